@@ -1,0 +1,105 @@
+import type { Core } from "./core.ts";
+import type { Cancel, Clock, Instant } from "./ports.ts";
+
+/**
+ * Runs one core on a clock: the single event queue of EGTP (its "DoQ"). Inputs given while an
+ * effect is being performed are queued, so a core is never entered twice.
+ *
+ * The shell performs effects in `perform`, which must not throw and must not wait: what takes time
+ * comes back later as an input.
+ */
+export class Driver<Input, Effect> {
+  readonly #core: Core<Input, Effect>;
+  readonly #clock: Clock;
+  readonly #perform: (effect: Effect) => void;
+  readonly #inputs: Input[] = [];
+  #running = false;
+  #stopped = false;
+  #background = false;
+  #armedAt: Instant = Number.POSITIVE_INFINITY;
+  #cancel: Cancel | undefined;
+
+  constructor(core: Core<Input, Effect>, clock: Clock, perform: (effect: Effect) => void) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#perform = perform;
+  }
+
+  /** Hands one input to the core and performs what follows from it. Ignored after `stop`. */
+  handle(input: Input): void {
+    if (this.#stopped) return;
+    this.#inputs.push(input);
+    this.#run();
+  }
+
+  /** Whether the core's timers let the process exit; takes effect at the next arming. */
+  setBackground(background: boolean): void {
+    if (this.#background === background) return;
+    this.#background = background;
+    this.#disarm();
+    if (!this.#running) this.#arm();
+  }
+
+  /** Cancels the timer and ignores every later input. The core keeps its last state. */
+  stop(): void {
+    this.#stopped = true;
+    this.#inputs.length = 0;
+    this.#disarm();
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      let input = this.#inputs.shift();
+      while (input !== undefined && !this.#stopped) {
+        this.#core.handle(input, this.#clock.now());
+        this.#drain();
+        input = this.#inputs.shift();
+      }
+    } finally {
+      this.#running = false;
+    }
+    this.#arm();
+  }
+
+  #drain(): void {
+    let effect = this.#core.poll();
+    while (effect !== undefined && !this.#stopped) {
+      this.#perform(effect);
+      effect = this.#core.poll();
+    }
+  }
+
+  #arm(): void {
+    if (this.#stopped) return;
+    const at = this.#core.deadline();
+    if (at === this.#armedAt) return;
+    this.#disarm();
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#armedAt = at;
+    this.#cancel = this.#clock.schedule(at, () => this.#expired(), {
+      background: this.#background,
+    });
+  }
+
+  #disarm(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#armedAt = Number.POSITIVE_INFINITY;
+  }
+
+  #expired(): void {
+    this.#cancel = undefined;
+    this.#armedAt = Number.POSITIVE_INFINITY;
+    if (this.#stopped) return;
+    this.#running = true;
+    try {
+      this.#core.timeout(this.#clock.now());
+      this.#drain();
+    } finally {
+      this.#running = false;
+    }
+    this.#run();
+  }
+}

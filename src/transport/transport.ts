@@ -1,0 +1,51 @@
+/**
+ * What a bound transport may do on a stream's behalf. A party holds the seed only of the root that
+ * it writes under, so a reader can never be talked into a write.
+ */
+export interface TransportKeys {
+  /** Seed (32 bytes, secret) of the root under which this side writes; absent for a pure reader. */
+  readonly writeSeed?: Uint8Array;
+  /** Root public key (32 bytes) of the side that is read; absent for a pure writer. */
+  readonly readRoot?: Uint8Array;
+}
+
+/** How a put was kept. */
+export interface Receipt {
+  /** Seconds for which the Map has promised to try to keep the cell. */
+  readonly ttlSeconds: number;
+}
+
+export interface PutOptions {
+  /** Seconds asked for; the Map may grant less. */
+  readonly ttlSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions {
+  /** How long the Map may hold a get for an address that is still empty, in milliseconds. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The one seam below the stream: a lossy, write-once place for cells of one size.
+ *
+ * - `put` may be repeated with the same bytes for ever. It rejects with `CULVERT_CONFLICT` when the
+ *   place holds other bytes, `CULVERT_REFUSED`, `CULVERT_FULL` or `CULVERT_BUSY` when the Map says
+ *   so, and with anything else, or never, when the network failed.
+ * - `get` waits for an empty place up to `waitMs` and then rejects with `CULVERT_NOT_FOUND`.
+ * - A settled promise is a hint, never a guarantee: a cell may be lost after its put resolved.
+ * - Arguments are borrowed until the promise settles; a cell that `get` returns is the caller's.
+ * - Aborting a signal rejects with the name `AbortError`; a request on its way may still take effect.
+ */
+export interface Transport {
+  /** Exact length of every cell, in bytes. Constant for the life of the transport. */
+  readonly payloadSize: number;
+  put(frameId: Uint8Array, cell: Uint8Array, options?: PutOptions): Promise<Receipt>;
+  get(frameId: Uint8Array, options?: GetOptions): Promise<Uint8Array>;
+  /**
+   * A view of this transport with the authority to read and write one stream. Transports without
+   * capabilities leave it out; the others refuse `put` and `get` until they are bound.
+   */
+  bind?(keys: TransportKeys): Transport;
+}
