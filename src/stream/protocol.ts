@@ -1,0 +1,93 @@
+import type { ErrorCode } from "../base/index.ts";
+
+/** Names one put or get of one stream; never reused within the life of a core. */
+export type RequestId = number;
+
+/** What a stream core is told. Byte arrays are handed over: the giver must not change them. */
+export type StreamInput =
+  /** Application bytes to carry. Accepted at any length; `drain` tells when to go on. */
+  | { readonly kind: "write"; readonly bytes: Uint8Array }
+  /** No more bytes will be written (half-close). */
+  | { readonly kind: "end" }
+  /** Give up: tell the peer, drop everything. */
+  | { readonly kind: "abort" }
+  /** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
+  | { readonly kind: "taken"; readonly offset: number }
+  /** A put was acknowledged by the Map. */
+  | { readonly kind: "stored"; readonly request: RequestId; readonly ttlSeconds: number }
+  /** A get was answered. */
+  | { readonly kind: "got"; readonly request: RequestId; readonly cell: Uint8Array }
+  /** A put or get ended without effect, or with an unknown one. */
+  | { readonly kind: "failed"; readonly request: RequestId; readonly code: ErrorCode }
+  /** The journal commit with this number is durable. */
+  | { readonly kind: "journaled"; readonly commit: number };
+
+/** What a stream core asks its shell to do, in this order. */
+export type StreamEffect =
+  | {
+      readonly kind: "put";
+      readonly request: RequestId;
+      readonly frameId: Uint8Array;
+      readonly cell: Uint8Array;
+      readonly ttlSeconds: number;
+    }
+  | {
+      readonly kind: "get";
+      readonly request: RequestId;
+      readonly frameId: Uint8Array;
+      /** How long the Map may hold the get while the place is empty. */
+      readonly waitMs: number;
+    }
+  /** The answer to this request is of no more use; no input about it is needed. */
+  | { readonly kind: "cancel"; readonly request: RequestId }
+  /** Make this durable in one step, then answer with `journaled`. Commits are in order. */
+  | { readonly kind: "journal"; readonly commit: number; readonly changes: JournalChanges }
+  /** Hand bytes to the application; `offset` is the position of the first one in the stream. */
+  | { readonly kind: "deliver"; readonly offset: number; readonly bytes: Uint8Array }
+  /** The peer ended its side after `length` bytes, all delivered before. */
+  | { readonly kind: "delivered-end"; readonly length: number }
+  /** The write buffer has room again after it was full. */
+  | { readonly kind: "drain" }
+  /** Everything that was written, and the end if it was asked for, is in the Map. */
+  | { readonly kind: "all-stored" }
+  /** Everything that was written, and the end if it was asked for, is acknowledged. */
+  | { readonly kind: "all-acknowledged" }
+  /** Something worth telling the application that does not end the stream. */
+  | { readonly kind: "warning"; readonly code: ErrorCode; readonly message: string }
+  /** The stream is over by an error; nothing follows. */
+  | { readonly kind: "fail"; readonly code: ErrorCode; readonly message: string }
+  /** Both directions are over and everything is acknowledged; nothing follows. */
+  | { readonly kind: "done" };
+
+/** One atomic, durable change of a stream's journal. */
+export interface JournalChanges {
+  /** Replaces the head: everything but the sealed frames, as versioned CBOR. */
+  readonly head: Uint8Array;
+  /** Sealed frames to keep until they are acknowledged, by index. */
+  readonly put: readonly { readonly index: number; readonly cell: Uint8Array }[];
+  /** Frames that are no longer needed. */
+  readonly remove: readonly number[];
+}
+
+/** What a journal holds after a restart. */
+export interface JournalSnapshot {
+  readonly head: Uint8Array;
+  readonly frames: ReadonlyMap<number, Uint8Array>;
+}
+
+/**
+ * Where one stream's state survives. `commit` resolves when the change is durable; a crash before
+ * that leaves either all of it or none. Calls do not overlap. Errors are `CULVERT_JOURNAL`.
+ */
+export interface Journal {
+  /** The last durable state, or `undefined` for a stream that has none yet. */
+  load(): Promise<JournalSnapshot | undefined>;
+  commit(changes: JournalChanges): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A place for the journals of many streams, by an id that reveals nothing of their secrets. */
+export interface JournalStore {
+  /** @throws CulvertError `CULVERT_STATE_IN_USE` while this stream's journal is open elsewhere */
+  open(streamId: string): Promise<Journal>;
+}
