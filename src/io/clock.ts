@@ -1,0 +1,25 @@
+import type { Cancel, Clock } from "../base/index.ts";
+
+/** The longest delay a platform timer holds; Node turns longer ones into 1 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** The machine's own time: monotonic for protocols, wall clock for what outlives the process. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  unixMs: () => Date.now(),
+  schedule(at, run, options): Cancel {
+    let timer: NodeJS.Timeout | undefined;
+    const arm = (): void => {
+      const delayMs = Math.ceil(Math.max(at - performance.now(), 0));
+      timer = setTimeout(expire, Math.min(delayMs, TIMER_MS_MAX));
+      if (options?.background === true) timer.unref();
+    };
+    // A platform timer may end up to a millisecond early, or at its longest delay: go on waiting.
+    const expire = (): void => {
+      if (performance.now() < at) arm();
+      else run();
+    };
+    if (at !== Number.POSITIVE_INFINITY) arm();
+    return () => clearTimeout(timer);
+  },
+};
