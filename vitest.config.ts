@@ -1,0 +1,45 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const src = fileURLToPath(new URL("./src", import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Tests import the package by its public names, from source: no build is needed.
+    alias: [
+      { find: /^culvert$/, replacement: `${src}/index.ts` },
+      { find: /^culvert\/(transport|mapservice|testing)$/, replacement: `${src}/$1/index.ts` },
+    ],
+  },
+  test: {
+    coverage: { include: ["src/**"], provider: "v8" },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/interop/**"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: "interop", include: ["test/interop/**/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "fuzz",
+          include: ["test/fuzz/**/*.test.ts"],
+          testTimeout: 3_600_000,
+          env: { CULVERT_FUZZ_CASES: "1000000" },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "e2e", include: ["e2e/**/*.test.ts"], testTimeout: 600_000 },
+      },
+    ],
+  },
+});
