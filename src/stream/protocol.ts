@@ -20,7 +20,9 @@ export type StreamInput =
   /** A put or get ended without effect, or with an unknown one. */
   | { readonly kind: "failed"; readonly request: RequestId; readonly code: ErrorCode }
   /** The journal commit with this number is durable. */
-  | { readonly kind: "journaled"; readonly commit: number };
+  | { readonly kind: "journaled"; readonly commit: number }
+  /** What the journal holds under a name that was recalled; `undefined` when it holds nothing. */
+  | { readonly kind: "recalled"; readonly name: string; readonly bytes: Uint8Array | undefined };
 
 /** What a stream core asks its shell to do, in this order. */
 export type StreamEffect =
@@ -42,6 +44,8 @@ export type StreamEffect =
   | { readonly kind: "cancel"; readonly request: RequestId }
   /** Make this durable in one step, then answer with `journaled`. Commits are in order. */
   | { readonly kind: "journal"; readonly commit: number; readonly changes: JournalChanges }
+  /** Read a sealed frame back from the journal, then answer with `recalled`. */
+  | { readonly kind: "recall"; readonly name: string }
   /** Hand bytes to the application; `offset` is the position of the first one in the stream. */
   | { readonly kind: "deliver"; readonly offset: number; readonly bytes: Uint8Array }
   /** The peer ended its side after `length` bytes, all delivered before. */
@@ -61,28 +65,27 @@ export type StreamEffect =
 
 /** One atomic, durable change of a stream's journal. */
 export interface JournalChanges {
-  /** Replaces the head: everything but the sealed frames, as versioned CBOR. */
+  /** Replaces the head: everything but the sealed frames, as versioned CBOR. Holds secrets. */
   readonly head: Uint8Array;
-  /** Sealed frames to keep until they are acknowledged, by index. */
-  readonly put: readonly { readonly index: number; readonly cell: Uint8Array }[];
-  /** Frames that are no longer needed. */
-  readonly remove: readonly number[];
-}
-
-/** What a journal holds after a restart. */
-export interface JournalSnapshot {
-  readonly head: Uint8Array;
-  readonly frames: ReadonlyMap<number, Uint8Array>;
+  /** Sealed frames to keep until they are acknowledged; names match `[a-z0-9]{1,32}`. */
+  readonly put: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  /** Names that are no longer needed. */
+  readonly remove: readonly string[];
 }
 
 /**
  * Where one stream's state survives. `commit` resolves when the change is durable; a crash before
- * that leaves either all of it or none. Calls do not overlap. Errors are `CULVERT_JOURNAL`.
+ * that leaves either all of it or none. Commits do not overlap; a `read` may run beside one. Errors
+ * are `CULVERT_JOURNAL`. Byte arrays are borrowed until the promise settles, results are owned by
+ * the caller.
  */
 export interface Journal {
-  /** The last durable state, or `undefined` for a stream that has none yet. */
-  load(): Promise<JournalSnapshot | undefined>;
+  /** The last durable head, or `undefined` for a stream that has none yet. */
+  load(): Promise<Uint8Array | undefined>;
   commit(changes: JournalChanges): Promise<void>;
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** All names with bytes, for a whole copy of the state. */
+  names(): Promise<string[]>;
   close(): Promise<void>;
 }
 
