@@ -1,2 +1,3 @@
 export { systemClock } from "./clock.ts";
+export { LevelJournalStore } from "./level-journal.ts";
 export { systemRandom } from "./random.ts";

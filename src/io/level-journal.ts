@@ -1,0 +1,137 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Level } from "level";
+import { CulvertError } from "../base/index.ts";
+import type { Journal, JournalChanges, JournalStore } from "../stream/protocol.ts";
+
+/** The names that a stream may have on disk: they become a folder, so nothing else is let through. */
+const STREAM_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+const HEAD_KEY = "head";
+const FRAME_PREFIX = "frame/";
+/** The first key after all that begin with the prefix. */
+const AFTER_FRAMES = "frame0";
+
+/**
+ * A window of sealed frames is a few megabytes at most, rewritten all the time: small buffers hold
+ * it as well as large ones do, and open faster after a crash.
+ */
+const LEVEL_OPTIONS = {
+  keyEncoding: "utf8",
+  valueEncoding: "view",
+  compression: false,
+  writeBufferSize: 1024 * 1024,
+  cacheSize: 1024 * 1024,
+} as const;
+
+/**
+ * Journals on disk, one `level` database for each stream, in a folder of its name below `folder`.
+ *
+ * A database is held by one process at a time, so the folder is the lock too. A commit is one
+ * batch, synced before it resolves: after `kill -9` or a power failure either all of it is there or
+ * none.
+ */
+export class LevelJournalStore implements JournalStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * @throws RangeError when `streamId` cannot be the name of a folder
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE` or `CULVERT_JOURNAL`
+   */
+  async open(streamId: string): Promise<Journal> {
+    if (!STREAM_ID.test(streamId)) throw new RangeError("not a stream id");
+    const path = join(this.#folder, streamId);
+    return await translateErrors(async () => {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      const db = new Level<string, Uint8Array>(path, LEVEL_OPTIONS);
+      await db.open();
+      return new LevelJournal(db);
+    });
+  }
+}
+
+class LevelJournal implements Journal {
+  readonly #db: Level<string, Uint8Array>;
+
+  constructor(db: Level<string, Uint8Array>) {
+    this.#db = db;
+  }
+
+  async load(): Promise<Uint8Array | undefined> {
+    return await this.#get(HEAD_KEY);
+  }
+
+  async commit(changes: JournalChanges): Promise<void> {
+    this.#mustBeOpen();
+    const batch = this.#db.batch().put(HEAD_KEY, changes.head);
+    for (const { name, bytes } of changes.put) batch.put(FRAME_PREFIX + name, bytes);
+    for (const name of changes.remove) batch.del(FRAME_PREFIX + name);
+    await translateErrors(() => batch.write({ sync: true }));
+  }
+
+  async read(name: string): Promise<Uint8Array | undefined> {
+    return await this.#get(FRAME_PREFIX + name);
+  }
+
+  async names(): Promise<string[]> {
+    this.#mustBeOpen();
+    const range = { gt: FRAME_PREFIX, lt: AFTER_FRAMES };
+    const keys = await translateErrors(() => this.#db.keys(range).all());
+    return keys.map((key) => key.slice(FRAME_PREFIX.length));
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+
+  async #get(key: string): Promise<Uint8Array | undefined> {
+    this.#mustBeOpen();
+    const bytes = await translateErrors(() => this.#db.get(key));
+    return bytes === undefined ? undefined : plain(bytes);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#db.status === "open") return;
+    throw new CulvertError("CULVERT_JOURNAL", "this journal is no longer open");
+  }
+}
+
+/** `level` hands out Node Buffers; the rest of the house knows only plain byte arrays. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asJournalError(error);
+  }
+}
+
+function asJournalError(error: unknown): Error {
+  if (error instanceof CulvertError) return error;
+  const codes = errorCodes(error);
+  if (codes.includes("LEVEL_LOCKED")) {
+    return new CulvertError("CULVERT_STATE_IN_USE", undefined, { cause: error });
+  }
+  if (codes.includes("LEVEL_CORRUPTION")) {
+    return new CulvertError("CULVERT_BAD_STATE", "the journal is damaged", { cause: error });
+  }
+  return new CulvertError("CULVERT_JOURNAL", undefined, { cause: error });
+}
+
+/** The codes of an error and of what caused it: `level` wraps the interesting one. */
+function errorCodes(error: unknown): unknown[] {
+  const codes: unknown[] = [];
+  let at: unknown = error;
+  for (let depth = 0; depth < 4 && at instanceof Error; depth++) {
+    if ("code" in at) codes.push(at.code);
+    at = at.cause;
+  }
+  return codes;
+}
