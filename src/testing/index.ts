@@ -1,0 +1,2 @@
+export { settle } from "./settle.ts";
+export { VirtualClock } from "./virtual-clock.ts";
