@@ -44,13 +44,13 @@ export class RtoEstimator {
   #backoff = 0;
 
   /** @throws RangeError when the times are not ordered, or the jitter is not in [0, 1] */
-  constructor(random: Random, options: Partial<RtoOptions> = {}) {
+  constructor(options: Partial<RtoOptions> & { readonly random: Random }) {
     const { initialMs, minMs, maxMs, jitter } = { ...RTO_DEFAULTS, ...options };
     if (!(minMs > 0 && minMs <= initialMs && initialMs <= maxMs && Number.isFinite(maxMs))) {
       throw new RangeError("0 < minMs <= initialMs <= maxMs < Infinity must hold");
     }
     if (!(jitter >= 0 && jitter <= 1)) throw new RangeError("jitter must be in [0, 1]");
-    this.#random = random;
+    this.#random = options.random;
     this.#options = { initialMs, minMs, maxMs, jitter };
   }
 

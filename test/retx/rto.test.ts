@@ -4,7 +4,7 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { RTO_DEFAULTS, RtoEstimator, type RtoOptions } from "../../src/retx/index.ts";
 
 function estimator(options: Partial<RtoOptions> = {}): RtoEstimator {
-  return new RtoEstimator(new SeededRandom(1), options);
+  return new RtoEstimator({ random: new SeededRandom(1), ...options });
 }
 
 describe("RtoEstimator", () => {
