@@ -4,20 +4,17 @@
  *
  * All arguments are borrowed for the call, all results are fresh and owned by the caller. No
  * method throws on bytes that came from elsewhere: it answers `undefined` or `false`. Wrong lengths
- * of our own arguments (keys, nonces) throw `RangeError`.
+ * of our own arguments (keys, nonces, scalars) throw `RangeError`.
  */
 export interface CryptoProvider {
-  readonly name: "noble" | "node" | "sodium";
+  readonly name: ProviderName;
 
   sha256(message: Uint8Array): Uint8Array;
   sha512(message: Uint8Array): Uint8Array;
+  /** SHA-512/256 (FIPS 180-4), the hash that makes a blinding factor. */
+  sha512t256(message: Uint8Array): Uint8Array;
   /** HKDF (RFC 5869) with HMAC-BLAKE2b-512; an absent salt is 64 zero bytes. */
-  hkdfBlake2b(options: {
-    ikm: Uint8Array;
-    salt?: Uint8Array;
-    info?: Uint8Array;
-    length: number;
-  }): Uint8Array;
+  hkdfBlake2b(options: HkdfOptions): Uint8Array;
 
   /** NaCl secretbox (XSalsa20-Poly1305): tag (16) then ciphertext. Key 32, nonce 24 bytes. */
   secretboxSeal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array): Uint8Array;
@@ -26,17 +23,38 @@ export interface CryptoProvider {
 
   /**
    * Verifies an ed25519 signature by one rule for all providers: exact lengths, S < L, canonical
-   * encodings, no small-order key, cofactorless equation.
+   * encodings of A and R, neither of small order, cofactorless equation.
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /** True for the canonical encoding of a point that is not of small order. */
   ed25519IsPublicKey(publicKey: Uint8Array): boolean;
-  /** scalar · B, encoded; `scalar` is 32 bytes little-endian, below L. */
+  /** scalar · B, encoded; `scalar` is 32 bytes little-endian, above zero and below L. */
   ed25519ScalarBase(scalar: Uint8Array): Uint8Array;
-  /** scalar · point, encoded, or `undefined` when `point` is not a valid public key. */
+  /**
+   * scalar · point, encoded, or `undefined` when `point` is not a valid public key. Fastest when
+   * the same few points come again and again.
+   */
   ed25519ScalarPoint(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined;
 
   /** X25519 (RFC 7748), or `undefined` when the shared secret is all zero. */
   x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
   x25519PublicKey(secret: Uint8Array): Uint8Array;
+}
+
+/** The implementations there are. */
+export type ProviderName = "noble" | "node" | "sodium";
+
+/** Arguments of HKDF: input key material, salt, info, and how many bytes to derive. */
+export interface HkdfOptions {
+  readonly ikm: Uint8Array;
+  readonly salt?: Uint8Array;
+  readonly info?: Uint8Array;
+  readonly length: number;
+}
+
+/** @throws RangeError when `bytes` does not have the `length` that our own caller must give */
+export function requireLength(bytes: Uint8Array, length: number, name: string): void {
+  if (bytes.length !== length) {
+    throw new RangeError(`${name} is ${bytes.length} bytes long, not ${length}`);
+  }
 }

@@ -1,0 +1,5 @@
+export type { CborInput, CborValue, DecodeOptions } from "./cbor.ts";
+export { decodeCbor, encodeCbor } from "./cbor.ts";
+export { Fields } from "./fields.ts";
+export { Reader } from "./reader.ts";
+export { Writer } from "./writer.ts";

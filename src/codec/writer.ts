@@ -1,0 +1,108 @@
+/**
+ * Writes big-endian fields, into a buffer that grows or into one that the caller gives. A value
+ * that does not fit its field, or a given buffer that is too short, is a programmer's mistake and a
+ * `RangeError`: nothing is ever cut off in silence.
+ *
+ * Calls chain: `new Writer().u8(1).bytes(address).finish()`.
+ */
+export class Writer {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+  #grows = true;
+
+  /** @param capacity a hint of how many bytes will be written */
+  constructor(capacity: number = 64) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Writes into `bytes` from its beginning; it is borrowed until `finish`. */
+  static into(bytes: Uint8Array): Writer {
+    const writer = new Writer(0);
+    writer.#bytes = bytes;
+    writer.#view = viewOf(bytes);
+    writer.#grows = false;
+    return writer;
+  }
+
+  /** How many bytes have been written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    const at = this.#reserve(1, value, 0xff);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#reserve(2, value, 0xffff);
+    this.#view.setUint16(at, value);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#reserve(4, value, 0xffff_ffff);
+    this.#view.setUint32(at, value);
+    return this;
+  }
+
+  /** Six bytes. */
+  u48(value: number): this {
+    const at = this.#reserve(6, value, 2 ** 48 - 1);
+    this.#view.setUint16(at, Math.floor(value / 2 ** 32));
+    this.#view.setUint32(at + 2, value % 2 ** 32);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits`);
+    const at = this.#reserve(8, 0, 0);
+    this.#view.setBigUint64(at, value);
+    return this;
+  }
+
+  /** Copies `bytes` in. */
+  bytes(bytes: Uint8Array): this {
+    const at = this.#reserve(bytes.length, 0, 0);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
+  /** Writes `length` zero bytes. */
+  zeros(length: number): this {
+    const at = this.#reserve(length, length, Number.MAX_SAFE_INTEGER);
+    this.#bytes.fill(0, at, at + length);
+    return this;
+  }
+
+  /** A view of what has been written, not a copy; the writer must not be used after that. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #reserve(size: number, value: number, valueMax: number): number {
+    if (!(Number.isInteger(value) && value >= 0 && value <= valueMax)) {
+      throw new RangeError(`${value} does not fit ${size} bytes`);
+    }
+    const at = this.#length;
+    const end = at + size;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#length = end;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    if (!this.#grows) throw new RangeError(`${needed} bytes do not fit the given buffer`);
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+    this.#view = viewOf(larger);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}

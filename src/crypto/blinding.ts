@@ -1,0 +1,76 @@
+import { CulvertError, concatBytes } from "../base/index.ts";
+import { GROUP_ORDER } from "./ed25519-rule.ts";
+import { requireLength } from "./provider.ts";
+import { clampedScalar, toLittleEndian, wideScalar } from "./scalar.ts";
+import { crypto } from "./select.ts";
+
+/**
+ * The scalar that turns a root into the key of one frame: `clamp(SHA-512/256(frameId)) mod L`, 32
+ * bytes little-endian.
+ */
+export function blindingFactor(frameId: Uint8Array): Uint8Array {
+  return toLittleEndian(factorOf(frameId));
+}
+
+/**
+ * The address of a frame: its root public key times the blinding factor.
+ *
+ * @throws CulvertError `CULVERT_BAD_CAPABILITY` when `root` is not a valid public key
+ */
+export function blindPublicKey(root: Uint8Array, frameId: Uint8Array): Uint8Array {
+  const address = crypto().ed25519ScalarPoint(blindingFactor(frameId), root);
+  if (address === undefined) {
+    throw new CulvertError("CULVERT_BAD_CAPABILITY", "the root is not a valid ed25519 public key");
+  }
+  return address;
+}
+
+/** The public key of a seed (RFC 8032). */
+export function rootPublicKey(seed: Uint8Array): Uint8Array {
+  return crypto().ed25519ScalarBase(toLittleEndian(seedScalar(seed)));
+}
+
+/**
+ * The key of one frame: knows the frame's address and signs for it. Its signatures are ordinary
+ * ed25519 signatures under the address.
+ *
+ * The scalar is known, so the address costs a product with the base point, not one with the root.
+ */
+export class BlindedSigner {
+  /** The frame's address: the public key (32 bytes) that its signatures verify under. */
+  readonly address: Uint8Array;
+  readonly #scalar: bigint;
+  readonly #scalarBytes: Uint8Array;
+
+  /** @param seed of the root, 32 secret bytes; both arguments are borrowed for the call */
+  constructor(seed: Uint8Array, frameId: Uint8Array) {
+    this.#scalar = (factorOf(frameId) * seedScalar(seed)) % GROUP_ORDER;
+    this.#scalarBytes = toLittleEndian(this.#scalar);
+    this.address = crypto().ed25519ScalarBase(this.#scalarBytes);
+  }
+
+  /**
+   * Signs with the raw scalar. There is no seed to take the nonce's prefix from, so the prefix is a
+   * hash of the scalar; the odd second slice of it is BACAP's, and part of its vectors.
+   */
+  sign(message: Uint8Array): Uint8Array {
+    const provider = crypto();
+    const prefix = provider.sha512(this.#scalarBytes);
+    const nonceInput = concatBytes(prefix.subarray(32), message, prefix.subarray(33));
+    const nonce = wideScalar(provider.sha512(nonceInput));
+    const r = provider.ed25519ScalarBase(toLittleEndian(nonce));
+    const challenge = wideScalar(provider.sha512(concatBytes(r, this.address, message)));
+    const s = (nonce + challenge * this.#scalar) % GROUP_ORDER;
+    return concatBytes(r, toLittleEndian(s));
+  }
+}
+
+function factorOf(frameId: Uint8Array): bigint {
+  requireLength(frameId, 32, "frame id");
+  return clampedScalar(crypto().sha512t256(frameId));
+}
+
+function seedScalar(seed: Uint8Array): bigint {
+  requireLength(seed, 32, "ed25519 seed");
+  return clampedScalar(crypto().sha512(seed));
+}
