@@ -1,3 +1,4 @@
+export { abortError, onAbort, throwIfAborted } from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8, wipe } from "./bytes.ts";
 export type { Core } from "./core.ts";

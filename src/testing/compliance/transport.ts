@@ -1,0 +1,171 @@
+import { assert, equalBytes } from "../../base/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import {
+  type Cases,
+  expectFailure,
+  type Fixture,
+  type RegisterTest,
+  registerCases,
+} from "./suite.ts";
+
+/** What the suite needs from the transport under test. */
+export interface TransportFixture extends Fixture {
+  /** Bound, where it needs to be, to write what `reader` reads. */
+  readonly writer: Transport;
+  /** The same object, if nothing has to be bound. */
+  readonly reader: Transport;
+  /** Lets time pass until `promise` settles; on a real clock, the promise itself. */
+  elapse<T>(promise: Promise<T>): Promise<T>;
+}
+
+/**
+ * The contract of {@link Transport} over a network in fair weather, for any implementation.
+ *
+ * @example
+ * ```ts
+ * transportCompliance(test, async () => {
+ *   const transport = new MemoryTransport();
+ *   const elapse = <T>(promise: Promise<T>) => promise;
+ *   return { writer: transport, reader: transport, elapse, teardown: async () => {} };
+ * });
+ * ```
+ */
+export function transportCompliance(
+  test: RegisterTest,
+  setup: () => Promise<TransportFixture>,
+): void {
+  registerCases(test, setup, { ...PUT_CASES, ...GET_CASES, ...ABORT_CASES });
+}
+
+/** How long a get waits that is expected to be answered. */
+const PATIENCE_MS = 10_000;
+
+const PUT_CASES: Cases<TransportFixture> = {
+  "a cell that was put can be got, as often as wanted": async ({ writer, reader, elapse }) => {
+    const cell = cellOf(writer, 1);
+    await elapse(writer.put(frameId(1), cell));
+    for (let i = 0; i < 3; i++) {
+      assert(equalBytes(await elapse(reader.get(frameId(1))), cell), "the cell is whole");
+    }
+  },
+
+  "a receipt grants some seconds, and no more than were asked": async ({ writer, elapse }) => {
+    const receipt = await elapse(writer.put(frameId(1), cellOf(writer, 1), { ttlSeconds: 3_600 }));
+    assert(receipt.ttlSeconds > 0 && receipt.ttlSeconds <= 3_600, "the life is within the wish");
+  },
+
+  "the same bytes may be put again": async ({ writer, reader, elapse }) => {
+    const cell = cellOf(writer, 1);
+    for (let i = 0; i < 3; i++) await elapse(writer.put(frameId(1), cell.slice()));
+    assert(equalBytes(await elapse(reader.get(frameId(1))), cell), "the cell is whole");
+  },
+
+  "other bytes are a conflict, and the first ones stay": async ({ writer, reader, elapse }) => {
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    await expectFailure(elapse(writer.put(frameId(1), cellOf(writer, 2))), "CULVERT_CONFLICT");
+    const found = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(found, cellOf(writer, 1)), "the first cell stays");
+  },
+
+  "of two puts at once to one place, one wins": async ({ writer, reader, elapse }) => {
+    const outcomes = await elapse(
+      Promise.allSettled([1, 2].map((seed) => writer.put(frameId(1), cellOf(writer, seed)))),
+    );
+    const won = outcomes.findIndex((outcome) => outcome.status === "fulfilled");
+    const kept = outcomes.filter((outcome) => outcome.status === "fulfilled").length;
+    assert(kept === 1, "exactly one put is kept");
+    const found = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(found, cellOf(writer, won + 1)), "the winner is there");
+  },
+
+  "a cell of another size is refused and not stored": async ({ writer, reader, elapse }) => {
+    for (const length of [0, writer.payloadSize - 1, writer.payloadSize + 1]) {
+      const put = writer.put(frameId(1), new Uint8Array(length));
+      await expectFailure(elapse(put), "CULVERT_REFUSED");
+    }
+    await expectFailure(elapse(reader.get(frameId(1))), "CULVERT_NOT_FOUND");
+  },
+
+  "many cells may be under way at once": async ({ writer, reader, elapse }) => {
+    const ids = Array.from({ length: 100 }, (_, index) => index);
+    await elapse(Promise.all(ids.map((id) => writer.put(frameId(id), cellOf(writer, id)))));
+    const cells = await elapse(Promise.all(ids.map((id) => reader.get(frameId(id)))));
+    for (const [id, cell] of cells.entries()) {
+      assert(equalBytes(cell, cellOf(writer, id)), `cell ${id} is at its place`);
+    }
+  },
+
+  "the giver may change its bytes once the put is settled": async ({ writer, reader, elapse }) => {
+    const [id, cell] = [frameId(1), cellOf(writer, 1)];
+    await elapse(writer.put(id, cell));
+    id.fill(0xee);
+    cell.fill(0xee);
+    const found = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(found, cellOf(writer, 1)), "the cell is as it was put");
+  },
+};
+
+const GET_CASES: Cases<TransportFixture> = {
+  "a get of an empty place that does not wait finds nothing": async ({ reader, elapse }) => {
+    await expectFailure(elapse(reader.get(frameId(1))), "CULVERT_NOT_FOUND");
+    await expectFailure(elapse(reader.get(frameId(1), { waitMs: 0 })), "CULVERT_NOT_FOUND");
+  },
+
+  "a get waits for the put, and so do others": async ({ writer, reader, elapse }) => {
+    const waiting = [1, 2, 3].map(() => reader.get(frameId(1), { waitMs: PATIENCE_MS }));
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    for (const cell of await elapse(Promise.all(waiting))) {
+      assert(equalBytes(cell, cellOf(writer, 1)), "every waiting get is answered");
+    }
+  },
+
+  "a get that has waited in vain finds nothing": async ({ writer, reader, elapse }) => {
+    const waiting = reader.get(frameId(1), { waitMs: 20 });
+    await elapse(writer.put(frameId(2), cellOf(writer, 2)));
+    await expectFailure(elapse(waiting), "CULVERT_NOT_FOUND");
+  },
+
+  "a cell belongs to the one who got it": async ({ writer, reader, elapse }) => {
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    (await elapse(reader.get(frameId(1)))).fill(0xee);
+    const again = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(again, cellOf(writer, 1)), "the Map's copy is untouched");
+    assert(again.constructor === Uint8Array, "bytes are a plain byte array");
+  },
+};
+
+const ABORT_CASES: Cases<TransportFixture> = {
+  "nothing is done for a signal that is aborted already": async ({ writer, reader, elapse }) => {
+    const signal = AbortSignal.abort();
+    const put = writer.put(frameId(1), cellOf(writer, 1), { signal });
+    await expectFailure(elapse(put), "AbortError");
+    const get = reader.get(frameId(1), { waitMs: PATIENCE_MS, signal });
+    await expectFailure(elapse(get), "AbortError");
+    await expectFailure(elapse(reader.get(frameId(1))), "CULVERT_NOT_FOUND");
+  },
+
+  "an aborted get ends, the others wait on": async ({ writer, reader, elapse }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = expectFailure(
+      reader.get(frameId(1), { waitMs: PATIENCE_MS, signal }),
+      "AbortError",
+    );
+    const waiting = reader.get(frameId(1), { waitMs: PATIENCE_MS });
+    controller.abort(new Error("a reason of the application"));
+    await elapse(aborted);
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    assert(equalBytes(await elapse(waiting), cellOf(writer, 1)), "the other get is answered");
+  },
+};
+
+/** A frame id that differs from its neighbours in its last bytes only. */
+function frameId(number: number): Uint8Array {
+  const id = new Uint8Array(32).fill(0xf1);
+  new DataView(id.buffer).setUint32(28, number);
+  return id;
+}
+
+function cellOf(transport: Transport, seed: number): Uint8Array {
+  return Uint8Array.from({ length: transport.payloadSize }, (_, at) => (at * 7 + seed) & 0xff);
+}
