@@ -12,6 +12,7 @@ export default defineConfig({
     ],
   },
   test: {
+    reporters: ["default", ["json", { outputFile: ".reports/tests.json" }]],
     coverage: { include: ["src/**"], provider: "v8" },
     projects: [
       {
