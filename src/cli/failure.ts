@@ -1,0 +1,98 @@
+import { CulvertError, type ErrorCode, isCulvertError } from "../base/index.ts";
+
+/** The exit statuses of the command, signals apart (128 + their number). */
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  badTicket: 3,
+  noPeer: 4,
+  noNode: 5,
+  integrity: 6,
+  expired: 7,
+  state: 8,
+} as const;
+
+/** What the command makes of an error: its exit status, and what the user can do next. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly exit: number;
+}
+
+const REPORT = "run it again with --verbose and report what it says";
+const RETRY = "type the same command again to go on where it stopped";
+const NEW_TICKET = "ask the other side for a new ticket";
+const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
+const STATE_FOLDER = '"culvert status" lists what is kept, "culvert paths" says where';
+
+/** One row for each code: a test holds this table against the list of codes and the documentation. */
+const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]>> = {
+  CULVERT_BAD_TICKET: [EXIT.badTicket, "copy the whole ticket again, from the other side's screen"],
+  CULVERT_WRONG_ROLE: [EXIT.badTicket, "give the ticket to the command that it names"],
+  CULVERT_BAD_CAPABILITY: [EXIT.badTicket, NEW_TICKET],
+  CULVERT_SECRET_USED: [EXIT.badTicket, `a ticket carries one stream; ${NEW_TICKET}`],
+  CULVERT_PEER_TIMEOUT: [EXIT.noPeer, `is the other side running? ${RETRY}`],
+  CULVERT_UNREACHABLE: [EXIT.noNode, MAP_ADDRESS],
+  CULVERT_TIMEOUT: [EXIT.noNode, `${RETRY}, or use another Map`],
+  CULVERT_REFUSED: [EXIT.noNode, "the Map does not take this; use another Map"],
+  CULVERT_FULL: [EXIT.noNode, `the Map is full; ${RETRY} later, or use another Map`],
+  CULVERT_BUSY: [EXIT.noNode, `${RETRY} in a while`],
+  CULVERT_WORK_REQUIRED: [EXIT.noNode, "the Map is under load; try again later"],
+  CULVERT_DECRYPT_FAILED: [EXIT.integrity, `someone has changed what was stored; ${NEW_TICKET}`],
+  CULVERT_PROTOCOL: [EXIT.integrity, "is the other side of the same version, and the right one?"],
+  CULVERT_INTEGRITY: [EXIT.integrity, `nothing was put in place; ${NEW_TICKET}`],
+  CULVERT_DATA_EXPIRED: [EXIT.expired, "send it again, and read it before the Map forgets it"],
+  CULVERT_LAGGED: [EXIT.expired, "subscribe again to join at what is still kept"],
+  CULVERT_BAD_STATE: [EXIT.state, STATE_FOLDER],
+  CULVERT_STALE_STATE: [EXIT.state, "a restored backup cannot go on; start anew with a new ticket"],
+  CULVERT_STATE_IN_USE: [EXIT.state, "this is already running; stop the other process first"],
+  CULVERT_GEOMETRY_CHANGED: [EXIT.state, "go on with the Map that it was begun with"],
+  CULVERT_JOURNAL: [EXIT.state, `is the disk full? ${STATE_FOLDER}`],
+  CULVERT_CONFLICT: [EXIT.state, "start anew with a new ticket"],
+  CULVERT_USAGE: [EXIT.usage, "culvert --help shows every command with an example"],
+  CULVERT_FILE: [EXIT.unexpected, "check the path, its permissions and the space on the disk"],
+  CULVERT_PEER_ABORTED: [EXIT.unexpected, "the other side gave up; its own message says why"],
+  CULVERT_TOO_LARGE: [EXIT.unexpected, "send it in smaller parts"],
+  CULVERT_NOT_FOUND: [EXIT.unexpected, RETRY],
+  CULVERT_CLOSED: [EXIT.unexpected, RETRY],
+  CULVERT_HALTED: [EXIT.unexpected, RETRY],
+  CULVERT_NOT_BOUND: [EXIT.unexpected, REPORT],
+  CULVERT_INTERNAL: [EXIT.unexpected, REPORT],
+};
+
+/** An error of the command itself, which knows a better next step than the table does. */
+export class CommandError extends CulvertError {
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+    super(code, message, { cause });
+    this.hint = hint;
+  }
+}
+
+/** Finds code, hint and exit status for anything that was thrown. */
+export function explain(error: unknown): Failure {
+  const { code, message } = identify(error);
+  const [exit, general] = FAILURES[code];
+  const hint = error instanceof CommandError ? error.hint : general;
+  return { code, message, hint, exit };
+}
+
+function identify(error: unknown): { code: ErrorCode; message: string } {
+  if (isCulvertError(error)) return { code: error.code, message: lowerFirst(error.message) };
+  if (isSystemError(error)) return { code: "CULVERT_FILE", message: lowerFirst(error.message) };
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: "CULVERT_INTERNAL", message: lowerFirst(message) };
+}
+
+/** What the operating system refuses is the user's to mend, not a defect of ours. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && "errno" in error;
+}
+
+function lowerFirst(message: string): string {
+  if (/^[A-Z]{2}/.test(message)) return message;
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}

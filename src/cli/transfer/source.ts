@@ -1,0 +1,136 @@
+import { constants, type Stats } from "node:fs";
+import { access, lstat, open, readdir, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { CommandError } from "../failure.ts";
+import { type Entry, type FileEntry, type Manifest, makeManifest } from "./manifest.ts";
+import { refuseEntries } from "./path-policy.ts";
+
+/** What is to be sent, and where on this disk each entry is. */
+export interface Source {
+  readonly manifest: Manifest;
+  readonly locations: ReadonlyMap<Entry, string>;
+  /** What was left out, because it is neither a file nor a folder. */
+  readonly skipped: readonly string[];
+}
+
+const READ_BYTES = 64 * 1024;
+
+/**
+ * Looks at everything below `paths`, in an order that is the same every time, and makes sure that
+ * it can be read. A link is followed when it was named, and left out when it is inside a folder.
+ *
+ * @throws CulvertError `CULVERT_FILE`
+ */
+export async function scanSource(paths: readonly string[]): Promise<Source> {
+  const locations = new Map<Entry, string>();
+  const skipped: string[] = [];
+  for (const path of paths) {
+    const location = resolve(path);
+    const waiting = [{ location, path: basename(location), stats: await inspect(location) }];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const entry = describe(next.path, next.stats);
+      if (entry === undefined) {
+        skipped.push(next.location);
+        continue;
+      }
+      await requireReadable(next.location, entry);
+      locations.set(entry, next.location);
+      if (entry.kind === "file") continue;
+      const names = await readdir(next.location);
+      for (const name of names.sort().reverse()) {
+        const inside = join(next.location, name);
+        waiting.push({
+          location: inside,
+          path: `${next.path}/${name}`,
+          stats: await lstat(inside),
+        });
+      }
+    }
+  }
+  requireSendable([...locations.keys()], skipped);
+  return { manifest: makeManifest([...locations.keys()]), locations, skipped };
+}
+
+/**
+ * Reads the contents of all files one after the other, from position `from` on.
+ *
+ * @throws CulvertError `CULVERT_FILE` when a file is no longer what the manifest says
+ */
+export async function* readContents(source: Source, from: number): AsyncGenerator<Uint8Array> {
+  let start = 0;
+  for (const [entry, location] of source.locations) {
+    if (entry.kind === "folder") continue;
+    if (from < start + entry.size) yield* readFile(entry, location, Math.max(from - start, 0));
+    start += entry.size;
+  }
+}
+
+async function* readFile(
+  entry: FileEntry,
+  location: string,
+  from: number,
+): AsyncGenerator<Uint8Array> {
+  const file = await open(location, constants.O_RDONLY);
+  try {
+    for (let at = from; at < entry.size; ) {
+      const buffer = new Uint8Array(Math.min(READ_BYTES, entry.size - at));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw changed(location);
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+    const stats = await file.stat();
+    if (stats.size !== entry.size || Math.floor(stats.mtimeMs) !== entry.mtimeMs) {
+      throw changed(location);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The error for a file that is not what it was when the transfer began. */
+export function changed(location: string): CommandError {
+  return new CommandError(
+    "CULVERT_FILE",
+    `${location} has changed since the transfer began`,
+    "restore it to go on, or add --new to send it as it is now, with a new ticket",
+  );
+}
+
+async function inspect(location: string): Promise<Stats> {
+  try {
+    return await stat(location);
+  } catch (error) {
+    const hint = "check the spelling; paths are relative to the current folder";
+    throw new CommandError("CULVERT_FILE", `cannot find ${location}`, hint, error);
+  }
+}
+
+function describe(path: string, stats: Stats): Entry | undefined {
+  const mode = stats.mode & 0o777;
+  if (stats.isDirectory()) return { kind: "folder", path, mode };
+  if (!stats.isFile()) return undefined;
+  return { kind: "file", path, mode, size: stats.size, mtimeMs: Math.floor(stats.mtimeMs) };
+}
+
+async function requireReadable(location: string, entry: Entry): Promise<void> {
+  const mode = entry.kind === "file" ? constants.R_OK : constants.R_OK | constants.X_OK;
+  try {
+    await access(location, mode);
+  } catch (error) {
+    const hint = "check its permissions";
+    throw new CommandError("CULVERT_FILE", `cannot read ${location}`, hint, error);
+  }
+}
+
+function requireSendable(entries: readonly Entry[], skipped: readonly string[]): void {
+  if (entries.length === 0) {
+    const what = skipped.join(", ");
+    const hint = "culvert pipe carries what comes from a device or another program";
+    throw new CommandError("CULVERT_FILE", `neither a file nor a folder: ${what}`, hint);
+  }
+  const reason = refuseEntries(entries, { foldCase: false, windows: false });
+  if (reason === undefined) return;
+  const hint = "rename it, or send it in a transfer of its own";
+  throw new CommandError("CULVERT_FILE", `cannot be sent: ${reason}`, hint);
+}

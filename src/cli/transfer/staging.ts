@@ -1,0 +1,216 @@
+import { constants } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { assert } from "../../base/index.ts";
+import { CommandError } from "../failure.ts";
+import { formatBytes } from "../humanize.ts";
+import type { Entry, FileEntry, Manifest } from "./manifest.ts";
+import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
+import { exists, placeFile, placeFolder, replaceFile, syncFolder } from "./placing.ts";
+
+/** The owner can always read and write what was received, whatever the sender's bits say. */
+const FILE_MODE_ALWAYS = 0o600;
+
+const READ_BYTES = 64 * 1024;
+
+/** Where the files of one transfer go. */
+export interface StagingOptions {
+  /** Folder that nothing is ever written outside of. It may itself be reached by a link. */
+  readonly target: string;
+  /** Tells this transfer from others into the same folder. */
+  readonly id: string;
+  readonly manifest: Manifest;
+  /** Permission bits that the user does not give to new files. */
+  readonly umask: number;
+}
+
+/**
+ * The files of one transfer until they are complete: numbered, so that no name of the peer touches
+ * the disk before it has to, in a hidden folder of the target, so that each gets its name in one
+ * step.
+ *
+ * Contract: `begin` first, or again after a crash. `write` puts bytes of one file after the other at
+ * their positions and may repeat them; once `sync` has returned they survive a power failure. When
+ * all are there, `place` gives them their names; it too can be repeated after a crash. Calls do not
+ * overlap. Errors are `CULVERT_FILE`, or those of the operating system.
+ */
+export class Staging {
+  readonly #options: StagingOptions;
+  readonly #folder: string;
+  readonly #locations: ReadonlyMap<Entry, string>;
+  #open: { readonly file: FileEntry; readonly handle: FileHandle } | undefined;
+  #hasNewNames = false;
+
+  constructor(options: StagingOptions) {
+    this.#options = options;
+    this.#folder = join(options.target, STAGING_PREFIX + options.id);
+    const { entries } = options.manifest;
+    this.#locations = new Map(
+      entries.map((entry, number) => [entry, join(this.#folder, String(number))]),
+    );
+  }
+
+  /** Judges the peer's names, looks for room, and makes the folder for unfinished files. */
+  async begin(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const reason = refuseEntries(this.#options.manifest.entries, await this.#policy());
+    if (reason !== undefined) {
+      await this.discard();
+      const hint = "ask the other side to rename it; nothing was written";
+      throw new CommandError("CULVERT_FILE", `will not be written: ${reason}`, hint);
+    }
+    await this.#requireRoom();
+    for (const entry of this.#options.manifest.entries) {
+      if (entry.kind === "file" && entry.size === 0) await this.write(entry, 0, new Uint8Array(0));
+    }
+  }
+
+  /** Which names are taken in the target by something that would have to make way. */
+  async conflicts(): Promise<string[]> {
+    const taken: string[] = [];
+    for (const entry of this.#options.manifest.entries) {
+      const stats = await lstat(this.#destination(entry)).catch(() => undefined);
+      const isMerged = entry.kind === "folder" && stats?.isDirectory() === true;
+      if (stats !== undefined && !isMerged) taken.push(entry.path);
+    }
+    return taken;
+  }
+
+  /** Puts `bytes` at position `at` of `file`. */
+  async write(file: FileEntry, at: number, bytes: Uint8Array): Promise<void> {
+    if (this.#open?.file !== file) {
+      await this.close();
+      this.#open = { file, handle: await this.#openFile(file) };
+    }
+    const { handle } = this.#open;
+    for (let done = 0; done < bytes.length; ) {
+      const left = bytes.length - done;
+      done += (await handle.write(bytes, done, left, at + done)).bytesWritten;
+    }
+    if (at + bytes.length === file.size) await this.#finish(file, handle);
+  }
+
+  /** Makes everything that was written durable. */
+  async sync(): Promise<void> {
+    await this.#open?.handle.datasync();
+    if (this.#hasNewNames) await syncFolder(this.#folder);
+    this.#hasNewNames = false;
+  }
+
+  /**
+   * Reads back the first `length` bytes of the contents.
+   *
+   * @throws CulvertError `CULVERT_BAD_STATE` when they are no longer there
+   */
+  async *readBack(length: number): AsyncGenerator<Uint8Array> {
+    let left = length;
+    for (const [entry, location] of this.#locations) {
+      if (entry.kind === "folder") continue;
+      const wanted = Math.min(left, entry.size);
+      if (wanted > 0) yield* readPart(location, wanted);
+      left -= wanted;
+    }
+  }
+
+  /** Gives every file its name. Without `overwrite`, what is there is never replaced. */
+  async place(options: { overwrite: boolean }): Promise<void> {
+    const touched = new Set([this.#options.target]);
+    for (const [entry, location] of this.#locations) {
+      const destination = this.#destination(entry);
+      touched.add(dirname(destination));
+      if (entry.kind === "folder") await placeFolder(destination, this.#allowed(entry.mode));
+      else if (options.overwrite) await replaceFile(location, destination);
+      else await placeFile(location, destination);
+    }
+    for (const folder of touched) await syncFolder(folder);
+    await this.discard();
+  }
+
+  /** Lets go of the open file; what was written stays. */
+  async close(): Promise<void> {
+    await this.#open?.handle.close();
+    this.#open = undefined;
+  }
+
+  /** Removes the folder for unfinished files and all that is in it. */
+  async discard(): Promise<void> {
+    await this.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #destination(entry: Entry): string {
+    return join(this.#options.target, ...entry.path.split("/"));
+  }
+
+  #allowed(mode: number): number {
+    return mode & ~this.#options.umask;
+  }
+
+  async #openFile(file: FileEntry): Promise<FileHandle> {
+    this.#hasNewNames = true;
+    return await open(this.#location(file), constants.O_CREAT | constants.O_RDWR, FILE_MODE_ALWAYS);
+  }
+
+  /** Sets what was announced for a file, and makes it durable. */
+  async #finish(file: FileEntry, handle: FileHandle): Promise<void> {
+    const mtime = new Date(file.mtimeMs);
+    await handle.chmod(this.#allowed(file.mode) | FILE_MODE_ALWAYS);
+    await handle.utimes(mtime, mtime);
+    await handle.sync();
+  }
+
+  #location(entry: Entry): string {
+    const location = this.#locations.get(entry);
+    assert(location !== undefined, "the entry is of this transfer");
+    return location;
+  }
+
+  async #policy(): Promise<PathPolicy> {
+    // A file system that ignores case finds our own folder under a name that we did not give.
+    const foldCase = await exists(
+      this.#folder.replace(STAGING_PREFIX, STAGING_PREFIX.toUpperCase()),
+    );
+    return { foldCase, windows: process.platform === "win32" };
+  }
+
+  async #requireRoom(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#options.target);
+    const free = bavail * bsize;
+    let missing = this.#options.manifest.contentBytes;
+    for (const location of this.#locations.values()) {
+      missing -= (await lstat(location).catch(() => undefined))?.size ?? 0;
+    }
+    if (missing <= free) return;
+    throw new CommandError(
+      "CULVERT_FILE",
+      `no room in ${this.#options.target}: ${formatBytes(free)} free of ${formatBytes(missing)}`,
+      "free some space and type the same command again, or choose another folder with --into",
+    );
+  }
+}
+
+async function* readPart(location: string, length: number): AsyncGenerator<Uint8Array> {
+  const handle = await open(location).catch((error: unknown) => {
+    throw lost(error);
+  });
+  try {
+    for (let at = 0; at < length; ) {
+      const buffer = new Uint8Array(Math.min(READ_BYTES, length - at));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw lost();
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function lost(cause?: unknown): CommandError {
+  return new CommandError(
+    "CULVERT_BAD_STATE",
+    "the unfinished files of this transfer are gone",
+    "what was acknowledged is not sent again: ask the other side for a new transfer",
+    cause,
+  );
+}

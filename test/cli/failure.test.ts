@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import { CulvertError, ERROR_CODES, isErrorCode } from "../../src/base/index.ts";
+import { CommandError, EXIT, explain } from "../../src/cli/failure.ts";
+
+describe("what the command makes of errors", () => {
+  test("every code has an exit status of the table and a hint, in one style", () => {
+    const statuses = new Set<number>(Object.values(EXIT));
+    for (const code of Object.keys(ERROR_CODES).filter(isErrorCode)) {
+      const failure = explain(new CulvertError(code));
+      expect(failure.code).toBe(code);
+      expect(statuses.has(failure.exit) && failure.exit !== EXIT.done).toBe(true);
+      for (const text of [failure.message, failure.hint]) {
+        expect(text, code).toMatch(/^[^A-Z]|^[A-Z]{2}/);
+        expect(text, code).not.toMatch(/\.$|\n/);
+      }
+    }
+  });
+
+  test("the exit statuses are the documented ones", () => {
+    const exits = (...codes: (keyof typeof ERROR_CODES)[]) =>
+      codes.map((code) => explain(new CulvertError(code)).exit);
+    expect(exits("CULVERT_INTERNAL", "CULVERT_USAGE", "CULVERT_BAD_TICKET")).toEqual([1, 2, 3]);
+    expect(exits("CULVERT_PEER_TIMEOUT", "CULVERT_UNREACHABLE")).toEqual([4, 5]);
+    expect(exits("CULVERT_INTEGRITY", "CULVERT_DATA_EXPIRED")).toEqual([6, 7]);
+    expect(exits("CULVERT_STATE_IN_USE", "CULVERT_GEOMETRY_CHANGED")).toEqual([8, 8]);
+  });
+
+  test("a command that knows better gives its own hint", () => {
+    const failure = explain(new CommandError("CULVERT_FILE", "No such file", "look elsewhere"));
+    expect(failure).toMatchObject({ message: "no such file", hint: "look elsewhere", exit: 1 });
+  });
+
+  test("what the system refuses is no defect, what nobody expected is", () => {
+    const refused = Object.assign(new Error("EACCES: permission denied, open 'x'"), {
+      errno: -13,
+      syscall: "open",
+    });
+    expect(explain(refused)).toMatchObject({ code: "CULVERT_FILE", message: refused.message });
+    expect(explain(new TypeError("x is not a function")).code).toBe("CULVERT_INTERNAL");
+    expect(explain("a string")).toMatchObject({ code: "CULVERT_INTERNAL", message: "a string" });
+  });
+});

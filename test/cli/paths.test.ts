@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { findPaths } from "../../src/cli/paths.ts";
+
+test("folders are where XDG says, and relative paths in its variables do not count", () => {
+  expect(findPaths({}, "/home/a")).toEqual({
+    sessions: "/home/a/.local/state/culvert/sessions",
+    mapStore: "/home/a/.local/share/culvert/map",
+  });
+  expect(findPaths({ XDG_STATE_HOME: "/s", XDG_DATA_HOME: "d" }, "/home/a")).toEqual({
+    sessions: "/s/culvert/sessions",
+    mapStore: "/home/a/.local/share/culvert/map",
+  });
+});
