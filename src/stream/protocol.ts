@@ -5,6 +5,8 @@ export type RequestId = number;
 
 /** What a stream core is told. Byte arrays are handed over: the giver must not change them. */
 export type StreamInput =
+  /** Begin, or go on after a restart; `unixMs` is the wall clock of this instant. Comes first. */
+  | { readonly kind: "start"; readonly unixMs: number }
   /** Application bytes to carry. Accepted at any length; `drain` tells when to go on. */
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   /** No more bytes will be written (half-close). */

@@ -1,0 +1,79 @@
+import type { Instant } from "../base/index.ts";
+import { ACK_PLACES } from "./ack-writer.ts";
+import { openFrame } from "./cell.ts";
+import { ChainReader } from "./chain-reader.ts";
+import type { Exchange, Request } from "./exchange.ts";
+import type { Frame } from "./frame.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+import type { AckReaderState } from "./state.ts";
+
+/** What the ack reader needs from the core around it. */
+export interface AckReaderInit {
+  readonly cellBytes: number;
+  readonly exchange: Exchange;
+  readonly keys: FrameKeys;
+  readonly quietAskMsMax: number;
+  /** A newer ack than any before was opened. */
+  readonly onAck: (frame: Frame, now: Instant) => void;
+  readonly onSpoiled: () => void;
+}
+
+/**
+ * Follows the peer's ack chain while something of ours is unacknowledged. Each ack says everything,
+ * so a later one makes the earlier ones worthless.
+ */
+export class AckReader {
+  readonly #init: AckReaderInit;
+  readonly #reader: ChainReader;
+
+  constructor(init: AckReaderInit, state?: AckReaderState) {
+    this.#init = init;
+    this.#reader = new ChainReader(init.exchange, init.keys, state?.next ?? 0, {
+      purpose: "ack-get",
+      aheadMin: ACK_PLACES,
+      aheadMax: ACK_PLACES,
+      quietAskMsMax: init.quietAskMsMax,
+      quietPlaces: ACK_PLACES,
+    });
+  }
+
+  /** Whether anybody wants to hear of acks now. */
+  set isOpen(open: boolean) {
+    this.#reader.isOpen = open;
+  }
+
+  onGot(request: Request, cell: Uint8Array, now: Instant): void {
+    const { index } = request;
+    if (index < this.#reader.base) return;
+    const opened = openFrame(cell, this.#init.keys.at(index), this.#init.cellBytes);
+    if (opened.kind !== "frame" || opened.frame.type !== "ack" || opened.frame.index !== index) {
+      this.#init.onSpoiled();
+      this.#reader.spoiled(index, now);
+      return;
+    }
+    this.#reader.arrived(index, now);
+    this.#reader.passTo(index + 1, now);
+    this.#init.keys.advance(this.#reader.base);
+    this.#init.onAck(opened.frame, now);
+  }
+
+  onFailed(request: Request, now: Instant): void {
+    this.#reader.failed(request, now);
+  }
+
+  onLate(request: Request): void {
+    this.#reader.late(request);
+  }
+
+  pump(now: Instant): void {
+    this.#reader.pump(now, Number.POSITIVE_INFINITY);
+  }
+
+  deadline(now: Instant): Instant {
+    return this.#reader.deadline(now, Number.POSITIVE_INFINITY);
+  }
+
+  save(): AckReaderState {
+    return { next: this.#reader.base, chain: this.#init.keys.baseState() };
+  }
+}

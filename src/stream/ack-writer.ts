@@ -1,0 +1,172 @@
+import type { Instant, Random } from "../base/index.ts";
+import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
+import type { Exchange, Request } from "./exchange.ts";
+import type { Acknowledgement } from "./frame.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+import type { Ledger } from "./ledger.ts";
+import type { StreamEffect } from "./protocol.ts";
+import type { AckWriterState } from "./state.ts";
+
+/** How many ack indexes beyond the highest seen one the writer of the data asks for. */
+export const ACK_PLACES = 4;
+
+/** What the ack writer needs from the core around it. */
+export interface AckWriterInit {
+  readonly cellBytes: number;
+  readonly exchange: Exchange;
+  readonly ledger: Ledger;
+  readonly keys: FrameKeys;
+  readonly random: Random;
+  readonly effects: StreamEffect[];
+  /** What is to be said now. */
+  readonly acknowledge: () => { acknowledgement: Acknowledgement; flags: number };
+}
+
+interface PendingAck {
+  /** In memory unless a restart left it in the journal. */
+  sealed: Uint8Array | undefined;
+  state: "sealing" | "flying" | "suspect" | "recalling";
+}
+
+/** Acks are journalled under this name until a later one is stored. */
+export function ackName(index: number): string {
+  return `a${index}`;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Puts ack frames on our ack chain: each one says everything, so only the newest one matters, and
+ * none is acknowledged. At most {@link ACK_PLACES} indexes are used beyond the last one that the Map
+ * gave a receipt for: a reader of acks that asks for so many places never loses the trail.
+ */
+export class AckWriter {
+  readonly #init: AckWriterInit;
+  readonly #pending = new Map<number, PendingAck>();
+  #next: number;
+  #stored: number;
+  #dueAt: Instant = Number.POSITIVE_INFINITY;
+
+  constructor(init: AckWriterInit, state?: AckWriterState) {
+    this.#init = init;
+    this.#next = state?.next ?? 0;
+    this.#stored = state?.stored ?? -1;
+    for (const index of state?.pending ?? []) {
+      this.#pending.set(index, { sealed: undefined, state: "suspect" });
+    }
+  }
+
+  /** Whether something was to be said and no receipt for it has come. */
+  get isSettled(): boolean {
+    return this.#dueAt === Number.POSITIVE_INFINITY && this.#pending.size === 0;
+  }
+
+  /** An ack has to be put by `at`; an earlier wish stands. */
+  want(at: Instant): void {
+    this.#dueAt = Math.min(this.#dueAt, at);
+  }
+
+  /** A data frame has said it all. */
+  satisfied(): void {
+    this.#dueAt = Number.POSITIVE_INFINITY;
+  }
+
+  pump(now: Instant): void {
+    if (!this.#init.exchange.mayPut(now)) return;
+    if (now >= this.#dueAt && this.#next <= this.#stored + ACK_PLACES) this.#seal(now);
+    else this.#repeat(now);
+  }
+
+  deadline(now: Instant): Instant {
+    const ready = this.#init.exchange.readyAt("put", now);
+    if (this.#suspectIndex() !== undefined) return ready;
+    if (this.#next > this.#stored + ACK_PLACES) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#dueAt, ready);
+  }
+
+  onStored(request: Request): void {
+    if (request.index <= this.#stored) return;
+    this.#stored = request.index;
+    for (const index of [...this.#pending.keys()]) {
+      if (index > request.index) continue;
+      this.#pending.delete(index);
+      this.#init.ledger.remove(ackName(index));
+    }
+  }
+
+  onLate(request: Request): void {
+    const pending = this.#pending.get(request.index);
+    if (pending?.state === "flying") pending.state = "suspect";
+  }
+
+  /** False when the journal has lost what it confirmed. */
+  onRecalled(index: number, sealed: Uint8Array | undefined, now: Instant): boolean {
+    const pending = this.#pending.get(index);
+    if (pending?.state !== "recalling") return true;
+    this.#init.exchange.releasePut();
+    if (sealed?.length !== FRAME_ID_BYTES + this.#init.cellBytes) return false;
+    pending.sealed = sealed;
+    this.#init.exchange.reservePut(now);
+    this.#put(index, pending, sealed, now);
+    return true;
+  }
+
+  save(): AckWriterState {
+    return {
+      next: this.#next,
+      stored: this.#stored,
+      pending: [...this.#pending.keys()],
+      chain: this.#init.keys.baseState(),
+    };
+  }
+
+  /** Sealed acks that are in memory, by name. */
+  residentByName(): Map<string, Uint8Array> {
+    const byName = new Map<string, Uint8Array>();
+    for (const [index, { sealed }] of this.#pending) {
+      if (sealed !== undefined) byName.set(ackName(index), sealed);
+    }
+    return byName;
+  }
+
+  #seal(now: Instant): void {
+    const { acknowledge, exchange, keys, cellBytes, random, ledger } = this.#init;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    const index = this.#next;
+    this.#next += 1;
+    exchange.reservePut(now);
+    const frame = { type: "ack" as const, index, ...acknowledge(), payload: NOTHING };
+    const sealed = sealFrame(frame, { keys: keys.at(index), cellBytes, random });
+    keys.advance(index + 1);
+    const pending: PendingAck = { sealed, state: "sealing" };
+    this.#pending.set(index, pending);
+    ledger.stage(ackName(index), sealed, (later) => {
+      if (this.#pending.get(index) === pending) this.#put(index, pending, sealed, later);
+      else exchange.releasePut();
+    });
+  }
+
+  /** Puts the newest ack again that has no receipt; the older ones are no longer news. */
+  #repeat(now: Instant): void {
+    const index = this.#suspectIndex();
+    if (index === undefined) return;
+    const pending = this.#pending.get(index) as PendingAck;
+    this.#init.exchange.reservePut(now);
+    if (pending.sealed !== undefined) {
+      this.#put(index, pending, pending.sealed, now);
+    } else {
+      pending.state = "recalling";
+      this.#init.effects.push({ kind: "recall", name: ackName(index) });
+    }
+  }
+
+  #suspectIndex(): number | undefined {
+    const newest = this.#next - 1;
+    return this.#pending.get(newest)?.state === "suspect" ? newest : undefined;
+  }
+
+  #put(index: number, pending: PendingAck, sealed: Uint8Array, now: Instant): void {
+    pending.state = "flying";
+    this.#init.exchange.put("ack-put", index, sealed, now);
+  }
+}

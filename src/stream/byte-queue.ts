@@ -1,0 +1,65 @@
+/** Bytes waiting to be framed, first in, first out. Chunks are owned by the queue once pushed. */
+export class ByteQueue {
+  readonly #chunks: Uint8Array[] = [];
+  #first = 0;
+  #offset = 0;
+  #length = 0;
+
+  /** Bytes in the queue. */
+  get length(): number {
+    return this.#length;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** Moves up to `target.length` bytes into `target` and says how many. */
+  takeInto(target: Uint8Array): number {
+    let filled = 0;
+    while (filled < target.length) {
+      const chunk = this.#chunks[this.#first];
+      if (chunk === undefined) break;
+      const count = Math.min(chunk.length - this.#offset, target.length - filled);
+      target.set(chunk.subarray(this.#offset, this.#offset + count), filled);
+      filled += count;
+      this.#offset += count;
+      if (this.#offset === chunk.length) this.#dropFirst();
+    }
+    this.#length -= filled;
+    return filled;
+  }
+
+  /** A copy of everything, leaving the queue as it is. */
+  copy(): Uint8Array {
+    const all = new Uint8Array(this.#length);
+    let at = 0;
+    for (let i = this.#first; i < this.#chunks.length; i++) {
+      const chunk = this.#chunks[i] as Uint8Array;
+      const rest = i === this.#first ? chunk.subarray(this.#offset) : chunk;
+      all.set(rest, at);
+      at += rest.length;
+    }
+    return all;
+  }
+
+  clear(): void {
+    this.#chunks.length = 0;
+    this.#first = 0;
+    this.#offset = 0;
+    this.#length = 0;
+  }
+
+  #dropFirst(): void {
+    this.#chunks[this.#first] = new Uint8Array(0);
+    this.#first += 1;
+    this.#offset = 0;
+    // Compacting rarely keeps both memory and the cost per byte constant.
+    if (this.#first > 64 && this.#first * 2 > this.#chunks.length) {
+      this.#chunks.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+}

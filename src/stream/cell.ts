@@ -1,0 +1,39 @@
+import { concatBytes, type Random } from "../base/index.ts";
+import { openCell as openSealed, sealCell } from "../crypto/index.ts";
+import {
+  type DecodedFrame,
+  decodeFrame,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  type Frame,
+  FRAMING_BYTES,
+  NONCE_BYTES,
+} from "./frame.ts";
+import type { FrameKey } from "./frame-keys.ts";
+
+/** Bytes of the frame id in front of a sealed frame. */
+export const FRAME_ID_BYTES = 32;
+
+/**
+ * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller. The nonce is fresh
+ * randomness, so sealing again never repeats one, not even after a restored backup.
+ */
+export function sealFrame(
+  frame: Frame,
+  options: { keys: FrameKey; cellBytes: number; random: Random },
+): Uint8Array {
+  const { keys, cellBytes, random } = options;
+  const frameBytes = cellBytes - FRAMING_BYTES + FRAME_HEADER_BYTES;
+  const cell = sealCell(keys.key, random.bytes(NONCE_BYTES), encodeFrame(frame, frameBytes));
+  return concatBytes(keys.frameId, cell);
+}
+
+/** An opened frame, or why there is none: `closed` means that the cell did not open. */
+export type OpenedCell = DecodedFrame | { readonly kind: "closed" };
+
+/** Opens a cell of whatever length and content. Never throws. */
+export function openFrame(cell: Uint8Array, keys: FrameKey, cellBytes: number): OpenedCell {
+  if (cell.length !== cellBytes) return { kind: "closed" };
+  const opened = openSealed(keys.key, cell);
+  return opened === undefined ? { kind: "closed" } : decodeFrame(opened);
+}

@@ -1,0 +1,287 @@
+import { Heap, type Instant } from "../base/index.ts";
+import type { Exchange, Purpose, Request } from "./exchange.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+
+/** One index that is asked for and has not arrived. */
+interface Place {
+  readonly index: number;
+  /** Open requests, oldest first. */
+  requests: Request[];
+  /** Waits in the queue of places to ask again. */
+  isQueued: boolean;
+  asks: number;
+  askedAt: Instant;
+}
+
+/** How far and how often a chain is read. */
+export interface ChainReaderOptions {
+  readonly purpose: Extract<Purpose, "data-get" | "ack-get">;
+  /** Gets that wait beyond the last frame that is known to exist, at the start and at the most. */
+  readonly aheadMin: number;
+  readonly aheadMax: number;
+  /** Longest gap between two questions for the next frame of a quiet chain, in ms. */
+  readonly quietAskMsMax: number;
+  /** How many of the lowest places of a quiet chain are asked for in turn. */
+  readonly quietPlaces: number;
+}
+
+/** Open requests for one place; a further one cancels the oldest. */
+const REQUESTS_PER_PLACE = 3;
+
+/** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
+const QUIET_REQUESTS = 2;
+
+/** How fast the questions on a quiet chain grow apart. */
+const QUIET_GROWTH = 1.5;
+
+/** Gets that wait beyond the known frames once their wait has run out in vain. */
+const AHEAD_QUIET = 2;
+
+/** Questions for one place before its patience begins to double, and where that ends. */
+const IMPATIENT_ASKS = 3;
+const PATIENCE_MAX = 8;
+
+/**
+ * Decides which frame of a chain to ask for next.
+ *
+ * - A place that was never asked for, up to `ahead` beyond the last frame known to exist, gets a
+ *   waiting get.
+ * - A place below a frame that has been seen is likely there: its get is late after the RTO, and it
+ *   is asked for again.
+ * - The lowest missing place of a quiet chain is asked for again at growing gaps.
+ */
+export class ChainReader {
+  readonly #exchange: Exchange;
+  readonly #keys: FrameKeys;
+  readonly #options: ChainReaderOptions;
+  readonly #places = new Map<number, Place>();
+  readonly #again = new Heap<Place>((a, b) => a.index < b.index);
+  readonly #arrived = new Set<number>();
+  #base: number;
+  #fresh: number;
+  #seen: number;
+  #ahead: number;
+  #isOpen = true;
+  #quietMs = 0;
+  #quietAt: Instant = Number.POSITIVE_INFINITY;
+
+  constructor(exchange: Exchange, keys: FrameKeys, base: number, options: ChainReaderOptions) {
+    this.#exchange = exchange;
+    this.#keys = keys;
+    this.#options = options;
+    this.#base = base;
+    this.#fresh = base;
+    this.#seen = base - 1;
+    this.#ahead = options.aheadMin;
+  }
+
+  /** The lowest index that has neither arrived nor been passed. */
+  get base(): number {
+    return this.#base;
+  }
+
+  /** The highest index that is known to exist. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Whether it asks at all. While closed, open requests stay and nothing new is asked. */
+  set isOpen(open: boolean) {
+    this.#isOpen = open;
+  }
+
+  /** Limits how many gets may wait beyond what is known to exist. */
+  set aheadMax(limit: number) {
+    this.#ahead = Math.min(this.#ahead, limit);
+  }
+
+  /** A frame has arrived. Moves the base over everything that has. */
+  arrived(index: number, now: Instant): void {
+    const place = this.#places.get(index);
+    this.#dropPlace(index);
+    if (place !== undefined) this.#ahead = Math.min(this.#options.aheadMax, this.#ahead + 4);
+    this.#noteSeen(index, now);
+    if (index >= this.#base) this.#arrived.add(index);
+    while (this.#arrived.delete(this.#base)) this.#base += 1;
+    this.#fresh = Math.max(this.#fresh, this.#base);
+    this.#becomeLively(now);
+  }
+
+  /** Gives up on everything below `base` (a later ack says it all; a multicast reader skips). */
+  passTo(base: number, now: Instant): void {
+    for (; this.#base < base; this.#base++) {
+      this.#dropPlace(this.#base);
+      this.#arrived.delete(this.#base);
+    }
+    while (this.#arrived.delete(this.#base)) this.#base += 1;
+    this.#fresh = Math.max(this.#fresh, this.#base);
+    this.#becomeLively(now);
+  }
+
+  /** A get of this chain became late: its place is asked for again. */
+  late(request: Request): void {
+    const place = this.#places.get(request.index);
+    if (place !== undefined) this.#queueAgain(place);
+  }
+
+  /** A get failed, or found nothing within its wait. */
+  failed(request: Request, now: Instant): void {
+    const place = this.#places.get(request.index);
+    if (place === undefined) return;
+    place.requests = place.requests.filter((open) => open.isOpen);
+    if (place.requests.length > 0) return;
+    if (request.index < this.#seen) this.#queueAgain(place);
+    else if (request.index > this.#base) {
+      // Nothing waits this far ahead any more: it is asked for when it comes into reach.
+      this.#ahead = Math.max(AHEAD_QUIET, this.#options.quietPlaces);
+      this.#dropPlace(request.index);
+      this.#fresh = Math.min(this.#fresh, request.index);
+    } else this.#scheduleQuiet(now);
+  }
+
+  /** A cell arrived that cannot be used: it is asked for again, after a pause. */
+  spoiled(index: number, now: Instant): void {
+    const place = this.#places.get(index);
+    if (place === undefined) return;
+    place.requests = place.requests.filter((open) => open.isOpen);
+    if (place.requests.length === 0) this.#quietAt = Math.min(this.#quietAt, now);
+    this.#queueAgain(place);
+  }
+
+  /** Asks for what may be asked for; `limit` is the first index that must not be. */
+  pump(now: Instant, limit: number): void {
+    while (this.#isOpen && this.#exchange.mayGet(now)) {
+      if (!this.#askOne(now, limit)) return;
+    }
+  }
+
+  /** When `pump` may have something to do. */
+  deadline(now: Instant, limit: number): Instant {
+    if (!this.#isOpen) return Number.POSITIVE_INFINITY;
+    const readyAt = this.#exchange.readyAt("get", now);
+    if (this.#hasAgain() || this.#hasFresh(limit)) return readyAt;
+    return Math.max(this.#quietAt, readyAt);
+  }
+
+  #askOne(now: Instant, limit: number): boolean {
+    // With a scarce budget the places that were never asked for come first: by the time the others
+    // are asked for again, an answer that is only slow has come.
+    const freshFirst = this.#exchange.isPaced;
+    if (freshFirst && this.#askFresh(now, limit)) return true;
+    if (this.#hasAgain()) {
+      const place = this.#again.pop() as Place;
+      place.isQueued = false;
+      this.#ask(place, now);
+      return true;
+    }
+    if (!freshFirst && this.#askFresh(now, limit)) return true;
+    return this.#askQuiet(now);
+  }
+
+  #askFresh(now: Instant, limit: number): boolean {
+    if (!this.#hasFresh(limit)) return false;
+    const index = this.#fresh;
+    this.#fresh += 1;
+    const place: Place = { index, requests: [], isQueued: false, asks: 0, askedAt: now };
+    this.#places.set(index, place);
+    this.#ask(place, now);
+    if (index === this.#base) this.#scheduleQuiet(now);
+    return true;
+  }
+
+  #hasFresh(limit: number): boolean {
+    while (this.#arrived.has(this.#fresh) || this.#places.has(this.#fresh)) this.#fresh += 1;
+    return this.#fresh < Math.min(limit, this.#seen + 1 + this.#ahead);
+  }
+
+  #hasAgain(): boolean {
+    for (let place = this.#again.peek(); place !== undefined; place = this.#again.peek()) {
+      if (this.#places.get(place.index) === place && place.isQueued) return true;
+      this.#again.pop();
+    }
+    return false;
+  }
+
+  #askQuiet(now: Instant): boolean {
+    if (now < this.#quietAt) return false;
+    const place = this.#longestUnasked();
+    if (place === undefined) {
+      this.#quietAt = Number.POSITIVE_INFINITY;
+      return false;
+    }
+    this.#ask(place, now);
+    this.#quietMs = Math.min(this.#quietMs * QUIET_GROWTH, this.#options.quietAskMsMax);
+    this.#scheduleQuiet(now);
+    return true;
+  }
+
+  #longestUnasked(): Place | undefined {
+    let longest: Place | undefined;
+    for (let index = this.#base; index < this.#base + this.#options.quietPlaces; index++) {
+      const place = this.#places.get(index);
+      if (place === undefined) continue;
+      if (longest === undefined || place.askedAt < longest.askedAt) longest = place;
+    }
+    return longest;
+  }
+
+  #ask(place: Place, now: Instant): void {
+    place.asks += 1;
+    place.askedAt = now;
+    place.requests = place.requests.filter((open) => open.isOpen);
+    const isLikelyThere = place.index < this.#seen;
+    const requestsMax = isLikelyThere ? REQUESTS_PER_PLACE : QUIET_REQUESTS;
+    while (place.requests.length >= requestsMax) {
+      const oldest = place.requests.shift();
+      if (oldest !== undefined) this.#exchange.cancel(oldest);
+    }
+    const { frameId } = this.#keys.at(place.index);
+    const doublings = Math.max(0, place.asks - IMPATIENT_ASKS);
+    const patience = Math.min(2 ** doublings, PATIENCE_MAX);
+    const options = { now, isLikelyThere, patience };
+    place.requests.push(
+      this.#exchange.get(this.#options.purpose, place.index, frameId, options),
+    );
+  }
+
+  #noteSeen(index: number, now: Instant): void {
+    const before = this.#seen;
+    if (index <= before) return;
+    this.#seen = index;
+    for (let below = Math.max(before, this.#base); below < index; below++) {
+      const place = this.#places.get(below);
+      if (place === undefined) continue;
+      place.requests = place.requests.filter((open) => open.isOpen);
+      if (place.requests.length === 0) this.#queueAgain(place);
+      for (const request of place.requests) this.#exchange.expect(request, now);
+    }
+  }
+
+  #queueAgain(place: Place): void {
+    if (place.isQueued) return;
+    place.isQueued = true;
+    this.#again.push(place);
+  }
+
+  #dropPlace(index: number): void {
+    const place = this.#places.get(index);
+    if (place === undefined) return;
+    this.#places.delete(index);
+    for (const request of place.requests) this.#exchange.cancel(request);
+  }
+
+  /** Something arrived: the chain is not quiet, and the questions come close together again. */
+  #becomeLively(now: Instant): void {
+    this.#quietMs = this.#exchange.rto.rtoMs();
+    const place = this.#places.get(this.#base);
+    if (place !== undefined && !place.requests.some((open) => open.isOpen)) {
+      this.#queueAgain(place);
+    }
+    this.#scheduleQuiet(now);
+  }
+
+  #scheduleQuiet(now: Instant): void {
+    if (this.#quietMs === 0) this.#quietMs = this.#exchange.rto.rtoMs();
+    this.#quietAt = now + Math.min(this.#quietMs, this.#options.quietAskMsMax);
+  }
+}

@@ -1,0 +1,249 @@
+import type { Instant, Random } from "../base/index.ts";
+import {
+  OPEN_PACER,
+  type Pacer,
+  PoissonPacer,
+  RtoEstimator,
+  type TimerHandle,
+  TimerQueue,
+} from "../retx/index.ts";
+import type { StreamOptions } from "./options.ts";
+import type { RequestId, StreamEffect } from "./protocol.ts";
+
+/** Which part of the core a request belongs to. */
+export type Purpose = "data-put" | "ack-put" | "data-get" | "ack-get";
+
+/** One put or get that has not been answered. */
+export interface Request {
+  readonly id: RequestId;
+  readonly purpose: Purpose;
+  readonly index: number;
+  readonly sentAt: Instant;
+  /** A late request has given its place in the window back; its answer still counts. */
+  isLate: boolean;
+  /** False once it is answered, failed or cancelled. */
+  isOpen: boolean;
+  timer: TimerHandle | undefined;
+  /** Whether the time to the answer is a round trip (and not a wait for somebody else). */
+  isSample: boolean;
+}
+
+/** How many timeouts in a row, without a single answer, are taken for loss and not for silence. */
+const SILENT_TIMEOUTS_MAX = 3;
+
+/** Requests that may be open at once, late ones included; the oldest late one is cancelled first. */
+const OPEN_PER_WINDOW = 8;
+
+/**
+ * The requests that are under way to the Map: numbers, window, pace, round trips, lateness.
+ *
+ * Puts and gets have a window and a pacer each. Both share one RTO estimate, since they go to the
+ * same place.
+ */
+export class Exchange {
+  readonly #options: StreamOptions;
+  readonly #effects: StreamEffect[];
+  readonly #requests = new Map<RequestId, Request>();
+  readonly #late: TimerQueue<Request>;
+  readonly #putPacer: Pacer;
+  readonly #getPacer: Pacer;
+  readonly rto: RtoEstimator;
+  #nextId: RequestId = 1;
+  #puts = 0;
+  #gets = 0;
+  #silentTimeouts = 0;
+  #lastBackoffAt: Instant = Number.NEGATIVE_INFINITY;
+  #lastAnswerAt: Instant = Number.NEGATIVE_INFINITY;
+  #heldUntil: Instant = Number.NEGATIVE_INFINITY;
+  /** Counted since the start of this core. */
+  readonly counts = { puts: 0, gets: 0, answers: 0, timeouts: 0 };
+
+  constructor(options: StreamOptions, random: Random, effects: StreamEffect[]) {
+    this.#options = options;
+    this.#effects = effects;
+    this.rto = new RtoEstimator({ random, initialMs: options.rtoInitialMs });
+    // Only requests within a window have a timer, and reservations may exceed it by a few.
+    this.#late = new TimerQueue({ capacity: 2 * options.window + 64 });
+    const meanMs = options.paceMeanMs;
+    this.#putPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
+    this.#getPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
+  }
+
+  get isPaced(): boolean {
+    return this.#putPacer !== OPEN_PACER;
+  }
+
+  /** When anything was last heard from the Map. */
+  get lastAnswerAt(): Instant {
+    return this.#lastAnswerAt;
+  }
+
+  mayPut(now: Instant): boolean {
+    return this.#puts < this.#options.window && now >= this.#heldUntil && this.#putPacer.ready(now);
+  }
+
+  mayGet(now: Instant): boolean {
+    return this.#gets < this.#options.window && now >= this.#heldUntil && this.#getPacer.ready(now);
+  }
+
+  /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
+  readyAt(side: "put" | "get", now: Instant): Instant {
+    const inFlight = side === "put" ? this.#puts : this.#gets;
+    if (inFlight >= this.#options.window) return Number.POSITIVE_INFINITY;
+    const pacer = side === "put" ? this.#putPacer : this.#getPacer;
+    return Math.max(pacer.deadline(), this.#heldUntil, now);
+  }
+
+  /** Spends one place of the put budget for a frame that will follow once it is journalled. */
+  reservePut(now: Instant): void {
+    this.#putPacer.take(now);
+    this.#puts += 1;
+  }
+
+  /** Gives back a reservation that is not used. */
+  releasePut(): void {
+    this.#puts -= 1;
+  }
+
+  /** Puts a sealed frame; a place has been reserved. It is late after the RTO. */
+  put(purpose: "data-put" | "ack-put", index: number, sealed: Uint8Array, now: Instant): Request {
+    const request = this.#open(purpose, index, now, true);
+    this.#arm(request, now);
+    this.counts.puts += 1;
+    this.#effects.push({
+      kind: "put",
+      request: request.id,
+      frameId: sealed.subarray(0, 32),
+      cell: sealed.subarray(32),
+      ttlSeconds: this.#options.ttlSeconds,
+    });
+    return request;
+  }
+
+  /**
+   * Asks for a frame. With `isLikelyThere` it is late after `patience` RTOs, else only once
+   * `expect` has been called.
+   */
+  get(
+    purpose: "data-get" | "ack-get",
+    index: number,
+    frameId: Uint8Array,
+    options: { now: Instant; isLikelyThere: boolean; patience: number },
+  ): Request {
+    const { now, isLikelyThere, patience } = options;
+    this.#getPacer.take(now);
+    this.#gets += 1;
+    const request = this.#open(purpose, index, now, isLikelyThere && patience === 1);
+    if (isLikelyThere) this.#arm(request, now, patience);
+    this.counts.gets += 1;
+    const waitMs = this.#options.getWaitMs;
+    this.#effects.push({ kind: "get", request: request.id, frameId, waitMs });
+    return request;
+  }
+
+  /** The answer to a waiting get is due now: it becomes late after one more RTO. */
+  expect(request: Request, now: Instant): void {
+    if (request.isOpen && !request.isLate && request.timer === undefined) this.#arm(request, now);
+  }
+
+  /** Takes an answered request out and learns its round trip; `undefined` when it was cancelled. */
+  settle(id: RequestId, now: Instant): Request | undefined {
+    const request = this.#requests.get(id);
+    if (request === undefined) return undefined;
+    this.#close(request);
+    this.counts.answers += 1;
+    this.#lastAnswerAt = now;
+    this.#silentTimeouts = 0;
+    if (request.isSample) this.rto.sample(now - request.sentAt);
+    else this.rto.restore();
+    return request;
+  }
+
+  /** Takes a failed request out; the path's time is not learned from it. */
+  fail(id: RequestId): Request | undefined {
+    const request = this.#requests.get(id);
+    if (request !== undefined) this.#close(request);
+    return request;
+  }
+
+  cancel(request: Request): void {
+    if (!request.isOpen) return;
+    this.#close(request);
+    this.#effects.push({ kind: "cancel", request: request.id });
+  }
+
+  cancelAll(): void {
+    for (const request of [...this.#requests.values()]) this.cancel(request);
+  }
+
+  /** Nothing is sent before `until`: the Map is busy or cannot be reached. */
+  hold(until: Instant): void {
+    this.#heldUntil = Math.max(this.#heldUntil, until);
+  }
+
+  /** Takes the next request that has become late; its place in the window is free again. */
+  nextLate(now: Instant): Request | undefined {
+    const late = this.#late.due(now);
+    if (late === undefined) return undefined;
+    late.timer = undefined;
+    late.isLate = true;
+    this.#leaveWindow(late);
+    this.counts.timeouts += 1;
+    this.#noteTimeout(late, now);
+    this.#boundOpen();
+    return late;
+  }
+
+  deadline(): Instant {
+    return this.#late.deadline();
+  }
+
+  #open(purpose: Purpose, index: number, sentAt: Instant, isSample: boolean): Request {
+    const request: Request = {
+      id: this.#nextId++,
+      purpose,
+      index,
+      sentAt,
+      isLate: false,
+      isOpen: true,
+      timer: undefined,
+      isSample,
+    };
+    this.#requests.set(request.id, request);
+    return request;
+  }
+
+  #arm(request: Request, now: Instant, patience = 1): void {
+    request.timer = this.#late.push(now + patience * this.rto.drawMs(), request);
+  }
+
+  #close(request: Request): void {
+    this.#requests.delete(request.id);
+    if (!request.isLate) this.#leaveWindow(request);
+    if (request.timer !== undefined) this.#late.cancel(request.timer);
+    request.timer = undefined;
+    request.isOpen = false;
+  }
+
+  #leaveWindow(request: Request): void {
+    if (request.purpose === "data-put" || request.purpose === "ack-put") this.#puts -= 1;
+    else this.#gets -= 1;
+  }
+
+  /** One back-off for a whole flight of silent requests, and none for what plain loss explains. */
+  #noteTimeout(late: Request, now: Instant): void {
+    if (this.#lastAnswerAt > late.sentAt || this.#lastBackoffAt > late.sentAt) return;
+    this.#lastBackoffAt = now;
+    this.#silentTimeouts += 1;
+    if (this.#silentTimeouts > SILENT_TIMEOUTS_MAX) this.rto.backoff();
+  }
+
+  #boundOpen(): void {
+    if (this.#requests.size <= OPEN_PER_WINDOW * this.#options.window) return;
+    for (const request of this.#requests.values()) {
+      if (!request.isLate) continue;
+      this.cancel(request);
+      return;
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { assert, utf8 } from "../base/index.ts";
+import type { Chain } from "../crypto/index.ts";
+
+/** What one frame is found and opened by. Secret. */
+export interface FrameKey {
+  /** 32 bytes: the blinding input of the frame's address. */
+  readonly frameId: Uint8Array;
+  /** 32 bytes: the secretbox key of the frame's cell. */
+  readonly key: Uint8Array;
+}
+
+interface Link {
+  readonly chain: Chain;
+  keys: FrameKey | undefined;
+}
+
+/**
+ * The keys of one chain from a base index on, derived as they are asked for and wiped as they are
+ * passed. It can only go forward: what lies below the base cannot be derived again.
+ */
+export class FrameKeys {
+  readonly #context: Uint8Array;
+  readonly #links = new Map<number, Link>();
+  #base: number;
+  #top: number;
+
+  /** `chain` is the state at index `base`. */
+  constructor(chain: Chain, base: number, context: Uint8Array) {
+    this.#context = context;
+    this.#base = base;
+    this.#top = base;
+    this.#links.set(base, { chain, keys: undefined });
+  }
+
+  /** The lowest index that can still be derived. */
+  get base(): number {
+    return this.#base;
+  }
+
+  /** The keys of a frame; borrowed, they are wiped when the base passes them. */
+  at(index: number): FrameKey {
+    assert(index >= this.#base, "keys of a passed frame are gone");
+    while (this.#top < index) this.#extend();
+    const link = this.#links.get(index);
+    assert(link !== undefined, "every index from the base to the top has a link");
+    link.keys ??= {
+      frameId: link.chain.frameId(this.#context),
+      key: link.chain.frameKey(this.#context),
+    };
+    return link.keys;
+  }
+
+  /** Forgets everything below `base`. */
+  advance(base: number): void {
+    while (this.#top < base) this.#extend();
+    for (; this.#base < base; this.#base++) {
+      const link = this.#links.get(this.#base);
+      this.#links.delete(this.#base);
+      link?.chain.wipe();
+      // The frame id may still be in use by a request; the key is not.
+      link?.keys?.key.fill(0);
+    }
+  }
+
+  /** The chain state at the base: secret, 104 bytes, owned by the caller. */
+  baseState(): Uint8Array {
+    const link = this.#links.get(this.#base);
+    assert(link !== undefined, "the base has a link");
+    return link.chain.toBytes();
+  }
+
+  #extend(): void {
+    const top = this.#links.get(this.#top);
+    assert(top !== undefined, "the top has a link");
+    this.#top += 1;
+    this.#links.set(this.#top, { chain: top.chain.next(), keys: undefined });
+  }
+}
+
+/** Domain of the frame ids and keys of a data chain. */
+export const DATA_CONTEXT: Uint8Array = utf8("culvert/v1/data");
+/** Domain of the frame ids and keys of an ack chain. */
+export const ACK_CONTEXT: Uint8Array = utf8("culvert/v1/ack");

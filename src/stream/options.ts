@@ -1,0 +1,99 @@
+/** How a stream behaves; every field has a default in {@link DEFAULTS}. */
+export interface StreamOptions {
+  /** Puts, and gets, that may be under way at once. */
+  readonly window: number;
+  /** Mean gap between two puts, and between two gets, in ms; exponentially spread. 0: no pacing. */
+  readonly paceMeanMs: number;
+  /** Frames that may be written ahead of the peer's acknowledgement. */
+  readonly unacknowledgedFramesMax: number;
+  /** Frames that are fetched ahead of what the application has taken. */
+  readonly receiveFramesMax: number;
+  /** Frames of credit that this reader announces. */
+  readonly creditFrames: number;
+  /** Bytes accepted from the application before it is asked to wait. */
+  readonly writeBufferBytes: number;
+  /** Seconds for which the Map is asked to keep a cell. */
+  readonly ttlSeconds: number;
+  /** How long the Map may hold a get for an empty place, in ms. */
+  readonly getWaitMs: number;
+  /** Longest gap between two questions for the next frame of a quiet stream, in ms. */
+  readonly quietAskMsMax: number;
+  /** Longest delay of an acknowledgement, in ms. */
+  readonly ackDelayMsMax: number;
+  /** Frames after which an acknowledgement is sent without delay. */
+  readonly ackEveryFrames: number;
+  /** RTO before the first measurement, in ms. */
+  readonly rtoInitialMs: number;
+  /** Whether journal effects are wanted; without them frames stay in memory only. */
+  readonly durable: boolean;
+  /** Send a partly filled frame although another one is under way (TCP_NODELAY). */
+  readonly noDelay: boolean;
+  /** Silence of the peer, in ms, after which the stream fails; 0: never. */
+  readonly peerTimeoutMs: number;
+}
+
+/**
+ * The defaults, tuned for cells of 1 to 32 KiB and round trips from a millisecond to ten seconds.
+ * docs/LIMITS.md says what each one costs.
+ */
+export const DEFAULTS: StreamOptions = Object.freeze({
+  window: 64,
+  paceMeanMs: 0,
+  unacknowledgedFramesMax: 256,
+  receiveFramesMax: 256,
+  creditFrames: 0xffff,
+  writeBufferBytes: 256 * 1024,
+  ttlSeconds: 7 * 24 * 3600,
+  getWaitMs: 60_000,
+  quietAskMsMax: 12_000,
+  ackDelayMsMax: 1_000,
+  ackEveryFrames: 8,
+  rtoInitialMs: 3_000,
+  durable: false,
+  noDelay: false,
+  peerTimeoutMs: 0,
+});
+
+/** Frames that may be written ahead when the journal keeps them on disk. */
+export const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
+
+/**
+ * Checks and completes options; the caller's object is left alone.
+ *
+ * @throws RangeError for a value outside its range
+ */
+export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOptions {
+  const durable = given.durable ?? DEFAULTS.durable;
+  const options: StreamOptions = {
+    ...DEFAULTS,
+    ...(durable ? { unacknowledgedFramesMax: DURABLE_UNACKNOWLEDGED_FRAMES_MAX } : {}),
+    ...withoutUndefined(given),
+  };
+  inRange("window", options.window, 1, 1_024);
+  inRange("paceMeanMs", options.paceMeanMs, 0, 86_400_000);
+  inRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, 2 ** 20);
+  inRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
+  inRange("creditFrames", options.creditFrames, 1, 0xffff);
+  inRange("writeBufferBytes", options.writeBufferBytes, 1, 2 ** 30);
+  inRange("ttlSeconds", options.ttlSeconds, 1, 2 ** 32 - 1);
+  inRange("getWaitMs", options.getWaitMs, 1, 3_600_000);
+  inRange("quietAskMsMax", options.quietAskMsMax, 1, 3_600_000);
+  inRange("ackDelayMsMax", options.ackDelayMsMax, 0, 600_000);
+  inRange("ackEveryFrames", options.ackEveryFrames, 1, 112);
+  inRange("rtoInitialMs", options.rtoInitialMs, 1, 60_000);
+  inRange("peerTimeoutMs", options.peerTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
+  return Object.freeze(options);
+}
+
+function withoutUndefined(given: Partial<StreamOptions>): Partial<StreamOptions> {
+  const known = Object.entries(given).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(DEFAULTS, name),
+  );
+  return Object.fromEntries(known);
+}
+
+function inRange(name: string, value: number, min: number, max: number): void {
+  if (!(value >= min && value <= max)) {
+    throw new RangeError(`${name} must be between ${min} and ${max}, not ${value}`);
+  }
+}

@@ -1,0 +1,280 @@
+import type { ErrorCode, Instant } from "../base/index.ts";
+import { openFrame } from "./cell.ts";
+import { ChainReader } from "./chain-reader.ts";
+import type { Exchange, Request } from "./exchange.ts";
+import { type Acknowledgement, emptySelective, type Frame, select, SELECTIVE_BITS } from "./frame.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+import type { StreamOptions } from "./options.ts";
+import type { StreamEffect } from "./protocol.ts";
+import type { ReceiverState } from "./state.ts";
+
+/** What the receiver needs from the core around it. */
+export interface ReceiverInit {
+  readonly options: StreamOptions;
+  readonly cellBytes: number;
+  readonly exchange: Exchange;
+  readonly keys: FrameKeys;
+  readonly effects: StreamEffect[];
+  /** The first payload byte that the stream must have. */
+  readonly mode: number;
+  /** A frame was opened: what it says about our frames. */
+  readonly onFrame: (frame: Frame, now: Instant) => void;
+  /** An acknowledgement has to be put by this instant. */
+  readonly wantAck: (at: Instant) => void;
+  readonly warn: (code: ErrorCode, message: string) => void;
+  readonly fail: (code: ErrorCode, message: string) => void;
+  readonly ackDelayMs: () => number;
+}
+
+/** Waiting gets beyond the known frames at the start of a stream. */
+const AHEAD_START = 16;
+
+/** The same while a budget makes gets scarce. */
+const AHEAD_PACED = 8;
+
+/** Places beyond the peer's end that are watched for its probes. */
+const PLACES_BEYOND_END = 2;
+
+/** A frame that was delivered and not yet taken. */
+interface Delivered {
+  readonly index: number;
+  readonly endOffset: number;
+}
+
+/** The reading half of a stream: sealed frames in, the application's bytes out, in order, once. */
+export class ReceiverCore {
+  readonly #init: ReceiverInit;
+  readonly #reader: ChainReader;
+  /** Frames that arrived before one below them. */
+  readonly #early = new Map<number, Frame>();
+  #delivered: Delivered[] = [];
+  #deliveredFirst = 0;
+  /** The next frame to deliver, and the offset of its first byte. */
+  #next: number;
+  #offset: number;
+  #taken: number;
+  #takenOffset: number;
+  #takenFrameOffset: number;
+  #skipBytes: number;
+  #end: { index: number; length: number } | undefined;
+  #isEndDelivered = false;
+  #isAborted = false;
+  #framesSinceAck = 0;
+  #wasWithoutRoom = false;
+
+  constructor(init: ReceiverInit, state?: ReceiverState) {
+    this.#init = init;
+    this.#next = state?.next ?? 0;
+    this.#taken = this.#next;
+    this.#offset = state?.nextOffset ?? 0;
+    this.#takenFrameOffset = this.#offset;
+    this.#takenOffset = state?.takenOffset ?? 0;
+    this.#skipBytes = this.#takenOffset - this.#offset;
+    this.#end = state?.end;
+    this.#isEndDelivered = state?.end !== undefined;
+    const { options, exchange, keys } = init;
+    this.#reader = new ChainReader(exchange, keys, this.#next, {
+      purpose: "data-get",
+      aheadMin: Math.min(exchange.isPaced ? AHEAD_PACED : AHEAD_START, options.window),
+      aheadMax: exchange.isPaced ? AHEAD_PACED : options.window,
+      quietAskMsMax: options.quietAskMsMax,
+      quietPlaces: 1,
+    });
+  }
+
+  get deliveredBytes(): number {
+    return this.#offset;
+  }
+
+  get takenBytes(): number {
+    return this.#takenOffset;
+  }
+
+  /** Opened frames that are held in memory. */
+  get heldFrames(): number {
+    return this.#early.size;
+  }
+
+  /** The application has taken everything up to and with the peer's end. */
+  get isEndTaken(): boolean {
+    return this.#end !== undefined && this.#taken > this.#end.index;
+  }
+
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  /** What we have to say about the peer's frames. */
+  acknowledgement(): Acknowledgement {
+    const selective = emptySelective();
+    const next = this.#taken;
+    for (let index = next + 1; index < this.#next; index++) select(selective, index - next - 1);
+    for (const index of this.#early.keys()) select(selective, index - next - 1);
+    return { next, credit: this.#init.options.creditFrames, selective };
+  }
+
+  /** An acknowledgement has left, on a data frame or on its own. */
+  acknowledged(): void {
+    this.#framesSinceAck = 0;
+  }
+
+  /** The application has taken all bytes below `offset`. */
+  take(offset: number, now: Instant): void {
+    if (offset <= this.#takenOffset || offset > this.#offset) return;
+    this.#takenOffset = offset;
+    this.#advanceTaken(now);
+  }
+
+  onGot(request: Request, cell: Uint8Array, now: Instant): void {
+    const { index } = request;
+    if (index < this.#next || this.#early.has(index)) return;
+    const opened = openFrame(cell, this.#init.keys.at(index), this.#init.cellBytes);
+    if (opened.kind === "closed") {
+      this.#init.warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
+      this.#reader.spoiled(index, now);
+      return;
+    }
+    const problem = opened.kind === "frame" ? this.#problem(opened.frame, index) : opened.field;
+    if (opened.kind !== "frame" || problem !== undefined) {
+      this.#init.fail("CULVERT_PROTOCOL", `the peer sealed a frame with a bad ${problem}`);
+      return;
+    }
+    this.#accept(opened.frame, now);
+  }
+
+  onFailed(request: Request, now: Instant): void {
+    this.#reader.failed(request, now);
+  }
+
+  onLate(request: Request): void {
+    this.#reader.late(request);
+  }
+
+  pump(now: Instant): void {
+    this.#reader.pump(now, this.#limit());
+  }
+
+  deadline(now: Instant): Instant {
+    return this.#reader.deadline(now, this.#limit());
+  }
+
+  /** Stops asking, for a stream that is over. */
+  close(): void {
+    this.#reader.isOpen = false;
+  }
+
+  save(): ReceiverState {
+    return {
+      next: this.#taken,
+      nextOffset: this.#takenFrameOffset,
+      takenOffset: this.#takenOffset,
+      end: this.isEndTaken ? this.#end : undefined,
+      chain: this.#init.keys.baseState(),
+    };
+  }
+
+  /** The first index that must not be asked for: what memory, or the peer's end, allows. */
+  #limit(): number {
+    const limit = this.#taken + this.#init.options.receiveFramesMax;
+    return this.#end === undefined ? limit : this.#end.index + 1 + PLACES_BEYOND_END;
+  }
+
+  /** The name of the first field that does not fit where the frame was found. */
+  #problem(frame: Frame, index: number): string | undefined {
+    if (frame.index !== index) return "index";
+    if (frame.type === "ack" || (frame.type === "start") !== (index === 0)) return "type";
+    if (frame.type === "start" && frame.payload[0] !== this.#init.mode) return "mode";
+    if (frame.type === "end" && frame.payload.length < 8) return "length";
+    const isAfterEnd = this.#end !== undefined && index > this.#end.index;
+    if (isAfterEnd && frame.type !== "probe" && frame.type !== "reset") return "type";
+    return undefined;
+  }
+
+  #accept(frame: Frame, now: Instant): void {
+    this.#early.set(frame.index, frame);
+    this.#reader.arrived(frame.index, now);
+    this.#init.onFrame(frame, now);
+    if (frame.type === "reset") this.#isAborted = true;
+    this.#framesSinceAck += 1;
+    const isUrgent = frame.type === "probe" || frame.type === "end";
+    const isDue = isUrgent || this.#framesSinceAck >= this.#init.options.ackEveryFrames;
+    this.#init.wantAck(isDue ? now : now + this.#init.ackDelayMs());
+    this.#deliver(now);
+  }
+
+  #deliver(now: Instant): void {
+    let frame = this.#early.get(this.#next);
+    while (frame !== undefined) {
+      this.#early.delete(this.#next);
+      this.#next += 1;
+      if (!this.#deliverFrame(frame)) return;
+      frame = this.#early.get(this.#next);
+    }
+    this.#advanceTaken(now);
+    if (this.#isAborted) this.#init.fail("CULVERT_PEER_ABORTED", "the peer gave the stream up");
+  }
+
+  #deliverFrame(frame: Frame): boolean {
+    const bytes = contentOf(frame);
+    const skipped = Math.min(this.#skipBytes, bytes.length);
+    this.#skipBytes -= skipped;
+    const fresh = bytes.subarray(skipped);
+    const offset = this.#offset + skipped;
+    this.#offset += bytes.length;
+    this.#delivered.push({ index: frame.index, endOffset: this.#offset });
+    if (fresh.length > 0) this.#init.effects.push({ kind: "deliver", offset, bytes: fresh });
+    if (frame.type !== "end") return true;
+    const view = new DataView(frame.payload.buffer, frame.payload.byteOffset, 8);
+    const length = Number(view.getBigUint64(0));
+    if (length !== this.#offset) {
+      this.#init.fail("CULVERT_PROTOCOL", "the peer's end does not tell the length of its stream");
+      return false;
+    }
+    this.#end = { index: frame.index, length };
+    this.#isEndDelivered = true;
+    this.#init.effects.push({ kind: "delivered-end", length });
+    return true;
+  }
+
+  /** Moves over every frame whose last byte has been taken. */
+  #advanceTaken(now: Instant): void {
+    const before = this.#taken;
+    for (;;) {
+      const delivered = this.#delivered[this.#deliveredFirst];
+      if (delivered === undefined || delivered.endOffset > this.#takenOffset) break;
+      this.#taken = delivered.index + 1;
+      this.#takenFrameOffset = delivered.endOffset;
+      this.#deliveredFirst += 1;
+    }
+    if (this.#taken === before) return;
+    if (this.#deliveredFirst > 64 && this.#deliveredFirst * 2 > this.#delivered.length) {
+      this.#delivered = this.#delivered.slice(this.#deliveredFirst);
+      this.#deliveredFirst = 0;
+    }
+    this.#init.keys.advance(this.#taken);
+    this.#noteRoom(before, now);
+  }
+
+  /** The peer has to learn soon that it may go on after it could not. */
+  #noteRoom(before: number, now: Instant): void {
+    const { receiveFramesMax } = this.#init.options;
+    const reach = Math.min(receiveFramesMax, SELECTIVE_BITS);
+    if (this.#next - before >= reach) this.#wasWithoutRoom = true;
+    const isUrgent = this.#wasWithoutRoom || (this.isEndTaken && this.#isEndDelivered);
+    if (isUrgent) this.#wasWithoutRoom = false;
+    this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());
+  }
+}
+
+function contentOf(frame: Frame): Uint8Array {
+  switch (frame.type) {
+    case "start":
+      return frame.payload.subarray(1);
+    case "end":
+      return frame.payload.subarray(8);
+    case "data":
+      return frame.payload;
+    default:
+      return frame.payload.subarray(0, 0);
+  }
+}

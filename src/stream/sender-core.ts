@@ -1,0 +1,430 @@
+import type { Instant, Random } from "../base/index.ts";
+import { ReTx } from "../retx/index.ts";
+import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
+import type { Exchange, Request } from "./exchange.ts";
+import {
+  type Acknowledgement,
+  INDEX_MAX,
+  isSelected,
+  payloadBytesMax,
+  SELECTIVE_BITS,
+} from "./frame.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+import { type FrameContent, Framer } from "./framer.ts";
+import type { Ledger } from "./ledger.ts";
+import type { StreamOptions } from "./options.ts";
+import type { StreamEffect } from "./protocol.ts";
+import type { SenderState } from "./state.ts";
+
+/** What the sender needs from the core around it. */
+export interface SenderInit {
+  readonly options: StreamOptions;
+  readonly cellBytes: number;
+  readonly exchange: Exchange;
+  readonly ledger: Ledger;
+  readonly keys: FrameKeys;
+  readonly random: Random;
+  readonly effects: StreamEffect[];
+  /** What data frames say about the other direction; calling it counts as having said it. */
+  readonly acknowledge: () => { acknowledgement: Acknowledgement; flags: number };
+  /** The first payload byte of the stream. */
+  readonly mode: number;
+}
+
+/** Whether an acknowledgement was believable. */
+export type AcknowledgementVerdict = "taken" | "beyond-sent";
+
+/** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
+const DOUBT_RTOS = 8;
+
+/** A frame is put again when this part of its life is over. */
+const REFRESH_AFTER = 0.6;
+
+/** Indexes that are kept back for a reset and the last probes. */
+const INDEX_LIMIT = INDEX_MAX - 256;
+
+const NOTHING = new Uint8Array(0);
+
+/** Longest silence between two probes, in ms. */
+const PROBE_MS_MAX = 3_600_000;
+
+/** Room for probes and a reset beyond the frames that may be unacknowledged. */
+export const FRAMES_BEYOND_LIMIT = 128;
+
+/** Frames are journalled under this name until they are acknowledged. */
+export function frameName(index: number): string {
+  return `d${index}`;
+}
+
+/**
+ * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
+ *
+ * It decides at every free place of the window what to put: a frame again, or a new one.
+ */
+export class SenderCore {
+  readonly #init: SenderInit;
+  readonly #retx: ReTx;
+  readonly #framer: Framer;
+  /** Sealed frames in memory: all of them without a journal, else those not known to be stored. */
+  readonly #resident = new Map<number, Uint8Array>();
+  /** Stream offset after each unacknowledged frame that this session sealed. */
+  readonly #ends = new Map<number, number>();
+  readonly #recalling = new Set<number>();
+  readonly #payloadMax: number;
+  #acknowledgedBytes = 0;
+  #creditLimit: number | undefined;
+  #endIndex: number | undefined;
+  #resetIndex: number | undefined;
+  #partialIndex = -1;
+  #probeAt: Instant = Number.POSITIVE_INFINITY;
+  #probeDoublings = 0;
+  #wasFull = false;
+  #isAllStored = true;
+  #isAllAcknowledged = true;
+  retransmissions = 0;
+
+  constructor(init: SenderInit, state?: SenderState) {
+    this.#init = init;
+    this.#payloadMax = payloadBytesMax(init.cellBytes);
+    this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
+    const capacity = init.options.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
+    this.#retx = new ReTx({ capacity, first: state?.base ?? 0 });
+    if (state !== undefined) this.#restore(state);
+  }
+
+  /** Bytes that are in frames: durable when the journal is. */
+  get framedBytes(): number {
+    return this.#framer.framedBytes;
+  }
+
+  get bufferedBytes(): number {
+    return this.#framer.bufferedBytes;
+  }
+
+  get acknowledgedBytes(): number {
+    return this.#acknowledgedBytes;
+  }
+
+  get isAllStored(): boolean {
+    return this.#isAllStored;
+  }
+
+  get isAllAcknowledged(): boolean {
+    return this.#isAllAcknowledged;
+  }
+
+  /** Sealed frames that are held in memory. */
+  get residentFrames(): number {
+    return this.#resident.size;
+  }
+
+  get unacknowledgedFrames(): number {
+    return this.#retx.size;
+  }
+
+  get isFull(): boolean {
+    return this.#framer.bufferedBytes >= this.#init.options.writeBufferBytes;
+  }
+
+  /** The reader has taken our end. */
+  get isEndTaken(): boolean {
+    return this.#endIndex !== undefined && this.#retx.base > this.#endIndex;
+  }
+
+  /** Our reset is in the Map, or was acknowledged. */
+  get isResetStored(): boolean {
+    const index = this.#resetIndex;
+    return index !== undefined && this.#retx.state(index) === "stored";
+  }
+
+  /** Acks are wanted while something is unacknowledged. */
+  get wantsAcknowledgements(): boolean {
+    return this.#retx.size > 0;
+  }
+
+  earliestExpiry(): Instant {
+    return this.#retx.earliestExpiry();
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#framer.write(bytes);
+    this.#isAllStored = false;
+    this.#isAllAcknowledged = false;
+    if (this.isFull) this.#wasFull = true;
+  }
+
+  end(): void {
+    this.#framer.end();
+    this.#isAllStored = false;
+    this.#isAllAcknowledged = false;
+  }
+
+  /** Drops what was not sent and seals a reset, so that the peer learns of the abort. */
+  abort(now: Instant): void {
+    if (this.#resetIndex !== undefined || this.isEndTaken) return;
+    this.#framer.clear();
+    this.#resetIndex = this.#retx.next;
+    this.#init.exchange.reservePut(now);
+    this.#seal({ type: "reset", payload: NOTHING });
+  }
+
+  /** Fills the free places of the window. */
+  pump(now: Instant): void {
+    while (this.#init.exchange.mayPut(now)) {
+      if (!this.#putOne(now)) break;
+    }
+    if (this.#wasFull && this.bufferedBytes * 2 <= this.#init.options.writeBufferBytes) {
+      this.#wasFull = false;
+      this.#init.effects.push({ kind: "drain" });
+    }
+  }
+
+  timeout(now: Instant): void {
+    this.#retx.timeout(now);
+    if (now < this.#probeAt || !this.#init.exchange.mayPut(now)) return;
+    this.#probeAt = Number.POSITIVE_INFINITY;
+    if (this.#retx.size === 0 || this.#resetIndex !== undefined) return;
+    const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
+    this.#probeDoublings += 1;
+    if (beyond < FRAMES_BEYOND_LIMIT - 1) {
+      this.#init.exchange.reservePut(now);
+      this.#seal({ type: "probe", payload: NOTHING });
+    }
+    this.#armProbe(now);
+  }
+
+  deadline(now: Instant): Instant {
+    const ready = this.#hasWork() ? this.#init.exchange.readyAt("put", now) : Infinity;
+    return Math.min(ready, this.#retx.deadline(), this.#probeAt);
+  }
+
+  onStored(request: Request, ttlSeconds: number, now: Instant): void {
+    const lifeMs = ttlSeconds * 1_000;
+    const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
+    const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
+    this.#retx.stored(request.index, times);
+    if (this.#init.options.durable) this.#resident.delete(request.index);
+    if (this.#probeAt === Number.POSITIVE_INFINITY) this.#armProbe(now);
+  }
+
+  onLate(request: Request): void {
+    this.#retx.suspect(request.index);
+  }
+
+  onRecalled(index: number, sealed: Uint8Array | undefined, now: Instant): boolean {
+    if (!this.#recalling.delete(index)) return true;
+    this.#init.exchange.releasePut();
+    if (!this.#retx.has(index)) return true;
+    const expected = FRAME_ID_BYTES + this.#init.cellBytes;
+    if (sealed === undefined || sealed.length !== expected) return false;
+    this.#init.exchange.reservePut(now);
+    this.#put(index, sealed, now);
+    return true;
+  }
+
+  /** Takes what the peer says about our frames. */
+  onAcknowledgement(
+    ack: Acknowledgement,
+    options: { newest: boolean; now: Instant },
+  ): AcknowledgementVerdict {
+    const retx = this.#retx;
+    if (ack.next > retx.next || selectsBeyond(ack, retx.next)) return "beyond-sent";
+    const { rto } = this.#init.exchange;
+    if (ack.credit > 0) {
+      this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
+    }
+    let isNews = false;
+    for (const index of retx.acknowledge(Math.max(ack.next, retx.base))) {
+      isNews = true;
+      this.#drop(index);
+    }
+    const arrived = (j: number): boolean => isSelected(ack.selective, j);
+    const doubtMs = DOUBT_RTOS * rto.rtoMs();
+    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, {
+      ...options,
+      doubtMs,
+    });
+    if (isNews || newlySelected.length > 0) {
+      this.#probeDoublings = 0;
+      this.#armProbe(options.now);
+    }
+    return "taken";
+  }
+
+  /** Reports once that everything is stored, and once that everything is acknowledged. */
+  report(): void {
+    const isFramed = this.#framer.isEmpty;
+    if (!this.#isAllStored && isFramed && this.#retx.unstored === 0) {
+      this.#isAllStored = true;
+      this.#init.effects.push({ kind: "all-stored" });
+    }
+    if (!this.#isAllAcknowledged && isFramed && this.#retx.size === 0) {
+      this.#isAllAcknowledged = true;
+      this.#acknowledgedBytes = this.framedBytes;
+      this.#init.ledger.touch();
+      this.#init.effects.push({ kind: "all-acknowledged" });
+    }
+  }
+
+  /** The state that survives; `unixOffsetMs` turns an instant into Unix milliseconds. */
+  save(unixOffsetMs: number): SenderState {
+    return {
+      base: this.#retx.base,
+      next: this.#retx.next,
+      storedBelow: this.#retx.storedBelow(),
+      expiresUnixMs: this.#retx.earliestExpiry() + unixOffsetMs,
+      framer: this.#framer.save(),
+      acknowledgedBytes: this.#acknowledgedBytes,
+      endIndex: this.#endIndex,
+      resetIndex: this.#resetIndex,
+      creditLimit: this.#creditLimit,
+      chain: this.#init.keys.baseState(),
+    };
+  }
+
+  /** Names of the frames that the journal has to hold for `save` to be complete. */
+  unacknowledgedNames(): string[] {
+    const names: string[] = [];
+    for (let index = this.#retx.base; index < this.#retx.next; index++) {
+      if (this.#retx.has(index)) names.push(frameName(index));
+    }
+    return names;
+  }
+
+  /** Sealed frames that are in memory, by name. */
+  residentByName(): Map<string, Uint8Array> {
+    const byName = new Map<string, Uint8Array>();
+    for (const [index, sealed] of this.#resident) byName.set(frameName(index), sealed);
+    return byName;
+  }
+
+  /** Continues with an unknown outcome of every put that the last session had not finished. */
+  resume(now: Instant, expiresAt: Instant, storedBelow: number): void {
+    for (let index = this.#retx.base; index < this.#retx.next; index++) {
+      if (index < storedBelow && expiresAt > now) {
+        const refreshAt = now + (expiresAt - now) * this.#init.random.unit();
+        this.#retx.stored(index, { now, expiresAt, refreshAt });
+      } else this.#retx.suspect(index);
+    }
+    if (this.#retx.size > 0) this.#armProbe(now);
+  }
+
+  #restore(state: SenderState): void {
+    for (let index = state.base; index < state.next; index++) this.#retx.add(index);
+    this.#acknowledgedBytes = state.acknowledgedBytes;
+    this.#endIndex = state.endIndex;
+    this.#resetIndex = state.resetIndex;
+    this.#creditLimit = state.creditLimit;
+    this.#isAllAcknowledged = this.#framer.isEmpty && this.#retx.size === 0;
+    this.#isAllStored = this.#isAllAcknowledged;
+  }
+
+  #hasWork(): boolean {
+    return this.#retx.hasRetransmission(false) || this.#mayHaveNew();
+  }
+
+  #putOne(now: Instant): boolean {
+    // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement:
+    // two times out of five it is there. One that is known to be missing never waits.
+    const isScarce = this.#init.exchange.isPaced;
+    const index = this.#retx.nextRetransmission(isScarce && this.#mayHaveNew());
+    if (index !== undefined) {
+      this.#putAgain(index, now);
+      return true;
+    }
+    return this.#sealNext(now);
+  }
+
+  #putAgain(index: number, now: Instant): void {
+    this.retransmissions += 1;
+    this.#init.exchange.reservePut(now);
+    const sealed = this.#resident.get(index);
+    if (sealed !== undefined) {
+      this.#put(index, sealed, now);
+    } else if (!this.#recalling.has(index)) {
+      this.#recalling.add(index);
+      this.#init.effects.push({ kind: "recall", name: frameName(index) });
+    } else this.#init.exchange.releasePut();
+  }
+
+  #put(index: number, sealed: Uint8Array, now: Instant): void {
+    this.#retx.sent(index, now);
+    this.#init.exchange.put("data-put", index, sealed, now);
+  }
+
+  #mayHaveNew(): boolean {
+    if (this.#resetIndex !== undefined) return false;
+    const { base, next } = this.#retx;
+    const limit = base + this.#init.options.unacknowledgedFramesMax;
+    if (next >= Math.min(limit, this.#creditLimit ?? limit, INDEX_LIMIT)) return false;
+    return this.#framer.hasFrame(next, this.#mayBePartial());
+  }
+
+  /** Nagle's rule as Minshall mended it: one small frame under way at a time. */
+  #mayBePartial(): boolean {
+    if (this.#init.options.noDelay || this.#init.exchange.isPaced) return true;
+    const state = this.#retx.state(this.#partialIndex);
+    return state === undefined || state === "stored";
+  }
+
+  #sealNext(now: Instant): boolean {
+    if (!this.#mayHaveNew()) return false;
+    this.#init.exchange.reservePut(now);
+    const content = this.#framer.take(this.#retx.next);
+    if (content.type === "end") this.#endIndex = this.#retx.next;
+    this.#seal(content);
+    this.#armProbe(now);
+    return true;
+  }
+
+  /** Seals the next frame and puts it once it is durable; a place has been reserved. */
+  #seal({ type, payload }: FrameContent): void {
+    const { keys, cellBytes, random, ledger } = this.#init;
+    const index = this.#retx.next;
+    const { acknowledgement, flags } = this.#init.acknowledge();
+    const frame = { type, index, acknowledgement, flags, payload };
+    const sealed = sealFrame(frame, { keys: keys.at(index), cellBytes, random });
+    this.#retx.add(index);
+    keys.advance(index + 1);
+    this.#resident.set(index, sealed);
+    this.#ends.set(index, this.framedBytes);
+    if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
+    ledger.stage(frameName(index), sealed, (now) => {
+      if (this.#retx.has(index)) this.#put(index, sealed, now);
+      else this.#init.exchange.releasePut();
+    });
+  }
+
+  #drop(index: number): void {
+    this.#resident.delete(index);
+    this.#acknowledgedBytes = this.#ends.get(index) ?? this.#acknowledgedBytes;
+    this.#ends.delete(index);
+    this.#init.ledger.remove(frameName(index));
+  }
+
+  #armProbe(now: Instant): void {
+    const { exchange, options } = this.#init;
+    if (this.#retx.size === 0) {
+      this.#probeAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const patience = 4 * exchange.rto.rtoMs() + 2 * ackDelayMs(options, exchange);
+    const scarcity = 2 * options.ackEveryFrames * options.paceMeanMs;
+    const delay = (patience + scarcity) * 2 ** Math.min(this.#probeDoublings, 24);
+    this.#probeAt = now + Math.min(delay, PROBE_MS_MAX);
+  }
+}
+
+/** How long an acknowledgement may wait for company, in ms. */
+export function ackDelayMs(options: StreamOptions, exchange: Exchange): number {
+  const quarter = (exchange.rto.meanMs ?? options.rtoInitialMs) / 4;
+  const scarcity = 4 * options.paceMeanMs;
+  return Math.max(Math.min(Math.max(quarter, 20), options.ackDelayMsMax), scarcity);
+}
+
+function selectsBeyond(ack: Acknowledgement, next: number): boolean {
+  for (let j = Math.max(0, next - ack.next - 1); j < SELECTIVE_BITS; j++) {
+    if (isSelected(ack.selective, j)) return true;
+  }
+  return false;
+}

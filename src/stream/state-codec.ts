@@ -1,0 +1,171 @@
+import { CulvertError } from "../base/index.ts";
+import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
+import { CHAIN_STATE_BYTES } from "../crypto/index.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "./frame.ts";
+import type {
+  AckReaderState,
+  AckWriterState,
+  ReceiverState,
+  SenderState,
+  StreamState,
+} from "./state.ts";
+
+/** Version of the saved form; a higher one is from the future. */
+export const STATE_VERSION = 1;
+
+/** Longest saved form: the write buffer of a halted stream is the largest part. */
+const STATE_BYTES_MAX = 2 ** 30;
+
+const ACKS_PENDING_MAX = 64;
+const CODE = "CULVERT_BAD_STATE";
+
+/** The head of a journal: everything but the sealed frames. Holds secrets. */
+export function encodeState(state: StreamState): Uint8Array {
+  return encodeCbor(stateToCbor(state));
+}
+
+/**
+ * Parses a head. Saved state is hostile: it comes from a disk.
+ *
+ * @throws CulvertError `CULVERT_BAD_STATE`
+ */
+export function decodeState(bytes: Uint8Array): StreamState {
+  return stateFromFields(fieldsOf(bytes));
+}
+
+/** A stream on its own: its head and every sealed frame that it still needs. */
+export interface WholeState {
+  readonly state: StreamState;
+  readonly frames: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What `save` gives: the head, and the frames as pairs of name and bytes. Holds secrets. */
+export function encodeWholeState(whole: WholeState): Uint8Array {
+  const frames = [...whole.frames].map(([name, bytes]) => [name, bytes]);
+  return encodeCbor({ ...stateToCbor(whole.state), frames });
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeWholeState(bytes: Uint8Array): WholeState {
+  const fields = fieldsOf(bytes);
+  const frames = new Map<string, Uint8Array>();
+  for (const pair of fields.list("frames")) {
+    const [name, sealed] = Array.isArray(pair) ? pair : [];
+    if (typeof name !== "string" || !(sealed instanceof Uint8Array)) {
+      throw new CulvertError(CODE, "a saved frame is malformed");
+    }
+    frames.set(name, sealed);
+  }
+  return { state: stateFromFields(fields), frames };
+}
+
+function fieldsOf(bytes: Uint8Array): Fields {
+  const value = decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE });
+  const fields = Fields.of(value, CODE);
+  const version = fields.integer("version", { min: 1 });
+  if (version > STATE_VERSION) {
+    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  }
+  return fields;
+}
+
+function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined } {
+  const { sender, receiver } = state;
+  const { framer, ...counters } = sender;
+  const end = receiver.end === undefined ? undefined : { ...receiver.end };
+  return {
+    version: STATE_VERSION,
+    cellBytes: state.cellBytes,
+    writeSeed: state.writeSeed,
+    readRoot: state.readRoot,
+    isDone: state.isDone,
+    sender: { ...counters, ...framer, expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs) },
+    receiver: { ...receiver, end },
+    ackWriter: { ...state.ackWriter, stored: state.ackWriter.stored + 1 },
+    ackReader: { ...state.ackReader },
+  };
+}
+
+function stateFromFields(fields: Fields): StreamState {
+  const cellBytes = fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX });
+  return {
+    cellBytes,
+    writeSeed: fields.bytes("writeSeed", 32),
+    readRoot: fields.bytes("readRoot", 32),
+    isDone: fields.boolean("isDone"),
+    sender: senderFromFields(fields.fields("sender")),
+    receiver: receiverFromFields(fields.fields("receiver")),
+    ackWriter: ackWriterFromFields(fields.fields("ackWriter")),
+    ackReader: ackReaderFromFields(fields.fields("ackReader")),
+  };
+}
+
+function senderFromFields(fields: Fields): SenderState {
+  const next = index(fields, "next");
+  const base = fields.integer("base", { min: 0, max: next });
+  const framedBytes = offset(fields, "framedBytes");
+  return {
+    base,
+    next,
+    storedBelow: fields.integer("storedBelow", { min: base, max: next }),
+    expiresUnixMs: optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ?? 0,
+    acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
+    endIndex: optional(fields, "endIndex", () => index(fields, "endIndex")),
+    resetIndex: optional(fields, "resetIndex", () => index(fields, "resetIndex")),
+    creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
+    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    framer: {
+      framedBytes,
+      endAsked: fields.boolean("endAsked"),
+      isEndFramed: fields.boolean("isEndFramed"),
+      buffered: fields.bytes("buffered"),
+    },
+  };
+}
+
+function receiverFromFields(fields: Fields): ReceiverState {
+  const nextOffset = offset(fields, "nextOffset");
+  const ended = optional(fields, "end", () => fields.fields("end"));
+  const end = ended && { index: index(ended, "index"), length: offset(ended, "length") };
+  return {
+    next: index(fields, "next"),
+    nextOffset,
+    takenOffset: fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 }),
+    end,
+    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+  };
+}
+
+function ackWriterFromFields(fields: Fields): AckWriterState {
+  const next = index(fields, "next");
+  const pending: number[] = [];
+  for (const item of fields.list("pending")) {
+    if (typeof item !== "number" || !Number.isSafeInteger(item) || item < 0 || item >= next) {
+      throw new CulvertError(CODE, "a pending ack is malformed");
+    }
+    pending.push(item);
+  }
+  if (pending.length > ACKS_PENDING_MAX) throw new CulvertError(CODE, "too many pending acks");
+  const stored = fields.integer("stored", { min: 0, max: next }) - 1;
+  return { next, stored, pending, chain: fields.bytes("chain", CHAIN_STATE_BYTES) };
+}
+
+function ackReaderFromFields(fields: Fields): AckReaderState {
+  return { next: index(fields, "next"), chain: fields.bytes("chain", CHAIN_STATE_BYTES) };
+}
+
+function index(fields: Fields, name: string): number {
+  return fields.integer(name, { min: 0, max: INDEX_MAX });
+}
+
+function offset(fields: Fields, name: string): number {
+  return fields.integer(name, { min: 0, max: Number.MAX_SAFE_INTEGER });
+}
+
+function optional<T>(fields: Fields, name: string, read: () => T): T | undefined {
+  return fields.has(name) ? read() : undefined;
+}
+
+function finiteOrAbsent(unixMs: number): number | undefined {
+  return Number.isFinite(unixMs) ? Math.round(unixMs) : undefined;
+}

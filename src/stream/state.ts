@@ -1,0 +1,62 @@
+import type { FramerState } from "./framer.ts";
+
+/** What of the writing half survives a restart. Times are Unix milliseconds. */
+export interface SenderState {
+  readonly framer: FramerState;
+  /** The lowest unacknowledged index, and the next one to be sealed. */
+  readonly base: number;
+  readonly next: number;
+  /** Every unacknowledged frame below this had a receipt, which ends at `expiresUnixMs`. */
+  readonly storedBelow: number;
+  readonly expiresUnixMs: number;
+  readonly acknowledgedBytes: number;
+  readonly endIndex: number | undefined;
+  readonly resetIndex: number | undefined;
+  readonly creditLimit: number | undefined;
+  /** Chain state at `next`. Secret. */
+  readonly chain: Uint8Array;
+}
+
+/** What of the reading half survives a restart. */
+export interface ReceiverState {
+  /** The lowest index that has not been taken whole, and the offset of its first byte. */
+  readonly next: number;
+  readonly nextOffset: number;
+  /** Everything below this offset has been taken. */
+  readonly takenOffset: number;
+  /** Index and final length of the peer's end, once it was taken. */
+  readonly end: { readonly index: number; readonly length: number } | undefined;
+  /** Chain state at `next`. Secret. */
+  readonly chain: Uint8Array;
+}
+
+/** What of our ack chain survives: frames from `stored + 1` on may or may not be in the Map. */
+export interface AckWriterState {
+  readonly next: number;
+  readonly stored: number;
+  /** Indexes whose sealed frames are journalled. */
+  readonly pending: readonly number[];
+  /** Chain state at `next`. Secret. */
+  readonly chain: Uint8Array;
+}
+
+/** Where the peer's ack chain is read. */
+export interface AckReaderState {
+  readonly next: number;
+  /** Chain state at `next`. Secret. */
+  readonly chain: Uint8Array;
+}
+
+/** Everything about a stream but its sealed frames. */
+export interface StreamState {
+  readonly cellBytes: number;
+  readonly sender: SenderState;
+  readonly receiver: ReceiverState;
+  readonly ackWriter: AckWriterState;
+  readonly ackReader: AckReaderState;
+  /** Root seed (32 bytes, secret) of this side, and root public key of the other. */
+  readonly writeSeed: Uint8Array;
+  readonly readRoot: Uint8Array;
+  /** The stream is over. */
+  readonly isDone: boolean;
+}

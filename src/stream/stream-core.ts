@@ -1,0 +1,429 @@
+import type { Core, ErrorCode, Instant, Random } from "../base/index.ts";
+import { ackChain, Chain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
+import { AckReader } from "./ack-reader.ts";
+import { AckWriter } from "./ack-writer.ts";
+import { Departure } from "./departure.ts";
+import { Exchange, type Request } from "./exchange.ts";
+import {
+  type Acknowledgement,
+  FLAG_ABORTED,
+  FLAG_KNOWS_END_TAKEN,
+  FLAG_TOOK_END,
+  type Frame,
+} from "./frame.ts";
+import { ACK_CONTEXT, DATA_CONTEXT, FrameKeys } from "./frame-keys.ts";
+import { Ledger } from "./ledger.ts";
+import type { StreamOptions } from "./options.ts";
+import type { StreamEffect, StreamInput } from "./protocol.ts";
+import { ReceiverCore } from "./receiver-core.ts";
+import { ackDelayMs, SenderCore } from "./sender-core.ts";
+import type { StreamState } from "./state.ts";
+import { encodeState } from "./state-codec.ts";
+
+/** The first payload byte of a stream between two peers. */
+export const MODE_END_TO_END = 1;
+
+/** What a stream core is made of. */
+export interface StreamCoreInit {
+  /** What this side writes under, at its first index. */
+  readonly write: WriteCapability;
+  /** What this side reads, at its first index. */
+  readonly read: ReadCapability;
+  readonly cellBytes: number;
+  readonly random: Random;
+  readonly options: StreamOptions;
+  /** Where an earlier session stopped. Its capabilities are the ones of the state. */
+  readonly state?: StreamState;
+}
+
+/** Numbers about a stream that are cheap to read at any time; docs/STREAM.md explains them. */
+export interface StreamProgress {
+  readonly writtenBytes: number;
+  readonly framedBytes: number;
+  readonly acknowledgedBytes: number;
+  readonly isAllStored: boolean;
+  readonly isAllAcknowledged: boolean;
+  readonly deliveredBytes: number;
+  readonly takenBytes: number;
+  readonly isEndTaken: boolean;
+  readonly unacknowledgedFrames: number;
+  /** Sealed or opened frames in memory. */
+  readonly framesInMemory: number;
+  readonly roundTripMs: number | undefined;
+  readonly puts: number;
+  readonly gets: number;
+  readonly answers: number;
+  readonly timeouts: number;
+  readonly retransmissions: number;
+  /** When a frame of the peer was last opened. */
+  readonly peerHeardAt: Instant | undefined;
+  /** When the earliest unread frame leaves the Map; `Infinity` when nothing is at risk. */
+  readonly expiresAt: Instant;
+}
+
+/** How long an abort is repeated before the stream leaves anyway, in RTOs. */
+const ABORT_RTOS = 8;
+
+/** Pause after the Map was busy, full or unreachable, in RTOs. */
+const HOLD_RTOS = 1;
+
+/**
+ * One end of a stream between two peers: the sender, the receiver and the ack chain of each.
+ *
+ * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
+ * comes out any more and inputs are ignored.
+ */
+export class StreamCore implements Core<StreamInput, StreamEffect> {
+  readonly #init: StreamCoreInit;
+  readonly #effects: StreamEffect[] = [];
+  readonly #exchange: Exchange;
+  readonly #ledger: Ledger;
+  readonly #sender: SenderCore;
+  readonly #receiver: ReceiverCore;
+  readonly #ackWriter: AckWriter;
+  readonly #ackReader: AckReader;
+  readonly #departure = new Departure();
+  readonly #warned = new Set<ErrorCode>();
+  readonly #isResumed: boolean;
+  #isStarted = false;
+  #isOver = false;
+  #abortUntil: Instant = Number.POSITIVE_INFINITY;
+  #isAborting = false;
+  #unixOffsetMs = 0;
+  #now: Instant = Number.NEGATIVE_INFINITY;
+  #peerHeardAt: Instant | undefined;
+
+  constructor(init: StreamCoreInit) {
+    const { options, random, cellBytes, state } = init;
+    this.#init = init;
+    this.#isResumed = state !== undefined;
+    this.#isOver = state?.isDone ?? false;
+    this.#exchange = new Exchange(options, random, this.#effects);
+    this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state()));
+    const exchange = this.#exchange;
+    const ledger = this.#ledger;
+    const effects = this.#effects;
+    const acknowledge = (): { acknowledgement: Acknowledgement; flags: number } =>
+      this.#acknowledge();
+    const writeKeys = (first: Chain, saved: { next: number; chain: Uint8Array } | undefined) =>
+      saved === undefined
+        ? new FrameKeys(first, 0, DATA_CONTEXT)
+        : new FrameKeys(Chain.fromBytes(saved.chain), saved.next, DATA_CONTEXT);
+    const ackKeys = (first: Chain, saved: { next: number; chain: Uint8Array } | undefined) =>
+      saved === undefined
+        ? new FrameKeys(ackChain(first), 0, ACK_CONTEXT)
+        : new FrameKeys(Chain.fromBytes(saved.chain), saved.next, ACK_CONTEXT);
+    const shared = { options, random, cellBytes, exchange, ledger, effects, acknowledge };
+    const write = Chain.fromBytes(init.write.chain.toBytes());
+    const read = Chain.fromBytes(init.read.chain.toBytes());
+    this.#sender = new SenderCore(
+      { ...shared, keys: writeKeys(write, state?.sender), mode: MODE_END_TO_END },
+      state?.sender,
+    );
+    this.#ackWriter = new AckWriter(
+      { ...shared, keys: ackKeys(write, state?.ackWriter) },
+      state?.ackWriter,
+    );
+    this.#receiver = new ReceiverCore(
+      {
+        ...shared,
+        keys: writeKeys(read, state?.receiver),
+        mode: MODE_END_TO_END,
+        onFrame: (frame, now) => this.#onFrame(frame, false, now),
+        wantAck: (at) => this.#ackWriter.want(at),
+        warn: (code, message) => this.#warn(code, message),
+        fail: (code, message) => this.#fail(code, message),
+        ackDelayMs: () => ackDelayMs(options, exchange),
+      },
+      state?.receiver,
+    );
+    this.#ackReader = new AckReader(
+      {
+        cellBytes,
+        exchange,
+        keys: ackKeys(read, state?.ackReader),
+        quietAskMsMax: Math.max(options.quietAskMsMax, options.paceMeanMs * options.ackEveryFrames),
+        onAck: (frame, now) => this.#onFrame(frame, true, now),
+        onSpoiled: () => this.#warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
+      },
+      state?.ackReader,
+    );
+  }
+
+  /** Whether another `write` should wait for the `drain` effect. */
+  get isFull(): boolean {
+    return this.#sender.isFull;
+  }
+
+  get progress(): StreamProgress {
+    const { counts } = this.#exchange;
+    const sender = this.#sender;
+    const receiver = this.#receiver;
+    return {
+      ...counts,
+      writtenBytes: sender.framedBytes + sender.bufferedBytes,
+      framedBytes: sender.framedBytes,
+      acknowledgedBytes: sender.acknowledgedBytes,
+      isAllStored: sender.isAllStored,
+      isAllAcknowledged: sender.isAllAcknowledged,
+      deliveredBytes: receiver.deliveredBytes,
+      takenBytes: receiver.takenBytes,
+      isEndTaken: sender.isEndTaken,
+      unacknowledgedFrames: sender.unacknowledgedFrames,
+      framesInMemory: sender.residentFrames + receiver.heldFrames,
+      roundTripMs: this.#exchange.rto.meanMs,
+      retransmissions: sender.retransmissions,
+      peerHeardAt: this.#peerHeardAt,
+      expiresAt: sender.earliestExpiry(),
+    };
+  }
+
+  handle(input: StreamInput, now: Instant): void {
+    this.#now = now;
+    if (this.#isOver) return;
+    this.#dispatch(input, now);
+    this.#settle(now);
+  }
+
+  timeout(now: Instant): void {
+    this.#now = now;
+    if (this.#isOver || !this.#isStarted) return;
+    let late = this.#exchange.nextLate(now);
+    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
+    this.#sender.timeout(now);
+    if (now >= this.#abortUntil) this.#finish();
+    this.#settle(now);
+  }
+
+  poll(): StreamEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    const now = this.#now;
+    return Math.min(
+      this.#exchange.deadline(),
+      this.#sender.deadline(now),
+      this.#ackWriter.deadline(now),
+      this.#ackReader.deadline(now),
+      this.#receiver.deadline(now),
+      this.#departure.deadline(),
+      this.#abortUntil,
+    );
+  }
+
+  /** Everything but the sealed frames. Holds secrets. */
+  state(): StreamState {
+    return {
+      cellBytes: this.#init.cellBytes,
+      sender: this.#sender.save(this.#unixOffsetMs),
+      receiver: this.#receiver.save(),
+      ackWriter: this.#ackWriter.save(),
+      ackReader: this.#ackReader.save(),
+      writeSeed: this.#init.write.toBytes().slice(0, 32),
+      readRoot: this.#init.read.root,
+      isDone: this.#isOver,
+    };
+  }
+
+  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  residentFrames(): Map<string, Uint8Array> {
+    return new Map([...this.#sender.residentByName(), ...this.#ackWriter.residentByName()]);
+  }
+
+  #dispatch(input: StreamInput, now: Instant): void {
+    switch (input.kind) {
+      case "start":
+        this.#start(input.unixMs, now);
+        break;
+      case "write":
+        this.#sender.write(input.bytes);
+        break;
+      case "end":
+        this.#sender.end();
+        break;
+      case "abort":
+        this.#abort(now);
+        break;
+      case "taken":
+        this.#receiver.take(input.offset, now);
+        break;
+      case "stored":
+        this.#onStored(input.request, input.ttlSeconds, now);
+        break;
+      case "got":
+        this.#onGot(input.request, input.cell, now);
+        break;
+      case "failed":
+        this.#onFailed(input.request, input.code, now);
+        break;
+      case "journaled":
+        this.#ledger.journaled(input.commit, now);
+        break;
+      case "recalled":
+        this.#onRecalled(input.name, input.bytes, now);
+        break;
+    }
+  }
+
+  #start(unixMs: number, now: Instant): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#unixOffsetMs = unixMs - now;
+    const state = this.#init.state?.sender;
+    if (state === undefined) return;
+    this.#sender.resume(now, state.expiresUnixMs - this.#unixOffsetMs, state.storedBelow);
+    // A restored backup meets its own ack already there, and learns that it is one.
+    this.#ackWriter.want(now);
+  }
+
+  #settle(now: Instant): void {
+    if (this.#isOver || !this.#isStarted) return;
+    this.#ackWriter.pump(now);
+    this.#sender.pump(now);
+    this.#ackReader.isOpen = this.#sender.wantsAcknowledgements || this.#departure.isStarted;
+    this.#ackReader.pump(now);
+    this.#receiver.pump(now);
+    this.#ledger.flush(now);
+    this.#sender.report();
+    this.#depart(now);
+    this.#ledger.flush(now);
+  }
+
+  /** Leaves once both ends were taken and the peer knows it, or an abort has been told. */
+  #depart(now: Instant): void {
+    if (this.#isAborting) {
+      if (this.#sender.isResetStored && this.#ackWriter.isSettled) this.#finish();
+      return;
+    }
+    if (!this.#sender.isEndTaken || !this.#receiver.isEndTaken) return;
+    this.#departure.start(now);
+    if (this.#departure.speak(now, this.#exchange.rto.rtoMs())) {
+      this.#ackWriter.want(now);
+      this.#ackWriter.pump(now);
+    }
+    if (this.#departure.isOver && this.#ackWriter.isSettled) this.#finish();
+  }
+
+  #abort(now: Instant): void {
+    if (this.#isAborting) return;
+    this.#isAborting = true;
+    this.#receiver.close();
+    if (!this.#isStarted) {
+      this.#finish();
+      return;
+    }
+    this.#abortUntil = now + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    this.#sender.abort(now);
+    this.#ackWriter.want(now);
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#exchange.cancelAll();
+    this.#isOver = true;
+    this.#ledger.touch();
+    this.#ledger.flush(this.#now);
+    this.#effects.push({ kind: "done" });
+  }
+
+  #fail(code: ErrorCode, message: string): void {
+    if (this.#isOver) return;
+    this.#exchange.cancelAll();
+    this.#isOver = true;
+    this.#effects.push({ kind: "fail", code, message });
+  }
+
+  #warn(code: ErrorCode, message: string): void {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    this.#effects.push({ kind: "warning", code, message });
+  }
+
+  #acknowledge(): { acknowledgement: Acknowledgement; flags: number } {
+    this.#receiver.acknowledged();
+    this.#ackWriter.satisfied();
+    let flags = 0;
+    if (this.#receiver.isEndTaken) flags |= FLAG_TOOK_END;
+    if (this.#sender.isEndTaken) flags |= FLAG_KNOWS_END_TAKEN;
+    if (this.#isAborting) flags |= FLAG_ABORTED;
+    return { acknowledgement: this.#receiver.acknowledgement(), flags };
+  }
+
+  #onFrame(frame: Frame, newest: boolean, now: Instant): void {
+    this.#peerHeardAt = now;
+    const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, { newest, now });
+    if (verdict === "beyond-sent") {
+      if (this.#isResumed) this.#fail("CULVERT_STALE_STATE", "the peer has read more than this state has written");
+      else this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
+      return;
+    }
+    if ((frame.flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#departure.peerKnows();
+    if ((frame.flags & FLAG_ABORTED) !== 0) {
+      this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up");
+    }
+  }
+
+  #onStored(id: number, ttlSeconds: number, now: Instant): void {
+    const request = this.#exchange.settle(id, now);
+    if (request?.purpose === "data-put") this.#sender.onStored(request, ttlSeconds, now);
+    if (request?.purpose === "ack-put") this.#ackWriter.onStored(request);
+    this.#warned.delete("CULVERT_UNREACHABLE");
+  }
+
+  #onGot(id: number, cell: Uint8Array, now: Instant): void {
+    const request = this.#exchange.settle(id, now);
+    if (request?.purpose === "data-get") this.#receiver.onGot(request, cell, now);
+    if (request?.purpose === "ack-get") this.#ackReader.onGot(request, cell, now);
+  }
+
+  #onFailed(id: number, code: ErrorCode, now: Instant): void {
+    const request = this.#exchange.fail(id);
+    if (request === undefined) return;
+    if (code === "CULVERT_CONFLICT") {
+      this.#onConflict();
+      return;
+    }
+    if (code !== "CULVERT_NOT_FOUND") {
+      this.#warn(code, "the Map did not take a request; it is tried again");
+      this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+    }
+    if (request.purpose === "data-get") this.#receiver.onFailed(request, now);
+    else if (request.purpose === "ack-get") this.#ackReader.onFailed(request, now);
+    else this.#onLate(request);
+  }
+
+  #onConflict(): void {
+    if (this.#isResumed) {
+      this.#fail("CULVERT_STALE_STATE", "an address of this state is taken: it is an old copy");
+    } else {
+      this.#fail("CULVERT_SECRET_USED", "an address is taken: this secret has carried a stream");
+    }
+  }
+
+  #onLate(request: Request): void {
+    switch (request.purpose) {
+      case "data-put":
+        this.#sender.onLate(request);
+        break;
+      case "ack-put":
+        this.#ackWriter.onLate(request);
+        break;
+      case "data-get":
+        this.#receiver.onLate(request);
+        break;
+      case "ack-get":
+        this.#ackReader.onLate(request);
+        break;
+    }
+  }
+
+  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
+    const index = Number(name.slice(1));
+    const isIntact = name.startsWith("d")
+      ? this.#sender.onRecalled(index, bytes, now)
+      : this.#ackWriter.onRecalled(index, bytes, now);
+    if (!isIntact) this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+  }
+}
