@@ -3,15 +3,19 @@
  * docs/ERRORS.md share this list; a test compares them.
  */
 export const ERROR_CODES = {
-  CULVERT_BAD_TICKET: "a ticket or secret in text form is malformed, mistyped or of another version",
+  CULVERT_BAD_TICKET:
+    "a ticket or secret in text form is malformed, mistyped or of another version",
   CULVERT_WRONG_ROLE: "the ticket is for the other role",
   CULVERT_BAD_CAPABILITY: "a capability's bytes are malformed, or it cannot do what was asked",
   CULVERT_NOT_BOUND: "a Map client was used without the capabilities of a stream",
   CULVERT_BAD_STATE: "saved state is truncated, malformed or of a version from the future",
-  CULVERT_STALE_STATE: "saved state is older than what this stream has already put (a restored backup)",
+  CULVERT_STALE_STATE:
+    "saved state is older than what this stream has already put (a restored backup)",
   CULVERT_STATE_IN_USE: "the state is held by another live process",
-  CULVERT_GEOMETRY_CHANGED: "the transport's payload size is not the one this stream was started with",
-  CULVERT_SECRET_USED: "the stream's own address is already taken: this secret has carried a stream",
+  CULVERT_GEOMETRY_CHANGED:
+    "the transport's payload size is not the one this stream was started with",
+  CULVERT_SECRET_USED:
+    "the stream's own address is already taken: this secret has carried a stream",
   CULVERT_DECRYPT_FAILED: "a cell did not open under the frame's key",
   CULVERT_PROTOCOL: "a peer's frame, record or request broke the protocol",
   CULVERT_CLOSED: "the stream or service is closed",

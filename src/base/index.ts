@@ -6,6 +6,7 @@ export { Driver } from "./driver.ts";
 export type { ErrorCode, ErrorOptions } from "./errors.ts";
 export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors.ts";
 export { Heap } from "./heap.ts";
+export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export type { Cancel, Clock, Instant, Log, LogLevel, Random } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";

@@ -1,10 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
-import { CulvertError } from "../base/index.ts";
-import type { Journal, JournalChanges, JournalStore } from "../stream/protocol.ts";
+import {
+  CulvertError,
+  type Journal,
+  type JournalChanges,
+  type JournalStore,
+} from "../base/index.ts";
 
-/** The names that a stream may have on disk: they become a folder, so nothing else is let through. */
+/** Names that a stream may have on disk: they become a folder, so nothing else is let through. */
 const STREAM_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 const HEAD_KEY = "head";

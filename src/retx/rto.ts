@@ -77,7 +77,7 @@ export class RtoEstimator {
     this.#backoff = Math.min(this.#backoff + 1, BACKOFF_MAX);
   }
 
-  /** Ends the back-off after an answer that says nothing about the round trip (a get that waited). */
+  /** Ends the back-off after an answer that is no sample: a get that waited for its put. */
   restore(): void {
     this.#backoff = 0;
   }

@@ -30,8 +30,8 @@ const FAIR_WEATHER: LossyTransportOptions = Object.freeze({
 /**
  * Puts a bad network before another transport: profile R1 with `loss` and `rttMs`.
  *
- * A lost request has no effect. A lost reply has its effect and is never answered: its promise stays
- * open until its signal is aborted. With one seed and one order of calls the weather repeats.
+ * A lost request has no effect. A lost reply has its effect and is never answered: its promise
+ * stays open until its signal is aborted. With one seed and one order of calls the weather repeats.
  */
 export class LossyTransport implements Transport {
   readonly payloadSize: number;

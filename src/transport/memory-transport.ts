@@ -51,8 +51,8 @@ interface Waiter {
 /**
  * A Map in this process: write-once places with a life time, gets that wait, nothing ever lost.
  *
- * Expired cells make room when it is needed; live ones never do. It has no capabilities, so it needs
- * no binding and protects nothing: for tests, examples and peers that share a process.
+ * Expired cells make room when it is needed; live ones never do. It has no capabilities, so it
+ * needs no binding and protects nothing: for tests, examples and peers that share a process.
  *
  * @example
  * ```ts

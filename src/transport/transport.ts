@@ -15,12 +15,14 @@ export interface Receipt {
   readonly ttlSeconds: number;
 }
 
+/** Wishes of one put. */
 export interface PutOptions {
   /** Seconds asked for; the Map may grant less. */
   readonly ttlSeconds?: number;
   readonly signal?: AbortSignal;
 }
 
+/** Wishes of one get. */
 export interface GetOptions {
   /** How long the Map may hold a get for an address that is still empty, in milliseconds. */
   readonly waitMs?: number;
@@ -36,7 +38,8 @@ export interface GetOptions {
  * - `get` waits for an empty place up to `waitMs` and then rejects with `CULVERT_NOT_FOUND`.
  * - A settled promise is a hint, never a guarantee: a cell may be lost after its put resolved.
  * - Arguments are borrowed until the promise settles; a cell that `get` returns is the caller's.
- * - Aborting a signal rejects with the name `AbortError`; a request on its way may still take effect.
+ * - Aborting a signal rejects with the name `AbortError`; a request on its way may still take
+ *   effect.
  */
 export interface Transport {
   /** Exact length of every cell, in bytes. Constant for the life of the transport. */

@@ -147,7 +147,7 @@ describe("LossyTransport", () => {
     await outcome;
   });
 
-  it("lets a put that has left take effect after its abort, with the bytes it was given", async () => {
+  it("lets a put that has left take effect after its abort, with the bytes of then", async () => {
     const { clock, map, lossy } = world();
     const controller = new AbortController();
     const cell = CELL.slice();

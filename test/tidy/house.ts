@@ -1,0 +1,137 @@
+/** The folders of src, lowest first, and what each one may import. */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  codec: ["base"],
+  crypto: ["base"],
+  retx: ["base"],
+  io: ["base"],
+  transport: ["io", "base"],
+  stream: ["retx", "transport", "crypto", "codec", "io", "base"],
+  mapservice: ["transport", "crypto", "codec", "io", "base"],
+  dht: ["crypto", "codec", "base"],
+  link: ["crypto", "codec", "base"],
+  rpc: ["crypto", "codec", "base"],
+  onion: ["crypto", "codec", "base"],
+  node: [
+    "stream",
+    "mapservice",
+    "dht",
+    "link",
+    "rpc",
+    "onion",
+    "retx",
+    "transport",
+    "crypto",
+    "codec",
+    "io",
+    "base",
+  ],
+  testing: ["stream", "mapservice", "retx", "transport", "crypto", "codec", "io", "base"],
+  cli: ["node", "stream", "mapservice", "transport", "crypto", "codec", "io", "base"],
+};
+
+/** Files at the top of src that compose what lies below; they may import every room. */
+export const COMPOSERS: readonly string[] = ["src/index.ts"];
+
+/** Where a program or another package enters; everything in src is reachable from here. */
+export const ENTRIES: readonly string[] = [
+  "src/index.ts",
+  "src/transport/index.ts",
+  "src/mapservice/index.ts",
+  "src/testing/index.ts",
+  "src/cli/main.ts",
+];
+
+/** Where one room may look behind the index.ts of another, and why. */
+export const FACES: readonly {
+  readonly from: RegExp;
+  readonly to: RegExp;
+  readonly reason: string;
+}[] = [
+  {
+    from: /^src\//,
+    to: /^src\/io\//,
+    reason: "each port stands alone: a clock must not load a database",
+  },
+  {
+    from: /^src\/testing\//,
+    to: /^src\/stream\//,
+    reason: "the simulator drives the stream's core without its shell",
+  },
+];
+
+/** Which folder a package may be imported from. */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "@noble/ciphers": ["crypto"],
+  "@noble/curves": ["crypto"],
+  "@noble/hashes": ["crypto"],
+  "sodium-native": ["crypto"],
+  "cbor-x": ["codec"],
+  level: ["io", "mapservice"],
+  "@scure/base": ["crypto", "stream", "cli"],
+  commander: ["cli"],
+};
+
+/** Node's own modules outside src/io and src/cli, and why each one is needed there. */
+export const NODE_MODULES: readonly {
+  readonly path: RegExp;
+  readonly modules: readonly string[];
+  readonly reason: string;
+}[] = [
+  {
+    path: /^src\/crypto\//,
+    modules: ["node:crypto"],
+    reason: "the provider on node:crypto",
+  },
+  {
+    path: /^src\/stream\//,
+    modules: ["node:stream"],
+    reason: "a Stream is a Duplex",
+  },
+];
+
+/** Globals that read a clock, a dice or the process: only src/io and src/cli may. */
+export const IMPURE_GLOBALS: readonly string[] = [
+  "Buffer",
+  "Date",
+  "clearImmediate",
+  "clearInterval",
+  "clearTimeout",
+  "console",
+  "crypto",
+  "performance",
+  "process",
+  "setImmediate",
+  "setInterval",
+  "setTimeout",
+];
+
+/** Files that may name one of them all the same, and why. */
+export const IMPURE_EXCEPTIONS: readonly {
+  readonly path: string;
+  readonly names: readonly string[];
+  readonly reason: string;
+}[] = [
+  {
+    path: "src/testing/settle.ts",
+    names: ["setImmediate"],
+    reason: "a virtual clock has to let Node's ticks run between two timers",
+  },
+  {
+    path: "src/crypto/node.ts",
+    names: ["Buffer", "process"],
+    reason: "node:crypto, where there is one, is asked of the process and speaks in Buffers",
+  },
+  {
+    path: "src/crypto/sodium.ts",
+    names: ["process"],
+    reason: "an optional native package is loaded through the process",
+  },
+];
+
+/** Sizes that keep a file readable. */
+export const SIZE: Readonly<{ fileLines: number; functionLines: number; columns: number }> = {
+  fileLines: 400,
+  functionLines: 70,
+  columns: 100,
+};
