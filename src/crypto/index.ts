@@ -11,4 +11,4 @@ export { equalSecret } from "./equal-secret.ts";
 export { hkdf } from "./hkdf.ts";
 export type { CryptoProvider, HkdfOptions, ProviderName } from "./provider.ts";
 export { CELL_OVERHEAD_BYTES, openCell, sealCell } from "./secretbox.ts";
-export { crypto, useProvider } from "./select.ts";
+export { crypto, loadProvider, useProvider } from "./select.ts";

@@ -1,0 +1,78 @@
+import { base64urlnopad } from "@scure/base";
+import { isPlausiblePoint, isPlausibleSignature } from "./ed25519-rule.ts";
+import { hkdfOver } from "./hmac-hkdf.ts";
+import { nobleProvider } from "./noble.ts";
+import type { CryptoProvider } from "./provider.ts";
+import { requireLength } from "./provider.ts";
+
+type NodeCrypto = typeof import("node:crypto");
+
+/** node:crypto where there is one, without an import that would stop other platforms. */
+export function nodeCrypto(): NodeCrypto | undefined {
+  return globalThis.process?.getBuiltinModule?.("node:crypto");
+}
+
+/**
+ * The provider over node:crypto, or `undefined` where there is none. OpenSSL has no XSalsa20 and no
+ * arithmetic on points: secretbox and the products stay those of the portable provider.
+ */
+export function nodeProvider(): CryptoProvider | undefined {
+  const node = nodeCrypto();
+  if (node?.hash === undefined) return undefined;
+  const digest = (algorithm: string, message: Uint8Array): Uint8Array => {
+    const text = node.hash(algorithm, message, "binary");
+    const bytes = new Uint8Array(text.length);
+    writeBinary(text, bytes, 0);
+    return bytes;
+  };
+  return {
+    ...nobleProvider,
+    name: "node",
+    sha256: (message) => digest("sha256", message),
+    sha512: (message) => digest("sha512", message),
+    sha512t256: (message) => digest("sha512-256", message),
+    hkdfBlake2b: hkdfOver((input, into, at) => {
+      writeBinary(node.hash("blake2b512", input, "binary"), into, at);
+    }),
+    ed25519Verify(publicKey, message, signature) {
+      if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
+      return node.verify(null, message, publicJwk("Ed25519", publicKey), signature);
+    },
+    ...x25519Over(node),
+  };
+}
+
+function x25519Over(node: NodeCrypto): Pick<CryptoProvider, "x25519" | "x25519PublicKey"> {
+  const privateKeyOf = (secret: Uint8Array) => {
+    requireLength(secret, 32, "X25519 secret");
+    // Node asks for the public part x of a private JWK, and does not look at it.
+    const key = { kty: "OKP", crv: "X25519", x: "", d: base64urlnopad.encode(secret) };
+    return node.createPrivateKey({ key, format: "jwk" });
+  };
+  return {
+    x25519(secret, publicKey) {
+      const privateKey = privateKeyOf(secret);
+      if (publicKey.length !== 32) return undefined;
+      try {
+        const theirs = node.createPublicKey(publicJwk("X25519", publicKey));
+        return new Uint8Array(node.diffieHellman({ privateKey, publicKey: theirs }));
+      } catch {
+        return undefined; // OpenSSL refuses a shared secret of zeros
+      }
+    },
+    x25519PublicKey(secret) {
+      const { x } = node.createPublicKey(privateKeyOf(secret)).export({ format: "jwk" });
+      return base64urlnopad.decode(x ?? "");
+    },
+  };
+}
+
+/** A string of one character a byte is the fastest way out of OpenSSL's hashes: a Buffer takes twice the time. */
+function writeBinary(text: string, into: Uint8Array, at: number): void {
+  for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i);
+}
+
+/** Keys enter OpenSSL as JWK: as DER they take fifteen times as long. */
+function publicJwk(curve: "Ed25519" | "X25519", key: Uint8Array) {
+  return { key: { kty: "OKP", crv: curve, x: base64urlnopad.encode(key) }, format: "jwk" } as const;
+}

@@ -1,0 +1,151 @@
+import { isPlausiblePoint, isPlausibleSignature } from "./ed25519-rule.ts";
+import { hkdfOver } from "./hmac-hkdf.ts";
+import { nodeProvider } from "./node.ts";
+import { multiplyPoint, requireScalar } from "./products.ts";
+import type { CryptoProvider } from "./provider.ts";
+import { requireLength } from "./provider.ts";
+
+/** What is used of sodium-native: the first argument is written, a failure throws. */
+interface Sodium {
+  crypto_generichash(hash: Uint8Array, input: Uint8Array): void;
+  crypto_secretbox_easy(
+    box: Uint8Array,
+    plaintext: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): void;
+  crypto_secretbox_open_easy(
+    plaintext: Uint8Array,
+    box: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): boolean;
+  crypto_sign_verify_detached(
+    signature: Uint8Array,
+    message: Uint8Array,
+    publicKey: Uint8Array,
+  ): boolean;
+  crypto_scalarmult_ed25519_base_noclamp(product: Uint8Array, scalar: Uint8Array): void;
+  crypto_scalarmult_ed25519_noclamp(
+    product: Uint8Array,
+    scalar: Uint8Array,
+    point: Uint8Array,
+  ): void;
+  crypto_scalarmult(product: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void;
+  crypto_scalarmult_base(product: Uint8Array, secret: Uint8Array): void;
+}
+
+/** The provider over sodium-native, or `undefined` where that is not installed. */
+export function sodiumProvider(): CryptoProvider | undefined {
+  const node = nodeProvider();
+  const sodium = loadSodium();
+  if (node === undefined || sodium === undefined) return undefined;
+  return {
+    ...node,
+    name: "sodium",
+    hkdfBlake2b: hkdfOver((input, into, at) => {
+      sodium.crypto_generichash(into.subarray(at, at + 64), input);
+    }),
+    ...secretboxOver(sodium),
+    ...ed25519Over(sodium),
+    ...x25519Over(sodium),
+  };
+}
+
+function secretboxOver(sodium: Sodium): Pick<CryptoProvider, "secretboxSeal" | "secretboxOpen"> {
+  return {
+    secretboxSeal(key, nonce, plaintext) {
+      requireLength(key, 32, "secretbox key");
+      requireLength(nonce, 24, "secretbox nonce");
+      const box = new Uint8Array(plaintext.length + 16);
+      sodium.crypto_secretbox_easy(box, plaintext, nonce, key);
+      return box;
+    },
+    secretboxOpen(key, nonce, box) {
+      requireLength(key, 32, "secretbox key");
+      requireLength(nonce, 24, "secretbox nonce");
+      if (box.length < 16) return undefined;
+      const plaintext = new Uint8Array(box.length - 16);
+      return sodium.crypto_secretbox_open_easy(plaintext, box, nonce, key) ? plaintext : undefined;
+    },
+  };
+}
+
+function ed25519Over(
+  sodium: Sodium,
+): Pick<CryptoProvider, "ed25519Verify" | "ed25519ScalarBase" | "ed25519ScalarPoint"> {
+  return {
+    ed25519Verify(publicKey, message, signature) {
+      if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
+      return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+    },
+    ed25519ScalarBase(scalar) {
+      requireScalar(scalar);
+      const product = new Uint8Array(32);
+      sodium.crypto_scalarmult_ed25519_base_noclamp(product, scalar);
+      return product;
+    },
+    ed25519ScalarPoint(scalar, point) {
+      requireScalar(scalar);
+      if (point.length !== 32) return undefined;
+      const product = new Uint8Array(32);
+      try {
+        sodium.crypto_scalarmult_ed25519_noclamp(product, scalar, point);
+        return product;
+      } catch {
+        // libsodium also refuses points with a part of small order, which are valid keys.
+        return multiplyPoint(scalar, point);
+      }
+    },
+  };
+}
+
+function x25519Over(sodium: Sodium): Pick<CryptoProvider, "x25519" | "x25519PublicKey"> {
+  return {
+    x25519(secret, publicKey) {
+      requireLength(secret, 32, "X25519 secret");
+      if (publicKey.length !== 32) return undefined;
+      const shared = new Uint8Array(32);
+      try {
+        sodium.crypto_scalarmult(shared, secret, publicKey);
+      } catch {
+        return undefined; // a shared secret of zeros
+      }
+      return shared;
+    },
+    x25519PublicKey(secret) {
+      requireLength(secret, 32, "X25519 secret");
+      const publicKey = new Uint8Array(32);
+      sodium.crypto_scalarmult_base(publicKey, secret);
+      return publicKey;
+    },
+  };
+}
+
+/** An optional peer dependency, found at run time only. */
+function loadSodium(): Sodium | undefined {
+  const module = globalThis.process?.getBuiltinModule?.("node:module");
+  if (module === undefined) return undefined;
+  try {
+    const loaded: unknown = module.createRequire(import.meta.url)("sodium-native");
+    return isSodium(loaded) ? loaded : undefined;
+  } catch {
+    return undefined; // not installed, or no binary for this platform
+  }
+}
+
+const USED = [
+  "crypto_generichash",
+  "crypto_secretbox_easy",
+  "crypto_secretbox_open_easy",
+  "crypto_sign_verify_detached",
+  "crypto_scalarmult_ed25519_base_noclamp",
+  "crypto_scalarmult_ed25519_noclamp",
+  "crypto_scalarmult",
+  "crypto_scalarmult_base",
+] as const satisfies readonly (keyof Sodium)[];
+
+function isSodium(loaded: unknown): loaded is Sodium {
+  if (typeof loaded !== "object" || loaded === null) return false;
+  return USED.every((name) => typeof Reflect.get(loaded, name) === "function");
+}
