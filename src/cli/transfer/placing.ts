@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { link, lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { CulvertError } from "../../base/index.ts";
 import { CommandError } from "../failure.ts";
 
@@ -52,18 +52,6 @@ export async function placeFolder(destination: string, mode: number): Promise<vo
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
     if (!(await lstat(destination)).isDirectory()) throw taken(destination);
-  }
-}
-
-/** Makes the names in a folder durable, where the system can. */
-export async function syncFolder(folder: string): Promise<void> {
-  // Windows does not open folders; its file systems log their names themselves.
-  if (process.platform === "win32") return;
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -2,11 +2,12 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
+import { syncFolder } from "../durable-file.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
-import { exists, placeFile, placeFolder, replaceFile, syncFolder } from "./placing.ts";
+import { exists, placeFile, placeFolder, replaceFile } from "./placing.ts";
 
 /** The owner can always read and write what was received, whatever the sender's bits say. */
 const FILE_MODE_ALWAYS = 0o600;

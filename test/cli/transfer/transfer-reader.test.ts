@@ -34,7 +34,8 @@ function summarize(parts: readonly TransferPart[]) {
     if (part.kind === "manifest") expect(part.manifest).toEqual(manifest);
     if (part.kind === "trailer") summary.digest = part.digest.join();
     if (part.kind !== "content") continue;
-    const file = (summary.files[part.file.path] ??= []);
+    summary.files[part.file.path] ??= [];
+    const file = summary.files[part.file.path] ?? [];
     expect(part.at).toBe(file.length);
     file.push(...part.bytes);
   }

@@ -1,0 +1,62 @@
+import { CulvertError } from "../base/index.ts";
+import { parseBytes, parseDuration } from "./humanize.ts";
+
+/**
+ * The options of one command line, by their long names in camel case. Every accessor gives
+ * `undefined` for an option that was not there.
+ *
+ * @throws CulvertError `CULVERT_USAGE` for a value that cannot be what is asked for
+ */
+export class CommandOptions {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** A whole number, zero or more. */
+  count(name: string): number | undefined {
+    return this.#parse(name, "a whole number", (text) => {
+      const value = Number(text);
+      return /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : undefined;
+    });
+  }
+
+  /** A number from 0 to 1. */
+  share(name: string): number | undefined {
+    return this.#parse(name, "a number from 0 to 1", (text) => {
+      const value = Number(text);
+      return /^[\d.]+$/.test(text) && value >= 0 && value <= 1 ? value : undefined;
+    });
+  }
+
+  durationMs(name: string): number | undefined {
+    return this.#parse(name, "a duration as 90s, 10min or 2h", parseDuration);
+  }
+
+  bytes(name: string): number | undefined {
+    return this.#parse(name, "a size as 300000, 400kB or 2MB", parseBytes);
+  }
+
+  #parse(
+    name: string,
+    what: string,
+    parse: (text: string) => number | undefined,
+  ): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new CulvertError("CULVERT_USAGE", `${flag} takes ${what}, not "${text}"`);
+  }
+}

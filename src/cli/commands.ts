@@ -1,0 +1,178 @@
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import { SHELLS } from "./completion.ts";
+
+const MAP: OptionSpec = {
+  flags: "--map <endpoint>",
+  summary: "the Map to use: HOST:PORT or unix:PATH (default: CULVERT_MAP)",
+};
+const JSON_EVENTS: OptionSpec = {
+  flags: "--json",
+  summary: "tell what happens as JSON events on stdout, one on each line",
+};
+const VERBOSE: OptionSpec = {
+  flags: "--verbose",
+  summary: "say more, and show where errors arose",
+};
+const TICKET_FILE: OptionSpec = {
+  flags: "--ticket-file <file>",
+  summary: "read the ticket from a file (or: as an operand, - for stdin, CULVERT_TICKET, a prompt)",
+};
+const PEER_TIMEOUT: OptionSpec = {
+  flags: "--peer-timeout <duration>",
+  summary: "give up when the other side was silent for so long, as 90s or 2h (default: never)",
+};
+const QR: OptionSpec = { flags: "--qr", summary: "show the ticket as a QR code too" };
+const RESUME: OptionSpec = {
+  flags: "--resume <id>",
+  summary: "go on with this one; culvert status lists them",
+};
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "send",
+    operands: "<path...>",
+    summary: "send files and folders to one receiver",
+    examples: [
+      ["culvert send photos/ --map map.example:7000", "prints the command for the receiver"],
+      ["culvert send photos/ --map map.example:7000", "the same again goes on after a crash"],
+    ],
+    options: [
+      MAP,
+      {
+        flags: "--detach",
+        summary: "leave once all is in the Map; the same command looks after it",
+      },
+      { flags: "--new", summary: "start anew, even if a transfer of the same files is unfinished" },
+      QR,
+      PEER_TIMEOUT,
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    completes: "files",
+    load: async () => (await import("./commands/send.ts")).send,
+  },
+  {
+    name: "receive",
+    operands: "[ticket]",
+    summary: "receive what someone sends",
+    examples: [
+      ["culvert receive culvert1q... --map map.example:7000", "as the sender's screen says"],
+      ["culvert receive --into inbox", "asks for the ticket without showing it"],
+    ],
+    options: [
+      MAP,
+      { flags: "--into <folder>", summary: "where to put what arrives (default: this folder)" },
+      { flags: "--force", summary: "replace files that are there already" },
+      TICKET_FILE,
+      PEER_TIMEOUT,
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/receive.ts")).receive,
+  },
+  {
+    name: "pipe",
+    operands: "[ticket]",
+    summary: "join stdin and stdout here with those of the other side",
+    examples: [
+      ["tar c . | culvert pipe --send-only", "prints the command for the other side"],
+      ["culvert pipe --receive-only culvert1q... | tar x", "the other side"],
+    ],
+    options: [
+      MAP,
+      { flags: "--send-only", summary: "read stdin, and write nothing to stdout" },
+      { flags: "--receive-only", summary: "write stdout, and do not touch stdin" },
+      RESUME,
+      TICKET_FILE,
+      QR,
+      PEER_TIMEOUT,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/pipe.ts")).pipe,
+  },
+  {
+    name: "broadcast",
+    operands: "",
+    summary: "send stdin to any number of subscribers",
+    examples: [["tail -f log | culvert broadcast", "prints the command for the subscribers"]],
+    options: [MAP, RESUME, QR, VERBOSE],
+    load: async () => (await import("./commands/broadcast.ts")).broadcast,
+  },
+  {
+    name: "subscribe",
+    operands: "[ticket]",
+    summary: "write a broadcast to stdout",
+    examples: [["culvert subscribe culvert1q...", "from the oldest part that the Map still has"]],
+    options: [MAP, TICKET_FILE, VERBOSE],
+    load: async () => (await import("./commands/subscribe.ts")).subscribe,
+  },
+  {
+    name: "map",
+    operands: "",
+    summary: "run a Map: the place that streams pass through",
+    examples: [
+      ["culvert map --listen 0.0.0.0:7000", "for everyone who can reach this port"],
+      ["culvert map --unix /run/user/1000/map.sock --memory", "for this user, until it ends"],
+    ],
+    options: [
+      { flags: "--listen <endpoint>", summary: "HOST:PORT (default: 127.0.0.1:7000); port 0: any" },
+      { flags: "--unix <path>", summary: "a socket in the file system, instead or as well" },
+      { flags: "--store <folder>", summary: "where to keep records (default: see culvert paths)" },
+      { flags: "--memory", summary: "keep records in memory only" },
+      { flags: "--lose <share>", summary: "lose this share of requests and of replies, 0 to 1" },
+      { flags: "--seed <number>", summary: "which ones to lose (default: 1)" },
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/map.ts")).map,
+  },
+  {
+    name: "demo",
+    operands: "[file]",
+    summary: "show all of it on this machine: two peers, loss and a crash",
+    examples: [
+      ["culvert demo", "a Map that loses a third, and a receiver that is killed half-way"],
+    ],
+    options: [
+      {
+        flags: "--loss <share>",
+        summary: "share of requests and of replies to lose (default: 1/3)",
+      },
+      { flags: "--size <bytes>", summary: "size of the file that is made, as 400kB" },
+      { flags: "--seed <number>", summary: "which requests to lose (default: 1)" },
+      VERBOSE,
+    ],
+    completes: "files",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+  {
+    name: "status",
+    operands: "",
+    summary: "list what is unfinished on this machine",
+    examples: [["culvert status", "one line for each transfer, pipe and broadcast"]],
+    options: [
+      { flags: "--forget <id>", summary: "remove what is kept of this one; it cannot go on then" },
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  {
+    name: "paths",
+    operands: "",
+    summary: "say which folders the command uses",
+    examples: [["culvert paths", ""]],
+    options: [JSON_EVENTS, VERBOSE],
+    load: async () => (await import("./commands/paths.ts")).paths,
+  },
+  {
+    name: "completion",
+    operands: "<shell>",
+    summary: "print the script that lets a shell complete culvert",
+    examples: [["culvert completion bash", "its first line says where to put it"]],
+    options: [VERBOSE],
+    completes: SHELLS,
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
+];

@@ -1,0 +1,4 @@
+import type { RunCommand } from "../command-spec.ts";
+
+/** stub */
+export const pipe: RunCommand = async () => {};

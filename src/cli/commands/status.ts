@@ -1,0 +1,52 @@
+import { CulvertError } from "../../base/index.ts";
+import type { RunCommand } from "../command-spec.ts";
+import type { Context } from "../context.ts";
+import { formatBytes, formatDuration, formatShare, printable } from "../humanize.ts";
+import type { EventFields } from "../output.ts";
+import { type Session, SessionStore } from "../session.ts";
+
+/** `culvert status`: what is unfinished, and what was finished lately. */
+export const status: RunCommand = async (context, _operands, options) => {
+  const { output, paths, clock } = context;
+  const store = new SessionStore(paths.sessions, clock);
+  const forget = options.text("forget");
+  if (forget !== undefined) return await forgetOne(context, store, forget);
+  const sessions = await store.list((id, error) =>
+    output.warn(error.code, `${id}: ${error.message}`),
+  );
+  if (output.isJson) {
+    for (const session of sessions) output.tell("session", describe(session));
+    return;
+  }
+  for (const session of sessions) output.payload(`${line(session, clock.unixMs())}\n`);
+  if (sessions.length === 0) output.tell("none", {}, "nothing is unfinished");
+};
+
+async function forgetOne({ output }: Context, store: SessionStore, id: string): Promise<void> {
+  const session = await store.find(id);
+  if (session === undefined) {
+    throw new CulvertError("CULVERT_USAGE", `there is nothing with the id "${id}"`);
+  }
+  await session.forget();
+  output.tell("forgotten", { id }, `forgot ${id}`);
+}
+
+function describe({ id, record }: Session): EventFields {
+  const { command, phase, title, map, startedUnixMs, updatedUnixMs, acknowledgedBytes } = record;
+  const { totalBytes = null, target = null } = record;
+  const times = { startedUnixMs, updatedUnixMs };
+  return { id, command, phase, title, map, target, totalBytes, acknowledgedBytes, ...times };
+}
+
+/** `0a1b2c3d4e5f  send     41 %  3 min ago  photos, by unix:/run/map.sock` */
+function line({ id, record }: Session, nowUnixMs: number): string {
+  const { command, phase, title, map, totalBytes, acknowledgedBytes } = record;
+  const share =
+    totalBytes === undefined
+      ? formatBytes(acknowledgedBytes)
+      : formatShare(acknowledgedBytes, totalBytes);
+  const state = phase === "done" ? "done" : share;
+  const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
+  const what = `${printable(title)}, by ${printable(map)}`;
+  return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(12)}  ${what}`;
+}

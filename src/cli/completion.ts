@@ -1,0 +1,131 @@
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+
+/** The shells that `culvert completion` knows. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** One of {@link SHELLS}. */
+export type Shell = (typeof SHELLS)[number];
+
+/** The script that makes a shell complete `culvert`, from the same table that parses it. */
+export function completionScript(shell: Shell, commands: readonly CommandSpec[]): string {
+  const script = { bash, zsh, fish }[shell];
+  return script(commands);
+}
+
+function bash(commands: readonly CommandSpec[]): string {
+  const names = commands.map(({ name }) => name).join(" ");
+  const cases = commands.map((command) => {
+    const long = command.options.map(({ flags }) => longFlag(flags)).join(" ");
+    return `    ${command.name}) options="${long} --help"; operands="${bashOperands(command)}" ;;`;
+  });
+  const takesFile = commands.flatMap(({ options }) => options.filter(isFile));
+  const fileFlags = [...new Set(takesFile.map(({ flags }) => longFlag(flags)))].join("|");
+  return `# culvert completion bash > ~/.local/share/bash-completion/completions/culvert
+_culvert() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} options operands
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${names} help --help --version" -- "$word"))
+    return
+  fi
+  case $before in
+    ${fileFlags}) COMPREPLY=($(compgen -f -- "$word")); return ;;
+  esac
+  case \${COMP_WORDS[1]} in
+${cases.join("\n")}
+  esac
+  case $word in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    *)
+      case $operands in
+        @files) COMPREPLY=($(compgen -f -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "$operands" -- "$word")) ;;
+      esac ;;
+  esac
+}
+complete -o filenames -F _culvert culvert
+`;
+}
+
+function bashOperands(command: CommandSpec): string {
+  if (command.completes === "files") return "@files";
+  return command.completes?.join(" ") ?? "";
+}
+
+function zsh(commands: readonly CommandSpec[]): string {
+  const names = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
+  const cases = commands.map((command) => {
+    const options = command.options.map((option) => `        ${quote(zshOption(option))}`);
+    const operands = `        ${quote(zshOperands(command))}`;
+    return `    ${command.name})\n      _arguments \\\n${[...options, operands].join(" \\\n")} ;;`;
+  });
+  return `#compdef culvert
+# culvert completion zsh > "\${fpath[1]}/_culvert"
+_culvert() {
+  local -a commands=(
+${names.join("\n")}
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+${cases.join("\n")}
+  esac
+}
+compdef _culvert culvert
+`;
+}
+
+function zshOption(option: OptionSpec): string {
+  const summary = option.summary.replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", ",");
+  const base = `${longFlag(option.flags)}[${summary}]`;
+  if (!option.flags.includes("<")) return base;
+  return isFile(option) ? `${base}:${longFlag(option.flags).slice(2)}:_files` : `${base}:value:`;
+}
+
+function zshOperands(command: CommandSpec): string {
+  if (command.completes === "files") return "*:file:_files";
+  if (command.completes === undefined) return "*: :";
+  return `1:operand:(${command.completes.join(" ")})`;
+}
+
+function fish(commands: readonly CommandSpec[]): string {
+  const lines = [
+    "# culvert completion fish > ~/.config/fish/completions/culvert.fish",
+    "complete -c culvert -f",
+  ];
+  for (const { name, summary } of commands) {
+    lines.push(`complete -c culvert -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`);
+  }
+  for (const command of commands) {
+    const here = `complete -c culvert -n '__fish_seen_subcommand_from ${command.name}'`;
+    if (command.completes === "files") lines.push(`${here} -F`);
+    else if (command.completes !== undefined) {
+      lines.push(`${here} -a ${quote(command.completes.join(" "))}`);
+    }
+    for (const option of command.options) {
+      const value = option.flags.includes("<") ? (isFile(option) ? " -r -F" : " -x") : "";
+      lines.push(
+        `${here} -l ${longFlag(option.flags).slice(2)}${value} -d ${quote(option.summary)}`,
+      );
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function isFile(option: OptionSpec): boolean {
+  return /<(file|folder|path)>/.test(option.flags);
+}
+
+/** `--map` of `--map <endpoint>`. */
+function longFlag(flags: string): string {
+  return /--[a-z-]+/.exec(flags)?.[0] ?? "";
+}
+
+/** In single quotes, as all three shells read them. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

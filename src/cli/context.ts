@@ -1,0 +1,23 @@
+import type { Clock } from "../base/index.ts";
+import type { CommandSpec } from "./command-spec.ts";
+import type { Output, Screen } from "./output.ts";
+import type { Paths } from "./paths.ts";
+
+/** The world of one run of the command. */
+export interface Context {
+  /** All there are. */
+  readonly commands: readonly CommandSpec[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly paths: Paths;
+  readonly output: Output;
+  readonly clock: Clock;
+  /** Aborted, with an `Interrupted` as its reason, when the user or the system asks to stop. */
+  readonly stop: AbortSignal;
+  /** Permission bits that the user does not give to new files. */
+  readonly umask: number;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** What starts this program again: the runtime, its options, the script. */
+  readonly self: readonly [string, ...string[]];
+}

@@ -1,0 +1,30 @@
+/** The signals that ask the command to stop. */
+type StopSignal = "SIGINT" | "SIGTERM";
+
+/** Exit status of a process that stopped because of a signal: 128 and the signal's number. */
+const EXIT_OF: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** Thrown out of a command that was asked to stop and has saved its state. */
+export class Interrupted extends Error {
+  readonly exit: number;
+
+  constructor(signal: StopSignal) {
+    super(`stopped by ${signal}`);
+    this.name = "AbortError";
+    this.exit = EXIT_OF[signal];
+  }
+}
+
+/**
+ * Turns the first SIGINT or SIGTERM into an abort whose reason is {@link Interrupted}, so that the
+ * command can save its state and leave. The second one ends the process at once.
+ */
+export function watchSignals(process: NodeJS.Process): AbortSignal {
+  const controller = new AbortController();
+  const stop = (signal: StopSignal): void => {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+    controller.abort(new Interrupted(signal));
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  return controller.signal;
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { systemClock } from "../io/clock.ts";
+import { COMMANDS } from "./commands.ts";
+import { explain } from "./failure.ts";
+import { Interrupted, watchSignals } from "./interrupt.ts";
+import { Output } from "./output.ts";
+import { findPaths } from "./paths.ts";
+import { type MakeContext, runProgram } from "./program.ts";
+
+/** What the command writes is nobody else's business; what it receives gets the user's own bits. */
+const umask = process.umask(0o077);
+
+const { stdin, stdout, stderr, env } = process;
+let output = new Output({
+  stdout,
+  stderr,
+  env,
+  json: process.argv.includes("--json"),
+  verbose: process.argv.includes("--verbose"),
+});
+
+const makeContext: MakeContext = ({ command, json, verbose }) => {
+  // Operands may hold a ticket: take them out of what other users can list.
+  const self: [string, ...string[]] = [process.execPath, ...process.execArgv, ...scriptPath()];
+  process.title = `culvert ${command}`;
+  output = new Output({ stdout, stderr, env, json, verbose });
+  const stop = watchSignals(process);
+  const paths = findPaths(env);
+  const screens = { stdin, stdout, stderr };
+  return {
+    commands: COMMANDS,
+    env,
+    paths,
+    output,
+    clock: systemClock,
+    stop,
+    umask,
+    self,
+    ...screens,
+  };
+};
+
+try {
+  await runProgram(process.argv.slice(2), COMMANDS, makeContext);
+} catch (error) {
+  if (error instanceof Interrupted) {
+    process.exitCode = error.exit;
+  } else {
+    const failure = explain(error);
+    output.fail(failure, error);
+    process.exitCode = failure.exit;
+  }
+}
+
+function scriptPath(): string[] {
+  return process.argv[1] === undefined ? [] : [process.argv[1]];
+}

@@ -1,0 +1,126 @@
+import type { Writable } from "node:stream";
+import type { Failure } from "./failure.ts";
+
+/** Plain facts of an event. Times are milliseconds, sizes bytes. */
+export type EventFields = Readonly<Record<string, string | number | boolean | null | string[]>>;
+
+/** Version of the `--json` events; it grows when a field is renamed or removed. */
+export const EVENTS_VERSION = 1;
+
+/** A terminal, or a file or pipe that happens to be where a terminal could be. */
+export interface Screen extends Writable {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Where the command speaks, and how. */
+export interface OutputOptions {
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** Events as JSON lines on stdout instead of words on stderr. */
+  readonly json: boolean;
+  /** The whole story of an error, with its stack. */
+  readonly verbose: boolean;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * The one voice of the command. Stdout carries payload, or `--json` events; words go to stderr. A
+ * status line that changes in place exists on a terminal only.
+ */
+export class Output {
+  readonly #options: OutputOptions;
+  readonly #isColored: boolean;
+  #hasStatus = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.#isColored = wantsColor(options);
+    // A reader that has seen enough (`culvert status | head -1`) is no reason to fail.
+    for (const screen of [options.stdout, options.stderr]) screen.on("error", ignoreClosedPipe);
+  }
+
+  /** True when words may be replaced in place, and questions asked. */
+  get isInteractive(): boolean {
+    return this.#options.stderr.isTTY === true && !this.#options.json;
+  }
+
+  get isJson(): boolean {
+    return this.#options.json;
+  }
+
+  /** Says what has happened: as an event, or as `words` when there are any. */
+  tell(event: string, fields: EventFields, words?: string): void {
+    if (this.#options.json) this.#event(event, fields);
+    else if (words !== undefined) this.#line(words);
+  }
+
+  /** Shows `words` in place of the last status, until something is told. Terminals only. */
+  status(words: string): void {
+    if (!this.isInteractive) return;
+    const columns = this.#options.stderr.columns ?? 80;
+    this.#options.stderr.write(`\r\u001b[K${words.slice(0, columns - 1)}`);
+    this.#hasStatus = true;
+  }
+
+  /** What a command was asked for; on stdout. */
+  payload(text: string): void {
+    this.#options.stdout.write(text);
+  }
+
+  /** An error and its hint, on stderr; with `--json` an event as well. */
+  fail(failure: Failure, error: unknown): void {
+    const { code, message, hint, exit } = failure;
+    if (this.#options.json) this.#event("error", { code, message, hint, exit });
+    this.#line(`culvert: ${this.#paint("error:", 31)} ${message}`);
+    this.#line(`culvert: ${this.#paint("hint:", 36)} ${hint}`);
+    if (this.#options.verbose) this.#line(describe(error));
+  }
+
+  /** A remark that does not stop the command. */
+  warn(code: string, message: string): void {
+    if (this.#options.json) this.#event("warning", { code, message });
+    else this.#line(`culvert: ${this.#paint("warning:", 33)} ${message}`);
+  }
+
+  /** `text` in bold where that is possible. */
+  bold(text: string): string {
+    return this.#paint(text, 1);
+  }
+
+  #event(event: string, fields: EventFields): void {
+    this.#options.stdout.write(`${JSON.stringify({ v: EVENTS_VERSION, event, ...fields })}\n`);
+  }
+
+  #line(words: string): void {
+    const before = this.#hasStatus ? "\r\u001b[K" : "";
+    this.#hasStatus = false;
+    this.#options.stderr.write(`${before}${words}\n`);
+  }
+
+  #paint(text: string, color: number): string {
+    return this.#isColored ? `\u001b[${color}m${text}\u001b[0m` : text;
+  }
+}
+
+/** Colours are for terminals that have them, and whose owner has not refused (no-color.org). */
+function wantsColor({ env, stderr }: OutputOptions): boolean {
+  const { NO_COLOR, TERM } = env;
+  return stderr.isTTY === true && (NO_COLOR ?? "") === "" && TERM !== "dumb";
+}
+
+function ignoreClosedPipe(error: Error): void {
+  if ("code" in error && error.code === "EPIPE") return;
+  throw error;
+}
+
+/** Stack and causes, for `--verbose`. */
+function describe(error: unknown): string {
+  const lines: string[] = [];
+  let at: unknown = error;
+  for (let depth = 0; depth < 5 && at !== undefined; depth++) {
+    lines.push(at instanceof Error ? (at.stack ?? at.message) : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return lines.join("\ncaused by: ");
+}

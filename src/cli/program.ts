@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { CulvertError } from "../base/index.ts";
+import { CommandOptions } from "./command-options.ts";
+import type { CommandSpec } from "./command-spec.ts";
+import type { Context } from "./context.ts";
+import { CommandError } from "./failure.ts";
+
+const INTRODUCTION = `Send a file from one machine to another; the two need never be online together:
+
+  alice$ culvert send photo.jpg --map map.example:7000
+  bob$   culvert receive culvert1q... --map map.example:7000
+
+After a crash, type the same command again. To see it work on this machine: culvert demo
+`;
+
+const CLOSING = `
+Exit status: 0 done, 1 unexpected, 2 usage, 3 bad ticket, 4 no peer in time, 5 no node reachable,
+6 failed authentication or integrity, 7 data expired unread, 8 state not usable, 130/143 signals.`;
+
+/** Makes the context of a run, once it is known how the user wants to be spoken to. */
+export type MakeContext = (options: {
+  command: string;
+  json: boolean;
+  verbose: boolean;
+}) => Context;
+
+/**
+ * Understands a command line and runs it.
+ *
+ * @throws CulvertError `CULVERT_USAGE`, or what the command throws
+ */
+export async function runProgram(
+  args: readonly string[],
+  commands: readonly CommandSpec[],
+  makeContext: MakeContext,
+): Promise<void> {
+  const program = new Command("culvert")
+    .usage("<command> [options]")
+    .version(readVersion(), "--version")
+    .helpOption("--help", "show this, or the help of a command")
+    .addHelpText("before", INTRODUCTION)
+    .addHelpText("after", CLOSING)
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  for (const spec of commands) addCommand(program, spec, makeContext);
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw asUsageError(error);
+  }
+}
+
+function addCommand(program: Command, spec: CommandSpec, makeContext: MakeContext): void {
+  const command = program
+    .command(`${spec.name} ${spec.operands}`.trim())
+    .summary(spec.summary)
+    .helpOption("--help", "show this")
+    .addHelpText("before", `${examples(spec)}\n`)
+    .action(async () => {
+      const values: Record<string, unknown> = command.opts();
+      const options = new CommandOptions(values);
+      const how = { json: options.flag("json"), verbose: options.flag("verbose") };
+      const context = makeContext({ command: spec.name, ...how });
+      const run = await spec.load();
+      await run(context, command.args, options);
+    });
+  for (const { flags, summary } of spec.options) command.option(flags, summary);
+}
+
+function examples(spec: CommandSpec): string {
+  const width = Math.max(...spec.examples.map(([typed]) => typed.length));
+  const lines = spec.examples.map(([typed, meaning]) => `  ${typed.padEnd(width)}   ${meaning}`);
+  return [`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}:`, "", ...lines].join(
+    "\n",
+  );
+}
+
+/** Commander's complaint in the house's style, with its "did you mean" as the hint. */
+function asUsageError(error: CommanderError): CulvertError {
+  const [first = "", suggestion] = error.message.split("\n");
+  const message = first.replace(/^error: /, "");
+  if (error.code === "commander.help") return noCommand();
+  if (suggestion === undefined) return new CulvertError("CULVERT_USAGE", message);
+  const hint = suggestion.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
+  return new CommandError("CULVERT_USAGE", message, hint);
+}
+
+function noCommand(): CulvertError {
+  return new CulvertError("CULVERT_USAGE", "which command?");
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const { version }: { version?: unknown } = JSON.parse(text);
+  return String(version);
+}

@@ -1,0 +1,89 @@
+import { decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
+
+/** The commands whose work can be gone on with. */
+export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe"] as const;
+
+/** How far a piece of work is. */
+const PHASES = ["open", "verified", "done"] as const;
+
+/** What is kept about one piece of work so that the same command can go on with it. */
+export interface SessionRecord {
+  readonly command: (typeof RESUMABLE)[number];
+  /**
+   * `open`: under way. `verified`: everything has arrived and is as it was sent, names are being
+   * given. `done`: over; what is left is the memory of it, so that typing it again does no harm.
+   */
+  readonly phase: (typeof PHASES)[number];
+  /** What to call it, as the peer or the user named it. Not safe to show as it is. */
+  readonly title: string;
+  readonly map: string;
+  /** The stream's secret, where no ticket brings it again. */
+  readonly secret?: Uint8Array;
+  /** `send`: what is sent, as absolute paths. */
+  readonly paths?: readonly string[];
+  /** `receive`: the folder it goes to, once it is known what it is. */
+  readonly target?: string;
+  /** `receive`: files of the same name are replaced. */
+  readonly overwrite?: boolean;
+  readonly startedUnixMs: number;
+  readonly updatedUnixMs: number;
+  /** How many bytes there are in all, once that is known, and how many are acknowledged. */
+  readonly totalBytes?: number;
+  readonly acknowledgedBytes: number;
+  /** `send`: SHA-256 of the first bytes as they were when they were read first. */
+  readonly checkpoint?: Checkpoint;
+}
+
+/** SHA-256 of the first `length` bytes of a transfer. */
+export interface Checkpoint {
+  readonly length: number;
+  readonly digest: Uint8Array;
+}
+
+const VERSION = 1;
+
+/** The file form of a record. Holds secrets. */
+export function encodeRecord(record: SessionRecord): Uint8Array {
+  const { checkpoint, ...plain } = record;
+  return encodeCbor({ version: VERSION, ...plain, checkpoint: checkpoint && { ...checkpoint } });
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` for anything but what `encodeRecord` writes */
+export function decodeRecord(bytes: Uint8Array): SessionRecord {
+  const fields = Fields.of(decodeCbor(bytes, { code: "CULVERT_BAD_STATE" }), "CULVERT_BAD_STATE");
+  const version = fields.integer("version");
+  if (version > VERSION) throw fields.wrong("version", `${version} is from a later Culvert`);
+  return {
+    command: oneOf(fields, "command", RESUMABLE),
+    phase: oneOf(fields, "phase", PHASES),
+    title: fields.text("title"),
+    map: fields.text("map"),
+    startedUnixMs: fields.integer("startedUnixMs"),
+    updatedUnixMs: fields.integer("updatedUnixMs"),
+    acknowledgedBytes: fields.integer("acknowledgedBytes"),
+    ...(fields.has("secret") && { secret: fields.bytes("secret") }),
+    ...(fields.has("paths") && { paths: texts(fields, "paths") }),
+    ...(fields.has("target") && { target: fields.text("target") }),
+    ...(fields.has("overwrite") && { overwrite: fields.boolean("overwrite") }),
+    ...(fields.has("totalBytes") && { totalBytes: fields.integer("totalBytes") }),
+    ...(fields.has("checkpoint") && { checkpoint: parseCheckpoint(fields.fields("checkpoint")) }),
+  };
+}
+
+function parseCheckpoint(fields: Fields): Checkpoint {
+  return { length: fields.integer("length"), digest: fields.bytes("digest", 32) };
+}
+
+function oneOf<T extends string>(fields: Fields, name: string, known: readonly T[]): T {
+  const text = fields.text(name);
+  const found = known.find((word) => word === text);
+  if (found === undefined) throw fields.wrong(name, "is none of those that are known");
+  return found;
+}
+
+function texts(fields: Fields, name: string): string[] {
+  return fields.list(name).map((value) => {
+    if (typeof value !== "string") throw fields.wrong(name, "is not a list of texts");
+    return value;
+  });
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
+import { LevelJournalStore } from "../io/level-journal.ts";
+import type { JournalStore } from "../stream/protocol.ts";
+import { readIfThere, writeDurably } from "./durable-file.ts";
+import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
+
+const RECORD_FILE = "session";
+const HEADER_FILE = "header";
+const JOURNAL_FOLDER = "journal";
+
+/** How long the memory of finished work is kept; it is a few hundred bytes. */
+const DONE_KEPT_MS = 30 * 24 * 3600 * 1000;
+
+const SESSION_ID = /^[0-9a-f]{12}$/;
+
+/** The name of a piece of work on this machine; it tells nothing of the secret. */
+export function sessionId(command: SessionRecord["command"], secret: Uint8Array): string {
+  const hash = createHash("sha256").update(`culvert/v1/session/${command}\0`).update(secret);
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** All work that this user has begun on this machine, one folder each. */
+export class SessionStore {
+  readonly #folder: string;
+  readonly #clock: Clock;
+
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
+
+  /**
+   * Everything that is kept, oldest first. `damaged` hears of what cannot be read, and is not told
+   * of in the list.
+   */
+  async list(damaged: (id: string, error: CulvertError) => void = () => {}): Promise<Session[]> {
+    const names = await readdir(this.#folder).catch(() => []);
+    const sessions: Session[] = [];
+    for (const id of names.filter((name) => SESSION_ID.test(name))) {
+      try {
+        const session = await this.find(id);
+        if (session !== undefined) sessions.push(session);
+      } catch (error) {
+        if (!isCulvertError(error)) throw error;
+        damaged(id, error);
+      }
+    }
+    return sessions.sort((a, b) => a.record.startedUnixMs - b.record.startedUnixMs);
+  }
+
+  /** @throws CulvertError `CULVERT_BAD_STATE` when it is there and cannot be read */
+  async find(id: string): Promise<Session | undefined> {
+    if (!SESSION_ID.test(id)) return undefined;
+    const folder = join(this.#folder, id);
+    const bytes = await readIfThere(join(folder, RECORD_FILE));
+    if (bytes === undefined) return undefined;
+    return new Session({ id, folder, record: decodeRecord(bytes), clock: this.#clock });
+  }
+
+  /** Begins to keep something, and forgets what was finished long ago. */
+  async create(
+    id: string,
+    record: Omit<SessionRecord, "phase" | "startedUnixMs" | "updatedUnixMs" | "acknowledgedBytes">,
+  ): Promise<Session> {
+    await this.#forgetOld();
+    const now = this.#clock.unixMs();
+    const session = new Session({
+      id,
+      folder: join(this.#folder, id),
+      clock: this.#clock,
+      record: {
+        ...record,
+        phase: "open",
+        startedUnixMs: now,
+        updatedUnixMs: now,
+        acknowledgedBytes: 0,
+      },
+    });
+    await mkdir(session.folder, { recursive: true, mode: 0o700 });
+    await session.save({});
+    return session;
+  }
+
+  async #forgetOld(): Promise<void> {
+    const before = this.#clock.unixMs() - DONE_KEPT_MS;
+    for (const session of await this.list()) {
+      const { phase, updatedUnixMs } = session.record;
+      if (phase === "done" && updatedUnixMs < before) await session.forget();
+    }
+  }
+}
+
+/**
+ * One piece of work on disk: its record, the header of its transfer, and the journal of its stream,
+ * which is also the lock on all of it. Everything is durable when the promise resolves.
+ */
+export class Session {
+  readonly id: string;
+  readonly folder: string;
+  readonly #clock: Clock;
+  #record: SessionRecord;
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(options: { id: string; folder: string; record: SessionRecord; clock: Clock }) {
+    this.id = options.id;
+    this.folder = options.folder;
+    this.#record = options.record;
+    this.#clock = options.clock;
+  }
+
+  get record(): SessionRecord {
+    return this.#record;
+  }
+
+  /** Where the stream keeps its state: a session has one stream, whatever its id. */
+  get journals(): JournalStore {
+    const store = new LevelJournalStore(this.folder);
+    return { open: () => store.open(JOURNAL_FOLDER) };
+  }
+
+  /** The file for the header of a transfer, which may be there in part. */
+  get headerPath(): string {
+    return join(this.folder, HEADER_FILE);
+  }
+
+  /** Writes the record with these changes; calls may overlap. */
+  async save(changes: Partial<SessionRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
+    const bytes = encodeRecord(this.#record);
+    this.#saving = this.#saving.then(() => writeDurably(join(this.folder, RECORD_FILE), bytes));
+    await this.#saving;
+  }
+
+  /** Remembers that it is over, and drops the secret and the journal. The stream is closed. */
+  async finish(): Promise<void> {
+    const { secret: _, ...rest } = this.#record;
+    this.#record = rest;
+    await this.save({ phase: "done" });
+    await rm(join(this.folder, JOURNAL_FOLDER), { recursive: true, force: true });
+    await rm(this.headerPath, { force: true });
+  }
+
+  /**
+   * Removes everything that is kept; it cannot be gone on with.
+   *
+   * @throws CulvertError `CULVERT_STATE_IN_USE` while a process is at it
+   */
+  async forget(): Promise<void> {
+    const journal = await this.journals.open("");
+    await journal.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
