@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
+import { explain } from "../src/cli/failure.ts";
+import { RTO_DEFAULTS } from "../src/retx/index.ts";
+import { DEFAULTS } from "../src/stream/options.ts";
+import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";
+import { ROOT } from "./tidy/source.ts";
+
+const run = promisify(execFile);
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+/** Every defaults object that docs/LIMITS.md has a table of, by the name in its heading. */
+const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
+  DEFAULTS,
+  RTO_DEFAULTS,
+  MEMORY_TRANSPORT_DEFAULTS,
+};
+
+/** The cells of every table row between a heading that holds `title` and the next heading. */
+function tableUnder(page: string, title: string): string[][] {
+  const section = page.split(/^## /m).find((text) => text.split("\n")[0]?.includes(title)) ?? "";
+  const rows = section.split("\n").filter((line) => line.startsWith("| ") && !/^\| -/.test(line));
+  return rows.slice(1).map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** The page as it has to be: made from the codes, and from what the command makes of each. */
+function errorsPage(): string {
+  const rows = Object.keys(ERROR_CODES)
+    .filter(isErrorCode)
+    .map((code) => {
+      const { exit, hint } = explain(new CulvertError(code));
+      return `| \`${code}\` | ${ERROR_CODES[code]} | ${hint} | ${exit} |`;
+    });
+  return [
+    "# Errors",
+    "",
+    "Every failure at run time is a `CulvertError` with one of these codes, in the library, in the `--json` events of the command and",
+    "here. Compare `error.code`, never the message. `error.remote` is true when the other side sent the code; `error.detail` has",
+    "plain facts: field, offset, limit. Programmer mistakes throw `TypeError` or `RangeError`; an aborted wait rejects with the name",
+    "`AbortError`.",
+    "",
+    "This page is made from the code by `test/docs.test.ts`.",
+    "",
+    "| code | meaning | what to do | exit status of `culvert` |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+describe("docs/ERRORS.md", () => {
+  it("has every code, its meaning, and what the command says about it", async () => {
+    await expect(errorsPage()).toMatchFileSnapshot(join(ROOT, "docs/ERRORS.md"));
+  });
+});
+
+describe("docs/LIMITS.md", () => {
+  const page = read("docs/LIMITS.md");
+
+  it.each(Object.entries(DOCUMENTED_DEFAULTS))("tells the values of %s", (name, defaults) => {
+    const told = tableUnder(page, `\`${name}\``).map(([option, value]) => [option, value]);
+    const held = Object.entries(defaults).map(([option, value]) => {
+      return [`\`${option}\``, value.toLocaleString("en-US")];
+    });
+    expect(told).toEqual(held);
+  });
+
+  it("tells the values of the fixed limits", () => {
+    const rows = tableUnder(page, "Fixed");
+    expect(rows.length).toBeGreaterThan(0);
+    for (const [name = "", value = "", path = ""] of rows) {
+      const constant = name.replaceAll("`", "");
+      const found = new RegExp(`const ${constant}(: number)? = (.+);`).exec(read(path));
+      expect(found?.[2], `${constant} in ${path}`).toBe(value);
+    }
+  });
+});
+
+describe("the pages", () => {
+  const pages = ["README.md", "SECURITY.md", "CHANGELOG.md"].concat(
+    readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".md"))
+      .map((path) => `docs/${path}`),
+  );
+
+  it.each(pages)("%s links to what is there", (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(
+      (match) => match[1] ?? "",
+    );
+    const local = links.filter((link) => !/^[a-z]+:/.test(link));
+    expect(local.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([]);
+  });
+
+  it("name this version in the changelog", () => {
+    const { version } = JSON.parse(read("package.json"));
+    expect(read("CHANGELOG.md")).toContain(`## ${version}`);
+  });
+});
+
+describe("programs in the documentation", () => {
+  const folder = join(ROOT, ".reports", "readme");
+
+  it("compile and run as the README shows them", async () => {
+    const blocks = [...read("README.md").matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]);
+    expect(blocks.length).toBeGreaterThan(0);
+    await mkdir(folder, { recursive: true });
+    for (const [index, block = ""] of blocks.entries()) {
+      await writeFile(join(folder, `block-${index}.ts`), block);
+    }
+    const config = { extends: "../../tsconfig.json", include: ["*.ts"] };
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+    await run(join(ROOT, "node_modules/.bin/tsc"), ["-p", folder]);
+    for (const index of blocks.keys()) await runProgram(join(folder, `block-${index}.ts`));
+  });
+
+  it("run in examples/", async () => {
+    const names = readdirSync(join(ROOT, "examples")).filter((name) => name.endsWith(".ts"));
+    for (const name of names) await runProgram(join(ROOT, "examples", name));
+  });
+});
+
+/** Rejects when the program fails, or does not end by itself within a quarter of a minute. */
+async function runProgram(path: string): Promise<string> {
+  const tsx = join(ROOT, "node_modules/.bin/tsx");
+  const { stdout } = await run(tsx, [path], { cwd: ROOT, timeout: 15_000 });
+  return stdout;
+}
