@@ -1,4 +1,4 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { lstat, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Replaces a file in one step: after a crash it has its old bytes or the new ones. Mode 0600. */
@@ -23,6 +23,14 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** True when something of that name is there, be it a link to nowhere. */
+export async function exists(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes the names in a folder durable, where the system can. */

@@ -27,7 +27,7 @@ const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
 const STATE_FOLDER = '"culvert status" lists what is kept, "culvert paths" says where';
 
-/** One row for each code: a test holds this table against the list of codes and the documentation. */
+/** One row for each code; a test compares it with the documentation. */
 const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]>> = {
   CULVERT_BAD_TICKET: [EXIT.badTicket, "copy the whole ticket again, from the other side's screen"],
   CULVERT_WRONG_ROLE: [EXIT.badTicket, "give the ticket to the command that it names"],

@@ -6,7 +6,7 @@ import type { CommandSpec } from "./command-spec.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
 
-const INTRODUCTION = `Send a file from one machine to another; the two need never be online together:
+const INTRODUCTION = `Send files from one machine to another; they need never be online together:
 
   alice$ culvert send photo.jpg --map map.example:7000
   bob$   culvert receive culvert1q... --map map.example:7000

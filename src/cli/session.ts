@@ -3,8 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
-import type { JournalStore } from "../stream/protocol.ts";
-import { readIfThere, writeDurably } from "./durable-file.ts";
+import { exists, readIfThere, writeDurably } from "./durable-file.ts";
 import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
 
 const RECORD_FILE = "session";
@@ -84,11 +83,25 @@ export class SessionStore {
     return session;
   }
 
+  /**
+   * Removes everything that is kept under this name, readable or not; it cannot be gone on with.
+   *
+   * @throws CulvertError `CULVERT_STATE_IN_USE` while a process is at it
+   */
+  async forget(id: string): Promise<boolean> {
+    const folder = join(this.#folder, id);
+    if (!SESSION_ID.test(id) || !(await exists(folder))) return false;
+    const journal = await new LevelJournalStore(folder).open(JOURNAL_FOLDER);
+    await journal.close();
+    await rm(folder, { recursive: true, force: true });
+    return true;
+  }
+
   async #forgetOld(): Promise<void> {
     const before = this.#clock.unixMs() - DONE_KEPT_MS;
     for (const session of await this.list()) {
       const { phase, updatedUnixMs } = session.record;
-      if (phase === "done" && updatedUnixMs < before) await session.forget();
+      if (phase === "done" && updatedUnixMs < before) await this.forget(session.id);
     }
   }
 }
@@ -116,7 +129,7 @@ export class Session {
   }
 
   /** Where the stream keeps its state: a session has one stream, whatever its id. */
-  get journals(): JournalStore {
+  get journals(): Pick<LevelJournalStore, "open"> {
     const store = new LevelJournalStore(this.folder);
     return { open: () => store.open(JOURNAL_FOLDER) };
   }
@@ -141,16 +154,5 @@ export class Session {
     await this.save({ phase: "done" });
     await rm(join(this.folder, JOURNAL_FOLDER), { recursive: true, force: true });
     await rm(this.headerPath, { force: true });
-  }
-
-  /**
-   * Removes everything that is kept; it cannot be gone on with.
-   *
-   * @throws CulvertError `CULVERT_STATE_IN_USE` while a process is at it
-   */
-  async forget(): Promise<void> {
-    const journal = await this.journals.open("");
-    await journal.close();
-    await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -23,11 +23,9 @@ export const status: RunCommand = async (context, _operands, options) => {
 };
 
 async function forgetOne({ output }: Context, store: SessionStore, id: string): Promise<void> {
-  const session = await store.find(id);
-  if (session === undefined) {
+  if (!(await store.forget(id))) {
     throw new CulvertError("CULVERT_USAGE", `there is nothing with the id "${id}"`);
   }
-  await session.forget();
   output.tell("forgotten", { id }, `forgot ${id}`);
 }
 

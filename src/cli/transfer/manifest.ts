@@ -53,7 +53,7 @@ export function makeManifest(entries: readonly Entry[]): Manifest {
 }
 
 /**
- * The bytes that a transfer begins with: `"cvf" ‖ 1 ‖ length (u32) ‖ list`, the list being CBOR:
+ * The bytes that a transfer begins with: `"cvf" ‖ 1 ‖ length (u32) ‖ list`. The list is CBOR, of
  * `[path, mode]` for a folder, `[path, mode, size, mtimeMs]` for a file.
  *
  * @throws CulvertError `CULVERT_TOO_LARGE`

@@ -1,5 +1,6 @@
 import { link, lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { CulvertError } from "../../base/index.ts";
+import { exists } from "../durable-file.ts";
 import { CommandError } from "../failure.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
@@ -53,14 +54,6 @@ export async function placeFolder(destination: string, mode: number): Promise<vo
     if (systemCode(error) !== "EEXIST") throw error;
     if (!(await lstat(destination)).isDirectory()) throw taken(destination);
   }
-}
-
-/** True when something of that name is there, be it a link to nowhere. */
-export async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** The error for a name that something else has. */

@@ -2,12 +2,12 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
-import { syncFolder } from "../durable-file.ts";
+import { exists, syncFolder } from "../durable-file.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
-import { exists, placeFile, placeFolder, replaceFile } from "./placing.ts";
+import { placeFile, placeFolder, replaceFile } from "./placing.ts";
 
 /** The owner can always read and write what was received, whatever the sender's bits say. */
 const FILE_MODE_ALWAYS = 0o600;
@@ -30,10 +30,10 @@ export interface StagingOptions {
  * the disk before it has to, in a hidden folder of the target, so that each gets its name in one
  * step.
  *
- * Contract: `begin` first, or again after a crash. `write` puts bytes of one file after the other at
- * their positions and may repeat them; once `sync` has returned they survive a power failure. When
- * all are there, `place` gives them their names; it too can be repeated after a crash. Calls do not
- * overlap. Errors are `CULVERT_FILE`, or those of the operating system.
+ * Contract: `begin` first, or again after a crash. `write` puts bytes of one file after the other
+ * at their positions and may repeat them; once `sync` has returned they survive a power failure.
+ * When all are there, `place` gives them their names; it too can be repeated after a crash. Calls
+ * do not overlap. Errors are `CULVERT_FILE`, or those of the operating system.
  */
 export class Staging {
   readonly #options: StagingOptions;

@@ -1,17 +1,23 @@
-import { assert, equalBytes, isCulvertError, utf8 } from "../../base/index.ts";
+import { assert, equalBytes, utf8 } from "../../base/index.ts";
 import type { Journal, JournalChanges, JournalStore } from "../../stream/protocol.ts";
+import {
+  type Cases,
+  expectFailure,
+  type Fixture,
+  type RegisterTest,
+  registerCases,
+} from "./suite.ts";
 
 /** What a journal suite needs from the implementation under test. */
-export interface JournalFixture {
+export interface JournalFixture extends Fixture {
   readonly store: JournalStore;
   /** The same place seen by a process that was started after the first one died. */
   restart(): Promise<JournalStore>;
-  teardown(): Promise<void>;
 }
 
 /**
- * The contract of {@link JournalStore} and {@link Journal}, for any implementation. `test` registers
- * one case with the test runner at hand.
+ * The contract of {@link JournalStore} and {@link Journal}, for any implementation. `test`
+ * registers one case with the test runner at hand.
  *
  * @example
  * ```ts
@@ -21,23 +27,11 @@ export interface JournalFixture {
  * });
  * ```
  */
-export function journalCompliance(
-  test: (name: string, run: () => Promise<void>) => void,
-  setup: () => Promise<JournalFixture>,
-): void {
-  for (const [name, check] of Object.entries(CASES)) {
-    test(name, async () => {
-      const fixture = await setup();
-      try {
-        await check(fixture);
-      } finally {
-        await fixture.teardown();
-      }
-    });
-  }
+export function journalCompliance(test: RegisterTest, setup: () => Promise<JournalFixture>): void {
+  registerCases(test, setup, CASES);
 }
 
-const CASES: Readonly<Record<string, (fixture: JournalFixture) => Promise<void>>> = {
+const CASES: Cases<JournalFixture> = {
   "a stream that was never seen has no state": async ({ store }) => {
     const journal = await store.open("a");
     assert((await journal.load()) === undefined, "there is no head");
@@ -148,15 +142,4 @@ async function expectState(journal: Journal, seed: number, names: string[]): Pro
     assert(bytes !== undefined && equalBytes(bytes, frame(name)), `frame ${name} is whole`);
     assert(bytes.constructor === Uint8Array, "bytes are plain byte arrays");
   }
-}
-
-async function expectFailure(
-  promise: Promise<unknown>,
-  code: "CULVERT_STATE_IN_USE" | "CULVERT_JOURNAL",
-): Promise<void> {
-  const outcome = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  assert(isCulvertError(outcome, code), `fails with ${code}`);
 }

@@ -1,0 +1,111 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isCulvertError } from "../../src/base/index.ts";
+import { SessionStore, sessionId } from "../../src/cli/session.ts";
+import { decodeRecord, encodeRecord, type SessionRecord } from "../../src/cli/session-record.ts";
+import { encodeCbor } from "../../src/codec/index.ts";
+
+let folder: string;
+let nowUnixMs = 1_700_000_000_000;
+const clock = { now: () => 0, unixMs: () => nowUnixMs, schedule: () => () => {} };
+beforeEach(async () => {
+  folder = join(await mkdtemp(join(tmpdir(), "culvert-session-")), "sessions");
+});
+afterEach(() => rm(join(folder, ".."), { recursive: true, force: true }));
+
+const secret = new Uint8Array(32).fill(5);
+const begun = { command: "send", title: "photos", map: "unix:/m", secret, paths: ["/p"] } as const;
+const id = sessionId("send", secret);
+
+const full: SessionRecord = {
+  ...begun,
+  phase: "verified",
+  target: "/t",
+  overwrite: true,
+  startedUnixMs: 1,
+  updatedUnixMs: 2,
+  totalBytes: 2 ** 40,
+  acknowledgedBytes: 3,
+  checkpoint: { length: 4, digest: new Uint8Array(32).fill(6) },
+};
+
+describe("the record of a piece of work", () => {
+  test("comes back as it was, with and without what is optional", () => {
+    const { secret: _s, paths: _p, target: _t, totalBytes: _b, checkpoint: _c, ...few } = full;
+    for (const record of [full, few]) expect(decodeRecord(encodeRecord(record))).toEqual(record);
+  });
+
+  test("that is damaged in any byte, truncated or from the future is a typed error", () => {
+    const bytes = encodeRecord(full);
+    const check = (damaged: Uint8Array) => {
+      try {
+        decodeRecord(damaged);
+      } catch (error) {
+        expect(isCulvertError(error, "CULVERT_BAD_STATE")).toBe(true);
+      }
+    };
+    for (let length = 0; length < bytes.length; length++) check(bytes.slice(0, length));
+    const place = fc.nat({ max: bytes.length - 1 });
+    fc.assert(fc.property(place, fc.nat({ max: 255 }), (at, byte) => check(bytes.with(at, byte))));
+    expect(() => decodeRecord(encodeCbor({ version: 2 }))).toThrow("from a later Culvert");
+  });
+});
+
+describe("sessions on disk", () => {
+  test("are found again, by anyone who has the secret, and belong to their owner", async () => {
+    const store = new SessionStore(folder, clock);
+    const session = await store.create(id, begun);
+    await session.save({ acknowledgedBytes: 7 });
+    const found = await new SessionStore(folder, clock).find(id);
+    expect(found?.record).toMatchObject({ ...begun, phase: "open", acknowledgedBytes: 7 });
+    expect((await stat(session.folder)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(session.folder, "session"))).mode & 0o777).toBe(0o600);
+    expect(sessionId("receive", secret)).not.toBe(id);
+    expect(await store.find("../../etc")).toBeUndefined();
+  });
+
+  test("overlapping saves leave the last one", async () => {
+    const session = await new SessionStore(folder, clock).create(id, begun);
+    await Promise.all([1, 2, 3].map((bytes) => session.save({ acknowledgedBytes: bytes })));
+    const found = await new SessionStore(folder, clock).find(id);
+    expect(found?.record.acknowledgedBytes).toBe(3);
+    expect(await readdir(session.folder)).toEqual(["session"]);
+  });
+
+  test("once finished keep no secret and no journal, and are forgotten in time", async () => {
+    const store = new SessionStore(folder, clock);
+    const session = await store.create(id, begun);
+    await (await session.journals.open("x")).close();
+    await session.finish();
+    expect(await readdir(session.folder)).toEqual(["session"]);
+    expect((await store.find(id))?.record.secret).toBeUndefined();
+    nowUnixMs += 31 * 24 * 3600 * 1000;
+    await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
+    expect((await store.list()).map(({ record }) => record.command)).toEqual(["pipe"]);
+  });
+
+  test("are not taken away from a process that is at work", async () => {
+    const store = new SessionStore(folder, clock);
+    const session = await store.create(id, begun);
+    const journal = await session.journals.open("x");
+    await expect(store.forget(id)).rejects.toMatchObject({ code: "CULVERT_STATE_IN_USE" });
+    await journal.close();
+    expect(await store.forget(id)).toBe(true);
+    expect(await store.forget(id)).toBe(false);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("that are damaged are named, and do not hide the others", async () => {
+    const store = new SessionStore(folder, clock);
+    await store.create(id, begun);
+    const other = await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
+    await writeFile(join(other.folder, "session"), "nonsense");
+    const damaged: string[] = [];
+    const sessions = await store.list((name) => damaged.push(name));
+    expect(sessions.map((session) => session.id)).toEqual([id]);
+    expect(damaged).toEqual([other.id]);
+  });
+});

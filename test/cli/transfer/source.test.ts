@@ -1,0 +1,74 @@
+import { appendFile, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { concatBytes } from "../../../src/base/index.ts";
+import { encodeHeader } from "../../../src/cli/transfer/manifest.ts";
+import { readContents, type Source, scanSource } from "../../../src/cli/transfer/source.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "culvert-source-"));
+  await mkdir(join(root, "d/sub"), { recursive: true });
+  await writeFile(join(root, "d/b"), "bbb");
+  await writeFile(join(root, "d/a"), "a");
+  await writeFile(join(root, "d/sub/empty"), "");
+  await writeFile(join(root, "one"), "x".repeat(100_000));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function contents(source: Source, from: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readContents(source, from)) chunks.push(chunk);
+  return concatBytes(...chunks);
+}
+
+describe("what is sent", () => {
+  test("is listed in one order, each folder before what is in it", async () => {
+    const source = await scanSource([join(root, "d"), join(root, "one")]);
+    const paths = source.manifest.entries.map(({ path }) => path);
+    expect(paths).toEqual(["d", "d/a", "d/b", "d/sub", "d/sub/empty", "one"]);
+    expect(source.manifest.contentBytes).toBe(100_004);
+    const again = await scanSource([join(root, "d"), join(root, "one")]);
+    expect(encodeHeader(again.manifest)).toEqual(encodeHeader(source.manifest));
+  });
+
+  test("is read from any position on", async () => {
+    const source = await scanSource([join(root, "d"), join(root, "one")]);
+    const all = await contents(source, 0);
+    expect(new TextDecoder().decode(all.subarray(0, 6))).toBe("abbbxx");
+    for (const from of [1, 3, 4, 5, 65_540, 100_003, 100_004]) {
+      expect(await contents(source, from)).toEqual(all.subarray(from));
+    }
+  });
+
+  test("leaves links inside folders out, and follows the ones that are named", async () => {
+    await symlink("/etc", join(root, "d/link"));
+    await symlink(join(root, "one"), join(root, "named"));
+    const source = await scanSource([join(root, "d"), join(root, "named")]);
+    expect(source.skipped).toEqual([join(root, "d/link")]);
+    expect(source.manifest.entries.map(({ path }) => path)).toContain("named");
+  });
+
+  test("that is not there, not a file, or twice under one name is refused", async () => {
+    await writeFile(join(root, "d/one"), "");
+    const refused = [["missing"], ["d", "missing"], ["one", "d/one"]];
+    for (const paths of refused) {
+      const scan = scanSource(paths.map((path) => join(root, path)));
+      await expect(scan, paths.join()).rejects.toMatchObject({ code: "CULVERT_FILE" });
+    }
+    await expect(scanSource(["/dev/null"])).rejects.toThrow("neither a file nor a folder");
+  });
+
+  test("that changes while it is read is noticed: shorter, longer, or only newer", async () => {
+    const one = join(root, "one");
+    const source = await scanSource([one]);
+    await utimes(one, 1, 1);
+    await expect(contents(source, 0)).rejects.toThrow("has changed");
+    const fresh = await scanSource([one]);
+    await appendFile(one, "more");
+    await expect(contents(fresh, 0)).rejects.toThrow("has changed");
+    await writeFile(one, "short");
+    await expect(contents(fresh, 0)).rejects.toThrow("has changed");
+  });
+});

@@ -1,0 +1,174 @@
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { utf8 } from "../../../src/base/index.ts";
+import { type Entry, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
+import { Staging } from "../../../src/cli/transfer/staging.ts";
+
+let root: string;
+let target: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "culvert-staging-"));
+  target = join(root, "target");
+  await mkdir(target);
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const file = (path: string, size = 5, mode = 0o640): FileEntry => {
+  return { kind: "file", path, size, mode, mtimeMs: 1_600_000_000_000 };
+};
+
+function stagingOf(entries: readonly Entry[]): Staging {
+  return new Staging({ target, id: "abc", manifest: makeManifest(entries), umask: 0o022 });
+}
+
+/** Everything up to giving names, with `hello` in every file. */
+async function receive(entries: readonly Entry[]): Promise<Staging> {
+  const staging = stagingOf(entries);
+  await staging.begin();
+  for (const entry of entries) {
+    if (entry.kind === "file" && entry.size > 0) await staging.write(entry, 0, utf8("hello"));
+  }
+  await staging.sync();
+  return staging;
+}
+
+describe("files on their way to their names", () => {
+  test("get them, with content, mode and time, and leave nothing else", async () => {
+    const entries: Entry[] = [
+      { kind: "folder", path: "a", mode: 0o755 },
+      file("a/b", 5, 0o777),
+      file("a/empty", 0, 0o400),
+    ];
+    const staging = await receive(entries);
+    expect(await readdir(target)).toEqual([".culvert-abc"]);
+    await staging.place({ overwrite: false });
+    expect(await readdir(target, { recursive: true })).toEqual(["a", "a/b", "a/empty"]);
+    expect(await readFile(join(target, "a/b"), "utf8")).toBe("hello");
+    const stats = await stat(join(target, "a/b"));
+    expect(stats.mode & 0o7777).toBe(0o755);
+    expect(stats.mtimeMs).toBe(1_600_000_000_000);
+    expect((await stat(join(target, "a/empty"))).mode & 0o777).toBe(0o600);
+  });
+
+  test("are written in pieces, repeated ones too, and read back after a restart", async () => {
+    const entries = [file("a", 5), file("b", 5)];
+    const [a, b] = entries as [FileEntry, FileEntry];
+    const first = stagingOf(entries);
+    await first.begin();
+    await first.write(a, 0, utf8("hel"));
+    await first.write(a, 2, utf8("llo"));
+    await first.write(b, 0, utf8("wo"));
+    await first.sync();
+    await first.close();
+    const second = stagingOf(entries);
+    await second.begin();
+    let kept = "";
+    for await (const bytes of second.readBack(7)) kept += new TextDecoder().decode(bytes);
+    expect(kept).toBe("hellowo");
+    await second.write(b, 2, utf8("rld"));
+    await second.place({ overwrite: false });
+    expect(await readFile(join(target, "b"), "utf8")).toBe("world");
+  });
+
+  test("that were removed behind our back are missed", async () => {
+    const staging = await receive([file("a")]);
+    await staging.close();
+    await rm(join(target, ".culvert-abc"), { recursive: true });
+    await expect(staging.readBack(5).next()).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+    await expect(staging.place({ overwrite: false })).rejects.toMatchObject({
+      code: "CULVERT_BAD_STATE",
+    });
+  });
+
+  test("never replace what is there, unless that was asked for", async () => {
+    await writeFile(join(target, "b"), "mine");
+    const staging = await receive([file("a"), file("b")]);
+    expect(await staging.conflicts()).toEqual(["b"]);
+    await expect(staging.place({ overwrite: false })).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+    });
+    expect(await readFile(join(target, "b"), "utf8")).toBe("mine");
+    await staging.place({ overwrite: true });
+    expect(await readFile(join(target, "b"), "utf8")).toBe("hello");
+    expect(await readFile(join(target, "a"), "utf8")).toBe("hello");
+  });
+
+  test("can get their names again after a crash between any two of them", async () => {
+    const entries: Entry[] = [{ kind: "folder", path: "d", mode: 0o700 }, file("d/a"), file("d/b")];
+    for (const overwrite of [false, true]) {
+      const staging = await receive(entries);
+      // The crash: the folder and the first file have their names, the second one has not.
+      await mkdir(join(target, "d"));
+      const { rename } = await import("node:fs/promises");
+      await rename(join(target, ".culvert-abc", "1"), join(target, "d/a"));
+      await staging.place({ overwrite });
+      expect(await readdir(target, { recursive: true })).toEqual(["d", "d/a", "d/b"]);
+      await rm(join(target, "d"), { recursive: true });
+    }
+  });
+
+  test("do not follow a link out of the target, nor write through one", async () => {
+    const outside = join(root, "outside");
+    await mkdir(outside);
+    await writeFile(join(outside, "victim"), "mine");
+    await symlink(outside, join(target, "d"));
+    await symlink(join(outside, "victim"), join(target, "f"));
+    const throughFolder = await receive([
+      { kind: "folder", path: "d", mode: 0o755 },
+      file("d/victim"),
+    ]);
+    expect(await throughFolder.conflicts()).toContain("d");
+    for (const overwrite of [false, true]) {
+      await expect(throughFolder.place({ overwrite })).rejects.toMatchObject({
+        code: "CULVERT_FILE",
+      });
+    }
+    await throughFolder.discard();
+    const ontoLink = await receive([file("f")]);
+    await ontoLink.place({ overwrite: true });
+    expect((await lstat(join(target, "f"))).isFile()).toBe(true);
+    expect(await readFile(join(outside, "victim"), "utf8")).toBe("mine");
+    expect(await readlink(join(target, "d"))).toBe(outside);
+  });
+
+  test("a file does not replace a folder", async () => {
+    await mkdir(join(target, "a"));
+    const staging = await receive([file("a")]);
+    expect(await staging.conflicts()).toEqual(["a"]);
+    await expect(staging.place({ overwrite: true })).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+    });
+  });
+
+  test("names that lead out are refused before anything is written", async () => {
+    for (const path of ["../x", "/etc/x", "a/../../x", ".culvert-abc/0"]) {
+      await expect(stagingOf([file(path)]).begin()).rejects.toMatchObject({ code: "CULVERT_FILE" });
+    }
+    expect(await readdir(root)).toEqual(["target"]);
+    expect(await readdir(target)).toEqual([]);
+  });
+
+  test("more than the disk holds is refused before it is received", async () => {
+    const staging = stagingOf([file("huge", 2 ** 52)]);
+    await expect(staging.begin()).rejects.toThrow("no room");
+  });
+
+  test.skipIf(process.getuid?.() === 0)("a target that is not writable says so", async () => {
+    await chmod(target, 0o500);
+    await expect(stagingOf([file("a")]).begin()).rejects.toMatchObject({ code: "EACCES" });
+  });
+});
