@@ -15,15 +15,19 @@ export type StreamRole = "listener" | "dialer";
  * makes frame ids.
  */
 export class Chain {
-  /** The number of this state, from 0 to 2^64 - 1. */
-  readonly index: bigint;
+  readonly #index: bigint;
   /** H ‖ E ‖ K, in the order in which HKDF gives them. */
   readonly #material: Uint8Array;
   #wiped = false;
 
   private constructor(index: bigint, material: Uint8Array) {
-    this.index = index;
+    this.#index = index;
     this.#material = material;
+  }
+
+  /** The number of this state, from 0 to 2^64 - 1. */
+  get index(): bigint {
+    return this.#index;
   }
 
   /**

@@ -1,7 +1,6 @@
 import { CulvertError, concatBytes } from "../base/index.ts";
-import { GROUP_ORDER } from "./ed25519-rule.ts";
 import { requireLength } from "./provider.ts";
-import { clampedScalar, toLittleEndian, wideScalar } from "./scalar.ts";
+import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
 import { crypto } from "./select.ts";
 
 /**

@@ -1,3 +1,5 @@
+import { GROUP_ORDER, toLittleEndian } from "./scalar.ts";
+
 /**
  * The one rule for ed25519 encodings. Libraries differ at the edges (small order, non-canonical
  * encodings, S ≥ L), and a Map whose nodes disagree on a record is broken; so these checks run
@@ -5,10 +7,6 @@
  *
  * Source: Chalkias, Garillot, Nikolaenko, "Taming the Many EdDSAs", 2020.
  */
-
-/** Order of the base point, L = 2^252 + 27742317777372353535851937790883648493. */
-export const GROUP_ORDER: bigint =
-  0x1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3edn;
 
 /**
  * True when `encoded` is 32 bytes, its y is below 2^255 − 19 and is not that of a point of small
@@ -42,18 +40,15 @@ export function isBelowOrder(bytes: Uint8Array, at: number): boolean {
   return false;
 }
 
-const ORDER_BYTES = Uint8Array.from({ length: 32 }, (_, i) =>
-  Number((GROUP_ORDER >> BigInt(8 * i)) & 0xffn),
-);
+/** The field, 2^255 - 19, and the y of one of the points of order 8. */
+const FIELD = 2n ** 255n - 19n;
+const ORDER_8_Y = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n;
 
 /** The y of the eight points whose order divides 8; the sign bit of x is left out. */
-const SMALL_ORDER_Y: readonly Uint8Array[] = [
-  0n,
-  1n,
-  0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffecn,
-  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
-  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
-].map((y) => Uint8Array.from({ length: 32 }, (_, i) => Number((y >> BigInt(8 * i)) & 0xffn)));
+const SMALL_ORDER_Y: readonly Uint8Array[] = [0n, 1n, FIELD - 1n, ORDER_8_Y, FIELD - ORDER_8_Y].map(
+  toLittleEndian,
+);
+const ORDER_BYTES = toLittleEndian(GROUP_ORDER);
 
 function isAllOnes(encoded: Uint8Array): boolean {
   for (let i = 1; i < 31; i++) if (encoded[i] !== 0xff) return false;

@@ -1,4 +1,5 @@
 import type { HkdfOptions } from "./provider.ts";
+import { requireHkdfLength } from "./provider.ts";
 
 /** Hashes `input` with BLAKE2b-512 and writes the 64 bytes into `into` from `at` on. */
 export type HashInto = (input: Uint8Array, into: Uint8Array, at: number) => void;
@@ -30,7 +31,7 @@ export function hkdfOver(hash: HashInto): (options: HkdfOptions) => Uint8Array {
     return derived.length === length ? derived : derived.slice(0, length);
   };
   return ({ ikm, salt = NOTHING, info = NOTHING, length }) => {
-    if (!(length > 0 && length <= 255 * HASH_BYTES)) throw new RangeError("HKDF output length");
+    requireHkdfLength(length);
     const inner = new Uint8Array(BLOCK_BYTES + ikm.length);
     inner.set(ikm, BLOCK_BYTES);
     hmac(salt, inner, pseudorandomKey, 0);

@@ -7,7 +7,7 @@ import { concatBytes, equalBytes } from "../base/index.ts";
 import { isPlausibleSignature } from "./ed25519-rule.ts";
 import { decodePoint, multiplyBase, multiplyPoint } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireLength } from "./provider.ts";
+import { requireHkdfLength, requireLength } from "./provider.ts";
 import { littleEndian, wideScalar } from "./scalar.ts";
 
 /**
@@ -19,7 +19,10 @@ export const nobleProvider: CryptoProvider = {
   sha256: (message) => sha256(message),
   sha512: (message) => sha512(message),
   sha512t256: (message) => sha512_256(message),
-  hkdfBlake2b: ({ ikm, salt, info, length }) => hkdf(blake2b, ikm, salt, info, length),
+  hkdfBlake2b({ ikm, salt, info, length }) {
+    requireHkdfLength(length);
+    return hkdf(blake2b, ikm, salt, info, length);
+  },
 
   secretboxSeal(key, nonce, plaintext) {
     requireLength(key, 32, "secretbox key");

@@ -58,3 +58,10 @@ export function requireLength(bytes: Uint8Array, length: number, name: string): 
     throw new RangeError(`${name} is ${bytes.length} bytes long, not ${length}`);
   }
 }
+
+/** @throws RangeError when HKDF with a hash of 64 bytes cannot give `length` bytes */
+export function requireHkdfLength(length: number): void {
+  if (!(Number.isInteger(length) && length > 0 && length <= 255 * 64)) {
+    throw new RangeError(`HKDF-BLAKE2b-512 gives no ${length} bytes`);
+  }
+}

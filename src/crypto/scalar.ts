@@ -1,4 +1,5 @@
-import { GROUP_ORDER } from "./ed25519-rule.ts";
+/** Order of the base point of ed25519, L. */
+export const GROUP_ORDER: bigint = 2n ** 252n + 27742317777372353535851937790883648493n;
 
 /** The number that `bytes` (a multiple of 8) are, little-endian. */
 export function littleEndian(bytes: Uint8Array): bigint {

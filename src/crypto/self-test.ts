@@ -1,7 +1,6 @@
 import { concatBytes, fromHex, toHex, utf8 } from "../base/index.ts";
-import { GROUP_ORDER } from "./ed25519-rule.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { littleEndian, toLittleEndian } from "./scalar.ts";
+import { GROUP_ORDER, littleEndian, toLittleEndian } from "./scalar.ts";
 
 /** True when `provider` answers as noble does, on fixed inputs to each of its methods. */
 export function passesSelfTest(provider: CryptoProvider): boolean {
@@ -33,6 +32,7 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     openedDamaged: text(provider.secretboxOpen(scalar, nonce, damaged)),
     publicKey: toHex(publicKey),
     product: text(provider.ed25519ScalarPoint(scalar, publicKey)),
+    publicKeys: [publicKey, NEUTRAL].map(provider.ed25519IsPublicKey).join(),
     verified: String(provider.ed25519Verify(PUBLIC_KEY, message, SIGNATURE)),
     verifiedOther: String(provider.ed25519Verify(PUBLIC_KEY, nonce, SIGNATURE)),
     verifiedMalleated: String(provider.ed25519Verify(PUBLIC_KEY, message, malleated)),
@@ -46,6 +46,8 @@ function text(bytes: Uint8Array | undefined): string {
   return bytes === undefined ? "none" : toHex(bytes);
 }
 
+/** The point of order 1: no public key. */
+const NEUTRAL = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0));
 const PUBLIC_KEY = fromHex("ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c");
 const SIGNATURE = fromHex(
   "bf44a181065b79b1acf90560629b61eaeeb9b7c5e97afb901dfb8461397d365d" +
@@ -53,7 +55,7 @@ const SIGNATURE = fromHex(
 );
 
 /** What noble says: a test computes it anew, so a start pays for the tested provider only. */
-const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
+export const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
   sha256: "20734b2943f74db1554e50e8d8a901b7d3062124cd0c51a48d30fe114c8316b8",
   sha512:
     "374889af02308b5a3a76b739f43b70151ce2193a7d7c4a0337f6384e21be55af" +
@@ -68,6 +70,7 @@ const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
   openedDamaged: "none",
   publicKey: "aab0ae1e220b78972b167a0cd1dd447be17eaee749463762e4959eef1b0433ea",
   product: "5c64f0e7bca699929a2451fd0408388bdd32ee292924de228b5413e9eaac18e6",
+  publicKeys: "true,false",
   verified: "true",
   verifiedOther: "false",
   verifiedMalleated: "false",

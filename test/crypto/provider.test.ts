@@ -1,0 +1,228 @@
+import { ed25519, x25519 } from "@noble/curves/ed25519.js";
+import { blake2b } from "@noble/hashes/blake2.js";
+import { hkdf } from "@noble/hashes/hkdf.js";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { assert, concatBytes, fromHex, SeededRandom, toHex, utf8 } from "../../src/base/index.ts";
+import {
+  type CryptoProvider,
+  equalSecret,
+  loadProvider,
+  type ProviderName,
+} from "../../src/crypto/index.ts";
+import { nobleProvider } from "../../src/crypto/noble.ts";
+import { toLittleEndian } from "../../src/crypto/scalar.ts";
+
+const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
+const L = ed25519.Point.Fn.ORDER;
+
+const bytes = (constraints: { minLength?: number; maxLength?: number } = {}) =>
+  fc.uint8Array({ maxLength: 300, ...constraints });
+const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const scalar = fc.bigInt({ min: 1n, max: L - 1n });
+
+function load(name: ProviderName): CryptoProvider {
+  const provider = loadProvider(name);
+  assert(provider !== undefined, `${name} is installed here`);
+  return provider;
+}
+
+describe.each(NAMES)("provider %s", (name) => {
+  const provider = load(name);
+
+  it("says its name", () => {
+    expect(provider.name).toBe(name);
+  });
+
+  it("hashes the published examples", () => {
+    // FIPS 180-4 examples
+    expect(toHex(provider.sha256(utf8("abc")))).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+    expect(toHex(provider.sha512(utf8("abc")))).toBe(
+      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
+        "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+    );
+    expect(toHex(provider.sha512t256(utf8("abc")))).toBe(
+      "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
+    );
+  });
+
+  it("hashes as noble does, at every length around a block", () => {
+    const random = new SeededRandom(1);
+    for (let length = 0; length < 300; length++) {
+      const message = random.bytes(length);
+      expect(provider.sha256(message)).toEqual(nobleProvider.sha256(message));
+      expect(provider.sha512(message)).toEqual(nobleProvider.sha512(message));
+      expect(provider.sha512t256(message)).toEqual(nobleProvider.sha512t256(message));
+    }
+  });
+
+  it("derives as RFC 5869 with HMAC-BLAKE2b-512 says", () => {
+    fc.assert(
+      fc.property(
+        bytes(),
+        fc.option(bytes(), { nil: undefined }),
+        fc.option(bytes(), { nil: undefined }),
+        fc.integer({ min: 1, max: 200 }),
+        (ikm, salt, info, length) => {
+          const options = { ikm, length, ...(salt && { salt }), ...(info && { info }) };
+          const derived = provider.hkdfBlake2b(options);
+          expect(derived).toEqual(hkdf(blake2b, ikm, salt, info, length));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("does not touch what it borrows, and gives what it does not keep", () => {
+    const ikm = new Uint8Array(32).fill(5);
+    const first = provider.hkdfBlake2b({ ikm, salt: ikm, info: ikm, length: 96 });
+    const copy = first.slice();
+    provider.hkdfBlake2b({ ikm: new Uint8Array(32), length: 96 });
+    expect(first).toEqual(copy);
+    expect(ikm).toEqual(new Uint8Array(32).fill(5));
+  });
+
+  it("seals the secretbox of NaCl's own test", () => {
+    // tests/secretbox.c of NaCl: the first and the last bytes of the box
+    const key = fromHex("1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389");
+    const nonce = fromHex("69696ee955b62b73cd62bda875fc73d68219e0036b7a0b37");
+    const plaintext = fromHex(
+      "be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a1ac728d45e6c6129" +
+        "6cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057e2f6556ad6b1318a024a838f21af1fde" +
+        "048977eb48f59ffd4924ca1c60902e52f0a089bc76897040e082f937763848645e0705",
+    );
+    const box = provider.secretboxSeal(key, nonce, plaintext);
+    expect(toHex(box.subarray(0, 32))).toBe(
+      "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce",
+    );
+    expect(provider.secretboxOpen(key, nonce, box)).toEqual(plaintext);
+  });
+
+  it("opens what the others seal, and nothing that was changed", () => {
+    fc.assert(
+      fc.property(
+        bytesOf(32),
+        bytesOf(24),
+        bytes({ maxLength: 2000 }),
+        fc.nat(),
+        (key, nonce, plaintext, at) => {
+          const box = nobleProvider.secretboxSeal(key, nonce, plaintext);
+          expect(provider.secretboxSeal(key, nonce, plaintext)).toEqual(box);
+          expect(provider.secretboxOpen(key, nonce, box)).toEqual(plaintext);
+          const damaged = box.slice();
+          const place = at % box.length;
+          damaged[place] = (damaged[place] as number) ^ (1 << (at % 8));
+          expect(provider.secretboxOpen(key, nonce, damaged)).toBeUndefined();
+          expect(provider.secretboxOpen(key, nonce, box.subarray(0, place))).toBeUndefined();
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("refuses keys, nonces and scalars of our own that are wrong", () => {
+    const good = new Uint8Array(32).fill(1);
+    const calls = [
+      () => provider.secretboxSeal(good.subarray(1), good.subarray(8), good),
+      () => provider.secretboxSeal(good, good, good),
+      () => provider.secretboxOpen(good.subarray(1), good.subarray(8), good),
+      () => provider.ed25519ScalarBase(good.subarray(1)),
+      () => provider.ed25519ScalarBase(new Uint8Array(32)),
+      () => provider.ed25519ScalarBase(toLittleEndian(L)),
+      () => provider.ed25519ScalarPoint(new Uint8Array(32).fill(255), good),
+      () => provider.x25519(good.subarray(1), good),
+      () => provider.x25519PublicKey(good.subarray(1)),
+      () => provider.hkdfBlake2b({ ikm: good, length: 0 }),
+      () => provider.hkdfBlake2b({ ikm: good, length: 255 * 64 + 1 }),
+    ];
+    for (const call of calls) expect(call).toThrow(RangeError);
+  });
+
+  it("multiplies the base point as noble does", () => {
+    const edges = [1n, 2n, 15n, 16n, 17n, 31n, 32n, 33n, 2n ** 252n, L / 2n, L - 2n, L - 1n];
+    for (const factor of edges) {
+      const expected = ed25519.Point.BASE.multiply(factor).toBytes();
+      expect(provider.ed25519ScalarBase(toLittleEndian(factor))).toEqual(expected);
+    }
+    fc.assert(
+      fc.property(scalar, (factor) => {
+        const expected = ed25519.Point.BASE.multiply(factor).toBytes();
+        expect(provider.ed25519ScalarBase(toLittleEndian(factor))).toEqual(expected);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("multiplies another point as noble does, the first time and with a table", () => {
+    const torsion = ed25519.Point.fromHex(ORDER_8);
+    for (const mixed of [false, true]) {
+      const prime = ed25519.Point.BASE.multiply(987654321n);
+      const point = mixed ? prime.add(torsion) : prime;
+      for (let use = 1n; use <= 10n; use++) {
+        const factor = (L - 1n) / use;
+        expect(provider.ed25519ScalarPoint(toLittleEndian(factor), point.toBytes())).toEqual(
+          point.multiply(factor).toBytes(),
+        );
+      }
+    }
+  });
+
+  it("keeps its answers when more roots come than it remembers", () => {
+    const factor = toLittleEndian(12345n);
+    for (const round of [1, 2]) {
+      for (let root = 1n; root <= 70n; root++) {
+        const point = ed25519.Point.BASE.multiplyUnsafe(root + 1000n);
+        const product = provider.ed25519ScalarPoint(factor, point.toBytes());
+        if (root % 10n !== 0n) continue;
+        expect(product, `round ${round}`).toEqual(point.multiplyUnsafe(12345n).toBytes());
+      }
+    }
+  });
+
+  it("agrees on secrets by X25519 as RFC 7748 says", () => {
+    const secret = fromHex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
+    const u = fromHex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c");
+    expect(toHex(provider.x25519(secret, u) ?? u)).toBe(
+      "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+    );
+    fc.assert(
+      fc.property(bytesOf(32), bytesOf(32), (ours, theirs) => {
+        const publicKey = x25519.getPublicKey(theirs);
+        expect(provider.x25519PublicKey(theirs)).toEqual(publicKey);
+        expect(provider.x25519(ours, publicKey)).toEqual(x25519.getSharedSecret(ours, publicKey));
+        // Any 32 bytes are a u coordinate: not canonical, or on the twist.
+        expect(provider.x25519(ours, theirs)).toEqual(nobleProvider.x25519(ours, theirs));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it.each([
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  ])("gives no X25519 secret for the small-order key %s", (key) => {
+    expect(provider.x25519(new Uint8Array(32).fill(3), fromHex(key))).toBeUndefined();
+    expect(provider.x25519(new Uint8Array(32).fill(3), fromHex(key.slice(2)))).toBeUndefined();
+  });
+});
+
+describe("equalSecret", () => {
+  it("says what a comparison of bytes says", () => {
+    fc.assert(
+      fc.property(bytes(), bytes(), (a, b) => {
+        expect(equalSecret(a, a.slice())).toBe(true);
+        expect(equalSecret(a, b)).toBe(toHex(a) === toHex(b));
+        expect(equalSecret(a, concatBytes(a, Uint8Array.of(0)))).toBe(false);
+      }),
+    );
+  });
+});
+
+const ORDER_8 = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a";
