@@ -1,5 +1,5 @@
 import type { Instant } from "../base/index.ts";
-import { ACK_PLACES } from "./ack-writer.ts";
+import { ACK_PLACES, ACK_PLACES_SCARCE } from "./ack-writer.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Exchange, Request } from "./exchange.ts";
@@ -33,7 +33,7 @@ export class AckReader {
       aheadMin: ACK_PLACES,
       aheadMax: ACK_PLACES,
       quietAskMsMax: init.quietAskMsMax,
-      quietPlaces: ACK_PLACES,
+      quietPlaces: ACK_PLACES_SCARCE,
     });
   }
 

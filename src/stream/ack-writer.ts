@@ -7,8 +7,12 @@ import type { Ledger } from "./ledger.ts";
 import type { StreamEffect } from "./protocol.ts";
 import type { AckWriterState } from "./state.ts";
 
-/** How many ack indexes beyond the highest seen one the writer of the data asks for. */
-export const ACK_PLACES = 4;
+/**
+ * How many ack indexes beyond the last stored one may be used, and so how many beyond the highest
+ * seen one the writer of the data has to ask for. Where puts are rationed, fewer are used.
+ */
+export const ACK_PLACES = 16;
+export const ACK_PLACES_SCARCE = 4;
 
 /** What the ack writer needs from the core around it. */
 export interface AckWriterInit {
@@ -73,14 +77,14 @@ export class AckWriter {
 
   pump(now: Instant): void {
     if (!this.#init.exchange.mayPut(now)) return;
-    if (now >= this.#dueAt && this.#next <= this.#stored + ACK_PLACES) this.#seal(now);
+    if (now >= this.#dueAt && this.#next <= this.#lastPlace()) this.#seal(now);
     else this.#repeat(now);
   }
 
   deadline(now: Instant): Instant {
     const ready = this.#init.exchange.readyAt("put", now);
     if (this.#suspectIndex() !== undefined) return ready;
-    if (this.#next > this.#stored + ACK_PLACES) return Number.POSITIVE_INFINITY;
+    if (this.#next > this.#lastPlace()) return Number.POSITIVE_INFINITY;
     return Math.max(this.#dueAt, ready);
   }
 
@@ -127,6 +131,10 @@ export class AckWriter {
       if (sealed !== undefined) byName.set(ackName(index), sealed);
     }
     return byName;
+  }
+
+  #lastPlace(): number {
+    return this.#stored + (this.#init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES);
   }
 
   #seal(now: Instant): void {

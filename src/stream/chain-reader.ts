@@ -26,20 +26,25 @@ export interface ChainReaderOptions {
 }
 
 /** Open requests for one place; a further one cancels the oldest. */
-const REQUESTS_PER_PLACE = 3;
+const REQUESTS_PER_PLACE = 4;
 
 /** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
 const QUIET_REQUESTS = 2;
 
-/** How fast the questions on a quiet chain grow apart. */
+/** Questions per place of a quiet chain before they begin to grow apart, and how fast they do. */
+const QUIET_ASKS = 8;
 const QUIET_GROWTH = 1.5;
 
 /** Gets that wait beyond the known frames once their wait has run out in vain. */
 const AHEAD_QUIET = 2;
 
 /** Questions for one place before its patience begins to double, and where that ends. */
-const IMPATIENT_ASKS = 3;
+const IMPATIENT_ASKS = 32;
 const PATIENCE_MAX = 8;
+
+/** Questions that failed before a place is asked for twice per RTO, while the window has room. */
+const HEDGED_AFTER_ASKS = 2;
+const HEDGE_PATIENCE = 0.5;
 
 /**
  * Decides which frame of a chain to ask for next.
@@ -63,6 +68,7 @@ export class ChainReader {
   #ahead: number;
   #isOpen = true;
   #quietMs = 0;
+  #quietAsks = 0;
   #quietAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(exchange: Exchange, keys: FrameKeys, base: number, options: ChainReaderOptions) {
@@ -121,7 +127,8 @@ export class ChainReader {
   /** A get of this chain became late: its place is asked for again. */
   late(request: Request): void {
     const place = this.#places.get(request.index);
-    if (place !== undefined) this.#queueAgain(place);
+    // Beyond what has been seen, a get that is not answered is waiting, as it should.
+    if (place !== undefined && place.index < this.#seen) this.#queueAgain(place);
   }
 
   /** A get failed, or found nothing within its wait. */
@@ -133,7 +140,7 @@ export class ChainReader {
     if (request.index < this.#seen) this.#queueAgain(place);
     else if (request.index > this.#base) {
       // Nothing waits this far ahead any more: it is asked for when it comes into reach.
-      this.#ahead = Math.max(AHEAD_QUIET, this.#options.quietPlaces);
+      if (this.#options.quietPlaces === 1) this.#ahead = AHEAD_QUIET;
       this.#dropPlace(request.index);
       this.#fresh = Math.min(this.#fresh, request.index);
     } else this.#scheduleQuiet(now);
@@ -210,14 +217,19 @@ export class ChainReader {
       return false;
     }
     this.#ask(place, now);
-    this.#quietMs = Math.min(this.#quietMs * QUIET_GROWTH, this.#options.quietAskMsMax);
+    this.#quietAsks += 1;
+    if (this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces) this.#quietMs *= QUIET_GROWTH;
     this.#scheduleQuiet(now);
     return true;
   }
 
+  /** Every other question goes to any of the places that wait, lest the far ones be forgotten. */
   #longestUnasked(): Place | undefined {
+    const { quietPlaces, aheadMin } = this.#options;
+    const isFar = quietPlaces > 1 && this.#quietAsks % 2 === 1;
+    const reach = this.#base + (isFar ? aheadMin : quietPlaces);
     let longest: Place | undefined;
-    for (let index = this.#base; index < this.#base + this.#options.quietPlaces; index++) {
+    for (let index = this.#base; index < reach; index++) {
       const place = this.#places.get(index);
       if (place === undefined) continue;
       if (longest === undefined || place.askedAt < longest.askedAt) longest = place;
@@ -236,12 +248,20 @@ export class ChainReader {
       if (oldest !== undefined) this.#exchange.cancel(oldest);
     }
     const { frameId } = this.#keys.at(place.index);
-    const doublings = Math.max(0, place.asks - IMPATIENT_ASKS);
-    const patience = Math.min(2 ** doublings, PATIENCE_MAX);
-    const options = { now, isLikelyThere, patience };
+    const options = { now, isLikelyThere, patience: this.#patience(place) };
     place.requests.push(
       this.#exchange.get(this.#options.purpose, place.index, frameId, options),
     );
+  }
+
+  /** How many RTOs the next question for a place may take. */
+  #patience(place: Place): number {
+    if (place.asks > IMPATIENT_ASKS) {
+      return Math.min(2 ** (place.asks - IMPATIENT_ASKS), PATIENCE_MAX);
+    }
+    // One unlucky frame must not hold all the others up while the window is idle.
+    const isHedged = place.asks > HEDGED_AFTER_ASKS && this.#exchange.hasSpareGets;
+    return isHedged ? HEDGE_PATIENCE : 1;
   }
 
   #noteSeen(index: number, now: Instant): void {
@@ -272,7 +292,8 @@ export class ChainReader {
 
   /** Something arrived: the chain is not quiet, and the questions come close together again. */
   #becomeLively(now: Instant): void {
-    this.#quietMs = this.#exchange.rto.rtoMs();
+    this.#quietMs = 0;
+    this.#quietAsks = 0;
     const place = this.#places.get(this.#base);
     if (place !== undefined && !place.requests.some((open) => open.isOpen)) {
       this.#queueAgain(place);
@@ -281,7 +302,10 @@ export class ChainReader {
   }
 
   #scheduleQuiet(now: Instant): void {
-    if (this.#quietMs === 0) this.#quietMs = this.#exchange.rto.rtoMs();
-    this.#quietAt = now + Math.min(this.#quietMs, this.#options.quietAskMsMax);
+    const { quietPlaces, quietAskMsMax } = this.#options;
+    // Several places in turn: each of them should come round as often as a single one would.
+    if (this.#quietMs === 0) this.#quietMs = (2 * this.#exchange.rto.rtoMs()) / (1 + quietPlaces);
+    this.#quietMs = Math.min(this.#quietMs, quietAskMsMax);
+    this.#quietAt = now + this.#quietMs;
   }
 }

@@ -19,7 +19,10 @@ export interface Request {
   readonly purpose: Purpose;
   readonly index: number;
   readonly sentAt: Instant;
-  /** A late request has given its place in the window back; its answer still counts. */
+  /**
+   * A late request has given its place in the window back; its answer still counts. A get that
+   * waits on an empty place becomes late too: it is parked at the Map, and costs nothing.
+   */
   isLate: boolean;
   /** False once it is answered, failed or cancelled. */
   isOpen: boolean;
@@ -30,6 +33,9 @@ export interface Request {
 
 /** How many timeouts in a row, without a single answer, are taken for loss and not for silence. */
 const SILENT_TIMEOUTS_MAX = 3;
+
+/** How long a parked get may take to bring a frame that is likely there, in RTOs. */
+const GRACE_RTOS = 0.25;
 
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled first. */
 const OPEN_PER_WINDOW = 8;
@@ -62,8 +68,7 @@ export class Exchange {
     this.#options = options;
     this.#effects = effects;
     this.rto = new RtoEstimator({ random, initialMs: options.rtoInitialMs });
-    // Only requests within a window have a timer, and reservations may exceed it by a few.
-    this.#late = new TimerQueue({ capacity: 2 * options.window + 64 });
+    this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * options.window + 64 });
     const meanMs = options.paceMeanMs;
     this.#putPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
     this.#getPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
@@ -84,6 +89,11 @@ export class Exchange {
 
   mayGet(now: Instant): boolean {
     return this.#gets < this.#options.window && now >= this.#heldUntil && this.#getPacer.ready(now);
+  }
+
+  /** Whether at least half of the window for gets is idle and none of them is rationed. */
+  get hasSpareGets(): boolean {
+    return !this.isPaced && this.#gets * 2 <= this.#options.window;
   }
 
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
@@ -120,10 +130,7 @@ export class Exchange {
     return request;
   }
 
-  /**
-   * Asks for a frame. With `isLikelyThere` it is late after `patience` RTOs, else only once
-   * `expect` has been called.
-   */
+  /** Asks for a frame; it is late after `patience` RTOs. */
   get(
     purpose: "data-get" | "ack-get",
     index: number,
@@ -134,16 +141,17 @@ export class Exchange {
     this.#getPacer.take(now);
     this.#gets += 1;
     const request = this.#open(purpose, index, now, isLikelyThere && patience === 1);
-    if (isLikelyThere) this.#arm(request, now, patience);
+    this.#arm(request, now, patience);
     this.counts.gets += 1;
     const waitMs = this.#options.getWaitMs;
     this.#effects.push({ kind: "get", request: request.id, frameId, waitMs });
     return request;
   }
 
-  /** The answer to a waiting get is due now: it becomes late after one more RTO. */
+  /** The answer to a parked get is due now: it becomes late a second time, after a grace. */
   expect(request: Request, now: Instant): void {
-    if (request.isOpen && !request.isLate && request.timer === undefined) this.#arm(request, now);
+    if (!request.isOpen || request.timer !== undefined || this.#late.isFull) return;
+    request.timer = this.#late.push(now + GRACE_RTOS * this.rto.drawMs(), request);
   }
 
   /** Takes an answered request out and learns its round trip; `undefined` when it was cancelled. */
@@ -154,7 +162,10 @@ export class Exchange {
     this.counts.answers += 1;
     this.#lastAnswerAt = now;
     this.#silentTimeouts = 0;
-    if (request.isSample) this.rto.sample(now - request.sentAt);
+    // A get may have waited for its frame to be put again: puts alone are measured, if there are any.
+    const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
+    const isMeasured = isPut || (request.isSample && this.rto.meanMs === undefined);
+    if (isMeasured) this.rto.sample(now - request.sentAt);
     else this.rto.restore();
     return request;
   }
@@ -186,10 +197,10 @@ export class Exchange {
     const late = this.#late.due(now);
     if (late === undefined) return undefined;
     late.timer = undefined;
+    if (late.isLate) return late;
     late.isLate = true;
     this.#leaveWindow(late);
-    this.counts.timeouts += 1;
-    this.#noteTimeout(late, now);
+    if (late.isSample) this.#noteTimeout(late, now);
     this.#boundOpen();
     return late;
   }
@@ -232,6 +243,7 @@ export class Exchange {
 
   /** One back-off for a whole flight of silent requests, and none for what plain loss explains. */
   #noteTimeout(late: Request, now: Instant): void {
+    this.counts.timeouts += 1;
     if (this.#lastAnswerAt > late.sentAt || this.#lastBackoffAt > late.sentAt) return;
     this.#lastBackoffAt = now;
     this.#silentTimeouts += 1;
