@@ -32,6 +32,8 @@ export function refusal(code: ErrorCode, why: string, offset: number): CulvertEr
 
 const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const;
 
+const USUAL_NAN = 0x7ff8_0000_0000_0000n;
+
 /** Items that a container still expects; a map counts keys and values. */
 interface Level {
   left: number;
@@ -94,6 +96,11 @@ class Scan {
   #simple(head: number): void {
     if (head === 0xfb) {
       this.#need(9);
+      // V8 keeps the payload of a NaN, so writing again would not find the forms beside the usual.
+      const bits = this.#view.getBigUint64(this.#at + 1);
+      if (Number.isNaN(this.#view.getFloat64(this.#at + 1)) && bits !== USUAL_NAN) {
+        this.#refuse("a NaN with a payload");
+      }
       this.#at += 9;
     } else if (head >= 0xf4 && head <= 0xf6) {
       this.#at += 1;

@@ -64,7 +64,7 @@ export function decodeCbor(bytes: Uint8Array, options: DecodeOptions = {}): Cbor
   scanCbor(bytes, { maxBytes: options.maxBytes ?? 2 ** 20, maxDepth, code });
   const value = fromWire(decodeScanned(bytes, code));
   // What is left are the cases that are cheaper found by writing again than by rules of their own:
-  // repeated keys, text that is no UTF-8, floats that should be integers, NaN with a payload.
+  // repeated keys, text that is no UTF-8, floats that should be integers.
   if (!equalBytes(encodeAgain(value, code), bytes)) {
     throw refusal(code, "not in the one accepted form", 0);
   }
@@ -97,7 +97,7 @@ function toWire(value: CborInput, depthLeft: number): unknown {
   if (value instanceof Uint8Array) return value;
   if (typeof value !== "object") throw new TypeError(`no CBOR for a ${typeof value}`);
   if (depthLeft === 0) throw new TypeError(`CBOR nested deeper than ${DEPTH_CEILING}`);
-  if (isList(value)) return value.map((item) => toWire(item, depthLeft - 1));
+  if (isList(value)) return Array.from(value, (item) => toWire(item, depthLeft - 1));
   return mapToWire(value, depthLeft - 1);
 }
 
@@ -123,6 +123,7 @@ function textToWire(text: string): string {
 
 /** cbor-x writes whole numbers beyond 32 bits as floats, unless they are bigints. */
 function numberToWire(value: number): number | bigint {
+  if (Number.isNaN(value)) return Number.NaN; // without a payload
   if (!Number.isSafeInteger(value)) return value;
   return value >= -(2 ** 32) && value < 2 ** 32 ? value : BigInt(value);
 }
