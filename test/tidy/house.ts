@@ -123,6 +123,11 @@ export const IMPURE_EXCEPTIONS: readonly {
     reason: "node:crypto, where there is one, is asked of the process and speaks in Buffers",
   },
   {
+    path: "src/crypto/select.ts",
+    names: ["process"],
+    reason: "an environment variable may choose the provider",
+  },
+  {
     path: "src/crypto/sodium.ts",
     names: ["process"],
     reason: "an optional native package is loaded through the process",

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Comment, type EcmaScriptModule, type Program, parseSync } from "oxc-parser";
@@ -32,7 +32,7 @@ const CODE_FOLDERS = ["src", "test", "e2e", "bench", "examples"];
 /** Parses every file of the project that holds code. */
 export function readProject(): Tree {
   const files: Record<string, string> = {};
-  for (const folder of CODE_FOLDERS) {
+  for (const folder of CODE_FOLDERS.filter((name) => existsSync(join(ROOT, name)))) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })) {
       if (!entry.endsWith(".ts")) continue;
       const path = posix.join(folder, entry.replaceAll("\\", "/"));
