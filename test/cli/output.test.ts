@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { CulvertError } from "../../src/base/index.ts";
+import { explain } from "../../src/cli/failure.ts";
+import { Output } from "../../src/cli/output.ts";
+import { FakeScreen, outputOn } from "./screen.ts";
+
+describe("what the command says", () => {
+  test("errors have two lines, in one style, and a stack only when asked", () => {
+    const error = new CulvertError("CULVERT_UNREACHABLE", "Cannot reach it", {
+      cause: new Error("refused"),
+    });
+    const plain = new FakeScreen(false);
+    outputOn(plain, false).fail(explain(error), error);
+    expect(plain.text).toMatch(/^culvert: error: cannot reach it\nculvert: hint: check .*\n$/);
+    const verbose = new FakeScreen(false);
+    new Output({ stdout: verbose, stderr: verbose, json: false, verbose: true, env: {} }).fail(
+      explain(error),
+      error,
+    );
+    expect(verbose.text).toContain("caused by: Error: refused");
+  });
+
+  test("errors are events too, with the code of the library", () => {
+    const [stdout, stderr] = [new FakeScreen(false), new FakeScreen(false)];
+    const output = new Output({ stdout, stderr, json: true, verbose: false, env: {} });
+    const error = new CulvertError("CULVERT_BAD_TICKET");
+    output.fail(explain(error), error);
+    expect(JSON.parse(stdout.text)).toMatchObject({
+      v: 1,
+      event: "error",
+      code: "CULVERT_BAD_TICKET",
+      exit: 3,
+    });
+    expect(stderr.text).toContain("culvert: error:");
+  });
+
+  test("words go to stderr, payload to stdout, and words are silent with --json", () => {
+    for (const json of [false, true]) {
+      const [stdout, stderr] = [new FakeScreen(false), new FakeScreen(false)];
+      const output = new Output({ stdout, stderr, json, verbose: false, env: {} });
+      output.tell("sent", { bytes: 1 }, "it was sent");
+      output.payload("payload\n");
+      expect(stderr.text).toBe(json ? "" : "it was sent\n");
+      expect(stdout.text).toBe(`${json ? '{"v":1,"event":"sent","bytes":1}\n' : ""}payload\n`);
+    }
+  });
+
+  test("colours and moving lines are for terminals whose owner wants them", () => {
+    const seen = (isTTY: boolean, env: NodeJS.ProcessEnv): string => {
+      const screen = new FakeScreen(isTTY);
+      const output = outputOn(screen, false, env);
+      output.status("half");
+      output.warn("CULVERT_LAGGED", "slow");
+      return screen.text;
+    };
+    expect(seen(true, {})).toBe(
+      "\r\u001b[Khalf\r\u001b[Kculvert: \u001b[33mwarning:\u001b[0m slow\n",
+    );
+    expect(seen(true, { NO_COLOR: "1" })).not.toContain("\u001b[33m");
+    expect(seen(true, { TERM: "dumb" })).not.toContain("\u001b[33m");
+    expect(seen(false, {})).toBe("culvert: warning: slow\n");
+  });
+
+  test("a status never wraps, however narrow the terminal is", () => {
+    const screen = new FakeScreen(true);
+    outputOn(screen, false).status("x".repeat(500));
+    expect(screen.text).toBe(`\r\u001b[K${"x".repeat(99)}`);
+  });
+});
