@@ -70,6 +70,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   level: ["io", "mapservice"],
   "@scure/base": ["crypto", "stream", "cli"],
   commander: ["cli"],
+  uqr: ["cli"],
 };
 
 /** Node's own modules outside src/io and src/cli, and why each one is needed there. */
