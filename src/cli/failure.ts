@@ -37,8 +37,11 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_UNREACHABLE: [EXIT.noNode, MAP_ADDRESS],
   CULVERT_TIMEOUT: [EXIT.noNode, `${RETRY}, or use another Map`],
   CULVERT_REFUSED: [EXIT.noNode, "the Map does not take this; use another Map"],
-  CULVERT_FULL: [EXIT.noNode, `the Map is full; ${RETRY} later, or use another Map`],
-  CULVERT_BUSY: [EXIT.noNode, `${RETRY} in a while`],
+  CULVERT_FULL: [
+    EXIT.noNode,
+    "the Map is full; type the same command again later, or use another Map",
+  ],
+  CULVERT_BUSY: [EXIT.noNode, "the Map is busy; type the same command again in a while"],
   CULVERT_WORK_REQUIRED: [EXIT.noNode, "the Map is under load; try again later"],
   CULVERT_DECRYPT_FAILED: [EXIT.integrity, `someone has changed what was stored; ${NEW_TICKET}`],
   CULVERT_PROTOCOL: [EXIT.integrity, "is the other side of the same version, and the right one?"],
