@@ -24,10 +24,14 @@ export const nobleProvider: CryptoProvider = {
     return hkdf(blake2b, ikm, salt, info, length);
   },
 
-  secretboxSeal(key, nonce, plaintext) {
+  secretboxSeal(key, nonce, plaintext, into) {
     requireLength(key, 32, "secretbox key");
     requireLength(nonce, 24, "secretbox nonce");
-    return secretbox(key, nonce).seal(plaintext);
+    const box = secretbox(key, nonce).seal(plaintext);
+    if (into === undefined) return box;
+    requireLength(into, box.length, "room for a secretbox");
+    into.set(box);
+    return into;
   },
   secretboxOpen(key, nonce, box) {
     requireLength(key, 32, "secretbox key");

@@ -16,8 +16,16 @@ export interface CryptoProvider {
   /** HKDF (RFC 5869) with HMAC-BLAKE2b-512; an absent salt is 64 zero bytes. */
   hkdfBlake2b(options: HkdfOptions): Uint8Array;
 
-  /** NaCl secretbox (XSalsa20-Poly1305): tag (16) then ciphertext. Key 32, nonce 24 bytes. */
-  secretboxSeal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /**
+   * NaCl secretbox (XSalsa20-Poly1305): tag (16) then ciphertext. Key 32, nonce 24 bytes. The box
+   * is written into `into`, of exactly its length, if that is given.
+   */
+  secretboxSeal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    into?: Uint8Array,
+  ): Uint8Array;
   /** The plaintext, or `undefined` when the box does not open. */
   secretboxOpen(key: Uint8Array, nonce: Uint8Array, box: Uint8Array): Uint8Array | undefined;
 

@@ -1,4 +1,3 @@
-import { concatBytes } from "../base/index.ts";
 import { crypto } from "./select.ts";
 
 /** How many bytes a cell is longer than the frame in it: nonce and tag. */
@@ -6,9 +5,19 @@ export const CELL_OVERHEAD_BYTES = 40;
 
 const NONCE_BYTES = 24;
 
-/** Seals a frame: `nonce 24 ‖ secretbox(frame)`. The nonce must be fresh and random. */
-export function sealCell(key: Uint8Array, nonce: Uint8Array, frame: Uint8Array): Uint8Array {
-  return concatBytes(nonce, crypto().secretboxSeal(key, nonce, frame));
+/**
+ * Seals a frame: `nonce 24 ‖ secretbox(frame)`, written into `into` if that is given. The nonce
+ * must be fresh and random.
+ */
+export function sealCell(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  frame: Uint8Array,
+  into: Uint8Array = new Uint8Array(CELL_OVERHEAD_BYTES + frame.length),
+): Uint8Array {
+  into.set(nonce);
+  crypto().secretboxSeal(key, nonce, frame, into.subarray(NONCE_BYTES));
+  return into;
 }
 
 /** The frame of a cell, or `undefined` when the cell was not sealed under this key. */

@@ -5,8 +5,10 @@ import type { CryptoProvider, ProviderName } from "./provider.ts";
 import { passesSelfTest } from "./self-test.ts";
 import { sodiumProvider } from "./sodium.ts";
 
+type Loaders = readonly (readonly [ProviderName, () => CryptoProvider | undefined])[];
+
 /** Fastest first. */
-const LOADERS: readonly (readonly [ProviderName, () => CryptoProvider | undefined])[] = [
+const LOADERS: Loaders = [
   ["sodium", sodiumProvider],
   ["node", nodeProvider],
   ["noble", () => nobleProvider],
@@ -34,8 +36,12 @@ export function useProvider(provider: CryptoProvider | undefined): void {
   inUse = provider;
 }
 
-/** The first provider from `wanted` on that is there and passes the self-test. */
-export function chooseProvider(wanted: string, loaders: typeof LOADERS = LOADERS): CryptoProvider {
+/**
+ * The first provider from `wanted` on that is there and passes the self-test.
+ *
+ * @throws CulvertError `CULVERT_USAGE` when `wanted` is neither `auto` nor in the list
+ */
+export function chooseProvider(wanted: string, loaders: Loaders = LOADERS): CryptoProvider {
   const first = wanted === "auto" ? 0 : loaders.findIndex(([name]) => name === wanted);
   if (first < 0) {
     throw new CulvertError("CULVERT_USAGE", "CULVERT_CRYPTO is not auto, noble, node or sodium");

@@ -54,12 +54,12 @@ export function sodiumProvider(): CryptoProvider | undefined {
 
 function secretboxOver(sodium: Sodium): Pick<CryptoProvider, "secretboxSeal" | "secretboxOpen"> {
   return {
-    secretboxSeal(key, nonce, plaintext) {
+    secretboxSeal(key, nonce, plaintext, into = new Uint8Array(plaintext.length + 16)) {
       requireLength(key, 32, "secretbox key");
       requireLength(nonce, 24, "secretbox nonce");
-      const box = new Uint8Array(plaintext.length + 16);
-      sodium.crypto_secretbox_easy(box, plaintext, nonce, key);
-      return box;
+      requireLength(into, plaintext.length + 16, "room for a secretbox");
+      sodium.crypto_secretbox_easy(into, plaintext, nonce, key);
+      return into;
     },
     secretboxOpen(key, nonce, box) {
       requireLength(key, 32, "secretbox key");

@@ -6,8 +6,8 @@ import { type CryptoProvider, loadProvider } from "../../src/crypto/index.ts";
 import { toLittleEndian, wideScalar } from "../../src/crypto/scalar.ts";
 
 /*
- * The cases where ed25519 libraries part ways, made the way "Taming the Many EdDSAs" makes them. All
- * providers have to answer each the same, or nodes of one Map would disagree on what it holds.
+ * The cases where ed25519 libraries part ways, made the way "Taming the Many EdDSAs" makes them.
+ * All providers have to answer each the same, or nodes of one Map would disagree on what it holds.
  */
 
 const { Point } = ed25519;
