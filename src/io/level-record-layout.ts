@@ -1,0 +1,159 @@
+import { CulvertError } from "../base/index.ts";
+import { Reader, Writer } from "../codec/index.ts";
+import {
+  encodeRecord,
+  isFault,
+  parseRecord,
+  type Sequence,
+  type StoredRecord,
+} from "../mapservice/index.ts";
+import type { Place } from "./address-index.ts";
+
+/**
+ * How records lie in `level`. Keys are a kind, a bucket of expiry and a number within it, so records
+ * lie in the order in which they expire: new ones are appended, expired ones are one range, and
+ * neither makes the engine rewrite what lives.
+ *
+ * | key | value |
+ * | --- | --- |
+ * | `h` | head: version, geometry, secret of the index |
+ * | `i` bucket 4, serial 4 | tag 4 and sequence 1 of each record from this serial on |
+ * | `r` bucket 4, serial 4 | expiry 6, record |
+ */
+const KIND = { head: 0x68, index: 0x69, record: 0x72 } as const;
+
+const LAYOUT_VERSION = 1;
+
+/** Records expire in buckets of this length: they are removed up to so much later. */
+export const BUCKET_MS = 10_000;
+
+/** What the whole store agrees on. */
+export interface StoreHead {
+  readonly payloadSize: number;
+  /** 16 random bytes that the tags depend on. */
+  readonly secret: Uint8Array;
+}
+
+/** What the index on disk tells of one record. */
+export interface IndexedRecord extends Place {
+  readonly tag: number;
+  readonly seq: Sequence;
+}
+
+/** The key of the head. */
+export const HEAD_KEY: Uint8Array = Uint8Array.of(KIND.head);
+
+/** The bucket of an expiry: the first one that ends at or after it. */
+export function bucketOf(expiresMs: number): number {
+  return Math.ceil(expiresMs / BUCKET_MS);
+}
+
+/** True when everything in the bucket has expired. */
+export function isBucketOver(bucket: number, nowMs: number): boolean {
+  return bucket * BUCKET_MS <= nowMs;
+}
+
+export function recordKey(place: Place): Uint8Array {
+  return placeKey(KIND.record, place);
+}
+
+export function indexKey(place: Place): Uint8Array {
+  return placeKey(KIND.index, place);
+}
+
+/** Where the records, and where the index entries, of these buckets begin and end. */
+export function bucketRanges(from: number, to: number): { start: Uint8Array; end: Uint8Array }[] {
+  const [first, after] = [
+    { bucket: from, serial: 0 },
+    { bucket: to + 1, serial: 0 },
+  ];
+  return [
+    { start: recordKey(first), end: recordKey(after) },
+    { start: indexKey(first), end: indexKey(after) },
+  ];
+}
+
+/** All index keys of a bucket, or of all buckets. */
+export function indexRange(bucket?: number): { gte: Uint8Array; lt: Uint8Array } {
+  if (bucket === undefined)
+    return { gte: Uint8Array.of(KIND.index), lt: Uint8Array.of(KIND.index + 1) };
+  const serial = 0;
+  return { gte: indexKey({ bucket, serial }), lt: indexKey({ bucket: bucket + 1, serial }) };
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function placeOfIndexKey(key: Uint8Array): Place {
+  return parsed("index key", () => {
+    const reader = new Reader(key);
+    if (reader.u8("kind") !== KIND.index) reader.refuse("kind", "is not that of an index");
+    const place = { bucket: reader.u32("bucket"), serial: reader.u32("serial") };
+    reader.expectEnd();
+    return place;
+  });
+}
+
+export function encodeIndex(records: readonly { tag: number; seq: Sequence }[]): Uint8Array {
+  const writer = new Writer(5 * records.length);
+  for (const { tag, seq } of records) writer.u32(tag).u8(seq);
+  return writer.finish();
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeIndex(first: Place, value: Uint8Array): IndexedRecord[] {
+  return parsed("index", () => {
+    const reader = new Reader(value);
+    const records: IndexedRecord[] = [];
+    while (reader.remaining > 0) {
+      const tag = reader.u32("tag");
+      const seq = reader.u8("sequence");
+      if (seq !== 1 && seq !== 2) reader.refuse("sequence", `is ${seq}`);
+      else records.push({ bucket: first.bucket, serial: first.serial + records.length, tag, seq });
+    }
+    return records;
+  });
+}
+
+export function encodeStored(stored: StoredRecord): Uint8Array {
+  const record = encodeRecord(stored.record);
+  return new Writer(6 + record.length).u48(stored.expiresMs).bytes(record).finish();
+}
+
+/** The record, whose fields are views of `value`; `undefined` when the bytes are none. */
+export function decodeStored(value: Uint8Array, payloadSize: number): StoredRecord | undefined {
+  if (value.length < 6) return undefined;
+  const reader = new Reader(value);
+  const expiresMs = reader.u48("expiry");
+  const record = parseRecord(reader.rest(), payloadSize);
+  return isFault(record) ? undefined : { record, expiresMs };
+}
+
+export function encodeHead(head: StoreHead): Uint8Array {
+  const writer = new Writer(25).u8(LAYOUT_VERSION).u32(head.payloadSize).u32(BUCKET_MS);
+  return writer.bytes(head.secret).finish();
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeHead(value: Uint8Array): StoreHead {
+  return parsed("head", () => {
+    const reader = new Reader(value);
+    if (reader.u8("version") !== LAYOUT_VERSION) reader.refuse("version", "is not known here");
+    const payloadSize = reader.u32("payload size");
+    if (reader.u32("bucket") !== BUCKET_MS) reader.refuse("bucket", "has another length");
+    const secret = reader.bytes(16, "secret").slice();
+    reader.expectEnd();
+    return { payloadSize, secret };
+  });
+}
+
+function placeKey(kind: number, { bucket, serial }: Place): Uint8Array {
+  return new Writer(9).u8(kind).u32(bucket).u32(serial).finish();
+}
+
+function parsed<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    const message = `the ${what} of the store is not one`;
+    throw new CulvertError("CULVERT_BAD_STATE", message, { cause: error });
+  }
+}

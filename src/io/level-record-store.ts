@@ -1,0 +1,378 @@
+import { mkdir, statfs } from "node:fs/promises";
+import { Level } from "level";
+import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
+import {
+  type PutOutcome,
+  payloadLength,
+  RECORD_HEADER_BYTES,
+  type RecordPut,
+  type RecordStore,
+  type RecordStoreOptions,
+  type Sequence,
+  type StoredRecord,
+  type StoreStatistics,
+  type SweepOutcome,
+} from "../mapservice/index.ts";
+import { AddressIndex, type Place } from "./address-index.ts";
+import { LevelCompaction } from "./level-compaction.ts";
+import { asStoreError } from "./level-errors.ts";
+import {
+  decodeHead,
+  decodeIndex,
+  decodeStored,
+  encodeHead,
+  HEAD_KEY,
+  type IndexedRecord,
+  indexKey,
+  indexRange,
+  isBucketOver,
+  placeOfIndexKey,
+  recordKey,
+  type StoreHead,
+} from "./level-record-layout.ts";
+import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
+import { systemRandom } from "./random.ts";
+
+/** Where records are kept, and how much of the disk they may take. */
+export interface LevelRecordStoreOptions extends RecordStoreOptions {
+  /** A folder of its own; made if it is not there. */
+  readonly path: string;
+  /** Free bytes of the disk below which no new record is taken. */
+  readonly diskReserveBytes?: number;
+}
+
+/**
+ * Sealed cells do not compress. Tables are mapped into memory by the engine, so their number bounds
+ * what a node seems to use: 74 of 2 MiB are all that a million records may add to it.
+ */
+const LEVEL_OPTIONS = {
+  keyEncoding: "view",
+  valueEncoding: "view",
+  compression: false,
+  cacheSize: 8 * 2 ** 20,
+  writeBufferSize: 8 * 2 ** 20,
+  maxOpenFiles: 74,
+} as const;
+
+const DISK_RESERVE_BYTES = 128 * 2 ** 20;
+/** Records in one durable write: about ten milliseconds of the disk. */
+const WRITE_RECORDS_MAX = 1_024;
+/** Index entries read in one go at the start: some 100 KiB. */
+const LOAD_STEP = 1_000;
+
+interface WaitingPut {
+  readonly puts: readonly RecordPut[];
+  readonly nowMs: number;
+  resolve(outcomes: readonly PutOutcome[]): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Records on disk, in `level`. They lie in the order of their expiry and are found through an index
+ * in memory (24 bytes a record, rebuilt from disk at the start: 0.1 s for a million); so a new
+ * address costs no read, expiry drops whole ranges, and the disk is given back without rewriting
+ * what lives.
+ *
+ * Puts that come while a write is under way share the next one. Writes and sweeps take turns; reads
+ * never wait. After a failed write the database is opened anew before the next one.
+ */
+export class LevelRecordStore implements RecordStore {
+  readonly payloadSize: number;
+  readonly #options: LevelRecordStoreOptions;
+  readonly #db: Level<Uint8Array, Uint8Array>;
+  #index: AddressIndex;
+  /** The next number of each bucket that has records. */
+  readonly #serials = new Map<number, number>();
+  readonly #buckets = new Heap<number>((a, b) => a < b);
+  readonly #waiting: WaitingPut[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #compaction = new LevelCompaction();
+  #bytes = 0;
+  #isDiskFull = false;
+  #isBroken = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: LevelRecordStoreOptions, db: Level<Uint8Array, Uint8Array>) {
+    this.payloadSize = options.payloadSize;
+    this.#options = options;
+    this.#db = db;
+    this.#index = new AddressIndex(options.entriesMax, new Uint8Array(16));
+  }
+
+  /**
+   * Opens the store at `path`, which no other process may have open.
+   *
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_FILE`, or
+   *   `CULVERT_GEOMETRY_CHANGED` when its records are of another size
+   */
+  static async open(options: LevelRecordStoreOptions): Promise<LevelRecordStore> {
+    try {
+      await mkdir(options.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw asStoreError(error);
+    }
+    const db = new Level<Uint8Array, Uint8Array>(options.path, LEVEL_OPTIONS);
+    const store = new LevelRecordStore(options, db);
+    try {
+      await store.#load();
+      return store;
+    } catch (error) {
+      await db.close();
+      throw asStoreError(error);
+    }
+  }
+
+  put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
+    return new Promise((resolve, reject) => {
+      this.#throwIfClosed();
+      this.#waiting.push({ puts, nowMs, resolve, reject });
+      this.#inTurn(() => this.#writeWaiting()).catch(reject);
+    });
+  }
+
+  get(address: Uint8Array, nowMs: number): StoredRecord | undefined {
+    this.#throwIfClosed();
+    try {
+      const found = this.#find(address, nowMs);
+      return found !== undefined && found.expiresMs > nowMs ? found : undefined;
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+
+  async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
+    this.#throwIfClosed();
+    try {
+      const outcome = await this.#inTurn(async () => {
+        await this.#repair();
+        await this.#checkDisk();
+        return await this.#sweepSome(nowMs, limit);
+      });
+      if (outcome.isDone) await this.#compaction.run(this.#db, this.#bytes);
+      return outcome;
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+
+  statistics(): StoreStatistics {
+    const { entriesMax, bytesMax } = this.#options;
+    const { size: entries } = this.#index;
+    return { entries, entriesMax, bytes: this.#bytes, bytesMax, isDiskFull: this.#isDiskFull };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#inTurn(() => this.#db.close());
+    return this.#closing;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closing === undefined) return;
+    throw new CulvertError("CULVERT_CLOSED", "the store is closed");
+  }
+
+  /** Runs work that changes the store after all that was asked for before. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    // Its own caller hears of a failure; whoever is next only has to wait.
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    const calls = this.#takeWaiting();
+    if (calls.length === 0) return;
+    try {
+      await this.#repair();
+      await this.#makeRoom(calls);
+      const outcomes = await this.#write(calls);
+      for (const [index, call] of calls.entries()) call.resolve(outcomes[index] ?? []);
+    } catch (error) {
+      const failure = asStoreError(error);
+      for (const call of calls) call.reject(failure);
+    }
+  }
+
+  /** The calls that share the next write; each call that is left has a turn of its own coming. */
+  #takeWaiting(): WaitingPut[] {
+    let records = 0;
+    const isOver = ({ puts }: WaitingPut): boolean => {
+      records += puts.length;
+      return records > WRITE_RECORDS_MAX;
+    };
+    const end = this.#waiting.findIndex(isOver);
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(end, 1));
+  }
+
+  async #write(calls: readonly WaitingPut[]): Promise<PutOutcome[][]> {
+    const write = new LevelRecordWrite({
+      db: this.#db,
+      find: (address, nowMs) => this.#find(address, nowMs),
+      tagOf: (address) => this.#index.tagOf(address),
+      nextSerial: (bucket) => this.#nextSerial(bucket),
+      hasRoom: (added) => this.#hasRoom(added),
+    });
+    try {
+      const outcomes = calls.map(({ puts, nowMs }) => puts.map((put) => write.add(put, nowMs)));
+      await write.commit();
+      for (const placed of write.changes.added) this.#learn(placed.tag, placed);
+      for (const { tag, place, record } of write.changes.removed) {
+        this.#forget(tag, place, record.seq);
+      }
+      return outcomes;
+    } catch (error) {
+      this.#isBroken = true;
+      await write.discard();
+      throw error;
+    }
+  }
+
+  #find(address: Uint8Array, nowMs: number): PlacedRecord | undefined {
+    const tag = this.#index.tagOf(address);
+    for (const place of this.#index.places(tag)) {
+      if (isBucketOver(place.bucket, nowMs)) continue;
+      const value = this.#db.getSync(recordKey(place));
+      const stored = value && decodeStored(plain(value), this.payloadSize);
+      if (stored && equalBytes(stored.record.address, address)) return { ...stored, place, tag };
+    }
+    return undefined;
+  }
+
+  #nextSerial(bucket: number): number {
+    const serial = this.#serials.get(bucket) ?? 0;
+    if (serial === 0) this.#buckets.push(bucket);
+    this.#serials.set(bucket, serial + 1);
+    return serial;
+  }
+
+  #learn(tag: number, { place, record }: PlacedRecord): void {
+    assert(this.#index.insert(tag, place), "the index has room for every entry of the store");
+    this.#bytes += RECORD_HEADER_BYTES + record.payload.length;
+  }
+
+  #forget(tag: number, place: Place, seq: Sequence): void {
+    if (!this.#index.remove(tag, place)) return;
+    const bytes = RECORD_HEADER_BYTES + payloadLength(seq, this.payloadSize);
+    this.#bytes -= bytes;
+    this.#compaction.add(bytes, place.bucket);
+  }
+
+  #hasRoom(added: { readonly entries: number; readonly bytes: number }): boolean {
+    const { entriesMax, bytesMax } = this.#options;
+    if (this.#isDiskFull || this.#index.size + added.entries > entriesMax) return false;
+    return this.#bytes + added.bytes <= bytesMax;
+  }
+
+  /** Removes what has expired if that is needed for these puts, and only then. */
+  async #makeRoom(calls: readonly WaitingPut[]): Promise<void> {
+    const entries = calls.reduce((sum, { puts }) => sum + puts.length, 0);
+    const bytes = entries * (RECORD_HEADER_BYTES + this.payloadSize);
+    const nowMs = Math.max(...calls.map((call) => call.nowMs));
+    while (!this.#hasRoom({ entries, bytes })) {
+      if ((await this.#sweepSome(nowMs, WRITE_RECORDS_MAX)).isDone) return;
+    }
+  }
+
+  async #sweepSome(nowMs: number, limit: number): Promise<SweepOutcome> {
+    let removed = 0;
+    while (removed < limit) {
+      const bucket = this.#buckets.peek();
+      if (bucket === undefined || !isBucketOver(bucket, nowMs)) return { removed, isDone: true };
+      const swept = await this.#sweepBucket(bucket, limit - removed);
+      removed += swept;
+      if (swept > 0) continue;
+      this.#buckets.pop();
+      this.#serials.delete(bucket);
+    }
+    return { removed, isDone: false };
+  }
+
+  async #sweepBucket(bucket: number, limit: number): Promise<number> {
+    const swept: IndexedRecord[] = [];
+    for await (const records of this.#readIndex(indexRange(bucket))) {
+      for (const record of records) swept.push(record);
+      if (swept.length >= limit) break;
+    }
+    const [first, last] = [swept.at(0), swept.at(-1)];
+    if (first === undefined || last === undefined) return 0;
+    for (const record of swept) this.#forget(record.tag, record, record.seq);
+    // Records first: without its entry in the index a record would never be removed.
+    await this.#db.clear({ gte: recordKey(first), lte: recordKey(last) });
+    await this.#db.clear({ gte: indexKey(first), lte: indexKey(last) });
+    return swept.length;
+  }
+
+  async #checkDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#options.path);
+    this.#isDiskFull = bavail * bsize < (this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES);
+  }
+
+  /** After a failed write nobody knows what is on disk, nor whether the engine takes another. */
+  async #repair(): Promise<void> {
+    if (!this.#isBroken) return;
+    await this.#db.close();
+    await this.#load();
+    this.#isBroken = false;
+  }
+
+  async #load(): Promise<void> {
+    await this.#db.open();
+    const { payloadSize, secret } = await this.#readHead();
+    if (payloadSize !== this.payloadSize) {
+      const detail = { stored: payloadSize, asked: this.payloadSize };
+      throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, { detail });
+    }
+    // More records than the limit says are there when the limit was lowered.
+    let capacity = this.#options.entriesMax + WRITE_RECORDS_MAX;
+    while (!(await this.#fillIndex(new AddressIndex(capacity, secret)))) capacity *= 2;
+    await this.#checkDisk();
+  }
+
+  async #readHead(): Promise<StoreHead> {
+    const stored = this.#db.getSync(HEAD_KEY);
+    if (stored !== undefined) return decodeHead(plain(stored));
+    const head = { payloadSize: this.payloadSize, secret: systemRandom.bytes(16) };
+    await this.#db.batch().put(HEAD_KEY, encodeHead(head)).write({ sync: true });
+    return head;
+  }
+
+  /** False when the index is too small. */
+  async #fillIndex(index: AddressIndex): Promise<boolean> {
+    this.#index = index;
+    this.#serials.clear();
+    this.#buckets.clear();
+    this.#bytes = 0;
+    for await (const records of this.#readIndex(indexRange())) {
+      for (const record of records) {
+        if (!index.insert(record.tag, record)) return false;
+        this.#bytes += RECORD_HEADER_BYTES + payloadLength(record.seq, this.payloadSize);
+        if (!this.#serials.has(record.bucket)) this.#buckets.push(record.bucket);
+        this.#serials.set(record.bucket, record.serial + 1);
+      }
+    }
+    // What was removed before may still be on disk: the next sweep gives it back.
+    const first = this.#buckets.peek() ?? 0;
+    this.#compaction.add(this.#options.bytesMax, 0);
+    this.#compaction.add(0, Math.max(first - 1, 0));
+    return true;
+  }
+
+  /** The records of some index entries, in order, some thousands at a time. */
+  async *#readIndex(range: { gte: Uint8Array; lt: Uint8Array }): AsyncGenerator<IndexedRecord[]> {
+    const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: 64 * 1_024 });
+    try {
+      for (let step = 16; ; step = Math.min(2 * step, LOAD_STEP)) {
+        const entries = await iterator.nextv(step);
+        if (entries.length === 0) return;
+        yield entries.flatMap(([key, value]) => decodeIndex(placeOfIndexKey(key), value));
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+}
+
+/** `level` hands out Node Buffers; the rest of the house knows only plain byte arrays. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,144 @@
+import { CulvertError, equalBytes } from "../base/index.ts";
+import { BlindedSigner, blindPublicKey, crypto } from "../crypto/index.ts";
+import type {
+  GetOptions,
+  PutOptions,
+  Receipt,
+  Transport,
+  TransportKeys,
+} from "../transport/transport.ts";
+import { addressKey } from "./address-key.ts";
+import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import { LruMap } from "./lru-map.ts";
+import type { MapClientStatistics } from "./map-client.ts";
+import { verifyReceipt } from "./receipt.ts";
+import { type MapRecord, SEQUENCE, type Sequence, signedBytes, verifyRecord } from "./record.ts";
+
+/** What a bound client is built from. */
+export interface BoundMapClientOptions {
+  readonly carrier: RecordCarrier;
+  readonly keys: TransportKeys;
+  readonly ttlSeconds: number;
+  readonly nodeKey?: Uint8Array;
+  /** Shared with the client that it was bound from, and counted up. */
+  readonly statistics: MapClientStatistics;
+}
+
+/** An address and a signature under it, for one payload. */
+interface Signed {
+  readonly address: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly payloadHash: Uint8Array;
+}
+
+/** More frames than a window holds, so that every repetition finds its signature; 300 bytes each. */
+const REMEMBERED_MAX = 2_048;
+const TTL_SECONDS_MAX = 2 ** 32 - 1;
+
+/** A {@link MapClient} with the keys of one stream. */
+export class BoundMapClient implements Transport {
+  readonly payloadSize: number;
+  readonly #options: BoundMapClientOptions;
+  readonly #writeSeed: Uint8Array | undefined;
+  readonly #readRoot: Uint8Array | undefined;
+  readonly #signed = new LruMap<string, Signed>(REMEMBERED_MAX);
+  readonly #addresses = new LruMap<string, Uint8Array>(REMEMBERED_MAX);
+
+  constructor(options: BoundMapClientOptions) {
+    this.#options = options;
+    this.#writeSeed = options.keys.writeSeed?.slice();
+    this.#readRoot = options.keys.readRoot?.slice();
+    this.payloadSize = options.carrier.payloadSize;
+  }
+
+  async put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    if (cell.length !== this.payloadSize) {
+      const detail = { length: cell.length, expected: this.payloadSize };
+      throw new CulvertError("CULVERT_REFUSED", "a cell of another size", { detail });
+    }
+    return await this.#put(frameId, cell, SEQUENCE.cell, options);
+  }
+
+  /**
+   * Ends a frame's record: the address is spent until the end of its life, and holds nothing. For
+   * data that should not outlive its use; a reader then gets `CULVERT_NOT_FOUND`.
+   */
+  async tombstone(frameId: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    return await this.#put(frameId, new Uint8Array(0), SEQUENCE.tombstone, options);
+  }
+
+  async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
+    const { carrier, statistics } = this.#options;
+    const address = this.#readAddress(frameId);
+    const record = await carrier.get(address, options);
+    if (!this.#isGenuine(record, address)) {
+      statistics.lies += 1;
+      throw new CulvertError("CULVERT_PROTOCOL", "the Map answered with a record that is not ours");
+    }
+    if (record.seq === SEQUENCE.tombstone) {
+      throw new CulvertError("CULVERT_NOT_FOUND", undefined, { detail: { ended: true } });
+    }
+    return record.payload.slice();
+  }
+
+  async #put(
+    frameId: Uint8Array,
+    payload: Uint8Array,
+    seq: Sequence,
+    options: PutOptions,
+  ): Promise<Receipt> {
+    const signed = this.#sign(frameId, payload, seq);
+    const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
+    const { address, signature } = signed;
+    const record = { address, signature, seq, ttlSeconds, payload };
+    const reply = await this.#options.carrier.put(record, options);
+    this.#checkReceipt(reply, { ...signed, seq });
+    return { ttlSeconds: reply.ttlSeconds };
+  }
+
+  #isGenuine(record: MapRecord, address: Uint8Array): boolean {
+    if (!equalBytes(record.address, address)) return false;
+    if (this.#options.carrier.isVerified === true) return true;
+    this.#options.statistics.verified += 1;
+    return verifyRecord(record);
+  }
+
+  #sign(frameId: Uint8Array, payload: Uint8Array, seq: Sequence): Signed {
+    if (this.#writeSeed === undefined) {
+      throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
+    }
+    const key = addressKey(frameId) + seq;
+    const payloadHash = crypto().sha256(payload);
+    const known = this.#signed.get(key);
+    if (known !== undefined && equalBytes(known.payloadHash, payloadHash)) return known;
+    const signer = new BlindedSigner(this.#writeSeed, frameId);
+    const signature = signer.sign(signedBytes(seq, payload));
+    const signed = { address: signer.address, signature, payloadHash };
+    this.#options.statistics.signed += 1;
+    this.#signed.set(key, signed);
+    return signed;
+  }
+
+  #readAddress(frameId: Uint8Array): Uint8Array {
+    if (this.#readRoot === undefined) {
+      throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to read");
+    }
+    const key = addressKey(frameId);
+    const known = this.#addresses.get(key);
+    if (known !== undefined) return known;
+    const address = blindPublicKey(this.#readRoot, frameId);
+    this.#addresses.set(key, address);
+    return address;
+  }
+
+  #checkReceipt(reply: StoredReply, claim: Signed & { readonly seq: Sequence }): void {
+    const { nodeKey, statistics } = this.#options;
+    if (nodeKey === undefined || verifyReceipt(reply.receipt, claim, nodeKey)) return;
+    statistics.badReceipts += 1;
+    throw new CulvertError("CULVERT_PROTOCOL", "the receipt is not the pinned node's");
+  }
+}
+
+function wholeSeconds(seconds: number): number {
+  return Math.min(Math.max(Math.floor(seconds), 1), TTL_SECONDS_MAX);
+}

@@ -1,0 +1,129 @@
+import type { Instant } from "../base/index.ts";
+import type { MapLimits } from "./limits.ts";
+import type { LinkId, QueuedRequest, RequestId } from "./protocol.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+interface Lane {
+  readonly link: LinkId;
+  readonly queue: QueuedRequest[];
+  readonly requests: TokenBucket;
+  readonly bytes: TokenBucket;
+  /** When its buckets allow its next request; in the past while they do. */
+  resumeAt: Instant;
+}
+
+/**
+ * The queues of all links, served in turn: a link with a thousand requests waits as long for the
+ * next one as a link with one. Token buckets make a link wait; they refuse nothing.
+ */
+export class FairQueue {
+  readonly #limits: MapLimits;
+  readonly #lanes = new Map<LinkId, Lane>();
+  /** Links that have requests and may go on, in the order of their turns. */
+  readonly #ready = new Set<Lane>();
+  readonly #throttled = new Set<Lane>();
+  #bytes = 0;
+
+  constructor(limits: MapLimits) {
+    this.#limits = limits;
+  }
+
+  /** True while a request could be taken right now. */
+  get isReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#ready.size + this.#throttled.size === 0;
+  }
+
+  open(link: LinkId, now: Instant): void {
+    const { requestsBurst, requestsPerSecond, bytesBurst, bytesPerSecond } = this.#limits;
+    this.#lanes.set(link, {
+      link,
+      queue: [],
+      requests: new TokenBucket({ capacity: requestsBurst, perSecond: requestsPerSecond }, now),
+      bytes: new TokenBucket({ capacity: bytesBurst, perSecond: bytesPerSecond }, now),
+      resumeAt: now,
+    });
+  }
+
+  close(link: LinkId): void {
+    const lane = this.#lanes.get(link);
+    if (lane === undefined) return;
+    for (const request of lane.queue) this.#bytes -= sizeOf(request);
+    this.#lanes.delete(link);
+    this.#ready.delete(lane);
+    this.#throttled.delete(lane);
+  }
+
+  /** How many requests of the link wait. */
+  lengthOf(link: LinkId): number {
+    return this.#lanes.get(link)?.queue.length ?? 0;
+  }
+
+  /** False when the link's queue, or that of all links, is full. */
+  push(request: QueuedRequest): boolean {
+    const lane = this.#lanes.get(request.link);
+    const { queuedPerLinkMax, queuedBytesMax } = this.#limits;
+    if (lane === undefined || lane.queue.length >= queuedPerLinkMax) return false;
+    if (this.#bytes + sizeOf(request) > queuedBytesMax) return false;
+    this.#bytes += sizeOf(request);
+    lane.queue.push(request);
+    if (!this.#throttled.has(lane)) this.#ready.add(lane);
+    return true;
+  }
+
+  /** Takes a get back that was not served yet; false when it is not here. */
+  cancel(link: LinkId, request: RequestId): boolean {
+    const queue = this.#lanes.get(link)?.queue ?? [];
+    const at = queue.findIndex((queued) => queued.request === request && queued.kind === "get");
+    const [cancelled] = at === -1 ? [] : queue.splice(at, 1);
+    if (cancelled === undefined) return false;
+    this.#bytes -= sizeOf(cancelled);
+    return true;
+  }
+
+  /** The next request whose link may go on now. */
+  take(now: Instant): QueuedRequest | undefined {
+    for (const lane of this.#ready) {
+      this.#ready.delete(lane);
+      const next = lane.queue[0];
+      if (next === undefined) continue;
+      const size = sizeOf(next);
+      const waitMs = Math.max(lane.requests.waitMs(1, now), lane.bytes.waitMs(size, now));
+      if (waitMs > 0) {
+        lane.resumeAt = now + waitMs;
+        this.#throttled.add(lane);
+        continue;
+      }
+      lane.requests.take(1, now);
+      lane.bytes.take(size, now);
+      lane.queue.shift();
+      this.#bytes -= size;
+      if (lane.queue.length > 0) this.#ready.add(lane);
+      return next;
+    }
+    return undefined;
+  }
+
+  /** When the first throttled link may go on. */
+  deadline(): Instant {
+    let first = Number.POSITIVE_INFINITY;
+    for (const lane of this.#throttled) first = Math.min(first, lane.resumeAt);
+    return first;
+  }
+
+  /** Lets the links go on whose buckets allow it again. */
+  resume(now: Instant): void {
+    for (const lane of this.#throttled) {
+      if (lane.resumeAt > now) continue;
+      this.#throttled.delete(lane);
+      this.#ready.add(lane);
+    }
+  }
+}
+
+function sizeOf(request: QueuedRequest): number {
+  return request.kind === "get" ? request.address.length : request.record.length;
+}

@@ -1,0 +1,125 @@
+import { assert, type Instant } from "../base/index.ts";
+import { addressKey } from "./address-key.ts";
+import type { MapLimits } from "./limits.ts";
+import type { LinkId, MapAnswer, MapEffect, MapInput, QueuedGet, RequestId } from "./protocol.ts";
+import type { RecentRecords } from "./recent-records.ts";
+import type { MapRecord } from "./record.ts";
+import { secondsLeft } from "./record-store.ts";
+import type { MapStatistics } from "./statistics.ts";
+import { WaitingGets } from "./waiting-gets.ts";
+
+/** What the desk needs from the core around it. */
+interface GetDeskOptions {
+  readonly limits: MapLimits;
+  readonly recent: RecentRecords;
+  readonly statistics: MapStatistics;
+  readonly effect: (effect: MapEffect) => void;
+}
+
+/**
+ * The part of a Map core that serves gets. A get that finds nothing at hand is registered before
+ * the store is asked, so no put slips through between the two; the put's commit answers it.
+ */
+export class GetDesk {
+  readonly #options: GetDeskOptions;
+  readonly #gets = new WaitingGets();
+  /** Addresses that the store is being asked for. */
+  readonly #lookups = new Set<string>();
+
+  constructor(options: GetDeskOptions) {
+    this.#options = options;
+  }
+
+  /** Gets that are not answered yet. */
+  get size(): number {
+    return this.#gets.size;
+  }
+
+  /** Whether the store is being asked for something. */
+  get isReading(): boolean {
+    return this.#lookups.size > 0;
+  }
+
+  serve(get: QueuedGet, at: { readonly now: Instant; readonly unixMs: number }): void {
+    const { recent, statistics } = this.#options;
+    const known = recent.get(get.address, at.unixMs);
+    const key = addressKey(get.address);
+    if (known !== undefined) {
+      statistics.recentHits += 1;
+      const ttlSeconds = secondsLeft(known.expiresMs, at.unixMs);
+      this.#answer(get, { kind: "found", record: known.record, ttlSeconds });
+    } else if (!this.#register(get, key, at.now)) {
+      this.#answer(get, { kind: "busy" });
+    } else if (!this.#lookups.has(key)) {
+      this.#lookups.add(key);
+      this.#options.effect({ kind: "lookup", address: get.address });
+    }
+  }
+
+  lookedUp(input: MapInput & { readonly kind: "looked-up" }): void {
+    const { stored, isFailed } = input;
+    const { recent, statistics } = this.#options;
+    const key = addressKey(input.address);
+    assert(this.#lookups.delete(key), "a lookup ends once");
+    if (isFailed) statistics.storeFailures += 1;
+    if (stored !== undefined) {
+      recent.set({ ...stored, receipt: undefined });
+      this.wake(stored.record, secondsLeft(stored.expiresMs, input.unixMs));
+      return;
+    }
+    for (const get of this.#gets.at(key)) {
+      if (get.waits && !isFailed) continue;
+      this.#gets.remove(get);
+      this.#answer(get, { kind: isFailed ? "busy" : "not-found" });
+    }
+  }
+
+  /** Answers everybody who asked for this record. */
+  wake(record: MapRecord, ttlSeconds: number): void {
+    for (const get of this.#gets.at(addressKey(record.address))) {
+      this.#gets.remove(get);
+      this.#answer(get, { kind: "found", record, ttlSeconds });
+    }
+  }
+
+  /** False when no such get is waiting. */
+  cancel(link: LinkId, request: RequestId): boolean {
+    const get = this.#gets.find(link, request);
+    if (get !== undefined) this.#gets.remove(get);
+    return get !== undefined;
+  }
+
+  closeLink(link: LinkId): void {
+    for (const get of this.#gets.ofLink(link)) this.#gets.remove(get);
+  }
+
+  timeout(now: Instant): void {
+    for (const get of this.#gets.takeDue(now)) this.#answer(get, { kind: "not-found" });
+  }
+
+  deadline(): Instant {
+    return this.#gets.deadline();
+  }
+
+  #register(get: QueuedGet, key: string, now: Instant): boolean {
+    const { waitingMax, waitingPerLinkMax, waitingPerAddressMax, waitMsMax } = this.#options.limits;
+    const { link, request, waitMs } = get;
+    if (this.#gets.size >= waitingMax) return false;
+    if (this.#gets.sizeOf(link) >= waitingPerLinkMax) return false;
+    if (this.#gets.sizeAt(key) >= waitingPerAddressMax) return false;
+    const waits = waitMs > 0;
+    const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;
+    return this.#gets.add({ link, request, key, waits, deadline });
+  }
+
+  #answer(
+    to: { readonly link: LinkId; readonly request: RequestId },
+    answer: MapAnswer & { readonly kind: "found" | "not-found" | "busy" },
+  ): void {
+    const { statistics, effect } = this.#options;
+    if (answer.kind === "found") statistics.getsFound += 1;
+    else if (answer.kind === "not-found") statistics.getsNotFound += 1;
+    else statistics.getsBusy += 1;
+    effect({ kind: "answer", link: to.link, request: to.request, answer });
+  }
+}

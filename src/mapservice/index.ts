@@ -1,0 +1,53 @@
+export { addressKey } from "./address-key.ts";
+export type { BoundMapClient } from "./bound-map-client.ts";
+export type { RecordCarrier, StoredReply } from "./carrier.ts";
+export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
+export { MAP_LIMITS, type MapLimits } from "./limits.ts";
+export { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
+export { localCarrier } from "./local-carrier.ts";
+export { MapClient, type MapClientOptions, type MapClientStatistics } from "./map-client.ts";
+export { MapService, type MapServiceComponents } from "./map-service.ts";
+export {
+  MapSession,
+  SESSION_LIMITS,
+  type SessionLimits,
+  type SessionPort,
+  type SessionStatistics,
+} from "./map-session.ts";
+export { MemoryRecordStore, type RecordStoreOptions } from "./memory-record-store.ts";
+export type { LinkId, MapAnswer, RequestId } from "./protocol.ts";
+export {
+  type Receipt,
+  type ReceiptClaim,
+  type ReceiptSigner,
+  signReceipts,
+  verifyReceipt,
+} from "./receipt.ts";
+export {
+  ADDRESS_BYTES,
+  encodeRecord,
+  isFault,
+  type MapRecord,
+  PAYLOAD_BYTES_MAX,
+  parseRecord,
+  payloadLength,
+  RECORD_HEADER_BYTES,
+  type RecordFault,
+  SEQUENCE,
+  type Sequence,
+  signedBytes,
+  verifyRecord,
+} from "./record.ts";
+export {
+  decidePut,
+  type PutDecision,
+  type PutOutcome,
+  type RecordPut,
+  type RecordStore,
+  type StoredRecord,
+  type StoreStatistics,
+  type SweepOutcome,
+} from "./record-store.ts";
+export type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
+export type { MapStatistics } from "./statistics.ts";
+export { WireLink, type WireLinkEvents, type WirePort } from "./wire-link.ts";

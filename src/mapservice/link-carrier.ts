@@ -1,0 +1,265 @@
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  type ErrorCode,
+  onAbort,
+  throwIfAborted,
+} from "../base/index.ts";
+import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import type { MapAnswer, RequestId } from "./protocol.ts";
+import { encodeRecord, type MapRecord } from "./record.ts";
+import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
+import { NO_STAMP, searchStamp } from "./work-stamp.ts";
+
+/** Bounds of a carrier. */
+export interface LinkCarrierLimits {
+  /** Time for an answer, beyond the wait that a get asks for. */
+  readonly answerMs: number;
+  /** Requests that may be open at once; each costs its record and some 500 bytes. */
+  readonly openMax: number;
+  /** The most work that is done for a put; a node that asks for more is told no. */
+  readonly workBitsMax: number;
+}
+
+/** Tuned for a node behind onion circuits; twenty bits of work are about a second. */
+export const LINK_CARRIER_LIMITS: LinkCarrierLimits = Object.freeze({
+  answerMs: 30_000,
+  openMax: 4_096,
+  workBitsMax: 20,
+});
+
+/** What a carrier is built from. */
+export interface LinkCarrierComponents {
+  readonly clock: Clock;
+  /** Called when a request was not answered in time: the link may be dead. */
+  readonly onSilence?: () => void;
+}
+
+/** Stamps that are tried in one go: about two milliseconds. */
+const TRIES_AT_ONCE = 1_000;
+/** How often a node may raise its demand while one put is made. */
+const WORK_ATTEMPTS_MAX = 3;
+
+type LinkRequest =
+  | { readonly kind: "put"; readonly record: Uint8Array; readonly stamp: Uint8Array }
+  | { readonly kind: "get"; readonly address: Uint8Array; readonly waitMs: number };
+
+interface OpenRequest {
+  readonly request: LinkRequest;
+  settle(answer: MapAnswer): void;
+  fail(error: Error): void;
+}
+
+/**
+ * A {@link RecordCarrier} over one link at a time: numbers requests, keeps their promises, does the
+ * work that a node asks for. The link may be lost and replaced: what was sent over it then fails
+ * with `CULVERT_UNREACHABLE`, what was not yet sent waits for the next one, within its timeout.
+ */
+export class LinkCarrier implements RecordCarrier {
+  readonly payloadSize: number;
+  readonly isVerified: boolean;
+  readonly #clock: Clock;
+  readonly #onSilence: () => void;
+  readonly #limits: LinkCarrierLimits;
+  readonly #open = new Map<RequestId, OpenRequest>();
+  readonly #unsent = new Set<RequestId>();
+  #link: ServiceLink | undefined;
+  #greeting: MapGreeting;
+  #workBits: number;
+  #requestCount = 0;
+  #closedBy: CulvertError | undefined;
+
+  constructor(
+    components: LinkCarrierComponents,
+    options: {
+      readonly greeting: MapGreeting;
+      readonly limits?: Partial<LinkCarrierLimits>;
+      readonly isVerified?: boolean;
+    },
+  ) {
+    this.#clock = components.clock;
+    this.#onSilence = components.onSilence ?? (() => {});
+    this.#limits = { ...LINK_CARRIER_LIMITS, ...options.limits };
+    this.#greeting = options.greeting;
+    this.#workBits = options.greeting.workBits;
+    this.payloadSize = options.greeting.payloadSize;
+    this.isVerified = options.isVerified ?? false;
+  }
+
+  /** What the node told when the last link was opened. */
+  get greeting(): MapGreeting {
+    return this.#greeting;
+  }
+
+  /** Whether there is a link now. */
+  get isAttached(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** What a link has to tell: hand these to whoever opens it. */
+  events(): Pick<LinkEvents, "answer" | "ready"> {
+    return {
+      answer: (request, answer) => this.#open.get(request)?.settle(answer),
+      ready: () => this.#flush(),
+    };
+  }
+
+  /** Sends over `link` from now on, which is open and of the same network. */
+  attach(link: ServiceLink, greeting: MapGreeting): void {
+    this.#link = link;
+    this.#greeting = greeting;
+    this.#workBits = greeting.workBits;
+    this.#flush();
+  }
+
+  /** The link is lost: what was sent over it fails, what was not waits for the next one. */
+  detach(): void {
+    this.#link = undefined;
+    for (const [request, open] of this.#open) {
+      if (!this.#unsent.has(request)) open.fail(new CulvertError("CULVERT_UNREACHABLE"));
+    }
+  }
+
+  /** Fails everything, now and later, with `error`. */
+  close(error: CulvertError = new CulvertError("CULVERT_CLOSED")): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closedBy = error;
+    for (const open of this.#open.values()) open.fail(error);
+    this.#link?.close();
+    this.#link = undefined;
+  }
+
+  async put(
+    record: MapRecord,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<StoredReply> {
+    const bytes = encodeRecord(record);
+    for (let attempt = 1; ; attempt++) {
+      const stamp = await this.#stamp(record, options.signal);
+      const request = { kind: "put", record: bytes, stamp } as const;
+      const answer = await this.#ask(request, this.#limits.answerMs, options.signal);
+      if (answer.kind === "stored") return answer;
+      if (answer.kind !== "work-required" || attempt >= WORK_ATTEMPTS_MAX) throw failure(answer);
+      this.#workBits = answer.bits;
+    }
+  }
+
+  async get(
+    address: Uint8Array,
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<MapRecord> {
+    const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
+    const request = { kind: "get", address: address.slice(), waitMs } as const;
+    const answer = await this.#ask(request, this.#limits.answerMs + waitMs, options.signal);
+    if (answer.kind === "found") return answer.record;
+    throw failure(answer);
+  }
+
+  #ask(
+    request: LinkRequest,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<MapAnswer> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(signal);
+      if (this.#closedBy !== undefined) throw this.#closedBy;
+      if (this.#open.size >= this.#limits.openMax) {
+        throw new CulvertError("CULVERT_BUSY", "too many requests are open");
+      }
+      const id = this.#nextId();
+      const cancels: Cancel[] = [];
+      const leave = (): void => {
+        for (const cancel of cancels) cancel();
+        this.#open.delete(id);
+        this.#unsent.delete(id);
+      };
+      const open: OpenRequest = {
+        request,
+        settle: (answer) => {
+          leave();
+          resolve(answer);
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      this.#open.set(id, open);
+      this.#unsent.add(id);
+      const giveUp = (error: Error): void => {
+        this.#takeBack(id, request);
+        open.fail(error);
+      };
+      const expire = (): void => {
+        const isSent = !this.#unsent.has(id);
+        giveUp(new CulvertError(isSent ? "CULVERT_TIMEOUT" : "CULVERT_UNREACHABLE"));
+        if (isSent) this.#onSilence();
+      };
+      cancels.push(onAbort(signal, giveUp));
+      cancels.push(this.#clock.schedule(this.#clock.now() + timeoutMs, expire));
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    for (const id of this.#unsent) {
+      if (this.#link === undefined || this.#link.isCongested) return;
+      this.#unsent.delete(id);
+      const request = this.#open.get(id)?.request;
+      if (request?.kind === "put") this.#link.put(id, request.record, request.stamp);
+      else if (request !== undefined) this.#link.get(id, request.address, request.waitMs);
+    }
+  }
+
+  #takeBack(id: RequestId, request: LinkRequest): void {
+    if (request.kind === "get" && !this.#unsent.has(id)) this.#link?.cancel(id);
+  }
+
+  #nextId(): RequestId {
+    do {
+      this.#requestCount = (this.#requestCount + 1) % 2 ** 32;
+    } while (this.#open.has(this.#requestCount));
+    return this.#requestCount;
+  }
+
+  async #stamp(record: MapRecord, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const bits = this.#workBits;
+    if (bits === 0) return NO_STAMP;
+    if (bits > this.#limits.workBitsMax) throw failure({ kind: "work-required", bits });
+    for (let from = 0; ; from += TRIES_AT_ONCE) {
+      throwIfAborted(signal);
+      const search = { bits, from, tries: TRIES_AT_ONCE };
+      const stamp = searchStamp(record, this.#greeting.nodeKey, search);
+      if (stamp !== undefined) return stamp;
+      await this.#breathe();
+    }
+  }
+
+  #breathe(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(this.#clock.now(), resolve);
+    });
+  }
+}
+
+const CODES = {
+  "not-found": "CULVERT_NOT_FOUND",
+  conflict: "CULVERT_CONFLICT",
+  refused: "CULVERT_REFUSED",
+  full: "CULVERT_FULL",
+  busy: "CULVERT_BUSY",
+  "work-required": "CULVERT_WORK_REQUIRED",
+  // An answer to what was not asked.
+  stored: "CULVERT_PROTOCOL",
+  found: "CULVERT_PROTOCOL",
+} as const satisfies Record<MapAnswer["kind"], ErrorCode>;
+
+function failure(answer: MapAnswer): CulvertError {
+  return new CulvertError(CODES[answer.kind], undefined, { remote: true, detail: detail(answer) });
+}
+
+function detail(answer: MapAnswer): Record<string, string | number> {
+  if (answer.kind === "refused") return { fault: answer.fault };
+  return answer.kind === "work-required" ? { bits: answer.bits } : {};
+}

@@ -1,0 +1,77 @@
+import { CulvertError } from "../base/index.ts";
+import type { Receipt, Transport, TransportKeys } from "../transport/transport.ts";
+import { BoundMapClient } from "./bound-map-client.ts";
+import type { RecordCarrier } from "./carrier.ts";
+
+/** How a client behaves. */
+export interface MapClientOptions {
+  /** Pins the node: a put counts only with a receipt that this key (32 bytes) has signed. */
+  readonly nodeKey?: Uint8Array;
+  /** Asked for when a put says nothing; the node grants less if it has to. */
+  readonly ttlSeconds?: number;
+}
+
+/** What a client has seen, over all streams that are bound to it. */
+export interface MapClientStatistics {
+  /** Signatures made and verified. */
+  signed: number;
+  verified: number;
+  /** Records that were not what was asked for, or not signed by its key. */
+  lies: number;
+  /** Receipts that the pinned node did not sign. */
+  badReceipts: number;
+}
+
+const TTL_SECONDS = 7 * 24 * 3_600;
+
+/**
+ * The Map as a {@link Transport}: turns a frame id into an address that tells nothing of the stream,
+ * signs what is put, and verifies what is got, whatever the carrier.
+ *
+ * Until it is bound to a stream's keys it refuses `put` and `get` with `CULVERT_NOT_BOUND`. A Map
+ * that answers a get with anything but the record of that address, signed by its key, is refused
+ * with `CULVERT_PROTOCOL`, and counted; so is a receipt that the pinned node did not sign.
+ *
+ * @example
+ * ```ts
+ * const client = new MapClient(carrier);
+ * const stream = client.bind({ writeSeed, readRoot });
+ * await stream.put(frameId, cell);
+ * ```
+ */
+export class MapClient implements Transport {
+  readonly payloadSize: number;
+  readonly #carrier: RecordCarrier;
+  readonly #options: Required<Pick<MapClientOptions, "ttlSeconds">> & MapClientOptions;
+  readonly #statistics: MapClientStatistics = { signed: 0, verified: 0, lies: 0, badReceipts: 0 };
+
+  constructor(carrier: RecordCarrier, options: MapClientOptions = {}) {
+    this.#carrier = carrier;
+    this.#options = { ...options, ttlSeconds: options.ttlSeconds ?? TTL_SECONDS };
+    this.payloadSize = carrier.payloadSize;
+  }
+
+  get statistics(): Readonly<MapClientStatistics> {
+    return { ...this.#statistics };
+  }
+
+  /** Refuses: it has no keys. */
+  async put(): Promise<Receipt> {
+    throw new CulvertError("CULVERT_NOT_BOUND");
+  }
+
+  /** Refuses: it has no keys. */
+  async get(): Promise<Uint8Array> {
+    throw new CulvertError("CULVERT_NOT_BOUND");
+  }
+
+  /** A view that reads and writes one stream. The keys are copied. */
+  bind(keys: TransportKeys): BoundMapClient {
+    return new BoundMapClient({
+      ...this.#options,
+      carrier: this.#carrier,
+      keys,
+      statistics: this.#statistics,
+    });
+  }
+}

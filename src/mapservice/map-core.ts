@@ -1,0 +1,220 @@
+import { assert, type Core, type Instant, unreachable } from "../base/index.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { GetDesk } from "./get-desk.ts";
+import type { MapLimits } from "./limits.ts";
+import type {
+  LinkId,
+  MapEffect,
+  MapInput,
+  QueuedGet,
+  QueuedPut,
+  QueuedRequest,
+  RequestId,
+} from "./protocol.ts";
+import { PutDesk, type PutMoment } from "./put-desk.ts";
+import type { ReceiptSigner } from "./receipt.ts";
+import { RecentRecords } from "./recent-records.ts";
+import { ADDRESS_BYTES } from "./record.ts";
+import { type MapStatistics, noStatistics } from "./statistics.ts";
+
+/** What a turn may spend: some two milliseconds, so that nothing else waits for long. */
+const TURN_COST_MAX = 256;
+/** What a put costs whose signature is verified, and what everything else does. */
+const COSTS = { costly: 16, cheap: 1 } as const;
+
+/** What a Map core is made of. */
+export interface MapCoreOptions {
+  readonly payloadSize: number;
+  readonly limits: MapLimits;
+  readonly signer: ReceiptSigner;
+  /** Records that the store can hold. */
+  readonly entriesMax: number;
+}
+
+/**
+ * A Map node as a synchronous state machine: admission, checks, the write-once answers, waiting gets,
+ * receipts and sweeping. It neither stores nor sends: that is what the effects are for.
+ *
+ * - Every put and get is answered exactly once, unless its link is closed or the get is cancelled.
+ * - `stored` is answered only after the store said that the record is durable.
+ * - Requests wait in fair queues until a `turn`; a turn does a bounded amount of work.
+ * - Peers cannot make it throw, nor make it hold more than its limits say.
+ */
+export class MapCore implements Core<MapInput, MapEffect> {
+  readonly #limits: MapLimits;
+  readonly #effects: MapEffect[] = [];
+  readonly #queue: FairQueue;
+  readonly #puts: PutDesk;
+  readonly #gets: GetDesk;
+  readonly #sources = new Map<LinkId, string>();
+  readonly #congested = new Set<LinkId>();
+  readonly #statistics: MapStatistics = noStatistics();
+  #isTurnAsked = false;
+  #isSweeping = false;
+  #isDraining = false;
+  #sweepAt: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(options: MapCoreOptions) {
+    const { limits } = options;
+    const recent = new RecentRecords(limits.recentBytesMax);
+    const statistics = this.#statistics;
+    const effect = (effect: MapEffect): void => this.#push(effect);
+    this.#limits = limits;
+    this.#queue = new FairQueue(limits);
+    this.#gets = new GetDesk({ limits, recent, statistics, effect });
+    this.#puts = new PutDesk({
+      ...options,
+      recent,
+      statistics,
+      effect,
+      wake: (record, ttlSeconds) => this.#gets.wake(record, ttlSeconds),
+    });
+  }
+
+  get statistics(): MapStatistics {
+    return { ...this.#statistics, links: this.#sources.size, waiting: this.#gets.size };
+  }
+
+  /** Nothing is queued, on its way to the store, or asked of it. */
+  get isIdle(): boolean {
+    return this.#queue.isEmpty && !this.#puts.isCommitting && !this.#gets.isReading;
+  }
+
+  /** True while more requests of this link would be answered `busy`. */
+  isCongested(link: LinkId): boolean {
+    return this.#congested.has(link);
+  }
+
+  /** Zero bits that a put must show now, at this fill of the store. */
+  workBits(fill: number): number {
+    return this.#puts.workBits(fill);
+  }
+
+  handle(input: MapInput, now: Instant): void {
+    switch (input.kind) {
+      case "open":
+        this.#sources.set(input.link, input.source);
+        this.#queue.open(input.link, now);
+        this.#statistics.linksOpened += 1;
+        break;
+      case "close":
+        this.#close(input.link);
+        break;
+      case "put":
+        this.#enqueue(input);
+        break;
+      case "get":
+        assert(input.address.length === ADDRESS_BYTES, "an address has its length");
+        this.#enqueue(input);
+        break;
+      case "cancel":
+        this.#cancel(input.link, input.request);
+        break;
+      case "turn":
+        this.#isTurnAsked = false;
+        this.#turn({ now, unixMs: input.unixMs, fill: input.fill });
+        break;
+      case "committed":
+        this.#puts.committed(input.commit, input.outcomes, input.unixMs);
+        break;
+      case "looked-up":
+        this.#gets.lookedUp(input);
+        break;
+      case "swept":
+        this.#statistics.swept += input.removed;
+        this.#isSweeping = false;
+        this.#sweepAt = input.isDone ? now + this.#limits.sweepMs : now;
+        break;
+      case "drain":
+        this.#isDraining = true;
+        break;
+      default:
+        unreachable(input);
+    }
+    this.#askForTurn();
+  }
+
+  timeout(now: Instant): void {
+    this.#gets.timeout(now);
+    this.#queue.resume(now);
+    if (now >= this.#sweepAt && !this.#isSweeping) {
+      this.#isSweeping = true;
+      this.#effects.push({ kind: "sweep", limit: this.#limits.sweepStep });
+    }
+    this.#askForTurn();
+  }
+
+  poll(): MapEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    const sweepAt = this.#isSweeping ? Number.POSITIVE_INFINITY : this.#sweepAt;
+    return Math.min(this.#gets.deadline(), this.#queue.deadline(), sweepAt);
+  }
+
+  #push(effect: MapEffect): void {
+    // A link may close while its put is on its way to the store: nobody is left to answer.
+    if (effect.kind === "answer" && !this.#sources.has(effect.link)) return;
+    this.#effects.push(effect);
+  }
+
+  #askForTurn(): void {
+    if (this.#isTurnAsked || !this.#queue.isReady || this.#puts.backlog >= 1) return;
+    this.#isTurnAsked = true;
+    this.#effects.push({ kind: "turn" });
+  }
+
+  #close(link: LinkId): void {
+    this.#gets.closeLink(link);
+    this.#queue.close(link);
+    this.#congested.delete(link);
+    this.#sources.delete(link);
+  }
+
+  #enqueue(request: QueuedRequest): void {
+    const { kind, link } = request;
+    assert(this.#sources.has(link), "only open links ask");
+    if (this.#isDraining || !this.#queue.push(request)) {
+      if (kind === "put") this.#statistics.putsBusy += 1;
+      else this.#statistics.getsBusy += 1;
+      this.#push({ kind: "answer", link, request: request.request, answer: { kind: "busy" } });
+    } else if (this.#queue.lengthOf(link) >= this.#limits.queuedPerLinkMax) {
+      this.#congested.add(link);
+    }
+  }
+
+  #cancel(link: LinkId, request: RequestId): void {
+    const isCancelled = this.#gets.cancel(link, request) || this.#queue.cancel(link, request);
+    if (isCancelled) this.#statistics.getsCancelled += 1;
+  }
+
+  #turn(moment: PutMoment): void {
+    for (let cost = 0; cost < TURN_COST_MAX; ) {
+      const request = this.#queue.take(moment.now);
+      if (request === undefined) break;
+      cost +=
+        request.kind === "put" ? this.#servePut(request, moment) : this.#serveGet(request, moment);
+      this.#relieve(request.link);
+    }
+    this.#puts.commit();
+  }
+
+  #servePut(put: QueuedPut, moment: PutMoment): number {
+    const source = this.#sources.get(put.link);
+    assert(source !== undefined, "the queue of a closed link is gone");
+    return COSTS[this.#puts.serve(put, source, moment)];
+  }
+
+  #serveGet(get: QueuedGet, moment: PutMoment): number {
+    this.#gets.serve(get, moment);
+    return COSTS.cheap;
+  }
+
+  #relieve(link: LinkId): void {
+    if (!this.#congested.has(link)) return;
+    if (this.#queue.lengthOf(link) > this.#limits.queuedPerLinkMax / 2) return;
+    this.#congested.delete(link);
+    this.#effects.push({ kind: "ready", link });
+  }
+}

@@ -1,0 +1,95 @@
+import type { Receipt } from "./receipt.ts";
+import type { MapRecord, RecordFault } from "./record.ts";
+import type { PutOutcome, RecordPut, StoredRecord } from "./record-store.ts";
+
+/** Names one link of a service; never reused while the service lives. */
+export type LinkId = number;
+
+/** Names one request of one link; chosen by who asks, not reused while it is in flight. */
+export type RequestId = number;
+
+/** What a service answers. */
+export type MapAnswer =
+  /** The record is durable until the receipt's expiry. */
+  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt: Receipt }
+  | { readonly kind: "found"; readonly record: MapRecord; readonly ttlSeconds: number }
+  | { readonly kind: "not-found" }
+  | { readonly kind: "conflict" }
+  | { readonly kind: "refused"; readonly fault: RecordFault }
+  | { readonly kind: "full" }
+  /** A limit was reached, or the store failed; nothing is known to have happened. */
+  | { readonly kind: "busy" }
+  | { readonly kind: "work-required"; readonly bits: number };
+
+/** A put that waits for its turn. */
+export interface QueuedPut {
+  readonly kind: "put";
+  readonly link: LinkId;
+  readonly request: RequestId;
+  /** The encoded record; parsed when it is its turn. */
+  readonly record: Uint8Array;
+  /** Proof of work, all zero when none was asked for. */
+  readonly stamp: Uint8Array;
+}
+
+/** A get that waits for its turn. */
+export interface QueuedGet {
+  readonly kind: "get";
+  readonly link: LinkId;
+  readonly request: RequestId;
+  readonly address: Uint8Array;
+  /** How long it may wait for a put when the address is empty. */
+  readonly waitMs: number;
+}
+
+/** A request that waits for its turn. */
+export type QueuedRequest = QueuedPut | QueuedGet;
+
+/** What a Map core is told. Records and addresses are handed over: the giver must not change them. */
+export type MapInput =
+  | { readonly kind: "open"; readonly link: LinkId; readonly source: string }
+  /** The link is gone: nobody is left to answer. */
+  | { readonly kind: "close"; readonly link: LinkId }
+  | QueuedPut
+  | QueuedGet
+  /** The answer to a get is of no more use. A put cannot be taken back. */
+  | { readonly kind: "cancel"; readonly link: LinkId; readonly request: RequestId }
+  /** Work off some of what is queued. */
+  | { readonly kind: "turn"; readonly unixMs: number; readonly fill: number }
+  /** A commit is durable, or failed and nothing is known about its puts. */
+  | {
+      readonly kind: "committed";
+      readonly commit: number;
+      readonly outcomes: readonly PutOutcome[] | undefined;
+      readonly unixMs: number;
+    }
+  /** What the store has at the address of a lookup, or that it failed. */
+  | {
+      readonly kind: "looked-up";
+      readonly address: Uint8Array;
+      readonly stored: StoredRecord | undefined;
+      readonly isFailed: boolean;
+      readonly unixMs: number;
+    }
+  | { readonly kind: "swept"; readonly removed: number; readonly isDone: boolean }
+  /** Take no new requests; finish what was taken. */
+  | { readonly kind: "drain" };
+
+/** What a Map core asks its shell to do, in this order. */
+export type MapEffect =
+  | {
+      readonly kind: "answer";
+      readonly link: LinkId;
+      readonly request: RequestId;
+      readonly answer: MapAnswer;
+    }
+  /** Come back with `turn` once other events had their chance. */
+  | { readonly kind: "turn" }
+  /** Make these durable in one step, then tell `committed`. Commits may overlap. */
+  | { readonly kind: "commit"; readonly commit: number; readonly puts: readonly RecordPut[] }
+  /** Read this address, then tell `looked-up`. */
+  | { readonly kind: "lookup"; readonly address: Uint8Array }
+  /** Remove some expired records, then tell `swept`. */
+  | { readonly kind: "sweep"; readonly limit: number }
+  /** The link's queue was full and has room again. */
+  | { readonly kind: "ready"; readonly link: LinkId };

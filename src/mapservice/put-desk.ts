@@ -1,0 +1,235 @@
+import { assert, type Instant } from "../base/index.ts";
+import { crypto } from "../crypto/index.ts";
+import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
+import type { LinkId, MapAnswer, MapEffect, QueuedPut, RequestId } from "./protocol.ts";
+import { type ReceiptSigner, signReceipts } from "./receipt.ts";
+import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
+import {
+  isFault,
+  type MapRecord,
+  parseRecord,
+  RECORD_HEADER_BYTES,
+  verifyRecord,
+} from "./record.ts";
+import { isWorthExtending, type PutOutcome, type RecordPut, secondsLeft } from "./record-store.ts";
+import { SourceShares } from "./source-shares.ts";
+import type { MapStatistics } from "./statistics.ts";
+import { stampBits } from "./work-stamp.ts";
+
+/** What the desk needs from the core around it. */
+interface PutDeskOptions {
+  readonly payloadSize: number;
+  readonly limits: MapLimits;
+  readonly signer: ReceiptSigner;
+  readonly entriesMax: number;
+  readonly recent: RecentRecords;
+  readonly statistics: MapStatistics;
+  readonly effect: (effect: MapEffect) => void;
+  /** Called for each record that has become durable. */
+  readonly wake: (record: MapRecord, ttlSeconds: number) => void;
+}
+
+/** The moment of a turn, as its puts see it. */
+export interface PutMoment {
+  readonly now: Instant;
+  readonly unixMs: number;
+  /** How full the store is, from 0 to 1. */
+  readonly fill: number;
+}
+
+/** A put that passed every check and is on its way to the store. */
+interface CheckedPut extends RecordPut {
+  readonly link: LinkId;
+  readonly request: RequestId;
+  /** The source whose share this put took from; nobody's for a record that was verified before. */
+  readonly chargedTo: string | undefined;
+}
+
+/** What came of a put's checks: `costly` when a signature was verified. */
+export type PutCost = "cheap" | "costly";
+
+/**
+ * The part of a Map core that serves puts: checks them, cheap ones first, gathers what passed until
+ * `commit`, and signs, answers and tells of what has become durable.
+ */
+export class PutDesk {
+  readonly #options: PutDeskOptions;
+  readonly #shares: SourceShares;
+  readonly #commits = new Map<number, readonly CheckedPut[]>();
+  #gathered: CheckedPut[] = [];
+  #commitCount = 0;
+  #bytes = 0;
+
+  constructor(options: PutDeskOptions) {
+    this.#options = options;
+    const { sourceShare, sourcesMax, ttlSecondsMax } = options.limits;
+    const capacity = Math.max(Math.floor(options.entriesMax * sourceShare), 1);
+    const share = { capacity, perSecond: capacity / ttlSecondsMax };
+    this.#shares = new SourceShares({ share, sourcesMax });
+  }
+
+  /** Whether something is on its way to the store. */
+  get isCommitting(): boolean {
+    return this.#commits.size > 0;
+  }
+
+  /** Share of the bytes that may be on their way to the store at once. */
+  get backlog(): number {
+    return this.#bytes / this.#options.limits.committingBytesMax;
+  }
+
+  /** Zero bits that a put must show, at this fill of the store. */
+  workBits(fill: number): number {
+    return workBits(this.#options.limits, Math.min(Math.max(fill, this.backlog), 1));
+  }
+
+  serve(put: QueuedPut, source: string, moment: PutMoment): PutCost {
+    const { payloadSize, limits, recent, statistics } = this.#options;
+    const { link, request } = put;
+    const record = parseRecord(put.record, payloadSize);
+    if (isFault(record)) {
+      statistics.putsRefused += 1;
+      this.#answer(put, { kind: "refused", fault: record });
+      return "cheap";
+    }
+    const ttlSeconds = Math.max(record.ttlSeconds, 1);
+    const grantedSeconds = Math.min(ttlSeconds, ttlCapSeconds(limits, moment.fill));
+    const expiresMs = moment.unixMs + 1_000 * grantedSeconds;
+    const known = recent.get(record.address, moment.unixMs);
+    if (known !== undefined && isSameRecord(known.record, record)) {
+      statistics.recentHits += 1;
+      if (!this.#answerRepeated(put, known, { unixMs: moment.unixMs, expiresMs })) {
+        this.#gather({ link, request, record, expiresMs, chargedTo: undefined });
+      }
+      return "cheap";
+    }
+    const refusal = this.#admit(put, record, source, moment);
+    if (refusal !== undefined) {
+      this.#answer(put, refusal);
+      return "cheap";
+    }
+    if (this.#verify(record, source)) {
+      this.#gather({ link, request, record, expiresMs, chargedTo: source });
+    } else {
+      this.#answer(put, { kind: "refused", fault: "signature" });
+    }
+    return "costly";
+  }
+
+  /** Hands everything that was gathered to the store, as one durable step. */
+  commit(): void {
+    if (this.#gathered.length === 0) return;
+    const [commit, puts] = [this.#commitCount++, this.#gathered];
+    this.#gathered = [];
+    this.#commits.set(commit, puts);
+    this.#options.statistics.commits += 1;
+    this.#options.effect({ kind: "commit", commit, puts });
+  }
+
+  /** Ends a commit; without outcomes the store failed, and nothing is known about its puts. */
+  committed(commit: number, outcomes: readonly PutOutcome[] | undefined, unixMs: number): void {
+    const puts = this.#commits.get(commit);
+    assert(puts !== undefined, "a commit ends once");
+    this.#commits.delete(commit);
+    if (outcomes === undefined) this.#options.statistics.storeFailures += 1;
+    const durable: { put: CheckedPut; expiresMs: number }[] = [];
+    for (const [index, put] of puts.entries()) {
+      this.#bytes -= bytesOf(put);
+      const outcome = outcomes?.[index];
+      if (outcome?.kind !== "stored" && put.chargedTo !== undefined) {
+        this.#shares.refund(put.chargedTo);
+      }
+      this.#count(outcome);
+      if (outcome === undefined) this.#answer(put, { kind: "busy" });
+      else if (outcome.kind === "conflict" || outcome.kind === "full") this.#answer(put, outcome);
+      else durable.push({ put, expiresMs: outcome.expiresMs });
+    }
+    if (durable.length > 0) this.#confirm(durable, unixMs);
+  }
+
+  /** What can refuse a put without looking at its signature. */
+  #admit(
+    put: QueuedPut,
+    record: MapRecord,
+    source: string,
+    moment: PutMoment,
+  ): MapAnswer | undefined {
+    const { signer, statistics } = this.#options;
+    const bits = this.workBits(moment.fill);
+    if (bits > 0 && stampBits(record, signer.publicKey, put.stamp) < bits) {
+      statistics.putsWithoutWork += 1;
+      return { kind: "work-required", bits };
+    }
+    if (this.#shares.take(source, moment.now)) return undefined;
+    statistics.putsBusy += 1;
+    return { kind: "busy" };
+  }
+
+  #verify(record: MapRecord, source: string): boolean {
+    const { statistics } = this.#options;
+    statistics.verified += 1;
+    if (verifyRecord(record)) return true;
+    this.#shares.refund(source);
+    statistics.verifyFailed += 1;
+    statistics.putsRefused += 1;
+    return false;
+  }
+
+  /** Answers from what is durable already, when that is as good as a new commit. */
+  #answerRepeated(
+    put: QueuedPut,
+    known: RecentRecord,
+    asked: { readonly unixMs: number; readonly expiresMs: number },
+  ): boolean {
+    if (known.receipt === undefined) return false;
+    if (isWorthExtending(known.expiresMs, asked.expiresMs, asked.unixMs)) return false;
+    this.#options.statistics.putsKnown += 1;
+    const ttlSeconds = secondsLeft(known.expiresMs, asked.unixMs);
+    this.#answer(put, { kind: "stored", ttlSeconds, receipt: known.receipt });
+    return true;
+  }
+
+  #gather(put: CheckedPut): void {
+    this.#gathered.push(put);
+    this.#bytes += bytesOf(put);
+  }
+
+  /** Signs for what is durable, once for all of it; then answers, and tells who waited. */
+  #confirm(
+    durable: readonly { readonly put: CheckedPut; readonly expiresMs: number }[],
+    unixMs: number,
+  ): void {
+    const claims = durable.map(({ put: { record }, expiresMs }) => ({
+      address: record.address,
+      seq: record.seq,
+      payloadHash: crypto().sha256(record.payload),
+      expiresMs,
+    }));
+    const receipts = signReceipts(claims, this.#options.signer);
+    for (const [index, { put, expiresMs }] of durable.entries()) {
+      const receipt = receipts[index];
+      assert(receipt !== undefined, "each claim has a receipt");
+      this.#options.recent.set({ record: put.record, expiresMs, receipt });
+      const ttlSeconds = secondsLeft(expiresMs, unixMs);
+      this.#answer(put, { kind: "stored", ttlSeconds, receipt });
+      this.#options.wake(put.record, ttlSeconds);
+    }
+  }
+
+  #count(outcome: PutOutcome | undefined): void {
+    const { statistics } = this.#options;
+    if (outcome === undefined) statistics.putsBusy += 1;
+    else if (outcome.kind === "stored") statistics.putsStored += 1;
+    else if (outcome.kind === "known") statistics.putsKnown += 1;
+    else if (outcome.kind === "conflict") statistics.putsConflict += 1;
+    else statistics.putsFull += 1;
+  }
+
+  #answer(to: { readonly link: LinkId; readonly request: RequestId }, answer: MapAnswer): void {
+    this.#options.effect({ kind: "answer", link: to.link, request: to.request, answer });
+  }
+}
+
+function bytesOf(put: RecordPut): number {
+  return RECORD_HEADER_BYTES + put.record.payload.length;
+}

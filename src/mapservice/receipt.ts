@@ -1,0 +1,130 @@
+import { assert, concatBytes, utf8 } from "../base/index.ts";
+import { type Reader, Writer } from "../codec/index.ts";
+import { crypto } from "../crypto/index.ts";
+import type { Sequence } from "./record.ts";
+
+/** A node's word that it keeps a record until a time. */
+export interface ReceiptClaim {
+  readonly address: Uint8Array;
+  readonly seq: Sequence;
+  /** SHA-256 of the payload. */
+  readonly payloadHash: Uint8Array;
+  /** Unix milliseconds. */
+  readonly expiresMs: number;
+}
+
+/**
+ * The proof of a claim: a node signs the root of a hash tree over all claims of one durable write,
+ * so a busy node pays one signature for many receipts.
+ */
+export interface Receipt {
+  readonly expiresMs: number;
+  /** Bit i says that the i-th sibling stands to the left. */
+  readonly leftMask: number;
+  /** The hashes beside the way from the claim to the root, from the bottom up. */
+  readonly siblings: readonly Uint8Array[];
+  /** By the node's own key, over the root. */
+  readonly signature: Uint8Array;
+}
+
+/** Signs with a node's own ed25519 key. */
+export interface ReceiptSigner {
+  /** 32 bytes: who the node is. */
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** The deepest tree: more claims than any one durable write has. */
+const DEPTH_MAX = 16;
+
+const LABEL = utf8("culvert/v1/receipt");
+const LEAF = Uint8Array.of(0);
+const INNER = Uint8Array.of(1);
+
+/** One receipt for each claim, in order, for the price of one signature. */
+export function signReceipts(claims: readonly ReceiptClaim[], signer: ReceiptSigner): Receipt[] {
+  assert(claims.length > 0 && claims.length <= 2 ** DEPTH_MAX, "a tree has leaves, not too many");
+  const paths = claims.map(() => ({ leftMask: 0, siblings: [] as Uint8Array[] }));
+  let level = claims.map(leafHash);
+  for (let height = 0; level.length > 1; height++) {
+    for (const [leaf, path] of paths.entries()) {
+      const at = leaf >> height;
+      const sibling = level[at ^ 1];
+      // The last of an odd level has no sibling and moves up as it is.
+      if (sibling === undefined) continue;
+      if (at % 2 === 1) path.leftMask |= 1 << path.siblings.length;
+      path.siblings.push(sibling);
+    }
+    level = nextLevel(level);
+  }
+  const signature = signer.sign(signedRoot(level[0]));
+  return paths.map((path, leaf) => ({
+    expiresMs: claims[leaf]?.expiresMs ?? 0,
+    ...path,
+    signature,
+  }));
+}
+
+/** True when the node with this key made `receipt` for exactly this claim. */
+export function verifyReceipt(
+  receipt: Receipt,
+  claim: Omit<ReceiptClaim, "expiresMs">,
+  nodeKey: Uint8Array,
+): boolean {
+  let hash = leafHash({ ...claim, expiresMs: receipt.expiresMs });
+  for (const [height, sibling] of receipt.siblings.entries()) {
+    const isLeft = ((receipt.leftMask >> height) & 1) === 1;
+    hash = isLeft ? innerHash(sibling, hash) : innerHash(hash, sibling);
+  }
+  return crypto().ed25519Verify(nodeKey, signedRoot(hash), receipt.signature);
+}
+
+/** Expiry 6, depth 1, mask 2, siblings 32 each, signature 64. */
+export function writeReceipt(writer: Writer, receipt: Receipt): void {
+  writer.u48(receipt.expiresMs).u8(receipt.siblings.length).u16(receipt.leftMask);
+  for (const sibling of receipt.siblings) writer.bytes(sibling);
+  writer.bytes(receipt.signature);
+}
+
+/**
+ * A receipt that owns its bytes.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL`
+ */
+export function readReceipt(reader: Reader): Receipt {
+  const expiresMs = reader.u48("receipt expiry");
+  const depth = reader.u8("receipt depth");
+  if (depth > DEPTH_MAX) reader.refuse("receipt depth", `${depth} is too deep`);
+  const leftMask = reader.u16("receipt mask");
+  if (leftMask >> depth !== 0) reader.refuse("receipt mask", "has bits beyond the depth");
+  const siblings = Array.from({ length: depth }, () => reader.bytes(32, "receipt sibling").slice());
+  const signature = reader.bytes(64, "receipt signature").slice();
+  return { expiresMs, leftMask, siblings, signature };
+}
+
+/** The most bytes that a receipt can have on the wire. */
+export const RECEIPT_BYTES_MAX: number = 6 + 1 + 2 + 32 * DEPTH_MAX + 64;
+
+function leafHash(claim: ReceiptClaim): Uint8Array {
+  const tail = new Writer(7).u8(claim.seq).u48(claim.expiresMs).finish();
+  return crypto().sha256(concatBytes(LEAF, LABEL, claim.address, claim.payloadHash, tail));
+}
+
+function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return crypto().sha256(concatBytes(INNER, left, right));
+}
+
+function nextLevel(level: readonly Uint8Array[]): Uint8Array[] {
+  const above: Uint8Array[] = [];
+  for (let i = 0; i < level.length; i += 2) {
+    const [left, right] = [level[i], level[i + 1]];
+    assert(left !== undefined, "a level has no gaps");
+    above.push(right === undefined ? left : innerHash(left, right));
+  }
+  return above;
+}
+
+function signedRoot(root: Uint8Array | undefined): Uint8Array {
+  assert(root !== undefined, "a tree has a root");
+  return concatBytes(LABEL, root);
+}

@@ -1,0 +1,118 @@
+import { assert, utf8 } from "../base/index.ts";
+import { crypto } from "../crypto/index.ts";
+
+/** Length of an address: an ed25519 public key, blinded for one frame. */
+export const ADDRESS_BYTES: number = 32;
+
+/** Length of an ed25519 signature. */
+export const SIGNATURE_BYTES: number = 64;
+
+/** Length of everything that comes before the payload: address, signature, sequence, time to live. */
+export const RECORD_HEADER_BYTES: number = 101;
+
+/** The largest payload that a network may agree on. */
+export const PAYLOAD_BYTES_MAX: number = 65_536;
+
+/** The sequence of a cell, and of the tombstone that ends it: a higher one replaces a lower one. */
+export const SEQUENCE: { readonly cell: 1; readonly tombstone: 2 } = Object.freeze({
+  cell: 1,
+  tombstone: 2,
+});
+
+/** A record's sequence: {@link SEQUENCE}. */
+export type Sequence = 1 | 2;
+
+/** What the Map keeps under one address. */
+export interface MapRecord {
+  /** 32 bytes: the public key that `signature` verifies under. */
+  readonly address: Uint8Array;
+  /** 64 bytes, over {@link signedBytes}. */
+  readonly signature: Uint8Array;
+  readonly seq: Sequence;
+  /** Asked for in a put, left in an answer; no part of what is signed. */
+  readonly ttlSeconds: number;
+  /** One cell of the network's size; empty in a tombstone. */
+  readonly payload: Uint8Array;
+}
+
+/** Why a record is refused. */
+export type RecordFault =
+  /** The payload is not of the network's size, or not empty in a tombstone. */
+  | "size"
+  /** The sequence is neither a cell's nor a tombstone's. */
+  | "sequence"
+  /** The address is not a usable key, or the signature is not one of that key for these bytes. */
+  | "signature";
+
+/** True for what is a fault and not a record. */
+export function isFault(parsed: MapRecord | RecordFault): parsed is RecordFault {
+  return typeof parsed === "string";
+}
+
+/** The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload. */
+export function encodeRecord(record: MapRecord): Uint8Array {
+  assert(record.address.length === ADDRESS_BYTES, "an address has its length");
+  assert(record.signature.length === SIGNATURE_BYTES, "a signature has its length");
+  const bytes = new Uint8Array(RECORD_HEADER_BYTES + record.payload.length);
+  bytes.set(record.address, 0);
+  bytes.set(record.signature, 32);
+  bytes[96] = record.seq;
+  new DataView(bytes.buffer).setUint32(97, record.ttlSeconds);
+  bytes.set(record.payload, RECORD_HEADER_BYTES);
+  return bytes;
+}
+
+/**
+ * The record in `bytes`, or why it is none; the signature is not looked at. The record's fields are
+ * views of `bytes`.
+ */
+export function parseRecord(bytes: Uint8Array, payloadSize: number): MapRecord | RecordFault {
+  if (bytes.length < RECORD_HEADER_BYTES) return "size";
+  const seq = bytes[96];
+  if (seq !== SEQUENCE.cell && seq !== SEQUENCE.tombstone) return "sequence";
+  if (bytes.length !== RECORD_HEADER_BYTES + payloadLength(seq, payloadSize)) return "size";
+  return {
+    address: bytes.subarray(0, 32),
+    signature: bytes.subarray(32, 96),
+    seq,
+    ttlSeconds: new DataView(bytes.buffer, bytes.byteOffset).getUint32(97),
+    payload: bytes.subarray(RECORD_HEADER_BYTES),
+  };
+}
+
+/** A record with bytes of its own, which nobody else can change. */
+export function copyRecord(record: MapRecord): MapRecord {
+  return {
+    address: record.address.slice(),
+    signature: record.signature.slice(),
+    seq: record.seq,
+    ttlSeconds: record.ttlSeconds,
+    payload: record.payload.slice(),
+  };
+}
+
+/** How long the payload of a record of this sequence is. */
+export function payloadLength(seq: Sequence, payloadSize: number): number {
+  return seq === SEQUENCE.tombstone ? 0 : payloadSize;
+}
+
+/**
+ * What a record's signature covers: the canonical bytes of a mutable item without salt (BEP 44), so
+ * that any node can carry a small record into the Mainline DHT without holding a key.
+ */
+export function signedBytes(seq: Sequence, payload: Uint8Array): Uint8Array {
+  const prefix = utf8(`3:seqi${seq}e1:v${payload.length}:`);
+  const bytes = new Uint8Array(prefix.length + payload.length);
+  bytes.set(prefix);
+  bytes.set(payload, prefix.length);
+  return bytes;
+}
+
+/**
+ * True when the address is a usable key (canonical, on the curve, not of small order) and the
+ * signature is its own. This is where the point arithmetic is: everything cheaper comes first.
+ */
+export function verifyRecord(record: MapRecord): boolean {
+  const message = signedBytes(record.seq, record.payload);
+  return crypto().ed25519Verify(record.address, message, record.signature);
+}

@@ -1,0 +1,50 @@
+import type { MapAnswer, RequestId } from "./protocol.ts";
+
+/** What a node tells everybody who opens a link. */
+export interface MapGreeting {
+  /** The network's geometry: exact length of the payload of every cell. */
+  readonly payloadSize: number;
+  /** 32 bytes: the key that signs the node's receipts. */
+  readonly nodeKey: Uint8Array;
+  /** Zero bits that the stamp of a new record must show now. */
+  readonly workBits: number;
+  /** The longest life that is granted now. */
+  readonly ttlSecondsMax: number;
+  /** The longest that a get may wait. */
+  readonly waitMsMax: number;
+}
+
+/** What happens on a link, told to who opened it. Called from event handlers: must not throw. */
+export interface LinkEvents {
+  /** The one answer to a request. The record of `found` is shared: not to be written to. */
+  answer(request: RequestId, answer: MapAnswer): void;
+  /** The link was congested and takes requests again. */
+  ready(): void;
+  /** The service is closing: no further answers come. */
+  closed(): void;
+}
+
+/**
+ * One asker's way to a service. Bytes are handed over: the caller must not change them afterwards.
+ * An address has 32 bytes; an encoded record may be anything, and is refused if it is none.
+ */
+export interface ServiceLink {
+  put(request: RequestId, record: Uint8Array, stamp: Uint8Array): void;
+  get(request: RequestId, address: Uint8Array, waitMs: number): void;
+  /** Takes a get back: it is not answered. A put cannot be taken back. */
+  cancel(request: RequestId): void;
+  /** True while more requests would be answered `busy`; `ready` tells when that is over. */
+  readonly isCongested: boolean;
+  close(): void;
+}
+
+/** Where links are opened: a service, or something that stands in front of one. */
+export interface LinkOpener {
+  greeting(): MapGreeting;
+  /**
+   * Opens a link for a source, the unit of fairness: a host, a network, an authenticated node.
+   *
+   * @returns `undefined` when the service, or this source, has all the links that it may have
+   */
+  open(source: string, events: LinkEvents): ServiceLink | undefined;
+}

@@ -1,0 +1,112 @@
+import { Heap, type Instant } from "../base/index.ts";
+import type { LinkId, RequestId } from "./protocol.ts";
+
+/** A get that is not answered yet. */
+export interface WaitingGet {
+  readonly link: LinkId;
+  readonly request: RequestId;
+  /** The address, as a key. */
+  readonly key: string;
+  /** Whether it is worth keeping when the address is empty. */
+  readonly waits: boolean;
+  readonly deadline: Instant;
+}
+
+/** Deadlines are kept in slots of this length: a get is removed without a search. */
+const SLOT_MS = 10;
+
+/** All gets that are not answered yet, found by address, by link and request, and by deadline. */
+export class WaitingGets {
+  readonly #byAddress = new Map<string, Set<WaitingGet>>();
+  readonly #byLink = new Map<LinkId, Map<RequestId, WaitingGet>>();
+  readonly #bySlot = new Map<number, Set<WaitingGet>>();
+  /** The slots in use, some of them empty by now: a slot is in here once. */
+  readonly #slots = new Heap<number>((a, b) => a < b);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  sizeOf(link: LinkId): number {
+    return this.#byLink.get(link)?.size ?? 0;
+  }
+
+  sizeAt(key: string): number {
+    return this.#byAddress.get(key)?.size ?? 0;
+  }
+
+  /** False when the link already has a get of this number. */
+  add(get: WaitingGet): boolean {
+    const ofLink = this.#byLink.get(get.link) ?? new Map<RequestId, WaitingGet>();
+    if (ofLink.has(get.request)) return false;
+    this.#byLink.set(get.link, ofLink.set(get.request, get));
+    addTo(this.#byAddress, get.key, get);
+    const slot = slotOf(get.deadline);
+    if (!this.#bySlot.has(slot)) this.#slots.push(slot);
+    addTo(this.#bySlot, slot, get);
+    this.#size += 1;
+    return true;
+  }
+
+  at(key: string): readonly WaitingGet[] {
+    return [...(this.#byAddress.get(key) ?? [])];
+  }
+
+  ofLink(link: LinkId): readonly WaitingGet[] {
+    return [...(this.#byLink.get(link)?.values() ?? [])];
+  }
+
+  find(link: LinkId, request: RequestId): WaitingGet | undefined {
+    return this.#byLink.get(link)?.get(request);
+  }
+
+  remove(get: WaitingGet): void {
+    const ofLink = this.#byLink.get(get.link);
+    if (ofLink?.get(get.request) !== get) return;
+    ofLink.delete(get.request);
+    if (ofLink.size === 0) this.#byLink.delete(get.link);
+    removeFrom(this.#byAddress, get.key, get);
+    // The slot itself stays until its time, so that it is in the heap no more than once.
+    this.#bySlot.get(slotOf(get.deadline))?.delete(get);
+    this.#size -= 1;
+  }
+
+  /** When the first slot is over; `Infinity` while there is none. */
+  deadline(): Instant {
+    const slot = this.#slots.peek();
+    return slot === undefined ? Number.POSITIVE_INFINITY : slot * SLOT_MS;
+  }
+
+  /** Removes and returns what is due. */
+  takeDue(now: Instant): WaitingGet[] {
+    const due: WaitingGet[] = [];
+    for (;;) {
+      const slot = this.#slots.peek();
+      if (slot === undefined || slot * SLOT_MS > now) return due;
+      this.#slots.pop();
+      for (const get of this.#bySlot.get(slot) ?? []) {
+        due.push(get);
+        this.remove(get);
+      }
+      this.#bySlot.delete(slot);
+    }
+  }
+}
+
+/** The first slot that ends at or after `deadline`. */
+function slotOf(deadline: Instant): number {
+  return Math.ceil(deadline / SLOT_MS);
+}
+
+function addTo<K>(sets: Map<K, Set<WaitingGet>>, key: K, get: WaitingGet): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([get]));
+  else set.add(get);
+}
+
+function removeFrom<K>(sets: Map<K, Set<WaitingGet>>, key: K, get: WaitingGet): void {
+  const set = sets.get(key);
+  set?.delete(get);
+  if (set?.size === 0) sets.delete(key);
+}
