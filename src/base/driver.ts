@@ -25,11 +25,6 @@ export class Driver<Input, Effect> {
     this.#perform = perform;
   }
 
-  /** Begins without an input: runs what is due, performs what follows, arms the timer. */
-  start(): void {
-    if (!this.#stopped && !this.#running) this.#expired();
-  }
-
   /** Hands one input to the core and performs what follows from it. Ignored after `stop`. */
   handle(input: Input): void {
     if (this.#stopped) return;

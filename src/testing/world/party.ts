@@ -104,13 +104,10 @@ export class Party {
     this.#session += 1;
     const session = this.#session;
     this.#note("start", session);
-    const { head } = journal;
     const subject = this.#init.create({
       side,
       random: random.fork(session),
-      head,
-      now: clock.now(),
-      unixMs: clock.unixMs(),
+      head: journal.head,
     });
     this.#subject = subject;
     this.#isAcknowledged = false;
@@ -118,7 +115,11 @@ export class Party {
     const answer = (input: StreamInput): void => this.#input(session, input);
     this.#client = new VirtualClient({ ...this.#init, answer });
     this.#driver = new Driver(subject, clock, (effect) => this.#perform(effect));
-    this.#driver.start();
+    if (subject.isOver === true) {
+      this.#finish();
+      return;
+    }
+    this.#input(session, { kind: "start", unixMs: clock.unixMs() });
     if (session === this.#session) writer.start(subject, (input) => this.#input(session, input));
   }
 
@@ -296,12 +297,15 @@ export class Party {
     return true;
   }
 
+  /** Looks at what a core only tells when it is asked. */
   #inspect(): void {
-    const held = this.#subject?.heldCells ?? 0;
-    if (held <= this.counts.heldCellsMost) return;
-    this.counts.heldCellsMost = held;
-    if (held > this.#init.heldCellsMax) {
-      throw new Violation("memory", `${this.#init.side} holds ${held} cells`);
+    const { side, heldCellsMax, peerReader } = this.#init;
+    const { heldCells = 0, acknowledgedOffset = 0 } = this.#subject ?? {};
+    this.counts.heldCellsMost = Math.max(this.counts.heldCellsMost, heldCells);
+    if (heldCells > heldCellsMax) throw new Violation("memory", `${side} holds ${heldCells} cells`);
+    if (acknowledgedOffset > peerReader.kept) {
+      const claim = `${side} takes ${acknowledgedOffset} bytes for acknowledged`;
+      throw new Violation("early-acknowledgement", `${claim}, the peer has ${peerReader.kept}`);
     }
   }
 

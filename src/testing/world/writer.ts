@@ -121,7 +121,12 @@ export class Writer {
       input({ kind: "write", bytes });
       if (session !== this.#session || subject.isFull === true) return;
     }
-    if (this.#plan.end === "written") this.#end(input);
+    if (this.#plan.end === "written" || this.#isSynced(subject)) this.#end(input);
+  }
+
+  /** Whether there is nothing to wait for, as a `sync` of an application would find. */
+  #isSynced(subject: Subject): boolean {
+    return this.#plan.end === "acknowledged" && subject.isAcknowledged;
   }
 
   #end(input: (input: StreamInput) => void): void {

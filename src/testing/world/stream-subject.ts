@@ -1,0 +1,108 @@
+import { deriveDirection, type ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import { resolveOptions, type StreamOptions } from "../../stream/options.ts";
+import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
+import { decodeState } from "../../stream/state-codec.ts";
+import { StreamCore } from "../../stream/stream-core.ts";
+import type { Side } from "./faults.ts";
+import type { CreateSubject, Subject, SubjectInit } from "./subject.ts";
+
+/** How the stream cores of a world are made. */
+export interface StreamSubjectOptions {
+  /** Exact length of every cell. */
+  readonly cellBytes: number;
+  readonly options?: Partial<StreamOptions>;
+}
+
+/**
+ * The stream cores of Culvert as subjects of a world: side `a` listens, side `b` dials.
+ *
+ * All worlds share one secret. What differs between two runs of one seed is nothing; between two
+ * seeds it is the randomness of the nonces and of everything that happens.
+ */
+export function streamSubjects(given: StreamSubjectOptions): CreateSubject {
+  const options = resolveOptions(given.options);
+  return (init) => new StreamSubject(init, given.cellBytes, options);
+}
+
+class StreamSubject implements Subject {
+  readonly readOffset: number;
+  readonly isOver: boolean;
+  readonly #core: StreamCore;
+
+  constructor(init: SubjectInit, cellBytes: number, options: StreamOptions) {
+    const { side, random, head } = init;
+    const state = head === undefined ? undefined : decodeState(head);
+    this.#core = new StreamCore({
+      ...capabilities(side),
+      random,
+      cellBytes,
+      options,
+      ...(state === undefined ? {} : { state }),
+    });
+    this.readOffset = this.#core.progress.takenBytes;
+    this.isOver = state?.isDone ?? false;
+  }
+
+  get writeOffset(): number {
+    return this.#core.progress.writtenBytes;
+  }
+
+  get isAcknowledged(): boolean {
+    return this.#core.progress.isAllAcknowledged;
+  }
+
+  get acknowledgedOffset(): number {
+    return this.#core.progress.acknowledgedBytes;
+  }
+
+  get isFull(): boolean {
+    return this.#core.isFull;
+  }
+
+  get heldCells(): number {
+    return this.#core.progress.framesInMemory;
+  }
+
+  handle(input: StreamInput, now: number): void {
+    this.#core.handle(input, now);
+  }
+
+  timeout(now: number): void {
+    this.#core.timeout(now);
+  }
+
+  poll(): StreamEffect | undefined {
+    return this.#core.poll();
+  }
+
+  deadline(): number {
+    return this.#core.deadline();
+  }
+}
+
+interface Capabilities {
+  readonly write: WriteCapability;
+  readonly read: ReadCapability;
+}
+
+/** A secret like any other: worlds protect nothing. */
+const SECRET = new Uint8Array(32).fill(0x57);
+
+/** Curve arithmetic is dear, and every world may use the same keys. */
+const CAPABILITIES = new Map<Side, Capabilities>();
+
+function capabilities(side: Side): Capabilities {
+  let known = CAPABILITIES.get(side);
+  if (known === undefined) {
+    const listener = deriveDirection(SECRET, "listener");
+    const dialer = deriveDirection(SECRET, "dialer");
+    const [own, other] = side === "a" ? [listener, dialer] : [dialer, listener];
+    const peer = WriteCapability.of(other.seed, other.chain);
+    known = {
+      write: WriteCapability.of(own.seed, own.chain),
+      read: peer.readCapability(),
+    };
+    CAPABILITIES.set(side, known);
+  }
+  return known;
+}
