@@ -1,4 +1,8 @@
-/** What each primitive costs with each provider, in microseconds. Run: `npx tsx bench/crypto.ts`. */
+/**
+ * What each primitive costs with each provider, in microseconds.
+ *
+ * Run: `npx tsx bench/crypto.ts`.
+ */
 import { assert, SeededRandom, toHex, utf8 } from "../src/base/index.ts";
 import {
   BlindedSigner,

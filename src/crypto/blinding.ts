@@ -1,7 +1,8 @@
 import { CulvertError, concatBytes } from "../base/index.ts";
 import { requireLength } from "./provider.ts";
-import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
+import { clampedScalar, GROUP_ORDER, toLittleEndian } from "./scalar.ts";
 import { crypto } from "./select.ts";
+import { seedScalar, signature } from "./signing-key.ts";
 
 /**
  * The scalar that turns a root into the key of one frame: `clamp(SHA-512/256(frameId)) mod L`, 32
@@ -53,23 +54,13 @@ export class BlindedSigner {
    * hash of the scalar; the odd second slice of it is BACAP's, and part of its vectors.
    */
   sign(message: Uint8Array): Uint8Array {
-    const provider = crypto();
-    const prefix = provider.sha512(this.#scalarBytes);
+    const prefix = crypto().sha512(this.#scalarBytes);
     const nonceInput = concatBytes(prefix.subarray(32), message, prefix.subarray(33));
-    const nonce = wideScalar(provider.sha512(nonceInput));
-    const r = provider.ed25519ScalarBase(toLittleEndian(nonce));
-    const challenge = wideScalar(provider.sha512(concatBytes(r, this.address, message)));
-    const s = (nonce + challenge * this.#scalar) % GROUP_ORDER;
-    return concatBytes(r, toLittleEndian(s));
+    return signature({ scalar: this.#scalar, publicKey: this.address, nonceInput, message });
   }
 }
 
 function factorOf(frameId: Uint8Array): bigint {
   requireLength(frameId, 32, "frame id");
   return clampedScalar(crypto().sha512t256(frameId));
-}
-
-function seedScalar(seed: Uint8Array): bigint {
-  requireLength(seed, 32, "ed25519 seed");
-  return clampedScalar(crypto().sha512(seed));
 }

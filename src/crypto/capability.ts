@@ -5,10 +5,10 @@ import { littleEndian } from "./scalar.ts";
 import { crypto } from "./select.ts";
 
 /** Length of a read capability in bytes: root public key 32 ‖ chain state 104. */
-export const READ_CAPABILITY_BYTES: number = 32 + CHAIN_STATE_BYTES;
+const READ_CAPABILITY_BYTES = 32 + CHAIN_STATE_BYTES;
 
 /** Length of a write capability in bytes: seed 32 ‖ root public key 32 ‖ chain state 104. */
-export const WRITE_CAPABILITY_BYTES: number = 64 + CHAIN_STATE_BYTES;
+const WRITE_CAPABILITY_BYTES = 64 + CHAIN_STATE_BYTES;
 
 /**
  * The right to find and open the frames of one root from one index on, and to write none of them:

@@ -1,14 +1,9 @@
-export type { Direction, StreamRole } from "./bacap.ts";
 export { ackChain, CHAIN_STATE_BYTES, Chain, deriveDirection } from "./bacap.ts";
 export { BlindedSigner, blindingFactor, blindPublicKey, rootPublicKey } from "./blinding.ts";
-export {
-  READ_CAPABILITY_BYTES,
-  ReadCapability,
-  WRITE_CAPABILITY_BYTES,
-  WriteCapability,
-} from "./capability.ts";
+export { ReadCapability, WriteCapability } from "./capability.ts";
 export { equalSecret } from "./equal-secret.ts";
 export { hkdf } from "./hkdf.ts";
-export type { CryptoProvider, HkdfOptions, ProviderName } from "./provider.ts";
+export type { CryptoProvider, ProviderName } from "./provider.ts";
 export { CELL_OVERHEAD_BYTES, openCell, sealCell } from "./secretbox.ts";
 export { crypto, loadProvider, useProvider } from "./select.ts";
+export { SigningKey } from "./signing-key.ts";

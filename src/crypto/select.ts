@@ -18,8 +18,8 @@ let inUse: CryptoProvider | undefined;
 
 /**
  * The provider in use. The first call chooses it: the one that the environment variable
- * `CULVERT_CRYPTO` names (`noble`, `node`, `sodium`), and without it, or with `auto`, the fastest. One
- * that is not there, or does not answer as noble does, gives way to the next slower one.
+ * `CULVERT_CRYPTO` names (`noble`, `node`, `sodium`), and without it, or with `auto`, the fastest.
+ * One that is not there, or does not answer as noble does, gives way to the next slower one.
  *
  * @throws CulvertError `CULVERT_USAGE` when the variable names no provider
  */

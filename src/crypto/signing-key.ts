@@ -1,0 +1,48 @@
+import { concatBytes } from "../base/index.ts";
+import { requireLength } from "./provider.ts";
+import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
+import { crypto } from "./select.ts";
+
+/**
+ * An ordinary ed25519 key pair (RFC 8032), for what signs under one key all its life: a node, a
+ * root. The frames of a stream are signed by a `BlindedSigner` each.
+ */
+export class SigningKey {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly #scalar: bigint;
+  readonly #prefix: Uint8Array;
+
+  /** @param seed 32 secret bytes, borrowed for the call */
+  constructor(seed: Uint8Array) {
+    this.#scalar = seedScalar(seed);
+    this.#prefix = crypto().sha512(seed).subarray(32);
+    this.publicKey = crypto().ed25519ScalarBase(toLittleEndian(this.#scalar));
+  }
+
+  sign(message: Uint8Array): Uint8Array {
+    const nonceInput = concatBytes(this.#prefix, message);
+    return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonceInput, message });
+  }
+}
+
+/** The secret scalar of a seed, `clamp(SHA-512(seed)[0..32]) mod L`. */
+export function seedScalar(seed: Uint8Array): bigint {
+  requireLength(seed, 32, "ed25519 seed");
+  return clampedScalar(crypto().sha512(seed));
+}
+
+/** The ed25519 signature by a known scalar, with the nonce that SHA-512 makes of `nonceInput`. */
+export function signature(options: {
+  readonly scalar: bigint;
+  readonly publicKey: Uint8Array;
+  readonly nonceInput: Uint8Array;
+  readonly message: Uint8Array;
+}): Uint8Array {
+  const { scalar, publicKey, nonceInput, message } = options;
+  const provider = crypto();
+  const nonce = wideScalar(provider.sha512(nonceInput));
+  const r = provider.ed25519ScalarBase(toLittleEndian(nonce));
+  const challenge = wideScalar(provider.sha512(concatBytes(r, publicKey, message)));
+  return concatBytes(r, toLittleEndian((nonce + challenge * scalar) % GROUP_ORDER));
+}
