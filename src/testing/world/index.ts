@@ -4,6 +4,8 @@ export type { Lie, MapFaults, Outage, Side } from "./faults.ts";
 export { NO_FAULTS } from "./faults.ts";
 export type { Outcome, PartyCounts } from "./party.ts";
 export { Pattern } from "./pattern.ts";
+export type { R1Plan, R1Result } from "./r1.ts";
+export { quantile, R1, runR1 } from "./r1.ts";
 export type { ReaderPlan } from "./reader.ts";
 export { EAGER_READER } from "./reader.ts";
 export type { PaceRule } from "./referee.ts";

@@ -36,7 +36,7 @@ export interface WorldPlan {
    * and known to be; or it is merely delivered.
    */
   readonly goal?: "done" | "acknowledged" | "delivered";
-  /** After the goal: time for what is still under way, and then time in which no put may be made. */
+  /** After the goal: time for what is under way, and then time in which no put may be made. */
   readonly idle?: { readonly settleMs: number; readonly watchMs: number };
   readonly pace?: PaceRule;
   /** Errors with which a core may end the run before the goal. */
@@ -75,7 +75,7 @@ export interface WorldReport {
 const LIMIT_MS = 30 * 24 * 3_600_000;
 const LIMIT_EVENTS = 20_000_000;
 
-/** Runs one world to its goal, or to the first broken rule. Synchronous; never throws for a core. */
+/** Runs one world to its goal, or to the first broken rule. Never throws for what a core does. */
 export function runWorld(plan: WorldPlan): WorldReport {
   return new World(plan).run();
 }

@@ -1,0 +1,78 @@
+import { parseArgs } from "node:util";
+import { payloadBytesMax } from "../src/stream/frame.ts";
+import { R1, type R1Plan, runR1, streamSubjects } from "../src/testing/world/index.ts";
+import { shareDerivations } from "./shared-derivations.ts";
+
+const USAGE = `Runs profile R1 (docs/SIMULATION.md) once, in virtual time.
+
+  npm run -s r1 -- [--loss 0.1] [--seed 7] [--bytes 200000 | --frames 300]
+                   [--paced | --window 64] [--trace] [--json]
+
+  --loss P     chance that a request, and that a reply, is lost (0)
+  --seed N     what everything random follows from (1)
+  --bytes N    user bytes to carry; or --frames N cells full of them (300 paced, 2000 open)
+  --paced      one put and one get of each side per 4687.5 ms, on average
+  --window N   puts, and gets, under way at once (64)
+  --trace      write every event to stderr
+  --json       print one line of JSON`;
+
+const { values } = parseArgs({
+  options: {
+    loss: { type: "string", default: "0" },
+    seed: { type: "string", default: "1" },
+    bytes: { type: "string" },
+    frames: { type: "string" },
+    paced: { type: "boolean", default: false },
+    window: { type: "string", default: String(R1.window) },
+    trace: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function number(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= min && value <= max) return value;
+  process.stderr.write(`--${name} must be a number from ${min} to ${max}\n\n${USAGE}\n`);
+  process.exit(2);
+}
+
+function main(): void {
+  const { paced } = values;
+  const loss = number("loss", values.loss, 0, 0.95);
+  const seed = number("seed", values.seed, 0, 2 ** 32 - 1);
+  const window = number("window", values.window, 1, 1_024);
+  const frameBytes = payloadBytesMax(R1.cellBytes);
+  const framesDefault = String(paced ? R1.framesPaced : R1.framesOpen);
+  const frames = number("frames", values.frames ?? framesDefault, 1, 10_000_000);
+  const bytes =
+    values.bytes === undefined ? frames * frameBytes : number("bytes", values.bytes, 0, 1e10);
+  const { cellBytes, rttMs, paceMeanMs } = R1;
+  const told = {
+    loss,
+    seed,
+    bytes,
+    paced,
+    window,
+    cellBytes,
+    rttMs,
+    paceMeanMs: paced ? paceMeanMs : 0,
+  };
+  const note = values.json ? process.stderr : process.stdout;
+  note.write(`parameters ${JSON.stringify(told)}\n`);
+
+  shareDerivations();
+  const options = { window, paceMeanMs: told.paceMeanMs };
+  const create = streamSubjects({ cellBytes, options });
+  const log = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+  const plan: R1Plan = { loss, seed, bytes, frameBytes, paced, create };
+  const result = runR1(values.trace ? { ...plan, log } : plan);
+  if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else
+    for (const [name, value] of Object.entries(result)) note.write(`${name.padEnd(14)} ${value}\n`);
+}
+
+if (values.help) process.stdout.write(`${USAGE}\n`);
+else main();
