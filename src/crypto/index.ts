@@ -1,3 +1,4 @@
+export type { StreamRole } from "./bacap.ts";
 export { ackChain, CHAIN_STATE_BYTES, Chain, deriveDirection } from "./bacap.ts";
 export { BlindedSigner, blindingFactor, blindPublicKey, rootPublicKey } from "./blinding.ts";
 export { ReadCapability, WriteCapability } from "./capability.ts";

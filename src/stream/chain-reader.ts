@@ -31,6 +31,9 @@ const REQUESTS_PER_PLACE = 4;
 /** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
 const QUIET_REQUESTS = 2;
 
+/** How far beyond the lowest missing place fresh ones come first when gets are rationed. */
+const FRESH_FIRST_PLACES = 80;
+
 /** Questions per place of a quiet chain before they begin to grow apart, and how fast they do. */
 const QUIET_ASKS = 8;
 const QUIET_GROWTH = 1.5;
@@ -171,9 +174,9 @@ export class ChainReader {
   }
 
   #askOne(now: Instant, limit: number): boolean {
-    // With a scarce budget the places that were never asked for come first: by the time the others
-    // are asked for again, an answer that is only slow has come.
-    const freshFirst = this.#exchange.isPaced;
+    // With a scarce budget the places that were never asked for come first, as long as selective
+    // acks reach them: by the time the others are asked for again, the writer has mended them.
+    const freshFirst = this.#exchange.isPaced && this.#fresh < this.#base + FRESH_FIRST_PLACES;
     if (freshFirst && this.#askFresh(now, limit)) return true;
     if (this.#hasAgain()) {
       const place = this.#again.pop() as Place;

@@ -165,7 +165,7 @@ export class Exchange {
     // A get may have waited for its frame to be put again: puts alone are measured, if there are any.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     const isMeasured = isPut || (request.isSample && this.rto.meanMs === undefined);
-    if (isMeasured) this.rto.sample(now - request.sentAt);
+    if (isMeasured) this.#measure(now - request.sentAt, now);
     else this.rto.restore();
     return request;
   }
@@ -207,6 +207,18 @@ export class Exchange {
 
   deadline(): Instant {
     return this.#late.deadline();
+  }
+
+  /** The first measurement shortens the patience of everything that was sent on a guess. */
+  #measure(roundTripMs: number, now: Instant): void {
+    const isFirst = this.rto.meanMs === undefined;
+    this.rto.sample(roundTripMs);
+    if (!isFirst) return;
+    for (const request of this.#requests.values()) {
+      if (request.timer === undefined || !request.isSample) continue;
+      this.#late.cancel(request.timer);
+      request.timer = this.#late.push(Math.max(now, request.sentAt + this.rto.drawMs()), request);
+    }
   }
 
   #open(purpose: Purpose, index: number, sentAt: Instant, isSample: boolean): Request {

@@ -82,9 +82,11 @@ export class SenderCore {
   #isAllStored = true;
   #isAllAcknowledged = true;
   retransmissions = 0;
+  noDelay: boolean;
 
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
+    this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
     const capacity = init.options.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
@@ -194,8 +196,9 @@ export class SenderCore {
   }
 
   deadline(now: Instant): Instant {
-    const ready = this.#hasWork() ? this.#init.exchange.readyAt("put", now) : Infinity;
-    return Math.min(ready, this.#retx.deadline(), this.#probeAt);
+    const ready = this.#init.exchange.readyAt("put", now);
+    const work = this.#hasWork() ? ready : Number.POSITIVE_INFINITY;
+    return Math.min(work, this.#retx.deadline(), Math.max(this.#probeAt, ready));
   }
 
   onStored(request: Request, ttlSeconds: number, now: Instant): void {
@@ -239,7 +242,9 @@ export class SenderCore {
       this.#drop(index);
     }
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
-    const doubtMs = DOUBT_RTOS * rto.rtoMs();
+    // A reader whose gets are rationed lacks a frame for long before that means anything.
+    const scarcity = SELECTIVE_BITS * this.#init.options.paceMeanMs;
+    const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
     const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, {
       ...options,
       doubtMs,
@@ -362,7 +367,7 @@ export class SenderCore {
 
   /** Nagle's rule as Minshall mended it: one small frame under way at a time. */
   #mayBePartial(): boolean {
-    if (this.#init.options.noDelay || this.#init.exchange.isPaced) return true;
+    if (this.noDelay || this.#init.exchange.isPaced) return true;
     const state = this.#retx.state(this.#partialIndex);
     return state === undefined || state === "stored";
   }

@@ -155,6 +155,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     return this.#sender.isFull;
   }
 
+  /** Sends a small frame although another one is under way. */
+  set noDelay(noDelay: boolean) {
+    this.#sender.noDelay = noDelay;
+  }
+
   get progress(): StreamProgress {
     const { counts } = this.#exchange;
     const sender = this.#sender;

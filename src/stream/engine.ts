@@ -1,0 +1,170 @@
+import {
+  type Clock,
+  CulvertError,
+  Driver,
+  type ErrorCode,
+  isCulvertError,
+  type Journal,
+} from "../base/index.ts";
+import type { Receipt, Transport } from "../transport/index.ts";
+import type { RequestId, StreamEffect, StreamInput } from "./protocol.ts";
+import type { StreamCore } from "./stream-core.ts";
+
+/** Effects that concern the application and not the Map or the journal. */
+export type StreamEvent = Exclude<
+  StreamEffect,
+  { kind: "put" | "get" | "cancel" | "journal" | "recall" }
+>;
+
+/** What an engine is made of. */
+export interface EngineInit {
+  readonly core: StreamCore;
+  readonly transport: Transport;
+  readonly journal: Journal | undefined;
+  readonly clock: Clock;
+  readonly onEvent: (event: StreamEvent) => void;
+  /** The journal broke: nothing can be made durable any more. */
+  readonly onBroken: (error: CulvertError) => void;
+}
+
+/** Runs one stream core against a transport, a journal and a clock. Waits, retries: the core's. */
+export class StreamEngine {
+  readonly #init: EngineInit;
+  readonly #driver: Driver<StreamInput, StreamEffect>;
+  readonly #open = new Map<RequestId, AbortController>();
+  #transport: Transport;
+  #isStopped = false;
+  #isStarted = false;
+  /** Settles when the commit under way is durable. */
+  #journaling: Promise<void> = Promise.resolve();
+
+  constructor(init: EngineInit) {
+    this.#init = init;
+    this.#transport = init.transport;
+    this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Starts once; later calls do nothing. */
+  start(): void {
+    if (this.#isStarted || this.#isStopped) return;
+    this.#isStarted = true;
+    this.#driver.handle({ kind: "start", unixMs: this.#init.clock.unixMs() });
+  }
+
+  handle(input: StreamInput): void {
+    this.#driver.handle(input);
+  }
+
+  /** Whether pending timers let the process exit. */
+  setBackground(background: boolean): void {
+    this.#driver.setBackground(background);
+  }
+
+  /** Uses another transport from the next request on; the requests under way are left to finish. */
+  setTransport(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  /** Stops at once; requests under way are aborted. The core keeps its last state. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#driver.stop();
+    for (const controller of this.#open.values()) controller.abort();
+    this.#open.clear();
+    await this.#journaling;
+  }
+
+  #perform(effect: StreamEffect): void {
+    switch (effect.kind) {
+      case "put":
+        this.#put(effect);
+        break;
+      case "get":
+        this.#get(effect);
+        break;
+      case "cancel":
+        this.#open.get(effect.request)?.abort();
+        this.#open.delete(effect.request);
+        break;
+      case "journal":
+        this.#commit(effect);
+        break;
+      case "recall":
+        this.#recall(effect.name);
+        break;
+      default:
+        this.#init.onEvent(effect);
+    }
+  }
+
+  #put({ request, frameId, cell, ttlSeconds }: Extract<StreamEffect, { kind: "put" }>): void {
+    const signal = this.#track(request);
+    this.#transport.put(frameId, cell, { ttlSeconds, signal }).then(
+      (receipt: Receipt | undefined) => {
+        if (!this.#untrack(request)) return;
+        const granted = receipt?.ttlSeconds ?? ttlSeconds;
+        this.#driver.handle({ kind: "stored", request, ttlSeconds: granted });
+      },
+      (error: unknown) => this.#failed(request, error),
+    );
+  }
+
+  #get({ request, frameId, waitMs }: Extract<StreamEffect, { kind: "get" }>): void {
+    const signal = this.#track(request);
+    this.#transport.get(frameId, { waitMs, signal }).then(
+      (cell) => {
+        if (this.#untrack(request)) this.#driver.handle({ kind: "got", request, cell });
+      },
+      (error: unknown) => this.#failed(request, error),
+    );
+  }
+
+  #track(request: RequestId): AbortSignal {
+    const controller = new AbortController();
+    this.#open.set(request, controller);
+    return controller.signal;
+  }
+
+  #untrack(request: RequestId): boolean {
+    return this.#open.delete(request);
+  }
+
+  #failed(request: RequestId, error: unknown): void {
+    if (!this.#untrack(request)) return;
+    const code: ErrorCode = isCulvertError(error) ? error.code : "CULVERT_UNREACHABLE";
+    this.#driver.handle({ kind: "failed", request, code });
+  }
+
+  #commit({ commit, changes }: Extract<StreamEffect, { kind: "journal" }>): void {
+    const { journal } = this.#init;
+    if (journal === undefined) throw new TypeError("a durable stream needs a journal");
+    this.#journaling = journal.commit(changes).then(
+      () => this.#driver.handle({ kind: "journaled", commit }),
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  #recall(name: string): void {
+    const read = this.#init.journal?.read(name) ?? Promise.resolve(undefined);
+    read.then(
+      (bytes) => this.#driver.handle({ kind: "recalled", name, bytes }),
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  #broken(cause: unknown): void {
+    if (this.#isStopped) return;
+    const error = isCulvertError(cause)
+      ? cause
+      : new CulvertError("CULVERT_JOURNAL", "the journal cannot be used", { cause });
+    this.#init.onBroken(error);
+  }
+}

@@ -1,0 +1,58 @@
+import { bech32m } from "@scure/base";
+import { CulvertError } from "../base/index.ts";
+import { crypto } from "../crypto/index.ts";
+import { systemRandom } from "../io/random.ts";
+
+/** Length of a stream's secret in bytes. */
+export const SECRET_BYTES = 32;
+
+const PREFIX = "culvertsecret";
+const TEXT_VERSION = 1;
+const TEXT_LENGTH_MAX = 120;
+
+/** A fresh secret for one stream: 32 random bytes, to be shared by its two ends and no one else. */
+export function generateSecret(): Uint8Array {
+  return systemRandom.bytes(SECRET_BYTES);
+}
+
+/** A secret as text with a version and a checksum (bech32m): a mistyped one does not decode. */
+export function secretToText(secret: Uint8Array): string {
+  const bytes = new Uint8Array(1 + SECRET_BYTES);
+  bytes[0] = TEXT_VERSION;
+  bytes.set(parseSecret(secret), 1);
+  return bech32m.encode(PREFIX, bech32m.toWords(bytes), TEXT_LENGTH_MAX);
+}
+
+/**
+ * Reads what `secretToText` wrote.
+ *
+ * @throws CulvertError `CULVERT_BAD_TICKET`
+ */
+export function secretFromText(text: string): Uint8Array {
+  const decoded = bech32m.decodeUnsafe(text.trim().toLowerCase(), TEXT_LENGTH_MAX);
+  const bytes = decoded?.prefix === PREFIX && bech32m.fromWordsUnsafe(decoded.words);
+  if (!bytes || bytes.length !== 1 + SECRET_BYTES) {
+    throw new CulvertError("CULVERT_BAD_TICKET", "this is not a Culvert secret, or it is mistyped");
+  }
+  if (bytes[0] !== TEXT_VERSION) {
+    throw new CulvertError("CULVERT_BAD_TICKET", "the secret is of another version");
+  }
+  return bytes.slice(1);
+}
+
+/**
+ * A secret as bytes, from bytes or text.
+ *
+ * @throws CulvertError `CULVERT_BAD_TICKET`
+ */
+export function parseSecret(secret: Uint8Array | string): Uint8Array {
+  if (typeof secret === "string") return secretFromText(secret);
+  if (secret.length === SECRET_BYTES) return secret;
+  throw new CulvertError("CULVERT_BAD_TICKET", `a secret has ${SECRET_BYTES} bytes`);
+}
+
+/** A public name of a stream: it finds saved state and says nothing about the secret. */
+export function streamIdOf(root: Uint8Array): string {
+  const hash = crypto().sha256(root);
+  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

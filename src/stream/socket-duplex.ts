@@ -1,0 +1,138 @@
+import { Duplex } from "node:stream";
+import type { Clock, Instant } from "../base/index.ts";
+
+/** The name under which a stream's ends are shown where a socket shows an IP address. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly family: string;
+  readonly port: number;
+}
+
+/** Where a socket's state machine stands, in net.Socket's words. */
+export type ReadyState = "open" | "readOnly" | "writeOnly" | "closed";
+
+/**
+ * The parts of `net.Socket` that clients of sockets (http, tls, ssh2, pg, ws, hypercore) expect
+ * beyond a Duplex. What has no meaning over a Map does nothing and says so here.
+ */
+export abstract class SocketDuplex extends Duplex {
+  /** A socket that is being set up; a stream can be written to from the first moment. */
+  readonly connecting: boolean = false;
+  readonly pending: boolean = false;
+  readonly remoteFamily: string = "culvert";
+  readonly remotePort: number = 0;
+  readonly localPort: number = 0;
+  readonly localFamily: string = "culvert";
+  #idleMs = 0;
+  #activeAt: Instant = 0;
+  #cancelIdle: (() => void) | undefined;
+
+  protected abstract get clock(): Clock;
+  /** Public name of the stream as this side writes it; it reveals nothing of the secret. */
+  abstract get localAddress(): string;
+  /** Public name of the stream as the other side writes it. */
+  abstract get remoteAddress(): string;
+  /** Whether the stream's timers keep the process alive. */
+  protected abstract setBackground(background: boolean): void;
+
+  /** Idle time in ms after which `timeout` is emitted; 0 when there is none. */
+  get timeout(): number | undefined {
+    return this.#idleMs === 0 ? undefined : this.#idleMs;
+  }
+
+  get readyState(): ReadyState {
+    const canRead = this.readable && !this.destroyed;
+    if (this.writable) return canRead ? "open" : "writeOnly";
+    return canRead ? "readOnly" : "closed";
+  }
+
+  address(): SocketAddress {
+    return { address: this.localAddress, family: this.localFamily, port: this.localPort };
+  }
+
+  /** Emits `timeout` after `ms` without a byte in either direction; 0 turns it off. */
+  setTimeout(ms: number, listener?: () => void): this {
+    if (!(ms >= 0)) throw new RangeError("the time-out must not be negative");
+    if (listener !== undefined) {
+      if (ms === 0) this.removeListener("timeout", listener);
+      else this.once("timeout", listener);
+    }
+    this.#idleMs = ms;
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    if (ms > 0) {
+      this.#activeAt = this.clock.now();
+      this.#watchIdle();
+    }
+    return this;
+  }
+
+  /** Sends small writes at once instead of gathering them while another is under way. */
+  abstract setNoDelay(noDelay?: boolean): this;
+
+  /** Does nothing: a stream has no connection to keep alive. */
+  setKeepAlive(_enable?: boolean, _initialDelayMs?: number): this {
+    return this;
+  }
+
+  /**
+   * Emits `connect` (and calls a listener given last): clients that dial a socket themselves find
+   * the stream connected. Host and port are not used.
+   */
+  connect(...args: unknown[]): this {
+    const listener = args.at(-1);
+    if (typeof listener === "function") this.once("connect", () => listener());
+    process.nextTick(() => {
+      if (this.destroyed) return;
+      this.emit("connect");
+      this.emit("ready");
+    });
+    return this;
+  }
+
+  /** Lets the process live while the stream has something to do; the state at the start. */
+  ref(): this {
+    this.setBackground(false);
+    return this;
+  }
+
+  /** Lets the process exit although the stream has something to do. */
+  unref(): this {
+    this.setBackground(true);
+    return this;
+  }
+
+  /** Ends, and destroys once everything written is in the Map. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once("finish", () => this.destroy());
+  }
+
+  /** A byte went in or out. */
+  protected noteActivity(): void {
+    if (this.#idleMs > 0) this.#activeAt = this.clock.now();
+  }
+
+  protected stopIdleTimer(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    this.#idleMs = 0;
+  }
+
+  #watchIdle(): void {
+    const dueAt = this.#activeAt + this.#idleMs;
+    this.#cancelIdle = this.clock.schedule(
+      dueAt,
+      () => {
+        if (this.#idleMs === 0 || this.destroyed) return;
+        if (this.clock.now() - this.#activeAt >= this.#idleMs) {
+          this.emit("timeout");
+          this.#activeAt = this.clock.now();
+        }
+        this.#watchIdle();
+      },
+      { background: true },
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/** What `Takings` needs to know of the stream around it. */
+export interface TakingsInit {
+  /** Nothing counts as taken before the application confirms it. */
+  readonly isManual: boolean;
+  /** Where this session begins. */
+  readonly offset: number;
+  /** Bytes that were delivered and that the application has not asked for yet. */
+  readonly waiting: () => number;
+  /** All bytes below this offset have been taken. */
+  readonly take: (offset: number) => void;
+}
+
+/**
+ * Which bytes the application has taken, and so which may be acknowledged: in automatic mode what
+ * has left the readable buffer, one turn later, so that a crash in the handler repeats the bytes
+ * rather than losing them; in manual mode what was confirmed.
+ */
+export class Takings {
+  readonly #init: TakingsInit;
+  #delivered: number;
+  #taken: number;
+  #isScheduled = false;
+
+  constructor(init: TakingsInit) {
+    this.#init = init;
+    this.#delivered = init.offset;
+    this.#taken = init.offset;
+  }
+
+  delivered(length: number): void {
+    this.#delivered += length;
+  }
+
+  /** Looks, at the end of this turn, at what has left the buffer; `all` if nobody will read. */
+  note(all = false): void {
+    if (this.#init.isManual && !all) return;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#moveTo(this.#delivered - (all ? 0 : this.#init.waiting()));
+    });
+  }
+
+  /** @throws RangeError beyond what has been delivered */
+  confirm(offset: number): void {
+    if (!(offset <= this.#delivered)) {
+      throw new RangeError("bytes that were not delivered cannot be confirmed");
+    }
+    this.#moveTo(offset);
+  }
+
+  #moveTo(offset: number): void {
+    if (offset <= this.#taken) return;
+    this.#taken = offset;
+    this.#init.take(offset);
+  }
+}
