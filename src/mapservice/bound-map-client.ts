@@ -6,7 +6,7 @@ import type {
   Receipt,
   Transport,
   TransportKeys,
-} from "../transport/transport.ts";
+} from "../transport/index.ts";
 import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { LruMap } from "./lru-map.ts";
@@ -31,7 +31,9 @@ interface Signed {
   readonly payloadHash: Uint8Array;
 }
 
-/** More frames than a window holds, so that every repetition finds its signature; 300 bytes each. */
+/**
+ * More frames than a window holds, so that every repetition finds its signature; 300 bytes each.
+ */
 const REMEMBERED_MAX = 2_048;
 const TTL_SECONDS_MAX = 2 ** 32 - 1;
 

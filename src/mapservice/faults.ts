@@ -2,7 +2,9 @@ import type { Random } from "../base/index.ts";
 import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "./record-store.ts";
 import type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
 
-/** Shares, from 0 to 1, of what a faulty Map loses; drawn from `random`, so a seed repeats a run. */
+/**
+ * Shares, from 0 to 1, of what a faulty Map loses; drawn from `random`, so a seed repeats a run.
+ */
 export interface Faults {
   /** Requests that have no effect and no answer. */
   readonly requests: number;

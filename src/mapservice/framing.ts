@@ -4,8 +4,8 @@ import { CulvertError, concatBytes } from "../base/index.ts";
 const PREFIX_BYTES = 4;
 
 /**
- * Cuts a byte stream into frames: u32 length, then that many bytes. Holds no more than one chunk and
- * one unfinished frame; a length above the limit is refused before any of it is stored.
+ * Cuts a byte stream into frames: u32 length, then that many bytes. Holds no more than one chunk
+ * and one unfinished frame; a length above the limit is refused before any of it is stored.
  */
 export class FrameBuffer {
   #frameBytesMax: number;

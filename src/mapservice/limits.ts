@@ -87,8 +87,8 @@ export function resolveMapLimits(given: Partial<MapLimits> = {}): MapLimits {
 }
 
 /**
- * The longest life granted at a fill from 0 to 1: all of it up to half full, then on a straight line
- * down, so that a flood of new keys shortens lives before it refuses anybody.
+ * The longest life granted at a fill from 0 to 1: all of it up to half full, then on a straight
+ * line down, so that a flood of new keys shortens lives before it refuses anybody.
  */
 export function ttlCapSeconds(limits: MapLimits, fill: number): number {
   const { ttlSecondsMin, ttlSecondsMax } = limits;

@@ -1,5 +1,5 @@
 import { CulvertError } from "../base/index.ts";
-import type { Receipt, Transport, TransportKeys } from "../transport/transport.ts";
+import type { Receipt, Transport, TransportKeys } from "../transport/index.ts";
 import { BoundMapClient } from "./bound-map-client.ts";
 import type { RecordCarrier } from "./carrier.ts";
 
@@ -25,8 +25,8 @@ export interface MapClientStatistics {
 const TTL_SECONDS = 7 * 24 * 3_600;
 
 /**
- * The Map as a {@link Transport}: turns a frame id into an address that tells nothing of the stream,
- * signs what is put, and verifies what is got, whatever the carrier.
+ * The Map as a {@link Transport}: turns a frame id into an address that tells nothing of the
+ * stream, signs what is put, and verifies what is got, whatever the carrier.
  *
  * Until it is bound to a stream's keys it refuses `put` and `get` with `CULVERT_NOT_BOUND`. A Map
  * that answers a get with anything but the record of that address, signed by its key, is refused

@@ -32,8 +32,8 @@ export interface MapCoreOptions {
 }
 
 /**
- * A Map node as a synchronous state machine: admission, checks, the write-once answers, waiting gets,
- * receipts and sweeping. It neither stores nor sends: that is what the effects are for.
+ * A Map node as a synchronous state machine: admission, checks, the write-once answers, waiting
+ * gets, receipts and sweeping. It neither stores nor sends: that is what the effects are for.
  *
  * - Every put and get is answered exactly once, unless its link is closed or the get is cancelled.
  * - `stored` is answered only after the store said that the record is durable.

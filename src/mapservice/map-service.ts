@@ -31,8 +31,8 @@ export interface MapServiceComponents {
 const DRAIN_MS = 10_000;
 
 /**
- * A Map node without sockets: runs a {@link MapCore} on a clock and a store, for any number of links.
- * Sockets, authenticated links and carriers within the process all come in by `open`.
+ * A Map node without sockets: runs a {@link MapCore} on a clock and a store, for any number of
+ * links. Sockets, authenticated links and carriers within the process all come in by `open`.
  */
 export class MapService implements LinkOpener {
   readonly #components: MapServiceComponents;
@@ -89,7 +89,9 @@ export class MapService implements LinkOpener {
     return { ...this.#core.statistics, store: this.#components.store.statistics() };
   }
 
-  /** Answers what was taken, closes every link, then the store. Closing twice waits for the first. */
+  /**
+   * Answers what was taken, closes every link, then the store. Closing twice waits for the first.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -37,7 +37,9 @@ export interface SessionPort {
 export interface SessionLimits {
   /** Time for the hello, and for any frame from its first byte to its last. */
   readonly frameMs: number;
-  /** A connection is closed after this time without a byte either way; longer than any get waits. */
+  /**
+   * A connection is closed after this time without a byte either way; longer than any get waits.
+   */
   readonly idleMs: number;
   /** Unsent bytes from which on no more requests are taken. */
   readonly unsentBytesHigh: number;

@@ -30,7 +30,9 @@ export class MemoryRecordStore implements RecordStore {
   readonly payloadSize: number;
   readonly #options: RecordStoreOptions;
   readonly #records = new Map<string, StoredRecord>();
-  /** One entry for each record, at an expiry that it had: a longer life is queued again when due. */
+  /**
+   * One entry for each record, at an expiry that it had: a longer life is queued again when due.
+   */
   readonly #expiring = new Heap<Expiring>((a, b) => a.expiresMs < b.expiresMs);
   #bytes = 0;
   #isClosed = false;

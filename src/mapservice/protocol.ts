@@ -45,7 +45,9 @@ export interface QueuedGet {
 /** A request that waits for its turn. */
 export type QueuedRequest = QueuedPut | QueuedGet;
 
-/** What a Map core is told. Records and addresses are handed over: the giver must not change them. */
+/**
+ * What a Map core is told. Records and addresses are handed over: the giver must not change them.
+ */
 export type MapInput =
   | { readonly kind: "open"; readonly link: LinkId; readonly source: string }
   /** The link is gone: nobody is left to answer. */

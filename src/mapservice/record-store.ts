@@ -46,8 +46,8 @@ export interface StoreStatistics {
  * Where records live. It knows addresses, sequences and time, and nothing of keys and signatures.
  *
  * - `put` is one durable step for the whole batch: when it resolves, every outcome is true after a
- *   crash at any instant; a crash before leaves for each put all of it or nothing. Puts of one batch
- *   take effect in order; calls may overlap, and then share a durable write where the engine can.
+ *   crash at any instant; a crash before leaves for each put all of it or nothing. Puts of one
+ *   batch take effect in order; calls may overlap, and share a durable write where the engine can.
  * - A record is never returned at or after its expiry, swept or not, and never dropped before it.
  * - Time is handed in as Unix milliseconds; there is no clock inside.
  * - Arguments are borrowed until the promise settles; what `get` returns is not to be written to.

@@ -7,7 +7,9 @@ export const ADDRESS_BYTES: number = 32;
 /** Length of an ed25519 signature. */
 export const SIGNATURE_BYTES: number = 64;
 
-/** Length of everything that comes before the payload: address, signature, sequence, time to live. */
+/**
+ * Length of everything that comes before the payload: address, signature, sequence, time to live.
+ */
 export const RECORD_HEADER_BYTES: number = 101;
 
 /** The largest payload that a network may agree on. */

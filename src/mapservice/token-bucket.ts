@@ -21,7 +21,9 @@ export class TokenBucket {
     this.#filledAt = now;
   }
 
-  /** Takes `amount` if a full bucket holds it or it is there now; false leaves the bucket as it is. */
+  /**
+   * Takes `amount` if a full bucket holds it or it is there now; false leaves the bucket as it is.
+   */
   take(amount: number, now: Instant): boolean {
     if (this.waitMs(amount, now) > 0) return false;
     this.#tokens -= amount;

@@ -215,7 +215,7 @@ export class Exchange {
     this.rto.sample(roundTripMs);
     if (!isFirst) return;
     for (const request of this.#requests.values()) {
-      if (request.timer === undefined || !request.isSample) continue;
+      if (request.timer === undefined) continue;
       this.#late.cancel(request.timer);
       request.timer = this.#late.push(Math.max(now, request.sentAt + this.rto.drawMs()), request);
     }

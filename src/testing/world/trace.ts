@@ -1,3 +1,5 @@
+import { Violation } from "./violation.ts";
+
 /**
  * A running fingerprint of everything that happens in a world: two runs of one seed must end with
  * the same one, and a change that moves it has changed what happens. 64 bits in two 32-bit lanes of
@@ -7,12 +9,19 @@
  */
 export class Trace {
   readonly #log: ((line: string) => void) | undefined;
+  readonly #eventsMax: number;
   #high = 0x2f0b4c47;
   #low = 0x1e83a3b9;
   #events = 0;
 
-  constructor(log?: (line: string) => void) {
-    this.#log = log;
+  constructor(
+    options: {
+      readonly log?: ((line: string) => void) | undefined;
+      readonly eventsMax?: number;
+    } = {},
+  ) {
+    this.#log = options.log;
+    this.#eventsMax = options.eventsMax ?? Number.POSITIVE_INFINITY;
   }
 
   /** How many events were recorded. */
@@ -20,9 +29,16 @@ export class Trace {
     return this.#events;
   }
 
-  /** Records that `what` happened to `who` at `at`; `value` tells like events apart. */
+  /**
+   * Records that `what` happened to `who` at `at`; `value` tells like events apart.
+   *
+   * @throws Violation `hang` when more happens than a run of this size can need
+   */
   event(at: number, who: string, what: string, value = 0): void {
     this.#events += 1;
+    if (this.#events > this.#eventsMax) {
+      throw new Violation("hang", `${this.#events} events and no end at ${at} ms`);
+    }
     SCRATCH_NUMBERS[0] = at;
     SCRATCH_NUMBERS[1] = value;
     for (const word of SCRATCH_WORDS) this.#mix(word);

@@ -1,18 +1,7 @@
-import { mkdir, statfs } from "node:fs/promises";
 import { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
-import {
-  type PutOutcome,
-  payloadLength,
-  RECORD_HEADER_BYTES,
-  type RecordPut,
-  type RecordStore,
-  type RecordStoreOptions,
-  type Sequence,
-  type StoredRecord,
-  type StoreStatistics,
-  type SweepOutcome,
-} from "../mapservice/index.ts";
+import { freeBytes, makePrivateFolder } from "../io/disk.ts";
+import { systemRandom } from "../io/random.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
@@ -31,7 +20,16 @@ import {
   type StoreHead,
 } from "./level-record-layout.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
-import { systemRandom } from "./random.ts";
+import type { RecordStoreOptions } from "./memory-record-store.ts";
+import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
+import type {
+  PutOutcome,
+  RecordPut,
+  RecordStore,
+  StoredRecord,
+  StoreStatistics,
+  SweepOutcome,
+} from "./record-store.ts";
 
 /** Where records are kept, and how much of the disk they may take. */
 export interface LevelRecordStoreOptions extends RecordStoreOptions {
@@ -107,7 +105,7 @@ export class LevelRecordStore implements RecordStore {
    */
   static async open(options: LevelRecordStoreOptions): Promise<LevelRecordStore> {
     try {
-      await mkdir(options.path, { recursive: true, mode: 0o700 });
+      await makePrivateFolder(options.path);
     } catch (error) {
       throw asStoreError(error);
     }
@@ -303,8 +301,8 @@ export class LevelRecordStore implements RecordStore {
   }
 
   async #checkDisk(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#options.path);
-    this.#isDiskFull = bavail * bsize < (this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES);
+    const reserve = this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES;
+    this.#isDiskFull = (await freeBytes(this.#options.path)) < reserve;
   }
 
   /** After a failed write nobody knows what is on disk, nor whether the engine takes another. */

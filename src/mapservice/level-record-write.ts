@@ -1,15 +1,9 @@
 import type { Level } from "level";
-import {
-  addressKey,
-  decidePut,
-  type PutOutcome,
-  RECORD_HEADER_BYTES,
-  type RecordPut,
-  type Sequence,
-  type StoredRecord,
-} from "../mapservice/index.ts";
 import type { Place } from "./address-index.ts";
+import { addressKey } from "./address-key.ts";
 import { bucketOf, encodeIndex, encodeStored, indexKey, recordKey } from "./level-record-layout.ts";
+import { RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
+import { decidePut, type PutOutcome, type RecordPut, type StoredRecord } from "./record-store.ts";
 
 /** A record, and where it is kept. */
 export interface PlacedRecord extends StoredRecord {

@@ -1,18 +1,13 @@
 import { CulvertError } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
-import {
-  encodeRecord,
-  isFault,
-  parseRecord,
-  type Sequence,
-  type StoredRecord,
-} from "../mapservice/index.ts";
 import type { Place } from "./address-index.ts";
+import { encodeRecord, isFault, parseRecord, type Sequence } from "./record.ts";
+import type { StoredRecord } from "./record-store.ts";
 
 /**
- * How records lie in `level`. Keys are a kind, a bucket of expiry and a number within it, so records
- * lie in the order in which they expire: new ones are appended, expired ones are one range, and
- * neither makes the engine rewrite what lives.
+ * How records lie in `level`. Keys are a kind, a bucket of expiry and a number within it, so
+ * records lie in the order in which they expire: new ones are appended, expired ones are one range,
+ * and neither makes the engine rewrite what lives.
  *
  * | key | value |
  * | --- | --- |

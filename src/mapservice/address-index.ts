@@ -8,11 +8,11 @@ export interface Place {
 
 /**
  * Finds the places of records by a 32-bit tag of their address: 16 to 32 bytes of memory for a
- * record at capacity, no objects. Two addresses may share a tag, so a place is a hint: whoever follows it
- * compares the address it finds there.
+ * record at capacity, no objects. Two addresses may share a tag, so a place is a hint: whoever
+ * follows it compares the address it finds there.
  *
- * Open addressing with linear probing, never more than three quarters full; the table has its final size from
- * the start, so no insertion ever pays for moving a million others.
+ * Open addressing with linear probing, never more than three quarters full; the table has its final
+ * size from the start, so no insertion ever pays for moving a million others.
  */
 export class AddressIndex {
   readonly #keys: Uint32Array;
