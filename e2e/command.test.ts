@@ -1,0 +1,88 @@
+import { spawnSync } from "node:child_process";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { Machine } from "./culvert.ts";
+
+const GOOD_TICKET = "culvert1";
+
+describe("the command line", () => {
+  test("help opens with an example, and is on stdout", async () => {
+    await using machine = await Machine.create();
+    const help = await machine.run("--help");
+    expect(help.code).toBe(0);
+    expect(help.stdout).toMatch(/^Send files .*\n\n {2}alice\$ culvert send/);
+    expect(help.stderr).toBe("");
+  });
+
+  test("mistakes are exit status 2, with a suggestion", async () => {
+    await using machine = await Machine.create();
+    const mistakes = [["sennd"], ["send"], ["paths", "--jsno"], ["completion", "tcsh"], []];
+    for (const args of mistakes) {
+      const { code, stderr, stdout } = await machine.run(...args);
+      expect(code, args.join(" ")).toBe(2);
+      expect(stderr).toMatch(/^culvert: error: .+\nculvert: hint: .+\n/m);
+      expect(stdout).toBe("");
+    }
+    expect((await machine.run("sennd")).stderr).toContain("did you mean send?");
+  });
+
+  test("errors have a stack only with --verbose", async () => {
+    await using machine = await Machine.create();
+    expect((await machine.run("completion", "tcsh")).stderr).not.toContain("    at ");
+    expect((await machine.run("completion", "tcsh", "--verbose")).stderr).toContain("    at ");
+  });
+
+  test("a bad ticket is found before the network is touched", async () => {
+    await using machine = await Machine.create();
+    const nowhere = ["--map", "127.0.0.1:1"];
+    for (const ticket of ["hello", `${GOOD_TICKET}qqqq`]) {
+      const { code } = await machine.run("receive", ticket, ...nowhere);
+      expect(code, ticket).toBe(3);
+    }
+  });
+
+  test("what is missing on this side is found before the network is touched", async () => {
+    await using machine = await Machine.create();
+    const missing = await machine.run("send", "nothing-here", "--map", "127.0.0.1:1");
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain("cannot find");
+    expect(await readdir(machine.folder)).toEqual([]);
+  });
+
+  test("a Map that is not there is exit status 5, and keeps nothing", async () => {
+    await using machine = await Machine.create();
+    await writeFile(join(machine.folder, "file"), "x");
+    const sent = await machine.run("send", "file", "--map", "127.0.0.1:1");
+    expect(sent.code).toBe(5);
+    expect((await machine.run("status")).stderr).toContain("nothing is unfinished");
+  });
+
+  test("a closed reader is no reason to fail", () => {
+    const shell = spawnSync("bash", [
+      "-c",
+      "set -o pipefail; node dist/cli/main.js --help | head -1",
+    ]);
+    expect(shell.status).toBe(0);
+  });
+});
+
+describe("completion", () => {
+  test("offers commands, options and shells to bash", async () => {
+    await using machine = await Machine.create();
+    const { stdout: script } = await machine.run("completion", "bash");
+    const complete = (...words: string[]): string[] => {
+      const ask = `${script}
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _culvert; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const shell = spawnSync("bash", ["-c", ask, "-", "culvert", ...words]);
+      return shell.stdout.toString().trim().split("\n");
+    };
+    expect(complete("se")).toEqual(["send"]);
+    expect(complete("receive", "--in")).toEqual(["--into"]);
+    expect(complete("completion", "")).toEqual(["bash", "zsh", "fish"]);
+    await writeFile(join(machine.folder, "photo.jpg"), "");
+    expect(complete("send", join(machine.folder, "ph"))).toEqual([
+      join(machine.folder, "photo.jpg"),
+    ]);
+  });
+});

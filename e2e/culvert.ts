@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The command as it is installed; `make e2e` builds it before. */
+const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+/** How a process ended. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One `culvert` process and all that it has said. */
+export class Culvert {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ending>;
+  stdout = "";
+  stderr = "";
+  #heard: () => void = () => {};
+
+  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; cwd: string }) {
+    this.process = spawn(process.execPath, [MAIN, ...args], options);
+    this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+      this.#heard();
+    });
+    this.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+      this.#heard();
+    });
+    this.ended = once(this.process, "close").then(([code, signal]) => {
+      this.#heard();
+      return { code, signal };
+    });
+  }
+
+  /** Waits until stdout and stderr together match, and returns the match. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(`${this.stdout}\n${this.stderr}`);
+      if (match !== null) return match;
+      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+        throw new Error(`ended without saying ${pattern}:\n${this.stdout}\n${this.stderr}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#heard = resolve;
+      });
+    }
+  }
+
+  /** The events that were told with `--json`. */
+  get events(): Record<string, unknown>[] {
+    const lines = this.stdout.split("\n").filter((line) => line.startsWith("{"));
+    return lines.map((line) => JSON.parse(line));
+  }
+}
+
+/** A machine of its own: folders, environment, and the processes that run on it. */
+export class Machine {
+  readonly folder: string;
+  readonly #running: Culvert[] = [];
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<Machine> {
+    return new Machine(await mkdtemp(join(tmpdir(), "culvert-e2e-")));
+  }
+
+  /** Starts `culvert` with these words. */
+  culvert(...args: readonly string[]): Culvert {
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: this.folder,
+      XDG_STATE_HOME: join(this.folder, "state"),
+      XDG_DATA_HOME: join(this.folder, "data"),
+    };
+    const culvert = new Culvert(args, { env, cwd: this.folder });
+    this.#running.push(culvert);
+    return culvert;
+  }
+
+  /** Runs `culvert` to its end, without input. */
+  async run(...args: readonly string[]): Promise<Culvert & Ending> {
+    const culvert = this.culvert(...args);
+    culvert.process.stdin?.end();
+    return Object.assign(culvert, await culvert.ended);
+  }
+
+  /** Starts a Map on a socket of this machine, and returns it with its endpoint. */
+  async map(...args: readonly string[]): Promise<{ map: Culvert; endpoint: string }> {
+    const map = this.culvert("map", "--listen", "127.0.0.1:0", ...args);
+    const [, endpoint = ""] = await map.says(/ on (127\.0\.0\.1:\d+)/);
+    return { map, endpoint };
+  }
+
+  /** Ends everything that still runs here, and removes the folders. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const culvert of this.#running) {
+      if (culvert.process.exitCode === null) culvert.process.kill("SIGKILL");
+      await culvert.ended;
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
