@@ -6,7 +6,7 @@ import { requireLength } from "./provider.ts";
 import { littleEndian } from "./scalar.ts";
 
 /** A point of edwards25519 as noble holds it. */
-export type Point = ReturnType<typeof ed25519.Point.fromBytes>;
+type Point = ReturnType<typeof ed25519.Point.fromBytes>;
 
 /** Roots whose decoded point is remembered; the most that tables take is 13 MB. */
 const ROOTS_MAX = 64;

@@ -16,6 +16,7 @@ import { toLittleEndian } from "../../src/crypto/scalar.ts";
 const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 const L = ed25519.Point.Fn.ORDER;
 
+const random = (length: number) => new SeededRandom(length).bytes(length);
 const bytes = (constraints: { minLength?: number; maxLength?: number } = {}) =>
   fc.uint8Array({ maxLength: 300, ...constraints });
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
@@ -73,6 +74,27 @@ describe.each(NAMES)("provider %s", (name) => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it.each([127, 128, 129, 300])(
+    "derives with a salt of %d bytes, around HMAC's block",
+    (length) => {
+      const ikm = new Uint8Array(32).fill(1);
+      const salt = new SeededRandom(length).bytes(length);
+      expect(provider.hkdfBlake2b({ ikm, salt, length: 96 })).toEqual(
+        hkdf(blake2b, ikm, salt, undefined, 96),
+      );
+    },
+  );
+
+  it("seals into the room that it is given", () => {
+    const [key, nonce, plaintext] = [random(32), random(24), random(50)];
+    const room = new Uint8Array(70).fill(7);
+    const box = provider.secretboxSeal(key, nonce, plaintext, room.subarray(2, 68));
+    expect(box).toEqual(provider.secretboxSeal(key, nonce, plaintext));
+    expect(box.buffer).toBe(room.buffer);
+    expect([...room.subarray(0, 2), ...room.subarray(68)]).toEqual([7, 7, 7, 7]);
+    expect(() => provider.secretboxSeal(key, nonce, plaintext, room)).toThrow(RangeError);
   });
 
   it("does not touch what it borrows, and gives what it does not keep", () => {
