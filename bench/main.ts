@@ -1,0 +1,5 @@
+/** Runs every benchmark, one after the other: `npm run bench`. Each runs alone too. */
+await import("./ceilings.ts");
+await import("./crypto.ts");
+
+export {};
