@@ -41,7 +41,10 @@ const QUIET_GROWTH = 1.5;
 /** Gets that wait beyond the known frames once their wait has run out in vain. */
 const AHEAD_QUIET = 2;
 
-/** Questions for one place before its patience begins to double, and where that ends. */
+/**
+ * Questions for one place before its patience begins to double: up to so many RTOs, or to the gap of
+ * a quiet chain when that is longer. The writer may have crashed before it put the frame.
+ */
 const IMPATIENT_ASKS = 32;
 const PATIENCE_MAX = 8;
 
@@ -260,7 +263,8 @@ export class ChainReader {
   /** How many RTOs the next question for a place may take. */
   #patience(place: Place): number {
     if (place.asks > IMPATIENT_ASKS) {
-      return Math.min(2 ** (place.asks - IMPATIENT_ASKS), PATIENCE_MAX);
+      const quiet = this.#options.quietAskMsMax / this.#exchange.rto.rtoMs();
+      return Math.min(2 ** (place.asks - IMPATIENT_ASKS), Math.max(PATIENCE_MAX, quiet));
     }
     // One unlucky frame must not hold all the others up while the window is idle.
     const isHedged = place.asks > HEDGED_AFTER_ASKS && this.#exchange.hasSpareGets;
