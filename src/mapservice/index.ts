@@ -2,10 +2,18 @@ export { addressKey } from "./address-key.ts";
 export type { BoundMapClient } from "./bound-map-client.ts";
 export type { RecordCarrier, StoredReply } from "./carrier.ts";
 export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
+export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
 export { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 export { localCarrier } from "./local-carrier.ts";
 export { MapClient, type MapClientOptions, type MapClientStatistics } from "./map-client.ts";
+export {
+  MAP_SERVER_DEFAULTS,
+  type MapServer,
+  type MapServerOptions,
+  type MapServerStatistics,
+  startMapServer,
+} from "./map-server.ts";
 export { MapService, type MapServiceComponents } from "./map-service.ts";
 export {
   MapSession,
@@ -48,6 +56,7 @@ export {
   type StoreStatistics,
   type SweepOutcome,
 } from "./record-store.ts";
+export { connectMap, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
 export type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
 export type { MapStatistics } from "./statistics.ts";
 export { WireLink, type WireLinkEvents, type WirePort } from "./wire-link.ts";

@@ -35,8 +35,8 @@ const DRAIN_MS = 10_000;
  * links. Sockets, authenticated links and carriers within the process all come in by `open`.
  */
 export class MapService implements LinkOpener {
+  readonly limits: MapLimits;
   readonly #components: MapServiceComponents;
-  readonly #limits: MapLimits;
   readonly #log: Log;
   readonly #core: MapCore;
   readonly #driver: Driver<MapInput, MapEffect>;
@@ -49,11 +49,11 @@ export class MapService implements LinkOpener {
   constructor(components: MapServiceComponents, limits: Partial<MapLimits> = {}) {
     const { store, clock, signer, log } = components;
     this.#components = components;
-    this.#limits = resolveMapLimits(limits);
+    this.limits = resolveMapLimits(limits);
     this.#log = log ?? SILENT;
     this.#core = new MapCore({
       payloadSize: store.payloadSize,
-      limits: this.#limits,
+      limits: this.limits,
       signer,
       entriesMax: store.statistics().entriesMax,
     });
@@ -69,15 +69,15 @@ export class MapService implements LinkOpener {
       payloadSize: store.payloadSize,
       nodeKey: signer.publicKey,
       workBits: this.#core.workBits(fill),
-      ttlSecondsMax: ttlCapSeconds(this.#limits, fill),
-      waitMsMax: this.#limits.waitMsMax,
+      ttlSecondsMax: ttlCapSeconds(this.limits, fill),
+      waitMsMax: this.limits.waitMsMax,
     };
   }
 
   open(source: string, events: LinkEvents): ServiceLink | undefined {
     const ofSource = this.#linksOf.get(source) ?? 0;
-    if (this.#closing !== undefined || this.#links.size >= this.#limits.linksMax) return undefined;
-    if (ofSource >= this.#limits.linksPerSourceMax) return undefined;
+    if (this.#closing !== undefined || this.#links.size >= this.limits.linksMax) return undefined;
+    if (ofSource >= this.limits.linksPerSourceMax) return undefined;
     this.#linksOf.set(source, ofSource + 1);
     const link = this.#linkCount++;
     this.#links.set(link, { source, events });

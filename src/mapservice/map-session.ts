@@ -100,10 +100,10 @@ export class MapSession {
 
   constructor(
     components: MapSessionComponents,
-    options: { readonly source: string; readonly limits?: SessionLimits },
+    options: { readonly source: string; readonly limits?: Partial<SessionLimits> },
   ) {
     this.#components = components;
-    this.#limits = options.limits ?? SESSION_LIMITS;
+    this.#limits = { ...SESSION_LIMITS, ...options.limits };
     this.#source = options.source;
     this.#frames = new FrameBuffer(clientFrameBytesMax(components.service.greeting().payloadSize));
     this.#activeAt = components.clock.now();

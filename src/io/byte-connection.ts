@@ -1,0 +1,94 @@
+import { connect, type Socket } from "node:net";
+import type { Endpoint } from "./endpoint.ts";
+
+/** What happens on a connection. Must not throw. */
+export interface ByteConnectionEvents {
+  /** Bytes came in; they are the receiver's. */
+  receive(bytes: Uint8Array): void;
+  /** All that was written is with the operating system. */
+  drained(): void;
+  /** The connection is over; nothing follows. */
+  closed(error: Error | undefined): void;
+}
+
+/** Time for an end to be taken in, before the connection is cut. */
+const LINGER_MS = 5_000;
+const KEEP_ALIVE_MS = 60_000;
+
+/** A TCP or UNIX socket, reduced to what a protocol needs. Writes of one tick leave together. */
+export class ByteConnection {
+  readonly #socket: Socket;
+  #events: ByteConnectionEvents | undefined;
+  #isCorked = false;
+  #error: Error | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("close", () => this.#events?.closed(this.#error));
+    socket.on("drain", () => this.#events?.drained());
+  }
+
+  /** Starts to read, and tells `events` from now on. */
+  start(events: ByteConnectionEvents): void {
+    this.#events = events;
+    this.#socket.on("data", (chunk: Uint8Array) => {
+      events.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    });
+    if (this.#socket.closed) events.closed(this.#error);
+  }
+
+  /** Bytes that were written and are not with the operating system yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Sends bytes, which are handed over; after the end it does nothing. */
+  write(bytes: Uint8Array): void {
+    if (!this.#socket.writable) return;
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#isCorked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(bytes);
+  }
+
+  setReading(isReading: boolean): void {
+    if (isReading === !this.#socket.isPaused()) return;
+    if (isReading) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  /** Ends the connection after what was written; with `isAbrupt` at once. */
+  close(isAbrupt: boolean): void {
+    if (isAbrupt) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#socket.end();
+    // Whoever does not read would keep it open for ever; whatever still comes is not looked at.
+    this.#socket.resume();
+    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+  }
+}
+
+/** Dials; `closed` tells when that fails. */
+export function dialBytes(
+  endpoint: Endpoint,
+  events: ByteConnectionEvents & { readonly connected: () => void },
+): ByteConnection {
+  const socket =
+    endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, endpoint.host);
+  socket.once("connect", () => events.connected());
+  const connection = new ByteConnection(socket);
+  connection.start(events);
+  return connection;
+}

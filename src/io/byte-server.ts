@@ -1,0 +1,98 @@
+import { chmod, unlink } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { CulvertError } from "../base/index.ts";
+import { ByteConnection } from "./byte-connection.ts";
+import { type Endpoint, formatEndpoint, sourceOf } from "./endpoint.ts";
+
+/** How a server listens. */
+export interface ByteServerOptions {
+  readonly endpoint: Endpoint;
+  /** Connections beyond these are dropped by the operating system's side of the server. */
+  readonly connectionsMax: number;
+  /** A new connection, to be started, and the source it counts for. */
+  readonly onConnection: (connection: ByteConnection, source: string) => void;
+}
+
+/** Listens for byte connections on a TCP port or a UNIX socket. */
+export class ByteServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Where it listens; with the real port when the one that was asked for was 0. */
+  readonly endpoint: Endpoint;
+
+  private constructor(server: Server, endpoint: Endpoint, sockets: Set<Socket>) {
+    this.#server = server;
+    this.#sockets = sockets;
+    this.endpoint = endpoint;
+  }
+
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there */
+  static async listen(options: ByteServerOptions): Promise<ByteServer> {
+    const { endpoint, connectionsMax, onConnection } = options;
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      onConnection(new ByteConnection(socket), sourceOf(socket.remoteAddress));
+    });
+    server.maxConnections = connectionsMax;
+    try {
+      if (endpoint.kind === "unix") await removeStale(endpoint.path);
+      await listening(server, endpoint);
+      if (endpoint.kind === "unix") await chmod(endpoint.path, 0o600);
+    } catch (cause) {
+      const message = `cannot listen on ${formatEndpoint(endpoint)}`;
+      throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
+    }
+    return new ByteServer(server, withPort(endpoint, server), sockets);
+  }
+
+  /** Bytes of all connections that were written and are not with the operating system yet. */
+  unsentBytes(): number {
+    let bytes = 0;
+    for (const socket of this.#sockets) bytes += socket.writableLength;
+    return bytes;
+  }
+
+  /** Takes no more connections, and resolves when those that there are have ended. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  /** Cuts every connection. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+function listening(server: Server, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    const listen = (): void => {
+      server.off("error", reject);
+      resolve();
+    };
+    if (endpoint.kind === "unix") server.listen(endpoint.path, listen);
+    else server.listen(endpoint.port, endpoint.host, listen);
+  });
+}
+
+function withPort(endpoint: Endpoint, server: Server): Endpoint {
+  const address = server.address();
+  if (endpoint.kind === "unix" || address === null || typeof address === "string") return endpoint;
+  return { ...endpoint, port: address.port };
+}
+
+/** Removes the socket that a killed process left behind, unless somebody still answers on it. */
+async function removeStale(path: string): Promise<void> {
+  const code = await new Promise<string>((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve("answered");
+    });
+    probe.once("error", (error) => resolve("code" in error ? String(error.code) : ""));
+  });
+  if (code === "ECONNREFUSED") await unlink(path);
+}

@@ -1,0 +1,12 @@
+import { mkdir, statfs } from "node:fs/promises";
+
+/** Makes a folder, and what leads to it, that only this user can look into. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** Bytes of the disk at `path` that an ordinary user may still fill. */
+export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
+}

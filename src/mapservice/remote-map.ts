@@ -1,0 +1,150 @@
+import { type Cancel, CulvertError, isCulvertError, type Log, SILENT } from "../base/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
+import { systemRandom } from "../io/random.ts";
+import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import { Contact } from "./contact.ts";
+import { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
+import type { MapRecord } from "./record.ts";
+import type { MapGreeting } from "./service-link.ts";
+
+/** How a remote Map is reached. */
+export interface RemoteMapOptions {
+  /** Time for a connection to be made and greeted. */
+  readonly connectMs?: number;
+  readonly limits?: Partial<LinkCarrierLimits>;
+  readonly log?: Log;
+}
+
+const CONNECT_MS = 10_000;
+/** The pause before a connection is tried again doubles from the first to the last of these. */
+const PAUSE_MS = { first: 100, last: 10_000 } as const;
+
+/**
+ * Connects to a Map node at `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`, or
+ *   `CULVERT_USAGE` for an endpoint that is none
+ */
+export async function connectMap(
+  endpoint: string,
+  options: RemoteMapOptions = {},
+): Promise<RemoteMap> {
+  const parsed = parseEndpoint(endpoint);
+  if (parsed === undefined) {
+    throw new CulvertError("CULVERT_USAGE", `"${endpoint}" is no endpoint: HOST:PORT or unix:PATH`);
+  }
+  const contact = await Contact.make(parsed, options.connectMs ?? CONNECT_MS);
+  return new RemoteMap(parsed, contact, options);
+}
+
+/**
+ * A carrier to one node over a socket; {@link connectMap} makes it. When the connection is lost,
+ * what was sent over it fails with `CULVERT_UNREACHABLE`, and the connection is made again, with
+ * growing pauses, until `close`. What is asked meanwhile waits for it, within its timeout.
+ */
+export class RemoteMap implements RecordCarrier {
+  readonly payloadSize: number;
+  readonly #endpoint: Endpoint;
+  readonly #connectMs: number;
+  readonly #answerMs: number;
+  readonly #log: Log;
+  readonly #carrier: LinkCarrier;
+  #contact: Contact | undefined;
+  #failures = 0;
+  #isClosed = false;
+  #cancelPause: Cancel = () => {};
+
+  constructor(endpoint: Endpoint, contact: Contact, options: RemoteMapOptions) {
+    const { limits = {} } = options;
+    this.#endpoint = endpoint;
+    this.#connectMs = options.connectMs ?? CONNECT_MS;
+    this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
+    this.#log = options.log ?? SILENT;
+    const components = { clock: systemClock, onSilence: () => this.#doubt() };
+    this.#carrier = new LinkCarrier(components, { greeting: contact.greeting, limits });
+    this.payloadSize = contact.greeting.payloadSize;
+    this.#use(contact);
+  }
+
+  /** What the node told when it was reached last: its key, its limits. */
+  get greeting(): MapGreeting {
+    return this.#carrier.greeting;
+  }
+
+  get isConnected(): boolean {
+    return this.#contact !== undefined;
+  }
+
+  async put(
+    record: MapRecord,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<StoredReply> {
+    return await this.#carrier.put(record, options);
+  }
+
+  async get(
+    address: Uint8Array,
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<MapRecord> {
+    return await this.#carrier.get(address, options);
+  }
+
+  /** Ends the connection; everything that is open fails with `CULVERT_CLOSED`. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelPause();
+    this.#carrier.close();
+  }
+
+  #use(contact: Contact): void {
+    if (this.#isClosed) {
+      contact.link.close();
+      return;
+    }
+    if (contact.greeting.payloadSize !== this.payloadSize) {
+      contact.link.close();
+      this.#isClosed = true;
+      this.#carrier.close(new CulvertError("CULVERT_GEOMETRY_CHANGED"));
+      return;
+    }
+    this.#failures = 0;
+    this.#contact = contact;
+    contact.use({ ...this.#carrier.events(), lost: (error) => this.#lost(error) });
+    if (this.#contact !== undefined) this.#carrier.attach(contact.link, contact.greeting);
+  }
+
+  #lost(error: CulvertError): void {
+    this.#contact = undefined;
+    this.#carrier.detach();
+    this.#pause(error);
+  }
+
+  #pause(error: CulvertError): void {
+    if (this.#isClosed) return;
+    this.#log("info", "map-unreachable", { code: error.code, failures: this.#failures });
+    const longest = Math.min(PAUSE_MS.first * 2 ** this.#failures, PAUSE_MS.last);
+    this.#failures += 1;
+    // From half of it on: clients that lost a node together do not come back together.
+    const at = systemClock.now() + longest * (0.5 + systemRandom.unit() / 2);
+    this.#cancelPause = systemClock.schedule(at, () => void this.#dial());
+  }
+
+  async #dial(): Promise<void> {
+    try {
+      this.#use(await Contact.make(this.#endpoint, this.#connectMs));
+    } catch (error) {
+      const isKnown = isCulvertError(error);
+      this.#pause(
+        isKnown ? error : new CulvertError("CULVERT_INTERNAL", undefined, { cause: error }),
+      );
+    }
+  }
+
+  /** An answer is overdue: if nothing at all came for as long, the connection is dead. */
+  #doubt(): void {
+    const contact = this.#contact;
+    if (contact === undefined || systemClock.now() - contact.heardAt < this.#answerMs) return;
+    contact.drop(new CulvertError("CULVERT_UNREACHABLE", "the node has fallen silent"));
+  }
+}
