@@ -1,0 +1,155 @@
+import { fork } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { ROWS, type Row, type Sample, type Verdict } from "./sim-rows.ts";
+import type { Job, Outcome } from "./sim-worker.ts";
+
+const USAGE = `Measures every figure of the stream's two tables in the virtual world.
+
+  npm run -s sim -- [--row crash] [--seeds 100] [--first-seed 1] [--jobs 2] [--list]
+
+  --row NAME       only this row, or all that begin with NAME; may be given again
+  --seeds N        so many seeds of each row instead of what it asks for
+  --first-seed N   begin there (1); with --seeds 1, one seed
+  --jobs N         so many at once (one per processor)
+  --list           name the rows
+
+The exit status is 1 when a figure is missed.`;
+
+const RESULTS = new URL("./results/sim.json", import.meta.url);
+/** Seeds that a process is given at a time: at most, and as a part of a row. */
+const JOB_SEEDS_MAX = 100;
+const JOBS_PER_ROW = 20;
+
+const { values } = parseArgs({
+  options: {
+    row: { type: "string", multiple: true },
+    seeds: { type: "string" },
+    "first-seed": { type: "string", default: "1" },
+    jobs: { type: "string" },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+interface Result {
+  readonly row: string;
+  readonly title: string;
+  readonly parameters: Row["parameters"];
+  readonly firstSeed: number;
+  readonly seeds: number;
+  readonly verdicts: readonly Verdict[];
+  /** Broken rules, the first few. */
+  readonly violations: readonly Sample[];
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  process.stderr.write(`--${name} must be a whole number\n\n${USAGE}\n`);
+  process.exit(2);
+}
+
+function jobsOf(row: Row, firstSeed: number, seeds: number): Job[] {
+  const size = Math.min(JOB_SEEDS_MAX, Math.ceil(seeds / JOBS_PER_ROW));
+  const all = Array.from({ length: seeds }, (_, i) => firstSeed + i);
+  const jobs: Job[] = [];
+  for (let at = 0; at < seeds; at += size) {
+    jobs.push({ row: row.name, seeds: all.slice(at, at + size) });
+  }
+  return jobs;
+}
+
+/** Spreads the jobs over processes and hands each outcome on as it comes. */
+async function runAll(
+  jobs: readonly Job[],
+  processes: number,
+  take: (outcome: Outcome) => void,
+): Promise<void> {
+  const waiting = [...jobs];
+  const runProcess = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = fork(new URL("./sim-worker.ts", import.meta.url));
+      const next = (): void => {
+        const job = waiting.shift();
+        if (job === undefined) worker.disconnect();
+        else worker.send(job);
+      };
+      worker.on("message", (outcome: Outcome) => {
+        take(outcome);
+        next();
+      });
+      worker.on("error", reject);
+      worker.on("exit", () => resolve());
+      next();
+    });
+  await Promise.all(Array.from({ length: Math.min(processes, jobs.length) }, runProcess));
+}
+
+function print(result: Result): void {
+  for (const { what, asked, measured, isMet } of result.verdicts) {
+    const mark = isMet ? "ok  " : "MISS";
+    process.stdout.write(
+      `${mark} ${result.row.padEnd(17)} ${what.padEnd(28)} ${measured.padStart(9)}  asked ${asked}\n`,
+    );
+  }
+  for (const { seed, violation } of result.violations) {
+    process.stdout.write(`     ${result.row} seed ${seed}: ${violation}\n`);
+  }
+}
+
+async function main(): Promise<void> {
+  const wanted = values.row ?? [""];
+  const rows = ROWS.filter(({ name }) => wanted.some((prefix) => name.startsWith(prefix)));
+  const firstSeed = wholeNumber("first-seed", values["first-seed"]);
+  const seedsOf = (row: Row): number =>
+    values.seeds === undefined ? row.seeds : wholeNumber("seeds", values.seeds);
+  const processes = wholeNumber("jobs", values.jobs ?? String(availableParallelism()));
+  const samples = new Map<string, Sample[]>(rows.map(({ name }) => [name, []]));
+  process.stdout.write(`seeds from ${firstSeed} on, ${processes} processes\n`);
+  for (const row of rows) {
+    const parameters = JSON.stringify(row.parameters);
+    process.stdout.write(
+      `${row.name.padEnd(17)} ${row.title}; ${seedsOf(row)} seeds; ${parameters}\n`,
+    );
+  }
+  const startedAt = performance.now();
+  const results: Result[] = [];
+  const take = (outcome: Outcome): void => {
+    const row = rows.find(({ name }) => name === outcome.row);
+    const all = samples.get(outcome.row);
+    if (row === undefined || all === undefined) return;
+    all.push(...outcome.samples);
+    if (all.length < seedsOf(row)) return;
+    all.sort((a, b) => a.seed - b.seed);
+    const result: Result = {
+      row: row.name,
+      title: row.title,
+      parameters: row.parameters,
+      firstSeed,
+      seeds: all.length,
+      verdicts: row.judge(all),
+      violations: all.filter(({ violation }) => violation !== undefined).slice(0, 5),
+    };
+    results.push(result);
+    print(result);
+  };
+  await runAll(
+    rows.flatMap((row) => jobsOf(row, firstSeed, seedsOf(row))),
+    processes,
+    take,
+  );
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const missed = results.flatMap(({ verdicts }) => verdicts).filter(({ isMet }) => !isMet).length;
+  mkdirSync(new URL(".", RESULTS), { recursive: true });
+  const file = { seconds, processes, missed, results };
+  writeFileSync(RESULTS, `${JSON.stringify(file, undefined, 2)}\n`);
+  process.stdout.write(`${missed === 0 ? "ok" : `${missed} missed`} in ${seconds.toFixed(0)} s\n`);
+  process.exitCode = missed === 0 && results.length === rows.length ? 0 : 1;
+}
+
+if (values.help) process.stdout.write(`${USAGE}\n`);
+else if (values.list)
+  for (const { name, title } of ROWS) process.stdout.write(`${name.padEnd(17)} ${title}\n`);
+else await main();
