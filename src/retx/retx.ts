@@ -183,6 +183,15 @@ export class ReTx {
     return { newlySelected };
   }
 
+  /** The reader lacks this frame and has asked for it in vain: unless it was stored after `since`. */
+  doubt(index: number, since: Instant): void {
+    const entry = this.#entries.get(index);
+    if (entry === undefined || entry.selected || entry.storedAt > since) return;
+    if (entry.state !== "stored" && entry.state !== "suspect") return;
+    this.#setState(entry, "missing");
+    this.#missing.push(entry);
+  }
+
   /** Moves every stored frame whose time has come back to the suspects. */
   timeout(now: Instant): void {
     for (let entry = this.#refresh.due(now); entry; entry = this.#refresh.due(now)) {

@@ -30,8 +30,9 @@ export class AckReader {
     this.#init = init;
     this.#reader = new ChainReader(init.exchange, init.keys, state?.next ?? 0, {
       purpose: "ack-get",
-      aheadMin: ACK_PLACES,
+      aheadMin: init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES,
       aheadMax: ACK_PLACES,
+      aheadGrowth: 0,
       quietAskMsMax: init.quietAskMsMax,
       quietPlaces: ACK_PLACES_SCARCE,
     });

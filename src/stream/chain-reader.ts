@@ -19,6 +19,8 @@ export interface ChainReaderOptions {
   /** Gets that wait beyond the last frame that is known to exist, at the start and at the most. */
   readonly aheadMin: number;
   readonly aheadMax: number;
+  /** How many more of them each frame that arrives brings. */
+  readonly aheadGrowth: number;
   /** Longest gap between two questions for the next frame of a quiet chain, in ms. */
   readonly quietAskMsMax: number;
   /** How many of the lowest places of a quiet chain are asked for in turn. */
@@ -31,8 +33,14 @@ const REQUESTS_PER_PLACE = 4;
 /** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
 const QUIET_REQUESTS = 2;
 
+/** Questions without an answer after which the writer is told to put a frame again. */
+const STARVED_ASKS = 8;
+
 /** How far beyond the lowest missing place fresh ones come first when gets are rationed. */
 const FRESH_FIRST_PLACES = 80;
+
+/** How far beyond the known frames they come first without exception. */
+const AHEAD_SURE = 8;
 
 /** Questions per place of a quiet chain before they begin to grow apart, and how fast they do. */
 const QUIET_ASKS = 8;
@@ -75,6 +83,7 @@ export class ChainReader {
   #isOpen = true;
   #quietMs = 0;
   #quietAsks = 0;
+  #turns = 0;
   #quietAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(exchange: Exchange, keys: FrameKeys, base: number, options: ChainReaderOptions) {
@@ -97,21 +106,21 @@ export class ChainReader {
     return this.#seen;
   }
 
+  /** Whether the lowest missing place was asked for often enough to be taken for lost. */
+  get isStarved(): boolean {
+    return (this.#places.get(this.#base)?.asks ?? 0) >= STARVED_ASKS && this.#base < this.#seen;
+  }
+
   /** Whether it asks at all. While closed, open requests stay and nothing new is asked. */
   set isOpen(open: boolean) {
     this.#isOpen = open;
-  }
-
-  /** Limits how many gets may wait beyond what is known to exist. */
-  set aheadMax(limit: number) {
-    this.#ahead = Math.min(this.#ahead, limit);
   }
 
   /** A frame has arrived. Moves the base over everything that has. */
   arrived(index: number, now: Instant): void {
     const place = this.#places.get(index);
     this.#dropPlace(index);
-    if (place !== undefined) this.#ahead = Math.min(this.#options.aheadMax, this.#ahead + 4);
+    if (place !== undefined) this.#reachFurther(this.#options.aheadGrowth);
     this.#noteSeen(index, now);
     if (index >= this.#base) this.#arrived.add(index);
     while (this.#arrived.delete(this.#base)) this.#base += 1;
@@ -146,7 +155,7 @@ export class ChainReader {
     if (request.index < this.#seen) this.#queueAgain(place);
     else if (request.index > this.#base) {
       // Nothing waits this far ahead any more: it is asked for when it comes into reach.
-      if (this.#options.quietPlaces === 1) this.#ahead = AHEAD_QUIET;
+      if (this.#options.aheadGrowth > 0) this.#ahead = AHEAD_QUIET;
       this.#dropPlace(request.index);
       this.#fresh = Math.min(this.#fresh, request.index);
     } else this.#scheduleQuiet(now);
@@ -168,6 +177,15 @@ export class ChainReader {
     }
   }
 
+  /** Asks only for what is likely to be there: the frames after those that come in just now. */
+  pumpLikely(now: Instant, limit: number): void {
+    while (this.#isOpen && this.#exchange.mayGet(now)) {
+      const isClose = this.#quietAsks === 0 && this.#fresh <= this.#seen + AHEAD_SURE;
+      const isLikely = this.#hasAgain() || (isClose && this.#hasFresh(limit));
+      if (!isLikely || !this.#askOne(now, limit)) return;
+    }
+  }
+
   /** When `pump` may have something to do. */
   deadline(now: Instant, limit: number): Instant {
     if (!this.#isOpen) return Number.POSITIVE_INFINITY;
@@ -177,9 +195,7 @@ export class ChainReader {
   }
 
   #askOne(now: Instant, limit: number): boolean {
-    // With a scarce budget the places that were never asked for come first, as long as selective
-    // acks reach them: by the time the others are asked for again, the writer has mended them.
-    const freshFirst = this.#exchange.isPaced && this.#fresh < this.#base + FRESH_FIRST_PLACES;
+    const freshFirst = this.#exchange.isPaced && this.#isFreshFirst();
     if (freshFirst && this.#askFresh(now, limit)) return true;
     if (this.#hasAgain()) {
       const place = this.#again.pop() as Place;
@@ -189,6 +205,17 @@ export class ChainReader {
     }
     if (!freshFirst && this.#askFresh(now, limit)) return true;
     return this.#askQuiet(now);
+  }
+
+  /**
+   * With a scarce budget the places that were never asked for come first, as long as selective acks
+   * reach them: by the time the others are asked for again, the writer has mended them. Far beyond
+   * the known frames, every fourth question goes to the lowest place, lest its get was lost.
+   */
+  #isFreshFirst(): boolean {
+    if (this.#fresh >= this.#base + FRESH_FIRST_PLACES) return false;
+    this.#turns += 1;
+    return this.#fresh - this.#seen <= AHEAD_SURE || this.#turns % 4 !== 0;
   }
 
   #askFresh(now: Instant, limit: number): boolean {
@@ -224,6 +251,7 @@ export class ChainReader {
     }
     this.#ask(place, now);
     this.#quietAsks += 1;
+    if (this.#quietAsks % this.#options.quietPlaces === 0) this.#reachFurther(1);
     if (this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces) this.#quietMs *= QUIET_GROWTH;
     this.#scheduleQuiet(now);
     return true;
@@ -231,9 +259,9 @@ export class ChainReader {
 
   /** Every other question goes to any of the places that wait, lest the far ones be forgotten. */
   #longestUnasked(): Place | undefined {
-    const { quietPlaces, aheadMin } = this.#options;
+    const { quietPlaces } = this.#options;
     const isFar = quietPlaces > 1 && this.#quietAsks % 2 === 1;
-    const reach = this.#base + (isFar ? aheadMin : quietPlaces);
+    const reach = this.#base + (isFar ? this.#ahead : quietPlaces);
     let longest: Place | undefined;
     for (let index = this.#base; index < reach; index++) {
       const place = this.#places.get(index);
@@ -288,6 +316,10 @@ export class ChainReader {
     if (place.isQueued) return;
     place.isQueued = true;
     this.#again.push(place);
+  }
+
+  #reachFurther(places: number): void {
+    this.#ahead = Math.min(this.#options.aheadMax, this.#ahead + places);
   }
 
   #dropPlace(index: number): void {

@@ -34,6 +34,9 @@ export interface Request {
 /** How many timeouts in a row, without a single answer, are taken for loss and not for silence. */
 const SILENT_TIMEOUTS_MAX = 3;
 
+/** How long a rationed get waits at the Map, in mean gaps. */
+const PACED_WAIT_GAPS = 64;
+
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.25;
 
@@ -143,7 +146,8 @@ export class Exchange {
     const request = this.#open(purpose, index, now, isLikelyThere && patience === 1);
     this.#arm(request, now, patience);
     this.counts.gets += 1;
-    const waitMs = this.#options.getWaitMs;
+    // Where gets are rationed, one that waits is worth keeping until its frame can have come.
+    const waitMs = Math.max(this.#options.getWaitMs, PACED_WAIT_GAPS * this.#options.paceMeanMs);
     this.#effects.push({ kind: "get", request: request.id, frameId, waitMs });
     return request;
   }

@@ -30,6 +30,9 @@ export type FrameType = (typeof TYPES)[number];
 export const FLAG_TOOK_END = 1;
 export const FLAG_KNOWS_END_TAKEN = 2;
 export const FLAG_ABORTED = 4;
+/** The frame at `ack` was asked for many times in vain: the Map may have lost it. */
+export const FLAG_STARVED = 8;
+const FLAGS_ALL = FLAG_TOOK_END | FLAG_KNOWS_END_TAKEN | FLAG_ABORTED | FLAG_STARVED;
 
 /** What one side says about the frames it has read from the other. */
 export interface Acknowledgement {
@@ -109,9 +112,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
     if (bytes[at] !== 0) return { kind: "malformed", field: "padding" };
   }
   const flags = bytes[17] ?? 0;
-  if (flags > (FLAG_TOOK_END | FLAG_KNOWS_END_TAKEN | FLAG_ABORTED)) {
-    return { kind: "malformed", field: "flags" };
-  }
+  if (flags > FLAGS_ALL) return { kind: "malformed", field: "flags" };
   const frame: Frame = {
     type,
     index: readIndex(bytes, 1),

@@ -30,7 +30,7 @@ export interface ReceiverInit {
 const AHEAD_START = 16;
 
 /** The same while a budget makes gets scarce. */
-const AHEAD_PACED = 8;
+const AHEAD_PACED = 48;
 
 /** Places beyond the peer's end that are watched for its probes. */
 const PLACES_BEYOND_END = 2;
@@ -77,6 +77,7 @@ export class ReceiverCore {
       purpose: "data-get",
       aheadMin: Math.min(exchange.isPaced ? AHEAD_PACED : AHEAD_START, options.window),
       aheadMax: exchange.isPaced ? AHEAD_PACED : options.window,
+      aheadGrowth: 4,
       quietAskMsMax: options.quietAskMsMax,
       quietPlaces: 1,
     });
@@ -98,6 +99,11 @@ export class ReceiverCore {
   /** The application has taken everything up to and with the peer's end. */
   get isEndTaken(): boolean {
     return this.#end !== undefined && this.#taken > this.#end.index;
+  }
+
+  /** The frame at our acknowledgement was asked for again and again in vain. */
+  get isStarved(): boolean {
+    return this.#taken === this.#next && this.#reader.isStarved;
   }
 
   get isAborted(): boolean {
@@ -152,6 +158,11 @@ export class ReceiverCore {
 
   pump(now: Instant): void {
     this.#reader.pump(now, this.#limit());
+  }
+
+  /** Asks only for frames that are likely to be there: they come before a budget's other uses. */
+  pumpLikely(now: Instant): void {
+    this.#reader.pumpLikely(now, this.#limit());
   }
 
   deadline(now: Instant): Instant {

@@ -228,7 +228,7 @@ export class SenderCore {
   /** Takes what the peer says about our frames. */
   onAcknowledgement(
     ack: Acknowledgement,
-    options: { newest: boolean; now: Instant },
+    options: { newest: boolean; now: Instant; isStarved: boolean },
   ): AcknowledgementVerdict {
     const retx = this.#retx;
     if (ack.next > retx.next || selectsBeyond(ack, retx.next)) return "beyond-sent";
@@ -243,10 +243,12 @@ export class SenderCore {
     }
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
     // A reader whose gets are rationed lacks a frame for long before that means anything.
-    const scarcity = SELECTIVE_BITS * this.#init.options.paceMeanMs;
+    const scarcity = 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
     const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
+    if (options.isStarved) retx.doubt(ack.next, options.now - DOUBT_RTOS * rto.rtoMs());
     const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, {
-      ...options,
+      newest: options.newest,
+      now: options.now,
       doubtMs,
     });
     if (isNews || newlySelected.length > 0) {

@@ -8,6 +8,7 @@ import {
   type Acknowledgement,
   FLAG_ABORTED,
   FLAG_KNOWS_END_TAKEN,
+  FLAG_STARVED,
   FLAG_TOOK_END,
   type Frame,
 } from "./frame.ts";
@@ -288,6 +289,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
     this.#ackReader.isOpen = this.#sender.wantsAcknowledgements || this.#departure.isStarted;
+    this.#receiver.pumpLikely(now);
     this.#ackReader.pump(now);
     this.#receiver.pump(now);
     this.#ledger.flush(now);
@@ -353,12 +355,15 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#receiver.isEndTaken) flags |= FLAG_TOOK_END;
     if (this.#sender.isEndTaken) flags |= FLAG_KNOWS_END_TAKEN;
     if (this.#isAborting) flags |= FLAG_ABORTED;
+    if (this.#receiver.isStarved) flags |= FLAG_STARVED;
     return { acknowledgement: this.#receiver.acknowledgement(), flags };
   }
 
   #onFrame(frame: Frame, newest: boolean, now: Instant): void {
     this.#peerHeardAt = now;
-    const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, { newest, now });
+    const isStarved = (frame.flags & FLAG_STARVED) !== 0;
+    const heard = { newest, now, isStarved };
+    const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);
     if (verdict === "beyond-sent") {
       if (this.#isResumed) this.#fail("CULVERT_STALE_STATE", "the peer has read more than this state has written");
       else this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
