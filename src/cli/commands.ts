@@ -120,7 +120,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--unix <path>", summary: "a socket in the file system, instead or as well" },
       { flags: "--store <folder>", summary: "where to keep records (default: see culvert paths)" },
       { flags: "--memory", summary: "keep records in memory only" },
-      { flags: "--lose <share>", summary: "lose this share of requests and of replies, 0 to 1" },
+      {
+        flags: "--cell <bytes>",
+        summary: "size of every cell, for all who use it (default: 8192)",
+      },
+      { flags: "--lose <share>", summary: "lose this share of requests, replies and records" },
       { flags: "--seed <number>", summary: "which ones to lose (default: 1)" },
       JSON_EVENTS,
       VERBOSE,

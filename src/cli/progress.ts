@@ -1,6 +1,7 @@
 import type { Cancel, Clock, Instant } from "../base/index.ts";
 import { formatBytes, formatDuration, formatShare } from "./humanize.ts";
 import type { EventFields, Output } from "./output.ts";
+import { repeat } from "./timing.ts";
 
 /** How far something is, at one moment. */
 export interface ProgressSample {
@@ -23,7 +24,7 @@ const SMOOTHING_MS = 5000;
 
 /** How often to tell: a terminal is watched, a program wants to react, a log file is read later. */
 const TERMINAL_EVERY_MS = 200;
-const JSON_EVERY_MS = 500;
+const JSON_EVERY_MS = 200;
 const LOG_EVERY_MS = 10_000;
 
 /** Bytes per second, smoothed; `undefined` until there is something to tell. */
@@ -82,16 +83,10 @@ export class ProgressReporter {
     this.#sample = options.sample;
   }
 
-  /** Tells at once, then at intervals. They do not keep the process alive. */
+  /** Tells at once, then at intervals. */
   start(): void {
     this.tell();
-    const everyMs = this.#output.isInteractive
-      ? TERMINAL_EVERY_MS
-      : this.#output.isJson
-        ? JSON_EVERY_MS
-        : LOG_EVERY_MS;
-    const at = this.#clock.now() + everyMs;
-    this.#cancel = this.#clock.schedule(at, () => this.start(), { background: true });
+    this.#cancel = repeat(this.#clock, this.#everyMs(), () => this.tell());
   }
 
   /** Tells a last time and stops. */
@@ -115,6 +110,11 @@ export class ProgressReporter {
     this.#lastTold = steps;
     this.#output.tell("progress", fields(sample, rate), words);
   }
+
+  #everyMs(): number {
+    if (this.#output.isInteractive) return TERMINAL_EVERY_MS;
+    return this.#output.isJson ? JSON_EVERY_MS : LOG_EVERY_MS;
+  }
 }
 
 function fields(sample: ProgressSample, bytesPerSecond: number | undefined): EventFields {
@@ -134,5 +134,6 @@ function fields(sample: ProgressSample, bytesPerSecond: number | undefined): Eve
 function millisecondsLeft(sample: ProgressSample, bytesPerSecond: number): number | undefined {
   if (sample.totalBytes === undefined || bytesPerSecond < 1) return undefined;
   const done = Object.values(sample.steps).at(-1) ?? 0;
+  if (done >= sample.totalBytes) return undefined;
   return Math.round(((sample.totalBytes - done) * 1000) / bytesPerSecond);
 }

@@ -4,14 +4,15 @@ import { decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe"] as const;
 
 /** How far a piece of work is. */
-const PHASES = ["open", "verified", "done"] as const;
+const PHASES = ["open", "verified", "placed", "refused", "done"] as const;
 
 /** What is kept about one piece of work so that the same command can go on with it. */
 export interface SessionRecord {
   readonly command: (typeof RESUMABLE)[number];
   /**
-   * `open`: under way. `verified`: everything has arrived and is as it was sent, names are being
-   * given. `done`: over; what is left is the memory of it, so that typing it again does no harm.
+   * `open`: under way. `verified`: everything has arrived as it was sent, names are being given.
+   * `placed`: everything has its name, the sender may not know it yet. `refused`: what arrived was
+   * not what was sent. `done`: over, and kept so that typing it again does no harm.
    */
   readonly phase: (typeof PHASES)[number];
   /** What to call it, as the peer or the user named it. Not safe to show as it is. */

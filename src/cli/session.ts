@@ -21,6 +21,12 @@ export function sessionId(command: SessionRecord["command"], secret: Uint8Array)
   return hash.digest("hex").slice(0, 12);
 }
 
+/** What is known of something when it begins. */
+export type NewRecord = Omit<
+  SessionRecord,
+  "phase" | "startedUnixMs" | "updatedUnixMs" | "acknowledgedBytes"
+>;
+
 /** All work that this user has begun on this machine, one folder each. */
 export class SessionStore {
   readonly #folder: string;
@@ -60,10 +66,7 @@ export class SessionStore {
   }
 
   /** Begins to keep something, and forgets what was finished long ago. */
-  async create(
-    id: string,
-    record: Omit<SessionRecord, "phase" | "startedUnixMs" | "updatedUnixMs" | "acknowledgedBytes">,
-  ): Promise<Session> {
+  async create(id: string, record: NewRecord, header?: Uint8Array): Promise<Session> {
     await this.#forgetOld();
     const now = this.#clock.unixMs();
     const session = new Session({
@@ -79,6 +82,7 @@ export class SessionStore {
       },
     });
     await mkdir(session.folder, { recursive: true, mode: 0o700 });
+    if (header !== undefined) await writeDurably(session.headerPath, header);
     await session.save({});
     return session;
   }

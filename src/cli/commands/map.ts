@@ -1,4 +1,68 @@
+import { resolve } from "node:path";
+import { CulvertError, type Log, onAbort, SILENT } from "../../base/index.ts";
+import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
+import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
+import type { Context } from "../context.ts";
 
-/** stub */
-export const map: RunCommand = async () => {};
+const LISTEN_DEFAULT = "127.0.0.1:7000";
+
+/**
+ * Every cell of a Map has one size. Larger ones carry files faster, since a signature costs the
+ * same for any; smaller ones waste less on short messages.
+ */
+const CELL_BYTES_DEFAULT = 8192;
+
+/** `culvert map`: the place that streams pass through, until it is told to stop. */
+export const map: RunCommand = async (context, _operands, options) => {
+  const { output, stop } = context;
+  const serverOptions = serverOptionsOf(context, options);
+  const server = await startMapServer(serverOptions);
+  try {
+    const { endpoints } = server;
+    const { directory = null, payloadSize } = serverOptions;
+    const place = directory === null ? "in memory" : `in ${directory}`;
+    const facts = { endpoints: [...endpoints], directory, cellBytes: payloadSize };
+    const words = `map on ${endpoints.join(" and ")}, cells of ${payloadSize} bytes, ${place}`;
+    output.tell("listening", facts, words);
+    await new Promise<void>((done) => onAbort(stop, () => done()));
+    output.tell("stopping", {}, "stopping: answering what was taken");
+  } finally {
+    await server.close();
+  }
+  const { putsStored, putsKnown, getsFound, getsNotFound, store } = server.stats();
+  const [puts, gets] = [putsStored + putsKnown, getsFound + getsNotFound];
+  output.tell("stopped", { puts, gets, records: store.entries });
+  stop.throwIfAborted();
+};
+
+function serverOptionsOf(context: Context, options: CommandOptions): MapServerOptions {
+  const unix = options.text("unix");
+  const tcp = options.text("listen") ?? (unix === undefined ? LISTEN_DEFAULT : undefined);
+  const isInMemory = options.flag("memory");
+  const folder = options.text("store");
+  if (isInMemory && folder !== undefined) {
+    throw new CulvertError("CULVERT_USAGE", "--memory and --store exclude each other");
+  }
+  const directory = folder === undefined ? context.paths.mapStore : resolve(folder);
+  return {
+    listen: [
+      ...(tcp === undefined ? [] : [tcp]),
+      ...(unix === undefined ? [] : [`unix:${resolve(unix)}`]),
+    ],
+    payloadSize: options.bytes("cell") ?? CELL_BYTES_DEFAULT,
+    ...(isInMemory ? {} : { directory }),
+    faults: { lose: options.share("lose") ?? 0, seed: options.count("seed") ?? 1 },
+    log: options.flag("verbose") ? logTo(context) : SILENT,
+  };
+}
+
+function logTo({ output }: Context): Log {
+  return (level, event, fields = {}) => {
+    output.tell(
+      "log",
+      { level, name: event, ...fields },
+      `${level} ${event} ${JSON.stringify(fields)}`,
+    );
+  };
+}

@@ -16,6 +16,7 @@ export interface Sending {
   readonly header: Uint8Array;
   /** What the first bytes hashed to in an earlier run. */
   readonly checkpoint: Checkpoint | undefined;
+  readonly signal: AbortSignal;
   /** Keeps a checkpoint for later runs. */
   saveCheckpoint(checkpoint: Checkpoint): Promise<void>;
 }
@@ -27,13 +28,13 @@ export interface Sending {
  * @throws CulvertError `CULVERT_FILE` when a file is not what it was
  */
 export async function writeTransfer(sending: Sending): Promise<void> {
-  const { stream, checkpoint } = sending;
+  const { stream, checkpoint, signal } = sending;
   const hash = createHash("sha256");
   let at = 0;
   let noted = checkpoint?.length ?? 0;
   for await (const bytes of piecesOf(sending, checkpoint?.length ?? 0)) {
     hash.update(bytes);
-    await writeAt(stream, at, bytes);
+    await writeAt(stream, { at, bytes, signal });
     at += bytes.length;
     if (at === checkpoint?.length && !equalBytes(hash.copy().digest(), checkpoint.digest)) {
       throw changed("what is sent");
@@ -42,7 +43,7 @@ export async function writeTransfer(sending: Sending): Promise<void> {
     noted = at;
     await sending.saveCheckpoint({ length: at, digest: new Uint8Array(hash.copy().digest()) });
   }
-  await writeAt(stream, at, hash.digest());
+  await writeAt(stream, { at, bytes: hash.digest(), signal });
   stream.end();
 }
 
@@ -66,8 +67,13 @@ async function* join(
 }
 
 /** Writes what of `bytes` has not been accepted yet, and waits for room. */
-async function writeAt(stream: Sending["stream"], at: number, bytes: Uint8Array): Promise<void> {
-  const accepted = Math.max(stream.writeOffset - at, 0);
-  if (accepted >= bytes.length) return;
-  if (!stream.write(bytes.subarray(accepted))) await once(stream, "drain");
+async function writeAt(
+  stream: Sending["stream"],
+  piece: { at: number; bytes: Uint8Array; signal: AbortSignal },
+): Promise<void> {
+  const accepted = Math.max(stream.writeOffset - piece.at, 0);
+  if (accepted >= piece.bytes.length) return;
+  piece.signal.throwIfAborted();
+  if (stream.write(piece.bytes.subarray(accepted))) return;
+  await once(stream, "drain", { signal: piece.signal });
 }

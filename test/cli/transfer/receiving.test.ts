@@ -79,7 +79,9 @@ async function sent(writeOffset = 0, checkpoint?: Checkpoint): Promise<Uint8Arra
   const source = await scanSource([join(root, "from")]);
   const stream = new Accepting(writeOffset);
   const header = encodeHeader(source.manifest);
-  await writeTransfer({ stream, source, header, checkpoint, saveCheckpoint: async () => {} });
+  const { signal } = new AbortController();
+  const saveCheckpoint = async (): Promise<void> => {};
+  await writeTransfer({ stream, source, header, checkpoint, saveCheckpoint, signal });
   return stream.bytes;
 }
 

@@ -1,0 +1,152 @@
+import { isCulvertError } from "../../base/index.ts";
+import type { Stream } from "../../stream/index.ts";
+import type { Context } from "../context.ts";
+import { readIfThere } from "../durable-file.ts";
+import { CommandError } from "../failure.ts";
+import { printable } from "../humanize.ts";
+import { ask } from "../question.ts";
+import type { Session } from "../session.ts";
+import { sayGoodbye } from "../stream-run.ts";
+import { pause } from "../timing.ts";
+import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
+import { Receiving } from "./receiving.ts";
+import { Staging } from "./staging.ts";
+import { TRAILER_BYTES } from "./transfer-reader.ts";
+
+/** How long to try to tell the sender that its transfer is refused. */
+const REFUSAL_MS = 3_000;
+
+/** How many names a question or an error lists. */
+const NAMES_SHOWN = 3;
+
+/** Who receives, where to, and what is kept of it. */
+export interface ReceptionOptions {
+  readonly context: Context;
+  readonly session: Session;
+  readonly target: string;
+  /** Files of the same name are replaced. */
+  readonly isForced: boolean;
+}
+
+/**
+ * Receives one transfer, from whatever point an earlier run has reached, to its end: files in
+ * place, sender informed.
+ */
+export class Reception {
+  readonly #options: ReceptionOptions;
+  #isSenderInformed = false;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+  }
+
+  /** True when the sender knows, so that nothing of the stream need be kept. */
+  get isSenderInformed(): boolean {
+    return this.#isSenderInformed;
+  }
+
+  /** @throws CulvertError `CULVERT_FILE`, `CULVERT_INTEGRITY`, or of the stream */
+  async run(stream: Stream): Promise<void> {
+    const { context, session } = this.#options;
+    if (session.record.phase === "open") await this.#receive(stream);
+    else await this.#goOn(stream);
+    stream.end();
+    this.#isSenderInformed = await sayGoodbye(context, stream);
+  }
+
+  async #receive(stream: Stream): Promise<void> {
+    const receiving = new Receiving({
+      stream,
+      headerPath: this.#options.session.headerPath,
+      prepare: (manifest) => this.#prepare(manifest),
+      complete: (staging) => this.#complete(staging),
+    });
+    try {
+      await receiving.run();
+    } catch (error) {
+      const isRefused =
+        isCulvertError(error, "CULVERT_INTEGRITY") || isCulvertError(error, "CULVERT_PROTOCOL");
+      if (isRefused && !stream.destroyed) await this.#refuse(stream, error);
+      throw error;
+    }
+  }
+
+  /** Everything had arrived: gives the names that are missing, and confirms what comes again. */
+  async #goOn(stream: Stream): Promise<void> {
+    const { session } = this.#options;
+    if (session.record.phase === "verified") {
+      const header = (await readIfThere(session.headerPath)) ?? new Uint8Array(0);
+      await this.#place(this.#stagingOf(decodeHeader(header)));
+    }
+    let offset = stream.readOffset;
+    const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false });
+    for await (const chunk of chunks) {
+      offset += chunk.length;
+      stream.confirm(offset);
+    }
+  }
+
+  async #prepare(manifest: Manifest): Promise<Staging> {
+    const { session, target } = this.#options;
+    const staging = this.#stagingOf(manifest);
+    const overwrite = await this.#mayOverwrite(await staging.conflicts());
+    await staging.begin();
+    const totalBytes = encodeHeader(manifest).length + manifest.contentBytes + TRAILER_BYTES;
+    await session.save({ target, overwrite, title: titleOf(manifest), totalBytes });
+    return staging;
+  }
+
+  async #mayOverwrite(conflicts: readonly string[]): Promise<boolean> {
+    const { context, session, target, isForced } = this.#options;
+    if (isForced || session.record.overwrite === true) return true;
+    if (conflicts.length === 0) return false;
+    const shown = conflicts.slice(0, NAMES_SHOWN).map(printable).join(", ");
+    const more = conflicts.length - NAMES_SHOWN;
+    const what = more > 0 ? `${shown} and ${more} more` : shown;
+    if (context.output.isInteractive && context.stdin.isTTY === true) {
+      const question = `${what}: already in ${target}. Replace? [y/N] `;
+      const answer = await ask(context, question, { isSecret: false });
+      if (/^y(es)?$/i.test(answer.trim())) return true;
+    }
+    throw new CommandError(
+      "CULVERT_FILE",
+      `already in ${target}: ${what}`,
+      "type the same command with --force to replace files, or with --into another folder",
+    );
+  }
+
+  async #complete(staging: Staging): Promise<void> {
+    await this.#options.session.save({ phase: "verified" });
+    await this.#place(staging);
+  }
+
+  async #place(staging: Staging): Promise<void> {
+    const { session } = this.#options;
+    await staging.place({ overwrite: session.record.overwrite === true });
+    await session.save({ phase: "placed" });
+  }
+
+  /** What arrived is not what was sent: it will not become so, whatever is tried again. */
+  async #refuse(stream: Stream, error: Error): Promise<void> {
+    const { context, session } = this.#options;
+    await session.save({ phase: "refused" });
+    const header = await readIfThere(session.headerPath);
+    if (session.record.target !== undefined && header !== undefined) {
+      await this.#stagingOf(decodeHeader(header)).discard();
+    }
+    stream.destroy(error);
+    await pause(context.clock, REFUSAL_MS);
+  }
+
+  #stagingOf(manifest: Manifest): Staging {
+    const { context, session, target } = this.#options;
+    return new Staging({ target, id: session.id, manifest, umask: context.umask });
+  }
+}
+
+/** What to call a transfer: its first top-level name, and how many more there are. */
+function titleOf(manifest: Manifest): string {
+  const top = manifest.entries.filter(({ path }) => !path.includes("/"));
+  const first = top[0]?.path ?? "(nothing)";
+  return top.length > 1 ? `${first} and ${top.length - 1} more` : first;
+}
