@@ -1,7 +1,12 @@
 import { parseArgs } from "node:util";
 import { payloadBytesMax } from "../src/stream/frame.ts";
-import { R1, type R1Plan, runR1, streamSubjects } from "../src/testing/world/index.ts";
-import { shareDerivations } from "./shared-derivations.ts";
+import {
+  R1,
+  type R1Plan,
+  runR1,
+  shareDerivations,
+  streamSubjects,
+} from "../src/testing/world/index.ts";
 
 const USAGE = `Runs profile R1 (docs/SIMULATION.md) once, in virtual time.
 

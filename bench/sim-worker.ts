@@ -1,4 +1,4 @@
-import { shareDerivations } from "./shared-derivations.ts";
+import { shareDerivations } from "../src/testing/world/index.ts";
 import { ROWS, type Sample } from "./sim-rows.ts";
 
 /** Some seeds of one row, as the main process hands them out. */

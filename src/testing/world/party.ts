@@ -38,8 +38,8 @@ export interface PartyInit {
   readonly mayFailWith: readonly ErrorCode[];
   /** When the client gives up on a request, in ms. */
   readonly hardTimeoutMs: number;
-  /** Most sealed and opened cells that a core may hold. */
-  readonly heldCellsMax: number;
+  /** Most sealed and opened frames that a core may hold. */
+  readonly framesInMemoryMax: number;
   /** Told of each delivered piece. */
   readonly onDelivered?: ((side: Side, end: number, atMs: number) => void) | undefined;
 }
@@ -55,7 +55,7 @@ export interface PartyCounts {
   /** Points at which it could have crashed. */
   points: number;
   warnings: number;
-  heldCellsMost: number;
+  framesInMemoryMost: number;
   lastDeliveredAtMs: number;
 }
 
@@ -71,7 +71,7 @@ export class Party {
     crashes: 0,
     points: 0,
     warnings: 0,
-    heldCellsMost: 0,
+    framesInMemoryMost: 0,
     lastDeliveredAtMs: 0,
   };
   readonly #init: PartyInit;
@@ -115,7 +115,7 @@ export class Party {
     const answer = (input: StreamInput): void => this.#input(session, input);
     this.#client = new VirtualClient({ ...this.#init, answer });
     this.#driver = new Driver(subject, clock, (effect) => this.#perform(effect));
-    if (subject.isOver === true) {
+    if (subject.isOver) {
       this.#finish();
       return;
     }
@@ -129,7 +129,7 @@ export class Party {
     if (this.#crashes()) return;
     if (input.kind === "write") this.#isAcknowledged = false;
     this.#driver?.handle(input);
-    this.#inspect();
+    if (input.kind === "got") this.#inspect();
   }
 
   #perform(effect: StreamEffect): void {
@@ -297,14 +297,17 @@ export class Party {
     return true;
   }
 
-  /** Looks at what a core only tells when it is asked. */
+  /** Looks at what a core only tells when it is asked; it learns of both with what it gets. */
   #inspect(): void {
-    const { side, heldCellsMax, peerReader } = this.#init;
-    const { heldCells = 0, acknowledgedOffset = 0 } = this.#subject ?? {};
-    this.counts.heldCellsMost = Math.max(this.counts.heldCellsMost, heldCells);
-    if (heldCells > heldCellsMax) throw new Violation("memory", `${side} holds ${heldCells} cells`);
-    if (acknowledgedOffset > peerReader.kept) {
-      const claim = `${side} takes ${acknowledgedOffset} bytes for acknowledged`;
+    const { side, framesInMemoryMax, peerReader } = this.#init;
+    if (this.#subject === undefined) return;
+    const { framesInMemory, acknowledgedBytes } = this.#subject.progress;
+    this.counts.framesInMemoryMost = Math.max(this.counts.framesInMemoryMost, framesInMemory);
+    if (framesInMemory > framesInMemoryMax) {
+      throw new Violation("memory", `${side} holds ${framesInMemory} frames`);
+    }
+    if (acknowledgedBytes > peerReader.kept) {
+      const claim = `${side} takes ${acknowledgedBytes} bytes for acknowledged`;
       throw new Violation("early-acknowledgement", `${claim}, the peer has ${peerReader.kept}`);
     }
   }

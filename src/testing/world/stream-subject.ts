@@ -4,7 +4,7 @@ import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
 import { decodeState } from "../../stream/state-codec.ts";
 import { StreamCore } from "../../stream/stream-core.ts";
 import type { Side } from "./faults.ts";
-import type { CreateSubject, Subject, SubjectInit } from "./subject.ts";
+import type { CreateSubject, Subject, SubjectInit, SubjectProgress } from "./subject.ts";
 
 /** How the stream cores of a world are made. */
 export interface StreamSubjectOptions {
@@ -43,24 +43,12 @@ class StreamSubject implements Subject {
     this.isOver = state?.isDone ?? false;
   }
 
-  get writeOffset(): number {
-    return this.#core.progress.writtenBytes;
-  }
-
-  get isAcknowledged(): boolean {
-    return this.#core.progress.isAllAcknowledged;
-  }
-
-  get acknowledgedOffset(): number {
-    return this.#core.progress.acknowledgedBytes;
-  }
-
   get isFull(): boolean {
     return this.#core.isFull;
   }
 
-  get heldCells(): number {
-    return this.#core.progress.framesInMemory;
+  get progress(): SubjectProgress {
+    return this.#core.progress;
   }
 
   handle(input: StreamInput, now: number): void {

@@ -2,22 +2,27 @@ import type { Core, SeededRandom } from "../../base/index.ts";
 import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
 import type { Side } from "./faults.ts";
 
+/** What a world asks a core about its stream. */
+export interface SubjectProgress {
+  /** How much of the own text has been accepted, in this session and before it. */
+  readonly writtenBytes: number;
+  /** How much of it the peer's application is said to have taken. */
+  readonly acknowledgedBytes: number;
+  /** Whether that is all that was written; true, too, when nothing was. */
+  readonly isAllAcknowledged: boolean;
+  /** Sealed and opened frames that are held in memory. */
+  readonly framesInMemory: number;
+}
+
 /** What a world has to know of the stream core it runs, besides its inputs and effects. */
 export interface Subject extends Core<StreamInput, StreamEffect> {
   /** The position in the peer's text at which this session begins to deliver. */
   readonly readOffset: number;
-  /** How much of the own text has been accepted, before this session and in it. */
-  readonly writeOffset: number;
   /** Whether the journal says that the stream was complete: the core will say nothing more. */
-  readonly isOver?: boolean;
+  readonly isOver: boolean;
   /** Whether the application should wait for `drain` before it writes more. */
-  readonly isFull?: boolean;
-  /** Whether everything that was written is acknowledged; nothing is, when nothing was written. */
-  readonly isAcknowledged: boolean;
-  /** How much of the own text the core takes for acknowledged. */
-  readonly acknowledgedOffset?: number;
-  /** Sealed and opened cells held in memory now. */
-  readonly heldCells?: number;
+  readonly isFull: boolean;
+  readonly progress: SubjectProgress;
 }
 
 /** What a world hands to a core that it starts or restarts. */

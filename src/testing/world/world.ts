@@ -41,7 +41,7 @@ export interface WorldPlan {
   readonly pace?: PaceRule;
   /** Errors with which a core may end the run before the goal. */
   readonly mayFailWith?: readonly ErrorCode[];
-  readonly heldCellsMax?: number;
+  readonly framesInMemoryMax?: number;
   /** Virtual time and events after which a run that has not reached its goal hangs. */
   readonly limitMs?: number;
   readonly limitEvents?: number;
@@ -159,7 +159,7 @@ class World {
       create: plan.create,
       mayFailWith: plan.mayFailWith ?? [],
       hardTimeoutMs: parts.faults.hardTimeoutMs,
-      heldCellsMax: plan.heldCellsMax ?? Number.POSITIVE_INFINITY,
+      framesInMemoryMax: plan.framesInMemoryMax ?? Number.POSITIVE_INFINITY,
       onDelivered: plan.onDelivered,
     });
   }

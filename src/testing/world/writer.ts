@@ -80,7 +80,7 @@ export class Writer {
   /** Begins, or begins again, to talk to a core. */
   start(subject: Subject, input: (input: StreamInput) => void): void {
     this.#session += 1;
-    this.#position = subject.writeOffset;
+    this.#position = subject.progress.writtenBytes;
     this.#hasEnded = false;
     this.#proceed(subject, input);
   }
@@ -119,14 +119,14 @@ export class Writer {
       const bytes = this.#text.bytes(this.#position, covered - this.#position);
       this.#position = covered;
       input({ kind: "write", bytes });
-      if (session !== this.#session || subject.isFull === true) return;
+      if (session !== this.#session || subject.isFull) return;
     }
     if (this.#plan.end === "written" || this.#isSynced(subject)) this.#end(input);
   }
 
   /** Whether there is nothing to wait for, as a `sync` of an application would find. */
   #isSynced(subject: Subject): boolean {
-    return this.#plan.end === "acknowledged" && subject.isAcknowledged;
+    return this.#plan.end === "acknowledged" && subject.progress.isAllAcknowledged;
   }
 
   #end(input: (input: StreamInput) => void): void {

@@ -1,4 +1,4 @@
-import { type CryptoProvider, crypto, useProvider } from "../src/crypto/index.ts";
+import { type CryptoProvider, crypto, useProvider } from "../../crypto/index.ts";
 
 type HkdfOptions = Parameters<CryptoProvider["hkdfBlake2b"]>[0];
 
