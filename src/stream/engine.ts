@@ -1,36 +1,37 @@
 import {
   type Clock,
+  type Core,
   CulvertError,
   Driver,
   type ErrorCode,
   isCulvertError,
   type Journal,
+  unreachable,
 } from "../base/index.ts";
 import type { Receipt, Transport } from "../transport/index.ts";
-import type { RequestId, StreamEffect, StreamInput } from "./protocol.ts";
-import type { StreamCore } from "./stream-core.ts";
+import type { IoEffect, IoInput, RequestId, StreamEffect, StreamInput } from "./protocol.ts";
 
-/** Effects that concern the application and not the Map or the journal. */
-export type StreamEvent = Exclude<
-  StreamEffect,
-  { kind: "put" | "get" | "cancel" | "journal" | "recall" }
->;
+/** Effects of a stream that concern the application and not the Map or the journal. */
+export type StreamEvent = Exclude<StreamEffect, IoEffect>;
 
-/** What an engine is made of. */
-export interface EngineInit {
-  readonly core: StreamCore;
+/** What an engine is made of: a core, and who hears of its effects besides the Map and a disk. */
+export interface EngineInit<Input, Event> {
+  readonly core: Core<Input | IoInput, IoEffect | Event>;
   readonly transport: Transport;
   readonly journal: Journal | undefined;
   readonly clock: Clock;
-  readonly onEvent: (event: StreamEvent) => void;
+  readonly onEvent: (event: Event) => void;
   /** The journal broke: nothing can be made durable any more. */
   readonly onBroken: (error: CulvertError) => void;
 }
 
-/** Runs one stream core against a transport, a journal and a clock. Waits, retries: the core's. */
-export class StreamEngine {
-  readonly #init: EngineInit;
-  readonly #driver: Driver<StreamInput, StreamEffect>;
+/** Runs one core against a transport, a journal and a clock. Waits, retries: the core's. */
+export class StreamEngine<
+  Input = StreamInput,
+  Event extends { readonly kind: string } = StreamEvent,
+> {
+  readonly #init: EngineInit<Input, Event>;
+  readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
   readonly #open = new Map<RequestId, AbortController>();
   #transport: Transport;
   #isStopped = false;
@@ -38,7 +39,7 @@ export class StreamEngine {
   /** Settles when the commit under way is durable. */
   #journaling: Promise<void> = Promise.resolve();
 
-  constructor(init: EngineInit) {
+  constructor(init: EngineInit<Input, Event>) {
     this.#init = init;
     this.#transport = init.transport;
     this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
@@ -59,7 +60,7 @@ export class StreamEngine {
     this.#driver.handle({ kind: "start", unixMs: this.#init.clock.unixMs() });
   }
 
-  handle(input: StreamInput): void {
+  handle(input: Input): void {
     this.#driver.handle(input);
   }
 
@@ -82,7 +83,12 @@ export class StreamEngine {
     await this.#journaling;
   }
 
-  #perform(effect: StreamEffect): void {
+  #perform(effect: IoEffect | Event): void {
+    if (isIo(effect)) this.#performIo(effect);
+    else this.#init.onEvent(effect);
+  }
+
+  #performIo(effect: IoEffect): void {
     switch (effect.kind) {
       case "put":
         this.#put(effect);
@@ -101,11 +107,11 @@ export class StreamEngine {
         this.#recall(effect.name);
         break;
       default:
-        this.#init.onEvent(effect);
+        unreachable(effect);
     }
   }
 
-  #put({ request, frameId, cell, ttlSeconds }: Extract<StreamEffect, { kind: "put" }>): void {
+  #put({ request, frameId, cell, ttlSeconds }: Extract<IoEffect, { kind: "put" }>): void {
     const signal = this.#track(request);
     this.#transport.put(frameId, cell, { ttlSeconds, signal }).then(
       (receipt: Receipt | undefined) => {
@@ -117,7 +123,7 @@ export class StreamEngine {
     );
   }
 
-  #get({ request, frameId, waitMs }: Extract<StreamEffect, { kind: "get" }>): void {
+  #get({ request, frameId, waitMs }: Extract<IoEffect, { kind: "get" }>): void {
     const signal = this.#track(request);
     this.#transport.get(frameId, { waitMs, signal }).then(
       (cell) => {
@@ -143,7 +149,7 @@ export class StreamEngine {
     this.#driver.handle({ kind: "failed", request, code });
   }
 
-  #commit({ commit, changes }: Extract<StreamEffect, { kind: "journal" }>): void {
+  #commit({ commit, changes }: Extract<IoEffect, { kind: "journal" }>): void {
     const { journal } = this.#init;
     if (journal === undefined) throw new TypeError("a durable stream needs a journal");
     this.#journaling = journal.commit(changes).then(
@@ -168,3 +174,15 @@ export class StreamEngine {
     this.#init.onBroken(error);
   }
 }
+
+function isIo(effect: { readonly kind: string }): effect is IoEffect {
+  return IO_KINDS.has(effect.kind);
+}
+
+const IO_KINDS: ReadonlySet<string> = new Set<IoEffect["kind"]>([
+  "put",
+  "get",
+  "cancel",
+  "journal",
+  "recall",
+]);

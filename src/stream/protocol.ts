@@ -5,18 +5,10 @@ export type { Journal, JournalChanges, JournalStore } from "../base/index.ts";
 /** Names one put or get of one stream; never reused within the life of a core. */
 export type RequestId = number;
 
-/** What a stream core is told. Byte arrays are handed over: the giver must not change them. */
-export type StreamInput =
+/** What every core hears from its engine. Byte arrays are handed over: the giver leaves them alone. */
+export type IoInput =
   /** Begin, or go on after a restart; `unixMs` is the wall clock of this instant. Comes first. */
   | { readonly kind: "start"; readonly unixMs: number }
-  /** Application bytes to carry. Accepted at any length; `drain` tells when to go on. */
-  | { readonly kind: "write"; readonly bytes: Uint8Array }
-  /** No more bytes will be written (half-close). */
-  | { readonly kind: "end" }
-  /** Give up: tell the peer, drop everything. */
-  | { readonly kind: "abort" }
-  /** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
-  | { readonly kind: "taken"; readonly offset: number }
   /** A put was acknowledged by the Map. */
   | { readonly kind: "stored"; readonly request: RequestId; readonly ttlSeconds: number }
   /** A get was answered. */
@@ -28,8 +20,20 @@ export type StreamInput =
   /** What the journal holds under a name that was recalled; `undefined` when it holds nothing. */
   | { readonly kind: "recalled"; readonly name: string; readonly bytes: Uint8Array | undefined };
 
-/** What a stream core asks its shell to do, in this order. */
-export type StreamEffect =
+/** What a stream core is told. */
+export type StreamInput =
+  | IoInput
+  /** Application bytes to carry. Accepted at any length; `drain` tells when to go on. */
+  | { readonly kind: "write"; readonly bytes: Uint8Array }
+  /** No more bytes will be written (half-close). */
+  | { readonly kind: "end" }
+  /** Give up: tell the peer, drop everything. */
+  | { readonly kind: "abort" }
+  /** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
+  | { readonly kind: "taken"; readonly offset: number };
+
+/** What every core asks of its engine, in this order. */
+export type IoEffect =
   | {
       readonly kind: "put";
       readonly request: RequestId;
@@ -49,7 +53,11 @@ export type StreamEffect =
   /** Make this durable in one step, then answer with `journaled`. Commits are in order. */
   | { readonly kind: "journal"; readonly commit: number; readonly changes: JournalChanges }
   /** Read a sealed frame back from the journal, then answer with `recalled`. */
-  | { readonly kind: "recall"; readonly name: string }
+  | { readonly kind: "recall"; readonly name: string };
+
+/** What a stream core asks its shell to do, in this order. */
+export type StreamEffect =
+  | IoEffect
   /** Hand bytes to the application; `offset` is the position of the first one in the stream. */
   | { readonly kind: "deliver"; readonly offset: number; readonly bytes: Uint8Array }
   /** The peer ended its side after `length` bytes, all delivered before. */
