@@ -11,7 +11,7 @@ import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { LruMap } from "./lru-map.ts";
 import type { MapClientStatistics } from "./map-client.ts";
-import { verifyReceipt } from "./receipt.ts";
+import { ReceiptVerifier } from "./receipt.ts";
 import { type MapRecord, SEQUENCE, type Sequence, signedBytes, verifyRecord } from "./record.ts";
 
 /** What a bound client is built from. */
@@ -44,12 +44,14 @@ export class BoundMapClient implements Transport {
   readonly #writeSeed: Uint8Array | undefined;
   readonly #readRoot: Uint8Array | undefined;
   readonly #signed = new LruMap<string, Signed>(REMEMBERED_MAX);
+  readonly #receipts: ReceiptVerifier | undefined;
   readonly #addresses = new LruMap<string, Uint8Array>(REMEMBERED_MAX);
 
   constructor(options: BoundMapClientOptions) {
     this.#options = options;
     this.#writeSeed = options.keys.writeSeed?.slice();
     this.#readRoot = options.keys.readRoot?.slice();
+    this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
     this.payloadSize = options.carrier.payloadSize;
   }
 
@@ -134,9 +136,8 @@ export class BoundMapClient implements Transport {
   }
 
   #checkReceipt(reply: StoredReply, claim: Signed & { readonly seq: Sequence }): void {
-    const { nodeKey, statistics } = this.#options;
-    if (nodeKey === undefined || verifyReceipt(reply.receipt, claim, nodeKey)) return;
-    statistics.badReceipts += 1;
+    if (this.#receipts === undefined || this.#receipts.verify(reply.receipt, claim)) return;
+    this.#options.statistics.badReceipts += 1;
     throw new CulvertError("CULVERT_PROTOCOL", "the receipt is not the pinned node's");
   }
 }

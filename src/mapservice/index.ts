@@ -28,8 +28,8 @@ export {
   type Receipt,
   type ReceiptClaim,
   type ReceiptSigner,
+  ReceiptVerifier,
   signReceipts,
-  verifyReceipt,
 } from "./receipt.ts";
 export {
   ADDRESS_BYTES,

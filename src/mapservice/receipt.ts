@@ -1,4 +1,4 @@
-import { assert, concatBytes, utf8 } from "../base/index.ts";
+import { assert, concatBytes, equalBytes, utf8 } from "../base/index.ts";
 import { type Reader, Writer } from "../codec/index.ts";
 import { crypto } from "../crypto/index.ts";
 import type { Sequence } from "./record.ts";
@@ -65,18 +65,35 @@ export function signReceipts(claims: readonly ReceiptClaim[], signer: ReceiptSig
   }));
 }
 
-/** True when the node with this key made `receipt` for exactly this claim. */
-export function verifyReceipt(
-  receipt: Receipt,
-  claim: Omit<ReceiptClaim, "expiresMs">,
-  nodeKey: Uint8Array,
-): boolean {
-  let hash = leafHash({ ...claim, expiresMs: receipt.expiresMs });
-  for (const [height, sibling] of receipt.siblings.entries()) {
-    const isLeft = ((receipt.leftMask >> height) & 1) === 1;
-    hash = isLeft ? innerHash(sibling, hash) : innerHash(hash, sibling);
+/**
+ * Verifies the receipts of one node. It remembers the root that it verified last, so the receipts of
+ * one durable write cost the reader one verification too.
+ */
+export class ReceiptVerifier {
+  readonly #nodeKey: Uint8Array;
+  #verified: { readonly root: Uint8Array; readonly signature: Uint8Array } | undefined;
+
+  /** @param nodeKey 32 bytes, copied */
+  constructor(nodeKey: Uint8Array) {
+    this.#nodeKey = nodeKey.slice();
   }
-  return crypto().ed25519Verify(nodeKey, signedRoot(hash), receipt.signature);
+
+  /** True when the node made `receipt` for exactly this claim. */
+  verify(receipt: Receipt, claim: Omit<ReceiptClaim, "expiresMs">): boolean {
+    const { signature } = receipt;
+    let root = leafHash({ ...claim, expiresMs: receipt.expiresMs });
+    for (const [height, sibling] of receipt.siblings.entries()) {
+      const isLeft = ((receipt.leftMask >> height) & 1) === 1;
+      root = isLeft ? innerHash(sibling, root) : innerHash(root, sibling);
+    }
+    const last = this.#verified;
+    if (last !== undefined && equalBytes(last.root, root)) {
+      if (equalBytes(last.signature, signature)) return true;
+    }
+    if (!crypto().ed25519Verify(this.#nodeKey, signedRoot(root), signature)) return false;
+    this.#verified = { root, signature };
+    return true;
+  }
 }
 
 /** Expiry 6, depth 1, mask 2, siblings 32 each, signature 64. */

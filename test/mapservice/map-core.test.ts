@@ -1,0 +1,308 @@
+import { describe, expect, test } from "vitest";
+import {
+  encodeRecord,
+  MAP_LIMITS,
+  type MapLimits,
+  type MapRecord,
+  type PutOutcome,
+} from "../../src/mapservice/index.ts";
+import { MapCore } from "../../src/mapservice/map-core.ts";
+import type { MapEffect } from "../../src/mapservice/protocol.ts";
+import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
+import { addressOf, NODE, PAYLOAD_SIZE, recordOf } from "./fixtures.ts";
+
+const UNIX_MS = 1_750_000_000_000;
+
+/** A core whose effects are taken by hand. */
+class Rig {
+  readonly core: MapCore;
+  readonly effects: MapEffect[] = [];
+  now = 0;
+
+  constructor(limits: Partial<MapLimits> = {}) {
+    this.core = new MapCore({
+      payloadSize: PAYLOAD_SIZE,
+      limits: { ...MAP_LIMITS, ...limits },
+      signer: NODE,
+      entriesMax: 1_000,
+    });
+    this.open(1);
+  }
+
+  open(link: number): void {
+    this.core.handle({ kind: "open", link, source: `s${link}` }, this.now);
+    this.drain();
+  }
+
+  put(request: number, record: MapRecord, link = 1): void {
+    const bytes = encodeRecord(record);
+    this.core.handle({ kind: "put", link, request, record: bytes, stamp: NO_STAMP }, this.now);
+    this.drain();
+  }
+
+  get(request: number, frame: number, waitMs = 0, link = 1): void {
+    const address = addressOf(frame);
+    this.core.handle({ kind: "get", link, request, address, waitMs }, this.now);
+    this.drain();
+  }
+
+  turn(): void {
+    this.core.handle({ kind: "turn", unixMs: UNIX_MS + this.now, fill: 0 }, this.now);
+    this.drain();
+  }
+
+  committed(commit: number, outcomes: readonly PutOutcome[] | undefined): void {
+    this.core.handle({ kind: "committed", commit, outcomes, unixMs: UNIX_MS }, this.now);
+    this.drain();
+  }
+
+  lookedUp(frame: number, record?: MapRecord): void {
+    const address = addressOf(frame);
+    const stored = record && { record, expiresMs: UNIX_MS + 9_000 };
+    const isFailed = false;
+    this.core.handle({ kind: "looked-up", address, stored, isFailed, unixMs: UNIX_MS }, this.now);
+    this.drain();
+  }
+
+  timeout(now: number): void {
+    this.now = now;
+    this.core.timeout(now);
+    this.drain();
+  }
+
+  /** What came since the last call, as kinds with their number. */
+  said(): string[] {
+    return this.effects.splice(0).map((effect) => {
+      if (effect.kind === "answer") return `${effect.request}:${effect.answer.kind}`;
+      return effect.kind === "commit" ? `commit:${effect.puts.length}` : effect.kind;
+    });
+  }
+
+  drain(): void {
+    let effect = this.core.poll();
+    while (effect !== undefined) {
+      this.effects.push(effect);
+      effect = this.core.poll();
+    }
+  }
+}
+
+const STORED: PutOutcome = { kind: "stored", expiresMs: UNIX_MS + 60_000 };
+
+describe("turns", () => {
+  test("nothing is done before one, and one is asked for once", () => {
+    const rig = new Rig();
+    rig.put(1, recordOf(1));
+    rig.get(2, 2);
+    expect(rig.said()).toEqual(["turn"]);
+    rig.turn();
+    expect(rig.said()).toEqual(["lookup", "commit:1"]);
+  });
+
+  test("do a bounded amount of work: sixteen verifications, then another turn", () => {
+    const rig = new Rig();
+    for (let i = 0; i < 40; i++) rig.put(i, recordOf(i));
+    rig.said();
+    rig.turn();
+    expect(rig.said()).toEqual(["commit:16", "turn"]);
+    rig.turn();
+    rig.turn();
+    expect(rig.said()).toEqual(["commit:16", "turn", "commit:8"]);
+  });
+
+  test("serve links in turn, whatever their queues", () => {
+    const rig = new Rig();
+    rig.open(2);
+    for (let i = 0; i < 100; i++) rig.put(i, recordOf(i));
+    rig.put(1_000, { ...recordOf(500), payload: new Uint8Array(1) }, 2);
+    rig.said();
+    rig.turn();
+    expect(rig.said()).toContain("1000:refused");
+  });
+
+  test("pause while too many bytes are on their way to the store", () => {
+    const rig = new Rig({ committingBytesMax: 500 });
+    for (let i = 0; i < 40; i++) rig.put(i, recordOf(i));
+    rig.said();
+    rig.turn();
+    expect(rig.said()).toEqual(["commit:16"]);
+    rig.committed(
+      0,
+      Array.from({ length: 16 }, () => STORED),
+    );
+    expect(rig.said().at(-1)).toBe("turn");
+  });
+
+  test("a link above its rate waits for its tokens, and loses nothing", () => {
+    const rig = new Rig({ requestsPerSecond: 10, requestsBurst: 3 });
+    for (let i = 0; i < 5; i++) rig.get(i, i);
+    rig.turn();
+    expect(rig.said().filter((kind) => kind === "lookup").length).toBe(3);
+    rig.timeout(0);
+    rig.said();
+    expect(rig.core.deadline()).toBe(100);
+    rig.timeout(100);
+    rig.turn();
+    expect(rig.said()).toContain("lookup");
+    rig.timeout(200);
+    rig.turn();
+    expect(rig.said()).toContain("lookup");
+  });
+});
+
+describe("queues", () => {
+  test("a full one is answered busy, and tells when it has room again", () => {
+    const rig = new Rig({ queuedPerLinkMax: 4 });
+    for (let i = 0; i < 5; i++) rig.get(i, i);
+    expect(rig.said()).toEqual(["turn", "4:busy"]);
+    expect(rig.core.isCongested(1)).toBe(true);
+    rig.turn();
+    expect(rig.said()).toContain("ready");
+    expect(rig.core.isCongested(1)).toBe(false);
+  });
+
+  test("their bytes are bounded over all links", () => {
+    const rig = new Rig({ queuedBytesMax: 400 });
+    rig.open(2);
+    rig.put(1, recordOf(1));
+    rig.put(2, recordOf(2), 2);
+    rig.put(3, recordOf(3), 2);
+    expect(rig.said()).toEqual(["turn", "3:busy"]);
+  });
+
+  test("a get that is cancelled in the queue is never served; a put is", () => {
+    const rig = new Rig();
+    rig.get(1, 1);
+    rig.put(2, recordOf(2));
+    rig.core.handle({ kind: "cancel", link: 1, request: 1 }, 0);
+    rig.core.handle({ kind: "cancel", link: 1, request: 2 }, 0);
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "commit:1"]);
+  });
+
+  test("are gone with their link, and nothing is answered to it", () => {
+    const rig = new Rig();
+    rig.put(1, recordOf(1));
+    rig.turn();
+    rig.get(2, 2, 1_000);
+    rig.said();
+    rig.core.handle({ kind: "close", link: 1 }, 0);
+    rig.committed(0, [STORED]);
+    rig.turn();
+    expect(rig.said()).toEqual([]);
+  });
+});
+
+describe("the store's answers", () => {
+  test("ok is said after the commit, not before", () => {
+    const rig = new Rig();
+    rig.put(1, recordOf(1));
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "commit:1"]);
+    rig.committed(0, [STORED]);
+    expect(rig.said()).toEqual(["1:stored"]);
+  });
+
+  test("a failed commit is busy for each put, and the next try goes to the store again", () => {
+    const rig = new Rig();
+    rig.put(1, recordOf(1));
+    rig.turn();
+    rig.committed(0, undefined);
+    expect(rig.said()).toEqual(["turn", "commit:1", "1:busy"]);
+    rig.put(2, recordOf(1));
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "commit:1"]);
+  });
+
+  test("no put slips through between a lookup and its answer", () => {
+    const rig = new Rig();
+    rig.get(1, 1, 1_000);
+    rig.turn();
+    rig.put(2, recordOf(1));
+    rig.turn();
+    rig.said();
+    // The put is durable before the read that began earlier comes back empty.
+    rig.committed(0, [STORED]);
+    expect(rig.said()).toEqual(["2:stored", "1:found"]);
+    rig.lookedUp(1, undefined);
+    expect(rig.said()).toEqual([]);
+  });
+
+  test("many gets for one address are one lookup", () => {
+    const rig = new Rig();
+    for (let i = 0; i < 5; i++) rig.get(i, 1, i);
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "lookup"]);
+    rig.lookedUp(1, recordOf(1));
+    expect(rig.said()).toEqual(["0:found", "1:found", "2:found", "3:found", "4:found"]);
+  });
+
+  test("a slow read does not bring back what has been replaced since", () => {
+    const rig = new Rig();
+    const end = recordOf(1, { seq: 2 });
+    rig.get(1, 1, 0);
+    rig.turn();
+    rig.put(2, end);
+    rig.turn();
+    rig.committed(0, [STORED]);
+    rig.lookedUp(1, recordOf(1));
+    rig.said();
+    rig.get(3, 1);
+    rig.turn();
+    const answer = rig.effects.find((effect) => effect.kind === "answer");
+    expect(answer).toMatchObject({ request: 3, answer: { record: { seq: 2 } } });
+  });
+
+  test("an expiry that the store set higher is the one that is told", () => {
+    const rig = new Rig();
+    rig.put(1, recordOf(1, { ttlSeconds: 10 }));
+    rig.turn();
+    rig.said();
+    rig.committed(0, [{ kind: "known", expiresMs: UNIX_MS + 77_000 }]);
+    expect(rig.effects).toMatchObject([{ answer: { kind: "stored", ttlSeconds: 77 } }]);
+  });
+});
+
+describe("time", () => {
+  test("timeout before its time does nothing", () => {
+    const rig = new Rig();
+    rig.timeout(0);
+    expect(rig.said()).toEqual(["sweep"]);
+    rig.get(1, 1, 5_000);
+    rig.turn();
+    rig.lookedUp(1);
+    rig.said();
+    for (const now of [1, 100, 4_999]) {
+      rig.timeout(now);
+      expect(rig.said()).toEqual([]);
+    }
+    rig.timeout(5_000);
+    expect(rig.said()).toEqual(["1:not-found"]);
+  });
+
+  test("a sweep is asked for once at a time, at once again while something is left", () => {
+    const rig = new Rig({ sweepMs: 1_000 });
+    rig.timeout(0);
+    rig.timeout(50);
+    expect(rig.said()).toEqual(["sweep"]);
+    rig.core.handle({ kind: "swept", removed: 9, isDone: false }, 60);
+    expect(rig.core.deadline()).toBe(60);
+    rig.timeout(60);
+    rig.core.handle({ kind: "swept", removed: 1, isDone: true }, 70);
+    expect(rig.core.deadline()).toBe(1_070);
+    expect(rig.core.statistics.swept).toBe(10);
+  });
+
+  test("a hundred thousand waits that come and go leave nothing behind", () => {
+    const rig = new Rig({ requestsBurst: 1e9 });
+    for (let i = 0; i < 100_000; i++) {
+      rig.get(i, i % 50, 1 + (i % 300_000));
+      if (i % 100 === 99) rig.turn();
+      if (i % 2 === 0) rig.core.handle({ kind: "cancel", link: 1, request: i - 200 }, rig.now);
+      if (i % 1_000 === 999) rig.timeout(rig.now + 600_000);
+    }
+    rig.turn();
+    rig.timeout(rig.now + 600_000);
+    expect(rig.core.statistics.waiting).toBe(0);
+  });
+});

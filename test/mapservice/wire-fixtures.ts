@@ -1,0 +1,138 @@
+import type { CulvertError } from "../../src/base/index.ts";
+import {
+  LinkCarrier,
+  type LinkCarrierLimits,
+  type LinkOpener,
+  type MapGreeting,
+  MapSession,
+  type SessionLimits,
+  type SessionStatistics,
+  WireLink,
+} from "../../src/mapservice/index.ts";
+import type { VirtualClock } from "../../src/testing/index.ts";
+
+/** A connection's end at the node, with nothing behind it: remembers what it was told to do. */
+export class FakePort {
+  readonly written: Uint8Array[] = [];
+  unsentBytes = 0;
+  unsentElsewhere = 0;
+  isReading = true;
+  closed: "gently" | "abruptly" | undefined;
+
+  write(bytes: Uint8Array): void {
+    this.written.push(bytes);
+  }
+
+  unsentBytesOfAll(): number {
+    return this.unsentBytes + this.unsentElsewhere;
+  }
+
+  setReading(isReading: boolean): void {
+    this.isReading = isReading;
+  }
+
+  close(isAbrupt: boolean): void {
+    this.closed = isAbrupt ? "abruptly" : "gently";
+  }
+}
+
+export function noSessionStatistics(): SessionStatistics {
+  return { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0 };
+}
+
+/** A client and a node, joined by a wire that delivers at once and in pieces of some bytes. */
+export interface Wire {
+  readonly carrier: LinkCarrier;
+  readonly session: MapSession;
+  readonly statistics: SessionStatistics;
+  /** Why the link broke, if it did. */
+  brokenBy(): CulvertError | undefined;
+  /** Loses the connection, as a network does. */
+  cut(): void;
+}
+
+/** Joins a client to a service; resolves when it is greeted. */
+export async function wireTo(
+  service: LinkOpener,
+  clock: VirtualClock,
+  options: {
+    readonly pieceBytes?: number;
+    readonly limits?: Partial<LinkCarrierLimits>;
+    readonly sessionLimits?: Partial<SessionLimits>;
+    readonly source?: string;
+    readonly onSilence?: () => void;
+  } = {},
+): Promise<Wire> {
+  const pieceBytes = options.pieceBytes ?? 1_400;
+  const statistics = noSessionStatistics();
+  let brokenBy: CulvertError | undefined;
+  let carrier: LinkCarrier | undefined;
+  const toClient: Uint8Array[] = [];
+  let isCut = false;
+  const pieces = (bytes: Uint8Array, receive: (piece: Uint8Array) => void): void => {
+    for (let at = 0; at < bytes.length && !isCut; at += pieceBytes) {
+      receive(bytes.slice(at, at + pieceBytes));
+    }
+  };
+  const session = new MapSession(
+    {
+      service,
+      clock,
+      statistics,
+      port: {
+        write: (bytes) => {
+          if (link === undefined) toClient.push(bytes);
+          else pieces(bytes, (piece) => link?.receive(piece));
+        },
+        unsentBytes: 0,
+        unsentBytesOfAll: () => 0,
+        setReading: () => {},
+        close: () => {},
+      },
+    },
+    {
+      source: options.source ?? "wire",
+      ...(options.sessionLimits === undefined ? {} : { limits: options.sessionLimits }),
+    },
+  );
+  let greeting: MapGreeting | undefined;
+  let link: WireLink | undefined;
+  link = new WireLink(
+    {
+      write: (bytes) => pieces(bytes, (piece) => session.receive(piece)),
+      unsentBytes: 0,
+      close: () => session.closed(),
+    },
+    {
+      answer: (request, answer) => carrier?.events().answer(request, answer),
+      ready: () => carrier?.events().ready(),
+      greeted: (told) => {
+        greeting = told;
+      },
+      broken: (error) => {
+        brokenBy = error;
+        carrier?.detach();
+      },
+    },
+  );
+  for (const bytes of toClient.splice(0)) pieces(bytes, (piece) => link?.receive(piece));
+  await clock.runUntil(clock.now());
+  if (greeting === undefined) throw brokenBy ?? new Error("the node did not say hello");
+  const { limits, onSilence } = options;
+  carrier = new LinkCarrier(
+    { clock, ...(onSilence === undefined ? {} : { onSilence }) },
+    { greeting, ...(limits === undefined ? {} : { limits }) },
+  );
+  carrier.attach(link, greeting);
+  return {
+    carrier,
+    session,
+    statistics,
+    brokenBy: () => brokenBy,
+    cut: () => {
+      isCut = true;
+      session.closed();
+      carrier?.detach();
+    },
+  };
+}
