@@ -13,6 +13,8 @@ export interface AckReaderInit {
   readonly exchange: Exchange;
   readonly keys: FrameKeys;
   readonly quietAskMsMax: number;
+  /** Indexes that are asked for beyond the last one that is known, if not as many as is usual. */
+  readonly places?: number;
   /** A newer ack than any before was opened. */
   readonly onAck: (frame: Frame, now: Instant) => void;
   readonly onSpoiled: () => void;
@@ -30,8 +32,8 @@ export class AckReader {
     this.#init = init;
     this.#reader = new ChainReader(init.exchange, init.keys, state?.next ?? 0, {
       purpose: "ack-get",
-      aheadMin: init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES,
-      aheadMax: ACK_PLACES,
+      aheadMin: init.places ?? (init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES),
+      aheadMax: init.places ?? ACK_PLACES,
       aheadGrowth: 0,
       quietAskMsMax: init.quietAskMsMax,
       quietPlaces: ACK_PLACES_SCARCE,

@@ -22,6 +22,8 @@ export interface AckWriterInit {
   readonly keys: FrameKeys;
   readonly random: Random;
   readonly effects: StreamEffect[];
+  /** Indexes that may be used beyond the last stored one, if not as many as above. */
+  readonly places?: number;
   /** What is to be said now. */
   readonly acknowledge: () => { acknowledgement: Acknowledgement; flags: number };
 }
@@ -134,7 +136,8 @@ export class AckWriter {
   }
 
   #lastPlace(): number {
-    return this.#stored + (this.#init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES);
+    const { exchange, places } = this.#init;
+    return this.#stored + (places ?? (exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES));
   }
 
   #seal(now: Instant): void {

@@ -11,7 +11,7 @@ import type { StreamOptions } from "./options.ts";
 import type { RequestId, StreamEffect } from "./protocol.ts";
 
 /** Which part of the core a request belongs to. */
-export type Purpose = "data-put" | "ack-put" | "data-get" | "ack-get";
+export type Purpose = "data-put" | "ack-put" | "data-get" | "ack-get" | "scout-get";
 
 /** One put or get that has not been answered. */
 export interface Request {
@@ -96,7 +96,7 @@ export class Exchange {
 
   /** Whether at least half of the window for gets is idle and none of them is rationed. */
   get hasSpareGets(): boolean {
-    return !this.isPaced && this.#gets * 2 <= this.#options.window;
+    return !this.isPaced && this.#gets * 4 <= this.#options.window * 3;
   }
 
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
@@ -135,10 +135,10 @@ export class Exchange {
 
   /** Asks for a frame; it is late after `patience` RTOs. */
   get(
-    purpose: "data-get" | "ack-get",
+    purpose: "data-get" | "ack-get" | "scout-get",
     index: number,
     frameId: Uint8Array,
-    options: { now: Instant; isLikelyThere: boolean; patience: number },
+    options: { now: Instant; isLikelyThere: boolean; patience: number; waitMs?: number },
   ): Request {
     const { now, isLikelyThere, patience } = options;
     this.#getPacer.take(now);
@@ -147,7 +147,8 @@ export class Exchange {
     this.#arm(request, now, patience);
     this.counts.gets += 1;
     // Where gets are rationed, one that waits is worth keeping until its frame can have come.
-    const waitMs = Math.max(this.#options.getWaitMs, PACED_WAIT_GAPS * this.#options.paceMeanMs);
+    const { getWaitMs, paceMeanMs } = this.#options;
+    const waitMs = options.waitMs ?? Math.max(getWaitMs, PACED_WAIT_GAPS * paceMeanMs);
     this.#effects.push({ kind: "get", request: request.id, frameId, waitMs });
     return request;
   }
