@@ -8,7 +8,7 @@ import { formatTicket, type Ticket } from "./ticket.ts";
  */
 export async function announce(
   { output }: Context,
-  invitation: { ticket: Ticket; map: string; flags?: string; qr: boolean },
+  invitation: { ticket: Ticket; map: string; flags?: string | undefined; qr: boolean },
 ): Promise<void> {
   const ticket = formatTicket(invitation.ticket);
   const { role } = invitation.ticket;

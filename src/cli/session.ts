@@ -15,9 +15,9 @@ const DONE_KEPT_MS = 30 * 24 * 3600 * 1000;
 
 const SESSION_ID = /^[0-9a-f]{12}$/;
 
-/** The name of a piece of work on this machine; it tells nothing of the secret. */
-export function sessionId(command: SessionRecord["command"], secret: Uint8Array): string {
-  const hash = createHash("sha256").update(`culvert/v1/session/${command}\0`).update(secret);
+/** The name of one end of a stream on this machine; it tells nothing of the secret. */
+export function sessionId(end: string, secret: Uint8Array): string {
+  const hash = createHash("sha256").update(`culvert/v1/session/${end}\0`).update(secret);
   return hash.digest("hex").slice(0, 12);
 }
 

@@ -1,4 +1,157 @@
+import { addAbortSignal } from "node:stream";
+import { CulvertError } from "../../base/index.ts";
+import { generateSecret, type Stream } from "../../stream/index.ts";
+import { announce } from "../announce.ts";
+import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
+import { requireMap, withMap } from "../connection.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../failure.ts";
+import { receivedSample, sentSample } from "../progress-sample.ts";
+import { type Session, SessionStore, sessionId } from "../session.ts";
+import { runStream, sayGoodbye } from "../stream-run.ts";
+import { findTicket } from "../ticket-source.ts";
 
-/** stub */
-export const pipe: RunCommand = async () => {};
+/** Which ways bytes go through this end. */
+interface Direction {
+  readonly sends: boolean;
+  readonly receives: boolean;
+}
+
+/** This end of a pipe, and what is kept of it. */
+interface End {
+  readonly session: Session;
+  readonly secret: Uint8Array;
+  readonly role: "listener" | "dialer";
+}
+
+/** `culvert pipe`: stdin and stdout here, joined with those of the other side. */
+export const pipe: RunCommand = async (context, [operand], options) => {
+  const { clock } = context;
+  const direction = directionOf(options);
+  const map = requireMap(context, options);
+  const ticket = await findTicket(context, { role: "pipe", operand, options });
+  const known = await findEnd(context, ticket?.secret, options.text("resume"));
+  await withMap(context, map, async (transport) => {
+    const end = known ?? (await begin(context, map, ticket?.secret));
+    const { session, secret, role } = end;
+    if (role === "listener") {
+      const invitation = { ticket: { role: "pipe", secret } as const, map };
+      await announce(context, {
+        ...invitation,
+        flags: counterpart(direction),
+        qr: options.flag("qr"),
+      });
+    }
+    let isOver = false;
+    const peerTimeoutMs = options.durationMs("peerTimeout");
+    const sampleOf = direction.sends ? sentSample : receivedSample;
+    const sample = (stream: Stream) => sampleOf(stream.progress(), { clock });
+    await runStream(
+      context,
+      { transport, session, secret, role, isManual: true, peerTimeoutMs, sample },
+      async (stream) => {
+        const { stop: signal } = context;
+        const output = receiveOutput(context, stream, direction.receives);
+        await Promise.all([sendInput(context, stream, direction.sends), output]);
+        await stream.sync({ signal });
+        isOver = await sayGoodbye(context, stream);
+      },
+    );
+    if (isOver) await session.finish();
+  });
+};
+
+/** Writes stdin to the stream, never more of it than the stream has accepted. */
+async function sendInput({ stdin, stop }: Context, stream: Stream, sends: boolean): Promise<void> {
+  if (sends) {
+    addAbortSignal(stop, stdin);
+    stream.once("close", () => stdin.destroy()); // nobody is left to write to
+    try {
+      for await (const chunk of stdin) await accept(stream, chunk);
+    } catch (error) {
+      if (stream.destroyed) return; // who reads the stream hears why
+      throw error;
+    }
+  }
+  stream.end();
+}
+
+async function accept(stream: Stream, chunk: string | Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Writes the stream to stdout, and confirms what stdout has taken. */
+async function receiveOutput(
+  { stdout }: Context,
+  stream: Stream,
+  receives: boolean,
+): Promise<void> {
+  let offset = stream.readOffset;
+  const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    if (receives) await print(stdout, chunk);
+    offset += chunk.length;
+    stream.confirm(offset);
+  }
+}
+
+async function print(stdout: Context["stdout"], chunk: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stdout.write(chunk, (cause) => {
+      if (!cause) return resolve();
+      const hint = "type the same command again to go on with another reader";
+      reject(new CommandError("CULVERT_FILE", "nobody reads stdout any more", hint, cause));
+    });
+  });
+}
+
+function directionOf(options: CommandOptions): Direction {
+  const [sendOnly, receiveOnly] = [options.flag("sendOnly"), options.flag("receiveOnly")];
+  if (sendOnly && receiveOnly) {
+    throw new CulvertError("CULVERT_USAGE", "--send-only and --receive-only exclude each other");
+  }
+  return { sends: !receiveOnly, receives: !sendOnly };
+}
+
+/** What the other side has to add to its command. */
+function counterpart({ sends, receives }: Direction): string | undefined {
+  if (sends && receives) return undefined;
+  return sends ? "--receive-only" : "--send-only";
+}
+
+/** The end that was begun before: by the same ticket, or by the id that `--resume` names. */
+async function findEnd(
+  context: Context,
+  secret: Uint8Array | undefined,
+  id: string | undefined,
+): Promise<End | undefined> {
+  const store = new SessionStore(context.paths.sessions, context.clock);
+  if (secret !== undefined) {
+    const session = await store.find(sessionId("pipe dialer", secret));
+    if (session?.record.phase === "done") {
+      throw new CulvertError("CULVERT_SECRET_USED", "this pipe is over");
+    }
+    return session && { session, secret, role: "dialer" };
+  }
+  if (id === undefined) return undefined;
+  const session = await store.find(id);
+  const kept = session?.record.command === "pipe" ? session.record.secret : undefined;
+  if (session === undefined || kept === undefined) {
+    const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';
+    throw new CommandError("CULVERT_USAGE", `there is no pipe "${id}" to go on with`, hint);
+  }
+  return { session, secret: kept, role: "listener" };
+}
+
+async function begin(context: Context, map: string, given: Uint8Array | undefined): Promise<End> {
+  const store = new SessionStore(context.paths.sessions, context.clock);
+  const secret = given ?? generateSecret();
+  const role = given === undefined ? "listener" : "dialer";
+  const own = given === undefined ? { secret } : {};
+  const record = { command: "pipe", title: "pipe", map, ...own } as const;
+  const session = await store.create(sessionId(`pipe ${role}`, secret), record);
+  return { session, secret, role };
+}
