@@ -98,5 +98,5 @@ export function ttlCapSeconds(limits: MapLimits, fill: number): number {
 
 /** The work asked for at a load from 0 to 1: none up to half, then bit by bit up to the limit. */
 export function workBits(limits: MapLimits, load: number): number {
-  return Math.ceil(limits.workBitsMax * Math.max(2 * load - 1, 0));
+  return Math.round(limits.workBitsMax * Math.max(2 * load - 1, 0));
 }

@@ -1,0 +1,266 @@
+import { equalBytes, isCulvertError, SeededRandom, toHex } from "../../src/base/index.ts";
+import { Reader, Writer } from "../../src/codec/index.ts";
+import { formatEndpoint, parseEndpoint, sourceOf } from "../../src/io/endpoint.ts";
+import {
+  encodeRecord,
+  isFault,
+  type LinkOpener,
+  type MapRecord,
+  MapSession,
+  parseRecord,
+  WireLink,
+} from "../../src/mapservice/index.ts";
+import {
+  decodeHead,
+  decodeIndex,
+  decodeStored,
+  encodeHead,
+  encodeIndex,
+  encodeStored,
+  placeOfIndexKey,
+} from "../../src/mapservice/level-record-layout.ts";
+import { readReceipt, writeReceipt } from "../../src/mapservice/receipt.ts";
+import {
+  encodeClientMessage,
+  encodeNodeMessage,
+  readClientMessage,
+  readNodeMessage,
+} from "../../src/mapservice/wire.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+
+/** A parser under fuzz: `run` throws only on a defect. */
+export interface FuzzTarget {
+  readonly name: string;
+  /** Valid inputs to start from. */
+  readonly seeds: readonly Uint8Array[];
+  run(bytes: Uint8Array): void;
+}
+
+const PAYLOAD_SIZE = 24;
+const random = new SeededRandom(11);
+const record: MapRecord = {
+  address: random.bytes(32),
+  signature: random.bytes(64),
+  seq: 1,
+  ttlSeconds: 9,
+  payload: random.bytes(PAYLOAD_SIZE),
+};
+const receipt = {
+  expiresMs: 5,
+  leftMask: 1,
+  siblings: [random.bytes(32)],
+  signature: random.bytes(64),
+};
+const greeting = {
+  payloadSize: PAYLOAD_SIZE,
+  nodeKey: random.bytes(32),
+  workBits: 0,
+  ttlSecondsMax: 5,
+  waitMsMax: 5,
+};
+
+const HELLO = encodeClientMessage({ kind: "hello", versionMin: 1, versionMax: 1 });
+const CLIENT_SEEDS = [
+  HELLO,
+  encodeClientMessage({
+    kind: "put",
+    request: 1,
+    stamp: random.bytes(8),
+    record: encodeRecord(record),
+  }),
+  encodeClientMessage({ kind: "get", request: 2, waitMs: 5, address: record.address }),
+  encodeClientMessage({ kind: "cancel", request: 2 }),
+];
+
+const NODE_HELLO = encodeNodeMessage({ kind: "hello", version: 1, greeting });
+const NODE_SEEDS = [
+  NODE_HELLO,
+  encodeNodeMessage({
+    kind: "answer",
+    request: 1,
+    answer: { kind: "stored", ttlSeconds: 5, receipt },
+  }),
+  encodeNodeMessage({
+    kind: "answer",
+    request: 1,
+    answer: { kind: "found", ttlSeconds: 9, record },
+  }),
+  encodeNodeMessage({ kind: "answer", request: 1, answer: { kind: "refused", fault: "size" } }),
+  encodeNodeMessage({ kind: "answer", request: 1, answer: { kind: "work-required", bits: 9 } }),
+  encodeNodeMessage({ kind: "goodbye", reason: "busy" }),
+];
+
+/** Parses, or refuses with one of our codes; what is taken must be written back bit by bit. */
+function roundTrip(bytes: Uint8Array, parse: () => Uint8Array | undefined): void {
+  try {
+    const again = parse();
+    if (again === undefined || equalBytes(again, bytes)) return;
+    throw new Error(`taken, but not written so: ${toHex(bytes)}`);
+  } catch (error) {
+    if (!isCulvertError(error, "CULVERT_PROTOCOL") && !isCulvertError(error, "CULVERT_BAD_STATE")) {
+      throw error;
+    }
+  }
+}
+
+/** The frame without its length. */
+const body = (frame: Uint8Array): Uint8Array => frame.subarray(4);
+
+/** A service that takes everything and answers nothing, with a bound on how much it is asked. */
+const sink: LinkOpener = {
+  greeting: () => greeting,
+  open: () => ({
+    put: () => {},
+    get: () => {},
+    cancel: () => {},
+    isCongested: false,
+    close: () => {},
+  }),
+};
+
+function runSession(bytes: Uint8Array): void {
+  const statistics = { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0 };
+  const port = {
+    write: () => {},
+    unsentBytes: 0,
+    unsentBytesOfAll: () => 0,
+    setReading: () => {},
+    close: () => {},
+  };
+  const clock = new VirtualClock();
+  const session = new MapSession({ service: sink, clock, port, statistics }, { source: "" });
+  // Most of a session comes after its hello.
+  if (bytes.length % 4 !== 0) session.receive(HELLO.slice());
+  const half = bytes.length >> 1;
+  session.receive(bytes.slice(0, half));
+  session.receive(bytes.slice(half));
+  session.closed();
+}
+
+function runWireLink(bytes: Uint8Array): void {
+  const port = { write: () => {}, unsentBytes: 0, close: () => {} };
+  const ignore = (): void => {};
+  const events = { answer: ignore, ready: ignore, greeted: ignore, broken: ignore };
+  const link = new WireLink(port, events);
+  if (bytes.length % 4 !== 0) link.receive(NODE_HELLO.slice());
+  const half = bytes.length >> 1;
+  link.receive(bytes.slice(0, half));
+  link.receive(bytes.slice(half));
+}
+
+function runEndpoint(bytes: Uint8Array): void {
+  const text = String.fromCharCode(...bytes);
+  sourceOf(text);
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) return;
+  const again = parseEndpoint(formatEndpoint(endpoint));
+  if (JSON.stringify(again) !== JSON.stringify(endpoint)) throw new Error(`endpoint ${text}`);
+}
+
+const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+const stored = { record, expiresMs: 77 };
+const index = [{ tag: 7, seq: 1 as const }];
+const receiptWriter = new Writer();
+writeReceipt(receiptWriter, receipt);
+
+/** Every parser of the Map that reads a stranger's bytes, or a disk's. */
+export const targets: readonly FuzzTarget[] = [
+  {
+    name: "record",
+    seeds: [encodeRecord(record), encodeRecord({ ...record, seq: 2, payload: new Uint8Array(0) })],
+    run: (bytes) =>
+      roundTrip(bytes, () => {
+        const parsed = parseRecord(bytes, PAYLOAD_SIZE);
+        return isFault(parsed) ? undefined : encodeRecord(parsed);
+      }),
+  },
+  {
+    name: "request",
+    seeds: CLIENT_SEEDS.map(body),
+    run: (bytes) => roundTrip(bytes, () => body(encodeClientMessage(readClientMessage(bytes)))),
+  },
+  {
+    name: "answer",
+    seeds: NODE_SEEDS.map(body),
+    run: (bytes) =>
+      roundTrip(bytes, () => {
+        const message = readNodeMessage(bytes, PAYLOAD_SIZE);
+        // A detail that means nothing, and a reason from the future, are read and not kept.
+        const isLoose = message.kind === "goodbye" || bytes[0] === 0x84;
+        return isLoose ? undefined : body(encodeNodeMessage(message));
+      }),
+  },
+  {
+    name: "receipt",
+    seeds: [receiptWriter.finish()],
+    run: (bytes) =>
+      roundTrip(bytes, () => {
+        const reader = new Reader(bytes);
+        const parsed = readReceipt(reader);
+        reader.expectEnd();
+        const writer = new Writer();
+        writeReceipt(writer, parsed);
+        return writer.finish();
+      }),
+  },
+  { name: "session", seeds: CLIENT_SEEDS, run: runSession },
+  { name: "client link", seeds: NODE_SEEDS, run: runWireLink },
+  {
+    name: "stored record",
+    seeds: [encodeStored(stored)],
+    run: (bytes) =>
+      roundTrip(bytes, () => {
+        const parsed = decodeStored(bytes, PAYLOAD_SIZE);
+        return parsed && encodeStored(parsed);
+      }),
+  },
+  {
+    name: "stored index",
+    seeds: [encodeIndex(index)],
+    run: (bytes) =>
+      roundTrip(bytes, () => encodeIndex(decodeIndex({ bucket: 1, serial: 0 }, bytes))),
+  },
+  {
+    name: "stored head",
+    seeds: [encodeHead({ payloadSize: 9, secret: random.bytes(16) })],
+    run: (bytes) => roundTrip(bytes, () => encodeHead(decodeHead(bytes))),
+  },
+  {
+    name: "index key",
+    seeds: [Uint8Array.of(0x69, 0, 0, 0, 1, 0, 0, 0, 1)],
+    run: (bytes) =>
+      roundTrip(bytes, () => {
+        const { bucket, serial } = placeOfIndexKey(bytes);
+        return new Writer().u8(0x69).u32(bucket).u32(serial).finish();
+      }),
+  },
+  {
+    name: "endpoint",
+    seeds: ["127.0.0.1:80", "[::1]:7", "unix:/a/b", "tcp:host:9", "::ffff:1.2.3.4"].map(ascii),
+    run: runEndpoint,
+  },
+];
+
+/** Bytes that begin well more often than chance allows: cut, changed and joined seeds, and noise. */
+export function mutate(dice: SeededRandom, seeds: readonly Uint8Array[]): Uint8Array {
+  const seed = seeds[dice.below(seeds.length)] ?? new Uint8Array(1);
+  switch (dice.below(5)) {
+    case 0:
+      return dice.bytes(dice.below(40));
+    case 1:
+      return seed.subarray(0, dice.below(seed.length + 1));
+    case 2: {
+      const other = seeds[dice.below(seeds.length)] ?? seed;
+      return Uint8Array.of(...seed, ...other, ...dice.bytes(dice.below(3)));
+    }
+    case 3:
+      return seed;
+    default: {
+      const changed = seed.slice();
+      for (let i = dice.below(3); i >= 0; i--) {
+        changed[dice.below(changed.length)] = dice.below(256);
+      }
+      return changed;
+    }
+  }
+}

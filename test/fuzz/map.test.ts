@@ -1,0 +1,18 @@
+import { it } from "vitest";
+import { SeededRandom, toHex } from "../../src/base/index.ts";
+import { mutate, targets } from "./map-fuzz.ts";
+
+const { CULVERT_FUZZ_CASES = "20000" } = process.env;
+const CASES = Number(CULVERT_FUZZ_CASES);
+
+it.each(targets)("the Map takes or refuses any bytes: $name", ({ seeds, run }) => {
+  const dice = new SeededRandom(3);
+  for (let i = 0; i < CASES; i++) {
+    const bytes = mutate(dice, seeds);
+    try {
+      run(bytes);
+    } catch (cause) {
+      throw new Error(`case ${i}: ${toHex(bytes)}`, { cause });
+    }
+  }
+});
