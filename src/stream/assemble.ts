@@ -14,10 +14,11 @@ import {
 } from "../crypto/index.ts";
 import type { Transport } from "../transport/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "./frame.ts";
+import { MemoryJournalStore } from "./memory-journal.ts";
 import { resolveOptions, type StreamOptions } from "./options.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
-import { decodeState } from "./state-codec.ts";
+import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
 import { StreamCore } from "./stream-core.ts";
 
 /** What one side of a stream holds: the right to write one direction and to read the other. */
@@ -32,12 +33,37 @@ export interface StreamParts {
   /** Bound to this stream. */
   readonly transport: Transport;
   readonly journal: Journal | undefined;
+  /** Opens the journal again after it was closed. */
+  readonly reopen: (() => Promise<Journal>) | undefined;
   readonly keys: StreamCapabilities;
   readonly clock: Clock;
-  /** Bytes that earlier sessions have delivered, and framed. */
-  readonly readOffset: number;
-  readonly writeOffset: number;
+  readonly past: StreamPast;
 }
+
+/** What earlier sessions of a stream have done. */
+export interface StreamPast {
+  /** Bytes of the peer that they have taken. */
+  readonly readOffset: number;
+  /** Bytes that they have written. */
+  readonly writeOffset: number;
+  /** They have taken the peer's end. */
+  readonly isReadEnded: boolean;
+  /** They have ended our side. */
+  readonly isWriteEnded: boolean;
+  /** They gave the stream up. */
+  readonly isAborted: boolean;
+  /** Nothing is left to be done. */
+  readonly isDone: boolean;
+}
+
+const NO_PAST: StreamPast = Object.freeze({
+  readOffset: 0,
+  writeOffset: 0,
+  isReadEnded: false,
+  isWriteEnded: false,
+  isAborted: false,
+  isDone: false,
+});
 
 /** The capabilities that `role` derives from a secret. */
 export function capabilitiesOf(secret: Uint8Array | string, role: StreamRole): StreamCapabilities {
@@ -63,69 +89,47 @@ export interface AssemblyContext {
  *
  * @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when the transport's cells cannot carry frames
  */
-export function assembleNew(
-  keys: StreamCapabilities,
-  context: AssemblyContext,
-  journal?: Journal,
-): StreamParts {
-  const cellBytes = requireGeometry(context.transport.payloadSize);
-  const options = resolveOptions({ ...context.options, durable: journal !== undefined });
-  const core = new StreamCore({ ...keys, cellBytes, random: context.random, options });
-  return { ...partsOf(keys, context), core, journal, readOffset: 0, writeOffset: 0 };
+export function assembleNew(keys: StreamCapabilities, context: AssemblyContext): StreamParts {
+  return beginning(keys, context, { journal: undefined, reopen: undefined });
 }
 
 /**
- * A stream that goes on from saved state.
+ * A stream that goes on from its journal, or begins with it.
  *
- * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`
+ * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`, `CULVERT_STATE_IN_USE`
  */
-export function assembleSaved(
-  state: StreamState,
-  context: AssemblyContext,
-  journal: Journal,
-): StreamParts {
-  const { payloadSize } = context.transport;
-  if (state.cellBytes !== payloadSize) {
-    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
-      detail: { state: state.cellBytes, transport: payloadSize },
-    });
-  }
-  const keys = keysOfState(state);
-  const options = resolveOptions({ ...context.options, durable: true });
-  const core = new StreamCore({
-    ...keys,
-    cellBytes: state.cellBytes,
-    random: context.random,
-    options,
-    state,
-  });
-  const readOffset = state.receiver.takenOffset;
-  const writeOffset = state.sender.framer.framedBytes + state.sender.framer.buffered.length;
-  return { ...partsOf(keys, context), core, journal, readOffset, writeOffset };
-}
-
-/** Opens the journal of a stream and goes on where it stopped, or begins. */
 export async function assembleFromStore(
   keys: StreamCapabilities,
   context: AssemblyContext,
   store: JournalStore,
 ): Promise<StreamParts> {
-  const journal = await store.open(streamIdOf(keys.write.root));
+  const reopen = (): Promise<Journal> => store.open(streamIdOf(keys.write.root));
+  const journal = await reopen();
   try {
     const head = await journal.load();
-    if (head === undefined) return assembleNew(keys, context, journal);
-    return assembleSaved(decodeState(head), context, journal);
+    if (head === undefined) return beginning(keys, context, { journal, reopen });
+    return continuation(decodeState(head), context, { journal, reopen });
   } catch (error) {
     await journal.close();
     throw error;
   }
 }
 
-function partsOf(
-  keys: StreamCapabilities,
-  { transport, clock }: AssemblyContext,
-): Pick<StreamParts, "transport" | "keys" | "clock"> {
-  return { transport: bindTransport(transport, keys), keys, clock };
+/**
+ * A stream that goes on from a whole saved state, with a journal in memory.
+ *
+ * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`
+ */
+export async function assembleLoaded(
+  { state, frames }: WholeState,
+  context: AssemblyContext,
+): Promise<StreamParts> {
+  const store = new MemoryJournalStore();
+  const reopen = (): Promise<Journal> => store.open("loaded");
+  const journal = await reopen();
+  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
+  await journal.commit({ head: encodeState(state), put, remove: [] });
+  return continuation(state, context, { journal, reopen });
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */
@@ -133,6 +137,59 @@ export function bindTransport(transport: Transport, keys: StreamCapabilities): T
   if (transport.bind === undefined) return transport;
   const writeSeed = keys.write.toBytes().slice(0, 32);
   return transport.bind({ writeSeed, readRoot: keys.read.root });
+}
+
+type Journalling = Pick<StreamParts, "journal" | "reopen">;
+
+function beginning(
+  keys: StreamCapabilities,
+  context: AssemblyContext,
+  journalling: Journalling,
+): StreamParts {
+  const { random, transport } = context;
+  const cellBytes = requireGeometry(transport.payloadSize);
+  const durable = journalling.journal !== undefined;
+  const options = resolveOptions({ ...context.options, durable });
+  const core = new StreamCore({ ...keys, cellBytes, random, options });
+  return { ...partsOf(keys, context), ...journalling, core, past: NO_PAST };
+}
+
+function continuation(
+  state: StreamState,
+  context: AssemblyContext,
+  journalling: Journalling,
+): StreamParts {
+  const { random, transport } = context;
+  const { cellBytes } = state;
+  if (cellBytes !== transport.payloadSize) {
+    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
+      detail: { state: cellBytes, transport: transport.payloadSize },
+    });
+  }
+  const keys = keysOfState(state);
+  const options = resolveOptions({ ...context.options, durable: true });
+  const core = new StreamCore({ ...keys, cellBytes, random, options, state });
+  return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state) };
+}
+
+function pastOf({ sender, receiver, isDone }: StreamState): StreamPast {
+  const isReadEnded = receiver.end !== undefined;
+  const isWriteEnded = sender.framer.endAsked;
+  return {
+    readOffset: receiver.takenOffset,
+    writeOffset: sender.framer.framedBytes + sender.framer.buffered.length,
+    isReadEnded,
+    isWriteEnded,
+    isAborted: sender.resetIndex !== undefined || (isDone && !(isReadEnded && isWriteEnded)),
+    isDone,
+  };
+}
+
+function partsOf(
+  keys: StreamCapabilities,
+  { transport, clock }: AssemblyContext,
+): Pick<StreamParts, "transport" | "keys" | "clock"> {
+  return { transport: bindTransport(transport, keys), keys, clock };
 }
 
 function keysOfState(state: StreamState): StreamCapabilities {

@@ -21,6 +21,8 @@ export interface EngineInit<Input, Event> {
   readonly journal: Journal | undefined;
   readonly clock: Clock;
   readonly onEvent: (event: Event) => void;
+  /** The Map or the journal has answered, and what follows from it is done. */
+  readonly onTurn?: () => void;
   /** The journal broke: nothing can be made durable any more. */
   readonly onBroken: (error: CulvertError) => void;
 }
@@ -117,7 +119,7 @@ export class StreamEngine<
       (receipt: Receipt | undefined) => {
         if (!this.#untrack(request)) return;
         const granted = receipt?.ttlSeconds ?? ttlSeconds;
-        this.#driver.handle({ kind: "stored", request, ttlSeconds: granted });
+        this.#answer({ kind: "stored", request, ttlSeconds: granted });
       },
       (error: unknown) => this.#failed(request, error),
     );
@@ -127,10 +129,15 @@ export class StreamEngine<
     const signal = this.#track(request);
     this.#transport.get(frameId, { waitMs, signal }).then(
       (cell) => {
-        if (this.#untrack(request)) this.#driver.handle({ kind: "got", request, cell });
+        if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
       },
       (error: unknown) => this.#failed(request, error),
     );
+  }
+
+  #answer(input: IoInput): void {
+    this.#driver.handle(input);
+    this.#init.onTurn?.();
   }
 
   #track(request: RequestId): AbortSignal {
@@ -146,14 +153,14 @@ export class StreamEngine<
   #failed(request: RequestId, error: unknown): void {
     if (!this.#untrack(request)) return;
     const code: ErrorCode = isCulvertError(error) ? error.code : "CULVERT_UNREACHABLE";
-    this.#driver.handle({ kind: "failed", request, code });
+    this.#answer({ kind: "failed", request, code });
   }
 
   #commit({ commit, changes }: Extract<IoEffect, { kind: "journal" }>): void {
     const { journal } = this.#init;
     if (journal === undefined) throw new TypeError("a durable stream needs a journal");
     this.#journaling = journal.commit(changes).then(
-      () => this.#driver.handle({ kind: "journaled", commit }),
+      () => this.#answer({ kind: "journaled", commit }),
       (error: unknown) => this.#broken(error),
     );
   }
@@ -161,7 +168,7 @@ export class StreamEngine<
   #recall(name: string): void {
     const read = this.#init.journal?.read(name) ?? Promise.resolve(undefined);
     read.then(
-      (bytes) => this.#driver.handle({ kind: "recalled", name, bytes }),
+      (bytes) => this.#answer({ kind: "recalled", name, bytes }),
       (error: unknown) => this.#broken(error),
     );
   }

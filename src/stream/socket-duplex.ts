@@ -82,7 +82,7 @@ export abstract class SocketDuplex extends Duplex {
   connect(...args: unknown[]): this {
     const listener = args.at(-1);
     if (typeof listener === "function") this.once("connect", () => listener());
-    process.nextTick(() => {
+    queueMicrotask(() => {
       if (this.destroyed) return;
       this.emit("connect");
       this.emit("ready");

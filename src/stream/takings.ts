@@ -20,6 +20,7 @@ export class Takings {
   #delivered: number;
   #taken: number;
   #isScheduled = false;
+  #discardedFrom = Number.POSITIVE_INFINITY;
 
   constructor(init: TakingsInit) {
     this.#init = init;
@@ -31,14 +32,25 @@ export class Takings {
     this.#delivered += length;
   }
 
-  /** Looks, at the end of this turn, at what has left the buffer; `all` if nobody will read. */
-  note(all = false): void {
-    if (this.#init.isManual && !all) return;
-    if (this.#isScheduled) return;
+  /** Bytes that came for an application that does not read any more. */
+  get discardedBytes(): number {
+    return Math.max(this.#delivered - this.#discardedFrom, 0);
+  }
+
+  /** Nobody will read: whatever is there, and still comes, is taken, unless it has to be confirmed. */
+  takeAll(): void {
+    this.#discardedFrom = Math.min(this.#delivered - this.#init.waiting(), this.#discardedFrom);
+    this.note();
+  }
+
+  /** Looks, at the end of this turn, at what has left the buffer. */
+  note(): void {
+    if (this.#init.isManual || this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      this.#moveTo(this.#delivered - (all ? 0 : this.#init.waiting()));
+      const isDiscarding = this.#discardedFrom < Number.POSITIVE_INFINITY;
+      this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
     });
   }
 

@@ -3,6 +3,8 @@ export { journalCompliance } from "./compliance/journal.ts";
 export type { Cases, Fixture, RegisterTest } from "./compliance/suite.ts";
 export type { TransportFixture } from "./compliance/transport.ts";
 export { transportCompliance } from "./compliance/transport.ts";
+export type { Pair, PairOptions } from "./pair.ts";
+export { pair } from "./pair.ts";
 export { settle } from "./settle.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export type {

@@ -1,0 +1,324 @@
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  type ErrorCode,
+  type JournalChanges,
+  unreachable,
+} from "../base/index.ts";
+import type { StreamParts } from "./assemble.ts";
+import { StreamEngine, type StreamEvent } from "./engine.ts";
+import { type Callback, HeldCallback } from "./held-callback.ts";
+import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
+import { SocketDuplex } from "./socket-duplex.ts";
+import { encodeState } from "./state-codec.ts";
+import { StateWaits } from "./state-waits.ts";
+import type { StreamCore, StreamProgress } from "./stream-core.ts";
+import { Takings } from "./takings.ts";
+
+/** How long a destroyed stream goes on in the background unless told otherwise. */
+const LINGER_MS = 60_000;
+
+/**
+ * - `running`: until one of the others
+ * - `aborting`: we gave up, and the peer is being told
+ * - `over`: both directions are complete, or an abort has been told
+ * - `failed`: an error ended it
+ * - `halted`: stopped, to go on from its state
+ */
+type Phase = "running" | "aborting" | "over" | "failed" | "halted";
+
+/**
+ * A Duplex whose two sides are those of a stream core: what Node asks of a stream, in terms of the
+ * core, and the stream's life from the first byte to the last background work.
+ */
+export abstract class CoreDuplex extends SocketDuplex {
+  protected readonly parts: StreamParts;
+  protected readonly engine: StreamEngine;
+  protected readonly takings: Takings;
+  readonly #waits = new StateWaits();
+  readonly #heldWrite = new HeldCallback();
+  readonly #heldFinal = new HeldCallback();
+  readonly #lingerMs: number;
+  #heldBytes = 0;
+  #phase: Phase = "running";
+  #failure: CulvertError | undefined;
+  #isPeerEnded = false;
+  #cancelLinger: Cancel | undefined;
+  #stopped: Promise<void> | undefined;
+
+  protected constructor(parts: StreamParts, options: StreamOpenOptions) {
+    super(duplexOptions(options));
+    this.parts = parts;
+    this.#lingerMs = options.lingerMs ?? LINGER_MS;
+    this.engine = new StreamEngine({
+      ...parts,
+      onEvent: (event) => this.#onEvent(event),
+      onTurn: () => this.#waits.check(),
+      onBroken: (error) => this.#fail(error),
+    });
+    this.takings = new Takings({
+      isManual: options.confirm === "manual",
+      offset: parts.past.readOffset,
+      waiting: () => this.#waitingBytes(),
+      take: (offset) => this.engine.handle({ kind: "taken", offset }),
+    });
+    this.once("finish", () => this.#waits.check());
+    this.#repeatPast();
+  }
+
+  get bytesRead(): number {
+    return this.progress().deliveredBytes;
+  }
+
+  get bytesWritten(): number {
+    return this.progress().writtenBytes + this.writableLength - this.#heldBytes;
+  }
+
+  protected get clock(): Clock {
+    return this.parts.clock;
+  }
+
+  /** What has become of the bytes; see docs/STREAM.md for the meaning of each step. */
+  progress(): StreamProgress {
+    return this.parts.core.progress;
+  }
+
+  /**
+   * Stops reading and writing at once. Everything that was written, and what the application has
+   * not read, is kept for `save`, or in the store.
+   */
+  async halt(): Promise<void> {
+    if (!this.destroyed) this.#acceptBuffered();
+    if (this.#isWorking) this.#phase = "halted";
+    this.destroy();
+    await this.#shutDown();
+  }
+
+  protected setBackground(background: boolean): void {
+    this.engine.setBackground(background);
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    // Copied: the caller may reuse its buffer as soon as it is called back.
+    this.#hand(new Uint8Array(chunk), callback);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], callback: Callback): void {
+    this.#hand(joined(chunks), callback);
+  }
+
+  override _final(callback: Callback): void {
+    this.#heldFinal.hold(callback);
+    this.engine.handle({ kind: "end" });
+    this.#settleFinal();
+  }
+
+  override _read(): void {
+    this.takings.note();
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    this.takings.note();
+    return chunk;
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.stopIdleTimer();
+    const reason = error ?? this.#closedError();
+    this.#releaseWrite(reason);
+    this.#heldFinal.release(reason);
+    if (this.#phase === "running") this.#leave(error);
+    if (this.#isWorking) callback(error);
+    else
+      this.#shutDown().then(
+        () => callback(error),
+        (broken) => callback(error ?? broken),
+      );
+  }
+
+  /** The error that ended the stream. */
+  protected get failure(): CulvertError | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves once `isTrue`; fails with whatever keeps it from ever becoming so. */
+  protected async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#phase !== "running" && !isTrue()) throw this.#closedError();
+    await this.#waits.until(isTrue, signal);
+  }
+
+  /** Whether the core still has something to do, for the application or in the background. */
+  get #isWorking(): boolean {
+    return this.#phase === "running" || this.#phase === "aborting";
+  }
+
+  /** What earlier sessions have ended stays ended. */
+  #repeatPast(): void {
+    const { isReadEnded, isWriteEnded, isDone } = this.parts.past;
+    if (isReadEnded) this.#endReading();
+    if (isWriteEnded) this.end();
+    if (isDone) this.#finish();
+  }
+
+  #hand(bytes: Uint8Array, callback: Callback): void {
+    this.noteActivity();
+    this.engine.handle({ kind: "write", bytes });
+    if (this.parts.core.isFull && this.#isWorking) {
+      this.#heldBytes = bytes.length;
+      this.#heldWrite.hold(callback);
+    } else callback();
+  }
+
+  #releaseWrite(error?: Error): void {
+    this.#heldBytes = 0;
+    this.#heldWrite.release(error);
+  }
+
+  /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
+  #acceptBuffered(): void {
+    while (this.writableCorked > 0) this.uncork();
+    while (this.#heldWrite.isHeld) this.#releaseWrite();
+    if (this.writableEnded) this.engine.handle({ kind: "end" });
+  }
+
+  #onEvent(event: StreamEvent): void {
+    switch (event.kind) {
+      case "deliver":
+        this.#deliver(event.bytes);
+        break;
+      case "delivered-end":
+        this.#endReading();
+        break;
+      case "drain":
+        this.#releaseWrite();
+        break;
+      case "all-stored":
+        this.#settleFinal();
+        break;
+      case "all-acknowledged":
+        this.#settleFinal();
+        this.emit("acknowledged");
+        break;
+      case "warning":
+        this.emit("warning", new CulvertError(event.code, event.message));
+        break;
+      case "fail":
+        this.#fail(failureOf(event.code, event.message));
+        break;
+      case "done":
+        this.#finish();
+        break;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    this.noteActivity();
+    this.takings.delivered(bytes.length);
+    if (!this.destroyed) this.push(bytes);
+    this.takings.note();
+  }
+
+  #endReading(): void {
+    this.#isPeerEnded = true;
+    if (!this.destroyed) this.push(null);
+  }
+
+  /** Bytes in the readable buffer; of text only its absence can be told. */
+  #waitingBytes(): number {
+    if (this.readableEncoding === null || this.readableLength === 0) return this.readableLength;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #settleFinal(): void {
+    const { isAllStored, isAllAcknowledged } = this.progress();
+    if (isAllStored || isAllAcknowledged) this.#heldFinal.release();
+  }
+
+  /** The stream is complete, or its abort has been told. */
+  #finish(): void {
+    this.#phase = "over";
+    this.#settleFinal();
+    if (this.destroyed) this.#stopInBackground();
+    else if (this.readableEnded) this.destroy();
+    else this.once("end", () => this.destroy());
+  }
+
+  #fail(error: CulvertError): void {
+    if (!this.#isWorking) return;
+    this.#phase = "failed";
+    this.#failure = error;
+    if (this.destroyed) this.#stopInBackground();
+    else this.destroy(error);
+  }
+
+  /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
+  #leave(error: Error | null): void {
+    if (error === null && this.writableFinished) this.takings.takeAll();
+    else this.#abort();
+    if (!this.#isWorking) return;
+    const { clock } = this.parts;
+    const over = (): void => {
+      // A peer that is still writing would go on for ever; one that has not come yet may read all.
+      const isHeard = this.takings.discardedBytes > 0 && !this.#isPeerEnded;
+      if (isHeard && this.#phase === "running") this.#abort();
+      else this.#stopInBackground();
+    };
+    this.#cancelLinger = clock.schedule(clock.now() + this.#lingerMs, over, { background: true });
+  }
+
+  #abort(): void {
+    this.#phase = "aborting";
+    this.#waits.fail(this.#closedError());
+    this.engine.handle({ kind: "abort" });
+  }
+
+  #stopInBackground(): void {
+    this.#shutDown().catch((error: unknown) => this.emit("warning", error));
+  }
+
+  #shutDown(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelLinger?.();
+    const { core, journal } = this.parts;
+    await this.engine.stop();
+    this.#waits.fail(this.#closedError());
+    try {
+      if (this.#phase === "halted") await journal?.commit(wholeOf(core));
+    } finally {
+      await journal?.close();
+    }
+  }
+
+  #closedError(): CulvertError {
+    if (this.#failure !== undefined) return this.#failure;
+    return new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED");
+  }
+}
+
+function joined(chunks: readonly { readonly chunk: Uint8Array }[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((length, { chunk }) => length + chunk.length, 0));
+  let at = 0;
+  for (const { chunk } of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function failureOf(code: ErrorCode, message: string): CulvertError {
+  return new CulvertError(code, message, { remote: code === "CULVERT_PEER_ABORTED" });
+}
+
+/** Everything about a stream that has been stopped, in one step. */
+function wholeOf(core: StreamCore): JournalChanges {
+  const put = [...core.residentFrames()].map(([name, bytes]) => ({ name, bytes }));
+  return { head: encodeState(core.state()), put, remove: [] };
+}
