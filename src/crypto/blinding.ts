@@ -1,6 +1,6 @@
 import { CulvertError, concatBytes } from "../base/index.ts";
 import { requireLength } from "./provider.ts";
-import { clampedScalar, GROUP_ORDER, toLittleEndian } from "./scalar.ts";
+import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
 import { crypto } from "./select.ts";
 import { seedScalar, signature } from "./signing-key.ts";
 
@@ -41,6 +41,7 @@ export class BlindedSigner {
   readonly address: Uint8Array;
   readonly #scalar: bigint;
   readonly #scalarBytes: Uint8Array;
+  #last: { readonly nonce: bigint; readonly signature: Uint8Array } | undefined;
 
   /** @param seed of the root, 32 secret bytes; both arguments are borrowed for the call */
   constructor(seed: Uint8Array, frameId: Uint8Array) {
@@ -52,11 +53,18 @@ export class BlindedSigner {
   /**
    * Signs with the raw scalar. There is no seed to take the nonce's prefix from, so the prefix is a
    * hash of the scalar; the odd second slice of it is BACAP's, and part of its vectors.
+   *
+   * The nonce tells the message: signing the last message again costs no more than its hash.
    */
   sign(message: Uint8Array): Uint8Array {
     const prefix = crypto().sha512(this.#scalarBytes);
     const nonceInput = concatBytes(prefix.subarray(32), message, prefix.subarray(33));
-    return signature({ scalar: this.#scalar, publicKey: this.address, nonceInput, message });
+    const nonce = wideScalar(crypto().sha512(nonceInput));
+    if (this.#last?.nonce !== nonce) {
+      const options = { scalar: this.#scalar, publicKey: this.address, nonce, message };
+      this.#last = { nonce, signature: signature(options) };
+    }
+    return this.#last.signature.slice();
   }
 }
 

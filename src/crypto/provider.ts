@@ -18,7 +18,8 @@ export interface CryptoProvider {
 
   /**
    * NaCl secretbox (XSalsa20-Poly1305): tag (16) then ciphertext. Key 32, nonce 24 bytes. The box
-   * is written into `into`, of exactly its length, if that is given.
+   * is written into `into`, of exactly its length, if that is given; the plaintext may be its
+   * bytes from 16 on.
    */
   secretboxSeal(
     key: Uint8Array,

@@ -7,7 +7,7 @@ const NONCE_BYTES = 24;
 
 /**
  * Seals a frame: `nonce 24 ‖ secretbox(frame)`, written into `into` if that is given. The nonce
- * must be fresh and random.
+ * must be fresh and random. The frame may be where its ciphertext goes, `into` from byte 40 on.
  */
 export function sealCell(
   key: Uint8Array,

@@ -28,6 +28,7 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     sha512t256: toHex(provider.sha512t256(message)),
     hkdf: toHex(provider.hkdfBlake2b({ ikm: scalar, salt: message, info: nonce, length: 96 })),
     box: toHex(box),
+    boxInPlace: toHex(sealInPlace(provider, { key: scalar, nonce, message })),
     opened: text(provider.secretboxOpen(scalar, nonce, box)),
     openedDamaged: text(provider.secretboxOpen(scalar, nonce, damaged)),
     publicKey: toHex(publicKey),
@@ -40,6 +41,14 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     x25519: text(provider.x25519(scalar, PUBLIC_KEY)),
     x25519Zero: text(provider.x25519(scalar, new Uint8Array(32))),
   };
+}
+
+function sealInPlace(
+  provider: CryptoProvider,
+  { key, nonce, message }: { key: Uint8Array; nonce: Uint8Array; message: Uint8Array },
+): Uint8Array {
+  const box = concatBytes(new Uint8Array(16), message);
+  return provider.secretboxSeal(key, nonce, box.subarray(16), box);
 }
 
 function text(bytes: Uint8Array | undefined): string {
@@ -66,6 +75,7 @@ export const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
     "39df65524ba2814542f52eb1d45c7af5a4c1da5edc76a7c1116a9be9cd1f3818" +
     "43e2e8b81a38bd048e3833c3db2c364ce19bdb7a9fd132cbaaf5c3cc1c912839",
   box: "b49516b6a8eb3f246ef48d7258dc4f499d6067ad0010d0e1fd780d79855bfed3" + "5e",
+  boxInPlace: "b49516b6a8eb3f246ef48d7258dc4f499d6067ad0010d0e1fd780d79855bfed3" + "5e",
   opened: "63756c766572742073656c662d74657374",
   openedDamaged: "none",
   publicKey: "aab0ae1e220b78972b167a0cd1dd447be17eaee749463762e4959eef1b0433ea",

@@ -21,8 +21,8 @@ export class SigningKey {
   }
 
   sign(message: Uint8Array): Uint8Array {
-    const nonceInput = concatBytes(this.#prefix, message);
-    return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonceInput, message });
+    const nonce = wideScalar(crypto().sha512(concatBytes(this.#prefix, message)));
+    return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonce, message });
   }
 }
 
@@ -32,16 +32,15 @@ export function seedScalar(seed: Uint8Array): bigint {
   return clampedScalar(crypto().sha512(seed));
 }
 
-/** The ed25519 signature by a known scalar, with the nonce that SHA-512 makes of `nonceInput`. */
+/** The ed25519 signature by a known scalar. The nonce is secret, and of this message alone. */
 export function signature(options: {
   readonly scalar: bigint;
   readonly publicKey: Uint8Array;
-  readonly nonceInput: Uint8Array;
+  readonly nonce: bigint;
   readonly message: Uint8Array;
 }): Uint8Array {
-  const { scalar, publicKey, nonceInput, message } = options;
+  const { scalar, publicKey, nonce, message } = options;
   const provider = crypto();
-  const nonce = wideScalar(provider.sha512(nonceInput));
   const r = provider.ed25519ScalarBase(toLittleEndian(nonce));
   const challenge = wideScalar(provider.sha512(concatBytes(r, publicKey, message)));
   return concatBytes(r, toLittleEndian((nonce + challenge * scalar) % GROUP_ORDER));

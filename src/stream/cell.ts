@@ -1,14 +1,6 @@
-import { concatBytes, type Random } from "../base/index.ts";
-import { openCell as openSealed, sealCell } from "../crypto/index.ts";
-import {
-  type DecodedFrame,
-  decodeFrame,
-  encodeFrame,
-  FRAME_HEADER_BYTES,
-  type Frame,
-  FRAMING_BYTES,
-  NONCE_BYTES,
-} from "./frame.ts";
+import type { Random } from "../base/index.ts";
+import { CELL_OVERHEAD_BYTES, openCell as openSealed, sealCell } from "../crypto/index.ts";
+import { type DecodedFrame, decodeFrame, encodeFrame, type Frame, NONCE_BYTES } from "./frame.ts";
 import type { FrameKey } from "./frame-keys.ts";
 
 /** Bytes of the frame id in front of a sealed frame. */
@@ -23,9 +15,13 @@ export function sealFrame(
   options: { keys: FrameKey; cellBytes: number; random: Random },
 ): Uint8Array {
   const { keys, cellBytes, random } = options;
-  const frameBytes = cellBytes - FRAMING_BYTES + FRAME_HEADER_BYTES;
-  const cell = sealCell(keys.key, random.bytes(NONCE_BYTES), encodeFrame(frame, frameBytes));
-  return concatBytes(keys.frameId, cell);
+  const sealed = new Uint8Array(FRAME_ID_BYTES + cellBytes);
+  sealed.set(keys.frameId);
+  const cell = sealed.subarray(FRAME_ID_BYTES);
+  // Written where its ciphertext goes: a frame is copied once.
+  const plain = encodeFrame(frame, cell.subarray(CELL_OVERHEAD_BYTES));
+  sealCell(keys.key, random.bytes(NONCE_BYTES), plain, cell);
+  return sealed;
 }
 
 /** An opened frame, or why there is none: `closed` means that the cell did not open. */

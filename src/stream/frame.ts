@@ -71,15 +71,14 @@ export function payloadBytesMax(cellBytes: number): number {
 }
 
 /**
- * Lays a frame out in `frameBytes` bytes, padded with zeros. The result is owned by the caller.
+ * Lays a frame out in all of `bytes`, which are zeros before, and gives them back.
  *
  * @throws RangeError when a field does not fit: a mistake of the caller
  */
-export function encodeFrame(frame: Frame, frameBytes: number): Uint8Array {
+export function encodeFrame(frame: Frame, bytes: Uint8Array): Uint8Array {
   const { acknowledgement: ack, payload } = frame;
-  if (payload.length > frameBytes - FRAME_HEADER_BYTES) throw new RangeError("payload too long");
+  if (payload.length > bytes.length - FRAME_HEADER_BYTES) throw new RangeError("payload too long");
   if (frame.index > INDEX_MAX || ack.next > INDEX_MAX) throw new RangeError("index too large");
-  const bytes = new Uint8Array(frameBytes);
   bytes[0] = (FRAME_VERSION << 4) | TYPES.indexOf(frame.type);
   writeIndex(bytes, 1, frame.index);
   writeIndex(bytes, 7, ack.next);
@@ -108,9 +107,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   const length = readU16(bytes, 15);
   if (length > bytes.length - FRAME_HEADER_BYTES) return { kind: "malformed", field: "length" };
   const payloadEnd = FRAME_HEADER_BYTES + length;
-  for (let at = payloadEnd; at < bytes.length; at++) {
-    if (bytes[at] !== 0) return { kind: "malformed", field: "padding" };
-  }
+  if (!isZeroFrom(bytes, payloadEnd)) return { kind: "malformed", field: "padding" };
   const flags = bytes[17] ?? 0;
   if (flags > FLAGS_ALL) return { kind: "malformed", field: "flags" };
   const frame: Frame = {
@@ -136,6 +133,18 @@ export function isSelected(selective: Uint8Array, j: number): boolean {
 export function select(selective: Uint8Array, j: number): void {
   if (j < 0 || j >= SELECTIVE_BITS) return;
   selective[j >>> 3] = (selective[j >>> 3] ?? 0) | (1 << (j & 7));
+}
+
+/** Word by word: the padding of an ack is nearly the whole cell. */
+function isZeroFrom(bytes: Uint8Array, from: number): boolean {
+  const isAligned = (at: number): boolean => (bytes.byteOffset + at) % 4 === 0;
+  let found = 0;
+  let at = from;
+  for (; at < bytes.length && !isAligned(at); at++) found |= bytes[at] ?? 0;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2);
+  for (let i = 0; i < words.length; i++) found |= words[i] ?? 0;
+  for (at += 4 * words.length; at < bytes.length; at++) found |= bytes[at] ?? 0;
+  return found === 0;
 }
 
 function writeIndex(bytes: Uint8Array, at: number, index: number): void {

@@ -220,4 +220,15 @@ describe("the key schedule of a stream", () => {
     const message = utf8("a cell");
     expect(crypto().ed25519Verify(signer.address, message, signer.sign(message))).toBe(true);
   });
+
+  it("signs each message for itself, whatever it has signed before", () => {
+    const { seed, chain } = deriveDirection(secret, "dialer");
+    const signer = new BlindedSigner(seed, chain.frameId(utf8("data")));
+    const [one, other] = [utf8("a cell"), utf8("another")];
+    const signature = signer.sign(one);
+    signer.sign(one).fill(0);
+    expect(signer.sign(one)).toEqual(signature);
+    expect(crypto().ed25519Verify(signer.address, other, signer.sign(other))).toBe(true);
+    expect(signer.sign(one)).toEqual(signature);
+  });
 });

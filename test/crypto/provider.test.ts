@@ -97,6 +97,14 @@ describe.each(NAMES)("provider %s", (name) => {
     expect(() => provider.secretboxSeal(key, nonce, plaintext, room)).toThrow(RangeError);
   });
 
+  it.each([1, 63, 64, 65, 1_000, 32_768])("seals %d bytes where they lie", (length) => {
+    const [key, nonce, plaintext] = [random(32), random(24), random(length)];
+    const room = new Uint8Array(16 + length);
+    room.set(plaintext, 16);
+    provider.secretboxSeal(key, nonce, room.subarray(16), room);
+    expect(room).toEqual(provider.secretboxSeal(key, nonce, plaintext));
+  });
+
   it("does not touch what it borrows, and gives what it does not keep", () => {
     const ikm = new Uint8Array(32).fill(5);
     const first = provider.hkdfBlake2b({ ikm, salt: ikm, info: ikm, length: 96 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { concatBytes, SeededRandom } from "../../src/base/index.ts";
 import { CELL_OVERHEAD_BYTES, crypto, openCell, sealCell } from "../../src/crypto/index.ts";
 
 const random = new SeededRandom(1);
@@ -21,6 +21,12 @@ describe("cells", () => {
     sealCell(key, nonce, frame, room.subarray(32));
     expect(room.slice(32)).toEqual(sealCell(key, nonce, frame));
     expect(room.slice(0, 32)).toEqual(new Uint8Array(32));
+  });
+
+  it("may be sealed where the frame lies", () => {
+    const room = concatBytes(new Uint8Array(CELL_OVERHEAD_BYTES), frame);
+    sealCell(key, nonce, room.subarray(CELL_OVERHEAD_BYTES), room);
+    expect(room).toEqual(sealCell(key, nonce, frame));
   });
 
   it("do not open under another key, when changed, or when cut", () => {
