@@ -24,15 +24,14 @@ export interface BoundMapClientOptions {
   readonly statistics: MapClientStatistics;
 }
 
-/** An address and a signature under it, for one payload. */
+/** The key of one frame, and the signature that it made last. */
 interface Signed {
-  readonly address: Uint8Array;
+  readonly signer: BlindedSigner;
   readonly signature: Uint8Array;
-  readonly payloadHash: Uint8Array;
 }
 
 /**
- * More frames than a window holds, so that every repetition finds its signature; 300 bytes each.
+ * More frames than a window holds, so that every repetition finds its signature; 600 bytes each.
  */
 const REMEMBERED_MAX = 2_048;
 const TTL_SECONDS_MAX = 2 ** 32 - 1;
@@ -91,12 +90,11 @@ export class BoundMapClient implements Transport {
     seq: Sequence,
     options: PutOptions,
   ): Promise<Receipt> {
-    const signed = this.#sign(frameId, payload, seq);
+    const { signer, signature } = this.#sign(frameId, payload, seq);
     const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
-    const { address, signature } = signed;
-    const record = { address, signature, seq, ttlSeconds, payload };
+    const record = { address: signer.address, signature, seq, ttlSeconds, payload };
     const reply = await this.#options.carrier.put(record, options);
-    this.#checkReceipt(reply, { ...signed, seq });
+    this.#checkReceipt(reply, record);
     return { ttlSeconds: reply.ttlSeconds };
   }
 
@@ -112,12 +110,12 @@ export class BoundMapClient implements Transport {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
     }
     const key = addressKey(frameId) + seq;
-    const payloadHash = crypto().sha256(payload);
     const known = this.#signed.get(key);
-    if (known !== undefined && equalBytes(known.payloadHash, payloadHash)) return known;
-    const signer = new BlindedSigner(this.#writeSeed, frameId);
+    const signer = known?.signer ?? new BlindedSigner(this.#writeSeed, frameId);
+    // Costs a hash when it is the payload of the last time.
     const signature = signer.sign(signedBytes(seq, payload));
-    const signed = { address: signer.address, signature, payloadHash };
+    if (known !== undefined && equalBytes(known.signature, signature)) return known;
+    const signed = { signer, signature };
     this.#options.statistics.signed += 1;
     this.#signed.set(key, signed);
     return signed;
@@ -135,8 +133,10 @@ export class BoundMapClient implements Transport {
     return address;
   }
 
-  #checkReceipt(reply: StoredReply, claim: Signed & { readonly seq: Sequence }): void {
-    if (this.#receipts === undefined || this.#receipts.verify(reply.receipt, claim)) return;
+  #checkReceipt(reply: StoredReply, { address, seq, payload }: MapRecord): void {
+    if (this.#receipts === undefined) return;
+    const payloadHash = crypto().sha256(payload);
+    if (this.#receipts.verify(reply.receipt, { address, seq, payloadHash })) return;
     this.#options.statistics.badReceipts += 1;
     throw new CulvertError("CULVERT_PROTOCOL", "the receipt is not the pinned node's");
   }

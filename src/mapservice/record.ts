@@ -103,12 +103,22 @@ export function payloadLength(seq: Sequence, payloadSize: number): number {
  * that any node can carry a small record into the Mainline DHT without holding a key.
  */
 export function signedBytes(seq: Sequence, payload: Uint8Array): Uint8Array {
-  const prefix = utf8(`3:seqi${seq}e1:v${payload.length}:`);
+  const prefix = signedPrefix(seq, payload.length);
   const bytes = new Uint8Array(prefix.length + payload.length);
   bytes.set(prefix);
   bytes.set(payload, prefix.length);
   return bytes;
 }
+
+/** A network has one size of payload: its two prefixes are made once. */
+function signedPrefix(seq: Sequence, length: number): Uint8Array {
+  if (prefixes[seq]?.length !== length) {
+    prefixes[seq] = { length, bytes: utf8(`3:seqi${seq}e1:v${length}:`) };
+  }
+  return prefixes[seq].bytes;
+}
+
+const prefixes: { [seq in Sequence]?: { readonly length: number; readonly bytes: Uint8Array } } = {};
 
 /**
  * True when the address is a usable key (canonical, on the curve, not of small order) and the
