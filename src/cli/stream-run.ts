@@ -9,8 +9,11 @@ import { pause, repeat } from "./timing.ts";
 /** How often the record of a session says how far it is. */
 const RECORD_EVERY_MS = 2_000;
 
-/** How long to wait for the other side to hear that we are done; it may be offline by now. */
-const GOODBYE_MS = 15_000;
+/**
+ * How long to wait for the other side to hear that we are done, in round trips, and the least and
+ * the most: it may be offline by now.
+ */
+const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
 
 /** What a stream runs with. */
 export interface StreamRun {
@@ -76,7 +79,10 @@ export async function runStream(
  */
 export async function sayGoodbye({ clock }: Context, stream: Stream): Promise<boolean> {
   const closed = new Promise<void>((resolve) => stream.once("close", resolve));
-  if (!stream.closed) await Promise.race([closed, pause(clock, GOODBYE_MS)]);
+  const { roundTrips, msMin, msMax } = GOODBYE;
+  const { roundTripMs = 0 } = stream.progress();
+  const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
+  if (!stream.closed) await Promise.race([closed, pause(clock, patienceMs)]);
   return stream.closed;
 }
 
