@@ -2,7 +2,13 @@ import type { ErrorCode, Instant } from "../base/index.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Exchange, Request } from "./exchange.ts";
-import { type Acknowledgement, emptySelective, type Frame, select, SELECTIVE_BITS } from "./frame.ts";
+import {
+  type Acknowledgement,
+  emptySelective,
+  type Frame,
+  SELECTIVE_BITS,
+  select,
+} from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { StreamOptions } from "./options.ts";
 import type { StreamEffect } from "./protocol.ts";
@@ -59,6 +65,7 @@ export class ReceiverCore {
   #end: { index: number; length: number } | undefined;
   #isEndDelivered = false;
   #isAborted = false;
+  #isClosed = false;
   #framesSinceAck = 0;
   #wasWithoutRoom = false;
 
@@ -169,8 +176,9 @@ export class ReceiverCore {
     return this.#reader.deadline(now, this.#limit());
   }
 
-  /** Stops asking, for a stream that is over. */
+  /** Stops asking and delivering, for a stream that is over. */
   close(): void {
+    this.#isClosed = true;
     this.#reader.isOpen = false;
   }
 
@@ -205,6 +213,7 @@ export class ReceiverCore {
     this.#early.set(frame.index, frame);
     this.#reader.arrived(frame.index, now);
     this.#init.onFrame(frame, now);
+    if (this.#isClosed) return;
     if (frame.type === "reset") this.#isAborted = true;
     this.#framesSinceAck += 1;
     const isUrgent = frame.type === "probe" || frame.type === "end";

@@ -1,6 +1,7 @@
 import type { Instant, Random } from "../base/index.ts";
 import { ReTx } from "../retx/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
+import { Claim } from "./claim.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import {
   type Acknowledgement,
@@ -32,7 +33,7 @@ export interface SenderInit {
 }
 
 /** Whether an acknowledgement was believable. */
-export type AcknowledgementVerdict = "taken" | "beyond-sent";
+export type AcknowledgementVerdict = "taken" | "beyond-sent" | "not-ours";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;
@@ -70,6 +71,7 @@ export class SenderCore {
   /** Stream offset after each unacknowledged frame that this session sealed. */
   readonly #ends = new Map<number, number>();
   readonly #recalling = new Set<number>();
+  readonly #claim: Claim;
   readonly #payloadMax: number;
   #acknowledgedBytes = 0;
   #creditLimit: number | undefined;
@@ -91,6 +93,7 @@ export class SenderCore {
     this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
     const capacity = init.options.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
     this.#retx = new ReTx({ capacity, first: state?.base ?? 0 });
+    this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     if (state !== undefined) this.#restore(state);
   }
 
@@ -206,6 +209,7 @@ export class SenderCore {
     const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
     const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
+    this.#claim.stored(request.index);
     if (this.#init.options.durable) this.#resident.delete(request.index);
     if (this.#probeAt === Number.POSITIVE_INFINITY) this.#armProbe(now);
   }
@@ -231,7 +235,9 @@ export class SenderCore {
     options: { newest: boolean; now: Instant; isStarved: boolean },
   ): AcknowledgementVerdict {
     const retx = this.#retx;
-    if (ack.next > retx.next || selectsBeyond(ack, retx.next)) return "beyond-sent";
+    const end = endOf(ack);
+    if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
+    if (!this.#claim.covers(end)) return "taken";
     const { rto } = this.#init.exchange;
     if (ack.credit > 0) {
       this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
@@ -364,7 +370,7 @@ export class SenderCore {
     const { base, next } = this.#retx;
     const limit = base + this.#init.options.unacknowledgedFramesMax;
     if (next >= Math.min(limit, this.#creditLimit ?? limit, INDEX_LIMIT)) return false;
-    return this.#framer.hasFrame(next, this.#mayBePartial());
+    return this.#claim.allows(next) && this.#framer.hasFrame(next, this.#mayBePartial());
   }
 
   /** Nagle's rule as Minshall mended it: one small frame under way at a time. */
@@ -429,9 +435,10 @@ export function ackDelayMs(options: StreamOptions, exchange: Exchange): number {
   return Math.max(Math.min(Math.max(quarter, 20), options.ackDelayMsMax), scarcity);
 }
 
-function selectsBeyond(ack: Acknowledgement, next: number): boolean {
-  for (let j = Math.max(0, next - ack.next - 1); j < SELECTIVE_BITS; j++) {
-    if (isSelected(ack.selective, j)) return true;
+/** The index behind the last frame that `ack` says has arrived. */
+function endOf(ack: Acknowledgement): number {
+  for (let j = SELECTIVE_BITS - 1; j >= 0; j--) {
+    if (isSelected(ack.selective, j)) return ack.next + j + 2;
   }
-  return false;
+  return ack.next;
 }

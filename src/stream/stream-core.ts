@@ -338,6 +338,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #fail(code: ErrorCode, message: string): void {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
+    this.#receiver.close();
     this.#isOver = true;
     this.#effects.push({ kind: "fail", code, message });
   }
@@ -364,9 +365,12 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     const isStarved = (frame.flags & FLAG_STARVED) !== 0;
     const heard = { newest, now, isStarved };
     const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);
+    if (verdict === "not-ours") {
+      this.#onConflict();
+      return;
+    }
     if (verdict === "beyond-sent") {
-      if (this.#isResumed) this.#fail("CULVERT_STALE_STATE", "the peer has read more than this state has written");
-      else this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
+      this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
       return;
     }
     if ((frame.flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#departure.peerKnows();
