@@ -201,7 +201,8 @@ export class ReceiverCore {
   /** The name of the first field that does not fit where the frame was found. */
   #problem(frame: Frame, index: number): string | undefined {
     if (frame.index !== index) return "index";
-    if (frame.type === "ack" || (frame.type === "start") !== (index === 0)) return "type";
+    if (frame.type === "ack" || (frame.type === "start" && index !== 0)) return "type";
+    if (index === 0 && frame.type !== "start" && frame.type !== "reset") return "type";
     if (frame.type === "start" && frame.payload[0] !== this.#init.mode) return "mode";
     if (frame.type === "end" && frame.payload.length < 8) return "length";
     const isAfterEnd = this.#end !== undefined && index > this.#end.index;

@@ -1,5 +1,7 @@
 export type { JournalFixture } from "./compliance/journal.ts";
 export { journalCompliance } from "./compliance/journal.ts";
+export type { StreamFixture } from "./compliance/stream.ts";
+export { streamCompliance } from "./compliance/stream.ts";
 export type { Cases, Fixture, RegisterTest } from "./compliance/suite.ts";
 export type { TransportFixture } from "./compliance/transport.ts";
 export { transportCompliance } from "./compliance/transport.ts";
