@@ -118,7 +118,8 @@ function signedPrefix(seq: Sequence, length: number): Uint8Array {
   return prefixes[seq].bytes;
 }
 
-const prefixes: { [seq in Sequence]?: { readonly length: number; readonly bytes: Uint8Array } } = {};
+const prefixes: { [seq in Sequence]?: { readonly length: number; readonly bytes: Uint8Array } } =
+  {};
 
 /**
  * True when the address is a usable key (canonical, on the curve, not of small order) and the
