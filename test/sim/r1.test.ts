@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { payloadBytesMax } from "../../src/stream/frame.ts";
+import {
+  quantile,
+  R1,
+  type R1Result,
+  runR1,
+  shareDerivations,
+  streamSubjects,
+} from "../../src/testing/world/index.ts";
+
+shareDerivations();
+
+const frameBytes = payloadBytesMax(R1.cellBytes);
+
+function r1(run: { loss: number; seed: number; frames: number; paced: boolean }): R1Result {
+  const options = { window: R1.window, paceMeanMs: run.paced ? R1.paceMeanMs : 0 };
+  const create = streamSubjects({ cellBytes: R1.cellBytes, options });
+  const { loss, seed, frames, paced } = run;
+  return runR1({ loss, seed, bytes: frames * frameBytes, frameBytes, paced, create });
+}
+
+describe("profile R1", () => {
+  test("gives the same figures for the same seed, and others for another", () => {
+    const run = { loss: 0.1, frames: 60, paced: false };
+    expect(r1({ ...run, seed: 7 })).toEqual(r1({ ...run, seed: 7 }));
+    expect(r1({ ...run, seed: 8 }).traceHash).not.toBe(r1({ ...run, seed: 7 }).traceHash);
+  });
+
+  test("delivers the first frame after one leg of the put and one of the get", () => {
+    const result = r1({ loss: 0, seed: 1, frames: 1, paced: false });
+    expect(result.latencyP50Ms).toBe(R1.rttMs);
+    expect(result.goodputBps).toBeCloseTo(frameBytes / 2, 6);
+  });
+
+  test("keeps to the pace, of which the world is the judge, and uses most of it", () => {
+    const result = r1({ loss: 0.1, seed: 3, frames: 100, paced: true });
+    const ceiling = (frameBytes * 1_000) / R1.paceMeanMs;
+    expect(result.goodputBps).toBeLessThan(ceiling);
+    expect(result.goodputBps).toBeGreaterThan(0.5 * ceiling);
+    expect(result.putsPerFrame).toBeLessThan(1.5);
+  });
+
+  test("fills the window", () => {
+    const result = r1({ loss: 0, seed: 3, frames: 640, paced: false });
+    const ceiling = (R1.window * frameBytes * 1_000) / R1.rttMs;
+    expect(result.goodputBps).toBeLessThan(ceiling);
+    expect(result.goodputBps).toBeGreaterThan(0.8 * ceiling);
+  });
+});
+
+test("quantiles are by nearest rank", () => {
+  const values = [5, 1, 4, 2, 3];
+  expect([0, 0.2, 0.5, 0.99, 1].map((fraction) => quantile(values, fraction))).toEqual([
+    1, 1, 3, 5, 5,
+  ]);
+  expect(quantile([], 0.5)).toBe(0);
+});
