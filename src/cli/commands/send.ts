@@ -85,9 +85,8 @@ async function sendParcel(
       };
       const { stop: signal } = context;
       await writeTransfer({ stream, source, header, checkpoint, saveCheckpoint, signal });
-      if (options.flag("detach")) await waitForStorage(context, stream, job);
-      else await stream.sync({ signal });
-      isAcknowledged = stream.progress().isAllAcknowledged;
+      const isDetached = options.flag("detach");
+      isAcknowledged = isDetached ? await look(context, stream, job) : await wait(stream, signal);
       if (isAcknowledged) await sayGoodbye(context, stream);
     },
   );
@@ -102,13 +101,17 @@ async function sendParcel(
   }
 }
 
+/** Waits until all is acknowledged. */
+async function wait(stream: Stream, signal: AbortSignal): Promise<true> {
+  await stream.sync({ signal });
+  return true;
+}
+
 /** Waits until all is in the Map; if it was before, looks for a while what became of it. */
-async function waitForStorage(context: Context, stream: Stream, job: Job): Promise<void> {
-  const { stop: signal } = context;
-  await stream.close({ signal });
-  if (!job.isResumed) return;
-  await Promise.race([stream.sync({ signal }), pause(context.clock, LOOK_MS)]);
-  signal.throwIfAborted();
+async function look({ clock, stop }: Context, stream: Stream, job: Job): Promise<boolean> {
+  await stream.close({ signal: stop });
+  const nothingHeard = pause(clock, job.isResumed ? LOOK_MS : 0).then(() => false);
+  return await Promise.race([wait(stream, stop), nothingHeard]);
 }
 
 /**
