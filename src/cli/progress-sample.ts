@@ -7,8 +7,7 @@ export function sentSample(
   progress: StreamProgress,
   options: { clock: Clock; totalBytes?: number },
 ): ProgressSample {
-  const { writtenBytes, acknowledgedBytes } = progress;
-  const storedBytes = progress.isAllStored ? writtenBytes : acknowledgedBytes;
+  const { writtenBytes, storedBytes, acknowledgedBytes } = progress;
   return {
     steps: { written: writtenBytes, stored: storedBytes, acknowledged: acknowledgedBytes },
     ...common(progress, options.clock),

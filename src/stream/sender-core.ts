@@ -110,6 +110,12 @@ export class SenderCore {
     return this.#acknowledgedBytes;
   }
 
+  /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
+  get storedBytes(): number {
+    if (this.#isAllStored) return this.framedBytes;
+    return this.#ends.get(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
+  }
+
   get isAllStored(): boolean {
     return this.#isAllStored;
   }

@@ -41,6 +41,8 @@ export interface StreamCoreInit {
 export interface StreamProgress {
   readonly writtenBytes: number;
   readonly framedBytes: number;
+  /** Bytes from the first on that are in the Map without a gap; counted when it is asked for. */
+  readonly storedBytes: number;
   readonly acknowledgedBytes: number;
   readonly isAllStored: boolean;
   readonly isAllAcknowledged: boolean;
@@ -169,6 +171,9 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       ...counts,
       writtenBytes: sender.framedBytes + sender.bufferedBytes,
       framedBytes: sender.framedBytes,
+      get storedBytes() {
+        return sender.storedBytes;
+      },
       acknowledgedBytes: sender.acknowledgedBytes,
       isAllStored: sender.isAllStored,
       isAllAcknowledged: sender.isAllAcknowledged,
