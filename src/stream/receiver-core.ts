@@ -90,8 +90,9 @@ export class ReceiverCore {
     });
   }
 
+  /** Bytes that the application was given, by this session or an earlier one. */
   get deliveredBytes(): number {
-    return this.#offset;
+    return this.#offset + this.#skipBytes;
   }
 
   get takenBytes(): number {

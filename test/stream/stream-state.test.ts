@@ -1,0 +1,293 @@
+import { once } from "node:events";
+import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { pattern, readAll } from "./virtual-pair.ts";
+
+/** A Map, a clock and a secret, for streams that come and go. */
+interface Place {
+  readonly clock: VirtualClock;
+  readonly transport: Transport;
+  readonly secret: Uint8Array;
+  readonly options: { readonly clock: VirtualClock };
+  elapse<T>(promise: Promise<T>): Promise<T>;
+}
+
+const fails = (code: string) => expect.objectContaining({ code });
+
+describe("a stream that is halted, saved and loaded", () => {
+  it("goes on in the middle, as often as one likes, and loses and doubles nothing", async () => {
+    const { transport, secret, options, elapse, clock } = place({ loss: 0.1 });
+    const bytes = pattern(400_000);
+    const received: Buffer[] = [];
+    let a = Stream.listen(transport, secret, options);
+    let b = Stream.dial(transport, secret, options);
+    const collect = (stream: Stream): void => {
+      expect(stream.readOffset).toBe(lengthOf(received));
+      stream.on("data", (chunk: Buffer) => received.push(chunk));
+    };
+    collect(b);
+    a.end(bytes);
+    for (let round = 1; round <= 5; round++) {
+      const goal = (bytes.length / 6) * round;
+      await clock.runUntil(() => lengthOf(received) >= goal, 60_000);
+      if (round % 2 === 0) a = await Stream.load(transport, await elapse(a.save()), options);
+      else {
+        b = await Stream.load(transport, await elapse(b.save()), options);
+        collect(b);
+      }
+    }
+    const ended = once(b, "end");
+    await elapse(ended);
+    expect(Buffer.concat(received).equals(bytes)).toBe(true);
+    await elapse(a.sync());
+    await Promise.all([a.halt(), b.halt()]);
+  });
+
+  it("keeps what was written and not sent, also what Node had buffered", async () => {
+    const { transport, secret, options, elapse } = place();
+    const a = Stream.listen(transport, secret, { ...options, autoStart: false });
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 10; i++) a.write(pattern(100_000, i), (error) => outcomes.push(error));
+    a.cork();
+    a.end("the last words");
+    expect(a.writableLength).toBeGreaterThan(0);
+    const state = await a.save();
+    expect(outcomes.filter((error) => error instanceof Error)).toEqual([]);
+    const again = await Stream.load(transport, state, options);
+    expect([again.writeOffset, again.writable]).toEqual([1_000_014, false]);
+    const b = Stream.dial(transport, secret, options);
+    const all = Buffer.concat(Array.from({ length: 10 }, (_, i) => pattern(100_000, i)));
+    expect(
+      (await elapse(readAll(b))).equals(Buffer.concat([all, Buffer.from("the last words")])),
+    ).toBe(true);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+
+  it("delivers again what was in the readable buffer, and nothing else", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, options);
+    const b = Stream.dial(transport, secret, options);
+    a.end(pattern(50_000));
+    await elapse(once(b, "readable"));
+    await clock.runUntil(() => b.readableLength === 50_000, 10_000);
+    const first = b.read(12_345) as Buffer;
+    await clock.runUntil(clock.now() + 1);
+    const again = await Stream.load(transport, await b.save(), options);
+    expect([again.readOffset, again.bytesRead]).toEqual([12_345, 12_345]);
+    const rest = await elapse(readAll(again));
+    expect(Buffer.concat([first, rest]).equals(pattern(50_000))).toBe(true);
+    await Promise.all([a.halt(), again.halt()]);
+  });
+
+  it("refuses writes from that moment on, and what waits is told", async () => {
+    const { transport, secret, options, elapse } = place();
+    const a = Stream.listen(transport, secret, options);
+    a.write("x");
+    const synced = a.sync();
+    const halting = a.halt();
+    await expect(elapse(synced)).rejects.toThrow(fails("CULVERT_HALTED"));
+    const refused = new Promise((resolve) => a.write("late", resolve));
+    a.on("error", () => {});
+    expect(await refused).toBeInstanceOf(Error);
+    await halting;
+    expect(a.closed).toBe(true);
+    await expect(a.sync()).rejects.toThrow(fails("CULVERT_HALTED"));
+    await a.halt();
+  });
+
+  it("gives the same state when it is asked again, and when it was loaded", async () => {
+    const { transport, secret, options } = place();
+    const a = Stream.listen(transport, secret, { ...options, autoStart: false });
+    a.write("abc");
+    const state = await a.save();
+    expect(await a.save()).toEqual(state);
+    const again = await Stream.load(transport, state, { ...options, autoStart: false });
+    expect(await again.save()).toEqual(state);
+  });
+});
+
+describe("what earlier sessions have ended", () => {
+  it("stays ended: the peer's side", async () => {
+    const { transport, secret, options, elapse } = place();
+    const a = Stream.listen(transport, secret, options);
+    const b = Stream.dial(transport, secret, options);
+    a.end("all");
+    expect(`${await elapse(readAll(b))}`).toBe("all");
+    await elapse(a.sync());
+    const again = await Stream.load(transport, await b.save(), options);
+    expect((await elapse(readAll(again))).length).toBe(0);
+    again.end("answer");
+    expect(`${await elapse(readAll(a))}`).toBe("answer");
+    await Promise.all([a.halt(), again.halt()]);
+  });
+
+  it("stays ended: our side", async () => {
+    const { transport, secret, options, elapse } = place();
+    const a = Stream.listen(transport, secret, options);
+    a.end("all");
+    await elapse(once(a, "finish"));
+    const again = await Stream.load(transport, await a.save(), options);
+    expect(again.writable).toBe(false);
+    await elapse(again.close());
+    const b = Stream.dial(transport, secret, options);
+    expect(`${await elapse(readAll(b))}`).toBe("all");
+    await Promise.all([again.halt(), b.halt()]);
+  });
+
+  it("stays ended: both, and the stream closes by itself", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, options);
+    const b = Stream.dial(transport, secret, options);
+    a.resume().end("a");
+    b.resume().end("b");
+    await clock.runUntil(() => a.closed && b.closed);
+    const again = await Stream.load(transport, await a.save(), options);
+    const closed = once(again, "close");
+    again.resume();
+    await elapse(closed);
+    expect([again.readableEnded, again.writableFinished]).toEqual([true, true]);
+  });
+
+  it("stays aborted, and the peer still learns of it", async () => {
+    const { transport, secret, options, elapse } = place();
+    const store = new MemoryJournalStore();
+    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    const b = Stream.dial(transport, secret, options);
+    a.write("some");
+    await elapse(once(b, "readable"));
+    a.destroy();
+    await a.halt();
+    const again = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    const [error, peer] = await elapse(Promise.all([once(again, "error"), once(b, "error")]));
+    expect(error).toEqual([fails("CULVERT_CLOSED")]);
+    expect(peer).toEqual([fails("CULVERT_PEER_ABORTED")]);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+});
+
+describe("states that must not be used", () => {
+  it("an old copy is found out", async () => {
+    const { transport, secret, options, elapse } = place();
+    const a = Stream.listen(transport, secret, options);
+    const b = Stream.dial(transport, secret, options);
+    b.resume();
+    a.write("one");
+    await elapse(a.sync());
+    const state = await a.save();
+    const newer = await Stream.load(transport, state, options);
+    newer.write("two");
+    await elapse(newer.sync());
+    await newer.halt();
+    const older = await Stream.load(transport, state, options);
+    older.write("three");
+    expect(await elapse(once(older, "error"))).toEqual([fails("CULVERT_STALE_STATE")]);
+    await expect(older.save()).rejects.toThrow(fails("CULVERT_STALE_STATE"));
+    await b.halt();
+  });
+
+  it("a state of other cells, of nonsense, or of the future", async () => {
+    const { transport, secret, options, clock } = place();
+    const state = await Stream.listen(transport, secret, options).save();
+    const other = new MemoryTransport({ payloadSize: 4_000, clock });
+    await expect(Stream.load(other, state)).rejects.toThrow(fails("CULVERT_GEOMETRY_CHANGED"));
+    for (const bytes of [new Uint8Array(0), state.subarray(0, 100), Buffer.from("state")]) {
+      await expect(Stream.load(transport, bytes)).rejects.toThrow(fails("CULVERT_BAD_STATE"));
+    }
+    const tiny = new MemoryTransport({ payloadSize: 64, clock });
+    expect(() => Stream.listen(tiny, secret)).toThrow(fails("CULVERT_GEOMETRY_CHANGED"));
+    expect(() => Stream.listen(transport, "culvertsecret1typo")).toThrow(
+      fails("CULVERT_BAD_TICKET"),
+    );
+  });
+});
+
+describe("a stream in a store", () => {
+  it("goes on where the last process stopped, and is held by one at a time", async () => {
+    const { transport, secret, options, elapse, clock } = place({ loss: 0.1 });
+    const store = new MemoryJournalStore();
+    const open = () => Stream.open({ transport, secret, role: "listener", store, ...options });
+    const b = Stream.dial(transport, secret, options);
+    const received: Buffer[] = [];
+    b.on("data", (chunk: Buffer) => received.push(chunk));
+    const bytes = pattern(300_000);
+    for (let stop = 100_000; stop <= bytes.length; stop += 100_000) {
+      const a = await open();
+      await expect(open()).rejects.toThrow(fails("CULVERT_STATE_IN_USE"));
+      a.write(bytes.subarray(a.writeOffset, stop));
+      await clock.runUntil(() => lengthOf(received) >= stop - 60_000, 60_000);
+      await elapse(a.halt());
+    }
+    const a = await open();
+    expect(a.writeOffset).toBe(bytes.length);
+    a.end();
+    await elapse(once(b, "end"));
+    expect(Buffer.concat(received).equals(bytes)).toBe(true);
+    expect((await a.save()).length).toBeGreaterThan(0);
+    await b.halt();
+  });
+
+  it("has lost nothing that it called back about, after a crash", async () => {
+    const { transport, secret, options, elapse, clock } = place({ loss: 0.1 });
+    const store = new MemoryJournalStore();
+    const open = () => Stream.open({ transport, secret, role: "listener", store, ...options });
+    const a = await open();
+    a.write(pattern(50_000));
+    await elapse(a.close());
+    store.crash();
+    a.on("error", () => {});
+    const again = await open();
+    expect(again.writeOffset).toBe(50_000);
+    const b = Stream.dial(transport, secret, options);
+    expect((await elapse(readAll(b))).equals(pattern(50_000))).toBe(true);
+    await clock.runUntil(clock.now() + 1_000);
+    await Promise.all([again.halt(), b.halt(), a.halt().catch(() => {})]);
+  });
+
+  it("takes in manual mode what was confirmed, and delivers the rest again", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const shared = { transport, secret, role: "dialer", store, ...options } as const;
+    const a = Stream.listen(transport, secret, options);
+    a.end(pattern(30_000));
+    const b = await Stream.open({ ...shared, confirm: "manual" });
+    expect((await elapse(readAll(b))).length).toBe(30_000);
+    b.confirm(10_000);
+    expect(() => b.confirm(30_001)).toThrow(RangeError);
+    await clock.runUntil(clock.now() + 5_000);
+    expect(a.progress().isEndTaken).toBe(false);
+    await b.halt();
+    const again = await Stream.open({ ...shared, confirm: "manual" });
+    expect(again.readOffset).toBe(10_000);
+    expect((await elapse(readAll(again))).equals(pattern(30_000).subarray(10_000))).toBe(true);
+    again.confirm(30_000);
+    await elapse(a.sync());
+    await Promise.all([a.halt(), again.halt()]);
+  });
+
+  it("fails when its journal does", async () => {
+    const { transport, secret, options, elapse } = place();
+    const store = new MemoryJournalStore();
+    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    store.crash();
+    a.write("this cannot be made durable");
+    const [error] = await elapse(once(a, "error"));
+    expect(error).toEqual(fails("CULVERT_JOURNAL"));
+    expect(error).toBeInstanceOf(CulvertError);
+    await a.halt();
+  });
+});
+
+function place(weather: { readonly loss?: number } = {}): Place {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  onTestFinished(() => map.close());
+  const transport = new LossyTransport(map, { rttMs: 20, seed: 3, clock, ...weather });
+  const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
+  return { clock, transport, secret: generateSecret(), options: { clock }, elapse };
+}
+
+function lengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+}
