@@ -109,8 +109,9 @@ export function decodeIndex(first: Place, value: Uint8Array): IndexedRecord[] {
 }
 
 export function encodeStored(stored: StoredRecord): Uint8Array {
-  const record = encodeRecord(stored.record);
-  return new Writer(6 + record.length).u48(stored.expiresMs).bytes(record).finish();
+  const bytes = encodeRecord(stored.record, 6);
+  Writer.into(bytes).u48(stored.expiresMs);
+  return bytes;
 }
 
 /** The record, whose fields are views of `value`; `undefined` when the bytes are none. */

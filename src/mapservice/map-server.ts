@@ -1,10 +1,10 @@
 import { CulvertError, type Log, SeededRandom } from "../base/index.ts";
-import { SigningKey } from "../crypto/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { systemClock } from "../io/clock.ts";
 import { defer } from "../io/defer.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
+import { nativeSigner } from "../io/native-signer.ts";
 import { systemRandom } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
@@ -81,7 +81,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
     {
       store: faults === undefined ? store : forgetfulStore(store, faults),
       clock: systemClock,
-      signer: new SigningKey(seed),
+      signer: nativeSigner(seed),
       defer,
       ...(log === undefined ? {} : { log }),
     },

@@ -51,16 +51,19 @@ export function isFault(parsed: MapRecord | RecordFault): parsed is RecordFault 
   return typeof parsed === "string";
 }
 
-/** The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload. */
-export function encodeRecord(record: MapRecord): Uint8Array {
+/**
+ * The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload; with `room`
+ * for so many bytes in front of it.
+ */
+export function encodeRecord(record: MapRecord, room: number = 0): Uint8Array {
   assert(record.address.length === ADDRESS_BYTES, "an address has its length");
   assert(record.signature.length === SIGNATURE_BYTES, "a signature has its length");
-  const bytes = new Uint8Array(RECORD_HEADER_BYTES + record.payload.length);
-  bytes.set(record.address, 0);
-  bytes.set(record.signature, 32);
-  bytes[96] = record.seq;
-  new DataView(bytes.buffer).setUint32(97, record.ttlSeconds);
-  bytes.set(record.payload, RECORD_HEADER_BYTES);
+  const bytes = new Uint8Array(room + RECORD_HEADER_BYTES + record.payload.length);
+  bytes.set(record.address, room);
+  bytes.set(record.signature, room + 32);
+  bytes[room + 96] = record.seq;
+  new DataView(bytes.buffer).setUint32(room + 97, record.ttlSeconds);
+  bytes.set(record.payload, room + RECORD_HEADER_BYTES);
   return bytes;
 }
 

@@ -60,6 +60,9 @@ const TYPE = {
   goodbye: 0x85,
 } as const;
 
+/** Length, type and request number in front of a record that was found. */
+const FOUND_ROOM = 9;
+
 /** By their numbers on the wire, from 1 on. */
 const FAILURES = ["not-found", "conflict", "refused", "full", "busy", "work-required"] as const;
 const FAULTS: readonly RecordFault[] = ["size", "sequence", "signature"];

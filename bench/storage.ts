@@ -1,0 +1,297 @@
+/**
+ * What a storage node costs, as ratios to one verification and one fdatasync of the same run.
+ *
+ * Run: `npx tsx bench/storage.ts`. A million records: `npx tsx bench/storage-million.ts`.
+ */
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededRandom } from "../src/base/index.ts";
+import {
+  BlindedSigner,
+  loadProvider,
+  type ProviderName,
+  useProvider,
+} from "../src/crypto/index.ts";
+import { systemClock } from "../src/io/clock.ts";
+import { defer } from "../src/io/defer.ts";
+import { nativeSigner } from "../src/io/native-signer.ts";
+import {
+  encodeRecord,
+  LevelRecordStore,
+  type MapAnswer,
+  type MapRecord,
+  MapService,
+  MemoryRecordStore,
+  parseRecord,
+  type RecordStore,
+  SEQUENCE,
+  signedBytes,
+  verifyRecord,
+} from "../src/mapservice/index.ts";
+import { NO_STAMP } from "../src/mapservice/work-stamp.ts";
+import { check, median, printTable, writeResults } from "./harness.ts";
+
+const PAYLOAD_SIZE = 1_024;
+const CONCURRENCY = 64;
+const BATCH = 512;
+const ROUNDS = 9;
+/** No link of a benchmark is held back, and no share is reached. */
+const UNLIMITED = {
+  requestsPerSecond: 1e9,
+  requestsBurst: 1e9,
+  bytesPerSecond: 1e12,
+  bytesBurst: 1e12,
+  sourceShare: 1,
+};
+
+type Row = Readonly<Record<"what" | "asked", string> & Record<"us" | "ratio", number>>;
+
+const random = new SeededRandom(1);
+const rows: Row[] = [];
+const folder = mkdtempSync(join(tmpdir(), "culvert-bench-"));
+
+/** Genuine records, signed by the fastest provider there is. */
+async function signRecords(count: number): Promise<MapRecord[]> {
+  useProvider((await loadProvider("sodium")) ?? (await loadProvider("node")));
+  const seed = random.bytes(32);
+  return Array.from({ length: count }, () => {
+    const signer = new BlindedSigner(seed, random.bytes(32));
+    const payload = random.bytes(PAYLOAD_SIZE);
+    const signature = signer.sign(signedBytes(SEQUENCE.cell, payload));
+    const address = signer.address;
+    return { address, signature, seq: SEQUENCE.cell, ttlSeconds: 3_600, payload };
+  });
+}
+
+/** A service with one link, on which `at` most so many requests are in flight. */
+class Bench {
+  readonly #service: MapService;
+  readonly #waiting = new Map<number, (answer: MapAnswer) => void>();
+  readonly #link: NonNullable<ReturnType<MapService["open"]>>;
+  #requests = 0;
+
+  constructor(store: RecordStore) {
+    const signer = nativeSigner(new Uint8Array(32).fill(1));
+    this.#service = new MapService({ store, clock: systemClock, signer, defer }, UNLIMITED);
+    const link = this.#service.open("bench", {
+      answer: (request, answer) => {
+        const settle = this.#waiting.get(request);
+        this.#waiting.delete(request);
+        settle?.(answer);
+      },
+      ready: () => {},
+      closed: () => {},
+    });
+    if (link === undefined) throw new Error("benchmark: no link");
+    this.#link = link;
+  }
+
+  /** Microseconds for each of `bytes`, put with so many in flight. */
+  async put(records: readonly Uint8Array[]): Promise<number> {
+    return await this.#run(records.length, (request, i) => {
+      const bytes = records[i];
+      if (bytes !== undefined) this.#link.put(request, bytes, NO_STAMP);
+    });
+  }
+
+  /** The same for gets. */
+  async get(addresses: readonly Uint8Array[]): Promise<number> {
+    return await this.#run(addresses.length, (request, i) => {
+      const address = addresses[i];
+      if (address !== undefined) this.#link.get(request, address, 0);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#service.close();
+  }
+
+  #run(count: number, send: (request: number, i: number) => void): Promise<number> {
+    return new Promise((resolve) => {
+      const from = process.hrtime.bigint();
+      let sent = 0;
+      let done = 0;
+      const next = (): void => {
+        if (sent >= count) return;
+        const i = sent++;
+        const request = ++this.#requests;
+        this.#waiting.set(request, (answer) => {
+          check(answer.kind === "stored" || answer.kind === "found", `answered ${answer.kind}`);
+          done += 1;
+          if (done === count) resolve(Number(process.hrtime.bigint() - from) / 1e3 / count);
+          else next();
+        });
+        send(request, i);
+      };
+      for (let i = 0; i < CONCURRENCY; i++) next();
+    });
+  }
+}
+
+function timeVerify(records: readonly MapRecord[]): number {
+  const from = process.hrtime.bigint();
+  for (const record of records) check(verifyRecord(record), "a genuine record verifies");
+  return Number(process.hrtime.bigint() - from) / 1e3 / records.length;
+}
+
+function timeParseAndVerify(records: readonly Uint8Array[]): number {
+  const from = process.hrtime.bigint();
+  for (const bytes of records) {
+    const record = parseRecord(bytes, PAYLOAD_SIZE);
+    check(typeof record !== "string" && verifyRecord(record), "a genuine record verifies");
+  }
+  return Number(process.hrtime.bigint() - from) / 1e3 / records.length;
+}
+
+async function openLevel(name: string): Promise<LevelRecordStore> {
+  const path = join(folder, name);
+  const sizes = { payloadSize: PAYLOAD_SIZE, entriesMax: 1_000_000, bytesMax: 2 ** 33 };
+  return await LevelRecordStore.open({ path, ...sizes });
+}
+
+/** Puts with the signatures checked: in turns with plain verifications, so that noise hits both. */
+async function benchPuts(provider: ProviderName): Promise<void> {
+  const records = await signRecords(BATCH * (ROUNDS + 1));
+  const chosen = await loadProvider(provider);
+  if (chosen === undefined) return;
+  useProvider(chosen);
+  const [durable, volatile] = [
+    new Bench(await openLevel(`puts-${provider}`)),
+    new Bench(
+      new MemoryRecordStore({ payloadSize: PAYLOAD_SIZE, entriesMax: 1e6, bytesMax: 1e10 }),
+    ),
+  ];
+  const samples: Record<string, number[]> = {};
+  const add = (what: string, us: number): void => {
+    samples[what] = [...(samples[what] ?? []), us];
+  };
+  for (let round = 0; round <= ROUNDS; round++) {
+    const batch = records.slice(round * BATCH, (round + 1) * BATCH);
+    const bytes = batch.map(encodeRecord);
+    const addresses = batch.map(({ address }) => address);
+    const timed = {
+      verify: timeVerify(batch),
+      "parse, verify": timeParseAndVerify(bytes),
+      "put, memory": await volatile.put(bytes),
+      "put, level, durable, 64 at once": await durable.put(bytes),
+      "put again": await durable.put(bytes),
+      "get again": await durable.get(addresses),
+    };
+    // The first round warms up.
+    if (round > 0) for (const [what, us] of Object.entries(timed)) add(what, us);
+  }
+  await durable.close();
+  await volatile.close();
+  const { verify = [] } = samples;
+  const verifyUs = median(verify);
+  const asked: Record<string, string> = {
+    "put, memory": provider === "node" ? "<= 125 us" : "",
+    "put, level, durable, 64 at once": "<= 1.3",
+    "put again": "<= 0.05",
+    "get again": "<= 0.05",
+  };
+  for (const [what, values] of Object.entries(samples)) {
+    const us = median(values);
+    rows.push({ what: `${provider}: ${what}`, us, ratio: us / verifyUs, asked: asked[what] ?? "" });
+  }
+}
+
+/** One durable put at a time, in turns with a write and fdatasync of as many bytes. */
+async function benchAlone(): Promise<void> {
+  const records = await signRecords(500);
+  const store = await openLevel("alone");
+  const file = await open(join(folder, "plain"), "w");
+  const [plain, alone]: [number[], number[]] = [[], []];
+  for (const record of records) {
+    const bytes = encodeRecord(record);
+    await file.write(bytes);
+    let from = process.hrtime.bigint();
+    await file.datasync();
+    plain.push(Number(process.hrtime.bigint() - from) / 1e3);
+    const nowMs = Date.now();
+    from = process.hrtime.bigint();
+    const [outcome] = await store.put([{ record, expiresMs: nowMs + 60_000 }], nowMs);
+    alone.push(Number(process.hrtime.bigint() - from) / 1e3);
+    check(outcome?.kind === "stored", "the put is stored");
+  }
+  await file.close();
+  await store.close();
+  const [syncUs, putUs] = [median(plain), median(alone)];
+  rows.push({ what: "fdatasync", us: syncUs, ratio: 1, asked: "" });
+  rows.push({ what: "durable put alone", us: putUs, ratio: putUs / syncUs, asked: "<= 2" });
+}
+
+/** Expiry of most of a store, and the disk that is left. */
+async function benchExpiry(): Promise<void> {
+  const [count, livingEvery] = [100_000, 5];
+  const store = await openLevel("expiry");
+  const nowMs = 1_750_000_000_000;
+  const signature = random.bytes(64);
+  const payload = random.bytes(PAYLOAD_SIZE);
+  for (let i = 0; i < count; i += BATCH) {
+    const puts = Array.from({ length: Math.min(BATCH, count - i) }, (_, j) => {
+      const record = { address: random.bytes(32), signature, seq: SEQUENCE.cell, ttlSeconds: 1 };
+      const ttlMs = (i + j) % livingEvery === 0 ? 86_400_000 : 60_000 + (i / count) * 600_000;
+      return { record: { ...record, payload }, expiresMs: Math.floor(nowMs + ttlMs) };
+    });
+    await store.put(puts, nowMs);
+  }
+  const before = diskBytes("expiry");
+  const laterMs = nowMs + 3_600_000;
+  let [removed, sweepUs, compactUs] = [0, 0, 0];
+  for (let isDone = false; !isDone; ) {
+    const from = process.hrtime.bigint();
+    const step = await store.sweep(laterMs, 1_024);
+    const us = Number(process.hrtime.bigint() - from) / 1e3;
+    // The last step also gives the disk back.
+    if (step.isDone) compactUs = us;
+    else sweepUs += us;
+    removed += step.removed;
+    isDone = step.isDone;
+  }
+  const { entries, bytes } = store.statistics();
+  check(entries === count / livingEvery, `${entries} live`);
+  const after = diskBytes("expiry");
+  rows.push({
+    what: "expiry, an entry",
+    us: sweepUs / removed,
+    ratio: Number.NaN,
+    asked: "<= 2 us",
+  });
+  rows.push({
+    what: "expiry, an entry, disk given back",
+    us: (sweepUs + compactUs) / removed,
+    ratio: Number.NaN,
+    asked: "",
+  });
+  rows.push({
+    what: "disk after expiry / live",
+    us: Number.NaN,
+    ratio: after / bytes,
+    asked: "<= 1.2",
+  });
+  rows.push({
+    what: "disk before expiry / live",
+    us: Number.NaN,
+    ratio: before / bytes,
+    asked: "",
+  });
+  await store.close();
+}
+
+function diskBytes(name: string): number {
+  const path = join(folder, name);
+  return readdirSync(path).reduce((sum, file) => sum + statSync(join(path, file)).size, 0);
+}
+
+try {
+  for (const provider of ["node", "sodium"] as const) await benchPuts(provider);
+  await benchAlone();
+  await benchExpiry();
+} finally {
+  rmSync(folder, { recursive: true });
+}
+printTable(`storage node, ${PAYLOAD_SIZE} bytes a cell (ratio to verify, to fdatasync)`, rows);
+writeResults("storage", rows);
