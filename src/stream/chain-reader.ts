@@ -37,7 +37,7 @@ const QUIET_REQUESTS = 2;
 const STARVED_ASKS = 8;
 
 /** How far beyond the lowest missing place fresh ones come first when gets are rationed. */
-const FRESH_FIRST_PLACES = 80;
+const FRESH_FIRST_PLACES = 30;
 
 /** How far beyond the known frames they come first without exception. */
 const AHEAD_SURE = 8;
@@ -57,7 +57,7 @@ const IMPATIENT_ASKS = 32;
 const PATIENCE_MAX = 8;
 
 /** Questions that failed before a place is asked for twice per RTO, while the window has room. */
-const HEDGED_AFTER_ASKS = 2;
+const HEDGED_AFTER_ASKS = 1;
 const HEDGE_PATIENCE = 0.5;
 
 /**
@@ -283,9 +283,7 @@ export class ChainReader {
     }
     const { frameId } = this.#keys.at(place.index);
     const options = { now, isLikelyThere, patience: this.#patience(place) };
-    place.requests.push(
-      this.#exchange.get(this.#options.purpose, place.index, frameId, options),
-    );
+    place.requests.push(this.#exchange.get(this.#options.purpose, place.index, frameId, options));
   }
 
   /** How many RTOs the next question for a place may take. */

@@ -96,7 +96,7 @@ export class Exchange {
 
   /** Whether at least half of the window for gets is idle and none of them is rationed. */
   get hasSpareGets(): boolean {
-    return !this.isPaced && this.#gets * 4 <= this.#options.window * 3;
+    return !this.isPaced && this.#gets * 2 <= this.#options.window;
   }
 
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
