@@ -1,0 +1,70 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { generateSecret, Stream } from "culvert";
+import { connectMap, MapClient } from "culvert/mapservice";
+import { describe, expect, test } from "vitest";
+import { formatTicket } from "../src/cli/ticket.ts";
+import { encodeHeader, makeManifest } from "../src/cli/transfer/manifest.ts";
+import { type Culvert, type Ending, Machine } from "./culvert.ts";
+
+/** What a sender that does not keep to the rules sends, and how the receiver ends. */
+async function receiveFrom(
+  machine: Machine,
+  pieces: readonly Uint8Array[],
+): Promise<{ receiver: Culvert & Ending; sender: Stream }> {
+  const { endpoint } = await machine.map("--memory");
+  const connection = await connectMap(endpoint);
+  try {
+    const secret = generateSecret();
+    const sender = Stream.listen(new MapClient(connection), secret);
+    sender.on("error", () => {});
+    for (const piece of pieces) sender.write(piece);
+    sender.end();
+    const ticket = formatTicket({ role: "receive", secret });
+    const receiver = await machine.run("receive", ticket, "--map", endpoint, "--into", "inbox");
+    return { receiver, sender };
+  } finally {
+    connection.close();
+  }
+}
+
+function headerFor(path: string): Uint8Array {
+  const file = { kind: "file", path, mode: 0o644, size: 5, mtimeMs: 0 } as const;
+  return encodeHeader(makeManifest([file]));
+}
+
+const hello = new TextEncoder().encode("hello");
+const zeros = new Uint8Array(32);
+
+describe("a sender that does not keep to the rules", () => {
+  test.each(["../evil", "/tmp/culvert-evil", "a/../../evil", "a\\..\\evil", "a\0", ".culvert-x"])(
+    "cannot name %j",
+    async (path) => {
+      await using machine = await Machine.create();
+      const { receiver } = await receiveFrom(machine, [headerFor(path), hello, zeros]);
+      expect(receiver.code).toBe(1);
+      expect(receiver.stderr).toContain("will not be written");
+      expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
+      expect(await readdir(machine.folder)).not.toContain("evil");
+    },
+  );
+
+  test("is found out when the contents are not what it hashed", async () => {
+    await using machine = await Machine.create();
+    const { receiver } = await receiveFrom(machine, [headerFor("a"), hello, zeros]);
+    expect(receiver.code).toBe(6);
+    expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
+    expect((await machine.run("status")).stdout).toContain("receive");
+  });
+
+  test.each([
+    ["something else", [hello, hello, hello]],
+    ["less than it announced", [headerFor("a"), hello]],
+  ])("is refused for sending %s", async (_what, pieces) => {
+    await using machine = await Machine.create();
+    const { receiver } = await receiveFrom(machine, pieces);
+    expect(receiver.code).toBe(6);
+    expect(receiver.stderr).toMatch(/^culvert: error: /m);
+    expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { type Culvert, Machine } from "./culvert.ts";
+
+async function printedBy(listener: Culvert): Promise<string[]> {
+  const [, words = ""] = await listener.says(/^culvert (pipe .*)$/m);
+  return words.split(" ");
+}
+
+describe("a pipe", () => {
+  test("carries stdin here to stdout there, both ways, and ends when both have ended", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--map", endpoint);
+    const there = machine.culvert(...(await printedBy(here)));
+    const content = randomBytes(100_000).toString("base64");
+    here.process.stdin?.end(content);
+    there.process.stdin?.end("an answer");
+    expect((await here.ended).code, here.stderr).toBe(0);
+    expect((await there.ended).code, there.stderr).toBe(0);
+    expect(there.stdout === content).toBe(true);
+    expect(here.stdout).toBe("an answer");
+  });
+
+  test("in one direction tells the other side which one", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const words = await printedBy(here);
+    expect(words).toContain("--receive-only");
+    const there = machine.culvert(...words);
+    here.process.stdin?.end("hello");
+    expect((await there.ended).code, there.stderr).toBe(0);
+    expect((await here.ended).code, here.stderr).toBe(0);
+    expect([here.stdout, there.stdout]).toEqual(["", "hello"]);
+  });
+
+  test("goes on after a signal: by the ticket on one side, by the id on the other", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const words = await printedBy(here);
+    const there = machine.culvert(...words);
+    here.process.stdin?.write("first ");
+    await there.says(/first /);
+    for (const end of [here, there]) end.process.kill("SIGINT");
+    expect([(await here.ended).code, (await there.ended).code]).toEqual([130, 130]);
+    const status = await machine.run("status", "--json");
+    const sessions = status.events.filter(({ command }) => command === "pipe");
+    expect(sessions).toHaveLength(2);
+    const again = machine.culvert(...words);
+    let resumed: Culvert | undefined;
+    for (const { id } of sessions) {
+      const candidate = machine.culvert(
+        "pipe",
+        "--send-only",
+        "--resume",
+        String(id),
+        "--map",
+        endpoint,
+      );
+      candidate.process.stdin?.end("second");
+      if ((await candidate.ended).code === 0) resumed = candidate;
+      else expect(candidate.stderr).toContain("goes on by the ticket");
+    }
+    expect(resumed?.stderr).toContain(words.find((word) => word.startsWith("culvert1")));
+    expect((await again.ended).code, again.stderr).toBe(0);
+    expect(again.stdout).toBe("second");
+  });
+
+  test("whose reader goes away says so", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const there = machine.culvert(...(await printedBy(here)));
+    there.process.stdout?.destroy();
+    here.process.stdin?.end(randomBytes(300_000));
+    expect((await there.ended).code).toBe(1);
+    expect(there.stderr).toContain("nobody reads stdout");
+  });
+
+  test("both ways at once is not one way twice", async () => {
+    await using machine = await Machine.create();
+    const both = await machine.run("pipe", "--send-only", "--receive-only", "--map", "x:1");
+    expect(both.code).toBe(2);
+  });
+});
