@@ -125,6 +125,7 @@ const CASES: Readonly<Record<string, Case>> = {
       { "src/testing/settle.ts": "setImmediate(a);" },
       { "src/a.ts": 'import { crypto } from "./b.ts"; crypto();' },
       { "src/a.ts": "socket.setTimeout(1); class A { setTimeout(ms: number) {} }" },
+      { "src/a.ts": "class A { a() {} setTimeout(ms: number) {} }" },
     ],
   },
   "tests do not sleep": {

@@ -10,7 +10,7 @@ export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable"
   readonly confirm?: "auto" | "manual";
   /** False: nothing happens until `start` is called. */
   readonly autoStart?: boolean;
-  /** How long a destroyed stream goes on in the background to get its last frames through, in ms. */
+  /** How long a destroyed stream goes on in the background to get its frames through, in ms. */
   readonly lingerMs?: number;
   /** As for any Duplex: false ends our side when the peer ends its own. True if absent. */
   readonly allowHalfOpen?: boolean;
@@ -28,7 +28,7 @@ export interface StreamStoreOptions extends StreamOpenOptions {
   readonly role: StreamRole;
 }
 
-/** What Node's Duplex is told. It does not destroy itself: a half-closed stream is still at work. */
+/** What Duplex is told. It does not destroy itself: a half-closed stream is still at work. */
 export function duplexOptions(options: StreamOpenOptions): DuplexOptions {
   const { readableHighWaterMark, writableHighWaterMark } = options;
   return {

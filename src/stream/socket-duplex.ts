@@ -50,20 +50,22 @@ export abstract class SocketDuplex extends Duplex {
     return { address: this.localAddress, family: this.localFamily, port: this.localPort };
   }
 
-  /** Emits `timeout` after `ms` without a byte in either direction; 0 turns it off. */
+  /**
+   * Emits `timeout` after `ms` without a byte in either direction, once until bytes move again; 0
+   * turns it off. Nothing else happens: whoever set it decides.
+   *
+   * @throws RangeError for a negative time
+   */
   setTimeout(ms: number, listener?: () => void): this {
     if (!(ms >= 0)) throw new RangeError("the time-out must not be negative");
     if (listener !== undefined) {
       if (ms === 0) this.removeListener("timeout", listener);
       else this.once("timeout", listener);
     }
+    this.stopIdleTimer();
+    if (this.destroyed) return this;
     this.#idleMs = ms;
-    this.#cancelIdle?.();
-    this.#cancelIdle = undefined;
-    if (ms > 0) {
-      this.#activeAt = this.clock.now();
-      this.#watchIdle();
-    }
+    this.noteActivity();
     return this;
   }
 
@@ -111,7 +113,9 @@ export abstract class SocketDuplex extends Duplex {
 
   /** A byte went in or out. */
   protected noteActivity(): void {
-    if (this.#idleMs > 0) this.#activeAt = this.clock.now();
+    if (this.#idleMs === 0) return;
+    this.#activeAt = this.clock.now();
+    if (this.#cancelIdle === undefined) this.#watchIdle();
   }
 
   protected stopIdleTimer(): void {
@@ -122,17 +126,13 @@ export abstract class SocketDuplex extends Duplex {
 
   #watchIdle(): void {
     const dueAt = this.#activeAt + this.#idleMs;
-    this.#cancelIdle = this.clock.schedule(
-      dueAt,
-      () => {
-        if (this.#idleMs === 0 || this.destroyed) return;
-        if (this.clock.now() - this.#activeAt >= this.#idleMs) {
-          this.emit("timeout");
-          this.#activeAt = this.clock.now();
-        }
-        this.#watchIdle();
-      },
-      { background: true },
-    );
+    this.#cancelIdle = this.clock.schedule(dueAt, () => this.#checkIdle(), { background: true });
+  }
+
+  /** Moving the timer at every byte would cost more than to look again when it ends. */
+  #checkIdle(): void {
+    this.#cancelIdle = undefined;
+    if (this.clock.now() < this.#activeAt + this.#idleMs) this.#watchIdle();
+    else this.emit("timeout");
   }
 }

@@ -19,8 +19,8 @@ import { streamIdOf } from "./secret.ts";
 import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
 
 /**
- * A reliable, ordered, end-to-end encrypted byte stream between two peers who share a secret, over a
- * Map that may lose what it is given. A Node Duplex that can stand in for a socket.
+ * A reliable, ordered, end-to-end encrypted byte stream between two peers who share a secret, over
+ * a Map that may lose what it is given. A Node Duplex that can stand in for a socket.
  *
  * Events besides those of a Duplex: `acknowledged` (everything written is), `warning` (a
  * {@link CulvertError} that does not end the stream), `timeout`, `connect`. Errors are

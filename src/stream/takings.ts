@@ -37,7 +37,7 @@ export class Takings {
     return Math.max(this.#delivered - this.#discardedFrom, 0);
   }
 
-  /** Nobody will read: whatever is there, and still comes, is taken, unless it has to be confirmed. */
+  /** Nobody will read: what is there, and what comes, is taken unless it has to be confirmed. */
   takeAll(): void {
     this.#discardedFrom = Math.min(this.#delivered - this.#init.waiting(), this.#discardedFrom);
     this.note();

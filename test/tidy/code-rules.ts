@@ -53,9 +53,14 @@ export const typesAreHonest: Rule = (tree) => {
 export const impurityIsOutside: Rule = (tree) => {
   return eachNode(tree, /^src\/(?!io\/|cli\/)/, (source, report) => {
     const own = ownNames(source);
+    const methods = new Set<number>();
     return {
+      MethodDefinition: ({ key }) => {
+        methods.add(key.start);
+      },
       Identifier: (node) => {
         if (!IMPURE_GLOBALS.includes(node.name) || own.has(node.name)) return;
+        if (methods.has(node.start)) return;
         if (isException(source.path, node.name) || isPropertyName(source, node.start)) return;
         report(node.start, `the global ${node.name}`);
       },

@@ -1,0 +1,140 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { pattern, virtualPair } from "./virtual-pair.ts";
+
+describe("a stream in the place of a socket", () => {
+  it("is connected from the start, and says so to whoever connects it", async () => {
+    const { a } = await virtualPair();
+    expect([a.connecting, a.pending, a.readyState]).toEqual([false, false, "open"]);
+    const seen: string[] = [];
+    for (const event of ["connect", "ready"]) a.on(event, () => seen.push(event));
+    expect(a.connect(80, "example.org", () => seen.push("listener"))).toBe(a);
+    expect(seen).toEqual([]);
+    await Promise.resolve();
+    expect(seen).toEqual(["connect", "listener", "ready"]);
+  });
+
+  it("says nothing of a connection after it was destroyed", async () => {
+    const { a, b } = await virtualPair();
+    b.on("error", () => {});
+    let isConnected = false;
+    a.connect(() => {
+      isConnected = true;
+    });
+    a.destroy();
+    await once(a, "close");
+    expect(isConnected).toBe(false);
+  });
+
+  it("has addresses: each side's own is the other's remote one", async () => {
+    const { a, b } = await virtualPair();
+    expect([a.localAddress, a.remoteAddress]).toEqual([b.remoteAddress, b.localAddress]);
+    expect(a.localAddress).toMatch(/^[0-9a-f]{32}$/);
+    expect(a.localAddress).not.toBe(a.remoteAddress);
+    expect(a.address()).toEqual({ address: a.localAddress, family: "culvert", port: 0 });
+    expect([a.remotePort, a.localPort, a.remoteFamily]).toEqual([0, 0, "culvert"]);
+  });
+
+  it("counts bytes, those that wait included", async () => {
+    const { a, b, elapse } = await virtualPair();
+    b.resume();
+    a.write(pattern(1_000));
+    for (let i = 0; i < 10; i++) a.write(pattern(100_000));
+    expect(a.bytesWritten).toBe(1_001_000);
+    await elapse(a.sync());
+    expect([a.bytesWritten, b.bytesRead, b.bytesWritten]).toEqual([1_001_000, 1_001_000, 0]);
+  });
+
+  it("tells in which directions it is open", async () => {
+    const { a, b, elapse } = await virtualPair();
+    a.end();
+    expect(a.readyState).toBe("readOnly");
+    const ended = once(b.resume(), "end");
+    await elapse(ended);
+    expect(b.readyState).toBe("writeOnly");
+    const closed = once(a.resume(), "close");
+    b.end();
+    await elapse(closed);
+    expect(a.readyState).toBe("closed");
+  });
+
+  it("takes the settings of a connection that it does not have", async () => {
+    const { a } = await virtualPair();
+    expect(a.setKeepAlive(true, 1_000)).toBe(a);
+    expect(a.setNoDelay().setNoDelay(false).ref().unref()).toBe(a);
+  });
+
+  it("holds small writes back while one is under way, unless told not to", async () => {
+    const frames = async (noDelay: boolean): Promise<number> => {
+      const { a, b, elapse, pass } = await virtualPair({ rtt: 100 });
+      a.setNoDelay(noDelay);
+      b.resume();
+      a.write("first");
+      await elapse(a.sync());
+      const before = a.progress().puts;
+      for (let i = 0; i < 10; i++) {
+        a.write("more");
+        await pass(1);
+      }
+      await elapse(a.sync());
+      return a.progress().puts - before;
+    };
+    expect(await frames(true)).toBe(10);
+    expect(await frames(false)).toBe(2);
+  });
+
+  it("ends and destroys itself once everything is in the Map", async () => {
+    const { a, b, elapse } = await virtualPair();
+    const received: Buffer[] = [];
+    b.on("data", (chunk: Buffer) => received.push(chunk)).on("end", () => b.end());
+    a.write(pattern(30_000));
+    const closed = Promise.all([once(a, "close"), once(b, "close")]);
+    a.destroySoon();
+    expect(a.destroyed).toBe(false);
+    await elapse(closed);
+    expect(Buffer.concat(received)).toEqual(pattern(30_000));
+    a.destroySoon();
+  });
+});
+
+describe("the idle time-out", () => {
+  it("comes once when no byte has moved, and again after some have", async () => {
+    const { a, b, elapse, pass } = await virtualPair();
+    b.resume();
+    let count = 0;
+    a.setTimeout(1_000).on("timeout", () => count++);
+    expect(a.timeout).toBe(1_000);
+    for (let i = 0; i < 5; i++) {
+      await pass(800);
+      a.write("x");
+    }
+    expect(count).toBe(0);
+    await pass(5_000);
+    expect(count).toBe(1);
+    b.write("y");
+    a.resume();
+    await elapse(once(a, "data"));
+    await pass(999);
+    expect(count).toBe(1);
+    await pass(5_000);
+    expect([count, a.destroyed]).toEqual([2, false]);
+  });
+
+  it("is turned off by zero, with its listener, and by the end of the stream", async () => {
+    const { a, b, pass } = await virtualPair();
+    b.on("error", () => {});
+    let count = 0;
+    const listener = (): void => {
+      count++;
+    };
+    a.setTimeout(1_000, listener);
+    a.setTimeout(0, listener);
+    expect([a.timeout, a.listenerCount("timeout")]).toEqual([undefined, 0]);
+    a.setTimeout(1_000, listener);
+    a.destroy();
+    a.setTimeout(1_000);
+    await pass(5_000);
+    expect(count).toBe(0);
+    expect(() => a.setTimeout(-1)).toThrow(RangeError);
+  });
+});
