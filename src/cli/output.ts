@@ -7,6 +7,11 @@ export type EventFields = Readonly<Record<string, string | number | boolean | nu
 /** Version of the `--json` events; it grows when a field is renamed or removed. */
 export const EVENTS_VERSION = 1;
 
+/** What a terminal has that does not say how wide it is. */
+const COLUMNS_DEFAULT = 80;
+
+const CLEAR_LINE = "\r\u001b[K";
+
 /** A terminal, or a file or pipe that happens to be where a terminal could be. */
 export interface Screen extends Writable {
   readonly isTTY?: boolean;
@@ -32,6 +37,7 @@ export class Output {
   readonly #options: OutputOptions;
   readonly #isColored: boolean;
   #hasStatus = false;
+  #isAsking = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -57,10 +63,20 @@ export class Output {
 
   /** Shows `words` in place of the last status, until something is told. Terminals only. */
   status(words: string): void {
-    if (!this.isInteractive) return;
-    const columns = this.#options.stderr.columns ?? 80;
-    this.#options.stderr.write(`\r\u001b[K${words.slice(0, columns - 1)}`);
+    if (!this.isInteractive || this.#isAsking) return;
+    const columns = this.#options.stderr.columns || COLUMNS_DEFAULT;
+    this.#options.stderr.write(`${CLEAR_LINE}${words.slice(0, columns - 1)}`);
     this.#hasStatus = true;
+  }
+
+  /** Leaves the terminal to a question: no status until the result is called. */
+  yieldTerminal(): () => void {
+    if (this.#hasStatus) this.#options.stderr.write(CLEAR_LINE);
+    this.#hasStatus = false;
+    this.#isAsking = true;
+    return () => {
+      this.#isAsking = false;
+    };
   }
 
   /** What a command was asked for; on stdout. */
@@ -93,7 +109,7 @@ export class Output {
   }
 
   #line(words: string): void {
-    const before = this.#hasStatus ? "\r\u001b[K" : "";
+    const before = this.#hasStatus ? CLEAR_LINE : "";
     this.#hasStatus = false;
     this.#options.stderr.write(`${before}${words}\n`);
   }

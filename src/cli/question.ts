@@ -1,18 +1,18 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { CulvertError } from "../base/index.ts";
 import type { Context } from "./context.ts";
 
 /**
  * Asks on the terminal and waits for a line. With `isSecret` what is typed is not shown.
  *
- * @throws the reason of `context.stop` on Ctrl-C
+ * @throws the reason of `context.stop` on Ctrl-C, CulvertError `CULVERT_USAGE` on Ctrl-D
  */
 export async function ask(
-  { stdin, stderr, stop }: Context,
+  { stdin, stderr, stop, output }: Context,
   question: string,
   options: { isSecret: boolean },
 ): Promise<string> {
-  stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({
     input: stdin,
@@ -21,12 +21,19 @@ export async function ask(
   });
   // The terminal is in raw mode: Ctrl-C arrives here as a key, not as a signal.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  const answered = output.yieldTerminal();
+  // By now the terminal has stopped to show what is typed.
+  if (options.isSecret) stderr.write(question);
+  const left = new Promise<never>((_resolve, reject) => {
+    terminal.once("close", () => reject(new CulvertError("CULVERT_USAGE", "there was no answer")));
+  });
   try {
-    return await terminal.question("", { signal: stop });
+    return await Promise.race([terminal.question(question, { signal: stop }), left]);
   } catch (error) {
     stop.throwIfAborted();
     throw error;
   } finally {
+    answered();
     terminal.close();
     if (options.isSecret) stderr.write("\n");
   }
