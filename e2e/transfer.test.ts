@@ -91,7 +91,7 @@ describe("a file from one machine to another", () => {
     expect(sender.events.at(-1)).toMatchObject({ v: 1, event: "sent", title: "trip" });
   });
 
-  test("survives kill -9 of either side, again and again, over a Map that loses a third", async () => {
+  test("survives kill -9 of either side, again and again, while a third is lost", async () => {
     await using scene = await Scene.create("--lose", "0.33", "--seed", "5");
     const content = await scene.file("photo.jpg", 1_500_000);
     const random = new SeededRandom(11);
