@@ -1,7 +1,7 @@
 import type { Instant, Random } from "../base/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
 import type { Exchange, Request } from "./exchange.ts";
-import type { Acknowledgement } from "./frame.ts";
+import type { AckContent } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StreamEffect } from "./protocol.ts";
@@ -25,7 +25,7 @@ export interface AckWriterInit {
   /** Indexes that may be used beyond the last stored one, if not as many as above. */
   readonly places?: number;
   /** What is to be said now. */
-  readonly acknowledge: () => { acknowledgement: Acknowledgement; flags: number };
+  readonly acknowledge: () => AckContent;
 }
 
 interface PendingAck {

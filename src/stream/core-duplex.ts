@@ -10,10 +10,11 @@ import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
+import type { StreamProgress } from "./progress.ts";
 import { SocketDuplex } from "./socket-duplex.ts";
 import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
-import type { StreamCore, StreamProgress } from "./stream-core.ts";
+import type { StreamCore } from "./stream-core.ts";
 import { Takings } from "./takings.ts";
 
 /** How long a destroyed stream goes on in the background unless told otherwise. */

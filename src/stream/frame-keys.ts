@@ -1,5 +1,5 @@
 import { assert, utf8 } from "../base/index.ts";
-import type { Chain } from "../crypto/index.ts";
+import { Chain } from "../crypto/index.ts";
 
 /** What one frame is found and opened by. Secret. */
 export interface FrameKey {
@@ -81,3 +81,16 @@ export class FrameKeys {
 export const DATA_CONTEXT: Uint8Array = utf8("culvert/v1/data");
 /** Domain of the frame ids and keys of an ack chain. */
 export const ACK_CONTEXT: Uint8Array = utf8("culvert/v1/ack");
+
+/** Where a chain stood when it was saved. */
+export interface SavedChain {
+  readonly next: number;
+  /** Chain state at `next`. Secret. */
+  readonly chain: Uint8Array;
+}
+
+/** The keys of a chain from where it was saved, or else from its first state, which is copied. */
+export function keysFrom(first: Chain, context: Uint8Array, saved?: SavedChain): FrameKeys {
+  const state = saved?.chain ?? first.toBytes();
+  return new FrameKeys(Chain.fromBytes(state), saved?.next ?? 0, context);
+}

@@ -44,6 +44,12 @@ export interface Acknowledgement {
   readonly selective: Uint8Array;
 }
 
+/** What a frame says beside its payload. */
+export interface AckContent {
+  readonly acknowledgement: Acknowledgement;
+  readonly flags: number;
+}
+
 /** One frame as it is before sealing and after opening. */
 export interface Frame {
   readonly type: FrameType;
@@ -127,6 +133,14 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
 /** Whether bit `j` of a selective acknowledgement is set. */
 export function isSelected(selective: Uint8Array, j: number): boolean {
   return ((selective[j >>> 3] ?? 0) & (1 << (j & 7))) !== 0;
+}
+
+/** The index behind the last frame that `ack` says has arrived. */
+export function arrivedEnd(ack: Acknowledgement): number {
+  for (let j = SELECTIVE_BITS - 1; j >= 0; j--) {
+    if (isSelected(ack.selective, j)) return ack.next + j + 2;
+  }
+  return ack.next;
 }
 
 /** Sets bit `j`; bits that the field has no room for are left out. */

@@ -4,16 +4,20 @@ import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
 import { Claim } from "./claim.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import {
+  type AckContent,
   type Acknowledgement,
+  arrivedEnd,
   INDEX_MAX,
   isSelected,
   payloadBytesMax,
   SELECTIVE_BITS,
 } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
+import { FrameShelf, frameName } from "./frame-shelf.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
+import { ProbeTimer } from "./probe-timer.ts";
 import type { StreamEffect } from "./protocol.ts";
 import type { SenderState } from "./state.ts";
 
@@ -27,7 +31,7 @@ export interface SenderInit {
   readonly random: Random;
   readonly effects: StreamEffect[];
   /** What data frames say about the other direction; calling it counts as having said it. */
-  readonly acknowledge: () => { acknowledgement: Acknowledgement; flags: number };
+  readonly acknowledge: () => AckContent;
   /** The first payload byte of the stream. */
   readonly mode: number;
 }
@@ -46,16 +50,8 @@ const INDEX_LIMIT = INDEX_MAX - 256;
 
 const NOTHING = new Uint8Array(0);
 
-/** Longest silence between two probes, in ms. */
-const PROBE_MS_MAX = 3_600_000;
-
 /** Room for probes and a reset beyond the frames that may be unacknowledged. */
 export const FRAMES_BEYOND_LIMIT = 128;
-
-/** Frames are journalled under this name until they are acknowledged. */
-export function frameName(index: number): string {
-  return `d${index}`;
-}
 
 /**
  * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
@@ -66,10 +62,8 @@ export class SenderCore {
   readonly #init: SenderInit;
   readonly #retx: ReTx;
   readonly #framer: Framer;
-  /** Sealed frames in memory: all of them without a journal, else those not known to be stored. */
-  readonly #resident = new Map<number, Uint8Array>();
-  /** Stream offset after each unacknowledged frame that this session sealed. */
-  readonly #ends = new Map<number, number>();
+  readonly #shelf: FrameShelf;
+  readonly #probe: ProbeTimer;
   readonly #recalling = new Set<number>();
   readonly #claim: Claim;
   readonly #payloadMax: number;
@@ -78,8 +72,6 @@ export class SenderCore {
   #endIndex: number | undefined;
   #resetIndex: number | undefined;
   #partialIndex = -1;
-  #probeAt: Instant = Number.POSITIVE_INFINITY;
-  #probeDoublings = 0;
   #wasFull = false;
   #isAllStored = true;
   #isAllAcknowledged = true;
@@ -88,6 +80,8 @@ export class SenderCore {
 
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
+    this.#shelf = new FrameShelf(init.ledger, init.options.durable);
+    this.#probe = new ProbeTimer(init.options, init.exchange);
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
@@ -113,7 +107,7 @@ export class SenderCore {
   /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
   get storedBytes(): number {
     if (this.#isAllStored) return this.framedBytes;
-    return this.#ends.get(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
+    return this.#shelf.endOffset(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
   }
 
   get isAllStored(): boolean {
@@ -126,7 +120,7 @@ export class SenderCore {
 
   /** Sealed frames that are held in memory. */
   get residentFrames(): number {
-    return this.#resident.size;
+    return this.#shelf.size;
   }
 
   get unacknowledgedFrames(): number {
@@ -192,22 +186,20 @@ export class SenderCore {
 
   timeout(now: Instant): void {
     this.#retx.timeout(now);
-    if (now < this.#probeAt || !this.#init.exchange.mayPut(now)) return;
-    this.#probeAt = Number.POSITIVE_INFINITY;
+    if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
     if (this.#retx.size === 0 || this.#resetIndex !== undefined) return;
     const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
-    this.#probeDoublings += 1;
     if (beyond < FRAMES_BEYOND_LIMIT - 1) {
       this.#init.exchange.reservePut(now);
       this.#seal({ type: "probe", payload: NOTHING });
     }
-    this.#armProbe(now);
+    this.#probe.arm(now);
   }
 
   deadline(now: Instant): Instant {
     const ready = this.#init.exchange.readyAt("put", now);
     const work = this.#hasWork() ? ready : Number.POSITIVE_INFINITY;
-    return Math.min(work, this.#retx.deadline(), Math.max(this.#probeAt, ready));
+    return Math.min(work, this.#retx.deadline(), Math.max(this.#probe.deadline, ready));
   }
 
   onStored(request: Request, ttlSeconds: number, now: Instant): void {
@@ -216,8 +208,8 @@ export class SenderCore {
     const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
     this.#claim.stored(request.index);
-    if (this.#init.options.durable) this.#resident.delete(request.index);
-    if (this.#probeAt === Number.POSITIVE_INFINITY) this.#armProbe(now);
+    this.#shelf.stored(request.index);
+    if (!this.#probe.isArmed && this.#retx.size > 0) this.#probe.arm(now);
   }
 
   onLate(request: Request): void {
@@ -241,18 +233,15 @@ export class SenderCore {
     options: { newest: boolean; now: Instant; isStarved: boolean },
   ): AcknowledgementVerdict {
     const retx = this.#retx;
-    const end = endOf(ack);
+    const end = arrivedEnd(ack);
     if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
     if (!this.#claim.covers(end)) return "taken";
     const { rto } = this.#init.exchange;
     if (ack.credit > 0) {
       this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
     }
-    let isNews = false;
-    for (const index of retx.acknowledge(Math.max(ack.next, retx.base))) {
-      isNews = true;
-      this.#drop(index);
-    }
+    const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
+    for (const index of dropped) this.#drop(index);
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
     // A reader whose gets are rationed lacks a frame for long before that means anything.
     const scarcity = 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
@@ -263,10 +252,8 @@ export class SenderCore {
       now: options.now,
       doubtMs,
     });
-    if (isNews || newlySelected.length > 0) {
-      this.#probeDoublings = 0;
-      this.#armProbe(options.now);
-    }
+    if (dropped.length + newlySelected.length > 0) this.#probe.heard(options.now);
+    if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }
 
@@ -301,20 +288,9 @@ export class SenderCore {
     };
   }
 
-  /** Names of the frames that the journal has to hold for `save` to be complete. */
-  unacknowledgedNames(): string[] {
-    const names: string[] = [];
-    for (let index = this.#retx.base; index < this.#retx.next; index++) {
-      if (this.#retx.has(index)) names.push(frameName(index));
-    }
-    return names;
-  }
-
-  /** Sealed frames that are in memory, by name. */
+  /** Sealed frames that are in memory, by journal name. */
   residentByName(): Map<string, Uint8Array> {
-    const byName = new Map<string, Uint8Array>();
-    for (const [index, sealed] of this.#resident) byName.set(frameName(index), sealed);
-    return byName;
+    return this.#shelf.byName();
   }
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */
@@ -325,7 +301,7 @@ export class SenderCore {
         this.#retx.stored(index, { now, expiresAt, refreshAt });
       } else this.#retx.suspect(index);
     }
-    if (this.#retx.size > 0) this.#armProbe(now);
+    if (this.#retx.size > 0) this.#probe.arm(now);
   }
 
   #restore(state: SenderState): void {
@@ -357,7 +333,7 @@ export class SenderCore {
   #putAgain(index: number, now: Instant): void {
     this.retransmissions += 1;
     this.#init.exchange.reservePut(now);
-    const sealed = this.#resident.get(index);
+    const sealed = this.#shelf.get(index);
     if (sealed !== undefined) {
       this.#put(index, sealed, now);
     } else if (!this.#recalling.has(index)) {
@@ -392,7 +368,7 @@ export class SenderCore {
     const content = this.#framer.take(this.#retx.next);
     if (content.type === "end") this.#endIndex = this.#retx.next;
     this.#seal(content);
-    this.#armProbe(now);
+    this.#probe.arm(now);
     return true;
   }
 
@@ -405,8 +381,7 @@ export class SenderCore {
     const sealed = sealFrame(frame, { keys: keys.at(index), cellBytes, random });
     this.#retx.add(index);
     keys.advance(index + 1);
-    this.#resident.set(index, sealed);
-    this.#ends.set(index, this.framedBytes);
+    this.#shelf.keep(index, sealed, this.framedBytes);
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
     ledger.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);
@@ -415,36 +390,7 @@ export class SenderCore {
   }
 
   #drop(index: number): void {
-    this.#resident.delete(index);
-    this.#acknowledgedBytes = this.#ends.get(index) ?? this.#acknowledgedBytes;
-    this.#ends.delete(index);
-    this.#init.ledger.remove(frameName(index));
+    this.#acknowledgedBytes = this.#shelf.endOffset(index) ?? this.#acknowledgedBytes;
+    this.#shelf.drop(index);
   }
-
-  #armProbe(now: Instant): void {
-    const { exchange, options } = this.#init;
-    if (this.#retx.size === 0) {
-      this.#probeAt = Number.POSITIVE_INFINITY;
-      return;
-    }
-    const patience = 4 * exchange.rto.rtoMs() + 2 * ackDelayMs(options, exchange);
-    const scarcity = 2 * options.ackEveryFrames * options.paceMeanMs;
-    const delay = (patience + scarcity) * 2 ** Math.min(this.#probeDoublings, 24);
-    this.#probeAt = now + Math.min(delay, PROBE_MS_MAX);
-  }
-}
-
-/** How long an acknowledgement may wait for company, in ms. */
-export function ackDelayMs(options: StreamOptions, exchange: Exchange): number {
-  const quarter = (exchange.rto.meanMs ?? options.rtoInitialMs) / 4;
-  const scarcity = 4 * options.paceMeanMs;
-  return Math.max(Math.min(Math.max(quarter, 20), options.ackDelayMsMax), scarcity);
-}
-
-/** The index behind the last frame that `ack` says has arrived. */
-function endOf(ack: Acknowledgement): number {
-  for (let j = SELECTIVE_BITS - 1; j >= 0; j--) {
-    if (isSelected(ack.selective, j)) return ack.next + j + 2;
-  }
-  return ack.next;
 }

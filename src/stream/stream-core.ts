@@ -1,23 +1,25 @@
 import type { Core, ErrorCode, Instant, Random } from "../base/index.ts";
-import { ackChain, Chain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
+import { ackChain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
+import { ackDelayMs } from "./ack-delay.ts";
 import { AckReader } from "./ack-reader.ts";
 import { AckWriter } from "./ack-writer.ts";
 import { Departure } from "./departure.ts";
 import { Exchange, type Request } from "./exchange.ts";
 import {
-  type Acknowledgement,
+  type AckContent,
   FLAG_ABORTED,
   FLAG_KNOWS_END_TAKEN,
   FLAG_STARVED,
   FLAG_TOOK_END,
   type Frame,
 } from "./frame.ts";
-import { ACK_CONTEXT, DATA_CONTEXT, FrameKeys } from "./frame-keys.ts";
+import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
 import { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
+import { progressOf, type StreamProgress } from "./progress.ts";
 import type { StreamEffect, StreamInput } from "./protocol.ts";
 import { ReceiverCore } from "./receiver-core.ts";
-import { ackDelayMs, SenderCore } from "./sender-core.ts";
+import { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
 
@@ -35,33 +37,6 @@ export interface StreamCoreInit {
   readonly options: StreamOptions;
   /** Where an earlier session stopped. Its capabilities are the ones of the state. */
   readonly state?: StreamState;
-}
-
-/** Numbers about a stream that are cheap to read at any time; docs/STREAM.md explains them. */
-export interface StreamProgress {
-  readonly writtenBytes: number;
-  readonly framedBytes: number;
-  /** Bytes from the first on that are in the Map without a gap; counted when it is asked for. */
-  readonly storedBytes: number;
-  readonly acknowledgedBytes: number;
-  readonly isAllStored: boolean;
-  readonly isAllAcknowledged: boolean;
-  readonly deliveredBytes: number;
-  readonly takenBytes: number;
-  readonly isEndTaken: boolean;
-  readonly unacknowledgedFrames: number;
-  /** Sealed or opened frames in memory. */
-  readonly framesInMemory: number;
-  readonly roundTripMs: number | undefined;
-  readonly puts: number;
-  readonly gets: number;
-  readonly answers: number;
-  readonly timeouts: number;
-  readonly retransmissions: number;
-  /** When a frame of the peer was last opened. */
-  readonly peerHeardAt: Instant | undefined;
-  /** When the earliest unread frame leaves the Map; `Infinity` when nothing is at risk. */
-  readonly expiresAt: Instant;
 }
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
@@ -106,31 +81,22 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     const exchange = this.#exchange;
     const ledger = this.#ledger;
     const effects = this.#effects;
-    const acknowledge = (): { acknowledgement: Acknowledgement; flags: number } =>
-      this.#acknowledge();
-    const writeKeys = (first: Chain, saved: { next: number; chain: Uint8Array } | undefined) =>
-      saved === undefined
-        ? new FrameKeys(first, 0, DATA_CONTEXT)
-        : new FrameKeys(Chain.fromBytes(saved.chain), saved.next, DATA_CONTEXT);
-    const ackKeys = (first: Chain, saved: { next: number; chain: Uint8Array } | undefined) =>
-      saved === undefined
-        ? new FrameKeys(ackChain(first), 0, ACK_CONTEXT)
-        : new FrameKeys(Chain.fromBytes(saved.chain), saved.next, ACK_CONTEXT);
+    const acknowledge = (): AckContent => this.#acknowledge();
     const shared = { options, random, cellBytes, exchange, ledger, effects, acknowledge };
-    const write = Chain.fromBytes(init.write.chain.toBytes());
-    const read = Chain.fromBytes(init.read.chain.toBytes());
+    const write = init.write.chain;
+    const read = init.read.chain;
     this.#sender = new SenderCore(
-      { ...shared, keys: writeKeys(write, state?.sender), mode: MODE_END_TO_END },
+      { ...shared, keys: keysFrom(write, DATA_CONTEXT, state?.sender), mode: MODE_END_TO_END },
       state?.sender,
     );
     this.#ackWriter = new AckWriter(
-      { ...shared, keys: ackKeys(write, state?.ackWriter) },
+      { ...shared, keys: keysFrom(ackChain(write), ACK_CONTEXT, state?.ackWriter) },
       state?.ackWriter,
     );
     this.#receiver = new ReceiverCore(
       {
         ...shared,
-        keys: writeKeys(read, state?.receiver),
+        keys: keysFrom(read, DATA_CONTEXT, state?.receiver),
         mode: MODE_END_TO_END,
         onFrame: (frame, now) => this.#onFrame(frame, false, now),
         wantAck: (at) => this.#ackWriter.want(at),
@@ -144,7 +110,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       {
         cellBytes,
         exchange,
-        keys: ackKeys(read, state?.ackReader),
+        keys: keysFrom(ackChain(read), ACK_CONTEXT, state?.ackReader),
         quietAskMsMax: Math.max(options.quietAskMsMax, options.paceMeanMs * options.ackEveryFrames),
         onAck: (frame, now) => this.#onFrame(frame, true, now),
         onSpoiled: () => this.#warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
@@ -163,30 +129,9 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#sender.noDelay = noDelay;
   }
 
+  /** Numbers about the stream now; cheap. */
   get progress(): StreamProgress {
-    const { counts } = this.#exchange;
-    const sender = this.#sender;
-    const receiver = this.#receiver;
-    return {
-      ...counts,
-      writtenBytes: sender.framedBytes + sender.bufferedBytes,
-      framedBytes: sender.framedBytes,
-      get storedBytes() {
-        return sender.storedBytes;
-      },
-      acknowledgedBytes: sender.acknowledgedBytes,
-      isAllStored: sender.isAllStored,
-      isAllAcknowledged: sender.isAllAcknowledged,
-      deliveredBytes: receiver.deliveredBytes,
-      takenBytes: receiver.takenBytes,
-      isEndTaken: sender.isEndTaken,
-      unacknowledgedFrames: sender.unacknowledgedFrames,
-      framesInMemory: sender.residentFrames + receiver.heldFrames,
-      roundTripMs: this.#exchange.rto.meanMs,
-      retransmissions: sender.retransmissions,
-      peerHeardAt: this.#peerHeardAt,
-      expiresAt: sender.earliestExpiry(),
-    };
+    return progressOf(this.#exchange, this.#sender, this.#receiver, this.#peerHeardAt);
   }
 
   handle(input: StreamInput, now: Instant): void {
@@ -354,7 +299,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#effects.push({ kind: "warning", code, message });
   }
 
-  #acknowledge(): { acknowledgement: Acknowledgement; flags: number } {
+  #acknowledge(): AckContent {
     this.#receiver.acknowledged();
     this.#ackWriter.satisfied();
     let flags = 0;

@@ -1,0 +1,61 @@
+import type { Instant } from "../base/index.ts";
+import type { Exchange } from "./exchange.ts";
+import type { ReceiverCore } from "./receiver-core.ts";
+import type { SenderCore } from "./sender-core.ts";
+
+/** Numbers about a stream that are cheap to read at any time; docs/STREAM.md explains them. */
+export interface StreamProgress {
+  readonly writtenBytes: number;
+  readonly framedBytes: number;
+  /** Bytes from the first on that are in the Map without a gap; counted when it is asked for. */
+  readonly storedBytes: number;
+  readonly acknowledgedBytes: number;
+  readonly isAllStored: boolean;
+  readonly isAllAcknowledged: boolean;
+  readonly deliveredBytes: number;
+  readonly takenBytes: number;
+  readonly isEndTaken: boolean;
+  readonly unacknowledgedFrames: number;
+  /** Sealed or opened frames in memory. */
+  readonly framesInMemory: number;
+  readonly roundTripMs: number | undefined;
+  readonly puts: number;
+  readonly gets: number;
+  readonly answers: number;
+  readonly timeouts: number;
+  readonly retransmissions: number;
+  /** When a frame of the peer was last opened. */
+  readonly peerHeardAt: Instant | undefined;
+  /** When the earliest unread frame leaves the Map; `Infinity` when nothing is at risk. */
+  readonly expiresAt: Instant;
+}
+
+/** Gathers the numbers of one stream. */
+export function progressOf(
+  exchange: Exchange,
+  sender: SenderCore,
+  receiver: ReceiverCore,
+  peerHeardAt: Instant | undefined,
+): StreamProgress {
+  return {
+    ...exchange.counts,
+    writtenBytes: sender.framedBytes + sender.bufferedBytes,
+    framedBytes: sender.framedBytes,
+    // Costs a walk over the unacknowledged frames: only for who asks.
+    get storedBytes() {
+      return sender.storedBytes;
+    },
+    acknowledgedBytes: sender.acknowledgedBytes,
+    isAllStored: sender.isAllStored,
+    isAllAcknowledged: sender.isAllAcknowledged,
+    deliveredBytes: receiver.deliveredBytes,
+    takenBytes: receiver.takenBytes,
+    isEndTaken: sender.isEndTaken,
+    unacknowledgedFrames: sender.unacknowledgedFrames,
+    framesInMemory: sender.residentFrames + receiver.heldFrames,
+    roundTripMs: exchange.rto.meanMs,
+    retransmissions: sender.retransmissions,
+    peerHeardAt,
+    expiresAt: sender.earliestExpiry(),
+  };
+}
