@@ -6,3 +6,5 @@ export type { RtoOptions } from "./rto.ts";
 export { RTO_DEFAULTS, RtoEstimator } from "./rto.ts";
 export type { TimerHandle } from "./timer-queue.ts";
 export { TimerQueue } from "./timer-queue.ts";
+export type { RateWindowOptions } from "./window.ts";
+export { RateWindow } from "./window.ts";

@@ -3,6 +3,7 @@ import {
   OPEN_PACER,
   type Pacer,
   PoissonPacer,
+  RateWindow,
   RtoEstimator,
   type TimerHandle,
   TimerQueue,
@@ -34,6 +35,9 @@ export interface Request {
 /** How many timeouts in a row, without a single answer, are taken for loss and not for silence. */
 const SILENT_TIMEOUTS_MAX = 3;
 
+/** Puts that may be under way however slow the Map is. */
+const PUT_WINDOW_MIN = 16;
+
 /** How long a rationed get waits at the Map, in mean gaps. */
 const PACED_WAIT_GAPS = 64;
 
@@ -56,6 +60,7 @@ export class Exchange {
   readonly #late: TimerQueue<Request>;
   readonly #putPacer: Pacer;
   readonly #getPacer: Pacer;
+  readonly #putWindow: RateWindow;
   readonly rto: RtoEstimator;
   #nextId: RequestId = 1;
   #puts = 0;
@@ -72,6 +77,8 @@ export class Exchange {
     this.#effects = effects;
     this.rto = new RtoEstimator({ random, initialMs: options.rtoInitialMs });
     this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * options.window + 64 });
+    const { window } = options;
+    this.#putWindow = new RateWindow({ min: Math.min(PUT_WINDOW_MIN, window), max: window });
     const meanMs = options.paceMeanMs;
     this.#putPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
     this.#getPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
@@ -87,7 +94,7 @@ export class Exchange {
   }
 
   mayPut(now: Instant): boolean {
-    return this.#puts < this.#options.window && now >= this.#heldUntil && this.#putPacer.ready(now);
+    return this.#puts < this.#putWindow.size && now >= this.#heldUntil && this.#putPacer.ready(now);
   }
 
   mayGet(now: Instant): boolean {
@@ -101,8 +108,9 @@ export class Exchange {
 
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
   readyAt(side: "put" | "get", now: Instant): Instant {
-    const inFlight = side === "put" ? this.#puts : this.#gets;
-    if (inFlight >= this.#options.window) return Number.POSITIVE_INFINITY;
+    const isFree =
+      side === "put" ? this.#puts < this.#putWindow.size : this.#gets < this.#options.window;
+    if (!isFree) return Number.POSITIVE_INFINITY;
     const pacer = side === "put" ? this.#putPacer : this.#getPacer;
     return Math.max(pacer.deadline(), this.#heldUntil, now);
   }
@@ -192,6 +200,11 @@ export class Exchange {
     for (const request of [...this.#requests.values()]) this.cancel(request);
   }
 
+  /** The Map had no room for a put. */
+  refused(now: Instant): void {
+    this.#putWindow.refused(now, this.rto.meanMs ?? this.rto.rtoMs());
+  }
+
   /** Nothing is sent before `until`: the Map is busy or cannot be reached. */
   hold(until: Instant): void {
     this.#heldUntil = Math.max(this.#heldUntil, until);
@@ -218,6 +231,8 @@ export class Exchange {
   #measure(roundTripMs: number, now: Instant): void {
     const isFirst = this.rto.meanMs === undefined;
     this.rto.sample(roundTripMs);
+    const meanMs = this.rto.meanMs ?? roundTripMs;
+    this.#putWindow.sample({ rttMs: roundTripMs, meanMs }, now);
     if (!isFirst) return;
     for (const request of this.#requests.values()) {
       if (request.timer === undefined) continue;

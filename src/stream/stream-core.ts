@@ -351,6 +351,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     }
     if (code !== "CULVERT_NOT_FOUND") {
       this.#warn(code, "the Map did not take a request; it is tried again");
+      if (code === "CULVERT_BUSY" || code === "CULVERT_FULL") this.#exchange.refused(now);
       this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
     }
     if (request.purpose === "data-get") this.#receiver.onFailed(request, now);

@@ -1,0 +1,81 @@
+import type { Instant } from "../base/index.ts";
+
+/** What a {@link RateWindow} is tuned by. */
+export interface RateWindowOptions {
+  /** Where it starts, and never goes beyond. */
+  readonly max: number;
+  /** It does not shrink below this: enough to learn that the path has become faster. */
+  readonly min: number;
+}
+
+/** Queueing that is tolerated on top of the path's own round trip, in ms: it feeds batching. */
+const QUEUE_MS = 50;
+
+/** How far the round trip may grow before the window gives way, as a multiple of the shortest. */
+const STRETCH = 2;
+
+/** How fast it grows back, per round trip. */
+const GROWTH = 1.25;
+
+/** How long the shortest round trip is believed, in ms: routes change. */
+const SHORTEST_MS = 60_000;
+
+/**
+ * How many requests may be under way: rate × round trip, by Little's law, with a round trip of at
+ * most twice the shortest one seen and a little queueing. Loss alone never shrinks it: a lossy Map is
+ * not a congested one. A refusal for want of room halves it.
+ */
+export class RateWindow {
+  readonly #options: RateWindowOptions;
+  #size: number;
+  #shortestMs = Number.POSITIVE_INFINITY;
+  /** The shortest since the last change of period; it takes over at the next one. */
+  #candidateMs = Number.POSITIVE_INFINITY;
+  #periodEndsAt: Instant = Number.NEGATIVE_INFINITY;
+  #adjustAt: Instant = Number.NEGATIVE_INFINITY;
+
+  /** @throws RangeError unless 1 <= min <= max */
+  constructor(options: RateWindowOptions) {
+    if (!(options.min >= 1 && options.min <= options.max)) {
+      throw new RangeError("1 <= min <= max must hold");
+    }
+    this.#options = options;
+    this.#size = options.max;
+  }
+
+  /** Requests that may be under way now. */
+  get size(): number {
+    return Math.floor(this.#size);
+  }
+
+  /** Learns from one round trip and the smoothed one; changes at most once per round trip. */
+  sample(sample: { readonly rttMs: number; readonly meanMs: number }, now: Instant): void {
+    this.#noteShortest(sample.rttMs, now);
+    if (now < this.#adjustAt) return;
+    this.#adjustAt = now + sample.meanMs;
+    const limitMs = STRETCH * this.#shortestMs + QUEUE_MS;
+    const isCongested = sample.meanMs > limitMs;
+    this.#set(isCongested ? (this.#size * limitMs) / sample.meanMs : this.#size * GROWTH);
+  }
+
+  /** The other side had no room for a request. */
+  refused(now: Instant, meanMs: number): void {
+    if (now < this.#adjustAt) return;
+    this.#adjustAt = now + meanMs;
+    this.#set(this.#size / 2);
+  }
+
+  #noteShortest(rttMs: number, now: Instant): void {
+    if (now >= this.#periodEndsAt) {
+      this.#periodEndsAt = now + SHORTEST_MS;
+      this.#shortestMs = this.#candidateMs;
+      this.#candidateMs = Number.POSITIVE_INFINITY;
+    }
+    this.#candidateMs = Math.min(this.#candidateMs, rttMs);
+    this.#shortestMs = Math.min(this.#shortestMs, rttMs);
+  }
+
+  #set(size: number): void {
+    this.#size = Math.min(Math.max(size, this.#options.min), this.#options.max);
+  }
+}
