@@ -198,7 +198,8 @@ function keysOfState(state: StreamState): StreamCapabilities {
   return { write, read };
 }
 
-function requireGeometry(cellBytes: number): number {
+/** @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when cells of this size cannot carry frames */
+export function requireGeometry(cellBytes: number): number {
   if (Number.isInteger(cellBytes) && cellBytes >= CELL_BYTES_MIN && cellBytes <= CELL_BYTES_MAX) {
     return cellBytes;
   }

@@ -39,10 +39,7 @@ export class FrameKeys {
 
   /** The keys of a frame; borrowed, they are wiped when the base passes them. */
   at(index: number): FrameKey {
-    assert(index >= this.#base, "keys of a passed frame are gone");
-    while (this.#top < index) this.#extend();
-    const link = this.#links.get(index);
-    assert(link !== undefined, "every index from the base to the top has a link");
+    const link = this.#linkAt(index);
     link.keys ??= {
       frameId: link.chain.frameId(this.#context),
       key: link.chain.frameKey(this.#context),
@@ -52,8 +49,8 @@ export class FrameKeys {
 
   /** Forgets everything below `base`. */
   advance(base: number): void {
-    while (this.#top < base) this.#extend();
     for (; this.#base < base; this.#base++) {
+      if (this.#top === this.#base) this.#extend();
       const link = this.#links.get(this.#base);
       this.#links.delete(this.#base);
       link?.chain.wipe();
@@ -64,9 +61,20 @@ export class FrameKeys {
 
   /** The chain state at the base: secret, 104 bytes, owned by the caller. */
   baseState(): Uint8Array {
-    const link = this.#links.get(this.#base);
-    assert(link !== undefined, "the base has a link");
-    return link.chain.toBytes();
+    return this.stateAt(this.#base);
+  }
+
+  /** The chain state at an index from the base on: secret, 104 bytes, owned by the caller. */
+  stateAt(index: number): Uint8Array {
+    return this.#linkAt(index).chain.toBytes();
+  }
+
+  #linkAt(index: number): Link {
+    assert(index >= this.#base, "keys of a passed frame are gone");
+    while (this.#top < index) this.#extend();
+    const link = this.#links.get(index);
+    assert(link !== undefined, "every index from the base to the top has a link");
+    return link;
   }
 
   #extend(): void {

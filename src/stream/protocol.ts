@@ -55,6 +55,14 @@ export type IoEffect =
   /** Read a sealed frame back from the journal, then answer with `recalled`. */
   | { readonly kind: "recall"; readonly name: string };
 
+/** What an error will be made of. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Of `CULVERT_LAGGED`: how many frames are lost. */
+  readonly detail?: { readonly frames: number };
+}
+
 /** What a stream core asks its shell to do, in this order. */
 export type StreamEffect =
   | IoEffect
@@ -69,8 +77,8 @@ export type StreamEffect =
   /** Everything that was written, and the end if it was asked for, is acknowledged. */
   | { readonly kind: "all-acknowledged" }
   /** Something worth telling the application that does not end the stream. */
-  | { readonly kind: "warning"; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: "warning" } & Failure)
   /** The stream is over by an error; nothing follows. */
-  | { readonly kind: "fail"; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: "fail" } & Failure)
   /** Both directions are over and everything is acknowledged; nothing follows. */
   | { readonly kind: "done" };

@@ -1,0 +1,140 @@
+import type { Frame } from "./frame.ts";
+
+/** Where the reading of a direction stands. */
+export interface ArrivalsStart {
+  /** The next frame, and the offset of its first byte. */
+  readonly next: number;
+  readonly nextOffset: number;
+  /** All bytes below this offset have been taken; it may lie within the next frame. */
+  readonly takenOffset: number;
+}
+
+/** Bytes for the application, and the position of the first one. */
+export interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A frame that was delivered and not yet taken. */
+interface Delivered {
+  readonly index: number;
+  readonly endOffset: number;
+}
+
+/** Frames on their way to the application, in order, once; and which of them it has taken. */
+export class Arrivals {
+  /** Frames that arrived before one below them. */
+  readonly #early = new Map<number, Frame>();
+  #delivered: Delivered[] = [];
+  #deliveredFirst = 0;
+  #next: number;
+  #offset: number;
+  #taken: number;
+  #takenOffset: number;
+  #takenFrameOffset: number;
+  /** Bytes of the next frame that an earlier session has taken. */
+  #skipBytes: number;
+
+  constructor(start: ArrivalsStart) {
+    this.#next = start.next;
+    this.#taken = start.next;
+    this.#offset = start.nextOffset;
+    this.#takenFrameOffset = start.nextOffset;
+    this.#takenOffset = start.takenOffset;
+    this.#skipBytes = start.takenOffset - start.nextOffset;
+  }
+
+  /** The next frame to deliver, and the offset of its first byte. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The lowest frame that has not been taken whole. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get takenOffset(): number {
+    return this.#takenOffset;
+  }
+
+  /** Frames that wait for one below them, lowest not first. */
+  get early(): Iterable<number> {
+    return this.#early.keys();
+  }
+
+  get heldFrames(): number {
+    return this.#early.size;
+  }
+
+  /** Whether the frame has arrived, now or before. */
+  has(index: number): boolean {
+    return index < this.#next || this.#early.has(index);
+  }
+
+  add(index: number, frame: Frame): void {
+    this.#early.set(index, frame);
+  }
+
+  /** Takes the next frame in order, if it is there. */
+  shift(): Frame | undefined {
+    const frame = this.#early.get(this.#next);
+    if (frame === undefined) return undefined;
+    this.#early.delete(this.#next);
+    this.#next += 1;
+    return frame;
+  }
+
+  /** Counts the content of the frame that was shifted last; gives what of it is new. */
+  deliver(content: Uint8Array): Piece {
+    const skipped = Math.min(this.#skipBytes, content.length);
+    this.#skipBytes -= skipped;
+    const offset = this.#offset + skipped;
+    this.#offset += content.length;
+    this.#delivered.push({ index: this.#next - 1, endOffset: this.#offset });
+    return { offset, bytes: content.subarray(skipped) };
+  }
+
+  /** Goes on at `index` without the frames before it. */
+  skipTo(index: number): void {
+    for (const early of [...this.#early.keys()]) if (early < index) this.#early.delete(early);
+    this.#next = index;
+    this.#skipBytes = 0;
+    this.#delivered.push({ index: index - 1, endOffset: this.#offset });
+  }
+
+  /** The application has taken all bytes below `offset`. */
+  take(offset: number): void {
+    if (offset > this.#takenOffset && offset <= this.#offset) this.#takenOffset = offset;
+  }
+
+  /** Moves over every frame whose last byte has been taken; false when there is none. */
+  advance(): boolean {
+    const before = this.#taken;
+    for (;;) {
+      const delivered = this.#delivered[this.#deliveredFirst];
+      if (delivered === undefined || delivered.endOffset > this.#takenOffset) break;
+      this.#taken = delivered.index + 1;
+      this.#takenFrameOffset = delivered.endOffset;
+      this.#deliveredFirst += 1;
+    }
+    if (this.#deliveredFirst > 64 && this.#deliveredFirst * 2 > this.#delivered.length) {
+      this.#delivered = this.#delivered.slice(this.#deliveredFirst);
+      this.#deliveredFirst = 0;
+    }
+    return this.#taken > before;
+  }
+
+  /** Where another session would begin. */
+  save(): ArrivalsStart {
+    return {
+      next: this.#taken,
+      nextOffset: this.#takenFrameOffset,
+      takenOffset: this.#takenOffset,
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import type { Frame } from "../frame.ts";
+import { Mode } from "../mode.ts";
+
+/** Where a frame was found. */
+export interface FramePlace {
+  /** What it has to say of itself. */
+  readonly index: number;
+  /** It is the first one of this reader, and so may be the first of all. */
+  readonly isFirst: boolean;
+}
+
+const FINAL_LENGTH_BYTES = 8;
+const NOTHING = new Uint8Array(0);
+
+/** The name of the first field of a broadcast's frame that does not fit where it was found. */
+export function problemOf(frame: Frame, { index, isFirst }: FramePlace): string | undefined {
+  const { next, credit, selective } = frame.acknowledgement;
+  if (frame.index !== index) return "index";
+  if (frame.type === "ack" || frame.type === "probe") return "type";
+  if (frame.type === "start" && !isFirst) return "type";
+  if (frame.type === "start" && frame.payload[0] !== Mode.Multicast) return "mode";
+  if (frame.type === "end" && frame.payload.length < FINAL_LENGTH_BYTES) return "length";
+  if (next + credit + frame.flags > 0 || selective.some((byte) => byte > 0)) return "ack";
+  return undefined;
+}
+
+/** The application's bytes of a frame. Borrowed. */
+export function contentOf(frame: Frame): Uint8Array {
+  if (frame.type === "start") return frame.payload.subarray(1);
+  if (frame.type === "end") return frame.payload.subarray(FINAL_LENGTH_BYTES);
+  return frame.type === "data" ? frame.payload : NOTHING;
+}
+
+/** How long the broadcast is that an `end` frame ends, in bytes. */
+export function finalLengthOf(frame: Frame): number {
+  const { payload } = frame;
+  const view = new DataView(payload.buffer, payload.byteOffset, FINAL_LENGTH_BYTES);
+  return Number(view.getBigUint64(0));
+}

@@ -1,0 +1,159 @@
+import {
+  type Clock,
+  CulvertError,
+  type Journal,
+  type JournalStore,
+  type Random,
+} from "../../base/index.ts";
+import { Chain, WriteCapability } from "../../crypto/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { systemRandom } from "../../io/random.ts";
+import type { Transport } from "../../transport/index.ts";
+import { requireGeometry } from "../assemble.ts";
+import { MemoryJournalStore } from "../memory-journal.ts";
+import { streamIdOf } from "../secret.ts";
+import { BroadcastCore } from "./broadcast-core.ts";
+import {
+  type BroadcastState,
+  decodeBroadcastState,
+  encodeBroadcastState,
+  type RepairPosition,
+  type WholeBroadcast,
+} from "./broadcast-state.ts";
+import type { SessionParts } from "./core-session.ts";
+import { type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
+
+/** How a `Broadcast` is opened; protocol options have the defaults of `BROADCAST_DEFAULTS`. */
+export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "durable">> {
+  /** False: nothing happens until `start` is called. */
+  readonly autoStart?: boolean;
+  readonly writableHighWaterMark?: number;
+  readonly clock?: Clock;
+}
+
+/** Everything that a `Broadcast` is put together from. */
+export interface BroadcastParts extends SessionParts<BroadcastCore> {
+  readonly write: WriteCapability;
+  readonly random: Random;
+  readonly options: BroadcastOptions;
+  readonly readers: ReadonlyMap<string, RepairPosition>;
+  /** Bytes that earlier sessions have written, and whether they have ended or given up. */
+  readonly writeOffset: number;
+  readonly isEnded: boolean;
+  readonly isAborted: boolean;
+}
+
+type Journalling = Pick<BroadcastParts, "journal" | "reopen">;
+
+/** A broadcast that begins, and ends with this process. */
+export function newBroadcast(
+  transport: Transport,
+  write: WriteCapability,
+  options: BroadcastOpenOptions,
+): BroadcastParts {
+  return beginning({ transport, write, options }, { journal: undefined, reopen: undefined });
+}
+
+/** A broadcast that goes on from its journal, or begins with it. */
+export async function broadcastFromStore(
+  transport: Transport,
+  write: WriteCapability,
+  options: BroadcastOpenOptions & { readonly store: JournalStore },
+): Promise<BroadcastParts> {
+  const reopen = (): Promise<Journal> => options.store.open(streamIdOf(write.root));
+  const journal = await reopen();
+  try {
+    const head = await journal.load();
+    if (head === undefined) return beginning({ transport, write, options }, { journal, reopen });
+    const state = decodeBroadcastState(head);
+    return continuation({ transport, state, options }, { journal, reopen });
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/** A broadcast that goes on from a whole saved state, with a journal in memory. */
+export async function broadcastFromState(
+  transport: Transport,
+  { state, frames }: WholeBroadcast,
+  options: BroadcastOpenOptions,
+): Promise<BroadcastParts> {
+  const store = new MemoryJournalStore();
+  const reopen = (): Promise<Journal> => store.open("loaded");
+  const journal = await reopen();
+  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
+  await journal.commit({ head: encodeBroadcastState(state), put, remove: [] });
+  return continuation({ transport, state, options }, { journal, reopen });
+}
+
+/** The transport with the authority to write one root. */
+export function bindForWriting(transport: Transport, write: WriteCapability): Transport {
+  return transport.bind?.({ writeSeed: write.toBytes().slice(0, 32) }) ?? transport;
+}
+
+interface Context {
+  readonly transport: Transport;
+  readonly options: BroadcastOpenOptions;
+}
+
+function beginning(
+  { transport, write, options: given }: Context & { readonly write: WriteCapability },
+  journalling: Journalling,
+): BroadcastParts {
+  const cellBytes = requireGeometry(transport.payloadSize);
+  const durable = journalling.journal !== undefined;
+  const options = resolveBroadcastOptions({ ...given, durable });
+  const core = new BroadcastCore({ write, cellBytes, random: systemRandom, options });
+  return {
+    ...partsOf(write, { transport, options: given }),
+    ...journalling,
+    core,
+    options,
+    readers: new Map(),
+    writeOffset: 0,
+    isEnded: false,
+    isAborted: false,
+  };
+}
+
+function continuation(
+  { transport, state, options: given }: Context & { readonly state: BroadcastState },
+  journalling: Journalling,
+): BroadcastParts {
+  const { cellBytes, framer } = state;
+  if (cellBytes !== transport.payloadSize) {
+    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
+      detail: { state: cellBytes, transport: transport.payloadSize },
+    });
+  }
+  const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.chain));
+  const options = resolveBroadcastOptions({ ...given, durable: true });
+  const readers = new Map(state.readers.map((position) => [streamIdOf(position.root), position]));
+  const core = new BroadcastCore({
+    write,
+    cellBytes,
+    random: systemRandom,
+    options,
+    state,
+    readers,
+  });
+  return {
+    ...partsOf(write, { transport, options: given }),
+    ...journalling,
+    core,
+    options,
+    readers,
+    writeOffset: framer.framedBytes + framer.buffered.length,
+    isEnded: framer.endAsked,
+    isAborted: state.resetIndex !== undefined,
+  };
+}
+
+function partsOf(
+  write: WriteCapability,
+  { transport, options }: Context,
+): Pick<BroadcastParts, "transport" | "write" | "random" | "clock"> {
+  const clock = options.clock ?? systemClock;
+  return { transport: bindForWriting(transport, write), write, random: systemRandom, clock };
+}

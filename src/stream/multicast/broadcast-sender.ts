@@ -1,0 +1,394 @@
+import type { Instant, Random } from "../../base/index.ts";
+import { Chain, type WriteCapability } from "../../crypto/index.ts";
+import { ReTx } from "../../retx/index.ts";
+import { FRAME_ID_BYTES, sealFrame } from "../cell.ts";
+import { Claim } from "../claim.ts";
+import type { Exchange, Request } from "../exchange.ts";
+import {
+  type Acknowledgement,
+  isSelected,
+  NO_ACKNOWLEDGEMENT,
+  payloadBytesMax,
+  SELECTIVE_BITS,
+} from "../frame.ts";
+import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
+import { FrameShelf, frameName } from "../frame-shelf.ts";
+import { type FrameContent, Framer } from "../framer.ts";
+import type { Ledger } from "../ledger.ts";
+import { Mode } from "../mode.ts";
+import type { StreamEffect } from "../protocol.ts";
+import type { BroadcastState } from "./broadcast-state.ts";
+import { Numbering } from "./numbering.ts";
+import type { BroadcastOptions } from "./options.ts";
+import { Retention } from "./retention.ts";
+import { Upkeep } from "./upkeep.ts";
+
+/** What the sender needs from the core around it. */
+export interface BroadcastSenderInit {
+  readonly write: WriteCapability;
+  readonly cellBytes: number;
+  readonly random: Random;
+  readonly options: BroadcastOptions;
+  readonly exchange: Exchange;
+  readonly ledger: Ledger;
+  readonly effects: StreamEffect[];
+}
+
+/** What of a sender survives a restart. */
+export type BroadcastSenderState = Omit<
+  BroadcastState,
+  "cellBytes" | "writeSeed" | "readers" | "isDone"
+>;
+
+/** While there is something new to put, one put of so many is for what is in the Map already. */
+const UPKEEP_SHARE = 4;
+/** A frame is not repaired twice within so many RTOs. */
+const REPAIR_RTOS = 8;
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Seals the frames of a broadcast and keeps them in the Map.
+ *
+ * A frame is put until there is a receipt for it (`ReTx`), and kept from then on (`Upkeep`): put
+ * again before its time in the Map ends, or when a reader lacks it, until its retention is over.
+ */
+export class BroadcastSender {
+  readonly #init: BroadcastSenderInit;
+  readonly #framer: Framer;
+  readonly #keys: FrameKeys;
+  readonly #numbering: Numbering;
+  readonly #retx: ReTx;
+  readonly #upkeep: Upkeep;
+  readonly #retention: Retention;
+  readonly #shelf: FrameShelf;
+  readonly #recalling = new Set<number>();
+  readonly #claim: Claim;
+  readonly #payloadMax: number;
+  #oldest: Chain;
+  #base: number;
+  #next: number;
+  #grantedSeconds: number;
+  #resetIndex: number | undefined;
+  #isResetAsked: boolean;
+  #partialIndex = -1;
+  #turns = 0;
+  #wasFull = false;
+  #storedBytes = 0;
+  #isAllStored: boolean;
+  #unixOffsetMs = 0;
+  /** Puts for readers who asked. */
+  repairs = 0;
+
+  constructor(init: BroadcastSenderInit, state?: BroadcastSenderState) {
+    const { options } = init;
+    this.#init = init;
+    this.#base = state?.base ?? 0;
+    this.#next = state?.next ?? 0;
+    this.#resetIndex = state?.resetIndex;
+    this.#isResetAsked = state?.resetIndex !== undefined;
+    this.#grantedSeconds = state?.grantedSeconds ?? options.ttlSeconds;
+    this.#payloadMax = payloadBytesMax(init.cellBytes);
+    this.#framer = new Framer(this.#payloadMax, Mode.Multicast, state?.framer);
+    const first = init.write.chain.toBytes();
+    this.#oldest = Chain.fromBytes(state?.oldestChain ?? first);
+    const head = Chain.fromBytes(state?.chain ?? first);
+    this.#numbering = new Numbering(head.index, this.#next);
+    this.#keys = new FrameKeys(head, this.#next, DATA_CONTEXT);
+    const storedBelow = state?.storedBelow ?? 0;
+    const unstored = Math.max(options.unstoredFramesMax, this.#next - storedBelow);
+    this.#retx = new ReTx({ capacity: unstored + 1, first: storedBelow });
+    const capacity = Math.max(options.retainFrames, this.#next - this.#base) + 1;
+    const { refreshSeconds } = options;
+    this.#upkeep = new Upkeep({ capacity, random: init.random, refreshSeconds });
+    this.#retention = new Retention(options.retainSeconds, state?.generations);
+    this.#shelf = new FrameShelf(init.ledger, options.durable);
+    this.#claim = new Claim(this.#next, state !== undefined);
+    this.#isAllStored = this.#framer.isEmpty && storedBelow === this.#next;
+    if (storedBelow === this.#next) this.#storedBytes = this.#framer.framedBytes;
+  }
+
+  /** Bytes that are in frames: durable when the journal is. */
+  get framedBytes(): number {
+    return this.#framer.framedBytes;
+  }
+
+  get bufferedBytes(): number {
+    return this.#framer.bufferedBytes;
+  }
+
+  /** Bytes of which the Map has everything, as far as this session knows. */
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  get isAllStored(): boolean {
+    return this.#isAllStored;
+  }
+
+  get keptFrames(): number {
+    return this.#next - this.#base;
+  }
+
+  get unstoredFrames(): number {
+    return this.#retx.size;
+  }
+
+  get residentFrames(): number {
+    return this.#shelf.size;
+  }
+
+  get isFull(): boolean {
+    return this.#framer.bufferedBytes >= this.#init.options.writeBufferBytes;
+  }
+
+  /** The end was said and is in the Map, and no frame is kept any more. */
+  get isThrough(): boolean {
+    return this.#framer.isEndFramed && this.#base === this.#next;
+  }
+
+  /** The Map has the last frame there will be, and everything before it. */
+  get isComplete(): boolean {
+    const isLast = this.#resetIndex !== undefined || this.#framer.isEndFramed;
+    return isLast && this.#retx.size === 0;
+  }
+
+  /** The chain's state at the next frame, and at the oldest one that is kept. Owned, secret. */
+  headState(): Uint8Array {
+    return this.#keys.baseState();
+  }
+
+  oldestState(): Uint8Array {
+    return this.#oldest.toBytes();
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#framer.write(bytes);
+    this.#isAllStored = false;
+    if (this.isFull) this.#wasFull = true;
+  }
+
+  end(): void {
+    this.#framer.end();
+    this.#isAllStored = this.#framer.isEmpty && this.#retx.size === 0;
+  }
+
+  /** Drops what is not sealed, and tells the readers that nothing more will come. */
+  abort(): void {
+    if (this.#framer.isEndFramed) return;
+    this.#framer.clear();
+    this.#isResetAsked = true;
+  }
+
+  /** Begins, or goes on with the frames that an earlier session left. */
+  start(now: Instant, unixMs: number): void {
+    this.#unixOffsetMs = unixMs - now;
+    const storedBelow = this.#retx.base;
+    for (let index = storedBelow; index < this.#next; index++) {
+      this.#retx.add(index);
+      this.#retx.suspect(index);
+    }
+    for (let index = this.#base; index < storedBelow; index++) {
+      const bornAt = this.#retention.bornAt(index) - this.#unixOffsetMs;
+      const expiresAt = bornAt + this.#grantedSeconds * 1_000;
+      this.#upkeep.resumed(index, { now, expiresAt, endsAt: this.#endsAt(index) });
+    }
+  }
+
+  /** Gives up what was kept long enough, and fills the free places of the window. */
+  pump(now: Instant): void {
+    this.#retireOld(now);
+    while (this.#init.exchange.mayPut(now)) {
+      if (!this.#putOne(now)) break;
+    }
+    if (this.#wasFull && this.bufferedBytes * 2 <= this.#init.options.writeBufferBytes) {
+      this.#wasFull = false;
+      this.#init.effects.push({ kind: "drain" });
+    }
+  }
+
+  timeout(now: Instant): void {
+    this.#upkeep.timeout(now);
+  }
+
+  deadline(now: Instant): Instant {
+    const hasWork = this.#hasFront() || this.#upkeep.isDue;
+    const ready = hasWork ? this.#init.exchange.readyAt("put", now) : Number.POSITIVE_INFINITY;
+    // What is over and not in the Map yet is given up when it is; no timer is needed for that.
+    const isRetiring = this.#base < this.#retx.base;
+    const retireAt = isRetiring ? this.#retention.deadline() : Number.POSITIVE_INFINITY;
+    return Math.min(ready, this.#upkeep.deadline(), retireAt - this.#unixOffsetMs);
+  }
+
+  onStored(request: Request, ttlSeconds: number, now: Instant): void {
+    const { index } = request;
+    if (index < this.#base) return;
+    this.#grantedSeconds = Math.min(this.#grantedSeconds, ttlSeconds);
+    if (this.#retx.has(index)) this.#onFirstStored(index);
+    this.#shelf.stored(index);
+    const expiresAt = now + ttlSeconds * 1_000;
+    this.#upkeep.stored(index, { now, expiresAt, endsAt: this.#endsAt(index) });
+  }
+
+  #onFirstStored(index: number): void {
+    const before = this.#retx.base;
+    this.#claim.stored(index);
+    this.#retx.forget(index);
+    for (let passed = before; passed < this.#retx.base; passed++) {
+      this.#storedBytes = this.#shelf.endOffset(passed) ?? this.#storedBytes;
+    }
+  }
+
+  /** A put is late or has failed. */
+  onLate(request: Request): void {
+    if (this.#retx.has(request.index)) this.#retx.suspect(request.index);
+    else this.#upkeep.late(request.index);
+  }
+
+  /** False when the journal has lost what it confirmed. */
+  onRecalled(index: number, sealed: Uint8Array | undefined, now: Instant): boolean {
+    if (!this.#recalling.delete(index)) return true;
+    const isIntact = sealed?.length === FRAME_ID_BYTES + this.#init.cellBytes;
+    if (index >= this.#base && isIntact) this.#put(index, sealed, now);
+    else this.#init.exchange.releasePut();
+    return isIntact || index < this.#base;
+  }
+
+  /** A reader lacks some frames: those that are kept are put again, within its budget. */
+  repair(wanted: Acknowledgement, now: Instant): void {
+    const since = now - REPAIR_RTOS * this.#init.exchange.rto.rtoMs();
+    const first = this.#numbering.fromWire(wanted.next);
+    let left = this.#init.options.repairFramesMax;
+    for (let j = 0; j < Math.min(wanted.credit, SELECTIVE_BITS + 1) && left > 0; j++) {
+      const index = first + j;
+      if (j > 0 && isSelected(wanted.selective, j - 1)) continue;
+      if (index < this.#base || index >= this.#next || this.#retx.has(index)) continue;
+      if (!this.#upkeep.repair(index, { now, since })) continue;
+      this.repairs += 1;
+      left -= 1;
+    }
+  }
+
+  /** Reports once that everything is stored. */
+  report(): void {
+    if (this.#isAllStored || !this.#framer.isEmpty || this.#retx.size > 0) return;
+    this.#isAllStored = true;
+    this.#init.ledger.touch();
+    this.#init.effects.push({ kind: "all-stored" });
+  }
+
+  save(): BroadcastSenderState {
+    return {
+      base: this.#base,
+      storedBelow: this.#retx.base,
+      next: this.#next,
+      framer: this.#framer.save(),
+      generations: this.#retention.generations,
+      grantedSeconds: this.#grantedSeconds,
+      oldestChain: this.oldestState(),
+      chain: this.headState(),
+      resetIndex: this.#resetIndex,
+    };
+  }
+
+  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  residentByName(): Map<string, Uint8Array> {
+    return this.#shelf.byName();
+  }
+
+  /** Whether there is something that the Map does not have. */
+  #hasFront(): boolean {
+    return this.#retx.hasRetransmission(false) || this.#mayHaveNew();
+  }
+
+  #putOne(now: Instant): boolean {
+    const hasFront = this.#hasFront();
+    const isUpkeep = !hasFront || this.#turns % UPKEEP_SHARE === 0;
+    const kept = isUpkeep ? this.#upkeep.next() : undefined;
+    if (kept === undefined && !hasFront) return false;
+    this.#turns += 1;
+    const again = kept ?? this.#retx.nextRetransmission(false);
+    if (again === undefined) this.#sealNext(now);
+    else this.#putAgain(again, now);
+    return true;
+  }
+
+  #putAgain(index: number, now: Instant): void {
+    // Its recall was late, and is under way: what comes of it is one put.
+    if (this.#recalling.has(index)) return;
+    this.#init.exchange.reservePut(now);
+    const sealed = this.#shelf.get(index);
+    if (sealed !== undefined) {
+      this.#put(index, sealed, now);
+      return;
+    }
+    this.#recalling.add(index);
+    this.#init.effects.push({ kind: "recall", name: frameName(index) });
+  }
+
+  #put(index: number, sealed: Uint8Array, now: Instant): void {
+    this.#retx.sent(index, now);
+    this.#init.exchange.put("data-put", index, sealed, now);
+  }
+
+  #mayHaveNew(): boolean {
+    const { retainFrames, unstoredFramesMax, noDelay } = this.#init.options;
+    if (this.#retx.size >= unstoredFramesMax || !this.#claim.allows(this.#next)) return false;
+    const hasRoom = this.keptFrames < retainFrames || this.#base < this.#retx.base;
+    if (!hasRoom || this.#resetIndex !== undefined) return false;
+    const isAlone = noDelay || !this.#retx.has(this.#partialIndex);
+    const mayBePartial = isAlone || this.#init.exchange.isPaced;
+    return this.#isResetAsked || this.#framer.hasFrame(this.#next, mayBePartial);
+  }
+
+  #sealNext(now: Instant): void {
+    const { retainFrames } = this.#init.options;
+    while (this.keptFrames >= retainFrames && this.#base < this.#retx.base) this.#retire();
+    if (this.#isResetAsked) this.#resetIndex = this.#next;
+    this.#init.exchange.reservePut(now);
+    this.#retention.sealed(this.#next, now + this.#unixOffsetMs);
+    this.#seal(
+      this.#isResetAsked ? { type: "reset", payload: NOTHING } : this.#framer.take(this.#next),
+    );
+  }
+
+  /** Seals the next frame and puts it once it is durable; a place has been reserved. */
+  #seal({ type, payload }: FrameContent): void {
+    const { cellBytes, random, ledger, exchange } = this.#init;
+    const number = this.#next;
+    const index = this.#numbering.toWire(number);
+    const frame = { type, index, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload };
+    const sealed = sealFrame(frame, { keys: this.#keys.at(number), cellBytes, random });
+    this.#next += 1;
+    this.#retx.add(number);
+    this.#keys.advance(this.#next);
+    this.#shelf.keep(number, sealed, this.framedBytes);
+    if (payload.length < this.#payloadMax) this.#partialIndex = number;
+    ledger.stage(frameName(number), sealed, (now) => {
+      if (this.#retx.has(number)) this.#put(number, sealed, now);
+      else exchange.releasePut();
+    });
+  }
+
+  #retireOld(now: Instant): void {
+    const kept = this.#retention.firstKept(now + this.#unixOffsetMs);
+    const first = Math.min(kept, this.#retx.base);
+    if (this.#base >= first) return;
+    while (this.#base < first) this.#retire();
+    this.#init.ledger.touch();
+  }
+
+  /** Gives the oldest frame up, and the keys that open it. */
+  #retire(): void {
+    const passed = this.#oldest;
+    this.#oldest = passed.next();
+    passed.wipe();
+    this.#shelf.drop(this.#base);
+    this.#upkeep.forget(this.#base);
+    this.#base += 1;
+  }
+
+  #endsAt(index: number): Instant {
+    return this.#retention.endsAt(index) - this.#unixOffsetMs;
+  }
+}

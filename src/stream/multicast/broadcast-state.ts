@@ -1,0 +1,160 @@
+import { CulvertError } from "../../base/index.ts";
+import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { CHAIN_STATE_BYTES, Chain } from "../../crypto/index.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
+import type { FramerState } from "../framer.ts";
+import type { Generation } from "./retention.ts";
+
+/** Where a reader's repair chain is followed. */
+export interface RepairPosition {
+  /** Root public key of the chain. */
+  readonly root: Uint8Array;
+  /** The next frame of it, and the chain's state there. Secret. */
+  readonly next: number;
+  readonly chain: Uint8Array;
+}
+
+/** Everything about a broadcast but its sealed frames. */
+export interface BroadcastState {
+  readonly cellBytes: number;
+  /** Root seed, 32 bytes. Secret. */
+  readonly writeSeed: Uint8Array;
+  /** The oldest frame that is kept, the first without a receipt, and the next one to be sealed. */
+  readonly base: number;
+  readonly storedBelow: number;
+  readonly next: number;
+  readonly framer: FramerState;
+  readonly generations: readonly Generation[];
+  /** The shortest life that the Map has granted. */
+  readonly grantedSeconds: number;
+  /** Chain states at `base` and at `next`. Secret. */
+  readonly oldestChain: Uint8Array;
+  readonly chain: Uint8Array;
+  readonly readers: readonly RepairPosition[];
+  /** The frame that tells of an abort. */
+  readonly resetIndex: number | undefined;
+  readonly isDone: boolean;
+}
+
+const VERSION = 1;
+const KIND = "broadcast";
+const CODE = "CULVERT_BAD_STATE";
+const STATE_BYTES_MAX = 2 ** 30;
+const GENERATIONS_MAX = 1_024;
+const READERS_MAX = 1_024;
+/** Most frames that options allow to be kept, and to be without a receipt. */
+const KEPT_MAX = 2 ** 20;
+const UNSTORED_MAX = 2 ** 16;
+
+/** The head of a broadcast's journal: everything but the sealed frames. Holds secrets. */
+export function encodeBroadcastState(state: BroadcastState): Uint8Array {
+  return encodeCbor(toCbor(state));
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeBroadcastState(bytes: Uint8Array): BroadcastState {
+  return fromFields(fieldsOf(bytes));
+}
+
+/** A broadcast on its own: its head, and the frames that it keeps, by their journal names. */
+export interface WholeBroadcast {
+  readonly state: BroadcastState;
+  readonly frames: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What `save` gives. Holds secrets. */
+export function encodeWholeBroadcast({ state, frames }: WholeBroadcast): Uint8Array {
+  const pairs = [...frames].map(([name, bytes]) => [name, bytes]);
+  return encodeCbor({ ...toCbor(state), frames: pairs });
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeWholeBroadcast(bytes: Uint8Array): WholeBroadcast {
+  const fields = fieldsOf(bytes);
+  const frames = new Map<string, Uint8Array>();
+  for (const pair of fields.list("frames")) {
+    const [name, sealed] = Array.isArray(pair) ? pair : [];
+    if (typeof name !== "string" || !(sealed instanceof Uint8Array)) {
+      throw fields.wrong("frames", "holds no pair of a name and bytes");
+    }
+    frames.set(name, sealed);
+  }
+  return { state: fromFields(fields), frames };
+}
+
+function fieldsOf(bytes: Uint8Array): Fields {
+  const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
+  if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a broadcast");
+  const version = fields.integer("version", { min: 1 });
+  if (version > VERSION) {
+    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  }
+  return fields;
+}
+
+function toCbor(state: BroadcastState): { [key: string]: CborInput | undefined } {
+  const { framer, generations, readers, ...rest } = state;
+  return {
+    kind: KIND,
+    version: VERSION,
+    ...rest,
+    ...framer,
+    generations: generations.map((generation) => ({ ...generation })),
+    readers: readers.map((reader) => ({ ...reader })),
+  };
+}
+
+function fromFields(fields: Fields): BroadcastState {
+  const next = fields.integer("next");
+  const base = fields.integer("base", { min: Math.max(0, next - KEPT_MAX), max: next });
+  const storedMin = Math.max(base, next - UNSTORED_MAX);
+  const [oldestChain, chain] = [chainOf(fields, "oldestChain"), chainOf(fields, "chain")];
+  if (chain.index - oldestChain.index !== BigInt(next - base)) {
+    throw fields.wrong("chain", "is not at the next frame");
+  }
+  return {
+    cellBytes: fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX }),
+    writeSeed: fields.bytes("writeSeed", 32),
+    base,
+    storedBelow: fields.integer("storedBelow", { min: storedMin, max: next }),
+    next,
+    framer: {
+      framedBytes: fields.integer("framedBytes"),
+      endAsked: fields.boolean("endAsked"),
+      isEndFramed: fields.boolean("isEndFramed"),
+      buffered: fields.bytes("buffered"),
+    },
+    generations: generationsOf(fields, next),
+    grantedSeconds: fields.integer("grantedSeconds", { max: 2 ** 32 - 1 }),
+    oldestChain: oldestChain.toBytes(),
+    chain: chain.toBytes(),
+    readers: readersOf(fields),
+    resetIndex: fields.has("resetIndex") ? fields.integer("resetIndex", { max: next }) : undefined,
+    isDone: fields.boolean("isDone"),
+  };
+}
+
+function chainOf(fields: Fields, name: string): Chain {
+  return Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
+}
+
+function generationsOf(fields: Fields, next: number): Generation[] {
+  const list = fields.fieldsList("generations");
+  if (list.length > GENERATIONS_MAX) throw fields.wrong("generations", "has too many entries");
+  let [from, bornUnixMs] = [0, 0];
+  return list.map((entry) => {
+    from = entry.integer("from", { min: from, max: next });
+    bornUnixMs = entry.integer("bornUnixMs", { min: bornUnixMs });
+    return { from, bornUnixMs };
+  });
+}
+
+function readersOf(fields: Fields): RepairPosition[] {
+  const list = fields.fieldsList("readers");
+  if (list.length > READERS_MAX) throw fields.wrong("readers", "has too many entries");
+  return list.map((entry) => ({
+    root: entry.bytes("root", 32),
+    next: entry.integer("next", { max: INDEX_MAX }),
+    chain: entry.bytes("chain", CHAIN_STATE_BYTES),
+  }));
+}

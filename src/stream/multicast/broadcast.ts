@@ -1,0 +1,356 @@
+import { Writable } from "node:stream";
+import { type Cancel, CulvertError, type JournalStore } from "../../base/index.ts";
+import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { StreamEvent } from "../engine.ts";
+import { payloadBytesMax } from "../frame.ts";
+import { type Callback, HeldCallback } from "../held-callback.ts";
+import { streamIdOf } from "../secret.ts";
+import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
+import {
+  type BroadcastOpenOptions,
+  type BroadcastParts,
+  bindForWriting,
+  broadcastFromState,
+  broadcastFromStore,
+  newBroadcast,
+} from "./broadcast-parts.ts";
+import { decodeWholeBroadcast, encodeWholeBroadcast } from "./broadcast-state.ts";
+import {
+  generateCapability,
+  parseReadCapability,
+  parseWriteCapability,
+} from "./capability-text.ts";
+import { CoreSession, failureOf } from "./core-session.ts";
+import { RepairDesk } from "./repair-desk.ts";
+
+/** What `Broadcast.open` needs: a broadcast that survives the process. */
+export interface BroadcastStoreOptions extends BroadcastOpenOptions {
+  readonly transport: Transport;
+  readonly store: JournalStore;
+  /** The right to write, from `generateCapability`; secret. */
+  readonly capability: WriteCapability | Uint8Array;
+}
+
+/** How long a broadcast that was given up goes on to tell its readers, in ms. */
+const LINGER_MS = 60_000;
+
+/**
+ * The one writer of a stream that any number of readers can follow: a Node Writable. Readers hold a
+ * capability that it hands out, write nothing where it writes, and cannot hold it up.
+ *
+ * `finish` says that everything is in the Map. The broadcast then goes on to keep its frames alive
+ * in the background, without keeping the process alive, until their retention is over and it closes
+ * by itself; `destroy` or `halt` end that. Events besides those of a Writable: `stored` (everything
+ * written is), `warning` (a {@link CulvertError} that does not end the broadcast).
+ *
+ * @example
+ * ```ts
+ * const broadcast = new Broadcast(transport);
+ * const subscription = new Subscription(transport, broadcast.capability());
+ * broadcast.end("hello, everybody");
+ * for await (const chunk of subscription) console.log(chunk.toString());
+ * ```
+ */
+export class Broadcast extends Writable {
+  readonly #parts: BroadcastParts;
+  readonly #session: CoreSession<BroadcastInput, StreamEvent>;
+  readonly #desk: RepairDesk;
+  readonly #heldWrite = new HeldCallback();
+  readonly #heldFinal = new HeldCallback();
+  #transport: Transport;
+  #cancelLinger: Cancel | undefined;
+
+  /**
+   * A broadcast that lives as long as this process. `parts` is for `open` and `load`.
+   *
+   * @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when the transport's cells cannot carry frames
+   */
+  constructor(
+    transport: Transport,
+    options: BroadcastOpenOptions & { readonly capability?: WriteCapability | Uint8Array } = {},
+    parts: BroadcastParts = newBroadcast(
+      transport,
+      parseWriteCapability(options.capability ?? generateCapability()),
+      options,
+    ),
+  ) {
+    const { writableHighWaterMark: highWaterMark } = options;
+    super({
+      autoDestroy: false,
+      decodeStrings: true,
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+    });
+    this.#parts = parts;
+    this.#transport = transport;
+    this.#session = new CoreSession(parts, {
+      event: (event) => this.#onEvent(event),
+      broken: (error) => this.#fail(error),
+    });
+    const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
+    this.#desk = new RepairDesk({ ...parts, transport, tell });
+    if (options.autoStart !== false) queueMicrotask(() => this.start());
+  }
+
+  /**
+   * A broadcast whose state survives in `store`: it begins, or goes on where an earlier process
+   * with the same capability stopped.
+   *
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_GEOMETRY_CHANGED`,
+   *   `CULVERT_JOURNAL`, `CULVERT_BAD_CAPABILITY`
+   */
+  static async open(options: BroadcastStoreOptions): Promise<Broadcast> {
+    const { transport, capability, ...rest } = options;
+    const write = parseWriteCapability(capability);
+    return new Broadcast(transport, rest, await broadcastFromStore(transport, write, rest));
+  }
+
+  /**
+   * A broadcast from what `save` gave. The state is used once: a copy that is written with again
+   * later is an old backup, and is found out.
+   *
+   * @throws CulvertError `CULVERT_BAD_STATE`, `CULVERT_GEOMETRY_CHANGED`
+   */
+  static async load(
+    transport: Transport,
+    state: Uint8Array,
+    options: BroadcastOpenOptions = {},
+  ): Promise<Broadcast> {
+    const whole = decodeWholeBroadcast(state);
+    return new Broadcast(transport, options, await broadcastFromState(transport, whole, options));
+  }
+
+  /** A public name of the broadcast; it reveals nothing that its readers know. */
+  get address(): string {
+    return streamIdOf(this.#parts.write.root);
+  }
+
+  /** How many bytes earlier sessions have written for good: go on from there. */
+  get writeOffset(): number {
+    return this.#parts.writeOffset;
+  }
+
+  /** Bytes that one cell carries at most. */
+  get payloadSize(): number {
+    return payloadBytesMax(this.#transport.payloadSize);
+  }
+
+  /** What has become of the bytes, and who asks for repairs. */
+  progress(): BroadcastProgress {
+    return this.#parts.core.progress;
+  }
+
+  /**
+   * The right to read from now on: the next frame and all later ones, and none before it. Bytes
+   * that were written just before and still wait for a frame are in the next one.
+   */
+  capability(): ReadCapability {
+    return this.#parts.core.capability("next");
+  }
+
+  /** The right to read all that is kept: from the beginning, until a frame is given up. */
+  capabilityAtStart(): ReadCapability {
+    return this.#parts.core.capability("oldest");
+  }
+
+  /**
+   * Follows the repair chain of a reader: what it says it lacks is put again, within its budget.
+   * The capability is `readCapability()` of the one that the reader's `Subscription` writes with.
+   * The reader is remembered in the saved state.
+   *
+   * @returns a name to remove it by
+   * @throws CulvertError `CULVERT_BUSY` beyond `repairReadersMax`, `CULVERT_BAD_CAPABILITY`
+   */
+  addReader(repair: ReadCapability | Uint8Array | string): string {
+    return this.#desk.add(parseReadCapability(repair));
+  }
+
+  /** Stops following a reader's repair chain; false when it was not followed. */
+  removeReader(id: string): boolean {
+    return this.#desk.remove(id);
+  }
+
+  /** Starts the writer, after `autoStart: false`. Later calls do nothing. */
+  start(): this {
+    if (this.destroyed || this.#session.engine.isStarted) return this;
+    this.#session.engine.start();
+    this.#desk.start();
+    if (this.#parts.isEnded) this.end();
+    if (this.#parts.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
+    else if (this.#parts.core.isOver) this.#finish();
+    return this;
+  }
+
+  /** Goes on over another transport of the same cell size, for instance after a reconnection. */
+  setTransport(transport: Transport): void {
+    if (transport.payloadSize !== this.#transport.payloadSize) {
+      throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
+    }
+    this.#transport = transport;
+    this.#desk.setTransport(transport);
+    this.#session.engine.setTransport(bindForWriting(transport, this.#parts.write));
+  }
+
+  /** Lets the process live while there is something to do; the state until `finish`. */
+  ref(): this {
+    this.#session.engine.setBackground(false);
+    return this;
+  }
+
+  /** Lets the process exit although there is something to do. */
+  unref(): this {
+    this.#session.engine.setBackground(true);
+    return this;
+  }
+
+  /**
+   * Resolves when everything written so far, and the end if it was written, is in the Map.
+   *
+   * @throws CulvertError of whatever ends the broadcast first, `CULVERT_HALTED`, `CULVERT_CLOSED`
+   */
+  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const written = this.progress().writtenBytes + this.writableLength;
+    const isEnded = this.writableEnded;
+    await this.#session.until(() => {
+      const { storedBytes, isAllStored } = this.progress();
+      return isEnded ? this.writableFinished : isAllStored || storedBytes >= written;
+    }, options.signal);
+  }
+
+  /**
+   * Ends the broadcast and resolves when everything is in the Map.
+   *
+   * @throws CulvertError as `sync`
+   */
+  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.writable) this.end();
+    await this.#session.until(() => this.writableFinished, options.signal);
+  }
+
+  /** Stops at once; what was written is kept for `save`, or in the store. */
+  async halt(): Promise<void> {
+    if (!this.destroyed) this.#acceptBuffered();
+    this.#session.enter("halted");
+    this.destroy();
+    await this.#shutDown();
+  }
+
+  /**
+   * The whole state as CBOR, after `halt` (which it calls if need be). It holds the right to write:
+   * keep it secret, and use it once.
+   *
+   * @throws CulvertError of what ended the broadcast; `CULVERT_STATE_IN_USE` when its state lives
+   *   in a store, and was opened again
+   */
+  async save(): Promise<Uint8Array> {
+    await this.halt();
+    const frames = await this.#session.frames();
+    return encodeWholeBroadcast({ state: this.#parts.core.state(), frames });
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    if (this.#parts.isEnded) {
+      callback(new CulvertError("CULVERT_CLOSED", "an earlier session has ended this broadcast"));
+      return;
+    }
+    // Copied: the caller may reuse its buffer as soon as it is called back.
+    this.#session.engine.handle({ kind: "write", bytes: new Uint8Array(chunk) });
+    if (this.#parts.core.isFull && this.#session.isWorking) this.#heldWrite.hold(callback);
+    else callback();
+  }
+
+  override _final(callback: Callback): void {
+    this.#heldFinal.hold(callback);
+    this.#session.engine.handle({ kind: "end" });
+    this.#settleFinal();
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    const reason = error ?? this.#session.closedError();
+    this.#heldWrite.release(reason);
+    this.#heldFinal.release(reason);
+    if (this.#session.phase === "running") this.#leave(error);
+    if (this.#session.isWorking) callback(error);
+    else
+      this.#shutDown().then(
+        () => callback(error),
+        (broken) => callback(error ?? broken),
+      );
+  }
+  /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
+  #acceptBuffered(): void {
+    while (this.writableCorked > 0) this.uncork();
+    while (this.#heldWrite.isHeld) this.#heldWrite.release();
+    if (this.writableEnded) this.#session.engine.handle({ kind: "end" });
+  }
+
+  #onEvent(event: StreamEvent): void {
+    switch (event.kind) {
+      case "drain":
+        this.#heldWrite.release();
+        break;
+      case "all-stored":
+        this.#settleFinal();
+        this.emit("stored");
+        break;
+      case "warning":
+        this.emit("warning", failureOf(event));
+        break;
+      case "fail":
+        this.#fail(failureOf(event));
+        break;
+      case "done":
+        this.#finish();
+        break;
+      default:
+        throw new TypeError(`a broadcast does not ${event.kind}`);
+    }
+  }
+
+  #settleFinal(): void {
+    if (!this.#heldFinal.isHeld || !this.progress().isAllStored) return;
+    // What is left to do is upkeep, which should not hold a program up that has said everything.
+    this.unref();
+    this.once("finish", () => this.#session.check());
+    this.#heldFinal.release();
+  }
+
+  /** No frame is kept any more, or the abort has been told. */
+  #finish(): void {
+    this.#settleFinal();
+    this.#session.enter("over");
+    if (this.destroyed) this.#stopInBackground();
+    else if (this.writableFinished) this.destroy();
+    else this.once("finish", () => this.destroy());
+  }
+
+  #fail(error: CulvertError): void {
+    if (!this.#session.fail(error)) return;
+    if (this.destroyed) this.#stopInBackground();
+    else this.destroy(error);
+  }
+
+  /** Destroyed while the core is at work: its frames stay, and readers learn of an abort. */
+  #leave(error: Error | null): void {
+    if (error === null && this.writableFinished) {
+      this.#session.enter("over");
+      return;
+    }
+    this.#session.enter("aborting");
+    this.#session.engine.handle({ kind: "abort" });
+    if (!this.#session.isWorking) return;
+    const { clock } = this.#parts;
+    const over = (): void => this.#stopInBackground();
+    this.#cancelLinger = clock.schedule(clock.now() + LINGER_MS, over, { background: true });
+  }
+
+  #stopInBackground(): void {
+    this.#shutDown().catch((error: unknown) => this.emit("warning", error));
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#cancelLinger?.();
+    await this.#desk.stop();
+    await this.#session.shutDown();
+  }
+}

@@ -1,0 +1,161 @@
+import {
+  type Clock,
+  type Core,
+  CulvertError,
+  type Journal,
+  type JournalChanges,
+} from "../../base/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import { StreamEngine } from "../engine.ts";
+import type { Failure, IoEffect, IoInput } from "../protocol.ts";
+import { StateWaits } from "../state-waits.ts";
+
+/** A core whose state can be kept. */
+export interface KeptCore<Input, Event> extends Core<Input | IoInput, IoEffect | Event> {
+  /** Everything but the sealed frames, encoded. Holds secrets. */
+  encodedState(): Uint8Array;
+  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  residentFrames(): ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a session is put together from. */
+export interface SessionParts<C> {
+  readonly core: C;
+  /** Bound to what the core reads and writes. */
+  readonly transport: Transport;
+  readonly journal: Journal | undefined;
+  /** Opens the journal again after it was closed. */
+  readonly reopen: (() => Promise<Journal>) | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * - `running`: until one of the others
+ * - `aborting`: we gave up, and the readers are being told
+ * - `over`: nothing is left to be done
+ * - `failed`: an error ended it
+ * - `halted`: stopped, to go on from its state
+ */
+export type SessionPhase = "running" | "aborting" | "over" | "failed" | "halted";
+
+/** The life of one core in one process, from its start to what is kept of it. */
+export class CoreSession<Input, Event extends { readonly kind: string }> {
+  readonly #parts: SessionParts<KeptCore<Input, Event>>;
+  readonly #waits = new StateWaits();
+  readonly engine: StreamEngine<Input, Event>;
+  #phase: SessionPhase = "running";
+  #failure: CulvertError | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    parts: SessionParts<KeptCore<Input, Event>>,
+    on: {
+      readonly event: (event: Event) => void;
+      readonly broken: (error: CulvertError) => void;
+    },
+  ) {
+    this.#parts = parts;
+    this.engine = new StreamEngine<Input, Event>({
+      ...parts,
+      onEvent: on.event,
+      onTurn: () => this.#waits.check(),
+      onBroken: on.broken,
+    });
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  get failure(): CulvertError | undefined {
+    return this.#failure;
+  }
+
+  /** Whether the core still has something to do, for the application or in the background. */
+  get isWorking(): boolean {
+    return this.#phase === "running" || this.#phase === "aborting";
+  }
+
+  /** Moves on to another phase; none leads back to work, and what waits learns of it. */
+  enter(phase: Exclude<SessionPhase, "failed">): void {
+    if (!this.isWorking) return;
+    this.#phase = phase;
+    this.#waits.fail(this.closedError());
+  }
+
+  /** False when it had ended before. */
+  fail(error: CulvertError): boolean {
+    if (!this.isWorking) return false;
+    this.#phase = "failed";
+    this.#failure = error;
+    this.#waits.fail(error);
+    return true;
+  }
+
+  closedError(): CulvertError {
+    return (
+      this.#failure ??
+      new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED")
+    );
+  }
+
+  /** Looks whether what somebody waits for has come true. */
+  check(): void {
+    this.#waits.check();
+  }
+
+  /** Resolves once `isTrue`; fails with whatever keeps it from ever becoming so. */
+  async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#phase !== "running" && !isTrue()) throw this.closedError();
+    await this.#waits.until(isTrue, signal);
+  }
+
+  /** Stops all work and closes the journal; a halted session leaves its whole state there. */
+  shutDown(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /**
+   * Every sealed frame that is needed beside the state, after `shutDown`.
+   *
+   * @throws CulvertError of what ended the session; `CULVERT_STATE_IN_USE`
+   */
+  async frames(): Promise<Map<string, Uint8Array>> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const { core, reopen } = this.#parts;
+    const frames = new Map(core.residentFrames());
+    const journal = await reopen?.();
+    try {
+      for (const name of (await journal?.names()) ?? []) {
+        const bytes = frames.has(name) ? undefined : await journal?.read(name);
+        if (bytes !== undefined) frames.set(name, bytes);
+      }
+    } finally {
+      await journal?.close();
+    }
+    return frames;
+  }
+
+  async #stop(): Promise<void> {
+    const { core, journal } = this.#parts;
+    await this.engine.stop();
+    this.#waits.fail(this.closedError());
+    try {
+      if (this.#phase === "halted") await journal?.commit(wholeOf(core));
+    } finally {
+      await journal?.close();
+    }
+  }
+}
+
+/** The error that a core tells of. */
+export function failureOf({ code, message, detail }: Failure): CulvertError {
+  const remote = code === "CULVERT_PEER_ABORTED";
+  return new CulvertError(code, message, { remote, ...(detail && { detail }) });
+}
+
+function wholeOf<Input, Event>(core: KeptCore<Input, Event>): JournalChanges {
+  const put = [...core.residentFrames()].map(([name, bytes]) => ({ name, bytes }));
+  return { head: core.encodedState(), put, remove: [] };
+}

@@ -1,0 +1,189 @@
+import type { Instant } from "../../base/index.ts";
+import { Chain } from "../../crypto/index.ts";
+import { openFrame } from "../cell.ts";
+import type { Exchange, Request } from "../exchange.ts";
+import { DATA_CONTEXT } from "../frame-keys.ts";
+import type { Numbering } from "./numbering.ts";
+
+/** What a scout works with. */
+export interface ScoutInit {
+  readonly exchange: Exchange;
+  readonly numbering: Numbering;
+  readonly cellBytes: number;
+}
+
+/** A chain state and the number of its frame. */
+interface Post {
+  readonly chain: Chain;
+  readonly number: number;
+}
+
+/** A frame that is asked for, and what follows from the answer. */
+interface Probe {
+  readonly post: Post;
+  request: Request | undefined;
+  tries: number;
+}
+
+/** Silence before the first look around, and how much longer each further silence has to be. */
+const FIRST_SILENCE_MS = 60_000;
+const SILENCE_GROWTH = 8;
+const SILENCE_MS_MAX = 86_400_000;
+
+/** The first and the last distance that is looked at, and how they grow: by an eighth each. */
+const DISTANCE_MIN = 16;
+const DISTANCE_MAX = 65_536;
+const DISTANCE_STEP = 8;
+
+/** Chain states that are derived in one turn, so that the event loop is not held up. */
+const STATES_PER_TURN = 512;
+
+/** How often a place is asked for before no answer is taken for a no. */
+const TRIES = 3;
+
+/**
+ * Looks for frames far beyond the next one, for a reader that hears nothing: everything near may
+ * have expired while it was away. After a silence it asks for single places at growing distances;
+ * from the first one that holds a frame it closes in on the lowest. Rests otherwise.
+ */
+export class Scout {
+  readonly #init: ScoutInit;
+  #silenceMs = FIRST_SILENCE_MS;
+  #lookAt: Instant = Number.POSITIVE_INFINITY;
+  #base = 0;
+  /** The highest place known to be empty, and the lowest known to be taken, of this look. */
+  #empty: Post | undefined;
+  #taken: number | undefined;
+  /** Where the next probe goes, and how far the chain has been derived towards it. */
+  #target = 0;
+  #way: Post | undefined;
+  #probe: Probe | undefined;
+
+  constructor(init: ScoutInit) {
+    this.#init = init;
+  }
+
+  /** Nothing is to be found: rests until the next silence. `isFresh`: silences count anew. */
+  rest(now: Instant, isFresh = false): void {
+    if (isFresh) this.#silenceMs = FIRST_SILENCE_MS;
+    this.#stop();
+    this.#lookAt = now + this.#silenceMs;
+  }
+
+  /**
+   * Goes on looking, from the lowest frame that has not arrived; `stateAt` gives the chain's state
+   * there. Answers with the lowest frame found, once, when there is one.
+   */
+  pump(now: Instant, base: number, stateAt: (index: number) => Uint8Array): number | undefined {
+    if (now < this.#lookAt) return undefined;
+    if (this.#empty === undefined) this.#begin(base, stateAt(base));
+    while (this.#probe === undefined) {
+      if (this.#isNarrow) return this.#finish(now);
+      if (this.#target > this.#base + DISTANCE_MAX) {
+        this.rest(now);
+        return undefined;
+      }
+      if (!this.#walk()) return undefined;
+    }
+    this.#ask(now);
+    return undefined;
+  }
+
+  deadline(now: Instant): Instant {
+    if (this.#probe?.request?.isOpen === true) return Number.POSITIVE_INFINITY;
+    if (now < this.#lookAt) return this.#lookAt;
+    const isWalking = this.#probe === undefined && this.#empty !== undefined;
+    return isWalking ? now : this.#init.exchange.readyAt("get", now);
+  }
+
+  onGot(request: Request, cell: Uint8Array): void {
+    const probe = this.#probe;
+    if (probe === undefined || request !== probe.request) return;
+    const { chain, number } = probe.post;
+    const keys = { frameId: chain.frameId(DATA_CONTEXT), key: chain.frameKey(DATA_CONTEXT) };
+    const opened = openFrame(cell, keys, this.#init.cellBytes);
+    const wire = this.#init.numbering.toWire(number);
+    this.#answer(opened.kind === "frame" && opened.frame.index === wire);
+  }
+
+  /** No answer, or none that says anything. */
+  onLate(request: Request): void {
+    const probe = this.#probe;
+    if (probe === undefined || request !== probe.request) return;
+    this.#init.exchange.cancel(request);
+    if (probe.tries >= TRIES) this.#answer(false);
+  }
+
+  onEmpty(request: Request): void {
+    if (request === this.#probe?.request) this.#answer(false);
+  }
+
+  get #isNarrow(): boolean {
+    return this.#taken !== undefined && this.#taken - (this.#empty?.number ?? 0) <= 1;
+  }
+
+  #begin(base: number, state: Uint8Array): void {
+    this.#base = base;
+    this.#empty = { chain: Chain.fromBytes(state), number: base };
+    this.#way = this.#empty;
+    this.#target = base + DISTANCE_MIN;
+  }
+
+  /** Derives the chain towards the next place; true when it is there. */
+  #walk(): boolean {
+    let { chain, number } = this.#way as Post;
+    for (let steps = 0; number < this.#target && steps < STATES_PER_TURN; steps++) {
+      chain = chain.next();
+      number += 1;
+    }
+    this.#way = { chain, number };
+    if (number < this.#target) return false;
+    this.#probe = { post: this.#way, request: undefined, tries: 0 };
+    return true;
+  }
+
+  #ask(now: Instant): void {
+    const { exchange } = this.#init;
+    const probe = this.#probe as Probe;
+    if (probe.request?.isOpen === true || !exchange.mayGet(now)) return;
+    const { chain, number } = probe.post;
+    probe.tries += 1;
+    probe.request = exchange.get("scout-get", number, chain.frameId(DATA_CONTEXT), {
+      now,
+      isLikelyThere: true,
+      patience: 1,
+      waitMs: 0,
+    });
+  }
+
+  #answer(isTaken: boolean): void {
+    const { post } = this.#probe as Probe;
+    this.#probe = undefined;
+    if (isTaken) this.#taken = post.number;
+    else this.#empty = post;
+    this.#way = this.#empty;
+    const low = (this.#empty as Post).number;
+    this.#target =
+      this.#taken === undefined
+        ? low + Math.max(1, Math.floor((low - this.#base) / DISTANCE_STEP))
+        : low + Math.max(1, Math.floor((this.#taken - low) / 2));
+  }
+
+  #finish(now: Instant): number | undefined {
+    const found = this.#taken;
+    this.rest(now);
+    return found;
+  }
+
+  #stop(): void {
+    if (this.#empty !== undefined) {
+      this.#silenceMs = Math.min(this.#silenceMs * SILENCE_GROWTH, SILENCE_MS_MAX);
+    }
+    const request = this.#probe?.request;
+    if (request !== undefined) this.#init.exchange.cancel(request);
+    this.#empty = undefined;
+    this.#taken = undefined;
+    this.#way = undefined;
+    this.#probe = undefined;
+  }
+}

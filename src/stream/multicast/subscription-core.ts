@@ -1,0 +1,399 @@
+import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
+import { Chain, type ReadCapability, type WriteCapability } from "../../crypto/index.ts";
+import { Arrivals } from "../arrivals.ts";
+import { openFrame } from "../cell.ts";
+import { ChainReader } from "../chain-reader.ts";
+import { Exchange, type Request } from "../exchange.ts";
+import type { Frame } from "../frame.ts";
+import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
+import { Ledger } from "../ledger.ts";
+import { resolveOptions } from "../options.ts";
+import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
+import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
+import { GapWatch } from "./gap-watch.ts";
+import { Numbering } from "./numbering.ts";
+import type { SubscriptionOptions } from "./options.ts";
+import { RepairAsker } from "./repair-asker.ts";
+import { Scout } from "./scout.ts";
+import { encodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
+
+/** What a subscription core is told. */
+export type SubscriptionInput = IoInput | Extract<StreamInput, { kind: "taken" }>;
+
+/** What a subscription core is made of. */
+export interface SubscriptionCoreInit {
+  /** The right to read, at the first index; of a state, as it is there. */
+  readonly read: ReadCapability;
+  /** Where it asks for repairs, if it may. */
+  readonly repair: WriteCapability | undefined;
+  readonly cellBytes: number;
+  readonly random: Random;
+  readonly options: SubscriptionOptions;
+  readonly state?: SubscriptionState;
+}
+
+/** Numbers about a subscription that are cheap to read at any time. */
+export interface SubscriptionProgress {
+  /** Bytes handed to the application, and taken by it, in all sessions. */
+  readonly deliveredBytes: number;
+  readonly takenBytes: number;
+  /** Offsets count from the broadcast's first byte: it was joined there, and nothing is lost. */
+  readonly isWhole: boolean;
+  readonly skippedFrames: number;
+  readonly framesInMemory: number;
+  readonly isEnded: boolean;
+  readonly roundTripMs: number | undefined;
+  readonly puts: number;
+  readonly gets: number;
+  readonly answers: number;
+}
+
+/** Waiting gets beyond the known frames, at the start. */
+const AHEAD_START = 16;
+
+/** Pause after the Map was busy or could not be reached, in RTOs. */
+const HOLD_RTOS = 1;
+
+/**
+ * One reader of a multicast stream: sealed frames in, the application's bytes out, in order, once.
+ * It puts nothing, but for its questions on a repair chain of its own.
+ *
+ * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
+ * comes out any more and inputs are ignored.
+ */
+export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
+  readonly #init: SubscriptionCoreInit;
+  readonly #effects: StreamEffect[] = [];
+  readonly #exchange: Exchange;
+  readonly #ledger: Ledger;
+  readonly #keys: FrameKeys;
+  readonly #numbering: Numbering;
+  readonly #reader: ChainReader;
+  readonly #arrivals: Arrivals;
+  readonly #gaps = new GapWatch();
+  readonly #scout: Scout;
+  readonly #asker: RepairAsker | undefined;
+  readonly #warned = new Set<ErrorCode>();
+  #isWhole: boolean;
+  #skippedFrames: number;
+  /** The lowest frame that the scout has found. */
+  #found: number | undefined;
+  /** Since when there is room for the next frame. */
+  #roomSince: Instant = Number.NEGATIVE_INFINITY;
+  #endIndex: number | undefined;
+  #isStarted = false;
+  #isOver: boolean;
+  #now: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(init: SubscriptionCoreInit) {
+    const { options, random, state, cellBytes } = init;
+    this.#init = init;
+    this.#isOver = state?.isDone ?? false;
+    this.#isWhole = state?.isWhole ?? false;
+    this.#skippedFrames = state?.skippedFrames ?? 0;
+    const start = state?.position ?? { next: 0, nextOffset: 0, takenOffset: 0 };
+    const chain = Chain.fromBytes(init.read.chain.toBytes());
+    this.#numbering = new Numbering(chain.index, start.next);
+    this.#keys = new FrameKeys(chain, start.next, DATA_CONTEXT);
+    this.#arrivals = new Arrivals(start);
+    this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
+    this.#ledger = new Ledger(this.#effects, options.durable, () => this.encodedState());
+    const parts = { cellBytes, random, exchange: this.#exchange, numbering: this.#numbering };
+    this.#reader = new ChainReader(this.#exchange, this.#keys, start.next, {
+      purpose: "data-get",
+      aheadMin: Math.min(AHEAD_START, options.window),
+      aheadMax: options.window,
+      aheadGrowth: 4,
+      quietAskMsMax: options.quietAskMsMax,
+      quietPlaces: 1,
+    });
+    this.#scout = new Scout(parts);
+    if (init.repair === undefined) return;
+    const { repair } = init;
+    const early = (): Iterable<number> => this.#arrivals.early;
+    const asking = { ...parts, repair, early, ledger: this.#ledger, effects: this.#effects };
+    this.#asker = new RepairAsker(asking, state?.repair);
+  }
+
+  get progress(): SubscriptionProgress {
+    const { puts, gets, answers } = this.#exchange.counts;
+    return {
+      deliveredBytes: this.#arrivals.offset,
+      takenBytes: this.#arrivals.takenOffset,
+      isWhole: this.#isWhole,
+      skippedFrames: this.#skippedFrames,
+      framesInMemory: this.#arrivals.heldFrames,
+      isEnded: this.#endIndex !== undefined || this.#isOver,
+      roundTripMs: this.#exchange.rto.meanMs,
+      puts,
+      gets,
+      answers,
+    };
+  }
+
+  handle(input: SubscriptionInput, now: Instant): void {
+    this.#now = now;
+    if (this.#isOver) return;
+    this.#dispatch(input, now);
+    this.#settle(now);
+  }
+
+  timeout(now: Instant): void {
+    this.#now = now;
+    if (this.#isOver || !this.#isStarted) return;
+    let late = this.#exchange.nextLate(now);
+    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
+    this.#settle(now);
+  }
+
+  poll(): StreamEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    const now = this.#now;
+    const isQuiet = this.#hasRoom && this.#missingSince() === Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.#exchange.deadline(),
+      this.#reader.deadline(now, this.#limit()),
+      this.#missingSince() + this.#init.options.gapLimitMs,
+      this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY,
+      isQuiet ? this.#scout.deadline(now) : Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Everything but the sealed questions. Holds secrets. */
+  state(): SubscriptionState {
+    return {
+      cellBytes: this.#init.cellBytes,
+      root: this.#init.read.root,
+      position: this.#arrivals.save(),
+      chain: this.#keys.baseState(),
+      isWhole: this.#isWhole,
+      skippedFrames: this.#skippedFrames,
+      repair: this.#asker?.save(),
+      isDone: this.#isOver,
+    };
+  }
+
+  encodedState(): Uint8Array {
+    return encodeSubscriptionState(this.state());
+  }
+
+  /** Sealed questions that are in memory, by their journal names: borrowed. */
+  residentFrames(): Map<string, Uint8Array> {
+    return this.#asker?.residentByName() ?? new Map();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#reader.base < this.#limit();
+  }
+
+  /** The first index that must not be asked for: what memory, or the end, allows. */
+  #limit(): number {
+    const limit = this.#arrivals.taken + this.#init.options.receiveFramesMax;
+    return this.#endIndex === undefined ? limit : this.#endIndex + 1;
+  }
+
+  /** Since when the next frame is missing; `Infinity` when nothing says that it exists. */
+  #missingSince(): Instant {
+    if (!this.#hasRoom) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#gaps.since(this.#reader.base), this.#roomSince);
+  }
+
+  #dispatch(input: SubscriptionInput, now: Instant): void {
+    switch (input.kind) {
+      case "start":
+        this.#isStarted = true;
+        this.#scout.rest(now);
+        break;
+      case "taken":
+        this.#take(input.offset, now);
+        break;
+      case "stored":
+        this.#onStored(input.request, now);
+        break;
+      case "got":
+        this.#onGot(this.#exchange.settle(input.request, now), input.cell, now);
+        break;
+      case "failed":
+        this.#onFailed(this.#exchange.fail(input.request), input.code, now);
+        break;
+      case "journaled":
+        this.#ledger.journaled(input.commit, now);
+        break;
+      case "recalled":
+        this.#onRecalled(input.name, input.bytes, now);
+        break;
+    }
+  }
+
+  #settle(now: Instant): void {
+    if (this.#isOver || !this.#isStarted) return;
+    this.#look(now);
+    if (this.#isOver) return;
+    this.#ask(now);
+    this.#reader.pump(now, this.#limit());
+    this.#ledger.flush(now);
+    if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
+  }
+
+  /** Passes over what is missing for too long; looks further ahead when nothing is known to be. */
+  #look(now: Instant): void {
+    const since = this.#missingSince();
+    if (now >= since + this.#init.options.gapLimitMs) this.#lag(now);
+    else if (since === Number.POSITIVE_INFINITY && this.#hasRoom) {
+      const found = this.#scout.pump(now, this.#reader.base, (at) => this.#keys.stateAt(at));
+      if (found === undefined) return;
+      this.#found = found;
+      this.#gaps.saw(found, now);
+    }
+  }
+
+  #ask(now: Instant): void {
+    if (!this.#hasRoom) return;
+    const { base, seen } = this.#reader;
+    this.#asker?.pump(now, { base, seen, since: this.#missingSince() });
+  }
+
+  #onStored(id: number, now: Instant): void {
+    const request = this.#exchange.settle(id, now);
+    if (request !== undefined) this.#asker?.onStored(request);
+    this.#warned.delete("CULVERT_UNREACHABLE");
+  }
+
+  #onGot(request: Request | undefined, cell: Uint8Array, now: Instant): void {
+    if (request?.purpose === "scout-get") this.#scout.onGot(request, cell);
+    if (request?.purpose !== "data-get" || this.#arrivals.has(request.index)) return;
+    const { index } = request;
+    const opened = openFrame(cell, this.#keys.at(index), this.#init.cellBytes);
+    if (opened.kind === "closed") {
+      this.#warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
+      this.#reader.spoiled(index, now);
+      return;
+    }
+    const place = { index: this.#numbering.toWire(index), isFirst: index === 0 };
+    const problem = opened.kind === "frame" ? problemOf(opened.frame, place) : opened.field;
+    if (opened.kind !== "frame" || problem !== undefined) {
+      this.#fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
+      return;
+    }
+    this.#arrivals.add(index, opened.frame);
+    this.#reader.arrived(index, now);
+    this.#gaps.saw(index, now);
+    this.#scout.rest(now);
+    this.#deliver();
+  }
+
+  #onFailed(request: Request | undefined, code: ErrorCode, now: Instant): void {
+    if (request === undefined) return;
+    if (request.purpose === "ack-put" && code === "CULVERT_CONFLICT") {
+      this.#asker?.onTaken(request, now);
+      return;
+    }
+    if (code !== "CULVERT_NOT_FOUND") {
+      this.#warn(code, "the Map did not take a request; it is tried again");
+      this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+    }
+    if (request.purpose === "data-get") this.#reader.failed(request, now);
+    else if (request.purpose === "ack-put") this.#asker?.onLate(request);
+    else if (code === "CULVERT_NOT_FOUND") this.#scout.onEmpty(request);
+    else this.#scout.onLate(request);
+  }
+
+  #onLate(request: Request): void {
+    if (request.purpose === "data-get") this.#reader.late(request);
+    else if (request.purpose === "scout-get") this.#scout.onLate(request);
+    else this.#asker?.onLate(request);
+  }
+
+  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
+    if (this.#asker?.onRecalled(Number(name.slice(1)), bytes, now) !== false) return;
+    this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+  }
+
+  #take(offset: number, now: Instant): void {
+    const hadRoom = this.#hasRoom;
+    this.#arrivals.take(offset);
+    this.#advance();
+    if (hadRoom || !this.#hasRoom) return;
+    // What was there when the application stopped reading may be gone by now.
+    this.#roomSince = now;
+    this.#scout.rest(now, true);
+  }
+
+  #advance(): void {
+    if (!this.#arrivals.advance()) return;
+    this.#keys.advance(this.#arrivals.taken);
+    this.#ledger.touch();
+  }
+
+  #deliver(): void {
+    for (let frame = this.#arrivals.shift(); frame; frame = this.#arrivals.shift()) {
+      if (frame.type === "start") this.#isWhole = true;
+      const piece = this.#arrivals.deliver(contentOf(frame));
+      if (piece.bytes.length > 0) this.#effects.push({ kind: "deliver", ...piece });
+      if (frame.type === "reset") {
+        this.#fail("CULVERT_PEER_ABORTED", "the writer gave the broadcast up");
+        return;
+      }
+      if (frame.type === "end" && !this.#end(frame)) return;
+    }
+    this.#advance();
+    if (this.#found !== undefined && this.#found < this.#reader.base) this.#found = undefined;
+  }
+
+  #end(frame: Frame): boolean {
+    const length = finalLengthOf(frame);
+    const { next, offset } = this.#arrivals;
+    if (this.#isWhole ? length !== offset : length < offset) {
+      this.#fail("CULVERT_PROTOCOL", "the end does not tell the length of its stream");
+      return false;
+    }
+    this.#endIndex = next - 1;
+    this.#effects.push({ kind: "delivered-end", length: offset });
+    return true;
+  }
+
+  /** Frames are gone for good: that is the end, or reading goes on behind them. */
+  #lag(now: Instant): void {
+    const { next } = this.#arrivals;
+    const behind = Math.min(...this.#arrivals.early, this.#found ?? Number.POSITIVE_INFINITY);
+    const frames = behind - next;
+    const message = `${frames} frames are gone from the Map, or never reached it`;
+    if (this.#init.options.onLag === "error") {
+      this.#fail("CULVERT_LAGGED", message, { frames });
+      return;
+    }
+    this.#isWhole = false;
+    this.#skippedFrames += frames;
+    this.#arrivals.skipTo(behind);
+    this.#reader.passTo(behind, now);
+    this.#advance();
+    const detail = { frames };
+    this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
+    this.#deliver();
+  }
+
+  #finish(): void {
+    this.#exchange.cancelAll();
+    this.#isOver = true;
+    this.#ledger.touch();
+    this.#ledger.flush(this.#now);
+    this.#effects.push({ kind: "done" });
+  }
+
+  #fail(code: ErrorCode, message: string, detail?: { readonly frames: number }): void {
+    if (this.#isOver) return;
+    this.#exchange.cancelAll();
+    this.#isOver = true;
+    this.#effects.push({ kind: "fail", code, message, ...(detail && { detail }) });
+  }
+
+  #warn(code: ErrorCode, message: string): void {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    this.#effects.push({ kind: "warning", code, message });
+  }
+}

@@ -1,0 +1,160 @@
+import { type Clock, CulvertError, type Journal, type JournalStore } from "../../base/index.ts";
+import { Chain, ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { systemRandom } from "../../io/random.ts";
+import type { Transport } from "../../transport/index.ts";
+import { requireGeometry } from "../assemble.ts";
+import { streamIdOf } from "../secret.ts";
+import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
+import type { SessionParts } from "./core-session.ts";
+import { resolveSubscriptionOptions, type SubscriptionOptions } from "./options.ts";
+import { SubscriptionCore } from "./subscription-core.ts";
+import { decodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
+
+/** How a `Subscription` is opened; what is left out is as in `SUBSCRIPTION_DEFAULTS`. */
+export interface SubscriptionOpenOptions extends Partial<Omit<SubscriptionOptions, "durable">> {
+  /**
+   * A chain of one's own, from `generateCapability`, whose `readCapability()` the writer was given
+   * (`Broadcast.addReader`): what is missing is asked for on it. One for each reader.
+   */
+  readonly repair?: WriteCapability | Uint8Array;
+  /** `manual`: bytes count as taken when `confirm` says so, for an application that is exact. */
+  readonly confirm?: "auto" | "manual";
+  /** False: nothing happens until `start` is called. */
+  readonly autoStart?: boolean;
+  readonly readableHighWaterMark?: number;
+  readonly clock?: Clock;
+}
+
+/** A read capability as an object, as its 136 bytes, or as text. */
+export type GivenCapability = ReadCapability | Uint8Array | string;
+
+/** Everything that a `Subscription` is put together from. */
+export interface SubscriptionParts extends SessionParts<SubscriptionCore> {
+  readonly keys: SubscriptionKeys;
+  /** Bytes that earlier sessions have taken. */
+  readonly readOffset: number;
+  /** Earlier sessions have taken the end. */
+  readonly isDone: boolean;
+}
+
+/** What a reader may read, and where it may write. */
+export interface SubscriptionKeys {
+  readonly read: ReadCapability;
+  readonly repair: WriteCapability | undefined;
+}
+
+type Journalling = Pick<SubscriptionParts, "journal" | "reopen">;
+
+const NO_JOURNAL: Journalling = { journal: undefined, reopen: undefined };
+
+/** A subscription that begins, and ends with this process. */
+export function newSubscription(
+  transport: Transport,
+  capability: GivenCapability,
+  options: SubscriptionOpenOptions,
+): SubscriptionParts {
+  const cellBytes = requireGeometry(transport.payloadSize);
+  const keys = keysOf(parseReadCapability(capability), options);
+  return assemble({ transport, options, cellBytes, keys }, NO_JOURNAL);
+}
+
+/** A subscription that goes on from its journal, or begins with it. */
+export async function subscriptionFromStore(
+  transport: Transport,
+  capability: GivenCapability,
+  options: SubscriptionOpenOptions & { readonly store: JournalStore },
+): Promise<SubscriptionParts> {
+  const cellBytes = requireGeometry(transport.payloadSize);
+  const read = parseReadCapability(capability);
+  // Where it was joined is part of its name: to read again from elsewhere is another subscription.
+  const id = streamIdOf(read.toBytes());
+  const reopen = (): Promise<Journal> => options.store.open(id);
+  const journal = await reopen();
+  try {
+    const head = await journal.load();
+    const keys = keysOf(read, options);
+    const context = { transport, options, cellBytes, keys };
+    if (head === undefined) return assemble(context, { journal, reopen });
+    return continuation(decodeSubscriptionState(head), context, { journal, reopen });
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/** A subscription that goes on from a saved state. */
+export function subscriptionFromState(
+  transport: Transport,
+  saved: Uint8Array,
+  options: SubscriptionOpenOptions,
+): SubscriptionParts {
+  const state = decodeSubscriptionState(saved);
+  const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
+  const context = { transport, options, cellBytes: state.cellBytes, keys: keysOf(read, options) };
+  return continuation(state, context, NO_JOURNAL);
+}
+
+/** The transport with the authority to read a broadcast, and to write on one's own repair chain. */
+export function bindForReading(
+  transport: Transport,
+  { read, repair }: SubscriptionKeys,
+): Transport {
+  const writeSeed = repair?.toBytes().slice(0, 32);
+  const keys = { readRoot: read.root, ...(writeSeed && { writeSeed }) };
+  return transport.bind?.(keys) ?? transport;
+}
+
+interface Context {
+  readonly transport: Transport;
+  readonly options: SubscriptionOpenOptions;
+  readonly cellBytes: number;
+  readonly keys: SubscriptionKeys;
+}
+
+function continuation(
+  state: SubscriptionState,
+  context: Context,
+  journalling: Journalling,
+): SubscriptionParts {
+  const { payloadSize } = context.transport;
+  if (state.cellBytes !== payloadSize) {
+    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
+      detail: { state: state.cellBytes, transport: payloadSize },
+    });
+  }
+  const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
+  const saved =
+    state.repair && WriteCapability.of(state.repair.seed, Chain.fromBytes(state.repair.chain));
+  const keys = { read, repair: saved ?? context.keys.repair };
+  return assemble({ ...context, keys }, journalling, state);
+}
+
+function assemble(
+  { transport, options: given, cellBytes, keys }: Context,
+  journalling: Journalling,
+  state?: SubscriptionState,
+): SubscriptionParts {
+  const durable = journalling.journal !== undefined;
+  const options = resolveSubscriptionOptions({ ...given, durable });
+  const core = new SubscriptionCore({
+    ...keys,
+    cellBytes,
+    random: systemRandom,
+    options,
+    ...(state && { state }),
+  });
+  return {
+    ...journalling,
+    core,
+    transport: bindForReading(transport, keys),
+    clock: given.clock ?? systemClock,
+    keys,
+    readOffset: state?.position.takenOffset ?? 0,
+    isDone: state?.isDone ?? false,
+  };
+}
+
+function keysOf(read: ReadCapability, { repair }: SubscriptionOpenOptions): SubscriptionKeys {
+  return { read, repair: repair === undefined ? undefined : parseWriteCapability(repair) };
+}

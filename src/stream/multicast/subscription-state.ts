@@ -1,0 +1,88 @@
+import { CulvertError } from "../../base/index.ts";
+import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { CHAIN_STATE_BYTES } from "../../crypto/index.ts";
+import type { ArrivalsStart } from "../arrivals.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
+import type { AckWriterState } from "../state.ts";
+
+/** Where a reader asks for repairs. */
+export interface RepairState extends AckWriterState {
+  /** Root seed of its chain, 32 bytes. Secret. */
+  readonly seed: Uint8Array;
+}
+
+/** Everything about a subscription. */
+export interface SubscriptionState {
+  readonly cellBytes: number;
+  /** Root public key of the broadcast. */
+  readonly root: Uint8Array;
+  readonly position: ArrivalsStart;
+  /** Chain state at the next frame. Secret. */
+  readonly chain: Uint8Array;
+  /** No frame was skipped, and the first one was the first of all: offsets count from the start. */
+  readonly isWhole: boolean;
+  readonly skippedFrames: number;
+  readonly repair: RepairState | undefined;
+  /** The end was taken. */
+  readonly isDone: boolean;
+}
+
+const VERSION = 1;
+const KIND = "subscription";
+const CODE = "CULVERT_BAD_STATE";
+const STATE_BYTES_MAX = 2 ** 20;
+const PENDING_MAX = 64;
+
+/** The state as CBOR. Holds secrets. */
+export function encodeSubscriptionState(state: SubscriptionState): Uint8Array {
+  const { position, repair, ...rest } = state;
+  const saved: { [key: string]: CborInput | undefined } = {
+    kind: KIND,
+    version: VERSION,
+    ...rest,
+    ...position,
+    repair: repair && { ...repair, stored: repair.stored + 1 },
+  };
+  return encodeCbor(saved);
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
+  const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
+  if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a subscription");
+  const version = fields.integer("version", { min: 1 });
+  if (version > VERSION) {
+    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  }
+  const nextOffset = fields.integer("nextOffset");
+  const takenMax = nextOffset + CELL_BYTES_MAX;
+  return {
+    cellBytes: fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX }),
+    root: fields.bytes("root", 32),
+    position: {
+      next: fields.integer("next"),
+      nextOffset,
+      takenOffset: fields.integer("takenOffset", { min: nextOffset, max: takenMax }),
+    },
+    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    isWhole: fields.boolean("isWhole"),
+    skippedFrames: fields.integer("skippedFrames"),
+    repair: fields.has("repair") ? repairOf(fields.fields("repair")) : undefined,
+    isDone: fields.boolean("isDone"),
+  };
+}
+
+function repairOf(fields: Fields): RepairState {
+  const next = fields.integer("next", { max: INDEX_MAX });
+  const pending = fields.list("pending").filter((item) => typeof item === "number");
+  if (pending.length > PENDING_MAX || pending.some((item) => !(item >= 0 && item < next))) {
+    throw fields.wrong("pending", "is malformed");
+  }
+  return {
+    seed: fields.bytes("seed", 32),
+    next,
+    stored: fields.integer("stored", { max: next }) - 1,
+    pending,
+    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+  };
+}

@@ -1,0 +1,239 @@
+import { Readable } from "node:stream";
+import { CulvertError, type JournalStore } from "../../base/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { StreamEvent } from "../engine.ts";
+import { payloadBytesMax } from "../frame.ts";
+import type { Callback } from "../held-callback.ts";
+import { streamIdOf } from "../secret.ts";
+import { Takings } from "../takings.ts";
+import { CoreSession, failureOf } from "./core-session.ts";
+import type { SubscriptionInput, SubscriptionProgress } from "./subscription-core.ts";
+import {
+  bindForReading,
+  type GivenCapability,
+  newSubscription,
+  type SubscriptionOpenOptions,
+  type SubscriptionParts,
+  subscriptionFromState,
+  subscriptionFromStore,
+} from "./subscription-parts.ts";
+
+/** What `Subscription.open` needs: a subscription that survives the process. */
+export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
+  readonly transport: Transport;
+  readonly store: JournalStore;
+  /** The right to read; where it begins is part of the subscription's name in the store. */
+  readonly capability: GivenCapability;
+}
+
+/**
+ * One reader of a `Broadcast`: a Node Readable. It ends with the broadcast.
+ *
+ * Events besides those of a Readable: `lag` (with how many frames were lost; with `onLag: "skip"`),
+ * `warning` (a {@link CulvertError} that does not end the subscription). Errors are
+ * {@link CulvertError}s: `CULVERT_LAGGED` when frames are gone for good, `CULVERT_PEER_ABORTED`
+ * when the writer gave up.
+ */
+export class Subscription extends Readable {
+  readonly #parts: SubscriptionParts;
+  readonly #session: CoreSession<SubscriptionInput, StreamEvent>;
+  readonly #takings: Takings;
+  #transport: Transport;
+
+  /**
+   * A subscription that lives as long as this process. `parts` is for `open` and `load`.
+   *
+   * @throws CulvertError `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET`, `CULVERT_GEOMETRY_CHANGED`
+   */
+  constructor(
+    transport: Transport,
+    capability: GivenCapability,
+    options: SubscriptionOpenOptions = {},
+    parts: SubscriptionParts = newSubscription(transport, capability, options),
+  ) {
+    const { readableHighWaterMark: highWaterMark } = options;
+    super({ autoDestroy: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    this.#parts = parts;
+    this.#transport = transport;
+    this.#session = new CoreSession(parts, {
+      event: (event) => this.#onEvent(event),
+      broken: (error) => this.#fail(error),
+    });
+    this.#takings = new Takings({
+      isManual: options.confirm === "manual",
+      offset: parts.readOffset,
+      waiting: () => this.#waitingBytes(),
+      take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
+    });
+    if (options.autoStart !== false) queueMicrotask(() => this.start());
+  }
+
+  /**
+   * A subscription whose position survives in `store`: it begins, or goes on where an earlier
+   * process with the same capability stopped.
+   *
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_GEOMETRY_CHANGED`,
+   *   `CULVERT_JOURNAL`, `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET`
+   */
+  static async open(options: SubscriptionStoreOptions): Promise<Subscription> {
+    const { transport, capability, ...rest } = options;
+    const parts = await subscriptionFromStore(transport, capability, rest);
+    return new Subscription(transport, parts.keys.read, rest, parts);
+  }
+
+  /**
+   * A subscription from what `save` gave. It only reads: a copy may be used as often as one likes.
+   *
+   * @throws CulvertError `CULVERT_BAD_STATE`, `CULVERT_GEOMETRY_CHANGED`
+   */
+  static async load(
+    transport: Transport,
+    state: Uint8Array,
+    options: SubscriptionOpenOptions = {},
+  ): Promise<Subscription> {
+    const parts = subscriptionFromState(transport, state, options);
+    return new Subscription(transport, parts.keys.read, options, parts);
+  }
+
+  /** A public name of the broadcast; it reveals nothing that its readers know. */
+  get address(): string {
+    return streamIdOf(this.#parts.keys.read.root);
+  }
+
+  /** How many bytes earlier sessions have taken. */
+  get readOffset(): number {
+    return this.#parts.readOffset;
+  }
+
+  /** Bytes that one cell carries at most. */
+  get payloadSize(): number {
+    return payloadBytesMax(this.#transport.payloadSize);
+  }
+
+  progress(): SubscriptionProgress {
+    return this.#parts.core.progress;
+  }
+
+  /** Starts the reader, after `autoStart: false`. Later calls do nothing. */
+  start(): this {
+    if (this.destroyed || this.#session.engine.isStarted) return this;
+    this.#session.engine.start();
+    if (!this.#parts.isDone) return this;
+    this.push(null);
+    this.#finish();
+    return this;
+  }
+
+  /** Goes on over another transport of the same cell size, for instance after a reconnection. */
+  setTransport(transport: Transport): void {
+    if (transport.payloadSize !== this.#transport.payloadSize) {
+      throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
+    }
+    this.#transport = transport;
+    this.#session.engine.setTransport(bindForReading(transport, this.#parts.keys));
+  }
+
+  /** Lets the process live while the broadcast has not ended; the state at the start. */
+  ref(): this {
+    this.#session.engine.setBackground(false);
+    return this;
+  }
+
+  /** Lets the process exit although more may come. */
+  unref(): this {
+    this.#session.engine.setBackground(true);
+    return this;
+  }
+
+  /** In manual mode: the application has made all bytes below `offset` its own. */
+  confirm(offset: number): void {
+    this.#takings.confirm(offset);
+  }
+
+  /** Stops reading for good; nobody else notices. Resolves when nothing is left running. */
+  async close(): Promise<void> {
+    this.destroy();
+    await this.#session.shutDown();
+  }
+
+  /** Stops at once; the position is kept for `save`, or in the store. */
+  async halt(): Promise<void> {
+    this.#session.enter("halted");
+    this.destroy();
+    await this.#session.shutDown();
+  }
+
+  /**
+   * The position and the right to read on as CBOR, after `halt` (which it calls if need be). Keep
+   * it secret.
+   *
+   * @throws CulvertError of what ended the subscription
+   */
+  async save(): Promise<Uint8Array> {
+    await this.halt();
+    if (this.#session.failure !== undefined) throw this.#session.failure;
+    return this.#parts.core.encodedState();
+  }
+
+  override _read(): void {
+    this.#takings.note();
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    this.#takings.note();
+    return chunk;
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.#session.enter("over");
+    this.#session.shutDown().then(
+      () => callback(error),
+      (broken: Error) => callback(error ?? broken),
+    );
+  }
+
+  #onEvent(event: StreamEvent): void {
+    switch (event.kind) {
+      case "deliver":
+        this.#takings.delivered(event.bytes.length);
+        if (!this.destroyed) this.push(event.bytes);
+        this.#takings.note();
+        break;
+      case "delivered-end":
+        if (!this.destroyed) this.push(null);
+        break;
+      case "warning":
+        this.#warn(event);
+        break;
+      case "fail":
+        this.#fail(failureOf(event));
+        break;
+      case "done":
+        this.#finish();
+        break;
+      default:
+        throw new TypeError(`a subscription does not ${event.kind}`);
+    }
+  }
+
+  #warn(event: Extract<StreamEvent, { kind: "warning" }>): void {
+    if (event.code === "CULVERT_LAGGED") this.emit("lag", event.detail?.frames);
+    else this.emit("warning", failureOf(event));
+  }
+
+  #finish(): void {
+    if (this.readableEnded) this.destroy();
+    else this.once("end", () => this.destroy());
+  }
+
+  #fail(error: CulvertError): void {
+    if (this.#session.fail(error)) this.destroy(error);
+  }
+
+  /** Bytes in the readable buffer; of text only its absence can be told. */
+  #waitingBytes(): number {
+    if (this.readableEncoding === null || this.readableLength === 0) return this.readableLength;
+    return Number.POSITIVE_INFINITY;
+  }
+}
