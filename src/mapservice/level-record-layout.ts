@@ -1,7 +1,7 @@
 import { CulvertError } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import type { Place } from "./address-index.ts";
-import { encodeRecord, isFault, parseRecord, type Sequence } from "./record.ts";
+import { encodeRecord, isFault, parseRecord, SEQUENCE, type Sequence } from "./record.ts";
 import type { StoredRecord } from "./record-store.ts";
 
 /**
@@ -12,8 +12,11 @@ import type { StoredRecord } from "./record-store.ts";
  * | key | value |
  * | --- | --- |
  * | `h` | head: version, geometry, secret of the index |
- * | `i` bucket 4, serial 4 | tag 4 and sequence 1 of each record from this serial on |
+ * | `i` bucket 4, serial 4 | of each record from this serial on: tag 4, sequences 1, replaced |
  * | `r` bucket 4, serial 4 | expiry 6, record |
+ *
+ * The low half of `sequences` is the record's own, the high half that of the record it replaced, or
+ * zero; `replaced` (bucket 4, serial 4) is there when that is not zero.
  */
 const KIND = { head: 0x68, index: 0x69, record: 0x72 } as const;
 
@@ -29,10 +32,16 @@ export interface StoreHead {
   readonly secret: Uint8Array;
 }
 
+/** What a new record takes the place of. It lies before the new one: no life gets shorter. */
+export interface Replaced extends Place {
+  readonly seq: Sequence;
+}
+
 /** What the index on disk tells of one record. */
 export interface IndexedRecord extends Place {
   readonly tag: number;
   readonly seq: Sequence;
+  readonly replaced: Replaced | undefined;
 }
 
 /** The key of the head. */
@@ -87,9 +96,15 @@ export function placeOfIndexKey(key: Uint8Array): Place {
   });
 }
 
-export function encodeIndex(records: readonly { tag: number; seq: Sequence }[]): Uint8Array {
+/** The index entry of records with serials in a row. */
+export function encodeIndex(
+  records: readonly Pick<IndexedRecord, "tag" | "seq" | "replaced">[],
+): Uint8Array {
   const writer = new Writer(5 * records.length);
-  for (const { tag, seq } of records) writer.u32(tag).u8(seq);
+  for (const { tag, seq, replaced } of records) {
+    writer.u32(tag).u8(seq | ((replaced?.seq ?? 0) << 4));
+    if (replaced !== undefined) writer.u32(replaced.bucket).u32(replaced.serial);
+  }
   return writer.finish();
 }
 
@@ -100,9 +115,11 @@ export function decodeIndex(first: Place, value: Uint8Array): IndexedRecord[] {
     const records: IndexedRecord[] = [];
     while (reader.remaining > 0) {
       const tag = reader.u32("tag");
-      const seq = reader.u8("sequence");
-      if (seq !== 1 && seq !== 2) reader.refuse("sequence", `is ${seq}`);
-      else records.push({ bucket: first.bucket, serial: first.serial + records.length, tag, seq });
+      const sequences = reader.u8("sequences");
+      const seq = sequenceOf(sequences & 15, reader);
+      const replaced = sequences < 16 ? undefined : readReplaced(sequences >> 4, reader);
+      const { bucket, serial } = first;
+      records.push({ bucket, serial: serial + records.length, tag, seq, replaced });
     }
     return records;
   });
@@ -139,6 +156,16 @@ export function decodeHead(value: Uint8Array): StoreHead {
     reader.expectEnd();
     return { payloadSize, secret };
   });
+}
+
+function readReplaced(seq: number, reader: Reader): Replaced {
+  const bucket = reader.u32("bucket of the replaced");
+  return { bucket, serial: reader.u32("serial of the replaced"), seq: sequenceOf(seq, reader) };
+}
+
+function sequenceOf(seq: number, reader: Reader): Sequence {
+  if (seq === SEQUENCE.cell || seq === SEQUENCE.tombstone) return seq;
+  return reader.refuse("sequence", `is ${seq}`);
 }
 
 function placeKey(kind: number, { bucket, serial }: Place): Uint8Array {

@@ -2,7 +2,7 @@ import { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
 import { systemRandom } from "../io/random.ts";
-import { AddressIndex, type Place } from "./address-index.ts";
+import { AddressIndex } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
 import {
@@ -16,6 +16,7 @@ import {
   indexRange,
   isBucketOver,
   placeOfIndexKey,
+  type Replaced,
   recordKey,
   type StoreHead,
 } from "./level-record-layout.ts";
@@ -215,7 +216,7 @@ export class LevelRecordStore implements RecordStore {
       await write.commit();
       for (const placed of write.changes.added) this.#learn(placed.tag, placed);
       for (const { tag, place, record } of write.changes.removed) {
-        this.#forget(tag, place, record.seq);
+        this.#forget(tag, { ...place, seq: record.seq });
       }
       return outcomes;
     } catch (error) {
@@ -225,6 +226,7 @@ export class LevelRecordStore implements RecordStore {
     }
   }
 
+  /** The one record of the address; it may have expired if its bucket is not over. */
   #find(address: Uint8Array, nowMs: number): PlacedRecord | undefined {
     const tag = this.#index.tagOf(address);
     for (const place of this.#index.places(tag)) {
@@ -245,14 +247,18 @@ export class LevelRecordStore implements RecordStore {
 
   #learn(tag: number, { place, record }: PlacedRecord): void {
     assert(this.#index.insert(tag, place), "the index has room for every entry of the store");
-    this.#bytes += RECORD_HEADER_BYTES + record.payload.length;
+    this.#bytes += this.#bytesOf(record.seq);
   }
 
-  #forget(tag: number, place: Place, seq: Sequence): void {
-    if (!this.#index.remove(tag, place)) return;
-    const bytes = RECORD_HEADER_BYTES + payloadLength(seq, this.payloadSize);
-    this.#bytes -= bytes;
-    this.#compaction.add(bytes, place.bucket);
+  /** False when the record was replaced before. */
+  #forget(tag: number, gone: Replaced): boolean {
+    if (!this.#index.remove(tag, gone)) return false;
+    this.#bytes -= this.#bytesOf(gone.seq);
+    return true;
+  }
+
+  #bytesOf(seq: Sequence): number {
+    return RECORD_HEADER_BYTES + payloadLength(seq, this.payloadSize);
   }
 
   #hasRoom(added: { readonly entries: number; readonly bytes: number }): boolean {
@@ -293,7 +299,9 @@ export class LevelRecordStore implements RecordStore {
     }
     const [first, last] = [swept.at(0), swept.at(-1)];
     if (first === undefined || last === undefined) return 0;
-    for (const record of swept) this.#forget(record.tag, record, record.seq);
+    for (const record of swept) {
+      if (this.#forget(record.tag, record)) this.#compaction.add(this.#bytesOf(record.seq), bucket);
+    }
     // Records first: without its entry in the index a record would never be removed.
     await this.#db.clear({ gte: recordKey(first), lte: recordKey(last) });
     await this.#db.clear({ gte: indexKey(first), lte: indexKey(last) });
@@ -343,7 +351,8 @@ export class LevelRecordStore implements RecordStore {
     for await (const records of this.#readIndex(indexRange())) {
       for (const record of records) {
         if (!index.insert(record.tag, record)) return false;
-        this.#bytes += RECORD_HEADER_BYTES + payloadLength(record.seq, this.payloadSize);
+        this.#bytes += this.#bytesOf(record.seq);
+        if (record.replaced !== undefined) this.#forget(record.tag, record.replaced);
         if (!this.#serials.has(record.bucket)) this.#buckets.push(record.bucket);
         this.#serials.set(record.bucket, record.serial + 1);
       }

@@ -1,14 +1,28 @@
 import type { Level } from "level";
 import type { Place } from "./address-index.ts";
 import { addressKey } from "./address-key.ts";
-import { bucketOf, encodeIndex, encodeStored, indexKey, recordKey } from "./level-record-layout.ts";
-import { RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
+import {
+  bucketOf,
+  encodeIndex,
+  encodeStored,
+  type IndexedRecord,
+  indexKey,
+  type Replaced,
+  recordKey,
+} from "./level-record-layout.ts";
+import { RECORD_HEADER_BYTES } from "./record.ts";
 import { decidePut, type PutOutcome, type RecordPut, type StoredRecord } from "./record-store.ts";
 
 /** A record, and where it is kept. */
 export interface PlacedRecord extends StoredRecord {
   readonly place: Place;
   readonly tag: number;
+}
+
+/** Records with numbers in a row, from the first place on. */
+interface Run {
+  readonly first: Place;
+  readonly records: Pick<IndexedRecord, "tag" | "seq" | "replaced">[];
 }
 
 /** What a write needs of the store around it. */
@@ -31,7 +45,7 @@ export class LevelRecordWrite {
   readonly #batch: ReturnType<Level<Uint8Array, Uint8Array>["batch"]>;
   /** What the addresses of this write hold after it. */
   readonly #written = new Map<string, PlacedRecord>();
-  readonly #added: PlacedRecord[] = [];
+  readonly #added: (PlacedRecord & { readonly replaced: Replaced | undefined })[] = [];
   readonly #removed: PlacedRecord[] = [];
   #entries = 0;
   #bytes = 0;
@@ -63,7 +77,7 @@ export class LevelRecordWrite {
         return { kind: "known", expiresMs };
       case "store": {
         if (!this.#makeRoom(put)) return { kind: "full" };
-        this.#store(key, put, expiresMs, undefined);
+        this.#store(key, put, expiresMs, held);
         return { kind: "stored", expiresMs };
       }
       case "replace": {
@@ -100,7 +114,8 @@ export class LevelRecordWrite {
     const tag = this.#context.tagOf(put.record.address);
     const placed = { record: put.record, expiresMs, place, tag };
     this.#batch.put(recordKey(place), encodeStored(placed));
-    this.#added.push(placed);
+    const replaced = held && { ...held.place, seq: held.record.seq };
+    this.#added.push({ ...placed, replaced });
     this.#written.set(key, placed);
     this.#entries += 1;
     this.#bytes += recordBytes(put);
@@ -112,11 +127,11 @@ export class LevelRecordWrite {
   }
 
   /** What was added, as runs of one bucket with numbers in a row. */
-  #runs(): { first: Place; records: { tag: number; seq: Sequence }[] }[] {
-    const runs = new Map<number, { first: Place; records: { tag: number; seq: Sequence }[] }>();
-    for (const { place, tag, record } of this.#added) {
+  #runs(): Run[] {
+    const runs = new Map<number, Run>();
+    for (const { place, tag, record, replaced } of this.#added) {
       const run = runs.get(place.bucket) ?? { first: place, records: [] };
-      run.records.push({ tag, seq: record.seq });
+      run.records.push({ tag, seq: record.seq, replaced });
       runs.set(place.bucket, run);
     }
     return [...runs.values()];

@@ -112,17 +112,23 @@ export class MemoryRecordStore implements RecordStore {
     const recordBytes = RECORD_HEADER_BYTES + this.payloadSize;
     for (;;) {
       if (this.#records.size < entriesMax && this.#bytes + recordBytes <= bytesMax) return true;
-      if (this.#sweep(nowMs, 1).isDone) return false;
+      if (this.#isSwept(nowMs)) return false;
+      this.#sweep(nowMs, 1);
     }
+  }
+
+  #isSwept(nowMs: number): boolean {
+    const next = this.#expiring.peek();
+    return next === undefined || next.expiresMs > nowMs;
   }
 
   #sweep(nowMs: number, limit: number): SweepOutcome {
     let removed = 0;
     for (let steps = 0; ; steps++) {
-      const next = this.#expiring.peek();
-      if (next === undefined || next.expiresMs > nowMs) return { removed, isDone: true };
+      if (this.#isSwept(nowMs)) return { removed, isDone: true };
       if (steps >= limit) return { removed, isDone: false };
-      this.#expiring.pop();
+      const next = this.#expiring.pop();
+      assert(next !== undefined, "what is not swept yet is in the queue");
       const held = this.#records.get(next.key);
       assert(held !== undefined, "each record has one place in the queue");
       if (held.expiresMs > nowMs) {

@@ -232,11 +232,9 @@ function writeAnswer(request: RequestId, answer: MapAnswer): Uint8Array {
     }
     case "found": {
       const { ttlSeconds } = answer;
-      const bytes = encodeRecord({ ...answer.record, ttlSeconds });
-      return frame(TYPE.found, 4 + bytes.length)
-        .u32(request)
-        .bytes(bytes)
-        .finish();
+      const bytes = encodeRecord({ ...answer.record, ttlSeconds }, FOUND_ROOM);
+      Writer.into(bytes).u32(0).u8(TYPE.found).u32(request);
+      return bytes;
     }
     default: {
       const code = FAILURES.indexOf(answer.kind) + 1;

@@ -159,7 +159,10 @@ function runEndpoint(bytes: Uint8Array): void {
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const stored = { record, expiresMs: 77 };
-const index = [{ tag: 7, seq: 1 as const }];
+const index = [
+  { tag: 7, seq: 1 as const, replaced: undefined },
+  { tag: 8, seq: 2 as const, replaced: { bucket: 3, serial: 4, seq: 1 as const } },
+];
 const receiptWriter = new Writer();
 writeReceipt(receiptWriter, receipt);
 

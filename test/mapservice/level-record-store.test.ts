@@ -1,33 +1,197 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "vitest";
-import { LevelRecordStore } from "../../src/mapservice/level-record-store.ts";
+import { Level } from "level";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import {
+  LevelRecordStore,
+  type LevelRecordStoreOptions,
+  type RecordPut,
+  SEQUENCE,
+} from "../../src/mapservice/index.ts";
 import { recordStoreCompliance } from "../../src/testing/compliance/record-store.ts";
+
+const NOW = 1_750_000_000_000;
+const SIZES = { payloadSize: 40, entriesMax: 1_000_000, bytesMax: 1e9 };
+
+let path: string;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), "culvert-records-"));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(path, { recursive: true });
+});
+
+const open = (options: Partial<LevelRecordStoreOptions> = {}): Promise<LevelRecordStore> =>
+  LevelRecordStore.open({ path, ...SIZES, ...options });
+
+function putOf(number: number, afterMs: number, payloadSize = SIZES.payloadSize): RecordPut {
+  const random = new SeededRandom(number);
+  const [address, signature] = [random.bytes(32), random.bytes(64)];
+  const payload = random.bytes(payloadSize);
+  const record = { address, signature, seq: SEQUENCE.cell, ttlSeconds: 1, payload };
+  return { record, expiresMs: NOW + afterMs };
+}
 
 describe("records on disk", () => {
   recordStoreCompliance(test, async ({ payloadSize, entriesMax }) => {
-    const path = await mkdtemp(join(tmpdir(), "culvert-records-"));
-    const open = (): Promise<LevelRecordStore> =>
-      LevelRecordStore.open({ path, payloadSize, entriesMax, bytesMax: 1_000_000 });
-    const opened = [await open()];
-    const closeAll = async (): Promise<void> => {
-      for (const store of opened.splice(0)) await store.close();
+    const opened: LevelRecordStore[] = [];
+    const openOne = async (): Promise<LevelRecordStore> => {
+      const store = await open({ payloadSize, entriesMax, bytesMax: 1e6 });
+      opened.push(store);
+      return store;
     };
-    const [store] = opened;
-    if (store === undefined) throw new Error("the store is open");
     return {
-      store,
+      store: await openOne(),
       // A process that dies lets go of its locks; real SIGKILLs are tried in e2e.
       restart: async () => {
-        await closeAll();
-        opened.push(await open());
-        return opened[0] ?? store;
+        await opened[0]?.close();
+        return await openOne();
       },
       teardown: async () => {
-        await closeAll();
-        await rm(path, { recursive: true });
+        for (const store of opened) await store.close();
       },
     };
+  });
+});
+
+describe("a store on disk", () => {
+  test("is held by one process, in a folder that nobody else may look into", async () => {
+    const store = await open({ path: join(path, "deep", "er") });
+    const second = open({ path: join(path, "deep", "er") });
+    await expect(second).rejects.toMatchObject({ code: "CULVERT_STATE_IN_USE" });
+    expect((await stat(join(path, "deep", "er"))).mode & 0o777).toBe(0o700);
+    await store.close();
+  });
+
+  test("of another geometry is not opened", async () => {
+    await (await open()).close();
+    const other = open({ payloadSize: 41 });
+    await expect(other).rejects.toMatchObject({
+      code: "CULVERT_GEOMETRY_CHANGED",
+      detail: { stored: 40, asked: 41 },
+    });
+  });
+
+  test("that is damaged, or none, is an error of ours", async () => {
+    await (await open()).close();
+    await writeFile(join(path, "CURRENT"), "nonsense\n");
+    await expect(open()).rejects.toMatchObject({ name: "CulvertError" });
+    await writeFile(join(path, "file"), "");
+    await expect(open({ path: join(path, "file") })).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+    });
+  });
+
+  test("of a version from the future, or with a spoilt index, says so", async () => {
+    await (await open()).close();
+    const db = new Level<Uint8Array, Uint8Array>(path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    const head = await db.get(Uint8Array.of(0x68));
+    await db.put(Uint8Array.of(0x69, 1), Uint8Array.of(1));
+    await db.close();
+    await expect(open()).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+    await db.open();
+    await db.del(Uint8Array.of(0x69, 1));
+    head[0] = 9;
+    await db.put(Uint8Array.of(0x68), head);
+    await db.close();
+    await expect(open()).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+  });
+
+  test("with a spoilt record has no record there, and goes on", async () => {
+    const store = await open();
+    await store.put([putOf(1, 60_000), putOf(2, 60_000)], NOW);
+    await store.close();
+    const db = new Level<Uint8Array, Uint8Array>(path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    const [key] = await db
+      .keys({ gte: Uint8Array.of(0x72) })
+      .next()
+      .then((first) => [first]);
+    if (key === undefined) throw new Error("a record is there");
+    await db.put(key, new Uint8Array(7));
+    await db.close();
+    const again = await open();
+    expect(again.get(putOf(1, 0).record.address, NOW)).toBeUndefined();
+    expect(again.get(putOf(2, 0).record.address, NOW)).toBeDefined();
+    expect(await again.put([putOf(1, 60_000)], NOW)).toMatchObject([{ kind: "stored" }]);
+    await again.close();
+  });
+
+  test("writes once for all puts that come together", async () => {
+    const store = await open();
+    const batch = vi.spyOn(Level.prototype, "batch");
+    const puts = Array.from({ length: 50 }, (_, i) => store.put([putOf(i, 60_000)], NOW));
+    await Promise.all(puts);
+    expect(batch.mock.calls.length).toBe(1);
+    await store.put([putOf(1, 60_000)], NOW);
+    await store.close();
+  });
+
+  test("takes new records again after a write that failed", async () => {
+    const store = await open();
+    await store.put([putOf(1, 60_000)], NOW);
+    const { batch } = Level.prototype;
+    const broken = vi.spyOn(Level.prototype, "batch").mockImplementation(function (
+      this: Level,
+    ): ReturnType<typeof batch> {
+      const chained = Reflect.apply(batch, this, []);
+      chained.write = () => Promise.reject(new Error("IO error: No space left on device"));
+      return chained;
+    });
+    const failed = store.put([putOf(2, 60_000)], NOW);
+    await expect(failed).rejects.toMatchObject({ code: "CULVERT_FULL" });
+    broken.mockRestore();
+    expect(await store.put([putOf(3, 60_000)], NOW)).toMatchObject([{ kind: "stored" }]);
+    expect(store.get(putOf(1, 0).record.address, NOW)).toBeDefined();
+    expect(store.get(putOf(2, 0).record.address, NOW)).toBeUndefined();
+    expect(store.statistics().entries).toBe(2);
+    await store.close();
+  });
+
+  test("refuses new records while the disk has no room to spare", async () => {
+    const store = await open({ diskReserveBytes: Number.MAX_SAFE_INTEGER });
+    expect(store.statistics().isDiskFull).toBe(true);
+    expect(await store.put([putOf(1, 60_000)], NOW)).toEqual([{ kind: "full" }]);
+    await store.close();
+  });
+
+  test("that was given a lower limit keeps what it has, and takes nothing more", async () => {
+    const store = await open();
+    const puts = Array.from({ length: 3_000 }, (_, i) => putOf(i, 60_000));
+    await store.put(puts, NOW);
+    await store.close();
+    const again = await open({ entriesMax: 10 });
+    expect(again.statistics().entries).toBe(3_000);
+    for (const { record } of puts) expect(again.get(record.address, NOW)).toBeDefined();
+    expect(await again.put([putOf(9_999, 60_000)], NOW)).toEqual([{ kind: "full" }]);
+    await again.close();
+  });
+
+  test("gives the disk back when records have expired", async () => {
+    const payloadSize = 2_000;
+    const store = await open({ payloadSize });
+    const puts = Array.from({ length: 8_000 }, (_, i) =>
+      putOf(i, i % 10 === 0 ? 86_400_000 : 60_000, payloadSize),
+    );
+    for (let at = 0; at < puts.length; at += 500) await store.put(puts.slice(at, at + 500), NOW);
+    const later = NOW + 3_600_000;
+    while (!(await store.sweep(later, 1_000)).isDone);
+    expect(store.statistics().entries).toBe(800);
+    const names = await readdir(path);
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(path, name))).size));
+    const disk = sizes.reduce((sum, size) => sum + size, 0);
+    expect(disk / store.statistics().bytes).toBeLessThan(1.2);
+    for (let i = 0; i < 8_000; i += 10) {
+      expect(store.get(putOf(i, 0, payloadSize).record.address, later)).toBeDefined();
+    }
+    await store.close();
   });
 });

@@ -131,6 +131,7 @@ const CASES: Readonly<Record<string, (fixture: RecordStoreFixture) => Promise<vo
     const other = cell(1, 2);
     const [outcome] = await store.put([{ record: other, expiresMs: NOW + 20_000 }], NOW + 5_000);
     assert(outcome?.kind === "stored", "the address is free");
+    await expectRecord(store, other, NOW + 5_000);
     await expectRecord(store, other, NOW + 19_999);
     await sweepAll(store, NOW + 19_999);
     await expectRecord(store, other, NOW + 19_999);
