@@ -26,7 +26,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "interop", include: ["test/interop/**/*.test.ts"], testTimeout: 60_000 },
+        test: {
+          name: "interop",
+          include: ["test/interop/**/*.test.ts"],
+          globalSetup: "test/interop/map-process.ts",
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,

@@ -125,6 +125,15 @@ export abstract class CoreDuplex extends SocketDuplex {
     return chunk;
   }
 
+  /**
+   * Gives the stream up, and tells the peer. After `end` and without an error it does not: what was
+   * written, and the end, still get through in the background, as those of a socket do.
+   */
+  override destroy(error?: Error): this {
+    if (error === undefined && this.writableEnded && !this.destroyed) this.#acceptBuffered();
+    return super.destroy(error);
+  }
+
   override _destroy(error: Error | null, callback: Callback): void {
     this.stopIdleTimer();
     const reason = error ?? this.#closedError();
@@ -258,7 +267,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
-    if (error === null && this.writableFinished) this.takings.takeAll();
+    if (error === null && this.writableEnded) this.takings.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
     const { clock } = this.parts;

@@ -129,6 +129,14 @@ const END_CASES: Cases<StreamFixture> = {
     }
   },
 
+  "a stream that was ended and then destroyed still delivers": async ({ a, b, elapse }) => {
+    const bytes = pattern(500_000, 9);
+    for (let at = 0; at < bytes.length; at += 50_000) a.write(bytes.subarray(at, at + 50_000));
+    a.end();
+    a.destroy();
+    assert(equalBytes(await elapse(collect(b)), bytes), "everything arrives, and the end");
+  },
+
   "a stream that was destroyed after finish still delivers": async ({ a, b, elapse }) => {
     const bytes = pattern(20_000, 5);
     a.end(bytes);
