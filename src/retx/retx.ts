@@ -183,7 +183,7 @@ export class ReTx {
     return { newlySelected };
   }
 
-  /** The reader lacks this frame and has asked for it in vain: unless it was stored after `since`. */
+  /** The reader asked for this frame in vain: it is missing, unless it was stored after `since`. */
   doubt(index: number, since: Instant): void {
     const entry = this.#entries.get(index);
     if (entry === undefined || entry.selected || entry.storedAt > since) return;
@@ -258,11 +258,12 @@ export class ReTx {
   #unselect(entry: Entry): void {
     if (!entry.selected) return;
     entry.selected = false;
-    if (entry.expiresAt === Number.POSITIVE_INFINITY) {
-      this.#unstored += 1;
+    // Without a receipt that is still renewed, only the reader vouched for it.
+    if (entry.state === "stored" && entry.refresh === undefined) {
       entry.state = "suspect";
       this.#suspects.push(entry);
     }
+    if (!this.#isThere(entry)) this.#unstored += 1;
   }
 
   /** RACK: a frame is missing when one that was put later has arrived and it has not. */
