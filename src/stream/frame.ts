@@ -155,6 +155,8 @@ function isZeroFrom(bytes: Uint8Array, from: number): boolean {
   let found = 0;
   let at = from;
   for (; at < bytes.length && !isAligned(at); at++) found |= bytes[at] ?? 0;
+  // A full frame of odd size ends before a word could begin.
+  if (at === bytes.length) return found === 0;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2);
   for (let i = 0; i < words.length; i++) found |= words[i] ?? 0;
   for (at += 4 * words.length; at < bytes.length; at++) found |= bytes[at] ?? 0;
