@@ -1,5 +1,5 @@
 import type { Clock } from "../base/index.ts";
-import type { StreamProgress } from "../stream/index.ts";
+import type { BroadcastProgress, StreamProgress, SubscriptionProgress } from "../stream/index.ts";
 import type { ProgressSample } from "./progress.ts";
 
 /** What a sender tells of a stream: how far its own bytes are. */
@@ -28,13 +28,39 @@ export function receivedSample(
 }
 
 function common(progress: StreamProgress, clock: Clock): Omit<ProgressSample, "steps"> {
-  const { roundTripMs, answers, timeouts, retransmissions, peerHeardAt, expiresAt } = progress;
+  const { roundTripMs, retransmissions, peerHeardAt, expiresAt } = progress;
   const now = clock.now();
   return {
     roundTripMs,
     retransmissions,
-    loss: timeouts === 0 ? undefined : timeouts / (answers + timeouts),
+    loss: lossOf(progress),
     heardMsAgo: peerHeardAt === undefined ? undefined : now - peerHeardAt,
     expiresInMs: Number.isFinite(expiresAt) ? expiresAt - now : undefined,
   };
+}
+
+/** What a broadcast tells: nobody acknowledges it. */
+export function broadcastSample(progress: BroadcastProgress): ProgressSample {
+  const { writtenBytes, storedBytes, roundTripMs, repairs } = progress;
+  return {
+    steps: { written: writtenBytes, stored: storedBytes },
+    roundTripMs,
+    loss: lossOf(progress),
+    retransmissions: repairs,
+  };
+}
+
+/** What a subscription tells. */
+export function subscriptionSample(progress: SubscriptionProgress): ProgressSample {
+  const { deliveredBytes, takenBytes, roundTripMs } = progress;
+  return {
+    steps: { received: deliveredBytes, saved: takenBytes },
+    roundTripMs,
+    retransmissions: 0,
+  };
+}
+
+/** Share of requests without an answer in time, once there was one. */
+function lossOf({ answers, timeouts }: { answers: number; timeouts: number }): number | undefined {
+  return timeouts === 0 ? undefined : timeouts / (answers + timeouts);
 }

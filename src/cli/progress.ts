@@ -19,6 +19,11 @@ export interface ProgressSample {
   readonly expiresInMs?: number | undefined;
 }
 
+/** The bytes that have made the last step. */
+export function doneBytes(sample: ProgressSample): number {
+  return Object.values(sample.steps).at(-1) ?? 0;
+}
+
 /** Time over which the rate is smoothed: long enough for a burst, short enough to believe. */
 const SMOOTHING_MS = 5000;
 
@@ -98,8 +103,7 @@ export class ProgressReporter {
   /** Tells how far it is, unless that was told before. */
   tell(): void {
     const sample = this.#sample();
-    const done = Object.values(sample.steps).at(-1) ?? 0;
-    const rate = this.#rate.measure(done, this.#clock.now());
+    const rate = this.#rate.measure(doneBytes(sample), this.#clock.now());
     const words = describeProgress(sample, rate);
     if (this.#output.isInteractive) {
       this.#output.status(words);
@@ -133,7 +137,7 @@ function fields(sample: ProgressSample, bytesPerSecond: number | undefined): Eve
 
 function millisecondsLeft(sample: ProgressSample, bytesPerSecond: number): number | undefined {
   if (sample.totalBytes === undefined || bytesPerSecond < 1) return undefined;
-  const done = Object.values(sample.steps).at(-1) ?? 0;
+  const done = doneBytes(sample);
   if (done >= sample.totalBytes) return undefined;
   return Math.round(((sample.totalBytes - done) * 1000) / bytesPerSecond);
 }

@@ -28,9 +28,9 @@ export interface SessionRecord {
   readonly overwrite?: boolean;
   readonly startedUnixMs: number;
   readonly updatedUnixMs: number;
-  /** How many bytes there are in all, once that is known, and how many are acknowledged. */
+  /** How many bytes there are in all, once that is known, and how many made the last step. */
   readonly totalBytes?: number;
-  readonly acknowledgedBytes: number;
+  readonly doneBytes: number;
   /** `send`: SHA-256 of the first bytes as they were when they were read first. */
   readonly checkpoint?: Checkpoint;
 }
@@ -61,7 +61,7 @@ export function decodeRecord(bytes: Uint8Array): SessionRecord {
     map: fields.text("map"),
     startedUnixMs: fields.integer("startedUnixMs"),
     updatedUnixMs: fields.integer("updatedUnixMs"),
-    acknowledgedBytes: fields.integer("acknowledgedBytes"),
+    doneBytes: fields.integer("doneBytes"),
     ...(fields.has("secret") && { secret: fields.bytes("secret") }),
     ...(fields.has("paths") && { paths: texts(fields, "paths") }),
     ...(fields.has("target") && { target: fields.text("target") }),

@@ -24,7 +24,7 @@ export function sessionId(end: string, secret: Uint8Array): string {
 /** What is known of something when it begins. */
 export type NewRecord = Omit<
   SessionRecord,
-  "phase" | "startedUnixMs" | "updatedUnixMs" | "acknowledgedBytes"
+  "phase" | "startedUnixMs" | "updatedUnixMs" | "doneBytes"
 >;
 
 /** All work that this user has begun on this machine, one folder each. */
@@ -78,7 +78,7 @@ export class SessionStore {
         phase: "open",
         startedUnixMs: now,
         updatedUnixMs: now,
-        acknowledgedBytes: 0,
+        doneBytes: 0,
       },
     });
     await mkdir(session.folder, { recursive: true, mode: 0o700 });

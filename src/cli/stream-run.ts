@@ -1,8 +1,9 @@
+import type { EventEmitter } from "node:events";
 import { type CulvertError, onAbort } from "../base/index.ts";
 import { Stream } from "../stream/index.ts";
 import type { Transport } from "../transport/index.ts";
 import type { Context } from "./context.ts";
-import { ProgressReporter, type ProgressSample } from "./progress.ts";
+import { doneBytes, ProgressReporter, type ProgressSample } from "./progress.ts";
 import type { Session } from "./session.ts";
 import { pause, repeat } from "./timing.ts";
 
@@ -15,17 +16,17 @@ const RECORD_EVERY_MS = 2_000;
  */
 const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
 
-/** What a stream runs with. */
-export interface StreamRun {
-  readonly transport: Transport;
+/** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
+export interface Resumable extends EventEmitter {
+  halt(): Promise<void>;
+}
+
+/** What runs. */
+export interface StreamRun<S extends Resumable> {
   readonly session: Session;
-  readonly secret: Uint8Array;
-  readonly role: "listener" | "dialer";
-  /** Bytes count as taken when the command says so, and not when they leave the stream. */
-  readonly isManual: boolean;
-  readonly peerTimeoutMs: number | undefined;
-  /** What to tell of the stream's progress. */
-  sample(stream: Stream): ProgressSample;
+  open(): Promise<S>;
+  /** What to tell of its progress. */
+  sample(stream: S): ProgressSample;
 }
 
 /**
@@ -34,14 +35,17 @@ export interface StreamRun {
  *
  * @throws Interrupted when the command was asked to stop
  */
-export async function runStream(
+export async function runStream<S extends Resumable>(
   context: Context,
-  run: StreamRun,
-  work: (stream: Stream) => Promise<void>,
+  run: StreamRun<S>,
+  work: (stream: S) => Promise<void>,
 ): Promise<void> {
   const { clock, output, stop } = context;
-  const stream = await openStream(context, run);
+  const stream = await run.open();
   const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+  // The work hears of errors from whatever it waits for; an event nobody hears would end all.
+  stream.on("error", () => {});
+  stream.on("warning", ({ code, message }: CulvertError) => output.warn(code, message));
   let halting: Promise<void> | undefined;
   const halt = async (): Promise<void> => {
     halting ??= stream.halt();
@@ -50,12 +54,12 @@ export async function runStream(
   };
   // Whoever waits for the stream then stops waiting; what halting says is heard below.
   const forget = onAbort(stop, () => void halt().catch(() => undefined));
-  const reporter = new ProgressReporter({ output, clock, sample: () => run.sample(stream) });
+  const sample = (): ProgressSample => run.sample(stream);
+  const reporter = new ProgressReporter({ output, clock, sample });
   reporter.start();
   const record = async (): Promise<void> => {
-    const { acknowledgedBytes } = stream.progress();
-    if (acknowledgedBytes === run.session.record.acknowledgedBytes) return;
-    await run.session.save({ acknowledgedBytes });
+    const bytes = doneBytes(sample());
+    if (bytes !== run.session.record.doneBytes) await run.session.save({ doneBytes: bytes });
   };
   const cancel = repeat(clock, RECORD_EVERY_MS, () => void record().catch(() => undefined));
   try {
@@ -72,6 +76,24 @@ export async function runStream(
   }
 }
 
+/** What a stream between two peers is opened with. */
+export interface PeerStreamOptions {
+  readonly transport: Transport;
+  readonly session: Session;
+  readonly secret: Uint8Array;
+  readonly role: "listener" | "dialer";
+  /** Bytes count as taken when the command says so, and not when they leave the stream. */
+  readonly isManual: boolean;
+  readonly peerTimeoutMs: number | undefined;
+}
+
+/** Opens one end of a stream between two peers. */
+export async function openPeerStream(options: PeerStreamOptions): Promise<Stream> {
+  const { session, isManual, peerTimeoutMs = 0, ...rest } = options;
+  const confirm = isManual ? "manual" : "auto";
+  return await Stream.open({ ...rest, store: session.journals, confirm, peerTimeoutMs });
+}
+
 /**
  * Waits, for a while, until both sides know that the stream is over.
  *
@@ -84,21 +106,4 @@ export async function sayGoodbye({ clock }: Context, stream: Stream): Promise<bo
   const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
   if (!stream.closed) await Promise.race([closed, pause(clock, patienceMs)]);
   return stream.closed;
-}
-
-async function openStream(context: Context, run: StreamRun): Promise<Stream> {
-  const { session, secret, role, transport, peerTimeoutMs = 0 } = run;
-  const stream = await Stream.open({
-    transport,
-    store: session.journals,
-    secret,
-    role,
-    confirm: run.isManual ? "manual" : "auto",
-    peerTimeoutMs,
-    clock: context.clock,
-  });
-  // The work hears of errors from whatever it waits for; an event nobody hears would end all.
-  stream.on("error", () => {});
-  stream.on("warning", ({ code, message }: CulvertError) => context.output.warn(code, message));
-  return stream;
 }

@@ -28,7 +28,7 @@ const full: SessionRecord = {
   startedUnixMs: 1,
   updatedUnixMs: 2,
   totalBytes: 2 ** 40,
-  acknowledgedBytes: 3,
+  doneBytes: 3,
   checkpoint: { length: 4, digest: new Uint8Array(32).fill(6) },
 };
 
@@ -58,9 +58,9 @@ describe("sessions on disk", () => {
   test("are found again, by anyone who has the secret, and belong to their owner", async () => {
     const store = new SessionStore(folder, clock);
     const session = await store.create(id, begun);
-    await session.save({ acknowledgedBytes: 7 });
+    await session.save({ doneBytes: 7 });
     const found = await new SessionStore(folder, clock).find(id);
-    expect(found?.record).toMatchObject({ ...begun, phase: "open", acknowledgedBytes: 7 });
+    expect(found?.record).toMatchObject({ ...begun, phase: "open", doneBytes: 7 });
     expect((await stat(session.folder)).mode & 0o777).toBe(0o700);
     expect((await stat(join(session.folder, "session"))).mode & 0o777).toBe(0o600);
     expect(sessionId("receive", secret)).not.toBe(id);
@@ -69,9 +69,9 @@ describe("sessions on disk", () => {
 
   test("overlapping saves leave the last one", async () => {
     const session = await new SessionStore(folder, clock).create(id, begun);
-    await Promise.all([1, 2, 3].map((bytes) => session.save({ acknowledgedBytes: bytes })));
+    await Promise.all([1, 2, 3].map((bytes) => session.save({ doneBytes: bytes })));
     const found = await new SessionStore(folder, clock).find(id);
-    expect(found?.record.acknowledgedBytes).toBe(3);
+    expect(found?.record.doneBytes).toBe(3);
     expect(await readdir(session.folder)).toEqual(["session"]);
   });
 

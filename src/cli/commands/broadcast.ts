@@ -1,4 +1,73 @@
+import { once } from "node:events";
+import { Broadcast, generateCapability } from "../../stream/index.ts";
+import { announce } from "../announce.ts";
+import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
+import { requireMap, withMap } from "../connection.ts";
+import type { Context } from "../context.ts";
+import { CommandError } from "../failure.ts";
+import { formatBytes } from "../humanize.ts";
+import { broadcastSample } from "../progress-sample.ts";
+import { type Session, SessionStore, sessionId } from "../session.ts";
+import { pumpInput } from "../standard-io.ts";
+import { runStream } from "../stream-run.ts";
 
-/** stub */
-export const broadcast: RunCommand = async () => {};
+/** A broadcast, and the right to write it. */
+interface Job {
+  readonly session: Session;
+  readonly capability: Uint8Array;
+}
+
+/** `culvert broadcast`: stdin to any number of subscribers. */
+export const broadcast: RunCommand = async (context, _operands, options) => {
+  const { output, stop } = context;
+  const map = requireMap(context, options);
+  const found = await findJob(context, options);
+  await withMap(context, map, async (transport) => {
+    const { session, capability } = found ?? (await begin(context, map));
+    const store = session.journals;
+    await runStream(
+      context,
+      {
+        session,
+        open: () => Broadcast.open({ transport, store, capability }),
+        sample: (stream: Broadcast) => broadcastSample(stream.progress()),
+      },
+      async (stream) => {
+        const ticket = { role: "subscribe", secret: stream.capabilityAtStart().toBytes() } as const;
+        await announce(context, { ticket, map, qr: options.flag("qr") });
+        if (stream.writableEnded) return await keepAlive(context, stream);
+        await pumpInput(context, stream);
+        await stream.close({ signal: stop });
+      },
+    );
+    const { id, record } = session;
+    const what = `${formatBytes(record.doneBytes)} are in the Map for a week`;
+    const more = `culvert broadcast --resume ${id} keeps them there for longer`;
+    output.tell("stored", { id, bytes: record.doneBytes }, `${what}; ${more}`);
+  });
+};
+
+/** It was ended before: puts again what is about to expire, until it is told to stop. */
+async function keepAlive({ output, stop }: Context, stream: Broadcast): Promise<void> {
+  output.tell("kept", {}, "it has ended; kept in the Map for as long as this runs");
+  await once(stream, "close", { signal: stop });
+}
+
+async function findJob(context: Context, options: CommandOptions): Promise<Job | undefined> {
+  const id = options.text("resume");
+  if (id === undefined) return undefined;
+  const session = await new SessionStore(context.paths.sessions, context.clock).find(id);
+  const kept = session?.record.command === "broadcast" ? session.record.secret : undefined;
+  if (session !== undefined && kept !== undefined) return { session, capability: kept };
+  const hint = 'see the ids of "culvert status"';
+  throw new CommandError("CULVERT_USAGE", `there is no broadcast "${id}" to go on with`, hint);
+}
+
+async function begin(context: Context, map: string): Promise<Job> {
+  const capability = generateCapability().toBytes();
+  const store = new SessionStore(context.paths.sessions, context.clock);
+  const record = { command: "broadcast", title: "broadcast", map, secret: capability } as const;
+  const session = await store.create(sessionId("broadcast", capability), record);
+  return { session, capability };
+}

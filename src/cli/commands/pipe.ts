@@ -1,6 +1,5 @@
-import { addAbortSignal } from "node:stream";
 import { CulvertError } from "../../base/index.ts";
-import { generateSecret, type Stream } from "../../stream/index.ts";
+import { generateSecret } from "../../stream/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -9,7 +8,8 @@ import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { receivedSample, sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
-import { runStream, sayGoodbye } from "../stream-run.ts";
+import { drain, print, pumpInput } from "../standard-io.ts";
+import { openPeerStream, runStream, sayGoodbye } from "../stream-run.ts";
 import { findTicket } from "../ticket-source.ts";
 
 /** Which ways bytes go through this end. */
@@ -46,67 +46,25 @@ export const pipe: RunCommand = async (context, [operand], options) => {
     let isOver = false;
     const peerTimeoutMs = options.durationMs("peerTimeout");
     const sampleOf = direction.sends ? sentSample : receivedSample;
-    const sample = (stream: Stream) => sampleOf(stream.progress(), { clock });
     await runStream(
       context,
-      { transport, session, secret, role, isManual: true, peerTimeoutMs, sample },
+      {
+        session,
+        open: () =>
+          openPeerStream({ transport, session, secret, role, isManual: true, peerTimeoutMs }),
+        sample: (stream) => sampleOf(stream.progress(), { clock }),
+      },
       async (stream) => {
-        const { stop: signal } = context;
-        const output = receiveOutput(context, stream, direction.receives);
-        await Promise.all([sendInput(context, stream, direction.sends), output]);
-        await stream.sync({ signal });
+        const take = direction.receives ? (chunk: Uint8Array) => print(context, chunk) : undefined;
+        const input = direction.sends ? pumpInput(context, stream) : stream.end();
+        await Promise.all([input, drain(stream, take)]);
+        await stream.sync({ signal: context.stop });
         isOver = await sayGoodbye(context, stream);
       },
     );
     if (isOver) await session.finish();
   });
 };
-
-/** Writes stdin to the stream, never more of it than the stream has accepted. */
-async function sendInput({ stdin, stop }: Context, stream: Stream, sends: boolean): Promise<void> {
-  if (sends) {
-    addAbortSignal(stop, stdin);
-    stream.once("close", () => stdin.destroy()); // nobody is left to write to
-    try {
-      for await (const chunk of stdin) await accept(stream, chunk);
-    } catch (error) {
-      if (stream.destroyed) return; // who reads the stream hears why
-      throw error;
-    }
-  }
-  stream.end();
-}
-
-async function accept(stream: Stream, chunk: string | Uint8Array): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    stream.write(chunk, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-/** Writes the stream to stdout, and confirms what stdout has taken. */
-async function receiveOutput(
-  { stdout }: Context,
-  stream: Stream,
-  receives: boolean,
-): Promise<void> {
-  let offset = stream.readOffset;
-  const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) {
-    if (receives) await print(stdout, chunk);
-    offset += chunk.length;
-    stream.confirm(offset);
-  }
-}
-
-async function print(stdout: Context["stdout"], chunk: Uint8Array): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    stdout.write(chunk, (cause) => {
-      if (!cause) return resolve();
-      const hint = "type the same command again to go on with another reader";
-      reject(new CommandError("CULVERT_FILE", "nobody reads stdout any more", hint, cause));
-    });
-  });
-}
 
 function directionOf(options: CommandOptions): Direction {
   const [sendOnly, receiveOnly] = [options.flag("sendOnly"), options.flag("receiveOnly")];

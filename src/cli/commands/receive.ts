@@ -9,7 +9,7 @@ import { CommandError } from "../failure.ts";
 import { formatBytes, printable } from "../humanize.ts";
 import { receivedSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
-import { runStream } from "../stream-run.ts";
+import { openPeerStream, runStream } from "../stream-run.ts";
 import { requireTicket } from "../ticket-source.ts";
 import { Reception } from "../transfer/reception.ts";
 
@@ -28,15 +28,13 @@ export const receive: RunCommand = async (context, [operand], options) => {
     const session = found ?? (await store.create(id, begun));
     const isForced = options.flag("force");
     const reception = new Reception({ context, session, target, isForced });
+    const peerTimeoutMs = options.durationMs("peerTimeout");
+    const end = { transport, session, secret, role: "dialer", isManual: true } as const;
     await runStream(
       context,
       {
-        transport,
         session,
-        secret,
-        role: "dialer",
-        isManual: true,
-        peerTimeoutMs: options.durationMs("peerTimeout"),
+        open: () => openPeerStream({ ...end, peerTimeoutMs }),
         sample: (stream) => {
           return receivedSample(stream.progress(), {
             clock,

@@ -11,7 +11,7 @@ import { readIfThere } from "../durable-file.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
-import { runStream, sayGoodbye } from "../stream-run.ts";
+import { openPeerStream, runStream, sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { encodeHeader } from "../transfer/manifest.ts";
 import { writeTransfer } from "../transfer/sending.ts";
@@ -67,15 +67,13 @@ async function sendParcel(
   const age = formatDuration(clock.unixMs() - startedUnixMs);
   if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
   let isAcknowledged = false;
+  const peerTimeoutMs = options.durationMs("peerTimeout");
+  const end = { transport, session, secret, role: "listener", isManual: false } as const;
   await runStream(
     context,
     {
-      transport,
       session,
-      secret,
-      role: "listener",
-      isManual: false,
-      peerTimeoutMs: options.durationMs("peerTimeout"),
+      open: () => openPeerStream({ ...end, peerTimeoutMs }),
       sample: (stream) => sentSample(stream.progress(), { clock, totalBytes }),
     },
     async (stream) => {

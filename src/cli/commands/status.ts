@@ -30,19 +30,17 @@ async function forgetOne({ output }: Context, store: SessionStore, id: string): 
 }
 
 function describe({ id, record }: Session): EventFields {
-  const { command, phase, title, map, startedUnixMs, updatedUnixMs, acknowledgedBytes } = record;
+  const { command, phase, title, map, startedUnixMs, updatedUnixMs, doneBytes } = record;
   const { totalBytes = null, target = null } = record;
   const times = { startedUnixMs, updatedUnixMs };
-  return { id, command, phase, title, map, target, totalBytes, acknowledgedBytes, ...times };
+  return { id, command, phase, title, map, target, totalBytes, doneBytes, ...times };
 }
 
 /** `0a1b2c3d4e5f  send     41 %  3 min ago  photos, by unix:/run/map.sock` */
 function line({ id, record }: Session, nowUnixMs: number): string {
-  const { command, phase, title, map, totalBytes, acknowledgedBytes } = record;
+  const { command, phase, title, map, totalBytes, doneBytes } = record;
   const share =
-    totalBytes === undefined
-      ? formatBytes(acknowledgedBytes)
-      : formatShare(acknowledgedBytes, totalBytes);
+    totalBytes === undefined ? formatBytes(doneBytes) : formatShare(doneBytes, totalBytes);
   const state = phase === "done" ? "done" : share;
   const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
   const what = `${printable(title)}, by ${printable(map)}`;

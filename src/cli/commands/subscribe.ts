@@ -1,4 +1,40 @@
+import { Subscription } from "../../stream/index.ts";
 import type { RunCommand } from "../command-spec.ts";
+import { requireMap, withMap } from "../connection.ts";
+import { subscriptionSample } from "../progress-sample.ts";
+import { SessionStore, sessionId } from "../session.ts";
+import { drain, print } from "../standard-io.ts";
+import { runStream } from "../stream-run.ts";
+import { requireTicket } from "../ticket-source.ts";
 
-/** stub */
-export const subscribe: RunCommand = async () => {};
+/** `culvert subscribe`: a broadcast to stdout, from its beginning or from where this stopped. */
+export const subscribe: RunCommand = async (context, [operand], options) => {
+  const { output, paths, clock } = context;
+  const { secret } = await requireTicket(context, { role: "subscribe", operand, options });
+  const map = requireMap(context, options);
+  const sessions = new SessionStore(paths.sessions, clock);
+  const id = sessionId("subscribe", secret);
+  const found = await sessions.find(id);
+  if (found?.record.phase === "done") {
+    const hint = `culvert status --forget ${id} lets it begin again`;
+    output.tell("over", { id }, `this broadcast has ended, and was read to its end; ${hint}`);
+    return;
+  }
+  await withMap(context, map, async (transport) => {
+    const begun = { command: "subscribe", title: "broadcast", map } as const;
+    const session = found ?? (await sessions.create(id, begun));
+    const store = session.journals;
+    await runStream(
+      context,
+      {
+        session,
+        open: () => {
+          return Subscription.open({ transport, store, capability: secret, confirm: "manual" });
+        },
+        sample: (stream: Subscription) => subscriptionSample(stream.progress()),
+      },
+      (stream) => drain(stream, (chunk) => print(context, chunk)),
+    );
+    await session.finish();
+  });
+};

@@ -6,6 +6,7 @@ import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";
 import type { Session } from "../session.ts";
+import { drain } from "../standard-io.ts";
 import { sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
@@ -78,12 +79,7 @@ export class Reception {
       const header = (await readIfThere(session.headerPath)) ?? new Uint8Array(0);
       await this.#place(this.#stagingOf(decodeHeader(header)));
     }
-    let offset = stream.readOffset;
-    const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false });
-    for await (const chunk of chunks) {
-      offset += chunk.length;
-      stream.confirm(offset);
-    }
+    await drain(stream);
   }
 
   async #prepare(manifest: Manifest): Promise<Staging> {

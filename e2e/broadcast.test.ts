@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { type Culvert, Machine } from "./culvert.ts";
+
+async function printedBy(writer: Culvert): Promise<string[]> {
+  const [, words = ""] = await writer.says(/^culvert (subscribe .*)$/m);
+  return words.split(" ");
+}
+
+describe("a broadcast", () => {
+  test("reaches every subscriber, early and late, and ends for all of them", async () => {
+    await using machine = await Machine.create();
+    await using other = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const writer = machine.culvert("broadcast", "--map", endpoint);
+    const words = await printedBy(writer);
+    const early = machine.culvert(...words);
+    const content = randomBytes(50_000).toString("base64");
+    writer.process.stdin?.end(content);
+    expect((await writer.ended).code, writer.stderr).toBe(0);
+    const late = other.culvert(...words);
+    for (const reader of [early, late]) {
+      expect((await reader.ended).code, reader.stderr).toBe(0);
+      expect(reader.stdout === content).toBe(true);
+    }
+    const again = await other.run(...words);
+    expect([again.code, again.stdout]).toEqual([0, ""]);
+  });
+
+  test("goes on after a signal, and so do its subscribers", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const writer = machine.culvert("broadcast", "--map", endpoint);
+    const words = await printedBy(writer);
+    const reader = machine.culvert(...words);
+    writer.process.stdin?.write("first ");
+    await reader.says(/first /);
+    for (const end of [writer, reader]) end.process.kill("SIGTERM");
+    expect([(await writer.ended).code, (await reader.ended).code]).toEqual([143, 143]);
+    const status = await machine.run("status", "--json");
+    const [session] = status.events.filter(({ command }) => command === "broadcast");
+    const resumed = machine.culvert(
+      "broadcast",
+      "--resume",
+      String(session?.["id"]),
+      "--map",
+      endpoint,
+    );
+    resumed.process.stdin?.end("second");
+    const again = machine.culvert(...words);
+    expect((await resumed.ended).code, resumed.stderr).toBe(0);
+    expect((await again.ended).code, again.stderr).toBe(0);
+    expect(again.stdout).toBe("second");
+  });
+
+  test("has tickets of its own kind", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const writer = machine.culvert("broadcast", "--map", endpoint);
+    const [, ticket = ""] = await printedBy(writer);
+    const mistaken = await machine.run("receive", ticket, "--map", endpoint);
+    expect(mistaken.code).toBe(3);
+    expect(mistaken.stderr).toContain("culvert subscribe");
+  });
+});
