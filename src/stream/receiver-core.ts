@@ -109,6 +109,11 @@ export class ReceiverCore {
     return this.#end !== undefined && this.#taken > this.#end.index;
   }
 
+  /** A later frame has arrived, and the next one in order has not. */
+  get hasGap(): boolean {
+    return this.#early.size > 0;
+  }
+
   /** The frame at our acknowledgement was asked for again and again in vain. */
   get isStarved(): boolean {
     return this.#taken === this.#next && this.#reader.isStarved;

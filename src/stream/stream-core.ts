@@ -1,8 +1,6 @@
-import type { Core, ErrorCode, Instant, Random } from "../base/index.ts";
-import { ackChain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
-import { ackDelayMs } from "./ack-delay.ts";
-import { AckReader } from "./ack-reader.ts";
-import { AckWriter } from "./ack-writer.ts";
+import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../base/index.ts";
+import type { AckReader } from "./ack-reader.ts";
+import type { AckWriter } from "./ack-writer.ts";
 import { Departure } from "./departure.ts";
 import { Exchange, type Request } from "./exchange.ts";
 import {
@@ -13,31 +11,15 @@ import {
   FLAG_TOOK_END,
   type Frame,
 } from "./frame.ts";
-import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
 import { Ledger } from "./ledger.ts";
-import type { StreamOptions } from "./options.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
 import type { StreamEffect, StreamInput } from "./protocol.ts";
-import { ReceiverCore } from "./receiver-core.ts";
-import { SenderCore } from "./sender-core.ts";
+import type { ReceiverCore } from "./receiver-core.ts";
+import type { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
-
-/** The first payload byte of a stream between two peers. */
-export const MODE_END_TO_END = 1;
-
-/** What a stream core is made of. */
-export interface StreamCoreInit {
-  /** What this side writes under, at its first index. */
-  readonly write: WriteCapability;
-  /** What this side reads, at its first index. */
-  readonly read: ReadCapability;
-  readonly cellBytes: number;
-  readonly random: Random;
-  readonly options: StreamOptions;
-  /** Where an earlier session stopped. Its capabilities are the ones of the state. */
-  readonly state?: StreamState;
-}
+import { type StreamCoreInit, wire } from "./stream-parts.ts";
+import { Vigil } from "./vigil.ts";
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
@@ -61,6 +43,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #ackWriter: AckWriter;
   readonly #ackReader: AckReader;
   readonly #departure = new Departure();
+  readonly #vigil: Vigil;
   readonly #warned = new Set<ErrorCode>();
   readonly #isResumed: boolean;
   #isStarted = false;
@@ -69,54 +52,25 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #isAborting = false;
   #unixOffsetMs = 0;
   #now: Instant = Number.NEGATIVE_INFINITY;
-  #peerHeardAt: Instant | undefined;
 
   constructor(init: StreamCoreInit) {
-    const { options, random, cellBytes, state } = init;
+    const { options, random, state } = init;
     this.#init = init;
     this.#isResumed = state !== undefined;
     this.#isOver = state?.isDone ?? false;
+    this.#vigil = new Vigil(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects);
     this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state()));
-    const exchange = this.#exchange;
-    const ledger = this.#ledger;
-    const effects = this.#effects;
-    const acknowledge = (): AckContent => this.#acknowledge();
-    const shared = { options, random, cellBytes, exchange, ledger, effects, acknowledge };
-    const write = init.write.chain;
-    const read = init.read.chain;
-    this.#sender = new SenderCore(
-      { ...shared, keys: keysFrom(write, DATA_CONTEXT, state?.sender), mode: MODE_END_TO_END },
-      state?.sender,
-    );
-    this.#ackWriter = new AckWriter(
-      { ...shared, keys: keysFrom(ackChain(write), ACK_CONTEXT, state?.ackWriter) },
-      state?.ackWriter,
-    );
-    this.#receiver = new ReceiverCore(
-      {
-        ...shared,
-        keys: keysFrom(read, DATA_CONTEXT, state?.receiver),
-        mode: MODE_END_TO_END,
-        onFrame: (frame, now) => this.#onFrame(frame, false, now),
-        wantAck: (at) => this.#ackWriter.want(at),
-        warn: (code, message) => this.#warn(code, message),
-        fail: (code, message) => this.#fail(code, message),
-        ackDelayMs: () => ackDelayMs(options, exchange),
-      },
-      state?.receiver,
-    );
-    this.#ackReader = new AckReader(
-      {
-        cellBytes,
-        exchange,
-        keys: keysFrom(ackChain(read), ACK_CONTEXT, state?.ackReader),
-        quietAskMsMax: Math.max(options.quietAskMsMax, options.paceMeanMs * options.ackEveryFrames),
-        onAck: (frame, now) => this.#onFrame(frame, true, now),
-        onSpoiled: () => this.#warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
-      },
-      state?.ackReader,
-    );
+    const parts = wire(init, this.#effects, this.#exchange, this.#ledger, {
+      acknowledge: () => this.#acknowledge(),
+      onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
+      warn: (code, message) => this.#warn(code, message),
+      fail: (code, message) => this.#fail(code, message),
+    });
+    this.#sender = parts.sender;
+    this.#receiver = parts.receiver;
+    this.#ackWriter = parts.ackWriter;
+    this.#ackReader = parts.ackReader;
   }
 
   /** Whether another `write` should wait for the `drain` effect. */
@@ -131,7 +85,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   /** Numbers about the stream now; cheap. */
   get progress(): StreamProgress {
-    return progressOf(this.#exchange, this.#sender, this.#receiver, this.#peerHeardAt);
+    return progressOf(this.#exchange, this.#sender, this.#receiver, this.#vigil.heardAt);
   }
 
   handle(input: StreamInput, now: Instant): void {
@@ -148,6 +102,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#sender.timeout(now);
     if (now >= this.#abortUntil) this.#finish();
+    if (now >= this.#vigil.deadline(this.#isExpecting())) this.#giveUpWaiting();
     this.#settle(now);
   }
 
@@ -166,6 +121,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       this.#receiver.deadline(now),
       this.#departure.deadline(),
       this.#abortUntil,
+      this.#vigil.deadline(this.#isExpecting()),
     );
   }
 
@@ -226,10 +182,15 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #start(unixMs: number, now: Instant): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
+    this.#vigil.start(now);
     this.#unixOffsetMs = unixMs - now;
     const state = this.#init.state?.sender;
     if (state === undefined) return;
-    this.#sender.resume(now, state.expiresUnixMs - this.#unixOffsetMs, state.storedBelow);
+    const expiresAt = state.expiresUnixMs - this.#unixOffsetMs;
+    if (state.storedBelow > state.base && expiresAt <= now) {
+      this.#warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
+    }
+    this.#sender.resume(now, expiresAt, state.storedBelow);
     // A restored backup meets its own ack already there, and learns that it is one.
     this.#ackWriter.want(now);
   }
@@ -285,7 +246,18 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#effects.push({ kind: "done" });
   }
 
-  #fail(code: ErrorCode, message: string): void {
+  /** Whether the peer still has to say something: an acknowledgement, or its bytes and its end. */
+  #isExpecting(): boolean {
+    return this.#sender.wantsAcknowledgements || !this.#receiver.isEndTaken;
+  }
+
+  #giveUpWaiting(): void {
+    if (this.#receiver.hasGap) {
+      this.#fail("CULVERT_DATA_EXPIRED", "later data is in the Map, what comes before it is not");
+    } else this.#fail("CULVERT_PEER_TIMEOUT");
+  }
+
+  #fail(code: ErrorCode, message: string = ERROR_CODES[code]): void {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
     this.#receiver.close();
@@ -311,7 +283,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #onFrame(frame: Frame, newest: boolean, now: Instant): void {
-    this.#peerHeardAt = now;
+    this.#vigil.heard(now);
     const isStarved = (frame.flags & FLAG_STARVED) !== 0;
     const heard = { newest, now, isStarved };
     const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);
@@ -360,11 +332,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #onConflict(): void {
-    if (this.#isResumed) {
-      this.#fail("CULVERT_STALE_STATE", "an address of this state is taken: it is an old copy");
-    } else {
-      this.#fail("CULVERT_SECRET_USED", "an address is taken: this secret has carried a stream");
-    }
+    if (this.#isResumed) this.#fail("CULVERT_STALE_STATE", "an address of this state is taken");
+    else this.#fail("CULVERT_SECRET_USED");
   }
 
   #onLate(request: Request): void {

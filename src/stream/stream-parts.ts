@@ -1,0 +1,92 @@
+import type { ErrorCode, Instant, Random } from "../base/index.ts";
+import { ackChain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
+import { ackDelayMs } from "./ack-delay.ts";
+import { AckReader } from "./ack-reader.ts";
+import { AckWriter } from "./ack-writer.ts";
+import type { Exchange } from "./exchange.ts";
+import type { AckContent, Frame } from "./frame.ts";
+import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { Mode } from "./mode.ts";
+import type { StreamOptions } from "./options.ts";
+import type { StreamEffect } from "./protocol.ts";
+import { ReceiverCore } from "./receiver-core.ts";
+import { SenderCore } from "./sender-core.ts";
+import type { StreamState } from "./state.ts";
+
+/** What a stream core is made of. */
+export interface StreamCoreInit {
+  /** What this side writes under, at its first index. */
+  readonly write: WriteCapability;
+  /** What this side reads, at its first index. */
+  readonly read: ReadCapability;
+  readonly cellBytes: number;
+  readonly random: Random;
+  readonly options: StreamOptions;
+  /** Where an earlier session stopped. Its capabilities are the ones of the state. */
+  readonly state?: StreamState;
+}
+
+/** What the parts tell the core that they belong to. */
+export interface CoreHooks {
+  /** What is to be said now about the peer's frames; calling it counts as having said it. */
+  readonly acknowledge: () => AckContent;
+  /** A frame of the peer was opened; `newest` when it is certain to be its latest word. */
+  readonly onFrame: (frame: Frame, newest: boolean, now: Instant) => void;
+  readonly warn: (code: ErrorCode, message: string) => void;
+  readonly fail: (code: ErrorCode, message: string) => void;
+}
+
+/** The four machines that make up one end of a stream. */
+export interface CoreParts {
+  readonly sender: SenderCore;
+  readonly receiver: ReceiverCore;
+  readonly ackWriter: AckWriter;
+  readonly ackReader: AckReader;
+}
+
+/** Makes the machines, each with its chain, from the beginning or from saved state. */
+export function wire(
+  init: StreamCoreInit,
+  effects: StreamEffect[],
+  exchange: Exchange,
+  ledger: Ledger,
+  hooks: CoreHooks,
+): CoreParts {
+  const { options, state, write, read } = init;
+  const shared = { ...init, ...hooks, effects, exchange, ledger };
+  const ackWriter = new AckWriter(
+    { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
+    state?.ackWriter,
+  );
+  const sender = new SenderCore(
+    {
+      ...shared,
+      keys: keysFrom(write.chain, DATA_CONTEXT, state?.sender),
+      mode: Mode.EndToEnd,
+    },
+    state?.sender,
+  );
+  const receiver = new ReceiverCore(
+    {
+      ...shared,
+      keys: keysFrom(read.chain, DATA_CONTEXT, state?.receiver),
+      mode: Mode.EndToEnd,
+      onFrame: (frame, now) => hooks.onFrame(frame, false, now),
+      wantAck: (at) => ackWriter.want(at),
+      ackDelayMs: () => ackDelayMs(options, exchange),
+    },
+    state?.receiver,
+  );
+  const ackReader = new AckReader(
+    {
+      ...shared,
+      keys: keysFrom(ackChain(read.chain), ACK_CONTEXT, state?.ackReader),
+      quietAskMsMax: Math.max(options.quietAskMsMax, options.paceMeanMs * options.ackEveryFrames),
+      onAck: (frame, now) => hooks.onFrame(frame, true, now),
+      onSpoiled: () => hooks.warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
+    },
+    state?.ackReader,
+  );
+  return { sender, receiver, ackWriter, ackReader };
+}
