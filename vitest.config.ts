@@ -8,6 +8,7 @@ export default defineConfig({
     // Tests import the package by its public names, from source: no build is needed.
     alias: [
       { find: /^culvert$/, replacement: `${src}/index.ts` },
+      { find: /^culvert\/journal$/, replacement: `${src}/journal.ts` },
       { find: /^culvert\/(transport|mapservice|testing)$/, replacement: `${src}/$1/index.ts` },
     ],
   },

@@ -31,11 +31,12 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files at the top of src that compose what lies below; they may import every room. */
-export const COMPOSERS: readonly string[] = ["src/index.ts"];
+export const COMPOSERS: readonly string[] = ["src/index.ts", "src/journal.ts"];
 
 /** Where a program or another package enters; everything in src is reachable from here. */
 export const ENTRIES: readonly string[] = [
   "src/index.ts",
+  "src/journal.ts",
   "src/transport/index.ts",
   "src/mapservice/index.ts",
   "src/testing/index.ts",
@@ -52,6 +53,11 @@ export const FACES: readonly {
     from: /^src\//,
     to: /^src\/io\//,
     reason: "each port stands alone: a clock must not load a database",
+  },
+  {
+    from: /^src\/journal\.ts$/,
+    to: /^src\/stream\//,
+    reason: "a journal must not load the stream that it serves",
   },
   {
     from: /^src\/testing\//,

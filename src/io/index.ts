@@ -1,2 +1,0 @@
-export { systemClock } from "./clock.ts";
-export { systemRandom } from "./random.ts";
