@@ -178,6 +178,18 @@ describe("what goes wrong on the way", () => {
     expect(await readFile(mine)).toEqual(content);
   });
 
+  test("a receiver that does not come is waited for as long as asked, and may come", async () => {
+    await using scene = await Scene.create();
+    const content = await scene.file("photo.jpg", 1000);
+    const first = scene.send("photo.jpg", "--peer-timeout", "1500ms");
+    const ticket = await ticketOf(first);
+    expect((await first.ended).code, first.stderr).toBe(4);
+    const [second, receiver] = [scene.send("photo.jpg"), scene.receive(ticket)];
+    expect((await receiver.ended).code, receiver.stderr).toBe(0);
+    expect((await second.ended).code, second.stderr).toBe(0);
+    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+  });
+
   test("a file that has changed since is not sent on", async () => {
     await using scene = await Scene.create();
     await scene.file("photo.jpg", 1000);

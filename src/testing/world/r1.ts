@@ -3,10 +3,17 @@ import { runWorld } from "./world.ts";
 import { writeAtOnce } from "./writer.ts";
 
 /** The constants of profile R1, on which the reference was measured; design and docs name it so. */
-export const R1 = Object.freeze({
+export const R1: {
+  readonly cellBytes: number;
+  readonly rttMs: number;
+  /** Mean gap between two puts of a side, and between two gets, when it is paced. */
+  readonly paceMeanMs: number;
+  readonly window: number;
+  readonly framesPaced: number;
+  readonly framesOpen: number;
+} = Object.freeze({
   cellBytes: 1_900,
   rttMs: 2_000,
-  /** Mean gap between two puts of a side, and between two gets, when it is paced. */
   paceMeanMs: 4_687.5,
   window: 64,
   framesPaced: 300,
