@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ByteQueue } from "../../src/stream/byte-queue.ts";
+
+const step = fc.oneof(
+  fc.record({ push: fc.uint8Array({ maxLength: 12 }) }),
+  fc.record({ take: fc.nat(20) }),
+  fc.constant({ copy: true }),
+);
+
+describe("ByteQueue", () => {
+  it("gives back what it was given, in order, in any pieces", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const queue = new ByteQueue();
+        let model: number[] = [];
+        for (const action of steps) {
+          if ("push" in action) {
+            queue.push(action.push);
+            model.push(...action.push);
+          } else if ("take" in action) {
+            const target = new Uint8Array(action.take);
+            const count = queue.takeInto(target);
+            expect([...target.subarray(0, count)]).toEqual(model.slice(0, action.take));
+            expect([...target.subarray(count)].every((byte) => byte === 0)).toBe(true);
+            model = model.slice(count);
+          } else expect([...queue.copy()]).toEqual(model);
+          expect(queue.length).toBe(model.length);
+        }
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it("compacts what was taken, and goes on", () => {
+    const queue = new ByteQueue();
+    for (let i = 0; i < 300; i++) queue.push(Uint8Array.of(i, i));
+    const target = new Uint8Array(501);
+    expect(queue.takeInto(target)).toBe(501);
+    expect(target[500]).toBe(250);
+    expect([...queue.copy().subarray(0, 4)]).toEqual([250, 251, 251, 252].map((i) => i & 255));
+    expect(queue.copy().length).toBe(99);
+  });
+
+  it("is empty after clear, and can be used again", () => {
+    const queue = new ByteQueue();
+    queue.push(Uint8Array.of(1, 2, 3));
+    queue.takeInto(new Uint8Array(1));
+    queue.clear();
+    expect([queue.length, queue.copy().length]).toEqual([0, 0]);
+    queue.push(Uint8Array.of(9));
+    expect([...queue.copy()]).toEqual([9]);
+  });
+});

@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import { Claim } from "../../src/stream/claim.ts";
+
+describe("a claim to places of the Map", () => {
+  it("lets a new stream seal what it likes, and believe nothing before a receipt", () => {
+    const claim = new Claim(0, false);
+    expect([claim.allows(0), claim.allows(99)]).toEqual([true, true]);
+    expect([claim.covers(0), claim.covers(1), claim.isProven]).toEqual([true, false, false]);
+    claim.stored(0);
+    expect([claim.covers(1), claim.covers(99), claim.isProven]).toEqual([true, true, true]);
+  });
+
+  it("lets a resumed stream seal one frame, and believe what an earlier session sealed", () => {
+    const claim = new Claim(7, true);
+    expect([6, 7, 8].map((index) => claim.allows(index))).toEqual([true, true, false]);
+    expect([7, 8].map((end) => claim.covers(end))).toEqual([true, false]);
+    claim.stored(6);
+    expect([claim.isProven, claim.allows(8)]).toEqual([false, false]);
+    claim.stored(7);
+    expect([claim.isProven, claim.allows(8), claim.covers(8)]).toEqual([true, true, true]);
+  });
+});

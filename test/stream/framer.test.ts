@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type FrameContent, Framer } from "../../src/stream/framer.ts";
+
+const MODE = 1;
+
+/** Every frame that there is, from `index` on. */
+function takeAll(framer: Framer, index: number, mayBePartial = true): FrameContent[] {
+  const frames: FrameContent[] = [];
+  while (framer.hasFrame(index + frames.length, mayBePartial)) {
+    frames.push(framer.take(index + frames.length));
+  }
+  return frames;
+}
+
+function bytesOf(frames: readonly FrameContent[]): number[] {
+  const skip = { start: 1, end: 8 } as const;
+  return frames.flatMap(({ type, payload }) => [
+    ...payload.subarray(type === "start" || type === "end" ? skip[type] : 0),
+  ]);
+}
+
+describe("Framer", () => {
+  it("gives the same bytes for any split of the writes and any time of framing", () => {
+    const pieces = fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.boolean()));
+    fc.assert(
+      fc.property(pieces, fc.integer({ min: 16, max: 40 }), (writes, payloadMax) => {
+        const framer = new Framer(payloadMax, MODE);
+        const frames: FrameContent[] = [];
+        for (const [bytes, isFramed] of writes) {
+          framer.write(bytes);
+          if (isFramed) frames.push(...takeAll(framer, frames.length));
+        }
+        framer.end();
+        frames.push(...takeAll(framer, frames.length));
+        const all = writes.flatMap(([bytes]) => [...bytes]);
+        expect(bytesOf(frames)).toEqual(all);
+        expect(Math.max(...frames.map(({ payload }) => payload.length))).toBeLessThanOrEqual(
+          payloadMax,
+        );
+        const types = frames.map(({ type }) => type);
+        const middle = types.slice(1, -1);
+        expect([types[0], types.at(-1), new Set(middle).size < 2]).toEqual(["start", "end", true]);
+        expect(middle.every((type) => type === "data")).toBe(true);
+        const end = frames.at(-1)?.payload ?? new Uint8Array(8);
+        expect(new DataView(end.buffer, end.byteOffset).getBigUint64(0)).toBe(BigInt(all.length));
+        expect([framer.framedBytes, framer.isEmpty]).toEqual([all.length, true]);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it("makes full frames whatever the writes were, when partial ones may not be", () => {
+    const writes = fc.array(fc.uint8Array({ maxLength: 50 }));
+    fc.assert(
+      fc.property(writes, (chunks) => {
+        const framer = new Framer(20, MODE);
+        const frames: FrameContent[] = [];
+        for (const chunk of chunks) {
+          framer.write(chunk);
+          frames.push(...takeAll(framer, frames.length, false));
+        }
+        expect(frames.every(({ payload }) => payload.length === 20)).toBe(true);
+        expect(framer.bufferedBytes).toBeLessThan(20);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it("begins with the mode, even for a stream without bytes", () => {
+    const framer = new Framer(16, 2);
+    expect([framer.hasFrame(0, true), framer.isEmpty]).toEqual([false, true]);
+    framer.end();
+    expect([framer.hasFrame(0, false), framer.isEmpty]).toEqual([true, false]);
+    expect(takeAll(framer, 0, false)).toEqual([
+      { type: "start", payload: Uint8Array.of(2) },
+      { type: "end", payload: new Uint8Array(8) },
+    ]);
+    expect([framer.isEmpty, framer.isEndFramed]).toEqual([true, true]);
+  });
+
+  it("puts the last bytes behind the final length if they fit, and before it if not", () => {
+    for (const [rest, types] of [
+      [8, ["start", "end"]],
+      [9, ["start", "data", "end"]],
+    ] as const) {
+      const framer = new Framer(16, MODE);
+      framer.write(new Uint8Array(15 + rest).fill(7));
+      framer.end();
+      const frames = takeAll(framer, 0);
+      expect(frames.map(({ type }) => type)).toEqual(types);
+      expect(frames.at(-1)?.payload[7]).toBe(15 + rest);
+    }
+  });
+
+  it("goes on from its saved state as if nothing had happened", () => {
+    const anyBytes = fc.uint8Array({ maxLength: 100 });
+    fc.assert(
+      fc.property(anyBytes, anyBytes, fc.nat(3), fc.boolean(), (before, after, count, isEnded) => {
+        const one = new Framer(16, MODE);
+        one.write(before);
+        for (let index = 0; index < count && one.hasFrame(index, true); index++) one.take(index);
+        if (isEnded) one.end();
+        const two = new Framer(16, MODE, one.save());
+        expect(two.save()).toEqual(one.save());
+        for (const framer of [one, two]) {
+          if (!isEnded) framer.write(after.slice());
+          framer.end();
+        }
+        expect(takeAll(two, 5)).toEqual(takeAll(one, 5));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it("drops on clear what is not framed, and counts what is", () => {
+    const framer = new Framer(16, MODE);
+    framer.write(new Uint8Array(20));
+    framer.take(0);
+    framer.clear();
+    expect([framer.framedBytes, framer.bufferedBytes, framer.isEmpty]).toEqual([15, 0, true]);
+  });
+});

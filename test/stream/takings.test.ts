@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { Takings } from "../../src/stream/takings.ts";
+
+/** Takings of an application whose readable buffer holds `waiting` bytes. */
+function takingsOf(options: { isManual?: boolean; offset?: number; waiting?: number } = {}) {
+  const buffer = { waiting: options.waiting ?? 0 };
+  const taken: number[] = [];
+  const takings = new Takings({
+    isManual: options.isManual ?? false,
+    offset: options.offset ?? 0,
+    waiting: () => buffer.waiting,
+    take: (offset) => taken.push(offset),
+  });
+  return { takings, taken, buffer };
+}
+
+describe("takings in automatic mode", () => {
+  it("are what has left the buffer, told one turn later and once", async () => {
+    const { takings, taken, buffer } = takingsOf({ offset: 1_000 });
+    takings.delivered(100);
+    buffer.waiting = 100;
+    takings.note();
+    buffer.waiting = 40;
+    takings.note();
+    expect(taken).toEqual([]);
+    await Promise.resolve();
+    expect(taken).toEqual([1_060]);
+    takings.note();
+    await Promise.resolve();
+    expect(taken).toEqual([1_060]);
+  });
+
+  it("never go back", async () => {
+    const { takings, taken, buffer } = takingsOf();
+    takings.delivered(100);
+    takings.note();
+    await Promise.resolve();
+    buffer.waiting = 50;
+    takings.note();
+    await Promise.resolve();
+    expect(taken).toEqual([100]);
+  });
+
+  it("are everything once nobody reads any more, and what is lost is counted", async () => {
+    const { takings, taken, buffer } = takingsOf();
+    takings.delivered(100);
+    buffer.waiting = 30;
+    takings.takeAll();
+    await Promise.resolve();
+    expect([taken, takings.discardedBytes]).toEqual([[100], 30]);
+    takings.delivered(50);
+    takings.takeAll();
+    await Promise.resolve();
+    expect([taken, takings.discardedBytes]).toEqual([[100, 150], 80]);
+  });
+});
+
+describe("takings in manual mode", () => {
+  it("are what was confirmed, and nothing else", async () => {
+    const { takings, taken } = takingsOf({ isManual: true, offset: 10 });
+    takings.delivered(100);
+    takings.note();
+    takings.takeAll();
+    await Promise.resolve();
+    expect(taken).toEqual([]);
+    for (const offset of [50, 50, 20, 110]) takings.confirm(offset);
+    expect(taken).toEqual([50, 110]);
+  });
+
+  it("cannot be beyond what was delivered", () => {
+    const { takings, taken } = takingsOf({ isManual: true, offset: 10 });
+    takings.delivered(5);
+    for (const offset of [16, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => takings.confirm(offset)).toThrow(RangeError);
+    }
+    expect(taken).toEqual([]);
+  });
+});
