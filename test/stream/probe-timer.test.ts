@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { ackDelayMs } from "../../src/stream/ack-delay.ts";
+import { ProbeTimer } from "../../src/stream/probe-timer.ts";
+import { exchangeFixture } from "./exchange-fixture.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+function timerOf(given: Parameters<typeof exchangeFixture>[0] = {}) {
+  const { exchange, options } = exchangeFixture(given);
+  return { probe: new ProbeTimer(options, exchange), exchange, options };
+}
+
+describe("a probe timer", () => {
+  it("is not armed at first, and nothing expires then", () => {
+    const { probe } = timerOf();
+    expect([probe.isArmed, probe.deadline, probe.expire(1e12)]).toEqual([false, NEVER, false]);
+  });
+
+  it("waits for four round trips and two delayed acks, and expires once", () => {
+    const { probe } = timerOf();
+    probe.arm(1_000);
+    // 4 × 3,000 for the guess of a round trip, 2 × 750 for the delay that follows from it.
+    expect(probe.deadline).toBe(1_000 + 12_000 + 1_500);
+    expect(probe.expire(14_499)).toBe(false);
+    expect([probe.expire(14_500), probe.isArmed, probe.expire(99_999)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("asks at doubling gaps up to an hour, and at short ones once the reader is heard", () => {
+    const { probe } = timerOf();
+    const gaps: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      probe.arm(0);
+      gaps.push(probe.deadline);
+      probe.expire(probe.deadline);
+    }
+    expect(gaps.slice(0, 4)).toEqual([13_500, 27_000, 54_000, 108_000]);
+    expect(gaps.at(-1)).toBe(3_600_000);
+    probe.heard(50);
+    expect(probe.deadline).toBe(13_550);
+    probe.disarm();
+    expect(probe.isArmed).toBe(false);
+  });
+
+  it("waits longer where requests are rationed", () => {
+    const { probe } = timerOf({ paceMeanMs: 100 });
+    probe.arm(0);
+    expect(probe.deadline).toBe(12_000 + 2 * 750 + 2 * 8 * 100);
+  });
+});
+
+describe("the delay of an acknowledgement", () => {
+  it("is a quarter of a round trip, within bounds", () => {
+    const { exchange, options } = timerOf();
+    expect(ackDelayMs(options, exchange)).toBe(750);
+    exchange.rto.sample(400);
+    expect(ackDelayMs(options, exchange)).toBe(100);
+    exchange.rto.reset();
+    exchange.rto.sample(8);
+    expect(ackDelayMs(options, exchange)).toBe(20);
+    exchange.rto.reset();
+    exchange.rto.sample(9_000);
+    expect(ackDelayMs(options, exchange)).toBe(1_000);
+  });
+
+  it("is four gaps where requests are rationed", () => {
+    const { exchange, options } = timerOf({ paceMeanMs: 700 });
+    expect(ackDelayMs(options, exchange)).toBe(2_800);
+  });
+});
