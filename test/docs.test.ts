@@ -6,6 +6,12 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
+import {
+  LINK_CARRIER_LIMITS,
+  MAP_LIMITS,
+  MAP_SERVER_DEFAULTS,
+  SESSION_LIMITS,
+} from "../src/mapservice/index.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
 import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";
@@ -19,6 +25,10 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   DEFAULTS,
   RTO_DEFAULTS,
   MEMORY_TRANSPORT_DEFAULTS,
+  MAP_LIMITS,
+  SESSION_LIMITS,
+  LINK_CARRIER_LIMITS,
+  MAP_SERVER_DEFAULTS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

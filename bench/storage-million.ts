@@ -1,0 +1,120 @@
+/**
+ * A node with a million records of 1 KiB: how long it takes to start, and what memory it holds after
+ * random gets all over its disk. Takes some minutes and 1.3 GB of the folder for temporary files.
+ *
+ * Run: `npm run build && npx tsx bench/storage-million.ts [RECORDS]`. The node runs as it is installed.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededRandom } from "../src/base/index.ts";
+import { connectMap, LevelRecordStore, type MapRecord, SEQUENCE } from "../src/mapservice/index.ts";
+import { check, printTable, writeResults } from "./harness.ts";
+
+const RECORDS = Number(process.argv[2] ?? 1_000_000);
+const PAYLOAD_SIZE = 1_024;
+const BATCH = 500;
+const GETS = 50_000;
+const BUILT = new URL("../dist/mapservice/index.js", import.meta.url);
+/** The node as a program: says `ready`, and ends when its input does. */
+const PROGRAM = `
+  import { startMapServer } from ${JSON.stringify(BUILT.href)};
+  const [socket, directory, payloadSize] = process.argv.slice(1);
+  const listen = ["unix:" + socket];
+  const server = await startMapServer({ listen, directory, payloadSize: Number(payloadSize) });
+  process.stdout.write("ready");
+  process.stdin.resume();
+  process.stdin.once("end", () => server.close());
+`;
+
+const folder = mkdtempSync(join(tmpdir(), "culvert-million-"));
+const payload = new SeededRandom(1).bytes(PAYLOAD_SIZE);
+const signature = new SeededRandom(2).bytes(64);
+
+function recordOf(index: number): MapRecord {
+  const address = new SeededRandom(index).bytes(32);
+  return { address, signature, seq: SEQUENCE.cell, ttlSeconds: 1, payload };
+}
+
+/** Fills the store as a node does, some hundred records at a time; microseconds for each. */
+async function fill(): Promise<number> {
+  const store = await LevelRecordStore.open({
+    path: join(folder, "data", "records"),
+    payloadSize: PAYLOAD_SIZE,
+    entriesMax: RECORDS,
+    bytesMax: 2 ** 40,
+  });
+  const from = performance.now();
+  const nowMs = Date.now();
+  for (let at = 0; at < RECORDS; at += BATCH) {
+    const expiresMs = nowMs + 86_400_000 + at;
+    const puts = Array.from({ length: BATCH }, (_, i) => ({ record: recordOf(at + i), expiresMs }));
+    const outcomes = await store.put(puts, nowMs);
+    check(
+      outcomes.every(({ kind }) => kind === "stored"),
+      "every record is stored",
+    );
+  }
+  const us = ((performance.now() - from) * 1_000) / RECORDS;
+  await store.close();
+  return us;
+}
+
+function memoryMiB(pid: number | undefined, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const [, kib] = new RegExp(`${field}:\\s+(\\d+)`).exec(status) ?? [];
+  return Number(kib) / 1_024;
+}
+
+function diskBytes(path: string): number {
+  return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+}
+
+try {
+  const fillUs = await fill();
+  const disk = diskBytes(join(folder, "data", "records"));
+  const socket = join(folder, "map.sock");
+  const from = performance.now();
+  const words = [socket, join(folder, "data"), String(PAYLOAD_SIZE)];
+  const args = ["--input-type=module", "-e", PROGRAM, ...words];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  const map = await connectMap(`unix:${socket}`);
+  await map.get(recordOf(RECORDS - 1).address);
+  const startMs = performance.now() - from;
+  const atStart = memoryMiB(child.pid, "VmRSS");
+  const random = new SeededRandom(3);
+  const getting = performance.now();
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let i = 0; i < GETS / 16; i++) {
+        const { seq } = await map.get(recordOf(random.below(RECORDS)).address);
+        check(seq === SEQUENCE.cell, "a record is found");
+      }
+    }),
+  );
+  const getUs = ((performance.now() - getting) * 1_000) / GETS;
+  const rows = [
+    { what: "fill, us a record", value: fillUs, asked: "" },
+    { what: "disk / records", value: disk / (RECORDS * (PAYLOAD_SIZE + 101)), asked: "<= 1.2" },
+    { what: "start to first answer, ms", value: startMs, asked: "<= 1000" },
+    { what: "memory after start, MiB", value: atStart, asked: "<= 300" },
+    { what: "random get over a socket, us", value: getUs, asked: "" },
+    {
+      what: "memory after random gets, MiB",
+      value: memoryMiB(child.pid, "VmRSS"),
+      asked: "<= 300",
+    },
+    { what: "of it mapped files", value: memoryMiB(child.pid, "RssFile"), asked: "" },
+    { what: "most ever, MiB", value: memoryMiB(child.pid, "VmHWM"), asked: "<= 300" },
+  ];
+  map.close();
+  child.stdin?.end();
+  await once(child, "exit");
+  printTable(`a node with ${RECORDS} records of ${PAYLOAD_SIZE} bytes`, rows);
+  writeResults("storage-million", rows);
+} finally {
+  rmSync(folder, { recursive: true });
+}
