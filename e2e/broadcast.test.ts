@@ -38,14 +38,8 @@ describe("a broadcast", () => {
     for (const end of [writer, reader]) end.process.kill("SIGTERM");
     expect([(await writer.ended).code, (await reader.ended).code]).toEqual([143, 143]);
     const status = await machine.run("status", "--json");
-    const [session] = status.events.filter(({ command }) => command === "broadcast");
-    const resumed = machine.culvert(
-      "broadcast",
-      "--resume",
-      String(session?.["id"]),
-      "--map",
-      endpoint,
-    );
+    const [id] = status.events.flatMap(({ command, id }) => (command === "broadcast" ? [id] : []));
+    const resumed = machine.culvert("broadcast", "--resume", String(id), "--map", endpoint);
     resumed.process.stdin?.end("second");
     const again = machine.culvert(...words);
     expect((await resumed.ended).code, resumed.stderr).toBe(0);

@@ -74,8 +74,9 @@ export class Machine {
 
   /** Starts `culvert` with these words. */
   culvert(...args: readonly string[]): Culvert {
+    const { PATH } = process.env;
     const env = {
-      PATH: process.env["PATH"],
+      PATH,
       HOME: this.folder,
       XDG_STATE_HOME: join(this.folder, "state"),
       XDG_DATA_HOME: join(this.folder, "data"),

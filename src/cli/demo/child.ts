@@ -49,16 +49,17 @@ export class Child {
   }
 
   /**
-   * The first event from now on that `isWanted` wants.
+   * The first event from now on that `isWanted` wants; `undefined` when the process succeeds without
+   * it.
    *
-   * @throws CulvertError `CULVERT_INTERNAL` when the process ends without it
+   * @throws CulvertError `CULVERT_INTERNAL` when it ends in another way
    */
-  async hears(isWanted: (event: ChildEvent) => boolean): Promise<ChildEvent> {
+  async hears(isWanted: (event: ChildEvent) => boolean): Promise<ChildEvent | undefined> {
     return await new Promise((resolve, reject) => {
       this.listen((event) => {
         if (isWanted(event)) resolve(event);
       });
-      this.ended.then((end) => reject(this.#failure(end)), reject);
+      this.succeeds().then(() => resolve(undefined), reject);
     });
   }
 

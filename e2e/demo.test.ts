@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Machine } from "./culvert.ts";
+
+test("the demo ends with ok, the figures, and twice the hash of the file that was given", async () => {
+  await using machine = await Machine.create();
+  const file = join(machine.folder, "given.bin");
+  await writeFile(file, Buffer.alloc(400_000, "water "));
+  const demo = await machine.run("demo", "given.bin");
+  expect(demo.code, demo.stderr).toBe(0);
+  const hash = createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
+  const figures = "ok bytes=400000 seconds=[\\d.]+ loss=0\\.33 restarts=1";
+  const hashes = `sha256\\(sent\\)=${hash} sha256\\(received\\)=${hash}`;
+  expect(demo.stdout).toMatch(new RegExp(`^${figures} ${hashes}\n$`));
+  expect(demo.stderr).toContain("the same command again");
+});
+
+test("the demo leaves nothing behind when it is stopped", async () => {
+  await using machine = await Machine.create();
+  const demo = machine.culvert("demo");
+  await demo.says(/alice\$/);
+  demo.process.kill("SIGINT");
+  expect((await demo.ended).code).toBe(130);
+});
