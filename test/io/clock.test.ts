@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { systemClock } from "../../src/io/index.ts";
+import { systemClock } from "../../src/io/clock.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

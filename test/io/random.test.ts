@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { systemRandom } from "../../src/io/index.ts";
+import { systemRandom } from "../../src/io/random.ts";
 
 test("bytes are fresh, of the length asked for, and a plain Uint8Array", () => {
   const first = systemRandom.bytes(32);
