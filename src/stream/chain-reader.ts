@@ -31,7 +31,7 @@ export interface ChainReaderOptions {
 const REQUESTS_PER_PLACE = 4;
 
 /** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
-const QUIET_REQUESTS = 2;
+const QUIET_REQUESTS = 3;
 
 /** Questions without an answer after which the writer is told to put a frame again. */
 const STARVED_ASKS = 8;
@@ -56,9 +56,15 @@ const AHEAD_QUIET = 2;
 const IMPATIENT_ASKS = 32;
 const PATIENCE_MAX = 8;
 
-/** Questions that failed before a place is asked for twice per RTO, while the window has room. */
-const HEDGED_AFTER_ASKS = 1;
-const HEDGE_PATIENCE = 0.5;
+/**
+ * One unlucky frame must not hold all the others up: after so many questions a place is asked for
+ * more often than once per RTO, unless gets are rationed. With a fifth of everything lost, one frame
+ * in 2,000 would otherwise take eight round trips, and the whole window waits for each of them.
+ */
+const HEDGES: readonly { readonly afterAsks: number; readonly patience: number }[] = [
+  { afterAsks: 3, patience: 0.25 },
+  { afterAsks: 1, patience: 0.5 },
+];
 
 /**
  * Decides which frame of a chain to ask for next.
@@ -292,9 +298,8 @@ export class ChainReader {
       const quiet = this.#options.quietAskMsMax / this.#exchange.rto.rtoMs();
       return Math.min(2 ** (place.asks - IMPATIENT_ASKS), Math.max(PATIENCE_MAX, quiet));
     }
-    // One unlucky frame must not hold all the others up while the window is idle.
-    const isHedged = place.asks > HEDGED_AFTER_ASKS && this.#exchange.hasSpareGets;
-    return isHedged ? HEDGE_PATIENCE : 1;
+    if (this.#exchange.isPaced) return 1;
+    return HEDGES.find(({ afterAsks }) => place.asks > afterAsks)?.patience ?? 1;
   }
 
   #noteSeen(index: number, now: Instant): void {

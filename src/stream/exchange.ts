@@ -101,11 +101,6 @@ export class Exchange {
     return this.#gets < this.#options.window && now >= this.#heldUntil && this.#getPacer.ready(now);
   }
 
-  /** Whether at least half of the window for gets is idle and none of them is rationed. */
-  get hasSpareGets(): boolean {
-    return !this.isPaced && this.#gets * 2 <= this.#options.window;
-  }
-
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
   readyAt(side: "put" | "get", now: Instant): Instant {
     const isFree =
