@@ -1,8 +1,10 @@
 /**
- * A node with a million records of 1 KiB: how long it takes to start, and what memory it holds after
- * random gets all over its disk. Takes some minutes and 1.3 GB of the folder for temporary files.
+ * A node with a million records of 1 KiB: how long it takes to start, and what memory it holds
+ * after random gets all over its disk. Takes some minutes and 1.3 GB of the folder for temporary
+ * files.
  *
- * Run: `npm run build && npx tsx bench/storage-million.ts [RECORDS]`. The node runs as it is installed.
+ * Run: `npm run build && npx tsx bench/storage-million.ts [RECORDS]`. The node runs as it is
+ * installed.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

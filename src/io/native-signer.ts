@@ -4,8 +4,8 @@ import { createPrivateKey, createPublicKey, sign } from "node:crypto";
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
- * An ed25519 key pair (RFC 8032) that signs in native code: for a node, which signs with one key all
- * its life and often.
+ * An ed25519 key pair (RFC 8032) that signs in native code: for a node, which signs with one key
+ * all its life and often.
  *
  * @param seed 32 secret bytes, borrowed for the call
  */

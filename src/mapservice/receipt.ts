@@ -66,8 +66,8 @@ export function signReceipts(claims: readonly ReceiptClaim[], signer: ReceiptSig
 }
 
 /**
- * Verifies the receipts of one node. It remembers the root that it verified last, so the receipts of
- * one durable write cost the reader one verification too.
+ * Verifies the receipts of one node. It remembers the root that it verified last, so the receipts
+ * of one durable write cost the reader one verification too.
  */
 export class ReceiptVerifier {
   readonly #nodeKey: Uint8Array;

@@ -244,7 +244,9 @@ export const targets: readonly FuzzTarget[] = [
   },
 ];
 
-/** Bytes that begin well more often than chance allows: cut, changed and joined seeds, and noise. */
+/**
+ * Bytes that begin well more often than chance allows: cut, changed and joined seeds, and noise.
+ */
 export function mutate(dice: SeededRandom, seeds: readonly Uint8Array[]): Uint8Array {
   const seed = seeds[dice.below(seeds.length)] ?? new Uint8Array(1);
   switch (dice.below(5)) {

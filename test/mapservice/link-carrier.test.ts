@@ -223,7 +223,7 @@ describe("faults", () => {
     expect(await lossesOf(6)).not.toBe(trace);
   });
 
-  test("of records are silent: acknowledged, then gone, and repaired by putting again", async () => {
+  test("of records are silent: acknowledged, then gone, repaired by putting again", async () => {
     const faults = { ...shares(0), records: 0.5 };
     const memory = new MemoryRecordStore({
       payloadSize: PAYLOAD_SIZE,

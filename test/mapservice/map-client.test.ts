@@ -10,6 +10,7 @@ import {
   signReceipts,
   verifyRecord,
 } from "../../src/mapservice/index.ts";
+import { transportCompliance } from "../../src/testing/index.ts";
 import { NODE, PAYLOAD_SIZE, recordOf, serviceRig } from "./fixtures.ts";
 import { wireTo } from "./wire-fixtures.ts";
 
@@ -45,6 +46,24 @@ class LyingCarrier implements RecordCarrier {
     return this.answer;
   }
 }
+
+describe("a client is a transport", () => {
+  transportCompliance(test, async () => {
+    const { clock, service, stream } = clientRig();
+    const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise);
+    return { writer: stream, reader: stream, elapse, teardown: () => service.close() };
+  });
+});
+
+describe("a client over a wire is a transport", () => {
+  transportCompliance(test, async () => {
+    const { clock, service } = serviceRig();
+    const { carrier } = await wireTo(service, clock);
+    const stream = new MapClient(carrier).bind(KEYS);
+    const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise);
+    return { writer: stream, reader: stream, elapse, teardown: () => service.close() };
+  });
+});
 
 describe("a client", () => {
   test("that is not bound refuses", async () => {

@@ -6,9 +6,16 @@ import {
   type RecordStore,
   SEQUENCE,
 } from "../../mapservice/index.ts";
+import {
+  type Cases,
+  expectFailure,
+  type Fixture,
+  type RegisterTest,
+  registerCases,
+} from "./suite.ts";
 
 /** What a store suite needs from the implementation under test. */
-export interface RecordStoreFixture {
+export interface RecordStoreFixture extends Fixture {
   /** Empty, for cells of `payloadSize` bytes, with room for `entriesMax` of them. */
   readonly store: RecordStore;
   /**
@@ -16,7 +23,6 @@ export interface RecordStoreFixture {
    * not outlive their process.
    */
   restart?(): Promise<RecordStore>;
-  teardown(): Promise<void>;
 }
 
 /** What the suite asks of a fixture. */
@@ -43,22 +49,13 @@ const LONG_AFTER = NOW + 86_400_000;
  * ```
  */
 export function recordStoreCompliance(
-  test: (name: string, run: () => Promise<void>) => void,
+  test: RegisterTest,
   setup: (geometry: RecordStoreGeometry) => Promise<RecordStoreFixture>,
 ): void {
-  for (const [name, check] of Object.entries(CASES)) {
-    test(name, async () => {
-      const fixture = await setup(GEOMETRY);
-      try {
-        await check(fixture);
-      } finally {
-        await fixture.teardown();
-      }
-    });
-  }
+  registerCases(test, () => setup(GEOMETRY), CASES);
 }
 
-const CASES: Readonly<Record<string, (fixture: RecordStoreFixture) => Promise<void>>> = {
+const CASES: Cases<RecordStoreFixture> = {
   "an address that was never put is absent": async ({ store }) => {
     assert((await store.get(cell(1).address, NOW)) === undefined, "nothing is there");
     assert(store.statistics().entries === 0, "nothing is counted");
@@ -216,9 +213,18 @@ const CASES: Readonly<Record<string, (fixture: RecordStoreFixture) => Promise<vo
   "a closed store refuses, and closing twice does nothing": async ({ store }) => {
     await store.close();
     await store.close();
-    await expectClosed(async () => await store.put([at(cell(1), 5_000)], NOW));
-    await expectClosed(async () => await store.get(cell(1).address, NOW));
-    await expectClosed(async () => await store.sweep(NOW, 1));
+    await expectFailure(
+      attempt(() => store.put([at(cell(1), 5_000)], NOW)),
+      "CULVERT_CLOSED",
+    );
+    await expectFailure(
+      attempt(() => store.get(cell(1).address, NOW)),
+      "CULVERT_CLOSED",
+    );
+    await expectFailure(
+      attempt(() => store.sweep(NOW, 1)),
+      "CULVERT_CLOSED",
+    );
   },
 
   "what is put while the store closes is durable or refused": async ({ store }) => {
@@ -260,7 +266,9 @@ const CASES: Readonly<Record<string, (fixture: RecordStoreFixture) => Promise<vo
   },
 };
 
-/** A record of an address that `address` fixes, and bytes that `content` fixes; not really signed. */
+/**
+ * A record of an address that `address` fixes, and bytes that `content` fixes; not really signed.
+ */
 function cell(address: number, content = 0): MapRecord {
   const random = new SeededRandom(1_000 * address + content);
   return {
@@ -314,10 +322,7 @@ async function expectRecord(store: RecordStore, record: MapRecord, nowMs: number
   assert(equalBytes(found.payload, record.payload), "with its payload");
 }
 
-async function expectClosed(attempt: () => Promise<unknown>): Promise<void> {
-  const failure = await attempt().then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  assert(isCulvertError(failure, "CULVERT_CLOSED"), "a closed store says so");
+/** A store may refuse at once or by its promise. */
+async function attempt(work: () => unknown): Promise<unknown> {
+  return await work();
 }
