@@ -140,6 +140,7 @@ export class ChainReader {
       this.#dropPlace(this.#base);
       this.#arrived.delete(this.#base);
     }
+    this.#seen = Math.max(this.#seen, base - 1);
     while (this.#arrived.delete(this.#base)) this.#base += 1;
     this.#fresh = Math.max(this.#fresh, this.#base);
     this.#becomeLively(now);

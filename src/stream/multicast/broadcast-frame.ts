@@ -1,4 +1,4 @@
-import type { Frame } from "../frame.ts";
+import { type Acknowledgement, type Frame, isSelected, SELECTIVE_BITS } from "../frame.ts";
 import { Mode } from "../mode.ts";
 
 /** Where a frame was found. */
@@ -36,4 +36,13 @@ export function finalLengthOf(frame: Frame): number {
   const { payload } = frame;
   const view = new DataView(payload.buffer, payload.byteOffset, FINAL_LENGTH_BYTES);
   return Number(view.getBigUint64(0));
+}
+
+/** Which frames a question on a repair chain is for, counted from its `next`. */
+export function wantedOffsets({ credit, selective }: Acknowledgement): number[] {
+  const offsets: number[] = [];
+  for (let offset = 0; offset < Math.min(credit, SELECTIVE_BITS + 1); offset++) {
+    if (offset === 0 || !isSelected(selective, offset - 1)) offsets.push(offset);
+  }
+  return offsets;
 }

@@ -4,19 +4,14 @@ import { ReTx } from "../../retx/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "../cell.ts";
 import { Claim } from "../claim.ts";
 import type { Exchange, Request } from "../exchange.ts";
-import {
-  type Acknowledgement,
-  isSelected,
-  NO_ACKNOWLEDGEMENT,
-  payloadBytesMax,
-  SELECTIVE_BITS,
-} from "../frame.ts";
+import { type Acknowledgement, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { FrameShelf, frameName } from "../frame-shelf.ts";
 import { type FrameContent, Framer } from "../framer.ts";
 import type { Ledger } from "../ledger.ts";
 import { Mode } from "../mode.ts";
 import type { StreamEffect } from "../protocol.ts";
+import { wantedOffsets } from "./broadcast-frame.ts";
 import type { BroadcastState } from "./broadcast-state.ts";
 import { Numbering } from "./numbering.ts";
 import type { BroadcastOptions } from "./options.ts";
@@ -45,7 +40,7 @@ const UPKEEP_SHARE = 4;
 /** A frame is not repaired twice within so many RTOs. */
 const REPAIR_RTOS = 8;
 
-const NOTHING = new Uint8Array(0);
+const RESET: FrameContent = { type: "reset", payload: new Uint8Array(0) };
 
 /**
  * Seals the frames of a broadcast and keeps them in the Map.
@@ -96,11 +91,10 @@ export class BroadcastSender {
     this.#numbering = new Numbering(head.index, this.#next);
     this.#keys = new FrameKeys(head, this.#next, DATA_CONTEXT);
     const storedBelow = state?.storedBelow ?? 0;
-    const unstored = Math.max(options.unstoredFramesMax, this.#next - storedBelow);
-    this.#retx = new ReTx({ capacity: unstored + 1, first: storedBelow });
-    const capacity = Math.max(options.retainFrames, this.#next - this.#base) + 1;
-    const { refreshSeconds } = options;
-    this.#upkeep = new Upkeep({ capacity, random: init.random, refreshSeconds });
+    const unstoredMax = Math.max(options.unstoredFramesMax, this.#next - storedBelow);
+    this.#retx = new ReTx({ capacity: unstoredMax + 1, first: storedBelow });
+    const capacity = Math.max(options.retainFrames, this.keptFrames) + 1;
+    this.#upkeep = new Upkeep({ ...options, capacity, random: init.random });
     this.#retention = new Retention(options.retainSeconds, state?.generations);
     this.#shelf = new FrameShelf(init.ledger, options.durable);
     this.#claim = new Claim(this.#next, state !== undefined);
@@ -153,11 +147,19 @@ export class BroadcastSender {
     return isLast && this.#retx.size === 0;
   }
 
-  /** The chain's state at the next frame, and at the oldest one that is kept. Owned, secret. */
+  /**
+   * The chain's state at the next frame; after the last one, at that, so that who reads from there
+   * learns that it was. Owned, secret.
+   */
   headState(): Uint8Array {
-    return this.#keys.baseState();
+    const isLast = this.#framer.isEndFramed || this.#resetIndex !== undefined;
+    if (!isLast || this.#base === this.#next) return this.#keys.baseState();
+    let chain = this.#oldest;
+    for (let number = this.#base + 1; number < this.#next; number++) chain = chain.next();
+    return chain.toBytes();
   }
 
+  /** The chain's state at the oldest frame that is kept. Owned, secret. */
   oldestState(): Uint8Array {
     return this.#oldest.toBytes();
   }
@@ -190,7 +192,7 @@ export class BroadcastSender {
     }
     for (let index = this.#base; index < storedBelow; index++) {
       const bornAt = this.#retention.bornAt(index) - this.#unixOffsetMs;
-      const expiresAt = bornAt + this.#grantedSeconds * 1_000;
+      const expiresAt = this.#expiry(bornAt, this.#grantedSeconds);
       this.#upkeep.resumed(index, { now, expiresAt, endsAt: this.#endsAt(index) });
     }
   }
@@ -226,7 +228,7 @@ export class BroadcastSender {
     this.#grantedSeconds = Math.min(this.#grantedSeconds, ttlSeconds);
     if (this.#retx.has(index)) this.#onFirstStored(index);
     this.#shelf.stored(index);
-    const expiresAt = now + ttlSeconds * 1_000;
+    const expiresAt = this.#expiry(now, ttlSeconds);
     this.#upkeep.stored(index, { now, expiresAt, endsAt: this.#endsAt(index) });
   }
 
@@ -259,13 +261,13 @@ export class BroadcastSender {
     const since = now - REPAIR_RTOS * this.#init.exchange.rto.rtoMs();
     const first = this.#numbering.fromWire(wanted.next);
     let left = this.#init.options.repairFramesMax;
-    for (let j = 0; j < Math.min(wanted.credit, SELECTIVE_BITS + 1) && left > 0; j++) {
-      const index = first + j;
-      if (j > 0 && isSelected(wanted.selective, j - 1)) continue;
+    for (const offset of wantedOffsets(wanted)) {
+      const index = first + offset;
       if (index < this.#base || index >= this.#next || this.#retx.has(index)) continue;
       if (!this.#upkeep.repair(index, { now, since })) continue;
       this.repairs += 1;
       left -= 1;
+      if (left === 0) return;
     }
   }
 
@@ -286,7 +288,7 @@ export class BroadcastSender {
       generations: this.#retention.generations,
       grantedSeconds: this.#grantedSeconds,
       oldestChain: this.oldestState(),
-      chain: this.headState(),
+      chain: this.#keys.baseState(),
       resetIndex: this.#resetIndex,
     };
   }
@@ -347,9 +349,7 @@ export class BroadcastSender {
     if (this.#isResetAsked) this.#resetIndex = this.#next;
     this.#init.exchange.reservePut(now);
     this.#retention.sealed(this.#next, now + this.#unixOffsetMs);
-    this.#seal(
-      this.#isResetAsked ? { type: "reset", payload: NOTHING } : this.#framer.take(this.#next),
-    );
+    this.#seal(this.#isResetAsked ? RESET : this.#framer.take(this.#next));
   }
 
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
@@ -386,6 +386,12 @@ export class BroadcastSender {
     this.#shelf.drop(this.#base);
     this.#upkeep.forget(this.#base);
     this.#base += 1;
+  }
+
+  /** A promise of the Map that is as long as the retention need not be renewed. */
+  #expiry(since: Instant, ttlSeconds: number): Instant {
+    const isEnough = ttlSeconds >= this.#init.options.retainSeconds;
+    return isEnough ? Number.POSITIVE_INFINITY : since + ttlSeconds * 1_000;
   }
 
   #endsAt(index: number): Instant {

@@ -142,7 +142,8 @@ export class Broadcast extends Writable {
 
   /**
    * The right to read from now on: the next frame and all later ones, and none before it. Bytes
-   * that were written just before and still wait for a frame are in the next one.
+   * that were written just before and still wait for a frame are in the next one. After the end it
+   * is the right to read the last frame, which says so.
    */
   capability(): ReadCapability {
     return this.#parts.core.capability("next");

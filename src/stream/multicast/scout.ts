@@ -39,7 +39,7 @@ const DISTANCE_STEP = 8;
 const STATES_PER_TURN = 512;
 
 /** How often a place is asked for before no answer is taken for a no. */
-const TRIES = 3;
+const TRIES = 8;
 
 /**
  * Looks for frames far beyond the next one, for a reader that hears nothing: everything near may
@@ -68,6 +68,12 @@ export class Scout {
     if (isFresh) this.#silenceMs = FIRST_SILENCE_MS;
     this.#stop();
     this.#lookAt = now + this.#silenceMs;
+  }
+
+  /** Begins to look now. */
+  hurry(now: Instant): void {
+    this.#stop();
+    this.#lookAt = now;
   }
 
   /**

@@ -10,11 +10,10 @@ import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
 import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
-import { GapWatch } from "./gap-watch.ts";
+import { Lookout } from "./lookout.ts";
 import { Numbering } from "./numbering.ts";
 import type { SubscriptionOptions } from "./options.ts";
 import { RepairAsker } from "./repair-asker.ts";
-import { Scout } from "./scout.ts";
 import { encodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
 
 /** What a subscription core is told. */
@@ -70,16 +69,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   readonly #numbering: Numbering;
   readonly #reader: ChainReader;
   readonly #arrivals: Arrivals;
-  readonly #gaps = new GapWatch();
-  readonly #scout: Scout;
+  readonly #lookout: Lookout;
   readonly #asker: RepairAsker | undefined;
   readonly #warned = new Set<ErrorCode>();
   #isWhole: boolean;
   #skippedFrames: number;
-  /** The lowest frame that the scout has found. */
-  #found: number | undefined;
-  /** Since when there is room for the next frame. */
-  #roomSince: Instant = Number.NEGATIVE_INFINITY;
   #endIndex: number | undefined;
   #isStarted = false;
   #isOver: boolean;
@@ -107,7 +101,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       quietAskMsMax: options.quietAskMsMax,
       quietPlaces: 1,
     });
-    this.#scout = new Scout(parts);
+    this.#lookout = new Lookout({ ...parts, gapLimitMs: options.gapLimitMs });
     if (init.repair === undefined) return;
     const { repair } = init;
     const early = (): Iterable<number> => this.#arrivals.early;
@@ -153,13 +147,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   deadline(): Instant {
     if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
     const now = this.#now;
-    const isQuiet = this.#hasRoom && this.#missingSince() === Number.POSITIVE_INFINITY;
     return Math.min(
       this.#exchange.deadline(),
       this.#reader.deadline(now, this.#limit()),
-      this.#missingSince() + this.#init.options.gapLimitMs,
+      this.#hasRoom ? this.#lookout.deadline(now, this.#reader.base) : Number.POSITIVE_INFINITY,
       this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY,
-      isQuiet ? this.#scout.deadline(now) : Number.POSITIVE_INFINITY,
     );
   }
 
@@ -196,17 +188,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     return this.#endIndex === undefined ? limit : this.#endIndex + 1;
   }
 
-  /** Since when the next frame is missing; `Infinity` when nothing says that it exists. */
-  #missingSince(): Instant {
-    if (!this.#hasRoom) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#gaps.since(this.#reader.base), this.#roomSince);
-  }
-
   #dispatch(input: SubscriptionInput, now: Instant): void {
     switch (input.kind) {
       case "start":
         this.#isStarted = true;
-        this.#scout.rest(now);
+        this.#lookout.start(now);
         break;
       case "taken":
         this.#take(input.offset, now);
@@ -239,22 +225,20 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
   }
 
-  /** Passes over what is missing for too long; looks further ahead when nothing is known to be. */
+  /** Goes on behind what is gone for good. */
   #look(now: Instant): void {
-    const since = this.#missingSince();
-    if (now >= since + this.#init.options.gapLimitMs) this.#lag(now);
-    else if (since === Number.POSITIVE_INFINITY && this.#hasRoom) {
-      const found = this.#scout.pump(now, this.#reader.base, (at) => this.#keys.stateAt(at));
-      if (found === undefined) return;
-      this.#found = found;
-      this.#gaps.saw(found, now);
-    }
+    if (!this.#hasRoom) return;
+    const { base } = this.#reader;
+    const { early } = this.#arrivals;
+    const stateAt = (index: number): Uint8Array => this.#keys.stateAt(index);
+    const goesOnAt = this.#lookout.pump(now, { base, early, stateAt });
+    if (goesOnAt !== undefined) this.#lag(goesOnAt, now);
   }
 
   #ask(now: Instant): void {
     if (!this.#hasRoom) return;
     const { base, seen } = this.#reader;
-    this.#asker?.pump(now, { base, seen, since: this.#missingSince() });
+    this.#asker?.pump(now, { base, seen, since: this.#lookout.missingSince(base) });
   }
 
   #onStored(id: number, now: Instant): void {
@@ -264,7 +248,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   #onGot(request: Request | undefined, cell: Uint8Array, now: Instant): void {
-    if (request?.purpose === "scout-get") this.#scout.onGot(request, cell);
+    if (request?.purpose === "scout-get") this.#lookout.onGot(request, cell);
     if (request?.purpose !== "data-get" || this.#arrivals.has(request.index)) return;
     const { index } = request;
     const opened = openFrame(cell, this.#keys.at(index), this.#init.cellBytes);
@@ -281,8 +265,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     this.#arrivals.add(index, opened.frame);
     this.#reader.arrived(index, now);
-    this.#gaps.saw(index, now);
-    this.#scout.rest(now);
+    this.#lookout.saw(index, now);
     this.#deliver();
   }
 
@@ -298,13 +281,13 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
     else if (request.purpose === "ack-put") this.#asker?.onLate(request);
-    else if (code === "CULVERT_NOT_FOUND") this.#scout.onEmpty(request);
-    else this.#scout.onLate(request);
+    else if (code === "CULVERT_NOT_FOUND") this.#lookout.onEmpty(request);
+    else this.#lookout.onLate(request);
   }
 
   #onLate(request: Request): void {
     if (request.purpose === "data-get") this.#reader.late(request);
-    else if (request.purpose === "scout-get") this.#scout.onLate(request);
+    else if (request.purpose === "scout-get") this.#lookout.onLate(request);
     else this.#asker?.onLate(request);
   }
 
@@ -317,10 +300,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const hadRoom = this.#hasRoom;
     this.#arrivals.take(offset);
     this.#advance();
-    if (hadRoom || !this.#hasRoom) return;
-    // What was there when the application stopped reading may be gone by now.
-    this.#roomSince = now;
-    this.#scout.rest(now, true);
+    if (!hadRoom && this.#hasRoom) this.#lookout.resume(now);
   }
 
   #advance(): void {
@@ -341,7 +321,6 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       if (frame.type === "end" && !this.#end(frame)) return;
     }
     this.#advance();
-    if (this.#found !== undefined && this.#found < this.#reader.base) this.#found = undefined;
   }
 
   #end(frame: Frame): boolean {
@@ -357,10 +336,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   /** Frames are gone for good: that is the end, or reading goes on behind them. */
-  #lag(now: Instant): void {
-    const { next } = this.#arrivals;
-    const behind = Math.min(...this.#arrivals.early, this.#found ?? Number.POSITIVE_INFINITY);
-    const frames = behind - next;
+  #lag(goesOnAt: number, now: Instant): void {
+    const frames = goesOnAt - this.#arrivals.next;
     const message = `${frames} frames are gone from the Map, or never reached it`;
     if (this.#init.options.onLag === "error") {
       this.#fail("CULVERT_LAGGED", message, { frames });
@@ -368,8 +345,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     this.#isWhole = false;
     this.#skippedFrames += frames;
-    this.#arrivals.skipTo(behind);
-    this.#reader.passTo(behind, now);
+    this.#arrivals.skipTo(goesOnAt);
+    this.#reader.passTo(goesOnAt, now);
     this.#advance();
     const detail = { frames };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });

@@ -1,0 +1,54 @@
+import type { SeededRandom } from "../../../base/index.ts";
+import type { WriteCapability } from "../../../crypto/index.ts";
+import { sealFrame } from "../../../stream/cell.ts";
+import { ACK_CONTEXT, FrameKeys } from "../../../stream/frame-keys.ts";
+import type { VirtualClock } from "../../virtual-clock.ts";
+import { placeKey, type VirtualMap } from "../virtual-map.ts";
+
+/** What a heckler is made of. */
+export interface HecklerInit {
+  readonly clock: VirtualClock;
+  readonly map: VirtualMap;
+  readonly random: SeededRandom;
+  readonly repair: WriteCapability;
+  readonly cellBytes: number;
+  readonly everyMs: number;
+  readonly untilMs: number;
+}
+
+/**
+ * A hostile reader: says on its repair chain, as fast as it can, that it lacks everything, and
+ * things that make no sense.
+ */
+export class Heckler {
+  readonly #init: HecklerInit;
+  readonly #keys: FrameKeys;
+  #index = 0;
+
+  constructor(init: HecklerInit) {
+    this.#init = init;
+    this.#keys = new FrameKeys(init.repair.chain, 0, ACK_CONTEXT);
+  }
+
+  /** Asks, and comes back to ask again. */
+  ask(): void {
+    const { clock, map, random, cellBytes, everyMs, untilMs } = this.#init;
+    const index = this.#index++;
+    const wild = random.unit() < 0.3;
+    const next = wild ? Math.floor(random.unit() * 2 ** 48) : this.#init.random.below(2 ** 10);
+    const frame = {
+      type: "ack" as const,
+      index,
+      acknowledgement: { next, credit: 0xffff, selective: random.bytes(14) },
+      flags: random.below(4),
+      payload: new Uint8Array(0),
+    };
+    const keys = this.#keys.at(index);
+    const sealed = sealFrame(frame, { keys, cellBytes, random });
+    const [frameId, cell] = [sealed.slice(0, 32), sealed.slice(32)];
+    this.#keys.advance(index);
+    const put = { kind: "put" as const, request: index, frameId, cell, ttlSeconds: 86_400 };
+    map.put("b", placeKey(frameId), put, () => {});
+    if (clock.now() < untilMs) clock.schedule(clock.now() + everyMs, () => this.ask());
+  }
+}

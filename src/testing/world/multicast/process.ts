@@ -1,0 +1,104 @@
+import { type Core, Driver } from "../../../base/index.ts";
+import type { IoEffect, IoInput } from "../../../stream/protocol.ts";
+import type { VirtualClock } from "../../virtual-clock.ts";
+import type { Side } from "../faults.ts";
+import type { Referee } from "../referee.ts";
+import type { Trace } from "../trace.ts";
+import { VirtualClient } from "../virtual-client.ts";
+import type { VirtualJournal } from "../virtual-journal.ts";
+import type { PutRequest, VirtualMap } from "../virtual-map.ts";
+
+/** What all processes of a world share. */
+export interface Surroundings {
+  readonly clock: VirtualClock;
+  readonly map: VirtualMap;
+  readonly referee: Referee;
+  readonly trace: Trace;
+  readonly hardTimeoutMs: number;
+}
+
+/** What a process is made of. */
+export interface ProcessInit<Input, Event> extends Surroundings {
+  readonly side: Side;
+  readonly name: string;
+  readonly core: Core<Input | IoInput, IoEffect | Event>;
+  readonly journal: VirtualJournal | undefined;
+  readonly onEvent: (event: Event) => void;
+  readonly onPut?: (put: PutRequest) => void;
+  /** Asked between any two steps: whether the process dies here. It has to stop it then. */
+  readonly diesNow: () => boolean;
+}
+
+/** One core at work in a world, until it is stopped or dies. */
+export class Process<Input, Event extends { readonly kind: string }> {
+  readonly #init: ProcessInit<Input, Event>;
+  readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
+  readonly #client: VirtualClient;
+  #isAlive = true;
+
+  constructor(init: ProcessInit<Input, Event>) {
+    this.#init = init;
+    this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
+    this.#client = new VirtualClient({ ...init, answer: (answer) => this.handle(answer) });
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  start(): void {
+    this.handle({ kind: "start", unixMs: this.#init.clock.unixMs() });
+  }
+
+  /** Hands an input over, unless the process is gone. */
+  handle(input: Input | IoInput): void {
+    if (this.#isAlive && !this.#init.diesNow()) this.#driver.handle(input);
+  }
+
+  stop(): void {
+    this.#isAlive = false;
+    this.#driver.stop();
+    this.#client.close();
+  }
+
+  #perform(effect: IoEffect | Event): void {
+    if (!this.#isAlive || this.#init.diesNow()) return;
+    const { clock, name, trace, onEvent } = this.#init;
+    if (!isIo(effect)) {
+      trace.event(clock.now(), name, effect.kind);
+      onEvent(effect);
+    } else this.#act(effect);
+  }
+
+  #act(effect: IoEffect): void {
+    const { journal, onPut } = this.#init;
+    switch (effect.kind) {
+      case "put":
+        onPut?.(effect);
+        this.#client.put(effect);
+        break;
+      case "get":
+        this.#client.get(effect);
+        break;
+      case "cancel":
+        this.#client.cancel(effect.request);
+        break;
+      case "journal":
+        journal?.commit(effect.changes, () => {
+          this.handle({ kind: "journaled", commit: effect.commit });
+        });
+        break;
+      case "recall":
+        journal?.read(effect.name, (bytes) => {
+          this.handle({ kind: "recalled", name: effect.name, bytes });
+        });
+        break;
+    }
+  }
+}
+
+const IO: ReadonlySet<string> = new Set(["put", "get", "cancel", "journal", "recall"]);
+
+function isIo(effect: { readonly kind: string }): effect is IoEffect {
+  return IO.has(effect.kind);
+}
