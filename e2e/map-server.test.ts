@@ -189,6 +189,16 @@ describe("a hostile client", () => {
     expect(server.stats().refused).toBe(1);
   });
 
+  test("that says nothing cannot keep others from the same door for long", async () => {
+    const limits = { linksPerSourceMax: 3 };
+    const server = await start({ limits, sessionLimits: { frameMs: 300, watchMs: 50 } });
+    const silent = await Promise.all([1, 2, 3].map(() => bare(server.endpoints[0])));
+    for (const socket of silent) socket.resume();
+    await expect(reach(server.endpoints[0])).rejects.toMatchObject({ code: "CULVERT_BUSY" });
+    await Promise.all(silent.map(ended));
+    await reach(server.endpoints[0]);
+  });
+
   test("that asks and never reads costs little memory, then its connection", async () => {
     const sessionLimits = { unsentBytesHigh: 64 * 1_024, frameMs: 500, watchMs: 100 };
     const server = await start({ sessionLimits });

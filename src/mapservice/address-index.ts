@@ -38,6 +38,11 @@ export class AddressIndex {
     return this.#size;
   }
 
+  /** How many more places fit. */
+  get room(): number {
+    return Math.floor((3 * (this.#mask + 1)) / 4) - this.#size;
+  }
+
   /** The tag of an address; never zero, which marks a free slot. */
   tagOf(address: Uint8Array): number {
     const words = wordsOf(address);
@@ -63,7 +68,7 @@ export class AddressIndex {
 
   /** False when the index is full. */
   insert(tag: number, place: Place): boolean {
-    if (4 * this.#size >= 3 * (this.#mask + 1)) return false;
+    if (this.room <= 0) return false;
     let slot = tag & this.#mask;
     while (this.#tags[slot] !== 0) slot = (slot + 1) & this.#mask;
     this.#tags[slot] = tag;

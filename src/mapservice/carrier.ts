@@ -25,8 +25,8 @@ export interface RecordCarrier {
   /** Exact length of the payload of every cell; constant for the life of the carrier. */
   readonly payloadSize: number;
   /**
-   * True when every record comes from a service of this very process, which has verified it: then
-   * verifying it again proves nothing.
+   * True when every record was verified in this very process and has not left its memory since:
+   * then verifying it again proves nothing.
    */
   readonly isVerified?: boolean;
   put(record: MapRecord, options?: { readonly signal?: AbortSignal }): Promise<StoredReply>;

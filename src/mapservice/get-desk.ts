@@ -1,7 +1,15 @@
 import { assert, type Instant } from "../base/index.ts";
 import { addressKey } from "./address-key.ts";
 import type { MapLimits } from "./limits.ts";
-import type { LinkId, MapAnswer, MapEffect, MapInput, QueuedGet, RequestId } from "./protocol.ts";
+import type {
+  Effort,
+  LinkId,
+  MapAnswer,
+  MapEffect,
+  MapInput,
+  QueuedGet,
+  RequestId,
+} from "./protocol.ts";
 import type { RecentRecords } from "./recent-records.ts";
 import type { MapRecord } from "./record.ts";
 import { secondsLeft } from "./record-store.ts";
@@ -40,7 +48,7 @@ export class GetDesk {
     return this.#lookups.size > 0;
   }
 
-  serve(get: QueuedGet, at: { readonly now: Instant; readonly unixMs: number }): void {
+  serve(get: QueuedGet, at: { readonly now: Instant; readonly unixMs: number }): Effort {
     const { recent, statistics } = this.#options;
     const known = recent.get(get.address, at.unixMs);
     const key = addressKey(get.address);
@@ -53,7 +61,9 @@ export class GetDesk {
     } else if (!this.#lookups.has(key)) {
       this.#lookups.add(key);
       this.#options.effect({ kind: "lookup", address: get.address });
+      return "read";
     }
+    return "little";
   }
 
   lookedUp(input: MapInput & { readonly kind: "looked-up" }): void {

@@ -28,7 +28,7 @@ export interface MapLimits {
   /** Bytes of requests that one link may send each second in the long run, and in one burst. */
   readonly bytesPerSecond: number;
   readonly bytesBurst: number;
-  /** New records of one source that may live at once, as a share of the store. */
+  /** New records of one source that may live at once, as a share of the store, once that fills. */
   readonly sourceShare: number;
   /** Sources whose share is remembered; the longest quiet one is forgotten first. */
   readonly sourcesMax: number;

@@ -5,15 +5,18 @@ import type { LinkOpener } from "./service-link.ts";
 /**
  * A carrier to a service in this process. Closing it closes the link, not the service.
  *
+ * With `isVerified` clients do not verify again what the service has verified: for stores in memory,
+ * where nothing can change a record in between.
+ *
  * @throws CulvertError `CULVERT_BUSY` when the service has all the links that it may have
  */
 export function localCarrier(
   service: LinkOpener,
   clock: Clock,
-  limits: Partial<LinkCarrierLimits> = {},
+  options: { readonly limits?: Partial<LinkCarrierLimits>; readonly isVerified?: boolean } = {},
 ): LinkCarrier {
   const greeting = service.greeting();
-  const carrier = new LinkCarrier({ clock }, { greeting, limits, isVerified: true });
+  const carrier = new LinkCarrier({ clock }, { greeting, ...options });
   const link = service.open("local", { ...carrier.events(), closed: () => carrier.close() });
   if (link === undefined) throw new CulvertError("CULVERT_BUSY", "the service has too many links");
   carrier.attach(link, greeting);

@@ -2,15 +2,7 @@ import { assert, type Core, type Instant, unreachable } from "../base/index.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GetDesk } from "./get-desk.ts";
 import type { MapLimits } from "./limits.ts";
-import type {
-  LinkId,
-  MapEffect,
-  MapInput,
-  QueuedGet,
-  QueuedPut,
-  QueuedRequest,
-  RequestId,
-} from "./protocol.ts";
+import type { Effort, LinkId, MapEffect, MapInput, QueuedRequest, RequestId } from "./protocol.ts";
 import { PutDesk, type PutMoment } from "./put-desk.ts";
 import type { ReceiptSigner } from "./receipt.ts";
 import { RecentRecords } from "./recent-records.ts";
@@ -19,8 +11,8 @@ import { type MapStatistics, noStatistics } from "./statistics.ts";
 
 /** What a turn may spend: some two milliseconds, so that nothing else waits for long. */
 const TURN_COST_MAX = 256;
-/** What a put costs whose signature is verified, and what everything else does. */
-const COSTS = { costly: 16, cheap: 1 } as const;
+/** What each kind of effort costs in it. */
+const COSTS: Readonly<Record<Effort, number>> = { verify: 16, read: 4, little: 1 };
 
 /** What a Map core is made of. */
 export interface MapCoreOptions {
@@ -193,22 +185,17 @@ export class MapCore implements Core<MapInput, MapEffect> {
     for (let cost = 0; cost < TURN_COST_MAX; ) {
       const request = this.#queue.take(moment.now);
       if (request === undefined) break;
-      cost +=
-        request.kind === "put" ? this.#servePut(request, moment) : this.#serveGet(request, moment);
+      cost += COSTS[this.#serve(request, moment)];
       this.#relieve(request.link);
     }
     this.#puts.commit();
   }
 
-  #servePut(put: QueuedPut, moment: PutMoment): number {
-    const source = this.#sources.get(put.link);
+  #serve(request: QueuedRequest, moment: PutMoment): Effort {
+    if (request.kind === "get") return this.#gets.serve(request, moment);
+    const source = this.#sources.get(request.link);
     assert(source !== undefined, "the queue of a closed link is gone");
-    return COSTS[this.#puts.serve(put, source, moment)];
-  }
-
-  #serveGet(get: QueuedGet, moment: PutMoment): number {
-    this.#gets.serve(get, moment);
-    return COSTS.cheap;
+    return this.#puts.serve(request, source, moment);
   }
 
   #relieve(link: LinkId): void {

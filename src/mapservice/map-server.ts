@@ -104,6 +104,7 @@ class SocketServer implements MapServer {
   readonly #links: LinkOpener;
   readonly #options: MapServerOptions;
   readonly #servers: ByteServer[] = [];
+  readonly #sessions = new Map<MapSession, string>();
   readonly #statistics: SessionStatistics = {
     protocolErrors: 0,
     slowReaders: 0,
@@ -145,6 +146,7 @@ class SocketServer implements MapServer {
   async #close(): Promise<void> {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
     await this.#service.close();
+    for (const session of this.#sessions.keys()) session.goodbye("closing");
     const cut = systemClock.schedule(systemClock.now() + GOODBYE_MS, () => {
       for (const server of this.#servers) server.destroy();
     });
@@ -172,11 +174,26 @@ class SocketServer implements MapServer {
       },
       { source, ...(sessionLimits === undefined ? {} : { limits: sessionLimits }) },
     );
+    this.#sessions.set(session, source);
     connection.start({
       receive: (bytes) => session.receive(bytes),
       drained: () => session.drained(),
-      closed: () => session.closed(),
+      closed: () => {
+        session.closed();
+        this.#sessions.delete(session);
+      },
     });
+    // Also who has not said hello yet takes up room.
+    if (this.#connectionsOf(source) > this.#service.limits.linksPerSourceMax) {
+      this.#statistics.refused += 1;
+      session.goodbye("busy");
+    }
+  }
+
+  #connectionsOf(source: string): number {
+    let count = 0;
+    for (const other of this.#sessions.values()) if (other === source) count += 1;
+    return count;
   }
 
   #unsentBytes(): number {

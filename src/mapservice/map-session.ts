@@ -63,6 +63,9 @@ export const SESSION_LIMITS: SessionLimits = Object.freeze({
   watchMs: 5_000,
 });
 
+/** Frames that are read in one go: requests queue up elsewhere, but cancels would not. */
+const FRAMES_AT_ONCE = 512;
+
 /** Connections that ended for these reasons, of all sessions that share the counters. */
 export interface SessionStatistics {
   protocolErrors: number;
@@ -160,7 +163,8 @@ export class MapSession {
   /** Serves whole frames until there is none, or until the client has to wait: then true. */
   #takeFrames(): boolean {
     const { port } = this.#components;
-    while (!this.#isClosed) {
+    for (let taken = 0; !this.#isClosed; taken++) {
+      if (taken >= FRAMES_AT_ONCE) return this.#breathe();
       if (this.#link?.isCongested === true) return true;
       if (port.unsentBytes > this.#limits.unsentBytesHigh) return true;
       const frame = this.#frames.take();
@@ -169,6 +173,13 @@ export class MapSession {
       this.#serveMessage(readClientMessage(frame));
     }
     return false;
+  }
+
+  /** Goes on with what is here after others had their turn. */
+  #breathe(): true {
+    const { clock } = this.#components;
+    clock.schedule(clock.now(), () => this.drained(), { background: true });
+    return true;
   }
 
   #serveMessage(message: ClientMessage): void {

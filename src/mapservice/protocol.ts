@@ -45,6 +45,9 @@ export interface QueuedGet {
 /** A request that waits for its turn. */
 export type QueuedRequest = QueuedPut | QueuedGet;
 
+/** What serving a request took: point arithmetic, a read of the store, or next to nothing. */
+export type Effort = "verify" | "read" | "little";
+
 /**
  * What a Map core is told. Records and addresses are handed over: the giver must not change them.
  */

@@ -1,7 +1,7 @@
 import { assert, type Instant } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
-import type { LinkId, MapAnswer, MapEffect, QueuedPut, RequestId } from "./protocol.ts";
+import type { Effort, LinkId, MapAnswer, MapEffect, QueuedPut, RequestId } from "./protocol.ts";
 import { type ReceiptSigner, signReceipts } from "./receipt.ts";
 import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
 import {
@@ -15,6 +15,9 @@ import { isWorthExtending, type PutOutcome, type RecordPut, secondsLeft } from "
 import { SourceShares } from "./source-shares.ts";
 import type { MapStatistics } from "./statistics.ts";
 import { stampBits } from "./work-stamp.ts";
+
+/** The fill of the store from which on a source may not exceed its share. */
+const SCARCE_FROM = 1 / 2;
 
 /** What the desk needs from the core around it. */
 interface PutDeskOptions {
@@ -44,9 +47,6 @@ interface CheckedPut extends RecordPut {
   /** The source whose share this put took from; nobody's for a record that was verified before. */
   readonly chargedTo: string | undefined;
 }
-
-/** What came of a put's checks: `costly` when a signature was verified. */
-export type PutCost = "cheap" | "costly";
 
 /**
  * The part of a Map core that serves puts: checks them, cheap ones first, gathers what passed until
@@ -83,14 +83,14 @@ export class PutDesk {
     return workBits(this.#options.limits, Math.min(Math.max(fill, this.backlog), 1));
   }
 
-  serve(put: QueuedPut, source: string, moment: PutMoment): PutCost {
+  serve(put: QueuedPut, source: string, moment: PutMoment): Effort {
     const { payloadSize, limits, recent, statistics } = this.#options;
     const { link, request } = put;
     const record = parseRecord(put.record, payloadSize);
     if (isFault(record)) {
       statistics.putsRefused += 1;
       this.#answer(put, { kind: "refused", fault: record });
-      return "cheap";
+      return "little";
     }
     const ttlSeconds = Math.max(record.ttlSeconds, 1);
     const grantedSeconds = Math.min(ttlSeconds, ttlCapSeconds(limits, moment.fill));
@@ -101,19 +101,26 @@ export class PutDesk {
       if (!this.#answerRepeated(put, known, { unixMs: moment.unixMs, expiresMs })) {
         this.#gather({ link, request, record, expiresMs, chargedTo: undefined });
       }
-      return "cheap";
+      return "little";
     }
-    const refusal = this.#admit(put, record, source, moment);
-    if (refusal !== undefined) {
-      this.#answer(put, refusal);
-      return "cheap";
+    const work = this.#missingWork(put, record, moment);
+    if (work !== undefined) {
+      this.#answer(put, work);
+      return "little";
     }
-    if (this.#verify(record, source)) {
-      this.#gather({ link, request, record, expiresMs, chargedTo: source });
+    const chargedTo = this.#shares.take(source, moment.now) ? source : undefined;
+    if (chargedTo === undefined && moment.fill >= SCARCE_FROM) {
+      statistics.putsBusy += 1;
+      this.#answer(put, { kind: "busy" });
+      return "little";
+    }
+    if (this.#verify(record)) {
+      this.#gather({ link, request, record, expiresMs, chargedTo });
     } else {
+      if (chargedTo !== undefined) this.#shares.refund(chargedTo);
       this.#answer(put, { kind: "refused", fault: "signature" });
     }
-    return "costly";
+    return "verify";
   }
 
   /** Hands everything that was gathered to the store, as one durable step. */
@@ -147,29 +154,18 @@ export class PutDesk {
     if (durable.length > 0) this.#confirm(durable, unixMs);
   }
 
-  /** What can refuse a put without looking at its signature. */
-  #admit(
-    put: QueuedPut,
-    record: MapRecord,
-    source: string,
-    moment: PutMoment,
-  ): MapAnswer | undefined {
+  #missingWork(put: QueuedPut, record: MapRecord, moment: PutMoment): MapAnswer | undefined {
     const { signer, statistics } = this.#options;
     const bits = this.workBits(moment.fill);
-    if (bits > 0 && stampBits(record, signer.publicKey, put.stamp) < bits) {
-      statistics.putsWithoutWork += 1;
-      return { kind: "work-required", bits };
-    }
-    if (this.#shares.take(source, moment.now)) return undefined;
-    statistics.putsBusy += 1;
-    return { kind: "busy" };
+    if (bits === 0 || stampBits(record, signer.publicKey, put.stamp) >= bits) return undefined;
+    statistics.putsWithoutWork += 1;
+    return { kind: "work-required", bits };
   }
 
-  #verify(record: MapRecord, source: string): boolean {
+  #verify(record: MapRecord): boolean {
     const { statistics } = this.#options;
     statistics.verified += 1;
     if (verifyRecord(record)) return true;
-    this.#shares.refund(source);
     statistics.verifyFailed += 1;
     statistics.putsRefused += 1;
     return false;

@@ -16,7 +16,7 @@ export class SourceShares {
     this.#buckets = new LruMap(options.sourcesMax);
   }
 
-  /** Takes one new record from the source's share, if there is one left. */
+  /** Takes one new record from the source's share; false when there is none left. */
   take(source: string, now: Instant): boolean {
     let bucket = this.#buckets.get(source);
     if (bucket === undefined) {

@@ -247,24 +247,31 @@ describe("limits", () => {
     expect(rig.service.greeting().ttlSecondsMax).toBe(100);
   });
 
-  test("one source fills its share and no more; its neighbour has all of its own", async () => {
+  test("a source alone fills half of the store; then all have their share", async () => {
     const rig = serviceRig({ entriesMax: 100, limits: { sourceShare: 1 / 4 } });
     const [greedy, other] = [linkTo(rig, "greedy"), linkTo(rig, "other")];
-    for (let frame = 0; frame < 25; frame++) {
+    for (let frame = 0; frame < 50; frame++) {
       expect((await greedy.put(recordOf(frame)))?.kind).toBe("stored");
     }
     expect((await greedy.put(recordOf(50)))?.kind).toBe("busy");
     expect((await greedy.put(recordOf(3)))?.kind).toBe("stored");
-    expect((await other.put(recordOf(50)))?.kind).toBe("stored");
+    for (let frame = 50; frame < 75; frame++) {
+      expect((await other.put(recordOf(frame)))?.kind).toBe("stored");
+    }
+    expect((await other.put(recordOf(75)))?.kind).toBe("busy");
+    expect((await linkTo(rig, "third").put(recordOf(75)))?.kind).toBe("stored");
   });
 
   test("what is refused or a conflict costs a source nothing of its share", async () => {
     const rig = serviceRig({ entriesMax: 8, limits: { sourceShare: 1 / 4 } });
+    const others = linkTo(rig, "others");
+    for (const frame of [11, 12, 13, 14]) await others.put(recordOf(frame));
     const { put } = linkTo(rig);
     await put(recordOf(1));
     for (let i = 0; i < 5; i++) {
       await put({ ...recordOf(2), signature: recordOf(3).signature });
       await put(recordOf(1, { content: 10 + i }));
+      await put(recordOf(11));
     }
     expect((await put(recordOf(2)))?.kind).toBe("stored");
     expect((await put(recordOf(3)))?.kind).toBe("busy");

@@ -270,6 +270,19 @@ test("a client that sends faster than it is served is held back, and loses nothi
   expect(port.isReading).toBe(true);
 });
 
+test("a flood of cancels is read in portions", async () => {
+  const rig = serviceRig();
+  const { session, port, tell, said } = sessionOf(rig);
+  session.receive(HELLO);
+  const cancel = encodeClientMessage({ kind: "cancel", request: 1 });
+  session.receive(concatBytes(...Array.from({ length: 2_000 }, () => cancel)));
+  expect(port.isReading).toBe(false);
+  await rig.clock.runUntil(10);
+  expect(port.isReading).toBe(true);
+  await tell(get(5, 5));
+  expect(said().at(-1)).toMatchObject({ request: 5 });
+});
+
 test("a closing service says goodbye", async () => {
   const rig = serviceRig();
   const { session, said, port } = sessionOf(rig);
