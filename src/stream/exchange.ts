@@ -28,9 +28,14 @@ export interface Request {
   /** False once it is answered, failed or cancelled. */
   isOpen: boolean;
   timer: TimerHandle | undefined;
+  /** How many RTOs it may take. */
+  patience: number;
   /** Whether the time to the answer is a round trip (and not a wait for somebody else). */
   isSample: boolean;
 }
+
+/** What is under way is timed anew when the RTO has fallen below this part of what it was. */
+const RETIME_BELOW = 0.75;
 
 /** How many timeouts in a row, without a single answer, are taken for loss and not for silence. */
 const SILENT_TIMEOUTS_MAX = 3;
@@ -63,6 +68,8 @@ export class Exchange {
   readonly #putWindow: RateWindow;
   readonly rto: RtoEstimator;
   #nextId: RequestId = 1;
+  /** The longest RTO by which requests that are under way were timed. */
+  #timedByMs = Number.POSITIVE_INFINITY;
   #puts = 0;
   #gets = 0;
   #silentTimeouts = 0;
@@ -222,17 +229,25 @@ export class Exchange {
     return this.#late.deadline();
   }
 
-  /** The first measurement shortens the patience of everything that was sent on a guess. */
+  /**
+   * The first measurements shorten the patience with what was sent on a guess, or on the three round
+   * trips that a single sample justifies; nothing is given more time than it had.
+   */
   #measure(roundTripMs: number, now: Instant): void {
-    const isFirst = this.rto.meanMs === undefined;
     this.rto.sample(roundTripMs);
     const meanMs = this.rto.meanMs ?? roundTripMs;
     this.#putWindow.sample({ rttMs: roundTripMs, meanMs }, now);
-    if (!isFirst) return;
+    const rtoMs = this.rto.rtoMs();
+    const isMuchShorter = rtoMs < RETIME_BELOW * this.#timedByMs;
+    this.#timedByMs = isMuchShorter ? rtoMs : Math.max(rtoMs, this.#timedByMs);
+    if (!isMuchShorter) return;
     for (const request of this.#requests.values()) {
-      if (request.timer === undefined) continue;
-      this.#late.cancel(request.timer);
-      request.timer = this.#late.push(Math.max(now, request.sentAt + this.rto.drawMs()), request);
+      const { timer, isLate, sentAt, patience } = request;
+      if (timer === undefined || isLate) continue;
+      const at = Math.max(now, sentAt + patience * this.rto.drawMs());
+      if (at >= timer.at) continue;
+      this.#late.cancel(timer);
+      request.timer = this.#late.push(at, request);
     }
   }
 
@@ -245,6 +260,7 @@ export class Exchange {
       isLate: false,
       isOpen: true,
       timer: undefined,
+      patience: 1,
       isSample,
     };
     this.#requests.set(request.id, request);
@@ -252,6 +268,7 @@ export class Exchange {
   }
 
   #arm(request: Request, now: Instant, patience = 1): void {
+    request.patience = patience;
     request.timer = this.#late.push(now + patience * this.rto.drawMs(), request);
   }
 
