@@ -1,5 +1,5 @@
 import { Heap, type Instant } from "../base/index.ts";
-import type { Exchange, Purpose, Request } from "./exchange.ts";
+import { type Exchange, FEELER_MS, type Purpose, type Request } from "./exchange.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 
 /** One index that is asked for and has not arrived. */
@@ -283,7 +283,8 @@ export class ChainReader {
     place.askedAt = now;
     place.requests = place.requests.filter((open) => open.isOpen);
     const isLikelyThere = place.index < this.#seen;
-    const requestsMax = isLikelyThere ? REQUESTS_PER_PLACE : QUIET_REQUESTS;
+    const isSparse = !isLikelyThere && !this.#exchange.isFeeling;
+    const requestsMax = isSparse ? QUIET_REQUESTS : REQUESTS_PER_PLACE;
     while (place.requests.length >= requestsMax) {
       const oldest = place.requests.shift();
       if (oldest !== undefined) this.#exchange.cancel(oldest);
@@ -347,7 +348,10 @@ export class ChainReader {
   #scheduleQuiet(now: Instant): void {
     const { quietPlaces, quietAskMsMax } = this.#options;
     // Several places in turn: each of them should come round as often as a single one would.
-    if (this.#quietMs === 0) this.#quietMs = (2 * this.#exchange.rto.rtoMs()) / (1 + quietPlaces);
+    const usualMs = (2 * this.#exchange.rto.rtoMs()) / (1 + quietPlaces);
+    if (this.#exchange.isFeeling && this.#quietMs < usualMs) {
+      this.#quietMs = Math.min(Math.max(2 * this.#quietMs, FEELER_MS), usualMs);
+    } else if (this.#quietMs === 0) this.#quietMs = usualMs;
     this.#quietMs = Math.min(this.#quietMs, quietAskMsMax);
     this.#quietAt = now + this.#quietMs;
   }

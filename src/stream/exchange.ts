@@ -46,6 +46,12 @@ const PUT_WINDOW_MIN = 16;
 /** How long a rationed get waits at the Map, in mean gaps. */
 const PACED_WAIT_GAPS = 64;
 
+/**
+ * While no round trip is known, one put at a time, and the next get, are repeated this soon, then
+ * at doubling gaps: a fast path is found at once, and a slow one pays for a handful of requests.
+ */
+export const FEELER_MS = 200;
+
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.25;
 
@@ -76,6 +82,8 @@ export class Exchange {
   #lastBackoffAt: Instant = Number.NEGATIVE_INFINITY;
   #lastAnswerAt: Instant = Number.NEGATIVE_INFINITY;
   #heldUntil: Instant = Number.NEGATIVE_INFINITY;
+  #feeler: Request | undefined;
+  #feelerMs = FEELER_MS;
   /** Counted since the start of this core. */
   readonly counts = { puts: 0, gets: 0, answers: 0, timeouts: 0 };
 
@@ -108,6 +116,11 @@ export class Exchange {
     return this.#gets < this.#options.window && now >= this.#heldUntil && this.#getPacer.ready(now);
   }
 
+  /** No round trip is known, and requests are cheap enough to find one. */
+  get isFeeling(): boolean {
+    return this.rto.meanMs === undefined && !this.isPaced;
+  }
+
   /** When a pacer, or a pause after `busy`, ends for somebody who has something to send. */
   readyAt(side: "put" | "get", now: Instant): Instant {
     const isFree =
@@ -131,7 +144,7 @@ export class Exchange {
   /** Puts a sealed frame; a place has been reserved. It is late after the RTO. */
   put(purpose: "data-put" | "ack-put", index: number, sealed: Uint8Array, now: Instant): Request {
     const request = this.#open(purpose, index, now, true);
-    this.#arm(request, now);
+    if (!this.#feel(request, now)) this.#arm(request, now);
     this.counts.puts += 1;
     this.#effects.push({
       kind: "put",
@@ -270,6 +283,18 @@ export class Exchange {
   #arm(request: Request, now: Instant, patience = 1): void {
     request.patience = patience;
     request.timer = this.#late.push(now + patience * this.rto.drawMs(), request);
+  }
+
+  /** Makes this put the feeler, unless another one is out or the path has shown to be slow. */
+  #feel(request: Request, now: Instant): boolean {
+    const isOut = this.#feeler?.isOpen === true && !this.#feeler.isLate;
+    if (!this.isFeeling || isOut || this.#feelerMs >= this.rto.rtoMs()) return false;
+    this.#feeler = request;
+    // Its lateness says nothing about the path.
+    request.isSample = false;
+    request.timer = this.#late.push(now + this.#feelerMs, request);
+    this.#feelerMs *= 2;
+    return true;
   }
 
   #close(request: Request): void {
