@@ -32,6 +32,11 @@ export class Departure {
     this.#sayAt = now;
   }
 
+  /** The stream is given up: nothing more is said. */
+  stop(): void {
+    this.#sayAt = Number.POSITIVE_INFINITY;
+  }
+
   /** Whether a last word has to be put now. */
   speak(now: Instant, rtoMs: number): boolean {
     if (now < this.#sayAt) return false;

@@ -139,7 +139,8 @@ export class SenderCore {
   /** Our reset is in the Map, or was acknowledged. */
   get isResetStored(): boolean {
     const index = this.#resetIndex;
-    return index !== undefined && this.#retx.state(index) === "stored";
+    if (index === undefined) return false;
+    return index < this.#retx.base || this.#retx.state(index) === "stored";
   }
 
   /** Acks are wanted while something is unacknowledged. */

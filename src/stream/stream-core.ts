@@ -197,6 +197,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   #settle(now: Instant): void {
     if (this.#isOver || !this.#isStarted) return;
+    if (this.#isComplete) this.#departure.start(now);
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
     this.#ackReader.isOpen = this.#sender.wantsAcknowledgements || this.#departure.isStarted;
@@ -209,14 +210,19 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#ledger.flush(now);
   }
 
-  /** Leaves once both ends were taken and the peer knows it, or an abort has been told. */
+  /** Both ends were taken. */
+  get #isComplete(): boolean {
+    return this.#sender.isEndTaken && this.#receiver.isEndTaken && !this.#isAborting;
+  }
+
+  /** Leaves once the stream is complete and the peer knows it, or an abort has been told. */
   #depart(now: Instant): void {
     if (this.#isAborting) {
-      if (this.#sender.isResetStored && this.#ackWriter.isSettled) this.#finish();
+      // Once our end was taken there is nothing to take back.
+      const isTold = this.#sender.isResetStored || this.#sender.isEndTaken;
+      if (isTold && this.#ackWriter.isSettled) this.#finish();
       return;
     }
-    if (!this.#sender.isEndTaken || !this.#receiver.isEndTaken) return;
-    this.#departure.start(now);
     if (this.#departure.speak(now, this.#exchange.rto.rtoMs())) {
       this.#ackWriter.want(now);
       this.#ackWriter.pump(now);
@@ -227,12 +233,16 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #abort(now: Instant): void {
     if (this.#isAborting) return;
     this.#isAborting = true;
+    this.#departure.stop();
     this.#receiver.close();
     if (!this.#isStarted) {
       this.#finish();
       return;
     }
-    this.#abortUntil = now + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    // A Map that asked for a pause does not hear of the abort before that is over.
+    const readyAt = this.#exchange.readyAt("put", now);
+    const from = readyAt === Number.POSITIVE_INFINITY ? now : readyAt;
+    this.#abortUntil = from + ABORT_RTOS * this.#exchange.rto.rtoMs();
     this.#sender.abort(now);
     this.#ackWriter.want(now);
   }

@@ -44,6 +44,17 @@ describe("a departure", () => {
     expect([departure.isOver, departure.deadline()]).toEqual([true, Number.POSITIVE_INFINITY]);
   });
 
+  it("says nothing more once the stream is given up", () => {
+    const departure = new Departure();
+    departure.start(0);
+    departure.speak(0, RTO_MS);
+    departure.stop();
+    expect([departure.deadline(), departure.speak(1e9, RTO_MS)]).toEqual([
+      Number.POSITIVE_INFINITY,
+      false,
+    ]);
+  });
+
   it("ends when the peer comes to know between two words", () => {
     const departure = new Departure();
     departure.start(0);

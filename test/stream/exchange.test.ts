@@ -95,11 +95,7 @@ describe("a pace", () => {
     expect(now / 400).toBeGreaterThan(80);
     expect(now / 400).toBeLessThan(120);
     get(0, now);
-    expect([exchange.mayGet(now), exchange.isPaced, exchange.hasSpareGets]).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    expect([exchange.mayGet(now), exchange.isPaced]).toEqual([false, true]);
   });
 
   it("keeps a get at the Map for longer than its frame takes to come", () => {
@@ -115,8 +111,8 @@ describe("a pace", () => {
 
 describe("lateness", () => {
   it("comes after the RTO and its jitter, once, and a late answer still counts", () => {
-    const { exchange, put, lateAt } = exchangeFixture();
-    const request = put(0, 0);
+    const { exchange, get, lateAt } = exchangeFixture();
+    const request = get(0, 0, { isLikelyThere: true });
     expect(exchange.deadline()).toBeGreaterThanOrEqual(3_000);
     expect(exchange.deadline()).toBeLessThanOrEqual(GUESS_MS);
     expect(lateAt(2_999)).toEqual([]);
@@ -162,8 +158,8 @@ describe("lateness", () => {
   });
 
   it("is never set before the instant of the measurement", () => {
-    const { exchange, put } = exchangeFixture();
-    put(0, 0);
+    const { exchange, put, get } = exchangeFixture();
+    get(0, 0, { isLikelyThere: true });
     const quick = put(1, 990);
     exchange.settle(quick.id, 1_000);
     expect(exchange.deadline()).toBe(1_000);
