@@ -81,7 +81,10 @@ async function runAll(
         next();
       });
       worker.on("error", reject);
-      worker.on("exit", () => resolve());
+      worker.on("exit", (code) => {
+        if (code === 0) resolve();
+        else reject(new Error(`a process ended with ${code}`));
+      });
       next();
     });
   await Promise.all(Array.from({ length: Math.min(processes, jobs.length) }, runProcess));
@@ -121,6 +124,7 @@ async function main(): Promise<void> {
     const all = samples.get(outcome.row);
     if (row === undefined || all === undefined) return;
     all.push(...outcome.samples);
+    if (process.stderr.isTTY) process.stderr.write(`\r${row.name} ${all.length}\x1b[K\r`);
     if (all.length < seedsOf(row)) return;
     all.sort((a, b) => a.seed - b.seed);
     const result: Result = {

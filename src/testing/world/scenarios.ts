@@ -10,6 +10,9 @@ export type Scenario = Omit<WorldPlan, "create">;
 
 const HOUR_MS = 3_600_000;
 
+/** What the default options let a core hold: unacknowledged, early, and some for probes and acks. */
+const FRAMES_IN_MEMORY_MAX = 256 + 256 + 128;
+
 /**
  * Both sides write something, wait until the peer has it, and end: at up to 50 % loss, every run
  * has to come to its end.
@@ -19,6 +22,7 @@ export function writeSyncClose(seed: number): Scenario {
   const faults = { loss: 0.5 * random.unit(), rttMs: drawRtt(random) };
   return {
     seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults,
     a: { writer: drawWriter(random, { bytesMax: 12_000, end: "acknowledged" }) },
     b: { writer: drawWriter(random, { bytesMax: 12_000, end: "acknowledged" }) },
@@ -32,6 +36,7 @@ export function stormyBulk(seed: number, bytes = 1_000_000): Scenario {
   const rttMs = drawRtt(random);
   return {
     seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: {
       rttMs,
       loss: 0.5,
@@ -56,6 +61,7 @@ export function crashes(seed: number): Scenario {
   const plan = { chance: 0.002 + 0.02 * random.unit() ** 2, crashesMax: 1 + random.below(6) };
   return {
     seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: { ...drawWeather(random, rttMs), loss: 0.3 * random.unit() },
     a: drawParty(random, 20_000),
     b: drawParty(random, random.unit() < 0.5 ? 0 : 20_000),
@@ -74,6 +80,7 @@ export function staleBackup(seed: number): Scenario {
   const crash = backup + 1 + random.below(120);
   return {
     seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: { rttMs, loss: 0.2 * random.unit() },
     a: drawParty(random, 20_000),
     b: drawParty(random, 20_000),
@@ -91,6 +98,7 @@ export function hostileMap(seed: number): Scenario {
   const one = <T>(off: T, on: () => T): T => (random.unit() < 0.5 ? off : on());
   return {
     seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: {
       ...drawWeather(random, rttMs),
       loss: 0.3 * random.unit(),

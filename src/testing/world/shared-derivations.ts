@@ -1,4 +1,5 @@
 import { type CryptoProvider, crypto, useProvider } from "../../crypto/index.ts";
+import { placeKey } from "./virtual-map.ts";
 
 type HkdfOptions = Parameters<CryptoProvider["hkdfBlake2b"]>[0];
 
@@ -26,7 +27,6 @@ export function shareDerivations(): void {
 }
 
 function keyOf({ ikm, salt, info, length }: HkdfOptions): string {
-  return (
-    [ikm, salt ?? [], info ?? []].map((bytes) => String.fromCharCode(...bytes)).join("|") + length
-  );
+  const labels = [salt, info].map((label) => (label === undefined ? "" : placeKey(label)));
+  return `${placeKey(ikm)}|${labels.join("|")}|${length}`;
 }

@@ -240,11 +240,11 @@ export class VirtualMap {
   }
 }
 
-/** A frame id as the key of a table. */
-export function placeKey(frameId: Uint8Array): string {
+/** Public bytes as the key of a table: a frame id, mostly. */
+export function placeKey(bytes: Uint8Array): string {
   let key = "";
-  for (let i = 0; i < frameId.length; i += 2) {
-    key += String.fromCharCode((frameId[i] ?? 0) | ((frameId[i + 1] ?? 0) << 8));
+  for (let i = 0; i < bytes.length; i += 2) {
+    key += String.fromCharCode((bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8));
   }
   return key;
 }

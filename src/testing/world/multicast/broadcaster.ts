@@ -117,7 +117,7 @@ export class Broadcaster {
       options: this.#options,
       ...(state && { state, readers }),
     });
-    const process = new Process<BroadcastInput, Event>({
+    const running = new Process<BroadcastInput, Event>({
       ...this.#init,
       side: "a",
       name: "writer",
@@ -132,14 +132,14 @@ export class Broadcaster {
     this.#position = core.progress.writtenBytes;
     this.#hasEnded = state?.framer.endAsked ?? false;
     for (const [id, position] of readers) this.#follow(id, position);
-    return [core, process];
+    return [core, running];
   }
 
   #follow(id: string, position: RepairPosition): void {
     const { cellBytes, random } = this.#init;
     const options = this.#options;
     const core = new RepairCore({ position, cellBytes, random: random.fork(7), options });
-    const process = new Process<IoInput, Event | RepairEffect>({
+    const running = new Process<IoInput, Event | RepairEffect>({
       ...this.#init,
       journal: undefined,
       side: "a",
@@ -153,9 +153,9 @@ export class Broadcaster {
       diesNow: () => this.#diesNow(),
     });
     this.#repairs.get(id)?.stop();
-    this.#repairs.set(id, process);
+    this.#repairs.set(id, running);
     // Not within the turn of another core.
-    this.#init.clock.schedule(this.#init.clock.now(), () => process.start());
+    this.#init.clock.schedule(this.#init.clock.now(), () => running.start());
   }
 
   #onEvent(event: Event): void {
@@ -233,7 +233,7 @@ export class Broadcaster {
     this.#session += 1;
     this.counts.repairs += this.progress.repairs;
     this.#process.stop();
-    for (const process of this.#repairs.values()) process.stop();
+    for (const running of this.#repairs.values()) running.stop();
     this.#repairs.clear();
   }
 }

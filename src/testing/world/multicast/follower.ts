@@ -109,7 +109,7 @@ export class Follower {
       options: resolveSubscriptionOptions({ ...plan.options, durable: true }),
       ...(state && { state }),
     });
-    const process = new Process<SubscriptionInput, Event>({
+    const running = new Process<SubscriptionInput, Event>({
       ...this.#init,
       side: "b",
       name,
@@ -120,7 +120,7 @@ export class Follower {
       },
       diesNow: () => false,
     });
-    return [core, process];
+    return [core, running];
   }
 
   #onEvent(event: Event): void {
