@@ -149,11 +149,28 @@ describe("a store on disk", () => {
     const failed = store.put([putOf(2, 60_000)], NOW);
     await expect(failed).rejects.toMatchObject({ code: "CULVERT_FULL" });
     broken.mockRestore();
+    // The engine takes nothing more after a failed write, until it is opened anew.
+    const reopened = vi.spyOn(Level.prototype, "open");
     expect(await store.put([putOf(3, 60_000)], NOW)).toMatchObject([{ kind: "stored" }]);
     expect(store.get(putOf(1, 0).record.address, NOW)).toBeDefined();
     expect(store.get(putOf(2, 0).record.address, NOW)).toBeUndefined();
     expect(store.statistics().entries).toBe(2);
+    expect(reopened).toHaveBeenCalledTimes(1);
     await store.close();
+  });
+
+  test("keeps one copy of a record, however often its life is extended", async () => {
+    const store = await open();
+    for (let i = 1; i < 20; i++) await store.put([putOf(1, i * 60_000)], NOW);
+    await store.close();
+    const db = new Level<Uint8Array, Uint8Array>(path, { keyEncoding: "view" });
+    expect(
+      (await db.keys({ gte: Uint8Array.of(0x72), lt: Uint8Array.of(0x73) }).all()).length,
+    ).toBe(1);
+    await db.close();
+    const again = await open();
+    expect(again.statistics().entries).toBe(1);
+    await again.close();
   });
 
   test("refuses new records while the disk has no room to spare", async () => {
