@@ -1,4 +1,6 @@
 export type { StreamCapabilities } from "./assemble.ts";
+export type { BufferedStreamOptions, WaitOptions } from "./buffered-stream.ts";
+export { BUFFERED_DEFAULTS, BufferedStream } from "./buffered-stream.ts";
 export { MemoryJournalStore } from "./memory-journal.ts";
 export { Mode } from "./mode.ts";
 export type { BroadcastStoreOptions } from "./multicast/broadcast.ts";

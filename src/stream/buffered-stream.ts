@@ -1,0 +1,170 @@
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { type CborInput, CborSequence, type CborValue, encodeCbor } from "../codec/index.ts";
+import type { Stream } from "./stream.ts";
+
+/** How a `BufferedStream` behaves; every field has a default in {@link BUFFERED_DEFAULTS}. */
+export interface BufferedStreamOptions {
+  /** Longest encoding of one value, in bytes, in either direction. */
+  readonly maxBytes: number;
+  /** Deepest nesting of a value that is read. */
+  readonly maxDepth: number;
+}
+
+/** The defaults: what fits a message, not what fits a file. */
+export const BUFFERED_DEFAULTS: BufferedStreamOptions = Object.freeze({
+  maxBytes: 2 ** 20,
+  maxDepth: 64,
+});
+
+/** Options of one wait. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Values instead of bytes: a CBOR sequence (RFC 8742) over a `Stream`.
+ *
+ * What is written has the one form of `encodeCbor`; what is read may have any that cbor-x gives to
+ * plain values, its records included. A cbor-x decoder at the other side needs
+ * `{ mapsAsObjects: true }` to make objects of maps. Whoever sends anything else ends the stream
+ * with `CULVERT_PROTOCOL`.
+ *
+ * Do not read the stream by other means meanwhile. Its errors come out of `read` and `write`.
+ *
+ * @example
+ * ```ts
+ * const buffered = new BufferedStream(Stream.dial(transport, secret));
+ * await buffered.write({ hello: "world", numbers: [1, 2, 3] });
+ * for await (const value of buffered) console.log(value);
+ * ```
+ */
+export class BufferedStream implements AsyncIterable<CborValue> {
+  readonly stream: Stream;
+  readonly #options: BufferedStreamOptions;
+  readonly #sequence: CborSequence;
+  #failure: CulvertError | undefined;
+  /** Settles when the read before has. */
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(stream: Stream, options: Partial<BufferedStreamOptions> = {}) {
+    this.stream = stream;
+    this.#options = { ...BUFFERED_DEFAULTS, ...options };
+    this.#sequence = new CborSequence(this.#options);
+    // Whoever waits hears of it; nobody else has to listen.
+    stream.on("error", () => undefined);
+  }
+
+  /** Starts a stream that was made with `autoStart: false`. */
+  start(): this {
+    this.stream.start();
+    return this;
+  }
+
+  /**
+   * Resolves when the stream has accepted the value. One that is aborted may be sent all the same.
+   *
+   * @throws TypeError for what CBOR cannot express
+   * @throws CulvertError `CULVERT_TOO_LARGE`, and of whatever ends the stream
+   */
+  async write(value: CborInput, options: WaitOptions = {}): Promise<void> {
+    throwIfAborted(options.signal);
+    const bytes = encodeCbor(value);
+    const { maxBytes } = this.#options;
+    if (bytes.length > maxBytes) {
+      throw new CulvertError("CULVERT_TOO_LARGE", `a value of ${bytes.length} bytes`, {
+        detail: { limit: maxBytes, length: bytes.length },
+      });
+    }
+    await new Promise<void>((resolve, reject) => {
+      const forget = onAbort(options.signal, reject);
+      this.stream.write(bytes, (error) => {
+        forget();
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  /**
+   * The next value, or `undefined` at the end of the stream. Several reads may wait; they are
+   * answered in order. An aborted one takes nothing.
+   *
+   * @throws CulvertError `CULVERT_PROTOCOL`, `CULVERT_TOO_LARGE`, and of whatever ends the stream
+   */
+  read({ signal }: WaitOptions = {}): Promise<CborValue | undefined> {
+    const turn = this.#reading.then(() => this.#read(signal));
+    this.#reading = turn.catch(() => undefined);
+    // One that waits for its turn is aborted at once, and takes nothing when it comes.
+    return new Promise((resolve, reject) => {
+      const forget = onAbort(signal, reject);
+      turn.then(resolve, reject).finally(forget);
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CborValue, void, undefined> {
+    for (let value = await this.read(); value !== undefined; value = await this.read()) yield value;
+  }
+
+  /** Ends our side and resolves when everything is in the Map. */
+  async close(options: WaitOptions = {}): Promise<void> {
+    await this.stream.close(options);
+  }
+
+  async #read(signal: AbortSignal | undefined): Promise<CborValue | undefined> {
+    for (;;) {
+      throwIfAborted(signal);
+      if (this.#failure !== undefined) throw this.#failure;
+      const value = this.#next();
+      if (value !== undefined) return value;
+      const piece: unknown = this.stream.read();
+      if (piece instanceof Uint8Array) this.#sequence.push(piece);
+      else if (this.stream.readableEnded) return this.#end();
+      else await this.#more(signal);
+    }
+  }
+
+  #next(): CborValue | undefined {
+    try {
+      return this.#sequence.next();
+    } catch (error) {
+      throw this.#fail(error as CulvertError);
+    }
+  }
+
+  #end(): undefined {
+    if (this.#sequence.isBetween) return undefined;
+    throw this.#fail(new CulvertError("CULVERT_PROTOCOL", "the stream ends within a value"));
+  }
+
+  /** Nothing that the peer sends after that can be understood. */
+  #fail(error: CulvertError): CulvertError {
+    this.#failure = error;
+    this.stream.destroy(error);
+    return error;
+  }
+
+  /** Resolves when there may be more to read, or the end. */
+  #more(signal: AbortSignal | undefined): Promise<void> {
+    const { stream } = this;
+    if (stream.destroyed)
+      return Promise.reject(stream.errored ?? new CulvertError("CULVERT_CLOSED"));
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error | null): void => {
+        for (const event of EVENTS) stream.off(event, look);
+        stream.off("error", settle);
+        stream.off("close", close);
+        forget();
+        if (error) reject(error);
+        else resolve();
+      };
+      const look = (): void => settle();
+      const close = (): void => settle(stream.errored ?? new CulvertError("CULVERT_CLOSED"));
+      const forget = onAbort(signal, settle);
+      for (const event of EVENTS) stream.on(event, look);
+      stream.on("error", settle);
+      stream.on("close", close);
+    });
+  }
+}
+
+const EVENTS = ["readable", "end"] as const;
