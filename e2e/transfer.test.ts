@@ -190,6 +190,19 @@ describe("what goes wrong on the way", () => {
     expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
   });
 
+  test("a ticket that has carried a transfer carries no other one", async () => {
+    await using scene = await Scene.create();
+    await using eve = await Machine.create();
+    await scene.file("photo.jpg", 1000);
+    const sender = scene.send("photo.jpg");
+    const ticket = await ticketOf(sender);
+    expect((await scene.receive(ticket).ended).code).toBe(0);
+    expect((await sender.ended).code).toBe(0);
+    const second = await eve.run("receive", ticket, "--map", scene.endpoint, "--json");
+    expect(second.code, second.stderr).toBe(3);
+    expect(second.events.at(-1)).toMatchObject({ code: "CULVERT_SECRET_USED" });
+  });
+
   test("a file that has changed since is not sent on", async () => {
     await using scene = await Scene.create();
     await scene.file("photo.jpg", 1000);

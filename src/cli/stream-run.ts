@@ -98,6 +98,7 @@ export async function openPeerStream(options: PeerStreamOptions): Promise<Stream
  * Waits, for a while, until both sides know that the stream is over.
  *
  * @returns whether they do; if not, the journal is still needed should the other side come back
+ * @throws CulvertError of the stream, if it failed after all: another one may have had the ticket
  */
 export async function sayGoodbye({ clock }: Context, stream: Stream): Promise<boolean> {
   const closed = new Promise<void>((resolve) => stream.once("close", resolve));
@@ -105,5 +106,6 @@ export async function sayGoodbye({ clock }: Context, stream: Stream): Promise<bo
   const { roundTripMs = 0 } = stream.progress();
   const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
   if (!stream.closed) await Promise.race([closed, pause(clock, patienceMs)]);
+  if (stream.errored !== null) throw stream.errored;
   return stream.closed;
 }

@@ -41,7 +41,7 @@ function line({ id, record }: Session, nowUnixMs: number): string {
   const { command, phase, title, map, totalBytes, doneBytes } = record;
   const share =
     totalBytes === undefined ? formatBytes(doneBytes) : formatShare(doneBytes, totalBytes);
-  const state = phase === "done" ? "done" : share;
+  const state = phase === "done" || phase === "refused" ? phase : share;
   const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
   const what = `${printable(title)}, by ${printable(map)}`;
   return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(12)}  ${what}`;
