@@ -57,6 +57,9 @@ export const DEFAULTS: StreamOptions = Object.freeze({
 /** Frames that may be written ahead when the journal keeps them on disk. */
 export const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
 
+/** Frames that may be written ahead at the very most, whatever the options say. */
+export const UNACKNOWLEDGED_FRAMES_CEILING: number = 2 ** 20;
+
 /**
  * Checks and completes options; the caller's object is left alone.
  *
@@ -71,7 +74,8 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   };
   inRange("window", options.window, 1, 1_024);
   inRange("paceMeanMs", options.paceMeanMs, 0, 86_400_000);
-  inRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, 2 ** 20);
+  const ceiling = UNACKNOWLEDGED_FRAMES_CEILING;
+  inRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, ceiling);
   inRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
   inRange("creditFrames", options.creditFrames, 1, 0xffff);
   inRange("writeBufferBytes", options.writeBufferBytes, 1, 2 ** 30);

@@ -85,7 +85,10 @@ export class SenderCore {
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
-    const capacity = init.options.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
+    // An earlier session may have been allowed more than this one.
+    const inherited = state === undefined ? 0 : state.next - state.base;
+    const framesMax = Math.max(init.options.unacknowledgedFramesMax, inherited);
+    const capacity = framesMax + FRAMES_BEYOND_LIMIT;
     this.#retx = new ReTx({ capacity, first: state?.base ?? 0 });
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     if (state !== undefined) this.#restore(state);

@@ -2,6 +2,8 @@ import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 import { CHAIN_STATE_BYTES } from "../crypto/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "./frame.ts";
+import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
+import { FRAMES_BEYOND_LIMIT } from "./sender-core.ts";
 import type {
   AckReaderState,
   AckWriterState,
@@ -17,6 +19,7 @@ export const STATE_VERSION = 1;
 const STATE_BYTES_MAX = 2 ** 30;
 
 const ACKS_PENDING_MAX = 64;
+const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;
 const CODE = "CULVERT_BAD_STATE";
 
 /** The head of a journal: everything but the sealed frames. Holds secrets. */
@@ -102,7 +105,8 @@ function stateFromFields(fields: Fields): StreamState {
 
 function senderFromFields(fields: Fields): SenderState {
   const next = index(fields, "next");
-  const base = fields.integer("base", { min: 0, max: next });
+  const base = fields.integer("base", { min: Math.max(0, next - FRAMES_PENDING_MAX), max: next });
+  const sealed = (name: string) => () => fields.integer(name, { min: 0, max: next - 1 });
   const framedBytes = offset(fields, "framedBytes");
   return {
     base,
@@ -110,8 +114,8 @@ function senderFromFields(fields: Fields): SenderState {
     storedBelow: fields.integer("storedBelow", { min: base, max: next }),
     expiresUnixMs: optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ?? 0,
     acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
-    endIndex: optional(fields, "endIndex", () => index(fields, "endIndex")),
-    resetIndex: optional(fields, "resetIndex", () => index(fields, "resetIndex")),
+    endIndex: optional(fields, "endIndex", sealed("endIndex")),
+    resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
     creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
     chain: fields.bytes("chain", CHAIN_STATE_BYTES),
     framer: {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { StreamOptions } from "../../src/stream/options.ts";
+import { SeededRandom } from "../../src/base/index.ts";
+import { capabilitiesOf } from "../../src/stream/assemble.ts";
+import { resolveOptions, type StreamOptions } from "../../src/stream/options.ts";
 import type { StreamInput } from "../../src/stream/protocol.ts";
+import { StreamCore } from "../../src/stream/stream-core.ts";
 import { type CheckedCore, type CoreWeather, CoreWorld } from "./core-world.ts";
 
 const OPTIONS: readonly Partial<StreamOptions>[] = [
@@ -126,8 +129,18 @@ describe("the contract of a stream core", () => {
     expectSilence(world, a);
   });
 
-  it("is to do nothing before the start but to accept bytes", () => {
-    const world = new CoreWorld({ seed: 1 });
-    expect(world.a.effects.every(({ kind }) => kind === "get")).toBe(true);
+  it("lets a stream go on whose options allow less than it has under way", () => {
+    const secret = new Uint8Array(32).fill(1);
+    const init = {
+      ...capabilitiesOf(secret, "listener"),
+      cellBytes: 120,
+      random: new SeededRandom(1),
+      options: resolveOptions({ durable: true, unacknowledgedFramesMax: 4 }),
+    };
+    const fresh = new StreamCore(init).state();
+    const sender = { ...fresh.sender, next: 500, storedBelow: 500, expiresUnixMs: 2e12 };
+    const core = new StreamCore({ ...init, state: { ...fresh, sender } });
+    core.handle({ kind: "start", unixMs: 1e12 }, 0);
+    expect([core.progress.unacknowledgedFrames, core.deadline() > 0]).toEqual([500, true]);
   });
 });
