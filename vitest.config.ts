@@ -31,7 +31,7 @@ export default defineConfig({
           name: "interop",
           include: ["test/interop/**/*.test.ts"],
           globalSetup: "test/interop/map-process.ts",
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {

@@ -52,7 +52,8 @@ interface Waiter {
  * A Map in this process: write-once places with a life time, gets that wait, nothing ever lost.
  *
  * Expired cells make room when it is needed; live ones never do. It has no capabilities, so it
- * needs no binding and protects nothing: for tests, examples and peers that share a process.
+ * needs no binding and protects nothing: for tests, examples and peers that share a process. A get
+ * that waits does not keep the process alive: whoever could answer it would.
  *
  * @example
  * ```ts
@@ -200,7 +201,8 @@ export class MemoryTransport implements Transport {
       this.#waiters.set(key, waiters.add(waiter));
       this.#waiting += 1;
       const expire = (): void => waiter.fail(new CulvertError("CULVERT_NOT_FOUND"));
-      cancels.push(this.#clock.schedule(this.#clock.now() + waitMs, expire));
+      const until = this.#clock.now() + waitMs;
+      cancels.push(this.#clock.schedule(until, expire, { background: true }));
       cancels.push(onAbort(signal, waiter.fail));
     });
   }

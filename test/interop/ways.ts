@@ -23,7 +23,7 @@ export const WAYS: readonly (readonly [name: string, way: Way])[] = [
 const ABORTED = "CULVERT_PEER_ABORTED";
 
 /** Time in which the last timers and sockets have to be gone. */
-const DRAIN_MS = 3_000;
+const DRAIN_MS = 10_000;
 
 /**
  * Connects two streams, has `run` use them, and checks what is left: both ends close by themselves,
