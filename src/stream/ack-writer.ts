@@ -43,12 +43,14 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Puts ack frames on our ack chain: each one says everything, so only the newest one matters, and
- * none is acknowledged. At most {@link ACK_PLACES} indexes are used beyond the last one that the Map
- * gave a receipt for: a reader of acks that asks for so many places never loses the trail.
+ * none is acknowledged. At most {@link ACK_PLACES} indexes are used beyond the last one that the
+ * Map gave a receipt for: a reader of acks that asks for so many places never loses the trail.
  */
 export class AckWriter {
   readonly #init: AckWriterInit;
   readonly #pending = new Map<number, PendingAck>();
+  /** Acks that the journal was asked for: each of them holds a place of the window. */
+  readonly #recalling = new Set<number>();
   #next: number;
   #stored: number;
   #dueAt: Instant = Number.POSITIVE_INFINITY;
@@ -107,9 +109,11 @@ export class AckWriter {
 
   /** False when the journal has lost what it confirmed. */
   onRecalled(index: number, sealed: Uint8Array | undefined, now: Instant): boolean {
-    const pending = this.#pending.get(index);
-    if (pending?.state !== "recalling") return true;
+    if (!this.#recalling.delete(index)) return true;
     this.#init.exchange.releasePut();
+    const pending = this.#pending.get(index);
+    // A newer ack was stored in the meantime: this one is no news.
+    if (pending === undefined) return true;
     if (sealed?.length !== FRAME_ID_BYTES + this.#init.cellBytes) return false;
     pending.sealed = sealed;
     this.#init.exchange.reservePut(now);
@@ -167,6 +171,7 @@ export class AckWriter {
       this.#put(index, pending, pending.sealed, now);
     } else {
       pending.state = "recalling";
+      this.#recalling.add(index);
       this.#init.effects.push({ kind: "recall", name: ackName(index) });
     }
   }
