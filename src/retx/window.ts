@@ -22,8 +22,8 @@ const SHORTEST_MS = 60_000;
 
 /**
  * How many requests may be under way: rate × round trip, by Little's law, with a round trip of at
- * most twice the shortest one seen and a little queueing. Loss alone never shrinks it: a lossy Map is
- * not a congested one. A refusal for want of room halves it.
+ * most twice the shortest one seen and a little queueing. Loss alone never shrinks it: a lossy Map
+ * is not a congested one. A refusal for want of room halves it.
  */
 export class RateWindow {
   readonly #options: RateWindowOptions;

@@ -7,8 +7,8 @@ import type { FrameKey } from "./frame-keys.ts";
 export const FRAME_ID_BYTES = 32;
 
 /**
- * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller. The nonce is fresh
- * randomness, so sealing again never repeats one, not even after a restored backup.
+ * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller. The nonce is
+ * fresh randomness, so sealing again never repeats one, not even after a restored backup.
  */
 export function sealFrame(
   frame: Frame,

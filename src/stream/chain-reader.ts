@@ -30,7 +30,7 @@ export interface ChainReaderOptions {
 /** Open requests for one place; a further one cancels the oldest. */
 const REQUESTS_PER_PLACE = 4;
 
-/** How many waiting gets the next frame of a quiet chain is given, so that a lost one is covered. */
+/** How many waiting gets the next frame of a quiet chain has, so that a lost one is covered. */
 const QUIET_REQUESTS = 3;
 
 /** Questions without an answer after which the writer is told to put a frame again. */
@@ -50,16 +50,16 @@ const QUIET_GROWTH = 1.5;
 const AHEAD_QUIET = 2;
 
 /**
- * Questions for one place before its patience begins to double: up to so many RTOs, or to the gap of
- * a quiet chain when that is longer. The writer may have crashed before it put the frame.
+ * Questions for one place before its patience begins to double: up to so many RTOs, or to the gap
+ * of a quiet chain when that is longer. The writer may have crashed before it put the frame.
  */
 const IMPATIENT_ASKS = 32;
 const PATIENCE_MAX = 8;
 
 /**
  * One unlucky frame must not hold all the others up: after so many questions a place is asked for
- * more often than once per RTO, unless gets are rationed. With a fifth of everything lost, one frame
- * in 2,000 would otherwise take eight round trips, and the whole window waits for each of them.
+ * more often than once per RTO, unless gets are rationed. With a fifth of everything lost, one
+ * frame in 2,000 would otherwise take eight round trips, and the whole window waits for each.
  */
 const HEDGES: readonly { readonly afterAsks: number; readonly patience: number }[] = [
   { afterAsks: 3, patience: 0.25 },

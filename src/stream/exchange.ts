@@ -55,7 +55,7 @@ export const FEELER_MS = 200;
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.25;
 
-/** Requests that may be open at once, late ones included; the oldest late one is cancelled first. */
+/** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
 
 /**
@@ -190,7 +190,7 @@ export class Exchange {
     this.counts.answers += 1;
     this.#lastAnswerAt = now;
     this.#silentTimeouts = 0;
-    // A get may have waited for its frame to be put again: puts alone are measured, if there are any.
+    // A get may have waited for its frame to be put again: puts alone are measured, if there are.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     const isMeasured = isPut || (request.isSample && this.rto.meanMs === undefined);
     if (isMeasured) this.#measure(now - request.sentAt, now);
@@ -243,8 +243,8 @@ export class Exchange {
   }
 
   /**
-   * The first measurements shorten the patience with what was sent on a guess, or on the three round
-   * trips that a single sample justifies; nothing is given more time than it had.
+   * The first measurements shorten the patience with what was sent on a guess, or on the three
+   * round trips that a single sample justifies; nothing is given more time than it had.
    */
   #measure(roundTripMs: number, now: Instant): void {
     this.rto.sample(roundTripMs);

@@ -5,7 +5,7 @@ export type { Journal, JournalChanges, JournalStore } from "../base/index.ts";
 /** Names one put or get of one stream; never reused within the life of a core. */
 export type RequestId = number;
 
-/** What every core hears from its engine. Byte arrays are handed over: the giver leaves them alone. */
+/** What every core hears from its engine. Byte arrays are handed over: the giver forgets them. */
 export type IoInput =
   /** Begin, or go on after a restart; `unixMs` is the wall clock of this instant. Comes first. */
   | { readonly kind: "start"; readonly unixMs: number }
