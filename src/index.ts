@@ -5,6 +5,6 @@
 export type { ErrorCode, Journal, JournalChanges, JournalStore } from "./base/index.ts";
 export { CulvertError, ERROR_CODES, isCulvertError } from "./base/index.ts";
 export { ReadCapability, type StreamRole, WriteCapability } from "./crypto/index.ts";
-export * from "./stream/index.ts";
 export type { FrameState } from "./retx/index.ts";
 export { ReTx, RtoEstimator, TimerQueue } from "./retx/index.ts";
+export * from "./stream/index.ts";
