@@ -2,6 +2,7 @@ import { SeededRandom } from "../src/base/index.ts";
 import { payloadBytesMax } from "../src/stream/frame.ts";
 import type { StreamOptions } from "../src/stream/options.ts";
 import {
+  aborts,
   type CreateSubject,
   crashes,
   hostileMap,
@@ -281,6 +282,13 @@ export const ROWS: readonly Row[] = [
     seeds: 2_000,
     cellBytes: SMALL_CELL_BYTES,
     scenario: hostileMap,
+  }),
+  scenarioRow({
+    name: "abort",
+    title: "one side gives up in the middle",
+    seeds: 2_000,
+    cellBytes: SMALL_CELL_BYTES,
+    scenario: aborts,
   }),
   IDLE,
   CELLS,

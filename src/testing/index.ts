@@ -40,6 +40,7 @@ export type {
   WriterPlan,
 } from "./world/index.ts";
 export {
+  aborts,
   crashAtRandom,
   crashes,
   crashIntoBackup,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { equalBytes, SeededRandom } from "../../src/base/index.ts";
 import {
+  aborts,
   crashes,
   hashBytes,
   hostileMap,
@@ -70,6 +71,14 @@ describe("every seed keeps every rule", () => {
 
   test("a map that lies, forgets, refuses and falls silent", () => {
     expect(broken(seeds(30).map((seed) => run(hostileMap(seed))))).toEqual([]);
+  });
+
+  test("whoever gives up leaves, and the other side learns of it", () => {
+    const reports = seeds(40).map((seed) => run(aborts(seed), true));
+    expect(broken(reports)).toEqual([]);
+    expect(reports.filter(({ b }) => b.outcome === "CULVERT_PEER_ABORTED").length).toBeGreaterThan(
+      25,
+    );
   });
 
   test("a restored backup is noticed, or was no different", () => {

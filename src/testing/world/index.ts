@@ -17,7 +17,14 @@ export type { ReaderPlan } from "./reader.ts";
 export { EAGER_READER } from "./reader.ts";
 export type { PaceRule } from "./referee.ts";
 export type { Scenario } from "./scenarios.ts";
-export { crashes, hostileMap, staleBackup, stormyBulk, writeSyncClose } from "./scenarios.ts";
+export {
+  aborts,
+  crashes,
+  hostileMap,
+  staleBackup,
+  stormyBulk,
+  writeSyncClose,
+} from "./scenarios.ts";
 export { shareDerivations } from "./shared-derivations.ts";
 export type { StreamSubjectOptions } from "./stream-subject.ts";
 export { streamSubjects } from "./stream-subject.ts";

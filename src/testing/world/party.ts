@@ -261,7 +261,8 @@ export class Party {
 
   #finish(): void {
     const { side, reader, peerWriter } = this.#init;
-    if (reader.end !== peerWriter.total || reader.kept !== peerWriter.total) {
+    const isWhole = reader.end === peerWriter.total && reader.kept === peerWriter.total;
+    if (!isWhole && !this.#init.writer.hasAborted) {
       const has = `${reader.kept} of ${peerWriter.total}, end ${reader.end}`;
       throw new Violation("loss", `${side} is done with ${has}`);
     }

@@ -116,6 +116,23 @@ export function hostileMap(seed: number): Scenario {
   };
 }
 
+/** One side gives up in the middle: it leaves soon, and the other side learns why. */
+export function aborts(seed: number): Scenario {
+  const random = new SeededRandom(seed);
+  const rttMs = drawRtt(random);
+  const a = drawParty(random, 20_000);
+  return {
+    seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
+    faults: { ...drawWeather(random, rttMs), loss: 0.2 * random.unit() },
+    a: { ...a, writer: { ...a.writer, abortAtMs: 30 * rttMs * random.unit() } },
+    b: drawParty(random, 20_000),
+    goal: "over",
+    mayFailWith: ["CULVERT_PEER_ABORTED"],
+    limitMs: 24 * HOUR_MS,
+  };
+}
+
 function drawRtt(random: SeededRandom): number {
   // From a local socket to a mixnet, evenly spread over the decades.
   return 10 ** (0.5 + 3 * random.unit());

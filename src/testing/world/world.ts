@@ -32,10 +32,11 @@ export interface WorldPlan {
   /** Longest time that one journal commit takes, in ms. */
   readonly commitMsMax?: number;
   /**
-   * What is waited for: both cores are `done`; or everything that was planned is written, delivered
-   * and known to be; or it is merely delivered.
+   * What is waited for: both cores are `done`, or one has failed with an error that is allowed; both
+   * are over, well or not; everything that was planned is written, delivered and known to be; or it
+   * is merely delivered.
    */
-  readonly goal?: "done" | "acknowledged" | "delivered";
+  readonly goal?: "done" | "over" | "acknowledged" | "delivered";
   /** After the goal: time for what is under way, and then time in which no put may be made. */
   readonly idle?: { readonly settleMs: number; readonly watchMs: number };
   readonly pace?: PaceRule;
@@ -166,8 +167,9 @@ class World {
 
   #isAtGoal(): boolean {
     const { a, b } = this.#parties;
-    if (hasFailed(a) || hasFailed(b)) return true;
     const goal = this.#plan.goal ?? "done";
+    if (goal === "over") return a.outcome !== "running" && b.outcome !== "running";
+    if (hasFailed(a) || hasFailed(b)) return true;
     if (goal === "done") return a.outcome === "done" && b.outcome === "done";
     const isDelivered = this.#isDelivered("a") && this.#isDelivered("b");
     return goal === "delivered" ? isDelivered : isDelivered && a.isAcknowledged && b.isAcknowledged;

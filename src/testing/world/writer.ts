@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../base/index.ts";
+import type { Cancel, SeededRandom } from "../../base/index.ts";
 import type { StreamInput } from "../../stream/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { Pattern } from "./pattern.ts";
@@ -16,6 +16,8 @@ export interface WriterPlan {
   readonly writes: readonly PlannedWrite[];
   /** When it ends its side: behind the last write, once the peer has everything, or never. */
   readonly end: "written" | "acknowledged" | "never";
+  /** When it gives the stream up, whatever has been said until then. */
+  readonly abortAtMs?: number;
 }
 
 /** A writer that has nothing to say and says so. */
@@ -54,6 +56,8 @@ export class Writer {
   #position = 0;
   #session = 0;
   #hasEnded = false;
+  #hasAborted = false;
+  #cancelAbort: Cancel = () => {};
 
   constructor(init: { clock: VirtualClock; plan: WriterPlan; seed: number }) {
     this.#clock = init.clock;
@@ -72,6 +76,11 @@ export class Writer {
     return this.#hasEnded;
   }
 
+  /** Whether the stream was given up from this side. */
+  get hasAborted(): boolean {
+    return this.#hasAborted;
+  }
+
   /** Whether everything has been said that this application will ever say. */
   get isThrough(): boolean {
     return this.#position === this.total && (this.#hasEnded || this.#plan.end === "never");
@@ -83,11 +92,13 @@ export class Writer {
     this.#position = subject.progress.writtenBytes;
     this.#hasEnded = false;
     this.#proceed(subject, input);
+    this.#abortInTime(input);
   }
 
   /** The process is gone. */
   stop(): void {
     this.#session += 1;
+    this.#cancelAbort();
   }
 
   /** There is room again. */
@@ -127,6 +138,16 @@ export class Writer {
   /** Whether there is nothing to wait for, as a `sync` of an application would find. */
   #isSynced(subject: Subject): boolean {
     return this.#plan.end === "acknowledged" && subject.progress.isAllAcknowledged;
+  }
+
+  #abortInTime(input: (input: StreamInput) => void): void {
+    const { abortAtMs } = this.#plan;
+    if (abortAtMs === undefined) return;
+    this.#cancelAbort = this.#clock.schedule(Math.max(abortAtMs, this.#clock.now()), () => {
+      this.stop();
+      this.#hasAborted = true;
+      input({ kind: "abort" });
+    });
   }
 
   #end(input: (input: StreamInput) => void): void {
