@@ -105,6 +105,11 @@ function print(result: Result): void {
 async function main(): Promise<void> {
   const wanted = values.row ?? [""];
   const rows = ROWS.filter(({ name }) => wanted.some((prefix) => name.startsWith(prefix)));
+  const unknown = wanted.find((prefix) => !ROWS.some(({ name }) => name.startsWith(prefix)));
+  if (unknown !== undefined) {
+    process.stderr.write(`no row begins with ${unknown}\n\n${USAGE}\n`);
+    process.exit(2);
+  }
   const firstSeed = wholeNumber("first-seed", values["first-seed"]);
   const seedsOf = (row: Row): number =>
     values.seeds === undefined ? row.seeds : wholeNumber("seeds", values.seeds);
