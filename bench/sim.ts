@@ -93,9 +93,8 @@ async function runAll(
 function print(result: Result): void {
   for (const { what, asked, measured, isMet } of result.verdicts) {
     const mark = isMet ? "ok  " : "MISS";
-    process.stdout.write(
-      `${mark} ${result.row.padEnd(17)} ${what.padEnd(28)} ${measured.padStart(9)}  asked ${asked}\n`,
-    );
+    const figure = `${what.padEnd(28)} ${measured.padStart(9)}  asked ${asked}`;
+    process.stdout.write(`${mark} ${result.row.padEnd(17)} ${figure}\n`);
   }
   for (const { seed, violation } of result.violations) {
     process.stdout.write(`     ${result.row} seed ${seed}: ${violation}\n`);

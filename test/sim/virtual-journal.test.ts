@@ -37,7 +37,7 @@ test("commits become durable in order, each after some time, and say so", () => 
   expect(read("d2")).toBeUndefined();
 });
 
-test("a crash keeps what is durable, drops what waits, and decides on what is being written", () => {
+test("a crash keeps what is durable, drops what waits, and decides on what is at hand", () => {
   const heads = new Set<string>();
   for (let seed = 0; seed < 40; seed++) {
     const { clock, journal, read } = journalOf(seed);

@@ -10,7 +10,7 @@ export type Scenario = Omit<WorldPlan, "create">;
 
 const HOUR_MS = 3_600_000;
 
-/** What the default options let a core hold: unacknowledged, early, and some for probes and acks. */
+/** What the default options let a core hold: unacknowledged, early, some probes and acks. */
 const FRAMES_IN_MEMORY_MAX = 256 + 256 + 128;
 
 /**

@@ -32,8 +32,8 @@ export interface WorldPlan {
   /** Longest time that one journal commit takes, in ms. */
   readonly commitMsMax?: number;
   /**
-   * What is waited for: both cores are `done`, or one has failed with an error that is allowed; both
-   * are over, well or not; everything that was planned is written, delivered and known to be; or it
+   * What is waited for: both cores are `done`, or one has failed as it may; both are over, well or
+   * not; everything that was planned is written, delivered and known to be; or it
    * is merely delivered.
    */
   readonly goal?: "done" | "over" | "acknowledged" | "delivered";
