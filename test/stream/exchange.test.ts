@@ -209,6 +209,20 @@ describe("what is learned", () => {
     expect(exchange.rto.rtoMs()).toBeLessThan(rtoMs * 2);
   });
 
+  it("counts silent flights anew after any answer", () => {
+    const { exchange, put, lateAt } = exchangeFixture();
+    exchange.settle(put(0, 0).id, 100);
+    let now = 1_000;
+    for (let flight = 1; flight <= 12; flight++) {
+      put(0, now);
+      now += 1_500;
+      expect(lateAt(now)).toHaveLength(1);
+      if (flight % 3 === 0) exchange.settle(put(1, now).id, now + 100);
+      now += 200;
+    }
+    expect(exchange.rto.rtoMs()).toBeLessThan(301);
+  });
+
   it("is no patience as long as anything is answered", () => {
     const { exchange, put, lateAt } = exchangeFixture();
     exchange.settle(put(0, 0).id, 100);
