@@ -1,5 +1,5 @@
 export type { Crash, CrashPlan } from "./crashes.ts";
-export { crashAtRandom, crashIntoBackup, crashOnce, NO_CRASHES } from "./crashes.ts";
+export { crashAtRandom, crashIntoBackup, crashOnce } from "./crashes.ts";
 export type { Lie, MapFaults, Outage, Side } from "./faults.ts";
 export { NO_FAULTS } from "./faults.ts";
 export type { FollowerOutcome, FollowerPlan } from "./multicast/follower.ts";
@@ -14,7 +14,6 @@ export { Pattern } from "./pattern.ts";
 export type { R1Plan, R1Result } from "./r1.ts";
 export { quantile, R1, runR1 } from "./r1.ts";
 export type { ReaderPlan } from "./reader.ts";
-export { EAGER_READER } from "./reader.ts";
 export type { PaceRule } from "./referee.ts";
 export type { Scenario } from "./scenarios.ts";
 export {
@@ -40,4 +39,4 @@ export { placeKey, VirtualMap } from "./virtual-map.ts";
 export type { PartyPlan, PartyReport, WorldPlan, WorldReport } from "./world.ts";
 export { runWorld } from "./world.ts";
 export type { PlannedWrite, WriterPlan } from "./writer.ts";
-export { SILENT_WRITER, writeAtOnce, writeInChunks } from "./writer.ts";
+export { writeAtOnce, writeInChunks } from "./writer.ts";
