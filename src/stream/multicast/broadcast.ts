@@ -288,7 +288,8 @@ export class Broadcast extends Writable {
   #onEvent(event: StreamEvent): void {
     switch (event.kind) {
       case "drain":
-        this.#heldWrite.release();
+        // Not within the core's turn: it could not say whether what comes next has room.
+        queueMicrotask(() => this.#heldWrite.release());
         break;
       case "all-stored":
         this.#settleFinal();

@@ -110,7 +110,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     await this.#waits.until(isTrue, signal);
   }
 
-  /** Stops all work and closes the journal; a halted session leaves its whole state there. */
+  /** Stops all work, leaves the whole state in the journal unless it is broken, and closes it. */
   shutDown(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -142,7 +142,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     await this.engine.stop();
     this.#waits.fail(this.closedError());
     try {
-      if (this.#phase === "halted") await journal?.commit(wholeOf(core));
+      if (this.#failure === undefined) await journal?.commit(wholeOf(core));
     } finally {
       await journal?.close();
     }

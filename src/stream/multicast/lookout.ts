@@ -44,13 +44,13 @@ export class Lookout {
   /** A frame has arrived. */
   saw(index: number, now: Instant): void {
     this.#gaps.saw(index, now);
-    this.#scout.rest(now);
+    this.#scout.heard(now);
   }
 
   /** The application reads again: what was there when it stopped may be gone by now. */
   resume(now: Instant): void {
     this.#roomSince = now;
-    this.#scout.rest(now, true);
+    this.#scout.wake(now);
   }
 
   /** Since when `base` is known to be missing; `Infinity` when nothing says that it exists. */
@@ -96,7 +96,7 @@ export class Lookout {
   }
 
   #goOn(index: number, now: Instant): number {
-    this.#scout.rest(now, true);
+    this.#scout.wake(now);
     return index;
   }
 }

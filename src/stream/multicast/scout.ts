@@ -30,10 +30,16 @@ const FIRST_SILENCE_MS = 60_000;
 const SILENCE_GROWTH = 8;
 const SILENCE_MS_MAX = 86_400_000;
 
-/** The first and the last distance that is looked at, and how they grow: by an eighth each. */
+/** The first distance that is looked at, and how they grow: by an eighth each. */
 const DISTANCE_MIN = 16;
-const DISTANCE_MAX = 65_536;
 const DISTANCE_STEP = 8;
+
+/**
+ * The last distance, for a reader that was away. One that has just heard something cannot be far
+ * behind, and deriving chain states takes its time: it looks that far after long silences only.
+ */
+const DISTANCE_MAX = 65_536;
+const DISTANCE_MAX_NEAR = 1_024;
 
 /** Chain states that are derived in one turn, so that the event loop is not held up. */
 const STATES_PER_TURN = 512;
@@ -49,6 +55,7 @@ const TRIES = 8;
 export class Scout {
   readonly #init: ScoutInit;
   #silenceMs = FIRST_SILENCE_MS;
+  #reach = DISTANCE_MAX;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
   #base = 0;
   /** The highest place known to be empty, and the lowest known to be taken, of this look. */
@@ -63,10 +70,23 @@ export class Scout {
     this.#init = init;
   }
 
-  /** Nothing is to be found: rests until the next silence. `isFresh`: silences count anew. */
-  rest(now: Instant, isFresh = false): void {
-    if (isFresh) this.#silenceMs = FIRST_SILENCE_MS;
+  /** A frame has arrived, or nothing is to be found: rests until the next silence. */
+  rest(now: Instant): void {
     this.#stop();
+    this.#lookAt = now + this.#silenceMs;
+  }
+
+  /** A frame has arrived that was asked for as the next one. */
+  heard(now: Instant): void {
+    this.#reach = DISTANCE_MAX_NEAR;
+    this.rest(now);
+  }
+
+  /** The reader was away, or has lost frames: it may be far behind. */
+  wake(now: Instant): void {
+    this.#stop();
+    this.#reach = DISTANCE_MAX;
+    this.#silenceMs = FIRST_SILENCE_MS;
     this.#lookAt = now + this.#silenceMs;
   }
 
@@ -85,7 +105,7 @@ export class Scout {
     if (this.#empty === undefined) this.#begin(base, stateAt(base));
     while (this.#probe === undefined) {
       if (this.#isNarrow) return this.#finish(now);
-      if (this.#target > this.#base + DISTANCE_MAX) {
+      if (this.#target > this.#base + this.#reach) {
         this.rest(now);
         return undefined;
       }
@@ -184,6 +204,7 @@ export class Scout {
   #stop(): void {
     if (this.#empty !== undefined) {
       this.#silenceMs = Math.min(this.#silenceMs * SILENCE_GROWTH, SILENCE_MS_MAX);
+      this.#reach = Math.min(this.#reach * SILENCE_GROWTH, DISTANCE_MAX);
     }
     const request = this.#probe?.request;
     if (request !== undefined) this.#init.exchange.cancel(request);

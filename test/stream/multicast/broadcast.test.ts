@@ -1,62 +1,256 @@
-import { Broadcast, type CulvertError, capabilityToText, Subscription } from "culvert";
-import { VirtualClock } from "culvert/testing";
-import { LossyTransport, MemoryTransport } from "culvert/transport";
+import { once } from "node:events";
+import { Broadcast, generateCapability, MemoryJournalStore, Subscription } from "culvert";
+import { MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
+import { Listener, listen, place } from "./multicast-place.ts";
 
-/** What a reader has got so far, and how it ended. */
-function collect(subscription: Subscription) {
-  const got = { text: "", isEnded: false, lagged: 0, error: undefined as CulvertError | undefined };
-  subscription.on("data", (chunk: Uint8Array) => {
-    got.text += new TextDecoder().decode(chunk);
-  });
-  subscription.on("end", () => {
-    got.isEnded = true;
-  });
-  subscription.on("lag", (frames: number) => {
-    got.lagged += frames;
-  });
-  subscription.on("error", (error: CulvertError) => {
-    got.error = error;
-  });
-  return got;
-}
-
-function world(options: { loss?: number; seed?: number } = {}) {
-  const clock = new VirtualClock();
-  const memory = new MemoryTransport({ payloadSize: 200, clock });
-  const { loss = 0, seed = 1 } = options;
-  const transport = new LossyTransport(memory, { loss, rttMs: 100, clock, seed });
-  return { clock, memory, transport };
-}
+const fails = (code: string) => expect.objectContaining({ code });
 
 describe("a broadcast", () => {
-  it("reaches every reader, early or late", async () => {
-    const { clock, transport } = world();
-    const broadcast = new Broadcast(transport, { clock });
-    const text = capabilityToText(broadcast.capability());
-    const early = [1, 2, 3].map(() => collect(new Subscription(transport, text, { clock })));
+  it("reaches every reader, early or late, by a capability, its bytes or its text", async () => {
+    const world = place();
+    const broadcast = new Broadcast(world.transport, world.at);
+    const early = [listen(world, broadcast), listen(world, broadcast)];
     broadcast.write("one ");
-    await clock.runPromise(broadcast.sync());
-    const late = collect(new Subscription(transport, broadcast.capability(), { clock }));
-    const atStart = collect(new Subscription(transport, broadcast.capabilityAtStart(), { clock }));
-    broadcast.end("two".repeat(200));
-    await clock.runPromise(broadcast.close());
-    const all = [...early, late, atStart];
-    await clock.runUntil(() => all.every((got) => got.isEnded), 60_000);
+    await world.elapse(broadcast.sync());
+    const late = listen(world, broadcast);
+    const fromStart = listen(world, broadcast, { atStart: true });
     const two = "two".repeat(200);
-    for (const got of [...early, atStart]) expect(got.text).toBe(`one ${two}`);
+    broadcast.end(two);
+    await world.elapse(broadcast.close());
+    // Nothing more will come, and who asks now learns that.
+    const tooLate = listen(world, broadcast);
+    const all = [...early, late, fromStart, tooLate];
+    await world.clock.runUntil(() => all.every((reader) => reader.isEnded), 60_000);
+    for (const reader of [...early, fromStart]) expect(reader.text).toBe(`one ${two}`);
     expect(late.text).toBe(two);
+    expect(two.endsWith(tooLate.text)).toBe(true);
   });
 
   it("reaches them at half of everything lost", async () => {
-    const { clock, transport } = world({ loss: 0.5, seed: 7 });
-    const broadcast = new Broadcast(transport, { clock });
-    const readers = [1, 2, 3].map(() =>
-      collect(new Subscription(transport, broadcast.capability(), { clock })),
-    );
-    const text = "some words ".repeat(2_000);
+    const world = place({ loss: 0.5, seed: 7 });
+    const broadcast = new Broadcast(world.transport, world.at);
+    const readers = [1, 2, 3].map(() => listen(world, broadcast));
+    const text = "some words ".repeat(1_000);
     broadcast.end(text);
-    await clock.runUntil(() => readers.every((got) => got.isEnded), 3_600_000);
-    for (const got of readers) expect(got.text).toBe(text);
+    await world.clock.runUntil(() => readers.every((reader) => reader.isEnded), 3_600_000);
+    for (const reader of readers) expect(reader.text).toBe(text);
+  });
+
+  it("waits for the Map and for nobody else", async () => {
+    const { transport, at, clock } = place();
+    const broadcast = new Broadcast(transport, {
+      ...at,
+      writeBufferBytes: 1_000,
+      unstoredFramesMax: 10,
+    });
+    // A reader that never reads: it holds its own memory, and nothing else.
+    const idle = new Subscription(transport, broadcast.capability(), {
+      ...at,
+      receiveFramesMax: 4,
+    });
+    let accepted = 0;
+    for (let i = 0; i < 100; i++) {
+      broadcast.write(new Uint8Array(1_000), () => {
+        accepted += 1;
+      });
+    }
+    await clock.runUntil(clock.now() + 60);
+    // Ten frames without a receipt, and the buffer.
+    expect(accepted).toBeLessThan(5);
+    await clock.runUntil(() => accepted === 100, 600_000);
+    expect(idle.progress().framesInMemory).toBeLessThanOrEqual(4);
+    expect(idle.progress().deliveredBytes).toBeLessThan(1_000);
+    await idle.close();
+    await broadcast.halt();
+  });
+
+  it("stops at a Map that takes nothing, with bounded memory", async () => {
+    const { clock, at } = place();
+    const silent: Transport = {
+      payloadSize: 200,
+      put: () => new Promise(() => {}),
+      get: () => new Promise(() => {}),
+    };
+    const broadcast = new Broadcast(silent, { ...at, writeBufferBytes: 1_000 });
+    for (let i = 0; i < 1_000; i++) broadcast.write(new Uint8Array(1_000));
+    await clock.runUntil(3_600_000);
+    expect(broadcast.progress().framesInMemory).toBeLessThanOrEqual(256);
+    expect(broadcast.writableNeedDrain).toBe(true);
+    const closing = expect(broadcast.close()).rejects.toEqual(fails("CULVERT_HALTED"));
+    await broadcast.halt();
+    await closing;
+  });
+
+  it("keeps what is young, closes when nothing is, and puts nothing in between", async () => {
+    const { transport, at, clock, elapse } = place();
+    const broadcast = new Broadcast(transport, { ...at, retainSeconds: 3_600 });
+    broadcast.end("x".repeat(1_000));
+    await elapse(broadcast.close());
+    const { puts, keptFrames } = broadcast.progress();
+    expect(keptFrames).toBeGreaterThan(5);
+    const closed = once(broadcast, "close");
+    await clock.runUntil(clock.now() + 3_000_000);
+    expect(broadcast.progress()).toMatchObject({ keptFrames, puts });
+    await clock.runPromise(closed, 3_600_000);
+    expect(broadcast.progress()).toMatchObject({ keptFrames: 0, puts });
+    expect(clock.pending).toBe(0);
+  });
+
+  it("keeps the newest frames, and gives the keys of the others up", async () => {
+    const { transport, at, elapse } = place();
+    const broadcast = new Broadcast(transport, { ...at, retainFrames: 10 });
+    const first = broadcast.capabilityAtStart();
+    broadcast.write("x".repeat(5_000));
+    await elapse(broadcast.sync());
+    expect(broadcast.progress()).toMatchObject({ keptFrames: 10, framesInMemory: 10 });
+    expect(broadcast.capabilityAtStart().index).toBe(broadcast.capability().index - 10n);
+    expect(broadcast.capabilityAtStart().index).toBeGreaterThan(first.index);
+    await broadcast.halt();
+  });
+
+  it("puts frames again before their time ends, while they are kept", async () => {
+    const { transport, memory, at, clock, elapse } = place({ ttlSecondsMax: 600 });
+    const broadcast = new Broadcast(transport, { ...at, retainSeconds: 7_200 });
+    const capability = broadcast.capability();
+    broadcast.end("still there");
+    await elapse(broadcast.close());
+    await clock.runUntil(7_000_000);
+    const late = new Listener(new Subscription(memory, capability, at));
+    await clock.runUntil(() => late.isEnded, 10_000);
+    expect(late.text).toBe("still there");
+    await clock.runUntil(() => broadcast.destroyed, 3_600_000);
+  });
+
+  it("tells its readers when it is destroyed, after what is in the Map", async () => {
+    const world = place({ loss: 0.2 });
+    const broadcast = new Broadcast(world.transport, world.at);
+    const reader = listen(world, broadcast);
+    broadcast.write("not all");
+    await world.elapse(broadcast.sync());
+    broadcast.on("error", () => undefined);
+    broadcast.write(", and this is too late");
+    const syncing = expect(broadcast.sync()).rejects.toEqual(fails("CULVERT_CLOSED"));
+    await world.pass(10);
+    broadcast.destroy(new Error("enough"));
+    await syncing;
+    await world.clock.runUntil(() => reader.isOver, 600_000);
+    expect(reader.text).toMatch(/^not all/);
+    expect(reader.error).toEqual(fails("CULVERT_PEER_ABORTED"));
+    await world.clock.runUntil(world.clock.now() + 120_000);
+  });
+
+  it("refuses a second run of one capability, and cells of another size", async () => {
+    const { transport, at, elapse } = place();
+    const capability = generateCapability();
+    const first = new Broadcast(transport, { ...at, capability });
+    await elapse(new Promise((resolve) => first.end("one", () => resolve(undefined))));
+    const second = new Broadcast(transport, { ...at, capability: capability.toBytes() });
+    second.end("two");
+    await expect(elapse(once(second, "finish"))).rejects.toEqual(fails("CULVERT_SECRET_USED"));
+    const other = new MemoryTransport({ payloadSize: 300 });
+    expect(() => first.setTransport(other)).toThrow(fails("CULVERT_GEOMETRY_CHANGED"));
+    expect(() => new Broadcast(new MemoryTransport({ payloadSize: 20 }))).toThrow(
+      fails("CULVERT_GEOMETRY_CHANGED"),
+    );
+    first.destroy();
+  });
+});
+
+describe("a broadcast that stops and goes on", () => {
+  it("is halted, saved and loaded, and loses and doubles nothing", async () => {
+    const world = place({ loss: 0.2 });
+    let broadcast = new Broadcast(world.transport, world.at);
+    const reader = listen(world, broadcast);
+    const written: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      written.push(`round ${round} `.repeat(100));
+      broadcast.write(written.at(-1));
+      await world.pass(150);
+      const state = await broadcast.save();
+      broadcast = await Broadcast.load(world.transport, state, world.at);
+      expect(broadcast.writeOffset).toBe(written.join("").length);
+    }
+    broadcast.end();
+    await world.clock.runUntil(() => reader.isEnded, 600_000);
+    expect(reader.text).toBe(written.join(""));
+    await world.elapse(broadcast.close());
+    const over = await Broadcast.load(world.transport, await broadcast.save(), world.at);
+    await world.elapse(once(over, "finish"));
+    expect(over.writableEnded).toBe(true);
+    await over.halt();
+  });
+
+  it("finds out that its state is an old copy, and puts no frame behind the other's", async () => {
+    const world = place();
+    const { transport, at, elapse } = world;
+    const broadcast = new Broadcast(transport, at);
+    const reader = listen(world, broadcast);
+    broadcast.write("a".repeat(500));
+    await elapse(broadcast.sync());
+    const state = await broadcast.save();
+    const again = await Broadcast.load(transport, state, at);
+    again.write("b".repeat(500));
+    await elapse(again.sync());
+    const stale = await Broadcast.load(transport, state, at);
+    stale.write("c".repeat(5_000));
+    await expect(elapse(once(stale, "finish"))).rejects.toEqual(fails("CULVERT_STALE_STATE"));
+    again.end();
+    await world.clock.runUntil(() => reader.isEnded, 60_000);
+    expect(reader.text).toBe("a".repeat(500) + "b".repeat(500));
+    await again.halt();
+  });
+
+  it("lives in a store, held by one process", async () => {
+    const world = place();
+    const { transport, at, elapse } = world;
+    const [store, capability] = [new MemoryJournalStore(), generateCapability()];
+    const options = { transport, store, capability, ...at };
+    const first = await Broadcast.open(options);
+    await expect(Broadcast.open(options)).rejects.toEqual(fails("CULVERT_STATE_IN_USE"));
+    const reader = listen(world, first);
+    const repair = generateCapability();
+    const id = first.addReader(repair.readCapability());
+    first.write("one ");
+    await elapse(first.sync());
+    expect(first.progress().framesInMemory).toBe(0);
+    await first.halt();
+    const second = await Broadcast.open(options);
+    expect(second.writeOffset).toBe(4);
+    expect(second.progress().readers).toBe(1);
+    expect(second.addReader(repair.readCapability().toBytes())).toBe(id);
+    expect([second.removeReader(id), second.removeReader(id)]).toEqual([true, false]);
+    second.end("two");
+    await world.clock.runUntil(() => reader.isEnded, 60_000);
+    expect(reader.text).toBe("one two");
+    await second.halt();
+  });
+
+  it("refuses a state that is none", async () => {
+    const { transport, at } = place();
+    const broadcast = new Broadcast(transport, at);
+    broadcast.write("x");
+    const state = await broadcast.save();
+    const other = new MemoryTransport({ payloadSize: 300 });
+    await expect(Broadcast.load(other, state)).rejects.toEqual(fails("CULVERT_GEOMETRY_CHANGED"));
+    for (let at = 0; at < state.length; at += 7) {
+      const cut = Broadcast.load(transport, state.slice(0, at));
+      await expect(cut).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+    }
+    const subscription = new Subscription(transport, broadcast.capability(), at);
+    const notOurs = Broadcast.load(transport, await subscription.save());
+    await expect(notOurs).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+  });
+
+  it("follows so many repair chains and no more", async () => {
+    const { transport, at } = place();
+    const broadcast = new Broadcast(transport, { ...at, repairReadersMax: 2 });
+    const add = (): string => broadcast.addReader(generateCapability().readCapability());
+    const id = add();
+    add();
+    expect(add).toThrow(fails("CULVERT_BUSY"));
+    broadcast.removeReader(id);
+    add();
+    await broadcast.halt();
   });
 });
