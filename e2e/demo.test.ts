@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Machine } from "./culvert.ts";
 
-test("the demo ends with ok, the figures, and twice the hash of the file that was given", async () => {
+test("the demo ends with ok, the figures, and twice the hash of the given file", async () => {
   await using machine = await Machine.create();
   const file = join(machine.folder, "given.bin");
   await writeFile(file, Buffer.alloc(400_000, "water "));

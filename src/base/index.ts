@@ -1,12 +1,12 @@
 export { abortError, onAbort, throwIfAborted } from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
-export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8, wipe } from "./bytes.ts";
+export { concatBytes, equalBytes, fromHex, toHex, utf8, wipe } from "./bytes.ts";
 export type { Core } from "./core.ts";
 export { Driver } from "./driver.ts";
 export type { ErrorCode, ErrorOptions } from "./errors.ts";
 export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors.ts";
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
-export type { Cancel, Clock, Instant, Log, LogLevel, Random } from "./ports.ts";
+export type { Cancel, Clock, Instant, Log, Random } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";

@@ -5,7 +5,7 @@ import type { LinkOpener } from "./service-link.ts";
 /**
  * A carrier to a service in this process. Closing it closes the link, not the service.
  *
- * With `isVerified` clients do not verify again what the service has verified: for stores in memory,
+ * With `isVerified` clients do not verify again what the service has: for stores in memory,
  * where nothing can change a record in between.
  *
  * @throws CulvertError `CULVERT_BUSY` when the service has all the links that it may have

@@ -4,8 +4,8 @@ import type { Exchange } from "./exchange.ts";
 import type { StreamOptions } from "./options.ts";
 
 /**
- * Longest silence between two probes, in ms. Each one is a frame that has to be kept alive until the
- * peer is back: more of them cost an absent peer's writer more than they could ever tell it.
+ * Longest silence between two probes, in ms. Each one is a frame that has to be kept alive until
+ * the peer is back: more of them cost an absent peer's writer more than they could ever tell it.
  */
 const PROBE_MS_MAX = 24 * 3_600_000;
 

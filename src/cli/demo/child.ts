@@ -49,8 +49,8 @@ export class Child {
   }
 
   /**
-   * The first event from now on that `isWanted` wants; `undefined` when the process succeeds without
-   * it.
+   * The first event from now on that `isWanted` wants; `undefined` when the process succeeds
+   * without it.
    *
    * @throws CulvertError `CULVERT_INTERNAL` when it ends in another way
    */
