@@ -29,7 +29,7 @@ describe("a probe timer", () => {
     ]);
   });
 
-  it("asks at doubling gaps up to an hour, and at short ones once the reader is heard", () => {
+  it("asks at doubling gaps up to a day, and at short ones once the reader is heard", () => {
     const { probe } = timerOf();
     const gaps: number[] = [];
     for (let i = 0; i < 40; i++) {
@@ -38,7 +38,7 @@ describe("a probe timer", () => {
       probe.expire(probe.deadline);
     }
     expect(gaps.slice(0, 4)).toEqual([13_500, 27_000, 54_000, 108_000]);
-    expect(gaps.at(-1)).toBe(3_600_000);
+    expect(gaps.at(-1)).toBe(24 * 3_600_000);
     probe.heard(50);
     expect(probe.deadline).toBe(13_550);
     probe.disarm();
