@@ -13,6 +13,8 @@ import {
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
+import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
+import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
 import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";
 import { ROOT } from "./tidy/source.ts";
@@ -23,6 +25,9 @@ const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 /** Every defaults object that docs/LIMITS.md has a table of, by the name in its heading. */
 const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   DEFAULTS,
+  BROADCAST_DEFAULTS,
+  SUBSCRIPTION_DEFAULTS,
+  BUFFERED_DEFAULTS,
   RTO_DEFAULTS,
   MEMORY_TRANSPORT_DEFAULTS,
   MAP_LIMITS,

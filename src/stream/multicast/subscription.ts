@@ -158,6 +158,8 @@ export class Subscription extends Readable {
 
   /** Stops at once; the position is kept for `save`, or in the store. */
   async halt(): Promise<void> {
+    // What has just left the buffer counts as taken after this turn.
+    await Promise.resolve();
     this.#session.enter("halted");
     this.destroy();
     await this.#session.shutDown();
