@@ -4,6 +4,7 @@ import {
   R1,
   type R1Plan,
   runR1,
+  runR1Limit,
   shareDerivations,
   streamSubjects,
 } from "../src/testing/world/index.ts";
@@ -74,9 +75,16 @@ function main(): void {
   };
   const plan: R1Plan = { loss, seed, bytes, frameBytes, paced, create };
   const result = runR1(values.trace ? { ...plan, log } : plan);
-  if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else
-    for (const [name, value] of Object.entries(result)) note.write(`${name.padEnd(14)} ${value}\n`);
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  const filled = Math.max(1, Math.ceil(bytes / frameBytes));
+  const limitBps = runR1Limit({ loss, seed, frames: filled, frameBytes, paced, window });
+  const ofLimit = result.goodputBps / limitBps;
+  for (const [name, value] of Object.entries({ ...result, limitBps, ofLimit })) {
+    process.stdout.write(`${name.padEnd(14)} ${value}\n`);
+  }
 }
 
 if (values.help) process.stdout.write(`${USAGE}\n`);

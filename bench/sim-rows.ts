@@ -10,6 +10,7 @@ import {
   quantile,
   R1,
   runR1,
+  runR1Limit,
   runWorld,
   type Scenario,
   staleBackup,
@@ -29,6 +30,7 @@ export interface Sample {
 
 interface Figures {
   readonly goodputBps?: number;
+  readonly limitBps?: number;
   readonly putsPerFrame?: number;
   readonly getsPerFrame?: number;
   readonly latencyMs?: number;
@@ -93,11 +95,13 @@ function r1Row(loss: number, isPaced: boolean, asked: number): Row {
       guarded(seed, () => {
         const result = runR1({ ...plan, seed, create: cores(R1.cellBytes, options) });
         const { goodputBps, putsPerFrame, getsPerFrame } = result;
-        return { goodputBps, putsPerFrame, getsPerFrame };
+        const limitBps = runR1Limit({ ...plan, window: R1.window, frames, seed });
+        return { goodputBps, limitBps, putsPerFrame, getsPerFrame };
       }),
     judge: (samples) => {
       const goodput = mean(samples, "goodputBps");
-      const verdicts = [atLeast("goodput, B/s", goodput, asked)];
+      const part = goodput / mean(samples, "limitBps");
+      const verdicts = [atLeast(`goodput, B/s (${part.toFixed(2)} of limit)`, goodput, asked)];
       const putsMax = ASKED_PUTS[loss];
       if (putsMax !== undefined) {
         verdicts.push(atMost("puts per frame", mean(samples, "putsPerFrame"), putsMax));

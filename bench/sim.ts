@@ -93,7 +93,7 @@ async function runAll(
 function print(result: Result): void {
   for (const { what, asked, measured, isMet } of result.verdicts) {
     const mark = isMet ? "ok  " : "MISS";
-    const figure = `${what.padEnd(28)} ${measured.padStart(9)}  asked ${asked}`;
+    const figure = `${what.padEnd(32)} ${measured.padStart(9)}  asked ${asked}`;
     process.stdout.write(`${mark} ${result.row.padEnd(17)} ${figure}\n`);
   }
   for (const { seed, violation } of result.violations) {

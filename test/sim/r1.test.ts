@@ -5,6 +5,7 @@ import {
   R1,
   type R1Result,
   runR1,
+  runR1Limit,
   shareDerivations,
   streamSubjects,
 } from "../../src/testing/world/index.ts";
@@ -46,6 +47,25 @@ describe("profile R1", () => {
     const ceiling = (R1.window * frameBytes * 1_000) / R1.rttMs;
     expect(result.goodputBps).toBeLessThan(ceiling);
     expect(result.goodputBps).toBeGreaterThan(0.8 * ceiling);
+  });
+});
+
+describe("the ideal that it is compared with", () => {
+  const ideal = { frameBytes, window: R1.window, seed: 1 };
+
+  test("fills the window, or the pace, when nothing is lost", () => {
+    const open = runR1Limit({ ...ideal, loss: 0, frames: 640, paced: false });
+    expect(open).toBeCloseTo((R1.window * frameBytes * 1_000) / R1.rttMs, 0);
+    const paced = runR1Limit({ ...ideal, loss: 0, frames: 3_000, paced: true });
+    const ceiling = (frameBytes * 1_000) / R1.paceMeanMs;
+    expect(Math.abs(paced / ceiling - 1)).toBeLessThan(0.05);
+  });
+
+  test("is not reached by a stream that has to find out what was lost", () => {
+    const run = { loss: 0.2, seed: 1, frames: 400, paced: false };
+    const part = r1(run).goodputBps / runR1Limit({ ...ideal, ...run });
+    expect(part).toBeLessThan(1);
+    expect(part).toBeGreaterThan(0.6);
   });
 });
 

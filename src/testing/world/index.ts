@@ -13,6 +13,8 @@ export type { Outcome, PartyCounts } from "./party.ts";
 export { Pattern } from "./pattern.ts";
 export type { R1Plan, R1Result } from "./r1.ts";
 export { quantile, R1, runR1 } from "./r1.ts";
+export type { R1LimitPlan } from "./r1-limit.ts";
+export { runR1Limit } from "./r1-limit.ts";
 export type { ReaderPlan } from "./reader.ts";
 export type { PaceRule } from "./referee.ts";
 export type { Scenario } from "./scenarios.ts";
