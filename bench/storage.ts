@@ -169,7 +169,7 @@ async function benchPuts(provider: ProviderName): Promise<void> {
   };
   for (let round = 0; round <= ROUNDS; round++) {
     const batch = records.slice(round * BATCH, (round + 1) * BATCH);
-    const bytes = batch.map(encodeRecord);
+    const bytes = batch.map((record) => encodeRecord(record));
     const addresses = batch.map(({ address }) => address);
     const timed = {
       verify: timeVerify(batch),

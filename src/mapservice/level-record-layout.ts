@@ -1,7 +1,14 @@
 import { CulvertError } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import type { Place } from "./address-index.ts";
-import { encodeRecord, isFault, parseRecord, SEQUENCE, type Sequence } from "./record.ts";
+import {
+  isFault,
+  parseRecord,
+  RECORD_HEADER_BYTES,
+  SEQUENCE,
+  type Sequence,
+  writeRecord,
+} from "./record.ts";
 import type { StoredRecord } from "./record-store.ts";
 
 /**
@@ -125,10 +132,15 @@ export function decodeIndex(first: Place, value: Uint8Array): IndexedRecord[] {
   });
 }
 
-export function encodeStored(stored: StoredRecord): Uint8Array {
-  const bytes = encodeRecord(stored.record, 6);
-  Writer.into(bytes).u48(stored.expiresMs);
-  return bytes;
+/** How long the value of a record is at most. */
+export function storedBytesMax(payloadSize: number): number {
+  return 6 + RECORD_HEADER_BYTES + payloadSize;
+}
+
+/** Writes the value of a record into `scratch`, and returns a view of it. */
+export function encodeStored(stored: StoredRecord, scratch: Uint8Array): Uint8Array {
+  Writer.into(scratch).u48(stored.expiresMs);
+  return scratch.subarray(0, writeRecord(stored.record, scratch, 6));
 }
 
 /** The record, whose fields are views of `value`; `undefined` when the bytes are none. */

@@ -19,6 +19,7 @@ import {
   type Replaced,
   recordKey,
   type StoreHead,
+  storedBytesMax,
 } from "./level-record-layout.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
@@ -86,6 +87,7 @@ export class LevelRecordStore implements RecordStore {
   readonly #waiting: WaitingPut[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   readonly #compaction = new LevelCompaction();
+  readonly #scratch: Uint8Array;
   #bytes = 0;
   #isDiskFull = false;
   #isBroken = false;
@@ -95,6 +97,7 @@ export class LevelRecordStore implements RecordStore {
     this.payloadSize = options.payloadSize;
     this.#options = options;
     this.#db = db;
+    this.#scratch = new Uint8Array(storedBytesMax(options.payloadSize));
     this.#index = new AddressIndex(options.entriesMax, new Uint8Array(16));
   }
 
@@ -206,6 +209,7 @@ export class LevelRecordStore implements RecordStore {
   async #write(calls: readonly WaitingPut[]): Promise<PutOutcome[][]> {
     const write = new LevelRecordWrite({
       db: this.#db,
+      scratch: this.#scratch,
       find: (address, nowMs) => this.#find(address, nowMs),
       tagOf: (address) => this.#index.tagOf(address),
       nextSerial: (bucket) => this.#nextSerial(bucket),

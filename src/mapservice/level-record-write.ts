@@ -28,6 +28,8 @@ interface Run {
 /** What a write needs of the store around it. */
 export interface WriteContext {
   readonly db: Level<Uint8Array, Uint8Array>;
+  /** Room for one value; the engine copies it at once. */
+  readonly scratch: Uint8Array;
   find(address: Uint8Array, nowMs: number): PlacedRecord | undefined;
   tagOf(address: Uint8Array): number;
   /** Takes the next number of a bucket. */
@@ -113,7 +115,7 @@ export class LevelRecordWrite {
     const place = { bucket, serial: this.#context.nextSerial(bucket) };
     const tag = this.#context.tagOf(put.record.address);
     const placed = { record: put.record, expiresMs, place, tag };
-    this.#batch.put(recordKey(place), encodeStored(placed));
+    this.#batch.put(recordKey(place), encodeStored(placed, this.#context.scratch));
     const replaced = held && { ...held.place, seq: held.record.seq };
     this.#added.push({ ...placed, replaced });
     this.#written.set(key, placed);

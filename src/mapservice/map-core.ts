@@ -107,7 +107,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
         this.#turn({ now, unixMs: input.unixMs, fill: input.fill });
         break;
       case "committed":
-        this.#puts.committed(input.commit, input.outcomes, input.unixMs);
+        this.#puts.committed(input.outcomes, input.unixMs);
         break;
       case "looked-up":
         this.#gets.lookedUp(input);

@@ -11,7 +11,7 @@ import { type MapLimits, resolveMapLimits, ttlCapSeconds } from "./limits.ts";
 import { MapCore } from "./map-core.ts";
 import type { LinkId, MapEffect, MapInput } from "./protocol.ts";
 import type { ReceiptSigner } from "./receipt.ts";
-import { fillOf, type RecordStore, type StoreStatistics } from "./record-store.ts";
+import { fillOf, type RecordPut, type RecordStore, type StoreStatistics } from "./record-store.ts";
 import type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
 import type { MapStatistics } from "./statistics.ts";
 
@@ -166,7 +166,7 @@ export class MapService implements LinkOpener {
         });
         break;
       case "commit":
-        this.#commit(effect);
+        this.#commit(effect.puts);
         break;
       case "lookup":
         this.#lookup(effect.address);
@@ -182,14 +182,14 @@ export class MapService implements LinkOpener {
     }
   }
 
-  #commit({ commit, puts }: MapEffect & { readonly kind: "commit" }): void {
+  #commit(puts: readonly RecordPut[]): void {
     this.#components.store.put(puts, this.#unixMs()).then(
-      (outcomes) => this.#handle({ kind: "committed", commit, outcomes, unixMs: this.#unixMs() }),
+      (outcomes) => this.#handle({ kind: "committed", outcomes, unixMs: this.#unixMs() }),
       (error: unknown) => {
         this.#storeFailed(error);
         const isFull = isCulvertError(error, "CULVERT_FULL");
         const outcomes = isFull ? puts.map(() => ({ kind: "full" as const })) : undefined;
-        this.#handle({ kind: "committed", commit, outcomes, unixMs: this.#unixMs() });
+        this.#handle({ kind: "committed", outcomes, unixMs: this.#unixMs() });
       },
     );
   }

@@ -61,10 +61,9 @@ export type MapInput =
   | { readonly kind: "cancel"; readonly link: LinkId; readonly request: RequestId }
   /** Work off some of what is queued. */
   | { readonly kind: "turn"; readonly unixMs: number; readonly fill: number }
-  /** A commit is durable, or failed and nothing is known about its puts. */
+  /** The commit is durable, or failed and nothing is known about its puts. */
   | {
       readonly kind: "committed";
-      readonly commit: number;
       readonly outcomes: readonly PutOutcome[] | undefined;
       readonly unixMs: number;
     }
@@ -90,8 +89,8 @@ export type MapEffect =
     }
   /** Come back with `turn` once other events had their chance. */
   | { readonly kind: "turn" }
-  /** Make these durable in one step, then tell `committed`. Commits may overlap. */
-  | { readonly kind: "commit"; readonly commit: number; readonly puts: readonly RecordPut[] }
+  /** Make these durable in one step, then tell `committed`. There is one commit at a time. */
+  | { readonly kind: "commit"; readonly puts: readonly RecordPut[] }
   /** Read this address, then tell `looked-up`. */
   | { readonly kind: "lookup"; readonly address: Uint8Array }
   /** Remove some expired records, then tell `swept`. */

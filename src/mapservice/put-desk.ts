@@ -16,6 +16,9 @@ import { SourceShares } from "./source-shares.ts";
 import type { MapStatistics } from "./statistics.ts";
 import { stampBits } from "./work-stamp.ts";
 
+/** Puts in one durable step: some milliseconds to write, and to sign for. */
+const COMMIT_PUTS_MAX = 256;
+
 /** The fill of the store from which on a source may not exceed its share. */
 const SCARCE_FROM = 1 / 2;
 
@@ -55,9 +58,8 @@ interface CheckedPut extends RecordPut {
 export class PutDesk {
   readonly #options: PutDeskOptions;
   readonly #shares: SourceShares;
-  readonly #commits = new Map<number, readonly CheckedPut[]>();
-  #gathered: CheckedPut[] = [];
-  #commitCount = 0;
+  #committing: readonly CheckedPut[] | undefined;
+  readonly #gathered: CheckedPut[] = [];
   #bytes = 0;
 
   constructor(options: PutDeskOptions) {
@@ -70,7 +72,7 @@ export class PutDesk {
 
   /** Whether something is on its way to the store. */
   get isCommitting(): boolean {
-    return this.#commits.size > 0;
+    return this.#committing !== undefined;
   }
 
   /** Share of the bytes that may be on their way to the store at once. */
@@ -123,21 +125,23 @@ export class PutDesk {
     return "verify";
   }
 
-  /** Hands everything that was gathered to the store, as one durable step. */
+  /**
+   * Hands what was gathered to the store, as one durable step, unless a step is under way:
+   * then it gathers on, and a slow disk gets larger steps instead of more of them.
+   */
   commit(): void {
-    if (this.#gathered.length === 0) return;
-    const [commit, puts] = [this.#commitCount++, this.#gathered];
-    this.#gathered = [];
-    this.#commits.set(commit, puts);
+    if (this.#gathered.length === 0 || this.isCommitting) return;
+    const puts = this.#gathered.splice(0, COMMIT_PUTS_MAX);
+    this.#committing = puts;
     this.#options.statistics.commits += 1;
-    this.#options.effect({ kind: "commit", commit, puts });
+    this.#options.effect({ kind: "commit", puts });
   }
 
-  /** Ends a commit; without outcomes the store failed, and nothing is known about its puts. */
-  committed(commit: number, outcomes: readonly PutOutcome[] | undefined, unixMs: number): void {
-    const puts = this.#commits.get(commit);
+  /** Ends the commit; without outcomes the store failed, and nothing is known about its puts. */
+  committed(outcomes: readonly PutOutcome[] | undefined, unixMs: number): void {
+    const puts = this.#committing;
     assert(puts !== undefined, "a commit ends once");
-    this.#commits.delete(commit);
+    this.#committing = undefined;
     if (outcomes === undefined) this.#options.statistics.storeFailures += 1;
     const durable: { put: CheckedPut; expiresMs: number }[] = [];
     for (const [index, put] of puts.entries()) {
@@ -152,6 +156,7 @@ export class PutDesk {
       else durable.push({ put, expiresMs: outcome.expiresMs });
     }
     if (durable.length > 0) this.#confirm(durable, unixMs);
+    this.commit();
   }
 
   #missingWork(put: QueuedPut, record: MapRecord, moment: PutMoment): MapAnswer | undefined {

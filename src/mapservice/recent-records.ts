@@ -43,9 +43,10 @@ export class RecentRecords {
     }
     this.#records.set(key, recent);
     this.#bytes += costOf(recent);
-    for (const [oldest, record] of this.#records) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#remove(oldest, record);
+    while (this.#bytes > this.#bytesMax) {
+      const oldest = this.#records.entries().next();
+      if (oldest.done === true) return;
+      this.#remove(...oldest.value);
     }
   }
 

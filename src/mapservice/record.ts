@@ -51,20 +51,28 @@ export function isFault(parsed: MapRecord | RecordFault): parsed is RecordFault 
   return typeof parsed === "string";
 }
 
-/**
- * The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload; with `room`
- * for so many bytes in front of it.
- */
-export function encodeRecord(record: MapRecord, room: number = 0): Uint8Array {
+/** The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload. */
+export function encodeRecord(record: MapRecord): Uint8Array {
+  return encodeRecordBehind(0, record);
+}
+
+/** The record as bytes, behind so many bytes that are left free. */
+export function encodeRecordBehind(room: number, record: MapRecord): Uint8Array {
+  const bytes = new Uint8Array(room + RECORD_HEADER_BYTES + record.payload.length);
+  writeRecord(record, bytes, room);
+  return bytes;
+}
+
+/** Writes the record into `bytes` from `at` on, and returns where it ends. */
+export function writeRecord(record: MapRecord, bytes: Uint8Array, at: number): number {
   assert(record.address.length === ADDRESS_BYTES, "an address has its length");
   assert(record.signature.length === SIGNATURE_BYTES, "a signature has its length");
-  const bytes = new Uint8Array(room + RECORD_HEADER_BYTES + record.payload.length);
-  bytes.set(record.address, room);
-  bytes.set(record.signature, room + 32);
-  bytes[room + 96] = record.seq;
-  new DataView(bytes.buffer).setUint32(room + 97, record.ttlSeconds);
-  bytes.set(record.payload, room + RECORD_HEADER_BYTES);
-  return bytes;
+  bytes.set(record.address, at);
+  bytes.set(record.signature, at + 32);
+  bytes[at + 96] = record.seq;
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(at + 97, record.ttlSeconds);
+  bytes.set(record.payload, at + RECORD_HEADER_BYTES);
+  return at + RECORD_HEADER_BYTES + record.payload.length;
 }
 
 /**

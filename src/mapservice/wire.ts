@@ -5,7 +5,7 @@ import type { MapAnswer, RequestId } from "./protocol.ts";
 import { RECEIPT_BYTES_MAX, readReceipt, writeReceipt } from "./receipt.ts";
 import {
   ADDRESS_BYTES,
-  encodeRecord,
+  encodeRecordBehind,
   isFault,
   PAYLOAD_BYTES_MAX,
   parseRecord,
@@ -232,7 +232,7 @@ function writeAnswer(request: RequestId, answer: MapAnswer): Uint8Array {
     }
     case "found": {
       const { ttlSeconds } = answer;
-      const bytes = encodeRecord({ ...answer.record, ttlSeconds }, FOUND_ROOM);
+      const bytes = encodeRecordBehind(FOUND_ROOM, { ...answer.record, ttlSeconds });
       Writer.into(bytes).u32(0).u8(TYPE.found).u32(request);
       return bytes;
     }

@@ -210,11 +210,11 @@ export const targets: readonly FuzzTarget[] = [
   { name: "client link", seeds: NODE_SEEDS, run: runWireLink },
   {
     name: "stored record",
-    seeds: [encodeStored(stored)],
+    seeds: [encodeStored(stored, new Uint8Array(200))],
     run: (bytes) =>
       roundTrip(bytes, () => {
         const parsed = decodeStored(bytes, PAYLOAD_SIZE);
-        return parsed && encodeStored(parsed);
+        return parsed && encodeStored(parsed, new Uint8Array(200));
       }),
   },
   {

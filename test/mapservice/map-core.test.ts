@@ -51,8 +51,8 @@ class Rig {
     this.drain();
   }
 
-  committed(commit: number, outcomes: readonly PutOutcome[] | undefined): void {
-    this.core.handle({ kind: "committed", commit, outcomes, unixMs: UNIX_MS }, this.now);
+  committed(outcomes: readonly PutOutcome[] | undefined): void {
+    this.core.handle({ kind: "committed", outcomes, unixMs: UNIX_MS }, this.now);
     this.drain();
   }
 
@@ -107,7 +107,19 @@ describe("turns", () => {
     expect(rig.said()).toEqual(["commit:16", "turn"]);
     rig.turn();
     rig.turn();
-    expect(rig.said()).toEqual(["commit:16", "turn", "commit:8"]);
+    expect(rig.said()).toEqual(["turn"]);
+  });
+
+  test("what comes while a commit is under way is one commit, once that has ended", () => {
+    const rig = new Rig();
+    for (let i = 0; i < 40; i++) rig.put(i, recordOf(i));
+    for (let i = 0; i < 3; i++) rig.turn();
+    rig.said();
+    rig.committed(Array.from({ length: 16 }, () => STORED));
+    expect(rig.said().at(-1)).toBe("commit:24");
+    rig.committed(undefined);
+    expect(rig.said().filter((kind) => kind.endsWith("busy")).length).toBe(24);
+    expect(rig.core.isIdle).toBe(true);
   });
 
   test("serve links in turn, whatever their queues", () => {
@@ -126,10 +138,7 @@ describe("turns", () => {
     rig.said();
     rig.turn();
     expect(rig.said()).toEqual(["commit:16"]);
-    rig.committed(
-      0,
-      Array.from({ length: 16 }, () => STORED),
-    );
+    rig.committed(Array.from({ length: 16 }, () => STORED));
     expect(rig.said().at(-1)).toBe("turn");
   });
 
@@ -187,7 +196,7 @@ describe("queues", () => {
     rig.get(2, 2, 1_000);
     rig.said();
     rig.core.handle({ kind: "close", link: 1 }, 0);
-    rig.committed(0, [STORED]);
+    rig.committed([STORED]);
     rig.turn();
     expect(rig.said()).toEqual([]);
   });
@@ -199,7 +208,7 @@ describe("the store's answers", () => {
     rig.put(1, recordOf(1));
     rig.turn();
     expect(rig.said()).toEqual(["turn", "commit:1"]);
-    rig.committed(0, [STORED]);
+    rig.committed([STORED]);
     expect(rig.said()).toEqual(["1:stored"]);
   });
 
@@ -207,7 +216,7 @@ describe("the store's answers", () => {
     const rig = new Rig();
     rig.put(1, recordOf(1));
     rig.turn();
-    rig.committed(0, undefined);
+    rig.committed(undefined);
     expect(rig.said()).toEqual(["turn", "commit:1", "1:busy"]);
     rig.put(2, recordOf(1));
     rig.turn();
@@ -222,7 +231,7 @@ describe("the store's answers", () => {
     rig.turn();
     rig.said();
     // The put is durable before the read that began earlier comes back empty.
-    rig.committed(0, [STORED]);
+    rig.committed([STORED]);
     expect(rig.said()).toEqual(["2:stored", "1:found"]);
     rig.lookedUp(1, undefined);
     expect(rig.said()).toEqual([]);
@@ -244,7 +253,7 @@ describe("the store's answers", () => {
     rig.turn();
     rig.put(2, end);
     rig.turn();
-    rig.committed(0, [STORED]);
+    rig.committed([STORED]);
     rig.lookedUp(1, recordOf(1));
     rig.said();
     rig.get(3, 1);
@@ -258,7 +267,7 @@ describe("the store's answers", () => {
     rig.put(1, recordOf(1, { ttlSeconds: 10 }));
     rig.turn();
     rig.said();
-    rig.committed(0, [{ kind: "known", expiresMs: UNIX_MS + 77_000 }]);
+    rig.committed([{ kind: "known", expiresMs: UNIX_MS + 77_000 }]);
     expect(rig.effects).toMatchObject([{ answer: { kind: "stored", ttlSeconds: 77 } }]);
   });
 });
