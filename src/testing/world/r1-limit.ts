@@ -2,7 +2,7 @@ import { Heap, SeededRandom } from "../../base/index.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { R1 } from "./r1.ts";
 
-/** What the best possible protocol is given. */
+/** What the ideal is given. */
 export interface R1LimitPlan {
   readonly loss: number;
   readonly seed: number;
@@ -15,10 +15,10 @@ export interface R1LimitPlan {
 }
 
 /**
- * The goodput, in bytes per second, of an ideal selective repeat on profile R1: a put is known to
- * be lost after exactly one round trip without a receipt, a get the moment its answer would have
- * come, acknowledgements cost nothing and memory has no end. No real protocol knows so much: this
- * is what others are compared with.
+ * The goodput, in bytes per second, of an ideal selective repeat with receipts on profile R1: a put
+ * counts as lost after exactly one round trip without a receipt, a get the moment its answer would
+ * have come, acknowledgements cost nothing and memory has no end. A stream has to find all that out;
+ * what may bring it beyond is that it asks for an unlucky frame more than once at a time.
  */
 export function runR1Limit(plan: R1LimitPlan): number {
   const { loss, frames, frameBytes, window } = plan;
