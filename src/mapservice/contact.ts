@@ -1,9 +1,9 @@
-import { type Cancel, CulvertError, type Instant } from "../base/index.ts";
+import { assert, type Cancel, CulvertError, type Instant } from "../base/index.ts";
 import { type ByteConnection, dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
 import type { Endpoint } from "../io/endpoint.ts";
 import type { LinkEvents, MapGreeting } from "./service-link.ts";
-import { WireLink, type WirePort } from "./wire-link.ts";
+import { WireLink } from "./wire-link.ts";
 
 /** What happens on a contact once it is made. */
 export interface ContactEvents extends Pick<LinkEvents, "answer" | "ready"> {
@@ -11,16 +11,36 @@ export interface ContactEvents extends Pick<LinkEvents, "answer" | "ready"> {
   lost(error: CulvertError): void;
 }
 
+/** How the promise of a contact ends. */
+interface Outcome {
+  resolve(contact: Contact): void;
+  reject(error: CulvertError): void;
+}
+
 /** One connection to a node, from its greeting to its loss. */
 export class Contact {
-  readonly greeting: MapGreeting;
-  readonly link: WireLink;
-  readonly #state: ContactState;
+  readonly #connection: ByteConnection;
+  readonly #outcome: Outcome;
+  readonly #cancelPatience: Cancel;
+  #link: WireLink | undefined;
+  #greeting: MapGreeting | undefined;
+  #events: ContactEvents | undefined;
+  #lostBy: CulvertError | undefined;
+  #heardAt: Instant = systemClock.now();
 
-  private constructor(link: WireLink, greeting: MapGreeting, state: ContactState) {
-    this.link = link;
-    this.greeting = greeting;
-    this.#state = state;
+  private constructor(endpoint: Endpoint, connectMs: number, outcome: Outcome) {
+    this.#outcome = outcome;
+    this.#connection = dialBytes(endpoint, {
+      connected: () => this.#speak(),
+      receive: (bytes) => {
+        this.#heardAt = systemClock.now();
+        this.#link?.receive(bytes);
+      },
+      drained: () => this.#link?.drained(),
+      closed: (cause) => this.drop(new CulvertError("CULVERT_UNREACHABLE", undefined, { cause })),
+    });
+    const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
+    this.#cancelPatience = systemClock.schedule(systemClock.now() + connectMs, giveUp);
   }
 
   /**
@@ -30,73 +50,59 @@ export class Contact {
    */
   static make(endpoint: Endpoint, connectMs: number): Promise<Contact> {
     return new Promise((resolve, reject) => {
-      let connection: ByteConnection | undefined;
-      let link: WireLink | undefined;
-      let cancel: Cancel = () => {};
-      const lose = (error: CulvertError): void => {
-        if (state.lostBy !== undefined) return;
-        state.lostBy = error;
-        cancel();
-        reject(error);
-        connection?.close(true);
-        state.events?.lost(error);
-      };
-      const state: ContactState = { events: undefined, lostBy: undefined, heardAt: 0, lose };
-      const wire = {
-        answer: (...answer: Parameters<LinkEvents["answer"]>) => state.events?.answer(...answer),
-        ready: () => state.events?.ready(),
-        greeted: (greeting: MapGreeting) => {
-          cancel();
-          if (link !== undefined) resolve(new Contact(link, greeting, state));
-        },
-        broken: lose,
-      };
-      connection = dialBytes(endpoint, {
-        connected: () => {
-          if (connection !== undefined) link = new WireLink(portOf(connection), wire);
-        },
-        receive: (bytes) => {
-          state.heardAt = systemClock.now();
-          link?.receive(bytes);
-        },
-        drained: () => link?.drained(),
-        closed: (cause) => lose(new CulvertError("CULVERT_UNREACHABLE", undefined, { cause })),
-      });
-      const at = systemClock.now() + connectMs;
-      cancel = systemClock.schedule(at, () => lose(new CulvertError("CULVERT_UNREACHABLE")));
+      new Contact(endpoint, connectMs, { resolve, reject });
     });
+  }
+
+  get greeting(): MapGreeting {
+    assert(this.#greeting !== undefined, "a contact is made when it is greeted");
+    return this.#greeting;
+  }
+
+  get link(): WireLink {
+    assert(this.#link !== undefined, "a contact is made when it is greeted");
+    return this.#link;
   }
 
   /** When the last byte came in. */
   get heardAt(): Instant {
-    return this.#state.heardAt;
-  }
-
-  /** Cuts the connection. */
-  drop(error: CulvertError): void {
-    this.#state.lose(error);
+    return this.#heardAt;
   }
 
   /** Tells `events` from now on. */
   use(events: ContactEvents): void {
-    this.#state.events = events;
-    if (this.#state.lostBy !== undefined) events.lost(this.#state.lostBy);
+    this.#events = events;
+    if (this.#lostBy !== undefined) events.lost(this.#lostBy);
   }
-}
 
-interface ContactState {
-  events: ContactEvents | undefined;
-  lostBy: CulvertError | undefined;
-  heardAt: Instant;
-  readonly lose: (error: CulvertError) => void;
-}
+  /** Cuts the connection. */
+  drop(error: CulvertError): void {
+    if (this.#lostBy !== undefined) return;
+    this.#lostBy = error;
+    this.#cancelPatience();
+    this.#connection.close(true);
+    this.#outcome.reject(error);
+    this.#events?.lost(error);
+  }
 
-function portOf(connection: ByteConnection): WirePort {
-  return {
-    write: (bytes) => connection.write(bytes),
-    get unsentBytes() {
-      return connection.unsentBytes;
-    },
-    close: () => connection.close(false),
-  };
+  #speak(): void {
+    const connection = this.#connection;
+    const port = {
+      write: (bytes: Uint8Array): void => connection.write(bytes),
+      get unsentBytes(): number {
+        return connection.unsentBytes;
+      },
+      close: (): void => connection.close(false),
+    };
+    this.#link = new WireLink(port, {
+      answer: (request, answer) => this.#events?.answer(request, answer),
+      ready: () => this.#events?.ready(),
+      greeted: (greeting) => {
+        this.#greeting = greeting;
+        this.#cancelPatience();
+        this.#outcome.resolve(this);
+      },
+      broken: (error) => this.drop(error),
+    });
+  }
 }
