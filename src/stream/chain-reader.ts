@@ -1,4 +1,5 @@
 import { Heap, type Instant } from "../base/index.ts";
+import { TimerQueue } from "../retx/index.ts";
 import { type Exchange, FEELER_MS, type Purpose, type Request } from "./exchange.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 
@@ -35,6 +36,9 @@ const QUIET_REQUESTS = 3;
 
 /** Questions without an answer after which the writer is told to put a frame again. */
 const STARVED_ASKS = 8;
+
+/** Places that may wait for their turn to be asked again; the others wait for the quiet question. */
+const PAUSED_MAX = 4_096;
 
 /** How far beyond the lowest missing place fresh ones come first when gets are rationed. */
 const FRESH_FIRST_PLACES = 30;
@@ -81,6 +85,7 @@ export class ChainReader {
   readonly #options: ChainReaderOptions;
   readonly #places = new Map<number, Place>();
   readonly #again = new Heap<Place>((a, b) => a.index < b.index);
+  readonly #paused = new TimerQueue<Place>({ capacity: PAUSED_MAX });
   readonly #arrived = new Set<number>();
   #base: number;
   #fresh: number;
@@ -159,13 +164,13 @@ export class ChainReader {
     if (place === undefined) return;
     place.requests = place.requests.filter((open) => open.isOpen);
     if (place.requests.length > 0) return;
-    if (request.index < this.#seen) this.#queueAgain(place);
-    else if (request.index > this.#base) {
+    if (request.index === this.#base && request.index >= this.#seen) this.#scheduleQuiet(now);
+    else if (this.#options.aheadGrowth > 0 && request.index > this.#seen + AHEAD_QUIET) {
       // Nothing waits this far ahead any more: it is asked for when it comes into reach.
-      if (this.#options.aheadGrowth > 0) this.#ahead = AHEAD_QUIET;
+      this.#ahead = AHEAD_QUIET;
       this.#dropPlace(request.index);
       this.#fresh = Math.min(this.#fresh, request.index);
-    } else this.#scheduleQuiet(now);
+    } else this.#pause(place, now);
   }
 
   /** A cell arrived that cannot be used: it is asked for again, after a pause. */
@@ -173,12 +178,12 @@ export class ChainReader {
     const place = this.#places.get(index);
     if (place === undefined) return;
     place.requests = place.requests.filter((open) => open.isOpen);
-    if (place.requests.length === 0) this.#quietAt = Math.min(this.#quietAt, now);
-    this.#queueAgain(place);
+    this.#pause(place, now);
   }
 
   /** Asks for what may be asked for; `limit` is the first index that must not be. */
   pump(now: Instant, limit: number): void {
+    this.#endPauses(now);
     while (this.#isOpen && this.#exchange.mayGet(now)) {
       if (!this.#askOne(now, limit)) return;
     }
@@ -186,6 +191,7 @@ export class ChainReader {
 
   /** Asks only for what is likely to be there: the frames after those that come in just now. */
   pumpLikely(now: Instant, limit: number): void {
+    this.#endPauses(now);
     while (this.#isOpen && this.#exchange.mayGet(now)) {
       const isClose = this.#quietAsks === 0 && this.#fresh <= this.#seen + AHEAD_SURE;
       const isLikely = this.#hasAgain() || (isClose && this.#hasFresh(limit));
@@ -198,7 +204,7 @@ export class ChainReader {
     if (!this.#isOpen) return Number.POSITIVE_INFINITY;
     const readyAt = this.#exchange.readyAt("get", now);
     if (this.#hasAgain() || this.#hasFresh(limit)) return readyAt;
-    return Math.max(this.#quietAt, readyAt);
+    return Math.max(Math.min(this.#quietAt, this.#paused.deadline()), readyAt);
   }
 
   #askOne(now: Instant, limit: number): boolean {
@@ -258,7 +264,8 @@ export class ChainReader {
     }
     this.#ask(place, now);
     this.#quietAsks += 1;
-    if (this.#quietAsks % this.#options.quietPlaces === 0) this.#reachFurther(1);
+    const { quietPlaces } = this.#options;
+    if (quietPlaces > 1 && this.#quietAsks % quietPlaces === 0) this.#reachFurther(1);
     if (this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces) this.#quietMs *= QUIET_GROWTH;
     this.#scheduleQuiet(now);
     return true;
@@ -290,16 +297,19 @@ export class ChainReader {
       if (oldest !== undefined) this.#exchange.cancel(oldest);
     }
     const { frameId } = this.#keys.at(place.index);
-    const options = { now, isLikelyThere, patience: this.#patience(place) };
+    const options = { now, isLikelyThere, patience: isLikelyThere ? this.#patience(place) : 1 };
     place.requests.push(this.#exchange.get(this.#options.purpose, place.index, frameId, options));
   }
 
   /** How many RTOs the next question for a place may take. */
   #patience(place: Place): number {
-    if (place.asks > IMPATIENT_ASKS) {
+    const isLikelyThere = place.index < this.#seen;
+    const extra = place.asks - (isLikelyThere ? IMPATIENT_ASKS : QUIET_ASKS);
+    if (extra > 0) {
       const quiet = this.#options.quietAskMsMax / this.#exchange.rto.rtoMs();
-      return Math.min(2 ** (place.asks - IMPATIENT_ASKS), Math.max(PATIENCE_MAX, quiet));
+      return Math.min(2 ** extra, Math.max(PATIENCE_MAX, quiet));
     }
+    if (!isLikelyThere) return 1;
     if (this.#exchange.isPaced) return 1;
     return HEDGES.find(({ afterAsks }) => place.asks > afterAsks)?.patience ?? 1;
   }
@@ -314,6 +324,19 @@ export class ChainReader {
       place.requests = place.requests.filter((open) => open.isOpen);
       if (place.requests.length === 0) this.#queueAgain(place);
       for (const request of place.requests) this.#exchange.expect(request, now);
+    }
+  }
+
+  /** Asks for a place again, but not before it could have changed. */
+  #pause(place: Place, now: Instant): void {
+    if (place.isQueued || this.#paused.isFull) return;
+    place.isQueued = true;
+    this.#paused.push(now + this.#patience(place) * this.#exchange.rto.drawMs(), place);
+  }
+
+  #endPauses(now: Instant): void {
+    for (let place = this.#paused.due(now); place; place = this.#paused.due(now)) {
+      this.#again.push(place);
     }
   }
 

@@ -172,6 +172,23 @@ describe("a reader of a chain", () => {
         .every((index) => index > 2),
     ).toBe(true);
   });
+
+  it("paces its questions when the Map answers at once that nothing is there", () => {
+    const { reader, exchange, asked: effects } = readerOf({ aheadGrowth: 0 });
+    let answered = 0;
+    // A Map that does not let gets wait: each one fails within a millisecond, for a minute.
+    for (let now = 0; now < 60_000; now += 1) {
+      reader.pump(now, NO_LIMIT);
+      const open = effects("get").slice(answered);
+      answered += open.length;
+      for (const { request } of open) {
+        const failed = exchange.fail(request);
+        if (failed !== undefined) reader.failed(failed, now);
+      }
+    }
+    expect(answered).toBeGreaterThan(20);
+    expect(answered).toBeLessThan(100);
+  });
 });
 
 function asked(indexes: () => number[], before: number): boolean {
