@@ -37,7 +37,7 @@ const QUIET_REQUESTS = 3;
 /** Questions without an answer after which the writer is told to put a frame again. */
 const STARVED_ASKS = 8;
 
-/** Places that may wait for their turn to be asked again; the others wait for the quiet question. */
+/** Places that may pause before they are asked again; others wait for the quiet question. */
 const PAUSED_MAX = 4_096;
 
 /** How far beyond the lowest missing place fresh ones come first when gets are rationed. */

@@ -17,8 +17,8 @@ export interface R1LimitPlan {
 /**
  * The goodput, in bytes per second, of an ideal selective repeat with receipts on profile R1: a put
  * counts as lost after exactly one round trip without a receipt, a get the moment its answer would
- * have come, acknowledgements cost nothing and memory has no end. A stream has to find all that out;
- * what may bring it beyond is that it asks for an unlucky frame more than once at a time.
+ * have come, acknowledgements cost nothing and memory has no end. A stream has to find all that
+ * out; what may bring it beyond is that it asks for an unlucky frame more than once at a time.
  */
 export function runR1Limit(plan: R1LimitPlan): number {
   const { loss, frames, frameBytes, window } = plan;
