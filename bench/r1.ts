@@ -22,19 +22,28 @@ const USAGE = `Runs profile R1 (docs/SIMULATION.md) once, in virtual time.
   --trace      write every event to stderr
   --json       print one line of JSON`;
 
-const { values } = parseArgs({
-  options: {
-    loss: { type: "string", default: "0" },
-    seed: { type: "string", default: "1" },
-    bytes: { type: "string" },
-    frames: { type: "string" },
-    paced: { type: "boolean", default: false },
-    window: { type: "string", default: String(R1.window) },
-    trace: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  loss: { type: "string", default: "0" },
+  seed: { type: "string", default: "1" },
+  bytes: { type: "string" },
+  frames: { type: "string" },
+  paced: { type: "boolean", default: false },
+  window: { type: "string", default: String(R1.window) },
+  trace: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const values = parse();
+
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}\n`);
+    process.exit(2);
+  }
+}
 
 function number(name: string, text: string, min: number, max: number): number {
   const value = Number(text);

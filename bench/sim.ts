@@ -22,16 +22,25 @@ const RESULTS = new URL("./results/sim.json", import.meta.url);
 const JOB_SEEDS_MAX = 100;
 const JOBS_PER_ROW = 20;
 
-const { values } = parseArgs({
-  options: {
-    row: { type: "string", multiple: true },
-    seeds: { type: "string" },
-    "first-seed": { type: "string", default: "1" },
-    jobs: { type: "string" },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  row: { type: "string", multiple: true },
+  seeds: { type: "string" },
+  "first-seed": { type: "string", default: "1" },
+  jobs: { type: "string" },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const values = parse();
+
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}\n`);
+    process.exit(2);
+  }
+}
 
 interface Result {
   readonly row: string;
