@@ -92,6 +92,18 @@ export class Framer {
     return { type: "end", payload: this.#fill(length) };
   }
 
+  /** What a restart goes on from: the frames there are, without what waits for one. */
+  saveFramed(): FramerState {
+    const isEndFramed = this.#isEndFramed;
+    return {
+      framedBytes: this.#framedBytes,
+      endAsked: isEndFramed,
+      isEndFramed,
+      buffered: NOTHING,
+    };
+  }
+
+  /** Everything, for a writer that was halted. */
   save(): FramerState {
     return {
       framedBytes: this.#framedBytes,

@@ -91,7 +91,8 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     this.#isAborting = state?.resetIndex !== undefined;
     this.#readers = new Map(init.readers);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
-    this.#ledger = new Ledger(this.#effects, options.durable, () => this.encodedState());
+    const head = (): Uint8Array => encodeBroadcastState(this.state(false));
+    this.#ledger = new Ledger(this.#effects, options.durable, head);
     const parts = { exchange: this.#exchange, ledger: this.#ledger, effects: this.#effects };
     this.#sender = new BroadcastSender({ ...init, ...parts }, state);
   }
@@ -159,10 +160,10 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     return Math.min(this.#exchange.deadline(), this.#sender.deadline(this.#now), this.#abortUntil);
   }
 
-  /** Everything but the sealed frames. Holds secrets. */
-  state(): BroadcastState {
+  /** Everything but the sealed frames; `whole`: with what waits for a frame. Holds secrets. */
+  state(whole = true): BroadcastState {
     return {
-      ...this.#sender.save(),
+      ...this.#sender.save(whole),
       cellBytes: this.#init.cellBytes,
       writeSeed: this.#init.write.toBytes().slice(0, 32),
       readers: [...this.#readers.values()],

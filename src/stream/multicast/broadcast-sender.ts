@@ -39,7 +39,6 @@ export type BroadcastSenderState = Omit<
 const UPKEEP_SHARE = 4;
 /** A frame is not repaired twice within so many RTOs. */
 const REPAIR_RTOS = 8;
-
 const RESET: FrameContent = { type: "reset", payload: new Uint8Array(0) };
 
 /**
@@ -279,12 +278,13 @@ export class BroadcastSender {
     this.#init.effects.push({ kind: "all-stored" });
   }
 
-  save(): BroadcastSenderState {
+  /** `whole`: with the bytes that wait for a frame. */
+  save(whole: boolean): BroadcastSenderState {
     return {
       base: this.#base,
       storedBelow: this.#retx.base,
       next: this.#next,
-      framer: this.#framer.save(),
+      framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       generations: this.#retention.generations,
       grantedSeconds: this.#grantedSeconds,
       oldestChain: this.oldestState(),

@@ -134,8 +134,11 @@ function fromFields(fields: Fields): BroadcastState {
   };
 }
 
-function chainOf(fields: Fields, name: string): Chain {
-  return Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
+/** A chain state that others can follow. */
+export function chainOf(fields: Fields, name: string): Chain {
+  const chain = Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
+  if (chain.index >= 2n ** 63n) throw fields.wrong(name, "is at the end");
+  return chain;
 }
 
 function generationsOf(fields: Fields, next: number): Generation[] {
@@ -155,6 +158,6 @@ function readersOf(fields: Fields): RepairPosition[] {
   return list.map((entry) => ({
     root: entry.bytes("root", 32),
     next: entry.integer("next", { max: INDEX_MAX }),
-    chain: entry.bytes("chain", CHAIN_STATE_BYTES),
+    chain: chainOf(entry, "chain").toBytes(),
   }));
 }

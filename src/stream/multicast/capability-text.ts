@@ -24,8 +24,8 @@ export function capabilityToText(capability: ReadCapability): string {
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET` for text that is mistyped
  */
 export function parseReadCapability(given: ReadCapability | Uint8Array | string): ReadCapability {
-  if (given instanceof ReadCapability) return given;
-  return ReadCapability.fromBytes(typeof given === "string" ? bytesOf(given) : given);
+  if (given instanceof ReadCapability) return withRoom(given);
+  return withRoom(ReadCapability.fromBytes(typeof given === "string" ? bytesOf(given) : given));
 }
 
 /**
@@ -34,7 +34,22 @@ export function parseReadCapability(given: ReadCapability | Uint8Array | string)
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`
  */
 export function parseWriteCapability(given: WriteCapability | Uint8Array): WriteCapability {
-  return given instanceof WriteCapability ? given : WriteCapability.fromBytes(given);
+  return withRoom(given instanceof WriteCapability ? given : WriteCapability.fromBytes(given));
+}
+
+/** Chains begin below 2^62 and end at 2^64: one that is far beyond was made to break its user. */
+const INDEX_LIMIT = 2n ** 63n;
+
+/**
+ * What it is given, if frames can follow it.
+ *
+ * @throws CulvertError `CULVERT_BAD_CAPABILITY`
+ */
+export function withRoom<T extends { readonly index: bigint }>(place: T): T {
+  if (place.index < INDEX_LIMIT) return place;
+  throw new CulvertError("CULVERT_BAD_CAPABILITY", "the capability is at the end of its chain", {
+    detail: { field: "index" },
+  });
 }
 
 function bytesOf(text: string): Uint8Array {

@@ -10,6 +10,8 @@ export interface ScoutInit {
   readonly exchange: Exchange;
   readonly numbering: Numbering;
   readonly cellBytes: number;
+  /** Mean gap between two gets; 0: they are not rationed. */
+  readonly paceMeanMs: number;
 }
 
 /** A chain state and the number of its frame. */
@@ -25,8 +27,9 @@ interface Probe {
   tries: number;
 }
 
-/** Silence before the first look around, and how much longer each further silence has to be. */
+/** Silence before the first look around, in ms and in gaps between gets, and how it grows. */
 const FIRST_SILENCE_MS = 60_000;
+const SILENCE_GAPS = 32;
 const SILENCE_GROWTH = 8;
 const SILENCE_MS_MAX = 86_400_000;
 
@@ -54,7 +57,8 @@ const TRIES = 8;
  */
 export class Scout {
   readonly #init: ScoutInit;
-  #silenceMs = FIRST_SILENCE_MS;
+  readonly #firstSilenceMs: number;
+  #silenceMs: number;
   #reach = DISTANCE_MAX;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
   #base = 0;
@@ -68,6 +72,8 @@ export class Scout {
 
   constructor(init: ScoutInit) {
     this.#init = init;
+    this.#firstSilenceMs = FIRST_SILENCE_MS + SILENCE_GAPS * init.paceMeanMs;
+    this.#silenceMs = this.#firstSilenceMs;
   }
 
   /** A frame has arrived, or nothing is to be found: rests until the next silence. */
@@ -86,7 +92,7 @@ export class Scout {
   wake(now: Instant): void {
     this.#stop();
     this.#reach = DISTANCE_MAX;
-    this.#silenceMs = FIRST_SILENCE_MS;
+    this.#silenceMs = this.#firstSilenceMs;
     this.#lookAt = now + this.#silenceMs;
   }
 

@@ -101,7 +101,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       quietAskMsMax: options.quietAskMsMax,
       quietPlaces: 1,
     });
-    this.#lookout = new Lookout({ ...parts, gapLimitMs: options.gapLimitMs });
+    this.#lookout = new Lookout({ ...parts, ...options });
     if (init.repair === undefined) return;
     const { repair } = init;
     const early = (): Iterable<number> => this.#arrivals.early;
@@ -217,10 +217,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   #settle(now: Instant): void {
     if (this.#isOver || !this.#isStarted) return;
+    // Looking around comes after what is asked for anyway: gets may be rationed.
+    this.#reader.pump(now, this.#limit());
     this.#look(now);
     if (this.#isOver) return;
     this.#ask(now);
-    this.#reader.pump(now, this.#limit());
     this.#ledger.flush(now);
     if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
   }
@@ -351,6 +352,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const detail = { frames };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
     this.#deliver();
+    this.#reader.pump(now, this.#limit());
   }
 
   #finish(): void {

@@ -1,9 +1,9 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
-import { CHAIN_STATE_BYTES } from "../../crypto/index.ts";
 import type { ArrivalsStart } from "../arrivals.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
 import type { AckWriterState } from "../state.ts";
+import { chainOf } from "./broadcast-state.ts";
 
 /** Where a reader asks for repairs. */
 export interface RepairState extends AckWriterState {
@@ -64,7 +64,7 @@ export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
       nextOffset,
       takenOffset: fields.integer("takenOffset", { min: nextOffset, max: takenMax }),
     },
-    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    chain: chainOf(fields, "chain").toBytes(),
     isWhole: fields.boolean("isWhole"),
     skippedFrames: fields.integer("skippedFrames"),
     repair: fields.has("repair") ? repairOf(fields.fields("repair")) : undefined,
@@ -83,6 +83,6 @@ function repairOf(fields: Fields): RepairState {
     next,
     stored: fields.integer("stored", { max: next }) - 1,
     pending,
-    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    chain: chainOf(fields, "chain").toBytes(),
   };
 }

@@ -85,6 +85,12 @@ export class Follower {
     return this.#kept;
   }
 
+  /** It has taken everything there is, or joined when nothing more came. */
+  hasAll(total: number): boolean {
+    const { first, log } = this.#init;
+    return this.#kept === total || log.frames.length <= first;
+  }
+
   start(): void {
     const { clock, plan } = this.#init;
     this.#process.start();

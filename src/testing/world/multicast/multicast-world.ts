@@ -219,7 +219,7 @@ class MulticastWorld {
     const { ends } = this.#plan;
     return this.#followers.every((follower) => {
       if (follower === undefined) return false;
-      return follower.outcome !== "reading" || (!ends && follower.kept === this.#broadcaster.total);
+      return follower.outcome !== "reading" || (!ends && follower.hasAll(this.#broadcaster.total));
     });
   }
 
