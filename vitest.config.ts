@@ -22,7 +22,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/interop/**"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {
