@@ -29,6 +29,8 @@ export class Lookout {
   readonly #scout: Scout;
   /** Since when there is room for the next frame. */
   #roomSince: Instant = Number.NEGATIVE_INFINITY;
+  /** What was found last: it was there once, and so was more than has arrived. */
+  #found: number | undefined;
   /** The missing frame for which the scout has gone out a second time. */
   #lookedAgainFor = -1;
 
@@ -70,9 +72,12 @@ export class Lookout {
       this.#lookedAgainFor = base;
       this.#scout.hurry(now);
     }
-    const found = this.#scout.pump(now, base, stateAt);
-    if (found === undefined) return undefined;
+    const look = this.#scout.pump(now, base, stateAt);
+    if (look === undefined) return undefined;
+    const found = look.found ?? this.#found;
+    if (found === undefined || found <= base) return undefined;
     if (isLagging) return this.#goOn(found, now);
+    this.#found = found;
     this.#gaps.saw(found, now);
     return undefined;
   }

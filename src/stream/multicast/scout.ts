@@ -27,6 +27,12 @@ interface Probe {
   tries: number;
 }
 
+/** What came of a look around. */
+export interface Look {
+  /** The lowest frame that is there, if there is any. */
+  readonly found: number | undefined;
+}
+
 /** Silence before the first look around, in ms and in gaps between gets, and how it grows. */
 const FIRST_SILENCE_MS = 60_000;
 const SILENCE_GAPS = 32;
@@ -104,17 +110,13 @@ export class Scout {
 
   /**
    * Goes on looking, from the lowest frame that has not arrived; `stateAt` gives the chain's state
-   * there. Answers with the lowest frame found, once, when there is one.
+   * there. Answers once when it is through.
    */
-  pump(now: Instant, base: number, stateAt: (index: number) => Uint8Array): number | undefined {
+  pump(now: Instant, base: number, stateAt: (index: number) => Uint8Array): Look | undefined {
     if (now < this.#lookAt) return undefined;
     if (this.#empty === undefined) this.#begin(base, stateAt(base));
     while (this.#probe === undefined) {
-      if (this.#isNarrow) return this.#finish(now);
-      if (this.#target > this.#base + this.#reach) {
-        this.rest(now);
-        return undefined;
-      }
+      if (this.#isNarrow || this.#target > this.#base + this.#reach) return this.#finish(now);
       if (!this.#walk()) return undefined;
     }
     this.#ask(now);
@@ -201,10 +203,10 @@ export class Scout {
         : low + Math.max(1, Math.floor((this.#taken - low) / 2));
   }
 
-  #finish(now: Instant): number | undefined {
+  #finish(now: Instant): Look {
     const found = this.#taken;
     this.rest(now);
-    return found;
+    return { found };
   }
 
   #stop(): void {

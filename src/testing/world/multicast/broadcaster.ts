@@ -13,17 +13,15 @@ import {
   type BroadcastOptions,
   resolveBroadcastOptions,
 } from "../../../stream/multicast/options.ts";
-import { RepairCore, type RepairEffect } from "../../../stream/multicast/repair-core.ts";
-import type { IoEffect, IoInput, StreamEffect } from "../../../stream/protocol.ts";
+import { RepairCore } from "../../../stream/multicast/repair-core.ts";
+import type { IoInput } from "../../../stream/protocol.ts";
 import { streamIdOf } from "../../../stream/secret.ts";
 import type { Pattern } from "../pattern.ts";
 import { Violation } from "../violation.ts";
 import type { VirtualJournal } from "../virtual-journal.ts";
 import type { PlannedWrite } from "../writer.ts";
 import type { FrameLog } from "./frame-log.ts";
-import { Process, type Surroundings } from "./process.ts";
-
-type Event = Exclude<StreamEffect, IoEffect>;
+import { type Announcement, Process, type Surroundings } from "./process.ts";
 
 /** What the writing side of a multicast world is made of. */
 export interface BroadcasterInit extends Surroundings {
@@ -45,12 +43,12 @@ export interface BroadcasterInit extends Surroundings {
 export class Broadcaster {
   readonly #init: BroadcasterInit;
   readonly #options: BroadcastOptions;
-  readonly #repairs = new Map<string, Process<IoInput, Event | RepairEffect>>();
+  readonly #repairs = new Map<string, Process<IoInput>>();
   readonly #readers = new Map<string, RepairPosition>();
   readonly total: number;
   readonly counts = { crashes: 0, points: 0, puts: 0, repairs: 0 };
   #core: BroadcastCore;
-  #process: Process<BroadcastInput, Event>;
+  #process: Process<BroadcastInput>;
   #position = 0;
   #hasEnded = false;
   #isDone = false;
@@ -105,7 +103,7 @@ export class Broadcaster {
     }
   }
 
-  #create(): [BroadcastCore, Process<BroadcastInput, Event>] {
+  #create(): [BroadcastCore, Process<BroadcastInput>] {
     const { write, cellBytes, journal, random, log } = this.#init;
     const { head } = journal;
     const state = head && decodeBroadcastState(head);
@@ -117,7 +115,7 @@ export class Broadcaster {
       options: this.#options,
       ...(state && { state, readers }),
     });
-    const running = new Process<BroadcastInput, Event>({
+    const running = new Process<BroadcastInput>({
       ...this.#init,
       side: "a",
       name: "writer",
@@ -139,7 +137,7 @@ export class Broadcaster {
     const { cellBytes, random } = this.#init;
     const options = this.#options;
     const core = new RepairCore({ position, cellBytes, random: random.fork(7), options });
-    const running = new Process<IoInput, Event | RepairEffect>({
+    const running = new Process<IoInput>({
       ...this.#init,
       journal: undefined,
       side: "a",
@@ -158,7 +156,7 @@ export class Broadcaster {
     this.#init.clock.schedule(this.#init.clock.now(), () => running.start());
   }
 
-  #onEvent(event: Event): void {
+  #onEvent(event: Announcement): void {
     const { clock } = this.#init;
     const session = this.#session;
     switch (event.kind) {

@@ -9,14 +9,11 @@ import {
   type SubscriptionInput,
 } from "../../../stream/multicast/subscription-core.ts";
 import { decodeSubscriptionState } from "../../../stream/multicast/subscription-state.ts";
-import type { IoEffect, StreamEffect } from "../../../stream/protocol.ts";
 import type { Pattern } from "../pattern.ts";
 import { Violation } from "../violation.ts";
 import type { VirtualJournal } from "../virtual-journal.ts";
 import type { FrameLog } from "./frame-log.ts";
-import { Process, type Surroundings } from "./process.ts";
-
-type Event = Exclude<StreamEffect, IoEffect>;
+import { type Announcement, Process, type Surroundings } from "./process.ts";
 
 /** What the application at one reader does. */
 export interface FollowerPlan {
@@ -65,7 +62,7 @@ export class Follower {
   readonly counts = { puts: 0, lags: 0, skippedFrames: 0, kills: 0 };
   outcome: FollowerOutcome = "reading";
   #core: SubscriptionCore;
-  #process: Process<SubscriptionInput, Event>;
+  #process: Process<SubscriptionInput>;
   /** Position in the text behind what was delivered; `undefined` before the first piece. */
   #position: number | undefined;
   /** What the core's offsets lack to be positions in the text. */
@@ -103,7 +100,7 @@ export class Follower {
     });
   }
 
-  #create(): [SubscriptionCore, Process<SubscriptionInput, Event>] {
+  #create(): [SubscriptionCore, Process<SubscriptionInput>] {
     const { plan, repair, cellBytes, random, journal, name } = this.#init;
     const state = journal.head && decodeSubscriptionState(journal.head);
     const read = state ? ReadCapability.of(state.root, Chain.fromBytes(state.chain)) : undefined;
@@ -115,7 +112,7 @@ export class Follower {
       options: resolveSubscriptionOptions({ ...plan.options, durable: true }),
       ...(state && { state }),
     });
-    const running = new Process<SubscriptionInput, Event>({
+    const running = new Process<SubscriptionInput>({
       ...this.#init,
       side: "b",
       name,
@@ -129,7 +126,7 @@ export class Follower {
     return [core, running];
   }
 
-  #onEvent(event: Event): void {
+  #onEvent(event: Announcement): void {
     switch (event.kind) {
       case "deliver":
         this.#deliver(event.offset, event.bytes);

@@ -14,7 +14,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { Follower, type FollowerOutcome, type FollowerPlan } from "./follower.ts";
 import { FrameLog } from "./frame-log.ts";
 import { Heckler } from "./heckler.ts";
-import type { Surroundings } from "./process.ts";
+import type { Surroundings, Tamper } from "./process.ts";
 
 /** Everything that a run of a multicast world follows from. */
 export interface MulticastPlan {
@@ -39,6 +39,8 @@ export interface MulticastPlan {
   readonly idle?: { readonly settleMs: number; readonly watchMs: number };
   readonly limitMs?: number;
   readonly limitEvents?: number;
+  /** A planted bug, which the oracles must notice. */
+  readonly tamper?: Tamper;
   /** Takes one line for each event. */
   readonly log?: (line: string) => void;
 }
@@ -101,7 +103,8 @@ class MulticastWorld {
     const trace = new Trace({ log: plan.log, eventsMax: plan.limitEvents ?? LIMIT_EVENTS });
     const map = new VirtualMap({ clock, faults, trace, random: this.#random.fork(0) });
     const { hardTimeoutMs } = faults;
-    this.#surroundings = { clock, map, referee: new Referee({}), trace, hardTimeoutMs };
+    const referee = new Referee({});
+    this.#surroundings = { clock, map, referee, trace, hardTimeoutMs, tamper: plan.tamper };
     this.#text = new Pattern(plan.seed);
     const write = WriteCapability.generate(new SeededRandom(WRITER_SEED));
     this.#log = new FrameLog(write, this.#text, cellBytes);

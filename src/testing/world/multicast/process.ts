@@ -1,5 +1,6 @@
 import { type Core, Driver } from "../../../base/index.ts";
-import type { IoEffect, IoInput } from "../../../stream/protocol.ts";
+import type { RepairEffect } from "../../../stream/multicast/repair-core.ts";
+import type { IoEffect, IoInput, StreamEffect } from "../../../stream/protocol.ts";
 import type { VirtualClock } from "../../virtual-clock.ts";
 import type { Side } from "../faults.ts";
 import type { Referee } from "../referee.ts";
@@ -8,6 +9,13 @@ import { VirtualClient } from "../virtual-client.ts";
 import type { VirtualJournal } from "../virtual-journal.ts";
 import type { PutRequest, VirtualMap } from "../virtual-map.ts";
 
+/** Whatever the cores of multicast ask for, and what of it is no affair of the Map or a disk. */
+export type MulticastEffect = StreamEffect | RepairEffect;
+export type Announcement = Exclude<MulticastEffect, IoEffect>;
+
+/** Changes what comes out of the cores of one side: a planted bug, by which a world is judged. */
+export type Tamper = (side: Side, effect: MulticastEffect) => readonly MulticastEffect[];
+
 /** What all processes of a world share. */
 export interface Surroundings {
   readonly clock: VirtualClock;
@@ -15,28 +23,29 @@ export interface Surroundings {
   readonly referee: Referee;
   readonly trace: Trace;
   readonly hardTimeoutMs: number;
+  readonly tamper?: Tamper | undefined;
 }
 
 /** What a process is made of. */
-export interface ProcessInit<Input, Event> extends Surroundings {
+export interface ProcessInit<Input> extends Surroundings {
   readonly side: Side;
   readonly name: string;
-  readonly core: Core<Input | IoInput, IoEffect | Event>;
+  readonly core: Core<Input | IoInput, MulticastEffect>;
   readonly journal: VirtualJournal | undefined;
-  readonly onEvent: (event: Event) => void;
+  readonly onEvent: (event: Announcement) => void;
   readonly onPut?: (put: PutRequest) => void;
   /** Asked between any two steps: whether the process dies here. It has to stop it then. */
   readonly diesNow: () => boolean;
 }
 
 /** One core at work in a world, until it is stopped or dies. */
-export class Process<Input, Event extends { readonly kind: string }> {
-  readonly #init: ProcessInit<Input, Event>;
-  readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
+export class Process<Input> {
+  readonly #init: ProcessInit<Input>;
+  readonly #driver: Driver<Input | IoInput, MulticastEffect>;
   readonly #client: VirtualClient;
   #isAlive = true;
 
-  constructor(init: ProcessInit<Input, Event>) {
+  constructor(init: ProcessInit<Input>) {
     this.#init = init;
     this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
     this.#client = new VirtualClient({ ...init, answer: (answer) => this.handle(answer) });
@@ -61,13 +70,19 @@ export class Process<Input, Event extends { readonly kind: string }> {
     this.#client.close();
   }
 
-  #perform(effect: IoEffect | Event): void {
+  #perform(effect: MulticastEffect): void {
     if (!this.#isAlive || this.#init.diesNow()) return;
+    const { side, tamper } = this.#init;
+    for (const changed of tamper?.(side, effect) ?? [effect]) {
+      if (isIo(changed)) this.#act(changed);
+      else this.#announce(changed);
+    }
+  }
+
+  #announce(event: Announcement): void {
     const { clock, name, trace, onEvent } = this.#init;
-    if (!isIo(effect)) {
-      trace.event(clock.now(), name, effect.kind);
-      onEvent(effect);
-    } else this.#act(effect);
+    trace.event(clock.now(), name, event.kind);
+    onEvent(event);
   }
 
   #act(effect: IoEffect): void {
@@ -99,6 +114,6 @@ export class Process<Input, Event extends { readonly kind: string }> {
 
 const IO: ReadonlySet<string> = new Set(["put", "get", "cancel", "journal", "recall"]);
 
-function isIo(effect: { readonly kind: string }): effect is IoEffect {
+function isIo(effect: MulticastEffect): effect is IoEffect {
   return IO.has(effect.kind);
 }
