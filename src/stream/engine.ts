@@ -127,7 +127,7 @@ export class StreamEngine<
 
   #get({ request, frameId, waitMs }: Extract<IoEffect, { kind: "get" }>): void {
     const signal = this.#track(request);
-    this.#transport.get(frameId, { waitMs, signal }).then(
+    this.#transport.get(frameId, { waitMs, signal, background: true }).then(
       (cell) => {
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
       },

@@ -52,8 +52,7 @@ interface Waiter {
  * A Map in this process: write-once places with a life time, gets that wait, nothing ever lost.
  *
  * Expired cells make room when it is needed; live ones never do. It has no capabilities, so it
- * needs no binding and protects nothing: for tests, examples and peers that share a process. A get
- * that waits does not keep the process alive: whoever could answer it would.
+ * needs no binding and protects nothing: for tests, examples and peers that share a process.
  *
  * @example
  * ```ts
@@ -120,7 +119,7 @@ export class MemoryTransport implements Transport {
     if (this.#waiting >= this.#options.waitersMax) {
       throw new CulvertError("CULVERT_BUSY", "too many gets wait");
     }
-    return this.#wait(key, waitMs, options.signal);
+    return this.#wait(key, waitMs, options);
   }
 
   /** Rejects every waiting get, and whatever is asked later, with `CULVERT_CLOSED`. */
@@ -178,7 +177,8 @@ export class MemoryTransport implements Transport {
     }
   }
 
-  #wait(key: string, waitMs: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #wait(key: string, waitMs: number, options: GetOptions): Promise<Uint8Array> {
+    const { signal, background = false } = options;
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(key) ?? new Set();
       const cancels: Cancel[] = [];
@@ -202,7 +202,7 @@ export class MemoryTransport implements Transport {
       this.#waiting += 1;
       const expire = (): void => waiter.fail(new CulvertError("CULVERT_NOT_FOUND"));
       const until = this.#clock.now() + waitMs;
-      cancels.push(this.#clock.schedule(until, expire, { background: true }));
+      cancels.push(this.#clock.schedule(until, expire, { background }));
       cancels.push(onAbort(signal, waiter.fail));
     });
   }

@@ -27,6 +27,8 @@ export interface GetOptions {
   /** How long the Map may hold a get for an address that is still empty, in milliseconds. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
+  /** The wait alone need not keep the process alive: whoever asks has timers of its own. A hint. */
+  readonly background?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { MemoryTransport } from "culvert/transport";
 import { describe, expect, it, test } from "vitest";
+import type { Clock } from "../../src/base/index.ts";
 import { transportCompliance, VirtualClock } from "../../src/testing/index.ts";
 
 const id = (n: number): Uint8Array => new Uint8Array(32).fill(n);
@@ -94,6 +95,27 @@ describe("MemoryTransport", () => {
     await map.put(id(2), cell(2));
     expect(await Promise.all([second, third])).toEqual([cell(2), cell(3)]);
     expect(clock.pending).toBe(0);
+  });
+
+  it("keeps the process for a get that waits, unless the caller has timers of its own", async () => {
+    const clock = new VirtualClock();
+    const kept: boolean[] = [];
+    const watched: Clock = {
+      now: () => clock.now(),
+      unixMs: () => clock.unixMs(),
+      schedule: (at, run, options) => {
+        kept.push(options?.background !== true);
+        return clock.schedule(at, run);
+      },
+    };
+    const map = new MemoryTransport({ payloadSize: 8, clock: watched });
+    const waiting = [
+      map.get(id(1), { waitMs: 100 }),
+      map.get(id(1), { waitMs: 100, background: true }),
+    ];
+    expect(kept).toEqual([true, false]);
+    await map.put(id(1), cell(1));
+    await Promise.all(waiting);
   });
 
   it("rejects what waits, and what comes later, once it is closed", async () => {
