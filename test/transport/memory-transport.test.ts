@@ -97,7 +97,7 @@ describe("MemoryTransport", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("keeps the process for a get that waits, unless the caller has timers of its own", async () => {
+  it("keeps the process for a get that waits, unless the caller has its own timers", async () => {
     const clock = new VirtualClock();
     const kept: boolean[] = [];
     const watched: Clock = {
