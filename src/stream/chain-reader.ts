@@ -28,8 +28,11 @@ export interface ChainReaderOptions {
   readonly quietPlaces: number;
 }
 
-/** Open requests for one place; a further one cancels the oldest. */
-const REQUESTS_PER_PLACE = 4;
+/**
+ * Open requests for one place; a further one cancels the oldest. At four questions per RTO each of
+ * them is given four RTOs: one that is cancelled too early is never answered.
+ */
+const REQUESTS_PER_PLACE = 16;
 
 /** How many waiting gets the next frame of a quiet chain has, so that a lost one is covered. */
 const QUIET_REQUESTS = 3;
@@ -155,7 +158,9 @@ export class ChainReader {
   late(request: Request): void {
     const place = this.#places.get(request.index);
     // Beyond what has been seen, a get that is not answered is waiting, as it should.
-    if (place !== undefined && place.index < this.#seen) this.#queueAgain(place);
+    if (place === undefined || place.index >= this.#seen) return;
+    // Only the newest question is followed by another one: each of them has its own timer.
+    if (request === place.requests.at(-1)) this.#queueAgain(place);
   }
 
   /** A get failed, or found nothing within its wait. */

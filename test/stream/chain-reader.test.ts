@@ -117,9 +117,9 @@ describe("a reader of a chain", () => {
     for (const { request, frameId } of asked("get")) {
       if (String(frameId) === first) open.add(request);
     }
-    expect(open.size).toBeGreaterThan(8);
+    expect(open.size).toBeGreaterThan(16);
     for (const { request } of asked("cancel")) open.delete(request);
-    expect(open.size).toBeLessThanOrEqual(4);
+    expect(open.size).toBeLessThanOrEqual(16);
     expect(exchange.deadline()).toBeGreaterThan(59_000);
   });
 
