@@ -16,7 +16,8 @@ const HOUR_MS = 3_600_000;
 function run(plan: MulticastPlan): MulticastReport {
   const report = runMulticast(plan);
   if (report.violation !== undefined) {
-    throw new Error(`${report.violation.message} in ${JSON.stringify(plan)}`, {
+    const told = JSON.stringify(plan).slice(0, 2_000);
+    throw new Error(`${report.violation.message} in ${told}`, {
       cause: report.violation.cause,
     });
   }
