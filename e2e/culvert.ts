@@ -38,12 +38,16 @@ export class Culvert {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
   /** Waits until stdout and stderr together match, and returns the match. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(`${this.stdout}\n${this.stderr}`);
       if (match !== null) return match;
-      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+      if (this.hasEnded) {
         throw new Error(`ended without saying ${pattern}:\n${this.stdout}\n${this.stderr}`);
       }
       await new Promise<void>((resolve) => {
@@ -103,7 +107,7 @@ export class Machine {
   /** Ends everything that still runs here, and removes the folders. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const culvert of this.#running) {
-      if (culvert.process.exitCode === null) culvert.process.kill("SIGKILL");
+      if (!culvert.hasEnded) culvert.process.kill("SIGKILL");
       await culvert.ended;
     }
     await rm(this.folder, { recursive: true, force: true });

@@ -41,6 +41,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
+  readonly #startsAlone: boolean;
   #heldBytes = 0;
   #phase: Phase = "running";
   #failure: CulvertError | undefined;
@@ -66,6 +67,8 @@ export abstract class CoreDuplex extends SocketDuplex {
     });
     this.once("finish", () => this.#waits.check());
     this.#repeatPast();
+    this.#startsAlone = options.autoStart !== false;
+    if (this.#startsAlone) queueMicrotask(() => this.start());
   }
 
   get bytesRead(): number {
@@ -83,6 +86,14 @@ export abstract class CoreDuplex extends SocketDuplex {
   /** What has become of the bytes; see docs/STREAM.md for the meaning of each step. */
   progress(): StreamProgress {
     return this.parts.core.progress;
+  }
+
+  /** Starts the reader and the writer, after `autoStart: false`. Later calls do nothing. */
+  start(): this {
+    if (this.destroyed) return this;
+    this.engine.start();
+    if (this.parts.past.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
+    return this;
   }
 
   /**
@@ -130,7 +141,10 @@ export abstract class CoreDuplex extends SocketDuplex {
    * written, and the end, still get through in the background, as those of a socket do.
    */
   override destroy(error?: Error): this {
-    if (error === undefined && this.writableEnded && !this.destroyed) this.#acceptBuffered();
+    // Libraries give null where they have no error.
+    const isGraceful = !error && this.writableEnded && !this.destroyed;
+    if (isGraceful) this.#acceptBuffered();
+    if (isGraceful && this.#startsAlone) this.start();
     return super.destroy(error);
   }
 
@@ -267,7 +281,8 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
-    if (error === null && this.writableEnded) this.takings.takeAll();
+    const isGraceful = error === null && this.writableEnded && this.engine.isStarted;
+    if (isGraceful) this.takings.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
     const { clock } = this.parts;

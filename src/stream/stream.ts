@@ -44,7 +44,6 @@ export class Stream extends CoreDuplex {
   private constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(parts, options);
     this.#transport = parts.transport;
-    if (options.autoStart !== false) queueMicrotask(() => this.start());
   }
 
   /** The listening end of the stream that `secret` carries. */
@@ -130,14 +129,6 @@ export class Stream extends CoreDuplex {
 
   get remoteAddress(): string {
     return streamIdOf(this.parts.keys.read.root);
-  }
-
-  /** Starts the reader and the writer, after `autoStart: false`. Later calls do nothing. */
-  start(): this {
-    if (this.destroyed) return this;
-    this.engine.start();
-    if (this.parts.past.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
-    return this;
   }
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */

@@ -210,6 +210,31 @@ describe("a stream that is destroyed", () => {
     await late.halt();
   });
 
+  it("in the moment in which it was made still delivers what it ended with", async () => {
+    const clock = new VirtualClock();
+    const transport = new MemoryTransport({ clock });
+    const secret = new Uint8Array(32).fill(6);
+    const hasty = Stream.listen(transport, secret, { clock });
+    hasty.cork();
+    hasty.end("in haste");
+    // Libraries give null where they have no error.
+    Reflect.apply(hasty.destroy, hasty, [null]);
+    const b = Stream.dial(transport, secret, { clock });
+    b.end();
+    expect(`${await clock.runPromise(readAll(b), 60_000)}`).toBe("in haste");
+    await Promise.all([hasty.halt(), b.halt()]);
+  });
+
+  it("that was never started leaves nothing behind, although it was ended", async () => {
+    const clock = new VirtualClock();
+    const transport = new MemoryTransport({ clock });
+    const stream = Stream.listen(transport, new Uint8Array(32), { clock, autoStart: false });
+    stream.end("never");
+    stream.destroy();
+    await once(stream, "close");
+    expect([clock.pending, transport.size]).toEqual([0, 0]);
+  });
+
   it("that had not started leaves nothing behind", async () => {
     const clock = new VirtualClock();
     const transport = new MemoryTransport({ clock });
