@@ -9,7 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^culvert$/, replacement: `${src}/index.ts` },
       { find: /^culvert\/journal$/, replacement: `${src}/journal.ts` },
-      { find: /^culvert\/(transport|mapservice|testing)$/, replacement: `${src}/$1/index.ts` },
+      { find: /^culvert\/(?!journal$)(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
   },
   test: {

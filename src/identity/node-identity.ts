@@ -1,0 +1,52 @@
+import { concatBytes, utf8 } from "../base/index.ts";
+import { crypto, SigningKey } from "../crypto/index.ts";
+import { type NodeId, nodeIdOf } from "./node-id.ts";
+
+/** What a node signs, each under a label of its own: no signature is good for another purpose. */
+export type SignatureLabel = "descriptor" | "punch" | "reservation" | "voucher" | "receipt";
+
+/**
+ * The ed25519 key that a node is known by. It signs what others have to believe of the node, and
+ * proves in a link's handshake who is at the other end.
+ */
+export class NodeIdentity {
+  readonly publicKey: Uint8Array;
+  readonly id: NodeId;
+  readonly #seed: Uint8Array;
+  readonly #key: SigningKey;
+
+  /** @param seed 32 secret bytes, copied; fresh ones make a new node */
+  constructor(seed: Uint8Array) {
+    this.#key = new SigningKey(seed);
+    this.#seed = seed.slice();
+    this.publicKey = this.#key.publicKey;
+    this.id = nodeIdOf(this.publicKey);
+  }
+
+  /** Signs `message` under `label`, 64 bytes; {@link verifyLabelled} is the other half. */
+  sign(label: SignatureLabel, message: Uint8Array): Uint8Array {
+    return this.#key.sign(labelled(label, message));
+  }
+
+  /** The secret seed, a copy: for a handshake that needs the key itself, and for nothing else. */
+  exposeSeed(): Uint8Array {
+    return this.#seed.slice();
+  }
+}
+
+/** Whether `publicKey` signed `message` under `label`. All bytes may come from a stranger. */
+export function verifyLabelled(
+  label: SignatureLabel,
+  signed: {
+    readonly publicKey: Uint8Array;
+    readonly message: Uint8Array;
+    readonly signature: Uint8Array;
+  },
+): boolean {
+  const { publicKey, message, signature } = signed;
+  return crypto().ed25519Verify(publicKey, labelled(label, message), signature);
+}
+
+function labelled(label: SignatureLabel, message: Uint8Array): Uint8Array {
+  return concatBytes(utf8(`culvert/v1/${label}\0`), message);
+}
