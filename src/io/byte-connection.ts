@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Endpoint } from "./endpoint.ts";
 
 /** What happens on a connection. Must not throw. */
@@ -15,14 +16,23 @@ export interface ByteConnectionEvents {
 const LINGER_MS = 5_000;
 const KEEP_ALIVE_MS = 60_000;
 
-/** A TCP or UNIX socket, reduced to what a protocol needs. Writes of one tick leave together. */
+/** A socket, or a stream that stands in for one. */
+export interface SocketLike extends Duplex {
+  setNoDelay(noDelay?: boolean): this;
+  setKeepAlive(enable?: boolean, initialDelayMs?: number): this;
+}
+
+/**
+ * A TCP or UNIX socket, or a stream of a link, reduced to what a protocol needs. Writes of one tick
+ * leave together.
+ */
 export class ByteConnection {
-  readonly #socket: Socket;
+  readonly #socket: SocketLike;
   #events: ByteConnectionEvents | undefined;
   #isCorked = false;
   #error: Error | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: SocketLike) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);

@@ -1,7 +1,6 @@
 import { assert, type Cancel, CulvertError, type Instant } from "../base/index.ts";
-import { type ByteConnection, dialBytes } from "../io/byte-connection.ts";
+import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
-import type { Endpoint } from "../io/endpoint.ts";
 import type { LinkEvents, MapGreeting } from "./service-link.ts";
 import { WireLink } from "./wire-link.ts";
 
@@ -11,6 +10,14 @@ export interface ContactEvents extends Pick<LinkEvents, "answer" | "ready"> {
   lost(error: CulvertError): void;
 }
 
+/**
+ * Begins to connect to a node, and tells `events` what becomes of it: a socket, a stream of a link.
+ * Whoever answers is the node that was meant, as far as the way there proves it.
+ */
+export type DialNode = (
+  events: ByteConnectionEvents & { readonly connected: () => void },
+) => Pick<ByteConnection, "write" | "unsentBytes" | "close">;
+
 /** How the promise of a contact ends. */
 interface Outcome {
   resolve(contact: Contact): void;
@@ -19,7 +26,7 @@ interface Outcome {
 
 /** One connection to a node, from its greeting to its loss. */
 export class Contact {
-  readonly #connection: ByteConnection;
+  readonly #connection: ReturnType<DialNode>;
   readonly #outcome: Outcome;
   readonly #cancelPatience: Cancel;
   #link: WireLink | undefined;
@@ -28,9 +35,9 @@ export class Contact {
   #lostBy: CulvertError | undefined;
   #heardAt: Instant = systemClock.now();
 
-  private constructor(endpoint: Endpoint, connectMs: number, outcome: Outcome) {
+  private constructor(dial: DialNode, connectMs: number, outcome: Outcome) {
     this.#outcome = outcome;
-    this.#connection = dialBytes(endpoint, {
+    this.#connection = dial({
       connected: () => this.#speak(),
       receive: (bytes) => {
         this.#heardAt = systemClock.now();
@@ -48,9 +55,9 @@ export class Contact {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY` or `CULVERT_PROTOCOL`
    */
-  static make(endpoint: Endpoint, connectMs: number): Promise<Contact> {
+  static make(dial: DialNode, connectMs: number): Promise<Contact> {
     return new Promise((resolve, reject) => {
-      new Contact(endpoint, connectMs, { resolve, reject });
+      new Contact(dial, connectMs, { resolve, reject });
     });
   }
 

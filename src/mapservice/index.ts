@@ -1,6 +1,7 @@
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient } from "./bound-map-client.ts";
 export type { RecordCarrier, StoredReply } from "./carrier.ts";
+export type { DialNode } from "./contact.ts";
 export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
 export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
@@ -22,6 +23,7 @@ export {
   type SessionPort,
   type SessionStatistics,
 } from "./map-session.ts";
+export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
 export { MemoryRecordStore, type RecordStoreOptions } from "./memory-record-store.ts";
 export type { LinkId, MapAnswer, RequestId } from "./protocol.ts";
 export {
@@ -56,7 +58,7 @@ export {
   type StoreStatistics,
   type SweepOutcome,
 } from "./record-store.ts";
-export { connectMap, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
+export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
 export type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
 export type { MapStatistics } from "./statistics.ts";
 export { WireLink, type WireLinkEvents, type WirePort } from "./wire-link.ts";

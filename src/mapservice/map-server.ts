@@ -1,5 +1,4 @@
 import { CulvertError, type Log, SeededRandom } from "../base/index.ts";
-import type { ByteConnection } from "../io/byte-connection.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { systemClock } from "../io/clock.ts";
 import { defer } from "../io/defer.ts";
@@ -11,7 +10,8 @@ import { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
 import { LevelRecordStore } from "./level-record-store.ts";
 import type { MapLimits } from "./limits.ts";
 import { MapService } from "./map-service.ts";
-import { MapSession, type SessionLimits, type SessionStatistics } from "./map-session.ts";
+import type { SessionLimits, SessionStatistics } from "./map-session.ts";
+import { MapSessions } from "./map-sessions.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
 import { PAYLOAD_BYTES_MAX } from "./record.ts";
 import type { RecordStore, StoreStatistics } from "./record-store.ts";
@@ -101,23 +101,25 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
 class SocketServer implements MapServer {
   readonly nodeKey: Uint8Array;
   readonly #service: MapService;
-  readonly #links: LinkOpener;
-  readonly #options: MapServerOptions;
   readonly #servers: ByteServer[] = [];
-  readonly #sessions = new Map<MapSession, string>();
-  readonly #statistics: SessionStatistics = {
-    protocolErrors: 0,
-    slowReaders: 0,
-    timeouts: 0,
-    idle: 0,
-    refused: 0,
-  };
+  readonly #sessions: MapSessions;
   #closing: Promise<void> | undefined;
 
   constructor(service: MapService, links: LinkOpener, options: MapServerOptions) {
     this.#service = service;
-    this.#links = links;
-    this.#options = options;
+    const { log, sessionLimits } = options;
+    this.#sessions = new MapSessions(
+      {
+        service: links,
+        clock: systemClock,
+        unsentBytesOfAll: () => this.#unsentBytes(),
+        ...(log && { log }),
+      },
+      {
+        perSourceMax: service.limits.linksPerSourceMax,
+        ...(sessionLimits && { limits: sessionLimits }),
+      },
+    );
     this.nodeKey = service.greeting().nodeKey;
   }
 
@@ -129,13 +131,13 @@ class SocketServer implements MapServer {
     const server = await ByteServer.listen({
       endpoint,
       connectionsMax: this.#service.limits.linksMax + STRANGERS_MAX,
-      onConnection: (connection, source) => this.#serve(connection, source),
+      onConnection: (connection, source) => this.#sessions.serve(connection, source),
     });
     this.#servers.push(server);
   }
 
   stats(): MapServerStatistics {
-    return { ...this.#service.statistics(), ...this.#statistics };
+    return { ...this.#service.statistics(), ...this.#sessions.statistics };
   }
 
   close(): Promise<void> {
@@ -146,54 +148,12 @@ class SocketServer implements MapServer {
   async #close(): Promise<void> {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
     await this.#service.close();
-    for (const session of this.#sessions.keys()) session.goodbye("closing");
+    this.#sessions.goodbye();
     const cut = systemClock.schedule(systemClock.now() + GOODBYE_MS, () => {
       for (const server of this.#servers) server.destroy();
     });
     await closed;
     cut();
-  }
-
-  #serve(connection: ByteConnection, source: string): void {
-    const { log, sessionLimits } = this.#options;
-    const session = new MapSession(
-      {
-        service: this.#links,
-        clock: systemClock,
-        port: {
-          write: (bytes) => connection.write(bytes),
-          get unsentBytes() {
-            return connection.unsentBytes;
-          },
-          unsentBytesOfAll: () => this.#unsentBytes(),
-          setReading: (isReading) => connection.setReading(isReading),
-          close: (isAbrupt) => connection.close(isAbrupt),
-        },
-        statistics: this.#statistics,
-        ...(log === undefined ? {} : { log }),
-      },
-      { source, ...(sessionLimits === undefined ? {} : { limits: sessionLimits }) },
-    );
-    this.#sessions.set(session, source);
-    connection.start({
-      receive: (bytes) => session.receive(bytes),
-      drained: () => session.drained(),
-      closed: () => {
-        session.closed();
-        this.#sessions.delete(session);
-      },
-    });
-    // Also who has not said hello yet takes up room.
-    if (this.#connectionsOf(source) > this.#service.limits.linksPerSourceMax) {
-      this.#statistics.refused += 1;
-      session.goodbye("busy");
-    }
-  }
-
-  #connectionsOf(source: string): number {
-    let count = 0;
-    for (const other of this.#sessions.values()) if (other === source) count += 1;
-    return count;
   }
 
   #unsentBytes(): number {

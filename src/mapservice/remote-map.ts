@@ -1,9 +1,10 @@
 import { type Cancel, CulvertError, isCulvertError, type Log, SILENT } from "../base/index.ts";
+import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
-import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
+import { parseEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
-import { Contact } from "./contact.ts";
+import { Contact, type DialNode } from "./contact.ts";
 import { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 import type { MapRecord } from "./record.ts";
 import type { MapGreeting } from "./service-link.ts";
@@ -34,18 +35,31 @@ export async function connectMap(
   if (parsed === undefined) {
     throw new CulvertError("CULVERT_USAGE", `"${endpoint}" is no endpoint: HOST:PORT or unix:PATH`);
   }
-  const contact = await Contact.make(parsed, options.connectMs ?? CONNECT_MS);
-  return new RemoteMap(parsed, contact, options);
+  return await connectMapBy((events) => dialBytes(parsed, events), options);
 }
 
 /**
- * A carrier to one node over a socket; {@link connectMap} makes it. When the connection is lost,
+ * Connects to a Map node over whatever `dial` opens, which is called again when a connection is
+ * lost.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY` or `CULVERT_PROTOCOL`
+ */
+export async function connectMapBy(
+  dial: DialNode,
+  options: RemoteMapOptions = {},
+): Promise<RemoteMap> {
+  const contact = await Contact.make(dial, options.connectMs ?? CONNECT_MS);
+  return new RemoteMap(dial, contact, options);
+}
+
+/**
+ * A carrier to one node; {@link connectMap} makes it. When the connection is lost,
  * what was sent over it fails with `CULVERT_UNREACHABLE`, and the connection is made again, with
  * growing pauses, until `close`. What is asked meanwhile waits for it, within its timeout.
  */
 export class RemoteMap implements RecordCarrier {
   readonly payloadSize: number;
-  readonly #endpoint: Endpoint;
+  readonly #dialNode: DialNode;
   readonly #connectMs: number;
   readonly #answerMs: number;
   readonly #log: Log;
@@ -55,9 +69,9 @@ export class RemoteMap implements RecordCarrier {
   #isClosed = false;
   #cancelPause: Cancel = () => {};
 
-  constructor(endpoint: Endpoint, contact: Contact, options: RemoteMapOptions) {
+  constructor(dial: DialNode, contact: Contact, options: RemoteMapOptions) {
     const { limits = {} } = options;
-    this.#endpoint = endpoint;
+    this.#dialNode = dial;
     this.#connectMs = options.connectMs ?? CONNECT_MS;
     this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
     this.#log = options.log ?? SILENT;
@@ -132,7 +146,7 @@ export class RemoteMap implements RecordCarrier {
 
   async #dial(): Promise<void> {
     try {
-      this.#use(await Contact.make(this.#endpoint, this.#connectMs));
+      this.#use(await Contact.make(this.#dialNode, this.#connectMs));
     } catch (error) {
       const isKnown = isCulvertError(error);
       this.#pause(
