@@ -7,6 +7,7 @@ export type { ErrorCode, ErrorOptions } from "./errors.ts";
 export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors.ts";
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
+export { LruMap } from "./lru-map.ts";
 export type { Cancel, Clock, Instant, Log, Random } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";

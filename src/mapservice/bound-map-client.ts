@@ -1,4 +1,4 @@
-import { CulvertError, equalBytes } from "../base/index.ts";
+import { CulvertError, equalBytes, LruMap } from "../base/index.ts";
 import { BlindedSigner, blindPublicKey, crypto } from "../crypto/index.ts";
 import type {
   GetOptions,
@@ -9,7 +9,6 @@ import type {
 } from "../transport/index.ts";
 import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
-import { LruMap } from "./lru-map.ts";
 import type { MapClientStatistics } from "./map-client.ts";
 import { ReceiptVerifier } from "./receipt.ts";
 import { type MapRecord, SEQUENCE, type Sequence, signedBytes, verifyRecord } from "./record.ts";

@@ -1,7 +1,7 @@
 import type { Instant } from "../base/index.ts";
+import { TokenBucket } from "../retx/index.ts";
 import type { MapLimits } from "./limits.ts";
 import type { LinkId, QueuedRequest, RequestId } from "./protocol.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 interface Lane {
   readonly link: LinkId;

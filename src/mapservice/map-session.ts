@@ -7,7 +7,7 @@ import {
   type Log,
   unreachable,
 } from "../base/index.ts";
-import { FrameBuffer } from "./framing.ts";
+import { FrameBuffer } from "../codec/index.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import type { LinkOpener, ServiceLink } from "./service-link.ts";
 import {

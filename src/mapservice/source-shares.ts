@@ -1,6 +1,5 @@
-import type { Instant } from "../base/index.ts";
-import { LruMap } from "./lru-map.ts";
-import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
+import { type Instant, LruMap } from "../base/index.ts";
+import { TokenBucket, type TokenBucketOptions } from "../retx/index.ts";
 
 /**
  * Keeps one source from filling the store alone: a bucket of new records for each source that fills

@@ -1,5 +1,5 @@
 import { CulvertError, isCulvertError } from "../base/index.ts";
-import { FrameBuffer } from "./framing.ts";
+import { FrameBuffer } from "../codec/index.ts";
 import type { RequestId } from "./protocol.ts";
 import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
 import {

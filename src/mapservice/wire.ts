@@ -1,6 +1,5 @@
 import { unreachable } from "../base/index.ts";
-import { Reader, Writer } from "../codec/index.ts";
-import { sealFrame } from "./framing.ts";
+import { Reader, sealFrame, Writer } from "../codec/index.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { RECEIPT_BYTES_MAX, readReceipt, writeReceipt } from "./receipt.ts";
 import {

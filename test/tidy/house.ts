@@ -7,7 +7,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   io: ["base"],
   transport: ["io", "base"],
   stream: ["retx", "transport", "crypto", "codec", "io", "base"],
-  mapservice: ["transport", "crypto", "codec", "io", "base"],
+  mapservice: ["retx", "transport", "crypto", "codec", "io", "base"],
   identity: ["crypto", "codec", "base"],
   link: ["identity", "retx", "crypto", "codec", "io", "base"],
   rpc: ["identity", "retx", "crypto", "codec", "io", "base"],

@@ -1,15 +1,19 @@
-import { CulvertError, concatBytes } from "../base/index.ts";
+import { CulvertError } from "../base/index.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
 /** Length of the number that says how long the frame after it is. */
 const PREFIX_BYTES = 4;
 
 /**
- * Cuts a byte stream into frames: u32 length, then that many bytes. Holds no more than one chunk
- * and one unfinished frame; a length above the limit is refused before any of it is stored.
+ * Cuts a byte stream into frames: u32 length, then that many bytes. Memory stays within twice what
+ * is unread, whatever the sizes of the chunks; a length above the limit is refused before any of
+ * the frame is stored.
  */
 export class FrameBuffer {
   #frameBytesMax: number;
-  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #unread = new UnreadBytes();
+  /** Length of the frame whose prefix was read. */
+  #awaited: number | undefined;
 
   constructor(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
@@ -17,7 +21,7 @@ export class FrameBuffer {
 
   /** Bytes that are here and were not taken yet. */
   get length(): number {
-    return this.#bytes.length;
+    return this.#unread.length + (this.#awaited === undefined ? 0 : PREFIX_BYTES);
   }
 
   /** The longest frame accepted from now on. */
@@ -27,26 +31,32 @@ export class FrameBuffer {
 
   /** Adds a chunk, which must not be changed until its frames were taken. */
   push(chunk: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : concatBytes(this.#bytes, chunk);
+    this.#unread.push(chunk);
   }
 
   /**
-   * The next whole frame, without its length: a view. `undefined` when it is not all here.
+   * The next whole frame, without its length: a view, good until the next `push`. `undefined` when
+   * it is not all here.
    *
    * @throws CulvertError `CULVERT_PROTOCOL` when it is empty or too long
    */
   take(): Uint8Array | undefined {
-    const bytes = this.#bytes;
-    if (bytes.length < PREFIX_BYTES) return undefined;
+    this.#awaited ??= this.#prefix();
+    if (this.#awaited === undefined || this.#unread.length < this.#awaited) return undefined;
+    const frame = this.#unread.take(this.#awaited);
+    this.#awaited = undefined;
+    return frame;
+  }
+
+  #prefix(): number | undefined {
+    if (this.#unread.length < PREFIX_BYTES) return undefined;
+    const bytes = this.#unread.take(PREFIX_BYTES);
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     if (length === 0 || length > this.#frameBytesMax) {
       const detail = { field: "frame length", length, limit: this.#frameBytesMax };
       throw new CulvertError("CULVERT_PROTOCOL", "a frame is empty or too long", { detail });
     }
-    const end = PREFIX_BYTES + length;
-    if (bytes.length < end) return undefined;
-    this.#bytes = bytes.subarray(end);
-    return bytes.subarray(PREFIX_BYTES, end);
+    return length;
   }
 }
 
