@@ -21,6 +21,7 @@ export class Ledger {
   #isHeadDirty = false;
   #commit = 0;
   #underWay: Continuation[] | undefined;
+  #isFinishing = false;
 
   constructor(effects: StreamEffect[], durable: boolean, head: () => Uint8Array) {
     this.#effects = effects;
@@ -71,6 +72,29 @@ export class Ledger {
     this.#waiting = [];
     this.#removed = [];
     this.#isHeadDirty = false;
+  }
+
+  /**
+   * The last commit: calls `then` once the head as it is now is durable. What still waits for an
+   * earlier one never goes on.
+   */
+  finish(now: Instant, then: Continuation): void {
+    this.#isFinishing = true;
+    if (this.#underWay !== undefined) this.#underWay = [];
+    this.#waiting = [
+      (at) => {
+        this.#isFinishing = false;
+        then(at);
+      },
+    ];
+    this.flush(now);
+  }
+
+  /** A commit is durable whose owner has finished: at most the last one is left to be written. */
+  journaledLate(commit: number, now: Instant): void {
+    if (!this.#isFinishing) return;
+    this.journaled(commit, now);
+    this.flush(now);
   }
 
   /** The commit is durable: what waited for it goes on. */

@@ -90,7 +90,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   handle(input: StreamInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      return;
+    }
     this.#dispatch(input, now);
     this.#settle(now);
   }
@@ -251,9 +254,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
     this.#isOver = true;
-    this.#ledger.touch();
-    this.#ledger.flush(this.#now);
-    this.#effects.push({ kind: "done" });
+    // A journal that does not know would have the next session say the last words again.
+    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   /** Whether the peer still has to say something: an acknowledgement, or its bytes and its end. */

@@ -71,6 +71,21 @@ export const CANARIES: readonly Canary[] = [
     plant: atNth("deliver", 2, (effect) => [effect, { kind: "delivered-end", length: 10 }]),
   },
   {
+    bug: "leaves before its journal knows that it is done",
+    rule: "unfinished",
+    plant: bug(() => {
+      let before: Uint8Array | undefined;
+      return {
+        effect: (effect) => {
+          if (effect.kind !== "journal") return [effect];
+          const head = before ?? effect.changes.head;
+          before = effect.changes.head;
+          return [{ ...effect, changes: { ...effect.changes, head } }];
+        },
+      };
+    }),
+  },
+  {
     bug: "acknowledges what was fetched and not taken",
     rule: "early-acknowledgement",
     plan: { b: SLOW_READER },

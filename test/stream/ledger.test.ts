@@ -54,6 +54,23 @@ describe("a ledger with a journal", () => {
     expect(commits()).toHaveLength(2);
   });
 
+  it("is finished when the last head is durable, and a commit under way is no reason not to", () => {
+    const { ledger, head, told, tell, commits } = ledgerOf(true);
+    ledger.stage("d0", bytes, tell("d0"));
+    ledger.flush(1);
+    ledger.stage("d1", bytes, tell("d1"));
+    head.version = 9;
+    ledger.finish(2, tell("end"));
+    expect([commits().length, told]).toEqual([1, []]);
+    ledger.journaledLate(1, 3);
+    expect(commits()[1]).toEqual([2, 9, ["d1"], []]);
+    expect(told).toEqual([]);
+    ledger.journaledLate(2, 4);
+    expect(told).toEqual(["end at 4"]);
+    ledger.journaledLate(7, 5);
+    expect([commits().length, told]).toEqual([2, ["end at 4"]]);
+  });
+
   it("writes a touched head on its own, and removals when there are many", () => {
     const { ledger, commits } = ledgerOf(true);
     ledger.flush(0);

@@ -136,7 +136,10 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
 
   handle(input: BroadcastInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      return;
+    }
     this.#dispatch(input, now);
     this.#settle(now);
   }
@@ -251,9 +254,8 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
     this.#isOver = true;
-    this.#ledger.touch();
-    this.#ledger.flush(this.#now);
-    this.#effects.push({ kind: "done" });
+    // A journal that does not know would have the next session say the last words again.
+    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   #fail(code: ErrorCode, message: string): void {

@@ -127,7 +127,10 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   handle(input: SubscriptionInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      return;
+    }
     this.#dispatch(input, now);
     this.#settle(now);
   }
@@ -358,9 +361,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #finish(): void {
     this.#exchange.cancelAll();
     this.#isOver = true;
-    this.#ledger.touch();
-    this.#ledger.flush(this.#now);
-    this.#effects.push({ kind: "done" });
+    // A journal that does not know would have the next session say the last words again.
+    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   #fail(code: ErrorCode, message: string, detail?: { readonly frames: number }): void {

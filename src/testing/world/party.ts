@@ -116,7 +116,7 @@ export class Party {
     this.#client = new VirtualClient({ ...this.#init, answer });
     this.#driver = new Driver(subject, clock, (effect) => this.#perform(effect));
     if (subject.isOver) {
-      this.#finish();
+      this.#leaveDone();
       return;
     }
     this.#input(session, { kind: "start", unixMs: clock.unixMs() });
@@ -193,7 +193,8 @@ export class Party {
         this.#fail(effect.code, effect.message);
         break;
       case "done":
-        this.#finish();
+        this.#requireDurableEnd();
+        this.#leaveDone();
         break;
       default:
         unreachable(effect);
@@ -259,7 +260,15 @@ export class Party {
     this.#leave();
   }
 
-  #finish(): void {
+  /** Whoever finds this journal must not go on with a stream that is over. */
+  #requireDurableEnd(): void {
+    const { side, journal, random } = this.#init;
+    const { head } = journal;
+    if (head === undefined || this.#init.create({ side, random, head }).isOver) return;
+    throw new Violation("unfinished", `${side} is done, and its journal does not say so`);
+  }
+
+  #leaveDone(): void {
     const { side, reader, peerWriter } = this.#init;
     const isWhole = reader.end === peerWriter.total && reader.kept === peerWriter.total;
     if (!isWhole && !this.#init.writer.hasAborted) {

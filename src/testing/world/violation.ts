@@ -5,6 +5,7 @@ export const RULES = [
   "duplicate",
   "loss",
   "end",
+  "unfinished",
   "early-acknowledgement",
   "frame-reused",
   "nonce-reused",
