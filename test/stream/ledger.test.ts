@@ -54,7 +54,7 @@ describe("a ledger with a journal", () => {
     expect(commits()).toHaveLength(2);
   });
 
-  it("is finished when the last head is durable, and a commit under way is no reason not to", () => {
+  it("is finished when the last head is durable, whatever commit is under way", () => {
     const { ledger, head, told, tell, commits } = ledgerOf(true);
     ledger.stage("d0", bytes, tell("d0"));
     ledger.flush(1);
