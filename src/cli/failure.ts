@@ -36,6 +36,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_PEER_TIMEOUT: [EXIT.noPeer, `is the other side running? ${RETRY}`],
   CULVERT_UNREACHABLE: [EXIT.noNode, MAP_ADDRESS],
   CULVERT_TIMEOUT: [EXIT.noNode, `${RETRY}, or use another Map`],
+  CULVERT_WRONG_PEER: [EXIT.noNode, "the address belongs to another node; ask for a new one"],
   CULVERT_REFUSED: [EXIT.noNode, "the Map does not take this; use another Map"],
   CULVERT_FULL: [
     EXIT.noNode,

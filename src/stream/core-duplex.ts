@@ -6,12 +6,12 @@ import {
   type JournalChanges,
   unreachable,
 } from "../base/index.ts";
+import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
 import type { StreamProgress } from "./progress.ts";
-import { SocketDuplex } from "./socket-duplex.ts";
 import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
 import type { StreamCore } from "./stream-core.ts";

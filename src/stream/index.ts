@@ -1,3 +1,4 @@
+export type { ReadyState, SocketAddress } from "../io/socket-duplex.ts";
 export type { StreamCapabilities } from "./assemble.ts";
 export type { BufferedStreamOptions, WaitOptions } from "./buffered-stream.ts";
 export { BUFFERED_DEFAULTS, BufferedStream } from "./buffered-stream.ts";
@@ -23,5 +24,4 @@ export type { StreamOptions } from "./options.ts";
 export { DEFAULTS } from "./options.ts";
 export type { StreamProgress } from "./progress.ts";
 export { generateSecret, secretFromText, secretToText } from "./secret.ts";
-export type { ReadyState, SocketAddress } from "./socket-duplex.ts";
 export { Stream } from "./stream.ts";

@@ -13,7 +13,7 @@ export type ReadyState = "open" | "readOnly" | "writeOnly" | "closed";
 
 /**
  * The parts of `net.Socket` that clients of sockets (http, tls, ssh2, pg, ws, hypercore) expect
- * beyond a Duplex. What has no meaning over a Map does nothing and says so here.
+ * beyond a Duplex. What has no meaning for a stream does nothing and says so here.
  */
 export abstract class SocketDuplex extends Duplex {
   /** A socket that is being set up; a stream can be written to from the first moment. */
@@ -104,7 +104,7 @@ export abstract class SocketDuplex extends Duplex {
     return this;
   }
 
-  /** Ends, and destroys once everything written is in the Map. */
+  /** Ends, and destroys once everything written has been taken over. */
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();

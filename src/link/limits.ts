@@ -1,0 +1,105 @@
+/** Every bound of links and of the host that holds them. Sizes in bytes, times in milliseconds. */
+export interface LinkLimits {
+  /** Links at once; the longest idle one that nobody uses makes room. */
+  readonly linksMax: number;
+  /** Links at once with one peer, both directions. */
+  readonly linksPerPeerMax: number;
+  /** Links at once that came in from one address, or its network for IPv6. */
+  readonly linksPerAddressMax: number;
+  /** Idle links that are kept for later use. */
+  readonly idleLinksKept: number;
+  /** Handshakes at once that others began. */
+  readonly handshakesMax: number;
+  /** Handshakes at once that one address, or its network for IPv6, began. */
+  readonly handshakesPerAddressMax: number;
+  /** Handshakes each second that one address may begin in the long run, and in one burst. */
+  readonly handshakesPerSecond: number;
+  readonly handshakesBurst: number;
+  /** Addresses whose rate is remembered; the longest quiet one is forgotten first. */
+  readonly addressesMax: number;
+  /** Time for a connection and its handshake. */
+  readonly handshakeMs: number;
+  /** Head start of each address over the next one when several are dialled. */
+  readonly staggerMs: number;
+  /** Quiet after which a ping keeps NATs and the peer informed. */
+  readonly keepAliveMs: number;
+  /** Silence of a peer that owes an acknowledgement, after which the path counts as dead. */
+  readonly silenceMs: number;
+  /** Time for a lost path to be replaced before the link ends. */
+  readonly resumeMs: number;
+  /** Life of a link that nobody uses. */
+  readonly idleMs: number;
+  /** Time for open streams to end when a link is closed gracefully. */
+  readonly drainMs: number;
+  /** Streams at once that the peer may have opened; more are refused. */
+  readonly streamsInMax: number;
+  /** Streams at once that we open on one link; more wait. */
+  readonly streamsOutMax: number;
+  /** Openings that wait for a free stream on one link; more are refused. */
+  readonly openingsWaitingMax: number;
+  /** What a peer may send on a stream before anybody reads it, at first. */
+  readonly streamWindowBytes: number;
+  /** To what that grows while the reader keeps up. */
+  readonly streamWindowBytesMax: number;
+  /** What the windows of all streams of one link may add up to. */
+  readonly linkWindowBytesMax: number;
+  /** Bytes sent that the peer has not acknowledged yet; then the link waits. */
+  readonly unackedBytesMax: number;
+  /** Bytes handed to the path ahead of what it could send. */
+  readonly pathBytesMax: number;
+  /** Payload of one datagram. */
+  readonly datagramBytesMax: number;
+  /** Datagrams of one link that wait for the path; more are dropped. */
+  readonly datagramsQueuedMax: number;
+}
+
+/**
+ * Tuned for a node of one core and 512 peers. A link costs some 40 KiB idle, and at the worst
+ * `linkWindowBytesMax` for a reader that stopped and `unackedBytesMax` for a peer that never
+ * acknowledges.
+ */
+export const LINK_LIMITS: LinkLimits = Object.freeze({
+  linksMax: 512,
+  linksPerPeerMax: 4,
+  linksPerAddressMax: 64,
+  idleLinksKept: 32,
+  handshakesMax: 256,
+  handshakesPerAddressMax: 16,
+  handshakesPerSecond: 20,
+  handshakesBurst: 64,
+  addressesMax: 4_096,
+  handshakeMs: 10_000,
+  staggerMs: 250,
+  keepAliveMs: 15_000,
+  silenceMs: 10_000,
+  resumeMs: 30_000,
+  idleMs: 600_000,
+  drainMs: 5_000,
+  streamsInMax: 256,
+  streamsOutMax: 256,
+  openingsWaitingMax: 1_024,
+  streamWindowBytes: 64 * 1_024,
+  streamWindowBytesMax: 4 * 2 ** 20,
+  linkWindowBytesMax: 16 * 2 ** 20,
+  unackedBytesMax: 8 * 2 ** 20,
+  pathBytesMax: 256 * 1_024,
+  datagramBytesMax: 1_024,
+  datagramsQueuedMax: 64,
+});
+
+/** The limits with defaults for what is left out. */
+export function resolveLinkLimits(given: Partial<LinkLimits> = {}): LinkLimits {
+  const limits = { ...LINK_LIMITS, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(Number.isFinite(value) && value > 0)) {
+      throw new RangeError(`${name} must be a positive number, not ${value}`);
+    }
+  }
+  if (limits.streamWindowBytes > limits.streamWindowBytesMax) {
+    throw new RangeError("streamWindowBytes must not exceed streamWindowBytesMax");
+  }
+  if (limits.streamsInMax * limits.streamWindowBytes > limits.linkWindowBytesMax) {
+    throw new RangeError("linkWindowBytesMax must hold streamsInMax windows");
+  }
+  return limits;
+}
