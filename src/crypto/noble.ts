@@ -1,3 +1,4 @@
+import { chacha20 } from "@noble/ciphers/chacha.js";
 import { secretbox } from "@noble/ciphers/salsa.js";
 import { ed25519, x25519 } from "@noble/curves/ed25519.js";
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -7,7 +8,7 @@ import { concatBytes, equalBytes } from "../base/index.ts";
 import { isPlausibleSignature } from "./ed25519-rule.ts";
 import { decodePoint, multiplyBase, multiplyPoint } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireHkdfLength, requireLength } from "./provider.ts";
+import { requireChacha, requireHkdfLength, requireLength } from "./provider.ts";
 import { littleEndian, wideScalar } from "./scalar.ts";
 
 /**
@@ -19,6 +20,7 @@ export const nobleProvider: CryptoProvider = {
   sha256: (message) => sha256(message),
   sha512: (message) => sha512(message),
   sha512t256: (message) => sha512_256(message),
+  blake2b512: (message) => blake2b(message),
   hkdfBlake2b({ ikm, salt, info, length }) {
     requireHkdfLength(length);
     return hkdf(blake2b, ikm, salt, info, length);
@@ -42,6 +44,12 @@ export const nobleProvider: CryptoProvider = {
     } catch {
       return undefined; // a wrong tag
     }
+  },
+
+  chacha20Xor(key, nonce, bytes, into = new Uint8Array(bytes.length)) {
+    requireChacha({ key, nonce, bytes, into });
+    into.set(chacha20(key, nonce, bytes));
+    return into;
   },
 
   ed25519Verify(publicKey, message, signature) {

@@ -3,7 +3,7 @@ import { isPlausiblePoint, isPlausibleSignature } from "./ed25519-rule.ts";
 import { hkdfOver } from "./hmac-hkdf.ts";
 import { nobleProvider } from "./noble.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireLength } from "./provider.ts";
+import { requireChacha, requireLength } from "./provider.ts";
 
 type NodeCrypto = typeof import("node:crypto");
 
@@ -31,9 +31,18 @@ export function nodeProvider(): CryptoProvider | undefined {
     sha256: (message) => digest("sha256", message),
     sha512: (message) => digest("sha512", message),
     sha512t256: (message) => digest("sha512-256", message),
+    blake2b512: (message) => digest("blake2b512", message),
     hkdfBlake2b: hkdfOver((input, into, at) => {
       writeBinary(node.hash("blake2b512", input, "binary"), into, at);
     }),
+    chacha20Xor(key, nonce, bytes, into = new Uint8Array(bytes.length)) {
+      requireChacha({ key, nonce, bytes, into });
+      // OpenSSL takes the block counter, 32 bits little-endian, before the nonce.
+      const iv = new Uint8Array(16);
+      iv.set(nonce, 4);
+      into.set(node.createCipheriv("chacha20", key, iv).update(bytes));
+      return into;
+    },
     ed25519Verify(publicKey, message, signature) {
       if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
       return node.verify(null, message, publicJwk("Ed25519", publicKey), signature);

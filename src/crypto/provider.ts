@@ -13,6 +13,8 @@ export interface CryptoProvider {
   sha512(message: Uint8Array): Uint8Array;
   /** SHA-512/256 (FIPS 180-4), the hash that makes a blinding factor. */
   sha512t256(message: Uint8Array): Uint8Array;
+  /** BLAKE2b-512 (RFC 7693) without a key. */
+  blake2b512(message: Uint8Array): Uint8Array;
   /** HKDF (RFC 5869) with HMAC-BLAKE2b-512; an absent salt is 64 zero bytes. */
   hkdfBlake2b(options: HkdfOptions): Uint8Array;
 
@@ -29,6 +31,12 @@ export interface CryptoProvider {
   ): Uint8Array;
   /** The plaintext, or `undefined` when the box does not open. */
   secretboxOpen(key: Uint8Array, nonce: Uint8Array, box: Uint8Array): Uint8Array | undefined;
+
+  /**
+   * XORs `bytes` with the ChaCha20 keystream (RFC 8439) from block 0 on. Key 32, nonce 12 bytes.
+   * The result is written into `into`, of the same length, if that is given; it may be `bytes` itself.
+   */
+  chacha20Xor(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, into?: Uint8Array): Uint8Array;
 
   /**
    * Verifies an ed25519 signature by one rule for all providers: exact lengths, S < L, canonical
@@ -73,4 +81,16 @@ export function requireHkdfLength(length: number): void {
   if (!(Number.isInteger(length) && length > 0 && length <= 255 * 64)) {
     throw new RangeError(`HKDF-BLAKE2b-512 gives no ${length} bytes`);
   }
+}
+
+/** @throws RangeError when a length that our own caller must give is wrong */
+export function requireChacha(given: {
+  readonly key: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly into: Uint8Array;
+}): void {
+  requireLength(given.key, 32, "ChaCha20 key");
+  requireLength(given.nonce, 12, "ChaCha20 nonce");
+  requireLength(given.into, given.bytes.length, "room for ChaCha20");
 }

@@ -26,9 +26,11 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     sha256: toHex(provider.sha256(message)),
     sha512: toHex(provider.sha512(message)),
     sha512t256: toHex(provider.sha512t256(message)),
+    blake2b512: toHex(provider.blake2b512(message)),
     hkdf: toHex(provider.hkdfBlake2b({ ikm: scalar, salt: message, info: nonce, length: 96 })),
     box: toHex(box),
     boxInPlace: toHex(sealInPlace(provider, { key: scalar, nonce, message })),
+    chacha20: toHex(provider.chacha20Xor(scalar, scalar.subarray(0, 12), message)),
     opened: text(provider.secretboxOpen(scalar, nonce, box)),
     openedDamaged: text(provider.secretboxOpen(scalar, nonce, damaged)),
     publicKey: toHex(publicKey),
@@ -70,12 +72,16 @@ export const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
     "374889af02308b5a3a76b739f43b70151ce2193a7d7c4a0337f6384e21be55af" +
     "90f71599960d22837fb50aa2d37c215d34e052f9ebd92683ca55aa7473cf8d0d",
   sha512t256: "f1c17d1f082aca24d012c8dea115e89c0904d47027101df30bc94d9cb2d655de",
+  blake2b512:
+    "a7eb8cd2c3831ee84e8a82a3b055ab608c38a283b17fd763e7503e1b5fc8b082" +
+    "03c6bd063dfdca4bae0a7f45e08ecd62a3d465d3475a8bafd89dd14a56ff85c2",
   hkdf:
     "c1260b8e330325393abbb53a91e791e566a8c5ab0248e0ae826ebcad6fd03d30" +
     "39df65524ba2814542f52eb1d45c7af5a4c1da5edc76a7c1116a9be9cd1f3818" +
     "43e2e8b81a38bd048e3833c3db2c364ce19bdb7a9fd132cbaaf5c3cc1c912839",
   box: "b49516b6a8eb3f246ef48d7258dc4f499d6067ad0010d0e1fd780d79855bfed3" + "5e",
   boxInPlace: "b49516b6a8eb3f246ef48d7258dc4f499d6067ad0010d0e1fd780d79855bfed3" + "5e",
+  chacha20: "10542e8be00e17d67307bb3492f2178d72",
   opened: "63756c766572742073656c662d74657374",
   openedDamaged: "none",
   publicKey: "aab0ae1e220b78972b167a0cd1dd447be17eaee749463762e4959eef1b0433ea",

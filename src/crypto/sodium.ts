@@ -3,11 +3,17 @@ import { hkdfOver } from "./hmac-hkdf.ts";
 import { nodeProvider } from "./node.ts";
 import { multiplyPoint, requireScalar } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireLength } from "./provider.ts";
+import { requireChacha, requireLength } from "./provider.ts";
 
 /** What is used of sodium-native: the first argument is written, a failure throws. */
 interface Sodium {
   crypto_generichash(hash: Uint8Array, input: Uint8Array): void;
+  crypto_stream_chacha20_ietf_xor(
+    into: Uint8Array,
+    bytes: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): void;
   crypto_secretbox_easy(
     box: Uint8Array,
     plaintext: Uint8Array,
@@ -43,6 +49,16 @@ export function sodiumProvider(): CryptoProvider | undefined {
   return {
     ...node,
     name: "sodium",
+    blake2b512(message) {
+      const hash = new Uint8Array(64);
+      sodium.crypto_generichash(hash, message);
+      return hash;
+    },
+    chacha20Xor(key, nonce, bytes, into = new Uint8Array(bytes.length)) {
+      requireChacha({ key, nonce, bytes, into });
+      sodium.crypto_stream_chacha20_ietf_xor(into, bytes, nonce, key);
+      return into;
+    },
     hkdfBlake2b: hkdfOver((input, into, at) => {
       sodium.crypto_generichash(into.subarray(at, at + 64), input);
     }),
@@ -136,6 +152,7 @@ function loadSodium(): Sodium | undefined {
 
 const USED = [
   "crypto_generichash",
+  "crypto_stream_chacha20_ietf_xor",
   "crypto_secretbox_easy",
   "crypto_secretbox_open_easy",
   "crypto_sign_verify_detached",

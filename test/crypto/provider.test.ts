@@ -59,6 +59,35 @@ describe.each(NAMES)("provider %s", (name) => {
     }
   });
 
+  it("hashes and enciphers the examples of RFC 7693 and RFC 8439", () => {
+    expect(toHex(provider.blake2b512(utf8("abc")))).toBe(
+      "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1" +
+        "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
+    );
+    // Appendix A.1, test vector 1: the keystream of a zero key and nonce
+    const keystream = provider.chacha20Xor(
+      new Uint8Array(32),
+      new Uint8Array(12),
+      new Uint8Array(64),
+    );
+    expect(toHex(keystream)).toBe(
+      "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7" +
+        "da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586",
+    );
+  });
+
+  it("enciphers as noble does, at every length around a block, where the bytes lie too", () => {
+    const dice = new SeededRandom(8);
+    for (let length = 0; length < 200; length++) {
+      const [key, nonce, message] = [dice.bytes(32), dice.bytes(12), dice.bytes(length)];
+      const expected = nobleProvider.chacha20Xor(key, nonce, message);
+      expect(provider.blake2b512(message)).toEqual(nobleProvider.blake2b512(message));
+      expect(provider.chacha20Xor(key, nonce, message)).toEqual(expected);
+      expect(provider.chacha20Xor(key, nonce, message, message)).toBe(message);
+      expect(message).toEqual(expected);
+    }
+  });
+
   it("derives as RFC 5869 with HMAC-BLAKE2b-512 says", () => {
     fc.assert(
       fc.property(
@@ -164,6 +193,9 @@ describe.each(NAMES)("provider %s", (name) => {
       () => provider.ed25519ScalarBase(new Uint8Array(32)),
       () => provider.ed25519ScalarBase(toLittleEndian(L)),
       () => provider.ed25519ScalarPoint(new Uint8Array(32).fill(255), good),
+      () => provider.chacha20Xor(good.subarray(1), good.subarray(20), good),
+      () => provider.chacha20Xor(good, good, good),
+      () => provider.chacha20Xor(good, good.subarray(20), good, good.subarray(1)),
       () => provider.x25519(good.subarray(1), good),
       () => provider.x25519PublicKey(good.subarray(1)),
       () => provider.hkdfBlake2b({ ikm: good, length: 0 }),

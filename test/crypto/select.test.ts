@@ -32,6 +32,8 @@ describe("the self-test", () => {
     ["sha256", { ...nobleProvider, sha256: (m) => nobleProvider.sha256(m).with(31, 0) }],
     ["sha512", { ...nobleProvider, sha512: (m) => nobleProvider.sha512(m).subarray(0, 63) }],
     ["sha512t256", { ...nobleProvider, sha512t256: nobleProvider.sha256 }],
+    ["blake2b512", { ...nobleProvider, blake2b512: nobleProvider.sha512 }],
+    ["chacha20Xor", { ...nobleProvider, chacha20Xor: (_key, _nonce, bytes) => bytes }],
     ["hkdfBlake2b", { ...nobleProvider, hkdfBlake2b: ({ length }) => new Uint8Array(length) }],
     [
       "secretboxSeal",
