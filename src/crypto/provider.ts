@@ -34,7 +34,7 @@ export interface CryptoProvider {
 
   /**
    * XORs `bytes` with the ChaCha20 keystream (RFC 8439) from block 0 on. Key 32, nonce 12 bytes.
-   * The result is written into `into`, of the same length, if that is given; it may be `bytes` itself.
+   * The result is written into `into`, of the same length, if that is given, `bytes` itself too.
    */
   chacha20Xor(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, into?: Uint8Array): Uint8Array;
 
