@@ -7,6 +7,33 @@ export { streamCompliance } from "./compliance/stream.ts";
 export type { Cases, Fixture, RegisterTest } from "./compliance/suite.ts";
 export type { TransportFixture } from "./compliance/transport.ts";
 export { transportCompliance } from "./compliance/transport.ts";
+export type {
+  HostOptions,
+  LineProfile,
+  NatBehaviour,
+  NatDependence,
+  NatKind,
+  NatOptions,
+  NetworkEndpoint,
+  NetworkOptions,
+  NetworkProtocol,
+  PacketFate,
+  PortEvents,
+  StreamEnds,
+} from "./network/index.ts";
+export {
+  CLEAN_LINE,
+  INSTANT_LINE,
+  NAT_DEFAULTS,
+  NAT_KINDS,
+  VirtualConnection,
+  VirtualHost,
+  VirtualNat,
+  VirtualNetwork,
+  VirtualPort,
+  virtualTcp,
+  virtualUdp,
+} from "./network/index.ts";
 export type { Pair, PairOptions } from "./pair.ts";
 export { pair } from "./pair.ts";
 export { settle } from "./settle.ts";

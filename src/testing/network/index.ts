@@ -1,0 +1,12 @@
+export { virtualTcp, virtualUdp } from "./carriers.ts";
+export { VirtualConnection } from "./connection.ts";
+export { VirtualHost } from "./host.ts";
+export type { LineProfile } from "./line.ts";
+export { CLEAN_LINE, INSTANT_LINE } from "./line.ts";
+export type { NatBehaviour, NatDependence, NatKind } from "./nat.ts";
+export { NAT_DEFAULTS, NAT_KINDS } from "./nat.ts";
+export type { HostOptions, NatOptions, NetworkOptions, PacketFate } from "./network.ts";
+export { VirtualNat, VirtualNetwork } from "./network.ts";
+export type { NetworkEndpoint, NetworkProtocol } from "./packet.ts";
+export type { PortEvents, StreamEnds } from "./port.ts";
+export { VirtualPort } from "./port.ts";
