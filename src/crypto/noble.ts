@@ -1,4 +1,4 @@
-import { chacha20 } from "@noble/ciphers/chacha.js";
+import { chacha20, chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { secretbox } from "@noble/ciphers/salsa.js";
 import { ed25519, x25519 } from "@noble/curves/ed25519.js";
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -8,7 +8,13 @@ import { concatBytes, equalBytes } from "../base/index.ts";
 import { isPlausibleSignature } from "./ed25519-rule.ts";
 import { decodePoint, multiplyBase, multiplyPoint } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireChacha, requireHkdfLength, requireLength } from "./provider.ts";
+import {
+  AEAD_TAG_BYTES,
+  requireAead,
+  requireChacha,
+  requireHkdfLength,
+  requireLength,
+} from "./provider.ts";
 import { littleEndian, wideScalar } from "./scalar.ts";
 
 /**
@@ -51,6 +57,22 @@ export const nobleProvider: CryptoProvider = {
     into.set(chacha20(key, nonce, bytes));
     return into;
   },
+  aeadSeal(key, nonce, plaintext, { aad, into } = {}) {
+    requireAead(key, nonce, plaintext, into);
+    const box = chacha20poly1305(key, nonce, aad).encrypt(plaintext);
+    if (into === undefined) return box;
+    into.set(box);
+    return into;
+  },
+  aeadOpen(key, nonce, box, { aad } = {}) {
+    requireAead(key, nonce);
+    if (box.length < AEAD_TAG_BYTES) return undefined;
+    try {
+      return chacha20poly1305(key, nonce, aad).decrypt(box);
+    } catch {
+      return undefined; // a wrong tag
+    }
+  },
 
   ed25519Verify(publicKey, message, signature) {
     if (!isPlausibleSignature(signature)) return false;
@@ -79,5 +101,8 @@ export const nobleProvider: CryptoProvider = {
   x25519PublicKey(secret) {
     requireLength(secret, 32, "X25519 secret");
     return x25519.getPublicKey(secret);
+  },
+  x25519OfEd25519(publicKey) {
+    return decodePoint(publicKey) === undefined ? undefined : ed25519.utils.toMontgomery(publicKey);
   },
 };

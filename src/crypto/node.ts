@@ -3,7 +3,7 @@ import { isPlausiblePoint, isPlausibleSignature } from "./ed25519-rule.ts";
 import { hkdfOver } from "./hmac-hkdf.ts";
 import { nobleProvider } from "./noble.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireChacha, requireLength } from "./provider.ts";
+import { AEAD_TAG_BYTES, requireAead, requireChacha, requireLength } from "./provider.ts";
 
 type NodeCrypto = typeof import("node:crypto");
 
@@ -47,7 +47,41 @@ export function nodeProvider(): CryptoProvider | undefined {
       if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
       return node.verify(null, message, publicJwk("Ed25519", publicKey), signature);
     },
+    ...aeadOver(node),
     ...x25519Over(node),
+  };
+}
+
+const AEAD = "chacha20-poly1305";
+const TAG = { authTagLength: AEAD_TAG_BYTES };
+
+function aeadOver(node: NodeCrypto): Pick<CryptoProvider, "aeadSeal" | "aeadOpen"> {
+  return {
+    aeadSeal(key, nonce, plaintext, { aad, into } = {}) {
+      requireAead(key, nonce, plaintext, into);
+      const cipher = node.createCipheriv(AEAD, key, nonce, TAG);
+      if (aad !== undefined) cipher.setAAD(aad, { plaintextLength: plaintext.length });
+      const box = into ?? new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
+      box.set(cipher.update(plaintext));
+      cipher.final();
+      box.set(cipher.getAuthTag(), plaintext.length);
+      return box;
+    },
+    aeadOpen(key, nonce, box, { aad } = {}) {
+      requireAead(key, nonce);
+      const length = box.length - AEAD_TAG_BYTES;
+      if (length < 0) return undefined;
+      const cipher = node.createDecipheriv(AEAD, key, nonce, TAG);
+      cipher.setAuthTag(box.subarray(length));
+      if (aad !== undefined) cipher.setAAD(aad, { plaintextLength: length });
+      const plaintext = cipher.update(box.subarray(0, length));
+      try {
+        cipher.final();
+      } catch {
+        return undefined; // a wrong tag
+      }
+      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+    },
   };
 }
 

@@ -39,6 +39,24 @@ export interface CryptoProvider {
   chacha20Xor(key: Uint8Array, nonce: Uint8Array, bytes: Uint8Array, into?: Uint8Array): Uint8Array;
 
   /**
+   * ChaCha20-Poly1305 (RFC 8439): ciphertext, then tag (16). Key 32, nonce 12 bytes. The box is
+   * written into `into`, of exactly its length and apart from the plaintext, if that is given.
+   */
+  aeadSeal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    options?: AeadOptions & { readonly into?: Uint8Array },
+  ): Uint8Array;
+  /** The plaintext, or `undefined` when the box does not open. */
+  aeadOpen(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    box: Uint8Array,
+    options?: AeadOptions,
+  ): Uint8Array | undefined;
+
+  /**
    * Verifies an ed25519 signature by one rule for all providers: exact lengths, S < L, canonical
    * encodings of A and R, neither of small order, cofactorless equation.
    */
@@ -56,10 +74,23 @@ export interface CryptoProvider {
   /** X25519 (RFC 7748), or `undefined` when the shared secret is all zero. */
   x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
   x25519PublicKey(secret: Uint8Array): Uint8Array;
+  /**
+   * The X25519 public key of the same secret scalar (RFC 7748, 4.1), or `undefined` when
+   * `publicKey` is not a valid ed25519 one. The sign is lost: two ed25519 keys share it.
+   */
+  x25519OfEd25519(publicKey: Uint8Array): Uint8Array | undefined;
 }
 
 /** The implementations there are. */
 export type ProviderName = "noble" | "node" | "sodium";
+
+/** What an AEAD may be given besides: data that is authenticated and not encrypted. */
+export interface AeadOptions {
+  readonly aad?: Uint8Array;
+}
+
+/** Bytes by which a box of an AEAD is longer than what is in it. */
+export const AEAD_TAG_BYTES = 16;
 
 /** Arguments of HKDF: input key material, salt, info, and how many bytes to derive. */
 export interface HkdfOptions {
@@ -93,4 +124,17 @@ export function requireChacha(given: {
   requireLength(given.key, 32, "ChaCha20 key");
   requireLength(given.nonce, 12, "ChaCha20 nonce");
   requireLength(given.into, given.bytes.length, "room for ChaCha20");
+}
+
+/** @throws RangeError when the lengths of our own arguments to an AEAD are wrong */
+export function requireAead(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext?: Uint8Array,
+  into?: Uint8Array,
+): void {
+  requireLength(key, 32, "AEAD key");
+  requireLength(nonce, 12, "AEAD nonce");
+  if (plaintext === undefined || into === undefined) return;
+  requireLength(into, plaintext.length + AEAD_TAG_BYTES, "room for an AEAD box");
 }

@@ -19,6 +19,10 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
   const nonce = scalar.subarray(0, 24);
   const box = provider.secretboxSeal(scalar, nonce, message);
   const damaged = box.with(0, (box[0] as number) ^ 1);
+  const iv = scalar.subarray(0, 12);
+  const sealed = provider.aeadSeal(scalar, iv, message, { aad: nonce });
+  const sealedBadly = sealed.with(0, (sealed[0] as number) ^ 1);
+  const into = new Uint8Array(sealed.length);
   const publicKey = provider.ed25519ScalarBase(scalar);
   const s = littleEndian(SIGNATURE.subarray(32));
   const malleated = concatBytes(SIGNATURE.subarray(0, 32), toLittleEndian(s + GROUP_ORDER));
@@ -33,12 +37,18 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     chacha20: toHex(provider.chacha20Xor(scalar, scalar.subarray(0, 12), message)),
     opened: text(provider.secretboxOpen(scalar, nonce, box)),
     openedDamaged: text(provider.secretboxOpen(scalar, nonce, damaged)),
+    sealed: toHex(sealed),
+    sealedInto: toHex(provider.aeadSeal(scalar, iv, message, { into })),
+    unsealed: text(provider.aeadOpen(scalar, iv, sealed, { aad: nonce })),
+    unsealedBadly: text(provider.aeadOpen(scalar, iv, sealedBadly, { aad: nonce })),
+    unsealedWithout: text(provider.aeadOpen(scalar, iv, sealed)),
     publicKey: toHex(publicKey),
     product: text(provider.ed25519ScalarPoint(scalar, publicKey)),
     publicKeys: [publicKey, NEUTRAL].map(provider.ed25519IsPublicKey).join(),
     verified: String(provider.ed25519Verify(PUBLIC_KEY, message, SIGNATURE)),
     verifiedOther: String(provider.ed25519Verify(PUBLIC_KEY, nonce, SIGNATURE)),
     verifiedMalleated: String(provider.ed25519Verify(PUBLIC_KEY, message, malleated)),
+    x25519OfEd25519: [publicKey, NEUTRAL].map((key) => text(provider.x25519OfEd25519(key))).join(),
     x25519PublicKey: toHex(provider.x25519PublicKey(scalar)),
     x25519: text(provider.x25519(scalar, PUBLIC_KEY)),
     x25519Zero: text(provider.x25519(scalar, new Uint8Array(32))),
@@ -84,12 +94,18 @@ export const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
   chacha20: "10542e8be00e17d67307bb3492f2178d72",
   opened: "63756c766572742073656c662d74657374",
   openedDamaged: "none",
+  sealed: "07db95918ffb9bebde5af08a3cda3ee829b8e57405008ea0835725cccbd50d00ab",
+  sealedInto: "07db95918ffb9bebde5af08a3cda3ee82962f6821fd7f7b4d7aa6b655cbe2f1503",
+  unsealed: "63756c766572742073656c662d74657374",
+  unsealedBadly: "none",
+  unsealedWithout: "none",
   publicKey: "aab0ae1e220b78972b167a0cd1dd447be17eaee749463762e4959eef1b0433ea",
   product: "5c64f0e7bca699929a2451fd0408388bdd32ee292924de228b5413e9eaac18e6",
   publicKeys: "true,false",
   verified: "true",
   verifiedOther: "false",
   verifiedMalleated: "false",
+  x25519OfEd25519: "57501098556e29f370580f4fbaa23fa4df2703fbebbefacc56c2bdcf164b6035,none",
   x25519PublicKey: "79bd9e6d07298c3d576403eaedb309d1de63225ebe5e8af5f5435386ec109f2c",
   x25519: "fb495a50cef31732a544e6f8ef5a6a239dbc552ac46b8f0e3f763d7a08af4618",
   x25519Zero: "none",

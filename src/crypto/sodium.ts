@@ -1,9 +1,10 @@
 import { isPlausiblePoint, isPlausibleSignature } from "./ed25519-rule.ts";
 import { hkdfOver } from "./hmac-hkdf.ts";
+import { nobleProvider } from "./noble.ts";
 import { nodeProvider } from "./node.ts";
 import { multiplyPoint, requireScalar } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { requireChacha, requireLength } from "./provider.ts";
+import { AEAD_TAG_BYTES, requireAead, requireChacha, requireLength } from "./provider.ts";
 
 /** What is used of sodium-native: the first argument is written, a failure throws. */
 interface Sodium {
@@ -26,6 +27,22 @@ interface Sodium {
     nonce: Uint8Array,
     key: Uint8Array,
   ): boolean;
+  crypto_aead_chacha20poly1305_ietf_encrypt(
+    box: Uint8Array,
+    plaintext: Uint8Array,
+    aad: Uint8Array | null,
+    unused: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  crypto_aead_chacha20poly1305_ietf_decrypt(
+    plaintext: Uint8Array,
+    unused: null,
+    box: Uint8Array,
+    aad: Uint8Array | null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
   crypto_sign_verify_detached(
     signature: Uint8Array,
     message: Uint8Array,
@@ -37,6 +54,7 @@ interface Sodium {
     scalar: Uint8Array,
     point: Uint8Array,
   ): void;
+  crypto_sign_ed25519_pk_to_curve25519(x25519: Uint8Array, publicKey: Uint8Array): void;
   crypto_scalarmult(product: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void;
   crypto_scalarmult_base(product: Uint8Array, secret: Uint8Array): void;
 }
@@ -63,6 +81,7 @@ export function sodiumProvider(): CryptoProvider | undefined {
       sodium.crypto_generichash(into.subarray(at, at + 64), input);
     }),
     ...secretboxOver(sodium),
+    ...aeadOver(sodium),
     ...ed25519Over(sodium),
     ...x25519Over(sodium),
   };
@@ -83,6 +102,36 @@ function secretboxOver(sodium: Sodium): Pick<CryptoProvider, "secretboxSeal" | "
       if (box.length < 16) return undefined;
       const plaintext = new Uint8Array(box.length - 16);
       return sodium.crypto_secretbox_open_easy(plaintext, box, nonce, key) ? plaintext : undefined;
+    },
+  };
+}
+
+function aeadOver(sodium: Sodium): Pick<CryptoProvider, "aeadSeal" | "aeadOpen"> {
+  return {
+    aeadSeal(key, nonce, plaintext, { aad, into } = {}) {
+      requireAead(key, nonce, plaintext, into);
+      const box = into ?? new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
+      sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+        box,
+        plaintext,
+        aad ?? null,
+        null,
+        nonce,
+        key,
+      );
+      return box;
+    },
+    aeadOpen(key, nonce, box, { aad } = {}) {
+      requireAead(key, nonce);
+      if (box.length < AEAD_TAG_BYTES) return undefined;
+      const plaintext = new Uint8Array(box.length - AEAD_TAG_BYTES);
+      const theirs = aad ?? null;
+      try {
+        sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, box, theirs, nonce, key);
+      } catch {
+        return undefined; // a wrong tag
+      }
+      return plaintext;
     },
   };
 }
@@ -116,7 +165,9 @@ function ed25519Over(
   };
 }
 
-function x25519Over(sodium: Sodium): Pick<CryptoProvider, "x25519" | "x25519PublicKey"> {
+function x25519Over(
+  sodium: Sodium,
+): Pick<CryptoProvider, "x25519" | "x25519PublicKey" | "x25519OfEd25519"> {
   return {
     x25519(secret, publicKey) {
       requireLength(secret, 32, "X25519 secret");
@@ -134,6 +185,17 @@ function x25519Over(sodium: Sodium): Pick<CryptoProvider, "x25519" | "x25519Publ
       const publicKey = new Uint8Array(32);
       sodium.crypto_scalarmult_base(publicKey, secret);
       return publicKey;
+    },
+    x25519OfEd25519(publicKey) {
+      if (!isPlausiblePoint(publicKey)) return undefined;
+      const converted = new Uint8Array(32);
+      try {
+        sodium.crypto_sign_ed25519_pk_to_curve25519(converted, publicKey);
+        return converted;
+      } catch {
+        // libsodium also refuses points with a part of small order, which are valid keys.
+        return nobleProvider.x25519OfEd25519(publicKey);
+      }
     },
   };
 }
@@ -155,9 +217,12 @@ const USED = [
   "crypto_stream_chacha20_ietf_xor",
   "crypto_secretbox_easy",
   "crypto_secretbox_open_easy",
+  "crypto_aead_chacha20poly1305_ietf_encrypt",
+  "crypto_aead_chacha20poly1305_ietf_decrypt",
   "crypto_sign_verify_detached",
   "crypto_scalarmult_ed25519_base_noclamp",
   "crypto_scalarmult_ed25519_noclamp",
+  "crypto_sign_ed25519_pk_to_curve25519",
   "crypto_scalarmult",
   "crypto_scalarmult_base",
 ] as const satisfies readonly (keyof Sodium)[];

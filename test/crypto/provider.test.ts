@@ -49,6 +49,58 @@ describe.each(NAMES)("provider %s", (name) => {
     );
   });
 
+  it("seals the example of RFC 8439, 2.8.2", () => {
+    const key = Uint8Array.from({ length: 32 }, (_, i) => 0x80 + i);
+    const nonce = fromHex("070000004041424344454647");
+    const aad = fromHex("50515253c0c1c2c3c4c5c6c7");
+    const message = utf8(
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the " +
+        "future, sunscreen would be it.",
+    );
+    const box = fromHex(
+      "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6" +
+        "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36" +
+        "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc" +
+        "3ff4def08e4b7a9de576d26586cec64b6116" +
+        "1ae10b594f09e26a7e902ecbd0600691",
+    );
+    expect(provider.aeadSeal(key, nonce, message, { aad })).toEqual(box);
+    expect(provider.aeadOpen(key, nonce, box, { aad })).toEqual(message);
+  });
+
+  it("seals with an AEAD as noble does, and opens nothing that was touched", () => {
+    fc.assert(
+      fc.property(bytesOf(32), bytesOf(12), bytes(), bytes(), (key, nonce, message, aad) => {
+        const box = provider.aeadSeal(key, nonce, message, { aad });
+        expect(box).toEqual(nobleProvider.aeadSeal(key, nonce, message, { aad }));
+        expect(provider.aeadOpen(key, nonce, box, { aad })).toEqual(message);
+        const at = (key[0] ?? 0) % box.length;
+        const damaged = box.with(at, (box[at] ?? 0) ^ 1);
+        expect(provider.aeadOpen(key, nonce, damaged, { aad })).toBeUndefined();
+        expect(provider.aeadOpen(key, nonce, box.subarray(1), { aad })).toBeUndefined();
+      }),
+    );
+    const into = new Uint8Array(17);
+    expect(() => provider.aeadSeal(random(32), random(12), random(2), { into })).toThrow(RangeError);
+    expect(() => provider.aeadSeal(random(31), random(12), random(2))).toThrow(RangeError);
+    expect(provider.aeadOpen(random(32), random(12), random(15))).toBeUndefined();
+  });
+
+  it("finds the X25519 key of an ed25519 one", () => {
+    fc.assert(
+      fc.property(bytesOf(32), (seed) => {
+        const scalar = provider.sha512(seed).subarray(0, 32);
+        const publicKey = ed25519.getPublicKey(seed);
+        expect(provider.x25519OfEd25519(publicKey)).toEqual(provider.x25519PublicKey(scalar));
+      }),
+      { numRuns: 20 },
+    );
+    const notOnCurve = fromHex(`02${"00".repeat(31)}`);
+    expect(provider.ed25519IsPublicKey(notOnCurve)).toBe(false);
+    expect(provider.x25519OfEd25519(notOnCurve)).toBeUndefined();
+    expect(provider.x25519OfEd25519(random(31))).toBeUndefined();
+  });
+
   it("hashes as noble does, at every length around a block", () => {
     const random = new SeededRandom(1);
     for (let length = 0; length < 300; length++) {
