@@ -81,7 +81,9 @@ describe.each(NAMES)("provider %s", (name) => {
       }),
     );
     const into = new Uint8Array(17);
-    expect(() => provider.aeadSeal(random(32), random(12), random(2), { into })).toThrow(RangeError);
+    expect(() => provider.aeadSeal(random(32), random(12), random(2), { into })).toThrow(
+      RangeError,
+    );
     expect(() => provider.aeadSeal(random(31), random(12), random(2))).toThrow(RangeError);
     expect(provider.aeadOpen(random(32), random(12), random(15))).toBeUndefined();
   });
