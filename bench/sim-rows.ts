@@ -2,6 +2,7 @@ import { SeededRandom } from "../src/base/index.ts";
 import { payloadBytesMax } from "../src/stream/frame.ts";
 import type { StreamOptions } from "../src/stream/options.ts";
 import {
+  abandons,
   aborts,
   type CreateSubject,
   crashes,
@@ -293,6 +294,14 @@ export const ROWS: readonly Row[] = [
     seeds: 2_000,
     cellBytes: SMALL_CELL_BYTES,
     scenario: aborts,
+  }),
+  scenarioRow({
+    name: "abandon",
+    title: "one side gives up behind frames that are lost for good",
+    seeds: 500,
+    cellBytes: SMALL_CELL_BYTES,
+    options: { durable: true },
+    scenario: abandons,
   }),
   IDLE,
   CELLS,

@@ -5,7 +5,9 @@ import { expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
 import { type Culvert, Machine } from "./culvert.ts";
 
-const KILLS = 200;
+const { CULVERT_KILLS = "200", CULVERT_SEED = "1" } = process.env;
+const KILLS = Number(CULVERT_KILLS);
+const SEED = Number(CULVERT_SEED);
 
 /** A transfer that is killed so often is left in peace at last: another one takes its place. */
 const KILLS_PER_TRANSFER = 25;
@@ -57,9 +59,17 @@ async function transfer(machine: Machine, endpoint: string, random: SeededRandom
   return kills;
 }
 
-test(`${KILLS} real SIGKILLs lose nothing, repeat nothing and hang nothing`, async () => {
-  await using machine = await Machine.create();
-  const { endpoint } = await machine.map("--store", "map", "--cell", "2048");
-  const random = new SeededRandom(1);
-  for (let kills = 0; kills < KILLS; ) kills += await transfer(machine, endpoint, random);
-});
+test(
+  `${KILLS} real SIGKILLs lose nothing, repeat nothing and hang nothing`,
+  async () => {
+    console.log(`seed ${SEED}, ${KILLS} kills (CULVERT_SEED, CULVERT_KILLS)`);
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--store", "map", "--cell", "2048");
+    const random = new SeededRandom(SEED);
+    for (let kills = 0; kills < KILLS; ) {
+      kills += await transfer(machine, endpoint, random);
+      console.log(`${kills} kills`);
+    }
+  },
+  60_000 + KILLS * 10_000,
+);

@@ -125,6 +125,11 @@ export class ChainReader {
     return (this.#places.get(this.#base)?.asks ?? 0) >= STARVED_ASKS && this.#base < this.#seen;
   }
 
+  /** Whether the next frame of a chain that has no gap was asked for many times in vain. */
+  get isQuiet(): boolean {
+    return this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces;
+  }
+
   /** Whether it asks at all. While closed, open requests stay and nothing new is asked. */
   set isOpen(open: boolean) {
     this.#isOpen = open;
@@ -271,7 +276,7 @@ export class ChainReader {
     this.#quietAsks += 1;
     const { quietPlaces } = this.#options;
     if (quietPlaces > 1 && this.#quietAsks % quietPlaces === 0) this.#reachFurther(1);
-    if (this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces) this.#quietMs *= QUIET_GROWTH;
+    if (this.isQuiet) this.#quietMs *= QUIET_GROWTH;
     this.#scheduleQuiet(now);
     return true;
   }

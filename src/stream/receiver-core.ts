@@ -119,6 +119,11 @@ export class ReceiverCore {
     return this.#taken === this.#next && this.#reader.isStarved;
   }
 
+  /** The peer should say more, and what it said next was asked for many times in vain. */
+  get isForlorn(): boolean {
+    return !this.isEndTaken && (this.#reader.isQuiet || this.#reader.isStarved);
+  }
+
   get isAborted(): boolean {
     return this.#isAborted;
   }

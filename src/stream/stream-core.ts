@@ -203,14 +203,25 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#isComplete) this.#departure.start(now);
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
-    this.#ackReader.isOpen = this.#sender.wantsAcknowledgements || this.#departure.isStarted;
     this.#receiver.pumpLikely(now);
-    this.#ackReader.pump(now);
+    this.#listen(now);
     this.#receiver.pump(now);
+    // The question that was just asked may have been one too many in vain.
+    this.#listen(now);
     this.#ledger.flush(now);
     this.#sender.report();
     this.#depart(now);
     this.#ledger.flush(now);
+  }
+
+  /**
+   * A peer that gives up says so behind frames that we may never see, and on its ack chain: whoever
+   * waits long listens there, although nothing of ours is unacknowledged.
+   */
+  #listen(now: Instant): void {
+    this.#ackReader.isOpen =
+      this.#sender.wantsAcknowledgements || this.#departure.isStarted || this.#receiver.isForlorn;
+    this.#ackReader.pump(now);
   }
 
   /** Both ends were taken. */

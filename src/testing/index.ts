@@ -78,6 +78,7 @@ export type {
   WriterPlan,
 } from "./world/index.ts";
 export {
+  abandons,
   aborts,
   crashAtRandom,
   crashes,

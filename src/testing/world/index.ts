@@ -19,6 +19,7 @@ export type { ReaderPlan } from "./reader.ts";
 export type { PaceRule } from "./referee.ts";
 export type { Scenario } from "./scenarios.ts";
 export {
+  abandons,
   aborts,
   crashes,
   hostileMap,

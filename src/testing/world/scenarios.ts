@@ -1,4 +1,5 @@
 import { SeededRandom } from "../../base/index.ts";
+import { DURABLE_UNACKNOWLEDGED_FRAMES_MAX } from "../../stream/options.ts";
 import { crashAtRandom, crashIntoBackup } from "./crashes.ts";
 import type { MapFaults, Outage, Side } from "./faults.ts";
 import type { ReaderPlan } from "./reader.ts";
@@ -95,20 +96,19 @@ export function staleBackup(seed: number): Scenario {
 export function hostileMap(seed: number): Scenario {
   const random = new SeededRandom(seed);
   const rttMs = drawRtt(random);
-  const one = <T>(off: T, on: () => T): T => (random.unit() < 0.5 ? off : on());
   return {
     seed,
     framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: {
       ...drawWeather(random, rttMs),
       loss: 0.3 * random.unit(),
-      refuse: one(0, () => 0.2 * random.unit()),
-      forget: one(0, () => 0.1 * random.unit()),
-      lie: one(0, () => 0.2 * random.unit()),
-      ttlSecondsMax: one(7 * 24 * 3600, () => 600 + random.below(3_600)),
-      waitMsMax: one(HOUR_MS, () => 1_000 + random.below(60_000)),
-      hardTimeoutMs: one(Number.POSITIVE_INFINITY, () => 70_000 + random.below(60_000)),
-      outages: one<readonly Outage[]>([], () => drawOutages(random, rttMs)),
+      refuse: one(random, 0, () => 0.2 * random.unit()),
+      forget: one(random, 0, () => 0.1 * random.unit()),
+      lie: one(random, 0, () => 0.2 * random.unit()),
+      ttlSecondsMax: one(random, 7 * 24 * 3600, () => 600 + random.below(3_600)),
+      waitMsMax: one(random, HOUR_MS, () => 1_000 + random.below(60_000)),
+      hardTimeoutMs: one(random, Number.POSITIVE_INFINITY, () => 70_000 + random.below(60_000)),
+      outages: one<readonly Outage[]>(random, [], () => drawOutages(random, rttMs)),
     },
     a: drawParty(random, 20_000),
     b: drawParty(random, 20_000),
@@ -131,6 +131,34 @@ export function aborts(seed: number): Scenario {
     mayFailWith: ["CULVERT_PEER_ABORTED"],
     limitMs: 24 * HOUR_MS,
   };
+}
+
+/**
+ * One side gives up with much under way, and the Map forgets half of what it has promised to keep:
+ * frames are missing that nobody will put again. The other side, which only reads, learns of it.
+ */
+export function abandons(seed: number): Scenario {
+  const random = new SeededRandom(seed);
+  const rttMs = drawRtt(random);
+  const loss = 0.5 * random.unit();
+  const forget = one(random, 0, () => 0.5);
+  const abortAtMs = 20 * rttMs * random.unit();
+  const end = one<WriterPlan["end"]>(random, "never", () => "written");
+  return {
+    seed,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX + DURABLE_UNACKNOWLEDGED_FRAMES_MAX,
+    faults: { rttMs, loss, forget },
+    a: { writer: { ...writeAtOnce(100_000, "never"), abortAtMs } },
+    b: { writer: writeAtOnce(0, end) },
+    goal: "over",
+    mayFailWith: ["CULVERT_PEER_ABORTED"],
+    limitMs: 24 * HOUR_MS,
+  };
+}
+
+/** One thing or the other, equally likely. */
+function one<T>(random: SeededRandom, off: T, on: () => T): T {
+  return random.unit() < 0.5 ? off : on();
 }
 
 function drawRtt(random: SeededRandom): number {
