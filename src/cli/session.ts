@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
+import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
-import { exists, readIfThere, writeDurably } from "./durable-file.ts";
 import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
 
 const RECORD_FILE = "session";

@@ -1,6 +1,5 @@
-import { open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
 import { CulvertError } from "../base/index.ts";
+import { readIfThere, writeDurably } from "./durable-file.ts";
 import { systemRandom } from "./random.ts";
 
 /**
@@ -12,7 +11,8 @@ import { systemRandom } from "./random.ts";
 export async function loadOrCreateSecret(path: string, length: number): Promise<Uint8Array> {
   let secret: Uint8Array;
   try {
-    secret = (await readIfThere(path)) ?? (await create(path, length));
+    const kept = await readIfThere(path);
+    secret = kept === undefined ? await create(path, length) : new Uint8Array(kept);
   } catch (cause) {
     throw new CulvertError("CULVERT_FILE", `cannot read or write ${path}`, { cause });
   }
@@ -20,37 +20,8 @@ export async function loadOrCreateSecret(path: string, length: number): Promise<
   throw new CulvertError("CULVERT_BAD_STATE", `${path} does not have ${length} bytes`);
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 async function create(path: string, length: number): Promise<Uint8Array> {
   const secret = systemRandom.bytes(length);
-  const draft = `${path}.new`;
-  const file = await open(draft, "w", 0o600);
-  try {
-    await file.writeFile(secret);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, path);
-  await syncFolder(dirname(path));
+  await writeDurably(path, secret);
   return secret;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows does not open folders; its file systems log their names themselves.
-  if (process.platform === "win32") return;
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -120,8 +120,9 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "udx-native": ["io"],
   "noise-handshake": ["link"],
   "noise-curve-ed": ["link"],
-  "smol-toml": ["node", "cli"],
-  valibot: ["node", "cli"],
+  "prom-client": ["node"],
+  "smol-toml": ["node"],
+  valibot: ["node"],
   commander: ["cli"],
   uqr: ["cli"],
 };

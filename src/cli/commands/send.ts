@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { equalBytes } from "../../base/index.ts";
+import { readIfThere } from "../../io/durable-file.ts";
 import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { announce } from "../announce.ts";
@@ -7,7 +8,6 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
-import { readIfThere } from "../durable-file.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";

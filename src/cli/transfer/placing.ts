@@ -1,6 +1,6 @@
 import { link, lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { CulvertError } from "../../base/index.ts";
-import { exists } from "../durable-file.ts";
+import { exists } from "../../io/durable-file.ts";
 import { CommandError } from "../failure.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */

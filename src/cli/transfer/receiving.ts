@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { assert, CulvertError, equalBytes, unreachable } from "../../base/index.ts";
-import { readIfThere } from "../durable-file.ts";
+import { readIfThere } from "../../io/durable-file.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Staging } from "./staging.ts";
 import { type TransferPart, TransferReader } from "./transfer-reader.ts";

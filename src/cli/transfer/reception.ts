@@ -1,7 +1,7 @@
 import { isCulvertError } from "../../base/index.ts";
+import { readIfThere } from "../../io/durable-file.ts";
 import type { Stream } from "../../stream/index.ts";
 import type { Context } from "../context.ts";
-import { readIfThere } from "../durable-file.ts";
 import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";

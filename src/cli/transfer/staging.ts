@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
-import { exists, syncFolder } from "../durable-file.ts";
+import { exists, syncFolder } from "../../io/durable-file.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";

@@ -1,0 +1,52 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { CulvertError } from "../base/index.ts";
+
+/** A page of plain text that a server shows. */
+export interface TextPage {
+  readonly path: string;
+  readonly contentType: string;
+  readonly text: () => Promise<string>;
+}
+
+/** Connections and time that one asker gets: it is a page, not a service. */
+const CONNECTIONS_MAX = 16;
+const REQUEST_MS = 5_000;
+
+/**
+ * Serves one page over HTTP. Anything else is 404.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there
+ */
+export async function serveText(
+  where: { readonly host: string; readonly port: number },
+  page: TextPage,
+): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
+  const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
+    request.resume();
+    if (request.method !== "GET" || request.url !== page.path) {
+      response.writeHead(404).end();
+      return;
+    }
+    page.text().then(
+      (text) => response.writeHead(200, { "content-type": page.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      const message = `cannot listen on ${where.host}:${where.port}`;
+      reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
+    });
+    server.listen(where.port, where.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,180 @@
+import { parse as parseToml, TomlError } from "smol-toml";
+import * as v from "valibot";
+import { CulvertError } from "../base/index.ts";
+import {
+  type NetworkGeometry,
+  type NodeAddress,
+  type NodeRole,
+  parseNodeAddress,
+} from "../identity/index.ts";
+import { type NodeContact, parseNodeContact } from "./node-contact.ts";
+
+/** How one storage and relay node is set up. */
+export interface NodeConfig {
+  /** Where it keeps its key, its records and what it knows of others; in memory without it. */
+  readonly directory: string | undefined;
+  /** Where it listens: at most one UDP and one TCP port; port 0 takes a free one. */
+  readonly listen: readonly NodeAddress[];
+  /** Where others reach it, when that is not where it listens. */
+  readonly announce: readonly NodeAddress[];
+  /** Nodes through which it joins the network. */
+  readonly bootstrap: readonly NodeContact[];
+  readonly roles: readonly NodeRole[];
+  readonly geometry: NetworkGeometry;
+  readonly storage: {
+    /** Records and bytes of records that it keeps at the most. */
+    readonly entriesMax: number;
+    readonly bytesMax: number;
+    /** Where records are kept instead of on this disk: `redis://…`, several for a cluster. */
+    readonly redis: readonly string[];
+  };
+  /** VoidPhone's module interfaces and peer ports, `HOST:PORT` each. */
+  readonly voidphone: {
+    readonly api: string | undefined;
+    readonly onion: string | undefined;
+    readonly rps: string | undefined;
+    readonly midterm: string | undefined;
+    readonly final: string | undefined;
+  };
+  /** Where Prometheus asks, `HOST:PORT` on the loopback. */
+  readonly metrics: string | undefined;
+}
+
+/**
+ * Tuned for a small machine with a disk: cells of 8 KiB carry files well, and five hops leave room
+ * for longer routes than the usual three.
+ */
+export const NODE_DEFAULTS: NodeConfig = Object.freeze({
+  directory: undefined,
+  listen: Object.freeze([
+    { carrier: "udp", host: "127.0.0.1", port: 7_000 },
+    { carrier: "tcp", host: "127.0.0.1", port: 7_000 },
+  ] as const),
+  announce: Object.freeze([]),
+  bootstrap: Object.freeze([]),
+  roles: Object.freeze(["storage", "link-relay", "onion-relay", "onion-exit"] as const),
+  geometry: Object.freeze({ cellBytes: 8_192, onionBytes: 2_048, onionHopsMax: 5 }),
+  storage: Object.freeze({ entriesMax: 1_000_000, bytesMax: 8 * 2 ** 30, redis: [] }),
+  voidphone: Object.freeze({
+    api: undefined,
+    onion: undefined,
+    rps: undefined,
+    midterm: undefined,
+    final: undefined,
+  }),
+  metrics: undefined,
+});
+
+const ROLES = ["storage", "link-relay", "onion-relay", "onion-exit"] as const;
+
+const count = (min: number, max: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const list = <T extends v.GenericSchema>(item: T, max: number) =>
+  v.pipe(v.array(item), v.maxLength(max));
+const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4_096));
+/** A text that `parse` makes something of, or says why not. */
+const parsedBy = <T>(parse: (text: string) => T) =>
+  v.pipe(
+    text,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(dataset.value);
+      } catch (error) {
+        addIssue({ message: error instanceof Error ? error.message : "is not understood" });
+        return NEVER;
+      }
+    }),
+  );
+const address = parsedBy(parseNodeAddress);
+
+/** What a configuration file may say; everything may be left out. */
+const FILE = v.strictObject({
+  directory: v.optional(text),
+  listen: v.optional(list(address, 2)),
+  announce: v.optional(list(address, 8)),
+  bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
+  roles: v.optional(list(v.picklist(ROLES), ROLES.length)),
+  network: v.optional(
+    v.strictObject({
+      "cell-bytes": v.optional(count(256, 65_536)),
+      "onion-bytes": v.optional(count(512, 65_536)),
+      "onion-hops-max": v.optional(count(1, 8)),
+    }),
+  ),
+  storage: v.optional(
+    v.strictObject({
+      entries: v.optional(count(1, 100_000_000)),
+      bytes: v.optional(count(65_536, 2 ** 50)),
+      redis: v.optional(list(text, 32)),
+    }),
+  ),
+  voidphone: v.optional(
+    v.strictObject({
+      api: v.optional(text),
+      onion: v.optional(text),
+      rps: v.optional(text),
+      midterm: v.optional(text),
+      final: v.optional(text),
+    }),
+  ),
+  metrics: v.optional(text),
+});
+
+/** The longest configuration that is looked at. */
+const CONFIG_CHARS_MAX = 65_536;
+
+/**
+ * Reads the TOML configuration of a node; what it does not say is as in {@link NODE_DEFAULTS}.
+ *
+ * @throws CulvertError `CULVERT_USAGE` with the line, or the key, and what is wrong with it
+ */
+export function parseNodeConfig(toml: string): NodeConfig {
+  if (toml.length > CONFIG_CHARS_MAX) throw wrong("the configuration is too long");
+  const file = checked(parsed(toml));
+  const { network = {}, storage = {}, voidphone = {} } = file;
+  const { geometry } = NODE_DEFAULTS;
+  return {
+    directory: file.directory,
+    listen: file.listen ?? NODE_DEFAULTS.listen,
+    announce: file.announce ?? [],
+    bootstrap: file.bootstrap ?? [],
+    roles: file.roles ?? NODE_DEFAULTS.roles,
+    geometry: {
+      cellBytes: network["cell-bytes"] ?? geometry.cellBytes,
+      onionBytes: network["onion-bytes"] ?? geometry.onionBytes,
+      onionHopsMax: network["onion-hops-max"] ?? geometry.onionHopsMax,
+    },
+    storage: {
+      entriesMax: storage.entries ?? NODE_DEFAULTS.storage.entriesMax,
+      bytesMax: storage.bytes ?? NODE_DEFAULTS.storage.bytesMax,
+      redis: storage.redis ?? [],
+    },
+    voidphone: { ...NODE_DEFAULTS.voidphone, ...voidphone },
+    metrics: file.metrics,
+  };
+}
+
+function parsed(toml: string): unknown {
+  try {
+    return parseToml(toml);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const [first = ""] = cause.message.split("\n");
+    throw wrong(`line ${cause.line}: ${first.replace(/^Invalid TOML document: /, "")}`, cause);
+  }
+}
+
+function checked(document: unknown): v.InferOutput<typeof FILE> {
+  try {
+    return v.parse(FILE, document);
+  } catch (cause) {
+    if (!(cause instanceof v.ValiError)) throw cause;
+    const [issue] = cause.issues;
+    const key = issue === undefined ? undefined : v.getDotPath(issue);
+    throw wrong(`${key ?? "the file"}: ${issue?.message ?? "is not understood"}`, cause);
+  }
+}
+
+function wrong(message: string, cause?: unknown): CulvertError {
+  return new CulvertError("CULVERT_USAGE", `in the configuration: ${message}`, { cause });
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { CulvertError } from "../../src/base/index.ts";
+import { NODE_DEFAULTS, parseNodeConfig } from "../../src/node/node-config.ts";
+import { formatNodeContact, parseNodeContact } from "../../src/node/node-contact.ts";
+
+const ID = "0123456789abcdef".repeat(4);
+
+function complaintOf(toml: string): string {
+  try {
+    parseNodeConfig(toml);
+  } catch (error) {
+    if (error instanceof CulvertError && error.code === "CULVERT_USAGE") return error.message;
+    throw error;
+  }
+  return "none";
+}
+
+describe("a node's configuration", () => {
+  it("may be empty", () => {
+    expect(parseNodeConfig("")).toEqual(NODE_DEFAULTS);
+  });
+
+  it("says what differs from the defaults", () => {
+    const config = parseNodeConfig(`
+      directory = "data"
+      listen = ["udp://[::1]:7100"]
+      bootstrap = ["${ID}@tcp://192.0.2.1:7000", "udp://192.0.2.2:7000"]
+      roles = ["storage"]
+      metrics = "127.0.0.1:9100"
+      [network]
+      cell-bytes = 1024
+      [storage]
+      bytes = 1_000_000
+      [voidphone]
+      api = "127.0.0.1:7401"
+    `);
+    expect(config.listen).toEqual([{ carrier: "udp", host: "::1", port: 7100 }]);
+    expect(config.bootstrap.map(formatNodeContact)).toEqual([
+      `${ID}@tcp://192.0.2.1:7000`,
+      "udp://192.0.2.2:7000",
+    ]);
+    expect(config.roles).toEqual(["storage"]);
+    expect(config.geometry).toEqual({ ...NODE_DEFAULTS.geometry, cellBytes: 1024 });
+    expect(config.storage).toEqual({ ...NODE_DEFAULTS.storage, bytesMax: 1_000_000 });
+    expect(config.voidphone.api).toBe("127.0.0.1:7401");
+  });
+
+  it.each([
+    ["a = 1\nb = = 2", /line 2/],
+    ["listen = 7000", /listen/],
+    ['listen = ["udp://localhost:7000"]', /listen\.0.*address/],
+    ['bootstrap = ["abc@udp://192.0.2.1:7000"]', /bootstrap\.0.*64/],
+    ['roles = ["king"]', /roles\.0/],
+    ["[network]\ncell-bytes = 12", /network\.cell-bytes/],
+    ["[storage]\nentries = 1.5", /storage\.entries/],
+    ["color = 1", /color/],
+    [`directory = "${"x".repeat(70_000)}"`, /too long/],
+  ])("refuses %j and says where", (toml, complaint) => {
+    expect(complaintOf(toml)).toMatch(complaint);
+  });
+});
+
+describe("a node that people write down", () => {
+  it.each([`${ID}@udp://127.0.0.1:1`, "tcp://[2001:db8::1]:65535"])("is %s both ways", (text) => {
+    expect(formatNodeContact(parseNodeContact(text))).toBe(text);
+  });
+
+  it.each(["", "@udp://127.0.0.1:1", "udp://127.0.0.1", `${ID}@udp://127.0.0.1:0`])(
+    "is not %j",
+    (text) => {
+      expect(() => parseNodeContact(text)).toThrow(CulvertError);
+    },
+  );
+});
