@@ -8,8 +8,8 @@ export default defineConfig({
     // Tests import the package by its public names, from source: no build is needed.
     alias: [
       { find: /^culvert$/, replacement: `${src}/index.ts` },
-      { find: /^culvert\/journal$/, replacement: `${src}/journal.ts` },
-      { find: /^culvert\/(?!journal$)(\w+)$/, replacement: `${src}/$1/index.ts` },
+      { find: /^culvert\/(journal|redis)$/, replacement: `${src}/$1.ts` },
+      { find: /^culvert\/(?!(?:journal|redis)$)(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
   },
   test: {

@@ -66,12 +66,13 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files at the top of src that compose what lies below; they may import every room. */
-export const COMPOSERS: readonly string[] = ["src/index.ts", "src/journal.ts"];
+export const COMPOSERS: readonly string[] = ["src/index.ts", "src/journal.ts", "src/redis.ts"];
 
 /** Where a program or another package enters; everything in src is reachable from here. */
 export const ENTRIES: readonly string[] = [
   "src/index.ts",
   "src/journal.ts",
+  "src/redis.ts",
   "src/transport/index.ts",
   "src/mapservice/index.ts",
   "src/identity/index.ts",
@@ -102,6 +103,11 @@ export const FACES: readonly {
     reason: "a journal must not load the stream that it serves",
   },
   {
+    from: /^src\/(redis\.ts$|node\/)/,
+    to: /^src\/mapservice\/redis-record-store\.ts$/,
+    reason: "who keeps records on this disk must not load the client of an engine",
+  },
+  {
     from: /^src\/testing\//,
     to: /^src\/stream\//,
     reason: "the simulator drives the stream's core without its shell",
@@ -116,6 +122,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "sodium-native": ["crypto"],
   "cbor-x": ["codec"],
   level: ["io", "mapservice"],
+  ioredis: ["io"],
   "@scure/base": ["crypto", "stream", "cli"],
   "udx-native": ["io"],
   "noise-handshake": ["link"],

@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { Cluster, Redis } from "ioredis";
+import { CulvertError } from "../base/index.ts";
+
+/** What a script may answer: numbers, bytes, nothing, or a list of them. */
+export type RedisReply = number | Uint8Array | null | readonly RedisReply[];
+
+/** A script of the engine's own language, and the name that the engine knows it by. */
+export interface RedisScript {
+  readonly lua: string;
+  readonly sha1: string;
+}
+
+/** A Redis or Valkey server, or a cluster of them, reduced to what a store needs: atomic scripts. */
+export interface RedisEngine {
+  /**
+   * Runs a script, all of whose keys are in one slot. Scripts for one slot run in the order of the
+   * calls. Keys and arguments are borrowed until the promise settles.
+   *
+   * @throws CulvertError `CULVERT_FULL` when the engine has no memory left, `CULVERT_UNREACHABLE`
+   *   when it does not answer, `CULVERT_INTERNAL` for anything else that it says
+   */
+  run(
+    script: RedisScript,
+    keys: readonly (string | Uint8Array)[],
+    args: readonly (string | number | Uint8Array)[],
+  ): Promise<RedisReply>;
+  close(): Promise<void>;
+}
+
+/** Time for a connection, and for an answer. */
+const ANSWER_MS = 10_000;
+const RETRIES_MAX = 3;
+
+/** A script by its text. */
+export function redisScript(lua: string): RedisScript {
+  return { lua, sha1: createHash("sha1").update(lua).digest("hex") };
+}
+
+/**
+ * Connects to `redis://HOST:PORT` (or `rediss://`), or with more than one address to the cluster
+ * that these nodes belong to.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`
+ */
+export async function connectRedis(urls: readonly string[]): Promise<RedisEngine> {
+  const [first, ...more] = urls;
+  if (first === undefined || !urls.every((url) => /^rediss?:\/\/\S+$/.test(url))) {
+    throw new CulvertError("CULVERT_USAGE", "a Redis server is written redis://HOST:PORT");
+  }
+  const settings = {
+    lazyConnect: true,
+    connectTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS,
+    maxRetriesPerRequest: RETRIES_MAX,
+  };
+  const client =
+    more.length === 0
+      ? new Redis(first, settings)
+      : new Cluster([...urls], { lazyConnect: true, redisOptions: settings });
+  // Every failure reaches whoever asked; without a listener it would end the process as well.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    client.disconnect();
+    throw failure(error);
+  }
+  return new ScriptEngine(client);
+}
+
+class ScriptEngine implements RedisEngine {
+  readonly #client: Redis | Cluster;
+
+  constructor(client: Redis | Cluster) {
+    this.#client = client;
+  }
+
+  async run(
+    { lua, sha1 }: RedisScript,
+    keys: readonly (string | Uint8Array)[],
+    args: readonly (string | number | Uint8Array)[],
+  ): Promise<RedisReply> {
+    const words = [keys.length, ...keys.map(asWord), ...args.map(asWord)];
+    try {
+      return (await this.#client.callBuffer("EVALSHA", sha1, ...words)) as RedisReply;
+    } catch (error) {
+      if (!isUnknownScript(error)) throw failure(error);
+    }
+    try {
+      return (await this.#client.callBuffer("EVAL", lua, ...words)) as RedisReply;
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.quit().catch(() => this.#client.disconnect());
+  }
+}
+
+function asWord(word: string | number | Uint8Array): string | number | Buffer {
+  if (!(word instanceof Uint8Array)) return word;
+  return Buffer.from(word.buffer, word.byteOffset, word.length);
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
+}
+
+function failure(cause: unknown): CulvertError {
+  const message = cause instanceof Error ? cause.message : "";
+  if (message.startsWith("OOM")) return new CulvertError("CULVERT_FULL", undefined, { cause });
+  const isAnswer = cause instanceof Error && cause.name === "ReplyError";
+  const isPassing = /^(CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|TRYAGAIN)/.test(message);
+  if (isAnswer && !isPassing) {
+    return new CulvertError("CULVERT_INTERNAL", "the Redis server refused a script", { cause });
+  }
+  return new CulvertError("CULVERT_UNREACHABLE", "the Redis server does not answer", { cause });
+}

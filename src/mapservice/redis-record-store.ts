@@ -1,0 +1,230 @@
+import { CulvertError, concatBytes, isCulvertError, utf8 } from "../base/index.ts";
+import { connectRedis, type RedisEngine, type RedisReply } from "../io/redis.ts";
+import type { RecordStoreOptions } from "./memory-record-store.ts";
+import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "./record.ts";
+import {
+  EXTENSION_SHARE,
+  type PutOutcome,
+  type RecordPut,
+  type RecordStore,
+  type StoredRecord,
+  type StoreStatistics,
+  type SweepOutcome,
+} from "./record-store.ts";
+import { CLAIM, EXPIRY_DIGITS, GET, PUT, SWEEP } from "./redis-scripts.ts";
+
+/** Where a store on Redis lives. */
+export interface RedisRecordStoreOptions extends RecordStoreOptions {
+  /** `redis://HOST:PORT`; more than one of them name nodes of a cluster. */
+  readonly urls: readonly string[];
+  /** What every key begins with, so that several Maps may share an engine. */
+  readonly prefix?: string;
+}
+
+/** Each partition is in one slot of a cluster: enough for more nodes than anybody gives to a Map. */
+const PARTITIONS = 64;
+
+/** The engine forgets a record so much later than it expires: clocks differ, sweeps take a while. */
+const GRACE_MS = 600_000;
+
+interface Usage {
+  entries: number;
+  bytes: number;
+}
+
+/**
+ * Records in Redis or Valkey, single or cluster: for a Map whose operator outgrows one disk. Any
+ * number of Map nodes may stand in front of one engine. Each put is one script beside the data.
+ *
+ * What a confirmed record survives is for the engine's operator to say: with `appendonly yes` and
+ * `appendfsync always` a crash of a server; a failover to a replica may lose the last writes, which
+ * a Map may do. Limits count what this node has seen of a partition last, so nodes that share an
+ * engine may together go beyond them by what they put at the same moment.
+ */
+export class RedisRecordStore implements RecordStore {
+  readonly payloadSize: number;
+  readonly #options: RedisRecordStoreOptions;
+  readonly #engine: RedisEngine;
+  readonly #prefix: string;
+  readonly #usage: Usage[] = Array.from({ length: PARTITIONS }, () => ({ entries: 0, bytes: 0 }));
+  /** Puts under way, each of which may turn out to be of a new address. */
+  #open = 0;
+  /** While there is little room puts go one by one: the last in the line. */
+  #line: Promise<unknown> = Promise.resolve();
+  #sweepAt = 0;
+  #isEngineFull = false;
+  #isClosed = false;
+
+  private constructor(engine: RedisEngine, options: RedisRecordStoreOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#prefix = options.prefix ?? "culvert";
+    this.payloadSize = options.payloadSize;
+  }
+
+  /**
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`, or `CULVERT_GEOMETRY_CHANGED` when
+   *   the records that are there have another size
+   */
+  static async open(options: RedisRecordStoreOptions): Promise<RedisRecordStore> {
+    const store = new RedisRecordStore(await connectRedis(options.urls), options);
+    try {
+      const key = `${store.#prefix}{geometry}`;
+      const held = await store.#engine.run(CLAIM, [key], [options.payloadSize]);
+      if (held !== options.payloadSize) throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
+      await store.#measure();
+      return store;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
+    this.#throwIfClosed();
+    if (this.#room() > puts.length + this.#open) {
+      return await Promise.all(puts.map((put) => this.#putOne(put, nowMs)));
+    }
+    const turn = this.#line.then(() => this.#putInTurn(puts, nowMs));
+    this.#line = turn.catch(() => {});
+    return await turn;
+  }
+
+  async get(address: Uint8Array, nowMs: number): Promise<StoredRecord | undefined> {
+    this.#throwIfClosed();
+    const { record } = this.#keysOf(address);
+    const value = await this.#engine.run(GET, [record], []);
+    if (!(value instanceof Uint8Array)) return undefined;
+    const expiresMs = Number(String.fromCharCode(...value.subarray(0, EXPIRY_DIGITS)));
+    const parsed = parseRecord(value.slice(EXPIRY_DIGITS), this.payloadSize);
+    if (isFault(parsed) || !Number.isSafeInteger(expiresMs)) {
+      throw new CulvertError("CULVERT_INTERNAL", "the Redis server holds what is no record");
+    }
+    return expiresMs > nowMs ? { record: parsed, expiresMs } : undefined;
+  }
+
+  async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
+    this.#throwIfClosed();
+    let removed = 0;
+    for (let looked = 0; looked < PARTITIONS; looked++) {
+      const step = await this.#sweepPartition(this.#sweepAt, nowMs, limit - removed);
+      removed += step.removed;
+      if (!step.isDone) return { removed, isDone: false };
+      this.#sweepAt = (this.#sweepAt + 1) % PARTITIONS;
+    }
+    return { removed, isDone: true };
+  }
+
+  statistics(): StoreStatistics {
+    const { entriesMax, bytesMax } = this.#options;
+    let [entries, bytes] = [0, 0];
+    for (const usage of this.#usage) {
+      entries += usage.entries;
+      bytes += usage.bytes;
+    }
+    return { entries, entriesMax, bytes, bytesMax, isDiskFull: this.#isEngineFull };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#engine.close();
+  }
+
+  async #putInTurn(puts: readonly RecordPut[], nowMs: number): Promise<PutOutcome[]> {
+    const outcomes: PutOutcome[] = [];
+    for (const put of puts) {
+      if (this.#room() <= this.#open) await this.sweep(nowMs, puts.length);
+      outcomes.push(await this.#putOne(put, nowMs));
+    }
+    return outcomes;
+  }
+
+  async #putOne(put: RecordPut, nowMs: number): Promise<PutOutcome> {
+    this.#throwIfClosed();
+    const { address } = put.record;
+    const { record, index, bytes, partition } = this.#keysOf(address);
+    const hasRoom = this.#room() > this.#open ? 1 : 0;
+    const encoding = encodeRecord(put.record);
+    const { payloadSize } = this;
+    this.#open += 1;
+    try {
+      const reply = await this.#engine.run(
+        PUT,
+        [record, index, bytes],
+        [address, encoding, put.expiresMs, nowMs, hasRoom, EXTENSION_SHARE, payloadSize, GRACE_MS],
+      );
+      const [kind, expires, entries, held] = Array.isArray(reply) ? reply : [];
+      this.#note(partition, entries, held);
+      this.#isEngineFull = false;
+      return outcomeOf(text(kind), Number(text(expires)));
+    } catch (error) {
+      if (!isCulvertError(error, "CULVERT_FULL")) throw error;
+      this.#isEngineFull = true;
+      return { kind: "full" };
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  async #sweepPartition(partition: number, nowMs: number, limit: number): Promise<SweepOutcome> {
+    const { index, bytes, records } = this.#partition(partition);
+    const args = [nowMs, limit, records, this.payloadSize];
+    const reply = await this.#engine.run(SWEEP, [index, bytes], args);
+    const [removed, left, entries, held] = Array.isArray(reply) ? reply : [];
+    this.#note(partition, entries, held);
+    return { removed: Number(removed), isDone: left === 0 };
+  }
+
+  /** Learns how full every partition is, by sweeping none of it. */
+  async #measure(): Promise<void> {
+    const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    await Promise.all(all.map((partition) => this.#sweepPartition(partition, 0, 0)));
+  }
+
+  #note(partition: number, entries: RedisReply | undefined, bytes: RedisReply | undefined): void {
+    const usage = this.#usage[partition];
+    if (usage === undefined || typeof entries !== "number" || typeof bytes !== "number") {
+      throw new CulvertError("CULVERT_INTERNAL", "the Redis server did not answer as the script");
+    }
+    usage.entries = entries;
+    usage.bytes = bytes;
+  }
+
+  /** How many new records there is room for. */
+  #room(): number {
+    const { entries, entriesMax, bytes, bytesMax } = this.statistics();
+    const byBytes = Math.floor((bytesMax - bytes) / (RECORD_HEADER_BYTES + this.payloadSize));
+    return Math.min(entriesMax - entries, byBytes);
+  }
+
+  #keysOf(address: Uint8Array): {
+    record: Uint8Array;
+    index: string;
+    bytes: string;
+    partition: number;
+  } {
+    const partition = (address[0] ?? 0) % PARTITIONS;
+    const { records, index, bytes } = this.#partition(partition);
+    return { record: concatBytes(utf8(records), address), index, bytes, partition };
+  }
+
+  #partition(partition: number): { records: string; index: string; bytes: string } {
+    const head = `${this.#prefix}{${partition}}`;
+    return { records: `${head}r`, index: `${head}i`, bytes: `${head}b` };
+  }
+
+  #throwIfClosed(): void {
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED", "the store is closed");
+  }
+}
+
+function outcomeOf(kind: string, expiresMs: number): PutOutcome {
+  if (kind === "stored" || kind === "known") return { kind, expiresMs };
+  if (kind === "conflict" || kind === "full") return { kind };
+  throw new CulvertError("CULVERT_INTERNAL", "the Redis server did not answer as the script");
+}
+
+function text(reply: RedisReply | undefined): string {
+  return reply instanceof Uint8Array ? String.fromCharCode(...reply) : "";
+}
