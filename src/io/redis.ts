@@ -83,12 +83,12 @@ class ScriptEngine implements RedisEngine {
   ): Promise<RedisReply> {
     const words = [keys.length, ...keys.map(asWord), ...args.map(asWord)];
     try {
-      return (await this.#client.callBuffer("EVALSHA", sha1, ...words)) as RedisReply;
+      return plain(await this.#client.callBuffer("EVALSHA", sha1, ...words));
     } catch (error) {
       if (!isUnknownScript(error)) throw failure(error);
     }
     try {
-      return (await this.#client.callBuffer("EVAL", lua, ...words)) as RedisReply;
+      return plain(await this.#client.callBuffer("EVAL", lua, ...words));
     } catch (error) {
       throw failure(error);
     }
@@ -102,6 +102,13 @@ class ScriptEngine implements RedisEngine {
 function asWord(word: string | number | Uint8Array): string | number | Buffer {
   if (!(word instanceof Uint8Array)) return word;
   return Buffer.from(word.buffer, word.byteOffset, word.length);
+}
+
+/** The client's Buffers as bytes of their own. */
+function plain(reply: unknown): RedisReply {
+  if (Array.isArray(reply)) return reply.map(plain);
+  if (reply instanceof Uint8Array) return new Uint8Array(reply);
+  return typeof reply === "number" ? reply : null;
 }
 
 function isUnknownScript(error: unknown): boolean {

@@ -75,7 +75,7 @@ for _, member in ipairs(due) do
   redis.call('ZREM', KEYS[1], member)
   bytes = bytes + 101 + (string.byte(member, 33) == 1 and tonumber(ARGV[4]) or 0)
 end
-local left = redis.call('INCRBY', KEYS[2], -bytes)
+local left = redis.call('DECRBY', KEYS[2], bytes)
 return { #due, redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('ZCARD', KEYS[1]), left }
 `);
 

@@ -1,0 +1,137 @@
+import { RedisRecordStore } from "culvert/redis";
+import { recordStoreCompliance } from "culvert/testing";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { SeededRandom } from "../src/base/index.ts";
+import { hasRedis, makeCluster, RedisProcess } from "./redis-process.ts";
+
+const isThere = await hasRedis();
+if (!isThere) console.warn("redis-server is not installed: a Map on Redis is not tested");
+
+const PAYLOAD = 40;
+const NOW = 1_750_000_000_000;
+
+let prefixes = 0;
+
+/** A part of the engine that no other test uses. */
+const freshPrefix = (): string => `test${prefixes++}`;
+
+function cell(number: number) {
+  const random = new SeededRandom(number);
+  const [address, signature] = [random.bytes(32), random.bytes(64)];
+  return { address, signature, seq: 1, ttlSeconds: 60, payload: random.bytes(PAYLOAD) } as const;
+}
+
+const SIZES = { payloadSize: PAYLOAD, entriesMax: 10_000, bytesMax: 10_000_000 };
+
+describe.runIf(isThere)("records in one Redis", () => {
+  let redis: RedisProcess;
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+  });
+  afterAll(async () => {
+    await redis[Symbol.asyncDispose]();
+  });
+
+  recordStoreCompliance(test, async ({ payloadSize, entriesMax }) => {
+    const sizes = { payloadSize, entriesMax, bytesMax: 1_000_000 };
+    const options = { ...sizes, urls: [redis.url], prefix: freshPrefix() };
+    let store = await RedisRecordStore.open(options);
+    return {
+      store,
+      restart: async () => {
+        await store.close();
+        store = await RedisRecordStore.open(options);
+        return store;
+      },
+      teardown: () => store.close(),
+    };
+  });
+
+  it("survive a kill -9 of the server, and fail with a code while it is away", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const store = await RedisRecordStore.open(options);
+    const puts = Array.from({ length: 100 }, (_, i) => ({
+      record: cell(i),
+      expiresMs: NOW + 60_000,
+    }));
+    await store.put(puts, NOW);
+    await redis.kill();
+    await expect(store.get(cell(1).address, NOW)).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+    });
+    await redis.restart();
+    const again = await RedisRecordStore.open(options);
+    for (const { record } of puts) {
+      expect((await again.get(record.address, NOW))?.record.payload).toEqual(record.payload);
+    }
+    expect(again.statistics().entries).toBe(100);
+    await Promise.all([store.close(), again.close()]);
+  });
+
+  it("of another size are refused", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    await (await RedisRecordStore.open(options)).close();
+    const other = RedisRecordStore.open({ ...options, payloadSize: PAYLOAD + 1 });
+    await expect(other).rejects.toMatchObject({ code: "CULVERT_GEOMETRY_CHANGED" });
+  });
+
+  it("are one set for two Maps in front of them", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const stores = [await RedisRecordStore.open(options), await RedisRecordStore.open(options)];
+    const other = { ...cell(1), payload: new Uint8Array(PAYLOAD) };
+    const outcomes = await Promise.all(
+      stores.map((store, i) =>
+        store.put([{ record: i === 0 ? cell(1) : other, expiresMs: NOW + 9_000 }], NOW),
+      ),
+    );
+    expect(
+      outcomes
+        .flat()
+        .map(({ kind }) => kind)
+        .sort(),
+    ).toEqual(["conflict", "stored"]);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+});
+
+describe.runIf(isThere)("records in a Redis Cluster", () => {
+  let nodes: RedisProcess[] = [];
+  beforeAll(async () => {
+    const quick = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+    nodes = await Promise.all(Array.from({ length: 6 }, () => RedisProcess.start(...quick)));
+    await makeCluster(nodes);
+  }, 60_000);
+  afterAll(async () => {
+    await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+  });
+
+  recordStoreCompliance(test, async ({ payloadSize, entriesMax }) => {
+    const sizes = { payloadSize, entriesMax, bytesMax: 1_000_000 };
+    const urls = nodes.slice(0, 3).map(({ url }) => url);
+    const store = await RedisRecordStore.open({ ...sizes, urls, prefix: freshPrefix() });
+    return { store, teardown: () => store.close() };
+  });
+
+  it("are there again when a replica has taken the place of a master", async () => {
+    const urls = nodes.map(({ url }) => url);
+    const store = await RedisRecordStore.open({ ...SIZES, urls, prefix: freshPrefix() });
+    const records = Array.from({ length: 200 }, (_, i) => cell(i));
+    await store.put(
+      records.map((record) => ({ record, expiresMs: NOW + 600_000 })),
+      NOW,
+    );
+    // Replication is asynchronous: a Map may lose the last writes, and these are not the last.
+    await nodes[0]?.cli("wait", "1", "1000");
+    await nodes[0]?.kill();
+    const deadline = Date.now() + 60_000;
+    let found = 0;
+    while (found < records.length && Date.now() < deadline) {
+      const answers = await Promise.allSettled(
+        records.map(({ address }) => store.get(address, NOW)),
+      );
+      found = answers.filter((one) => one.status === "fulfilled" && one.value !== undefined).length;
+    }
+    expect(found).toBe(records.length);
+    await store.close();
+  }, 120_000);
+});
