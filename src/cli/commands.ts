@@ -3,7 +3,7 @@ import { SHELLS } from "./completion.ts";
 
 const MAP: OptionSpec = {
   flags: "--map <endpoint>",
-  summary: "the Map to use: HOST:PORT or unix:PATH (default: CULVERT_MAP)",
+  summary: "the Map to use: HOST:PORT, unix:PATH or mainline, which sees your IP address",
 };
 const JSON_EVENTS: OptionSpec = {
   flags: "--json",

@@ -1,11 +1,14 @@
 import { resolve } from "node:path";
 import { CulvertError } from "../base/index.ts";
 import { formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
-import { connectMap, MapClient } from "../mapservice/index.ts";
+import { connectMap, MainlineMap, MapClient } from "../mapservice/index.ts";
 import type { Transport } from "../transport/index.ts";
 import type { CommandOptions } from "./command-options.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
+
+/** `mainline`, or `mainline:` and nodes of that DHT to begin with. */
+const MAINLINE = /^mainline(?::(\S+))?$/;
 
 /**
  * Which Map to use, by `--map` or `CULVERT_MAP`, in the form that a session keeps.
@@ -19,9 +22,10 @@ export function requireMap({ env }: Context, options: CommandOptions): string {
     const hint = 'add --map HOST:PORT or set CULVERT_MAP; "culvert map" starts a Map of your own';
     throw new CommandError("CULVERT_USAGE", "which Map?", hint);
   }
+  if (MAINLINE.test(text)) return text;
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) {
-    throw new CulvertError("CULVERT_USAGE", `"${text}" is no Map: HOST:PORT or unix:PATH`);
+    throw new CulvertError("CULVERT_USAGE", `"${text}" is no Map: HOST:PORT, unix:PATH, mainline`);
   }
   if (endpoint.kind === "tcp") return formatEndpoint(endpoint);
   return formatEndpoint({ kind: "unix", path: resolve(endpoint.path) });
@@ -33,15 +37,24 @@ export function requireMap({ env }: Context, options: CommandOptions): string {
  * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`
  */
 export async function withMap(
-  { stop }: Context,
+  { output, stop }: Context,
   map: string,
   work: (transport: Transport) => Promise<void>,
 ): Promise<void> {
-  const connection = await connectMap(map);
+  const mainline = MAINLINE.exec(map);
+  if (mainline !== null) {
+    const risk = "the nodes of the Mainline DHT see the IP address of this machine";
+    output.tell("warning", { message: risk }, `culvert: ${risk}`);
+  }
+  const carrier = mainline === null ? await connectMap(map) : await joinMainline(mainline[1]);
   try {
     stop.throwIfAborted();
-    await work(new MapClient(connection));
+    await work(new MapClient(carrier));
   } finally {
-    connection.close();
+    await carrier.close();
   }
+}
+
+async function joinMainline(nodes: string | undefined): Promise<MainlineMap> {
+  return await MainlineMap.join(nodes === undefined ? {} : { bootstrap: nodes.split(",") });
 }

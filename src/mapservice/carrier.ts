@@ -5,8 +5,11 @@ import type { MapRecord } from "./record.ts";
 export interface StoredReply {
   /** Seconds for which the Map has promised to try to keep the record. */
   readonly ttlSeconds: number;
-  /** The node's signed word; by which node, the carrier does not prove. */
-  readonly receipt: Receipt;
+  /**
+   * The node's signed word; by which node, the carrier does not prove. Absent where several nodes
+   * keep the record and the carrier has looked at their receipts, and where nobody signs any.
+   */
+  readonly receipt?: Receipt;
 }
 
 /**

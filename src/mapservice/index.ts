@@ -7,6 +7,7 @@ export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-s
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
 export { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 export { localCarrier } from "./local-carrier.ts";
+export { MAINLINE_PAYLOAD_BYTES, MainlineMap, type MainlineMapOptions } from "./mainline-map.ts";
 export { MapClient, type MapClientOptions, type MapClientStatistics } from "./map-client.ts";
 export {
   MAP_SERVER_DEFAULTS,

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import { serveText } from "../io/text-server.ts";
 
 /** Numbers of one part of a node, read when somebody asks. */
 export interface MetricSource {
@@ -17,11 +18,6 @@ export interface MetricSource {
  */
 export class NodeMetrics {
   readonly #registry = new Registry();
-
-  /** Content type of {@link text}. */
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
 
   /** Adds the numbers of a part; a prefix is added once. */
   add({ prefix, about, read, gauges = [] }: MetricSource): void {
@@ -55,5 +51,18 @@ export class NodeMetrics {
   /** All of them as they are now. */
   async text(): Promise<string> {
     return await this.#registry.metrics();
+  }
+
+  /**
+   * Shows them at `/metrics`, on a port of the loopback as a rule: whoever asks is not asked back.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there
+   */
+  async serve(where: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
+    const { contentType } = this.#registry;
+    return await serveText(where, { path: "/metrics", contentType, text: () => this.text() });
   }
 }

@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { Client } from "bittorrent-dht";
+import { generateSecret, Stream } from "culvert";
+import { MainlineMap, MapClient } from "culvert/mapservice";
+import { transportCompliance } from "culvert/testing";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { SeededRandom } from "../src/base/index.ts";
+import { crypto, rootPublicKey } from "../src/crypto/index.ts";
+
+const NODES = 8;
+
+/** What a node of other people checks a mutable item with. */
+const verify = (signature: Uint8Array, message: Uint8Array, key: Uint8Array): boolean =>
+  crypto().ed25519Verify(key, message, signature);
+
+/** A network of other people's nodes on the loopback. */
+class Network {
+  readonly #nodes: Client[] = [];
+  endpoint = "";
+
+  async start(): Promise<void> {
+    for (let i = 0; i < NODES; i++) {
+      const bootstrap = this.endpoint === "" ? false : [this.endpoint];
+      const node = new Client({ bootstrap, host: "127.0.0.1", verify });
+      this.#nodes.push(node);
+      const ready = once(node, "ready");
+      node.listen(0, "127.0.0.1");
+      await ready;
+      if (i === 0) this.endpoint = `127.0.0.1:${node.address().port}`;
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.#nodes) await new Promise<void>((done) => node.destroy(() => done()));
+  }
+}
+
+describe("the Mainline DHT as a Map", () => {
+  const network = new Network();
+  let shared: MainlineMap;
+  beforeAll(async () => {
+    await network.start();
+    // One for all: nodes go on asking one that has left, and wait for it each time.
+    shared = await MainlineMap.join({ bootstrap: [network.endpoint] });
+  }, 60_000);
+  afterAll(async () => {
+    await shared.close();
+    await network.stop();
+  });
+
+  let seeds = 100;
+  transportCompliance(test, async () => {
+    const writeSeed = new SeededRandom(seeds++).bytes(32);
+    const stream = new MapClient(shared).bind({ writeSeed, readRoot: rootPublicKey(writeSeed) });
+    const elapse = <T>(promise: Promise<T>): Promise<T> => promise;
+    return { writer: stream, reader: stream, elapse, teardown: async () => {} };
+  });
+
+  it("carries a stream between two that each joined on their own", async () => {
+    const maps = await Promise.all(
+      [1, 2].map(() => MainlineMap.join({ bootstrap: [network.endpoint] })),
+    );
+    const [a, b] = maps.map((map) => new MapClient(map));
+    if (a === undefined || b === undefined) throw new Error("two have joined");
+    const secret = generateSecret();
+    const sender = Stream.listen(a, secret);
+    const receiver = Stream.dial(b, secret);
+    const bytes = new SeededRandom(1).bytes(20_000);
+    sender.end(bytes);
+    receiver.end();
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of receiver) chunks.push(chunk);
+    expect(Buffer.concat(chunks)).toEqual(Buffer.from(bytes));
+    await Promise.all([sender.halt(), receiver.halt()]);
+    await Promise.all(maps.map((map) => map.close()));
+  }, 120_000);
+
+  it("cannot be joined where nobody answers", async () => {
+    const nobody = MainlineMap.join({ bootstrap: ["127.0.0.1:9"] });
+    await expect(nobody).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+  }, 60_000);
+});

@@ -1,0 +1,149 @@
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  equalBytes,
+  onAbort,
+  throwIfAborted,
+} from "../base/index.ts";
+import { crypto } from "../crypto/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { joinMainline, type MainlineDht } from "../io/mainline.ts";
+import { addressKey } from "./address-key.ts";
+import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import { type MapRecord, payloadLength, SEQUENCE } from "./record.ts";
+
+/** How the Mainline DHT is used as a Map. */
+export interface MainlineMapOptions {
+  /** `HOST:PORT` of nodes to begin with; the well-known ones when there are none. */
+  readonly bootstrap?: readonly string[];
+  /** Payload of every cell, up to {@link MAINLINE_PAYLOAD_BYTES}. */
+  readonly payloadSize?: number;
+}
+
+/** The largest value that a mutable item may have, less its own encoding. */
+export const MAINLINE_PAYLOAD_BYTES = 992;
+
+/** Nodes keep an item for about two hours. */
+const TTL_SECONDS = 7_200;
+
+/** A node of the DHT does not let a get wait: it is asked again, at gaps from the first to the last. */
+const ASK_AGAIN_MS = { first: 1_000, last: 20_000 } as const;
+
+/**
+ * The BitTorrent Mainline DHT as a Map: no node of ours is needed, and none of ours helps. Every
+ * node that is asked sees the asker's IP address; no receipt is signed; an item lives some two
+ * hours. A record travels as the mutable item (BEP 44) that its signature is made for.
+ */
+export class MainlineMap implements RecordCarrier {
+  readonly payloadSize: number;
+  /** Every item is verified by the client of the DHT, in this process. */
+  readonly isVerified = true;
+  readonly #dht: MainlineDht;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  /** The last put of each address that is being put. */
+  readonly #lines = new Map<string, Promise<void>>();
+
+  private constructor(dht: MainlineDht, payloadSize: number, clock: Clock) {
+    this.#dht = dht;
+    this.#clock = clock;
+    this.payloadSize = payloadSize;
+  }
+
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when no node answers */
+  static async join(options: MainlineMapOptions = {}): Promise<MainlineMap> {
+    const { bootstrap = [], payloadSize = MAINLINE_PAYLOAD_BYTES } = options;
+    if (!(payloadSize > 0 && payloadSize <= MAINLINE_PAYLOAD_BYTES)) {
+      throw new RangeError(`payloadSize must be from 1 to ${MAINLINE_PAYLOAD_BYTES}`);
+    }
+    const verify = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean =>
+      crypto().ed25519Verify(key, message, signature);
+    return new MainlineMap(await joinMainline({ bootstrap, verify }), payloadSize, systemClock);
+  }
+
+  async put(
+    record: MapRecord,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<StoredReply> {
+    // Of two puts of one address here, the second finds what the first has put.
+    const key = addressKey(record.address);
+    const turn = (this.#lines.get(key) ?? Promise.resolve()).then(() => this.#put(record, options));
+    const line = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#lines.set(key, line);
+    try {
+      return await turn;
+    } finally {
+      if (this.#lines.get(key) === line) this.#lines.delete(key);
+    }
+  }
+
+  async #put(record: MapRecord, options: { readonly signal?: AbortSignal }): Promise<StoredReply> {
+    const { address, signature, seq, payload } = record;
+    const held = await this.#until(this.#find(address), options.signal);
+    if (held !== undefined && held.seq >= seq) {
+      const isSame = held.seq === seq && equalBytes(held.payload, payload);
+      if (!isSame) throw new CulvertError("CULVERT_CONFLICT", undefined, { remote: true });
+    }
+    const item = { publicKey: address, signature, seq, value: payload };
+    const count = await this.#until(this.#dht.put(item), options.signal);
+    // Some nodes take no item a second time: then it is enough that it is there.
+    if (count === 0 && held === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+    return { ttlSeconds: Math.min(record.ttlSeconds, TTL_SECONDS) };
+  }
+
+  async get(
+    address: Uint8Array,
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<MapRecord> {
+    const deadline = this.#clock.now() + (options.waitMs ?? 0);
+    for (let gapMs: number = ASK_AGAIN_MS.first; ; gapMs = Math.min(2 * gapMs, ASK_AGAIN_MS.last)) {
+      const found = await this.#until(this.#find(address), options.signal);
+      if (found !== undefined) return found;
+      if (this.#clock.now() + gapMs > deadline) {
+        throw new CulvertError("CULVERT_NOT_FOUND", undefined, { remote: true });
+      }
+      await this.#until(this.#pause(gapMs), options.signal);
+    }
+  }
+
+  /** Leaves the DHT; everything that is open fails with `CULVERT_CLOSED`. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#dht.close();
+  }
+
+  async #find(address: Uint8Array): Promise<MapRecord | undefined> {
+    const item = await this.#dht.get(address);
+    if (item === undefined || !equalBytes(item.publicKey, address)) return undefined;
+    const { seq, signature, value: payload } = item;
+    if (seq !== SEQUENCE.cell && seq !== SEQUENCE.tombstone) return undefined;
+    if (payload.length !== payloadLength(seq, this.payloadSize)) return undefined;
+    return { address: item.publicKey, signature, seq, ttlSeconds: TTL_SECONDS, payload };
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(this.#clock.now() + ms, resolve);
+    });
+  }
+
+  /** What `work` gives, unless the caller or the closing is sooner. */
+  async #until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    throwIfAborted(signal);
+    const cancels: Cancel[] = [];
+    const ended = new Promise<never>((_, reject) => {
+      cancels.push(onAbort(signal, reject));
+      const close = (): void => reject(new CulvertError("CULVERT_CLOSED"));
+      cancels.push(onAbort(this.#closing.signal, close));
+    });
+    try {
+      return await Promise.race([work, ended]);
+    } finally {
+      for (const cancel of cancels) cancel();
+    }
+  }
+}
