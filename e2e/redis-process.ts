@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Whether this machine has the servers that these tests start (Debian's package `redis-server`). */
+/** Whether this machine has what these tests start (Debian's package `redis-server`). */
 export async function hasRedis(): Promise<boolean> {
   return await run("redis-server", ["--version"]).then(
     () => true,

@@ -44,7 +44,7 @@ export async function withMap(
   const mainline = MAINLINE.exec(map);
   if (mainline !== null) {
     const risk = "the nodes of the Mainline DHT see the IP address of this machine";
-    output.tell("warning", { message: risk }, `culvert: ${risk}`);
+    output.tell("warning", { message: risk }, `culvert: warning: ${risk}`);
   }
   const carrier = mainline === null ? await connectMap(map) : await joinMainline(mainline[1]);
   try {

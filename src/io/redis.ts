@@ -11,7 +11,7 @@ export interface RedisScript {
   readonly sha1: string;
 }
 
-/** A Redis or Valkey server, or a cluster of them, reduced to what a store needs: atomic scripts. */
+/** A Redis or Valkey server, or a cluster, reduced to what a store needs: atomic scripts. */
 export interface RedisEngine {
   /**
    * Runs a script, all of whose keys are in one slot. Scripts for one slot run in the order of the

@@ -27,7 +27,7 @@ export const MAINLINE_PAYLOAD_BYTES = 992;
 /** Nodes keep an item for about two hours. */
 const TTL_SECONDS = 7_200;
 
-/** A node of the DHT does not let a get wait: it is asked again, at gaps from the first to the last. */
+/** A node of that DHT lets no get wait: it is asked again, at gaps from the first to the last. */
 const ASK_AGAIN_MS = { first: 1_000, last: 20_000 } as const;
 
 /**

@@ -21,10 +21,10 @@ export interface RedisRecordStoreOptions extends RecordStoreOptions {
   readonly prefix?: string;
 }
 
-/** Each partition is in one slot of a cluster: enough for more nodes than anybody gives to a Map. */
+/** Each partition is in one slot of a cluster: more than any cluster of a Map has nodes. */
 const PARTITIONS = 64;
 
-/** The engine forgets a record so much later than it expires: clocks differ, sweeps take a while. */
+/** The engine forgets a record so much later than it expires: clocks differ, sweeps take time. */
 const GRACE_MS = 600_000;
 
 interface Usage {
