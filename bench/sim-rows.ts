@@ -20,44 +20,8 @@ import {
   writeAtOnce,
   writeSyncClose,
 } from "../src/testing/world/index.ts";
-
-/** What one seed of a row gave. */
-export interface Sample {
-  readonly seed: number;
-  /** The rule that was broken, and how; the figures of such a run do not count. */
-  readonly violation?: string;
-  readonly figures: Figures;
-}
-
-interface Figures {
-  readonly goodputBps?: number;
-  readonly limitBps?: number;
-  readonly putsPerFrame?: number;
-  readonly getsPerFrame?: number;
-  readonly latencyMs?: number;
-  readonly frames?: number;
-  readonly crashes?: number;
-  readonly events?: number;
-}
-
-/** One asked figure and what was measured. */
-export interface Verdict {
-  readonly what: string;
-  readonly asked: string;
-  readonly measured: string;
-  readonly isMet: boolean;
-}
-
-/** One kind of run, how often it is made, and what is asked of all of them together. */
-export interface Row {
-  readonly name: string;
-  readonly title: string;
-  readonly seeds: number;
-  /** Plain data: what the runs follow from besides their seeds. */
-  readonly parameters: Readonly<Record<string, unknown>>;
-  run(seed: number): Sample;
-  judge(samples: readonly Sample[]): Verdict[];
-}
+import { REQUEST_ROWS } from "./sim-request-rows.ts";
+import { atLeast, atMost, everySeed, guarded, mean, type Row } from "./sim-row.ts";
 
 /** Cells of the sweeping scenarios: small, so that few bytes make many frames. */
 const SMALL_CELL_BYTES = 256;
@@ -137,18 +101,6 @@ function scenarioRow(row: {
       }),
     judge: everySeed,
   };
-}
-
-function everySeed(samples: readonly Sample[]): Verdict[] {
-  const good = samples.filter((sample) => sample.violation === undefined).length;
-  return [
-    {
-      what: "seeds that keep every rule",
-      asked: `${samples.length}`,
-      measured: `${good}`,
-      isMet: good === samples.length,
-    },
-  ];
 }
 
 const MESSAGE_BYTES = 100;
@@ -246,7 +198,7 @@ const CELLS: Row = {
   },
 };
 
-/** Everything that `make sim` runs, in the order of stream.md's tables. */
+/** Everything that `make sim` runs: the stream's two tables, and the requests. */
 export const ROWS: readonly Row[] = [
   ...ASKED.map(({ loss, paced }) => r1Row(loss, true, paced)),
   ...ASKED.map(({ loss, open }) => r1Row(loss, false, open)),
@@ -305,30 +257,5 @@ export const ROWS: readonly Row[] = [
   }),
   IDLE,
   CELLS,
+  ...REQUEST_ROWS,
 ];
-
-function guarded(seed: number, run: () => Figures): Sample {
-  try {
-    return { seed, figures: run() };
-  } catch (error) {
-    const violation = error instanceof Error ? error.message : String(error);
-    return { seed, violation, figures: {} };
-  }
-}
-
-function mean(samples: readonly Sample[], name: keyof Figures): number {
-  const sum = samples.reduce((total, { figures }) => total + (figures[name] ?? 0), 0);
-  return sum / Math.max(1, samples.length);
-}
-
-function atLeast(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `≥ ${asked}`, measured: rounded(measured), isMet: measured >= asked };
-}
-
-function atMost(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `≤ ${asked}`, measured: rounded(measured), isMet: measured <= asked };
-}
-
-function rounded(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
-}

@@ -1,5 +1,6 @@
 import { shareDerivations } from "../src/testing/world/index.ts";
-import { ROWS, type Sample } from "./sim-rows.ts";
+import type { Sample } from "./sim-row.ts";
+import { ROWS } from "./sim-rows.ts";
 
 /** Some seeds of one row, as the main process hands them out. */
 export interface Job {

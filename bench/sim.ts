@@ -2,10 +2,11 @@ import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { ROWS, type Row, type Sample, type Verdict } from "./sim-rows.ts";
+import type { Row, Sample, Verdict } from "./sim-row.ts";
+import { ROWS } from "./sim-rows.ts";
 import type { Job, Outcome } from "./sim-worker.ts";
 
-const USAGE = `Measures every figure of the stream's two tables in the virtual world.
+const USAGE = `Measures every figure of the stream's tables and of requests in the virtual world.
 
   npm run -s sim -- [--row crash] [--seeds 100] [--first-seed 1] [--jobs 2] [--list]
 

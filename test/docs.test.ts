@@ -14,6 +14,7 @@ import {
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
+import { REQUEST_LIMITS } from "../src/rpc/index.ts";
 import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
 import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
@@ -36,6 +37,7 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   LINK_CARRIER_LIMITS,
   MAP_SERVER_DEFAULTS,
   LINK_LIMITS,
+  REQUEST_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

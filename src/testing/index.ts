@@ -36,6 +36,9 @@ export {
 } from "./network/index.ts";
 export type { Pair, PairOptions } from "./pair.ts";
 export { pair } from "./pair.ts";
+export type { MessageFaults } from "./requests/message-network.ts";
+export type { RequestPlan, RequestReport } from "./requests/request-world.ts";
+export { runRequests } from "./requests/request-world.ts";
 export { settle } from "./settle.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export type {

@@ -112,6 +112,11 @@ export const FACES: readonly {
     to: /^src\/stream\//,
     reason: "the simulator drives the stream's core without its shell",
   },
+  {
+    from: /^src\/testing\//,
+    to: /^src\/rpc\//,
+    reason: "the simulator drives the core of requests without its shell",
+  },
 ];
 
 /** Which folder a package may be imported from. */

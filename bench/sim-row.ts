@@ -1,0 +1,83 @@
+/** What one seed of a row gave. */
+export interface Sample {
+  readonly seed: number;
+  /** The rule that was broken, and how; the figures of such a run do not count. */
+  readonly violation?: string;
+  readonly figures: Figures;
+}
+
+/** What was measured in one run. */
+export interface Figures {
+  readonly goodputBps?: number;
+  readonly limitBps?: number;
+  readonly putsPerFrame?: number;
+  readonly getsPerFrame?: number;
+  readonly latencyMs?: number;
+  readonly frames?: number;
+  readonly crashes?: number;
+  readonly events?: number;
+  readonly completed?: number;
+  readonly messages?: number;
+}
+
+/** One asked figure and what was measured. */
+export interface Verdict {
+  readonly what: string;
+  readonly asked: string;
+  readonly measured: string;
+  readonly isMet: boolean;
+}
+
+/** One kind of run, how often it is made, and what is asked of all of them together. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly seeds: number;
+  /** Plain data: what the runs follow from besides their seeds. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  run(seed: number): Sample;
+  judge(samples: readonly Sample[]): Verdict[];
+}
+
+/** Every seed has to keep every rule. */
+export function everySeed(samples: readonly Sample[]): Verdict[] {
+  const good = samples.filter((sample) => sample.violation === undefined).length;
+  return [
+    {
+      what: "seeds that keep every rule",
+      asked: `${samples.length}`,
+      measured: `${good}`,
+      isMet: good === samples.length,
+    },
+  ];
+}
+
+/** A run whose error is a broken rule, not the end of the sweep. */
+export function guarded(seed: number, run: () => Figures): Sample {
+  try {
+    return { seed, figures: run() };
+  } catch (error) {
+    const violation = error instanceof Error ? error.message : String(error);
+    return { seed, violation, figures: {} };
+  }
+}
+
+/** The mean of one figure. */
+export function mean(samples: readonly Sample[], name: keyof Figures): number {
+  const sum = samples.reduce((total, { figures }) => total + (figures[name] ?? 0), 0);
+  return sum / Math.max(1, samples.length);
+}
+
+/** A figure that may not be lower than asked. */
+export function atLeast(what: string, measured: number, asked: number): Verdict {
+  return { what, asked: `≥ ${asked}`, measured: rounded(measured), isMet: measured >= asked };
+}
+
+/** A figure that may not be higher than asked. */
+export function atMost(what: string, measured: number, asked: number): Verdict {
+  return { what, asked: `≤ ${asked}`, measured: rounded(measured), isMet: measured <= asked };
+}
+
+function rounded(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
+}

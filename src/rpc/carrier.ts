@@ -1,0 +1,30 @@
+import type { NodeId } from "../identity/index.ts";
+
+/** What a carrier of messages has to tell. Must not throw. */
+export interface CarrierEvents {
+  /** A message came. The carrier vouches for the sender; the bytes are the receiver's. */
+  received(peer: NodeId, bytes: Uint8Array): void;
+  /** A connection to `peer` broke: what was on its way, either way, may be lost. */
+  disturbed(peer: NodeId): void;
+}
+
+/**
+ * Carries whole messages between nodes: the one thing that requests need from below. Messages may
+ * be lost, repeated and reordered; who sent one is certain. A carrier connects by itself.
+ */
+export interface RequestCarrier {
+  /** Whether nothing is lost without `disturbed` being told: then less is repeated. */
+  readonly isReliable: boolean;
+  /** Starts to tell; called once, before anything is sent. */
+  start(events: CarrierEvents): void;
+  /**
+   * Sends a message, which is handed over. `unsent` is called at most once, and only for a cause on
+   * this machine: no way to the peer is known, or nothing accepts a connection there. Once another
+   * machine has it, a relay too, it is not called any more.
+   */
+  send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void;
+  /** The peers for which `isBusy` holds keep their connection. */
+  setBusy?(isBusy: (peer: NodeId) => boolean): void;
+  /** Ends all connections; nothing is told any more. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,277 @@
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  Driver,
+  type ErrorCode,
+  type Instant,
+  onAbort,
+  type Random,
+  throwIfAborted,
+  unreachable,
+} from "../base/index.ts";
+import type { NodeId } from "../identity/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { systemRandom } from "../io/random.ts";
+import type { RequestCarrier } from "./carrier.ts";
+import { isTypeName, META_BYTES_MAX } from "./envelope.ts";
+import { encodeFailure, failureOf, readFailure } from "./failure.ts";
+import { type RequestLimits, resolveRequestLimits } from "./limits.ts";
+import type {
+  AbortReason,
+  CallId,
+  RequestEffect,
+  RequestId,
+  RequestInput,
+  RequestStatistics,
+} from "./protocol.ts";
+import { RequestCore } from "./request-core.ts";
+
+/** How one request is made. */
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** Its whole life; the limits' `hardMs` if absent, `hardMsMax` at most. */
+  readonly hardMs?: number;
+  /** When `onLate` is called; by the times measured before if absent. */
+  readonly softMs?: number;
+  /** Called once when the answer is late; it still counts when it comes. */
+  readonly onLate?: () => void;
+  /** True when running it twice does no harm: it survives a restart of the peer. */
+  readonly isIdempotent?: boolean;
+  /** What middleware passes on, at most 1,024 bytes. */
+  readonly meta?: Uint8Array;
+}
+
+/** A request of another node, as its handler sees it. */
+export interface IncomingRequest {
+  readonly peer: NodeId;
+  readonly type: string;
+  readonly meta: Uint8Array;
+  readonly body: Uint8Array;
+  /** Aborted when the caller turns away, and at the deadline. */
+  readonly signal: AbortSignal;
+  /** On the clock of this node. */
+  readonly deadlineAt: Instant;
+}
+
+/** Answers a request, or throws: a {@link CulvertError} reaches the caller with its code. */
+export type RequestHandler = (request: IncomingRequest) => Promise<Uint8Array> | Uint8Array;
+
+/** What requests are made of. */
+export interface RequestsComponents {
+  readonly carrier: RequestCarrier;
+  readonly handler: RequestHandler;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+interface OpenRequest {
+  resolve(body: Uint8Array): void;
+  reject(error: Error): void;
+  late(): void;
+  readonly forget: Cancel;
+}
+
+const NO_META = new Uint8Array(0);
+
+/**
+ * Requests to other nodes and from them, over one carrier: the shell of a {@link RequestCore}. Both
+ * ends of a connection may ask and answer.
+ */
+export class Requests {
+  readonly #carrier: RequestCarrier;
+  readonly #handler: RequestHandler;
+  readonly #clock: Clock;
+  readonly #limits: RequestLimits;
+  readonly #core: RequestCore;
+  readonly #driver: Driver<RequestInput, RequestEffect>;
+  readonly #open = new Map<RequestId, OpenRequest>();
+  readonly #running = new Map<CallId, AbortController>();
+  #nextRequest: RequestId = 1;
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(components: RequestsComponents, limits: Partial<RequestLimits> = {}) {
+    const { carrier, handler, clock = systemClock, random = systemRandom } = components;
+    this.#carrier = carrier;
+    this.#handler = handler;
+    this.#clock = clock;
+    this.#limits = resolveRequestLimits(limits);
+    const { isReliable } = carrier;
+    this.#core = new RequestCore({ limits: this.#limits, random, isReliable });
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
+    this.#driver.setBackground(true);
+    carrier.start({
+      received: (peer, bytes) => this.#driver.handle({ kind: "receive", peer, bytes }),
+      disturbed: (peer) => this.#driver.handle({ kind: "disturbed", peer }),
+    });
+    carrier.setBusy?.((peer) => this.#core.isBusyWith(peer));
+  }
+
+  /** Live counts. */
+  get statistics(): Readonly<RequestStatistics> {
+    return this.#core.statistics;
+  }
+
+  /** Requests of this node that are open. */
+  get openCount(): number {
+    return this.#core.openCount;
+  }
+
+  /**
+   * Asks `peer`. Resolves to the reply's bytes, which belong to the caller; `body` is borrowed.
+   *
+   * @throws CulvertError with `remote` set and the code of the peer's failure; `CULVERT_TIMEOUT`,
+   *   `CULVERT_UNREACHABLE`, `CULVERT_SESSION_LOST`, `CULVERT_BUSY`, `CULVERT_TOO_LARGE`,
+   *   `CULVERT_CLOSED`
+   */
+  async request(
+    peer: NodeId,
+    type: string,
+    body: Uint8Array,
+    options: RequestOptions = {},
+  ): Promise<Uint8Array> {
+    const { signal, onLate, softMs, isIdempotent = false, meta = NO_META } = options;
+    const hardMs = options.hardMs ?? this.#limits.hardMs;
+    if (!isTypeName(type)) throw new RangeError("a type is a short name: letters, digits, . and -");
+    if (meta.length > META_BYTES_MAX) throw new RangeError("meta is too long");
+    if (!(hardMs > 0)) throw new RangeError("hardMs is a positive time");
+    throwIfAborted(signal);
+    if (this.#isClosed || this.#closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
+    const request = this.#nextRequest;
+    this.#nextRequest += 1;
+    return await new Promise<Uint8Array>((resolve, reject) => {
+      const forget = onAbort(signal, (error) => this.#turnAway(request, error));
+      this.#open.set(request, {
+        resolve,
+        reject,
+        forget,
+        late: () => void (onLate && queueMicrotask(onLate)),
+      });
+      const order = { peer, type, meta: meta.slice(), body: body.slice(), hardMs, isIdempotent };
+      const soft = softMs === undefined ? {} : { softMs };
+      this.#driver.setBackground(false);
+      this.#driver.handle({ kind: "request", request, ...order, ...soft });
+    });
+  }
+
+  /**
+   * Takes no more requests, and resolves when those that are open, either way, have ended; what
+   * goes on after `drainMs` is aborted. With 0 everything ends at once. Calling it again waits for
+   * the same end.
+   */
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(options.drainMs ?? this.#limits.hardMs);
+    if (options.drainMs === 0) this.#idle?.();
+    await this.#closing;
+  }
+
+  #perform(effect: RequestEffect): void {
+    switch (effect.kind) {
+      case "send": {
+        const { peer, bytes, copyOf } = effect;
+        const unsent = (): void => this.#driver.handle({ kind: "unsent", peer, copyOf });
+        this.#carrier.send(peer, bytes, unsent);
+        break;
+      }
+      case "late":
+        this.#open.get(effect.request)?.late();
+        break;
+      case "replied": {
+        const open = this.#take(effect.request);
+        if (effect.isFailure) open?.reject(readFailure(effect.body));
+        else open?.resolve(effect.body);
+        break;
+      }
+      case "failed":
+        this.#take(effect.request)?.reject(new CulvertError(effect.code));
+        break;
+      case "run":
+        void this.#run(effect);
+        break;
+      case "abort":
+        this.#running.get(effect.call)?.abort(abortReason(effect.reason));
+        break;
+      case "cutOff":
+        this.#running.delete(effect.call);
+        this.#settleIdle();
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #run({ call, peer, type, meta, body, deadlineAt }: RunEffect): Promise<void> {
+    const controller = new AbortController();
+    this.#running.set(call, controller);
+    let answer: { isFailure: boolean; body: Uint8Array };
+    try {
+      const { signal } = controller;
+      const reply = await this.#handler({ peer, type, meta, body, signal, deadlineAt });
+      answer = this.#fits(reply) ? { isFailure: false, body: reply } : refusal("CULVERT_TOO_LARGE");
+    } catch (error) {
+      answer = { isFailure: true, body: encodeFailure(failureOf(error)) };
+    }
+    this.#running.delete(call);
+    this.#driver.handle({ kind: "answer", call, ...answer });
+    this.#settleIdle();
+  }
+
+  #fits(reply: Uint8Array): boolean {
+    return reply.length <= this.#limits.bodyBytesMax;
+  }
+
+  #turnAway(request: RequestId, error: Error): void {
+    const open = this.#take(request);
+    if (open === undefined) return;
+    this.#driver.handle({ kind: "cancel", request });
+    open.reject(error);
+  }
+
+  #take(request: RequestId): OpenRequest | undefined {
+    const open = this.#open.get(request);
+    if (open === undefined) return undefined;
+    this.#open.delete(request);
+    open.forget();
+    this.#driver.setBackground(this.#open.size === 0);
+    this.#settleIdle();
+    return open;
+  }
+
+  #settleIdle(): void {
+    if (this.#open.size === 0 && this.#running.size === 0) this.#idle?.();
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    this.#driver.handle({ kind: "drain" });
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.schedule(this.#clock.now() + drainMs, () => this.#idle?.());
+      this.#idle = (): void => {
+        cancel();
+        this.#idle = undefined;
+        resolve();
+      };
+      this.#settleIdle();
+    });
+    this.#isClosed = true;
+    for (const request of [...this.#open.keys()]) {
+      this.#turnAway(request, new CulvertError("CULVERT_CLOSED"));
+    }
+    for (const controller of this.#running.values()) controller.abort(abortReason("cancelled"));
+    this.#driver.stop();
+    await this.#carrier.close();
+  }
+}
+
+type RunEffect = Extract<RequestEffect, { kind: "run" }>;
+
+function abortReason(reason: AbortReason): CulvertError {
+  return reason === "deadline"
+    ? new CulvertError("CULVERT_TIMEOUT", "the request's time is over")
+    : new CulvertError("CULVERT_PEER_ABORTED", "the caller has turned away");
+}
+
+function refusal(code: ErrorCode): { isFailure: boolean; body: Uint8Array } {
+  return { isFailure: true, body: encodeFailure({ code }) };
+}

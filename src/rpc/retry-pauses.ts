@@ -1,0 +1,68 @@
+import { LruMap, type Random } from "../base/index.ts";
+import { RtoEstimator } from "../retx/index.ts";
+import type { RequestLimits } from "./limits.ts";
+
+/** A carrier that repeats by itself loses only what a broken link had: few copies are enough. */
+const COPIES_IF_RELIABLE = 4;
+/** Fewest copies, whatever was learnt: one late answer must not teach us to give up. */
+const COPIES_IF_SLOW = 16;
+const DOUBLINGS_MAX = 30;
+/** How long after a disturbance what is open is sent again, at most. */
+const SOON_MS = 100;
+
+/**
+ * How long to wait before a message is sent once more: a time-out learnt for each peer and type,
+ * doubled with each copy, but no longer than it takes to fit `copiesMin` copies into the life of
+ * the request, unless the path is slower than that. At a loss of one half each way, 64 copies leave
+ * a chance of 1e-8 that none is answered.
+ */
+export class RetryPauses {
+  readonly #limits: RequestLimits;
+  readonly #random: Random;
+  readonly #copiesMin: number;
+  readonly #isReliable: boolean;
+  readonly #estimators: LruMap<string, RtoEstimator>;
+
+  constructor(init: {
+    readonly limits: RequestLimits;
+    readonly random: Random;
+    readonly isReliable: boolean;
+  }) {
+    this.#limits = init.limits;
+    this.#random = init.random;
+    this.#isReliable = init.isReliable;
+    this.#copiesMin = init.isReliable ? COPIES_IF_RELIABLE : init.limits.copiesMin;
+    this.#estimators = new LruMap(init.limits.timesMax);
+  }
+
+  /** Learns from a message that was sent once (Karn's rule: else which copy was it?). */
+  sample(peerKey: string, type: string, tookMs: number): void {
+    const key = `${peerKey} ${type}`;
+    let estimator = this.#estimators.get(key);
+    if (estimator === undefined) {
+      const { retryMs: initialMs, hardMsMax: maxMs } = this.#limits;
+      estimator = new RtoEstimator({ random: this.#random, initialMs, maxMs });
+      this.#estimators.set(key, estimator);
+    }
+    estimator.sample(tookMs);
+  }
+
+  /** The pause after the last of so many copies. */
+  after(
+    copies: number,
+    { peerKey, type, hardMs }: { peerKey: string; type: string; hardMs: number },
+  ): number {
+    const rtoMs = this.#estimators.get(`${peerKey} ${type}`)?.rtoMs() ?? this.#limits.retryMs;
+    const knownMs = Math.min(rtoMs, hardMs / COPIES_IF_SLOW);
+    const longestMs = Math.max(hardMs / this.#copiesMin, knownMs);
+    const doubledMs = knownMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX);
+    const pauseMs = this.#isReliable ? longestMs : Math.min(doubledMs, longestMs);
+    // Up to a tenth more: what was sent together is not repeated together.
+    return pauseMs * (1 + 0.1 * this.#random.unit());
+  }
+
+  /** A short pause, different for everybody. */
+  soon(): number {
+    return SOON_MS * this.#random.unit();
+  }
+}
