@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   CULVERT_TIMEOUT: "no answer came before the hard timeout",
   CULVERT_UNREACHABLE: "the Map service, or a node, cannot be reached",
   CULVERT_WRONG_PEER: "the node at the other end is not the one that was asked for",
+  CULVERT_UNKNOWN_METHOD: "the peer does not know what it was asked to do",
   CULVERT_SESSION_LOST:
     "the peer has restarted since the request was sent; whether it ran is not known",
   CULVERT_TOO_LARGE: "a message or value exceeds its limit",

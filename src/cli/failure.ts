@@ -58,6 +58,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_USAGE: [EXIT.usage, "culvert --help shows every command with an example"],
   CULVERT_FILE: [EXIT.unexpected, "check the path, its permissions and the space on the disk"],
   CULVERT_PEER_ABORTED: [EXIT.unexpected, "the other side gave up; its own message says why"],
+  CULVERT_UNKNOWN_METHOD: [EXIT.noNode, "the node speaks another version; use another one"],
   CULVERT_SESSION_LOST: [EXIT.noNode, `${RETRY}; what was asked may have been done`],
   CULVERT_TOO_LARGE: [EXIT.unexpected, "send it in smaller parts"],
   CULVERT_NOT_FOUND: [EXIT.unexpected, RETRY],

@@ -1,5 +1,33 @@
+export type { ByteDuplex } from "./byte-duplex.ts";
 export type { CarrierEvents, RequestCarrier } from "./carrier.ts";
+export { Deadline } from "./deadline.ts";
+export type {
+  CallContext,
+  Caller,
+  CallOf,
+  CallOptions,
+  HandlerOf,
+  Handlers,
+  ItemSource,
+} from "./handlers.ts";
 export { REQUEST_LIMITS, type RequestLimits, USER_HARD_MS } from "./limits.ts";
+export {
+  type ClientStreamMethod,
+  clientStream,
+  type DuplexMethod,
+  duplex,
+  type Manifest,
+  type Method,
+  type RawMethod,
+  raw,
+  type ServerStreamMethod,
+  serverStream,
+  type UnaryMethod,
+  unary,
+} from "./manifest.ts";
+export { BYTES, cborMessage, type MessageCodec, NOTHING, TEXT } from "./message-codec.ts";
+export type { Meta } from "./meta.ts";
+export type { Middleware, MiddlewareCall } from "./middleware.ts";
 export type { RequestStatistics } from "./protocol.ts";
 export {
   type IncomingRequest,
@@ -8,3 +36,5 @@ export {
   Requests,
   type RequestsComponents,
 } from "./requests.ts";
+export { RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
+export { Service, type ServiceOptions } from "./service.ts";

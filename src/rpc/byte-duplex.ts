@@ -1,0 +1,21 @@
+/**
+ * A byte stream both ways, as far as requests need it. Every Node Duplex is one: a link's stream, a
+ * socket, one end of a pair in memory.
+ */
+export interface ByteDuplex {
+  readonly destroyed: boolean;
+  /** Hands bytes over; false asks to wait for `drain`. */
+  write(bytes: Uint8Array): boolean;
+  /** Ends this side; the other one may go on. */
+  end(): unknown;
+  /** Ends both sides at once; the other end learns that it was not a proper end. */
+  destroy(error?: Error): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
+  on(event: "end" | "close" | "drain", listener: () => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "data", listener: (bytes: Uint8Array) => void): unknown;
+  off(event: "end" | "close" | "drain", listener: () => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+}

@@ -1,0 +1,100 @@
+import { type Clock, CulvertError } from "../base/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { Deadline } from "./deadline.ts";
+import type { CallContext, Handlers } from "./handlers.ts";
+import { type Manifest, type Method, methodOf, requireNames } from "./manifest.ts";
+import { decodeMeta } from "./meta.ts";
+import { type Middleware, runMiddleware } from "./middleware.ts";
+import type { IncomingRequest } from "./requests.ts";
+
+/** How handlers are served. */
+export interface ServiceOptions {
+  /** Runs around every handler, the first one outermost. */
+  readonly middleware?: readonly Middleware[];
+  readonly clock?: Clock;
+}
+
+/** A handler whose types the manifest has checked. */
+type AnyHandler = (first: unknown, second: unknown, third?: unknown) => unknown;
+
+/** Handlers for the methods of one manifest. What a peer names or sends is checked here. */
+export class Service {
+  readonly #manifest: Manifest;
+  readonly #handlers: ReadonlyMap<string, AnyHandler>;
+  readonly #middleware: readonly Middleware[];
+  readonly #clock: Clock;
+
+  private constructor(
+    manifest: Manifest,
+    handlers: ReadonlyMap<string, AnyHandler>,
+    options: ServiceOptions,
+  ) {
+    this.#manifest = manifest;
+    this.#handlers = handlers;
+    this.#middleware = options.middleware ?? [];
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Handlers for all methods of `manifest`.
+   *
+   * @throws RangeError when a name cannot cross, or a handler is missing
+   */
+  static of<M extends Manifest>(
+    manifest: M,
+    handlers: Handlers<M>,
+    options: ServiceOptions = {},
+  ): Service {
+    requireNames(manifest);
+    const table = new Map<string, AnyHandler>();
+    for (const name of Object.keys(manifest)) {
+      const handler: unknown = handlers[name];
+      if (typeof handler !== "function") throw new RangeError(`"${name}" has no handler`);
+      table.set(name, (...given) => Reflect.apply(handler, handlers, given) as unknown);
+    }
+    return new Service(manifest, table, options);
+  }
+
+  /**
+   * Answers a unary call.
+   *
+   * @throws CulvertError `CULVERT_UNKNOWN_METHOD`, `CULVERT_PROTOCOL`; and whatever the handler does
+   */
+  async unary(incoming: IncomingRequest): Promise<Uint8Array> {
+    const { type, peer, body, signal } = incoming;
+    const method = this.method(type, ["unary"]);
+    if (method.kind !== "unary") throw unknownMethod(type);
+    const deadline = new Deadline(this.#clock, incoming.deadlineAt);
+    const meta = decodeMeta(incoming.meta);
+    const request = method.request.decode(body);
+    const context: CallContext = { peer, method: type, signal, deadline, meta };
+    const reply = await this.run(method, context, [request]);
+    return method.reply.encode(reply);
+  }
+
+  /**
+   * The method of that name, if it is of one of these kinds.
+   *
+   * @throws CulvertError `CULVERT_UNKNOWN_METHOD`
+   */
+  method(name: string, kinds: readonly Method["kind"][]): Method {
+    const method = methodOf(this.#manifest, name);
+    if (method === undefined || !kinds.includes(method.kind)) throw unknownMethod(name);
+    return method;
+  }
+
+  /** Runs a handler, inside all middleware, with what belongs before its context. */
+  async run(method: Method, context: CallContext, given: readonly unknown[]): Promise<unknown> {
+    const handler = this.#handlers.get(context.method);
+    if (handler === undefined) throw unknownMethod(context.method);
+    const { peer, signal, meta } = context;
+    const call = { peer, method: context.method, kind: method.kind, signal, meta: { ...meta } };
+    const [first, second] = given.length > 1 ? [given[0], given[1]] : [given[0], context];
+    const third = given.length > 1 ? context : undefined;
+    return await runMiddleware(this.#middleware, call, async () => handler(first, second, third));
+  }
+}
+
+function unknownMethod(name: string): CulvertError {
+  return new CulvertError("CULVERT_UNKNOWN_METHOD", `there is no method "${name}" of this kind`);
+}
