@@ -58,7 +58,7 @@ export class Service {
   /**
    * Answers a unary call.
    *
-   * @throws CulvertError `CULVERT_UNKNOWN_METHOD`, `CULVERT_PROTOCOL`; and whatever the handler does
+   * @throws CulvertError `CULVERT_UNKNOWN_METHOD`, `CULVERT_PROTOCOL`; and what the handler throws
    */
   async unary(incoming: IncomingRequest): Promise<Uint8Array> {
     const { type, peer, body, signal } = incoming;
