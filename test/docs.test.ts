@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
-import { LINK_LIMITS } from "../src/link/index.ts";
+import { LINK_LIMITS, PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
   LINK_CARRIER_LIMITS,
   MAP_LIMITS,
@@ -38,6 +38,8 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   MAP_SERVER_DEFAULTS,
   LINK_LIMITS,
   REQUEST_LIMITS,
+  PUNCH_LIMITS,
+  RENDEZVOUS_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

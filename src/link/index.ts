@@ -27,3 +27,14 @@ export type {
 } from "./contract.ts";
 export type { LinkLimits } from "./limits.ts";
 export { LINK_LIMITS, resolveLinkLimits } from "./limits.ts";
+export type {
+  PunchCoreOptions,
+  PunchEffect,
+  PunchedPath,
+  PunchFailure,
+  PunchInput,
+  PunchLimits,
+  PunchStatistics,
+  RendezvousLimits,
+} from "./punch/index.ts";
+export { PUNCH_LIMITS, PunchCore, RENDEZVOUS_LIMITS } from "./punch/index.ts";

@@ -1,0 +1,87 @@
+import { CulvertError, type Instant, toHex } from "../../base/index.ts";
+import { isSameNode, type NodeId, nodeIdOf, nodeIdText } from "../../identity/index.ts";
+import type { PunchLimits } from "./limits.ts";
+import { type Offer, readOffer } from "./offer.ts";
+import { RateTable } from "./rate-table.ts";
+
+/** Why an offer, or an answer, is not taken. */
+export type OfferFault =
+  | "malformed"
+  | "misdirected"
+  | "expired"
+  | "replayed"
+  | "forged"
+  | "limited";
+
+/** An offer as it arrived. */
+export interface Arrival {
+  readonly from: NodeId;
+  readonly via: NodeId;
+  readonly bytes: Uint8Array;
+  readonly unixMs: number;
+}
+
+/**
+ * Decides which offers are worth an answer: cheap checks first, the signature last, and nothing
+ * twice. A nonce is remembered for as long as its offer could be repeated.
+ */
+export class OfferDesk {
+  readonly #self: NodeId;
+  readonly #limits: PunchLimits;
+  /** Nonces with their expiry, oldest first. */
+  readonly #nonces = new Map<string, number>();
+  readonly #byVia: RateTable;
+  readonly #byPeer: RateTable;
+
+  constructor(self: NodeId, limits: PunchLimits) {
+    this.#self = self;
+    this.#limits = limits;
+    this.#byVia = new RateTable(
+      { capacity: limits.offersBurst, perSecond: limits.offersPerSecond },
+      limits.ratesMax,
+    );
+    this.#byPeer = new RateTable(
+      { capacity: limits.offersPerPeerBurst, perSecond: limits.offersPerPeerPerSecond },
+      limits.ratesMax,
+    );
+  }
+
+  /** Reads what came, and checks all but signature, nonce and rates. */
+  read({ from, via, bytes, unixMs }: Arrival): Offer | OfferFault {
+    let offer: Offer;
+    try {
+      offer = readOffer(bytes);
+    } catch (error) {
+      if (error instanceof CulvertError) return "malformed";
+      throw error;
+    }
+    const isForUs = isSameNode(offer.to, this.#self) && isSameNode(offer.via, via);
+    const isFromThem = isSameNode(nodeIdOf(offer.publicKey), from) && !isSameNode(from, this.#self);
+    if (!isForUs || !isFromThem) return "misdirected";
+    const { offerLifeMs, clockSkewMs } = this.#limits;
+    const leftMs = offer.expiresAtUnixMs - unixMs;
+    if (leftMs < -clockSkewMs || leftMs > offerLifeMs + clockSkewMs) return "expired";
+    return offer;
+  }
+
+  /** Takes an offer in; tells why not. */
+  admit(offer: Offer, { from, via, unixMs }: Arrival, now: Instant): OfferFault | undefined {
+    this.#forgetExpired(unixMs);
+    const nonce = toHex(offer.publicKey) + toHex(offer.nonce);
+    if (this.#nonces.has(nonce)) return "replayed";
+    // A full table refuses: to forget a nonce would let its offer be played again.
+    if (this.#nonces.size >= this.#limits.noncesMax) return "limited";
+    if (!this.#byVia.take(nodeIdText(via), now)) return "limited";
+    if (!offer.isSigned()) return "forged";
+    // Only now: whoever forges offers of a peer must not use up what the peer may send.
+    if (!this.#byPeer.take(nodeIdText(from), now)) return "limited";
+    this.#nonces.set(nonce, offer.expiresAtUnixMs + this.#limits.clockSkewMs);
+    return undefined;
+  }
+
+  #forgetExpired(unixMs: number): void {
+    for (const [nonce, expiresAt] of this.#nonces) {
+      if (expiresAt < unixMs) this.#nonces.delete(nonce);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { Instant } from "../../base/index.ts";
+import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import type { HostPort } from "../carrier.ts";
+import { addressScope } from "./address-scope.ts";
+import type { PunchLimits } from "./limits.ts";
+import type { NatMapping } from "./offer.ts";
+
+/** Where one node has seen us. */
+interface Observation {
+  readonly address: HostPort;
+  readonly at: Instant;
+}
+
+/**
+ * At which addresses others reach us, by what they say: any of them may lie, so that more votes
+ * come first, and what the NAT does is only guessed.
+ */
+export class OwnAddresses {
+  readonly #limits: PunchLimits;
+  readonly #byObserver = new Map<string, Observation>();
+  #local: readonly HostPort[] = [];
+
+  constructor(limits: PunchLimits) {
+    this.#limits = limits;
+  }
+
+  /** What this machine itself knows: the socket's port at the addresses of its interfaces. */
+  setLocal(addresses: readonly HostPort[]): void {
+    this.#local = addresses;
+  }
+
+  /** Takes the word of `by`, in place of the one before. */
+  observe(address: HostPort, by: NodeId, now: Instant): void {
+    const key = nodeIdText(by);
+    this.#byObserver.delete(key);
+    this.#byObserver.set(key, { address, at: now });
+    if (this.#byObserver.size <= this.#limits.observersMax) return;
+    for (const oldest of this.#byObserver.keys()) {
+      this.#byObserver.delete(oldest);
+      return;
+    }
+  }
+
+  /** The addresses to be told to a peer, those that most nodes have seen first. */
+  list(now: Instant): HostPort[] {
+    const seen = this.#tally(now).map(({ address }) => address);
+    const local = this.#local.filter((address) => !seen.some((other) => isSame(address, other)));
+    // The observed ones are what strangers need; room is left for those in the same network.
+    return [
+      ...seen.slice(0, this.#limits.addressesMax - Math.min(local.length, 4)),
+      ...local,
+    ].slice(0, this.#limits.addressesMax);
+  }
+
+  /** Hosts that others have seen us at. */
+  observedHosts(now: Instant): string[] {
+    return this.#tally(now).map(({ address }) => address.host);
+  }
+
+  /** What two observers of one address family or more show about the NAT. */
+  mapping(now: Instant): NatMapping {
+    const tally = this.#tally(now).filter(({ address }) => !address.host.includes(":"));
+    const votes = tally.reduce((sum, { count }) => sum + count, 0);
+    if (votes < 2) return "unknown";
+    return tally.length === 1 ? "endpoint-independent" : "endpoint-dependent";
+  }
+
+  #tally(now: Instant): { address: HostPort; count: number }[] {
+    const tally = new Map<string, { address: HostPort; count: number; at: Instant }>();
+    for (const { address, at } of this.#byObserver.values()) {
+      if (now - at > this.#limits.observationMs) continue;
+      const key = addressKey(address);
+      const count = (tally.get(key)?.count ?? 0) + 1;
+      tally.set(key, { address, count, at });
+    }
+    // Of equal votes the newest comes first: a rebound NAT is seen by the next observer.
+    return [...tally.values()].sort((a, b) => b.count - a.count || b.at - a.at);
+  }
+}
+
+/**
+ * Which of the addresses that a peer gave may be probed. Addresses that mean something only inside
+ * a network are tried when both seem to be in the same one; others could be anybody's.
+ */
+export function probeable(
+  given: readonly HostPort[],
+  ownHosts: readonly string[],
+  addressesMax: number,
+): HostPort[] {
+  const isPublic = (host: string): boolean => addressScope(host) === "public";
+  const theirs = given.map(({ host }) => host).filter(isPublic);
+  const ours = ownHosts.filter(isPublic);
+  const isIsolated = theirs.length === 0 && ours.length === 0;
+  const isSameNetwork = isIsolated || theirs.some((host) => ours.includes(host));
+  const kept = given.filter(({ host }) => {
+    return isPublic(host) || (isSameNetwork && addressScope(host) === "private");
+  });
+  const unique = new Map(kept.map((address) => [addressKey(address), address]));
+  return [...unique.values()].slice(0, addressesMax);
+}
+
+/** An address as a key for tables. */
+export function addressKey({ host, port }: HostPort): string {
+  return `${host}|${port}`;
+}
+
+function isSame(a: HostPort, b: HostPort): boolean {
+  return a.host === b.host && a.port === b.port;
+}

@@ -1,0 +1,103 @@
+import { assert, type Instant } from "../../base/index.ts";
+import { crypto } from "../../crypto/index.ts";
+import type { NodeId } from "../../identity/index.ts";
+import type { HostPort } from "../carrier.ts";
+import type { PunchLimits } from "./limits.ts";
+import type { NatMapping } from "./offer.ts";
+import { deriveProbeKey, SESSION_BYTES, sessionKey } from "./probe.ts";
+import { ProbeExchange } from "./probe-exchange.ts";
+
+/** When an offer is sent again while no answer comes. */
+const REPEATS_MS = [0, 300, 700, 1_200, 1_800, 2_600, 3_500] as const;
+
+/** What a punch is begun with. */
+export interface PunchInit {
+  readonly peer: NodeId;
+  readonly via: NodeId;
+  readonly isOfferer: boolean;
+  /** Our offer or answer, signed. */
+  readonly signal: Uint8Array;
+  readonly offerHash: Uint8Array;
+  /** X25519, ours. */
+  readonly secret: Uint8Array;
+  readonly mapping: NatMapping;
+  readonly now: Instant;
+}
+
+/** What the two sides know of each other once an offer is answered. */
+export interface Agreement {
+  readonly answerHash: Uint8Array;
+  readonly peerKey: Uint8Array;
+  readonly peerMapping: NatMapping;
+  readonly candidates: readonly HostPort[];
+}
+
+/** One punch with one peer: waiting for an answer, then probing. */
+export class Punch {
+  readonly init: PunchInit;
+  /** What probes of this punch carry. */
+  readonly session: Uint8Array;
+  readonly sessionKey: string;
+  exchange: ProbeExchange | undefined;
+  /** Whether the owner has been told how it went. */
+  isTold = false;
+  /** Whether both seem to show everybody another port. */
+  isHopeless = false;
+  #repeats = 0;
+  readonly #limits: PunchLimits;
+
+  constructor(init: PunchInit, limits: PunchLimits) {
+    this.init = init;
+    this.#limits = limits;
+    this.session = init.offerHash.slice(0, SESSION_BYTES);
+    this.sessionKey = sessionKey(this.session);
+  }
+
+  /** Whether an offerer has waited long enough for an answer. */
+  hasGivenUp(now: Instant): boolean {
+    return this.exchange === undefined && now >= this.init.now + this.#limits.answerMs;
+  }
+
+  /** Whether our offer has to be sent (again) now. */
+  takeRepeat(now: Instant): boolean {
+    if (this.exchange !== undefined || now < this.#repeatAt()) return false;
+    this.#repeats += 1;
+    return true;
+  }
+
+  deadline(): Instant {
+    if (this.exchange !== undefined) return this.exchange.deadline();
+    return Math.min(this.#repeatAt(), this.init.now + this.#limits.answerMs);
+  }
+
+  /** Both offers are there: probing begins. False when the peer's key makes no secret. */
+  agree(
+    { answerHash, peerKey, peerMapping, candidates }: Agreement,
+    shell: {
+      readonly now: Instant;
+      readonly send: (bytes: Uint8Array, to: HostPort) => void;
+      readonly mayProbe: (to: HostPort, now: Instant) => boolean;
+    },
+  ): boolean {
+    assert(this.exchange === undefined, "a punch agrees once");
+    const shared = crypto().x25519(this.init.secret, peerKey);
+    if (shared === undefined) return false;
+    const { offerHash, isOfferer, mapping } = this.init;
+    this.isHopeless = mapping === "endpoint-dependent" && peerMapping === "endpoint-dependent";
+    this.exchange = new ProbeExchange({
+      key: deriveProbeKey(shared, { offer: offerHash, answer: answerHash }),
+      side: isOfferer ? "offerer" : "answerer",
+      session: this.session,
+      candidates,
+      isHopeless: this.isHopeless,
+      limits: this.#limits,
+      ...shell,
+    });
+    return true;
+  }
+
+  #repeatAt(): Instant {
+    const afterMs = this.init.isOfferer ? REPEATS_MS[this.#repeats] : undefined;
+    return afterMs === undefined ? Number.POSITIVE_INFINITY : this.init.now + afterMs;
+  }
+}

@@ -1,0 +1,23 @@
+import { type Instant, LruMap } from "../../base/index.ts";
+import { TokenBucket, type TokenBucketOptions } from "../../retx/index.ts";
+
+/** A rate for each of many: nodes, networks. The longest quiet one is forgotten. */
+export class RateTable {
+  readonly #rate: TokenBucketOptions;
+  readonly #buckets: LruMap<string, TokenBucket>;
+
+  constructor(rate: TokenBucketOptions, entriesMax: number) {
+    this.#rate = rate;
+    this.#buckets = new LruMap(entriesMax);
+  }
+
+  /** Takes one from what `key` may have now; false when that is nothing. */
+  take(key: string, now: Instant): boolean {
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = new TokenBucket(this.#rate, now);
+      this.#buckets.set(key, bucket);
+    }
+    return bucket.take(1, now);
+  }
+}
