@@ -136,7 +136,7 @@ describe("punching", () => {
     expect(right.paths[0]?.address).toEqual({ host: "203.0.113.2", port: 7_000 });
   });
 
-  it("fails at once when the rendezvous does not know the peer, and in time when it is mute", () => {
+  it("fails at once when nobody knows the peer, and in time when nobody answers", () => {
     const world = new PunchWorld({ seed: 1 });
     const left = world.add("restricted");
     const stranger = new PunchWorld({ seed: 2 }).add("open");
