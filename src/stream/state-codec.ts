@@ -1,8 +1,8 @@
 import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
-import { CHAIN_STATE_BYTES } from "../crypto/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
+import { chainOf, rootOf } from "./saved-keys.ts";
 import { FRAMES_BEYOND_LIMIT } from "./sender-core.ts";
 import type {
   AckReaderState,
@@ -94,7 +94,7 @@ function stateFromFields(fields: Fields): StreamState {
   return {
     cellBytes,
     writeSeed: fields.bytes("writeSeed", 32),
-    readRoot: fields.bytes("readRoot", 32),
+    readRoot: rootOf(fields, "readRoot"),
     isDone: fields.boolean("isDone"),
     sender: senderFromFields(fields.fields("sender")),
     receiver: receiverFromFields(fields.fields("receiver")),
@@ -117,7 +117,7 @@ function senderFromFields(fields: Fields): SenderState {
     endIndex: optional(fields, "endIndex", sealed("endIndex")),
     resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
     creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
-    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    chain: chainOf(fields, "chain").toBytes(),
     framer: {
       framedBytes,
       endAsked: fields.boolean("endAsked"),
@@ -136,7 +136,7 @@ function receiverFromFields(fields: Fields): ReceiverState {
     nextOffset,
     takenOffset: fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 }),
     end,
-    chain: fields.bytes("chain", CHAIN_STATE_BYTES),
+    chain: chainOf(fields, "chain").toBytes(),
   };
 }
 
@@ -151,11 +151,11 @@ function ackWriterFromFields(fields: Fields): AckWriterState {
   }
   if (pending.length > ACKS_PENDING_MAX) throw new CulvertError(CODE, "too many pending acks");
   const stored = fields.integer("stored", { min: 0, max: next }) - 1;
-  return { next, stored, pending, chain: fields.bytes("chain", CHAIN_STATE_BYTES) };
+  return { next, stored, pending, chain: chainOf(fields, "chain").toBytes() };
 }
 
 function ackReaderFromFields(fields: Fields): AckReaderState {
-  return { next: index(fields, "next"), chain: fields.bytes("chain", CHAIN_STATE_BYTES) };
+  return { next: index(fields, "next"), chain: chainOf(fields, "chain").toBytes() };
 }
 
 function index(fields: Fields, name: string): number {

@@ -2,9 +2,7 @@ import { expect, it } from "vitest";
 import { equalBytes, isCulvertError, SeededRandom, toHex } from "../../src/base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor } from "../../src/codec/index.ts";
 import { Chain, ReadCapability } from "../../src/crypto/index.ts";
-
-const { CULVERT_FUZZ_CASES = "20000" } = process.env;
-const CASES = Number(CULVERT_FUZZ_CASES);
+import { CASES } from "./fuzz.ts";
 
 /** Bytes that begin well more often than chance allows: cut and changed documents, and noise. */
 function bytesFrom(random: SeededRandom, documents: readonly Uint8Array[]): Uint8Array {

@@ -1,18 +1,4 @@
-import { it } from "vitest";
-import { SeededRandom, toHex } from "../../src/base/index.ts";
-import { mutate, targets } from "./map-fuzz.ts";
+import { fuzz } from "./fuzz.ts";
+import { MAP_TARGETS } from "./map-targets.ts";
 
-const { CULVERT_FUZZ_CASES = "20000" } = process.env;
-const CASES = Number(CULVERT_FUZZ_CASES);
-
-it.each(targets)("the Map takes or refuses any bytes: $name", ({ seeds, run }) => {
-  const dice = new SeededRandom(3);
-  for (let i = 0; i < CASES; i++) {
-    const bytes = mutate(dice, seeds);
-    try {
-      run(bytes);
-    } catch (cause) {
-      throw new Error(`case ${i}: ${toHex(bytes)}`, { cause });
-    }
-  }
-});
+fuzz("the Map takes or refuses any bytes", MAP_TARGETS);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { type CborInput, type CborValue, decodeCbor, encodeCbor } from "../../src/codec/index.ts";
+import { capabilitiesOf } from "../../src/stream/assemble.ts";
 import { INDEX_MAX } from "../../src/stream/frame.ts";
 import type { StreamState } from "../../src/stream/state.ts";
 import {
@@ -14,11 +15,15 @@ import {
 
 const refused = expect.objectContaining({ code: "CULVERT_BAD_STATE" });
 const random = new SeededRandom(1);
+const KEYS = capabilitiesOf(random.bytes(32), "listener");
+const CHAIN = KEYS.write.chain.toBytes();
+/** A chain whose next index would be none. */
+const ENDED = new Uint8Array(104).fill(0xff);
 
 const STATE: StreamState = {
   cellBytes: 1_900,
   writeSeed: random.bytes(32),
-  readRoot: random.bytes(32),
+  readRoot: KEYS.read.root,
   isDone: false,
   sender: {
     base: 3,
@@ -29,7 +34,7 @@ const STATE: StreamState = {
     endIndex: 8,
     resetIndex: undefined,
     creditLimit: 65_538,
-    chain: random.bytes(104),
+    chain: CHAIN,
     framer: { framedBytes: 1_000, endAsked: true, isEndFramed: true, buffered: random.bytes(5) },
   },
   receiver: {
@@ -37,10 +42,10 @@ const STATE: StreamState = {
     nextOffset: 100,
     takenOffset: 150,
     end: { index: 3, length: 100 },
-    chain: random.bytes(104),
+    chain: CHAIN,
   },
-  ackWriter: { next: 7, stored: 4, pending: [5, 6], chain: random.bytes(104) },
-  ackReader: { next: 2, chain: random.bytes(104) },
+  ackWriter: { next: 7, stored: 4, pending: [5, 6], chain: CHAIN },
+  ackReader: { next: 2, chain: CHAIN },
 };
 
 const FRAMES = new Map([
@@ -143,6 +148,11 @@ describe("saved state", () => {
   });
 
   it.each([
+    ["readRoot", new Uint8Array(32).fill(0xff)],
+    ["sender.chain", ENDED],
+    ["receiver.chain", ENDED],
+    ["ackWriter.chain", ENDED],
+    ["ackReader.chain", ENDED],
     ["cellBytes", 87],
     ["cellBytes", 65_608],
     ["sender.base", 10],

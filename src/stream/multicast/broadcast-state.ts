@@ -1,8 +1,8 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
-import { CHAIN_STATE_BYTES, Chain } from "../../crypto/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
 import type { FramerState } from "../framer.ts";
+import { chainOf, rootOf } from "../saved-keys.ts";
 import type { Generation } from "./retention.ts";
 
 /** Where a reader's repair chain is followed. */
@@ -134,13 +134,6 @@ function fromFields(fields: Fields): BroadcastState {
   };
 }
 
-/** A chain state that others can follow. */
-export function chainOf(fields: Fields, name: string): Chain {
-  const chain = Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
-  if (chain.index >= 2n ** 63n) throw fields.wrong(name, "is at the end");
-  return chain;
-}
-
 function generationsOf(fields: Fields, next: number): Generation[] {
   const list = fields.fieldsList("generations");
   if (list.length > GENERATIONS_MAX) throw fields.wrong("generations", "has too many entries");
@@ -156,7 +149,7 @@ function readersOf(fields: Fields): RepairPosition[] {
   const list = fields.fieldsList("readers");
   if (list.length > READERS_MAX) throw fields.wrong("readers", "has too many entries");
   return list.map((entry) => ({
-    root: entry.bytes("root", 32),
+    root: rootOf(entry, "root"),
     next: entry.integer("next", { max: INDEX_MAX }),
     chain: chainOf(entry, "chain").toBytes(),
   }));

@@ -2,8 +2,8 @@ import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
 import type { ArrivalsStart } from "../arrivals.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
+import { chainOf, rootOf } from "../saved-keys.ts";
 import type { AckWriterState } from "../state.ts";
-import { chainOf } from "./broadcast-state.ts";
 
 /** Where a reader asks for repairs. */
 export interface RepairState extends AckWriterState {
@@ -58,7 +58,7 @@ export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
   const takenMax = nextOffset + CELL_BYTES_MAX;
   return {
     cellBytes: fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX }),
-    root: fields.bytes("root", 32),
+    root: rootOf(fields, "root"),
     position: {
       next: fields.integer("next"),
       nextOffset,

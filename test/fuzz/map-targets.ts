@@ -1,4 +1,4 @@
-import { equalBytes, isCulvertError, SeededRandom, toHex } from "../../src/base/index.ts";
+import { type ErrorCode, SeededRandom } from "../../src/base/index.ts";
 import { Reader, Writer } from "../../src/codec/index.ts";
 import { formatEndpoint, parseEndpoint, sourceOf } from "../../src/io/endpoint.ts";
 import {
@@ -27,14 +27,7 @@ import {
   readNodeMessage,
 } from "../../src/mapservice/wire.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-
-/** A parser under fuzz: `run` throws only on a defect. */
-export interface FuzzTarget {
-  readonly name: string;
-  /** Valid inputs to start from. */
-  readonly seeds: readonly Uint8Array[];
-  run(bytes: Uint8Array): void;
-}
+import { type FuzzTarget, roundTrip } from "./fuzz.ts";
 
 const PAYLOAD_SIZE = 24;
 const random = new SeededRandom(11);
@@ -90,18 +83,7 @@ const NODE_SEEDS = [
   encodeNodeMessage({ kind: "goodbye", reason: "busy" }),
 ];
 
-/** Parses, or refuses with one of our codes; what is taken must be written back bit by bit. */
-function roundTrip(bytes: Uint8Array, parse: () => Uint8Array | undefined): void {
-  try {
-    const again = parse();
-    if (again === undefined || equalBytes(again, bytes)) return;
-    throw new Error(`taken, but not written so: ${toHex(bytes)}`);
-  } catch (error) {
-    if (!isCulvertError(error, "CULVERT_PROTOCOL") && !isCulvertError(error, "CULVERT_BAD_STATE")) {
-      throw error;
-    }
-  }
-}
+const CODES: readonly ErrorCode[] = ["CULVERT_PROTOCOL", "CULVERT_BAD_STATE"];
 
 /** The frame without its length. */
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(4);
@@ -167,12 +149,12 @@ const receiptWriter = new Writer();
 writeReceipt(receiptWriter, receipt);
 
 /** Every parser of the Map that reads a stranger's bytes, or a disk's. */
-export const targets: readonly FuzzTarget[] = [
+export const MAP_TARGETS: readonly FuzzTarget[] = [
   {
     name: "record",
     seeds: [encodeRecord(record), encodeRecord({ ...record, seq: 2, payload: new Uint8Array(0) })],
     run: (bytes) =>
-      roundTrip(bytes, () => {
+      roundTrip(bytes, CODES, () => {
         const parsed = parseRecord(bytes, PAYLOAD_SIZE);
         return isFault(parsed) ? undefined : encodeRecord(parsed);
       }),
@@ -180,13 +162,14 @@ export const targets: readonly FuzzTarget[] = [
   {
     name: "request",
     seeds: CLIENT_SEEDS.map(body),
-    run: (bytes) => roundTrip(bytes, () => body(encodeClientMessage(readClientMessage(bytes)))),
+    run: (bytes) =>
+      roundTrip(bytes, CODES, () => body(encodeClientMessage(readClientMessage(bytes)))),
   },
   {
     name: "answer",
     seeds: NODE_SEEDS.map(body),
     run: (bytes) =>
-      roundTrip(bytes, () => {
+      roundTrip(bytes, CODES, () => {
         const message = readNodeMessage(bytes, PAYLOAD_SIZE);
         // A detail that means nothing, and a reason from the future, are read and not kept.
         const isLoose = message.kind === "goodbye" || bytes[0] === 0x84;
@@ -197,7 +180,7 @@ export const targets: readonly FuzzTarget[] = [
     name: "receipt",
     seeds: [receiptWriter.finish()],
     run: (bytes) =>
-      roundTrip(bytes, () => {
+      roundTrip(bytes, CODES, () => {
         const reader = new Reader(bytes);
         const parsed = readReceipt(reader);
         reader.expectEnd();
@@ -212,7 +195,7 @@ export const targets: readonly FuzzTarget[] = [
     name: "stored record",
     seeds: [encodeStored(stored, new Uint8Array(200))],
     run: (bytes) =>
-      roundTrip(bytes, () => {
+      roundTrip(bytes, CODES, () => {
         const parsed = decodeStored(bytes, PAYLOAD_SIZE);
         return parsed && encodeStored(parsed, new Uint8Array(200));
       }),
@@ -221,18 +204,18 @@ export const targets: readonly FuzzTarget[] = [
     name: "stored index",
     seeds: [encodeIndex(index)],
     run: (bytes) =>
-      roundTrip(bytes, () => encodeIndex(decodeIndex({ bucket: 1, serial: 0 }, bytes))),
+      roundTrip(bytes, CODES, () => encodeIndex(decodeIndex({ bucket: 1, serial: 0 }, bytes))),
   },
   {
     name: "stored head",
     seeds: [encodeHead({ payloadSize: 9, secret: random.bytes(16) })],
-    run: (bytes) => roundTrip(bytes, () => encodeHead(decodeHead(bytes))),
+    run: (bytes) => roundTrip(bytes, CODES, () => encodeHead(decodeHead(bytes))),
   },
   {
     name: "index key",
     seeds: [Uint8Array.of(0x69, 0, 0, 0, 1, 0, 0, 0, 1)],
     run: (bytes) =>
-      roundTrip(bytes, () => {
+      roundTrip(bytes, CODES, () => {
         const { bucket, serial } = placeOfIndexKey(bytes);
         return new Writer().u8(0x69).u32(bucket).u32(serial).finish();
       }),
@@ -243,29 +226,3 @@ export const targets: readonly FuzzTarget[] = [
     run: runEndpoint,
   },
 ];
-
-/**
- * Bytes that begin well more often than chance allows: cut, changed and joined seeds, and noise.
- */
-export function mutate(dice: SeededRandom, seeds: readonly Uint8Array[]): Uint8Array {
-  const seed = seeds[dice.below(seeds.length)] ?? new Uint8Array(1);
-  switch (dice.below(5)) {
-    case 0:
-      return dice.bytes(dice.below(40));
-    case 1:
-      return seed.subarray(0, dice.below(seed.length + 1));
-    case 2: {
-      const other = seeds[dice.below(seeds.length)] ?? seed;
-      return Uint8Array.of(...seed, ...other, ...dice.bytes(dice.below(3)));
-    }
-    case 3:
-      return seed;
-    default: {
-      const changed = seed.slice();
-      for (let i = dice.below(3); i >= 0; i--) {
-        changed[dice.below(changed.length)] = dice.below(256);
-      }
-      return changed;
-    }
-  }
-}
