@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { Machine } from "./culvert.ts";
 
@@ -17,6 +19,16 @@ test("the demo ends with ok, the figures, and twice the hash of the given file",
   const hashes = `sha256\\(sent\\)=${hash} sha256\\(received\\)=${hash}`;
   expect(demo.stdout).toMatch(new RegExp(`^${figures} ${hashes}\n$`));
   expect(demo.stderr).toContain("the same command again");
+});
+
+test("make demo ends with a line that says ok and whether both files are one", async () => {
+  const { stdout } = await promisify(execFile)("make", ["demo"]);
+  const line = stdout.trimEnd().split("\n").at(-1) ?? "";
+  expect(line).toMatch(/^ok bytes=\d+ seconds=[\d.]+ loss=0\.33 restarts=1 /);
+  const [, sent, received] =
+    /sha256\(sent\)=(\w{64}) sha256\(received\)=(\w{64})$/.exec(line) ?? [];
+  expect(sent).toBeDefined();
+  expect(received).toBe(sent);
 });
 
 test("the demo leaves nothing behind when it is stopped", async () => {

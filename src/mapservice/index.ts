@@ -1,3 +1,4 @@
+export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient } from "./bound-map-client.ts";
 export type { RecordCarrier, StoredReply } from "./carrier.ts";
