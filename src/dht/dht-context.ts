@@ -1,0 +1,28 @@
+import type { Random } from "../base/index.ts";
+import type { Contact } from "./contact.ts";
+import type { ExchangeDesk } from "./exchange-desk.ts";
+import type { KeyText } from "./key.ts";
+import type { DhtLimits } from "./limits.ts";
+import type { NetworkSize } from "./network-size.ts";
+import type { Peers } from "./peers.ts";
+import type { RoutingTable } from "./routing-table.ts";
+import type { ValueStore } from "./value-store.ts";
+
+/** The parts of one node, which its operations and its upkeep work with. */
+export interface DhtContext {
+  readonly self: KeyText;
+  readonly limits: DhtLimits;
+  readonly random: Random;
+  readonly table: RoutingTable;
+  readonly peers: Peers;
+  readonly size: NetworkSize;
+  readonly store: ValueStore;
+  readonly desk: ExchangeDesk;
+  /** Somebody told of these nodes; who fits the table is asked whether it lives. */
+  readonly meet: (hearsay: readonly Contact[]) => void;
+}
+
+/** Nodes that the network is thought to have, this one included. */
+export function nodesOf(context: Pick<DhtContext, "size" | "table">): number {
+  return context.size.nodes(context.table.size + 1);
+}

@@ -1,0 +1,40 @@
+import type { Contact } from "./contact.ts";
+import type { DhtRequest, DhtResponse } from "./message.ts";
+import { decodeDhtResponse, encodeDhtRequest } from "./wire.ts";
+
+/**
+ * What a {@link DhtNode} needs of whatever carries its requests: links, a VoidPhone dialect, or both,
+ * told apart by `isProvable` of the contact.
+ */
+export interface DhtNetwork {
+  /**
+   * Asks one node. The carrier makes sure that the answer is from the node with the contact's id, if
+   * that can be proven. It rejects when the node cannot be reached or is somebody else, or what came
+   * is no answer; it needs no timeout of its own: the signal is aborted when nobody waits any more.
+   */
+  request(
+    to: Contact,
+    request: DhtRequest,
+    options: { readonly signal: AbortSignal },
+  ): Promise<DhtResponse>;
+}
+
+/** Sends the bytes of a request to a node, and resolves with the bytes of its answer. */
+export type SendDhtMessage = (
+  to: Contact,
+  message: Uint8Array,
+  options: { readonly signal: AbortSignal },
+) => Promise<Uint8Array>;
+
+/**
+ * A network over a carrier of bytes that proves ids.
+ *
+ * @param sender where this node can be asked; absent for one that only asks
+ */
+export function dhtNetworkOver(send: SendDhtMessage, sender?: Contact): DhtNetwork {
+  return {
+    request: async (to, request, options) => {
+      return decodeDhtResponse(await send(to, encodeDhtRequest(request, sender), options));
+    },
+  };
+}

@@ -1,0 +1,326 @@
+import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
+import type { Contact } from "./contact.ts";
+import { type DhtContext, nodesOf } from "./dht-context.ts";
+import { ExchangeDesk } from "./exchange-desk.ts";
+import { type KeyText, keyBeside, keyOf } from "./key.ts";
+import { type DhtLimits, resolveDhtLimits } from "./limits.ts";
+import { NetworkSize } from "./network-size.ts";
+import { OperationDesk, type RunId, type Task } from "./operation-desk.ts";
+import { Peers } from "./peers.ts";
+import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { RequestServer } from "./request-server.ts";
+import { RoutingTable } from "./routing-table.ts";
+import { StoreTokens } from "./store-tokens.ts";
+import { Upkeep } from "./upkeep.ts";
+import { ValueKeeping } from "./value-keeping.ts";
+import { VALUE_LIMITS, type ValueLimits } from "./value-limits.ts";
+import { type RecordRule, ValueStore } from "./value-store.ts";
+
+/** What a DHT core is made of. */
+export interface DhtNodeCoreOptions {
+  /** This node's id, 32 bytes. */
+  readonly id: Uint8Array;
+  readonly random: Random;
+  /** Unix milliseconds at the instant 0 of the clock that the core is driven by. */
+  readonly unixMsAtZero: number;
+  /** How records of the Map prove themselves; without one, none are kept. */
+  readonly recordRule?: RecordRule;
+  /** This node lives in a private network or on one machine: private addresses mean something. */
+  readonly isLocal?: boolean;
+  readonly limits?: Partial<DhtLimits>;
+  readonly valueLimits?: Partial<ValueLimits>;
+}
+
+/** Buckets that are looked up in after joining. */
+const JOIN_LOOKUPS_MAX = 16;
+/** Pause before the next attempt to join, growing by its own length each time. */
+const REJOIN_MS = 2_000;
+const REJOIN_MS_MAX = 300_000;
+
+/**
+ * A DHT node as a synchronous state machine: table, lookups, values, upkeep. It neither sends nor
+ * knows addresses' meaning: a carrier does, which proves ids (VoidPhone's does not, and says so).
+ *
+ * - Every request is answered at once, exactly once. Every operation ends with `done`, unless it was
+ *   cancelled or refused with `busy`, within `operationMs`.
+ * - Each `send` is for one node; the carrier answers with `response` or `failed`, or says nothing:
+ *   the soft timeout then repeats it once, the hard one ends it.
+ * - Nothing that a peer sends makes it throw, or hold more than its limits say.
+ */
+export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
+  readonly #context: DhtContext;
+  readonly #effects: DhtEffect[] = [];
+  readonly #server: RequestServer;
+  readonly #operations: OperationDesk;
+  readonly #upkeep: Upkeep;
+  readonly #keeping: ValueKeeping;
+  readonly #runs = new Map<OperationId, RunId>();
+  #bootstrap: readonly Contact[] = [];
+  #rejoinAt: Instant = Number.POSITIVE_INFINITY;
+  #attempts = 0;
+  #now: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DhtNodeCoreOptions) {
+    const limits = resolveDhtLimits(options.limits);
+    const { random, isLocal = false } = options;
+    const self = keyOf(options.id);
+    const peers = new Peers(random, limits);
+    const store = new ValueStore({
+      limits: { ...VALUE_LIMITS, ...options.valueLimits },
+      recordRule: options.recordRule ?? (() => undefined),
+      unixMsAtZero: options.unixMsAtZero,
+    });
+    const port = {
+      send: (exchange: number, to: Contact, request: SendRequest) =>
+        this.#effects.push({ kind: "send", exchange, to, request }),
+      forget: (exchange: number) => this.#effects.push({ kind: "forget", exchange }),
+      heard: (contact: Contact, now: Instant) => this.#heard(contact, now),
+      lost: (contact: Contact, now: Instant) => this.#lost(contact, now),
+    };
+    this.#context = {
+      self,
+      limits,
+      random,
+      peers,
+      store,
+      table: new RoutingTable({ self, isLocal, limits }),
+      size: new NetworkSize(),
+      desk: new ExchangeDesk({ peers, port }, limits),
+      meet: (hearsay) => this.#upkeep.meet(hearsay, this.#now),
+    };
+    const tokens = new StoreTokens(random.bytes(32), limits.tokenMs);
+    this.#server = new RequestServer(this.#context, tokens);
+    this.#operations = new OperationDesk(this.#context);
+    this.#upkeep = new Upkeep(this.#context, (target) => this.#refresh(target));
+    this.#keeping = new ValueKeeping(this.#context, (key, value, isCopy) => {
+      const quorum = limits.replicas;
+      this.#later({ kind: "put", key, value, replicas: limits.replicas, quorum, isCopy });
+    });
+  }
+
+  /** Who this node knows: shared, not to be written to. */
+  get contacts(): readonly Contact[] {
+    return this.#context.table.contacts;
+  }
+
+  /** What may be told of a node that runs. */
+  get statistics(): DhtStatistics {
+    const { table, store, desk, peers } = this.#context;
+    return {
+      contacts: table.size,
+      nodesEstimated: nodesOf(this.#context),
+      values: store.size,
+      exchangesOpen: desk.size,
+      exchangesSent: desk.sent,
+      operations: this.#operations.size,
+      peers: peers.size,
+    };
+  }
+
+  /** The closest known nodes to a key, without asking anybody. */
+  closestKnown(key: Uint8Array, count: number): Contact[] {
+    return this.#context.table.closest(keyOf(key), count);
+  }
+
+  /** Whether the node broke its word too often to be given anything new. */
+  isDemoted(id: Uint8Array, now: Instant): boolean {
+    return this.#context.peers.isDemoted(keyOf(id), now);
+  }
+
+  handle(input: DhtInput, now: Instant): void {
+    this.#now = now;
+    switch (input.kind) {
+      case "start":
+        this.#start(input.bootstrap, now);
+        break;
+      case "request":
+        this.#serve(input, now);
+        break;
+      case "response":
+        this.#context.desk.answered(input.exchange, input.response, now);
+        break;
+      case "failed":
+        this.#context.desk.failed(input.exchange, now);
+        break;
+      case "met":
+        this.#heard(input.contact, now);
+        break;
+      case "get":
+      case "put":
+      case "find":
+        this.#begin(input, now);
+        break;
+      case "cancel":
+        this.#cancel(input.operation);
+        break;
+      case "publish": {
+        const value = { ...input.value, bytes: input.value.bytes.slice() };
+        this.#keeping.publish(keyOf(input.key), value, now);
+        break;
+      }
+      case "withdraw":
+        this.#keeping.withdraw(keyOf(input.key), input.valueKind);
+        break;
+      case "blame":
+        this.#context.peers.blame(keyOf(input.id), now);
+        break;
+      default:
+        unreachable(input);
+    }
+    this.#operations.resume(now);
+  }
+
+  timeout(now: Instant): void {
+    this.#now = now;
+    this.#context.desk.timeout(now);
+    this.#operations.timeout(now);
+    this.#upkeep.timeout(now);
+    this.#keeping.timeout(now);
+    this.#context.store.timeout(now);
+    if (now >= this.#rejoinAt) this.#join(now);
+    this.#operations.resume(now);
+  }
+
+  poll(): DhtEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    return Math.min(
+      this.#context.desk.deadline(),
+      this.#operations.deadline(),
+      this.#upkeep.deadline(),
+      this.#keeping.deadline(),
+      this.#context.store.deadline(),
+      this.#rejoinAt,
+    );
+  }
+
+  #start(bootstrap: readonly Contact[], now: Instant): void {
+    this.#bootstrap = bootstrap.filter(({ key }) => key !== this.#context.self);
+    this.#upkeep.start(now, this.#bootstrap);
+    this.#keeping.start(now);
+    this.#join(now);
+  }
+
+  /** Looks for itself, and so meets its neighbours; then for some of every distance. */
+  #join(now: Instant): void {
+    const { self, limits, table } = this.#context;
+    this.#attempts += 1;
+    this.#rejoinAt = Number.POSITIVE_INFINITY;
+    const isAlone = table.size === 0 && this.#bootstrap.length === 0;
+    if (isAlone) {
+      this.#effects.push({ kind: "joined", nodes: 0 });
+      return;
+    }
+    const count = limits.bucketSize;
+    const task: Task = { kind: "find", target: self, count, known: this.#bootstrap };
+    this.#operations.startLater(task, { done: () => this.#joined() }, now);
+  }
+
+  #joined(): void {
+    const { table } = this.#context;
+    this.#effects.push({ kind: "joined", nodes: table.size });
+    if (table.size === 0) {
+      this.#rejoinAt = this.#now + Math.min(REJOIN_MS * this.#attempts, REJOIN_MS_MAX);
+      return;
+    }
+    this.#attempts = 0;
+    const depth = Math.min(table.depth(), JOIN_LOOKUPS_MAX);
+    for (let at = depth - 1; at >= 0; at--) {
+      this.#refresh(keyBeside(this.#context.self, at, this.#context.random.bytes(32)));
+    }
+  }
+
+  #refresh(target: KeyText): void {
+    this.#upkeep.used(target, this.#now);
+    this.#later({ kind: "find", target, count: this.#context.limits.bucketSize });
+  }
+
+  #later(task: Task): void {
+    this.#operations.startLater(task, {}, this.#now);
+  }
+
+  #serve(input: DhtInput & { readonly kind: "request" }, now: Instant): void {
+    const { asker, request, exchange } = input;
+    // Answered first: a node that asks for its own neighbourhood is not told of itself.
+    const response = this.#server.answer(request, asker, now);
+    this.#effects.push({ kind: "answer", exchange, response });
+    if (asker.contact === undefined) return;
+    // Whoever has not shown that it receives what is sent there is asked first.
+    if (asker.isAddressProven) this.#heard(asker.contact, now);
+    else this.#upkeep.meet([asker.contact], now);
+  }
+
+  #heard(contact: Contact, now: Instant): void {
+    const admission = this.#context.table.observe(contact, now);
+    if (admission.kind === "added") this.#keeping.joined(contact, now);
+    else if (admission.kind === "full") this.#upkeep.challenge(admission.oldest, now);
+  }
+
+  #lost(contact: Contact, now: Instant): void {
+    const { table } = this.#context;
+    table.remove(contact.key, now);
+    const isAlone = table.size === 0 && this.#bootstrap.length > 0;
+    if (isAlone) this.#rejoinAt = Math.min(this.#rejoinAt, now + REJOIN_MS);
+  }
+
+  #begin(input: BeginInput, now: Instant): void {
+    const { operation } = input;
+    const task = this.#task(input);
+    this.#upkeep.used(task.kind === "find" ? task.target : task.key, now);
+    let isDone = false;
+    const run = this.#operations.start(
+      task,
+      {
+        late: () => this.#effects.push({ kind: "late", operation }),
+        done: (result) => {
+          isDone = true;
+          this.#runs.delete(operation);
+          this.#effects.push({ kind: "done", operation, result });
+        },
+      },
+      now,
+    );
+    if (run === undefined) this.#effects.push({ kind: "busy", operation });
+    else if (!isDone) this.#runs.set(operation, run);
+  }
+
+  #task(input: BeginInput): Task {
+    const { replicas } = this.#context.limits;
+    if (input.kind === "find") {
+      return { kind: "find", target: keyOf(input.target), count: input.count };
+    }
+    const key = keyOf(input.key);
+    if (input.kind === "get") return { kind: "get", key, valueKind: input.valueKind };
+    const wanted = input.replicas ?? replicas;
+    const quorum = input.quorum ?? Math.ceil(wanted / 2);
+    return { kind: "put", key, value: input.value, replicas: wanted, quorum, isCopy: false };
+  }
+
+  #cancel(operation: OperationId): void {
+    const run = this.#runs.get(operation);
+    if (run === undefined) return;
+    this.#runs.delete(operation);
+    this.#operations.cancel(run);
+  }
+}
+
+type BeginInput = DhtInput & { readonly kind: "get" | "put" | "find" };
+type SendRequest = (DhtEffect & { readonly kind: "send" })["request"];
+
+/** Numbers of a DHT node that runs. */
+export interface DhtStatistics {
+  /** Nodes in the table. */
+  readonly contacts: number;
+  /** Nodes that the network is thought to have. */
+  readonly nodesEstimated: number;
+  /** Values kept for others. */
+  readonly values: number;
+  readonly exchangesOpen: number;
+  /** Requests sent so far, repetitions not counted. */
+  readonly exchangesSent: number;
+  readonly operations: number;
+  /** Peers whose speed and word are known. */
+  readonly peers: number;
+}

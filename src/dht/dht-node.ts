@@ -1,0 +1,363 @@
+import {
+  type Clock,
+  CulvertError,
+  Driver,
+  type ErrorCode,
+  onAbort,
+  type Random,
+  throwIfAborted,
+  unreachable,
+} from "../base/index.ts";
+import type {
+  Discovery,
+  Lookup,
+  LookupOptions,
+  NodeDescriptor,
+  NodeId,
+} from "../identity/index.ts";
+import type { Contact } from "./contact.ts";
+import type { DhtNetwork } from "./dht-network.ts";
+import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
+import type {
+  DhtAsker,
+  DhtRequest,
+  DhtResponse,
+  DhtValue,
+  StoreRefusal,
+  ValueKind,
+} from "./message.ts";
+import type { DhtResult } from "./operation.ts";
+import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { saveContacts } from "./table-state.ts";
+import { readDescriptor } from "./value-store.ts";
+import { decodeDhtRequest, encodeDhtResponse } from "./wire.ts";
+
+/** What a DHT node runs on. */
+export interface DhtNodeComponents {
+  readonly network: DhtNetwork;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Options of a {@link DhtNode}. */
+export type DhtNodeOptions = Omit<DhtNodeCoreOptions, "random" | "unixMsAtZero">;
+
+/** How a put went. */
+export interface DhtPutReply {
+  /** Nodes that keep the value by now. */
+  readonly stored: number;
+  /** The shortest life that one of them granted. */
+  readonly ttlSeconds: number;
+}
+
+/** Descriptors that are asked for at once by `discover`. */
+const DISCOVER_AT_ONCE = 8;
+
+/**
+ * A node of the DHT on a clock and a network: the shell of {@link DhtNodeCore}. It is where
+ * descriptors are looked up (EGTP's Lookup Service) and unknown nodes are met (Discovery).
+ *
+ * Nothing happens before `start`; after `close` nothing is left running, and whoever waits is told
+ * `CULVERT_CLOSED`. All waits take an `AbortSignal`.
+ */
+export class DhtNode implements Lookup, Discovery {
+  readonly #core: DhtNodeCore;
+  readonly #driver: Driver<DhtInput, DhtEffect>;
+  readonly #components: DhtNodeComponents;
+  readonly #waits = new Map<OperationId, Wait>();
+  readonly #requests = new Map<number, AbortController>();
+  readonly #answers = new Map<number, DhtResponse>();
+  readonly #joinings: Joining[] = [];
+  #lastId = 0;
+  #isClosed = false;
+
+  constructor(components: DhtNodeComponents, options: DhtNodeOptions) {
+    const { clock, random } = components;
+    this.#components = components;
+    const unixMsAtZero = clock.unixMs() - clock.now();
+    this.#core = new DhtNodeCore({ ...options, random, unixMsAtZero });
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
+  }
+
+  get statistics(): DhtStatistics {
+    return this.#core.statistics;
+  }
+
+  /** Who this node knows; shared, not to be written to. */
+  get contacts(): readonly Contact[] {
+    return this.#core.contacts;
+  }
+
+  /**
+   * Joins the network through `bootstrap`, the nodes of `restoreContacts` among them.
+   *
+   * @returns how many nodes are known then; 0 when nobody answered, and it goes on trying
+   */
+  start(bootstrap: readonly Contact[], options: { signal?: AbortSignal } = {}): Promise<number> {
+    return this.#guard<number>(options.signal, (done, fail) => {
+      this.#joinings.push({ done, fail });
+      this.#driver.handle({ kind: "start", bootstrap });
+    });
+  }
+
+  /** The table, for the next life of this node: `restoreContacts` reads it. */
+  save(): Uint8Array {
+    return saveContacts(this.#core.contacts);
+  }
+
+  /**
+   * Stores a value, which is borrowed until the promise settles and some seconds beyond.
+   *
+   * @throws CulvertError `CULVERT_CONFLICT` when the key holds other bytes or a newer descriptor,
+   * `CULVERT_REFUSED`, `CULVERT_TOO_LARGE`, `CULVERT_FULL` when the nodes say so,
+   * `CULVERT_UNREACHABLE` when nobody said anything, `CULVERT_BUSY`, `CULVERT_CLOSED`
+   */
+  async put(
+    key: Uint8Array,
+    value: DhtValue,
+    options: LookupOptions & { readonly replicas?: number; readonly quorum?: number } = {},
+  ): Promise<DhtPutReply> {
+    const { replicas, quorum } = options;
+    const size = { ...(replicas && { replicas }), ...(quorum && { quorum }) };
+    const result = await this.#operate(options, (operation) => {
+      return { kind: "put", operation, key, value, ...size };
+    });
+    if (result.kind !== "put") throw new CulvertError("CULVERT_INTERNAL");
+    if (result.stored === 0) throw refusal(result.refusals[0]);
+    return { stored: result.stored, ttlSeconds: result.ttlSeconds };
+  }
+
+  /** The value of `key`, verified as its kind can be, or `undefined`. */
+  async get(
+    key: Uint8Array,
+    options: LookupOptions & { readonly valueKind?: ValueKind } = {},
+  ): Promise<DhtValue | undefined> {
+    const { valueKind } = options;
+    const result = await this.#operate(options, (operation) => {
+      return { kind: "get", operation, key, ...(valueKind && { valueKind }) };
+    });
+    return result.kind === "found" ? result.value : undefined;
+  }
+
+  async lookup(id: NodeId, options: LookupOptions = {}): Promise<NodeDescriptor | undefined> {
+    const value = await this.get(id, { ...options, valueKind: "descriptor" });
+    const descriptor = value && readDescriptor(value.bytes);
+    return descriptor?.isExpired(this.#components.clock.unixMs()) ? undefined : descriptor;
+  }
+
+  async discover(count: number, options: LookupOptions = {}): Promise<readonly NodeDescriptor[]> {
+    const known = this.#core.contacts.filter(({ isProvable }) => isProvable);
+    const found: NodeDescriptor[] = [];
+    while (found.length < count && known.length > 0) {
+      const some = Math.min(DISCOVER_AT_ONCE, count - found.length);
+      const asked = Array.from({ length: Math.min(some, known.length) }, () => {
+        const at = Math.floor(this.#components.random.unit() * known.length);
+        return known.splice(at, 1)[0];
+      });
+      const answers = await Promise.all(
+        asked.map((contact) => contact && this.lookup(contact.id, options)),
+      );
+      found.push(...answers.filter((answer) => answer !== undefined));
+    }
+    return found;
+  }
+
+  /** The closest live nodes to a key, closest first. */
+  async closest(
+    key: Uint8Array,
+    options: LookupOptions & { readonly count?: number } = {},
+  ): Promise<readonly Contact[]> {
+    const count = options.count ?? 20;
+    const result = await this.#operate(options, (operation) => {
+      return { kind: "find", operation, target: key, count };
+    });
+    return result.kind === "nodes" ? result.contacts : [];
+  }
+
+  /** The closest nodes to a key that are known at once; they may be gone. */
+  closestKnown(key: Uint8Array, count: number): readonly Contact[] {
+    return this.#core.closestKnown(key, count);
+  }
+
+  /** Keeps a node's descriptor in the network, its own as a rule, until it is withdrawn. */
+  publish(descriptor: NodeDescriptor): void {
+    const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - this.#components.clock.unixMs();
+    const ttlSeconds = Math.max(Math.floor(leftMs / 1_000), 1);
+    const value = { kind: "descriptor", ttlSeconds, bytes: descriptor.toBytes() } as const;
+    this.#driver.handle({ kind: "publish", key: descriptor.id, value });
+  }
+
+  /** Lets a published descriptor expire. */
+  withdraw(id: NodeId): void {
+    this.#driver.handle({ kind: "withdraw", key: id, valueKind: "descriptor" });
+  }
+
+  /** The carrier has spoken to a node, and proven its id. */
+  met(contact: Contact): void {
+    this.#driver.handle({ kind: "met", contact });
+  }
+
+  /** A node broke its word. */
+  blame(id: NodeId): void {
+    this.#driver.handle({ kind: "blame", id });
+  }
+
+  /** Whether a node broke its word too often to be given anything new. */
+  isDemoted(id: NodeId): boolean {
+    return this.#core.isDemoted(id, this.#components.clock.now());
+  }
+
+  /**
+   * Answers the bytes of a request that came over a carrier of bytes.
+   *
+   * @throws CulvertError `CULVERT_PROTOCOL` when they are none, `CULVERT_CLOSED`
+   */
+  serve(message: Uint8Array, asker: Omit<DhtAsker, "contact">): Uint8Array {
+    const { request, sender } = decodeDhtRequest(message, asker.id);
+    return encodeDhtResponse(this.answer(request, sender ? { ...asker, contact: sender } : asker));
+  }
+
+  /**
+   * Answers a request; what it gives is shared, not to be written to. Not from inside a call of the
+   * network.
+   *
+   * @throws CulvertError `CULVERT_CLOSED`
+   */
+  answer(request: DhtRequest, asker: DhtAsker): DhtResponse {
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
+    const exchange = this.#nextId();
+    this.#driver.handle({ kind: "request", exchange, asker, request });
+    const answer = this.#answers.get(exchange);
+    this.#answers.delete(exchange);
+    if (answer === undefined) throw new CulvertError("CULVERT_INTERNAL", "entered twice");
+    return answer;
+  }
+
+  /** Ends all that waits and runs. Repeating it does nothing. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#driver.stop();
+    for (const controller of this.#requests.values()) controller.abort();
+    this.#requests.clear();
+    for (const wait of [...this.#waits.values()]) wait.fail(new CulvertError("CULVERT_CLOSED"));
+    for (const { fail } of this.#joinings.splice(0)) fail(new CulvertError("CULVERT_CLOSED"));
+  }
+
+  #perform(effect: DhtEffect): void {
+    switch (effect.kind) {
+      case "send":
+        this.#send(effect);
+        break;
+      case "forget":
+        this.#requests.get(effect.exchange)?.abort();
+        this.#requests.delete(effect.exchange);
+        break;
+      case "answer":
+        this.#answers.set(effect.exchange, effect.response);
+        break;
+      case "late":
+        this.#waits.get(effect.operation)?.late();
+        break;
+      case "done":
+        this.#waits.get(effect.operation)?.done(effect.result);
+        break;
+      case "busy":
+        this.#waits.get(effect.operation)?.fail(new CulvertError("CULVERT_BUSY"));
+        break;
+      case "joined":
+        for (const { done } of this.#joinings.splice(0)) done(effect.nodes);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /** A repetition shares the signal of the first attempt: whichever is answered first counts. */
+  #send({ exchange, to, request }: DhtEffect & { readonly kind: "send" }): void {
+    const isFirst = !this.#requests.has(exchange);
+    const controller = this.#requests.get(exchange) ?? new AbortController();
+    this.#requests.set(exchange, controller);
+    const { signal } = controller;
+    const settle = (input: DhtInput): void => {
+      if (!this.#requests.has(exchange)) return;
+      this.#requests.delete(exchange);
+      this.#driver.handle(input);
+    };
+    const ignore = (): void => {};
+    const failed = (): void => settle({ kind: "failed", exchange });
+    this.#components.network
+      .request(to, request, { signal })
+      .then((response) => settle({ kind: "response", exchange, response }))
+      // What came first decides: a repetition that fails says nothing of the first attempt.
+      .catch(isFirst ? failed : ignore);
+  }
+
+  async #operate(
+    { signal, onSoftTimeout }: LookupOptions,
+    input: (operation: OperationId) => DhtInput,
+  ): Promise<DhtResult> {
+    const operation = this.#nextId();
+    return this.#guard<DhtResult>(signal, (resolve, reject) => {
+      this.#waits.set(operation, {
+        done: resolve,
+        late: () => onSoftTimeout?.(),
+        fail: reject,
+      });
+      this.#driver.handle(input(operation));
+    }).finally(() => {
+      // An operation that is done knows nothing of being cancelled.
+      this.#waits.delete(operation);
+      this.#driver.handle({ kind: "cancel", operation });
+    });
+  }
+
+  #guard<T>(
+    signal: AbortSignal | undefined,
+    begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(signal);
+      if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
+      const leave = onAbort(signal, reject);
+      const settled = (run: () => void) => {
+        leave();
+        run();
+      };
+      begin(
+        (value) => settled(() => resolve(value)),
+        (error) => settled(() => reject(error)),
+      );
+    });
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}
+
+interface Wait {
+  done(result: DhtResult): void;
+  late(): void;
+  fail(error: Error): void;
+}
+
+interface Joining {
+  done(nodes: number): void;
+  fail(error: Error): void;
+}
+
+const CODES = {
+  stale: "CULVERT_CONFLICT",
+  conflict: "CULVERT_CONFLICT",
+  invalid: "CULVERT_REFUSED",
+  "too-large": "CULVERT_TOO_LARGE",
+  full: "CULVERT_FULL",
+  token: "CULVERT_REFUSED",
+} as const satisfies Record<StoreRefusal, ErrorCode>;
+
+function refusal(reason: StoreRefusal | undefined): CulvertError {
+  if (reason === undefined) return new CulvertError("CULVERT_UNREACHABLE");
+  return new CulvertError(CODES[reason], undefined, { remote: true, detail: { reason } });
+}

@@ -1,0 +1,162 @@
+import type { Instant } from "../base/index.ts";
+import { type TimerHandle, TimerQueue } from "../retx/index.ts";
+import type { Contact } from "./contact.ts";
+import type { DhtLimits } from "./limits.ts";
+import type { DhtRequest, DhtResponse } from "./message.ts";
+import type { Peers } from "./peers.ts";
+
+/** Names one request in flight. */
+export type ExchangeId = number;
+
+/** Who asked, and is told what became of it. At most one of the last two comes, as the last. */
+export interface ExchangeOwner {
+  /** Late; it was asked again. */
+  slow?(contact: Contact, now: Instant): void;
+  /** Late again. */
+  silent?(contact: Contact, now: Instant): void;
+  answered(contact: Contact, response: DhtResponse, now: Instant): void;
+  /** No answer will come. */
+  failed(contact: Contact, now: Instant): void;
+}
+
+interface Exchange {
+  readonly id: ExchangeId;
+  readonly contact: Contact;
+  readonly request: DhtRequest;
+  readonly sentAt: Instant;
+  stage: "prompt" | "slow" | "silent";
+  timer: TimerHandle | undefined;
+  owner: ExchangeOwner | undefined;
+}
+
+/** How a node sends, and what it does when somebody was, or was not, heard. */
+export interface ExchangePort {
+  send(exchange: ExchangeId, to: Contact, request: DhtRequest): void;
+  /** The carrier needs not wait for an answer any more. */
+  forget(exchange: ExchangeId): void;
+  heard(contact: Contact, now: Instant): void;
+  lost(contact: Contact, now: Instant): void;
+}
+
+/**
+ * Requests in flight. Each peer's own round-trip time says when an answer is late: then the request
+ * is repeated, once, and its owner told, who asks somebody else. The late answer still counts. Only
+ * the hard timeout ends the exchange, and with it the peer's place in the table: slow is not dead.
+ */
+export class ExchangeDesk {
+  readonly #limits: Pick<DhtLimits, "exchangesMax" | "hardTimeoutMs">;
+  readonly #peers: Peers;
+  readonly #port: ExchangePort;
+  readonly #open = new Map<ExchangeId, Exchange>();
+  readonly #timers: TimerQueue<Exchange>;
+  #lastId = 0;
+  #sent = 0;
+
+  constructor(
+    components: { readonly peers: Peers; readonly port: ExchangePort },
+    limits: Pick<DhtLimits, "exchangesMax" | "hardTimeoutMs">,
+  ) {
+    this.#peers = components.peers;
+    this.#port = components.port;
+    this.#limits = limits;
+    this.#timers = new TimerQueue({ capacity: limits.exchangesMax });
+  }
+
+  /** Requests in flight. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Requests sent so far, repetitions not counted. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Sends a request; false when too many are in flight, and then nobody is told anything. */
+  ask(contact: Contact, request: DhtRequest, owner: ExchangeOwner, now: Instant): boolean {
+    if (this.#open.size >= this.#limits.exchangesMax) return false;
+    this.#lastId = (this.#lastId % 2 ** 48) + 1;
+    const id = this.#lastId;
+    const exchange: Exchange = {
+      id,
+      contact,
+      request,
+      sentAt: now,
+      stage: "prompt",
+      timer: undefined,
+      owner,
+    };
+    this.#open.set(id, exchange);
+    this.#arm(exchange, now + this.#peers.softTimeoutMs(contact.key));
+    this.#sent += 1;
+    this.#port.send(id, contact, request);
+    return true;
+  }
+
+  /** The owner has no more use for its answers; they still tell who is alive. */
+  release(owner: ExchangeOwner): void {
+    for (const exchange of this.#open.values()) {
+      if (exchange.owner === owner) exchange.owner = undefined;
+    }
+  }
+
+  answered(id: ExchangeId, response: DhtResponse, now: Instant): void {
+    const exchange = this.#close(id);
+    if (exchange === undefined) return;
+    const { contact, owner } = exchange;
+    // After a repetition nobody knows which of the two was answered (Karn): the later one would
+    // make the peer look faster than it is.
+    this.#peers.answered(contact.key, now - exchange.sentAt);
+    this.#port.heard(contact, now);
+    owner?.answered(contact, response, now);
+  }
+
+  /** The carrier says that no answer will come: the peer is gone, or not who it was said to be. */
+  failed(id: ExchangeId, now: Instant): void {
+    const exchange = this.#close(id);
+    if (exchange === undefined) return;
+    this.#port.lost(exchange.contact, now);
+    exchange.owner?.failed(exchange.contact, now);
+  }
+
+  timeout(now: Instant): void {
+    for (let due = this.#timers.due(now); due !== undefined; due = this.#timers.due(now)) {
+      due.timer = undefined;
+      this.#expired(due, now);
+    }
+  }
+
+  deadline(): Instant {
+    return this.#timers.deadline();
+  }
+
+  #expired(exchange: Exchange, now: Instant): void {
+    const { contact, owner, id } = exchange;
+    const hardAt = exchange.sentAt + this.#limits.hardTimeoutMs;
+    if (now >= hardAt) {
+      this.#port.forget(id);
+      this.failed(id, now);
+    } else if (exchange.stage === "prompt") {
+      exchange.stage = "slow";
+      this.#arm(exchange, Math.min(now + this.#peers.softTimeoutMs(contact.key), hardAt));
+      this.#port.send(id, contact, exchange.request);
+      owner?.slow?.(contact, now);
+    } else {
+      exchange.stage = "silent";
+      this.#arm(exchange, hardAt);
+      owner?.silent?.(contact, now);
+    }
+  }
+
+  #arm(exchange: Exchange, at: Instant): void {
+    exchange.timer = this.#timers.push(at, exchange);
+  }
+
+  #close(id: ExchangeId): Exchange | undefined {
+    const exchange = this.#open.get(id);
+    if (exchange === undefined) return undefined;
+    this.#open.delete(id);
+    if (exchange.timer !== undefined) this.#timers.cancel(exchange.timer);
+    return exchange;
+  }
+}

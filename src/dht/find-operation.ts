@@ -1,0 +1,53 @@
+import type { Instant } from "../base/index.ts";
+import type { Contact } from "./contact.ts";
+import type { DhtContext } from "./dht-context.ts";
+import type { KeyText } from "./key.ts";
+import type { OperationHooks } from "./operation.ts";
+import { Search } from "./search.ts";
+
+/** Finds the closest live nodes to a key; the table and the size estimate learn on the way. */
+export class FindOperation {
+  readonly #context: DhtContext;
+  readonly #count: number;
+  readonly #hooks: OperationHooks;
+  readonly #search: Search;
+
+  constructor(
+    context: DhtContext,
+    asked: { readonly target: KeyText; readonly count: number },
+    hooks: OperationHooks,
+  ) {
+    this.#context = context;
+    this.#count = asked.count;
+    this.#hooks = hooks;
+    this.#search = new Search(context, asked.target, {
+      requestNear: (near) => ({ kind: "find-node", target: near }),
+      took: () => false,
+      late: hooks.late,
+      ended: () => this.#conclude(),
+    });
+  }
+
+  /** @param known nodes to begin with besides those of the table */
+  start(now: Instant, known: readonly Contact[] = []): void {
+    this.#search.start(now, known);
+  }
+
+  expire(): void {
+    this.#search.stop();
+    this.#conclude();
+  }
+
+  stop(): void {
+    this.#search.stop();
+  }
+
+  #conclude(): void {
+    const { size, limits } = this.#context;
+    const closest = this.#search.closest(limits.bucketSize);
+    if (closest.length === limits.bucketSize) size.observe(this.#search.target, closest);
+    const contacts = this.#search.closest(this.#count);
+    this.#hooks.settled({ kind: "nodes", contacts, asked: this.#search.asked });
+    this.#hooks.ended();
+  }
+}

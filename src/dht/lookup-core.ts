@@ -1,0 +1,179 @@
+import type { Contact } from "./contact.ts";
+import { compareDistance, distanceHead, type KeyText } from "./key.ts";
+import { isDiverse } from "./routing-table.ts";
+
+/** How far a lookup has come with one node. */
+type CandidateState =
+  | "fresh"
+  | "asked"
+  /** Late: another one is asked beside it, its answer still counts. */
+  | "slow"
+  /** Late twice: nobody waits for it any more, and its answer still counts. */
+  | "silent"
+  | "answered"
+  | "failed"
+  /** Another path of the same search asks it. */
+  | "elsewhere";
+
+interface Candidate {
+  readonly contact: Contact;
+  readonly distance: number;
+  /** Round trips that led here: 1 for a node that was known at the beginning. */
+  readonly hops: number;
+  state: CandidateState;
+}
+
+/** What one path of a search is made of. */
+export interface LookupOptions {
+  readonly self: KeyText;
+  readonly target: KeyText;
+  /** Nodes of the closest set that have to be heard; Kademlia's k. */
+  readonly width: number;
+  /** Requests at once; Kademlia's alpha. */
+  readonly parallelism: number;
+  readonly candidatesMax: number;
+  readonly perNetworkMax: number;
+  /** Nodes that any path of the search has asked: shared, so that paths are disjoint. */
+  readonly taken: Set<KeyText>;
+}
+
+/**
+ * One path of an iterative lookup, without time: its owner says what became of each request.
+ *
+ * It asks the closest nodes it knows of, learns closer ones from their answers, and ends when the
+ * `width` closest that are alive have answered: never while a closer known node is unasked. A late
+ * node makes room for the next one at once and may still answer; two of one network are as many as
+ * count.
+ *
+ * Source: Maymounkov and Mazières, "Kademlia", 2002; disjoint paths after Baumgart and Mies,
+ * "S/Kademlia", 2007.
+ */
+export class LookupCore {
+  readonly target: KeyText;
+  readonly #options: LookupOptions;
+  /** Closest first. */
+  readonly #candidates: Candidate[] = [];
+  readonly #byKey = new Map<KeyText, Candidate>();
+  #asked = 0;
+
+  constructor(options: LookupOptions) {
+    this.#options = options;
+    this.target = options.target;
+  }
+
+  /** Nodes to begin with, or that an answer `hops - 1` round trips away told of. */
+  learn(contacts: readonly Contact[], hops = 1): void {
+    for (const contact of contacts) {
+      if (contact.key === this.#options.self || this.#byKey.has(contact.key)) continue;
+      const distance = distanceHead(this.target, contact.key);
+      this.#insert({ contact, distance, hops, state: "fresh" });
+    }
+  }
+
+  /** The next node to ask, or nothing while enough are asked or all that matter were. */
+  next(): Contact | undefined {
+    if (this.#asked >= this.#options.parallelism) return undefined;
+    for (const candidate of this.#front()) {
+      if (candidate.state !== "fresh") continue;
+      const { key } = candidate.contact;
+      if (this.#options.taken.has(key)) {
+        candidate.state = "elsewhere";
+        continue;
+      }
+      this.#options.taken.add(key);
+      candidate.state = "asked";
+      this.#asked += 1;
+      return candidate.contact;
+    }
+    return undefined;
+  }
+
+  /** The round trips that an answer of this node took, those before it included. */
+  hopsOf(key: KeyText): number {
+    return this.#byKey.get(key)?.hops ?? 1;
+  }
+
+  /** The node has answered, and told of these. */
+  answered(key: KeyText, contacts: readonly Contact[] = []): void {
+    const candidate = this.#byKey.get(key);
+    if (candidate === undefined) return;
+    this.#move(candidate, "answered");
+    this.learn(contacts, candidate.hops + 1);
+  }
+
+  /** The node is late: ask another one. */
+  slow(key: KeyText): void {
+    const candidate = this.#byKey.get(key);
+    if (candidate?.state === "asked") this.#move(candidate, "slow");
+  }
+
+  /** The node is late again: do without it. */
+  silent(key: KeyText): void {
+    const candidate = this.#byKey.get(key);
+    const isWaitedFor = candidate?.state === "asked" || candidate?.state === "slow";
+    if (isWaitedFor) this.#move(candidate, "silent");
+  }
+
+  /** The node is not there, or not what it should be. */
+  failed(key: KeyText): void {
+    const candidate = this.#byKey.get(key);
+    if (candidate !== undefined) this.#move(candidate, "failed");
+  }
+
+  /** Whether the closest nodes that are alive have all been heard. */
+  get isDone(): boolean {
+    return this.#front().every(({ state }) => state === "answered" || state === "elsewhere");
+  }
+
+  /** The closest known nodes, closest first, that nothing speaks against. */
+  front(): Contact[] {
+    return this.#front().map(({ contact }) => contact);
+  }
+
+  /** The `width` closest of those that have neither failed nor fallen silent. */
+  #front(): Candidate[] {
+    const front: Candidate[] = [];
+    const networks = new Map<number, number>();
+    for (const candidate of this.#candidates) {
+      if (candidate.state === "failed" || candidate.state === "silent") continue;
+      if (!isDiverse(networks, candidate.contact, this.#options.perNetworkMax)) continue;
+      front.push(candidate);
+      if (front.length >= this.#options.width) break;
+    }
+    return front;
+  }
+
+  #move(candidate: Candidate, state: CandidateState): void {
+    if (candidate.state === "asked") this.#asked -= 1;
+    candidate.state = state;
+  }
+
+  #insert(candidate: Candidate): void {
+    let [low, high] = [0, this.#candidates.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#isCloser(this.#candidates[middle] as Candidate, candidate)) low = middle + 1;
+      else high = middle;
+    }
+    if (low >= this.#options.candidatesMax) return;
+    this.#candidates.splice(low, 0, candidate);
+    this.#byKey.set(candidate.contact.key, candidate);
+    if (this.#candidates.length > this.#options.candidatesMax) this.#dropFurthest();
+  }
+
+  /** What was asked stays: its answer is on the way. */
+  #dropFurthest(): void {
+    for (let at = this.#candidates.length - 1; at >= 0; at--) {
+      const { state, contact } = this.#candidates[at] as Candidate;
+      if (state === "asked" || state === "slow") continue;
+      this.#candidates.splice(at, 1);
+      this.#byKey.delete(contact.key);
+      return;
+    }
+  }
+
+  #isCloser(a: Candidate, b: Candidate): boolean {
+    if (a.distance !== b.distance) return a.distance < b.distance;
+    return compareDistance(this.target, a.contact.key, b.contact.key) < 0;
+  }
+}

@@ -1,0 +1,103 @@
+import type { Instant, Random } from "../base/index.ts";
+import { RtoEstimator } from "../retx/index.ts";
+import type { KeyText } from "./key.ts";
+import type { DhtLimits } from "./limits.ts";
+
+interface Peer {
+  readonly roundTrip: RtoEstimator;
+  /** Broken promises, forgotten by and by. */
+  demerits: number;
+  blamedAt: Instant;
+}
+
+/** From so many demerits on a node is trusted with nothing new. */
+const DEMERITS_MAX = 2;
+/** After so long half of the demerits are forgiven. */
+const FORGIVE_MS = 3_600_000;
+
+/**
+ * What a node has learned of others by asking them: how long they take, and whether they keep what
+ * they promised. Who was not met lately is forgotten first.
+ */
+export class Peers {
+  readonly #random: Random;
+  readonly #limits: Pick<DhtLimits, "peersMax" | "rttInitialMs" | "hardTimeoutMs">;
+  readonly #peers = new Map<KeyText, Peer>();
+  /** Of all peers together: the guess for one that was never asked. */
+  readonly #anybody: RtoEstimator;
+
+  constructor(
+    random: Random,
+    limits: Pick<DhtLimits, "peersMax" | "rttInitialMs" | "hardTimeoutMs">,
+  ) {
+    this.#random = random;
+    this.#limits = limits;
+    this.#anybody = this.#estimator();
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** An answer took so long. */
+  answered(key: KeyText, roundTripMs: number): void {
+    this.#anybody.sample(roundTripMs);
+    this.#meet(key).roundTrip.sample(roundTripMs);
+  }
+
+  /** After this an answer is late. */
+  softTimeoutMs(key: KeyText): number {
+    const peer = this.#peers.get(key);
+    const isMeasured = peer?.roundTrip.meanMs !== undefined;
+    return isMeasured ? peer.roundTrip.rtoMs() : this.#anybody.rtoMs();
+  }
+
+  /** The node lied, or did not have what it had promised to keep. */
+  blame(key: KeyText, now: Instant): void {
+    const peer = this.#meet(key);
+    peer.demerits = demeritsAt(peer, now) + 1;
+    peer.blamedAt = now;
+  }
+
+  /** Whether the node broke its word too often to be given anything new. */
+  isDemoted(key: KeyText, now: Instant): boolean {
+    const peer = this.#peers.get(key);
+    return peer !== undefined && demeritsAt(peer, now) >= DEMERITS_MAX;
+  }
+
+  #meet(key: KeyText): Peer {
+    const known = this.#peers.get(key);
+    const peer = known ?? { roundTrip: this.#estimator(), demerits: 0, blamedAt: 0 };
+    // To the end: a map is in the order of insertion.
+    if (known !== undefined) this.#peers.delete(key);
+    this.#peers.set(key, peer);
+    if (this.#peers.size > this.#limits.peersMax) this.#forgetOne();
+    return peer;
+  }
+
+  /** The oldest of the well-behaved; a liar is not forgotten by meeting many others. */
+  #forgetOne(): void {
+    let victim: KeyText | undefined;
+    for (const [key, peer] of this.#peers) {
+      victim ??= key;
+      if (peer.demerits > 0) continue;
+      victim = key;
+      break;
+    }
+    if (victim !== undefined) this.#peers.delete(victim);
+  }
+
+  #estimator(): RtoEstimator {
+    const { rttInitialMs, hardTimeoutMs } = this.#limits;
+    return new RtoEstimator({
+      random: this.#random,
+      initialMs: rttInitialMs,
+      minMs: Math.min(10, rttInitialMs),
+      maxMs: hardTimeoutMs,
+    });
+  }
+}
+
+function demeritsAt(peer: Peer, now: Instant): number {
+  return peer.demerits * 0.5 ** ((now - peer.blamedAt) / FORGIVE_MS);
+}

@@ -1,0 +1,186 @@
+import type { Instant } from "../base/index.ts";
+import type { Contact } from "./contact.ts";
+import type { DhtContext } from "./dht-context.ts";
+import type { ExchangeOwner } from "./exchange-desk.ts";
+import { compareDistance, type KeyText, textBytes } from "./key.ts";
+import type { DhtRequest, DhtResponse, DhtValue, StoreRefusal } from "./message.ts";
+import type { OperationHooks } from "./operation.ts";
+import { Search } from "./search.ts";
+
+/** Where this node's own stores are counted. */
+const OWN_SOURCE = "";
+/** Of a neighbourhood that is too dense, so many are believed to be keepers beside the region's. */
+const NEAREST_OF_DENSE = 5;
+
+/**
+ * Stores a value at the nodes closest to its key: finds them, asks all at once, and goes to the next
+ * closest for each that fails. Settled at the quorum; the rest is finished behind that.
+ *
+ * Where ids crowd around the key, the value goes to the whole region that honest density spans, so
+ * that whoever ground those ids does not hold every copy.
+ */
+export class PutOperation implements ExchangeOwner {
+  readonly #context: DhtContext;
+  readonly #key: KeyText;
+  readonly #value: DhtValue;
+  readonly #replicas: number;
+  readonly #quorum: number;
+  readonly #isCopy: boolean;
+  readonly #hooks: OperationHooks;
+  readonly #search: Search;
+  #spare: Contact[] = [];
+  #open = new Set<KeyText>();
+  #wanted = 0;
+  #stored = 0;
+  #ttlSeconds = Number.POSITIVE_INFINITY;
+  readonly #refusals = new Map<StoreRefusal, number>();
+  #isSettled = false;
+  #isEnded = false;
+
+  constructor(
+    context: DhtContext,
+    asked: {
+      readonly key: KeyText;
+      readonly value: DhtValue;
+      readonly replicas: number;
+      readonly quorum: number;
+      /** From a keeper that looks for others, not from who wrote the value. */
+      readonly isCopy: boolean;
+    },
+    hooks: OperationHooks,
+  ) {
+    this.#context = context;
+    this.#key = asked.key;
+    this.#value = asked.value;
+    this.#replicas = asked.replicas;
+    this.#quorum = Math.min(asked.quorum, asked.replicas);
+    this.#isCopy = asked.isCopy;
+    this.#hooks = hooks;
+    this.#search = new Search(context, asked.key, {
+      requestNear: (near) => ({ kind: "find-node", target: near }),
+      took: () => false,
+      late: hooks.late,
+      ended: (now) => this.#fanOut(now),
+    });
+  }
+
+  start(now: Instant): void {
+    this.#search.start(now);
+  }
+
+  expire(): void {
+    this.stop();
+    this.#settle();
+    this.#end();
+  }
+
+  stop(): void {
+    this.#search.stop();
+    this.#context.desk.release(this);
+  }
+
+  answered(contact: Contact, response: DhtResponse, now: Instant): void {
+    this.#open.delete(contact.key);
+    if (response.kind === "stored") this.#took(response.ttlSeconds);
+    else if (response.kind === "refused") this.#refused(response.reason);
+    else this.#context.peers.blame(contact.key, now);
+    this.#advance(now);
+  }
+
+  silent(contact: Contact, now: Instant): void {
+    this.#open.delete(contact.key);
+    this.#advance(now);
+  }
+
+  failed(contact: Contact, now: Instant): void {
+    this.silent(contact, now);
+  }
+
+  #fanOut(now: Instant): void {
+    const keepers = this.#keepers(now);
+    this.#wanted = Math.max(this.#replicas, keepers.length);
+    const { self, limits } = this.#context;
+    const closest = this.#search.closest(limits.bucketSize);
+    if (closest.length === limits.bucketSize) {
+      this.#context.size.observe(this.#key, closest);
+    }
+    const chosen = new Set(keepers.map(({ key }) => key));
+    const others = this.#search.closest(limits.candidatesMax, ({ key }) => !chosen.has(key));
+    this.#spare = [...keepers, ...others];
+    const furthest = keepers[this.#replicas - 1]?.key;
+    const isKeeper = furthest === undefined || compareDistance(this.#key, self, furthest) < 0;
+    if (isKeeper) this.#storeHere(now);
+    this.#advance(now);
+  }
+
+  /** The closest that answered; where ids crowd, those of the honest region instead. */
+  #keepers(now: Instant): Contact[] {
+    const { peers } = this.#context;
+    const isTrusted = ({ key }: Contact): boolean => !peers.isDemoted(key, now);
+    if (!this.#search.isWidened) return this.#search.closest(this.#replicas, isTrusted);
+    const nearest = this.#search.closest(NEAREST_OF_DENSE, isTrusted);
+    const region = this.#search
+      .closest(this.#context.limits.candidatesMax, (contact) => {
+        return isTrusted(contact) && this.#search.isInRegion(contact);
+      })
+      // The outer part of the region is the honest one: the crowd is around the key.
+      .slice(-2 * this.#replicas);
+    return [...new Set([...nearest, ...region])];
+  }
+
+  #storeHere(now: Instant): void {
+    const context = { source: OWN_SOURCE, now, isCopy: this.#isCopy };
+    const outcome = this.#context.store.put(this.#key, this.#value, context);
+    if (outcome.kind === "stored") this.#took(outcome.ttlSeconds);
+    else this.#refused(outcome.reason);
+  }
+
+  #advance(now: Instant): void {
+    if (this.#isEnded) return;
+    if (this.#stored >= this.#quorum) this.#settle();
+    const { desk, limits } = this.#context;
+    while (this.#open.size < limits.storesAtOnce) {
+      if (this.#stored + this.#open.size >= this.#wanted) break;
+      const next = this.#spare.shift();
+      if (next === undefined) break;
+      if (desk.ask(next, this.#request(next), this, now)) this.#open.add(next.key);
+    }
+    if (this.#open.size > 0) return;
+    this.#settle();
+    this.#end();
+  }
+
+  #request(to: Contact): DhtRequest {
+    const token = this.#search.answerers.get(to.key)?.token;
+    const [key, value, isCopy] = [textBytes(this.#key), this.#value, this.#isCopy];
+    const base = { kind: "store", key, value, isCopy } as const;
+    return token === undefined ? base : { ...base, token };
+  }
+
+  #took(ttlSeconds: number): void {
+    this.#stored += 1;
+    this.#ttlSeconds = Math.min(this.#ttlSeconds, ttlSeconds);
+  }
+
+  #refused(reason: StoreRefusal): void {
+    this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#hooks.settled({
+      kind: "put",
+      stored: this.#stored,
+      ttlSeconds: this.#stored === 0 ? 0 : this.#ttlSeconds,
+      refusals: [...this.#refusals].toSorted((a, b) => b[1] - a[1]).map(([reason]) => reason),
+      asked: this.#search.asked,
+    });
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#hooks.ended();
+  }
+}

@@ -1,0 +1,263 @@
+import { assert, type Instant } from "../base/index.ts";
+import type { Contact } from "./contact.ts";
+import { type DhtContext, nodesOf } from "./dht-context.ts";
+import type { ExchangeOwner } from "./exchange-desk.ts";
+import { compareDistance, type KeyText, keyBeside, sharedBits, textBytes } from "./key.ts";
+import { LookupCore } from "./lookup-core.ts";
+import type { DhtRequest, DhtResponse } from "./message.ts";
+import { isDiverse } from "./routing-table.ts";
+
+/** A node that has answered. */
+export interface Answerer {
+  readonly contact: Contact;
+  /** For stores from an address that is not proven. */
+  readonly token: Uint8Array | undefined;
+}
+
+/** What a search is for. */
+export interface SearchHooks {
+  /** What is asked of each node, on the path to `near`. */
+  requestNear(near: Uint8Array): DhtRequest;
+  /** An answer that is no list of nodes; false when it is none to this request. */
+  took(contact: Contact, response: DhtResponse, hops: number, now: Instant): boolean;
+  /** First sign that it takes longer than it should. */
+  late(): void;
+  /** Nobody is left to ask. Not called after `stop`. */
+  ended(now: Instant): void;
+}
+
+interface Path {
+  readonly lookup: LookupCore;
+  readonly near: Uint8Array;
+}
+
+/** Width and requests at once of one of many paths, and nodes that each begins with. */
+const SIDE_PATH = { width: 8, parallelism: 1, seeds: 3 } as const;
+/** Neighbouring regions that are searched when the one around the key is too dense. */
+const REGIONS = 3;
+/** What is still believed of an answer that is too dense to be true. */
+const BELIEVED_OF_DENSE = 2;
+/** Of so many nodes that somebody told of, more than half being dead is a lie. */
+const HEARSAY_MIN = 4;
+
+/**
+ * An iterative search for the nodes around a key: one path at first, and more once there is a reason.
+ *
+ * - Somebody told of nodes that are not there, or nothing was found: disjoint paths, so that no liar
+ *   is on all of them.
+ * - The neighbourhood is denser than honest ids make it: the regions beside it are searched too,
+ *   at the depth where twenty honest nodes should live. Ids ground around a key are not there.
+ */
+export class Search implements ExchangeOwner {
+  readonly target: KeyText;
+  readonly #context: DhtContext;
+  readonly #hooks: SearchHooks;
+  readonly #paths: Path[] = [];
+  readonly #pathOf = new Map<KeyText, Path>();
+  readonly #taken = new Set<KeyText>();
+  readonly #answerers = new Map<KeyText, Answerer>();
+  readonly #toldBy = new Map<KeyText, Contact>();
+  readonly #hearsay = new Map<KeyText, { asked: number; dead: number }>();
+  #isSpread = false;
+  #isWidened = false;
+  #isStopped = false;
+  #isLate = false;
+
+  constructor(context: DhtContext, target: KeyText, hooks: SearchHooks) {
+    this.#context = context;
+    this.target = target;
+    this.#hooks = hooks;
+  }
+
+  /** Whether the region around the target was found too dense to be honest. */
+  get isWidened(): boolean {
+    return this.#isWidened;
+  }
+
+  /** Nodes asked so far. */
+  get asked(): number {
+    return this.#pathOf.size;
+  }
+
+  get answerers(): ReadonlyMap<KeyText, Answerer> {
+    return this.#answerers;
+  }
+
+  /** Begins with the closest nodes of the table, and with `known` ones. */
+  start(now: Instant, known: readonly Contact[] = []): void {
+    const { table, limits } = this.#context;
+    const seeds = table.closest(this.target, limits.bucketSize);
+    this.#addPath(this.target, [...seeds, ...known], {
+      width: limits.bucketSize,
+      parallelism: limits.parallelism,
+    });
+    if (this.#isTooDense(seeds)) this.widen();
+    this.pump(now);
+  }
+
+  /** Tells nobody anything any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#context.desk.release(this);
+  }
+
+  /** Asks whoever is next, on every path. */
+  pump(now: Instant): void {
+    if (this.#isStopped) return;
+    for (const path of this.#paths) this.#pumpPath(path, now);
+    if (this.#isStopped || !this.#paths.every(({ lookup }) => lookup.isDone)) return;
+    this.#isStopped = true;
+    this.#hooks.ended(now);
+  }
+
+  /** Goes on over disjoint paths; false when that was done already, or nobody is left. */
+  spread(): boolean {
+    if (this.#isSpread) return false;
+    this.#isSpread = true;
+    const { table, limits } = this.#context;
+    const count = limits.pathsMax * SIDE_PATH.seeds;
+    const seeds = table.closest(this.target, count, ({ key }) => !this.#taken.has(key));
+    const pathCount = Math.min(limits.pathsMax, seeds.length);
+    for (let i = 0; i < pathCount; i++) {
+      const own = seeds.filter((_, at) => at % pathCount === i);
+      this.#addPath(this.target, own, SIDE_PATH);
+    }
+    this.#isStopped &&= pathCount === 0;
+    return pathCount > 0;
+  }
+
+  /** Searches the regions beside the target too. */
+  widen(): void {
+    if (this.#isWidened) return;
+    this.#isWidened = true;
+    const { table, limits, random } = this.#context;
+    for (let i = 0; i < REGIONS; i++) {
+      const near = keyBeside(this.target, this.regionDepth() + i, random.bytes(32));
+      const seeds = table.closest(near, limits.bucketSize, ({ key }) => !this.#taken.has(key));
+      this.#addPath(near, seeds, { width: SIDE_PATH.width, parallelism: 2 });
+    }
+  }
+
+  /** Leading bits that the nodes of the region share with the target: some twenty honest ones. */
+  regionDepth(): number {
+    const nodes = nodesOf(this.#context);
+    return Math.max(Math.floor(Math.log2(nodes / this.#context.limits.bucketSize)), 0);
+  }
+
+  /** The closest nodes that answered, closest first, at most two of one network. */
+  closest(count: number, isWanted: (contact: Contact) => boolean = () => true): Contact[] {
+    const all = [...this.#answerers.values()].map(({ contact }) => contact);
+    all.sort((a, b) => compareDistance(this.target, a.key, b.key));
+    const networks = new Map<number, number>();
+    const max = this.#context.limits.perNetworkMax;
+    return all
+      .filter((contact) => isWanted(contact) && isDiverse(networks, contact, max))
+      .slice(0, count);
+  }
+
+  /** Those of the answerers that live in the region around the target. */
+  isInRegion(contact: Contact): boolean {
+    return sharedBits(this.target, contact.key) >= this.regionDepth();
+  }
+
+  answered(contact: Contact, response: DhtResponse, now: Instant): void {
+    const path = this.#pathAt(contact);
+    const hops = path.lookup.hopsOf(contact.key);
+    if (response.kind === "nodes") {
+      this.#answerers.set(contact.key, { contact, token: response.token });
+      path.lookup.answered(contact.key, this.#believe(path, contact, response.contacts));
+      this.#context.meet(response.contacts);
+    } else if (this.#hooks.took(contact, response, hops, now)) {
+      if (!this.#answerers.has(contact.key)) {
+        this.#answerers.set(contact.key, { contact, token: undefined });
+      }
+      path.lookup.answered(contact.key);
+    } else {
+      this.#context.peers.blame(contact.key, now);
+      path.lookup.failed(contact.key);
+      this.spread();
+    }
+    this.pump(now);
+  }
+
+  slow(contact: Contact, now: Instant): void {
+    this.#pathAt(contact).lookup.slow(contact.key);
+    if (!this.#isLate) this.#hooks.late();
+    this.#isLate = true;
+    this.pump(now);
+  }
+
+  silent(contact: Contact, now: Instant): void {
+    this.#pathAt(contact).lookup.silent(contact.key);
+    this.#wasDead(contact);
+    this.pump(now);
+  }
+
+  failed(contact: Contact, now: Instant): void {
+    this.#pathAt(contact).lookup.failed(contact.key);
+    this.pump(now);
+  }
+
+  #addPath(
+    near: KeyText,
+    seeds: readonly Contact[],
+    { width, parallelism }: { readonly width: number; readonly parallelism: number },
+  ): void {
+    const { self, limits } = this.#context;
+    const { candidatesMax, perNetworkMax } = limits;
+    const taken = this.#taken;
+    const bounds = { width, parallelism, candidatesMax, perNetworkMax };
+    const lookup = new LookupCore({ self, target: near, taken, ...bounds });
+    lookup.learn(seeds);
+    this.#paths.push({ lookup, near: textBytes(near) });
+  }
+
+  #pumpPath(path: Path, now: Instant): void {
+    for (let next = path.lookup.next(); next !== undefined; next = path.lookup.next()) {
+      this.#pathOf.set(next.key, path);
+      const teller = this.#toldBy.get(next.key);
+      if (teller !== undefined) this.#hearsayOf(teller).asked += 1;
+      const request = this.#hooks.requestNear(path.near);
+      const isAsked = this.#context.desk.ask(next, request, this, now);
+      if (!isAsked) path.lookup.failed(next.key);
+      if (this.#isStopped) return;
+    }
+  }
+
+  /** What of an answer is followed: all of it, or a little when it cannot be true. */
+  #believe(path: Path, teller: Contact, told: readonly Contact[]): readonly Contact[] {
+    const { target } = path.lookup;
+    const sorted = told.toSorted((a, b) => compareDistance(target, a.key, b.key));
+    const isDense = this.#isTooDense(sorted, target);
+    const believed = isDense ? sorted.slice(0, BELIEVED_OF_DENSE) : sorted;
+    if (isDense) this.widen();
+    for (const contact of believed) {
+      if (!this.#taken.has(contact.key)) this.#toldBy.set(contact.key, teller);
+    }
+    return believed;
+  }
+
+  #isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
+    return this.#context.size.isTooDense(target, closest, nodesOf(this.#context));
+  }
+
+  #wasDead(contact: Contact): void {
+    const teller = this.#toldBy.get(contact.key);
+    if (teller === undefined) return;
+    const hearsay = this.#hearsayOf(teller);
+    hearsay.dead += 1;
+    if (hearsay.asked >= HEARSAY_MIN && 2 * hearsay.dead > hearsay.asked) this.spread();
+  }
+
+  #hearsayOf(teller: Contact): { asked: number; dead: number } {
+    const known = this.#hearsay.get(teller.key) ?? { asked: 0, dead: 0 };
+    this.#hearsay.set(teller.key, known);
+    return known;
+  }
+
+  #pathAt(contact: Contact): Path {
+    const path = this.#pathOf.get(contact.key);
+    assert(path !== undefined, "only those answer who were asked");
+    return path;
+  }
+}

@@ -1,0 +1,152 @@
+import type { Instant } from "../base/index.ts";
+import { type TimerHandle, TimerQueue } from "../retx/index.ts";
+import type { KeyText } from "./key.ts";
+import type { ShelfLimits } from "./value-limits.ts";
+
+/** A value that is kept. */
+export interface ShelfEntry {
+  readonly key: KeyText;
+  readonly bytes: Uint8Array;
+  readonly sequence: number;
+  /** The network that it came from first, whose share it counts in. */
+  readonly source: string;
+  readonly expiresAt: Instant;
+  /** When it was stored last, here or again. */
+  readonly storedAt: Instant;
+}
+
+interface Held {
+  entry: ShelfEntry;
+  timer: TimerHandle;
+}
+
+interface Source {
+  bytes: number;
+  readonly keys: Set<KeyText>;
+}
+
+/** What an entry costs besides its value, some hundred bytes for each of its places. */
+const ENTRY_BYTES = 400;
+
+/**
+ * The values of one kind, within bounds of number and bytes. When there is no room, the source that
+ * holds most loses its oldest value; a source that holds most itself is told that it is full.
+ *
+ * Never by least use: whoever writes a lot would push out everybody else.
+ */
+export class ValueShelf {
+  readonly #limits: ShelfLimits;
+  readonly #held = new Map<KeyText, Held>();
+  readonly #sources = new Map<string, Source>();
+  readonly #expiries: TimerQueue<KeyText>;
+  #bytes = 0;
+
+  constructor(limits: ShelfLimits) {
+    this.#limits = limits;
+    this.#expiries = new TimerQueue({ capacity: limits.entriesMax });
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is kept under a key, expired or not yet swept ones excepted. */
+  get(key: KeyText, now: Instant): ShelfEntry | undefined {
+    const entry = this.#held.get(key)?.entry;
+    return entry !== undefined && entry.expiresAt > now ? entry : undefined;
+  }
+
+  /** The keys of all entries, those that came first in front. */
+  keys(): IterableIterator<KeyText> {
+    return this.#held.keys();
+  }
+
+  /** Whether a value of so many bytes would find, or be made, room. */
+  hasRoomFor(source: string, bytes: number): boolean {
+    if (this.#fits(bytes)) return true;
+    const heaviest = this.#heaviest();
+    return (
+      heaviest !== undefined &&
+      heaviest[0] !== source &&
+      this.#weight(source) + bytes < heaviest[1].bytes
+    );
+  }
+
+  /** Keeps an entry in the place of what was under its key; false when there is no room. */
+  put(entry: ShelfEntry): boolean {
+    const known = this.#held.get(entry.key);
+    const source = known?.entry.source ?? entry.source;
+    if (known !== undefined) this.#remove(entry.key, known);
+    while (!this.#fits(entry.bytes.length)) {
+      if (!this.hasRoomFor(source, entry.bytes.length)) return false;
+      this.#evictFromHeaviest();
+    }
+    this.#insert({ ...entry, source });
+    return true;
+  }
+
+  /** Drops what has expired; how many were dropped. */
+  sweep(now: Instant): number {
+    let swept = 0;
+    for (let key = this.#expiries.due(now); key !== undefined; key = this.#expiries.due(now)) {
+      const held = this.#held.get(key);
+      if (held !== undefined) this.#remove(key, held);
+      swept += 1;
+    }
+    return swept;
+  }
+
+  /** When the next entry expires. */
+  deadline(): Instant {
+    return this.#expiries.deadline();
+  }
+
+  #fits(bytes: number): boolean {
+    const { entriesMax, bytesMax } = this.#limits;
+    return this.size < entriesMax && this.#bytes + bytes + ENTRY_BYTES <= bytesMax;
+  }
+
+  #weight(source: string): number {
+    return this.#sources.get(source)?.bytes ?? 0;
+  }
+
+  #heaviest(): [string, Source] | undefined {
+    let heaviest: [string, Source] | undefined;
+    for (const entry of this.#sources) {
+      if (entry[1].bytes > (heaviest?.[1].bytes ?? -1)) heaviest = entry;
+    }
+    return heaviest;
+  }
+
+  #evictFromHeaviest(): void {
+    const oldest = this.#heaviest()?.[1].keys.values().next();
+    if (oldest === undefined || oldest.done === true) return;
+    const held = this.#held.get(oldest.value);
+    if (held !== undefined) this.#remove(oldest.value, held);
+  }
+
+  #insert(entry: ShelfEntry): void {
+    const timer = this.#expiries.push(entry.expiresAt, entry.key);
+    this.#held.set(entry.key, { entry, timer });
+    const source = this.#sources.get(entry.source) ?? { bytes: 0, keys: new Set() };
+    source.bytes += entry.bytes.length + ENTRY_BYTES;
+    source.keys.add(entry.key);
+    this.#sources.set(entry.source, source);
+    this.#bytes += entry.bytes.length + ENTRY_BYTES;
+  }
+
+  #remove(key: KeyText, { entry, timer }: Held): void {
+    this.#expiries.cancel(timer);
+    this.#held.delete(key);
+    this.#bytes -= entry.bytes.length + ENTRY_BYTES;
+    const source = this.#sources.get(entry.source);
+    if (source === undefined) return;
+    source.bytes -= entry.bytes.length + ENTRY_BYTES;
+    source.keys.delete(key);
+    if (source.keys.size === 0) this.#sources.delete(entry.source);
+  }
+}

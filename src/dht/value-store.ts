@@ -1,0 +1,197 @@
+import { equalBytes, type Instant, isCulvertError } from "../base/index.ts";
+import { NodeDescriptor } from "../identity/index.ts";
+import { type KeyText, textBytes } from "./key.ts";
+import type { DhtValue, StoreRefusal, ValueKind } from "./message.ts";
+import { grantedSeconds, shelfLimits, type ValueLimits } from "./value-limits.ts";
+import { type ShelfEntry, ValueShelf } from "./value-shelf.ts";
+import { VALUE_BYTES_MAX } from "./wire.ts";
+
+/**
+ * How records of the Map prove themselves; the Map lives elsewhere and lends its rule.
+ *
+ * @returns the record's sequence, or `undefined` when `bytes` are no record of the address `key`.
+ * The bytes are the only ones for what they say: nothing in them may vary that is not signed.
+ */
+export type RecordRule = (key: Uint8Array, bytes: Uint8Array) => number | undefined;
+
+/** How a store was answered. */
+export type StoreOutcome =
+  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly isNew: boolean }
+  | { readonly kind: "refused"; readonly reason: StoreRefusal };
+
+/** How a value came here. */
+export interface StoreContext {
+  /** The network that it came from. */
+  readonly source: string;
+  readonly now: Instant;
+  /** From another keeper: it takes the place of nothing but an older version. */
+  readonly isCopy?: boolean;
+}
+
+/** A value as its kind's rule sees it. */
+export interface JudgedValue {
+  /** Zero for plain values. */
+  readonly sequence: number;
+  /** Longer it may not live, whoever asks; `Infinity` for most. */
+  readonly lifeSecondsMax: number;
+}
+
+const KINDS: readonly ValueKind[] = ["record", "descriptor", "plain"];
+
+/**
+ * What a node keeps for the network, and who may write what:
+ *
+ * | kind | the same bytes | other bytes |
+ * | --- | --- | --- |
+ * | record | life extended | refused, unless the sequence is higher |
+ * | descriptor | life extended | refused, unless the sequence is higher |
+ * | plain | life set anew | replace what was there |
+ *
+ * Each kind has its own shelf. Life is granted in seconds, and over to the second.
+ */
+export class ValueStore {
+  readonly #limits: ValueLimits;
+  readonly #recordRule: RecordRule;
+  /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
+  readonly #unixMsAtZero: number;
+  readonly #shelves: Readonly<Record<ValueKind, ValueShelf>>;
+
+  constructor(options: {
+    readonly limits: ValueLimits;
+    readonly recordRule: RecordRule;
+    readonly unixMsAtZero: number;
+  }) {
+    const { limits } = options;
+    this.#limits = limits;
+    this.#recordRule = options.recordRule;
+    this.#unixMsAtZero = options.unixMsAtZero;
+    this.#shelves = {
+      record: new ValueShelf(shelfLimits("record", limits)),
+      descriptor: new ValueShelf(shelfLimits("descriptor", limits)),
+      plain: new ValueShelf(shelfLimits("plain", limits)),
+    };
+  }
+
+  /** Values of all kinds. */
+  get size(): number {
+    return KINDS.reduce((sum, kind) => sum + this.#shelves[kind].size, 0);
+  }
+
+  /** What its kind's rule says of a value, or why it is refused. */
+  judge(key: KeyText, value: DhtValue, now: Instant): JudgedValue | StoreRefusal {
+    const { kind, bytes } = value;
+    const lengthMax = shelfLimits(kind, this.#limits).valueBytesMax;
+    if (bytes.length === 0) return "invalid";
+    if (bytes.length > Math.min(lengthMax, VALUE_BYTES_MAX)) return "too-large";
+    if (kind === "plain") return { sequence: 0, lifeSecondsMax: Number.POSITIVE_INFINITY };
+    if (kind === "descriptor") return this.#judgeDescriptor(key, bytes, now);
+    const sequence = this.#recordRule(textBytes(key), bytes);
+    if (sequence === undefined) return "invalid";
+    return { sequence, lifeSecondsMax: Number.POSITIVE_INFINITY };
+  }
+
+  /** Keeps a value, which is copied, or says why not. */
+  put(key: KeyText, value: DhtValue, context: StoreContext): StoreOutcome {
+    const { source, now } = context;
+    const shelf = this.#shelves[value.kind];
+    const known = shelf.get(key, now);
+    // Most stores repeat what is known: no signature has to be verified for that.
+    if (known !== undefined && equalBytes(known.bytes, value.bytes)) {
+      return this.#extend(known, value, context);
+    }
+    if (known === undefined && !shelf.hasRoomFor(source, value.bytes.length)) {
+      return { kind: "refused", reason: "full" };
+    }
+    const judged = this.judge(key, value, now);
+    if (typeof judged === "string") return { kind: "refused", reason: judged };
+    if (known !== undefined && !mayReplace(known, value.kind, judged, context)) {
+      return { kind: "refused", reason: value.kind === "descriptor" ? "stale" : "conflict" };
+    }
+    const ttlSeconds = this.#grant(value, judged.lifeSecondsMax);
+    const { sequence } = judged;
+    const expiresAt = now + 1_000 * ttlSeconds;
+    const bytes = value.bytes.slice();
+    const isKept = shelf.put({ key, bytes, sequence, source, expiresAt, storedAt: now });
+    if (!isKept) return { kind: "refused", reason: "full" };
+    return { kind: "stored", ttlSeconds, isNew: true };
+  }
+
+  /** What is kept of a kind, or of any: the kind that proves most first. Not to be written to. */
+  get(key: KeyText, kind: ValueKind | undefined, now: Instant): DhtValue | undefined {
+    for (const each of kind === undefined ? KINDS : [kind]) {
+      const entry = this.#shelves[each].get(key, now);
+      if (entry === undefined) continue;
+      const ttlSeconds = Math.ceil((entry.expiresAt - now) / 1_000);
+      return { kind: each, ttlSeconds, bytes: entry.bytes };
+    }
+    return undefined;
+  }
+
+  /** When a value was stored last; a copy that somebody else refreshes needs no help. */
+  storedAt(key: KeyText, kind: ValueKind, now: Instant): Instant | undefined {
+    return this.#shelves[kind].get(key, now)?.storedAt;
+  }
+
+  /** Everything that is kept, as keys and kinds: for hand-overs and repairs. */
+  *entries(): Generator<{ readonly key: KeyText; readonly kind: ValueKind }> {
+    for (const kind of KINDS) {
+      for (const key of this.#shelves[kind].keys()) yield { key, kind };
+    }
+  }
+
+  /** Drops what has expired. */
+  timeout(now: Instant): void {
+    for (const kind of KINDS) this.#shelves[kind].sweep(now);
+  }
+
+  deadline(): Instant {
+    return Math.min(...KINDS.map((kind) => this.#shelves[kind].deadline()));
+  }
+
+  /** The same bytes again: a plain value gets the life it asks for, others never a shorter one. */
+  #extend(known: ShelfEntry, value: DhtValue, { now, isCopy }: StoreContext): StoreOutcome {
+    const judged = value.kind === "descriptor" ? this.judge(known.key, value, now) : undefined;
+    if (typeof judged === "string") return { kind: "refused", reason: judged };
+    const granted = this.#grant(value, judged?.lifeSecondsMax ?? Number.POSITIVE_INFINITY);
+    const asked = now + 1_000 * granted;
+    const isSetAnew = value.kind === "plain" && isCopy !== true;
+    const expiresAt = isSetAnew ? asked : Math.max(asked, known.expiresAt);
+    this.#shelves[value.kind].put({ ...known, expiresAt, storedAt: now });
+    const ttlSeconds = Math.ceil((expiresAt - now) / 1_000);
+    return { kind: "stored", ttlSeconds, isNew: false };
+  }
+
+  #grant(value: DhtValue, lifeSecondsMax: number): number {
+    return Math.min(grantedSeconds(value.kind, value.ttlSeconds, this.#limits), lifeSecondsMax);
+  }
+
+  #judgeDescriptor(key: KeyText, bytes: Uint8Array, now: Instant): JudgedValue | StoreRefusal {
+    const descriptor = readDescriptor(bytes);
+    if (descriptor === undefined || !equalBytes(descriptor.id, textBytes(key))) return "invalid";
+    const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - (this.#unixMsAtZero + now);
+    if (leftMs < 1_000) return "invalid";
+    return {
+      sequence: descriptor.claims.sequence,
+      lifeSecondsMax: Math.floor(leftMs / 1_000),
+    };
+  }
+}
+
+function mayReplace(
+  known: ShelfEntry,
+  kind: ValueKind,
+  judged: JudgedValue,
+  { isCopy = false }: StoreContext,
+): boolean {
+  return kind === "plain" ? !isCopy : judged.sequence > known.sequence;
+}
+
+/** A descriptor with a good signature, or nothing. */
+export function readDescriptor(bytes: Uint8Array): NodeDescriptor | undefined {
+  try {
+    return NodeDescriptor.fromBytes(bytes);
+  } catch (error) {
+    if (isCulvertError(error)) return undefined;
+    throw error;
+  }
+}
