@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
+import { DHT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
 import { LINK_LIMITS, PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
   LINK_CARRIER_LIMITS,
@@ -40,6 +41,8 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   REQUEST_LIMITS,
   PUNCH_LIMITS,
   RENDEZVOUS_LIMITS,
+  DHT_LIMITS,
+  VALUE_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

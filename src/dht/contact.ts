@@ -36,8 +36,8 @@ export class Contact {
   /** False for a node of a VoidPhone dialect, which can claim any id. */
   readonly isProvable: boolean;
   /**
-   * The network of its first address, /24 of IPv4 or /56 of IPv6, as a number that is only compared;
-   * -1 when it has none. Nodes of one network are taken for nodes of one owner.
+   * The network of its first address, /24 of IPv4 or /56 of IPv6, as a number that is only
+   * compared; -1 when it has none. Nodes of one network are taken for nodes of one owner.
    */
   readonly network: number;
 

@@ -3,14 +3,15 @@ import type { DhtRequest, DhtResponse } from "./message.ts";
 import { decodeDhtResponse, encodeDhtRequest } from "./wire.ts";
 
 /**
- * What a {@link DhtNode} needs of whatever carries its requests: links, a VoidPhone dialect, or both,
- * told apart by `isProvable` of the contact.
+ * What a {@link DhtNode} needs of whatever carries its requests: links, a VoidPhone dialect, or
+ * both, told apart by `isProvable` of the contact.
  */
 export interface DhtNetwork {
   /**
-   * Asks one node. The carrier makes sure that the answer is from the node with the contact's id, if
-   * that can be proven. It rejects when the node cannot be reached or is somebody else, or what came
-   * is no answer; it needs no timeout of its own: the signal is aborted when nobody waits any more.
+   * Asks one node. The carrier makes sure that the answer is from the node with the contact's id,
+   * if that can be proven. It rejects when the node cannot be reached or is somebody else, or what
+   * came is no answer; it needs no timeout of its own: the signal is aborted when nobody waits any
+   * more.
    */
   request(
     to: Contact,

@@ -41,8 +41,8 @@ const REJOIN_MS_MAX = 300_000;
  * A DHT node as a synchronous state machine: table, lookups, values, upkeep. It neither sends nor
  * knows addresses' meaning: a carrier does, which proves ids (VoidPhone's does not, and says so).
  *
- * - Every request is answered at once, exactly once. Every operation ends with `done`, unless it was
- *   cancelled or refused with `busy`, within `operationMs`.
+ * - Every request is answered at once, exactly once. Every operation ends with `done`, unless it
+ *   was cancelled or refused with `busy`, within `operationMs`.
  * - Each `send` is for one node; the carrier answers with `response` or `failed`, or says nothing:
  *   the soft timeout then repeats it once, the hard one ends it.
  * - Nothing that a peer sends makes it throw, or hold more than its limits say.

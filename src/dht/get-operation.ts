@@ -18,9 +18,9 @@ interface Claim {
 const CLAIMS_MAX = 16;
 
 /**
- * Finds a value. A record proves itself: the first one that verifies ends the search. Of a value that
- * may change, three have to agree, or all have to be heard; then the newest descriptor holds, or the
- * plain value that most have. Only what passes its kind's rule counts.
+ * Finds a value. A record proves itself: the first one that verifies ends the search. Of a value
+ * that may change, three have to agree, or all have to be heard; then the newest descriptor holds,
+ * or the plain value that most have. Only what passes its kind's rule counts.
  */
 export class GetOperation {
   readonly #context: DhtContext;

@@ -14,7 +14,7 @@ export type KeyText = string & { readonly __keyText?: never };
 
 /** The text of `bytes`, of any length; keys have 32. */
 export function byteText(bytes: Uint8Array): KeyText {
-  return String.fromCharCode(...bytes);
+  return Reflect.apply(String.fromCharCode, undefined, bytes);
 }
 
 /** The bytes behind a {@link KeyText}, fresh. */

@@ -55,8 +55,9 @@ export interface DhtLimits {
 }
 
 /**
- * Tuned for nodes on the open internet, a tenth of a second apart. Twenty replicas survive that half
- * of the nodes vanish at once; `farBucketSize` costs some 700 contacts in a network of 100,000.
+ * Tuned for nodes on the open internet, a tenth of a second apart. Twenty replicas survive that
+ * half of the nodes vanish at once; `farBucketSize` costs some 700 contacts in a network of
+ * 100,000.
  */
 export const DHT_LIMITS: DhtLimits = Object.freeze({
   bucketSize: 20,

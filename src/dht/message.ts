@@ -70,7 +70,9 @@ export type DhtResponse =
 
 /** Who asks, as far as the carrier knows. */
 export interface DhtAsker {
-  /** Proven by the carrier, or claimed over a VoidPhone dialect; absent for a client without one. */
+  /**
+   * Proven by the carrier, or claimed over a VoidPhone dialect; absent for a client without one.
+   */
   readonly id?: Uint8Array;
   /** The network that the quotas go by: `addressPrefix` of where the request came from. */
   readonly source: string;

@@ -13,8 +13,8 @@ const OWN_SOURCE = "";
 const NEAREST_OF_DENSE = 5;
 
 /**
- * Stores a value at the nodes closest to its key: finds them, asks all at once, and goes to the next
- * closest for each that fails. Settled at the quorum; the rest is finished behind that.
+ * Stores a value at the nodes closest to its key: finds them, asks all at once, and goes to the
+ * next closest for each that fails. Settled at the quorum; the rest is finished behind that.
  *
  * Where ids crowd around the key, the value goes to the whole region that honest density spans, so
  * that whoever ground those ids does not hold every copy.

@@ -38,8 +38,8 @@ const WHOLE_AGAIN = 1 / 8;
  * XOR metric, is a range of it, found by halving: there are no bucket objects, and a contact costs
  * two words beside itself.
  *
- * Only nodes that the carrier has spoken to belong in here. Long-known nodes stay (they live longest):
- * a newcomer to a full bucket waits in the replacement cache until one is gone.
+ * Only nodes that the carrier has spoken to belong in here. Long-known nodes stay (they live
+ * longest): a newcomer to a full bucket waits in the replacement cache until one is gone.
  *
  * Source: Maymounkov and Mazières, "Kademlia", 2002.
  */
@@ -54,7 +54,9 @@ export class RoutingTable {
   #isWhole = true;
   #claimed = 0;
 
-  /** @param options `isLocal`: this node lives in a private network, whose addresses mean nothing */
+  /**
+   * @param options `isLocal`: this node lives in a private network, whose addresses mean nothing
+   */
   constructor(options: {
     readonly self: KeyText;
     readonly isLocal: boolean;

@@ -41,10 +41,11 @@ const BELIEVED_OF_DENSE = 2;
 const HEARSAY_MIN = 4;
 
 /**
- * An iterative search for the nodes around a key: one path at first, and more once there is a reason.
+ * An iterative search for the nodes around a key: one path at first, and more once there is a
+ * reason.
  *
- * - Somebody told of nodes that are not there, or nothing was found: disjoint paths, so that no liar
- *   is on all of them.
+ * - Somebody told of nodes that are not there, or nothing was found: disjoint paths, so that no
+ *   liar is on all of them.
  * - The neighbourhood is denser than honest ids make it: the regions beside it are searched too,
  *   at the depth where twenty honest nodes should live. Ids ground around a key are not there.
  */

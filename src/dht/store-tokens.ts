@@ -7,11 +7,11 @@ import { TOKEN_BYTES } from "./wire.ts";
 const LABEL = utf8("culvert/v1/dht-token\0");
 
 /**
- * Tokens that show that a node receives what is sent to its address: it got one there before. Only a
- * node that has shown that may store, or its quota would be somebody else's.
+ * Tokens that show that a node receives what is sent to its address: it got one there before. Only
+ * a node that has shown that may store, or its quota would be somebody else's.
  *
- * A token is a hash of the asker and the time under a secret of this node: nothing is remembered. It
- * is good for one to two periods.
+ * A token is a hash of the asker and the time under a secret of this node: nothing is remembered.
+ * It is good for one to two periods.
  */
 export class StoreTokens {
   readonly #secret: Uint8Array;

@@ -23,8 +23,8 @@ export function growByJoining(
 }
 
 /**
- * Fills the tables of all nodes as a long life would have: everybody of the own neighbourhood, and a
- * random choice of each bucket. For networks that are too large to be joined one by one.
+ * Fills the tables of all nodes as a long life would have: everybody of the own neighbourhood, and
+ * a random choice of each bucket. For networks that are too large to be joined one by one.
  */
 export function fillTables(swarm: Swarm, farBucketSize: number, bucketSize: number): void {
   const sorted = swarm.nodes

@@ -32,10 +32,7 @@ export interface SwarmOptions {
 }
 
 /** What a hostile node says instead of the honest answer; `undefined` is silence. */
-export type Behaviour = (
-  request: DhtRequest,
-  honest: () => DhtResponse,
-) => DhtResponse | undefined;
+export type Behaviour = (request: DhtRequest, honest: () => DhtResponse) => DhtResponse | undefined;
 
 /** A node of a swarm. */
 export interface SwarmNode {
@@ -78,8 +75,8 @@ const UNIX_MS_AT_ZERO = 1_735_689_600_000;
 const DELAY_MS: readonly [number, number] = [5, 50];
 
 /**
- * The real DHT cores of many nodes on a virtual network in one process: no sockets, no promises, one
- * queue of events. The same seed gives the same run.
+ * The real DHT cores of many nodes on a virtual network in one process: no sockets, no promises,
+ * one queue of events. The same seed gives the same run.
  */
 export class Swarm {
   readonly nodes: SwarmNode[] = [];
@@ -302,6 +299,6 @@ export class Swarm {
 
 /** A public address of a network of its own for each number. */
 export function publicHost(number: number): string {
-  const network = number % (2 ** 22);
+  const network = number % 2 ** 21;
   return `${64 + (network >> 16)}.${(network >> 8) & 255}.${network & 255}.1`;
 }

@@ -1,0 +1,243 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import {
+  Contact,
+  DhtNode,
+  type DhtRequest,
+  type DhtValue,
+  dhtNetworkOver,
+  restoreContacts,
+} from "../../src/dht/index.ts";
+import { NodeDescriptor, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+
+const PLAIN: DhtValue = { kind: "plain", ttlSeconds: 300, bytes: Uint8Array.of(1, 2, 3) };
+
+interface Host {
+  readonly identity: NodeIdentity;
+  readonly contact: Contact;
+  readonly node: DhtNode;
+}
+
+/** Nodes in one process that carry bytes to each other, on a virtual clock. */
+class Street {
+  readonly clock = new VirtualClock();
+  readonly hosts = new Map<string, Host>();
+  readonly #random = new SeededRandom(4);
+  /** Nodes that say nothing any more. */
+  readonly mute = new Set<string>();
+
+  add(): Host {
+    const identity = new NodeIdentity(this.#random.bytes(32));
+    const port = 7_000 + this.hosts.size;
+    const address = { carrier: "udp", host: "127.0.0.1", port } as const;
+    const contact = Contact.of(identity.id, { addresses: [address] });
+    const network = dhtNetworkOver(async (to, message, { signal }) => {
+      await this.#pause(5, signal);
+      const asked = this.hosts.get(nodeIdText(to.id));
+      if (asked === undefined) throw new Error("nobody is there");
+      if (this.mute.has(nodeIdText(to.id))) return await this.#pause(Infinity, signal);
+      const from = { id: identity.id, source: "127.0.0.0/24", isAddressProven: true };
+      const answer = asked.node.serve(message, from);
+      await this.#pause(5, signal);
+      return answer;
+    }, contact);
+    const components = { network, clock: this.clock, random: this.#random };
+    const node = new DhtNode(components, { id: identity.id, isLocal: true });
+    const host = { identity, contact, node };
+    this.hosts.set(nodeIdText(identity.id), host);
+    return host;
+  }
+
+  /** So many nodes that know each other. */
+  async populate(count: number): Promise<Host[]> {
+    const hosts: Host[] = [];
+    for (let i = 0; i < count; i++) {
+      const host = this.add();
+      const bootstrap = hosts.slice(0, 1).map(({ contact }) => contact);
+      await this.clock.runPromise(host.node.start(bootstrap));
+      hosts.push(host);
+    }
+    await this.clock.runUntil(this.clock.now() + 20_000);
+    return hosts;
+  }
+
+  descriptor({ identity }: Host, sequence: number): NodeDescriptor {
+    return NodeDescriptor.sign(identity, {
+      sequence,
+      expiresAtUnixS: Math.floor(this.clock.unixMs() / 1_000) + 7_200,
+      roles: ["storage"],
+      geometry: { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 },
+      addresses: [],
+      relays: [],
+      onionKeys: [],
+    });
+  }
+
+  #pause(ms: number, signal: AbortSignal): Promise<never> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("aborted")));
+      this.clock.schedule(this.clock.now() + ms, () => resolve(undefined as never));
+    });
+  }
+}
+
+function first<T>(items: readonly T[], at = 0): T {
+  const item = items[at];
+  if (item === undefined) throw new Error("too few");
+  return item;
+}
+
+describe("a node of the DHT", () => {
+  it("joins, and finds what another one has put", async () => {
+    const street = new Street();
+    const hosts = await street.populate(12);
+    const { node } = first(hosts, 3);
+    expect(node.contacts.length).toBe(11);
+    const key = new Uint8Array(32).fill(9);
+    const reply = await street.clock.runPromise(node.put(key, PLAIN, { replicas: 6, quorum: 6 }));
+    expect(reply).toEqual({ stored: 6, ttlSeconds: 300 });
+    const found = await street.clock.runPromise(first(hosts, 8).node.get(key));
+    expect(found?.bytes).toEqual(PLAIN.bytes);
+    const missing = new Uint8Array(32).fill(8);
+    expect(await street.clock.runPromise(node.get(missing))).toBeUndefined();
+  });
+
+  it("looks up the newest descriptor of a node, and refuses an older one", async () => {
+    const street = new Street();
+    const hosts = await street.populate(8);
+    const [subject, asker] = [first(hosts, 1), first(hosts, 5)];
+    subject.node.publish(street.descriptor(subject, 5));
+    await street.clock.runUntil(street.clock.now() + 5_000);
+    const found = await street.clock.runPromise(asker.node.lookup(subject.identity.id));
+    expect(found?.claims.sequence).toBe(5);
+    const old = street.descriptor(subject, 4);
+    const value = { kind: "descriptor", ttlSeconds: 60, bytes: old.toBytes() } as const;
+    const replay = asker.node.put(subject.identity.id, value);
+    await expect(street.clock.runPromise(replay)).rejects.toMatchObject({
+      code: "CULVERT_CONFLICT",
+      remote: true,
+      detail: { reason: "stale" },
+    });
+    const unknown = new Uint8Array(32).fill(1);
+    expect(await street.clock.runPromise(asker.node.lookup(unknown))).toBeUndefined();
+  });
+
+  it("discovers nodes that have published themselves, with good descriptors", async () => {
+    const street = new Street();
+    const hosts = await street.populate(8);
+    for (const host of hosts) host.node.publish(street.descriptor(host, 1));
+    await street.clock.runUntil(street.clock.now() + 10_000);
+    const { node, identity } = first(hosts);
+    const met = await street.clock.runPromise(node.discover(5));
+    const ids = new Set(met.map(({ id }) => nodeIdText(id)));
+    expect(ids.size).toBe(5);
+    expect(ids.has(nodeIdText(identity.id))).toBe(false);
+  });
+
+  it("tells the closest live nodes", async () => {
+    const street = new Street();
+    const hosts = await street.populate(10);
+    const gone = first(hosts, 4);
+    street.mute.add(nodeIdText(gone.identity.id));
+    const closest = await street.clock.runPromise(first(hosts).node.closest(gone.identity.id));
+    expect(closest).toHaveLength(8);
+    expect(closest.some(({ key }) => key === gone.contact.key)).toBe(false);
+  });
+
+  it("says when it takes long, once, and stops when it is told to", async () => {
+    const street = new Street();
+    const hosts = await street.populate(4);
+    for (const { identity } of hosts.slice(1)) street.mute.add(nodeIdText(identity.id));
+    const controller = new AbortController();
+    let lateCount = 0;
+    const waiting = first(hosts).node.get(new Uint8Array(32), {
+      signal: controller.signal,
+      onSoftTimeout: () => {
+        lateCount += 1;
+      },
+    });
+    const outcome = expect(waiting).rejects.toMatchObject({ name: "AbortError" });
+    await street.clock.runUntil(() => lateCount > 0, 2_000);
+    expect(lateCount).toBe(1);
+    controller.abort();
+    await outcome;
+    expect(first(hosts).node.statistics.operations).toBe(0);
+  });
+
+  it("tells everybody who waits that it was closed, and leaves nothing behind", async () => {
+    const street = new Street();
+    const hosts = await street.populate(4);
+    const closed = { code: "CULVERT_CLOSED" };
+    const waiting = expect(first(hosts).node.get(new Uint8Array(32))).rejects.toMatchObject(closed);
+    for (const { node } of hosts) node.close();
+    for (const { node } of hosts) node.close();
+    await waiting;
+    await expect(first(hosts).node.get(new Uint8Array(32))).rejects.toMatchObject(closed);
+    const ping: DhtRequest = { kind: "ping" };
+    const asker = { source: "", isAddressProven: true };
+    expect(() => first(hosts).node.answer(ping, asker)).toThrow(expect.objectContaining(closed));
+    await street.clock.runUntil(street.clock.now() + 60_000);
+    expect(street.clock.pending).toBe(0);
+  });
+
+  it("comes back with its table, though nobody of its bootstrap list is there", async () => {
+    const street = new Street();
+    const hosts = await street.populate(10);
+    const old = first(hosts, 6);
+    const saved = old.node.save();
+    old.node.close();
+    const fresh = street.add();
+    const known = await street.clock.runPromise(fresh.node.start(restoreContacts(saved)));
+    expect(known).toBeGreaterThan(0);
+    await street.clock.runUntil(street.clock.now() + 20_000);
+    expect(fresh.node.contacts.length).toBe(9);
+  });
+
+  it("goes on trying while nobody answers", async () => {
+    const street = new Street();
+    const [one, two] = [street.add(), street.add()];
+    const mute = nodeIdText(one.identity.id);
+    street.mute.add(mute);
+    expect(await street.clock.runPromise(two.node.start([one.contact]))).toBe(0);
+    street.mute.delete(mute);
+    await street.clock.runUntil(street.clock.now() + 30_000);
+    expect(two.node.contacts.map(({ key }) => key)).toEqual([one.contact.key]);
+  });
+
+  it("answers bytes that are no request with an error for the carrier, and stores nothing", async () => {
+    const street = new Street();
+    const { node } = street.add();
+    const asker = { source: "a", isAddressProven: true };
+    for (const bytes of [[], [1], [1, 4, 0, 1, 2], [9, 1, 0]]) {
+      expect(() => node.serve(Uint8Array.from(bytes), asker)).toThrow(
+        expect.objectContaining({ code: "CULVERT_PROTOCOL" }),
+      );
+    }
+    expect(node.statistics.values).toBe(0);
+  });
+
+  it("stores for a stranger only when its address is proven, by a token or a round trip", () => {
+    const street = new Street();
+    const { node } = street.add();
+    const key = new Uint8Array(32).fill(3);
+    const store = { kind: "store", key, value: PLAIN, isCopy: false } as const;
+    const stranger = {
+      id: new Uint8Array(32).fill(1),
+      source: "192.0.2.0/24",
+      isAddressProven: false,
+    };
+    const refused = { kind: "refused", reason: "token" };
+    expect(node.answer(store, stranger)).toEqual(refused);
+    const nodes = node.answer({ kind: "find-node", target: key }, stranger);
+    const token = nodes.kind === "nodes" ? nodes.token : undefined;
+    expect(token).toHaveLength(16);
+    const withToken = { ...store, ...(token && { token }) };
+    expect(node.answer(withToken, { ...stranger, source: "198.51.100.0/24" })).toEqual(refused);
+    expect(node.answer(withToken, { ...stranger, id: new Uint8Array(32) })).toEqual(refused);
+    expect(node.answer(withToken, stranger).kind).toBe("stored");
+    street.clock.advance(900_000);
+    expect(node.answer(withToken, stranger)).toEqual(refused);
+    expect(node.answer(store, { ...stranger, isAddressProven: true }).kind).toBe("stored");
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { Contact } from "../../src/dht/contact.ts";
+import { compareDistance, type KeyText, sharedBits } from "../../src/dht/key.ts";
+import { DHT_LIMITS } from "../../src/dht/limits.ts";
+import { RoutingTable } from "../../src/dht/routing-table.ts";
+import { contactAt, keyWith, randomContacts } from "./nodes.ts";
+
+const SELF = keyWith();
+
+function table(limits: Partial<typeof DHT_LIMITS> = {}, isLocal = false): RoutingTable {
+  return new RoutingTable({ self: SELF, isLocal, limits: { ...DHT_LIMITS, ...limits } });
+}
+
+function filled(count: number, limits: Partial<typeof DHT_LIMITS> = {}) {
+  const contacts = randomContacts(7, count);
+  const full = table(limits);
+  for (const [at, contact] of contacts.entries()) full.observe(contact, at);
+  return { full, contacts };
+}
+
+/** The closest by sorting everybody: slow, and beyond doubt. */
+function closestOf(contacts: readonly Contact[], target: KeyText, count: number): Contact[] {
+  return contacts.toSorted((a, b) => compareDistance(target, a.key, b.key)).slice(0, count);
+}
+
+describe("a routing table of a small network", () => {
+  it("keeps everybody, and finds the closest to any key", () => {
+    const { full, contacts } = filled(500);
+    expect(full.size).toBe(500);
+    expect(full.isWhole).toBe(true);
+    const random = new SeededRandom(1);
+    for (let i = 0; i < 200; i++) {
+      const target = contactAt(random.bytes(32)).key;
+      expect(full.closest(target, 20)).toEqual(closestOf(contacts, target, 20));
+    }
+  });
+
+  it("finds all there are when fewer are there than asked for", () => {
+    const { full, contacts } = filled(7);
+    const target = keyWith(0x80);
+    expect(full.closest(target, 20)).toEqual(closestOf(contacts, target, 7));
+    expect(table().closest(target, 20)).toEqual([]);
+  });
+
+  it("skips whom the caller does not want, and looks further for it", () => {
+    const { full, contacts } = filled(300);
+    const target = contacts[0]?.key ?? SELF;
+    const unwanted = new Set(closestOf(contacts, target, 25).map(({ key }) => key));
+    const rest = contacts.filter(({ key }) => !unwanted.has(key));
+    const found = full.closest(target, 10, ({ key }) => !unwanted.has(key));
+    expect(found).toEqual(closestOf(rest, target, 10));
+  });
+
+  it("never holds the node itself", () => {
+    expect(table().observe(contactAt(SELF, "64.0.0.1"), 0).kind).toBe("refused");
+  });
+});
+
+describe("a routing table of a large network", () => {
+  it("cuts itself down to buckets, the far ones larger", () => {
+    const { full } = filled(3_000);
+    expect(full.isWhole).toBe(false);
+    const sizes = new Map<number, number>();
+    for (const { key } of full.contacts) {
+      const depth = sharedBits(SELF, key);
+      sizes.set(depth, (sizes.get(depth) ?? 0) + 1);
+    }
+    expect([0, 1, 2, 3, 4, 5].map((depth) => sizes.get(depth))).toEqual([256, 128, 64, 32, 20, 20]);
+    expect(Math.max(...sizes.values())).toBeLessThanOrEqual(256);
+  });
+
+  it("keeps everybody in the neighbourhood", () => {
+    const { full, contacts } = filled(3_000);
+    expect(full.closest(SELF, 20)).toEqual(closestOf(contacts, SELF, 20));
+  });
+
+  it("keeps long-known nodes, and names the one to ping before a newcomer gets a place", () => {
+    const { full, contacts } = filled(3_000);
+    const newcomer = contactAt(keyWith(0xff, 1, 2, 3));
+    const admission = full.observe(newcomer, 5_000);
+    expect(admission.kind).toBe("full");
+    expect(full.find(newcomer.key)).toBeUndefined();
+    const oldest = admission.kind === "full" ? admission.oldest : undefined;
+    const inBucket = full.contacts.filter(({ key }) => sharedBits(SELF, key) === 0);
+    const age = (contact: Contact): number => contacts.indexOf(contact);
+    expect(oldest?.contact).toBe(inBucket.toSorted((a, b) => age(a) - age(b))[0]);
+    full.remove(oldest?.contact.key ?? SELF, 6_000);
+    expect(full.find(newcomer.key)).toBe(newcomer);
+  });
+
+  it("remembers a bounded number of newcomers beside a bucket, the last ones", () => {
+    const { full } = filled(3_000);
+    const newcomers = Array.from({ length: 30 }, (_, i) => contactAt(keyWith(0xff, i, 9)));
+    for (const newcomer of newcomers) full.observe(newcomer, 5_000);
+    const inBucket = full.contacts.filter(({ key }) => sharedBits(SELF, key) === 0);
+    for (const { key } of inBucket) full.remove(key, 6_000);
+    const kept = newcomers.filter(({ key }) => full.find(key) !== undefined);
+    expect(kept).toEqual(newcomers.slice(-DHT_LIMITS.replacementsMax));
+  });
+
+  it("keeps everybody again when few are left", () => {
+    const { full } = filled(3_000);
+    for (const { key } of [...full.contacts].slice(0, 500)) full.remove(key, 0);
+    expect(full.isWhole).toBe(true);
+  });
+});
+
+describe("against crowds", () => {
+  it("takes two of a /24 into a bucket, and shows two in a closest set", () => {
+    const full = table();
+    const crowd = Array.from({ length: 10 }, (_, i) => {
+      return contactAt(keyWith(0x80, i), `203.0.114.${i + 1}`);
+    });
+    expect(crowd.map((contact) => full.observe(contact, 0).kind)).toEqual([
+      "added",
+      "added",
+      ...Array<string>(8).fill("refused"),
+    ]);
+    // Two in each of two buckets are two in a closest set all the same.
+    for (const i of [1, 2]) full.observe(contactAt(keyWith(0x40, i), `203.0.114.${i + 100}`), 0);
+    expect(full.size).toBe(4);
+    expect(full.closest(keyWith(0x80), 20)).toHaveLength(2);
+  });
+
+  it("counts an IPv6 network of 56 bits as one", () => {
+    const full = table();
+    const kinds = ["2001:db8:1:100::1", "2001:db8:1:1ff::1", "2001:db8:1:133::1"].map(
+      (host, i) => full.observe(contactAt(keyWith(0x80, i), host), 0).kind,
+    );
+    expect(kinds).toEqual(["added", "added", "refused"]);
+    const other = contactAt(keyWith(0x80, 9), "2001:db8:1:200::1");
+    expect(full.observe(other, 0).kind).toBe("added");
+  });
+
+  it.each([
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.31.0.1",
+    "192.168.7.7",
+    "169.254.1.1",
+    "100.64.0.1",
+    "::1",
+    "fd00::1",
+    "fe80::1",
+  ])("takes %s for nobody's but a neighbour's", (host) => {
+    expect(table().observe(contactAt(keyWith(0x80), host), 0).kind).toBe("refused");
+    const local = table({}, true);
+    const many = [1, 2, 3, 4].map((i) => local.observe(contactAt(keyWith(0x80, i), host), 0));
+    expect(many.map(({ kind }) => kind)).toEqual(["added", "added", "added", "added"]);
+  });
+
+  it("gives claimed ids a small part, and never the place of a proven one", () => {
+    const claimed = (id: number): Contact =>
+      Contact.claimed(contactAt(keyWith(0x80, id)).id, {
+        carrier: "tcp",
+        host: `64.1.${id}.1`,
+        port: 7402,
+      });
+    const full = table({ claimedMax: 3 });
+    const kinds = [1, 2, 3, 4].map((id) => full.observe(claimed(id), 0).kind);
+    expect(kinds).toEqual(["added", "added", "added", "refused"]);
+    const proven = contactAt(keyWith(0x80, 1));
+    expect(full.observe(proven, 1).kind).toBe("known");
+    expect(full.observe(claimed(1), 2).kind).toBe("refused");
+    expect(full.find(proven.key)).toBe(proven);
+    // The place that the claim has left is free for another one.
+    expect(full.observe(claimed(4), 3).kind).toBe("added");
+  });
+});
+
+describe("a node that is known", () => {
+  it("is told of with what it said last", () => {
+    const full = table();
+    full.observe(contactAt(keyWith(0x80), "64.1.1.1"), 0);
+    full.observe(contactAt(keyWith(0x80), "64.2.2.2"), 1);
+    expect(full.contacts.map(({ addresses }) => addresses[0]?.host)).toEqual(["64.2.2.2"]);
+  });
+
+  it("is the oldest when it was not heard for longest", () => {
+    const full = table();
+    const [a, b] = [contactAt(keyWith(0x80)), contactAt(keyWith(0x40))];
+    full.observe(a, 1);
+    full.observe(b, 2);
+    full.heard(a.key, 3);
+    expect(full.leastRecentlyHeard()).toEqual({ contact: b, heardAt: 2 });
+    expect(full.leastRecentlyHeard([a])).toEqual({ contact: a, heardAt: 3 });
+  });
+});

@@ -1,0 +1,190 @@
+import { describe, expect, it } from "vitest";
+import { equalBytes } from "../../src/base/index.ts";
+import { crypto } from "../../src/crypto/index.ts";
+import type { DhtValue, RecordRule } from "../../src/dht/index.ts";
+import { growByJoining } from "../../src/testing/swarm/grow.ts";
+import { Swarm, type SwarmNode, type SwarmOptions } from "../../src/testing/swarm/swarm.ts";
+
+/** Records whose address is the hash of their bytes. */
+const HASHED: RecordRule = (key, bytes) => {
+  return equalBytes(crypto().sha256(bytes), key) ? 1 : undefined;
+};
+
+function grown(count: number, options: Partial<SwarmOptions> = {}): Swarm {
+  const swarm = new Swarm({ seed: 11, recordRule: HASHED, isEncoded: true, ...options });
+  growByJoining(swarm, count);
+  swarm.advance(30_000);
+  return swarm;
+}
+
+interface Kept {
+  readonly key: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/** Puts so many records from random nodes, and waits until all replicas are there. */
+function putRecords(swarm: Swarm, count: number): Kept[] {
+  const kept = Array.from({ length: count }, () => {
+    const bytes = swarm.random.bytes(200);
+    const key = crypto().sha256(bytes);
+    const value: DhtValue = { kind: "record", ttlSeconds: 86_400, bytes };
+    const { result } = swarm.run(swarm.pick(), (operation) => {
+      return { kind: "put", operation, key, value };
+    });
+    expect(result).toMatchObject({ kind: "put" });
+    return { key, bytes };
+  });
+  swarm.advance(5_000);
+  return kept;
+}
+
+interface Tally {
+  found: number;
+  asked: number;
+  hops: number;
+}
+
+/** Gets every record once from a random honest node; a wrong value fails the test. */
+function getAll(swarm: Swarm, records: readonly Kept[], from = swarm.nodes): Tally {
+  const tally = { found: 0, asked: 0, hops: 0 };
+  const isAsker = (node: SwarmNode) => node.behaviour === undefined && from.includes(node);
+  for (const { key, bytes } of records) {
+    const { result } = swarm.run(swarm.pick(isAsker), (operation) => {
+      return { kind: "get", operation, key, valueKind: "record" };
+    });
+    if (result?.kind !== "found") continue;
+    expect(result.value.bytes).toEqual(bytes);
+    tally.found += 1;
+    tally.asked += result.asked;
+    tally.hops += result.hops;
+  }
+  return tally;
+}
+
+describe("a network of real cores", () => {
+  it("finds everything, in one round trip and with three requests, when all know all", () => {
+    const swarm = grown(60);
+    const records = putRecords(swarm, 30);
+    const { found, asked, hops } = getAll(swarm, records);
+    expect(found).toBe(30);
+    expect(asked / 30).toBeLessThanOrEqual(4);
+    expect(hops / 30).toBeLessThanOrEqual(1.05);
+  });
+
+  it("keeps each value at twenty nodes", () => {
+    const swarm = grown(60);
+    putRecords(swarm, 10);
+    const values = swarm.nodes.reduce((sum, { core }) => sum + core.statistics.values, 0);
+    expect(values).toBe(200);
+  });
+
+  it("runs the same twice with one seed", () => {
+    const run = (): number[] => {
+      const swarm = grown(25, { loss: 0.1 });
+      const { asked } = getAll(swarm, putRecords(swarm, 5));
+      return [swarm.messages, swarm.now, asked];
+    };
+    expect(run()).toEqual(run());
+  });
+
+  it("finds what it kept when a tenth of all messages is lost", () => {
+    const swarm = grown(50, { loss: 0.1 });
+    const records = putRecords(swarm, 25);
+    expect(getAll(swarm, records).found).toBe(25);
+  });
+
+  it("finds what it kept when half of the nodes stop in silence", () => {
+    const swarm = grown(60);
+    const records = putRecords(swarm, 25);
+    for (const node of swarm.nodes) if (swarm.random.unit() < 0.5) swarm.stop(node);
+    expect(getAll(swarm, records).found).toBe(25);
+  });
+
+  it("drops who is gone from the tables, by hard timeouts alone", () => {
+    const swarm = grown(20);
+    const gone = swarm.pick();
+    swarm.stop(gone);
+    swarm.advance(3_600_000);
+    for (const { core, isAlive } of swarm.nodes) {
+      if (isAlive) expect(core.contacts.map(({ key }) => key)).not.toContain(gone.contact.key);
+    }
+  });
+
+  it("keeps nobody in its tables who lets nothing in", () => {
+    const swarm = new Swarm({ seed: 3, recordRule: HASHED });
+    growByJoining(swarm, 20);
+    const hidden = growByJoining(swarm, 5, { add: () => swarm.add({ isHidden: true }) });
+    swarm.advance(60_000);
+    const unreachable = new Set(hidden.map(({ contact }) => contact.key));
+    for (const { core } of swarm.nodes) {
+      expect(core.contacts.filter(({ key }) => unreachable.has(key))).toEqual([]);
+    }
+    const records = putRecords(swarm, 5);
+    expect(getAll(swarm, records, hidden).found).toBe(5);
+  });
+});
+
+describe("keepers", () => {
+  it("hand values over to nodes that come closer, and repair what was lost", () => {
+    const swarm = grown(40);
+    const records = putRecords(swarm, 20);
+    const first = [...swarm.nodes];
+    growByJoining(swarm, 40);
+    swarm.advance(60_000);
+    for (const node of first) swarm.stop(node);
+    swarm.advance(60_000);
+    expect(getAll(swarm, records).found).toBe(20);
+  });
+
+  it("find new keepers when half of them are gone", () => {
+    const swarm = grown(60);
+    const records = putRecords(swarm, 10);
+    for (const node of swarm.nodes) if (swarm.random.unit() < 0.5) swarm.stop(node);
+    swarm.advance(3_600_000);
+    const alive = swarm.nodes.filter(({ isAlive }) => isAlive);
+    const copies = alive.reduce((sum, { core }) => sum + core.statistics.values, 0);
+    expect(copies / records.length).toBeGreaterThanOrEqual(Math.min(18, alive.length - 2));
+  });
+
+  it("let a value go when its time is over", () => {
+    const swarm = grown(30);
+    const value: DhtValue = { kind: "plain", ttlSeconds: 1_200, bytes: Uint8Array.of(1) };
+    const key = swarm.random.bytes(32);
+    swarm.run(swarm.pick(), (operation) => ({ kind: "put", operation, key, value }));
+    const ask = () => {
+      return swarm.run(swarm.pick(), (operation) => ({ kind: "get", operation, key })).result?.kind;
+    };
+    swarm.advance(1_100_000);
+    expect(ask()).toBe("found");
+    swarm.advance(101_000);
+    expect(ask()).toBe("missing");
+    expect(swarm.nodes.reduce((sum, { core }) => sum + core.statistics.values, 0)).toBe(0);
+  });
+});
+
+describe("liars", () => {
+  it("with false values and tables, a fifth of all, neither deceive nor hide", () => {
+    const swarm = grown(80);
+    const records = putRecords(swarm, 40);
+    const liars = swarm.nodes.filter(() => swarm.random.unit() < 0.2);
+    const contacts = liars.map(({ contact }) => contact);
+    for (const [i, liar] of liars.entries()) {
+      liar.behaviour = (request) => {
+        if (request.kind !== "find-value") return undefined;
+        if (i % 2 === 0) return { kind: "nodes", contacts: contacts.slice(0, 20) };
+        return { kind: "value", value: { kind: "record", ttlSeconds: 9, bytes: request.key } };
+      };
+    }
+    expect(getAll(swarm, records).found).toBe(40);
+  });
+
+  it("are not asked to keep anything once they were caught twice", () => {
+    const swarm = grown(20);
+    const [node, liar] = [swarm.pick(), swarm.pick()];
+    swarm.tell(node, { kind: "blame", id: liar.id });
+    expect(node.core.isDemoted(liar.id, swarm.now)).toBe(false);
+    swarm.tell(node, { kind: "blame", id: liar.id });
+    expect(node.core.isDemoted(liar.id, swarm.now)).toBe(true);
+    expect(node.core.isDemoted(liar.id, swarm.now + 3_600_000)).toBe(false);
+  });
+});
