@@ -40,6 +40,15 @@ export type { MessageFaults } from "./requests/message-network.ts";
 export type { RequestPlan, RequestReport } from "./requests/request-world.ts";
 export { runRequests } from "./requests/request-world.ts";
 export { settle } from "./settle.ts";
+export { fillTables, growByJoining } from "./swarm/grow.ts";
+export {
+  type Behaviour,
+  publicHost,
+  Swarm,
+  type SwarmNode,
+  type SwarmOptions,
+  type SwarmOutcome,
+} from "./swarm/swarm.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export type {
   AnswerTo,

@@ -205,7 +205,7 @@ describe("a node of the DHT", () => {
     expect(two.node.contacts.map(({ key }) => key)).toEqual([one.contact.key]);
   });
 
-  it("answers bytes that are no request with an error for the carrier, and stores nothing", async () => {
+  it("tells the carrier of bytes that are no request, and stores nothing", async () => {
     const street = new Street();
     const { node } = street.add();
     const asker = { source: "a", isAddressProven: true };

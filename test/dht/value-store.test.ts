@@ -11,7 +11,7 @@ const UNIX_MS = 1_800_000_000_000;
 const KEY = keyWith(1);
 const IDENTITY = new NodeIdentity(new Uint8Array(32).fill(7));
 
-/** A store whose records are `[sequence, …]`, and of the address only when the second byte is 1. */
+/** A store whose records are `[sequence, 1, …]`. */
 function store(limits: Partial<typeof VALUE_LIMITS> = {}): ValueStore {
   return new ValueStore({
     limits: { ...VALUE_LIMITS, ...limits },
