@@ -8,7 +8,7 @@ import type { DhtRequest, DhtResponse, DhtValue, StoreRefusal, ValueKind } from 
 export const DHT_WIRE_VERSION = 1;
 
 /** The largest value of any kind: what fits a VoidPhone message. */
-export const VALUE_BYTES_MAX = 65_535 - 40;
+export const VALUE_BYTES_MAX: number = 65_535 - 40;
 
 /** Contacts in one answer. */
 export const CONTACTS_MAX = 32;

@@ -77,7 +77,7 @@ export type PutDecision = "store" | "replace" | "extend" | "keep" | "conflict";
  * the life that is left is not worth a durable write: the answer then tells the expiry that is on
  * the medium already.
  */
-export const EXTENSION_SHARE = 1 / 64;
+export const EXTENSION_SHARE: number = 1 / 64;
 
 /** Decides a put by the write-once rule; an expired record counts as absent. */
 export function decidePut(

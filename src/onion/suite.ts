@@ -18,7 +18,14 @@ export function defaultSuite(): OnionSuite {
 export const KEY_BLOCK_BYTES = 128;
 
 /** What a keyed hash is for: no two uses of a key give the same hash. */
-export const DOMAIN = Object.freeze({
+export const DOMAIN: {
+  readonly wideBlockMiddle: number;
+  readonly wideBlockLast: number;
+  readonly headerMac: number;
+  readonly edge: number;
+  readonly confirm: number;
+  readonly creditProof: number;
+} = Object.freeze({
   wideBlockMiddle: 2,
   wideBlockLast: 4,
   headerMac: 16,
