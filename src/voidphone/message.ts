@@ -1,0 +1,109 @@
+import { CulvertError, concatBytes } from "../base/index.ts";
+import { Reader, Writer } from "../codec/index.ts";
+
+/** The numbers of the messages that Culvert speaks (VoidPhone module specification 2021-0.1). */
+export const MESSAGE_TYPES = {
+  rpsQuery: 540,
+  rpsPeer: 541,
+  onionBuild: 560,
+  onionReady: 561,
+  onionIncoming: 562,
+  onionDestroy: 563,
+  onionData: 564,
+  onionError: 565,
+  onionCover: 566,
+  dhtPut: 650,
+  dhtGet: 651,
+  dhtSuccess: 652,
+  dhtFailure: 653,
+  ping: 660,
+  store: 661,
+  findNode: 662,
+  findValue: 663,
+  pingReply: 670,
+  storeReply: 671,
+  findNodeReply: 672,
+  findValueReply: 673,
+  peerError: 680,
+} as const;
+
+/** The largest message: its size has 16 bits and counts its own header. */
+export const MESSAGE_BYTES_MAX = 65_535;
+
+/** `size u16 | type u16`. */
+export const HEADER_BYTES = 4;
+
+/** Bytes of a key, of a node id and of an RPC id. */
+export const KEY_BYTES = 32;
+
+/**
+ * Writes one message: the header, then what `body` writes.
+ *
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the size field cannot hold its size
+ */
+export function encodeMessage(type: number, body: (writer: Writer) => void): Uint8Array {
+  const writer = new Writer().u16(0).u16(type);
+  body(writer);
+  const message = writer.finish();
+  if (message.length > MESSAGE_BYTES_MAX) {
+    const detail = { type, bytes: message.length, limit: MESSAGE_BYTES_MAX };
+    throw new CulvertError("CULVERT_TOO_LARGE", "a VoidPhone message is too long", { detail });
+  }
+  Writer.into(message).u16(message.length);
+  return message;
+}
+
+/**
+ * The type and the body of one whole message, which is borrowed.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL` when its size field says something else than its size
+ */
+export function openMessage(message: Uint8Array): { readonly type: number; readonly body: Reader } {
+  const body = new Reader(message);
+  const size = body.u16("size");
+  const type = body.u16("type");
+  if (size !== message.length) body.refuse("size", `${size}, but there are ${message.length}`);
+  return { type, body };
+}
+
+/**
+ * Cuts a byte stream into messages by their size field. Holds one chunk and one unfinished message
+ * at the most.
+ */
+export class MessageBuffer {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #start = 0;
+
+  /** Bytes that are here and were not taken yet. */
+  get length(): number {
+    return this.#bytes.length - this.#start;
+  }
+
+  /** Adds a chunk, which is handed over. */
+  push(chunk: Uint8Array): void {
+    const unread = this.#bytes.subarray(this.#start);
+    this.#bytes = unread.length === 0 ? chunk : concatBytes(unread, chunk);
+    this.#start = 0;
+  }
+
+  /**
+   * The next whole message, header included: a view. `undefined` when it is not all here.
+   *
+   * @throws CulvertError `CULVERT_PROTOCOL` when a size is below that of a header: where the next
+   *   message begins is then unknown
+   */
+  take(): Uint8Array | undefined {
+    if (this.length < 2) return undefined;
+    const high = this.#bytes[this.#start] ?? 0;
+    const size = high * 256 + (this.#bytes[this.#start + 1] ?? 0);
+    if (size < HEADER_BYTES) {
+      const detail = { field: "size", size };
+      throw new CulvertError("CULVERT_PROTOCOL", "a message is smaller than its header", {
+        detail,
+      });
+    }
+    if (this.length < size) return undefined;
+    this.#start += size;
+    return this.#bytes.subarray(this.#start - size, this.#start);
+  }
+}
