@@ -1,0 +1,169 @@
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+import { CulvertError, concatBytes } from "../base/index.ts";
+
+/** A certificate and its key, as PEM. */
+export interface CertificateIdentity {
+  readonly certificate: string;
+  /** Secret. */
+  readonly privateKey: string;
+}
+
+/** What a certificate says of its owner. */
+export interface CertificateClaims {
+  /** The 32 raw bytes that the extension {@link NODE_ID_OID} holds. */
+  readonly nodeId: Uint8Array;
+  /** The 16 bytes of the address at which it is reached. */
+  readonly ip: Uint8Array;
+  /** From a day before this instant it is good for ten years. */
+  readonly unixMs: number;
+}
+
+/** `userId` of RFC 4519, which VoidPhone's peers use as an extension for their node id. */
+const NODE_ID_OID = "0.9.2342.19200300.100.1.1";
+const NODE_ID_BYTES = 32;
+
+/** A certificate larger than this is not looked at. */
+export const CERTIFICATE_BYTES_MAX = 16_384;
+
+const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  utf8: 0x0c,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+  version: 0xa0,
+  extensions: 0xa3,
+  ipAddress: 0x87,
+} as const;
+
+const DAY_MS = 86_400_000;
+
+/** Makes a certificate that vouches for itself (RFC 5280, version 3), with a fresh P-256 key. */
+export function makeCertificate(claims: CertificateClaims): CertificateIdentity {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const ecdsaWithSha256 = der(TAG.sequence, oid("1.2.840.10045.4.3.2"));
+  const commonName = der(TAG.sequence, oid("2.5.4.3"), der(TAG.utf8, ascii("culvert")));
+  const name = der(TAG.sequence, der(TAG.set, commonName));
+  const { unixMs } = claims;
+  const body = der(
+    TAG.sequence,
+    der(TAG.version, der(TAG.integer, Uint8Array.of(2))),
+    // Positive, and of the same length always.
+    der(TAG.integer, Uint8Array.of(1, ...randomBytes(15))),
+    ecdsaWithSha256,
+    name,
+    der(TAG.sequence, time(unixMs - DAY_MS), time(unixMs + 3_650 * DAY_MS)),
+    name,
+    publicKey.export({ type: "spki", format: "der" }),
+    der(TAG.extensions, der(TAG.sequence, ...extensionsOf(claims))),
+  );
+  const signature = sign("sha256", body, privateKey);
+  const bits = der(TAG.bitString, Uint8Array.of(0), signature);
+  return {
+    certificate: pem(der(TAG.sequence, body, ecdsaWithSha256, bits)),
+    privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  };
+}
+
+/** A certificate as somebody else sent it. */
+export interface ForeignCertificate {
+  /** The whole of it, to be compared with what a handshake shows. */
+  readonly der: Uint8Array;
+  /** What its extension says; `undefined` when it has none. */
+  readonly nodeId: Uint8Array | undefined;
+}
+
+/**
+ * Reads a certificate in PEM, wherever it comes from. Nothing is verified but its form.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL` when it is none
+ */
+export function readCertificate(text: Uint8Array): ForeignCertificate {
+  if (text.length > CERTIFICATE_BYTES_MAX) throw bad("is too long");
+  let raw: Uint8Array;
+  try {
+    raw = new Uint8Array(new X509Certificate(text).raw);
+  } catch (cause) {
+    throw bad("cannot be read", cause);
+  }
+  return { der: raw, nodeId: nodeIdIn(raw) };
+}
+
+function extensionsOf({ nodeId, ip }: CertificateClaims): Uint8Array[] {
+  const isAuthority = der(TAG.sequence, der(TAG.boolean, Uint8Array.of(0xff)));
+  return [
+    // A peer takes it for the authority that it is of itself.
+    der(
+      TAG.sequence,
+      oid("2.5.29.19"),
+      der(TAG.boolean, Uint8Array.of(0xff)),
+      der(TAG.octetString, isAuthority),
+    ),
+    der(
+      TAG.sequence,
+      oid("2.5.29.17"),
+      der(TAG.octetString, der(TAG.sequence, der(TAG.ipAddress, ip))),
+    ),
+    der(TAG.sequence, oid(NODE_ID_OID), der(TAG.octetString, nodeId)),
+  ];
+}
+
+/**
+ * The node id in a certificate whose form OpenSSL has accepted: what stands behind the OID of its
+ * extension. Some writers wrap it into an octet string of its own.
+ */
+function nodeIdIn(raw: Uint8Array): Uint8Array | undefined {
+  const at = Buffer.from(raw).indexOf(oid(NODE_ID_OID));
+  if (at < 0) return undefined;
+  let rest = raw.subarray(at + oid(NODE_ID_OID).length);
+  if (rest[0] === TAG.boolean && rest[1] === 1) rest = rest.subarray(3);
+  while (rest[0] === TAG.octetString) {
+    const length = rest[1] ?? 0;
+    rest = rest.subarray(2);
+    if (length === NODE_ID_BYTES) {
+      return rest.length < length ? undefined : rest.slice(0, length);
+    }
+  }
+  return undefined;
+}
+
+/** One DER element of this tag, around its parts. */
+function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const content = concatBytes(...parts);
+  const { length } = content;
+  if (length < 0x80) return concatBytes(Uint8Array.of(tag, length), content);
+  return concatBytes(Uint8Array.of(tag, 0x82, length >> 8, length & 0xff), content);
+}
+
+function oid(dotted: string): Uint8Array {
+  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
+  const bytes = [first * 40 + second];
+  for (const arc of rest) {
+    const groups = [arc & 0x7f];
+    for (let high = arc >> 7; high > 0; high >>= 7) groups.unshift((high & 0x7f) | 0x80);
+    bytes.push(...groups);
+  }
+  return der(TAG.oid, Uint8Array.from(bytes));
+}
+
+function time(unixMs: number): Uint8Array {
+  const digits = new Date(unixMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
+  return der(TAG.generalizedTime, ascii(`${digits}Z`));
+}
+
+function ascii(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function pem(bytes: Uint8Array): string {
+  const lines = Buffer.from(bytes).toString("base64").match(/.{1,64}/g) ?? [];
+  return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
+}
+
+function bad(why: string, cause?: unknown): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", `certificate: ${why}`, { cause });
+}

@@ -1,0 +1,61 @@
+import {
+  API_VALUE_BYTES_MAX,
+  type ApiRequest,
+  encodeApiReply,
+  readApiRequest,
+} from "./api-messages.ts";
+import { type VoidphoneDht, withinBounds } from "./dht.ts";
+import { API_LIMITS, type SessionLimits } from "./limits.ts";
+import type { Gateway, Servant, SessionHandle } from "./session.ts";
+import type { ServerDialect } from "./session-core.ts";
+
+/** What the API has no answer for closes the connection; a get that fails is a 653. */
+const API_DIALECT: ServerDialect<ApiRequest> = {
+  read: readApiRequest,
+  failure: (request) => (request.kind === "put" ? "nothing" : encodeApiReply(failed(request.key))),
+};
+
+/**
+ * The DHT module's API for local clients, 650 to 653. Requests may be pipelined: answers carry
+ * their key, and come when they are there.
+ */
+export function apiGateway(
+  dht: VoidphoneDht,
+  limits: Partial<SessionLimits> = {},
+): Gateway<ApiRequest> {
+  return {
+    dialect: API_DIALECT,
+    limits: { ...API_LIMITS, ...limits },
+    open: (session) => new ApiServant(dht, session),
+  };
+}
+
+class ApiServant implements Servant<ApiRequest> {
+  readonly #dht: VoidphoneDht;
+  readonly #session: SessionHandle;
+
+  constructor(dht: VoidphoneDht, session: SessionHandle) {
+    this.#dht = dht;
+    this.#session = session;
+  }
+
+  async serve(request: ApiRequest, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { key } = request;
+    if (request.kind === "put") {
+      const { source } = this.#session;
+      const { value } = request;
+      await this.#dht.put({ key, value, source, ...withinBounds(request) }, { signal });
+      return undefined;
+    }
+    const value = await this.#dht.get(key, { signal });
+    const isSayable =
+      value !== undefined && value.length > 0 && value.length <= API_VALUE_BYTES_MAX;
+    return encodeApiReply(isSayable ? { kind: "success", key, value } : failed(key));
+  }
+
+  closed(): void {}
+}
+
+function failed(key: Uint8Array): { readonly kind: "failure"; readonly key: Uint8Array } {
+  return { kind: "failure", key };
+}
