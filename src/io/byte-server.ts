@@ -9,8 +9,17 @@ export interface ByteServerOptions {
   readonly endpoint: Endpoint;
   /** Connections beyond these are dropped by the operating system's side of the server. */
   readonly connectionsMax: number;
-  /** A new connection, to be started, and the source it counts for. */
-  readonly onConnection: (connection: ByteConnection, source: string) => void;
+  /** What carries the bytes of a new connection when its socket itself does not, as with TLS. */
+  readonly wrap?: (socket: Socket) => Socket;
+  /**
+   * A new connection, to be started, the source it counts for, and the IP address that it comes
+   * from, if it does.
+   */
+  readonly onConnection: (
+    connection: ByteConnection,
+    source: string,
+    remoteHost: string | undefined,
+  ) => void;
 }
 
 /** Listens for byte connections on a TCP port or a UNIX socket. */
@@ -28,12 +37,14 @@ export class ByteServer {
 
   /** @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there */
   static async listen(options: ByteServerOptions): Promise<ByteServer> {
-    const { endpoint, connectionsMax, onConnection } = options;
+    const { endpoint, connectionsMax, onConnection, wrap } = options;
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
-      onConnection(new ByteConnection(socket), sourceOf(socket.remoteAddress));
+      const { remoteAddress } = socket;
+      const connection = new ByteConnection(wrap?.(socket) ?? socket);
+      onConnection(connection, sourceOf(remoteAddress), remoteAddress);
     });
     server.maxConnections = connectionsMax;
     try {

@@ -32,6 +32,7 @@ const TAG = {
   octetString: 0x04,
   oid: 0x06,
   utf8: 0x0c,
+  utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
   set: 0x31,
@@ -112,21 +113,27 @@ function extensionsOf({ nodeId, ip }: CertificateClaims): Uint8Array[] {
   ];
 }
 
-/**
- * The node id in a certificate whose form OpenSSL has accepted: what stands behind the OID of its
- * extension. Some writers wrap it into an octet string of its own.
- */
+/** The node id in a certificate whose form OpenSSL has accepted. */
 function nodeIdIn(raw: Uint8Array): Uint8Array | undefined {
-  const at = Buffer.from(raw).indexOf(oid(NODE_ID_OID));
-  if (at < 0) return undefined;
-  let rest = raw.subarray(at + oid(NODE_ID_OID).length);
-  if (rest[0] === TAG.boolean && rest[1] === 1) rest = rest.subarray(3);
-  while (rest[0] === TAG.octetString) {
-    const length = rest[1] ?? 0;
-    rest = rest.subarray(2);
-    if (length === NODE_ID_BYTES) {
-      return rest.length < length ? undefined : rest.slice(0, length);
-    }
+  const name = oid(NODE_ID_OID);
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
+  // The same OID may stand in a name, where no octet string follows.
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
+    const nodeId = nodeIdAt(raw, at + name.length);
+    if (nodeId !== undefined) return nodeId;
+  }
+  return undefined;
+}
+
+/** What an extension holds behind its name and its flag; some wrap it twice. */
+function nodeIdAt(raw: Uint8Array, from: number): Uint8Array | undefined {
+  let at = from;
+  if (raw[at] === TAG.boolean && raw[at + 1] === 1) at += 3;
+  while (raw[at] === TAG.octetString) {
+    const length = raw[at + 1];
+    at += 2;
+    if (length === NODE_ID_BYTES)
+      return raw.length < at + length ? undefined : raw.slice(at, at + length);
   }
   return undefined;
 }
@@ -150,9 +157,12 @@ function oid(dotted: string): Uint8Array {
   return der(TAG.oid, Uint8Array.from(bytes));
 }
 
+/** Two digits of the year up to 2049, four from then on (RFC 5280, 4.1.2.5). */
 function time(unixMs: number): Uint8Array {
   const digits = new Date(unixMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
-  return der(TAG.generalizedTime, ascii(`${digits}Z`));
+  const isShort = digits < "2050";
+  const text = `${isShort ? digits.slice(2) : digits}Z`;
+  return der(isShort ? TAG.utcTime : TAG.generalizedTime, ascii(text));
 }
 
 function ascii(text: string): Uint8Array {
@@ -160,7 +170,10 @@ function ascii(text: string): Uint8Array {
 }
 
 function pem(bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(bytes)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
 }
 

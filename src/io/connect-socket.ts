@@ -1,0 +1,56 @@
+import { connect, type Socket } from "node:net";
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { ByteConnection } from "./byte-connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/**
+ * Dials, and resolves when the connection is there; it is not started yet.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE`; Error with the name `AbortError`
+ */
+export async function connectBytes(
+  endpoint: Endpoint,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<ByteConnection> {
+  return new ByteConnection(await connectSocket(endpoint, options.signal));
+}
+
+/** Dials, and resolves to the bare socket. */
+export async function connectSocket(endpoint: Endpoint, signal?: AbortSignal): Promise<Socket> {
+  throwIfAborted(signal);
+  const socket =
+    endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, endpoint.host);
+  await settled(socket, "connect", signal);
+  return socket;
+}
+
+/**
+ * Resolves when `socket` emits `event`. When it fails or is aborted before, it is destroyed.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE`; Error with the name `AbortError`
+ */
+export function settled(socket: Socket, event: string, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      forget();
+      socket.off(event, onEvent);
+      socket.off("close", onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    let cause: Error | undefined;
+    const onEvent = (): void => settle();
+    const onClose = (): void =>
+      settle(new CulvertError("CULVERT_UNREACHABLE", "the connection failed", { cause }));
+    socket.on(event, onEvent);
+    socket.on("close", onClose);
+    // Stays: an error without a listener would end the process.
+    socket.on("error", (error) => {
+      cause = error;
+    });
+    const forget = onAbort(signal, (error) => {
+      settle(error);
+      socket.destroy();
+    });
+  });
+}
