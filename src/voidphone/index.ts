@@ -1,3 +1,5 @@
+export { VoidphoneApiClient } from "./api-client.ts";
+export { apiGateway } from "./api-gateway.ts";
 export type { ApiReply, ApiRequest } from "./api-messages.ts";
 export {
   API_VALUE_BYTES_MAX,
@@ -6,7 +8,12 @@ export {
   readApiReply,
   readApiRequest,
 } from "./api-messages.ts";
+export { callPeer } from "./call-peer.ts";
+export type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
+export { REPLICATION_MAX, TTL_SECONDS_DEFAULT } from "./dht.ts";
 export { FINAL, MIDTERM } from "./dialects.ts";
+export type { SessionLimits } from "./limits.ts";
+export { API_LIMITS, ONION_LIMITS, PEER_LIMITS } from "./limits.ts";
 export type { OnionNotice, OnionRequest, TunnelTarget } from "./onion-messages.ts";
 export {
   encodeOnionNotice,
@@ -15,6 +22,7 @@ export {
   readOnionRequest,
   TUNNEL_DATA_BYTES_MAX,
 } from "./onion-messages.ts";
+export { peerGateway } from "./peer-gateway.ts";
 export type {
   PeerDialect,
   PeerError,
@@ -25,5 +33,18 @@ export type {
   VoidphoneContact,
 } from "./peer-messages.ts";
 export { CONTACTS_MAX } from "./peer-messages.ts";
+export type { CallPeer, PeerNetworkComponents, PeerNetworkOptions } from "./peer-network.ts";
+export { PEER_VALUE_BYTES_MAX, VoidphonePeerNetwork } from "./peer-network.ts";
+export type { PeerNetworkLimits } from "./peer-network-core.ts";
+export { PEER_NETWORK_LIMITS } from "./peer-network-core.ts";
 export type { PortMapping, SampledPeer } from "./rps-messages.ts";
 export { encodeRpsPeer, encodeRpsQuery, readRpsPeer, readRpsQuery } from "./rps-messages.ts";
+export type { VoidphoneServerOptions, VoidphoneServerStatistics } from "./server.ts";
+export { peerCertificate, VoidphoneServer } from "./server.ts";
+export type { Gateway, Servant, SessionHandle, SessionPort } from "./session.ts";
+export { Session } from "./session.ts";
+export type { ServerDialect, SessionEnd } from "./session-core.ts";
+export type { StandaloneOptions } from "./standalone.ts";
+export { StandalonePeer } from "./standalone.ts";
+export type { ValueStoreLimits } from "./value-store.ts";
+export { VALUE_STORE_LIMITS } from "./value-store.ts";

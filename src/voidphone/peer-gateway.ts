@@ -1,4 +1,4 @@
-import { assert, unreachable } from "../base/index.ts";
+import { CulvertError, unreachable } from "../base/index.ts";
 import { type VoidphonePeer, withinBounds } from "./dht.ts";
 import { PEER_LIMITS, type SessionLimits } from "./limits.ts";
 import {
@@ -112,7 +112,7 @@ class PeerServant implements Servant<PeerRequest> {
   #headerFor({ rpcId, sender }: PeerRequest): Header {
     if (sender === undefined) return { rpcId };
     const self = this.#peer.self();
-    assert(self !== undefined, "a node that serves this dialect has an id and a port");
+    if (self === undefined) throw new CulvertError("CULVERT_BUSY", "nobody can reach this node");
     return { rpcId, sender: { id: self.id, port: self.port } };
   }
 }

@@ -1,0 +1,80 @@
+import { CONTACTS_MAX, type VoidphoneContact } from "./peer-messages.ts";
+import { addressOf, distanceOf } from "./peer-table.ts";
+
+/** Candidates of one lookup; the farthest are forgotten. */
+const CANDIDATES_MAX = 256;
+
+interface Candidate {
+  readonly contact: VoidphoneContact;
+  readonly distance: string;
+  state: "unasked" | "asked" | "answered" | "failed";
+}
+
+/**
+ * An iterative Kademlia lookup: asks the closest that it knows of, a few at a time, and is done
+ * when the closest that are left have all answered. It never ends while a closer known one is
+ * unasked. Candidates are told apart by their address: ids cost a liar nothing.
+ */
+export class PeerLookup {
+  readonly #target: Uint8Array;
+  readonly #parallel: number;
+  readonly #byAddress = new Map<string, Candidate>();
+  /** Closest first. */
+  #candidates: Candidate[] = [];
+  #askedCount = 0;
+
+  constructor(target: Uint8Array, options: { readonly parallel: number }) {
+    this.#target = target;
+    this.#parallel = options.parallel;
+  }
+
+  /** Takes in who might know more. */
+  add(contacts: readonly VoidphoneContact[]): void {
+    for (const contact of contacts) {
+      const address = addressOf(contact);
+      if (this.#byAddress.has(address)) continue;
+      const distance = distanceOf(contact.id, this.#target);
+      const candidate: Candidate = { contact, distance, state: "unasked" };
+      this.#byAddress.set(address, candidate);
+      this.#candidates.push(candidate);
+    }
+    this.#candidates.sort((a, b) => (a.distance < b.distance ? -1 : 1));
+    for (const { contact, state } of this.#candidates.slice(CANDIDATES_MAX)) {
+      // What was asked stays known, so that it is not asked again.
+      if (state === "unasked") this.#byAddress.delete(addressOf(contact));
+    }
+    this.#candidates = this.#candidates.slice(0, CANDIDATES_MAX);
+  }
+
+  /** Whom to ask now, marked as asked; `undefined` while enough are being asked, or nobody is left. */
+  next(): VoidphoneContact | undefined {
+    if (this.#askedCount >= this.#parallel) return undefined;
+    const candidate = this.#closest().find(({ state }) => state === "unasked");
+    if (candidate === undefined) return undefined;
+    candidate.state = "asked";
+    this.#askedCount += 1;
+    return candidate.contact;
+  }
+
+  /** Somebody who was asked has answered, or has not. */
+  settle(contact: VoidphoneContact, hasAnswered: boolean): void {
+    const candidate = this.#byAddress.get(addressOf(contact));
+    if (candidate?.state !== "asked") return;
+    candidate.state = hasAnswered ? "answered" : "failed";
+    this.#askedCount -= 1;
+  }
+
+  get isDone(): boolean {
+    return this.#askedCount === 0 && this.#closest().every(({ state }) => state === "answered");
+  }
+
+  /** The closest that have answered. */
+  found(): VoidphoneContact[] {
+    return this.#closest().flatMap(({ state, contact }) => (state === "answered" ? [contact] : []));
+  }
+
+  /** The closest that may still be there. */
+  #closest(): Candidate[] {
+    return this.#candidates.filter(({ state }) => state !== "failed").slice(0, CONTACTS_MAX);
+  }
+}

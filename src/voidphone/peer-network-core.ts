@@ -1,0 +1,365 @@
+import { type Core, equalBytes, type Instant, unreachable } from "../base/index.ts";
+import { CallQueue, type QueuedCall } from "./call-queue.ts";
+import { PeerLookup } from "./peer-lookup.ts";
+import type { PeerReply, VoidphoneContact } from "./peer-messages.ts";
+import { addressOf, PeerTable } from "./peer-table.ts";
+
+/** Bounds of a client of a foreign network. */
+export interface PeerNetworkLimits {
+  /** Calls under way at once. */
+  readonly callsMax: number;
+  /** Peers that one lookup asks at once: Kademlia's α. */
+  readonly parallel: number;
+  /** Time for a call, from its dial to its answer. */
+  readonly callMs: number;
+  /** Time for a whole operation. */
+  readonly operationMs: number;
+  /** Operations at once. */
+  readonly operationsMax: number;
+}
+
+/** Tuned for peers that answer within a second or not at all. */
+export const PEER_NETWORK_LIMITS: PeerNetworkLimits = Object.freeze({
+  callsMax: 16,
+  parallel: 3,
+  callMs: 1_500,
+  operationMs: 15_000,
+  operationsMax: 64,
+});
+
+/** What is said to one peer; the dialect adds ids. */
+export type PeerCall =
+  | { readonly kind: "ping" }
+  | {
+      readonly kind: "store";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly ttlSeconds: number;
+      readonly replication: number;
+    }
+  | { readonly kind: "find-node"; readonly target: Uint8Array }
+  | { readonly kind: "find-value"; readonly key: Uint8Array };
+
+/** What a foreign network is asked for. */
+export type PeerTask =
+  /** Meets the network through whoever is there. */
+  | { readonly kind: "join"; readonly host: string; readonly port: number }
+  | { readonly kind: "ping"; readonly host: string; readonly port: number }
+  | { readonly kind: "find"; readonly target: Uint8Array }
+  | { readonly kind: "get"; readonly key: Uint8Array }
+  | (PeerCall & { readonly kind: "store" });
+
+/** How a task ended. */
+export type PeerOutcome =
+  | { readonly kind: "contacts"; readonly contacts: readonly VoidphoneContact[] }
+  | { readonly kind: "value"; readonly value: Uint8Array }
+  /** So many peers were sent the value, and did not refuse it. */
+  | { readonly kind: "stored"; readonly copies: number }
+  | { readonly kind: "alive" }
+  | { readonly kind: "unreachable" }
+  | { readonly kind: "busy" };
+
+/** What a network is told. */
+export type PeerNetworkInput =
+  | { readonly kind: "start"; readonly operation: number; readonly task: PeerTask }
+  | { readonly kind: "cancel"; readonly operation: number }
+  /** A call was answered; a store that has no answer, without one. */
+  | { readonly kind: "replied"; readonly rpc: number; readonly reply: PeerReply | undefined }
+  | { readonly kind: "failed"; readonly rpc: number }
+  /** A peer has said that it is there. */
+  | { readonly kind: "learn"; readonly contact: VoidphoneContact };
+
+/** What a network wants done. */
+export type PeerNetworkEffect =
+  | {
+      readonly kind: "call";
+      readonly rpc: number;
+      readonly host: string;
+      readonly port: number;
+      readonly call: PeerCall;
+    }
+  /** The answer to this call is not wanted any more. */
+  | { readonly kind: "hang-up"; readonly rpc: number }
+  | { readonly kind: "done"; readonly operation: number; readonly outcome: PeerOutcome };
+
+interface Call extends QueuedCall {
+  readonly operation: number;
+  readonly call: PeerCall;
+  /** Its id, as far as anybody has told. */
+  readonly contact: VoidphoneContact | undefined;
+}
+
+interface Operation {
+  readonly task: PeerTask;
+  readonly until: Instant;
+  readonly lookup: PeerLookup | undefined;
+  /** The second half of a store: copies on their way, and those that arrived. */
+  copies: { open: number; sent: number } | undefined;
+}
+
+/**
+ * A client of a network of VoidPhone peers: iterative lookups, stores and gets over one dialect or
+ * the other, one call at a time to each peer. Nothing that peers answer is proven; a value is the
+ * first that anybody names under its key.
+ */
+export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect> {
+  readonly #self: { readonly id: Uint8Array; readonly addresses: readonly string[] };
+  readonly #limits: PeerNetworkLimits;
+  readonly #table = new PeerTable();
+  readonly #calls: CallQueue<Call>;
+  /** In the order of their deadlines. */
+  readonly #operations = new Map<number, Operation>();
+  readonly #effects: PeerNetworkEffect[] = [];
+  /** Calls for which there was no room; they fail, one after the other. */
+  readonly #overflow: Call[] = [];
+  #rpcCount = 0;
+
+  constructor(
+    self: { readonly id: Uint8Array; readonly host?: string; readonly port?: number },
+    limits: PeerNetworkLimits = PEER_NETWORK_LIMITS,
+  ) {
+    const { id, host, port } = self;
+    const isReachable = host !== undefined && port !== undefined;
+    this.#self = { id, addresses: isReachable ? [addressOf({ host, port })] : [] };
+    this.#limits = limits;
+    this.#calls = new CallQueue({ parallelMax: limits.callsMax, callMs: limits.callMs });
+  }
+
+  /** Up to `count` known peers, the closest to `target` first. */
+  closest(target: Uint8Array, count: number): VoidphoneContact[] {
+    return this.#table.closest(target, count);
+  }
+
+  handle(input: PeerNetworkInput, now: Instant): void {
+    switch (input.kind) {
+      case "start":
+        this.#start(input.operation, input.task, now);
+        break;
+      case "cancel":
+        this.#forget(input.operation);
+        break;
+      case "replied":
+        this.#replied(input.rpc, input.reply);
+        break;
+      case "failed":
+        this.#failed(this.#calls.settle(input.rpc));
+        break;
+      case "learn":
+        if (this.#isStranger(input.contact)) this.#table.heardOf(input.contact);
+        break;
+      default:
+        unreachable(input);
+    }
+    this.#callNext(now);
+  }
+
+  timeout(now: Instant): void {
+    for (let call = this.#calls.due(now); call !== undefined; call = this.#calls.due(now)) {
+      this.#effects.push({ kind: "hang-up", rpc: call.rpc });
+      this.#failed(this.#calls.settle(call.rpc));
+    }
+    for (const [operation, state] of this.#operations) {
+      if (state.until > now) break;
+      this.#done(operation, this.#bestOutcome(state));
+    }
+    this.#callNext(now);
+  }
+
+  poll(): PeerNetworkEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    const [oldest] = this.#operations.values();
+    return Math.min(this.#calls.deadline(), oldest?.until ?? Number.POSITIVE_INFINITY);
+  }
+
+  #start(operation: number, task: PeerTask, now: Instant): void {
+    if (this.#operations.size >= this.#limits.operationsMax) {
+      this.#effects.push({ kind: "done", operation, outcome: { kind: "busy" } });
+      return;
+    }
+    const target = this.#targetOf(task);
+    const { parallel, operationMs } = this.#limits;
+    const lookup = target && new PeerLookup(target, { parallel });
+    if (target !== undefined) lookup?.add(this.#table.closest(target, Number.POSITIVE_INFINITY));
+    const state = { task, until: now + operationMs, lookup, copies: undefined };
+    this.#operations.set(operation, state);
+    if (task.kind === "ping") this.#call(operation, task, { kind: "ping" });
+    else if (task.kind === "join") {
+      this.#call(operation, task, { kind: "find-node", target: this.#self.id });
+    } else this.#goOn(operation, state);
+  }
+
+  #targetOf(task: PeerTask): Uint8Array | undefined {
+    switch (task.kind) {
+      case "find":
+        return task.target;
+      case "join":
+        return this.#self.id;
+      case "ping":
+        return undefined;
+      default:
+        return task.key;
+    }
+  }
+
+  /** Asks on, stores what is to be stored, or is done. */
+  #goOn(operation: number, state: Operation): void {
+    const { lookup, task } = state;
+    if (lookup === undefined || state.copies !== undefined) return;
+    const call: PeerCall =
+      task.kind === "get"
+        ? { kind: "find-value", key: task.key }
+        : { kind: "find-node", target: this.#targetOf(task) ?? this.#self.id };
+    for (let next = lookup.next(); next !== undefined; next = lookup.next()) {
+      this.#call(operation, next, call, next);
+    }
+    if (!lookup.isDone || !this.#operations.has(operation)) return;
+    if (task.kind === "store") this.#storeCopies(operation, state, lookup.found());
+    else this.#done(operation, this.#bestOutcome(state));
+  }
+
+  #storeCopies(operation: number, state: Operation, found: readonly VoidphoneContact[]): void {
+    const { task } = state;
+    if (task.kind !== "store") return;
+    const keepers = found.slice(0, task.replication);
+    state.copies = { open: keepers.length, sent: 0 };
+    for (const keeper of keepers) this.#call(operation, keeper, task, keeper);
+    if (keepers.length === 0) this.#done(operation, this.#bestOutcome(state));
+  }
+
+  #call(
+    operation: number,
+    peer: { readonly host: string; readonly port: number },
+    call: PeerCall,
+    contact?: VoidphoneContact,
+  ): void {
+    this.#rpcCount += 1;
+    const { host, port } = peer;
+    const queued: Call = { rpc: this.#rpcCount, host, port, operation, call, contact };
+    if (!this.#calls.push(queued)) this.#overflow.push(queued);
+  }
+
+  #callNext(now: Instant): void {
+    for (let call = this.#overflow.pop(); call !== undefined; call = this.#overflow.pop()) {
+      this.#settleIn(call, { hasAnswered: false });
+    }
+    for (let call = this.#calls.next(now); call !== undefined; call = this.#calls.next(now)) {
+      const { rpc, host, port } = call;
+      this.#effects.push({ kind: "call", rpc, host, port, call: call.call });
+    }
+  }
+
+  #replied(rpc: number, reply: PeerReply | undefined): void {
+    const call = this.#calls.settle(rpc);
+    if (call === undefined) return;
+    if (reply !== undefined && !answers(reply, call.call)) {
+      this.#failed(call);
+      return;
+    }
+    this.#prove(call, reply);
+    const state = this.#operations.get(call.operation);
+    if (state === undefined) return;
+    if (reply?.kind === "value") {
+      this.#done(call.operation, { kind: "value", value: reply.value.slice() });
+      return;
+    }
+    if (reply?.kind === "nodes") this.#hear(reply.contacts, state.lookup);
+    this.#settleIn(call, { hasAnswered: true, isRefusal: reply?.kind === "error" });
+  }
+
+  /** Whoever answers is there; in one of the dialects it also says who it is. */
+  #prove(call: Call, reply: PeerReply | undefined): void {
+    if (reply === undefined) return;
+    const sender = reply.kind === "error" ? undefined : reply.sender;
+    const { host, port, contact } = call;
+    const id = sender?.id ?? contact?.id;
+    if (id !== undefined && this.#isStranger({ id, host, port })) {
+      this.#table.answered({ id, host, port });
+    }
+  }
+
+  #hear(contacts: readonly VoidphoneContact[], lookup: PeerLookup | undefined): void {
+    const strangers = contacts.filter((contact) => this.#isStranger(contact));
+    for (const contact of strangers) this.#table.heardOf(contact);
+    lookup?.add(strangers.map((contact) => ({ ...contact, id: contact.id.slice() })));
+  }
+
+  /** Not ourselves, and somebody that can be dialled. */
+  #isStranger(contact: VoidphoneContact): boolean {
+    if (contact.port === 0 || equalBytes(contact.id, this.#self.id)) return false;
+    if (contact.host === "0.0.0.0" || contact.host === "::" || contact.host === "") return false;
+    return !this.#self.addresses.includes(addressOf(contact));
+  }
+
+  #failed(call: Call | undefined): void {
+    if (call === undefined) return;
+    this.#table.failed(call);
+    this.#settleIn(call, { hasAnswered: false });
+  }
+
+  /** What the end of a call means for the operation that made it. */
+  #settleIn(
+    call: Call,
+    {
+      hasAnswered,
+      isRefusal = false,
+    }: { readonly hasAnswered: boolean; readonly isRefusal?: boolean },
+  ): void {
+    const { operation, contact } = call;
+    const state = this.#operations.get(operation);
+    if (state === undefined) return;
+    const { task, lookup, copies } = state;
+    if (task.kind === "ping") {
+      this.#done(operation, { kind: hasAnswered ? "alive" : "unreachable" });
+    } else if (copies !== undefined) {
+      copies.open -= 1;
+      if (hasAnswered && !isRefusal) copies.sent += 1;
+      if (copies.open === 0) this.#done(operation, this.#bestOutcome(state));
+    } else if (task.kind === "join" && contact === undefined && !hasAnswered) {
+      this.#done(operation, { kind: "unreachable" });
+    } else {
+      if (contact !== undefined) lookup?.settle(contact, hasAnswered);
+      this.#goOn(operation, state);
+    }
+  }
+
+  /** What there is to say for an operation that found no value. */
+  #bestOutcome({ task, lookup, copies }: Operation): PeerOutcome {
+    if (task.kind === "store") return { kind: "stored", copies: copies?.sent ?? 0 };
+    if (lookup === undefined) return { kind: "unreachable" };
+    return { kind: "contacts", contacts: lookup.found() };
+  }
+
+  #done(operation: number, outcome: PeerOutcome): void {
+    this.#effects.push({ kind: "done", operation, outcome });
+    this.#forget(operation);
+  }
+
+  #forget(operation: number): void {
+    this.#operations.delete(operation);
+    for (const { rpc } of this.#calls.drop((call) => call.operation === operation)) {
+      this.#calls.settle(rpc);
+      this.#effects.push({ kind: "hang-up", rpc });
+    }
+  }
+}
+
+/** Whether a peer has said something that answers what it was asked. */
+function answers(reply: PeerReply, call: PeerCall): boolean {
+  switch (reply.kind) {
+    case "error":
+      return true;
+    case "pong":
+      return call.kind === "ping";
+    case "nodes":
+      return call.kind === "find-node" || call.kind === "find-value";
+    case "stored":
+      return call.kind === "store" && equalBytes(reply.key, call.key);
+    case "value":
+      return call.kind === "find-value" && equalBytes(reply.key, call.key);
+    default:
+      return unreachable(reply);
+  }
+}

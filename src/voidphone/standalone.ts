@@ -1,0 +1,170 @@
+import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { systemRandom } from "../io/random.ts";
+import { apiGateway } from "./api-gateway.ts";
+import type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
+import { FINAL, MIDTERM } from "./dialects.ts";
+import type { SessionLimits } from "./limits.ts";
+import { KEY_BYTES } from "./message.ts";
+import { peerGateway } from "./peer-gateway.ts";
+import type { PeerDialect, VoidphoneContact } from "./peer-messages.ts";
+import { VoidphonePeerNetwork } from "./peer-network.ts";
+import type { PeerNetworkLimits } from "./peer-network-core.ts";
+import { peerCertificate, VoidphoneServer } from "./server.ts";
+import { ValueStore, type ValueStoreLimits } from "./value-store.ts";
+
+/** How a {@link StandalonePeer} is started. */
+export interface StandaloneOptions {
+  readonly dialect: PeerDialect["name"];
+  /** Where peers reach it: an IP address that others can dial, and a port; 0 takes a free one. */
+  readonly p2p: { readonly host: string; readonly port: number };
+  /** `HOST:PORT` of the module API; without it there is none. */
+  readonly api?: string;
+  /** 32 bytes, copied; fresh ones make a new peer. */
+  readonly id?: Uint8Array;
+  readonly store?: Partial<ValueStoreLimits>;
+  readonly sessions?: Partial<SessionLimits>;
+  readonly network?: Partial<PeerNetworkLimits>;
+  readonly log?: Log;
+}
+
+/**
+ * A peer of a VoidPhone network and of nothing else: values in memory, the two servers, and a client
+ * of the network that it joins.
+ *
+ * @example
+ * ```ts
+ * const peer = await StandalonePeer.start({
+ *   dialect: "final",
+ *   p2p: { host: "192.0.2.1", port: 7402 },
+ *   api: "127.0.0.1:7401",
+ * });
+ * await peer.network.join({ host: "192.0.2.7", port: 7402 });
+ * ```
+ */
+export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
+  /** Our way to the others. */
+  readonly network: VoidphonePeerNetwork;
+  readonly #self: VoidphoneContact;
+  readonly #values: ValueStore;
+  readonly #servers: readonly VoidphoneServer[];
+
+  private constructor(parts: {
+    readonly self: VoidphoneContact;
+    readonly network: VoidphonePeerNetwork;
+    readonly values: ValueStore;
+    readonly servers: readonly VoidphoneServer[];
+  }) {
+    this.#self = parts.self;
+    this.network = parts.network;
+    this.#values = parts.values;
+    this.#servers = parts.servers;
+  }
+
+  /**
+   * Listens; it knows nobody until it joins, or is joined.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen, `CULVERT_USAGE` for an
+   *   endpoint that is none
+   */
+  static async start(options: StandaloneOptions): Promise<StandalonePeer> {
+    const { log = SILENT, sessions } = options;
+    const { host } = options.p2p;
+    const id = options.id?.slice() ?? systemRandom.bytes(KEY_BYTES);
+    const dialect = options.dialect === "final" ? FINAL : MIDTERM;
+    const values = new ValueStore(systemClock, options.store);
+    let peer: StandalonePeer | undefined;
+    const served: VoidphoneDht & VoidphonePeer = lateBound(() => peer);
+    const servers: VoidphoneServer[] = [];
+    try {
+      const p2p = await VoidphoneServer.listen(peerGateway(dialect, served, sessions), {
+        endpoint: host.includes(":")
+          ? `[${host}]:${options.p2p.port}`
+          : `${host}:${options.p2p.port}`,
+        log,
+        ...(options.dialect === "final" ? { certificate: peerCertificate({ id, host }) } : {}),
+      });
+      servers.push(p2p);
+      if (options.api !== undefined) {
+        const gateway = apiGateway(served, sessions);
+        servers.push(await VoidphoneServer.listen(gateway, { endpoint: options.api, log }));
+      }
+      const self = { id, host, port: p2p.port };
+      const { network: limits = {} } = options;
+      const network = new VoidphonePeerNetwork({ dialect, self, limits });
+      peer = new StandalonePeer({ self, network, values, servers });
+      return peer;
+    } catch (error) {
+      await Promise.all(servers.map((server) => server.close()));
+      throw error;
+    }
+  }
+
+  /** `HOST:PORT` of the module API, with the real port; `undefined` without one. */
+  get apiEndpoint(): string | undefined {
+    return this.#servers[1]?.endpoint;
+  }
+
+  /** The servers, of peers first. */
+  get servers(): readonly VoidphoneServer[] {
+    return this.#servers;
+  }
+
+  self(): VoidphoneContact {
+    return this.#self;
+  }
+
+  async store(entry: VoidphoneEntry): Promise<"stored"> {
+    this.#values.put(entry);
+    return "stored";
+  }
+
+  async find(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#values.get(key);
+  }
+
+  closest(target: Uint8Array, count: number): readonly VoidphoneContact[] {
+    return this.network.closest(target, count);
+  }
+
+  learn(contact: VoidphoneContact): void {
+    this.network.learn(contact);
+  }
+
+  /** Keeps a copy here, and stores the others at the peers closest to the key. */
+  async put(entry: VoidphoneEntry, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#values.put(entry);
+    await this.network.store(entry, options);
+  }
+
+  async get(
+    key: Uint8Array,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Uint8Array | undefined> {
+    return this.#values.get(key) ?? (await this.network.get(key, options));
+  }
+
+  /** Ends what is open, and stops listening. */
+  async close(): Promise<void> {
+    this.network.close();
+    await Promise.all(this.#servers.map((server) => server.close()));
+  }
+}
+
+/** Servers listen before there is a port to tell others: what comes that early is refused. */
+function lateBound(peer: () => StandalonePeer | undefined): VoidphoneDht & VoidphonePeer {
+  const bound = (): StandalonePeer => {
+    const found = peer();
+    if (found === undefined) throw new CulvertError("CULVERT_BUSY", "the peer is starting");
+    return found;
+  };
+  return {
+    self: () => peer()?.self(),
+    store: async (entry) => await bound().store(entry),
+    find: async (key) => await bound().find(key),
+    closest: (target, count) => bound().closest(target, count),
+    learn: (contact) => peer()?.learn(contact),
+    put: async (entry, options) => await bound().put(entry, options),
+    get: async (key, options) => await bound().get(key, options),
+  };
+}

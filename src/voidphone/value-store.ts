@@ -1,0 +1,103 @@
+import { type Clock, type Instant, toHex } from "../base/index.ts";
+import type { VoidphoneEntry } from "./dht.ts";
+
+/** Bounds of a {@link ValueStore}. */
+export interface ValueStoreLimits {
+  readonly valuesMax: number;
+  readonly bytesMax: number;
+}
+
+/** Some 20 MiB when full. */
+export const VALUE_STORE_LIMITS: ValueStoreLimits = Object.freeze({
+  valuesMax: 16_384,
+  bytesMax: 16 * 2 ** 20,
+});
+
+interface Kept {
+  readonly value: Uint8Array;
+  readonly source: string;
+  readonly until: Instant;
+}
+
+/**
+ * Values in memory until their time is over. The last write of a key wins. When it is full, the
+ * source that takes up most gives up its oldest values: nobody can push out what others keep.
+ */
+export class ValueStore {
+  readonly #clock: Clock;
+  readonly #limits: ValueStoreLimits;
+  /** Oldest first. */
+  readonly #values = new Map<string, Kept>();
+  readonly #bytesOf = new Map<string, number>();
+  #bytes = 0;
+  /** No value expires before. */
+  #soonest: Instant = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, limits: Partial<ValueStoreLimits> = {}) {
+    this.#clock = clock;
+    this.#limits = { ...VALUE_STORE_LIMITS, ...limits };
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  /** Keeps a copy. */
+  put({ key, value, source, ttlSeconds }: Omit<VoidphoneEntry, "replication">): void {
+    const name = toHex(key);
+    this.#drop(name);
+    const until = this.#clock.now() + ttlSeconds * 1_000;
+    this.#values.set(name, { value: value.slice(), source, until });
+    this.#count(source, value.length);
+    this.#soonest = Math.min(this.#soonest, until);
+    while (this.#values.size > this.#limits.valuesMax || this.#bytes > this.#limits.bytesMax) {
+      this.#makeRoom();
+    }
+  }
+
+  /** The value of a key, shared: not to be written to. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const name = toHex(key);
+    const kept = this.#values.get(name);
+    if (kept === undefined) return undefined;
+    if (kept.until > this.#clock.now()) return kept.value;
+    this.#drop(name);
+    return undefined;
+  }
+
+  /** Forgets what has expired; if nothing has, the oldest value of the heaviest source. */
+  #makeRoom(): void {
+    const before = this.#values.size;
+    if (this.#soonest <= this.#clock.now()) this.#sweep();
+    if (this.#values.size < before) return;
+    const heaviest = [...this.#bytesOf].reduce((most, next) => (next[1] > most[1] ? next : most));
+    for (const [name, { source }] of this.#values) {
+      if (source !== heaviest[0]) continue;
+      this.#drop(name);
+      return;
+    }
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    this.#soonest = Number.POSITIVE_INFINITY;
+    for (const [name, { until }] of this.#values) {
+      if (until <= now) this.#drop(name);
+      else this.#soonest = Math.min(this.#soonest, until);
+    }
+  }
+
+  #drop(name: string): void {
+    const kept = this.#values.get(name);
+    if (kept === undefined) return;
+    this.#values.delete(name);
+    this.#count(kept.source, -kept.value.length);
+  }
+
+  #count(source: string, bytes: number): void {
+    this.#bytes += bytes;
+    const total = (this.#bytesOf.get(source) ?? 0) + bytes;
+    if (total === 0) this.#bytesOf.delete(source);
+    else this.#bytesOf.set(source, total);
+  }
+}
