@@ -6,16 +6,17 @@ export interface Identity {
   readonly key: string;
 }
 
-/** A certificate that vouches for itself (RFC 5280), of P-256, for a day around now. */
-export function selfSigned(hostName: string): Identity {
+/**
+ * A certificate that vouches for itself (RFC 5280), of P-256, for a day around now. It is for the
+ * host of that name, unless other extensions are given, as DER.
+ */
+export function selfSigned(
+  hostName: string,
+  extensions: readonly Uint8Array[] = [subjectAltName(hostName)],
+): Identity {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const ecdsaWithSha256 = der(0x30, oid("1.2.840.10045.4.3.2"));
   const name = der(0x30, der(0x31, der(0x30, oid("2.5.4.3"), der(0x0c, Buffer.from(hostName)))));
-  const subjectAltName = der(
-    0x30,
-    oid("2.5.29.17"),
-    der(0x04, der(0x30, der(0x82, Buffer.from(hostName)))),
-  );
   const body = der(
     0x30,
     der(0xa0, der(0x02, Buffer.of(2))),
@@ -25,7 +26,7 @@ export function selfSigned(hostName: string): Identity {
     der(0x30, utcTime(-12), utcTime(12)),
     name,
     publicKey.export({ type: "spki", format: "der" }),
-    der(0xa3, der(0x30, subjectAltName)),
+    der(0xa3, der(0x30, ...extensions)),
   );
   const signature = sign("sha256", body, privateKey);
   const bits = der(0x03, Buffer.concat([Buffer.of(0), signature]));
@@ -35,6 +36,11 @@ export function selfSigned(hostName: string): Identity {
     "\n",
   );
   return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
+}
+
+function subjectAltName(hostName: string): Buffer {
+  const names = der(0x30, der(0x82, Buffer.from(hostName)));
+  return der(0x30, oid("2.5.29.17"), der(0x04, names));
 }
 
 /** One DER element of this tag, around its parts. */

@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { fromHex, toHex, utf8 } from "../../../src/base/index.ts";
+import {
+  callPeer,
+  FINAL,
+  StandalonePeer,
+  VoidphoneApiClient,
+} from "../../../src/voidphone/index.ts";
+import { hashOf, ShippedPeer } from "./shipped-peer.ts";
+
+const ROUNDS = 20;
+const HOST = "127.0.0.1";
+
+const ends: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function shipped(): Promise<ShippedPeer> {
+  const peer = await ShippedPeer.start();
+  ends.push(() => peer.stop());
+  return peer;
+}
+
+async function ours(): Promise<{ peer: StandalonePeer; api: VoidphoneApiClient }> {
+  const peer = await StandalonePeer.start({
+    dialect: "final",
+    p2p: { host: HOST, port: 0 },
+    api: `${HOST}:0`,
+  });
+  const api = await VoidphoneApiClient.connect(peer.apiEndpoint ?? "");
+  ends.push(
+    () => peer.close(),
+    () => api.close(),
+  );
+  return { peer, api };
+}
+
+/** Asks until the value is there: a 650 is not answered, so nobody knows when it has arrived. */
+async function eventually(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
+  for (let tries = 0; tries < 100; tries++) {
+    const value = await get();
+    if (value !== undefined) return new Uint8Array(value);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("the value has not come");
+}
+
+/** One value from each side to the other, through their own APIs; what was stored is found. */
+async function exchange(
+  round: number,
+  sides: { readonly theirs: ShippedPeer; readonly api: VoidphoneApiClient },
+): Promise<void> {
+  const { theirs, api } = sides;
+  const [toThem, toUs] = [`ours ${round} ${theirs.id}`, `theirs ${round} ${theirs.id}`];
+  const long = new Uint8Array(3_900 - 30).fill(round);
+  api.put({ key: fromHex(hashOf(toThem)), value: long, ttlSeconds: 600 });
+  expect(await eventually(() => theirs.get(hashOf(toThem)))).toEqual(long);
+  await theirs.put(hashOf(toUs), Buffer.from(toUs), 600);
+  expect(await eventually(() => api.get(fromHex(hashOf(toUs))))).toEqual(utf8(toUs));
+  expect(await api.get(fromHex(hashOf(`nobody ${round}`)))).toBeUndefined();
+}
+
+describe("with the peer that was shipped", () => {
+  it(`joins it, and exchanges values both ways in ${ROUNDS} rounds`, async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const theirs = await shipped();
+      const { peer, api } = await ours();
+      expect(await peer.network.join({ host: HOST, port: theirs.port })).toBe(1);
+      await exchange(round, { theirs, api });
+      expect(theirs.complaints).toEqual([]);
+    }
+  });
+
+  it(`is joined by it, and exchanges values both ways in ${ROUNDS} rounds`, async () => {
+    const { peer, api } = await ours();
+    const peers: ShippedPeer[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const theirs = await shipped();
+      await theirs.join(HOST, peer.self().port);
+      expect([...theirs.known.values()].map(({ id }) => id)).toContain(toHex(peer.self().id));
+      expect(peer.closest(fromHex(theirs.id), 1).map(({ id }) => toHex(id))).toEqual([theirs.id]);
+      peers.push(theirs);
+      await exchange(round, { theirs, api });
+      // Some of those that are known are always gone.
+      await peers[round - 2]?.stop();
+    }
+    expect(peers.flatMap(({ complaints }) => complaints)).toEqual([]);
+  });
+
+  it("carries a value between two of them that know each other only through us", async () => {
+    const { peer } = await ours();
+    const [first, second] = [await shipped(), await shipped()];
+    await first.join(HOST, peer.self().port);
+    await second.join(HOST, peer.self().port);
+    await first.put(hashOf("k"), Buffer.from("v"), 600);
+    expect((await second.get(hashOf("k")))?.toString()).toBe("v");
+    expect([...first.complaints, ...second.complaints]).toEqual([]);
+  });
+});
+
+describe("the double of the shipped peer", () => {
+  const stranger = { id: fromHex(hashOf("stranger")), port: 9 };
+  const header = { rpcId: fromHex(hashOf("rpc")), sender: stranger };
+
+  it("complains of a port that is not open", async () => {
+    const theirs = await shipped();
+    const to = { host: HOST, port: theirs.port };
+    await callPeer(to, { kind: "ping", ...header }, { dialect: FINAL });
+    await expect.poll(() => theirs.complaints).toEqual([expect.stringContaining("announced")]);
+  });
+
+  it("complains of a dial that does not wait for the last one", async () => {
+    const [theirs, { peer }] = [await shipped(), await ours()];
+    const to = { host: HOST, port: theirs.port };
+    const { id, port } = peer.self();
+    const ping = { kind: "ping", rpcId: header.rpcId, sender: { id, port } } as const;
+    await Promise.all([1, 2, 3].map(() => callPeer(to, ping, { dialect: FINAL })));
+    expect(theirs.complaints).toContain("dialled again before it had answered");
+  });
+
+  it("does not survive a message that is larger than its buffer", async () => {
+    const theirs = await shipped();
+    const to = { host: HOST, port: theirs.port };
+    const entry = { key: stranger.id, value: new Uint8Array(4_000), ttlSeconds: 9 };
+    await callPeer(to, { kind: "store", ...entry, ...header }, { dialect: FINAL });
+    await expect.poll(() => theirs.complaints).toContainEqual(expect.stringContaining("4104"));
+    expect(theirs.values.size).toBe(0);
+  });
+});
