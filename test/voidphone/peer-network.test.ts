@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { toHex, utf8 } from "../../src/base/index.ts";
+import { PEER_NETWORK_LIMITS } from "../../src/voidphone/index.ts";
+import { PeerWorld } from "./peer-world.ts";
+
+const entry = (key: Uint8Array, value = "v") => ({
+  key,
+  value: utf8(value),
+  ttlSeconds: 60,
+  replication: 20,
+});
+
+async function joined(options: { seed: number; peers: number; known?: number }) {
+  const world = new PeerWorld({ known: 20, ...options });
+  await world.run(world.network.join(world.any().contact));
+  return world;
+}
+
+describe("a client of a foreign network", () => {
+  test.each([1, 2, 3])("finds who is closest, and what is stored there (seed %i)", async (seed) => {
+    const world = await joined({ seed, peers: 150 });
+    for (let index = 0; index < 10; index++) {
+      const key = world.random.bytes(32);
+      const found = await world.run(world.network.find(key));
+      const truth = world.closest(key, 20).map(({ contact }) => toHex(contact.id));
+      const hits = found.filter(({ id }) => truth.includes(toHex(id)));
+      expect(hits.length).toBeGreaterThanOrEqual(18);
+      expect(await world.run(world.network.store(entry(key, `${index}`)))).toBe(20);
+      expect(await world.run(world.network.get(key))).toEqual(utf8(`${index}`));
+    }
+    expect(await world.run(world.network.get(world.random.bytes(32)))).toBeUndefined();
+    // One call at a time: that is all that these peers can take.
+    expect(world.openMax).toBe(1);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("keeps to one call at a time to each peer when much is asked at once", async () => {
+    const world = await joined({ seed: 4, peers: 5 });
+    const keys = Array.from({ length: 30 }, () => world.random.bytes(32));
+    const copies = await world.run(Promise.all(keys.map((key) => world.network.store(entry(key)))));
+    expect(copies).toEqual(keys.map(() => 5));
+    expect(world.openMax).toBe(1);
+  });
+
+  test("gets what is there when half of the peers are gone, silent, empty or lie", async () => {
+    for (const nature of ["dead", "silent", "empty", "liar"] as const) {
+      const world = await joined({ seed: 5, peers: 60 });
+      const key = world.random.bytes(32);
+      await world.run(world.network.store(entry(key)));
+      for (const peer of world.peers) if (world.random.below(2) === 0) peer.nature = nature;
+      expect(await world.run(world.network.get(key)), nature).toEqual(utf8("v"));
+      expect(await world.run(world.network.store(entry(key))), nature).toBeGreaterThan(5);
+      expect(world.clock.pending, nature).toBe(0);
+    }
+  });
+
+  test("ends every operation in time when nobody answers any more", async () => {
+    const world = await joined({ seed: 6, peers: 40 });
+    for (const peer of world.peers) peer.nature = "silent";
+    const { clock, network } = world;
+    const before = clock.now();
+    expect(await world.run(network.get(world.random.bytes(32)))).toBeUndefined();
+    expect(await world.run(network.store(entry(world.random.bytes(32))))).toBe(0);
+    expect(clock.now() - before).toBeLessThanOrEqual(2 * PEER_NETWORK_LIMITS.operationMs);
+    expect(clock.pending).toBe(0);
+    expect(world.peers.every(({ open }) => open === 0)).toBe(true);
+  });
+
+  test("pings, and says when a network cannot be joined", async () => {
+    const world = new PeerWorld({ seed: 7, peers: 3, known: 2 });
+    const { contact } = world.any();
+    expect(await world.run(world.network.ping(contact))).toBe(true);
+    for (const peer of world.peers) peer.nature = "dead";
+    expect(await world.run(world.network.ping(contact))).toBe(false);
+    await expect(world.run(world.network.join(contact))).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+    });
+  });
+
+  test("never dials itself or nobody, whatever it is told", async () => {
+    const world = await joined({ seed: 8, peers: 10 });
+    for (const peer of world.peers) peer.nature = "liar";
+    for (const port of [0, 1, 2]) {
+      world.network.learn({ id: world.random.bytes(32), host: "10.0.0.1", port });
+    }
+    world.network.learn({ ...world.self, port: 77 });
+    await world.run(world.network.find(world.random.bytes(32)));
+    const known = world.network.closest(world.self.id, 1_000);
+    expect(known.filter(({ host, port }) => host === "0.0.0.0" || port === 0)).toEqual([]);
+    expect(known.filter(({ id }) => toHex(id) === toHex(world.self.id))).toEqual([]);
+    expect(known.filter(({ host, port }) => host === "10.0.0.1" && port === 1)).toEqual([]);
+  });
+
+  test("keeps who has answered when it is flooded with names", async () => {
+    const world = await joined({ seed: 9, peers: 30 });
+    const before = world.network.closest(world.self.id, 1_000);
+    for (let index = 0; index < 5_000; index++) {
+      world.network.learn({ id: world.random.bytes(32), host: "10.1.1.1", port: 1 + index });
+    }
+    const after = world.network.closest(world.self.id, 10_000);
+    expect(after.length).toBeLessThanOrEqual(512);
+    const isKnown = new Set(after.map(({ id }) => toHex(id)));
+    expect(before.filter(({ id }) => isKnown.has(toHex(id))).length).toBeGreaterThanOrEqual(20);
+  });
+
+  test("gives up what is aborted, and hangs up", async () => {
+    const world = await joined({ seed: 10, peers: 10 });
+    for (const peer of world.peers) peer.nature = "silent";
+    const controller = new AbortController();
+    const aborted = world.network.get(world.random.bytes(32), { signal: controller.signal });
+    const failed = expect(aborted).rejects.toMatchObject({ name: "AbortError" });
+    controller.abort();
+    await failed;
+    await world.clock.runUntil(world.clock.now());
+    expect(world.peers.filter(({ open }) => open > 0)).toEqual([]);
+    const waiting = world.network.ping(world.any().contact);
+    world.network.close();
+    await expect(waiting).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+  });
+
+  test("refuses values that these peers cut off, and more than it can do at once", async () => {
+    const world = await joined({ seed: 11, peers: 10 });
+    const key = world.random.bytes(32);
+    const value = new Uint8Array(3_901);
+    await expect(world.network.store({ ...entry(key), value })).rejects.toMatchObject({
+      code: "CULVERT_TOO_LARGE",
+    });
+    const many = Array.from({ length: 65 }, () => world.network.find(key));
+    const outcomes = await world.run(Promise.allSettled(many));
+    expect(outcomes.filter(({ status }) => status === "rejected").length).toBe(1);
+  });
+});
