@@ -20,6 +20,13 @@ import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
 import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
 import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";
+import {
+  VOIDPHONE_API_LIMITS,
+  VOIDPHONE_NETWORK_LIMITS,
+  VOIDPHONE_ONION_LIMITS,
+  VOIDPHONE_PEER_LIMITS,
+  VOIDPHONE_STORE_LIMITS,
+} from "../src/voidphone/index.ts";
 import { ROOT } from "./tidy/source.ts";
 
 const run = promisify(execFile);
@@ -43,6 +50,11 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   RENDEZVOUS_LIMITS,
   DHT_LIMITS,
   VALUE_LIMITS,
+  VOIDPHONE_API_LIMITS,
+  VOIDPHONE_PEER_LIMITS,
+  VOIDPHONE_ONION_LIMITS,
+  VOIDPHONE_NETWORK_LIMITS,
+  VOIDPHONE_STORE_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

@@ -5,7 +5,7 @@ import {
   readApiRequest,
 } from "./api-messages.ts";
 import { type VoidphoneDht, withinBounds } from "./dht.ts";
-import { API_LIMITS, type SessionLimits } from "./limits.ts";
+import { type SessionLimits, VOIDPHONE_API_LIMITS } from "./limits.ts";
 import type { Gateway, Servant, SessionHandle } from "./session.ts";
 import type { ServerDialect } from "./session-core.ts";
 
@@ -25,7 +25,7 @@ export function apiGateway(
 ): Gateway<ApiRequest> {
   return {
     dialect: API_DIALECT,
-    limits: { ...API_LIMITS, ...limits },
+    limits: { ...VOIDPHONE_API_LIMITS, ...limits },
     open: (session) => new ApiServant(dht, session),
   };
 }

@@ -46,7 +46,8 @@ export class ReplyReader {
  *
  * @param request its ids included
  * @returns the answer; `undefined` for a store that has none, once the peer has closed
- * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_PROTOCOL`; Error with the name `AbortError`
+ * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_PROTOCOL`; Error with the name
+ *   `AbortError`
  */
 export async function callPeer(
   peer: { readonly host: string; readonly port: number },

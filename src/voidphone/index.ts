@@ -13,7 +13,7 @@ export type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 export { REPLICATION_MAX, TTL_SECONDS_DEFAULT } from "./dht.ts";
 export { FINAL, MIDTERM } from "./dialects.ts";
 export type { SessionLimits } from "./limits.ts";
-export { API_LIMITS, ONION_LIMITS, PEER_LIMITS } from "./limits.ts";
+export { VOIDPHONE_API_LIMITS, VOIDPHONE_ONION_LIMITS, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
 export type { OnionNotice, OnionRequest, TunnelTarget } from "./onion-messages.ts";
 export {
   encodeOnionNotice,
@@ -36,7 +36,7 @@ export { CONTACTS_MAX } from "./peer-messages.ts";
 export type { CallPeer, PeerNetworkComponents, PeerNetworkOptions } from "./peer-network.ts";
 export { PEER_VALUE_BYTES_MAX, VoidphonePeerNetwork } from "./peer-network.ts";
 export type { PeerNetworkLimits } from "./peer-network-core.ts";
-export { PEER_NETWORK_LIMITS } from "./peer-network-core.ts";
+export { VOIDPHONE_NETWORK_LIMITS } from "./peer-network-core.ts";
 export type { PortMapping, SampledPeer } from "./rps-messages.ts";
 export { encodeRpsPeer, encodeRpsQuery, readRpsPeer, readRpsQuery } from "./rps-messages.ts";
 export type { VoidphoneServerOptions, VoidphoneServerStatistics } from "./server.ts";
@@ -47,4 +47,4 @@ export type { ServerDialect, SessionEnd } from "./session-core.ts";
 export type { StandaloneOptions } from "./standalone.ts";
 export { StandalonePeer } from "./standalone.ts";
 export type { ValueStoreLimits } from "./value-store.ts";
-export { VALUE_STORE_LIMITS } from "./value-store.ts";
+export { VOIDPHONE_STORE_LIMITS } from "./value-store.ts";

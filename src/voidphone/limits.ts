@@ -25,7 +25,7 @@ export interface SessionLimits {
 }
 
 /** For local clients, which come with one connection and keep it. 40 MiB at the worst. */
-export const API_LIMITS: SessionLimits = Object.freeze({
+export const VOIDPHONE_API_LIMITS: SessionLimits = Object.freeze({
   connectionsMax: 128,
   connectionsPerSourceMax: 128,
   openMs: 300_000,
@@ -43,7 +43,7 @@ export const API_LIMITS: SessionLimits = Object.freeze({
  * For peers, which come with one connection for each request and give an answer one second. 80 MiB
  * at the worst.
  */
-export const PEER_LIMITS: SessionLimits = Object.freeze({
+export const VOIDPHONE_PEER_LIMITS: SessionLimits = Object.freeze({
   connectionsMax: 256,
   connectionsPerSourceMax: 64,
   openMs: 10_000,
@@ -58,7 +58,7 @@ export const PEER_LIMITS: SessionLimits = Object.freeze({
 });
 
 /** For local clients of the onion and RPS modules, which may only listen for a day. */
-export const ONION_LIMITS: SessionLimits = Object.freeze({
+export const VOIDPHONE_ONION_LIMITS: SessionLimits = Object.freeze({
   connectionsMax: 64,
   connectionsPerSourceMax: 64,
   openMs: 86_400_000,

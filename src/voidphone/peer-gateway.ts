@@ -1,6 +1,6 @@
 import { CulvertError, unreachable } from "../base/index.ts";
 import { type VoidphonePeer, withinBounds } from "./dht.ts";
-import { PEER_LIMITS, type SessionLimits } from "./limits.ts";
+import { type SessionLimits, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
 import {
   CONTACTS_MAX,
   type PeerDialect,
@@ -27,7 +27,7 @@ export function peerGateway(
       refusal: errorOf(dialect, "bad-request"),
       failure: () => errorOf(dialect, "server-error"),
     },
-    limits: { ...PEER_LIMITS, ...limits },
+    limits: { ...VOIDPHONE_PEER_LIMITS, ...limits },
     open: (session) => new PeerServant(dialect, peer, session),
   };
 }
@@ -98,7 +98,9 @@ class PeerServant implements Servant<PeerRequest> {
     return { kind: "nodes", ...header, contacts };
   }
 
-  /** The closest that this dialect can name, and ourselves: who is not told of us never comes back. */
+  /**
+   * The closest that this dialect can name, and ourselves: who is not told of us never comes back.
+   */
   #contactsAround(target: Uint8Array): VoidphoneContact[] {
     const self = this.#peer.self();
     const own = self !== undefined && this.#dialect.canName(self) ? [self] : [];

@@ -46,7 +46,9 @@ export class PeerLookup {
     this.#candidates = this.#candidates.slice(0, CANDIDATES_MAX);
   }
 
-  /** Whom to ask now, marked as asked; `undefined` while enough are being asked, or nobody is left. */
+  /**
+   * Whom to ask now, marked as asked; `undefined` while enough are being asked, or nobody is left.
+   */
   next(): VoidphoneContact | undefined {
     if (this.#askedCount >= this.#parallel) return undefined;
     const candidate = this.#closest().find(({ state }) => state === "unasked");

@@ -19,7 +19,7 @@ export interface PeerNetworkLimits {
 }
 
 /** Tuned for peers that answer within a second or not at all. */
-export const PEER_NETWORK_LIMITS: PeerNetworkLimits = Object.freeze({
+export const VOIDPHONE_NETWORK_LIMITS: PeerNetworkLimits = Object.freeze({
   callsMax: 16,
   parallel: 3,
   callMs: 1_500,
@@ -116,7 +116,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
 
   constructor(
     self: { readonly id: Uint8Array; readonly host?: string; readonly port?: number },
-    limits: PeerNetworkLimits = PEER_NETWORK_LIMITS,
+    limits: PeerNetworkLimits = VOIDPHONE_NETWORK_LIMITS,
   ) {
     const { id, host, port } = self;
     const isReachable = host !== undefined && port !== undefined;

@@ -13,7 +13,6 @@ import type { VoidphoneEntry } from "./dht.ts";
 import { KEY_BYTES } from "./message.ts";
 import type { PeerDialect, PeerReply, PeerRequest, VoidphoneContact } from "./peer-messages.ts";
 import {
-  PEER_NETWORK_LIMITS,
   type PeerCall,
   PeerNetworkCore,
   type PeerNetworkEffect,
@@ -21,6 +20,7 @@ import {
   type PeerNetworkLimits,
   type PeerOutcome,
   type PeerTask,
+  VOIDPHONE_NETWORK_LIMITS,
 } from "./peer-network-core.ts";
 
 /** Asks one peer one thing; {@link callPeer} over sockets. */
@@ -67,7 +67,7 @@ export class VoidphonePeerNetwork {
     this.#options = options;
     this.#random = components.random ?? systemRandom;
     this.#callPeer = components.callPeer ?? callPeer;
-    const limits = { ...PEER_NETWORK_LIMITS, ...options.limits };
+    const limits = { ...VOIDPHONE_NETWORK_LIMITS, ...options.limits };
     this.#core = new PeerNetworkCore(options.self, limits);
     this.#driver = new Driver(this.#core, components.clock ?? systemClock, (effect) =>
       this.#perform(effect),

@@ -29,8 +29,8 @@ export interface StandaloneOptions {
 }
 
 /**
- * A peer of a VoidPhone network and of nothing else: values in memory, the two servers, and a client
- * of the network that it joins.
+ * A peer of a VoidPhone network and of nothing else: values in memory, the two servers, and a
+ * client of the network that it joins.
  *
  * @example
  * ```ts

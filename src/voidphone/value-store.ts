@@ -8,7 +8,7 @@ export interface ValueStoreLimits {
 }
 
 /** Some 20 MiB when full. */
-export const VALUE_STORE_LIMITS: ValueStoreLimits = Object.freeze({
+export const VOIDPHONE_STORE_LIMITS: ValueStoreLimits = Object.freeze({
   valuesMax: 16_384,
   bytesMax: 16 * 2 ** 20,
 });
@@ -35,7 +35,7 @@ export class ValueStore {
 
   constructor(clock: Clock, limits: Partial<ValueStoreLimits> = {}) {
     this.#clock = clock;
-    this.#limits = { ...VALUE_STORE_LIMITS, ...limits };
+    this.#limits = { ...VOIDPHONE_STORE_LIMITS, ...limits };
   }
 
   get size(): number {

@@ -120,6 +120,13 @@ export class RememberingNode implements VoidphoneDht, VoidphonePeer {
     this.learned.push({ ...contact, id: contact.id.slice() });
   }
 
+  /** Forgets everything but who it is. */
+  clear(): void {
+    this.values.clear();
+    this.entries.length = 0;
+    this.learned.length = 0;
+  }
+
   async #act(): Promise<void> {
     if (this.mood === "hangs") await new Promise(() => {});
     if (this.mood === "fails") throw new Error("the disk is full");

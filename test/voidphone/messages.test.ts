@@ -140,7 +140,7 @@ describe("fields", () => {
     });
   });
 
-  it("of IPv6 are taken where the protocol has them, and IPv4 comes out of a mapped address", () => {
+  it("of IPv6 are taken where the protocol has them, IPv4 comes out of a mapped one", () => {
     const rpcId = new Uint8Array(32);
     const sender = { id: new Uint8Array(32), port: 1 };
     const contacts = [

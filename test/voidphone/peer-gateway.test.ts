@@ -4,9 +4,9 @@ import { VirtualClock } from "../../src/testing/index.ts";
 import {
   FINAL,
   MIDTERM,
-  PEER_LIMITS,
   type PeerReply,
   peerGateway,
+  VOIDPHONE_PEER_LIMITS,
   type VoidphoneContact,
 } from "../../src/voidphone/index.ts";
 import { connectTo, RememberingNode } from "./gateway-rig.ts";
@@ -188,7 +188,7 @@ describe.each(dialects)("a peer of the dialect $name", (dialect) => {
 
   test("loses a connection over which it says nothing", async () => {
     const client = connectTo(peerGateway(dialect, node), clock);
-    await clock.runUntil(PEER_LIMITS.openMs);
+    await clock.runUntil(VOIDPHONE_PEER_LIMITS.openMs);
     expect(client.end).toBe("timeout");
     expect(clock.pending).toBe(0);
   });

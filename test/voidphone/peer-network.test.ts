@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toHex, utf8 } from "../../src/base/index.ts";
-import { PEER_NETWORK_LIMITS } from "../../src/voidphone/index.ts";
+import { VOIDPHONE_NETWORK_LIMITS } from "../../src/voidphone/index.ts";
 import { PeerWorld } from "./peer-world.ts";
 
 const entry = (key: Uint8Array, value = "v") => ({
@@ -61,7 +61,7 @@ describe("a client of a foreign network", () => {
     const before = clock.now();
     expect(await world.run(network.get(world.random.bytes(32)))).toBeUndefined();
     expect(await world.run(network.store(entry(world.random.bytes(32))))).toBe(0);
-    expect(clock.now() - before).toBeLessThanOrEqual(2 * PEER_NETWORK_LIMITS.operationMs);
+    expect(clock.now() - before).toBeLessThanOrEqual(2 * VOIDPHONE_NETWORK_LIMITS.operationMs);
     expect(clock.pending).toBe(0);
     expect(world.peers.every(({ open }) => open === 0)).toBe(true);
   });
