@@ -69,7 +69,7 @@ export function makeBackward(
   if (content.kind === "reply") {
     writer.u8(1).u8(0).u8(0).u16(content.content.length).bytes(content.content);
   } else {
-    writer.u8(2).u8(1 + FAILURE_REASONS.indexOf(content.reason));
+    writer.u8(2).u8(reasonCode(content.reason));
     writer.u8(content.detail).u16(0);
   }
   new WideBlock(suite, unit.key).encrypt(body);
@@ -113,6 +113,11 @@ export function openBackward(
     return content === undefined ? undefined : { hop, content };
   }
   return undefined;
+}
+
+/** The byte that stands for a reason. */
+export function reasonCode(reason: FailureReason): number {
+  return 1 + FAILURE_REASONS.indexOf(reason);
 }
 
 /** The reason that a byte on the wire stands for; an unknown one is a breach by whoever sent it. */

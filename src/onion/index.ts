@@ -1,30 +1,81 @@
-export type { BackwardContent, FailureReason, OpenedBackward } from "./backward.ts";
-export {
-  backwardBytesMax,
-  backwardEdge,
-  FAILURE_REASONS,
-  makeBackward,
-  openBackward,
-  passBackward,
-} from "./backward.ts";
+export type { BackwardContent, FailureReason } from "./backward.ts";
+export { FAILURE_REASONS } from "./backward.ts";
+export { BLAME_HALF_LIFE_MS, BLAMED_MAX, BlameLedger } from "./blame.ts";
+export type { CircuitEnding } from "./circuit.ts";
+export { Circuit } from "./circuit.ts";
+export type { CircuitEffect, CircuitInput } from "./circuit-core.ts";
+export { CircuitCore } from "./circuit-core.ts";
+export type { CircuitLimits } from "./circuit-limits.ts";
+export { CIRCUIT_LIMITS } from "./circuit-limits.ts";
+export type { PathOptions } from "./circuit-paths.ts";
+export { CircuitPaths, PATH_DEFAULTS } from "./circuit-paths.ts";
+export type { RouteOptions } from "./descriptor-routes.ts";
+export { DescriptorRoutes, ROUTE_DEFAULTS, StaticRoutes } from "./descriptor-routes.ts";
+export type { ExitBudgetOptions } from "./exit-budget.ts";
+export { ExitBudget, framesPerExit } from "./exit-budget.ts";
+export type { Failure } from "./failure.ts";
+export { failureError, failureOf } from "./failure.ts";
 export type { OnionGeometry } from "./geometry.ts";
 export {
   checkedGeometry,
   headerBytes,
   ONION_GEOMETRY,
   packetBytes,
+  requestBytes,
   surbBytes,
 } from "./geometry.ts";
-export type { BuiltHeader, HeaderHop, HopCommand, HopTarget, Routing } from "./header.ts";
-export type { HopKeys } from "./hop-keys.ts";
-export { edgeId } from "./hop-keys.ts";
+export type { HeaderHop, HopCommand, HopTarget, Routing } from "./header.ts";
 export type { EpochKey } from "./key-ring.ts";
 export { EPOCH_GRACE_MS, EPOCH_LEAD_MS, EPOCH_MS, epochOf, KeyRing } from "./key-ring.ts";
+export type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
+export { UnitCutter } from "./links.ts";
+export type { ExitMap } from "./map-exit.ts";
+export { EXIT_WAIT_MS_MAX, serveMap } from "./map-exit.ts";
+export type { MapOperation, MapOutcome, OnionRecord } from "./map-operation.ts";
+export {
+  encodeOperation,
+  encodeOutcome,
+  mapCellBytesMax,
+  readOperation,
+  readOutcome,
+  requestCellsFor,
+} from "./map-operation.ts";
+export { IncomingMessage, type ReplyWay } from "./message.ts";
+export type { MessageOptions, ReplyMode } from "./message-desk.ts";
+export { MessageDesk } from "./message-desk.ts";
+export type { WriterPort } from "./message-writer.ts";
+export { MessageWriter } from "./message-writer.ts";
+export type { OnionCarrierOptions } from "./onion-carrier.ts";
+export { ONION_CARRIER_DEFAULTS, OnionCarrier } from "./onion-carrier.ts";
 export type { BuiltPacket, DropReason, OnionParts, PeeledPacket, Peeling } from "./packet.ts";
 export { buildPacket, contentBytesMax, hopsOf, openPayload, Peeler } from "./packet.ts";
+export { PacketCore } from "./packet-core.ts";
+export type {
+  PacketEffect,
+  PacketInput,
+  PacketLimits,
+  PacketOutcome,
+} from "./packet-protocol.ts";
+export { PACKET_LIMITS } from "./packet-protocol.ts";
+export type { PacketHandlers } from "./packet-shell.ts";
+export type { RelayComponents, RelayOptions } from "./relay-core.ts";
+export { RELAY_DEFAULTS, RelayCore } from "./relay-core.ts";
+export type {
+  ChannelId,
+  CircuitId,
+  RelayEffect,
+  RelayInput,
+  RelayLimits,
+} from "./relay-protocol.ts";
+export { RELAY_LIMITS } from "./relay-protocol.ts";
+export type { CircuitHandlers, IncomingCircuit } from "./relay-shell.ts";
 export { REPLAY_TAGS_MAX, ReplayTags } from "./replay-tags.ts";
+export type { OnionPeer, Route, RouteProvider, RouteRequest, RouteRules } from "./route.ts";
+export { chooseRoute, peerOf } from "./route.ts";
 export type { OnionSuite } from "./suite.ts";
 export { defaultSuite } from "./suite.ts";
 export type { Surb, SurbOpener } from "./surb.ts";
 export { makeSurb, openReply, useSurb } from "./surb.ts";
+export type { TunnelComponents, TunnelHandlers, TunnelOptions } from "./tunnel-service.ts";
+export { TunnelService } from "./tunnel-service.ts";
 export { WideBlock } from "./wide-block.ts";

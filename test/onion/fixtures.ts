@@ -10,7 +10,12 @@ import type { OnionSuite } from "../../src/onion/suite.ts";
 /** The start of a virtual clock's time, in the middle of an epoch. */
 export const UNIX_MS = Math.floor(1_735_689_600_000 / EPOCH_MS) * EPOCH_MS + EPOCH_MS / 2;
 
-export const GEOMETRY: OnionGeometry = { hopsMax: 5, payloadBytes: 1_200, cellBytes: 1_024 };
+export const GEOMETRY: OnionGeometry = {
+  hopsMax: 5,
+  payloadBytes: 1_200,
+  cellBytes: 512,
+  requestCells: 2,
+};
 
 /** The fastest suite that is here. */
 export function fastSuite(): OnionSuite {
@@ -99,4 +104,19 @@ export function shareARun(a: Uint8Array, b: Uint8Array): boolean {
   const other = new DataView(b.buffer, b.byteOffset, b.length);
   for (let at = 0; at + 8 <= b.length; at++) if (runs.has(other.getBigUint64(at))) return true;
   return false;
+}
+
+/** Two of these that have 8 bytes in a row in common, if any do. */
+export function findCommonRun(all: readonly Uint8Array[]): [number, number] | undefined {
+  const seen = new Map<bigint, number>();
+  for (const [index, bytes] of all.entries()) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at + 8 <= bytes.length; at++) {
+      const run = view.getBigUint64(at);
+      const other = seen.get(run) ?? index;
+      if (other !== index) return [other, index];
+      seen.set(run, index);
+    }
+  }
+  return undefined;
 }

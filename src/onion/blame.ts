@@ -1,0 +1,87 @@
+import { assert, type Instant, LruMap } from "../base/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
+import type { Failure } from "./failure.ts";
+
+/** Nodes and edges whose failures are remembered. */
+export const BLAMED_MAX = 4_096;
+
+/** The time in which blame halves. */
+export const BLAME_HALF_LIFE_MS = 600_000;
+
+/** From this much on a hop, or an edge, is avoided. */
+const AVOIDED_FROM = 0.95;
+
+interface Mark {
+  readonly weight: number;
+  readonly at: Instant;
+}
+
+/**
+ * Who is to blame for what failed. A hop that says itself that it cannot go on has all of it; when
+ * it says that the next one cannot be reached, the edge between them has (either may lie); when
+ * nobody has said anything, every edge of the route has half. A node has half of its edges' blame.
+ */
+export class BlameLedger {
+  readonly #marks: LruMap<string, Mark>;
+
+  constructor(options: { readonly blamedMax?: number } = {}) {
+    this.#marks = new LruMap(options.blamedMax ?? BLAMED_MAX);
+  }
+
+  /** Remembers that a route has failed. `origin` is this node. */
+  blame(
+    route: { readonly origin: NodeId; readonly hops: readonly NodeId[] },
+    failure: Failure,
+    now: Instant,
+  ): void {
+    const nodes = [route.origin, ...route.hops].map(nodeIdText);
+    const { hop, reason } = failure;
+    assert(hop === undefined || hop < route.hops.length, "a hop of the route");
+    if (hop === undefined) {
+      for (let i = 0; i + 1 < nodes.length; i++) this.#blameEdge(nodes, i, 0.5, now);
+      return;
+    }
+    // The origin is in front of hop 0.
+    const at = hop + 1;
+    const isEdge = reason === "next-unreachable" || reason === "timeout";
+    if (isEdge && at + 1 < nodes.length) this.#blameEdge(nodes, at, 1, now);
+    else if (at > 0) this.#add(nodes[at] ?? "", 1, now);
+  }
+
+  /** Whether a node is better left out. */
+  isAvoided(node: NodeId, now: Instant): boolean {
+    return this.blameOf(node, now) >= AVOIDED_FROM;
+  }
+
+  /** Whether the second node is better not reached through the first. */
+  isEdgeAvoided(from: NodeId, to: NodeId, now: Instant): boolean {
+    return this.#weight(edge(nodeIdText(from), nodeIdText(to)), now) >= AVOIDED_FROM;
+  }
+
+  /** What is left of a node's blame. */
+  blameOf(node: NodeId, now: Instant): number {
+    return this.#weight(nodeIdText(node), now);
+  }
+
+  #blameEdge(nodes: readonly string[], i: number, weight: number, now: Instant): void {
+    const [from = "", to = ""] = [nodes[i], nodes[i + 1]];
+    this.#add(edge(from, to), weight, now);
+    // The origin knows itself.
+    if (i > 0) this.#add(from, weight / 2, now);
+    this.#add(to, i > 0 ? weight / 2 : weight, now);
+  }
+
+  #add(name: string, weight: number, now: Instant): void {
+    this.#marks.set(name, { weight: this.#weight(name, now) + weight, at: now });
+  }
+
+  #weight(name: string, now: Instant): number {
+    const mark = this.#marks.get(name);
+    if (mark === undefined) return 0;
+    return mark.weight * 0.5 ** ((now - mark.at) / BLAME_HALF_LIFE_MS);
+  }
+}
+
+function edge(from: string, to: string): string {
+  return `${from}>${to}`;
+}

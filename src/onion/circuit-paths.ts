@@ -1,0 +1,246 @@
+import { type Cancel, CulvertError, type Instant, onAbort, throwIfAborted } from "../base/index.ts";
+import { isSameNode, type NodeId } from "../identity/index.ts";
+import { Circuit } from "./circuit.ts";
+import type { CircuitLimits } from "./circuit-limits.ts";
+import { failureOf } from "./failure.ts";
+import type { Route, RouteProvider } from "./route.ts";
+import type { TunnelService } from "./tunnel-service.ts";
+
+/** How many circuits are kept ready. Times in milliseconds. */
+export interface PathOptions {
+  /** Circuits with different exits that are used in turn. */
+  readonly paths: number;
+  /** More of them, built and waiting. */
+  readonly spares: number;
+  /** The first pause after a build that failed; it doubles up to the second. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+  /** How long a request waits for a circuit. */
+  readonly waitMs: number;
+  /** The beat of cover on every circuit; 0 for none. */
+  readonly coverMs: number;
+}
+
+/** Tuned for a stream of some requests a second. */
+export const PATH_DEFAULTS: PathOptions = Object.freeze({
+  paths: 3,
+  spares: 1,
+  retryMs: 250,
+  retryMsMax: 30_000,
+  waitMs: 30_000,
+  coverMs: 0,
+});
+
+/** Circuits beyond those wanted that may live on for what is open on them. */
+const EXTRA_CIRCUITS = 8;
+
+interface Waiter {
+  readonly isAllowed: (exit: NodeId) => boolean;
+  take(circuit: Circuit): void;
+}
+
+/**
+ * A few circuits with different exits, replaced before they end and when they fail: new ones are
+ * built while the old ones still carry.
+ */
+export class CircuitPaths {
+  readonly #service: TunnelService;
+  readonly #routes: RouteProvider;
+  readonly #hasRoom: (exit: NodeId) => boolean;
+  readonly #options: PathOptions;
+  readonly #limits: Partial<CircuitLimits>;
+  readonly #abort = new AbortController();
+  readonly #waiters = new Set<Waiter>();
+  #circuits: Circuit[] = [];
+  /** Exits of circuits that are being built. */
+  #building: NodeId[] = [];
+  #buildingCount = 0;
+  #reserving: Promise<unknown> = Promise.resolve();
+  #pauseMs = 0;
+  #cancelRetry: Cancel | undefined;
+  #turn = 0;
+
+  constructor(
+    components: {
+      readonly service: TunnelService;
+      readonly routes: RouteProvider;
+      /** Whether an exit may be used for anything new. */
+      readonly hasRoom?: (exit: NodeId) => boolean;
+    },
+    options: Partial<PathOptions> & { readonly circuit?: Partial<CircuitLimits> } = {},
+  ) {
+    const { circuit = {}, ...paths } = options;
+    this.#service = components.service;
+    this.#routes = components.routes;
+    this.#hasRoom = components.hasRoom ?? (() => true);
+    this.#options = { ...PATH_DEFAULTS, ...paths };
+    this.#limits = circuit;
+  }
+
+  /** The circuits there are, those that take nothing new included. */
+  get circuits(): readonly Circuit[] {
+    return this.#circuits;
+  }
+
+  /**
+   * A circuit whose exit is allowed; the next one in turn. Waits until there is one.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` when there is none in time
+   */
+  pick(isAllowed: (exit: NodeId) => boolean, signal?: AbortSignal): Promise<Circuit> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(signal);
+      if (this.#abort.signal.aborted) throw new CulvertError("CULVERT_CLOSED");
+      this.#fill();
+      const found = this.#next(isAllowed);
+      if (found !== undefined) {
+        resolve(found);
+        return;
+      }
+      this.#wait(isAllowed, { resolve, reject, signal });
+    });
+  }
+
+  /** Looks again for circuits for those who wait: what was not allowed may be by now. */
+  refresh(): void {
+    this.#fill();
+    for (const waiter of [...this.#waiters]) {
+      const circuit = this.#next(waiter.isAllowed);
+      if (circuit !== undefined) waiter.take(circuit);
+    }
+  }
+
+  /** Ends all circuits and everything that waits for one. */
+  close(): void {
+    this.#abort.abort();
+    this.#cancelRetry?.();
+    for (const circuit of [...this.#circuits]) circuit.close();
+  }
+
+  #wait(
+    isAllowed: (exit: NodeId) => boolean,
+    to: {
+      readonly resolve: (circuit: Circuit) => void;
+      readonly reject: (error: Error) => void;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): void {
+    const { clock } = this.#service;
+    const cancels: Cancel[] = [];
+    const leave = (): void => {
+      this.#waiters.delete(waiter);
+      for (const cancel of cancels) cancel();
+    };
+    const fail = (error: Error): void => {
+      leave();
+      to.reject(error);
+    };
+    const waiter: Waiter = {
+      isAllowed,
+      take: (circuit) => {
+        leave();
+        to.resolve(circuit);
+      },
+    };
+    this.#waiters.add(waiter);
+    const late = new CulvertError("CULVERT_UNREACHABLE", "no onion circuit may be used now");
+    const at: Instant = clock.now() + this.#options.waitMs;
+    cancels.push(clock.schedule(at, () => fail(late)));
+    cancels.push(onAbort(to.signal, fail));
+    cancels.push(onAbort(this.#abort.signal, () => fail(new CulvertError("CULVERT_CLOSED"))));
+  }
+
+  #next(isAllowed: (exit: NodeId) => boolean): Circuit | undefined {
+    const usable = this.#circuits.filter((circuit) => circuit.isUsable && isAllowed(circuit.exit));
+    return usable[this.#turn++ % usable.length];
+  }
+
+  /** Builds what is missing. */
+  #fill(): void {
+    if (this.#abort.signal.aborted || this.#cancelRetry !== undefined) return;
+    const { paths, spares } = this.#options;
+    const isGood = (circuit: Circuit): boolean => circuit.isUsable && this.#hasRoom(circuit.exit);
+    const good = this.#circuits.filter(isGood).length;
+    this.#closeSpent();
+    const missing = paths + spares - good - this.#buildingCount;
+    for (let i = 0; i < missing; i++) void this.#build();
+  }
+
+  /** Circuits that nobody uses and nobody may use any more. */
+  #closeSpent(): void {
+    const most = this.#options.paths + this.#options.spares + EXTRA_CIRCUITS;
+    for (const circuit of [...this.#circuits]) {
+      if (circuit.openRequests > 0) continue;
+      const isSpent = !circuit.isUsable || !this.#hasRoom(circuit.exit);
+      if (!circuit.isUsable || (isSpent && this.#circuits.length > most)) circuit.close();
+    }
+  }
+
+  async #build(): Promise<void> {
+    this.#buildingCount += 1;
+    let route: Route | undefined;
+    try {
+      const { signal } = this.#abort;
+      route = await this.#reserveRoute(signal);
+      const circuit = await Circuit.build(this.#service, route, { limits: this.#limits, signal });
+      this.#pauseMs = 0;
+      this.#adopt(circuit);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (route !== undefined && failure !== undefined) this.#routes.failed(route, failure);
+      this.#retryLater();
+    } finally {
+      this.#buildingCount -= 1;
+      const exit = route?.hops.at(-1)?.id;
+      this.#building = this.#building.filter(
+        (other) => exit === undefined || !isSameNode(other, exit),
+      );
+    }
+    this.refresh();
+  }
+
+  /** One after the other, or two builds would take the same exit. */
+  #reserveRoute(signal: AbortSignal): Promise<Route> {
+    const reserved = this.#reserving.then(async () => {
+      const isExcluded = (exit: NodeId): boolean => this.#isTaken(exit);
+      const route = await this.#routes.route({ isExcluded, signal });
+      this.#building.push(route.hops.at(-1)?.id ?? this.#service.self);
+      return route;
+    });
+    this.#reserving = reserved.catch(() => {});
+    return reserved;
+  }
+
+  #isTaken(exit: NodeId): boolean {
+    if (!this.#hasRoom(exit)) return true;
+    if (this.#building.some((other) => isSameNode(other, exit))) return true;
+    return this.#circuits.some((circuit) => circuit.isUsable && isSameNode(circuit.exit, exit));
+  }
+
+  #adopt(circuit: Circuit): void {
+    this.#circuits.push(circuit);
+    if (this.#options.coverMs > 0) circuit.setCover(this.#options.coverMs);
+    circuit.setRetireHandler(() => this.refresh());
+    void circuit.ended.then(({ failure }) => {
+      this.#circuits = this.#circuits.filter((other) => other !== circuit);
+      if (failure !== undefined && failure.reason !== "expired") {
+        this.#routes.failed(circuit.route, failure);
+        this.#retryLater();
+      }
+      this.refresh();
+    });
+  }
+
+  #retryLater(): void {
+    if (this.#abort.signal.aborted || this.#cancelRetry !== undefined) return;
+    const { retryMs, retryMsMax } = this.#options;
+    this.#pauseMs = Math.min(Math.max(2 * this.#pauseMs, retryMs), retryMsMax);
+    const { clock } = this.#service;
+    const retry = (): void => {
+      this.#cancelRetry = undefined;
+      if (this.#waiters.size > 0) this.refresh();
+    };
+    const at = clock.now() + this.#pauseMs;
+    this.#cancelRetry = clock.schedule(at, retry, { background: true });
+  }
+}

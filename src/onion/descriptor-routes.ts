@@ -1,0 +1,229 @@
+import {
+  abortError,
+  type Clock,
+  CulvertError,
+  onAbort,
+  type Random,
+  throwIfAborted,
+} from "../base/index.ts";
+import { type Discovery, type NodeId, nodeIdText } from "../identity/index.ts";
+import { BlameLedger } from "./blame.ts";
+import type { Failure } from "./failure.ts";
+import { epochOf } from "./key-ring.ts";
+import {
+  chooseRoute,
+  type OnionPeer,
+  peerOf,
+  type Route,
+  type RouteProvider,
+  type RouteRequest,
+} from "./route.ts";
+
+/** How routes are drawn. Times in milliseconds. */
+export interface RouteOptions {
+  /** Relays of a route, and by how many it may be shorter or longer. */
+  readonly relays: number;
+  readonly relaysBias: number;
+  /** The few nodes that ever see this one as the first hop. */
+  readonly guards: number;
+  /** Whether no two hops may share an address prefix; not for networks on one machine. */
+  readonly isDiverse: boolean;
+  /** Nodes that are kept at hand. */
+  readonly peersMax: number;
+  /** Nodes that are asked for at a time, and how long those at hand are fresh. */
+  readonly sampleNodes: number;
+  readonly freshMs: number;
+  /** How long to wait for enough nodes, and how often to look meanwhile. */
+  readonly waitMs: number;
+  readonly retryMs: number;
+}
+
+/** Tuned for three relays out of a network of hundreds. */
+export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
+  relays: 3,
+  relaysBias: 0,
+  guards: 3,
+  isDiverse: true,
+  peersMax: 1_024,
+  sampleNodes: 64,
+  freshMs: 300_000,
+  waitMs: 30_000,
+  retryMs: 500,
+});
+
+/**
+ * Routes over the descriptors that a discovery finds, not only over connected peers. The first hop
+ * is one of a few guards that stay the same: whoever runs many nodes is not met at last by chance.
+ */
+export class DescriptorRoutes implements RouteProvider {
+  readonly #discovery: Discovery;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #self: NodeId;
+  readonly #options: RouteOptions;
+  readonly #ledger = new BlameLedger();
+  readonly #onGuards: (guards: readonly NodeId[]) => void;
+  #guards: NodeId[];
+  /** The one that was seen last is last. */
+  readonly #peers = new Map<string, OnionPeer>();
+  #sampledAt = Number.NEGATIVE_INFINITY;
+  #sampling: Promise<void> | undefined;
+
+  constructor(
+    components: {
+      readonly discovery: Discovery;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly self: NodeId;
+      /** The guards of the last run, and where to keep those of this one. */
+      readonly guards?: readonly NodeId[];
+      readonly onGuards?: (guards: readonly NodeId[]) => void;
+    },
+    options: Partial<RouteOptions> = {},
+  ) {
+    this.#discovery = components.discovery;
+    this.#clock = components.clock;
+    this.#random = components.random;
+    this.#self = components.self;
+    this.#options = { ...ROUTE_DEFAULTS, ...options };
+    this.#guards = [...(components.guards ?? [])].slice(0, this.#options.guards);
+    this.#onGuards = components.onGuards ?? (() => {});
+  }
+
+  /** The first hops of all routes, once there are any. */
+  get guards(): readonly NodeId[] {
+    return this.#guards;
+  }
+
+  async route(request: RouteRequest = {}): Promise<Route> {
+    const { signal } = request;
+    const giveUpAt = this.#clock.now() + this.#options.waitMs;
+    const relays = this.#length(request.relays ?? this.#options.relays);
+    for (;;) {
+      throwIfAborted(signal);
+      const isStale = this.#clock.now() - this.#sampledAt >= this.#options.freshMs;
+      if (isStale) await this.#sample(signal);
+      const route = this.#choose(request, relays);
+      if (route !== undefined) return route;
+      if (this.#clock.now() >= giveUpAt) {
+        throw new CulvertError("CULVERT_UNREACHABLE", "too few onion nodes are known");
+      }
+      await this.#pause(signal);
+      if (!isStale) await this.#sample(signal);
+    }
+  }
+
+  failed(route: Route, failure: Failure): void {
+    const hops = route.hops.map(({ id }) => id);
+    this.#ledger.blame({ origin: this.#self, hops }, failure, this.#clock.now());
+  }
+
+  #choose(request: RouteRequest, relays: number): Route | undefined {
+    const now = this.#clock.now();
+    const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
+    const peers = [...this.#peers.values()];
+    this.#renewGuards(peers, isAvoided);
+    const { destination, isExcluded = () => false } = request;
+    const rules = {
+      self: this.#self,
+      epoch: epochOf(this.#clock.unixMs()),
+      relays,
+      guards: this.#guards,
+      isDiverse: this.#options.isDiverse,
+      isExcluded,
+      isAvoided,
+      isEdgeAvoided: (from: NodeId, to: NodeId) => this.#ledger.isEdgeAvoided(from, to, now),
+      ...(destination && { destination }),
+    };
+    return chooseRoute(peers, rules, this.#random);
+  }
+
+  /** A guard stays until it is gone or failing; then another one takes its place. */
+  #renewGuards(peers: readonly OnionPeer[], isAvoided: (node: NodeId) => boolean): void {
+    const isHere = (guard: NodeId): boolean =>
+      peers.some(({ id, isRelay }) => isRelay && nodeIdText(id) === nodeIdText(guard));
+    const kept = this.#guards.filter((guard) => isHere(guard) && !isAvoided(guard));
+    const names = new Set(kept.map(nodeIdText));
+    const others = peers.filter(({ id, isRelay }) => {
+      const isOther = !names.has(nodeIdText(id)) && nodeIdText(id) !== nodeIdText(this.#self);
+      return isRelay && isOther && !isAvoided(id);
+    });
+    let hasChanged = false;
+    while (kept.length < this.#options.guards && others.length > 0) {
+      const at = Math.floor(this.#random.unit() * others.length);
+      kept.push(...others.splice(at, 1).map(({ id }) => id));
+      hasChanged = true;
+    }
+    if (!hasChanged) return;
+    this.#guards = kept;
+    this.#onGuards(kept);
+  }
+
+  async #sample(signal: AbortSignal | undefined): Promise<void> {
+    this.#sampling ??= this.#ask().finally(() => {
+      this.#sampling = undefined;
+    });
+    await this.#sampling;
+    if (signal?.aborted === true) throw abortError(signal);
+  }
+
+  async #ask(): Promise<void> {
+    const unixMs = this.#clock.unixMs();
+    const found = await this.#discovery.discover(this.#options.sampleNodes).catch(() => []);
+    for (const descriptor of found) {
+      if (descriptor.isExpired(unixMs)) continue;
+      const name = nodeIdText(descriptor.id);
+      this.#peers.delete(name);
+      this.#peers.set(name, peerOf(descriptor));
+    }
+    for (const name of this.#peers.keys()) {
+      if (this.#peers.size <= this.#options.peersMax) break;
+      this.#peers.delete(name);
+    }
+    if (found.length > 0) this.#sampledAt = this.#clock.now();
+  }
+
+  #length(relays: number): number {
+    const { relaysBias: bias } = this.#options;
+    const length = relays - bias + Math.floor(this.#random.unit() * (2 * bias + 1));
+    return Math.max(length, 1);
+  }
+
+  #pause(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let forget = (): void => {};
+      const cancel = this.#clock.schedule(this.#clock.now() + this.#options.retryMs, () => {
+        forget();
+        resolve();
+      });
+      forget = onAbort(signal, (error) => {
+        cancel();
+        reject(error);
+      });
+    });
+  }
+}
+
+/** The same routes in turn, whatever is asked for: for tests and private set-ups. */
+export class StaticRoutes implements RouteProvider {
+  readonly #routes: () => readonly Route[];
+  #next = 0;
+
+  /** @param routes asked for at every call, since keys change with the epoch */
+  constructor(routes: () => readonly Route[]) {
+    this.#routes = routes;
+  }
+
+  async route({ isExcluded = () => false }: RouteRequest = {}): Promise<Route> {
+    const routes = this.#routes();
+    for (let tries = 0; tries < routes.length; tries++) {
+      const route = routes[this.#next++ % routes.length];
+      const last = route?.hops.at(-1);
+      if (route !== undefined && last !== undefined && !isExcluded(last.id)) return route;
+    }
+    throw new CulvertError("CULVERT_UNREACHABLE", "there is no such onion route");
+  }
+
+  /** A fixed route stays what it is. */
+  failed(): void {}
+}

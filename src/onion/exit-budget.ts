@@ -1,0 +1,67 @@
+import { type Instant, toHex } from "../base/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
+
+/** How much of one stream an exit may see. */
+export interface ExitBudgetOptions {
+  /** Frames of one stream that one exit sees in an epoch. */
+  readonly framesPerExit: number;
+  /** Milliseconds. */
+  readonly epochMs: number;
+}
+
+/** The default budget of a stream whose window goes over so many paths. */
+export function framesPerExit(options: {
+  readonly window: number;
+  readonly paths: number;
+}): number {
+  return Math.ceil(options.window / options.paths) + 1;
+}
+
+/**
+ * Which frames of one stream each exit has seen in this epoch. A frame that is asked for again at
+ * the same exit costs nothing: the exit learns nothing new. Holds at most a budget of addresses
+ * for each exit that was used in the epoch.
+ */
+export class ExitBudget {
+  readonly #options: ExitBudgetOptions;
+  readonly #seen = new Map<string, Set<string>>();
+  #epochEndsAt: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ExitBudgetOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the exit may be shown the frame at this address. */
+  allows(exit: NodeId, address: Uint8Array, now: Instant): boolean {
+    this.#turn(now);
+    const seen = this.#seen.get(nodeIdText(exit));
+    if (seen === undefined || seen.size < this.#options.framesPerExit) return true;
+    return seen.has(toHex(address));
+  }
+
+  /** Remembers that the exit was shown it. */
+  spend(exit: NodeId, address: Uint8Array, now: Instant): void {
+    this.#turn(now);
+    const name = nodeIdText(exit);
+    const seen = this.#seen.get(name) ?? new Set();
+    seen.add(toHex(address));
+    this.#seen.set(name, seen);
+  }
+
+  /** Whether the exit can be shown any frame that it has not seen. */
+  hasRoom(exit: NodeId, now: Instant): boolean {
+    this.#turn(now);
+    return (this.#seen.get(nodeIdText(exit))?.size ?? 0) < this.#options.framesPerExit;
+  }
+
+  /** When all budgets are whole again. */
+  get epochEndsAt(): Instant {
+    return this.#epochEndsAt;
+  }
+
+  #turn(now: Instant): void {
+    if (now < this.#epochEndsAt) return;
+    this.#seen.clear();
+    this.#epochEndsAt = now + this.#options.epochMs;
+  }
+}

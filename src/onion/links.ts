@@ -1,0 +1,65 @@
+import type { NodeId } from "../identity/index.ts";
+
+/** What happens on a channel, told to whoever opened or accepted it. Must not throw. */
+export interface ChannelEvents {
+  /** One unit, in order; handed over. */
+  unit(unit: Uint8Array): void;
+  /** So many units that were sent have left this node. */
+  sent(count: number): void;
+  /** The other side, or the link, is gone. Called once, and not after an own `close`. */
+  closed(): void;
+}
+
+/** An ordered, reliable way of units of fixed sizes to one neighbour: one circuit each. */
+export interface OnionChannel {
+  /** Sends a unit, which is handed over; after `close` it does nothing. */
+  send(unit: Uint8Array): void;
+  /** Ends the channel once what was sent is on its way; the other side is told `closed`. */
+  close(): void;
+}
+
+/** What onions need of whatever connects this node with its neighbours. */
+export interface OnionLinks {
+  /**
+   * Sends a one-time unit, which is handed over. It may be lost or come late; it rejects when the
+   * neighbour cannot be reached.
+   */
+  send(to: NodeId, unit: Uint8Array): Promise<void>;
+  /**
+   * Opens a channel. It is usable at once: what is sent before the neighbour is reached waits, and
+   * `closed` tells when it cannot be. The first unit is as long as a packet, all others as a cell.
+   */
+  open(to: NodeId, events: ChannelEvents): OnionChannel;
+}
+
+/**
+ * Cuts the bytes of a channel into units: the first one that the opener sends is as long as a
+ * packet, all others are as long as a cell. Holds less than one unit.
+ */
+export class UnitCutter {
+  readonly #cellBytes: number;
+  #unit: Uint8Array;
+  #filled = 0;
+
+  constructor(options: { readonly firstBytes: number; readonly cellBytes: number }) {
+    this.#cellBytes = options.cellBytes;
+    this.#unit = new Uint8Array(options.firstBytes);
+  }
+
+  /** Takes a chunk, which is borrowed; the units that are whole with it. */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const units: Uint8Array[] = [];
+    let at = 0;
+    while (at < chunk.length) {
+      const part = chunk.subarray(at, at + this.#unit.length - this.#filled);
+      this.#unit.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled < this.#unit.length) break;
+      units.push(this.#unit);
+      this.#unit = new Uint8Array(this.#cellBytes);
+      this.#filled = 0;
+    }
+    return units;
+  }
+}

@@ -1,0 +1,141 @@
+import { CulvertError, type ErrorCode } from "../base/index.ts";
+import { Reader, Writer } from "../codec/index.ts";
+import { CELL_HEAD_BYTES, type OnionGeometry, requestBytes } from "./geometry.ts";
+
+/** A record of the Map as it goes through a circuit: that of the Map itself. */
+export interface OnionRecord {
+  readonly address: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly seq: 1 | 2;
+  readonly ttlSeconds: number;
+  readonly payload: Uint8Array;
+}
+
+/** What an exit is asked to do. It says nothing of who asks. */
+export type MapOperation =
+  | { readonly kind: "put"; readonly record: OnionRecord }
+  | { readonly kind: "get"; readonly address: Uint8Array; readonly waitMs: number };
+
+/** What the Map has said to an exit. */
+export type MapOutcome =
+  /** The receipt is in the form that both ends of the network know; opaque here. */
+  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt: Uint8Array }
+  | { readonly kind: "found"; readonly record: Omit<OnionRecord, "address"> }
+  | { readonly kind: "failed"; readonly code: ErrorCode };
+
+const ADDRESS_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+
+/** Kind, time, address, signature, sequence, length. */
+const OPERATION_HEAD_BYTES = 1 + 4 + ADDRESS_BYTES + SIGNATURE_BYTES + 1 + 4;
+
+/** Room for the longest receipt of the Map. */
+const RECEIPT_ROOM = 640;
+
+/** What may go wrong with an operation, by the byte that stands for it. */
+const CODES: readonly ErrorCode[] = [
+  "CULVERT_NOT_FOUND",
+  "CULVERT_CONFLICT",
+  "CULVERT_REFUSED",
+  "CULVERT_FULL",
+  "CULVERT_BUSY",
+  "CULVERT_WORK_REQUIRED",
+  "CULVERT_TIMEOUT",
+  "CULVERT_UNREACHABLE",
+];
+
+/** How many cells a put of a Map cell of so many bytes needs: all operations have as many. */
+export function requestCellsFor(options: {
+  readonly cellBytes: number;
+  readonly mapCellBytes: number;
+}): number {
+  const bytes = Math.max(OPERATION_HEAD_BYTES + options.mapCellBytes, RECEIPT_ROOM);
+  return Math.ceil(bytes / (options.cellBytes - CELL_HEAD_BYTES));
+}
+
+/** Bytes of a Map cell that operations of this geometry have room for. */
+export function mapCellBytesMax(geometry: OnionGeometry): number {
+  return requestBytes(geometry) - OPERATION_HEAD_BYTES;
+}
+
+/** Kind 1, time to live in s or wait in ms 4, address 32, signature 64, sequence 1, payload. */
+export function encodeOperation(operation: MapOperation): Uint8Array {
+  if (operation.kind === "get") {
+    const { address, waitMs } = operation;
+    const writer = new Writer(OPERATION_HEAD_BYTES).u8(1).u32(waitMs).bytes(address);
+    return writer.zeros(SIGNATURE_BYTES + 1 + 4).finish();
+  }
+  const { address, signature, seq, ttlSeconds, payload } = operation.record;
+  const writer = new Writer(OPERATION_HEAD_BYTES + payload.length).u8(0).u32(ttlSeconds);
+  writer.bytes(address).bytes(signature).u8(seq).u32(payload.length);
+  return writer.bytes(payload).finish();
+}
+
+/**
+ * Reads what comes from a stranger; the fields are views, what follows is padding.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL`
+ */
+export function readOperation(bytes: Uint8Array): MapOperation {
+  const reader: Reader = new Reader(bytes);
+  const kind = reader.u8("operation");
+  const time = reader.u32("time");
+  const address = reader.bytes(ADDRESS_BYTES, "address");
+  if (kind === 1) return { kind: "get", address, waitMs: time };
+  if (kind !== 0) reader.refuse("operation", "is unknown");
+  const signature = reader.bytes(SIGNATURE_BYTES, "signature");
+  const seq = readSequence(reader);
+  const payload = reader.bytes(reader.u32("length"), "payload");
+  return { kind: "put", record: { address, signature, seq, ttlSeconds: time, payload } };
+}
+
+/** Kind 1, then what belongs to it. */
+export function encodeOutcome(outcome: MapOutcome): Uint8Array {
+  if (outcome.kind === "stored") {
+    const { ttlSeconds, receipt } = outcome;
+    return new Writer().u8(0).u32(ttlSeconds).u16(receipt.length).bytes(receipt).finish();
+  }
+  if (outcome.kind === "found") {
+    const { signature, seq, ttlSeconds, payload } = outcome.record;
+    const writer = new Writer(74 + payload.length).u8(1).u32(ttlSeconds).bytes(signature).u8(seq);
+    return writer.u32(payload.length).bytes(payload).finish();
+  }
+  const code = CODES.indexOf(outcome.code);
+  return Uint8Array.of(2, code < 0 ? CODES.indexOf("CULVERT_BUSY") : code);
+}
+
+/**
+ * Reads what an exit has said; the fields are views, what follows is padding.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL`
+ */
+export function readOutcome(bytes: Uint8Array): MapOutcome {
+  const reader: Reader = new Reader(bytes);
+  const kind = reader.u8("outcome");
+  if (kind === 0) {
+    const ttlSeconds = reader.u32("ttl");
+    const receipt = reader.bytes(reader.u16("receipt length"), "receipt");
+    return { kind: "stored", ttlSeconds, receipt };
+  }
+  if (kind === 1) {
+    const ttlSeconds = reader.u32("ttl");
+    const signature = reader.bytes(SIGNATURE_BYTES, "signature");
+    const seq = readSequence(reader);
+    const payload = reader.bytes(reader.u32("length"), "payload");
+    return { kind: "found", record: { signature, seq, ttlSeconds, payload } };
+  }
+  const code = kind === 2 ? CODES[reader.u8("code")] : undefined;
+  if (code === undefined) reader.refuse("outcome", "is unknown");
+  return { kind: "failed", code };
+}
+
+/** The error of a failed operation; the other side said so. */
+export function operationError(code: ErrorCode): CulvertError {
+  return new CulvertError(code, undefined, { remote: true });
+}
+
+function readSequence(reader: Reader): 1 | 2 {
+  const seq = reader.u8("sequence");
+  if (seq !== 1 && seq !== 2) reader.refuse("sequence", "is neither a cell's nor a tombstone's");
+  return seq;
+}

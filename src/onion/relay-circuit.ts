@@ -1,0 +1,44 @@
+import type { NodeId } from "../identity/index.ts";
+import type { TimerHandle } from "../retx/index.ts";
+import type { HopHandshake } from "./circuit-build.ts";
+import type { ChannelId, CircuitId } from "./relay-protocol.ts";
+import type { SealedEnd } from "./sealed-end.ts";
+
+/** One end of a circuit's way through this node. */
+export interface RelayChannel {
+  readonly id: ChannelId;
+  readonly circuit: RelayCircuit;
+  /** Units that were written and are not on their way yet. */
+  unsent: number;
+}
+
+/** What a node keeps of a circuit: some 3 kB, and what waits for its links. */
+export class RelayCircuit {
+  readonly id: CircuitId;
+  readonly from: NodeId;
+  readonly inbound: RelayChannel;
+  outbound: RelayChannel | undefined;
+  /** Waits for its build, for the next hop's answer, or carries cells. */
+  state: "waiting" | "building" | "open" = "waiting";
+  /** It has said its last word. */
+  isEnding = false;
+  handshake: HopHandshake | undefined;
+  /** At the last hop only. */
+  exit: SealedEnd | undefined;
+  readonly openRequests: Set<number> = new Set();
+  cells = 0;
+  life: TimerHandle | undefined;
+  beat: TimerHandle | undefined;
+
+  constructor(id: CircuitId, from: NodeId, inbound: ChannelId) {
+    this.id = id;
+    this.from = from;
+    this.inbound = { id: inbound, circuit: this, unsent: 0 };
+  }
+}
+
+/** A timer of a circuit. */
+export interface RelayTimer {
+  readonly circuit: RelayCircuit;
+  readonly kind: "life" | "beat";
+}
