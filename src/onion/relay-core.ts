@@ -51,8 +51,8 @@ const BLOCKED_UNITS = 64;
  * and sends its build in a one-time packet; everything after that is cells.
  *
  * What fails is told backwards, under this hop's own layer: only the origin learns which hop it
- * was. A build that does not open ends its channel without a word, whatever was wrong with it. Channels
- * that this core opens have even numbers; those that the shell tells of have odd ones.
+ * was. A build that does not open ends its channel without a word, whatever was wrong with it.
+ * Channels that this core opens have even numbers; those that the shell tells of have odd ones.
  */
 export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #components: RelayComponents;

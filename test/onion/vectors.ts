@@ -30,7 +30,8 @@ export function onionVectors(suite: OnionSuite) {
   const failure = { kind: "failure", reason: "timeout", detail: 3 } as const;
   const backward = makeBackward(parts, { edge, key, content: failure, filler: 9 });
   return {
-    geometry,
+    hopsMax: geometry.hopsMax,
+    payloadBytes: geometry.payloadBytes,
     epoch,
     hopSecrets: hops.map(({ ring }) => toHex(ring.find(epoch & 0xff)?.secret ?? edge)),
     hopIds: route.map(({ id }) => toHex(id)),
