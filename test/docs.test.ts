@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
 import { DHT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
-import { LINK_LIMITS, PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
+import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
   LINK_CARRIER_LIMITS,
   MAP_LIMITS,
@@ -55,6 +55,7 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   VOIDPHONE_ONION_LIMITS,
   VOIDPHONE_NETWORK_LIMITS,
   VOIDPHONE_STORE_LIMITS,
+  RELAY_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

@@ -38,3 +38,19 @@ export type {
   RendezvousLimits,
 } from "./punch/index.ts";
 export { PUNCH_LIMITS, PunchCore, RENDEZVOUS_LIMITS } from "./punch/index.ts";
+export type {
+  HolderCoreOptions,
+  HolderEffect,
+  HolderInput,
+  LegEffect,
+  LegId,
+  RelayCoreOptions,
+  RelayEffect,
+  RelayInput,
+  RelayLimits,
+  RelayRefusal,
+  RelayStatistics,
+  ReservationLoss,
+  VoucherClaims,
+} from "./relay/index.ts";
+export { HolderCore, RELAY_LIMITS, RELAY_REFUSALS, RelayCore, Voucher } from "./relay/index.ts";

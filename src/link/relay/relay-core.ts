@@ -1,0 +1,388 @@
+import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
+import { isSameNode, type NodeId, type NodeIdentity } from "../../identity/index.ts";
+import { Circuit, type LegId } from "./circuit.ts";
+import { encodeFrame, FrameBuffer, type RelayFrame, type RelayRefusal } from "./frames.ts";
+import type { RelayLimits } from "./limits.ts";
+import type { RelayEffect, RelayInput, RelayStatistics } from "./protocol.ts";
+import { type Reservation, ReservationBook } from "./reservation-book.ts";
+
+/** What a relay core is made of. */
+export interface RelayCoreOptions {
+  readonly identity: NodeIdentity;
+  readonly limits: RelayLimits;
+  /** Whether there is a link to a node that does not go through a relay. */
+  readonly isDirect: (node: NodeId) => boolean;
+}
+
+/** What a stream of the relay is for: unknown yet, a holder's reports, one half of a circuit. */
+interface Leg {
+  readonly id: LegId;
+  readonly peer: NodeId;
+  readonly isRelayed: boolean;
+  readonly network: string;
+  readonly frames: FrameBuffer;
+  state: "opening" | "control" | "calling" | "dialling" | "called" | "joined";
+  /** When it must have got further. */
+  deadline: Instant;
+  /** The other half, while a call is being answered. */
+  other: Leg | undefined;
+  circuit: Circuit | undefined;
+  reservation: Reservation | undefined;
+}
+
+/**
+ * A relay between nodes that cannot reach each other, as a synchronous state machine: it keeps
+ * places for holders, and joins the streams of their callers with streams to them. What passes is
+ * sealed by the two ends; the relay counts it, slows it down, and can read nothing.
+ *
+ * - Neither of the two links may go through a relay itself, and nobody is joined with himself.
+ * - Every stream that is opened here is answered or cut in time.
+ * - No peer makes it throw, or hold more than its limits say.
+ */
+export class RelayCore implements Core<RelayInput, RelayEffect> {
+  readonly #options: RelayCoreOptions;
+  readonly #limits: RelayLimits;
+  readonly #effects: RelayEffect[] = [];
+  readonly #book: ReservationBook;
+  readonly #legs = new Map<LegId, Leg>();
+  readonly #circuits = new Map<Circuit, Reservation>();
+  #lastLeg: LegId = 0;
+  #circuitsOpened = 0;
+  #refused = 0;
+  #passedBytes = 0;
+
+  constructor(options: RelayCoreOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#book = new ReservationBook(options.identity, options.limits);
+  }
+
+  get statistics(): RelayStatistics {
+    return {
+      reservations: this.#book.size,
+      circuits: this.#circuits.size,
+      circuitsOpened: this.#circuitsOpened,
+      refused: this.#refused,
+      passedBytes: this.#passedBytes,
+    };
+  }
+
+  handle(input: RelayInput, now: Instant): void {
+    if (input.kind === "opened") {
+      this.#opened(input, now);
+      return;
+    }
+    const leg = this.#legs.get(input.leg);
+    if (leg === undefined) return;
+    switch (input.kind) {
+      case "dialled":
+        this.#dialled(leg, input.isOpen, now);
+        break;
+      case "bytes":
+        this.#received(leg, input.bytes, { now, unixMs: input.unixMs });
+        break;
+      case "sent":
+        leg.circuit?.sent(leg.id, input.bytes, now);
+        this.#forgetIfOver(leg);
+        break;
+      case "ended":
+        if (leg.circuit === undefined) this.#drop(leg);
+        else leg.circuit.ended(leg.id);
+        this.#forgetIfOver(leg);
+        break;
+      case "closed":
+        this.#closed(leg);
+        break;
+      default:
+        unreachable(input);
+    }
+  }
+
+  timeout(now: Instant): void {
+    for (const leg of [...this.#legs.values()]) if (leg.deadline <= now) this.#expired(leg);
+    for (const circuit of [...this.#circuits.keys()]) {
+      if (circuit.lastAt + this.#limits.circuitIdleMs <= now) this.#cut(circuit);
+      else circuit.timeout(now);
+    }
+    for (const reservation of this.#book.takeExpired(now)) this.#cutAll(reservation);
+  }
+
+  poll(): RelayEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    let first = this.#book.deadline();
+    for (const { deadline } of this.#legs.values()) first = Math.min(first, deadline);
+    for (const { wakesAt, lastAt } of this.#circuits.keys()) {
+      first = Math.min(first, wakesAt, lastAt + this.#limits.circuitIdleMs);
+    }
+    return first;
+  }
+
+  #opened(input: RelayInput & { kind: "opened" }, now: Instant): void {
+    const { leg: id, peer, isRelayed, network } = input;
+    const leg = this.#add({ id, peer, isRelayed, network }, "opening", now);
+    const openings = [...this.#legs.values()].filter(
+      (other) => other.state === "opening" && isSameNode(other.peer, peer),
+    );
+    if (openings.length > this.#limits.openingsPerPeerMax) this.#refuse(leg, "busy");
+  }
+
+  #add(
+    init: Pick<Leg, "id" | "peer" | "isRelayed" | "network">,
+    state: Leg["state"],
+    now: Instant,
+  ): Leg {
+    const leg: Leg = {
+      ...init,
+      frames: new FrameBuffer(),
+      state,
+      deadline: now + this.#limits.answerMs,
+      other: undefined,
+      circuit: undefined,
+      reservation: undefined,
+    };
+    this.#legs.set(init.id, leg);
+    return leg;
+  }
+
+  #received(leg: Leg, bytes: Uint8Array, moment: { now: Instant; unixMs: number }): void {
+    if (leg.circuit !== undefined) {
+      this.#pass(leg, leg.circuit, bytes, moment.now);
+      return;
+    }
+    leg.frames.push(bytes);
+    // A caller may send ahead of the answer, as much as a circuit would hold.
+    if (leg.state === "calling") {
+      if (leg.frames.length > this.#limits.circuitBufferBytes) this.#drop(leg);
+      return;
+    }
+    try {
+      while (this.#isTalking(leg)) {
+        const frame = leg.frames.next();
+        if (frame === undefined) return;
+        this.#take(leg, frame, moment);
+      }
+    } catch (error) {
+      if (!(error instanceof CulvertError)) throw error;
+      this.#refuse(leg, "protocol");
+    }
+  }
+
+  /** Whether what comes next on a leg is a frame for the relay, and not for the other end. */
+  #isTalking({ id, state }: Leg): boolean {
+    return this.#legs.has(id) && state !== "calling" && state !== "joined";
+  }
+
+  #take(leg: Leg, frame: RelayFrame, moment: { now: Instant; unixMs: number }): void {
+    const isFirst = leg.state === "opening";
+    if (frame.kind === "reserve" && (isFirst || leg.state === "control")) {
+      this.#reserve(leg, moment);
+    } else if (frame.kind === "connect" && isFirst) this.#connect(leg, frame.target, moment.now);
+    else if (frame.kind === "connected" && leg.state === "called") this.#join(leg, moment.now);
+    else if (frame.kind === "refused" && leg.state === "called") {
+      this.#endCall(leg, "declined");
+      this.#drop(leg);
+    } else this.#refuse(leg, "protocol");
+  }
+
+  #reserve(leg: Leg, moment: { now: Instant; unixMs: number }): void {
+    if (leg.isRelayed) {
+      this.#refuse(leg, "relay-over-relay");
+      return;
+    }
+    const reservation = this.#book.reserve(leg.peer, leg.network, moment);
+    if (reservation === undefined) {
+      this.#refuse(leg, "busy");
+      return;
+    }
+    const before = reservation.controlLeg;
+    if (before !== undefined && before !== leg.id) {
+      const old = this.#legs.get(before);
+      if (old !== undefined) this.#drop(old);
+    }
+    leg.state = "control";
+    leg.deadline = Number.POSITIVE_INFINITY;
+    leg.reservation = reservation;
+    reservation.controlLeg = leg.id;
+    this.#say(leg, { kind: "reserved", voucher: reservation.voucher.toBytes() });
+  }
+
+  #connect(leg: Leg, target: NodeId, now: Instant): void {
+    const reservation = this.#book.find(target);
+    const refusal = this.#whyNot(leg, target, reservation);
+    if (refusal !== undefined || reservation === undefined) {
+      this.#refuse(leg, refusal ?? "no-reservation");
+      return;
+    }
+    this.#lastLeg -= 1;
+    const holder = this.#add(
+      { id: this.#lastLeg, peer: target, isRelayed: false, network: reservation.network },
+      "dialling",
+      now,
+    );
+    reservation.circuits += 1;
+    holder.reservation = reservation;
+    holder.other = leg;
+    leg.other = holder;
+    leg.state = "calling";
+    leg.deadline = Number.POSITIVE_INFINITY;
+    this.#effects.push({ kind: "read", leg: leg.id, isReading: false });
+    this.#effects.push({ kind: "open", leg: holder.id, peer: target });
+  }
+
+  #whyNot(
+    { peer, isRelayed }: Leg,
+    target: NodeId,
+    reservation: Reservation | undefined,
+  ): RelayRefusal | undefined {
+    const { circuitsMax, circuitsPerHolderMax, circuitsPerCallerMax, quotaBytes } = this.#limits;
+    const self = this.#options.identity.id;
+    if (isRelayed || isSameNode(peer, target) || isSameNode(self, target)) {
+      return "relay-over-relay";
+    }
+    if (reservation === undefined) return "no-reservation";
+    if (!this.#options.isDirect(target)) return "not-linked";
+    if (reservation.usedBytes >= quotaBytes) return "quota";
+    const calls = [...this.#legs.values()].filter(({ state, peer: caller }) => {
+      return (state === "calling" || state === "joined") && isSameNode(caller, peer);
+    });
+    const isFull =
+      this.#circuits.size >= circuitsMax ||
+      reservation.circuits >= circuitsPerHolderMax ||
+      calls.length >= circuitsPerCallerMax;
+    return isFull ? "busy" : undefined;
+  }
+
+  #dialled(leg: Leg, isOpen: boolean, now: Instant): void {
+    if (leg.state !== "dialling") return;
+    if (!isOpen) {
+      this.#endCall(leg, "not-linked");
+      this.#remove(leg);
+      return;
+    }
+    leg.state = "called";
+    leg.deadline = now + this.#limits.answerMs;
+    const caller = leg.other?.peer;
+    if (caller !== undefined) this.#say(leg, { kind: "call", caller });
+  }
+
+  #join(holder: Leg, now: Instant): void {
+    const { other: caller, reservation } = holder;
+    if (caller === undefined || reservation === undefined) return;
+    const circuit = new Circuit({
+      caller: caller.id,
+      holder: holder.id,
+      bufferBytes: this.#limits.circuitBufferBytes,
+      gate: reservation.gate,
+      effect: (effect) => this.#effects.push(effect),
+      now,
+    });
+    this.#circuits.set(circuit, reservation);
+    this.#circuitsOpened += 1;
+    this.#say(caller, { kind: "connected" });
+    for (const leg of [caller, holder]) {
+      leg.state = "joined";
+      leg.circuit = circuit;
+      leg.deadline = Number.POSITIVE_INFINITY;
+      leg.reservation = reservation;
+    }
+    this.#effects.push({ kind: "read", leg: caller.id, isReading: true });
+    for (const leg of [caller, holder]) this.#pass(leg, circuit, leg.frames.takeRest(), now);
+  }
+
+  #pass(leg: Leg, circuit: Circuit, bytes: Uint8Array, now: Instant): void {
+    const { reservation } = leg;
+    if (reservation === undefined) return;
+    reservation.usedBytes += bytes.length;
+    this.#passedBytes += bytes.length;
+    circuit.pass(leg.id, bytes, now);
+    if (reservation.usedBytes - reservation.reportedBytes >= this.#limits.reportBytes) {
+      this.#reportUse(reservation);
+    }
+    if (reservation.usedBytes > this.#limits.quotaBytes) this.#cutAll(reservation);
+  }
+
+  #reportUse(reservation: Reservation): void {
+    const control = this.#legs.get(reservation.controlLeg ?? 0);
+    if (control?.state !== "control") return;
+    reservation.reportedBytes = reservation.usedBytes;
+    this.#say(control, { kind: "usage", usedBytes: reservation.usedBytes });
+  }
+
+  #expired(leg: Leg): void {
+    if (leg.state === "dialling" || leg.state === "called") this.#endCall(leg, "declined");
+    this.#drop(leg);
+  }
+
+  /** A call comes to nothing: its caller is told why. */
+  #endCall(holder: Leg, reason: RelayRefusal): void {
+    const caller = holder.other;
+    holder.other = undefined;
+    if (holder.reservation !== undefined) holder.reservation.circuits -= 1;
+    if (caller === undefined || !this.#legs.has(caller.id)) return;
+    caller.other = undefined;
+    this.#refuse(caller, reason);
+  }
+
+  #closed(leg: Leg): void {
+    this.#remove(leg);
+    if (leg.circuit !== undefined) this.#cut(leg.circuit);
+    else if (leg.state === "calling" && leg.other !== undefined) {
+      const holder = leg.other;
+      if (holder.reservation !== undefined) holder.reservation.circuits -= 1;
+      holder.other = undefined;
+      this.#drop(holder);
+    } else if (leg.state === "dialling" || leg.state === "called") this.#endCall(leg, "declined");
+  }
+
+  #forgetIfOver({ circuit }: Leg): void {
+    if (circuit === undefined || !circuit.isOver) return;
+    this.#forget(circuit);
+  }
+
+  #cutAll(reservation: Reservation): void {
+    for (const [circuit, other] of [...this.#circuits]) {
+      if (other === reservation) this.#cut(circuit);
+    }
+  }
+
+  #cut(circuit: Circuit): void {
+    for (const id of circuit.legs) {
+      if (this.#legs.has(id)) this.#effects.push({ kind: "reset", leg: id });
+    }
+    this.#forget(circuit);
+  }
+
+  #forget(circuit: Circuit): void {
+    const reservation = this.#circuits.get(circuit);
+    if (reservation === undefined) return;
+    this.#circuits.delete(circuit);
+    reservation.circuits -= 1;
+    for (const id of circuit.legs) this.#legs.delete(id);
+    this.#reportUse(reservation);
+  }
+
+  #refuse(leg: Leg, reason: RelayRefusal): void {
+    this.#refused += 1;
+    this.#say(leg, { kind: "refused", reason });
+    this.#effects.push({ kind: "end", leg: leg.id });
+    this.#remove(leg);
+    if (leg.state === "called") this.#endCall(leg, "declined");
+  }
+
+  #drop(leg: Leg): void {
+    this.#effects.push({ kind: "reset", leg: leg.id });
+    this.#closed(leg);
+  }
+
+  #remove(leg: Leg): void {
+    this.#legs.delete(leg.id);
+    if (leg.reservation?.controlLeg === leg.id) leg.reservation.controlLeg = undefined;
+  }
+
+  #say(leg: Leg, frame: RelayFrame): void {
+    this.#effects.push({ kind: "send", leg: leg.id, bytes: encodeFrame(frame) });
+  }
+}

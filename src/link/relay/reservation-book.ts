@@ -1,0 +1,106 @@
+import type { Instant } from "../../base/index.ts";
+import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
+import type { LegId } from "./circuit.ts";
+import type { RelayLimits } from "./limits.ts";
+import { RateGate } from "./rate-gate.ts";
+import { Voucher } from "./voucher.ts";
+
+/** A place that is kept for a node. */
+export interface Reservation {
+  readonly holder: NodeId;
+  readonly network: string;
+  readonly gate: RateGate;
+  expiresAt: Instant;
+  voucher: Voucher;
+  usedBytes: number;
+  reportedBytes: number;
+  circuits: number;
+  /** Where the holder is told what it has used. */
+  controlLeg: LegId | undefined;
+}
+
+/** Who may be called through a relay, how much, and until when. */
+export class ReservationBook {
+  readonly #identity: NodeIdentity;
+  readonly #limits: RelayLimits;
+  readonly #byHolder = new Map<string, Reservation>();
+
+  constructor(identity: NodeIdentity, limits: RelayLimits) {
+    this.#identity = identity;
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#byHolder.size;
+  }
+
+  find(holder: NodeId): Reservation | undefined {
+    return this.#byHolder.get(nodeIdText(holder));
+  }
+
+  /**
+   * A new reservation, or the one that is there: renewed in its second half with a fresh quota, and
+   * left as it is before. `undefined` when there is no room.
+   */
+  reserve(
+    holder: NodeId,
+    network: string,
+    moment: { readonly now: Instant; readonly unixMs: number },
+  ): Reservation | undefined {
+    const { reservationMs } = this.#limits;
+    const known = this.find(holder);
+    if (known !== undefined) {
+      if (known.expiresAt - moment.now > reservationMs / 2) return known;
+      known.expiresAt = moment.now + reservationMs;
+      known.voucher = this.#sign(holder, moment.unixMs);
+      known.usedBytes = 0;
+      known.reportedBytes = 0;
+      return known;
+    }
+    if (!this.#hasRoomFor(network)) return undefined;
+    const made: Reservation = {
+      holder,
+      network,
+      gate: new RateGate(this.#limits),
+      expiresAt: moment.now + reservationMs,
+      voucher: this.#sign(holder, moment.unixMs),
+      usedBytes: 0,
+      reportedBytes: 0,
+      circuits: 0,
+      controlLeg: undefined,
+    };
+    this.#byHolder.set(nodeIdText(holder), made);
+    return made;
+  }
+
+  /** Takes out those that are over at `now`. */
+  takeExpired(now: Instant): Reservation[] {
+    const expired = [...this.#byHolder.values()].filter(({ expiresAt }) => expiresAt <= now);
+    for (const { holder } of expired) this.#byHolder.delete(nodeIdText(holder));
+    return expired;
+  }
+
+  deadline(): Instant {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { expiresAt } of this.#byHolder.values()) first = Math.min(first, expiresAt);
+    return first;
+  }
+
+  #hasRoomFor(network: string): boolean {
+    if (this.#byHolder.size >= this.#limits.reservationsMax) return false;
+    let neighbours = 0;
+    for (const held of this.#byHolder.values()) if (held.network === network) neighbours += 1;
+    return neighbours < this.#limits.reservationsPerNetworkMax;
+  }
+
+  #sign(holder: NodeId, unixMs: number): Voucher {
+    const issuedAtUnixS = Math.floor(unixMs / 1_000);
+    return Voucher.sign(this.#identity, {
+      holder,
+      issuedAtUnixS,
+      expiresAtUnixS: issuedAtUnixS + Math.floor(this.#limits.reservationMs / 1_000),
+      quotaBytes: this.#limits.quotaBytes,
+      bytesPerSecond: this.#limits.bytesPerSecond,
+    });
+  }
+}
