@@ -12,12 +12,21 @@ export interface ByteConnectionEvents {
   closed(error: Error | undefined): void;
 }
 
+/** Where the other end of a TCP connection is. */
+export interface RemoteAddress {
+  readonly carrier: "tcp";
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Time for an end to be taken in, before the connection is cut. */
 const LINGER_MS = 5_000;
 const KEEP_ALIVE_MS = 60_000;
 
 /** A socket, or a stream that stands in for one. */
 export interface SocketLike extends Duplex {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
   setNoDelay(noDelay?: boolean): this;
   setKeepAlive(enable?: boolean, initialDelayMs?: number): this;
 }
@@ -50,6 +59,14 @@ export class ByteConnection {
       events.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     });
     if (this.#socket.closed) events.closed(this.#error);
+  }
+
+  /** The address at the other end; `undefined` where it is no TCP socket. */
+  get remote(): RemoteAddress | undefined {
+    const { remoteAddress, remotePort = 0 } = this.#socket;
+    if (remoteAddress === undefined || remotePort === 0) return undefined;
+    const [, ipv4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress) ?? [];
+    return { carrier: "tcp", host: ipv4 ?? remoteAddress, port: remotePort };
   }
 
   /** Bytes that were written and are not with the operating system yet. */

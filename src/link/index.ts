@@ -27,6 +27,8 @@ export type {
 } from "./contract.ts";
 export type { LinkLimits } from "./limits.ts";
 export { LINK_LIMITS, resolveLinkLimits } from "./limits.ts";
+export type { LinkHostOptions } from "./open-link-host.ts";
+export { openLinkHost } from "./open-link-host.ts";
 export type {
   PunchCoreOptions,
   PunchEffect,

@@ -1,0 +1,62 @@
+import { connect } from "node:net";
+import { type Cancel, CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { ByteConnection } from "./byte-connection.ts";
+import { ByteServer } from "./byte-server.ts";
+
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** TCP by node:net. */
+export const tcpNetwork = {
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when the port cannot be bound */
+  async listen(options: {
+    readonly at: HostPort;
+    readonly connectionsMax: number;
+    readonly onConnection: (connection: ByteConnection) => void;
+  }): Promise<{
+    readonly address: { readonly carrier: "tcp" } & HostPort;
+    close(): Promise<void>;
+  }> {
+    const { at, connectionsMax, onConnection } = options;
+    const server = await ByteServer.listen({
+      endpoint: { kind: "tcp", ...at },
+      connectionsMax,
+      onConnection: (connection) => onConnection(connection),
+    });
+    const port = server.endpoint.kind === "tcp" ? server.endpoint.port : at.port;
+    return {
+      address: { carrier: "tcp", host: at.host, port },
+      async close() {
+        // Whoever closes a link ends its connection; nobody has to wait for that here.
+        server.close().catch(() => {});
+      },
+    };
+  },
+
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when nobody answers there; an `AbortError` */
+  dial(to: HostPort, options: { readonly signal: AbortSignal }): Promise<ByteConnection> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(options.signal);
+      const socket = connect(to.port, to.host);
+      let forget: Cancel = () => {};
+      socket.once("connect", () => {
+        forget();
+        socket.removeAllListeners("error");
+        resolve(new ByteConnection(socket));
+      });
+      socket.once("error", (cause) => {
+        forget();
+        const message = "nobody answers at this TCP address";
+        reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
+      });
+      forget = onAbort(options.signal, (error) => {
+        socket.removeAllListeners("error");
+        socket.on("error", () => {});
+        socket.destroy();
+        reject(error);
+      });
+    });
+  },
+};

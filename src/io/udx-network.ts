@@ -1,0 +1,165 @@
+import UDX from "udx-native";
+import { CulvertError } from "../base/index.ts";
+
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface StreamEvents {
+  receive(bytes: Uint8Array): void;
+  drained(): void;
+  datagram?(bytes: Uint8Array): void;
+  closed(error: Error | undefined): void;
+}
+
+/** The kernel's buffers: the defaults of many systems drop packets at 100 MB/s. */
+const KERNEL_BUFFER_BYTES = 4 * 2 ** 20;
+/** Time for what was written to arrive, after an end that is not abrupt. */
+const LINGER_MS = 5_000;
+
+/**
+ * UDP by udx-native: one socket for plain datagrams and any number of reliable streams. What udx
+ * writes before a stream's bytes is not authenticated: whoever sees the packets can cut a stream.
+ */
+export const udxNetwork = {
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when the port cannot be bound */
+  async bind(at: HostPort): Promise<UdxPort> {
+    const udx = new UDX();
+    const socket = udx.createSocket();
+    try {
+      socket.bind(at.port, at.host);
+    } catch (cause) {
+      const message = `cannot bind UDP port ${at.port} of ${at.host}`;
+      throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
+    }
+    return new UdxPort(udx, socket);
+  },
+};
+
+/** One UDP socket. */
+class UdxPort {
+  readonly address: { readonly carrier: "udp" } & HostPort;
+  readonly #udx: UDX;
+  readonly #socket: UDX.UdxSocket;
+  readonly #streams = new Set<UdxConnection>();
+
+  constructor(udx: UDX, socket: UDX.UdxSocket) {
+    this.#udx = udx;
+    this.#socket = socket;
+    const bound = socket.address();
+    this.address = { carrier: "udp", host: bound?.host ?? "", port: bound?.port ?? 0 };
+    try {
+      socket.setRecvBufferSize(KERNEL_BUFFER_BYTES);
+      socket.setSendBufferSize(KERNEL_BUFFER_BYTES);
+    } catch {
+      // The system allows less: it works, slower.
+    }
+  }
+
+  start(events: { datagram(bytes: Uint8Array, from: HostPort): void }): void {
+    this.#socket.on("message", (bytes: Uint8Array, from: HostPort) => {
+      events.datagram(plain(bytes), { host: unmapped(from.host), port: from.port });
+    });
+  }
+
+  send(bytes: Uint8Array, to: HostPort): void {
+    // Copied: udx reads it after the call has returned.
+    this.#socket.trySend(bytes.slice(), to.port, to.host);
+  }
+
+  connect(options: {
+    readonly localId: number;
+    readonly remoteId: number;
+    readonly to: HostPort;
+  }): UdxConnection {
+    const stream = this.#udx.createStream(options.localId);
+    stream.connect(this.#socket, options.remoteId, options.to.port, options.to.host);
+    const connection = new UdxConnection(stream, options.to);
+    this.#streams.add(connection);
+    stream.once("close", () => this.#streams.delete(connection));
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    for (const stream of this.#streams) stream.close(true);
+    await this.#socket.close();
+  }
+}
+
+/** One udx stream, reduced to what a protocol needs. */
+class UdxConnection {
+  readonly remote: { readonly carrier: "udp" } & HostPort;
+  readonly #stream: UDX.UdxStream;
+  #events: StreamEvents | undefined;
+  #error: Error | undefined;
+  #isClosed = false;
+  #isEnding = false;
+  #unsentBytes = 0;
+
+  constructor(stream: UDX.UdxStream, to: HostPort) {
+    this.#stream = stream;
+    this.remote = { carrier: "udp", host: to.host, port: to.port };
+    stream.on("error", (error: Error) => {
+      this.#error = error;
+    });
+    stream.on("drain", () => {
+      this.#unsentBytes = 0;
+      this.#events?.drained();
+    });
+    stream.on("end", () => stream.destroy());
+    stream.on("close", () => {
+      this.#isClosed = true;
+      this.#events?.closed(this.#error);
+    });
+  }
+
+  start(events: StreamEvents): void {
+    this.#events = events;
+    this.#stream.on("data", (bytes: Uint8Array) => events.receive(plain(bytes)));
+    this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plain(bytes)));
+    if (this.#isClosed) events.closed(this.#error);
+  }
+
+  /** Bytes that udx has not taken over yet. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isClosed || this.#isEnding) return;
+    this.#unsentBytes += bytes.length;
+    if (this.#stream.write(bytes)) this.#unsentBytes = 0;
+  }
+
+  sendDatagram(bytes: Uint8Array): void {
+    if (!this.#isClosed) this.#stream.trySend(bytes);
+  }
+
+  setReading(isReading: boolean): void {
+    if (isReading) this.#stream.resume();
+    else this.#stream.pause();
+  }
+
+  close(isAbrupt: boolean): void {
+    if (this.#isClosed) return;
+    if (isAbrupt) {
+      this.#stream.destroy();
+      return;
+    }
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#stream.end();
+    this.#stream.resume();
+    setTimeout(() => this.#stream.destroy(), LINGER_MS).unref();
+  }
+}
+
+/** What udx gives are Buffers over memory of its own that it does not use again. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function unmapped(host: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1] ?? host;
+}

@@ -1,0 +1,319 @@
+import { type Cancel, type Clock, CulvertError, LruMap, onAbort } from "../base/index.ts";
+import { type NodeAddress, type NodeId, nodeIdOf, nodeIdText } from "../identity/index.ts";
+import type { HostPort, PathConnection, TcpNetwork, UdpSocket } from "./carrier.ts";
+import type {
+  AttachOptions,
+  CloseOptions,
+  DatagramListener,
+  DialTarget,
+  Link,
+  LinkHost,
+  Observation,
+  ProbePort,
+  StreamHandler,
+  UpgradePath,
+} from "./contract.ts";
+import { CoreLink, type CoreLinkOptions, type LinkOwner } from "./core-link.ts";
+import type { LinkLimits } from "./limits.ts";
+import { type Agreement, LinkMover } from "./link-mover.ts";
+import type { Hello } from "./link-records.ts";
+import { LinkTable } from "./link-table.ts";
+import { ListenerSet } from "./listener-set.ts";
+import { requireProtocol } from "./mux-frames.ts";
+import { type Asked, PathDesk, type ReadyPath } from "./path-desk.ts";
+import type { PathContext } from "./path-setup.ts";
+import { SharedCalls } from "./shared-calls.ts";
+
+/** What a host is made from. */
+export interface LinkHostParts {
+  readonly id: NodeId;
+  readonly context: PathContext;
+  readonly tcp: TcpNetwork | undefined;
+}
+
+const LINK_ID_BYTES = 16;
+/** How often idle links are looked for. */
+const SWEEP_MS = 5_000;
+/** Peers whose last good address is remembered. */
+const REMEMBERED_MAX = 4_096;
+/** Where a new link begins. */
+const FIRST_PATH: Agreement = { epoch: 0, peerReceived: 0, receivedTold: 0 };
+
+/** The shell of a node's links: makes links of paths, and keeps them within their limits. */
+export class CoreLinkHost implements LinkHost, LinkOwner {
+  readonly id: NodeId;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  readonly #context: PathContext;
+  readonly #desk: PathDesk;
+  readonly #table: LinkTable;
+  readonly #mover: LinkMover;
+  readonly #handlers = new Map<string, StreamHandler>();
+  readonly #listeners = new Map<string, DatagramListener>();
+  readonly #linkListeners = new ListenerSet<[Link]>();
+  readonly #observers = new ListenerSet<[Observation]>();
+  readonly #dials = new SharedCalls<CoreLink>();
+  /** Where the peer of a link that was dialled can be dialled again. */
+  readonly #targets = new WeakMap<CoreLink, DialTarget>();
+  readonly #winners = new LruMap<string, NodeAddress>(REMEMBERED_MAX);
+  readonly #closing = new AbortController();
+  #cancelSweep: Cancel = () => {};
+  #closed: Promise<void> | undefined;
+
+  constructor({ id, context, tcp }: LinkHostParts) {
+    this.id = id;
+    this.#context = context;
+    this.clock = context.clock;
+    this.limits = context.limits;
+    this.#table = new LinkTable(context.limits);
+    this.#desk = new PathDesk({ context, tcp, onAsked: (asked) => this.#answer(asked) });
+    this.#mover = new LinkMover({
+      clock: context.clock,
+      redial: (link) => this.#redialOf(link),
+      put: (link, ready, agreed) => this.#put(link, ready, agreed),
+    });
+    this.#sweepLater();
+  }
+
+  get addresses(): readonly NodeAddress[] {
+    return this.#desk.addresses;
+  }
+
+  get probes(): ProbePort | undefined {
+    return this.#desk.probes;
+  }
+
+  /** Handshakes under way, of both sides. */
+  get handshakes(): number {
+    return this.#desk.setups;
+  }
+
+  /** Uses a UDP socket, which is handed over. */
+  useUdp(socket: UdpSocket): void {
+    this.#desk.useUdp(socket);
+  }
+
+  /** @throws CulvertError `CULVERT_UNREACHABLE` when the port cannot be bound */
+  listenTcp(at: HostPort): Promise<void> {
+    return this.#desk.listenTcp(at);
+  }
+
+  async dial(target: DialTarget): Promise<Link> {
+    this.#requireOpen();
+    const open = this.#table.find(target.id);
+    if (open !== undefined) return open;
+    return this.#dials.join(nodeIdText(target.id), target.signal, async (signal) => {
+      const link = await this.#begin(await this.#dialPath(target, signal));
+      this.#targets.set(link, target);
+      return link;
+    });
+  }
+
+  async attach(connection: PathConnection, options: AttachOptions): Promise<Link> {
+    this.#requireOpen();
+    const way = { carrier: "attached", isRelayed: options.isRelayed, remote: undefined } as const;
+    const { expectedId, publicKey, signal } = options;
+    if (!options.isInitiator) return this.#awaitLink(connection, options);
+    const setup = await this.#desk.open(connection, { id: expectedId, publicKey }, signal);
+    return this.#begin({ setup, way });
+  }
+
+  async upgrade(link: Link, path: UpgradePath): Promise<void> {
+    if (!(link instanceof CoreLink) || link.owner !== this) {
+      throw new RangeError("the link is not one of this host");
+    }
+    await this.#mover.upgrade(link, () => this.#openFor(link, path));
+  }
+
+  find(id: NodeId): Link | undefined {
+    return this.#table.find(id);
+  }
+
+  links(): readonly Link[] {
+    return this.#table.all();
+  }
+
+  onLink(listener: (link: Link) => void): Cancel {
+    return this.#linkListeners.add(listener);
+  }
+
+  handle(protocol: string, onStream: StreamHandler): Cancel {
+    requireProtocol(protocol);
+    this.#handlers.set(protocol, onStream);
+    return () => {
+      if (this.#handlers.get(protocol) === onStream) this.#handlers.delete(protocol);
+    };
+  }
+
+  onDatagram(protocol: string, listener: DatagramListener): Cancel {
+    requireProtocol(protocol);
+    this.#listeners.set(protocol, listener);
+    return () => {
+      if (this.#listeners.get(protocol) === listener) this.#listeners.delete(protocol);
+    };
+  }
+
+  onObserved(listener: (observation: Observation) => void): Cancel {
+    return this.#observers.add(listener);
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing.abort();
+    this.#cancelSweep();
+    const links = this.#table.all().map((link) => link.close(options));
+    this.#closed ??= Promise.all(links).then(() => this.#desk.close());
+    return this.#closed;
+  }
+
+  handlerOf(protocol: string): StreamHandler | undefined {
+    return this.#handlers.get(protocol);
+  }
+
+  listenerOf(protocol: string): DatagramListener | undefined {
+    return this.#listeners.get(protocol);
+  }
+
+  pathLost(link: CoreLink): void {
+    this.#mover.replace(link);
+  }
+
+  over(link: CoreLink): void {
+    this.#table.remove(link);
+  }
+
+  #requireOpen(): void {
+    if (this.#closing.signal.aborted) throw new CulvertError("CULVERT_CLOSED");
+  }
+
+  async #dialPath(target: DialTarget, signal: AbortSignal): Promise<ReadyPath> {
+    const key = nodeIdText(target.id);
+    const { id, publicKey, addresses } = target;
+    const signals = AbortSignal.any([signal, this.#closing.signal]);
+    const remembered = this.#winners.get(key);
+    const found = await this.#desk.dial({ id, publicKey, addresses, remembered }, signals);
+    this.#winners.set(key, found.address);
+    return found;
+  }
+
+  #redialOf(link: CoreLink): (() => Promise<ReadyPath>) | undefined {
+    const target = this.#targets.get(link);
+    if (target === undefined) return undefined;
+    const known = { ...target, publicKey: link.peerKey };
+    return () => this.#dialPath(known, this.#closing.signal);
+  }
+
+  async #openFor(link: CoreLink, path: UpgradePath): Promise<ReadyPath> {
+    const target = { id: link.peer, publicKey: link.peerKey };
+    if ("addresses" in path) {
+      const signal = path.signal ?? this.#closing.signal;
+      return this.#dialPath({ ...target, addresses: path.addresses }, signal);
+    }
+    const setup = await this.#desk.open(path.connection, target, path.signal);
+    return { setup, way: { carrier: "attached", isRelayed: path.isRelayed, remote: undefined } };
+  }
+
+  /** Asks the peer at the other end of a path for a new link. */
+  #begin(ready: ReadyPath): Promise<CoreLink> {
+    const { setup } = ready;
+    return new Promise((resolve, reject) => {
+      const linkId = this.#context.random.bytes(LINK_ID_BYTES);
+      setup.greet(
+        { linkId, intent: { kind: "new" } },
+        {
+          failed: reject,
+          greeted: ({ hello }) => {
+            const link = this.#add(ready, { linkId, peer: hello, isInitiator: true });
+            if (link === undefined) {
+              setup.refuse("busy");
+              reject(new CulvertError("CULVERT_BUSY", "this node has no link to spare"));
+              return;
+            }
+            resolve(link);
+            this.#start(link, ready);
+          },
+        },
+      );
+    });
+  }
+
+  /** Waits for the peer at the other end of a connection to ask for a link. */
+  #awaitLink(connection: PathConnection, options: AttachOptions): Promise<Link> {
+    const { expectedId, isRelayed, signal } = options;
+    return new Promise((resolve, reject) => {
+      const setup = this.#desk.answer(connection, {
+        expectedId,
+        way: { carrier: "attached", isRelayed, remote: undefined },
+        onAsked: (asked) => {
+          forget();
+          const link = this.#answer(asked);
+          if (link === undefined) reject(new CulvertError("CULVERT_REFUSED"));
+          else resolve(link);
+        },
+        onFailed: (error) => {
+          forget();
+          reject(error);
+        },
+      });
+      const forget = onAbort(signal, (error) => {
+        setup.abort();
+        reject(error);
+      });
+    });
+  }
+
+  /** A peer asks for a link, or for another path of one. */
+  #answer(asked: Asked): CoreLink | undefined {
+    const { setup, greeted, source } = asked;
+    const { linkId, intent, hello } = greeted;
+    if (intent.kind === "resume") {
+      const link = this.#table.named(nodeIdOf(setup.provenKey), linkId);
+      if (link === undefined) setup.refuse("unknown-link");
+      else this.#mover.answer(link, asked);
+      return link;
+    }
+    const link = this.#add(asked, { linkId, peer: hello, isInitiator: false, source });
+    if (link === undefined) setup.refuse("busy");
+    else this.#start(link, asked);
+    return link;
+  }
+
+  /** A new link, unless that would be too many. */
+  #add(
+    { setup }: ReadyPath,
+    options: Pick<CoreLinkOptions, "linkId" | "isInitiator"> & {
+      readonly peer: Hello;
+      readonly source?: string | undefined;
+    },
+  ): CoreLink | undefined {
+    const peerKey = setup.provenKey;
+    if (this.#closing.signal.aborted) return undefined;
+    if (this.#table.isFullFor(nodeIdOf(peerKey), options.source)) return undefined;
+    if (this.#table.isFull) this.#table.longestIdle()?.retire();
+    if (this.#table.isFull) return undefined;
+    const link = new CoreLink({ owner: this, peerKey, source: undefined, ...options });
+    this.#table.add(link);
+    return link;
+  }
+
+  #start(link: CoreLink, ready: ReadyPath): void {
+    this.#put(link, ready, FIRST_PATH);
+    this.#linkListeners.tell(link);
+  }
+
+  #put(link: CoreLink, { setup, way }: ReadyPath, agreed: Agreement): void {
+    const observed = setup.peerHello?.observed;
+    link.takePath({ path: setup.path, about: { ...way, observed }, ...agreed });
+    if (observed === undefined || way.carrier === "attached") return;
+    this.#observers.tell({ address: observed, by: link.peer });
+  }
+
+  #sweepLater(): void {
+    const sweep = (): void => {
+      for (const link of this.#table.expired(this.clock.now())) link.retire();
+      this.#sweepLater();
+    };
+    this.#cancelSweep = this.clock.schedule(this.clock.now() + SWEEP_MS, sweep, {
+      background: true,
+    });
+  }
+}

@@ -1,0 +1,397 @@
+import { type Cancel, type Clock, CulvertError, Driver, unreachable } from "../base/index.ts";
+import { type NodeId, nodeIdOf } from "../identity/index.ts";
+import type {
+  CloseOptions,
+  DatagramListener,
+  Link,
+  LinkPath,
+  LinkStream,
+  OpenStreamOptions,
+  StreamHandler,
+} from "./contract.ts";
+import type { LinkLimits } from "./limits.ts";
+import { LinkCore, type LinkEffect, type LinkInput } from "./link-core.ts";
+import { encodeControl, type Hello } from "./link-records.ts";
+import { CoreLinkStream, RESET, type StreamPort } from "./link-stream.ts";
+import { ListenerSet } from "./listener-set.ts";
+import { requireProtocol, type StreamId } from "./mux-frames.ts";
+import type { SecurePath } from "./secure-path.ts";
+import { StreamOpenings } from "./stream-openings.ts";
+
+/** What a link needs of its host. */
+export interface LinkOwner {
+  readonly id: NodeId;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  /** Who takes a stream that no handler of the link takes. */
+  handlerOf(protocol: string): StreamHandler | undefined;
+  listenerOf(protocol: string): DatagramListener | undefined;
+  /** The path is gone, and there is no other yet. */
+  pathLost(link: CoreLink): void;
+  /** The link is over. */
+  over(link: CoreLink): void;
+}
+
+/** What a link is made from. */
+export interface CoreLinkOptions {
+  readonly owner: LinkOwner;
+  readonly peerKey: Uint8Array;
+  readonly isInitiator: boolean;
+  /** 16 bytes that name it between the two nodes. */
+  readonly linkId: Uint8Array;
+  readonly peer: Pick<Hello, "streams" | "streamWindow">;
+  /** The unit of fairness that a link which came in counts for. */
+  readonly source: string | undefined;
+}
+
+/** A path that is ready to carry a link, and what the two ends said about it. */
+export interface NewPath {
+  readonly path: SecurePath;
+  readonly about: LinkPath;
+  /** Numbered records that the peer has, and that it was told to have come here. */
+  readonly peerReceived: number;
+  readonly receivedTold: number;
+  /** Which of the link's paths it is. */
+  readonly epoch: number;
+}
+
+/** The shell of one link: drives its core, its streams and the path that it is on. */
+export class CoreLink implements Link {
+  readonly peer: NodeId;
+  readonly peerKey: Uint8Array;
+  readonly isInitiator: boolean;
+  readonly linkId: Uint8Array;
+  readonly source: string | undefined;
+  readonly owner: LinkOwner;
+  readonly #core: LinkCore;
+  readonly #driver: Driver<LinkInput, LinkEffect>;
+  readonly #port: StreamPort;
+  readonly #streams = new Map<StreamId, CoreLinkStream>();
+  readonly #openings = new StreamOpenings();
+  readonly #handlers = new Map<string, StreamHandler>();
+  readonly #listeners = new Map<string, DatagramListener>();
+  readonly #pathListeners = new ListenerSet<[LinkPath | undefined]>();
+  readonly #closeListeners = new ListenerSet<[CulvertError | undefined]>();
+  #path: SecurePath | undefined;
+  #about: LinkPath | undefined;
+  #lastAbout: LinkPath | undefined;
+  #holds = 0;
+  #epoch = 0;
+  #usedAt: number;
+  #isOpen = true;
+  #closedBy: CulvertError | undefined;
+
+  constructor(options: CoreLinkOptions) {
+    const { owner, peerKey, isInitiator } = options;
+    this.owner = owner;
+    this.peerKey = peerKey;
+    this.peer = nodeIdOf(peerKey);
+    this.isInitiator = isInitiator;
+    this.linkId = options.linkId;
+    this.source = options.source;
+    this.#usedAt = owner.clock.now();
+    this.#core = new LinkCore({
+      limits: owner.limits,
+      isInitiator,
+      peer: options.peer,
+      now: this.#usedAt,
+    });
+    this.#driver = new Driver(this.#core, owner.clock, (effect) => this.#perform(effect));
+    this.#driver.setBackground(true);
+    this.#port = {
+      clock: owner.clock,
+      write: (id, chunks) => this.#turn({ kind: "write", id, chunks }),
+      end: (id) => this.#turn({ kind: "end", id }),
+      reset: (id, code) => this.#turn({ kind: "reset", id, code }),
+      consumed: (id, credit) => this.#turn({ kind: "consumed", id, credit }),
+      release: (id) => {
+        this.#usedAt = owner.clock.now();
+        this.#streams.delete(id);
+      },
+    };
+  }
+
+  get path(): LinkPath | undefined {
+    return this.#about;
+  }
+
+  get carrier(): LinkPath["carrier"] {
+    return this.#lastAbout?.carrier ?? "attached";
+  }
+
+  get isRelayed(): boolean {
+    return this.#lastAbout?.isRelayed ?? false;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get streamCount(): number {
+    return this.#core.streamCount;
+  }
+
+  /** Since when nobody has used the link; `undefined` while it is in use. */
+  get idleSince(): number | undefined {
+    const isUsed = this.#holds > 0 || this.#openings.size > 0 || this.streamCount > 0;
+    return isUsed ? undefined : this.#usedAt;
+  }
+
+  /** Numbered records that have come: what the peer is told for a new path. */
+  get received(): number {
+    return this.#core.received;
+  }
+
+  /** Which of the link's paths is in use; a later one has a higher number. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The number for a path that this end proposes: the two ends never choose the same. */
+  nextEpoch(): number {
+    const next = this.#epoch + 1;
+    return next % 2 === (this.isInitiator ? 0 : 1) ? next : next + 1;
+  }
+
+  /** Goes on over another path, which is handed over; the one before is closed. */
+  takePath({ path, about, peerReceived, receivedTold, epoch }: NewPath): void {
+    const old = this.#path;
+    this.#epoch = epoch;
+    this.#path = path;
+    this.#setAbout(about);
+    path.handOver({
+      message: (payload) => this.#turn({ kind: "message", payload }),
+      datagram: (payload) => this.#turn({ kind: "loose", payload }),
+      drained: () => this.#refresh(),
+      closed: () => this.#loosePath(path),
+    });
+    old?.close(true);
+    this.#turn({ kind: "path", peerReceived, receivedTold });
+  }
+
+  async openStream(protocol: string, options: OpenStreamOptions = {}): Promise<LinkStream> {
+    requireProtocol(protocol);
+    if (!this.#isOpen) throw this.#closedError();
+    return this.#openings.open(protocol, options, {
+      ask: (asking) => this.#turn({ kind: "open", ...asking }),
+      cancel: (ticket) => this.#turn({ kind: "cancel-open", ticket }),
+    });
+  }
+
+  handle(protocol: string, onStream: StreamHandler): Cancel {
+    requireProtocol(protocol);
+    this.#handlers.set(protocol, onStream);
+    return () => {
+      if (this.#handlers.get(protocol) === onStream) this.#handlers.delete(protocol);
+    };
+  }
+
+  sendDatagram(protocol: string, bytes: Uint8Array): boolean {
+    requireProtocol(protocol);
+    const { limits } = this.owner;
+    if (bytes.length > limits.datagramBytesMax) {
+      throw new RangeError(`a datagram has up to ${limits.datagramBytesMax} bytes`);
+    }
+    const path = this.#path;
+    if (!this.#isOpen || path === undefined) return false;
+    if (path.unsentBytes >= limits.pathBytesMax) return false;
+    this.#usedAt = this.owner.clock.now();
+    const payload = encodeControl({ kind: "datagram", protocol, bytes });
+    if (path.hasDatagrams) path.sendDatagram(payload);
+    else path.send(payload);
+    return true;
+  }
+
+  onDatagram(protocol: string, listener: DatagramListener): Cancel {
+    requireProtocol(protocol);
+    this.#listeners.set(protocol, listener);
+    return () => {
+      if (this.#listeners.get(protocol) === listener) this.#listeners.delete(protocol);
+    };
+  }
+
+  onPath(listener: (path: LinkPath | undefined) => void): Cancel {
+    return this.#pathListeners.add(listener);
+  }
+
+  onClose(listener: (error: CulvertError | undefined) => void): Cancel {
+    if (this.#isOpen) return this.#closeListeners.add(listener);
+    listener(this.#closedBy);
+    return () => {};
+  }
+
+  hold(): Cancel {
+    let isHeld = true;
+    this.#holds += 1;
+    return () => {
+      if (isHeld) this.#holds -= 1;
+      isHeld = false;
+      this.#usedAt = this.owner.clock.now();
+    };
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    return new Promise((resolve) => {
+      this.onClose(() => resolve());
+      this.#turn({ kind: "close", isGraceful: options.graceful ?? false });
+    });
+  }
+
+  /** Closes an idle link. */
+  retire(): void {
+    this.#turn({ kind: "close", isGraceful: false });
+  }
+
+  /** Ends the link without a word: no path leads to the peer any more. */
+  abandon(error: CulvertError): void {
+    this.#driver.handle({ kind: "abandon", error });
+  }
+
+  /** One input, with what the path can take now. */
+  #turn(input: LinkInput): void {
+    this.#refresh();
+    this.#driver.handle(input);
+  }
+
+  #refresh(): void {
+    if (this.#path === undefined) return;
+    const bytes = this.owner.limits.pathBytesMax - this.#path.unsentBytes;
+    this.#driver.handle({ kind: "room", bytes });
+  }
+
+  #perform(effect: LinkEffect): void {
+    switch (effect.kind) {
+      case "send":
+        this.#path?.send(effect.payload);
+        break;
+      case "opened":
+        this.#opened(effect.ticket, effect.id);
+        break;
+      case "open-refused":
+        this.#openings.find(effect.ticket)?.reject(this.#refusal());
+        break;
+      case "accept":
+        this.#accept(effect);
+        break;
+      case "data":
+        this.#streams.get(effect.id)?.deliver(effect.bytes);
+        break;
+      case "ended":
+        this.#streams.get(effect.id)?.deliverEnd();
+        break;
+      case "written":
+        this.#streams.get(effect.id)?.written();
+        break;
+      case "end-sent":
+        this.#streams.get(effect.id)?.endSent();
+        break;
+      case "reset":
+        this.#streams.get(effect.id)?.fail(resetError(effect.code));
+        break;
+      case "datagram":
+        this.#dispatchDatagram(effect.protocol, effect.bytes);
+        break;
+      case "silence":
+        this.#path?.close(true);
+        if (this.#path !== undefined) this.#loosePath(this.#path);
+        break;
+      case "over":
+        this.#finish(effect.error);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #opened(ticket: number, id: StreamId): void {
+    const opening = this.#openings.find(ticket);
+    if (opening === undefined) this.#turn({ kind: "reset", id, code: RESET.cancelled });
+    else opening.resolve(this.#addStream(id, opening.protocol, opening.priority));
+  }
+
+  #accept(effect: LinkEffect & { readonly kind: "accept" }): void {
+    const { id, protocol, priority } = effect;
+    const stream = this.#addStream(id, protocol, priority);
+    const handler = this.#handlers.get(protocol) ?? this.owner.handlerOf(protocol);
+    if (handler === undefined) {
+      stream.refuse(RESET.refused);
+      return;
+    }
+    try {
+      handler(stream, this);
+    } catch {
+      // What a handler throws is its own affair; the peer is told that it failed.
+      stream.refuse(RESET.failed);
+    }
+  }
+
+  #addStream(id: StreamId, protocol: string, priority: LinkStream["priority"]): CoreLinkStream {
+    const stream = new CoreLinkStream({
+      id,
+      protocol,
+      priority,
+      link: this,
+      localId: this.owner.id,
+      port: this.#port,
+    });
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #dispatchDatagram(protocol: string, bytes: Uint8Array): void {
+    this.#usedAt = this.owner.clock.now();
+    const listener = this.#listeners.get(protocol) ?? this.owner.listenerOf(protocol);
+    listener?.(bytes, this);
+  }
+
+  #loosePath(path: SecurePath): void {
+    if (this.#path !== path || !this.#isOpen) return;
+    this.#path = undefined;
+    this.#setAbout(undefined);
+    this.#driver.handle({ kind: "path-lost" });
+    this.owner.pathLost(this);
+  }
+
+  #setAbout(about: LinkPath | undefined): void {
+    this.#about = about;
+    if (about !== undefined) this.#lastAbout = about;
+    this.#pathListeners.tell(about);
+  }
+
+  #finish(error: CulvertError | undefined): void {
+    this.#isOpen = false;
+    this.#closedBy = error;
+    this.#driver.stop();
+    this.#path?.close(false);
+    this.#path = undefined;
+    this.#about = undefined;
+    const reason = this.#closedError();
+    this.#openings.fail(reason);
+    for (const stream of this.#streams.values()) stream.fail(reason);
+    this.owner.over(this);
+    this.#closeListeners.tell(error);
+    this.#closeListeners.clear();
+    this.#pathListeners.clear();
+  }
+
+  #refusal(): CulvertError {
+    if (!this.#isOpen) return this.#closedError();
+    return new CulvertError("CULVERT_BUSY", "too many streams wait to be opened on this link");
+  }
+
+  #closedError(): CulvertError {
+    return this.#closedBy ?? new CulvertError("CULVERT_CLOSED", "the link is closed");
+  }
+}
+
+function resetError(code: number): CulvertError {
+  const options = { remote: true, detail: { code } };
+  switch (code) {
+    case RESET.refused:
+      return new CulvertError("CULVERT_REFUSED", "the peer does not take such streams", options);
+    case RESET.failed:
+      return new CulvertError("CULVERT_PEER_ABORTED", "the peer's handler failed", options);
+    default:
+      return new CulvertError("CULVERT_PEER_ABORTED", "the peer gave the stream up", options);
+  }
+}

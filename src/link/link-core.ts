@@ -1,0 +1,340 @@
+import {
+  assert,
+  type Core,
+  CulvertError,
+  type Instant,
+  isCulvertError,
+  unreachable,
+} from "../base/index.ts";
+import type { LinkLimits } from "./limits.ts";
+import { encodeControl, type Farewell, isNumbered, readControl } from "./link-records.ts";
+import { MuxCore, type MuxEffect, type MuxInput, type PeerLimits } from "./mux-core.ts";
+import { PathWatch } from "./path-watch.ts";
+import { RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES_MAX } from "./record-cipher.ts";
+import { RecordLedger } from "./record-ledger.ts";
+
+/** What happens to a link. */
+export type LinkInput =
+  | Exclude<MuxInput, { readonly kind: "receive" }>
+  /**
+   * A path is there, in the place of the one before. `peerReceived` numbered records are with the
+   * peer; the first one that comes over the path has the number `receivedTold`, which the peer was
+   * told.
+   */
+  | { readonly kind: "path"; readonly peerReceived: number; readonly receivedTold: number }
+  | { readonly kind: "path-lost" }
+  /** There will be no path again. */
+  | { readonly kind: "abandon"; readonly error: CulvertError }
+  /** So many bytes may be handed to the path now. */
+  | { readonly kind: "room"; readonly bytes: number }
+  /** The payload of a record that came over the path. */
+  | { readonly kind: "message"; readonly payload: Uint8Array }
+  /** A record that came beside the ordered ones: whatever is no good datagram is dropped. */
+  | { readonly kind: "loose"; readonly payload: Uint8Array }
+  /** Closes the link: after the open streams, or at once. */
+  | { readonly kind: "close"; readonly isGraceful: boolean };
+
+/** What a link wants done. */
+export type LinkEffect =
+  | Exclude<MuxEffect, { readonly kind: "fail" }>
+  /** Sends the payload, which is borrowed, over the path. */
+  | { readonly kind: "send"; readonly payload: Uint8Array }
+  | { readonly kind: "datagram"; readonly protocol: string; readonly bytes: Uint8Array }
+  /** The path is dead: nothing comes from it. */
+  | { readonly kind: "silence" }
+  /** The last effect; with an error unless one of the ends closed the link. */
+  | { readonly kind: "over"; readonly error: CulvertError | undefined };
+
+/** Bytes of numbered records after which an acknowledgement does not wait. */
+const ACK_EVERY_BYTES = 64 * 1_024;
+/** The longest that an acknowledgement waits: what it frees is memory, not the peer's turn. */
+const ACK_DELAY_MS = 200;
+
+const FAREWELL_CODES = {
+  busy: "CULVERT_BUSY",
+  protocol: "CULVERT_PROTOCOL",
+  "unknown-link": "CULVERT_UNREACHABLE",
+} as const;
+
+/**
+ * A link above its paths: numbers the records of its streams, keeps them until the peer has them,
+ * and repeats on a new path what the old one lost. So a link outlives a cut connection, and moves
+ * to a better one, without losing or repeating a byte.
+ *
+ * Also: the keep-alive, the silence of a dead path, the time that a link may be without one, and
+ * the graceful end.
+ */
+export class LinkCore implements Core<LinkInput, LinkEffect> {
+  readonly #limits: LinkLimits;
+  readonly #mux: MuxCore;
+  readonly #ledger = new RecordLedger();
+  readonly #watch: PathWatch;
+  readonly #effects: LinkEffect[] = [];
+  #hasPath = false;
+  #room = 0;
+  /** The number of the next record to send over the path: behind `ledger.next` while it repeats. */
+  #sendNext = 0;
+  /** Numbered records that have come, and the number of the next one over this path. */
+  #received = 0;
+  #pathNext = 0;
+  #unackedArrivals = 0;
+  #ackAt: Instant = Number.POSITIVE_INFINITY;
+  #isAckDue = false;
+  #isPingDue = false;
+  #drainUntil: Instant | undefined;
+  #isOver = false;
+  #droppedDatagrams = 0;
+
+  constructor(options: {
+    readonly limits: LinkLimits;
+    readonly isInitiator: boolean;
+    readonly peer: PeerLimits;
+    readonly now: Instant;
+  }) {
+    this.#limits = options.limits;
+    this.#mux = new MuxCore(options);
+    this.#watch = new PathWatch(options.limits, options.now);
+  }
+
+  /** Numbered records that have come: what the peer is told for a new path. */
+  get received(): number {
+    return this.#received;
+  }
+
+  get streamCount(): number {
+    return this.#mux.streamCount;
+  }
+
+  /** Frames for streams that were over here. */
+  get lateFrames(): number {
+    return this.#mux.lateFrames;
+  }
+
+  /** Datagrams of the peer that were no good. */
+  get droppedDatagrams(): number {
+    return this.#droppedDatagrams;
+  }
+
+  handle(input: LinkInput, now: Instant): void {
+    if (this.#isOver) return;
+    switch (input.kind) {
+      case "path":
+        this.#takePath(input.peerReceived, input.receivedTold, now);
+        break;
+      case "path-lost":
+        this.#hasPath = false;
+        this.#watch.lost(now);
+        break;
+      case "abandon":
+        this.#end(input.error);
+        break;
+      case "room":
+        this.#room = input.bytes;
+        break;
+      case "message":
+        this.#receive(input.payload, now);
+        break;
+      case "loose":
+        this.#receiveLoose(input.payload, now);
+        break;
+      case "close":
+        this.#close(input.isGraceful, now);
+        break;
+      case "open":
+        if (this.#drainUntil === undefined) this.#mux.handle(input, now);
+        else this.#effects.push({ kind: "open-refused", ticket: input.ticket });
+        break;
+      default:
+        this.#mux.handle(input, now);
+    }
+    this.#pump(now);
+  }
+
+  timeout(now: Instant): void {
+    if (this.#isOver) return;
+    if (now >= this.#ackAt) {
+      this.#ackAt = Number.POSITIVE_INFINITY;
+      this.#isAckDue = true;
+    }
+    const alarm = this.#watch.timeout(now);
+    if (alarm === "ping") this.#isPingDue = true;
+    else if (alarm === "silence") this.#effects.push({ kind: "silence" });
+    else if (alarm === "abandoned") {
+      this.#end(new CulvertError("CULVERT_UNREACHABLE", "no path to the node could be had"));
+    }
+    if (now >= (this.#drainUntil ?? Number.POSITIVE_INFINITY)) this.#farewell("closed");
+    this.#pump(now);
+  }
+
+  poll(): LinkEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    if (this.#isOver) return Number.POSITIVE_INFINITY;
+    const drain = this.#drainUntil ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#ackAt, this.#watch.deadline(), drain);
+  }
+
+  #takePath(peerReceived: number, receivedTold: number, now: Instant): void {
+    assert(receivedTold <= this.#received, "the peer was told what had come");
+    if (!this.#ledger.acknowledge(peerReceived)) {
+      this.#farewell("protocol", broken("the peer has records that were never sent"));
+      return;
+    }
+    this.#hasPath = true;
+    this.#sendNext = peerReceived;
+    this.#pathNext = receivedTold;
+    this.#watch.found(now);
+    this.#noteOwed(now);
+    this.#ackSoon(now);
+  }
+
+  #receive(payload: Uint8Array, now: Instant): void {
+    this.#watch.heard(now);
+    try {
+      if (isNumbered(payload)) this.#receiveNumbered(payload, now);
+      else this.#receiveControl(payload, now);
+    } catch (error) {
+      if (!isCulvertError(error)) throw error;
+      this.#farewell("protocol", error);
+    }
+  }
+
+  #receiveNumbered(payload: Uint8Array, now: Instant): void {
+    const number = this.#pathNext;
+    this.#pathNext += 1;
+    // A new path repeats what had come over the old one meanwhile.
+    if (number < this.#received) return;
+    this.#received += 1;
+    this.#unackedArrivals += payload.length;
+    if (this.#unackedArrivals >= ACK_EVERY_BYTES) this.#isAckDue = true;
+    else this.#ackSoon(now);
+    this.#mux.handle({ kind: "receive", payload }, now);
+  }
+
+  #receiveControl(payload: Uint8Array, now: Instant): void {
+    const record = readControl(payload);
+    switch (record.kind) {
+      case "ack":
+        if (!this.#ledger.acknowledge(record.received)) throw broken("a record was never sent");
+        if (this.#sendNext < this.#ledger.first) this.#sendNext = this.#ledger.first;
+        this.#watch.answered();
+        this.#noteOwed(now);
+        break;
+      case "ping":
+        this.#isAckDue = true;
+        break;
+      case "datagram":
+        if (record.bytes.length > this.#limits.datagramBytesMax) throw broken("a long datagram");
+        this.#effects.push(record);
+        break;
+      case "goodbye":
+        this.#end(record.why === "closed" ? undefined : farewellError(record.why));
+        break;
+      case "hello":
+      case "intent":
+      case "resumed":
+        throw broken("a greeting in the middle");
+      default:
+        unreachable(record);
+    }
+  }
+
+  #receiveLoose(payload: Uint8Array, now: Instant): void {
+    this.#watch.heard(now);
+    try {
+      const record = readControl(payload);
+      const isGood = record.kind === "datagram";
+      if (!isGood || record.bytes.length > this.#limits.datagramBytesMax)
+        throw broken("no datagram");
+      this.#effects.push(record);
+    } catch (error) {
+      if (!isCulvertError(error)) throw error;
+      this.#droppedDatagrams += 1;
+    }
+  }
+
+  #ackSoon(now: Instant): void {
+    if (this.#ackAt === Number.POSITIVE_INFINITY) this.#ackAt = now + ACK_DELAY_MS;
+  }
+
+  #noteOwed(now: Instant): void {
+    if (this.#ledger.bytes > 0) this.#watch.owed(now);
+  }
+
+  /** Sends while there is room: acknowledgements first, then what was lost, then what is new. */
+  #pump(now: Instant): void {
+    this.#drainMux();
+    while (!this.#isOver && this.#hasPath && this.#room > 0 && this.#sendOne(now)) this.#drainMux();
+    this.#finishDraining();
+  }
+
+  #sendOne(now: Instant): boolean {
+    if (this.#isAckDue) {
+      this.#isAckDue = false;
+      this.#ackAt = Number.POSITIVE_INFINITY;
+      this.#unackedArrivals = 0;
+      this.#send(encodeControl({ kind: "ack", received: this.#received }));
+      return true;
+    }
+    if (this.#isPingDue) {
+      this.#isPingDue = false;
+      this.#send(encodeControl({ kind: "ping" }));
+      this.#watch.sent(now);
+      return true;
+    }
+    if (this.#sendNext === this.#ledger.next) {
+      if (this.#ledger.bytes >= this.#limits.unackedBytesMax) return false;
+      const payload = this.#mux.fill(RECORD_PAYLOAD_BYTES_MAX);
+      if (payload === undefined) return false;
+      this.#ledger.add(payload);
+    }
+    this.#send(this.#ledger.get(this.#sendNext));
+    this.#sendNext += 1;
+    this.#watch.sent(now);
+    return true;
+  }
+
+  #send(payload: Uint8Array): void {
+    this.#room -= payload.length + RECORD_OVERHEAD_BYTES;
+    this.#effects.push({ kind: "send", payload });
+  }
+
+  #drainMux(): void {
+    for (let effect = this.#mux.poll(); effect !== undefined; effect = this.#mux.poll()) {
+      if (effect.kind === "fail") this.#farewell("protocol", effect.error);
+      else this.#effects.push(effect);
+    }
+  }
+
+  #close(isGraceful: boolean, now: Instant): void {
+    if (!isGraceful) this.#farewell("closed");
+    else this.#drainUntil ??= now + this.#limits.drainMs;
+  }
+
+  #finishDraining(): void {
+    if (this.#drainUntil === undefined || this.#isOver) return;
+    if (this.#mux.streamCount === 0 && this.#ledger.bytes === 0) this.#farewell("closed");
+  }
+
+  /** Ends the link, and tells the peer if there is a way. */
+  #farewell(why: Farewell, error?: CulvertError): void {
+    if (this.#isOver) return;
+    if (this.#hasPath) this.#send(encodeControl({ kind: "goodbye", why }));
+    this.#end(error);
+  }
+
+  #end(error: CulvertError | undefined): void {
+    this.#isOver = true;
+    this.#effects.push({ kind: "over", error });
+  }
+}
+
+function farewellError(why: Exclude<Farewell, "closed">): CulvertError {
+  return new CulvertError(FAREWELL_CODES[why], undefined, { remote: true, detail: { why } });
+}
+
+function broken(why: string): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", why);
+}

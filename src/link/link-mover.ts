@@ -1,0 +1,135 @@
+import { type Clock, CulvertError, isCulvertError } from "../base/index.ts";
+import type { CoreLink } from "./core-link.ts";
+import type { Asked, ReadyPath } from "./path-desk.ts";
+
+/** Waits between two attempts to replace a lost path double from the first. */
+const REDIAL_FIRST_MS = 250;
+const REDIAL_MS_MAX = 8_000;
+
+/** What a mover is made from. */
+export interface LinkMoverParts {
+  readonly clock: Clock;
+  /** Opens a path to the peer of a link; `undefined` where only the peer can do that. */
+  readonly redial: (link: CoreLink) => (() => Promise<ReadyPath>) | undefined;
+  /** Puts a link on a path that both ends agreed on. */
+  readonly put: (link: CoreLink, ready: ReadyPath, agreed: Agreement) => void;
+}
+
+/** What the two ends have agreed on for a path. */
+export interface Agreement {
+  readonly epoch: number;
+  /** Numbered records that are with the peer, and that it was told to be here. */
+  readonly peerReceived: number;
+  readonly receivedTold: number;
+}
+
+/**
+ * Moves links from path to path: to one that is better, or to one in the place of a lost one. Each
+ * end tells how many numbered records it has, and the other goes on from there.
+ */
+export class LinkMover {
+  readonly #parts: LinkMoverParts;
+  readonly #moving = new WeakSet<CoreLink>();
+
+  constructor(parts: LinkMoverParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Moves `link` to the path that `open` gives.
+   *
+   * @throws CulvertError `CULVERT_BUSY` while the link is moving already, whatever `open` rejects
+   *   with, and what the peer refuses with
+   */
+  async upgrade(link: CoreLink, open: () => Promise<ReadyPath>): Promise<void> {
+    if (this.#moving.has(link)) throw new CulvertError("CULVERT_BUSY", "the link is moving");
+    this.#moving.add(link);
+    try {
+      await this.#move(link, await open());
+    } finally {
+      this.#moving.delete(link);
+      if (link.isOpen && link.path === undefined) this.replace(link);
+    }
+  }
+
+  /** Looks for another path in the place of a lost one, until there is one or the link ends. */
+  replace(link: CoreLink): void {
+    const redial = this.#parts.redial(link);
+    if (redial === undefined || this.#moving.has(link)) return;
+    this.#moving.add(link);
+    this.#replace(link, redial)
+      .catch((error: unknown) => link.abandon(failureOf(error)))
+      .finally(() => this.#moving.delete(link));
+  }
+
+  /** The peer wants a link to go on over another path. */
+  answer(link: CoreLink, { setup, greeted, way }: Asked): void {
+    const { intent } = greeted;
+    if (intent.kind !== "resume" || intent.epoch <= link.epoch) {
+      setup.refuse("busy");
+      return;
+    }
+    const receivedTold = link.received;
+    setup.confirm(receivedTold);
+    const { epoch, received: peerReceived } = intent;
+    this.#parts.put(link, { setup, way }, { epoch, peerReceived, receivedTold });
+  }
+
+  async #replace(link: CoreLink, redial: () => Promise<ReadyPath>): Promise<void> {
+    for (let waitMs = REDIAL_FIRST_MS; ; waitMs = Math.min(2 * waitMs, REDIAL_MS_MAX)) {
+      try {
+        await this.#move(link, await redial());
+        return;
+      } catch (error) {
+        if (isForgotten(error)) throw error;
+      }
+      if (!link.isOpen || link.path !== undefined) return;
+      await this.#wait(waitMs);
+      if (!link.isOpen || link.path !== undefined) return;
+    }
+  }
+
+  #move(link: CoreLink, ready: ReadyPath): Promise<void> {
+    const { setup } = ready;
+    const epoch = link.nextEpoch();
+    const receivedTold = link.received;
+    const intent = { kind: "resume", epoch, received: receivedTold } as const;
+    return new Promise((resolve, reject) => {
+      setup.greet(
+        { linkId: link.linkId, intent },
+        {
+          failed: reject,
+          greeted: (greeted) => {
+            if (greeted.kind !== "resumed" || !link.isOpen || epoch <= link.epoch) {
+              setup.path.close(true);
+              reject(new CulvertError("CULVERT_BUSY", "the link has moved meanwhile"));
+              return;
+            }
+            const peerReceived = greeted.received;
+            this.#parts.put(link, ready, { epoch, peerReceived, receivedTold });
+            resolve();
+          },
+        },
+      );
+    });
+  }
+
+  #wait(ms: number): Promise<void> {
+    const { clock } = this.#parts;
+    return new Promise((resolve) => {
+      clock.schedule(clock.now() + ms, resolve, { background: true });
+    });
+  }
+}
+
+/** The peer does not know the link any more: it was started anew, or has given up. */
+function isForgotten(error: unknown): boolean {
+  if (!isCulvertError(error) || !error.remote) return false;
+  const { why } = error.detail ?? {};
+  return why === "unknown-link";
+}
+
+function failureOf(error: unknown): CulvertError {
+  if (isCulvertError(error)) return error;
+  return new CulvertError("CULVERT_INTERNAL", undefined, { cause: error });
+}

@@ -1,0 +1,213 @@
+import { type Clock, CulvertError } from "../base/index.ts";
+import { nodeIdText } from "../identity/index.ts";
+import { SocketDuplex } from "../io/socket-duplex.ts";
+import type { Link, LinkStream, Priority } from "./contract.ts";
+import type { StreamId } from "./mux-frames.ts";
+import { creditCost } from "./mux-stream.ts";
+
+type Callback = (error?: Error | null) => void;
+
+/** Codes of resets that are not a protocol's own. */
+export const RESET = { cancelled: 0xff00, refused: 0xff01, failed: 0xff02 } as const;
+
+const OWN_CODE_MAX = 0xfeff;
+
+/** What a stream needs of its link. */
+export interface StreamPort {
+  readonly clock: Clock;
+  write(id: StreamId, chunks: readonly Uint8Array[]): void;
+  end(id: StreamId): void;
+  reset(id: StreamId, code: number): void;
+  consumed(id: StreamId, credit: number): void;
+  /** The stream is over on this side and will not call again. */
+  release(id: StreamId): void;
+}
+
+/** What a stream is made from. */
+export interface CoreLinkStreamOptions {
+  readonly id: StreamId;
+  readonly protocol: string;
+  readonly priority: Priority;
+  readonly link: Link;
+  readonly localId: Uint8Array;
+  readonly port: StreamPort;
+}
+
+/** A stream of a link as a Node Duplex: what Node asks, in terms of the mux. */
+export class CoreLinkStream extends SocketDuplex implements LinkStream {
+  readonly protocol: string;
+  readonly priority: Priority;
+  readonly link: Link;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly #id: StreamId;
+  readonly #port: StreamPort;
+  /** What came and was not passed on: the peer has no credit for more. */
+  readonly #arrived: Uint8Array[] = [];
+  #isReading = false;
+  #hasPeerEnded = false;
+  #isPeerEndPassedOn = false;
+  #writeDone: Callback | undefined;
+  #endDone: Callback | undefined;
+  #isEndSent = false;
+  /** Set when the peer, or the link, took the stream away. */
+  #failure: CulvertError | undefined;
+  #resetCode: number = RESET.cancelled;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+
+  constructor({ id, protocol, priority, link, localId, port }: CoreLinkStreamOptions) {
+    super({ allowHalfOpen: true });
+    this.#id = id;
+    this.protocol = protocol;
+    this.priority = priority;
+    this.link = link;
+    this.#port = port;
+    this.localAddress = nodeIdText(localId);
+    this.remoteAddress = nodeIdText(link.peer);
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten + this.writableLength;
+  }
+
+  protected get clock(): Clock {
+    return this.#port.clock;
+  }
+
+  /** Does nothing: small writes leave at once in any case. */
+  setNoDelay(_noDelay?: boolean): this {
+    return this;
+  }
+
+  reset(code: number): void {
+    if (!(Number.isInteger(code) && code >= 0 && code <= OWN_CODE_MAX)) {
+      throw new RangeError(`a reset code is a whole number up to ${OWN_CODE_MAX}`);
+    }
+    this.#resetCode = code;
+    this.destroy();
+  }
+
+  /** Gives the stream up with one of the codes that are not a protocol's. */
+  refuse(code: number): void {
+    this.#resetCode = code;
+    this.destroy();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    this.#hand([chunk], callback);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], callback: Callback): void {
+    this.#hand(
+      chunks.map(({ chunk }) => chunk),
+      callback,
+    );
+  }
+
+  override _final(callback: Callback): void {
+    if (this.#failure !== undefined) {
+      callback(this.#failure);
+      return;
+    }
+    this.#endDone = callback;
+    this.#port.end(this.#id);
+  }
+
+  override _read(): void {
+    this.#isReading = true;
+    this.#passOn();
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.stopIdleTimer();
+    this.#arrived.length = 0;
+    if (this.#failure === undefined && !(this.#isEndSent && this.#hasPeerEnded)) {
+      this.#port.reset(this.#id, this.#resetCode);
+    }
+    this.#port.release(this.#id);
+    const reason = error ?? this.#failure ?? new CulvertError("CULVERT_CLOSED");
+    this.#settle(reason);
+    callback(error);
+  }
+
+  /** Data of the peer, handed over. */
+  deliver(bytes: Uint8Array): void {
+    if (this.destroyed) return;
+    this.#arrived.push(bytes);
+    this.noteActivity();
+    if (this.#isReading) this.#passOn();
+  }
+
+  /** The peer ended its side. */
+  deliverEnd(): void {
+    this.#hasPeerEnded = true;
+    this.#passOn();
+  }
+
+  /** All that was written is on its way, or kept to be repeated. */
+  written(): void {
+    const done = this.#writeDone;
+    this.#writeDone = undefined;
+    done?.();
+  }
+
+  endSent(): void {
+    this.#isEndSent = true;
+    const done = this.#endDone;
+    this.#endDone = undefined;
+    done?.();
+  }
+
+  /** The peer gave the stream up, or the link is over. */
+  fail(error: CulvertError): void {
+    if (this.destroyed || this.#failure !== undefined) return;
+    this.#failure = error;
+    // What the peer had sent before it ended is still good; only writing has become pointless.
+    if (this.#hasPeerEnded && !this.readableEnded) {
+      this.#settle(error);
+      this.once("end", () => this.destroy(this.#isEndSent ? undefined : error));
+    } else if (this.#hasPeerEnded && this.#isEndSent) this.destroy();
+    else this.destroy(error);
+  }
+
+  protected setBackground(): void {
+    // The link's timers never keep the process alive, its sockets do.
+  }
+
+  #hand(chunks: Uint8Array[], callback: Callback): void {
+    this.noteActivity();
+    if (this.#failure !== undefined) {
+      callback(this.#failure);
+      return;
+    }
+    for (const chunk of chunks) this.#bytesWritten += chunk.length;
+    this.#writeDone = callback;
+    this.#port.write(this.#id, chunks);
+  }
+
+  #passOn(): void {
+    while (this.#isReading && this.#arrived.length > 0) {
+      const bytes = this.#arrived.shift() as Uint8Array;
+      this.#bytesRead += bytes.length;
+      // Node's side may ask for more at once: it has to see the rest first.
+      this.#isReading = this.push(bytes);
+      if (this.destroyed) return;
+      this.#port.consumed(this.#id, creditCost(bytes.length));
+    }
+    if (this.#arrived.length > 0 || !this.#hasPeerEnded || this.#isPeerEndPassedOn) return;
+    this.#isPeerEndPassedOn = true;
+    this.push(null);
+  }
+
+  #settle(reason: Error): void {
+    const waiting = [this.#writeDone, this.#endDone];
+    this.#writeDone = undefined;
+    this.#endDone = undefined;
+    for (const callback of waiting) callback?.(reason);
+  }
+}

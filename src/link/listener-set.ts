@@ -1,0 +1,23 @@
+import type { Cancel } from "../base/index.ts";
+
+/** Functions that want to be told of something. */
+export class ListenerSet<Arguments extends readonly unknown[]> {
+  readonly #listeners = new Set<{ readonly call: (...told: Arguments) => void }>();
+
+  /** Tells `call` from now on; the result stops it. The same function may be added twice. */
+  add(call: (...told: Arguments) => void): Cancel {
+    const entry = { call };
+    this.#listeners.add(entry);
+    return () => {
+      this.#listeners.delete(entry);
+    };
+  }
+
+  tell(...told: Arguments): void {
+    for (const { call } of [...this.#listeners]) call(...told);
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}

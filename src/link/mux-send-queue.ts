@@ -1,0 +1,160 @@
+import { concatBytes } from "../base/index.ts";
+import type { Priority } from "./contract.ts";
+import {
+  type ControlFrame,
+  DATA_FRAME_BYTES,
+  encodeControlFrame,
+  encodeDataHead,
+  PRIORITIES,
+} from "./mux-frames.ts";
+import { bytesFor, creditCost, type MuxStream } from "./mux-stream.ts";
+
+/** What one stream may send before it is the next one's turn. */
+const TURN_BYTES = 16_384;
+
+/** Room below which no data frame is begun. */
+const DATA_ROOM_MIN = DATA_FRAME_BYTES + 1;
+/** Room that every other frame fits in: an opening with the longest name. */
+const CONTROL_ROOM = 72;
+
+/** What went into one record. */
+export interface Filling {
+  /** The payload; `undefined` when nothing was to be sent. */
+  readonly payload: Uint8Array | undefined;
+  /** Streams of which all that was written is in the payload. */
+  readonly written: readonly MuxStream[];
+  /** Streams whose end is in it. */
+  readonly endSent: readonly MuxStream[];
+  /** Streams whose reset is in it: they are over. */
+  readonly told: readonly MuxStream[];
+}
+
+interface Draft {
+  readonly parts: Uint8Array[];
+  room: number;
+  readonly written: MuxStream[];
+  readonly endSent: MuxStream[];
+  readonly told: MuxStream[];
+}
+
+/**
+ * Streams that have something to send: one queue for each class, in which streams take turns, and
+ * one for credit, which goes before everything. No class waits while a more urgent one is empty.
+ */
+export class SendQueue {
+  readonly #classes: Readonly<Record<Priority, MuxStream[]>> = { urgent: [], normal: [], bulk: [] };
+  readonly #credits: MuxStream[] = [];
+
+  get isEmpty(): boolean {
+    return this.#credits.length === 0 && PRIORITIES.every((name) => this.#isClassEmpty(name));
+  }
+
+  /** Queues a stream if it has something to send and is not queued yet. */
+  push(stream: MuxStream): void {
+    if (stream.isQueued || !stream.isReady) return;
+    stream.isQueued = true;
+    this.#classes[stream.priority].push(stream);
+  }
+
+  /** Queues a stream that has credit to grant. */
+  pushCredit(stream: MuxStream): void {
+    if (stream.isCreditQueued) return;
+    stream.isCreditQueued = true;
+    this.#credits.push(stream);
+  }
+
+  /** Takes a stream out that is over. */
+  remove(stream: MuxStream): void {
+    if (stream.isQueued) removeFrom(this.#classes[stream.priority], stream);
+    if (stream.isCreditQueued) removeFrom(this.#credits, stream);
+    stream.isQueued = false;
+    stream.isCreditQueued = false;
+  }
+
+  /** Fills one record of at most `bytesMax`. */
+  fill(bytesMax: number): Filling {
+    const draft: Draft = { parts: [], room: bytesMax, written: [], endSent: [], told: [] };
+    this.#grant(draft);
+    for (const name of PRIORITIES) {
+      const queue = this.#classes[name];
+      while (queue.length > 0 && draft.room >= CONTROL_ROOM) {
+        const stream = queue.shift() as MuxStream;
+        stream.isQueued = false;
+        send(draft, stream);
+        this.push(stream);
+      }
+    }
+    const { parts, written, endSent, told } = draft;
+    const payload = parts.length === 0 ? undefined : concatBytes(...parts);
+    return { payload, written, endSent, told };
+  }
+
+  #isClassEmpty(name: Priority): boolean {
+    return this.#classes[name].length === 0;
+  }
+
+  #grant(draft: Draft): void {
+    while (this.#credits.length > 0 && draft.room >= CONTROL_ROOM) {
+      const stream = this.#credits.shift() as MuxStream;
+      stream.isCreditQueued = false;
+      const amount = stream.consumed;
+      if (stream.isPeerEnded || stream.due.reset !== undefined || amount === 0) continue;
+      stream.consumed = 0;
+      stream.receiveCredit += amount;
+      add(draft, { kind: "credit", id: stream.id, amount });
+    }
+  }
+}
+
+/** One turn of one stream. */
+function send(draft: Draft, stream: MuxStream): void {
+  const { due, id } = stream;
+  if (due.open) {
+    due.open = false;
+    add(draft, { kind: "open", id, protocol: stream.protocol, priority: stream.priority });
+  }
+  if (due.reset !== undefined) {
+    add(draft, { kind: "reset", id, code: due.reset });
+    draft.told.push(stream);
+    return;
+  }
+  sendData(draft, stream);
+  if (stream.queuedBytes > 0 || !due.end || draft.room < CONTROL_ROOM) return;
+  due.end = false;
+  stream.isEndSent = true;
+  add(draft, { kind: "end", id });
+  draft.endSent.push(stream);
+}
+
+function sendData(draft: Draft, stream: MuxStream): void {
+  const room = draft.room < DATA_ROOM_MIN ? 0 : draft.room - DATA_FRAME_BYTES;
+  const bytes = Math.min(room, bytesFor(stream.sendCredit), stream.queuedBytes, TURN_BYTES);
+  if (bytes > 0) {
+    addPart(draft, encodeDataHead(stream.id, bytes));
+    for (const piece of stream.take(bytes)) draft.parts.push(piece);
+    draft.room -= bytes;
+    stream.sendCredit -= creditCost(bytes);
+  }
+  if (stream.queuedBytes === 0 && stream.isWriteOpen) {
+    stream.isWriteOpen = false;
+    draft.written.push(stream);
+  }
+  const isBlocked = stream.queuedBytes > 0 && bytesFor(stream.sendCredit) <= 0;
+  if (!isBlocked || stream.isBlockedTold || draft.room < CONTROL_ROOM) return;
+  stream.isBlockedTold = true;
+  add(draft, { kind: "blocked", id: stream.id });
+}
+
+function add(draft: Draft, frame: ControlFrame): void {
+  addPart(draft, encodeControlFrame(frame));
+}
+
+function addPart(draft: Draft, part: Uint8Array): void {
+  draft.parts.push(part);
+  draft.room -= part.length;
+}
+
+function removeFrom(queue: MuxStream[], stream: MuxStream): void {
+  const at = queue.indexOf(stream);
+  if (at >= 0) queue.splice(at, 1);
+}

@@ -1,0 +1,60 @@
+import { assert } from "../base/index.ts";
+
+/** Records from this many on are compacted away once they are acknowledged. */
+const COMPACT_FROM = 64;
+
+/**
+ * The numbered records that were sent and that the peer has not acknowledged: what a new path has
+ * to repeat. Numbers go up from 0 through the whole life of a link, whatever paths it takes.
+ */
+export class RecordLedger {
+  #payloads: Uint8Array[] = [];
+  /** Index of the first one in the array that is still kept. */
+  #head = 0;
+  #first = 0;
+  #bytes = 0;
+
+  /** The number of the oldest record that is kept. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The number of the next record. */
+  get next(): number {
+    return this.#first + this.#payloads.length - this.#head;
+  }
+
+  /** Bytes that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Keeps the payload of the next record, handed over. */
+  add(payload: Uint8Array): void {
+    this.#payloads.push(payload);
+    this.#bytes += payload.length;
+  }
+
+  /** The payload of a record that is kept. */
+  get(number: number): Uint8Array {
+    const payload = this.#payloads[this.#head + number - this.#first];
+    assert(payload !== undefined, "the record is kept");
+    return payload;
+  }
+
+  /** The peer has every record below `next`; false when that cannot be. */
+  acknowledge(next: number): boolean {
+    if (next < this.#first || next > this.next) return false;
+    for (; this.#first < next; this.#first++, this.#head++) {
+      this.#bytes -= (this.#payloads[this.#head] as Uint8Array).length;
+      this.#payloads[this.#head] = NOTHING;
+    }
+    if (this.#head >= COMPACT_FROM && 2 * this.#head >= this.#payloads.length) {
+      this.#payloads = this.#payloads.slice(this.#head);
+      this.#head = 0;
+    }
+    return true;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,130 @@
+import { type Clock, type CulvertError, Driver, unreachable } from "../base/index.ts";
+import type { PathConnection } from "./carrier.ts";
+import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
+import type { HandshakeOptions } from "./handshake.ts";
+
+/** What a secure path tells. None of these may throw. */
+export interface SecurePathEvents {
+  /** The handshake is over: messages may be sent. */
+  ready?(peerKey: Uint8Array): void;
+  message(payload: Uint8Array): void;
+  datagram(payload: Uint8Array): void;
+  /** There is room for more. */
+  drained(): void;
+  /** The path is over; nothing follows. */
+  closed(error: Error | undefined): void;
+}
+
+/** A byte connection made into a channel of sealed messages to a peer that has proved its key. */
+export class SecurePath {
+  readonly #connection: PathConnection;
+  readonly #driver: Driver<ChannelInput, ChannelEffect>;
+  #events: SecurePathEvents;
+  #failure: CulvertError | undefined;
+  #isClosed = false;
+
+  /** The connection is handed over. */
+  constructor(
+    connection: PathConnection,
+    { clock, events, ...options }: HandshakeOptions & SecurePathParts,
+  ) {
+    this.#connection = connection;
+    this.#events = events;
+    const core = new ChannelCore(options);
+    this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
+  }
+
+  get connection(): PathConnection {
+    return this.#connection;
+  }
+
+  /** Starts to read, and begins the handshake. */
+  begin(): void {
+    this.#driver.handle({ kind: "begin" });
+    this.#connection.start({
+      receive: (bytes) => this.#driver.handle({ kind: "bytes", bytes }),
+      datagram: (bytes) => this.#driver.handle({ kind: "datagram", bytes }),
+      drained: () => this.#events.drained(),
+      closed: (error) => this.#ended(error),
+    });
+  }
+
+  /** Tells somebody else from now on. */
+  handOver(events: SecurePathEvents): void {
+    this.#events = events;
+  }
+
+  get unsentBytes(): number {
+    return this.#connection.unsentBytes;
+  }
+
+  /** Whether datagrams travel beside the bytes. */
+  get hasDatagrams(): boolean {
+    return this.#connection.sendDatagram !== undefined;
+  }
+
+  /** Seals and sends; the payload is borrowed. */
+  send(payload: Uint8Array): void {
+    this.#driver.handle({ kind: "send", payload });
+  }
+
+  sendDatagram(payload: Uint8Array): void {
+    this.#driver.handle({ kind: "send-datagram", payload });
+  }
+
+  /** Ends the path after what was sent; with `isAbrupt` at once. Nothing is told afterwards. */
+  close(isAbrupt: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!isAbrupt) {
+      // An input like the others: it comes after what was sent, also from within an event.
+      this.#driver.handle({ kind: "close" });
+      return;
+    }
+    this.#driver.stop();
+    this.#connection.close(true);
+  }
+
+  #perform(effect: ChannelEffect): void {
+    switch (effect.kind) {
+      case "write":
+        this.#connection.write(effect.bytes);
+        break;
+      case "write-datagram":
+        this.#connection.sendDatagram?.(effect.bytes);
+        break;
+      case "ready":
+        this.#events.ready?.(effect.peerKey);
+        break;
+      case "message":
+        this.#events.message(effect.payload);
+        break;
+      case "datagram":
+        this.#events.datagram(effect.payload);
+        break;
+      case "close":
+        this.#driver.stop();
+        this.#connection.close(false);
+        break;
+      case "fail":
+        this.#failure = effect.error;
+        this.#connection.close(true);
+        this.#ended(effect.error);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #ended(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#driver.stop();
+    this.#events.closed(this.#failure ?? error);
+  }
+}
+
+interface SecurePathParts {
+  readonly clock: Clock;
+  readonly events: SecurePathEvents;
+}

@@ -1,0 +1,76 @@
+import { onAbort, throwIfAborted } from "../base/index.ts";
+import type { LinkStream, OpenStreamOptions, Priority } from "./contract.ts";
+
+/** One stream that somebody waits for. */
+export interface StreamOpening {
+  readonly protocol: string;
+  readonly priority: Priority;
+  resolve(stream: LinkStream): void;
+  reject(error: Error): void;
+}
+
+/** The streams of a link that are asked for and not open yet, by ticket. */
+export class StreamOpenings {
+  readonly #waiting = new Map<number, StreamOpening>();
+  #tickets = 0;
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Waits for a stream. `ask` is given the ticket at once; `cancel` when `signal` is aborted.
+   *
+   * @throws Error `AbortError`
+   */
+  open(
+    protocol: string,
+    options: OpenStreamOptions,
+    { ask, cancel }: { ask(opening: Asking): void; cancel(ticket: number): void },
+  ): Promise<LinkStream> {
+    return new Promise((resolve, reject) => {
+      throwIfAborted(options.signal);
+      const ticket = this.#tickets++;
+      const priority = options.priority ?? "normal";
+      const leave = (): void => {
+        forget();
+        this.#waiting.delete(ticket);
+      };
+      const forget = onAbort(options.signal, (error) => {
+        this.#waiting.delete(ticket);
+        cancel(ticket);
+        reject(error);
+      });
+      this.#waiting.set(ticket, {
+        protocol,
+        priority,
+        resolve: (stream) => {
+          leave();
+          resolve(stream);
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+        },
+      });
+      ask({ ticket, protocol, priority });
+    });
+  }
+
+  /** Who waits; `undefined` for one that has given up. */
+  find(ticket: number): StreamOpening | undefined {
+    return this.#waiting.get(ticket);
+  }
+
+  /** Nobody will get a stream any more. */
+  fail(error: Error): void {
+    for (const opening of this.#waiting.values()) opening.reject(error);
+  }
+}
+
+/** What a link is asked for. */
+export interface Asking {
+  readonly ticket: number;
+  readonly protocol: string;
+  readonly priority: Priority;
+}
