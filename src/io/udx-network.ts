@@ -1,3 +1,4 @@
+/// <reference path="../../types/udx-native.d.ts" />
 import UDX from "udx-native";
 import { CulvertError } from "../base/index.ts";
 

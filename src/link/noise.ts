@@ -1,3 +1,4 @@
+/// <reference path="../../types/noise-handshake.d.ts" />
 import NoiseState from "noise-handshake";
 import { concatBytes, type Random, utf8 } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
