@@ -115,20 +115,28 @@ export function encodeIndex(
   return writer.finish();
 }
 
-/** @throws CulvertError `CULVERT_BAD_STATE` */
-export function decodeIndex(first: Place, value: Uint8Array): IndexedRecord[] {
+/**
+ * Calls `visit` for each record of an index entry and returns how many there are.
+ *
+ * @throws CulvertError `CULVERT_BAD_STATE`
+ */
+export function visitIndex(
+  first: Place,
+  value: Uint8Array,
+  visit: (record: IndexedRecord) => void,
+): number {
   return parsed("index", () => {
     const reader = new Reader(value);
-    const records: IndexedRecord[] = [];
-    while (reader.remaining > 0) {
+    const { bucket } = first;
+    let { serial } = first;
+    for (; reader.remaining > 0; serial++) {
       const tag = reader.u32("tag");
       const sequences = reader.u8("sequences");
       const seq = sequenceOf(sequences & 15, reader);
       const replaced = sequences < 16 ? undefined : readReplaced(sequences >> 4, reader);
-      const { bucket, serial } = first;
-      records.push({ bucket, serial: serial + records.length, tag, seq, replaced });
+      visit({ bucket, serial, tag, seq, replaced });
     }
-    return records;
+    return serial - first.serial;
   });
 }
 

@@ -2,12 +2,11 @@ import { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
 import { systemRandom } from "../io/random.ts";
-import { AddressIndex } from "./address-index.ts";
+import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
 import {
   decodeHead,
-  decodeIndex,
   decodeStored,
   encodeHead,
   HEAD_KEY,
@@ -20,6 +19,7 @@ import {
   recordKey,
   type StoreHead,
   storedBytesMax,
+  visitIndex,
 } from "./level-record-layout.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
@@ -297,8 +297,10 @@ export class LevelRecordStore implements RecordStore {
 
   async #sweepBucket(bucket: number, limit: number): Promise<number> {
     const swept: IndexedRecord[] = [];
-    for await (const records of this.#readIndex(indexRange(bucket))) {
-      for (const record of records) swept.push(record);
+    for await (const entries of this.#readIndex(indexRange(bucket))) {
+      for (const [first, value] of entries) {
+        visitIndex(first, value, (record) => swept.push(record));
+      }
       if (swept.length >= limit) break;
     }
     const [first, last] = [swept.at(0), swept.at(-1)];
@@ -352,14 +354,19 @@ export class LevelRecordStore implements RecordStore {
     this.#serials.clear();
     this.#buckets.clear();
     this.#bytes = 0;
-    for await (const records of this.#readIndex(indexRange())) {
-      for (const record of records) {
-        if (!index.insert(record.tag, record)) return false;
-        this.#bytes += this.#bytesOf(record.seq);
-        if (record.replaced !== undefined) this.#forget(record.tag, record.replaced);
-        if (!this.#serials.has(record.bucket)) this.#buckets.push(record.bucket);
-        this.#serials.set(record.bucket, record.serial + 1);
+    let isFull = false;
+    const learn = (record: IndexedRecord): void => {
+      isFull ||= !index.insert(record.tag, record);
+      this.#bytes += this.#bytesOf(record.seq);
+      if (record.replaced !== undefined) this.#forget(record.tag, record.replaced);
+    };
+    for await (const entries of this.#readIndex(indexRange())) {
+      for (const [first, value] of entries) {
+        const { bucket, serial } = first;
+        if (!this.#serials.has(bucket)) this.#buckets.push(bucket);
+        this.#serials.set(bucket, serial + visitIndex(first, value, learn));
       }
+      if (isFull) return false;
     }
     // What was removed before may still be on disk: the next sweep gives it back.
     const first = this.#buckets.peek() ?? 0;
@@ -368,14 +375,17 @@ export class LevelRecordStore implements RecordStore {
     return index.room >= WRITE_RECORDS_MAX;
   }
 
-  /** The records of some index entries, in order, some thousands at a time. */
-  async *#readIndex(range: { gte: Uint8Array; lt: Uint8Array }): AsyncGenerator<IndexedRecord[]> {
+  /** Index entries in order, some hundreds at a time: where each begins, and its value. */
+  async *#readIndex(range: {
+    readonly gte: Uint8Array;
+    readonly lt: Uint8Array;
+  }): AsyncGenerator<[first: Place, value: Uint8Array][]> {
     const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: 64 * 1_024 });
     try {
       for (let step = 16; ; step = Math.min(2 * step, LOAD_STEP)) {
         const entries = await iterator.nextv(step);
         if (entries.length === 0) return;
-        yield entries.flatMap(([key, value]) => decodeIndex(placeOfIndexKey(key), value));
+        yield entries.map(([key, value]) => [placeOfIndexKey(key), value]);
       }
     } finally {
       await iterator.close();

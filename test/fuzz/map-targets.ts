@@ -12,12 +12,13 @@ import {
 } from "../../src/mapservice/index.ts";
 import {
   decodeHead,
-  decodeIndex,
   decodeStored,
   encodeHead,
   encodeIndex,
   encodeStored,
+  type IndexedRecord,
   placeOfIndexKey,
+  visitIndex,
 } from "../../src/mapservice/level-record-layout.ts";
 import { readReceipt, writeReceipt } from "../../src/mapservice/receipt.ts";
 import {
@@ -204,7 +205,11 @@ export const MAP_TARGETS: readonly FuzzTarget[] = [
     name: "stored index",
     seeds: [encodeIndex(index)],
     run: (bytes) =>
-      roundTrip(bytes, CODES, () => encodeIndex(decodeIndex({ bucket: 1, serial: 0 }, bytes))),
+      roundTrip(bytes, CODES, () => {
+        const records: IndexedRecord[] = [];
+        visitIndex({ bucket: 1, serial: 0 }, bytes, (record) => records.push(record));
+        return encodeIndex(records);
+      }),
   },
   {
     name: "stored head",
