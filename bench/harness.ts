@@ -2,8 +2,14 @@
  * What all benchmarks share: subjects run in turns, so that whatever else the machine does meets
  * all of them alike; medians; a ratio to the first subject; one JSON file for each benchmark.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
+
+/** Where results go, from the sources and from what is compiled to `bench/dist`. */
+const RESULTS = new URL(
+  import.meta.url.includes("/bench/dist/") ? "../../results/" : "./results/",
+  import.meta.url,
+);
 
 /** One thing to time. Its result has to have been checked before. */
 export interface Subject {
@@ -16,6 +22,8 @@ export interface Timing {
   readonly name: string;
   /** Median microseconds of one run. */
   readonly us: number;
+  /** The least disturbed sample: whatever else the machine does only ever adds. */
+  readonly leastUs: number;
   /** Runs in a second at the median. */
   readonly perSecond: number;
   /** Time of this subject over that of the first. */
@@ -46,7 +54,8 @@ export async function measure(
   const medians = samples.map(median);
   return subjects.map(({ name }, i) => {
     const us = medians[i] ?? Number.NaN;
-    return { name, us, perSecond: 1e6 / us, ratio: us / (medians[0] ?? Number.NaN) };
+    const leastUs = Math.min(...(samples[i] ?? []));
+    return { name, us, leastUs, perSecond: 1e6 / us, ratio: us / (medians[0] ?? Number.NaN) };
   });
 }
 
@@ -58,6 +67,31 @@ export function median(values: readonly number[]): number {
 /** Stops a benchmark whose subject does not do what it should: a wrong result has no speed. */
 export function check(condition: boolean, what: string): void {
   if (!condition) throw new Error(`benchmark: ${what}`);
+}
+
+/** One asked figure and what was measured. */
+export interface Verdict {
+  readonly what: string;
+  readonly asked: string;
+  readonly measured: string;
+  readonly isMet: boolean;
+}
+
+/** A figure that must not be greater than `asked`. */
+export function atMost(what: string, measured: number, asked: number): Verdict {
+  return { what, asked: `<= ${asked}`, measured: cellText(measured), isMet: measured <= asked };
+}
+
+/** A figure that must not be smaller than `asked`. */
+export function atLeast(what: string, measured: number, asked: number): Verdict {
+  return { what, asked: `>= ${asked}`, measured: cellText(measured), isMet: measured >= asked };
+}
+
+/** Prints verdicts, one a line. */
+export function printVerdicts(verdicts: readonly Verdict[]): void {
+  for (const { what, asked, measured, isMet } of verdicts) {
+    console.log(`${isMet ? "ok  " : "MISS"} ${what.padEnd(52)} ${measured.padStart(9)}  ${asked}`);
+  }
 }
 
 /** Prints rows of equal shape as a table, numbers to three digits. */
@@ -77,18 +111,27 @@ export function printTable(
   }
 }
 
-/** Writes `bench/results/<name>.json`, with what ran where. */
-export function writeResults(name: string, results: unknown): void {
-  const folder = new URL("./results/", import.meta.url);
-  mkdirSync(folder, { recursive: true });
+/** The verdicts of a benchmark that has run. */
+export function readVerdicts(name: string): readonly Verdict[] {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, RESULTS), "utf8")).verdicts;
+}
+
+/** Writes `bench/results/<name>.json`: what ran where, what was asked, and prints the latter. */
+export function writeResults(
+  name: string,
+  results: unknown,
+  verdicts: readonly Verdict[] = [],
+): void {
+  printVerdicts(verdicts);
+  mkdirSync(RESULTS, { recursive: true });
   const machine = {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
   };
-  const document = { name, date: new Date().toISOString(), machine, results };
-  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(document, null, 2)}\n`);
+  const document = { name, date: new Date().toISOString(), machine, verdicts, results };
+  writeFileSync(new URL(`${name}.json`, RESULTS), `${JSON.stringify(document, null, 2)}\n`);
 }
 
 function cellText(value: unknown): string {

@@ -1,6 +1,36 @@
-/** Runs every benchmark, one after the other: `npm run bench`. Each runs alone too. */
-await import("./ceilings.ts");
-await import("./crypto.ts");
-await import("./storage.ts");
+/**
+ * Runs every benchmark, or those that are named, each in a process of its own, and sums up what was
+ * asked: `npm run -s bench -- [NAME...]`. The exit status is 1 when a figure is missed.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { printVerdicts, readVerdicts } from "./harness.ts";
 
-export {};
+const NAMES = [
+  "ceilings",
+  "crypto",
+  "frame",
+  "stream",
+  "event-loop",
+  "memory",
+  "start",
+  "storage",
+  "storage-million",
+] as const;
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !NAMES.some((known) => known === name));
+if (unknown !== undefined) {
+  console.error(`no benchmark is called ${unknown}: ${NAMES.join(", ")}`);
+  process.exit(2);
+}
+const names = NAMES.filter((name) => wanted.length === 0 || wanted.includes(name));
+const failed = names.filter((name) => {
+  const script = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  return spawnSync(process.execPath, [script], { stdio: "inherit" }).status !== 0;
+});
+const verdicts = names.filter((name) => !failed.includes(name)).flatMap(readVerdicts);
+console.log("\nWhat was asked");
+printVerdicts(verdicts);
+for (const name of failed) console.log(`FAIL ${name}`);
+process.exitCode = failed.length > 0 || verdicts.some(({ isMet }) => !isMet) ? 1 : 0;

@@ -74,9 +74,11 @@ export class Driver<Input, Effect> {
   #arm(): void {
     if (this.#stopped) return;
     const at = this.#core.deadline();
-    if (at === this.#armedAt) return;
+    const isIdle = at === Number.POSITIVE_INFINITY;
+    // A timer that ends too early looks again: cheaper than moving it with every input.
+    if (at >= this.#armedAt && !isIdle) return;
     this.#disarm();
-    if (at === Number.POSITIVE_INFINITY) return;
+    if (isIdle) return;
     this.#armedAt = at;
     this.#cancel = this.#clock.schedule(at, () => this.#expired(), {
       background: this.#background,
@@ -93,9 +95,14 @@ export class Driver<Input, Effect> {
     this.#cancel = undefined;
     this.#armedAt = Number.POSITIVE_INFINITY;
     if (this.#stopped) return;
+    const now = this.#clock.now();
+    if (now < this.#core.deadline()) {
+      this.#arm();
+      return;
+    }
     this.#running = true;
     try {
-      this.#core.timeout(this.#clock.now());
+      this.#core.timeout(now);
       this.#drain();
     } finally {
       this.#running = false;

@@ -11,7 +11,14 @@ import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import type { MapClientStatistics } from "./map-client.ts";
 import { ReceiptVerifier } from "./receipt.ts";
-import { type MapRecord, SEQUENCE, type Sequence, signedBytes, verifyRecord } from "./record.ts";
+import {
+  type MapRecord,
+  payloadLength,
+  SEQUENCE,
+  type Sequence,
+  signedBytes,
+  verifyRecord,
+} from "./record.ts";
 
 /** What a bound client is built from. */
 export interface BoundMapClientOptions {
@@ -53,20 +60,16 @@ export class BoundMapClient implements Transport {
     this.payloadSize = options.carrier.payloadSize;
   }
 
-  async put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
-    if (cell.length !== this.payloadSize) {
-      const detail = { length: cell.length, expected: this.payloadSize };
-      throw new CulvertError("CULVERT_REFUSED", "a cell of another size", { detail });
-    }
-    return await this.#put(frameId, cell, SEQUENCE.cell, options);
+  put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    return this.#put(frameId, cell, SEQUENCE.cell, options);
   }
 
   /**
    * Ends a frame's record: the address is spent until the end of its life, and holds nothing. For
    * data that should not outlive its use; a reader then gets `CULVERT_NOT_FOUND`.
    */
-  async tombstone(frameId: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
-    return await this.#put(frameId, new Uint8Array(0), SEQUENCE.tombstone, options);
+  tombstone(frameId: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    return this.#put(frameId, new Uint8Array(0), SEQUENCE.tombstone, options);
   }
 
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
@@ -89,6 +92,10 @@ export class BoundMapClient implements Transport {
     seq: Sequence,
     options: PutOptions,
   ): Promise<Receipt> {
+    if (payload.length !== payloadLength(seq, this.payloadSize)) {
+      const detail = { length: payload.length, expected: this.payloadSize };
+      throw new CulvertError("CULVERT_REFUSED", "a cell of another size", { detail });
+    }
     const { signer, signature } = this.#sign(frameId, payload, seq);
     const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
     const record = { address: signer.address, signature, seq, ttlSeconds, payload };

@@ -3,10 +3,12 @@ import {
   type Clock,
   CulvertError,
   type ErrorCode,
+  type Instant,
   onAbort,
   throwIfAborted,
 } from "../base/index.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import { DeadlineWatch } from "./deadline-watch.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { encodeRecord, type MapRecord } from "./record.ts";
 import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
@@ -47,6 +49,7 @@ type LinkRequest =
 
 interface OpenRequest {
   readonly request: LinkRequest;
+  readonly deadline: Instant;
   settle(answer: MapAnswer): void;
   fail(error: Error): void;
 }
@@ -64,6 +67,7 @@ export class LinkCarrier implements RecordCarrier {
   readonly #limits: LinkCarrierLimits;
   readonly #open = new Map<RequestId, OpenRequest>();
   readonly #unsent = new Set<RequestId>();
+  readonly #watch: DeadlineWatch;
   #link: ServiceLink | undefined;
   #greeting: MapGreeting;
   #workBits: number;
@@ -79,6 +83,7 @@ export class LinkCarrier implements RecordCarrier {
     },
   ) {
     this.#clock = components.clock;
+    this.#watch = new DeadlineWatch(components.clock, (now) => this.#expire(now));
     this.#onSilence = components.onSilence ?? (() => {});
     this.#limits = { ...LINK_CARRIER_LIMITS, ...options.limits };
     this.#greeting = options.greeting;
@@ -136,7 +141,8 @@ export class LinkCarrier implements RecordCarrier {
   ): Promise<StoredReply> {
     const bytes = encodeRecord(record);
     for (let attempt = 1; ; attempt++) {
-      const stamp = await this.#stamp(record, options.signal);
+      const isFree = this.#workBits === 0;
+      const stamp = isFree ? NO_STAMP : await this.#stamp(record, options.signal);
       const request = { kind: "put", record: bytes, stamp } as const;
       const answer = await this.#ask(request, this.#limits.answerMs, options.signal);
       if (answer.kind === "stored") return answer;
@@ -168,14 +174,16 @@ export class LinkCarrier implements RecordCarrier {
         throw new CulvertError("CULVERT_BUSY", "too many requests are open");
       }
       const id = this.#nextId();
-      const cancels: Cancel[] = [];
+      let forgetSignal: Cancel = () => {};
       const leave = (): void => {
-        for (const cancel of cancels) cancel();
+        forgetSignal();
         this.#open.delete(id);
         this.#unsent.delete(id);
+        if (this.#open.size === 0) this.#watch.rest();
       };
       const open: OpenRequest = {
         request,
+        deadline: this.#clock.now() + timeoutMs,
         settle: (answer) => {
           leave();
           resolve(answer);
@@ -187,19 +195,31 @@ export class LinkCarrier implements RecordCarrier {
       };
       this.#open.set(id, open);
       this.#unsent.add(id);
-      const giveUp = (error: Error): void => {
-        this.#takeBack(id, request);
-        open.fail(error);
-      };
-      const expire = (): void => {
-        const isSent = !this.#unsent.has(id);
-        giveUp(new CulvertError(isSent ? "CULVERT_TIMEOUT" : "CULVERT_UNREACHABLE"));
-        if (isSent) this.#onSilence();
-      };
-      cancels.push(onAbort(signal, giveUp));
-      cancels.push(this.#clock.schedule(this.#clock.now() + timeoutMs, expire));
+      forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
+      this.#watch.note(open.deadline);
       this.#flush();
     });
+  }
+
+  #giveUp(id: RequestId, error: Error): void {
+    const open = this.#open.get(id);
+    if (open?.request.kind === "get" && !this.#unsent.has(id)) this.#link?.cancel(id);
+    open?.fail(error);
+  }
+
+  /** Gives up what is overdue; the earliest deadline of the others. */
+  #expire(now: Instant): Instant {
+    let next = Number.POSITIVE_INFINITY;
+    for (const [id, { deadline }] of this.#open) {
+      if (deadline > now) {
+        next = Math.min(next, deadline);
+        continue;
+      }
+      const isSent = !this.#unsent.has(id);
+      this.#giveUp(id, new CulvertError(isSent ? "CULVERT_TIMEOUT" : "CULVERT_UNREACHABLE"));
+      if (isSent) this.#onSilence();
+    }
+    return next;
   }
 
   #flush(): void {
@@ -212,10 +232,6 @@ export class LinkCarrier implements RecordCarrier {
     }
   }
 
-  #takeBack(id: RequestId, request: LinkRequest): void {
-    if (request.kind === "get" && !this.#unsent.has(id)) this.#link?.cancel(id);
-  }
-
   #nextId(): RequestId {
     do {
       this.#requestCount = (this.#requestCount + 1) % 2 ** 32;
@@ -225,7 +241,6 @@ export class LinkCarrier implements RecordCarrier {
 
   async #stamp(record: MapRecord, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const bits = this.#workBits;
-    if (bits === 0) return NO_STAMP;
     if (bits > this.#limits.workBitsMax) throw failure({ kind: "work-required", bits });
     for (let from = 0; ; from += TRIES_AT_ONCE) {
       throwIfAborted(signal);

@@ -15,7 +15,7 @@ export interface RtoOptions {
 /** Tuned for mixnets and onion routes, where a round trip takes seconds; fast paths teach it. */
 export const RTO_DEFAULTS: RtoOptions = Object.freeze({
   initialMs: 3_000,
-  minMs: 10,
+  minMs: 50,
   maxMs: 60_000,
   jitter: 0.1,
 });

@@ -35,6 +35,8 @@ export class StreamEngine<
   readonly #init: EngineInit<Input, Event>;
   readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
   readonly #open = new Map<RequestId, AbortController>();
+  /** Of requests that ended by themselves: making one costs as much as sealing a small frame. */
+  readonly #spare: AbortController[] = [];
   #transport: Transport;
   #isStopped = false;
   #isStarted = false;
@@ -141,13 +143,18 @@ export class StreamEngine<
   }
 
   #track(request: RequestId): AbortSignal {
-    const controller = new AbortController();
+    const controller = this.#spare.pop() ?? new AbortController();
     this.#open.set(request, controller);
     return controller.signal;
   }
 
+  /** Ends a request that was answered or failed; false when it had been cancelled before. */
   #untrack(request: RequestId): boolean {
-    return this.#open.delete(request);
+    const controller = this.#open.get(request);
+    if (controller === undefined) return false;
+    this.#open.delete(request);
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(controller);
+    return true;
   }
 
   #failed(request: RequestId, error: unknown): void {
@@ -181,6 +188,9 @@ export class StreamEngine<
     this.#init.onBroken(error);
   }
 }
+
+/** About as many as there are requests under way. */
+const SPARE_MAX = 128;
 
 function isIo(effect: { readonly kind: string }): effect is IoEffect {
   return IO_KINDS.has(effect.kind);

@@ -4,6 +4,7 @@ import {
   type Pacer,
   PoissonPacer,
   RateWindow,
+  RTO_DEFAULTS,
   RtoEstimator,
   type TimerHandle,
   TimerQueue,
@@ -90,7 +91,9 @@ export class Exchange {
   constructor(options: StreamOptions, random: Random, effects: StreamEffect[]) {
     this.#options = options;
     this.#effects = effects;
-    this.rto = new RtoEstimator({ random, initialMs: options.rtoInitialMs });
+    const initialMs = options.rtoInitialMs;
+    const minMs = Math.min(RTO_DEFAULTS.minMs, initialMs);
+    this.rto = new RtoEstimator({ random, initialMs, minMs });
     this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * options.window + 64 });
     const { window } = options;
     this.#putWindow = new RateWindow({ min: Math.min(PUT_WINDOW_MIN, window), max: window });

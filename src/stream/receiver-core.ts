@@ -41,6 +41,13 @@ const AHEAD_PACED = 48;
 /** Places beyond the peer's end that are watched for its probes. */
 const PLACES_BEYOND_END = 2;
 
+/**
+ * While frames pour in without a gap, acknowledgements keep this distance, in ms, unless so many
+ * times as many frames as usual came: each of them costs all parties as much as a frame.
+ */
+const ACK_GAP_MS = 20;
+const ACK_STRETCH = 4;
+
 /** A frame that was delivered and not yet taken. */
 interface Delivered {
   readonly index: number;
@@ -67,6 +74,7 @@ export class ReceiverCore {
   #isAborted = false;
   #isClosed = false;
   #framesSinceAck = 0;
+  #acknowledgedAt: Instant = Number.NEGATIVE_INFINITY;
   #wasWithoutRoom = false;
 
   constructor(init: ReceiverInit, state?: ReceiverState) {
@@ -138,8 +146,9 @@ export class ReceiverCore {
   }
 
   /** An acknowledgement has left, on a data frame or on its own. */
-  acknowledged(): void {
+  acknowledged(now: Instant): void {
     this.#framesSinceAck = 0;
+    this.#acknowledgedAt = now;
   }
 
   /** The application has taken all bytes below `offset`. */
@@ -229,9 +238,16 @@ export class ReceiverCore {
     if (frame.type === "reset") this.#isAborted = true;
     this.#framesSinceAck += 1;
     const isUrgent = frame.type === "probe" || frame.type === "end";
-    const isDue = isUrgent || this.#framesSinceAck >= this.#init.options.ackEveryFrames;
-    this.#init.wantAck(isDue ? now : now + this.#init.ackDelayMs());
+    this.#init.wantAck(isUrgent ? now : this.#acknowledgeAt(now));
     this.#deliver(now);
+  }
+
+  #acknowledgeAt(now: Instant): Instant {
+    const { ackEveryFrames } = this.#init.options;
+    if (this.#framesSinceAck < ackEveryFrames) return now + this.#init.ackDelayMs();
+    // A writer that has to mend something hears of it as soon as ever.
+    const isUsual = this.hasGap || this.#framesSinceAck >= ACK_STRETCH * ackEveryFrames;
+    return isUsual ? now : Math.max(now, this.#acknowledgedAt + ACK_GAP_MS);
   }
 
   #deliver(now: Instant): void {

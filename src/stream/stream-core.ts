@@ -295,7 +295,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #acknowledge(): AckContent {
-    this.#receiver.acknowledged();
+    this.#receiver.acknowledged(this.#now);
     this.#ackWriter.satisfied();
     let flags = 0;
     if (this.#receiver.isEndTaken) flags |= FLAG_TOOK_END;

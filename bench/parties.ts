@@ -1,0 +1,100 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { PartyConfig, PartyOrder, PartySample } from "./party.ts";
+
+/** What the parties of one run share. */
+export interface PartiesOptions {
+  readonly cellBytes: number;
+  readonly isWatched?: boolean;
+  /** Whether the Map keeps its records on disk. */
+  readonly isDurable?: boolean;
+  /** The value of `CULVERT_CRYPTO`; what a process chooses by itself without it. */
+  readonly provider?: string;
+}
+
+/** A party in a process of its own. */
+class Party {
+  readonly #process: ChildProcess;
+  readonly #gone: Promise<never>;
+
+  constructor(config: PartyConfig, provider: string | undefined) {
+    const script = fileURLToPath(new URL("./party.js", import.meta.url));
+    const chosen = provider === undefined ? {} : { CULVERT_CRYPTO: provider };
+    this.#process = fork(script, [JSON.stringify(config)], {
+      env: { ...process.env, ...chosen },
+      execArgv: ["--expose-gc"],
+    });
+    this.#gone = once(this.#process, "exit").then(([code]) => {
+      throw new Error(`benchmark: a party ended with ${code}`);
+    });
+    this.#gone.catch(() => {}); // it may end when nobody waits for it
+  }
+
+  async ready(): Promise<void> {
+    await this.#answer();
+  }
+
+  /** One order at a time. */
+  async ask(kind: PartyOrder["kind"], bytes = 0): Promise<PartySample> {
+    this.order(kind, bytes);
+    return (await this.#answer()) as PartySample;
+  }
+
+  /** Gives an order whose answer nobody waits for. */
+  order(kind: PartyOrder["kind"], bytes: number): void {
+    this.#process.send({ kind, bytes } satisfies PartyOrder);
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.#process, "exit");
+    this.#process.disconnect();
+    await exit;
+  }
+
+  async #answer(): Promise<unknown> {
+    const [message] = await Promise.race([once(this.#process, "message"), this.#gone]);
+    return message;
+  }
+}
+
+/** A Map, a writer and a reader, in three processes. */
+export interface Parties {
+  readonly map: Party;
+  readonly writer: Party;
+  readonly reader: Party;
+}
+
+/** Runs `work` with three parties and ends them. */
+export async function withParties<T>(
+  options: PartiesOptions,
+  work: (parties: Parties) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "culvert-parties-"));
+  const common = {
+    socket: join(folder, "map.sock"),
+    cellBytes: options.cellBytes,
+    secret: randomBytes(32).toString("base64"),
+    isWatched: options.isWatched ?? false,
+    ...(options.isDurable === true ? { directory: join(folder, "records") } : {}),
+  };
+  const started: Party[] = [];
+  const start = async (role: PartyConfig["role"]): Promise<Party> => {
+    const party = new Party({ ...common, role }, options.provider);
+    started.push(party);
+    await party.ready();
+    return party;
+  };
+  try {
+    const map = await start("map");
+    const [writer, reader] = [await start("writer"), await start("reader")];
+    return await work({ map, writer, reader });
+  } finally {
+    for (const party of started.reverse()) await party.stop();
+    rmSync(folder, { recursive: true });
+  }
+}

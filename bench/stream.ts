@@ -1,0 +1,188 @@
+/**
+ * A stream over a memory Map with capabilities, all parties on one core: how many frames a second
+ * reach the reading application, as a ratio to what the same run can compute (`ceilings.ts`).
+ *
+ * Run: `npx tsx bench/stream.ts [PROVIDER]`.
+ */
+import { once } from "node:events";
+import { assert, SeededRandom } from "../src/base/index.ts";
+import {
+  CELL_OVERHEAD_BYTES,
+  loadProvider,
+  type ProviderName,
+  useProvider,
+} from "../src/crypto/index.ts";
+import { systemClock } from "../src/io/clock.ts";
+import { defer } from "../src/io/defer.ts";
+import { nativeSigner } from "../src/io/native-signer.ts";
+import { localCarrier, MapClient, MapService, MemoryRecordStore } from "../src/mapservice/index.ts";
+import { payloadBytesMax } from "../src/stream/frame.ts";
+import { generateSecret, Stream } from "../src/stream/index.ts";
+import { checkedRecord, wholeFrame } from "./frame-work.ts";
+import { check, printTable, writeResults } from "./harness.ts";
+
+const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
+const ASKED: readonly { kib: number; ratio: number }[] = [
+  { kib: 1, ratio: 0.7 },
+  { kib: 8, ratio: 0.8 },
+  { kib: 32, ratio: 0.8 },
+];
+const ROUNDS = Number(process.env["ROUNDS"] ?? 7);
+/** How long one sample runs, about. */
+const SAMPLE_MS = Number(process.env["SAMPLE"] ?? 250);
+/** No link of a benchmark is held back, and no share is reached. */
+const UNLIMITED = {
+  requestsPerSecond: 1e9,
+  requestsBurst: 1e9,
+  bytesPerSecond: 1e12,
+  bytesBurst: 1e12,
+  sourceShare: 1,
+};
+
+const random = new SeededRandom(1);
+
+/** Two streams, a Map service with its store in memory, and nothing between them but calls. */
+class Conduit {
+  readonly #a: Stream;
+  readonly #b: Stream;
+  readonly #service: MapService;
+  readonly #source: Uint8Array;
+  readonly #frameBytes: number;
+  #sent = 0;
+  #received = 0;
+
+  constructor(cellBytes: number) {
+    this.#frameBytes = payloadBytesMax(cellBytes);
+    this.#source = random.bytes(64 * this.#frameBytes);
+    const store = new MemoryRecordStore({
+      payloadSize: cellBytes,
+      entriesMax: 2 ** 20,
+      bytesMax: 2 ** 34,
+    });
+    const signer = nativeSigner(new Uint8Array(32).fill(1));
+    this.#service = new MapService({ store, clock: systemClock, signer, defer }, UNLIMITED);
+    const secret = generateSecret();
+    // Each end has a link and a client of its own, as two processes would.
+    const transport = (): MapClient =>
+      new MapClient(localCarrier(this.#service, systemClock, { isVerified: true }));
+    this.#a = Stream.listen(transport(), secret);
+    this.#b = Stream.dial(transport(), secret);
+  }
+
+  /** Sends so many full frames and waits until the reader has taken, and compared, every byte. */
+  async carry(frames: number): Promise<void> {
+    const reading = this.#receive(this.#received + frames * this.#frameBytes);
+    for (let left = frames; left > 0; ) {
+      const some = Math.min(left, 16);
+      const chunk = this.#expected(this.#sent, some * this.#frameBytes);
+      this.#sent += chunk.length;
+      left -= some;
+      if (!this.#a.write(chunk)) await once(this.#a, "drain");
+    }
+    await reading;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#a.halt(), this.#b.halt()]);
+    await this.#service.close();
+  }
+
+  #receive(until: number): Promise<void> {
+    return new Promise((resolve) => {
+      const take = (chunk: Uint8Array): void => {
+        const expected = this.#expected(this.#received, chunk.length);
+        check(Buffer.compare(chunk, expected) === 0, "the bytes arrive as they were written");
+        this.#received += chunk.length;
+        if (this.#received < until) return;
+        this.#b.off("data", take);
+        this.#b.pause();
+        resolve();
+      };
+      this.#b.on("data", take);
+      this.#b.resume();
+    });
+  }
+
+  /** What stands at this position: the source again and again. */
+  #expected(at: number, length: number): Uint8Array {
+    const from = at % this.#source.length;
+    if (from + length <= this.#source.length) return this.#source.subarray(from, from + length);
+    const rest = from + length - this.#source.length;
+    return Buffer.concat([this.#source.subarray(from), this.#source.subarray(0, rest)]);
+  }
+}
+
+/** What one frame took: microseconds on the clock, and of this process on any processor. */
+interface Cost {
+  readonly wallUs: number;
+  readonly cpuUs: number;
+}
+
+async function timed(frames: number, work: () => void | Promise<void>): Promise<Cost> {
+  const [from, before] = [process.hrtime.bigint(), process.cpuUsage()];
+  await work();
+  const wallUs = Number(process.hrtime.bigint() - from) / 1e3 / frames;
+  const { user, system } = process.cpuUsage(before);
+  return { wallUs, cpuUs: (user + system) / frames };
+}
+
+/** The least disturbed samples: whatever else the machine does only ever adds. */
+function leastCost(costs: readonly Cost[]): Cost {
+  return {
+    wallUs: Math.min(...costs.map(({ wallUs }) => wallUs)),
+    cpuUs: Math.min(...costs.map(({ cpuUs }) => cpuUs)),
+  };
+}
+
+async function compare(kib: number): Promise<{ ceiling: Cost; stream: Cost }> {
+  const cellBytes = kib * 1024;
+  const frame = random.bytes(cellBytes - CELL_OVERHEAD_BYTES);
+  checkedRecord(frame);
+  const computeFrame = wholeFrame(frame);
+  const compute = (frames: number): void => {
+    for (let i = 0; i < frames; i++) computeFrame();
+  };
+  const conduit = new Conduit(cellBytes);
+  // One byte of the first frame is the mode; what is left over stays behind for the last one.
+  await conduit.carry(128);
+  const { wallUs: guessUs } = await timed(128, () => compute(128));
+  const frames = Math.max(Math.round((SAMPLE_MS * 1e3) / guessUs / 16) * 16, 64);
+  await conduit.carry(frames);
+  const [ceilings, streams]: [Cost[], Cost[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    ceilings.push(await timed(frames, () => compute(frames)));
+    streams.push(await timed(frames, () => conduit.carry(frames)));
+  }
+  await conduit.close();
+  return { ceiling: leastCost(ceilings), stream: leastCost(streams) };
+}
+
+async function main(): Promise<void> {
+  const wanted = process.argv[2];
+  const rows: Record<string, string | number>[] = [];
+  for (const name of NAMES.filter((each) => wanted === undefined || each === wanted)) {
+    const provider = loadProvider(name);
+    assert(provider !== undefined, `${name} is installed`);
+    useProvider(provider);
+    for (const { kib, ratio: asked } of ASKED) {
+      if (process.env["KIB"] !== undefined && process.env["KIB"] !== String(kib)) continue; // TEMP
+      const { ceiling, stream } = await compare(kib);
+      rows.push({
+        provider: name,
+        kib,
+        "ceiling, frames/s": 1e6 / ceiling.wallUs,
+        "stream, frames/s": 1e6 / stream.wallUs,
+        "MB/s": payloadBytesMax(kib * 1024) / stream.wallUs,
+        "ceiling, cpu us": ceiling.cpuUs,
+        "stream, cpu us": stream.cpuUs,
+        "ratio, wall": ceiling.wallUs / stream.wallUs,
+        "ratio, cpu": ceiling.cpuUs / stream.cpuUs,
+        asked: `>= ${asked}`,
+      });
+    }
+  }
+  printTable("a stream over a Map in memory, all parties on one core", rows);
+  writeResults("stream", rows);
+}
+
+await main();
