@@ -34,7 +34,7 @@ build: $(INSTALLED)
 	@npm run -s build
 
 clean:
-	rm -rf dist coverage bench/results .reports
+	rm -rf dist bench/dist coverage bench/results .reports
 
 $(INSTALLED): package-lock.json
 	npm ci

@@ -65,7 +65,10 @@ async function main(): Promise<void> {
   const verdicts: Verdict[] = [];
   for (const name of NAMES) {
     for (const { kib, ratio: asked } of ASKED) {
-      const [alone, codec] = await measure(subjects(loadProvider(name), kib), { rounds: 300, sampleMs: 1 });
+      const [alone, codec] = await measure(subjects(loadProvider(name), kib), {
+        rounds: 300,
+        sampleMs: 1,
+      });
       const [aloneUs, codecUs] = [alone?.leastUs ?? 0, codec?.leastUs ?? 0];
       const ratio = codecUs / aloneUs;
       rows.push({ provider: name, kib, "secretbox, us": aloneUs, "frame, us": codecUs, ratio });

@@ -2,7 +2,8 @@
  * A stream over a memory Map with capabilities, all parties on one core: how many frames a second
  * reach the reading application, as a ratio to what the same run can compute (`ceilings.ts`).
  *
- * Run: `npx tsx bench/stream.ts [PROVIDER]`.
+ * Run: `npm run -s bench -- stream`, or with a provider and sizes in KiB:
+ * `node bench/dist/bench/stream.js node 1 8`.
  */
 import { once } from "node:events";
 import { assert, SeededRandom } from "../src/base/index.ts";
@@ -19,17 +20,18 @@ import { localCarrier, MapClient, MapService, MemoryRecordStore } from "../src/m
 import { payloadBytesMax } from "../src/stream/frame.ts";
 import { generateSecret, Stream } from "../src/stream/index.ts";
 import { checkedRecord, wholeFrame } from "./frame-work.ts";
-import { check, printTable, writeResults } from "./harness.ts";
+import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
+/** What there always is on Node, and the optional native one: a ratio is harder to reach there. */
+const NAMES: readonly ProviderName[] = ["node", "sodium"];
 const ASKED: readonly { kib: number; ratio: number }[] = [
   { kib: 1, ratio: 0.7 },
   { kib: 8, ratio: 0.8 },
   { kib: 32, ratio: 0.8 },
 ];
-const ROUNDS = Number(process.env["ROUNDS"] ?? 7);
-/** How long one sample runs, about. */
-const SAMPLE_MS = Number(process.env["SAMPLE"] ?? 250);
+const ROUNDS = 30;
+/** How long a sample runs, about: short, so that some are not disturbed, and many windows long. */
+const SAMPLE_MS = 150;
 /** No link of a benchmark is held back, and no share is reached. */
 const UNLIMITED = {
   requestsPerSecond: 1e9,
@@ -158,31 +160,32 @@ async function compare(kib: number): Promise<{ ceiling: Cost; stream: Cost }> {
 }
 
 async function main(): Promise<void> {
-  const wanted = process.argv[2];
+  const [wanted, ...sizes] = process.argv.slice(2);
   const rows: Record<string, string | number>[] = [];
+  const verdicts: Verdict[] = [];
   for (const name of NAMES.filter((each) => wanted === undefined || each === wanted)) {
     const provider = loadProvider(name);
     assert(provider !== undefined, `${name} is installed`);
     useProvider(provider);
     for (const { kib, ratio: asked } of ASKED) {
-      if (process.env["KIB"] !== undefined && process.env["KIB"] !== String(kib)) continue; // TEMP
+      if (sizes.length > 0 && !sizes.includes(String(kib))) continue;
       const { ceiling, stream } = await compare(kib);
+      const ratio = ceiling.cpuUs / stream.cpuUs;
       rows.push({
         provider: name,
         kib,
-        "ceiling, frames/s": 1e6 / ceiling.wallUs,
-        "stream, frames/s": 1e6 / stream.wallUs,
-        "MB/s": payloadBytesMax(kib * 1024) / stream.wallUs,
-        "ceiling, cpu us": ceiling.cpuUs,
-        "stream, cpu us": stream.cpuUs,
-        "ratio, wall": ceiling.wallUs / stream.wallUs,
-        "ratio, cpu": ceiling.cpuUs / stream.cpuUs,
-        asked: `>= ${asked}`,
+        "ceiling, us": ceiling.cpuUs,
+        "stream, us": stream.cpuUs,
+        "stream, frames/s": 1e6 / stream.cpuUs,
+        "MB/s": payloadBytesMax(kib * 1024) / stream.cpuUs,
+        ratio,
+        "by the clock": ceiling.wallUs / stream.wallUs,
       });
+      verdicts.push(atLeast(`${name}: stream over its ceiling, ${kib} KiB`, ratio, asked));
     }
   }
-  printTable("a stream over a Map in memory, all parties on one core", rows);
-  writeResults("stream", rows);
+  printTable("a stream over a Map in memory, all parties on one core, a frame", rows);
+  writeResults("stream", rows, verdicts);
 }
 
 await main();
