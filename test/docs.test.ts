@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
-import { DHT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
-import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
+import { DHT_LIMITS, PLACEMENT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
+import { LINK_LIMITS, LINK_LIMITS, PUNCH_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
   LINK_CARRIER_LIMITS,
   MAP_LIMITS,
@@ -49,6 +49,7 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   PUNCH_LIMITS,
   RENDEZVOUS_LIMITS,
   DHT_LIMITS,
+  PLACEMENT_LIMITS,
   VALUE_LIMITS,
   VOIDPHONE_API_LIMITS,
   VOIDPHONE_PEER_LIMITS,

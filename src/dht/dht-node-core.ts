@@ -33,6 +33,8 @@ export interface DhtNodeCoreOptions {
 
 /** Buckets that are looked up in after joining. */
 const JOIN_LOOKUPS_MAX = 16;
+/** The estimate of the network's size scatters: so much more than is known may be nobody. */
+const KNOWS_ALL = 1.25;
 /** Pause before the next attempt to join, growing by its own length each time. */
 const REJOIN_MS = 2_000;
 const REJOIN_MS_MAX = 300_000;
@@ -58,6 +60,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   #bootstrap: readonly Contact[] = [];
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
   #attempts = 0;
+  #isJoined = false;
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: DhtNodeCoreOptions) {
@@ -115,6 +118,13 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       operations: this.#operations.size,
       peers: peers.size,
     };
+  }
+
+  /** Whether, as far as anybody can tell, every node of the network is in the table. */
+  get knowsAll(): boolean {
+    const { table } = this.#context;
+    const isAll = nodesOf(this.#context) <= KNOWS_ALL * (table.size + 1);
+    return this.#isJoined && table.isWhole && isAll;
   }
 
   /** The closest known nodes to a key, without asking anybody. */
@@ -226,6 +236,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       return;
     }
     this.#attempts = 0;
+    this.#isJoined = true;
     const depth = Math.min(table.depth(), JOIN_LOOKUPS_MAX);
     for (let at = depth - 1; at >= 0; at--) {
       this.#refresh(keyBeside(this.#context.self, at, this.#context.random.bytes(32)));

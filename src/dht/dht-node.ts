@@ -174,6 +174,11 @@ export class DhtNode implements Lookup, Discovery {
     return result.kind === "nodes" ? result.contacts : [];
   }
 
+  /** Whether everybody is known: then `closestKnown` needs no lookup. */
+  get knowsAll(): boolean {
+    return this.#core.knowsAll;
+  }
+
   /** The closest nodes to a key that are known at once; they may be gone. */
   closestKnown(key: Uint8Array, count: number): readonly Contact[] {
     return this.#core.closestKnown(key, count);

@@ -23,6 +23,30 @@ export type {
   ValueKind,
 } from "./message.ts";
 export type { DhtResult } from "./operation.ts";
+export {
+  type NodeMap,
+  PlacedMap,
+  type PlacedMapComponents,
+  type PlacedRecord,
+  type PlacedReply,
+  type PlacementDht,
+} from "./placement/placed-map.ts";
+export { PlacementCore } from "./placement/placement-core.ts";
+export { PLACEMENT_LIMITS, type PlacementLimits } from "./placement/placement-limits.ts";
+export type {
+  Neighbourhood,
+  NodeAnswer,
+  NodeRequestId,
+  PlacementEffect,
+  PlacementId,
+  PlacementInput,
+  PlacementOutcome,
+} from "./placement/placement-protocol.ts";
+export {
+  RecordWatchCore,
+  type WatchEffect,
+  type WatchInput,
+} from "./placement/record-watch-core.ts";
 export type { AskerExchange, DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table-state.ts";
 export { VALUE_LIMITS, type ValueLimits } from "./value-limits.ts";

@@ -1,0 +1,162 @@
+import { assert, type Core, type Instant, type Random, unreachable } from "../../base/index.ts";
+import { TimerQueue } from "../../retx/index.ts";
+import type { Contact } from "../contact.ts";
+import { KEY_BYTES } from "../key.ts";
+import { NodeRequests, type RequestOwner } from "./node-requests.ts";
+import { PlacedGet } from "./placed-get.ts";
+import { PlacedPut } from "./placed-put.ts";
+import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
+import type {
+  Neighbourhood,
+  NodeAnswer,
+  NodeRequestId,
+  PlacementEffect,
+  PlacementId,
+  PlacementInput,
+} from "./placement-protocol.ts";
+
+/** What the puts and gets of one core share. */
+export interface PlacementContext {
+  readonly limits: PlacementLimits;
+  readonly neighbourhood: Neighbourhood;
+  readonly requests: NodeRequests;
+  push(effect: PlacementEffect): void;
+  /** Nothing of the operation is under way any more; these nodes gave receipts. */
+  ended(operation: PlacementId, address: Uint8Array, keepers: readonly Contact[]): void;
+}
+
+interface Audit {
+  readonly address: Uint8Array;
+  readonly keeper: Contact;
+}
+
+/** The earliest audit, as a part of `auditMs`. */
+const AUDIT_EARLIEST = 0.1;
+
+/**
+ * The Map over many nodes, as a synchronous state machine: a record lies at the closest live nodes
+ * to its address, is put when a quorum of them has given a receipt, and is got from whichever
+ * answers first with one that verifies. It talks to the Map of one node at a time through effects,
+ * and verifies nothing itself: the shell tells `lied`.
+ *
+ * - Every put and get ends with one `done`, then one `ended`, or with `ended` alone when it was
+ *   cancelled. A put's `ended` may come later: replicas beyond the quorum are finished behind it.
+ * - Some of the nodes that gave a receipt are asked for the record later on. One that has it not is
+ *   blamed; who was blamed too often is given nothing new.
+ */
+export class PlacementCore implements Core<PlacementInput, PlacementEffect>, RequestOwner {
+  readonly #context: PlacementContext;
+  readonly #random: Random;
+  readonly #effects: PlacementEffect[] = [];
+  readonly #operations = new Map<PlacementId, PlacedPut | PlacedGet>();
+  readonly #audits: TimerQueue<Audit>;
+  #now: Instant = 0;
+
+  constructor(options: {
+    readonly neighbourhood: Neighbourhood;
+    readonly random: Random;
+    readonly limits?: Partial<PlacementLimits>;
+  }) {
+    const limits = resolvePlacementLimits(options.limits);
+    const { neighbourhood, random } = options;
+    const push = (effect: PlacementEffect): void => {
+      this.#effects.push(effect);
+    };
+    this.#random = random;
+    this.#audits = new TimerQueue({ capacity: limits.auditsMax });
+    this.#context = {
+      limits,
+      neighbourhood,
+      requests: new NodeRequests({ random, push }, limits),
+      push,
+      ended: (operation, address, keepers) => this.#ended(operation, address, keepers),
+    };
+  }
+
+  /** Puts and gets that are under way, those that are finished behind their quorum included. */
+  get size(): number {
+    return this.#operations.size;
+  }
+
+  handle(input: PlacementInput, now: Instant): void {
+    this.#now = now;
+    switch (input.kind) {
+      case "put":
+      case "get":
+        this.#begin(input, now);
+        break;
+      case "cancel":
+        this.#operations.get(input.operation)?.stop();
+        break;
+      case "closest":
+        this.#operations.get(input.operation)?.closest(input.nodes, now);
+        break;
+      case "answer":
+        this.#context.requests.answered(input.request, input.answer, now);
+        break;
+      default:
+        unreachable(input);
+    }
+  }
+
+  timeout(now: Instant): void {
+    this.#now = now;
+    this.#context.requests.timeout(now);
+    for (let due = this.#audits.due(now); due !== undefined; due = this.#audits.due(now)) {
+      this.#audit(due, now);
+    }
+  }
+
+  poll(): PlacementEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    return Math.min(this.#context.requests.deadline(), this.#audits.deadline());
+  }
+
+  /** An audit that takes long says nothing. */
+  late(): void {}
+
+  /** An audit's answer. */
+  answered(_request: NodeRequestId, node: Contact, answer: NodeAnswer): void {
+    const isMissing = answer.kind === "failed" && answer.code === "CULVERT_NOT_FOUND";
+    if (isMissing || answer.kind === "lied") this.#effects.push({ kind: "blame", node });
+  }
+
+  #begin(input: PlacementInput & { readonly kind: "put" | "get" }, now: Instant): void {
+    const { operation } = input;
+    assert(input.address.length === KEY_BYTES, "an address has 32 bytes");
+    const { limits, requests } = this.#context;
+    if (this.#operations.size >= limits.operationsMax || !requests.hasRoom) {
+      const outcome = { kind: "failed", code: "CULVERT_BUSY" } as const;
+      this.#effects.push({ kind: "done", operation, outcome }, { kind: "ended", operation });
+      return;
+    }
+    const address = input.address.slice();
+    const begun =
+      input.kind === "put"
+        ? new PlacedPut(this.#context, operation, address)
+        : new PlacedGet(this.#context, { operation, address, waitMs: input.waitMs });
+    this.#operations.set(operation, begun);
+    begun.start(now);
+  }
+
+  #ended(operation: PlacementId, address: Uint8Array, keepers: readonly Contact[]): void {
+    this.#operations.delete(operation);
+    this.#effects.push({ kind: "ended", operation });
+    const { auditEvery, auditMs } = this.#context.limits;
+    if (keepers.length === 0 || this.#audits.isFull) return;
+    if (this.#random.unit() * auditEvery >= 1) return;
+    const keeper = keepers[Math.floor(this.#random.unit() * keepers.length)];
+    if (keeper === undefined) return;
+    const delayMs = auditMs * (AUDIT_EARLIEST + (1 - AUDIT_EARLIEST) * this.#random.unit());
+    this.#audits.push(this.#now + delayMs, { address, keeper });
+  }
+
+  #audit({ address, keeper }: Audit, now: Instant): void {
+    this.#context.requests.ask(keeper, { owner: this, now }, (request) => {
+      return { kind: "get-from", request, node: keeper, address, waitMs: 0 };
+    });
+  }
+}

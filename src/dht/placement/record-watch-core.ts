@@ -1,0 +1,146 @@
+import type { Core, Instant, Random } from "../../base/index.ts";
+import type { Contact } from "../contact.ts";
+import { compareDistance, type KeyText, keyOf, textBytes } from "../key.ts";
+import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
+import type { Neighbourhood } from "./placement-protocol.ts";
+
+/** What a watch is told. */
+export type WatchInput =
+  /** This node keeps a record, for so long at least. */
+  | { readonly kind: "kept"; readonly address: Uint8Array; readonly ttlSeconds: number }
+  /** It does not any more, or could not be read. */
+  | { readonly kind: "lost"; readonly address: Uint8Array };
+
+/** What a watch asks for. */
+export type WatchEffect =
+  /** Put the record that is kept here at this node too: the same bytes, so nothing is replaced. */
+  { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
+
+interface Watched {
+  expiresAt: Instant;
+  /** Who should keep it as well, when that was looked at last. */
+  keepers: readonly KeyText[];
+}
+
+/** Records looked at in one step, and the pause between two steps. */
+const STEP_RECORDS = 64;
+const STEP_MS = 50;
+/** The closest keepers see to a record; the others rely on them. */
+const CARERS = 2;
+
+/**
+ * Sees to it that records of the Map stay where they are looked for: when the closest nodes to a
+ * record change, the two closest keepers offer it to those that are new among them. A record is
+ * written once, so a copy can only fill a gap.
+ *
+ * - Every record is looked at about every `watchMs`, some at a time.
+ * - What is beyond `watchedMax` is not watched; the writer's own refreshing still is there.
+ */
+export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
+  readonly #self: KeyText;
+  readonly #neighbourhood: Neighbourhood;
+  readonly #random: Random;
+  readonly #limits: PlacementLimits;
+  readonly #watched = new Map<KeyText, Watched>();
+  readonly #effects: WatchEffect[] = [];
+  #round: IterableIterator<[KeyText, Watched]> | undefined;
+  #stepAt: Instant = Number.POSITIVE_INFINITY;
+
+  constructor(options: {
+    /** This node's id. */
+    readonly id: Uint8Array;
+    readonly neighbourhood: Neighbourhood;
+    readonly random: Random;
+    readonly limits?: Partial<PlacementLimits>;
+  }) {
+    this.#self = keyOf(options.id);
+    this.#neighbourhood = options.neighbourhood;
+    this.#random = options.random;
+    this.#limits = resolvePlacementLimits(options.limits);
+  }
+
+  /** Records that are watched. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  handle(input: WatchInput, now: Instant): void {
+    const key = keyOf(input.address);
+    if (input.kind === "lost") {
+      this.#watched.delete(key);
+      return;
+    }
+    const expiresAt = now + 1_000 * input.ttlSeconds;
+    const known = this.#watched.get(key);
+    if (known !== undefined) known.expiresAt = Math.max(known.expiresAt, expiresAt);
+    else this.#watch(key, expiresAt, now);
+  }
+
+  timeout(now: Instant): void {
+    if (now < this.#stepAt) return;
+    this.#round ??= this.#watched.entries();
+    for (let i = 0; i < STEP_RECORDS; i++) {
+      const next = this.#round.next();
+      if (next.done === true) {
+        this.#round = undefined;
+        const isIdle = this.#watched.size === 0;
+        this.#stepAt = isIdle ? Number.POSITIVE_INFINITY : now + this.#pauseMs();
+        return;
+      }
+      this.#look(next.value[0], next.value[1], now);
+    }
+    this.#stepAt = now + STEP_MS;
+  }
+
+  poll(): WatchEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    return this.#stepAt;
+  }
+
+  #watch(key: KeyText, expiresAt: Instant, now: Instant): void {
+    this.#watched.set(key, { expiresAt, keepers: this.#keepers(key) });
+    if (this.#watched.size > this.#limits.watchedMax) {
+      const first = this.#watched.keys().next();
+      if (first.done !== true) this.#watched.delete(first.value);
+    }
+    if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
+  }
+
+  /** Nodes that started together do not look together. */
+  #pauseMs(): number {
+    return this.#limits.watchMs * (0.5 + this.#random.unit());
+  }
+
+  #look(key: KeyText, watched: Watched, now: Instant): void {
+    if (watched.expiresAt <= now) {
+      this.#watched.delete(key);
+      return;
+    }
+    const before = new Set(watched.keepers);
+    const closest = this.#closest(key);
+    watched.keepers = closest.map((contact) => contact.key);
+    const closer = closest.filter((contact) => {
+      return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
+    });
+    if (closer.length >= CARERS) return;
+    for (const to of closest) {
+      if (!before.has(to.key)) {
+        this.#effects.push({ kind: "offer", address: textBytes(key), to });
+      }
+    }
+  }
+
+  #closest(key: KeyText): readonly Contact[] {
+    // All replicas are elsewhere when this node is not among the closest any more.
+    return this.#neighbourhood
+      .closestKnown(textBytes(key), this.#limits.replicas)
+      .filter((contact) => contact.isProvable && !this.#neighbourhood.isDemoted(contact));
+  }
+
+  #keepers(key: KeyText): readonly KeyText[] {
+    return this.#closest(key).map((contact) => contact.key);
+  }
+}
