@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
 import { DHT_LIMITS, PLACEMENT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
-import { LINK_LIMITS, LINK_LIMITS, PUNCH_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
+import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
   LINK_CARRIER_LIMITS,
   MAP_LIMITS,

@@ -185,7 +185,7 @@ describe("a put", () => {
     expect([...town.blamed.keys()]).toEqual([around[2]?.contact.key]);
   });
 
-  it("is in conflict when other bytes are there, and may be repeated with the same ones", async () => {
+  it("is in conflict with other bytes, and may be repeated with the same", async () => {
     const town = new Town(20);
     const entry = town.entry();
     await town.run(town.map.put(entry));
