@@ -48,6 +48,11 @@ export class FrameBuffer {
     return frame;
   }
 
+  /** Everything that is left, when no more frames are expected: a view. */
+  rest(): Uint8Array {
+    return this.#unread.take(this.#unread.length);
+  }
+
   #prefix(): number | undefined {
     if (this.#unread.length < PREFIX_BYTES) return undefined;
     const bytes = this.#unread.take(PREFIX_BYTES);

@@ -10,6 +10,8 @@ export interface ByteDuplex {
   end(): unknown;
   /** Ends both sides at once; the other end learns that it was not a proper end. */
   destroy(error?: Error): unknown;
+  /** Puts bytes back in front of those that were not read yet. */
+  unshift(bytes: Uint8Array): unknown;
   pause(): unknown;
   resume(): unknown;
   on(event: "data", listener: (bytes: Uint8Array) => void): unknown;

@@ -1,4 +1,5 @@
 import type { NodeId } from "../identity/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
 
 /** What a carrier of messages has to tell. Must not throw. */
 export interface CarrierEvents {
@@ -27,4 +28,17 @@ export interface RequestCarrier {
   setBusy?(isBusy: (peer: NodeId) => boolean): void;
   /** Ends all connections; nothing is told any more. */
   close(): Promise<void>;
+}
+
+/** Carries byte streams between nodes: what streaming calls need from below, one for each call. */
+export interface StreamCarrier {
+  /**
+   * Opens a stream to `peer`.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_CLOSED`, `CULVERT_BUSY`
+   * @throws Error `AbortError`
+   */
+  openStream(peer: NodeId, options?: { readonly signal?: AbortSignal }): Promise<ByteDuplex>;
+  /** Takes the streams that peers open; called once. */
+  onStream(listener: (peer: NodeId, stream: ByteDuplex) => void): void;
 }

@@ -24,6 +24,12 @@ export interface CallContext {
   readonly meta: Meta;
 }
 
+/**
+ * Takes a raw call: from then on its stream is the handler's until it returns. To refuse the call,
+ * throw before.
+ */
+export type Accept = () => Promise<ByteDuplex>;
+
 /** The handler that a method asks for. */
 export type HandlerOf<M extends Method> =
   M extends UnaryMethod<infer Request, infer Reply>
@@ -35,7 +41,7 @@ export type HandlerOf<M extends Method> =
         : M extends DuplexMethod<infer Up, infer Down>
           ? (items: AsyncIterable<Up>, context: CallContext) => AsyncIterable<Down>
           : M extends RawMethod<infer Request>
-            ? (request: Request, stream: ByteDuplex, context: CallContext) => Promise<void>
+            ? (request: Request, accept: Accept, context: CallContext) => Promise<void>
             : never;
 
 /** A handler for every method of a manifest. */

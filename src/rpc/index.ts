@@ -1,7 +1,9 @@
 export type { ByteDuplex } from "./byte-duplex.ts";
-export type { CarrierEvents, RequestCarrier } from "./carrier.ts";
+export type { CarrierEvents, RequestCarrier, StreamCarrier } from "./carrier.ts";
+export { CONNECTION_LIMITS, type ConnectionLimits } from "./connection-limits.ts";
 export { Deadline } from "./deadline.ts";
 export type {
+  Accept,
   CallContext,
   Caller,
   CallOf,
@@ -28,6 +30,8 @@ export {
 export { BYTES, cborMessage, type MessageCodec, NOTHING, TEXT } from "./message-codec.ts";
 export type { Meta } from "./meta.ts";
 export type { Middleware, MiddlewareCall } from "./middleware.ts";
+export { CALL_PROTOCOL, type LinkDialler, MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
+export { PeerLinks, type PeerLinksOptions } from "./peer-links.ts";
 export type { RequestStatistics } from "./protocol.ts";
 export {
   type IncomingRequest,
@@ -36,5 +40,7 @@ export {
   Requests,
   type RequestsComponents,
 } from "./requests.ts";
-export { RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
+export { type RpcLimits, RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
 export { Service, type ServiceOptions } from "./service.ts";
+export { STREAM_CALL_LIMITS, type StreamCallLimits } from "./stream-limits.ts";
+export { type Way, waysOf } from "./ways.ts";

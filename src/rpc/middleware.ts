@@ -39,3 +39,57 @@ export async function runMiddleware(
   }
   return await next();
 }
+
+/**
+ * The items of a streaming call, made inside `chain`: `next` settles when the last item was taken,
+ * the call failed, or whoever takes them has left.
+ */
+export async function* streamMiddleware<Item>(
+  chain: readonly Middleware[],
+  call: MiddlewareCall,
+  run: () => AsyncIterable<Item>,
+): AsyncGenerator<Item, void, undefined> {
+  if (chain.length === 0) {
+    yield* run();
+    return;
+  }
+  const gate = new Gate();
+  const ran = runMiddleware(chain, call, () => gate.pass());
+  const isRefused = await Promise.race([gate.entered, ran.then(() => true)]);
+  if (isRefused) return;
+  try {
+    yield* run();
+  } catch (error) {
+    gate.fail(error);
+    await ran;
+    throw error;
+  } finally {
+    gate.leave();
+    await ran;
+  }
+}
+
+/** Holds middleware inside `next` while items are taken. */
+class Gate {
+  readonly entered: Promise<false>;
+  readonly #left: Promise<void>;
+  #enter: () => void = () => {};
+  leave: () => void = () => {};
+  fail: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.entered = new Promise((resolve) => {
+      this.#enter = () => resolve(false);
+    });
+    this.#left = new Promise((resolve, reject) => {
+      this.leave = resolve;
+      this.fail = reject;
+    });
+    this.#left.catch(() => {});
+  }
+
+  pass(): Promise<void> {
+    this.#enter();
+    return this.#left;
+  }
+}

@@ -156,6 +156,11 @@ export class Requests {
     });
   }
 
+  /** Refuses new requests of others from now on, with `CULVERT_CLOSED`. */
+  stopServing(): void {
+    this.#driver.handle({ kind: "drain" });
+  }
+
   /**
    * Takes no more requests, and resolves when those that are open, either way, have ended; what
    * goes on after `drainMs` is aborted. With 0 everything ends at once. Calling it again waits for
@@ -244,7 +249,7 @@ export class Requests {
   }
 
   async #drain(drainMs: number): Promise<void> {
-    this.#driver.handle({ kind: "drain" });
+    this.stopServing();
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.schedule(this.#clock.now() + drainMs, () => this.#idle?.());
       this.#idle = (): void => {

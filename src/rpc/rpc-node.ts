@@ -1,19 +1,24 @@
 import { type Clock, CulvertError, type Random } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
-import type { RequestCarrier } from "./carrier.ts";
-import type { Caller, CallOptions } from "./handlers.ts";
+import type { RequestCarrier, StreamCarrier } from "./carrier.ts";
+import type { Caller, CallOptions, ItemSource } from "./handlers.ts";
 import type { RequestLimits } from "./limits.ts";
 import { type Manifest, type Method, requireNames, type UnaryMethod } from "./manifest.ts";
 import { encodeMeta } from "./meta.ts";
-import { type Middleware, runMiddleware } from "./middleware.ts";
+import { type Middleware, runMiddleware, streamMiddleware } from "./middleware.ts";
 import type { RequestStatistics } from "./protocol.ts";
 import { Requests } from "./requests.ts";
 import { Service } from "./service.ts";
+import { StreamCaller, type StreamTarget } from "./stream-caller.ts";
+import { resolveStreamCallLimits, type StreamCallLimits } from "./stream-limits.ts";
+import { StreamService } from "./stream-service.ts";
 
 /** What a node of calls is made of. */
 export interface RpcNodeComponents {
   readonly carrier: RequestCarrier;
+  /** Without it, only unary methods can be called or served. */
+  readonly streams?: StreamCarrier;
   /** What others may call here; nothing if absent. */
   readonly service?: Service;
   /** Runs around every call that is made from here, the first one outermost. */
@@ -22,18 +27,44 @@ export interface RpcNodeComponents {
   readonly random?: Random;
 }
 
+interface CallTarget {
+  readonly peer: NodeId;
+  readonly method: string;
+  readonly kind: Method["kind"];
+}
+
+/** How long a close waits for what is open, if it is not told. */
+const DRAIN_MS = 30_000;
+
+/** Bounds of a node of calls; what is left out has its default. */
+export interface RpcLimits {
+  readonly requests?: Partial<RequestLimits>;
+  readonly streams?: Partial<StreamCallLimits>;
+}
+
 /** One end of everything that is called: it calls other nodes and serves them. */
 export class RpcNode {
   readonly #requests: Requests;
   readonly #middleware: readonly Middleware[];
+  readonly #streamCaller: StreamCaller | undefined;
+  readonly #streamService: StreamService | undefined;
+  readonly #clock: Clock;
+  #closing: Promise<void> | undefined;
 
-  constructor(components: RpcNodeComponents, limits: Partial<RequestLimits> = {}) {
-    const { carrier, clock = systemClock, random } = components;
+  constructor(components: RpcNodeComponents, limits: RpcLimits = {}) {
+    const { carrier, streams, clock = systemClock, random } = components;
     const service = components.service ?? Service.of({}, {}, { clock });
     const handler = service.unary.bind(service);
     const given = random === undefined ? {} : { random };
-    this.#requests = new Requests({ carrier, handler, clock, ...given }, limits);
+    this.#clock = clock;
+    this.#requests = new Requests({ carrier, handler, clock, ...given }, limits.requests);
     this.#middleware = components.middleware ?? [];
+    if (streams === undefined) return;
+    const streamLimits = resolveStreamCallLimits(limits.streams);
+    const serving = new StreamService(service, clock, streamLimits);
+    this.#streamCaller = new StreamCaller(streams, clock, streamLimits);
+    this.#streamService = serving;
+    streams.onStream((peer, stream) => void serving.serve(peer, stream));
   }
 
   /** The requests under unary calls: for bytes without a manifest, and for counts. */
@@ -43,6 +74,11 @@ export class RpcNode {
 
   get statistics(): Readonly<RequestStatistics> {
     return this.#requests.statistics;
+  }
+
+  /** Streaming calls that are being served. */
+  get servedStreams(): number {
+    return this.#streamService?.callCount ?? 0;
   }
 
   /**
@@ -67,15 +103,72 @@ export class RpcNode {
    * `drainMs` is aborted, with 0 at once. Idempotent.
    */
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    await this.#requests.close(options);
+    this.#closing ??= this.#close(options);
+    if (options.drainMs === 0) this.#endStreams();
+    if (options.drainMs === 0) await this.#requests.close(options);
+    await this.#closing;
+  }
+
+  async #close(options: { readonly drainMs?: number }): Promise<void> {
+    const drained = this.#streamService?.drain();
+    this.#requests.stopServing();
+    this.#streamCaller?.close(false);
+    const drainMs = options.drainMs ?? DRAIN_MS;
+    const at = this.#clock.now() + drainMs;
+    const cancel = this.#clock.schedule(at, () => this.#endStreams(), { background: true });
+    await drained;
+    cancel();
+    // The carrier goes last: it ends with the requests.
+    await this.#requests.close({ drainMs: Math.max(0, at - this.#clock.now()) });
+    this.#endStreams();
+  }
+
+  #endStreams(): void {
+    this.#streamCaller?.close(true);
+    this.#streamService?.abandonAll();
   }
 
   #callOf(name: string, method: Method, peer: NodeId): unknown {
-    if (method.kind !== "unary") {
-      throw new CulvertError("CULVERT_UNREACHABLE", "there is no carrier of streams here");
+    if (method.kind === "unary") {
+      return async (request: unknown, options: CallOptions = {}) =>
+        await this.#unary({ name, method, peer }, request, options);
     }
-    return async (request: unknown, options: CallOptions = {}) =>
-      await this.#unary({ name, method, peer }, request, options);
+    const calls = this.#streamCaller;
+    const target = { peer, method: name, kind: method.kind };
+    return (given: unknown, options: CallOptions = {}) => {
+      if (calls === undefined) {
+        throw new CulvertError("CULVERT_UNREACHABLE", "there is no carrier of streams here");
+      }
+      return this.#streaming(calls, { method, target }, given, options);
+    };
+  }
+
+  #streaming(
+    calls: StreamCaller,
+    { method, target }: { method: Method; target: StreamTarget },
+    given: unknown,
+    options: CallOptions,
+  ): unknown {
+    const items = given as ItemSource<unknown>;
+    switch (method.kind) {
+      case "serverStream": {
+        const { down } = method;
+        const request = method.request.encode(given);
+        return this.#around(target, options, (o) => calls.receive(target, { request, down }, o));
+      }
+      case "duplex": {
+        const { up, down } = method;
+        return this.#around(target, options, (o) => calls.exchange(target, { items, up, down }, o));
+      }
+      case "clientStream": {
+        const { up, reply } = method;
+        return this.#within(target, options, (o) => calls.send(target, { items, up, reply }, o));
+      }
+      default: {
+        const request = method.request.encode(given);
+        return this.#within(target, options, (o) => calls.connect(target, request, o));
+      }
+    }
   }
 
   async #unary(
@@ -86,16 +179,35 @@ export class RpcNode {
     const { name, method, peer } = target;
     const { signal, totalMs, onLate } = options;
     const body = method.request.encode(request);
-    const meta = { ...options.meta };
-    const call = { peer, method: name, kind: method.kind, signal, meta };
-    return await runMiddleware(this.#middleware, call, async () => {
+    const { isIdempotent } = method;
+    return await this.#within({ peer, method: name, kind: "unary" }, options, async ({ meta }) => {
       const reply = await this.#requests.request(peer, name, body, {
-        ...{ meta: encodeMeta(meta), isIdempotent: method.isIdempotent },
+        ...{ meta: encodeMeta(meta ?? {}), isIdempotent },
         ...(signal === undefined ? {} : { signal }),
         ...(totalMs === undefined ? {} : { hardMs: totalMs }),
         ...(onLate === undefined ? {} : { onLate }),
       });
       return method.reply.decode(reply);
     });
+  }
+
+  #within(
+    target: CallTarget,
+    options: CallOptions,
+    run: (options: CallOptions) => Promise<unknown>,
+  ): Promise<unknown> {
+    const call = { ...target, signal: options.signal, meta: { ...options.meta } };
+    const { meta } = call;
+    return runMiddleware(this.#middleware, call, () => run({ ...options, meta }));
+  }
+
+  #around(
+    target: CallTarget,
+    options: CallOptions,
+    run: (options: CallOptions) => AsyncIterable<unknown>,
+  ): AsyncIterable<unknown> {
+    const call = { ...target, signal: options.signal, meta: { ...options.meta } };
+    const { meta } = call;
+    return streamMiddleware(this.#middleware, call, () => run({ ...options, meta }));
   }
 }

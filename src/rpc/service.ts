@@ -15,7 +15,7 @@ export interface ServiceOptions {
 }
 
 /** A handler whose types the manifest has checked. */
-type AnyHandler = (first: unknown, second: unknown, third?: unknown) => unknown;
+type AnyHandler = (...given: readonly unknown[]) => unknown;
 
 /** Handlers for the methods of one manifest. What a peer names or sends is checked here. */
 export class Service {
@@ -68,7 +68,7 @@ export class Service {
     const meta = decodeMeta(incoming.meta);
     const request = method.request.decode(body);
     const context: CallContext = { peer, method: type, signal, deadline, meta };
-    const reply = await this.run(method, context, [request]);
+    const reply = await this.run(method, context, () => [request]);
     return method.reply.encode(reply);
   }
 
@@ -83,15 +83,24 @@ export class Service {
     return method;
   }
 
-  /** Runs a handler, inside all middleware, with what belongs before its context. */
-  async run(method: Method, context: CallContext, given: readonly unknown[]): Promise<unknown> {
+  /**
+   * Runs a handler inside all middleware. What `prepare` gives stands before its context, and
+   * `finish` is done with what it returns before the call counts as over.
+   */
+  async run(
+    method: Method,
+    context: CallContext,
+    prepare: () => readonly unknown[] | Promise<readonly unknown[]>,
+    finish: (result: unknown) => unknown = (result) => result,
+  ): Promise<unknown> {
     const handler = this.#handlers.get(context.method);
     if (handler === undefined) throw unknownMethod(context.method);
     const { peer, signal, meta } = context;
     const call = { peer, method: context.method, kind: method.kind, signal, meta: { ...meta } };
-    const [first, second] = given.length > 1 ? [given[0], given[1]] : [given[0], context];
-    const third = given.length > 1 ? context : undefined;
-    return await runMiddleware(this.#middleware, call, async () => handler(first, second, third));
+    return await runMiddleware(this.#middleware, call, async () => {
+      const given = await prepare();
+      return await finish(await handler(...given, { ...context, meta: { ...call.meta } }));
+    });
   }
 }
 

@@ -2,6 +2,8 @@ export type { JournalFixture } from "./compliance/journal.ts";
 export { journalCompliance } from "./compliance/journal.ts";
 export type { RecordStoreFixture, RecordStoreGeometry } from "./compliance/record-store.ts";
 export { recordStoreCompliance } from "./compliance/record-store.ts";
+export type { RpcEnd, RpcFixture } from "./compliance/rpc.ts";
+export { rpcCompliance } from "./compliance/rpc.ts";
 export type { StreamFixture } from "./compliance/stream.ts";
 export { streamCompliance } from "./compliance/stream.ts";
 export type { Cases, Fixture, RegisterTest } from "./compliance/suite.ts";

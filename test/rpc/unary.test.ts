@@ -85,9 +85,9 @@ function rig(
   const parts = { clock, random: new SeededRandom(1) };
   const { limits = {} } = options;
   const service = Service.of(manifest, handlers, { clock, middleware: options.serving ?? [] });
-  const serving = new RpcNode({ carrier: b.carrier, service, ...parts }, limits);
+  const serving = new RpcNode({ carrier: b.carrier, service, ...parts }, { requests: limits });
   const middleware = options.asking ?? [];
-  const asking = new RpcNode({ carrier: a.carrier, middleware, ...parts }, limits);
+  const asking = new RpcNode({ carrier: a.carrier, middleware, ...parts }, { requests: limits });
   const caller = asking.caller(manifest, b.id);
   const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 7_200_000);
   return { clock, exchange, caller, peer: b.id, asking, serving, seen, elapse };
@@ -250,7 +250,7 @@ describe("middleware", () => {
       ...["a greet {}", 'b greet {"a":"1"}', 'c greet {"a":"1","b":"1"}'],
       ...["c done", "b done", "a done"],
     ]);
-    expect(seen.meta).toEqual([{ a: "1", b: "1" }]);
+    expect(seen.meta).toEqual([{ a: "1", b: "1", c: "1" }]);
   });
 
   it("may refuse a call, which the handler then does not see", async () => {

@@ -1,0 +1,330 @@
+import { type Core, type Instant, unreachable } from "../base/index.ts";
+import { type NodeDescriptor, type NodeId, nodeIdText } from "../identity/index.ts";
+import { TokenBucket } from "../retx/index.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { type Way, waysOf } from "./ways.ts";
+
+/** Names a connection; chosen by the shell, never used twice. */
+export type ConnectionId = number;
+/** Names a message for whoever gave it. */
+export type MessageId = number;
+
+/** What a connections core is told. */
+export type ConnectionInput =
+  | {
+      readonly kind: "send";
+      readonly peer: NodeId;
+      readonly message: MessageId;
+      readonly bytes: Uint8Array;
+    }
+  /** The answer to `lookup`. */
+  | {
+      readonly kind: "found";
+      readonly peer: NodeId;
+      readonly descriptor: NodeDescriptor | undefined;
+    }
+  /** A connection is there: dialled, or made by the peer. */
+  | { readonly kind: "opened"; readonly peer: NodeId; readonly connection: ConnectionId }
+  /** The way that was dialled leads nowhere. */
+  | { readonly kind: "dialFailed"; readonly peer: NodeId }
+  | { readonly kind: "closed"; readonly peer: NodeId; readonly connection: ConnectionId }
+  /** Bytes came from the peer. */
+  | { readonly kind: "heard"; readonly peer: NodeId }
+  /** The connection takes no more bytes now, or takes them again. */
+  | {
+      readonly kind: "full" | "writable";
+      readonly peer: NodeId;
+      readonly connection: ConnectionId;
+    };
+
+/** What a connections core wants done. */
+export type ConnectionEffect =
+  | { readonly kind: "lookup"; readonly peer: NodeId }
+  | { readonly kind: "dial"; readonly peer: NodeId; readonly way: Way }
+  | {
+      readonly kind: "transmit";
+      readonly connection: ConnectionId;
+      readonly message: MessageId;
+      readonly bytes: Uint8Array;
+    }
+  /** A message cannot leave this machine. */
+  | { readonly kind: "unsent"; readonly message: MessageId }
+  | { readonly kind: "close"; readonly connection: ConnectionId }
+  /** What was on its way to the peer, or from it, may be lost. */
+  | { readonly kind: "disturbed"; readonly peer: NodeId }
+  /** Whether anything more is to be read from the peer. */
+  | { readonly kind: "reading"; readonly peer: NodeId; readonly isReading: boolean };
+
+interface Peer {
+  readonly peer: NodeId;
+  readonly key: string;
+  connection: ConnectionId | undefined;
+  /** Being looked up or dialled. */
+  isSeeking: boolean;
+  ways: Way[];
+  /** The descriptor that was tried last: only a newer one is worth another try. */
+  tried: NodeDescriptor | undefined;
+  readonly queue: { readonly message: MessageId; readonly bytes: Uint8Array }[];
+  queuedBytes: number;
+  isFull: boolean;
+  isReading: boolean;
+  readonly bucket: TokenBucket;
+  usedAt: Instant;
+}
+
+/**
+ * Decides when connections are made and closed, and when each message goes out: EGTP's
+ * TCPCommsHandler and its throttle, without sockets.
+ *
+ * A message to a peer without a connection has it looked up and dialled, directly and then through
+ * its relays; when all fail it is looked up once more, for a newer descriptor may be known. Only
+ * then are its messages `unsent`. A connection is closed when it was idle for long, or when there
+ * are too many idle ones; never while messages wait for it or `isBusy` holds.
+ */
+export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> {
+  readonly #limits: ConnectionLimits;
+  readonly #isBusy: (peer: NodeId) => boolean;
+  readonly #effects: ConnectionEffect[] = [];
+  /** Peers that are connected, sought, or waited for; the longest unused first. */
+  readonly #peers = new Map<string, Peer>();
+  readonly #total: TokenBucket;
+  #queuedBytes = 0;
+  #cleanUpAt: Instant = Number.POSITIVE_INFINITY;
+  /** When the throttle lets the next message through. */
+  #reopenAt: Instant = Number.POSITIVE_INFINITY;
+
+  constructor(init: {
+    readonly limits: ConnectionLimits;
+    readonly isBusy: (peer: NodeId) => boolean;
+    readonly now: Instant;
+  }) {
+    this.#limits = init.limits;
+    this.#isBusy = init.isBusy;
+    const { totalBytesBurst: capacity, totalBytesPerSecond: perSecond } = init.limits;
+    this.#total = new TokenBucket({ capacity, perSecond }, init.now);
+  }
+
+  /** Connections that are there or being made. */
+  get connectionCount(): number {
+    return this.#peers.size;
+  }
+
+  handle(input: ConnectionInput, now: Instant): void {
+    switch (input.kind) {
+      case "send":
+        this.#send(input, now);
+        break;
+      case "found":
+        this.#found(this.#known(input.peer), input.descriptor);
+        break;
+      case "opened":
+        this.#opened(input.peer, input.connection, now);
+        break;
+      case "dialFailed":
+        this.#dialNext(this.#known(input.peer));
+        break;
+      case "closed":
+        this.#closed(this.#known(input.peer), input.connection);
+        break;
+      case "heard":
+        this.#use(this.#known(input.peer), now);
+        break;
+      case "full":
+      case "writable":
+        this.#setFull(this.#known(input.peer), input, now);
+        break;
+      default:
+        unreachable(input);
+    }
+  }
+
+  timeout(now: Instant): void {
+    if (now >= this.#reopenAt) {
+      this.#reopenAt = Number.POSITIVE_INFINITY;
+      for (const peer of this.#peers.values()) this.#transmit(peer, now);
+    }
+    if (now >= this.#cleanUpAt) this.#cleanUp(now);
+  }
+
+  poll(): ConnectionEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    return Math.min(this.#cleanUpAt, this.#reopenAt);
+  }
+
+  #send(
+    { peer: id, message, bytes }: Extract<ConnectionInput, { kind: "send" }>,
+    now: Instant,
+  ): void {
+    const { queuedBytesPerPeerMax, queuedBytesMax } = this.#limits;
+    const peer = this.#peerOf(id, now);
+    const hasRoom =
+      peer !== undefined &&
+      peer.queuedBytes + bytes.length <= queuedBytesPerPeerMax &&
+      this.#queuedBytes + bytes.length <= queuedBytesMax;
+    if (!hasRoom) {
+      this.#effects.push({ kind: "unsent", message });
+      return;
+    }
+    peer.queue.push({ message, bytes });
+    this.#count(peer, bytes.length);
+    this.#use(peer, now);
+    if (peer.connection !== undefined) this.#transmit(peer, now);
+    else if (!peer.isSeeking) this.#seek(peer);
+  }
+
+  #seek(peer: Peer): void {
+    peer.isSeeking = true;
+    this.#effects.push({ kind: "lookup", peer: peer.peer });
+  }
+
+  #found(peer: Peer | undefined, descriptor: NodeDescriptor | undefined): void {
+    if (peer === undefined || !peer.isSeeking || peer.connection !== undefined) return;
+    const isNews =
+      descriptor !== undefined && (peer.tried === undefined || descriptor.supersedes(peer.tried));
+    if (!isNews) {
+      this.#giveUp(peer);
+      return;
+    }
+    peer.tried = descriptor;
+    peer.ways = waysOf(descriptor);
+    this.#dialNext(peer);
+  }
+
+  #dialNext(peer: Peer | undefined): void {
+    if (peer === undefined || !peer.isSeeking || peer.connection !== undefined) return;
+    const way = peer.ways.shift();
+    if (way === undefined) this.#seek(peer);
+    else this.#effects.push({ kind: "dial", peer: peer.peer, way });
+  }
+
+  #giveUp(peer: Peer): void {
+    this.#peers.delete(peer.key);
+    this.#count(peer, -peer.queuedBytes);
+    for (const { message } of peer.queue) this.#effects.push({ kind: "unsent", message });
+  }
+
+  #opened(id: NodeId, connection: ConnectionId, now: Instant): void {
+    const peer = this.#peerOf(id, now);
+    if (peer === undefined) {
+      this.#effects.push({ kind: "close", connection });
+      return;
+    }
+    // The newest one is used: the peer had a reason to make it.
+    peer.connection = connection;
+    peer.isSeeking = false;
+    peer.isFull = false;
+    peer.ways = [];
+    peer.tried = undefined;
+    this.#use(peer, now);
+    if (this.#cleanUpAt === Number.POSITIVE_INFINITY) {
+      this.#cleanUpAt = now + this.#limits.cleanUpMs;
+    }
+    this.#transmit(peer, now);
+  }
+
+  #closed(peer: Peer | undefined, connection: ConnectionId): void {
+    if (peer?.connection !== connection) return;
+    peer.connection = undefined;
+    this.#effects.push({ kind: "disturbed", peer: peer.peer });
+    if (peer.queue.length > 0) this.#seek(peer);
+    else this.#peers.delete(peer.key);
+  }
+
+  #setFull(
+    peer: Peer | undefined,
+    { kind, connection }: { kind: "full" | "writable"; connection: ConnectionId },
+    now: Instant,
+  ): void {
+    if (peer?.connection !== connection) return;
+    peer.isFull = kind === "full";
+    this.#transmit(peer, now);
+  }
+
+  /** Sends what may go now; the rest waits for the connection, or for the throttle. */
+  #transmit(peer: Peer, now: Instant): void {
+    const { connection } = peer;
+    while (connection !== undefined && !peer.isFull) {
+      const [next] = peer.queue;
+      if (next === undefined) return;
+      const { length } = next.bytes;
+      const waitMs = Math.max(peer.bucket.waitMs(length, now), this.#total.waitMs(length, now));
+      if (waitMs > 0) {
+        this.#reopenAt = Math.min(this.#reopenAt, now + waitMs);
+        return;
+      }
+      peer.bucket.take(length, now);
+      this.#total.take(length, now);
+      peer.queue.shift();
+      this.#count(peer, -length);
+      this.#effects.push({ kind: "transmit", connection, ...next });
+    }
+  }
+
+  #count(peer: Peer, bytes: number): void {
+    peer.queuedBytes += bytes;
+    this.#queuedBytes += bytes;
+    const { queuedBytesHigh } = this.#limits;
+    const isReading = peer.queuedBytes <= (peer.isReading ? queuedBytesHigh : queuedBytesHigh / 2);
+    if (isReading === peer.isReading) return;
+    peer.isReading = isReading;
+    this.#effects.push({ kind: "reading", peer: peer.peer, isReading });
+  }
+
+  #cleanUp(now: Instant): void {
+    const { idleMs, idleKept, cleanUpMs } = this.#limits;
+    const idle = [...this.#peers.values()].filter((peer) => this.#isIdle(peer));
+    const tooMany = idle.length - idleKept;
+    for (const [at, peer] of idle.entries()) {
+      if (at < tooMany || now - peer.usedAt >= idleMs) this.#close(peer);
+    }
+    const isAnyLeft = this.#peers.size > 0;
+    this.#cleanUpAt = isAnyLeft ? now + cleanUpMs : Number.POSITIVE_INFINITY;
+  }
+
+  #isIdle(peer: Peer): boolean {
+    return peer.connection !== undefined && peer.queue.length === 0 && !this.#isBusy(peer.peer);
+  }
+
+  #close(peer: Peer): void {
+    if (peer.connection === undefined) return;
+    this.#peers.delete(peer.key);
+    this.#effects.push({ kind: "close", connection: peer.connection });
+  }
+
+  #known(id: NodeId): Peer | undefined {
+    return this.#peers.get(nodeIdText(id));
+  }
+
+  #use(peer: Peer | undefined, now: Instant): void {
+    if (peer === undefined) return;
+    peer.usedAt = now;
+    this.#peers.delete(peer.key);
+    this.#peers.set(peer.key, peer);
+  }
+
+  #peerOf(id: NodeId, now: Instant): Peer | undefined {
+    const known = this.#known(id);
+    if (known !== undefined) return known;
+    if (this.#peers.size >= this.#limits.connectionsMax && !this.#makeRoom()) return undefined;
+    const { bytesBurst: capacity, bytesPerSecond: perSecond } = this.#limits;
+    const peer: Peer = {
+      ...{ peer: id.slice(), key: nodeIdText(id), connection: undefined, isSeeking: false },
+      ...{ ways: [], tried: undefined, queue: [], queuedBytes: 0, isFull: false, isReading: true },
+      ...{ bucket: new TokenBucket({ capacity, perSecond }, now), usedAt: now },
+    };
+    this.#peers.set(peer.key, peer);
+    return peer;
+  }
+
+  #makeRoom(): boolean {
+    for (const peer of this.#peers.values()) {
+      if (!this.#isIdle(peer)) continue;
+      this.#close(peer);
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,180 @@
+import { CulvertError, isCulvertError } from "../base/index.ts";
+import { FrameBuffer } from "../codec/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import {
+  CALL_FRAME_OVERHEAD,
+  type CallFrame,
+  encodeCallFrame,
+  readCallFrame,
+} from "./call-frame.ts";
+import type { StreamCallLimits } from "./stream-limits.ts";
+
+interface Waiter {
+  resolve(frame: CallFrame | undefined): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Frames over one byte stream, both ways, with the stream's own back-pressure: a slow reader stops
+ * the stream, and a full stream makes `send` wait. One frame is awaited at a time.
+ */
+export class FrameStream {
+  readonly #stream: ByteDuplex;
+  readonly #limits: StreamCallLimits;
+  readonly #frames: FrameBuffer;
+  #waiter: Waiter | undefined;
+  #drains: { resolve(): void; reject(error: Error): void }[] = [];
+  #isEnded = false;
+  #hasEnded = false;
+  #failure: Error | undefined;
+  #isOver = false;
+  #onOver: (() => void) | undefined;
+
+  constructor(stream: ByteDuplex, limits: StreamCallLimits) {
+    this.#stream = stream;
+    this.#limits = limits;
+    this.#frames = new FrameBuffer(limits.itemBytesMax + CALL_FRAME_OVERHEAD);
+    stream.on("data", this.#data);
+    stream.on("end", this.#end);
+    stream.on("drain", this.#drain);
+    stream.on("error", this.#error);
+    stream.on("close", this.#close);
+    if (stream.destroyed) this.#close();
+  }
+
+  /** Called once when the stream is gone; at once if it is. */
+  set onOver(listener: () => void) {
+    if (this.#isOver) listener();
+    else this.#onOver = listener;
+  }
+
+  /**
+   * The next frame, which belongs to the caller; `undefined` after the peer's proper end.
+   *
+   * @throws CulvertError `CULVERT_PEER_ABORTED`, `CULVERT_PROTOCOL`; or what it was destroyed with
+   */
+  async next(): Promise<CallFrame | undefined> {
+    const frame = this.#take();
+    if (this.#frames.length < this.#limits.queuedBytesHigh / 2) this.#stream.resume();
+    if (frame !== undefined) return frame;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isEnded) return undefined;
+    return await new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      this.#stream.resume();
+    });
+  }
+
+  /** Sends a frame; resolves when there is room for another one. */
+  async send(type: number, body: Uint8Array): Promise<void> {
+    if (body.length > this.#limits.itemBytesMax + CALL_FRAME_OVERHEAD - 1) {
+      throw new CulvertError("CULVERT_TOO_LARGE", "an item is larger than it may be");
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isOver || this.#hasEnded) throw gone();
+    if (this.#stream.write(encodeCallFrame(type, body))) return;
+    await new Promise<void>((resolve, reject) => this.#drains.push({ resolve, reject }));
+  }
+
+  /** Ends this side. */
+  end(): void {
+    if (this.#hasEnded || this.#isOver) return;
+    this.#hasEnded = true;
+    this.#stream.end();
+  }
+
+  /** Ends both sides at once; whoever waits here fails with `error`. */
+  destroy(error: Error): void {
+    this.#fail(error);
+    if (!this.#stream.destroyed) this.#stream.destroy();
+  }
+
+  /** Drops whatever still comes, so that the stream can end by itself. */
+  ignoreRest(): void {
+    this.#stream.off("data", this.#data);
+    this.#stream.on("data", () => {});
+    this.#stream.resume();
+  }
+
+  /** Gives the stream back, with the bytes behind the last frame that was taken. */
+  release(): ByteDuplex {
+    const stream = this.#stream;
+    stream.pause();
+    stream.off("data", this.#data);
+    stream.off("end", this.#end);
+    stream.off("drain", this.#drain);
+    stream.off("error", this.#error);
+    stream.off("close", this.#close);
+    const rest = this.#frames.rest();
+    if (rest.length > 0) stream.unshift(rest.slice());
+    return stream;
+  }
+
+  readonly #data = (chunk: Uint8Array): void => {
+    this.#frames.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    const waiter = this.#waiter;
+    if (waiter === undefined) {
+      if (this.#frames.length >= this.#limits.queuedBytesHigh) this.#stream.pause();
+      return;
+    }
+    const frame = this.#take();
+    if (frame === undefined) return;
+    this.#waiter = undefined;
+    waiter.resolve(frame);
+  };
+
+  readonly #end = (): void => {
+    this.#isEnded = true;
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (this.#frames.length === 0) waiter?.resolve(undefined);
+    else waiter?.reject(this.#cutShort());
+  };
+
+  readonly #drain = (): void => {
+    const drains = this.#drains;
+    this.#drains = [];
+    for (const { resolve } of drains) resolve();
+  };
+
+  readonly #error = (error: Error): void => {
+    this.#fail(new CulvertError("CULVERT_PEER_ABORTED", undefined, { cause: error }));
+  };
+
+  readonly #close = (): void => {
+    this.#isOver = true;
+    if (!this.#isEnded || this.#drains.length > 0) this.#fail(gone());
+    const onOver = this.#onOver;
+    this.#onOver = undefined;
+    onOver?.();
+  };
+
+  #take(): CallFrame | undefined {
+    try {
+      const bytes = this.#frames.take();
+      if (bytes !== undefined) return readCallFrame(bytes.slice());
+    } catch (error) {
+      if (!isCulvertError(error)) throw error;
+      this.destroy(error);
+    }
+    if (this.#isEnded && this.#frames.length > 0) this.#fail(this.#cutShort());
+    return undefined;
+  }
+
+  #cutShort(): CulvertError {
+    return new CulvertError("CULVERT_PROTOCOL", "a stream ended inside a frame");
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    const [waiter, drains] = [this.#waiter, this.#drains];
+    this.#waiter = undefined;
+    this.#drains = [];
+    waiter?.reject(this.#failure);
+    for (const { reject } of drains) reject(this.#failure);
+  }
+}
+
+function gone(): CulvertError {
+  return new CulvertError("CULVERT_PEER_ABORTED", "the other side gave the call up");
+}

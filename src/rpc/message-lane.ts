@@ -1,0 +1,132 @@
+import { type Cancel, concatBytes, isCulvertError } from "../base/index.ts";
+import { FrameBuffer, sealFrame } from "../codec/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
+
+/** What happens on a lane. */
+export interface LaneEvents {
+  /** A message came; it is the receiver's. */
+  received(bytes: Uint8Array): void;
+  /** It takes no more for now, or again. */
+  full(isFull: boolean): void;
+  /** What was on its way may be lost. */
+  disturbed(): void;
+  /** The link is over. */
+  closed(): void;
+}
+
+/** Room for the length in front of a message. */
+const PREFIX = new Uint8Array(4);
+
+/**
+ * The messages of one link: each direction is one stream, opened by whoever has something to say,
+ * of u32 lengths and that many bytes.
+ */
+export class MessageLane {
+  readonly link: PeerLink;
+  readonly #events: LaneEvents;
+  readonly #messageBytesMax: number;
+  readonly #incoming = new Set<ByteDuplex>();
+  readonly #cancels: Cancel[] = [];
+  /** Frames of this tick: they leave in one write. */
+  #outbox: Uint8Array[] = [];
+  #isFlushing = false;
+  #out: ByteDuplex | "opening" | undefined;
+  #isReading = true;
+
+  constructor(link: PeerLink, events: LaneEvents, messageBytesMax: number) {
+    this.link = link;
+    this.#events = events;
+    this.#messageBytesMax = messageBytesMax;
+    this.#cancels.push(link.handle(MESSAGE_PROTOCOL, (stream) => this.#take(stream)));
+    this.#cancels.push(link.onClose(() => this.#events.closed()));
+  }
+
+  /** Sends a message, which is handed over. */
+  send(bytes: Uint8Array): void {
+    this.#outbox.push(sealFrame(concatBytes(PREFIX, bytes)));
+    if (this.#out === undefined) void this.#open();
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  setReading(isReading: boolean): void {
+    this.#isReading = isReading;
+    for (const stream of this.#incoming) {
+      if (isReading) stream.resume();
+      else stream.pause();
+    }
+  }
+
+  /** Stops listening; the link goes on. */
+  detach(): void {
+    for (const cancel of this.#cancels) cancel();
+    for (const stream of this.#incoming) stream.destroy();
+    if (this.#out !== undefined && this.#out !== "opening") this.#out.destroy();
+    this.#outbox = [];
+  }
+
+  async #open(): Promise<void> {
+    this.#out = "opening";
+    this.#events.full(true);
+    try {
+      const stream = await this.link.openStream(MESSAGE_PROTOCOL, { priority: "urgent" });
+      this.#out = stream;
+      stream.on("drain", () => this.#events.full(false));
+      stream.on("error", () => {});
+      stream.on("close", () => this.#lostOut(stream));
+      stream.resume();
+      this.#events.full(false);
+      this.#flush();
+    } catch {
+      // The link says by itself when it is over; until then the next message tries again.
+      this.#out = undefined;
+      this.#outbox = [];
+      this.#events.full(false);
+      this.#events.disturbed();
+    }
+  }
+
+  #lostOut(stream: ByteDuplex): void {
+    if (this.#out !== stream) return;
+    this.#out = undefined;
+    this.#events.full(false);
+    this.#events.disturbed();
+  }
+
+  #flush(): void {
+    this.#isFlushing = false;
+    if (this.#out === undefined || this.#out === "opening" || this.#outbox.length === 0) return;
+    const [first] = this.#outbox;
+    const isAlone = this.#outbox.length === 1 && first !== undefined;
+    const bytes = isAlone ? first : concatBytes(...this.#outbox);
+    this.#outbox = [];
+    if (!this.#out.write(bytes)) this.#events.full(true);
+  }
+
+  #take(stream: ByteDuplex): void {
+    const frames = new FrameBuffer(this.#messageBytesMax);
+    this.#incoming.add(stream);
+    stream.on("error", () => {});
+    stream.on("close", () => this.#incoming.delete(stream));
+    stream.on("end", () => stream.end());
+    stream.on("data", (chunk) => {
+      frames.push(bytesOf(chunk));
+      try {
+        for (let frame = frames.take(); frame !== undefined; frame = frames.take()) {
+          this.#events.received(frame.slice());
+        }
+      } catch (error) {
+        if (!isCulvertError(error)) throw error;
+        stream.destroy();
+      }
+    });
+    if (!this.#isReading) stream.pause();
+  }
+}
+
+/** A plain array over the bytes of a Buffer. */
+function bytesOf(chunk: Uint8Array): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

@@ -1,0 +1,35 @@
+import type { Cancel } from "../base/index.ts";
+import type { NodeDescriptor, NodeId } from "../identity/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import type { Way } from "./ways.ts";
+
+/** The streams of a link that carry requests, and those that carry one streaming call each. */
+export const MESSAGE_PROTOCOL = "rpc";
+/** See {@link MESSAGE_PROTOCOL}. */
+export const CALL_PROTOCOL = "rpc.call";
+
+/** An authenticated connection with streams, as far as requests need it: a link of `src/link`. */
+export interface PeerLink {
+  /** Who is at the other end, proved. */
+  readonly peer: NodeId;
+  readonly isOpen: boolean;
+  openStream(
+    protocol: string,
+    options?: { readonly signal?: AbortSignal; readonly priority?: "urgent" | "normal" },
+  ): Promise<ByteDuplex>;
+  /** Takes the streams of `protocol` that the peer opens. */
+  handle(protocol: string, onStream: (stream: ByteDuplex) => void): Cancel;
+  /** Calls back once when the link is over, at once if it is. */
+  onClose(listener: () => void): Cancel;
+  close(options?: { readonly graceful?: boolean }): Promise<void>;
+}
+
+/** Who finds and makes links. */
+export interface LinkDialler {
+  /** The newest descriptor that is known, or can be found soon. */
+  lookup(peer: NodeId): Promise<NodeDescriptor | undefined>;
+  /** A link to the node of the descriptor, or nothing else. */
+  dial(way: Way): Promise<PeerLink>;
+  /** Calls back for every new link, whoever dialled. */
+  onLink(listener: (link: PeerLink) => void): Cancel;
+}

@@ -1,0 +1,263 @@
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  Driver,
+  onAbort,
+  throwIfAborted,
+  unreachable,
+} from "../base/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
+import { systemClock } from "../io/clock.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import type { CarrierEvents, RequestCarrier, StreamCarrier } from "./carrier.ts";
+import { type ConnectionLimits, resolveConnectionLimits } from "./connection-limits.ts";
+import {
+  type ConnectionEffect,
+  type ConnectionId,
+  type ConnectionInput,
+  ConnectionsCore,
+  type MessageId,
+} from "./connections-core.ts";
+import { ENVELOPE_BYTES_MAX } from "./envelope.ts";
+import { REQUEST_LIMITS } from "./limits.ts";
+import { MessageLane } from "./message-lane.ts";
+import { CALL_PROTOCOL, type LinkDialler, type PeerLink } from "./peer-link.ts";
+import type { Way } from "./ways.ts";
+
+/** How links are used. */
+export interface PeerLinksOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  /** Longest body of a request; as in the limits of the requests that go over them. */
+  readonly bodyBytesMax?: number;
+  readonly clock?: Clock;
+}
+
+/** No bytes: what waits under this message is a connection, and nothing is sent. */
+const CONNECTION_WANTED = new Uint8Array(0);
+/** A peer that talks is noted as heard once in so long. */
+const HEARD_MS = 1_000;
+
+interface Waiting {
+  sent(lane: MessageLane): void;
+  unsent(): void;
+}
+
+/**
+ * Carries requests and streaming calls over links: the shell of a {@link ConnectionsCore}. Links
+ * are dialled when something is to be sent, kept while they are used, and shared with whoever else
+ * uses them.
+ */
+export class PeerLinks implements RequestCarrier, StreamCarrier {
+  readonly isReliable = true;
+  readonly #dialler: LinkDialler;
+  readonly #clock: Clock;
+  readonly #messageBytesMax: number;
+  readonly #driver: Driver<ConnectionInput, ConnectionEffect>;
+  readonly #lanes = new Map<ConnectionId, MessageLane>();
+  readonly #byLink = new Map<PeerLink, ConnectionId>();
+  readonly #waiting = new Map<MessageId, Waiting>();
+  readonly #heardAt = new Map<ConnectionId, number>();
+  /** Open streams of calls, by peer: they keep the connection. */
+  readonly #calls = new Map<string, number>();
+  #cancelLinks: Cancel = () => {};
+  #events: CarrierEvents | undefined;
+  #onStream: (peer: NodeId, stream: ByteDuplex) => void = (_peer, stream) => stream.destroy();
+  #isBusy: (peer: NodeId) => boolean = () => false;
+  #nextConnection: ConnectionId = 1;
+  #nextMessage: MessageId = 1;
+  #isClosed = false;
+
+  constructor(dialler: LinkDialler, options: PeerLinksOptions = {}) {
+    const { clock = systemClock, bodyBytesMax = REQUEST_LIMITS.bodyBytesMax } = options;
+    this.#dialler = dialler;
+    this.#clock = clock;
+    this.#messageBytesMax = bodyBytesMax + ENVELOPE_BYTES_MAX;
+    const core = new ConnectionsCore({
+      limits: resolveConnectionLimits(options.limits),
+      isBusy: (peer) => this.#calls.has(nodeIdText(peer)) || this.#isBusy(peer),
+      now: clock.now(),
+    });
+    this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
+    this.#driver.setBackground(true);
+  }
+
+  start(events: CarrierEvents): void {
+    this.#events = events;
+    this.#cancelLinks = this.#dialler.onLink((link) => this.#laneOf(link));
+  }
+
+  setBusy(isBusy: (peer: NodeId) => boolean): void {
+    this.#isBusy = isBusy;
+  }
+
+  onStream(listener: (peer: NodeId, stream: ByteDuplex) => void): void {
+    this.#onStream = listener;
+  }
+
+  send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void {
+    const message = this.#wait({ sent: (lane) => lane.send(bytes), unsent });
+    this.#driver.handle({ kind: "send", peer, message, bytes });
+  }
+
+  async openStream(
+    peer: NodeId,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<ByteDuplex> {
+    const { signal } = options;
+    throwIfAborted(signal);
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
+    const lane = await new Promise<MessageLane>((resolve, reject) => {
+      const forget = onAbort(signal, reject);
+      const message = this.#wait({
+        sent: (found) => {
+          forget();
+          resolve(found);
+        },
+        unsent: () => {
+          forget();
+          reject(new CulvertError("CULVERT_UNREACHABLE"));
+        },
+      });
+      this.#driver.handle({ kind: "send", peer, message, bytes: CONNECTION_WANTED });
+    });
+    const stream = await lane.link.openStream(CALL_PROTOCOL, options);
+    this.#countCall(peer, stream);
+    return stream;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancelLinks();
+    this.#driver.stop();
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { unsent } of waiting) unsent();
+    for (const lane of this.#lanes.values()) lane.detach();
+    this.#lanes.clear();
+    this.#byLink.clear();
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.kind) {
+      case "lookup":
+        void this.#lookup(effect.peer);
+        break;
+      case "dial":
+        void this.#dial(effect.peer, effect.way);
+        break;
+      case "transmit": {
+        const lane = this.#lanes.get(effect.connection);
+        const waiting = this.#take(effect.message);
+        if (lane === undefined) waiting?.unsent();
+        else waiting?.sent(lane);
+        break;
+      }
+      case "unsent":
+        this.#take(effect.message)?.unsent();
+        break;
+      case "close":
+        void this.#lanes.get(effect.connection)?.link.close({ graceful: true });
+        break;
+      case "disturbed":
+        this.#events?.disturbed(effect.peer);
+        break;
+      case "reading":
+        for (const lane of this.#lanes.values()) {
+          const isOfPeer = nodeIdText(lane.link.peer) === nodeIdText(effect.peer);
+          if (isOfPeer) lane.setReading(effect.isReading);
+        }
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #lookup(peer: NodeId): Promise<void> {
+    // A Lookup that fails knows nothing: that is for its own log to tell.
+    const descriptor = await this.#dialler.lookup(peer).catch(() => undefined);
+    this.#driver.handle({ kind: "found", peer, descriptor });
+  }
+
+  async #dial(peer: NodeId, way: Way): Promise<void> {
+    try {
+      const link = await this.#dialler.dial(way);
+      const connection = this.#laneOf(link);
+      if (connection === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+      this.#driver.handle({ kind: "opened", peer, connection });
+    } catch {
+      // Whatever it was, this way leads nowhere now; the core knows what else there is.
+      this.#driver.handle({ kind: "dialFailed", peer });
+    }
+  }
+
+  #laneOf(link: PeerLink): ConnectionId | undefined {
+    const known = this.#byLink.get(link);
+    if (known !== undefined) return known;
+    if (this.#isClosed || !link.isOpen) return undefined;
+    const connection = this.#nextConnection;
+    this.#nextConnection += 1;
+    const { peer } = link;
+    const lane = new MessageLane(
+      link,
+      {
+        received: (bytes) => this.#received(peer, connection, bytes),
+        full: (isFull) => {
+          this.#driver.handle({ kind: isFull ? "full" : "writable", peer, connection });
+        },
+        disturbed: () => this.#events?.disturbed(peer),
+        closed: () => this.#closed(link, connection),
+      },
+      this.#messageBytesMax,
+    );
+    this.#byLink.set(link, connection);
+    this.#lanes.set(connection, lane);
+    link.handle(CALL_PROTOCOL, (stream) => {
+      this.#countCall(peer, stream);
+      this.#onStream(peer, stream);
+    });
+    this.#driver.handle({ kind: "opened", peer, connection });
+    return connection;
+  }
+
+  #closed(link: PeerLink, connection: ConnectionId): void {
+    this.#lanes.delete(connection);
+    this.#byLink.delete(link);
+    this.#heardAt.delete(connection);
+    this.#driver.handle({ kind: "closed", peer: link.peer, connection });
+  }
+
+  #received(peer: NodeId, connection: ConnectionId, bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    if (now - (this.#heardAt.get(connection) ?? Number.NEGATIVE_INFINITY) >= HEARD_MS) {
+      this.#heardAt.set(connection, now);
+      this.#driver.handle({ kind: "heard", peer });
+    }
+    this.#events?.received(peer, bytes);
+  }
+
+  #countCall(peer: NodeId, stream: ByteDuplex): void {
+    const key = nodeIdText(peer);
+    this.#calls.set(key, (this.#calls.get(key) ?? 0) + 1);
+    stream.on("close", () => {
+      const left = (this.#calls.get(key) ?? 1) - 1;
+      if (left === 0) this.#calls.delete(key);
+      else this.#calls.set(key, left);
+    });
+  }
+
+  #wait(waiting: Waiting): MessageId {
+    const message = this.#nextMessage;
+    this.#nextMessage += 1;
+    if (this.#isClosed) queueMicrotask(() => waiting.unsent());
+    else this.#waiting.set(message, waiting);
+    return message;
+  }
+
+  #take(message: MessageId): Waiting | undefined {
+    const waiting = this.#waiting.get(message);
+    this.#waiting.delete(message);
+    return waiting;
+  }
+}

@@ -1,0 +1,196 @@
+import { type Clock, CulvertError } from "../base/index.ts";
+import type { NodeId } from "../identity/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
+import { CallGuard } from "./call-guard.ts";
+import type { StreamCarrier } from "./carrier.ts";
+import { readFailure } from "./failure.ts";
+import { FrameStream } from "./frame-stream.ts";
+import type { CallOptions, ItemSource } from "./handlers.ts";
+import type { MessageCodec } from "./message-codec.ts";
+import { encodeMeta } from "./meta.ts";
+import type { StreamCallLimits } from "./stream-limits.ts";
+
+/** What a streaming call is made to. */
+export interface StreamTarget {
+  readonly peer: NodeId;
+  readonly method: string;
+  readonly kind: StreamingKind;
+}
+
+interface OpenCall {
+  readonly frames: FrameStream;
+  readonly guard: CallGuard;
+  readonly options: CallOptions;
+}
+
+const NO_REQUEST = new Uint8Array(0);
+
+/** Makes streaming calls, each over a stream of its own. */
+export class StreamCaller {
+  readonly #carrier: StreamCarrier;
+  readonly #clock: Clock;
+  readonly #limits: StreamCallLimits;
+  readonly #open = new Set<FrameStream>();
+  #isClosed = false;
+
+  constructor(carrier: StreamCarrier, clock: Clock, limits: StreamCallLimits) {
+    this.#carrier = carrier;
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Calls that are open. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  /** Makes no more calls; with `isForced` those that are open end too. */
+  close(isForced: boolean): void {
+    this.#isClosed = true;
+    if (!isForced) return;
+    for (const frames of this.#open) frames.destroy(new CulvertError("CULVERT_CLOSED"));
+  }
+
+  /** One request, many items. Leaving the loop gives the call up. */
+  async *receive<Item>(
+    target: StreamTarget,
+    given: { readonly request: Uint8Array; readonly down: MessageCodec<Item> },
+    options: CallOptions,
+  ): AsyncGenerator<Item, void, undefined> {
+    const call = await this.#begin(target, given.request, options);
+    yield* this.#items(call, given.down);
+  }
+
+  /** Many items, one reply, which may come before the last item. */
+  async send<Item, Reply>(
+    target: StreamTarget,
+    given: {
+      readonly items: ItemSource<Item>;
+      readonly up: MessageCodec<Item>;
+      readonly reply: MessageCodec<Reply>;
+    },
+    options: CallOptions,
+  ): Promise<Reply> {
+    const call = await this.#begin(target, NO_REQUEST, options);
+    void this.#pump(call, given.items, given.up);
+    try {
+      const frame = await this.#next(call, undefined);
+      if (frame?.type !== CALL_FRAME.reply) throw notExpected();
+      return given.reply.decode(frame.body);
+    } finally {
+      this.#finish(call);
+    }
+  }
+
+  /** Items both ways. */
+  async *exchange<Up, Down>(
+    target: StreamTarget,
+    given: {
+      readonly items: ItemSource<Up>;
+      readonly up: MessageCodec<Up>;
+      readonly down: MessageCodec<Down>;
+    },
+    options: CallOptions,
+  ): AsyncGenerator<Down, void, undefined> {
+    const call = await this.#begin(target, NO_REQUEST, options);
+    void this.#pump(call, given.items, given.up);
+    yield* this.#items(call, given.down);
+  }
+
+  /** The byte stream behind a request that was accepted. */
+  async connect(
+    target: StreamTarget,
+    request: Uint8Array,
+    options: CallOptions,
+  ): Promise<ByteDuplex> {
+    const call = await this.#begin(target, request, options);
+    try {
+      const frame = await this.#next(call, options.firstMs ?? this.#limits.firstMs);
+      if (frame?.type !== CALL_FRAME.accepted) throw notExpected();
+    } catch (error) {
+      this.#finish(call);
+      throw error;
+    }
+    call.guard.release();
+    this.#open.delete(call.frames);
+    return call.frames.release();
+  }
+
+  async #begin(
+    { peer, method, kind }: StreamTarget,
+    request: Uint8Array,
+    options: CallOptions,
+  ): Promise<OpenCall> {
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
+    const { signal, meta = {} } = options;
+    const totalMs = Math.min(options.totalMs ?? this.#limits.totalMs, this.#limits.totalMs);
+    if (!(totalMs > 0)) throw new RangeError("totalMs is a positive time");
+    const totalAt = this.#clock.now() + totalMs;
+    const encoded = encodeMeta(meta);
+    const stream = await this.#carrier.openStream(peer, signal === undefined ? {} : { signal });
+    const frames = new FrameStream(stream, this.#limits);
+    this.#open.add(frames);
+    const guard = new CallGuard(this.#clock, frames, { totalAt, signal });
+    const call = { frames, guard, options };
+    try {
+      const opening = encodeOpening({ method, kind, totalMs, meta: encoded, request });
+      await frames.send(CALL_FRAME.open, opening);
+    } catch (error) {
+      this.#finish(call);
+      throw error;
+    }
+    return call;
+  }
+
+  async *#items<Item>(
+    call: OpenCall,
+    codec: MessageCodec<Item>,
+  ): AsyncGenerator<Item, void, undefined> {
+    let patienceMs = call.options.firstMs ?? this.#limits.firstMs;
+    try {
+      for (;;) {
+        const frame = await this.#next(call, patienceMs);
+        if (frame?.type === CALL_FRAME.end) return;
+        if (frame?.type !== CALL_FRAME.item) throw notExpected();
+        yield codec.decode(frame.body);
+        patienceMs = call.options.betweenMs ?? Number.POSITIVE_INFINITY;
+      }
+    } finally {
+      this.#finish(call);
+    }
+  }
+
+  /** The next frame that is no failure. */
+  async #next(call: OpenCall, patienceMs: number | undefined): Promise<CallFrame | undefined> {
+    const frame = await call.guard.within(patienceMs, "a message", call.frames.next());
+    if (frame?.type === CALL_FRAME.failed) throw readFailure(frame.body);
+    return frame;
+  }
+
+  /** Sends items as fast as they are taken. What fails is told by the other direction. */
+  async #pump<Item>(
+    { frames }: OpenCall,
+    items: ItemSource<Item>,
+    codec: MessageCodec<Item>,
+  ): Promise<void> {
+    try {
+      for await (const item of items) await frames.send(CALL_FRAME.item, codec.encode(item));
+      await frames.send(CALL_FRAME.end, NO_REQUEST);
+    } catch (error) {
+      const cause = error instanceof Error ? error : new Error(String(error));
+      frames.destroy(cause);
+    }
+  }
+
+  /** Nothing more is wanted: a call that has not ended by itself is given up. */
+  #finish({ frames, guard }: OpenCall): void {
+    guard.release();
+    this.#open.delete(frames);
+    frames.destroy(new CulvertError("CULVERT_CLOSED", "the call is over"));
+  }
+}
+
+function notExpected(): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", "the peer answered with another kind of message");
+}

@@ -1,0 +1,68 @@
+import { type Clock, CulvertError } from "../base/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
+import type { ByteDuplex } from "./byte-duplex.ts";
+import { ServedCall, type ServedCallParts } from "./served-call.ts";
+import type { Service } from "./service.ts";
+import type { StreamCallLimits } from "./stream-limits.ts";
+
+/** Serves the streaming calls of all peers, within limits for each and for all. */
+export class StreamService {
+  readonly #parts: ServedCallParts;
+  readonly #calls = new Set<ServedCall>();
+  readonly #perPeer = new Map<string, number>();
+  #isDraining = false;
+  #cutOffs = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(service: Service, clock: Clock, limits: StreamCallLimits) {
+    const onCutOff = (): void => {
+      this.#cutOffs += 1;
+    };
+    this.#parts = { service, clock, limits, onCutOff };
+  }
+
+  /** Calls that are being served. */
+  get callCount(): number {
+    return this.#calls.size;
+  }
+
+  /** Handlers that did not stop when they were told to, since the start. */
+  get cutOffs(): number {
+    return this.#cutOffs;
+  }
+
+  /** Takes no more calls; resolves when those that run are over. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#calls.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Ends every call at once: handlers are told to stop, and not waited for. */
+  abandonAll(): void {
+    for (const call of this.#calls) call.abandon(new CulvertError("CULVERT_CLOSED"));
+  }
+
+  /** Serves a stream that a peer opened; never rejects. */
+  async serve(peer: NodeId, stream: ByteDuplex): Promise<void> {
+    const call = new ServedCall(this.#parts, peer, stream);
+    const key = nodeIdText(peer);
+    const ofPeer = this.#perPeer.get(key) ?? 0;
+    const { callsMax, callsPerPeerMax } = this.#parts.limits;
+    if (this.#isDraining || this.#calls.size >= callsMax || ofPeer >= callsPerPeerMax) {
+      const code = this.#isDraining ? "CULVERT_CLOSED" : "CULVERT_BUSY";
+      await call.refuse(new CulvertError(code));
+      return;
+    }
+    this.#calls.add(call);
+    this.#perPeer.set(key, ofPeer + 1);
+    await call.run();
+    this.#calls.delete(call);
+    const left = (this.#perPeer.get(key) ?? 1) - 1;
+    if (left === 0) this.#perPeer.delete(key);
+    else this.#perPeer.set(key, left);
+    if (this.#calls.size === 0) this.#onIdle?.();
+  }
+}
