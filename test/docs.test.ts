@@ -15,7 +15,7 @@ import {
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
-import { REQUEST_LIMITS } from "../src/rpc/index.ts";
+import { CONNECTION_LIMITS, REQUEST_LIMITS, STREAM_CALL_LIMITS } from "../src/rpc/index.ts";
 import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
 import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
@@ -57,6 +57,8 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   VOIDPHONE_NETWORK_LIMITS,
   VOIDPHONE_STORE_LIMITS,
   RELAY_LIMITS,
+  CONNECTION_LIMITS,
+  STREAM_CALL_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

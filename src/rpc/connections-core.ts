@@ -258,8 +258,8 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
       peer.bucket.take(length, now);
       this.#total.take(length, now);
       peer.queue.shift();
-      this.#count(peer, -length);
       this.#effects.push({ kind: "transmit", connection, ...next });
+      this.#count(peer, -length);
     }
   }
 

@@ -30,6 +30,14 @@ export {
 export { BYTES, cborMessage, type MessageCodec, NOTHING, TEXT } from "./message-codec.ts";
 export type { Meta } from "./meta.ts";
 export type { Middleware, MiddlewareCall } from "./middleware.ts";
+export {
+  type Cursor,
+  type Page,
+  type PageRequest,
+  paged,
+  type WalkOptions,
+  walkPages,
+} from "./pagination.ts";
 export { CALL_PROTOCOL, type LinkDialler, MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
 export { PeerLinks, type PeerLinksOptions } from "./peer-links.ts";
 export type { RequestStatistics } from "./protocol.ts";

@@ -1,0 +1,248 @@
+import { describe, expect, it } from "vitest";
+import { type NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+import {
+  type CONNECTION_LIMITS,
+  resolveConnectionLimits,
+} from "../../src/rpc/connection-limits.ts";
+import {
+  type ConnectionEffect,
+  type ConnectionInput,
+  ConnectionsCore,
+} from "../../src/rpc/connections-core.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+import { MemoryLinks } from "./memory-links.ts";
+
+const links = new MemoryLinks(new VirtualClock());
+const RELAYS = [1, 2].map((n) => new Uint8Array(32).fill(n));
+
+function peer(n: number): NodeIdentity {
+  const seed = new Uint8Array(32);
+  new DataView(seed.buffer).setUint32(0, n + 1);
+  return new NodeIdentity(seed);
+}
+
+function describe1(n: number, sequence: number, relays = RELAYS): NodeDescriptor {
+  return links.describe(peer(n), sequence, relays);
+}
+
+class Rig {
+  now = 0;
+  readonly busy = new Set<Uint8Array>();
+  readonly core: ConnectionsCore;
+  #message = 0;
+
+  constructor(limits: Partial<typeof CONNECTION_LIMITS> = {}) {
+    this.core = new ConnectionsCore({
+      limits: resolveConnectionLimits(limits),
+      isBusy: (id) => [...this.busy].some((other) => other.every((byte, at) => byte === id[at])),
+      now: 0,
+    });
+  }
+
+  give(input: ConnectionInput): ConnectionEffect[] {
+    this.core.handle(input, this.now);
+    return this.drain();
+  }
+
+  send(n: number, length: number = 10): ConnectionEffect[] {
+    this.#message += 1;
+    const bytes = new Uint8Array(length);
+    return this.give({ kind: "send", peer: peer(n).id, message: this.#message, bytes });
+  }
+
+  /** Connects a peer without a message. */
+  open(n: number): ConnectionEffect[] {
+    return this.give({ kind: "opened", peer: peer(n).id, connection: n });
+  }
+
+  /** Lets timers run up to an instant. */
+  at(now: number): ConnectionEffect[] {
+    const effects: ConnectionEffect[] = [];
+    while (this.core.deadline() <= now) {
+      this.now = this.core.deadline();
+      this.core.timeout(this.now);
+      effects.push(...this.drain());
+    }
+    this.now = now;
+    return effects;
+  }
+
+  drain(): ConnectionEffect[] {
+    const effects: ConnectionEffect[] = [];
+    for (let next = this.core.poll(); next !== undefined; next = this.core.poll()) {
+      effects.push(next);
+    }
+    return effects;
+  }
+}
+
+const kinds = (effects: readonly ConnectionEffect[]): string[] => effects.map(({ kind }) => kind);
+const closed = (effects: readonly ConnectionEffect[]): number[] =>
+  effects.flatMap((effect) => (effect.kind === "close" ? [effect.connection] : []));
+
+describe("the way to a peer", () => {
+  it("is an open connection, before all others", () => {
+    const rig = new Rig();
+    rig.open(1);
+    expect(rig.send(1)).toMatchObject([{ kind: "transmit", connection: 1, message: 1 }]);
+  });
+
+  it("is asked for, then direct, then each relay; the first that opens takes what waits", () => {
+    const rig = new Rig();
+    const id = peer(1).id;
+    expect(rig.send(1)).toMatchObject([{ kind: "lookup", peer: id }]);
+    expect(rig.send(1)).toEqual([]);
+    const descriptor = describe1(1, 1);
+    expect(rig.give({ kind: "found", peer: id, descriptor })).toMatchObject([
+      { kind: "dial", way: { kind: "direct" } },
+    ]);
+    const failed = { kind: "dialFailed", peer: id } as const;
+    expect(rig.give(failed)).toMatchObject([{ way: { kind: "relay", relay: RELAYS[0] } }]);
+    expect(rig.give(failed)).toMatchObject([{ way: { kind: "relay", relay: RELAYS[1] } }]);
+    expect(rig.open(1)).toMatchObject([{ message: 1 }, { message: 2 }]);
+  });
+
+  it("is looked up once more when all fail, and tried again only if the news are newer", () => {
+    const rig = new Rig();
+    const id = peer(1).id;
+    const failed = { kind: "dialFailed", peer: id } as const;
+    rig.send(1);
+    rig.give({ kind: "found", peer: id, descriptor: describe1(1, 5, []) });
+    expect(kinds(rig.give(failed))).toEqual(["lookup"]);
+    const newer = { kind: "found", peer: id, descriptor: describe1(1, 6, []) } as const;
+    expect(kinds(rig.give(newer))).toEqual(["dial"]);
+    expect(kinds(rig.give(failed))).toEqual(["lookup"]);
+    expect(rig.give(newer)).toEqual([{ kind: "unsent", message: 1 }]);
+    expect(rig.core.connectionCount).toBe(0);
+  });
+
+  it("that nobody knows is a local failure, at once", () => {
+    const rig = new Rig();
+    rig.send(1);
+    expect(rig.give({ kind: "found", peer: peer(1).id, descriptor: undefined })).toEqual([
+      { kind: "unsent", message: 1 },
+    ]);
+  });
+
+  it("may be made by the peer meanwhile", () => {
+    const rig = new Rig();
+    rig.send(1);
+    expect(kinds(rig.open(1))).toEqual(["transmit"]);
+    const { id } = peer(1);
+    expect(rig.give({ kind: "found", peer: id, descriptor: describe1(1, 1) })).toEqual([]);
+    expect(rig.give({ kind: "dialFailed", peer: id })).toEqual([]);
+  });
+
+  it("is sought again when it breaks under what waits", () => {
+    const rig = new Rig();
+    rig.open(1);
+    rig.give({ kind: "full", peer: peer(1).id, connection: 1 });
+    expect(rig.send(1)).toEqual([]);
+    const broken = rig.give({ kind: "closed", peer: peer(1).id, connection: 1 });
+    expect(kinds(broken)).toEqual(["disturbed", "lookup"]);
+    expect(kinds(rig.open(1))).toEqual(["transmit"]);
+  });
+
+  it("is not given up by news of an old connection", () => {
+    const rig = new Rig();
+    rig.open(1);
+    rig.give({ kind: "opened", peer: peer(1).id, connection: 9 });
+    expect(rig.give({ kind: "closed", peer: peer(1).id, connection: 1 })).toEqual([]);
+    expect(rig.send(1)).toMatchObject([{ kind: "transmit", connection: 9 }]);
+  });
+});
+
+describe("keeping connections", () => {
+  it("closes what was idle for 600 s, looking every 5 s", () => {
+    const rig = new Rig();
+    rig.open(1);
+    expect(rig.core.deadline()).toBe(5_000);
+    expect(closed(rig.at(599_999))).toEqual([]);
+    expect(closed(rig.at(605_000))).toEqual([1]);
+    expect(rig.core.deadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("keeps the 32 that were used last, and closes the others within 5 s", () => {
+    const rig = new Rig();
+    for (let n = 1; n <= 40; n++) rig.open(n);
+    rig.give({ kind: "heard", peer: peer(1).id });
+    expect(closed(rig.at(5_000))).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it("never closes one that is busy or that messages wait for", () => {
+    const rig = new Rig({ idleKept: 0 });
+    for (let n = 1; n <= 3; n++) rig.open(n);
+    rig.busy.add(peer(1).id);
+    rig.give({ kind: "full", peer: peer(2).id, connection: 2 });
+    rig.send(2);
+    expect(closed(rig.at(5_000))).toEqual([3]);
+    expect(closed(rig.at(3_600_000))).toEqual([]);
+    rig.busy.clear();
+    expect(closed(rig.at(3_605_000))).toEqual([1]);
+  });
+
+  it("makes room at 512 by closing the longest idle, and refuses when all are busy", () => {
+    const rig = new Rig();
+    for (let n = 1; n <= 512; n++) rig.open(n);
+    const full = rig.send(513);
+    expect(closed(full)).toEqual([1]);
+    expect(kinds(full)).toContain("lookup");
+    expect(rig.core.connectionCount).toBe(512);
+    const busy = new Rig({ connectionsMax: 2 });
+    for (const n of [1, 2]) {
+      busy.open(n);
+      busy.busy.add(peer(n).id);
+    }
+    expect(kinds(busy.send(3))).toEqual(["unsent"]);
+    expect(closed(busy.open(4))).toEqual([4]);
+  });
+});
+
+describe("the throttle", () => {
+  it("lets a burst of one connection through, and the rest as its bucket fills", () => {
+    const rig = new Rig({ bytesBurst: 1_000, bytesPerSecond: 1_000 });
+    rig.open(1);
+    const sent = Array.from({ length: 15 }, () => rig.send(1, 100)).flat();
+    expect(kinds(sent)).toEqual(Array.from({ length: 10 }, () => "transmit"));
+    expect(rig.core.deadline()).toBeCloseTo(100);
+    expect(kinds(rig.at(99))).toEqual([]);
+    expect(kinds(rig.at(251))).toEqual(["transmit", "transmit"]);
+    expect(kinds(rig.at(600))).toHaveLength(3);
+  });
+
+  it("holds all connections together to the total, none of them for ever", () => {
+    const rig = new Rig({ totalBytesBurst: 1_000, totalBytesPerSecond: 1_000 });
+    for (const n of [1, 2, 3, 4]) rig.open(n);
+    const bursts = [1, 2, 3, 4].flatMap((n) => Array.from({ length: 10 }, () => rig.send(n, 100)));
+    expect(kinds(bursts.flat())).toHaveLength(10);
+    const later = rig.at(3_100).filter(({ kind }) => kind === "transmit");
+    expect(later).toHaveLength(30);
+  });
+
+  it("lets a message through that is larger than a whole bucket", () => {
+    const rig = new Rig({ bytesBurst: 100, bytesPerSecond: 100 });
+    rig.open(1);
+    expect(kinds(rig.send(1, 5_000))).toEqual(["transmit"]);
+  });
+});
+
+describe("what waits", () => {
+  it("is bounded for each peer and in all, and no peer is read that does not read", () => {
+    const rig = new Rig({
+      queuedBytesPerPeerMax: 1_000,
+      queuedBytesMax: 1_500,
+      queuedBytesHigh: 500,
+    });
+    for (const n of [1, 2]) {
+      rig.open(n);
+      rig.give({ kind: "full", peer: peer(n).id, connection: n });
+    }
+    expect(rig.send(1, 500)).toEqual([]);
+    expect(rig.send(1, 500)).toMatchObject([{ kind: "reading", isReading: false }]);
+    expect(kinds(rig.send(1, 1))).toEqual(["unsent"]);
+    expect(rig.send(2, 500)).toEqual([]);
+    expect(kinds(rig.send(2, 1))).toEqual(["unsent"]);
+    const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
+    expect(kinds(freed)).toEqual(["transmit", "transmit", "reading"]);
+  });
+});
