@@ -26,8 +26,17 @@ export type MapOutcome =
 const ADDRESS_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
-/** Kind, time, address, signature, sequence, length. */
-const OPERATION_HEAD_BYTES = 1 + 4 + ADDRESS_BYTES + SIGNATURE_BYTES + 1 + 4;
+/** Kind, time, address, signature, length. */
+const OPERATION_HEAD_BYTES = 1 + 3 + ADDRESS_BYTES + SIGNATURE_BYTES + 2;
+
+/** What an operation is, by its first byte: a put is its sequence. */
+const GET = 0;
+
+/** An outcome that is none of stored, found, and found as a tombstone. */
+const FAILED = 3;
+
+/** Seconds or milliseconds that fit three bytes: 194 days, or four hours and a half. */
+const TIME_MAX = 2 ** 24 - 1;
 
 /** Room for the longest receipt of the Map. */
 const RECEIPT_ROOM = 640;
@@ -58,16 +67,15 @@ export function mapCellBytesMax(geometry: OnionGeometry): number {
   return requestBytes(geometry) - OPERATION_HEAD_BYTES;
 }
 
-/** Kind 1, time to live in s or wait in ms 4, address 32, signature 64, sequence 1, payload. */
+/** Kind 1, time to live in s or wait in ms 3, address 32, signature 64, length 2, payload. */
 export function encodeOperation(operation: MapOperation): Uint8Array {
   if (operation.kind === "get") {
-    const { address, waitMs } = operation;
-    const writer = new Writer(OPERATION_HEAD_BYTES).u8(1).u32(waitMs).bytes(address);
-    return writer.zeros(SIGNATURE_BYTES + 1 + 4).finish();
+    const writer = writeTime(new Writer(OPERATION_HEAD_BYTES).u8(GET), operation.waitMs);
+    return writer.bytes(operation.address).finish();
   }
   const { address, signature, seq, ttlSeconds, payload } = operation.record;
-  const writer = new Writer(OPERATION_HEAD_BYTES + payload.length).u8(0).u32(ttlSeconds);
-  writer.bytes(address).bytes(signature).u8(seq).u32(payload.length);
+  const writer = new Writer(OPERATION_HEAD_BYTES + payload.length).u8(seq);
+  writeTime(writer, ttlSeconds).bytes(address).bytes(signature).u16(payload.length);
   return writer.bytes(payload).finish();
 }
 
@@ -79,29 +87,29 @@ export function encodeOperation(operation: MapOperation): Uint8Array {
 export function readOperation(bytes: Uint8Array): MapOperation {
   const reader: Reader = new Reader(bytes);
   const kind = reader.u8("operation");
-  const time = reader.u32("time");
+  const time = readTime(reader);
   const address = reader.bytes(ADDRESS_BYTES, "address");
-  if (kind === 1) return { kind: "get", address, waitMs: time };
-  if (kind !== 0) reader.refuse("operation", "is unknown");
+  if (kind === GET) return { kind: "get", address, waitMs: time };
+  if (kind !== 1 && kind !== 2) reader.refuse("operation", "is unknown");
   const signature = reader.bytes(SIGNATURE_BYTES, "signature");
-  const seq = readSequence(reader);
-  const payload = reader.bytes(reader.u32("length"), "payload");
-  return { kind: "put", record: { address, signature, seq, ttlSeconds: time, payload } };
+  const payload = reader.bytes(reader.u16("length"), "payload");
+  return { kind: "put", record: { address, signature, seq: kind, ttlSeconds: time, payload } };
 }
 
-/** Kind 1, then what belongs to it. */
+/** Kind 1 (stored, or the sequence of what was found, or failed), then what belongs to it. */
 export function encodeOutcome(outcome: MapOutcome): Uint8Array {
   if (outcome.kind === "stored") {
     const { ttlSeconds, receipt } = outcome;
-    return new Writer().u8(0).u32(ttlSeconds).u16(receipt.length).bytes(receipt).finish();
+    const writer = writeTime(new Writer().u8(0), ttlSeconds);
+    return writer.u16(receipt.length).bytes(receipt).finish();
   }
   if (outcome.kind === "found") {
     const { signature, seq, ttlSeconds, payload } = outcome.record;
-    const writer = new Writer(74 + payload.length).u8(1).u32(ttlSeconds).bytes(signature).u8(seq);
-    return writer.u32(payload.length).bytes(payload).finish();
+    const writer = writeTime(new Writer(OPERATION_HEAD_BYTES + payload.length).u8(seq), ttlSeconds);
+    return writer.bytes(signature).u16(payload.length).bytes(payload).finish();
   }
   const code = CODES.indexOf(outcome.code);
-  return Uint8Array.of(2, code < 0 ? CODES.indexOf("CULVERT_BUSY") : code);
+  return Uint8Array.of(FAILED, code < 0 ? CODES.indexOf("CULVERT_BUSY") : code);
 }
 
 /**
@@ -113,18 +121,17 @@ export function readOutcome(bytes: Uint8Array): MapOutcome {
   const reader: Reader = new Reader(bytes);
   const kind = reader.u8("outcome");
   if (kind === 0) {
-    const ttlSeconds = reader.u32("ttl");
+    const ttlSeconds = readTime(reader);
     const receipt = reader.bytes(reader.u16("receipt length"), "receipt");
     return { kind: "stored", ttlSeconds, receipt };
   }
-  if (kind === 1) {
-    const ttlSeconds = reader.u32("ttl");
+  if (kind === 1 || kind === 2) {
+    const ttlSeconds = readTime(reader);
     const signature = reader.bytes(SIGNATURE_BYTES, "signature");
-    const seq = readSequence(reader);
-    const payload = reader.bytes(reader.u32("length"), "payload");
-    return { kind: "found", record: { signature, seq, ttlSeconds, payload } };
+    const payload = reader.bytes(reader.u16("length"), "payload");
+    return { kind: "found", record: { signature, seq: kind, ttlSeconds, payload } };
   }
-  const code = kind === 2 ? CODES[reader.u8("code")] : undefined;
+  const code = kind === FAILED ? CODES[reader.u8("code")] : undefined;
   if (code === undefined) reader.refuse("outcome", "is unknown");
   return { kind: "failed", code };
 }
@@ -134,8 +141,11 @@ export function operationError(code: ErrorCode): CulvertError {
   return new CulvertError(code, undefined, { remote: true });
 }
 
-function readSequence(reader: Reader): 1 | 2 {
-  const seq = reader.u8("sequence");
-  if (seq !== 1 && seq !== 2) reader.refuse("sequence", "is neither a cell's nor a tombstone's");
-  return seq;
+function writeTime(writer: Writer, time: number): Writer {
+  const fitting = Math.min(Math.floor(time), TIME_MAX);
+  return writer.u8(fitting >> 16).u16(fitting & 0xffff);
+}
+
+function readTime(reader: Reader): number {
+  return reader.u8("time") * 65_536 + reader.u16("time");
 }

@@ -1,0 +1,328 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { CulvertError, equalBytes, SeededRandom, toHex } from "../../src/base/index.ts";
+import { nodeIdText } from "../../src/identity/index.ts";
+import type { Failure } from "../../src/onion/failure.ts";
+import { epochOf } from "../../src/onion/key-ring.ts";
+import type { ExitMap } from "../../src/onion/map-exit.ts";
+import { serveMap } from "../../src/onion/map-exit.ts";
+import {
+  mapCellBytesMax,
+  type OnionRecord,
+  requestCellsFor,
+} from "../../src/onion/map-operation.ts";
+import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
+import {
+  chooseRoute,
+  type Route,
+  type RouteProvider,
+  type RouteRequest,
+} from "../../src/onion/route.ts";
+import { GEOMETRY } from "./fixtures.ts";
+import { VirtualNet } from "./virtual-net.ts";
+
+let net: VirtualNet;
+afterEach(() => net.close());
+
+const MAP_CELL = mapCellBytesMax(GEOMETRY);
+
+function recordOf(seed: number): OnionRecord {
+  const random = new SeededRandom(seed);
+  return {
+    address: random.bytes(32),
+    signature: random.bytes(64),
+    seq: 1,
+    ttlSeconds: 3_600,
+    payload: random.bytes(MAP_CELL),
+  };
+}
+
+/** One Map behind all exits, which remembers what each of them was asked. */
+class SharedMap {
+  readonly records = new Map<string, OnionRecord>();
+  readonly asked: { exit: number; kind: "put" | "get"; address: string }[] = [];
+  readonly #waiting: { address: Uint8Array; wake: (record: OnionRecord) => void }[] = [];
+
+  at(exit: number): ExitMap {
+    return {
+      put: async (record) => {
+        const name = toHex(record.address);
+        this.asked.push({ exit, kind: "put", address: name });
+        const known = this.records.get(name);
+        if (known !== undefined && !equalBytes(known.payload, record.payload)) {
+          throw new CulvertError("CULVERT_CONFLICT");
+        }
+        this.records.set(name, { ...record, payload: record.payload.slice() });
+        for (const { address, wake } of this.#waiting) {
+          if (toHex(address) === name) wake(record);
+        }
+        return { ttlSeconds: record.ttlSeconds, receipt: Uint8Array.of(1, 2, 3) };
+      },
+      get: (address, waitMs, signal) => {
+        this.asked.push({ exit, kind: "get", address: toHex(address) });
+        const known = this.records.get(toHex(address));
+        if (known !== undefined) return Promise.resolve(known);
+        return new Promise((resolve, reject) => {
+          this.#waiting.push({ address, wake: resolve });
+          const late = (): void => reject(new CulvertError("CULVERT_NOT_FOUND"));
+          const cancel = net.clock.schedule(net.clock.now() + waitMs, late);
+          signal.addEventListener("abort", cancel);
+        });
+      },
+    };
+  }
+
+  exitsOf(kind: "put" | "get"): Set<number> {
+    return new Set(this.asked.filter((entry) => entry.kind === kind).map(({ exit }) => exit));
+  }
+}
+
+/** Random routes among living nodes. */
+class RandomRoutes implements RouteProvider {
+  readonly failures: Failure[] = [];
+  readonly #random = new SeededRandom(4);
+
+  async route({ isExcluded = () => false }: RouteRequest = {}): Promise<Route> {
+    const peers = net.nodes.slice(1).map(({ index }) => net.peer(index));
+    const rules = {
+      self: net.node(0).id,
+      epoch: epochOf(net.clock.unixMs()),
+      relays: 3,
+      guards: [],
+      isDiverse: false,
+      isExcluded,
+      isAvoided: () => false,
+      isEdgeAvoided: () => false,
+    };
+    const route = chooseRoute(peers, rules, this.#random);
+    if (route === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+    return route;
+  }
+
+  failed(_route: Route, failure: Failure): void {
+    this.failures.push(failure);
+  }
+}
+
+function setUp(options: Partial<OnionCarrierOptions> = {}, nodes = 12) {
+  net = new VirtualNet(nodes);
+  const map = new SharedMap();
+  for (const { index, service } of net.nodes) {
+    service.setHandlers({ request: serveMap(map.at(index)) });
+  }
+  const routes = new RandomRoutes();
+  const carrier = new OnionCarrier({ service: net.service(0), routes }, options);
+  return { map, routes, carrier };
+}
+
+describe("the carrier of a stream", () => {
+  it("puts and gets records", async () => {
+    const { carrier, map } = setUp();
+    const record = recordOf(1);
+    const stored = await net.clock.runPromise(carrier.put(record), 60_000);
+    expect(stored).toMatchObject({ ttlSeconds: 3_600, receipt: Uint8Array.of(1, 2, 3) });
+    expect(await net.clock.runPromise(carrier.get(record.address), 60_000)).toEqual(record);
+    expect(map.records.size).toBe(1);
+    const tombstone = { ...recordOf(2), seq: 2 as const, payload: new Uint8Array(0) };
+    await net.clock.runPromise(carrier.put(tombstone), 60_000);
+    expect(await net.clock.runPromise(carrier.get(tombstone.address), 60_000)).toEqual(tombstone);
+  });
+
+  it("waits for what is put later", async () => {
+    const { carrier } = setUp();
+    const record = recordOf(1);
+    const got = carrier.get(record.address, { waitMs: 20_000 });
+    await net.clock.runUntil(5_000);
+    await net.clock.runPromise(carrier.put(record), 60_000);
+    expect(await net.clock.runPromise(got, 60_000)).toEqual(record);
+  });
+
+  it("says what the Map says", async () => {
+    const { carrier } = setUp();
+    const record = recordOf(1);
+    await net.clock.runPromise(carrier.put(record), 60_000);
+    const other = { ...record, payload: new Uint8Array(MAP_CELL) };
+    await expect(net.clock.runPromise(carrier.put(other), 60_000)).rejects.toMatchObject({
+      code: "CULVERT_CONFLICT",
+      remote: true,
+    });
+    const nothing = carrier.get(recordOf(2).address, { waitMs: 1_000 });
+    await expect(net.clock.runPromise(nothing, 60_000)).rejects.toMatchObject({
+      code: "CULVERT_NOT_FOUND",
+    });
+  });
+
+  it("gives up when its caller does, and when nothing comes back", async () => {
+    const { carrier } = setUp({ answerMs: 3_000 });
+    await net.clock.runPromise(carrier.put(recordOf(9)), 60_000);
+    const abort = new AbortController();
+    const got = carrier.get(recordOf(1).address, { waitMs: 60_000, signal: abort.signal });
+    await net.clock.runUntil(net.clock.now() + 2_000);
+    abort.abort();
+    await expect(got).rejects.toMatchObject({ name: "AbortError" });
+    for (const { service } of net.nodes) {
+      service.setHandlers({ request: () => new Promise(() => {}) });
+    }
+    await expect(net.clock.runPromise(carrier.put(recordOf(2)), 60_000)).rejects.toMatchObject({
+      code: "CULVERT_TIMEOUT",
+    });
+  });
+
+  it("never puts and gets over one circuit, and fans out over exits", async () => {
+    const { carrier, map } = setUp({ paths: 3 });
+    const records = Array.from({ length: 30 }, (_, i) => recordOf(i));
+    for (const record of records) await net.clock.runPromise(carrier.put(record), 60_000);
+    for (const { address } of records) await net.clock.runPromise(carrier.get(address), 60_000);
+    const { writes, reads } = carrier.circuits;
+    expect(writes.filter((circuit) => reads.includes(circuit))).toEqual([]);
+    expect(map.exitsOf("put").size).toBeGreaterThanOrEqual(3);
+    expect(map.exitsOf("get").size).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("the budget of an exit", () => {
+  const seen = (map: SharedMap): number[] => {
+    const frames = new Map<number, Set<string>>();
+    for (const { exit, address } of map.asked) {
+      frames.set(exit, (frames.get(exit) ?? new Set()).add(address));
+    }
+    return [...frames.values()].map(({ size }) => size);
+  };
+
+  it("is ⌈window / paths⌉ + 1 frames, puts and gets together", async () => {
+    const { carrier, map } = setUp({ window: 6, paths: 3 });
+    for (let i = 0; i < 20; i++) await net.clock.runPromise(carrier.put(recordOf(i)), 60_000);
+    expect(map.records.size).toBe(20);
+    for (const count of seen(map)) expect(count).toBeLessThanOrEqual(3);
+    for (let i = 0; i < 5; i++) {
+      await net.clock.runPromise(carrier.get(recordOf(i).address), 60_000);
+    }
+    for (const count of seen(map)) expect(count).toBeLessThanOrEqual(3);
+  });
+
+  it("is enforced: what no exit may see fails, and goes through in the next epoch", async () => {
+    const budgetMs = 600_000;
+    const { carrier, map } = setUp({ window: 2, paths: 2, budgetMs }, 5);
+    const outcomes: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      const put = net.clock.runPromise(carrier.put(recordOf(i)), 600_000);
+      outcomes.push(
+        await put.then(
+          () => "stored",
+          (error: CulvertError) => error.code,
+        ),
+      );
+      if (i > 8) break;
+    }
+    expect(outcomes.filter((outcome) => outcome === "stored").length).toBe(8);
+    expect(outcomes.at(-1)).toBe("CULVERT_UNREACHABLE");
+    for (const count of seen(map)) expect(count).toBe(2);
+    await net.clock.runUntil(net.clock.now() + budgetMs);
+    await net.clock.runPromise(carrier.put(recordOf(50)), 60_000);
+  });
+
+  it("is not touched by a frame that an exit has seen already", async () => {
+    const { carrier, map } = setUp({ window: 1, paths: 1, spares: 0, framesPerExit: 1 }, 4);
+    const record = recordOf(1);
+    for (let i = 0; i < 10; i++) await net.clock.runPromise(carrier.put(record), 60_000);
+    expect(map.asked.length).toBe(10);
+    expect(Math.max(...seen(map))).toBe(1);
+  });
+});
+
+describe("circuits that fail", () => {
+  it("are replaced, and what goes wrong is told to the routes", async () => {
+    const { carrier, map, routes } = setUp({ paths: 2 }, 16);
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    const victim = carrier.circuits.writes[0]?.exit;
+    const index = net.nodes.findIndex(({ id }) => victim && nodeIdText(id) === nodeIdText(victim));
+    net.kill(index);
+    for (let i = 1; i < 10; i++) {
+      // A stream asks again for what failed.
+      for (;;) {
+        const put = net.clock.runPromise(carrier.put(recordOf(i)), 600_000);
+        if (
+          await put.then(
+            () => true,
+            () => false,
+          )
+        )
+          break;
+      }
+    }
+    expect(map.records.size).toBe(10);
+    expect(routes.failures.length).toBeGreaterThan(0);
+  });
+
+  it("are replaced before they end: a spare is ready", async () => {
+    const { carrier } = setUp({ paths: 1, spares: 1 });
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    const first = carrier.circuits.writes.slice();
+    await net.clock.runUntil(540_000);
+    await net.clock.runUntil(800_000);
+    const from = net.clock.now();
+    await net.clock.runPromise(carrier.put(recordOf(1)), 60_000);
+    // There and back over an established circuit: no build was waited for.
+    expect(net.clock.now() - from).toBeLessThanOrEqual(6 * net.latencyMs);
+    expect(carrier.circuits.writes.some((circuit) => first.includes(circuit))).toBe(false);
+  });
+
+  it("leave nothing running when the carrier is closed", async () => {
+    const { carrier } = setUp();
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    carrier.close();
+    await expect(carrier.put(recordOf(1))).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+    await net.clock.runUntil(net.clock.now() + 1_000);
+    for (const { service } of net.nodes) expect(service.circuits).toBe(0);
+    net.close();
+    expect(net.clock.pending).toBe(0);
+  });
+});
+
+describe("puts and gets", () => {
+  it("look alike: the same cells at the same times", async () => {
+    const shapes: string[] = [];
+    for (const kind of ["put", "get"] as const) {
+      const { carrier, map } = setUp({ paths: 1, spares: 0 });
+      const record = recordOf(1);
+      if (kind === "get") map.records.set(toHex(record.address), record);
+      const ask = (): Promise<unknown> =>
+        kind === "put" ? carrier.put(record) : carrier.get(record.address);
+      await net.clock.runPromise(ask(), 60_000);
+      await net.clock.runUntil(1_000);
+      net.passages.length = 0;
+      await net.clock.runPromise(ask(), 60_000);
+      const [first] = net.passages;
+      shapes.push(
+        net.passages.map(({ at, bytes }) => `${at - (first?.at ?? 0)}:${bytes.length}`).join(),
+      );
+      net.close();
+    }
+    expect(shapes[0]).toBe(shapes[1]);
+    expect(shapes[0]?.split(",").length).toBe(2 * 3 * GEOMETRY.requestCells);
+  });
+
+  it("have room for the network's cells", () => {
+    net = new VirtualNet(0);
+    expect(requestCellsFor({ cellBytes: 1_024, mapCellBytes: 1_901 })).toBe(3);
+    expect(requestCellsFor({ cellBytes: 1_024, mapCellBytes: 1_900 })).toBe(2);
+    expect(requestCellsFor({ cellBytes: 1_024, mapCellBytes: 10 })).toBe(1);
+  });
+});
+
+describe("an exit", () => {
+  it("refuses what makes no sense, and says busy when its Map breaks", async () => {
+    net = new VirtualNet(0);
+    const broken = serveMap({
+      put: () => Promise.reject(new Error("disk")),
+      get: () => Promise.reject(new CulvertError("CULVERT_JOURNAL")),
+    });
+    const { signal } = new AbortController();
+    expect(await broken(Uint8Array.of(9), signal)).toEqual(Uint8Array.of(3, 2));
+    expect(await broken(new Uint8Array(966).fill(1, 0, 1).fill(255, 99, 102), signal)).toEqual(
+      Uint8Array.of(3, 2),
+    );
+    const get = new Uint8Array(966);
+    get[0] = 0;
+    expect(await broken(get, signal)).toEqual(Uint8Array.of(3, 4));
+  });
+});

@@ -1,0 +1,247 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import {
+  Directory,
+  NodeDescriptor,
+  NodeIdentity,
+  type NodeRole,
+  nodeIdText,
+} from "../../src/identity/index.ts";
+import { BLAME_HALF_LIFE_MS, BlameLedger } from "../../src/onion/blame.ts";
+import {
+  DescriptorRoutes,
+  type RouteOptions,
+  StaticRoutes,
+} from "../../src/onion/descriptor-routes.ts";
+import { EPOCH_MS, epochOf } from "../../src/onion/key-ring.ts";
+import { peerOf, type Route } from "../../src/onion/route.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+import { UNIX_MS } from "./fixtures.ts";
+
+const SELF = new NodeIdentity(new Uint8Array(32).fill(99));
+let clock = new VirtualClock({ startUnixMs: UNIX_MS });
+afterEach(() => expect(clock.pending).toBe(0));
+
+function descriptorOf(
+  seed: number,
+  options: { host?: string; roles?: readonly NodeRole[]; epoch?: number } = {},
+): NodeDescriptor {
+  const random = new SeededRandom(seed);
+  const identity = new NodeIdentity(random.bytes(32));
+  const { host = `10.${seed >> 8}.${seed & 255}.1`, roles = ["onion-relay", "onion-exit"] } =
+    options;
+  return NodeDescriptor.sign(identity, {
+    sequence: 1,
+    expiresAtUnixS: UNIX_MS / 1_000 + 7_200,
+    roles,
+    geometry: { cellBytes: 1_900, onionBytes: 2_048, onionHopsMax: 5 },
+    addresses: [{ carrier: "tcp", host, port: 7_000 }],
+    relays: [],
+    onionKeys: [{ epoch: options.epoch ?? epochOf(UNIX_MS), publicKey: random.bytes(32) }],
+  });
+}
+
+function setUp(descriptors: readonly NodeDescriptor[], options: Partial<RouteOptions> = {}) {
+  clock = new VirtualClock({ startUnixMs: UNIX_MS });
+  const discovery = new Directory({ unixMs: () => clock.unixMs() });
+  for (const descriptor of descriptors) discovery.add(descriptor);
+  const kept: number[] = [];
+  const components = {
+    discovery,
+    clock,
+    random: new SeededRandom(2),
+    self: SELF.id,
+    onGuards: (guards: readonly Uint8Array[]) => kept.push(guards.length),
+  };
+  return { discovery, kept, routes: new DescriptorRoutes(components, options) };
+}
+
+const names = (route: Route): string[] => route.hops.map(({ id }) => nodeIdText(id));
+const many = Array.from({ length: 40 }, (_, i) => descriptorOf(i + 1));
+
+async function draw(routes: DescriptorRoutes, count = 50): Promise<Route[]> {
+  const drawn: Route[] = [];
+  for (let i = 0; i < count; i++) drawn.push(await clock.runPromise(routes.route()));
+  return drawn;
+}
+
+describe("routes over descriptors", () => {
+  it("have three relays, no node twice, and begin at one of a few guards", async () => {
+    const { routes, kept } = setUp(many);
+    const drawn = await draw(routes);
+    for (const route of drawn) {
+      expect(new Set(names(route)).size).toBe(3);
+      expect(routes.guards.map(nodeIdText)).toContain(names(route)[0]);
+    }
+    expect(new Set(drawn.map((route) => names(route)[0])).size).toBe(3);
+    expect(new Set(drawn.map((route) => names(route)[2])).size).toBeGreaterThan(15);
+    expect(kept).toEqual([3]);
+  });
+
+  it("are longer or shorter within the bias", async () => {
+    const { routes } = setUp(many, { relays: 3, relaysBias: 1 });
+    const lengths = (await draw(routes)).map(({ hops }) => hops.length);
+    expect(new Set(lengths)).toEqual(new Set([2, 3, 4]));
+  });
+
+  it("end at a destination that is nowhere else", async () => {
+    const { routes } = setUp(many);
+    const destination = peerOf(many[7] ?? descriptorOf(8));
+    for (let i = 0; i < 50; i++) {
+      const route = await clock.runPromise(routes.route({ destination, relays: 2 }));
+      expect(route.hops.length).toBe(3);
+      expect(names(route).indexOf(nodeIdText(destination.id))).toBe(2);
+    }
+  });
+
+  it("have no two hops of one network", async () => {
+    const shared = many.map((_, i) => descriptorOf(i + 1, { host: `10.0.${i % 4}.${i + 1}` }));
+    const { routes } = setUp(shared);
+    const prefix = new Map(shared.map((one) => [nodeIdText(one.id), peerOf(one).prefixes[0]]));
+    for (const route of await draw(routes)) {
+      expect(new Set(names(route).map((name) => prefix.get(name))).size).toBe(3);
+    }
+    const one = many.map((_, i) => descriptorOf(i + 1, { host: `10.0.0.${i + 1}` }));
+    const narrow = setUp(one, { waitMs: 1_000 });
+    const none = clock.runPromise(narrow.routes.route(), 60_000);
+    await expect(none).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+    const allowed = setUp(one, { isDiverse: false });
+    expect((await clock.runPromise(allowed.routes.route())).hops.length).toBe(3);
+  });
+
+  it("go through relays and end at exits, with keys of this epoch", async () => {
+    const relay = [1, 2, 3].map((seed) => descriptorOf(seed, { roles: ["onion-relay"] }));
+    const exit = descriptorOf(4, { roles: ["onion-exit"] });
+    const old = descriptorOf(5, { epoch: epochOf(UNIX_MS) - 1 });
+    const storage = descriptorOf(6, { roles: ["storage"] });
+    const { routes } = setUp([...relay, exit, old, storage]);
+    for (const route of await draw(routes)) {
+      expect(names(route)[2]).toBe(nodeIdText(exit.id));
+      expect(names(route)).not.toContain(nodeIdText(old.id));
+      expect(route.epoch).toBe(Math.floor(UNIX_MS / EPOCH_MS));
+    }
+  });
+
+  it("wait until enough nodes are known", async () => {
+    const { routes, discovery } = setUp(many.slice(0, 2));
+    const drawn = routes.route();
+    await clock.runUntil(3_000);
+    discovery.add(many[9] ?? descriptorOf(10));
+    const route = await clock.runPromise(drawn, 60_000);
+    expect(route.hops.length).toBe(3);
+    expect(clock.now()).toBeLessThan(5_000);
+  });
+
+  it("are not waited for after an abort", async () => {
+    const { routes } = setUp([]);
+    const abort = new AbortController();
+    const drawn = routes.route({ signal: abort.signal });
+    await clock.runUntil(2_000);
+    abort.abort();
+    await expect(drawn).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  it("leave out exits that are not wanted", async () => {
+    const { routes } = setUp(many.slice(0, 6));
+    const unwanted = nodeIdText(many[2]?.id ?? SELF.id);
+    for (let i = 0; i < 50; i++) {
+      const isExcluded = (exit: Uint8Array): boolean => nodeIdText(exit) === unwanted;
+      const route = await clock.runPromise(routes.route({ isExcluded }));
+      expect(names(route)[2]).not.toBe(unwanted);
+    }
+  });
+
+  it("avoid hops that fail, and guards too", async () => {
+    const { routes } = setUp(many);
+    const [first] = await draw(routes, 1);
+    if (first === undefined) throw new Error("one route");
+    const [guard, middle, exit] = names(first);
+    routes.failed(first, { reason: "overload", hop: 1 });
+    routes.failed(first, { reason: "overload", hop: 0 });
+    routes.failed(first, { reason: "next-unreachable", hop: 1 });
+    routes.failed(first, { reason: "next-unreachable", hop: 1 });
+    for (const route of await draw(routes)) {
+      for (const name of [guard, middle, exit]) expect(names(route)).not.toContain(name);
+    }
+    expect(routes.guards.length).toBe(3);
+  });
+
+  it("keep the guards of the last run", async () => {
+    const wanted = many.slice(5, 8).map(({ id }) => id);
+    const base = setUp(many);
+    const routes = new DescriptorRoutes({
+      discovery: base.discovery,
+      clock,
+      random: new SeededRandom(3),
+      self: SELF.id,
+      guards: wanted,
+    });
+    await draw(routes, 5);
+    expect(routes.guards.map(nodeIdText)).toEqual(wanted.map(nodeIdText));
+  });
+});
+
+describe("static routes", () => {
+  const route = { epoch: 1, hops: [{ id: SELF.id, onionKey: new Uint8Array(32) }] };
+
+  it("come in turn, as they are", async () => {
+    const other = { ...route, epoch: 2 };
+    const routes = new StaticRoutes(() => [route, other]);
+    expect([await routes.route(), await routes.route(), await routes.route()]).toEqual([
+      route,
+      other,
+      route,
+    ]);
+    await expect(routes.route({ isExcluded: () => true })).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+    });
+  });
+});
+
+describe("blame", () => {
+  const [a, b, c, d] = [1, 2, 3, 4].map((value) => new Uint8Array(32).fill(value));
+  const id = (node: Uint8Array | undefined): Uint8Array => node ?? SELF.id;
+  const route = { origin: SELF.id, hops: [id(a), id(b), id(c)] };
+
+  it("is a hop's own when it says that it cannot go on", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "overload", hop: 1 }, 0);
+    expect([a, b, c].map((node) => ledger.isAvoided(id(node), 0))).toEqual([false, true, false]);
+  });
+
+  it("is the edge's when the next hop is not reached, and in the end the dead node's", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "next-unreachable", hop: 1 }, 0);
+    expect(ledger.isEdgeAvoided(id(b), id(c), 0)).toBe(true);
+    expect(ledger.isAvoided(id(c), 0)).toBe(false);
+    const other = { origin: SELF.id, hops: [id(a), id(d), id(c)] };
+    ledger.blame(other, { reason: "next-unreachable", hop: 1 }, 0);
+    expect(ledger.isAvoided(id(c), 0)).toBe(true);
+    expect(ledger.isAvoided(id(b), 0)).toBe(false);
+  });
+
+  it("is the first hop's when this node cannot reach it", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "next-unreachable", hop: -1 }, 0);
+    expect([a, b, c].map((node) => ledger.blameOf(id(node), 0))).toEqual([1, 0, 0]);
+  });
+
+  it("goes to every edge by half when nobody has told", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "timeout" }, 0);
+    expect(ledger.isEdgeAvoided(id(a), id(b), 0)).toBe(false);
+    ledger.blame(route, { reason: "timeout" }, 0);
+    expect(ledger.isEdgeAvoided(id(a), id(b), 0)).toBe(true);
+    expect(ledger.isEdgeAvoided(id(b), id(c), 0)).toBe(true);
+    expect(ledger.isEdgeAvoided(id(a), id(c), 0)).toBe(false);
+  });
+
+  it("halves with time, and is bounded", () => {
+    const ledger = new BlameLedger({ blamedMax: 2 });
+    ledger.blame(route, { reason: "policy", hop: 0 }, 0);
+    expect(ledger.blameOf(id(a), BLAME_HALF_LIFE_MS)).toBeCloseTo(0.5);
+    ledger.blame(route, { reason: "policy", hop: 1 }, 0);
+    ledger.blame(route, { reason: "policy", hop: 2 }, 0);
+    expect([a, b, c].filter((node) => ledger.blameOf(id(node), 0) > 0).length).toBe(2);
+  });
+});
