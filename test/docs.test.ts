@@ -14,6 +14,16 @@ import {
   MAP_SERVER_DEFAULTS,
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
+import { ASSEMBLY_LIMITS } from "../src/onion/assembly.ts";
+import {
+  CIRCUIT_LIMITS,
+  ONION_CARRIER_DEFAULTS,
+  ONION_GEOMETRY,
+  PACKET_LIMITS,
+  PATH_DEFAULTS,
+  RELAY_LIMITS,
+  ROUTE_DEFAULTS,
+} from "../src/onion/index.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
 import { CONNECTION_LIMITS, REQUEST_LIMITS, STREAM_CALL_LIMITS } from "../src/rpc/index.ts";
 import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
@@ -59,6 +69,14 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   RELAY_LIMITS,
   CONNECTION_LIMITS,
   STREAM_CALL_LIMITS,
+  ONION_GEOMETRY,
+  CIRCUIT_LIMITS,
+  RELAY_LIMITS,
+  PACKET_LIMITS,
+  ASSEMBLY_LIMITS,
+  ROUTE_DEFAULTS,
+  PATH_DEFAULTS,
+  ONION_CARRIER_DEFAULTS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

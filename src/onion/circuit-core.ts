@@ -8,7 +8,7 @@ import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
 import type { Failure } from "./failure.ts";
 import type { HopTarget } from "./header.ts";
 import type { BuiltPacket, OnionParts } from "./packet.ts";
-import { SealedEnd } from "./sealed-end.ts";
+import { BLOCKED_UNITS, SealedEnd } from "./sealed-end.ts";
 
 /** What the origin's side of a circuit is told. Bytes are handed over. */
 export type CircuitInput =
@@ -33,9 +33,6 @@ export type CircuitEffect =
   | { readonly kind: "retire" }
   /** It is over; the channel is to be closed. Without a failure it was closed by this side. */
   | { readonly kind: "ended"; readonly failure?: Failure };
-
-/** Units to the first link from which on nothing new is said. */
-const BLOCKED_UNITS = 64;
 
 /** The part of its life after which a circuit takes nothing new. */
 const RETIRE_AFTER = 0.9;

@@ -16,7 +16,7 @@ import {
   type RelayInput,
   type RelayLimits,
 } from "./relay-protocol.ts";
-import { exitLayers, SealedEnd } from "./sealed-end.ts";
+import { BLOCKED_UNITS, exitLayers, SealedEnd } from "./sealed-end.ts";
 
 /** What a relay is built from. */
 export interface RelayComponents {
@@ -42,9 +42,6 @@ export const RELAY_DEFAULTS: RelayOptions = Object.freeze({
   limits: RELAY_LIMITS,
   circuit: CIRCUIT_LIMITS,
 });
-
-/** Units to a link from which on a last hop says nothing new. */
-const BLOCKED_UNITS = 64;
 
 /**
  * The circuits of one node, as relay and as last hop. A neighbour opens a channel for each circuit

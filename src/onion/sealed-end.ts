@@ -3,6 +3,9 @@ import type { Layer } from "./circuit-keys.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
 import type { OnionGeometry } from "./geometry.ts";
 
+/** Cells on a link from which on an end says nothing new. */
+export const BLOCKED_UNITS = 64;
+
 /** The layers that a cell goes through at an end: one at the last hop, all at the origin. */
 export interface EndLayers {
   /** Seals a cell for the other end, where it lies. */
