@@ -67,7 +67,7 @@ export type {
   RelayInput,
   RelayLimits,
 } from "./relay-protocol.ts";
-export { RELAY_LIMITS } from "./relay-protocol.ts";
+export { ONION_RELAY_LIMITS } from "./relay-protocol.ts";
 export type { CircuitHandlers, IncomingCircuit } from "./relay-shell.ts";
 export { REPLAY_TAGS_MAX, ReplayTags } from "./replay-tags.ts";
 export type { OnionPeer, Route, RouteProvider, RouteRequest, RouteRules } from "./route.ts";

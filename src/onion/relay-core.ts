@@ -11,7 +11,7 @@ import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circui
 import {
   type ChannelId,
   type CircuitId,
-  RELAY_LIMITS,
+  ONION_RELAY_LIMITS,
   type RelayEffect,
   type RelayInput,
   type RelayLimits,
@@ -39,7 +39,7 @@ export interface RelayOptions {
 export const RELAY_DEFAULTS: RelayOptions = Object.freeze({
   isRelay: true,
   isExit: true,
-  limits: RELAY_LIMITS,
+  limits: ONION_RELAY_LIMITS,
   circuit: CIRCUIT_LIMITS,
 });
 

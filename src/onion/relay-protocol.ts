@@ -56,7 +56,7 @@ export interface RelayLimits {
 }
 
 /** Tuned for a core that also does other things: a build costs it some 100 µs. */
-export const RELAY_LIMITS: RelayLimits = Object.freeze({
+export const ONION_RELAY_LIMITS: RelayLimits = Object.freeze({
   circuitsMax: 8_192,
   circuitsPerLinkMax: 1_024,
   buildsPerSecond: 200,
