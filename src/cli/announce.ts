@@ -1,5 +1,5 @@
+import type { MapChoice } from "./connection.ts";
 import type { Context } from "./context.ts";
-import { shellQuote } from "./humanize.ts";
 import { formatTicket, type Ticket } from "./ticket.ts";
 
 /**
@@ -8,12 +8,12 @@ import { formatTicket, type Ticket } from "./ticket.ts";
  */
 export async function announce(
   { output }: Context,
-  invitation: { ticket: Ticket; map: string; flags?: string | undefined; qr: boolean },
+  invitation: { ticket: Ticket; map: MapChoice; flags?: string | undefined; qr: boolean },
 ): Promise<void> {
   const ticket = formatTicket(invitation.ticket);
   const { role } = invitation.ticket;
   const flags = invitation.flags === undefined ? "" : `${invitation.flags} `;
-  const command = `culvert ${role} ${flags}${ticket} --map ${shellQuote(invitation.map)}`;
+  const command = `culvert ${role} ${flags}${ticket} ${invitation.map.flags}`;
   const heading = "On the other side, type (whoever has this line can read everything):";
   output.tell("ticket", { ticket, command }, `${heading}\n\n${output.bold(command)}\n`);
   if (!invitation.qr) return;

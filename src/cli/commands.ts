@@ -5,6 +5,14 @@ const MAP: OptionSpec = {
   flags: "--map <endpoint>",
   summary: "the Map to use: HOST:PORT, unix:PATH or mainline, which sees your IP address",
 };
+const NODES: OptionSpec = {
+  flags: "--nodes <list>",
+  summary: "nodes to begin with: ID@udp://HOST:PORT, separated by commas (default: CULVERT_NODES)",
+};
+const VIA: OptionSpec = {
+  flags: "--via <road>",
+  summary: "onion, which hides who asks, or direct (default: onion)",
+};
 const JSON_EVENTS: OptionSpec = {
   flags: "--json",
   summary: "tell what happens as JSON events on stdout, one on each line",
@@ -38,6 +46,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert send photos/ --map map.example:7000", "the same again goes on after a crash"],
     ],
     options: [
+      NODES,
+      VIA,
       MAP,
       {
         flags: "--detach",
@@ -61,6 +71,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert receive --into inbox", "asks for the ticket without showing it"],
     ],
     options: [
+      NODES,
+      VIA,
       MAP,
       { flags: "--into <folder>", summary: "where to put what arrives (default: this folder)" },
       { flags: "--force", summary: "replace files that are there already" },
@@ -80,6 +92,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert pipe --receive-only culvert1q... | tar x", "the other side"],
     ],
     options: [
+      NODES,
+      VIA,
       MAP,
       { flags: "--send-only", summary: "read stdin, and write nothing to stdout" },
       { flags: "--receive-only", summary: "write stdout, and do not touch stdin" },
@@ -96,7 +110,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "",
     summary: "send stdin to any number of subscribers",
     examples: [["tail -f log | culvert broadcast", "prints the command for the subscribers"]],
-    options: [MAP, RESUME, QR, VERBOSE],
+    options: [NODES, VIA, MAP, RESUME, QR, VERBOSE],
     load: async () => (await import("./commands/broadcast.ts")).broadcast,
   },
   {
@@ -104,8 +118,42 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "[ticket]",
     summary: "write a broadcast to stdout",
     examples: [["culvert subscribe culvert1q...", "from the oldest part that the Map still has"]],
-    options: [MAP, TICKET_FILE, VERBOSE],
+    options: [NODES, VIA, MAP, TICKET_FILE, VERBOSE],
     load: async () => (await import("./commands/subscribe.ts")).subscribe,
+  },
+  {
+    name: "node",
+    operands: "",
+    summary: "run a storage and relay node of the network",
+    examples: [
+      ["culvert node --listen udp://0.0.0.0:7000,tcp://0.0.0.0:7000", "the first of a network"],
+      ["culvert node --config node.toml --join ID@udp://192.0.2.1:7000", "one more"],
+    ],
+    options: [
+      { flags: "--config <file>", summary: "a TOML file; what is said here goes before it" },
+      { flags: "--listen <list>", summary: "udp://IP:PORT and tcp://IP:PORT; port 0: any" },
+      { flags: "--join <list>", summary: "nodes to begin with: ID@udp://IP:PORT" },
+      { flags: "--store <folder>", summary: "where to keep everything (default: see paths)" },
+      { flags: "--memory", summary: "keep everything in memory only" },
+      { flags: "--cell <bytes>", summary: "size of every cell in this network (default: 8192)" },
+      { flags: "--metrics <endpoint>", summary: "show numbers to Prometheus at HOST:PORT" },
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/node.ts")).node,
+  },
+  {
+    name: "testnet",
+    operands: "",
+    summary: "run a whole network on this machine",
+    examples: [["culvert testnet --count 8", "says how to use it from other terminals"]],
+    options: [
+      { flags: "--count <number>", summary: "how many nodes (default: 8)" },
+      { flags: "--cell <bytes>", summary: "size of every cell in this network (default: 8192)" },
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/testnet.ts")).testnet,
   },
   {
     name: "map",

@@ -1,34 +1,51 @@
 import { resolve } from "node:path";
 import { CulvertError } from "../base/index.ts";
+import { type NodeContact, parseNodeContact } from "../identity/index.ts";
 import { formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
 import { connectMap, MainlineMap, MapClient } from "../mapservice/index.ts";
 import type { Transport } from "../transport/index.ts";
 import type { CommandOptions } from "./command-options.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
+import { shellQuote } from "./humanize.ts";
+
+/** A Map that streams can pass through, as the user has named it. */
+export interface MapChoice {
+  /** How a session remembers it: the same words find the same session again. */
+  readonly name: string;
+  /** What the other side has to add to its command to use the same one. */
+  readonly flags: string;
+  /** Connects; the caller closes it. */
+  readonly open: (context: Context) => Promise<OpenMap>;
+}
+
+/** A Map that is connected. */
+export interface OpenMap {
+  readonly transport: Transport;
+  close(): Promise<void> | void;
+}
 
 /** `mainline`, or `mainline:` and nodes of that DHT to begin with. */
 const MAINLINE = /^mainline(?::(\S+))?$/;
 
 /**
- * Which Map to use, by `--map` or `CULVERT_MAP`, in the form that a session keeps.
+ * Which Map to use: one of `--map` or `CULVERT_MAP`, or the network that `--nodes` or
+ * `CULVERT_NODES` lead into.
  *
  * @throws CulvertError `CULVERT_USAGE`, before the network is touched
  */
-export function requireMap({ env }: Context, options: CommandOptions): string {
-  const { CULVERT_MAP } = env;
-  const text = options.text("map") ?? CULVERT_MAP;
-  if (text === undefined) {
-    const hint = 'add --map HOST:PORT or set CULVERT_MAP; "culvert map" starts a Map of your own';
-    throw new CommandError("CULVERT_USAGE", "which Map?", hint);
+export function requireMap({ env }: Context, options: CommandOptions): MapChoice {
+  const { CULVERT_MAP, CULVERT_NODES } = env;
+  const [map, nodes] = [options.text("map"), options.text("nodes")];
+  if (map !== undefined && nodes !== undefined) {
+    throw new CulvertError("CULVERT_USAGE", "--map and --nodes exclude each other");
   }
-  if (MAINLINE.test(text)) return text;
-  const endpoint = parseEndpoint(text);
-  if (endpoint === undefined) {
-    throw new CulvertError("CULVERT_USAGE", `"${text}" is no Map: HOST:PORT, unix:PATH, mainline`);
-  }
-  if (endpoint.kind === "tcp") return formatEndpoint(endpoint);
-  return formatEndpoint({ kind: "unix", path: resolve(endpoint.path) });
+  if (map !== undefined) return chooseMap(map);
+  if (nodes !== undefined) return chooseNetwork(nodes, options);
+  if (CULVERT_MAP !== undefined) return chooseMap(CULVERT_MAP);
+  if (CULVERT_NODES !== undefined) return chooseNetwork(CULVERT_NODES, options);
+  const hint = 'add --nodes ID@udp://HOST:PORT or set CULVERT_NODES; "culvert testnet" starts some';
+  throw new CommandError("CULVERT_USAGE", "which network?", hint);
 }
 
 /**
@@ -37,24 +54,66 @@ export function requireMap({ env }: Context, options: CommandOptions): string {
  * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`
  */
 export async function withMap(
-  { output, stop }: Context,
-  map: string,
+  context: Context,
+  map: MapChoice,
   work: (transport: Transport) => Promise<void>,
 ): Promise<void> {
-  const mainline = MAINLINE.exec(map);
-  if (mainline !== null) {
-    const risk = "the nodes of the Mainline DHT see the IP address of this machine";
-    output.tell("warning", { message: risk }, `culvert: warning: ${risk}`);
-  }
-  const carrier = mainline === null ? await connectMap(map) : await joinMainline(mainline[1]);
+  const open = await map.open(context);
   try {
-    stop.throwIfAborted();
-    await work(new MapClient(carrier));
+    context.stop.throwIfAborted();
+    await work(open.transport);
   } finally {
-    await carrier.close();
+    await open.close();
   }
 }
 
-async function joinMainline(nodes: string | undefined): Promise<MainlineMap> {
-  return await MainlineMap.join(nodes === undefined ? {} : { bootstrap: nodes.split(",") });
+function chooseMap(text: string): MapChoice {
+  const mainline = MAINLINE.exec(text);
+  if (mainline !== null) {
+    const open = (context: Context): Promise<OpenMap> => joinMainline(context, mainline[1]);
+    return { name: text, flags: `--map ${shellQuote(text)}`, open };
+  }
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) {
+    throw new CulvertError("CULVERT_USAGE", `"${text}" is no Map: HOST:PORT, unix:PATH, mainline`);
+  }
+  const isUnix = endpoint.kind === "unix";
+  const name = formatEndpoint(isUnix ? { kind: "unix", path: resolve(endpoint.path) } : endpoint);
+  const open = async (): Promise<OpenMap> => {
+    const connection = await connectMap(name);
+    return { transport: new MapClient(connection), close: () => connection.close() };
+  };
+  return { name, flags: `--map ${shellQuote(name)}`, open };
+}
+
+async function joinMainline({ output }: Context, nodes: string | undefined): Promise<OpenMap> {
+  const risk = "the nodes of the Mainline DHT see the IP address of this machine";
+  output.tell("warning", { message: risk }, `culvert: warning: ${risk}`);
+  const map = await MainlineMap.join(nodes === undefined ? {} : { bootstrap: nodes.split(",") });
+  return { transport: new MapClient(map), close: () => map.close() };
+}
+
+/** Every network is one Map to a session: nodes come and go, and lead to the same records. */
+const NETWORK = "network";
+
+/** `--via onion`, which is the default, or `--via direct`: who is asked then sees who asks. */
+function viaOf(options: CommandOptions): "onion" | "direct" {
+  const via = options.text("via") ?? "onion";
+  if (via === "onion" || via === "direct") return via;
+  throw new CulvertError("CULVERT_USAGE", "--via takes onion or direct");
+}
+
+function parseNodes(text: string): readonly NodeContact[] {
+  return text.split(",").map((word) => parseNodeContact(word.trim()));
+}
+
+function chooseNetwork(text: string, options: CommandOptions): MapChoice {
+  const nodes = parseNodes(text);
+  const via = viaOf(options);
+  const route = via === "direct" ? " --via direct" : "";
+  const open = async (context: Context): Promise<OpenMap> => {
+    const { openNetwork } = await import("./network.ts");
+    return await openNetwork(context, { nodes, via });
+  };
+  return { name: NETWORK, flags: `--nodes ${shellQuote(text)}${route}`, open };
 }

@@ -7,6 +7,10 @@ export interface Paths {
   readonly sessions: string;
   /** What `culvert map` stores, unless it is told otherwise. */
   readonly mapStore: string;
+  /** The folder of `culvert node`, unless it is told otherwise. */
+  readonly node: string;
+  /** What a client of the network remembers: the nodes that it prefers as first hops. */
+  readonly client: string;
 }
 
 /**
@@ -20,6 +24,8 @@ export function findPaths(env: NodeJS.ProcessEnv, home: string = homedir()): Pat
   return {
     sessions: join(state, "culvert", "sessions"),
     mapStore: join(data, "culvert", "map"),
+    node: join(data, "culvert", "node"),
+    client: join(state, "culvert", "client"),
   };
 }
 

@@ -11,6 +11,7 @@ export {
   readNodeAddress,
   writeNodeAddress,
 } from "./node-address.ts";
+export { formatNodeContact, type NodeContact, parseNodeContact } from "./node-contact.ts";
 export type { NetworkGeometry, NodeClaims, NodeRole, OnionKey } from "./node-descriptor.ts";
 export { DESCRIPTOR_LIMITS, NodeDescriptor } from "./node-descriptor.ts";
 export type { NodeId } from "./node-id.ts";

@@ -33,7 +33,9 @@ export {
   type ReceiptClaim,
   type ReceiptSigner,
   ReceiptVerifier,
+  readReceipt,
   signReceipts,
+  writeReceipt,
 } from "./receipt.ts";
 export {
   ADDRESS_BYTES,

@@ -1,3 +1,4 @@
+export { type ClientOptions, type NetworkClient, openClient } from "./client.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
-export { formatNodeContact, type NodeContact, parseNodeContact } from "./node-contact.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";
+export { type RunningNode, startNode } from "./storage-node.ts";

@@ -4,10 +4,11 @@ import { CulvertError } from "../base/index.ts";
 import {
   type NetworkGeometry,
   type NodeAddress,
+  type NodeContact,
   type NodeRole,
   parseNodeAddress,
+  parseNodeContact,
 } from "../identity/index.ts";
-import { type NodeContact, parseNodeContact } from "./node-contact.ts";
 
 /** How one storage and relay node is set up. */
 export interface NodeConfig {

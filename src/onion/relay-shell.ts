@@ -28,7 +28,8 @@ export interface CircuitHandlers {
 
 interface Served {
   readonly circuit: IncomingCircuit;
-  readonly abort: AbortController;
+  /** One for each request that is being served. */
+  readonly open: Set<AbortController>;
 }
 
 /** Runs a {@link RelayCore} on links: its effects become channels, its requests promises. */
@@ -73,7 +74,7 @@ export class RelayShell {
 
   close(): void {
     this.#driver.stop();
-    for (const { abort } of this.#served.values()) abort.abort();
+    for (const served of this.#served.values()) abortAll(served);
     for (const channel of this.#channels.values()) channel.close();
     this.#served.clear();
     this.#channels.clear();
@@ -112,7 +113,7 @@ export class RelayShell {
 
   #performExit(effect: Exclude<RelayEffect, { readonly kind: "open" | "write" | "close" }>): void {
     if (effect.kind === "incoming") {
-      const served = { circuit: this.#incoming(effect.circuit), abort: new AbortController() };
+      const served = { circuit: this.#incoming(effect.circuit), open: new Set<AbortController>() };
       this.#served.set(effect.circuit, served);
       this.#handlers().incoming?.(served.circuit);
       return;
@@ -125,25 +126,29 @@ export class RelayShell {
       this.#serve(served, effect.request, effect.content);
     } else {
       this.#served.delete(effect.circuit);
-      served.abort.abort();
+      abortAll(served);
       this.#handlers().gone?.(served.circuit);
     }
   }
 
-  #serve({ circuit, abort }: Served, request: number, content: Uint8Array): void {
+  #serve({ circuit, open }: Served, request: number, content: Uint8Array): void {
     const { request: serve } = this.#handlers();
     if (serve === undefined) {
       this.#driver.handle({ kind: "refuse", circuit: circuit.id, reason: "policy" });
       return;
     }
-    serve(content, abort.signal).then(
-      (response) =>
-        this.#driver.handle({ kind: "respond", circuit: circuit.id, request, content: response }),
-      () => {
-        const reason = "destination-refused";
-        this.#driver.handle({ kind: "refuse", circuit: circuit.id, reason });
-      },
-    );
+    const abort = new AbortController();
+    open.add(abort);
+    serve(content, abort.signal)
+      .finally(() => open.delete(abort))
+      .then(
+        (response) =>
+          this.#driver.handle({ kind: "respond", circuit: circuit.id, request, content: response }),
+        () => {
+          const reason = "destination-refused";
+          this.#driver.handle({ kind: "refuse", circuit: circuit.id, reason });
+        },
+      );
   }
 
   #incoming(circuit: CircuitId): IncomingCircuit {
@@ -153,4 +158,9 @@ export class RelayShell {
       refuse: () => this.#driver.handle({ kind: "refuse", circuit, reason: "destination-refused" }),
     };
   }
+}
+
+/** Nobody waits for what this circuit has asked for. */
+function abortAll({ open }: Served): void {
+  for (const abort of open) abort.abort();
 }

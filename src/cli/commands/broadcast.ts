@@ -3,7 +3,7 @@ import { Broadcast, generateCapability } from "../../stream/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
-import { requireMap, withMap } from "../connection.ts";
+import { type MapChoice, requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
@@ -64,10 +64,15 @@ async function findJob(context: Context, options: CommandOptions): Promise<Job |
   throw new CommandError("CULVERT_USAGE", `there is no broadcast "${id}" to go on with`, hint);
 }
 
-async function begin(context: Context, map: string): Promise<Job> {
+async function begin(context: Context, map: MapChoice): Promise<Job> {
   const capability = generateCapability().toBytes();
   const store = new SessionStore(context.paths.sessions, context.clock);
-  const record = { command: "broadcast", title: "broadcast", map, secret: capability } as const;
+  const record = {
+    command: "broadcast",
+    title: "broadcast",
+    map: map.name,
+    secret: capability,
+  } as const;
   const session = await store.create(sessionId("broadcast", capability), record);
   return { session, capability };
 }

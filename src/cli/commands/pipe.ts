@@ -3,7 +3,7 @@ import { generateSecret } from "../../stream/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
-import { requireMap, withMap } from "../connection.ts";
+import { type MapChoice, requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { receivedSample, sentSample } from "../progress-sample.ts";
@@ -104,12 +104,16 @@ async function findEnd(
   return { session, secret: kept, role: "listener" };
 }
 
-async function begin(context: Context, map: string, given: Uint8Array | undefined): Promise<End> {
+async function begin(
+  context: Context,
+  map: MapChoice,
+  given: Uint8Array | undefined,
+): Promise<End> {
   const store = new SessionStore(context.paths.sessions, context.clock);
   const secret = given ?? generateSecret();
   const role = given === undefined ? "listener" : "dialer";
   const own = given === undefined ? { secret } : {};
-  const record = { command: "pipe", title: "pipe", map, ...own } as const;
+  const record = { command: "pipe", title: "pipe", map: map.name, ...own } as const;
   const session = await store.create(sessionId(`pipe ${role}`, secret), record);
   return { session, secret, role };
 }

@@ -24,7 +24,7 @@ export const receive: RunCommand = async (context, [operand], options) => {
   const found = await store.find(id);
   if (found !== undefined && isOver(found, target)) return tellReceived(context, found);
   await withMap(context, map, async (transport) => {
-    const begun = { command: "receive", title: "(not known yet)", map } as const;
+    const begun = { command: "receive", title: "(not known yet)", map: map.name } as const;
     const session = found ?? (await store.create(id, begun));
     const isForced = options.flag("force");
     const reception = new Reception({ context, session, target, isForced });

@@ -6,7 +6,7 @@ import type { Transport } from "../../transport/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
-import { requireMap, withMap } from "../connection.ts";
+import { type MapChoice, requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
@@ -26,7 +26,7 @@ interface Parcel {
   readonly paths: readonly string[];
   readonly source: Source;
   readonly header: Uint8Array;
-  readonly map: string;
+  readonly map: MapChoice;
 }
 
 /** What is kept of sending it. */
@@ -122,7 +122,7 @@ async function findUnfinished(context: Context, parcel: Parcel): Promise<Job | u
   for (const session of await store.list()) {
     const { command, phase, paths, map, secret } = session.record;
     if (command !== "send" || phase !== "open" || secret === undefined) continue;
-    if (map !== parcel.map || paths?.join("\0") !== parcel.paths.join("\0")) continue;
+    if (map !== parcel.map.name || paths?.join("\0") !== parcel.paths.join("\0")) continue;
     const header = await readIfThere(session.headerPath);
     if (header === undefined || !equalBytes(header, parcel.header)) throw changed("what is sent");
     return { session, secret, isResumed: true };
@@ -136,7 +136,7 @@ async function begin(context: Context, { paths, source, header, map }: Parcel): 
   const title = more.length === 0 ? first : `${first} and ${more.length} more`;
   const totalBytes = header.length + source.manifest.contentBytes + TRAILER_BYTES;
   const store = new SessionStore(context.paths.sessions, context.clock);
-  const record = { command: "send", title, map, secret, paths, totalBytes } as const;
+  const record = { command: "send", title, map: map.name, secret, paths, totalBytes } as const;
   const session = await store.create(sessionId("send", secret), record, header);
   return { session, secret, isResumed: false };
 }

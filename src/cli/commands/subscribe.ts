@@ -21,7 +21,7 @@ export const subscribe: RunCommand = async (context, [operand], options) => {
     return;
   }
   await withMap(context, map, async (transport) => {
-    const begun = { command: "subscribe", title: "broadcast", map } as const;
+    const begun = { command: "subscribe", title: "broadcast", map: map.name } as const;
     const session = found ?? (await sessions.create(id, begun));
     const store = session.journals;
     await runStream(

@@ -1,0 +1,81 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { CulvertError, type Log, onAbort } from "../../base/index.ts";
+import { parseNodeAddress, parseNodeContact } from "../../identity/index.ts";
+import { NODE_DEFAULTS, type NodeConfig, parseNodeConfig, startNode } from "../../node/index.ts";
+import type { CommandOptions } from "../command-options.ts";
+import type { RunCommand } from "../command-spec.ts";
+import type { Context } from "../context.ts";
+
+/** `culvert node`: a storage and relay node, until it is told to stop. */
+export const node: RunCommand = async (context, _operands, options) => {
+  const { output, stop } = context;
+  const config = await configOf(context, options);
+  if (config.directory !== undefined) await mkdir(config.directory, { recursive: true });
+  const running = await startNode(config, { log: logTo(context, options.flag("verbose")) });
+  try {
+    const contacts = [...running.contacts];
+    const place = config.directory === undefined ? "in memory" : `in ${config.directory}`;
+    output.tell(
+      "listening",
+      { id: running.name, nodes: contacts, directory: config.directory ?? null },
+      `node ${running.name.slice(0, 12)}, ${place}\nothers use --nodes ${contacts.join(",")}`,
+    );
+    void running.joined.then((count) => {
+      if (stop.aborted) return;
+      const words = count > 0 ? `joined a network of ${count} nodes` : "alone so far";
+      output.tell("joined", { nodes: count }, words);
+    });
+    await new Promise<void>((done) => onAbort(stop, () => done()));
+    output.tell("stopping", {}, "stopping: answering what was taken");
+  } finally {
+    await running.close();
+  }
+  output.tell("stopped", running.summary());
+  stop.throwIfAborted();
+};
+
+async function configOf(context: Context, options: CommandOptions): Promise<NodeConfig> {
+  const file = options.text("config");
+  const config = file === undefined ? NODE_DEFAULTS : parseNodeConfig(await readConfig(file));
+  const listen = options.text("listen")?.split(",").map(parseNodeAddress);
+  const bootstrap = options.text("join")?.split(",").map(parseNodeContact);
+  const metrics = options.text("metrics");
+  const cell = options.bytes("cell");
+  return {
+    ...config,
+    directory: directoryOf(context, options, config),
+    ...(listen && { listen }),
+    ...(bootstrap && { bootstrap }),
+    ...(metrics && { metrics }),
+    ...(cell && { geometry: { ...config.geometry, cellBytes: cell } }),
+  };
+}
+
+function directoryOf(
+  { paths }: Context,
+  options: CommandOptions,
+  config: NodeConfig,
+): string | undefined {
+  const folder = options.text("store") ?? config.directory;
+  if (!options.flag("memory")) return folder === undefined ? paths.node : resolve(folder);
+  if (options.text("store") === undefined) return undefined;
+  throw new CulvertError("CULVERT_USAGE", "--memory and --store exclude each other");
+}
+
+async function readConfig(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new CulvertError("CULVERT_FILE", `cannot read ${path}`, { cause });
+  }
+}
+
+/** Warnings and worse always; everything with `--verbose`. */
+export function logTo({ output }: Context, isVerbose: boolean): Log {
+  return (level, event, fields = {}) => {
+    if (!isVerbose && (level === "debug" || level === "info")) return;
+    const words = `${level} ${event} ${JSON.stringify(fields)}`;
+    output.tell("log", { level, name: event, ...fields }, words);
+  };
+}

@@ -1,0 +1,216 @@
+import { CulvertError, concatBytes, type Log, SILENT } from "../base/index.ts";
+import {
+  type NetworkGeometry,
+  NODE_ID_BYTES,
+  type NodeContact,
+  type NodeId,
+  NodeIdentity,
+} from "../identity/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { systemRandom } from "../io/random.ts";
+import { openLinkHost } from "../link/index.ts";
+import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/index.ts";
+import {
+  DescriptorRoutes,
+  OnionCarrier,
+  type OnionCarrierOptions,
+  packetBytes,
+  TunnelService,
+} from "../onion/index.ts";
+import { Closers } from "./closers.ts";
+import { MapPeers } from "./map-links.ts";
+import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
+import { OnionOverLinks } from "./onion-over-links.ts";
+import { Overlay } from "./overlay.ts";
+import { signersOf } from "./quorum-receipts.ts";
+import { ReplicatedMap } from "./replicated-map.ts";
+import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
+
+/** How a client of the network is opened. */
+export interface ClientOptions {
+  /** Nodes to begin with. */
+  readonly bootstrap: readonly NodeContact[];
+  /** `onion` hides from the nodes who asks; `direct` does not, and is for networks of one's own. */
+  readonly via: "onion" | "direct";
+  /** Where the preferred first hops are remembered; in memory only without it. */
+  readonly directory?: string;
+  readonly onion?: Partial<OnionCarrierOptions>;
+  readonly log?: Log;
+  readonly signal?: AbortSignal;
+}
+
+/** A client of the network that is connected. */
+export interface NetworkClient {
+  readonly geometry: NetworkGeometry;
+  /** A Map for one stream: no exit sees more of it than its budget, whatever other streams do. */
+  transport(): MapClient;
+  /** How many nodes are known. */
+  readonly nodesKnown: number;
+  close(): Promise<void>;
+}
+
+const GUARDS_FILE = "guards";
+
+/**
+ * Joins a network as a client: nobody asks it anything, and it is a new one each time.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, `CULVERT_WRONG_PEER`
+ *   when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they are of two networks
+ */
+export async function openClient(options: ClientOptions): Promise<NetworkClient> {
+  const closers = new Closers();
+  try {
+    return await assemble(options, closers);
+  } catch (error) {
+    await closers.run();
+    throw error;
+  }
+}
+
+async function assemble(options: ClientOptions, closers: Closers): Promise<NetworkClient> {
+  const [clock, random] = [systemClock, systemRandom];
+  const log = options.log ?? SILENT;
+  const identity = new NodeIdentity(random.bytes(32));
+  const isLocal = options.bootstrap.every(({ address }) => isPrivate(address.host));
+  const host = await openLinkHost({
+    identity,
+    network: NETWORK_NAME,
+    udp: { host: isLocal ? "127.0.0.1" : "0.0.0.0", port: 0 },
+  });
+  closers.add(() => host.close());
+  const overlay = new Overlay({ host, identity, clock, random }, { addresses: [], isLocal });
+  closers.add(() => overlay.close());
+  await overlay.join(options.bootstrap);
+  const geometry = geometryOf(overlay);
+  if (options.via === "direct") {
+    const peers = new MapPeers((id) => overlay.links.to(id), log);
+    closers.add(() => peers.close());
+    const carrier = new ReplicatedMap(
+      { dht: overlay.dht, peers, clock, random },
+      { payloadSize: geometry.cellBytes },
+    );
+    closers.add(() => carrier.close());
+    return connected({ overlay, geometry, closers, carrier: () => carrier });
+  }
+  const service = await tunnelsOf(overlay, { identity, geometry, closers });
+  const guardsFile = options.directory && `${options.directory}/${GUARDS_FILE}`;
+  const routes = new DescriptorRoutes(
+    {
+      discovery: overlay,
+      clock,
+      random,
+      self: identity.id,
+      guards: guardsFile === undefined ? [] : await readGuards(guardsFile),
+      onGuards: (guards) => {
+        if (guardsFile !== undefined) void writeGuards(guardsFile, guards, log);
+      },
+    },
+    { isDiverse: !isLocal },
+  );
+  const carrier = (): RecordCarrier => {
+    const onion = new OnionCarrier({ service, routes }, options.onion ?? {});
+    closers.add(() => onion.close());
+    return overOnions(onion, overlay, geometry);
+  };
+  return connected({ overlay, geometry, closers, carrier });
+}
+
+async function tunnelsOf(
+  overlay: Overlay,
+  parts: {
+    readonly identity: NodeIdentity;
+    readonly geometry: NetworkGeometry;
+    readonly closers: Closers;
+  },
+): Promise<TunnelService> {
+  const { identity, closers } = parts;
+  const geometry = onionGeometryOf(parts.geometry);
+  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
+    packetBytes: packetBytes(geometry),
+    cellBytes: geometry.cellBytes,
+  });
+  const service = new TunnelService(
+    { links, clock: systemClock, random: systemRandom, self: identity.id },
+    { geometry, relay: { isRelay: false } },
+  );
+  closers.add(() => {
+    service.close();
+    links.close();
+  });
+  return service;
+}
+
+/** Puts count when as many nodes have signed that they keep the record as the quorum asks for. */
+function overOnions(
+  onion: OnionCarrier,
+  overlay: Overlay,
+  geometry: NetworkGeometry,
+): RecordCarrier {
+  return {
+    payloadSize: geometry.cellBytes,
+    put: async (record, options) => {
+      const { ttlSeconds, receipt } = await onion.put(record, options);
+      const signers = signersOf(receipt, record);
+      if (!isQuorum(signers, overlay)) {
+        throw new CulvertError("CULVERT_PROTOCOL", "an exit has no receipts for what it confirmed");
+      }
+      return { ttlSeconds };
+    },
+    get: async (address, options): Promise<MapRecord> => await onion.get(address, options),
+  };
+}
+
+const QUORUM = 3;
+
+function isQuorum(signers: readonly NodeId[], { dht }: Overlay): boolean {
+  return signers.length >= Math.min(QUORUM, dht.contacts.length);
+}
+
+function geometryOf({ directory }: Overlay): NetworkGeometry {
+  const [first, ...others] = directory.all().map(({ claims }) => claims.geometry);
+  if (first === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+  const isOther = others.some((geometry) => !isSameGeometry(geometry, first));
+  if (isOther) {
+    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "these nodes are of different networks");
+  }
+  return first;
+}
+
+function connected(parts: {
+  readonly overlay: Overlay;
+  readonly geometry: NetworkGeometry;
+  readonly closers: Closers;
+  readonly carrier: () => RecordCarrier;
+}): NetworkClient {
+  const { overlay, geometry, closers } = parts;
+  let closing: Promise<void> | undefined;
+  return {
+    geometry,
+    transport: () => new MapClient(parts.carrier()),
+    get nodesKnown() {
+      return overlay.dht.contacts.length;
+    },
+    close: () => {
+      closing ??= closers.run();
+      return closing;
+    },
+  };
+}
+
+async function readGuards(path: string): Promise<NodeId[]> {
+  const bytes = await readIfThere(path);
+  if (bytes === undefined || bytes.length % NODE_ID_BYTES !== 0) return [];
+  const count = Math.min(bytes.length / NODE_ID_BYTES, 16);
+  return Array.from({ length: count }, (_, i) =>
+    new Uint8Array(bytes).slice(i * NODE_ID_BYTES, (i + 1) * NODE_ID_BYTES),
+  );
+}
+
+async function writeGuards(path: string, guards: readonly NodeId[], log: Log): Promise<void> {
+  try {
+    await writeDurably(path, concatBytes(...guards));
+  } catch (error) {
+    log("warn", "guards-not-kept", { message: String(error) });
+  }
+}

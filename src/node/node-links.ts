@@ -1,0 +1,150 @@
+import { CulvertError, LruMap } from "../base/index.ts";
+import {
+  type Lookup,
+  type NodeAddress,
+  type NodeDescriptor,
+  type NodeId,
+  nodeIdText,
+} from "../identity/index.ts";
+import type { Link, LinkHost } from "../link/index.ts";
+
+/** Where a node may be, as somebody said who need not be right. */
+export interface Whereabouts {
+  readonly addresses: readonly NodeAddress[];
+  readonly relays: readonly NodeId[];
+  readonly publicKey?: Uint8Array;
+}
+
+/** Opens a stream to `target` through the relay `relay` and makes a link of it. */
+export type DialThroughRelay = (
+  relay: Link,
+  target: NodeId,
+  options: { readonly publicKey?: Uint8Array },
+) => Promise<Link>;
+
+/** What is asked, in this order, where a node may be. */
+export interface LinkSources {
+  /** What is at hand. */
+  readonly known: (id: NodeId) => Whereabouts | undefined;
+  /** Asked when that does not lead there: the DHT. */
+  readonly lookup: Lookup | undefined;
+  /** Absent where nothing is reached through relays. */
+  readonly throughRelay?: DialThroughRelay;
+}
+
+/** Relays of one node that are tried. */
+const RELAYS_TRIED_MAX = 2;
+/** Nodes of which it is remembered where they were said to be, some 300 bytes each. */
+const HINTS_MAX = 4_096;
+
+/**
+ * A link to any node by its id: EGTP's choice of a strategy. First the link that is open, then what
+ * is known, then what the lookup says; of each first the direct addresses, then the relays.
+ */
+export class NodeLinks {
+  readonly #host: LinkHost;
+  readonly #sources: LinkSources;
+  readonly #dialling = new Map<string, Promise<Link>>();
+  readonly #hints = new LruMap<string, Whereabouts>(HINTS_MAX);
+
+  constructor(host: LinkHost, sources: LinkSources) {
+    this.#host = host;
+    this.#sources = sources;
+  }
+
+  /** Remembers where a node is said to be, for when nothing better is known. */
+  hint(id: NodeId, where: Whereabouts): void {
+    this.#hints.set(nodeIdText(id), where);
+  }
+
+  /**
+   * A link to a node. With `isLookedUp: false` only what is at hand counts: whoever came by itself
+   * and left must not make this node search the network for it.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` when nothing leads there, or the code of the last
+   *   way that was tried
+   */
+  async to(id: NodeId, options: { readonly isLookedUp?: boolean } = {}): Promise<Link> {
+    const open = this.#host.find(id);
+    if (open?.isOpen === true) return open;
+    const key = nodeIdText(id);
+    const under = this.#dialling.get(key);
+    if (under !== undefined) return await under;
+    const dialling = this.#dial(id, options.isLookedUp ?? true).finally(() =>
+      this.#dialling.delete(key),
+    );
+    this.#dialling.set(key, dialling);
+    return await dialling;
+  }
+
+  async #dial(id: NodeId, isLookedUp: boolean): Promise<Link> {
+    const lookup = isLookedUp ? this.#sources.lookup : undefined;
+    const first = this.#atHand(id);
+    let failure: unknown;
+    if (first !== undefined) {
+      try {
+        return await this.#reach(id, first);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    const descriptor = await lookup?.lookup(id);
+    const second = descriptor && whereaboutsOf(descriptor);
+    if (second !== undefined && !isSamePlace(first, second)) return await this.#reach(id, second);
+    if (failure !== undefined) throw failure;
+    throw new CulvertError("CULVERT_UNREACHABLE", "nobody knows where this node is");
+  }
+
+  async #reach(id: NodeId, where: Whereabouts): Promise<Link> {
+    const { publicKey } = where;
+    const key = publicKey === undefined ? {} : { publicKey };
+    let failure: unknown = new CulvertError("CULVERT_UNREACHABLE", "no way leads to this node");
+    if (where.addresses.length > 0) {
+      try {
+        return await this.#host.dial({ id, addresses: where.addresses, ...key });
+      } catch (error) {
+        failure = error;
+      }
+    }
+    const { throughRelay } = this.#sources;
+    if (throughRelay === undefined) throw failure;
+    for (const relay of where.relays.slice(0, RELAYS_TRIED_MAX)) {
+      try {
+        return await throughRelay(await this.#directTo(relay), id, key);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #atHand(id: NodeId): Whereabouts | undefined {
+    return this.#sources.known(id) ?? this.#hints.get(nodeIdText(id));
+  }
+
+  /** A link that is not relayed itself. */
+  async #directTo(id: NodeId): Promise<Link> {
+    const open = this.#host.find(id);
+    if (open?.isOpen === true && !open.isRelayed) return open;
+    const descriptor = await this.#sources.lookup?.lookup(id);
+    const { addresses } = this.#sources.known(id) ??
+      (descriptor && whereaboutsOf(descriptor)) ?? {
+        addresses: [],
+      };
+    if (addresses.length === 0) throw new CulvertError("CULVERT_UNREACHABLE");
+    return await this.#host.dial({ id, addresses });
+  }
+}
+
+/** What a descriptor says of where its node is. */
+export function whereaboutsOf(descriptor: NodeDescriptor): Whereabouts {
+  const { addresses, relays } = descriptor.claims;
+  return { addresses, relays, publicKey: descriptor.publicKey };
+}
+
+function isSamePlace(a: Whereabouts | undefined, b: Whereabouts): boolean {
+  if (a === undefined) return false;
+  const text = ({ addresses, relays }: Whereabouts): string =>
+    JSON.stringify([addresses, relays.map(nodeIdText)]);
+  return text(a) === text(b);
+}

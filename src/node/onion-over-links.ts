@@ -1,0 +1,169 @@
+import { CulvertError } from "../base/index.ts";
+import type { NodeId } from "../identity/index.ts";
+import type { Link, LinkHost, LinkStream } from "../link/index.ts";
+import {
+  type ChannelEvents,
+  type OnionChannel,
+  type OnionLinks,
+  UnitCutter,
+} from "../onion/index.ts";
+
+/** Protocols of the streams that carry one-time packets, and one circuit each. */
+export const PACKET_PROTOCOL = "onion";
+export const CIRCUIT_PROTOCOL = "circuit";
+
+/** One-time packets that wait for one neighbour; more are dropped, as packets may be. */
+const PACKETS_QUEUED_MAX = 64;
+
+/** Sizes of what travels, bytes; the same in the whole network. */
+export interface OnionSizes {
+  readonly packetBytes: number;
+  readonly cellBytes: number;
+}
+
+/** Who takes what neighbours send: the tunnel service of this node. */
+export interface OnionReceiver {
+  receive(from: NodeId, unit: Uint8Array): void;
+  accept(from: NodeId, channel: OnionChannel): ChannelEvents;
+}
+
+/** Onions over links: one stream for the one-time packets of a link, one for each circuit. */
+export class OnionOverLinks implements OnionLinks {
+  readonly #host: LinkHost;
+  readonly #linkTo: (id: NodeId) => Promise<Link>;
+  readonly #sizes: OnionSizes;
+  readonly #packetStreams = new Map<Link, Promise<LinkStream>>();
+  /** Streams of both protocols, whoever opened them. */
+  readonly #streams = new Set<LinkStream>();
+
+  constructor(host: LinkHost, linkTo: (id: NodeId) => Promise<Link>, sizes: OnionSizes) {
+    this.#host = host;
+    this.#linkTo = linkTo;
+    this.#sizes = sizes;
+  }
+
+  /** Hands over what neighbours send from now on. Called once. */
+  serve(receiver: OnionReceiver): void {
+    const { packetBytes, cellBytes } = this.#sizes;
+    this.#host.handle(PACKET_PROTOCOL, (stream, { peer }) => {
+      const packets = new UnitCutter({ firstBytes: packetBytes, cellBytes: packetBytes });
+      this.#follow(stream, packets, {
+        unit: (unit) => receiver.receive(peer, unit),
+        sent: () => {},
+        closed: () => {},
+      });
+    });
+    this.#host.handle(CIRCUIT_PROTOCOL, (stream, { peer }) => {
+      const channel = new StreamChannel();
+      const events = receiver.accept(peer, channel);
+      // The opener's first unit is a packet, and the answer to it is a cell like all others.
+      const units = new UnitCutter({ firstBytes: packetBytes, cellBytes });
+      channel.use(stream, events);
+      this.#follow(stream, units, events);
+    });
+  }
+
+  async send(to: NodeId, unit: Uint8Array): Promise<void> {
+    const stream = await this.#packetStream(await this.#linkTo(to));
+    if (stream.writableLength > PACKETS_QUEUED_MAX * unit.length) {
+      throw new CulvertError("CULVERT_BUSY", "too many packets wait for this neighbour");
+    }
+    stream.write(unit);
+  }
+
+  open(to: NodeId, events: ChannelEvents): OnionChannel {
+    const { cellBytes } = this.#sizes;
+    const channel = new StreamChannel();
+    this.#linkTo(to)
+      .then((link) => link.openStream(CIRCUIT_PROTOCOL))
+      .then(
+        (stream) => {
+          this.#follow(stream, new UnitCutter({ firstBytes: cellBytes, cellBytes }), events);
+          channel.use(stream, events);
+        },
+        () => channel.fail(events),
+      );
+    return channel;
+  }
+
+  /** Ends every channel, and the streams of packets. */
+  close(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  /** Tells what comes on a stream, unit by unit, and when it is over. */
+  #follow(stream: LinkStream, units: UnitCutter, events: ChannelEvents): void {
+    this.#streams.add(stream);
+    stream.on("error", () => {});
+    stream.on("data", (chunk: Uint8Array) => {
+      for (const unit of units.push(chunk)) events.unit(unit);
+    });
+    // Half a channel is of no use to anybody.
+    stream.once("end", () => stream.end());
+    stream.once("close", () => {
+      this.#streams.delete(stream);
+      events.closed();
+    });
+  }
+
+  #packetStream(link: Link): Promise<LinkStream> {
+    const known = this.#packetStreams.get(link);
+    if (known !== undefined) return known;
+    const opening = link.openStream(PACKET_PROTOCOL).then((stream) => {
+      stream.on("error", () => {});
+      this.#streams.add(stream);
+      stream.once("close", () => {
+        this.#streams.delete(stream);
+        this.#packetStreams.delete(link);
+      });
+      stream.resume();
+      return stream;
+    });
+    opening.catch(() => this.#packetStreams.delete(link));
+    this.#packetStreams.set(link, opening);
+    return opening;
+  }
+}
+
+/** The sending side of a channel; what is sent before there is a stream waits for it. */
+class StreamChannel implements OnionChannel {
+  #stream: LinkStream | undefined;
+  #events: ChannelEvents | undefined;
+  #early: Uint8Array[] = [];
+  #isClosed = false;
+
+  /** Sends over `stream` from now on. */
+  use(stream: LinkStream, events: ChannelEvents): void {
+    this.#stream = stream;
+    this.#events = events;
+    const early = this.#early;
+    this.#early = [];
+    for (const unit of early) this.#write(stream, unit);
+    if (this.#isClosed) stream.end();
+  }
+
+  /** There will be no stream. */
+  fail(events: ChannelEvents): void {
+    this.#early = [];
+    if (!this.#isClosed) events.closed();
+    this.#isClosed = true;
+  }
+
+  send(unit: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (this.#stream === undefined) this.#early.push(unit);
+    else this.#write(this.#stream, unit);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stream?.end();
+  }
+
+  #write(stream: LinkStream, unit: Uint8Array): void {
+    stream.write(unit, (error) => {
+      if (!error) this.#events?.sent(1);
+    });
+  }
+}

@@ -1,0 +1,156 @@
+import { type Clock, CulvertError, isCulvertError, type Random } from "../base/index.ts";
+import { Contact, DhtNode, dhtNetworkOver, type RecordRule } from "../dht/index.ts";
+import {
+  addressPrefix,
+  Directory,
+  isSameNode,
+  type LookupOptions,
+  type NodeAddress,
+  type NodeContact,
+  NodeDescriptor,
+  type NodeId,
+  type NodeIdentity,
+  nodeIdText,
+} from "../identity/index.ts";
+import type { LinkHost } from "../link/index.ts";
+import { BYTES, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
+import { NodeLinks, whereaboutsOf } from "./node-links.ts";
+import { RequestsOverLinks } from "./requests-over-links.ts";
+
+/** What nodes ask each other: EGTP requests, one method each. */
+const MANIFEST = {
+  /** A message of the DHT, answered by another. */
+  dht: unary({ request: BYTES, reply: BYTES, isIdempotent: true }),
+  /** The descriptor of the node that is asked; empty when it has none. */
+  descriptor: unary({ request: NOTHING, reply: BYTES, isIdempotent: true }),
+} as const;
+
+/** What an overlay is built from. */
+export interface OverlayComponents {
+  /** Owned from now on. */
+  readonly host: LinkHost;
+  readonly identity: NodeIdentity;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** How an end takes part in the network. */
+export interface OverlayOptions {
+  /** Where others reach this end; empty for a client, which nobody asks anything. */
+  readonly addresses: readonly NodeAddress[];
+  /** Private addresses mean something: all nodes are on one machine, or behind one router. */
+  readonly isLocal: boolean;
+  readonly recordRule?: RecordRule;
+}
+
+const NOTHING_SAID = new Uint8Array(0);
+
+/**
+ * Links, requests and the DHT, put together: what a storage node and a client have in common. Knows
+ * where nodes are, and leads to any of them by its id.
+ */
+export class Overlay {
+  readonly host: LinkHost;
+  readonly links: NodeLinks;
+  readonly rpc: RpcNode;
+  readonly dht: DhtNode;
+  readonly directory: Directory;
+  #own: NodeDescriptor | undefined;
+
+  constructor(components: OverlayComponents, options: OverlayOptions) {
+    const { host, identity, clock, random } = components;
+    this.host = host;
+    this.directory = new Directory({ unixMs: () => clock.unixMs() });
+    this.links = new NodeLinks(host, {
+      known: (id) => {
+        const descriptor = this.directory.find(id);
+        return descriptor && whereaboutsOf(descriptor);
+      },
+      lookup: { lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)) },
+    });
+    const carrier = new RequestsOverLinks(host, (id) => this.links.to(id, { isLookedUp: false }));
+    const service = Service.of(MANIFEST, {
+      dht: (message, { peer }) => this.dht.serve(message, this.#asker(peer)),
+      descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
+    });
+    this.rpc = new RpcNode({ carrier, service, clock, random });
+    const { addresses } = options;
+    const sender = addresses.length === 0 ? undefined : Contact.of(identity.id, { addresses });
+    const network = dhtNetworkOver(async (to, message, { signal }) => {
+      this.links.hint(to.id, to);
+      return await this.rpc.caller(MANIFEST, to.id).dht(message, { signal });
+    }, sender);
+    const { isLocal, recordRule } = options;
+    this.dht = new DhtNode(
+      { network, clock, random },
+      { id: identity.id, isLocal, ...(recordRule && { recordRule }) },
+    );
+  }
+
+  /**
+   * Asks the nodes for their descriptors, and joins the network through those that answer.
+   *
+   * @returns the descriptors, of those that are who they have to be
+   * @throws CulvertError `CULVERT_UNREACHABLE` when there are nodes to ask and none answered;
+   *   `CULVERT_WRONG_PEER` when all that answered were others
+   */
+  async join(nodes: readonly NodeContact[], remembered: readonly Contact[] = []): Promise<number> {
+    const answers = await Promise.allSettled(nodes.map((node) => this.#meet(node)));
+    const met = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    const contacts = [...met.map((one) => Contact.ofDescriptor(one)), ...remembered];
+    if (contacts.length === 0 && nodes.length > 0) throw failureOf(answers);
+    return await this.dht.start(contacts);
+  }
+
+  /** Says this of the own node from now on, to whoever asks and in the DHT. */
+  publish(descriptor: NodeDescriptor): void {
+    this.#own = descriptor;
+    this.dht.publish(descriptor);
+  }
+
+  /** Descriptors of up to `count` nodes that are known, or can be found. */
+  async discover(count: number, options: LookupOptions = {}): Promise<readonly NodeDescriptor[]> {
+    const found = await this.dht.discover(count, options);
+    for (const descriptor of found) this.#note(descriptor);
+    return found;
+  }
+
+  /** Ends the DHT and all requests; the links stay, for whoever closes their host. */
+  async close(): Promise<void> {
+    this.dht.close();
+    await this.rpc.close({ drainMs: 0 });
+  }
+
+  async #meet({ id, address }: NodeContact): Promise<NodeDescriptor[]> {
+    this.links.hint(id, { addresses: [address], relays: [] });
+    await this.host.dial({ id, addresses: [address] });
+    const bytes = await this.rpc.caller(MANIFEST, id).descriptor();
+    if (bytes.length === 0) return [];
+    const descriptor = NodeDescriptor.fromBytes(bytes);
+    if (!isSameNode(descriptor.id, id)) {
+      throw new CulvertError("CULVERT_PROTOCOL", "a node gave the descriptor of another one");
+    }
+    this.#note(descriptor);
+    return [descriptor];
+  }
+
+  #note(descriptor: NodeDescriptor | undefined): NodeDescriptor | undefined {
+    if (descriptor !== undefined) this.directory.add(descriptor);
+    return descriptor;
+  }
+
+  #asker(peer: NodeId): { id: NodeId; source: string; isAddressProven: boolean } {
+    const link = this.host.find(peer);
+    const remote = link?.isRelayed === true ? undefined : link?.path?.remote;
+    const source = remote === undefined ? nodeIdText(peer) : addressPrefix(remote.host);
+    return { id: peer, source, isAddressProven: remote !== undefined };
+  }
+}
+
+function failureOf(answers: readonly PromiseSettledResult<unknown>[]): Error {
+  const reasons = answers.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  const liar = reasons.find((reason) => isCulvertError(reason, "CULVERT_WRONG_PEER"));
+  if (isCulvertError(liar)) return liar;
+  const [cause] = reasons;
+  return new CulvertError("CULVERT_UNREACHABLE", "no node of the network answers", { cause });
+}

@@ -1,0 +1,72 @@
+import { equalBytes, isCulvertError } from "../base/index.ts";
+import { Reader, Writer } from "../codec/index.ts";
+import { crypto } from "../crypto/index.ts";
+import { type NodeId, nodeIdOf } from "../identity/index.ts";
+import {
+  type MapRecord,
+  type Receipt,
+  ReceiptVerifier,
+  readReceipt,
+  writeReceipt,
+} from "../mapservice/index.ts";
+
+/** One node's word that it keeps a record. */
+export interface NodeReceipt {
+  /** ed25519, 32 bytes. */
+  readonly nodeKey: Uint8Array;
+  readonly receipt: Receipt;
+}
+
+/** Receipts of one put, at the most. */
+const RECEIPTS_MAX = 16;
+
+/**
+ * The receipts of one put as bytes: count 1, then the key 32 and the receipt of each; as many, from
+ * the first on, as `bytesMax` has room for.
+ */
+export function encodeReceipts(receipts: readonly NodeReceipt[], bytesMax: number): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let length = 1;
+  for (const { nodeKey, receipt } of receipts.slice(0, RECEIPTS_MAX)) {
+    const writer = new Writer(256).bytes(nodeKey);
+    writeReceipt(writer, receipt);
+    const part = writer.finish();
+    if (length + part.length > bytesMax) break;
+    parts.push(part);
+    length += part.length;
+  }
+  const writer = new Writer(length).u8(parts.length);
+  for (const part of parts) writer.bytes(part);
+  return writer.finish();
+}
+
+/**
+ * Which nodes have signed that they keep `record`, by receipts that a stranger has collected: each
+ * node once, those that did not sign left out. Bytes that are no receipts are no nodes.
+ */
+export function signersOf(bytes: Uint8Array, record: MapRecord): NodeId[] {
+  const payloadHash = crypto().sha256(record.payload);
+  const claim = { address: record.address, seq: record.seq, payloadHash };
+  const signers: NodeId[] = [];
+  for (const { nodeKey, receipt } of decodeReceipts(bytes)) {
+    const id = nodeIdOf(nodeKey);
+    if (signers.some((known) => equalBytes(known, id))) continue;
+    if (new ReceiptVerifier(nodeKey).verify(receipt, claim)) signers.push(id);
+  }
+  return signers;
+}
+
+function decodeReceipts(bytes: Uint8Array): NodeReceipt[] {
+  try {
+    const reader: Reader = new Reader(bytes);
+    const count = reader.u8("receipts");
+    if (count > RECEIPTS_MAX) return [];
+    return Array.from({ length: count }, () => {
+      const nodeKey = reader.bytes(32, "node key");
+      return { nodeKey, receipt: readReceipt(reader) };
+    });
+  } catch (error) {
+    if (!isCulvertError(error, "CULVERT_PROTOCOL")) throw error;
+    return [];
+  }
+}

@@ -1,0 +1,301 @@
+import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import { Contact, restoreContacts } from "../dht/index.ts";
+import {
+  formatNodeContact,
+  type NodeAddress,
+  NodeIdentity,
+  nodeIdText,
+} from "../identity/index.ts";
+import { systemClock as clock } from "../io/clock.ts";
+import { defer } from "../io/defer.ts";
+import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { parseEndpoint } from "../io/endpoint.ts";
+import { nativeSigner } from "../io/native-signer.ts";
+import { systemRandom as random } from "../io/random.ts";
+import { loadOrCreateSecret } from "../io/secret-file.ts";
+import { openLinkHost } from "../link/index.ts";
+import {
+  LevelRecordStore,
+  localCarrier,
+  MapService,
+  type MapSessions,
+  MemoryRecordStore,
+  type RecordStore,
+} from "../mapservice/index.ts";
+import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
+import { Closers } from "./closers.ts";
+import { exitMapOver } from "./exit-map.ts";
+import { MapPeers, serveMapOverLinks } from "./map-links.ts";
+import type { NodeConfig } from "./node-config.ts";
+import { NodeMetrics } from "./node-metrics.ts";
+import { onionGeometryOf } from "./onion-geometry.ts";
+import { OnionOverLinks } from "./onion-over-links.ts";
+import { Overlay } from "./overlay.ts";
+import { OwnDescriptor } from "./own-descriptor.ts";
+import { ReplicatedMap } from "./replicated-map.ts";
+
+/** What every node and client of ours says before anything else: others are not understood. */
+export const NETWORK_NAME = "culvert/v1";
+
+/** A storage and relay node that is up. */
+export interface RunningNode {
+  /** Its id in hexadecimal. */
+  readonly name: string;
+  /** How others name it when they join by it: one for each port it listens on. */
+  readonly contacts: readonly string[];
+  /** How many nodes it knows after it has joined; 0 when it is alone. */
+  readonly joined: Promise<number>;
+  /** Where its metrics are shown, when it was asked to show them. */
+  readonly metricsPort: number | undefined;
+  /** What it has done and holds, in a few numbers. */
+  summary(): Readonly<Record<string, number>>;
+  /** Answers what was taken, says goodbye, closes the store. Closing twice waits for the first. */
+  close(): Promise<void>;
+}
+
+/** The table is written so often, for a start without bootstrap nodes. */
+const SAVE_MS = 60_000;
+const PEERS_FILE = "peers";
+
+/**
+ * Starts a node: links, requests, the DHT, the Map, onions, as its configuration says.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
+ *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder
+ */
+export async function startNode(
+  config: NodeConfig,
+  options: { readonly log?: Log } = {},
+): Promise<RunningNode> {
+  const closers = new Closers();
+  try {
+    return await assemble(config, options.log ?? SILENT, closers);
+  } catch (error) {
+    await closers.run();
+    throw error;
+  }
+}
+
+/** What the parts of a node have in common. */
+interface Ground {
+  readonly config: NodeConfig;
+  readonly identity: NodeIdentity;
+  readonly overlay: Overlay;
+  readonly addresses: readonly NodeAddress[];
+  readonly closers: Closers;
+  readonly log: Log;
+}
+
+async function assemble(config: NodeConfig, log: Log, closers: Closers): Promise<RunningNode> {
+  const { directory } = config;
+  // The store first: holding it is holding the folder.
+  const store = await openStore(config);
+  closers.add(() => store.close());
+  const seed =
+    directory === undefined
+      ? random.bytes(32)
+      : await loadOrCreateSecret(`${directory}/node.key`, 32);
+  const identity = new NodeIdentity(seed);
+  const map = new MapService({ store, clock, signer: nativeSigner(seed), defer, log });
+  closers.add(() => map.close());
+  const host = await openLinkHost({ identity, network: NETWORK_NAME, ...portsOf(config.listen) });
+  closers.add(() => host.close({ graceful: true }));
+  const addresses = config.announce.length > 0 ? config.announce : host.addresses;
+  const isLocal = addresses.every((address) => isPrivate(address.host));
+  const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal });
+  closers.add(() => overlay.close());
+  const ground = { config, identity, overlay, addresses, closers, log };
+  const sessions = serveMap(ground, map);
+  const tunnels = serveOnions(ground, replicate(ground, map));
+  if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, overlay, log));
+  const metrics = nodeMetrics({ map, overlay, tunnels, sessions: () => sessions.statistics });
+  const metricsPort = await showMetrics(ground, metrics);
+  return runningNode(ground, map, metricsPort);
+}
+
+/** This node's own records, to whoever has a link. */
+function serveMap({ overlay, closers, log }: Ground, service: MapService): MapSessions {
+  const { linksPerSourceMax: perSourceMax } = service.limits;
+  const sessions = serveMapOverLinks(overlay.host, { service, clock, log }, { perSourceMax });
+  closers.add(() => sessions.goodbye());
+  return sessions;
+}
+
+/** The records of the whole network, this node's own among them. */
+function replicate(ground: Ground, map: MapService): ReplicatedMap {
+  const { config, identity, overlay, addresses, closers, log } = ground;
+  const peers = new MapPeers((id) => overlay.links.to(id), log);
+  closers.add(() => peers.close());
+  const contact = Contact.of(identity.id, { addresses });
+  const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
+  const replicas = new ReplicatedMap(
+    { dht: overlay.dht, peers, clock, random, self },
+    { payloadSize: config.geometry.cellBytes },
+  );
+  closers.add(() => replicas.close());
+  return replicas;
+}
+
+/** Relays onions, lets circuits end here as far as its roles say so, and says so to others. */
+function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
+  const { config, identity, overlay, addresses, closers } = ground;
+  const { roles } = config;
+  const geometry = onionGeometryOf(config.geometry);
+  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
+    packetBytes: packetBytes(geometry),
+    cellBytes: geometry.cellBytes,
+  });
+  const tunnels = new TunnelService(
+    { links, clock, random, self: identity.id },
+    { geometry, relay: { isRelay: roles.includes("onion-relay") } },
+  );
+  closers.add(() => {
+    tunnels.close();
+    links.close();
+  });
+  links.serve(tunnels);
+  if (roles.includes("onion-exit")) {
+    tunnels.setHandlers({ request: serveMapOperations(exitMapOver(replicas)) });
+  }
+  const own = new OwnDescriptor(
+    { identity, clock },
+    () => {
+      const onionKeys = tunnels.onionKeys();
+      return { roles, geometry: config.geometry, addresses, relays: [], onionKeys };
+    },
+    (descriptor) => overlay.publish(descriptor),
+  );
+  tunnels.setHandlers({ keysChanged: () => own.look() });
+  closers.add(() => own.close());
+  own.start();
+  return tunnels;
+}
+
+async function showMetrics(
+  { config, closers }: Ground,
+  metrics: NodeMetrics,
+): Promise<number | undefined> {
+  if (config.metrics === undefined) return undefined;
+  const where = parseEndpoint(config.metrics);
+  if (where?.kind !== "tcp") {
+    throw new CulvertError("CULVERT_USAGE", `"${config.metrics}" is no HOST:PORT for metrics`);
+  }
+  const shown = await metrics.serve(where);
+  closers.add(() => shown.close());
+  return shown.port;
+}
+
+async function openStore({ directory, geometry, storage }: NodeConfig): Promise<RecordStore> {
+  const { entriesMax, bytesMax, redis } = storage;
+  const sizes = { payloadSize: geometry.cellBytes, entriesMax, bytesMax };
+  if (redis.length > 0) {
+    const { RedisRecordStore } = await import("../mapservice/redis-record-store.ts");
+    return await RedisRecordStore.open({ ...sizes, urls: redis });
+  }
+  if (directory === undefined) return new MemoryRecordStore(sizes);
+  return await LevelRecordStore.open({ ...sizes, path: `${directory}/records` });
+}
+
+function portsOf(listen: readonly NodeAddress[]): {
+  udp?: { host: string; port: number };
+  tcp?: { host: string; port: number };
+} {
+  const ports: ReturnType<typeof portsOf> = {};
+  for (const { carrier, host, port } of listen) ports[carrier] = { host, port };
+  return ports;
+}
+
+/** Whether an address means something on this machine, or behind this router, only. */
+export function isPrivate(ip: string): boolean {
+  return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd])/.test(ip);
+}
+
+function nodeMetrics(parts: {
+  readonly map: MapService;
+  readonly overlay: Overlay;
+  readonly tunnels: TunnelService;
+  readonly sessions: () => Readonly<Record<string, number>>;
+}): NodeMetrics {
+  const { map, overlay, tunnels, sessions } = parts;
+  const metrics = new NodeMetrics();
+  metrics.add({
+    prefix: "culvert_store",
+    about: "the records of this node",
+    read: () => {
+      const { entries, bytes } = map.statistics().store;
+      return { entries, bytes };
+    },
+    gauges: ["entries", "bytes"],
+  });
+  metrics.add({
+    prefix: "culvert_map",
+    about: "the Map service",
+    read: () => {
+      const { store: _, ...counts } = map.statistics();
+      return { ...counts };
+    },
+  });
+  metrics.add({ prefix: "culvert_map_sessions", about: "sessions that ended", read: sessions });
+  metrics.add({
+    prefix: "culvert_node",
+    about: "this node",
+    read: () => ({
+      links: overlay.host.links().length,
+      peers: overlay.dht.contacts.length,
+      circuits: tunnels.circuits,
+    }),
+    gauges: ["links", "peers", "circuits"],
+  });
+  return metrics;
+}
+
+function runningNode(
+  { config, identity, overlay, addresses, closers }: Ground,
+  map: MapService,
+  metricsPort: number | undefined,
+): RunningNode {
+  let closing: Promise<void> | undefined;
+  return {
+    name: nodeIdText(identity.id),
+    contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
+    joined: join(config, overlay),
+    metricsPort,
+    summary: () => {
+      const { putsStored, putsKnown, getsFound, getsNotFound, store } = map.statistics();
+      const [puts, gets] = [putsStored + putsKnown, getsFound + getsNotFound];
+      return { puts, gets, records: store.entries };
+    },
+    close: () => {
+      closing ??= closers.run();
+      return closing;
+    },
+  };
+}
+
+/** Writes the table from time to time, and when the result is called. */
+function keepPeers(path: string, { dht }: Overlay, log: Log): () => Promise<void> {
+  let cancel = (): void => {};
+  const save = async (): Promise<void> => {
+    try {
+      await writeDurably(path, dht.save());
+    } catch (error) {
+      log("warn", "peers-not-kept", { message: String(error) });
+    }
+  };
+  const later = (): void => {
+    const at = clock.now() + SAVE_MS;
+    cancel = clock.schedule(at, () => void save().then(later), { background: true });
+  };
+  later();
+  return async () => {
+    cancel();
+    await save();
+  };
+}
+
+async function join({ bootstrap, directory }: NodeConfig, overlay: Overlay): Promise<number> {
+  const saved =
+    directory === undefined ? undefined : await readIfThere(`${directory}/${PEERS_FILE}`);
+  const remembered = saved === undefined ? [] : restoreContacts(new Uint8Array(saved));
+  return await overlay.join(bootstrap, remembered);
+}
