@@ -37,7 +37,7 @@ export interface PathConnection {
   /** The address at the other end as it is seen here; absent where there is none. */
   readonly remote?: NodeAddress | undefined;
   /** Sends one datagram beside the bytes, borrowed; absent where only bytes can be carried. */
-  sendDatagram?(bytes: Uint8Array): void;
+  readonly sendDatagram?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** What a UDP socket tells its owner. Must not throw. */

@@ -1,5 +1,7 @@
 export type { JournalFixture } from "./compliance/journal.ts";
 export { journalCompliance } from "./compliance/journal.ts";
+export type { LinkFixture } from "./compliance/link.ts";
+export { linkCompliance } from "./compliance/link.ts";
 export type { RecordStoreFixture, RecordStoreGeometry } from "./compliance/record-store.ts";
 export { recordStoreCompliance } from "./compliance/record-store.ts";
 export { rpcCompliance } from "./compliance/rpc.ts";

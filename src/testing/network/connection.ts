@@ -128,11 +128,15 @@ export class VirtualConnection implements PathConnection {
     this.#run();
   }
 
-  /** Sends one datagram beside the bytes; over TCP there is none, and it is lost. */
-  sendDatagram(bytes: Uint8Array): void {
-    if (this.#state !== "open" || this.#init.protocol === "tcp") return;
-    this.#say({ kind: "beside", connection: this.#init.remoteId }, bytes.slice());
+  /** Sends one datagram beside the bytes; absent over TCP. */
+  get sendDatagram(): PathConnection["sendDatagram"] {
+    return this.#init.protocol === "tcp" ? undefined : this.#sendBeside;
   }
+
+  readonly #sendBeside = (bytes: Uint8Array): void => {
+    if (this.#state !== "open") return;
+    this.#say({ kind: "beside", connection: this.#init.remoteId }, bytes.slice());
+  };
 
   /** A packet for this connection. Called by the port. */
   handle(from: NetworkEndpoint, segment: Segment, bytes: Uint8Array): void {
@@ -272,7 +276,7 @@ export class VirtualConnection implements PathConnection {
       this.#finish(new CulvertError("CULVERT_UNREACHABLE", "the connection fell silent"));
       return;
     }
-    this.#outgoing.timeout(now - this.#rto.rtoMs());
+    this.#outgoing.timeout(now, this.#rto.rtoMs());
     this.#rto.backoff();
     this.#run();
   }

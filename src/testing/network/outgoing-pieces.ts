@@ -103,11 +103,12 @@ export class OutgoingPieces {
     };
   }
 
-  /** Everything that was sent at `sentBefore` or earlier is taken for lost. */
-  timeout(sentBefore: Instant): void {
+  /** Everything that was sent `rtoMs` before `now`, or earlier, is taken for lost. */
+  timeout(now: Instant, rtoMs: number): void {
     let isLost = false;
     for (const piece of this.#underWay.values()) {
-      if (piece.sentAt > sentBefore) continue;
+      // Added as the timer was: a difference could miss it by the last bit.
+      if (piece.sentAt + rtoMs > now) continue;
       isLost = this.#lose(piece) || isLost;
     }
     if (!isLost) return;
