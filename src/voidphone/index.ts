@@ -9,11 +9,17 @@ export {
   readApiRequest,
 } from "./api-messages.ts";
 export { callPeer } from "./call-peer.ts";
+export type { ModuleAddresses, VoidphoneConfig } from "./config.ts";
+export { readVoidphoneConfig } from "./config.ts";
 export type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 export { REPLICATION_MAX, TTL_SECONDS_DEFAULT } from "./dht.ts";
 export { FINAL, MIDTERM } from "./dialects.ts";
 export type { SessionLimits } from "./limits.ts";
 export { VOIDPHONE_API_LIMITS, VOIDPHONE_ONION_LIMITS, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
+export type { OnionClientEvents } from "./onion-client.ts";
+export { VoidphoneOnionClient } from "./onion-client.ts";
+export type { OnionGateway } from "./onion-gateway.ts";
+export { onionGateway } from "./onion-gateway.ts";
 export type { OnionNotice, OnionRequest, TunnelTarget } from "./onion-messages.ts";
 export {
   encodeOnionNotice,
@@ -37,6 +43,8 @@ export type { CallPeer, PeerNetworkComponents, PeerNetworkOptions } from "./peer
 export { PEER_VALUE_BYTES_MAX, VoidphonePeerNetwork } from "./peer-network.ts";
 export type { PeerNetworkLimits } from "./peer-network-core.ts";
 export { VOIDPHONE_NETWORK_LIMITS } from "./peer-network-core.ts";
+export { VoidphoneRpsClient } from "./rps-client.ts";
+export { rpsGateway } from "./rps-gateway.ts";
 export type { PortMapping, SampledPeer } from "./rps-messages.ts";
 export { encodeRpsPeer, encodeRpsQuery, readRpsPeer, readRpsQuery } from "./rps-messages.ts";
 export type { VoidphoneServerOptions, VoidphoneServerStatistics } from "./server.ts";
@@ -46,5 +54,11 @@ export { Session } from "./session.ts";
 export type { ServerDialect, SessionEnd } from "./session-core.ts";
 export type { StandaloneOptions } from "./standalone.ts";
 export { StandalonePeer } from "./standalone.ts";
+export type {
+  TunnelEvents,
+  VoidphonePeerSampling,
+  VoidphoneTunnel,
+  VoidphoneTunnels,
+} from "./tunnels.ts";
 export type { ValueStoreLimits } from "./value-store.ts";
 export { VOIDPHONE_STORE_LIMITS } from "./value-store.ts";

@@ -1,11 +1,4 @@
-import {
-  assert,
-  type Core,
-  CulvertError,
-  type Instant,
-  isCulvertError,
-  unreachable,
-} from "../base/index.ts";
+import { assert, type Core, type Instant, isCulvertError, unreachable } from "../base/index.ts";
 import type { SessionLimits } from "./limits.ts";
 import { MessageBuffer } from "./message.ts";
 
@@ -273,9 +266,4 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
     this.#open.clear();
     this.#effects.push({ kind: "close", isAbrupt, reason });
   }
-}
-
-/** The error of a client that did what its protocol does not allow; it ends the connection. */
-export function violation(why: string): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", why);
 }

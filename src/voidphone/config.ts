@@ -1,0 +1,90 @@
+import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
+import { type IniSections, type IniValue, iniError, parseIni } from "./ini.ts";
+
+/** Where one module listens, as `HOST:PORT` or `[IPV6]:PORT`. */
+export interface ModuleAddresses {
+  /** For local clients. */
+  readonly api: string;
+  /** For other peers, if it is told. */
+  readonly p2p?: { readonly host: string; readonly port: number };
+}
+
+/** What VoidPhone's modules are told by their configuration file, as far as it concerns us. */
+export interface VoidphoneConfig {
+  /** The path of the host's RSA key in PEM, which all modules of a host share. */
+  readonly hostkey: string;
+  readonly dht?: ModuleAddresses;
+  readonly onion?: ModuleAddresses;
+  readonly rps?: ModuleAddresses;
+}
+
+/** The modules that Culvert takes the place of, by their sections. */
+const MODULES = ["dht", "onion", "rps"] as const;
+
+/**
+ * Reads the configuration file of VoidPhone's modules, the one behind `-c`: `hostkey` before the
+ * first section, then a section for each module with `api_address` and `p2p_address`. Other
+ * sections and keys belong to other modules.
+ *
+ * @throws CulvertError `CULVERT_USAGE` with the line and the cause
+ *
+ * @example
+ * ```ts
+ * const { dht } = readVoidphoneConfig("hostkey = /k.pem\n[dht]\napi_address = 127.0.0.1:7401\n");
+ * ```
+ */
+export function readVoidphoneConfig(text: string): VoidphoneConfig {
+  const sections = parseIni(text);
+  refuseCapitals(sections, text);
+  const hostkey = sections.get("")?.get("hostkey");
+  if (hostkey === undefined) throw iniError(1, "there is no hostkey before the first section");
+  if (hostkey.text === "") throw iniError(hostkey.line, "hostkey is empty");
+  const modules = MODULES.flatMap((name) => {
+    const section = sections.get(name);
+    return section === undefined ? [] : [[name, readModule(section, { name, text })] as const];
+  });
+  if (modules.length === 0) throw iniError(1, "there is no section [dht], [onion] or [rps]");
+  return { hostkey: hostkey.text, ...Object.fromEntries(modules) };
+}
+
+function readModule(
+  section: ReadonlyMap<string, IniValue>,
+  { name, text }: { readonly name: string; readonly text: string },
+): ModuleAddresses {
+  const api = section.get("api_address");
+  if (api === undefined) throw iniError(lineOf(name, text), `[${name}] has no api_address`);
+  const p2p = section.get("p2p_address");
+  const apiEndpoint = formatEndpoint(readAddress("api_address", api));
+  if (p2p === undefined) return { api: apiEndpoint };
+  const { host, port } = readAddress("p2p_address", p2p);
+  return { api: apiEndpoint, p2p: { host, port } };
+}
+
+function readAddress(key: string, value: IniValue): Endpoint & { readonly kind: "tcp" } {
+  const endpoint = parseEndpoint(value.text);
+  if (endpoint?.kind === "tcp" && !/^tcp/.test(value.text)) return endpoint;
+  throw iniError(value.line, `${key}: "${value.text}" is neither HOST:PORT nor [IPV6]:PORT`);
+}
+
+/** A section that is ours but for its case would be passed over in silence. */
+function refuseCapitals(sections: IniSections, text: string): void {
+  for (const name of sections.keys()) {
+    const small = name.toLowerCase();
+    const isOurs = MODULES.some((module) => module === small);
+    if (isOurs && name !== small) {
+      throw iniError(lineOf(name, text), `sections are in lower case: [${small}]`);
+    }
+  }
+}
+
+/** The line in which a section begins. */
+function lineOf(name: string, text: string): number {
+  const lines = text.split(/\r\n|\n|\r/);
+  return (
+    1 +
+    Math.max(
+      lines.findIndex((line) => line.trim().startsWith(`[${name}`)),
+      0,
+    )
+  );
+}

@@ -1,0 +1,157 @@
+import { assert, type Random } from "../base/index.ts";
+import { encodeOnionNotice, TUNNEL_DATA_BYTES_MAX } from "./onion-messages.ts";
+import type { VoidphoneTunnel } from "./tunnels.ts";
+
+/** Tunnels of one client, and of all. */
+export const TUNNELS_PER_CLIENT_MAX = 64;
+export const TUNNELS_MAX = 256;
+
+/** A client of the onion API, as the desk sees it. */
+export interface TunnelHolder {
+  /** Says something; with `mayBeLost` only if the client keeps up. */
+  push(bytes: Uint8Array, options: { readonly mayBeLost: boolean }): void;
+}
+
+interface OpenTunnel {
+  readonly tunnel: VoidphoneTunnel;
+  /** Clients that have not taken leave of it. It lives as long as there is one. */
+  readonly holders: Set<TunnelHolder>;
+}
+
+/**
+ * Who holds which tunnel. One that a client has built is that client's; one that comes in is
+ * everybody's who is connected then. Data goes to all holders; when the last one takes leave, or
+ * goes away, the tunnel is taken down.
+ */
+export class TunnelDesk {
+  readonly #random: Random;
+  readonly #clients = new Set<TunnelHolder>();
+  readonly #tunnels = new Map<number, OpenTunnel>();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  join(client: TunnelHolder): void {
+    this.#clients.add(client);
+  }
+
+  /** The client is gone: it takes leave of all that it held. */
+  leave(client: TunnelHolder): void {
+    this.#clients.delete(client);
+    for (const tunnelId of [...this.#tunnels.keys()]) this.release(tunnelId, client);
+  }
+
+  /** Whether the client has no room for one more tunnel. */
+  isFull(client: TunnelHolder): boolean {
+    return this.#tunnels.size >= TUNNELS_MAX || this.#countOf(client) >= TUNNELS_PER_CLIENT_MAX;
+  }
+
+  holdsAny(client: TunnelHolder): boolean {
+    return this.#countOf(client) > 0;
+  }
+
+  /**
+   * A client has built a tunnel, and is told `ready` before anything that comes through it. If it
+   * is gone by now, or there is no room, the tunnel is taken down.
+   *
+   * @returns false when it was
+   */
+  built(tunnel: VoidphoneTunnel, client: TunnelHolder, hostKey: Uint8Array): boolean {
+    if (!this.#clients.has(client) || this.isFull(client)) {
+      tunnel.destroy();
+      return false;
+    }
+    const tunnelId = this.#open(tunnel, [client]);
+    const ready = encodeOnionNotice({ kind: "ready", tunnelId, hostKey });
+    client.push(ready, { mayBeLost: false });
+    this.#start(tunnelId);
+    return true;
+  }
+
+  /** Somebody has built a tunnel to this node: all clients are told, if there is any. */
+  incoming(tunnel: VoidphoneTunnel): void {
+    const listeners = [...this.#clients].filter((client) => !this.isFull(client));
+    if (listeners.length === 0) {
+      tunnel.destroy();
+      return;
+    }
+    const tunnelId = this.#open(tunnel, listeners);
+    const notice = encodeOnionNotice({ kind: "incoming", tunnelId });
+    for (const client of listeners) client.push(notice, { mayBeLost: false });
+    this.#start(tunnelId);
+  }
+
+  /** False when the client holds no such tunnel, or it cannot carry this. */
+  send(tunnelId: number, data: Uint8Array, client: TunnelHolder): boolean {
+    const open = this.#heldBy(tunnelId, client);
+    if (open === undefined || data.length > open.tunnel.dataBytesMax) return false;
+    return open.tunnel.send(data);
+  }
+
+  /** The client takes leave of a tunnel; false when it holds no such tunnel. */
+  release(tunnelId: number, client: TunnelHolder): boolean {
+    const open = this.#heldBy(tunnelId, client);
+    if (open === undefined) return false;
+    open.holders.delete(client);
+    if (open.holders.size > 0) return true;
+    this.#tunnels.delete(tunnelId);
+    open.tunnel.destroy();
+    return true;
+  }
+
+  /** Takes everything down. */
+  close(): void {
+    for (const { tunnel } of this.#tunnels.values()) tunnel.destroy();
+    this.#tunnels.clear();
+    this.#clients.clear();
+  }
+
+  #open(tunnel: VoidphoneTunnel, holders: readonly TunnelHolder[]): number {
+    const tunnelId = this.#freshId();
+    this.#tunnels.set(tunnelId, { tunnel, holders: new Set(holders) });
+    return tunnelId;
+  }
+
+  /** Last of all, so that nothing that comes through it is told before the tunnel is. */
+  #start(tunnelId: number): void {
+    const open = this.#tunnels.get(tunnelId);
+    // Telling of it can have cost the last holder its connection.
+    open?.tunnel.start({
+      data: (data) => this.#arrived(tunnelId, data),
+      ended: () => this.#tunnels.delete(tunnelId),
+    });
+  }
+
+  #arrived(tunnelId: number, data: Uint8Array): void {
+    const open = this.#tunnels.get(tunnelId);
+    if (open === undefined || data.length > TUNNEL_DATA_BYTES_MAX) return;
+    const notice = encodeOnionNotice({ kind: "data", tunnelId, data });
+    for (const client of [...open.holders]) client.push(notice, { mayBeLost: true });
+  }
+
+  #heldBy(tunnelId: number, client: TunnelHolder): OpenTunnel | undefined {
+    const open = this.#tunnels.get(tunnelId);
+    return open?.holders.has(client) === true ? open : undefined;
+  }
+
+  #countOf(client: TunnelHolder): number {
+    let count = 0;
+    for (const { holders } of this.#tunnels.values()) if (holders.has(client)) count += 1;
+    return count;
+  }
+
+  /** Ids are drawn, so that a client cannot guess those of another; 0 stands for no tunnel. */
+  #freshId(): number {
+    assert(this.#tunnels.size < TUNNELS_MAX, "there is room for one more tunnel");
+    for (;;) {
+      const bytes = this.#random.bytes(4);
+      const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+      if (id !== 0 && !this.#tunnels.has(id)) return id;
+    }
+  }
+}
