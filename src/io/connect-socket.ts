@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { type Cancel, CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -31,6 +31,7 @@ export async function connectSocket(endpoint: Endpoint, signal?: AbortSignal): P
  */
 export function settled(socket: Socket, event: string, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    let forget: Cancel = () => {};
     const settle = (error?: Error): void => {
       forget();
       socket.off(event, onEvent);
@@ -48,7 +49,7 @@ export function settled(socket: Socket, event: string, signal?: AbortSignal): Pr
     socket.on("error", (error) => {
       cause = error;
     });
-    const forget = onAbort(signal, (error) => {
+    forget = onAbort(signal, (error) => {
       settle(error);
       socket.destroy();
     });

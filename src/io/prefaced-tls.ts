@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { connect, createSecureContext, TLSSocket } from "node:tls";
-import { CulvertError, equalBytes } from "../base/index.ts";
+import { type Cancel, CulvertError, concatBytes, equalBytes, onAbort } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
 import {
   CERTIFICATE_BYTES_MAX,
@@ -70,30 +70,40 @@ export async function connectPrefacedTls(
 }
 
 /** Reads exactly the preface: whatever comes behind it belongs to TLS. */
-async function readPreface(socket: Socket, signal?: AbortSignal): Promise<Uint8Array> {
-  const prefix = await readExactly(socket, PREFIX_BYTES, signal);
-  const length = new DataView(prefix.buffer, prefix.byteOffset).getUint32(0);
-  if (length === 0 || length > CERTIFICATE_BYTES_MAX) {
-    throw new CulvertError("CULVERT_PROTOCOL", `a certificate of ${length} bytes`);
-  }
-  const text = await readExactly(socket, length, signal);
-  if (socket.readableLength > 0) {
-    throw new CulvertError("CULVERT_PROTOCOL", "a server speaks before it is spoken to");
-  }
-  return text;
+function readPreface(socket: Socket, signal?: AbortSignal): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    let bytes: Uint8Array = new Uint8Array(0);
+    let forget: Cancel = () => {};
+    const settle = (outcome: Uint8Array | Error): void => {
+      forget();
+      socket.pause();
+      socket.off("data", onData);
+      socket.off("close", onClose);
+      if (outcome instanceof Error) reject(outcome);
+      else resolve(outcome);
+    };
+    const onData = (chunk: Uint8Array): void => {
+      bytes = concatBytes(bytes, chunk);
+      const outcome = prefaceIn(bytes);
+      if (outcome !== undefined) settle(outcome);
+    };
+    const onClose = (): void =>
+      settle(new CulvertError("CULVERT_UNREACHABLE", "the connection ended within its preface"));
+    socket.on("data", onData);
+    socket.on("close", onClose);
+    forget = onAbort(signal, settle);
+  });
 }
 
-async function readExactly(
-  socket: Socket,
-  length: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  for (;;) {
-    const bytes: Buffer | null = socket.read(length);
-    if (bytes?.length === length) return bytes;
-    if (bytes !== null || socket.closed || socket.readableEnded) {
-      throw new CulvertError("CULVERT_UNREACHABLE", "the connection ended within its preface");
-    }
-    await settled(socket, "readable", signal);
+/** The certificate in a preface; an error when it is none; `undefined` while it is not all here. */
+function prefaceIn(bytes: Uint8Array): Uint8Array | CulvertError | undefined {
+  if (bytes.length < PREFIX_BYTES) return undefined;
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  if (length === 0 || length > CERTIFICATE_BYTES_MAX) {
+    return new CulvertError("CULVERT_PROTOCOL", `a certificate of ${length} bytes`);
   }
+  const end = PREFIX_BYTES + length;
+  if (bytes.length < end) return undefined;
+  if (bytes.length === end) return bytes.subarray(PREFIX_BYTES);
+  return new CulvertError("CULVERT_PROTOCOL", "a server speaks before it is spoken to");
 }

@@ -1,4 +1,4 @@
-import { CulvertError, equalBytes, isCulvertError, onAbort } from "../base/index.ts";
+import { type Cancel, CulvertError, equalBytes, isCulvertError, onAbort } from "../base/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { connectBytes } from "../io/connect-socket.ts";
 import { connectPrefacedTls } from "../io/prefaced-tls.ts";
@@ -59,12 +59,13 @@ export async function callPeer(
   const hasAnswer = request.kind !== "store" || dialect.answersStores;
   return await new Promise((resolve, reject) => {
     const reader = new ReplyReader(dialect, request.rpcId);
+    let forget: Cancel = () => {};
     const settle = (error: Error | undefined, reply?: PeerReply): void => {
       forget();
       if (error === undefined) resolve(reply);
       else reject(error);
     };
-    const forget = onAbort(signal, (error) => {
+    forget = onAbort(signal, (error) => {
       settle(error);
       connection.close(true);
     });

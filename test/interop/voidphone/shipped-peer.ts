@@ -179,8 +179,7 @@ export class ShippedPeer {
 
   /** Reads the certificate in clear and takes it for the authority over the handshake. */
   async #shakeHands(socket: Socket, to: Triple): Promise<TLSSocket> {
-    const prefix = await exactly(socket, 4);
-    const pem = (await exactly(socket, prefix.readUInt32BE(0))).toString();
+    const pem = await prefaceOf(socket);
     const id = nodeIdOf(pem);
     if (to.id !== "" && id !== to.id) this.complaints.push("a certificate of another node");
     if (new X509Certificate(pem).checkIP(hostOf(to.ip)) === undefined && !hasWideIp(pem, to.ip)) {
@@ -303,12 +302,18 @@ async function answerTo(secure: TLSSocket): Promise<Heard> {
   });
 }
 
-async function exactly(socket: Socket, length: number): Promise<Buffer> {
-  for (;;) {
-    const bytes: Buffer | null = socket.read(length);
-    if (bytes !== null) return bytes;
-    await Promise.race([happened(socket, "readable"), failed(socket)]);
-  }
+/** The certificate that a listener sends in clear. */
+async function prefaceOf(socket: Socket): Promise<string> {
+  let bytes: Buffer = Buffer.alloc(0);
+  const whole = new Promise<string>((resolve) => {
+    socket.on("data", function onData(chunk: Buffer) {
+      bytes = Buffer.concat([bytes, chunk]);
+      if (bytes.length < 4 || bytes.length < 4 + bytes.readUInt32BE(0)) return;
+      socket.off("data", onData).pause();
+      resolve(bytes.subarray(4).toString());
+    });
+  });
+  return await Promise.race([whole, failed(socket)]);
 }
 
 async function failed(socket: Socket): Promise<never> {
