@@ -118,7 +118,7 @@ describe("the onion module's API", () => {
     expect(here.open.at(-1)?.isDestroyed).toBe(true);
   });
 
-  test("says that a build that takes too long has failed, and takes it down when it comes", async () => {
+  test("says that a build that takes too long has failed, and takes it down later", async () => {
     here.mood = "hangs";
     await client.say(BUILD);
     await clock.runUntil(clock.now() + VOIDPHONE_ONION_LIMITS.answerMs);
