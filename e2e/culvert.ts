@@ -22,8 +22,14 @@ export class Culvert {
   stderr = "";
   #heard: () => void = () => {};
 
-  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; cwd: string }) {
-    this.process = spawn(process.execPath, [MAIN, ...args], options);
+  /** `launcher` is what starts the command, if not the shell of a user. */
+  constructor(
+    args: readonly string[],
+    options: { env: NodeJS.ProcessEnv; cwd: string; launcher?: readonly string[] },
+  ) {
+    const { launcher = [], ...rest } = options;
+    const [program = "", ...words] = [...launcher, process.execPath, MAIN, ...args];
+    this.process = spawn(program, words, rest);
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.#heard();
@@ -78,6 +84,17 @@ export class Machine {
 
   /** Starts `culvert` with these words. */
   culvert(...args: readonly string[]): Culvert {
+    return this.#start(args, []);
+  }
+
+  /** Starts `culvert` where a folder of this machine is a disk of so many bytes, and no more. */
+  onSmallDisk(disk: { folder: string; bytes: number }, ...args: readonly string[]): Culvert {
+    const script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && cd . && exec "$@"';
+    const shell = ["sh", "-c", script, "sh", String(disk.bytes), join(this.folder, disk.folder)];
+    return this.#start(args, ["unshare", "-rm", ...shell]);
+  }
+
+  #start(args: readonly string[], launcher: readonly string[]): Culvert {
     const { PATH } = process.env;
     const env = {
       PATH,
@@ -85,7 +102,7 @@ export class Machine {
       XDG_STATE_HOME: join(this.folder, "state"),
       XDG_DATA_HOME: join(this.folder, "data"),
     };
-    const culvert = new Culvert(args, { env, cwd: this.folder });
+    const culvert = new Culvert(args, { env, cwd: this.folder, launcher });
     this.#running.push(culvert);
     return culvert;
   }

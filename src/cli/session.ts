@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
+import { makeFolder } from "./make-folder.ts";
 import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
 
 const RECORD_FILE = "session";
@@ -81,7 +82,7 @@ export class SessionStore {
         doneBytes: 0,
       },
     });
-    await mkdir(session.folder, { recursive: true, mode: 0o700 });
+    await makeFolder(session.folder, 0o700);
     if (header !== undefined) await writeDurably(session.headerPath, header);
     await session.save({});
     return session;

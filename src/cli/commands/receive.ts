@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CulvertError, unreachable } from "../../base/index.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -7,6 +7,7 @@ import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes, printable } from "../humanize.ts";
+import { makeFolder } from "../make-folder.ts";
 import { receivedSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
 import { openPeerStream, runStream } from "../stream-run.ts";
@@ -81,7 +82,7 @@ function tellReceived({ output }: Context, { id, record }: Session): void {
 /** Makes the folder if need be, and sees that files can be made in it. */
 async function requireWritable(folder: string): Promise<string> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
     return folder;
   } catch (error) {

@@ -1,0 +1,38 @@
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * Makes a folder, and those that it lies in, unless they are there. Node's own recursion never ends
+ * where the system says ENOENT of what cannot be made, as in /proc.
+ *
+ * @throws Error of the system; nothing is thrown for a folder that is there
+ */
+export async function makeFolder(folder: string, mode = 0o777): Promise<void> {
+  const missing: string[] = [];
+  for (let path = folder; !(await isThere(path)); path = dirname(path)) missing.push(path);
+  for (const path of missing.reverse()) {
+    await mkdir(path, { mode }).catch(async (error: unknown) => {
+      // Somebody else may have made it in the meantime.
+      if (!(await isThere(path))) throw error;
+    });
+  }
+}
+
+/** Whether a folder is there; anything but one, or but its absence, is an error. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    if ((await stat(path)).isDirectory()) return true;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+  throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${path}'`), {
+    code: "ENOTDIR",
+    errno: -20,
+    syscall: "mkdir",
+  });
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeFolder } from "../../src/cli/make-folder.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "culvert-folder-"));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+describe("a folder that is to be made", () => {
+  test("is made with those that it lies in, once or at once by several", async () => {
+    const folder = join(root, "a/b/c");
+    await Promise.all([1, 2, 3].map(() => makeFolder(folder, 0o700)));
+    await makeFolder(folder);
+    for (const made of [folder, join(root, "a")]) {
+      expect((await stat(made)).mode & 0o777).toBe(0o700);
+    }
+  });
+
+  test("cannot lie in a file, nor be one", async () => {
+    await writeFile(join(root, "file"), "");
+    for (const folder of ["file", "file/x", "file/x/y"]) {
+      await expect(makeFolder(join(root, folder))).rejects.toMatchObject({ code: "ENOTDIR" });
+    }
+  });
+
+  test.runIf(existsSync("/proc/self"))("is given up where none can be made", async () => {
+    await expect(makeFolder("/proc/culvert/x")).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});
