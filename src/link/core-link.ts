@@ -166,7 +166,9 @@ export class CoreLink implements Link {
       closed: () => this.#loosePath(path),
     });
     old?.close(true);
-    this.#turn({ kind: "path", peerReceived, receivedTold });
+    // Before it hears of room: what it sends has to be numbered for this path.
+    this.#driver.handle({ kind: "path", peerReceived, receivedTold });
+    this.#refresh();
   }
 
   async openStream(protocol: string, options: OpenStreamOptions = {}): Promise<LinkStream> {

@@ -57,6 +57,14 @@ const FAREWELL_CODES = {
 } as const;
 
 /**
+ * In the place of a record that the peer has acknowledged while it was to be repeated: the peer
+ * counts what comes over a path, so that it may not be left out. It does not look at the content.
+ */
+const COUNTED_AGAIN = Uint8Array.of(0);
+/** How many of these a peer may ask for: far more than can be acknowledged while a path is made. */
+const COUNTED_AGAIN_MAX = 65_536;
+
+/**
  * A link above its paths: numbers the records of its streams, keeps them until the peer has them,
  * and repeats on a new path what the old one lost. So a link outlives a cut connection, and moves
  * to a better one, without losing or repeating a byte.
@@ -178,7 +186,10 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
 
   #takePath(peerReceived: number, receivedTold: number, now: Instant): void {
     assert(receivedTold <= this.#received, "the peer was told what had come");
-    if (!this.#ledger.acknowledge(peerReceived)) {
+    // What the peer told for this path may be older than what it acknowledged over the last one.
+    const isOld = peerReceived < this.#ledger.first;
+    const isFarBehind = this.#ledger.first - peerReceived > COUNTED_AGAIN_MAX;
+    if (isFarBehind || !(isOld || this.#ledger.acknowledge(peerReceived))) {
       this.#farewell("protocol", broken("the peer has records that were never sent"));
       return;
     }
@@ -218,7 +229,6 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     switch (record.kind) {
       case "ack":
         if (!this.#ledger.acknowledge(record.received)) throw broken("a record was never sent");
-        if (this.#sendNext < this.#ledger.first) this.#sendNext = this.#ledger.first;
         this.#watch.answered();
         this.#noteOwed(now);
         break;
@@ -290,7 +300,8 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
       if (payload === undefined) return false;
       this.#ledger.add(payload);
     }
-    this.#send(this.#ledger.get(this.#sendNext));
+    const isThere = this.#sendNext < this.#ledger.first;
+    this.#send(isThere ? COUNTED_AGAIN : this.#ledger.get(this.#sendNext));
     this.#sendNext += 1;
     this.#watch.sent(now);
     return true;
