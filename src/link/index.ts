@@ -40,6 +40,8 @@ export type {
   RendezvousLimits,
 } from "./punch/index.ts";
 export { PUNCH_LIMITS, PunchCore, RENDEZVOUS_LIMITS } from "./punch/index.ts";
+export type { ReachOptions, ReachTarget } from "./reach/reach.ts";
+export { Reach } from "./reach/reach.ts";
 export type {
   HolderCoreOptions,
   HolderEffect,

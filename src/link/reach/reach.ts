@@ -1,0 +1,284 @@
+import { type Clock, CulvertError, type Random } from "../../base/index.ts";
+import {
+  isSameNode,
+  type Lookup,
+  type NodeAddress,
+  type NodeId,
+  type NodeIdentity,
+  nodeIdText,
+} from "../../identity/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { interfaceAddresses } from "../../io/interface-addresses.ts";
+import { systemRandom } from "../../io/random.ts";
+import type { DialTarget, Link, LinkHost } from "../contract.ts";
+import type { PunchLimits } from "../punch/index.ts";
+import { PunchService } from "../punch/punch-service.ts";
+import type { RelayLimits } from "../relay/index.ts";
+import { RelayClient } from "../relay/relay-client.ts";
+import { RelayService } from "../relay/relay-service.ts";
+import type { Voucher } from "../relay/voucher.ts";
+import { SharedCalls } from "../shared-calls.ts";
+import { LinkKeeper } from "./link-keeper.ts";
+
+/** Whom to reach: directly, or through the relays at which the node keeps a place. */
+export interface ReachTarget extends DialTarget {
+  readonly relays?: readonly NodeId[];
+}
+
+/** What a reach is made of. The host is borrowed. */
+export interface ReachOptions {
+  readonly host: LinkHost;
+  readonly identity: NodeIdentity;
+  /** Where the addresses of relays are found. */
+  readonly lookup: Lookup;
+  /** Offers this node as a relay to others, within these limits. */
+  readonly relay?: Partial<RelayLimits>;
+  readonly punchLimits?: Partial<PunchLimits>;
+  /** Whether to answer this node's calls through relays and its offers to punch; all, if absent. */
+  readonly accepts?: (peer: NodeId) => boolean;
+  /** Addresses of this machine's interfaces; asked of the machine unless given. */
+  readonly localHosts?: readonly string[];
+  /** The machine's own, unless told otherwise. */
+  readonly components?: { readonly clock?: Clock; readonly random?: Random };
+}
+
+/** How long a direct dial is alone before relays are asked too. */
+const RELAY_AFTER_MS = 1_000;
+
+/**
+ * How a node reaches others, and is reached, wherever both are: directly where that works, through
+ * a relay otherwise, and from there to a direct path by punching. A link that it has made it also
+ * keeps: when the direct path breaks, it goes on through the relay.
+ */
+export class Reach {
+  readonly #host: LinkHost;
+  readonly #clock: Clock;
+  readonly #lookup: Lookup;
+  readonly #punch: PunchService;
+  readonly #relays: RelayClient;
+  readonly #relay: RelayService | undefined;
+  readonly #dials = new SharedCalls<Link>();
+  readonly #relayTargets = new Map<string, DialTarget>();
+  readonly #keepers = new Set<LinkKeeper>();
+  readonly #placeListeners = new Set<() => void>();
+  readonly #closing = new AbortController();
+
+  constructor(options: ReachOptions) {
+    const { host, identity, accepts, components = {} } = options;
+    const clock = components.clock ?? systemClock;
+    this.#host = host;
+    this.#clock = clock;
+    this.#lookup = options.lookup;
+    this.#punch = new PunchService({
+      host,
+      identity,
+      clock,
+      random: components.random ?? systemRandom,
+      limits: options.punchLimits,
+      localHosts: options.localHosts ?? interfaceAddresses(),
+      accepts,
+    });
+    this.#relays = new RelayClient({
+      host,
+      clock,
+      accepts,
+      // The caller will want to punch: our address should be fresh by then.
+      onCall: (_link, relay) => this.#askRelay(relay),
+      onPlaces: () => {
+        for (const listener of this.#placeListeners) listener();
+      },
+    });
+    this.#relay =
+      options.relay && new RelayService({ host, identity, clock, limits: options.relay });
+  }
+
+  /** The relay that this node is to others, if it is one. */
+  get relay(): RelayService | undefined {
+    return this.#relay;
+  }
+
+  get punching(): PunchService {
+    return this.#punch;
+  }
+
+  /** Where this node can be dialled, as far as it knows: for its descriptor. */
+  get addresses(): readonly NodeAddress[] {
+    const observed = this.#punch.addresses.map(({ host, port }): NodeAddress => {
+      return { carrier: "udp", host, port };
+    });
+    return [...observed, ...this.#host.addresses.filter(({ carrier }) => carrier === "tcp")];
+  }
+
+  /** The words of the relays that keep a place for this node: for its descriptor. */
+  get vouchers(): readonly Voucher[] {
+    return this.#relays.vouchers;
+  }
+
+  /**
+   * Keeps a place at a relay from now on.
+   *
+   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
+   */
+  keepPlace(relay: DialTarget): void {
+    this.#relays.keepPlace(relay);
+    this.#relayTargets.set(nodeIdText(relay.id), relay);
+  }
+
+  /** Gives a place up. */
+  leave(relay: NodeId): void {
+    this.#relays.leave(relay);
+  }
+
+  /** Calls back when a place was got, renewed or lost: the descriptor has to say so. */
+  onPlaces(listener: () => void): () => void {
+    this.#placeListeners.add(listener);
+    return () => this.#placeListeners.delete(listener);
+  }
+
+  /**
+   * A link to the node: the one that is open, or a new one, directly or through one of its relays.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` and what `LinkHost.dial` throws
+   * @throws Error `AbortError`
+   */
+  async dial(target: ReachTarget): Promise<Link> {
+    const open = this.#host.find(target.id);
+    if (open !== undefined) return open;
+    return this.#dials.join(nodeIdText(target.id), target.signal, (signal) => {
+      return this.#dialAnew({ ...target, signal });
+    });
+  }
+
+  /** Ends every place, punch and circuit; links stay. Idempotent. */
+  close(): void {
+    this.#closing.abort();
+    for (const keeper of this.#keepers) keeper.close();
+    this.#relays.close();
+    this.#punch.close();
+    this.#relay?.close();
+  }
+
+  async #dialAnew(target: ReachTarget & { readonly signal: AbortSignal }): Promise<Link> {
+    const relays = (target.relays ?? []).filter((relay) => !isSameNode(relay, this.#host.id));
+    if (relays.length === 0) return this.#host.dial(target);
+    if (target.addresses.length === 0) return this.#dialThrough(target, relays, target.signal);
+    return this.#race(target, relays);
+  }
+
+  /** Directly, and after a while through the relays too: whatever is there first. */
+  async #race(
+    target: ReachTarget & { readonly signal: AbortSignal },
+    relays: readonly NodeId[],
+  ): Promise<Link> {
+    const direct = new AbortController();
+    const relayed = new AbortController();
+    const dialled = this.#host.dial({
+      ...target,
+      signal: AbortSignal.any([target.signal, direct.signal]),
+    });
+    const headStart = Promise.race([
+      dialled.then(
+        () => {},
+        () => {},
+      ),
+      this.#sleep(RELAY_AFTER_MS),
+    ]);
+    const signal = AbortSignal.any([target.signal, relayed.signal]);
+    const called = headStart.then(() => {
+      if (this.#host.find(target.id) !== undefined) throw new CulvertError("CULVERT_CLOSED");
+      return this.#dialThrough(target, relays, signal);
+    });
+    try {
+      return await Promise.any([dialled, called]);
+    } catch (cause) {
+      throw new CulvertError("CULVERT_UNREACHABLE", "neither directly nor through a relay", {
+        cause,
+      });
+    } finally {
+      direct.abort();
+      relayed.abort();
+    }
+  }
+
+  async #dialThrough(
+    target: ReachTarget,
+    relays: readonly NodeId[],
+    signal: AbortSignal,
+  ): Promise<Link> {
+    const causes: unknown[] = [];
+    for (const relay of relays) {
+      try {
+        const link = await this.#dialThroughOne(target, relay, signal);
+        this.#keep(link, target, relays);
+        return link;
+      } catch (cause) {
+        if (signal.aborted) throw cause;
+        causes.push(cause);
+      }
+    }
+    throw new CulvertError("CULVERT_UNREACHABLE", "no relay leads to the node", {
+      cause: causes.length === 1 ? causes[0] : new AggregateError(causes),
+    });
+  }
+
+  async #dialThroughOne(target: ReachTarget, relay: NodeId, signal: AbortSignal): Promise<Link> {
+    const relayLink = await this.#linkToRelay(relay, signal);
+    const connection = await this.#relays.call(relayLink, target.id, signal);
+    return this.#host.attach(connection, {
+      isInitiator: true,
+      isRelayed: true,
+      expectedId: target.id,
+      signal,
+      ...(target.publicKey === undefined ? {} : { publicKey: target.publicKey }),
+    });
+  }
+
+  async #linkToRelay(relay: NodeId, signal: AbortSignal): Promise<Link> {
+    const open = this.#host.find(relay);
+    if (open !== undefined) return open;
+    const descriptor = await this.#lookup.lookup(relay, { signal });
+    if (descriptor === undefined) {
+      throw new CulvertError("CULVERT_UNREACHABLE", "nobody knows the relay");
+    }
+    const { claims, publicKey } = descriptor;
+    const target = { id: relay, publicKey, addresses: claims.addresses };
+    this.#relayTargets.set(nodeIdText(relay), target);
+    return this.#host.dial({ ...target, signal });
+  }
+
+  #keep(link: Link, target: ReachTarget, relays: readonly NodeId[]): void {
+    const keeper = new LinkKeeper({
+      host: this.#host,
+      clock: this.#clock,
+      link,
+      relays,
+      callThrough: async (relay, signal) => {
+        const relayLink = await this.#linkToRelay(relay, signal);
+        return this.#relays.call(relayLink, target.id, signal);
+      },
+      punchThrough: async (relay, signal) => {
+        await this.#linkToRelay(relay, signal);
+        this.#askRelay(relay);
+        return this.#punch.punch(target.id, relay, signal);
+      },
+      over: () => this.#keepers.delete(keeper),
+    });
+    this.#keepers.add(keeper);
+    if (this.#closing.signal.aborted) keeper.close();
+  }
+
+  /** Has a relay tell where it sees our UDP socket, whatever our link to it runs over. */
+  #askRelay(relay: NodeId): void {
+    const path = this.#host.find(relay)?.path;
+    const known = this.#relayTargets.get(nodeIdText(relay))?.addresses ?? [];
+    const remote = path?.carrier === "udp" ? path.remote : undefined;
+    const address = remote ?? known.find(({ carrier }) => carrier === "udp");
+    if (address !== undefined) this.#punch.ask(relay, address);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(this.#clock.now() + ms, resolve, { background: true });
+    });
+  }
+}

@@ -1,0 +1,148 @@
+import { type Cancel, type Clock, CulvertError, type ErrorCode } from "../../base/index.ts";
+import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
+import type { DialTarget, Link, LinkHost, LinkStream } from "../contract.ts";
+import { readFirstFrame } from "./frame-reader.ts";
+import { CALL_PROTOCOL, encodeFrame, RELAY_PROTOCOL, type RelayRefusal } from "./frames.ts";
+import { RELAY_LIMITS, type RelayLimits } from "./limits.ts";
+import { RelayPlace } from "./relay-place.ts";
+import { StreamPath } from "./stream-path.ts";
+import type { Voucher } from "./voucher.ts";
+
+/** What a client of relays is made of. The host is borrowed. */
+export interface RelayClientOptions {
+  readonly host: LinkHost;
+  readonly clock: Clock;
+  readonly limits?: Partial<RelayLimits>;
+  /** Whether this node may call us; everybody if it is left out. */
+  readonly accepts?: ((caller: NodeId) => boolean) | undefined;
+  /** Called for every link that came through a relay. */
+  readonly onCall?: (link: Link, relay: NodeId) => void;
+  /** Called when a place was got, renewed or lost: the descriptor has to say so. */
+  readonly onPlaces?: () => void;
+}
+
+/** The most places that a node keeps: as many relays as a descriptor has room for. */
+const PLACES_MAX = 4;
+
+const CODES: Readonly<Record<RelayRefusal, ErrorCode>> = {
+  protocol: "CULVERT_PROTOCOL",
+  busy: "CULVERT_BUSY",
+  "relay-over-relay": "CULVERT_REFUSED",
+  "no-reservation": "CULVERT_UNREACHABLE",
+  "not-linked": "CULVERT_UNREACHABLE",
+  quota: "CULVERT_BUSY",
+  declined: "CULVERT_UNREACHABLE",
+};
+
+/** Uses relays: keeps places at some, is called through them, and calls others through theirs. */
+export class RelayClient {
+  readonly #options: RelayClientOptions;
+  readonly #limits: RelayLimits;
+  readonly #places = new Map<string, RelayPlace>();
+  readonly #stopServing: Cancel;
+
+  constructor(options: RelayClientOptions) {
+    this.#options = options;
+    this.#limits = { ...RELAY_LIMITS, ...options.limits };
+    this.#stopServing = options.host.handle(CALL_PROTOCOL, (stream, link) => {
+      this.#called(stream, link).catch(() => stream.destroy());
+    });
+  }
+
+  /** The words of the relays that keep a place for this node now. */
+  get vouchers(): readonly Voucher[] {
+    return [...this.#places.values()].flatMap(({ voucher }) => voucher ?? []);
+  }
+
+  /**
+   * Keeps a place at a relay from now on; `onPlaces` tells when there is one.
+   *
+   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
+   */
+  keepPlace(relay: DialTarget): void {
+    const key = nodeIdText(relay.id);
+    if (this.#places.has(key)) return;
+    if (this.#places.size >= PLACES_MAX) {
+      throw new CulvertError("CULVERT_BUSY", `a node keeps ${PLACES_MAX} places at relays`);
+    }
+    const { host, clock, onPlaces } = this.#options;
+    const place = new RelayPlace({
+      host,
+      clock,
+      relay,
+      limits: this.#limits,
+      changed: (isFinal) => {
+        if (isFinal) this.#places.delete(key);
+        onPlaces?.();
+      },
+    });
+    this.#places.set(key, place);
+    place.start();
+  }
+
+  /** Gives a place up. */
+  leave(relay: NodeId): void {
+    const key = nodeIdText(relay);
+    this.#places.get(key)?.stop();
+    this.#places.delete(key);
+  }
+
+  /**
+   * A way to `target` through the relay at the other end of `link`.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_REFUSED`,
+   *   `CULVERT_TIMEOUT`; `detail.reason` is the relay's
+   * @throws Error `AbortError`
+   */
+  async call(link: Link, target: NodeId, signal?: AbortSignal): Promise<StreamPath> {
+    if (link.isRelayed || isSameNode(link.peer, target)) {
+      throw new CulvertError("CULVERT_REFUSED", "no relay is reached through a relay");
+    }
+    const options = signal === undefined ? {} : { signal };
+    const stream = await link.openStream(RELAY_PROTOCOL, options);
+    try {
+      stream.write(encodeFrame({ kind: "connect", target }));
+      const limitMs = 2 * this.#limits.answerMs;
+      const frame = await readFirstFrame(stream, {
+        clock: this.#options.clock,
+        limitMs,
+        ...options,
+      });
+      if (frame.kind === "connected") return new StreamPath(stream);
+      const reason = frame.kind === "refused" ? frame.reason : "protocol";
+      throw new CulvertError(CODES[reason], `the relay says no: ${reason}`, {
+        remote: true,
+        detail: { reason },
+      });
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
+  }
+
+  /** Gives every place up. Idempotent. */
+  close(): void {
+    this.#stopServing();
+    for (const place of this.#places.values()) place.stop();
+    this.#places.clear();
+  }
+
+  /** A relay says that somebody calls. Who it is has to be proved to us, end to end. */
+  async #called(stream: LinkStream, relayLink: Link): Promise<void> {
+    const { host, clock, accepts, onCall } = this.#options;
+    const frame = await readFirstFrame(stream, { clock, limitMs: this.#limits.answerMs });
+    const place = this.#places.get(nodeIdText(relayLink.peer));
+    const isCall = frame.kind === "call" && place?.voucher !== undefined && !relayLink.isRelayed;
+    const isWanted =
+      isCall && !isSameNode(frame.caller, host.id) && accepts?.(frame.caller) !== false;
+    if (!isWanted) {
+      stream.end(encodeFrame({ kind: "refused", reason: "declined" }));
+      return;
+    }
+    stream.write(encodeFrame({ kind: "connected" }));
+    const path = new StreamPath(stream, (bytes) => place?.passed(bytes));
+    const { caller: expectedId } = frame;
+    const link = await host.attach(path, { isInitiator: false, isRelayed: true, expectedId });
+    onCall?.(link, relayLink.peer);
+  }
+}
