@@ -106,6 +106,28 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./commands/pipe.ts")).pipe,
   },
   {
+    name: "forward",
+    operands: "[ticket]",
+    summary: "carry TCP and UNIX connections to the other side",
+    examples: [
+      ["culvert forward --to 127.0.0.1:22", "prints the command for the other side"],
+      ["culvert forward culvert1q... --listen 127.0.0.1:2222", "the other side; then ssh -p 2222"],
+    ],
+    options: [
+      NODES,
+      VIA,
+      MAP,
+      { flags: "--listen <endpoint>", summary: "take connections here: HOST:PORT or unix:PATH" },
+      { flags: "--to <endpoint>", summary: "where connections of the other side go" },
+      RESUME,
+      TICKET_FILE,
+      QR,
+      JSON_EVENTS,
+      VERBOSE,
+    ],
+    load: async () => (await import("./commands/forward.ts")).forward,
+  },
+  {
     name: "broadcast",
     operands: "",
     summary: "send stdin to any number of subscribers",

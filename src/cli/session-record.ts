@@ -1,7 +1,7 @@
 import { decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 
 /** The commands whose work can be gone on with. */
-export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe"] as const;
+export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe", "forward"] as const;
 
 /** How far a piece of work is. */
 const PHASES = ["open", "verified", "placed", "refused", "done"] as const;

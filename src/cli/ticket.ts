@@ -2,7 +2,7 @@ import { bech32m } from "@scure/base";
 import { assert, CulvertError } from "../base/index.ts";
 
 /** What the holder of a ticket can do with it; each role is the name of the command to type. */
-export type TicketRole = "receive" | "pipe" | "subscribe";
+export type TicketRole = "receive" | "pipe" | "subscribe" | "forward";
 
 /** What one peer hands to the other, over a channel they trust. All of it is secret. */
 export interface Ticket {
@@ -19,6 +19,7 @@ const ROLES: readonly { role: TicketRole; code: number; secretBytes: number }[] 
   { role: "receive", code: 1, secretBytes: 32 },
   { role: "pipe", code: 2, secretBytes: 32 },
   { role: "subscribe", code: 3, secretBytes: 136 },
+  { role: "forward", code: 4, secretBytes: 32 },
 ];
 
 /** No ticket is longer; a longer text is refused unread. */

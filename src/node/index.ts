@@ -2,3 +2,4 @@ export { type ClientOptions, type NetworkClient, openClient } from "./client.ts"
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";
 export { type RunningNode, startNode } from "./storage-node.ts";
+export { StreamPaths, type StreamPathsComponents } from "./stream-paths.ts";

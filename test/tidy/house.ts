@@ -155,6 +155,11 @@ export const NODE_MODULES: readonly {
     modules: ["node:stream"],
     reason: "a Stream is a Duplex",
   },
+  {
+    path: /^src\/node\/stream-paths\.ts$/,
+    modules: ["node:stream"],
+    reason: "a link runs over any Duplex, of which only the type is needed",
+  },
 ];
 
 /** Globals that read a clock, a dice or the process: only src/io and src/cli may. */

@@ -1,0 +1,147 @@
+import {
+  type Core,
+  type CulvertError,
+  concatBytes,
+  equalBytes,
+  type Instant,
+  isCulvertError,
+} from "../base/index.ts";
+import { FrameBuffer, Reader } from "../codec/index.ts";
+
+/** What a session is told. */
+export type PathSessionInput =
+  /** Bytes from the stream, handed over. */
+  | { readonly kind: "received"; readonly bytes: Uint8Array }
+  /** Bytes for the other end, borrowed; dropped when no path is open. */
+  | { readonly kind: "write"; readonly bytes: Uint8Array }
+  /** This end gives the open path up and asks for a new one. */
+  | { readonly kind: "close"; readonly nonce: Uint8Array };
+
+/** What a session asks its shell to do, in this order. */
+export type PathSessionEffect =
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  /** Both ends know of each other: a new path begins. */
+  | { readonly kind: "open" }
+  /** Bytes of the path; they are the owner's. */
+  | { readonly kind: "data"; readonly bytes: Uint8Array }
+  /** The other end began anew: the path is over. */
+  | { readonly kind: "closed" }
+  /** The last effect: the other end broke the protocol. */
+  | { readonly kind: "fail"; readonly error: CulvertError };
+
+/** Bytes of the name that each run of an end gives itself. */
+export const SESSION_NONCE_BYTES = 16;
+
+const HELLO = 1;
+const DATA = 2;
+const DATA_BYTES_MAX = 16_384;
+const NOBODY = new Uint8Array(SESSION_NONCE_BYTES);
+
+/**
+ * Paths for a link over one stream that survives its ends. A stream goes on when a process comes
+ * back, a link cannot: so each run of an end has a nonce, and a path begins when both have said
+ * their own and the other's. What was sent to an earlier run still comes, and is recognised: it is
+ * older than the greeting of this one.
+ *
+ * Frames: length u32, kind u8; `hello` (own nonce 16, the other's or zeros 16), `data` (bytes).
+ */
+export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect> {
+  readonly #frames = new FrameBuffer(1 + DATA_BYTES_MAX);
+  readonly #effects: PathSessionEffect[] = [];
+  #own: Uint8Array;
+  #peer: Uint8Array = NOBODY;
+  #isOpen = false;
+  #isOver = false;
+
+  /** @param nonce 16 random bytes of this run, copied */
+  constructor(nonce: Uint8Array) {
+    this.#own = nonce.slice();
+    this.#greet();
+  }
+
+  handle(input: PathSessionInput, _now: Instant): void {
+    if (this.#isOver) return;
+    switch (input.kind) {
+      case "received":
+        this.#receive(input.bytes);
+        break;
+      case "write":
+        if (this.#isOpen) this.#write(input.bytes);
+        break;
+      case "close":
+        this.#isOpen = false;
+        this.#own = input.nonce.slice();
+        this.#greet();
+        break;
+    }
+  }
+
+  timeout(_now: Instant): void {}
+
+  poll(): PathSessionEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      this.#frames.push(bytes);
+      for (let frame = this.#frames.take(); frame !== undefined; frame = this.#frames.take()) {
+        this.#read(new Reader(frame));
+      }
+    } catch (error) {
+      if (!isCulvertError(error, "CULVERT_PROTOCOL")) throw error;
+      this.#isOver = true;
+      this.#effects.push({ kind: "fail", error });
+    }
+  }
+
+  #read(reader: Reader): void {
+    const kind = reader.u8("kind");
+    if (kind === DATA) {
+      if (this.#isOpen) this.#effects.push({ kind: "data", bytes: reader.rest().slice() });
+      return;
+    }
+    if (kind !== HELLO) reader.refuse("kind", "is neither a hello nor data");
+    const peer = reader.bytes(SESSION_NONCE_BYTES, "nonce").slice();
+    const seen = reader.bytes(SESSION_NONCE_BYTES, "seen nonce");
+    reader.expectEnd();
+    this.#meet(peer, equalBytes(seen, this.#own));
+  }
+
+  /** The other end says who it is in this run, and whether it knows of ours. */
+  #meet(peer: Uint8Array, knowsUs: boolean): void {
+    const isNew = !equalBytes(peer, this.#peer);
+    if (isNew && this.#isOpen) {
+      this.#isOpen = false;
+      this.#effects.push({ kind: "closed" });
+    }
+    this.#peer = peer;
+    if (isNew) this.#greet();
+    if (knowsUs && !this.#isOpen) {
+      this.#isOpen = true;
+      this.#effects.push({ kind: "open" });
+    }
+  }
+
+  #greet(): void {
+    this.#send(HELLO, concatBytes(this.#own, this.#peer));
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += DATA_BYTES_MAX) {
+      this.#send(DATA, bytes.subarray(at, at + DATA_BYTES_MAX));
+    }
+  }
+
+  #send(kind: number, payload: Uint8Array): void {
+    const frame = new Uint8Array(5 + payload.length);
+    new DataView(frame.buffer).setUint32(0, 1 + payload.length);
+    frame[4] = kind;
+    frame.set(payload, 5);
+    this.#effects.push({ kind: "send", bytes: frame });
+  }
+}
