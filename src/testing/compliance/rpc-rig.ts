@@ -5,17 +5,22 @@ import {
   type ByteDuplex,
   type CallContext,
   type Caller,
+  type ClientStreamMethod,
   clientStream,
+  type DuplexMethod,
   duplex,
   type Handlers,
   NOTHING,
+  type RawMethod,
   type RequestCarrier,
   RpcNode,
   raw,
+  type ServerStreamMethod,
   Service,
   type StreamCarrier,
   serverStream,
   TEXT,
+  type UnaryMethod,
   unary,
 } from "../../rpc/index.ts";
 import type { Fixture } from "./suite.ts";
@@ -37,7 +42,16 @@ export interface RpcFixture extends Fixture {
 }
 
 /** What the suite calls. */
-export const METHODS = {
+export const METHODS: {
+  readonly double: UnaryMethod<string, string>;
+  readonly count: ServerStreamMethod<string, string>;
+  readonly collect: ClientStreamMethod<string, string>;
+  readonly talk: DuplexMethod<string, string>;
+  readonly mirror: RawMethod<string>;
+  readonly flood: ServerStreamMethod<string, Uint8Array>;
+  readonly stubborn: ServerStreamMethod<void, string>;
+  readonly patient: UnaryMethod<void, string>;
+} = {
   double: unary({ request: TEXT, reply: TEXT }),
   count: serverStream({ request: TEXT, down: TEXT }),
   collect: clientStream({ up: TEXT, reply: TEXT }),
