@@ -1,0 +1,254 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
+import { concatBytes, SeededRandom, utf8 } from "../../../src/base/index.ts";
+import {
+  apiGateway,
+  callPeer,
+  encodeApiRequest,
+  FINAL,
+  MIDTERM,
+  onionGateway,
+  type PeerDialect,
+  rpsGateway,
+  StandalonePeer,
+  VoidphoneApiClient,
+  VoidphoneOnionClient,
+  VoidphonePeerNetwork,
+  VoidphoneRpsClient,
+  VoidphoneServer,
+} from "../../../src/voidphone/index.ts";
+import { RememberingNode } from "../../voidphone/gateway-rig.ts";
+import { MemoryTunnels } from "../../voidphone/memory-tunnels.ts";
+import { resized, vector } from "../../voidphone/vectors.ts";
+
+const HOST = "127.0.0.1";
+const random = new SeededRandom(1);
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function started(
+  dialect: PeerDialect["name"],
+  options: Partial<Parameters<typeof StandalonePeer.start>[0]> = {},
+): Promise<StandalonePeer> {
+  const p2p = { host: HOST, port: 0 };
+  const peer = await StandalonePeer.start({ dialect, p2p, api: `${HOST}:0`, ...options });
+  ends.push(() => peer.close());
+  return peer;
+}
+
+async function apiOf(peer: StandalonePeer): Promise<VoidphoneApiClient> {
+  const api = await VoidphoneApiClient.connect(peer.apiEndpoint ?? "");
+  ends.push(() => api.close());
+  return api;
+}
+
+/** A bare connection, which knows nothing of any protocol. */
+async function bare(endpoint: string, localAddress = HOST): Promise<Socket> {
+  const socket = connect({ port: Number(endpoint.split(":").at(-1)), host: HOST, localAddress });
+  ends.push(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Resolves when the connection is over, with or without an error. */
+async function ended(socket: Socket): Promise<void> {
+  socket.resume();
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+}
+
+const entry = (value: Uint8Array) => ({ key: random.bytes(32), value, ttlSeconds: 60 });
+
+describe.each([
+  ["midterm", MIDTERM],
+  ["final", FINAL],
+] as const)("peers of the dialect %s, over sockets", (name, dialect) => {
+  it("are a network: what one stores, another finds, and all know each other", async () => {
+    const peers = [await started(name), await started(name), await started(name)];
+    const [first, second, third] = peers;
+    if (first === undefined || second === undefined || third === undefined) throw new Error();
+    const { port } = first.self();
+    for (const peer of [second, third]) {
+      expect(await peer.network.join({ host: HOST, port })).toBeGreaterThan(0);
+    }
+    for (const [from, to] of [
+      [second, third],
+      [third, second],
+    ] as const) {
+      const stored = entry(random.bytes(900));
+      expect(await from.network.store({ ...stored, replication: 20 })).toBeGreaterThan(0);
+      expect(await (await apiOf(to)).get(stored.key)).toEqual(stored.value);
+    }
+    expect(await second.network.ping({ host: HOST, port })).toBe(true);
+    expect(await second.network.ping({ host: HOST, port: 1 })).toBe(false);
+  });
+
+  it("go on when others are malformed, silent, cut off or too many", async () => {
+    const peer = await started(name, { sessions: { openMs: 300, connectionsPerSourceMax: 3 } });
+    const { port } = peer.self();
+    const bad: Socket[] = [];
+    for (let count = 0; count < 12; count++) {
+      const socket = await bare(`${HOST}:${port}`, "127.0.0.2");
+      if (count % 3 > 0) socket.write(random.bytes(1 + random.below(2_000)));
+      bad.push(socket);
+    }
+    const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
+    const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
+    expect(reply?.kind).toBe("pong");
+    await Promise.all(bad.map(ended));
+    expect(peer.servers[0]?.statistics().refused).toBeGreaterThan(0);
+  });
+
+  it("keep what others have stored when one of them floods", async () => {
+    const peer = await started(name, { store: { bytesMax: 100_000 } });
+    const { port } = peer.self();
+    const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
+    const quiet = entry(random.bytes(1_000));
+    await peer.store({ ...quiet, replication: 1, source: "192.0.2.1" });
+    const flood = Array.from({ length: 1_000 }, () => {
+      const stored = { kind: "store", replication: 1, ...entry(random.bytes(1_000)) } as const;
+      return { ...stored, ...header };
+    });
+    if (dialect === MIDTERM) {
+      const socket = await bare(`${HOST}:${port}`);
+      socket.resume();
+      socket.write(concatBytes(...flood.map(dialect.encodeRequest)));
+      const last = flood.at(-1);
+      await expect.poll(() => last && peer.find(last.key)).toBeDefined();
+    } else {
+      for (const request of flood.slice(0, 150)) {
+        await callPeer({ host: HOST, port }, request, { dialect });
+      }
+    }
+    expect(await peer.find(quiet.key)).toEqual(quiet.value);
+  });
+
+  it("give up on a peer that never answers, whatever was asked", async () => {
+    const silent = await VoidphoneServer.listen(
+      { ...apiGateway(new RememberingNode()), open: () => ({ serve: hang, closed: () => {} }) },
+      { endpoint: `${HOST}:0` },
+    );
+    ends.push(() => silent.close());
+    const self = { id: random.bytes(32), host: HOST, port: 9 };
+    const network = new VoidphonePeerNetwork({ dialect, self, limits: { callMs: 100 } });
+    ends.push(() => network.close());
+    network.learn({ id: random.bytes(32), host: HOST, port: silent.port });
+    expect(await network.ping({ host: HOST, port: silent.port })).toBe(false);
+    expect(await network.get(random.bytes(32))).toBeUndefined();
+    expect(await network.find(random.bytes(32))).toEqual([]);
+    expect(await network.store({ ...entry(utf8("v")), replication: 2 })).toBe(0);
+    await expect(network.join({ host: HOST, port: silent.port })).rejects.toThrow();
+  });
+});
+
+describe("the module API, over sockets", () => {
+  let peer: StandalonePeer;
+  beforeEach(async () => {
+    peer = await started("midterm");
+  });
+
+  it("takes requests split, pipelined and as large as can be", async () => {
+    const socket = await bare(peer.apiEndpoint ?? "");
+    const stored = entry(random.bytes(65_495));
+    const put = encodeApiRequest({ kind: "put", replication: 1, ...stored });
+    const get = encodeApiRequest({ kind: "get", key: stored.key });
+    const bytes = concatBytes(put, get, get, put, get);
+    for (let at = 0; at < bytes.length; at += 9_001) socket.write(bytes.slice(at, at + 9_001));
+    let heard = 0;
+    socket.on("data", (chunk: Buffer) => {
+      heard += chunk.length;
+    });
+    await expect.poll(() => heard).toBe(3 * (36 + stored.value.length));
+  });
+
+  test.each<[string, Uint8Array]>([
+    ["a size below 4", Uint8Array.of(0, 1)],
+    ["an unknown type", Uint8Array.of(0, 4, 9, 9)],
+    ["an empty value", resized(vector("DHT_PUT").bytes, 40)],
+    ["a get that is too long", resized(vector("DHT_GET").bytes, 99)],
+    ["a TLS hello", Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3)],
+  ])("closes on %s, and others go on", async (_name, bytes) => {
+    const api = await apiOf(peer);
+    const socket = await bare(peer.apiEndpoint ?? "");
+    socket.write(concatBytes(bytes, random.bytes(6_000)));
+    await ended(socket);
+    const stored = entry(utf8("still here"));
+    api.put(stored);
+    expect(await api.get(stored.key)).toEqual(stored.value);
+  });
+
+  it("fails what a client waits for when the module goes away", async () => {
+    const node = new RememberingNode();
+    node.mood = "hangs";
+    const server = await VoidphoneServer.listen(apiGateway(node), { endpoint: `${HOST}:0` });
+    const api = await VoidphoneApiClient.connect(server.endpoint);
+    const waiting = expect(api.get(random.bytes(32))).rejects.toMatchObject({
+      code: "CULVERT_CLOSED",
+    });
+    await expect.poll(() => server.statistics().sessions).toBe(1);
+    await server.close();
+    await waiting;
+    expect(() => api.put(entry(utf8("v")))).toThrow();
+    await expect(VoidphoneApiClient.connect(server.endpoint)).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+    });
+  });
+});
+
+describe("the onion and sampling modules, over sockets", () => {
+  it("build tunnels between two clients, and carry data both ways", async () => {
+    const network = new Map<string, MemoryTunnels>();
+    const heard: string[] = [];
+    const client = async (address: string, name: string): Promise<VoidphoneOnionClient> => {
+      const gateway = onionGateway(new MemoryTunnels(network, address));
+      const server = await VoidphoneServer.listen(gateway, { endpoint: `${HOST}:0` });
+      const connected: VoidphoneOnionClient = await VoidphoneOnionClient.connect(server.endpoint, {
+        incoming: (tunnelId) => connected.send(tunnelId, utf8(`${name} is here`)),
+        data: (_tunnelId, data) => heard.push(`${name}: ${new TextDecoder().decode(data)}`),
+        failed: (request) => heard.push(`${name}: ${request} failed`),
+        closed: () => {},
+      });
+      ends.push(
+        gateway.close,
+        () => server.close(),
+        () => connected.close(),
+      );
+      return connected;
+    };
+    const [near] = [await client("192.0.2.1 7", "near"), await client("192.0.2.2 7", "far")];
+    const target = { host: "192.0.2.2", port: 7, hostKey: random.bytes(526) };
+    const tunnelId = await near.build(target);
+    near.send(tunnelId, utf8("hello"));
+    near.send(tunnelId, new Uint8Array(2_000));
+    await expect
+      .poll(() => heard.toSorted())
+      .toEqual(["far: hello", "near: data failed", "near: far is here"]);
+    await expect(near.build({ ...target, port: 8 })).rejects.toMatchObject({
+      code: "CULVERT_REFUSED",
+      remote: true,
+    });
+    near.destroy(tunnelId);
+    near.cover(1_000);
+    near.destroy(tunnelId);
+    await expect.poll(() => heard.at(-1)).toBe("near: destroy failed");
+  });
+
+  it("name a random peer", async () => {
+    const peer = { host: HOST, port: 4, portMappings: [], hostKey: random.bytes(550) };
+    const gateway = rpsGateway({ sample: async () => peer });
+    const server = await VoidphoneServer.listen(gateway, { endpoint: `${HOST}:0` });
+    const client = await VoidphoneRpsClient.connect(server.endpoint);
+    ends.push(
+      () => server.close(),
+      () => client.close(),
+    );
+    expect(await Promise.all([client.query(), client.query()])).toEqual([peer, peer]);
+  });
+});
+
+function hang(): Promise<undefined> {
+  return new Promise(() => {});
+}
