@@ -14,6 +14,8 @@ export { readVoidphoneConfig } from "./config.ts";
 export type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 export { REPLICATION_MAX, TTL_SECONDS_DEFAULT } from "./dht.ts";
 export { FINAL, MIDTERM } from "./dialects.ts";
+export type { GatewayEndpoints, GatewayName, GatewayNode, GatewayOptions } from "./gateways.ts";
+export { VoidphoneGateways } from "./gateways.ts";
 export type { SessionLimits } from "./limits.ts";
 export { VOIDPHONE_API_LIMITS, VOIDPHONE_ONION_LIMITS, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
 export type { OnionClientEvents } from "./onion-client.ts";

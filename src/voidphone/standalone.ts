@@ -1,16 +1,15 @@
-import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import { assert, CulvertError, type Log, SILENT } from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
+import { formatEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
-import { apiGateway } from "./api-gateway.ts";
 import type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 import { FINAL, MIDTERM } from "./dialects.ts";
+import { VoidphoneGateways } from "./gateways.ts";
 import type { SessionLimits } from "./limits.ts";
 import { KEY_BYTES } from "./message.ts";
-import { peerGateway } from "./peer-gateway.ts";
 import type { PeerDialect, VoidphoneContact } from "./peer-messages.ts";
 import { VoidphonePeerNetwork } from "./peer-network.ts";
 import type { PeerNetworkLimits } from "./peer-network-core.ts";
-import { peerCertificate, VoidphoneServer } from "./server.ts";
 import { ValueStore, type ValueStoreLimits } from "./value-store.ts";
 
 /** How a {@link StandalonePeer} is started. */
@@ -47,67 +46,54 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
   readonly network: VoidphonePeerNetwork;
   readonly #self: VoidphoneContact;
   readonly #values: ValueStore;
-  readonly #servers: readonly VoidphoneServer[];
+  readonly #gateways: VoidphoneGateways;
 
   private constructor(parts: {
     readonly self: VoidphoneContact;
     readonly network: VoidphonePeerNetwork;
     readonly values: ValueStore;
-    readonly servers: readonly VoidphoneServer[];
+    readonly gateways: VoidphoneGateways;
   }) {
     this.#self = parts.self;
     this.network = parts.network;
     this.#values = parts.values;
-    this.#servers = parts.servers;
+    this.#gateways = parts.gateways;
   }
 
   /**
    * Listens; it knows nobody until it joins, or is joined.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen, `CULVERT_USAGE` for an
-   *   endpoint that is none
+   *   endpoint that is none or that others cannot reach
    */
   static async start(options: StandaloneOptions): Promise<StandalonePeer> {
-    const { log = SILENT, sessions } = options;
-    const { host } = options.p2p;
+    const { dialect: name, api, log = SILENT, sessions = {}, network: limits = {} } = options;
+    const { host, port } = options.p2p;
     const id = options.id?.slice() ?? systemRandom.bytes(KEY_BYTES);
-    const dialect = options.dialect === "final" ? FINAL : MIDTERM;
     const values = new ValueStore(systemClock, options.store);
     let peer: StandalonePeer | undefined;
-    const served: VoidphoneDht & VoidphonePeer = lateBound(() => peer);
-    const servers: VoidphoneServer[] = [];
-    try {
-      const p2p = await VoidphoneServer.listen(peerGateway(dialect, served, sessions), {
-        endpoint: host.includes(":")
-          ? `[${host}]:${options.p2p.port}`
-          : `${host}:${options.p2p.port}`,
-        log,
-        ...(options.dialect === "final" ? { certificate: peerCertificate({ id, host }) } : {}),
-      });
-      servers.push(p2p);
-      if (options.api !== undefined) {
-        const gateway = apiGateway(served, sessions);
-        servers.push(await VoidphoneServer.listen(gateway, { endpoint: options.api, log }));
-      }
-      const self = { id, host, port: p2p.port };
-      const { network: limits = {} } = options;
-      const network = new VoidphonePeerNetwork({ dialect, self, limits });
-      peer = new StandalonePeer({ self, network, values, servers });
-      return peer;
-    } catch (error) {
-      await Promise.all(servers.map((server) => server.close()));
-      throw error;
-    }
+    const served = lateBound(() => peer);
+    const gateways = await VoidphoneGateways.start(
+      { [name]: formatEndpoint({ kind: "tcp", host, port }), api },
+      { id, dht: served, peer: served },
+      { limits: sessions, log },
+    );
+    const self = gateways.contact(name);
+    assert(self !== undefined, "what listens is reached somewhere");
+    const dialect = name === "final" ? FINAL : MIDTERM;
+    const network = new VoidphonePeerNetwork({ dialect, self, limits });
+    peer = new StandalonePeer({ self, network, values, gateways });
+    return peer;
   }
 
   /** `HOST:PORT` of the module API, with the real port; `undefined` without one. */
   get apiEndpoint(): string | undefined {
-    return this.#servers[1]?.endpoint;
+    return this.#gateways.server("api")?.endpoint;
   }
 
-  /** The servers, of peers first. */
-  get servers(): readonly VoidphoneServer[] {
-    return this.#servers;
+  /** Its servers. */
+  get gateways(): VoidphoneGateways {
+    return this.#gateways;
   }
 
   self(): VoidphoneContact {
@@ -147,19 +133,20 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
   /** Ends what is open, and stops listening. */
   async close(): Promise<void> {
     this.network.close();
-    await Promise.all(this.#servers.map((server) => server.close()));
+    await this.#gateways.close();
   }
 }
 
 /** Servers listen before there is a port to tell others: what comes that early is refused. */
-function lateBound(peer: () => StandalonePeer | undefined): VoidphoneDht & VoidphonePeer {
+function lateBound(
+  peer: () => StandalonePeer | undefined,
+): VoidphoneDht & Omit<VoidphonePeer, "self"> {
   const bound = (): StandalonePeer => {
     const found = peer();
     if (found === undefined) throw new CulvertError("CULVERT_BUSY", "the peer is starting");
     return found;
   };
   return {
-    self: () => peer()?.self(),
     store: async (entry) => await bound().store(entry),
     find: async (key) => await bound().find(key),
     closest: (target, count) => bound().closest(target, count),

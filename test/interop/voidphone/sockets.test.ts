@@ -7,12 +7,14 @@ import {
   callPeer,
   encodeApiRequest,
   FINAL,
+  type GatewayEndpoints,
   MIDTERM,
   onionGateway,
   type PeerDialect,
   rpsGateway,
   StandalonePeer,
   VoidphoneApiClient,
+  VoidphoneGateways,
   VoidphoneOnionClient,
   VoidphonePeerNetwork,
   VoidphoneRpsClient,
@@ -99,7 +101,7 @@ describe.each([
     const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
     expect(reply?.kind).toBe("pong");
     await Promise.all(bad.map(ended));
-    expect(peer.servers[0]?.statistics().refused).toBeGreaterThan(0);
+    expect(peer.gateways.server(name)?.statistics().refused).toBeGreaterThan(0);
   });
 
   it("keep what others have stored when one of them floods", async () => {
@@ -194,6 +196,49 @@ describe("the module API, over sockets", () => {
     expect(() => api.put(entry(utf8("v")))).toThrow();
     await expect(VoidphoneApiClient.connect(server.endpoint)).rejects.toMatchObject({
       code: "CULVERT_UNREACHABLE",
+    });
+  });
+});
+
+describe("all gateways of a node", () => {
+  const node = { id: random.bytes(32), dht: new RememberingNode(), peer: new RememberingNode() };
+
+  it("listen where they are told, and are known by it", async () => {
+    const tunnels = new MemoryTunnels(new Map(), "192.0.2.1 7");
+    const sampling = { sample: async () => undefined };
+    const any = `${HOST}:0`;
+    const gateways = await VoidphoneGateways.start(
+      { api: any, midterm: any, final: "0.0.0.0:0", onion: any, rps: any },
+      { ...node, tunnels, sampling },
+      { announceHost: HOST },
+    );
+    ends.push(() => gateways.close());
+    const { final, midterm } = {
+      final: gateways.contact("final"),
+      midterm: gateways.contact("midterm"),
+    };
+    for (const [self, dialect] of [
+      [final, FINAL],
+      [midterm, MIDTERM],
+    ] as const) {
+      if (self === undefined) throw new Error(dialect.name);
+      const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
+      const find = { kind: "find-node", target: node.id, ...header } as const;
+      const reply = await callPeer(self, find, { dialect });
+      expect(reply).toMatchObject({ kind: "nodes", contacts: [self] });
+    }
+    expect(gateways.server("onion")?.port).toBeGreaterThan(0);
+  });
+
+  test.each<[string, GatewayEndpoints, string]>([
+    ["an address for all interfaces", { final: "0.0.0.0:0" }, "IP address"],
+    ["a name for peers", { midterm: "localhost:0" }, "IP address"],
+    ["what is no endpoint", { api: "nowhere" }, "no endpoint"],
+    ["what the node has nothing for", { api: `${HOST}:0`, onion: `${HOST}:0` }, "onion"],
+  ])("refuse %s, and leave nothing open", async (_name, endpoints, why) => {
+    await expect(VoidphoneGateways.start(endpoints, node)).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: expect.stringContaining(why),
     });
   });
 });
