@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bech32m } from "@scure/base";
 import { describe, expect, test } from "vitest";
 import { encodeCbor } from "../src/codec/index.ts";
-import { type Culvert, type Ending, Machine } from "./culvert.ts";
+import { type Culvert, type Ending, expectFile, Machine } from "./culvert.ts";
 
 /** Whether this machine lets a user mount a small disk of their own. */
 const canMount = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
@@ -79,7 +79,7 @@ describe("a target", () => {
     const again = await machine.run(...words);
     expect(again.code, again.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
-    expect(await readFile(join(machine.folder, "inbox/photo.jpg"))).toEqual(content);
+    await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
   });
 
   test.runIf(canMount)("with room, and none for what is kept, ends with a hint", async () => {
@@ -93,7 +93,7 @@ describe("a target", () => {
     const again = await machine.run(...words);
     expect(again.code, again.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
-    expect(await readFile(join(machine.folder, "inbox/photo.jpg"))).toEqual(content);
+    await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
   });
 });
 
@@ -134,6 +134,6 @@ describe("a Map that disappears", () => {
     const receiver = await machine.run("receive", ticket, "--map", endpoint, "--into", "inbox");
     expect(receiver.code, receiver.stderr).toBe(0);
     expect((await again.ended).code, again.stderr).toBe(0);
-    expect(await readFile(join(machine.folder, "inbox/photo.jpg"))).toEqual(content);
+    await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
   });
 });

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 
 /** The command as it is installed; `make e2e` builds it before. */
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -67,6 +68,12 @@ export class Culvert {
     const lines = this.stdout.split("\n").filter((line) => line.startsWith("{"));
     return lines.map((line) => JSON.parse(line));
   }
+}
+
+/** Compares whole files: element by element, as `toEqual` does, megabytes take minutes. */
+export async function expectFile(path: string, content: Uint8Array): Promise<void> {
+  const found = await readFile(path);
+  expect([found.length, found.equals(content)], path).toEqual([content.length, true]);
 }
 
 /** A machine of its own: folders, environment, and the processes that run on it. */

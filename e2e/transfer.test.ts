@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:f
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
-import { type Culvert, Machine } from "./culvert.ts";
+import { type Culvert, expectFile, Machine } from "./culvert.ts";
 
 /** Two users, each with a machine of their own, and a Map that both can reach. */
 class Scene {
@@ -64,7 +64,7 @@ describe("a file from one machine to another", () => {
     expect(receiver.code, receiver.stderr).toBe(0);
     expect(await sender.ended).toEqual({ code: 0, signal: null });
     expect([sender.stdout, receiver.stdout]).toEqual(["", ""]);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
     expect(await readdir(scene.bob.folder)).toEqual(["photo.jpg", "state"]);
     const again = await scene.bob.run(...printed.split(" "));
     expect(again.code).toBe(0);
@@ -111,7 +111,7 @@ describe("a file from one machine to another", () => {
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
     expect((await sender.ended).code, sender.stderr).toBe(0);
     expect(kills).toBeGreaterThan(2);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
     expect(await readdir(scene.bob.folder)).toEqual(["photo.jpg", "state"]);
   });
 
@@ -124,7 +124,7 @@ describe("a file from one machine to another", () => {
     expect(first.stderr).toContain("stored photo.jpg");
     const receiver = scene.receive(ticket);
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
     const second = scene.send("photo.jpg", "--detach");
     expect((await second.ended).code, second.stderr).toBe(0);
     expect(second.stderr).toContain("sent photo.jpg");
@@ -146,7 +146,7 @@ describe("a file from one machine to another", () => {
     const again = [scene.send("photo.jpg"), scene.receive(ticket)] as const;
     for (const run of again) expect((await run.ended).code, run.stderr).toBe(0);
     expect(await ticketOf(again[0])).toBe(ticket);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
   });
 });
 
@@ -175,7 +175,7 @@ describe("what goes wrong on the way", () => {
     const forced = scene.receive(ticket, "--force");
     expect((await forced.ended).code, forced.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
-    expect(await readFile(mine)).toEqual(content);
+    await expectFile(mine, content);
   });
 
   test("a receiver that does not come is waited for as long as asked, and may come", async () => {
@@ -187,7 +187,7 @@ describe("what goes wrong on the way", () => {
     const [second, receiver] = [scene.send("photo.jpg"), scene.receive(ticket)];
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
     expect((await second.ended).code, second.stderr).toBe(0);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
   });
 
   test("a ticket that has carried a transfer carries no other one", async () => {
@@ -235,7 +235,7 @@ describe("what goes wrong on the way", () => {
     const receiver = scene.bob.culvert("receive", ticket, "--map", endpoint);
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
     expect((await sender.ended).code, sender.stderr).toBe(0);
-    expect(await readFile(join(scene.bob.folder, "photo.jpg"))).toEqual(content);
+    await expectFile(join(scene.bob.folder, "photo.jpg"), content);
   });
 });
 
