@@ -14,6 +14,7 @@ const NAMES = [
   "event-loop",
   "memory",
   "start",
+  "onion",
   "storage",
   "storage-million",
 ] as const;

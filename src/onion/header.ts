@@ -4,7 +4,7 @@ import { equalSecret } from "../crypto/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { BLOCK_BYTES, MAC_BYTES, type OnionGeometry } from "./geometry.ts";
 import { deriveHopKeys, type HopKeys } from "./hop-keys.ts";
-import { DOMAIN, keyedHash, keystream, type OnionSuite } from "./suite.ts";
+import { DOMAIN, keyedHash, type OnionSuite } from "./suite.ts";
 
 /** The first byte of a one-time packet. */
 export const PACKET_VERSION = 1;
@@ -77,8 +77,7 @@ export interface PeeledHeader {
  * is of small order.
  */
 export function buildHeader(
-  suite: OnionSuite,
-  geometry: OnionGeometry,
+  parts: { readonly suite: OnionSuite; readonly geometry: OnionGeometry },
   packet: {
     readonly epoch: number;
     readonly hops: readonly HeaderHop[];
@@ -86,7 +85,8 @@ export function buildHeader(
   },
 ): BuiltHeader | undefined {
   const { hops, epoch, random } = packet;
-  const { hopsMax } = geometry;
+  const { suite } = parts;
+  const { hopsMax } = parts.geometry;
   assert(hops.length >= 1 && hops.length <= hopsMax, "a route has hops, and room in the header");
   const keys: HopKeys[] = [];
   const ephemerals: { secret: Uint8Array; publicKey: Uint8Array }[] = [];
@@ -96,9 +96,9 @@ export function buildHeader(
     if (shared === undefined) return undefined;
     const publicKey = suite.x25519PublicKey(secret);
     ephemerals.push({ secret, publicKey });
-    keys.push(deriveHopKeys(suite, { shared, ephemeral: publicKey, hopKey: onionKey }));
+    keys.push(deriveHopKeys(parts, { shared, ephemeral: publicKey, hopKey: onionKey }));
   }
-  const streams = keys.map((key) => keystream(suite, key.header, (hopsMax + 1) * BLOCK_BYTES));
+  const streams = keys.map((key) => key.blocks);
   let blocks = lastBlocks(hopsMax, streams, random);
   let next = { ephemeral: random.bytes(32), mac: random.bytes(MAC_BYTES) };
   let header = new Uint8Array(0);
@@ -121,31 +121,33 @@ export function buildHeader(
 }
 
 /**
- * Opens the header of a packet for the hop with `keys`. `undefined` when the MAC is not right.
+ * Opens the header of a packet for the hop with `keys`, whose blocks are used up. `undefined` when
+ * the MAC is not right.
  *
  * @param header of exactly the network's length, borrowed
+ * @param into as long; gets the header for the next hop
  */
 export function peelHeader(
   suite: OnionSuite,
   header: Uint8Array,
   keys: HopKeys,
+  into: Uint8Array,
 ): PeeledHeader | undefined {
   const macAt = header.length - MAC_BYTES;
   const expected = headerMac(suite, keys.mac, header.subarray(0, macAt));
   if (!equalSecret(expected, header.subarray(macAt))) return undefined;
   // One block of zeros moves in at the end for the one that this hop takes out.
-  const opened = keystream(suite, keys.header, macAt - 34 + BLOCK_BYTES);
+  const opened = keys.blocks;
   for (let at = 34; at < macAt; at++) {
     opened[at - 34] = (opened[at - 34] as number) ^ (header[at] as number);
   }
   const { routing, ephemeral, mac } = readBlock(opened.subarray(0, BLOCK_BYTES));
-  const next = new Uint8Array(header.length);
-  next.set(header.subarray(0, 2));
-  next.set(ephemeral, 2);
-  next.set(opened.subarray(BLOCK_BYTES), 34);
-  next.set(mac, macAt);
+  into.set(header.subarray(0, 2));
+  into.set(ephemeral, 2);
+  into.set(opened.subarray(BLOCK_BYTES), 34);
+  into.set(mac, macAt);
   const own = header.slice(2, 34);
-  return { keys, routing, ephemeral: own, nextEphemeral: ephemeral, header: next };
+  return { keys, routing, ephemeral: own, nextEphemeral: ephemeral, header: into };
 }
 
 /**

@@ -1,10 +1,12 @@
-import { concatBytes, utf8 } from "../base/index.ts";
+import { concatBytes } from "../base/index.ts";
+import { BLOCK_BYTES, type OnionGeometry } from "./geometry.ts";
 import { DOMAIN, keyedHash, keystream, type OnionSuite } from "./suite.ts";
 
 /** What a hop and the origin of a packet share. Views of one buffer. */
 export interface HopKeys {
-  readonly header: Uint8Array;
   readonly mac: Uint8Array;
+  /** What the routing blocks are XORed with, one block longer than they are. */
+  readonly blocks: Uint8Array;
   /** A wide-block key: the payload's layer. */
   readonly payload: Uint8Array;
   /** A wide-block key: the layer of a backward unit. */
@@ -15,14 +17,15 @@ export interface HopKeys {
   readonly replayTag: Uint8Array;
 }
 
-const SALT = utf8("culvert/v1/onion/hop");
+/** Payload 64, backward 64, answer 32, replay tag 16. */
+const OTHER_KEYS_BYTES = 176;
 
 /**
- * The keys of one hop: HKDF over the shared secret, bound to both public keys, expanded by a
- * ChaCha20 keystream.
+ * The keys of one hop: one hash of the shared secret, bound to both public keys, and one keystream.
+ * A hop computes them before it knows whether a packet is any good, so they have to be cheap.
  */
 export function deriveHopKeys(
-  suite: OnionSuite,
+  { suite, geometry }: { readonly suite: OnionSuite; readonly geometry: OnionGeometry },
   secrets: {
     readonly shared: Uint8Array;
     /** The origin's key for this hop, as the packet carries it. */
@@ -31,16 +34,17 @@ export function deriveHopKeys(
     readonly hopKey: Uint8Array;
   },
 ): HopKeys {
-  const info = concatBytes(secrets.ephemeral, secrets.hopKey);
-  const master = suite.hkdfBlake2b({ ikm: secrets.shared, salt: SALT, info, length: 32 });
-  const keys = keystream(suite, master, 240);
+  const bound = concatBytes(secrets.ephemeral, secrets.hopKey);
+  const master = keyedHash(suite, { key: secrets.shared, domain: DOMAIN.hopKeys }, bound);
+  const at = (geometry.hopsMax + 1) * BLOCK_BYTES;
+  const keys = keystream(suite, master.subarray(32), at + OTHER_KEYS_BYTES);
   return {
-    header: keys.subarray(0, 32),
-    mac: keys.subarray(32, 64),
-    payload: keys.subarray(64, 128),
-    backward: keys.subarray(128, 192),
-    answer: keys.subarray(192, 224),
-    replayTag: keys.subarray(224, 240),
+    mac: master.subarray(0, 32),
+    blocks: keys.subarray(0, at),
+    payload: keys.subarray(at, at + 64),
+    backward: keys.subarray(at + 64, at + 128),
+    answer: keys.subarray(at + 128, at + 160),
+    replayTag: keys.subarray(at + 160, at + 176),
   };
 }
 

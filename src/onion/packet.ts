@@ -47,7 +47,6 @@ export interface PeeledPacket extends PeeledHeader {
   readonly payload: Uint8Array;
   /** The key of this node that opened it. */
   readonly hopKey: Uint8Array;
-  readonly hopSecret: Uint8Array;
   /** What the hop and the origin share, before it was hashed into {@link keys}. */
   readonly shared: Uint8Array;
 }
@@ -101,7 +100,7 @@ export function hopsOf(
  *   hop before the last can see
  */
 export function buildPacket(
-  { suite, geometry }: OnionParts,
+  parts: OnionParts,
   packet: {
     readonly epoch: number;
     readonly hops: readonly HeaderHop[];
@@ -109,8 +108,9 @@ export function buildPacket(
     readonly random: Random;
   },
 ): BuiltPacket | undefined {
+  const { suite, geometry } = parts;
   assert(packet.content.length <= contentBytesMax(geometry), "the content fits the payload");
-  const built = buildHeader(suite, geometry, packet);
+  const built = buildHeader(parts, packet);
   if (built === undefined) return undefined;
   const unit = new Uint8Array(packetBytes(geometry));
   unit.set(built.header);
@@ -139,12 +139,13 @@ export class Peeler {
     if (unit.length !== packetBytes(geometry)) return { kind: "dropped", reason: "length" };
     const header = unit.subarray(0, headerBytes(geometry));
     const { key, shared, reason } = this.#agree(header);
-    const keys = deriveHopKeys(suite, {
+    const keys = deriveHopKeys(this.#parts, {
       shared,
       ephemeral: header.subarray(2, 34),
       hopKey: key.publicKey,
     });
-    const peeled = peelOrUndefined(suite, header, keys);
+    const next = new Uint8Array(unit.length);
+    const peeled = peelOrUndefined(suite, header, keys, next.subarray(0, header.length));
     if (reason !== undefined) return { kind: "dropped", reason };
     if (peeled === undefined) return { kind: "dropped", reason: "mac" };
     const tag = key.tags.add(keys.replayTag);
@@ -152,12 +153,21 @@ export class Peeler {
       return { kind: "dropped", reason: tag === "seen" ? "replay" : "tags-full" };
     }
     if (peeled === "protocol") return { kind: "dropped", reason: "protocol" };
-    const next = unit.slice();
-    next.set(peeled.header);
     const payload = next.subarray(header.length);
+    payload.set(unit.subarray(header.length));
     new WideBlock(suite, keys.payload).decrypt(payload);
-    const hop = { hopKey: key.publicKey, hopSecret: key.secret, shared };
-    return { kind: "peeled", ...peeled, unit: next, payload, ...hop };
+    return {
+      kind: "peeled",
+      keys,
+      routing: peeled.routing,
+      ephemeral: peeled.ephemeral,
+      nextEphemeral: peeled.nextEphemeral,
+      header: peeled.header,
+      unit: next,
+      payload,
+      hopKey: key.publicKey,
+      shared,
+    };
   }
 
   /** The shared secret; for a packet that is lost already one that opens nothing. */
@@ -201,9 +211,10 @@ function peelOrUndefined(
   suite: OnionSuite,
   header: Uint8Array,
   keys: HopKeys,
+  into: Uint8Array,
 ): PeeledHeader | "protocol" | undefined {
   try {
-    return peelHeader(suite, header, keys);
+    return peelHeader(suite, header, keys, into);
   } catch (error) {
     if (isCulvertError(error, "CULVERT_PROTOCOL")) return "protocol";
     throw error;

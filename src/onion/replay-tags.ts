@@ -18,6 +18,8 @@ export class ReplayTags {
   readonly #tagsMax: number;
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST * WORDS);
   #size = 0;
+  /** The tag that is looked for. */
+  readonly #words = new Uint32Array(WORDS);
 
   constructor(tagsMax: number = REPLAY_TAGS_MAX) {
     this.#tagsMax = tagsMax;
@@ -29,11 +31,15 @@ export class ReplayTags {
 
   /** Takes a tag of 16 bytes in, or says why it cannot. */
   add(tag: Uint8Array): "added" | "seen" | "full" {
-    const words = wordsOf(tag);
-    const slot = find(this.#slots, words);
-    if (this.#slots[slot] !== 0) return "seen";
+    assert(tag.length === 4 * WORDS, "a replay tag has 16 bytes");
+    const words = this.#words;
+    for (let i = 0; i < WORDS; i++) words[i] = wordAt(tag, 4 * i);
+    // An empty slot begins with zero.
+    if (words[0] === 0) words[0] = 1;
+    const at = find(this.#slots, words, 0);
+    if (this.#slots[at] !== 0) return "seen";
     if (this.#size >= this.#tagsMax) return "full";
-    this.#slots.set(words, slot);
+    this.#slots.set(words, at);
     this.#size += 1;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
     return "added";
@@ -46,33 +52,30 @@ export class ReplayTags {
   }
 
   #grow(): void {
-    const larger = new Uint32Array(this.#slots.length * 2);
-    for (let at = 0; at < this.#slots.length; at += WORDS) {
-      if (this.#slots[at] === 0) continue;
-      const words = this.#slots.subarray(at, at + WORDS);
-      larger.set(words, find(larger, words));
+    const [slots, larger] = [this.#slots, new Uint32Array(this.#slots.length * 2)];
+    for (let at = 0; at < slots.length; at += WORDS) {
+      if (slots[at] === 0) continue;
+      larger.set(slots.subarray(at, at + WORDS), find(larger, slots, at));
     }
     this.#slots = larger;
   }
 }
 
-function wordsOf(tag: Uint8Array): Uint32Array {
-  assert(tag.length === 4 * WORDS, "a replay tag has 16 bytes");
-  const view = new DataView(tag.buffer, tag.byteOffset, tag.length);
-  const words = Uint32Array.from({ length: WORDS }, (_, i) => view.getUint32(4 * i));
-  // An empty slot begins with zero.
-  if (words[0] === 0) words[0] = 1;
-  return words;
+/** Four bytes, big-endian. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  let word = 0;
+  for (let i = at; i < at + 4; i++) word = word * 256 + (bytes[i] as number);
+  return word;
 }
 
-/** Where the tag is, or where it belongs. */
-function find(slots: Uint32Array, words: Uint32Array): number {
+/** Where the tag that lies in `words` from `from` on is in the table, or where it belongs. */
+function find(slots: Uint32Array, words: Uint32Array, from: number): number {
   const mask = slots.length / WORDS - 1;
-  let slot = (words[0] as number) & mask;
-  for (;;) {
+  for (let slot = (words[from] as number) & mask; ; slot = (slot + 1) & mask) {
     const at = slot * WORDS;
     if (slots[at] === 0) return at;
-    if (words.every((word, i) => slots[at + i] === word)) return at;
-    slot = (slot + 1) & mask;
+    let same = 0;
+    while (same < WORDS && slots[at + same] === words[from + same]) same += 1;
+    if (same === WORDS) return at;
   }
 }

@@ -25,6 +25,7 @@ export const DOMAIN: {
   readonly edge: number;
   readonly confirm: number;
   readonly creditProof: number;
+  readonly hopKeys: number;
 } = Object.freeze({
   wideBlockMiddle: 2,
   wideBlockLast: 4,
@@ -32,9 +33,13 @@ export const DOMAIN: {
   edge: 17,
   confirm: 18,
   creditProof: 19,
+  hopKeys: 20,
 });
 
 const ZERO_NONCE = new Uint8Array(12);
+
+/** Room for what is hashed: a hop does so several times for each packet. No key stays in it. */
+let scratch = new Uint8Array(1_024);
 
 /**
  * BLAKE2b-512 of `key 32 ‖ tweak 32 ‖ zeros ‖ domain 1` (one block), then `message`. That is the
@@ -46,11 +51,14 @@ export function keyedHash(
   { key, domain }: { readonly key: Uint8Array; readonly domain: number },
   message: Uint8Array,
 ): Uint8Array {
-  const input = new Uint8Array(KEY_BLOCK_BYTES + message.length);
-  input.set(key);
-  input[KEY_BLOCK_BYTES - 1] = domain;
-  input.set(message, KEY_BLOCK_BYTES);
-  return suite.blake2b512(input);
+  const end = KEY_BLOCK_BYTES + message.length;
+  if (scratch.length < end) scratch = new Uint8Array(end);
+  scratch.set(key);
+  scratch[KEY_BLOCK_BYTES - 1] = domain;
+  scratch.set(message, KEY_BLOCK_BYTES);
+  const hash = suite.blake2b512(scratch.subarray(0, end));
+  scratch.fill(0, 0, KEY_BLOCK_BYTES);
+  return hash;
 }
 
 /** `length` bytes of the ChaCha20 keystream of a key that is used for nothing else. */

@@ -30,7 +30,7 @@ export interface SurbOpener {
  * @returns `undefined` when a hop's key is of small order
  */
 export function makeSurb(
-  { suite, geometry }: OnionParts,
+  parts: OnionParts,
   options: {
     readonly epoch: number;
     /** The last of these is the origin. */
@@ -43,7 +43,7 @@ export function makeSurb(
   assert(first !== undefined, "a reply has a way");
   const name = random.bytes(32);
   const hops = hopsOf(route, { last: "home", name });
-  const built = buildHeader(suite, geometry, { epoch, hops, random });
+  const built = buildHeader(parts, { epoch, hops, random });
   if (built === undefined) return undefined;
   const key = random.bytes(32);
   const layers = built.keys.map((keys) => keys.payload);
