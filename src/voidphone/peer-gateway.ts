@@ -52,8 +52,9 @@ class PeerServant implements Servant<PeerRequest> {
   closed(): void {}
 
   #learn(sender: PeerSender | undefined): void {
-    if (sender === undefined || sender.port === 0) return;
-    this.#peer.learn({ id: sender.id, host: this.#session.remoteHost, port: sender.port });
+    const { remoteHost: host } = this.#session;
+    if (sender === undefined || sender.port === 0 || host === "") return;
+    this.#peer.learn({ id: sender.id, host, port: sender.port });
   }
 
   async #reply(request: PeerRequest): Promise<PeerReply | undefined> {

@@ -1,6 +1,11 @@
 import { describe, expect, it, test } from "vitest";
 import { concatBytes, type Instant } from "../../src/base/index.ts";
-import { type SessionLimits, VOIDPHONE_API_LIMITS } from "../../src/voidphone/index.ts";
+import {
+  type SessionLimits,
+  VOIDPHONE_API_LIMITS,
+  VOIDPHONE_ONION_LIMITS,
+  VOIDPHONE_PEER_LIMITS,
+} from "../../src/voidphone/index.ts";
 import { encodeMessage, openMessage } from "../../src/voidphone/message.ts";
 import {
   type ServerDialect,
@@ -230,4 +235,20 @@ it("tells its servants that a connection is over", () => {
     { kind: "close", isAbrupt: true, reason: "gone" },
   ]);
   expect(core.deadline()).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("no client is cut for asking: its answers have room, however large they are", () => {
+  for (const limits of [VOIDPHONE_API_LIMITS, VOIDPHONE_PEER_LIMITS, VOIDPHONE_ONION_LIMITS]) {
+    const { unsentBytesHigh, unsentBytesMax, openRequestsMax } = limits;
+    expect(unsentBytesMax).toBeGreaterThan(unsentBytesHigh + openRequestsMax * 65_535);
+    const { receive, tell } = sessionOf(limits);
+    tell({ kind: "push", bytes: new Uint8Array(unsentBytesHigh), mayBeLost: false });
+    const open = served(receive(messages("a".repeat(openRequestsMax + 1)))).length;
+    expect(open).toBe(openRequestsMax);
+    for (let request = 1; request <= open; request++) {
+      const effects = tell({ kind: "answered", request, bytes: new Uint8Array(65_535) });
+      expect(effects.map(({ kind }) => kind)).not.toContain("close");
+      expect(served(effects)).toBe("");
+    }
+  }
 });
