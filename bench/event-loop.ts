@@ -9,8 +9,8 @@ import { type Parties, withParties } from "./parties.ts";
 
 /** The least of so many runs counts: what disturbs one of them only ever adds. */
 const RUNS = 3;
-const WARM_FRAMES = 500;
-const FRAMES = 250;
+const WARM_FRAMES = 400;
+const FRAMES = 150;
 const CELLS = [1_024, 32 * 1_024] as const;
 /** The one that there always is on Node; the native one is optional, and faster. */
 const PROVIDER = "node";

@@ -1,13 +1,13 @@
 /**
- * Times the steps of this process's event loop: what runs from one look to the next, in processor
- * time, so that other processes do not count. A look stands after every round of the loop, which
- * may hold several steps: what it finds is never too short. It keeps the loop turning.
+ * Times the steps of this process's event loop: what runs between two looks a millisecond apart, in
+ * processor time, so that other processes do not count. A step delays the look after it, so what is
+ * found is never too short, and at most a millisecond too long.
  */
 export class LoopWatch {
   #longestUs = 0;
   #before = process.cpuUsage();
 
-  /** The longest round since the last `reset`, in milliseconds of processor time. */
+  /** The longest step since the last `reset`, in milliseconds of processor time. */
   get longestMs(): number {
     return this.#longestUs / 1_000;
   }
@@ -19,9 +19,8 @@ export class LoopWatch {
       const us = now.user + now.system - this.#before.user - this.#before.system;
       this.#longestUs = Math.max(this.#longestUs, us);
       this.#before = now;
-      setImmediate(look);
     };
-    setImmediate(look);
+    setInterval(look, 1).unref();
   }
 
   reset(): void {

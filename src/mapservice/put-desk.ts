@@ -45,6 +45,8 @@ export interface PutMoment {
 
 /** A put that passed every check and is on its way to the store. */
 interface CheckedPut extends RecordPut {
+  /** SHA-256, for the receipt; taken in the put's own turn, not at once for a whole commit. */
+  readonly payloadHash: Uint8Array;
   readonly link: LinkId;
   readonly request: RequestId;
   /** The source whose share this put took from; nobody's for a record that was verified before. */
@@ -190,8 +192,9 @@ export class PutDesk {
     return true;
   }
 
-  #gather(put: CheckedPut): void {
-    this.#gathered.push(put);
+  #gather(put: Omit<CheckedPut, "payloadHash">): void {
+    const payloadHash = crypto().sha256(put.record.payload);
+    this.#gathered.push({ ...put, payloadHash });
     this.#bytes += bytesOf(put);
   }
 
@@ -200,10 +203,10 @@ export class PutDesk {
     durable: readonly { readonly put: CheckedPut; readonly expiresMs: number }[],
     unixMs: number,
   ): void {
-    const claims = durable.map(({ put: { record }, expiresMs }) => ({
+    const claims = durable.map(({ put: { record, payloadHash }, expiresMs }) => ({
       address: record.address,
       seq: record.seq,
-      payloadHash: crypto().sha256(record.payload),
+      payloadHash,
       expiresMs,
     }));
     const receipts = signReceipts(claims, this.#options.signer);

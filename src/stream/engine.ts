@@ -4,10 +4,12 @@ import {
   CulvertError,
   Driver,
   type ErrorCode,
+  type Instant,
   isCulvertError,
   type Journal,
   unreachable,
 } from "../base/index.ts";
+import { defer } from "../io/defer.ts";
 import type { Receipt, Transport } from "../transport/index.ts";
 import type { IoEffect, IoInput, RequestId, StreamEffect, StreamInput } from "./protocol.ts";
 
@@ -37,6 +39,9 @@ export class StreamEngine<
   readonly #open = new Map<RequestId, AbortController>();
   /** Of requests that ended by themselves: making one costs as much as sealing a small frame. */
   readonly #spare: AbortController[] = [];
+  /** What came from the Map and the journal and was not handed on yet. */
+  readonly #answers: IoInput[] = [];
+  #sliceEndsAt: Instant | undefined;
   #transport: Transport;
   #isStopped = false;
   #isStarted = false;
@@ -82,6 +87,7 @@ export class StreamEngine<
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#driver.stop();
+    this.#answers.length = 0;
     for (const controller of this.#open.values()) controller.abort();
     this.#open.clear();
     await this.#journaling;
@@ -138,8 +144,32 @@ export class StreamEngine<
   }
 
   #answer(input: IoInput): void {
-    this.#driver.handle(input);
-    this.#init.onTurn?.();
+    this.#answers.push(input);
+    this.#handOn();
+  }
+
+  /**
+   * Hands answers to the core, for a slice of time: one packet may bring the answers of a whole
+   * window, and each of them is followed by frames to open and to seal.
+   */
+  #handOn(): void {
+    const { clock, onTurn } = this.#init;
+    while (this.#answers.length > 0 && !this.#isStopped) {
+      const now = clock.now();
+      if (this.#sliceEndsAt === undefined) {
+        this.#sliceEndsAt = now + SLICE_MS;
+        defer(() => this.#endSlice());
+      } else if (now >= this.#sliceEndsAt) return;
+      const answer = this.#answers.shift();
+      if (answer === undefined) return;
+      this.#driver.handle(answer);
+      onTurn?.();
+    }
+  }
+
+  #endSlice(): void {
+    this.#sliceEndsAt = undefined;
+    this.#handOn();
   }
 
   #track(request: RequestId): AbortSignal {
@@ -188,6 +218,9 @@ export class StreamEngine<
     this.#init.onBroken(error);
   }
 }
+
+/** After so long other events have their turn. */
+const SLICE_MS = 1;
 
 /** About as many as there are requests under way. */
 const SPARE_MAX = 128;
