@@ -20,6 +20,7 @@ import {
   writeAtOnce,
   writeSyncClose,
 } from "../src/testing/world/index.ts";
+import { PUNCH_ROWS } from "./sim-punch-rows.ts";
 import { REQUEST_ROWS } from "./sim-request-rows.ts";
 import { atLeast, atMost, everySeed, guarded, mean, type Row } from "./sim-row.ts";
 
@@ -258,4 +259,5 @@ export const ROWS: readonly Row[] = [
   IDLE,
   CELLS,
   ...REQUEST_ROWS,
+  ...PUNCH_ROWS,
 ];
