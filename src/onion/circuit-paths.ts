@@ -110,6 +110,13 @@ export class CircuitPaths {
     }
   }
 
+  /** A circuit on which nothing comes back: it ends, and nobody is named for it. */
+  giveUp(circuit: Circuit): void {
+    if (circuit.isEnded) return;
+    this.#routes.failed(circuit.route, { reason: "timeout" });
+    circuit.close();
+  }
+
   /** Ends all circuits and everything that waits for one. */
   close(): void {
     this.#abort.abort();

@@ -139,7 +139,9 @@ export class OnionCarrier {
       signal,
     );
     this.#budget.spend(circuit.exit, address, clock.now());
-    const response = await this.#within(asked.timeoutMs, signal, (limit) =>
+    const late = (): void => paths.giveUp(circuit);
+    const limits = { timeoutMs: asked.timeoutMs, late, signal };
+    const response = await this.#within(limits, (limit) =>
       circuit.request(content, { signal: limit }),
     );
     const outcome = readOutcome(response);
@@ -149,17 +151,23 @@ export class OnionCarrier {
 
   /** Gives a request up after some time, or when its caller does. */
   async #within<T>(
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
+    limits: {
+      readonly timeoutMs: number;
+      /** Called when the time is over. */
+      readonly late: () => void;
+      readonly signal: AbortSignal | undefined;
+    },
     run: (limit: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { clock } = this.#service;
+    const { timeoutMs, signal } = limits;
     const limit = new AbortController();
     let isLate = false;
     const cancels: Cancel[] = [
       clock.schedule(clock.now() + timeoutMs, () => {
         isLate = true;
         limit.abort();
+        limits.late();
       }),
       onAbort(signal, () => limit.abort(signal?.reason)),
     ];

@@ -253,6 +253,29 @@ describe("circuits that fail", () => {
     expect(routes.failures.length).toBeGreaterThan(0);
   });
 
+  it("are left when nothing comes back on them, and nobody is named", async () => {
+    const { carrier, map, routes } = setUp({ paths: 1, spares: 0, answerMs: 5_000 }, 16);
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    const hops = carrier.circuits.writes[0]?.route.hops ?? [];
+    const middle = net.nodes.findIndex(({ id }) => id === hops[1]?.id);
+    net.intercept = ({ bytes, from, kind }) =>
+      kind === "channel" && from === middle ? [] : [bytes];
+    const put = net.clock.runPromise(carrier.put(recordOf(1)), 60_000);
+    await expect(put).rejects.toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect(routes.failures).toEqual([{ reason: "timeout" }]);
+    for (;;) {
+      const again = net.clock.runPromise(carrier.put(recordOf(1)), 600_000);
+      if (
+        await again.then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
+    }
+    expect(map.records.size).toBe(2);
+  });
+
   it("are replaced before they end: a spare is ready", async () => {
     const { carrier } = setUp({ paths: 1, spares: 1 });
     await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
