@@ -34,6 +34,8 @@ function parseV4(text: string): IpAddress | undefined {
 function parseV6(text: string): IpAddress | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
+  // An address may end as IPv4, and only there.
+  if (halves.length === 2 && halves[0]?.includes(".") === true) return undefined;
   const [head, tail] = halves.map((half) => (half === "" ? [] : groupsOf(half)));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 8 - head.length - (tail?.length ?? 0);

@@ -70,7 +70,10 @@ export function readNodeAddress(reader: Reader): NodeAddress {
   const family = reader.u8("family");
   if (family !== 4 && family !== 6) reader.refuse("family", "neither 4 nor 6");
   const ip: IpAddress = reader.bytes(family === 4 ? 4 : 16, "ip");
+  const host = formatIp(ip);
+  // IPv4 in IPv6 clothes would be a second form of one address, and of another network.
+  if (parseIp(host)?.length !== ip.length) reader.refuse("ip", "is an IPv4 address inside IPv6");
   const port = reader.u16("port");
   if (port === 0) reader.refuse("port", "is zero");
-  return { carrier, host: formatIp(ip), port };
+  return { carrier, host, port };
 }

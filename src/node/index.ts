@@ -1,5 +1,11 @@
 export { type ClientOptions, type NetworkClient, openClient } from "./client.ts";
+export { type DialRelay, linkDialler } from "./link-dialler.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";
+export {
+  formatDescriptorLine,
+  StaticDirectory,
+  type StaticDirectoryOptions,
+} from "./static-directory.ts";
 export { type RunningNode, startNode } from "./storage-node.ts";
 export { StreamPaths, type StreamPathsComponents } from "./stream-paths.ts";

@@ -128,7 +128,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "cbor-x": ["codec"],
   level: ["io", "mapservice"],
   ioredis: ["io"],
-  "@scure/base": ["crypto", "stream", "cli"],
+  "@scure/base": ["crypto", "stream", "node", "cli"],
   "udx-native": ["io"],
   "noise-handshake": ["link"],
   "noise-curve-ed": ["link"],

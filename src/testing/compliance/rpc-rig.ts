@@ -79,7 +79,7 @@ export interface Rig extends RpcFixture {
 }
 
 /** An item of a flood. */
-export const FLOOD_BYTES = 16_384;
+export const FLOOD_BYTES = 8_192;
 
 /** Starts both nodes. */
 export function start(fixture: RpcFixture): Rig {

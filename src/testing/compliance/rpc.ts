@@ -169,14 +169,14 @@ const ENDS: Cases<Rig> = {
     clock,
     elapse,
   }) => {
-    const taking = all(calls.stubborn(undefined, { totalMs: 50 }));
+    const taking = all(calls.stubborn(undefined, { totalMs: 1_000 }));
     await expectFailure(elapse(taking), "CULVERT_TIMEOUT");
     await elapse(until(clock, () => nodes.b.servedStreams === 0));
     assert(seen.stopped.length === 1, "it was told first");
   },
 
   "a stream that falls silent is given up": async ({ calls, elapse }) => {
-    const taking = all(calls.stubborn(undefined, { betweenMs: 30 }));
+    const taking = all(calls.stubborn(undefined, { betweenMs: 300 }));
     await expectFailure(elapse(taking), "CULVERT_TIMEOUT");
   },
 
@@ -234,7 +234,7 @@ const BOUNDS: Cases<Rig> = {
     await elapse(quiet(clock, seen));
     const ahead = seen.produced * FLOOD_BYTES;
     assert(ahead < 8 * 2 ** 20, `${ahead} bytes are made ahead`);
-    for (let i = 1; i < 200; i++) {
+    for (let i = 1; i < 30; i++) {
       const { value } = await elapse(items.next());
       assert(value instanceof Uint8Array && value[0] === i % 256, "no item is missing");
     }
