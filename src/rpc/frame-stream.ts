@@ -76,6 +76,12 @@ export class FrameStream {
     await new Promise<void>((resolve, reject) => this.#drains.push({ resolve, reject }));
   }
 
+  /** Sends a last frame without waiting for room; nothing if nobody is there to hear it. */
+  post(type: number, body: Uint8Array): void {
+    if (this.#failure !== undefined || this.#isOver || this.#hasEnded) return;
+    this.#stream.write(encodeCallFrame(type, body));
+  }
+
   /** Ends this side. */
   end(): void {
     if (this.#hasEnded || this.#isOver) return;

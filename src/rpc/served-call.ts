@@ -52,10 +52,7 @@ export class ServedCall {
     });
     this.#frames.onOver = () => this.stop(new CulvertError("CULVERT_PEER_ABORTED"));
     const wasCut = await Promise.race([this.#serve(), isCut]);
-    if (wasCut) {
-      const { reason } = this.#controller.signal;
-      await this.#fail(reason);
-    }
+    if (wasCut) this.#fail(this.#controller.signal.reason);
     for (const cancel of this.#cancels) cancel();
     this.#endStream();
   }
@@ -77,8 +74,8 @@ export class ServedCall {
   }
 
   /** Answers that this call is not served. */
-  async refuse(error: CulvertError): Promise<void> {
-    await this.#fail(error);
+  refuse(error: CulvertError): void {
+    this.#fail(error);
     this.#endStream();
   }
 
@@ -87,7 +84,7 @@ export class ServedCall {
       await this.#handle();
     } catch (error) {
       if (this.#isRaw) this.#stream.destroy();
-      else await this.#fail(error);
+      else this.#fail(error);
     }
     return false;
   }
@@ -179,13 +176,10 @@ export class ServedCall {
   }
 
   /** Tells the caller why, if there still is one. */
-  async #fail(error: unknown): Promise<void> {
+  #fail(error: unknown): void {
     if (this.#isRaw) return;
-    try {
-      await this.#frames.send(CALL_FRAME.failed, encodeFailure(failureOf(error)));
-    } catch {
-      // It has gone, or what it sent made us close the stream: there is nobody to tell.
-    }
+    // Not awaited: the caller may be the reason why there is no room.
+    this.#frames.post(CALL_FRAME.failed, encodeFailure(failureOf(error)));
   }
 
   /** Ends our half; a peer that does not end its own loses it after a while. */

@@ -53,7 +53,7 @@ export class StreamService {
     const { callsMax, callsPerPeerMax } = this.#parts.limits;
     if (this.#isDraining || this.#calls.size >= callsMax || ofPeer >= callsPerPeerMax) {
       const code = this.#isDraining ? "CULVERT_CLOSED" : "CULVERT_BUSY";
-      await call.refuse(new CulvertError(code));
+      call.refuse(new CulvertError(code));
       return;
     }
     this.#calls.add(call);

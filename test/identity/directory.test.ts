@@ -54,7 +54,7 @@ describe("a directory", () => {
     expect(directory.find(descriptor(0, 1, 30).id)).toBeDefined();
   });
 
-  it("when full of nodes that have expired, forgets those first and counts none of them", async () => {
+  it("when full, forgets those first that have expired", async () => {
     let now = 0;
     const directory = new Directory({ unixMs: () => now, nodesMax: 2 });
     directory.add(descriptor(0, 1, 10));

@@ -142,7 +142,7 @@ describe("a descriptor", () => {
     const body = NodeDescriptor.sign(identity, empty).toBytes().slice(0, -64);
     const { publicKey } = identity;
     expect(toHex(body)).toBe(
-      `01${toHex(publicKey)}00000000000300006b49d2000009` + `0000080000001000` + `05000000`,
+      `01${toHex(publicKey)}00000000000300006b49d2000009000008000000100005000000`,
     );
   });
 

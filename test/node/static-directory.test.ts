@@ -53,14 +53,20 @@ describe("a file of nodes", () => {
   });
 
   it("tells the contacts of nodes that have to be asked themselves", async () => {
-    await write(`${"ab".repeat(32)}@udp://192.0.2.1:7000 # the first`, "tcp://[2001:db8::1]:7001");
+    await write(
+      `${"ab".repeat(32)}@udp://192.0.2.1:7000 # the first`,
+      `${"cd".repeat(32)}@tcp://[2001:db8::1]:7001`,
+    );
     const directory = await StaticDirectory.open(path, { unixMs });
     expect(await directory.contacts()).toEqual([
       {
         id: new Uint8Array(32).fill(0xab),
         address: { carrier: "udp", host: "192.0.2.1", port: 7_000 },
       },
-      { address: { carrier: "tcp", host: "2001:db8::1", port: 7_001 } },
+      {
+        id: new Uint8Array(32).fill(0xcd),
+        address: { carrier: "tcp", host: "2001:db8::1", port: 7_001 },
+      },
     ]);
   });
 
