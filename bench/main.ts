@@ -16,6 +16,7 @@ const NAMES = [
   "start",
   "onion",
   "storage",
+  "rpc",
   "storage-million",
 ] as const;
 

@@ -1,6 +1,6 @@
-import { CulvertError, concatBytes, utf8 } from "../base/index.ts";
-import { type CborInput, type CborValue, decodeCbor, encodeCbor } from "../codec/index.ts";
+import { concatBytes, utf8 } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
+import { broken, ItemReader, ItemWriter } from "./cbor-items.ts";
 
 /**
  * A message between two nodes. Each one is a CBOR array of fixed length that begins with the
@@ -83,9 +83,20 @@ const REFERENCE_LABEL = utf8("culvert/v1/request\0");
 const NUMBER_MAX = 2 ** 48 - 1;
 const HARD_MS_MAX = 2 ** 32 - 1;
 
+/** How many items the array of each kind has. */
+const ITEMS = { hello: 3, session: 5, request: 10, reply: 7, lost: 4, settled: 6 } as const;
+/** What the fields of a message take beside meta, body and settled numbers. */
+const FIXED_BYTES_MAX = 256;
+/** A number with its head. */
+const NUMBER_BYTES_MAX = 9;
+
 /** The bytes of a message, a fresh array. */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return encodeCbor([VERSION, KIND[envelope.kind], envelope.nonce, ...fieldsOf(envelope)]);
+  const { kind, nonce } = envelope;
+  const writer = new ItemWriter(ITEMS[kind], FIXED_BYTES_MAX + variableBytes(envelope));
+  writer.integer(VERSION).integer(KIND[kind]).bytes(nonce);
+  writeFields(writer, envelope);
+  return writer.finish();
 }
 
 /**
@@ -94,10 +105,8 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  * @throws CulvertError `CULVERT_PROTOCOL`, also when the message is not in its one form
  */
 export function decodeEnvelope(bytes: Uint8Array, bodyBytesMax: number): Envelope {
-  const maxBytes = bodyBytesMax + ENVELOPE_BYTES_MAX;
-  const value = decodeCbor(bytes, { maxBytes, maxDepth: 2 });
-  if (!Array.isArray(value)) throw broken("message", "is no array");
-  const items = new Items(value);
+  if (bytes.length > bodyBytesMax + ENVELOPE_BYTES_MAX) throw broken("message", "is too long");
+  const items = new ItemReader(bytes);
   if (items.integer("version", 255) !== VERSION) throw broken("version", "is not 1");
   const kind = items.integer("kind", 255);
   const nonce = items.bytes("nonce", NONCE_BYTES);
@@ -116,26 +125,36 @@ export function isTypeName(text: string): boolean {
   return text.length <= TYPE_LENGTH_MAX && TYPE_PATTERN.test(text);
 }
 
-function fieldsOf(envelope: Envelope): readonly CborInput[] {
+function variableBytes(envelope: Envelope): number {
+  if (envelope.kind === "request") return envelope.meta.length + envelope.body.length;
+  if (envelope.kind === "reply") return envelope.body.length;
+  return envelope.kind === "settled" ? NUMBER_BYTES_MAX * envelope.numbers.length : 0;
+}
+
+function writeFields(writer: ItemWriter, envelope: Envelope): void {
   switch (envelope.kind) {
     case "hello":
-      return [];
+      break;
     case "session":
-      return [envelope.reference, envelope.session];
-    case "request": {
-      const { session, number, floor, hardMs, type, meta, body } = envelope;
-      return [session, number, floor, hardMs, type, meta, body];
-    }
+      writer.bytes(envelope.reference).bytes(envelope.session);
+      break;
+    case "request":
+      writer.bytes(envelope.session).integer(envelope.number).integer(envelope.floor);
+      writer.integer(envelope.hardMs).text(envelope.type).bytes(envelope.meta).bytes(envelope.body);
+      break;
     case "reply":
-      return [envelope.reference, envelope.type, envelope.isFailure, envelope.body];
+      writer.bytes(envelope.reference).text(envelope.type);
+      writer.boolean(envelope.isFailure).bytes(envelope.body);
+      break;
     case "lost":
-      return [envelope.reference];
-    case "settled":
-      return [envelope.session, envelope.floor, [...envelope.numbers]];
+      writer.bytes(envelope.reference);
+      break;
+    default:
+      writer.bytes(envelope.session).integer(envelope.floor).integers(envelope.numbers);
   }
 }
 
-function readFields(kind: number, nonce: Uint8Array, items: Items): Envelope {
+function readFields(kind: number, nonce: Uint8Array, items: ItemReader): Envelope {
   switch (kind) {
     case KIND.hello:
       return { kind: "hello", nonce };
@@ -147,7 +166,7 @@ function readFields(kind: number, nonce: Uint8Array, items: Items): Envelope {
       return readRequest(nonce, items);
     case KIND.reply: {
       const reference = items.bytes("reference", REFERENCE_BYTES);
-      const type = items.type();
+      const type = readType(items);
       const isFailure = items.boolean("isFailure");
       return { kind: "reply", nonce, reference, type, isFailure, body: items.bytes("body") };
     }
@@ -156,87 +175,29 @@ function readFields(kind: number, nonce: Uint8Array, items: Items): Envelope {
     case KIND.settled: {
       const session = items.bytes("session", SESSION_BYTES);
       const floor = items.integer("floor", NUMBER_MAX);
-      return { kind: "settled", nonce, session, floor, numbers: items.numbers() };
+      const limits = { count: SETTLED_NUMBERS_MAX, max: NUMBER_MAX };
+      return { kind: "settled", nonce, session, floor, numbers: items.integers("numbers", limits) };
     }
     default:
       throw broken("kind", `${kind} is unknown`);
   }
 }
 
-function readRequest(nonce: Uint8Array, items: Items): RequestEnvelope {
+function readRequest(nonce: Uint8Array, items: ItemReader): RequestEnvelope {
   const session = items.bytes("session", SESSION_BYTES);
   const number = items.integer("number", NUMBER_MAX);
   const floor = items.integer("floor", NUMBER_MAX);
   if (number < 1 || floor > number) throw broken("number", "is below the floor");
   const hardMs = items.integer("hardMs", HARD_MS_MAX);
-  const type = items.type();
+  const type = readType(items);
   const meta = items.bytes("meta");
   if (meta.length > META_BYTES_MAX) throw broken("meta", "is too long");
   const body = items.bytes("body");
   return { kind: "request", nonce, session, number, floor, hardMs, type, meta, body };
 }
 
-/** The items of a message one after the other, each with its name and what it has to be. */
-class Items {
-  readonly #values: readonly CborValue[];
-  #at = 0;
-
-  constructor(values: readonly CborValue[]) {
-    this.#values = values;
-  }
-
-  integer(field: string, max: number): number {
-    const value = this.#next(field);
-    if (!isNumber(value, max)) throw broken(field, "is no whole number in range");
-    return value;
-  }
-
-  bytes(field: string, length?: number): Uint8Array {
-    const value = this.#next(field);
-    if (!(value instanceof Uint8Array)) throw broken(field, "is not bytes");
-    if (length !== undefined && value.length !== length) throw broken(field, "has another length");
-    return value;
-  }
-
-  boolean(field: string): boolean {
-    const value = this.#next(field);
-    if (typeof value !== "boolean") throw broken(field, "is neither true nor false");
-    return value;
-  }
-
-  type(): string {
-    const value = this.#next("type");
-    if (typeof value !== "string" || !isTypeName(value)) throw broken("type", "is no name");
-    return value;
-  }
-
-  numbers(): number[] {
-    const value = this.#next("numbers");
-    if (!Array.isArray(value) || value.length > SETTLED_NUMBERS_MAX) {
-      throw broken("numbers", "is no list, or too long");
-    }
-    return value.map((item) => {
-      if (!isNumber(item, NUMBER_MAX)) throw broken("numbers", "has an item that is no number");
-      return item;
-    });
-  }
-
-  expectEnd(): void {
-    if (this.#at < this.#values.length) throw broken("message", "has too many items");
-  }
-
-  #next(field: string): CborValue {
-    const value = this.#values[this.#at];
-    if (value === undefined) throw broken(field, "is missing");
-    this.#at += 1;
-    return value;
-  }
-}
-
-function isNumber(value: CborValue, max: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
-}
-
-function broken(field: string, why: string): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", `${field} ${why}`, { detail: { field } });
+function readType(items: ItemReader): string {
+  const type = items.text("type");
+  if (!isTypeName(type)) throw broken("type", "is no name");
+  return type;
 }

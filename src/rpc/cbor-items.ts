@@ -1,0 +1,205 @@
+import { CulvertError } from "../base/index.ts";
+
+/** The kinds of items that a message is made of, by their CBOR major type. */
+const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4 } as const;
+const FALSE = 0xf4;
+const TRUE = 0xf5;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Writes the items of a CBOR array one after the other, each in its one form: definite lengths,
+ * shortest heads. Messages are small and of fixed layout: this takes a fifth of a general encoder.
+ */
+export class ItemWriter {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  /** @param bytesMax no item may go beyond; what is not used is not part of the result */
+  constructor(count: number, bytesMax: number) {
+    this.#bytes = new Uint8Array(bytesMax);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#head(MAJOR.array, count);
+  }
+
+  integer(value: number): this {
+    this.#head(MAJOR.unsigned, value);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#head(MAJOR.bytes, value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
+  text(value: string): this {
+    const utf8 = encoder.encode(value);
+    this.#head(MAJOR.text, utf8.length);
+    this.#bytes.set(utf8, this.#at);
+    this.#at += utf8.length;
+    return this;
+  }
+
+  boolean(value: boolean): this {
+    this.#bytes[this.#at] = value ? TRUE : FALSE;
+    this.#at += 1;
+    return this;
+  }
+
+  integers(values: readonly number[]): this {
+    this.#head(MAJOR.array, values.length);
+    for (const value of values) this.#head(MAJOR.unsigned, value);
+    return this;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #head(major: number, value: number): void {
+    const [view, at] = [this.#view, this.#at];
+    const type = major << 5;
+    if (value < 24) {
+      view.setUint8(at, type | value);
+      this.#at += 1;
+    } else if (value < 2 ** 8) {
+      view.setUint16(at, ((type | 24) << 8) | value);
+      this.#at += 2;
+    } else if (value < 2 ** 16) {
+      view.setUint8(at, type | 25);
+      view.setUint16(at + 1, value);
+      this.#at += 3;
+    } else if (value < 2 ** 32) {
+      view.setUint8(at, type | 26);
+      view.setUint32(at + 1, value);
+      this.#at += 5;
+    } else {
+      view.setUint8(at, type | 27);
+      view.setBigUint64(at + 1, BigInt(value));
+      this.#at += 9;
+    }
+  }
+}
+
+/**
+ * Reads the items of one CBOR array that came from elsewhere, and refuses every form but the one
+ * that {@link ItemWriter} writes. What it gives are copies.
+ */
+export class ItemReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+  #left: number;
+
+  /** @throws CulvertError `CULVERT_PROTOCOL` when the bytes are no array, as each method does */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#left = this.#head(MAJOR.array, "message");
+  }
+
+  integer(field: string, max: number): number {
+    this.#next(field);
+    const value = this.#head(MAJOR.unsigned, field);
+    if (value > max) throw broken(field, "is too large");
+    return value;
+  }
+
+  bytes(field: string, length?: number): Uint8Array {
+    this.#next(field);
+    const value = this.#string(MAJOR.bytes, field).slice();
+    if (length !== undefined && value.length !== length) throw broken(field, "has another length");
+    return value;
+  }
+
+  text(field: string): string {
+    this.#next(field);
+    const utf8 = this.#string(MAJOR.text, field);
+    try {
+      return decoder.decode(utf8);
+    } catch {
+      throw broken(field, "is no UTF-8");
+    }
+  }
+
+  boolean(field: string): boolean {
+    this.#next(field);
+    this.#need(1, field);
+    const byte = this.#bytes[this.#at];
+    if (byte !== TRUE && byte !== FALSE) throw broken(field, "is neither true nor false");
+    this.#at += 1;
+    return byte === TRUE;
+  }
+
+  integers(field: string, limits: { readonly count: number; readonly max: number }): number[] {
+    this.#next(field);
+    const count = this.#head(MAJOR.array, field);
+    if (count > limits.count) throw broken(field, "is too long");
+    const values: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const value = this.#head(MAJOR.unsigned, field);
+      if (value > limits.max) throw broken(field, "has a number that is too large");
+      values.push(value);
+    }
+    return values;
+  }
+
+  expectEnd(): void {
+    if (this.#left > 0) throw broken("message", "has too many items");
+    if (this.#at < this.#bytes.length) throw broken("message", "has bytes behind it");
+  }
+
+  #next(field: string): void {
+    if (this.#left === 0) throw broken(field, "is missing");
+    this.#left -= 1;
+  }
+
+  #string(major: number, field: string): Uint8Array {
+    const length = this.#head(major, field);
+    this.#need(length, field);
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** The number in a head of this type, in its shortest form. */
+  #head(major: number, field: string): number {
+    this.#need(1, field);
+    const first = this.#bytes[this.#at] ?? 0;
+    if (first >> 5 !== major) throw broken(field, "is of another type");
+    const info = first & 0x1f;
+    if (info < 24) {
+      this.#at += 1;
+      return info;
+    }
+    if (info > 27) throw broken(field, "has no definite length");
+    const size = 1 << (info - 24);
+    this.#need(1 + size, field);
+    const at = this.#at + 1;
+    this.#at = at + size;
+    const value = this.#number(at, size);
+    const least = size === 1 ? 24 : 2 ** (4 * size);
+    if (value < least) throw broken(field, "is not in its shortest form");
+    return value;
+  }
+
+  #number(at: number, size: number): number {
+    if (size === 1) return this.#view.getUint8(at);
+    if (size === 2) return this.#view.getUint16(at);
+    if (size === 4) return this.#view.getUint32(at);
+    // Beyond what is exact it is beyond every limit, too.
+    return Number(this.#view.getBigUint64(at));
+  }
+
+  #need(count: number, field: string): void {
+    if (count > this.#bytes.length - this.#at) throw broken(field, "is cut short");
+  }
+}
+
+/** The error about a field that is not as it has to be. */
+export function broken(field: string, why: string): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", `${field} ${why}`, { detail: { field } });
+}
