@@ -47,6 +47,7 @@ class Echoes {
       this.#bytes += chunk.length;
       for (; this.#bytes >= BODY.length; this.#bytes -= BODY.length) this.#waiting.shift()?.();
     });
+    stream.on("error", () => {});
     stream.resume();
   }
 
