@@ -18,6 +18,7 @@ check: $(INSTALLED)
 # Every figure of the stream's two tables, from seeds.
 sim: $(INSTALLED)
 	@npm run -s sim
+	@npm run -s sim:dht
 
 # A million malformed inputs for every parser.
 fuzz: $(INSTALLED)

@@ -218,9 +218,10 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { self, limits, table } = this.#context;
     this.#attempts += 1;
     this.#rejoinAt = Number.POSITIVE_INFINITY;
-    const isAlone = table.size === 0 && this.#bootstrap.length === 0;
-    if (isAlone) {
-      this.#effects.push({ kind: "joined", nodes: 0 });
+    // The first node of a network, or one that has met others already: there is nobody to ask.
+    if (this.#bootstrap.length === 0) {
+      this.#isJoined = table.size > 0;
+      this.#effects.push({ kind: "joined", nodes: table.size });
       return;
     }
     const count = limits.bucketSize;
@@ -239,6 +240,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#isJoined = true;
     const depth = Math.min(table.depth(), JOIN_LOOKUPS_MAX);
     for (let at = depth - 1; at >= 0; at--) {
+      if (table.sizeAt(at) >= this.#context.limits.bucketSize && !table.isWhole) continue;
       this.#refresh(keyBeside(this.#context.self, at, this.#context.random.bytes(32)));
     }
   }

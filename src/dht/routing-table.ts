@@ -159,6 +159,12 @@ export class RoutingTable {
     return oldest;
   }
 
+  /** How many share exactly `depth` leading bits with this node. */
+  sizeAt(depth: number): number {
+    const [from, to] = this.#bucketAt(depth);
+    return to - from;
+  }
+
   /** How many leading bits the deepest bucket shares with this node; buckets beyond are empty. */
   depth(): number {
     const [nearest] = this.closest(this.#self, 1);
@@ -306,21 +312,40 @@ export class RoutingTable {
     count: number,
     isWanted: (contact: Contact) => boolean,
   ): Contact[] {
-    const near = this.#contacts
-      .slice(from, to)
-      .map((contact) => ({ contact, distance: distanceHead(target, contact.key) }));
-    near.sort((a, b) => {
-      return a.distance - b.distance || compareDistance(target, a.contact.key, b.contact.key);
-    });
     const picked: Contact[] = [];
     const networks = new Map<number, number>();
-    for (const { contact } of near) {
+    for (const contact of sortByDistance(target, this.#contacts.slice(from, to))) {
       if (picked.length >= count) break;
       if (!isWanted(contact) || !isDiverse(networks, contact, this.#limits.perNetworkMax)) continue;
       picked.push(contact);
     }
     return picked;
   }
+}
+
+/** Up to so many are sorted by insertion, which is faster and allocates nothing. */
+const FEW = 64;
+
+/** Sorts in place, closest first. */
+function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] {
+  if (contacts.length > FEW) {
+    return contacts.sort((a, b) => compareDistance(target, a.key, b.key));
+  }
+  const heads: number[] = [];
+  for (const [at, contact] of contacts.entries()) {
+    const head = distanceHead(target, contact.key);
+    let to = at;
+    for (; to > 0; to--) {
+      const [other, before] = [contacts[to - 1] as Contact, heads[to - 1] as number];
+      const isAfter = before === head && compareDistance(target, other.key, contact.key) > 0;
+      if (before < head || (before === head && !isAfter)) break;
+      contacts[to] = other;
+      heads[to] = before;
+    }
+    contacts[to] = contact;
+    heads[to] = head;
+  }
+  return contacts;
 }
 
 /** From, to, and how many leading bits the contacts share with this node. */

@@ -181,6 +181,19 @@ export class Swarm {
     return true;
   }
 
+  /** Asks a node without any network in between, and drops what else follows. */
+  probe(node: SwarmNode, asker: SwarmNode, request: DhtRequest): DhtResponse {
+    const exchange = this.#nextId();
+    let response: DhtResponse | undefined;
+    const from = { id: asker.id, source: asker.contact.network.toString(), isAddressProven: true };
+    node.core.handle({ kind: "request", exchange, asker: from, request }, this.#now);
+    for (let effect = node.core.poll(); effect !== undefined; effect = node.core.poll()) {
+      if (effect.kind === "answer") response = effect.response;
+    }
+    assert(response !== undefined, "every request is answered");
+    return response;
+  }
+
   /** Runs for so long. */
   advance(ms: number): void {
     const until = this.#now + ms;

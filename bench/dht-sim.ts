@@ -1,0 +1,71 @@
+/**
+ * Measures the DHT on a virtual network: real cores, up to 100,000 in this process.
+ *
+ *   npm run -s sim:dht -- [--row hostile] [--seed 1] [--list]
+ *
+ * Prints each figure beside what is asked, writes `bench/results/dht-sim.json`, and draws
+ * `docs/dht-lookups.svg` when every row of the picture was run. The exit status is 1 when a figure
+ * is missed.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { drawLookups } from "./dht-chart.ts";
+import { DHT_ROWS, type DhtOutcome, type DhtRow } from "./dht-rows.ts";
+
+const RESULTS = new URL("./results/dht-sim.json", import.meta.url);
+const PICTURE = new URL("../docs/dht-lookups.svg", import.meta.url);
+
+const { values } = parseArgs({
+  options: {
+    row: { type: "string", multiple: true, default: [""] },
+    seed: { type: "string", default: "1" },
+    list: { type: "boolean", default: false },
+  },
+});
+
+function print(row: DhtRow, { verdicts, figures }: DhtOutcome, seconds: number): void {
+  for (const { what, asked, measured, isMet } of verdicts) {
+    const mark = isMet ? "ok  " : "MISS";
+    const figure = `${what.padEnd(38)} ${measured.padStart(10)}  asked ${asked}`;
+    process.stdout.write(`${mark} ${row.name.padEnd(14)} ${figure}\n`);
+  }
+  const all = Object.entries(figures).map(([name, value]) => `${name} ${round(value)}`);
+  process.stdout.write(`     ${all.join(", ")} (${seconds.toFixed(0)} s of CPU)\n`);
+}
+
+/** By its name, or with all that begin so when none has just this name. */
+function isWanted(name: string, wanted: string): boolean {
+  const isName = DHT_ROWS.some((row) => row.name === wanted);
+  return isName ? name === wanted : name.startsWith(wanted);
+}
+
+function round(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+}
+
+function main(): void {
+  const seed = Number(values.seed);
+  const rows = DHT_ROWS.filter(({ name }) => values.row.some((wanted) => isWanted(name, wanted)));
+  process.stdout.write(`seed ${seed}, ${rows.length} rows\n`);
+  const outcomes = new Map<string, DhtOutcome>();
+  for (const row of rows) {
+    process.stdout.write(`\n${row.name}: ${row.title}\n`);
+    const from = process.cpuUsage();
+    const outcome = row.run(seed);
+    const { user, system } = process.cpuUsage(from);
+    outcomes.set(row.name, outcome);
+    print(row, outcome, (user + system) / 1e6);
+  }
+  const all = [...outcomes].map(([name, outcome]) => ({ name, ...outcome }));
+  const missed = all.flatMap(({ verdicts }) => verdicts).filter(({ isMet }) => !isMet).length;
+  mkdirSync(new URL(".", RESULTS), { recursive: true });
+  writeFileSync(RESULTS, `${JSON.stringify({ seed, missed, rows: all }, undefined, 2)}\n`);
+  const picture = drawLookups(outcomes);
+  if (picture !== undefined) writeFileSync(PICTURE, picture);
+  process.stdout.write(`\n${missed === 0 ? "ok" : `${missed} missed`}\n`);
+  process.exitCode = missed === 0 ? 0 : 1;
+}
+
+if (values.list) {
+  for (const { name, title } of DHT_ROWS) process.stdout.write(`${name.padEnd(14)} ${title}\n`);
+} else main();
