@@ -241,13 +241,14 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const depth = Math.min(table.depth(), JOIN_LOOKUPS_MAX);
     for (let at = depth - 1; at >= 0; at--) {
       if (table.sizeAt(at) >= this.#context.limits.bucketSize && !table.isWhole) continue;
-      this.#refresh(keyBeside(this.#context.self, at, this.#context.random.bytes(32)));
+      const target = keyBeside(this.#context.self, at, this.#context.random.bytes(32));
+      this.#refresh(target, this.#bootstrap);
     }
   }
 
-  #refresh(target: KeyText): void {
+  #refresh(target: KeyText, known: readonly Contact[] = []): void {
     this.#upkeep.used(target, this.#now);
-    this.#later({ kind: "find", target, count: this.#context.limits.bucketSize });
+    this.#later({ kind: "find", target, count: this.#context.limits.bucketSize, known });
   }
 
   #later(task: Task): void {

@@ -72,20 +72,22 @@ export class LookupCore {
 
   /** The next node to ask, or nothing while enough are asked or all that matter were. */
   next(): Contact | undefined {
-    if (this.#asked >= this.#options.parallelism) return undefined;
-    for (const candidate of this.#front()) {
-      if (candidate.state !== "fresh") continue;
+    const { parallelism, taken } = this.#options;
+    if (this.#asked >= parallelism) return undefined;
+    // Each one that is elsewhere makes room for another one in the front.
+    for (;;) {
+      const candidate = this.#front().find(({ state }) => state === "fresh");
+      if (candidate === undefined) return undefined;
       const { key } = candidate.contact;
-      if (this.#options.taken.has(key)) {
+      if (taken.has(key)) {
         candidate.state = "elsewhere";
         continue;
       }
-      this.#options.taken.add(key);
+      taken.add(key);
       candidate.state = "asked";
       this.#asked += 1;
       return candidate.contact;
     }
-    return undefined;
   }
 
   /** The round trips that an answer of this node took, those before it included. */
@@ -122,7 +124,7 @@ export class LookupCore {
 
   /** Whether the closest nodes that are alive have all been heard. */
   get isDone(): boolean {
-    return this.#front().every(({ state }) => state === "answered" || state === "elsewhere");
+    return this.#front().every(({ state }) => state === "answered");
   }
 
   /** The closest known nodes, closest first, that nothing speaks against. */
@@ -130,12 +132,13 @@ export class LookupCore {
     return this.#front().map(({ contact }) => contact);
   }
 
-  /** The `width` closest of those that have neither failed nor fallen silent. */
+  /** The `width` closest of those that are this path's own, and neither failed nor fell silent. */
   #front(): Candidate[] {
     const front: Candidate[] = [];
     const networks = new Map<number, number>();
     for (const candidate of this.#candidates) {
-      if (candidate.state === "failed" || candidate.state === "silent") continue;
+      const { state } = candidate;
+      if (state === "failed" || state === "silent" || state === "elsewhere") continue;
       if (!isDiverse(networks, candidate.contact, this.#options.perNetworkMax)) continue;
       front.push(candidate);
       if (front.length >= this.#options.width) break;

@@ -32,7 +32,7 @@ interface Path {
 }
 
 /** Width and requests at once of one of many paths, and nodes that each begins with. */
-const SIDE_PATH = { width: 8, parallelism: 1, seeds: 3 } as const;
+const SIDE_PATH = { width: 5, parallelism: 1, seeds: 3 } as const;
 /** Neighbouring regions that are searched when the one around the key is too dense. */
 const REGIONS = 3;
 /** What is still believed of an answer that is too dense to be true. */
@@ -84,10 +84,16 @@ export class Search implements ExchangeOwner {
     return this.#answerers;
   }
 
-  /** Begins with the closest nodes of the table, and with `known` ones. */
+  /**
+   * Begins with the closest nodes of the table; and with each of the `known` ones on a path of its
+   * own: whoever has filled the table with liars does not stand on all of them.
+   */
   start(now: Instant, known: readonly Contact[] = []): void {
     const { table, limits } = this.#context;
     const seeds = table.closest(this.target, limits.bucketSize);
+    for (const contact of known.slice(0, limits.pathsMax)) {
+      this.#addPath(this.target, [contact], SIDE_PATH);
+    }
     this.#addPath(this.target, [...seeds, ...known], {
       width: limits.bucketSize,
       parallelism: limits.parallelism,
@@ -111,20 +117,29 @@ export class Search implements ExchangeOwner {
     this.#hooks.ended(now);
   }
 
-  /** Goes on over disjoint paths; false when that was done already, or nobody is left. */
+  /**
+   * Goes on over disjoint paths: half of them begin with the closest nodes that were not asked, half
+   * anywhere, since all who are close may be liars. False when that was done already, or nobody is
+   * left.
+   */
   spread(): boolean {
     if (this.#isSpread) return false;
     this.#isSpread = true;
     const { table, limits } = this.#context;
-    const count = limits.pathsMax * SIDE_PATH.seeds;
-    const seeds = table.closest(this.target, count, ({ key }) => !this.#taken.has(key));
-    const pathCount = Math.min(limits.pathsMax, seeds.length);
-    for (let i = 0; i < pathCount; i++) {
-      const own = seeds.filter((_, at) => at % pathCount === i);
-      this.#addPath(this.target, own, SIDE_PATH);
+    const half = Math.ceil(limits.pathsMax / 2);
+    const near = table.closest(this.target, half * SIDE_PATH.seeds, ({ key }) => {
+      return !this.#taken.has(key);
+    });
+    const pathsBefore = this.#paths.length;
+    for (const seeds of [near, this.#anywhere(half * SIDE_PATH.seeds)]) {
+      for (let i = 0; i < Math.min(half, seeds.length); i++) {
+        const own = seeds.filter((_, at) => at % half === i);
+        this.#addPath(this.target, own, SIDE_PATH);
+      }
     }
-    this.#isStopped &&= pathCount === 0;
-    return pathCount > 0;
+    const isMore = this.#paths.length > pathsBefore;
+    this.#isStopped &&= !isMore;
+    return isMore;
   }
 
   /** Searches the regions beside the target too. */
@@ -197,6 +212,17 @@ export class Search implements ExchangeOwner {
   failed(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.failed(contact.key);
     this.pump(now);
+  }
+
+  /** Contacts from all over the table that were not asked; some fewer when they come twice. */
+  #anywhere(count: number): Contact[] {
+    const { table, random } = this.#context;
+    const chosen = new Set<Contact>();
+    for (let i = 0; i < count; i++) {
+      const contact = table.contacts[Math.floor(random.unit() * table.size)];
+      if (contact !== undefined && !this.#taken.has(contact.key)) chosen.add(contact);
+    }
+    return [...chosen];
   }
 
   #addPath(

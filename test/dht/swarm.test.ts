@@ -11,7 +11,7 @@ const HASHED: RecordRule = (key, bytes) => {
 };
 
 function grown(count: number, options: Partial<SwarmOptions> = {}): Swarm {
-  const swarm = new Swarm({ seed: 11, recordRule: HASHED, isEncoded: true, ...options });
+  const swarm = new Swarm({ seed: 11, recordRule: HASHED, ...options });
   growByJoining(swarm, count);
   swarm.advance(30_000);
   return swarm;
@@ -63,7 +63,7 @@ function getAll(swarm: Swarm, records: readonly Kept[], from = swarm.nodes): Tal
 
 describe("a network of real cores", () => {
   it("finds everything, in one round trip and with three requests, when all know all", () => {
-    const swarm = grown(60);
+    const swarm = grown(60, { isEncoded: true });
     const records = putRecords(swarm, 30);
     const { found, asked, hops } = getAll(swarm, records);
     expect(found).toBe(30);
@@ -163,6 +163,26 @@ describe("keepers", () => {
 });
 
 describe("liars", () => {
+  it("who press on a joiner do not cut it off while one node it begins with is honest", () => {
+    const swarm = grown(60);
+    const records = putRecords(swarm, 15);
+    const honest = [...swarm.nodes];
+    const liars = Array.from({ length: 80 }, () => swarm.add());
+    const contacts = liars.map(({ contact }) => contact);
+    for (const liar of liars) {
+      liar.behaviour = (request) => {
+        if (request.kind === "ping") return { kind: "pong" };
+        return { kind: "nodes", contacts: contacts.slice(0, 20) };
+      };
+    }
+    const joiner = swarm.add();
+    for (const contact of contacts) swarm.tell(joiner, { kind: "met", contact });
+    const bootstrap = [...contacts.slice(0, 2), ...honest.slice(0, 1).map((node) => node.contact)];
+    swarm.tell(joiner, { kind: "start", bootstrap });
+    swarm.advance(60_000);
+    expect(getAll(swarm, records, [joiner]).found).toBe(15);
+  });
+
   it("with false values and tables, a fifth of all, neither deceive nor hide", () => {
     const swarm = grown(80);
     const records = putRecords(swarm, 40);
