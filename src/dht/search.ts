@@ -118,9 +118,9 @@ export class Search implements ExchangeOwner {
   }
 
   /**
-   * Goes on over disjoint paths: half of them begin with the closest nodes that were not asked, half
-   * anywhere, since all who are close may be liars. False when that was done already, or nobody is
-   * left.
+   * Goes on over disjoint paths: half of them begin with the closest nodes that were not asked,
+   * half anywhere, since all who are close may be liars. False when that was done already, or
+   * nobody is left.
    */
   spread(): boolean {
     if (this.#isSpread) return false;
