@@ -70,6 +70,11 @@ export class ProbeExchange {
     return this.#chosen;
   }
 
+  /** Whether anything has come from the peer. */
+  get hasHeard(): boolean {
+    return this.#heard.size > 0;
+  }
+
   /** Whether nothing more is to be done; after a success the exchange still answers for a while. */
   isOver(now: Instant): boolean {
     return now >= this.#endsAt;

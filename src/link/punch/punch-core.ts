@@ -31,6 +31,17 @@ export interface PunchCoreOptions {
 
 /** Questions for our own address that wait for an answer. */
 const ASKS_MAX = 16;
+/** When such a question is repeated, and at the end given up. */
+const ASK_REPEATS_MS = [250, 750, 1_500, 3_000] as const;
+
+/** A question for our own address. */
+interface Ask {
+  readonly node: NodeId;
+  readonly address: HostPort;
+  readonly bytes: Uint8Array;
+  readonly askedAt: Instant;
+  repeats: number;
+}
 
 /**
  * Finds direct UDP paths between nodes behind NATs, as a synchronous state machine.
@@ -54,7 +65,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   /** By the peer's id: one punch at a time with each. */
   readonly #punches = new Map<string, Punch>();
   readonly #bySession = new Map<string, Punch>();
-  readonly #asks = new Map<string, NodeId>();
+  readonly #asks = new Map<string, Ask>();
   readonly #statistics = noStatistics();
 
   constructor(options: PunchCoreOptions) {
@@ -107,7 +118,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
         this.#own.setLocal(input.addresses);
         break;
       case "ask":
-        this.#ask(input.node, input.address);
+        this.#ask(input.node, input.address, now);
         break;
       default:
         unreachable(input);
@@ -115,6 +126,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   timeout(now: Instant): void {
+    this.#repeatAsks(now);
     for (const punch of [...this.#punches.values()]) {
       punch.exchange?.timeout(now);
       if (punch.takeRepeat(now)) this.#signal(punch);
@@ -129,6 +141,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   deadline(): Instant {
     let first = Number.POSITIVE_INFINITY;
     for (const punch of this.#punches.values()) first = Math.min(first, punch.deadline());
+    for (const ask of this.#asks.values()) first = Math.min(first, repeatAt(ask));
     return first;
   }
 
@@ -175,7 +188,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     const offerHash = offer.hash;
     const punch = this.#add({ ...made, peer: from, via, isOfferer: false, offerHash, now });
     this.#agree(punch, offer, readOffer(made.signal).hash, now);
-    this.#signal(punch);
+    if (punch.takeRepeat(now)) this.#signal(punch);
   }
 
   #takeAnswer(answer: Offer, { from, via }: Arrival, now: Instant): void {
@@ -217,10 +230,10 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
       this.#effects.push({ kind: "datagram", bytes: encodeTold(datagram.nonce, from), to: from });
     } else if (datagram.kind === "told") {
       const key = askKey(from, datagram.nonce);
-      const node = this.#asks.get(key);
-      if (node === undefined) return;
+      const ask = this.#asks.get(key);
+      if (ask === undefined) return;
       this.#asks.delete(key);
-      this.#own.observe(datagram.seen, node, now);
+      this.#own.observe(datagram.seen, ask.node, now);
     } else {
       const punch = this.#bySession.get(datagram.session);
       if (punch?.exchange === undefined) {
@@ -234,14 +247,24 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     }
   }
 
-  #ask(node: NodeId, address: HostPort): void {
+  #ask(node: NodeId, address: HostPort, now: Instant): void {
     const nonce = this.#options.random.bytes(ASK_NONCE_BYTES);
-    this.#asks.set(askKey(address, nonce), node);
+    const bytes = encodeAsk(nonce);
+    this.#asks.set(askKey(address, nonce), { node, address, bytes, askedAt: now, repeats: 0 });
     if (this.#asks.size > ASKS_MAX) {
       const oldest = this.#asks.keys().next();
       if (oldest.done !== true) this.#asks.delete(oldest.value);
     }
-    this.#effects.push({ kind: "datagram", bytes: encodeAsk(nonce), to: address });
+    this.#effects.push({ kind: "datagram", bytes, to: address });
+  }
+
+  #repeatAsks(now: Instant): void {
+    for (const [key, ask] of [...this.#asks]) {
+      if (now < repeatAt(ask)) continue;
+      ask.repeats += 1;
+      if (repeatAt(ask) === Number.POSITIVE_INFINITY) this.#asks.delete(key);
+      else this.#effects.push({ kind: "datagram", bytes: ask.bytes, to: ask.address });
+    }
   }
 
   #cancel(peer: NodeId): void {
@@ -327,6 +350,10 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   get #isFull(): boolean {
     return this.#punches.size >= this.#options.limits.sessionsMax;
   }
+}
+
+function repeatAt({ askedAt, repeats }: Ask): Instant {
+  return askedAt + (ASK_REPEATS_MS[repeats] ?? Number.POSITIVE_INFINITY);
 }
 
 function askKey(address: HostPort, nonce: Uint8Array): string {

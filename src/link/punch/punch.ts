@@ -7,7 +7,7 @@ import type { NatMapping } from "./offer.ts";
 import { deriveProbeKey, SESSION_BYTES, sessionKey } from "./probe.ts";
 import { ProbeExchange } from "./probe-exchange.ts";
 
-/** When an offer is sent again while no answer comes. */
+/** When an offer, or an answer, is sent again while the other end does not show that it came. */
 const REPEATS_MS = [0, 300, 700, 1_200, 1_800, 2_600, 3_500] as const;
 
 /** What a punch is begun with. */
@@ -58,16 +58,17 @@ export class Punch {
     return this.exchange === undefined && now >= this.init.now + this.#limits.answerMs;
   }
 
-  /** Whether our offer has to be sent (again) now. */
+  /** Whether our offer, or our answer, has to be sent (again) now. */
   takeRepeat(now: Instant): boolean {
-    if (this.exchange !== undefined || now < this.#repeatAt()) return false;
+    if (now < this.#repeatAt()) return false;
     this.#repeats += 1;
     return true;
   }
 
   deadline(): Instant {
-    if (this.exchange !== undefined) return this.exchange.deadline();
-    return Math.min(this.#repeatAt(), this.init.now + this.#limits.answerMs);
+    const { exchange, init } = this;
+    const overAt = exchange === undefined ? init.now + this.#limits.answerMs : exchange.deadline();
+    return Math.min(this.#repeatAt(), overAt);
   }
 
   /** Both offers are there: probing begins. False when the peer's key makes no secret. */
@@ -97,7 +98,10 @@ export class Punch {
   }
 
   #repeatAt(): Instant {
-    const afterMs = this.init.isOfferer ? REPEATS_MS[this.#repeats] : undefined;
-    return afterMs === undefined ? Number.POSITIVE_INFINITY : this.init.now + afterMs;
+    const { exchange, init } = this;
+    // An offer has come when it is answered, an answer when the offerer probes.
+    const hasCome = exchange !== undefined && (init.isOfferer || exchange.hasHeard);
+    const afterMs = hasCome ? undefined : REPEATS_MS[this.#repeats];
+    return afterMs === undefined ? Number.POSITIVE_INFINITY : init.now + afterMs;
   }
 }
