@@ -4,7 +4,3 @@ export type { PunchedPath } from "./probe-exchange.ts";
 export type { PunchEffect, PunchFailure, PunchInput, PunchStatistics } from "./protocol.ts";
 export type { PunchCoreOptions } from "./punch-core.ts";
 export { PunchCore } from "./punch-core.ts";
-export type { Passage } from "./rendezvous-core.ts";
-export { RendezvousCore } from "./rendezvous-core.ts";
-export type { SignalFailure, SignalMessage } from "./signal.ts";
-export { decodeSignal, encodeSignal, SIGNAL_PROTOCOL } from "./signal.ts";
