@@ -1,5 +1,7 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../base/index.ts";
+import { systemClock } from "./clock.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** What happens on a connection. Must not throw. */
@@ -37,12 +39,14 @@ export interface SocketLike extends Duplex {
  */
 export class ByteConnection {
   readonly #socket: SocketLike;
+  readonly #clock: Clock;
   #events: ByteConnectionEvents | undefined;
   #isCorked = false;
   #error: Error | undefined;
 
-  constructor(socket: SocketLike) {
+  constructor(socket: SocketLike, clock: Clock = systemClock) {
     this.#socket = socket;
+    this.#clock = clock;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on("error", (error) => {
@@ -103,7 +107,8 @@ export class ByteConnection {
     this.#socket.end();
     // Whoever does not read would keep it open for ever; whatever still comes is not looked at.
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    const cut = (): unknown => this.#socket.destroy();
+    this.#clock.schedule(this.#clock.now() + LINGER_MS, cut, { background: true });
   }
 }
 

@@ -1,6 +1,5 @@
-import { assert, type Cancel, CulvertError, type Instant } from "../base/index.ts";
+import { assert, type Cancel, type Clock, CulvertError, type Instant } from "../base/index.ts";
 import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection.ts";
-import { systemClock } from "../io/clock.ts";
 import type { LinkEvents, MapGreeting } from "./service-link.ts";
 import { WireLink } from "./wire-link.ts";
 
@@ -18,6 +17,12 @@ export type DialNode = (
   events: ByteConnectionEvents & { readonly connected: () => void },
 ) => Pick<ByteConnection, "write" | "unsentBytes" | "close">;
 
+/** How long a contact may take to be made, and by which clock. */
+export interface ContactLimits {
+  readonly clock: Clock;
+  readonly connectMs: number;
+}
+
 /** How the promise of a contact ends. */
 interface Outcome {
   resolve(contact: Contact): void;
@@ -33,21 +38,23 @@ export class Contact {
   #greeting: MapGreeting | undefined;
   #events: ContactEvents | undefined;
   #lostBy: CulvertError | undefined;
-  #heardAt: Instant = systemClock.now();
+  #heardAt: Instant;
 
-  private constructor(dial: DialNode, connectMs: number, outcome: Outcome) {
+  private constructor(dial: DialNode, limits: ContactLimits, outcome: Outcome) {
+    const { clock, connectMs } = limits;
     this.#outcome = outcome;
+    this.#heardAt = clock.now();
     this.#connection = dial({
       connected: () => this.#speak(),
       receive: (bytes) => {
-        this.#heardAt = systemClock.now();
+        this.#heardAt = clock.now();
         this.#link?.receive(bytes);
       },
       drained: () => this.#link?.drained(),
       closed: (cause) => this.drop(new CulvertError("CULVERT_UNREACHABLE", undefined, { cause })),
     });
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
-    this.#cancelPatience = systemClock.schedule(systemClock.now() + connectMs, giveUp);
+    this.#cancelPatience = clock.schedule(clock.now() + connectMs, giveUp);
   }
 
   /**
@@ -55,9 +62,9 @@ export class Contact {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY` or `CULVERT_PROTOCOL`
    */
-  static make(dial: DialNode, connectMs: number): Promise<Contact> {
+  static make(dial: DialNode, limits: ContactLimits): Promise<Contact> {
     return new Promise((resolve, reject) => {
-      new Contact(dial, connectMs, { resolve, reject });
+      new Contact(dial, limits, { resolve, reject });
     });
   }
 

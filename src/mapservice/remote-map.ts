@@ -1,4 +1,12 @@
-import { type Cancel, CulvertError, isCulvertError, type Log, SILENT } from "../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  isCulvertError,
+  type Log,
+  type Random,
+  SILENT,
+} from "../base/index.ts";
 import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
@@ -15,6 +23,8 @@ export interface RemoteMapOptions {
   readonly connectMs?: number;
   readonly limits?: Partial<LinkCarrierLimits>;
   readonly log?: Log;
+  /** The machine's own, unless told otherwise. */
+  readonly components?: { readonly clock?: Clock; readonly random?: Random };
 }
 
 const CONNECT_MS = 10_000;
@@ -48,7 +58,8 @@ export async function connectMapBy(
   dial: DialNode,
   options: RemoteMapOptions = {},
 ): Promise<RemoteMap> {
-  const contact = await Contact.make(dial, options.connectMs ?? CONNECT_MS);
+  const clock = options.components?.clock ?? systemClock;
+  const contact = await Contact.make(dial, { clock, connectMs: options.connectMs ?? CONNECT_MS });
   return new RemoteMap(dial, contact, options);
 }
 
@@ -60,6 +71,8 @@ export async function connectMapBy(
 export class RemoteMap implements RecordCarrier {
   readonly payloadSize: number;
   readonly #dialNode: DialNode;
+  readonly #clock: Clock;
+  readonly #random: Random;
   readonly #connectMs: number;
   readonly #answerMs: number;
   readonly #log: Log;
@@ -70,13 +83,17 @@ export class RemoteMap implements RecordCarrier {
   #cancelPause: Cancel = () => {};
 
   constructor(dial: DialNode, contact: Contact, options: RemoteMapOptions) {
-    const { limits = {} } = options;
+    const { limits = {}, components = {} } = options;
     this.#dialNode = dial;
+    this.#clock = components.clock ?? systemClock;
+    this.#random = components.random ?? systemRandom;
     this.#connectMs = options.connectMs ?? CONNECT_MS;
     this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
     this.#log = options.log ?? SILENT;
-    const components = { clock: systemClock, onSilence: () => this.#doubt() };
-    this.#carrier = new LinkCarrier(components, { greeting: contact.greeting, limits });
+    this.#carrier = new LinkCarrier(
+      { clock: this.#clock, onSilence: () => this.#doubt() },
+      { greeting: contact.greeting, limits },
+    );
     this.payloadSize = contact.greeting.payloadSize;
     this.#use(contact);
   }
@@ -140,13 +157,14 @@ export class RemoteMap implements RecordCarrier {
     const longest = Math.min(PAUSE_MS.first * 2 ** this.#failures, PAUSE_MS.last);
     this.#failures += 1;
     // From half of it on: clients that lost a node together do not come back together.
-    const at = systemClock.now() + longest * (0.5 + systemRandom.unit() / 2);
-    this.#cancelPause = systemClock.schedule(at, () => void this.#dial());
+    const at = this.#clock.now() + longest * (0.5 + this.#random.unit() / 2);
+    this.#cancelPause = this.#clock.schedule(at, () => void this.#dial());
   }
 
   async #dial(): Promise<void> {
     try {
-      this.#use(await Contact.make(this.#dialNode, this.#connectMs));
+      const limits = { clock: this.#clock, connectMs: this.#connectMs };
+      this.#use(await Contact.make(this.#dialNode, limits));
     } catch (error) {
       const isKnown = isCulvertError(error);
       this.#pause(
@@ -158,7 +176,7 @@ export class RemoteMap implements RecordCarrier {
   /** An answer is overdue: if nothing at all came for as long, the connection is dead. */
   #doubt(): void {
     const contact = this.#contact;
-    if (contact === undefined || systemClock.now() - contact.heardAt < this.#answerMs) return;
+    if (contact === undefined || this.#clock.now() - contact.heardAt < this.#answerMs) return;
     contact.drop(new CulvertError("CULVERT_UNREACHABLE", "the node has fallen silent"));
   }
 }

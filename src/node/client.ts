@@ -6,9 +6,7 @@ import {
   type NodeId,
   NodeIdentity,
 } from "../identity/index.ts";
-import { systemClock } from "../io/clock.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
-import { systemRandom } from "../io/random.ts";
 import { openLinkHost } from "../link/index.ts";
 import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/index.ts";
 import {
@@ -19,6 +17,7 @@ import {
   TunnelService,
 } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
+import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
@@ -37,6 +36,8 @@ export interface ClientOptions {
   readonly directory?: string;
   readonly onion?: Partial<OnionCarrierOptions>;
   readonly log?: Log;
+  /** This one, unless told otherwise. */
+  readonly machine?: Machine;
   readonly signal?: AbortSignal;
 }
 
@@ -69,13 +70,14 @@ export async function openClient(options: ClientOptions): Promise<NetworkClient>
 }
 
 async function assemble(options: ClientOptions, closers: Closers): Promise<NetworkClient> {
-  const [clock, random] = [systemClock, systemRandom];
-  const log = options.log ?? SILENT;
+  const { machine = THIS_MACHINE, log = SILENT } = options;
+  const { clock, random } = machine;
   const identity = new NodeIdentity(random.bytes(32));
   const isLocal = options.bootstrap.every(({ address }) => isPrivate(address.host));
   const host = await openLinkHost({
     identity,
     network: NETWORK_NAME,
+    components: machine,
     udp: { host: isLocal ? "127.0.0.1" : "0.0.0.0", port: 0 },
   });
   closers.add(() => host.close());
@@ -84,7 +86,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   await overlay.join(options.bootstrap);
   const geometry = geometryOf(overlay);
   if (options.via === "direct") {
-    const peers = new MapPeers((id) => overlay.links.to(id), log);
+    const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
     closers.add(() => peers.close());
     const carrier = new ReplicatedMap(
       { dht: overlay.dht, peers, clock, random },
@@ -93,7 +95,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     closers.add(() => carrier.close());
     return connected({ overlay, geometry, closers, carrier: () => carrier });
   }
-  const service = await tunnelsOf(overlay, { identity, geometry, closers });
+  const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
   const guardsFile = options.directory && `${options.directory}/${GUARDS_FILE}`;
   const routes = new DescriptorRoutes(
     {
@@ -121,17 +123,18 @@ async function tunnelsOf(
   parts: {
     readonly identity: NodeIdentity;
     readonly geometry: NetworkGeometry;
+    readonly machine: Machine;
     readonly closers: Closers;
   },
 ): Promise<TunnelService> {
-  const { identity, closers } = parts;
+  const { identity, machine, closers } = parts;
   const geometry = onionGeometryOf(parts.geometry);
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
     packetBytes: packetBytes(geometry),
     cellBytes: geometry.cellBytes,
   });
   const service = new TunnelService(
-    { links, clock: systemClock, random: systemRandom, self: identity.id },
+    { links, clock: machine.clock, random: machine.random, self: identity.id },
     { geometry, relay: { isRelay: false } },
   );
   closers.add(() => {

@@ -1,5 +1,6 @@
 export { type ClientOptions, type NetworkClient, openClient } from "./client.ts";
 export { type DialRelay, linkDialler } from "./link-dialler.ts";
+export { type Machine, THIS_MACHINE } from "./machine.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";
 export {
@@ -7,5 +8,5 @@ export {
   StaticDirectory,
   type StaticDirectoryOptions,
 } from "./static-directory.ts";
-export { type RunningNode, startNode } from "./storage-node.ts";
+export { type NodeOptions, type RunningNode, startNode } from "./storage-node.ts";
 export { StreamPaths, type StreamPathsComponents } from "./stream-paths.ts";

@@ -1,4 +1,4 @@
-import { CulvertError, type Log } from "../base/index.ts";
+import { type Clock, CulvertError, type Log, type Random } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { ByteConnection } from "../io/byte-connection.ts";
 import type { Link, LinkHost } from "../link/index.ts";
@@ -33,7 +33,7 @@ export function serveMapOverLinks(
   };
   const sessions = new MapSessions({ ...components, unsentBytesOfAll }, options);
   host.handle(MAP_PROTOCOL, (stream, link) => {
-    const connection = new ByteConnection(stream);
+    const connection = new ByteConnection(stream, components.clock);
     open.add(connection);
     stream.once("close", () => open.delete(connection));
     sessions.serve(connection, nodeIdText(link.peer));
@@ -41,17 +41,24 @@ export function serveMapOverLinks(
   return sessions;
 }
 
+/** What connections to the Maps of others are made with. */
+export interface MapPeersComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Log;
+}
+
 /** The Maps of other nodes, one connection each, made when it is needed. */
 export class MapPeers {
   readonly #linkTo: (id: NodeId) => Promise<Link>;
-  readonly #log: Log | undefined;
+  readonly #components: MapPeersComponents;
   readonly #maps = new Map<string, Promise<RemoteMap>>();
   #isClosed = false;
 
   /** @param linkTo an open link to a node, or a failure with a code */
-  constructor(linkTo: (id: NodeId) => Promise<Link>, log?: Log) {
+  constructor(linkTo: (id: NodeId) => Promise<Link>, components: MapPeersComponents) {
     this.#linkTo = linkTo;
-    this.#log = log;
+    this.#components = components;
   }
 
   /**
@@ -79,11 +86,9 @@ export class MapPeers {
   }
 
   #connect(id: NodeId, key: string): Promise<RemoteMap> {
-    const log = this.#log === undefined ? {} : { log: this.#log };
-    const map = connectMapBy(
-      mapDialler(() => this.#linkTo(id)),
-      log,
-    );
+    const { log, ...components } = this.#components;
+    const dial = mapDialler(() => this.#linkTo(id), components.clock);
+    const map = connectMapBy(dial, { components, ...(log && { log }) });
     map.catch(() => {
       if (this.#maps.get(key) === map) this.#maps.delete(key);
     });
@@ -106,7 +111,7 @@ function end(map: Promise<RemoteMap>): void {
 }
 
 /** Opens a stream of whatever link leads to a node now. */
-function mapDialler(openLink: () => Promise<Link>): DialNode {
+function mapDialler(openLink: () => Promise<Link>, clock: Clock): DialNode {
   return (events) => {
     let connection: ByteConnection | undefined;
     let isClosed = false;
@@ -114,7 +119,7 @@ function mapDialler(openLink: () => Promise<Link>): DialNode {
       .then((link) => link.openStream(MAP_PROTOCOL))
       .then(
         (stream) => {
-          connection = new ByteConnection(stream);
+          connection = new ByteConnection(stream, clock);
           if (isClosed) connection.close(true);
           connection.start(events);
           events.connected();

@@ -13,7 +13,7 @@ import {
   nodeIdText,
 } from "../identity/index.ts";
 import type { LinkHost } from "../link/index.ts";
-import { BYTES, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
+import { BYTES, type Handlers, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
 import { RequestsOverLinks } from "./requests-over-links.ts";
 
@@ -69,10 +69,11 @@ export class Overlay {
       lookup: { lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)) },
     });
     const carrier = new RequestsOverLinks(host, (id) => this.links.to(id, { isLookedUp: false }));
-    const service = Service.of(MANIFEST, {
+    const handlers: Handlers<typeof MANIFEST> = {
       dht: (message, { peer }) => this.dht.serve(message, this.#asker(peer)),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
-    });
+    };
+    const service = Service.of(MANIFEST, handlers, { clock });
     this.rpc = new RpcNode({ carrier, service, clock, random });
     const { addresses } = options;
     const sender = addresses.length === 0 ? undefined : Contact.of(identity.id, { addresses });

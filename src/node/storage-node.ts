@@ -6,12 +6,10 @@ import {
   NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
-import { systemClock as clock } from "../io/clock.ts";
 import { defer } from "../io/defer.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { nativeSigner } from "../io/native-signer.ts";
-import { systemRandom as random } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import { openLinkHost } from "../link/index.ts";
 import {
@@ -25,6 +23,7 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
 import { exitMapOver } from "./exit-map.ts";
+import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { NodeMetrics } from "./node-metrics.ts";
@@ -57,6 +56,17 @@ export interface RunningNode {
 const SAVE_MS = 60_000;
 const PEERS_FILE = "peers";
 
+/** What a node has besides its configuration. */
+export interface NodeOptions {
+  readonly log?: Log;
+  /** This one, unless told otherwise. */
+  readonly machine?: Machine;
+  /** Of a node without a folder: who it is, 32 secret bytes, borrowed; somebody new if absent. */
+  readonly seed?: Uint8Array;
+  /** Where it keeps records, instead of where its configuration says; owned from now on. */
+  readonly store?: RecordStore;
+}
+
 /**
  * Starts a node: links, requests, the DHT, the Map, onions, as its configuration says.
  *
@@ -65,11 +75,11 @@ const PEERS_FILE = "peers";
  */
 export async function startNode(
   config: NodeConfig,
-  options: { readonly log?: Log } = {},
+  options: NodeOptions = {},
 ): Promise<RunningNode> {
   const closers = new Closers();
   try {
-    return await assemble(config, options.log ?? SILENT, closers);
+    return await assemble(config, options, closers);
   } catch (error) {
     await closers.run();
     throw error;
@@ -83,48 +93,66 @@ interface Ground {
   readonly overlay: Overlay;
   readonly addresses: readonly NodeAddress[];
   readonly closers: Closers;
+  readonly machine: Machine;
   readonly log: Log;
 }
 
-async function assemble(config: NodeConfig, log: Log, closers: Closers): Promise<RunningNode> {
+async function assemble(
+  config: NodeConfig,
+  options: NodeOptions,
+  closers: Closers,
+): Promise<RunningNode> {
   const { directory } = config;
+  const { machine = THIS_MACHINE, log = SILENT } = options;
+  const { clock, random } = machine;
   // The store first: holding it is holding the folder.
-  const store = await openStore(config);
+  const store = options.store ?? (await openStore(config));
   closers.add(() => store.close());
   const seed =
     directory === undefined
-      ? random.bytes(32)
+      ? (options.seed ?? random.bytes(32))
       : await loadOrCreateSecret(`${directory}/node.key`, 32);
   const identity = new NodeIdentity(seed);
   const map = new MapService({ store, clock, signer: nativeSigner(seed), defer, log });
   closers.add(() => map.close());
-  const host = await openLinkHost({ identity, network: NETWORK_NAME, ...portsOf(config.listen) });
+  const ports = portsOf(config.listen);
+  const host = await openLinkHost({
+    identity,
+    network: NETWORK_NAME,
+    ...ports,
+    components: machine,
+  });
   closers.add(() => host.close({ graceful: true }));
   const addresses = config.announce.length > 0 ? config.announce : host.addresses;
   const isLocal = addresses.every((address) => isPrivate(address.host));
   const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal });
   closers.add(() => overlay.close());
-  const ground = { config, identity, overlay, addresses, closers, log };
+  const ground = { config, identity, overlay, addresses, closers, machine, log };
   const sessions = serveMap(ground, map);
   const tunnels = serveOnions(ground, replicate(ground, map));
-  if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, overlay, log));
+  if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, ground));
   const metrics = nodeMetrics({ map, overlay, tunnels, sessions: () => sessions.statistics });
   const metricsPort = await showMetrics(ground, metrics);
   return runningNode(ground, map, metricsPort);
 }
 
 /** This node's own records, to whoever has a link. */
-function serveMap({ overlay, closers, log }: Ground, service: MapService): MapSessions {
+function serveMap({ overlay, closers, machine, log }: Ground, service: MapService): MapSessions {
   const { linksPerSourceMax: perSourceMax } = service.limits;
-  const sessions = serveMapOverLinks(overlay.host, { service, clock, log }, { perSourceMax });
+  const sessions = serveMapOverLinks(
+    overlay.host,
+    { service, clock: machine.clock, log },
+    { perSourceMax },
+  );
   closers.add(() => sessions.goodbye());
   return sessions;
 }
 
 /** The records of the whole network, this node's own among them. */
 function replicate(ground: Ground, map: MapService): ReplicatedMap {
-  const { config, identity, overlay, addresses, closers, log } = ground;
-  const peers = new MapPeers((id) => overlay.links.to(id), log);
+  const { config, identity, overlay, addresses, closers, machine, log } = ground;
+  const { clock, random } = machine;
+  const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
   const contact = Contact.of(identity.id, { addresses });
   const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
@@ -138,7 +166,8 @@ function replicate(ground: Ground, map: MapService): ReplicatedMap {
 
 /** Relays onions, lets circuits end here as far as its roles say so, and says so to others. */
 function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
-  const { config, identity, overlay, addresses, closers } = ground;
+  const { config, identity, overlay, addresses, closers, machine } = ground;
+  const { clock, random } = machine;
   const { roles } = config;
   const geometry = onionGeometryOf(config.geometry);
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
@@ -273,11 +302,12 @@ function runningNode(
 }
 
 /** Writes the table from time to time, and when the result is called. */
-function keepPeers(path: string, { dht }: Overlay, log: Log): () => Promise<void> {
+function keepPeers(path: string, { overlay, machine, log }: Ground): () => Promise<void> {
+  const { clock } = machine;
   let cancel = (): void => {};
   const save = async (): Promise<void> => {
     try {
-      await writeDurably(path, dht.save());
+      await writeDurably(path, overlay.dht.save());
     } catch (error) {
       log("warn", "peers-not-kept", { message: String(error) });
     }
