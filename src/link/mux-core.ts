@@ -183,8 +183,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     this.#nextId += 2;
     this.#localCount += 1;
     const stream = this.#add({ id, protocol, priority, isLocal: true });
-    stream.due.open = true;
-    this.#queue.push(stream);
+    this.#queue.pushOpening(stream);
     this.#effects.push({ kind: "opened", ticket, id });
   }
 

@@ -39,14 +39,17 @@ interface Draft {
 
 /**
  * Streams that have something to send: one queue for each class, in which streams take turns, and
- * one for credit, which goes before everything. No class waits while a more urgent one is empty.
+ * before them what is short and others wait for, new streams and credit. A class has its turn when
+ * the more urgent ones have nothing to send.
  */
 export class SendQueue {
   readonly #classes: Readonly<Record<Priority, MuxStream[]>> = { urgent: [], normal: [], bulk: [] };
+  readonly #openings: MuxStream[] = [];
   readonly #credits: MuxStream[] = [];
 
   get isEmpty(): boolean {
-    return this.#credits.length === 0 && PRIORITIES.every((name) => this.#isClassEmpty(name));
+    if (this.#openings.length > 0 || this.#credits.length > 0) return false;
+    return PRIORITIES.every((name) => this.#classes[name].length === 0);
   }
 
   /** Queues a stream if it has something to send and is not queued yet. */
@@ -54,6 +57,11 @@ export class SendQueue {
     if (stream.isQueued || !stream.isReady) return;
     stream.isQueued = true;
     this.#classes[stream.priority].push(stream);
+  }
+
+  /** Queues a stream that the peer has to be told of. */
+  pushOpening(stream: MuxStream): void {
+    this.#openings.push(stream);
   }
 
   /** Queues a stream that has credit to grant. */
@@ -74,6 +82,7 @@ export class SendQueue {
   /** Fills one record of at most `bytesMax`. */
   fill(bytesMax: number): Filling {
     const draft: Draft = { parts: [], room: bytesMax, written: [], endSent: [], told: [] };
+    this.#open(draft);
     this.#grant(draft);
     for (const name of PRIORITIES) {
       const queue = this.#classes[name];
@@ -89,8 +98,12 @@ export class SendQueue {
     return { payload, written, endSent, told };
   }
 
-  #isClassEmpty(name: Priority): boolean {
-    return this.#classes[name].length === 0;
+  /** Their numbers go up: they are told in the order of their opening, whatever their classes. */
+  #open(draft: Draft): void {
+    while (this.#openings.length > 0 && draft.room >= CONTROL_ROOM) {
+      const { id, protocol, priority } = this.#openings.shift() as MuxStream;
+      add(draft, { kind: "open", id, protocol, priority });
+    }
   }
 
   #grant(draft: Draft): void {
@@ -109,12 +122,9 @@ export class SendQueue {
 /** One turn of one stream. */
 function send(draft: Draft, stream: MuxStream): void {
   const { due, id } = stream;
-  if (due.open) {
-    due.open = false;
-    add(draft, { kind: "open", id, protocol: stream.protocol, priority: stream.priority });
-  }
   if (due.reset !== undefined) {
     add(draft, { kind: "reset", id, code: due.reset });
+    stream.isResetSent = true;
     draft.told.push(stream);
     return;
   }

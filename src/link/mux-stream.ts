@@ -19,7 +19,6 @@ export function bytesFor(credit: number): number {
 
 /** What a stream has to say beside its data; each is said once, however often it becomes true. */
 export interface DueFrames {
-  open: boolean;
   end: boolean;
   /** The code, while a reset has to be told. */
   reset: number | undefined;
@@ -32,7 +31,7 @@ export class MuxStream {
   readonly priority: Priority;
   /** Whether this end opened it. */
   readonly isLocal: boolean;
-  readonly due: DueFrames = { open: false, end: false, reset: undefined };
+  readonly due: DueFrames = { end: false, reset: undefined };
 
   /** What was written and not sent yet: the owner's bytes, in order. */
   readonly chunks: Uint8Array[] = [];
@@ -42,8 +41,9 @@ export class MuxStream {
   sendCredit: number;
   /** Whether the peer was told, since it gave credit last, that more is needed. */
   isBlockedTold = false;
-  /** Whether `end` was told to the peer. */
+  /** Whether `end`, or a reset, was told to the peer. */
   isEndSent = false;
+  isResetSent = false;
   /** Whether the owner was told that the last write is sent. */
   isWriteOpen = false;
 
@@ -82,8 +82,9 @@ export class MuxStream {
 
   /** Whether there is anything to send now. */
   get isReady(): boolean {
-    const { open, end, reset } = this.due;
-    if (open || reset !== undefined) return true;
+    const { end, reset } = this.due;
+    if (this.isResetSent) return false;
+    if (reset !== undefined) return true;
     if (this.queuedBytes === 0) return end;
     return bytesFor(this.sendCredit) > 0 || !this.isBlockedTold;
   }
