@@ -18,6 +18,7 @@ const NAMES = [
   "storage",
   "rpc",
   "storage-million",
+  "link",
 ] as const;
 
 const wanted = process.argv.slice(2);

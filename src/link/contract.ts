@@ -26,6 +26,8 @@ export interface LinkStream extends SocketDuplex {
   readonly protocol: string;
   readonly priority: Priority;
   readonly link: Link;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   /**
    * Gives the stream up; the peer's end fails with `CULVERT_PEER_ABORTED` and this code in
    * `detail.code`. Codes are the protocol's own, from 0 to 65,279.

@@ -49,8 +49,6 @@ export interface LinkLimits {
   readonly pathBytesMax: number;
   /** Payload of one datagram. */
   readonly datagramBytesMax: number;
-  /** Datagrams of one link that wait for the path; more are dropped. */
-  readonly datagramsQueuedMax: number;
 }
 
 /**
@@ -84,7 +82,6 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   unackedBytesMax: 8 * 2 ** 20,
   pathBytesMax: 256 * 1_024,
   datagramBytesMax: 1_024,
-  datagramsQueuedMax: 64,
 });
 
 /** The limits with defaults for what is left out. */

@@ -1,12 +1,14 @@
 import { type CulvertError, generateSecret, Stream } from "culvert";
+import { NodeIdentity } from "culvert/identity";
+import { type LinkStream, openLinkHost } from "culvert/link";
 import { connectMap, MapClient } from "culvert/mapservice";
 import { pair } from "culvert/testing";
 import { expect, inject } from "vitest";
 
 /** Two ends of one stream, in the place of two ends of a socket. */
 export interface Ends {
-  readonly a: Stream;
-  readonly b: Stream;
+  readonly a: Stream | LinkStream;
+  readonly b: Stream | LinkStream;
 }
 
 /** One way to connect two streams. */
@@ -18,6 +20,8 @@ export interface Way {
 export const WAYS: readonly (readonly [name: string, way: Way])[] = [
   ["a Map that loses 20 % at 50 ms", { open: () => pair({ loss: 0.2, rtt: 50, seed: 20 }) }],
   ["a Map in another process", { open: openOverProcess }],
+  ["a link over TCP", { open: () => openOverLink("tcp") }],
+  ["a link over UDP", { open: () => openOverLink("udp") }],
 ];
 
 const ABORTED = "CULVERT_PEER_ABORTED";
@@ -64,6 +68,23 @@ async function openOverProcess(): Promise<Ends & { close(): Promise<void> }> {
     for (const map of maps) map.close();
   };
   return { a, b, close };
+}
+
+async function openOverLink(carrier: "tcp" | "udp"): Promise<Ends & { close(): Promise<void> }> {
+  const at = { host: "127.0.0.1", port: 0 };
+  const open = (number: number) => {
+    const identity = new NodeIdentity(new Uint8Array(32).fill(number));
+    return openLinkHost({ identity, network: "interop", udp: at, tcp: at });
+  };
+  const [here, there] = await Promise.all([open(1), open(2)]);
+  const accepted = new Promise<LinkStream>((resolve) => there.handle("socket", resolve));
+  const addresses = there.addresses.filter((address) => address.carrier === carrier);
+  const link = await here.dial({ id: there.id, addresses });
+  const a = await link.openStream("socket");
+  const close = async (): Promise<void> => {
+    await Promise.all([here.close(), there.close()]);
+  };
+  return { a, b: await accepted, close };
 }
 
 /** What keeps this process alive, the test runner's own things included. */

@@ -47,7 +47,7 @@ describe("links over UDP", () => {
 });
 
 describe("the UDP socket of a host", () => {
-  it("answers a hello with a retry, and makes nothing of a cookie that it did not give", async () => {
+  it("answers a hello with a retry, and takes no cookie that it did not give", async () => {
     const host = await openLinkHost({ identity: identityOf(3), network: "test", udp: LOOPBACK });
     const [to] = host.addresses;
     const socket = await udxNetwork.bind(LOOPBACK);

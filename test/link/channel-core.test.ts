@@ -118,13 +118,13 @@ describe("the handshake of a channel", () => {
         core(B, { isInitiator: false }),
         (first as Uint8Array).with(at, value),
       );
-      // A downgrade of IK to XX is answered, as by any stranger, and the initiator does not take it.
+      // A downgrade of IK to XX is answered; the initiator does not take that.
       if (failure(effects) === undefined) expect([at, value]).toEqual([3, 0]);
       else expect(failure(effects)).toBe("CULVERT_PROTOCOL");
     }
   });
 
-  it("is not over for a replayed first message: nothing is ready to be used without an answer", () => {
+  it("is not over for a replayed first message: whoever replays it cannot go on", () => {
     const [first] = written(
       handle(core(A, { isInitiator: true, peerKey: B.publicKey }), { kind: "begin" }),
     );

@@ -1,0 +1,79 @@
+/** The other process of `bench/link.ts`: takes what is sent to it, and echoes what it should. */
+import { createSecureServer } from "node:http2";
+import { createServer } from "node:net";
+import UDX from "udx-native";
+import { NodeIdentity } from "../src/identity/index.ts";
+import { openLinkHost } from "../src/link/index.ts";
+import { selfSigned } from "../test/interop/certificate.ts";
+
+const AT = { host: "127.0.0.1", port: 0 };
+/** The ids of the raw udx stream: this end's, and the other's. */
+const UDX_IDS = { peer: 2, own: 1 };
+
+const limits = {
+  linksMax: 2_048,
+  linksPerAddressMax: 2_048,
+  idleLinksKept: 2_048,
+  handshakesPerSecond: 1e6,
+  handshakesBurst: 1e6,
+};
+const identity = new NodeIdentity(new Uint8Array(32).fill(2));
+const host = await openLinkHost({ identity, network: "bench", udp: AT, tcp: AT, limits });
+host.handle("sink", (stream) => {
+  stream.on("error", () => {});
+  stream.resume();
+  stream.on("end", () => stream.end());
+});
+host.handle("echo", (stream) => {
+  stream.on("error", () => {});
+  stream.pipe(stream);
+});
+
+const { cert, key } = selfSigned("localhost");
+const http2 = createSecureServer({ cert, key, settings: { initialWindowSize: 4 * 2 ** 20 } });
+http2.on("session", (session) => session.setLocalWindowSize(16 * 2 ** 20));
+http2.on("stream", (stream) => {
+  stream.resume();
+  stream.on("end", () => {
+    stream.respond({ ":status": 200 });
+    stream.end();
+  });
+});
+const tcp = createServer({ allowHalfOpen: true }, (socket) => {
+  socket.resume();
+  socket.on("end", () => socket.end());
+});
+
+const udx = new UDX();
+const udxSocket = udx.createSocket();
+udxSocket.bind(0, AT.host);
+const portOf = (server: { address(): unknown }): number => {
+  const address = server.address();
+  return typeof address === "object" && address !== null && "port" in address
+    ? Number(address.port)
+    : 0;
+};
+await new Promise<void>((resolve) => http2.listen(0, AT.host, resolve));
+await new Promise<void>((resolve) => tcp.listen(0, AT.host, resolve));
+
+process.on("message", (message: { readonly udxPort?: number; readonly ask?: "memory" }) => {
+  if (message.ask === "memory") {
+    globalThis.gc?.();
+    const { rss } = process.memoryUsage();
+    process.send?.({ memory: { rss, links: host.links().length } });
+    return;
+  }
+  const stream = udx.createStream(UDX_IDS.peer);
+  stream.connect(udxSocket, UDX_IDS.own, message.udxPort ?? 0, AT.host);
+  stream.on("data", () => {});
+  stream.on("end", () => stream.end());
+});
+process.on("disconnect", () => process.exit(0));
+process.send?.({
+  ready: {
+    addresses: host.addresses,
+    http2Port: portOf(http2),
+    tcpPort: portOf(tcp),
+    udxPort: udxSocket.address()?.port,
+  },
+});
