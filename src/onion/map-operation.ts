@@ -38,8 +38,8 @@ const FAILED = 3;
 /** Seconds or milliseconds that fit three bytes: 194 days, or four hours and a half. */
 const TIME_MAX = 2 ** 24 - 1;
 
-/** Room for the longest receipt of the Map. */
-const RECEIPT_ROOM = 640;
+/** Room for an outcome with receipts of 640 bytes. */
+const RECEIPT_ROOM = 646;
 
 /** What may go wrong with an operation, by the byte that stands for it. */
 const CODES: readonly ErrorCode[] = [

@@ -1,5 +1,6 @@
 import { type Clock, Driver } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
+import { requestBytes } from "./geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 import { type RelayComponents, RelayCore, type RelayOptions } from "./relay-core.ts";
 import type { ChannelId, CircuitId, RelayEffect, RelayInput } from "./relay-protocol.ts";
@@ -18,7 +19,8 @@ export interface IncomingCircuit {
 export interface CircuitHandlers {
   /**
    * Serves a request, of the network's size, whose bytes are handed over; the response is padded.
-   * A rejection ends the circuit. The signal says that nobody waits any more.
+   * A rejection, or a response that is too long, ends the circuit. The signal says that nobody
+   * waits any more.
    */
   request(content: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   incoming(circuit: IncomingCircuit): void;
@@ -37,6 +39,7 @@ export class RelayShell {
   readonly #core: RelayCore;
   readonly #driver: Driver<RelayInput, RelayEffect>;
   readonly #links: OnionLinks;
+  readonly #responseBytesMax: number;
   readonly #handlers: () => Partial<CircuitHandlers>;
   readonly #channels = new Map<ChannelId, OnionChannel>();
   readonly #served = new Map<CircuitId, Served>();
@@ -52,6 +55,7 @@ export class RelayShell {
   ) {
     this.#core = new RelayCore(components, options);
     this.#links = components.links;
+    this.#responseBytesMax = requestBytes(components.parts.geometry);
     this.#handlers = components.handlers;
     this.#driver = new Driver(this.#core, components.clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
@@ -142,13 +146,14 @@ export class RelayShell {
     serve(content, abort.signal)
       .finally(() => open.delete(abort))
       .then(
-        (response) =>
-          this.#driver.handle({ kind: "respond", circuit: circuit.id, request, content: response }),
-        () => {
-          const reason = "destination-refused";
-          this.#driver.handle({ kind: "refuse", circuit: circuit.id, reason });
-        },
+        (response) => this.#respond(circuit, request, response),
+        () => circuit.refuse(),
       );
+  }
+
+  #respond({ id, refuse }: IncomingCircuit, request: number, content: Uint8Array): void {
+    if (content.length > this.#responseBytesMax) refuse();
+    else this.#driver.handle({ kind: "respond", circuit: id, request, content });
   }
 
   #incoming(circuit: CircuitId): IncomingCircuit {

@@ -242,9 +242,12 @@ describe("a hop that fails", () => {
     expect(error).not.toMatchObject({ detail: { hop: expect.anything() } });
   });
 
-  it("whose handler rejects ends the circuit as its last hop", async () => {
+  it.each([
+    ["rejects", () => Promise.reject(new Error("no"))],
+    ["answers too much", () => Promise.resolve(new Uint8Array(requestBytes(GEOMETRY) + 1))],
+  ])("whose handler %s ends the circuit as its last hop", async (_, request) => {
     net = new VirtualNet(4);
-    net.service(3).setHandlers({ request: () => Promise.reject(new Error("no")) });
+    net.service(3).setHandlers({ request });
     const circuit = await build(1, 2, 3);
     const asked = circuit.request(content);
     await expect(net.clock.runPromise(asked, 9_000)).rejects.toMatchObject({
