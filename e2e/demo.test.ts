@@ -15,7 +15,7 @@ test("the demo ends with ok, the figures, and twice the hash of the given file",
   const hash = createHash("sha256")
     .update(await readFile(file))
     .digest("hex");
-  const figures = "ok bytes=400000 seconds=[\\d.]+ loss=0\\.33 restarts=1";
+  const figures = "ok bytes=400000 seconds=[\\d.]+ loss=0\\.33 restarts=4";
   const hashes = `sha256\\(sent\\)=${hash} sha256\\(received\\)=${hash}`;
   expect(demo.stdout).toMatch(new RegExp(`^${figures} ${hashes}\n$`));
   expect(demo.stderr).toContain("the same command again");
@@ -24,7 +24,7 @@ test("the demo ends with ok, the figures, and twice the hash of the given file",
 test("make demo ends with a line that says ok and whether both files are one", async () => {
   const { stdout } = await promisify(execFile)("make", ["demo"]);
   const line = stdout.trimEnd().split("\n").at(-1) ?? "";
-  expect(line).toMatch(/^ok bytes=\d+ seconds=[\d.]+ loss=0\.33 restarts=1 /);
+  expect(line).toMatch(/^ok bytes=\d+ seconds=[\d.]+ loss=0\.33 restarts=4 /);
   const [, sent, received] =
     /sha256\(sent\)=(\w{64}) sha256\(received\)=(\w{64})$/.exec(line) ?? [];
   expect(sent).toBeDefined();

@@ -7,6 +7,7 @@ export {
   addressPrefix,
   formatNodeAddress,
   NODE_ADDRESS_BYTES_MAX,
+  parseListenAddress,
   parseNodeAddress,
   readNodeAddress,
   writeNodeAddress,

@@ -25,11 +25,22 @@ export const NODE_ADDRESS_BYTES_MAX = 20;
  * @throws CulvertError `CULVERT_USAGE` when the text is no such address
  */
 export function parseNodeAddress(text: string): NodeAddress {
+  const address = parseListenAddress(text);
+  if (address.port > 0) return address;
+  throw new CulvertError("CULVERT_USAGE", "nobody can be reached at port 0");
+}
+
+/**
+ * The same for where a node is to listen: port 0 stands for any that is free.
+ *
+ * @throws CulvertError `CULVERT_USAGE`
+ */
+export function parseListenAddress(text: string): NodeAddress {
   const match = /^(udp|tcp):\/\/(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const [, carrier, v6, v4, digits] = match ?? [];
   const ip = parseIp(v6 ?? v4 ?? "");
   const port = Number(digits);
-  const isWhole = ip !== undefined && port >= 1 && port <= 65_535;
+  const isWhole = ip !== undefined && port <= 65_535;
   if (!isWhole || (ip.length === 16) !== (v6 !== undefined)) {
     throw new CulvertError("CULVERT_USAGE", "an address looks like udp://192.0.2.1:7000");
   }

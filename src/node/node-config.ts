@@ -6,6 +6,7 @@ import {
   type NodeAddress,
   type NodeContact,
   type NodeRole,
+  parseListenAddress,
   parseNodeAddress,
   parseNodeContact,
 } from "../identity/index.ts";
@@ -91,7 +92,7 @@ const address = parsedBy(parseNodeAddress);
 /** What a configuration file may say; everything may be left out. */
 const FILE = v.strictObject({
   directory: v.optional(text),
-  listen: v.optional(list(address, 2)),
+  listen: v.optional(list(parsedBy(parseListenAddress), 2)),
   announce: v.optional(list(address, 8)),
   bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
   roles: v.optional(list(v.picklist(ROLES), ROLES.length)),

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CulvertError, type Log, onAbort } from "../../base/index.ts";
-import { parseNodeAddress, parseNodeContact } from "../../identity/index.ts";
+import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
 import { NODE_DEFAULTS, type NodeConfig, parseNodeConfig, startNode } from "../../node/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -38,7 +38,7 @@ export const node: RunCommand = async (context, _operands, options) => {
 async function configOf(context: Context, options: CommandOptions): Promise<NodeConfig> {
   const file = options.text("config");
   const config = file === undefined ? NODE_DEFAULTS : parseNodeConfig(await readConfig(file));
-  const listen = options.text("listen")?.split(",").map(parseNodeAddress);
+  const listen = options.text("listen")?.split(",").map(parseListenAddress);
   const bootstrap = options.text("join")?.split(",").map(parseNodeContact);
   const metrics = options.text("metrics");
   const cell = options.bytes("cell");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CulvertError, onAbort } from "../../base/index.ts";
 import type { RunCommand } from "../command-spec.ts";
-import type { Child, ChildEvent } from "../demo/child.ts";
+import { startNetwork } from "../demo/nodes.ts";
 import { Stage } from "../demo/stage.ts";
 
 const NODES_DEFAULT = 8;
@@ -32,51 +32,3 @@ export const testnet: RunCommand = async (context, _operands, options) => {
   }
   stop.throwIfAborted();
 };
-
-/** A node process, and how it is reached. */
-export interface NetworkNode {
-  readonly name: string;
-  readonly child: Child;
-  readonly contact: string;
-}
-
-/** Starts nodes, one after the other, each joining by the first. */
-export async function startNetwork(
-  stage: Stage,
-  options: { readonly count: number; readonly folder: string; readonly cell?: string | undefined },
-): Promise<NetworkNode[]> {
-  const nodes: NetworkNode[] = [];
-  for (let i = 0; i < options.count; i++) {
-    const bootstrap = nodes[0]?.contact;
-    nodes.push(await startNode(stage, `node${i}`, { ...options, bootstrap }));
-  }
-  return nodes;
-}
-
-/** Starts one node; the same name again has the same key and records. */
-export async function startNode(
-  stage: Stage,
-  name: string,
-  options: {
-    readonly folder: string;
-    readonly bootstrap?: string | undefined;
-    readonly cell?: string | undefined;
-  },
-): Promise<NetworkNode> {
-  const { folder, bootstrap, cell } = options;
-  const child = stage.start(name, [
-    "node",
-    ...["--listen", "udp://127.0.0.1:0,tcp://127.0.0.1:0", "--store", join(folder, name)],
-    ...(bootstrap === undefined ? [] : ["--join", bootstrap]),
-    ...(cell === undefined ? [] : ["--cell", cell]),
-  ]);
-  const listening = await child.hears(({ event }) => event === "listening");
-  return { name, child, contact: contactOf(listening) };
-}
-
-function contactOf(event: ChildEvent | undefined): string {
-  const { nodes } = event ?? { nodes: [] };
-  const [contact]: unknown[] = Array.isArray(nodes) ? nodes : [];
-  if (typeof contact === "string") return contact;
-  throw new CulvertError("CULVERT_INTERNAL", "a node did not say where it listens");
-}
