@@ -8,7 +8,7 @@ import type { Stage } from "./stage.ts";
 /** Small cells, so that there are many to lose. */
 const CELL_BYTES = 2048;
 
-/** The first act: one Map, not trusted, that loses a share of everything; bob is killed half-way. */
+/** The first act: one Map, not trusted, that loses a share of everything; bob is killed. */
 export async function playLossyMap(output: Output, stage: Stage, play: Play): Promise<Outcome> {
   const { file, folder, size } = play;
   const inbox = join(folder, "inbox-1");
