@@ -1,5 +1,5 @@
 import { CulvertError, type Log, SILENT } from "../base/index.ts";
-import { Contact, restoreContacts } from "../dht/index.ts";
+import { Contact } from "../dht/index.ts";
 import {
   formatNodeContact,
   type NodeAddress,
@@ -7,7 +7,7 @@ import {
   nodeIdText,
 } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
-import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { writeDurably } from "../io/durable-file.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
@@ -23,6 +23,7 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
 import { exitMapOver } from "./exit-map.ts";
+import { joinNetwork, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import type { NodeConfig } from "./node-config.ts";
@@ -54,7 +55,6 @@ export interface RunningNode {
 
 /** The table is written so often, for a start without bootstrap nodes. */
 const SAVE_MS = 60_000;
-const PEERS_FILE = "peers";
 
 /** What a node has besides its configuration. */
 export interface NodeOptions {
@@ -279,15 +279,16 @@ function nodeMetrics(parts: {
 }
 
 function runningNode(
-  { config, identity, overlay, addresses, closers }: Ground,
+  ground: Ground,
   map: MapService,
   metricsPort: number | undefined,
 ): RunningNode {
+  const { config, identity, addresses, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
     contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
-    joined: join(config, overlay),
+    joined: joinNetwork(ground),
     metricsPort,
     summary: () => {
       const { putsStored, putsKnown, getsFound, getsNotFound, store } = map.statistics();
@@ -321,11 +322,4 @@ function keepPeers(path: string, { overlay, machine, log }: Ground): () => Promi
     cancel();
     await save();
   };
-}
-
-async function join({ bootstrap, directory }: NodeConfig, overlay: Overlay): Promise<number> {
-  const saved =
-    directory === undefined ? undefined : await readIfThere(`${directory}/${PEERS_FILE}`);
-  const remembered = saved === undefined ? [] : restoreContacts(new Uint8Array(saved));
-  return await overlay.join(bootstrap, remembered);
 }
