@@ -283,7 +283,7 @@ function runningNode(
   map: MapService,
   metricsPort: number | undefined,
 ): RunningNode {
-  const { config, identity, addresses, closers } = ground;
+  const { identity, addresses, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
