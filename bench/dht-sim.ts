@@ -3,11 +3,11 @@
  *
  *   npm run -s sim:dht -- [--row hostile] [--seed 1] [--list]
  *
- * Prints each figure beside what is asked, writes `bench/results/dht-sim.json`, and draws
- * `docs/dht-lookups.svg` when every row of the picture was run. The exit status is 1 when a figure
- * is missed.
+ * Prints each figure beside what is asked, keeps them in `bench/results/dht-sim.json` beside those
+ * of other rows of this seed, and draws `docs/dht-lookups.svg` of all that are there. The exit
+ * status is 1 when a figure is missed.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { drawLookups } from "./dht-chart.ts";
 import { DHT_ROWS, type DhtOutcome, type DhtRow } from "./dht-rows.ts";
@@ -22,6 +22,15 @@ const { values } = parseArgs({
     list: { type: "boolean", default: false },
   },
 });
+
+/** What earlier runs of this seed have measured. */
+function earlier(seed: number): [string, DhtOutcome][] {
+  if (!existsSync(RESULTS)) return [];
+  const file: { seed: number; rows: Record<string, DhtOutcome> } = JSON.parse(
+    readFileSync(RESULTS, "utf8"),
+  );
+  return file.seed === seed ? Object.entries(file.rows) : [];
+}
 
 function print(row: DhtRow, { verdicts, figures }: DhtOutcome, seconds: number): void {
   for (const { what, asked, measured, isMet } of verdicts) {
@@ -56,11 +65,13 @@ function main(): void {
     outcomes.set(row.name, outcome);
     print(row, outcome, (user + system) / 1e6);
   }
-  const all = [...outcomes].map(([name, outcome]) => ({ name, ...outcome }));
-  const missed = all.flatMap(({ verdicts }) => verdicts).filter(({ isMet }) => !isMet).length;
+  const verdicts = [...outcomes.values()].flatMap((outcome) => outcome.verdicts);
+  const missed = verdicts.filter(({ isMet }) => !isMet).length;
+  const all = new Map([...earlier(seed), ...outcomes]);
+  const file = { seed, rows: Object.fromEntries(all) };
   mkdirSync(new URL(".", RESULTS), { recursive: true });
-  writeFileSync(RESULTS, `${JSON.stringify({ seed, missed, rows: all }, undefined, 2)}\n`);
-  const picture = drawLookups(outcomes);
+  writeFileSync(RESULTS, `${JSON.stringify(file, undefined, 2)}\n`);
+  const picture = drawLookups(all);
   if (picture !== undefined) writeFileSync(PICTURE, picture);
   process.stdout.write(`\n${missed === 0 ? "ok" : `${missed} missed`}\n`);
   process.exitCode = missed === 0 ? 0 : 1;

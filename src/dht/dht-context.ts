@@ -22,7 +22,14 @@ export interface DhtContext {
   readonly meet: (hearsay: readonly Contact[]) => void;
 }
 
-/** Nodes that the network is thought to have, this one included. */
-export function nodesOf(context: Pick<DhtContext, "size" | "table">): number {
-  return context.size.nodes(context.table.size + 1);
+/**
+ * Nodes that the network is thought to have, this one included. Before the first lookup has ended,
+ * the own neighbourhood says it; a table that was cut down says nothing by its size.
+ */
+export function nodesOf(context: Pick<DhtContext, "size" | "table" | "self" | "limits">): number {
+  const { size, table, self, limits } = context;
+  if (!size.isObserved && !table.isWhole) {
+    size.observe(self, table.closest(self, limits.bucketSize));
+  }
+  return size.nodes(table.size + 1);
 }

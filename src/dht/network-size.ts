@@ -35,6 +35,11 @@ export class NetworkSize {
     this.#median = undefined;
   }
 
+  /** Whether any neighbourhood was seen yet. */
+  get isObserved(): boolean {
+    return this.#samples.length > 0;
+  }
+
   /** The estimate, at least `known`; `known` alone while nothing was observed. */
   nodes(known: number): number {
     if (this.#samples.length === 0) return known;
