@@ -12,6 +12,9 @@ export const RESET = { cancelled: 0xff00, refused: 0xff01, failed: 0xff02 } as c
 
 const OWN_CODE_MAX = 0xfeff;
 
+/** What a peer may still send on a stream that was left in good order, before it is reset. */
+const DISCARD_BYTES_MAX = 65_536;
+
 /** What a stream needs of its link. */
 export interface StreamPort {
   readonly clock: Clock;
@@ -53,6 +56,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   /** Set when the peer, or the link, took the stream away. */
   #failure: CulvertError | undefined;
   #resetCode: number = RESET.cancelled;
+  #discardedBytes = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -125,11 +129,15 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.stopIdleTimer();
-    this.#arrived.length = 0;
-    if (this.#failure === undefined && !(this.#isEndSent && this.#hasPeerEnded)) {
-      this.#port.reset(this.#id, this.#resetCode);
+    const isLeft = error === null && this.#isEndSent && this.#resetCode === RESET.cancelled;
+    const isOver = this.#failure !== undefined || (this.#isEndSent && this.#hasPeerEnded);
+    // As a socket that was closed after its end: the peer is not told that anything went wrong.
+    if (isLeft && !isOver) this.#discardArrived();
+    else {
+      if (!isOver) this.#port.reset(this.#id, this.#resetCode);
+      this.#port.release(this.#id);
     }
-    this.#port.release(this.#id);
+    this.#arrived.length = 0;
     const reason = error ?? this.#failure ?? new CulvertError("CULVERT_CLOSED");
     this.#settle(reason);
     callback(error);
@@ -137,8 +145,11 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   /** Data of the peer, handed over. */
   deliver(bytes: Uint8Array): void {
-    if (this.destroyed) return;
     this.#arrived.push(bytes);
+    if (this.destroyed) {
+      this.#discardArrived();
+      return;
+    }
     this.noteActivity();
     if (this.#isReading) this.#passOn();
   }
@@ -146,7 +157,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   /** The peer ended its side. */
   deliverEnd(): void {
     this.#hasPeerEnded = true;
-    this.#passOn();
+    if (this.destroyed) this.#port.release(this.#id);
+    else this.#passOn();
   }
 
   /** All that was written is on its way, or kept to be repeated. */
@@ -165,6 +177,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   /** The peer gave the stream up, or the link is over. */
   fail(error: CulvertError): void {
+    if (this.destroyed) this.#port.release(this.#id);
     if (this.destroyed || this.#failure !== undefined) return;
     this.#failure = error;
     // What the peer had sent before it ended is still good; only writing has become pointless.
@@ -188,6 +201,17 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     for (const chunk of chunks) this.#bytesWritten += chunk.length;
     this.#writeDone = callback;
     this.#port.write(this.#id, chunks);
+  }
+
+  /** Nobody reads any more: the peer gets its credit back, up to a point. */
+  #discardArrived(): void {
+    for (const bytes of this.#arrived.splice(0)) {
+      this.#discardedBytes += bytes.length;
+      this.#port.consumed(this.#id, creditCost(bytes.length));
+    }
+    if (this.#discardedBytes <= DISCARD_BYTES_MAX) return;
+    this.#port.reset(this.#id, RESET.cancelled);
+    this.#port.release(this.#id);
   }
 
   #passOn(): void {
