@@ -10,17 +10,17 @@ export interface NetworkNode {
   readonly contact: string;
 }
 
-/** Starts nodes, one after the other, each joining by the first. */
+/** Starts nodes: one, and then the others at once, which join by it. */
 export async function startNetwork(
   stage: Stage,
   options: { readonly count: number; readonly folder: string; readonly cell?: string | undefined },
 ): Promise<NetworkNode[]> {
-  const nodes: NetworkNode[] = [];
-  for (let i = 0; i < options.count; i++) {
-    const bootstrap = nodes[0]?.contact;
-    nodes.push(await startNode(stage, `node${i}`, { ...options, bootstrap }));
-  }
-  return nodes;
+  const first = await startNode(stage, "node0", options);
+  const joining = { ...options, bootstrap: first.contact };
+  const others = Array.from({ length: options.count - 1 }, (_, i) =>
+    startNode(stage, `node${i + 1}`, joining),
+  );
+  return [first, ...(await Promise.all(others))];
 }
 
 /** Starts one node; the same name again has the same key and records. */
