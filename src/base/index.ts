@@ -11,3 +11,4 @@ export { LruMap } from "./lru-map.ts";
 export type { Cancel, Clock, Instant, Log, Random } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";
+export { SharedCalls } from "./shared-calls.ts";

@@ -1,4 +1,11 @@
-import { type Cancel, type Clock, CulvertError, LruMap, onAbort } from "../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  LruMap,
+  onAbort,
+  SharedCalls,
+} from "../base/index.ts";
 import { type NodeAddress, type NodeId, nodeIdOf, nodeIdText } from "../identity/index.ts";
 import type { HostPort, PathConnection, TcpNetwork, UdpSocket } from "./carrier.ts";
 import type {
@@ -22,7 +29,6 @@ import { ListenerSet } from "./listener-set.ts";
 import { requireProtocol } from "./mux-frames.ts";
 import { type Asked, PathDesk, type ReadyPath } from "./path-desk.ts";
 import type { PathContext } from "./path-setup.ts";
-import { SharedCalls } from "./shared-calls.ts";
 
 /** What a host is made from. */
 export interface LinkHostParts {

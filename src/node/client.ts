@@ -24,6 +24,7 @@ import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { signersOf } from "./quorum-receipts.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
+import { SharedCarrier } from "./shared-carrier.ts";
 import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
 
 /** How a client of the network is opened. */
@@ -190,7 +191,7 @@ function connected(parts: {
   let closing: Promise<void> | undefined;
   return {
     geometry,
-    transport: () => new MapClient(parts.carrier()),
+    transport: () => new MapClient(new SharedCarrier(parts.carrier())),
     get nodesKnown() {
       return overlay.dht.contacts.length;
     },

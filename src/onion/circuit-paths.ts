@@ -37,6 +37,7 @@ const EXTRA_CIRCUITS = 8;
 interface Waiter {
   readonly isAllowed: (exit: NodeId) => boolean;
   take(circuit: Circuit): void;
+  fail(error: Error): void;
 }
 
 /**
@@ -121,6 +122,7 @@ export class CircuitPaths {
   close(): void {
     this.#abort.abort();
     this.#cancelRetry?.();
+    for (const waiter of [...this.#waiters]) waiter.fail(new CulvertError("CULVERT_CLOSED"));
     for (const circuit of [...this.#circuits]) circuit.close();
   }
 
@@ -144,6 +146,7 @@ export class CircuitPaths {
     };
     const waiter: Waiter = {
       isAllowed,
+      fail,
       take: (circuit) => {
         leave();
         to.resolve(circuit);
@@ -154,7 +157,6 @@ export class CircuitPaths {
     const at: Instant = clock.now() + this.#options.waitMs;
     cancels.push(clock.schedule(at, () => fail(late)));
     cancels.push(onAbort(to.signal, fail));
-    cancels.push(onAbort(this.#abort.signal, () => fail(new CulvertError("CULVERT_CLOSED"))));
   }
 
   #next(isAllowed: (exit: NodeId) => boolean): Circuit | undefined {

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, type Random } from "../../base/index.ts";
+import { type Clock, CulvertError, type Random, SharedCalls } from "../../base/index.ts";
 import {
   isSameNode,
   type Lookup,
@@ -17,7 +17,6 @@ import type { RelayLimits } from "../relay/index.ts";
 import { RelayClient } from "../relay/relay-client.ts";
 import { RelayService } from "../relay/relay-service.ts";
 import type { Voucher } from "../relay/voucher.ts";
-import { SharedCalls } from "../shared-calls.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 
 /** Whom to reach: directly, or through the relays at which the node keeps a place. */

@@ -1,4 +1,4 @@
-import { onAbort, throwIfAborted } from "../base/index.ts";
+import { onAbort, throwIfAborted } from "./abort.ts";
 
 interface SharedCall<T> {
   readonly promise: Promise<T>;
