@@ -1,5 +1,5 @@
 import { CulvertError, type Log, SILENT } from "../base/index.ts";
-import { Contact } from "../dht/index.ts";
+import { Contact, type PlacementLimits } from "../dht/index.ts";
 import {
   formatNodeContact,
   type NodeAddress,
@@ -23,6 +23,7 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
 import { exitMapOver } from "./exit-map.ts";
+import { HandOver } from "./hand-over.ts";
 import { joinNetwork, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
@@ -65,6 +66,8 @@ export interface NodeOptions {
   readonly seed?: Uint8Array;
   /** Where it keeps records, instead of where its configuration says; owned from now on. */
   readonly store?: RecordStore;
+  /** How records are kept at the nodes closest to them. */
+  readonly placement?: Partial<PlacementLimits>;
 }
 
 /**
@@ -91,6 +94,7 @@ interface Ground {
   readonly config: NodeConfig;
   readonly identity: NodeIdentity;
   readonly overlay: Overlay;
+  readonly peers: MapPeers;
   readonly addresses: readonly NodeAddress[];
   readonly closers: Closers;
   readonly machine: Machine;
@@ -113,8 +117,6 @@ async function assemble(
       ? (options.seed ?? random.bytes(32))
       : await loadOrCreateSecret(`${directory}/node.key`, 32);
   const identity = new NodeIdentity(seed);
-  const map = new MapService({ store, clock, signer: nativeSigner(seed), defer, log });
-  closers.add(() => map.close());
   const ports = portsOf(config.listen);
   const host = await openLinkHost({
     identity,
@@ -127,13 +129,44 @@ async function assemble(
   const isLocal = addresses.every((address) => isPrivate(address.host));
   const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal });
   closers.add(() => overlay.close());
-  const ground = { config, identity, overlay, addresses, closers, machine, log };
+  const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
+  closers.add(() => peers.close());
+  const ground = { config, identity, overlay, peers, addresses, closers, machine, log };
+  const handOver = keepPlaced(ground, store, options.placement);
+  const map = new MapService({
+    store: handOver.store,
+    clock,
+    signer: nativeSigner(seed),
+    defer,
+    log,
+  });
+  closers.add(() => map.close());
   const sessions = serveMap(ground, map);
   const tunnels = serveOnions(ground, replicate(ground, map));
   if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, ground));
-  const metrics = nodeMetrics({ map, overlay, tunnels, sessions: () => sessions.statistics });
+  const metrics = nodeMetrics({
+    map,
+    overlay,
+    tunnels,
+    handOver,
+    sessions: () => sessions.statistics,
+  });
   const metricsPort = await showMetrics(ground, metrics);
   return runningNode(ground, map, metricsPort);
+}
+
+/** Hands this node's records over to those that are closer to them. */
+function keepPlaced(
+  { identity, overlay, peers, closers, machine, log }: Ground,
+  store: RecordStore,
+  limits: Partial<PlacementLimits> = {},
+): HandOver {
+  const { dht } = overlay;
+  const { clock, random } = machine;
+  const self = identity.id;
+  const handOver = new HandOver({ store, dht, peers, self, clock, random, log }, limits);
+  closers.add(() => handOver.close());
+  return handOver;
 }
 
 /** This node's own records, to whoever has a link. */
@@ -150,10 +183,8 @@ function serveMap({ overlay, closers, machine, log }: Ground, service: MapServic
 
 /** The records of the whole network, this node's own among them. */
 function replicate(ground: Ground, map: MapService): ReplicatedMap {
-  const { config, identity, overlay, addresses, closers, machine, log } = ground;
+  const { config, identity, overlay, peers, addresses, closers, machine } = ground;
   const { clock, random } = machine;
-  const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
-  closers.add(() => peers.close());
   const contact = Contact.of(identity.id, { addresses });
   const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
   const replicas = new ReplicatedMap(
@@ -243,9 +274,10 @@ function nodeMetrics(parts: {
   readonly map: MapService;
   readonly overlay: Overlay;
   readonly tunnels: TunnelService;
+  readonly handOver: HandOver;
   readonly sessions: () => Readonly<Record<string, number>>;
 }): NodeMetrics {
-  const { map, overlay, tunnels, sessions } = parts;
+  const { map, overlay, tunnels, handOver, sessions } = parts;
   const metrics = new NodeMetrics();
   metrics.add({
     prefix: "culvert_store",
@@ -265,6 +297,12 @@ function nodeMetrics(parts: {
     },
   });
   metrics.add({ prefix: "culvert_map_sessions", about: "sessions that ended", read: sessions });
+  metrics.add({
+    prefix: "culvert_hand_over",
+    about: "records that belong to closer nodes too",
+    read: () => handOver.counts,
+    gauges: ["watched"],
+  });
   metrics.add({
     prefix: "culvert_node",
     about: "this node",

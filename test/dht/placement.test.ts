@@ -364,6 +364,16 @@ describe("a watch over kept records", () => {
     expect(look(300_000)).toEqual([]);
   });
 
+  it("offers it again to one whom the offer did not reach", () => {
+    const { core, contacts, appear, look } = watch(3);
+    appear();
+    const [first, second] = look(200_000);
+    if (first === undefined || second === undefined) throw new Error("two offers");
+    core.handle({ kind: "missed", address: ADDRESS, node: second }, 200_000);
+    expect(look(300_000)).toEqual([contacts[1]]);
+    expect(look(400_000)).toEqual([]);
+  });
+
   it("leaves it to closer keepers when there are two", () => {
     const { appear, look } = watch(9);
     appear();

@@ -9,7 +9,9 @@ export type WatchInput =
   /** This node keeps a record, for so long at least. */
   | { readonly kind: "kept"; readonly address: Uint8Array; readonly ttlSeconds: number }
   /** It does not any more, or could not be read. */
-  | { readonly kind: "lost"; readonly address: Uint8Array };
+  | { readonly kind: "lost"; readonly address: Uint8Array }
+  /** An offer did not get there: it is made again at the next look, if it still is called for. */
+  | { readonly kind: "missed"; readonly address: Uint8Array; readonly node: Contact };
 
 /** What a watch asks for. */
 export type WatchEffect =
@@ -20,7 +22,11 @@ interface Watched {
   expiresAt: Instant;
   /** Who should keep it as well, when that was looked at last. */
   keepers: readonly KeyText[];
+  /** Whom an offer of this node did not reach. */
+  owed: readonly KeyText[];
 }
+
+const NOBODY: readonly KeyText[] = [];
 
 /** Records looked at in one step, and the pause between two steps. */
 const STEP_RECORDS = 64;
@@ -70,6 +76,12 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
       this.#watched.delete(key);
       return;
     }
+    if (input.kind === "missed") {
+      const watched = this.#watched.get(key);
+      if (watched === undefined) return;
+      watched.owed = [...watched.owed, input.node.key];
+      return;
+    }
     const expiresAt = now + 1_000 * input.ttlSeconds;
     const known = this.#watched.get(key);
     if (known !== undefined) known.expiresAt = Math.max(known.expiresAt, expiresAt);
@@ -101,7 +113,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   }
 
   #watch(key: KeyText, expiresAt: Instant, now: Instant): void {
-    this.#watched.set(key, { expiresAt, keepers: this.#keepers(key) });
+    this.#watched.set(key, { expiresAt, keepers: this.#keepers(key), owed: NOBODY });
     if (this.#watched.size > this.#limits.watchedMax) {
       const first = this.#watched.keys().next();
       if (first.done !== true) this.#watched.delete(first.value);
@@ -125,18 +137,24 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     const closer = closest.filter((contact) => {
       return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
     });
-    if (closer.length >= CARERS) return;
+    const isCarer = closer.length < CARERS;
+    const { owed } = watched;
+    watched.owed = NOBODY;
     for (const to of closest) {
-      if (!before.has(to.key)) {
+      if (owed.includes(to.key) || (isCarer && !before.has(to.key))) {
         this.#effects.push({ kind: "offer", address: textBytes(key), to });
       }
     }
   }
 
+  /** The keepers beside this node; all of them, when it is not among the closest any more. */
   #closest(key: KeyText): readonly Contact[] {
-    // All replicas are elsewhere when this node is not among the closest any more.
-    return this.#neighbourhood
-      .closestKnown(textBytes(key), this.#limits.replicas)
+    const { replicas } = this.#limits;
+    const nearby = this.#neighbourhood.closestKnown(textBytes(key), replicas);
+    const last = nearby[replicas - 1];
+    const isAmong = last === undefined || compareDistance(key, this.#self, last.key) < 0;
+    return nearby
+      .slice(0, isAmong ? replicas - 1 : replicas)
       .filter((contact) => contact.isProvable && !this.#neighbourhood.isDemoted(contact));
   }
 

@@ -1,0 +1,144 @@
+import { type Clock, Driver, isCulvertError, type Log, type Random } from "../base/index.ts";
+import {
+  type DhtNode,
+  type PlacementLimits,
+  RecordWatchCore,
+  type WatchEffect,
+  type WatchInput,
+} from "../dht/index.ts";
+import type { NodeId } from "../identity/index.ts";
+import type { PutOutcome, RecordPut, RecordStore } from "../mapservice/index.ts";
+import type { MapPeers } from "./map-links.ts";
+
+/** What a hand-over is built from. */
+export interface HandOverComponents {
+  /** Where this node's own records are; borrowed. */
+  readonly store: RecordStore;
+  readonly dht: Pick<DhtNode, "closestKnown" | "knowsAll" | "isDemoted">;
+  readonly peers: Pick<MapPeers, "of">;
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Offers under way at once, and those that wait for their turn; more are made at the next look. */
+const OFFERS_AT_ONCE = 16;
+const OFFERS_WAITING_MAX = 16_384;
+
+type Offer = WatchEffect & { readonly kind: "offer" };
+
+/**
+ * Keeps the records of this node where they are looked for: watches what its store keeps, and puts
+ * it at nodes that are new among the closest, for the life that is left.
+ */
+export class HandOver {
+  /** The store, watched: to be used in its place. */
+  readonly store: RecordStore;
+  readonly #components: HandOverComponents;
+  readonly #core: RecordWatchCore;
+  readonly #driver: Driver<WatchInput, WatchEffect>;
+  readonly #waiting: Offer[] = [];
+  readonly #closing = new AbortController();
+  #underWay = 0;
+  #handedOver = 0;
+  #failed = 0;
+
+  constructor(components: HandOverComponents, limits: Partial<PlacementLimits> = {}) {
+    const { store, dht, self, clock, random } = components;
+    this.#components = components;
+    this.#core = new RecordWatchCore({
+      id: self,
+      random,
+      limits,
+      neighbourhood: {
+        get knowsAll() {
+          return dht.knowsAll;
+        },
+        closestKnown: (address, count) => dht.closestKnown(address, count),
+        isDemoted: ({ id }) => dht.isDemoted(id),
+      },
+    });
+    this.#driver = new Driver(this.#core, clock, (offer) => this.#take(offer));
+    this.#driver.setBackground(true);
+    this.store = watched(store, (address, ttlSeconds) => {
+      this.#driver.handle({ kind: "kept", address, ttlSeconds });
+    });
+  }
+
+  /** Records that are watched, offers that were taken, and those that did not get there. */
+  get counts(): Readonly<Record<"watched" | "handedOver" | "failed", number>> {
+    return { watched: this.#core.size, handedOver: this.#handedOver, failed: this.#failed };
+  }
+
+  /** Offers nothing more. Repeating it does nothing. */
+  close(): void {
+    this.#driver.stop();
+    this.#waiting.length = 0;
+    this.#closing.abort();
+  }
+
+  #take(offer: Offer): void {
+    if (this.#waiting.length < OFFERS_WAITING_MAX) this.#waiting.push(offer);
+    else this.#driver.handle({ kind: "missed", address: offer.address, node: offer.to });
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#underWay < OFFERS_AT_ONCE) {
+      const offer = this.#waiting.shift();
+      if (offer === undefined) return;
+      this.#underWay += 1;
+      void this.#make(offer).finally(() => {
+        this.#underWay -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #make({ address, to }: Offer): Promise<void> {
+    const { clock, peers, store, log } = this.#components;
+    try {
+      const unixMs = clock.unixMs();
+      const held = await store.get(address, unixMs);
+      const ttlSeconds = Math.floor(((held?.expiresMs ?? 0) - unixMs) / 1_000);
+      if (held === undefined || ttlSeconds < 1) {
+        this.#driver.handle({ kind: "lost", address });
+        return;
+      }
+      const map = await peers.of(to.id);
+      await map.put({ ...held.record, ttlSeconds }, { signal: this.#closing.signal });
+      this.#handedOver += 1;
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#failed += 1;
+      const code = isCulvertError(error) ? error.code : "CULVERT_INTERNAL";
+      log("debug", "record-not-handed-over", { code });
+      // Who holds another record, or a newer one, has decided.
+      if (code !== "CULVERT_CONFLICT") this.#driver.handle({ kind: "missed", address, node: to });
+    }
+  }
+}
+
+/** Tells of every record that has become durable, with the life that it has. */
+function watched(
+  store: RecordStore,
+  kept: (address: Uint8Array, ttlSeconds: number) => void,
+): RecordStore {
+  return {
+    payloadSize: store.payloadSize,
+    async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
+      const outcomes = await store.put(puts, nowMs);
+      for (const [index, { record }] of puts.entries()) {
+        const outcome = outcomes[index];
+        if (outcome?.kind !== "stored" && outcome?.kind !== "known") continue;
+        kept(record.address, (outcome.expiresMs - nowMs) / 1_000);
+      }
+      return outcomes;
+    },
+    get: (address, nowMs) => store.get(address, nowMs),
+    sweep: (nowMs, limit) => store.sweep(nowMs, limit),
+    statistics: () => store.statistics(),
+    close: () => store.close(),
+  };
+}
