@@ -17,6 +17,11 @@ const ROOT = rootPublicKey(SEED);
 const boundTo = (client: NetworkClient) =>
   client.transport().bind({ writeSeed: SEED, readRoot: ROOT });
 
+function recordsOf(node: RunningNode): number {
+  const { records = 0 } = node.summary();
+  return records;
+}
+
 /** The seed of a node that is closer to the address than all that are there. */
 function closerThan(nodes: readonly RunningNode[], address: Uint8Array): Uint8Array {
   const random = new SeededRandom(4);
@@ -41,14 +46,14 @@ it("hands a record over to a closer node, where it outlives all who kept it", as
     const before = [...network.nodes];
     const writer = await network.client("direct");
     await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
-    const keepers = (): RunningNode[] => before.filter((node) => node.summary()["records"] === 1);
+    const keepers = (): RunningNode[] => before.filter((node) => recordsOf(node) === 1);
     await until(() => keepers().length === 5);
     await writer.close();
 
     const seed = closerThan(before, blindPublicKey(ROOT, FRAME));
     await writeFile(join(directory, "node.key"), seed);
     const newcomer = await network.add({ directory });
-    await until(() => newcomer.summary()["records"] === 1);
+    await until(() => recordsOf(newcomer) === 1);
 
     await Promise.all(keepers().map((node) => node.close()));
     const reader = await network.client("direct", newcomer);
