@@ -152,7 +152,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert node --config node.toml --join ID@udp://192.0.2.1:7000", "one more"],
     ],
     options: [
-      { flags: "--config <file>", summary: "a TOML file; what is said here goes before it" },
+      {
+        flags: "-c, --config <file>",
+        summary: "a TOML file, or VoidPhone's INI; what is said here goes before it",
+      },
       { flags: "--listen <list>", summary: "udp://IP:PORT and tcp://IP:PORT; port 0: any" },
       { flags: "--join <list>", summary: "nodes to begin with: ID@udp://IP:PORT" },
       { flags: "--store <folder>", summary: "where to keep everything (default: see paths)" },

@@ -10,6 +10,8 @@ import {
   parseNodeAddress,
   parseNodeContact,
 } from "../identity/index.ts";
+import { formatEndpoint } from "../io/endpoint.ts";
+import { readVoidphoneConfig, type VoidphoneConfig } from "../voidphone/index.ts";
 
 /** How one storage and relay node is set up. */
 export interface NodeConfig {
@@ -37,6 +39,9 @@ export interface NodeConfig {
     readonly rps: string | undefined;
     readonly midterm: string | undefined;
     readonly final: string | undefined;
+    /** Peers of foreign networks that are joined, `HOST:PORT` each, from the port of the dialect. */
+    readonly midtermPeers: readonly string[];
+    readonly finalPeers: readonly string[];
   };
   /** Where Prometheus asks, `HOST:PORT` on the loopback. */
   readonly metrics: string | undefined;
@@ -63,6 +68,8 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
     rps: undefined,
     midterm: undefined,
     final: undefined,
+    midtermPeers: [],
+    finalPeers: [],
   }),
   metrics: undefined,
 });
@@ -117,6 +124,8 @@ const FILE = v.strictObject({
       rps: v.optional(text),
       midterm: v.optional(text),
       final: v.optional(text),
+      "midterm-peers": v.optional(list(text, 64)),
+      "final-peers": v.optional(list(text, 64)),
     }),
   ),
   metrics: v.optional(text),
@@ -125,12 +134,28 @@ const FILE = v.strictObject({
 /** The longest configuration that is looked at. */
 const CONFIG_CHARS_MAX = 65_536;
 
+/** What tells the configuration file of VoidPhone's modules from one of ours. */
+const VOIDPHONE_SECTION = /^[ \t]*\[(dht|onion|rps)\][ \t]*$/im;
+
 /**
- * Reads the TOML configuration of a node; what it does not say is as in {@link NODE_DEFAULTS}.
+ * Reads the configuration of a node, in TOML or as the INI of VoidPhone's modules; what it does not
+ * say is as in {@link NODE_DEFAULTS}.
  *
  * @throws CulvertError `CULVERT_USAGE` with the line, or the key, and what is wrong with it
  */
-export function parseNodeConfig(toml: string): NodeConfig {
+export function parseNodeConfig(text: string): NodeConfig {
+  if (VOIDPHONE_SECTION.test(text)) return ofVoidphone(readVoidphoneConfig(text));
+  return ofToml(text);
+}
+
+/** The modules' own ports; foreign peers are met in the dialect that the shipped ones speak. */
+function ofVoidphone({ dht, onion, rps }: VoidphoneConfig): NodeConfig {
+  const final = dht?.p2p && formatEndpoint({ kind: "tcp", ...dht.p2p });
+  const endpoints = { api: dht?.api, onion: onion?.api, rps: rps?.api, final };
+  return { ...NODE_DEFAULTS, voidphone: { ...NODE_DEFAULTS.voidphone, ...endpoints } };
+}
+
+function ofToml(toml: string): NodeConfig {
   if (toml.length > CONFIG_CHARS_MAX) throw wrong("the configuration is too long");
   const file = checked(parsed(toml));
   const { network = {}, storage = {}, voidphone = {} } = file;
@@ -151,7 +176,15 @@ export function parseNodeConfig(toml: string): NodeConfig {
       bytesMax: storage.bytes ?? NODE_DEFAULTS.storage.bytesMax,
       redis: storage.redis ?? [],
     },
-    voidphone: { ...NODE_DEFAULTS.voidphone, ...voidphone },
+    voidphone: {
+      api: voidphone.api,
+      onion: voidphone.onion,
+      rps: voidphone.rps,
+      midterm: voidphone.midterm,
+      final: voidphone.final,
+      midtermPeers: voidphone["midterm-peers"] ?? [],
+      finalPeers: voidphone["final-peers"] ?? [],
+    },
     metrics: file.metrics,
   };
 }

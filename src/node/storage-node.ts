@@ -1,4 +1,4 @@
-import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import { type Log, SILENT } from "../base/index.ts";
 import { Contact, type PlacementLimits } from "../dht/index.ts";
 import {
   formatNodeContact,
@@ -8,7 +8,6 @@ import {
 } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
 import { writeDurably } from "../io/durable-file.ts";
-import { parseEndpoint } from "../io/endpoint.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import { openLinkHost } from "../link/index.ts";
@@ -21,6 +20,7 @@ import {
   type RecordStore,
 } from "../mapservice/index.ts";
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
+import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
 import { exitMapOver } from "./exit-map.ts";
 import { HandOver } from "./hand-over.ts";
@@ -28,12 +28,15 @@ import { joinNetwork, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import type { NodeConfig } from "./node-config.ts";
-import { NodeMetrics } from "./node-metrics.ts";
+import { nodeMetrics, showMetrics } from "./node-numbers.ts";
 import { onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { OwnDescriptor } from "./own-descriptor.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
+import { VoidphoneServers } from "./voidphone-servers.ts";
+import { CircuitTunnels } from "./voidphone-tunnels.ts";
+import { VoidphoneValues } from "./voidphone-values.ts";
 
 /** What every node and client of ours says before anything else: others are not understood. */
 export const NETWORK_NAME = "culvert/v1";
@@ -48,6 +51,8 @@ export interface RunningNode {
   readonly joined: Promise<number>;
   /** Where its metrics are shown, when it was asked to show them. */
   readonly metricsPort: number | undefined;
+  /** Where it serves VoidPhone's protocols: `HOST:PORT` of each that it was asked to serve. */
+  readonly voidphone: Readonly<Partial<Record<GatewayName, string>>>;
   /** What it has done and holds, in a few numbers. */
   summary(): Readonly<Record<string, number>>;
   /** Answers what was taken, says goodbye, closes the store. Closing twice waits for the first. */
@@ -96,6 +101,8 @@ interface Ground {
   readonly overlay: Overlay;
   readonly peers: MapPeers;
   readonly addresses: readonly NodeAddress[];
+  /** They are all of this machine, or behind one router. */
+  readonly isLocal: boolean;
   readonly closers: Closers;
   readonly machine: Machine;
   readonly log: Log;
@@ -131,7 +138,7 @@ async function assemble(
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
-  const ground = { config, identity, overlay, peers, addresses, closers, machine, log };
+  const ground = { config, identity, overlay, peers, addresses, isLocal, closers, machine, log };
   const handOver = keepPlaced(ground, store, options.placement);
   const map = new MapService({
     store: handOver.store,
@@ -142,17 +149,20 @@ async function assemble(
   });
   closers.add(() => map.close());
   const sessions = serveMap(ground, map);
-  const tunnels = serveOnions(ground, replicate(ground, map));
+  const replicas = replicate(ground, map);
+  const tunnels = serveOnions(ground, replicas);
   if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, ground));
+  const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
   const metrics = nodeMetrics({
     map,
     overlay,
     tunnels,
     handOver,
+    voidphone,
     sessions: () => sessions.statistics,
   });
-  const metricsPort = await showMetrics(ground, metrics);
-  return runningNode(ground, map, metricsPort);
+  const metricsPort = await showMetrics(config.metrics, metrics, closers);
+  return runningNode(ground, { map, voidphone, metricsPort });
 }
 
 /** Hands this node's records over to those that are closer to them. */
@@ -231,18 +241,28 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
   return tunnels;
 }
 
-async function showMetrics(
-  { config, closers }: Ground,
-  metrics: NodeMetrics,
-): Promise<number | undefined> {
-  if (config.metrics === undefined) return undefined;
-  const where = parseEndpoint(config.metrics);
-  if (where?.kind !== "tcp") {
-    throw new CulvertError("CULVERT_USAGE", `"${config.metrics}" is no HOST:PORT for metrics`);
-  }
-  const shown = await metrics.serve(where);
-  closers.add(() => shown.close());
-  return shown.port;
+/** VoidPhone's clients and peers, in front of all that. */
+async function serveVoidphone(
+  { config, identity, overlay, closers, machine, isLocal, log }: Ground,
+  parts: {
+    readonly replicas: ReplicatedMap;
+    readonly store: RecordStore;
+    readonly tunnels: TunnelService;
+  },
+): Promise<VoidphoneServers> {
+  const { clock, random } = machine;
+  const values = new VoidphoneValues({ ...parts, dht: overlay.dht, clock, log });
+  const tunnels = new CircuitTunnels({ ...parts, overlay, clock, random, isLocal });
+  const servers = await VoidphoneServers.start(config.voidphone, {
+    id: identity.id,
+    values,
+    tunnels,
+    announceHost: config.announce[0]?.host,
+    clock,
+    log,
+  });
+  closers.add(() => servers.close());
+  return servers;
 }
 
 async function openStore({ directory, geometry, storage }: NodeConfig): Promise<RecordStore> {
@@ -270,57 +290,15 @@ export function isPrivate(ip: string): boolean {
   return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd])/.test(ip);
 }
 
-function nodeMetrics(parts: {
-  readonly map: MapService;
-  readonly overlay: Overlay;
-  readonly tunnels: TunnelService;
-  readonly handOver: HandOver;
-  readonly sessions: () => Readonly<Record<string, number>>;
-}): NodeMetrics {
-  const { map, overlay, tunnels, handOver, sessions } = parts;
-  const metrics = new NodeMetrics();
-  metrics.add({
-    prefix: "culvert_store",
-    about: "the records of this node",
-    read: () => {
-      const { entries, bytes } = map.statistics().store;
-      return { entries, bytes };
-    },
-    gauges: ["entries", "bytes"],
-  });
-  metrics.add({
-    prefix: "culvert_map",
-    about: "the Map service",
-    read: () => {
-      const { store: _, ...counts } = map.statistics();
-      return { ...counts };
-    },
-  });
-  metrics.add({ prefix: "culvert_map_sessions", about: "sessions that ended", read: sessions });
-  metrics.add({
-    prefix: "culvert_hand_over",
-    about: "records that belong to closer nodes too",
-    read: () => handOver.counts,
-    gauges: ["watched"],
-  });
-  metrics.add({
-    prefix: "culvert_node",
-    about: "this node",
-    read: () => ({
-      links: overlay.host.links().length,
-      peers: overlay.dht.contacts.length,
-      circuits: tunnels.circuits,
-    }),
-    gauges: ["links", "peers", "circuits"],
-  });
-  return metrics;
-}
-
 function runningNode(
   ground: Ground,
-  map: MapService,
-  metricsPort: number | undefined,
+  parts: {
+    readonly map: MapService;
+    readonly voidphone: VoidphoneServers;
+    readonly metricsPort: number | undefined;
+  },
 ): RunningNode {
+  const { map, voidphone, metricsPort } = parts;
   const { identity, addresses, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
@@ -328,6 +306,7 @@ function runningNode(
     contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
     joined: joinNetwork(ground),
     metricsPort,
+    voidphone: voidphone.endpoints,
     summary: () => {
       const { putsStored, putsKnown, getsFound, getsNotFound, store } = map.statistics();
       const [puts, gets] = [putsStored + putsKnown, getsFound + getsNotFound];

@@ -20,6 +20,27 @@ describe("a node's configuration", () => {
     expect(parseNodeConfig("")).toEqual(NODE_DEFAULTS);
   });
 
+  it("may be the file that VoidPhone's modules share", () => {
+    const { voidphone, ...others } = parseNodeConfig(
+      [
+        "hostkey = /etc/voidphone/hostkey.pem",
+        "[dht]",
+        "api_address = 127.0.0.1:7401",
+        "p2p_address = [2001:db8::1]:7402",
+        "[onion]",
+        "api_address = 127.0.0.1:7501",
+      ].join("\n"),
+    );
+    expect(voidphone).toEqual({
+      ...NODE_DEFAULTS.voidphone,
+      api: "127.0.0.1:7401",
+      final: "[2001:db8::1]:7402",
+      onion: "127.0.0.1:7501",
+    });
+    expect({ ...others, voidphone: NODE_DEFAULTS.voidphone }).toEqual(NODE_DEFAULTS);
+    expect(complaintOf("[dht]\napi_address = 127.0.0.1:7401")).toContain("hostkey");
+  });
+
   it("says what differs from the defaults", () => {
     const config = parseNodeConfig(`
       directory = "data"

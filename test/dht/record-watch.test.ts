@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { type Contact, RecordWatchCore } from "../../src/dht/index.ts";
+import { compareDistance, keyOf } from "../../src/dht/key.ts";
+import { randomContacts } from "./nodes.ts";
+
+describe("a watch over kept records", () => {
+  const ADDRESS = new Uint8Array(32);
+  const TTL = { ttlSeconds: 100_000 };
+
+  function watch(rank: number) {
+    const contacts = randomContacts(3, 40).toSorted((a, b) => {
+      return compareDistance(keyOf(ADDRESS), a.key, b.key);
+    });
+    const self = contacts.splice(rank, 1)[0];
+    let known: readonly Contact[] = contacts.slice(3);
+    const core = new RecordWatchCore({
+      id: self?.id ?? ADDRESS,
+      random: new SeededRandom(1),
+      neighbourhood: {
+        knowsAll: true,
+        closestKnown: (_address, count) => known.slice(0, count),
+        isDemoted: () => false,
+      },
+    });
+    core.handle({ kind: "kept", address: ADDRESS, ...TTL }, 0);
+    return {
+      core,
+      contacts,
+      appear: (): void => {
+        known = contacts;
+      },
+      look: (now: number): Contact[] => {
+        core.timeout(now);
+        const offers: Contact[] = [];
+        for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+          offers.push(effect.to);
+        }
+        return offers;
+      },
+    };
+  }
+
+  it("offers a record to those that are new among its closest nodes, once", () => {
+    const { contacts, appear, look } = watch(3);
+    expect(look(100_000)).toEqual([]);
+    appear();
+    expect(look(200_000)).toEqual(contacts.slice(0, 3));
+    expect(look(300_000)).toEqual([]);
+  });
+
+  it("offers it again to one whom the offer did not reach", () => {
+    const { core, contacts, appear, look } = watch(3);
+    appear();
+    const [first, second] = look(200_000);
+    if (first === undefined || second === undefined) throw new Error("two offers");
+    core.handle({ kind: "missed", address: ADDRESS, node: second }, 200_000);
+    expect(look(300_000)).toEqual([contacts[1]]);
+    expect(look(400_000)).toEqual([]);
+  });
+
+  it("leaves it to closer keepers when there are two", () => {
+    const { appear, look } = watch(9);
+    appear();
+    expect(look(200_000)).toEqual([]);
+  });
+
+  it("ends with the record's life, or when the record is gone", () => {
+    const { core, appear, look } = watch(3);
+    core.handle({ kind: "lost", address: ADDRESS }, 0);
+    appear();
+    expect(look(200_000)).toEqual([]);
+    expect(core.deadline()).toBe(Number.POSITIVE_INFINITY);
+    core.handle({ kind: "kept", address: ADDRESS, ...TTL }, 200_000);
+    expect(core.size).toBe(1);
+    look(200_000 + 100_000_000);
+    expect(core.size).toBe(0);
+  });
+
+  it("holds no more records than its limit", () => {
+    const { core } = watch(3);
+    for (let i = 0; i < 70_000; i++) {
+      const address = Uint8Array.of(...new Uint8Array(28), i >> 16, (i >> 8) & 255, i & 255, 1);
+      core.handle({ kind: "kept", address, ...TTL }, 0);
+    }
+    expect(core.size).toBe(65_536);
+  });
+});

@@ -1,0 +1,140 @@
+import type { RunningNode } from "culvert/node";
+import { VoidphoneApiClient, VoidphoneOnionClient, VoidphoneRpsClient } from "culvert/voidphone";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
+import { blindPublicKey, rootPublicKey } from "../../src/crypto/index.ts";
+import { isFault, parseRecord, verifyRecord } from "../../src/mapservice/index.ts";
+import { InProcessNetwork, until } from "./in-process-network.ts";
+import { hashOf, ShippedPeer } from "./voidphone/shipped-peer.ts";
+
+const CELL = 1_024;
+const HOST = "127.0.0.1";
+const PORTS = { api: `${HOST}:0`, onion: `${HOST}:0`, rps: `${HOST}:0`, midterm: undefined };
+const GEOMETRY = { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 };
+
+/** Asks until the value is there: a 650 is not answered, so nobody knows when it has arrived. */
+async function eventually(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
+  for (let tries = 0; tries < 200; tries++) {
+    const value = await get();
+    if (value !== undefined) return new Uint8Array(value);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("the value has not come");
+}
+
+describe("nodes with VoidPhone's interfaces", () => {
+  const network = new InProcessNetwork({ geometry: GEOMETRY });
+  const foreign: ShippedPeer[] = [];
+  let [first, last]: (RunningNode | undefined)[] = [];
+
+  beforeAll(async () => {
+    foreign.push(await ShippedPeer.start());
+    const finalPeers = foreign.map(({ port }) => `${HOST}:${port}`);
+    const voidphone = { ...PORTS, final: `${HOST}:0`, midtermPeers: [], finalPeers };
+    first = await network.add({ voidphone });
+    await network.start(3);
+    last = await network.add({
+      voidphone: { ...PORTS, final: undefined, midtermPeers: [], finalPeers: [] },
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await network.stop();
+    for (const peer of foreign) await peer.stop();
+  }, 60_000);
+
+  async function withApis(
+    work: (one: VoidphoneApiClient, other: VoidphoneApiClient) => Promise<void>,
+  ): Promise<void> {
+    const one = await VoidphoneApiClient.connect(first?.voidphone.api ?? "");
+    const other = await VoidphoneApiClient.connect(last?.voidphone.api ?? "");
+    await work(one, other);
+    one.close();
+    other.close();
+  }
+
+  it("give a client at one what a client at another has put", () =>
+    withApis(async (one, other) => {
+      const key = new SeededRandom(1).bytes(32);
+      one.put({ key, value: utf8("from one end"), ttlSeconds: 600 });
+      expect(await eventually(() => other.get(key))).toEqual(utf8("from one end"));
+      expect(await other.get(new SeededRandom(2).bytes(32))).toBeUndefined();
+    }));
+
+  it("give a record of the Map as the value of its address, which proves itself", () =>
+    withApis(async (_one, other) => {
+      const [seed, frame] = [new SeededRandom(3).bytes(32), new SeededRandom(4).bytes(32)];
+      const payload = new SeededRandom(5).bytes(CELL);
+      const client = await network.client("direct");
+      await client.transport().bind({ writeSeed: seed }).put(frame, payload, { ttlSeconds: 600 });
+      await client.close();
+      const address = blindPublicKey(rootPublicKey(seed), frame);
+      const record = parseRecord(await eventually(() => other.get(address)), CELL);
+      if (isFault(record)) throw new Error(record);
+      expect(Buffer.from(record.address).equals(address)).toBe(true);
+      expect(verifyRecord(record)).toBe(true);
+      expect(Buffer.from(record.payload).equals(payload)).toBe(true);
+    }));
+
+  it(
+    "exchange values with foreign peers, whoever has joined whom",
+    () =>
+      withApis(async (_one, other) => {
+        const [met] = foreign;
+        const joining = await ShippedPeer.start();
+        foreign.push(joining);
+        const { final = "" } = first?.voidphone ?? {};
+        await joining.join(HOST, Number(final.split(":").at(-1)));
+        for (const peer of [met, joining]) {
+          const text = `foreign ${peer?.id}`;
+          await peer?.put(hashOf(text), Buffer.from(text), 600);
+          expect(await eventually(() => other.get(fromHex(hashOf(text))))).toEqual(utf8(text));
+        }
+        const api = await VoidphoneApiClient.connect(first?.voidphone.api ?? "");
+        api.put({ key: fromHex(hashOf("ours")), value: utf8("ours"), ttlSeconds: 600 });
+        for (const peer of [met, joining]) {
+          const got = async () => await peer?.get(hashOf("ours"));
+          expect(await eventually(got)).toEqual(utf8("ours"));
+        }
+        api.close();
+        expect(foreign.flatMap(({ complaints }) => complaints)).toEqual([]);
+      }),
+    60_000,
+  );
+
+  it("build tunnels to random peers, and carry data both ways", async () => {
+    const heard: string[] = [];
+    const tell = (who: string) => ({
+      incoming: (id: number): void => {
+        heard.push(`${who}: incoming`);
+        ids.push(id);
+      },
+      data: (_id: number, data: Uint8Array): void => {
+        heard.push(`${who}: ${Buffer.from(data)}`);
+      },
+      failed: (request: string): void => {
+        heard.push(`${who}: ${request} failed`);
+      },
+      closed: () => {},
+    });
+    const ids: number[] = [];
+    const near = await VoidphoneOnionClient.connect(first?.voidphone.onion ?? "", tell("near"));
+    const far = await VoidphoneOnionClient.connect(last?.voidphone.onion ?? "", tell("far"));
+    const rps = await VoidphoneRpsClient.connect(first?.voidphone.rps ?? "");
+    const port = Number(last?.contacts[0]?.split(":").at(-1));
+    let peer = await rps.query();
+    for (let tries = 0; peer.port !== port && tries < 200; tries++) peer = await rps.query();
+    expect(peer.host).toBe(HOST);
+    near.cover(1_000);
+    const tunnel = await near.build({ host: peer.host, port, hostKey: peer.hostKey });
+    await until(() => ids.length === 1);
+    near.send(tunnel, utf8("hello"));
+    await until(() => heard.includes("far: hello"));
+    far.send(ids[0] ?? 0, utf8("welcome"));
+    await until(() => heard.includes("near: welcome"));
+    near.destroy(tunnel);
+    expect(heard).toEqual(["far: incoming", "far: hello", "near: welcome"]);
+    near.close();
+    far.close();
+    rps.close();
+  }, 60_000);
+});
