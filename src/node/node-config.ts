@@ -39,7 +39,7 @@ export interface NodeConfig {
     readonly rps: string | undefined;
     readonly midterm: string | undefined;
     readonly final: string | undefined;
-    /** Peers of foreign networks that are joined, `HOST:PORT` each, from the port of the dialect. */
+    /** Peers of foreign networks that are joined, `HOST:PORT` each, if the dialect is served. */
     readonly midtermPeers: readonly string[];
     readonly finalPeers: readonly string[];
   };

@@ -24,10 +24,10 @@ export interface VoidphoneServersComponents {
   readonly log: Log;
 }
 
-/** The pause before a foreign network is tried again doubles from the first to the last of these. */
+/** The pause before a network is tried again doubles from the first to the last of these. */
 const JOIN_AGAIN_MS = { first: 2_000, last: 300_000 } as const;
 
-/** All of VoidPhone's servers of a node, and its place in the foreign networks that it is told of. */
+/** All of VoidPhone's servers of a node, and its place in the networks that it is told of. */
 export class VoidphoneServers {
   readonly #components: VoidphoneServersComponents;
   readonly #gateways: VoidphoneGateways[] = [];

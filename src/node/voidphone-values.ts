@@ -16,7 +16,7 @@ export interface VoidphoneValuesComponents {
 
 /** Values of foreign peers that are carried into our network at once; more stay here only. */
 const CARRIED_MAX = 32;
-/** How much longer a record is looked for than a plain value, which anybody could have put there. */
+/** How much longer a record is looked for than a plain value, which anybody could have put. */
 const RECORD_HEAD_START_MS = 1_000;
 
 /**
