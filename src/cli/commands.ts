@@ -236,6 +236,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./commands/status.ts")).status,
   },
   {
+    name: "doctor",
+    operands: "",
+    summary: "try every layer in turn, and say what fails",
+    examples: [
+      [
+        "culvert doctor --nodes ID@udp://192.0.2.1:7000",
+        "from the ports to a get through circuits",
+      ],
+    ],
+    options: [NODES, JSON_EVENTS, VERBOSE],
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
     name: "paths",
     operands: "",
     summary: "say which folders the command uses",

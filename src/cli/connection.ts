@@ -103,7 +103,8 @@ function viaOf(options: CommandOptions): "onion" | "direct" {
   throw new CulvertError("CULVERT_USAGE", "--via takes onion or direct");
 }
 
-function parseNodes(text: string): readonly NodeContact[] {
+/** Reads a list of nodes: `ID@udp://HOST:PORT`, separated by commas. */
+export function parseNodes(text: string): readonly NodeContact[] {
   return text.split(",").map((word) => parseNodeContact(word.trim()));
 }
 

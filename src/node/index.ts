@@ -1,4 +1,5 @@
 export { type ClientOptions, type NetworkClient, openClient } from "./client.ts";
+export { type ExaminationOptions, examineNetwork, type Finding, type Layer } from "./doctor.ts";
 export { type DialRelay, linkDialler } from "./link-dialler.ts";
 export { type Machine, THIS_MACHINE } from "./machine.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";

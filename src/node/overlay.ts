@@ -116,23 +116,34 @@ export class Overlay {
     return found;
   }
 
+  /**
+   * Dials a node where it is said to be, and asks it for its descriptor; `undefined` when it has
+   * none yet.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_WRONG_PEER`, `CULVERT_PROTOCOL`
+   */
+  async describe({ id, address }: NodeContact): Promise<NodeDescriptor | undefined> {
+    this.links.hint(id, { addresses: [address], relays: [] });
+    await this.host.dial({ id, addresses: [address] });
+    const bytes = await this.rpc.caller(MANIFEST, id).descriptor();
+    if (bytes.length === 0) return undefined;
+    const descriptor = NodeDescriptor.fromBytes(bytes);
+    if (!isSameNode(descriptor.id, id)) {
+      throw new CulvertError("CULVERT_PROTOCOL", "a node gave the descriptor of another one");
+    }
+    this.#note(descriptor);
+    return descriptor;
+  }
+
   /** Ends the DHT and all requests; the links stay, for whoever closes their host. */
   async close(): Promise<void> {
     this.dht.close();
     await this.rpc.close({ drainMs: 0 });
   }
 
-  async #meet({ id, address }: NodeContact): Promise<NodeDescriptor[]> {
-    this.links.hint(id, { addresses: [address], relays: [] });
-    await this.host.dial({ id, addresses: [address] });
-    const bytes = await this.rpc.caller(MANIFEST, id).descriptor();
-    if (bytes.length === 0) return [];
-    const descriptor = NodeDescriptor.fromBytes(bytes);
-    if (!isSameNode(descriptor.id, id)) {
-      throw new CulvertError("CULVERT_PROTOCOL", "a node gave the descriptor of another one");
-    }
-    this.#note(descriptor);
-    return [descriptor];
+  async #meet(node: NodeContact): Promise<NodeDescriptor[]> {
+    const descriptor = await this.describe(node);
+    return descriptor === undefined ? [] : [descriptor];
   }
 
   #note(descriptor: NodeDescriptor | undefined): NodeDescriptor | undefined {
