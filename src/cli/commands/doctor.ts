@@ -51,7 +51,8 @@ export const doctor: RunCommand = async (context, _operands, options) => {
 };
 
 function nodesOf({ env }: Context, options: CommandOptions): readonly NodeContact[] {
-  const text = options.text("nodes") ?? env.CULVERT_NODES;
+  const { CULVERT_NODES } = env;
+  const text = options.text("nodes") ?? CULVERT_NODES;
   return text === undefined ? [] : parseNodes(text);
 }
 
