@@ -1,5 +1,5 @@
 import type { Core } from "./core.ts";
-import type { Cancel, Clock, Instant } from "./ports.ts";
+import type { Clock, Instant, Scheduled } from "./ports.ts";
 
 /**
  * Runs one core on a clock: the single event queue of EGTP (its "DoQ"). Inputs given while an
@@ -17,7 +17,7 @@ export class Driver<Input, Effect> {
   #stopped = false;
   #background = false;
   #armedAt: Instant = Number.POSITIVE_INFINITY;
-  #cancel: Cancel | undefined;
+  #cancel: Scheduled | undefined;
 
   constructor(core: Core<Input, Effect>, clock: Clock, perform: (effect: Effect) => void) {
     this.#core = core;
@@ -32,12 +32,11 @@ export class Driver<Input, Effect> {
     this.#run();
   }
 
-  /** Whether the core's timers let the process exit; takes effect at the next arming. */
+  /** Whether the core's timers let the process exit. It costs next to nothing to change it. */
   setBackground(background: boolean): void {
     if (this.#background === background) return;
     this.#background = background;
-    this.#disarm();
-    if (!this.#running) this.#arm();
+    this.#cancel?.setBackground?.(background);
   }
 
   /** Cancels the timer and ignores every later input. The core keeps its last state. */

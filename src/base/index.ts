@@ -8,7 +8,7 @@ export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export { LruMap } from "./lru-map.ts";
-export type { Cancel, Clock, Instant, Log, Random } from "./ports.ts";
+export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";
 export { SharedCalls } from "./shared-calls.ts";

@@ -7,6 +7,13 @@ export type Instant = number & { readonly __instant?: never };
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
 export type Cancel = () => void;
 
+/** A timer that waits: calling it cancels it, as every {@link Cancel}. */
+export interface Scheduled {
+  (): void;
+  /** Whether it lets the process exit from now on; absent where it never keeps one alive. */
+  setBackground?(isBackground: boolean): void;
+}
+
 /** Time as the shells see it; cores are handed `now` instead. */
 export interface Clock {
   /** Monotonic now. */
@@ -17,7 +24,7 @@ export interface Clock {
    * Calls `run` once at or after `at`. Instants further away than a platform timer can hold are
    * bridged, never overflowed. With `background` the timer does not keep the process alive.
    */
-  schedule(at: Instant, run: () => void, options?: { background?: boolean }): Cancel;
+  schedule(at: Instant, run: () => void, options?: { background?: boolean }): Scheduled;
 }
 
 /** A source of randomness: the operating system's in production, a seeded one in the simulator. */

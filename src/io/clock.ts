@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "../base/index.ts";
+import type { Clock, Scheduled } from "../base/index.ts";
 
 /** The longest delay a platform timer holds; Node turns longer ones into 1 ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -7,12 +7,13 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => performance.now(),
   unixMs: () => Date.now(),
-  schedule(at, run, options): Cancel {
+  schedule(at, run, options): Scheduled {
+    let isBackground = options?.background === true;
     let timer: NodeJS.Timeout | undefined;
     const arm = (): void => {
       const delayMs = Math.ceil(Math.max(at - performance.now(), 0));
       timer = setTimeout(expire, Math.min(delayMs, TIMER_MS_MAX));
-      if (options?.background === true) timer.unref();
+      if (isBackground) timer.unref();
     };
     // A platform timer may end up to a millisecond early, or at its longest delay: go on waiting.
     const expire = (): void => {
@@ -20,6 +21,12 @@ export const systemClock: Clock = {
       else run();
     };
     if (at !== Number.POSITIVE_INFINITY) arm();
-    return () => clearTimeout(timer);
+    const cancel: Scheduled = () => clearTimeout(timer);
+    cancel.setBackground = (wanted): void => {
+      isBackground = wanted;
+      if (wanted) timer?.unref();
+      else timer?.ref();
+    };
+    return cancel;
   },
 };

@@ -84,7 +84,7 @@ export class CallerCore {
     const hello = out?.hello;
     if (out === undefined || hello === undefined || hello.referenceKey !== toHex(reference)) return;
     assert(id.length === SESSION_BYTES, "the envelope was checked");
-    if (hello.copies === 1) this.#pauses.sample(out.key, "", now - hello.sentAt);
+    if (hello.copies === 1) this.#pauses.sample(out.key, now - hello.sentAt);
     this.#cancelTimer(hello.retry);
     out.hello = undefined;
     out.session = new OutSession(id.slice());
@@ -101,14 +101,14 @@ export class CallerCore {
       statistics.lateReplies += 1;
       return;
     }
-    const { out, request, type, sent } = pending;
+    const { out, request, type, place, sent } = pending;
     if (out.key !== nodeIdText(peer) || type !== envelope.type) {
       statistics.wrongReplies += 1;
       return;
     }
     const tookMs = now - sent.firstAt;
-    this.#times.sample(out.key, type, tookMs);
-    if (sent.copies === 1) this.#pauses.sample(out.key, type, tookMs);
+    this.#times.sample(place, tookMs);
+    if (sent.copies === 1) this.#pauses.sample(place, tookMs);
     out.usedAt = now;
     this.#leave(pending, now, { isUrgent: false });
     const { isFailure, body } = envelope;
@@ -194,12 +194,25 @@ export class CallerCore {
 
   #open(request: RequestId, order: RequestOrder, out: OutPeer, now: Instant): Pending {
     const hardMs = Math.min(order.hardMs, this.#parts.limits.hardMsMax);
-    const timers = { hard: undefined, soft: undefined, retry: undefined };
+    const { type, meta, body, isIdempotent } = order;
+    const place = `${out.key} ${type}`;
+    const softMs = order.softMs ?? this.#times.softMs(place);
+    // One literal: a request is too frequent to be put together from others.
     const pending: Pending = {
-      ...{ ...order, peer: out.peer, hardMs, request, out, sent: undefined },
-      ...timers,
+      request,
+      peer: out.peer,
+      type,
+      place,
+      meta,
+      body,
+      hardMs,
+      isIdempotent,
+      out,
+      sent: undefined,
+      hard: undefined,
+      soft: undefined,
+      retry: undefined,
     };
-    const softMs = order.softMs ?? this.#times.softMs(out.key, order.type);
     pending.hard = this.#timers.push(now + hardMs, { kind: "hard", pending });
     if (softMs < hardMs) pending.soft = this.#timers.push(now + softMs, { kind: "soft", pending });
     this.#pending.set(request, pending);
@@ -219,7 +232,8 @@ export class CallerCore {
   /** Frees everything that a request holds, and has the peer told that it is settled. */
   #leave(pending: Pending, now: Instant, { isUrgent }: { isUrgent: boolean }): void {
     const { out, sent } = pending;
-    for (const timer of [pending.hard, pending.soft]) this.#cancelTimer(timer);
+    this.#cancelTimer(pending.hard);
+    this.#cancelTimer(pending.soft);
     this.#pending.delete(pending.request);
     out.waiting.delete(pending);
     out.openCount -= 1;
@@ -256,9 +270,17 @@ export class CallerCore {
   #sendFirst(pending: Pending, session: OutSession, now: Instant): void {
     const { number, floor } = session.enter(pending);
     const { hardMs, type, meta, body } = pending;
+    const nonce = this.#parts.random.bytes(NONCE_BYTES);
     const bytes = encodeEnvelope({
-      ...{ kind: "request", nonce: this.#parts.random.bytes(NONCE_BYTES), session: session.id },
-      ...{ number, floor, hardMs: Math.ceil(hardMs), type, meta, body },
+      kind: "request",
+      nonce,
+      session: session.id,
+      number,
+      floor,
+      hardMs: Math.ceil(hardMs),
+      type,
+      meta,
+      body,
     });
     const referenceKey = toHex(referenceOf(bytes));
     const sent = { number, bytes, referenceKey, firstAt: now, copies: 0, copiesOut: 0 };
@@ -268,12 +290,12 @@ export class CallerCore {
   }
 
   #send(pending: Pending, sent: SentRequest, now: Instant): void {
-    const { request, out, type, hardMs } = pending;
+    const { request, out, place, hardMs } = pending;
     if (sent.copies > 0) this.#parts.statistics.repeated += 1;
     sent.copies += 1;
     sent.copiesOut += 1;
     out.usedAt = now;
-    const pauseMs = this.#pauses.after(sent.copies, { peerKey: out.key, type, hardMs });
+    const pauseMs = this.#pauses.after(sent.copies, { place, hardMs });
     pending.retry = this.#timers.push(now + pauseMs, { kind: "retry", pending });
     const copyOf: CopyOf = { kind: "request", request };
     this.#parts.perform({ kind: "send", peer: out.peer, bytes: sent.bytes, copyOf });
@@ -299,7 +321,7 @@ export class CallerCore {
     hello.copiesOut += 1;
     let { hardMs } = this.#parts.limits;
     for (const pending of out.waiting) hardMs = Math.min(hardMs, pending.hardMs);
-    const place = { peerKey: out.key, type: "", hardMs };
+    const place = { place: out.key, hardMs };
     this.#armHello(out, now + this.#pauses.after(hello.copies, place));
     const copyOf: CopyOf = { kind: "hello" };
     this.#parts.perform({ kind: "send", peer: out.peer, bytes: hello.bytes, copyOf });

@@ -8,9 +8,15 @@ const TRUE = 0xf5;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Messages up to this are written into memory that is kept: fresh memory costs more. */
+const SCRATCH_BYTES = 4_096;
+const scratch = new Uint8Array(SCRATCH_BYTES);
+const scratchView = new DataView(scratch.buffer);
+
 /**
  * Writes the items of a CBOR array one after the other, each in its one form: definite lengths,
  * shortest heads. Messages are small and of fixed layout: this takes a fifth of a general encoder.
+ * One is written at a time, from the constructor to `finish`.
  */
 export class ItemWriter {
   readonly #bytes: Uint8Array;
@@ -19,8 +25,9 @@ export class ItemWriter {
 
   /** @param bytesMax no item may go beyond; what is not used is not part of the result */
   constructor(count: number, bytesMax: number) {
-    this.#bytes = new Uint8Array(bytesMax);
-    this.#view = new DataView(this.#bytes.buffer);
+    const isSmall = bytesMax <= SCRATCH_BYTES;
+    this.#bytes = isSmall ? scratch : new Uint8Array(bytesMax);
+    this.#view = isSmall ? scratchView : new DataView(this.#bytes.buffer);
     this.#head(MAJOR.array, count);
   }
 
@@ -56,8 +63,9 @@ export class ItemWriter {
     return this;
   }
 
+  /** What was written, a fresh array. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    return this.#bytes.slice(0, this.#at);
   }
 
   #head(major: number, value: number): void {

@@ -258,7 +258,8 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
       peer.bucket.take(length, now);
       this.#total.take(length, now);
       peer.queue.shift();
-      this.#effects.push({ kind: "transmit", connection, ...next });
+      const { message, bytes } = next;
+      this.#effects.push({ kind: "transmit", connection, message, bytes });
       this.#count(peer, -length);
     }
   }

@@ -80,6 +80,9 @@ const KIND = { hello: 1, session: 2, request: 3, reply: 4, lost: 5, settled: 6 }
 /** A name of a type: what may stand in a log, a metric and a page. */
 const TYPE_PATTERN = /^[a-z][a-zA-Z0-9]*(?:[.-][a-zA-Z0-9]+)*$/;
 const REFERENCE_LABEL = utf8("culvert/v1/request\0");
+/** The label and, behind it, the message that is hashed: most of them fit. */
+const hashed = new Uint8Array(4_096);
+hashed.set(REFERENCE_LABEL);
 const NUMBER_MAX = 2 ** 48 - 1;
 const HARD_MS_MAX = 2 ** 32 - 1;
 
@@ -117,7 +120,10 @@ export function decodeEnvelope(bytes: Uint8Array, bodyBytesMax: number): Envelop
 
 /** The name of a message for whoever answers it: SHA-256 over a label and its exact bytes. */
 export function referenceOf(bytes: Uint8Array): Uint8Array {
-  return crypto().sha256(concatBytes(REFERENCE_LABEL, bytes));
+  const length = REFERENCE_LABEL.length + bytes.length;
+  if (length > hashed.length) return crypto().sha256(concatBytes(REFERENCE_LABEL, bytes));
+  hashed.set(bytes, REFERENCE_LABEL.length);
+  return crypto().sha256(hashed.subarray(0, length));
 }
 
 /** Whether `text` may name a type of request. */

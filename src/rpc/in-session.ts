@@ -8,7 +8,6 @@ import type { CallId } from "./protocol.ts";
 export interface Entry {
   readonly number: number;
   readonly reference: Uint8Array;
-  readonly referenceKey: string;
   readonly type: string;
   /** The handler, while it runs. */
   run?: Run | undefined;

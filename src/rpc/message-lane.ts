@@ -1,5 +1,5 @@
-import { type Cancel, concatBytes, isCulvertError } from "../base/index.ts";
-import { FrameBuffer, sealFrame } from "../codec/index.ts";
+import { type Cancel, isCulvertError } from "../base/index.ts";
+import { FrameBuffer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
 
@@ -15,8 +15,8 @@ export interface LaneEvents {
   closed(): void;
 }
 
-/** Room for the length in front of a message. */
-const PREFIX = new Uint8Array(4);
+/** Bytes of the length in front of a message. */
+const PREFIX_BYTES = 4;
 
 /**
  * The messages of one link: each direction is one stream, opened by whoever has something to say,
@@ -28,7 +28,7 @@ export class MessageLane {
   readonly #messageBytesMax: number;
   readonly #incoming = new Set<ByteDuplex>();
   readonly #cancels: Cancel[] = [];
-  /** Frames of this tick: they leave in one write. */
+  /** Messages of this tick: they leave in one write. */
   #outbox: Uint8Array[] = [];
   #isFlushing = false;
   #out: ByteDuplex | "opening" | undefined;
@@ -44,7 +44,7 @@ export class MessageLane {
 
   /** Sends a message, which is handed over. */
   send(bytes: Uint8Array): void {
-    this.#outbox.push(sealFrame(concatBytes(PREFIX, bytes)));
+    this.#outbox.push(bytes);
     if (this.#out === undefined) void this.#open();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
@@ -98,9 +98,7 @@ export class MessageLane {
   #flush(): void {
     this.#isFlushing = false;
     if (this.#out === undefined || this.#out === "opening" || this.#outbox.length === 0) return;
-    const [first] = this.#outbox;
-    const isAlone = this.#outbox.length === 1 && first !== undefined;
-    const bytes = isAlone ? first : concatBytes(...this.#outbox);
+    const bytes = framed(this.#outbox);
     this.#outbox = [];
     if (!this.#out.write(bytes)) this.#events.full(true);
   }
@@ -124,6 +122,21 @@ export class MessageLane {
     });
     if (!this.#isReading) stream.pause();
   }
+}
+
+/** The messages as frames, each behind its length. */
+function framed(messages: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const message of messages) length += PREFIX_BYTES + message.length;
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const message of messages) {
+    view.setUint32(at, message.length);
+    bytes.set(message, at + PREFIX_BYTES);
+    at += PREFIX_BYTES + message.length;
+  }
+  return bytes;
 }
 
 /** A plain array over the bytes of a Buffer. */

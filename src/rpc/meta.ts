@@ -5,9 +5,11 @@ import { META_BYTES_MAX } from "./envelope.ts";
 /** Short texts that travel beside a call: a trace id, a tenant, a token. */
 export type Meta = Readonly<Record<string, string>>;
 
+const NO_META = new Uint8Array(0);
+
 /** A CBOR map of texts, or no bytes at all. */
 export function encodeMeta(meta: Meta): Uint8Array {
-  if (Object.keys(meta).length === 0) return new Uint8Array(0);
+  if (Object.keys(meta).length === 0) return NO_META;
   const bytes = encodeCbor(meta);
   if (bytes.length > META_BYTES_MAX) throw new RangeError("meta is longer than it may be");
   return bytes;

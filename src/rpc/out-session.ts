@@ -7,6 +7,8 @@ import type { RequestId, RequestOrder } from "./protocol.ts";
 export interface Pending extends RequestOrder {
   readonly request: RequestId;
   readonly out: OutPeer;
+  /** Peer and type: what its times are learnt for. */
+  readonly place: string;
   hard: TimerHandle | undefined;
   soft: TimerHandle | undefined;
   retry: TimerHandle | undefined;

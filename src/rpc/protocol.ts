@@ -21,8 +21,8 @@ export interface RequestOrder {
   readonly body: Uint8Array;
   /** After so long everything is freed and a late answer is dropped. */
   readonly hardMs: number;
-  /** When a notice is wanted; by what was measured if absent. */
-  readonly softMs?: number;
+  /** When a notice is wanted, `Infinity` for never; by what was measured if absent. */
+  readonly softMs?: number | undefined;
   /** Running it twice does no harm: it goes on in a new session when the peer has restarted. */
   readonly isIdempotent: boolean;
 }

@@ -16,6 +16,7 @@ import { systemRandom } from "../io/random.ts";
 import type { RequestCarrier } from "./carrier.ts";
 import { isTypeName, META_BYTES_MAX } from "./envelope.ts";
 import { encodeFailure, failureOf, readFailure } from "./failure.ts";
+import { HandlerRun } from "./handler-run.ts";
 import { type RequestLimits, resolveRequestLimits } from "./limits.ts";
 import type {
   AbortReason,
@@ -68,7 +69,7 @@ export interface RequestsComponents {
 interface OpenRequest {
   resolve(body: Uint8Array): void;
   reject(error: Error): void;
-  late(): void;
+  readonly onLate: (() => void) | undefined;
   readonly forget: Cancel;
 }
 
@@ -86,7 +87,7 @@ export class Requests {
   readonly #core: RequestCore;
   readonly #driver: Driver<RequestInput, RequestEffect>;
   readonly #open = new Map<RequestId, OpenRequest>();
-  readonly #running = new Map<CallId, AbortController>();
+  readonly #running = new Map<CallId, HandlerRun>();
   #nextRequest: RequestId = 1;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -143,16 +144,20 @@ export class Requests {
     this.#nextRequest += 1;
     return await new Promise<Uint8Array>((resolve, reject) => {
       const forget = onAbort(signal, (error) => this.#turnAway(request, error));
-      this.#open.set(request, {
-        resolve,
-        reject,
-        forget,
-        late: () => void (onLate && queueMicrotask(onLate)),
-      });
-      const order = { peer, type, meta: meta.slice(), body: body.slice(), hardMs, isIdempotent };
-      const soft = softMs === undefined ? {} : { softMs };
+      this.#open.set(request, { resolve, reject, onLate, forget });
       this.#driver.setBackground(false);
-      this.#driver.handle({ kind: "request", request, ...order, ...soft });
+      this.#driver.handle({
+        kind: "request",
+        request,
+        peer,
+        type,
+        meta: meta.length === 0 ? NO_META : meta.slice(),
+        body: body.slice(),
+        hardMs,
+        // Most answers take less than a timer: none is set whose end nobody wants to know.
+        softMs: onLate === undefined ? Number.POSITIVE_INFINITY : softMs,
+        isIdempotent,
+      });
     });
   }
 
@@ -181,7 +186,7 @@ export class Requests {
         break;
       }
       case "late":
-        this.#open.get(effect.request)?.late();
+        this.#late(effect.request);
         break;
       case "replied": {
         const open = this.#take(effect.request);
@@ -207,19 +212,25 @@ export class Requests {
     }
   }
 
-  async #run({ call, peer, type, meta, body, deadlineAt }: RunEffect): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(call, controller);
+  #late(request: RequestId): void {
+    const onLate = this.#open.get(request)?.onLate;
+    if (onLate !== undefined) queueMicrotask(onLate);
+  }
+
+  async #run(effect: RunEffect): Promise<void> {
+    const { call } = effect;
+    const run = new HandlerRun(effect);
+    this.#running.set(call, run);
     let answer: { isFailure: boolean; body: Uint8Array };
     try {
-      const { signal } = controller;
-      const reply = await this.#handler({ peer, type, meta, body, signal, deadlineAt });
+      const reply = await this.#handler(run);
       answer = this.#fits(reply) ? { isFailure: false, body: reply } : refusal("CULVERT_TOO_LARGE");
     } catch (error) {
       answer = { isFailure: true, body: encodeFailure(failureOf(error)) };
     }
     this.#running.delete(call);
-    this.#driver.handle({ kind: "answer", call, ...answer });
+    const { isFailure, body } = answer;
+    this.#driver.handle({ kind: "answer", call, isFailure, body });
     this.#settleIdle();
   }
 
@@ -263,7 +274,7 @@ export class Requests {
     for (const request of [...this.#open.keys()]) {
       this.#turnAway(request, new CulvertError("CULVERT_CLOSED"));
     }
-    for (const controller of this.#running.values()) controller.abort(abortReason("cancelled"));
+    for (const run of this.#running.values()) run.abort(abortReason("cancelled"));
     this.#driver.stop();
     await this.#carrier.close();
   }

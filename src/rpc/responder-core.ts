@@ -1,4 +1,4 @@
-import { type ErrorCode, type Instant, toHex } from "../base/index.ts";
+import { type ErrorCode, equalBytes, type Instant, toHex } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TimerQueue } from "../retx/index.ts";
 import {
@@ -150,7 +150,7 @@ export class ResponderCore {
 
   #repeat(known: InPeer, entry: Entry, reference: Uint8Array): void {
     const { statistics } = this.#parts;
-    if (entry.referenceKey !== toHex(reference)) {
+    if (!equalBytes(entry.reference, reference)) {
       statistics.malformed += 1;
       return;
     }
@@ -174,8 +174,7 @@ export class ResponderCore {
       return;
     }
     const lifeMs = Math.min(envelope.hardMs, limits.hardMsMax);
-    const referenceKey = toHex(reference);
-    const entry: Entry = { number: envelope.number, referenceKey, reference, type: envelope.type };
+    const entry: Entry = { number: envelope.number, reference, type: envelope.type };
     session.enter(entry);
     this.#replies += 1;
     const run: Run = { call: this.#nextCall, key: known.key, peer: known.peer, session, entry };
@@ -219,7 +218,8 @@ export class ResponderCore {
     const nonce = this.#parts.random.bytes(NONCE_BYTES);
     const { reference, type } = entry;
     entry.run = undefined;
-    entry.reply = encodeEnvelope({ kind: "reply", nonce, reference, type, ...answer });
+    const { isFailure, body } = answer;
+    entry.reply = encodeEnvelope({ kind: "reply", nonce, reference, type, isFailure, body });
     this.#replyBytes += entry.reply.length;
     const at = entry.forgetAt ?? 0;
     const { session } = run;

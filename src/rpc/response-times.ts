@@ -23,11 +23,11 @@ export class ResponseTimes {
     this.#times = new LruMap(options.pairsMax);
   }
 
-  sample(peerKey: string, type: string, ms: number): void {
-    const key = `${peerKey} ${type}`;
-    const times = this.#times.get(key);
+  /** @param place names the peer and the type */
+  sample(place: string, ms: number): void {
+    const times = this.#times.get(place);
     if (times === undefined) {
-      this.#times.set(key, { meanMs: ms, variance: (ms / 2) ** 2 });
+      this.#times.set(place, { meanMs: ms, variance: (ms / 2) ** 2 });
       return;
     }
     const difference = ms - times.meanMs;
@@ -36,8 +36,8 @@ export class ResponseTimes {
   }
 
   /** When an answer is late: mean and two standard deviations, or the default. */
-  softMs(peerKey: string, type: string): number {
-    const times = this.#times.get(`${peerKey} ${type}`);
+  softMs(place: string): number {
+    const times = this.#times.get(place);
     if (times === undefined) return this.#unknownMs;
     return times.meanMs + SIGMAS * Math.sqrt(times.variance);
   }

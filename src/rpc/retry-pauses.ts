@@ -35,24 +35,20 @@ export class RetryPauses {
     this.#estimators = new LruMap(init.limits.timesMax);
   }
 
-  /** Learns from a message that was sent once (Karn's rule: else which copy was it?). */
-  sample(peerKey: string, type: string, tookMs: number): void {
-    const key = `${peerKey} ${type}`;
-    let estimator = this.#estimators.get(key);
+  /** Learns for a peer and type from a message sent once (Karn: else which copy was it?). */
+  sample(place: string, tookMs: number): void {
+    let estimator = this.#estimators.get(place);
     if (estimator === undefined) {
       const { retryMs: initialMs, hardMsMax: maxMs } = this.#limits;
       estimator = new RtoEstimator({ random: this.#random, initialMs, maxMs });
-      this.#estimators.set(key, estimator);
+      this.#estimators.set(place, estimator);
     }
     estimator.sample(tookMs);
   }
 
   /** The pause after the last of so many copies. */
-  after(
-    copies: number,
-    { peerKey, type, hardMs }: { peerKey: string; type: string; hardMs: number },
-  ): number {
-    const rtoMs = this.#estimators.get(`${peerKey} ${type}`)?.rtoMs() ?? this.#limits.retryMs;
+  after(copies: number, { place, hardMs }: { place: string; hardMs: number }): number {
+    const rtoMs = this.#estimators.get(place)?.rtoMs() ?? this.#limits.retryMs;
     const knownMs = Math.min(rtoMs, hardMs / COPIES_IF_SLOW);
     const longestMs = Math.max(hardMs / this.#copiesMin, knownMs);
     const doubledMs = knownMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX);

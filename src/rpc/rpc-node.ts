@@ -8,7 +8,7 @@ import { type Manifest, type Method, requireNames, type UnaryMethod } from "./ma
 import { encodeMeta } from "./meta.ts";
 import { type Middleware, runMiddleware, streamMiddleware } from "./middleware.ts";
 import type { RequestStatistics } from "./protocol.ts";
-import { Requests } from "./requests.ts";
+import { type RequestOptions, Requests } from "./requests.ts";
 import { Service } from "./service.ts";
 import { StreamCaller, type StreamTarget } from "./stream-caller.ts";
 import { resolveStreamCallLimits, type StreamCallLimits } from "./stream-limits.ts";
@@ -177,17 +177,10 @@ export class RpcNode {
     options: CallOptions,
   ): Promise<unknown> {
     const { name, method, peer } = target;
-    const { signal, totalMs, onLate } = options;
     const body = method.request.encode(request);
-    const { isIdempotent } = method;
-    return await this.#within({ peer, method: name, kind: "unary" }, options, async ({ meta }) => {
-      const reply = await this.#requests.request(peer, name, body, {
-        ...{ meta: encodeMeta(meta ?? {}), isIdempotent },
-        ...(signal === undefined ? {} : { signal }),
-        ...(totalMs === undefined ? {} : { hardMs: totalMs }),
-        ...(onLate === undefined ? {} : { onLate }),
-      });
-      return method.reply.decode(reply);
+    return await this.#within({ peer, method: name, kind: "unary" }, options, async (inner) => {
+      const asked = requestOptions(inner, method.isIdempotent);
+      return method.reply.decode(await this.#requests.request(peer, name, body, asked));
     });
   }
 
@@ -196,6 +189,7 @@ export class RpcNode {
     options: CallOptions,
     run: (options: CallOptions) => Promise<unknown>,
   ): Promise<unknown> {
+    if (this.#middleware.length === 0) return run(options);
     const call = { ...target, signal: options.signal, meta: { ...options.meta } };
     const { meta } = call;
     return runMiddleware(this.#middleware, call, () => run({ ...options, meta }));
@@ -210,4 +204,16 @@ export class RpcNode {
     const { meta } = call;
     return streamMiddleware(this.#middleware, call, () => run({ ...options, meta }));
   }
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function requestOptions(options: CallOptions, isIdempotent: boolean): RequestOptions {
+  const { signal, totalMs, onLate, meta } = options;
+  const asked: Writable<RequestOptions> = { isIdempotent };
+  if (meta !== undefined) asked.meta = encodeMeta(meta);
+  if (signal !== undefined) asked.signal = signal;
+  if (totalMs !== undefined) asked.hardMs = totalMs;
+  if (onLate !== undefined) asked.onLate = onLate;
+  return asked;
 }

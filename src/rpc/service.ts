@@ -1,9 +1,10 @@
 import { type Clock, CulvertError } from "../base/index.ts";
+import type { NodeId } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { Deadline } from "./deadline.ts";
 import type { CallContext, Handlers } from "./handlers.ts";
 import { type Manifest, type Method, methodOf, requireNames } from "./manifest.ts";
-import { decodeMeta } from "./meta.ts";
+import { decodeMeta, type Meta } from "./meta.ts";
 import { type Middleware, runMiddleware } from "./middleware.ts";
 import type { IncomingRequest } from "./requests.ts";
 
@@ -61,13 +62,13 @@ export class Service {
    * @throws CulvertError `CULVERT_UNKNOWN_METHOD`, `CULVERT_PROTOCOL`; and what the handler throws
    */
   async unary(incoming: IncomingRequest): Promise<Uint8Array> {
-    const { type, peer, body, signal } = incoming;
+    const { type, body } = incoming;
     const method = this.method(type, ["unary"]);
     if (method.kind !== "unary") throw unknownMethod(type);
     const deadline = new Deadline(this.#clock, incoming.deadlineAt);
     const meta = decodeMeta(incoming.meta);
     const request = method.request.decode(body);
-    const context: CallContext = { peer, method: type, signal, deadline, meta };
+    const context = new UnaryContext(incoming, deadline, meta);
     const reply = await this.run(method, context, () => [request]);
     return method.reply.encode(reply);
   }
@@ -95,12 +96,39 @@ export class Service {
   ): Promise<unknown> {
     const handler = this.#handlers.get(context.method);
     if (handler === undefined) throw unknownMethod(context.method);
-    const { peer, signal, meta } = context;
+    if (this.#middleware.length === 0) {
+      const given = await prepare();
+      return await finish(await handler(...given, context));
+    }
+    const { peer, signal, deadline, meta } = context;
     const call = { peer, method: context.method, kind: method.kind, signal, meta: { ...meta } };
     return await runMiddleware(this.#middleware, call, async () => {
       const given = await prepare();
-      return await finish(await handler(...given, { ...context, meta: { ...call.meta } }));
+      const { method } = call;
+      const inner: CallContext = { peer, method, signal, deadline, meta: { ...call.meta } };
+      return await finish(await handler(...given, inner));
     });
+  }
+}
+
+/** What the handler of a unary call knows; its signal is made when it is asked for. */
+class UnaryContext implements CallContext {
+  readonly peer: NodeId;
+  readonly method: string;
+  readonly deadline: Deadline;
+  readonly meta: Meta;
+  readonly #incoming: IncomingRequest;
+
+  constructor(incoming: IncomingRequest, deadline: Deadline, meta: Meta) {
+    this.peer = incoming.peer;
+    this.method = incoming.type;
+    this.deadline = deadline;
+    this.meta = meta;
+    this.#incoming = incoming;
+  }
+
+  get signal(): AbortSignal {
+    return this.#incoming.signal;
   }
 }
 

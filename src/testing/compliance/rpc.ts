@@ -85,6 +85,8 @@ const KINDS: Cases<Rig> = {
   "a source that fails fails the call, at both ends": async ({ calls, seen, clock, elapse }) => {
     async function* failing(): AsyncGenerator<string> {
       yield "a";
+      // A stream that breaks takes along what was not read: the handler has to run before.
+      await until(clock, () => seen.context !== undefined);
       throw new CulvertError("CULVERT_FILE", "no such file");
     }
     await expectFailure(elapse(calls.collect(failing())), "CULVERT_FILE");
