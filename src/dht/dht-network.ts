@@ -30,12 +30,15 @@ export type SendDhtMessage = (
 /**
  * A network over a carrier of bytes that proves ids.
  *
- * @param sender where this node can be asked; absent for one that only asks
+ * @param sender where this node can be asked now; nowhere, if it only asks
  */
-export function dhtNetworkOver(send: SendDhtMessage, sender?: Contact): DhtNetwork {
+export function dhtNetworkOver(
+  send: SendDhtMessage,
+  sender: () => Contact | undefined = () => undefined,
+): DhtNetwork {
   return {
     request: async (to, request, options) => {
-      return decodeDhtResponse(await send(to, encodeDhtRequest(request, sender), options));
+      return decodeDhtResponse(await send(to, encodeDhtRequest(request, sender()), options));
     },
   };
 }

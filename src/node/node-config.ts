@@ -21,6 +21,11 @@ export interface NodeConfig {
   readonly listen: readonly NodeAddress[];
   /** Where others reach it, when that is not where it listens. */
   readonly announce: readonly NodeAddress[];
+  /**
+   * Whether others reach it at its addresses, or, when no router lets them in, only through the
+   * relays at which it keeps places.
+   */
+  readonly reachable: "direct" | "relay";
   /** Nodes through which it joins the network. */
   readonly bootstrap: readonly NodeContact[];
   readonly roles: readonly NodeRole[];
@@ -58,6 +63,7 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
     { carrier: "tcp", host: "127.0.0.1", port: 7_000 },
   ] as const),
   announce: Object.freeze([]),
+  reachable: "direct",
   bootstrap: Object.freeze([]),
   roles: Object.freeze(["storage", "link-relay", "onion-relay", "onion-exit"] as const),
   geometry: Object.freeze({ cellBytes: 8_192, onionBytes: 2_048, onionHopsMax: 5 }),
@@ -101,6 +107,7 @@ const FILE = v.strictObject({
   directory: v.optional(text),
   listen: v.optional(list(parsedBy(parseListenAddress), 2)),
   announce: v.optional(list(address, 8)),
+  reachable: v.optional(v.picklist(["direct", "relay"])),
   bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
   roles: v.optional(list(v.picklist(ROLES), ROLES.length)),
   network: v.optional(
@@ -164,6 +171,7 @@ function ofToml(toml: string): NodeConfig {
     directory: file.directory,
     listen: file.listen ?? NODE_DEFAULTS.listen,
     announce: file.announce ?? [],
+    reachable: file.reachable ?? NODE_DEFAULTS.reachable,
     bootstrap: file.bootstrap ?? [],
     roles: file.roles ?? NODE_DEFAULTS.roles,
     geometry: {

@@ -6,7 +6,7 @@ import {
   type NodeId,
   nodeIdText,
 } from "../identity/index.ts";
-import type { Link, LinkHost } from "../link/index.ts";
+import type { Link, LinkHost, ReachTarget } from "../link/index.ts";
 
 /** Where a node may be, as somebody said who need not be right. */
 export interface Whereabouts {
@@ -15,25 +15,16 @@ export interface Whereabouts {
   readonly publicKey?: Uint8Array;
 }
 
-/** Opens a stream to `target` through the relay `relay` and makes a link of it. */
-export type DialThroughRelay = (
-  relay: Link,
-  target: NodeId,
-  options: { readonly publicKey?: Uint8Array },
-) => Promise<Link>;
-
 /** What is asked, in this order, where a node may be. */
 export interface LinkSources {
   /** What is at hand. */
   readonly known: (id: NodeId) => Whereabouts | undefined;
   /** Asked when that does not lead there: the DHT. */
   readonly lookup: Lookup | undefined;
-  /** Absent where nothing is reached through relays. */
-  readonly throughRelay?: DialThroughRelay;
+  /** Makes a link: directly, or through one of the node's relays. */
+  readonly dial: (target: ReachTarget) => Promise<Link>;
 }
 
-/** Relays of one node that are tried. */
-const RELAYS_TRIED_MAX = 2;
 /** Nodes of which it is remembered where they were said to be, some 300 bytes each. */
 const HINTS_MAX = 4_096;
 
@@ -95,44 +86,16 @@ export class NodeLinks {
     throw new CulvertError("CULVERT_UNREACHABLE", "nobody knows where this node is");
   }
 
-  async #reach(id: NodeId, where: Whereabouts): Promise<Link> {
-    const { publicKey } = where;
+  async #reach(id: NodeId, { addresses, relays, publicKey }: Whereabouts): Promise<Link> {
+    if (addresses.length + relays.length === 0) {
+      throw new CulvertError("CULVERT_UNREACHABLE", "no way leads to this node");
+    }
     const key = publicKey === undefined ? {} : { publicKey };
-    let failure: unknown = new CulvertError("CULVERT_UNREACHABLE", "no way leads to this node");
-    if (where.addresses.length > 0) {
-      try {
-        return await this.#host.dial({ id, addresses: where.addresses, ...key });
-      } catch (error) {
-        failure = error;
-      }
-    }
-    const { throughRelay } = this.#sources;
-    if (throughRelay === undefined) throw failure;
-    for (const relay of where.relays.slice(0, RELAYS_TRIED_MAX)) {
-      try {
-        return await throughRelay(await this.#directTo(relay), id, key);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+    return await this.#sources.dial({ id, addresses, relays, ...key });
   }
 
   #atHand(id: NodeId): Whereabouts | undefined {
     return this.#sources.known(id) ?? this.#hints.get(nodeIdText(id));
-  }
-
-  /** A link that is not relayed itself. */
-  async #directTo(id: NodeId): Promise<Link> {
-    const open = this.#host.find(id);
-    if (open?.isOpen === true && !open.isRelayed) return open;
-    const descriptor = await this.#sources.lookup?.lookup(id);
-    const { addresses } = this.#sources.known(id) ??
-      (descriptor && whereaboutsOf(descriptor)) ?? {
-        addresses: [],
-      };
-    if (addresses.length === 0) throw new CulvertError("CULVERT_UNREACHABLE");
-    return await this.#host.dial({ id, addresses });
   }
 }
 

@@ -57,6 +57,15 @@ export function nodeMetrics(parts: NodeParts): NodeMetrics {
     }),
     gauges: ["links", "peers", "circuits", "foreignPeers"],
   });
+  const { relay } = overlay.reach;
+  if (relay !== undefined) {
+    metrics.add({
+      prefix: "culvert_relay",
+      about: "links that this node relays",
+      read: () => ({ ...relay.statistics }),
+      gauges: ["reservations", "circuits"],
+    });
+  }
   metrics.add({
     prefix: "culvert_refused",
     about: "work that was refused, to hold off floods",

@@ -4,6 +4,7 @@ import {
   addressPrefix,
   Directory,
   isSameNode,
+  type Lookup,
   type LookupOptions,
   type NodeAddress,
   type NodeContact,
@@ -12,7 +13,7 @@ import {
   type NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
-import type { LinkHost } from "../link/index.ts";
+import { type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
 import { RequestsOverLinks } from "./requests-over-links.ts";
@@ -40,6 +41,8 @@ export interface OverlayOptions {
   readonly addresses: readonly NodeAddress[];
   /** Private addresses mean something: all nodes are on one machine, or behind one router. */
   readonly isLocal: boolean;
+  /** Relays links for those who cannot be reached directly. */
+  readonly isRelay?: boolean;
   readonly recordRule?: RecordRule;
 }
 
@@ -52,6 +55,7 @@ const NOTHING_SAID = new Uint8Array(0);
 export class Overlay {
   readonly host: LinkHost;
   readonly links: NodeLinks;
+  readonly reach: Reach;
   readonly rpc: RpcNode;
   readonly dht: DhtNode;
   readonly directory: Directory;
@@ -61,12 +65,24 @@ export class Overlay {
     const { host, identity, clock, random } = components;
     this.host = host;
     this.directory = new Directory({ unixMs: () => clock.unixMs() });
+    const lookup: Lookup = {
+      lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)),
+    };
+    this.reach = new Reach({
+      host,
+      identity,
+      lookup: { lookup: async (id, how) => this.directory.find(id) ?? lookup.lookup(id, how) },
+      components: { clock, random },
+      ...(options.isRelay === true && { relay: {} }),
+      ...localHostsOf(host),
+    });
     this.links = new NodeLinks(host, {
       known: (id) => {
         const descriptor = this.directory.find(id);
         return descriptor && whereaboutsOf(descriptor);
       },
-      lookup: { lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)) },
+      lookup,
+      dial: (target) => this.reach.dial(target),
     });
     const carrier = new RequestsOverLinks(host, (id) => this.links.to(id, { isLookedUp: false }));
     const handlers: Handlers<typeof MANIFEST> = {
@@ -76,7 +92,11 @@ export class Overlay {
     const service = Service.of(MANIFEST, handlers, { clock });
     this.rpc = new RpcNode({ carrier, service, clock, random });
     const { addresses } = options;
-    const sender = addresses.length === 0 ? undefined : Contact.of(identity.id, { addresses });
+    const sender = (): Contact | undefined => {
+      const { relays } = this;
+      if (addresses.length + relays.length === 0) return undefined;
+      return Contact.of(identity.id, { addresses, relays });
+    };
     const network = dhtNetworkOver(async (to, message, { signal }) => {
       this.links.hint(to.id, to);
       return await this.rpc.caller(MANIFEST, to.id).dht(message, { signal });
@@ -86,6 +106,11 @@ export class Overlay {
       { network, clock, random },
       { id: identity.id, isLocal, ...(recordRule && { recordRule }) },
     );
+  }
+
+  /** Relays at which this end keeps a place. */
+  get relays(): readonly NodeId[] {
+    return this.reach.vouchers.map(({ relay }) => relay);
   }
 
   /**
@@ -137,6 +162,7 @@ export class Overlay {
 
   /** Ends the DHT and all requests; the links stay, for whoever closes their host. */
   async close(): Promise<void> {
+    this.reach.close();
     this.dht.close();
     await this.rpc.close({ drainMs: 0 });
   }
@@ -157,6 +183,12 @@ export class Overlay {
     const source = remote === undefined ? nodeIdText(peer) : addressPrefix(remote.host);
     return { id: peer, source, isAddressProven: remote !== undefined };
   }
+}
+
+/** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
+function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: readonly string[] } {
+  const hosts = [...new Set(addresses.map(({ host }) => host))];
+  return hosts.some((host) => host === "0.0.0.0" || host === "::") ? {} : { localHosts: hosts };
 }
 
 function failureOf(answers: readonly PromiseSettledResult<unknown>[]): Error {

@@ -4,13 +4,14 @@ import {
   formatNodeContact,
   type NodeAddress,
   NodeIdentity,
+  type NodeRole,
   nodeIdText,
 } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
 import { writeDurably } from "../io/durable-file.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
-import { openLinkHost } from "../link/index.ts";
+import { type LinkHost, openLinkHost } from "../link/index.ts";
 import {
   LevelRecordStore,
   localCarrier,
@@ -33,6 +34,7 @@ import { onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { OwnDescriptor } from "./own-descriptor.ts";
+import { RelayPlaces } from "./relay-places.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { VoidphoneServers } from "./voidphone-servers.ts";
 import { CircuitTunnels } from "./voidphone-tunnels.ts";
@@ -132,9 +134,11 @@ async function assemble(
     components: machine,
   });
   closers.add(() => host.close({ graceful: true }));
-  const addresses = config.announce.length > 0 ? config.announce : host.addresses;
-  const isLocal = addresses.every((address) => isPrivate(address.host));
-  const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal });
+  const addresses = addressesOf(config, host);
+  const nearby = addresses.length > 0 ? addresses : config.bootstrap.map((node) => node.address);
+  const isLocal = nearby.every((address) => isPrivate(address.host));
+  const isRelay = rolesOf(config).includes("link-relay");
+  const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal, isRelay });
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
@@ -195,7 +199,9 @@ function serveMap({ overlay, closers, machine, log }: Ground, service: MapServic
 function replicate(ground: Ground, map: MapService): ReplicatedMap {
   const { config, identity, overlay, peers, addresses, closers, machine } = ground;
   const { clock, random } = machine;
-  const contact = Contact.of(identity.id, { addresses });
+  // Only its id is looked at: nobody dials himself.
+  const reach = addresses.length > 0 ? { addresses } : { addresses, relays: [identity.id] };
+  const contact = Contact.of(identity.id, reach);
   const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
   const replicas = new ReplicatedMap(
     { dht: overlay.dht, peers, clock, random, self },
@@ -209,7 +215,7 @@ function replicate(ground: Ground, map: MapService): ReplicatedMap {
 function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
   const { config, identity, overlay, addresses, closers, machine } = ground;
   const { clock, random } = machine;
-  const { roles } = config;
+  const roles = rolesOf(config);
   const geometry = onionGeometryOf(config.geometry);
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
     packetBytes: packetBytes(geometry),
@@ -231,11 +237,12 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
     { identity, clock },
     () => {
       const onionKeys = tunnels.onionKeys();
-      return { roles, geometry: config.geometry, addresses, relays: [], onionKeys };
+      return { roles, geometry: config.geometry, addresses, relays: overlay.relays, onionKeys };
     },
     (descriptor) => overlay.publish(descriptor),
   );
   tunnels.setHandlers({ keysChanged: () => own.look() });
+  closers.add(overlay.reach.onPlaces(() => own.look()));
   closers.add(() => own.close());
   own.start();
   return tunnels;
@@ -263,6 +270,29 @@ async function serveVoidphone(
   });
   closers.add(() => servers.close());
   return servers;
+}
+
+/** Where others reach a node; nowhere, when only relays lead to it. */
+function addressesOf({ announce, reachable }: NodeConfig, host: LinkHost): readonly NodeAddress[] {
+  if (reachable === "relay") return [];
+  return announce.length > 0 ? announce : host.addresses;
+}
+
+/** Who is reached through relays is none: there is never a relay behind a relay. */
+function rolesOf({ roles, reachable }: NodeConfig): readonly NodeRole[] {
+  return reachable === "relay" ? roles.filter((role) => role !== "link-relay") : roles;
+}
+
+/** Joins; after that a node that only relays reach looks for some. */
+async function joinAndBeReached(ground: Ground): Promise<number> {
+  const { config, overlay, closers, machine, log } = ground;
+  if (config.reachable === "direct") return await joinNetwork(ground);
+  const { reach } = overlay;
+  const places = new RelayPlaces({ reach, discovery: overlay, clock: machine.clock, log });
+  closers.add(() => places.close());
+  const nodes = await joinNetwork(ground);
+  places.start();
+  return nodes;
 }
 
 async function openStore({ directory, geometry, storage }: NodeConfig): Promise<RecordStore> {
@@ -299,18 +329,19 @@ function runningNode(
   },
 ): RunningNode {
   const { map, voidphone, metricsPort } = parts;
-  const { identity, addresses, closers } = ground;
+  const { identity, overlay, addresses, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
     contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
-    joined: joinNetwork(ground),
+    joined: joinAndBeReached(ground),
     metricsPort,
     voidphone: voidphone.endpoints,
     summary: () => {
       const { putsStored, putsKnown, getsFound, getsNotFound, store } = map.statistics();
       const [puts, gets] = [putsStored + putsKnown, getsFound + getsNotFound];
-      return { puts, gets, records: store.entries };
+      const relays = overlay.relays.length;
+      return { puts, gets, records: store.entries, relays };
     },
     close: () => {
       closing ??= closers.run();

@@ -32,16 +32,19 @@ class Street {
     const port = 7_000 + this.hosts.size;
     const address = { carrier: "udp", host: "127.0.0.1", port } as const;
     const contact = Contact.of(identity.id, { addresses: [address] });
-    const network = dhtNetworkOver(async (to, message, { signal }) => {
-      await this.#pause(5, signal);
-      const asked = this.hosts.get(nodeIdText(to.id));
-      if (asked === undefined) throw new Error("nobody is there");
-      if (this.mute.has(nodeIdText(to.id))) return await this.#pause(Infinity, signal);
-      const from = { id: identity.id, source: "127.0.0.0/24", isAddressProven: true };
-      const answer = asked.node.serve(message, from);
-      await this.#pause(5, signal);
-      return answer;
-    }, contact);
+    const network = dhtNetworkOver(
+      async (to, message, { signal }) => {
+        await this.#pause(5, signal);
+        const asked = this.hosts.get(nodeIdText(to.id));
+        if (asked === undefined) throw new Error("nobody is there");
+        if (this.mute.has(nodeIdText(to.id))) return await this.#pause(Infinity, signal);
+        const from = { id: identity.id, source: "127.0.0.0/24", isAddressProven: true };
+        const answer = asked.node.serve(message, from);
+        await this.#pause(5, signal);
+        return answer;
+      },
+      () => contact,
+    );
     const components = { network, clock: this.clock, random: this.#random };
     const node = new DhtNode(components, { id: identity.id, isLocal: true });
     const host = { identity, contact, node };

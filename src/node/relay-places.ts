@@ -1,0 +1,88 @@
+import type { Cancel, Clock, Log } from "../base/index.ts";
+import { type Discovery, type NodeId, nodeIdText } from "../identity/index.ts";
+import type { Reach } from "../link/index.ts";
+
+/** Places that a node wants, and keeps while it has them: what others remember of it. */
+const PLACES_WANTED = 2;
+/** Nodes that are looked through for relays at a time. */
+const SAMPLE_NODES = 16;
+/** A relay that has not given a place by the second look after it was asked is left. */
+const LOOKS_MAX = 2;
+/** The pause between two looks doubles from the first to the last of these. */
+const LOOK_MS = { first: 1_000, last: 60_000 } as const;
+
+/** What a node that only relays reach needs to find some. */
+export interface RelayPlacesComponents {
+  readonly reach: Pick<Reach, "keepPlace" | "leave" | "vouchers">;
+  readonly discovery: Discovery;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps places at relays for a node that others cannot reach directly: asks nodes with the role for
+ * one, and leaves those that do not give it for others.
+ */
+export class RelayPlaces {
+  readonly #components: RelayPlacesComponents;
+  /** Relays that were asked, and how often was looked since then without a place. */
+  readonly #asked = new Map<string, { readonly id: NodeId; looks: number }>();
+  #pauseMs: number = LOOK_MS.first;
+  #cancel: Cancel = () => {};
+  #isClosed = false;
+
+  constructor(components: RelayPlacesComponents) {
+    this.#components = components;
+  }
+
+  /** Looks for relays, now and from time to time. */
+  start(): void {
+    if (this.#isClosed) return;
+    void this.#look().finally(() => this.#lookAgain());
+  }
+
+  /** Asks nobody any more; places end with the reach. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancel();
+  }
+
+  #lookAgain(): void {
+    if (this.#isClosed) return;
+    const { clock, reach } = this.#components;
+    const isWell = reach.vouchers.length >= PLACES_WANTED;
+    this.#pauseMs = isWell ? LOOK_MS.last : Math.min(2 * this.#pauseMs, LOOK_MS.last);
+    const at = clock.now() + this.#pauseMs;
+    this.#cancel = clock.schedule(at, () => this.start(), { background: true });
+  }
+
+  async #look(): Promise<void> {
+    const { reach, discovery, log } = this.#components;
+    this.#leaveIdle();
+    if (this.#asked.size >= PLACES_WANTED) return;
+    try {
+      for (const descriptor of await discovery.discover(SAMPLE_NODES)) {
+        const { id, publicKey } = descriptor;
+        const { addresses } = descriptor.claims;
+        const key = nodeIdText(id);
+        const isNew = descriptor.has("link-relay") && addresses.length > 0 && !this.#asked.has(key);
+        if (!isNew || this.#isClosed || this.#asked.size >= PLACES_WANTED) continue;
+        reach.keepPlace({ id, publicKey, addresses });
+        this.#asked.set(key, { id, looks: 0 });
+      }
+    } catch (error) {
+      log("debug", "no-relay-found", { message: String(error) });
+    }
+  }
+
+  #leaveIdle(): void {
+    const { reach } = this.#components;
+    const held = new Set(reach.vouchers.map(({ relay }) => nodeIdText(relay)));
+    for (const [key, asked] of this.#asked) {
+      asked.looks = held.has(key) ? 0 : asked.looks + 1;
+      if (asked.looks <= LOOKS_MAX) continue;
+      reach.leave(asked.id);
+      this.#asked.delete(key);
+    }
+  }
+}
