@@ -54,6 +54,7 @@ export {
 } from "./record.ts";
 export {
   decidePut,
+  type HeldRecord,
   type PutDecision,
   type PutOutcome,
   type RecordPut,

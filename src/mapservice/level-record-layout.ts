@@ -92,6 +92,12 @@ export function indexRange(bucket?: number): { gte: Uint8Array; lt: Uint8Array }
   return { gte: indexKey({ bucket, serial }), lt: indexKey({ bucket: bucket + 1, serial }) };
 }
 
+/** All keys of records that may not have expired yet. */
+export function recordRange(nowMs: number): { gte: Uint8Array; lt: Uint8Array } {
+  const gte = recordKey({ bucket: bucketOf(nowMs), serial: 0 });
+  return { gte, lt: Uint8Array.of(KIND.record + 1) };
+}
+
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function placeOfIndexKey(key: Uint8Array): Place {
   return parsed("index key", () => {

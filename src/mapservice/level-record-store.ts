@@ -2,7 +2,7 @@ import { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
 import { systemRandom } from "../io/random.ts";
-import { AddressIndex, type Place } from "./address-index.ts";
+import { AddressIndex } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
 import {
@@ -14,17 +14,18 @@ import {
   indexKey,
   indexRange,
   isBucketOver,
-  placeOfIndexKey,
   type Replaced,
   recordKey,
   type StoreHead,
   storedBytesMax,
   visitIndex,
 } from "./level-record-layout.ts";
+import { plain, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
 import type {
+  HeldRecord,
   PutOutcome,
   RecordPut,
   RecordStore,
@@ -57,8 +58,6 @@ const LEVEL_OPTIONS = {
 const DISK_RESERVE_BYTES = 128 * 2 ** 20;
 /** Records in one durable write: two milliseconds to prepare, in which nothing else happens. */
 const WRITE_RECORDS_MAX = 256;
-/** Index entries read in one go at the start: some 100 KiB. */
-const LOAD_STEP = 1_000;
 
 interface WaitingPut {
   readonly puts: readonly RecordPut[];
@@ -140,6 +139,11 @@ export class LevelRecordStore implements RecordStore {
     } catch (error) {
       throw asStoreError(error);
     }
+  }
+
+  held(nowMs: number): AsyncIterable<HeldRecord> {
+    this.#throwIfClosed();
+    return readHeld(this.#db, this.payloadSize, nowMs);
   }
 
   async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
@@ -297,7 +301,7 @@ export class LevelRecordStore implements RecordStore {
 
   async #sweepBucket(bucket: number, limit: number): Promise<number> {
     const swept: IndexedRecord[] = [];
-    for await (const entries of this.#readIndex(indexRange(bucket))) {
+    for await (const entries of readIndex(this.#db, indexRange(bucket))) {
       for (const [first, value] of entries) {
         visitIndex(first, value, (record) => swept.push(record));
       }
@@ -360,7 +364,7 @@ export class LevelRecordStore implements RecordStore {
       this.#bytes += this.#bytesOf(record.seq);
       if (record.replaced !== undefined) this.#forget(record.tag, record.replaced);
     };
-    for await (const entries of this.#readIndex(indexRange())) {
+    for await (const entries of readIndex(this.#db, indexRange())) {
       for (const [first, value] of entries) {
         const { bucket, serial } = first;
         if (!this.#serials.has(bucket)) this.#buckets.push(bucket);
@@ -374,26 +378,4 @@ export class LevelRecordStore implements RecordStore {
     this.#compaction.add(0, Math.max(first - 1, 0));
     return index.room >= WRITE_RECORDS_MAX;
   }
-
-  /** Index entries in order, some hundreds at a time: where each begins, and its value. */
-  async *#readIndex(range: {
-    readonly gte: Uint8Array;
-    readonly lt: Uint8Array;
-  }): AsyncGenerator<[first: Place, value: Uint8Array][]> {
-    const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: 64 * 1_024 });
-    try {
-      for (let step = 16; ; step = Math.min(2 * step, LOAD_STEP)) {
-        const entries = await iterator.nextv(step);
-        if (entries.length === 0) return;
-        yield entries.map(([key, value]) => [placeOfIndexKey(key), value]);
-      }
-    } finally {
-      await iterator.close();
-    }
-  }
-}
-
-/** `level` hands out Node Buffers; the rest of the house knows only plain byte arrays. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -13,6 +13,13 @@ export interface StoredRecord {
   readonly expiresMs: number;
 }
 
+/** A record that is kept, without its content. */
+export interface HeldRecord {
+  /** 32 bytes, handed over. */
+  readonly address: Uint8Array;
+  readonly expiresMs: number;
+}
+
 /** What became of one put; `expiresMs` is what is durable, and never less than it was before. */
 export type PutOutcome =
   /** The address was free, or held a lower sequence. */
@@ -62,6 +69,11 @@ export interface RecordStore {
     address: Uint8Array,
     nowMs: number,
   ): StoredRecord | undefined | Promise<StoredRecord | undefined>;
+  /**
+   * What it holds from an earlier run, in no order that matters, while puts and gets go on; absent
+   * where nothing outlives the process, or it is not this process's alone.
+   */
+  held?(nowMs: number): AsyncIterable<HeldRecord>;
   /** Removes about `limit` expired records at most, the longest expired first. */
   sweep(nowMs: number, limit: number): Promise<SweepOutcome>;
   statistics(): StoreStatistics;

@@ -66,6 +66,25 @@ export class HandOver {
     });
   }
 
+  /**
+   * Watches what the store holds from an earlier run too. Called once this node has joined: those
+   * who are near a record then are taken for its keepers.
+   */
+  async resume(): Promise<void> {
+    const { store, clock, log } = this.#components;
+    const unixMs = clock.unixMs();
+    try {
+      for await (const { address, expiresMs } of store.held?.(unixMs) ?? []) {
+        if (this.#closing.signal.aborted || this.#core.isFull) return;
+        const ttlSeconds = (expiresMs - unixMs) / 1_000;
+        this.#driver.handle({ kind: "kept", address, ttlSeconds });
+      }
+    } catch (error) {
+      if (!this.#closing.signal.aborted)
+        log("warn", "records-not-read", { message: String(error) });
+    }
+  }
+
   /** Records that are watched, offers that were taken, and those that did not get there. */
   get counts(): Readonly<Record<"watched" | "handedOver" | "failed", number>> {
     return { watched: this.#core.size, handedOver: this.#handedOver, failed: this.#failed };

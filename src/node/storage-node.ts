@@ -166,7 +166,7 @@ async function assemble(
     sessions: () => sessions.statistics,
   });
   const metricsPort = await showMetrics(config.metrics, metrics, closers);
-  return runningNode(ground, { map, voidphone, metricsPort });
+  return runningNode(ground, { map, handOver, voidphone, metricsPort });
 }
 
 /** Hands this node's records over to those that are closer to them. */
@@ -324,17 +324,20 @@ function runningNode(
   ground: Ground,
   parts: {
     readonly map: MapService;
+    readonly handOver: HandOver;
     readonly voidphone: VoidphoneServers;
     readonly metricsPort: number | undefined;
   },
 ): RunningNode {
-  const { map, voidphone, metricsPort } = parts;
+  const { map, handOver, voidphone, metricsPort } = parts;
+  const joined = joinAndBeReached(ground);
+  void joined.then(() => handOver.resume());
   const { identity, overlay, addresses, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
     contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
-    joined: joinAndBeReached(ground),
+    joined,
     metricsPort,
     voidphone: voidphone.endpoints,
     summary: () => {

@@ -35,6 +35,30 @@ function closerThan(nodes: readonly RunningNode[], address: Uint8Array): Uint8Ar
   }
 }
 
+it("hands over what it held before it was started again", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
+  const network = new InProcessNetwork(
+    { geometry: { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 } },
+    { placement: { watchMs: 100 } },
+  );
+  try {
+    const first = await network.add({ directory });
+    const writer = await network.client("direct");
+    await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
+    await writer.close();
+    await first.close();
+    network.nodes.length = 0;
+
+    const again = await network.add({ directory });
+    expect(recordsOf(again)).toBe(1);
+    const newcomer = await network.add();
+    await until(() => recordsOf(newcomer) === 1);
+  } finally {
+    await network.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 60_000);
+
 it("hands a record over to a closer node, where it outlives all who kept it", async () => {
   const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
   const network = new InProcessNetwork(

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Level } from "level";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../src/base/index.ts";
 import {
   LevelRecordStore,
   type LevelRecordStoreOptions,
@@ -58,6 +58,24 @@ describe("records on disk", () => {
 });
 
 describe("a store on disk", () => {
+  test("tells what it holds from an earlier run, without what has expired", async () => {
+    const first = await open();
+    const puts = Array.from({ length: 600 }, (_, number) => putOf(number, 1_000 * (number + 1)));
+    await first.put(puts, NOW);
+    await first.close();
+    const store = await open();
+    const held = new Map<string, number>();
+    for await (const { address, expiresMs } of store.held(NOW + 100_000)) {
+      held.set(toHex(address), expiresMs);
+    }
+    const alive = puts
+      .slice(100)
+      .map(({ record, expiresMs }) => [toHex(record.address), expiresMs]);
+    expect(held.size).toBe(500);
+    expect(Object.fromEntries(held)).toEqual(Object.fromEntries(alive));
+    await store.close();
+  });
+
   test("is held by one process, in a folder that nobody else may look into", async () => {
     const store = await open({ path: join(path, "deep", "er") });
     const second = open({ path: join(path, "deep", "er") });

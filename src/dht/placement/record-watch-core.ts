@@ -70,6 +70,11 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     return this.#watched.size;
   }
 
+  /** Whether one more would be in the place of another. */
+  get isFull(): boolean {
+    return this.#watched.size >= this.#limits.watchedMax;
+  }
+
   handle(input: WatchInput, now: Instant): void {
     const key = keyOf(input.address);
     if (input.kind === "lost") {
