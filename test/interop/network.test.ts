@@ -5,53 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateSecret, Stream } from "culvert";
 import { parseNodeContact } from "culvert/identity";
-import {
-  type ClientOptions,
-  type NetworkClient,
-  NODE_DEFAULTS,
-  openClient,
-  type RunningNode,
-  startNode,
-} from "culvert/node";
+import { openClient, type RunningNode } from "culvert/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
+import { contactOf, InProcessNetwork } from "./in-process-network.ts";
 
 /** Enough for three relays and an exit that is none of them, twice. */
 const NODES = 6;
-
-const LOOPBACK = [
-  { carrier: "udp", host: "127.0.0.1", port: 0 },
-  { carrier: "tcp", host: "127.0.0.1", port: 0 },
-] as const;
-
-/** A network of real nodes on real sockets, in this process. */
-class Network {
-  readonly nodes: RunningNode[] = [];
-
-  async start(): Promise<void> {
-    for (let i = 0; i < NODES; i++) this.nodes.push(await this.startOne());
-  }
-
-  async startOne(directory?: string): Promise<RunningNode> {
-    const bootstrap = this.nodes.slice(0, 1).map((node) => parseNodeContact(contactOf(node)));
-    const node = await startNode({ ...NODE_DEFAULTS, listen: LOOPBACK, bootstrap, directory });
-    await node.joined;
-    return node;
-  }
-
-  async client(via: ClientOptions["via"]): Promise<NetworkClient> {
-    const bootstrap = this.nodes.slice(0, 2).map((node) => parseNodeContact(contactOf(node)));
-    return await openClient({ bootstrap, via });
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.close()));
-  }
-}
-
-function contactOf({ contacts }: RunningNode): string {
-  return contacts[0] ?? "";
-}
 
 async function readAll(stream: Stream): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
@@ -60,8 +20,8 @@ async function readAll(stream: Stream): Promise<Buffer> {
 }
 
 describe("a network of nodes", () => {
-  const network = new Network();
-  beforeAll(() => network.start(), 60_000);
+  const network = new InProcessNetwork();
+  beforeAll(() => network.start(NODES), 60_000);
   afterAll(() => network.stop(), 60_000);
 
   for (const via of ["direct", "onion"] as const) {
@@ -104,10 +64,10 @@ describe("a network of nodes", () => {
   it("keeps what a node has confirmed when that is started again from its folder", async () => {
     const directory = await mkdtemp(join(tmpdir(), "culvert-node-"));
     try {
-      const first = await network.startOne(directory);
+      const first = await network.add({ directory });
       const { name } = first;
       await first.close();
-      const again = await network.startOne(directory);
+      const again = await network.add({ directory });
       expect(again.name).toBe(name);
       expect(await again.joined).toBeGreaterThan(0);
       await again.close();

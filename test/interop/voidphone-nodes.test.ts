@@ -1,5 +1,12 @@
 import type { RunningNode } from "culvert/node";
-import { VoidphoneApiClient, VoidphoneOnionClient, VoidphoneRpsClient } from "culvert/voidphone";
+import {
+  callPeer,
+  MIDTERM,
+  type PeerRequest,
+  VoidphoneApiClient,
+  VoidphoneOnionClient,
+  VoidphoneRpsClient,
+} from "culvert/voidphone";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { blindPublicKey, rootPublicKey } from "../../src/crypto/index.ts";
@@ -30,7 +37,8 @@ describe("nodes with VoidPhone's interfaces", () => {
   beforeAll(async () => {
     foreign.push(await ShippedPeer.start());
     const finalPeers = foreign.map(({ port }) => `${HOST}:${port}`);
-    const voidphone = { ...PORTS, final: `${HOST}:0`, midtermPeers: [], finalPeers };
+    const peers = { midterm: `${HOST}:0`, final: `${HOST}:0`, midtermPeers: [], finalPeers };
+    const voidphone = { ...PORTS, ...peers };
     first = await network.add({ voidphone });
     await network.start(3);
     last = await network.add({
@@ -100,6 +108,25 @@ describe("nodes with VoidPhone's interfaces", () => {
       }),
     60_000,
   );
+
+  it("keep what a peer of the dialect midterm stores, for all", () =>
+    withApis(async (_one, other) => {
+      const { midterm = "" } = first?.voidphone ?? {};
+      const at = { host: HOST, port: Number(midterm.split(":").at(-1)) };
+      const random = new SeededRandom(6);
+      const [key, value] = [random.bytes(32), utf8("from the midterm")];
+      const rpcId = random.bytes(32);
+      const ask = (request: PeerRequest) => callPeer(at, request, { dialect: MIDTERM });
+      const wish = { ttlSeconds: 600, replication: 5 };
+      const stored = await ask({ kind: "store", rpcId, key, value, ...wish });
+      expect(stored?.kind).toBe("stored");
+      expect(await eventually(() => other.get(key))).toEqual(value);
+      const found = await ask({ kind: "find-value", rpcId, key });
+      expect(found?.kind === "value" && Buffer.from(found.value).toString()).toBe(
+        "from the midterm",
+      );
+      expect((await ask({ kind: "find-node", rpcId, target: key }))?.kind).toBe("nodes");
+    }));
 
   it("build tunnels to random peers, and carry data both ways", async () => {
     const heard: string[] = [];
