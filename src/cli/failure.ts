@@ -36,7 +36,6 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_PEER_TIMEOUT: [EXIT.noPeer, `is the other side running? ${RETRY}`],
   CULVERT_UNREACHABLE: [EXIT.noNode, MAP_ADDRESS],
   CULVERT_TIMEOUT: [EXIT.noNode, `${RETRY}, or use another Map`],
-  CULVERT_WRONG_PEER: [EXIT.noNode, "the address belongs to another node; ask for a new one"],
   CULVERT_REFUSED: [EXIT.noNode, "the Map does not take this; use another Map"],
   CULVERT_FULL: [
     EXIT.noNode,
@@ -46,6 +45,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_WORK_REQUIRED: [EXIT.noNode, "the Map is under load; try again later"],
   CULVERT_DECRYPT_FAILED: [EXIT.integrity, `someone has changed what was stored; ${NEW_TICKET}`],
   CULVERT_PROTOCOL: [EXIT.integrity, "is the other side of the same version, and the right one?"],
+  CULVERT_WRONG_PEER: [EXIT.integrity, "the address belongs to another node; ask for a new one"],
   CULVERT_INTEGRITY: [EXIT.integrity, `nothing was put in place; ${NEW_TICKET}`],
   CULVERT_DATA_EXPIRED: [EXIT.expired, "send it again, and read it before the Map forgets it"],
   CULVERT_LAGGED: [EXIT.expired, "subscribe again to join at what is still kept"],

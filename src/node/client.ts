@@ -1,4 +1,4 @@
-import { CulvertError, concatBytes, type Log, SILENT } from "../base/index.ts";
+import { CulvertError, concatBytes, isCulvertError, type Log, SILENT } from "../base/index.ts";
 import {
   type NetworkGeometry,
   NODE_ID_BYTES,
@@ -14,6 +14,7 @@ import {
   OnionCarrier,
   type OnionCarrierOptions,
   packetBytes,
+  ROUTE_DEFAULTS,
   TunnelService,
 } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
@@ -54,11 +55,15 @@ export interface NetworkClient {
 
 const GUARDS_FILE = "guards";
 
+/** How long a network may take to show enough nodes for a route. */
+const ROUTE_WAIT_MS = 10_000;
+
 /**
  * Joins a network as a client: nobody asks it anything, and it is a new one each time.
  *
- * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, `CULVERT_WRONG_PEER`
- *   when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they are of two networks
+ * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, or when they are too
+ *   few for a route (its detail then has `nodes` and `relays`); `CULVERT_WRONG_PEER` when others
+ *   answer in their place, `CULVERT_GEOMETRY_CHANGED` when they are of two networks
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
   const closers = new Closers();
@@ -79,7 +84,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     identity,
     network: NETWORK_NAME,
     components: machine,
-    udp: { host: isLocal ? "127.0.0.1" : "0.0.0.0", port: 0 },
+    udp: { host: ownHost(options.bootstrap, isLocal), port: 0 },
   });
   closers.add(() => host.close());
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: [], isLocal });
@@ -109,14 +114,36 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
         if (guardsFile !== undefined) void writeGuards(guardsFile, guards, log);
       },
     },
-    { isDiverse: !isLocal },
+    { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
+  await requireRoute(routes, { overlay, signal: options.signal });
   const carrier = (): RecordCarrier => {
     const onion = new OnionCarrier({ service, routes }, options.onion ?? {});
     closers.add(() => onion.close());
     return overOnions(onion, overlay, geometry);
   };
   return connected({ overlay, geometry, closers, carrier });
+}
+
+/** Where to send from: of the family of the first node, and on this machine only if all are. */
+function ownHost([first]: readonly NodeContact[], isLocal: boolean): string {
+  if (first?.address.host.includes(":") === true) return isLocal ? "::1" : "::";
+  return isLocal ? "127.0.0.1" : "0.0.0.0";
+}
+
+/** Says at once what a stream would wait for in vain: a network that has no room for a route. */
+async function requireRoute(
+  routes: DescriptorRoutes,
+  { overlay, signal }: { overlay: Overlay; signal: AbortSignal | undefined },
+): Promise<void> {
+  try {
+    await routes.route({ ...(signal && { signal }) });
+  } catch (cause) {
+    if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
+    const detail = { nodes: overlay.dht.contacts.length, relays: ROUTE_DEFAULTS.relays };
+    const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
+    throw new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail });
+  }
 }
 
 async function tunnelsOf(
