@@ -7,7 +7,6 @@ import {
   NodeIdentity,
 } from "../identity/index.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
-import { openLinkHost } from "../link/index.ts";
 import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/index.ts";
 import {
   DescriptorRoutes,
@@ -80,10 +79,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const { clock, random } = machine;
   const identity = new NodeIdentity(random.bytes(32));
   const isLocal = options.bootstrap.every(({ address }) => isPrivate(address.host));
-  const host = await openLinkHost({
+  const host = await machine.openLinks({
     identity,
     network: NETWORK_NAME,
-    components: machine,
     udp: { host: ownHost(options.bootstrap, isLocal), port: 0 },
   });
   closers.add(() => host.close());

@@ -11,7 +11,7 @@ import { defer } from "../io/defer.ts";
 import { writeDurably } from "../io/durable-file.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
-import { type LinkHost, openLinkHost } from "../link/index.ts";
+import type { LinkHost } from "../link/index.ts";
 import {
   LevelRecordStore,
   localCarrier,
@@ -127,12 +127,7 @@ async function assemble(
       : await loadOrCreateSecret(`${directory}/node.key`, 32);
   const identity = new NodeIdentity(seed);
   const ports = portsOf(config.listen);
-  const host = await openLinkHost({
-    identity,
-    network: NETWORK_NAME,
-    ...ports,
-    components: machine,
-  });
+  const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
   const addresses = addressesOf(config, host);
   const nearby = addresses.length > 0 ? addresses : config.bootstrap.map((node) => node.address);

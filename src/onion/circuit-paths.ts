@@ -34,6 +34,13 @@ export const PATH_DEFAULTS: PathOptions = Object.freeze({
 /** Circuits beyond those wanted that may live on for what is open on them. */
 const EXTRA_CIRCUITS = 8;
 
+/** Who asks for a circuit. */
+export interface PathClaim {
+  isAllowed(exit: NodeId): boolean;
+  /** This one it is: called before anybody else is asked. */
+  taken(exit: NodeId): void;
+}
+
 interface Waiter {
   readonly isAllowed: (exit: NodeId) => boolean;
   take(circuit: Circuit): void;
@@ -88,17 +95,18 @@ export class CircuitPaths {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when there is none in time
    */
-  pick(isAllowed: (exit: NodeId) => boolean, signal?: AbortSignal): Promise<Circuit> {
+  pick(claim: PathClaim, signal?: AbortSignal): Promise<Circuit> {
     return new Promise((resolve, reject) => {
       throwIfAborted(signal);
       if (this.#abort.signal.aborted) throw new CulvertError("CULVERT_CLOSED");
       this.#fill();
-      const found = this.#next(isAllowed);
+      const found = this.#next((exit) => claim.isAllowed(exit));
       if (found !== undefined) {
+        claim.taken(found.exit);
         resolve(found);
         return;
       }
-      this.#wait(isAllowed, { resolve, reject, signal });
+      this.#wait(claim, { resolve, reject, signal });
     });
   }
 
@@ -127,7 +135,7 @@ export class CircuitPaths {
   }
 
   #wait(
-    isAllowed: (exit: NodeId) => boolean,
+    claim: PathClaim,
     to: {
       readonly resolve: (circuit: Circuit) => void;
       readonly reject: (error: Error) => void;
@@ -140,23 +148,23 @@ export class CircuitPaths {
       this.#waiters.delete(waiter);
       for (const cancel of cancels) cancel();
     };
-    const fail = (error: Error): void => {
-      leave();
-      to.reject(error);
-    };
     const waiter: Waiter = {
-      isAllowed,
-      fail,
+      isAllowed: (exit) => claim.isAllowed(exit),
       take: (circuit) => {
         leave();
+        claim.taken(circuit.exit);
         to.resolve(circuit);
+      },
+      fail: (error) => {
+        leave();
+        to.reject(error);
       },
     };
     this.#waiters.add(waiter);
     const late = new CulvertError("CULVERT_UNREACHABLE", "no onion circuit may be used now");
     const at: Instant = clock.now() + this.#options.waitMs;
-    cancels.push(clock.schedule(at, () => fail(late)));
-    cancels.push(onAbort(to.signal, fail));
+    cancels.push(clock.schedule(at, () => waiter.fail(late)));
+    cancels.push(onAbort(to.signal, waiter.fail));
   }
 
   #next(isAllowed: (exit: NodeId) => boolean): Circuit | undefined {

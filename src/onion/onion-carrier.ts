@@ -134,11 +134,11 @@ export class OnionCarrier {
     const { clock } = this.#service;
     const address = asked.address.slice();
     const content = encodeOperation(asked.operation);
-    const circuit = await paths.pick(
-      (exit) => this.#budget.allows(exit, address, clock.now()),
-      signal,
-    );
-    this.#budget.spend(circuit.exit, address, clock.now());
+    const claim = {
+      isAllowed: (exit: Uint8Array) => this.#budget.allows(exit, address, clock.now()),
+      taken: (exit: Uint8Array) => this.#budget.spend(exit, address, clock.now()),
+    };
+    const circuit = await paths.pick(claim, signal);
     const late = (): void => paths.giveUp(circuit);
     const limits = { timeoutMs: asked.timeoutMs, late, signal };
     const response = await this.#within(limits, (limit) =>

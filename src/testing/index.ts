@@ -43,6 +43,31 @@ export { pair } from "./pair.ts";
 export type { MessageFaults } from "./requests/message-network.ts";
 export type { RequestPlan, RequestReport } from "./requests/request-world.ts";
 export { runRequests } from "./requests/request-world.ts";
+export {
+  addressesToldByClients,
+  Capture,
+  clientsAtStores,
+  type Evidence,
+  type ExitShare,
+  type FrameOwner,
+  type Hostility,
+  MISDEEDS,
+  type Misdeed,
+  oddUnits,
+  ROAD_CELL_BYTES,
+  type RoadNode,
+  type RoadPlan,
+  type RoadReport,
+  RoadWorld,
+  runRoad,
+  type Sight,
+  type StreamEnd,
+  sharesOfExits,
+  type Trail,
+  trailsOf,
+  trailsSeenWhole,
+  type UnitSizes,
+} from "./road/index.ts";
 export { settle } from "./settle.ts";
 export { fillTables, growByJoining } from "./swarm/grow.ts";
 export {

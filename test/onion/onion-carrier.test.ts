@@ -199,6 +199,14 @@ describe("the budget of an exit", () => {
     for (const count of seen(map)) expect(count).toBeLessThanOrEqual(3);
   });
 
+  it("is kept by requests of one instant too", async () => {
+    const { carrier, map } = setUp({ window: 6, paths: 3 });
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    const burst = Array.from({ length: 8 }, (_, i) => carrier.put(recordOf(1 + i)));
+    await net.clock.runPromise(Promise.all(burst), 60_000);
+    for (const count of seen(map)) expect(count).toBeLessThanOrEqual(3);
+  });
+
   it("is enforced: what no exit may see fails, and goes through in the next epoch", async () => {
     const budgetMs = 600_000;
     const { carrier, map } = setUp({ window: 2, paths: 2, budgetMs }, 5);

@@ -117,6 +117,11 @@ export const FACES: readonly {
     to: /^src\/rpc\//,
     reason: "the simulator drives the core of requests without its shell",
   },
+  {
+    from: /^src\/testing\/road\//,
+    to: /^src\/mapservice\/wire\.ts$/,
+    reason: "the judges of a world read what nodes say to each other",
+  },
 ];
 
 /** Which folder a package may be imported from. */

@@ -1,0 +1,103 @@
+import { hashBytes } from "../world/trace.ts";
+import type { StreamEnd } from "./capture.ts";
+
+/**
+ * The nodes that one circuit passes, the client first, as somebody sees who watches every node at
+ * once and compares instants: units leave a relay at the very instant at which they come.
+ */
+export type Trail = readonly string[];
+
+/** The trails of all circuits that clients have opened and that carried more than their request. */
+export function trailsOf(ends: readonly StreamEnd[], clients: ReadonlySet<string>): Trail[] {
+  const circuits = ends.filter(({ protocol }) => protocol === "circuit");
+  const accepted = new Map<string, StreamEnd>();
+  for (const end of circuits) if (!end.isOpener) accepted.set(nameOf(end, end.node), end);
+  const outgoing = groupBy(
+    circuits.filter(({ isOpener }) => isOpener),
+    ({ node }) => node,
+  );
+  const trails: Trail[] = [];
+  for (const first of circuits) {
+    if (!first.isOpener || !clients.has(first.node)) continue;
+    const trail = [first.node];
+    let end: StreamEnd | undefined = first;
+    while (end !== undefined && trail.length < TRAIL_MAX) {
+      trail.push(end.peer);
+      const arrived = accepted.get(nameOf(end, end.peer));
+      end = arrived && continuationOf(arrived, outgoing.get(arrived.node) ?? []);
+    }
+    if (carries(first)) trails.push(trail);
+  }
+  return trails;
+}
+
+/** Trails on which one node stands twice, or has both the client and the exit beside it. */
+export function trailsSeenWhole(trails: readonly Trail[]): Trail[] {
+  // Client, guard, middle, …, exit: the guard may not be the exit, nor stand beside it.
+  return trails.filter((trail) => new Set(trail).size < trail.length || trail.length < 4);
+}
+
+const TRAIL_MAX = 16;
+/**
+ * How many of a stream's instants have to agree. Circuits that share a link share some of them; the
+ * first of a stream may be late, while a link is dialled.
+ */
+const AGREEING_SHARE = 0.6;
+
+/** Two ends of one stream have seen the same first unit, and nobody else has. */
+function nameOf({ sights, isOpener, node }: StreamEnd, at: string): string {
+  const isFromOpener = (isSent: boolean): boolean => isSent === isOpener;
+  const first = sights.find(({ isSent }) => isFromOpener(isSent));
+  const sample = first?.bytes.subarray(0, SAMPLE_BYTES) ?? new TextEncoder().encode(node);
+  return `${at} ${hashBytes(sample)}`;
+}
+
+/** The header of a packet begins with a fresh key; a chunk of the link may hold no more. */
+const SAMPLE_BYTES = 64;
+
+/** The stream on which a relay passes on what comes on `arrived`. */
+function continuationOf(
+  arrived: StreamEnd,
+  candidates: readonly StreamEnd[],
+): StreamEnd | undefined {
+  let best: StreamEnd | undefined;
+  let bestScore = AGREEING_SHARE;
+  const there = instants(arrived, { isSent: false });
+  const back = instants(arrived, { isSent: true });
+  for (const candidate of candidates) {
+    const [sent, came] = [true, false].map((isSent) => instants(candidate, { isSent }));
+    if (sent === undefined || came === undefined) continue;
+    const score = (countIn(sent, there) + countIn(came, back)) / (sent.size + came.size);
+    if (score < bestScore) continue;
+    best = candidate;
+    bestScore = score;
+  }
+  return best;
+}
+
+function instants({ sights }: StreamEnd, which: { readonly isSent: boolean }): Set<number> {
+  const there = sights.filter(({ isSent }) => isSent === which.isSent);
+  return new Set(there.map(({ atMs }) => atMs));
+}
+
+function countIn(some: ReadonlySet<number>, all: ReadonlySet<number>): number {
+  let count = 0;
+  for (const instant of some) if (all.has(instant)) count += 1;
+  return count;
+}
+
+/** Whether anything followed the request to build the circuit. */
+function carries({ sights }: StreamEnd): boolean {
+  return sights.filter(({ isSent }) => isSent).length > 1;
+}
+
+function groupBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  return groups;
+}
