@@ -28,6 +28,12 @@ export interface Verdict {
   readonly isMet: boolean;
 }
 
+/** How large a world of many nodes is. */
+export interface RowSize {
+  readonly nodes: number;
+  readonly streams: number;
+}
+
 /** One kind of run, how often it is made, and what is asked of all of them together. */
 export interface Row {
   readonly name: string;
@@ -35,7 +41,8 @@ export interface Row {
   readonly seeds: number;
   /** Plain data: what the runs follow from besides their seeds. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  run(seed: number): Sample;
+  /** @param size what the command line asks for; rows of two parties do not look at it */
+  run(seed: number, size?: Partial<RowSize>): Sample | Promise<Sample>;
   judge(samples: readonly Sample[]): Verdict[];
 }
 

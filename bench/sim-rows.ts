@@ -22,6 +22,7 @@ import {
 } from "../src/testing/world/index.ts";
 import { PUNCH_ROWS } from "./sim-punch-rows.ts";
 import { REQUEST_ROWS } from "./sim-request-rows.ts";
+import { ROAD_ROWS } from "./sim-road-rows.ts";
 import { atLeast, atMost, everySeed, guarded, mean, type Row } from "./sim-row.ts";
 
 /** Cells of the sweeping scenarios: small, so that few bytes make many frames. */
@@ -260,4 +261,5 @@ export const ROWS: readonly Row[] = [
   CELLS,
   ...REQUEST_ROWS,
   ...PUNCH_ROWS,
+  ...ROAD_ROWS,
 ];

@@ -1,11 +1,12 @@
 import { shareDerivations } from "../src/testing/world/index.ts";
-import type { Sample } from "./sim-row.ts";
+import type { RowSize, Sample } from "./sim-row.ts";
 import { ROWS } from "./sim-rows.ts";
 
 /** Some seeds of one row, as the main process hands them out. */
 export interface Job {
   readonly row: string;
   readonly seeds: readonly number[];
+  readonly size: Partial<RowSize>;
 }
 
 /** What came of a job. */
@@ -14,11 +15,13 @@ export interface Outcome {
   readonly samples: readonly Sample[];
 }
 
-function work(job: Job): Outcome {
+async function work(job: Job): Promise<Outcome> {
   const row = ROWS.find(({ name }) => name === job.row);
   if (row === undefined) throw new Error(`no such row: ${job.row}`);
-  return { row: row.name, samples: job.seeds.map((seed) => row.run(seed)) };
+  const samples: Sample[] = [];
+  for (const seed of job.seeds) samples.push(await row.run(seed, job.size));
+  return { row: row.name, samples };
 }
 
 shareDerivations();
-process.on("message", (job: Job) => process.send?.(work(job)));
+process.on("message", async (job: Job) => process.send?.(await work(job)));

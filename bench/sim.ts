@@ -6,14 +6,17 @@ import type { Row, Sample, Verdict } from "./sim-row.ts";
 import { ROWS } from "./sim-rows.ts";
 import type { Job, Outcome } from "./sim-worker.ts";
 
-const USAGE = `Measures all figures of the stream, of requests and of punching in the virtual world.
+const USAGE = `Measures all figures of the stream, of requests, of punching and of the road in the virtual world.
 
   npm run -s sim -- [--row crash] [--seeds 100] [--first-seed 1] [--jobs 2] [--list]
+                [--nodes 200] [--streams 50]
 
   --row NAME       only this row, or all that begin with NAME; may be given again
   --seeds N        so many seeds of each row instead of what it asks for
   --first-seed N   begin there (1); with --seeds 1, one seed
   --jobs N         so many at once (one per processor)
+  --nodes N        nodes of a world of many, 4 to 200
+  --streams N      streams over them, 1 to 50
   --list           name the rows
 
 The exit status is 1 when a figure is missed.`;
@@ -28,6 +31,8 @@ const OPTIONS = {
   seeds: { type: "string" },
   "first-seed": { type: "string", default: "1" },
   jobs: { type: "string" },
+  nodes: { type: "string" },
+  streams: { type: "string" },
   list: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -61,12 +66,27 @@ function wholeNumber(name: string, text: string): number {
   process.exit(2);
 }
 
+function sizeOfWorlds(): Job["size"] {
+  const { nodes, streams } = values;
+  return {
+    ...(nodes !== undefined && { nodes: within("nodes", nodes, { min: 4, max: 200 }) }),
+    ...(streams !== undefined && { streams: within("streams", streams, { min: 1, max: 50 }) }),
+  };
+}
+
+function within(name: string, text: string, { min, max }: { min: number; max: number }): number {
+  const value = wholeNumber(name, text);
+  if (value >= min && value <= max) return value;
+  process.stderr.write(`--${name} must be ${min} to ${max}\n\n${USAGE}\n`);
+  process.exit(2);
+}
+
 function jobsOf(row: Row, firstSeed: number, seeds: number): Job[] {
   const size = Math.min(JOB_SEEDS_MAX, Math.ceil(seeds / JOBS_PER_ROW));
   const all = Array.from({ length: seeds }, (_, i) => firstSeed + i);
   const jobs: Job[] = [];
   for (let at = 0; at < seeds; at += size) {
-    jobs.push({ row: row.name, seeds: all.slice(at, at + size) });
+    jobs.push({ row: row.name, seeds: all.slice(at, at + size), size: sizeOfWorlds() });
   }
   return jobs;
 }
