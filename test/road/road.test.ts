@@ -62,17 +62,25 @@ function expectWhole(report: RoadReport, { streams, bytes }: RoadPlan): void {
 }
 
 describe("the whole road in the virtual world", () => {
-  it("carries every stream through loss, crashes and hostile nodes, the same way each time", async () => {
-    const report = await runRoad(STORMY);
-    expectWhole(report, STORMY);
-    expect(report.crashes).toBe(1);
-    expect((await runRoad(STORMY)).traceHash).toBe(report.traceHash);
-  }, PATIENCE_MS);
+  it(
+    "carries every stream through loss, crashes and hostile nodes, the same way each time",
+    async () => {
+      const report = await runRoad(STORMY);
+      expectWhole(report, STORMY);
+      expect(report.crashes).toBe(1);
+      expect((await runRoad(STORMY)).traceHash).toBe(report.traceHash);
+    },
+    PATIENCE_MS,
+  );
 
-  it("carries them through a partition too", async () => {
-    const plan: RoadPlan = { ...STORMY, seed: 2, crashes: 0, partitionMs: 10_000 };
-    expectWhole(await runRoad(plan), plan);
-  }, PATIENCE_MS);
+  it(
+    "carries them through a partition too",
+    async () => {
+      const plan: RoadPlan = { ...STORMY, seed: 2, crashes: 0, partitionMs: 10_000 };
+      expectWhole(await runRoad(plan), plan);
+    },
+    PATIENCE_MS,
+  );
 });
 
 describe("what each party sees through onions", () => {
@@ -135,15 +143,23 @@ describe("what each party sees through onions", () => {
 });
 
 describe("what would be seen otherwise", () => {
-  it("catches a client that asks the stores itself", async () => {
-    const { evidence } = await evidenceOf({ ...CALM, streams: 1, via: "direct" });
-    expect(clientsAtStores(evidence).length).toBeGreaterThan(0);
-    expect(addressesToldByClients(evidence).length).toBeGreaterThan(0);
-  }, PATIENCE_MS);
+  it(
+    "catches a client that asks the stores itself",
+    async () => {
+      const { evidence } = await evidenceOf({ ...CALM, streams: 1, via: "direct" });
+      expect(clientsAtStores(evidence).length).toBeGreaterThan(0);
+      expect(addressesToldByClients(evidence).length).toBeGreaterThan(0);
+    },
+    PATIENCE_MS,
+  );
 
-  it("catches a client that shows its exits more than its budget", async () => {
-    const onion = { ...CALM.onion, framesPerExit: 64 };
-    const { evidence } = await evidenceOf({ ...CALM, streams: 1, bytes: 8_000, onion });
-    expect(sharesOfExits(evidence)[0]?.frames).toBeGreaterThan(EXIT_BUDGET);
-  }, PATIENCE_MS);
+  it(
+    "catches a client that shows its exits more than its budget",
+    async () => {
+      const onion = { ...CALM.onion, framesPerExit: 64 };
+      const { evidence } = await evidenceOf({ ...CALM, streams: 1, bytes: 8_000, onion });
+      expect(sharesOfExits(evidence)[0]?.frames).toBeGreaterThan(EXIT_BUDGET);
+    },
+    PATIENCE_MS,
+  );
 });

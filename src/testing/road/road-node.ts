@@ -57,7 +57,7 @@ export class RoadNode {
     bytesMax: ENTRIES_MAX * 2 * ROAD_CELL_BYTES,
   });
   /** Lengths of the cells that were ever put here. */
-  readonly cellLengths = new Set<number>();
+  readonly cellLengths: Set<number> = new Set<number>();
   readonly #ground: RoadGround;
   readonly #random: SeededRandom;
   readonly #seed: Uint8Array;

@@ -75,15 +75,15 @@ const LINGER_MS = 120_000;
  */
 export class RoadWorld {
   readonly plan: RoadPlan;
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock = new VirtualClock();
   readonly network: VirtualNetwork;
   readonly capture: Capture;
   readonly nodes: RoadNode[] = [];
   readonly clients: NetworkClient[] = [];
   /** The ids of the clients, in hexadecimal. */
-  readonly clientNames = new Set<string>();
+  readonly clientNames: Set<string> = new Set<string>();
   /** Whose frame an address carries. */
-  readonly owners = new Map<string, FrameOwner>();
+  readonly owners: Map<string, FrameOwner> = new Map<string, FrameOwner>();
   readonly #random: SeededRandom;
   readonly #ground: RoadGround;
   #pairs: readonly RoadPair[] = [];
