@@ -6,7 +6,8 @@ import type { Row, Sample, Verdict } from "./sim-row.ts";
 import { ROWS } from "./sim-rows.ts";
 import type { Job, Outcome } from "./sim-worker.ts";
 
-const USAGE = `Measures all figures of the stream, of requests, of punching and of the road in the virtual world.
+const USAGE = `Measures all figures of the stream, of requests, of punching and of the whole road in
+the virtual world.
 
   npm run -s sim -- [--row crash] [--seeds 100] [--first-seed 1] [--jobs 2] [--list]
                 [--nodes 200] [--streams 50]
