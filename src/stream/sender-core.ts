@@ -192,6 +192,9 @@ export class SenderCore {
     this.#retx.timeout(now);
     if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
     if (this.#retx.size === 0 || this.#resetIndex !== undefined) return;
+    // A Map may have forgotten what it gave a receipt for: if that is all that the reader looks
+    // for, it sees neither later frames nor the probe, and cannot complain.
+    this.#retx.doubt(this.#retx.base, now);
     const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
     if (beyond < FRAMES_BEYOND_LIMIT - 1) {
       this.#init.exchange.reservePut(now);
