@@ -136,7 +136,6 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@scure/base": ["crypto", "stream", "node", "cli"],
   "udx-native": ["io"],
   "noise-handshake": ["link"],
-  "noise-curve-ed": ["link"],
   "prom-client": ["node"],
   "smol-toml": ["node"],
   valibot: ["node"],
