@@ -19,6 +19,7 @@ const NAMES = [
   "rpc",
   "storage-million",
   "link",
+  "dht",
 ] as const;
 
 const wanted = process.argv.slice(2);
