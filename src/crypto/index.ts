@@ -4,7 +4,7 @@ export { BlindedSigner, blindingFactor, blindPublicKey, rootPublicKey } from "./
 export { ReadCapability, WriteCapability } from "./capability.ts";
 export { equalSecret } from "./equal-secret.ts";
 export { hkdf } from "./hkdf.ts";
-export type { AeadOptions, CryptoProvider, ProviderName } from "./provider.ts";
+export type { CryptoProvider, ProviderName } from "./provider.ts";
 export { AEAD_TAG_BYTES } from "./provider.ts";
 export { CELL_OVERHEAD_BYTES, openCell, sealCell } from "./secretbox.ts";
 export { crypto, loadProvider, useProvider } from "./select.ts";

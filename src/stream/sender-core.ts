@@ -47,7 +47,6 @@ const REFRESH_AFTER = 0.6;
 
 /** Indexes that are kept back for a reset and the last probes. */
 const INDEX_LIMIT = INDEX_MAX - 256;
-
 const NOTHING = new Uint8Array(0);
 
 /** Room for probes and a reset beyond the frames that may be unacknowledged. */
@@ -192,9 +191,7 @@ export class SenderCore {
     this.#retx.timeout(now);
     if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
     if (this.#retx.size === 0 || this.#resetIndex !== undefined) return;
-    // A Map may have forgotten what it gave a receipt for: if that is all that the reader looks
-    // for, it sees neither later frames nor the probe, and cannot complain.
-    this.#retx.doubt(this.#retx.base, now);
+    this.#retx.doubt(this.#retx.base, now); // all that a reader may look for, and a Map forget
     const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
     if (beyond < FRAMES_BEYOND_LIMIT - 1) {
       this.#init.exchange.reservePut(now);
