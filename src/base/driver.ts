@@ -32,11 +32,15 @@ export class Driver<Input, Effect> {
     this.#run();
   }
 
-  /** Whether the core's timers let the process exit. It costs next to nothing to change it. */
+  /**
+   * Whether the core's timers let the process exit; arms what is due of a core that has heard of
+   * nothing yet. It costs next to nothing to change it.
+   */
   setBackground(background: boolean): void {
     if (this.#background === background) return;
     this.#background = background;
-    this.#cancel?.setBackground?.(background);
+    if (this.#cancel === undefined && !this.#running) this.#arm();
+    else this.#cancel?.setBackground?.(background);
   }
 
   /** Cancels the timer and ignores every later input. The core keeps its last state. */
