@@ -5,9 +5,13 @@ test("folders are where XDG says, and relative paths in its variables do not cou
   expect(findPaths({}, "/home/a")).toEqual({
     sessions: "/home/a/.local/state/culvert/sessions",
     mapStore: "/home/a/.local/share/culvert/map",
+    node: "/home/a/.local/share/culvert/node",
+    client: "/home/a/.local/state/culvert/client",
   });
   expect(findPaths({ XDG_STATE_HOME: "/s", XDG_DATA_HOME: "d" }, "/home/a")).toEqual({
     sessions: "/s/culvert/sessions",
     mapStore: "/home/a/.local/share/culvert/map",
+    node: "/home/a/.local/share/culvert/node",
+    client: "/s/culvert/client",
   });
 });
