@@ -198,7 +198,7 @@ function overOnions(
 const QUORUM = 3;
 
 function isQuorum(signers: readonly NodeId[], { dht }: Overlay): boolean {
-  return signers.length >= Math.min(QUORUM, dht.contacts.length);
+  return signers.length >= Math.max(Math.min(QUORUM, dht.contacts.length), 1);
 }
 
 function geometryOf({ directory }: Overlay): NetworkGeometry {

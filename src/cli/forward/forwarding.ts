@@ -29,6 +29,9 @@ const PROTOCOL = "forward";
 /** The other end has nothing to connect to, or could not. */
 const RESET_NO_TARGET = 1;
 
+/** Connections at once, those included that wait for the other end; more are dropped. */
+const CONNECTIONS_MAX = 256;
+
 const WEEK_MS = 604_800_000;
 
 /**
@@ -130,6 +133,7 @@ export class Forwarding {
 
   async #listen(endpoint: Endpoint): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#carry(socket));
+    server.maxConnections = CONNECTIONS_MAX;
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) => {
