@@ -60,7 +60,9 @@ process.on("message", (message: { readonly udxPort?: number; readonly ask?: "mem
   if (message.ask === "memory") {
     globalThis.gc?.();
     const { rss } = process.memoryUsage();
-    process.send?.({ memory: { rss, links: host.links().length } });
+    const { user, system } = process.cpuUsage();
+    const cpu = (user + system) / 1e6;
+    process.send?.({ memory: { rss, cpu, links: host.links().length } });
     return;
   }
   const stream = udx.createStream(UDX_IDS.peer);

@@ -48,12 +48,15 @@ export interface CryptoProvider {
     plaintext: Uint8Array,
     options?: AeadOptions & { readonly into?: Uint8Array },
   ): Uint8Array;
-  /** The plaintext, or `undefined` when the box does not open. */
+  /**
+   * The plaintext, or `undefined` when the box does not open. With `isInPlace` the box is handed
+   * over: it may be written to, and the plaintext may be a view of it.
+   */
   aeadOpen(
     key: Uint8Array,
     nonce: Uint8Array,
     box: Uint8Array,
-    options?: AeadOptions,
+    options?: AeadOptions & { readonly isInPlace?: boolean },
   ): Uint8Array | undefined;
 
   /**

@@ -40,6 +40,7 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     sealed: toHex(sealed),
     sealedInto: toHex(provider.aeadSeal(scalar, iv, message, { into })),
     unsealed: text(provider.aeadOpen(scalar, iv, sealed, { aad: nonce })),
+    unsealedInPlace: text(openedInPlace(provider, { key: scalar, iv, sealed, aad: nonce })),
     unsealedBadly: text(provider.aeadOpen(scalar, iv, sealedBadly, { aad: nonce })),
     unsealedWithout: text(provider.aeadOpen(scalar, iv, sealed)),
     publicKey: toHex(publicKey),
@@ -53,6 +54,13 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     x25519: text(provider.x25519(scalar, PUBLIC_KEY)),
     x25519Zero: text(provider.x25519(scalar, new Uint8Array(32))),
   };
+}
+
+function openedInPlace(
+  provider: CryptoProvider,
+  { key, iv, sealed, aad }: Readonly<Record<"key" | "iv" | "sealed" | "aad", Uint8Array>>,
+): Uint8Array | undefined {
+  return provider.aeadOpen(key, iv, sealed.slice(), { aad, isInPlace: true });
 }
 
 function sealInPlace(
@@ -97,6 +105,7 @@ export const NOBLE_ANSWERS: Readonly<Record<string, string>> = {
   sealed: "07db95918ffb9bebde5af08a3cda3ee829b8e57405008ea0835725cccbd50d00ab",
   sealedInto: "07db95918ffb9bebde5af08a3cda3ee82962f6821fd7f7b4d7aa6b655cbe2f1503",
   unsealed: "63756c766572742073656c662d74657374",
+  unsealedInPlace: "63756c766572742073656c662d74657374",
   unsealedBadly: "none",
   unsealedWithout: "none",
   publicKey: "aab0ae1e220b78972b167a0cd1dd447be17eaee749463762e4959eef1b0433ea",

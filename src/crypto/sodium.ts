@@ -121,10 +121,11 @@ function aeadOver(sodium: Sodium): Pick<CryptoProvider, "aeadSeal" | "aeadOpen">
       );
       return box;
     },
-    aeadOpen(key, nonce, box, { aad } = {}) {
+    aeadOpen(key, nonce, box, { aad, isInPlace = false } = {}) {
       requireAead(key, nonce);
-      if (box.length < AEAD_TAG_BYTES) return undefined;
-      const plaintext = new Uint8Array(box.length - AEAD_TAG_BYTES);
+      const length = box.length - AEAD_TAG_BYTES;
+      if (length < 0) return undefined;
+      const plaintext = isInPlace ? box.subarray(0, length) : new Uint8Array(length);
       const theirs = aad ?? null;
       try {
         sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, box, theirs, nonce, key);

@@ -152,12 +152,15 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
   }
 
   /**
-   * The payload of the next record, at most `bytesMax`, owned by the caller; `undefined` when
-   * nothing is to be sent. It has at least one whole frame. Poll afterwards.
+   * The payload of the next record, at most `bytesMax`, in memory that `allocate` gives;
+   * `undefined` when nothing is to be sent. It has at least one whole frame. Poll afterwards.
    */
-  fill(bytesMax: number): Uint8Array | undefined {
+  fill(
+    bytesMax: number,
+    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+  ): Uint8Array | undefined {
     if (this.#isOver) return undefined;
-    const { payload, written, endSent, told } = this.#queue.fill(bytesMax);
+    const { payload, written, endSent, told } = this.#queue.fill(bytesMax, allocate);
     for (const stream of written) this.#effects.push({ kind: "written", id: stream.id });
     for (const stream of endSent) {
       this.#effects.push({ kind: "end-sent", id: stream.id });

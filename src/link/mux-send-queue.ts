@@ -1,4 +1,3 @@
-import { concatBytes } from "../base/index.ts";
 import type { Priority } from "./contract.ts";
 import {
   type ControlFrame,
@@ -9,7 +8,7 @@ import {
 } from "./mux-frames.ts";
 import { bytesFor, creditCost, type MuxStream } from "./mux-stream.ts";
 
-/** What one stream may send before it is the next one's turn. */
+/** What one stream may send before it is the turn of the next one of its class. */
 const TURN_BYTES = 16_384;
 
 /** Room below which no data frame is begun. */
@@ -79,8 +78,8 @@ export class SendQueue {
     stream.isCreditQueued = false;
   }
 
-  /** Fills one record of at most `bytesMax`. */
-  fill(bytesMax: number): Filling {
+  /** Fills one record of at most `bytesMax`, in memory of its size from `allocate`. */
+  fill(bytesMax: number, allocate: (bytes: number) => Uint8Array): Filling {
     const draft: Draft = { parts: [], room: bytesMax, written: [], endSent: [], told: [] };
     this.#open(draft);
     this.#grant(draft);
@@ -89,12 +88,13 @@ export class SendQueue {
       while (queue.length > 0 && draft.room >= CONTROL_ROOM) {
         const stream = queue.shift() as MuxStream;
         stream.isQueued = false;
-        send(draft, stream);
+        // Alone in its class it need not give way: one frame costs less than four.
+        send(draft, stream, queue.length === 0 ? bytesMax : TURN_BYTES);
         this.push(stream);
       }
     }
     const { parts, written, endSent, told } = draft;
-    const payload = parts.length === 0 ? undefined : concatBytes(...parts);
+    const payload = parts.length === 0 ? undefined : joined(parts, allocate(bytesMax - draft.room));
     return { payload, written, endSent, told };
   }
 
@@ -120,7 +120,7 @@ export class SendQueue {
 }
 
 /** One turn of one stream. */
-function send(draft: Draft, stream: MuxStream): void {
+function send(draft: Draft, stream: MuxStream, turnBytes: number): void {
   const { due, id } = stream;
   if (due.reset !== undefined) {
     add(draft, { kind: "reset", id, code: due.reset });
@@ -128,7 +128,7 @@ function send(draft: Draft, stream: MuxStream): void {
     draft.told.push(stream);
     return;
   }
-  sendData(draft, stream);
+  sendData(draft, stream, turnBytes);
   if (stream.queuedBytes > 0 || !due.end || draft.room < CONTROL_ROOM) return;
   due.end = false;
   stream.isEndSent = true;
@@ -136,9 +136,9 @@ function send(draft: Draft, stream: MuxStream): void {
   draft.endSent.push(stream);
 }
 
-function sendData(draft: Draft, stream: MuxStream): void {
+function sendData(draft: Draft, stream: MuxStream, turnBytes: number): void {
   const room = draft.room < DATA_ROOM_MIN ? 0 : draft.room - DATA_FRAME_BYTES;
-  const bytes = Math.min(room, bytesFor(stream.sendCredit), stream.queuedBytes, TURN_BYTES);
+  const bytes = Math.min(room, bytesFor(stream.sendCredit), stream.queuedBytes, turnBytes);
   if (bytes > 0) {
     addPart(draft, encodeDataHead(stream.id, bytes));
     for (const piece of stream.take(bytes)) draft.parts.push(piece);
@@ -162,6 +162,15 @@ function add(draft: Draft, frame: ControlFrame): void {
 function addPart(draft: Draft, part: Uint8Array): void {
   draft.parts.push(part);
   draft.room -= part.length;
+}
+
+function joined(parts: readonly Uint8Array[], into: Uint8Array): Uint8Array {
+  let at = 0;
+  for (const part of parts) {
+    into.set(part, at);
+    at += part.length;
+  }
+  return into;
 }
 
 function removeFrom(queue: MuxStream[], stream: MuxStream): void {

@@ -53,7 +53,10 @@ export class RecordBuffer {
   }
 
   #gather(box: Uint8Array): Uint8Array | undefined {
-    const piece = this.#chunk.subarray(this.#at, this.#at + box.length - this.#filled);
+    const end = this.#at + box.length - this.#filled;
+    // A view costs more than the copy of what fits a packet: most chunks are taken as they are.
+    const isWhole = this.#at === 0 && end >= this.#chunk.length;
+    const piece = isWhole ? this.#chunk : this.#chunk.subarray(this.#at, end);
     box.set(piece, this.#filled);
     this.#filled += piece.length;
     this.#at += piece.length;

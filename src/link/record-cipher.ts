@@ -84,9 +84,10 @@ export class RecordOpener {
     this.#key = new RecordKey(key);
   }
 
-  /** The payload of the next box, or `undefined` when it is not that. */
+  /** The payload of the next box, which is handed over, or `undefined` when it is not that. */
   open(box: Uint8Array): Uint8Array | undefined {
-    const payload = crypto().aeadOpen(this.#key.key, this.#key.nonce, box);
+    const { key, nonce } = this.#key;
+    const payload = crypto().aeadOpen(key, nonce, box, { isInPlace: true });
     if (payload !== undefined) this.#key.advance(payload.length);
     return payload;
   }

@@ -1,7 +1,13 @@
 import { assert } from "../base/index.ts";
+import { RECORD_PAYLOAD_BYTES_MAX } from "./record-cipher.ts";
 
 /** Records from this many on are compacted away once they are acknowledged. */
 const COMPACT_FROM = 64;
+
+/** Memory of acknowledged records that is used again while others are under way. */
+const SPARES_MAX = 32;
+/** Payloads from here on get memory that can be used again. */
+const LARGE_BYTES = RECORD_PAYLOAD_BYTES_MAX / 2;
 
 /**
  * The numbered records that were sent and that the peer has not acknowledged: what a new path has
@@ -13,6 +19,7 @@ export class RecordLedger {
   #head = 0;
   #first = 0;
   #bytes = 0;
+  readonly #spares: ArrayBufferLike[] = [];
 
   /** The number of the oldest record that is kept. */
   get first(): number {
@@ -27,6 +34,14 @@ export class RecordLedger {
   /** Bytes that are kept. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Memory for the payload of a record that will be added. */
+  allocate(bytes: number): Uint8Array {
+    if (bytes < LARGE_BYTES) return new Uint8Array(bytes);
+    // Fresh memory for each would make the garbage collector the busiest part of a transfer.
+    const memory = this.#spares.pop() ?? new ArrayBuffer(RECORD_PAYLOAD_BYTES_MAX);
+    return new Uint8Array(memory, 0, bytes);
   }
 
   /** Keeps the payload of the next record, handed over. */
@@ -46,14 +61,21 @@ export class RecordLedger {
   acknowledge(next: number): boolean {
     if (next < this.#first || next > this.next) return false;
     for (; this.#first < next; this.#first++, this.#head++) {
-      this.#bytes -= (this.#payloads[this.#head] as Uint8Array).length;
+      this.#forget(this.#payloads[this.#head] as Uint8Array);
       this.#payloads[this.#head] = NOTHING;
     }
+    if (this.#bytes === 0) this.#spares.length = 0;
     if (this.#head >= COMPACT_FROM && 2 * this.#head >= this.#payloads.length) {
       this.#payloads = this.#payloads.slice(this.#head);
       this.#head = 0;
     }
     return true;
+  }
+
+  #forget({ length, buffer }: Uint8Array): void {
+    this.#bytes -= length;
+    const isReusable = length >= LARGE_BYTES && buffer.byteLength === RECORD_PAYLOAD_BYTES_MAX;
+    if (isReusable && this.#spares.length < SPARES_MAX) this.#spares.push(buffer);
   }
 }
 
