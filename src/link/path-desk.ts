@@ -49,6 +49,8 @@ export class PathDesk {
   readonly #parts: PathDeskParts;
   readonly #guard: SourceGuard;
   readonly #setups = new Set<PathSetup>();
+  /** Handshakes that others began, the oldest first. */
+  readonly #accepted = new Set<PathSetup>();
   #udp: UdpCarrier | undefined;
   #listener: TcpListener | undefined;
 
@@ -78,7 +80,7 @@ export class PathDesk {
       socket,
       clock,
       random,
-      admits: ({ host }) => this.#guard.enter(sourceOf(host), clock.now()),
+      admits: ({ host }) => this.#admits(sourceOf(host)),
       onConnection: (connection) => {
         this.#accept(connection, way("udp", connection), sourceOf(connection.remote?.host));
       },
@@ -94,7 +96,7 @@ export class PathDesk {
       connectionsMax: linksMax + handshakesMax,
       onConnection: (connection) => {
         const source = sourceOf(connection.remote?.host);
-        if (this.#guard.enter(source, context.clock.now())) {
+        if (this.#admits(source)) {
           this.#accept(connection, way("tcp", connection), source);
         } else connection.close(true);
       },
@@ -165,21 +167,23 @@ export class PathDesk {
       readonly source?: string | undefined;
       readonly onAsked: (asked: Asked) => void;
       readonly onFailed: (error: Error) => void;
-      readonly onOver?: () => void;
     },
   ): PathSetup {
+    const { source } = options;
     const setup = new PathSetup(this.#parts.context, connection, {
       isInitiator: false,
       expectedId: options.expectedId,
       onAsked: (asking, greeted) =>
-        options.onAsked({ setup: asking, greeted, way: options.way, source: options.source }),
+        options.onAsked({ setup: asking, greeted, way: options.way, source }),
       onFailed: options.onFailed,
       onOver: () => {
         this.#setups.delete(setup);
-        options.onOver?.();
+        this.#accepted.delete(setup);
+        if (source !== undefined) this.#guard.leave(source);
       },
     });
     this.#setups.add(setup);
+    if (source !== undefined) this.#accepted.add(setup);
     setup.begin();
     return setup;
   }
@@ -187,6 +191,18 @@ export class PathDesk {
   async close(): Promise<void> {
     for (const setup of this.#setups) setup.abort();
     await Promise.all([this.#udp?.close(), this.#listener?.close()]);
+  }
+
+  /**
+   * Whether `source` may begin a handshake. When all places are taken the oldest gives way: an
+   * honest one is over in a few round trips, and those that only hold places must not be the ones
+   * that keep them.
+   */
+  #admits(source: string): boolean {
+    return this.#guard.enter(source, this.#parts.context.clock.now(), () => {
+      const [oldest] = this.#accepted;
+      oldest?.abort();
+    });
   }
 
   /** A handshake that somebody else began; `source` has been counted. */
@@ -197,7 +213,6 @@ export class PathDesk {
       source,
       onAsked: this.#parts.onAsked,
       onFailed: () => {},
-      onOver: () => this.#guard.leave(source),
     });
   }
 

@@ -28,10 +28,14 @@ export class SourceGuard {
     return this.#refused;
   }
 
-  /** Whether `source` may begin one more; that is then counted until {@link leave}. */
-  enter(source: string, now: Instant): boolean {
+  /**
+   * Whether `source` may begin one more; that is then counted until {@link leave}. Where only the
+   * limit of all is in the way, `makeRoom` may end another one.
+   */
+  enter(source: string, now: Instant, makeRoom: () => void = () => {}): boolean {
     const isAllowed = this.#isRoom(source) && this.#rate(source, now).take(1, now);
-    if (!isAllowed) {
+    if (isAllowed && this.#isFull) makeRoom();
+    if (!isAllowed || this.#isFull) {
       this.#refused += 1;
       return false;
     }
@@ -48,10 +52,12 @@ export class SourceGuard {
     this.#openCount -= 1;
   }
 
+  get #isFull(): boolean {
+    return this.#openCount >= this.#limits.handshakesMax;
+  }
+
   #isRoom(source: string): boolean {
-    const { handshakesMax, handshakesPerAddressMax } = this.#limits;
-    if (this.#openCount >= handshakesMax) return false;
-    return (this.#open.get(source) ?? 0) < handshakesPerAddressMax;
+    return (this.#open.get(source) ?? 0) < this.#limits.handshakesPerAddressMax;
   }
 
   #rate(source: string, now: Instant): TokenBucket {
