@@ -62,6 +62,11 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     return this.#droppedDatagrams;
   }
 
+  /** Whether a record has begun to come and is not whole yet. */
+  get isAmidRecord(): boolean {
+    return this.#records.isAmid;
+  }
+
   handle(input: ChannelInput, _now: Instant): void {
     if (this.#isOver) return;
     switch (input.kind) {

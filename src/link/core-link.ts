@@ -12,11 +12,14 @@ import type {
 import type { LinkLimits } from "./limits.ts";
 import { LinkCore, type LinkEffect, type LinkInput } from "./link-core.ts";
 import { encodeControl, type Hello } from "./link-records.ts";
-import { CoreLinkStream, RESET, type StreamPort } from "./link-stream.ts";
+import { CoreLinkStream, RESET, resetError, type StreamPort } from "./link-stream.ts";
 import { ListenerSet } from "./listener-set.ts";
 import { requireProtocol, type StreamId } from "./mux-frames.ts";
 import type { SecurePath } from "./secure-path.ts";
 import { StreamOpenings } from "./stream-openings.ts";
+
+/** How often in the time of a silence a record that comes slowly counts as a sign of life. */
+const PARTIAL_SHARE = 4;
 
 /** What a link needs of its host. */
 export interface LinkOwner {
@@ -78,6 +81,7 @@ export class CoreLink implements Link {
   #holds = 0;
   #epoch = 0;
   #usedAt: number;
+  #partialAt = Number.NEGATIVE_INFINITY;
   #isOpen = true;
   #closedBy: CulvertError | undefined;
 
@@ -161,6 +165,7 @@ export class CoreLink implements Link {
     this.#setAbout(about);
     path.handOver({
       message: (payload) => this.#turn({ kind: "message", payload }),
+      partial: () => this.#notePartial(),
       datagram: (payload) => this.#turn({ kind: "loose", payload }),
       drained: () => this.#refresh(),
       closed: () => this.#loosePath(path),
@@ -253,6 +258,14 @@ export class CoreLink implements Link {
   #turn(input: LinkInput): void {
     this.#refresh();
     this.#driver.handle(input);
+  }
+
+  /** Told now and then: a fast path has a piece of a record in each of its chunks. */
+  #notePartial(): void {
+    const now = this.owner.clock.now();
+    if (now < this.#partialAt + this.owner.limits.silenceMs / PARTIAL_SHARE) return;
+    this.#partialAt = now;
+    this.#turn({ kind: "partial" });
   }
 
   #refresh(): void {
@@ -383,17 +396,5 @@ export class CoreLink implements Link {
 
   #closedError(): CulvertError {
     return this.#closedBy ?? new CulvertError("CULVERT_CLOSED", "the link is closed");
-  }
-}
-
-function resetError(code: number): CulvertError {
-  const options = { remote: true, detail: { code } };
-  switch (code) {
-    case RESET.refused:
-      return new CulvertError("CULVERT_REFUSED", "the peer does not take such streams", options);
-    case RESET.failed:
-      return new CulvertError("CULVERT_PEER_ABORTED", "the peer's handler failed", options);
-    default:
-      return new CulvertError("CULVERT_PEER_ABORTED", "the peer gave the stream up", options);
   }
 }

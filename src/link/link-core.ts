@@ -29,6 +29,8 @@ export type LinkInput =
   | { readonly kind: "room"; readonly bytes: number }
   /** The payload of a record that came over the path. */
   | { readonly kind: "message"; readonly payload: Uint8Array }
+  /** A piece of a record came over the path. */
+  | { readonly kind: "partial" }
   /** A record that came beside the ordered ones: whatever is no good datagram is dropped. */
   | { readonly kind: "loose"; readonly payload: Uint8Array }
   /** Closes the link: after the open streams, or at once. */
@@ -46,7 +48,7 @@ export type LinkEffect =
   | { readonly kind: "over"; readonly error: CulvertError | undefined };
 
 /** Bytes of numbered records after which an acknowledgement does not wait. */
-const ACK_EVERY_BYTES = 64 * 1_024;
+const ACK_EVERY_BYTES = 256 * 1_024;
 /** The longest that an acknowledgement waits: what it frees is memory, not the peer's turn. */
 const ACK_DELAY_MS = 200;
 
@@ -76,6 +78,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
   readonly #limits: LinkLimits;
   readonly #mux: MuxCore;
   readonly #ledger = new RecordLedger();
+  readonly #allocate = (bytes: number): Uint8Array => this.#ledger.allocate(bytes);
   readonly #watch: PathWatch;
   readonly #effects: LinkEffect[] = [];
   #hasPath = false;
@@ -141,6 +144,11 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
         break;
       case "message":
         this.#receive(input.payload, now);
+        break;
+      case "partial":
+        // On a slow path a record takes longer than a silence may: both ends have to know.
+        this.#watch.heard(now);
+        this.#isAckDue = true;
         break;
       case "loose":
         this.#receiveLoose(input.payload, now);
@@ -296,7 +304,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     }
     if (this.#sendNext === this.#ledger.next) {
       if (this.#ledger.bytes >= this.#limits.unackedBytesMax) return false;
-      const payload = this.#mux.fill(RECORD_PAYLOAD_BYTES_MAX);
+      const payload = this.#mux.fill(RECORD_PAYLOAD_BYTES_MAX, this.#allocate);
       if (payload === undefined) return false;
       this.#ledger.add(payload);
     }

@@ -235,3 +235,16 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     for (const callback of waiting) callback?.(reason);
   }
 }
+
+/** What a stream that the peer gave up fails with. */
+export function resetError(code: number): CulvertError {
+  const options = { remote: true, detail: { code } };
+  switch (code) {
+    case RESET.refused:
+      return new CulvertError("CULVERT_REFUSED", "the peer does not take such streams", options);
+    case RESET.failed:
+      return new CulvertError("CULVERT_PEER_ABORTED", "the peer's handler failed", options);
+    default:
+      return new CulvertError("CULVERT_PEER_ABORTED", "the peer gave the stream up", options);
+  }
+}

@@ -8,6 +8,8 @@ export interface SecurePathEvents {
   /** The handshake is over: messages may be sent. */
   ready?(peerKey: Uint8Array): void;
   message(payload: Uint8Array): void;
+  /** Bytes came, and the last record among them is not whole yet. */
+  partial?(): void;
   datagram(payload: Uint8Array): void;
   /** There is room for more. */
   drained(): void;
@@ -18,6 +20,7 @@ export interface SecurePathEvents {
 /** A byte connection made into a channel of sealed messages to a peer that has proved its key. */
 export class SecurePath {
   readonly #connection: PathConnection;
+  readonly #core: ChannelCore;
   readonly #driver: Driver<ChannelInput, ChannelEffect>;
   #events: SecurePathEvents;
   #failure: CulvertError | undefined;
@@ -30,8 +33,8 @@ export class SecurePath {
   ) {
     this.#connection = connection;
     this.#events = events;
-    const core = new ChannelCore(options);
-    this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
+    this.#core = new ChannelCore(options);
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
   }
 
   get connection(): PathConnection {
@@ -42,7 +45,10 @@ export class SecurePath {
   begin(): void {
     this.#driver.handle({ kind: "begin" });
     this.#connection.start({
-      receive: (bytes) => this.#driver.handle({ kind: "bytes", bytes }),
+      receive: (bytes) => {
+        this.#driver.handle({ kind: "bytes", bytes });
+        if (this.#core.isAmidRecord && !this.#isClosed) this.#events.partial?.();
+      },
       datagram: (bytes) => this.#driver.handle({ kind: "datagram", bytes }),
       drained: () => this.#events.drained(),
       closed: (error) => this.#ended(error),
