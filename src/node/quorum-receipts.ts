@@ -21,13 +21,14 @@ export interface NodeReceipt {
 const RECEIPTS_MAX = 16;
 
 /**
- * The receipts of one put as bytes: count 1, then the key 32 and the receipt of each; as many, from
- * the first on, as `bytesMax` has room for.
+ * The receipts of one put as bytes: count 1, then the key 32 and the receipt of each; as many as
+ * `bytesMax` has room for, the shortest first.
  */
 export function encodeReceipts(receipts: readonly NodeReceipt[], bytesMax: number): Uint8Array {
   const parts: Uint8Array[] = [];
   let length = 1;
-  for (const { nodeKey, receipt } of receipts.slice(0, RECEIPTS_MAX)) {
+  const shortestFirst = [...receipts].sort((a, b) => depthOf(a) - depthOf(b));
+  for (const { nodeKey, receipt } of shortestFirst.slice(0, RECEIPTS_MAX)) {
     const writer = new Writer(256).bytes(nodeKey);
     writeReceipt(writer, receipt);
     const part = writer.finish();
@@ -54,6 +55,10 @@ export function signersOf(bytes: Uint8Array, record: MapRecord): NodeId[] {
     if (new ReceiptVerifier(nodeKey).verify(receipt, claim)) signers.push(id);
   }
   return signers;
+}
+
+function depthOf({ receipt }: NodeReceipt): number {
+  return receipt.siblings.length;
 }
 
 function decodeReceipts(bytes: Uint8Array): NodeReceipt[] {

@@ -36,6 +36,7 @@ export {
   encodeOperation,
   encodeOutcome,
   mapCellBytesMax,
+  RECEIPTS_BYTES_MAX,
   readOperation,
   readOutcome,
   requestCellsFor,

@@ -38,8 +38,14 @@ const FAILED = 3;
 /** Seconds or milliseconds that fit three bytes: 194 days, or four hours and a half. */
 const TIME_MAX = 2 ** 24 - 1;
 
-/** Room for an outcome with receipts of 640 bytes. */
-const RECEIPT_ROOM = 646;
+/**
+ * Room for what a put is confirmed with: three receipts of the Map, each from the deepest tree. A
+ * busy keeper signs many records at once, and hands the same receipt out when it is asked again.
+ */
+export const RECEIPTS_BYTES_MAX = 1_852;
+
+/** Kind, time, length. */
+const STORED_HEAD_BYTES = 1 + 3 + 2;
 
 /** What may go wrong with an operation, by the byte that stands for it. */
 const CODES: readonly ErrorCode[] = [
@@ -58,7 +64,8 @@ export function requestCellsFor(options: {
   readonly cellBytes: number;
   readonly mapCellBytes: number;
 }): number {
-  const bytes = Math.max(OPERATION_HEAD_BYTES + options.mapCellBytes, RECEIPT_ROOM);
+  const putBytes = OPERATION_HEAD_BYTES + options.mapCellBytes;
+  const bytes = Math.max(putBytes, STORED_HEAD_BYTES + RECEIPTS_BYTES_MAX);
   return Math.ceil(bytes / (options.cellBytes - CELL_HEAD_BYTES));
 }
 
