@@ -2,3 +2,8 @@
 export function defer(run: () => void): void {
   setImmediate(run);
 }
+
+/** Runs a function within this turn, after everything that follows from settled promises. */
+export function afterReactions(run: () => void): void {
+  queueMicrotask(() => process.nextTick(run));
+}

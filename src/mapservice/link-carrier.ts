@@ -11,6 +11,7 @@ import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { DeadlineWatch } from "./deadline-watch.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { encodeRecord, type MapRecord } from "./record.ts";
+import { RecordAnswers } from "./record-answers.ts";
 import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
 
@@ -67,6 +68,7 @@ export class LinkCarrier implements RecordCarrier {
   readonly #limits: LinkCarrierLimits;
   readonly #open = new Map<RequestId, OpenRequest>();
   readonly #unsent = new Set<RequestId>();
+  readonly #records: RecordAnswers;
   readonly #watch: DeadlineWatch;
   #link: ServiceLink | undefined;
   #greeting: MapGreeting;
@@ -83,6 +85,8 @@ export class LinkCarrier implements RecordCarrier {
     },
   ) {
     this.#clock = components.clock;
+    const hand = (id: RequestId, answer: MapAnswer): void => this.#open.get(id)?.settle(answer);
+    this.#records = new RecordAnswers(components.clock, hand);
     this.#watch = new DeadlineWatch(components.clock, (now) => this.#expire(now));
     this.#onSilence = components.onSilence ?? (() => {});
     this.#limits = { ...LINK_CARRIER_LIMITS, ...options.limits };
@@ -105,7 +109,7 @@ export class LinkCarrier implements RecordCarrier {
   /** What a link has to tell: hand these to whoever opens it. */
   events(): Pick<LinkEvents, "answer" | "ready"> {
     return {
-      answer: (request, answer) => this.#open.get(request)?.settle(answer),
+      answer: (request, answer) => this.#answer(request, answer),
       ready: () => this.#flush(),
     };
   }
@@ -179,6 +183,7 @@ export class LinkCarrier implements RecordCarrier {
         forgetSignal();
         this.#open.delete(id);
         this.#unsent.delete(id);
+        this.#records.forget(id);
         if (this.#open.size === 0) this.#watch.rest();
       };
       const open: OpenRequest = {
@@ -199,6 +204,13 @@ export class LinkCarrier implements RecordCarrier {
       this.#watch.note(open.deadline);
       this.#flush();
     });
+  }
+
+  #answer(id: RequestId, answer: MapAnswer): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    if (answer.kind === "found" && !this.isVerified) this.#records.push(id, answer);
+    else open.settle(answer);
   }
 
   #giveUp(id: RequestId, error: Error): void {

@@ -13,6 +13,8 @@ import { type MapStatistics, noStatistics } from "./statistics.ts";
 const TURN_COST_MAX = 256;
 /** What each kind of effort costs in it. */
 const COSTS: Readonly<Record<Effort, number>> = { verify: 16, read: 4, little: 1 };
+/** What so many bytes of a put cost in addition: they are hashed and copied. */
+const BYTES_PER_COST = 2_048;
 
 /** What a Map core is made of. */
 export interface MapCoreOptions {
@@ -186,6 +188,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
       const request = this.#queue.take(moment.now);
       if (request === undefined) break;
       cost += COSTS[this.#serve(request, moment)];
+      if (request.kind === "put") cost += Math.floor(request.record.length / BYTES_PER_COST);
       this.#relieve(request.link);
     }
     this.#puts.commit();

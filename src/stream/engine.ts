@@ -4,14 +4,24 @@ import {
   CulvertError,
   Driver,
   type ErrorCode,
-  type Instant,
   isCulvertError,
   type Journal,
   unreachable,
 } from "../base/index.ts";
-import { defer } from "../io/defer.ts";
+import { TimeSlice } from "../io/time-slice.ts";
 import type { Receipt, Transport } from "../transport/index.ts";
-import type { IoEffect, IoInput, RequestId, StreamEffect, StreamInput } from "./protocol.ts";
+import {
+  type IoEffect,
+  type IoInput,
+  isIo,
+  type RequestId,
+  type StreamEffect,
+  type StreamInput,
+} from "./protocol.ts";
+
+type PutRequest = Extract<IoEffect, { kind: "put" }>;
+type GetRequest = Extract<IoEffect, { kind: "get" }>;
+type MapRequest = PutRequest | GetRequest;
 
 /** Effects of a stream that concern the application and not the Map or the journal. */
 export type StreamEvent = Exclude<StreamEffect, IoEffect>;
@@ -39,9 +49,12 @@ export class StreamEngine<
   readonly #open = new Map<RequestId, AbortController>();
   /** Of requests that ended by themselves: making one costs as much as sealing a small frame. */
   readonly #spare: AbortController[] = [];
+  /** What the core has asked of the Map and was not asked yet. */
+  readonly #requests: MapRequest[] = [];
   /** What came from the Map and the journal and was not handed on yet. */
   readonly #answers: IoInput[] = [];
-  #sliceEndsAt: Instant | undefined;
+  readonly #slice: TimeSlice;
+  #isHandingOn = false;
   #transport: Transport;
   #isStopped = false;
   #isStarted = false;
@@ -51,6 +64,7 @@ export class StreamEngine<
   constructor(init: EngineInit<Input, Event>) {
     this.#init = init;
     this.#transport = init.transport;
+    this.#slice = new TimeSlice(init.clock, () => this.#handOn());
     this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
   }
 
@@ -87,6 +101,7 @@ export class StreamEngine<
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#driver.stop();
+    this.#requests.length = 0;
     this.#answers.length = 0;
     for (const controller of this.#open.values()) controller.abort();
     this.#open.clear();
@@ -101,10 +116,10 @@ export class StreamEngine<
   #performIo(effect: IoEffect): void {
     switch (effect.kind) {
       case "put":
-        this.#put(effect);
-        break;
       case "get":
-        this.#get(effect);
+        this.#track(effect.request);
+        this.#requests.push(effect);
+        if (!this.#isHandingOn) this.#makeRequests();
         break;
       case "cancel":
         this.#open.get(effect.request)?.abort();
@@ -116,13 +131,16 @@ export class StreamEngine<
       case "recall":
         this.#recall(effect.name);
         break;
+      case "turn":
+        this.#answers.push(effect);
+        this.#slice.begin();
+        break;
       default:
         unreachable(effect);
     }
   }
 
-  #put({ request, frameId, cell, ttlSeconds }: Extract<IoEffect, { kind: "put" }>): void {
-    const signal = this.#track(request);
+  #put({ request, frameId, cell, ttlSeconds }: PutRequest, signal: AbortSignal): void {
     this.#transport.put(frameId, cell, { ttlSeconds, signal }).then(
       (receipt: Receipt | undefined) => {
         if (!this.#untrack(request)) return;
@@ -133,8 +151,7 @@ export class StreamEngine<
     );
   }
 
-  #get({ request, frameId, waitMs }: Extract<IoEffect, { kind: "get" }>): void {
-    const signal = this.#track(request);
+  #get({ request, frameId, waitMs }: GetRequest, signal: AbortSignal): void {
     this.#transport.get(frameId, { waitMs, signal, background: true }).then(
       (cell) => {
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
@@ -149,33 +166,39 @@ export class StreamEngine<
   }
 
   /**
-   * Hands answers to the core, for a slice of time: one packet may bring the answers of a whole
-   * window, and each of them is followed by frames to open and to seal.
+   * Hands answers to the core, and what follows from each of them to the Map, for a slice of time:
+   * one packet may bring the answers of a whole window, and each of them is followed by frames to
+   * open, to seal and to sign.
    */
   #handOn(): void {
-    const { clock, onTurn } = this.#init;
-    while (this.#answers.length > 0 && !this.#isStopped) {
-      const now = clock.now();
-      if (this.#sliceEndsAt === undefined) {
-        this.#sliceEndsAt = now + SLICE_MS;
-        defer(() => this.#endSlice());
-      } else if (now >= this.#sliceEndsAt) return;
-      const answer = this.#answers.shift();
-      if (answer === undefined) return;
-      this.#driver.handle(answer);
-      onTurn?.();
+    if (this.#isHandingOn) return;
+    this.#isHandingOn = true;
+    try {
+      while (this.#makeRequests() && this.#answers.length > 0 && this.#slice.begin()) {
+        this.#driver.handle(this.#answers.shift() as IoInput);
+        this.#init.onTurn?.();
+      }
+    } finally {
+      this.#isHandingOn = false;
     }
   }
 
-  #endSlice(): void {
-    this.#sliceEndsAt = undefined;
-    this.#handOn();
+  /** False when the slice is over before all of them are made. */
+  #makeRequests(): boolean {
+    while (this.#requests.length > 0) {
+      if (!this.#slice.begin()) return false;
+      const effect = this.#requests.shift() as MapRequest;
+      const signal = this.#open.get(effect.request)?.signal;
+      // It may have been cancelled in the meantime.
+      if (signal === undefined) continue;
+      if (effect.kind === "put") this.#put(effect, signal);
+      else this.#get(effect, signal);
+    }
+    return !this.#isStopped;
   }
 
-  #track(request: RequestId): AbortSignal {
-    const controller = this.#spare.pop() ?? new AbortController();
-    this.#open.set(request, controller);
-    return controller.signal;
+  #track(request: RequestId): void {
+    this.#open.set(request, this.#spare.pop() ?? new AbortController());
   }
 
   /** Ends a request that was answered or failed; false when it had been cancelled before. */
@@ -219,20 +242,5 @@ export class StreamEngine<
   }
 }
 
-/** After so long other events have their turn. */
-const SLICE_MS = 1;
-
 /** About as many as there are requests under way. */
 const SPARE_MAX = 128;
-
-function isIo(effect: { readonly kind: string }): effect is IoEffect {
-  return IO_KINDS.has(effect.kind);
-}
-
-const IO_KINDS: ReadonlySet<string> = new Set<IoEffect["kind"]>([
-  "put",
-  "get",
-  "cancel",
-  "journal",
-  "recall",
-]);

@@ -25,6 +25,7 @@ export class Framer {
   readonly #payloadMax: number;
   readonly #mode: number;
   #framedBytes = 0;
+  #droppedBytes = 0;
   #endAsked = false;
   #isEndFramed = false;
 
@@ -42,6 +43,11 @@ export class Framer {
   /** Bytes that are in frames. */
   get framedBytes(): number {
     return this.#framedBytes;
+  }
+
+  /** All bytes that were accepted, whatever became of them. */
+  get writtenBytes(): number {
+    return this.#framedBytes + this.#queue.length + this.#droppedBytes;
   }
 
   /** Bytes that wait for a frame. */
@@ -69,6 +75,7 @@ export class Framer {
 
   /** Drops what is not framed. */
   clear(): void {
+    this.#droppedBytes += this.#queue.length;
     this.#queue.clear();
   }
 

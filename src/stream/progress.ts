@@ -39,7 +39,7 @@ export function progressOf(
 ): StreamProgress {
   return {
     ...exchange.counts,
-    writtenBytes: sender.framedBytes + sender.bufferedBytes,
+    writtenBytes: sender.writtenBytes,
     framedBytes: sender.framedBytes,
     // Costs a walk over the unacknowledged frames: only for who asks.
     get storedBytes() {

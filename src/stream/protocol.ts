@@ -18,7 +18,9 @@ export type IoInput =
   /** The journal commit with this number is durable. */
   | { readonly kind: "journaled"; readonly commit: number }
   /** What the journal holds under a name that was recalled; `undefined` when it holds nothing. */
-  | { readonly kind: "recalled"; readonly name: string; readonly bytes: Uint8Array | undefined };
+  | { readonly kind: "recalled"; readonly name: string; readonly bytes: Uint8Array | undefined }
+  /** Other events had their chance: more may be put and asked for. */
+  | { readonly kind: "turn" };
 
 /** What a stream core is told. */
 export type StreamInput =
@@ -53,7 +55,23 @@ export type IoEffect =
   /** Make this durable in one step, then answer with `journaled`. Commits are in order. */
   | { readonly kind: "journal"; readonly commit: number; readonly changes: JournalChanges }
   /** Read a sealed frame back from the journal, then answer with `recalled`. */
-  | { readonly kind: "recall"; readonly name: string };
+  | { readonly kind: "recall"; readonly name: string }
+  /** There is more to put or to ask for: tell `turn` once other events had their chance. */
+  | { readonly kind: "turn" };
+
+const IO_KINDS: ReadonlySet<string> = new Set<IoEffect["kind"]>([
+  "put",
+  "get",
+  "cancel",
+  "journal",
+  "recall",
+  "turn",
+]);
+
+/** Whether an effect concerns the Map, the journal or the clock, and not the application. */
+export function isIo(effect: { readonly kind: string }): effect is IoEffect {
+  return IO_KINDS.has(effect.kind);
+}
 
 /** What an error will be made of. */
 export interface Failure {

@@ -98,8 +98,8 @@ export class SenderCore {
     return this.#framer.framedBytes;
   }
 
-  get bufferedBytes(): number {
-    return this.#framer.bufferedBytes;
+  get writtenBytes(): number {
+    return this.#framer.writtenBytes;
   }
 
   get acknowledgedBytes(): number {
@@ -181,7 +181,7 @@ export class SenderCore {
     while (this.#init.exchange.mayPut(now)) {
       if (!this.#putOne(now)) break;
     }
-    if (this.#wasFull && this.bufferedBytes * 2 <= this.#init.options.writeBufferBytes) {
+    if (this.#wasFull && 2 * this.#framer.bufferedBytes <= this.#init.options.writeBufferBytes) {
       this.#wasFull = false;
       this.#init.effects.push({ kind: "drain" });
     }

@@ -179,6 +179,9 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
         break;
+      case "turn":
+        this.#exchange.beginTurn();
+        break;
     }
   }
 
@@ -212,6 +215,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#sender.report();
     this.#depart(now);
     this.#ledger.flush(now);
+    this.#exchange.endTurn(this, now);
   }
 
   /**

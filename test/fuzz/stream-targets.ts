@@ -87,6 +87,7 @@ class Questions {
   #drain(): void {
     for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
       if (effect.kind === "get") this.gets.push(effect.request);
+      if (effect.kind === "turn") this.core.handle(effect, this.now);
       if (effect.kind !== "journal") continue;
       this.core.handle({ kind: "journaled", commit: effect.commit }, this.now);
     }
@@ -150,7 +151,7 @@ async function runResumed(bytes: Uint8Array): Promise<void> {
       } else if (effect.kind === "recall") {
         const found = whole.frames.get(effect.name);
         core.handle({ kind: "recalled", name: effect.name, bytes: found }, now);
-      }
+      } else if (effect.kind === "turn") core.handle(effect, now);
     }
     core.timeout(now);
   }

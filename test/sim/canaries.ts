@@ -219,7 +219,7 @@ function crashOfA(
   side: string,
   point: number,
 ): { downMs: number; restoresBackup: false } | undefined {
-  return side === "a" && point === 60 ? { downMs: 500, restoresBackup: false } : undefined;
+  return side === "a" && point === 100 ? { downMs: 500, restoresBackup: false } : undefined;
 }
 
 function crashOfB(

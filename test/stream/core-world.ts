@@ -163,6 +163,9 @@ export class CoreWorld {
       case "recall":
         this.#answer(node, { kind: "recalled", name: effect.name, bytes: disk.get(effect.name) });
         break;
+      case "turn":
+        this.after(0, () => node.handle(effect, this.now));
+        break;
       case "deliver": {
         if (effect.offset !== node.received.length) throw new Error("bytes out of order");
         node.received.push(...effect.bytes);

@@ -30,12 +30,15 @@ interface GetOptions {
 const SEALED = new Uint8Array(132);
 const FRAME_ID = new Uint8Array(32);
 
-/** An exchange on its own, with a seed. */
-export function exchangeFixture(given: Partial<StreamOptions> = {}): ExchangeFixture {
+/** An exchange on its own, with a seed; without a number of requests, a turn has room for all. */
+export function exchangeFixture(
+  given: Partial<StreamOptions> = {},
+  requestsPerTurn: number = Number.POSITIVE_INFINITY,
+): ExchangeFixture {
   const options = resolveOptions(given);
   const random = new SeededRandom(1);
   const effects: StreamEffect[] = [];
-  const exchange = new Exchange(options, random, effects);
+  const exchange = new Exchange(options, random, effects, requestsPerTurn);
   return {
     exchange,
     options,

@@ -6,6 +6,40 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** The longest that a first time-out can be: the guess and its jitter. */
 const GUESS_MS = 3_000 * 1.1;
 
+describe("a turn of an exchange", () => {
+  const due = { deadline: () => 0 };
+
+  it("has room for four requests, and another turn is asked for once", () => {
+    const { exchange, effects, put, get } = exchangeFixture({}, 4);
+    put(0, 0);
+    get(0, 0);
+    put(1, 0);
+    expect([exchange.mayPut(0), exchange.mayGet(0)]).toEqual([true, true]);
+    exchange.endTurn(due, 0);
+    expect(effects.map(({ kind }) => kind)).toEqual(["put", "get", "put"]);
+    get(1, 0);
+    expect([exchange.mayPut(0), exchange.mayGet(0)]).toEqual([false, false]);
+    exchange.endTurn(due, 0);
+    exchange.endTurn(due, 0);
+    expect(effects.slice(3).map(({ kind }) => kind)).toEqual(["get", "turn"]);
+    expect([exchange.readyAt("put", 0), exchange.readyAt("get", 0)]).toEqual([NEVER, NEVER]);
+    exchange.beginTurn();
+    expect([exchange.mayPut(0), exchange.readyAt("get", 0)]).toEqual([true, 0]);
+  });
+
+  it("is followed by none as long as nothing is due", () => {
+    const { exchange, effects, put } = exchangeFixture({}, 2);
+    put(0, 0);
+    put(1, 0);
+    exchange.endTurn({ deadline: () => 5 }, 0);
+    expect(effects).toHaveLength(2);
+    // A timer may ask for the next turn.
+    expect(exchange.readyAt("put", 0)).toBe(0);
+    exchange.endTurn({ deadline: () => 5 }, 5);
+    expect(effects.at(-1)?.kind).toBe("turn");
+  });
+});
+
 describe("the windows of an exchange", () => {
   it("hold so many puts, and as many gets, each of them freed by an answer", () => {
     const { exchange, put, get } = exchangeFixture({ window: 2 });

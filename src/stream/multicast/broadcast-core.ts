@@ -222,6 +222,9 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
         break;
+      case "turn":
+        this.#exchange.beginTurn();
+        break;
     }
   }
 
@@ -239,6 +242,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     const isTold = this.#isAborting && this.#sender.isComplete;
     if (isTold || this.#sender.isThrough) this.#finish();
     this.#ledger.flush(now);
+    this.#exchange.endTurn(this, now);
   }
 
   #abort(now: Instant): void {

@@ -78,6 +78,7 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
   handle(input: IoInput, now: Instant): void {
     this.#now = now;
     if (input.kind === "start") this.#isStarted = true;
+    if (input.kind === "turn") this.#exchange.beginTurn();
     if (input.kind === "got") {
       const request = this.#exchange.settle(input.request, now);
       if (request !== undefined) this.#reader.onGot(request, input.cell, now);
@@ -113,6 +114,7 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     if (now >= this.#periodEndsAt && this.#reads > 0) this.#beginPeriod(now);
     this.#reader.isOpen = this.#reads < READS_PER_PERIOD;
     this.#reader.pump(now);
+    this.#exchange.endTurn(this, now);
   }
 
   #beginPeriod(now: Instant): void {

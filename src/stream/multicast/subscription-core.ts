@@ -215,6 +215,9 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
         break;
+      case "turn":
+        this.#exchange.beginTurn();
+        break;
     }
   }
 
@@ -227,6 +230,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#ask(now);
     this.#ledger.flush(now);
     if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
+    this.#exchange.endTurn(this, now);
   }
 
   /** Goes on behind what is gone for good. */

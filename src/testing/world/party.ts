@@ -15,7 +15,7 @@ import type { Writer } from "./writer.ts";
 
 type Announcement = Exclude<
   StreamEffect,
-  { kind: "put" | "get" | "cancel" | "journal" | "recall" | "deliver" }
+  { kind: "put" | "get" | "cancel" | "journal" | "recall" | "turn" | "deliver" }
 >;
 
 /** What a party is made of. */
@@ -159,6 +159,9 @@ export class Party {
       case "recall":
         this.#recall(effect.name);
         break;
+      case "turn":
+        this.#turnSoon();
+        break;
       case "deliver":
         this.#deliver(effect.offset, effect.bytes);
         break;
@@ -216,6 +219,12 @@ export class Party {
     this.#init.journal.read(name, (bytes) => {
       this.#input(session, { kind: "recalled", name, bytes });
     });
+  }
+
+  #turnSoon(): void {
+    const { clock } = this.#init;
+    const session = this.#session;
+    clock.schedule(clock.now(), () => this.#input(session, { kind: "turn" }));
   }
 
   #deliver(offset: number, bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 import { type Core, Driver } from "../../../base/index.ts";
 import type { RepairEffect } from "../../../stream/multicast/repair-core.ts";
-import type { IoEffect, IoInput, StreamEffect } from "../../../stream/protocol.ts";
+import { type IoEffect, type IoInput, isIo, type StreamEffect } from "../../../stream/protocol.ts";
 import type { VirtualClock } from "../../virtual-clock.ts";
 import type { Side } from "../faults.ts";
 import type { Referee } from "../referee.ts";
@@ -86,7 +86,7 @@ export class Process<Input> {
   }
 
   #act(effect: IoEffect): void {
-    const { journal, onPut } = this.#init;
+    const { clock, journal, onPut } = this.#init;
     switch (effect.kind) {
       case "put":
         onPut?.(effect);
@@ -108,12 +108,9 @@ export class Process<Input> {
           this.handle({ kind: "recalled", name: effect.name, bytes });
         });
         break;
+      case "turn":
+        clock.schedule(clock.now(), () => this.handle(effect));
+        break;
     }
   }
-}
-
-const IO: ReadonlySet<string> = new Set(["put", "get", "cancel", "journal", "recall"]);
-
-function isIo(effect: MulticastEffect): effect is IoEffect {
-  return IO.has(effect.kind);
 }
