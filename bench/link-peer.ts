@@ -56,18 +56,30 @@ const portOf = (server: { address(): unknown }): number => {
 await new Promise<void>((resolve) => http2.listen(0, AT.host, resolve));
 await new Promise<void>((resolve) => tcp.listen(0, AT.host, resolve));
 
-process.on("message", (message: { readonly udxPort?: number; readonly ask?: "memory" }) => {
+interface Wish {
+  /** A raw udx stream to this port. */
+  readonly udxPort?: number;
+  readonly isEchoed?: boolean;
+  readonly ask?: "memory";
+}
+
+process.on("message", (message: Wish) => {
   if (message.ask === "memory") {
     globalThis.gc?.();
     const { rss } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const cpu = (user + system) / 1e6;
-    process.send?.({ memory: { rss, cpu, links: host.links().length } });
+    const links = host.links();
+    const streams = links.reduce((sum, link) => sum + link.streamCount, 0);
+    process.send?.({ memory: { rss, cpu, links: links.length, streams } });
     return;
   }
   const stream = udx.createStream(UDX_IDS.peer);
   stream.connect(udxSocket, UDX_IDS.own, message.udxPort ?? 0, AT.host);
-  stream.on("data", () => {});
+  stream.on("error", () => {});
+  stream.on("data", (bytes: Uint8Array) => {
+    if (message.isEchoed === true) stream.write(bytes);
+  });
   stream.on("end", () => stream.end());
 });
 process.on("disconnect", () => process.exit(0));

@@ -19,6 +19,7 @@ const NAMES = [
   "rpc",
   "storage-million",
   "link",
+  "link-loss",
   "dht",
 ] as const;
 

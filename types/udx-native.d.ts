@@ -27,6 +27,13 @@ declare module "udx-native" {
       pause(): void;
       resume(): void;
       trySend(bytes: Uint8Array): void;
+      /** Resolves once all that was written is acknowledged; with false at the stream's end. */
+      flush(): Promise<boolean>;
+      /** Bytes and packets that were sent, with headers and what was repeated. */
+      readonly bytesTransmitted: number;
+      readonly packetsTransmitted: number;
+      /** Packets that were repeated; 16 bits that begin anew. */
+      readonly retransmits: number;
     }
   }
 

@@ -1,6 +1,7 @@
 /// <reference path="../../types/udx-native.d.ts" />
 import UDX from "udx-native";
 import { CulvertError } from "../base/index.ts";
+import { UdxBacklog } from "./udx-backlog.ts";
 
 interface HostPort {
   readonly host: string;
@@ -92,26 +93,25 @@ class UdxPort {
 class UdxConnection {
   readonly remote: { readonly carrier: "udp" } & HostPort;
   readonly #stream: UDX.UdxStream;
+  readonly #backlog: UdxBacklog;
   #events: StreamEvents | undefined;
   #error: Error | undefined;
   #isClosed = false;
   #isEnding = false;
-  #unsentBytes = 0;
   #batch: PacketBatch | undefined;
 
   constructor(stream: UDX.UdxStream, to: HostPort) {
     this.#stream = stream;
+    this.#backlog = new UdxBacklog(stream, () => this.#events?.drained());
     this.remote = { carrier: "udp", host: to.host, port: to.port };
     stream.on("error", (error: Error) => {
       this.#error = error;
     });
-    stream.on("drain", () => {
-      this.#unsentBytes = 0;
-      this.#events?.drained();
-    });
+    stream.on("drain", () => this.#events?.drained());
     stream.on("end", () => stream.destroy());
     stream.on("close", () => {
       this.#isClosed = true;
+      this.#backlog.stop();
       this.#batch?.flush();
       this.#events?.closed(this.#error);
     });
@@ -126,15 +126,18 @@ class UdxConnection {
     if (this.#isClosed) events.closed(this.#error);
   }
 
-  /** Bytes that udx has not taken over yet. */
   get unsentBytes(): number {
-    return this.#unsentBytes;
+    return this.#backlog.unsentBytes;
+  }
+
+  get unsentBytesMax(): number {
+    return this.#backlog.unsentBytesMax;
   }
 
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    this.#unsentBytes += bytes.length;
-    if (this.#stream.write(bytes)) this.#unsentBytes = 0;
+    this.#stream.write(bytes);
+    this.#backlog.written(bytes.length);
   }
 
   sendDatagram(bytes: Uint8Array): void {

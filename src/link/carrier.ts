@@ -30,6 +30,8 @@ export interface PathConnection {
   write(bytes: Uint8Array): void;
   /** Bytes that were written and are not on their way yet. */
   readonly unsentBytes: number;
+  /** What should be unsent at most, lest what is urgent waits behind it; absent where unknown. */
+  readonly unsentBytesMax?: number | undefined;
   /** Lets the sender wait while nobody reads. */
   setReading(isReading: boolean): void;
   /** Ends the connection after what was written; with `isAbrupt` at once. Idempotent. */

@@ -201,7 +201,7 @@ export class CoreLink implements Link {
     }
     const path = this.#path;
     if (!this.#isOpen || path === undefined) return false;
-    if (path.unsentBytes >= limits.pathBytesMax) return false;
+    if (path.roomBytes(limits.pathBytesMax) <= 0) return false;
     this.#usedAt = this.owner.clock.now();
     const payload = encodeControl({ kind: "datagram", protocol, bytes });
     if (path.hasDatagrams) path.sendDatagram(payload);
@@ -270,7 +270,7 @@ export class CoreLink implements Link {
 
   #refresh(): void {
     if (this.#path === undefined) return;
-    const bytes = this.owner.limits.pathBytesMax - this.#path.unsentBytes;
+    const bytes = this.#path.roomBytes(this.owner.limits.pathBytesMax);
     this.#driver.handle({ kind: "room", bytes });
   }
 

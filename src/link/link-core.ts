@@ -52,6 +52,9 @@ const ACK_EVERY_BYTES = 256 * 1_024;
 /** The longest that an acknowledgement waits: what it frees is memory, not the peer's turn. */
 const ACK_DELAY_MS = 200;
 
+/** Where there is little room a record is this long at most: on a slow path others wait for it. */
+const RECORD_BYTES_MIN = 16_384;
+
 const FAREWELL_CODES = {
   busy: "CULVERT_BUSY",
   protocol: "CULVERT_PROTOCOL",
@@ -304,7 +307,8 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     }
     if (this.#sendNext === this.#ledger.next) {
       if (this.#ledger.bytes >= this.#limits.unackedBytesMax) return false;
-      const payload = this.#mux.fill(RECORD_PAYLOAD_BYTES_MAX, this.#allocate);
+      const bytesMax = Math.min(Math.max(this.#room, RECORD_BYTES_MIN), RECORD_PAYLOAD_BYTES_MAX);
+      const payload = this.#mux.fill(bytesMax, this.#allocate);
       if (payload === undefined) return false;
       this.#ledger.add(payload);
     }

@@ -60,8 +60,10 @@ export class SecurePath {
     this.#events = events;
   }
 
-  get unsentBytes(): number {
-    return this.#connection.unsentBytes;
+  /** What may be sent before something urgent would wait for it, at most `bytesMax`. */
+  roomBytes(bytesMax: number): number {
+    const { unsentBytes, unsentBytesMax = bytesMax } = this.#connection;
+    return Math.min(bytesMax, unsentBytesMax) - unsentBytes;
   }
 
   /** Whether datagrams travel beside the bytes. */

@@ -198,6 +198,9 @@ export class UdpCarrier implements ProbePort {
       get unsentBytes() {
         return stream.unsentBytes;
       },
+      get unsentBytesMax() {
+        return stream.unsentBytesMax;
+      },
       setReading: (isReading) => stream.setReading(isReading),
       close: (isAbrupt) => {
         told.closed();
