@@ -27,11 +27,11 @@ describe("culvert doctor", () => {
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "culvert-doctor-"));
     await network.start(NODES);
-  }, 120_000);
+  });
   afterAll(async () => {
     await network.stop();
     await rm(home, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   async function doctor(nodes: readonly string[], state = home): Promise<Report> {
     let written = "";
@@ -87,7 +87,7 @@ describe("culvert doctor", () => {
       hints: [],
       exit: 0,
     });
-  }, 120_000);
+  });
 
   it("tells a node that is gone from one that is another, and leaves with 5", async () => {
     const [first] = network.nodes;
@@ -102,7 +102,7 @@ describe("culvert doctor", () => {
       ...["circuit skipped", "onion skipped", "onion skipped"],
     ]);
     expect(hints).toHaveLength(2);
-  }, 120_000);
+  });
 
   it("names a state folder that cannot be written", async () => {
     const file = join(home, "file");

@@ -57,7 +57,7 @@ it("hands over what it held before it was started again", async () => {
     await network.stop();
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 it("hands a record over to a closer node, where it outlives all who kept it", async () => {
   const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
@@ -87,4 +87,4 @@ it("hands a record over to a closer node, where it outlives all who kept it", as
     await network.stop();
     await rm(directory, { recursive: true, force: true });
   }
-}, 120_000);
+});

@@ -20,47 +20,43 @@ async function metric({ metricsPort }: RunningNode, name: string): Promise<numbe
 it.each([
   ["does not listen, for good", []],
   ["tells nobody where it listens, until a path is punched", LOOPBACK],
-] as const)(
-  "serves the Map through a relay when it %s",
-  async (_how, listen) => {
-    const geometry = { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 };
-    const network = new InProcessNetwork({ geometry, metrics: "127.0.0.1:0" });
-    try {
-      const relay = await network.add();
-      // Without a socket of its own for UDP it can only dial TCP.
-      const bootstrap = relay.contacts.filter((contact) => contact.includes("tcp"));
-      const hidden = await network.add({
-        listen,
-        reachable: "relay",
-        bootstrap: bootstrap.map(parseNodeContact),
-      });
-      expect(hidden.contacts).toEqual([]);
-      const relays = (): unknown => new Map(Object.entries(hidden.summary())).get("relays");
-      await until(() => relays() === 1);
+] as const)("serves the Map through a relay when it %s", async (_how, listen) => {
+  const geometry = { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 };
+  const network = new InProcessNetwork({ geometry, metrics: "127.0.0.1:0" });
+  try {
+    const relay = await network.add();
+    // Without a socket of its own for UDP it can only dial TCP.
+    const bootstrap = relay.contacts.filter((contact) => contact.includes("tcp"));
+    const hidden = await network.add({
+      listen,
+      reachable: "relay",
+      bootstrap: bootstrap.map(parseNodeContact),
+    });
+    expect(hidden.contacts).toEqual([]);
+    const relays = (): unknown => new Map(Object.entries(hidden.summary())).get("relays");
+    await until(() => relays() === 1);
 
-      // A put needs the receipts of both: who writes knows the hidden node by the relay alone.
-      const writer = await network.client("direct", relay);
-      await until(() => writer.nodesKnown === 2);
-      const map = writer.transport().bind(KEYS);
-      const put = async (n: number): Promise<void> => {
-        await map.put(new SeededRandom(n).bytes(32), new SeededRandom(100 + n).bytes(CELL));
-      };
-      for (let n = 0; n < FRAMES; n++) await put(n);
-      const { records } = hidden.summary();
-      expect(records).toBe(FRAMES);
-      expect(await metric(relay, "culvert_relay_circuits_opened_total")).toBe(1);
+    // A put needs the receipts of both: who writes knows the hidden node by the relay alone.
+    const writer = await network.client("direct", relay);
+    await until(() => writer.nodesKnown === 2);
+    const map = writer.transport().bind(KEYS);
+    const put = async (n: number): Promise<void> => {
+      await map.put(new SeededRandom(n).bytes(32), new SeededRandom(100 + n).bytes(CELL));
+    };
+    for (let n = 0; n < FRAMES; n++) await put(n);
+    const { records } = hidden.summary();
+    expect(records).toBe(FRAMES);
+    expect(await metric(relay, "culvert_relay_circuits_opened_total")).toBe(1);
 
-      if (listen.length > 0) {
-        while ((await metric(relay, "culvert_relay_circuits")) > 0) await put(FRAMES);
-      }
-      const passed = await metric(relay, "culvert_relay_passed_bytes_total");
-      await put(FRAMES + 1);
-      const more = (await metric(relay, "culvert_relay_passed_bytes_total")) - passed;
-      expect(more > CELL).toBe(listen.length === 0);
-      await writer.close();
-    } finally {
-      await network.stop();
+    if (listen.length > 0) {
+      while ((await metric(relay, "culvert_relay_circuits")) > 0) await put(FRAMES);
     }
-  },
-  60_000,
-);
+    const passed = await metric(relay, "culvert_relay_passed_bytes_total");
+    await put(FRAMES + 1);
+    const more = (await metric(relay, "culvert_relay_passed_bytes_total")) - passed;
+    expect(more > CELL).toBe(listen.length === 0);
+    await writer.close();
+  } finally {
+    await network.stop();
+  }
+});

@@ -44,11 +44,11 @@ describe("nodes with VoidPhone's interfaces", () => {
     last = await network.add({
       voidphone: { ...PORTS, final: undefined, midtermPeers: [], finalPeers: [] },
     });
-  }, 120_000);
+  });
   afterAll(async () => {
     await network.stop();
     for (const peer of foreign) await peer.stop();
-  }, 60_000);
+  });
 
   async function withApis(
     work: (one: VoidphoneApiClient, other: VoidphoneApiClient) => Promise<void>,
@@ -163,5 +163,5 @@ describe("nodes with VoidPhone's interfaces", () => {
     near.close();
     far.close();
     rps.close();
-  }, 60_000);
+  });
 });

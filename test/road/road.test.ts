@@ -21,7 +21,7 @@ const EXIT_BUDGET = 5;
 const SIZES = { packetBytes: 490 + 2_048, cellBytes: 1_024 };
 
 /** A world is some seconds of work, on a machine that may be busy. */
-const PATIENCE_MS = 240_000;
+const PATIENCE_MS = 600_000;
 
 const CALM: RoadPlan = {
   seed: 1,
