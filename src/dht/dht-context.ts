@@ -18,6 +18,8 @@ export interface DhtContext {
   readonly size: NetworkSize;
   readonly store: ValueStore;
   readonly desk: ExchangeDesk;
+  /** Whether, as far as anybody can tell, every node of the network is in the table. */
+  readonly knowsAll: () => boolean;
   /** Somebody told of these nodes; who fits the table is asked whether it lives. */
   readonly meet: (hearsay: readonly Contact[]) => void;
 }

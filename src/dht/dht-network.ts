@@ -2,6 +2,14 @@ import type { Contact } from "./contact.ts";
 import type { DhtRequest, DhtResponse } from "./message.ts";
 import { decodeDhtResponse, encodeDhtRequest } from "./wire.ts";
 
+/** How a request is to be sent. */
+export interface DhtRequestOptions {
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+  /** It was sent before, and nothing was heard. */
+  readonly isRepeated: boolean;
+}
+
 /**
  * What a {@link DhtNode} needs of whatever carries its requests: links, a VoidPhone dialect, or
  * both, told apart by `isProvable` of the contact.
@@ -13,18 +21,14 @@ export interface DhtNetwork {
    * came is no answer; it needs no timeout of its own: the signal is aborted when nobody waits any
    * more.
    */
-  request(
-    to: Contact,
-    request: DhtRequest,
-    options: { readonly signal: AbortSignal },
-  ): Promise<DhtResponse>;
+  request(to: Contact, request: DhtRequest, options: DhtRequestOptions): Promise<DhtResponse>;
 }
 
 /** Sends the bytes of a request to a node, and resolves with the bytes of its answer. */
 export type SendDhtMessage = (
   to: Contact,
   message: Uint8Array,
-  options: { readonly signal: AbortSignal },
+  options: DhtRequestOptions,
 ) => Promise<Uint8Array>;
 
 /**

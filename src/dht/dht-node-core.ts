@@ -89,6 +89,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       table: new RoutingTable({ self, isLocal, limits }),
       size: new NetworkSize(),
       desk: new ExchangeDesk({ peers, port }, limits),
+      knowsAll: () => this.knowsAll,
       meet: (hearsay) => this.#upkeep.meet(hearsay, this.#now),
     };
     const tokens = new StoreTokens(random.bytes(32), limits.tokenMs);

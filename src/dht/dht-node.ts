@@ -66,6 +66,7 @@ export class DhtNode implements Lookup, Discovery {
   readonly #components: DhtNodeComponents;
   readonly #waits = new Map<OperationId, Wait>();
   readonly #requests = new Map<number, AbortController>();
+  readonly #repeated = new Set<number>();
   readonly #answers = new Map<number, DhtResponse>();
   readonly #joinings: Joining[] = [];
   #lastId = 0;
@@ -257,6 +258,7 @@ export class DhtNode implements Lookup, Discovery {
       case "forget":
         this.#requests.get(effect.exchange)?.abort();
         this.#requests.delete(effect.exchange);
+        this.#repeated.delete(effect.exchange);
         break;
       case "answer":
         this.#answers.set(effect.exchange, effect.response);
@@ -278,24 +280,22 @@ export class DhtNode implements Lookup, Discovery {
     }
   }
 
-  /** A repetition shares the signal of the first attempt: whichever is answered first counts. */
+  /** A repetition shares the signal of the first attempt: whichever ends first counts. */
   #send({ exchange, to, request }: DhtEffect & { readonly kind: "send" }): void {
-    const isFirst = !this.#requests.has(exchange);
-    const controller = this.#requests.get(exchange) ?? new AbortController();
+    const before = this.#requests.get(exchange);
+    const isRepeated = before !== undefined;
+    const controller = before ?? new AbortController();
     this.#requests.set(exchange, controller);
-    const { signal } = controller;
+    if (isRepeated) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
-      if (!this.#requests.has(exchange)) return;
-      this.#requests.delete(exchange);
+      if (!this.#requests.delete(exchange)) return;
+      if (this.#repeated.delete(exchange)) controller.abort(); // the other attempt
       this.#driver.handle(input);
     };
-    const ignore = (): void => {};
-    const failed = (): void => settle({ kind: "failed", exchange });
     this.#components.network
-      .request(to, request, { signal })
+      .request(to, request, { signal: controller.signal, isRepeated })
       .then((response) => settle({ kind: "response", exchange, response }))
-      // What came first decides: a repetition that fails says nothing of the first attempt.
-      .catch(isFirst ? failed : ignore);
+      .catch(() => settle({ kind: "failed", exchange }));
   }
 
   async #operate(

@@ -136,7 +136,10 @@ export class ExchangeDesk {
     if (now >= hardAt) {
       this.#port.forget(id);
       this.failed(id, now);
-    } else if (exchange.stage === "prompt") {
+      return;
+    }
+    this.#peers.late(contact.key);
+    if (exchange.stage === "prompt") {
       exchange.stage = "slow";
       this.#arm(exchange, Math.min(now + this.#peers.softTimeoutMs(contact.key), hardAt));
       this.#port.send(id, contact, exchange.request);

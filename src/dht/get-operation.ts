@@ -51,7 +51,10 @@ export class GetOperation {
   start(now: Instant): void {
     const own = this.#context.store.get(this.#key, this.#kind, now);
     if (own !== undefined) this.#claim(own, undefined, 0, now);
-    if (!this.#isSettled) this.#search.start(now);
+    if (this.#isSettled) return;
+    // Where everybody is known, the closest node has it as a rule, and one answer is enough.
+    const isCalm = this.#kind === "record" && this.#context.knowsAll();
+    this.#search.start(now, { isCalm });
   }
 
   /** Time is up: what is known has to do. */

@@ -35,6 +35,8 @@ export interface LookupOptions {
   readonly perNetworkMax: number;
   /** Nodes that any path of the search has asked: shared, so that paths are disjoint. */
   readonly taken: Set<KeyText>;
+  /** Whether a node owes an answer that is late: it is asked after the others. */
+  readonly isLate?: (key: KeyText) => boolean;
 }
 
 /**
@@ -55,9 +57,11 @@ export class LookupCore {
   readonly #candidates: Candidate[] = [];
   readonly #byKey = new Map<KeyText, Candidate>();
   #asked = 0;
+  #parallelism: number;
 
   constructor(options: LookupOptions) {
     this.#options = options;
+    this.#parallelism = options.parallelism;
     this.target = options.target;
   }
 
@@ -72,11 +76,11 @@ export class LookupCore {
 
   /** The next node to ask, or nothing while enough are asked or all that matter were. */
   next(): Contact | undefined {
-    const { parallelism, taken } = this.#options;
-    if (this.#asked >= parallelism) return undefined;
+    const { taken } = this.#options;
+    if (this.#asked >= this.#parallelism) return undefined;
     // Each one that is elsewhere makes room for another one in the front.
     for (;;) {
-      const candidate = this.#front().find(({ state }) => state === "fresh");
+      const candidate = this.#nextFresh();
       if (candidate === undefined) return undefined;
       const { key } = candidate.contact;
       if (taken.has(key)) {
@@ -88,6 +92,11 @@ export class LookupCore {
       this.#asked += 1;
       return candidate.contact;
     }
+  }
+
+  /** Asks so many at once from now on, if it was fewer. */
+  hasten(parallelism: number): void {
+    this.#parallelism = Math.max(this.#parallelism, parallelism);
   }
 
   /** The round trips that an answer of this node took, those before it included. */
@@ -130,6 +139,12 @@ export class LookupCore {
   /** The closest known nodes, closest first, that nothing speaks against. */
   front(): Contact[] {
     return this.#front().map(({ contact }) => contact);
+  }
+
+  #nextFresh(): Candidate | undefined {
+    const fresh = this.#front().filter(({ state }) => state === "fresh");
+    const { isLate = () => false } = this.#options;
+    return fresh.find(({ contact }) => !isLate(contact.key)) ?? fresh[0];
   }
 
   /** The `width` closest of those that are this path's own, and neither failed nor fell silent. */

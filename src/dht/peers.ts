@@ -5,11 +5,15 @@ import type { DhtLimits } from "./limits.ts";
 
 interface Peer {
   readonly roundTrip: RtoEstimator;
+  /** How often in a row it was late, and has said nothing since. */
+  lateness: number;
   /** Broken promises, forgotten by and by. */
   demerits: number;
   blamedAt: Instant;
 }
 
+/** Late so often in a row, a node is silent. */
+const LATENESS_MAX = 2;
 /** From so many demerits on a node is trusted with nothing new. */
 const DEMERITS_MAX = 2;
 /** After so long half of the demerits are forgiven. */
@@ -42,7 +46,24 @@ export class Peers {
   /** An answer took so long. */
   answered(key: KeyText, roundTripMs: number): void {
     this.#anybody.sample(roundTripMs);
-    this.#meet(key).roundTrip.sample(roundTripMs);
+    const peer = this.#meet(key);
+    peer.roundTrip.sample(roundTripMs);
+    peer.lateness = 0;
+  }
+
+  /** An answer of the node is late. */
+  late(key: KeyText): void {
+    this.#meet(key).lateness += 1;
+  }
+
+  /** Whether an answer of the node is late, and nothing was heard of it since. */
+  isLate(key: KeyText): boolean {
+    return (this.#peers.get(key)?.lateness ?? 0) > 0;
+  }
+
+  /** Whether it is late again, after it was asked again. */
+  isSilent(key: KeyText): boolean {
+    return (this.#peers.get(key)?.lateness ?? 0) >= LATENESS_MAX;
   }
 
   /** After this an answer is late. */
@@ -67,7 +88,12 @@ export class Peers {
 
   #meet(key: KeyText): Peer {
     const known = this.#peers.get(key);
-    const peer = known ?? { roundTrip: this.#estimator(), demerits: 0, blamedAt: 0 };
+    const peer = known ?? {
+      roundTrip: this.#estimator(),
+      lateness: 0,
+      demerits: 0,
+      blamedAt: 0,
+    };
     // To the end: a map is in the order of insertion.
     if (known !== undefined) this.#peers.delete(key);
     this.#peers.set(key, peer);

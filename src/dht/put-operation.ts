@@ -14,7 +14,8 @@ const NEAREST_OF_DENSE = 5;
 
 /**
  * Stores a value at the nodes closest to its key: finds them, asks all at once, and goes to the
- * next closest for each that fails. Settled at the quorum; the rest is finished behind that.
+ * next closest for each that fails. Settled at the quorum; the rest is finished behind that. Where
+ * everybody is known, nobody is looked for first.
  *
  * Where ids crowd around the key, the value goes to the whole region that honest density spans, so
  * that whoever ground those ids does not hold every copy.
@@ -31,7 +32,9 @@ export class PutOperation implements ExchangeOwner {
   #spare: Contact[] = [];
   #open = new Set<KeyText>();
   #wanted = 0;
-  #stored = 0;
+  readonly #keptBy = new Set<KeyText>();
+  #needsTokens = false;
+  #asked = 0;
   #ttlSeconds = Number.POSITIVE_INFINITY;
   readonly #refusals = new Map<StoreRefusal, number>();
   #isSettled = false;
@@ -60,12 +63,18 @@ export class PutOperation implements ExchangeOwner {
       requestNear: (near) => ({ kind: "find-node", target: near }),
       took: () => false,
       late: hooks.late,
-      ended: (now) => this.#fanOut(now),
+      ended: (now) => this.#fanOutFound(now),
     });
   }
 
   start(now: Instant): void {
-    this.#search.start(now);
+    const { table, limits, peers, knowsAll } = this.#context;
+    const isGood = ({ key }: Contact): boolean =>
+      !peers.isSilent(key) && !peers.isDemoted(key, now);
+    const near = knowsAll() ? table.closest(this.#key, limits.candidatesMax, isGood) : [];
+    const isEnough = near.length > 0 && !this.#search.isTooDense(near.slice(0, limits.bucketSize));
+    if (isEnough) this.#fanOut(near.slice(0, this.#replicas), near.slice(this.#replicas), now);
+    else this.#search.start(now);
   }
 
   expire(): void {
@@ -81,7 +90,7 @@ export class PutOperation implements ExchangeOwner {
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
     this.#open.delete(contact.key);
-    if (response.kind === "stored") this.#took(response.ttlSeconds);
+    if (response.kind === "stored") this.#took(contact.key, response.ttlSeconds);
     else if (response.kind === "refused") this.#refused(response.reason);
     else this.#context.peers.blame(contact.key, now);
     this.#advance(now);
@@ -96,20 +105,24 @@ export class PutOperation implements ExchangeOwner {
     this.silent(contact, now);
   }
 
-  #fanOut(now: Instant): void {
-    const keepers = this.#keepers(now);
-    this.#wanted = Math.max(this.#replicas, keepers.length);
-    const { self, limits } = this.#context;
+  /** Stores at the nodes that were found. */
+  #fanOutFound(now: Instant): void {
+    const { limits, size } = this.#context;
     const closest = this.#search.closest(limits.bucketSize);
-    if (closest.length === limits.bucketSize) {
-      this.#context.size.observe(this.#key, closest);
-    }
+    if (closest.length === limits.bucketSize) size.observe(this.#key, closest);
+    const keepers = this.#keepers(now);
     const chosen = new Set(keepers.map(({ key }) => key));
     const others = this.#search.closest(limits.candidatesMax, ({ key }) => !chosen.has(key));
-    this.#spare = [...keepers, ...others];
+    this.#fanOut(keepers, others, now);
+  }
+
+  #fanOut(keepers: readonly Contact[], others: readonly Contact[], now: Instant): void {
+    this.#wanted = Math.max(this.#replicas, keepers.length);
+    this.#spare = [...keepers, ...others].filter(({ key }) => !this.#keptBy.has(key));
     const furthest = keepers[this.#replicas - 1]?.key;
+    const { self } = this.#context;
     const isKeeper = furthest === undefined || compareDistance(this.#key, self, furthest) < 0;
-    if (isKeeper) this.#storeHere(now);
+    if (isKeeper && !this.#keptBy.has(self)) this.#storeHere(now);
     this.#advance(now);
   }
 
@@ -131,21 +144,30 @@ export class PutOperation implements ExchangeOwner {
   #storeHere(now: Instant): void {
     const context = { source: OWN_SOURCE, now, isCopy: this.#isCopy };
     const outcome = this.#context.store.put(this.#key, this.#value, context);
-    if (outcome.kind === "stored") this.#took(outcome.ttlSeconds);
+    if (outcome.kind === "stored") this.#took(this.#context.self, outcome.ttlSeconds);
     else this.#refused(outcome.reason);
   }
 
   #advance(now: Instant): void {
     if (this.#isEnded) return;
-    if (this.#stored >= this.#quorum) this.#settle();
+    if (this.#keptBy.size >= this.#quorum) this.#settle();
     const { desk, limits } = this.#context;
     while (this.#open.size < limits.storesAtOnce) {
-      if (this.#stored + this.#open.size >= this.#wanted) break;
+      if (this.#keptBy.size + this.#open.size >= this.#wanted) break;
       const next = this.#spare.shift();
       if (next === undefined) break;
-      if (desk.ask(next, this.#request(next), this, now)) this.#open.add(next.key);
+      if (!desk.ask(next, this.#request(next), this, now)) continue;
+      this.#open.add(next.key);
+      this.#asked += 1;
     }
     if (this.#open.size > 0) return;
+    if (this.#needsTokens && this.#search.asked === 0) {
+      // Whoever asks from an unproven address has to ask for something else first.
+      this.#needsTokens = false;
+      this.#refusals.delete("token");
+      this.#search.start(now);
+      return;
+    }
     this.#settle();
     this.#end();
   }
@@ -157,12 +179,13 @@ export class PutOperation implements ExchangeOwner {
     return token === undefined ? base : { ...base, token };
   }
 
-  #took(ttlSeconds: number): void {
-    this.#stored += 1;
+  #took(keeper: KeyText, ttlSeconds: number): void {
+    this.#keptBy.add(keeper);
     this.#ttlSeconds = Math.min(this.#ttlSeconds, ttlSeconds);
   }
 
   #refused(reason: StoreRefusal): void {
+    if (reason === "token") this.#needsTokens = true;
     this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
   }
 
@@ -171,10 +194,10 @@ export class PutOperation implements ExchangeOwner {
     this.#isSettled = true;
     this.#hooks.settled({
       kind: "put",
-      stored: this.#stored,
-      ttlSeconds: this.#stored === 0 ? 0 : this.#ttlSeconds,
+      stored: this.#keptBy.size,
+      ttlSeconds: this.#keptBy.size === 0 ? 0 : this.#ttlSeconds,
       refusals: [...this.#refusals].toSorted((a, b) => b[1] - a[1]).map(([reason]) => reason),
-      asked: this.#search.asked,
+      asked: Math.max(this.#search.asked, this.#asked),
     });
   }
 

@@ -59,6 +59,7 @@ export class Search implements ExchangeOwner {
   readonly #answerers = new Map<KeyText, Answerer>();
   readonly #toldBy = new Map<KeyText, Contact>();
   readonly #hearsay = new Map<KeyText, { asked: number; dead: number }>();
+  #main: LookupCore | undefined;
   #isSpread = false;
   #isWidened = false;
   #isStopped = false;
@@ -86,19 +87,23 @@ export class Search implements ExchangeOwner {
 
   /**
    * Begins with the closest nodes of the table; and with each of the `known` ones on a path of its
-   * own: whoever has filled the table with liars does not stand on all of them.
+   * own: whoever has filled the table with liars does not stand on all of them. With `isCalm` one
+   * is asked at first, and more at once when that was not enough.
    */
-  start(now: Instant, known: readonly Contact[] = []): void {
+  start(
+    now: Instant,
+    { known = [], isCalm = false }: { known?: readonly Contact[]; isCalm?: boolean } = {},
+  ): void {
     const { table, limits } = this.#context;
     const seeds = table.closest(this.target, limits.bucketSize);
     for (const contact of known.slice(0, limits.pathsMax)) {
       this.#addPath(this.target, [contact], SIDE_PATH);
     }
-    this.#addPath(this.target, [...seeds, ...known], {
+    this.#main = this.#addPath(this.target, [...seeds, ...known], {
       width: limits.bucketSize,
-      parallelism: limits.parallelism,
+      parallelism: isCalm ? 1 : limits.parallelism,
     });
-    if (this.#isTooDense(seeds)) this.widen();
+    if (this.isTooDense(seeds)) this.widen();
     this.pump(now);
   }
 
@@ -111,6 +116,7 @@ export class Search implements ExchangeOwner {
   /** Asks whoever is next, on every path. */
   pump(now: Instant): void {
     if (this.#isStopped) return;
+    if (this.asked > 0) this.#main?.hasten(this.#context.limits.parallelism);
     for (const path of this.#paths) this.#pumpPath(path, now);
     if (this.#isStopped || !this.#paths.every(({ lookup }) => lookup.isDone)) return;
     this.#isStopped = true;
@@ -176,6 +182,11 @@ export class Search implements ExchangeOwner {
     return sharedBits(this.target, contact.key) >= this.regionDepth();
   }
 
+  /** Whether more nodes crowd around the target than honest ids make. */
+  isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
+    return this.#context.size.isTooDense(target, closest, nodesOf(this.#context));
+  }
+
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
     const path = this.#pathAt(contact);
     const hops = path.lookup.hopsOf(contact.key);
@@ -229,14 +240,17 @@ export class Search implements ExchangeOwner {
     near: KeyText,
     seeds: readonly Contact[],
     { width, parallelism }: { readonly width: number; readonly parallelism: number },
-  ): void {
-    const { self, limits } = this.#context;
+  ): LookupCore {
+    const { self, limits, peers } = this.#context;
     const { candidatesMax, perNetworkMax } = limits;
-    const taken = this.#taken;
-    const bounds = { width, parallelism, candidatesMax, perNetworkMax };
-    const lookup = new LookupCore({ self, target: near, taken, ...bounds });
+    const lookup = new LookupCore({
+      ...{ self, target: near, width, parallelism, candidatesMax, perNetworkMax },
+      taken: this.#taken,
+      isLate: (key) => peers.isLate(key),
+    });
     lookup.learn(seeds);
     this.#paths.push({ lookup, near: textBytes(near) });
+    return lookup;
   }
 
   #pumpPath(path: Path, now: Instant): void {
@@ -255,17 +269,13 @@ export class Search implements ExchangeOwner {
   #believe(path: Path, teller: Contact, told: readonly Contact[]): readonly Contact[] {
     const { target } = path.lookup;
     const sorted = told.toSorted((a, b) => compareDistance(target, a.key, b.key));
-    const isDense = this.#isTooDense(sorted, target);
+    const isDense = this.isTooDense(sorted, target);
     const believed = isDense ? sorted.slice(0, BELIEVED_OF_DENSE) : sorted;
     if (isDense) this.widen();
     for (const contact of believed) {
       if (!this.#taken.has(contact.key)) this.#toldBy.set(contact.key, teller);
     }
     return believed;
-  }
-
-  #isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
-    return this.#context.size.isTooDense(target, closest, nodesOf(this.#context));
   }
 
   #wasDead(contact: Contact): void {

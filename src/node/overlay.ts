@@ -15,6 +15,7 @@ import {
 } from "../identity/index.ts";
 import { type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
+import { DhtOverLinks } from "./dht-over-links.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
 import { RequestsOverLinks } from "./requests-over-links.ts";
 
@@ -97,9 +98,15 @@ export class Overlay {
       if (addresses.length + relays.length === 0) return undefined;
       return Contact.of(identity.id, { addresses, relays });
     };
-    const network = dhtNetworkOver(async (to, message, { signal }) => {
-      this.links.hint(to.id, to);
-      return await this.rpc.caller(MANIFEST, to.id).dht(message, { signal });
+    const messages = new DhtOverLinks({
+      host,
+      call: (peer, message, how) => this.rpc.caller(MANIFEST, peer).dht(message, how),
+      serve: (message, peer) => this.dht.serve(message, this.#asker(peer)),
+    });
+    const network = dhtNetworkOver((to, message, how) => {
+      const { id } = to;
+      this.links.hint(id, to);
+      return messages.ask(id, message, how);
     }, sender);
     const { isLocal, recordRule } = options;
     this.dht = new DhtNode(

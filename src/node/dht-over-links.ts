@@ -1,0 +1,137 @@
+import { CulvertError, equalBytes, onAbort } from "../base/index.ts";
+import { Reader } from "../codec/index.ts";
+import type { NodeId } from "../identity/index.ts";
+import type { Link, LinkHost } from "../link/index.ts";
+
+/** The protocol of the datagrams that carry messages of the DHT. */
+export const DHT_PROTOCOL = "dht";
+
+/** The longest message in a datagram: a link takes 1,024 bytes. */
+const MESSAGE_BYTES_MAX = 1_024 - 5;
+
+/** Questions in datagrams that wait for an answer; more go over the stream. */
+const QUESTIONS_MAX = 4_096;
+
+const KIND = { question: 0, answer: 1, overStream: 2 } as const;
+
+/** How a question is asked. */
+export interface AskOptions {
+  readonly signal: AbortSignal;
+  /** It was asked before, and nothing was heard. */
+  readonly isRepeated: boolean;
+}
+
+/** What the messages of the DHT are carried by, and who answers them. */
+export interface DhtCarrier {
+  readonly host: Pick<LinkHost, "find" | "onDatagram">;
+  /** Asks over a stream: of any length, and over a link that is made for it. */
+  readonly call: (
+    peer: NodeId,
+    message: Uint8Array,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<Uint8Array>;
+  /** Answers a question; a failure sends the asker to the stream. */
+  readonly serve: (message: Uint8Array, peer: NodeId) => Uint8Array;
+}
+
+interface Question {
+  readonly peer: NodeId;
+  readonly answered: (message: Uint8Array | undefined) => void;
+}
+
+/**
+ * Messages of the DHT in datagrams of the links that are open, one for a question and one for its
+ * answer: nothing to acknowledge, nothing to keep in order, nothing that a lost packet holds up.
+ * The DHT has timers of its own and asks again; that time, and when there is no link yet or a
+ * message is too long, it goes over a stream, which loses nothing and finds out that a path is
+ * dead.
+ */
+export class DhtOverLinks {
+  readonly #carrier: DhtCarrier;
+  readonly #questions = new Map<number, Question>();
+  #lastNumber = 0;
+
+  constructor(carrier: DhtCarrier) {
+    this.#carrier = carrier;
+    carrier.host.onDatagram(DHT_PROTOCOL, (bytes, link) => this.#heard(bytes, link));
+  }
+
+  /** Sends a question to a node, and resolves with its answer. */
+  async ask(peer: NodeId, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
+    const { signal, isRepeated } = options;
+    const isShort = message.length <= MESSAGE_BYTES_MAX && this.#questions.size < QUESTIONS_MAX;
+    const link = isShort && !isRepeated ? this.#carrier.host.find(peer) : undefined;
+    const answer = link && (await this.#askLink(link, message, signal));
+    return answer ?? (await this.#carrier.call(peer, message, { signal }));
+  }
+
+  /** The answer, or nothing when this is no matter for datagrams. */
+  #askLink(
+    link: Link,
+    message: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> | undefined {
+    this.#lastNumber = (this.#lastNumber + 1) % 2 ** 32;
+    const number = this.#lastNumber;
+    if (!send(link, KIND.question, number, message)) return undefined;
+    return new Promise((resolve, reject) => {
+      const leave = onAbort(signal, (error) => {
+        this.#questions.delete(number);
+        reject(error);
+      });
+      const answered = (answer: Uint8Array | undefined): void => {
+        this.#questions.delete(number);
+        leave();
+        resolve(answer);
+      };
+      this.#questions.set(number, { peer: link.peer, answered });
+    });
+  }
+
+  #heard(bytes: Uint8Array, link: Link): void {
+    try {
+      const reader = new Reader(bytes);
+      const kind = reader.u8("kind");
+      const number = reader.u32("number");
+      const message = reader.rest();
+      if (kind === KIND.question) this.#serve(link, number, message);
+      else this.#settle(link, number, kind === KIND.answer ? message : undefined);
+    } catch (error) {
+      // Whoever sends what is no message hears nothing, as if it had been lost.
+      if (!(error instanceof CulvertError)) throw error;
+    }
+  }
+
+  #serve(link: Link, number: number, message: Uint8Array): void {
+    const answer = this.#answer(message, link.peer);
+    const isShort = answer !== undefined && answer.length <= MESSAGE_BYTES_MAX;
+    if (isShort) send(link, KIND.answer, number, answer);
+    else send(link, KIND.overStream, number, NOTHING);
+  }
+
+  #answer(message: Uint8Array, peer: NodeId): Uint8Array | undefined {
+    try {
+      return this.#carrier.serve(message, peer);
+    } catch (error) {
+      if (!(error instanceof CulvertError)) throw error;
+      return undefined; // over the stream it is told why
+    }
+  }
+
+  /** Only who was asked can answer. */
+  #settle(link: Link, number: number, answer: Uint8Array | undefined): void {
+    const question = this.#questions.get(number);
+    if (question !== undefined && equalBytes(question.peer, link.peer)) question.answered(answer);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** False when the link has no path now, or too much waits for it. */
+function send(link: Link, kind: number, number: number, message: Uint8Array): boolean {
+  const bytes = new Uint8Array(5 + message.length);
+  bytes[0] = kind;
+  new DataView(bytes.buffer).setUint32(1, number);
+  bytes.set(message, 5);
+  return link.isOpen && link.sendDatagram(DHT_PROTOCOL, bytes);
+}
