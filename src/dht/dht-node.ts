@@ -303,18 +303,21 @@ export class DhtNode implements Lookup, Discovery {
     input: (operation: OperationId) => DhtInput,
   ): Promise<DhtResult> {
     const operation = this.#nextId();
-    return this.#guard<DhtResult>(signal, (resolve, reject) => {
-      this.#waits.set(operation, {
-        done: resolve,
-        late: () => onSoftTimeout?.(),
-        fail: reject,
+    try {
+      return await this.#guard<DhtResult>(signal, (resolve, reject) => {
+        this.#waits.set(operation, {
+          done: resolve,
+          late: () => onSoftTimeout?.(),
+          fail: reject,
+        });
+        this.#driver.handle(input(operation));
       });
-      this.#driver.handle(input(operation));
-    }).finally(() => {
-      // An operation that is done knows nothing of being cancelled.
-      this.#waits.delete(operation);
+    } catch (error) {
       this.#driver.handle({ kind: "cancel", operation });
-    });
+      throw error;
+    } finally {
+      this.#waits.delete(operation);
+    }
   }
 
   #guard<T>(

@@ -30,7 +30,7 @@ export class FindOperation {
 
   /** @param known nodes to begin with besides those of the table */
   start(now: Instant, known: readonly Contact[] = []): void {
-    this.#search.start(now, { known });
+    this.#search.start(now, known);
   }
 
   expire(): void {

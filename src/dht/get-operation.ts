@@ -1,6 +1,7 @@
 import { equalBytes, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtContext } from "./dht-context.ts";
+import type { ExchangeOwner } from "./exchange-desk.ts";
 import { type KeyText, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult, OperationHooks } from "./operation.ts";
@@ -22,14 +23,17 @@ const CLAIMS_MAX = 16;
  * that may change, three have to agree, or all have to be heard; then the newest descriptor holds,
  * or the plain value that most have. Only what passes its kind's rule counts.
  */
-export class GetOperation {
+export class GetOperation implements ExchangeOwner {
   readonly #context: DhtContext;
   readonly #key: KeyText;
   readonly #kind: ValueKind | undefined;
   readonly #hooks: OperationHooks;
   readonly #search: Search;
   readonly #claims: Claim[] = [];
+  #askedAlone = 0;
+  #isSearching = false;
   #isSettled = false;
+  #isLate = false;
 
   constructor(
     context: DhtContext,
@@ -43,7 +47,7 @@ export class GetOperation {
     this.#search = new Search(context, asked.key, {
       requestNear: (near) => this.#request(near),
       took: (contact, response, hops, now) => this.#took(contact, response, hops, now),
-      late: hooks.late,
+      late: () => this.#late(),
       ended: (now) => this.#ended(now),
     });
   }
@@ -51,10 +55,22 @@ export class GetOperation {
   start(now: Instant): void {
     const own = this.#context.store.get(this.#key, this.#kind, now);
     if (own !== undefined) this.#claim(own, undefined, 0, now);
-    if (this.#isSettled) return;
-    // Where everybody is known, the closest node has it as a rule, and one answer is enough.
-    const isCalm = this.#kind === "record" && this.#context.knowsAll();
-    this.#search.start(now, { isCalm });
+    if (!(this.#isSettled || this.#askClosest(now))) this.#searchOn(now);
+  }
+
+  answered(contact: Contact, response: DhtResponse, now: Instant): void {
+    const isTaken = this.#took(contact, response, 1, now);
+    if (response.kind !== "nodes" && !isTaken) this.#context.peers.blame(contact.key, now);
+    this.#searchOn(now);
+  }
+
+  slow(_contact: Contact, now: Instant): void {
+    this.#late();
+    this.#searchOn(now);
+  }
+
+  failed(_contact: Contact, now: Instant): void {
+    this.#searchOn(now);
   }
 
   /** Time is up: what is known has to do. */
@@ -65,6 +81,34 @@ export class GetOperation {
   stop(): void {
     this.#isSettled = true;
     this.#search.stop();
+    this.#context.desk.release(this);
+  }
+
+  /** Where everybody is known, the closest node has a record as a rule: it is asked alone first. */
+  #askClosest(now: Instant): boolean {
+    const { table, peers, desk, knowsAll } = this.#context;
+    if (this.#kind !== "record" || !knowsAll()) return false;
+    const [closest] = table.closest(this.#key, 1, ({ key }) => !peers.isLate(key));
+    if (closest === undefined) return false;
+    const isAsked = desk.ask(closest, this.#request(textBytes(this.#key)), this, now);
+    if (isAsked) this.#askedAlone = 1;
+    return isAsked;
+  }
+
+  /** Requests so far. */
+  get #asked(): number {
+    return this.#askedAlone + this.#search.asked;
+  }
+
+  #late(): void {
+    if (!this.#isLate) this.#hooks.late();
+    this.#isLate = true;
+  }
+
+  #searchOn(now: Instant): void {
+    if (this.#isSettled || this.#isSearching) return;
+    this.#isSearching = true;
+    this.#search.start(now);
   }
 
   #request(near: Uint8Array): DhtRequest {
@@ -118,11 +162,11 @@ export class GetOperation {
   #conclude(): void {
     const best = this.#best();
     if (best !== undefined) this.#settle(best);
-    else this.#finish({ kind: "missing", asked: this.#search.asked });
+    else this.#finish({ kind: "missing", asked: this.#asked });
   }
 
   #settle({ value, hops }: Claim): void {
-    this.#finish({ kind: "found", value, hops, asked: this.#search.asked });
+    this.#finish({ kind: "found", value, hops, asked: this.#asked });
   }
 
   #finish(result: DhtResult): void {

@@ -57,11 +57,9 @@ export class LookupCore {
   readonly #candidates: Candidate[] = [];
   readonly #byKey = new Map<KeyText, Candidate>();
   #asked = 0;
-  #parallelism: number;
 
   constructor(options: LookupOptions) {
     this.#options = options;
-    this.#parallelism = options.parallelism;
     this.target = options.target;
   }
 
@@ -76,8 +74,8 @@ export class LookupCore {
 
   /** The next node to ask, or nothing while enough are asked or all that matter were. */
   next(): Contact | undefined {
-    const { taken } = this.#options;
-    if (this.#asked >= this.#parallelism) return undefined;
+    const { parallelism, taken } = this.#options;
+    if (this.#asked >= parallelism) return undefined;
     // Each one that is elsewhere makes room for another one in the front.
     for (;;) {
       const candidate = this.#nextFresh();
@@ -92,11 +90,6 @@ export class LookupCore {
       this.#asked += 1;
       return candidate.contact;
     }
-  }
-
-  /** Asks so many at once from now on, if it was fewer. */
-  hasten(parallelism: number): void {
-    this.#parallelism = Math.max(this.#parallelism, parallelism);
   }
 
   /** The round trips that an answer of this node took, those before it included. */

@@ -59,7 +59,6 @@ export class Search implements ExchangeOwner {
   readonly #answerers = new Map<KeyText, Answerer>();
   readonly #toldBy = new Map<KeyText, Contact>();
   readonly #hearsay = new Map<KeyText, { asked: number; dead: number }>();
-  #main: LookupCore | undefined;
   #isSpread = false;
   #isWidened = false;
   #isStopped = false;
@@ -87,21 +86,17 @@ export class Search implements ExchangeOwner {
 
   /**
    * Begins with the closest nodes of the table; and with each of the `known` ones on a path of its
-   * own: whoever has filled the table with liars does not stand on all of them. With `isCalm` one
-   * is asked at first, and more at once when that was not enough.
+   * own: whoever has filled the table with liars does not stand on all of them.
    */
-  start(
-    now: Instant,
-    { known = [], isCalm = false }: { known?: readonly Contact[]; isCalm?: boolean } = {},
-  ): void {
+  start(now: Instant, known: readonly Contact[] = []): void {
     const { table, limits } = this.#context;
     const seeds = table.closest(this.target, limits.bucketSize);
     for (const contact of known.slice(0, limits.pathsMax)) {
       this.#addPath(this.target, [contact], SIDE_PATH);
     }
-    this.#main = this.#addPath(this.target, [...seeds, ...known], {
+    this.#addPath(this.target, [...seeds, ...known], {
       width: limits.bucketSize,
-      parallelism: isCalm ? 1 : limits.parallelism,
+      parallelism: limits.parallelism,
     });
     if (this.isTooDense(seeds)) this.widen();
     this.pump(now);
@@ -116,7 +111,6 @@ export class Search implements ExchangeOwner {
   /** Asks whoever is next, on every path. */
   pump(now: Instant): void {
     if (this.#isStopped) return;
-    if (this.asked > 0) this.#main?.hasten(this.#context.limits.parallelism);
     for (const path of this.#paths) this.#pumpPath(path, now);
     if (this.#isStopped || !this.#paths.every(({ lookup }) => lookup.isDone)) return;
     this.#isStopped = true;
@@ -240,7 +234,7 @@ export class Search implements ExchangeOwner {
     near: KeyText,
     seeds: readonly Contact[],
     { width, parallelism }: { readonly width: number; readonly parallelism: number },
-  ): LookupCore {
+  ): void {
     const { self, limits, peers } = this.#context;
     const { candidatesMax, perNetworkMax } = limits;
     const lookup = new LookupCore({
@@ -250,7 +244,6 @@ export class Search implements ExchangeOwner {
     });
     lookup.learn(seeds);
     this.#paths.push({ lookup, near: textBytes(near) });
-    return lookup;
   }
 
   #pumpPath(path: Path, now: Instant): void {

@@ -145,7 +145,8 @@ export class ValueStore {
   }
 
   deadline(): Instant {
-    return Math.min(...KINDS.map((kind) => this.#shelves[kind].deadline()));
+    const { record, descriptor, plain } = this.#shelves;
+    return Math.min(record.deadline(), descriptor.deadline(), plain.deadline());
   }
 
   /** The same bytes again: a plain value gets the life it asks for, others never a shorter one. */

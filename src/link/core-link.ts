@@ -166,7 +166,7 @@ export class CoreLink implements Link {
     path.handOver({
       message: (payload) => this.#turn({ kind: "message", payload }),
       partial: () => this.#notePartial(),
-      datagram: (payload) => this.#turn({ kind: "loose", payload }),
+      datagram: (payload) => this.#driver.handle({ kind: "loose", payload }),
       drained: () => this.#refresh(),
       closed: () => this.#loosePath(path),
     });

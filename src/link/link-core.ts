@@ -155,7 +155,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
         break;
       case "loose":
         this.#receiveLoose(input.payload, now);
-        break;
+        return; // nothing follows from it that could be sent
       case "close":
         this.#close(input.isGraceful, now);
         break;

@@ -58,7 +58,7 @@ export function isNumbered(payload: Uint8Array): boolean {
 
 /** Writes the payload of a control record. */
 export function encodeControl(record: ControlRecord): Uint8Array {
-  const writer = new Writer(32);
+  const writer = new Writer(record.kind === "datagram" ? record.bytes.length + 64 : 32);
   switch (record.kind) {
     case "hello":
       return writeHello(writer, record).finish();

@@ -24,8 +24,13 @@ export class LinkTable {
 
   /** An open link to a node: a direct one, if there is one. */
   find(id: NodeId): CoreLink | undefined {
-    const links = [...(this.#byPeer.get(nodeIdText(id)) ?? [])].filter((link) => link.isOpen);
-    return links.find((link) => !link.isRelayed) ?? links[0];
+    let found: CoreLink | undefined;
+    for (const link of this.#byPeer.get(nodeIdText(id)) ?? []) {
+      if (!link.isOpen) continue;
+      if (!link.isRelayed) return link;
+      found ??= link;
+    }
+    return found;
   }
 
   /** The link that both ends know by this name. */

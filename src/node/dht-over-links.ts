@@ -1,6 +1,7 @@
-import { CulvertError, equalBytes, onAbort } from "../base/index.ts";
+import { CulvertError, onAbort } from "../base/index.ts";
 import { Reader } from "../codec/index.ts";
-import type { NodeId } from "../identity/index.ts";
+import type { Contact } from "../dht/index.ts";
+import { isSameNode, type NodeId } from "../identity/index.ts";
 import type { Link, LinkHost } from "../link/index.ts";
 
 /** The protocol of the datagrams that carry messages of the DHT. */
@@ -26,12 +27,12 @@ export interface DhtCarrier {
   readonly host: Pick<LinkHost, "find" | "onDatagram">;
   /** Asks over a stream: of any length, and over a link that is made for it. */
   readonly call: (
-    peer: NodeId,
+    to: Contact,
     message: Uint8Array,
     options: { readonly signal: AbortSignal },
   ) => Promise<Uint8Array>;
   /** Answers a question; a failure sends the asker to the stream. */
-  readonly serve: (message: Uint8Array, peer: NodeId) => Uint8Array;
+  readonly serve: (message: Uint8Array, link: Link) => Uint8Array;
 }
 
 interface Question {
@@ -57,12 +58,12 @@ export class DhtOverLinks {
   }
 
   /** Sends a question to a node, and resolves with its answer. */
-  async ask(peer: NodeId, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
+  async ask(to: Contact, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
     const { signal, isRepeated } = options;
     const isShort = message.length <= MESSAGE_BYTES_MAX && this.#questions.size < QUESTIONS_MAX;
-    const link = isShort && !isRepeated ? this.#carrier.host.find(peer) : undefined;
+    const link = isShort && !isRepeated ? this.#carrier.host.find(to.id) : undefined;
     const answer = link && (await this.#askLink(link, message, signal));
-    return answer ?? (await this.#carrier.call(peer, message, { signal }));
+    return answer ?? (await this.#carrier.call(to, message, { signal }));
   }
 
   /** The answer, or nothing when this is no matter for datagrams. */
@@ -103,15 +104,15 @@ export class DhtOverLinks {
   }
 
   #serve(link: Link, number: number, message: Uint8Array): void {
-    const answer = this.#answer(message, link.peer);
+    const answer = this.#answer(message, link);
     const isShort = answer !== undefined && answer.length <= MESSAGE_BYTES_MAX;
     if (isShort) send(link, KIND.answer, number, answer);
     else send(link, KIND.overStream, number, NOTHING);
   }
 
-  #answer(message: Uint8Array, peer: NodeId): Uint8Array | undefined {
+  #answer(message: Uint8Array, link: Link): Uint8Array | undefined {
     try {
-      return this.#carrier.serve(message, peer);
+      return this.#carrier.serve(message, link);
     } catch (error) {
       if (!(error instanceof CulvertError)) throw error;
       return undefined; // over the stream it is told why
@@ -121,7 +122,7 @@ export class DhtOverLinks {
   /** Only who was asked can answer. */
   #settle(link: Link, number: number, answer: Uint8Array | undefined): void {
     const question = this.#questions.get(number);
-    if (question !== undefined && equalBytes(question.peer, link.peer)) question.answered(answer);
+    if (question !== undefined && isSameNode(question.peer, link.peer)) question.answered(answer);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
-import { type LinkHost, Reach } from "../link/index.ts";
+import { type Link, type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht-over-links.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
@@ -46,6 +46,8 @@ export interface OverlayOptions {
   readonly isRelay?: boolean;
   readonly recordRule?: RecordRule;
 }
+
+type Asker = Parameters<DhtNode["serve"]>[1];
 
 const NOTHING_SAID = new Uint8Array(0);
 
@@ -87,7 +89,7 @@ export class Overlay {
     });
     const carrier = new RequestsOverLinks(host, (id) => this.links.to(id, { isLookedUp: false }));
     const handlers: Handlers<typeof MANIFEST> = {
-      dht: (message, { peer }) => this.dht.serve(message, this.#asker(peer)),
+      dht: (message, { peer }) => this.dht.serve(message, askerOf(host.find(peer) ?? { peer })),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
     };
     const service = Service.of(MANIFEST, handlers, { clock });
@@ -100,14 +102,13 @@ export class Overlay {
     };
     const messages = new DhtOverLinks({
       host,
-      call: (peer, message, how) => this.rpc.caller(MANIFEST, peer).dht(message, how),
-      serve: (message, peer) => this.dht.serve(message, this.#asker(peer)),
+      call: (to, message, how) => {
+        this.links.hint(to.id, to);
+        return this.rpc.caller(MANIFEST, to.id).dht(message, how);
+      },
+      serve: (message, link) => this.dht.serve(message, askerOf(link)),
     });
-    const network = dhtNetworkOver((to, message, how) => {
-      const { id } = to;
-      this.links.hint(id, to);
-      return messages.ask(id, message, how);
-    }, sender);
+    const network = dhtNetworkOver((to, message, how) => messages.ask(to, message, how), sender);
     const { isLocal, recordRule } = options;
     this.dht = new DhtNode(
       { network, clock, random },
@@ -183,13 +184,14 @@ export class Overlay {
     if (descriptor !== undefined) this.directory.add(descriptor);
     return descriptor;
   }
+}
 
-  #asker(peer: NodeId): { id: NodeId; source: string; isAddressProven: boolean } {
-    const link = this.host.find(peer);
-    const remote = link?.isRelayed === true ? undefined : link?.path?.remote;
-    const source = remote === undefined ? nodeIdText(peer) : addressPrefix(remote.host);
-    return { id: peer, source, isAddressProven: remote !== undefined };
-  }
+/** Whoever comes through a relay, or is gone already, counts for itself alone. */
+function askerOf(link: Pick<Link, "peer"> & Partial<Pick<Link, "isRelayed" | "path">>): Asker {
+  const { peer, isRelayed = true, path } = link;
+  const remote = isRelayed ? undefined : path?.remote;
+  const source = remote === undefined ? nodeIdText(peer) : addressPrefix(remote.host);
+  return { id: peer, source, isAddressProven: remote !== undefined };
 }
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
