@@ -8,7 +8,7 @@ import {
   readNodeAddress,
   writeNodeAddress,
 } from "../identity/index.ts";
-import { byteText, KEY_BYTES, type KeyText, keyOf, textBytes } from "./key.ts";
+import { byteText, headOf, KEY_BYTES, type KeyText, keyOf, textBytes } from "./key.ts";
 
 /** Addresses and relays that a contact has room for: one for each carrier, and a spare relay. */
 export const CONTACT_LIMITS: Readonly<{ addresses: number; relays: number }> = Object.freeze({
@@ -31,6 +31,8 @@ export interface Reach {
  */
 export class Contact {
   readonly key: KeyText;
+  /** `headOf(key)`: at hand, since a table is searched all the time. */
+  readonly head: number;
   /** The packed {@link Reach}, one character a byte. */
   readonly reach: string;
   /** False for a node of a VoidPhone dialect, which can claim any id. */
@@ -43,6 +45,7 @@ export class Contact {
 
   private constructor(key: KeyText, reach: string, isProvable: boolean) {
     this.key = key;
+    this.head = headOf(key);
     this.reach = reach;
     this.isProvable = isProvable;
     this.network = networkOf(reach);

@@ -44,6 +44,15 @@ export function sharedBits(a: KeyText, b: KeyText): number {
   return KEY_BITS;
 }
 
+/** The leading bits of a key that {@link headOf} gives: what fits a small integer. */
+export const HEAD_BITS = 30;
+
+/** The leading 30 bits of a key. The XOR of two of them orders all but the closest relatives. */
+export function headOf(key: KeyText): number {
+  const [a, b] = [key.charCodeAt(0), key.charCodeAt(1)];
+  return (a << 22) | (b << 14) | (key.charCodeAt(2) << 6) | (key.charCodeAt(3) >> 2);
+}
+
 /** The bytes of a distance that {@link distanceHead} looks at; few keys differ only beyond. */
 const HEAD_BYTES = 6;
 const HEAD_SPACE = 2 ** (8 * HEAD_BYTES);

@@ -1,5 +1,5 @@
 import type { Contact } from "./contact.ts";
-import { compareDistance, distanceHead, type KeyText } from "./key.ts";
+import { compareDistance, headOf, type KeyText } from "./key.ts";
 import { isDiverse } from "./routing-table.ts";
 
 /** How far a lookup has come with one node. */
@@ -56,18 +56,20 @@ export class LookupCore {
   /** Closest first. */
   readonly #candidates: Candidate[] = [];
   readonly #byKey = new Map<KeyText, Candidate>();
+  readonly #head: number;
   #asked = 0;
 
   constructor(options: LookupOptions) {
     this.#options = options;
     this.target = options.target;
+    this.#head = headOf(options.target);
   }
 
   /** Nodes to begin with, or that an answer `hops - 1` round trips away told of. */
   learn(contacts: readonly Contact[], hops = 1): void {
     for (const contact of contacts) {
       if (contact.key === this.#options.self || this.#byKey.has(contact.key)) continue;
-      const distance = distanceHead(this.target, contact.key);
+      const distance = this.#head ^ contact.head;
       this.#insert({ contact, distance, hops, state: "fresh" });
     }
   }

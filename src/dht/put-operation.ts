@@ -71,7 +71,7 @@ export class PutOperation implements ExchangeOwner {
     const { table, limits, peers, knowsAll } = this.#context;
     const isGood = ({ key }: Contact): boolean =>
       !peers.isSilent(key) && !peers.isDemoted(key, now);
-    const near = knowsAll() ? table.closest(this.#key, limits.candidatesMax, isGood) : [];
+    const near = knowsAll() ? table.closest(this.#key, 2 * limits.bucketSize, isGood) : [];
     const isEnough = near.length > 0 && !this.#search.isTooDense(near.slice(0, limits.bucketSize));
     if (isEnough) this.#fanOut(near.slice(0, this.#replicas), near.slice(this.#replicas), now);
     else this.#search.start(now);

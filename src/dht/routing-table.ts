@@ -1,6 +1,6 @@
 import { assert, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import { bitAt, compareDistance, distanceHead, type KeyText, sharedBits } from "./key.ts";
+import { bitAt, compareDistance, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
 import type { DhtLimits } from "./limits.ts";
 
 /** A contact, and when it was heard last. */
@@ -173,14 +173,15 @@ export class RoutingTable {
 
   #admit(contact: Contact, at: number, now: Instant): Admission {
     const range = this.#bucketOf(contact.key);
-    if (!this.#isAcceptable(contact, range)) return { kind: "refused" };
     if (range[1] - range[0] >= this.#capacity(range)) {
-      if (!contact.isProvable) return { kind: "refused" };
+      // Its network is looked at when there is a place for it.
+      if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return { kind: "refused" };
       this.#remember(contact);
       const oldest = this.#oldestOf(range);
       assert(oldest !== undefined, "a full bucket is not empty");
       return { kind: "full", oldest };
     }
+    if (!this.#isAcceptable(contact, range)) return { kind: "refused" };
     this.#contacts.splice(at, 0, contact);
     this.#heardAt.splice(at, 0, now);
     if (!contact.isProvable) this.#claimed += 1;
@@ -256,9 +257,12 @@ export class RoutingTable {
   /** Where the key is, or would be. */
   #indexOf(key: KeyText): number {
     let [low, high] = [0, this.size];
+    const head = headOf(key);
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#contacts[middle] as Contact).key < key) low = middle + 1;
+      const contact = this.#contacts[middle] as Contact;
+      const isBefore = contact.head === head ? contact.key < key : contact.head < head;
+      if (isBefore) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -300,7 +304,10 @@ export class RoutingTable {
     let [low, high] = [from, to];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (bitAt((this.#contacts[middle] as Contact).key, bit) === 0) low = middle + 1;
+      const { head, key } = this.#contacts[middle] as Contact;
+      const isZero =
+        (bit < HEAD_BITS ? (head >> (HEAD_BITS - 1 - bit)) & 1 : bitAt(key, bit)) === 0;
+      if (isZero) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -327,13 +334,14 @@ export class RoutingTable {
 const FEW = 64;
 
 /** Sorts in place, closest first. */
-function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] {
+export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] {
   if (contacts.length > FEW) {
     return contacts.sort((a, b) => compareDistance(target, a.key, b.key));
   }
+  const targetHead = headOf(target);
   const heads: number[] = [];
   for (const [at, contact] of contacts.entries()) {
-    const head = distanceHead(target, contact.key);
+    const head = targetHead ^ contact.head;
     let to = at;
     for (; to > 0; to--) {
       const [other, before] = [contacts[to - 1] as Contact, heads[to - 1] as number];

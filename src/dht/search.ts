@@ -2,10 +2,10 @@ import { assert, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import { type DhtContext, nodesOf } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
-import { compareDistance, type KeyText, keyBeside, sharedBits, textBytes } from "./key.ts";
+import { type KeyText, keyBeside, sharedBits, textBytes } from "./key.ts";
 import { LookupCore } from "./lookup-core.ts";
 import type { DhtRequest, DhtResponse } from "./message.ts";
-import { isDiverse } from "./routing-table.ts";
+import { isDiverse, sortByDistance } from "./routing-table.ts";
 
 /** A node that has answered. */
 export interface Answerer {
@@ -163,7 +163,7 @@ export class Search implements ExchangeOwner {
   /** The closest nodes that answered, closest first, at most two of one network. */
   closest(count: number, isWanted: (contact: Contact) => boolean = () => true): Contact[] {
     const all = [...this.#answerers.values()].map(({ contact }) => contact);
-    all.sort((a, b) => compareDistance(this.target, a.key, b.key));
+    sortByDistance(this.target, all);
     const networks = new Map<number, number>();
     const max = this.#context.limits.perNetworkMax;
     return all
@@ -261,7 +261,7 @@ export class Search implements ExchangeOwner {
   /** What of an answer is followed: all of it, or a little when it cannot be true. */
   #believe(path: Path, teller: Contact, told: readonly Contact[]): readonly Contact[] {
     const { target } = path.lookup;
-    const sorted = told.toSorted((a, b) => compareDistance(target, a.key, b.key));
+    const sorted = sortByDistance(target, [...told]);
     const isDense = this.isTooDense(sorted, target);
     const believed = isDense ? sorted.slice(0, BELIEVED_OF_DENSE) : sorted;
     if (isDense) this.widen();

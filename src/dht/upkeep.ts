@@ -26,6 +26,7 @@ export class Upkeep implements ExchangeOwner {
   readonly #usedAt: Instant[] = [];
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
+  #challengeAt: Instant = Number.NEGATIVE_INFINITY;
   #refreshSelfAt: Instant = Number.POSITIVE_INFINITY;
   #isNeighboursTurn = false;
   #remembered: Contact[] = [];
@@ -60,9 +61,14 @@ export class Upkeep implements ExchangeOwner {
     if (isIdle && this.#introductions.size > 0) this.#introduceAt = now + limits.introduceMs;
   }
 
-  /** A bucket is full: is the node that was not heard for longest still there? */
+  /**
+   * A bucket is full: is the node that was not heard for longest still there? Asked seldom, since
+   * whoever is asked may have a full bucket too: a question for each question would never end.
+   */
   challenge({ contact, heardAt }: Heard, now: Instant): void {
-    if (now - heardAt >= RECENT_MS) this.#ping(contact, now);
+    if (now < this.#challengeAt || now - heardAt < RECENT_MS) return;
+    this.#challengeAt = now + this.#context.limits.checkMs;
+    this.#ping(contact, now);
   }
 
   /** Something was looked up here: the bucket of the key is in use. */
