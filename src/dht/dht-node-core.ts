@@ -124,8 +124,10 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   /** Whether, as far as anybody can tell, every node of the network is in the table. */
   get knowsAll(): boolean {
     const { table } = this.#context;
-    const isAll = nodesOf(this.#context) <= KNOWS_ALL * (table.size + 1);
-    return this.#isJoined && table.isWhole && isAll;
+    // Whoever began a network has nobody to join through: others come.
+    const isJoined = this.#isJoined || (this.#bootstrap.length === 0 && table.size > 0);
+    if (!(isJoined && table.isWhole)) return false;
+    return nodesOf(this.#context) <= KNOWS_ALL * (table.size + 1);
   }
 
   /** The closest known nodes to a key, without asking anybody. */

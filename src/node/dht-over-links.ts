@@ -71,10 +71,9 @@ export class DhtOverLinks {
     link: Link,
     message: Uint8Array,
     signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> | undefined {
+  ): Promise<Uint8Array | undefined> {
     this.#lastNumber = (this.#lastNumber + 1) % 2 ** 32;
     const number = this.#lastNumber;
-    if (!send(link, KIND.question, number, message)) return undefined;
     return new Promise((resolve, reject) => {
       const leave = onAbort(signal, (error) => {
         this.#questions.delete(number);
@@ -86,6 +85,7 @@ export class DhtOverLinks {
         resolve(answer);
       };
       this.#questions.set(number, { peer: link.peer, answered });
+      if (!send(link, KIND.question, number, message)) answered(undefined);
     });
   }
 

@@ -7,10 +7,16 @@ import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 const TARGET = keyWith();
 const SELF = keyWith(0xff, 0xff);
 
-function lookup(options: { width?: number; parallelism?: number; taken?: Set<KeyText> } = {}) {
-  const { width = 5, parallelism = 3, taken = new Set() } = options;
-  const bounds = { candidatesMax: 20, perNetworkMax: 2 };
-  return new LookupCore({ self: SELF, target: TARGET, width, parallelism, taken, ...bounds });
+function lookup(
+  options: {
+    width?: number;
+    parallelism?: number;
+    taken?: Set<KeyText>;
+    isLate?: (key: KeyText) => boolean;
+  } = {},
+) {
+  const bounds = { width: 5, parallelism: 3, candidatesMax: 20, perNetworkMax: 2 };
+  return new LookupCore({ self: SELF, target: TARGET, taken: new Set(), ...bounds, ...options });
 }
 
 function byDistance(contacts: readonly Contact[]): Contact[] {
@@ -65,6 +71,16 @@ describe("one path of a lookup", () => {
     core.answered(seeds[1]?.key ?? "");
     expect(core.next()).toBe(closer);
     expect(core.hopsOf(closer.key)).toBe(2);
+  });
+
+  it("asks a node that is late in general after the others", () => {
+    const seeds = byDistance(randomContacts(6, 4));
+    const core = lookup({ parallelism: 2, isLate: (key) => key === seeds[0]?.key });
+    core.learn(seeds);
+    expect(askAll(core)).toEqual(seeds.slice(1, 3));
+    core.answered(seeds[1]?.key ?? "");
+    core.answered(seeds[2]?.key ?? "");
+    expect(askAll(core)).toEqual([seeds[3], seeds[0]]);
   });
 
   it("waits for a late node, not for one that is late twice", () => {

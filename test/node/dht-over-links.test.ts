@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import { CulvertError } from "../../src/base/index.ts";
+import { Contact } from "../../src/dht/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
+import type { DatagramListener, Link, LinkHost } from "../../src/link/index.ts";
+import { type DhtCarrier, DhtOverLinks } from "../../src/node/dht-over-links.ts";
+
+const LONG = new Uint8Array(1_020);
+const SHORT = Uint8Array.of(7, 8, 9);
+const signal = new AbortController().signal;
+const FIRST = { signal, isRepeated: false };
+
+/** One of two hosts whose link hands datagrams over at once, and what went over streams. */
+class End {
+  readonly id: Uint8Array;
+  readonly contact: Contact;
+  readonly calls: Uint8Array[] = [];
+  readonly sent: Uint8Array[] = [];
+  readonly messages: DhtOverLinks;
+  listener: DatagramListener = () => {};
+  peer: End | undefined;
+  hasPath = true;
+  answer: (message: Uint8Array) => Uint8Array = (message) => message.toReversed();
+
+  constructor(number: number) {
+    this.id = new NodeIdentity(new Uint8Array(32).fill(number)).id;
+    const address = { carrier: "udp", host: "127.0.0.1", port: number } as const;
+    this.contact = Contact.of(this.id, { addresses: [address] });
+    const host: Pick<LinkHost, "find" | "onDatagram"> = {
+      find: (id) => (this.peer?.id.every((byte, i) => byte === id[i]) ? this.#link() : undefined),
+      onDatagram: (_protocol, listener) => {
+        this.listener = listener;
+        return () => {};
+      },
+    };
+    const call: DhtCarrier["call"] = async (_to, message) => {
+      this.calls.push(message);
+      return Uint8Array.of(1);
+    };
+    this.messages = new DhtOverLinks({ host, call, serve: (message) => this.answer(message) });
+  }
+
+  /** What the peer sent, or whoever says that it is the peer. */
+  hear(bytes: Uint8Array, from: End | undefined = this.peer): void {
+    this.listener(bytes, { ...this.#link(), peer: from?.id } as unknown as Link);
+  }
+
+  #link(): Link {
+    const sendDatagram = (_protocol: string, bytes: Uint8Array): boolean => {
+      if (!this.hasPath) return false;
+      this.sent.push(bytes);
+      this.peer?.hear(bytes.slice());
+      return true;
+    };
+    return { isOpen: true, peer: this.peer?.id, sendDatagram } as unknown as Link;
+  }
+}
+
+function pair(): [End, End] {
+  const [a, b] = [new End(1), new End(2)];
+  a.peer = b;
+  b.peer = a;
+  return [a, b];
+}
+
+describe("a question of the DHT", () => {
+  it("is one datagram, and its answer another", async () => {
+    const [a, b] = pair();
+    expect(await a.messages.ask(b.contact, SHORT, FIRST)).toEqual(Uint8Array.of(9, 8, 7));
+    expect([a.sent.length, b.sent.length, a.calls.length]).toEqual([1, 1, 0]);
+  });
+
+  it("goes over a stream when it is asked again, too long, or there is no link or path", async () => {
+    const [a, b] = pair();
+    await a.messages.ask(b.contact, SHORT, { signal, isRepeated: true });
+    await a.messages.ask(b.contact, LONG, FIRST);
+    await a.messages.ask(new End(3).contact, SHORT, FIRST);
+    a.hasPath = false;
+    await a.messages.ask(b.contact, SHORT, FIRST);
+    expect(a.calls).toEqual([SHORT, LONG, SHORT, SHORT]);
+    expect(a.sent).toEqual([]);
+  });
+
+  it.each([
+    ["too long", () => LONG],
+    [
+      "refused",
+      () => {
+        throw new CulvertError("CULVERT_PROTOCOL", "no message");
+      },
+    ],
+  ] as const)("is asked over a stream when its answer is %s", async (_, answer) => {
+    const [a, b] = pair();
+    b.answer = answer;
+    expect(await a.messages.ask(b.contact, SHORT, FIRST)).toEqual(Uint8Array.of(1));
+    expect(a.calls).toEqual([SHORT]);
+  });
+
+  it("is answered only by who was asked, and once", async () => {
+    const [a, b] = pair();
+    b.peer = undefined; // nobody hears what it says
+    const asked = a.messages.ask(b.contact, SHORT, FIRST);
+    const forged = Uint8Array.of(1, ...(a.sent[0]?.subarray(1, 5) ?? []), 66);
+    a.hear(forged, new End(3));
+    const answer = Uint8Array.from([1, ...(a.sent[0]?.subarray(1, 5) ?? []), 55]);
+    a.hear(answer);
+    a.hear(forged);
+    expect(await asked).toEqual(Uint8Array.of(55));
+  });
+
+  it("is forgotten when nobody waits any more", async () => {
+    const [a, b] = pair();
+    b.peer = undefined;
+    const controller = new AbortController();
+    const asked = a.messages.ask(b.contact, SHORT, { ...FIRST, signal: controller.signal });
+    controller.abort();
+    await expect(asked).rejects.toMatchObject({ name: "AbortError" });
+    a.hear(Uint8Array.of(1, ...(a.sent[0]?.subarray(1, 5) ?? []), 55));
+  });
+
+  it("that is cut short, or of no known kind, is dropped", () => {
+    const [a, b] = pair();
+    for (let length = 0; length < 5; length++)
+      b.hear(Uint8Array.of(0, 0, 0, 0, 1).subarray(0, length));
+    b.hear(Uint8Array.of(9, 0, 0, 0, 1, 5));
+    expect([a.sent, b.sent]).toEqual([[], []]);
+  });
+});
