@@ -67,11 +67,7 @@ export class DhtOverLinks {
   }
 
   /** The answer, or nothing when this is no matter for datagrams. */
-  #askLink(
-    link: Link,
-    message: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+  #askLink(link: Link, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
     this.#lastNumber = (this.#lastNumber + 1) % 2 ** 32;
     const number = this.#lastNumber;
     return new Promise((resolve, reject) => {

@@ -70,7 +70,7 @@ describe("a question of the DHT", () => {
     expect([a.sent.length, b.sent.length, a.calls.length]).toEqual([1, 1, 0]);
   });
 
-  it("goes over a stream when it is asked again, too long, or there is no link or path", async () => {
+  it("goes over a stream when it is repeated, too long, or there is no link or path", async () => {
     const [a, b] = pair();
     await a.messages.ask(b.contact, SHORT, { signal, isRepeated: true });
     await a.messages.ask(b.contact, LONG, FIRST);
