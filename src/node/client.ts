@@ -14,15 +14,16 @@ import {
   type OnionCarrierOptions,
   packetBytes,
   ROUTE_DEFAULTS,
+  type RouteProvider,
   TunnelService,
 } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
+import { exitChecks } from "./exit-checks.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
-import { signersOf } from "./quorum-receipts.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
 import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
@@ -117,11 +118,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   await requireRoute(routes, { overlay, signal: options.signal });
   // On one machine all exits have one owner, who sees everything in any case.
   const budget = isLocal ? { framesPerExit: NO_BUDGET } : {};
-  const carrier = (): RecordCarrier => {
-    const onion = new OnionCarrier({ service, routes }, { ...budget, ...options.onion });
-    closers.add(() => onion.close());
-    return overOnions(onion, overlay, geometry);
-  };
+  const onion = { ...budget, ...options.onion };
+  const carrier = (): RecordCarrier =>
+    overOnions({ service, routes }, overlay, { geometry, onion, closers });
   return connected({ overlay, geometry, closers, carrier });
 }
 
@@ -175,30 +174,28 @@ async function tunnelsOf(
   return service;
 }
 
-/** Puts count when as many nodes have signed that they keep the record as the quorum asks for. */
+/** The records of one stream through circuits: exits are believed what they can prove. */
 function overOnions(
-  onion: OnionCarrier,
+  parts: { readonly service: TunnelService; readonly routes: RouteProvider },
   overlay: Overlay,
-  geometry: NetworkGeometry,
+  options: {
+    readonly geometry: NetworkGeometry;
+    readonly onion: Partial<OnionCarrierOptions>;
+    readonly closers: Closers;
+  },
 ): RecordCarrier {
+  const checks = exitChecks(() => overlay.dht.contacts.length);
+  const onion = new OnionCarrier({ ...parts, checks }, options.onion);
+  options.closers.add(() => onion.close());
   return {
-    payloadSize: geometry.cellBytes,
-    put: async (record, options) => {
-      const { ttlSeconds, receipt } = await onion.put(record, options);
-      const signers = signersOf(receipt, record);
-      if (!isQuorum(signers, overlay)) {
-        throw new CulvertError("CULVERT_PROTOCOL", "an exit has no receipts for what it confirmed");
-      }
+    payloadSize: options.geometry.cellBytes,
+    isVerified: true,
+    put: async (record, how) => {
+      const { ttlSeconds } = await onion.put(record, how);
       return { ttlSeconds };
     },
-    get: async (address, options): Promise<MapRecord> => await onion.get(address, options),
+    get: async (address, how): Promise<MapRecord> => await onion.get(address, how),
   };
-}
-
-const QUORUM = 3;
-
-function isQuorum(signers: readonly NodeId[], { dht }: Overlay): boolean {
-  return signers.length >= Math.max(Math.min(QUORUM, dht.contacts.length), 1);
 }
 
 function geometryOf({ directory }: Overlay): NetworkGeometry {

@@ -130,6 +130,7 @@ class StreamChannel implements OnionChannel {
   #stream: LinkStream | undefined;
   #events: ChannelEvents | undefined;
   #early: Uint8Array[] = [];
+  #isCorked = false;
   #isClosed = false;
 
   /** Sends over `stream` from now on. */
@@ -162,8 +163,20 @@ class StreamChannel implements OnionChannel {
   }
 
   #write(stream: LinkStream, unit: Uint8Array): void {
+    this.#cork(stream);
     stream.write(unit, (error) => {
       if (!error) this.#events?.sent(1);
+    });
+  }
+
+  /** What one turn of the event loop brings leaves together: a link seals and sends it as one. */
+  #cork(stream: LinkStream): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    stream.cork();
+    queueMicrotask(() => {
+      this.#isCorked = false;
+      stream.uncork();
     });
   }
 }

@@ -41,20 +41,33 @@ export function encodeReceipts(receipts: readonly NodeReceipt[], bytesMax: numbe
   return writer.finish();
 }
 
-/**
- * Which nodes have signed that they keep `record`, by receipts that a stranger has collected: each
- * node once, those that did not sign left out. Bytes that are no receipts are no nodes.
- */
-export function signersOf(bytes: Uint8Array, record: MapRecord): NodeId[] {
+/** What the receipts of a put are worth that a stranger has collected. */
+export interface Testimony {
+  /** The nodes that have signed that they keep the record, each once. */
+  readonly signers: readonly NodeId[];
+  /**
+   * There is a receipt that its node did not sign, or none, or what is there are no receipts: who
+   * has looked at what it collected does not hand that on.
+   */
+  readonly isForged: boolean;
+}
+
+/** Looks at the receipts that are said to be those of a put of `record`. */
+export function testimonyOf(bytes: Uint8Array, record: MapRecord): Testimony {
   const payloadHash = crypto().sha256(record.payload);
   const claim = { address: record.address, seq: record.seq, payloadHash };
   const signers: NodeId[] = [];
-  for (const { nodeKey, receipt } of decodeReceipts(bytes)) {
+  const receipts = decodeReceipts(bytes);
+  let isForged = receipts.length === 0;
+  for (const { nodeKey, receipt } of receipts) {
+    if (!new ReceiptVerifier(nodeKey).verify(receipt, claim)) {
+      isForged = true;
+      continue;
+    }
     const id = nodeIdOf(nodeKey);
-    if (signers.some((known) => equalBytes(known, id))) continue;
-    if (new ReceiptVerifier(nodeKey).verify(receipt, claim)) signers.push(id);
+    if (!signers.some((known) => equalBytes(known, id))) signers.push(id);
   }
-  return signers;
+  return { signers, isForged };
 }
 
 function depthOf({ receipt }: NodeReceipt): number {

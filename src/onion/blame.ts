@@ -8,6 +8,9 @@ export const BLAMED_MAX = 4_096;
 /** The time in which blame halves. */
 export const BLAME_HALF_LIFE_MS = 600_000;
 
+/** The blame of a node that was caught lying: it is avoided for an hour. */
+const LIE_WEIGHT = 64;
+
 /** From this much on a hop, or an edge, is avoided. */
 const AVOIDED_FROM = 0.95;
 
@@ -46,6 +49,11 @@ export class BlameLedger {
     const isEdge = reason === "next-unreachable" || reason === "timeout";
     if (isEdge && at + 1 < nodes.length) this.#blameEdge(nodes, at, 1, now);
     else if (at > 0) this.#add(nodes[at] ?? "", 1, now);
+  }
+
+  /** Remembers that a node has lied: nobody else can have done what it did. */
+  convict(node: NodeId, now: Instant): void {
+    this.#add(nodeIdText(node), LIE_WEIGHT, now);
   }
 
   /** Whether a node is better left out. */

@@ -126,6 +126,13 @@ export class CircuitPaths {
     circuit.close();
   }
 
+  /** Ends the circuits that lead to an exit; what is open on them fails. */
+  leave(exit: NodeId): void {
+    for (const circuit of [...this.#circuits]) {
+      if (isSameNode(circuit.exit, exit)) circuit.close();
+    }
+  }
+
   /** Ends all circuits and everything that waits for one. */
   close(): void {
     this.#abort.abort();

@@ -38,6 +38,7 @@ export class Circuit {
   #onEnded: (ending: CircuitEnding) => void = () => {};
   #onRetired: () => void = () => {};
   #onData: (content: Uint8Array) => void = () => {};
+  #onDrained: (() => void)[] = [];
   #state: "building" | "ready" | "retired" | "ended" = "building";
   #failure: Failure | undefined;
   #requestCount = 0;
@@ -168,6 +169,14 @@ export class Circuit {
     return true;
   }
 
+  /** Resolves when half of what may wait is free again, or the circuit is over. */
+  drained(): Promise<void> {
+    if (this.#state === "ended" || this.#isDrained) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained.push(resolve);
+    });
+  }
+
   /** One cell at every beat from now on, both ways, whatever there is to say; 0 ends that. */
   setCover(intervalMs: number): void {
     this.#driver.handle({ kind: "cover", intervalMs });
@@ -182,6 +191,7 @@ export class Circuit {
     switch (effect.kind) {
       case "write":
         this.#channel.send(effect.unit);
+        if (this.#onDrained.length > 0 && this.#isDrained) this.#tellDrained();
         break;
       case "ready":
         this.#state = "ready";
@@ -210,7 +220,16 @@ export class Circuit {
     this.#channel.close();
     for (const open of this.#requests.values()) open.fail(this.#error());
     this.#abandoned.clear();
+    this.#tellDrained();
     this.#onEnded({ failure });
+  }
+
+  get #isDrained(): boolean {
+    return this.#core.queuedCells <= this.#limits.queuedCellsMax / 2;
+  }
+
+  #tellDrained(): void {
+    for (const tell of this.#onDrained.splice(0)) tell();
   }
 
   #error(): CulvertError {

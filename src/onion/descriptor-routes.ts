@@ -118,6 +118,10 @@ export class DescriptorRoutes implements RouteProvider {
     this.#ledger.blame({ origin: this.#self, hops }, failure, this.#clock.now());
   }
 
+  caught(node: NodeId): void {
+    this.#ledger.convict(node, this.#clock.now());
+  }
+
   #choose(request: RouteRequest, relays: number): Route | undefined {
     const now = this.#clock.now();
     const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
@@ -226,4 +230,6 @@ export class StaticRoutes implements RouteProvider {
 
   /** A fixed route stays what it is. */
   failed(): void {}
+
+  caught(): void {}
 }

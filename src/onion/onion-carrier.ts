@@ -1,4 +1,5 @@
-import { type Cancel, CulvertError, onAbort } from "../base/index.ts";
+import { type Cancel, CulvertError, isCulvertError, onAbort } from "../base/index.ts";
+import type { NodeId } from "../identity/index.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
 import { CircuitPaths, PATH_DEFAULTS, type PathOptions } from "./circuit-paths.ts";
@@ -28,6 +29,17 @@ export interface OnionCarrierOptions extends PathOptions {
   readonly answerMs: number;
 }
 
+/** By what an exit is caught. Arguments are borrowed. */
+export interface ExitChecks {
+  /**
+   * What a receipt says of a put: that it was done, that it may have been, or that the exit lies,
+   * since no honest one hands out such a receipt.
+   */
+  receiptOf(record: OnionRecord, receipt: Uint8Array): "proof" | "no-proof" | "lie";
+  /** Whether a record is what its address calls for; an honest exit has looked itself. */
+  isGenuine(record: OnionRecord): boolean;
+}
+
 /** Tuned for a stream with its default window; one carrier for each stream. */
 export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
   ...PATH_DEFAULTS,
@@ -41,24 +53,33 @@ export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
  * Carries the records of one stream through circuits. Puts and gets have circuits of their own;
  * frames fan out over circuits with different exits, and no exit is shown more of the stream than
  * its budget in an epoch: what would be too much waits for another exit, and fails when there is
- * none in time.
+ * none in time. An exit that is caught lying is left at once, and not taken again for an hour.
  */
 export class OnionCarrier {
   /** Bytes of a Map cell that an operation has room for. */
   readonly payloadBytesMax: number;
   readonly #service: TunnelService;
+  readonly #routes: RouteProvider;
+  readonly #checks: ExitChecks | undefined;
   readonly #options: OnionCarrierOptions;
   readonly #budget: ExitBudget;
   readonly #writes: CircuitPaths;
   readonly #reads: CircuitPaths;
 
   constructor(
-    components: { readonly service: TunnelService; readonly routes: RouteProvider },
+    components: {
+      readonly service: TunnelService;
+      readonly routes: RouteProvider;
+      /** Without it every exit is believed. */
+      readonly checks?: ExitChecks;
+    },
     options: Partial<OnionCarrierOptions> & { readonly circuit?: Partial<CircuitLimits> } = {},
   ) {
     const { circuit = {}, ...given } = options;
     this.#options = { ...ONION_CARRIER_DEFAULTS, ...given };
     this.#service = components.service;
+    this.#routes = components.routes;
+    this.#checks = components.checks;
     this.payloadBytesMax = mapCellBytesMax(components.service.parts.geometry);
     const frames = this.#options.framesPerExit || framesPerExit(this.#options);
     this.#budget = new ExitBudget({ framesPerExit: frames, epochMs: this.#options.budgetMs });
@@ -80,24 +101,26 @@ export class OnionCarrier {
    * Puts a record. May be repeated for ever; a repetition shows an exit nothing new.
    *
    * @throws CulvertError what the Map has said, `CULVERT_UNREACHABLE` when no circuit could be
-   *   used or it failed, `CULVERT_TIMEOUT` when nothing came back
+   *   used or it failed, `CULVERT_TIMEOUT` when nothing came back, `CULVERT_PROTOCOL` when the exit
+   *   did not prove what it said
    */
   async put(
     record: OnionRecord,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly ttlSeconds: number; readonly receipt: Uint8Array }> {
-    const { answerMs } = this.#options;
-    const outcome = await this.#ask(
+    const { answerMs: timeoutMs } = this.#options;
+    const { address } = record;
+    const operation = { kind: "put", record } as const;
+    return await this.#ask(
       this.#writes,
-      { operation: { kind: "put", record }, address: record.address, timeoutMs: answerMs },
+      { operation, address, timeoutMs, expects: "stored" },
+      ({ receipt }) => this.#checks?.receiptOf(record, receipt) ?? "proof",
       options.signal,
     );
-    if (outcome.kind === "found") throw new CulvertError("CULVERT_PROTOCOL", "not what was asked");
-    return outcome;
   }
 
   /**
-   * Gets the record at an address, waiting for it at most `waitMs`. It is not verified.
+   * Gets the record at an address, waiting for it at most `waitMs`. It is verified by the checks.
    *
    * @throws CulvertError as {@link put}; `CULVERT_NOT_FOUND` when the Map has nothing there
    */
@@ -107,13 +130,18 @@ export class OnionCarrier {
   ): Promise<OnionRecord> {
     const waitMs = Math.max(Math.floor(options.waitMs ?? 0), 0);
     const timeoutMs = waitMs + this.#options.answerMs;
-    const outcome = await this.#ask(
+    const asked = address.slice();
+    const operation = { kind: "get", address, waitMs } as const;
+    const { record } = await this.#ask(
       this.#reads,
-      { operation: { kind: "get", address, waitMs }, address, timeoutMs },
+      { operation, address, timeoutMs, expects: "found" },
+      (found) => {
+        const isGenuine = this.#checks?.isGenuine({ address: asked, ...found.record }) ?? true;
+        return isGenuine ? "proof" : "lie";
+      },
       options.signal,
     );
-    if (outcome.kind === "stored") throw new CulvertError("CULVERT_PROTOCOL", "not what was asked");
-    return { address: address.slice(), ...outcome.record };
+    return { address: asked, ...record };
   }
 
   /** Ends all circuits; what is open fails. */
@@ -122,15 +150,17 @@ export class OnionCarrier {
     this.#reads.close();
   }
 
-  async #ask(
+  async #ask<Kind extends "stored" | "found">(
     paths: CircuitPaths,
     asked: {
       readonly operation: MapOperation;
       readonly address: Uint8Array;
       readonly timeoutMs: number;
+      readonly expects: Kind;
     },
+    judge: (outcome: OutcomeOf<Kind>) => ReturnType<ExitChecks["receiptOf"]>,
     signal: AbortSignal | undefined,
-  ): Promise<Exclude<MapOutcome, { readonly kind: "failed" }>> {
+  ): Promise<OutcomeOf<Kind>> {
     const { clock } = this.#service;
     const address = asked.address.slice();
     const content = encodeOperation(asked.operation);
@@ -144,9 +174,19 @@ export class OnionCarrier {
     const response = await this.#within(limits, (limit) =>
       circuit.request(content, { signal: limit }),
     );
-    const outcome = readOutcome(response);
-    if (outcome.kind === "failed") throw operationError(outcome.code);
-    return outcome;
+    const outcome = outcomeIn(response);
+    if (outcome?.kind === "failed") throw operationError(outcome.code);
+    const verdict = isOf(outcome, asked.expects) ? judge(outcome) : "lie";
+    if (isOf(outcome, asked.expects) && verdict === "proof") return outcome;
+    if (verdict === "lie") this.#caught(circuit.exit);
+    throw new CulvertError("CULVERT_PROTOCOL", "an exit has not proved what it said");
+  }
+
+  /** Whatever else this exit was asked fails, and is asked of another one. */
+  #caught(exit: NodeId): void {
+    this.#routes.caught(exit);
+    this.#writes.leave(exit);
+    this.#reads.leave(exit);
   }
 
   /** Gives a request up after some time, or when its caller does. */
@@ -178,5 +218,24 @@ export class OnionCarrier {
     } finally {
       for (const cancel of cancels) cancel();
     }
+  }
+}
+
+type OutcomeOf<Kind extends MapOutcome["kind"]> = Extract<MapOutcome, { readonly kind: Kind }>;
+
+function isOf<Kind extends MapOutcome["kind"]>(
+  outcome: MapOutcome | undefined,
+  kind: Kind,
+): outcome is OutcomeOf<Kind> {
+  return outcome?.kind === kind;
+}
+
+/** What an exit has said; `undefined` when it makes no sense. */
+function outcomeIn(response: Uint8Array): MapOutcome | undefined {
+  try {
+    return readOutcome(response);
+  } catch (error) {
+    if (!isCulvertError(error, "CULVERT_PROTOCOL")) throw error;
+    return undefined;
   }
 }

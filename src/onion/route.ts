@@ -46,6 +46,8 @@ export interface RouteProvider {
   route(request?: RouteRequest): Promise<Route>;
   /** Tells that a route has failed, so that it can be avoided. */
   failed(route: Route, failure: Failure): void;
+  /** Tells that a node was caught lying. */
+  caught(node: NodeId): void;
 }
 
 /** A node's descriptor as routes see it. */

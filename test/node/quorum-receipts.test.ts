@@ -6,7 +6,7 @@ import { type MapRecord, type Receipt, signReceipts } from "../../src/mapservice
 import { RECEIPT_BYTES_MAX } from "../../src/mapservice/receipt.ts";
 import { exitMapOver } from "../../src/node/exit-map.ts";
 import { onionGeometryOf } from "../../src/node/onion-geometry.ts";
-import { encodeReceipts, signersOf } from "../../src/node/quorum-receipts.ts";
+import { encodeReceipts, testimonyOf } from "../../src/node/quorum-receipts.ts";
 import type { ReplicatedMap } from "../../src/node/replicated-map.ts";
 import { requestBytes } from "../../src/onion/geometry.ts";
 import { RECEIPTS_BYTES_MAX, serveMap } from "../../src/onion/index.ts";
@@ -53,7 +53,7 @@ describe("the receipts of a quorum", () => {
       }
       const outcome = readOutcome(answer);
       if (outcome.kind !== "stored") expect.fail(`not stored but ${outcome.kind}`);
-      expect(signersOf(outcome.receipt, RECORD)).toEqual(
+      expect(testimonyOf(outcome.receipt, RECORD).signers).toEqual(
         KEYS.map((key) => nodeIdOf(key.publicKey)),
       );
     },
@@ -67,6 +67,6 @@ describe("the receipts of a quorum", () => {
     const [deep = expect.fail("three"), ...shallow] = receiptsOf(1);
     const [key = expect.fail("three")] = KEYS;
     const all = [{ ...deep, receipt: receiptAmong(256, key) }, ...shallow];
-    expect(signersOf(encodeReceipts(all, 300), RECORD)).toHaveLength(2);
+    expect(testimonyOf(encodeReceipts(all, 300), RECORD).signers).toHaveLength(2);
   });
 });

@@ -31,7 +31,7 @@ function descriptorOf(
   const { host = `10.${seed >> 8}.${seed & 255}.1`, roles = ["onion-relay", "onion-exit"] } =
     options;
   return NodeDescriptor.sign(identity, {
-    sequence: 1,
+    sequence: (options.epoch ?? 0) + 1,
     expiresAtUnixS: UNIX_MS / 1_000 + 7_200,
     roles,
     geometry: { cellBytes: 1_900, onionBytes: 2_048, onionHopsMax: 5 },
@@ -166,6 +166,23 @@ describe("routes over descriptors", () => {
     expect(routes.guards.length).toBe(3);
   });
 
+  it("avoid a node that was caught lying for an hour, at every place of a route", async () => {
+    const few = many.slice(0, 8);
+    const { routes, discovery } = setUp(few);
+    const liar = few[0]?.id ?? SELF.id;
+    const isMet = async (): Promise<boolean> =>
+      (await draw(routes, 30)).some((route) => names(route).includes(nodeIdText(liar)));
+    expect(await isMet()).toBe(true);
+    routes.caught(liar);
+    expect(await isMet()).toBe(false);
+    await clock.runUntil(25 * 60_000);
+    expect(await isMet()).toBe(false);
+    // In another epoch, with other keys.
+    await clock.runUntil(65 * 60_000);
+    for (let i = 0; i < 8; i++) discovery.add(descriptorOf(i + 1, { epoch: epochOf(UNIX_MS) + 1 }));
+    expect(await isMet()).toBe(true);
+  });
+
   it("keep the guards of the last run", async () => {
     const wanted = many.slice(5, 8).map(({ id }) => id);
     const base = setUp(many);
@@ -234,6 +251,18 @@ describe("blame", () => {
     expect(ledger.isEdgeAvoided(id(a), id(b), 0)).toBe(true);
     expect(ledger.isEdgeAvoided(id(b), id(c), 0)).toBe(true);
     expect(ledger.isEdgeAvoided(id(a), id(c), 0)).toBe(false);
+  });
+
+  it("of a liar outlasts that of one who failed", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "policy", hop: 0 }, 0);
+    ledger.convict(id(b), 0);
+    const isAvoided = (minutes: number): boolean[] =>
+      [a, b].map((node) => ledger.isAvoided(id(node), minutes * 60_000));
+    expect(isAvoided(0)).toEqual([true, true]);
+    expect(isAvoided(1)).toEqual([false, true]);
+    expect(isAvoided(60)).toEqual([false, true]);
+    expect(isAvoided(62)).toEqual([false, false]);
   });
 
   it("halves with time, and is bounded", () => {

@@ -6,6 +6,7 @@ import type { OnionPeer, Route } from "../../src/onion/route.ts";
 import type { OnionSuite } from "../../src/onion/suite.ts";
 import { type TunnelOptions, TunnelService } from "../../src/onion/tunnel-service.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
+import type { AcceptanceNet } from "./acceptance-net.ts";
 import { fastSuite, GEOMETRY, UNIX_MS } from "./fixtures.ts";
 
 /** A unit on a link. */
@@ -28,11 +29,14 @@ export interface VirtualNode {
   service: TunnelService;
 }
 
+/** Within this time everything comes to its end. */
+const SETTLING_MS = 60_000;
+
 /**
  * Nodes that can all reach each other, with one latency for every link, on a virtual clock. What
  * passes is recorded, and may be intercepted.
  */
-export class VirtualNet {
+export class VirtualNet implements AcceptanceNet {
   readonly clock = new VirtualClock({ startUnixMs: UNIX_MS });
   readonly nodes: VirtualNode[] = [];
   readonly passages: Passage[] = [];
@@ -109,6 +113,18 @@ export class VirtualNet {
       return { id: this.node(index).id, onionKey };
     });
     return { epoch: keys[0]?.epoch ?? 0, hops };
+  }
+
+  settle<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.runPromise(promise, SETTLING_MS);
+  }
+
+  async until(isSo: () => boolean): Promise<void> {
+    await this.clock.runUntil(isSo, SETTLING_MS);
+  }
+
+  async rest(): Promise<void> {
+    await this.clock.runUntil(this.clock.now() + 1_000);
   }
 
   close(): void {

@@ -1,57 +1,13 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { Circuit } from "../../src/onion/circuit.ts";
 import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/key-ring.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { makeSurb, useSurb } from "../../src/onion/surb.ts";
-import { GEOMETRY } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
 let net: VirtualNet;
 afterEach(() => net.close());
-
-/** Every node but the first is a hop. */
-const GEOMETRY_OF_25 = { ...GEOMETRY, hopsMax: 24, cellBytes: 1_280 };
-
-const others = (count: number): number[] => Array.from({ length: count - 1 }, (_, i) => i + 1);
-
-describe.each([2, 3, 25])("ping-pong over %d nodes", (count) => {
-  it("works through a circuit", async () => {
-    net = new VirtualNet(count, { geometry: GEOMETRY_OF_25 });
-    net.service(count - 1).setHandlers({ data: (circuit, ping) => circuit.sendData(ping) });
-    const route = net.route(...others(count));
-    const circuit = await net.clock.runPromise(Circuit.build(net.service(0), route), 60_000);
-    const pongs: Uint8Array[] = [];
-    circuit.setDataHandler((pong) => pongs.push(pong));
-    for (let round = 1; round <= 5; round++) {
-      const ping = new SeededRandom(round).bytes(100);
-      circuit.sendData(ping);
-      await net.clock.runUntil(() => pongs.length === round, 60_000);
-      expect(pongs.at(-1)).toEqual(ping);
-    }
-  });
-
-  it.each(["surb", "state"] as const)("works through packets, answered by %s", async (reply) => {
-    const geometry = { ...GEOMETRY_OF_25, payloadBytes: 4_096 };
-    net = new VirtualNet(count, { geometry });
-    const there = others(count);
-    const routes = new StaticRoutes(() => [net.route(...there)]);
-    const back = [...there.slice(0, -1).toReversed(), 0];
-    const desk = new MessageDesk(net.service(0), {
-      route: ({ destination } = {}) =>
-        destination?.id === net.node(0).id ? Promise.resolve(net.route(...back)) : routes.route(),
-      failed: () => {},
-    });
-    const last = new MessageDesk(net.service(count - 1), routes);
-    last.setMessageHandler((message) => message.reply(message.data));
-    const ping = new SeededRandom(1).bytes(200);
-    for (let round = 1; round <= 3; round++) {
-      const pong = desk.send(net.peer(count - 1), ping, { reply });
-      expect(await net.clock.runPromise(pong, 60_000)).toEqual(ping);
-    }
-  });
-});
 
 describe("a reply block", () => {
   it.each([

@@ -1,0 +1,35 @@
+import type { NodeId } from "../../src/identity/index.ts";
+import type { OnionGeometry } from "../../src/onion/geometry.ts";
+import type { OnionPeer, Route } from "../../src/onion/route.ts";
+import type { TunnelOptions, TunnelService } from "../../src/onion/tunnel-service.ts";
+
+/** A unit that a node has given to a link. */
+export interface SentUnit {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Onion nodes that reach each other, whatever is between them; the first one is the origin. */
+export interface AcceptanceNet {
+  readonly geometry: OnionGeometry;
+  /** Everything that any node has sent. */
+  readonly passages: readonly SentUnit[];
+  node(index: number): { readonly id: NodeId };
+  service(index: number): TunnelService;
+  peer(index: number): OnionPeer;
+  route(...indexes: readonly number[]): Route;
+  /** Stops a node: nobody reaches it any more. */
+  kill(index: number): unknown;
+  /** Starts a node anew, which remembers nothing. */
+  restart(index: number): unknown;
+  /** Lets the world go on until the promise is settled. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+  until(isSo: () => boolean): Promise<void>;
+  /** Until what is on its way has come. */
+  rest(): Promise<void>;
+  close(): unknown;
+}
+
+/** Makes a net of so many nodes. */
+export type OpenNet = (count: number, options?: TunnelOptions) => Promise<AcceptanceNet>;
