@@ -15,6 +15,7 @@ const NAMES = [
   "memory",
   "start",
   "onion",
+  "onion-goodput",
   "storage",
   "rpc",
   "storage-million",

@@ -60,6 +60,7 @@ export {
   type RoadReport,
   RoadWorld,
   runRoad,
+  runsSharedByLinks,
   type Sight,
   type StreamEnd,
   sharesOfExits,

@@ -16,7 +16,7 @@ export class PlannedRoutes implements RouteProvider {
   }
 
   async route({ destination }: RouteRequest = {}): Promise<Route> {
-    const isHome = destination?.id === this.#net.node(0).id;
+    const isHome = destination?.id === this.#net.node(this.#back.at(-1) ?? 0).id;
     return isHome ? this.#net.route(...this.#back) : this.#there;
   }
 

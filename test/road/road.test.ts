@@ -8,6 +8,7 @@ import {
   type RoadReport,
   RoadWorld,
   runRoad,
+  runsSharedByLinks,
   type StreamEnd,
   sharesOfExits,
   trailsOf,
@@ -113,6 +114,27 @@ describe("what each party sees through onions", () => {
     expect(oddUnits(evidence, SIZES)).toEqual([]);
     const lengths = new Set(world.nodes.flatMap(({ cellLengths }) => [...cellLengths]));
     expect([...lengths]).toEqual([ROAD_CELL_BYTES]);
+  });
+
+  it("has no 8 bytes in a row in common on the onion streams of two links", () => {
+    expect(runsSharedByLinks(evidence)).toEqual([]);
+  });
+
+  it("would notice eight bytes that go over two links", () => {
+    const circuits = evidence.ends.filter(
+      ({ protocol, sights }) => protocol === "circuit" && sights.some(({ isSent }) => isSent),
+    );
+    const [one] = circuits;
+    const other = circuits.find(
+      ({ node, peer }) => new Set([node, peer, one?.node, one?.peer]).size > 2,
+    );
+    const sentBy = (end: StreamEnd | undefined): Uint8Array =>
+      end?.sights.find(({ isSent }) => isSent)?.bytes ?? new Uint8Array(0);
+    const copy = sentBy(other).slice();
+    copy.set(sentBy(one).subarray(100, 108), 300);
+    const planted = { ...(other ?? circuits[0]), sights: [{ atMs: 0, isSent: true, bytes: copy }] };
+    const ends = [...evidence.ends, planted as StreamEnd];
+    expect(runsSharedByLinks({ ...evidence, ends })).toHaveLength(1);
   });
 
   it("would notice if the middle of a circuit told its guard everything", () => {

@@ -39,8 +39,8 @@ export function trailsSeenWhole(trails: readonly Trail[]): Trail[] {
 
 const TRAIL_MAX = 16;
 /**
- * How many of a stream's instants have to agree. Circuits that share a link share some of them; the
- * first of a stream may be late, while a link is dialled.
+ * How much of a stream's bytes has to agree in its instant. Circuits that share a link share some;
+ * the first of a stream may be late, while a link is dialled.
  */
 const AGREEING_SHARE = 0.6;
 
@@ -62,28 +62,36 @@ function continuationOf(
 ): StreamEnd | undefined {
   let best: StreamEnd | undefined;
   let bestScore = AGREEING_SHARE;
-  const there = instants(arrived, { isSent: false });
-  const back = instants(arrived, { isSent: true });
+  const there = bytesByInstant(arrived, { isSent: false });
+  const back = bytesByInstant(arrived, { isSent: true });
   for (const candidate of candidates) {
-    const [sent, came] = [true, false].map((isSent) => instants(candidate, { isSent }));
-    if (sent === undefined || came === undefined) continue;
-    const score = (countIn(sent, there) + countIn(came, back)) / (sent.size + came.size);
-    if (score < bestScore) continue;
+    const sent = bytesByInstant(candidate, { isSent: true });
+    const came = bytesByInstant(candidate, { isSent: false });
+    const score =
+      (bytesInBoth(sent, there) + bytesInBoth(came, back)) / (bytesOf(sent) + bytesOf(came));
+    if (!(score >= bestScore)) continue;
     best = candidate;
     bestScore = score;
   }
   return best;
 }
 
-function instants({ sights }: StreamEnd, which: { readonly isSent: boolean }): Set<number> {
-  const there = sights.filter(({ isSent }) => isSent === which.isSent);
-  return new Set(there.map(({ atMs }) => atMs));
+type Traffic = ReadonlyMap<number, number>;
+
+function bytesByInstant({ sights }: StreamEnd, which: { readonly isSent: boolean }): Traffic {
+  const traffic = new Map<number, number>();
+  for (const { atMs, isSent, bytes } of sights) {
+    if (isSent === which.isSent) traffic.set(atMs, (traffic.get(atMs) ?? 0) + bytes.length);
+  }
+  return traffic;
 }
 
-function countIn(some: ReadonlySet<number>, all: ReadonlySet<number>): number {
-  let count = 0;
-  for (const instant of some) if (all.has(instant)) count += 1;
-  return count;
+function bytesOf(traffic: Traffic): number {
+  return [...traffic.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function bytesInBoth(one: Traffic, other: Traffic): number {
+  return [...one].reduce((sum, [at, bytes]) => sum + Math.min(bytes, other.get(at) ?? 0), 0);
 }
 
 /** Whether anything followed the request to build the circuit. */

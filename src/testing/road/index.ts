@@ -7,6 +7,7 @@ export {
   type Evidence,
   type ExitShare,
   oddUnits,
+  runsSharedByLinks,
   sharesOfExits,
   type UnitSizes,
 } from "./judges.ts";

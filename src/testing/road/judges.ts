@@ -58,6 +58,53 @@ export function oddUnits({ ends }: Evidence, { packetBytes, cellBytes }: UnitSiz
   return odd;
 }
 
+/** Bytes in a row that tell a copy from chance. */
+const RUN_BYTES = 8;
+
+/**
+ * Runs of eight bytes that onion streams of two links have in common: whoever watches both would
+ * know that they carry the same. One line for each, with its links.
+ */
+export function runsSharedByLinks({ ends }: Evidence): string[] {
+  const units = ends
+    .filter(({ protocol }) => protocol === "circuit" || protocol === "onion")
+    .flatMap(({ node, peer, sights }) => {
+      const link = [short(node), short(peer)].sort().join("-");
+      return sights.filter(({ isSent }) => isSent).map(({ bytes }) => ({ link, bytes }));
+    });
+  const repeated = repeatedRuns(units.map(({ bytes }) => bytes));
+  const links = new Map<bigint, Set<string>>();
+  for (const { link, bytes } of repeated.size === 0 ? [] : units) {
+    for (const run of runsOf(bytes)) {
+      if (repeated.has(run)) links.set(run, (links.get(run) ?? new Set()).add(link));
+    }
+  }
+  const shared = [...links].filter(([, of]) => of.size > 1);
+  return shared.map(([run, of]) => `${run.toString(16)} on ${[...of].join(", ")}`);
+}
+
+function runsOf(bytes: Uint8Array): BigUint64Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const runs = new BigUint64Array(Math.max(bytes.length - RUN_BYTES + 1, 0));
+  for (let at = 0; at < runs.length; at++) runs[at] = view.getBigUint64(at);
+  return runs;
+}
+
+/** What occurs more than once; sorting holds eight bytes for each place, a set would many more. */
+function repeatedRuns(all: readonly Uint8Array[]): Set<bigint> {
+  const runs = new BigUint64Array(all.reduce((sum, { length }) => sum + length, 0));
+  let count = 0;
+  for (const bytes of all) {
+    const found = runsOf(bytes);
+    runs.set(found, count);
+    count += found.length;
+  }
+  const sorted = runs.subarray(0, count).sort();
+  const repeated = new Set<bigint>();
+  for (let i = 1; i < count; i++) if (sorted[i] === sorted[i - 1]) repeated.add(sorted[i] ?? 0n);
+  return repeated;
+}
+
 /** How many frames of one stream each exit was shown by one of its ends, the most first. */
 export interface ExitShare {
   readonly exit: string;
