@@ -1,4 +1,4 @@
-/** The acceptance cases of onions over real links, with as many cells as a long-lived circuit has. */
+/** The acceptance cases of onions over real links, with ten thousand cells each way. */
 
 import { LoopbackOnions } from "../test/interop/loopback-onions.ts";
 import { onionAcceptance } from "../test/onion/acceptance.ts";

@@ -1,8 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { SeededRandom, toHex } from "../../src/base/index.ts";
+import { fromHex, SeededRandom, toHex } from "../../src/base/index.ts";
+import { loadProvider, type ProviderName } from "../../src/crypto/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
+import { agreeAsHop, answerAsHop, buildCircuitPacket } from "../../src/onion/circuit-build.ts";
+import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
-import { GEOMETRY } from "./fixtures.ts";
+import { MessageDesk } from "../../src/onion/message-desk.ts";
+import { RelayCore } from "../../src/onion/relay-core.ts";
+import type { RelayEffect, RelayInput } from "../../src/onion/relay-protocol.ts";
+import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
 let net: VirtualNet;
@@ -69,5 +75,160 @@ describe("floods", () => {
     const outcomes = await net.clock.runPromise(Promise.allSettled(builds), 60_000);
     expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBe(4);
     expect(net.service(1).counts().circuits.get("refused-build")).toBe(4);
+  });
+});
+
+/** All points of order 1, 2, 4 and 8 on the curve and its twist, as u-coordinates; then some that
+ * are the same ones modulo the prime. */
+const SMALL_ORDER = [
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+].map(fromHex);
+
+describe("a key of small order", () => {
+  it.each(["noble", "node", "sodium"] as const)("is refused by %s", (name: ProviderName) => {
+    const suite = loadProvider(name);
+    if (suite === undefined) throw new Error(`${name} is not here`);
+    const secret = new SeededRandom(1).bytes(32);
+    for (const point of SMALL_ORDER) expect(suite.x25519(secret, point)).toBeUndefined();
+    expect(suite.x25519(secret, suite.x25519PublicKey(secret))).toBeDefined();
+  });
+
+  it("in a packet is dropped without a word", async () => {
+    net = new VirtualNet(2);
+    const unit = new SeededRandom(1).bytes(packetBytes(GEOMETRY));
+    const [{ epoch } = { epoch: 0 }] = net.service(1).onionKeys();
+    unit.set([1, epoch & 0xff]);
+    for (const point of SMALL_ORDER) {
+      unit.set(point, 2);
+      net.service(1).receive(net.node(0).id, unit.slice());
+    }
+    expect([...net.service(1).counts().packets]).toEqual([["key", SMALL_ORDER.length]]);
+    expect(net.passages).toEqual([]);
+  });
+
+  it("in the answer of a hop builds nothing", async () => {
+    for (const point of SMALL_ORDER) {
+      net = new VirtualNet(2);
+      const route = net.route(1);
+      const built = net.clock.runPromise(Circuit.build(net.service(0), route), 60_000);
+      // Whoever has the hop's key makes what it likes; here all that it can do is spoil the slot.
+      net.intercept = ({ bytes, to }) => {
+        if (to === 0) bytes.set(point);
+        return [bytes];
+      };
+      await expect(built).rejects.toMatchObject({ detail: { reason: "protocol" } });
+      net.close();
+    }
+  });
+});
+
+describe("a packet that goes in a circle", () => {
+  async function send(...way: readonly number[]) {
+    net = new VirtualNet(4);
+    const routes = new StaticRoutes(() => [net.route(...way)]);
+    const desk = new MessageDesk(net.service(0), routes);
+    const got: number[] = [];
+    new MessageDesk(net.service(3), routes).setMessageHandler((message) => {
+      got.push(message.data.length);
+      message.reply(message.data);
+    });
+    const sent = desk.send(net.peer(3), new Uint8Array(5), { reply: "state" });
+    return { got, sent: net.clock.runPromise(sent, 60_000) };
+  }
+
+  it("is refused by a hop that would be its own next one", async () => {
+    const { got, sent } = await send(1, 1, 3);
+    await expect(sent).rejects.toMatchObject({ detail: { reason: "policy", hop: 0 } });
+    expect(net.service(1).counts().packets.get("loop")).toBe(1);
+    expect(got).toEqual([]);
+  });
+
+  it("over others ends all the same, after as many hops as a header has room for", async () => {
+    const { got, sent } = await send(1, 2, 1, 2, 3);
+    await sent;
+    expect(got).toEqual([5]);
+    expect(net.passages.length).toBe(10);
+  });
+});
+
+describe("a relay", () => {
+  const parts = { suite: fastSuite(), geometry: GEOMETRY };
+
+  /** A circuit through one relay to a last hop that a test plays. */
+  function openRelay() {
+    const random = new SeededRandom(3);
+    const [relay, last] = makeHops(parts, 2);
+    if (relay === undefined || last === undefined) throw new Error("two hops");
+    const core = new RelayCore({ parts, peeler: relay.peeler, self: relay.id, random });
+    const effects: RelayEffect[] = [];
+    const tell = (input: RelayInput): void => {
+      core.handle(input, 0);
+      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+        effects.push(effect);
+      }
+    };
+    const route = [relay.target, last.target];
+    const built = buildCircuitPacket(parts, { epoch: relay.epoch, route, random });
+    if (built === undefined) throw new Error("the keys are good");
+    tell({ kind: "opened", channel: 1, from: last.id });
+    tell({ kind: "unit", channel: 1, unit: built.unit });
+    const passed = effects.find((effect) => effect.kind === "write");
+    const peeled = last.peeler.peel(passed?.kind === "write" ? passed.unit : built.unit);
+    if (peeled.kind === "dropped") throw new Error(peeled.reason);
+    const handshake = agreeAsHop(parts.suite, peeled, random);
+    if (handshake === undefined) throw new Error("the keys are good");
+    const noise = random.bytes(GEOMETRY.cellBytes);
+    tell({ kind: "unit", channel: 2, unit: answerAsHop(parts.suite, handshake, noise) });
+    tell({ kind: "sent", channel: 1, count: 1 });
+    tell({ kind: "sent", channel: 2, count: 1 });
+    effects.length = 0;
+    return { core, tell, effects, cell: () => random.bytes(GEOMETRY.cellBytes) };
+  }
+
+  it("ignores cells for circuits that are not there", () => {
+    const { core, tell, effects, cell } = openRelay();
+    for (const channel of [0, 3, 4, 99, -1]) {
+      tell({ kind: "unit", channel, unit: cell() });
+      tell({ kind: "sent", channel, count: 5 });
+      tell({ kind: "closed", channel });
+    }
+    expect(effects).toEqual([]);
+    expect(core.circuits).toBe(1);
+    tell({ kind: "closed", channel: 1 });
+    effects.length = 0;
+    tell({ kind: "unit", channel: 1, unit: cell() });
+    tell({ kind: "unit", channel: 2, unit: cell() });
+    expect(effects).toEqual([]);
+  });
+
+  it.each([
+    ["there", 1],
+    ["back", 2],
+  ])("gives a circuit up whose cells nobody takes on the way %s", (_, channel) => {
+    const { core, tell, effects, cell } = openRelay();
+    let passed = 0;
+    while (core.circuits > 0) {
+      tell({ kind: "unit", channel, unit: cell() });
+      passed += 1;
+    }
+    expect(passed).toBe(513);
+    const closed = effects.filter(({ kind }) => kind === "close");
+    expect(closed).toHaveLength(2);
+  });
+
+  it("takes cells of its size only", () => {
+    const { core, tell, effects, cell } = openRelay();
+    tell({ kind: "unit", channel: 1, unit: cell().subarray(1) });
+    expect(core.circuits).toBe(0);
+    expect(core.counts.get("protocol")).toBe(1);
+    // The origin is told, in a cell like all others.
+    const written = effects.filter((effect) => effect.kind === "write");
+    expect(written.map(({ unit }) => unit.length)).toEqual([GEOMETRY.cellBytes]);
   });
 });

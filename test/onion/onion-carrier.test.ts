@@ -1,132 +1,20 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { CulvertError, equalBytes, SeededRandom, toHex } from "../../src/base/index.ts";
-import { type NodeId, nodeIdText } from "../../src/identity/index.ts";
-import type { Failure } from "../../src/onion/failure.ts";
-import { epochOf } from "../../src/onion/key-ring.ts";
-import type { ExitMap } from "../../src/onion/map-exit.ts";
+import { CulvertError, toHex } from "../../src/base/index.ts";
+import { nodeIdText } from "../../src/identity/index.ts";
 import { serveMap } from "../../src/onion/map-exit.ts";
-import {
-  encodeOutcome,
-  mapCellBytesMax,
-  type OnionRecord,
-  requestCellsFor,
-} from "../../src/onion/map-operation.ts";
-import {
-  type ExitChecks,
-  OnionCarrier,
-  type OnionCarrierOptions,
-} from "../../src/onion/onion-carrier.ts";
-import {
-  chooseRoute,
-  type Route,
-  type RouteProvider,
-  type RouteRequest,
-} from "../../src/onion/route.ts";
+import { requestCellsFor } from "../../src/onion/map-operation.ts";
+import type { OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
+import { carrierRig, MAP_CELL, recordOf, type SharedMap } from "./carrier-rig.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
 let net: VirtualNet;
 afterEach(() => net.close());
 
-const MAP_CELL = mapCellBytesMax(GEOMETRY);
-
-function recordOf(seed: number): OnionRecord {
-  const random = new SeededRandom(seed);
-  return {
-    address: random.bytes(32),
-    signature: random.bytes(64),
-    seq: 1,
-    ttlSeconds: 3_600,
-    payload: random.bytes(MAP_CELL),
-  };
-}
-
-/** One Map behind all exits, which remembers what each of them was asked. */
-class SharedMap {
-  readonly records = new Map<string, OnionRecord>();
-  readonly asked: { exit: number; kind: "put" | "get"; address: string }[] = [];
-  readonly #waiting: { address: Uint8Array; wake: (record: OnionRecord) => void }[] = [];
-
-  at(exit: number): ExitMap {
-    return {
-      put: async (record) => {
-        const name = toHex(record.address);
-        this.asked.push({ exit, kind: "put", address: name });
-        const known = this.records.get(name);
-        if (known !== undefined && !equalBytes(known.payload, record.payload)) {
-          throw new CulvertError("CULVERT_CONFLICT");
-        }
-        this.records.set(name, { ...record, payload: record.payload.slice() });
-        for (const { address, wake } of this.#waiting) {
-          if (toHex(address) === name) wake(record);
-        }
-        return { ttlSeconds: record.ttlSeconds, receipt: Uint8Array.of(1, 2, 3) };
-      },
-      get: (address, waitMs, signal) => {
-        this.asked.push({ exit, kind: "get", address: toHex(address) });
-        const known = this.records.get(toHex(address));
-        if (known !== undefined) return Promise.resolve(known);
-        return new Promise((resolve, reject) => {
-          this.#waiting.push({ address, wake: resolve });
-          const late = (): void => reject(new CulvertError("CULVERT_NOT_FOUND"));
-          const cancel = net.clock.schedule(net.clock.now() + waitMs, late);
-          signal.addEventListener("abort", cancel);
-        });
-      },
-    };
-  }
-
-  exitsOf(kind: "put" | "get"): Set<number> {
-    return new Set(this.asked.filter((entry) => entry.kind === kind).map(({ exit }) => exit));
-  }
-}
-
-/** Random routes among living nodes. */
-class RandomRoutes implements RouteProvider {
-  readonly failures: Failure[] = [];
-  readonly liars: NodeId[] = [];
-  readonly #random = new SeededRandom(4);
-
-  async route({ isExcluded = () => false }: RouteRequest = {}): Promise<Route> {
-    const peers = net.nodes.slice(1).map(({ index }) => net.peer(index));
-    const rules = {
-      self: net.node(0).id,
-      epoch: epochOf(net.clock.unixMs()),
-      relays: 3,
-      guards: [],
-      isDiverse: false,
-      isExcluded,
-      isAvoided: () => false,
-      isEdgeAvoided: () => false,
-    };
-    const route = chooseRoute(peers, rules, this.#random);
-    if (route === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
-    return route;
-  }
-
-  failed(_route: Route, failure: Failure): void {
-    this.failures.push(failure);
-  }
-
-  caught(node: NodeId): void {
-    this.liars.push(node);
-  }
-}
-
-function setUp(
-  options: Partial<OnionCarrierOptions> & { readonly checks?: ExitChecks } = {},
-  nodes = 12,
-) {
-  net = new VirtualNet(nodes);
-  const map = new SharedMap();
-  for (const { index, service } of net.nodes) {
-    service.setHandlers({ request: serveMap(map.at(index)) });
-  }
-  const routes = new RandomRoutes();
-  const { checks, ...rest } = options;
-  const parts = { service: net.service(0), routes, ...(checks && { checks }) };
-  const carrier = new OnionCarrier(parts, rest);
-  return { map, routes, carrier };
+function setUp(options: Partial<OnionCarrierOptions> = {}, nodes?: number) {
+  const rig = carrierRig(options, nodes);
+  net = rig.net;
+  return rig;
 }
 
 describe("the carrier of a stream", () => {
@@ -321,71 +209,6 @@ describe("circuits that fail", () => {
     for (const { service } of net.nodes) expect(service.circuits).toBe(0);
     net.close();
     expect(net.clock.pending).toBe(0);
-  });
-});
-
-describe("an exit that is caught lying", () => {
-  /** Believes receipts that begin with one, and payloads that do. */
-  const checks: ExitChecks = {
-    receiptOf: (_record, [first = 0]) => (first === 1 ? "proof" : first === 2 ? "no-proof" : "lie"),
-    isGenuine: ({ payload }) => payload[0] === 1,
-  };
-  const genuine = (seed: number): OnionRecord => {
-    const record = recordOf(seed);
-    record.payload[0] = 1;
-    return record;
-  };
-  const ask = (asked: Promise<unknown>): Promise<string> =>
-    net.clock.runPromise(asked, 60_000).then(
-      () => "done",
-      (error: CulvertError) => error.code,
-    );
-
-  it.each([
-    ["by a forged receipt", "put", { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(0) }],
-    ["by no receipt", "put", { kind: "stored", ttlSeconds: 9, receipt: new Uint8Array(0) }],
-    ["by an answer to another question", "put", { kind: "found", record: recordOf(7) }],
-    ["by a forged record", "get", { kind: "found", record: recordOf(7) }],
-    ["by a receipt for a get", "get", { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(1) }],
-  ] as const)("%s is left, and told to the routes", async (_, kind, lie) => {
-    const { carrier, map, routes } = setUp({ checks, paths: 3 });
-    await net.clock.runPromise(carrier.put(genuine(0)), 60_000);
-    await net.clock.runPromise(carrier.get(genuine(0).address), 60_000);
-    const liar = 5;
-    net.service(liar).setHandlers({ request: async () => encodeOutcome(lie) });
-    const outcomes: string[] = [];
-    for (let i = 1; routes.liars.length === 0; i++) {
-      const record = genuine(i);
-      if (kind === "get") map.records.set(toHex(record.address), record);
-      const asked = kind === "put" ? carrier.put(record) : carrier.get(record.address);
-      outcomes.push(await ask(asked));
-    }
-    expect(routes.liars).toEqual([net.node(liar).id]);
-    expect(outcomes.filter((outcome) => outcome !== "done")).toEqual(["CULVERT_PROTOCOL"]);
-    const { writes, reads } = carrier.circuits;
-    const exits = [...writes, ...reads].map(({ exit }) => nodeIdText(exit));
-    expect(exits).not.toContain(nodeIdText(net.node(liar).id));
-  });
-
-  it("is not one that has few receipts", async () => {
-    const { carrier, routes } = setUp({ checks, paths: 1, spares: 0 });
-    const few = { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(2) } as const;
-    for (const { service } of net.nodes) {
-      service.setHandlers({ request: async () => encodeOutcome(few) });
-    }
-    expect(await ask(carrier.put(genuine(1)))).toBe("CULVERT_PROTOCOL");
-    expect(routes.liars).toEqual([]);
-    expect(carrier.circuits.writes.length).toBe(1);
-  });
-
-  it("by noise is left too", async () => {
-    const { carrier, routes } = setUp({ checks, paths: 1, spares: 0 });
-    for (const { service } of net.nodes) {
-      service.setHandlers({ request: async () => Uint8Array.of(77) });
-    }
-    expect(await ask(carrier.put(genuine(1)))).toBe("CULVERT_PROTOCOL");
-    expect(routes.liars.length).toBe(1);
-    expect(carrier.circuits.writes).toEqual([]);
   });
 });
 

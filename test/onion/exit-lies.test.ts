@@ -1,0 +1,77 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type CulvertError, toHex } from "../../src/base/index.ts";
+import { nodeIdText } from "../../src/identity/index.ts";
+import { encodeOutcome, type OnionRecord } from "../../src/onion/map-operation.ts";
+import type { ExitChecks, OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
+import { carrierRig, recordOf } from "./carrier-rig.ts";
+
+describe("an exit that is caught lying", () => {
+  /** Believes receipts that begin with one, and payloads that do. */
+  const checks: ExitChecks = {
+    receiptOf: (_record, [first = 0]) => (first === 1 ? "proof" : first === 2 ? "no-proof" : "lie"),
+    isGenuine: ({ payload }) => payload[0] === 1,
+  };
+  let rig: ReturnType<typeof carrierRig>;
+  afterEach(() => rig.net.close());
+  const setUp = (options: Partial<OnionCarrierOptions>) => {
+    rig = carrierRig({ ...options, checks });
+    return rig;
+  };
+  const genuine = (seed: number): OnionRecord => {
+    const record = recordOf(seed);
+    record.payload[0] = 1;
+    return record;
+  };
+  const ask = (asked: Promise<unknown>): Promise<string> =>
+    rig.net.clock.runPromise(asked, 60_000).then(
+      () => "done",
+      (error: CulvertError) => error.code,
+    );
+
+  it.each([
+    ["by a forged receipt", "put", { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(0) }],
+    ["by no receipt", "put", { kind: "stored", ttlSeconds: 9, receipt: new Uint8Array(0) }],
+    ["by an answer to another question", "put", { kind: "found", record: recordOf(7) }],
+    ["by a forged record", "get", { kind: "found", record: recordOf(7) }],
+    ["by a receipt for a get", "get", { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(1) }],
+  ] as const)("%s is left, and told to the routes", async (_, kind, lie) => {
+    const { net, carrier, map, routes } = setUp({ paths: 3 });
+    await net.clock.runPromise(carrier.put(genuine(0)), 60_000);
+    await net.clock.runPromise(carrier.get(genuine(0).address), 60_000);
+    const liar = 5;
+    net.service(liar).setHandlers({ request: async () => encodeOutcome(lie) });
+    const outcomes: string[] = [];
+    for (let i = 1; routes.liars.length === 0; i++) {
+      const record = genuine(i);
+      if (kind === "get") map.records.set(toHex(record.address), record);
+      const asked = kind === "put" ? carrier.put(record) : carrier.get(record.address);
+      outcomes.push(await ask(asked));
+    }
+    expect(routes.liars).toEqual([net.node(liar).id]);
+    expect(outcomes.filter((outcome) => outcome !== "done")).toEqual(["CULVERT_PROTOCOL"]);
+    const { writes, reads } = carrier.circuits;
+    const exits = [...writes, ...reads].map(({ exit }) => nodeIdText(exit));
+    expect(exits).not.toContain(nodeIdText(net.node(liar).id));
+  });
+
+  it("is not one that has few receipts", async () => {
+    const { net, carrier, routes } = setUp({ paths: 1, spares: 0 });
+    const few = { kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(2) } as const;
+    for (const { service } of net.nodes) {
+      service.setHandlers({ request: async () => encodeOutcome(few) });
+    }
+    expect(await ask(carrier.put(genuine(1)))).toBe("CULVERT_PROTOCOL");
+    expect(routes.liars).toEqual([]);
+    expect(carrier.circuits.writes.length).toBe(1);
+  });
+
+  it("by noise is left too", async () => {
+    const { net, carrier, routes } = setUp({ paths: 1, spares: 0 });
+    for (const { service } of net.nodes) {
+      service.setHandlers({ request: async () => Uint8Array.of(77) });
+    }
+    expect(await ask(carrier.put(genuine(1)))).toBe("CULVERT_PROTOCOL");
+    expect(routes.liars.length).toBe(1);
+    expect(carrier.circuits.writes).toEqual([]);
+  });
+});
