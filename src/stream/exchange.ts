@@ -56,6 +56,10 @@ export const FEELER_MS = 200;
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.25;
 
+/** The first pause after a failure, and the longest; none is longer than the RTO. */
+const PAUSE_MS = 250;
+const PAUSE_MS_MAX = 16_000;
+
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
 
@@ -88,7 +92,9 @@ export class Exchange {
   #silentTimeouts = 0;
   #lastBackoffAt: Instant = Number.NEGATIVE_INFINITY;
   #lastAnswerAt: Instant = Number.NEGATIVE_INFINITY;
-  #heldUntil: Instant = Number.NEGATIVE_INFINITY;
+  #pausedUntil: Instant = Number.NEGATIVE_INFINITY;
+  /** Pauses since the last answer. */
+  #pauses = 0;
   #feeler: Request | undefined;
   #feelerMs = FEELER_MS;
   readonly #requestsPerTurn: number;
@@ -129,12 +135,12 @@ export class Exchange {
 
   mayPut(now: Instant): boolean {
     if (this.#isTurnSpent || this.#puts >= this.#putWindow.size) return false;
-    return now >= this.#heldUntil && this.#putPacer.ready(now);
+    return now >= this.#pausedUntil && this.#putPacer.ready(now);
   }
 
   mayGet(now: Instant): boolean {
     if (this.#isTurnSpent || this.#gets >= this.#options.window) return false;
-    return now >= this.#heldUntil && this.#getPacer.ready(now);
+    return now >= this.#pausedUntil && this.#getPacer.ready(now);
   }
 
   /** Asks for another turn when `core` has something due that did not fit this one. */
@@ -162,7 +168,7 @@ export class Exchange {
       side === "put" ? this.#puts < this.#putWindow.size : this.#gets < this.#options.window;
     if (!isFree) return Number.POSITIVE_INFINITY;
     const pacer = side === "put" ? this.#putPacer : this.#getPacer;
-    return Math.max(pacer.deadline(), this.#heldUntil, now);
+    return Math.max(pacer.deadline(), this.#pausedUntil, now);
   }
 
   /** Spends one place of the put budget for a frame that will follow once it is journalled. */
@@ -227,6 +233,7 @@ export class Exchange {
     this.counts.answers += 1;
     this.#lastAnswerAt = now;
     this.#silentTimeouts = 0;
+    this.#pauses = 0;
     // A get may have waited for its frame to be put again: puts alone are measured, if there are.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     const isMeasured = isPut || (request.isSample && this.rto.meanMs === undefined);
@@ -257,9 +264,15 @@ export class Exchange {
     this.#putWindow.refused(now, this.rto.meanMs ?? this.rto.rtoMs());
   }
 
-  /** Nothing is sent before `until`: the Map is busy or cannot be reached. */
-  hold(until: Instant): void {
-    this.#heldUntil = Math.max(this.#heldUntil, until);
+  /**
+   * The Map was busy or could not be reached: nothing is sent for a while. One failure among many
+   * may be one broken way, so the pause is short at first, and doubles while nothing is answered.
+   */
+  pause(now: Instant): void {
+    if (now < this.#pausedUntil) return;
+    const pauseMs = Math.min(PAUSE_MS * 2 ** this.#pauses, PAUSE_MS_MAX);
+    this.#pauses += 1;
+    this.#pausedUntil = now + Math.min(pauseMs, this.rto.drawMs());
   }
 
   /** Takes the next request that has become late; its place in the window is free again. */

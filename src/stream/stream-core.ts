@@ -24,9 +24,6 @@ import { Vigil } from "./vigil.ts";
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
 
-/** Pause after the Map was busy, full or unreachable, in RTOs. */
-const HOLD_RTOS = 1;
-
 /**
  * One end of a stream between two peers: the sender, the receiver and the ack chain of each.
  *
@@ -351,7 +348,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (code !== "CULVERT_NOT_FOUND") {
       this.#warn(code, "the Map did not take a request; it is tried again");
       if (code === "CULVERT_BUSY" || code === "CULVERT_FULL") this.#exchange.refused(now);
-      this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+      this.#exchange.pause(now);
     }
     if (request.purpose === "data-get") this.#receiver.onFailed(request, now);
     else if (request.purpose === "ack-get") this.#ackReader.onFailed(request, now);

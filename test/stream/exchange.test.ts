@@ -95,16 +95,43 @@ describe("the windows of an exchange", () => {
     );
   });
 
-  it("stay closed while the Map is to be left alone", () => {
+  it("stay closed for a while after a failure, however many others fail with it", () => {
     const { exchange } = exchangeFixture();
-    exchange.hold(500);
-    exchange.hold(300);
-    expect([exchange.mayPut(499), exchange.mayGet(499), exchange.mayPut(500)]).toEqual([
-      false,
-      false,
-      true,
+    exchange.pause(0);
+    const until = exchange.readyAt("get", 0);
+    exchange.pause(until - 1);
+    expect(exchange.readyAt("put", 0)).toBe(until);
+    expect([exchange.mayPut(until - 1), exchange.mayGet(until - 1)]).toEqual([false, false]);
+    expect([exchange.mayPut(until), exchange.mayGet(until)]).toEqual([true, true]);
+  });
+
+  it("stay closed twice as long with each failure, until there is an answer", () => {
+    const { exchange, get } = exchangeFixture({ rtoInitialMs: 60_000 });
+    let now = 0;
+    const pauseMs = (): number => {
+      exchange.pause(now);
+      const until = exchange.readyAt("get", now);
+      const ms = until - now;
+      now = until;
+      return ms;
+    };
+    expect(Array.from({ length: 9 }, pauseMs)).toEqual([
+      250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000,
     ]);
-    expect(exchange.readyAt("get", 100)).toBe(500);
+    exchange.settle(get(0, now).id, now + 1);
+    expect(pauseMs()).toBe(250);
+  });
+
+  it("open again within an RTO, so that a fast Map loses no time", () => {
+    const { exchange, put } = exchangeFixture();
+    for (let index = 0; index < 9; index++) exchange.settle(put(index, 0).id, 1);
+    let now = 1;
+    for (let failure = 0; failure < 9; failure++) {
+      exchange.pause(now);
+      const until = exchange.readyAt("put", now);
+      expect(until - now).toBeLessThan(100);
+      now = until;
+    }
   });
 
   it("give way to a Map that refuses puts, and not gets", () => {

@@ -61,9 +61,6 @@ export interface BroadcastProgress {
 /** How long an abort is repeated before the broadcast leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
 
-/** Pause after the Map was busy, full or unreachable, in RTOs. */
-const HOLD_RTOS = 1;
-
 /**
  * The one writer of a multicast stream. Readers never hold it up, whatever they do.
  *
@@ -296,7 +293,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       return;
     }
     this.#warn(code, "the Map did not take a frame; it is tried again");
-    this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+    this.#exchange.pause(now);
     this.#sender.onLate(request);
   }
 

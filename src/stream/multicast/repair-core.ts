@@ -35,9 +35,6 @@ const READS_PER_PERIOD = 8;
 /** Longest gap between two questions for the next frame of a quiet repair chain, in ms. */
 const QUIET_ASK_MS = 60_000;
 
-/** Pause after the Map could not be asked, in RTOs. */
-const HOLD_RTOS = 4;
-
 /**
  * Follows the repair chain of one reader, on a budget: whatever the reader writes, it is heard once
  * in each period, and costs a handful of gets. Each question says everything, so that only the
@@ -138,7 +135,7 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
   #onFailed(request: Request | undefined, code: string, now: Instant): void {
     if (request === undefined) return;
     if (code !== "CULVERT_NOT_FOUND") {
-      this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+      this.#exchange.pause(now);
     }
     this.#reader.onFailed(request, now);
   }

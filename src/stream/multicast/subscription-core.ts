@@ -50,9 +50,6 @@ export interface SubscriptionProgress {
 /** Waiting gets beyond the known frames, at the start. */
 const AHEAD_START = 16;
 
-/** Pause after the Map was busy or could not be reached, in RTOs. */
-const HOLD_RTOS = 1;
-
 /**
  * One reader of a multicast stream: sealed frames in, the application's bytes out, in order, once.
  * It puts nothing, but for its questions on a repair chain of its own.
@@ -285,7 +282,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     if (code !== "CULVERT_NOT_FOUND") {
       this.#warn(code, "the Map did not take a request; it is tried again");
-      this.#exchange.hold(now + HOLD_RTOS * this.#exchange.rto.drawMs());
+      this.#exchange.pause(now);
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
     else if (request.purpose === "ack-put") this.#asker?.onLate(request);
