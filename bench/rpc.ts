@@ -9,7 +9,7 @@ import { createServer, type Socket } from "node:net";
 import { Directory, NodeDescriptor, NodeIdentity } from "../src/identity/index.ts";
 import { systemClock } from "../src/io/clock.ts";
 import { type Link, openLinkHost } from "../src/link/index.ts";
-import { linkDialler } from "../src/node/index.ts";
+import { linkDialler, NodeLinks } from "../src/node/index.ts";
 import {
   BYTES,
   type ByteDuplex,
@@ -93,7 +93,12 @@ async function node(seed: number, directory: Directory) {
     geometry: { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 },
   };
   directory.add(NodeDescriptor.sign(identity, claims));
-  const links = new PeerLinks(linkDialler(host, directory));
+  const ways = new NodeLinks(host, {
+    known: () => undefined,
+    lookup: directory,
+    dial: (target) => host.dial(target),
+  });
+  const links = new PeerLinks(linkDialler(host, (id) => ways.to(id)));
   const service = Service.of(manifest, {
     echo: (bytes) => bytes,
     async *count(text) {

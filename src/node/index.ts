@@ -1,8 +1,9 @@
 export { type ClientOptions, type NetworkClient, openClient } from "./client.ts";
 export { type ExaminationOptions, examineNetwork, type Finding, type Layer } from "./doctor.ts";
-export { type DialRelay, linkDialler } from "./link-dialler.ts";
+export { linkDialler } from "./link-dialler.ts";
 export { type Machine, THIS_MACHINE } from "./machine.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
+export { type LinkSources, NodeLinks, type Whereabouts } from "./node-links.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";
 export {
   formatDescriptorLine,

@@ -14,10 +14,10 @@ import {
   nodeIdText,
 } from "../identity/index.ts";
 import { type Link, type LinkHost, Reach } from "../link/index.ts";
-import { BYTES, type Handlers, NOTHING, RpcNode, Service, unary } from "../rpc/index.ts";
+import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht-over-links.ts";
+import { linkDialler } from "./link-dialler.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
-import { RequestsOverLinks } from "./requests-over-links.ts";
 
 /** What nodes ask each other: EGTP requests, one method each. */
 const MANIFEST = {
@@ -87,13 +87,14 @@ export class Overlay {
       lookup,
       dial: (target) => this.reach.dial(target),
     });
-    const carrier = new RequestsOverLinks(host, (id) => this.links.to(id, { isLookedUp: false }));
+    const dialler = linkDialler(host, (id) => this.links.to(id, { isLookedUp: false }));
+    const carrier = new PeerLinks(dialler, { clock });
     const handlers: Handlers<typeof MANIFEST> = {
       dht: (message, { peer }) => this.dht.serve(message, askerOf(host.find(peer) ?? { peer })),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
     };
     const service = Service.of(MANIFEST, handlers, { clock });
-    this.rpc = new RpcNode({ carrier, service, clock, random });
+    this.rpc = new RpcNode({ carrier, streams: carrier, service, clock, random });
     const { addresses } = options;
     const sender = (): Contact | undefined => {
       const { relays } = this;

@@ -1,8 +1,7 @@
 import { type Core, type Instant, unreachable } from "../base/index.ts";
-import { type NodeDescriptor, type NodeId, nodeIdText } from "../identity/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
-import { type Way, waysOf } from "./ways.ts";
 
 /** Names a connection; chosen by the shell, never used twice. */
 export type ConnectionId = number;
@@ -17,15 +16,9 @@ export type ConnectionInput =
       readonly message: MessageId;
       readonly bytes: Uint8Array;
     }
-  /** The answer to `lookup`. */
-  | {
-      readonly kind: "found";
-      readonly peer: NodeId;
-      readonly descriptor: NodeDescriptor | undefined;
-    }
   /** A connection is there: dialled, or made by the peer. */
   | { readonly kind: "opened"; readonly peer: NodeId; readonly connection: ConnectionId }
-  /** The way that was dialled leads nowhere. */
+  /** No way leads to the peer now. */
   | { readonly kind: "dialFailed"; readonly peer: NodeId }
   | { readonly kind: "closed"; readonly peer: NodeId; readonly connection: ConnectionId }
   /** Bytes came from the peer. */
@@ -39,8 +32,8 @@ export type ConnectionInput =
 
 /** What a connections core wants done. */
 export type ConnectionEffect =
-  | { readonly kind: "lookup"; readonly peer: NodeId }
-  | { readonly kind: "dial"; readonly peer: NodeId; readonly way: Way }
+  /** A connection to the peer is wanted, whatever way leads there. */
+  | { readonly kind: "dial"; readonly peer: NodeId }
   | {
       readonly kind: "transmit";
       readonly connection: ConnectionId;
@@ -49,6 +42,7 @@ export type ConnectionEffect =
     }
   /** A message cannot leave this machine. */
   | { readonly kind: "unsent"; readonly message: MessageId }
+  /** The connection is not used for messages any more, until something is sent again. */
   | { readonly kind: "close"; readonly connection: ConnectionId }
   /** What was on its way to the peer, or from it, may be lost. */
   | { readonly kind: "disturbed"; readonly peer: NodeId }
@@ -59,11 +53,7 @@ interface Peer {
   readonly peer: NodeId;
   readonly key: string;
   connection: ConnectionId | undefined;
-  /** Being looked up or dialled. */
-  isSeeking: boolean;
-  ways: Way[];
-  /** The descriptor that was tried last: only a newer one is worth another try. */
-  tried: NodeDescriptor | undefined;
+  isDialled: boolean;
   readonly queue: { readonly message: MessageId; readonly bytes: Uint8Array }[];
   queuedBytes: number;
   isFull: boolean;
@@ -76,16 +66,15 @@ interface Peer {
  * Decides when connections are made and closed, and when each message goes out: EGTP's
  * TCPCommsHandler and its throttle, without sockets.
  *
- * A message to a peer without a connection has it looked up and dialled, directly and then through
- * its relays; when all fail it is looked up once more, for a newer descriptor may be known. Only
- * then are its messages `unsent`. A connection is closed when it was idle for long, or when there
- * are too many idle ones; never while messages wait for it or `isBusy` holds.
+ * A message to a peer without a connection has it dialled; only when that fails are its messages
+ * `unsent`. A connection is closed when it was idle for long, or when there are too many idle ones;
+ * never while messages wait for it or `isBusy` holds.
  */
 export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> {
   readonly #limits: ConnectionLimits;
   readonly #isBusy: (peer: NodeId) => boolean;
   readonly #effects: ConnectionEffect[] = [];
-  /** Peers that are connected, sought, or waited for; the longest unused first. */
+  /** Peers that are connected, dialled, or waited for; the longest unused first. */
   readonly #peers = new Map<string, Peer>();
   readonly #total: TokenBucket;
   #queuedBytes = 0;
@@ -114,14 +103,11 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
       case "send":
         this.#send(input, now);
         break;
-      case "found":
-        this.#found(this.#known(input.peer), input.descriptor);
-        break;
       case "opened":
         this.#opened(input.peer, input.connection, now);
         break;
       case "dialFailed":
-        this.#dialNext(this.#known(input.peer));
+        this.#giveUp(this.#known(input.peer));
         break;
       case "closed":
         this.#closed(this.#known(input.peer), input.connection);
@@ -172,35 +158,16 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     this.#count(peer, bytes.length);
     this.#use(peer, now);
     if (peer.connection !== undefined) this.#transmit(peer, now);
-    else if (!peer.isSeeking) this.#seek(peer);
+    else if (!peer.isDialled) this.#dial(peer);
   }
 
-  #seek(peer: Peer): void {
-    peer.isSeeking = true;
-    this.#effects.push({ kind: "lookup", peer: peer.peer });
+  #dial(peer: Peer): void {
+    peer.isDialled = true;
+    this.#effects.push({ kind: "dial", peer: peer.peer });
   }
 
-  #found(peer: Peer | undefined, descriptor: NodeDescriptor | undefined): void {
-    if (peer === undefined || !peer.isSeeking || peer.connection !== undefined) return;
-    const isNews =
-      descriptor !== undefined && (peer.tried === undefined || descriptor.supersedes(peer.tried));
-    if (!isNews) {
-      this.#giveUp(peer);
-      return;
-    }
-    peer.tried = descriptor;
-    peer.ways = waysOf(descriptor);
-    this.#dialNext(peer);
-  }
-
-  #dialNext(peer: Peer | undefined): void {
-    if (peer === undefined || !peer.isSeeking || peer.connection !== undefined) return;
-    const way = peer.ways.shift();
-    if (way === undefined) this.#seek(peer);
-    else this.#effects.push({ kind: "dial", peer: peer.peer, way });
-  }
-
-  #giveUp(peer: Peer): void {
+  #giveUp(peer: Peer | undefined): void {
+    if (peer === undefined || !peer.isDialled || peer.connection !== undefined) return;
     this.#peers.delete(peer.key);
     this.#count(peer, -peer.queuedBytes);
     for (const { message } of peer.queue) this.#effects.push({ kind: "unsent", message });
@@ -214,10 +181,8 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     }
     // The newest one is used: the peer had a reason to make it.
     peer.connection = connection;
-    peer.isSeeking = false;
+    peer.isDialled = false;
     peer.isFull = false;
-    peer.ways = [];
-    peer.tried = undefined;
     this.#use(peer, now);
     if (this.#cleanUpAt === Number.POSITIVE_INFINITY) {
       this.#cleanUpAt = now + this.#limits.cleanUpMs;
@@ -229,7 +194,7 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     if (peer?.connection !== connection) return;
     peer.connection = undefined;
     this.#effects.push({ kind: "disturbed", peer: peer.peer });
-    if (peer.queue.length > 0) this.#seek(peer);
+    if (peer.queue.length > 0) this.#dial(peer);
     else this.#peers.delete(peer.key);
   }
 
@@ -312,8 +277,8 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     if (this.#peers.size >= this.#limits.connectionsMax && !this.#makeRoom()) return undefined;
     const { bytesBurst: capacity, bytesPerSecond: perSecond } = this.#limits;
     const peer: Peer = {
-      ...{ peer: id.slice(), key: nodeIdText(id), connection: undefined, isSeeking: false },
-      ...{ ways: [], tried: undefined, queue: [], queuedBytes: 0, isFull: false, isReading: true },
+      ...{ peer: id.slice(), key: nodeIdText(id), connection: undefined, isDialled: false },
+      ...{ queue: [], queuedBytes: 0, isFull: false, isReading: true },
       ...{ bucket: new TokenBucket({ capacity, perSecond }, now), usedAt: now },
     };
     this.#peers.set(peer.key, peer);

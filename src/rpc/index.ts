@@ -51,4 +51,3 @@ export {
 export { type RpcLimits, RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
 export { Service, type ServiceOptions } from "./service.ts";
 export { STREAM_CALL_LIMITS, type StreamCallLimits } from "./stream-limits.ts";
-export { type Way, waysOf } from "./ways.ts";

@@ -59,6 +59,14 @@ export class MessageLane {
     }
   }
 
+  /** Gives its stream back until something is sent again; the one of the peer stays. */
+  rest(): void {
+    if (this.#out === undefined || this.#out === "opening" || this.#outbox.length > 0) return;
+    const stream = this.#out;
+    this.#out = undefined;
+    stream.end();
+  }
+
   /** Stops listening; the link goes on. */
   detach(): void {
     for (const cancel of this.#cancels) cancel();

@@ -1,7 +1,6 @@
 import type { Cancel } from "../base/index.ts";
-import type { NodeDescriptor, NodeId } from "../identity/index.ts";
+import type { NodeId } from "../identity/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
-import type { Way } from "./ways.ts";
 
 /** The streams of a link that carry requests, and those that carry one streaming call each. */
 export const MESSAGE_PROTOCOL = "rpc";
@@ -21,15 +20,16 @@ export interface PeerLink {
   handle(protocol: string, onStream: (stream: ByteDuplex) => void): Cancel;
   /** Calls back once when the link is over, at once if it is. */
   onClose(listener: () => void): Cancel;
-  close(options?: { readonly graceful?: boolean }): Promise<void>;
 }
 
-/** Who finds and makes links. */
+/** Who makes links, and closes those that nobody uses. */
 export interface LinkDialler {
-  /** The newest descriptor that is known, or can be found soon. */
-  lookup(peer: NodeId): Promise<NodeDescriptor | undefined>;
-  /** A link to the node of the descriptor, or nothing else. */
-  dial(way: Way): Promise<PeerLink>;
+  /**
+   * A link to the peer: the one that is open, or one made by whatever way leads there.
+   *
+   * @throws CulvertError whichever, for a cause on this machine
+   */
+  dial(peer: NodeId): Promise<PeerLink>;
   /** Calls back for every new link, whoever dialled. */
   onLink(listener: (link: PeerLink) => void): Cancel;
 }

@@ -23,7 +23,6 @@ import { ENVELOPE_BYTES_MAX } from "./envelope.ts";
 import { REQUEST_LIMITS } from "./limits.ts";
 import { MessageLane } from "./message-lane.ts";
 import { CALL_PROTOCOL, type LinkDialler, type PeerLink } from "./peer-link.ts";
-import type { Way } from "./ways.ts";
 
 /** How links are used. */
 export interface PeerLinksOptions {
@@ -46,7 +45,7 @@ interface Waiting {
 /**
  * Carries requests and streaming calls over links: the shell of a {@link ConnectionsCore}. Links
  * are dialled when something is to be sent, kept while they are used, and shared with whoever else
- * uses them.
+ * uses them: what is idle here gives its streams back, and whoever made the link closes it.
  */
 export class PeerLinks implements RequestCarrier, StreamCarrier {
   readonly isReliable = true;
@@ -141,11 +140,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
 
   #perform(effect: ConnectionEffect): void {
     switch (effect.kind) {
-      case "lookup":
-        void this.#lookup(effect.peer);
-        break;
       case "dial":
-        void this.#dial(effect.peer, effect.way);
+        void this.#dial(effect.peer);
         break;
       case "transmit": {
         const lane = this.#lanes.get(effect.connection);
@@ -158,7 +154,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
         this.#take(effect.message)?.unsent();
         break;
       case "close":
-        void this.#lanes.get(effect.connection)?.link.close({ graceful: true });
+        this.#lanes.get(effect.connection)?.rest();
         break;
       case "disturbed":
         this.#events?.disturbed(effect.peer);
@@ -174,20 +170,14 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     }
   }
 
-  async #lookup(peer: NodeId): Promise<void> {
-    // A Lookup that fails knows nothing: that is for its own log to tell.
-    const descriptor = await this.#dialler.lookup(peer).catch(() => undefined);
-    this.#driver.handle({ kind: "found", peer, descriptor });
-  }
-
-  async #dial(peer: NodeId, way: Way): Promise<void> {
+  async #dial(peer: NodeId): Promise<void> {
     try {
-      const link = await this.#dialler.dial(way);
+      const link = await this.#dialler.dial(peer);
       const connection = this.#laneOf(link);
       if (connection === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
       this.#driver.handle({ kind: "opened", peer, connection });
     } catch {
-      // Whatever it was, this way leads nowhere now; the core knows what else there is.
+      // Whatever it was, no way leads there now: that is for the dialler's own log to tell.
       this.#driver.handle({ kind: "dialFailed", peer });
     }
   }

@@ -1,7 +1,7 @@
 import type { Clock } from "../../src/base/index.ts";
 import { Directory, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { type LinkHost, type LinkHostOptions, openLinkHost } from "../../src/link/index.ts";
-import { linkDialler } from "../../src/node/index.ts";
+import { linkDialler, NodeLinks } from "../../src/node/index.ts";
 import { PeerLinks } from "../../src/rpc/index.ts";
 import type { RpcEnd } from "../../src/testing/index.ts";
 
@@ -29,7 +29,15 @@ export async function linkPair(
       ...{ geometry: GEOMETRY, addresses: host.addresses, relays: [], onionKeys: [] },
     };
     directory.add(NodeDescriptor.sign(identity, claims));
-    const links = new PeerLinks(linkDialler(host, directory), { clock });
+    const ways = new NodeLinks(host, {
+      known: () => undefined,
+      lookup: directory,
+      dial: (target) => host.dial(target),
+    });
+    const links = new PeerLinks(
+      linkDialler(host, (id) => ways.to(id)),
+      { clock },
+    );
     return { host, end: { id: host.id, carrier: links, streams: links } };
   };
   const [a, b] = [await open("a"), await open("b")];

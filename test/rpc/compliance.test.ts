@@ -6,7 +6,7 @@ import { MemoryLinks } from "./memory-links.ts";
 describe("over links in memory", () => {
   rpcCompliance(test, async () => {
     const clock = new VirtualClock();
-    const network = new MemoryLinks(clock);
+    const network = new MemoryLinks();
     const [a, b] = [network.join(), network.join()].map((node) => {
       const links = new PeerLinks(node, { clock });
       return { id: node.id, carrier: links, streams: links };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
 import {
   type CONNECTION_LIMITS,
   resolveConnectionLimits,
@@ -9,20 +9,11 @@ import {
   type ConnectionInput,
   ConnectionsCore,
 } from "../../src/rpc/connections-core.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
-import { MemoryLinks } from "./memory-links.ts";
-
-const links = new MemoryLinks(new VirtualClock());
-const RELAYS = [1, 2].map((n) => new Uint8Array(32).fill(n));
 
 function peer(n: number): NodeIdentity {
   const seed = new Uint8Array(32);
   new DataView(seed.buffer).setUint32(0, n + 1);
   return new NodeIdentity(seed);
-}
-
-function describe1(n: number, sequence: number, relays = RELAYS): NodeDescriptor {
-  return links.describe(peer(n), sequence, relays);
 }
 
 class Rig {
@@ -87,50 +78,31 @@ describe("the way to a peer", () => {
     expect(rig.send(1)).toMatchObject([{ kind: "transmit", connection: 1, message: 1 }]);
   });
 
-  it("is asked for, then direct, then each relay; the first that opens takes what waits", () => {
+  it("is dialled once for all that waits, and takes it when it opens", () => {
     const rig = new Rig();
-    const id = peer(1).id;
-    expect(rig.send(1)).toMatchObject([{ kind: "lookup", peer: id }]);
+    expect(rig.send(1)).toMatchObject([{ kind: "dial", peer: peer(1).id }]);
     expect(rig.send(1)).toEqual([]);
-    const descriptor = describe1(1, 1);
-    expect(rig.give({ kind: "found", peer: id, descriptor })).toMatchObject([
-      { kind: "dial", way: { kind: "direct" } },
-    ]);
-    const failed = { kind: "dialFailed", peer: id } as const;
-    expect(rig.give(failed)).toMatchObject([{ way: { kind: "relay", relay: RELAYS[0] } }]);
-    expect(rig.give(failed)).toMatchObject([{ way: { kind: "relay", relay: RELAYS[1] } }]);
     expect(rig.open(1)).toMatchObject([{ message: 1 }, { message: 2 }]);
   });
 
-  it("is looked up once more when all fail, and tried again only if the news are newer", () => {
+  it("that does not exist is a local failure, at once; the next message tries again", () => {
     const rig = new Rig();
-    const id = peer(1).id;
-    const failed = { kind: "dialFailed", peer: id } as const;
+    const failed = { kind: "dialFailed", peer: peer(1).id } as const;
     rig.send(1);
-    rig.give({ kind: "found", peer: id, descriptor: describe1(1, 5, []) });
-    expect(kinds(rig.give(failed))).toEqual(["lookup"]);
-    const newer = { kind: "found", peer: id, descriptor: describe1(1, 6, []) } as const;
-    expect(kinds(rig.give(newer))).toEqual(["dial"]);
-    expect(kinds(rig.give(failed))).toEqual(["lookup"]);
-    expect(rig.give(newer)).toEqual([{ kind: "unsent", message: 1 }]);
-    expect(rig.core.connectionCount).toBe(0);
-  });
-
-  it("that nobody knows is a local failure, at once", () => {
-    const rig = new Rig();
     rig.send(1);
-    expect(rig.give({ kind: "found", peer: peer(1).id, descriptor: undefined })).toEqual([
+    expect(rig.give(failed)).toEqual([
       { kind: "unsent", message: 1 },
+      { kind: "unsent", message: 2 },
     ]);
+    expect([rig.core.connectionCount, rig.give(failed)]).toEqual([0, []]);
+    expect(kinds(rig.send(1))).toEqual(["dial"]);
   });
 
   it("may be made by the peer meanwhile", () => {
     const rig = new Rig();
     rig.send(1);
     expect(kinds(rig.open(1))).toEqual(["transmit"]);
-    const { id } = peer(1);
-    expect(rig.give({ kind: "found", peer: id, descriptor: describe1(1, 1) })).toEqual([]);
-    expect(rig.give({ kind: "dialFailed", peer: id })).toEqual([]);
+    expect(rig.give({ kind: "dialFailed", peer: peer(1).id })).toEqual([]);
   });
 
   it("is sought again when it breaks under what waits", () => {
@@ -139,7 +111,7 @@ describe("the way to a peer", () => {
     rig.give({ kind: "full", peer: peer(1).id, connection: 1 });
     expect(rig.send(1)).toEqual([]);
     const broken = rig.give({ kind: "closed", peer: peer(1).id, connection: 1 });
-    expect(kinds(broken)).toEqual(["disturbed", "lookup"]);
+    expect(kinds(broken)).toEqual(["disturbed", "dial"]);
     expect(kinds(rig.open(1))).toEqual(["transmit"]);
   });
 
@@ -186,7 +158,7 @@ describe("keeping connections", () => {
     for (let n = 1; n <= 512; n++) rig.open(n);
     const full = rig.send(513);
     expect(closed(full)).toEqual([1]);
-    expect(kinds(full)).toContain("lookup");
+    expect(kinds(full)).toContain("dial");
     expect(rig.core.connectionCount).toBe(512);
     const busy = new Rig({ connectionsMax: 2 });
     for (const n of [1, 2]) {

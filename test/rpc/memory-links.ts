@@ -1,10 +1,8 @@
 import { Duplex } from "node:stream";
-import type { Cancel, Clock } from "../../src/base/index.ts";
+import type { Cancel } from "../../src/base/index.ts";
 import { CulvertError } from "../../src/base/index.ts";
-import { NodeDescriptor, type NodeId, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
-import type { ByteDuplex, LinkDialler, PeerLink, Way } from "../../src/rpc/index.ts";
-
-const GEOMETRY = { cellBytes: 2_048, onionBytes: 4_096, onionHopsMax: 5 };
+import { type NodeId, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
+import type { ByteDuplex, LinkDialler, PeerLink } from "../../src/rpc/index.ts";
 
 /** One end of a byte stream in memory; destroying it destroys the other. */
 class MemoryStream extends Duplex {
@@ -95,28 +93,17 @@ class MemoryLink implements PeerLink {
 /** A node that makes links in memory. */
 export class MemoryNode implements LinkDialler {
   readonly id: NodeId;
-  readonly descriptor: NodeDescriptor;
-  readonly links: MemoryLink[] = [];
-  dials: Way[] = [];
-  /** False refuses to be dialled in this way. */
-  isReachable: (way: Way) => boolean = () => true;
   readonly #network: MemoryLinks;
   readonly #listeners = new Set<(link: PeerLink) => void>();
 
-  constructor(network: MemoryLinks, identity: NodeIdentity, descriptor: NodeDescriptor) {
+  constructor(network: MemoryLinks, id: NodeId) {
     this.#network = network;
-    this.id = identity.id;
-    this.descriptor = descriptor;
+    this.id = id;
   }
 
-  async lookup(peer: NodeId): Promise<NodeDescriptor | undefined> {
-    return this.#network.known.get(nodeIdText(peer));
-  }
-
-  async dial(way: Way): Promise<PeerLink> {
-    this.dials.push(way);
-    const to = this.#network.nodes.get(nodeIdText(way.descriptor.id));
-    if (to === undefined || !to.isReachable(way)) throw new CulvertError("CULVERT_UNREACHABLE");
+  async dial(peer: NodeId): Promise<PeerLink> {
+    const to = this.#network.nodes.get(nodeIdText(peer));
+    if (to === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
     const [mine, theirs] = [new MemoryLink(to.id), new MemoryLink(this.id)];
     mine.other = theirs;
     theirs.other = mine;
@@ -126,7 +113,6 @@ export class MemoryNode implements LinkDialler {
   }
 
   accept(link: MemoryLink): void {
-    this.links.push(link);
     for (const listener of this.#listeners) listener(link);
   }
 
@@ -139,35 +125,12 @@ export class MemoryNode implements LinkDialler {
 /** Nodes that reach each other by links in memory. */
 export class MemoryLinks {
   readonly nodes = new Map<string, MemoryNode>();
-  /** What a lookup finds. */
-  readonly known = new Map<string, NodeDescriptor>();
-  readonly #clock: Clock;
-  #names = 0;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** A new node that others find at once, directly and through these relays. */
-  join(relays: readonly NodeId[] = []): MemoryNode {
-    this.#names += 1;
-    const identity = new NodeIdentity(new Uint8Array(32).fill(this.#names));
-    const descriptor = this.describe(identity, 1, relays);
-    const node = new MemoryNode(this, identity, descriptor);
+  /** A new node that others find at once. */
+  join(): MemoryNode {
+    const seed = new Uint8Array(32).fill(this.nodes.size + 1);
+    const node = new MemoryNode(this, new NodeIdentity(seed).id);
     this.nodes.set(nodeIdText(node.id), node);
-    this.known.set(nodeIdText(node.id), descriptor);
     return node;
-  }
-
-  describe(
-    identity: NodeIdentity,
-    sequence: number,
-    relays: readonly NodeId[] = [],
-  ): NodeDescriptor {
-    return NodeDescriptor.sign(identity, {
-      ...{ sequence, expiresAtUnixS: Math.floor(this.#clock.unixMs() / 1_000) + 3_600 },
-      ...{ roles: [], geometry: GEOMETRY, relays, onionKeys: [] },
-      addresses: [{ carrier: "tcp", host: "127.0.0.1", port: 1 }],
-    });
   }
 }
