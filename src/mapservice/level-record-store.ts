@@ -309,11 +309,12 @@ export class LevelRecordStore implements RecordStore {
     }
     const [first, last] = [swept.at(0), swept.at(-1)];
     if (first === undefined || last === undefined) return 0;
+    // Records first: without its entry in the index a record would never be removed.
+    const cleared = this.#db.clear({ gte: recordKey(first), lte: recordKey(last) });
     for (const record of swept) {
       if (this.#forget(record.tag, record)) this.#compaction.add(this.#bytesOf(record.seq), bucket);
     }
-    // Records first: without its entry in the index a record would never be removed.
-    await this.#db.clear({ gte: recordKey(first), lte: recordKey(last) });
+    await cleared;
     await this.#db.clear({ gte: indexKey(first), lte: indexKey(last) });
     return swept.length;
   }

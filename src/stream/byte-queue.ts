@@ -16,6 +16,22 @@ export class ByteQueue {
     this.#length += chunk.length;
   }
 
+  /** Takes up to `max` bytes out: a view where they lie in one chunk, else a copy. */
+  take(max: number): Uint8Array {
+    const length = Math.min(max, this.#length);
+    const chunk = this.#chunks[this.#first];
+    if (chunk === undefined || chunk.length - this.#offset < length) {
+      const bytes = new Uint8Array(length);
+      this.takeInto(bytes);
+      return bytes;
+    }
+    const bytes = chunk.subarray(this.#offset, this.#offset + length);
+    this.#offset += length;
+    this.#length -= length;
+    if (this.#offset === chunk.length) this.#dropFirst();
+    return bytes;
+  }
+
   /** Moves up to `target.length` bytes into `target` and says how many. */
   takeInto(target: Uint8Array): number {
     let filled = 0;

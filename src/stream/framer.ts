@@ -87,7 +87,7 @@ export class Framer {
     return this.#queue.length > 0 && mayBePartial;
   }
 
-  /** The content of frame `index`; only when there is one. */
+  /** The content of frame `index`, only when there is one; its payload is not to be changed. */
   take(index: number): FrameContent {
     if (index === 0) return { type: "start", payload: this.#fill(Uint8Array.of(this.#mode)) };
     const isLast = this.#queue.length + FINAL_LENGTH_BYTES <= this.#payloadMax;
@@ -122,6 +122,11 @@ export class Framer {
 
   #fill(prefix: Uint8Array): Uint8Array {
     const room = this.#payloadMax - prefix.length;
+    if (prefix.length === 0) {
+      const bytes = this.#queue.take(room);
+      this.#framedBytes += bytes.length;
+      return bytes;
+    }
     const payload = new Uint8Array(prefix.length + Math.min(room, this.#queue.length));
     payload.set(prefix);
     this.#framedBytes += this.#queue.takeInto(payload.subarray(prefix.length));

@@ -42,8 +42,8 @@ const AHEAD_PACED = 48;
 const PLACES_BEYOND_END = 2;
 
 /**
- * While frames pour in without a gap, acknowledgements keep this distance, in ms, unless so many
- * times as many frames as usual came: each of them costs all parties as much as a frame.
+ * While frames pour in, acknowledgements keep this distance, in ms, unless so many times as many
+ * frames as usual came: each of them costs all parties as much as a frame.
  */
 const ACK_GAP_MS = 20;
 const ACK_STRETCH = 4;
@@ -245,9 +245,8 @@ export class ReceiverCore {
   #acknowledgeAt(now: Instant): Instant {
     const { ackEveryFrames } = this.#init.options;
     if (this.#framesSinceAck < ackEveryFrames) return now + this.#init.ackDelayMs();
-    // A writer that has to mend something hears of it as soon as ever.
-    const isUsual = this.hasGap || this.#framesSinceAck >= ACK_STRETCH * ackEveryFrames;
-    return isUsual ? now : Math.max(now, this.#acknowledgedAt + ACK_GAP_MS);
+    if (this.#framesSinceAck >= ACK_STRETCH * ackEveryFrames) return now;
+    return Math.max(now, this.#acknowledgedAt + ACK_GAP_MS);
   }
 
   #deliver(now: Instant): void {

@@ -5,6 +5,7 @@ import { ByteQueue } from "../../src/stream/byte-queue.ts";
 const step = fc.oneof(
   fc.record({ push: fc.uint8Array({ maxLength: 12 }) }),
   fc.record({ take: fc.nat(20) }),
+  fc.record({ view: fc.nat(20) }),
   fc.constant({ copy: true }),
 );
 
@@ -24,6 +25,9 @@ describe("ByteQueue", () => {
             expect([...target.subarray(0, count)]).toEqual(model.slice(0, action.take));
             expect([...target.subarray(count)].every((byte) => byte === 0)).toBe(true);
             model = model.slice(count);
+          } else if ("view" in action) {
+            expect([...queue.take(action.view)]).toEqual(model.slice(0, action.view));
+            model = model.slice(action.view);
           } else expect([...queue.copy()]).toEqual(model);
           expect(queue.length).toBe(model.length);
         }
