@@ -4,9 +4,13 @@ import { createServer } from "node:net";
 import UDX from "udx-native";
 import { NodeIdentity } from "../src/identity/index.ts";
 import { openLinkHost } from "../src/link/index.ts";
+import { RecordBuffer } from "../src/link/record-buffer.ts";
+import { RecordOpener } from "../src/link/record-cipher.ts";
 import { selfSigned } from "../test/interop/certificate.ts";
 
 const AT = { host: "127.0.0.1", port: 0 };
+/** What the baselines with sealed records use. */
+const SEAL_KEY = new Uint8Array(32).fill(3);
 /** The ids of the raw udx stream: this end's, and the other's. */
 const UDX_IDS = { peer: 2, own: 1 };
 
@@ -39,6 +43,10 @@ http2.on("stream", (stream) => {
     stream.end();
   });
 });
+const sealed = createServer({ allowHalfOpen: true }, (socket) => {
+  socket.on("data", opened());
+  socket.on("end", () => socket.end());
+});
 const tcp = createServer({ allowHalfOpen: true }, (socket) => {
   socket.resume();
   socket.on("end", () => socket.end());
@@ -55,11 +63,26 @@ const portOf = (server: { address(): unknown }): number => {
 };
 await new Promise<void>((resolve) => http2.listen(0, AT.host, resolve));
 await new Promise<void>((resolve) => tcp.listen(0, AT.host, resolve));
+await new Promise<void>((resolve) => sealed.listen(0, AT.host, resolve));
+
+/** Opens records as they come, and nothing else: the least that a link could do. */
+function opened(): (bytes: Uint8Array) => void {
+  const records = new RecordBuffer(65_535);
+  const opener = new RecordOpener(SEAL_KEY);
+  return (bytes) => {
+    records.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+    for (let box = records.take(); box !== undefined; box = records.take()) {
+      if (opener.open(box) === undefined) throw new Error("a record is not whole");
+    }
+  };
+}
 
 interface Wish {
   /** A raw udx stream to this port. */
   readonly udxPort?: number;
   readonly isEchoed?: boolean;
+  /** Sealed records come over it, which are opened. */
+  readonly isSealed?: boolean;
   readonly ask?: "memory";
 }
 
@@ -77,8 +100,10 @@ process.on("message", (message: Wish) => {
   const stream = udx.createStream(UDX_IDS.peer);
   stream.connect(udxSocket, UDX_IDS.own, message.udxPort ?? 0, AT.host);
   stream.on("error", () => {});
+  const open = opened();
   stream.on("data", (bytes: Uint8Array) => {
     if (message.isEchoed === true) stream.write(bytes);
+    if (message.isSealed === true) open(bytes);
   });
   stream.on("end", () => stream.end());
 });
@@ -88,6 +113,7 @@ process.send?.({
     addresses: host.addresses,
     http2Port: portOf(http2),
     tcpPort: portOf(tcp),
+    sealedPort: portOf(sealed),
     udxPort: udxSocket.address()?.port,
   },
 });

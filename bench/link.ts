@@ -10,12 +10,14 @@ import { fileURLToPath } from "node:url";
 import UDX from "udx-native";
 import { type CarrierName, type NodeAddress, NodeIdentity } from "../src/identity/index.ts";
 import { type Link, type LinkHost, type LinkStream, openLinkHost } from "../src/link/index.ts";
+import { RecordSealer } from "../src/link/record-cipher.ts";
 import { atLeast, atMost, check, median, printTable, writeResults } from "./harness.ts";
 
 interface PeerPorts {
   readonly addresses: readonly NodeAddress[];
   readonly http2Port: number;
   readonly tcpPort: number;
+  readonly sealedPort: number;
   readonly udxPort: number;
 }
 
@@ -26,6 +28,8 @@ interface Sink {
   end(): unknown;
 }
 
+/** As in the other process. */
+const SEAL_KEY = new Uint8Array(32).fill(3);
 const AT = { host: "127.0.0.1", port: 0 };
 const PIECE = new Uint8Array(256 * 1_024).fill(7);
 const { LINK_BULK_BYTES, LINK_ROUNDS } = process.env;
@@ -67,11 +71,27 @@ async function bulkLink(link: Link, bytes?: number): Promise<number> {
   return speed;
 }
 
-async function bulkTcp({ tcpPort }: PeerPorts): Promise<number> {
-  const socket = connect({ port: tcpPort, host: AT.host, allowHalfOpen: true });
+/** Seals what is written, and nothing else: the least that a link could do. */
+function sealing(sink: Sink): Sink {
+  const sealer = new RecordSealer(SEAL_KEY);
+  return {
+    write(bytes) {
+      let hasRoom = true;
+      for (let at = 0; at < bytes.length; at += 32_768) {
+        hasRoom = sink.write(sealer.seal(bytes.subarray(at, at + 32_768)));
+      }
+      return hasRoom;
+    },
+    once: (event, listener) => sink.once(event, listener),
+    end: () => sink.end(),
+  };
+}
+
+async function bulkTcp(port: number, isSealed: boolean): Promise<number> {
+  const socket = connect({ port, host: AT.host, allowHalfOpen: true });
   await once(socket, "connect");
   socket.resume();
-  return bulk(socket, once(socket, "close"));
+  return bulk(isSealed ? sealing(socket) : socket, once(socket, "close"));
 }
 
 async function bulkHttp2({ http2Port }: PeerPorts): Promise<number> {
@@ -84,16 +104,20 @@ async function bulkHttp2({ http2Port }: PeerPorts): Promise<number> {
   return speed;
 }
 
-async function bulkUdx(peer: ChildProcess, { udxPort }: PeerPorts): Promise<number> {
+async function bulkUdx(
+  peer: ChildProcess,
+  { udxPort }: PeerPorts,
+  isSealed: boolean,
+): Promise<number> {
   const udx = new UDX();
   const socket = udx.createSocket();
   socket.bind(0, AT.host);
   const stream = udx.createStream(1);
-  peer.send({ udxPort: socket.address()?.port });
+  peer.send({ udxPort: socket.address()?.port, isSealed });
   await new Promise((resolve) => setTimeout(resolve, 100));
   stream.connect(socket, 2, udxPort, AT.host);
   stream.on("data", () => {});
-  const speed = await bulk(stream, once(stream, "end"));
+  const speed = await bulk(isSealed ? sealing(stream) : stream, once(stream, "end"));
   stream.destroy();
   await socket.close();
   return speed;
@@ -180,10 +204,12 @@ async function manyConnections(peer: ChildProcess, ports: PeerPorts) {
 
 async function bulkRounds(peer: ChildProcess, ports: PeerPorts, links: Record<CarrierName, Link>) {
   const subjects: Record<string, () => Promise<number>> = {
-    "raw TCP": () => bulkTcp(ports),
+    "raw TCP": () => bulkTcp(ports.tcpPort, false),
+    "TCP, sealed records": () => bulkTcp(ports.sealedPort, true),
     "http2 over TLS": () => bulkHttp2(ports),
     "link over TCP": () => bulkLink(links.tcp),
-    "udx-native alone": () => bulkUdx(peer, ports),
+    "udx-native alone": () => bulkUdx(peer, ports, false),
+    "udx-native, sealed records": () => bulkUdx(peer, ports, true),
     "link over UDP": () => bulkLink(links.udp),
   };
   for (const carrier of ["tcp", "udp"] as const) await bulkLink(links[carrier], 2 ** 24);

@@ -98,7 +98,6 @@ class UdxConnection {
   #error: Error | undefined;
   #isClosed = false;
   #isEnding = false;
-  #batch: PacketBatch | undefined;
 
   constructor(stream: UDX.UdxStream, to: HostPort) {
     this.#stream = stream;
@@ -112,16 +111,13 @@ class UdxConnection {
     stream.on("close", () => {
       this.#isClosed = true;
       this.#backlog.stop();
-      this.#batch?.flush();
       this.#events?.closed(this.#error);
     });
   }
 
   start(events: StreamEvents): void {
     this.#events = events;
-    const batch = new PacketBatch((bytes) => events.receive(bytes));
-    this.#batch = batch;
-    this.#stream.on("data", (bytes: Uint8Array) => batch.add(bytes));
+    this.#stream.on("data", (bytes: Uint8Array) => events.receive(plain(bytes)));
     this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plain(bytes)));
     if (this.#isClosed) events.closed(this.#error);
   }
@@ -160,46 +156,6 @@ class UdxConnection {
     this.#stream.end();
     this.#stream.resume();
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref();
-  }
-}
-
-/**
- * Joins the packets of one turn of the event loop: udx puts one behind the other in its memory and
- * tells of each by itself, which would cost more than all that is done with their bytes.
- */
-class PacketBatch {
-  readonly #receive: (bytes: Uint8Array) => void;
-  #memory: ArrayBufferLike | undefined;
-  #start = 0;
-  #end = 0;
-  #isScheduled = false;
-
-  constructor(receive: (bytes: Uint8Array) => void) {
-    this.#receive = receive;
-  }
-
-  /** Takes a packet, handed over. */
-  add({ buffer, byteOffset, byteLength }: Uint8Array): void {
-    if (buffer !== this.#memory || byteOffset !== this.#end) {
-      this.flush();
-      this.#memory = buffer;
-      this.#start = byteOffset;
-    }
-    this.#end = byteOffset + byteLength;
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.flush();
-    });
-  }
-
-  /** Passes on what has come. */
-  flush(): void {
-    if (this.#memory === undefined) return;
-    const bytes = new Uint8Array(this.#memory, this.#start, this.#end - this.#start);
-    this.#memory = undefined;
-    this.#receive(bytes);
   }
 }
 

@@ -62,6 +62,15 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     return this.#droppedDatagrams;
   }
 
+  /**
+   * Takes bytes, handed over, if nothing follows from them: most packets are a piece of a record.
+   *
+   * @returns false when they have to be given as an input
+   */
+  absorb(bytes: Uint8Array): boolean {
+    return !this.#isOver && this.#records.absorb(bytes);
+  }
+
   /** Whether a record has begun to come and is not whole yet. */
   get isAmidRecord(): boolean {
     return this.#records.isAmid;

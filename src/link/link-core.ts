@@ -10,8 +10,8 @@ import type { LinkLimits } from "./limits.ts";
 import { encodeControl, type Farewell, isNumbered, readControl } from "./link-records.ts";
 import { MuxCore, type MuxEffect, type MuxInput, type PeerLimits } from "./mux-core.ts";
 import { PathWatch } from "./path-watch.ts";
-import { RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES_MAX } from "./record-cipher.ts";
-import { RecordLedger } from "./record-ledger.ts";
+import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
+import { FILLED_BYTES_MAX, RecordLedger } from "./record-ledger.ts";
 
 /** What happens to a link. */
 export type LinkInput =
@@ -307,7 +307,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     }
     if (this.#sendNext === this.#ledger.next) {
       if (this.#ledger.bytes >= this.#limits.unackedBytesMax) return false;
-      const bytesMax = Math.min(Math.max(this.#room, RECORD_BYTES_MIN), RECORD_PAYLOAD_BYTES_MAX);
+      const bytesMax = Math.min(Math.max(this.#room, RECORD_BYTES_MIN), FILLED_BYTES_MAX);
       const payload = this.#mux.fill(bytesMax, this.#allocate);
       if (payload === undefined) return false;
       this.#ledger.add(payload);

@@ -1,13 +1,19 @@
 import { assert } from "../base/index.ts";
-import { RECORD_PAYLOAD_BYTES_MAX } from "./record-cipher.ts";
+import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
 
 /** Records from this many on are compacted away once they are acknowledged. */
 const COMPACT_FROM = 64;
 
+/**
+ * The longest payload that is filled: so that half of the records lie whole in one piece of memory
+ * in which udx gives packets, and what is urgent does not wait for the longest that there may be.
+ */
+export const FILLED_BYTES_MAX: number = 32_768 - RECORD_OVERHEAD_BYTES;
+
 /** Memory of acknowledged records that is used again while others are under way. */
 const SPARES_MAX = 32;
 /** Payloads from here on get memory that can be used again. */
-const LARGE_BYTES = RECORD_PAYLOAD_BYTES_MAX / 2;
+const LARGE_BYTES = FILLED_BYTES_MAX / 2;
 
 /**
  * The numbered records that were sent and that the peer has not acknowledged: what a new path has
@@ -40,7 +46,7 @@ export class RecordLedger {
   allocate(bytes: number): Uint8Array {
     if (bytes < LARGE_BYTES) return new Uint8Array(bytes);
     // Fresh memory for each would make the garbage collector the busiest part of a transfer.
-    const memory = this.#spares.pop() ?? new ArrayBuffer(RECORD_PAYLOAD_BYTES_MAX);
+    const memory = this.#spares.pop() ?? new ArrayBuffer(FILLED_BYTES_MAX);
     return new Uint8Array(memory, 0, bytes);
   }
 
@@ -74,7 +80,7 @@ export class RecordLedger {
 
   #forget({ length, buffer }: Uint8Array): void {
     this.#bytes -= length;
-    const isReusable = length >= LARGE_BYTES && buffer.byteLength === RECORD_PAYLOAD_BYTES_MAX;
+    const isReusable = length >= LARGE_BYTES && buffer.byteLength === FILLED_BYTES_MAX;
     if (isReusable && this.#spares.length < SPARES_MAX) this.#spares.push(buffer);
   }
 }

@@ -25,6 +25,7 @@ export class SecurePath {
   #events: SecurePathEvents;
   #failure: CulvertError | undefined;
   #isClosed = false;
+  #isReceiving = false;
 
   /** The connection is handed over. */
   constructor(
@@ -45,14 +46,23 @@ export class SecurePath {
   begin(): void {
     this.#driver.handle({ kind: "begin" });
     this.#connection.start({
-      receive: (bytes) => {
-        this.#driver.handle({ kind: "bytes", bytes });
-        if (this.#core.isAmidRecord && !this.#isClosed) this.#events.partial?.();
-      },
+      receive: (bytes) => this.#receive(bytes),
       datagram: (bytes) => this.#driver.handle({ kind: "datagram", bytes }),
       drained: () => this.#events.drained(),
       closed: (error) => this.#ended(error),
     });
+  }
+
+  #receive(bytes: Uint8Array): void {
+    // What waits its turn in the driver came first.
+    const isAbsorbed = !this.#isReceiving && this.#core.absorb(bytes);
+    if (!isAbsorbed) {
+      const isOutermost = !this.#isReceiving;
+      this.#isReceiving = true;
+      this.#driver.handle({ kind: "bytes", bytes });
+      if (isOutermost) this.#isReceiving = false;
+    }
+    if (this.#core.isAmidRecord && !this.#isClosed) this.#events.partial?.();
   }
 
   /** Tells somebody else from now on. */
