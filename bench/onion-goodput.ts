@@ -25,7 +25,7 @@ import {
   type Route,
   TunnelService,
 } from "../src/onion/index.ts";
-import { atLeast, check, printTable, writeResults } from "./harness.ts";
+import { atLeast, check, median, printTable, writeResults } from "./harness.ts";
 import {
   type BenchNode,
   hopsThrough,
@@ -45,8 +45,10 @@ const DATA_BYTES = cellBytes - 23;
 const MESSAGE_CELLS = 64;
 const { ONION_MESSAGES, ONION_ROUNDS } = process.env;
 /** Each round carries so many messages of 64 cells. */
-const MESSAGES = Number(ONION_MESSAGES ?? 150);
-const ROUNDS = Number(ONION_ROUNDS ?? 6);
+const MESSAGES = Number(ONION_MESSAGES ?? 80);
+const ROUNDS = Number(ONION_ROUNDS ?? 9);
+/** Rounds that warm everything up. */
+const WARM_UP = 2;
 const CELLS = MESSAGES * MESSAGE_CELLS;
 
 /** A node of the benchmark as its origin sees it. */
@@ -234,11 +236,14 @@ interface Row extends Readonly<Record<string, string | number>> {
   readonly busy: number;
 }
 
-/** The least disturbed round of each: whatever else the machine does only ever adds. */
+/** Rounds of both set-ups take turns, so that whatever else the machine does meets both alike. */
 function rowOf(provider: string, pushed: readonly Cost[], carried: readonly Cost[]): Row {
-  const relays = [...pushed, ...carried].flatMap(({ cpuUs }) => cpuUs.slice(1, -1));
-  const relay = Math.min(...relays);
-  const busiest = Math.min(...carried.map(({ cpuUs }) => Math.max(...cpuUs)));
+  const medianAt = (costs: readonly Cost[], at: number): number =>
+    median(costs.map(({ cpuUs }) => cpuUs[at] ?? Number.NaN));
+  const parties = Array.from({ length: 1 + RELAYS }, (_, at) => medianAt(carried, at));
+  // The last relay passes nothing on.
+  const relay = Math.min(medianAt(pushed, 1), ...parties.slice(1, -1));
+  const busiest = Math.max(...parties);
   const best = carried.reduce((a, b) => (a.wallUs < b.wallUs ? a : b));
   const busy = best.cpuUs.reduce((sum, us) => sum + us, 0) / best.wallUs;
   return {
@@ -254,19 +259,19 @@ function rowOf(provider: string, pushed: readonly Cost[], carried: readonly Cost
 
 async function measureProvider(provider: ProviderName) {
   const origin = await openBenchNode(1, provider);
-  const circuit = await Line.start(origin, [11, 12, 13].slice(0, RELAYS), provider);
+  const circuit = await Line.start(origin, [11, 12, 13], provider);
   const single = await Line.start(origin, [21, 22], provider);
   await single.last.ask({ do: "sink" });
   const [pushed, carried]: [Cost[], Cost[]] = [[], []];
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
     pushed.push(await push(origin, single));
     carried.push(await carry(origin, circuit));
   }
   for (const line of [circuit, single]) line.close();
   origin.service.close();
   await origin.host.close();
-  // The first round warms everything up.
-  return { row: rowOf(provider, pushed.slice(1), carried.slice(1)), pushed, carried };
+  const row = rowOf(provider, pushed.slice(WARM_UP), carried.slice(WARM_UP));
+  return { row, pushed, carried };
 }
 
 const results = [];
