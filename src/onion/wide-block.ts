@@ -13,8 +13,26 @@ export const FIRST_TWEAK: Uint8Array = new Uint8Array(TWEAK_BYTES);
 /** The short side of the Feistel network. */
 const LEFT_BYTES = 32;
 
-/** Room for the long side behind a key block; nothing here outlives one call. */
-let scratch = new Uint8Array(0);
+/** Sizes of block whose scratch is kept. */
+const SCRATCHES_MAX = 16;
+
+/** Room for the long side of a block behind a key block; nothing in it outlives one call. */
+interface Scratch {
+  readonly hashed: Uint8Array;
+  readonly long: Uint8Array;
+}
+
+/** One for each size of block that was ever enciphered here: networks have two. */
+const scratches = new Map<number, Scratch>();
+
+function scratchFor(blockBytes: number): Scratch {
+  const known = scratches.get(blockBytes);
+  if (known !== undefined) return known;
+  const hashed = new Uint8Array(KEY_BLOCK_BYTES + blockBytes - LEFT_BYTES);
+  const scratch = { hashed, long: hashed.subarray(KEY_BLOCK_BYTES) };
+  if (scratches.size < SCRATCHES_MAX) scratches.set(blockBytes, scratch);
+  return scratch;
+}
 
 /**
  * LIONESS (Anderson and Biham, 1996) with ChaCha20 and a keyed BLAKE2b: a permutation of whole
@@ -41,58 +59,55 @@ export class WideBlock {
 
   /** Enciphers `block` where it lies; the next tweak. */
   encrypt(block: Uint8Array, tweak: Uint8Array = FIRST_TWEAK): Uint8Array {
-    const left = block.subarray(0, LEFT_BYTES);
-    const long = this.#open(block, tweak);
-    this.#stream(1, left, long, tweak);
-    const middle = this.#hash(DOMAIN.wideBlockMiddle, block.length);
-    xorInto(left, middle);
-    this.#stream(3, left, long, tweak);
-    xorInto(left, this.#hash(DOMAIN.wideBlockLast, block.length));
+    const { hashed, long } = this.#open(block, tweak);
+    this.#stream(1, block, long, tweak);
+    const middle = this.#hash(DOMAIN.wideBlockMiddle, hashed);
+    xorInto(block, middle);
+    this.#stream(3, block, long, tweak);
+    xorInto(block, this.#hash(DOMAIN.wideBlockLast, hashed));
     block.set(long, LEFT_BYTES);
     return middle.subarray(32);
   }
 
   /** Undoes {@link encrypt}, and answers with the same next tweak. */
   decrypt(block: Uint8Array, tweak: Uint8Array = FIRST_TWEAK): Uint8Array {
-    const left = block.subarray(0, LEFT_BYTES);
-    const long = this.#open(block, tweak);
-    xorInto(left, this.#hash(DOMAIN.wideBlockLast, block.length));
-    this.#stream(3, left, long, tweak);
-    const middle = this.#hash(DOMAIN.wideBlockMiddle, block.length);
-    xorInto(left, middle);
-    this.#stream(1, left, long, tweak);
+    const { hashed, long } = this.#open(block, tweak);
+    xorInto(block, this.#hash(DOMAIN.wideBlockLast, hashed));
+    this.#stream(3, block, long, tweak);
+    const middle = this.#hash(DOMAIN.wideBlockMiddle, hashed);
+    xorInto(block, middle);
+    this.#stream(1, block, long, tweak);
     block.set(long, LEFT_BYTES);
     return middle.subarray(32);
   }
 
-  /** Lays key, tweak and the long side out for hashing; a view of the long side. */
-  #open(block: Uint8Array, tweak: Uint8Array): Uint8Array {
+  /** Lays key, tweak and the long side out for hashing. */
+  #open(block: Uint8Array, tweak: Uint8Array): Scratch {
     assert(block.length >= 2 * LEFT_BYTES, "a wide block is wide");
     assert(tweak.length === TWEAK_BYTES, "a tweak has its length");
-    const end = KEY_BLOCK_BYTES + block.length - LEFT_BYTES;
-    if (scratch.length < end) scratch = new Uint8Array(end);
-    scratch.set(this.#hashKey);
-    scratch.set(tweak, 32);
-    const long = scratch.subarray(KEY_BLOCK_BYTES, end);
-    long.set(block.subarray(LEFT_BYTES));
-    return long;
+    const scratch = scratchFor(block.length);
+    scratch.hashed.set(this.#hashKey);
+    scratch.hashed.set(tweak, 32);
+    scratch.long.set(block.subarray(LEFT_BYTES));
+    return scratch;
   }
 
-  #hash(round: number, blockBytes: number): Uint8Array {
-    scratch[KEY_BLOCK_BYTES - 1] = round;
-    return this.#suite.blake2b512(scratch.subarray(0, KEY_BLOCK_BYTES + blockBytes - LEFT_BYTES));
+  #hash(round: number, hashed: Uint8Array): Uint8Array {
+    hashed[KEY_BLOCK_BYTES - 1] = round;
+    return this.#suite.blake2b512(hashed);
   }
 
-  #stream(round: number, left: Uint8Array, long: Uint8Array, tweak: Uint8Array): void {
+  /** Enciphers the long side by a key that the short one, in front of `block`, has a part in. */
+  #stream(round: number, block: Uint8Array, long: Uint8Array, tweak: Uint8Array): void {
     this.#roundKey.set(this.#streamKey);
-    xorInto(this.#roundKey, left);
-    this.#nonce.set(tweak.subarray(0, 11));
+    xorInto(this.#roundKey, block);
+    for (let i = 0; i < 11; i++) this.#nonce[i] = tweak[i] as number;
     this.#nonce[11] = round;
     this.#suite.chacha20Xor(this.#roundKey, this.#nonce, long, long);
   }
 }
 
-/** XORs the first bytes of `other` into `bytes`. */
+/** XORs the short side of `other` into that of `bytes`. */
 function xorInto(bytes: Uint8Array, other: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i++) bytes[i] = (bytes[i] as number) ^ (other[i] as number);
+  for (let i = 0; i < LEFT_BYTES; i++) bytes[i] = (bytes[i] as number) ^ (other[i] as number);
 }

@@ -83,7 +83,7 @@ function runRelay(bytes: Uint8Array): void {
 /** To build a circuit takes half a millisecond: the origin has sent its build for so few inputs. */
 const BUILT_ONE_IN = 32;
 
-/** The origin of a circuit whose first hop says these bytes, before and after the circuit is built. */
+/** The origin of a circuit whose first hop says these bytes, before and after it is built. */
 function runOrigin(bytes: Uint8Array, dice: SeededRandom): void {
   const core = new CircuitCore({ parts, random }, { route: [hop.target], epoch: hop.epoch });
   const written: Uint8Array[] = [];
