@@ -28,6 +28,8 @@ export interface NodeConfig {
   readonly reachable: "direct" | "relay";
   /** Nodes through which it joins the network. */
   readonly bootstrap: readonly NodeContact[];
+  /** A file of more of them, descriptors or contacts, that may change while the node runs. */
+  readonly nodesFile: string | undefined;
   readonly roles: readonly NodeRole[];
   readonly geometry: NetworkGeometry;
   readonly storage: {
@@ -65,6 +67,7 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
   announce: Object.freeze([]),
   reachable: "direct",
   bootstrap: Object.freeze([]),
+  nodesFile: undefined,
   roles: Object.freeze(["storage", "link-relay", "onion-relay", "onion-exit"] as const),
   geometry: Object.freeze({ cellBytes: 8_192, onionBytes: 2_048, onionHopsMax: 5 }),
   storage: Object.freeze({ entriesMax: 1_000_000, bytesMax: 8 * 2 ** 30, redis: [] }),
@@ -109,6 +112,7 @@ const FILE = v.strictObject({
   announce: v.optional(list(address, 8)),
   reachable: v.optional(v.picklist(["direct", "relay"])),
   bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
+  "nodes-file": v.optional(text),
   roles: v.optional(list(v.picklist(ROLES), ROLES.length)),
   network: v.optional(
     v.strictObject({
@@ -173,6 +177,7 @@ function ofToml(toml: string): NodeConfig {
     announce: file.announce ?? [],
     reachable: file.reachable ?? NODE_DEFAULTS.reachable,
     bootstrap: file.bootstrap ?? [],
+    nodesFile: file["nodes-file"],
     roles: file.roles ?? NODE_DEFAULTS.roles,
     geometry: {
       cellBytes: network["cell-bytes"] ?? geometry.cellBytes,

@@ -36,6 +36,7 @@ import { Overlay } from "./overlay.ts";
 import { OwnDescriptor } from "./own-descriptor.ts";
 import { RelayPlaces } from "./relay-places.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
+import { StaticDirectory } from "./static-directory.ts";
 import { VoidphoneServers } from "./voidphone-servers.ts";
 import { CircuitTunnels } from "./voidphone-tunnels.ts";
 import { VoidphoneValues } from "./voidphone-values.ts";
@@ -99,6 +100,7 @@ export async function startNode(
 /** What the parts of a node have in common. */
 interface Ground {
   readonly config: NodeConfig;
+  readonly nodes: StaticDirectory | undefined;
   readonly identity: NodeIdentity;
   readonly overlay: Overlay;
   readonly peers: MapPeers;
@@ -121,6 +123,7 @@ async function assemble(
   // The store first: holding it is holding the folder.
   const store = options.store ?? (await openStore(config));
   closers.add(() => store.close());
+  const nodes = await nodesOf(config, machine, log);
   const seed =
     directory === undefined
       ? (options.seed ?? random.bytes(32))
@@ -137,7 +140,18 @@ async function assemble(
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
-  const ground = { config, identity, overlay, peers, addresses, isLocal, closers, machine, log };
+  const ground = {
+    config,
+    nodes,
+    identity,
+    overlay,
+    peers,
+    addresses,
+    isLocal,
+    closers,
+    machine,
+    log,
+  };
   const handOver = keepPlaced(ground, store, options.placement);
   const map = new MapService({
     store: handOver.store,
@@ -288,6 +302,16 @@ async function joinAndBeReached(ground: Ground): Promise<number> {
   const nodes = await joinNetwork(ground);
   places.start();
   return nodes;
+}
+
+/** The nodes that the configuration's file names. */
+async function nodesOf(
+  { nodesFile }: NodeConfig,
+  { clock }: Machine,
+  log: Log,
+): Promise<StaticDirectory | undefined> {
+  if (nodesFile === undefined) return undefined;
+  return await StaticDirectory.open(nodesFile, { log, unixMs: () => clock.unixMs() });
 }
 
 async function openStore({ directory, geometry, storage }: NodeConfig): Promise<RecordStore> {

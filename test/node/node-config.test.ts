@@ -46,6 +46,7 @@ describe("a node's configuration", () => {
       directory = "data"
       listen = ["udp://[::1]:7100"]
       bootstrap = ["${ID}@tcp://192.0.2.1:7000"]
+      nodes-file = "nodes"
       roles = ["storage"]
       metrics = "127.0.0.1:9100"
       [network]
@@ -61,6 +62,7 @@ describe("a node's configuration", () => {
     expect(config.geometry).toEqual({ ...NODE_DEFAULTS.geometry, cellBytes: 1024 });
     expect(config.storage).toEqual({ ...NODE_DEFAULTS.storage, bytesMax: 1_000_000 });
     expect(config.voidphone.api).toBe("127.0.0.1:7401");
+    expect(config.nodesFile).toBe("nodes");
   });
 
   it.each([

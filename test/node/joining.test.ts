@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { CulvertError, SILENT } from "../../src/base/index.ts";
+import type { Contact } from "../../src/dht/index.ts";
+import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+import { Closers } from "../../src/node/closers.ts";
+import { joinNetwork } from "../../src/node/joining.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+
+const identity = new NodeIdentity(new Uint8Array(32).fill(1));
+const at = (port: number) => ({ carrier: "udp", host: "192.0.2.1", port }) as const;
+const contact = (port: number): NodeContact => ({ id: identity.id, address: at(port) });
+
+function descriptor(port: number): NodeDescriptor {
+  return NodeDescriptor.sign(identity, {
+    ...{ sequence: 1, expiresAtUnixS: 2_000_000_000, roles: [], relays: [], onionKeys: [] },
+    ...{ geometry: { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 }, addresses: [at(port)] },
+  });
+}
+
+/** Joins where only the port 4 answers; tells which ports were tried each time. */
+function rig() {
+  const clock = new VirtualClock();
+  const closers = new Closers();
+  const listed = { contacts: [contact(2)], descriptors: [descriptor(3)] };
+  const nodes = {
+    contacts: async () => listed.contacts,
+    discover: async () => listed.descriptors,
+  };
+  const tried: number[][] = [];
+  const overlay = {
+    join: async (contacts: readonly NodeContact[], known: readonly Contact[] = []) => {
+      const ports = contacts.map(({ address }) => address.port);
+      tried.push([...ports, ...known.flatMap((one) => one.addresses.map(({ port }) => port))]);
+      if (!ports.includes(4)) throw new CulvertError("CULVERT_UNREACHABLE");
+      return 1;
+    },
+  };
+  const config = { bootstrap: [contact(1)], directory: undefined };
+  const joining = { config, nodes, overlay, closers, machine: { clock }, log: SILENT };
+  return { clock, closers, listed, tried, joining };
+}
+
+describe("a node with a file of nodes", () => {
+  it("joins by its contacts and descriptors, and by what it says later while alone", async () => {
+    const { clock, closers, listed, tried, joining } = rig();
+    expect(await joinNetwork(joining)).toBe(0);
+    await clock.runUntil(clock.now() + 4_000);
+    listed.contacts = [contact(4)];
+    listed.descriptors = [];
+    await clock.runUntil(clock.now() + 300_000);
+    expect(tried).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 4],
+    ]);
+    await closers.run();
+  });
+
+  it("does not try any more when it is closed", async () => {
+    const { clock, closers, tried, joining } = rig();
+    await joinNetwork(joining);
+    await closers.run();
+    await clock.runUntil(clock.now() + 300_000);
+    expect(tried).toHaveLength(1);
+  });
+});
