@@ -39,7 +39,7 @@ export interface StreamOptions {
 export const DEFAULTS: StreamOptions = Object.freeze({
   window: 64,
   paceMeanMs: 0,
-  unacknowledgedFramesMax: 256,
+  unacknowledgedFramesMax: 224,
   receiveFramesMax: 256,
   creditFrames: 0xffff,
   writeBufferBytes: 256 * 1024,
