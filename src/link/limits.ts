@@ -45,7 +45,7 @@ export interface LinkLimits {
   readonly linkWindowBytesMax: number;
   /** Bytes sent that the peer has not acknowledged yet; then the link waits. */
   readonly unackedBytesMax: number;
-  /** Bytes handed to the path ahead of what it could send. */
+  /** Bytes handed to the path ahead of what it could send, unless it knows its rate. */
   readonly pathBytesMax: number;
   /** Payload of one datagram. */
   readonly datagramBytesMax: number;

@@ -70,10 +70,10 @@ export class SecurePath {
     this.#events = events;
   }
 
-  /** What may be sent before something urgent would wait for it, at most `bytesMax`. */
+  /** What may be sent: `bytesMax` may be unsent where the connection does not know better. */
   roomBytes(bytesMax: number): number {
     const { unsentBytes, unsentBytesMax = bytesMax } = this.#connection;
-    return Math.min(bytesMax, unsentBytesMax) - unsentBytes;
+    return unsentBytesMax - unsentBytes;
   }
 
   /** Whether datagrams travel beside the bytes. */
