@@ -72,7 +72,11 @@ export function crashes(seed: number): Scenario {
   };
 }
 
-/** A restore from an old backup: it has to be noticed, unless nothing has happened since. */
+/**
+ * A restore from an old backup: it has to be noticed, unless nothing has happened since. A frame of
+ * the session that was lost leaves its place to another one of the restored session; the reader
+ * then finds an end that does not fit, and notices first.
+ */
 export function staleBackup(seed: number): Scenario {
   const random = new SeededRandom(seed);
   const rttMs = drawRtt(random);
@@ -87,7 +91,12 @@ export function staleBackup(seed: number): Scenario {
     b: drawParty(random, 20_000),
     crashes: crashIntoBackup(side, { backup, crash, downMs: rttMs * 10 * random.unit() }),
     commitMsMax: 0.2 * rttMs,
-    mayFailWith: ["CULVERT_STALE_STATE", "CULVERT_SECRET_USED", "CULVERT_PEER_ABORTED"],
+    mayFailWith: [
+      "CULVERT_STALE_STATE",
+      "CULVERT_SECRET_USED",
+      "CULVERT_PEER_ABORTED",
+      "CULVERT_PROTOCOL",
+    ],
     limitMs: 30 * 24 * HOUR_MS,
   };
 }
