@@ -8,6 +8,18 @@ import { expect } from "vitest";
 
 /** The command as it is installed; `make e2e` builds it before. */
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+/** From wherever a process is started. */
+const TSX = import.meta.resolve("tsx");
+
+/** How a process is started, if not as a shell of a user would. */
+export interface Launch {
+  /** What starts the program: a namespace, a small disk. */
+  readonly launcher?: readonly string[];
+  /** A script of TypeScript in the place of the command. */
+  readonly script?: string;
+  /** How far its clock is ahead of that of everybody else, in ms. */
+  readonly clockAheadMs?: number;
+}
 
 /** How a process ended. */
 export interface Ending {
@@ -23,14 +35,17 @@ export class Culvert {
   stderr = "";
   #heard: () => void = () => {};
 
-  /** `launcher` is what starts the command, if not the shell of a user. */
   constructor(
     args: readonly string[],
-    options: { env: NodeJS.ProcessEnv; cwd: string; launcher?: readonly string[] },
+    options: { env: NodeJS.ProcessEnv; cwd: string; launch: Launch },
   ) {
-    const { launcher = [], ...rest } = options;
-    const [program = "", ...words] = [...launcher, process.execPath, MAIN, ...args];
-    this.process = spawn(program, words, rest);
+    const { launch, cwd } = options;
+    const { launcher = [], script, clockAheadMs = 0 } = launch;
+    const main = script === undefined ? [MAIN] : ["--import", TSX, script];
+    const [program = "", ...words] = [...launcher, process.execPath, ...main, ...args];
+    const ahead =
+      clockAheadMs === 0 ? {} : { NODE_OPTIONS: `--import=${clockAhead(clockAheadMs)}` };
+    this.process = spawn(program, words, { cwd, env: { ...options.env, ...ahead } });
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.#heard();
@@ -70,6 +85,12 @@ export class Culvert {
   }
 }
 
+/** A module that moves the wall clock of the process which loads it. */
+function clockAhead(ms: number): string {
+  const code = `const now = Date.now; Date.now = () => now() + ${ms};`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
 /** Compares whole files: element by element, as `toEqual` does, megabytes take minutes. */
 export async function expectFile(path: string, content: Uint8Array): Promise<void> {
   const found = await readFile(path);
@@ -79,6 +100,8 @@ export async function expectFile(path: string, content: Uint8Array): Promise<voi
 /** A machine of its own: folders, environment, and the processes that run on it. */
 export class Machine {
   readonly folder: string;
+  /** How far the clock is ahead for what is started from now on. */
+  clockAheadMs = 0;
   readonly #running: Culvert[] = [];
 
   private constructor(folder: string) {
@@ -91,17 +114,23 @@ export class Machine {
 
   /** Starts `culvert` with these words. */
   culvert(...args: readonly string[]): Culvert {
-    return this.#start(args, []);
+    return this.start(args, {});
   }
 
   /** Starts `culvert` where a folder of this machine is a disk of so many bytes, and no more. */
   onSmallDisk(disk: { folder: string; bytes: number }, ...args: readonly string[]): Culvert {
-    const script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && cd . && exec "$@"';
-    const shell = ["sh", "-c", script, "sh", String(disk.bytes), join(this.folder, disk.folder)];
-    return this.#start(args, ["unshare", "-rm", ...shell]);
+    return this.start(args, { launcher: this.smallDisk(disk) });
   }
 
-  #start(args: readonly string[], launcher: readonly string[]): Culvert {
+  /** What starts a program where a folder of this machine is a small disk. */
+  smallDisk({ folder, bytes }: { folder: string; bytes: number }): readonly string[] {
+    const script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && cd . && exec "$@"';
+    const shell = ["sh", "-c", script, "sh", String(bytes), join(this.folder, folder)];
+    return ["unshare", "-rm", ...shell];
+  }
+
+  /** Starts `culvert`, or a script, in another way than a user would. */
+  start(args: readonly string[], launch: Launch): Culvert {
     const { PATH } = process.env;
     const env = {
       PATH,
@@ -109,7 +138,11 @@ export class Machine {
       XDG_STATE_HOME: join(this.folder, "state"),
       XDG_DATA_HOME: join(this.folder, "data"),
     };
-    const culvert = new Culvert(args, { env, cwd: this.folder, launcher });
+    const culvert = new Culvert(args, {
+      env,
+      cwd: this.folder,
+      launch: { clockAheadMs: this.clockAheadMs, ...launch },
+    });
     this.#running.push(culvert);
     return culvert;
   }

@@ -1,4 +1,4 @@
-import type { Culvert, Machine } from "./culvert.ts";
+import type { Culvert, Launch, Machine } from "./culvert.ts";
 
 /** A node of the network as a process, and all that it takes to start it again. */
 export interface NodeProcess {
@@ -15,6 +15,8 @@ export interface NetworkOptions {
   readonly host?: string;
   /** Words for `culvert node`, after those of the network. */
   readonly words?: readonly string[];
+  /** How the node of a number is started, and with which words besides; as a user would if absent. */
+  readonly each?: (at: number) => Launch & { readonly words?: readonly string[] };
   /** What the folders are called, when there are two networks on a machine. */
   readonly name?: string;
 }
@@ -35,13 +37,12 @@ export class NetworkOfProcesses {
   /** Starts all nodes; the others join by the first. The machine ends them. */
   static async start(machine: Machine, options: NetworkOptions): Promise<NetworkOfProcesses> {
     const network = new NetworkOfProcesses(machine, options);
-    const { count, host = "127.0.0.1", name = "node" } = options;
+    const { count, host = "127.0.0.1" } = options;
     const listen = `udp://${host}:0,tcp://${host}:0`;
-    network.nodes.push(await network.#startNode(`${name}0`, listen));
-    const others = Array.from({ length: count - 1 }, (_, i) => `${name}${i + 1}`);
-    network.nodes.push(
-      ...(await Promise.all(others.map((one) => network.#startNode(one, listen)))),
-    );
+    network.nodes.push(await network.#startNode(0, listen));
+    const others = Array.from({ length: count - 1 }, (_, i) => i + 1);
+    const started = others.map((at) => network.#startNode(at, listen));
+    network.nodes.push(...(await Promise.all(started)));
     return network;
   }
 
@@ -59,11 +60,11 @@ export class NetworkOfProcesses {
 
   /** Ends a node, and starts it again from its folder, at its own address. */
   async restart(at: number, signal: NodeJS.Signals): Promise<NodeProcess> {
-    const { name, contacts, running } = this.#nodeAt(at);
+    const { contacts, running } = this.#nodeAt(at);
     running.process.kill(signal);
     await running.ended;
     const listen = contacts.map((contact) => contact.replace(/^.*@/, "")).join(",");
-    const again = await this.#startNode(name, listen);
+    const again = await this.#startNode(at, listen);
     this.nodes[at] = again;
     return again;
   }
@@ -75,14 +76,15 @@ export class NetworkOfProcesses {
     for (const at of this.nodes.keys()) await this.restart(at, signal);
   }
 
-  async #startNode(name: string, listen: string): Promise<NodeProcess> {
+  async #startNode(at: number, listen: string): Promise<NodeProcess> {
+    const { each, words = [], name: series = "node" } = this.#options;
+    const name = `${series}${at}`;
     const others = this.nodes.filter((node) => node.name !== name);
     const bootstrap = others.slice(0, 2).map(nameOf);
-    const { words = [] } = this.#options;
-    const running = this.#machine.culvert(
-      ...["node", "--listen", listen, "--store", name, ...words],
-      ...(bootstrap.length > 0 ? ["--join", bootstrap.join(",")] : []),
-    );
+    const { words: own = [], ...launch } = each?.(at) ?? {};
+    const join = bootstrap.length > 0 ? ["--join", bootstrap.join(",")] : [];
+    const where = ["node", "--listen", listen, "--store", name];
+    const running = this.#machine.start([...where, ...words, ...own, ...join], launch);
     const [, contacts = ""] = await running.says(CONTACTS);
     await running.says(/joined a network|alone so far/);
     return { name, running, contacts: contacts.split(",") };

@@ -2,57 +2,9 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Culvert, type Ending, expectFile, Machine } from "./culvert.ts";
-import { NetworkOfProcesses, type NetworkOptions } from "./network-process.ts";
-
-const FILE_BYTES = 100_000;
-const TICKET = /culvert1[a-z0-9]+/;
-
-/** A network, and two who use it. */
-class Scene {
-  readonly place: Machine;
-  readonly alice: Machine;
-  readonly bob: Machine;
-  readonly network: NetworkOfProcesses;
-  readonly content: Uint8Array;
-
-  private constructor(
-    machines: { place: Machine; alice: Machine; bob: Machine },
-    network: NetworkOfProcesses,
-    content: Uint8Array,
-  ) {
-    this.place = machines.place;
-    this.alice = machines.alice;
-    this.bob = machines.bob;
-    this.network = network;
-    this.content = content;
-  }
-
-  /** With a `photo.jpg` of alice's. */
-  static async create(options: NetworkOptions): Promise<Scene> {
-    const [place, alice] = [await Machine.create(), await Machine.create()];
-    const bob = await Machine.create();
-    const network = await NetworkOfProcesses.start(place, options);
-    const content = randomBytes(FILE_BYTES);
-    await writeFile(join(alice.folder, "photo.jpg"), content);
-    return new Scene({ place, alice, bob }, network, content);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const machine of [this.alice, this.bob, this.place]) await machine[Symbol.asyncDispose]();
-  }
-}
-
-function expectFailure(run: Culvert & Ending, code: number, words: RegExp): void {
-  expect(run.code, run.stderr).toBe(code);
-  expect(run.stderr).toMatch(/^culvert: error: .+\nculvert: hint: .+$/m);
-  expect(run.stderr).toMatch(words);
-  expect(run.stderr).not.toContain("    at ");
-}
-
-async function ended(culvert: Culvert): Promise<Culvert & Ending> {
-  return Object.assign(culvert, await culvert.ended);
-}
+import { expectFile, Machine } from "./culvert.ts";
+import { NetworkOfProcesses } from "./network-process.ts";
+import { ended, expectFailure, Scene, TICKET } from "./road-scene.ts";
 
 describe("a network", () => {
   test("of which no node answers is exit status 5, with a hint", async () => {
@@ -84,31 +36,20 @@ describe("a network", () => {
     await using scene = await Scene.create({ count: 1 });
     const nodes = ["--nodes", scene.network.names];
     expectFailure(await scene.alice.run("send", "photo.jpg", ...nodes), 5, /--via direct/);
-    await expectCarried(scene, "direct");
+    await scene.expectCarried("direct");
   }, 120_000);
 
   test("of three nodes, fewer than should keep a record, carries through all three", async () => {
     await using scene = await Scene.create({ count: 3 });
-    await expectCarried(scene, "onion");
+    await scene.expectCarried("onion");
   }, 240_000);
 
   test("on IPv6 carries", async () => {
     await using scene = await Scene.create({ count: 3, host: "[::1]" });
-    await expectCarried(scene, "direct");
-    await expectCarried(scene, "onion");
+    await scene.expectCarried("direct");
+    await scene.expectCarried("onion");
   }, 240_000);
 });
-
-/** A whole file, from alice to bob, who comes when she has left. */
-async function expectCarried(scene: Scene, via: "direct" | "onion"): Promise<void> {
-  const road = ["--nodes", scene.network.names, "--via", via];
-  const sender = await scene.alice.run("send", "photo.jpg", "--new", "--detach", ...road);
-  expect(sender.code, sender.stderr).toBe(0);
-  const [ticket] = await sender.says(TICKET);
-  const receiver = await scene.bob.run("receive", ticket, "--into", via, ...road);
-  expect(receiver.code, receiver.stderr).toBe(0);
-  await expectFile(join(scene.bob.folder, via, "photo.jpg"), scene.content);
-}
 
 describe("a transfer", () => {
   test("outlives the first hop that is killed under it", async () => {
@@ -144,7 +85,7 @@ describe("a transfer", () => {
     await sender.says(/acknowledged/);
     sender.process.kill("SIGINT");
     expect((await sender.ended).code).toBe(130);
-    await writeFile(join(scene.alice.folder, "photo.jpg"), randomBytes(FILE_BYTES + 1));
+    await writeFile(join(scene.alice.folder, "photo.jpg"), randomBytes(scene.content.length + 1));
     const again = scene.alice.culvert("send", "photo.jpg", ...road);
     expectFailure(await ended(again), 1, /has changed.*--new/s);
     const anew = await scene.alice.run("send", "photo.jpg", "--new", "--detach", ...road);

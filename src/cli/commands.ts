@@ -13,6 +13,10 @@ const VIA: OptionSpec = {
   flags: "--via <road>",
   summary: "onion, which hides who asks, or direct (default: onion)",
 };
+const EXIT_CELLS: OptionSpec = {
+  flags: "--exit-cells <number>",
+  summary: "cells of a stream that one exit may see in an hour; more is faster (default: 23)",
+};
 const JSON_EVENTS: OptionSpec = {
   flags: "--json",
   summary: "tell what happens as JSON events on stdout, one on each line",
@@ -48,6 +52,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       NODES,
       VIA,
+      EXIT_CELLS,
       MAP,
       {
         flags: "--detach",
@@ -73,6 +78,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       NODES,
       VIA,
+      EXIT_CELLS,
       MAP,
       { flags: "--into <folder>", summary: "where to put what arrives (default: this folder)" },
       { flags: "--force", summary: "replace files that are there already" },
@@ -94,6 +100,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       NODES,
       VIA,
+      EXIT_CELLS,
       MAP,
       { flags: "--send-only", summary: "read stdin, and write nothing to stdout" },
       { flags: "--receive-only", summary: "write stdout, and do not touch stdin" },
@@ -116,6 +123,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       NODES,
       VIA,
+      EXIT_CELLS,
       MAP,
       { flags: "--listen <endpoint>", summary: "take connections here: HOST:PORT or unix:PATH" },
       { flags: "--to <endpoint>", summary: "where connections of the other side go" },
@@ -132,7 +140,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "",
     summary: "send stdin to any number of subscribers",
     examples: [["tail -f log | culvert broadcast", "prints the command for the subscribers"]],
-    options: [NODES, VIA, MAP, RESUME, QR, VERBOSE],
+    options: [NODES, VIA, EXIT_CELLS, MAP, RESUME, QR, VERBOSE],
     load: async () => (await import("./commands/broadcast.ts")).broadcast,
   },
   {
@@ -140,7 +148,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "[ticket]",
     summary: "write a broadcast to stdout",
     examples: [["culvert subscribe culvert1q...", "from the oldest part that the Map still has"]],
-    options: [NODES, VIA, MAP, TICKET_FILE, VERBOSE],
+    options: [NODES, VIA, EXIT_CELLS, MAP, TICKET_FILE, VERBOSE],
     load: async () => (await import("./commands/subscribe.ts")).subscribe,
   },
   {

@@ -111,10 +111,12 @@ export function parseNodes(text: string): readonly NodeContact[] {
 function chooseNetwork(text: string, options: CommandOptions): MapChoice {
   const nodes = parseNodes(text);
   const via = viaOf(options);
+  const exitCells = options.count("exitCells");
+  if (exitCells === 0) throw new CulvertError("CULVERT_USAGE", "--exit-cells takes 1 or more");
   const route = via === "direct" ? " --via direct" : "";
   const open = async (context: Context): Promise<OpenMap> => {
     const { openNetwork } = await import("./network.ts");
-    return await openNetwork(context, { nodes, via });
+    return await openNetwork(context, { nodes, via, exitCells });
   };
   return { name: NETWORK, flags: `--nodes ${shellQuote(text)}${route}`, open };
 }

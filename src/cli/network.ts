@@ -12,7 +12,17 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   CULVERT_UNREACHABLE: 'check --nodes (or CULVERT_NODES); "culvert testnet" starts a network',
   CULVERT_GEOMETRY_CHANGED: "name nodes of one network only",
 };
+const BUDGET_SPENT =
+  "all exits have seen their share of this stream, the rest goes on within the hour; " +
+  "more nodes, or a larger --exit-cells, make it faster";
 const TOO_FEW = "start more nodes, or add --via direct if the network is your own";
+
+/** How requests travel through a network. */
+export interface NetworkWay {
+  readonly via: "onion" | "direct";
+  /** Cells of a stream that an exit may see in an hour, if the user has said so. */
+  readonly exitCells: number | undefined;
+}
 
 /**
  * Becomes a client of the network that the nodes lead into.
@@ -21,9 +31,10 @@ const TOO_FEW = "start more nodes, or add --via direct if the network is your ow
  */
 export async function openNetwork(
   context: Context,
-  options: { readonly nodes: readonly NodeContact[]; readonly via: "onion" | "direct" },
+  options: NetworkWay & { readonly nodes: readonly NodeContact[] },
 ): Promise<OpenMap> {
-  const { paths, stop } = context;
+  const { paths, stop, output } = context;
+  const { exitCells } = options;
   await makeFolder(paths.client, 0o700);
   try {
     const client = await openClient({
@@ -32,6 +43,8 @@ export async function openNetwork(
       directory: paths.client,
       log: logTo(context, false),
       signal: stop,
+      onBudgetSpent: () => output.warn("CULVERT_BUSY", BUDGET_SPENT),
+      ...(exitCells !== undefined && { onion: { framesPerExit: exitCells } }),
     });
     return { transport: client.transport(), close: () => client.close() };
   } catch (error) {

@@ -11,10 +11,10 @@ import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/ind
 import {
   DescriptorRoutes,
   OnionCarrier,
+  type OnionCarrierComponents,
   type OnionCarrierOptions,
   packetBytes,
   ROUTE_DEFAULTS,
-  type RouteProvider,
   TunnelService,
 } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
@@ -37,6 +37,11 @@ export interface ClientOptions {
   /** Where the preferred first hops are remembered; in memory only without it. */
   readonly directory?: string;
   readonly onion?: Partial<OnionCarrierOptions>;
+  /**
+   * Told, once in an hour, that a stream has to wait: every exit that can be used has seen as much
+   * of it as its budget allows. A larger network, or a larger budget, makes it faster.
+   */
+  readonly onBudgetSpent?: () => void;
   readonly log?: Log;
   /** This one, unless told otherwise. */
   readonly machine?: Machine;
@@ -119,8 +124,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   // On one machine all exits have one owner, who sees everything in any case.
   const budget = isLocal ? { framesPerExit: NO_BUDGET } : {};
   const onion = { ...budget, ...options.onion };
-  const carrier = (): RecordCarrier =>
-    overOnions({ service, routes }, overlay, { geometry, onion, closers });
+  const { onBudgetSpent: onSpent } = options;
+  const parts = { service, routes, ...(onSpent && { onSpent }) };
+  const carrier = (): RecordCarrier => overOnions(parts, overlay, { geometry, onion, closers });
   return connected({ overlay, geometry, closers, carrier });
 }
 
@@ -176,7 +182,7 @@ async function tunnelsOf(
 
 /** The records of one stream through circuits: exits are believed what they can prove. */
 function overOnions(
-  parts: { readonly service: TunnelService; readonly routes: RouteProvider },
+  parts: Omit<OnionCarrierComponents, "checks">,
   overlay: Overlay,
   options: {
     readonly geometry: NetworkGeometry;

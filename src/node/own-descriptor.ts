@@ -18,8 +18,11 @@ export interface OwnClaims {
   readonly onionKeys: readonly OnionKey[];
 }
 
-/** How long a descriptor holds, and how often what it says is looked at. */
-const LIFE_S = 3_600;
+/**
+ * How long a descriptor holds, and how often what it says is looked at. At least half of its life
+ * is left: it is not over yet for one whose clock is an hour ahead.
+ */
+const LIFE_S = 3 * 3_600;
 const LOOK_MS = 30_000;
 
 /**

@@ -33,7 +33,7 @@ export interface RouteOptions {
   /** Nodes that are asked for at a time, and how long those at hand are fresh. */
   readonly sampleNodes: number;
   readonly freshMs: number;
-  /** How long to wait for enough nodes, and how often to look meanwhile. */
+  /** How long to wait for enough nodes, and when to look again first; the pauses double. */
   readonly waitMs: number;
   readonly retryMs: number;
 }
@@ -99,7 +99,7 @@ export class DescriptorRoutes implements RouteProvider {
     const { signal } = request;
     const giveUpAt = this.#clock.now() + this.#options.waitMs;
     const relays = this.#length(request.relays ?? this.#options.relays);
-    for (;;) {
+    for (let pauseMs = this.#options.retryMs; ; pauseMs *= 2) {
       throwIfAborted(signal);
       const isStale = this.#clock.now() - this.#sampledAt >= this.#options.freshMs;
       if (isStale) await this.#sample(signal);
@@ -108,7 +108,7 @@ export class DescriptorRoutes implements RouteProvider {
       if (this.#clock.now() >= giveUpAt) {
         throw new CulvertError("CULVERT_UNREACHABLE", "too few onion nodes are known");
       }
-      await this.#pause(signal);
+      await this.#pause(Math.min(pauseMs, giveUpAt - this.#clock.now()), signal);
       if (!isStale) await this.#sample(signal);
     }
   }
@@ -122,6 +122,7 @@ export class DescriptorRoutes implements RouteProvider {
     this.#ledger.convict(node, this.#clock.now());
   }
 
+  /** In this epoch; else in that of the others, if this clock is up to an hour off theirs. */
   #choose(request: RouteRequest, relays: number): Route | undefined {
     const now = this.#clock.now();
     const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
@@ -130,7 +131,6 @@ export class DescriptorRoutes implements RouteProvider {
     const { destination, isExcluded = () => false } = request;
     const rules = {
       self: this.#self,
-      epoch: epochOf(this.#clock.unixMs()),
       relays,
       guards: this.#guards,
       isDiverse: this.#options.isDiverse,
@@ -139,7 +139,12 @@ export class DescriptorRoutes implements RouteProvider {
       isEdgeAvoided: (from: NodeId, to: NodeId) => this.#ledger.isEdgeAvoided(from, to, now),
       ...(destination && { destination }),
     };
-    return chooseRoute(peers, rules, this.#random);
+    const here = epochOf(this.#clock.unixMs());
+    for (const epoch of [here, here - 1, here + 1]) {
+      const route = chooseRoute(peers, { ...rules, epoch }, this.#random);
+      if (route !== undefined) return route;
+    }
+    return undefined;
   }
 
   /** A guard stays until it is gone or failing; then another one takes its place. */
@@ -193,10 +198,10 @@ export class DescriptorRoutes implements RouteProvider {
     return Math.max(length, 1);
   }
 
-  #pause(signal: AbortSignal | undefined): Promise<void> {
+  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let forget = (): void => {};
-      const cancel = this.#clock.schedule(this.#clock.now() + this.#options.retryMs, () => {
+      const cancel = this.#clock.schedule(this.#clock.now() + ms, () => {
         forget();
         resolve();
       });

@@ -54,6 +54,13 @@ export class ExitBudget {
     return (this.#seen.get(nodeIdText(exit))?.size ?? 0) < this.#options.framesPerExit;
   }
 
+  /** Whether there are exits that can be shown nothing new before the epoch ends. */
+  isAnySpent(now: Instant): boolean {
+    this.#turn(now);
+    const { framesPerExit: most } = this.#options;
+    return [...this.#seen.values()].some(({ size }) => size >= most);
+  }
+
   /** When all budgets are whole again. */
   get epochEndsAt(): Instant {
     return this.#epochEndsAt;

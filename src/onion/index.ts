@@ -46,7 +46,7 @@ export type { MessageOptions, ReplyMode } from "./message-desk.ts";
 export { MessageDesk } from "./message-desk.ts";
 export type { WriterPort } from "./message-writer.ts";
 export { MessageWriter } from "./message-writer.ts";
-export type { ExitChecks, OnionCarrierOptions } from "./onion-carrier.ts";
+export type { ExitChecks, OnionCarrierComponents, OnionCarrierOptions } from "./onion-carrier.ts";
 export { ONION_CARRIER_DEFAULTS, OnionCarrier } from "./onion-carrier.ts";
 export type { BuiltPacket, DropReason, OnionParts, PeeledPacket, Peeling } from "./packet.ts";
 export { buildPacket, contentBytesMax, hopsOf, openPayload, Peeler } from "./packet.ts";

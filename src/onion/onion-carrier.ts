@@ -2,7 +2,7 @@ import { type Cancel, CulvertError, isCulvertError, onAbort } from "../base/inde
 import type { NodeId } from "../identity/index.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
-import { CircuitPaths, PATH_DEFAULTS, type PathOptions } from "./circuit-paths.ts";
+import { CircuitPaths, PATH_DEFAULTS, type PathClaim, type PathOptions } from "./circuit-paths.ts";
 import { ExitBudget, framesPerExit } from "./exit-budget.ts";
 import { EPOCH_MS } from "./key-ring.ts";
 import {
@@ -40,6 +40,19 @@ export interface ExitChecks {
   isGenuine(record: OnionRecord): boolean;
 }
 
+/** What the carrier of a stream is built from. */
+export interface OnionCarrierComponents {
+  readonly service: TunnelService;
+  readonly routes: RouteProvider;
+  /** Without it every exit is believed. */
+  readonly checks?: ExitChecks;
+  /**
+   * Told, once in an epoch, that the stream has to wait: the exits that can be used have all had
+   * their share of it.
+   */
+  readonly onSpent?: () => void;
+}
+
 /** Tuned for a stream with its default window; one carrier for each stream. */
 export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
   ...PATH_DEFAULTS,
@@ -65,14 +78,11 @@ export class OnionCarrier {
   readonly #budget: ExitBudget;
   readonly #writes: CircuitPaths;
   readonly #reads: CircuitPaths;
+  readonly #onSpent: () => void;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    components: {
-      readonly service: TunnelService;
-      readonly routes: RouteProvider;
-      /** Without it every exit is believed. */
-      readonly checks?: ExitChecks;
-    },
+    components: OnionCarrierComponents,
     options: Partial<OnionCarrierOptions> & { readonly circuit?: Partial<CircuitLimits> } = {},
   ) {
     const { circuit = {}, ...given } = options;
@@ -80,6 +90,7 @@ export class OnionCarrier {
     this.#service = components.service;
     this.#routes = components.routes;
     this.#checks = components.checks;
+    this.#onSpent = components.onSpent ?? (() => {});
     this.payloadBytesMax = mapCellBytesMax(components.service.parts.geometry);
     const frames = this.#options.framesPerExit || framesPerExit(this.#options);
     this.#budget = new ExitBudget({ framesPerExit: frames, epochMs: this.#options.budgetMs });
@@ -168,7 +179,7 @@ export class OnionCarrier {
       isAllowed: (exit: Uint8Array) => this.#budget.allows(exit, address, clock.now()),
       taken: (exit: Uint8Array) => this.#budget.spend(exit, address, clock.now()),
     };
-    const circuit = await paths.pick(claim, signal);
+    const circuit = await this.#pick(paths, claim, signal);
     const late = (): void => paths.giveUp(circuit);
     const limits = { timeoutMs: asked.timeoutMs, late, signal };
     const response = await this.#within(limits, (limit) =>
@@ -187,6 +198,26 @@ export class OnionCarrier {
     this.#routes.caught(exit);
     this.#writes.leave(exit);
     this.#reads.leave(exit);
+  }
+
+  async #pick(
+    paths: CircuitPaths,
+    claim: PathClaim,
+    signal: AbortSignal | undefined,
+  ): Promise<Circuit> {
+    try {
+      return await paths.pick(claim, signal);
+    } catch (error) {
+      if (isCulvertError(error, "CULVERT_UNREACHABLE")) this.#tellOfBudget();
+      throw error;
+    }
+  }
+
+  #tellOfBudget(): void {
+    const now = this.#service.clock.now();
+    if (!this.#budget.isAnySpent(now) || this.#toldAt === this.#budget.epochEndsAt) return;
+    this.#toldAt = this.#budget.epochEndsAt;
+    this.#onSpent();
   }
 
   /** Gives a request up after some time, or when its caller does. */

@@ -128,7 +128,11 @@ export function carrierRig(
   }
   const routes = new RandomRoutes(net);
   const { checks, ...rest } = options;
-  const parts = { service: net.service(0), routes, ...(checks && { checks }) };
+  let spent = 0;
+  const onSpent = (): void => {
+    spent += 1;
+  };
+  const parts = { service: net.service(0), routes, onSpent, ...(checks && { checks }) };
   const carrier = new OnionCarrier(parts, rest);
-  return { net, map, routes, carrier };
+  return { net, map, routes, carrier, timesSpent: () => spent };
 }

@@ -112,7 +112,7 @@ describe("the budget of an exit", () => {
 
   it("is enforced: what no exit may see fails, and goes through in the next epoch", async () => {
     const budgetMs = 600_000;
-    const { carrier, map } = setUp({ window: 2, paths: 2, budgetMs }, 5);
+    const { carrier, map, timesSpent } = setUp({ window: 2, paths: 2, budgetMs }, 5);
     const outcomes: string[] = [];
     for (let i = 0; i < 12; i++) {
       const put = net.clock.runPromise(carrier.put(recordOf(i)), 600_000);
@@ -126,6 +126,7 @@ describe("the budget of an exit", () => {
     }
     expect(outcomes.filter((outcome) => outcome === "stored").length).toBe(8);
     expect(outcomes.at(-1)).toBe("CULVERT_UNREACHABLE");
+    expect(timesSpent()).toBe(1);
     for (const count of seen(map)) expect(count).toBe(2);
     await net.clock.runUntil(net.clock.now() + budgetMs);
     await net.clock.runPromise(carrier.put(recordOf(50)), 60_000);

@@ -122,6 +122,16 @@ describe("routes over descriptors", () => {
     }
   });
 
+  it.each([-1, 1])(
+    "keep to the epoch of the others where this clock is %d h off",
+    async (hours) => {
+      const epoch = epochOf(UNIX_MS) - hours;
+      const others = [1, 2, 3, 4].map((seed) => descriptorOf(seed, { epoch }));
+      const { routes } = setUp([...others, descriptorOf(5)]);
+      for (const route of await draw(routes, 10)) expect(route.epoch).toBe(epoch);
+    },
+  );
+
   it("wait until enough nodes are known", async () => {
     const { routes, discovery } = setUp(many.slice(0, 2));
     const drawn = routes.route();

@@ -1,6 +1,7 @@
-import type { SeededRandom } from "../../base/index.ts";
+import { type Clock, concatBytes, type SeededRandom } from "../../base/index.ts";
 import type { RecordStore, StoredRecord } from "../../mapservice/index.ts";
-import type { Misdeed } from "./capture.ts";
+import type { Machine } from "../../node/index.ts";
+import { Capture, type Misdeed } from "./capture.ts";
 
 /**
  * What a hostile node does:
@@ -10,19 +11,41 @@ import type { Misdeed } from "./capture.ts";
  * - `silent`: takes every question for a record, and never answers
  * - `swallows`: takes circuits, and lets nothing through
  * - `garbles`: flips bits in what it passes on through circuits
+ * - `replays`: says everything twice that it passes on through circuits
+ * - `slow`: takes its time over every record, longer than a stream cares to wait
+ * - `babbles`: answers requests, so that others know it, and says noise on everything else
  */
-export const MISDEEDS = ["forgets", "lies", "silent", "swallows", "garbles"] as const;
+export const MISDEEDS = [
+  "forgets",
+  "lies",
+  "silent",
+  "swallows",
+  "garbles",
+  "replays",
+  "slow",
+  "babbles",
+] as const;
 
 /** One of {@link MISDEEDS}. */
 export type Hostility = (typeof MISDEEDS)[number];
 
+/** How a node is hostile, if it is, and what it takes. */
+export interface HostileParts {
+  readonly hostility: Hostility | undefined;
+  readonly random: SeededRandom;
+  readonly clock: Clock;
+}
+
+/** How long a slow node takes. */
+const SLOW_MS = 20_000;
+
 /** The store of a hostile node; that of an honest one if it is hostile in another way. */
 export function hostileStore(
   store: RecordStore,
-  hostility: Hostility | undefined,
-  random: SeededRandom,
+  { hostility, random, clock }: HostileParts,
 ): RecordStore {
   if (hostility === "silent") return over(store, { get: () => new Promise(() => {}) });
+  if (hostility === "slow") return slowed(store, clock);
   if (hostility === "forgets") return over(store, { get: () => undefined });
   if (hostility !== "lies") return store;
   let other: StoredRecord | undefined;
@@ -35,6 +58,26 @@ export function hostileStore(
   return over(store, { get });
 }
 
+/**
+ * The machine of a hostile node: what it says passes its misdeed first.
+ *
+ * @param options `network` greets as a node of another network, or of another version
+ */
+export function hostileMachine(
+  machine: Machine,
+  options: Omit<HostileParts, "clock"> & { readonly network?: string | undefined },
+): Machine {
+  const { hostility, random, network } = options;
+  const misdeed = misdeedOf(hostility, random);
+  return {
+    ...machine,
+    openLinks: async (asked) => {
+      const host = await machine.openLinks({ ...asked, ...(network && { network }) });
+      return new Capture(machine.clock).watch(host, { keeps: false, misdeed });
+    },
+  };
+}
+
 /** What a hostile node makes of the units of circuits that pass it. */
 export function misdeedOf(
   hostility: Hostility | undefined,
@@ -45,18 +88,41 @@ export function misdeedOf(
     (protocol, bytes) =>
       protocol === "circuit" ? act(bytes) : bytes;
   if (hostility === "swallows") return onCircuits(() => undefined);
+  if (hostility === "replays") return onCircuits((bytes) => concatBytes(bytes, bytes));
+  if (hostility === "babbles") {
+    return (protocol, bytes) => (protocol === "rpc" ? bytes : random.bytes(bytes.length));
+  }
   if (hostility === "garbles") return onCircuits((bytes) => flipped(bytes, random));
   return undefined;
 }
 
-function over(store: RecordStore, changes: Pick<RecordStore, "get">): RecordStore {
+function over(store: RecordStore, changes: Partial<RecordStore>): RecordStore {
   return {
     payloadSize: store.payloadSize,
+    get: (address, nowMs) => store.get(address, nowMs),
     put: (puts, nowMs) => store.put(puts, nowMs),
     sweep: (nowMs, limit) => store.sweep(nowMs, limit),
     statistics: () => store.statistics(),
     close: () => store.close(),
     ...changes,
+  };
+}
+
+function slowed(store: RecordStore, clock: Clock): RecordStore {
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      clock.schedule(clock.now() + SLOW_MS, resolve, { background: true });
+    });
+  return {
+    ...over(store, {}),
+    get: async (address, nowMs) => {
+      await pause();
+      return await store.get(address, nowMs);
+    },
+    put: async (puts, nowMs) => {
+      await pause();
+      return await store.put(puts, nowMs);
+    },
   };
 }
 

@@ -1,6 +1,12 @@
 export { Capture, type Misdeed, type Sight, type StreamEnd } from "./capture.ts";
 export { type Trail, trailsOf, trailsSeenWhole } from "./circuit-trails.ts";
-export { type Hostility, MISDEEDS } from "./hostile.ts";
+export {
+  type HostileParts,
+  type Hostility,
+  hostileMachine,
+  hostileStore,
+  MISDEEDS,
+} from "./hostile.ts";
 export {
   addressesToldByClients,
   clientsAtStores,

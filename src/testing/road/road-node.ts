@@ -103,7 +103,9 @@ export class RoadNode {
       geometry: { ...NODE_DEFAULTS.geometry, cellBytes: ROAD_CELL_BYTES },
     };
     const machine = virtualMachine(this.#ground, this.host, this.#random, this.hostility);
-    const store = hostileStore(this.#watchedDisk(), this.hostility, this.#random.fork(2));
+    const { hostility } = this;
+    const parts = { hostility, random: this.#random.fork(2), clock: this.#ground.clock };
+    const store = hostileStore(this.#watchedDisk(), parts);
     const running = await startNode(config, { machine, seed: this.#seed, store });
     this.#running = running;
     const [contact = ""] = running.contacts;

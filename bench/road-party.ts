@@ -1,0 +1,189 @@
+/**
+ * One process of a benchmark of the whole road: a node, or a client with one end of a stream.
+ * `RoadParties` of `road-parties.ts` starts it and talks to it.
+ */
+import { once } from "node:events";
+import { SeededRandom } from "../src/base/index.ts";
+import { rootPublicKey } from "../src/crypto/index.ts";
+import { parseListenAddress, parseNodeContact } from "../src/identity/index.ts";
+import {
+  type ClientOptions,
+  type NetworkClient,
+  NODE_DEFAULTS,
+  openClient,
+  startNode,
+} from "../src/node/index.ts";
+import { Stream } from "../src/stream/index.ts";
+import { check, median } from "./harness.ts";
+import { LayerProfile } from "./layer-profile.ts";
+
+/** What a party is told at its start, as JSON in its first argument. */
+export interface RoadPartyConfig {
+  readonly role: "node" | "client";
+  /** Nodes to begin with; the first node has none. */
+  readonly nodes: readonly string[];
+  /** Of a node: where it keeps what it has to. */
+  readonly directory?: string;
+  /** Of a client. */
+  readonly via?: ClientOptions["via"];
+}
+
+/** What a party can be asked for; one order at a time. */
+export type RoadOrder =
+  /** Opens an end of a new stream. */
+  | { readonly kind: "open"; readonly secret: string; readonly role: "listen" | "dial" }
+  | { readonly kind: "write" | "read"; readonly bytes: number }
+  /** Measures the round trip of one request: a get of what is there. */
+  | { readonly kind: "request"; readonly rounds: number }
+  | { readonly kind: "sample" | "profile" | "profiled" };
+
+/** What a party answers. */
+export interface RoadAnswer {
+  /** On the clock that all processes of a machine share, when an order began and was done. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly rssBytes: number;
+  /** Processor time of this process since its start, microseconds. */
+  readonly cpuUs: number;
+  /** Of `request`: the median, milliseconds. */
+  readonly roundTripMs?: number;
+  /** Of `profiled`: microseconds of processor time by layer. */
+  readonly layers?: Readonly<Record<string, number>>;
+  /** Of a node: how others join by it. */
+  readonly contact?: string;
+  readonly error?: string;
+}
+
+const SOURCE = new SeededRandom(1).bytes(2 ** 20);
+const CHUNK_BYTES = 64 * 1_024;
+
+const config: RoadPartyConfig = JSON.parse(process.argv[2] ?? "{}");
+const profile = new LayerProfile();
+
+const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+function sample(): Pick<RoadAnswer, "rssBytes" | "cpuUs"> {
+  const { user, system } = process.cpuUsage();
+  return { rssBytes: process.memoryUsage.rss(), cpuUs: user + system };
+}
+
+/** A client, and the end of a stream that it has open. */
+class Client {
+  readonly #network: NetworkClient;
+  #stream: Stream | undefined;
+  #carried = 0;
+
+  constructor(network: NetworkClient) {
+    this.#network = network;
+  }
+
+  async open(secret: string, role: "listen" | "dial"): Promise<void> {
+    this.#stream?.destroy();
+    this.#carried = 0;
+    this.#stream = Stream[role](this.#network.transport(), Buffer.from(secret, "base64"));
+    this.#stream.on("error", () => {});
+  }
+
+  async write(bytes: number): Promise<void> {
+    const stream = this.#open;
+    for (const end = this.#carried + bytes; this.#carried < end; ) {
+      const begin = this.#carried % SOURCE.length;
+      const length = Math.min(CHUNK_BYTES, SOURCE.length - begin, end - this.#carried);
+      this.#carried += length;
+      if (!stream.write(SOURCE.subarray(begin, begin + length))) await once(stream, "drain");
+    }
+  }
+
+  /** Reads so many bytes, comparing each with what was written there. */
+  async read(bytes: number): Promise<void> {
+    const stream = this.#open;
+    for (const end = this.#carried + bytes; this.#carried < end; ) {
+      const wanted = Math.min(stream.readableLength, end - this.#carried, CHUNK_BYTES);
+      const chunk: unknown = wanted > 0 ? stream.read(wanted) : null;
+      if (!(chunk instanceof Uint8Array)) {
+        stream.read(0);
+        if (stream.readableLength === 0) await once(stream, "readable");
+        continue;
+      }
+      for (let done = 0; done < chunk.length; ) {
+        const begin = (this.#carried + done) % SOURCE.length;
+        const length = Math.min(SOURCE.length - begin, chunk.length - done);
+        const expected = SOURCE.subarray(begin, begin + length);
+        check(Buffer.compare(chunk.subarray(done, done + length), expected) === 0, "bytes differ");
+        done += length;
+      }
+      this.#carried += chunk.length;
+    }
+  }
+
+  async roundTripMs(rounds: number): Promise<number> {
+    const random = new SeededRandom(process.pid);
+    const seed = random.bytes(32);
+    const frame = random.bytes(32);
+    const map = this.#network.transport().bind({ writeSeed: seed, readRoot: rootPublicKey(seed) });
+    const cell = random.bytes(map.payloadSize);
+    await map.put(frame, cell, { ttlSeconds: 600 });
+    const times: number[] = [];
+    for (let i = 0; i <= rounds; i++) {
+      const from = nowMs();
+      const got = await map.get(frame, { waitMs: 0 });
+      times.push(nowMs() - from);
+      check(Buffer.compare(got, cell) === 0, "the record is another");
+    }
+    return median(times.slice(1)); // the first one has built the circuit
+  }
+
+  get #open(): Stream {
+    if (this.#stream === undefined) throw new Error("no stream is open");
+    return this.#stream;
+  }
+}
+
+async function obey(client: Client | undefined, order: RoadOrder): Promise<Partial<RoadAnswer>> {
+  switch (order.kind) {
+    case "open":
+      await client?.open(order.secret, order.role);
+      return {};
+    case "write":
+      await client?.write(order.bytes);
+      return {};
+    case "read":
+      await client?.read(order.bytes);
+      return {};
+    case "request":
+      return { roundTripMs: (await client?.roundTripMs(order.rounds)) ?? Number.NaN };
+    case "profile":
+      await profile.start();
+      return {};
+    case "profiled":
+      return { layers: await profile.stop() };
+    default:
+      return {};
+  }
+}
+
+async function answer(work: () => Promise<Partial<RoadAnswer>>): Promise<void> {
+  const fromMs = nowMs();
+  const facts = await work().catch((error: unknown) => ({ error: String(error) }));
+  process.send?.({ fromMs, toMs: nowMs(), ...sample(), ...facts } satisfies RoadAnswer);
+}
+
+async function main(): Promise<void> {
+  const bootstrap = config.nodes.map(parseNodeContact);
+  let client: Client | undefined;
+  let contact = "";
+  if (config.role === "node") {
+    const { directory } = config;
+    const listen = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"].map(parseListenAddress);
+    const node = await startNode({ ...NODE_DEFAULTS, directory, listen, bootstrap });
+    await node.joined;
+    [contact = ""] = node.contacts;
+  } else {
+    client = new Client(await openClient({ bootstrap, via: config.via ?? "onion" }));
+  }
+  process.on("message", (order: RoadOrder) => void answer(() => obey(client, order)));
+  await answer(async () => ({ contact }));
+}
+
+process.once("disconnect", () => process.exit());
+await main();
