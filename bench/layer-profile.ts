@@ -15,8 +15,6 @@ const LAYERS: readonly (readonly [layer: string, places: RegExp])[] = [
 /** What no layer has asked for. */
 const COLLECTION = "garbage collection";
 const REST = "the rest";
-/** Threads of libuv and of the database; the profile does not see them. */
-const THREADS = "other threads";
 
 const TICK_US = 10_000;
 
@@ -27,42 +25,35 @@ interface ProfileNode {
 }
 
 /**
- * Where the processor time of this process goes: samples of the main thread, each counted for the
- * innermost function that belongs to a layer, in shares of the time that the kernel has measured.
+ * Where the main thread of this process is: samples, each counted for the innermost function that
+ * belongs to a layer. A profile costs time itself, so only the shares mean something.
  */
 export class LayerProfile {
   readonly #session = new Session();
-  #mainUs = 0;
-  #allUs = 0;
 
   async start(): Promise<void> {
     this.#session.connect();
     await this.#session.post("Profiler.enable");
     await this.#session.post("Profiler.setSamplingInterval", { interval: 1_000 });
     await this.#session.post("Profiler.start");
-    this.#mainUs = mainThreadUs();
-    this.#allUs = allThreadsUs();
   }
 
-  /** Microseconds of processor time since the start, by layer. */
+  /** Share of the time since the start in which the thread was not idle, by layer. */
   async stop(): Promise<Readonly<Record<string, number>>> {
-    const allUs = allThreadsUs() - this.#allUs;
-    const mainUs = Math.min(mainThreadUs() - this.#mainUs, allUs);
     const { profile } = await this.#session.post("Profiler.stop");
     this.#session.disconnect();
     const { nodes, samples = [], timeDeltas = [] } = profile;
     const layerOf = layersOf(nodes);
-    const shares: Record<string, number> = {};
+    const times: Record<string, number> = {};
     let sum = 0;
     for (const [i, id] of samples.entries()) {
       const layer = layerOf.get(id);
       if (layer === undefined) continue;
       const us = Math.max(timeDeltas[i] ?? 0, 0);
-      shares[layer] = (shares[layer] ?? 0) + us;
+      times[layer] = (times[layer] ?? 0) + us;
       sum += us;
     }
-    const scaled = Object.entries(shares).map(([layer, us]) => [layer, (us / sum) * mainUs]);
-    return { ...Object.fromEntries(scaled), [THREADS]: allUs - mainUs };
+    return Object.fromEntries(Object.entries(times).map(([layer, us]) => [layer, us / sum]));
   }
 }
 
@@ -92,19 +83,24 @@ function layerOfUrl(url: string): string | undefined {
   return LAYERS.find(([, places]) => places.test(url))?.[0];
 }
 
-function allThreadsUs(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
+/** Processor time of this process since its start, in microseconds. */
+export interface ThreadTimes {
+  /** Of the thread that runs JavaScript, where the kernel tells it apart; otherwise of all. */
+  readonly mainUs: number;
+  readonly allUs: number;
 }
 
-/** Of the main thread, where the kernel tells it apart; otherwise of all. */
-function mainThreadUs(): number {
+/** What the kernel has counted. */
+export function threadTimes(): ThreadTimes {
+  const { user, system } = process.cpuUsage();
+  const allUs = user + system;
   try {
     const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, "utf8");
     // After the name, which may hold anything: fields 3, 4, …; user time is the 14th.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return { mainUs: Math.min(ticks * TICK_US, allUs), allUs };
   } catch {
-    return allThreadsUs();
+    return { mainUs: allUs, allUs };
   }
 }

@@ -22,6 +22,7 @@ const NAMES = [
   "link",
   "link-loss",
   "dht",
+  "road",
 ] as const;
 
 const wanted = process.argv.slice(2);

@@ -15,7 +15,7 @@ import {
 } from "../src/node/index.ts";
 import { Stream } from "../src/stream/index.ts";
 import { check, median } from "./harness.ts";
-import { LayerProfile } from "./layer-profile.ts";
+import { LayerProfile, type ThreadTimes, threadTimes } from "./layer-profile.ts";
 
 /** What a party is told at its start, as JSON in its first argument. */
 export interface RoadPartyConfig {
@@ -38,16 +38,14 @@ export type RoadOrder =
   | { readonly kind: "sample" | "profile" | "profiled" };
 
 /** What a party answers. */
-export interface RoadAnswer {
+export interface RoadAnswer extends ThreadTimes {
   /** On the clock that all processes of a machine share, when an order began and was done. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly rssBytes: number;
-  /** Processor time of this process since its start, microseconds. */
-  readonly cpuUs: number;
   /** Of `request`: the median, milliseconds. */
   readonly roundTripMs?: number;
-  /** Of `profiled`: microseconds of processor time by layer. */
+  /** Of `profiled`: shares of the main thread's time by layer. */
   readonly layers?: Readonly<Record<string, number>>;
   /** Of a node: how others join by it. */
   readonly contact?: string;
@@ -61,11 +59,6 @@ const config: RoadPartyConfig = JSON.parse(process.argv[2] ?? "{}");
 const profile = new LayerProfile();
 
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-
-function sample(): Pick<RoadAnswer, "rssBytes" | "cpuUs"> {
-  const { user, system } = process.cpuUsage();
-  return { rssBytes: process.memoryUsage.rss(), cpuUs: user + system };
-}
 
 /** A client, and the end of a stream that it has open. */
 class Client {
@@ -165,7 +158,9 @@ async function obey(client: Client | undefined, order: RoadOrder): Promise<Parti
 async function answer(work: () => Promise<Partial<RoadAnswer>>): Promise<void> {
   const fromMs = nowMs();
   const facts = await work().catch((error: unknown) => ({ error: String(error) }));
-  process.send?.({ fromMs, toMs: nowMs(), ...sample(), ...facts } satisfies RoadAnswer);
+  const rssBytes = process.memoryUsage.rss();
+  const now = { toMs: nowMs(), rssBytes, ...threadTimes() };
+  process.send?.({ fromMs, ...now, ...facts } satisfies RoadAnswer);
 }
 
 async function main(): Promise<void> {

@@ -30,13 +30,24 @@ async function carryOnce({ pair, firstByteMs, carriedMs }: Way): Promise<void> {
   carriedMs.push(await carry(pair, BYTES));
 }
 
+/** Microseconds of processor time of all processes, by layer, for one stream. */
 async function layersOf(road: RoadParties, way: Way): Promise<Record<string, number>> {
   await Promise.all(road.all.map((party) => party.ask({ kind: "profile" })));
   await carryOnce(way);
-  const answers = await Promise.all(road.all.map((party) => party.ask({ kind: "profiled" })));
+  const profiled = await Promise.all(road.all.map((party) => party.ask({ kind: "profiled" })));
+  const sample = () => Promise.all(road.all.map((party) => party.ask({ kind: "sample" })));
+  const before = await sample();
+  await carryOnce(way);
+  const after = await sample();
   const sums: Record<string, number> = {};
-  for (const { layers = {} } of answers) {
-    for (const [layer, us] of Object.entries(layers)) sums[layer] = (sums[layer] ?? 0) + us;
+  const add = (layer: string, us: number): void => {
+    sums[layer] = (sums[layer] ?? 0) + us;
+  };
+  for (const [i, { layers = {} }] of profiled.entries()) {
+    const mainUs = (after[i]?.mainUs ?? 0) - (before[i]?.mainUs ?? 0);
+    const allUs = (after[i]?.allUs ?? 0) - (before[i]?.allUs ?? 0);
+    for (const [layer, share] of Object.entries(layers)) add(layer, share * mainUs);
+    add("other threads", allUs - mainUs);
   }
   return sums;
 }

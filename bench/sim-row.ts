@@ -18,6 +18,9 @@ export interface Figures {
   readonly events?: number;
   readonly completed?: number;
   readonly messages?: number;
+  readonly deliveredShare?: number;
+  readonly foundAtOnce?: number;
+  readonly foundAfterRepair?: number;
 }
 
 /** One asked figure and what was measured. */
@@ -86,5 +89,6 @@ export function atMost(what: string, measured: number, asked: number): Verdict {
 }
 
 function rounded(value: number): string {
+  if (value < 1) return value.toFixed(4);
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }

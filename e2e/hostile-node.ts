@@ -16,6 +16,7 @@ import {
 } from "../src/testing/road/index.ts";
 
 const { values } = parseArgs({
+  allowPositionals: true,
   options: {
     listen: { type: "string", default: "" },
     store: { type: "string", default: "node" },

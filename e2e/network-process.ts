@@ -11,8 +11,9 @@ export interface NodeProcess {
 /** How the nodes of a network are started. */
 export interface NetworkOptions {
   readonly count: number;
-  /** The loopback address of all nodes. */
+  /** The address of all nodes, on the loopback; or that of each. */
   readonly host?: string;
+  readonly hostOf?: (at: number) => string;
   /** Words for `culvert node`, after those of the network. */
   readonly words?: readonly string[];
   /** How the node of a number is started, and with which words besides; as a user would if absent. */
@@ -37,11 +38,12 @@ export class NetworkOfProcesses {
   /** Starts all nodes; the others join by the first. The machine ends them. */
   static async start(machine: Machine, options: NetworkOptions): Promise<NetworkOfProcesses> {
     const network = new NetworkOfProcesses(machine, options);
-    const { count, host = "127.0.0.1" } = options;
-    const listen = `udp://${host}:0,tcp://${host}:0`;
-    network.nodes.push(await network.#startNode(0, listen));
+    const { count, host = "127.0.0.1", hostOf = () => host } = options;
+    const start = (at: number): Promise<NodeProcess> =>
+      network.#startNode(at, `udp://${hostOf(at)}:0,tcp://${hostOf(at)}:0`);
+    network.nodes.push(await start(0));
     const others = Array.from({ length: count - 1 }, (_, i) => i + 1);
-    const started = others.map((at) => network.#startNode(at, listen));
+    const started = others.map(start);
     network.nodes.push(...(await Promise.all(started)));
     return network;
   }

@@ -35,7 +35,7 @@ describe("hostile nodes in a network of processes", () => {
     });
     const nodes = ["--nodes", scene.network.names];
     expectFailure(await scene.alice.run("send", "photo.jpg", ...nodes), 5, /version|--nodes/);
-  }, 120_000);
+  });
 
   test("that lie about who they are are passed over for those who do not", async () => {
     await using scene = await Scene.create({ count: 4 });
@@ -49,5 +49,5 @@ describe("hostile nodes in a network of processes", () => {
     const receiver = await scene.bob.run("receive", ticket, ...road);
     expect(receiver.code, receiver.stderr).toBe(0);
     await expectFile(`${scene.bob.folder}/photo.jpg`, scene.content);
-  }, 120_000);
+  });
 });

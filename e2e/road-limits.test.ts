@@ -35,7 +35,7 @@ describe("clocks", () => {
     });
     await scene.expectCarried("onion");
     await scene.expectCarried("direct");
-  }, 300_000);
+  });
 });
 
 describe("a transfer that is not read before the nodes forget it", () => {
@@ -60,7 +60,7 @@ describe("a transfer that is not read before the nodes forget it", () => {
     expect(receiver.code, receiver.stderr).toBe(0);
     expect((await ended(again)).code, again.stderr).toBe(0);
     await expectFile(join(scene.bob.folder, "photo.jpg"), scene.content);
-  }, 240_000);
+  });
 });
 
 describe("room", () => {
@@ -120,7 +120,7 @@ describe("room", () => {
     expect(receiver.code, receiver.stderr).toBe(0);
     expect((await ended(again)).code, again.stderr).toBe(0);
     await expectFile(join(bob.folder, "photo.jpg"), content);
-  }, 240_000);
+  });
 });
 
 describe("a node of other cells", () => {
@@ -132,7 +132,7 @@ describe("a node of other cells", () => {
     const [, , , , , other] = scene.network.nodes;
     expect(other?.running.stderr).toMatch(/alone so far/);
     await scene.expectCarried("onion");
-  }, 240_000);
+  });
 
   test("is refused by a client whose transfer has begun with others", async () => {
     await using scene = await Scene.create({ count: 1 });
@@ -150,5 +150,5 @@ describe("a node of other cells", () => {
     await using elsewhere = await Scene.create({ count: 1, words: ["--cell", "4096"] });
     const nodes = ["--nodes", elsewhere.network.names, ...direct];
     expectFailure(await scene.alice.run("send", "photo.jpg", ...nodes), 8, /begun|new/);
-  }, 120_000);
+  });
 });

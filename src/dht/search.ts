@@ -176,9 +176,13 @@ export class Search implements ExchangeOwner {
     return sharedBits(this.target, contact.key) >= this.regionDepth();
   }
 
-  /** Whether more nodes crowd around the target than honest ids make. */
+  /**
+   * Whether more nodes crowd around the target than honest ids make. Who has just joined knows
+   * three nodes and is told of twenty: as long as no neighbourhood was seen, that says nothing.
+   */
   isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
-    return this.#context.size.isTooDense(target, closest, nodesOf(this.#context));
+    const { size } = this.#context;
+    return size.isObserved && size.isTooDense(target, closest, nodesOf(this.#context));
   }
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {

@@ -40,6 +40,8 @@ export class HandOver {
   readonly #driver: Driver<WatchInput, WatchEffect>;
   readonly #waiting: Offer[] = [];
   readonly #closing = new AbortController();
+  /** One for each offer: so many that wait for one signal look like a leak to Node. */
+  readonly #making = new Set<AbortController>();
   #underWay = 0;
   #handedOver = 0;
   #failed = 0;
@@ -95,6 +97,7 @@ export class HandOver {
     this.#driver.stop();
     this.#waiting.length = 0;
     this.#closing.abort();
+    for (const offer of this.#making) offer.abort();
   }
 
   #take(offer: Offer): void {
@@ -117,6 +120,8 @@ export class HandOver {
 
   async #make({ address, to }: Offer): Promise<void> {
     const { clock, peers, store, log } = this.#components;
+    const abort = new AbortController();
+    this.#making.add(abort);
     try {
       const unixMs = clock.unixMs();
       const held = await store.get(address, unixMs);
@@ -126,7 +131,7 @@ export class HandOver {
         return;
       }
       const map = await peers.of(to.id);
-      await map.put({ ...held.record, ttlSeconds }, { signal: this.#closing.signal });
+      await map.put({ ...held.record, ttlSeconds }, { signal: abort.signal });
       this.#handedOver += 1;
     } catch (error) {
       if (this.#closing.signal.aborted) return;
@@ -135,6 +140,8 @@ export class HandOver {
       log("debug", "record-not-handed-over", { code });
       // Who holds another record, or a newer one, has decided.
       if (code !== "CULVERT_CONFLICT") this.#driver.handle({ kind: "missed", address, node: to });
+    } finally {
+      this.#making.delete(abort);
     }
   }
 }

@@ -6,6 +6,7 @@ import {
   isSameNode,
   type Lookup,
   type LookupOptions,
+  type NetworkGeometry,
   type NodeAddress,
   type NodeContact,
   NodeDescriptor,
@@ -18,6 +19,7 @@ import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } fro
 import { DhtOverLinks } from "./dht-over-links.ts";
 import { linkDialler } from "./link-dialler.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
+import { isSameGeometry } from "./onion-geometry.ts";
 
 /** What nodes ask each other: EGTP requests, one method each. */
 const MANIFEST = {
@@ -44,6 +46,8 @@ export interface OverlayOptions {
   readonly isLocal: boolean;
   /** Relays links for those who cannot be reached directly. */
   readonly isRelay?: boolean;
+  /** Sizes of this network, when they are known: a node of others leads into another network. */
+  readonly geometry?: NetworkGeometry;
   readonly recordRule?: RecordRule;
 }
 
@@ -62,11 +66,13 @@ export class Overlay {
   readonly rpc: RpcNode;
   readonly dht: DhtNode;
   readonly directory: Directory;
+  readonly #geometry: NetworkGeometry | undefined;
   #own: NodeDescriptor | undefined;
 
   constructor(components: OverlayComponents, options: OverlayOptions) {
     const { host, identity, clock, random } = components;
     this.host = host;
+    this.#geometry = options.geometry;
     this.directory = new Directory({ unixMs: () => clock.unixMs() });
     const lookup: Lookup = {
       lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)),
@@ -127,7 +133,8 @@ export class Overlay {
    *
    * @returns the descriptors, of those that are who they have to be
    * @throws CulvertError `CULVERT_UNREACHABLE` when there are nodes to ask and none answered;
-   *   `CULVERT_WRONG_PEER` when all that answered were others
+   *   `CULVERT_WRONG_PEER` when all that answered were others, `CULVERT_GEOMETRY_CHANGED` when
+   *   they are of other networks
    */
   async join(nodes: readonly NodeContact[], remembered: readonly Contact[] = []): Promise<number> {
     const answers = await Promise.allSettled(nodes.map((node) => this.#meet(node)));
@@ -178,7 +185,12 @@ export class Overlay {
 
   async #meet(node: NodeContact): Promise<NodeDescriptor[]> {
     const descriptor = await this.describe(node);
-    return descriptor === undefined ? [] : [descriptor];
+    if (descriptor === undefined) return [];
+    const { geometry } = descriptor.claims;
+    if (this.#geometry !== undefined && !isSameGeometry(geometry, this.#geometry)) {
+      throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "a node is of a network of other cells");
+    }
+    return [descriptor];
   }
 
   #note(descriptor: NodeDescriptor | undefined): NodeDescriptor | undefined {
@@ -201,10 +213,16 @@ function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: readonly
   return hosts.some((host) => host === "0.0.0.0" || host === "::") ? {} : { localHosts: hosts };
 }
 
+/** Somebody answered, and it was not who was looked for. */
+function isOther(reason: unknown): reason is CulvertError {
+  const codes = ["CULVERT_WRONG_PEER", "CULVERT_GEOMETRY_CHANGED"] as const;
+  return codes.some((code) => isCulvertError(reason, code));
+}
+
 function failureOf(answers: readonly PromiseSettledResult<unknown>[]): Error {
   const reasons = answers.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-  const liar = reasons.find((reason) => isCulvertError(reason, "CULVERT_WRONG_PEER"));
-  if (isCulvertError(liar)) return liar;
+  const other = reasons.find(isOther);
+  if (other !== undefined) return other;
   const [cause] = reasons;
   return new CulvertError("CULVERT_UNREACHABLE", "no node of the network answers", { cause });
 }

@@ -136,7 +136,11 @@ async function assemble(
   const nearby = addresses.length > 0 ? addresses : config.bootstrap.map((node) => node.address);
   const isLocal = nearby.every((address) => isPrivate(address.host));
   const isRelay = rolesOf(config).includes("link-relay");
-  const overlay = new Overlay({ host, identity, clock, random }, { addresses, isLocal, isRelay });
+  const { geometry } = config;
+  const overlay = new Overlay(
+    { host, identity, clock, random },
+    { addresses, isLocal, isRelay, geometry },
+  );
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
