@@ -126,7 +126,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { table } = this.#context;
     // Whoever began a network has nobody to join through: others come.
     const isJoined = this.#isJoined || (this.#bootstrap.length === 0 && table.size > 0);
-    if (!(isJoined && table.isWhole)) return false;
+    if (!(isJoined && table.isWhole) || this.#upkeep.isMeeting) return false;
     return nodesOf(this.#context) <= KNOWS_ALL * (table.size + 1);
   }
 

@@ -49,6 +49,14 @@ export class Upkeep implements ExchangeOwner {
     this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
   }
 
+  /** Whether there are nodes that somebody told of, and that have a place, but were not heard. */
+  get isMeeting(): boolean {
+    if (this.#introductions.size > 0) return true;
+    const { table } = this.#context;
+    for (const key of this.#pinged) if (table.find(key) === undefined) return true;
+    return false;
+  }
+
   /** Somebody told of these nodes. */
   meet(hearsay: readonly Contact[], now: Instant): void {
     const { table, limits } = this.#context;

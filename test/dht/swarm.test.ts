@@ -88,6 +88,20 @@ describe("a network of real cores", () => {
     }
   });
 
+  it("takes nobody who has just joined for one who knows all", () => {
+    const swarm = grown(60);
+    const [newcomer] = growByJoining(swarm, 1, { everyMs: 0 });
+    if (newcomer === undefined) throw new Error("somebody has joined");
+    let knewAll = 0;
+    for (let tick = 0; tick < 500; tick++) {
+      swarm.advance(20);
+      if (!newcomer.core.knowsAll) continue;
+      knewAll += 1;
+      expect(newcomer.core.contacts.length).toBeGreaterThan(45);
+    }
+    expect(knewAll).toBeGreaterThan(0);
+  });
+
   it("asks a node that owes an answer after the others, and keeps nothing at a silent one", () => {
     const swarm = grown(60);
     const [asker, ...others] = swarm.nodes;
