@@ -16,7 +16,7 @@ export interface NetworkOptions {
   readonly hostOf?: (at: number) => string;
   /** Words for `culvert node`, after those of the network. */
   readonly words?: readonly string[];
-  /** How the node of a number is started, and with which words besides; as a user would if absent. */
+  /** How each node is started, and with which words besides; as a user would if absent. */
   readonly each?: (at: number) => Launch & { readonly words?: readonly string[] };
   /** What the folders are called, when there are two networks on a machine. */
   readonly name?: string;

@@ -100,7 +100,7 @@ describe("room", () => {
     240_000,
   );
 
-  test("that no node has ends a transfer with a hint, and it goes on when there is some", async () => {
+  test("that no node has ends a transfer with a hint, and it goes on later", async () => {
     let entries = 8;
     await using scene = await Scene.create(async (place) => {
       const config = join(place.folder, "node.toml");
