@@ -19,6 +19,8 @@ const SIGNATURE_BYTES = 64;
 
 /** A network of some nodes, and two who are no nodes of it: one puts, the other gets. */
 export interface Party {
+  /** Makes the key of a value, which nobody is to be charged for. */
+  prepare(number: number): void;
   /** Keeps the value that `number` names under a key of its own, signed by that key. */
   put(number: number, value: Uint8Array): Promise<void>;
   /** The verified value; `undefined` when there is none, or nobody answers. */
@@ -106,6 +108,7 @@ export async function culvertParty(count: number, replicas: number): Promise<Par
   const [putter, getter] = nodes.slice(count);
   if (putter === undefined || getter === undefined) throw new Error("two have joined");
   return {
+    prepare: (number) => void signerOf(number),
     put: async (number, value) => {
       const { publicKey, sign } = signerOf(number);
       const bytes = concatBytes(sign(value), value);
@@ -138,6 +141,7 @@ export async function hyperParty(count: number): Promise<Party> {
   const [putter, getter] = nodes.slice(count);
   const keys = remembered((number) => HyperDHT.keyPair(seedOf(2, number)));
   return {
+    prepare: (number) => void keys(number),
     put: async (number, value) => void (await putter?.mutablePut(keys(number), Buffer.from(value))),
     get: async (number) =>
       (await getter?.mutableGet(keys(number).publicKey, { latest: false }))?.value,
@@ -167,6 +171,7 @@ export async function bittorrentParty(count: number): Promise<Party> {
   const places = new Map<number, Buffer>();
   const end = async (node: Client) => await new Promise<void>((done) => node.destroy(done));
   return {
+    prepare: (number) => void signerOf(number),
     put: (number, value) =>
       new Promise((done, fail) => {
         const { publicKey, sign } = signerOf(number);

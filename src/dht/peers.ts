@@ -12,6 +12,8 @@ interface Peer {
   blamedAt: Instant;
 }
 
+/** No answer is late earlier than this. */
+const SOFT_MS_MIN = 10;
 /** Late so often in a row, a node is silent. */
 const LATENESS_MAX = 2;
 /** From so many demerits on a node is trusted with nothing new. */
@@ -66,11 +68,15 @@ export class Peers {
     return (this.#peers.get(key)?.lateness ?? 0) >= LATENESS_MAX;
   }
 
-  /** After this an answer is late. */
+  /**
+   * After this an answer is late: by what the node itself took, or by what all took lately if that
+   * is less. A node is asked seldom, and would be given for long what it took in a bad moment.
+   */
   softTimeoutMs(key: KeyText): number {
     const peer = this.#peers.get(key);
+    const anybodyMs = this.#anybody.rtoMs();
     const isMeasured = peer?.roundTrip.meanMs !== undefined;
-    return isMeasured ? peer.roundTrip.rtoMs() : this.#anybody.rtoMs();
+    return isMeasured ? Math.min(peer.roundTrip.rtoMs(), anybodyMs) : anybodyMs;
   }
 
   /** The node lied, or did not have what it had promised to keep. */
@@ -118,7 +124,7 @@ export class Peers {
     return new RtoEstimator({
       random: this.#random,
       initialMs: rttInitialMs,
-      minMs: Math.min(10, rttInitialMs),
+      minMs: Math.min(SOFT_MS_MIN, rttInitialMs),
       maxMs: hardTimeoutMs,
     });
   }
