@@ -68,6 +68,31 @@ describe.runIf(isThere)("records in one Redis", () => {
     await Promise.all([store.close(), again.close()]);
   });
 
+  it("are all told of by a store that is opened again, in bounded steps", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const store = await RedisRecordStore.open(options);
+    // 64 partitions: more of each than one step has, and than Redis keeps without a hash table.
+    const records = Array.from({ length: 3_000 }, (_, i) => {
+      const { address, ...rest } = cell(i);
+      if (i < 1_500) address[0] = 7;
+      return { record: { ...rest, address }, expiresMs: NOW + 60_000 + i };
+    });
+    await store.put(records, NOW);
+    await store.put([{ record: cell(9_999), expiresMs: NOW + 5 }], NOW);
+    await store.close();
+    const again = await RedisRecordStore.open(options);
+    const held = new Map<string, number>();
+    for await (const { address, expiresMs } of again.held(NOW + 10)) {
+      held.set(Buffer.from(address).toString("hex"), expiresMs);
+    }
+    const expected = records.map(({ record, expiresMs }) => {
+      return [Buffer.from(record.address).toString("hex"), expiresMs] as const;
+    });
+    expect(held).toEqual(new Map(expected));
+    await again.close();
+    await expect(again.held(NOW).next()).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+  });
+
   it("of another size are refused", async () => {
     const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
     await (await RedisRecordStore.open(options)).close();

@@ -70,8 +70,8 @@ export interface RecordStore {
     nowMs: number,
   ): StoredRecord | undefined | Promise<StoredRecord | undefined>;
   /**
-   * What it holds from an earlier run, in no order that matters, while puts and gets go on; absent
-   * where nothing outlives the process, or it is not this process's alone.
+   * What it holds, from an earlier run too, in no order that matters and perhaps twice, while puts
+   * and gets go on; absent where nothing outlives the process.
    */
   held?(nowMs: number): AsyncIterable<HeldRecord>;
   /** Removes about `limit` expired records at most, the longest expired first. */

@@ -4,6 +4,7 @@ import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "./record.ts";
 import {
   EXTENSION_SHARE,
+  type HeldRecord,
   type PutOutcome,
   type RecordPut,
   type RecordStore,
@@ -11,7 +12,7 @@ import {
   type StoreStatistics,
   type SweepOutcome,
 } from "./record-store.ts";
-import { CLAIM, EXPIRY_DIGITS, GET, PUT, SWEEP } from "./redis-scripts.ts";
+import { CLAIM, EXPIRY_DIGITS, GET, HELD, PUT, SWEEP } from "./redis-scripts.ts";
 
 /** Where a store on Redis lives. */
 export interface RedisRecordStoreOptions extends RecordStoreOptions {
@@ -23,6 +24,9 @@ export interface RedisRecordStoreOptions extends RecordStoreOptions {
 
 /** Each partition is in one slot of a cluster: more than any cluster of a Map has nodes. */
 const PARTITIONS = 64;
+
+/** Records that are asked for at a time when all are gone through. */
+const HELD_STEP = 256;
 
 /** The engine forgets a record so much later than it expires: clocks differ, sweeps take time. */
 const GRACE_MS = 600_000;
@@ -101,6 +105,22 @@ export class RedisRecordStore implements RecordStore {
       throw new CulvertError("CULVERT_INTERNAL", "the Redis server holds what is no record");
     }
     return expiresMs > nowMs ? { record: parsed, expiresMs } : undefined;
+  }
+
+  /** Of all that the engine holds, also what other Map nodes have put there; some of it twice. */
+  async *held(nowMs: number): AsyncGenerator<HeldRecord, void, void> {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const { index } = this.#partition(partition);
+      let at = "0";
+      do {
+        this.#throwIfClosed();
+        const reply = await this.#engine.run(HELD, [index], [at, HELD_STEP]);
+        const [next, found] = Array.isArray(reply) ? reply : [];
+        at = text(next);
+        if (!/^\d+$/.test(at)) throw new CulvertError("CULVERT_INTERNAL", "no place to go on from");
+        yield* heldOf(found, nowMs);
+      } while (at !== "0");
+    }
   }
 
   async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
@@ -216,6 +236,16 @@ export class RedisRecordStore implements RecordStore {
 
   #throwIfClosed(): void {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED", "the store is closed");
+  }
+}
+
+/** Members of an index (address, then sequence) and their expiries, in turn. */
+function* heldOf(found: RedisReply | undefined, nowMs: number): Generator<HeldRecord> {
+  if (!Array.isArray(found)) return;
+  for (let i = 0; i + 1 < found.length; i += 2) {
+    const [member, expiresMs] = [found[i], Number(text(found[i + 1]))];
+    if (!(member instanceof Uint8Array) || member.length !== 33) continue;
+    if (expiresMs > nowMs) yield { address: member.slice(0, 32), expiresMs };
   }
 }
 

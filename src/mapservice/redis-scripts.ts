@@ -79,6 +79,14 @@ local left = redis.call('DECRBY', KEYS[2], bytes)
 return { #due, redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('ZCARD', KEYS[1]), left }
 `);
 
+/**
+ * KEYS: index. ARGV: where to go on, how many at a time. Answers where to go on next, 0 at the end,
+ * then members and expiries in turn. What is there all the while is found, some of it twice.
+ */
+export const HELD: RedisScript = redisScript(
+  `return redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])`,
+);
+
 /** KEYS: geometry. ARGV: payload size. Answers the payload size that was there first. */
 export const CLAIM: RedisScript = redisScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
