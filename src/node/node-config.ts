@@ -146,7 +146,7 @@ const FILE = v.strictObject({
 const CONFIG_CHARS_MAX = 65_536;
 
 /** What tells the configuration file of VoidPhone's modules from one of ours. */
-const VOIDPHONE_SECTION = /^[ \t]*\[(dht|onion|rps)\][ \t]*$/im;
+const OF_VOIDPHONE = /^[ \t]*(\[(dht|onion|rps)\][ \t]*$|hostkey[ \t]*=)/im;
 
 /**
  * Reads the configuration of a node, in TOML or as the INI of VoidPhone's modules; what it does not
@@ -155,7 +155,7 @@ const VOIDPHONE_SECTION = /^[ \t]*\[(dht|onion|rps)\][ \t]*$/im;
  * @throws CulvertError `CULVERT_USAGE` with the line, or the key, and what is wrong with it
  */
 export function parseNodeConfig(text: string): NodeConfig {
-  if (VOIDPHONE_SECTION.test(text)) return ofVoidphone(readVoidphoneConfig(text));
+  if (OF_VOIDPHONE.test(text)) return ofVoidphone(readVoidphoneConfig(text));
   return ofToml(text);
 }
 

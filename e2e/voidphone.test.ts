@@ -1,0 +1,67 @@
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { VoidphoneApiClient } from "culvert/voidphone";
+import { expect, test } from "vitest";
+import { SeededRandom, utf8 } from "../src/base/index.ts";
+import { Machine } from "./culvert.ts";
+
+/** A port of the loopback that nobody uses. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("a port was asked for");
+  return address.port;
+}
+
+/** Asks until the value is there: nobody is told when a put has arrived. */
+async function eventually(api: VoidphoneApiClient, key: Uint8Array): Promise<Uint8Array> {
+  for (let tries = 0; tries < 200; tries++) {
+    const value = await api.get(key);
+    if (value !== undefined) return new Uint8Array(value);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("the value has not come");
+}
+
+const NODE = ["node", "--listen", "udp://127.0.0.1:0", "--memory", "-c", "voidphone.ini"];
+
+test("a node serves clients where VoidPhone's configuration file says, for any life", async () => {
+  await using machine = await Machine.create();
+  const endpoint = `127.0.0.1:${await freePort()}`;
+  const text = `hostkey = hostkey.pem\r\n[gossip]\r\ncache = 5\r\n[dht]\r\napi_address = ${endpoint}\r\n`;
+  await writeFile(join(machine.folder, "voidphone.ini"), text);
+  const node = machine.culvert(...NODE);
+  await node.says(/alone so far/);
+  const api = await VoidphoneApiClient.connect(endpoint);
+  // 0 stands for as long as the node likes; 65,535 is the most that the message can say.
+  for (const [number, ttlSeconds] of [0, 1_000, 65_535].entries()) {
+    const key = new SeededRandom(number).bytes(32);
+    api.put({ key, value: utf8(`for ${ttlSeconds} s`), ttlSeconds });
+    expect(await eventually(api, key)).toEqual(utf8(`for ${ttlSeconds} s`));
+  }
+  api.close();
+  node.process.kill("SIGTERM");
+  expect((await node.ended).signal).toBeNull();
+});
+
+const HEAD = "hostkey = hostkey.pem\n";
+
+test.each([
+  ["no section", HEAD, /line 1: there is no section/],
+  ["no hostkey", "[dht]\napi_address = 127.0.0.1:1\n", /line 1: there is no hostkey/],
+  ["a key twice", `${HEAD}[dht]\napi_address = h:1\napi_address = h:2\n`, /line 4: .*line 3/],
+  ["a section twice", `${HEAD}[dht]\napi_address = h:1\n[dht]\n`, /line 4: .*line 2/],
+  ["a bad address", `${HEAD}[dht]\napi_address = 127.0.0.1\n`, /line 3: api_address/],
+  ["a line that is none", `${HEAD}[dht]\nwhat\n`, /line 3: neither/],
+])("a node is not started by a file with %s", async (_what, text, words) => {
+  await using machine = await Machine.create();
+  await writeFile(join(machine.folder, "voidphone.ini"), text);
+  const run = await machine.run(...NODE);
+  expect([run.code, run.stdout]).toEqual([2, ""]);
+  expect(run.stderr).toMatch(/^culvert: error: .+\nculvert: hint: .+$/m);
+  expect(run.stderr).toMatch(words);
+  expect(run.stderr).not.toContain("    at ");
+});
