@@ -100,7 +100,7 @@ export function decodeDhtRequest(bytes: Uint8Array, id?: Uint8Array): ReadReques
 
 /** Encodes an answer. */
 export function encodeDhtResponse(response: DhtResponse): Uint8Array {
-  const writer = new Writer(response.kind === "value" ? response.value.bytes.length + 16 : 1_024);
+  const writer = new Writer(answerBytes(response));
   writer.u8(DHT_WIRE_VERSION);
   switch (response.kind) {
     case "pong":
@@ -129,6 +129,12 @@ export function encodeDhtResponse(response: DhtResponse): Uint8Array {
       unreachable(response);
   }
   return writer.finish();
+}
+
+/** About how long an answer will be. */
+function answerBytes(response: DhtResponse): number {
+  if (response.kind === "value") return response.value.bytes.length + 16;
+  return response.kind === "nodes" ? 1_024 : 16;
 }
 
 /**

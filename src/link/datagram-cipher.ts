@@ -14,18 +14,23 @@ function datagramKey(recordKey: Uint8Array): Uint8Array {
   return crypto().hkdfBlake2b({ ikm: recordKey, info, length: 32 });
 }
 
-/** Four zero bytes, then the counter, little-endian, of eight bytes. */
-function nonceOf(counter: number): Uint8Array {
-  const nonce = new Uint8Array(12);
-  const view = new DataView(nonce.buffer);
-  view.setUint32(4, counter % 2 ** 32, true);
-  view.setUint32(8, Math.floor(counter / 2 ** 32), true);
-  return nonce;
+/** Four zero bytes, then the counter, little-endian, of eight bytes; one array for all of them. */
+class Nonce {
+  readonly #bytes = new Uint8Array(12);
+  readonly #view = new DataView(this.#bytes.buffer);
+
+  /** Good until the next one. */
+  of(counter: number): Uint8Array {
+    this.#view.setUint32(4, counter % 2 ** 32, true);
+    this.#view.setUint32(8, Math.floor(counter / 2 ** 32), true);
+    return this.#bytes;
+  }
 }
 
 /** Seals datagrams of one direction: each stands alone, under its own counter. */
 export class DatagramSealer {
   readonly #key: Uint8Array;
+  readonly #nonce = new Nonce();
   #counter = 0;
 
   /** @param recordKey the first record key of the direction, borrowed */
@@ -40,7 +45,7 @@ export class DatagramSealer {
     const view = new DataView(sealed.buffer);
     view.setUint16(0, Math.floor(this.#counter / 2 ** 32));
     view.setUint32(2, this.#counter % 2 ** 32);
-    const nonce = nonceOf(this.#counter);
+    const nonce = this.#nonce.of(this.#counter);
     crypto().aeadSeal(this.#key, nonce, payload, { into: sealed.subarray(6) });
     this.#counter += 1;
     return sealed;
@@ -50,6 +55,7 @@ export class DatagramSealer {
 /** Opens datagrams in whatever order they come, each once (the window of RFC 4303, 3.4.3). */
 export class DatagramOpener {
   readonly #key: Uint8Array;
+  readonly #nonce = new Nonce();
   readonly #seen = new Uint8Array(REPLAY_WINDOW);
   #newest = -1;
 
@@ -64,7 +70,7 @@ export class DatagramOpener {
     const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
     const counter = view.getUint16(0) * 2 ** 32 + view.getUint32(2);
     if (!this.#isNew(counter)) return undefined;
-    const payload = crypto().aeadOpen(this.#key, nonceOf(counter), sealed.subarray(6));
+    const payload = crypto().aeadOpen(this.#key, this.#nonce.of(counter), sealed.subarray(6));
     if (payload !== undefined) this.#note(counter);
     return payload;
   }

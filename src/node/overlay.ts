@@ -14,7 +14,7 @@ import {
   type NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
-import { type Link, type LinkHost, Reach } from "../link/index.ts";
+import { type Link, type LinkHost, type LinkPath, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht-over-links.ts";
 import { linkDialler } from "./link-dialler.ts";
@@ -202,10 +202,16 @@ export class Overlay {
 /** Whoever comes through a relay, or is gone already, counts for itself alone. */
 function askerOf(link: Pick<Link, "peer"> & Partial<Pick<Link, "isRelayed" | "path">>): Asker {
   const { peer, isRelayed = true, path } = link;
-  const remote = isRelayed ? undefined : path?.remote;
-  const source = remote === undefined ? nodeIdText(peer) : addressPrefix(remote.host);
-  return { id: peer, source, isAddressProven: remote !== undefined };
+  if (isRelayed || path?.remote === undefined) {
+    return { id: peer, source: nodeIdText(peer), isAddressProven: false };
+  }
+  const source = PREFIXES.get(path) ?? addressPrefix(path.remote.host);
+  PREFIXES.set(path, source);
+  return { id: peer, source, isAddressProven: true };
 }
+
+/** The networks of paths, which are asked for with every request. */
+const PREFIXES = new WeakMap<LinkPath, string>();
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
 function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: readonly string[] } {
