@@ -1,4 +1,4 @@
-/** A network namespace of the kernel, in which it drops packets: what a process cannot do itself. */
+/** A network namespace of the kernel, in which it drops packets. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

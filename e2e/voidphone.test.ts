@@ -31,8 +31,8 @@ const NODE = ["node", "--listen", "udp://127.0.0.1:0", "--memory", "-c", "voidph
 test("a node serves clients where VoidPhone's configuration file says, for any life", async () => {
   await using machine = await Machine.create();
   const endpoint = `127.0.0.1:${await freePort()}`;
-  const text = `hostkey = hostkey.pem\r\n[gossip]\r\ncache = 5\r\n[dht]\r\napi_address = ${endpoint}\r\n`;
-  await writeFile(join(machine.folder, "voidphone.ini"), text);
+  const lines = ["hostkey = key.pem", "[gossip]", "k = 5", "[dht]", `api_address = ${endpoint}`];
+  await writeFile(join(machine.folder, "voidphone.ini"), lines.join("\r\n"));
   const node = machine.culvert(...NODE);
   await node.says(/alone so far/);
   const api = await VoidphoneApiClient.connect(endpoint);
