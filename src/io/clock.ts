@@ -40,8 +40,10 @@ export const systemClock: Clock = {
     };
     cancel.setBackground = (wanted): void => {
       isBackground = wanted;
-      if (wanted) timer?.unref();
-      else timer?.ref();
+      for (const pending of [timer, immediate]) {
+        if (wanted) pending?.unref();
+        else pending?.ref();
+      }
     };
     return cancel;
   },

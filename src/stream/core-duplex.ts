@@ -6,6 +6,7 @@ import {
   type JournalChanges,
   unreachable,
 } from "../base/index.ts";
+import { afterReactions } from "../io/defer.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
@@ -68,7 +69,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.once("finish", () => this.#waits.check());
     this.#repeatPast();
     this.#startsAlone = options.autoStart !== false;
-    if (this.#startsAlone) queueMicrotask(() => this.start());
+    if (this.#startsAlone) afterReactions(() => this.start());
   }
 
   get bytesRead(): number {

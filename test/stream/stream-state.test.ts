@@ -65,6 +65,20 @@ describe("a stream that is halted, saved and loaded", () => {
     await Promise.all([again.halt(), b.halt()]);
   });
 
+  it("tells those who waited for it that what nobody read has left the Map", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, { ...options, ttlSeconds: 60 });
+    a.end("not read in time");
+    await clock.runUntil(() => a.progress().isAllStored, 10_000);
+    const state = await a.save();
+    await clock.runUntil(clock.now() + 61_000);
+    const load = async () => await Stream.load(transport, state, options);
+    const again = await (async () => await load())();
+    const warning = once(again, "warning");
+    expect(await elapse(warning)).toEqual([fails("CULVERT_DATA_EXPIRED")]);
+    await again.halt();
+  });
+
   it("delivers again what was in the readable buffer, and nothing else", async () => {
     const { transport, secret, options, elapse, clock } = place();
     const a = Stream.listen(transport, secret, options);

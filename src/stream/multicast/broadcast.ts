@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { type Cancel, CulvertError, type JournalStore } from "../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import { afterReactions } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
@@ -89,7 +90,7 @@ export class Broadcast extends Writable {
     });
     const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
     this.#desk = new RepairDesk({ ...parts, transport, tell });
-    if (options.autoStart !== false) queueMicrotask(() => this.start());
+    if (options.autoStart !== false) afterReactions(() => this.start());
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { CulvertError, type JournalStore } from "../../base/index.ts";
+import { afterReactions } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
@@ -65,7 +66,7 @@ export class Subscription extends Readable {
       waiting: () => this.#waitingBytes(),
       take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
     });
-    if (options.autoStart !== false) queueMicrotask(() => this.start());
+    if (options.autoStart !== false) afterReactions(() => this.start());
   }
 
   /**
