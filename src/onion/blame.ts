@@ -10,6 +10,7 @@ export const BLAME_HALF_LIFE_MS = 600_000;
 
 /** The blame of a node that was caught lying: it is avoided for an hour. */
 const LIE_WEIGHT = 64;
+const LIE_MS = 6 * BLAME_HALF_LIFE_MS;
 
 /** From this much on a hop, or an edge, is avoided. */
 const AVOIDED_FROM = 0.95;
@@ -26,9 +27,12 @@ interface Mark {
  */
 export class BlameLedger {
   readonly #marks: LruMap<string, Mark>;
+  /** When each liar was caught last. */
+  readonly #lies: LruMap<string, Instant>;
 
   constructor(options: { readonly blamedMax?: number } = {}) {
     this.#marks = new LruMap(options.blamedMax ?? BLAMED_MAX);
+    this.#lies = new LruMap(options.blamedMax ?? BLAMED_MAX);
   }
 
   /** Remembers that a route has failed. `origin` is this node. */
@@ -54,6 +58,13 @@ export class BlameLedger {
   /** Remembers that a node has lied: nobody else can have done what it did. */
   convict(node: NodeId, now: Instant): void {
     this.#add(nodeIdText(node), LIE_WEIGHT, now);
+    this.#lies.set(nodeIdText(node), now);
+  }
+
+  /** Whether a node was caught lying in the last hour: it is left out even if no other is left. */
+  isLiar(node: NodeId, now: Instant): boolean {
+    const caughtAt = this.#lies.get(nodeIdText(node));
+    return caughtAt !== undefined && now - caughtAt < LIE_MS;
   }
 
   /** Whether a node is better left out. */

@@ -17,6 +17,7 @@ import {
   type Route,
   type RouteProvider,
   type RouteRequest,
+  type RouteRules,
 } from "./route.ts";
 
 /** How routes are drawn. Times in milliseconds. */
@@ -106,6 +107,8 @@ export class DescriptorRoutes implements RouteProvider {
       const route = this.#choose(request, relays);
       if (route !== undefined) return route;
       if (this.#clock.now() >= giveUpAt) {
+        const desperate = this.#choose(request, relays, true);
+        if (desperate !== undefined) return desperate;
         throw new CulvertError("CULVERT_UNREACHABLE", "too few onion nodes are known");
       }
       await this.#pause(Math.min(pauseMs, giveUpAt - this.#clock.now()), signal);
@@ -122,23 +125,31 @@ export class DescriptorRoutes implements RouteProvider {
     this.#ledger.convict(node, this.#clock.now());
   }
 
-  /** In this epoch; else in that of the others, if this clock is up to an hour off theirs. */
-  #choose(request: RouteRequest, relays: number): Route | undefined {
+  /**
+   * Without what has failed; when `isDesperate`, with it, since in a small network everything has
+   * after a while, and a route that may fail is better than none. Liars stay out.
+   */
+  #choose(request: RouteRequest, relays: number, isDesperate = false): Route | undefined {
     const now = this.#clock.now();
     const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
+    const isLiar = (node: NodeId): boolean => this.#ledger.isLiar(node, now);
     const peers = [...this.#peers.values()];
     this.#renewGuards(peers, isAvoided);
     const { destination, isExcluded = () => false } = request;
-    const rules = {
+    return this.#inSomeEpoch(peers, {
       self: this.#self,
       relays,
       guards: this.#guards,
       isDiverse: this.#options.isDiverse,
       isExcluded,
-      isAvoided,
-      isEdgeAvoided: (from: NodeId, to: NodeId) => this.#ledger.isEdgeAvoided(from, to, now),
+      isAvoided: isDesperate ? isLiar : isAvoided,
+      isEdgeAvoided: (from, to) => !isDesperate && this.#ledger.isEdgeAvoided(from, to, now),
       ...(destination && { destination }),
-    };
+    });
+  }
+
+  /** In this epoch; else in that of the others, if this clock is up to an hour off theirs. */
+  #inSomeEpoch(peers: readonly OnionPeer[], rules: Omit<RouteRules, "epoch">): Route | undefined {
     const here = epochOf(this.#clock.unixMs());
     for (const epoch of [here, here - 1, here + 1]) {
       const route = chooseRoute(peers, { ...rules, epoch }, this.#random);

@@ -176,6 +176,18 @@ describe("routes over descriptors", () => {
     expect(routes.guards.length).toBe(3);
   });
 
+  it("lead over hops that failed where no others are left, and never over a liar", async () => {
+    const { routes } = setUp(many.slice(0, 5));
+    const liar = many[4]?.id ?? SELF.id;
+    routes.caught(liar);
+    for (let round = 0; round < 20; round++) {
+      for (const route of await draw(routes, 5)) {
+        expect(names(route)).not.toContain(nodeIdText(liar));
+        routes.failed(route, { reason: "timeout" });
+      }
+    }
+  });
+
   it("avoid a node that was caught lying for an hour, at every place of a route", async () => {
     const few = many.slice(0, 8);
     const { routes, discovery } = setUp(few);
