@@ -2,11 +2,9 @@
  * One process of a benchmark with several: a Map server, or one end of a stream over its socket.
  * `Parties` of `parties.ts` starts it and talks to it.
  */
-import { once } from "node:events";
-import { SeededRandom } from "../src/base/index.ts";
 import { connectMap, MapClient, startMapServer } from "../src/mapservice/index.ts";
 import { Stream } from "../src/stream/index.ts";
-import { check } from "./harness.ts";
+import { readKnown, writeKnown } from "./known-bytes.ts";
 import { LoopWatch } from "./loop-watch.ts";
 
 /** What a party is told at its start, as JSON in its first argument. */
@@ -40,9 +38,6 @@ export interface PartySample {
   readonly longestStepMs: number;
 }
 
-const SOURCE = new SeededRandom(1).bytes(2 ** 20);
-const CHUNK_BYTES = 64 * 1_024;
-
 const config: PartyConfig = JSON.parse(process.argv[2] ?? "{}");
 const watch = new LoopWatch();
 let rssPeakBytes = 0;
@@ -58,36 +53,6 @@ function collect(): void {
   for (let i = 0; i < 3; i++) globalThis.gc?.();
   rssPeakBytes = 0;
   watch.reset();
-}
-
-async function write(stream: Stream, from: number, bytes: number): Promise<void> {
-  for (let at = from; at < from + bytes; ) {
-    const begin = at % SOURCE.length;
-    const length = Math.min(CHUNK_BYTES, SOURCE.length - begin, from + bytes - at);
-    at += length;
-    if (!stream.write(SOURCE.subarray(begin, begin + length))) await once(stream, "drain");
-  }
-}
-
-/** Reads so many bytes, comparing each with what was written there. */
-async function read(stream: Stream, from: number, bytes: number): Promise<void> {
-  for (let at = from; at < from + bytes; ) {
-    const wanted = Math.min(stream.readableLength, from + bytes - at);
-    const chunk: unknown = wanted > 0 ? stream.read(wanted) : null;
-    if (!(chunk instanceof Uint8Array)) {
-      stream.read(0);
-      if (stream.readableLength === 0) await once(stream, "readable");
-      continue;
-    }
-    for (let done = 0; done < chunk.length; ) {
-      const begin = (at + done) % SOURCE.length;
-      const length = Math.min(SOURCE.length - begin, chunk.length - done);
-      const expected = SOURCE.subarray(begin, begin + length);
-      check(Buffer.compare(chunk.subarray(done, done + length), expected) === 0, "bytes differ");
-      done += length;
-    }
-    at += chunk.length;
-  }
 }
 
 async function serveMap(): Promise<void> {
@@ -110,7 +75,7 @@ async function runStream(): Promise<void> {
   const carry = async (bytes: number): Promise<void> => {
     const from = asked;
     asked += bytes;
-    await (isWriter ? write(stream, from, bytes) : read(stream, from, bytes));
+    await (isWriter ? writeKnown : readKnown)(stream, from, bytes);
   };
   process.on("message", async ({ kind, bytes }: PartyOrder) => {
     if (kind === "write" || kind === "read") await carry(bytes);

@@ -2,7 +2,6 @@
  * One process of a benchmark of the whole road: a node, or a client with one end of a stream.
  * `RoadParties` of `road-parties.ts` starts it and talks to it.
  */
-import { once } from "node:events";
 import { SeededRandom } from "../src/base/index.ts";
 import { rootPublicKey } from "../src/crypto/index.ts";
 import { parseListenAddress, parseNodeContact } from "../src/identity/index.ts";
@@ -15,6 +14,7 @@ import {
 } from "../src/node/index.ts";
 import { Stream } from "../src/stream/index.ts";
 import { check, median } from "./harness.ts";
+import { readKnown, writeKnown } from "./known-bytes.ts";
 import { LayerProfile, type ThreadTimes, threadTimes } from "./layer-profile.ts";
 
 /** What a party is told at its start, as JSON in its first argument. */
@@ -52,9 +52,6 @@ export interface RoadAnswer extends ThreadTimes {
   readonly error?: string;
 }
 
-const SOURCE = new SeededRandom(1).bytes(2 ** 20);
-const CHUNK_BYTES = 64 * 1_024;
-
 const config: RoadPartyConfig = JSON.parse(process.argv[2] ?? "{}");
 const profile = new LayerProfile();
 
@@ -78,35 +75,13 @@ class Client {
   }
 
   async write(bytes: number): Promise<void> {
-    const stream = this.#open;
-    for (const end = this.#carried + bytes; this.#carried < end; ) {
-      const begin = this.#carried % SOURCE.length;
-      const length = Math.min(CHUNK_BYTES, SOURCE.length - begin, end - this.#carried);
-      this.#carried += length;
-      if (!stream.write(SOURCE.subarray(begin, begin + length))) await once(stream, "drain");
-    }
+    await writeKnown(this.#open, this.#carried, bytes);
+    this.#carried += bytes;
   }
 
-  /** Reads so many bytes, comparing each with what was written there. */
   async read(bytes: number): Promise<void> {
-    const stream = this.#open;
-    for (const end = this.#carried + bytes; this.#carried < end; ) {
-      const wanted = Math.min(stream.readableLength, end - this.#carried, CHUNK_BYTES);
-      const chunk: unknown = wanted > 0 ? stream.read(wanted) : null;
-      if (!(chunk instanceof Uint8Array)) {
-        stream.read(0);
-        if (stream.readableLength === 0) await once(stream, "readable");
-        continue;
-      }
-      for (let done = 0; done < chunk.length; ) {
-        const begin = (this.#carried + done) % SOURCE.length;
-        const length = Math.min(SOURCE.length - begin, chunk.length - done);
-        const expected = SOURCE.subarray(begin, begin + length);
-        check(Buffer.compare(chunk.subarray(done, done + length), expected) === 0, "bytes differ");
-        done += length;
-      }
-      this.#carried += chunk.length;
-    }
+    await readKnown(this.#open, this.#carried, bytes);
+    this.#carried += bytes;
   }
 
   async roundTripMs(rounds: number): Promise<number> {
