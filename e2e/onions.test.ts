@@ -2,11 +2,11 @@
 
 import { LoopbackOnions } from "../test/interop/loopback-onions.ts";
 import { onionAcceptance } from "../test/onion/acceptance.ts";
+import type { OpenNet } from "../test/onion/acceptance-net.ts";
+import { badRelays } from "../test/onion/bad-relays.ts";
 
 for (const carrier of ["udp", "tcp"] as const) {
-  onionAcceptance(
-    `onions over links by ${carrier}`,
-    (count, options) => LoopbackOnions.open(carrier, count, options),
-    { cells: 10_000 },
-  );
+  const open: OpenNet = (count, options) => LoopbackOnions.open(carrier, count, options);
+  onionAcceptance(`onions over links by ${carrier}`, open, { cells: 10_000 });
+  badRelays(`onions over links by ${carrier}`, open);
 }

@@ -22,8 +22,10 @@ interface Mark {
 
 /**
  * Who is to blame for what failed. A hop that says itself that it cannot go on has all of it; when
- * it says that the next one cannot be reached, the edge between them has (either may lie); when
- * nobody has said anything, every edge of the route has half. A node has half of its edges' blame.
+ * it says that the next one cannot be reached, the edge between them has (either may lie). A hop
+ * that got no answer, or that got what does not open, accuses all edges behind it or before it:
+ * each has half, and so has every edge of the route when nobody has said anything. A node has half
+ * of its edges' blame.
  */
 export class BlameLedger {
   readonly #marks: LruMap<string, Mark>;
@@ -42,17 +44,18 @@ export class BlameLedger {
     now: Instant,
   ): void {
     const nodes = [route.origin, ...route.hops].map(nodeIdText);
-    const { hop, reason } = failure;
+    const { hop, isProven } = failure;
     assert(hop === undefined || hop < route.hops.length, "a hop of the route");
-    if (hop === undefined) {
-      for (let i = 0; i + 1 < nodes.length; i++) this.#blameEdge(nodes, i, 0.5, now);
+    const culprit = hop === undefined ? undefined : route.hops[hop];
+    if (isProven === true && culprit !== undefined) {
+      this.convict(culprit, now);
       return;
     }
-    // The origin is in front of hop 0.
-    const at = hop + 1;
-    const isEdge = reason === "next-unreachable" || reason === "timeout";
-    if (isEdge && at + 1 < nodes.length) this.#blameEdge(nodes, at, 1, now);
-    else if (at > 0) this.#add(nodes[at] ?? "", 1, now);
+    const [from, to] = suspectedEdges(failure, route.hops.length);
+    // One that is alone has all of it, if somebody has named it.
+    const weight = hop !== undefined && to - from === 1 ? 1 : 0.5;
+    for (let i = from; i < to; i++) this.#blameEdge(nodes, i, weight, now);
+    if (from >= to && culprit !== undefined) this.#add(nodeIdText(culprit), 1, now);
   }
 
   /** Remembers that a node has lied: nobody else can have done what it did. */
@@ -99,6 +102,14 @@ export class BlameLedger {
     if (mark === undefined) return 0;
     return mark.weight * 0.5 ** ((now - mark.at) / BLAME_HALF_LIFE_MS);
   }
+}
+
+/** The edges that may have failed, from and to; none when it was the hop itself. */
+function suspectedEdges({ hop, reason }: Failure, edges: number): readonly [number, number] {
+  if (hop === undefined) return [0, edges];
+  if (reason === "next-unreachable") return [hop + 1, Math.min(hop + 2, edges)];
+  if (reason === "timeout") return [hop + 1, edges];
+  return reason === "protocol" ? [0, hop + 1] : [0, 0];
 }
 
 function edge(from: string, to: string): string {

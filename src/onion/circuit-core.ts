@@ -34,6 +34,12 @@ export type CircuitEffect =
   /** It is over; the channel is to be closed. Without a failure it was closed by this side. */
   | { readonly kind: "ended"; readonly failure?: Failure };
 
+/**
+ * The origin waits so much longer for a build than a hop does for the ones behind it: what a hop
+ * says of them comes first.
+ */
+const PATIENCE = 1.5;
+
 /** The part of its life after which a circuit takes nothing new. */
 const RETIRE_AFTER = 0.9;
 
@@ -143,7 +149,7 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
       return;
     }
     this.#write(this.#built.unit);
-    this.#timers.push(now + this.#limits.buildMs, "build");
+    this.#timers.push(now + PATIENCE * this.#limits.buildMs, "build");
   }
 
   #receive(unit: Uint8Array, now: Instant): void {
@@ -211,7 +217,7 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
     if (event.kind === "failure") {
       this.#finish({ reason: event.reason, hop });
     } else if (event.kind === "violation" || event.kind === "cover" || !isLast) {
-      this.#finish({ reason: "protocol", hop });
+      this.#finish({ reason: "protocol", hop, isProven: true });
     } else if (event.kind === "request") {
       const { request, content } = event;
       this.#effects.push({ kind: "response", request, content });

@@ -353,6 +353,8 @@ function outcomeOf(opened: ReturnType<typeof openBackward>, hops: number): Packe
   if (content.kind === "failure") {
     return { kind: "failure", failure: { reason: content.reason, hop } };
   }
-  if (hop !== hops - 1) return { kind: "failure", failure: { reason: "protocol", hop } };
+  if (hop !== hops - 1) {
+    return { kind: "failure", failure: { reason: "protocol", hop, isProven: true } };
+  }
   return { kind: "reply", content: content.content };
 }

@@ -11,7 +11,7 @@ import {
   type TunnelOptions,
   TunnelService,
 } from "../../src/onion/index.ts";
-import type { AcceptanceNet, SentUnit } from "../onion/acceptance-net.ts";
+import type { AcceptanceNet, SentUnit, Spoil } from "../onion/acceptance-net.ts";
 import { fastSuite, GEOMETRY } from "../onion/fixtures.ts";
 import { until } from "./in-process-network.ts";
 
@@ -32,6 +32,7 @@ export class LoopbackOnions implements AcceptanceNet {
   readonly #options: TunnelOptions;
   readonly #nodes: LoopbackNode[] = [];
   readonly #indexes = new Map<string, number>();
+  #spoil: Spoil = {};
 
   private constructor(carrier: "udp" | "tcp", options: TunnelOptions) {
     this.#carrier = carrier;
@@ -85,6 +86,10 @@ export class LoopbackOnions implements AcceptanceNet {
     await this.#start(index);
   }
 
+  spoil(how: Spoil): void {
+    this.#spoil = how;
+  }
+
   settle<T>(promise: Promise<T>): Promise<T> {
     return promise;
   }
@@ -121,10 +126,7 @@ export class LoopbackOnions implements AcceptanceNet {
       accept: (from, channel) => {
         const to = this.#indexOf(from);
         return service.accept(from, {
-          send: (unit) => {
-            this.#note(index, to, unit);
-            channel.send(unit);
-          },
+          send: (unit) => this.#pass({ from: index, to, bytes: unit }, (it) => channel.send(it)),
           close: () => channel.close(),
         });
       },
@@ -133,28 +135,36 @@ export class LoopbackOnions implements AcceptanceNet {
     this.#indexes.set(nodeIdText(identity.id), index);
   }
 
-  /** The links, with a note of all that is sent. */
+  /** The links, with a note of all that is sent, and what spoils it. */
   #watched(index: number, links: OnionOverLinks): OnionLinks {
     return {
-      send: (to, unit) => {
-        this.#note(index, this.#indexOf(to), unit);
-        return links.send(to, unit);
+      send: async (to, unit) => {
+        const sending: Promise<void>[] = [];
+        this.#pass({ from: index, to: this.#indexOf(to), bytes: unit }, (it) => {
+          sending.push(links.send(to, it));
+        });
+        await Promise.all(sending);
       },
       open: (to, events) => {
         const channel = links.open(to, events);
+        const sent = { from: index, to: this.#indexOf(to) };
         return {
-          send: (unit) => {
-            this.#note(index, this.#indexOf(to), unit);
-            channel.send(unit);
-          },
+          send: (bytes) => this.#pass({ ...sent, bytes }, (it) => channel.send(it)),
           close: () => channel.close(),
         };
       },
     };
   }
 
-  #note(from: number, to: number, bytes: Uint8Array): void {
-    this.passages.push({ from, to, bytes: bytes.slice() });
+  #pass(sent: SentUnit, send: (unit: Uint8Array) => void): void {
+    this.passages.push({ ...sent, bytes: sent.bytes.slice() });
+    const { units = ({ bytes }) => [bytes], holdMs = () => 0 } = this.#spoil;
+    const pass = (): void => {
+      for (const unit of units(sent)) send(unit);
+    };
+    const wait = holdMs(sent);
+    if (wait > 0) setTimeout(pass, wait);
+    else pass();
   }
 
   #indexOf(id: Uint8Array): number {

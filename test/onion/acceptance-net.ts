@@ -10,6 +10,14 @@ export interface SentUnit {
   readonly bytes: Uint8Array;
 }
 
+/** What becomes of what nodes send to each other, other than that it arrives. */
+export interface Spoil {
+  /** Other units in the place of this one, or none. */
+  readonly units?: (sent: SentUnit) => readonly Uint8Array[];
+  /** How much later it arrives; the same for all units of a channel, or their order changes. */
+  readonly holdMs?: (sent: SentUnit) => number;
+}
+
 /** Onion nodes that reach each other, whatever is between them; the first one is the origin. */
 export interface AcceptanceNet {
   readonly geometry: OnionGeometry;
@@ -23,6 +31,8 @@ export interface AcceptanceNet {
   kill(index: number): unknown;
   /** Starts a node anew, which remembers nothing. */
   restart(index: number): unknown;
+  /** Has the links spoil things from now on; nothing ends that. */
+  spoil(how: Spoil): void;
   /** Lets the world go on until the promise is settled. */
   settle<T>(promise: Promise<T>): Promise<T>;
   until(isSo: () => boolean): Promise<void>;

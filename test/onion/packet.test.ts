@@ -8,7 +8,7 @@ import {
 } from "../../src/onion/backward.ts";
 import { headerBytes, packetBytes, surbBytes } from "../../src/onion/geometry.ts";
 import { edgeId } from "../../src/onion/hop-keys.ts";
-import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/key-ring.ts";
+import { EPOCH_GRACE_MS, EPOCH_MS, KeyRing } from "../../src/onion/key-ring.ts";
 import {
   buildPacket,
   contentBytesMax,
@@ -16,8 +16,10 @@ import {
   type OnionParts,
   openPayload,
   type PeeledPacket,
+  Peeler,
   type Peeling,
 } from "../../src/onion/packet.ts";
+import { ReplayTags } from "../../src/onion/replay-tags.ts";
 import { makeSurb, openReply, useSurb } from "../../src/onion/surb.ts";
 import {
   countingSuite,
@@ -219,15 +221,33 @@ describe("what is dropped before the MAC", () => {
 });
 
 describe("a hop that cannot remember more packets", () => {
-  it("refuses them", () => {
+  it("refuses new ones, counted by name, and knows the old ones still", () => {
     const random = new SeededRandom(1);
-    const hop = makeHop(parts, random);
-    const replies = new Set<string>();
-    const { tags } = hop.ring.find(hop.epoch & 0xff) ?? { tags: undefined };
-    if (tags === undefined) throw new Error("the ring has the key");
-    for (let i = 0; i < 5_000; i++) replies.add(tags.add(random.bytes(16)));
-    expect(tags.size).toBe(5_000);
-    expect([...replies]).toEqual(["added"]);
+    const ring = new KeyRing({ suite: parts.suite, random }, { replayTagsMax: 3 });
+    ring.advance(UNIX_MS);
+    const [key] = ring.published(UNIX_MS);
+    if (key === undefined) throw new Error("a ring has a key");
+    const target = { id: random.bytes(32), onionKey: key.publicKey };
+    const hop = { ...makeHop(parts, random), target, epoch: key.epoch };
+    const peeler = new Peeler(parts, ring);
+    const units = [1, 2, 3, 4].map((seed) => build([hop], { seed }).unit);
+    const outcomes = units.map((unit) => reasonOf(peeler.peel(unit.slice())));
+    expect(outcomes).toEqual(["none", "none", "none", "tags-full"]);
+    expect(units.map((unit) => reasonOf(peeler.peel(unit.slice())))).toEqual([
+      ...["replay", "replay", "replay"],
+      "tags-full",
+    ]);
+  });
+
+  it("has room for as many as its table says, and finds each of them", () => {
+    const random = new SeededRandom(1);
+    const tags = new ReplayTags(5_000);
+    const all = Array.from({ length: 5_000 }, () => random.bytes(16));
+    expect(new Set(all.map((tag) => tags.add(tag)))).toEqual(new Set(["added"]));
+    expect(new Set(all.map((tag) => tags.add(tag)))).toEqual(new Set(["seen"]));
+    expect(tags.add(random.bytes(16))).toBe("full");
+    tags.wipe();
+    expect(tags.add(all[0] ?? CONTENT)).toBe("added");
   });
 });
 

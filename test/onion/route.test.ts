@@ -13,6 +13,7 @@ import {
   type RouteOptions,
   StaticRoutes,
 } from "../../src/onion/descriptor-routes.ts";
+import type { Failure } from "../../src/onion/failure.ts";
 import { EPOCH_MS, epochOf } from "../../src/onion/key-ring.ts";
 import { peerOf, type Route } from "../../src/onion/route.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
@@ -273,6 +274,36 @@ describe("blame", () => {
     expect(ledger.isEdgeAvoided(id(a), id(b), 0)).toBe(true);
     expect(ledger.isEdgeAvoided(id(b), id(c), 0)).toBe(true);
     expect(ledger.isEdgeAvoided(id(a), id(c), 0)).toBe(false);
+  });
+
+  /** What is left to each node's name after one failure. */
+  const blamed = (failure: Failure, hops = route.hops): number[] => {
+    const ledger = new BlameLedger();
+    ledger.blame({ origin: SELF.id, hops }, failure, 0);
+    return hops.map((node) => ledger.blameOf(node, 0));
+  };
+
+  it("is shared by what lies behind a hop that got no answer", () => {
+    expect(blamed({ reason: "timeout", hop: 0 })).toEqual([0.25, 0.5, 0.25]);
+    expect(blamed({ reason: "timeout", hop: 1 })).toEqual([0, 0.5, 0.5]);
+    expect(blamed({ reason: "timeout", hop: 2 })).toEqual([0, 0, 1]);
+  });
+
+  it("is shared by what lies before a hop that got what does not open", () => {
+    expect(blamed({ reason: "protocol", hop: 2 })).toEqual([0.75, 0.5, 0.25]);
+    expect(blamed({ reason: "protocol", hop: 1 })).toEqual([0.75, 0.25, 0]);
+    expect(blamed({ reason: "protocol", hop: 0 })).toEqual([1, 0, 0]);
+  });
+
+  it("is a hop's own, for an hour, when it broke the protocol under its own layer", () => {
+    const ledger = new BlameLedger();
+    ledger.blame(route, { reason: "protocol", hop: 1, isProven: true }, 0);
+    expect([a, b, c].map((node) => ledger.isLiar(id(node), 59 * 60_000))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(ledger.blameOf(id(a), 0)).toBe(0);
   });
 
   it("of a liar outlasts that of one who failed", () => {

@@ -6,7 +6,7 @@ import type { OnionPeer, Route } from "../../src/onion/route.ts";
 import type { OnionSuite } from "../../src/onion/suite.ts";
 import { type TunnelOptions, TunnelService } from "../../src/onion/tunnel-service.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-import type { AcceptanceNet } from "./acceptance-net.ts";
+import type { AcceptanceNet, Spoil } from "./acceptance-net.ts";
 import { fastSuite, GEOMETRY, UNIX_MS } from "./fixtures.ts";
 
 /** A unit on a link. */
@@ -43,6 +43,7 @@ export class VirtualNet implements AcceptanceNet {
   readonly latencyMs: number;
   readonly geometry: OnionGeometry;
   intercept: Intercept = ({ bytes }) => [bytes];
+  holdMs: (passage: Passage) => number = () => 0;
   /** False where captures would cost more than they are worth. */
   isRecording = true;
   readonly #options: TunnelOptions;
@@ -115,6 +116,11 @@ export class VirtualNet implements AcceptanceNet {
     return { epoch: keys[0]?.epoch ?? 0, hops };
   }
 
+  spoil({ units, holdMs }: Spoil): void {
+    this.intercept = units ?? (({ bytes }) => [bytes]);
+    this.holdMs = holdMs ?? (() => 0);
+  }
+
   settle<T>(promise: Promise<T>): Promise<T> {
     return this.clock.runPromise(promise, SETTLING_MS);
   }
@@ -153,14 +159,14 @@ export class VirtualNet implements AcceptanceNet {
     return node !== undefined && !this.#dead.has(node.index);
   }
 
-  #later(run: () => void): void {
-    this.clock.schedule(this.clock.now() + this.latencyMs, run);
+  #later(run: () => void, holdMs = 0): void {
+    this.clock.schedule(this.clock.now() + this.latencyMs + holdMs, run);
   }
 
-  #pass(passage: Omit<Passage, "at">): readonly Uint8Array[] {
+  #pass(passage: Omit<Passage, "at">): { units: readonly Uint8Array[]; holdMs: number } {
     const whole = { ...passage, at: this.clock.now() };
     if (this.isRecording) this.passages.push({ ...whole, bytes: passage.bytes.slice() });
-    return this.intercept(whole);
+    return { holdMs: this.holdMs(whole), units: this.intercept(whole) };
   }
 
   #sendUnit(from: number, node: VirtualNode | undefined, unit: Uint8Array): Promise<void> {
@@ -171,10 +177,11 @@ export class VirtualNet implements AcceptanceNet {
       });
     }
     const passage = { from, to: node.index, kind: "unit", channel: -1, bytes: unit } as const;
-    for (const bytes of this.#pass(passage)) {
+    const { units, holdMs } = this.#pass(passage);
+    for (const bytes of units) {
       this.#later(() => {
         if (this.#isReachable(node)) node.service.receive(this.node(from).id, bytes.slice());
-      });
+      }, holdMs);
     }
     return Promise.resolve();
   }
@@ -243,10 +250,10 @@ export class VirtualNet implements AcceptanceNet {
     sender: ChannelEvents | undefined,
     receiver: () => ChannelEvents | undefined,
   ): void {
-    const units = this.#pass(passage);
+    const { units, holdMs } = this.#pass(passage);
     this.#later(() => {
       sender?.sent(1);
       for (const unit of units) receiver()?.unit(unit.slice());
-    });
+    }, holdMs);
   }
 }
