@@ -16,6 +16,9 @@ const RECORD_EVERY_MS = 2_000;
  */
 const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
 
+/** How long to try to leave our last word in the Map, and when to say that it takes long. */
+const LAST_WORD = { msMax: 600_000, noteMs: 5_000, lookEveryMs: 100 } as const;
+
 /** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
 export interface Resumable extends EventEmitter {
   halt(): Promise<void>;
@@ -95,17 +98,45 @@ export async function openPeerStream(options: PeerStreamOptions): Promise<Stream
 }
 
 /**
- * Waits, for a while, until both sides know that the stream is over.
+ * What the other side knows when we leave: `over`, that both are done; `told`, nothing yet, but our
+ * last word waits for it in the Map; `untold`, nothing before we come back.
+ */
+export type Goodbye = "over" | "told" | "untold";
+
+type Surroundings = Pick<Context, "clock" | "output" | "stop">;
+
+/**
+ * Waits until our last word is in the Map, since a peer that never finds it would wait for ever,
+ * and then for a while until the peer has answered it. Unless it is `over`, the journal is still
+ * needed should the other side come back.
  *
- * @returns whether they do; if not, the journal is still needed should the other side come back
  * @throws CulvertError of the stream, if it failed after all: another one may have had the ticket
  */
-export async function sayGoodbye({ clock }: Context, stream: Stream): Promise<boolean> {
-  const closed = new Promise<void>((resolve) => stream.once("close", resolve));
-  const { roundTrips, msMin, msMax } = GOODBYE;
-  const { roundTripMs = 0 } = stream.progress();
-  const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
-  if (!stream.closed) await Promise.race([closed, pause(clock, patienceMs)]);
+export async function sayGoodbye(context: Surroundings, stream: Stream): Promise<Goodbye> {
+  await leaveLastWord(context, stream);
+  const { roundTripMs = 0, isAllTold } = stream.progress();
+  if (isAllTold && !stream.closed) {
+    const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+    const { roundTrips, msMin, msMax } = GOODBYE;
+    const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
+    await Promise.race([closed, pause(context.clock, patienceMs)]);
+  }
   if (stream.errored !== null) throw stream.errored;
-  return stream.closed;
+  if (stream.closed && !context.stop.aborted) return "over";
+  return isAllTold ? "told" : "untold";
+}
+
+async function leaveLastWord({ clock, output }: Surroundings, stream: Stream): Promise<void> {
+  const begunAt = clock.now();
+  let isNoted = false;
+  while (!stream.closed && !stream.progress().isAllTold) {
+    const waitedMs = clock.now() - begunAt;
+    if (waitedMs >= LAST_WORD.msMax) return;
+    if (waitedMs >= LAST_WORD.noteMs && !isNoted) {
+      isNoted = true;
+      const note = "all is done here, and the other side is still to be told";
+      output.tell("note", { message: note }, `culvert: note: ${note}`);
+    }
+    await pause(clock, LAST_WORD.lookEveryMs);
+  }
 }

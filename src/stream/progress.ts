@@ -1,4 +1,5 @@
 import type { Instant } from "../base/index.ts";
+import type { AckWriter } from "./ack-writer.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
@@ -15,6 +16,8 @@ export interface StreamProgress {
   readonly deliveredBytes: number;
   readonly takenBytes: number;
   readonly isEndTaken: boolean;
+  /** All that this side has to say by now, acknowledgements too, is in the Map. */
+  readonly isAllTold: boolean;
   readonly unacknowledgedFrames: number;
   /** Sealed or opened frames in memory. */
   readonly framesInMemory: number;
@@ -30,13 +33,18 @@ export interface StreamProgress {
   readonly expiresAt: Instant;
 }
 
+/** The parts of a stream that have something to tell. */
+export interface ProgressParts {
+  readonly exchange: Exchange;
+  readonly sender: SenderCore;
+  readonly receiver: ReceiverCore;
+  readonly ackWriter: AckWriter;
+  readonly peerHeardAt: Instant | undefined;
+}
+
 /** Gathers the numbers of one stream. */
-export function progressOf(
-  exchange: Exchange,
-  sender: SenderCore,
-  receiver: ReceiverCore,
-  peerHeardAt: Instant | undefined,
-): StreamProgress {
+export function progressOf(parts: ProgressParts): StreamProgress {
+  const { exchange, sender, receiver, ackWriter, peerHeardAt } = parts;
   return {
     ...exchange.counts,
     writtenBytes: sender.writtenBytes,
@@ -51,6 +59,7 @@ export function progressOf(
     deliveredBytes: receiver.deliveredBytes,
     takenBytes: receiver.takenBytes,
     isEndTaken: sender.isEndTaken,
+    isAllTold: sender.isAllStored && ackWriter.isSettled,
     unacknowledgedFrames: sender.unacknowledgedFrames,
     framesInMemory: sender.residentFrames + receiver.heldFrames,
     roundTripMs: exchange.rto.meanMs,

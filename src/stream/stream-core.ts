@@ -82,7 +82,13 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   /** Numbers about the stream now; cheap. */
   get progress(): StreamProgress {
-    return progressOf(this.#exchange, this.#sender, this.#receiver, this.#vigil.heardAt);
+    return progressOf({
+      exchange: this.#exchange,
+      sender: this.#sender,
+      receiver: this.#receiver,
+      ackWriter: this.#ackWriter,
+      peerHeardAt: this.#vigil.heardAt,
+    });
   }
 
   handle(input: StreamInput, now: Instant): void {

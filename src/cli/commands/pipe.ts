@@ -59,7 +59,7 @@ export const pipe: RunCommand = async (context, [operand], options) => {
         const input = direction.sends ? pumpInput(context, stream) : stream.end();
         await Promise.all([input, drain(stream, take)]);
         await stream.sync({ signal: context.stop });
-        isOver = await sayGoodbye(context, stream);
+        isOver = (await sayGoodbye(context, stream)) === "over";
       },
     );
     if (isOver) await session.finish();

@@ -46,8 +46,11 @@ export const receive: RunCommand = async (context, [operand], options) => {
       (stream) => reception.run(stream),
     );
     tellReceived(context, session);
-    if (reception.isSenderInformed) return await session.finish();
-    const note = "the sender will learn of it when it comes back";
+    if (reception.goodbye === "over") return await session.finish();
+    const note =
+      reception.goodbye === "told"
+        ? "the sender will learn of it when it comes back"
+        : "the sender cannot know it yet: type the same command again to tell it";
     output.tell("note", { message: note }, `culvert: note: ${note}`);
   });
 };

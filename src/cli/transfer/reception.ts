@@ -7,7 +7,7 @@ import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";
 import type { Session } from "../session.ts";
 import { drain } from "../standard-io.ts";
-import { sayGoodbye } from "../stream-run.ts";
+import { type Goodbye, sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
 import { Receiving } from "./receiving.ts";
@@ -35,15 +35,15 @@ export interface ReceptionOptions {
  */
 export class Reception {
   readonly #options: ReceptionOptions;
-  #isSenderInformed = false;
+  #goodbye: Goodbye = "untold";
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
   }
 
-  /** True when the sender knows, so that nothing of the stream need be kept. */
-  get isSenderInformed(): boolean {
-    return this.#isSenderInformed;
+  /** What the sender knows: only when it is `over`, nothing of the stream need be kept. */
+  get goodbye(): Goodbye {
+    return this.#goodbye;
   }
 
   /** @throws CulvertError `CULVERT_FILE`, `CULVERT_INTEGRITY`, or of the stream */
@@ -52,7 +52,7 @@ export class Reception {
     if (session.record.phase === "open") await this.#receive(stream);
     else await this.#goOn(stream);
     stream.end();
-    this.#isSenderInformed = await sayGoodbye(context, stream);
+    this.#goodbye = await sayGoodbye(context, stream);
   }
 
   async #receive(stream: Stream): Promise<void> {
