@@ -32,7 +32,7 @@ function subjects(provider: ReturnType<typeof loadProvider>, kib: number) {
   const cellBytes = kib * 1_024;
   const frame: Frame = {
     type: "data",
-    index: 7,
+    previous: 7,
     acknowledgement: NO_ACKNOWLEDGEMENT,
     flags: 0,
     payload: random.bytes(payloadBytesMax(cellBytes)),

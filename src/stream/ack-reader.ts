@@ -3,7 +3,7 @@ import { ACK_PLACES, ACK_PLACES_SCARCE } from "./ack-writer.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Exchange, Request } from "./exchange.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, NO_MARK } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { AckReaderState } from "./state.ts";
 
@@ -49,7 +49,7 @@ export class AckReader {
     const { index } = request;
     if (index < this.#reader.base) return;
     const opened = openFrame(cell, this.#init.keys.at(index), this.#init.cellBytes);
-    if (opened.kind !== "frame" || opened.frame.type !== "ack" || opened.frame.index !== index) {
+    if (opened.kind !== "frame" || !isAck(opened.frame)) {
       this.#init.onSpoiled();
       this.#reader.spoiled(index, now);
       return;
@@ -79,4 +79,8 @@ export class AckReader {
   save(): AckReaderState {
     return { next: this.#reader.base, chain: this.#init.keys.baseState() };
   }
+}
+
+function isAck({ type, previous }: Frame): boolean {
+  return type === "ack" && previous === NO_MARK;
 }

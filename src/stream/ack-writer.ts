@@ -1,7 +1,7 @@
 import type { Instant, Random } from "../base/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
 import type { Exchange, Request } from "./exchange.ts";
-import type { AckContent } from "./frame.ts";
+import { type AckContent, NO_MARK } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StreamEffect } from "./protocol.ts";
@@ -150,8 +150,11 @@ export class AckWriter {
     const index = this.#next;
     this.#next += 1;
     exchange.reservePut(now);
-    const frame = { type: "ack" as const, index, ...acknowledge(), payload: NOTHING };
-    const sealed = sealFrame(frame, { keys: keys.at(index), cellBytes, random });
+    const content = { ...acknowledge(), previous: NO_MARK, payload: NOTHING };
+    const sealed = sealFrame(
+      { type: "ack", ...content },
+      { keys: keys.at(index), cellBytes, random },
+    );
     keys.advance(index + 1);
     const pending: PendingAck = { sealed, state: "sealing" };
     this.#pending.set(index, pending);

@@ -7,6 +7,14 @@ export interface ArrivalsStart {
   readonly nextOffset: number;
   /** All bytes below this offset have been taken; it may lie within the next frame. */
   readonly takenOffset: number;
+  /** What the next frame has to name as the one before it; unknown to who joined there. */
+  readonly mark: number | undefined;
+}
+
+/** A frame and its own mark. */
+interface Arrived {
+  readonly frame: Frame;
+  readonly mark: number;
 }
 
 /** Bytes for the application, and the position of the first one. */
@@ -19,12 +27,13 @@ export interface Piece {
 interface Delivered {
   readonly index: number;
   readonly endOffset: number;
+  readonly mark: number | undefined;
 }
 
 /** Frames on their way to the application, in order, once; and which of them it has taken. */
 export class Arrivals {
   /** Frames that arrived before one below them. */
-  readonly #early = new Map<number, Frame>();
+  readonly #early = new Map<number, Arrived>();
   #delivered: Delivered[] = [];
   #deliveredFirst = 0;
   #next: number;
@@ -32,6 +41,9 @@ export class Arrivals {
   #taken: number;
   #takenOffset: number;
   #takenFrameOffset: number;
+  /** Of the last frame that was shifted, and of the last one that was taken. */
+  #mark: number | undefined;
+  #takenMark: number | undefined;
   /** Bytes of the next frame that an earlier session has taken. */
   #skipBytes: number;
 
@@ -42,6 +54,8 @@ export class Arrivals {
     this.#takenFrameOffset = start.nextOffset;
     this.#takenOffset = start.takenOffset;
     this.#skipBytes = start.takenOffset - start.nextOffset;
+    this.#mark = start.mark;
+    this.#takenMark = start.mark;
   }
 
   /** The next frame to deliver, and the offset of its first byte. */
@@ -76,17 +90,24 @@ export class Arrivals {
     return index < this.#next || this.#early.has(index);
   }
 
-  add(index: number, frame: Frame): void {
-    this.#early.set(index, frame);
+  add(index: number, frame: Frame, mark: number): void {
+    this.#early.set(index, { frame, mark });
+  }
+
+  /** The next frame is there, and names another one before it than was there: another session's. */
+  get isTorn(): boolean {
+    const next = this.#early.get(this.#next);
+    return next !== undefined && this.#mark !== undefined && next.frame.previous !== this.#mark;
   }
 
   /** Takes the next frame in order, if it is there. */
   shift(): Frame | undefined {
-    const frame = this.#early.get(this.#next);
-    if (frame === undefined) return undefined;
+    const arrived = this.#early.get(this.#next);
+    if (arrived === undefined) return undefined;
     this.#early.delete(this.#next);
     this.#next += 1;
-    return frame;
+    this.#mark = arrived.mark;
+    return arrived.frame;
   }
 
   /** Counts the content of the frame that was shifted last; gives what of it is new. */
@@ -95,7 +116,7 @@ export class Arrivals {
     this.#skipBytes -= skipped;
     const offset = this.#offset + skipped;
     this.#offset += content.length;
-    this.#delivered.push({ index: this.#next - 1, endOffset: this.#offset });
+    this.#noteDelivered();
     return { offset, bytes: content.subarray(skipped) };
   }
 
@@ -104,7 +125,8 @@ export class Arrivals {
     for (const early of [...this.#early.keys()]) if (early < index) this.#early.delete(early);
     this.#next = index;
     this.#skipBytes = 0;
-    this.#delivered.push({ index: index - 1, endOffset: this.#offset });
+    this.#mark = undefined;
+    this.#noteDelivered();
   }
 
   /** The application has taken all bytes below `offset`. */
@@ -120,6 +142,7 @@ export class Arrivals {
       if (delivered === undefined || delivered.endOffset > this.#takenOffset) break;
       this.#taken = delivered.index + 1;
       this.#takenFrameOffset = delivered.endOffset;
+      this.#takenMark = delivered.mark;
       this.#deliveredFirst += 1;
     }
     if (this.#deliveredFirst > 64 && this.#deliveredFirst * 2 > this.#delivered.length) {
@@ -135,6 +158,12 @@ export class Arrivals {
       next: this.#taken,
       nextOffset: this.#takenFrameOffset,
       takenOffset: this.#takenOffset,
+      mark: this.#takenMark,
     };
+  }
+
+  #noteDelivered(): void {
+    const index = this.#next - 1;
+    this.#delivered.push({ index, endOffset: this.#offset, mark: this.#mark });
   }
 }

@@ -1,5 +1,5 @@
 /** Format version in every frame. */
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 /** Bytes before the payload of a frame. */
 export const FRAME_HEADER_BYTES = 32;
 /** Bytes of the random nonce in front of a cell. */
@@ -20,6 +20,8 @@ export const CELL_BYTES_MIN: number = FRAMING_BYTES + 16;
 export const CELL_BYTES_MAX: number = FRAMING_BYTES + 0xffff;
 /** Indexes have 48 bits on the wire. */
 export const INDEX_MAX: number = 2 ** 48 - 1;
+/** So have marks. */
+export const MARK_MAX: number = 2 ** 48 - 1;
 
 const TYPES = ["start", "data", "end", "ack", "probe", "reset"] as const;
 
@@ -53,11 +55,15 @@ export interface AckContent {
 /** One frame as it is before sealing and after opening. */
 export interface Frame {
   readonly type: FrameType;
-  readonly index: number;
+  /** The mark of the frame before it; 0 for the first of a chain, and in every ack. */
+  readonly previous: number;
   readonly acknowledgement: Acknowledgement;
   readonly flags: number;
   readonly payload: Uint8Array;
 }
+
+/** The mark of no frame. */
+export const NO_MARK = 0;
 
 /** The acknowledgement of somebody who has read nothing. */
 export const NO_ACKNOWLEDGEMENT: Acknowledgement = {
@@ -84,9 +90,10 @@ export function payloadBytesMax(cellBytes: number): number {
 export function encodeFrame(frame: Frame, bytes: Uint8Array): Uint8Array {
   const { acknowledgement: ack, payload } = frame;
   if (payload.length > bytes.length - FRAME_HEADER_BYTES) throw new RangeError("payload too long");
-  if (frame.index > INDEX_MAX || ack.next > INDEX_MAX) throw new RangeError("index too large");
+  if (frame.previous > MARK_MAX) throw new RangeError("mark too large");
+  if (ack.next > INDEX_MAX) throw new RangeError("index too large");
   bytes[0] = (FRAME_VERSION << 4) | TYPES.indexOf(frame.type);
-  writeIndex(bytes, 1, frame.index);
+  writeIndex(bytes, 1, frame.previous);
   writeIndex(bytes, 7, ack.next);
   bytes[13] = ack.credit >>> 8;
   bytes[14] = ack.credit;
@@ -118,7 +125,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   if (flags > FLAGS_ALL) return { kind: "malformed", field: "flags" };
   const frame: Frame = {
     type,
-    index: readIndex(bytes, 1),
+    previous: readIndex(bytes, 1),
     acknowledgement: {
       next: readIndex(bytes, 7),
       credit: readU16(bytes, 13),
@@ -128,6 +135,14 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
     payload: bytes.subarray(FRAME_HEADER_BYTES, payloadEnd),
   };
   return { kind: "frame", frame };
+}
+
+/**
+ * How the frame behind this cell names it: the first 48 bits of its nonce. Two sessions that seal
+ * frames of one number, as a restored backup may, seal cells of different marks.
+ */
+export function markOf(cell: Uint8Array): number {
+  return readIndex(cell, 0);
 }
 
 /** Whether bit `j` of a selective acknowledgement is set. */

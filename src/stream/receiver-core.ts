@@ -1,4 +1,5 @@
 import type { ErrorCode, Instant } from "../base/index.ts";
+import { Arrivals, type ArrivalsStart } from "./arrivals.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Exchange, Request } from "./exchange.ts";
@@ -6,6 +7,8 @@ import {
   type Acknowledgement,
   emptySelective,
   type Frame,
+  markOf,
+  NO_MARK,
   SELECTIVE_BITS,
   select,
 } from "./frame.ts";
@@ -48,27 +51,14 @@ const PLACES_BEYOND_END = 2;
 const ACK_GAP_MS = 20;
 const ACK_STRETCH = 4;
 
-/** A frame that was delivered and not yet taken. */
-interface Delivered {
-  readonly index: number;
-  readonly endOffset: number;
-}
+/** A reader of the first frame knows what it has to name before it. */
+const BEGINNING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: NO_MARK };
 
 /** The reading half of a stream: sealed frames in, the application's bytes out, in order, once. */
 export class ReceiverCore {
   readonly #init: ReceiverInit;
   readonly #reader: ChainReader;
-  /** Frames that arrived before one below them. */
-  readonly #early = new Map<number, Frame>();
-  #delivered: Delivered[] = [];
-  #deliveredFirst = 0;
-  /** The next frame to deliver, and the offset of its first byte. */
-  #next: number;
-  #offset: number;
-  #taken: number;
-  #takenOffset: number;
-  #takenFrameOffset: number;
-  #skipBytes: number;
+  readonly #arrivals: Arrivals;
   #end: { index: number; length: number } | undefined;
   #isEndDelivered = false;
   #isAborted = false;
@@ -79,16 +69,11 @@ export class ReceiverCore {
 
   constructor(init: ReceiverInit, state?: ReceiverState) {
     this.#init = init;
-    this.#next = state?.next ?? 0;
-    this.#taken = this.#next;
-    this.#offset = state?.nextOffset ?? 0;
-    this.#takenFrameOffset = this.#offset;
-    this.#takenOffset = state?.takenOffset ?? 0;
-    this.#skipBytes = this.#takenOffset - this.#offset;
+    this.#arrivals = new Arrivals(state ?? BEGINNING);
     this.#end = state?.end;
     this.#isEndDelivered = state?.end !== undefined;
     const { options, exchange, keys } = init;
-    this.#reader = new ChainReader(exchange, keys, this.#next, {
+    this.#reader = new ChainReader(exchange, keys, this.#arrivals.next, {
       purpose: "data-get",
       aheadMin: Math.min(exchange.isPaced ? AHEAD_PACED : AHEAD_START, options.window),
       aheadMax: exchange.isPaced ? AHEAD_PACED : options.window,
@@ -100,31 +85,31 @@ export class ReceiverCore {
 
   /** Bytes that the application was given, by this session or an earlier one. */
   get deliveredBytes(): number {
-    return this.#offset + this.#skipBytes;
+    return Math.max(this.#arrivals.offset, this.#arrivals.takenOffset);
   }
 
   get takenBytes(): number {
-    return this.#takenOffset;
+    return this.#arrivals.takenOffset;
   }
 
   /** Opened frames that are held in memory. */
   get heldFrames(): number {
-    return this.#early.size;
+    return this.#arrivals.heldFrames;
   }
 
   /** The application has taken everything up to and with the peer's end. */
   get isEndTaken(): boolean {
-    return this.#end !== undefined && this.#taken > this.#end.index;
+    return this.#end !== undefined && this.#arrivals.taken > this.#end.index;
   }
 
   /** A later frame has arrived, and the next one in order has not. */
   get hasGap(): boolean {
-    return this.#early.size > 0;
+    return this.#arrivals.heldFrames > 0;
   }
 
   /** The frame at our acknowledgement was asked for again and again in vain. */
   get isStarved(): boolean {
-    return this.#taken === this.#next && this.#reader.isStarved;
+    return this.#arrivals.taken === this.#arrivals.next && this.#reader.isStarved;
   }
 
   /** The peer should say more, and what it said next was asked for many times in vain. */
@@ -139,9 +124,9 @@ export class ReceiverCore {
   /** What we have to say about the peer's frames. */
   acknowledgement(): Acknowledgement {
     const selective = emptySelective();
-    const next = this.#taken;
-    for (let index = next + 1; index < this.#next; index++) select(selective, index - next - 1);
-    for (const index of this.#early.keys()) select(selective, index - next - 1);
+    const { taken: next, next: inOrder, early } = this.#arrivals;
+    for (let index = next + 1; index < inOrder; index++) select(selective, index - next - 1);
+    for (const index of early) select(selective, index - next - 1);
     return { next, credit: this.#init.options.creditFrames, selective };
   }
 
@@ -153,14 +138,13 @@ export class ReceiverCore {
 
   /** The application has taken all bytes below `offset`. */
   take(offset: number, now: Instant): void {
-    if (offset <= this.#takenOffset || offset > this.#offset) return;
-    this.#takenOffset = offset;
+    this.#arrivals.take(offset);
     this.#advanceTaken(now);
   }
 
   onGot(request: Request, cell: Uint8Array, now: Instant): void {
     const { index } = request;
-    if (index < this.#next || this.#early.has(index)) return;
+    if (this.#arrivals.has(index)) return;
     const opened = openFrame(cell, this.#init.keys.at(index), this.#init.cellBytes);
     if (opened.kind === "closed") {
       this.#init.warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
@@ -172,6 +156,8 @@ export class ReceiverCore {
       this.#init.fail("CULVERT_PROTOCOL", `the peer sealed a frame with a bad ${problem}`);
       return;
     }
+    this.#arrivals.add(index, opened.frame, markOf(cell));
+    this.#reader.arrived(index, now);
     this.#accept(opened.frame, now);
   }
 
@@ -204,9 +190,7 @@ export class ReceiverCore {
 
   save(): ReceiverState {
     return {
-      next: this.#taken,
-      nextOffset: this.#takenFrameOffset,
-      takenOffset: this.#takenOffset,
+      ...this.#arrivals.save(),
       end: this.isEndTaken ? this.#end : undefined,
       chain: this.#init.keys.baseState(),
     };
@@ -214,13 +198,12 @@ export class ReceiverCore {
 
   /** The first index that must not be asked for: what memory, or the peer's end, allows. */
   #limit(): number {
-    const limit = this.#taken + this.#init.options.receiveFramesMax;
+    const limit = this.#arrivals.taken + this.#init.options.receiveFramesMax;
     return this.#end === undefined ? limit : this.#end.index + 1 + PLACES_BEYOND_END;
   }
 
   /** The name of the first field that does not fit where the frame was found. */
   #problem(frame: Frame, index: number): string | undefined {
-    if (frame.index !== index) return "index";
     if (frame.type === "ack" || (frame.type === "start" && index !== 0)) return "type";
     if (index === 0 && frame.type !== "start" && frame.type !== "reset") return "type";
     if (frame.type === "start" && frame.payload[0] !== this.#init.mode) return "mode";
@@ -231,8 +214,6 @@ export class ReceiverCore {
   }
 
   #accept(frame: Frame, now: Instant): void {
-    this.#early.set(frame.index, frame);
-    this.#reader.arrived(frame.index, now);
     this.#init.onFrame(frame, now);
     if (this.#isClosed) return;
     if (frame.type === "reset") this.#isAborted = true;
@@ -250,34 +231,30 @@ export class ReceiverCore {
   }
 
   #deliver(now: Instant): void {
-    let frame = this.#early.get(this.#next);
-    while (frame !== undefined) {
-      this.#early.delete(this.#next);
-      this.#next += 1;
+    for (;;) {
+      if (this.#arrivals.isTorn) {
+        this.#init.fail("CULVERT_PROTOCOL", "the peer's frames are of two sessions: an old state");
+        return;
+      }
+      const frame = this.#arrivals.shift();
+      if (frame === undefined) break;
       if (!this.#deliverFrame(frame)) return;
-      frame = this.#early.get(this.#next);
     }
     this.#advanceTaken(now);
     if (this.#isAborted) this.#init.fail("CULVERT_PEER_ABORTED", "the peer gave the stream up");
   }
 
   #deliverFrame(frame: Frame): boolean {
-    const bytes = contentOf(frame);
-    const skipped = Math.min(this.#skipBytes, bytes.length);
-    this.#skipBytes -= skipped;
-    const fresh = bytes.subarray(skipped);
-    const offset = this.#offset + skipped;
-    this.#offset += bytes.length;
-    this.#delivered.push({ index: frame.index, endOffset: this.#offset });
-    if (fresh.length > 0) this.#init.effects.push({ kind: "deliver", offset, bytes: fresh });
+    const piece = this.#arrivals.deliver(contentOf(frame));
+    if (piece.bytes.length > 0) this.#init.effects.push({ kind: "deliver", ...piece });
     if (frame.type !== "end") return true;
     const view = new DataView(frame.payload.buffer, frame.payload.byteOffset, 8);
     const length = Number(view.getBigUint64(0));
-    if (length !== this.#offset) {
+    if (length !== this.#arrivals.offset) {
       this.#init.fail("CULVERT_PROTOCOL", "the peer's end does not tell the length of its stream");
       return false;
     }
-    this.#end = { index: frame.index, length };
+    this.#end = { index: this.#arrivals.next - 1, length };
     this.#isEndDelivered = true;
     this.#init.effects.push({ kind: "delivered-end", length });
     return true;
@@ -285,20 +262,9 @@ export class ReceiverCore {
 
   /** Moves over every frame whose last byte has been taken. */
   #advanceTaken(now: Instant): void {
-    const before = this.#taken;
-    for (;;) {
-      const delivered = this.#delivered[this.#deliveredFirst];
-      if (delivered === undefined || delivered.endOffset > this.#takenOffset) break;
-      this.#taken = delivered.index + 1;
-      this.#takenFrameOffset = delivered.endOffset;
-      this.#deliveredFirst += 1;
-    }
-    if (this.#taken === before) return;
-    if (this.#deliveredFirst > 64 && this.#deliveredFirst * 2 > this.#delivered.length) {
-      this.#delivered = this.#delivered.slice(this.#deliveredFirst);
-      this.#deliveredFirst = 0;
-    }
-    this.#init.keys.advance(this.#taken);
+    const before = this.#arrivals.taken;
+    if (!this.#arrivals.advance()) return;
+    this.#init.keys.advance(this.#arrivals.taken);
     this.#noteRoom(before, now);
   }
 
@@ -306,7 +272,7 @@ export class ReceiverCore {
   #noteRoom(before: number, now: Instant): void {
     const { receiveFramesMax } = this.#init.options;
     const reach = Math.min(receiveFramesMax, SELECTIVE_BITS);
-    if (this.#next - before >= reach) this.#wasWithoutRoom = true;
+    if (this.#arrivals.next - before >= reach) this.#wasWithoutRoom = true;
     const isUrgent = this.#wasWithoutRoom || (this.isEndTaken && this.#isEndDelivered);
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());

@@ -1,6 +1,6 @@
 import type { Instant, Random } from "../base/index.ts";
 import { ReTx } from "../retx/index.ts";
-import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
+import { FRAME_ID_BYTES } from "./cell.ts";
 import { Claim } from "./claim.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import {
@@ -19,6 +19,7 @@ import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
 import { ProbeTimer } from "./probe-timer.ts";
 import type { StreamEffect } from "./protocol.ts";
+import { Sealer } from "./sealer.ts";
 import type { SenderState } from "./state.ts";
 
 /** What the sender needs from the core around it. */
@@ -61,6 +62,7 @@ export class SenderCore {
   readonly #init: SenderInit;
   readonly #retx: ReTx;
   readonly #framer: Framer;
+  readonly #sealer: Sealer;
   readonly #shelf: FrameShelf;
   readonly #probe: ProbeTimer;
   readonly #recalling = new Set<number>();
@@ -90,6 +92,7 @@ export class SenderCore {
     const capacity = framesMax + FRAMES_BEYOND_LIMIT;
     this.#retx = new ReTx({ capacity, first: state?.base ?? 0 });
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
+    this.#sealer = new Sealer(init, state?.mark);
     if (state !== undefined) this.#restore(state);
   }
 
@@ -288,6 +291,7 @@ export class SenderCore {
       endIndex: this.#endIndex,
       resetIndex: this.#resetIndex,
       creditLimit: this.#creditLimit,
+      mark: this.#sealer.mark,
       chain: this.#init.keys.baseState(),
     };
   }
@@ -378,16 +382,12 @@ export class SenderCore {
 
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
   #seal({ type, payload }: FrameContent): void {
-    const { keys, cellBytes, random, ledger } = this.#init;
     const index = this.#retx.next;
-    const { acknowledgement, flags } = this.#init.acknowledge();
-    const frame = { type, index, acknowledgement, flags, payload };
-    const sealed = sealFrame(frame, { keys: keys.at(index), cellBytes, random });
+    const sealed = this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() });
     this.#retx.add(index);
-    keys.advance(index + 1);
     this.#shelf.keep(index, sealed, this.framedBytes);
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
-    ledger.stage(frameName(index), sealed, (now) => {
+    this.#init.ledger.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);
       else this.#init.exchange.releasePut();
     });

@@ -1,6 +1,6 @@
 import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "./frame.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
 import { FRAMES_BEYOND_LIMIT } from "./sender-core.ts";
@@ -12,8 +12,8 @@ import type {
   StreamState,
 } from "./state.ts";
 
-/** Version of the saved form; a higher one is from the future. */
-export const STATE_VERSION = 1;
+/** Version of the saved form: that of the frames in it. */
+export const STATE_VERSION = 2;
 
 /** Longest saved form: the write buffer of a halted stream is the largest part. */
 const STATE_BYTES_MAX = 2 ** 30;
@@ -66,8 +66,8 @@ function fieldsOf(bytes: Uint8Array): Fields {
   const value = decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE });
   const fields = Fields.of(value, CODE);
   const version = fields.integer("version", { min: 1 });
-  if (version > STATE_VERSION) {
-    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  if (version !== STATE_VERSION) {
+    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
   }
   return fields;
 }
@@ -117,6 +117,7 @@ function senderFromFields(fields: Fields): SenderState {
     endIndex: optional(fields, "endIndex", sealed("endIndex")),
     resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
     creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
+    mark: mark(fields),
     chain: chainOf(fields, "chain").toBytes(),
     framer: {
       framedBytes,
@@ -135,6 +136,7 @@ function receiverFromFields(fields: Fields): ReceiverState {
     next: index(fields, "next"),
     nextOffset,
     takenOffset: fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 }),
+    mark: mark(fields),
     end,
     chain: chainOf(fields, "chain").toBytes(),
   };
@@ -160,6 +162,10 @@ function ackReaderFromFields(fields: Fields): AckReaderState {
 
 function index(fields: Fields, name: string): number {
   return fields.integer(name, { min: 0, max: INDEX_MAX });
+}
+
+function mark(fields: Fields): number {
+  return fields.integer("mark", { min: 0, max: MARK_MAX });
 }
 
 function offset(fields: Fields, name: string): number {

@@ -1,3 +1,4 @@
+import type { ArrivalsStart } from "./arrivals.ts";
 import type { FramerState } from "./framer.ts";
 
 /** What of the writing half survives a restart. Times are Unix milliseconds. */
@@ -13,17 +14,14 @@ export interface SenderState {
   readonly endIndex: number | undefined;
   readonly resetIndex: number | undefined;
   readonly creditLimit: number | undefined;
+  /** Of the last frame that was sealed. */
+  readonly mark: number;
   /** Chain state at `next`. Secret. */
   readonly chain: Uint8Array;
 }
 
 /** What of the reading half survives a restart. */
-export interface ReceiverState {
-  /** The lowest index that has not been taken whole, and the offset of its first byte. */
-  readonly next: number;
-  readonly nextOffset: number;
-  /** Everything below this offset has been taken. */
-  readonly takenOffset: number;
+export interface ReceiverState extends ArrivalsStart {
   /** Index and final length of the peer's end, once it was taken. */
   readonly end: { readonly index: number; readonly length: number } | undefined;
   /** Chain state at `next`. Secret. */

@@ -6,6 +6,7 @@ import {
   encodeFrame,
   type Frame,
   NO_ACKNOWLEDGEMENT,
+  NO_MARK,
   payloadBytesMax,
 } from "../../src/stream/frame.ts";
 import { DATA_CONTEXT, keysFrom } from "../../src/stream/frame-keys.ts";
@@ -44,7 +45,7 @@ const FRAMES: readonly Frame[] = [
   { type: "reset", payload: new Uint8Array(0) },
 ].map((some, index) => ({
   ...(some as Pick<Frame, "type" | "payload">),
-  index: index % 2,
+  previous: NO_MARK,
   acknowledgement: { ...NO_ACKNOWLEDGEMENT, credit: 9 * index },
   flags: index,
 }));
@@ -166,6 +167,7 @@ const BROADCAST = {
   framer: { framedBytes: 99, endAsked: true, isEndFramed: false, buffered: random.bytes(3) },
   generations: [{ from: 3, bornUnixMs: 7 }],
   grantedSeconds: 600,
+  mark: 77,
   oldestChain: KEYS.a.write.chain.toBytes(),
   chain: KEYS.a.write.chain.next().next().toBytes(),
   readers: [{ root: KEYS.b.write.root, next: 1, chain: KEYS.b.write.chain.toBytes() }],
@@ -176,7 +178,7 @@ const BROADCAST = {
 const SUBSCRIPTION = {
   cellBytes: CELL_BYTES,
   root: KEYS.b.write.root,
-  position: { next: 4, nextOffset: 100, takenOffset: 120 },
+  position: { next: 4, nextOffset: 100, takenOffset: 120, mark: 77 },
   chain: KEYS.a.write.chain.toBytes(),
   isWhole: true,
   skippedFrames: 0,
@@ -212,8 +214,7 @@ export const STREAM_TARGETS: readonly FuzzTarget[] = [
     seeds: PLAIN_FRAMES,
     run: (bytes, dice) => {
       const decoded = decodeFrame(bytes);
-      const place = { index: dice.below(2), isFirst: dice.below(2) === 0 };
-      if (decoded.kind === "frame") problemOf(decoded.frame, place);
+      if (decoded.kind === "frame") problemOf(decoded.frame, dice.below(2) === 0);
     },
   },
   { name: "frames that a peer has sealed", seeds: PLAIN_FRAMES, run: runPeer },

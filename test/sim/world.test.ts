@@ -88,10 +88,12 @@ describe("every seed keeps every rule", () => {
   });
 
   test("a restored backup is noticed, or was no different", () => {
-    const reports = seeds(60).map((seed) => run(staleBackup(seed), true));
+    // In the last three the Map has lost just the frame that would have told the restored session.
+    const reports = [...seeds(60), 123, 151, 344].map((seed) => run(staleBackup(seed), true));
     expect(broken(reports)).toEqual([]);
     const outcomes = new Set(reports.flatMap(({ a, b }) => [a.outcome, b.outcome]));
     expect([...outcomes].sort()).toEqual([
+      "CULVERT_PROTOCOL",
       "CULVERT_SECRET_USED",
       "CULVERT_STALE_STATE",
       "done",

@@ -159,8 +159,9 @@ function readerOf() {
   });
   const sealer = keysFor(ACK_CONTEXT);
   const ack = (index: number, change: Partial<Frame> = {}): Uint8Array => {
-    const content = { acknowledgement: { ...NO_ACKNOWLEDGEMENT, next: index }, flags: 0 };
-    const frame: Frame = { type: "ack", index, ...content, payload: new Uint8Array(0), ...change };
+    const acknowledgement = { ...NO_ACKNOWLEDGEMENT, next: index };
+    const content = { acknowledgement, flags: 0, payload: new Uint8Array(0) };
+    const frame: Frame = { type: "ack", previous: 0, ...content, ...change };
     const keys = sealer.at(index);
     return sealFrame(frame, { keys, cellBytes: CELL_BYTES, random }).subarray(32);
   };
@@ -192,7 +193,7 @@ describe("a reader of acks", () => {
     const request = exchange.settle(10, 50);
     expect(request?.index).toBe(9);
     if (request !== undefined) reader.onGot(request, ack(9), 50);
-    expect(heard.map(({ index }) => index)).toEqual([9]);
+    expect(heard.map(({ acknowledgement }) => acknowledgement.next)).toEqual([9]);
     expect(asked("cancel").map(({ request: id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     reader.pump(50);
     expect(asked("get")).toHaveLength(26);
@@ -202,8 +203,8 @@ describe("a reader of acks", () => {
     expect(heard).toHaveLength(1);
   });
 
-  it("asks again, after a pause, for what does not open or is no ack of this place", () => {
-    for (const change of [{ type: "data" }, { index: 3 }] as const) {
+  it("asks again, after a pause, for what is no ack", () => {
+    for (const change of [{ type: "data" }, { previous: 3 }] as const) {
       const { reader, answer, ack, heard, spoiled, asked } = readerOf();
       reader.pump(0);
       answer(0, ack(0, change), 50);

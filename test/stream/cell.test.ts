@@ -8,7 +8,7 @@ const keys = { frameId: random.bytes(32), key: random.bytes(32) };
 
 function frameOf(payloadBytes: number): Frame {
   const payload = random.bytes(payloadBytes);
-  return { type: "data", index: 3, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload };
+  return { type: "data", previous: 3, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload };
 }
 
 describe("a sealed frame", () => {

@@ -14,6 +14,7 @@ import {
   type FrameType,
   INDEX_MAX,
   isSelected,
+  MARK_MAX,
   NO_ACKNOWLEDGEMENT,
   payloadBytesMax,
   SELECTIVE_BITS,
@@ -23,7 +24,7 @@ import {
 interface FrameVector {
   readonly name: string;
   readonly type: FrameType;
-  readonly index: number;
+  readonly previous: number;
   readonly next: number;
   readonly credit: number;
   readonly selected: readonly number[];
@@ -46,7 +47,7 @@ function bitmap(bits: readonly number[]): Uint8Array {
 
 const anyFrame: fc.Arbitrary<Frame> = fc.record({
   type: fc.constantFrom(...TYPES),
-  index: fc.nat({ max: INDEX_MAX }),
+  previous: fc.nat({ max: MARK_MAX }),
   acknowledgement: fc.record({
     next: fc.nat({ max: INDEX_MAX }),
     credit: fc.nat(0xffff),
@@ -58,7 +59,12 @@ const anyFrame: fc.Arbitrary<Frame> = fc.record({
 
 /** A plain frame in 48 bytes, with changes made to the bytes. */
 function decodeChanged(change: (bytes: Uint8Array) => void): ReturnType<typeof decodeFrame> {
-  const frame = { type: "data", index: 5, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 } as const;
+  const frame = {
+    type: "data",
+    previous: 5,
+    acknowledgement: NO_ACKNOWLEDGEMENT,
+    flags: 0,
+  } as const;
   const bytes = encodeFrame({ ...frame, payload: Uint8Array.of(1, 2, 3) }, new Uint8Array(48));
   change(bytes);
   return decodeFrame(bytes);
@@ -66,9 +72,10 @@ function decodeChanged(change: (bytes: Uint8Array) => void): ReturnType<typeof d
 
 describe("the layout of a frame", () => {
   it.each(vectors.frames)("is fixed: $name", (vector) => {
-    const { type, index, next, credit, flags } = vector;
+    const { type, previous, next, credit, flags } = vector;
     const acknowledgement = { next, credit, selective: bitmap(vector.selected) };
-    const frame: Frame = { type, index, acknowledgement, flags, payload: fromHex(vector.payload) };
+    const payload = fromHex(vector.payload);
+    const frame: Frame = { type, previous, acknowledgement, flags, payload };
     const bytes = fromHex(vector.bytes);
     expect(toHex(encodeFrame(frame, new Uint8Array(bytes.length)))).toBe(vector.bytes);
     expect(decodeFrame(bytes)).toEqual({ kind: "frame", frame });
@@ -95,7 +102,7 @@ describe("the layout of a frame", () => {
   it("holds no larger payload or index", () => {
     const frame: Frame = {
       type: "data",
-      index: 0,
+      previous: 0,
       acknowledgement: NO_ACKNOWLEDGEMENT,
       flags: 0,
       payload: new Uint8Array(17),
@@ -104,7 +111,7 @@ describe("the layout of a frame", () => {
     const beyond = { ...NO_ACKNOWLEDGEMENT, next: INDEX_MAX + 1 };
     const payload = new Uint8Array(1);
     expect(() => encodeFrame(frame, bytes)).toThrow(/payload/);
-    expect(() => encodeFrame({ ...frame, payload, index: INDEX_MAX + 1 }, bytes)).toThrow(/index/);
+    expect(() => encodeFrame({ ...frame, payload, previous: MARK_MAX + 1 }, bytes)).toThrow(/mark/);
     expect(() => encodeFrame({ ...frame, payload, acknowledgement: beyond }, bytes)).toThrow(
       /index/,
     );
@@ -113,9 +120,9 @@ describe("the layout of a frame", () => {
 
 describe("bytes that are no frame", () => {
   it.each([
-    ["version", (bytes: Uint8Array) => bytes.set([0x21], 0)],
-    ["version", (bytes: Uint8Array) => bytes.set([0x01], 0)],
-    ["type", (bytes: Uint8Array) => bytes.set([0x16], 0)],
+    ["version", (bytes: Uint8Array) => bytes.set([0x31], 0)],
+    ["version", (bytes: Uint8Array) => bytes.set([0x11], 0)],
+    ["type", (bytes: Uint8Array) => bytes.set([0x26], 0)],
     ["length", (bytes: Uint8Array) => bytes.set([17], 16)],
     ["length", (bytes: Uint8Array) => bytes.set([1], 15)],
     ["padding", (bytes: Uint8Array) => bytes.set([2], 16)],
@@ -137,7 +144,13 @@ describe("bytes that are no frame", () => {
 
   it("are refused by their size below a header, and may be nothing more than one", () => {
     const header = encodeFrame(
-      { type: "ack", index: 1, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload: bitmap([]) },
+      {
+        type: "ack",
+        previous: 1,
+        acknowledgement: NO_ACKNOWLEDGEMENT,
+        flags: 0,
+        payload: bitmap([]),
+      },
       new Uint8Array(FRAME_HEADER_BYTES + 14),
     );
     header[16] = 0;
@@ -152,7 +165,7 @@ describe("bytes that are no frame", () => {
     const anyBytes = fc.uint8Array({ maxLength: 64 });
     fc.assert(
       fc.property(anyBytes, (bytes) => {
-        bytes.set(bytes.length > 0 ? [0x10 | ((bytes[0] ?? 0) & 7)] : []);
+        bytes.set(bytes.length > 0 ? [0x20 | ((bytes[0] ?? 0) & 7)] : []);
         const decoded = decodeFrame(bytes);
         if (decoded.kind === "frame") expect(decoded.frame.payload.length).toBeLessThan(33);
       }),

@@ -1,23 +1,18 @@
-import { type Acknowledgement, type Frame, isSelected, SELECTIVE_BITS } from "../frame.ts";
+import { type Acknowledgement, type Frame, isSelected, NO_MARK, SELECTIVE_BITS } from "../frame.ts";
 import { Mode } from "../mode.ts";
-
-/** Where a frame was found. */
-export interface FramePlace {
-  /** What it has to say of itself. */
-  readonly index: number;
-  /** It is the first one of this reader, and so may be the first of all. */
-  readonly isFirst: boolean;
-}
 
 const FINAL_LENGTH_BYTES = 8;
 const NOTHING = new Uint8Array(0);
 
-/** The name of the first field of a broadcast's frame that does not fit where it was found. */
-export function problemOf(frame: Frame, { index, isFirst }: FramePlace): string | undefined {
+/**
+ * The name of the first field of a broadcast's frame that does not fit where it was found; the
+ * first one of a reader may be the first of all.
+ */
+export function problemOf(frame: Frame, isFirst: boolean): string | undefined {
   const { next, credit, selective } = frame.acknowledgement;
-  if (frame.index !== index) return "index";
   if (frame.type === "ack" || frame.type === "probe") return "type";
   if (frame.type === "start" && !isFirst) return "type";
+  if (frame.type === "start" && frame.previous !== NO_MARK) return "previous";
   if (frame.type === "start" && frame.payload[0] !== Mode.Multicast) return "mode";
   if (frame.type === "end" && frame.payload.length < FINAL_LENGTH_BYTES) return "length";
   if (next + credit + frame.flags > 0 || selective.some((byte) => byte > 0)) return "ack";

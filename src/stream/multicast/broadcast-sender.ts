@@ -1,7 +1,7 @@
 import type { Instant, Random } from "../../base/index.ts";
 import { Chain, type WriteCapability } from "../../crypto/index.ts";
 import { ReTx } from "../../retx/index.ts";
-import { FRAME_ID_BYTES, sealFrame } from "../cell.ts";
+import { FRAME_ID_BYTES } from "../cell.ts";
 import { Claim } from "../claim.ts";
 import type { Exchange, Request } from "../exchange.ts";
 import { type Acknowledgement, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../frame.ts";
@@ -11,6 +11,7 @@ import { type FrameContent, Framer } from "../framer.ts";
 import type { Ledger } from "../ledger.ts";
 import { Mode } from "../mode.ts";
 import type { StreamEffect } from "../protocol.ts";
+import { Sealer } from "../sealer.ts";
 import { wantedOffsets } from "./broadcast-frame.ts";
 import type { BroadcastState } from "./broadcast-state.ts";
 import { Numbering } from "./numbering.ts";
@@ -51,6 +52,7 @@ export class BroadcastSender {
   readonly #init: BroadcastSenderInit;
   readonly #framer: Framer;
   readonly #keys: FrameKeys;
+  readonly #sealer: Sealer;
   readonly #numbering: Numbering;
   readonly #retx: ReTx;
   readonly #upkeep: Upkeep;
@@ -89,6 +91,7 @@ export class BroadcastSender {
     const head = Chain.fromBytes(state?.chain ?? first);
     this.#numbering = new Numbering(head.index, this.#next);
     this.#keys = new FrameKeys(head, this.#next, DATA_CONTEXT);
+    this.#sealer = new Sealer({ ...init, keys: this.#keys }, state?.mark);
     const storedBelow = state?.storedBelow ?? 0;
     const unstoredMax = Math.max(options.unstoredFramesMax, this.#next - storedBelow);
     this.#retx = new ReTx({ capacity: unstoredMax + 1, first: storedBelow });
@@ -288,6 +291,7 @@ export class BroadcastSender {
       generations: this.#retention.generations,
       grantedSeconds: this.#grantedSeconds,
       oldestChain: this.oldestState(),
+      mark: this.#sealer.mark,
       chain: this.#keys.baseState(),
       resetIndex: this.#resetIndex,
     };
@@ -354,19 +358,15 @@ export class BroadcastSender {
 
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
   #seal({ type, payload }: FrameContent): void {
-    const { cellBytes, random, ledger, exchange } = this.#init;
-    const number = this.#next;
-    const index = this.#numbering.toWire(number);
-    const frame = { type, index, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload };
-    const sealed = sealFrame(frame, { keys: this.#keys.at(number), cellBytes, random });
-    this.#next += 1;
+    const number = this.#next++;
+    const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
+    const sealed = this.#sealer.seal(number, frame);
     this.#retx.add(number);
-    this.#keys.advance(this.#next);
     this.#shelf.keep(number, sealed, this.framedBytes);
     if (payload.length < this.#payloadMax) this.#partialIndex = number;
-    ledger.stage(frameName(number), sealed, (now) => {
+    this.#init.ledger.stage(frameName(number), sealed, (now) => {
       if (this.#retx.has(number)) this.#put(number, sealed, now);
-      else exchange.releasePut();
+      else this.#init.exchange.releasePut();
     });
   }
 

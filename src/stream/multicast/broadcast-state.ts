@@ -1,6 +1,6 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
 import type { FramerState } from "../framer.ts";
 import { chainOf, rootOf } from "../saved-keys.ts";
 import type { Generation } from "./retention.ts";
@@ -27,6 +27,8 @@ export interface BroadcastState {
   readonly generations: readonly Generation[];
   /** The shortest life that the Map has granted. */
   readonly grantedSeconds: number;
+  /** Of the last frame that was sealed. */
+  readonly mark: number;
   /** Chain states at `base` and at `next`. Secret. */
   readonly oldestChain: Uint8Array;
   readonly chain: Uint8Array;
@@ -36,7 +38,7 @@ export interface BroadcastState {
   readonly isDone: boolean;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const KIND = "broadcast";
 const CODE = "CULVERT_BAD_STATE";
 const STATE_BYTES_MAX = 2 ** 30;
@@ -86,8 +88,8 @@ function fieldsOf(bytes: Uint8Array): Fields {
   const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
   if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a broadcast");
   const version = fields.integer("version", { min: 1 });
-  if (version > VERSION) {
-    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  if (version !== VERSION) {
+    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
   }
   return fields;
 }
@@ -126,6 +128,7 @@ function fromFields(fields: Fields): BroadcastState {
     },
     generations: generationsOf(fields, next),
     grantedSeconds: fields.integer("grantedSeconds", { max: 2 ** 32 - 1 }),
+    mark: fields.integer("mark", { max: MARK_MAX }),
     oldestChain: oldestChain.toBytes(),
     chain: chain.toBytes(),
     readers: readersOf(fields),

@@ -1,12 +1,12 @@
 import { INDEX_MAX } from "../frame.ts";
 
-/** How many different indexes a frame can say. */
+/** How many different indexes a question can say. */
 const WIRE_INDEXES = INDEX_MAX + 1;
 
 /**
  * How the frames of a multicast chain are numbered. Inside, the first frame that a party knows is
- * 0; in a frame, the low 48 bits of the chain's own index stand. That one begins at random, so a
- * late reader cannot tell how many frames there were before.
+ * 0; in a reader's question, the low 48 bits of the chain's own index stand. That one begins at
+ * random, so a late reader cannot tell how many frames there were before.
  */
 export class Numbering {
   readonly #first: number;
@@ -16,7 +16,7 @@ export class Numbering {
     this.#first = Number((chainIndex - BigInt(at)) & BigInt(INDEX_MAX));
   }
 
-  /** What the frame with an inner number says of itself. */
+  /** How a question names the frame with an inner number. */
   toWire(number: number): number {
     return (this.#first + number) % WIRE_INDEXES;
   }

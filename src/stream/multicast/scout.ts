@@ -3,12 +3,10 @@ import { Chain } from "../../crypto/index.ts";
 import { openFrame } from "../cell.ts";
 import type { Exchange, Request } from "../exchange.ts";
 import { DATA_CONTEXT } from "../frame-keys.ts";
-import type { Numbering } from "./numbering.ts";
 
 /** What a scout works with. */
 export interface ScoutInit {
   readonly exchange: Exchange;
-  readonly numbering: Numbering;
   readonly cellBytes: number;
   /** Mean gap between two gets; 0: they are not rationed. */
   readonly paceMeanMs: number;
@@ -133,11 +131,10 @@ export class Scout {
   onGot(request: Request, cell: Uint8Array): void {
     const probe = this.#probe;
     if (probe === undefined || request !== probe.request) return;
-    const { chain, number } = probe.post;
+    const { chain } = probe.post;
     const keys = { frameId: chain.frameId(DATA_CONTEXT), key: chain.frameKey(DATA_CONTEXT) };
     const opened = openFrame(cell, keys, this.#init.cellBytes);
-    const wire = this.#init.numbering.toWire(number);
-    this.#answer(opened.kind === "frame" && opened.frame.index === wire);
+    this.#answer(opened.kind === "frame");
   }
 
   /** No answer, or none that says anything. */

@@ -1,10 +1,10 @@
 import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, type ReadCapability, type WriteCapability } from "../../crypto/index.ts";
-import { Arrivals } from "../arrivals.ts";
+import { Arrivals, type ArrivalsStart } from "../arrivals.ts";
 import { openFrame } from "../cell.ts";
 import { ChainReader } from "../chain-reader.ts";
 import { Exchange, type Request } from "../exchange.ts";
-import type { Frame } from "../frame.ts";
+import { type Frame, markOf } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
@@ -47,6 +47,9 @@ export interface SubscriptionProgress {
   readonly answers: number;
 }
 
+/** Who joins does not know what came before. */
+const JOINING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: undefined };
+
 /** Waiting gets beyond the known frames, at the start. */
 const AHEAD_START = 16;
 
@@ -82,7 +85,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#isOver = state?.isDone ?? false;
     this.#isWhole = state?.isWhole ?? false;
     this.#skippedFrames = state?.skippedFrames ?? 0;
-    const start = state?.position ?? { next: 0, nextOffset: 0, takenOffset: 0 };
+    const start = state?.position ?? JOINING;
     const chain = Chain.fromBytes(init.read.chain.toBytes());
     this.#numbering = new Numbering(chain.index, start.next);
     this.#keys = new FrameKeys(chain, start.next, DATA_CONTEXT);
@@ -262,13 +265,12 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       this.#reader.spoiled(index, now);
       return;
     }
-    const place = { index: this.#numbering.toWire(index), isFirst: index === 0 };
-    const problem = opened.kind === "frame" ? problemOf(opened.frame, place) : opened.field;
+    const problem = opened.kind === "frame" ? problemOf(opened.frame, index === 0) : opened.field;
     if (opened.kind !== "frame" || problem !== undefined) {
       this.#fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
       return;
     }
-    this.#arrivals.add(index, opened.frame);
+    this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
     this.#lookout.saw(index, now);
     this.#deliver();
@@ -315,7 +317,13 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   #deliver(): void {
-    for (let frame = this.#arrivals.shift(); frame; frame = this.#arrivals.shift()) {
+    for (;;) {
+      if (this.#arrivals.isTorn) {
+        this.#fail("CULVERT_PROTOCOL", "the writer's frames are of two sessions: an old state");
+        return;
+      }
+      const frame = this.#arrivals.shift();
+      if (frame === undefined) break;
       if (frame.type === "start") this.#isWhole = true;
       const piece = this.#arrivals.deliver(contentOf(frame));
       if (piece.bytes.length > 0) this.#effects.push({ kind: "deliver", ...piece });

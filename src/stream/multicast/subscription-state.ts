@@ -1,7 +1,7 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
 import type { ArrivalsStart } from "../arrivals.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX } from "../frame.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
 import { chainOf, rootOf } from "../saved-keys.ts";
 import type { AckWriterState } from "../state.ts";
 
@@ -27,7 +27,7 @@ export interface SubscriptionState {
   readonly isDone: boolean;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const KIND = "subscription";
 const CODE = "CULVERT_BAD_STATE";
 const STATE_BYTES_MAX = 2 ** 20;
@@ -51,8 +51,8 @@ export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
   const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
   if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a subscription");
   const version = fields.integer("version", { min: 1 });
-  if (version > VERSION) {
-    throw new CulvertError(CODE, "the state is of a later version", { detail: { version } });
+  if (version !== VERSION) {
+    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
   }
   const nextOffset = fields.integer("nextOffset");
   const takenMax = nextOffset + CELL_BYTES_MAX;
@@ -63,6 +63,7 @@ export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
       next: fields.integer("next"),
       nextOffset,
       takenOffset: fields.integer("takenOffset", { min: nextOffset, max: takenMax }),
+      mark: fields.has("mark") ? fields.integer("mark", { max: MARK_MAX }) : undefined,
     },
     chain: chainOf(fields, "chain").toBytes(),
     isWhole: fields.boolean("isWhole"),

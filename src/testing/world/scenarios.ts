@@ -75,7 +75,7 @@ export function crashes(seed: number): Scenario {
 /**
  * A restore from an old backup: it has to be noticed, unless nothing has happened since. A frame of
  * the session that was lost leaves its place to another one of the restored session; the reader
- * then finds an end that does not fit, and notices first.
+ * then finds a frame behind it that follows another one, and notices first.
  */
 export function staleBackup(seed: number): Scenario {
   const random = new SeededRandom(seed);

@@ -38,7 +38,7 @@ export class Heckler {
     const next = wild ? Math.floor(random.unit() * 2 ** 48) : this.#init.random.below(2 ** 10);
     const frame = {
       type: "ack" as const,
-      index,
+      previous: 0,
       acknowledgement: { next, credit: 0xffff, selective: random.bytes(14) },
       flags: random.below(4),
       payload: new Uint8Array(0),

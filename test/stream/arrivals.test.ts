@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { Arrivals, type ArrivalsStart } from "../../src/stream/arrivals.ts";
+import { type Frame, NO_ACKNOWLEDGEMENT } from "../../src/stream/frame.ts";
+
+const START: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: 0 };
+
+function frameBehind(previous: number): Frame {
+  const payload = new Uint8Array(10);
+  return { type: "data", previous, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0, payload };
+}
+
+/** Delivers and takes what is in order; how many frames that were. */
+function takeAll(arrivals: Arrivals): number {
+  let count = 0;
+  while (!arrivals.isTorn) {
+    const frame = arrivals.shift();
+    if (frame === undefined) break;
+    arrivals.deliver(frame.payload);
+    count += 1;
+  }
+  arrivals.take(arrivals.offset);
+  arrivals.advance();
+  return count;
+}
+
+describe("frames that name the one before them", () => {
+  it("are in order when each names the last, however they arrive", () => {
+    const arrivals = new Arrivals(START);
+    arrivals.add(2, frameBehind(102), 103);
+    arrivals.add(0, frameBehind(0), 101);
+    expect([takeAll(arrivals), arrivals.isTorn]).toEqual([1, false]);
+    arrivals.add(1, frameBehind(101), 102);
+    expect([takeAll(arrivals), arrivals.isTorn]).toEqual([2, false]);
+    expect(arrivals.save()).toEqual({ next: 3, nextOffset: 30, takenOffset: 30, mark: 103 });
+  });
+
+  it("are torn where one names another, and go no further", () => {
+    const arrivals = new Arrivals(START);
+    arrivals.add(0, frameBehind(0), 101);
+    arrivals.add(1, frameBehind(77), 102);
+    expect([takeAll(arrivals), arrivals.isTorn, arrivals.next]).toEqual([1, true, 1]);
+  });
+
+  it("are torn at the first of all if that names any", () => {
+    const arrivals = new Arrivals(START);
+    arrivals.add(0, frameBehind(5), 101);
+    expect(arrivals.isTorn).toBe(true);
+  });
+
+  it("are believed by one who has just joined, and by one that has skipped some", () => {
+    const joining = new Arrivals({ ...START, mark: undefined });
+    joining.add(0, frameBehind(5), 101);
+    expect(takeAll(joining)).toBe(1);
+    joining.skipTo(4);
+    expect(joining.save().mark).toBe(101);
+    joining.add(4, frameBehind(6), 105);
+    joining.add(5, frameBehind(7), 106);
+    expect([takeAll(joining), joining.isTorn]).toEqual([1, true]);
+  });
+
+  it("are remembered by the last one that was taken, not by one that was only delivered", () => {
+    const arrivals = new Arrivals(START);
+    arrivals.add(0, frameBehind(0), 101);
+    arrivals.add(1, frameBehind(101), 102);
+    for (let frame = arrivals.shift(); frame; frame = arrivals.shift()) {
+      arrivals.deliver(frame.payload);
+    }
+    arrivals.take(15);
+    arrivals.advance();
+    const saved = arrivals.save();
+    expect(saved).toEqual({ next: 1, nextOffset: 10, takenOffset: 15, mark: 101 });
+    const again = new Arrivals(saved);
+    again.add(1, frameBehind(101), 102);
+    expect(again.isTorn).toBe(false);
+  });
+});
