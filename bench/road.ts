@@ -6,7 +6,7 @@
  * Run: `npm run -s bench -- road`; `node bench/dist/bench/road.js BYTES ROUNDS` for other sizes.
  */
 import { atLeast, atMost, median, printTable, writeResults } from "./harness.ts";
-import { carry, openStream, type RoadPair, RoadParties } from "./road-parties.ts";
+import { carry, closeStream, openStream, type RoadPair, RoadParties } from "./road-parties.ts";
 
 const NODES = 8;
 const BYTES = Number(process.argv[2] ?? 1_000_000);
@@ -28,6 +28,7 @@ async function carryOnce({ pair, firstByteMs, carriedMs }: Way): Promise<void> {
   await openStream(pair);
   firstByteMs.push(await carry(pair, 1));
   carriedMs.push(await carry(pair, BYTES));
+  await closeStream(pair);
 }
 
 /** Microseconds of processor time of all processes, by layer, for one stream. */

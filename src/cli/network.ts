@@ -42,6 +42,7 @@ export async function openNetwork(
       via: options.via,
       directory: paths.client,
       log: logTo(context, false),
+      keepsSpare: false,
       signal: stop,
       onBudgetSpent: () => output.warn("CULVERT_BUSY", BUDGET_SPENT),
       ...(exitCells !== undefined && { onion: { framesPerExit: exitCells } }),

@@ -11,7 +11,6 @@ import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/ind
 import {
   DescriptorRoutes,
   OnionCarrier,
-  type OnionCarrierComponents,
   type OnionCarrierOptions,
   packetBytes,
   ROUTE_DEFAULTS,
@@ -26,6 +25,7 @@ import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
+import { SpareCarriers } from "./spare-carriers.ts";
 import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
 
 /** How a client of the network is opened. */
@@ -37,6 +37,12 @@ export interface ClientOptions {
   /** Where the preferred first hops are remembered; in memory only without it. */
   readonly directory?: string;
   readonly onion?: Partial<OnionCarrierOptions>;
+  /**
+   * Whether the circuits of the next stream are built before it is opened, some eight of them in
+   * ten minutes: its first byte waits for none. True if absent; false spares a client of one stream
+   * what it never uses.
+   */
+  readonly keepsSpare?: boolean;
   /**
    * Told, once in an hour, that a stream has to wait: every exit that can be used has seen as much
    * of it as its budget allows. A larger network, or a larger budget, makes it faster.
@@ -126,7 +132,16 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const onion = { ...budget, ...options.onion };
   const { onBudgetSpent: onSpent } = options;
   const parts = { service, routes, ...(onSpent && { onSpent }) };
-  const carrier = (): RecordCarrier => overOnions(parts, overlay, { geometry, onion, closers });
+  const checks = exitChecks(() => overlay.dht.contacts.length);
+  const make = (): OnionCarrier => {
+    const carrier = new OnionCarrier({ ...parts, checks }, onion);
+    closers.add(() => carrier.close());
+    return carrier;
+  };
+  const isKept = options.keepsSpare ?? true;
+  const carriers = new SpareCarriers(make, { clock, isKept });
+  closers.add(() => carriers.close());
+  const carrier = (): RecordCarrier => overOnions(carriers.take(), geometry);
   return connected({ overlay, geometry, closers, carrier });
 }
 
@@ -181,20 +196,9 @@ async function tunnelsOf(
 }
 
 /** The records of one stream through circuits: exits are believed what they can prove. */
-function overOnions(
-  parts: Omit<OnionCarrierComponents, "checks">,
-  overlay: Overlay,
-  options: {
-    readonly geometry: NetworkGeometry;
-    readonly onion: Partial<OnionCarrierOptions>;
-    readonly closers: Closers;
-  },
-): RecordCarrier {
-  const checks = exitChecks(() => overlay.dht.contacts.length);
-  const onion = new OnionCarrier({ ...parts, checks }, options.onion);
-  options.closers.add(() => onion.close());
+function overOnions(onion: OnionCarrier, { cellBytes }: NetworkGeometry): RecordCarrier {
   return {
-    payloadSize: options.geometry.cellBytes,
+    payloadSize: cellBytes,
     isVerified: true,
     put: async (record, how) => {
       const { ttlSeconds } = await onion.put(record, how);

@@ -232,7 +232,12 @@ class Examination {
     const bootstrap = this.#nodes.filter(({ id }) =>
       this.#met.some((descriptor) => nodeIdText(descriptor.id) === nodeIdText(id)),
     );
-    this.#client = await openClient({ bootstrap, via, machine: this.#machine });
+    this.#client = await openClient({
+      bootstrap,
+      via,
+      machine: this.#machine,
+      keepsSpare: false,
+    });
     return this.#client;
   }
 

@@ -55,6 +55,7 @@ export class CircuitPaths {
   readonly #service: TunnelService;
   readonly #routes: RouteProvider;
   readonly #hasRoom: (exit: NodeId) => boolean;
+  readonly #isWanted: () => boolean;
   readonly #options: PathOptions;
   readonly #limits: Partial<CircuitLimits>;
   readonly #abort = new AbortController();
@@ -74,6 +75,8 @@ export class CircuitPaths {
       readonly routes: RouteProvider;
       /** Whether an exit may be used for anything new. */
       readonly hasRoom?: (exit: NodeId) => boolean;
+      /** Whether circuits are built for whoever asks next; always, if absent. */
+      readonly isWanted?: () => boolean;
     },
     options: Partial<PathOptions> & { readonly circuit?: Partial<CircuitLimits> } = {},
   ) {
@@ -81,6 +84,7 @@ export class CircuitPaths {
     this.#service = components.service;
     this.#routes = components.routes;
     this.#hasRoom = components.hasRoom ?? (() => true);
+    this.#isWanted = components.isWanted ?? (() => true);
     this.#options = { ...PATH_DEFAULTS, ...paths };
     this.#limits = circuit;
   }
@@ -133,12 +137,17 @@ export class CircuitPaths {
     }
   }
 
+  /** Ends all circuits, and what is open on them; whoever asks later has new ones built. */
+  letGo(): void {
+    for (const circuit of [...this.#circuits]) circuit.close();
+  }
+
   /** Ends all circuits and everything that waits for one. */
   close(): void {
     this.#abort.abort();
     this.#cancelRetry?.();
     for (const waiter of [...this.#waiters]) waiter.fail(new CulvertError("CULVERT_CLOSED"));
-    for (const circuit of [...this.#circuits]) circuit.close();
+    this.letGo();
   }
 
   #wait(
@@ -186,6 +195,7 @@ export class CircuitPaths {
     const isGood = (circuit: Circuit): boolean => circuit.isUsable && this.#hasRoom(circuit.exit);
     const good = this.#circuits.filter(isGood).length;
     this.#closeSpent();
+    if (this.#waiters.size === 0 && !this.#isWanted()) return;
     const missing = paths + spares - good - this.#buildingCount;
     for (let i = 0; i < missing; i++) void this.#build();
   }

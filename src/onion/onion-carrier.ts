@@ -1,4 +1,4 @@
-import { type Cancel, CulvertError, isCulvertError, onAbort } from "../base/index.ts";
+import { type Cancel, CulvertError, type Instant, isCulvertError, onAbort } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
@@ -27,6 +27,8 @@ export interface OnionCarrierOptions extends PathOptions {
   readonly budgetMs: number;
   /** Time for an answer, beyond the wait that a get asks for. */
   readonly answerMs: number;
+  /** After so long without a request the circuits end: a stream that is over leaves none. */
+  readonly idleMs: number;
 }
 
 /** By what an exit is caught. Arguments are borrowed. */
@@ -60,6 +62,7 @@ export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
   framesPerExit: 0,
   budgetMs: EPOCH_MS,
   answerMs: 30_000,
+  idleMs: 10_000,
 });
 
 /**
@@ -80,6 +83,12 @@ export class OnionCarrier {
   readonly #reads: CircuitPaths;
   readonly #onSpent: () => void;
   #toldAt = Number.NEGATIVE_INFINITY;
+  /** Whether circuits are kept ready. */
+  #isWanted = false;
+  #openRequests = 0;
+  #usedAt: Instant = Number.NEGATIVE_INFINITY;
+  #cancelIdle: Cancel | undefined;
+  #isClosed = false;
 
   constructor(
     components: OnionCarrierComponents,
@@ -98,6 +107,7 @@ export class OnionCarrier {
     const shared = {
       ...components,
       hasRoom: (exit: Uint8Array) => this.#budget.hasRoom(exit, clock.now()),
+      isWanted: () => this.#isWanted,
     };
     this.#writes = new CircuitPaths(shared, { ...this.#options, circuit });
     this.#reads = new CircuitPaths(shared, { ...this.#options, circuit });
@@ -106,6 +116,16 @@ export class OnionCarrier {
   /** The circuits of puts and of gets, for those who watch. */
   get circuits(): { readonly writes: readonly Circuit[]; readonly reads: readonly Circuit[] } {
     return { writes: this.#writes.circuits, reads: this.#reads.circuits };
+  }
+
+  /**
+   * Builds the circuits before there is a request, and keeps them fresh until there is one: without
+   * it the first put of a stream waits until some are built, and then its first get does.
+   */
+  prepare(): void {
+    this.#isWanted = true;
+    this.#writes.refresh();
+    this.#reads.refresh();
   }
 
   /**
@@ -122,7 +142,7 @@ export class OnionCarrier {
     const { answerMs: timeoutMs } = this.#options;
     const { address } = record;
     const operation = { kind: "put", record } as const;
-    return await this.#ask(
+    return await this.#use(
       this.#writes,
       { operation, address, timeoutMs, expects: "stored" },
       ({ receipt }) => this.#checks?.receiptOf(record, receipt) ?? "proof",
@@ -143,7 +163,7 @@ export class OnionCarrier {
     const timeoutMs = waitMs + this.#options.answerMs;
     const asked = address.slice();
     const operation = { kind: "get", address, waitMs } as const;
-    const { record } = await this.#ask(
+    const { record } = await this.#use(
       this.#reads,
       { operation, address, timeoutMs, expects: "found" },
       (found) => {
@@ -157,18 +177,33 @@ export class OnionCarrier {
 
   /** Ends all circuits; what is open fails. */
   close(): void {
+    this.#isClosed = true;
+    this.#cancelIdle?.();
     this.#writes.close();
     this.#reads.close();
   }
 
+  /** Asks, and notes that the circuits are in use meanwhile. */
+  async #use<Kind extends "stored" | "found">(
+    paths: CircuitPaths,
+    asked: Asked<Kind>,
+    judge: (outcome: OutcomeOf<Kind>) => ReturnType<ExitChecks["receiptOf"]>,
+    signal: AbortSignal | undefined,
+  ): Promise<OutcomeOf<Kind>> {
+    this.#isWanted = true;
+    this.#openRequests += 1;
+    try {
+      return await this.#ask(paths, asked, judge, signal);
+    } finally {
+      this.#openRequests -= 1;
+      this.#usedAt = this.#service.clock.now();
+      if (this.#openRequests === 0) this.#watchIdle();
+    }
+  }
+
   async #ask<Kind extends "stored" | "found">(
     paths: CircuitPaths,
-    asked: {
-      readonly operation: MapOperation;
-      readonly address: Uint8Array;
-      readonly timeoutMs: number;
-      readonly expects: Kind;
-    },
+    asked: Asked<Kind>,
     judge: (outcome: OutcomeOf<Kind>) => ReturnType<ExitChecks["receiptOf"]>,
     signal: AbortSignal | undefined,
   ): Promise<OutcomeOf<Kind>> {
@@ -191,6 +226,31 @@ export class OnionCarrier {
     if (isOf(outcome, asked.expects) && verdict === "proof") return outcome;
     if (verdict === "lie") this.#caught(circuit.exit);
     throw new CulvertError("CULVERT_PROTOCOL", "an exit has not proved what it said");
+  }
+
+  /** Nobody asks for anything: sooner or later that is the end. */
+  #watchIdle(): void {
+    if (this.#cancelIdle !== undefined || this.#isClosed) return;
+    const { clock } = this.#service;
+    const look = (): void => {
+      this.#cancelIdle = undefined;
+      if (this.#openRequests > 0) return;
+      if (clock.now() < this.#usedAt + this.#options.idleMs) this.#watchIdle();
+      else this.#letGo();
+    };
+    const at = this.#usedAt + this.#options.idleMs;
+    this.#cancelIdle = clock.schedule(at, look, { background: true });
+  }
+
+  /**
+   * Exits give up what they still wait for, and relays are free of the circuits. Those with cover
+   * stay until their time is over, or their end would tell of the stream's.
+   */
+  #letGo(): void {
+    this.#isWanted = false;
+    if (this.#options.coverMs > 0) return;
+    this.#writes.letGo();
+    this.#reads.letGo();
   }
 
   /** Whatever else this exit was asked fails, and is asked of another one. */
@@ -250,6 +310,14 @@ export class OnionCarrier {
       for (const cancel of cancels) cancel();
     }
   }
+}
+
+/** One operation, and what it is answered with. */
+interface Asked<Kind extends MapOutcome["kind"]> {
+  readonly operation: MapOperation;
+  readonly address: Uint8Array;
+  readonly timeoutMs: number;
+  readonly expects: Kind;
 }
 
 type OutcomeOf<Kind extends MapOutcome["kind"]> = Extract<MapOutcome, { readonly kind: Kind }>;

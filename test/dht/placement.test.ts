@@ -277,6 +277,36 @@ describe("a get", () => {
     expect(town.clock.now() - from).toBeLessThan(200);
   });
 
+  it("leaves its question with few, and with more at growing gaps", async () => {
+    const town = new Town(40);
+    town.knowsAll = true;
+    const waiting = town.map
+      .get(town.entry().address, { waitMs: 60_000 })
+      .catch(({ code }) => code);
+    const asked = (): number => town.keepers.reduce((sum, { gets }) => sum + gets, 0);
+    const counts: number[] = [];
+    for (const ms of [400, 200, 1_000, 2_000, 4_000]) {
+      await town.settle(ms);
+      counts.push(asked());
+    }
+    expect(counts).toEqual([1, 2, 3, 4, 5]);
+    town.map.close();
+    expect(await waiting).toBe("CULVERT_CLOSED");
+  });
+
+  it("is told of a put although the two closest are silent", async () => {
+    const town = new Town(40);
+    town.knowsAll = true;
+    const entry = town.entry();
+    moods(town.around(entry.address).slice(0, 2), "silent");
+    const waiting = town.map.get(entry.address, { waitMs: 60_000 });
+    await town.settle(2_000);
+    await town.run(town.map.put(entry));
+    const from = town.clock.now();
+    expect(await town.run(waiting)).toEqual(entry);
+    expect(town.clock.now() - from).toBeLessThan(200);
+  });
+
   it("ends its wait in time, and finds nothing where nothing is", async () => {
     const town = new Town(40);
     const from = town.clock.now();

@@ -189,7 +189,7 @@ describe("circuits that fail", () => {
   });
 
   it("are replaced before they end: a spare is ready", async () => {
-    const { carrier } = setUp({ paths: 1, spares: 1 });
+    const { carrier } = setUp({ paths: 1, spares: 1, idleMs: 1_000_000 });
     await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
     const first = carrier.circuits.writes.slice();
     await net.clock.runUntil(540_000);
@@ -199,6 +199,59 @@ describe("circuits that fail", () => {
     // There and back over an established circuit: no build was waited for.
     expect(net.clock.now() - from).toBeLessThanOrEqual(6 * net.latencyMs);
     expect(carrier.circuits.writes.some((circuit) => first.includes(circuit))).toBe(false);
+  });
+
+  it("are there before the first request when they were prepared, and stay fresh", async () => {
+    const { carrier } = setUp();
+    carrier.prepare();
+    await net.clock.runUntil(1_000);
+    for (const ageMs of [0, 800_000]) {
+      await net.clock.runUntil(net.clock.now() + ageMs);
+      const { writes, reads } = carrier.circuits;
+      expect([writes.length, reads.length]).toEqual([4, 4]);
+      expect([...writes, ...reads].every(({ openRequests }) => openRequests === 0)).toBe(true);
+    }
+    const asks: readonly (() => Promise<unknown>)[] = [
+      () => carrier.put(recordOf(0)),
+      () => carrier.get(recordOf(0).address),
+    ];
+    for (const ask of asks) {
+      const from = net.clock.now();
+      await net.clock.runPromise(ask(), 60_000);
+      expect(net.clock.now() - from).toBeLessThanOrEqual(6 * net.latencyMs);
+    }
+  });
+
+  it("end some seconds after the last request, with what exits still wait for", async () => {
+    const { carrier } = setUp();
+    const abort = new AbortController();
+    const options = { waitMs: 250_000, signal: abort.signal };
+    const got = carrier.get(recordOf(1).address, options).catch(({ name }) => name);
+    const stored = carrier.put(recordOf(0));
+    await net.clock.runPromise(stored, 60_000);
+    const circuits = (): number =>
+      net.nodes.reduce((sum, { service }) => sum + service.circuits, 0);
+    await net.clock.runUntil(60_000);
+    expect(circuits()).toBeGreaterThan(0); // a get is open
+    abort.abort();
+    expect(await got).toBe("AbortError");
+    await net.clock.runUntil(69_000);
+    expect(circuits()).toBeGreaterThan(0);
+    await net.clock.runUntil(72_000);
+    expect(circuits()).toBe(0);
+    await net.clock.runPromise(carrier.put(recordOf(2)), 60_000);
+    expect(circuits()).toBeGreaterThan(0);
+  });
+
+  it("with cover tell nobody when the last request was, and are not replaced", async () => {
+    const { carrier } = setUp({ coverMs: 4_000 });
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    const circuits = (): number =>
+      net.nodes.reduce((sum, { service }) => sum + service.circuits, 0);
+    await net.clock.runUntil(120_000);
+    expect(circuits()).toBeGreaterThan(0);
+    await net.clock.runUntil(1_000_000);
+    expect(circuits()).toBe(0);
   });
 
   it("leave nothing running when the carrier is closed", async () => {

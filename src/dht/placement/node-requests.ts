@@ -57,17 +57,23 @@ export class NodeRequests {
     return this.size + OPEN_PER_OPERATION < OPEN_PER_OPERATION * this.#limits.operationsMax;
   }
 
-  /** Asks a node; `effect` is told the request's number. */
+  /** Asks a node, which is late after `patience` soft timeouts; `effect` is told the number. */
   ask(
     node: Contact,
-    options: { readonly owner: RequestOwner; readonly waitMs?: number; readonly now: Instant },
+    options: {
+      readonly owner: RequestOwner;
+      readonly waitMs?: number;
+      readonly patience?: number;
+      readonly now: Instant;
+    },
     effect: (request: NodeRequestId) => PlacementEffect,
   ): NodeRequestId {
-    const { owner, now, waitMs = 0 } = options;
+    const { owner, now, waitMs = 0, patience = 1 } = options;
     this.#lastId += 1;
     const request = this.#lastId;
     const hardAt = now + waitMs + this.#limits.answerMs;
-    const timer = this.#timers.push(now + this.#peers.softTimeoutMs(node.key), request);
+    const lateAt = now + patience * this.#peers.softTimeoutMs(node.key);
+    const timer = this.#timers.push(Math.min(lateAt, hardAt), request);
     this.#open.set(request, { node, owner, sentAt: now, hardAt, isWaiting: waitMs > 0, timer });
     this.#push(effect(request));
     return request;

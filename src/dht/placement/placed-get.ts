@@ -14,9 +14,16 @@ import type {
 const SPARES = 1;
 
 /**
+ * How many times longer the next node that holds a question is given than the one before, until
+ * another is asked beside it. A put goes to all of them at once, and any of them tells of it: more
+ * than two who wait are only for the case that those are gone, or silent on purpose.
+ */
+const WAITING_PATIENCE_GROWTH = 2;
+
+/**
  * A record that is asked for: at the closest node, and at the next one each time that one is late
  * or has nothing. The first record that verifies counts. With `waitMs` the nodes hold the question
- * until the put comes: being late is then no failure, and soon all that could have it are asked.
+ * until the put comes: being late is then no failure, and others are asked too, at growing gaps.
  */
 export class PlacedGet implements RequestOwner {
   readonly #context: PlacementContext;
@@ -99,7 +106,8 @@ export class PlacedGet implements RequestOwner {
       const node = this.#candidates.shift();
       if (node === undefined) break;
       this.#asked.add(node.key);
-      const request = requests.ask(node, { owner: this, waitMs, now }, (id) => {
+      const patience = waitMs > 0 ? WAITING_PATIENCE_GROWTH ** this.#open.size : 1;
+      const request = requests.ask(node, { owner: this, waitMs, patience, now }, (id) => {
         return { kind: "get-from", operation, request: id, node, address, waitMs };
       });
       this.#open.set(request, { isLate: false });
