@@ -26,7 +26,13 @@ export const nobleProvider: CryptoProvider = {
   sha256: (message) => sha256(message),
   sha512: (message) => sha512(message),
   sha512t256: (message) => sha512_256(message),
-  blake2b512: (message) => blake2b(message),
+  blake2b512(message, into) {
+    const hash = blake2b(message);
+    if (into === undefined) return hash;
+    requireLength(into, 64, "room for a hash");
+    into.set(hash);
+    return into;
+  },
   hkdfBlake2b({ ikm, salt, info, length }) {
     requireHkdfLength(length);
     return hkdf(blake2b, ikm, salt, info, length);

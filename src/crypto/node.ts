@@ -31,7 +31,11 @@ export function nodeProvider(): CryptoProvider | undefined {
     sha256: (message) => digest("sha256", message),
     sha512: (message) => digest("sha512", message),
     sha512t256: (message) => digest("sha512-256", message),
-    blake2b512: (message) => digest("blake2b512", message),
+    blake2b512(message, into = new Uint8Array(64)) {
+      requireLength(into, 64, "room for a hash");
+      writeBinary(node.hash("blake2b512", message, "binary"), into, 0);
+      return into;
+    },
     hkdfBlake2b: hkdfOver((input, into, at) => {
       writeBinary(node.hash("blake2b512", input, "binary"), into, at);
     }),

@@ -13,8 +13,8 @@ export interface CryptoProvider {
   sha512(message: Uint8Array): Uint8Array;
   /** SHA-512/256 (FIPS 180-4), the hash that makes a blinding factor. */
   sha512t256(message: Uint8Array): Uint8Array;
-  /** BLAKE2b-512 (RFC 7693) without a key. */
-  blake2b512(message: Uint8Array): Uint8Array;
+  /** BLAKE2b-512 (RFC 7693) without a key; written into `into`, of 64 bytes, if that is given. */
+  blake2b512(message: Uint8Array, into?: Uint8Array): Uint8Array;
   /** HKDF (RFC 5869) with HMAC-BLAKE2b-512; an absent salt is 64 zero bytes. */
   hkdfBlake2b(options: HkdfOptions): Uint8Array;
 

@@ -67,10 +67,10 @@ export function sodiumProvider(): CryptoProvider | undefined {
   return {
     ...node,
     name: "sodium",
-    blake2b512(message) {
-      const hash = new Uint8Array(64);
-      sodium.crypto_generichash(hash, message);
-      return hash;
+    blake2b512(message, into = new Uint8Array(64)) {
+      requireLength(into, 64, "room for a hash");
+      sodium.crypto_generichash(into, message);
+      return into;
     },
     chacha20Xor(key, nonce, bytes, into = new Uint8Array(bytes.length)) {
       requireChacha({ key, nonce, bytes, into });

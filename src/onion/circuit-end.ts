@@ -76,8 +76,9 @@ export class CircuitEnd {
     const cells = Math.max(1, Math.ceil(content.length / size));
     if (content.length > this.#limits.messageBytesMax) return false;
     if (this.#queue.length + cells > this.#limits.queuedCellsMax) return false;
+    const copy = content.slice();
     for (let i = 0; i < cells; i++) {
-      const data = content.slice(i * size, (i + 1) * size);
+      const data = copy.subarray(i * size, (i + 1) * size);
       this.#queue.push({ command: "data", request: cells - 1 - i, data });
     }
     return true;

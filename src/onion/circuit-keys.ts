@@ -14,22 +14,23 @@ const SALT = utf8("culvert/v1/onion/circuit");
 export class Layer {
   readonly #suite: OnionSuite;
   readonly #cipher: WideBlock;
-  #tweak: Uint8Array;
+  readonly #tweak: Uint8Array;
 
+  /** Key and first tweak are copied. */
   constructor(suite: OnionSuite, key: Uint8Array, tweak: Uint8Array) {
     this.#suite = suite;
     this.#cipher = new WideBlock(suite, key);
-    this.#tweak = tweak;
+    this.#tweak = tweak.slice();
   }
 
   /** Puts the layer on a cell, where it lies. */
   seal(cell: Uint8Array): void {
-    this.#tweak = this.#cipher.encrypt(cell, this.#tweak);
+    this.#cipher.encrypt(cell, this.#tweak, this.#tweak);
   }
 
   /** Takes it off. */
   open(cell: Uint8Array): void {
-    this.#tweak = this.#cipher.decrypt(cell, this.#tweak);
+    this.#cipher.decrypt(cell, this.#tweak, this.#tweak);
   }
 
   /** What only somebody can know who has seen every cell up to the last one. */
@@ -67,8 +68,8 @@ export function deriveCircuitKeys(
   wipe(ikm);
   const keys = keystream(suite, master, 224);
   return {
-    forward: new Layer(suite, keys.subarray(0, 64), keys.slice(128, 160)),
-    backward: new Layer(suite, keys.subarray(64, 128), keys.slice(160, 192)),
+    forward: new Layer(suite, keys.subarray(0, 64), keys.subarray(128, 160)),
+    backward: new Layer(suite, keys.subarray(64, 128), keys.subarray(160, 192)),
     confirm: keys.slice(192, 224),
   };
 }

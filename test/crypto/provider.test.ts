@@ -135,10 +135,20 @@ describe.each(NAMES)("provider %s", (name) => {
     for (let length = 0; length < 200; length++) {
       const [key, nonce, message] = [dice.bytes(32), dice.bytes(12), dice.bytes(length)];
       const expected = nobleProvider.chacha20Xor(key, nonce, message);
-      expect(provider.blake2b512(message)).toEqual(nobleProvider.blake2b512(message));
+      const hash = nobleProvider.blake2b512(message);
+      expect(provider.blake2b512(message)).toEqual(hash);
+      const into = new Uint8Array(64);
+      expect(provider.blake2b512(message, into)).toBe(into);
+      expect(into).toEqual(hash);
       expect(provider.chacha20Xor(key, nonce, message)).toEqual(expected);
       expect(provider.chacha20Xor(key, nonce, message, message)).toBe(message);
       expect(message).toEqual(expected);
+    }
+  });
+
+  it("has no room for a hash of another length", () => {
+    for (const length of [0, 63, 65]) {
+      expect(() => provider.blake2b512(utf8("abc"), new Uint8Array(length))).toThrow(RangeError);
     }
   });
 

@@ -25,7 +25,7 @@ const plain: OnionSuite = {
 /** A hash that looks at its key only. */
 const blind: OnionSuite = {
   ...fine,
-  blake2b512: (message) => fine.blake2b512(message.subarray(0, 64)),
+  blake2b512: (message, into) => fine.blake2b512(message.subarray(0, 64), into),
 };
 
 /** Two parties that never agree. */

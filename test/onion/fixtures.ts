@@ -58,10 +58,10 @@ export function countingSuite(suite: OnionSuite): { suite: OnionSuite; counts: S
       counts.hkdfBlake2b += 1;
       return suite.hkdfBlake2b(options);
     },
-    blake2b512(message) {
+    blake2b512(message, into) {
       counts.blake2b512 += 1;
       counts.bytes += message.length;
-      return suite.blake2b512(message);
+      return suite.blake2b512(message, into);
     },
     chacha20Xor(key, nonce, bytes, into) {
       counts.chacha20Xor += 1;

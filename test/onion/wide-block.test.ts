@@ -39,6 +39,28 @@ describe("a wide block", () => {
     expect(back.decrypt(sealed)).toEqual(block);
   });
 
+  it("is the same wherever it lies, and whoever else enciphers in between", () => {
+    const dice = new SeededRandom(7);
+    const key = dice.bytes(64);
+    const [block, tweak] = [dice.bytes(100), dice.bytes(32)];
+    const expected = block.slice();
+    const next = new WideBlock(suite, key).encrypt(expected, tweak);
+    for (let offset = 0; offset < 9; offset++) {
+      const room = new Uint8Array(120);
+      const there = room.subarray(offset, offset + 100);
+      there.set(block);
+      const cipher = new WideBlock(suite, key);
+      new WideBlock(suite, dice.bytes(64)).decrypt(dice.bytes(100));
+      const moving = tweak.slice();
+      expect(cipher.encrypt(there, moving, moving)).toBe(moving);
+      expect([there, moving]).toEqual([expected, next]);
+      expect(room.subarray(offset + 100).every((byte) => byte === 0)).toBe(true);
+      const back = tweak.slice();
+      cipher.decrypt(there, back, back);
+      expect([there.slice(), back]).toEqual([block, next]);
+    }
+  });
+
   it("changes in every part when one bit of it is changed", () => {
     const block = new SeededRandom(2).bytes(256);
     const sealed = chain(1).encrypt(block.slice());
