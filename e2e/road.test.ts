@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
 import { type Culvert, expectFile, Machine } from "./culvert.ts";
+import { expectDone, killedTransfer } from "./killed-transfer.ts";
 import { NetworkOfProcesses } from "./network-process.ts";
+import { TICKET } from "./road-scene.ts";
 
 /** `CULVERT_KILLS=200 make e2e` is the long run; it takes an hour or more on two cores. */
 const { CULVERT_KILLS = "12", CULVERT_SEED = "1" } = process.env;
@@ -15,13 +17,8 @@ const SEED = Number(CULVERT_SEED);
 const NODES = 7;
 const FILE_BYTES = 200_000;
 
-/** A transfer that is killed so often is left in peace at last: another one takes its place. */
 const KILLS_PER_TRANSFER = 6;
-
-/** Time to get something done between two kills, often in the middle of it. */
 const LIFE_MS = { min: 200, max: 1_500 };
-
-const TICKET = /culvert1[a-z0-9]+/;
 
 /** Alice and Bob, and the network that both begin with. */
 class Road {
@@ -66,42 +63,16 @@ class Road {
   }
 }
 
-async function kill(victim: Culvert): Promise<void> {
-  victim.process.kill("SIGKILL");
-  await victim.ended;
-}
-
-async function expectDone(culvert: Culvert): Promise<void> {
-  expect((await culvert.ended).code, culvert.stderr).toBe(0);
-}
-
 /** One transfer while nodes and both sides are killed at random. Returns how often. */
 async function transfer(road: Road, name: string, random: SeededRandom): Promise<number> {
   const content = await road.file(name);
-  let sender = road.send(name);
-  const [ticket] = await sender.says(TICKET);
-  let receiver = road.receive(ticket);
-  let kills = 0;
-  // A sender that is killed between its last word and its end begins anew, with another ticket.
-  let hasBegunAnew = false;
-  while (kills < KILLS_PER_TRANSFER && !hasBegunAnew) {
-    const lifeMs = LIFE_MS.min + random.below(LIFE_MS.max - LIFE_MS.min);
-    await new Promise((resolve) => setTimeout(resolve, lifeMs));
-    if (sender.hasEnded || receiver.hasEnded) break;
-    kills += 1;
-    const victim = random.below(4);
-    if (victim === 0) {
-      await kill(receiver);
-      receiver = road.receive(ticket);
-    } else if (victim === 1) {
-      await kill(sender);
-      sender = road.send(name);
-      hasBegunAnew = (await sender.says(TICKET))[0] !== ticket;
-    } else await road.network.restart(random.below(NODES), "SIGKILL");
-  }
-  await expectDone(receiver);
-  if (hasBegunAnew) await kill(sender);
-  else await expectDone(sender);
+  const kills = await killedTransfer(random, {
+    send: () => road.send(name),
+    receive: (ticket) => road.receive(ticket),
+    killsMax: KILLS_PER_TRANSFER,
+    lifeMs: LIFE_MS,
+    killOther: () => road.network.restart(random.below(NODES), "SIGKILL"),
+  });
   await expectFile(join(road.bob.folder, name), content);
   return kills;
 }
