@@ -47,6 +47,13 @@ export class FrameKeys {
     return link.keys;
   }
 
+  /** The frame has been opened: nobody needs its keys again, though its state may be saved. */
+  spend(index: number): void {
+    const link = this.#linkAt(index);
+    link.keys?.key.fill(0);
+    link.keys = undefined;
+  }
+
   /** Forgets everything below `base`. */
   advance(base: number): void {
     for (; this.#base < base; this.#base++) {

@@ -158,6 +158,7 @@ export class ReceiverCore {
     }
     this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
+    this.#init.keys.spend(index);
     this.#accept(opened.frame, now);
   }
 

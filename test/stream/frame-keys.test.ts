@@ -46,6 +46,15 @@ describe("FrameKeys", () => {
     expect(keys.baseState()).toEqual(stateAt(6).toBytes());
   });
 
+  it("are gone once they are spent, while the state goes on", () => {
+    const keys = new FrameKeys(first(), 0, DATA_CONTEXT);
+    const spent = keys.at(2);
+    keys.spend(2);
+    expect(spent.key).toEqual(new Uint8Array(32));
+    expect(keys.stateAt(2)).toEqual(stateAt(2).toBytes());
+    expect(keys.at(3).key).toEqual(stateAt(3).frameKey(DATA_CONTEXT));
+  });
+
   it("wipe the chain state that they pass, and leave the one they were made from alone", () => {
     const chain = first();
     const keys = keysFrom(chain, DATA_CONTEXT);

@@ -272,6 +272,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
+    this.#keys.spend(index);
     this.#lookout.saw(index, now);
     this.#deliver();
   }
