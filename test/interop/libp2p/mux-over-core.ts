@@ -6,16 +6,11 @@ import { MuxCore, type MuxEffect, type MuxInput } from "../../../src/link/mux-co
 import type { StreamId } from "../../../src/link/mux-frames.ts";
 import { creditCost } from "../../../src/link/mux-stream.ts";
 import { RECORD_PAYLOAD_BYTES_MAX } from "../../../src/link/record-cipher.ts";
+import { silent } from "./silent-log.ts";
 
 const PROTOCOL = "test";
 const PEER = { streams: LINK_LIMITS.streamsInMax, streamWindow: LINK_LIMITS.streamWindowBytes };
 type Bytes = Uint8Array | Uint8ArrayList;
-type Log = NonNullable<StreamMuxerInit["log"]>;
-
-const silent: Log = Object.assign(() => {}, {
-  ...{ error() {}, trace() {}, enabled: false },
-  newScope: () => silent,
-});
 
 /** What a stream wants of its muxer. */
 interface Port {
