@@ -8,6 +8,7 @@ import type { CommandOptions } from "./command-options.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
 import { shellQuote } from "./humanize.ts";
+import type { OpenMap } from "./open-map.ts";
 
 /** A Map that streams can pass through, as the user has named it. */
 export interface MapChoice {
@@ -17,12 +18,6 @@ export interface MapChoice {
   readonly flags: string;
   /** Connects; the caller closes it. */
   readonly open: (context: Context) => Promise<OpenMap>;
-}
-
-/** A Map that is connected. */
-export interface OpenMap {
-  readonly transport: Transport;
-  close(): Promise<void> | void;
 }
 
 /** `mainline`, or `mainline:` and nodes of that DHT to begin with. */

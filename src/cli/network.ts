@@ -2,10 +2,10 @@ import { type ErrorCode, isCulvertError } from "../base/index.ts";
 import type { NodeContact } from "../identity/index.ts";
 import { openClient } from "../node/index.ts";
 import { logTo } from "./commands/node.ts";
-import type { OpenMap } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
 import { makeFolder } from "./make-folder.ts";
+import type { OpenMap } from "./open-map.ts";
 
 /** What to do about a network; the table of failures speaks of Maps. */
 const HINTS: Partial<Record<ErrorCode, string>> = {

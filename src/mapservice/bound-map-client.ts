@@ -9,7 +9,6 @@ import type {
 } from "../transport/index.ts";
 import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
-import type { MapClientStatistics } from "./map-client.ts";
 import { ReceiptVerifier } from "./receipt.ts";
 import {
   type MapRecord,
@@ -19,6 +18,17 @@ import {
   signedBytes,
   verifyRecord,
 } from "./record.ts";
+
+/** What a client has seen, over all streams that are bound to it. */
+export interface MapClientStatistics {
+  /** Signatures made and verified. */
+  signed: number;
+  verified: number;
+  /** Records that were not what was asked for, or not signed by its key. */
+  lies: number;
+  /** Receipts that the pinned node did not sign. */
+  badReceipts: number;
+}
 
 /** What a bound client is built from. */
 export interface BoundMapClientOptions {

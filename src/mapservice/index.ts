@@ -1,6 +1,6 @@
 export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
-export type { BoundMapClient } from "./bound-map-client.ts";
+export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
 export type { RecordCarrier, StoredReply } from "./carrier.ts";
 export type { DialNode } from "./contact.ts";
 export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
@@ -9,7 +9,7 @@ export { MAP_LIMITS, type MapLimits } from "./limits.ts";
 export { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 export { localCarrier } from "./local-carrier.ts";
 export { MAINLINE_PAYLOAD_BYTES, MainlineMap, type MainlineMapOptions } from "./mainline-map.ts";
-export { MapClient, type MapClientOptions, type MapClientStatistics } from "./map-client.ts";
+export { MapClient, type MapClientOptions } from "./map-client.ts";
 export {
   MAP_SERVER_DEFAULTS,
   type MapServer,

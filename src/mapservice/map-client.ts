@@ -1,6 +1,6 @@
 import { CulvertError } from "../base/index.ts";
 import type { Receipt, Transport, TransportKeys } from "../transport/index.ts";
-import { BoundMapClient } from "./bound-map-client.ts";
+import { BoundMapClient, type MapClientStatistics } from "./bound-map-client.ts";
 import type { RecordCarrier } from "./carrier.ts";
 
 /** How a client behaves. */
@@ -9,17 +9,6 @@ export interface MapClientOptions {
   readonly nodeKey?: Uint8Array;
   /** Asked for when a put says nothing; the node grants less if it has to. */
   readonly ttlSeconds?: number;
-}
-
-/** What a client has seen, over all streams that are bound to it. */
-export interface MapClientStatistics {
-  /** Signatures made and verified. */
-  signed: number;
-  verified: number;
-  /** Records that were not what was asked for, or not signed by its key. */
-  lies: number;
-  /** Receipts that the pinned node did not sign. */
-  badReceipts: number;
 }
 
 const TTL_SECONDS = 7 * 24 * 3_600;

@@ -1,7 +1,18 @@
 import type { Instant } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { RequestEffect } from "./protocol.ts";
-import type { IncomingRequest } from "./requests.ts";
+
+/** A request of another node, as its handler sees it. */
+export interface IncomingRequest {
+  readonly peer: NodeId;
+  readonly type: string;
+  readonly meta: Uint8Array;
+  readonly body: Uint8Array;
+  /** Aborted when the caller turns away, and at the deadline. */
+  readonly signal: AbortSignal;
+  /** On the clock of this node. */
+  readonly deadlineAt: Instant;
+}
 
 type RunEffect = Extract<RequestEffect, { kind: "run" }>;
 

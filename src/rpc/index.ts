@@ -2,6 +2,7 @@ export type { ByteDuplex } from "./byte-duplex.ts";
 export type { CarrierEvents, RequestCarrier, StreamCarrier } from "./carrier.ts";
 export { CONNECTION_LIMITS, type ConnectionLimits } from "./connection-limits.ts";
 export { Deadline } from "./deadline.ts";
+export type { IncomingRequest } from "./handler-run.ts";
 export type {
   Accept,
   CallContext,
@@ -42,7 +43,6 @@ export { CALL_PROTOCOL, type LinkDialler, MESSAGE_PROTOCOL, type PeerLink } from
 export { PeerLinks, type PeerLinksOptions } from "./peer-links.ts";
 export type { RequestStatistics } from "./protocol.ts";
 export {
-  type IncomingRequest,
   type RequestHandler,
   type RequestOptions,
   Requests,

@@ -4,7 +4,6 @@ import {
   CulvertError,
   Driver,
   type ErrorCode,
-  type Instant,
   onAbort,
   type Random,
   throwIfAborted,
@@ -16,7 +15,7 @@ import { systemRandom } from "../io/random.ts";
 import type { RequestCarrier } from "./carrier.ts";
 import { isTypeName, META_BYTES_MAX } from "./envelope.ts";
 import { encodeFailure, failureOf, readFailure } from "./failure.ts";
-import { HandlerRun } from "./handler-run.ts";
+import { HandlerRun, type IncomingRequest } from "./handler-run.ts";
 import { type RequestLimits, resolveRequestLimits } from "./limits.ts";
 import type {
   AbortReason,
@@ -41,18 +40,6 @@ export interface RequestOptions {
   readonly isIdempotent?: boolean;
   /** What middleware passes on, at most 1,024 bytes. */
   readonly meta?: Uint8Array;
-}
-
-/** A request of another node, as its handler sees it. */
-export interface IncomingRequest {
-  readonly peer: NodeId;
-  readonly type: string;
-  readonly meta: Uint8Array;
-  readonly body: Uint8Array;
-  /** Aborted when the caller turns away, and at the deadline. */
-  readonly signal: AbortSignal;
-  /** On the clock of this node. */
-  readonly deadlineAt: Instant;
 }
 
 /** Answers a request, or throws: a {@link CulvertError} reaches the caller with its code. */

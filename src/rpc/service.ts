@@ -2,11 +2,11 @@ import { type Clock, CulvertError } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { Deadline } from "./deadline.ts";
+import type { IncomingRequest } from "./handler-run.ts";
 import type { CallContext, Handlers } from "./handlers.ts";
 import { type Manifest, type Method, methodOf, requireNames } from "./manifest.ts";
 import { decodeMeta, type Meta } from "./meta.ts";
 import { type Middleware, runMiddleware } from "./middleware.ts";
-import type { IncomingRequest } from "./requests.ts";
 
 /** How handlers are served. */
 export interface ServiceOptions {

@@ -2,7 +2,7 @@ import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../contact.ts";
 import type { KeyText } from "../key.ts";
 import type { RequestOwner } from "./node-requests.ts";
-import type { PlacementContext } from "./placement-core.ts";
+import type { PlacementContext } from "./placement-context.ts";
 import type { NodeAnswer, NodeRequestId, PlacementId } from "./placement-protocol.ts";
 
 /** Nodes that are looked at for each replica that is wanted: some are gone, or full. */

@@ -5,6 +5,7 @@ import { KEY_BYTES } from "../key.ts";
 import { NodeRequests, type RequestOwner } from "./node-requests.ts";
 import { PlacedGet } from "./placed-get.ts";
 import { PlacedPut } from "./placed-put.ts";
+import type { PlacementContext } from "./placement-context.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
 import type {
   Neighbourhood,
@@ -14,16 +15,6 @@ import type {
   PlacementId,
   PlacementInput,
 } from "./placement-protocol.ts";
-
-/** What the puts and gets of one core share. */
-export interface PlacementContext {
-  readonly limits: PlacementLimits;
-  readonly neighbourhood: Neighbourhood;
-  readonly requests: NodeRequests;
-  push(effect: PlacementEffect): void;
-  /** Nothing of the operation is under way any more; these nodes gave receipts. */
-  ended(operation: PlacementId, address: Uint8Array, keepers: readonly Contact[]): void;
-}
 
 interface Audit {
   readonly address: Uint8Array;
