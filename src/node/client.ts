@@ -18,6 +18,7 @@ import {
 } from "../onion/index.ts";
 import { Closers } from "./closers.ts";
 import { exitChecks } from "./exit-checks.ts";
+import { GentleStart } from "./gentle-start.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
@@ -141,7 +142,8 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const isKept = options.keepsSpare ?? true;
   const carriers = new SpareCarriers(make, { clock, isKept });
   closers.add(() => carriers.close());
-  const carrier = (): RecordCarrier => overOnions(carriers.take(), geometry);
+  const carrier = (): RecordCarrier =>
+    new GentleStart(overOnions(carriers.take(), geometry), clock);
   return connected({ overlay, geometry, closers, carrier });
 }
 
