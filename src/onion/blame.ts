@@ -24,8 +24,8 @@ interface Mark {
  * Who is to blame for what failed. A hop that says itself that it cannot go on has all of it; when
  * it says that the next one cannot be reached, the edge between them has (either may lie). A hop
  * that got no answer, or that got what does not open, accuses all edges behind it or before it:
- * each has half, and so has every edge of the route when nobody has said anything. A node has half
- * of its edges' blame.
+ * each has half, and so has every edge of the route when nobody has said anything. The node at the
+ * far end of such an edge has half, too, and the one before the first of them a quarter.
  */
 export class BlameLedger {
   readonly #marks: LruMap<string, Mark>;
@@ -52,10 +52,15 @@ export class BlameLedger {
       return;
     }
     const [from, to] = suspectedEdges(failure, route.hops.length);
-    // One that is alone has all of it, if somebody has named it.
-    const weight = hop !== undefined && to - from === 1 ? 1 : 0.5;
-    for (let i = from; i < to; i++) this.#blameEdge(nodes, i, weight, now);
-    if (from >= to && culprit !== undefined) this.#add(nodeIdText(culprit), 1, now);
+    // One edge alone has all of it, if somebody has named it.
+    const isNamed = hop !== undefined && to - from === 1;
+    for (let i = from; i < to; i++) {
+      this.#add(edge(nodes[i] ?? "", nodes[i + 1] ?? ""), isNamed ? 1 : 0.5, now);
+      // The origin knows itself.
+      this.#add(nodes[i + 1] ?? "", isNamed && i === 0 ? 1 : 0.5, now);
+    }
+    if (to > from && from > 0) this.#add(nodes[from] ?? "", isNamed ? 0.5 : 0.25, now);
+    if (to <= from && culprit !== undefined) this.#add(nodeIdText(culprit), 1, now);
   }
 
   /** Remembers that a node has lied: nobody else can have done what it did. */
@@ -85,14 +90,6 @@ export class BlameLedger {
     return this.#weight(nodeIdText(node), now);
   }
 
-  #blameEdge(nodes: readonly string[], i: number, weight: number, now: Instant): void {
-    const [from = "", to = ""] = [nodes[i], nodes[i + 1]];
-    this.#add(edge(from, to), weight, now);
-    // The origin knows itself.
-    if (i > 0) this.#add(from, weight / 2, now);
-    this.#add(to, i > 0 ? weight / 2 : weight, now);
-  }
-
   #add(name: string, weight: number, now: Instant): void {
     this.#marks.set(name, { weight: this.#weight(name, now) + weight, at: now });
   }
@@ -107,8 +104,11 @@ export class BlameLedger {
 /** The edges that may have failed, from and to; none when it was the hop itself. */
 function suspectedEdges({ hop, reason }: Failure, edges: number): readonly [number, number] {
   if (hop === undefined) return [0, edges];
-  if (reason === "next-unreachable") return [hop + 1, Math.min(hop + 2, edges)];
-  if (reason === "timeout") return [hop + 1, edges];
+  const isSilence = reason === "timeout";
+  // A first hop that is there tells in time that it got no answer.
+  const isNext = reason === "next-unreachable" || (isSilence && hop === -1);
+  if (isNext) return [hop + 1, Math.min(hop + 2, edges)];
+  if (isSilence) return [hop + 1, edges];
   return reason === "protocol" ? [0, hop + 1] : [0, 0];
 }
 

@@ -128,7 +128,7 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
     for (let timer = this.#timers.due(now); timer !== undefined; timer = this.#timers.due(now)) {
       if (timer === "beat") this.#beat(now);
       else if (timer === "retire") this.#retire();
-      else if (timer === "build" && this.#end === undefined) this.#finish({ reason: "timeout" });
+      else if (timer === "build" && this.#end === undefined) this.#giveUp();
       else if (timer === "end") this.#finish({ reason: "expired" });
     }
   }
@@ -150,6 +150,11 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
     }
     this.#write(this.#built.unit);
     this.#timers.push(now + PATIENCE * this.#limits.buildMs, "build");
+  }
+
+  /** Not even the first hop has said that nothing came. */
+  #giveUp(): void {
+    this.#finish({ reason: "timeout", hop: -1 });
   }
 
   #receive(unit: Uint8Array, now: Instant): void {

@@ -29,7 +29,7 @@ describe("in the long run a relay", () => {
   afterEach(() => net.close());
 
   /** A node that goes through circuits of one net, and remembers who is to blame. */
-  function setUp(spoil: Spoil) {
+  function setUp(spoil: Spoil, guardIndexes: readonly number[] = []) {
     net = new VirtualNet(NODES, { relay: { circuit: LIMITS }, seed: 3 });
     net.isRecording = false;
     for (const { service } of net.nodes) {
@@ -39,10 +39,11 @@ describe("in the long run a relay", () => {
     const ledger = new BlameLedger();
     const random = new SeededRandom(5);
     const { id: self } = net.node(0);
+    const guards = guardIndexes.map((index) => net.node(index).id);
     const draw = (): Route => {
       const now = net.clock.now();
       const rules = {
-        ...{ self, epoch: epochOf(net.clock.unixMs()), relays: 3, guards: [], isDiverse: false },
+        ...{ self, epoch: epochOf(net.clock.unixMs()), relays: 3, guards, isDiverse: false },
         isExcluded: () => false,
         isAvoided: (node: Uint8Array) => ledger.isAvoided(node, now),
         isEdgeAvoided: (a: Uint8Array, b: Uint8Array) => ledger.isEdgeAvoided(a, b, now),
@@ -112,6 +113,20 @@ describe("in the long run a relay", () => {
     expect(failed).toBeGreaterThan(0);
     expect(failed).toBeLessThan(ROUNDS / 10);
   });
+
+  it.each(ways)(
+    "that %s and is no guard does not cost the guards their place",
+    async (_, spoil) => {
+      const guards = [1, 2, 3];
+      const { ask, weight } = setUp(spoil, guards);
+      for (let round = 0; round < ROUNDS; round++) {
+        await ask();
+        for (const guard of guards) expect(weight(guard)).toBeLessThan(0.95);
+        await net.clock.runUntil(net.clock.now() + 10_000);
+      }
+      expect(weight(BAD)).toBeGreaterThan(0.5);
+    },
+  );
 
   it("that is none of these is not: all circuits carry", async () => {
     const { ask, weight } = setUp({});

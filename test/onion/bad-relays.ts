@@ -166,7 +166,7 @@ function describeDrops({ open, use }: Cases): void {
 
   it.each([
     { how: "hangs up", relay: SHORT, failure: { reason: "next-unreachable", hop: -1 } },
-    { how: "hangs on", relay: CIRCUIT_LIMITS, failure: { reason: "timeout" } },
+    { how: "hangs on", relay: CIRCUIT_LIMITS, failure: { reason: "timeout", hop: -1 } },
   ])("everything, is the first hop and $how", async ({ relay: circuit, failure }) => {
     const net = use(await open(NODES, { relay: { circuit } }));
     net.spoil({ units: ({ from, bytes }) => (from === BEFORE ? [] : [bytes]) });

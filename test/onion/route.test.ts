@@ -284,14 +284,17 @@ describe("blame", () => {
   };
 
   it("is shared by what lies behind a hop that got no answer", () => {
-    expect(blamed({ reason: "timeout", hop: 0 })).toEqual([0.25, 0.5, 0.25]);
+    expect(blamed({ reason: "timeout", hop: 0 })).toEqual([0.25, 0.5, 0.5]);
     expect(blamed({ reason: "timeout", hop: 1 })).toEqual([0, 0.5, 0.5]);
     expect(blamed({ reason: "timeout", hop: 2 })).toEqual([0, 0, 1]);
+    // Not even the first hop has said anything, which it would have.
+    expect(blamed({ reason: "timeout", hop: -1 })).toEqual([1, 0, 0]);
+    expect(blamed({ reason: "timeout" })).toEqual([0.5, 0.5, 0.5]);
   });
 
   it("is shared by what lies before a hop that got what does not open", () => {
-    expect(blamed({ reason: "protocol", hop: 2 })).toEqual([0.75, 0.5, 0.25]);
-    expect(blamed({ reason: "protocol", hop: 1 })).toEqual([0.75, 0.25, 0]);
+    expect(blamed({ reason: "protocol", hop: 2 })).toEqual([0.5, 0.5, 0.5]);
+    expect(blamed({ reason: "protocol", hop: 1 })).toEqual([0.5, 0.5, 0]);
     expect(blamed({ reason: "protocol", hop: 0 })).toEqual([1, 0, 0]);
   });
 
