@@ -16,6 +16,7 @@ import {
   ROUTE_DEFAULTS,
   TunnelService,
 } from "../onion/index.ts";
+import { openClientLinks } from "./client-links.ts";
 import { Closers } from "./closers.ts";
 import { exitChecks } from "./exit-checks.ts";
 import { GentleStart } from "./gentle-start.ts";
@@ -27,7 +28,7 @@ import { Overlay } from "./overlay.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
 import { SpareCarriers } from "./spare-carriers.ts";
-import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
+import { isPrivate } from "./storage-node.ts";
 
 /** How a client of the network is opened. */
 export interface ClientOptions {
@@ -92,11 +93,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const { clock, random } = machine;
   const identity = new NodeIdentity(random.bytes(32));
   const isLocal = options.bootstrap.every(({ address }) => isPrivate(address.host));
-  const host = await machine.openLinks({
-    identity,
-    network: NETWORK_NAME,
-    udp: { host: ownHost(options.bootstrap, isLocal), port: 0 },
-  });
+  const host = await openClientLinks(machine, { identity, nodes: options.bootstrap });
   closers.add(() => host.close());
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: [], isLocal });
   closers.add(() => overlay.close());
@@ -149,12 +146,6 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
 
 /** More frames than any stream shows an exit in an hour. */
 const NO_BUDGET = 1_000_000;
-
-/** Where to send from: of the family of the first node, and on this machine only if all are. */
-function ownHost([first]: readonly NodeContact[], isLocal: boolean): string {
-  if (first?.address.host.includes(":") === true) return isLocal ? "::1" : "::";
-  return isLocal ? "127.0.0.1" : "0.0.0.0";
-}
 
 /** Says at once what a stream would wait for in vain: a network that has no room for a route. */
 async function requireRoute(

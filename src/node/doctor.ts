@@ -8,9 +8,10 @@ import {
   NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
-import { type LinkHost, openLinkHost } from "../link/index.ts";
+import type { LinkHost } from "../link/index.ts";
 import type { BoundMapClient } from "../mapservice/index.ts";
 import { type NetworkClient, openClient } from "./client.ts";
+import { openClientLinks } from "./client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { isSameGeometry } from "./onion-geometry.ts";
 import { Overlay } from "./overlay.ts";
@@ -177,15 +178,11 @@ class Examination {
   }
 
   async #openHost(carrier?: "udp" | "tcp"): Promise<LinkHost> {
-    const { random } = this.#machine;
-    const at = { host: this.#isLocal ? "127.0.0.1" : "0.0.0.0", port: 0 };
-    return await openLinkHost({
-      identity: new NodeIdentity(random.bytes(32)),
-      network: NETWORK_NAME,
-      ...(carrier !== "tcp" && { udp: at }),
-      ...(carrier === "tcp" && { tcp: at }),
-      components: this.#machine,
-    });
+    const machine = this.#machine;
+    const identity = new NodeIdentity(machine.random.bytes(32));
+    if (carrier !== "tcp") return await openClientLinks(machine, { identity, nodes: this.#nodes });
+    const tcp = { host: this.#isLocal ? "127.0.0.1" : "0.0.0.0", port: 0 };
+    return await machine.openLinks({ identity, network: NETWORK_NAME, tcp });
   }
 
   /** Who answers there, as it proves and as it says. */

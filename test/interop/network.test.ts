@@ -76,6 +76,21 @@ describe("a network of nodes", () => {
     }
   });
 
+  it("is joined by nodes of both families, over UDP", async () => {
+    const both = new InProcessNetwork();
+    const here = await both.add();
+    const listen = [{ carrier: "udp", host: "::1", port: 0 }] as const;
+    const there = await both.add({ listen, bootstrap: [] });
+    const bootstrap = [here, there].map((node) => parseNodeContact(contactOf(node)));
+    const client = await openClient({ bootstrap, via: "direct" });
+    try {
+      expect(client.nodesKnown).toBe(2);
+    } finally {
+      await client.close();
+      await both.stop();
+    }
+  });
+
   it("cannot be joined by another node's name", async () => {
     const liar = contactOf(network.nodes[0] as RunningNode).replace(/^../, "00");
     const joining = openClient({ bootstrap: [parseNodeContact(liar)], via: "direct" });
