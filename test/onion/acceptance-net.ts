@@ -1,3 +1,4 @@
+import { afterEach } from "vitest";
 import type { NodeId } from "../../src/identity/index.ts";
 import type { OnionGeometry } from "../../src/onion/geometry.ts";
 import type { OnionPeer, Route } from "../../src/onion/route.ts";
@@ -43,3 +44,16 @@ export interface AcceptanceNet {
 
 /** Makes a net of so many nodes. */
 export type OpenNet = (count: number, options?: TunnelOptions) => Promise<AcceptanceNet>;
+
+/** For the group of tests in which it is called: closes, after each, the net that it was given. */
+export function closingNets(): (net: AcceptanceNet) => AcceptanceNet {
+  let net: AcceptanceNet | undefined;
+  afterEach(async () => {
+    await net?.close();
+    net = undefined;
+  });
+  return (opened) => {
+    net = opened;
+    return opened;
+  };
+}

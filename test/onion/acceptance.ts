@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
 import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
@@ -7,7 +7,7 @@ import type { IncomingMessage } from "../../src/onion/message.ts";
 import { MessageDesk, type ReplyMode } from "../../src/onion/message-desk.ts";
 import { buildPacket, hopsOf } from "../../src/onion/packet.ts";
 import type { OnionPeer } from "../../src/onion/route.ts";
-import type { AcceptanceNet, OpenNet } from "./acceptance-net.ts";
+import { type AcceptanceNet, closingNets, type OpenNet } from "./acceptance-net.ts";
 import { findCommonRun, GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
 
@@ -362,15 +362,7 @@ export function onionAcceptance(
   options: { readonly cells?: number },
 ): void {
   describe(title, () => {
-    let net: AcceptanceNet | undefined;
-    afterEach(async () => {
-      await net?.close();
-      net = undefined;
-    });
-    const use = (opened: AcceptanceNet): AcceptanceNet => {
-      net = opened;
-      return opened;
-    };
+    const use = closingNets();
     describe("messages", () => describeMessages(open, use));
     describe("a failure", () => describeFailures(open, use));
     const { cells } = options;

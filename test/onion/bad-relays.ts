@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
 import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
@@ -9,7 +9,7 @@ import { serveMap } from "../../src/onion/map-exit.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { OnionCarrier } from "../../src/onion/onion-carrier.ts";
 import type { Route } from "../../src/onion/route.ts";
-import type { AcceptanceNet, OpenNet, SentUnit } from "./acceptance-net.ts";
+import { type AcceptanceNet, closingNets, type OpenNet, type SentUnit } from "./acceptance-net.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
 
 const BYTES = new SeededRandom(500).bytes(500);
@@ -310,15 +310,7 @@ function describeFloods({ open, use }: Cases): void {
 /** What one relay can do to those who go through it, over whatever connects the nodes. */
 export function badRelays(title: string, open: OpenNet): void {
   describe(title, () => {
-    let net: AcceptanceNet | undefined;
-    afterEach(async () => {
-      await net?.close();
-      net = undefined;
-    });
-    const use = (opened: AcceptanceNet): AcceptanceNet => {
-      net = opened;
-      return opened;
-    };
+    const use = closingNets();
     describe("a relay that delays", () => describeDelays({ open, use }));
     describe("a relay that drops", () => describeDrops({ open, use }));
     describe("a relay that tags", () => describeTags({ open, use }));

@@ -199,11 +199,7 @@ describe("cover of a carrier", () => {
       for (let i = 1; i < 20; i++) rig.carrier.get(recordOf(0).address).catch(() => {});
     }
     await net.clock.runUntil(3_000 + 1_000 * SECONDS);
-    const times = new Map<string, number[]>();
-    for (const { from, to, channel, at } of net.passages) {
-      const link = `${from}>${to} ${channel}`;
-      times.set(link, [...(times.get(link) ?? []), at]);
-    }
+    const times = net.passageTimes();
     if (isLoaded) expect(rig.map.records.size).toBe(20);
     net.close();
     return times;

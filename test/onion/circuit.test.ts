@@ -301,11 +301,7 @@ describe("cover", () => {
       circuit.sendData(new Uint8Array(3_000));
     }
     await net.clock.runUntil(8_000);
-    const times = new Map<string, number[]>();
-    for (const { from, to, at } of net.passages) {
-      const link = `${from}>${to}`;
-      times.set(link, [...(times.get(link) ?? []), at]);
-    }
+    const times = net.passageTimes();
     net.close();
     return times;
   }

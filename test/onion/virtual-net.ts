@@ -133,6 +133,16 @@ export class VirtualNet implements AcceptanceNet {
     await this.clock.runUntil(this.clock.now() + 1_000);
   }
 
+  /** When units have passed, by channel and direction. */
+  passageTimes(): Map<string, number[]> {
+    const times = new Map<string, number[]>();
+    for (const { from, to, channel, at } of this.passages) {
+      const way = `${from}>${to} ${channel}`;
+      times.set(way, [...(times.get(way) ?? []), at]);
+    }
+    return times;
+  }
+
   close(): void {
     for (const { service } of this.nodes) service.close();
   }
