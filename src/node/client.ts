@@ -133,7 +133,8 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const checks = exitChecks(() => overlay.dht.contacts.length);
   const make = (): OnionCarrier => {
     const carrier = new OnionCarrier({ ...parts, checks }, onion);
-    closers.add(() => carrier.close());
+    // A client may live for many streams, and knows not which of them are over.
+    closers.addWeakly(carrier);
     return carrier;
   };
   const isKept = options.keepsSpare ?? true;

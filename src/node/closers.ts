@@ -6,6 +6,12 @@ export class Closers {
     this.#closers.push(close);
   }
 
+  /** Closes it in its turn if anybody can use it until then; it is not kept for that. */
+  addWeakly(it: { close(): Promise<void> | void }): void {
+    const held = new WeakRef(it);
+    this.add(() => held.deref()?.close());
+  }
+
   /** Closes everything, also when one of them fails; the first failure is thrown in the end. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
