@@ -4,16 +4,17 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Culvert, expectFile, Machine } from "./culvert.ts";
 import { NetworkOfProcesses } from "./network-process.ts";
-import { type LabHost, RoadLab, whyNoRoadLab } from "./road-lab.ts";
+import { type LabHost, RoadLab, weatherHere } from "./road-lab.ts";
 import { TICKET } from "./road-scene.ts";
 
 const NODES = 12;
+const WEATHER = weatherHere();
 /** Within the budgets of so many exits: they are public, as on the internet. */
 const FILE_BYTES = 200_000;
 
 /** Twelve nodes and two users, each on a host of its own. */
 class Internet {
-  readonly lab = new RoadLab();
+  readonly lab = new RoadLab(WEATHER);
   readonly place: Machine;
   readonly alice: Machine;
   readonly bob: Machine;
@@ -79,10 +80,10 @@ class Internet {
   }
 }
 
-const reason = whyNoRoadLab();
-if (reason !== undefined) console.log(`twelve hosts are left out: ${reason}`);
+if (WEATHER.kind === "none") console.log(`twelve hosts are left out: ${WEATHER.reason}`);
+if (WEATHER.kind === "lossy") console.log("no netem here: the lines lose packets without delay");
 
-describe.runIf(reason === undefined)("twelve hosts behind slow lines that lose packets", () => {
+describe.runIf(WEATHER.kind !== "none")("twelve hosts behind lines that lose packets", () => {
   test("carry a file while each is restarted in turn", async () => {
     await using internet = await Internet.create("ipv4");
     const sender = internet.send();

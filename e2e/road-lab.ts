@@ -1,11 +1,30 @@
 import { Namespaces, whyNotInNamespace } from "./namespaces.ts";
 
 /** What a line does to each packet that leaves a host, as `tc netem` takes it. */
-const WEATHER = ["delay", "15ms", "3ms", "distribution", "normal", "loss", "1%"] as const;
+const NETEM = ["netem", "delay", "15ms", "3ms", "distribution", "normal", "loss", "1%"] as const;
+/** A kernel without it can still lose packets that come in. */
+const DROP = [
+  "-m",
+  "statistic",
+  "--mode",
+  "random",
+  "--probability",
+  "0.01",
+  "-j",
+  "DROP",
+] as const;
 
-/** Why no laboratory can be built here; `undefined` when one can. */
-export function whyNoRoadLab(): string | undefined {
-  return whyNotInNamespace("tc", "qdisc", "add", "dev", "lo", "root", "netem", ...WEATHER);
+/** What lines can be made to do on this machine, or why there is no laboratory. */
+export type Weather =
+  | { readonly kind: "slow" | "lossy" }
+  | { readonly kind: "none"; readonly reason: string };
+
+export function weatherHere(): Weather {
+  if (whyNotInNamespace("tc", "qdisc", "add", "dev", "lo", "root", ...NETEM) === undefined) {
+    return { kind: "slow" };
+  }
+  const reason = whyNotInNamespace("iptables", "-A", "INPUT", ...DROP);
+  return reason === undefined ? { kind: "lossy" } : { kind: "none", reason };
 }
 
 /** A host of a laboratory. */
@@ -19,13 +38,15 @@ export interface LabHost {
 
 /**
  * Hosts in network namespaces of the kernel, all on one bridge, with public addresses of different
- * networks: clients keep their rules for the open internet. Lines delay and lose packets.
+ * networks: clients keep their rules for the open internet. Lines lose packets, and delay them.
  */
 export class RoadLab {
   readonly #namespaces = new Namespaces("r");
+  readonly #weather: Weather;
   #hosts = 0;
 
-  constructor() {
+  constructor(weather: Weather) {
+    this.#weather = weather;
     this.#namespaces.add("pub");
     this.#namespaces.in("pub", "ip", "link", "add", "br0", "type", "bridge");
     this.#namespaces.in("pub", "ip", "link", "set", "br0", "up");
@@ -43,7 +64,13 @@ export class RoadLab {
     const ipv6 = `2001:db8:0:${n.toString(16)}00::1`;
     net.in(host, "ip", "addr", "add", `${ipv4}/15`, "dev", "eth0");
     net.in(host, "ip", "-6", "addr", "add", `${ipv6}/32`, "dev", "eth0", "nodad");
-    net.in(host, "tc", "qdisc", "add", "dev", "eth0", "root", "netem", ...WEATHER);
+    if (this.#weather.kind === "slow") {
+      net.in(host, "tc", "qdisc", "add", "dev", "eth0", "root", ...NETEM);
+    } else {
+      for (const tables of ["iptables", "ip6tables"]) {
+        net.in(host, tables, "-A", "INPUT", "-i", "eth0", ...DROP);
+      }
+    }
     return { launcher: ["ip", "netns", "exec", net.name(host)], ipv4, ipv6 };
   }
 
