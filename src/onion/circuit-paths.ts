@@ -31,6 +31,9 @@ export const PATH_DEFAULTS: PathOptions = Object.freeze({
   coverMs: 0,
 });
 
+/** Within this time the circuits of a stream that is over end, each at a moment of its own. */
+const LET_GO_MS = 30_000;
+
 /** Circuits beyond those wanted that may live on for what is open on them. */
 const EXTRA_CIRCUITS = 8;
 
@@ -67,6 +70,7 @@ export class CircuitPaths {
   #reserving: Promise<unknown> = Promise.resolve();
   #pauseMs = 0;
   #cancelRetry: Cancel | undefined;
+  readonly #endings = new Set<Cancel>();
   #turn = 0;
 
   constructor(
@@ -137,9 +141,21 @@ export class CircuitPaths {
     }
   }
 
-  /** Ends all circuits, and what is open on them; whoever asks later has new ones built. */
+  /**
+   * Ends the circuits of whoever asks no more, one by one: relays that see several of them end at
+   * one instant would know that they belong together. They stay if they are wanted meanwhile.
+   */
   letGo(): void {
-    for (const circuit of [...this.#circuits]) circuit.close();
+    const { clock, random } = this.#service;
+    for (const circuit of this.#circuits) {
+      const at = clock.now() + random.unit() * LET_GO_MS;
+      const end = (): void => {
+        this.#endings.delete(cancel);
+        if (!this.#isWanted()) circuit.close();
+      };
+      const cancel = clock.schedule(at, end, { background: true });
+      this.#endings.add(cancel);
+    }
   }
 
   /** Ends all circuits and everything that waits for one. */
@@ -147,7 +163,8 @@ export class CircuitPaths {
     this.#abort.abort();
     this.#cancelRetry?.();
     for (const waiter of [...this.#waiters]) waiter.fail(new CulvertError("CULVERT_CLOSED"));
-    this.letGo();
+    for (const cancel of this.#endings) cancel();
+    for (const circuit of [...this.#circuits]) circuit.close();
   }
 
   #wait(

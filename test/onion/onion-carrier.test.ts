@@ -222,7 +222,7 @@ describe("circuits that fail", () => {
     }
   });
 
-  it("end some seconds after the last request, with what exits still wait for", async () => {
+  it("end one by one after the last request, with what exits still wait for", async () => {
     const { carrier } = setUp();
     const abort = new AbortController();
     const options = { waitMs: 250_000, signal: abort.signal };
@@ -237,10 +237,30 @@ describe("circuits that fail", () => {
     expect(await got).toBe("AbortError");
     await net.clock.runUntil(69_000);
     expect(circuits()).toBeGreaterThan(0);
-    await net.clock.runUntil(72_000);
+    const counts = new Set<number>();
+    for (let ms = 70_000; ms < 102_000; ms += 250) {
+      await net.clock.runUntil(ms);
+      counts.add(carrier.circuits.writes.length + carrier.circuits.reads.length);
+    }
+    expect([...counts]).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0]);
     expect(circuits()).toBe(0);
     await net.clock.runPromise(carrier.put(recordOf(2)), 60_000);
     expect(circuits()).toBeGreaterThan(0);
+  });
+
+  it("stay when there is a request before they have ended", async () => {
+    const { carrier } = setUp();
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    await net.clock.runUntil(20_000);
+    await net.clock.runPromise(carrier.put(recordOf(1)), 60_000);
+    await net.clock.runUntil(22_000);
+    const before = carrier.circuits.writes;
+    expect(before.length).toBe(4);
+    await net.clock.runUntil(29_000);
+    expect(carrier.circuits.writes).toEqual(before);
+    await net.clock.runUntil(65_000);
+    expect(carrier.circuits.writes.length).toBe(0);
+    carrier.close();
   });
 
   it("with cover tell nobody when the last request was, and are not replaced", async () => {
