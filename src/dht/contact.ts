@@ -42,6 +42,8 @@ export class Contact {
    * compared; -1 when it has none. Nodes of one network are taken for nodes of one owner.
    */
   readonly network: number;
+  /** Whether its first address is of a loopback or private network. */
+  readonly isLocal: boolean;
 
   private constructor(key: KeyText, reach: string, isProvable: boolean) {
     this.key = key;
@@ -49,6 +51,7 @@ export class Contact {
     this.reach = reach;
     this.isProvable = isProvable;
     this.network = networkOf(reach);
+    this.isLocal = isLocal(reach);
   }
 
   /** A node of ours, with as many addresses and relays as a contact has room for. */
@@ -88,27 +91,11 @@ export class Contact {
     return unpackReach(this.reach).relays;
   }
 
-  /** Whether its first address is of a loopback or private network. */
-  get isLocal(): boolean {
-    if (this.reach.charCodeAt(0) === 0) return false;
-    const [a, b] = [this.reach.charCodeAt(3), this.reach.charCodeAt(4)];
-    if (this.reach.charCodeAt(2) === 4) {
-      const isShared = a === 100 && b >= 64 && b < 128;
-      const isPrivate = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168);
-      return a === 127 || isPrivate || isShared || (a === 169 && b === 254);
-    }
-    return (a & 0xfe) === 0xfc || (a === 0xfe && (b & 0xc0) === 0x80) || this.#isLoopbackV6();
-  }
-
   /** Whether it says the same of the same node. */
   equals(other: Contact): boolean {
     return (
       this.key === other.key && this.reach === other.reach && this.isProvable === other.isProvable
     );
-  }
-
-  #isLoopbackV6(): boolean {
-    return this.reach.slice(3, 19) === `${"\0".repeat(15)}\x01`;
   }
 }
 
@@ -119,6 +106,22 @@ function networkOf(reach: string): number {
   let hash = 0;
   for (let at = 2; at < end; at++) hash = (Math.imul(hash, 251) + reach.charCodeAt(at)) | 0;
   return hash & 0x3fff_ffff;
+}
+
+const LOOPBACK_V6 = `${"\0".repeat(15)}\x01`;
+
+/** The address begins at byte 3, after the number of addresses, carrier and family. */
+function isLocal(reach: string): boolean {
+  if (reach.charCodeAt(0) === 0) return false;
+  const [a, b] = [reach.charCodeAt(3), reach.charCodeAt(4)];
+  if (reach.charCodeAt(2) === 4) {
+    const isShared = a === 100 && b >= 64 && b < 128;
+    const isPrivate = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168);
+    return a === 127 || isPrivate || isShared || (a === 169 && b === 254);
+  }
+  return (
+    (a & 0xfe) === 0xfc || (a === 0xfe && (b & 0xc0) === 0x80) || reach.startsWith(LOOPBACK_V6, 3)
+  );
 }
 
 /** Id 32, then the packed reach: {@link readReach}. */

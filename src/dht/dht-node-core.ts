@@ -271,8 +271,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   #heard(contact: Contact, now: Instant): void {
     const admission = this.#context.table.observe(contact, now);
-    if (admission.kind === "added") this.#keeping.joined(contact, now);
-    else if (admission.kind === "full") this.#upkeep.challenge(admission.oldest, now);
+    if (admission === "added") this.#keeping.joined(contact, now);
+    else if (admission === "full") this.#upkeep.challenge(contact, now);
   }
 
   #lost(contact: Contact, now: Instant): void {

@@ -145,7 +145,7 @@ export class LookupCore {
   /** The `width` closest of those that are this path's own, and neither failed nor fell silent. */
   #front(): Candidate[] {
     const front: Candidate[] = [];
-    const networks = new Map<number, number>();
+    const networks: number[] = [];
     for (const candidate of this.#candidates) {
       const { state } = candidate;
       if (state === "failed" || state === "silent" || state === "elsewhere") continue;

@@ -1,4 +1,4 @@
-import { assert, type Instant } from "../base/index.ts";
+import type { Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import { bitAt, compareDistance, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
 import type { DhtLimits } from "./limits.ts";
@@ -11,12 +11,12 @@ export interface Heard {
 
 /** What became of a contact that was shown to the table. */
 export type Admission =
-  | { readonly kind: "known" }
-  | { readonly kind: "added" }
-  /** Its bucket is full; if `oldest` is gone, there is a place. */
-  | { readonly kind: "full"; readonly oldest: Heard }
+  | "known"
+  | "added"
+  /** Its bucket is full; if one of it is gone, there is a place. */
+  | "full"
   /** Ourselves, a stranger's private address, one too many of its network or of its kind. */
-  | { readonly kind: "refused" };
+  | "refused";
 
 type TableLimits = Pick<
   DhtLimits,
@@ -35,8 +35,8 @@ const WHOLE_AGAIN = 1 / 8;
  * Who a node knows: everybody while they are few, then Kademlia's buckets, the far ones larger.
  *
  * The contacts lie in one array in the order of their keys. A bucket, and any neighbourhood in the
- * XOR metric, is a range of it, found by halving: there are no bucket objects, and a contact costs
- * two words beside itself.
+ * XOR metric, is a range of it: the sizes of the buckets say where each of them lies, halving finds
+ * the rest. There are no bucket objects, and a contact costs two words beside itself.
  *
  * Only nodes that the carrier has spoken to belong in here. Long-known nodes stay (they live
  * longest): a newcomer to a full bucket waits in the replacement cache until one is gone.
@@ -50,6 +50,8 @@ export class RoutingTable {
   #contacts: Contact[] = [];
   /** When each contact was heard last, in the same order. */
   #heardAt: Instant[] = [];
+  /** How many share exactly so many leading bits with this node. */
+  #sizes: number[] = [];
   readonly #replacements = new Map<number, Contact[]>();
   #isWhole = true;
   #claimed = 0;
@@ -88,24 +90,23 @@ export class RoutingTable {
 
   /** Takes in a node that has just been heard, or what it says of itself now. */
   observe(contact: Contact, now: Instant): Admission {
-    if (contact.key === this.#self) return { kind: "refused" };
-    const at = this.#indexOf(contact.key);
+    if (contact.key === this.#self) return "refused";
+    const depth = sharedBits(this.#self, contact.key);
+    const at = this.#indexOf(contact.key, depth);
     const known = this.#contacts[at];
-    if (known?.key === contact.key) {
-      // A claim never takes the place of what was proven.
-      if (known.isProvable && !contact.isProvable) return { kind: "refused" };
-      if (!known.equals(contact)) this.#replaceAt(at, contact);
-      this.#heardAt[at] = now;
-      return { kind: "known" };
-    }
-    return this.#admit(contact, at, now);
+    if (known?.key !== contact.key) return this.#admit(contact, { at, depth, now });
+    // A claim never takes the place of what was proven.
+    if (known.isProvable && !contact.isProvable) return "refused";
+    if (!known.equals(contact)) this.#replaceAt(at, contact);
+    this.#heardAt[at] = now;
+    return "known";
   }
 
   /** Whether the node would be taken in, or remembered: worth asking if it lives. */
   wants(contact: Contact): boolean {
-    if (contact.key === this.#self || this.find(contact.key) !== undefined) return false;
-    const range = this.#bucketOf(contact.key);
-    return this.#isAcceptable(contact, range) && range[1] - range[0] < this.#capacity(range);
+    const depth = sharedBits(this.#self, contact.key);
+    if (contact.key === this.#self || this.#isFull(depth)) return false;
+    return this.find(contact.key) === undefined && this.#isAcceptable(contact, depth);
   }
 
   /** The node has just been heard. */
@@ -118,13 +119,13 @@ export class RoutingTable {
   remove(key: KeyText, now: Instant): void {
     const depth = sharedBits(this.#self, key);
     const waiting = this.#replacements.get(depth);
-    const at = this.#indexOf(key);
+    const at = this.#indexOf(key, depth);
     if (this.#contacts[at]?.key !== key) {
       const index = waiting?.findIndex((contact) => contact.key === key) ?? -1;
       if (index >= 0) waiting?.splice(index, 1);
       return;
     }
-    this.#removeAt(at);
+    this.#removeAt(at, depth);
     const next = waiting?.pop();
     if (waiting?.length === 0) this.#replacements.delete(depth);
     if (next !== undefined) this.observe(next, now);
@@ -140,12 +141,15 @@ export class RoutingTable {
     count: number,
     isWanted: (contact: Contact) => boolean = () => true,
   ): Contact[] {
-    const ranges = this.#rangesAround(target, count);
-    for (let range = ranges.pop(); ; range = ranges.pop()) {
-      if (range === undefined) return [];
-      const picked = this.#pick(target, range, count, isWanted);
-      if (picked.length >= count || ranges.length === 0) return picked;
+    const picking: Picking = { target, count, isWanted, picked: [], networks: [] };
+    // The bucket of the target is closest to it, then all deeper ones together, then the others.
+    const own = sharedBits(this.#self, target);
+    this.#pick(picking, this.#bucketAt(own), own + 1);
+    this.#pick(picking, this.#beyond(own + 1), own + 1);
+    for (let depth = Math.min(own, this.#sizes.length) - 1; depth >= 0; depth--) {
+      this.#pick(picking, this.#bucketAt(depth), depth + 1);
     }
+    return picking.picked;
   }
 
   /** The contact that was not heard for longest, of these or of all, and when it was. */
@@ -159,54 +163,66 @@ export class RoutingTable {
     return oldest;
   }
 
+  /** The contact that was not heard for longest in the bucket of `key`. */
+  leastRecentlyHeardBeside(key: KeyText): Heard | undefined {
+    return this.#oldestOf(this.#bucketAt(sharedBits(this.#self, key)));
+  }
+
   /** How many share exactly `depth` leading bits with this node. */
   sizeAt(depth: number): number {
-    const [from, to] = this.#bucketAt(depth);
-    return to - from;
+    return this.#sizes[depth] ?? 0;
   }
 
   /** How many leading bits the deepest bucket shares with this node; buckets beyond are empty. */
   depth(): number {
-    const [nearest] = this.closest(this.#self, 1);
-    return nearest === undefined ? 0 : sharedBits(this.#self, nearest.key);
+    return Math.max(
+      this.#sizes.findLastIndex((size) => size > 0),
+      0,
+    );
   }
 
-  #admit(contact: Contact, at: number, now: Instant): Admission {
-    const range = this.#bucketOf(contact.key);
-    if (range[1] - range[0] >= this.#capacity(range)) {
+  #admit(
+    contact: Contact,
+    { at, depth, now }: { readonly at: number; readonly depth: number; readonly now: Instant },
+  ): Admission {
+    if (this.#isFull(depth)) {
       // Its network is looked at when there is a place for it.
-      if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return { kind: "refused" };
-      this.#remember(contact);
-      const oldest = this.#oldestOf(range);
-      assert(oldest !== undefined, "a full bucket is not empty");
-      return { kind: "full", oldest };
+      if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return "refused";
+      this.#remember(contact, depth);
+      return "full";
     }
-    if (!this.#isAcceptable(contact, range)) return { kind: "refused" };
+    if (!this.#isAcceptable(contact, depth)) return "refused";
     this.#contacts.splice(at, 0, contact);
     this.#heardAt.splice(at, 0, now);
+    while (this.#sizes.length <= depth) this.#sizes.push(0);
+    this.#sizes[depth] = this.sizeAt(depth) + 1;
     if (!contact.isProvable) this.#claimed += 1;
     if (this.#isWhole && this.size > this.#limits.wholeTableMax) this.#cutDown();
-    return { kind: "added" };
+    return "added";
   }
 
-  #isAcceptable(contact: Contact, [from, to]: Range): boolean {
+  #isAcceptable(contact: Contact, depth: number): boolean {
     if (!contact.isProvable && this.#claimed >= this.#limits.claimedMax) return false;
     if (contact.isLocal) return this.#isLocal;
     const { network } = contact;
     if (network < 0) return true;
     let alike = 0;
+    const [from, to] = this.#bucketAt(depth);
     for (let at = from; at < to; at++) if (this.#contacts[at]?.network === network) alike += 1;
     return alike < this.#limits.perNetworkMax;
   }
 
-  #capacity([, , depth]: Range): number {
-    const { bucketSize, farBucketSize } = this.#limits;
-    if (this.#isWhole) return Number.POSITIVE_INFINITY;
-    return Math.max(bucketSize, Math.floor(farBucketSize / 2 ** Math.min(depth, 30)));
+  #isFull(depth: number): boolean {
+    return !this.#isWhole && this.sizeAt(depth) >= this.#capacity(depth);
   }
 
-  #remember(contact: Contact): void {
-    const depth = sharedBits(this.#self, contact.key);
+  /** Places in a bucket, once there are buckets. */
+  #capacity(depth: number): number {
+    const { bucketSize, farBucketSize } = this.#limits;
+    return Math.max(bucketSize, Math.floor(farBucketSize / (1 << Math.min(depth, 30))));
+  }
+
+  #remember(contact: Contact, depth: number): void {
     const waiting = this.#replacements.get(depth) ?? [];
     const known = waiting.findIndex(({ key }) => key === contact.key);
     if (known >= 0) waiting.splice(known, 1);
@@ -219,18 +235,21 @@ export class RoutingTable {
   #cutDown(): void {
     this.#isWhole = false;
     const kept: { contact: Contact; heardAt: Instant }[] = [];
-    const deepest = this.depth();
-    for (let depth = 0; depth <= deepest; depth++) {
-      const range = this.#bucketAt(depth);
-      const bucket = this.#contacts.slice(range[0], range[1]).map((contact, i) => {
-        return { contact, heardAt: this.#heardAt[range[0] + i] ?? 0 };
+    const sizes: number[] = [];
+    for (let depth = 0; depth < this.#sizes.length; depth++) {
+      const [from, to] = this.#bucketAt(depth);
+      const bucket = this.#contacts.slice(from, to).map((contact, i) => {
+        return { contact, heardAt: this.#heardAt[from + i] ?? 0 };
       });
       bucket.sort((a, b) => b.heardAt - a.heardAt);
-      kept.push(...bucket.slice(0, this.#capacity(range)));
+      bucket.length = Math.min(bucket.length, this.#capacity(depth));
+      sizes.push(bucket.length);
+      kept.push(...bucket);
     }
     kept.sort((a, b) => (a.contact.key < b.contact.key ? -1 : 1));
     this.#contacts = kept.map(({ contact }) => contact);
     this.#heardAt = kept.map(({ heardAt }) => heardAt);
+    this.#sizes = sizes;
     this.#claimed = kept.filter(({ contact }) => !contact.isProvable).length;
   }
 
@@ -239,13 +258,14 @@ export class RoutingTable {
     this.#contacts[at] = contact;
   }
 
-  #removeAt(at: number): void {
+  #removeAt(at: number, depth: number): void {
     if (this.#contacts[at]?.isProvable === false) this.#claimed -= 1;
     this.#contacts.splice(at, 1);
     this.#heardAt.splice(at, 1);
+    this.#sizes[depth] = this.sizeAt(depth) - 1;
   }
 
-  #oldestOf([from, to]: readonly [number, number, ...unknown[]]): Heard | undefined {
+  #oldestOf([from, to]: Range): Heard | undefined {
     let oldest = from;
     for (let at = from + 1; at < to; at++) {
       if ((this.#heardAt[at] ?? 0) < (this.#heardAt[oldest] ?? 0)) oldest = at;
@@ -254,9 +274,9 @@ export class RoutingTable {
     return contact && { contact, heardAt: this.#heardAt[oldest] ?? 0 };
   }
 
-  /** Where the key is, or would be. */
-  #indexOf(key: KeyText): number {
-    let [low, high] = [0, this.size];
+  /** Where the key, which shares `depth` bits with this node, is or would be. */
+  #indexOf(key: KeyText, depth: number = sharedBits(this.#self, key)): number {
+    let [low, high] = this.#bucketAt(depth);
     const head = headOf(key);
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -268,39 +288,26 @@ export class RoutingTable {
     return low;
   }
 
-  #bucketOf(key: KeyText): Range {
-    return this.#bucketAt(sharedBits(this.#self, key));
-  }
-
   /** Those who share exactly `depth` leading bits with this node. */
   #bucketAt(depth: number): Range {
-    let [from, to] = [0, this.size];
-    for (let bit = 0; from < to; bit++) {
-      const split = this.#splitAt(from, to, bit);
-      const isOneHere = bitAt(this.#self, bit) === 1;
-      if (bit === depth) return isOneHere ? [from, split, depth] : [split, to, depth];
-      if (isOneHere) from = split;
-      else to = split;
-    }
-    return [from, from, depth];
+    const [from, to] = this.#beyond(depth);
+    const size = this.sizeAt(depth);
+    return bitAt(this.#self, depth) === 1 ? [from, from + size] : [to - size, to];
   }
 
-  /** Ever narrower ranges around `target`; the last one still has `count` contacts, if any has. */
-  #rangesAround(target: KeyText, count: number): [number, number][] {
+  /** Those who share at least `depth` leading bits with this node. */
+  #beyond(depth: number): Range {
     let [from, to] = [0, this.size];
-    const ranges: [number, number][] = [[from, to]];
-    for (let bit = 0; to - from > count; bit++) {
-      const split = this.#splitAt(from, to, bit);
-      if (bitAt(target, bit) === 1) from = split;
-      else to = split;
-      if (to - from < count) break;
-      ranges.push([from, to]);
+    for (let bit = 0; bit < depth && from < to; bit++) {
+      // The keys of a bucket have the other bit than this node: they all come before it, or after.
+      if (bitAt(this.#self, bit) === 1) from += this.sizeAt(bit);
+      else to -= this.sizeAt(bit);
     }
-    return ranges;
+    return [from, to];
   }
 
   /** The first of a range, whose keys share all bits before `bit`, that has a one there. */
-  #splitAt(from: number, to: number, bit: number): number {
+  #splitAt([from, to]: Range, bit: number): number {
     let [low, high] = [from, to];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -313,40 +320,59 @@ export class RoutingTable {
     return low;
   }
 
-  #pick(
-    target: KeyText,
-    [from, to]: readonly [number, number],
-    count: number,
-    isWanted: (contact: Contact) => boolean,
-  ): Contact[] {
-    const picked: Contact[] = [];
-    const networks = new Map<number, number>();
+  /** Picks from a range, whose keys share all bits before `bit`: of its closer half first. */
+  #pick(picking: Picking, [from, to]: Range, bit: number): void {
+    const { target, count, isWanted, picked, networks } = picking;
+    if (from === to || picked.length >= count) return;
+    if (to - from > FEW) {
+      const split = this.#splitAt([from, to], bit);
+      const isOne = bitAt(target, bit) === 1;
+      this.#pick(picking, isOne ? [split, to] : [from, split], bit + 1);
+      this.#pick(picking, isOne ? [from, split] : [split, to], bit + 1);
+      return;
+    }
     for (const contact of sortByDistance(target, this.#contacts.slice(from, to))) {
-      if (picked.length >= count) break;
+      if (picked.length >= count) return;
       if (!isWanted(contact) || !isDiverse(networks, contact, this.#limits.perNetworkMax)) continue;
       picked.push(contact);
     }
-    return picked;
   }
 }
 
-/** Up to so many are sorted by insertion, which is faster and allocates nothing. */
-const FEW = 64;
+/** A range of contacts. */
+type Range = readonly [from: number, to: number];
+
+/** A choice of the closest, as far as it has come. */
+interface Picking {
+  readonly target: KeyText;
+  readonly count: number;
+  readonly isWanted: (contact: Contact) => boolean;
+  readonly picked: Contact[];
+  /** Of those that were picked. */
+  readonly networks: number[];
+}
+
+/** Up to so many are sorted at once: a range of more is halved. */
+const FEW = 16;
+/** Up to so many are sorted by insertion, which is faster and allocates little. */
+const INSERTED_MAX = 64;
 
 /** Sorts in place, closest first. */
 export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] {
-  if (contacts.length > FEW) {
+  if (contacts.length > INSERTED_MAX) {
     return contacts.sort((a, b) => compareDistance(target, a.key, b.key));
   }
   const targetHead = headOf(target);
   const heads: number[] = [];
-  for (const [at, contact] of contacts.entries()) {
+  for (let at = 0; at < contacts.length; at++) {
+    const contact = contacts[at] as Contact;
     const head = targetHead ^ contact.head;
     let to = at;
     for (; to > 0; to--) {
-      const [other, before] = [contacts[to - 1] as Contact, heads[to - 1] as number];
-      const isAfter = before === head && compareDistance(target, other.key, contact.key) > 0;
-      if (before < head || (before === head && !isAfter)) break;
+      const before = heads[to - 1] as number;
+      if (before < head) break;
+      const other = contacts[to - 1] as Contact;
+      if (before === head && compareDistance(target, other.key, contact.key) <= 0) break;
       contacts[to] = other;
       heads[to] = before;
     }
@@ -356,15 +382,13 @@ export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] 
   return contacts;
 }
 
-/** From, to, and how many leading bits the contacts share with this node. */
-type Range = readonly [from: number, to: number, depth: number];
-
 /** Counts the contact in, unless `max` of its network are counted already. */
-export function isDiverse(networks: Map<number, number>, contact: Contact, max: number): boolean {
+export function isDiverse(networks: number[], contact: Contact, max: number): boolean {
   const { network } = contact;
   if (network < 0 || contact.isLocal) return true;
-  const alike = networks.get(network) ?? 0;
+  let alike = 0;
+  for (const other of networks) if (other === network) alike += 1;
   if (alike >= max) return false;
-  networks.set(network, alike + 1);
+  networks.push(network);
   return true;
 }

@@ -164,7 +164,7 @@ export class Search implements ExchangeOwner {
   closest(count: number, isWanted: (contact: Contact) => boolean = () => true): Contact[] {
     const all = [...this.#answerers.values()].map(({ contact }) => contact);
     sortByDistance(this.target, all);
-    const networks = new Map<number, number>();
+    const networks: number[] = [];
     const max = this.#context.limits.perNetworkMax;
     return all
       .filter((contact) => isWanted(contact) && isDiverse(networks, contact, max))

@@ -3,7 +3,6 @@ import type { Contact } from "./contact.ts";
 import type { DhtContext } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, sharedBits } from "./key.ts";
-import type { Heard } from "./routing-table.ts";
 
 /** Neighbours that are looked after more often than the rest of the table, in closest sets. */
 const NEIGHBOUR_SETS = 2;
@@ -70,13 +69,17 @@ export class Upkeep implements ExchangeOwner {
   }
 
   /**
-   * A bucket is full: is the node that was not heard for longest still there? Asked seldom, since
-   * whoever is asked may have a full bucket too: a question for each question would never end.
+   * The bucket of a newcomer is full: is the node in it that was not heard for longest still there?
+   * Asked seldom, since whoever is asked may have a full bucket too: a question for each question
+   * would never end.
    */
-  challenge({ contact, heardAt }: Heard, now: Instant): void {
-    if (now < this.#challengeAt || now - heardAt < RECENT_MS) return;
-    this.#challengeAt = now + this.#context.limits.checkMs;
-    this.#ping(contact, now);
+  challenge(newcomer: Contact, now: Instant): void {
+    if (now < this.#challengeAt) return;
+    const { table, limits } = this.#context;
+    const oldest = table.leastRecentlyHeardBeside(newcomer.key);
+    if (oldest === undefined || now - oldest.heardAt < RECENT_MS) return;
+    this.#challengeAt = now + limits.checkMs;
+    this.#ping(oldest.contact, now);
   }
 
   /** Something was looked up here: the bucket of the key is in use. */
