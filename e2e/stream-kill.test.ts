@@ -86,5 +86,5 @@ test(
     expect(arrived.length).toBe(BYTES);
     expect(arrived.equals(patternAt(0, BYTES))).toBe(true);
   },
-  60_000 + KILLS * 10_000,
+  120_000 + KILLS * 20_000,
 );

@@ -1,0 +1,67 @@
+/**
+ * Memory of every process while a gigabyte goes through one stream: eight nodes and two clients,
+ * five keepers for each frame, through three relays unless it says otherwise. It takes an hour or
+ * more, so it runs only when it is named.
+ *
+ * Run: `npm run -s bench -- gigabyte`; `node bench/dist/bench/gigabyte.js BYTES onion|direct`.
+ */
+import { atMost, median, printTable, writeResults } from "./harness.ts";
+import { carry, openStream, RoadParties } from "./road-parties.ts";
+
+const NODES = 8;
+const BYTES = Number(process.argv[2] ?? 1e9);
+const VIA = process.argv[3] === "direct" ? "direct" : "onion";
+const STEPS = 40;
+/** After a tenth of the bytes, code and buffers are there. */
+const WARM_STEPS = STEPS / 10;
+const MIB = 2 ** 20;
+
+/** Resident memory by what a process is for, of the largest one, MiB. */
+interface Resident {
+  readonly MB: number;
+  readonly node: number;
+  readonly writer: number;
+  readonly reader: number;
+  readonly kBps: number;
+}
+
+const samples = await RoadParties.with(NODES, async (road) => {
+  const pair = await road.pair(VIA);
+  await openStream(pair);
+  const seen: Resident[] = [];
+  const rssOf = async (parties: RoadParties["all"]): Promise<number> => {
+    const answers = await Promise.all(parties.map((party) => party.ask({ kind: "sample" })));
+    return Math.max(...answers.map(({ rssBytes }) => rssBytes)) / MIB;
+  };
+  for (let step = 1; step <= STEPS; step++) {
+    const bytes = Math.round(BYTES / STEPS);
+    const tookMs = await carry(pair, bytes);
+    const [node, writer, reader] = [
+      await rssOf(road.nodes),
+      await rssOf([pair.writer]),
+      await rssOf([pair.reader]),
+    ];
+    seen.push({ MB: (step * bytes) / 1e6, node, writer, reader, kBps: bytes / tookMs });
+    console.log(JSON.stringify(seen.at(-1)));
+  }
+  return seen;
+});
+
+const ROLES = ["node", "writer", "reader"] as const;
+const most = (role: (typeof ROLES)[number]): number =>
+  Math.max(...samples.map((sample) => sample[role]));
+/** The middle of the last tenth over that of the tenth behind the warm one. */
+const growth = (role: (typeof ROLES)[number]): number => {
+  const of = (from: number) =>
+    median(samples.slice(from, from + WARM_STEPS).map((sample) => sample[role]));
+  return of(STEPS - WARM_STEPS) - of(WARM_STEPS);
+};
+const rows = samples.map((sample) => ({ ...sample }));
+printTable(`resident memory, MiB, ${BYTES / 1e6} MB through one stream, ${VIA}`, rows);
+writeResults("gigabyte", rows, [
+  atMost("node, resident MiB at most", most("node"), 300),
+  atMost("writer, resident MiB at most", most("writer"), 200),
+  atMost("reader, resident MiB at most", most("reader"), 200),
+  // A collector that comes a little later is no leak.
+  ...ROLES.map((role) => atMost(`${role}, growth after the first tenth, MiB`, growth(role), 16)),
+]);
