@@ -12,8 +12,10 @@ import { parseArgs } from "node:util";
 import { drawLookups } from "./dht-chart.ts";
 import { DHT_ROWS, type DhtOutcome, type DhtRow } from "./dht-rows.ts";
 
-const RESULTS = new URL("./results/dht-sim.json", import.meta.url);
-const PICTURE = new URL("../docs/dht-lookups.svg", import.meta.url);
+/** The project, seen from what is compiled to `bench/dist`. */
+const ROOT = new URL("../../../", import.meta.url);
+const RESULTS = new URL("bench/results/dht-sim.json", ROOT);
+const PICTURE = new URL("docs/dht-lookups.svg", ROOT);
 
 const { values } = parseArgs({
   options: {

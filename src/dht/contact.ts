@@ -91,6 +91,11 @@ export class Contact {
     return unpackReach(this.reach).relays;
   }
 
+  /** Whether it is the same node; nearly all others differ in the head already. */
+  names(other: Pick<Contact, "key" | "head">): boolean {
+    return this.head === other.head && this.key === other.key;
+  }
+
   /** Whether it says the same of the same node. */
   equals(other: Contact): boolean {
     return (

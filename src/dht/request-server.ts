@@ -1,6 +1,6 @@
 import { equalBytes, type Instant, unreachable } from "../base/index.ts";
 import type { DhtContext } from "./dht-context.ts";
-import { keyOf } from "./key.ts";
+import { headOf, keyOf } from "./key.ts";
 import type { DhtAsker, DhtRequest, DhtResponse } from "./message.ts";
 import type { StoreTokens } from "./store-tokens.ts";
 
@@ -36,9 +36,10 @@ export class RequestServer {
   #nodes(target: Uint8Array, asker: DhtAsker, now: Instant): DhtResponse {
     const { table, limits } = this.#context;
     const { id } = asker;
-    const askerKey = id === undefined ? undefined : keyOf(id);
+    const key = id && keyOf(id);
+    const itself = key && { key, head: headOf(key) };
     const contacts = table.closest(keyOf(target), limits.bucketSize, (contact) => {
-      return contact.key !== askerKey;
+      return !(itself && contact.names(itself));
     });
     if (asker.isAddressProven) return { kind: "nodes", contacts };
     return { kind: "nodes", contacts, token: this.#tokens.issue(asker, now) };

@@ -94,7 +94,7 @@ export class RoutingTable {
     const depth = sharedBits(this.#self, contact.key);
     const at = this.#indexOf(contact.key, depth);
     const known = this.#contacts[at];
-    if (known?.key !== contact.key) return this.#admit(contact, { at, depth, now });
+    if (!known?.names(contact)) return this.#admit(contact, { at, depth, now });
     // A claim never takes the place of what was proven.
     if (known.isProvable && !contact.isProvable) return "refused";
     if (!known.equals(contact)) this.#replaceAt(at, contact);
@@ -224,7 +224,7 @@ export class RoutingTable {
 
   #remember(contact: Contact, depth: number): void {
     const waiting = this.#replacements.get(depth) ?? [];
-    const known = waiting.findIndex(({ key }) => key === contact.key);
+    const known = waiting.findIndex((other) => other.names(contact));
     if (known >= 0) waiting.splice(known, 1);
     waiting.push(contact);
     if (waiting.length > this.#limits.replacementsMax) waiting.shift();

@@ -55,6 +55,8 @@ export class ValueStore {
   /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
   readonly #unixMsAtZero: number;
   readonly #shelves: Readonly<Record<ValueKind, ValueShelf>>;
+  /** At hand, since it is asked for after everything that a node does. */
+  #deadline: Instant = Number.POSITIVE_INFINITY;
 
   constructor(options: {
     readonly limits: ValueLimits;
@@ -93,7 +95,8 @@ export class ValueStore {
   /** Keeps a value, which is copied, or says why not. */
   put(key: KeyText, value: DhtValue, context: StoreContext): StoreOutcome {
     const { source, now } = context;
-    const shelf = this.#shelves[value.kind];
+    const { kind } = value;
+    const shelf = this.#shelves[kind];
     const known = shelf.get(key, now);
     // Most stores repeat what is known: no signature has to be verified for that.
     if (known !== undefined && equalBytes(known.bytes, value.bytes)) {
@@ -104,14 +107,14 @@ export class ValueStore {
     }
     const judged = this.judge(key, value, now);
     if (typeof judged === "string") return { kind: "refused", reason: judged };
-    if (known !== undefined && !mayReplace(known, value.kind, judged, context)) {
-      return { kind: "refused", reason: value.kind === "descriptor" ? "stale" : "conflict" };
+    if (known !== undefined && !mayReplace(known, kind, judged, context)) {
+      return { kind: "refused", reason: kind === "descriptor" ? "stale" : "conflict" };
     }
     const ttlSeconds = this.#grant(value, judged.lifeSecondsMax);
     const { sequence } = judged;
     const expiresAt = now + 1_000 * ttlSeconds;
     const bytes = value.bytes.slice();
-    const isKept = shelf.put({ key, bytes, sequence, source, expiresAt, storedAt: now });
+    const isKept = this.#keep(kind, { key, bytes, sequence, source, expiresAt, storedAt: now });
     if (!isKept) return { kind: "refused", reason: "full" };
     return { kind: "stored", ttlSeconds, isNew: true };
   }
@@ -141,10 +144,22 @@ export class ValueStore {
 
   /** Drops what has expired. */
   timeout(now: Instant): void {
+    if (now < this.#deadline) return;
     for (const kind of KINDS) this.#shelves[kind].sweep(now);
+    this.#deadline = this.#earliest();
   }
 
   deadline(): Instant {
+    return this.#deadline;
+  }
+
+  #keep(kind: ValueKind, entry: ShelfEntry): boolean {
+    const isKept = this.#shelves[kind].put(entry);
+    this.#deadline = this.#earliest();
+    return isKept;
+  }
+
+  #earliest(): Instant {
     const { record, descriptor, plain } = this.#shelves;
     return Math.min(record.deadline(), descriptor.deadline(), plain.deadline());
   }
@@ -157,7 +172,7 @@ export class ValueStore {
     const asked = now + 1_000 * granted;
     const isSetAnew = value.kind === "plain" && isCopy !== true;
     const expiresAt = isSetAnew ? asked : Math.max(asked, known.expiresAt);
-    this.#shelves[value.kind].put({ ...known, expiresAt, storedAt: now });
+    this.#keep(value.kind, { ...known, expiresAt, storedAt: now });
     const ttlSeconds = Math.ceil((expiresAt - now) / 1_000);
     return { kind: "stored", ttlSeconds, isNew: false };
   }
