@@ -25,7 +25,7 @@ test("the demo ends with ok, the figures, and twice the hash of the given file",
 /** What a clone does not have. */
 const MADE_HERE = new Set([".git", ".reports", "coverage", "dist", "node_modules", "results"]);
 
-test("make demo needs nothing but what is committed, and says whether both files are one", async () => {
+test("make demo needs only what is committed, and says whether both files are one", async () => {
   // Not in place: it builds, and other tests are using what is built here.
   const clone = await mkdtemp(join(tmpdir(), "culvert-clone-"));
   onTestFinished(() => rm(clone, { recursive: true, force: true }));
