@@ -7,7 +7,6 @@ import { Search } from "./search.ts";
 
 /** Finds the closest live nodes to a key; the table and the size estimate learn on the way. */
 export class FindOperation {
-  readonly #context: DhtContext;
   readonly #count: number;
   readonly #hooks: OperationHooks;
   readonly #search: Search;
@@ -17,7 +16,6 @@ export class FindOperation {
     asked: { readonly target: KeyText; readonly count: number },
     hooks: OperationHooks,
   ) {
-    this.#context = context;
     this.#count = asked.count;
     this.#hooks = hooks;
     this.#search = new Search(context, asked.target, {
@@ -43,9 +41,7 @@ export class FindOperation {
   }
 
   #conclude(): void {
-    const { size, limits } = this.#context;
-    const closest = this.#search.closest(limits.bucketSize);
-    if (closest.length === limits.bucketSize) size.observe(this.#search.target, closest);
+    this.#search.learnSize();
     const contacts = this.#search.closest(this.#count);
     this.#hooks.settled({ kind: "nodes", contacts, asked: this.#search.asked });
     this.#hooks.ended();

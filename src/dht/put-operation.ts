@@ -107,10 +107,10 @@ export class PutOperation implements ExchangeOwner {
 
   /** Stores at the nodes that were found. */
   #fanOutFound(now: Instant): void {
-    const { limits, size } = this.#context;
-    const closest = this.#search.closest(limits.bucketSize);
-    if (closest.length === limits.bucketSize) size.observe(this.#key, closest);
+    const { limits } = this.#context;
     const keepers = this.#keepers(now);
+    // Not before: what a crowd says of the network must not tell how wide this region is.
+    this.#search.learnSize();
     const chosen = new Set(keepers.map(({ key }) => key));
     const others = this.#search.closest(limits.candidatesMax, ({ key }) => !chosen.has(key));
     this.#fanOut(keepers, others, now);

@@ -178,11 +178,24 @@ export class Search implements ExchangeOwner {
 
   /**
    * Whether more nodes crowd around the target than honest ids make. Who has just joined knows
-   * three nodes and is told of twenty: as long as no neighbourhood was seen, that says nothing.
+   * three nodes and is told of twenty: as long as no neighbourhood was seen, that says nothing,
+   * except to who knows everybody.
    */
   isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
-    const { size } = this.#context;
-    return size.isObserved && size.isTooDense(target, closest, nodesOf(this.#context));
+    const { size, knowsAll } = this.#context;
+    const canTell = size.isObserved || knowsAll();
+    return canTell && size.isTooDense(target, closest, nodesOf(this.#context));
+  }
+
+  /**
+   * Learns from the closest set how large the network is. One crowd among many samples is no harm;
+   * as the first one it would be all that is known.
+   */
+  learnSize(): void {
+    const { size, limits } = this.#context;
+    const closest = this.closest(limits.bucketSize);
+    const isTelling = size.isObserved || !this.#isWidened;
+    if (isTelling && closest.length === limits.bucketSize) size.observe(this.target, closest);
   }
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {

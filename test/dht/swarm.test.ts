@@ -278,6 +278,37 @@ describe("liars", () => {
     expect(getAll(swarm, records).found).toBe(40);
   });
 
+  it("who ground their ids around a key do not hold every copy of it", () => {
+    // Nobody has looked for anything yet: the crowd is the first neighbourhood that is seen.
+    const swarm = new Swarm({ seed: 11, recordRule: HASHED });
+    for (let i = 0; i < 200; i++) swarm.add();
+    fillTables(swarm, 400, 20);
+    for (const node of swarm.nodes) swarm.tell(node, { kind: "start", bootstrap: [] });
+    const bytes = swarm.random.bytes(200);
+    const key = crypto().sha256(bytes);
+    const crowd = Array.from({ length: 80 }, () => {
+      const id = key.slice();
+      id.set(swarm.random.bytes(28), 4);
+      return swarm.add({ id });
+    });
+    const contacts = crowd.map(({ contact }) => contact);
+    for (const liar of crowd) {
+      liar.behaviour = (request) => {
+        if (request.kind === "ping") return { kind: "pong" };
+        if (request.kind === "store") return { kind: "stored", ttlSeconds: 86_400 };
+        return { kind: "nodes", contacts: contacts.slice(0, 20) };
+      };
+    }
+    for (const node of swarm.nodes) {
+      for (const contact of contacts) swarm.tell(node, { kind: "met", contact });
+    }
+    const isHonest = ({ behaviour }: SwarmNode) => behaviour === undefined;
+    const value: DhtValue = { kind: "record", ttlSeconds: 86_400, bytes };
+    swarm.run(swarm.pick(isHonest), (operation) => ({ kind: "put", operation, key, value }));
+    swarm.advance(5_000);
+    expect(getAll(swarm, Array(10).fill({ key, bytes })).found).toBe(10);
+  });
+
   it("are not asked to keep anything once they were caught twice", () => {
     const swarm = grown(20);
     const [node, liar] = [swarm.pick(), swarm.pick()];
