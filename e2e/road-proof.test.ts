@@ -121,7 +121,9 @@ describe("over the network, through forward", () => {
       await git(...author, "commit", "-qm", "A photo");
       const port = await freePort();
       const where = [`--port=${port}`, "--listen=127.0.0.1", `--base-path=${folder}`];
-      serve("git", "daemon", "--export-all", ...where, folder);
+      // Not by "git daemon", which is a child of git's and would outlive it.
+      const { stdout: programs } = await run("git", ["--exec-path"]);
+      serve(join(programs.trim(), "git-daemon"), "--export-all", ...where, folder);
       await untilOpen(port);
       await forwarded(port, async (entrance) => {
         const url = `git://127.0.0.1:${entrance}/repository`;
