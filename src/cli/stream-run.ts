@@ -16,7 +16,10 @@ const RECORD_EVERY_MS = 2_000;
  */
 const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
 
-/** How long to try to leave our last word in the Map, and when to say that it takes long. */
+/**
+ * How long to try to leave our last word in the Map, if the other side waits for it, and when to
+ * say that it takes long.
+ */
 const LAST_WORD = { msMax: 600_000, noteMs: 5_000, lookEveryMs: 100 } as const;
 
 /** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
@@ -108,12 +111,17 @@ type Surroundings = Pick<Context, "clock" | "output" | "stop">;
 /**
  * Waits until our last word is in the Map, since a peer that never finds it would wait for ever,
  * and then for a while until the peer has answered it. Unless it is `over`, the journal is still
- * needed should the other side come back.
+ * needed should the other side come back. With `isPeerDone` the peer waits for nothing more: a Map
+ * that has gone holds nobody up for long.
  *
  * @throws CulvertError of the stream, if it failed after all: another one may have had the ticket
  */
-export async function sayGoodbye(context: Surroundings, stream: Stream): Promise<Goodbye> {
-  await leaveLastWord(context, stream);
+export async function sayGoodbye(
+  context: Surroundings,
+  stream: Stream,
+  { isPeerDone = false }: { readonly isPeerDone?: boolean } = {},
+): Promise<Goodbye> {
+  await leaveLastWord(context, stream, isPeerDone ? GOODBYE.msMax : LAST_WORD.msMax);
   const { roundTripMs = 0, isAllTold } = stream.progress();
   if (isAllTold && !stream.closed) {
     const closed = new Promise<void>((resolve) => stream.once("close", resolve));
@@ -126,12 +134,16 @@ export async function sayGoodbye(context: Surroundings, stream: Stream): Promise
   return isAllTold ? "told" : "untold";
 }
 
-async function leaveLastWord({ clock, output }: Surroundings, stream: Stream): Promise<void> {
+async function leaveLastWord(
+  { clock, output }: Surroundings,
+  stream: Stream,
+  msMax: number,
+): Promise<void> {
   const begunAt = clock.now();
   let isNoted = false;
   while (!stream.closed && !stream.progress().isAllTold) {
     const waitedMs = clock.now() - begunAt;
-    if (waitedMs >= LAST_WORD.msMax) return;
+    if (waitedMs >= msMax) return;
     if (waitedMs >= LAST_WORD.noteMs && !isNoted) {
       isNoted = true;
       const note = "all is done here, and the other side is still to be told";

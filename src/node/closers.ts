@@ -1,23 +1,38 @@
+interface Closer {
+  readonly close: () => Promise<void> | void;
+  readonly isGone: () => boolean;
+}
+
 /** What has to be closed, the last opened first. */
 export class Closers {
-  readonly #closers: (() => Promise<void> | void)[] = [];
+  #closers: Closer[] = [];
+
+  /** What is still to be closed; of what was added weakly, some may be gone. */
+  get size(): number {
+    return this.#closers.length;
+  }
 
   add(close: () => Promise<void> | void): void {
-    this.#closers.push(close);
+    this.#closers.push({ close, isGone: () => false });
   }
 
   /** Closes it in its turn if anybody can use it until then; it is not kept for that. */
   addWeakly(it: { close(): Promise<void> | void }): void {
     const held = new WeakRef(it);
-    this.add(() => held.deref()?.close());
+    // Whoever adds one after the other must not be left with a list of those that are gone.
+    this.#closers = this.#closers.filter(({ isGone }) => !isGone());
+    this.#closers.push({
+      close: () => held.deref()?.close(),
+      isGone: () => held.deref() === undefined,
+    });
   }
 
   /** Closes everything, also when one of them fails; the first failure is thrown in the end. */
   async run(): Promise<void> {
     const failures: unknown[] = [];
-    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
+    for (let last = this.#closers.pop(); last !== undefined; last = this.#closers.pop()) {
       try {
-        await close();
+        await last.close();
       } catch (error) {
         failures.push(error);
       }

@@ -142,11 +142,13 @@ export class OnionCarrier {
     const { answerMs: timeoutMs } = this.#options;
     const { address } = record;
     const operation = { kind: "put", record } as const;
-    return await this.#use(
-      this.#writes,
-      { operation, address, timeoutMs, expects: "stored" },
-      ({ receipt }) => this.#checks?.receiptOf(record, receipt) ?? "proof",
-      options.signal,
+    return await this.#inUse(() =>
+      this.#ask(
+        this.#writes,
+        { operation, address, timeoutMs, expects: "stored" },
+        ({ receipt }) => this.#checks?.receiptOf(record, receipt) ?? "proof",
+        options.signal,
+      ),
     );
   }
 
@@ -163,14 +165,16 @@ export class OnionCarrier {
     const timeoutMs = waitMs + this.#options.answerMs;
     const asked = address.slice();
     const operation = { kind: "get", address, waitMs } as const;
-    const { record } = await this.#use(
-      this.#reads,
-      { operation, address, timeoutMs, expects: "found" },
-      (found) => {
-        const isGenuine = this.#checks?.isGenuine({ address: asked, ...found.record }) ?? true;
-        return isGenuine ? "proof" : "lie";
-      },
-      options.signal,
+    const { record } = await this.#inUse(() =>
+      this.#ask(
+        this.#reads,
+        { operation, address, timeoutMs, expects: "found" },
+        (found) => {
+          const isGenuine = this.#checks?.isGenuine({ address: asked, ...found.record }) ?? true;
+          return isGenuine ? "proof" : "lie";
+        },
+        options.signal,
+      ),
     );
     return { address: asked, ...record };
   }
@@ -183,17 +187,12 @@ export class OnionCarrier {
     this.#reads.close();
   }
 
-  /** Asks, and notes that the circuits are in use meanwhile. */
-  async #use<Kind extends "stored" | "found">(
-    paths: CircuitPaths,
-    asked: Asked<Kind>,
-    judge: (outcome: OutcomeOf<Kind>) => ReturnType<ExitChecks["receiptOf"]>,
-    signal: AbortSignal | undefined,
-  ): Promise<OutcomeOf<Kind>> {
+  /** Notes that the circuits are in use meanwhile. */
+  async #inUse<T>(work: () => Promise<T>): Promise<T> {
     this.#isWanted = true;
     this.#openRequests += 1;
     try {
-      return await this.#ask(paths, asked, judge, signal);
+      return await work();
     } finally {
       this.#openRequests -= 1;
       this.#usedAt = this.#service.clock.now();

@@ -24,8 +24,13 @@ class BreakingWay implements Transport {
   get: Transport["get"] = (frameId, options) => this.#map.get(frameId, options);
 }
 
+interface Scene {
+  readonly isWriterHere: boolean;
+  readonly isPeerDone?: boolean;
+}
+
 /** A reader that has read all, over a way that has just broken; the writer may have gone. */
-async function readerAtEnd({ isWriterHere }: { readonly isWriterHere: boolean }) {
+async function readerAtEnd({ isWriterHere, isPeerDone = false }: Scene) {
   const clock = new VirtualClock();
   const map = new MemoryTransport({ clock });
   onTestFinished(() => map.close());
@@ -42,7 +47,7 @@ async function readerAtEnd({ isWriterHere }: { readonly isWriterHere: boolean })
   const stopper = new AbortController();
   const context = { clock, output: outputOn(screen, false), stop: stopper.signal };
   let said: string | undefined;
-  const goodbye = sayGoodbye(context, reader).then((what) => {
+  const goodbye = sayGoodbye(context, reader, { isPeerDone }).then((what) => {
     said = what;
   });
   const saidAfter = async (ms: number): Promise<string | undefined> => {
@@ -76,6 +81,12 @@ describe("a side that is done", () => {
     const { saidAfter } = await readerAtEnd({ isWriterHere: true });
     expect(await saidAfter(500_000)).toBeUndefined();
     expect(await saidAfter(200_000)).toBe("untold");
+  });
+
+  test("is not held up for long when the other side waits for nothing", async () => {
+    const { saidAfter } = await readerAtEnd({ isWriterHere: true, isPeerDone: true });
+    expect(await saidAfter(15_000)).toBeUndefined();
+    expect(await saidAfter(10_000)).toBe("untold");
   });
 
   test("leaves at once when it is stopped, and knows that nothing was told", async () => {

@@ -46,6 +46,9 @@ it("does not keep what nobody can use any more", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   collectGarbage();
   expect(held.deref()).toBeUndefined();
+  const next = new Thing(closed, "next");
+  closers.addWeakly(next);
+  expect(closers.size).toBe(1);
   await closers.run();
-  expect(closed).toEqual([]);
+  expect(closed).toEqual(["next"]);
 });

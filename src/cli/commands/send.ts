@@ -85,7 +85,7 @@ async function sendParcel(
       await writeTransfer({ stream, source, header, checkpoint, saveCheckpoint, signal });
       const isDetached = options.flag("detach");
       isAcknowledged = isDetached ? await look(context, stream, job) : await wait(stream, signal);
-      if (isAcknowledged) await sayGoodbye(context, stream);
+      if (isAcknowledged) await sayGoodbye(context, stream, { isPeerDone: true });
     },
   );
   const facts = { id: session.id, title, bytes: totalBytes };
