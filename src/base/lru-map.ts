@@ -2,6 +2,11 @@
 export class LruMap<K, V> {
   readonly #capacity: number;
   readonly #entries = new Map<K, V>();
+  /**
+   * Stands behind the last key that was forgotten. A new iterator would walk over the places of all
+   * keys that were taken out since the engine packed its table the last time.
+   */
+  readonly #oldest = this.#entries.keys();
   /** The key that was used last: it need not be moved again. */
   #latest: K | undefined;
 
@@ -23,7 +28,7 @@ export class LruMap<K, V> {
     this.#entries.set(key, value);
     this.#latest = key;
     if (this.#entries.size <= this.#capacity) return;
-    const oldest = this.#entries.keys().next();
+    const oldest = this.#oldest.next();
     if (oldest.done !== true) this.#entries.delete(oldest.value);
   }
 }

@@ -1,4 +1,4 @@
-import { CulvertError, equalBytes, LruMap } from "../base/index.ts";
+import { CulvertError, equalBytes } from "../base/index.ts";
 import { BlindedSigner, blindPublicKey, crypto } from "../crypto/index.ts";
 import type {
   GetOptions,
@@ -7,16 +7,16 @@ import type {
   Transport,
   TransportKeys,
 } from "../transport/index.ts";
-import { addressKey } from "./address-key.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
+import { FrameCache } from "./frame-cache.ts";
 import { ReceiptVerifier } from "./receipt.ts";
 import {
   type MapRecord,
   payloadLength,
   SEQUENCE,
   type Sequence,
-  signedBytes,
   verifyRecord,
+  withSignedBytes,
 } from "./record.ts";
 
 /** What a client has seen, over all streams that are bound to it. */
@@ -42,14 +42,11 @@ export interface BoundMapClientOptions {
 
 /** The key of one frame, and the signature that it made last. */
 interface Signed {
+  readonly seq: Sequence;
   readonly signer: BlindedSigner;
   readonly signature: Uint8Array;
 }
 
-/**
- * More frames than a window holds, so that every repetition finds its signature; 600 bytes each.
- */
-const REMEMBERED_MAX = 2_048;
 const TTL_SECONDS_MAX = 2 ** 32 - 1;
 
 /** A {@link MapClient} with the keys of one stream. */
@@ -58,9 +55,10 @@ export class BoundMapClient implements Transport {
   readonly #options: BoundMapClientOptions;
   readonly #writeSeed: Uint8Array | undefined;
   readonly #readRoot: Uint8Array | undefined;
-  readonly #signed = new LruMap<string, Signed>(REMEMBERED_MAX);
+  /** More than a window of them, so that nearly every repetition finds its own; 600 bytes each. */
+  readonly #signed = new FrameCache<Signed>();
   readonly #receipts: ReceiptVerifier | undefined;
-  readonly #addresses = new LruMap<string, Uint8Array>(REMEMBERED_MAX);
+  readonly #addresses = new FrameCache<Uint8Array>();
 
   constructor(options: BoundMapClientOptions) {
     this.#options = options;
@@ -93,7 +91,7 @@ export class BoundMapClient implements Transport {
     if (record.seq === SEQUENCE.tombstone) {
       throw new CulvertError("CULVERT_NOT_FOUND", undefined, { detail: { ended: true } });
     }
-    return record.payload.slice();
+    return options.isBorrowed === true ? record.payload : record.payload.slice();
   }
 
   async #put(
@@ -125,15 +123,15 @@ export class BoundMapClient implements Transport {
     if (this.#writeSeed === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
     }
-    const key = addressKey(frameId) + seq;
-    const known = this.#signed.get(key);
+    const known = this.#signed.get(frameId);
     const signer = known?.signer ?? new BlindedSigner(this.#writeSeed, frameId);
     // Costs a hash when it is the payload of the last time.
-    const signature = signer.sign(signedBytes(seq, payload));
-    if (known !== undefined && equalBytes(known.signature, signature)) return known;
-    const signed = { signer, signature };
+    const signature = withSignedBytes(seq, payload, (message) => signer.sign(message));
+    const isSame = known?.seq === seq && equalBytes(known.signature, signature);
+    if (known !== undefined && isSame) return known;
+    const signed = { seq, signer, signature };
     this.#options.statistics.signed += 1;
-    this.#signed.set(key, signed);
+    this.#signed.set(frameId, signed);
     return signed;
   }
 
@@ -141,11 +139,10 @@ export class BoundMapClient implements Transport {
     if (this.#readRoot === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to read");
     }
-    const key = addressKey(frameId);
-    const known = this.#addresses.get(key);
+    const known = this.#addresses.get(frameId);
     if (known !== undefined) return known;
     const address = blindPublicKey(this.#readRoot, frameId);
-    this.#addresses.set(key, address);
+    this.#addresses.set(frameId, address);
     return address;
   }
 

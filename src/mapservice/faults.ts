@@ -37,6 +37,7 @@ export class FaultyLinks implements LinkOpener {
       },
       ready: () => events.ready(),
       closed: () => events.closed(),
+      needsNoReceipts: events.needsNoReceipts === true,
     });
     if (link === undefined) return undefined;
     return {

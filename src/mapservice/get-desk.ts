@@ -50,8 +50,8 @@ export class GetDesk {
 
   serve(get: QueuedGet, at: { readonly now: Instant; readonly unixMs: number }): Effort {
     const { recent, statistics } = this.#options;
-    const known = recent.get(get.address, at.unixMs);
     const key = addressKey(get.address);
+    const known = recent.get(key, at.unixMs);
     if (known !== undefined) {
       statistics.recentHits += 1;
       const ttlSeconds = secondsLeft(known.expiresMs, at.unixMs);
@@ -73,8 +73,9 @@ export class GetDesk {
     assert(this.#lookups.delete(key), "a lookup ends once");
     if (isFailed) statistics.storeFailures += 1;
     if (stored !== undefined) {
-      recent.set({ ...stored, receipt: undefined });
-      this.wake(stored.record, secondsLeft(stored.expiresMs, input.unixMs));
+      const { record, expiresMs } = stored;
+      recent.set(key, { record, expiresMs, receipt: undefined });
+      this.wake(key, record, secondsLeft(expiresMs, input.unixMs));
       return;
     }
     for (const get of this.#gets.at(key)) {
@@ -84,9 +85,9 @@ export class GetDesk {
     }
   }
 
-  /** Answers everybody who asked for this record. */
-  wake(record: MapRecord, ttlSeconds: number): void {
-    for (const get of this.#gets.at(addressKey(record.address))) {
+  /** Answers everybody who asked for this record; its address is given as a key. */
+  wake(key: string, record: MapRecord, ttlSeconds: number): void {
+    for (const get of this.#gets.at(key)) {
       this.#gets.remove(get);
       this.#answer(get, { kind: "found", record, ttlSeconds });
     }

@@ -5,8 +5,8 @@ import type { LinkOpener } from "./service-link.ts";
 /**
  * A carrier to a service in this process. Closing it closes the link, not the service.
  *
- * With `isVerified` clients do not verify again what the service has: for stores in memory,
- * where nothing can change a record in between.
+ * With `isVerified` clients do not verify again what the service has, and the service signs no
+ * receipts for them: for stores in memory, where nothing can change a record in between.
  *
  * @throws CulvertError `CULVERT_BUSY` when the service has all the links that it may have
  */
@@ -17,7 +17,11 @@ export function localCarrier(
 ): LinkCarrier {
   const greeting = service.greeting();
   const carrier = new LinkCarrier({ clock }, { greeting, ...options });
-  const link = service.open("local", { ...carrier.events(), closed: () => carrier.close() });
+  const link = service.open("local", {
+    ...carrier.events(),
+    closed: () => carrier.close(),
+    needsNoReceipts: carrier.isVerified,
+  });
   if (link === undefined) throw new CulvertError("CULVERT_BUSY", "the service has too many links");
   carrier.attach(link, greeting);
   return carrier;

@@ -2,7 +2,15 @@ import { assert, type Core, type Instant, unreachable } from "../base/index.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GetDesk } from "./get-desk.ts";
 import type { MapLimits } from "./limits.ts";
-import type { Effort, LinkId, MapEffect, MapInput, QueuedRequest, RequestId } from "./protocol.ts";
+import type {
+  Asker,
+  Effort,
+  LinkId,
+  MapEffect,
+  MapInput,
+  QueuedRequest,
+  RequestId,
+} from "./protocol.ts";
 import { PutDesk, type PutMoment } from "./put-desk.ts";
 import type { ReceiptSigner } from "./receipt.ts";
 import { RecentRecords } from "./recent-records.ts";
@@ -40,7 +48,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   readonly #queue: FairQueue;
   readonly #puts: PutDesk;
   readonly #gets: GetDesk;
-  readonly #sources = new Map<LinkId, string>();
+  readonly #askers = new Map<LinkId, Asker>();
   readonly #congested = new Set<LinkId>();
   readonly #statistics: MapStatistics = noStatistics();
   #isTurnAsked = false;
@@ -61,12 +69,12 @@ export class MapCore implements Core<MapInput, MapEffect> {
       recent,
       statistics,
       effect,
-      wake: (record, ttlSeconds) => this.#gets.wake(record, ttlSeconds),
+      wake: (key, record, ttlSeconds) => this.#gets.wake(key, record, ttlSeconds),
     });
   }
 
   get statistics(): MapStatistics {
-    return { ...this.#statistics, links: this.#sources.size, waiting: this.#gets.size };
+    return { ...this.#statistics, links: this.#askers.size, waiting: this.#gets.size };
   }
 
   /** Nothing is queued, on its way to the store, or asked of it. */
@@ -87,7 +95,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   handle(input: MapInput, now: Instant): void {
     switch (input.kind) {
       case "open":
-        this.#sources.set(input.link, input.source);
+        this.#askers.set(input.link, input);
         this.#queue.open(input.link, now);
         this.#statistics.linksOpened += 1;
         break;
@@ -149,7 +157,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   #push(effect: MapEffect): void {
     // A link may close while its put is on its way to the store: nobody is left to answer.
-    if (effect.kind === "answer" && !this.#sources.has(effect.link)) return;
+    if (effect.kind === "answer" && !this.#askers.has(effect.link)) return;
     this.#effects.push(effect);
   }
 
@@ -163,12 +171,12 @@ export class MapCore implements Core<MapInput, MapEffect> {
     this.#gets.closeLink(link);
     this.#queue.close(link);
     this.#congested.delete(link);
-    this.#sources.delete(link);
+    this.#askers.delete(link);
   }
 
   #enqueue(request: QueuedRequest): void {
     const { kind, link } = request;
-    assert(this.#sources.has(link), "only open links ask");
+    assert(this.#askers.has(link), "only open links ask");
     if (this.#isDraining || !this.#queue.push(request)) {
       if (kind === "put") this.#statistics.putsBusy += 1;
       else this.#statistics.getsBusy += 1;
@@ -196,9 +204,9 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   #serve(request: QueuedRequest, moment: PutMoment): Effort {
     if (request.kind === "get") return this.#gets.serve(request, moment);
-    const source = this.#sources.get(request.link);
-    assert(source !== undefined, "the queue of a closed link is gone");
-    return this.#puts.serve(request, source, moment);
+    const asker = this.#askers.get(request.link);
+    assert(asker !== undefined, "the queue of a closed link is gone");
+    return this.#puts.serve(request, asker, moment);
   }
 
   #relieve(link: LinkId): void {

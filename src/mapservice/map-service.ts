@@ -81,7 +81,8 @@ export class MapService implements LinkOpener {
     this.#linksOf.set(source, ofSource + 1);
     const link = this.#linkCount++;
     this.#links.set(link, { source, events });
-    this.#driver.handle({ kind: "open", link, source });
+    const needsReceipts = events.needsNoReceipts !== true;
+    this.#driver.handle({ kind: "open", link, source, needsReceipts });
     return this.#linkHandle(link);
   }
 

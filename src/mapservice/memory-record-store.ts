@@ -1,6 +1,6 @@
 import { assert, CulvertError, Heap } from "../base/index.ts";
 import { addressKey } from "./address-key.ts";
-import { copyRecord, RECORD_HEADER_BYTES } from "./record.ts";
+import { compactRecord, RECORD_HEADER_BYTES } from "./record.ts";
 import {
   decidePut,
   type PutOutcome,
@@ -103,7 +103,7 @@ export class MemoryRecordStore implements RecordStore {
     if (held === undefined) this.#expiring.push({ key, expiresMs });
     else this.#bytes -= RECORD_HEADER_BYTES + held.record.payload.length;
     this.#bytes += RECORD_HEADER_BYTES + put.record.payload.length;
-    this.#records.set(key, { record: copyRecord(put.record), expiresMs });
+    this.#records.set(key, { record: compactRecord(put.record), expiresMs });
     return { kind: "stored", expiresMs };
   }
 

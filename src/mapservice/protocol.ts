@@ -10,8 +10,8 @@ export type RequestId = number;
 
 /** What a service answers. */
 export type MapAnswer =
-  /** The record is durable until the receipt's expiry. */
-  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt: Receipt }
+  /** The record is durable for so long; the receipt is absent on a link that needs none. */
+  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt?: Receipt }
   | { readonly kind: "found"; readonly record: MapRecord; readonly ttlSeconds: number }
   | { readonly kind: "not-found" }
   | { readonly kind: "conflict" }
@@ -20,6 +20,14 @@ export type MapAnswer =
   /** A limit was reached, or the store failed; nothing is known to have happened. */
   | { readonly kind: "busy" }
   | { readonly kind: "work-required"; readonly bits: number };
+
+/** Who is at the other end of a link. */
+export interface Asker {
+  /** The unit of fairness: a host, a network, an authenticated node. */
+  readonly source: string;
+  /** Whether what is stored is answered with a receipt. */
+  readonly needsReceipts: boolean;
+}
 
 /** A put that waits for its turn. */
 export interface QueuedPut {
@@ -52,7 +60,7 @@ export type Effort = "verify" | "read" | "little";
  * What a Map core is told. Records and addresses are handed over: the giver must not change them.
  */
 export type MapInput =
-  | { readonly kind: "open"; readonly link: LinkId; readonly source: string }
+  | ({ readonly kind: "open"; readonly link: LinkId } & Asker)
   /** The link is gone: nobody is left to answer. */
   | { readonly kind: "close"; readonly link: LinkId }
   | QueuedPut

@@ -1,8 +1,17 @@
 import { assert, type Instant } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
+import { addressKey } from "./address-key.ts";
 import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
-import type { Effort, LinkId, MapAnswer, MapEffect, QueuedPut, RequestId } from "./protocol.ts";
-import { type ReceiptSigner, signReceipts } from "./receipt.ts";
+import type {
+  Asker,
+  Effort,
+  LinkId,
+  MapAnswer,
+  MapEffect,
+  QueuedPut,
+  RequestId,
+} from "./protocol.ts";
+import { type Receipt, type ReceiptClaim, type ReceiptSigner, signReceipts } from "./receipt.ts";
 import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
 import {
   isFault,
@@ -32,7 +41,7 @@ interface PutDeskOptions {
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
   /** Called for each record that has become durable. */
-  readonly wake: (record: MapRecord, ttlSeconds: number) => void;
+  readonly wake: (key: string, record: MapRecord, ttlSeconds: number) => void;
 }
 
 /** The moment of a turn, as its puts see it. */
@@ -45,12 +54,23 @@ export interface PutMoment {
 
 /** A put that passed every check and is on its way to the store. */
 interface CheckedPut extends RecordPut {
-  /** SHA-256, for the receipt; taken in the put's own turn, not at once for a whole commit. */
-  readonly payloadHash: Uint8Array;
+  /** The address, as a key. */
+  readonly key: string;
+  /**
+   * SHA-256, for the receipt; taken in the put's own turn, not at once for a whole commit. Absent
+   * where no receipt is needed.
+   */
+  readonly payloadHash: Uint8Array | undefined;
   readonly link: LinkId;
   readonly request: RequestId;
   /** The source whose share this put took from; nobody's for a record that was verified before. */
   readonly chargedTo: string | undefined;
+}
+
+/** A put that has become durable. */
+interface DurablePut {
+  readonly put: CheckedPut;
+  readonly expiresMs: number;
 }
 
 /**
@@ -87,9 +107,8 @@ export class PutDesk {
     return workBits(this.#options.limits, Math.min(Math.max(fill, this.backlog), 1));
   }
 
-  serve(put: QueuedPut, source: string, moment: PutMoment): Effort {
+  serve(put: QueuedPut, { source, needsReceipts }: Asker, moment: PutMoment): Effort {
     const { payloadSize, limits, recent, statistics } = this.#options;
-    const { link, request } = put;
     const record = parseRecord(put.record, payloadSize);
     if (isFault(record)) {
       statistics.putsRefused += 1;
@@ -99,11 +118,13 @@ export class PutDesk {
     const ttlSeconds = Math.max(record.ttlSeconds, 1);
     const grantedSeconds = Math.min(ttlSeconds, ttlCapSeconds(limits, moment.fill));
     const expiresMs = moment.unixMs + 1_000 * grantedSeconds;
-    const known = recent.get(record.address, moment.unixMs);
+    const key = addressKey(record.address);
+    const known = recent.get(key, moment.unixMs);
     if (known !== undefined && isSameRecord(known.record, record)) {
       statistics.recentHits += 1;
-      if (!this.#answerRepeated(put, known, { unixMs: moment.unixMs, expiresMs })) {
-        this.#gather({ link, request, record, expiresMs, chargedTo: undefined });
+      const asked = { unixMs: moment.unixMs, expiresMs, needsReceipts };
+      if (!this.#answerRepeated(put, known, asked)) {
+        this.#gather(put, { key, record, expiresMs, needsReceipts, chargedTo: undefined });
       }
       return "little";
     }
@@ -119,7 +140,7 @@ export class PutDesk {
       return "little";
     }
     if (this.#verify(record)) {
-      this.#gather({ link, request, record, expiresMs, chargedTo });
+      this.#gather(put, { key, record, expiresMs, needsReceipts, chargedTo });
     } else {
       if (chargedTo !== undefined) this.#shares.refund(chargedTo);
       this.#answer(put, { kind: "refused", fault: "signature" });
@@ -145,7 +166,7 @@ export class PutDesk {
     assert(puts !== undefined, "a commit ends once");
     this.#committing = undefined;
     if (outcomes === undefined) this.#options.statistics.storeFailures += 1;
-    const durable: { put: CheckedPut; expiresMs: number }[] = [];
+    const durable: DurablePut[] = [];
     for (const [index, put] of puts.entries()) {
       this.#bytes -= bytesOf(put);
       const outcome = outcomes?.[index];
@@ -182,42 +203,56 @@ export class PutDesk {
   #answerRepeated(
     put: QueuedPut,
     known: RecentRecord,
-    asked: { readonly unixMs: number; readonly expiresMs: number },
+    asked: {
+      readonly unixMs: number;
+      readonly expiresMs: number;
+      readonly needsReceipts: boolean;
+    },
   ): boolean {
-    if (known.receipt === undefined) return false;
+    if (known.receipt === undefined && asked.needsReceipts) return false;
     if (isWorthExtending(known.expiresMs, asked.expiresMs, asked.unixMs)) return false;
     this.#options.statistics.putsKnown += 1;
     const ttlSeconds = secondsLeft(known.expiresMs, asked.unixMs);
-    this.#answer(put, { kind: "stored", ttlSeconds, receipt: known.receipt });
+    this.#answer(put, stored(ttlSeconds, known.receipt));
     return true;
   }
 
-  #gather(put: Omit<CheckedPut, "payloadHash">): void {
-    const payloadHash = crypto().sha256(put.record.payload);
-    this.#gathered.push({ ...put, payloadHash });
-    this.#bytes += bytesOf(put);
+  #gather(
+    { link, request }: QueuedPut,
+    checked: Pick<CheckedPut, "key" | "record" | "expiresMs" | "chargedTo"> &
+      Pick<Asker, "needsReceipts">,
+  ): void {
+    const { key, record, expiresMs, needsReceipts, chargedTo } = checked;
+    const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
+    this.#gathered.push({ key, record, expiresMs, payloadHash, link, request, chargedTo });
+    this.#bytes += bytesOf(checked);
   }
 
   /** Signs for what is durable, once for all of it; then answers, and tells who waited. */
-  #confirm(
-    durable: readonly { readonly put: CheckedPut; readonly expiresMs: number }[],
-    unixMs: number,
-  ): void {
-    const claims = durable.map(({ put: { record, payloadHash }, expiresMs }) => ({
-      address: record.address,
-      seq: record.seq,
-      payloadHash,
-      expiresMs,
-    }));
-    const receipts = signReceipts(claims, this.#options.signer);
-    for (const [index, { put, expiresMs }] of durable.entries()) {
-      const receipt = receipts[index];
-      assert(receipt !== undefined, "each claim has a receipt");
-      this.#options.recent.set({ record: put.record, expiresMs, receipt });
+  #confirm(durable: readonly DurablePut[], unixMs: number): void {
+    const receipts = this.#receiptsOf(durable);
+    for (const { put, expiresMs } of durable) {
+      const { key, record } = put;
+      const receipt = receipts.get(put);
+      this.#options.recent.set(key, { record, expiresMs, receipt });
       const ttlSeconds = secondsLeft(expiresMs, unixMs);
-      this.#answer(put, { kind: "stored", ttlSeconds, receipt });
-      this.#options.wake(put.record, ttlSeconds);
+      this.#answer(put, stored(ttlSeconds, receipt));
+      this.#options.wake(key, record, ttlSeconds);
     }
+  }
+
+  #receiptsOf(durable: readonly DurablePut[]): Map<CheckedPut, Receipt> {
+    const puts: CheckedPut[] = [];
+    const claims: ReceiptClaim[] = [];
+    for (const { put, expiresMs } of durable) {
+      const { record, payloadHash } = put;
+      if (payloadHash === undefined) continue;
+      puts.push(put);
+      claims.push({ address: record.address, seq: record.seq, payloadHash, expiresMs });
+    }
+    if (claims.length === 0) return NO_RECEIPTS;
+    const receipts = signReceipts(claims, this.#options.signer);
+    return new Map(receipts.map((receipt, i) => [puts[i] as CheckedPut, receipt]));
   }
 
   #count(outcome: PutOutcome | undefined): void {
@@ -234,6 +269,14 @@ export class PutDesk {
   }
 }
 
-function bytesOf(put: RecordPut): number {
+const NO_RECEIPTS: Map<CheckedPut, Receipt> = new Map();
+
+function stored(ttlSeconds: number, receipt: Receipt | undefined): MapAnswer {
+  return receipt === undefined
+    ? { kind: "stored", ttlSeconds }
+    : { kind: "stored", ttlSeconds, receipt };
+}
+
+function bytesOf(put: Pick<RecordPut, "record">): number {
   return RECORD_HEADER_BYTES + put.record.payload.length;
 }

@@ -1,5 +1,4 @@
 import { equalBytes } from "../base/index.ts";
-import { addressKey } from "./address-key.ts";
 import type { Receipt } from "./receipt.ts";
 import { type MapRecord, RECORD_HEADER_BYTES } from "./record.ts";
 
@@ -13,18 +12,19 @@ export interface RecentRecord {
 /** What the engine keeps beside a record: keys, objects, a receipt. */
 const OVERHEAD_BYTES = 700;
 
-/** Verified records used last, within a bound of bytes. */
+/** Verified records used last, by address as a key, within a bound of bytes. */
 export class RecentRecords {
   readonly #bytesMax: number;
   readonly #records = new Map<string, RecentRecord>();
+  /** Stands behind the entries that have left; a new one would walk over all their places. */
+  readonly #oldest = this.#records.entries();
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  get(address: Uint8Array, unixMs: number): RecentRecord | undefined {
-    const key = addressKey(address);
+  get(key: string, unixMs: number): RecentRecord | undefined {
     const found = this.#records.get(key);
     if (found === undefined || found.expiresMs <= unixMs) return undefined;
     // The first in order is the first to go.
@@ -34,8 +34,7 @@ export class RecentRecords {
   }
 
   /** Keeps `recent` unless something newer is here: a slow read must not bring back the past. */
-  set(recent: RecentRecord): void {
-    const key = addressKey(recent.record.address);
+  set(key: string, recent: RecentRecord): void {
     const before = this.#records.get(key);
     if (before !== undefined) {
       if (isNewer(before, recent)) return;
@@ -44,7 +43,7 @@ export class RecentRecords {
     this.#records.set(key, recent);
     this.#bytes += costOf(recent);
     while (this.#bytes > this.#bytesMax) {
-      const oldest = this.#records.entries().next();
+      const oldest = this.#oldest.next();
       if (oldest.done === true) return;
       this.#remove(...oldest.value);
     }

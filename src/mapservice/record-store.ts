@@ -57,7 +57,7 @@ export interface StoreStatistics {
  *   batch take effect in order; calls may overlap, and share a durable write where the engine can.
  * - A record is never returned at or after its expiry, swept or not, and never dropped before it.
  * - Time is handed in as Unix milliseconds; there is no clock inside.
- * - Arguments are borrowed until the promise settles; what `get` returns is not to be written to.
+ * - Records are handed over: nobody writes to their bytes any more, nor to those of `get`.
  * - A failure of the engine rejects with a `CulvertError`; the store stays usable or says so again.
  */
 export interface RecordStore {

@@ -93,16 +93,27 @@ export function parseRecord(bytes: Uint8Array, payloadSize: number): MapRecord |
   };
 }
 
-/** A record with bytes of its own, which nobody else can change. */
-export function copyRecord(record: MapRecord): MapRecord {
+/**
+ * A record whose bytes are all that keeps their memory: the record itself if it has a buffer to
+ * itself, else a copy. A view of what came over a socket would keep the whole packet.
+ */
+export function compactRecord(record: MapRecord): MapRecord {
+  const { address, signature, payload } = record;
+  const isAlone = payload.buffer.byteLength <= ALONE * (RECORD_HEADER_BYTES + payload.length);
+  if (isAlone && address.buffer === payload.buffer && signature.buffer === payload.buffer) {
+    return record;
+  }
   return {
-    address: record.address.slice(),
-    signature: record.signature.slice(),
+    address: address.slice(),
+    signature: signature.slice(),
     seq: record.seq,
     ttlSeconds: record.ttlSeconds,
-    payload: record.payload.slice(),
+    payload: payload.slice(),
   };
 }
+
+/** How much longer than a record a buffer may be that is kept for it. */
+const ALONE = 9 / 8;
 
 /** How long the payload of a record of this sequence is. */
 export function payloadLength(seq: Sequence, payloadSize: number): number {
@@ -121,6 +132,25 @@ export function signedBytes(seq: Sequence, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/**
+ * Gives what {@link signedBytes} makes to `use`, which only borrows it: what is signed and verified
+ * for each record lies where that of the last one was.
+ */
+export function withSignedBytes<T>(
+  seq: Sequence,
+  payload: Uint8Array,
+  use: (message: Uint8Array) => T,
+): T {
+  const prefix = signedPrefix(seq, payload.length);
+  const length = prefix.length + payload.length;
+  if (scratch.length !== length) scratch = new Uint8Array(length);
+  scratch.set(prefix);
+  scratch.set(payload, prefix.length);
+  return use(scratch);
+}
+
+let scratch: Uint8Array = new Uint8Array(0);
+
 /** A network has one size of payload: its two prefixes are made once. */
 function signedPrefix(seq: Sequence, length: number): Uint8Array {
   if (prefixes[seq]?.length !== length) {
@@ -137,6 +167,7 @@ const prefixes: { [seq in Sequence]?: { readonly length: number; readonly bytes:
  * signature is its own. This is where the point arithmetic is: everything cheaper comes first.
  */
 export function verifyRecord(record: MapRecord): boolean {
-  const message = signedBytes(record.seq, record.payload);
-  return crypto().ed25519Verify(record.address, message, record.signature);
+  return withSignedBytes(record.seq, record.payload, (message) =>
+    crypto().ed25519Verify(record.address, message, record.signature),
+  );
 }

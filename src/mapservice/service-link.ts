@@ -16,6 +16,11 @@ export interface MapGreeting {
 
 /** What happens on a link, told to who opened it. Called from event handlers: must not throw. */
 export interface LinkEvents {
+  /**
+   * True where nobody would look at a receipt: in the process of the service, which has nothing to
+   * prove to itself. Puts are then answered without one, which saves the signature.
+   */
+  readonly needsNoReceipts?: boolean;
   /** The one answer to a request. The record of `found` is shared: not to be written to. */
   answer(request: RequestId, answer: MapAnswer): void;
   /** The link was congested and takes requests again. */

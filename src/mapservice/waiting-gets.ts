@@ -50,7 +50,8 @@ export class WaitingGets {
   }
 
   at(key: string): readonly WaitingGet[] {
-    return [...(this.#byAddress.get(key) ?? [])];
+    const gets = this.#byAddress.get(key);
+    return gets === undefined ? NOBODY : [...gets];
   }
 
   ofLink(link: LinkId): readonly WaitingGet[] {
@@ -93,6 +94,8 @@ export class WaitingGets {
     }
   }
 }
+
+const NOBODY: readonly WaitingGet[] = [];
 
 /** The first slot that ends at or after `deadline`. */
 function slotOf(deadline: Instant): number {

@@ -1,4 +1,4 @@
-import { unreachable } from "../base/index.ts";
+import { assert, unreachable } from "../base/index.ts";
 import { Reader, sealFrame, Writer } from "../codec/index.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { RECEIPT_BYTES_MAX, readReceipt, writeReceipt } from "./receipt.ts";
@@ -225,8 +225,10 @@ function readNodeHello(reader: Reader): NodeMessage {
 function writeAnswer(request: RequestId, answer: MapAnswer): Uint8Array {
   switch (answer.kind) {
     case "stored": {
-      const writer = frame(TYPE.stored, 8 + 73 + 32 * answer.receipt.siblings.length);
-      writeReceipt(writer.u32(request).u32(answer.ttlSeconds), answer.receipt);
+      const { receipt, ttlSeconds } = answer;
+      assert(receipt !== undefined, "on the wire every put has its receipt");
+      const writer = frame(TYPE.stored, 8 + 73 + 32 * receipt.siblings.length);
+      writeReceipt(writer.u32(request).u32(ttlSeconds), receipt);
       return writer.finish();
     }
     case "found": {

@@ -7,15 +7,16 @@ import type { FrameKey } from "./frame-keys.ts";
 export const FRAME_ID_BYTES = 32;
 
 /**
- * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller. The nonce is
- * fresh randomness, so sealing again never repeats one, not even after a restored backup.
+ * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller, `into` if that is
+ * given, of exactly that length and all zeros. The nonce is fresh randomness, so sealing again
+ * never repeats one, not even after a restored backup.
  */
 export function sealFrame(
   frame: Frame,
-  options: { keys: FrameKey; cellBytes: number; random: Random },
+  options: { keys: FrameKey; cellBytes: number; random: Random; into?: Uint8Array },
 ): Uint8Array {
   const { keys, cellBytes, random } = options;
-  const sealed = new Uint8Array(FRAME_ID_BYTES + cellBytes);
+  const sealed = options.into ?? new Uint8Array(FRAME_ID_BYTES + cellBytes);
   sealed.set(keys.frameId);
   const cell = sealed.subarray(FRAME_ID_BYTES);
   // Written where its ciphertext goes: a frame is copied once.

@@ -1,4 +1,5 @@
 import {
+  Canceller,
   type Clock,
   type Core,
   CulvertError,
@@ -46,9 +47,9 @@ export class StreamEngine<
 > {
   readonly #init: EngineInit<Input, Event>;
   readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
-  readonly #open = new Map<RequestId, AbortController>();
+  readonly #open = new Map<RequestId, Canceller>();
   /** Of requests that ended by themselves: making one costs as much as sealing a small frame. */
-  readonly #spare: AbortController[] = [];
+  readonly #spare: Canceller[] = [];
   /** What the core has asked of the Map and was not asked yet. */
   readonly #requests: MapRequest[] = [];
   /** What came from the Map and the journal and was not handed on yet. */
@@ -103,7 +104,7 @@ export class StreamEngine<
     this.#driver.stop();
     this.#requests.length = 0;
     this.#answers.length = 0;
-    for (const controller of this.#open.values()) controller.abort();
+    for (const canceller of this.#open.values()) canceller.abort();
     this.#open.clear();
     await this.#journaling;
   }
@@ -152,7 +153,7 @@ export class StreamEngine<
   }
 
   #get({ request, frameId, waitMs }: GetRequest, signal: AbortSignal): void {
-    this.#transport.get(frameId, { waitMs, signal, background: true }).then(
+    this.#transport.get(frameId, { waitMs, signal, background: true, isBorrowed: true }).then(
       (cell) => {
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
       },
@@ -198,15 +199,15 @@ export class StreamEngine<
   }
 
   #track(request: RequestId): void {
-    this.#open.set(request, this.#spare.pop() ?? new AbortController());
+    this.#open.set(request, this.#spare.pop() ?? new Canceller());
   }
 
   /** Ends a request that was answered or failed; false when it had been cancelled before. */
   #untrack(request: RequestId): boolean {
-    const controller = this.#open.get(request);
-    if (controller === undefined) return false;
+    const canceller = this.#open.get(request);
+    if (canceller === undefined) return false;
     this.#open.delete(request);
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(controller);
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(canceller);
     return true;
   }
 

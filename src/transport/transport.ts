@@ -29,6 +29,8 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
   /** The wait alone need not keep the process alive: whoever asks has timers of its own. A hint. */
   readonly background?: boolean;
+  /** The caller only reads the cell, and does not keep it: it need not be a copy. A hint. */
+  readonly isBorrowed?: boolean;
 }
 
 /**
@@ -39,7 +41,8 @@ export interface GetOptions {
  *   so, and with anything else, or never, when the network failed.
  * - `get` waits for an empty place up to `waitMs` and then rejects with `CULVERT_NOT_FOUND`.
  * - A settled promise is a hint, never a guarantee: a cell may be lost after its put resolved.
- * - Arguments are borrowed until the promise settles; a cell that `get` returns is the caller's.
+ * - Arguments are borrowed until the promise settles; a cell that `get` returns is the caller's,
+ *   unless it asked for a borrowed one.
  * - Aborting a signal rejects with the name `AbortError`; a request on its way may still take
  *   effect.
  */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { abortError, onAbort, throwIfAborted } from "../../src/base/index.ts";
+import { abortError, Canceller, onAbort, throwIfAborted } from "../../src/base/index.ts";
 
 describe("aborting", () => {
   it("has one name, and keeps the reason as the cause", () => {
@@ -25,5 +25,26 @@ describe("aborting", () => {
     controller.abort();
     onAbort(controller.signal, () => told.push("late"));
     expect(told).toEqual(["kept", "late"]);
+  });
+
+  it("tells through the signal of a canceller what any signal tells, strangers first", () => {
+    const canceller = new Canceller();
+    const { signal } = canceller;
+    const told: string[] = [];
+    const errors: Error[] = [];
+    onAbort(signal, (error) => {
+      told.push("kept");
+      errors.push(error);
+    });
+    const forget = onAbort(signal, () => told.push("forgotten"));
+    signal.addEventListener("abort", () => told.push("stranger"));
+    forget();
+    expect(signal.aborted).toBe(false);
+    canceller.abort();
+    canceller.abort();
+    onAbort(signal, () => told.push("late"));
+    expect(told).toEqual(["stranger", "kept", "late"]);
+    expect(errors).toMatchObject([{ name: "AbortError", cause: signal.reason }]);
+    expect(() => throwIfAborted(signal)).toThrow(/aborted/);
   });
 });

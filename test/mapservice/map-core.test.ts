@@ -30,7 +30,7 @@ class Rig {
   }
 
   open(link: number): void {
-    this.core.handle({ kind: "open", link, source: `s${link}` }, this.now);
+    this.core.handle({ kind: "open", link, source: `s${link}`, needsReceipts: true }, this.now);
     this.drain();
   }
 

@@ -13,8 +13,8 @@ import {
 } from "./fixtures.ts";
 
 /** One link to a service, whose requests are numbered as they come. */
-function linkTo(rig: ServiceRig, source = "a") {
-  const witness = new Witness();
+function linkTo(rig: ServiceRig, source = "a", options: { needsNoReceipts?: boolean } = {}) {
+  const witness = Object.assign(new Witness(), options);
   const link = rig.service.open(source, witness);
   if (link === undefined) throw new Error("the service has a link to spare");
   let count = 0;
@@ -50,8 +50,20 @@ describe("the write-once table", () => {
     const answer = await linkTo(rig).put(recordOf(1, { ttlSeconds: 100 }));
     expect(answer).toMatchObject({ kind: "stored", ttlSeconds: 100 });
     if (answer?.kind !== "stored") throw new Error("stored");
-    expect(answer.receipt.expiresMs).toBe(rig.clock.unixMs() + 100_000);
+    expect(answer.receipt?.expiresMs).toBe(rig.clock.unixMs() + 100_000);
     expect(rig.service.statistics()).toMatchObject({ putsStored: 1, verified: 1, commits: 1 });
+  });
+
+  test("put, no receipts needed: stored without one, until somebody asks", async () => {
+    const rig = serviceRig();
+    const local = linkTo(rig, "local", { needsNoReceipts: true });
+    const stored = { kind: "stored", ttlSeconds: 3_600 };
+    expect(await local.put(recordOf(1))).toEqual(stored);
+    expect(await local.put(recordOf(1))).toEqual(stored);
+    expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 1, recentHits: 1 });
+    const claim = { expiresMs: rig.clock.unixMs() + 3_600_000 };
+    expect(await linkTo(rig).put(recordOf(1))).toMatchObject({ ...stored, receipt: claim });
+    expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 2 });
   });
 
   test("put, same bytes: stored again, life extended, at the price of no verify", async () => {
