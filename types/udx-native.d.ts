@@ -34,6 +34,10 @@ declare module "udx-native" {
       readonly packetsTransmitted: number;
       /** Packets that were repeated; 16 bits that begin anew. */
       readonly retransmits: number;
+      /** The smoothed round trip in milliseconds; 0 before the first one. */
+      readonly rtt: number;
+      /** Bytes that were sent and neither acknowledged nor taken for lost, with headers. */
+      readonly inflight: number;
     }
   }
 

@@ -9,6 +9,8 @@ const AHEAD_BYTES_MAX = 512 * 1_024;
 /** While much is unsent it is looked at so often, and the rate is measured over so long. */
 const LOOK_MS = 5;
 const RATE_MS = 40;
+/** So much on its way may be more than somebody wants to have there: he is told of less. */
+const IN_FLIGHT_BYTES_MUCH = 16_384;
 /** So much is written between two acknowledgements that the count of what was sent is set by. */
 const MARK_BYTES = 256 * 1_024;
 /** Bytes before the payload of a packet, which udx counts as sent. */
@@ -24,11 +26,13 @@ export class UdxBacklog {
   readonly #stream: UDX.UdxStream;
   readonly #changed: () => void;
   #written = 0;
+  #sent = 0;
+  /** The counters of udx as they were when they were looked at last. */
+  #bytes = 0;
+  #packets = 0;
+  #repeats = 0;
   #marked = 0;
-  /** What the counters leave out, as acknowledgements have shown. */
-  #missed = 0;
-  #repeated = 0;
-  #repeatedCounter = 0;
+  #isMarked = false;
   #timer: NodeJS.Timeout | undefined;
   #rateFrom = { at: 0, sent: 0 };
   #bytesPerMs = Number.POSITIVE_INFINITY;
@@ -41,7 +45,7 @@ export class UdxBacklog {
 
   /** Bytes that were written and not sent, to a few packets. */
   get unsentBytes(): number {
-    return Math.max(this.#written - this.#sent(), 0);
+    return Math.round(this.#written - this.#noteSent());
   }
 
   /** What leaves in {@link AHEAD_MS} at the rate of late. */
@@ -53,9 +57,9 @@ export class UdxBacklog {
   /** So many bytes more were written. */
   written(bytes: number): void {
     this.#written += bytes;
-    if (this.#written - this.#marked >= MARK_BYTES) this.#mark(this.#written);
+    if (this.#written - this.#marked >= MARK_BYTES) this.#mark();
     if (this.#timer !== undefined || !this.#isMuch) return;
-    this.#rateFrom = { at: performance.now(), sent: this.#sent() };
+    this.#startRate();
     this.#look();
   }
 
@@ -65,41 +69,62 @@ export class UdxBacklog {
   }
 
   get #isMuch(): boolean {
+    return this.#stream.inflight >= IN_FLIGHT_BYTES_MUCH || this.#isBehind;
+  }
+
+  get #isBehind(): boolean {
     return this.unsentBytes > this.unsentBytesMax / 2;
   }
 
   #look(): void {
     this.#timer = setTimeout(() => {
-      this.#measure();
+      if (this.#isBehind) this.#measure();
+      else this.#startRate();
+      this.#mark();
       this.#changed();
       if (this.#isMuch) this.#look();
       else this.#timer = undefined;
     }, LOOK_MS).unref();
   }
 
+  #startRate(): void {
+    this.#rateFrom = { at: performance.now(), sent: this.#noteSent() };
+  }
+
   /** While much is unsent the writer does not pause: what was sent is what the path took. */
   #measure(): void {
-    const [at, sent] = [performance.now(), this.#sent()];
+    const [at, sent] = [performance.now(), this.#noteSent()];
     const ms = at - this.#rateFrom.at;
     if (ms < RATE_MS) return;
     this.#bytesPerMs = (sent - this.#rateFrom.sent) / ms;
     this.#rateFrom = { at, sent };
   }
 
-  /** Payload that was sent for the first time: what was repeated had packets like the others. */
-  #sent(): number {
-    const { bytesTransmitted, packetsTransmitted: packets, retransmits } = this.#stream;
-    this.#repeated += (retransmits - this.#repeatedCounter) & 0xffff;
-    this.#repeatedCounter = retransmits;
-    const payload = bytesTransmitted - HEADER_BYTES * packets;
-    const first = packets === 0 ? 0 : payload * (1 - this.#repeated / packets);
-    return Math.round(first) + this.#missed;
+  /** Payload sent for the first time: what was repeated had packets like those around it. */
+  #noteSent(): number {
+    const { bytesTransmitted, packetsTransmitted, retransmits } = this.#stream;
+    const packets = packetsTransmitted - this.#packets;
+    if (packets === 0) return this.#sent;
+    const payload = bytesTransmitted - this.#bytes - HEADER_BYTES * packets;
+    const repeated = Math.min((retransmits - this.#repeats) & 0xffff, packets);
+    this.#bytes = bytesTransmitted;
+    this.#packets = packetsTransmitted;
+    this.#repeats = retransmits;
+    this.#sent = Math.min(this.#sent + payload * (1 - repeated / packets), this.#written);
+    return this.#sent;
   }
 
-  #mark(marked: number): void {
+  /** Has what was written so far told of once it is acknowledged: so much was sent for certain. */
+  #mark(): void {
+    if (this.#isMarked) return;
+    this.#isMarked = true;
+    const marked = this.#written;
     this.#marked = marked;
     void this.#stream.flush().then((isWhole) => {
-      if (isWhole) this.#missed += Math.max(marked - this.#sent(), 0);
+      this.#isMarked = false;
+      if (!isWhole) return;
+      this.#sent = Math.max(this.#sent, marked);
+      if (this.#timer !== undefined) this.#changed();
     });
   }
 }

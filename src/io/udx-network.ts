@@ -130,6 +130,10 @@ class UdxConnection {
     return this.#backlog.unsentBytesMax;
   }
 
+  get progress(): { readonly roundTripMs: number; readonly inFlightBytes: number } {
+    return { roundTripMs: this.#stream.rtt, inFlightBytes: this.#stream.inflight };
+  }
+
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
     this.#stream.write(bytes);

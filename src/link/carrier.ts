@@ -1,4 +1,5 @@
 import type { NodeAddress } from "../identity/index.ts";
+import type { PathProgress } from "./delay-window.ts";
 
 /** An IP address (in its shortest text form) and a port. */
 export interface HostPort {
@@ -32,6 +33,11 @@ export interface PathConnection {
   readonly unsentBytes: number;
   /** What should be unsent at most, lest what is urgent waits behind it; absent where unknown. */
   readonly unsentBytesMax?: number | undefined;
+  /**
+   * How far what was sent has come; absent where the connection cannot know. One that knows also
+   * calls `drained` now and then while more than some packets are on their way.
+   */
+  readonly progress?: PathProgress | undefined;
   /** Lets the sender wait while nobody reads. */
   setReading(isReading: boolean): void;
   /** Ends the connection after what was written; with `isAbrupt` at once. Idempotent. */

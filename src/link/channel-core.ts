@@ -11,8 +11,7 @@ export type ChannelInput =
   | { readonly kind: "begin" }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "datagram"; readonly bytes: Uint8Array }
-  /** Only after `ready`; the payloads are borrowed. */
-  | { readonly kind: "send"; readonly payload: Uint8Array }
+  /** Only after `ready`; the payload is borrowed. */
   | { readonly kind: "send-datagram"; readonly payload: Uint8Array }
   /** Nothing more will be sent, and nothing be looked at. */
   | { readonly kind: "close" };
@@ -71,6 +70,16 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     return !this.#isOver && this.#records.absorb(bytes);
   }
 
+  /**
+   * The next record, of a payload that is borrowed, to be written at once: the owner counts what
+   * it has written, and what waited among inputs would not be counted.
+   *
+   * @returns `undefined` before the channel is ready, and after its end
+   */
+  seal(payload: Uint8Array): Uint8Array | undefined {
+    return this.#isOver ? undefined : this.#ciphers?.sealer.seal(payload);
+  }
+
   /** Whether a record has begun to come and is not whole yet. */
   get isAmidRecord(): boolean {
     return this.#records.isAmid;
@@ -88,10 +97,6 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
         break;
       case "datagram":
         this.#receiveDatagram(input.bytes);
-        break;
-      case "send":
-        if (this.#ciphers === undefined) break;
-        this.#effects.push({ kind: "write", bytes: this.#ciphers.sealer.seal(input.payload) });
         break;
       case "send-datagram":
         if (this.#ciphers === undefined) break;

@@ -13,6 +13,7 @@ import type { LinkLimits } from "./limits.ts";
 import { LinkCore, type LinkEffect, type LinkInput } from "./link-core.ts";
 import { encodeControl, type Hello } from "./link-records.ts";
 import { CoreLinkStream, RESET, resetError, type StreamPort } from "./link-stream.ts";
+import { LinkTurns } from "./link-turns.ts";
 import { ListenerSet } from "./listener-set.ts";
 import { requireProtocol, type StreamId } from "./mux-frames.ts";
 import type { SecurePath } from "./secure-path.ts";
@@ -68,6 +69,7 @@ export class CoreLink implements Link {
   readonly owner: LinkOwner;
   readonly #core: LinkCore;
   readonly #driver: Driver<LinkInput, LinkEffect>;
+  readonly #turns: LinkTurns;
   readonly #port: StreamPort;
   readonly #streams = new Map<StreamId, CoreLinkStream>();
   readonly #openings = new StreamOpenings();
@@ -102,12 +104,15 @@ export class CoreLink implements Link {
     });
     this.#driver = new Driver(this.#core, owner.clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
+    this.#turns = new LinkTurns(this.#driver, () =>
+      this.#path?.roomBytes(owner.limits.pathBytesMax),
+    );
     this.#port = {
       clock: owner.clock,
-      write: (id, chunks) => this.#turn({ kind: "write", id, chunks }),
-      end: (id) => this.#turn({ kind: "end", id }),
-      reset: (id, code) => this.#turn({ kind: "reset", id, code }),
-      consumed: (id, credit) => this.#turn({ kind: "consumed", id, credit }),
+      write: (id, chunks) => this.#turns.turn({ kind: "write", id, chunks }),
+      end: (id) => this.#turns.turn({ kind: "end", id }),
+      reset: (id, code) => this.#turns.turn({ kind: "reset", id, code }),
+      consumed: (id, credit) => this.#turns.turn({ kind: "consumed", id, credit }),
       release: (id) => {
         this.#usedAt = owner.clock.now();
         this.#streams.delete(id);
@@ -164,24 +169,24 @@ export class CoreLink implements Link {
     this.#path = path;
     this.#setAbout(about);
     path.handOver({
-      message: (payload) => this.#turn({ kind: "message", payload }),
+      message: (payload) => this.#turns.turn({ kind: "message", payload }),
       partial: () => this.#notePartial(),
       datagram: (payload) => this.#driver.handle({ kind: "loose", payload }),
-      drained: () => this.#refresh(),
+      drained: () => this.#turns.refresh(),
       closed: () => this.#loosePath(path),
     });
     old?.close(true);
     // Before it hears of room: what it sends has to be numbered for this path.
     this.#driver.handle({ kind: "path", peerReceived, receivedTold });
-    this.#refresh();
+    this.#turns.refresh();
   }
 
   async openStream(protocol: string, options: OpenStreamOptions = {}): Promise<LinkStream> {
     requireProtocol(protocol);
     if (!this.#isOpen) throw this.#closedError();
     return this.#openings.open(protocol, options, {
-      ask: (asking) => this.#turn({ kind: "open", ...asking }),
-      cancel: (ticket) => this.#turn({ kind: "cancel-open", ticket }),
+      ask: (asking) => this.#turns.turn({ kind: "open", ...asking }),
+      cancel: (ticket) => this.#turns.turn({ kind: "cancel-open", ticket }),
     });
   }
 
@@ -201,7 +206,7 @@ export class CoreLink implements Link {
     }
     const path = this.#path;
     if (!this.#isOpen || path === undefined) return false;
-    if (path.roomBytes(limits.pathBytesMax) <= 0) return false;
+    if (path.isBackedUp(limits.pathBytesMax)) return false;
     this.#usedAt = this.owner.clock.now();
     const payload = encodeControl({ kind: "datagram", protocol, bytes });
     if (path.hasDatagrams) path.sendDatagram(payload);
@@ -240,13 +245,13 @@ export class CoreLink implements Link {
   close(options: CloseOptions = {}): Promise<void> {
     return new Promise((resolve) => {
       this.onClose(() => resolve());
-      this.#turn({ kind: "close", isGraceful: options.graceful ?? false });
+      this.#turns.turn({ kind: "close", isGraceful: options.graceful ?? false });
     });
   }
 
   /** Closes an idle link. */
   retire(): void {
-    this.#turn({ kind: "close", isGraceful: false });
+    this.#turns.turn({ kind: "close", isGraceful: false });
   }
 
   /** Ends the link without a word: no path leads to the peer any more. */
@@ -254,24 +259,12 @@ export class CoreLink implements Link {
     this.#driver.handle({ kind: "abandon", error });
   }
 
-  /** One input, with what the path can take now. */
-  #turn(input: LinkInput): void {
-    this.#refresh();
-    this.#driver.handle(input);
-  }
-
   /** Told now and then: a fast path has a piece of a record in each of its chunks. */
   #notePartial(): void {
     const now = this.owner.clock.now();
     if (now < this.#partialAt + this.owner.limits.silenceMs / PARTIAL_SHARE) return;
     this.#partialAt = now;
-    this.#turn({ kind: "partial" });
-  }
-
-  #refresh(): void {
-    if (this.#path === undefined) return;
-    const bytes = this.#path.roomBytes(this.owner.limits.pathBytesMax);
-    this.#driver.handle({ kind: "room", bytes });
+    this.#turns.turn({ kind: "partial" });
   }
 
   #perform(effect: LinkEffect): void {
@@ -320,7 +313,7 @@ export class CoreLink implements Link {
 
   #opened(ticket: number, id: StreamId): void {
     const opening = this.#openings.find(ticket);
-    if (opening === undefined) this.#turn({ kind: "reset", id, code: RESET.cancelled });
+    if (opening === undefined) this.#turns.turn({ kind: "reset", id, code: RESET.cancelled });
     else opening.resolve(this.#addStream(id, opening.protocol, opening.priority));
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, type CulvertError, Driver, unreachable } from "../base/index.ts";
 import type { PathConnection } from "./carrier.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
+import { DelayWindow } from "./delay-window.ts";
 import type { HandshakeOptions } from "./handshake.ts";
 
 /** What a secure path tells. None of these may throw. */
@@ -22,6 +23,8 @@ export class SecurePath {
   readonly #connection: PathConnection;
   readonly #core: ChannelCore;
   readonly #driver: Driver<ChannelInput, ChannelEffect>;
+  readonly #clock: Clock;
+  readonly #window = new DelayWindow();
   #events: SecurePathEvents;
   #failure: CulvertError | undefined;
   #isClosed = false;
@@ -33,6 +36,7 @@ export class SecurePath {
     { clock, events, ...options }: HandshakeOptions & SecurePathParts,
   ) {
     this.#connection = connection;
+    this.#clock = clock;
     this.#events = events;
     this.#core = new ChannelCore(options);
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
@@ -72,8 +76,16 @@ export class SecurePath {
 
   /** What may be sent: `bytesMax` may be unsent where the connection does not know better. */
   roomBytes(bytesMax: number): number {
+    const { unsentBytes, unsentBytesMax = bytesMax, progress } = this.#connection;
+    const room = unsentBytesMax - unsentBytes;
+    if (progress === undefined) return room;
+    return Math.min(room, this.#window.room(progress, unsentBytes, this.#clock.now()));
+  }
+
+  /** Whether so much is unsent that what may be lost should be: one datagram overtakes nothing. */
+  isBackedUp(bytesMax: number): boolean {
     const { unsentBytes, unsentBytesMax = bytesMax } = this.#connection;
-    return unsentBytesMax - unsentBytes;
+    return unsentBytes >= unsentBytesMax;
   }
 
   /** Whether datagrams travel beside the bytes. */
@@ -83,7 +95,8 @@ export class SecurePath {
 
   /** Seals and sends; the payload is borrowed. */
   send(payload: Uint8Array): void {
-    this.#driver.handle({ kind: "send", payload });
+    const record = this.#isClosed ? undefined : this.#core.seal(payload);
+    if (record !== undefined) this.#connection.write(record);
   }
 
   sendDatagram(payload: Uint8Array): void {

@@ -201,6 +201,9 @@ export class UdpCarrier implements ProbePort {
       get unsentBytesMax() {
         return stream.unsentBytesMax;
       },
+      get progress() {
+        return stream.progress;
+      },
       setReading: (isReading) => stream.setReading(isReading),
       close: (isAbrupt) => {
         told.closed();

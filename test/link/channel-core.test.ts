@@ -156,8 +156,7 @@ describe("the handshake of a channel", () => {
 });
 
 describe("the records of a channel", () => {
-  const send = (channel: ChannelCore, payload: Uint8Array) =>
-    written(handle(channel, { kind: "send", payload }))[0] as Uint8Array;
+  const send = (channel: ChannelCore, payload: Uint8Array) => channel.seal(payload) as Uint8Array;
 
   it.each([
     ["each in memory of its own", (all: Uint8Array, at: number, to: number) => all.slice(at, to)],

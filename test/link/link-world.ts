@@ -7,6 +7,7 @@ import {
   type LinkLimits,
   type LinkStream,
   openLinkHost,
+  type TcpNetwork,
 } from "../../src/link/index.ts";
 import {
   type LineProfile,
@@ -45,9 +46,14 @@ export class LinkWorld {
 
   async add(
     address: string,
-    options: { readonly behind?: VirtualNat; readonly limits?: Partial<LinkLimits> } = {},
+    options: {
+      readonly behind?: VirtualNat;
+      readonly limits?: Partial<LinkLimits>;
+      /** Told of what is unsent after each write over TCP that was dialled here. */
+      readonly watch?: (unsentBytes: number) => void;
+    } = {},
   ): Promise<LinkNode> {
-    const { behind, limits } = options;
+    const { behind, limits, watch } = options;
     const vhost = this.network.addHost({ addresses: [address], ...(behind && { behind }) });
     const random = new SeededRandom(this.#seed * 1_000 + this.#nodes.length);
     const at = { host: "0.0.0.0", port: PORT };
@@ -57,7 +63,12 @@ export class LinkWorld {
       udp: at,
       tcp: at,
       ...(limits && { limits }),
-      components: { clock: this.clock, random, udp: virtualUdp(vhost), tcp: virtualTcp(vhost) },
+      components: {
+        clock: this.clock,
+        random,
+        udp: virtualUdp(vhost),
+        tcp: watched(virtualTcp(vhost), watch),
+      },
     });
     const node = {
       vhost,
@@ -87,6 +98,26 @@ export class LinkWorld {
   async close(): Promise<void> {
     await this.run(Promise.all(this.#nodes.map(({ host }) => host.close())));
   }
+}
+
+function watched(tcp: TcpNetwork, watch: (unsentBytes: number) => void = () => {}): TcpNetwork {
+  return {
+    listen: (options) => tcp.listen(options),
+    async dial(to, options) {
+      const connection = await tcp.dial(to, options);
+      return new Proxy(connection, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target);
+          if (typeof value !== "function") return value;
+          return (...given: unknown[]) => {
+            const result: unknown = Reflect.apply(value, target, given);
+            if (name === "write") watch(target.unsentBytes);
+            return result;
+          };
+        },
+      });
+    },
+  };
 }
 
 /** How far a stream of known bytes has come at its reader. */

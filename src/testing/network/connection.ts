@@ -35,6 +35,8 @@ const SILENCE_MS = 30_000;
 const PATIENCE = { initialMs: 1_000, minMs: 50, maxMs: SILENCE_MS / 3, jitter: 0 };
 /** When a dialler asks again for the first time. */
 const OPEN_GAP_MS = 500;
+/** Whoever knows the progress is told of it while so much is on its way. */
+const MUCH_BYTES = 16_384;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -89,6 +91,13 @@ export class VirtualConnection implements PathConnection {
   /** Bytes that were written and have not been sent for the first time. */
   get unsentBytes(): number {
     return this.#outgoing.waitingBytes;
+  }
+
+  /** As udx knows it; TCP of an application does not. */
+  get progress(): PathConnection["progress"] {
+    if (this.#init.protocol === "tcp") return undefined;
+    const roundTripMs = this.#rto.meanMs ?? 0;
+    return { roundTripMs, inFlightBytes: this.#outgoing.underWayBytes };
   }
 
   /** Starts to read, and tells `events` from now on. */
@@ -181,7 +190,9 @@ export class VirtualConnection implements PathConnection {
   }
 
   #acknowledged(segment: Extract<Segment, { kind: "ack" }>): void {
+    const isMuch = this.#outgoing.underWayBytes >= MUCH_BYTES;
     const { isNews, rttMs } = this.#outgoing.acknowledge(segment, this.#heardAt);
+    if (isNews && isMuch && this.#init.protocol === "udp") this.#tellDrained();
     if (rttMs !== undefined) this.#rto.sample(rttMs);
     else if (isNews) this.#rto.restore();
   }
@@ -212,7 +223,11 @@ export class VirtualConnection implements PathConnection {
     const isWaiting = this.#outgoing.waitingBytes > 0;
     const isDrained = this.#isWaitingToDrain && !isWaiting && this.#state === "open";
     this.#isWaitingToDrain = isWaiting;
-    if (isDrained) this.#soon(() => this.#events?.drained());
+    if (isDrained) this.#tellDrained();
+  }
+
+  #tellDrained(): void {
+    this.#soon(() => this.#events?.drained());
   }
 
   #deliver(): void {

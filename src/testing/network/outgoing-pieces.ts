@@ -40,6 +40,10 @@ export class OutgoingPieces {
     return this.#waitingBytes;
   }
 
+  get underWayBytes(): number {
+    return this.#underWayBytes;
+  }
+
   get hasEnd(): boolean {
     return this.#isEndAsked;
   }
