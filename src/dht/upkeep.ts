@@ -2,7 +2,7 @@ import type { Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtContext } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
-import { type KeyText, keyBeside, sharedBits } from "./key.ts";
+import { KEY_BYTES, type KeyText, keyBeside, keyOf, sharedBits } from "./key.ts";
 
 /** Neighbours that are looked after more often than the rest of the table, in closest sets. */
 const NEIGHBOUR_SETS = 2;
@@ -15,7 +15,11 @@ const REFRESH_DEPTH_MAX = 32;
 
 /**
  * Keeps the table true: newcomers from hearsay are asked whether they live, the nodes that were not
- * heard for longest are looked after, buckets that nobody used are refreshed.
+ * heard for longest are looked after, buckets that need it and that nobody used are refreshed.
+ *
+ * It costs by what changes. Whoever was heard anyway is not asked; neighbours are heard by what
+ * they ask themselves; and looks at the rest of the table come half as often each time that a node
+ * is still there, and at their full pace again when one is gone.
  */
 export class Upkeep implements ExchangeOwner {
   readonly #context: DhtContext;
@@ -26,14 +30,19 @@ export class Upkeep implements ExchangeOwner {
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
   #challengeAt: Instant = Number.NEGATIVE_INFINITY;
+  #lookAt: Instant = Number.POSITIVE_INFINITY;
+  /** Pause between two looks at the rest of the table. */
+  #paceMs: number;
+  readonly #lookedAt = new Set<KeyText>();
+  #refreshAt: Instant = Number.POSITIVE_INFINITY;
   #refreshSelfAt: Instant = Number.POSITIVE_INFINITY;
-  #isNeighboursTurn = false;
   #remembered: Contact[] = [];
 
   /** @param lookUp starts a lookup of the closest nodes to a key */
   constructor(context: DhtContext, lookUp: (target: KeyText) => void) {
     this.#context = context;
     this.#lookUp = lookUp;
+    this.#paceMs = context.limits.checkMs;
   }
 
   /**
@@ -45,6 +54,8 @@ export class Upkeep implements ExchangeOwner {
     const { limits, random } = this.#context;
     this.#checkAt = now + limits.checkMs * random.unit();
     this.#refreshSelfAt = now + limits.refreshMs * (0.5 + random.unit());
+    this.#lookAt = this.#checkAt;
+    this.#refreshAt = this.#checkAt;
     this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
   }
 
@@ -70,16 +81,15 @@ export class Upkeep implements ExchangeOwner {
 
   /**
    * The bucket of a newcomer is full: is the node in it that was not heard for longest still there?
-   * Asked seldom, since whoever is asked may have a full bucket too: a question for each question
-   * would never end.
+   * Asked seldom, since whoever is asked may have a full bucket too, and a question for each
+   * question would never end.
    */
   challenge(newcomer: Contact, now: Instant): void {
     if (now < this.#challengeAt) return;
-    const { table, limits } = this.#context;
-    const oldest = table.leastRecentlyHeardBeside(newcomer.key);
+    const oldest = this.#context.table.leastRecentlyHeardBeside(newcomer.key);
     if (oldest === undefined || now - oldest.heardAt < RECENT_MS) return;
-    this.#challengeAt = now + limits.checkMs;
-    this.#ping(oldest.contact, now);
+    this.#challengeAt = now + this.#paceMs;
+    this.#look(oldest.contact, now);
   }
 
   /** Something was looked up here: the bucket of the key is in use. */
@@ -90,10 +100,13 @@ export class Upkeep implements ExchangeOwner {
 
   answered(contact: Contact): void {
     this.#pinged.delete(contact.key);
+    if (!this.#lookedAt.delete(contact.key)) return;
+    this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
   }
 
   failed(contact: Contact): void {
     this.#pinged.delete(contact.key);
+    if (this.#lookedAt.delete(contact.key)) this.#paceMs = this.#context.limits.checkMs;
   }
 
   timeout(now: Instant): void {
@@ -105,15 +118,17 @@ export class Upkeep implements ExchangeOwner {
       const isMore = this.#introductions.size > 0;
       this.#introduceAt = isMore ? now + limits.introduceMs : Number.POSITIVE_INFINITY;
     }
+    const { checkMs } = limits;
     if (now >= this.#checkAt) {
-      this.#checkAt = now + limits.checkMs;
-      this.#check(now);
-      this.#refresh(now);
+      const pauseMs = Math.min(this.#paceMs, 2 * checkMs);
+      this.#checkAt = Math.max(this.#checkNeighbours(now), now + pauseMs);
     }
+    if (now >= this.#lookAt) this.#lookAt = Math.max(this.#checkAll(now), now + this.#paceMs);
+    if (now >= this.#refreshAt) this.#refreshAt = Math.max(this.#refresh(now), now + checkMs);
   }
 
   deadline(): Instant {
-    return Math.min(this.#introduceAt, this.#checkAt);
+    return Math.min(this.#introduceAt, this.#checkAt, this.#lookAt, this.#refreshAt);
   }
 
   #introduceOne(now: Instant): void {
@@ -125,39 +140,80 @@ export class Upkeep implements ExchangeOwner {
     }
   }
 
-  /** In turn: the oldest of the neighbours, on whom others depend, and the oldest of all. */
-  #check(now: Instant): void {
+  /** Others depend on neighbours. @returns when one will not have been heard for too long */
+  #checkNeighbours(now: Instant): Instant {
     const { table, limits, self } = this.#context;
-    this.#isNeighboursTurn = !this.#isNeighboursTurn;
-    const oldest = this.#isNeighboursTurn
-      ? table.leastRecentlyHeard(table.closest(self, NEIGHBOUR_SETS * limits.bucketSize))
-      : table.leastRecentlyHeard();
-    if (oldest === undefined || now - oldest.heardAt < limits.freshMs) return;
-    this.#ping(oldest.contact, now);
+    const neighbours = table.closest(self, NEIGHBOUR_SETS * limits.bucketSize);
+    const oldest = table.leastRecentlyHeard(neighbours);
+    if (oldest === undefined) return now;
+    const staleAt = oldest.heardAt + limits.freshMs;
+    if (now >= staleAt) this.#ping(oldest.contact, now);
+    return staleAt;
   }
 
-  #refresh(now: Instant): void {
-    const { self, limits, random, table } = this.#context;
+  /** @returns when somebody of the table will not have been heard for too long */
+  #checkAll(now: Instant): Instant {
+    const oldest = this.#context.table.leastRecentlyHeard();
+    if (oldest === undefined) return now;
+    const staleAt = oldest.heardAt + this.#context.limits.freshMs;
+    if (now >= staleAt) this.#look(oldest.contact, now);
+    return staleAt;
+  }
+
+  /**
+   * Looks up this node itself and a key from anywhere, or in one bucket that nobody used.
+   *
+   * @returns when the next one is due
+   */
+  #refresh(now: Instant): Instant {
+    const { self, limits, random } = this.#context;
     if (now >= this.#refreshSelfAt) {
       this.#refreshSelfAt = now + limits.refreshMs;
       this.#lookUp(self);
-      return;
+      // The size of the network is not learned from one neighbourhood alone.
+      this.#lookUp(keyOf(random.bytes(KEY_BYTES)));
+    } else {
+      const due = this.#leastRecentlyUsed(now);
+      if (due !== undefined && now >= (this.#usedAt[due] ?? now) + limits.refreshMs) {
+        this.#usedAt[due] = now;
+        this.#lookUp(keyBeside(self, due, random.bytes(KEY_BYTES)));
+      }
     }
-    const deepest = Math.min(table.depth(), REFRESH_DEPTH_MAX - 1);
-    for (let depth = 0; depth <= deepest; depth++) {
-      // A bucket that was never used counts from about now on, so that not all come at once.
-      this.#usedAt[depth] ??= now - limits.refreshMs * random.unit();
-      if (now - (this.#usedAt[depth] ?? now) < limits.refreshMs) continue;
-      this.#usedAt[depth] = now;
-      this.#lookUp(keyBeside(self, depth, random.bytes(32)));
-      return;
-    }
+    const next = this.#leastRecentlyUsed(now);
+    const nextAt = next === undefined ? this.#refreshSelfAt : (this.#usedAt[next] ?? now);
+    return Math.min(this.#refreshSelfAt, nextAt + limits.refreshMs);
   }
 
-  #ping(contact: Contact, now: Instant): void {
-    if (this.#pinged.has(contact.key)) return;
-    if (this.#context.desk.ask(contact, { kind: "ping" }, this, now)) {
-      this.#pinged.add(contact.key);
+  /**
+   * The bucket that was not looked up in for longest of those that need it: all where everybody is
+   * kept, else those that have room. Buckets so deep that they are all of one closest set are
+   * looked up in whenever this node looks for itself.
+   */
+  #leastRecentlyUsed(now: Instant): number | undefined {
+    const { limits, random, table } = this.#context;
+    let beyond = table.size;
+    let oldest: number | undefined;
+    for (let depth = 0; depth < REFRESH_DEPTH_MAX && beyond > limits.bucketSize; depth++) {
+      const size = table.sizeAt(depth);
+      beyond -= size;
+      // A bucket that was never used counts from about now on, so that not all come at once.
+      this.#usedAt[depth] ??= now - limits.refreshMs * random.unit();
+      const usedAt = this.#usedAt[depth] ?? now;
+      if (!table.isWhole && size >= limits.bucketSize) continue;
+      if (oldest === undefined || usedAt < (this.#usedAt[oldest] ?? now)) oldest = depth;
     }
+    return oldest;
+  }
+
+  /** Asks a node of the table, and learns from what comes of it how much changes. */
+  #look(contact: Contact, now: Instant): void {
+    if (this.#ping(contact, now)) this.#lookedAt.add(contact.key);
+  }
+
+  #ping(contact: Contact, now: Instant): boolean {
+    if (this.#pinged.has(contact.key)) return false;
+    const isAsked = this.#context.desk.ask(contact, { kind: "ping" }, this, now);
+    if (isAsked) this.#pinged.add(contact.key);
+    return isAsked;
   }
 }

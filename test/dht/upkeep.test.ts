@@ -1,0 +1,67 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { fillTables } from "../../src/testing/swarm/grow.ts";
+import { Swarm } from "../../src/testing/swarm/swarm.ts";
+
+const NODES = 200;
+const MINUTE_MS = 60_000;
+
+/** Nodes with full buckets that have lived for a while, and that nobody asks anything. */
+function quietNetwork(): Swarm {
+  const limits = { wholeTableMax: 50, farBucketSize: 40, bucketSize: 8, replicas: 8 };
+  const swarm = new Swarm({ seed: 7, limits });
+  for (let i = 0; i < NODES; i++) swarm.add();
+  fillTables(swarm, 40, 8);
+  for (const node of swarm.nodes) swarm.tell(node, { kind: "start", bootstrap: [] });
+  return swarm;
+}
+
+/** Messages for each living node and minute. */
+function rateOver(swarm: Swarm, minutes: number): number {
+  const before = swarm.messages;
+  swarm.advance(minutes * MINUTE_MS);
+  return (swarm.messages - before) / minutes / swarm.nodes.filter((node) => node.isAlive).length;
+}
+
+/** The share of the dead among all that the living know, or among their closest so many. */
+function deadShare(swarm: Swarm, closest?: number): number {
+  const dead = new Set<string>();
+  for (const { contact, isAlive } of swarm.nodes) if (!isAlive) dead.add(contact.key);
+  const known = swarm.nodes.flatMap(({ core, id, isAlive }) => {
+    if (!isAlive) return [];
+    return closest === undefined ? core.contacts : core.closestKnown(id, closest);
+  });
+  return known.filter(({ key }) => dead.has(key)).length / known.length;
+}
+
+describe("the upkeep of a node whose buckets are full", () => {
+  let swarm: Swarm;
+  let quietRate: number;
+
+  beforeAll(() => {
+    swarm = quietNetwork();
+    swarm.advance(20 * MINUTE_MS);
+    quietRate = rateOver(swarm, 40);
+  });
+
+  it("costs little where nothing changes", () => {
+    // 16 neighbours, each heard once in ten minutes: 1.6 messages, as being asked is being heard;
+    // two lookups of some ten nodes in an hour: 0.7; one look at the rest in ten minutes: 0.2.
+    expect(quietRate).toBeGreaterThan(0.5);
+    expect(quietRate).toBeLessThan(4);
+  });
+
+  it("looks at its full pace once nodes are gone, and forgets them, neighbours first", () => {
+    for (const [number, node] of swarm.nodes.entries()) if (number % 3 === 0) swarm.stop(node);
+    const goneAtFirst = deadShare(swarm);
+    expect(goneAtFirst).toBeGreaterThan(0.3);
+    expect(rateOver(swarm, 20)).toBeGreaterThan(1.3 * quietRate);
+    expect(deadShare(swarm, 8)).toBeLessThan(0.02);
+    expect(deadShare(swarm)).toBeLessThan(0.8 * goneAtFirst);
+  });
+
+  it("falls quiet again", () => {
+    swarm.advance(60 * MINUTE_MS);
+    expect(deadShare(swarm)).toBeLessThan(0.03);
+    expect(rateOver(swarm, 20)).toBeLessThan(1.2 * quietRate);
+  });
+});
