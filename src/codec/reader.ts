@@ -9,12 +9,10 @@ import { CulvertError } from "../base/index.ts";
  */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** Where the next read begins. */
@@ -28,25 +26,25 @@ export class Reader {
   }
 
   u8(field: string): number {
-    return this.#view.getUint8(this.#take(1, field));
+    return this.#number(this.#take(1, field), 1);
   }
 
   u16(field: string): number {
-    return this.#view.getUint16(this.#take(2, field));
+    return this.#number(this.#take(2, field), 2);
   }
 
   u32(field: string): number {
-    return this.#view.getUint32(this.#take(4, field));
+    return this.#number(this.#take(4, field), 4);
   }
 
   /** Six bytes: always a safe integer. */
   u48(field: string): number {
-    const at = this.#take(6, field);
-    return this.#view.getUint16(at) * 2 ** 32 + this.#view.getUint32(at + 2);
+    return this.#number(this.#take(6, field), 6);
   }
 
   u64(field: string): bigint {
-    return this.#view.getBigUint64(this.#take(8, field));
+    const at = this.#take(8, field);
+    return (BigInt(this.#number(at, 4)) << 32n) | BigInt(this.#number(at + 4, 4));
   }
 
   /** A view of the next `length` bytes. */
@@ -76,6 +74,13 @@ export class Reader {
     throw new CulvertError("CULVERT_PROTOCOL", `${field}: ${why}`, {
       detail: { field, offset: this.#offset },
     });
+  }
+
+  /** By hand: a DataView would cost more than a message of some bytes does otherwise. */
+  #number(at: number, size: number): number {
+    let value = 0;
+    for (let i = at; i < at + size; i++) value = value * 256 + (this.#bytes[i] as number);
+    return value;
   }
 
   #take(length: number, field: string): number {

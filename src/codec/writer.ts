@@ -7,21 +7,18 @@
  */
 export class Writer {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
   #grows = true;
 
   /** @param capacity a hint of how many bytes will be written */
   constructor(capacity: number = 64) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = viewOf(this.#bytes);
   }
 
   /** Writes into `bytes` from its beginning; it is borrowed until `finish`. */
   static into(bytes: Uint8Array): Writer {
     const writer = new Writer(0);
     writer.#bytes = bytes;
-    writer.#view = viewOf(bytes);
     writer.#grows = false;
     return writer;
   }
@@ -32,36 +29,29 @@ export class Writer {
   }
 
   u8(value: number): this {
-    const at = this.#reserve(1, value, 0xff);
-    this.#view.setUint8(at, value);
-    return this;
+    return this.#number(this.#reserve(1, value, 0xff), 1, value);
   }
 
   u16(value: number): this {
-    const at = this.#reserve(2, value, 0xffff);
-    this.#view.setUint16(at, value);
-    return this;
+    return this.#number(this.#reserve(2, value, 0xffff), 2, value);
   }
 
   u32(value: number): this {
-    const at = this.#reserve(4, value, 0xffff_ffff);
-    this.#view.setUint32(at, value);
-    return this;
+    return this.#number(this.#reserve(4, value, 0xffff_ffff), 4, value);
   }
 
   /** Six bytes. */
   u48(value: number): this {
     const at = this.#reserve(6, value, 2 ** 48 - 1);
-    this.#view.setUint16(at, Math.floor(value / 2 ** 32));
-    this.#view.setUint32(at + 2, value % 2 ** 32);
-    return this;
+    this.#number(at, 2, Math.floor(value / 2 ** 32));
+    return this.#number(at + 2, 4, value);
   }
 
   u64(value: bigint): this {
     if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits`);
     const at = this.#reserve(8, 0, 0);
-    this.#view.setBigUint64(at, value);
-    return this;
+    this.#number(at, 4, Number(value >> 32n));
+    return this.#number(at + 4, 4, Number(value & 0xffff_ffffn));
   }
 
   /** Copies `bytes` in. */
@@ -83,6 +73,15 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /**
+   * The last 32 bits of a value, or fewer. By hand: a DataView would cost more than a message of
+   * some bytes does otherwise.
+   */
+  #number(at: number, size: number, value: number): this {
+    for (let i = at + size - 1, left = value; i >= at; i--, left >>>= 8) this.#bytes[i] = left;
+    return this;
+  }
+
   #reserve(size: number, value: number, valueMax: number): number {
     if (!(Number.isInteger(value) && value >= 0 && value <= valueMax)) {
       throw new RangeError(`${value} does not fit ${size} bytes`);
@@ -99,10 +98,5 @@ export class Writer {
     const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
-    this.#view = viewOf(larger);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
