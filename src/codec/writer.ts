@@ -1,3 +1,6 @@
+/** V8 keeps the bytes of so short an array beside the array itself. */
+const ON_HEAP_BYTES = 64;
+
 /**
  * Writes big-endian fields, into a buffer that grows or into one that the caller gives. A value
  * that does not fit its field, or a given buffer that is too short, is a programmer's mistake and a
@@ -68,9 +71,13 @@ export class Writer {
     return this;
   }
 
-  /** A view of what has been written, not a copy; the writer must not be used after that. */
+  /** What has been written, handed over; the writer must not be used after that. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const bytes = this.#bytes;
+    if (this.#length === bytes.length) return bytes;
+    // So short an array lies on the heap until somebody makes a view of it, which costs far more.
+    const isCheap = this.#grows && bytes.length <= ON_HEAP_BYTES;
+    return isCheap ? bytes.slice(0, this.#length) : bytes.subarray(0, this.#length);
   }
 
   /**

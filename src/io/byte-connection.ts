@@ -78,8 +78,12 @@ export class ByteConnection {
     return this.#socket.writableLength;
   }
 
-  /** Sends bytes, which are handed over; after the end it does nothing. */
-  write(bytes: Uint8Array): void {
+  /**
+   * Sends bytes, which are handed over; after the end it does nothing.
+   *
+   * @param done called once the operating system has them, or never will
+   */
+  write(bytes: Uint8Array, done?: () => void): void {
     if (!this.#socket.writable) return;
     if (!this.#isCorked) {
       this.#isCorked = true;
@@ -89,7 +93,7 @@ export class ByteConnection {
         this.#socket.uncork();
       });
     }
-    this.#socket.write(bytes);
+    this.#socket.write(bytes, done);
   }
 
   setReading(isReading: boolean): void {

@@ -31,6 +31,8 @@ export class UdxBacklog {
   #bytes = 0;
   #packets = 0;
   #repeats = 0;
+  /** Who waits for an acknowledgement of what was written up to `end`, in order. */
+  #unacked: { readonly end: number; readonly done: () => void }[] = [];
   #marked = 0;
   #isMarked = false;
   #timer: NodeJS.Timeout | undefined;
@@ -54,9 +56,14 @@ export class UdxBacklog {
     return Math.min(Math.max(bytes, AHEAD_BYTES_MIN), AHEAD_BYTES_MAX);
   }
 
-  /** So many bytes more were written. */
-  written(bytes: number): void {
+  /**
+   * So many bytes more were written.
+   *
+   * @param done called once they are acknowledged: udx reads them until then
+   */
+  written(bytes: number, done?: () => void): void {
     this.#written += bytes;
+    if (done !== undefined) this.#unacked.push({ end: this.#written, done });
     if (this.#written - this.#marked >= MARK_BYTES) this.#mark();
     if (this.#timer !== undefined || !this.#isMuch) return;
     this.#startRate();
@@ -124,7 +131,14 @@ export class UdxBacklog {
       this.#isMarked = false;
       if (!isWhole) return;
       this.#sent = Math.max(this.#sent, marked);
+      this.#acknowledged(marked);
       if (this.#timer !== undefined) this.#changed();
     });
+  }
+
+  #acknowledged(marked: number): void {
+    const next = this.#unacked.findIndex(({ end }) => end > marked);
+    const acked = this.#unacked.splice(0, next < 0 ? this.#unacked.length : next);
+    for (const { done } of acked) done();
   }
 }

@@ -134,10 +134,10 @@ class UdxConnection {
     return { roundTripMs: this.#stream.rtt, inFlightBytes: this.#stream.inflight };
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, done?: () => void): void {
     if (this.#isClosed || this.#isEnding) return;
     this.#stream.write(bytes);
-    this.#backlog.written(bytes.length);
+    this.#backlog.written(bytes.length, done);
   }
 
   sendDatagram(bytes: Uint8Array): void {

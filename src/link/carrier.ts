@@ -27,8 +27,11 @@ export interface PathEvents {
 export interface PathConnection {
   /** Starts to read, and tells `events` from now on. Called once. */
   start(events: PathEvents): void;
-  /** Sends bytes, which are handed over; after the end it does nothing. */
-  write(bytes: Uint8Array): void;
+  /**
+   * Sends bytes, which are handed over; after the end it does nothing. A connection that knows when
+   * it has no use for them any more calls `done` then: their memory may be used again.
+   */
+  write(bytes: Uint8Array, done?: () => void): void;
   /** Bytes that were written and are not on their way yet. */
   readonly unsentBytes: number;
   /** What should be unsent at most, lest what is urgent waits behind it; absent where unknown. */

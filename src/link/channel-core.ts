@@ -74,10 +74,11 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
    * The next record, of a payload that is borrowed, to be written at once: the owner counts what
    * it has written, and what waited among inputs would not be counted.
    *
+   * @param record memory of its size
    * @returns `undefined` before the channel is ready, and after its end
    */
-  seal(payload: Uint8Array): Uint8Array | undefined {
-    return this.#isOver ? undefined : this.#ciphers?.sealer.seal(payload);
+  seal(payload: Uint8Array, record?: Uint8Array): Uint8Array | undefined {
+    return this.#isOver ? undefined : this.#ciphers?.sealer.seal(payload, record);
   }
 
   /** Whether a record has begun to come and is not whole yet. */

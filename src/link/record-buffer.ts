@@ -1,4 +1,5 @@
 import { CulvertError } from "../base/index.ts";
+import { rawMemory } from "../io/memory.ts";
 
 const PREFIX_BYTES = 2;
 const NOTHING = new Uint8Array(0);
@@ -113,7 +114,7 @@ export class RecordBuffer {
     if (length === undefined) this.#firstByte = this.#memory[this.#at] ?? 0;
     else {
       this.#skipPrefix();
-      this.#box = new Uint8Array(this.#checked(length));
+      this.#box = new Uint8Array(rawMemory(this.#checked(length)));
       this.#filled = 0;
       this.#gather(this.#box);
     }

@@ -64,11 +64,19 @@ export class RecordSealer {
     this.#key = new RecordKey(key);
   }
 
-  /** A whole record, owned by the caller: length u16, then the box. The payload is borrowed. */
-  seal(payload: Uint8Array): Uint8Array {
+  /**
+   * A whole record, owned by the caller: length u16, then the box. The payload is borrowed.
+   *
+   * @param record memory for it, if the caller has any
+   */
+  seal(
+    payload: Uint8Array,
+    record: Uint8Array = new Uint8Array(payload.length + RECORD_OVERHEAD_BYTES),
+  ): Uint8Array {
     assert(payload.length <= RECORD_PAYLOAD_BYTES_MAX, "a payload fits a record");
-    const record = new Uint8Array(payload.length + RECORD_OVERHEAD_BYTES);
-    new DataView(record.buffer).setUint16(0, payload.length + AEAD_TAG_BYTES);
+    const boxBytes = payload.length + AEAD_TAG_BYTES;
+    record[0] = boxBytes >> 8;
+    record[1] = boxBytes;
     const { key, nonce } = this.#key;
     crypto().aeadSeal(key, nonce, payload, { into: record.subarray(2) });
     this.#key.advance(payload.length);

@@ -1,5 +1,12 @@
 import { assert } from "../base/index.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
+import {
+  BLOCK_BYTES,
+  BLOCK_FROM_BYTES,
+  giveBlock,
+  shortMemory,
+  takeBlock,
+} from "./record-memory.ts";
 
 /** Records from this many on are compacted away once they are acknowledged. */
 const COMPACT_FROM = 64;
@@ -8,12 +15,7 @@ const COMPACT_FROM = 64;
  * The longest payload that is filled: so that half of the records lie whole in one piece of memory
  * in which udx gives packets, and what is urgent does not wait for the longest that there may be.
  */
-export const FILLED_BYTES_MAX: number = 32_768 - RECORD_OVERHEAD_BYTES;
-
-/** Memory of acknowledged records that is used again while others are under way. */
-const SPARES_MAX = 32;
-/** Payloads from here on get memory that can be used again. */
-const LARGE_BYTES = FILLED_BYTES_MAX / 2;
+export const FILLED_BYTES_MAX: number = BLOCK_BYTES - RECORD_OVERHEAD_BYTES;
 
 /**
  * The numbered records that were sent and that the peer has not acknowledged: what a new path has
@@ -25,7 +27,6 @@ export class RecordLedger {
   #head = 0;
   #first = 0;
   #bytes = 0;
-  readonly #spares: ArrayBufferLike[] = [];
 
   /** The number of the oldest record that is kept. */
   get first(): number {
@@ -44,10 +45,7 @@ export class RecordLedger {
 
   /** Memory for the payload of a record that will be added. */
   allocate(bytes: number): Uint8Array {
-    if (bytes < LARGE_BYTES) return new Uint8Array(bytes);
-    // Fresh memory for each would make the garbage collector the busiest part of a transfer.
-    const memory = this.#spares.pop() ?? new ArrayBuffer(FILLED_BYTES_MAX);
-    return new Uint8Array(memory, 0, bytes);
+    return bytes < BLOCK_FROM_BYTES ? shortMemory(bytes) : new Uint8Array(takeBlock(), 0, bytes);
   }
 
   /** Keeps the payload of the next record, handed over. */
@@ -70,7 +68,6 @@ export class RecordLedger {
       this.#forget(this.#payloads[this.#head] as Uint8Array);
       this.#payloads[this.#head] = NOTHING;
     }
-    if (this.#bytes === 0) this.#spares.length = 0;
     if (this.#head >= COMPACT_FROM && 2 * this.#head >= this.#payloads.length) {
       this.#payloads = this.#payloads.slice(this.#head);
       this.#head = 0;
@@ -80,8 +77,7 @@ export class RecordLedger {
 
   #forget({ length, buffer }: Uint8Array): void {
     this.#bytes -= length;
-    const isReusable = length >= LARGE_BYTES && buffer.byteLength === FILLED_BYTES_MAX;
-    if (isReusable && this.#spares.length < SPARES_MAX) this.#spares.push(buffer);
+    if (length >= BLOCK_FROM_BYTES && buffer.byteLength === BLOCK_BYTES) giveBlock(buffer);
   }
 }
 

@@ -3,6 +3,14 @@ import type { PathConnection } from "./carrier.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
 import { DelayWindow } from "./delay-window.ts";
 import type { HandshakeOptions } from "./handshake.ts";
+import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
+import {
+  BLOCK_BYTES,
+  BLOCK_FROM_BYTES,
+  giveBlock,
+  shortMemory,
+  takeBlock,
+} from "./record-memory.ts";
 
 /** What a secure path tells. None of these may throw. */
 export interface SecurePathEvents {
@@ -95,8 +103,17 @@ export class SecurePath {
 
   /** Seals and sends; the payload is borrowed. */
   send(payload: Uint8Array): void {
-    const record = this.#isClosed ? undefined : this.#core.seal(payload);
-    if (record !== undefined) this.#connection.write(record);
+    if (this.#isClosed) return;
+    const bytes = payload.length + RECORD_OVERHEAD_BYTES;
+    if (bytes < BLOCK_FROM_BYTES || bytes > BLOCK_BYTES) {
+      const record = this.#core.seal(payload, shortMemory(bytes));
+      if (record !== undefined) this.#connection.write(record);
+      return;
+    }
+    const block = takeBlock();
+    const record = this.#core.seal(payload, new Uint8Array(block, 0, bytes));
+    if (record === undefined) giveBlock(block);
+    else this.#connection.write(record, () => giveBlock(block));
   }
 
   sendDatagram(payload: Uint8Array): void {

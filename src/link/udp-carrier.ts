@@ -194,7 +194,7 @@ export class UdpCarrier implements ProbePort {
             events.closed(error);
           },
         }),
-      write: (bytes) => stream.write(bytes),
+      write: (bytes, done) => stream.write(bytes, done),
       get unsentBytes() {
         return stream.unsentBytes;
       },

@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import type { PathConnection, PathEvents } from "../../src/link/index.ts";
+import { dhKeysOf } from "../../src/link/noise.ts";
+import { giveBlock, shortMemory, takeBlock } from "../../src/link/record-memory.ts";
+import { SecurePath } from "../../src/link/secure-path.ts";
+
+/** One end of a byte connection that gives the memory of what was written back when it is told to. */
+class HeldConnection implements PathConnection {
+  other: HeldConnection | undefined;
+  readonly held: { readonly bytes: Uint8Array; readonly done: (() => void) | undefined }[] = [];
+  readonly unsentBytes = 0;
+  #events: PathEvents | undefined;
+
+  start(events: PathEvents): void {
+    this.#events = events;
+  }
+
+  write(bytes: Uint8Array, done?: () => void): void {
+    this.held.push({ bytes, done });
+  }
+
+  /** What was written arrives, late: whoever used its memory again has spoilt it. */
+  pass(): void {
+    const written = this.held.splice(0);
+    for (const { bytes } of written) this.other?.receive(bytes.slice());
+    for (const { done } of written) done?.();
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#events?.receive(bytes);
+  }
+
+  setReading(): void {}
+  close(): void {}
+}
+
+function pathOver(connection: HeldConnection, seed: number, isInitiator: boolean) {
+  const identity = new NodeIdentity(new Uint8Array(32).fill(seed));
+  const messages: Uint8Array[] = [];
+  const failures: (Error | undefined)[] = [];
+  const path = new SecurePath(connection, {
+    identity: { publicKey: identity.publicKey, keys: dhKeysOf(identity.exposeSeed()) },
+    network: "test",
+    random: new SeededRandom(seed),
+    isInitiator,
+    clock: systemClock,
+    events: {
+      message: (payload) => messages.push(payload),
+      datagram: () => {},
+      drained: () => {},
+      closed: (error) => failures.push(error),
+    },
+  });
+  return { path, messages, failures };
+}
+
+describe("memory of records", () => {
+  it("is used again when nobody needs it any more, and not before", () => {
+    const [a, b] = [new HeldConnection(), new HeldConnection()];
+    a.other = b;
+    b.other = a;
+    const near = pathOver(a, 1, true);
+    const far = pathOver(b, 2, false);
+    far.path.begin();
+    near.path.begin();
+    for (let round = 0; round < 3; round++) {
+      a.pass();
+      b.pass();
+    }
+    const sent: Uint8Array[] = [];
+    const used = new Set<ArrayBufferLike>();
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 10; i++) {
+        const payload = new Uint8Array(i % 2 === 0 ? 20_000 + i : 20 + i).fill(round * 10 + i);
+        sent.push(payload);
+        near.path.send(payload);
+      }
+      for (const { bytes } of a.held) if (bytes.length > 16_384) used.add(bytes.buffer);
+      a.pass();
+    }
+    expect(far.failures).toEqual([]);
+    expect(far.messages.map((message) => message.slice())).toEqual(sent);
+    expect(used.size).toBe(5); // four rounds of five long records
+  });
+
+  it("comes in blocks that are kept up to a point", () => {
+    const taken = Array.from({ length: 200 }, takeBlock);
+    expect(new Set(taken).size).toBe(200);
+    for (const block of taken) giveBlock(block);
+    const again = Array.from({ length: 200 }, takeBlock);
+    expect(again.filter((block) => taken.includes(block))).toHaveLength(128);
+  });
+
+  it("comes in zeroed pieces of their own when it is short", () => {
+    const pieces = Array.from({ length: 500 }, (_, i) => shortMemory(1 + (i % 90)));
+    expect(pieces.every((piece) => piece.every((byte) => byte === 0))).toBe(true);
+    for (const [i, piece] of pieces.entries()) piece.fill(1 + (i % 250));
+    for (const [i, piece] of pieces.entries()) {
+      expect(piece).toEqual(new Uint8Array(1 + (i % 90)).fill(1 + (i % 250)));
+    }
+    expect(shortMemory(5_000)).toEqual(new Uint8Array(5_000));
+  });
+});
