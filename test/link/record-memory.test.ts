@@ -7,7 +7,7 @@ import { dhKeysOf } from "../../src/link/noise.ts";
 import { giveBlock, shortMemory, takeBlock } from "../../src/link/record-memory.ts";
 import { SecurePath } from "../../src/link/secure-path.ts";
 
-/** One end of a byte connection that gives the memory of what was written back when it is told to. */
+/** One end of a connection that gives the memory of what was written back when it is told to. */
 class HeldConnection implements PathConnection {
   other: HeldConnection | undefined;
   readonly held: { readonly bytes: Uint8Array; readonly done: (() => void) | undefined }[] = [];
