@@ -45,6 +45,8 @@ const PAYLOAD_SIZE = 1_024;
 const CONCURRENCY = 64;
 const BATCH = 256;
 const ROUNDS = 12;
+/** Before them: the compiler is done with a put after some thousand. */
+const WARM_ROUNDS = 12;
 /** Times of a put or get, as multiples of one verification. */
 const ASKED: Readonly<Record<string, number>> = {
   "put, level, durable, 64 at once": 1.3,
@@ -168,7 +170,7 @@ async function openLevel(name: string): Promise<LevelRecordStore> {
 
 /** Puts with the signatures checked: in turns with plain verifications, so that noise hits both. */
 async function benchPuts(provider: ProviderName): Promise<void> {
-  const records = await signRecords(BATCH * (ROUNDS + 1));
+  const records = await signRecords(BATCH * (WARM_ROUNDS + ROUNDS));
   const chosen = await loadProvider(provider);
   if (chosen === undefined) return;
   useProvider(chosen);
@@ -182,7 +184,7 @@ async function benchPuts(provider: ProviderName): Promise<void> {
   const add = (what: string, us: number): void => {
     samples[what] = [...(samples[what] ?? []), us];
   };
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round < WARM_ROUNDS + ROUNDS; round++) {
     const batch = records.slice(round * BATCH, (round + 1) * BATCH);
     const bytes = batch.map((record) => encodeRecord(record));
     const addresses = batch.map(({ address }) => address);
@@ -194,8 +196,7 @@ async function benchPuts(provider: ProviderName): Promise<void> {
       "put again": await durable.put(bytes),
       "get again": await durable.get(addresses),
     };
-    // The first round warms up.
-    if (round > 0) for (const [what, us] of Object.entries(timed)) add(what, us);
+    if (round >= WARM_ROUNDS) for (const [what, us] of Object.entries(timed)) add(what, us);
   }
   await durable.close();
   await volatile.close();

@@ -44,11 +44,11 @@ export class AddressIndex {
 
   /** The tag of an address; never zero, which marks a free slot. */
   tagOf(address: Uint8Array): number {
-    const words = wordsOf(address);
     const keys = this.#keys;
     let hash = keys[0] as number;
-    for (let i = 0; i < words.length; i++) {
-      hash = Math.imul(hash ^ (words[i] as number) ^ (keys[i & 3] as number), 0x9e3779b1);
+    for (let at = 0; at < address.length; at += 4) {
+      const word = wordAt(address, at);
+      hash = Math.imul(hash ^ word ^ (keys[(at >>> 2) & 3] as number), 0x9e3779b1);
       hash ^= hash >>> 15;
       hash = Math.imul(hash, 0x85ebca77);
       hash ^= hash >>> 13;
@@ -57,13 +57,18 @@ export class AddressIndex {
   }
 
   /** The places that records of this tag have. */
-  places(tag: number): Place[] {
-    const places: Place[] = [];
+  places(tag: number): readonly Place[] {
+    let places = NOWHERE;
     for (let slot = tag & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const found = this.#tagAt(slot);
       if (found === 0) return places;
-      if (found === tag) places.push(this.#placeAt(slot));
+      if (found === tag) places = [...places, this.#placeAt(slot)];
     }
+  }
+
+  /** Whether a record of this tag has this place. */
+  has(tag: number, place: Place): boolean {
+    return this.#slotOf(tag, place) !== undefined;
   }
 
   /** False when the index is full. */
@@ -78,15 +83,19 @@ export class AddressIndex {
 
   /** False when no record of this tag is there. */
   remove(tag: number, place: Place): boolean {
+    const slot = this.#slotOf(tag, place);
+    if (slot === undefined) return false;
+    this.#free(slot);
+    this.#size -= 1;
+    return true;
+  }
+
+  #slotOf(tag: number, { bucket, serial }: Place): number | undefined {
+    const slots = this.#slots;
     for (let slot = tag & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const found = this.#tagAt(slot);
-      if (found === 0) return false;
-      if (found !== tag) continue;
-      const { bucket, serial } = this.#placeAt(slot);
-      if (bucket !== place.bucket || serial !== place.serial) continue;
-      this.#free(slot);
-      this.#size -= 1;
-      return true;
+      const at = WORDS * slot;
+      if (slots[at] === 0) return undefined;
+      if (slots[at] === tag && slots[at + 1] === bucket && slots[at + 2] === serial) return slot;
     }
   }
 
@@ -98,7 +107,7 @@ export class AddressIndex {
       if (tag === 0) break;
       const isReachable = ((slot - tag) & this.#mask) < ((slot - gap) & this.#mask);
       if (isReachable) continue;
-      this.#set(gap, tag, this.#placeAt(slot));
+      this.#slots.copyWithin(WORDS * gap, WORDS * slot, WORDS * (slot + 1));
       gap = slot;
     }
     this.#slots[WORDS * gap] = 0;
@@ -122,8 +131,12 @@ export class AddressIndex {
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const words = new Uint32Array(bytes.length / 4);
-  for (let i = 0; i < words.length; i++) words[i] = view.getUint32(4 * i, true);
-  return words;
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => wordAt(bytes, 4 * i));
 }
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+}
+
+const NOWHERE: readonly Place[] = Object.freeze([]);

@@ -87,13 +87,16 @@ export class FairQueue {
   /** The next request whose link may go on now. */
   take(now: Instant): QueuedRequest | undefined {
     for (const lane of this.#ready) {
-      this.#ready.delete(lane);
       const next = lane.queue[0];
-      if (next === undefined) continue;
+      if (next === undefined) {
+        this.#ready.delete(lane);
+        continue;
+      }
       const size = sizeOf(next);
       const waitMs = Math.max(lane.requests.waitMs(1, now), lane.bytes.waitMs(size, now));
       if (waitMs > 0) {
         lane.resumeAt = now + waitMs;
+        this.#ready.delete(lane);
         this.#throttled.add(lane);
         continue;
       }
@@ -101,10 +104,18 @@ export class FairQueue {
       lane.bytes.take(size, now);
       lane.queue.shift();
       this.#bytes -= size;
-      if (lane.queue.length > 0) this.#ready.add(lane);
+      this.#passTurn(lane);
       return next;
     }
     return undefined;
+  }
+
+  /** The other links come first now; of one alone there is nothing to move. */
+  #passTurn(lane: Lane): void {
+    const isWaiting = lane.queue.length > 0;
+    if (isWaiting && this.#ready.size === 1) return;
+    this.#ready.delete(lane);
+    if (isWaiting) this.#ready.add(lane);
   }
 
   /** When the first throttled link may go on. */

@@ -1,7 +1,7 @@
 import { assert, equalBytes } from "../base/index.ts";
 
 /** Slots of a cache: a power of two, and many times the frames of a window. */
-const SLOTS = 2_048;
+const SLOTS = 256;
 
 interface Slot<T> {
   readonly frameId: Uint8Array;

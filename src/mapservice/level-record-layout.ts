@@ -2,11 +2,13 @@ import { CulvertError } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import type { Place } from "./address-index.ts";
 import {
+  ADDRESS_BYTES,
   isFault,
   parseRecord,
   RECORD_HEADER_BYTES,
   SEQUENCE,
   type Sequence,
+  SIGNATURE_BYTES,
   writeRecord,
 } from "./record.ts";
 import type { StoredRecord } from "./record-store.ts";
@@ -18,16 +20,25 @@ import type { StoredRecord } from "./record-store.ts";
  *
  * | key | value |
  * | --- | --- |
- * | `h` | head: version, geometry, secret of the index |
+ * | `h` | head: version, geometry, secret of the index, records that share a value |
  * | `i` bucket 4, serial 4 | of each record from this serial on: tag 4, sequences 1, replaced |
- * | `r` bucket 4, serial 4 | expiry 6, record |
+ * | `r` bucket 4, serial 4 | of each record from this serial on: expiry 6, record |
+ *
+ * Small records of one write share a value, and so one key: the serial of a value is a multiple of
+ * the number of records that it has room for, which is 1 in a head of version 1.
  *
  * The low half of `sequences` is the record's own, the high half that of the record it replaced, or
  * zero; `replaced` (bucket 4, serial 4) is there when that is not zero.
  */
 const KIND = { head: 0x68, index: 0x69, record: 0x72 } as const;
 
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION_SINGLE = 1;
+const LAYOUT_VERSION = 2;
+
+/** Records share a value up to this length: about what the engine reads from disk at once. */
+const VALUE_BYTES_MAX = 5_000;
+/** What a head may say that an earlier or later build has written. */
+const RECORDS_PER_VALUE_MAX = 64;
 
 /** Records expire in buckets of this length: they are removed up to so much later. */
 export const BUCKET_MS = 10_000;
@@ -37,6 +48,8 @@ export interface StoreHead {
   readonly payloadSize: number;
   /** 16 random bytes that the tags depend on. */
   readonly secret: Uint8Array;
+  /** Records that a value has room for. */
+  readonly recordsPerValue: number;
 }
 
 /** What a new record takes the place of. It lies before the new one: no life gets shorter. */
@@ -64,6 +77,19 @@ export function isBucketOver(bucket: number, nowMs: number): boolean {
   return bucket * BUCKET_MS <= nowMs;
 }
 
+/** How many records share a value in a new store. */
+export function recordsPerValue(payloadSize: number): number {
+  let records = 1;
+  while (2 * records * storedBytesMax(payloadSize) <= VALUE_BYTES_MAX) records *= 2;
+  return records;
+}
+
+/** The place of the first record in the value that the record of this place lies in. */
+export function valuePlace({ bucket, serial }: Place, perValue: number): Place {
+  return { bucket, serial: serial - (serial % perValue) };
+}
+
+/** The key of the value that begins at this place. */
 export function recordKey(place: Place): Uint8Array {
   return placeKey(KIND.record, place);
 }
@@ -146,41 +172,90 @@ export function visitIndex(
   });
 }
 
-/** How long the value of a record is at most. */
+const EXPIRY_BYTES = 6;
+/** Where a record has its sequence, behind address and signature. */
+const SEQUENCE_AT = ADDRESS_BYTES + SIGNATURE_BYTES;
+
+/** How long what is kept of a record is at most. */
 export function storedBytesMax(payloadSize: number): number {
-  return 6 + RECORD_HEADER_BYTES + payloadSize;
+  return EXPIRY_BYTES + RECORD_HEADER_BYTES + payloadSize;
 }
 
-/** Writes the value of a record into `scratch`, and returns a view of it. */
-export function encodeStored(stored: StoredRecord, scratch: Uint8Array): Uint8Array {
-  Writer.into(scratch).u48(stored.expiresMs);
-  return scratch.subarray(0, writeRecord(stored.record, scratch, 6));
+/** Writes a value of these records into `scratch`, and returns a view of it. */
+export function encodeValue(records: readonly StoredRecord[], scratch: Uint8Array): Uint8Array {
+  let at = 0;
+  for (const { record, expiresMs } of records) {
+    writeU32(scratch, at, expiresMs / 2 ** 16);
+    scratch[at + 4] = expiresMs >>> 8;
+    scratch[at + 5] = expiresMs;
+    at = writeRecord(record, scratch, at + EXPIRY_BYTES);
+  }
+  return scratch.subarray(0, at);
 }
 
-/** The record, whose fields are views of `value`; `undefined` when the bytes are none. */
-export function decodeStored(value: Uint8Array, payloadSize: number): StoredRecord | undefined {
-  if (value.length < 6) return undefined;
-  const reader = new Reader(value);
+/** The records of a value, up to the first bytes that are none; their fields are views of it. */
+export function decodeValue(value: Uint8Array, payloadSize: number): StoredRecord[] {
+  const records: StoredRecord[] = [];
+  for (let at = 0; ; ) {
+    const end = endOfStored(value, at, payloadSize);
+    const stored = decodeStored(value.subarray(at, end), payloadSize);
+    if (stored === undefined) return records;
+    records.push(stored);
+    at = end;
+  }
+}
+
+/** The record at a position of a value, whose fields are views of it; `undefined` for none. */
+export function decodeStoredAt(
+  value: Uint8Array,
+  position: number,
+  payloadSize: number,
+): StoredRecord | undefined {
+  let at = 0;
+  for (let i = 0; i < position; i++) at = endOfStored(value, at, payloadSize);
+  return decodeStored(value.subarray(at, endOfStored(value, at, payloadSize)), payloadSize);
+}
+
+/** Where the record ends that begins at `at`: its sequence tells whether it has a payload. */
+function endOfStored(value: Uint8Array, at: number, payloadSize: number): number {
+  const isTombstone = value[at + EXPIRY_BYTES + SEQUENCE_AT] === SEQUENCE.tombstone;
+  const length = EXPIRY_BYTES + RECORD_HEADER_BYTES + (isTombstone ? 0 : payloadSize);
+  return Math.min(at + length, value.length);
+}
+
+function decodeStored(bytes: Uint8Array, payloadSize: number): StoredRecord | undefined {
+  if (bytes.length < EXPIRY_BYTES) return undefined;
+  const reader = new Reader(bytes);
   const expiresMs = reader.u48("expiry");
   const record = parseRecord(reader.rest(), payloadSize);
   return isFault(record) ? undefined : { record, expiresMs };
 }
 
-export function encodeHead(head: StoreHead): Uint8Array {
-  const writer = new Writer(25).u8(LAYOUT_VERSION).u32(head.payloadSize).u32(BUCKET_MS);
-  return writer.bytes(head.secret).finish();
+export function encodeHead({ payloadSize, secret, recordsPerValue }: StoreHead): Uint8Array {
+  const version = recordsPerValue === 1 ? LAYOUT_VERSION_SINGLE : LAYOUT_VERSION;
+  const writer = new Writer(26).u8(version).u32(payloadSize).u32(BUCKET_MS).bytes(secret);
+  if (version === LAYOUT_VERSION) writer.u8(recordsPerValue);
+  return writer.finish();
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeHead(value: Uint8Array): StoreHead {
   return parsed("head", () => {
     const reader = new Reader(value);
-    if (reader.u8("version") !== LAYOUT_VERSION) reader.refuse("version", "is not known here");
+    const version = reader.u8("version");
+    if (version !== LAYOUT_VERSION && version !== LAYOUT_VERSION_SINGLE) {
+      reader.refuse("version", "is not known here");
+    }
     const payloadSize = reader.u32("payload size");
     if (reader.u32("bucket") !== BUCKET_MS) reader.refuse("bucket", "has another length");
     const secret = reader.bytes(16, "secret").slice();
+    const recordsPerValue = version === LAYOUT_VERSION ? reader.u8("records per value") : 1;
+    const isUsual = version === LAYOUT_VERSION_SINGLE || recordsPerValue > 1;
+    if (!isUsual || recordsPerValue > RECORDS_PER_VALUE_MAX) {
+      reader.refuse("records per value", `is ${recordsPerValue}`);
+    }
     reader.expectEnd();
-    return { payloadSize, secret };
+    return { payloadSize, secret, recordsPerValue };
   });
 }
 
@@ -195,7 +270,18 @@ function sequenceOf(seq: number, reader: Reader): Sequence {
 }
 
 function placeKey(kind: number, { bucket, serial }: Place): Uint8Array {
-  return new Writer(9).u8(kind).u32(bucket).u32(serial).finish();
+  const key = new Uint8Array(9);
+  key[0] = kind;
+  writeU32(key, 1, bucket);
+  writeU32(key, 5, serial);
+  return key;
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 function parsed<T>(what: string, parse: () => T): T {

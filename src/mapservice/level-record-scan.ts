@@ -1,6 +1,16 @@
 import type { Level } from "level";
+import { systemRandom } from "../io/random.ts";
 import type { Place } from "./address-index.ts";
-import { decodeStored, placeOfIndexKey, recordRange } from "./level-record-layout.ts";
+import {
+  decodeHead,
+  decodeValue,
+  encodeHead,
+  HEAD_KEY,
+  placeOfIndexKey,
+  recordRange,
+  recordsPerValue,
+  type StoreHead,
+} from "./level-record-layout.ts";
 import type { HeldRecord } from "./record-store.ts";
 
 type Database = Level<Uint8Array, Uint8Array>;
@@ -9,6 +19,16 @@ type Database = Level<Uint8Array, Uint8Array>;
 const LOAD_STEP = 1_000;
 /** Bytes of records that are read ahead. */
 const AHEAD_BYTES = 64 * 1_024;
+
+/** What the store agreed on when it was made, which is now if it has no head. */
+export async function readHead(db: Database, payloadSize: number): Promise<StoreHead> {
+  const stored = db.getSync(HEAD_KEY);
+  if (stored !== undefined) return decodeHead(plain(stored));
+  const secret = systemRandom.bytes(16);
+  const head = { payloadSize, secret, recordsPerValue: recordsPerValue(payloadSize) };
+  await db.batch().put(HEAD_KEY, encodeHead(head)).write({ sync: true });
+  return head;
+}
 
 /** Index entries in order, some hundreds at a time: where each begins, and its value. */
 export async function* readIndex(
@@ -38,9 +58,9 @@ export async function* readHeld(
 ): AsyncGenerator<HeldRecord> {
   const iterator = db.values({ ...recordRange(nowMs), highWaterMarkBytes: AHEAD_BYTES });
   for await (const value of iterator) {
-    const stored = decodeStored(plain(value), payloadSize);
-    if (stored === undefined || stored.expiresMs <= nowMs) continue;
-    yield { address: stored.record.address.slice(), expiresMs: stored.expiresMs };
+    for (const { record, expiresMs } of decodeValue(plain(value), payloadSize)) {
+      if (expiresMs > nowMs) yield { address: record.address.slice(), expiresMs };
+    }
   }
 }
 

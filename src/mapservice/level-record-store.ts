@@ -1,26 +1,23 @@
 import { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
-import { systemRandom } from "../io/random.ts";
-import { AddressIndex } from "./address-index.ts";
+import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
 import {
-  decodeHead,
-  decodeStored,
-  encodeHead,
-  HEAD_KEY,
+  decodeStoredAt,
+  decodeValue,
   type IndexedRecord,
   indexKey,
   indexRange,
   isBucketOver,
   type Replaced,
   recordKey,
-  type StoreHead,
   storedBytesMax,
+  valuePlace,
   visitIndex,
 } from "./level-record-layout.ts";
-import { plain, readHeld, readIndex } from "./level-record-scan.ts";
+import { plain, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
@@ -86,7 +83,8 @@ export class LevelRecordStore implements RecordStore {
   readonly #waiting: WaitingPut[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   readonly #compaction = new LevelCompaction();
-  readonly #scratch: Uint8Array;
+  #recordsPerValue = 1;
+  #scratch = new Uint8Array(0);
   #bytes = 0;
   #isDiskFull = false;
   #isBroken = false;
@@ -96,7 +94,6 @@ export class LevelRecordStore implements RecordStore {
     this.payloadSize = options.payloadSize;
     this.#options = options;
     this.#db = db;
-    this.#scratch = new Uint8Array(storedBytesMax(options.payloadSize));
     this.#index = new AddressIndex(options.entriesMax, new Uint8Array(16));
   }
 
@@ -213,11 +210,13 @@ export class LevelRecordStore implements RecordStore {
   async #write(calls: readonly WaitingPut[]): Promise<PutOutcome[][]> {
     const write = new LevelRecordWrite({
       db: this.#db,
+      recordsPerValue: this.#recordsPerValue,
       scratch: this.#scratch,
       find: (address, nowMs) => this.#find(address, nowMs),
       tagOf: (address) => this.#index.tagOf(address),
-      nextSerial: (bucket) => this.#nextSerial(bucket),
+      nextSerial: (bucket, beginsValue) => this.#nextSerial(bucket, beginsValue),
       hasRoom: (added) => this.#hasRoom(added),
+      mates: (place) => this.#mates(place),
     });
     try {
       const outcomes = calls.map(({ puts, nowMs }) => puts.map((put) => write.add(put, nowMs)));
@@ -239,16 +238,30 @@ export class LevelRecordStore implements RecordStore {
     const tag = this.#index.tagOf(address);
     for (const place of this.#index.places(tag)) {
       if (isBucketOver(place.bucket, nowMs)) continue;
-      const value = this.#db.getSync(recordKey(place));
-      const stored = value && decodeStored(plain(value), this.payloadSize);
+      const first = valuePlace(place, this.#recordsPerValue);
+      const value = this.#db.getSync(recordKey(first));
+      const position = place.serial - first.serial;
+      const stored = value && decodeStoredAt(plain(value), position, this.payloadSize);
       if (stored && equalBytes(stored.record.address, address)) return { ...stored, place, tag };
     }
     return undefined;
   }
 
-  #nextSerial(bucket: number): number {
-    const serial = this.#serials.get(bucket) ?? 0;
-    if (serial === 0) this.#buckets.push(bucket);
+  #mates(place: Place): (Place & { isAlive: boolean })[] {
+    const { bucket, serial } = valuePlace(place, this.#recordsPerValue);
+    const value = this.#db.getSync(recordKey({ bucket, serial }));
+    if (value === undefined) return [];
+    return decodeValue(plain(value), this.payloadSize).map(({ record }, i) => {
+      const mate = { bucket, serial: serial + i };
+      return { ...mate, isAlive: this.#index.has(this.#index.tagOf(record.address), mate) };
+    });
+  }
+
+  #nextSerial(bucket: number, beginsValue: boolean): number {
+    const next = this.#serials.get(bucket) ?? 0;
+    if (next === 0) this.#buckets.push(bucket);
+    const perValue = beginsValue ? this.#recordsPerValue : 1;
+    const serial = perValue * Math.ceil(next / perValue);
     this.#serials.set(bucket, serial + 1);
     return serial;
   }
@@ -334,23 +347,17 @@ export class LevelRecordStore implements RecordStore {
 
   async #load(): Promise<void> {
     await this.#db.open();
-    const { payloadSize, secret } = await this.#readHead();
+    const { payloadSize, secret, recordsPerValue } = await readHead(this.#db, this.payloadSize);
     if (payloadSize !== this.payloadSize) {
       const detail = { stored: payloadSize, asked: this.payloadSize };
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, { detail });
     }
+    this.#recordsPerValue = recordsPerValue;
+    this.#scratch = new Uint8Array(recordsPerValue * storedBytesMax(payloadSize));
     // More records than the limit says are there when the limit was lowered.
     let capacity = this.#options.entriesMax + WRITE_RECORDS_MAX;
     while (!(await this.#fillIndex(new AddressIndex(capacity, secret)))) capacity *= 2;
     await this.#checkDisk();
-  }
-
-  async #readHead(): Promise<StoreHead> {
-    const stored = this.#db.getSync(HEAD_KEY);
-    if (stored !== undefined) return decodeHead(plain(stored));
-    const head = { payloadSize: this.payloadSize, secret: systemRandom.bytes(16) };
-    await this.#db.batch().put(HEAD_KEY, encodeHead(head)).write({ sync: true });
-    return head;
   }
 
   /** False when the index is too small: each write adds what it replaces before that goes. */

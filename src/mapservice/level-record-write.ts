@@ -1,16 +1,17 @@
 import type { Level } from "level";
+import { assert } from "../base/index.ts";
 import type { Place } from "./address-index.ts";
 import { addressKey } from "./address-key.ts";
 import {
   bucketOf,
   encodeIndex,
-  encodeStored,
-  type IndexedRecord,
+  encodeValue,
   indexKey,
   type Replaced,
   recordKey,
+  valuePlace,
 } from "./level-record-layout.ts";
-import { RECORD_HEADER_BYTES } from "./record.ts";
+import { RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
 import { decidePut, type PutOutcome, type RecordPut, type StoredRecord } from "./record-store.ts";
 
 /** A record, and where it is kept. */
@@ -19,23 +20,26 @@ export interface PlacedRecord extends StoredRecord {
   readonly tag: number;
 }
 
-/** Records with numbers in a row, from the first place on. */
-interface Run {
-  readonly first: Place;
-  readonly records: Pick<IndexedRecord, "tag" | "seq" | "replaced">[];
+/** A record of this write, and what it takes the place of. */
+interface AddedRecord extends PlacedRecord {
+  readonly seq: Sequence;
+  readonly replaced: Replaced | undefined;
 }
 
 /** What a write needs of the store around it. */
 export interface WriteContext {
   readonly db: Level<Uint8Array, Uint8Array>;
+  readonly recordsPerValue: number;
   /** Room for one value; the engine copies it at once. */
   readonly scratch: Uint8Array;
   find(address: Uint8Array, nowMs: number): PlacedRecord | undefined;
   tagOf(address: Uint8Array): number;
-  /** Takes the next number of a bucket. */
-  nextSerial(bucket: number): number;
+  /** Takes the next number of a bucket; the first one of a write begins a value. */
+  nextSerial(bucket: number, beginsValue: boolean): number;
   /** Whether a new record of so many bytes fits, beside what this write adds. */
   hasRoom(added: { readonly entries: number; readonly bytes: number }): boolean;
+  /** The records of the value on disk that this one lies in, itself included. */
+  mates(place: Place): readonly (Place & { readonly isAlive: boolean })[];
 }
 
 /**
@@ -47,7 +51,8 @@ export class LevelRecordWrite {
   readonly #batch: ReturnType<Level<Uint8Array, Uint8Array>["batch"]>;
   /** What the addresses of this write hold after it. */
   readonly #written = new Map<string, PlacedRecord>();
-  readonly #added: (PlacedRecord & { readonly replaced: Replaced | undefined })[] = [];
+  /** By bucket; the numbers of each are in a row. */
+  readonly #added = new Map<number, AddedRecord[]>();
   readonly #removed: PlacedRecord[] = [];
   #entries = 0;
   #bytes = 0;
@@ -62,7 +67,7 @@ export class LevelRecordWrite {
     readonly added: readonly PlacedRecord[];
     readonly removed: readonly PlacedRecord[];
   } {
-    return { added: this.#added, removed: this.#removed };
+    return { added: [...this.#added.values()].flat(), removed: this.#removed };
   }
 
   add(put: RecordPut, nowMs: number): PutOutcome {
@@ -93,10 +98,9 @@ export class LevelRecordWrite {
 
   /** Resolves when everything is durable. */
   async commit(): Promise<void> {
-    if (this.#added.length === 0) return await this.#batch.close();
-    for (const { first, records } of this.#runs()) {
-      this.#batch.put(indexKey(first), encodeIndex(records));
-    }
+    if (this.#added.size === 0) return await this.#batch.close();
+    for (const records of this.#added.values()) this.#putRun(records);
+    this.#removeValues();
     await this.#batch.write({ sync: true });
   }
 
@@ -112,31 +116,54 @@ export class LevelRecordWrite {
 
   #store(key: string, put: RecordPut, expiresMs: number, held: PlacedRecord | undefined): void {
     const bucket = bucketOf(expiresMs);
-    const place = { bucket, serial: this.#context.nextSerial(bucket) };
-    const tag = this.#context.tagOf(put.record.address);
-    const placed = { record: put.record, expiresMs, place, tag };
-    this.#batch.put(recordKey(place), encodeStored(placed, this.#context.scratch));
-    const replaced = held && { ...held.place, seq: held.record.seq };
-    this.#added.push({ ...placed, replaced });
-    this.#written.set(key, placed);
+    const run = this.#added.get(bucket) ?? [];
+    const serial = this.#context.nextSerial(bucket, run.length === 0);
+    const { record } = put;
+    const added = {
+      record,
+      expiresMs,
+      place: { bucket, serial },
+      tag: this.#context.tagOf(record.address),
+      seq: record.seq,
+      replaced: held && { ...held.place, seq: held.record.seq },
+    };
+    run.push(added);
+    this.#added.set(bucket, run);
+    this.#written.set(key, added);
     this.#entries += 1;
     this.#bytes += recordBytes(put);
     if (held === undefined) return;
-    this.#batch.del(recordKey(held.place));
     this.#removed.push(held);
     this.#entries -= 1;
     this.#bytes -= recordBytes(held);
   }
 
-  /** What was added, as runs of one bucket with numbers in a row. */
-  #runs(): Run[] {
-    const runs = new Map<number, Run>();
-    for (const { place, tag, record, replaced } of this.#added) {
-      const run = runs.get(place.bucket) ?? { first: place, records: [] };
-      run.records.push({ tag, seq: record.seq, replaced });
-      runs.set(place.bucket, run);
+  /** Records of one bucket with numbers in a row: one entry of the index, and their values. */
+  #putRun(records: readonly AddedRecord[]): void {
+    const { recordsPerValue, scratch } = this.#context;
+    const first = records[0];
+    assert(first !== undefined, "a bucket is here because of a record");
+    this.#batch.put(indexKey(first.place), encodeIndex(records));
+    for (let at = 0; at < records.length; at += recordsPerValue) {
+      const some = records.slice(at, at + recordsPerValue);
+      const place = { ...first.place, serial: first.place.serial + at };
+      this.#batch.put(recordKey(place), encodeValue(some, scratch));
     }
-    return [...runs.values()];
+  }
+
+  /** Removes the values in which nothing lives after this write. */
+  #removeValues(): void {
+    const { recordsPerValue, mates } = this.#context;
+    const nameOf = ({ bucket, serial }: Place): string => `${bucket}.${serial}`;
+    const gone = new Set(this.#removed.map(({ place }) => nameOf(place)));
+    const isDead = (mate: Place & { readonly isAlive: boolean }): boolean =>
+      !mate.isAlive || gone.has(nameOf(mate));
+    for (const { place } of this.#removed) {
+      const inValue = mates(place);
+      // It may be of this very write, and lie in no value yet.
+      if (inValue.length === 0 || !inValue.every(isDead)) continue;
+      this.#batch.del(recordKey(valuePlace(place, recordsPerValue)));
+    }
   }
 }
 

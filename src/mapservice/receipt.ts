@@ -122,14 +122,27 @@ export function readReceipt(reader: Reader): Receipt {
 /** The most bytes that a receipt can have on the wire. */
 export const RECEIPT_BYTES_MAX: number = 6 + 1 + 2 + 32 * DEPTH_MAX + 64;
 
-function leafHash(claim: ReceiptClaim): Uint8Array {
-  const tail = new Writer(7).u8(claim.seq).u48(claim.expiresMs).finish();
-  return crypto().sha256(concatBytes(LEAF, LABEL, claim.address, claim.payloadHash, tail));
+/** Two hashes for each record that is stored: what they cover is laid out where the last was. */
+function leafHash({ address, payloadHash, seq, expiresMs }: ReceiptClaim): Uint8Array {
+  assert(address.length === 32 && payloadHash.length === 32, "a leaf has one length");
+  leaf.set(address, LEAF_PREFIX.length);
+  leaf.set(payloadHash, LEAF_PREFIX.length + 32);
+  Writer.into(leaf.subarray(LEAF_PREFIX.length + 64))
+    .u8(seq)
+    .u48(expiresMs);
+  return crypto().sha256(leaf);
 }
 
+const LEAF_PREFIX = concatBytes(LEAF, LABEL);
+const leaf = concatBytes(LEAF_PREFIX, new Uint8Array(32 + 32 + 1 + 6));
+
 function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return crypto().sha256(concatBytes(INNER, left, right));
+  inner.set(left, INNER.length);
+  inner.set(right, INNER.length + 32);
+  return crypto().sha256(inner);
 }
+
+const inner = concatBytes(INNER, new Uint8Array(64));
 
 function nextLevel(level: readonly Uint8Array[]): Uint8Array[] {
   const above: Uint8Array[] = [];

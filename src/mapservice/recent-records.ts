@@ -9,16 +9,25 @@ export interface RecentRecord {
   readonly receipt: Receipt | undefined;
 }
 
+/** A record, and when it was used last, counted in uses of all. */
+interface Entry extends RecentRecord {
+  usedAt: number;
+}
+
 /** What the engine keeps beside a record: keys, objects, a receipt. */
 const OVERHEAD_BYTES = 700;
 
-/** Verified records used last, by address as a key, within a bound of bytes. */
+/**
+ * Verified records used last, by address as a key, within a bound of bytes. One that is among the
+ * half used last stays where it is in the order: to move it costs as much as to answer with it.
+ */
 export class RecentRecords {
   readonly #bytesMax: number;
-  readonly #records = new Map<string, RecentRecord>();
+  readonly #records = new Map<string, Entry>();
   /** Stands behind the entries that have left; a new one would walk over all their places. */
   readonly #oldest = this.#records.entries();
   #bytes = 0;
+  #uses = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -27,14 +36,18 @@ export class RecentRecords {
   get(key: string, unixMs: number): RecentRecord | undefined {
     const found = this.#records.get(key);
     if (found === undefined || found.expiresMs <= unixMs) return undefined;
+    this.#uses += 1;
+    if (this.#uses - found.usedAt <= this.#records.size / 2) return found;
     // The first in order is the first to go.
+    found.usedAt = this.#uses;
     this.#records.delete(key);
     this.#records.set(key, found);
     return found;
   }
 
   /** Keeps `recent` unless something newer is here: a slow read must not bring back the past. */
-  set(key: string, recent: RecentRecord): void {
+  set(key: string, { record, expiresMs, receipt }: RecentRecord): void {
+    const recent = { record, expiresMs, receipt, usedAt: ++this.#uses };
     const before = this.#records.get(key);
     if (before !== undefined) {
       if (isNewer(before, recent)) return;

@@ -70,7 +70,11 @@ export function writeRecord(record: MapRecord, bytes: Uint8Array, at: number): n
   bytes.set(record.address, at);
   bytes.set(record.signature, at + 32);
   bytes[at + 96] = record.seq;
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(at + 97, record.ttlSeconds);
+  const { ttlSeconds } = record;
+  bytes[at + 97] = ttlSeconds >>> 24;
+  bytes[at + 98] = ttlSeconds >>> 16;
+  bytes[at + 99] = ttlSeconds >>> 8;
+  bytes[at + 100] = ttlSeconds;
   bytes.set(record.payload, at + RECORD_HEADER_BYTES);
   return at + RECORD_HEADER_BYTES + record.payload.length;
 }
@@ -88,7 +92,7 @@ export function parseRecord(bytes: Uint8Array, payloadSize: number): MapRecord |
     address: bytes.subarray(0, 32),
     signature: bytes.subarray(32, 96),
     seq,
-    ttlSeconds: new DataView(bytes.buffer, bytes.byteOffset).getUint32(97),
+    ttlSeconds: readU32(bytes, 97),
     payload: bytes.subarray(RECORD_HEADER_BYTES),
   };
 }
@@ -114,6 +118,11 @@ export function compactRecord(record: MapRecord): MapRecord {
 
 /** How much longer than a record a buffer may be that is kept for it. */
 const ALONE = 9 / 8;
+
+function readU32(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
 
 /** How long the payload of a record of this sequence is. */
 export function payloadLength(seq: Sequence, payloadSize: number): number {

@@ -1,4 +1,4 @@
-import { type ErrorCode, SeededRandom } from "../../src/base/index.ts";
+import { assert, type ErrorCode, equalBytes, SeededRandom } from "../../src/base/index.ts";
 import { Reader, Writer } from "../../src/codec/index.ts";
 import { formatEndpoint, parseEndpoint, sourceOf } from "../../src/io/endpoint.ts";
 import {
@@ -12,10 +12,11 @@ import {
 } from "../../src/mapservice/index.ts";
 import {
   decodeHead,
-  decodeStored,
+  decodeStoredAt,
+  decodeValue,
   encodeHead,
   encodeIndex,
-  encodeStored,
+  encodeValue,
   type IndexedRecord,
   placeOfIndexKey,
   visitIndex,
@@ -193,12 +194,21 @@ export const MAP_TARGETS: readonly FuzzTarget[] = [
   { name: "session", seeds: CLIENT_SEEDS, run: runSession },
   { name: "client link", seeds: NODE_SEEDS, run: runWireLink },
   {
-    name: "stored record",
-    seeds: [encodeStored(stored, new Uint8Array(200))],
+    name: "stored records",
+    seeds: [
+      encodeValue([stored], new Uint8Array(200)).slice(),
+      encodeValue([stored, stored, stored], new Uint8Array(600)).slice(),
+    ],
     run: (bytes) =>
       roundTrip(bytes, CODES, () => {
-        const parsed = decodeStored(bytes, PAYLOAD_SIZE);
-        return parsed && encodeStored(parsed, new Uint8Array(200));
+        const parsed = decodeValue(bytes, PAYLOAD_SIZE);
+        for (const [i, record] of parsed.entries()) {
+          const alone = decodeStoredAt(bytes, i, PAYLOAD_SIZE);
+          assert(alone !== undefined, "what is in a value is at its position");
+          assert(equalBytes(alone.record.address, record.record.address), "and the same");
+        }
+        const again = encodeValue(parsed, new Uint8Array(bytes.length));
+        return again.length === bytes.length ? again : undefined;
       }),
   },
   {
@@ -213,7 +223,9 @@ export const MAP_TARGETS: readonly FuzzTarget[] = [
   },
   {
     name: "stored head",
-    seeds: [encodeHead({ payloadSize: 9, secret: random.bytes(16) })],
+    seeds: [1, 4].map((recordsPerValue) =>
+      encodeHead({ payloadSize: 9, secret: random.bytes(16), recordsPerValue }),
+    ),
     run: (bytes) => roundTrip(bytes, CODES, () => encodeHead(decodeHead(bytes))),
   },
   {

@@ -27,6 +27,25 @@ afterEach(async () => {
 const open = (options: Partial<LevelRecordStoreOptions> = {}): Promise<LevelRecordStore> =>
   LevelRecordStore.open({ path, ...SIZES, ...options });
 
+type Raw = Level<Uint8Array, Uint8Array>;
+
+/** Does something to the database of a store that is closed. */
+async function raw<T>(work: (db: Raw) => Promise<T>): Promise<T> {
+  const db: Raw = new Level(path, { keyEncoding: "view", valueEncoding: "view" });
+  try {
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Closes a store and counts its values. */
+async function valuesOf(store: LevelRecordStore): Promise<number> {
+  await store.close();
+  const range = { gte: Uint8Array.of(0x72), lt: Uint8Array.of(0x73) };
+  return (await raw((db) => db.keys(range).all())).length;
+}
+
 function putOf(number: number, afterMs: number, payloadSize = SIZES.payloadSize): RecordPut {
   const random = new SeededRandom(number);
   const [address, signature] = [random.bytes(32), random.bytes(64)];
@@ -123,7 +142,8 @@ describe("a store on disk", () => {
 
   test("with a spoilt record has no record there, and goes on", async () => {
     const store = await open();
-    await store.put([putOf(1, 60_000), putOf(2, 60_000)], NOW);
+    await store.put([putOf(1, 60_000)], NOW);
+    await store.put([putOf(2, 60_000)], NOW);
     await store.close();
     const db = new Level<Uint8Array, Uint8Array>(path, {
       keyEncoding: "view",
@@ -180,14 +200,55 @@ describe("a store on disk", () => {
   test("keeps one copy of a record, however often its life is extended", async () => {
     const store = await open();
     for (let i = 1; i < 20; i++) await store.put([putOf(1, i * 60_000)], NOW);
-    await store.close();
-    const db = new Level<Uint8Array, Uint8Array>(path, { keyEncoding: "view" });
-    expect(
-      (await db.keys({ gte: Uint8Array.of(0x72), lt: Uint8Array.of(0x73) }).all()).length,
-    ).toBe(1);
-    await db.close();
+    expect(await valuesOf(store)).toBe(1);
     const again = await open();
     expect(again.statistics().entries).toBe(1);
+    await again.close();
+  });
+
+  test("removes the value that records share when the last of them has moved", async () => {
+    const store = await open();
+    const numbers = [1, 2, 3];
+    await store.put(
+      numbers.map((number) => putOf(number, 60_000)),
+      NOW,
+    );
+    await store.put([putOf(4, 60_000)], NOW);
+    expect(await valuesOf(store)).toBe(2);
+    let again = await open();
+    await again.put([putOf(1, 600_000)], NOW);
+    expect(await valuesOf(again)).toBe(3);
+    again = await open();
+    await again.put([putOf(2, 600_000), putOf(3, 600_000)], NOW);
+    for (const number of [...numbers, 4]) {
+      const { record } = putOf(number, 0);
+      expect(again.get(record.address, NOW)?.record).toEqual(record);
+    }
+    expect(await valuesOf(again)).toBe(3);
+    again = await open();
+    expect(again.statistics().entries).toBe(4);
+    for (const number of numbers) {
+      const held = again.get(putOf(number, 0).record.address, NOW + 500_000);
+      expect(held?.record).toEqual(putOf(number, 0).record);
+    }
+    while (!(await again.sweep(NOW + 1_000_000, 1)).isDone);
+    expect(again.statistics().entries).toBe(0);
+    expect(await valuesOf(again)).toBe(0);
+  });
+
+  test("of the first version keeps a value for each record", async () => {
+    await (await open()).close();
+    const head = await raw((db) => db.get(Uint8Array.of(0x68)));
+    const single = Uint8Array.of(1, ...head.subarray(1, 25));
+    await raw((db) => db.put(Uint8Array.of(0x68), single));
+    const store = await open();
+    const puts = Array.from({ length: 20 }, (_, i) => putOf(i, 60_000));
+    await store.put(puts, NOW);
+    await store.put([putOf(1, 600_000)], NOW);
+    expect(await valuesOf(store)).toBe(20);
+    const again = await open();
+    for (const { record } of puts) expect(again.get(record.address, NOW)?.record).toEqual(record);
+    expect(again.statistics().entries).toBe(20);
     await again.close();
   });
 
