@@ -1,4 +1,5 @@
 import { CulvertError } from "../base/index.ts";
+import { Reader } from "./reader.ts";
 import { UnreadBytes } from "./unread-bytes.ts";
 
 /** Length of the number that says how long the frame after it is. */
@@ -35,8 +36,8 @@ export class FrameBuffer {
   }
 
   /**
-   * The next whole frame, without its length: a view, good until the next `push`. `undefined` when
-   * it is not all here.
+   * The next whole frame, without its length: a view, which is never written to again but may keep
+   * more memory than its own. `undefined` when it is not all here.
    *
    * @throws CulvertError `CULVERT_PROTOCOL` when it is empty or too long
    */
@@ -55,8 +56,7 @@ export class FrameBuffer {
 
   #prefix(): number | undefined {
     if (this.#unread.length < PREFIX_BYTES) return undefined;
-    const bytes = this.#unread.take(PREFIX_BYTES);
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+    const length = new Reader(this.#unread.take(PREFIX_BYTES)).u32("frame length");
     if (length === 0 || length > this.#frameBytesMax) {
       const detail = { field: "frame length", length, limit: this.#frameBytesMax };
       throw new CulvertError("CULVERT_PROTOCOL", "a frame is empty or too long", { detail });

@@ -33,7 +33,7 @@ export class UnreadBytes {
     return this.#start < this.#end ? this.#buffer[this.#start] : undefined;
   }
 
-  /** The next `length` bytes, which have to be there; borrowed until the next `push`. */
+  /** The next `length` bytes, which have to be there: a view, which is never written to again. */
   take(length: number): Uint8Array {
     this.#start += length;
     return this.#buffer.subarray(this.#start - length, this.#start);

@@ -104,7 +104,7 @@ export class CoreLink implements Link {
     });
     this.#driver = new Driver(this.#core, owner.clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
-    this.#turns = new LinkTurns(this.#driver, () =>
+    this.#turns = new LinkTurns(this.#core, this.#driver, () =>
       this.#path?.roomBytes(owner.limits.pathBytesMax),
     );
     this.#port = {

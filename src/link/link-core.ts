@@ -129,6 +129,11 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     return this.#droppedDatagrams;
   }
 
+  /** What may be handed to the path when the next input comes: a `room` of its own costs more. */
+  set roomBytes(bytes: number) {
+    this.#room = bytes;
+  }
+
   handle(input: LinkInput, now: Instant): void {
     if (this.#isOver) return;
     switch (input.kind) {

@@ -1,11 +1,12 @@
 import type { Driver } from "../base/index.ts";
-import type { LinkEffect, LinkInput } from "./link-core.ts";
+import type { LinkCore, LinkEffect, LinkInput } from "./link-core.ts";
 
 /**
  * Gives a link's core its inputs, with what its path can take. Within an input the path has not got
  * yet all that the core has sent: then the core's own count is the right one.
  */
 export class LinkTurns {
+  readonly #core: LinkCore;
   readonly #driver: Driver<LinkInput, LinkEffect>;
   readonly #roomBytes: () => number | undefined;
   #isTurning = false;
@@ -13,7 +14,12 @@ export class LinkTurns {
   #isRoomNew = false;
 
   /** @param roomBytes what the path can take now; `undefined` without one */
-  constructor(driver: Driver<LinkInput, LinkEffect>, roomBytes: () => number | undefined) {
+  constructor(
+    core: LinkCore,
+    driver: Driver<LinkInput, LinkEffect>,
+    roomBytes: () => number | undefined,
+  ) {
+    this.#core = core;
     this.#driver = driver;
     this.#roomBytes = roomBytes;
   }
@@ -24,21 +30,22 @@ export class LinkTurns {
       this.#driver.handle(input);
       return;
     }
-    this.#isTurning = true;
-    this.#tellRoom();
-    this.#driver.handle(input);
-    this.#isTurning = false;
-    if (this.#isRoomNew) this.refresh();
+    const bytes = this.#roomBytes();
+    if (bytes !== undefined) this.#core.roomBytes = bytes;
+    this.#outermost(input);
   }
 
   /** The path can take more. */
   refresh(): void {
     this.#isRoomNew = this.#isTurning;
-    if (!this.#isTurning) this.#tellRoom();
+    const bytes = this.#isTurning ? undefined : this.#roomBytes();
+    if (bytes !== undefined) this.#outermost({ kind: "room", bytes });
   }
 
-  #tellRoom(): void {
-    const bytes = this.#roomBytes();
-    if (bytes !== undefined) this.#driver.handle({ kind: "room", bytes });
+  #outermost(input: LinkInput): void {
+    this.#isTurning = true;
+    this.#driver.handle(input);
+    this.#isTurning = false;
+    if (this.#isRoomNew) this.refresh();
   }
 }

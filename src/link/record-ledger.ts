@@ -1,12 +1,7 @@
 import { assert } from "../base/index.ts";
+import { shortMemory } from "../io/memory.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
-import {
-  BLOCK_BYTES,
-  BLOCK_FROM_BYTES,
-  giveBlock,
-  shortMemory,
-  takeBlock,
-} from "./record-memory.ts";
+import { BLOCK_BYTES, BLOCK_FROM_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
 
 /** Records from this many on are compacted away once they are acknowledged. */
 const COMPACT_FROM = 64;

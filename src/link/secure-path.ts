@@ -1,16 +1,11 @@
 import { type Clock, type CulvertError, Driver, unreachable } from "../base/index.ts";
+import { shortMemory } from "../io/memory.ts";
 import type { PathConnection } from "./carrier.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
 import { DelayWindow } from "./delay-window.ts";
 import type { HandshakeOptions } from "./handshake.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
-import {
-  BLOCK_BYTES,
-  BLOCK_FROM_BYTES,
-  giveBlock,
-  shortMemory,
-  takeBlock,
-} from "./record-memory.ts";
+import { BLOCK_BYTES, BLOCK_FROM_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
 
 /** What a secure path tells. None of these may throw. */
 export interface SecurePathEvents {

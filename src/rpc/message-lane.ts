@@ -1,11 +1,12 @@
 import { type Cancel, isCulvertError } from "../base/index.ts";
-import { FrameBuffer } from "../codec/index.ts";
+import { FrameBuffer, Writer } from "../codec/index.ts";
+import { shortMemory } from "../io/memory.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
 
 /** What happens on a lane. */
 export interface LaneEvents {
-  /** A message came; it is the receiver's. */
+  /** A message came: a view, not to be kept, of memory that is never written to again. */
   received(bytes: Uint8Array): void;
   /** It takes no more for now, or again. */
   full(isFull: boolean): void;
@@ -121,7 +122,7 @@ export class MessageLane {
       frames.push(bytesOf(chunk));
       try {
         for (let frame = frames.take(); frame !== undefined; frame = frames.take()) {
-          this.#events.received(frame.slice());
+          this.#events.received(frame);
         }
       } catch (error) {
         if (!isCulvertError(error)) throw error;
@@ -136,15 +137,9 @@ export class MessageLane {
 function framed(messages: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const message of messages) length += PREFIX_BYTES + message.length;
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const message of messages) {
-    view.setUint32(at, message.length);
-    bytes.set(message, at + PREFIX_BYTES);
-    at += PREFIX_BYTES + message.length;
-  }
-  return bytes;
+  const writer = Writer.into(shortMemory(length));
+  for (const message of messages) writer.u32(message.length).bytes(message);
+  return writer.finish();
 }
 
 /** A plain array over the bytes of a Buffer. */

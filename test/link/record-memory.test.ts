@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
 import { systemClock } from "../../src/io/clock.ts";
+import { shortMemory } from "../../src/io/memory.ts";
 import type { PathConnection, PathEvents } from "../../src/link/index.ts";
 import { dhKeysOf } from "../../src/link/noise.ts";
-import { giveBlock, shortMemory, takeBlock } from "../../src/link/record-memory.ts";
+import { giveBlock, takeBlock } from "../../src/link/record-memory.ts";
 import { SecurePath } from "../../src/link/secure-path.ts";
 
 /** One end of a connection that gives the memory of what was written back when it is told to. */
