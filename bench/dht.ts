@@ -5,14 +5,16 @@
  * CPU is that of client and nodes together. Ours speaks over sealed links, the others in the clear.
  *
  * Then the same at a loss of a tenth of all packets, if this process may make a network namespace
- * of its own, in which the kernel drops them.
+ * of its own, in which the kernel drops them; and puts and gets in larger networks.
  *
  * Run: `npx tsx bench/dht.ts [--nodes 20] [--values 500] [--party culvert]`.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { equalBytes, SeededRandom } from "../src/base/index.ts";
+import { equalBytes } from "../src/base/index.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
+import { judgeSizes, measureSizes } from "./dht-sizes.ts";
+import { contentOf, type Row, timed } from "./dht-timing.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import {
   hasNamespaces,
@@ -22,7 +24,6 @@ import {
   runInNamespace,
 } from "./lossy-namespace.ts";
 
-const VALUE_BYTES = 900;
 /** Puts and gets before anything is timed: caches and code are warm, and the answers are right. */
 const WARM = 100;
 /** Values of a network with silent nodes, or that loses packets: each takes others seconds. */
@@ -48,19 +49,6 @@ const nodes = Number(words.nodes);
 const lossyTo = words["lossy-to"];
 const values = lossyTo === undefined ? Number(words.values) : LOSSY_VALUES;
 
-const contentOf = (number: number): Uint8Array => new SeededRandom(number).bytes(VALUE_BYTES);
-
-/** What one kind of operation came to. */
-interface Row extends Readonly<Record<string, string | number>> {
-  readonly name: string;
-  readonly what: string;
-  readonly "success %": number;
-  readonly "median ms": number;
-  readonly "p95 ms": number;
-  readonly "p99 ms": number;
-  readonly "CPU ms": number;
-}
-
 interface Contender {
   readonly name: string;
   readonly start: () => Promise<Party>;
@@ -72,37 +60,6 @@ const CONTENDERS: readonly Contender[] = [
   { name: "hyperdht", start: () => hyperParty(nodes) },
   { name: "bittorrent-dht", start: () => bittorrentParty(nodes) },
 ];
-
-/** Times one operation for every value; a false answer or an error is a failure. */
-async function timed(
-  label: { readonly name: string; readonly what: string },
-  run: (number: number) => Promise<boolean>,
-  { inFlight = 1, count = values }: { inFlight?: number; count?: number } = {},
-): Promise<Row> {
-  const times: number[] = [];
-  let [next, succeeded] = [0, 0];
-  const cpu = process.cpuUsage();
-  const worker = async (): Promise<void> => {
-    while (next < count) {
-      const number = next++;
-      const from = performance.now();
-      if (await run(number).catch(() => false)) succeeded += 1;
-      times.push(performance.now() - from);
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  const { user, system } = process.cpuUsage(cpu);
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => times[Math.ceil(share * times.length) - 1] ?? Number.NaN;
-  return {
-    ...label,
-    "success %": (100 * succeeded) / count,
-    "median ms": at(0.5),
-    "p95 ms": at(0.95),
-    "p99 ms": at(0.99),
-    "CPU ms": (user + system) / 1_000 / count,
-  };
-}
 
 async function measureParty({ name, start }: Contender): Promise<Row[]> {
   const party = await start();
@@ -138,7 +95,11 @@ interface Operations {
 
 /** All nodes live; then a part of them falls silent, and a larger one. */
 async function measureSilence(name: string, { party, put, get }: Operations): Promise<Row[]> {
-  const rows = [await timed({ name, what: "put" }, put), await timed({ name, what: "get" }, get)];
+  const all = { count: values };
+  const rows = [
+    await timed({ name, what: "put" }, put, all),
+    await timed({ name, what: "get" }, get, all),
+  ];
   check(
     rows.every((row) => row["success %"] === 100),
     `${name} keeps every value while all nodes live`,
@@ -155,10 +116,11 @@ async function measureSilence(name: string, { party, put, get }: Operations): Pr
 
 async function measureLoss(name: string, { put, get }: Operations): Promise<Row[]> {
   return [
-    await timed({ name, what: PUT_LOSSY }, put, { inFlight: TOGETHER }),
-    await timed({ name, what: "get, a tenth lost" }, get, { inFlight: TOGETHER }),
+    await timed({ name, what: PUT_LOSSY }, put, { inFlight: TOGETHER, count: values }),
+    await timed({ name, what: "get, a tenth lost" }, get, { inFlight: TOGETHER, count: values }),
   ];
 }
+
 async function measureAll(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const contender of CONTENDERS) {
@@ -216,8 +178,10 @@ async function main(): Promise<void> {
     const measured = runInNamespace("--nodes", String(nodes), "--lossy-to");
     rows.push(...(JSON.parse(measured) as Row[]));
   } else console.log("no row with loss: this process may make no network namespace");
-  printTable(`${values} values of ${VALUE_BYTES} bytes, signed; ${nodes} nodes, loopback`, rows);
-  writeResults("dht", { nodes, values, rows }, judge(rows));
+  printTable(`${values} values of 900 bytes, signed; ${nodes} nodes, loopback`, rows);
+  const sizes = await measureSizes();
+  printTable("Larger networks", sizes);
+  writeResults("dht", { nodes, values, rows, sizes }, [...judge(rows), ...judgeSizes(sizes)]);
 }
 
 await main();

@@ -24,7 +24,7 @@ export interface DhtNetwork {
   request(to: Contact, request: DhtRequest, options: DhtRequestOptions): Promise<DhtResponse>;
 }
 
-/** Sends the bytes of a request to a node, and resolves with the bytes of its answer. */
+/** Sends the bytes of a request, which are borrowed, and resolves with those of its answer. */
 export type SendDhtMessage = (
   to: Contact,
   message: Uint8Array,
@@ -40,9 +40,23 @@ export function dhtNetworkOver(
   send: SendDhtMessage,
   sender: () => Contact | undefined = () => undefined,
 ): DhtNetwork {
+  let last: Encoded | undefined;
+  const encoded = (request: DhtRequest, from: Contact | undefined): Uint8Array => {
+    if (last?.request !== request || last.reach !== from?.reach) {
+      last = { request, reach: from?.reach, bytes: encodeDhtRequest(request, from) };
+    }
+    return last.bytes;
+  };
   return {
     request: async (to, request, options) => {
-      return decodeDhtResponse(await send(to, encodeDhtRequest(request, sender()), options));
+      return decodeDhtResponse(await send(to, encoded(request, sender()), options));
     },
   };
+}
+
+/** What was sent last, and its bytes: a put asks all its keepers the same, one after the other. */
+interface Encoded {
+  readonly request: DhtRequest;
+  readonly reach: string | undefined;
+  readonly bytes: Uint8Array;
 }

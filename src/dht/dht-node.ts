@@ -1,4 +1,5 @@
 import {
+  Canceller,
   type Clock,
   CulvertError,
   Driver,
@@ -65,7 +66,7 @@ export class DhtNode implements Lookup, Discovery {
   readonly #driver: Driver<DhtInput, DhtEffect>;
   readonly #components: DhtNodeComponents;
   readonly #waits = new Map<OperationId, Wait>();
-  readonly #requests = new Map<number, AbortController>();
+  readonly #requests = new Map<number, Canceller>();
   readonly #repeated = new Set<number>();
   readonly #answers = new Map<number, DhtResponse>();
   readonly #joinings: Joining[] = [];
@@ -244,7 +245,7 @@ export class DhtNode implements Lookup, Discovery {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#driver.stop();
-    for (const controller of this.#requests.values()) controller.abort();
+    for (const canceller of this.#requests.values()) canceller.abort();
     this.#requests.clear();
     for (const wait of [...this.#waits.values()]) wait.fail(new CulvertError("CULVERT_CLOSED"));
     for (const { fail } of this.#joinings.splice(0)) fail(new CulvertError("CULVERT_CLOSED"));
@@ -284,16 +285,16 @@ export class DhtNode implements Lookup, Discovery {
   #send({ exchange, to, request }: DhtEffect & { readonly kind: "send" }): void {
     const before = this.#requests.get(exchange);
     const isRepeated = before !== undefined;
-    const controller = before ?? new AbortController();
-    this.#requests.set(exchange, controller);
+    const canceller = before ?? new Canceller();
+    this.#requests.set(exchange, canceller);
     if (isRepeated) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
       if (!this.#requests.delete(exchange)) return;
-      if (this.#repeated.delete(exchange)) controller.abort(); // the other attempt
+      if (this.#repeated.delete(exchange)) canceller.abort(); // the other attempt
       this.#driver.handle(input);
     };
     this.#components.network
-      .request(to, request, { signal: controller.signal, isRepeated })
+      .request(to, request, { signal: canceller.signal, isRepeated })
       .then((response) => settle({ kind: "response", exchange, response }))
       .catch(() => settle({ kind: "failed", exchange }));
   }

@@ -24,6 +24,8 @@ export class PutOperation implements ExchangeOwner {
   readonly #context: DhtContext;
   readonly #key: KeyText;
   readonly #value: DhtValue;
+  /** One for all who need no token, so that it is encoded once. */
+  readonly #store: DhtRequest & { readonly kind: "store" };
   readonly #replicas: number;
   readonly #quorum: number;
   readonly #isCopy: boolean;
@@ -58,6 +60,8 @@ export class PutOperation implements ExchangeOwner {
     this.#replicas = asked.replicas;
     this.#quorum = Math.min(asked.quorum, asked.replicas);
     this.#isCopy = asked.isCopy;
+    const { value, isCopy } = asked;
+    this.#store = { kind: "store", key: textBytes(asked.key), value, isCopy };
     this.#hooks = hooks;
     this.#search = new Search(context, asked.key, {
       requestNear: (near) => ({ kind: "find-node", target: near }),
@@ -174,9 +178,7 @@ export class PutOperation implements ExchangeOwner {
 
   #request(to: Contact): DhtRequest {
     const token = this.#search.answerers.get(to.key)?.token;
-    const [key, value, isCopy] = [textBytes(this.#key), this.#value, this.#isCopy];
-    const base = { kind: "store", key, value, isCopy } as const;
-    return token === undefined ? base : { ...base, token };
+    return token === undefined ? this.#store : { ...this.#store, token };
   }
 
   #took(keeper: KeyText, ttlSeconds: number): void {

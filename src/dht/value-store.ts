@@ -155,7 +155,8 @@ export class ValueStore {
 
   #keep(kind: ValueKind, entry: ShelfEntry): boolean {
     const isKept = this.#shelves[kind].put(entry);
-    this.#deadline = this.#earliest();
+    // What it takes the place of may have been due first: then that time passes for nothing.
+    if (isKept) this.#deadline = Math.min(this.#deadline, entry.expiresAt);
     return isKept;
   }
 

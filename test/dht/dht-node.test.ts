@@ -6,6 +6,7 @@ import {
   type DhtRequest,
   type DhtValue,
   dhtNetworkOver,
+  encodeDhtResponse,
   restoreContacts,
 } from "../../src/dht/index.ts";
 import { NodeDescriptor, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
@@ -243,4 +244,30 @@ describe("a node of the DHT", () => {
     expect(node.answer(withToken, stranger)).toEqual(refused);
     expect(node.answer(store, { ...stranger, isAddressProven: true }).kind).toBe("stored");
   });
+});
+
+it("is encoded once for all keepers of a put, and anew when the asker has moved", async () => {
+  const key = new Uint8Array(32).fill(3);
+  const request: DhtRequest = { kind: "store", key, value: PLAIN, isCopy: false };
+  const at = (port: number): Contact => {
+    const address = { carrier: "udp", host: "127.0.0.1", port } as const;
+    return Contact.of(key, { addresses: [address] });
+  };
+  const sent: Uint8Array[] = [];
+  let sender = at(1);
+  const network = dhtNetworkOver(
+    async (_to, message) => {
+      sent.push(message);
+      return encodeDhtResponse({ kind: "stored", ttlSeconds: 1 });
+    },
+    () => sender,
+  );
+  const how = { signal: new AbortController().signal, isRepeated: false };
+  for (const port of [2, 3]) await network.request(at(port), request, how);
+  sender = at(9);
+  await network.request(at(2), request, how);
+  await network.request(at(2), { ...request }, how);
+  expect(sent[1]).toBe(sent[0]);
+  expect(sent[2]).not.toEqual(sent[0]);
+  expect(sent[3]).toEqual(sent[2]);
 });
