@@ -126,7 +126,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   );
   await requireRoute(routes, { overlay, signal: options.signal });
   // On one machine all exits have one owner, who sees everything in any case.
-  const budget = isLocal ? { framesPerExit: NO_BUDGET } : {};
+  const budget = isLocal ? { framesPerExit: Number.POSITIVE_INFINITY } : {};
   const onion = { ...budget, ...options.onion };
   const { onBudgetSpent: onSpent } = options;
   const parts = { service, routes, ...(onSpent && { onSpent }) };
@@ -144,9 +144,6 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     new GentleStart(overOnions(carriers.take(), geometry), clock);
   return connected({ overlay, geometry, closers, carrier });
 }
-
-/** More frames than any stream shows an exit in an hour. */
-const NO_BUDGET = 1_000_000;
 
 /** Says at once what a stream would wait for in vain: a network that has no room for a route. */
 async function requireRoute(

@@ -3,7 +3,7 @@ import { type NodeId, nodeIdText } from "../identity/index.ts";
 
 /** How much of one stream an exit may see. */
 export interface ExitBudgetOptions {
-  /** Frames of one stream that one exit sees in an epoch. */
+  /** Frames of one stream that one exit sees in an epoch; `Infinity` for no budget. */
   readonly framesPerExit: number;
   /** Milliseconds. */
   readonly epochMs: number;
@@ -20,7 +20,7 @@ export function framesPerExit(options: {
 /**
  * Which frames of one stream each exit has seen in this epoch. A frame that is asked for again at
  * the same exit costs nothing: the exit learns nothing new. Holds at most a budget of addresses
- * for each exit that was used in the epoch.
+ * for each exit that was used in the epoch, and none without a budget.
  */
 export class ExitBudget {
   readonly #options: ExitBudgetOptions;
@@ -41,11 +41,19 @@ export class ExitBudget {
 
   /** Remembers that the exit was shown it. */
   spend(exit: NodeId, address: Uint8Array, now: Instant): void {
+    if (this.#options.framesPerExit === Number.POSITIVE_INFINITY) return;
     this.#turn(now);
     const name = nodeIdText(exit);
     const seen = this.#seen.get(name) ?? new Set();
     seen.add(toHex(address));
     this.#seen.set(name, seen);
+  }
+
+  /** Addresses that are remembered. */
+  get size(): number {
+    let sum = 0;
+    for (const { size } of this.#seen.values()) sum += size;
+    return sum;
   }
 
   /** Whether the exit can be shown any frame that it has not seen. */

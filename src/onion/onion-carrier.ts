@@ -21,7 +21,10 @@ import type { TunnelService } from "./tunnel-service.ts";
 export interface OnionCarrierOptions extends PathOptions {
   /** Requests that the stream has open at once; the budget of an exit follows from it. */
   readonly window: number;
-  /** Frames of the stream that one exit sees in an epoch; `⌈window / paths⌉ + 1` if zero. */
+  /**
+   * Frames of the stream that one exit sees in an epoch: `⌈window / paths⌉ + 1` if zero, any number
+   * if `Infinity`.
+   */
   readonly framesPerExit: number;
   /** How long such an epoch is. */
   readonly budgetMs: number;

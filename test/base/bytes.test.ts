@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { equalBytes, SeededRandom } from "../../src/base/index.ts";
+import { equalBytes, fromHex, SeededRandom, toHex } from "../../src/base/index.ts";
 
 /** A copy that begins so many bytes into a buffer of its own. */
 function placedAt(offset: number, bytes: Uint8Array): Uint8Array {
@@ -34,5 +34,16 @@ describe("equalBytes", () => {
 
   it("tells arrays of different lengths apart", () => {
     expect(equalBytes(new Uint8Array(300), new Uint8Array(301))).toBe(false);
+  });
+});
+
+describe("toHex", () => {
+  it("tells what Node's buffers tell, at every length, and is read back", () => {
+    const random = new SeededRandom(2);
+    for (const length of [0, 1, 2, 32, 1_023, 1_024, 1_025, 5_000]) {
+      const bytes = random.bytes(length);
+      expect(toHex(bytes)).toBe(Buffer.from(bytes).toString("hex"));
+      expect(fromHex(toHex(bytes))).toEqual(bytes);
+    }
   });
 });
