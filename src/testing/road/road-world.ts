@@ -102,10 +102,19 @@ export class RoadWorld {
     this.#ground = { clock, capture, isWatched: plan.isWatched ?? false };
   }
 
-  /** Starts the nodes, one after the other, and then the clients. */
+  /** Starts the nodes, no more at once than are there, and then all clients at once. */
   async start(): Promise<void> {
-    for (let i = 0; i < this.plan.nodes; i++) await this.#addNode(i);
-    for (let i = 0; i < this.plan.clients; i++) await this.#addClient(i);
+    while (this.nodes.length < this.plan.nodes) {
+      const { length } = this.nodes;
+      const size = Math.min(Math.max(length, 1), this.plan.nodes - length);
+      const joining = Array.from({ length: size }, (_, i) => this.#createNode(length + i));
+      const bootstrap = this.#bootstrap();
+      await this.#run(Promise.all(joining.map((node) => node.start(bootstrap))));
+      this.nodes.push(...joining);
+    }
+    const { clients } = this.plan;
+    const opening = Array.from({ length: clients }, (_, i) => this.#openClient(i));
+    this.clients.push(...(await this.#run(Promise.all(opening))));
   }
 
   /** Carries all streams through whatever the plan has in store for them. */
@@ -143,16 +152,14 @@ export class RoadWorld {
     };
   }
 
-  async #addNode(i: number): Promise<void> {
+  #createNode(i: number): RoadNode {
     const host = this.network.addHost({ addresses: [publicHost(i)] });
     const { hostile = 0, hostilities = MISDEEDS } = this.plan;
     const hostility = i > 0 && i <= hostile ? hostilities[i % hostilities.length] : undefined;
-    const node = new RoadNode(this.#ground, host, { random: this.#random.fork(i), hostility });
-    await this.#run(node.start(this.#bootstrap()));
-    this.nodes.push(node);
+    return new RoadNode(this.#ground, host, { random: this.#random.fork(i), hostility });
   }
 
-  async #addClient(i: number): Promise<void> {
+  async #openClient(i: number): Promise<NetworkClient> {
     const host = this.network.addHost({ addresses: [publicHost(this.plan.nodes + i)] });
     const machine = virtualMachine(this.#ground, host, this.#random.fork(-1 - i));
     const watching: typeof machine = {
@@ -170,7 +177,7 @@ export class RoadWorld {
       machine: watching,
       ...(onion && { onion }),
     };
-    this.clients.push(await this.#run(openClient(options)));
+    return await openClient(options);
   }
 
   /** The first node and some others that are up. */
