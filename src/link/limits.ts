@@ -77,7 +77,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   streamsOutMax: 256,
   openingsWaitingMax: 1_024,
   streamWindowBytes: 64 * 1_024,
-  streamWindowBytesMax: 4 * 2 ** 20,
+  streamWindowBytesMax: 8 * 2 ** 20,
   linkWindowBytesMax: 16 * 2 ** 20,
   unackedBytesMax: 8 * 2 ** 20,
   pathBytesMax: 256 * 1_024,

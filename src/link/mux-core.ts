@@ -66,6 +66,14 @@ interface OpenRequest {
 /** Pieces below this share of their record are copied out, so as not to keep all of it. */
 const PINNED_SHARE = 4;
 
+/** How many times as large a window becomes at once: each time costs a round trip, or more. */
+const WIDENING = 4;
+/**
+ * Credit that is granted without waiting for more of it. Where packets get lost much of a window is
+ * held up behind one of them, and half of it kept back would be missed.
+ */
+const CREDIT_EVERY_BYTES = 256 * 1_024;
+
 /**
  * Many streams over one reliable, ordered sequence of records: opening and closing, credit, turns.
  *
@@ -250,7 +258,8 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     stream.consumed += credit;
     assert(stream.unconsumed >= 0, "no more is consumed than came");
     if (stream.isPeerBlocked) this.#widen(stream);
-    if (stream.consumed >= stream.window / 2) this.#queue.pushCredit(stream);
+    const dueFrom = Math.min(stream.window / 2, CREDIT_EVERY_BYTES);
+    if (stream.consumed >= dueFrom) this.#queue.pushCredit(stream);
   }
 
   #receive(payload: Uint8Array): void {
@@ -331,16 +340,17 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     this.#effects.push({ kind: "data", id: stream.id, bytes: isSmall ? bytes.slice() : bytes });
   }
 
-  /** The peer could send more: it gets twice the window while the reader keeps up. */
+  /** The peer could send more: it gets four times the window while the reader keeps up. */
   #widen(stream: MuxStream): void {
     const { streamWindowBytesMax, linkWindowBytesMax } = this.#limits;
     const isKeepingUp = stream.unconsumed <= stream.window / 4;
-    const isRoom = this.#windowsBytes + stream.window <= linkWindowBytesMax;
-    if (!isKeepingUp || !isRoom || 2 * stream.window > streamWindowBytesMax) return;
+    const most = Math.min(WIDENING * stream.window, streamWindowBytesMax);
+    const more = Math.min(most - stream.window, linkWindowBytesMax - this.#windowsBytes);
+    if (!isKeepingUp || more <= 0) return;
     stream.isPeerBlocked = false;
-    this.#windowsBytes += stream.window;
-    stream.consumed += stream.window;
-    stream.window *= 2;
+    this.#windowsBytes += more;
+    stream.consumed += more;
+    stream.window += more;
     this.#queue.pushCredit(stream);
   }
 

@@ -177,6 +177,24 @@ describe("a mux", () => {
     expect(Math.max(...inFlight)).toBeGreaterThan(500_000);
   });
 
+  it("grants credit for 256 KiB at the latest, however large the window has become", () => {
+    const [a, b] = [new Side(true), new Side(false)];
+    const id = a.open();
+    for (let round = 0; round < 40; round++) {
+      a.handle({ kind: "write", id, chunks: [new Uint8Array(1e6)] });
+      exchangeFarApart(a, b);
+    }
+    b.isLazy = true;
+    a.handle({ kind: "write", id, chunks: [new Uint8Array(1e6)] });
+    exchangeFarApart(a, b);
+    let consumed = 0;
+    for (; b.fill() === undefined; consumed += 16_384) {
+      b.handle({ kind: "consumed", id, credit: 16_384 });
+    }
+    expect(consumed).toBeGreaterThan(0);
+    expect(consumed).toBeLessThanOrEqual(262_144);
+  });
+
   it("sends the urgent first, and takes turns within a class", () => {
     const [a, b] = [new Side(true), new Side(false)];
     const bulk = a.open("bulk", "bulk");

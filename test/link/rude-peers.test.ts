@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { LINK_LIMITS, type LinkStream } from "../../src/link/index.ts";
+import { Arrivals, LinkWorld, writeKnown } from "./link-world.ts";
+
+/** A node with two peers, of which one is rude, and an echo that has to go on beside. */
+async function withRude(take: (stream: LinkStream) => void) {
+  const world = new LinkWorld({ seed: 5 });
+  const near = await world.add("192.0.2.1");
+  const rude = await world.add("192.0.2.2");
+  const polite = await world.add("192.0.2.3");
+  for (const { host } of [rude, polite]) {
+    host.handle("echo", (stream) => stream.on("error", () => {}).pipe(stream));
+  }
+  rude.host.handle("p", (stream) => take(stream.on("error", () => {})));
+  const link = await world.dial(near, rude);
+  const other = await world.dial(near, polite);
+  const stream = await world.run(link.openStream("p"));
+  const failed = new Promise<unknown>((resolve) => stream.on("error", resolve));
+  const echoes = async (): Promise<string[]> => {
+    const said: string[] = [];
+    for (const through of [link, other]) {
+      if (!through.isOpen) continue;
+      const echo = await world.run(through.openStream("echo"));
+      echo.on("error", () => {});
+      echo.end("x");
+      const [bytes] = (await world.run(once(echo, "data"))) as [Uint8Array];
+      said.push(String.fromCharCode(...bytes));
+    }
+    return said;
+  };
+  return { world, rude, link, other, stream, failed, echoes };
+}
+
+describe("a peer", () => {
+  it("that never reads, or reads a byte a second, stops its own stream and no other", async () => {
+    for (const isReading of [false, true]) {
+      const { world, stream, echoes } = await withRude((theirs) => {
+        if (!isReading) return;
+        const readOne = (): void => {
+          theirs.read(1);
+          world.clock.schedule(world.clock.now() + 1_000, readOne);
+        };
+        readOne();
+      });
+      let written = 0;
+      const fill = (): void => {
+        while (written < 50e6 && stream.write(new Uint8Array(50_000))) written += 50_000;
+      };
+      stream.on("drain", fill);
+      fill();
+      await world.pass(60_000);
+      expect(written).toBeLessThan(4 * LINK_LIMITS.streamWindowBytes);
+      expect(await echoes()).toEqual(["x", "x"]);
+      await world.close();
+    }
+  });
+
+  it("that ends its side half-way still gets all that is sent to it", async () => {
+    let arrivals: Arrivals | undefined;
+    const { world, stream, echoes } = await withRude((theirs) => {
+      arrivals = new Arrivals(theirs, 9);
+      theirs.end("enough");
+    });
+    stream.resume();
+    writeKnown(stream, { clock: world.clock, seed: 9, bytes: 300_000, bytesPerSecond: 1e6 });
+    await world.clock.runUntil(() => arrivals?.isEnded === true, 60_000);
+    expect(arrivals).toMatchObject({ received: 300_000, mismatch: undefined, isEnded: true });
+    expect(await echoes()).toEqual(["x", "x"]);
+    await world.close();
+  });
+
+  it("that gives a stream up half-way is told apart from one that is gone", async () => {
+    const { world, stream, failed, echoes } = await withRude((theirs) => {
+      theirs.once("data", () => theirs.reset(7));
+    });
+    writeKnown(stream, { clock: world.clock, seed: 9, bytes: 300_000, bytesPerSecond: 1e6 });
+    const told = { code: "CULVERT_PEER_ABORTED", remote: true, detail: { code: 7 } };
+    expect(await world.run(failed)).toMatchObject(told);
+    expect(await echoes()).toEqual(["x", "x"]);
+    await world.close();
+  });
+
+  it("that closes its link half-way fails its streams, and nobody else's", async () => {
+    const { world, rude, stream, failed, other, link, echoes } = await withRude((theirs) => {
+      theirs.once("data", () => void rude.host.close());
+    });
+    writeKnown(stream, { clock: world.clock, seed: 9, bytes: 300_000, bytesPerSecond: 1e6 });
+    expect(await world.run(failed)).toMatchObject({ code: "CULVERT_CLOSED" });
+    expect([link.isOpen, other.isOpen]).toEqual([false, true]);
+    expect(await echoes()).toEqual(["x"]);
+    await world.close();
+  });
+});
