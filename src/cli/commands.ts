@@ -1,4 +1,5 @@
-import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { CommandSpec } from "./command-spec.ts";
+import type { OptionSpec } from "./command-text.ts";
 import { SHELLS } from "./completion.ts";
 
 const MAP: OptionSpec = {

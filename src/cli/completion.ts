@@ -1,4 +1,4 @@
-import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { CommandText, OptionSpec } from "./command-text.ts";
 
 /** The shells that `culvert completion` knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -7,12 +7,12 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** The script that makes a shell complete `culvert`, from the same table that parses it. */
-export function completionScript(shell: Shell, commands: readonly CommandSpec[]): string {
+export function completionScript(shell: Shell, commands: readonly CommandText[]): string {
   const script = { bash, zsh, fish }[shell];
   return script(commands);
 }
 
-function bash(commands: readonly CommandSpec[]): string {
+function bash(commands: readonly CommandText[]): string {
   const names = commands.map(({ name }) => name).join(" ");
   const cases = commands.map((command) => {
     const long = command.options.map(({ flags }) => longFlag(flags)).join(" ");
@@ -46,12 +46,12 @@ complete -o filenames -F _culvert culvert
 `;
 }
 
-function bashOperands(command: CommandSpec): string {
+function bashOperands(command: CommandText): string {
   if (command.completes === "files") return "@files";
   return command.completes?.join(" ") ?? "";
 }
 
-function zsh(commands: readonly CommandSpec[]): string {
+function zsh(commands: readonly CommandText[]): string {
   const names = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
   const cases = commands.map((command) => {
     const options = command.options.map((option) => `        ${quote(zshOption(option))}`);
@@ -86,13 +86,13 @@ function zshOption(option: OptionSpec): string {
   return isFile(option) ? `${base}:${longFlag(option.flags).slice(2)}:_files` : `${base}:value:`;
 }
 
-function zshOperands(command: CommandSpec): string {
+function zshOperands(command: CommandText): string {
   if (command.completes === "files") return "*:file:_files";
   if (command.completes === undefined) return "*: :";
   return `1:operand:(${command.completes.join(" ")})`;
 }
 
-function fish(commands: readonly CommandSpec[]): string {
+function fish(commands: readonly CommandText[]): string {
   const lines = [
     "# culvert completion fish > ~/.config/fish/completions/culvert.fish",
     "complete -c culvert -f",

@@ -1,12 +1,12 @@
 import type { Clock } from "../base/index.ts";
-import type { CommandSpec } from "./command-spec.ts";
+import type { CommandText } from "./command-text.ts";
 import type { Output, Screen } from "./output.ts";
 import type { Paths } from "./paths.ts";
 
 /** The world of one run of the command. */
 export interface Context {
   /** All there are. */
-  readonly commands: readonly CommandSpec[];
+  readonly commands: readonly CommandText[];
   readonly env: NodeJS.ProcessEnv;
   readonly paths: Paths;
   readonly output: Output;
