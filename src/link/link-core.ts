@@ -107,7 +107,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
   }) {
     this.#limits = options.limits;
     this.#mux = new MuxCore(options);
-    this.#watch = new PathWatch(options.limits, options.now);
+    this.#watch = new PathWatch(options);
   }
 
   /** Numbered records that have come: what the peer is told for a new path. */

@@ -2,6 +2,8 @@ import type { Instant } from "../base/index.ts";
 import type { LinkLimits } from "./limits.ts";
 
 const NEVER: Instant = Number.POSITIVE_INFINITY;
+/** So much longer the end that was dialled leaves it to the other one: one ping is enough. */
+const PEER_PINGS_MS = 2_000;
 
 /** What is to be done when a time has come. */
 export type PathAlarm =
@@ -15,6 +17,7 @@ export type PathAlarm =
 /** The times of a link's path: when to ping, when it counts as dead, when there must be another. */
 export class PathWatch {
   readonly #limits: LinkLimits;
+  readonly #quietMs: number;
   #hasPath = false;
   #lostAt: Instant;
   #quietSince: Instant;
@@ -22,8 +25,14 @@ export class PathWatch {
   #owedSince: Instant = NEVER;
 
   /** Begins without a path. */
-  constructor(limits: LinkLimits, now: Instant) {
+  constructor(options: {
+    readonly limits: LinkLimits;
+    readonly isInitiator: boolean;
+    readonly now: Instant;
+  }) {
+    const { limits, isInitiator, now } = options;
     this.#limits = limits;
+    this.#quietMs = limits.keepAliveMs + (isInitiator ? 0 : PEER_PINGS_MS);
     this.#lostAt = now;
     this.#quietSince = now;
   }
@@ -71,14 +80,14 @@ export class PathWatch {
       this.#owedSince = NEVER;
       return "silence";
     }
-    if (now < this.#quietSince + this.#limits.keepAliveMs) return undefined;
+    if (now < this.#quietSince + this.#quietMs) return undefined;
     this.#quietSince = now;
     return "ping";
   }
 
   deadline(): Instant {
     if (!this.#hasPath) return this.#lostAt + this.#limits.resumeMs;
-    const pingAt = this.#quietSince + this.#limits.keepAliveMs;
+    const pingAt = this.#quietSince + this.#quietMs;
     return Math.min(this.#owedSince + this.#limits.silenceMs, pingAt);
   }
 }
