@@ -21,8 +21,8 @@ import { type MapStatistics, noStatistics } from "./statistics.ts";
 const TURN_COST_MAX = 256;
 /** What each kind of effort costs in it. */
 const COSTS: Readonly<Record<Effort, number>> = { verify: 16, read: 4, little: 1 };
-/** What so many bytes of a put cost in addition: they are hashed and copied. */
-const BYTES_PER_COST = 2_048;
+/** What so many bytes of a put cost in addition: they are read, hashed and copied. */
+const BYTES_PER_COST = 1_024;
 
 /** What a Map core is made of. */
 export interface MapCoreOptions {

@@ -27,6 +27,8 @@ import { stampBits } from "./work-stamp.ts";
 
 /** Puts in one durable step: some milliseconds to write, and to sign for. */
 const COMMIT_PUTS_MAX = 256;
+/** Bytes from which on no further put joins a step: they are copied at once. */
+const COMMIT_BYTES_MAX = 1_048_576;
 
 /** The fill of the store from which on a source may not exceed its share. */
 const SCARCE_FROM = 1 / 2;
@@ -154,7 +156,7 @@ export class PutDesk {
    */
   commit(): void {
     if (this.#gathered.length === 0 || this.isCommitting) return;
-    const puts = this.#gathered.splice(0, COMMIT_PUTS_MAX);
+    const puts = this.#gathered.splice(0, this.#putsInStep());
     this.#committing = puts;
     this.#options.statistics.commits += 1;
     this.#options.effect({ kind: "commit", puts });
@@ -180,6 +182,16 @@ export class PutDesk {
     }
     if (durable.length > 0) this.#confirm(durable, unixMs);
     this.commit();
+  }
+
+  #putsInStep(): number {
+    let bytes = 0;
+    const isOver = (put: CheckedPut): boolean => {
+      bytes += bytesOf(put);
+      return bytes >= COMMIT_BYTES_MAX;
+    };
+    const last = this.#gathered.findIndex(isOver);
+    return last === -1 ? COMMIT_PUTS_MAX : Math.min(last + 1, COMMIT_PUTS_MAX);
   }
 
   #missingWork(put: QueuedPut, record: MapRecord, moment: PutMoment): MapAnswer | undefined {

@@ -69,6 +69,15 @@ const OPEN_PER_WINDOW = 8;
  */
 const REQUESTS_PER_TURN = 4;
 
+/** Cells of so many bytes are sealed in that time, too; longer ones take more of it. */
+const FULL_TURN_CELL_BYTES = 8_192;
+
+/** Puts and gets in one turn, for cells of this length. */
+export function requestsPerTurn(cellBytes: number): number {
+  const requests = Math.floor((REQUESTS_PER_TURN * FULL_TURN_CELL_BYTES) / cellBytes);
+  return Math.min(Math.max(requests, 1), REQUESTS_PER_TURN);
+}
+
 /**
  * The requests that are under way to the Map: numbers, window, pace, round trips, lateness.
  *
@@ -107,11 +116,11 @@ export class Exchange {
     options: StreamOptions,
     random: Random,
     effects: StreamEffect[],
-    requestsPerTurn: number = REQUESTS_PER_TURN,
+    perTurn: number = REQUESTS_PER_TURN,
   ) {
     this.#options = options;
-    this.#requestsPerTurn = requestsPerTurn;
-    this.#leftInTurn = requestsPerTurn;
+    this.#requestsPerTurn = perTurn;
+    this.#leftInTurn = perTurn;
     this.#effects = effects;
     const initialMs = options.rtoInitialMs;
     const minMs = Math.min(RTO_DEFAULTS.minMs, initialMs);

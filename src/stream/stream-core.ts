@@ -2,7 +2,7 @@ import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../base/in
 import type { AckReader } from "./ack-reader.ts";
 import type { AckWriter } from "./ack-writer.ts";
 import { Departure } from "./departure.ts";
-import { Exchange, type Request } from "./exchange.ts";
+import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
 import {
   type AckContent,
   FLAG_ABORTED,
@@ -51,12 +51,13 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: StreamCoreInit) {
-    const { options, random, state } = init;
+    const { options, random, state, cellBytes } = init;
     this.#init = init;
     this.#isResumed = state !== undefined;
     this.#isOver = state?.isDone ?? false;
     this.#vigil = new Vigil(options.peerTimeoutMs);
-    this.#exchange = new Exchange(options, random, this.#effects);
+    const perTurn = requestsPerTurn(cellBytes);
+    this.#exchange = new Exchange(options, random, this.#effects, perTurn);
     this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state()));
     const parts = wire(init, this.#effects, this.#exchange, this.#ledger, {
       acknowledge: () => this.#acknowledge(),
