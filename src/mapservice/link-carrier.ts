@@ -48,11 +48,25 @@ type LinkRequest =
   | { readonly kind: "put"; readonly record: Uint8Array; readonly stamp: Uint8Array }
   | { readonly kind: "get"; readonly address: Uint8Array; readonly waitMs: number };
 
-interface OpenRequest {
+/** A request that is not answered, and whose promise it is. */
+class OpenRequest {
+  forgetSignal: Cancel | undefined;
   readonly request: LinkRequest;
   readonly deadline: Instant;
-  settle(answer: MapAnswer): void;
-  fail(error: Error): void;
+  readonly resolve: (answer: MapAnswer) => void;
+  readonly reject: (error: unknown) => void;
+
+  constructor(
+    request: LinkRequest,
+    deadline: Instant,
+    resolve: (answer: MapAnswer) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.request = request;
+    this.deadline = deadline;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
 }
 
 /**
@@ -85,7 +99,7 @@ export class LinkCarrier implements RecordCarrier {
     },
   ) {
     this.#clock = components.clock;
-    const hand = (id: RequestId, answer: MapAnswer): void => this.#open.get(id)?.settle(answer);
+    const hand = (id: RequestId, answer: MapAnswer): void => this.#settle(id, answer);
     this.#records = new RecordAnswers(components.clock, hand);
     this.#watch = new DeadlineWatch(components.clock, (now) => this.#expire(now));
     this.#onSilence = components.onSilence ?? (() => {});
@@ -125,8 +139,8 @@ export class LinkCarrier implements RecordCarrier {
   /** The link is lost: what was sent over it fails, what was not waits for the next one. */
   detach(): void {
     this.#link = undefined;
-    for (const [request, open] of this.#open) {
-      if (!this.#unsent.has(request)) open.fail(new CulvertError("CULVERT_UNREACHABLE"));
+    for (const id of this.#open.keys()) {
+      if (!this.#unsent.has(id)) this.#fail(id, new CulvertError("CULVERT_UNREACHABLE"));
     }
   }
 
@@ -134,7 +148,7 @@ export class LinkCarrier implements RecordCarrier {
   close(error: CulvertError = new CulvertError("CULVERT_CLOSED")): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
-    for (const open of this.#open.values()) open.fail(error);
+    for (const id of this.#open.keys()) this.#fail(id, error);
     this.#link?.close();
     this.#link = undefined;
   }
@@ -178,45 +192,44 @@ export class LinkCarrier implements RecordCarrier {
         throw new CulvertError("CULVERT_BUSY", "too many requests are open");
       }
       const id = this.#nextId();
-      let forgetSignal: Cancel = () => {};
-      const leave = (): void => {
-        forgetSignal();
-        this.#open.delete(id);
-        this.#unsent.delete(id);
-        this.#records.forget(id);
-        if (this.#open.size === 0) this.#watch.rest();
-      };
-      const open: OpenRequest = {
-        request,
-        deadline: this.#clock.now() + timeoutMs,
-        settle: (answer) => {
-          leave();
-          resolve(answer);
-        },
-        fail: (error) => {
-          leave();
-          reject(error);
-        },
-      };
+      const open = new OpenRequest(request, this.#clock.now() + timeoutMs, resolve, reject);
       this.#open.set(id, open);
       this.#unsent.add(id);
-      forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
+      if (signal) open.forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
       this.#watch.note(open.deadline);
       this.#flush();
     });
   }
 
-  #answer(id: RequestId, answer: MapAnswer): void {
+  #settle(id: RequestId, answer: MapAnswer): void {
+    this.#leave(id)?.resolve(answer);
+  }
+
+  #fail(id: RequestId, error: Error): void {
+    this.#leave(id)?.reject(error);
+  }
+
+  #leave(id: RequestId): OpenRequest | undefined {
     const open = this.#open.get(id);
-    if (open === undefined) return;
+    if (open === undefined) return undefined;
+    open.forgetSignal?.();
+    this.#open.delete(id);
+    this.#unsent.delete(id);
+    this.#records.forget(id);
+    if (this.#open.size === 0) this.#watch.rest();
+    return open;
+  }
+
+  #answer(id: RequestId, answer: MapAnswer): void {
+    if (!this.#open.has(id)) return;
     if (answer.kind === "found" && !this.isVerified) this.#records.push(id, answer);
-    else open.settle(answer);
+    else this.#settle(id, answer);
   }
 
   #giveUp(id: RequestId, error: Error): void {
     const open = this.#open.get(id);
     if (open?.request.kind === "get" && !this.#unsent.has(id)) this.#link?.cancel(id);
-    open?.fail(error);
+    this.#fail(id, error);
   }
 
   /** Gives up what is overdue; the earliest deadline of the others. */
