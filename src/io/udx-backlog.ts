@@ -13,6 +13,8 @@ const RATE_MS = 40;
 const IN_FLIGHT_BYTES_MUCH = 16_384;
 /** So much is written between two acknowledgements that the count of what was sent is set by. */
 const MARK_BYTES = 256 * 1_024;
+/** Over about so many packets the share of repeated ones is told. */
+const SHARE_PACKETS = 200;
 /** Bytes before the payload of a packet, which udx counts as sent. */
 const HEADER_BYTES = 20;
 
@@ -33,6 +35,7 @@ export class UdxBacklog {
   #repeats = 0;
   /** Who waits for an acknowledgement of what was written up to `end`, in order. */
   #unacked: { readonly end: number; readonly done: () => void }[] = [];
+  #repeatedShare = 0;
   #marked = 0;
   #isMarked = false;
   #timer: NodeJS.Timeout | undefined;
@@ -48,6 +51,11 @@ export class UdxBacklog {
   /** Bytes that were written and not sent, to a few packets. */
   get unsentBytes(): number {
     return Math.round(this.#written - this.#noteSent());
+  }
+
+  /** Which share of the last some hundred packets were repeated ones. */
+  get repeatedShare(): number {
+    return this.#repeatedShare;
   }
 
   /** What leaves in {@link AHEAD_MS} at the rate of late. */
@@ -117,6 +125,8 @@ export class UdxBacklog {
     this.#bytes = bytesTransmitted;
     this.#packets = packetsTransmitted;
     this.#repeats = retransmits;
+    const weight = Math.min(packets / SHARE_PACKETS, 1);
+    this.#repeatedShare += (repeated / packets - this.#repeatedShare) * weight;
     this.#sent = Math.min(this.#sent + payload * (1 - repeated / packets), this.#written);
     return this.#sent;
   }

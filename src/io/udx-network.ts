@@ -130,8 +130,17 @@ class UdxConnection {
     return this.#backlog.unsentBytesMax;
   }
 
-  get progress(): { readonly roundTripMs: number; readonly inFlightBytes: number } {
-    return { roundTripMs: this.#stream.rtt, inFlightBytes: this.#stream.inflight };
+  get progress(): {
+    readonly roundTripMs: number;
+    readonly inFlightBytes: number;
+    readonly repeatedShare: number;
+  } {
+    const { rtt, inflight } = this.#stream;
+    return {
+      roundTripMs: rtt,
+      inFlightBytes: inflight,
+      repeatedShare: this.#backlog.repeatedShare,
+    };
   }
 
   write(bytes: Uint8Array, done?: () => void): void {

@@ -271,6 +271,10 @@ export class CoreLink implements Link {
     switch (effect.kind) {
       case "send":
         this.#path?.send(effect.payload);
+        if (effect.number !== undefined) this.#path?.copy(effect.number, effect.payload);
+        break;
+      case "copy":
+        this.#path?.copy(effect.number, effect.payload);
         break;
       case "opened":
         this.#opened(effect.ticket, effect.id);

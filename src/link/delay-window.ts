@@ -6,6 +6,8 @@ export interface PathProgress {
   readonly roundTripMs: number;
   /** Bytes that are on their way, without an acknowledgement. */
   readonly inFlightBytes: number;
+  /** Which share of its packets of late were repeated. */
+  readonly repeatedShare: number;
 }
 
 /** How long what is sent may wait in the queues of the network. */
@@ -57,7 +59,11 @@ export class DelayWindow {
   }
 
   /** What may be sent now, where `unsentBytes` wait below the link; looks at how things stand. */
-  room({ roundTripMs, inFlightBytes }: PathProgress, unsentBytes: number, now: Instant): number {
+  room(
+    { roundTripMs, inFlightBytes }: Omit<PathProgress, "repeatedShare">,
+    unsentBytes: number,
+    now: Instant,
+  ): number {
     const outstanding = inFlightBytes + unsentBytes;
     if (roundTripMs > 0) {
       if (now >= this.#roundUntil) this.#endRound(roundTripMs, now);

@@ -6,12 +6,30 @@ import {
   isCulvertError,
   unreachable,
 } from "../base/index.ts";
+import {
+  COPIED_AGAIN_AFTER,
+  COPIED_AHEAD_BYTES_MAX,
+  COPIED_BYTES_MAX,
+  EarlyCopies,
+} from "./early-copies.ts";
 import type { LinkLimits } from "./limits.ts";
-import { encodeControl, type Farewell, isNumbered, readControl } from "./link-records.ts";
+import {
+  broken,
+  encodeControl,
+  type Farewell,
+  farewellError,
+  isNumbered,
+  readControl,
+} from "./link-records.ts";
 import { MuxCore, type MuxEffect, type MuxInput, type PeerLimits } from "./mux-core.ts";
 import { PathWatch } from "./path-watch.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
-import { FILLED_BYTES_MAX, RecordLedger } from "./record-ledger.ts";
+import {
+  COUNTED_AGAIN,
+  COUNTED_AGAIN_MAX,
+  FILLED_BYTES_MAX,
+  RecordLedger,
+} from "./record-ledger.ts";
 
 /** What happens to a link. */
 export type LinkInput =
@@ -39,8 +57,10 @@ export type LinkInput =
 /** What a link wants done. */
 export type LinkEffect =
   | Exclude<MuxEffect, { readonly kind: "fail" }>
-  /** Sends the payload, which is borrowed, over the path. */
-  | { readonly kind: "send"; readonly payload: Uint8Array }
+  /** Sends the payload, which is borrowed; with a number also a copy, where packets get lost. */
+  | { readonly kind: "send"; readonly payload: Uint8Array; readonly number?: number }
+  /** Copies such a record once more: one that was sent a little earlier. */
+  | { readonly kind: "copy"; readonly payload: Uint8Array; readonly number: number }
   | { readonly kind: "datagram"; readonly protocol: string; readonly bytes: Uint8Array }
   /** The path is dead: nothing comes from it. */
   | { readonly kind: "silence" }
@@ -54,20 +74,6 @@ const ACK_DELAY_MS = 200;
 
 /** Where there is little room a record is this long at most: on a slow path others wait for it. */
 const RECORD_BYTES_MIN = 16_384;
-
-const FAREWELL_CODES = {
-  busy: "CULVERT_BUSY",
-  protocol: "CULVERT_PROTOCOL",
-  "unknown-link": "CULVERT_UNREACHABLE",
-} as const;
-
-/**
- * In the place of a record that the peer has acknowledged while it was to be repeated: the peer
- * counts what comes over a path, so that it may not be left out. It does not look at the content.
- */
-const COUNTED_AGAIN = Uint8Array.of(0);
-/** How many of these a peer may ask for: far more than can be acknowledged while a path is made. */
-const COUNTED_AGAIN_MAX = 65_536;
 
 /**
  * A link above its paths: numbers the records of its streams, keeps them until the peer has them,
@@ -84,6 +90,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
   readonly #allocate = (bytes: number): Uint8Array => this.#ledger.allocate(bytes);
   readonly #watch: PathWatch;
   readonly #effects: LinkEffect[] = [];
+  readonly #copies = new EarlyCopies();
   #hasPath = false;
   #room = 0;
   /** The number of the next record to send over the path: behind `ledger.next` while it repeats. */
@@ -160,7 +167,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
         break;
       case "loose":
         this.#receiveLoose(input.payload, now);
-        return; // nothing follows from it that could be sent
+        break;
       case "close":
         this.#close(input.isGraceful, now);
         break;
@@ -233,11 +240,23 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     this.#pathNext += 1;
     // A new path repeats what had come over the old one meanwhile.
     if (number < this.#received) return;
+    this.#take(payload, now);
+    this.#takeCopies(now);
+  }
+
+  /** The next numbered record. */
+  #take(payload: Uint8Array, now: Instant): void {
     this.#received += 1;
     this.#unackedArrivals += payload.length;
     if (this.#unackedArrivals >= ACK_EVERY_BYTES) this.#isAckDue = true;
     else this.#ackSoon(now);
     this.#mux.handle({ kind: "receive", payload }, now);
+  }
+
+  /** Copies of what is due: their records come later, and are dropped by their numbers. */
+  #takeCopies(now: Instant): void {
+    const next = (): Uint8Array | undefined => this.#copies.take(this.#received);
+    for (let copy = next(); copy !== undefined; copy = next()) this.#take(copy, now);
   }
 
   #receiveControl(payload: Uint8Array, now: Instant): void {
@@ -262,6 +281,8 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
       case "intent":
       case "resumed":
         throw broken("a greeting in the middle");
+      case "copy":
+        throw broken("a copy among the ordered records");
       default:
         unreachable(record);
     }
@@ -271,6 +292,10 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     this.#watch.heard(now);
     try {
       const record = readControl(payload);
+      if (record.kind === "copy") {
+        this.#receiveCopy(record.number, record.payload, now);
+        return;
+      }
       const isGood = record.kind === "datagram";
       if (!isGood || record.bytes.length > this.#limits.datagramBytesMax)
         throw broken("no datagram");
@@ -279,6 +304,12 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
       if (!isCulvertError(error)) throw error;
       this.#droppedDatagrams += 1;
     }
+  }
+
+  #receiveCopy(number: number, payload: Uint8Array, now: Instant): void {
+    if (!isNumbered(payload) || payload.length > COPIED_BYTES_MAX) throw broken("no copy");
+    this.#copies.put(number, payload, this.#received);
+    this.#takeCopies(now);
   }
 
   #ackSoon(now: Instant): void {
@@ -318,15 +349,24 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
       this.#ledger.add(payload);
     }
     const isThere = this.#sendNext < this.#ledger.first;
-    this.#send(isThere ? COUNTED_AGAIN : this.#ledger.get(this.#sendNext));
+    const payload = isThere ? COUNTED_AGAIN : this.#ledger.get(this.#sendNext);
+    const isThin = this.#ledger.bytes <= COPIED_AHEAD_BYTES_MAX && !isThere;
+    this.#send(payload, isThin && payload.length <= COPIED_BYTES_MAX ? this.#sendNext : undefined);
+    if (isThin) this.#copyAgain(this.#sendNext - COPIED_AGAIN_AFTER);
     this.#sendNext += 1;
     this.#watch.sent(now);
     return true;
   }
 
-  #send(payload: Uint8Array): void {
+  #send(payload: Uint8Array, number?: number): void {
     this.#room -= payload.length + RECORD_OVERHEAD_BYTES;
-    this.#effects.push({ kind: "send", payload });
+    this.#effects.push({ kind: "send", payload, ...(number !== undefined && { number }) });
+  }
+
+  #copyAgain(number: number): void {
+    if (number < this.#ledger.first) return;
+    const payload = this.#ledger.get(number);
+    if (payload.length <= COPIED_BYTES_MAX) this.#effects.push({ kind: "copy", number, payload });
   }
 
   #drainMux(): void {
@@ -357,12 +397,4 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     this.#isOver = true;
     this.#effects.push({ kind: "over", error });
   }
-}
-
-function farewellError(why: Exclude<Farewell, "closed">): CulvertError {
-  return new CulvertError(FAREWELL_CODES[why], undefined, { remote: true, detail: { why } });
-}
-
-function broken(why: string): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", why);
 }

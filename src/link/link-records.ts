@@ -1,3 +1,4 @@
+import { CulvertError } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import { type NodeAddress, readNodeAddress, writeNodeAddress } from "../identity/index.ts";
 import { readProtocol, writeProtocol } from "./mux-frames.ts";
@@ -36,7 +37,9 @@ export type ControlRecord =
   | { readonly kind: "ack"; readonly received: number }
   | { readonly kind: "ping" }
   | { readonly kind: "datagram"; readonly protocol: string; readonly bytes: Uint8Array }
-  | { readonly kind: "goodbye"; readonly why: Farewell };
+  | { readonly kind: "goodbye"; readonly why: Farewell }
+  /** Beside the ordered records: the payload of the numbered one that is sent as well. */
+  | { readonly kind: "copy"; readonly number: number; readonly payload: Uint8Array };
 
 /** The first byte of a record's payload; lower ones begin the frames of a numbered record. */
 const CONTROL_FIRST = 0x40;
@@ -47,9 +50,26 @@ const ACK = 0x43;
 const PING = 0x44;
 const DATAGRAM = 0x45;
 const GOODBYE = 0x46;
+const COPY = 0x47;
+
+const FAREWELL_CODES = {
+  busy: "CULVERT_BUSY",
+  protocol: "CULVERT_PROTOCOL",
+  "unknown-link": "CULVERT_UNREACHABLE",
+} as const;
 
 const FAREWELLS: readonly Farewell[] = ["closed", "busy", "protocol", "unknown-link"];
 const LINK_ID_BYTES = 16;
+
+/** What a link ends with when its peer has said goodbye, but for an orderly end. */
+export function farewellError(why: Exclude<Farewell, "closed">): CulvertError {
+  return new CulvertError(FAREWELL_CODES[why], undefined, { remote: true, detail: { why } });
+}
+
+/** What a link ends with whose peer broke the protocol. */
+export function broken(why: string): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", why);
+}
 
 /** Whether a record's payload is numbered: it holds frames of streams. */
 export function isNumbered(payload: Uint8Array): boolean {
@@ -58,7 +78,7 @@ export function isNumbered(payload: Uint8Array): boolean {
 
 /** Writes the payload of a control record. */
 export function encodeControl(record: ControlRecord): Uint8Array {
-  const writer = new Writer(record.kind === "datagram" ? record.bytes.length + 64 : 32);
+  const writer = new Writer(capacityFor(record));
   switch (record.kind) {
     case "hello":
       return writeHello(writer, record).finish();
@@ -74,7 +94,14 @@ export function encodeControl(record: ControlRecord): Uint8Array {
       return writeProtocol(writer.u8(DATAGRAM), record.protocol).bytes(record.bytes).finish();
     case "goodbye":
       return writer.u8(GOODBYE).u8(FAREWELLS.indexOf(record.why)).finish();
+    case "copy":
+      return writer.u8(COPY).u48(record.number).bytes(record.payload).finish();
   }
+}
+
+function capacityFor(record: ControlRecord): number {
+  if (record.kind === "datagram") return record.bytes.length + 64;
+  return record.kind === "copy" ? record.payload.length + 7 : 32;
 }
 
 /** @throws CulvertError `CULVERT_PROTOCOL` when the payload is no control record */
@@ -103,6 +130,8 @@ function readKind(reader: Reader): ControlRecord {
       const why = FAREWELLS[reader.u8("why")];
       return why === undefined ? reader.refuse("why", "is not known") : { kind: "goodbye", why };
     }
+    case COPY:
+      return { kind: "copy", number: reader.u48("number"), payload: reader.rest() };
     default:
       return reader.refuse("record", "is of no known kind");
   }

@@ -13,6 +13,14 @@ const COMPACT_FROM = 64;
 export const FILLED_BYTES_MAX: number = BLOCK_BYTES - RECORD_OVERHEAD_BYTES;
 
 /**
+ * In the place of a record that the peer has acknowledged while it was to be repeated: the peer
+ * counts what comes over a path, so that it may not be left out. It does not look at the content.
+ */
+export const COUNTED_AGAIN: Uint8Array = Uint8Array.of(0);
+/** How many of these a peer may ask for: far more than can be acknowledged while a path is made. */
+export const COUNTED_AGAIN_MAX = 65_536;
+
+/**
  * The numbered records that were sent and that the peer has not acknowledged: what a new path has
  * to repeat. Numbers go up from 0 through the whole life of a link, whatever paths it takes.
  */

@@ -3,7 +3,9 @@ import { shortMemory } from "../io/memory.ts";
 import type { PathConnection } from "./carrier.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
 import { DelayWindow } from "./delay-window.ts";
+import { COPIED_LOSS_MIN } from "./early-copies.ts";
 import type { HandshakeOptions } from "./handshake.ts";
+import { encodeControl } from "./link-records.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
 import { BLOCK_BYTES, BLOCK_FROM_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
 
@@ -109,6 +111,13 @@ export class SecurePath {
     const record = this.#core.seal(payload, new Uint8Array(block, 0, bytes));
     if (record === undefined) giveBlock(block);
     else this.#connection.write(record, () => giveBlock(block));
+  }
+
+  /** Sends a copy of a numbered record beside the ordered ones, where packets get lost. */
+  copy(number: number, payload: Uint8Array): void {
+    const { progress } = this.#connection;
+    if (progress === undefined || progress.repeatedShare < COPIED_LOSS_MIN) return;
+    if (this.hasDatagrams) this.sendDatagram(encodeControl({ kind: "copy", number, payload }));
   }
 
   sendDatagram(payload: Uint8Array): void {

@@ -97,7 +97,8 @@ export class VirtualConnection implements PathConnection {
   get progress(): PathConnection["progress"] {
     if (this.#init.protocol === "tcp") return undefined;
     const roundTripMs = this.#rto.meanMs ?? 0;
-    return { roundTripMs, inFlightBytes: this.#outgoing.underWayBytes };
+    const { underWayBytes, repeatedShare } = this.#outgoing;
+    return { roundTripMs, inFlightBytes: underWayBytes, repeatedShare };
   }
 
   /** Starts to read, and tells `events` from now on. */

@@ -15,6 +15,8 @@ export interface OutgoingPiece {
 const PIECE_BYTES = 1_400;
 const WINDOW_FIRST = 10;
 const WINDOW_MAX = 512;
+/** Over about so many pieces the share of repeated ones is told. */
+const SHARE_PIECES = 200;
 /** A piece is taken for lost when one that was sent so many later has been acknowledged. */
 const OVERTAKEN_MAX = 3;
 
@@ -31,6 +33,7 @@ export class OutgoingPieces {
   #isEndCut = false;
   #roomBytes = PIECE_BYTES * WINDOW_FIRST;
   #window = WINDOW_FIRST;
+  #repeatedShare = 0;
   #slowStartEnd = WINDOW_MAX;
   #recoverBelow = 0;
   /** Since when something has been under way without a pause. */
@@ -42,6 +45,11 @@ export class OutgoingPieces {
 
   get underWayBytes(): number {
     return this.#underWayBytes;
+  }
+
+  /** Which share of the last some hundred pieces were repeated ones. */
+  get repeatedShare(): number {
+    return this.#repeatedShare;
   }
 
   get hasEnd(): boolean {
@@ -77,6 +85,7 @@ export class OutgoingPieces {
     for (const piece of sent) {
       piece.sentAt = now;
       piece.isDue = false;
+      this.#repeatedShare += (Number(piece.isRepeated) - this.#repeatedShare) / SHARE_PIECES;
     }
     return sent;
   }
