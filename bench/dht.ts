@@ -13,7 +13,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { equalBytes } from "../src/base/index.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
-import { judgeSizes, measureSizes } from "./dht-sizes.ts";
+import { judgeSizes, measureSize, measureSizes } from "./dht-sizes.ts";
 import { contentOf, type Row, timed } from "./dht-timing.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import {
@@ -43,10 +43,12 @@ const { values: words } = parseArgs({
     party: { type: "string", multiple: true, default: [] },
     /** Only what is measured with loss, in a namespace of its own; set by the process itself. */
     "lossy-to": { type: "string" },
+    /** Only puts and gets of this party, for `dht-sizes.ts`; set by the process itself. */
+    "size-of": { type: "string" },
   },
 });
 const nodes = Number(words.nodes);
-const lossyTo = words["lossy-to"];
+const { "lossy-to": lossyTo, "size-of": sizeOf } = words;
 const values = lossyTo === undefined ? Number(words.values) : LOSSY_VALUES;
 
 interface Contender {
@@ -172,6 +174,10 @@ async function main(): Promise<void> {
     writeFileSync(lossyTo, JSON.stringify(await measureAll()));
     return;
   }
+  if (sizeOf !== undefined) {
+    process.stdout.write(JSON.stringify(await measureSize(sizeOf, nodes)));
+    return;
+  }
   const rows = await measureAll();
   if (words.party.length > 0) return;
   if (hasNamespaces()) {
@@ -179,7 +185,7 @@ async function main(): Promise<void> {
     rows.push(...(JSON.parse(measured) as Row[]));
   } else console.log("no row with loss: this process may make no network namespace");
   printTable(`${values} values of 900 bytes, signed; ${nodes} nodes, loopback`, rows);
-  const sizes = await measureSizes();
+  const sizes = measureSizes();
   printTable("Larger networks", sizes);
   writeResults("dht", { nodes, values, rows, sizes }, [...judge(rows), ...judgeSizes(sizes)]);
 }
