@@ -134,7 +134,7 @@ export const ROAD_ROWS: readonly Row[] = [
   {
     name: "road",
     title: "streams through circuits to a Map of many nodes; 2 % lost, nodes lose their power",
-    seeds: 10,
+    seeds: 1_000,
     parameters: { ...SIZE },
     run: (seed, size) => tried(seed, () => runStorm(stormy(seed, { ...SIZE, ...size }))),
     judge: everySeed,

@@ -75,6 +75,12 @@ function sizeOfWorlds(): Job["size"] {
   };
 }
 
+/** What the row has, or what it was told to have. */
+function parametersOf({ parameters }: Row): Row["parameters"] {
+  const size = Object.entries(sizeOfWorlds() ?? {}).filter(([name]) => name in parameters);
+  return { ...parameters, ...Object.fromEntries(size) };
+}
+
 function within(name: string, text: string, { min, max }: { min: number; max: number }): number {
   const value = wholeNumber(name, text);
   if (value >= min && value <= max) return value;
@@ -147,7 +153,7 @@ async function main(): Promise<void> {
   const samples = new Map<string, Sample[]>(rows.map(({ name }) => [name, []]));
   process.stdout.write(`seeds from ${firstSeed} on, ${processes} processes\n`);
   for (const row of rows) {
-    const parameters = JSON.stringify(row.parameters);
+    const parameters = JSON.stringify(parametersOf(row));
     process.stdout.write(
       `${row.name.padEnd(17)} ${row.title}; ${seedsOf(row)} seeds; ${parameters}\n`,
     );
@@ -165,7 +171,7 @@ async function main(): Promise<void> {
     const result: Result = {
       row: row.name,
       title: row.title,
-      parameters: row.parameters,
+      parameters: parametersOf(row),
       firstSeed,
       seeds: all.length,
       verdicts: row.judge(all),
