@@ -21,6 +21,11 @@ const SIGNATURE_BYTES = 64;
 const CALM_SHARE = 0.3;
 const CALM_MS = 200;
 const JOIN_TRIES = 10;
+/** All nodes have one address here, which elsewhere may make 64 links and few handshakes. */
+const ONE_ADDRESS = {
+  ...{ linksPerAddressMax: 512, handshakesPerAddressMax: 256 },
+  ...{ handshakesPerSecond: 1_000, handshakesBurst: 1_000 },
+};
 
 /** A network of some nodes, and two who are no nodes of it: one puts, the other gets. */
 export interface Party {
@@ -73,7 +78,8 @@ class CulvertNode {
     const network = new MuteNetwork(udxNetwork);
     const components = { udp: network };
     const udp = { host: HOST, port: 0 };
-    const host = await openLinkHost({ identity, network: "bench", udp, components });
+    const limits = ONE_ADDRESS;
+    const host = await openLinkHost({ identity, network: "bench", udp, components, limits });
     const addresses = options.isClient ? [] : host.addresses;
     const overlay = new Overlay(
       { host, identity, clock: systemClock, random: systemRandom },
