@@ -12,10 +12,18 @@ export function trailsOf(ends: readonly StreamEnd[], clients: ReadonlySet<string
   const circuits = ends.filter(({ protocol }) => protocol === "circuit");
   const accepted = new Map<string, StreamEnd>();
   for (const end of circuits) if (!end.isOpener) accepted.set(nameOf(end, end.node), end);
-  const outgoing = groupBy(
-    circuits.filter(({ isOpener }) => isOpener),
-    ({ node }) => node,
+  const [opened, incoming] = [true, false].map((isOpener) =>
+    groupBy(
+      circuits.filter((end) => end.isOpener === isOpener),
+      ({ node }) => node,
+    ),
   );
+  const continuations = new Map<StreamEnd, StreamEnd>();
+  for (const [node, outgoing] of opened ?? []) {
+    for (const [from, to] of continuationsAt(incoming?.get(node) ?? [], outgoing)) {
+      continuations.set(from, to);
+    }
+  }
   const trails: Trail[] = [];
   for (const first of circuits) {
     if (!first.isOpener || !clients.has(first.node)) continue;
@@ -24,7 +32,7 @@ export function trailsOf(ends: readonly StreamEnd[], clients: ReadonlySet<string
     while (end !== undefined && trail.length < TRAIL_MAX) {
       trail.push(end.peer);
       const arrived = accepted.get(nameOf(end, end.peer));
-      end = arrived && continuationOf(arrived, outgoing.get(arrived.node) ?? []);
+      end = arrived && continuations.get(arrived);
     }
     if (carries(first)) trails.push(trail);
   }
@@ -55,25 +63,34 @@ function nameOf({ sights, isOpener, node }: StreamEnd, at: string): string {
 /** The header of a packet begins with a fresh key; a chunk of the link may hold no more. */
 const SAMPLE_BYTES = 64;
 
-/** The stream on which a relay passes on what comes on `arrived`. */
-function continuationOf(
-  arrived: StreamEnd,
-  candidates: readonly StreamEnd[],
-): StreamEnd | undefined {
-  let best: StreamEnd | undefined;
-  let bestScore = AGREEING_SHARE;
-  const there = bytesByInstant(arrived, { isSent: false });
-  const back = bytesByInstant(arrived, { isSent: true });
-  for (const candidate of candidates) {
-    const sent = bytesByInstant(candidate, { isSent: true });
-    const came = bytesByInstant(candidate, { isSent: false });
-    const score =
-      (bytesInBoth(sent, there) + bytesInBoth(came, back)) / (bytesOf(sent) + bytesOf(came));
-    if (!(score >= bestScore)) continue;
-    best = candidate;
-    bestScore = score;
+/**
+ * The stream on which a relay passes on what comes on another: the pairs that agree best, each
+ * stream in one of them. A short circuit may end at a relay in the instants of somebody else's.
+ */
+function continuationsAt(
+  incoming: readonly StreamEnd[],
+  outgoing: readonly StreamEnd[],
+): Map<StreamEnd, StreamEnd> {
+  const pairs = incoming.flatMap((from) => {
+    const there = bytesByInstant(from, { isSent: false });
+    const back = bytesByInstant(from, { isSent: true });
+    return outgoing.flatMap((to) => {
+      const sent = bytesByInstant(to, { isSent: true });
+      const came = bytesByInstant(to, { isSent: false });
+      const agreeing = bytesInBoth(sent, there) + bytesInBoth(came, back);
+      const score = agreeing / (bytesOf(sent) + bytesOf(came));
+      return score >= AGREEING_SHARE ? [{ from, to, score, agreeing }] : [];
+    });
+  });
+  pairs.sort((a, b) => b.score - a.score || b.agreeing - a.agreeing);
+  const found = new Map<StreamEnd, StreamEnd>();
+  const taken = new Set<StreamEnd>();
+  for (const { from, to } of pairs) {
+    if (found.has(from) || taken.has(to)) continue;
+    found.set(from, to);
+    taken.add(to);
   }
-  return best;
+  return found;
 }
 
 type Traffic = ReadonlyMap<number, number>;
