@@ -64,7 +64,7 @@ export const MAP_LIMITS: MapLimits = Object.freeze({
   bytesBurst: 64 * 2 ** 20,
   sourceShare: 1 / 4,
   sourcesMax: 4_096,
-  recentBytesMax: 32 * 2 ** 20,
+  recentBytesMax: 16 * 2 ** 20,
   workBitsMax: 0,
   sweepMs: 1_000,
   sweepStep: 1_024,
