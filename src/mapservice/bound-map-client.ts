@@ -55,7 +55,7 @@ export class BoundMapClient implements Transport {
   readonly #options: BoundMapClientOptions;
   readonly #writeSeed: Uint8Array | undefined;
   readonly #readRoot: Uint8Array | undefined;
-  /** More than a window of them, so that nearly every repetition finds its own; 600 bytes each. */
+  /** More than a window of them, so that most repetitions find their own; 600 bytes each. */
   readonly #signed = new FrameCache<Signed>();
   readonly #receipts: ReceiptVerifier | undefined;
   readonly #addresses = new FrameCache<Uint8Array>();

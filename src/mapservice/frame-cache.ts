@@ -1,6 +1,9 @@
 import { assert, equalBytes } from "../base/index.ts";
 
-/** Slots of a cache: a power of two, and many times the frames of a window. */
+/**
+ * Slots of a cache: a power of two, and four times the frames of a window. A frame that has lost
+ * its slot costs its arithmetic once more.
+ */
 const SLOTS = 256;
 
 interface Slot<T> {
