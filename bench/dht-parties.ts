@@ -83,7 +83,7 @@ class CulvertNode {
     const addresses = options.isClient ? [] : host.addresses;
     const overlay = new Overlay(
       { host, identity, clock: systemClock, random: systemRandom },
-      { addresses, isLocal: true, recordRule: isSigned },
+      { addresses: () => addresses, isLocal: true, recordRule: isSigned },
     );
     if (!options.isClient) {
       const claims = {

@@ -14,6 +14,11 @@ export class LruMap<K, V> {
     this.#capacity = capacity;
   }
 
+  /** All values, the one that was not used for longest first. */
+  values(): IterableIterator<V> {
+    return this.#entries.values();
+  }
+
   get(key: K): V | undefined {
     const value = this.#entries.get(key);
     if (value === undefined || key === this.#latest) return value;

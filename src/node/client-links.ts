@@ -2,7 +2,7 @@ import { isCulvertError } from "../base/index.ts";
 import type { NodeContact, NodeIdentity } from "../identity/index.ts";
 import type { LinkHost } from "../link/index.ts";
 import type { Machine } from "./machine.ts";
-import { NETWORK_NAME } from "./storage-node.ts";
+import { NETWORK_NAME } from "./network-name.ts";
 
 /**
  * Opens the links of a client: by both families, since nodes of any may be met later; by IPv4 alone

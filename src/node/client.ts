@@ -1,5 +1,6 @@
 import { CulvertError, concatBytes, isCulvertError, type Log, SILENT } from "../base/index.ts";
 import {
+  addressScope,
   type NetworkGeometry,
   NODE_ID_BYTES,
   type NodeContact,
@@ -28,7 +29,6 @@ import { Overlay } from "./overlay.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
 import { SpareCarriers } from "./spare-carriers.ts";
-import { isPrivate } from "./storage-node.ts";
 
 /** How a client of the network is opened. */
 export interface ClientOptions {
@@ -92,10 +92,12 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const { machine = THIS_MACHINE, log = SILENT } = options;
   const { clock, random } = machine;
   const identity = new NodeIdentity(random.bytes(32));
-  const isLocal = options.bootstrap.every(({ address }) => isPrivate(address.host));
+  const isLocal = options.bootstrap.every(
+    ({ address }) => addressScope(address.host) === "private",
+  );
   const host = await openClientLinks(machine, { identity, nodes: options.bootstrap });
   closers.add(() => host.close());
-  const overlay = new Overlay({ host, identity, clock, random }, { addresses: [], isLocal });
+  const overlay = new Overlay({ host, identity, clock, random }, { addresses: () => [], isLocal });
   closers.add(() => overlay.close());
   await overlay.join(options.bootstrap);
   const geometry = geometryOf(overlay);

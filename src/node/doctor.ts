@@ -1,6 +1,7 @@
 import { CulvertError, type ErrorCode, isCulvertError } from "../base/index.ts";
 import { rootPublicKey } from "../crypto/index.ts";
 import {
+  addressScope,
   formatNodeAddress,
   type NodeAddress,
   type NodeContact,
@@ -13,9 +14,9 @@ import type { BoundMapClient } from "../mapservice/index.ts";
 import { type NetworkClient, openClient } from "./client.ts";
 import { openClientLinks } from "./client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
+import { NETWORK_NAME } from "./network-name.ts";
 import { isSameGeometry } from "./onion-geometry.ts";
 import { Overlay } from "./overlay.ts";
-import { isPrivate, NETWORK_NAME } from "./storage-node.ts";
 
 /** A layer of the way to a network; each stands on those before it. */
 export type Layer = "udp" | "tcp" | "node" | "geometry" | "join" | "direct" | "circuit" | "onion";
@@ -78,7 +79,7 @@ class Examination {
     this.#nodes = nodes;
     this.#machine = machine;
     this.#signal = signal;
-    this.#isLocal = nodes.every(({ address }) => isPrivate(address.host));
+    this.#isLocal = nodes.every(({ address }) => addressScope(address.host) === "private");
     this.#seed = machine.random.bytes(32);
   }
 
@@ -191,7 +192,10 @@ class Examination {
     const identity = new NodeIdentity(random.bytes(32));
     const host = await this.#openHost();
     const isLocal = this.#isLocal;
-    const overlay = new Overlay({ host, identity, clock, random }, { addresses: [], isLocal });
+    const overlay = new Overlay(
+      { host, identity, clock, random },
+      { addresses: () => [], isLocal },
+    );
     try {
       const descriptor = await overlay.describe(node);
       if (descriptor === undefined) {

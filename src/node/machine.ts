@@ -1,5 +1,6 @@
 import type { Clock, Random } from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
+import { interfaceAddresses } from "../io/interface-addresses.ts";
 import { systemRandom } from "../io/random.ts";
 import { type LinkHost, type LinkHostOptions, openLinkHost } from "../link/index.ts";
 
@@ -8,6 +9,8 @@ export interface Machine {
   readonly clock: Clock;
   /** Keys come from it. */
   readonly random: Random;
+  /** The IP addresses of its interfaces. */
+  hosts(): readonly string[];
   /** Opens the ports, as {@link openLinkHost} does. */
   openLinks(options: Omit<LinkHostOptions, "components">): Promise<LinkHost>;
 }
@@ -16,5 +19,6 @@ export interface Machine {
 export const THIS_MACHINE: Machine = Object.freeze({
   clock: systemClock,
   random: systemRandom,
+  hosts: interfaceAddresses,
   openLinks: openLinkHost,
 });

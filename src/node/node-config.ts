@@ -23,9 +23,9 @@ export interface NodeConfig {
   readonly announce: readonly NodeAddress[];
   /**
    * Whether others reach it at its addresses, or, when no router lets them in, only through the
-   * relays at which it keeps places.
+   * relays at which it keeps places; `auto` asks others to find out, unless `announce` says where.
    */
-  readonly reachable: "direct" | "relay";
+  readonly reachable: "auto" | "direct" | "relay";
   /** Nodes through which it joins the network. */
   readonly bootstrap: readonly NodeContact[];
   /** A file of more of them, descriptors or contacts, that may change while the node runs. */
@@ -65,7 +65,7 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
     { carrier: "tcp", host: "127.0.0.1", port: 7_000 },
   ] as const),
   announce: Object.freeze([]),
-  reachable: "direct",
+  reachable: "auto",
   bootstrap: Object.freeze([]),
   nodesFile: undefined,
   roles: Object.freeze(["storage", "link-relay", "onion-relay", "onion-exit"] as const),
@@ -110,7 +110,7 @@ const FILE = v.strictObject({
   directory: v.optional(text),
   listen: v.optional(list(parsedBy(parseListenAddress), 2)),
   announce: v.optional(list(address, 8)),
-  reachable: v.optional(v.picklist(["direct", "relay"])),
+  reachable: v.optional(v.picklist(["auto", "direct", "relay"])),
   bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
   "nodes-file": v.optional(text),
   roles: v.optional(list(v.picklist(ROLES), ROLES.length)),

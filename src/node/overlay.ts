@@ -17,9 +17,11 @@ import {
 import { type Link, type LinkHost, type LinkPath, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht-over-links.ts";
+import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, type DialBack } from "./dial-back.ts";
 import { linkDialler } from "./link-dialler.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
 import { isSameGeometry } from "./onion-geometry.ts";
+import type { DialBackVerdict } from "./reachability-core.ts";
 
 /** What nodes ask each other: EGTP requests, one method each. */
 const MANIFEST = {
@@ -27,6 +29,8 @@ const MANIFEST = {
   dht: unary({ request: BYTES, reply: BYTES, isIdempotent: true }),
   /** The descriptor of the node that is asked; empty when it has none. */
   descriptor: unary({ request: NOTHING, reply: BYTES, isIdempotent: true }),
+  /** Whether whoever asks can be dialled at these addresses. */
+  dialBack: unary({ request: DIAL_BACK_QUESTION, reply: DIAL_BACK_ANSWER }),
 } as const;
 
 /** What an overlay is built from. */
@@ -40,12 +44,14 @@ export interface OverlayComponents {
 
 /** How an end takes part in the network. */
 export interface OverlayOptions {
-  /** Where others reach this end; empty for a client, which nobody asks anything. */
-  readonly addresses: readonly NodeAddress[];
+  /** Where others reach this end now; nowhere for a client, which nobody asks anything. */
+  readonly addresses: () => readonly NodeAddress[];
   /** Private addresses mean something: all nodes are on one machine, or behind one router. */
   readonly isLocal: boolean;
   /** Relays links for those who cannot be reached directly. */
   readonly isRelay?: boolean;
+  /** Dials others back who ask for it. */
+  readonly dialBack?: Pick<DialBack, "judge">;
   /** Sizes of this network, when they are known: a node of others leads into another network. */
   readonly geometry?: NetworkGeometry;
   readonly recordRule?: RecordRule;
@@ -98,12 +104,13 @@ export class Overlay {
     const handlers: Handlers<typeof MANIFEST> = {
       dht: (message, { peer }) => this.dht.serve(message, askerOf(host.find(peer) ?? { peer })),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
+      dialBack: (where, { peer }) =>
+        options.dialBack?.judge(host.find(peer), where) ?? where.map(() => "untried"),
     };
     const service = Service.of(MANIFEST, handlers, { clock });
     this.rpc = new RpcNode({ carrier, streams: carrier, service, clock, random });
-    const { addresses } = options;
     const sender = (): Contact | undefined => {
-      const { relays } = this;
+      const [addresses, { relays }] = [options.addresses(), this];
       if (addresses.length + relays.length === 0) return undefined;
       return Contact.of(identity.id, { addresses, relays });
     };
@@ -174,6 +181,23 @@ export class Overlay {
     }
     this.#note(descriptor);
     return descriptor;
+  }
+
+  /**
+   * Has a node dial this one, at up to `DIAL_BACK_ADDRESSES_MAX` addresses.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`, `CULVERT_UNKNOWN_METHOD` of an
+   *   older node
+   * @throws Error `AbortError`
+   */
+  async askToDialBack(
+    id: NodeId,
+    addresses: readonly NodeAddress[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly DialBackVerdict[]> {
+    const verdicts = await this.rpc.caller(MANIFEST, id).dialBack(addresses, options);
+    if (verdicts.length === addresses.length) return verdicts;
+    throw new CulvertError("CULVERT_PROTOCOL", "an answer to another question");
   }
 
   /** Ends the DHT and all requests; the links stay, for whoever closes their host. */

@@ -29,34 +29,48 @@ export class RelayPlaces {
   readonly #asked = new Map<string, { readonly id: NodeId; looks: number }>();
   #pauseMs: number = LOOK_MS.first;
   #cancel: Cancel = () => {};
-  #isClosed = false;
+  /** What stands for the looking that goes on: what an earlier one began is over. */
+  #run: object | undefined;
 
   constructor(components: RelayPlacesComponents) {
     this.#components = components;
   }
 
-  /** Looks for relays, now and from time to time. */
+  /** Looks for relays, now and from time to time, until it is stopped. Idempotent. */
   start(): void {
-    if (this.#isClosed) return;
-    void this.#look().finally(() => this.#lookAgain());
+    if (this.#run !== undefined) return;
+    this.#run = {};
+    this.#pauseMs = LOOK_MS.first;
+    this.#lookNow(this.#run);
+  }
+
+  /** Gives all places up: they are not needed any more. */
+  stop(): void {
+    this.close();
+    for (const { id } of this.#asked.values()) this.#components.reach.leave(id);
+    this.#asked.clear();
   }
 
   /** Asks nobody any more; places end with the reach. */
   close(): void {
-    this.#isClosed = true;
+    this.#run = undefined;
     this.#cancel();
   }
 
-  #lookAgain(): void {
-    if (this.#isClosed) return;
+  #lookNow(run: object): void {
+    void this.#look(run).finally(() => this.#lookAgain(run));
+  }
+
+  #lookAgain(run: object): void {
+    if (run !== this.#run) return;
     const { clock, reach } = this.#components;
     const isWell = reach.vouchers.length >= PLACES_WANTED;
     this.#pauseMs = isWell ? LOOK_MS.last : Math.min(2 * this.#pauseMs, LOOK_MS.last);
     const at = clock.now() + this.#pauseMs;
-    this.#cancel = clock.schedule(at, () => this.start(), { background: true });
+    this.#cancel = clock.schedule(at, () => this.#lookNow(run), { background: true });
   }
 
-  async #look(): Promise<void> {
+  async #look(run: object): Promise<void> {
     const { reach, discovery, log } = this.#components;
     this.#leaveIdle();
     if (this.#asked.size >= PLACES_WANTED) return;
@@ -66,7 +80,7 @@ export class RelayPlaces {
         const { addresses } = descriptor.claims;
         const key = nodeIdText(id);
         const isNew = descriptor.has("link-relay") && addresses.length > 0 && !this.#asked.has(key);
-        if (!isNew || this.#isClosed || this.#asked.size >= PLACES_WANTED) continue;
+        if (!isNew || run !== this.#run || this.#asked.size >= PLACES_WANTED) continue;
         reach.keepPlace({ id, publicKey, addresses });
         this.#asked.set(key, { id, looks: 0 });
       }

@@ -1,17 +1,15 @@
-import { type Log, SILENT } from "../base/index.ts";
+import { type Cancel, type Log, SILENT } from "../base/index.ts";
 import { Contact, type PlacementLimits } from "../dht/index.ts";
 import {
   formatNodeContact,
   type NodeAddress,
   NodeIdentity,
-  type NodeRole,
   nodeIdText,
 } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
 import { writeDurably } from "../io/durable-file.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
-import type { LinkHost } from "../link/index.ts";
 import {
   LevelRecordStore,
   localCarrier,
@@ -23,17 +21,21 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
+import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
 import { HandOver } from "./hand-over.ts";
 import { joinNetwork, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
+import { NETWORK_NAME } from "./network-name.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { nodeMetrics, showMetrics } from "./node-numbers.ts";
 import { onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { OwnDescriptor } from "./own-descriptor.ts";
+import { OwnPlace } from "./own-place.ts";
+import { Reachability } from "./reachability.ts";
 import { RelayPlaces } from "./relay-places.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { StaticDirectory } from "./static-directory.ts";
@@ -41,14 +43,11 @@ import { VoidphoneServers } from "./voidphone-servers.ts";
 import { CircuitTunnels } from "./voidphone-tunnels.ts";
 import { VoidphoneValues } from "./voidphone-values.ts";
 
-/** What every node and client of ours says before anything else: others are not understood. */
-export const NETWORK_NAME = "culvert/v1";
-
 /** A storage and relay node that is up. */
 export interface RunningNode {
   /** Its id in hexadecimal. */
   readonly name: string;
-  /** How others name it when they join by it: one for each port it listens on. */
+  /** How others name it when they join by it, one for each address at which they reach it now. */
   readonly contacts: readonly string[];
   /** How many nodes it knows after it has joined; 0 when it is alone. */
   readonly joined: Promise<number>;
@@ -56,6 +55,8 @@ export interface RunningNode {
   readonly metricsPort: number | undefined;
   /** Where it serves VoidPhone's protocols: `HOST:PORT` of each that it was asked to serve. */
   readonly voidphone: Readonly<Partial<Record<GatewayName, string>>>;
+  /** Calls back when others reach it elsewhere than before, or not any more but through relays. */
+  onMove(listener: () => void): Cancel;
   /** What it has done and holds, in a few numbers. */
   summary(): Readonly<Record<string, number>>;
   /** Answers what was taken, says goodbye, closes the store. Closing twice waits for the first. */
@@ -104,9 +105,7 @@ interface Ground {
   readonly identity: NodeIdentity;
   readonly overlay: Overlay;
   readonly peers: MapPeers;
-  readonly addresses: readonly NodeAddress[];
-  /** They are all of this machine, or behind one router. */
-  readonly isLocal: boolean;
+  readonly place: OwnPlace;
   readonly closers: Closers;
   readonly machine: Machine;
   readonly log: Log;
@@ -132,30 +131,21 @@ async function assemble(
   const ports = portsOf(config.listen);
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
-  const addresses = addressesOf(config, host);
-  const nearby = addresses.length > 0 ? addresses : config.bootstrap.map((node) => node.address);
-  const isLocal = nearby.every((address) => isPrivate(address.host));
-  const isRelay = rolesOf(config).includes("link-relay");
-  const { geometry } = config;
+  const place = new OwnPlace(config, host, machine);
   const overlay = new Overlay(
     { host, identity, clock, random },
-    { addresses, isLocal, isRelay, geometry },
+    {
+      addresses: () => place.addresses,
+      isLocal: place.isLocal,
+      isRelay: place.roles.includes("link-relay"),
+      dialBack: new DialBack({ machine }),
+      geometry: config.geometry,
+    },
   );
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
-  const ground = {
-    config,
-    nodes,
-    identity,
-    overlay,
-    peers,
-    addresses,
-    isLocal,
-    closers,
-    machine,
-    log,
-  };
+  const ground = { config, nodes, identity, overlay, peers, place, closers, machine, log };
   const handOver = keepPlaced(ground, store, options.placement);
   const map = new MapService({
     store: handOver.store,
@@ -210,11 +200,10 @@ function serveMap({ overlay, closers, machine, log }: Ground, service: MapServic
 
 /** The records of the whole network, this node's own among them. */
 function replicate(ground: Ground, map: MapService): ReplicatedMap {
-  const { config, identity, overlay, peers, addresses, closers, machine } = ground;
+  const { config, identity, overlay, peers, closers, machine } = ground;
   const { clock, random } = machine;
   // Only its id is looked at: nobody dials himself.
-  const reach = addresses.length > 0 ? { addresses } : { addresses, relays: [identity.id] };
-  const contact = Contact.of(identity.id, reach);
+  const contact = Contact.of(identity.id, { addresses: [], relays: [identity.id] });
   const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
   const replicas = new ReplicatedMap(
     { dht: overlay.dht, peers, clock, random, self },
@@ -226,9 +215,9 @@ function replicate(ground: Ground, map: MapService): ReplicatedMap {
 
 /** Relays onions, lets circuits end here as far as its roles say so, and says so to others. */
 function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
-  const { config, identity, overlay, addresses, closers, machine } = ground;
+  const { config, identity, overlay, place, closers, machine } = ground;
   const { clock, random } = machine;
-  const roles = rolesOf(config);
+  const { roles } = config;
   const geometry = onionGeometryOf(config.geometry);
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
     packetBytes: packetBytes(geometry),
@@ -250,12 +239,15 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
     { identity, clock },
     () => {
       const onionKeys = tunnels.onionKeys();
-      return { roles, geometry: config.geometry, addresses, relays: overlay.relays, onionKeys };
+      const { addresses, roles: open } = place;
+      const { geometry } = config;
+      return { roles: open, geometry, addresses, relays: overlay.relays, onionKeys };
     },
     (descriptor) => overlay.publish(descriptor),
   );
   tunnels.setHandlers({ keysChanged: () => own.look() });
   closers.add(overlay.reach.onPlaces(() => own.look()));
+  closers.add(place.onMove(() => own.look()));
   closers.add(() => own.close());
   own.start();
   return tunnels;
@@ -263,7 +255,7 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
 
 /** VoidPhone's clients and peers, in front of all that. */
 async function serveVoidphone(
-  { config, identity, overlay, closers, machine, isLocal, log }: Ground,
+  { config, identity, overlay, place, closers, machine, log }: Ground,
   parts: {
     readonly replicas: ReplicatedMap;
     readonly store: RecordStore;
@@ -272,7 +264,7 @@ async function serveVoidphone(
 ): Promise<VoidphoneServers> {
   const { clock, random } = machine;
   const values = new VoidphoneValues({ ...parts, dht: overlay.dht, clock, log });
-  const tunnels = new CircuitTunnels({ ...parts, overlay, clock, random, isLocal });
+  const tunnels = new CircuitTunnels({ ...parts, overlay, clock, random, isLocal: place.isLocal });
   const servers = await VoidphoneServers.start(config.voidphone, {
     id: identity.id,
     values,
@@ -285,26 +277,20 @@ async function serveVoidphone(
   return servers;
 }
 
-/** Where others reach a node; nowhere, when only relays lead to it. */
-function addressesOf({ announce, reachable }: NodeConfig, host: LinkHost): readonly NodeAddress[] {
-  if (reachable === "relay") return [];
-  return announce.length > 0 ? announce : host.addresses;
-}
-
-/** Who is reached through relays is none: there is never a relay behind a relay. */
-function rolesOf({ roles, reachable }: NodeConfig): readonly NodeRole[] {
-  return reachable === "relay" ? roles.filter((role) => role !== "link-relay") : roles;
-}
-
-/** Joins; after that a node that only relays reach looks for some. */
+/** Joins; then finds out whether others reach it, and looks for relays while they do not. */
 async function joinAndBeReached(ground: Ground): Promise<number> {
-  const { config, overlay, closers, machine, log } = ground;
-  if (config.reachable === "direct") return await joinNetwork(ground);
-  const { reach } = overlay;
-  const places = new RelayPlaces({ reach, discovery: overlay, clock: machine.clock, log });
-  closers.add(() => places.close());
+  const { overlay, place, closers, machine, log } = ground;
+  const { host, reach } = overlay;
+  const { clock } = machine;
+  const relays = new RelayPlaces({ reach, discovery: overlay, clock, log });
+  closers.add(() => relays.close());
+  const reachability = new Reachability({ host, overlay, place, clock, log });
+  closers.add(() => reachability.close());
   const nodes = await joinNetwork(ground);
-  places.start();
+  const look = (): void => (place.addresses.length > 0 ? relays.stop() : relays.start());
+  closers.add(place.onMove(look));
+  look();
+  if (place.isFoundOut) reachability.start();
   return nodes;
 }
 
@@ -338,11 +324,6 @@ function portsOf(listen: readonly NodeAddress[]): {
   return ports;
 }
 
-/** Whether an address means something on this machine, or behind this router, only. */
-export function isPrivate(ip: string): boolean {
-  return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd])/.test(ip);
-}
-
 function runningNode(
   ground: Ground,
   parts: {
@@ -355,11 +336,14 @@ function runningNode(
   const { map, handOver, voidphone, metricsPort } = parts;
   const joined = joinAndBeReached(ground);
   void joined.then(() => handOver.resume());
-  const { identity, overlay, addresses, closers } = ground;
+  const { identity, overlay, place, closers } = ground;
   let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
-    contacts: addresses.map((address) => formatNodeContact({ id: identity.id, address })),
+    get contacts() {
+      return place.addresses.map((address) => formatNodeContact({ id: identity.id, address }));
+    },
+    onMove: (listener) => place.onMove(listener),
     joined,
     metricsPort,
     voidphone: voidphone.endpoints,

@@ -7,6 +7,9 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 
+const HIDDEN =
+  "no router lets others in: they reach this node through relays. Forward its ports to be faster";
+
 /** `culvert node`: a storage and relay node, until it is told to stop. */
 export const node: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
@@ -21,6 +24,11 @@ export const node: RunCommand = async (context, _operands, options) => {
       { id: running.name, nodes: contacts, directory: config.directory ?? null },
       `node ${running.name.slice(0, 12)}, ${place}\nothers use --nodes ${contacts.join(",")}`,
     );
+    running.onMove(() => {
+      const nodes = [...running.contacts];
+      const words = nodes.length > 0 ? `others use --nodes ${nodes.join(",")}` : HIDDEN;
+      output.tell("moved", { nodes }, words);
+    });
     void running.joined.then((count) => {
       if (stop.aborted) return;
       const words = count > 0 ? `joined a network of ${count} nodes` : "alone so far";

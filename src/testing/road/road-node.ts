@@ -39,6 +39,7 @@ export function virtualMachine(
   return {
     clock,
     random,
+    hosts: () => host.addresses,
     openLinks: async (options) => {
       const components = { clock, random, udp: virtualUdp(host), tcp: virtualTcp(host) };
       const links = await openLinkHost({ ...options, components });
@@ -99,6 +100,8 @@ export class RoadNode {
         { carrier: "udp", host: "0.0.0.0", port: PORT },
         { carrier: "tcp", host: "0.0.0.0", port: PORT },
       ],
+      // All are in the open, and dialling each other back would only cost time.
+      reachable: "direct",
       bootstrap,
       geometry: { ...NODE_DEFAULTS.geometry, cellBytes: ROAD_CELL_BYTES },
     };

@@ -1,4 +1,4 @@
-import { parseIp } from "../../identity/index.ts";
+import { parseIp } from "./ip-address.ts";
 
 /** How far an IP address is known: to nobody as an endpoint, inside one network, or everywhere. */
 export type AddressScope = "none" | "private" | "public";
