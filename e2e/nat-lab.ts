@@ -15,6 +15,7 @@ export function whyNoLab(): string | undefined {
 export class NatLab {
   readonly #namespaces = new Namespaces("n");
   #homes = 0;
+  #openAddresses = 0;
 
   constructor() {
     this.#namespaces.add("pub");
@@ -28,6 +29,24 @@ export class NatLab {
     return this.#namespaces.name("pub");
   }
 
+  /** One more public address of the open namespace, of a network of its own. */
+  addOpenAddress(): string {
+    this.#openAddresses += 1;
+    const address = `198.18.${this.#openAddresses}.1`;
+    this.#namespaces.in("pub", "ip", "addr", "add", `${address}/15`, "dev", "br0");
+    return address;
+  }
+
+  /** Has the router of the last home pass on what comes to a port of its own. */
+  forward(port: number): void {
+    const n = this.#homes;
+    for (const protocol of ["udp", "tcp"]) {
+      const what = ["-i", "ext", "-p", protocol, "--dport", String(port)];
+      const to = ["-j", "DNAT", "--to-destination", `10.${n}.0.2`];
+      this.#namespaces.in(`nat${n}`, "iptables", "-t", "nat", "-A", "PREROUTING", ...what, ...to);
+    }
+  }
+
   /** Builds a home and gives the namespace of its host. */
   addHome(nat: LabNat): string {
     this.#homes += 1;
@@ -38,6 +57,7 @@ export class NatLab {
     this.#namespaces.wire({ name: "pub", end: port }, { name: router, end: "ext" });
     this.#namespaces.in("pub", "ip", "link", "set", port, "master", "br0");
     this.#namespaces.in(router, "ip", "addr", "add", `192.0.2.${10 + n}/24`, "dev", "ext");
+    this.#namespaces.in(router, "ip", "route", "add", "198.18.0.0/15", "dev", "ext");
     this.#namespaces.wire({ name: router, end: "int" }, { name: host, end: "eth0" });
     this.#namespaces.in(router, "ip", "addr", "add", `10.${n}.0.1/24`, "dev", "int");
     this.#namespaces.in(host, "ip", "addr", "add", `10.${n}.0.2/24`, "dev", "eth0");

@@ -55,7 +55,7 @@ export interface RunningNode {
   readonly metricsPort: number | undefined;
   /** Where it serves VoidPhone's protocols: `HOST:PORT` of each that it was asked to serve. */
   readonly voidphone: Readonly<Partial<Record<GatewayName, string>>>;
-  /** Calls back when others reach it elsewhere than before, or not any more but through relays. */
+  /** Calls back when others reach it elsewhere than before, or through other relays. */
   onMove(listener: () => void): Cancel;
   /** What it has done and holds, in a few numbers. */
   summary(): Readonly<Record<string, number>>;
@@ -343,7 +343,12 @@ function runningNode(
     get contacts() {
       return place.addresses.map((address) => formatNodeContact({ id: identity.id, address }));
     },
-    onMove: (listener) => place.onMove(listener),
+    onMove(listener) {
+      const cancels = [place.onMove(listener), overlay.reach.onPlaces(listener)];
+      return () => {
+        for (const cancel of cancels) cancel();
+      };
+    },
     joined,
     metricsPort,
     voidphone: voidphone.endpoints,

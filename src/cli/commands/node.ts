@@ -2,13 +2,16 @@ import { mkdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CulvertError, type Log, onAbort } from "../../base/index.ts";
 import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
-import { NODE_DEFAULTS, type NodeConfig, parseNodeConfig, startNode } from "../../node/index.ts";
+import {
+  NODE_DEFAULTS,
+  type NodeConfig,
+  parseNodeConfig,
+  type RunningNode,
+  startNode,
+} from "../../node/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
-
-const HIDDEN =
-  "no router lets others in: they reach this node through relays. Forward its ports to be faster";
 
 /** `culvert node`: a storage and relay node, until it is told to stop. */
 export const node: RunCommand = async (context, _operands, options) => {
@@ -24,11 +27,7 @@ export const node: RunCommand = async (context, _operands, options) => {
       { id: running.name, nodes: contacts, directory: config.directory ?? null },
       `node ${running.name.slice(0, 12)}, ${place}\nothers use --nodes ${contacts.join(",")}`,
     );
-    running.onMove(() => {
-      const nodes = [...running.contacts];
-      const words = nodes.length > 0 ? `others use --nodes ${nodes.join(",")}` : HIDDEN;
-      output.tell("moved", { nodes }, words);
-    });
+    running.onMove(() => tellPlace(context, running));
     void running.joined.then((count) => {
       if (stop.aborted) return;
       const words = count > 0 ? `joined a network of ${count} nodes` : "alone so far";
@@ -42,6 +41,16 @@ export const node: RunCommand = async (context, _operands, options) => {
   output.tell("stopped", running.summary());
   stop.throwIfAborted();
 };
+
+/** Where others reach the node now. */
+function tellPlace({ output }: Context, { contacts, summary }: RunningNode): void {
+  const { relays = 0 } = summary();
+  const words =
+    contacts.length > 0
+      ? `others use --nodes ${contacts.join(",")}`
+      : `no router lets others in: ${relays} relays lead here. It is faster with its ports forwarded`;
+  output.tell("moved", { nodes: [...contacts], relays }, words);
+}
 
 async function configOf(context: Context, options: CommandOptions): Promise<NodeConfig> {
   const file = options.text("config");
