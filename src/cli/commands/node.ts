@@ -48,7 +48,7 @@ function tellPlace({ output }: Context, { contacts, summary }: RunningNode): voi
   const words =
     contacts.length > 0
       ? `others use --nodes ${contacts.join(",")}`
-      : `no router lets others in: ${relays} relays lead here. It is faster with its ports forwarded`;
+      : `only relays lead here (${relays}): with forwarded ports it would be faster`;
   output.tell("moved", { nodes: [...contacts], relays }, words);
 }
 
