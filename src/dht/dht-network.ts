@@ -6,8 +6,8 @@ import { decodeDhtResponse, encodeDhtRequest } from "./wire.ts";
 export interface DhtRequestOptions {
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
-  /** It was sent before, and nothing was heard. */
-  readonly isRepeated: boolean;
+  /** It was sent before, and nothing was heard: this time it should get there. */
+  readonly isLast: boolean;
 }
 
 /**

@@ -46,7 +46,7 @@ const REJOIN_MS_MAX = 300_000;
  * - Every request is answered at once, exactly once. Every operation ends with `done`, unless it
  *   was cancelled or refused with `busy`, within `operationMs`.
  * - Each `send` is for one node; the carrier answers with `response` or `failed`, or says nothing:
- *   the soft timeout then repeats it once, the hard one ends it.
+ *   soft timeouts then repeat it, twice at most, the hard one ends it.
  * - Nothing that a peer sends makes it throw, or hold more than its limits say.
  */
 export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
@@ -74,8 +74,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       unixMsAtZero: options.unixMsAtZero,
     });
     const port = {
-      send: (exchange: number, to: Contact, request: SendRequest) =>
-        this.#effects.push({ kind: "send", exchange, to, request }),
+      send: (exchange: number, to: Contact, request: SendRequest, attempt: number) =>
+        this.#effects.push({ kind: "send", exchange, attempt, to, request }),
       forget: (exchange: number) => this.#effects.push({ kind: "forget", exchange }),
       heard: (contact: Contact, now: Instant) => this.#heard(contact, now),
       lost: (contact: Contact, now: Instant) => this.#lost(contact, now),
@@ -150,7 +150,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
         this.#serve(input, now);
         break;
       case "response":
-        this.#context.desk.answered(input.exchange, input.response, now);
+        this.#context.desk.answered(input.exchange, input.response, input.attempt, now);
         break;
       case "failed":
         this.#context.desk.failed(input.exchange, now);

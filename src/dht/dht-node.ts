@@ -19,6 +19,7 @@ import type {
 import type { Contact } from "./contact.ts";
 import type { DhtNetwork } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
+import { ATTEMPTS_MAX } from "./exchange-desk.ts";
 import type {
   DhtAsker,
   DhtRequest,
@@ -282,20 +283,19 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   /** A repetition shares the signal of the first attempt: whichever ends first counts. */
-  #send({ exchange, to, request }: DhtEffect & { readonly kind: "send" }): void {
+  #send({ exchange, attempt, to, request }: DhtEffect & { readonly kind: "send" }): void {
     const before = this.#requests.get(exchange);
-    const isRepeated = before !== undefined;
     const canceller = before ?? new Canceller();
     this.#requests.set(exchange, canceller);
-    if (isRepeated) this.#repeated.add(exchange);
+    if (before !== undefined) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
       if (!this.#requests.delete(exchange)) return;
-      if (this.#repeated.delete(exchange)) canceller.abort(); // the other attempt
+      if (this.#repeated.delete(exchange)) canceller.abort(); // the other attempts
       this.#driver.handle(input);
     };
     this.#components.network
-      .request(to, request, { signal: canceller.signal, isRepeated })
-      .then((response) => settle({ kind: "response", exchange, response }))
+      .request(to, request, { signal: canceller.signal, isLast: attempt === ATTEMPTS_MAX })
+      .then((response) => settle({ kind: "response", exchange, response, attempt }))
       .catch(() => settle({ kind: "failed", exchange }));
   }
 

@@ -8,6 +8,9 @@ import type { Peers } from "./peers.ts";
 /** Names one request in flight. */
 export type ExchangeId = number;
 
+/** A request is sent so often at most; the last time, the carrier is to spare no effort. */
+export const ATTEMPTS_MAX = 3;
+
 /** Who asked, and is told what became of it. At most one of the last two comes, as the last. */
 export interface ExchangeOwner {
   /** Late; it was asked again. */
@@ -23,15 +26,15 @@ interface Exchange {
   readonly id: ExchangeId;
   readonly contact: Contact;
   readonly request: DhtRequest;
-  readonly sentAt: Instant;
-  stage: "prompt" | "slow" | "silent";
+  /** When each attempt was made. */
+  readonly sentAt: Instant[];
   timer: TimerHandle | undefined;
   owner: ExchangeOwner | undefined;
 }
 
 /** How a node sends, and what it does when somebody was, or was not, heard. */
 export interface ExchangePort {
-  send(exchange: ExchangeId, to: Contact, request: DhtRequest): void;
+  send(exchange: ExchangeId, to: Contact, request: DhtRequest, attempt: number): void;
   /** The carrier needs not wait for an answer any more. */
   forget(exchange: ExchangeId): void;
   heard(contact: Contact, now: Instant): void;
@@ -40,8 +43,9 @@ export interface ExchangePort {
 
 /**
  * Requests in flight. Each peer's own round-trip time says when an answer is late: then the request
- * is repeated, once, and its owner told, who asks somebody else. The late answer still counts. Only
- * the hard timeout ends the exchange, and with it the peer's place in the table: slow is not dead.
+ * is repeated, and its owner told, who asks somebody else; when it is late again, once more. A late
+ * answer still counts. Only the hard timeout ends the exchange, and with it the peer's place in the
+ * table: slow is not dead.
  */
 export class ExchangeDesk {
   readonly #limits: Pick<DhtLimits, "exchangesMax" | "hardTimeoutMs">;
@@ -81,15 +85,13 @@ export class ExchangeDesk {
       id,
       contact,
       request,
-      sentAt: now,
-      stage: "prompt",
+      sentAt: [],
       timer: undefined,
       owner,
     };
     this.#open.set(id, exchange);
-    this.#arm(exchange, now + this.#peers.softTimeoutMs(contact.key));
     this.#sent += 1;
-    this.#port.send(id, contact, request);
+    this.#send(exchange, now);
     return true;
   }
 
@@ -100,13 +102,14 @@ export class ExchangeDesk {
     }
   }
 
-  answered(id: ExchangeId, response: DhtResponse, now: Instant): void {
+  /** @param attempt which of them was answered, 1 for the first */
+  answered(id: ExchangeId, response: DhtResponse, attempt: number, now: Instant): void {
     const exchange = this.#close(id);
     if (exchange === undefined) return;
-    const { contact, owner } = exchange;
-    // After a repetition nobody knows which of the two was answered (Karn): the later one would
-    // make the peer look faster than it is.
-    this.#peers.answered(contact.key, now - exchange.sentAt);
+    const { contact, owner, sentAt } = exchange;
+    // What the last attempt takes is no round trip: the carrier repeats it, or makes a link.
+    const at = attempt < ATTEMPTS_MAX ? sentAt[attempt - 1] : undefined;
+    this.#peers.answered(contact.key, at === undefined ? undefined : now - at);
     this.#port.heard(contact, now);
     owner?.answered(contact, response, now);
   }
@@ -131,24 +134,32 @@ export class ExchangeDesk {
   }
 
   #expired(exchange: Exchange, now: Instant): void {
-    const { contact, owner, id } = exchange;
-    const hardAt = exchange.sentAt + this.#limits.hardTimeoutMs;
-    if (now >= hardAt) {
+    const { contact, owner, id, sentAt } = exchange;
+    if (now >= this.#hardAt(exchange)) {
       this.#port.forget(id);
       this.failed(id, now);
       return;
     }
     this.#peers.late(contact.key);
-    if (exchange.stage === "prompt") {
-      exchange.stage = "slow";
-      this.#arm(exchange, Math.min(now + this.#peers.softTimeoutMs(contact.key), hardAt));
-      this.#port.send(id, contact, exchange.request);
-      owner?.slow?.(contact, now);
-    } else {
-      exchange.stage = "silent";
-      this.#arm(exchange, hardAt);
-      owner?.silent?.(contact, now);
-    }
+    const isFirst = sentAt.length === 1;
+    this.#send(exchange, now);
+    if (isFirst) owner?.slow?.(contact, now);
+    else owner?.silent?.(contact, now);
+  }
+
+  #send(exchange: Exchange, now: Instant): void {
+    const { id, contact, request, sentAt } = exchange;
+    sentAt.push(now);
+    const attempt = sentAt.length;
+    const hardAt = this.#hardAt(exchange);
+    const isLast = attempt === ATTEMPTS_MAX;
+    const lateAt = isLast ? hardAt : now + this.#peers.softTimeoutMs(contact.key);
+    this.#arm(exchange, Math.min(lateAt, hardAt));
+    this.#port.send(id, contact, request, attempt);
+  }
+
+  #hardAt({ sentAt }: Exchange): Instant {
+    return (sentAt[0] ?? 0) + this.#limits.hardTimeoutMs;
   }
 
   #arm(exchange: Exchange, at: Instant): void {

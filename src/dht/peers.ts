@@ -45,12 +45,13 @@ export class Peers {
     return this.#peers.size;
   }
 
-  /** An answer took so long. */
-  answered(key: KeyText, roundTripMs: number): void {
-    this.#anybody.sample(roundTripMs);
+  /** The node has answered; after so long, where that is the way there and back and no more. */
+  answered(key: KeyText, roundTripMs: number | undefined): void {
     const peer = this.#meet(key);
-    peer.roundTrip.sample(roundTripMs);
     peer.lateness = 0;
+    if (roundTripMs === undefined) return;
+    this.#anybody.sample(roundTripMs);
+    peer.roundTrip.sample(roundTripMs);
   }
 
   /** An answer of the node is late. */

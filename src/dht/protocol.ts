@@ -21,7 +21,13 @@ export type DhtInput =
       readonly request: DhtRequest;
     }
   /** The answer to a `send`, from the very node that it went to. */
-  | { readonly kind: "response"; readonly exchange: ExchangeId; readonly response: DhtResponse }
+  | {
+      readonly kind: "response";
+      readonly exchange: ExchangeId;
+      readonly response: DhtResponse;
+      /** Of the `send` that it answers. */
+      readonly attempt: number;
+    }
   /**
    * There will be none: the node cannot be reached, or somebody else is there, or its answer was
    * no message. Silence is not told; the core has its own patience.
@@ -66,6 +72,8 @@ export type DhtEffect =
   | {
       readonly kind: "send";
       readonly exchange: ExchangeId;
+      /** 1 for the first, up to `ATTEMPTS_MAX`. */
+      readonly attempt: number;
       readonly to: Contact;
       readonly request: DhtRequest;
     }

@@ -18,8 +18,8 @@ const KIND = { question: 0, answer: 1, overStream: 2 } as const;
 /** How a question is asked. */
 export interface AskOptions {
   readonly signal: AbortSignal;
-  /** It was asked before, and nothing was heard. */
-  readonly isRepeated: boolean;
+  /** It was asked before, and nothing was heard: this time it should get there. */
+  readonly isLast: boolean;
 }
 
 /** What the messages of the DHT are carried by, and who answers them. */
@@ -43,7 +43,7 @@ interface Question {
 /**
  * Messages of the DHT in datagrams of the links that are open, one for a question and one for its
  * answer: nothing to acknowledge, nothing to keep in order, nothing that a lost packet holds up.
- * The DHT has timers of its own and asks again; that time, and when there is no link yet or a
+ * The DHT has timers of its own and asks again. The last time, and when there is no link yet or a
  * message is too long, it goes over a stream, which loses nothing and finds out that a path is
  * dead.
  */
@@ -59,9 +59,9 @@ export class DhtOverLinks {
 
   /** Sends a question to a node, and resolves with its answer. */
   async ask(to: Contact, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
-    const { signal, isRepeated } = options;
+    const { signal, isLast } = options;
     const isShort = message.length <= MESSAGE_BYTES_MAX && this.#questions.size < QUESTIONS_MAX;
-    const link = isShort && !isRepeated ? this.#carrier.host.find(to.id) : undefined;
+    const link = isShort && !isLast ? this.#carrier.host.find(to.id) : undefined;
     const answer = link && (await this.#askLink(link, message, signal));
     return answer ?? (await this.#carrier.call(to, message, { signal }));
   }

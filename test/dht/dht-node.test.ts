@@ -262,7 +262,7 @@ it("is encoded once for all keepers of a put, and anew when the asker has moved"
     },
     () => sender,
   );
-  const how = { signal: new AbortController().signal, isRepeated: false };
+  const how = { signal: new AbortController().signal, isLast: false };
   for (const port of [2, 3]) await network.request(at(port), request, how);
   sender = at(9);
   await network.request(at(2), request, how);

@@ -99,7 +99,10 @@ class Neighbourhood {
     if (exchange === undefined) return;
     const response = refusedOr(["CULVERT_PROTOCOL"], () => decodeDhtResponse(bytes));
     if (response === undefined) this.#core.handle({ kind: "failed", exchange }, this.#now);
-    else this.#core.handle({ kind: "response", exchange, response }, this.#now);
+    else {
+      const attempt = dice.below(5);
+      this.#core.handle({ kind: "response", exchange, response, attempt }, this.#now);
+    }
   }
 
   #wish(dice: SeededRandom): void {

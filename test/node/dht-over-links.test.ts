@@ -8,7 +8,7 @@ import { type DhtCarrier, DhtOverLinks } from "../../src/node/dht-over-links.ts"
 const LONG = new Uint8Array(1_020);
 const SHORT = Uint8Array.of(7, 8, 9);
 const signal = new AbortController().signal;
-const FIRST = { signal, isRepeated: false };
+const FIRST = { signal, isLast: false };
 
 /** One of two hosts whose link hands datagrams over at once, and what went over streams. */
 class End {
@@ -70,9 +70,9 @@ describe("a question of the DHT", () => {
     expect([a.sent.length, b.sent.length, a.calls.length]).toEqual([1, 1, 0]);
   });
 
-  it("goes over a stream when it is repeated, too long, or there is no link or path", async () => {
+  it("goes over a stream the last time, when too long, and without a link or path", async () => {
     const [a, b] = pair();
-    await a.messages.ask(b.contact, SHORT, { signal, isRepeated: true });
+    await a.messages.ask(b.contact, SHORT, { signal, isLast: true });
     await a.messages.ask(b.contact, LONG, FIRST);
     await a.messages.ask(new End(3).contact, SHORT, FIRST);
     a.hasPath = false;

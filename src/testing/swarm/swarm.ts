@@ -67,6 +67,7 @@ interface Event {
 interface Asked {
   readonly asker: SwarmNode;
   readonly exchange: number;
+  readonly attempt: number;
   readonly to: SwarmNode;
   readonly request: DhtRequest;
 }
@@ -260,7 +261,8 @@ export class Swarm {
     if (to === undefined || to.isHidden || !to.isAlive || this.#isLost()) return;
     const exchange = this.#nextId();
     const { request, sender } = this.#carried(from, effect.request);
-    this.#asked.set(exchange, { asker: from, exchange: effect.exchange, to, request });
+    const { attempt } = effect;
+    this.#asked.set(exchange, { asker: from, exchange: effect.exchange, attempt, to, request });
     const asker = {
       id: from.id,
       source: from.contact.network.toString(),
@@ -283,7 +285,8 @@ export class Swarm {
     const carried = this.#options.isEncoded
       ? decodeDhtResponse(encodeDhtResponse(response))
       : response;
-    this.#deliver(to, asker, { kind: "response", exchange: asked.exchange, response: carried });
+    const { exchange: answered, attempt } = asked;
+    this.#deliver(to, asker, { kind: "response", exchange: answered, response: carried, attempt });
   }
 
   #carried(from: SwarmNode, request: DhtRequest): { request: DhtRequest; sender: Contact } {
