@@ -51,8 +51,25 @@ export function nodeProvider(): CryptoProvider | undefined {
       if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
       return node.verify(null, message, publicJwk("Ed25519", publicKey), signature);
     },
+    ed25519VerifyAside: coresHere() > 1 ? verifyAsideBy(node) : undefined,
     ...aeadOver(node),
     ...x25519Over(node),
+  };
+}
+
+function coresHere(): number {
+  return globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? 1;
+}
+
+/** On the threads of the pool that Node keeps for what takes long. */
+function verifyAsideBy(node: NodeCrypto): NonNullable<CryptoProvider["ed25519VerifyAside"]> {
+  return (publicKey, message, signature, done) => {
+    if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) {
+      queueMicrotask(() => done(false));
+      return;
+    }
+    const key = publicJwk("Ed25519", publicKey);
+    node.verify(null, message, key, signature, (error, isGenuine) => done(!error && isGenuine));
   };
 }
 

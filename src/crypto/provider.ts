@@ -64,6 +64,18 @@ export interface CryptoProvider {
    * encodings of A and R, neither of small order, cofactorless equation.
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /**
+   * The same on another thread, where that is worth it: there with more than one core, and without
+   * a faster way on this one. Arguments are borrowed until `done`, which is called once, later.
+   */
+  readonly ed25519VerifyAside?:
+    | ((
+        publicKey: Uint8Array,
+        message: Uint8Array,
+        signature: Uint8Array,
+        done: (isGenuine: boolean) => void,
+      ) => void)
+    | undefined;
   /** True for the canonical encoding of a point that is not of small order. */
   ed25519IsPublicKey(publicKey: Uint8Array): boolean;
   /** scalar · B, encoded; `scalar` is 32 bytes little-endian, above zero and below L. */

@@ -39,6 +39,7 @@ export {
 } from "./receipt.ts";
 export {
   ADDRESS_BYTES,
+  asideVerifier,
   encodeRecord,
   isFault,
   type MapRecord,
@@ -47,6 +48,7 @@ export {
   payloadLength,
   RECORD_HEADER_BYTES,
   type RecordFault,
+  type RecordVerifier,
   SEQUENCE,
   type Sequence,
   signedBytes,

@@ -20,7 +20,7 @@ import { type MapStatistics, noStatistics } from "./statistics.ts";
 /** What a turn may spend: some two milliseconds, so that nothing else waits for long. */
 const TURN_COST_MAX = 256;
 /** What each kind of effort costs in it. */
-const COSTS: Readonly<Record<Effort, number>> = { verify: 16, read: 4, little: 1 };
+const COSTS: Readonly<Record<Effort, number>> = { verify: 16, aside: 4, read: 4, little: 1 };
 /** What so many bytes of a put cost in addition: they are read, hashed and copied. */
 const BYTES_PER_COST = 1_024;
 
@@ -31,6 +31,8 @@ export interface MapCoreOptions {
   readonly signer: ReceiptSigner;
   /** Records that the store can hold. */
   readonly entriesMax: number;
+  /** Whether records are verified by the shell, while others are served; by this core if absent. */
+  readonly verifiesAside?: boolean;
 }
 
 /**
@@ -57,7 +59,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   #sweepAt: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: MapCoreOptions) {
-    const { limits } = options;
+    const { limits, verifiesAside = false } = options;
     const recent = new RecentRecords(limits.recentBytesMax);
     const statistics = this.#statistics;
     const effect = (effect: MapEffect): void => this.#push(effect);
@@ -66,6 +68,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
     this.#gets = new GetDesk({ limits, recent, statistics, effect });
     this.#puts = new PutDesk({
       ...options,
+      verifiesAside,
       recent,
       statistics,
       effect,
@@ -79,7 +82,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   /** Nothing is queued, on its way to the store, or asked of it. */
   get isIdle(): boolean {
-    return this.#queue.isEmpty && !this.#puts.isCommitting && !this.#gets.isReading;
+    return this.#queue.isEmpty && !this.#puts.isBusy && !this.#gets.isReading;
   }
 
   /** True while more requests of this link would be answered `busy`. */
@@ -115,6 +118,9 @@ export class MapCore implements Core<MapInput, MapEffect> {
       case "turn":
         this.#isTurnAsked = false;
         this.#turn({ now, unixMs: input.unixMs, fill: input.fill });
+        break;
+      case "verified":
+        this.#puts.verified(input.id, input.isGenuine);
         break;
       case "committed":
         this.#puts.committed(input.outcomes, input.unixMs);
@@ -162,7 +168,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #askForTurn(): void {
-    if (this.#isTurnAsked || !this.#queue.isReady || this.#puts.backlog >= 1) return;
+    if (this.#isTurnAsked || !this.#queue.isReady || this.#puts.isFull) return;
     this.#isTurnAsked = true;
     this.#effects.push({ kind: "turn" });
   }
@@ -192,7 +198,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #turn(moment: PutMoment): void {
-    for (let cost = 0; cost < TURN_COST_MAX; ) {
+    for (let cost = 0; cost < TURN_COST_MAX && !this.#puts.isFull; ) {
       const request = this.#queue.take(moment.now);
       if (request === undefined) break;
       cost += COSTS[this.#serve(request, moment)];

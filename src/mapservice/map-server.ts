@@ -13,7 +13,7 @@ import { MapService } from "./map-service.ts";
 import type { SessionLimits, SessionStatistics } from "./map-session.ts";
 import { MapSessions } from "./map-sessions.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
-import { PAYLOAD_BYTES_MAX } from "./record.ts";
+import { asideVerifier, PAYLOAD_BYTES_MAX } from "./record.ts";
 import type { RecordStore, StoreStatistics } from "./record-store.ts";
 import type { LinkOpener } from "./service-link.ts";
 import type { MapStatistics } from "./statistics.ts";
@@ -83,6 +83,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
       clock: systemClock,
       signer: nativeSigner(seed),
       defer,
+      verifyAside: asideVerifier(),
       ...(log === undefined ? {} : { log }),
     },
     faults === undefined ? options.limits : { ...options.limits, recentBytesMax: 1 },

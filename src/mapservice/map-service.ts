@@ -1,4 +1,5 @@
 import {
+  assert,
   type Clock,
   CulvertError,
   Driver,
@@ -9,8 +10,9 @@ import {
 } from "../base/index.ts";
 import { type MapLimits, resolveMapLimits, ttlCapSeconds } from "./limits.ts";
 import { MapCore } from "./map-core.ts";
-import type { LinkId, MapEffect, MapInput } from "./protocol.ts";
+import type { LinkId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
 import type { ReceiptSigner } from "./receipt.ts";
+import type { MapRecord, RecordVerifier } from "./record.ts";
 import { fillOf, type RecordPut, type RecordStore, type StoreStatistics } from "./record-store.ts";
 import type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
 import type { MapStatistics } from "./statistics.ts";
@@ -22,6 +24,8 @@ export interface MapServiceComponents {
   readonly clock: Clock;
   /** Signs receipts with the node's own key. */
   readonly signer: ReceiptSigner;
+  /** Verifies records while others are served; without it they are verified in their turn. */
+  readonly verifyAside?: RecordVerifier | undefined;
   /** Runs a function soon, after other events had their chance (`setImmediate`). */
   readonly defer: (run: () => void) => void;
   readonly log?: Log;
@@ -47,7 +51,7 @@ export class MapService implements LinkOpener {
   #closing: Promise<void> | undefined;
 
   constructor(components: MapServiceComponents, limits: Partial<MapLimits> = {}) {
-    const { store, clock, signer, log } = components;
+    const { store, clock, signer, log, verifyAside } = components;
     this.#components = components;
     this.limits = resolveMapLimits(limits);
     this.#log = log ?? SILENT;
@@ -56,6 +60,7 @@ export class MapService implements LinkOpener {
       limits: this.limits,
       signer,
       entriesMax: store.statistics().entriesMax,
+      verifiesAside: verifyAside !== undefined,
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     // Arms the first sweep, and keeps no process alive that has nothing else to do.
@@ -166,6 +171,9 @@ export class MapService implements LinkOpener {
           this.#handle({ kind: "turn", unixMs, fill });
         });
         break;
+      case "verify":
+        this.#verify(effect.id, effect.record);
+        break;
       case "commit":
         this.#commit(effect.puts);
         break;
@@ -181,6 +189,12 @@ export class MapService implements LinkOpener {
       default:
         unreachable(effect);
     }
+  }
+
+  #verify(id: VerifyId, record: MapRecord): void {
+    const { verifyAside } = this.#components;
+    assert(verifyAside !== undefined, "only asked for where it can be done");
+    verifyAside(record, (isGenuine) => this.#handle({ kind: "verified", id, isGenuine }));
   }
 
   #commit(puts: readonly RecordPut[]): void {

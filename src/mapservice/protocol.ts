@@ -53,8 +53,14 @@ export interface QueuedGet {
 /** A request that waits for its turn. */
 export type QueuedRequest = QueuedPut | QueuedGet;
 
-/** What serving a request took: point arithmetic, a read of the store, or next to nothing. */
-export type Effort = "verify" | "read" | "little";
+/**
+ * What serving a request took: point arithmetic, here or on another thread, a read of the store, or
+ * next to nothing.
+ */
+export type Effort = "verify" | "aside" | "read" | "little";
+
+/** Names a put whose record is verified elsewhere; never reused. */
+export type VerifyId = number;
 
 /**
  * What a Map core is told. Records and addresses are handed over: the giver must not change them.
@@ -69,6 +75,8 @@ export type MapInput =
   | { readonly kind: "cancel"; readonly link: LinkId; readonly request: RequestId }
   /** Work off some of what is queued. */
   | { readonly kind: "turn"; readonly unixMs: number; readonly fill: number }
+  /** What became of a `verify`. */
+  | { readonly kind: "verified"; readonly id: VerifyId; readonly isGenuine: boolean }
   /** The commit is durable, or failed and nothing is known about its puts. */
   | {
       readonly kind: "committed";
@@ -97,6 +105,8 @@ export type MapEffect =
     }
   /** Come back with `turn` once other events had their chance. */
   | { readonly kind: "turn" }
+  /** Verify this record while others are served, then tell `verified`. */
+  | { readonly kind: "verify"; readonly id: VerifyId; readonly record: MapRecord }
   /** Make these durable in one step, then tell `committed`. There is one commit at a time. */
   | { readonly kind: "commit"; readonly puts: readonly RecordPut[] }
   /** Read this address, then tell `looked-up`. */

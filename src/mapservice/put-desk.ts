@@ -10,6 +10,7 @@ import type {
   MapEffect,
   QueuedPut,
   RequestId,
+  VerifyId,
 } from "./protocol.ts";
 import { type Receipt, type ReceiptClaim, type ReceiptSigner, signReceipts } from "./receipt.ts";
 import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
@@ -30,6 +31,11 @@ const COMMIT_PUTS_MAX = 256;
 /** Bytes from which on no further put joins a step: they are copied at once. */
 const COMMIT_BYTES_MAX = 1_048_576;
 
+/** Puts that are verified elsewhere at once: some for every thread, few in the way of the store. */
+const VERIFYING_MAX = 16;
+/** So many puts do not wait for those that are still verified: a step has its price. */
+const COMMIT_PUTS_MIN = 16;
+
 /** The fill of the store from which on a source may not exceed its share. */
 const SCARCE_FROM = 1 / 2;
 
@@ -39,6 +45,8 @@ interface PutDeskOptions {
   readonly limits: MapLimits;
   readonly signer: ReceiptSigner;
   readonly entriesMax: number;
+  /** Whether records are verified elsewhere, by the effect `verify`. */
+  readonly verifiesAside: boolean;
   readonly recent: RecentRecords;
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
@@ -52,6 +60,16 @@ export interface PutMoment {
   readonly unixMs: number;
   /** How full the store is, from 0 to 1. */
   readonly fill: number;
+}
+
+/** A put of which only the signature is left to be checked. */
+interface UnverifiedPut {
+  readonly put: QueuedPut;
+  readonly key: string;
+  readonly record: MapRecord;
+  readonly expiresMs: number;
+  readonly needsReceipts: boolean;
+  readonly chargedTo: string | undefined;
 }
 
 /** A put that passed every check and is on its way to the store. */
@@ -82,6 +100,8 @@ interface DurablePut {
 export class PutDesk {
   readonly #options: PutDeskOptions;
   readonly #shares: SourceShares;
+  readonly #verifying = new Map<VerifyId, UnverifiedPut>();
+  #lastVerify: VerifyId = 0;
   #committing: readonly CheckedPut[] | undefined;
   readonly #gathered: CheckedPut[] = [];
   #bytes = 0;
@@ -95,18 +115,23 @@ export class PutDesk {
   }
 
   /** Whether something is on its way to the store. */
-  get isCommitting(): boolean {
-    return this.#committing !== undefined;
+  get isBusy(): boolean {
+    return this.#committing !== undefined || this.#verifying.size > 0;
+  }
+
+  /** Whether nothing more can be served before what is under way has come further. */
+  get isFull(): boolean {
+    return this.#backlog >= 1 || this.#verifying.size >= VERIFYING_MAX;
   }
 
   /** Share of the bytes that may be on their way to the store at once. */
-  get backlog(): number {
+  get #backlog(): number {
     return this.#bytes / this.#options.limits.committingBytesMax;
   }
 
   /** Zero bits that a put must show, at this fill of the store. */
   workBits(fill: number): number {
-    return workBits(this.#options.limits, Math.min(Math.max(fill, this.backlog), 1));
+    return workBits(this.#options.limits, Math.min(Math.max(fill, this.#backlog), 1));
   }
 
   serve(put: QueuedPut, { source, needsReceipts }: Asker, moment: PutMoment): Effort {
@@ -126,7 +151,7 @@ export class PutDesk {
       statistics.recentHits += 1;
       const asked = { unixMs: moment.unixMs, expiresMs, needsReceipts };
       if (!this.#answerRepeated(put, known, asked)) {
-        this.#gather(put, { key, record, expiresMs, needsReceipts, chargedTo: undefined });
+        this.#gather({ put, key, record, expiresMs, needsReceipts, chargedTo: undefined });
       }
       return "little";
     }
@@ -141,21 +166,35 @@ export class PutDesk {
       this.#answer(put, { kind: "busy" });
       return "little";
     }
-    if (this.#verify(record)) {
-      this.#gather(put, { key, record, expiresMs, needsReceipts, chargedTo });
-    } else {
-      if (chargedTo !== undefined) this.#shares.refund(chargedTo);
-      this.#answer(put, { kind: "refused", fault: "signature" });
+    const unverified = { put, key, record, expiresMs, needsReceipts, chargedTo };
+    if (!this.#options.verifiesAside) {
+      this.#judge(unverified, verifyRecord(record));
+      return "verify";
     }
-    return "verify";
+    this.#lastVerify += 1;
+    this.#verifying.set(this.#lastVerify, unverified);
+    this.#options.effect({ kind: "verify", id: this.#lastVerify, record });
+    return "aside";
+  }
+
+  /** Goes on with a put whose record was verified elsewhere. */
+  verified(id: VerifyId, isGenuine: boolean): void {
+    const unverified = this.#verifying.get(id);
+    assert(unverified !== undefined, "a record is verified once");
+    this.#verifying.delete(id);
+    this.#judge(unverified, isGenuine);
+    this.commit();
   }
 
   /**
-   * Hands what was gathered to the store, as one durable step, unless a step is under way:
-   * then it gathers on, and a slow disk gets larger steps instead of more of them.
+   * Hands what was gathered to the store, as one durable step, unless a step is under way, or a
+   * few would leave others behind that are verified soon: then it gathers on, and a slow disk gets
+   * larger steps instead of more of them.
    */
   commit(): void {
-    if (this.#gathered.length === 0 || this.isCommitting) return;
+    const { length } = this.#gathered;
+    const isFew = length < COMMIT_PUTS_MIN && this.#verifying.size > 0;
+    if (length === 0 || isFew || this.#committing !== undefined) return;
     const puts = this.#gathered.splice(0, this.#putsInStep());
     this.#committing = puts;
     this.#options.statistics.commits += 1;
@@ -202,13 +241,18 @@ export class PutDesk {
     return { kind: "work-required", bits };
   }
 
-  #verify(record: MapRecord): boolean {
+  #judge(unverified: UnverifiedPut, isGenuine: boolean): void {
+    const { put, chargedTo } = unverified;
     const { statistics } = this.#options;
     statistics.verified += 1;
-    if (verifyRecord(record)) return true;
+    if (isGenuine) {
+      this.#gather(unverified);
+      return;
+    }
     statistics.verifyFailed += 1;
     statistics.putsRefused += 1;
-    return false;
+    if (chargedTo !== undefined) this.#shares.refund(chargedTo);
+    this.#answer(put, { kind: "refused", fault: "signature" });
   }
 
   /** Answers from what is durable already, when that is as good as a new commit. */
@@ -229,15 +273,12 @@ export class PutDesk {
     return true;
   }
 
-  #gather(
-    { link, request }: QueuedPut,
-    checked: Pick<CheckedPut, "key" | "record" | "expiresMs" | "chargedTo"> &
-      Pick<Asker, "needsReceipts">,
-  ): void {
-    const { key, record, expiresMs, needsReceipts, chargedTo } = checked;
+  #gather(verified: UnverifiedPut): void {
+    const { put, key, record, expiresMs, needsReceipts, chargedTo } = verified;
+    const { link, request } = put;
     const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
     this.#gathered.push({ key, record, expiresMs, payloadHash, link, request, chargedTo });
-    this.#bytes += bytesOf(checked);
+    this.#bytes += bytesOf(verified);
   }
 
   /** Signs for what is durable, once for all of it; then answers, and tells who waited. */

@@ -180,3 +180,16 @@ export function verifyRecord(record: MapRecord): boolean {
     crypto().ed25519Verify(record.address, message, record.signature),
   );
 }
+
+/** Verifies a record, which it borrows until it calls `done`: once, and not at once. */
+export type RecordVerifier = (record: MapRecord, done: (isGenuine: boolean) => void) => void;
+
+/** {@link verifyRecord} on other threads, while this one goes on; absent where it gains nothing. */
+export function asideVerifier(): RecordVerifier | undefined {
+  const verify = crypto().ed25519VerifyAside;
+  return (
+    verify &&
+    (({ address, signature, seq, payload }, done) =>
+      verify(address, signedBytes(seq, payload), signature, done))
+  );
+}

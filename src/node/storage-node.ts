@@ -151,6 +151,7 @@ async function assemble(
     store: handOver.store,
     clock,
     signer: nativeSigner(seed),
+    verifyAside: machine.verifyAside?.(),
     defer,
     log,
   });

@@ -19,8 +19,9 @@ class Rig {
   readonly effects: MapEffect[] = [];
   now = 0;
 
-  constructor(limits: Partial<MapLimits> = {}) {
+  constructor(limits: Partial<MapLimits> = {}, options: { verifiesAside?: boolean } = {}) {
     this.core = new MapCore({
+      ...options,
       payloadSize: PAYLOAD_SIZE,
       limits: { ...MAP_LIMITS, ...limits },
       signer: NODE,
@@ -64,6 +65,11 @@ class Rig {
     this.drain();
   }
 
+  verified(id: number, isGenuine = true): void {
+    this.core.handle({ kind: "verified", id, isGenuine }, this.now);
+    this.drain();
+  }
+
   timeout(now: number): void {
     this.now = now;
     this.core.timeout(now);
@@ -74,6 +80,7 @@ class Rig {
   said(): string[] {
     return this.effects.splice(0).map((effect) => {
       if (effect.kind === "answer") return `${effect.request}:${effect.answer.kind}`;
+      if (effect.kind === "verify") return `verify:${effect.id}`;
       return effect.kind === "commit" ? `commit:${effect.puts.length}` : effect.kind;
     });
   }
@@ -313,5 +320,72 @@ describe("time", () => {
     rig.turn();
     rig.timeout(rig.now + 600_000);
     expect(rig.core.statistics.waiting).toBe(0);
+  });
+});
+
+describe("records that are verified elsewhere", () => {
+  const aside = (): Rig => new Rig({}, { verifiesAside: true });
+
+  test("become durable once the last that is under way was looked at", () => {
+    const rig = aside();
+    for (let i = 1; i <= 3; i++) rig.put(i, recordOf(i));
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "verify:1", "verify:2", "verify:3"]);
+    rig.verified(2);
+    rig.verified(1);
+    expect([rig.said(), rig.core.isIdle]).toEqual([[], false]);
+    rig.verified(3);
+    expect(rig.said()).toEqual(["commit:3"]);
+    rig.committed([STORED, STORED, STORED]);
+    expect(rig.said()).toEqual(["2:stored", "1:stored", "3:stored"]);
+    expect(rig.core.isIdle).toBe(true);
+  });
+
+  test("are refused when they are forged, and hold nobody up", () => {
+    const rig = aside();
+    rig.put(1, recordOf(1));
+    rig.put(2, recordOf(2));
+    rig.turn();
+    rig.said();
+    rig.verified(1, false);
+    expect(rig.said()).toEqual(["1:refused"]);
+    rig.verified(2);
+    expect(rig.said()).toEqual(["commit:1"]);
+    const { verified, verifyFailed, putsRefused } = rig.core.statistics;
+    expect([verified, verifyFailed, putsRefused]).toEqual([2, 1, 1]);
+  });
+
+  test("are sixteen at the most, and the next turn comes when one of them is done", () => {
+    const rig = aside();
+    for (let i = 1; i <= 40; i++) rig.put(i, recordOf(i));
+    rig.said();
+    rig.turn();
+    expect(rig.said()).toEqual(Array.from({ length: 16 }, (_, i) => `verify:${i + 1}`));
+    rig.verified(1);
+    expect(rig.said()).toEqual(["turn"]);
+    rig.turn();
+    expect(rig.said()).toEqual(["verify:17"]);
+  });
+
+  test("do not wait for more than there are while others keep coming", () => {
+    const rig = aside();
+    for (let i = 1; i <= 40; i++) rig.put(i, recordOf(i));
+    for (let i = 1; i <= 16; i++) {
+      rig.turn();
+      rig.verified(i);
+    }
+    expect(rig.said().filter((one) => one.startsWith("commit"))).toEqual(["commit:16"]);
+  });
+
+  test("of a link that is gone are stored, and answered to nobody", () => {
+    const rig = aside();
+    rig.put(1, recordOf(1));
+    rig.turn();
+    rig.core.handle({ kind: "close", link: 1 }, 0);
+    rig.said();
+    rig.verified(1);
+    expect(rig.said()).toEqual(["commit:1"]);
+    rig.committed([STORED]);
+    expect([rig.said(), rig.core.isIdle]).toEqual([[], true]);
   });
 });
