@@ -144,8 +144,8 @@ describe("turns", () => {
     for (let i = 0; i < 40; i++) rig.put(i, recordOf(i));
     rig.said();
     rig.turn();
-    expect(rig.said()).toEqual(["commit:16"]);
-    rig.committed(Array.from({ length: 16 }, () => STORED));
+    expect(rig.said()).toEqual(["commit:4"]);
+    rig.committed(Array.from({ length: 4 }, () => STORED));
     expect(rig.said().at(-1)).toBe("turn");
   });
 
