@@ -20,8 +20,8 @@ const QUESTIONS_MAX = 8;
 /** Questions of one network: so many at once, and then one in ten seconds. */
 const RATE = { capacity: 6, perSecond: 0.1 } as const;
 const NETWORKS_MAX = 1_024;
-/** A link that is not there by then counts as missed. */
-const DIAL_MS = 3_000;
+/** A link that is not there by then counts as missed: long, for a machine that is busy. */
+const DIAL_MS = 10_000;
 
 const VERDICTS: readonly DialBackVerdict[] = ["untried", "missed", "met"];
 

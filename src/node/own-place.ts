@@ -40,6 +40,15 @@ export class OwnPlace {
     return this.#addresses;
   }
 
+  /**
+   * What the node says of that. Without a relay either, it is where it listens, if strangers could
+   * dial that: those who could not may have been too busy.
+   */
+  named(hasRelay: boolean): readonly NodeAddress[] {
+    if (this.#addresses.length > 0 || hasRelay || !this.isFoundOut) return this.#addresses;
+    return this.listening.filter(({ host }) => addressScope(host) === "public");
+  }
+
   /** Who is reached through relays is none: there is never a relay behind a relay. */
   get roles(): readonly NodeRole[] {
     const { roles } = this.#config;

@@ -12,9 +12,13 @@ export type ReachabilityInput =
   | {
       readonly kind: "answers";
       readonly candidates: readonly NodeAddress[];
+      /** Whether one of them is this machine's own, so that others should get through. */
+      readonly isExpected: boolean;
       /** Of each who answered, one verdict for each candidate. */
       readonly verdicts: readonly (readonly DialBackVerdict[])[];
     };
+
+type Answers = ReachabilityInput & { readonly kind: "answers" };
 
 /** What comes out of it. */
 export type ReachabilityEffect =
@@ -25,12 +29,15 @@ export type ReachabilityEffect =
   /** Nobody reaches it: only relays lead here. */
   | { readonly kind: "unreached" };
 
-/** Rounds in a row in which nobody got through, until that is believed: packets are lost. */
-const MISSES_MAX = 2;
-/** The pause before a miss is looked at again. */
-const AGAIN_MS = 5_000;
-/** The pause while nobody answers doubles up to that between two looks at what is known. */
+/**
+ * Rounds in a row in which nobody got through, until that is believed: packets are lost, and those
+ * who dial may be short of time. More where others should get through.
+ */
+const MISSES_MAX = { expected: 5, otherwise: 2 } as const;
+/** The pause before a miss is looked at again, and that while nobody answers: both double. */
+const AGAIN_FIRST_MS = 5_000;
 const SILENCE_FIRST_MS = 15_000;
+/** Between two looks at what is known; the pauses that double do not exceed it. */
 const STEADY_MS = 600_000;
 
 /**
@@ -41,6 +48,7 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
   readonly #effects: ReachabilityEffect[] = [];
   #isAsking = false;
   #misses = 0;
+  #againMs = AGAIN_FIRST_MS;
   #silenceMs = SILENCE_FIRST_MS;
   #dueAt: Instant = Number.POSITIVE_INFINITY;
   /** What was found last, as text; nothing yet, or nobody gets through: the empty text. */
@@ -48,7 +56,7 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
 
   handle(input: ReachabilityInput, now: Instant): void {
     if (input.kind === "look") this.#ask();
-    else if (this.#isAsking) this.#judge(input.candidates, input.verdicts, now);
+    else if (this.#isAsking) this.#judge(input, now);
   }
 
   timeout(now: Instant): void {
@@ -70,11 +78,7 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
     this.#effects.push({ kind: "ask" });
   }
 
-  #judge(
-    candidates: readonly NodeAddress[],
-    verdicts: readonly (readonly DialBackVerdict[])[],
-    now: Instant,
-  ): void {
+  #judge({ candidates, isExpected, verdicts }: Answers, now: Instant): void {
     this.#isAsking = false;
     const isTold = candidates.length === 0 || verdicts.flat().some((one) => one !== "untried");
     if (verdicts.length === 0 || !isTold) {
@@ -84,10 +88,22 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
     }
     this.#silenceMs = SILENCE_FIRST_MS;
     const met = candidates.filter((_, at) => isMet(verdicts.map((one) => one[at] ?? "untried")));
-    this.#misses = met.length > 0 ? 0 : this.#misses + 1;
-    const isOpen = this.#misses > 0 && this.#misses < MISSES_MAX;
-    this.#dueAt = now + (isOpen ? AGAIN_MS : STEADY_MS);
-    if (!isOpen) this.#tell(met);
+    if (met.length > 0) this.#met(met, now);
+    else this.#missed(MISSES_MAX[isExpected ? "expected" : "otherwise"], now);
+  }
+
+  #met(addresses: readonly NodeAddress[], now: Instant): void {
+    this.#misses = 0;
+    this.#againMs = AGAIN_FIRST_MS;
+    this.#dueAt = now + STEADY_MS;
+    this.#tell(addresses);
+  }
+
+  #missed(missesMax: number, now: Instant): void {
+    this.#misses += 1;
+    this.#dueAt = now + this.#againMs;
+    this.#againMs = Math.min(2 * this.#againMs, STEADY_MS);
+    if (this.#misses >= missesMax) this.#tell([]);
   }
 
   #tell(addresses: readonly NodeAddress[]): void {

@@ -95,9 +95,10 @@ export class Reachability {
         chosen(drawn).map(({ id }) => overlay.askToDialBack(id, candidates, { signal })),
       );
       const verdicts = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-      return { kind: "answers", candidates, verdicts };
+      const isExpected = this.#components.place.listening.some(isPublic);
+      return { kind: "answers", candidates, isExpected, verdicts };
     } catch {
-      return { kind: "answers", candidates: [], verdicts: [] };
+      return { kind: "answers", candidates: [], isExpected: true, verdicts: [] };
     }
   }
 

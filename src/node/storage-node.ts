@@ -135,7 +135,7 @@ async function assemble(
   const overlay = new Overlay(
     { host, identity, clock, random },
     {
-      addresses: () => place.addresses,
+      addresses: () => place.named(overlay.relays.length > 0),
       isLocal: place.isLocal,
       isRelay: place.roles.includes("link-relay"),
       dialBack: new DialBack({ machine }),
@@ -240,9 +240,9 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
     { identity, clock },
     () => {
       const onionKeys = tunnels.onionKeys();
-      const { addresses, roles: open } = place;
-      const { geometry } = config;
-      return { roles: open, geometry, addresses, relays: overlay.relays, onionKeys };
+      const [{ geometry }, { relays }] = [config, overlay];
+      const addresses = place.named(relays.length > 0);
+      return { roles: place.roles, geometry, addresses, relays, onionKeys };
     },
     (descriptor) => overlay.publish(descriptor),
   );

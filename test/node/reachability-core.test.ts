@@ -9,6 +9,13 @@ import {
 const UDP = parseNodeAddress("udp://192.0.2.1:7000");
 const TCP = parseNodeAddress("tcp://192.0.2.1:7000");
 
+const UNASKED = {
+  kind: "answers",
+  candidates: [UDP],
+  isExpected: false,
+  verdicts: [["missed"]],
+} as const;
+
 /** A core, and what it said last. */
 class Stage {
   readonly core = new ReachabilityCore();
@@ -18,9 +25,10 @@ class Stage {
   round(
     verdicts: readonly (readonly DialBackVerdict[])[],
     candidates: readonly NodeAddress[] = [UDP, TCP],
+    isExpected = false,
   ): ReachabilityEffect[] {
     expect(this.drain()).toEqual([{ kind: "ask" }]);
-    this.core.handle({ kind: "answers", candidates, verdicts }, this.now);
+    this.core.handle({ kind: "answers", candidates, isExpected, verdicts }, this.now);
     return this.drain();
   }
 
@@ -74,8 +82,21 @@ describe("finding out whether others reach a node", () => {
     expect(stage.round([["missed", "missed"]])).toEqual([]);
     expect(stage.pause()).toBe(5_000);
     expect(stage.round([["missed", "missed"]])).toEqual([{ kind: "unreached" }]);
-    expect(stage.pause()).toBe(600_000);
+    expect(stage.pause()).toBe(10_000);
     expect(stage.round([["missed", "missed"]])).toEqual([]);
+  });
+
+  it("looks five times where others should get through: they may be busy", () => {
+    const stage = new Stage().look();
+    const pauses = [1, 2, 3, 4].map(() => {
+      expect(stage.round([["missed", "missed"]], [UDP, TCP], true)).toEqual([]);
+      return stage.pause();
+    });
+    expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000]);
+    expect(stage.round([["missed", "missed"]], [UDP, TCP], true)).toEqual([{ kind: "unreached" }]);
+    expect(stage.pause()).toBe(80_000);
+    expect(stage.round([["met", "missed"]])).toEqual([{ kind: "reached", addresses: [UDP] }]);
+    expect(stage.pause()).toBe(600_000);
   });
 
   it("forgets one miss after one that got through", () => {
@@ -108,7 +129,7 @@ describe("finding out whether others reach a node", () => {
   it("asks once at a time, and hears no answer that it did not ask for", () => {
     const stage = new Stage().look().look();
     expect(stage.round([["met", "met"]])).toHaveLength(1);
-    stage.core.handle({ kind: "answers", candidates: [UDP], verdicts: [["missed"]] }, stage.now);
+    stage.core.handle(UNASKED, stage.now);
     expect(stage.core.deadline()).toBe(600_000);
     expect(stage.drain()).toEqual([]);
   });

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import {
+  type NodeAddress,
+  parseListenAddress,
+  parseNodeContact,
+} from "../../src/identity/index.ts";
+import type { LinkHost } from "../../src/link/index.ts";
+import { NODE_DEFAULTS, type NodeConfig } from "../../src/node/index.ts";
+import { OwnPlace } from "../../src/node/own-place.ts";
+
+const STRANGER = parseNodeContact(`${"5e".repeat(32)}@udp://192.0.2.1:7000`);
+const NEIGHBOUR = parseNodeContact(`${"5e".repeat(32)}@udp://10.0.0.9:7000`);
+
+function placeOf(listen: readonly string[], config: Partial<NodeConfig>, hosts: string[] = []) {
+  const addresses: readonly NodeAddress[] = listen.map(parseListenAddress);
+  const whole = { ...NODE_DEFAULTS, ...config, listen: addresses };
+  return new OwnPlace(whole, { addresses } as LinkHost, { hosts: () => hosts });
+}
+
+const named = ({ addresses }: OwnPlace): string[] =>
+  addresses.map(({ carrier, host }) => `${carrier} ${host}`);
+
+describe("where a node says that it is", () => {
+  it("is at the addresses of its interfaces when it listens at all of them", () => {
+    const both = ["udp://0.0.0.0:7000", "tcp://0.0.0.0:7000"];
+    expect(named(placeOf(both, {}, ["10.0.0.2", "2001:db8::2"]))).toEqual([
+      "udp 10.0.0.2",
+      "tcp 10.0.0.2",
+    ]);
+    expect(named(placeOf(["udp://[::]:7000"], {}, ["10.0.0.2", "fd00::2"]))).toEqual([
+      "udp 10.0.0.2",
+      "udp fd00::2",
+    ]);
+    expect(named(placeOf(["udp://0.0.0.0:7000"], {}, ["10.0.0.2", "192.0.2.7"]))).toEqual([
+      "udp 192.0.2.7",
+    ]);
+    expect(named(placeOf(["udp://0.0.0.0:7000"], {}, []))).toEqual(["udp 127.0.0.1"]);
+  });
+
+  it("is local only if all that it knows is", () => {
+    const local = (listen: string, config: Partial<NodeConfig>): boolean =>
+      placeOf([listen], config, ["10.0.0.2"]).isLocal;
+    expect(local("udp://127.0.0.1:7000", {})).toBe(true);
+    expect(local("udp://10.0.0.2:7000", { bootstrap: [NEIGHBOUR] })).toBe(true);
+    expect(local("udp://0.0.0.0:7000", { bootstrap: [NEIGHBOUR] })).toBe(true);
+    expect(local("udp://10.0.0.2:7000", { bootstrap: [STRANGER] })).toBe(false);
+    expect(local("udp://0.0.0.0:7000", {})).toBe(false);
+  });
+
+  it("is found out where nobody says so, and strangers are met", () => {
+    const found = (config: Partial<NodeConfig>): boolean =>
+      placeOf(["udp://0.0.0.0:7000"], { bootstrap: [STRANGER], ...config }).isFoundOut;
+    expect(found({})).toBe(true);
+    expect(found({ bootstrap: [NEIGHBOUR] })).toBe(false);
+    expect(found({ announce: [STRANGER.address] })).toBe(false);
+    expect(found({ reachable: "direct" })).toBe(false);
+    expect(found({ reachable: "relay" })).toBe(false);
+  });
+
+  it("is where it listens when neither strangers nor a relay reach it, if they could", () => {
+    const open = placeOf(["udp://0.0.0.0:7000"], { bootstrap: [STRANGER] }, ["192.0.2.7"]);
+    open.move([]);
+    expect([open.named(true), open.named(false)]).toEqual([[], open.listening]);
+    const hidden = placeOf(["udp://0.0.0.0:7000"], { bootstrap: [STRANGER] }, ["10.0.0.2"]);
+    hidden.move([]);
+    expect(hidden.named(false)).toEqual([]);
+    const told = placeOf(["udp://0.0.0.0:7000"], { reachable: "relay" }, ["192.0.2.7"]);
+    expect([told.named(false), told.roles.includes("link-relay")]).toEqual([[], false]);
+  });
+
+  it("tells of a move, and of none to the same addresses", () => {
+    const place = placeOf(["udp://0.0.0.0:7000", "tcp://0.0.0.0:7000"], {}, ["192.0.2.7"]);
+    let moves = 0;
+    const stop = place.onMove(() => {
+      moves += 1;
+    });
+    place.move(place.addresses.toReversed());
+    expect(moves).toBe(0);
+    place.move([]);
+    stop();
+    place.move(place.listening);
+    expect(moves).toBe(1);
+  });
+});
