@@ -1,6 +1,7 @@
 import type { Cancel } from "../base/index.ts";
 import {
   addressScope,
+  DESCRIPTOR_LIMITS,
   formatNodeAddress,
   type NodeAddress,
   type NodeRole,
@@ -9,8 +10,8 @@ import type { LinkHost } from "../link/index.ts";
 import type { Machine } from "./machine.ts";
 import type { NodeConfig } from "./node-config.ts";
 
-/** Hosts of a machine that a node names: a descriptor has room for two addresses of each. */
-const HOSTS_MAX = 4;
+/** Addresses of a machine that a node names: a descriptor has room for no more. */
+const ADDRESSES_MAX = DESCRIPTOR_LIMITS.addresses;
 
 /** Where others reach a node, as far as that is known: what it says of itself follows from it. */
 export class OwnPlace {
@@ -75,13 +76,13 @@ export class OwnPlace {
 function namedAddresses(host: LinkHost, machineHosts: readonly string[]): readonly NodeAddress[] {
   const named = host.addresses.filter((one) => !isAnyHost(one));
   const any = host.addresses.filter(isAnyHost);
-  const open = machineHosts.filter((one) => addressScope(one) === "public");
-  const hosts = (open.length > 0 ? open : machineHosts).slice(0, HOSTS_MAX);
-  const expanded = hosts.flatMap((one) =>
+  const heard = machineHosts.flatMap((one) =>
     any
       .filter((listening) => isHeardAt(listening, one))
       .map((address) => ({ ...address, host: one })),
   );
+  const open = heard.filter((one) => addressScope(one.host) === "public");
+  const expanded = (open.length > 0 ? open : heard).slice(0, ADDRESSES_MAX);
   if (named.length + expanded.length > 0) return [...named, ...expanded];
   return any.map((address) => ({ ...address, host: address.host === "::" ? "::1" : "127.0.0.1" }));
 }
