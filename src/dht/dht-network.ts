@@ -8,6 +8,8 @@ export interface DhtRequestOptions {
   readonly signal: AbortSignal;
   /** It was sent before, and nothing was heard: this time it should get there. */
   readonly isLast: boolean;
+  /** To be called when a way to the node has to be made first, and once more when it is there. */
+  readonly dialling?: (stage: "dialling" | "dialled") => void;
 }
 
 /**

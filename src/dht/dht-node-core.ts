@@ -155,6 +155,12 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       case "failed":
         this.#context.desk.failed(input.exchange, now);
         break;
+      case "dialling":
+        this.#context.desk.dialling(input.exchange, now);
+        break;
+      case "dialled":
+        this.#context.desk.dialled(input.exchange, now);
+        break;
       case "met":
         this.#heard(input.contact, now);
         break;

@@ -17,7 +17,7 @@ import type {
   NodeId,
 } from "../identity/index.ts";
 import type { Contact } from "./contact.ts";
-import type { DhtNetwork } from "./dht-network.ts";
+import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
 import { ATTEMPTS_MAX } from "./exchange-desk.ts";
 import type {
@@ -293,8 +293,12 @@ export class DhtNode implements Lookup, Discovery {
       if (this.#repeated.delete(exchange)) canceller.abort(); // the other attempts
       this.#driver.handle(input);
     };
+    const { signal } = canceller;
+    const isLast = attempt === ATTEMPTS_MAX;
+    const dialling: DhtRequestOptions["dialling"] = (kind) =>
+      this.#driver.handle({ kind, exchange });
     this.#components.network
-      .request(to, request, { signal: canceller.signal, isLast: attempt === ATTEMPTS_MAX })
+      .request(to, request, { signal, isLast, dialling })
       .then((response) => settle({ kind: "response", exchange, response, attempt }))
       .catch(() => settle({ kind: "failed", exchange }));
   }

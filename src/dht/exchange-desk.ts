@@ -11,6 +11,9 @@ export type ExchangeId = number;
 /** A request is sent so often at most; the last time, the carrier is to spare no effort. */
 export const ATTEMPTS_MAX = 3;
 
+/** Soft timeouts until a request is late that a way is made for: a link takes three round trips. */
+const DIALLING_PATIENCE = 4;
+
 /** Who asked, and is told what became of it. At most one of the last two comes, as the last. */
 export interface ExchangeOwner {
   /** Late; it was asked again. */
@@ -28,6 +31,8 @@ interface Exchange {
   readonly request: DhtRequest;
   /** When each attempt was made. */
   readonly sentAt: Instant[];
+  /** A way is being made for it first. */
+  isDialling: boolean;
   timer: TimerHandle | undefined;
   owner: ExchangeOwner | undefined;
 }
@@ -86,6 +91,7 @@ export class ExchangeDesk {
       contact,
       request,
       sentAt: [],
+      isDialling: false,
       timer: undefined,
       owner,
     };
@@ -106,12 +112,30 @@ export class ExchangeDesk {
   answered(id: ExchangeId, response: DhtResponse, attempt: number, now: Instant): void {
     const exchange = this.#close(id);
     if (exchange === undefined) return;
-    const { contact, owner, sentAt } = exchange;
-    // What the last attempt takes is no round trip: the carrier repeats it, or makes a link.
-    const at = attempt < ATTEMPTS_MAX ? sentAt[attempt - 1] : undefined;
+    const { contact, owner, sentAt, isDialling } = exchange;
+    // What the carrier repeats itself, or makes a way for, takes more than one round trip.
+    const isMeasured = attempt < ATTEMPTS_MAX && !isDialling;
+    const at = isMeasured ? sentAt[attempt - 1] : undefined;
     this.#peers.answered(contact.key, at === undefined ? undefined : now - at);
     this.#port.heard(contact, now);
     owner?.answered(contact, response, now);
+  }
+
+  /** The carrier makes a way to the peer first: it is not late before it could be asked. */
+  dialling(id: ExchangeId, now: Instant): void {
+    const exchange = this.#open.get(id);
+    if (exchange === undefined || exchange.isDialling) return;
+    exchange.isDialling = true;
+    this.#lateAfter(exchange, DIALLING_PATIENCE, now);
+  }
+
+  /** The way is there, and the request has left only now. */
+  dialled(id: ExchangeId, now: Instant): void {
+    const exchange = this.#open.get(id);
+    if (exchange?.isDialling !== true) return;
+    exchange.isDialling = false;
+    exchange.sentAt.fill(now);
+    if (exchange.sentAt.length < ATTEMPTS_MAX) this.#lateAfter(exchange, 1, now);
   }
 
   /** The carrier says that no answer will come: the peer is gone, or not who it was said to be. */
@@ -151,11 +175,15 @@ export class ExchangeDesk {
     const { id, contact, request, sentAt } = exchange;
     sentAt.push(now);
     const attempt = sentAt.length;
-    const hardAt = this.#hardAt(exchange);
-    const isLast = attempt === ATTEMPTS_MAX;
-    const lateAt = isLast ? hardAt : now + this.#peers.softTimeoutMs(contact.key);
-    this.#arm(exchange, Math.min(lateAt, hardAt));
+    if (attempt < ATTEMPTS_MAX) this.#lateAfter(exchange, 1, now);
+    else this.#arm(exchange, this.#hardAt(exchange));
     this.#port.send(id, contact, request, attempt);
+  }
+
+  #lateAfter(exchange: Exchange, patience: number, now: Instant): void {
+    if (exchange.timer !== undefined) this.#timers.cancel(exchange.timer);
+    const softMs = this.#peers.softTimeoutMs(exchange.contact.key);
+    this.#arm(exchange, Math.min(now + patience * softMs, this.#hardAt(exchange)));
   }
 
   #hardAt({ sentAt }: Exchange): Instant {

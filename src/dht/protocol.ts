@@ -33,6 +33,8 @@ export type DhtInput =
    * no message. Silence is not told; the core has its own patience.
    */
   | { readonly kind: "failed"; readonly exchange: ExchangeId }
+  /** A way to the node has to be made first, which takes some round trips; and now it is there. */
+  | { readonly kind: "dialling" | "dialled"; readonly exchange: ExchangeId }
   /** The carrier has spoken to this node for other reasons: its id is proven, it lives. */
   | { readonly kind: "met"; readonly contact: Contact }
   | {

@@ -8,6 +8,8 @@ export interface LinkLimits {
   readonly linksPerAddressMax: number;
   /** Idle links that are kept for later use. */
   readonly idleLinksKept: number;
+  /** Life of a link that nobody uses, once so many others were used later. */
+  readonly surplusIdleMs: number;
   /** Handshakes at once that others began. */
   readonly handshakesMax: number;
   /** Handshakes at once that one address, or its network for IPv6, began. */
@@ -61,6 +63,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   linksPerPeerMax: 4,
   linksPerAddressMax: 64,
   idleLinksKept: 32,
+  surplusIdleMs: 120_000,
   handshakesMax: 256,
   handshakesPerAddressMax: 16,
   handshakesPerSecond: 20,

@@ -83,10 +83,12 @@ export class LinkTable {
 
   /** Idle links that have lived out their time, or are more than are kept. */
   expired(now: Instant): readonly CoreLink[] {
-    const { idleMs, idleLinksKept } = this.#limits;
+    const { idleMs, idleLinksKept, surplusIdleMs } = this.#limits;
     const idle = this.#idle();
     const surplus = Math.max(idle.length - idleLinksKept, 0);
-    return idle.filter((link, at) => at < surplus || now - (link.idleSince ?? now) >= idleMs);
+    return idle.filter((link, at) => {
+      return now - (link.idleSince ?? now) >= (at < surplus ? surplusIdleMs : idleMs);
+    });
   }
 
   /** Idle links, longest first. */

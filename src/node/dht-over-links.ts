@@ -1,4 +1,4 @@
-import { CulvertError, onAbort } from "../base/index.ts";
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { Reader } from "../codec/index.ts";
 import type { Contact } from "../dht/index.ts";
 import { isSameNode, type NodeId } from "../identity/index.ts";
@@ -20,11 +20,15 @@ export interface AskOptions {
   readonly signal: AbortSignal;
   /** It was asked before, and nothing was heard: this time it should get there. */
   readonly isLast: boolean;
+  /** Told that a link has to be made first, and when it is there. */
+  readonly dialling?: (stage: "dialling" | "dialled") => void;
 }
 
 /** What the messages of the DHT are carried by, and who answers them. */
 export interface DhtCarrier {
   readonly host: Pick<LinkHost, "find" | "onDatagram">;
+  /** Makes a link to a node. */
+  readonly link: (to: Contact) => Promise<Link>;
   /** Asks over a stream: of any length, and over a link that is made for it. */
   readonly call: (
     to: Contact,
@@ -41,15 +45,19 @@ interface Question {
 }
 
 /**
- * Messages of the DHT in datagrams of the links that are open, one for a question and one for its
- * answer: nothing to acknowledge, nothing to keep in order, nothing that a lost packet holds up.
- * The DHT has timers of its own and asks again. The last time, and when there is no link yet or a
- * message is too long, it goes over a stream, which loses nothing and finds out that a path is
- * dead.
+ * Messages of the DHT in datagrams of links, one for a question and one for its answer: nothing to
+ * acknowledge, nothing to keep in order, nothing that a lost packet holds up. The DHT has timers of
+ * its own and asks again. The last time, and when a message is too long, it goes over a stream,
+ * which loses nothing and finds out that a path is dead.
+ *
+ * Where there is no link one is made, and carries datagrams too: a stream would keep it in use for
+ * long after the one question that most nodes are ever asked.
  */
 export class DhtOverLinks {
   readonly #carrier: DhtCarrier;
   readonly #questions = new Map<number, Question>();
+  /** Questions for which a link is being made, by the signal that all attempts share. */
+  readonly #dialling = new WeakMap<AbortSignal, Promise<Uint8Array>>();
   #lastNumber = 0;
 
   constructor(carrier: DhtCarrier) {
@@ -60,9 +68,32 @@ export class DhtOverLinks {
   /** Sends a question to a node, and resolves with its answer. */
   async ask(to: Contact, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
     const { signal, isLast } = options;
+    const dialling = this.#dialling.get(signal);
+    if (dialling !== undefined) return await dialling; // repeating it makes no link faster
     const isShort = message.length <= MESSAGE_BYTES_MAX && this.#questions.size < QUESTIONS_MAX;
-    const link = isShort && !isLast ? this.#carrier.host.find(to.id) : undefined;
-    const answer = link && (await this.#askLink(link, message, signal));
+    if (isLast || !isShort) return await this.#carrier.call(to, message, { signal });
+    const link = this.#carrier.host.find(to.id);
+    if (link !== undefined) return await this.#askOver(link, to, message, signal);
+    options.dialling?.("dialling");
+    const answer = this.#carrier
+      .link(to)
+      .finally(() => this.#dialling.delete(signal))
+      .then((made) => {
+        options.dialling?.("dialled");
+        return this.#askOver(made, to, message, signal);
+      });
+    this.#dialling.set(signal, answer);
+    return await answer;
+  }
+
+  async #askOver(
+    link: Link,
+    to: Contact,
+    message: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    throwIfAborted(signal);
+    const answer = await this.#askLink(link, message, signal);
     return answer ?? (await this.#carrier.call(to, message, { signal }));
   }
 

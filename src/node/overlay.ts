@@ -116,6 +116,10 @@ export class Overlay {
     };
     const messages = new DhtOverLinks({
       host,
+      link: (to) => {
+        this.links.hint(to.id, to);
+        return this.links.to(to.id, { isLookedUp: false });
+      },
       call: (to, message, how) => {
         this.links.hint(to.id, to);
         return this.rpc.caller(MANIFEST, to.id).dht(message, how);

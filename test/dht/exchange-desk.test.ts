@@ -87,6 +87,20 @@ describe("the round trip of a peer", () => {
     expect(peers.softTimeoutMs(contact.key)).toBeGreaterThan(2 * before);
   });
 
+  it("begins when the way that had to be made first is there", () => {
+    learn();
+    const before = peers.softTimeoutMs(contact.key);
+    askUntil(1, 50_000);
+    const exchange = sent.at(-1)?.exchange ?? 0;
+    desk.dialling(exchange, 50_000);
+    expect(desk.deadline()).toBeCloseTo(50_000 + 4 * before, 0);
+    desk.dialled(exchange, 50_150);
+    expect(desk.deadline()).toBeCloseTo(50_150 + before, 0);
+    answer(1, 50_190);
+    expect(peers.softTimeoutMs(contact.key)).toBeCloseTo(before, 0);
+    expect(told).not.toContain("slow");
+  });
+
   it("is not learned from the last attempt, but the peer lives", () => {
     learn();
     const before = peers.softTimeoutMs(contact.key);

@@ -20,6 +20,9 @@ class End {
   listener: DatagramListener = () => {};
   peer: End | undefined;
   hasPath = true;
+  /** Links that were made, and how the next one is. */
+  dialled = 0;
+  dialling: Promise<void> = Promise.resolve();
   answer: (message: Uint8Array) => Uint8Array = (message) => message.toReversed();
 
   constructor(number: number) {
@@ -37,7 +40,15 @@ class End {
       this.calls.push(message);
       return Uint8Array.of(1);
     };
-    this.messages = new DhtOverLinks({ host, call, serve: (message) => this.answer(message) });
+    const link = async (to: Contact): Promise<Link> => {
+      this.dialled += 1;
+      await this.dialling;
+      this.peer = new End(to.addresses[0]?.port ?? 0);
+      this.peer.peer = this;
+      return this.#link();
+    };
+    const serve = (message: Uint8Array): Uint8Array => this.answer(message);
+    this.messages = new DhtOverLinks({ host, link, call, serve });
   }
 
   /** What the peer sent, or whoever says that it is the peer. */
@@ -70,15 +81,43 @@ describe("a question of the DHT", () => {
     expect([a.sent.length, b.sent.length, a.calls.length]).toEqual([1, 1, 0]);
   });
 
-  it("goes over a stream the last time, when too long, and without a link or path", async () => {
+  it("goes over a stream the last time, when too long, and without a path", async () => {
     const [a, b] = pair();
     await a.messages.ask(b.contact, SHORT, { signal, isLast: true });
     await a.messages.ask(b.contact, LONG, FIRST);
-    await a.messages.ask(new End(3).contact, SHORT, FIRST);
     a.hasPath = false;
     await a.messages.ask(b.contact, SHORT, FIRST);
-    expect(a.calls).toEqual([SHORT, LONG, SHORT, SHORT]);
-    expect(a.sent).toEqual([]);
+    expect(a.calls).toEqual([SHORT, LONG, SHORT]);
+    expect([a.sent, a.dialled]).toEqual([[], 0]);
+  });
+
+  it("makes a link where there is none, once for all attempts, and says so", async () => {
+    const a = new End(1);
+    const told: string[] = [];
+    let made = (): void => {};
+    a.dialling = new Promise((resolve) => {
+      made = resolve;
+    });
+    const how = { ...FIRST, dialling: (stage: string) => void told.push(stage) };
+    const { contact } = new End(2);
+    const first = a.messages.ask(contact, SHORT, how);
+    const repeated = a.messages.ask(contact, SHORT, how);
+    const last = a.messages.ask(contact, SHORT, { ...how, isLast: true });
+    expect([a.sent, a.calls, told]).toEqual([[], [], ["dialling"]]);
+    made();
+    const answer = Uint8Array.of(9, 8, 7);
+    expect(await Promise.all([first, repeated, last])).toEqual([answer, answer, answer]);
+    expect([a.sent.length, a.calls.length, a.dialled]).toEqual([1, 0, 1]);
+    expect(told).toEqual(["dialling", "dialled"]);
+  });
+
+  it("fails when no link can be made", async () => {
+    const a = new End(1);
+    a.dialling = Promise.reject(new CulvertError("CULVERT_UNREACHABLE"));
+    const asked = a.messages.ask(new End(2).contact, SHORT, FIRST);
+    await expect(asked).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+    a.dialling = Promise.resolve();
+    expect(await a.messages.ask(new End(2).contact, SHORT, FIRST)).toHaveLength(3);
   });
 
   it.each([
