@@ -35,6 +35,9 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
 /** Who waits within the house for the signal of a {@link Canceller}. */
 const LISTENERS = new WeakMap<AbortSignal, Set<() => void>>();
 
+/** The reason of all that have none of their own: to make one, with its stack, costs more. */
+const CANCELLED = new DOMException("This operation was aborted", "AbortError");
+
 /**
  * An `AbortController` whose signal {@link onAbort} can wait for at a twentieth of the price of an
  * event listener: for whoever makes a signal for each request. To all others it is a signal like
@@ -53,8 +56,8 @@ export class Canceller {
   }
 
   /** Aborts the signal; once. */
-  abort(): void {
-    this.#controller.abort();
+  abort(reason: unknown = CANCELLED): void {
+    this.#controller.abort(reason);
     for (const listener of this.#listeners) {
       this.#listeners.delete(listener);
       listener();

@@ -14,6 +14,13 @@ export function addressScope(host: string): AddressScope {
   return ip.length === 4 ? scopeV4(a, b) : scopeV6(ip, a, b);
 }
 
+/** Whether an address never leaves this machine. */
+export function isLoopback(host: string): boolean {
+  const ip = parseIp(host);
+  if (ip === undefined) return false;
+  return ip.length === 4 ? ip[0] === 127 : isZeroButLast(ip) && ip[15] === 1;
+}
+
 function scopeV4(a: number, b: number): AddressScope {
   if (a === 0 || a >= 224) return "none";
   const isPrivate =
@@ -27,10 +34,13 @@ function scopeV4(a: number, b: number): AddressScope {
 }
 
 function scopeV6(ip: Uint8Array, a: number, b: number): AddressScope {
-  const isZeroButLast = ip.subarray(0, 15).every((byte) => byte === 0);
-  if (isZeroButLast && ip[15] === 0) return "none";
+  if (isZeroButLast(ip) && ip[15] === 0) return "none";
   if (a === 0xff) return "none";
   const isLinkLocal = a === 0xfe && (b & 0xc0) === 0x80;
   const isUniqueLocal = (a & 0xfe) === 0xfc;
-  return isZeroButLast || isLinkLocal || isUniqueLocal ? "private" : "public";
+  return isZeroButLast(ip) || isLinkLocal || isUniqueLocal ? "private" : "public";
+}
+
+function isZeroButLast(ip: Uint8Array): boolean {
+  return ip.subarray(0, 15).every((byte) => byte === 0);
 }

@@ -5,7 +5,7 @@ import {
   CulvertError,
   isCulvertError,
 } from "../base/index.ts";
-import type { NodeAddress } from "../identity/index.ts";
+import { isLoopback, type NodeAddress } from "../identity/index.ts";
 
 /** One way that is being tried. */
 export interface Attempt<Won> {
@@ -70,7 +70,11 @@ export function race<Won>(
   });
 }
 
-/** The way that won last time first, then UDP and TCP in turns. */
+/**
+ * The way that won last time first, then UDP and TCP in turns. Within one machine TCP goes first:
+ * no packet gets lost there, nobody has to be punched to, and the kernel carries a byte for a third
+ * of what it costs to do so here, in packets.
+ */
 export function dialOrder(
   addresses: readonly NodeAddress[],
   remembered: NodeAddress | undefined,
@@ -81,13 +85,16 @@ export function dialOrder(
     address.port === remembered.port;
   const first = addresses.filter(isRemembered);
   const rest = addresses.filter((address) => !isRemembered(address));
+  const isWithin = ({ carrier, host }: NodeAddress): boolean =>
+    carrier === "tcp" && isLoopback(host);
+  const within = rest.filter(isWithin);
   const udp = rest.filter(({ carrier }) => carrier === "udp");
-  const tcp = rest.filter(({ carrier }) => carrier === "tcp");
+  const tcp = rest.filter((address) => address.carrier === "tcp" && !isWithin(address));
   const turns = Array.from({ length: Math.max(udp.length, tcp.length) }, (_, at) => [
     udp[at],
     tcp[at],
   ]);
-  return [...first, ...turns.flat().filter((address) => address !== undefined)];
+  return [...first, ...within, ...turns.flat().filter((address) => address !== undefined)];
 }
 
 /** Somebody else at one address says more than nobody at another. */

@@ -1,7 +1,7 @@
 import { assert } from "../base/index.ts";
 import { shortMemory } from "../io/memory.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
-import { BLOCK_BYTES, BLOCK_FROM_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
+import { BLOCK_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
 
 /** Records from this many on are compacted away once they are acknowledged. */
 const COMPACT_FROM = 64;
@@ -48,7 +48,8 @@ export class RecordLedger {
 
   /** Memory for the payload of a record that will be added. */
   allocate(bytes: number): Uint8Array {
-    return bytes < BLOCK_FROM_BYTES ? shortMemory(bytes) : new Uint8Array(takeBlock(), 0, bytes);
+    const block = takeBlock(bytes);
+    return block === undefined ? shortMemory(bytes) : new Uint8Array(block, 0, bytes);
   }
 
   /** Keeps the payload of the next record, handed over. */
@@ -80,7 +81,8 @@ export class RecordLedger {
 
   #forget({ length, buffer }: Uint8Array): void {
     this.#bytes -= length;
-    if (length >= BLOCK_FROM_BYTES && buffer.byteLength === BLOCK_BYTES) giveBlock(buffer);
+    // A shorter one shares its memory with others.
+    if (2 * length >= buffer.byteLength) giveBlock(buffer);
   }
 }
 

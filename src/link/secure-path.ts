@@ -7,7 +7,7 @@ import { COPIED_LOSS_MIN } from "./early-copies.ts";
 import type { HandshakeOptions } from "./handshake.ts";
 import { encodeControl } from "./link-records.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
-import { BLOCK_BYTES, BLOCK_FROM_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
+import { giveBlock, takeBlock } from "./record-memory.ts";
 
 /** What a secure path tells. None of these may throw. */
 export interface SecurePathEvents {
@@ -102,12 +102,12 @@ export class SecurePath {
   send(payload: Uint8Array): void {
     if (this.#isClosed) return;
     const bytes = payload.length + RECORD_OVERHEAD_BYTES;
-    if (bytes < BLOCK_FROM_BYTES || bytes > BLOCK_BYTES) {
+    const block = takeBlock(bytes);
+    if (block === undefined) {
       const record = this.#core.seal(payload, shortMemory(bytes));
       if (record !== undefined) this.#connection.write(record);
       return;
     }
-    const block = takeBlock();
     const record = this.#core.seal(payload, new Uint8Array(block, 0, bytes));
     if (record === undefined) giveBlock(block);
     else this.#connection.write(record, () => giveBlock(block));

@@ -130,7 +130,8 @@ class StreamChannel implements OnionChannel {
   #stream: LinkStream | undefined;
   #events: ChannelEvents | undefined;
   #early: Uint8Array[] = [];
-  #isCorked = false;
+  /** What this turn of the event loop has brought. */
+  #turn: Uint8Array[] = [];
   #isClosed = false;
 
   /** Sends over `stream` from now on. */
@@ -140,7 +141,9 @@ class StreamChannel implements OnionChannel {
     const early = this.#early;
     this.#early = [];
     for (const unit of early) this.#write(stream, unit);
-    if (this.#isClosed) stream.end();
+    if (!this.#isClosed) return;
+    this.#flush(stream);
+    stream.end();
   }
 
   /** There will be no stream. */
@@ -159,24 +162,27 @@ class StreamChannel implements OnionChannel {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stream?.end();
-  }
-
-  #write(stream: LinkStream, unit: Uint8Array): void {
-    this.#cork(stream);
-    stream.write(unit, (error) => {
-      if (!error) this.#events?.sent(1);
-    });
+    if (this.#stream === undefined) return;
+    this.#flush(this.#stream);
+    this.#stream.end();
   }
 
   /** What one turn of the event loop brings leaves together: a link seals and sends it as one. */
-  #cork(stream: LinkStream): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
+  #write(stream: LinkStream, unit: Uint8Array): void {
+    this.#turn.push(unit);
+    if (this.#turn.length === 1) queueMicrotask(() => this.#flush(stream));
+  }
+
+  #flush(stream: LinkStream): void {
+    const units = this.#turn;
+    const last = units.pop();
+    if (last === undefined) return;
+    this.#turn = [];
     stream.cork();
-    queueMicrotask(() => {
-      this.#isCorked = false;
-      stream.uncork();
+    for (const unit of units) stream.write(unit);
+    stream.write(last, (error) => {
+      if (!error) this.#events?.sent(units.length + 1);
     });
+    stream.uncork();
   }
 }

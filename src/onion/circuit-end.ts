@@ -44,7 +44,7 @@ export class CircuitEnd {
   #granted: number;
   #received = 0;
   #credited = 0;
-  #part: { readonly request: number; readonly cells: Uint8Array[] } | undefined;
+  #part: { readonly request: number; readonly content: Uint8Array; bytes: number } | undefined;
   #message: { readonly cells: Uint8Array[]; left: number } | undefined;
 
   constructor(geometry: OnionGeometry, limits: CircuitLimits) {
@@ -164,11 +164,12 @@ export class CircuitEnd {
 
   #takePart({ request, data }: Cell): EndEvent {
     if (data.length !== cellDataBytes(this.#geometry)) return violation("part");
-    this.#part ??= { request, cells: [] };
+    this.#part ??= { request, content: new Uint8Array(requestBytes(this.#geometry)), bytes: 0 };
     if (this.#part.request !== request) return violation("part of another request");
-    this.#part.cells.push(data.slice());
-    if (this.#part.cells.length < this.#geometry.requestCells) return NOTHING;
-    const content = concatBytes(...this.#part.cells);
+    const { content } = this.#part;
+    content.set(data, this.#part.bytes);
+    this.#part.bytes += data.length;
+    if (this.#part.bytes < content.length) return NOTHING;
     this.#part = undefined;
     return { kind: "request", request, content };
   }

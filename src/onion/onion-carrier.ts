@@ -1,4 +1,11 @@
-import { type Cancel, CulvertError, type Instant, isCulvertError, onAbort } from "../base/index.ts";
+import {
+  type Cancel,
+  Canceller,
+  CulvertError,
+  type Instant,
+  isCulvertError,
+  onAbort,
+} from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
@@ -294,7 +301,7 @@ export class OnionCarrier {
   ): Promise<T> {
     const { clock } = this.#service;
     const { timeoutMs, signal } = limits;
-    const limit = new AbortController();
+    const limit = new Canceller();
     let isLate = false;
     const cancels: Cancel[] = [
       clock.schedule(clock.now() + timeoutMs, () => {

@@ -1,4 +1,4 @@
-import { type Clock, Driver } from "../base/index.ts";
+import { Canceller, type Clock, Driver } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { requestBytes } from "./geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
@@ -31,7 +31,7 @@ export interface CircuitHandlers {
 interface Served {
   readonly circuit: IncomingCircuit;
   /** One for each request that is being served. */
-  readonly open: Set<AbortController>;
+  readonly open: Set<Canceller>;
 }
 
 /** Runs a {@link RelayCore} on links: its effects become channels, its requests promises. */
@@ -117,7 +117,7 @@ export class RelayShell {
 
   #performExit(effect: Exclude<RelayEffect, { readonly kind: "open" | "write" | "close" }>): void {
     if (effect.kind === "incoming") {
-      const served = { circuit: this.#incoming(effect.circuit), open: new Set<AbortController>() };
+      const served = { circuit: this.#incoming(effect.circuit), open: new Set<Canceller>() };
       this.#served.set(effect.circuit, served);
       this.#handlers().incoming?.(served.circuit);
       return;
@@ -141,7 +141,7 @@ export class RelayShell {
       this.#driver.handle({ kind: "refuse", circuit: circuit.id, reason: "policy" });
       return;
     }
-    const abort = new AbortController();
+    const abort = new Canceller();
     open.add(abort);
     serve(content, abort.signal)
       .finally(() => open.delete(abort))

@@ -8,6 +8,8 @@ import { dhKeysOf } from "../../src/link/noise.ts";
 import { giveBlock, takeBlock } from "../../src/link/record-memory.ts";
 import { SecurePath } from "../../src/link/secure-path.ts";
 
+const none = undefined;
+
 /** One end of a connection that gives the memory of what was written back when it is told to. */
 class HeldConnection implements PathConnection {
   other: HeldConnection | undefined;
@@ -88,11 +90,27 @@ describe("memory of records", () => {
   });
 
   it("comes in blocks that are kept up to a point", () => {
-    const taken = Array.from({ length: 200 }, takeBlock);
-    expect(new Set(taken).size).toBe(200);
-    for (const block of taken) giveBlock(block);
-    const again = Array.from({ length: 200 }, takeBlock);
-    expect(again.filter((block) => taken.includes(block))).toHaveLength(128);
+    for (const bytes of [9_000, 30_000]) {
+      const take = (): ArrayBuffer[] =>
+        Array.from({ length: 200 }, () => takeBlock(bytes)).filter((block) => block !== undefined);
+      const taken = take();
+      expect(new Set(taken).size).toBe(200);
+      for (const block of taken) giveBlock(block);
+      expect(take().filter((block) => taken.includes(block))).toHaveLength(128);
+    }
+  });
+
+  it("comes in a block of which it fills at least half, or in none", () => {
+    const sizes = [6_143, 6_144, 12_288, 12_289, 16_383, 16_384, 32_768, 32_769];
+    const blocks = sizes.map((bytes) => takeBlock(bytes)?.byteLength);
+    const [small, large] = [12_288, 32_768];
+    expect(blocks).toEqual([none, small, small, none, none, large, large, none]);
+  });
+
+  it("is left alone when it was no block", () => {
+    const other = new ArrayBuffer(20_000);
+    giveBlock(other);
+    expect(Array.from({ length: 200 }, () => takeBlock(20_000))).not.toContain(other);
   });
 
   it("comes in zeroed pieces of their own when it is short", () => {

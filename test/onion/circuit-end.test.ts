@@ -123,6 +123,18 @@ describe("the end of a circuit", () => {
 });
 
 describe("a cutter of units", () => {
+  it("gives views of a chunk that is all cells, and copies of one that keeps much else", () => {
+    for (const besideBytes of [0, 200]) {
+      const memory = new ArrayBuffer(90 + besideBytes);
+      const cutter = new UnitCutter({ firstBytes: 30, cellBytes: 20 });
+      const units = cutter.push(new Uint8Array(memory, 0, 90));
+      expect(units.map(({ buffer }) => buffer === memory)).toEqual(
+        units.map(() => besideBytes === 0),
+      );
+      expect(units.map(({ length }) => length)).toEqual([30, 20, 20, 20]);
+    }
+  });
+
   it("gives the same units however the bytes come", () => {
     const bytes = new SeededRandom(1).bytes(30 + 3 * 20 + 7);
     for (const step of [1, 7, 29, 30, 31, 97]) {

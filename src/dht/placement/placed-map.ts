@@ -1,4 +1,5 @@
 import {
+  Canceller,
   type Clock,
   CulvertError,
   Driver,
@@ -93,7 +94,7 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
   readonly #driver: Driver<PlacementInput, PlacementEffect>;
   readonly #core: PlacementCore;
   readonly #waits = new Map<PlacementId, Wait<Entry, Reply>>();
-  readonly #requests = new Map<NodeRequestId, AbortController>();
+  readonly #requests = new Map<NodeRequestId, Canceller>();
   #lastId = 0;
   #isClosed = false;
 
@@ -246,7 +247,7 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
   }
 
   #ask(request: NodeRequestId, ask: (signal: AbortSignal) => Promise<NodeAnswer>): void {
-    const controller = new AbortController();
+    const controller = new Canceller();
     this.#requests.set(request, controller);
     const tell = (answer: NodeAnswer): void => {
       if (!this.#requests.delete(request)) return;
