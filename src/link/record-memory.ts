@@ -15,8 +15,8 @@ const spares: readonly ArrayBuffer[][] = SIZES.map(() => []);
 
 /**
  * A block for so many bytes that would fill at least half of it, with whatever was in it before;
- * `undefined` when there is none of such a size. Fresh memory for each record would make the garbage
- * collector the busiest part of a transfer.
+ * `undefined` when there is none of such a size. Fresh memory for each record would make the
+ * garbage collector the busiest part of a transfer.
  */
 export function takeBlock(bytes: number): ArrayBuffer | undefined {
   const at = SIZES.findIndex((size) => bytes <= size && 2 * bytes >= size);
