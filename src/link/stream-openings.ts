@@ -1,4 +1,4 @@
-import { onAbort, throwIfAborted } from "../base/index.ts";
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import type { LinkStream, OpenStreamOptions, Priority } from "./contract.ts";
 
 /** One stream that somebody waits for. */
@@ -8,6 +8,14 @@ export interface StreamOpening {
   resolve(stream: LinkStream): void;
   reject(error: Error): void;
 }
+
+/** How a link is asked for a stream, and told that it is not wanted any more. */
+interface Asks {
+  ask(opening: Asking): void;
+  cancel(ticket: number): void;
+}
+
+const ignore = (): void => {};
 
 /** The streams of a link that are asked for and not open yet, by ticket. */
 export class StreamOpenings {
@@ -22,12 +30,17 @@ export class StreamOpenings {
    * Waits for a stream. `ask` is given the ticket at once; `cancel` when `signal` is aborted.
    *
    * @throws Error `AbortError`
+   * @throws CulvertError what the link ended with
    */
-  open(
-    protocol: string,
-    options: OpenStreamOptions,
-    { ask, cancel }: { ask(opening: Asking): void; cancel(ticket: number): void },
-  ): Promise<LinkStream> {
+  async open(protocol: string, options: OpenStreamOptions, asking: Asks): Promise<LinkStream> {
+    const stream = await this.#wait(protocol, options, asking);
+    // The link may have ended in the same turn, when nobody could listen yet.
+    if (stream.destroyed) throw stream.errored ?? new CulvertError("CULVERT_CLOSED");
+    stream.off("error", ignore);
+    return stream;
+  }
+
+  #wait(protocol: string, options: OpenStreamOptions, { ask, cancel }: Asks): Promise<LinkStream> {
     return new Promise((resolve, reject) => {
       throwIfAborted(options.signal);
       const ticket = this.#tickets++;
@@ -46,6 +59,7 @@ export class StreamOpenings {
         priority,
         resolve: (stream) => {
           leave();
+          stream.on("error", ignore);
           resolve(stream);
         },
         reject: (error) => {
