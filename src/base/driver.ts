@@ -25,6 +25,11 @@ export class Driver<Input, Effect> {
     this.#perform = perform;
   }
 
+  /** Whether an effect is being performed: an input that is given now waits in the queue. */
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
   /** Hands one input to the core and performs what follows from it. Ignored after `stop`. */
   handle(input: Input): void {
     if (this.#stopped) return;

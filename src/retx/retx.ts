@@ -1,6 +1,5 @@
-import type { Instant } from "../base/index.ts";
-import { assert, Heap } from "../base/index.ts";
-import { type TimerHandle, TimerQueue } from "./timer-queue.ts";
+import { assert, Heap, type Instant } from "../base/index.ts";
+import { FrameTable } from "./frame-table.ts";
 
 /**
  * Where a frame stands:
@@ -12,18 +11,22 @@ import { type TimerHandle, TimerQueue } from "./timer-queue.ts";
  */
 export type FrameState = "new" | "flying" | "suspect" | "missing" | "stored";
 
-interface Entry {
-  readonly index: number;
-  state: FrameState;
-  /** The reader has it, but may still forget it: it is kept, and not put again. */
-  selected: boolean;
-  puts: number;
-  sentAt: Instant;
-  storedAt: Instant;
-  /** The receipt ends here; `Infinity` without one. */
-  expiresAt: Instant;
-  refresh: TimerHandle | undefined;
-}
+/** The states as the table keeps them. */
+const NEW = 1;
+const FLYING = 2;
+const SUSPECT = 3;
+const MISSING = 4;
+const STORED = 5;
+const NAMES: readonly (FrameState | undefined)[] = [
+  undefined,
+  "new",
+  "flying",
+  "suspect",
+  "missing",
+  "stored",
+];
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** What a selective acknowledgement taught. */
 export interface Selection {
@@ -36,36 +39,35 @@ export interface Selection {
  *
  * A pure structure: the owner tells it what happened and asks `nextRetransmission`. Frames enter in
  * order by `add` and leave when `acknowledge` passes them, or, if nobody acknowledges (multicast),
- * by `forget`.
+ * by `forget`. Memory: 38 bytes for each frame of the longest run from `base` to `next` so far, at
+ * most doubled.
  */
 export class ReTx {
-  readonly #entries = new Map<number, Entry>();
-  readonly #suspects = new Heap<Entry>((a, b) => a.index < b.index);
-  readonly #missing = new Heap<Entry>((a, b) => a.index < b.index);
-  readonly #refresh: TimerQueue<Entry>;
-  #base: number;
-  #next: number;
+  readonly #frames: FrameTable;
+  readonly #suspects = new Heap<number>((a, b) => a < b);
+  readonly #missing = new Heap<number>((a, b) => a < b);
   #unstored = 0;
+  /** The earliest refresh, unless it has to be looked for. */
+  #refreshAt: Instant = NEVER;
+  #isRefreshKnown = true;
 
-  /** At most `capacity` frames may be unacknowledged at once; the first one is `first`. */
-  constructor(options: { readonly capacity: number; readonly first?: number }) {
-    this.#refresh = new TimerQueue({ capacity: options.capacity });
-    this.#base = options.first ?? 0;
-    this.#next = this.#base;
+  /** `first` is the index of the first frame. */
+  constructor(options: { readonly first?: number } = {}) {
+    this.#frames = new FrameTable(options.first ?? 0);
   }
 
   /** The lowest unacknowledged index, or the next one to be added. */
   get base(): number {
-    return this.#base;
+    return this.#frames.base;
   }
 
   /** The index that the next `add` must have. */
   get next(): number {
-    return this.#next;
+    return this.#frames.next;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#frames.size;
   }
 
   /** Frames of which neither the Map nor the reader has said that they are there. */
@@ -74,82 +76,73 @@ export class ReTx {
   }
 
   has(index: number): boolean {
-    return this.#entries.has(index);
+    return this.#frames.find(index) >= 0;
   }
 
   state(index: number): FrameState | undefined {
-    return this.#entries.get(index)?.state;
+    return NAMES[this.#frames.state[this.#frames.find(index)] ?? 0];
   }
 
   isSelected(index: number): boolean {
-    return this.#entries.get(index)?.selected ?? false;
+    return this.#frames.selected[this.#frames.find(index)] === 1;
   }
 
   /** Puts that were made of this frame so far. */
   puts(index: number): number {
-    return this.#entries.get(index)?.puts ?? 0;
+    return this.#frames.puts[this.#frames.find(index)] ?? 0;
   }
 
   /** When the receipt of the earliest unread frame ends; `Infinity` without one. */
   earliestExpiry(): Instant {
-    return this.#entries.get(this.#base)?.expiresAt ?? Number.POSITIVE_INFINITY;
+    return this.#frames.expiresAt[this.#frames.find(this.base)] ?? NEVER;
   }
 
   add(index: number): void {
-    assert(index === this.#next, "frames are added in order");
-    this.#next += 1;
+    assert(index === this.next, "frames are added in order");
+    this.#frames.add(NEW);
     this.#unstored += 1;
-    this.#entries.set(index, {
-      index,
-      state: "new",
-      selected: false,
-      puts: 0,
-      sentAt: Number.NEGATIVE_INFINITY,
-      storedAt: Number.NEGATIVE_INFINITY,
-      expiresAt: Number.POSITIVE_INFINITY,
-      refresh: undefined,
-    });
   }
 
   /** A put of this frame has begun. */
   sent(index: number, now: Instant): void {
-    const entry = this.#entries.get(index);
-    if (entry === undefined) return;
-    entry.puts += 1;
-    entry.sentAt = now;
-    this.#setState(entry, "flying");
+    const slot = this.#frames.find(index);
+    if (slot < 0) return;
+    this.#frames.puts[slot] = this.puts(index) + 1;
+    this.#frames.sentAt[slot] = now;
+    this.#setState(slot, FLYING);
   }
 
   /** The last put is late or failed, or a restart forgot it: another one is needed. */
   suspect(index: number): void {
-    const entry = this.#entries.get(index);
+    const slot = this.#frames.find(index);
+    const state = this.#frames.state[slot];
     // A selective acknowledgement or a receipt may have come first: then nothing is needed.
-    if (entry === undefined || (entry.state !== "flying" && entry.state !== "new")) return;
-    this.#setState(entry, "suspect");
-    this.#suspects.push(entry);
+    if (state !== FLYING && state !== NEW) return;
+    this.#setState(slot, SUSPECT);
+    this.#suspects.push(index);
   }
 
   /** The Map gave a receipt that ends at `expiresAt`; the frame is put again at `refreshAt`. */
   stored(index: number, times: { now: Instant; expiresAt: Instant; refreshAt: Instant }): void {
-    const entry = this.#entries.get(index);
-    if (entry === undefined) return;
-    entry.storedAt = times.now;
-    entry.expiresAt = times.expiresAt;
-    this.#setState(entry, "stored");
-    if (entry.refresh !== undefined) this.#refresh.cancel(entry.refresh);
-    entry.refresh = this.#refresh.push(times.refreshAt, entry);
+    const slot = this.#frames.find(index);
+    if (slot < 0) return;
+    this.#frames.storedAt[slot] = times.now;
+    this.#frames.expiresAt[slot] = times.expiresAt;
+    this.#setState(slot, STORED);
+    this.#setRefresh(slot, times.refreshAt);
   }
 
   /** Drops every frame below `next`; gives their indexes. */
   acknowledge(next: number): number[] {
-    assert(next <= this.#next, "an acknowledgement of what was never sent was let through");
+    assert(next <= this.next, "an acknowledgement of what was never sent was let through");
     const dropped: number[] = [];
-    for (; this.#base < next; this.#base++) {
-      const entry = this.#entries.get(this.#base);
-      if (entry === undefined) continue;
-      this.#leave(entry);
-      dropped.push(entry.index);
+    for (let index = this.base; index < next; index++) {
+      const slot = this.#frames.find(index);
+      if (slot < 0) continue;
+      this.#leave(slot);
+      dropped.push(index);
     }
+    this.#frames.passTo(next);
     return dropped;
   }
 
@@ -167,17 +160,18 @@ export class ReTx {
   ): Selection {
     const newlySelected: number[] = [];
     let latestSent = Number.NEGATIVE_INFINITY;
-    const last = Math.min(bits, this.#next - next - 1);
+    const last = Math.min(bits, this.next - next - 1);
     for (let j = last - 1; j >= -1; j--) {
-      const entry = this.#entries.get(next + 1 + j);
-      if (entry === undefined) continue;
+      const index = next + 1 + j;
+      const slot = this.#frames.find(index);
+      if (slot < 0) continue;
       if (j >= 0 && arrived(j)) {
-        latestSent = Math.max(latestSent, entry.sentAt);
-        if (!entry.selected) newlySelected.push(entry.index);
-        this.#markSelected(entry);
+        latestSent = Math.max(latestSent, this.#frames.sentAt[slot] as number);
+        if (this.#frames.selected[slot] === 0) newlySelected.push(index);
+        this.#markSelected(slot);
       } else {
-        if (options.newest) this.#unselect(entry);
-        this.#doubt(entry, latestSent, options);
+        if (options.newest) this.#unselect(index, slot);
+        this.#doubt(index, slot, latestSent, options);
       }
     }
     return { newlySelected };
@@ -185,119 +179,154 @@ export class ReTx {
 
   /** The reader asked for this frame in vain: it is missing, unless it was stored after `since`. */
   doubt(index: number, since: Instant): void {
-    const entry = this.#entries.get(index);
-    if (entry === undefined || entry.selected || entry.storedAt > since) return;
-    if (entry.state !== "stored" && entry.state !== "suspect") return;
-    this.#setState(entry, "missing");
-    this.#missing.push(entry);
+    const slot = this.#frames.find(index);
+    const { state, selected, storedAt } = this.#frames;
+    if (slot < 0 || selected[slot] === 1 || (storedAt[slot] as number) > since) return;
+    if (state[slot] !== STORED && state[slot] !== SUSPECT) return;
+    this.#setState(slot, MISSING);
+    this.#missing.push(index);
   }
 
   /** Moves every stored frame whose time has come back to the suspects. */
   timeout(now: Instant): void {
-    for (let entry = this.#refresh.due(now); entry; entry = this.#refresh.due(now)) {
-      entry.refresh = undefined;
-      if (entry.state !== "stored") continue;
+    if (now < this.deadline()) return;
+    const { state, refreshAt } = this.#frames;
+    for (let index = this.base; index < this.next; index++) {
+      const slot = this.#frames.find(index);
+      if (slot < 0 || (refreshAt[slot] as number) > now) continue;
+      this.#setRefresh(slot, NEVER);
+      if (state[slot] !== STORED) continue;
       // A selected frame is refreshed too: its reader may forget it in a crash.
-      this.#setState(entry, "suspect");
-      this.#suspects.push(entry);
+      this.#setState(slot, SUSPECT);
+      this.#suspects.push(index);
     }
   }
 
   /** When `timeout` has something to do. */
   deadline(): Instant {
-    return this.#refresh.deadline();
+    if (!this.#isRefreshKnown) {
+      this.#refreshAt = this.#earliestRefresh();
+      this.#isRefreshKnown = true;
+    }
+    return this.#refreshAt;
   }
 
   /** Takes the most urgent frame to put again; with `missingOnly`, only one known to be missing. */
   nextRetransmission(missingOnly: boolean): number | undefined {
-    const missing = this.#popValid(this.#missing, "missing");
+    const missing = this.#popValid(this.#missing, MISSING);
     if (missing !== undefined || missingOnly) return missing;
-    return this.#popValid(this.#suspects, "suspect");
+    return this.#popValid(this.#suspects, SUSPECT);
   }
 
   /** True when `nextRetransmission` would give a frame. */
   hasRetransmission(missingOnly: boolean): boolean {
-    if (this.#peekValid(this.#missing, "missing")) return true;
-    return !missingOnly && this.#peekValid(this.#suspects, "suspect");
+    if (this.#peekValid(this.#missing, MISSING)) return true;
+    return !missingOnly && this.#peekValid(this.#suspects, SUSPECT);
   }
 
   /** Puts back a frame that `nextRetransmission` gave and that could not be sent now. */
   defer(index: number): void {
-    const entry = this.#entries.get(index);
-    if (entry === undefined) return;
-    if (entry.state === "missing") this.#missing.push(entry);
-    else if (entry.state === "suspect") this.#suspects.push(entry);
+    const state = this.#frames.state[this.#frames.find(index)];
+    if (state === MISSING) this.#missing.push(index);
+    else if (state === SUSPECT) this.#suspects.push(index);
   }
 
   /** Drops one frame although nobody acknowledged it (multicast, after its life). */
   forget(index: number): void {
-    const entry = this.#entries.get(index);
-    if (entry !== undefined) this.#leave(entry);
-    while (this.#base < this.#next && !this.#entries.has(this.#base)) this.#base += 1;
+    const slot = this.#frames.find(index);
+    if (slot >= 0) this.#leave(slot);
+    this.#frames.skipRemoved();
   }
 
   /** The first index from which on no frame is known to be stored. */
   storedBelow(): number {
-    let index = this.#base;
-    while (index < this.#next && this.#isThere(this.#entries.get(index))) index += 1;
+    let index = this.base;
+    while (index < this.next && this.#isThere(this.#frames.find(index))) index += 1;
     return index;
   }
 
-  #isThere(entry: Entry | undefined): boolean {
-    return entry === undefined || entry.state === "stored" || entry.selected;
+  #isThere(slot: number): boolean {
+    const { state, selected } = this.#frames;
+    return slot < 0 || state[slot] === STORED || selected[slot] === 1;
   }
 
-  #markSelected(entry: Entry): void {
-    if (entry.selected) return;
-    if (!this.#isThere(entry)) this.#unstored -= 1;
-    entry.selected = true;
+  #markSelected(slot: number): void {
+    if (this.#frames.selected[slot] === 1) return;
+    if (!this.#isThere(slot)) this.#unstored -= 1;
+    this.#frames.selected[slot] = 1;
     // Whatever happened to the last put, the reader has the frame.
-    if (entry.state !== "stored") entry.state = "stored";
+    this.#frames.state[slot] = STORED;
   }
 
-  #unselect(entry: Entry): void {
-    if (!entry.selected) return;
-    entry.selected = false;
+  #unselect(index: number, slot: number): void {
+    const { state, selected, refreshAt } = this.#frames;
+    if (selected[slot] === 0) return;
+    selected[slot] = 0;
     // Without a receipt that is still renewed, only the reader vouched for it.
-    if (entry.state === "stored" && entry.refresh === undefined) {
-      entry.state = "suspect";
-      this.#suspects.push(entry);
+    if (state[slot] === STORED && refreshAt[slot] === NEVER) {
+      state[slot] = SUSPECT;
+      this.#suspects.push(index);
     }
-    if (!this.#isThere(entry)) this.#unstored += 1;
+    if (!this.#isThere(slot)) this.#unstored += 1;
   }
 
   /** RACK: a frame is missing when one that was put later has arrived and it has not. */
-  #doubt(entry: Entry, latestSent: Instant, options: { now: Instant; doubtMs: number }): void {
-    if (entry.sentAt >= latestSent || entry.selected) return;
-    if (entry.state === "stored" && options.now - entry.storedAt < options.doubtMs) return;
-    if (entry.state === "new" || entry.state === "missing" || entry.state === "flying") return;
-    this.#setState(entry, "missing");
-    this.#missing.push(entry);
+  #doubt(
+    index: number,
+    slot: number,
+    latestSent: Instant,
+    options: { now: Instant; doubtMs: number },
+  ): void {
+    const { state, selected, sentAt, storedAt } = this.#frames;
+    if ((sentAt[slot] as number) >= latestSent || selected[slot] === 1) return;
+    const isStored = state[slot] === STORED;
+    if (isStored && options.now - (storedAt[slot] as number) < options.doubtMs) return;
+    if (!isStored && state[slot] !== SUSPECT) return;
+    this.#setState(slot, MISSING);
+    this.#missing.push(index);
   }
 
-  #setState(entry: Entry, state: FrameState): void {
-    const before = this.#isThere(entry);
-    entry.state = state;
-    const after = this.#isThere(entry);
+  #setState(slot: number, state: number): void {
+    const before = this.#isThere(slot);
+    this.#frames.state[slot] = state;
+    const after = this.#isThere(slot);
     if (before && !after) this.#unstored += 1;
     if (!before && after) this.#unstored -= 1;
   }
 
-  #leave(entry: Entry): void {
-    if (!this.#isThere(entry)) this.#unstored -= 1;
-    if (entry.refresh !== undefined) this.#refresh.cancel(entry.refresh);
-    this.#entries.delete(entry.index);
+  #setRefresh(slot: number, at: Instant): void {
+    const before = this.#frames.refreshAt[slot] as number;
+    this.#frames.refreshAt[slot] = at;
+    if (at <= this.#refreshAt) this.#refreshAt = at;
+    else if (before === this.#refreshAt) this.#isRefreshKnown = false;
   }
 
-  #popValid(heap: Heap<Entry>, state: FrameState): number | undefined {
+  /** Looked for when the frame that had it leaves: one of all, so it is rarely the one. */
+  #earliestRefresh(): Instant {
+    const { refreshAt } = this.#frames;
+    let earliest = NEVER;
+    for (let index = this.base; index < this.next; index++) {
+      const slot = this.#frames.find(index);
+      if (slot >= 0) earliest = Math.min(earliest, refreshAt[slot] as number);
+    }
+    return earliest;
+  }
+
+  #leave(slot: number): void {
+    if (!this.#isThere(slot)) this.#unstored -= 1;
+    this.#setRefresh(slot, NEVER);
+    this.#frames.remove(slot);
+  }
+
+  #popValid(heap: Heap<number>, state: number): number | undefined {
     if (!this.#peekValid(heap, state)) return undefined;
-    return heap.pop()?.index;
+    return heap.pop();
   }
 
-  /** Drops entries whose state has moved on since they were queued. */
-  #peekValid(heap: Heap<Entry>, state: FrameState): boolean {
-    for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
-      if (this.#entries.get(entry.index) === entry && entry.state === state) return true;
+  /** Drops frames whose state has moved on since they were queued. */
+  #peekValid(heap: Heap<number>, state: number): boolean {
+    for (let index = heap.peek(); index !== undefined; index = heap.peek()) {
+      if (this.#frames.state[this.#frames.find(index)] === state) return true;
       heap.pop();
     }
     return false;

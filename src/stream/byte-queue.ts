@@ -1,9 +1,14 @@
-/** Bytes waiting to be framed, first in, first out. Chunks are owned by the queue once pushed. */
+/**
+ * Bytes waiting to be framed, first in, first out. A chunk is borrowed until `own` copies what is
+ * left of it: nobody may change it before that.
+ */
 export class ByteQueue {
   readonly #chunks: Uint8Array[] = [];
   #first = 0;
   #offset = 0;
   #length = 0;
+  /** How many of the last chunks are not ours. */
+  #borrowed = 0;
 
   /** Bytes in the queue. */
   get length(): number {
@@ -14,6 +19,18 @@ export class ByteQueue {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#length += chunk.length;
+    this.#borrowed += 1;
+  }
+
+  /** Copies what is left of the chunks that were pushed since the last time. */
+  own(): void {
+    const count = Math.min(this.#borrowed, this.#chunks.length - this.#first);
+    for (let i = this.#chunks.length - count; i < this.#chunks.length; i++) {
+      const chunk = this.#chunks[i] as Uint8Array;
+      this.#chunks[i] = new Uint8Array(i === this.#first ? chunk.subarray(this.#offset) : chunk);
+      if (i === this.#first) this.#offset = 0;
+    }
+    this.#borrowed = 0;
   }
 
   /** Takes up to `max` bytes out: a view where they lie in one chunk, else a copy. */
@@ -66,6 +83,7 @@ export class ByteQueue {
     this.#first = 0;
     this.#offset = 0;
     this.#length = 0;
+    this.#borrowed = 0;
   }
 
   #dropFirst(): void {

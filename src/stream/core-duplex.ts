@@ -113,8 +113,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
-    // Copied: the caller may reuse its buffer as soon as it is called back.
-    this.#hand(new Uint8Array(chunk), callback);
+    this.#hand(chunk, callback);
   }
 
   override _writev(chunks: readonly { readonly chunk: Uint8Array }[], callback: Callback): void {
@@ -187,17 +186,26 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (isDone) this.#finish();
   }
 
-  #hand(bytes: Uint8Array, callback: Callback): void {
+  /**
+   * The chunk is the caller's until it is called back: what is in no frame by then is copied. A
+   * core that is at work takes it later, and so a copy.
+   */
+  #hand(chunk: Uint8Array, callback: Callback): void {
     this.noteActivity();
+    const bytes = this.engine.isBusy ? new Uint8Array(chunk) : chunk;
     this.engine.handle({ kind: "write", bytes });
     if (this.parts.core.isFull && this.#isWorking) {
       this.#heldBytes = bytes.length;
       this.#heldWrite.hold(callback);
-    } else callback();
+    } else {
+      this.parts.core.own();
+      callback();
+    }
   }
 
   #releaseWrite(error?: Error): void {
     this.#heldBytes = 0;
+    this.parts.core.own();
     this.#heldWrite.release(error);
   }
 
@@ -217,7 +225,8 @@ export abstract class CoreDuplex extends SocketDuplex {
         this.#endReading();
         break;
       case "drain":
-        this.#releaseWrite();
+        // Not within the core's turn: what comes next would have to be copied.
+        queueMicrotask(() => this.#releaseWrite());
         break;
       case "all-stored":
         this.#settleFinal();

@@ -77,6 +77,11 @@ export class StreamEngine<
     return this.#isStopped;
   }
 
+  /** Whether the core is at work: it hears of an input that is given now only after that. */
+  get isBusy(): boolean {
+    return this.#driver.isRunning;
+  }
+
   /** Starts once; later calls do nothing. */
   start(): void {
     if (this.#isStarted || this.#isStopped) return;

@@ -54,7 +54,7 @@ const PACED_WAIT_GAPS = 64;
 export const FEELER_MS = 200;
 
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
-const GRACE_RTOS = 0.25;
+const GRACE_RTOS = 0.125;
 
 /** The first pause after a failure, and the longest; none is longer than the RTO. */
 const PAUSE_MS = 250;

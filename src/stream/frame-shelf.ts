@@ -1,8 +1,23 @@
+import { assert } from "../base/index.ts";
+import { FRAME_ID_BYTES } from "./cell.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Frames are journalled under this name until they are acknowledged. */
 export function frameName(index: number): string {
   return `d${index}`;
+}
+
+/**
+ * Small frames share a buffer, so many of them at the most: making one costs as much as sealing a
+ * small frame. One that is left keeps the others in memory, so they are few.
+ */
+const FRAMES_PER_SLAB = 4;
+const SLAB_BYTES_MAX = 16_384;
+
+/** Room for some frames, of which bit j of `held` says that the j-th is in it. */
+interface Slab {
+  readonly bytes: Uint8Array;
+  held: number;
 }
 
 /**
@@ -12,28 +27,51 @@ export function frameName(index: number): string {
 export class FrameShelf {
   readonly #ledger: Ledger;
   readonly #durable: boolean;
-  readonly #sealed = new Map<number, Uint8Array>();
+  readonly #sealedBytes: number;
+  readonly #framesPerSlab: number;
+  readonly #slabs = new Map<number, Slab>();
   /** Stream offset after each frame that this session sealed. */
   readonly #ends = new Map<number, number>();
+  #size = 0;
 
-  constructor(ledger: Ledger, durable: boolean) {
+  constructor(ledger: Ledger, durable: boolean, cellBytes: number) {
     this.#ledger = ledger;
     this.#durable = durable;
+    this.#sealedBytes = FRAME_ID_BYTES + cellBytes;
+    const fitting = Math.floor(SLAB_BYTES_MAX / this.#sealedBytes);
+    this.#framesPerSlab = Math.min(Math.max(fitting, 1), FRAMES_PER_SLAB);
   }
 
   /** Sealed frames in memory. */
   get size(): number {
-    return this.#sealed.size;
+    return this.#size;
   }
 
-  keep(index: number, sealed: Uint8Array, endOffset: number): void {
-    this.#sealed.set(index, sealed);
-    this.#ends.set(index, endOffset);
+  /** Room for a frame to be sealed in, all zeros; from now on it is kept. Each index once. */
+  place(index: number): Uint8Array {
+    const number = Math.floor(index / this.#framesPerSlab);
+    let slab = this.#slabs.get(number);
+    if (slab === undefined) {
+      slab = { bytes: new Uint8Array(this.#framesPerSlab * this.#sealedBytes), held: 0 };
+      this.#slabs.set(number, slab);
+    }
+    const bit = this.#bit(index);
+    assert((slab.held & bit) === 0, "a place is given once");
+    slab.held |= bit;
+    this.#size += 1;
+    return this.#bytes(index, slab);
+  }
+
+  /** Notes the stream offset after a frame. */
+  noteEnd(index: number, offset: number): void {
+    this.#ends.set(index, offset);
   }
 
   /** The frame, or `undefined` when it is on disk. Borrowed. */
   get(index: number): Uint8Array | undefined {
-    return this.#sealed.get(index);
+    const slab = this.#slabs.get(Math.floor(index / this.#framesPerSlab));
+    if (slab === undefined || (slab.held & this.#bit(index)) === 0) return undefined;
+    return this.#bytes(index, slab);
   }
 
   /** The stream offset after a frame, if this session sealed it. */
@@ -43,12 +81,12 @@ export class FrameShelf {
 
   /** The Map has it: memory need not. */
   stored(index: number): void {
-    if (this.#durable) this.#sealed.delete(index);
+    if (this.#durable) this.#release(index);
   }
 
   /** It is acknowledged: nobody needs it any more. */
   drop(index: number): void {
-    this.#sealed.delete(index);
+    this.#release(index);
     this.#ends.delete(index);
     this.#ledger.remove(frameName(index));
   }
@@ -56,7 +94,33 @@ export class FrameShelf {
   /** What is in memory, by journal name. Borrowed. */
   byName(): Map<string, Uint8Array> {
     const byName = new Map<string, Uint8Array>();
-    for (const [index, sealed] of this.#sealed) byName.set(frameName(index), sealed);
+    for (const [number, slab] of this.#slabs) {
+      for (let j = 0; j < this.#framesPerSlab; j++) {
+        const index = number * this.#framesPerSlab + j;
+        if ((slab.held & this.#bit(index)) !== 0) {
+          byName.set(frameName(index), this.#bytes(index, slab));
+        }
+      }
+    }
     return byName;
+  }
+
+  #release(index: number): void {
+    const number = Math.floor(index / this.#framesPerSlab);
+    const slab = this.#slabs.get(number);
+    const bit = this.#bit(index);
+    if (slab === undefined || (slab.held & bit) === 0) return;
+    slab.held &= ~bit;
+    this.#size -= 1;
+    if (slab.held === 0) this.#slabs.delete(number);
+  }
+
+  #bit(index: number): number {
+    return 1 << (index % this.#framesPerSlab);
+  }
+
+  #bytes(index: number, { bytes }: Slab): Uint8Array {
+    const at = (index % this.#framesPerSlab) * this.#sealedBytes;
+    return bytes.subarray(at, at + this.#sealedBytes);
   }
 }

@@ -19,6 +19,20 @@ export interface FramerState {
 const NOTHING = new Uint8Array(0);
 const FINAL_LENGTH_BYTES = 8;
 
+/** What waits for a frame unless options say otherwise: so many frames' bytes, or so many. */
+const WRITE_BUFFER_FRAMES = 16;
+const WRITE_BUFFER_BYTES = 256 * 1024;
+
+/** What a framer works with. */
+export interface FramerInit {
+  /** Bytes that one frame carries. */
+  readonly payloadMax: number;
+  /** The first payload byte of the first one. */
+  readonly mode: number;
+  /** Bytes that may wait before the writer has to; 0: as {@link WRITE_BUFFER_FRAMES} say. */
+  readonly writeBufferBytes: number;
+}
+
 /** Cuts the bytes of one direction into the payloads of numbered frames. */
 export class Framer {
   readonly #queue = new ByteQueue();
@@ -28,11 +42,14 @@ export class Framer {
   #droppedBytes = 0;
   #endAsked = false;
   #isEndFramed = false;
+  readonly #bufferMax: number;
+  #wasFull = false;
 
-  /** `payloadMax` is what one frame carries, `mode` the first payload byte of the first one. */
-  constructor(payloadMax: number, mode: number, state?: FramerState) {
+  constructor({ payloadMax, mode, writeBufferBytes }: FramerInit, state?: FramerState) {
     this.#payloadMax = payloadMax;
     this.#mode = mode;
+    const usual = Math.min(WRITE_BUFFER_FRAMES * payloadMax, WRITE_BUFFER_BYTES);
+    this.#bufferMax = writeBufferBytes === 0 ? usual : writeBufferBytes;
     if (state === undefined) return;
     this.#framedBytes = state.framedBytes;
     this.#endAsked = state.endAsked;
@@ -64,9 +81,27 @@ export class Framer {
     return this.#isEndFramed;
   }
 
-  /** Takes bytes over; they must not be changed any more. */
+  /** Whether the writer should wait until `drain` says that there is room. */
+  get isFull(): boolean {
+    return this.#queue.length >= this.#bufferMax;
+  }
+
+  /** Takes bytes; they must not be changed before `own`. */
   write(bytes: Uint8Array): void {
     this.#queue.push(bytes);
+    if (this.isFull) this.#wasFull = true;
+  }
+
+  /** Copies what was written since the last time and is in no frame: its owner may change it. */
+  own(): void {
+    this.#queue.own();
+  }
+
+  /** True once after it was full, when half of that has left. */
+  drain(): boolean {
+    if (!this.#wasFull || 2 * this.#queue.length > this.#bufferMax) return false;
+    this.#wasFull = false;
+    return true;
   }
 
   end(): void {

@@ -10,7 +10,7 @@ export interface StreamOptions {
   readonly receiveFramesMax: number;
   /** Frames of credit that this reader announces. */
   readonly creditFrames: number;
-  /** Bytes accepted from the application before it is asked to wait. */
+  /** Bytes accepted before the application is asked to wait. 0: of 16 frames, 256 KiB at most. */
   readonly writeBufferBytes: number;
   /** Seconds for which the Map is asked to keep a cell. */
   readonly ttlSeconds: number;
@@ -39,10 +39,10 @@ export interface StreamOptions {
 export const DEFAULTS: StreamOptions = Object.freeze({
   window: 64,
   paceMeanMs: 0,
-  unacknowledgedFramesMax: 224,
+  unacknowledgedFramesMax: 208,
   receiveFramesMax: 256,
   creditFrames: 0xffff,
-  writeBufferBytes: 256 * 1024,
+  writeBufferBytes: 0,
   ttlSeconds: 7 * 24 * 3600,
   getWaitMs: 60_000,
   quietAskMsMax: 12_000,
@@ -78,7 +78,7 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   inRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, ceiling);
   inRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
   inRange("creditFrames", options.creditFrames, 1, 0xffff);
-  inRange("writeBufferBytes", options.writeBufferBytes, 1, 2 ** 30);
+  inRange("writeBufferBytes", options.writeBufferBytes, 0, 2 ** 30);
   inRange("ttlSeconds", options.ttlSeconds, 1, 2 ** 32 - 1);
   inRange("getWaitMs", options.getWaitMs, 1, 3_600_000);
   inRange("quietAskMsMax", options.quietAskMsMax, 1, 3_600_000);

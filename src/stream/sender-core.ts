@@ -73,7 +73,6 @@ export class SenderCore {
   #endIndex: number | undefined;
   #resetIndex: number | undefined;
   #partialIndex = -1;
-  #wasFull = false;
   #isAllStored = true;
   #isAllAcknowledged = true;
   retransmissions = 0;
@@ -81,16 +80,13 @@ export class SenderCore {
 
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
-    this.#shelf = new FrameShelf(init.ledger, init.options.durable);
+    this.#shelf = new FrameShelf(init.ledger, init.options.durable, init.cellBytes);
     this.#probe = new ProbeTimer(init.options, init.exchange);
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
-    this.#framer = new Framer(this.#payloadMax, init.mode, state?.framer);
-    // An earlier session may have been allowed more than this one.
-    const inherited = state === undefined ? 0 : state.next - state.base;
-    const framesMax = Math.max(init.options.unacknowledgedFramesMax, inherited);
-    const capacity = framesMax + FRAMES_BEYOND_LIMIT;
-    this.#retx = new ReTx({ capacity, first: state?.base ?? 0 });
+    const framing = { ...init.options, payloadMax: this.#payloadMax, mode: init.mode };
+    this.#framer = new Framer(framing, state?.framer);
+    this.#retx = new ReTx({ first: state?.base ?? 0 });
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     this.#sealer = new Sealer(init, state?.mark);
     if (state !== undefined) this.#restore(state);
@@ -133,7 +129,7 @@ export class SenderCore {
   }
 
   get isFull(): boolean {
-    return this.#framer.bufferedBytes >= this.#init.options.writeBufferBytes;
+    return this.#framer.isFull;
   }
 
   /** The reader has taken our end. */
@@ -161,7 +157,11 @@ export class SenderCore {
     this.#framer.write(bytes);
     this.#isAllStored = false;
     this.#isAllAcknowledged = false;
-    if (this.isFull) this.#wasFull = true;
+  }
+
+  /** Copies what is left of what was written: its owner may change it. */
+  own(): void {
+    this.#framer.own();
   }
 
   end(): void {
@@ -184,10 +184,7 @@ export class SenderCore {
     while (this.#init.exchange.mayPut(now)) {
       if (!this.#putOne(now)) break;
     }
-    if (this.#wasFull && 2 * this.#framer.bufferedBytes <= this.#init.options.writeBufferBytes) {
-      this.#wasFull = false;
-      this.#init.effects.push({ kind: "drain" });
-    }
+    if (this.#framer.drain()) this.#init.effects.push({ kind: "drain" });
   }
 
   timeout(now: Instant): void {
@@ -383,9 +380,10 @@ export class SenderCore {
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
   #seal({ type, payload }: FrameContent): void {
     const index = this.#retx.next;
-    const sealed = this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() });
+    const sealed = this.#shelf.place(index);
+    this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() }, sealed);
     this.#retx.add(index);
-    this.#shelf.keep(index, sealed, this.framedBytes);
+    this.#shelf.noteEnd(index, this.framedBytes);
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
     this.#init.ledger.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);

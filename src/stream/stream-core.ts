@@ -76,6 +76,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     return this.#sender.isFull;
   }
 
+  /** Copies what is in no frame of what was written: until now it was borrowed. */
+  own(): void {
+    this.#sender.own();
+  }
+
   /** Sends a small frame although another one is under way. */
   set noDelay(noDelay: boolean) {
     this.#sender.noDelay = noDelay;

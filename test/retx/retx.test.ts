@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 
 /** `count` frames that were put at the instants 0, 1, 2 … */
 function flying(count: number): ReTx {
-  const retx = new ReTx({ capacity: 64 });
+  const retx = new ReTx();
   for (let index = 0; index < count; index++) {
     retx.add(index);
     retx.sent(index, index);
@@ -26,7 +26,7 @@ const news = (now: number) => ({ newest: true, now, doubtMs: 100 });
 
 describe("the states of a frame", () => {
   it("go from new over flying and suspect to stored", () => {
-    const retx = new ReTx({ capacity: 4, first: 7 });
+    const retx = new ReTx({ first: 7 });
     expect([retx.base, retx.next, retx.size]).toEqual([7, 7, 0]);
     retx.add(7);
     expect(retx.state(7)).toBe("new");
@@ -328,7 +328,7 @@ describe("ReTx", () => {
   it("does what a plain list of frames does, through any sequence of events", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 40, maxLength: 160, size: "max" }), (steps) => {
-        const retx = new ReTx({ capacity: 200 });
+        const retx = new ReTx();
         const model = new NaiveReTx();
         let now = 0;
         for (const action of steps) {

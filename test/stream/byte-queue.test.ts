@@ -7,6 +7,7 @@ const step = fc.oneof(
   fc.record({ take: fc.nat(20) }),
   fc.record({ view: fc.nat(20) }),
   fc.constant({ copy: true }),
+  fc.constant({ own: true }),
 );
 
 describe("ByteQueue", () => {
@@ -15,10 +16,16 @@ describe("ByteQueue", () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const queue = new ByteQueue();
         let model: number[] = [];
+        let lent: Uint8Array[] = [];
         for (const action of steps) {
           if ("push" in action) {
-            queue.push(action.push);
             model.push(...action.push);
+            lent.push(action.push.slice());
+            queue.push(lent.at(-1) as Uint8Array);
+          } else if ("own" in action) {
+            queue.own();
+            for (const chunk of lent) chunk.fill(0xff); // it is the caller's again
+            lent = [];
           } else if ("take" in action) {
             const target = new Uint8Array(action.take);
             const count = queue.takeInto(target);

@@ -25,7 +25,7 @@ describe("Framer", () => {
     const pieces = fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.boolean()));
     fc.assert(
       fc.property(pieces, fc.integer({ min: 16, max: 40 }), (writes, payloadMax) => {
-        const framer = new Framer(payloadMax, MODE);
+        const framer = new Framer({ payloadMax: payloadMax, mode: MODE, writeBufferBytes: 0 });
         const frames: FrameContent[] = [];
         for (const [bytes, isFramed] of writes) {
           framer.write(bytes);
@@ -54,7 +54,7 @@ describe("Framer", () => {
     const writes = fc.array(fc.uint8Array({ maxLength: 50 }));
     fc.assert(
       fc.property(writes, (chunks) => {
-        const framer = new Framer(20, MODE);
+        const framer = new Framer({ payloadMax: 20, mode: MODE, writeBufferBytes: 0 });
         const frames: FrameContent[] = [];
         for (const chunk of chunks) {
           framer.write(chunk);
@@ -68,7 +68,7 @@ describe("Framer", () => {
   });
 
   it("begins with the mode, even for a stream without bytes", () => {
-    const framer = new Framer(16, 2);
+    const framer = new Framer({ payloadMax: 16, mode: 2, writeBufferBytes: 0 });
     expect([framer.hasFrame(0, true), framer.isEmpty]).toEqual([false, true]);
     framer.end();
     expect([framer.hasFrame(0, false), framer.isEmpty]).toEqual([true, false]);
@@ -84,7 +84,7 @@ describe("Framer", () => {
       [8, ["start", "end"]],
       [9, ["start", "data", "end"]],
     ] as const) {
-      const framer = new Framer(16, MODE);
+      const framer = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
       framer.write(new Uint8Array(15 + rest).fill(7));
       framer.end();
       const frames = takeAll(framer, 0);
@@ -97,11 +97,11 @@ describe("Framer", () => {
     const anyBytes = fc.uint8Array({ maxLength: 100 });
     fc.assert(
       fc.property(anyBytes, anyBytes, fc.nat(3), fc.boolean(), (before, after, count, isEnded) => {
-        const one = new Framer(16, MODE);
+        const one = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
         one.write(before);
         for (let index = 0; index < count && one.hasFrame(index, true); index++) one.take(index);
         if (isEnded) one.end();
-        const two = new Framer(16, MODE, one.save());
+        const two = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one.save());
         expect(two.save()).toEqual(one.save());
         for (const framer of [one, two]) {
           if (!isEnded) framer.write(after.slice());
@@ -114,10 +114,37 @@ describe("Framer", () => {
   });
 
   it("drops on clear what is not framed, and counts what is", () => {
-    const framer = new Framer(16, MODE);
+    const framer = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
     framer.write(new Uint8Array(20));
     framer.take(0);
     framer.clear();
     expect([framer.framedBytes, framer.bufferedBytes, framer.isEmpty]).toEqual([15, 0, true]);
+  });
+
+  it("is full by frames and by bytes, and drains at half of that", () => {
+    for (const [payloadMax, writeBufferBytes, full] of [
+      [100, 0, 1_600],
+      [32_000, 0, 262_144],
+      [100, 150, 150],
+    ] as const) {
+      const framer = new Framer({ payloadMax, mode: MODE, writeBufferBytes });
+      framer.write(new Uint8Array(full - 1));
+      expect([framer.isFull, framer.drain()]).toEqual([false, false]);
+      framer.write(new Uint8Array(1));
+      expect([framer.isFull, framer.drain()]).toEqual([true, false]);
+      let index = 0;
+      while (2 * framer.bufferedBytes > full) framer.take(index++);
+      expect([framer.isFull, framer.drain(), framer.drain()]).toEqual([false, true, false]);
+    }
+  });
+
+  it("lets go of what it was lent", () => {
+    const framer = new Framer({ payloadMax: 8, mode: MODE, writeBufferBytes: 0 });
+    const lent = Uint8Array.from({ length: 12 }, (_, i) => i);
+    framer.write(lent);
+    expect([...framer.take(0).payload]).toEqual([MODE, 0, 1, 2, 3, 4, 5, 6]);
+    framer.own();
+    lent.fill(0xff);
+    expect([...framer.take(1).payload]).toEqual([7, 8, 9, 10, 11]);
   });
 });

@@ -26,6 +26,27 @@ describe("a stream as a Duplex", () => {
     expect(Buffer.concat(received)).toEqual(bytes);
   });
 
+  it("lets go of each chunk before it calls back, from whatever turn it is written", async () => {
+    const { a, b, elapse } = await virtualPair({ loss: 0.1 });
+    const bytes = pattern(400_000);
+    const buffer = Buffer.alloc(30_000);
+    /** Writes all of it out of one buffer, which is used again as soon as that is allowed. */
+    const writeFrom = (stream: Stream, at: number): void => {
+      const chunk = buffer.subarray(0, bytes.copy(buffer, 0, at));
+      stream.write(chunk, () => {
+        buffer.fill(0xff);
+        if (at + chunk.length < bytes.length) writeFrom(stream, at + chunk.length);
+        else stream.end();
+      });
+    };
+    // An echo is written while its core is at work.
+    b.on("data", (chunk: Buffer) => b.write(chunk, () => chunk.fill(0xff)));
+    b.on("end", () => b.end());
+    writeFrom(a, 0);
+    const echoed = await elapse(readAll(a));
+    expect(echoed.equals(bytes)).toBe(true);
+  });
+
   it("is aborted by a pipeline whose source fails, and the peer learns of it", async () => {
     const { a, b, elapse } = await virtualPair();
     async function* source(): AsyncGenerator<Buffer> {

@@ -99,6 +99,11 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     return this.#sender.isFull;
   }
 
+  /** Copies what is in no frame of what was written: until now it was borrowed. */
+  own(): void {
+    this.#sender.own();
+  }
+
   /** Nothing is left to be done. */
   get isOver(): boolean {
     return this.#isOver;

@@ -69,7 +69,6 @@ export class BroadcastSender {
   #isResetAsked: boolean;
   #partialIndex = -1;
   #turns = 0;
-  #wasFull = false;
   #storedBytes = 0;
   #isAllStored: boolean;
   #unixOffsetMs = 0;
@@ -85,23 +84,22 @@ export class BroadcastSender {
     this.#isResetAsked = state?.resetIndex !== undefined;
     this.#grantedSeconds = state?.grantedSeconds ?? options.ttlSeconds;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
-    this.#framer = new Framer(this.#payloadMax, Mode.Multicast, state?.framer);
+    const framing = { ...options, payloadMax: this.#payloadMax, mode: Mode.Multicast };
+    this.#framer = new Framer(framing, state?.framer);
     const first = init.write.chain.toBytes();
     this.#oldest = Chain.fromBytes(state?.oldestChain ?? first);
     const head = Chain.fromBytes(state?.chain ?? first);
     this.#numbering = new Numbering(head.index, this.#next);
     this.#keys = new FrameKeys(head, this.#next, DATA_CONTEXT);
     this.#sealer = new Sealer({ ...init, keys: this.#keys }, state?.mark);
-    const storedBelow = state?.storedBelow ?? 0;
-    const unstoredMax = Math.max(options.unstoredFramesMax, this.#next - storedBelow);
-    this.#retx = new ReTx({ capacity: unstoredMax + 1, first: storedBelow });
+    this.#retx = new ReTx({ first: state?.storedBelow ?? 0 });
     const capacity = Math.max(options.retainFrames, this.keptFrames) + 1;
     this.#upkeep = new Upkeep({ ...options, capacity, random: init.random });
     this.#retention = new Retention(options.retainSeconds, state?.generations);
-    this.#shelf = new FrameShelf(init.ledger, options.durable);
+    this.#shelf = new FrameShelf(init.ledger, options.durable, init.cellBytes);
     this.#claim = new Claim(this.#next, state !== undefined);
-    this.#isAllStored = this.#framer.isEmpty && storedBelow === this.#next;
-    if (storedBelow === this.#next) this.#storedBytes = this.#framer.framedBytes;
+    this.#isAllStored = this.#framer.isEmpty && this.#retx.base === this.#next;
+    if (this.#retx.base === this.#next) this.#storedBytes = this.#framer.framedBytes;
   }
 
   /** Bytes that are in frames: durable when the journal is. */
@@ -135,7 +133,7 @@ export class BroadcastSender {
   }
 
   get isFull(): boolean {
-    return this.#framer.bufferedBytes >= this.#init.options.writeBufferBytes;
+    return this.#framer.isFull;
   }
 
   /** The end was said and is in the Map, and no frame is kept any more. */
@@ -169,7 +167,11 @@ export class BroadcastSender {
   write(bytes: Uint8Array): void {
     this.#framer.write(bytes);
     this.#isAllStored = false;
-    if (this.isFull) this.#wasFull = true;
+  }
+
+  /** Copies what is left of what was written: its owner may change it. */
+  own(): void {
+    this.#framer.own();
   }
 
   end(): void {
@@ -205,10 +207,7 @@ export class BroadcastSender {
     while (this.#init.exchange.mayPut(now)) {
       if (!this.#putOne(now)) break;
     }
-    if (this.#wasFull && this.bufferedBytes * 2 <= this.#init.options.writeBufferBytes) {
-      this.#wasFull = false;
-      this.#init.effects.push({ kind: "drain" });
-    }
+    if (this.#framer.drain()) this.#init.effects.push({ kind: "drain" });
   }
 
   timeout(now: Instant): void {
@@ -360,9 +359,10 @@ export class BroadcastSender {
   #seal({ type, payload }: FrameContent): void {
     const number = this.#next++;
     const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
-    const sealed = this.#sealer.seal(number, frame);
+    const sealed = this.#shelf.place(number);
+    this.#sealer.seal(number, frame, sealed);
     this.#retx.add(number);
-    this.#shelf.keep(number, sealed, this.framedBytes);
+    this.#shelf.noteEnd(number, this.framedBytes);
     if (payload.length < this.#payloadMax) this.#partialIndex = number;
     this.#init.ledger.stage(frameName(number), sealed, (now) => {
       if (this.#retx.has(number)) this.#put(number, sealed, now);

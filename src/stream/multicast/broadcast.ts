@@ -255,10 +255,11 @@ export class Broadcast extends Writable {
       callback(new CulvertError("CULVERT_CLOSED", "an earlier session has ended this broadcast"));
       return;
     }
-    // Copied: the caller may reuse its buffer as soon as it is called back.
-    this.#session.engine.handle({ kind: "write", bytes: new Uint8Array(chunk) });
-    if (this.#parts.core.isFull && this.#session.isWorking) this.#heldWrite.hold(callback);
-    else callback();
+    // The chunk is the caller's until it is called back; a core that is at work takes it later.
+    const { engine } = this.#session;
+    engine.handle({ kind: "write", bytes: engine.isBusy ? new Uint8Array(chunk) : chunk });
+    this.#heldWrite.hold(callback);
+    if (!this.#parts.core.isFull || !this.#session.isWorking) this.#releaseWrite();
   }
 
   override _final(callback: Callback): void {
@@ -269,7 +270,7 @@ export class Broadcast extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     const reason = error ?? this.#session.closedError();
-    this.#heldWrite.release(reason);
+    this.#releaseWrite(reason);
     this.#heldFinal.release(reason);
     if (this.#session.phase === "running") this.#leave(error);
     if (this.#session.isWorking) callback(error);
@@ -279,10 +280,15 @@ export class Broadcast extends Writable {
         (broken) => callback(error ?? broken),
       );
   }
+  #releaseWrite(error?: Error): void {
+    this.#parts.core.own();
+    this.#heldWrite.release(error);
+  }
+
   /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
   #acceptBuffered(): void {
     while (this.writableCorked > 0) this.uncork();
-    while (this.#heldWrite.isHeld) this.#heldWrite.release();
+    while (this.#heldWrite.isHeld) this.#releaseWrite();
     if (this.writableEnded) this.#session.engine.handle({ kind: "end" });
   }
 
@@ -290,7 +296,7 @@ export class Broadcast extends Writable {
     switch (event.kind) {
       case "drain":
         // Not within the core's turn: it could not say whether what comes next has room.
-        queueMicrotask(() => this.#heldWrite.release());
+        queueMicrotask(() => this.#releaseWrite());
         break;
       case "all-stored":
         this.#settleFinal();
