@@ -3,9 +3,10 @@
  * second stream under one secret, they are not: they hold frames of a session that it knows nothing
  * of, and what the peer acknowledges there are those.
  *
- * The first receipt for a frame of this session is the proof. Until then acknowledgements from that
- * frame on are not believed, and a resumed session seals no second frame: a peer must not find new
- * frames behind old ones.
+ * The receipt for the first frame of this session is the proof; one for a later frame is none, as
+ * the other session need not have come that far. Until then acknowledgements from that frame on are
+ * not believed, and a resumed session seals no second frame: a peer must not find new frames behind
+ * old ones.
  */
 export class Claim {
   readonly #first: number;
@@ -34,6 +35,6 @@ export class Claim {
 
   /** The Map has given a receipt for frame `index`. */
   stored(index: number): void {
-    if (index >= this.#first) this.#isProven = true;
+    if (index === this.#first) this.#isProven = true;
   }
 }

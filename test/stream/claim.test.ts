@@ -10,6 +10,12 @@ describe("a claim to places of the Map", () => {
     expect([claim.covers(1), claim.covers(99), claim.isProven]).toEqual([true, true, true]);
   });
 
+  it("takes a receipt for a later frame for no proof: another stream may not have come so far", () => {
+    const claim = new Claim(0, false);
+    claim.stored(1);
+    expect([claim.covers(1), claim.isProven]).toEqual([false, false]);
+  });
+
   it("lets a resumed stream seal one frame, and believe what an earlier session sealed", () => {
     const claim = new Claim(7, true);
     expect([6, 7, 8].map((index) => claim.allows(index))).toEqual([true, true, false]);
