@@ -10,7 +10,7 @@ describe("a claim to places of the Map", () => {
     expect([claim.covers(1), claim.covers(99), claim.isProven]).toEqual([true, true, true]);
   });
 
-  it("takes a receipt for a later frame for no proof: another stream may not have come so far", () => {
+  it("takes a receipt for a later frame for no proof", () => {
     const claim = new Claim(0, false);
     claim.stored(1);
     expect([claim.covers(1), claim.isProven]).toEqual([false, false]);
