@@ -72,8 +72,8 @@ export function race<Won>(
 
 /**
  * The way that won last time first, then UDP and TCP in turns. Within one machine TCP goes first:
- * no packet gets lost there, nobody has to be punched to, and the kernel carries bytes for less than
- * packets cost here.
+ * no packet gets lost there, nobody has to be punched to, and the kernel carries bytes for less
+ * than packets cost here.
  */
 export function dialOrder(
   addresses: readonly NodeAddress[],
