@@ -114,7 +114,7 @@ export class PutDesk {
     this.#shares = new SourceShares({ share, sourcesMax });
   }
 
-  /** Whether something is on its way to the store. */
+  /** Whether something is verified elsewhere, or on its way to the store. */
   get isBusy(): boolean {
     return this.#committing !== undefined || this.#verifying.size > 0;
   }

@@ -7,7 +7,7 @@ import {
   readNodeAddress,
   writeNodeAddress,
 } from "../identity/index.ts";
-import type { Link } from "../link/index.ts";
+import type { Link, LinkHost } from "../link/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { Machine } from "./machine.ts";
 import { NETWORK_NAME } from "./network-name.ts";
@@ -37,6 +37,7 @@ export interface DialBackComponents {
  */
 export class DialBack {
   readonly #machine: Machine;
+  readonly #closing = new AbortController();
   readonly #rates = new LruMap<string, TokenBucket>(NETWORKS_MAX);
   #questions = 0;
 
@@ -64,6 +65,11 @@ export class DialBack {
     }
   }
 
+  /** Dials nobody any more; what is under way counts as missed, and nobody is left to tell. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   #takes(host: string): boolean {
     const now = this.#machine.clock.now();
     const network = addressPrefix(host);
@@ -73,26 +79,31 @@ export class DialBack {
   }
 
   async #dial({ peer, peerKey }: Link, address: NodeAddress): Promise<DialBackVerdict> {
-    const { clock, random, openLinks } = this.#machine;
-    const identity = new NodeIdentity(random.bytes(32));
-    const at = address.host.includes(":") ? "::" : "0.0.0.0";
-    const udp = address.carrier === "udp" && { udp: { host: at, port: 0 } };
+    const links = await this.#openLinks(address).catch(() => undefined);
+    // No socket, or none of that family: that says nothing of the other end.
+    if (links === undefined) return "untried";
+    const { clock } = this.#machine;
     const tooLate = new AbortController();
     const cancel = clock.schedule(clock.now() + DIAL_MS, () => tooLate.abort());
     try {
-      const links = await openLinks({ identity, network: NETWORK_NAME, ...udp });
-      try {
-        const [addresses, { signal }] = [[address], tooLate];
-        await links.dial({ id: peer, publicKey: peerKey, addresses, signal });
-        return "met";
-      } finally {
-        await links.close();
-      }
+      const signal = AbortSignal.any([tooLate.signal, this.#closing.signal]);
+      await links.dial({ id: peer, publicKey: peerKey, addresses: [address], signal });
+      return "met";
     } catch {
       return "missed";
     } finally {
       cancel();
+      await links.close();
     }
+  }
+
+  /** A stranger's links, for one dial. */
+  async #openLinks({ carrier, host }: NodeAddress): Promise<LinkHost> {
+    const { random, openLinks } = this.#machine;
+    const identity = new NodeIdentity(random.bytes(32));
+    const at = host.includes(":") ? "::" : "0.0.0.0";
+    const udp = carrier === "udp" && { udp: { host: at, port: 0 } };
+    return await openLinks({ identity, network: NETWORK_NAME, ...udp });
   }
 }
 

@@ -82,8 +82,8 @@ function namedAddresses(host: LinkHost, machineHosts: readonly string[]): readon
       .map((address) => ({ ...address, host: one })),
   );
   const open = heard.filter((one) => addressScope(one.host) === "public");
-  const expanded = (open.length > 0 ? open : heard).slice(0, ADDRESSES_MAX);
-  if (named.length + expanded.length > 0) return [...named, ...expanded];
+  const all = [...named, ...(open.length > 0 ? open : heard)].slice(0, ADDRESSES_MAX);
+  if (all.length > 0) return all;
   return any.map((address) => ({ ...address, host: address.host === "::" ? "::1" : "127.0.0.1" }));
 }
 

@@ -132,13 +132,15 @@ async function assemble(
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
   const place = new OwnPlace(config, host, machine);
+  const dialBack = new DialBack({ machine });
+  closers.add(() => dialBack.close());
   const overlay = new Overlay(
     { host, identity, clock, random },
     {
       addresses: () => place.named(overlay.relays.length > 0),
       isLocal: place.isLocal,
       isRelay: place.roles.includes("link-relay"),
-      dialBack: new DialBack({ machine }),
+      dialBack,
       geometry: config.geometry,
     },
   );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity, parseNodeAddress } from "../../src/identity/index.ts";
 import { type Link, openLinkHost } from "../../src/link/index.ts";
 import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, DialBack } from "../../src/node/dial-back.ts";
@@ -36,7 +36,8 @@ async function scene() {
   });
   const ground = { clock, capture: new Capture(clock), isWatched: false };
   const host = network.addHost({ addresses: ["198.51.100.1"] });
-  const dialBack = new DialBack({ machine: virtualMachine(ground, host, random) });
+  const machine = virtualMachine(ground, host, random);
+  const dialBack = new DialBack({ machine });
   const identity = new NodeIdentity(random.bytes(32));
   const components = { clock, random, udp: virtualUdp(host), tcp: virtualTcp(host) };
   const own = await elapse(
@@ -51,7 +52,7 @@ async function scene() {
   const close = async (): Promise<void> => {
     await elapse(Promise.all([asker.close(), third.close(), own.close()]));
   };
-  return { elapse, dialBack, link, asker, close, strangers: () => strangers };
+  return { clock, machine, elapse, dialBack, link, asker, close, strangers: () => strangers };
 }
 
 describe("dialling back", () => {
@@ -77,6 +78,26 @@ describe("dialling back", () => {
     const relayed = { peer, peerKey, path, isRelayed: true } as Link;
     expect(await elapse(dialBack.judge(relayed, [UDP]))).toEqual(["untried"]);
     expect(await elapse(dialBack.judge(undefined, [UDP, TCP]))).toEqual(["untried", "untried"]);
+    await close();
+  });
+
+  it("blames nobody when this machine has no socket for it", async () => {
+    const { machine, elapse, link, close } = await scene();
+    const openLinks = async (): Promise<never> => {
+      throw new CulvertError("CULVERT_UNREACHABLE", "no such family here");
+    };
+    const without = new DialBack({ machine: { ...machine, openLinks } });
+    expect(await elapse(without.judge(link, [UDP, TCP]))).toEqual(["untried", "untried"]);
+    await close();
+  });
+
+  it("leaves nothing behind that is under way when it is closed", async () => {
+    const { clock, elapse, dialBack, link, close } = await scene();
+    const from = clock.now();
+    const judging = dialBack.judge(link, [CLOSED]);
+    dialBack.close();
+    expect(await elapse(judging)).toEqual(["missed"]);
+    expect(clock.now() - from).toBeLessThan(1_000);
     await close();
   });
 

@@ -37,6 +37,12 @@ describe("where a node says that it is", () => {
     expect(named(placeOf(["udp://0.0.0.0:7000"], {}, []))).toEqual(["udp 127.0.0.1"]);
   });
 
+  it("names no more than a descriptor has room for", () => {
+    const hosts = Array.from({ length: 20 }, (_, i) => `192.0.2.${i + 1}`);
+    const { listening } = placeOf(["udp://198.51.100.1:7000", "tcp://0.0.0.0:7000"], {}, hosts);
+    expect([listening.length, listening[0]?.host]).toEqual([8, "198.51.100.1"]);
+  });
+
   it("is local only if all that it knows is", () => {
     const local = (listen: string, config: Partial<NodeConfig>): boolean =>
       placeOf([listen], config, ["10.0.0.2"]).isLocal;
