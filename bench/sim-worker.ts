@@ -13,14 +13,20 @@ export interface Job {
 export interface Outcome {
   readonly row: string;
   readonly samples: readonly Sample[];
+  /** Processor time of the job, and the most memory that the process ever had. */
+  readonly cpuSeconds: number;
+  readonly memoryMiB: number;
 }
 
 async function work(job: Job): Promise<Outcome> {
   const row = ROWS.find(({ name }) => name === job.row);
   if (row === undefined) throw new Error(`no such row: ${job.row}`);
   const samples: Sample[] = [];
+  const from = process.cpuUsage();
   for (const seed of job.seeds) samples.push(await row.run(seed, job.size));
-  return { row: row.name, samples };
+  const { user, system } = process.cpuUsage(from);
+  const memoryMiB = process.resourceUsage().maxRSS / 1_024;
+  return { row: row.name, samples, cpuSeconds: (user + system) / 1e6, memoryMiB };
 }
 
 shareDerivations();

@@ -22,7 +22,11 @@ the virtual world.
 
 The exit status is 1 when a figure is missed.`;
 
-const RESULTS = new URL("./results/sim.json", import.meta.url);
+/** Both seen from what is compiled to `bench/dist/bench`. */
+const RESULTS = new URL("../../results/sim.json", import.meta.url);
+const WORKER = new URL("./sim-worker.js", import.meta.url);
+/** Room for young objects, most of which die at once; and for a world of 200 nodes. */
+const WORKER_OPTIONS = ["--max-semi-space-size=64", "--max-old-space-size=3072"];
 /** Seeds that a process is given at a time: at most, and as a part of a row. */
 const JOB_SEEDS_MAX = 100;
 const JOBS_PER_ROW = 20;
@@ -56,6 +60,9 @@ interface Result {
   readonly firstSeed: number;
   readonly seeds: number;
   readonly verdicts: readonly Verdict[];
+  /** Processor time of a seed in the mean, and the most memory that a process had. */
+  readonly cpuSecondsOfSeed: number;
+  readonly memoryMiB: number;
   /** Broken rules, the first few. */
   readonly violations: readonly Sample[];
 }
@@ -107,7 +114,7 @@ async function runAll(
   const waiting = [...jobs];
   const runProcess = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = fork(new URL("./sim-worker.ts", import.meta.url));
+      const worker = fork(WORKER, { execArgv: WORKER_OPTIONS });
       const next = (): void => {
         const job = waiting.shift();
         if (job === undefined) worker.disconnect();
@@ -133,6 +140,9 @@ function print(result: Result): void {
     const figure = `${what.padEnd(32)} ${measured.padStart(9)}  asked ${asked}`;
     process.stdout.write(`${mark} ${result.row.padEnd(17)} ${figure}\n`);
   }
+  const { cpuSecondsOfSeed, memoryMiB } = result;
+  const cost = `${cpuSecondsOfSeed.toPrecision(2)} s of processor time a seed`;
+  process.stdout.write(`     ${result.row}: ${cost}, ${memoryMiB.toFixed(0)} MiB\n`);
   for (const { seed, violation } of result.violations) {
     process.stdout.write(`     ${result.row} seed ${seed}: ${violation}\n`);
   }
@@ -151,6 +161,7 @@ async function main(): Promise<void> {
     values.seeds === undefined ? row.seeds : wholeNumber("seeds", values.seeds);
   const processes = wholeNumber("jobs", values.jobs ?? String(availableParallelism()));
   const samples = new Map<string, Sample[]>(rows.map(({ name }) => [name, []]));
+  const costs = new Map(rows.map(({ name }) => [name, { cpuSeconds: 0, memoryMiB: 0 }]));
   process.stdout.write(`seeds from ${firstSeed} on, ${processes} processes\n`);
   for (const row of rows) {
     const parameters = JSON.stringify(parametersOf(row));
@@ -163,8 +174,11 @@ async function main(): Promise<void> {
   const take = (outcome: Outcome): void => {
     const row = rows.find(({ name }) => name === outcome.row);
     const all = samples.get(outcome.row);
-    if (row === undefined || all === undefined) return;
+    const cost = costs.get(outcome.row);
+    if (row === undefined || all === undefined || cost === undefined) return;
     all.push(...outcome.samples);
+    cost.cpuSeconds += outcome.cpuSeconds;
+    cost.memoryMiB = Math.max(cost.memoryMiB, outcome.memoryMiB);
     if (process.stderr.isTTY) process.stderr.write(`\r${row.name} ${all.length}\x1b[K\r`);
     if (all.length < seedsOf(row)) return;
     all.sort((a, b) => a.seed - b.seed);
@@ -175,6 +189,8 @@ async function main(): Promise<void> {
       firstSeed,
       seeds: all.length,
       verdicts: row.judge(all),
+      cpuSecondsOfSeed: cost.cpuSeconds / all.length,
+      memoryMiB: cost.memoryMiB,
       violations: all.filter(({ violation }) => violation !== undefined).slice(0, 5),
     };
     results.push(result);
