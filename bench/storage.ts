@@ -305,7 +305,10 @@ async function benchExpiry(): Promise<void> {
 
 function diskBytes(name: string): number {
   const path = join(folder, name);
-  return readdirSync(path).reduce((sum, file) => sum + statSync(join(path, file)).size, 0);
+  // The engine may remove a file while we look.
+  const bytesOf = (file: string): number =>
+    statSync(join(path, file), { throwIfNoEntry: false })?.size ?? 0;
+  return readdirSync(path).reduce((sum, file) => sum + bytesOf(file), 0);
 }
 
 try {

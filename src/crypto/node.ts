@@ -57,7 +57,8 @@ export function nodeProvider(): CryptoProvider | undefined {
   };
 }
 
-function coresHere(): number {
+/** Threads that can run at once here. */
+export function coresHere(): number {
   return globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? 1;
 }
 

@@ -65,8 +65,8 @@ export interface CryptoProvider {
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /**
-   * The same on another thread, where that is worth it: there with more than one core, and without
-   * a faster way on this one. Arguments are borrowed until `done`, which is called once, later.
+   * The same on another thread, where there is more than one core. Arguments are borrowed until
+   * `done`, which is called once, later.
    */
   readonly ed25519VerifyAside?:
     | ((

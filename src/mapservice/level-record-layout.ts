@@ -36,7 +36,7 @@ const LAYOUT_VERSION_SINGLE = 1;
 const LAYOUT_VERSION = 2;
 
 /** Records share a value up to this length: about what the engine reads from disk at once. */
-const VALUE_BYTES_MAX = 5_000;
+const VALUE_BYTES_MAX = 10_000;
 /** What a head may say that an earlier or later build has written. */
 const RECORDS_PER_VALUE_MAX = 64;
 

@@ -10,10 +10,13 @@ import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { NODE, PAYLOAD_SIZE, recordOf, Witness } from "./fixtures.ts";
 
-const verify = loadProvider("node")?.ed25519VerifyAside;
+/** A machine of one core has no use for other threads, and nothing to test. */
+const providers = (["node", "sodium"] as const).flatMap((name) => {
+  const verify = loadProvider(name)?.ed25519VerifyAside;
+  return verify === undefined ? [] : [{ name, verify }];
+});
 
-// A machine of one core has no other threads, and nothing to test.
-describe.runIf(verify !== undefined)("a service whose records other threads verify", () => {
+describe.each(providers)("a service whose records the threads of $name verify", ({ verify }) => {
   it("stores what is genuine, refuses what is forged, and waits for both at its end", async () => {
     const service = new MapService({
       store: new MemoryRecordStore({ payloadSize: PAYLOAD_SIZE, entriesMax: 9, bytesMax: 1e6 }),
@@ -21,7 +24,7 @@ describe.runIf(verify !== undefined)("a service whose records other threads veri
       signer: NODE,
       defer: queueMicrotask,
       verifyAside: ({ address, signature, seq, payload }, done) =>
-        verify?.(address, signedBytes(seq, payload), signature, done),
+        verify(address, signedBytes(seq, payload), signature, done),
     });
     const witness = new Witness();
     const link = service.open("a", witness);

@@ -151,8 +151,8 @@ export const NODE_MODULES: readonly {
 }[] = [
   {
     path: /^src\/crypto\//,
-    modules: ["node:crypto"],
-    reason: "the provider on node:crypto",
+    modules: ["node:crypto", "node:worker_threads"],
+    reason: "the providers on node:crypto and, with a thread, on sodium-native",
   },
   {
     path: /^src\/stream\//,
@@ -188,6 +188,11 @@ export const IMPURE_EXCEPTIONS: readonly {
   readonly names: readonly string[];
   readonly reason: string;
 }[] = [
+  {
+    path: "src/base/bytes.ts",
+    names: ["Buffer"],
+    reason: "where there is a native comparison of bytes, long ones are left to it",
+  },
   {
     path: "src/testing/settle.ts",
     names: ["setImmediate"],
