@@ -11,6 +11,8 @@ export interface ShelfEntry {
   /** The network that it came from first, whose share it counts in. */
   readonly source: string;
   readonly expiresAt: Instant;
+  /** Longer it may not live, however often it is stored again. */
+  readonly lastsUntil: Instant;
   /** When it was stored last, here or again. */
   readonly storedAt: Instant;
 }

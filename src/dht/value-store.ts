@@ -33,7 +33,7 @@ export interface JudgedValue {
   /** Zero for plain values. */
   readonly sequence: number;
   /** Longer it may not live, whoever asks; `Infinity` for most. */
-  readonly lifeSecondsMax: number;
+  readonly lastsUntil: Instant;
 }
 
 const KINDS: readonly ValueKind[] = ["record", "descriptor", "plain"];
@@ -85,11 +85,11 @@ export class ValueStore {
     const lengthMax = shelfLimits(kind, this.#limits).valueBytesMax;
     if (bytes.length === 0) return "invalid";
     if (bytes.length > Math.min(lengthMax, VALUE_BYTES_MAX)) return "too-large";
-    if (kind === "plain") return { sequence: 0, lifeSecondsMax: Number.POSITIVE_INFINITY };
+    if (kind === "plain") return { sequence: 0, lastsUntil: Number.POSITIVE_INFINITY };
     if (kind === "descriptor") return this.#judgeDescriptor(key, bytes, now);
     const sequence = this.#recordRule(textBytes(key), bytes);
     if (sequence === undefined) return "invalid";
-    return { sequence, lifeSecondsMax: Number.POSITIVE_INFINITY };
+    return { sequence, lastsUntil: Number.POSITIVE_INFINITY };
   }
 
   /** Keeps a value, which is copied, or says why not. */
@@ -110,11 +110,10 @@ export class ValueStore {
     if (known !== undefined && !mayReplace(known, kind, judged, context)) {
       return { kind: "refused", reason: kind === "descriptor" ? "stale" : "conflict" };
     }
-    const ttlSeconds = this.#grant(value, judged.lifeSecondsMax);
-    const { sequence } = judged;
+    const ttlSeconds = this.#grant(value, judged.lastsUntil, now);
     const expiresAt = now + 1_000 * ttlSeconds;
     const bytes = value.bytes.slice();
-    const isKept = this.#keep(kind, { key, bytes, sequence, source, expiresAt, storedAt: now });
+    const isKept = this.#keep(kind, { key, bytes, ...judged, source, expiresAt, storedAt: now });
     if (!isKept) return { kind: "refused", reason: "full" };
     return { kind: "stored", ttlSeconds, isNew: true };
   }
@@ -167,9 +166,8 @@ export class ValueStore {
 
   /** The same bytes again: a plain value gets the life it asks for, others never a shorter one. */
   #extend(known: ShelfEntry, value: DhtValue, { now, isCopy }: StoreContext): StoreOutcome {
-    const judged = value.kind === "descriptor" ? this.judge(known.key, value, now) : undefined;
-    if (typeof judged === "string") return { kind: "refused", reason: judged };
-    const granted = this.#grant(value, judged?.lifeSecondsMax ?? Number.POSITIVE_INFINITY);
+    if (known.lastsUntil - now < 1_000) return { kind: "refused", reason: "invalid" };
+    const granted = this.#grant(value, known.lastsUntil, now);
     const asked = now + 1_000 * granted;
     const isSetAnew = value.kind === "plain" && isCopy !== true;
     const expiresAt = isSetAnew ? asked : Math.max(asked, known.expiresAt);
@@ -178,19 +176,17 @@ export class ValueStore {
     return { kind: "stored", ttlSeconds, isNew: false };
   }
 
-  #grant(value: DhtValue, lifeSecondsMax: number): number {
-    return Math.min(grantedSeconds(value.kind, value.ttlSeconds, this.#limits), lifeSecondsMax);
+  #grant(value: DhtValue, lastsUntil: Instant, now: Instant): number {
+    const leftSeconds = Math.floor((lastsUntil - now) / 1_000);
+    return Math.min(grantedSeconds(value.kind, value.ttlSeconds, this.#limits), leftSeconds);
   }
 
   #judgeDescriptor(key: KeyText, bytes: Uint8Array, now: Instant): JudgedValue | StoreRefusal {
     const descriptor = readDescriptor(bytes);
     if (descriptor === undefined || !equalBytes(descriptor.id, textBytes(key))) return "invalid";
-    const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - (this.#unixMsAtZero + now);
-    if (leftMs < 1_000) return "invalid";
-    return {
-      sequence: descriptor.claims.sequence,
-      lifeSecondsMax: Math.floor(leftMs / 1_000),
-    };
+    const { sequence, expiresAtUnixS } = descriptor.claims;
+    const lastsUntil = expiresAtUnixS * 1_000 - this.#unixMsAtZero;
+    return lastsUntil - now < 1_000 ? "invalid" : { sequence, lastsUntil };
   }
 }
 

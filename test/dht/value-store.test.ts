@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { crypto } from "../../src/crypto/index.ts";
 import { keyOf } from "../../src/dht/key.ts";
 import type { DhtValue, ValueKind } from "../../src/dht/message.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
@@ -64,6 +65,20 @@ describe("life", () => {
   it("of a descriptor ends when the descriptor says so", () => {
     const outcome = store().put(keyOf(IDENTITY.id), descriptor(1, 100), at(0));
     expect(outcome).toMatchObject({ kind: "stored", ttlSeconds: 100 });
+  });
+
+  it("of a descriptor that comes again is told without verifying it again", () => {
+    const kept = store();
+    const id = keyOf(IDENTITY.id);
+    const known = descriptor(1, 100);
+    kept.put(id, known, at(0));
+    const verified = vi.spyOn(crypto(), "ed25519Verify");
+    expect(kept.put(id, known, at(40_000))).toMatchObject({ kind: "stored", ttlSeconds: 60 });
+    expect(kept.put(id, known, at(99_500)).kind).toBe("refused");
+    expect(verified).not.toHaveBeenCalled();
+    kept.put(id, descriptor(2), at(0));
+    expect(verified).toHaveBeenCalledOnce();
+    verified.mockRestore();
   });
 
   it("of what was written once is never made shorter", () => {
