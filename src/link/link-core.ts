@@ -221,7 +221,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     this.#pathNext = receivedTold;
     this.#watch.found(now);
     this.#noteOwed(now);
-    this.#ackSoon(now);
+    if (receivedTold < this.#received) this.#ackSoon(now);
   }
 
   #receive(payload: Uint8Array, now: Instant): void {

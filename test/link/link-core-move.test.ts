@@ -65,6 +65,23 @@ describe("a link that moves", () => {
     expect(a.over, "nothing is owed any more").toBeUndefined();
   });
 
+  it("acknowledges nothing over a path whose peer was told of all", () => {
+    const [end, peer] = [new End(true), new End(false)];
+    peer.give({ kind: "path", peerReceived: 0, receivedTold: 0 });
+    peer.give({ kind: "room", bytes: 4_096 });
+    const saysOver = (receivedTold: number): number => {
+      end.give({ kind: "path", peerReceived: 0, receivedTold });
+      end.core.timeout(1_000);
+      end.give({ kind: "room", bytes: 4_096 });
+      return end.outbox.splice(0).length;
+    };
+    expect(saysOver(0)).toBe(0);
+    peer.give({ kind: "open", ticket: 1, protocol: "test", priority: "normal" });
+    peer.flushTo(end);
+    expect(saysOver(0), "one has come that the peer was not told of").toBe(1);
+    expect(saysOver(1)).toBe(0);
+  });
+
   it("takes what the peer told for a path before it acknowledged more over the old one", () => {
     const [a, b] = [new End(true), new End(false)];
     for (const end of [a, b]) {
