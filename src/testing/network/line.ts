@@ -6,6 +6,8 @@ export interface LineProfile {
   readonly delayMs: number;
   /** Up to so much more, drawn for every packet: packets overtake each other. */
   readonly jitterMs: number;
+  /** Jitter lets none overtake the one before it, as in a queue; `reorder` still does. */
+  readonly isQueued: boolean;
   /** Chance that a packet is lost. */
   readonly loss: number;
   /** Chance that a packet arrives twice. */
@@ -25,6 +27,7 @@ export interface LineProfile {
 export const INSTANT_LINE: LineProfile = Object.freeze({
   delayMs: 0,
   jitterMs: 0,
+  isQueued: false,
   loss: 0,
   duplicate: 0,
   reorder: 0,
@@ -59,6 +62,8 @@ export class Line {
   profile: LineProfile;
   readonly #random: SeededRandom;
   readonly #freeAt: Record<LineDirection, Instant> = { up: 0, down: 0 };
+  /** When the last packet that jitter held up has come through, by the line's own time. */
+  readonly #throughAt: Record<LineDirection, Instant> = { up: 0, down: 0 };
 
   constructor(profile: LineProfile, random: SeededRandom) {
     this.profile = profile;
@@ -77,17 +82,27 @@ export class Line {
     const queuedMs = this.#queue(direction, bytes, now);
     if (queuedMs === undefined) return OVERFLOWN;
     if (this.#chance(profile.loss)) return LOST;
-    const first = this.#copy(queuedMs);
-    const copies = this.#chance(profile.duplicate) ? [first, this.#copy(queuedMs)] : [first];
+    const copy = (): Passage["copies"][number] => this.#copy(direction, queuedMs, now);
+    const first = copy();
+    const copies = this.#chance(profile.duplicate) ? [first, copy()] : [first];
     return { copies, dropped: undefined };
   }
 
-  #copy(queuedMs: number): { delayMs: number; isCorrupt: boolean } {
+  #copy(direction: LineDirection, queuedMs: number, now: Instant): Passage["copies"][number] {
     const { delayMs, jitterMs, reorder, reorderMs, corrupt } = this.profile;
     let ms = queuedMs + delayMs;
-    if (jitterMs > 0) ms += this.#random.unit() * jitterMs;
+    if (jitterMs > 0) ms += this.#jitter(direction, now);
     if (this.#chance(reorder)) ms += this.#random.unit() * reorderMs;
     return { delayMs: ms, isCorrupt: this.#chance(corrupt) };
+  }
+
+  #jitter(direction: LineDirection, now: Instant): number {
+    const { jitterMs, isQueued } = this.profile;
+    const drawnMs = this.#random.unit() * jitterMs;
+    if (!isQueued) return drawnMs;
+    const throughAt = Math.max(this.#throughAt[direction], now + drawnMs);
+    this.#throughAt[direction] = throughAt;
+    return throughAt - now;
   }
 
   /** How long until the packet has left; `undefined` when it finds no room to wait. */

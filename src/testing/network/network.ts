@@ -234,9 +234,10 @@ export class VirtualNetwork {
       clock.schedule(clock.now() + delayMs, () => this.#descend(packet, member));
       return;
     }
-    this.#pass(member.line, "down", packet, (moved, lineMs) => {
+    const passed = (moved: Packet, lineMs: number): void => {
       clock.schedule(clock.now() + delayMs + lineMs, () => this.#arrive(moved, member));
-    });
+    };
+    this.#pass(member.line, "down", packet, passed, delayMs);
   }
 
   #hairpin(packet: Packet, nat: VirtualNat, delayMs: number): void {
@@ -283,14 +284,19 @@ export class VirtualNetwork {
     }
   }
 
-  /** Passes a packet along a line: `next` is called for each copy that comes through. */
+  /**
+   * Passes a packet along a line, which it reaches in `inMs`: `next` is called for each copy that
+   * comes through.
+   */
   #pass(
     line: Line,
     direction: "up" | "down",
     packet: Packet,
     next: (packet: Packet, delayMs: number) => void,
+    inMs = 0,
   ): void {
-    const { copies, dropped } = line.pass(direction, packetBytes(packet), this.#clock.now());
+    const at = this.#clock.now() + inMs;
+    const { copies, dropped } = line.pass(direction, packetBytes(packet), at);
     if (dropped !== undefined) this.#end(packet, dropped);
     for (const { delayMs, isCorrupt } of copies) {
       if (!isCorrupt) next(packet, delayMs);

@@ -57,7 +57,7 @@ export interface RoadReport {
   readonly timersLeft: number;
 }
 
-const LINE: LineProfile = { ...CLEAN_LINE, jitterMs: 5 };
+const LINE: LineProfile = { ...CLEAN_LINE, jitterMs: 5, isQueued: true };
 const LIMIT_MS = 600_000;
 /** For a node or a client to be up, or down, however bad the lines are. */
 const STEP_MS = 300_000;

@@ -52,6 +52,17 @@ describe("the line of a host", () => {
     expect(numbers).not.toEqual(numbers.toSorted((a, b) => a - b));
   });
 
+  it("keeps the order where jitter is that of a queue, but for what is held back", () => {
+    const line = { delayMs: 15, jitterMs: 20, isQueued: true };
+    const queued = datagrams(line, 200).seen;
+    expect(Math.max(...queued.map(({ ms }) => ms))).toBeLessThanOrEqual(70);
+    expect(new Set(queued.map(({ ms }) => ms)).size).toBeGreaterThan(20);
+    const numbers = queued.map(({ number }) => number);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    const held = datagrams({ ...line, reorder: 0.1, reorderMs: 400 }, 200).seen;
+    expect(held.map(({ number }) => number)).not.toEqual(numbers);
+  });
+
   it("loses, repeats, holds back and damages about as often as it is told", () => {
     const lost = datagrams({ loss: 0.1 }, 2_000);
     expect(lost.seen.length / 2_000).toBeCloseTo(0.81, 1);
