@@ -1,8 +1,11 @@
 import type { Exchange } from "./exchange.ts";
 import type { StreamOptions } from "./options.ts";
 
-/** An acknowledgement waits at least this long for company, in ms. */
-const ACK_DELAY_MS_MIN = 20;
+/**
+ * An acknowledgement waits at least this long for company, in ms: as long as that of a TCP, and as
+ * 32 frames need whose curves are computed in JavaScript.
+ */
+export const ACK_DELAY_MS_MIN = 40;
 
 /** How long an acknowledgement may wait for company, in ms. */
 export function ackDelayMs(options: StreamOptions, exchange: Exchange): number {

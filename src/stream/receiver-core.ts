@@ -1,4 +1,5 @@
 import type { ErrorCode, Instant } from "../base/index.ts";
+import { ACK_DELAY_MS_MIN } from "./ack-delay.ts";
 import { Arrivals, type ArrivalsStart } from "./arrivals.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
@@ -45,10 +46,9 @@ const AHEAD_PACED = 48;
 const PLACES_BEYOND_END = 2;
 
 /**
- * While frames pour in, acknowledgements keep this distance, in ms, unless so many times as many
- * frames as usual came: each of them costs all parties as much as a frame.
+ * While frames pour in, acknowledgements keep the distance of their shortest delay, unless so many
+ * times as many frames as usual came: each of them costs all parties as much as a frame.
  */
-const ACK_GAP_MS = 20;
 const ACK_STRETCH = 4;
 
 /** A reader of the first frame knows what it has to name before it. */
@@ -228,7 +228,7 @@ export class ReceiverCore {
     const { ackEveryFrames } = this.#init.options;
     if (this.#framesSinceAck < ackEveryFrames) return now + this.#init.ackDelayMs();
     if (this.#framesSinceAck >= ACK_STRETCH * ackEveryFrames) return now;
-    return Math.max(now, this.#acknowledgedAt + ACK_GAP_MS);
+    return Math.max(now, this.#acknowledgedAt + ACK_DELAY_MS_MIN);
   }
 
   #deliver(now: Instant): void {

@@ -60,7 +60,7 @@ describe("the delay of an acknowledgement", () => {
     expect(ackDelayMs(options, exchange)).toBe(100);
     exchange.rto.reset();
     exchange.rto.sample(8);
-    expect(ackDelayMs(options, exchange)).toBe(20);
+    expect(ackDelayMs(options, exchange)).toBe(40);
     exchange.rto.reset();
     exchange.rto.sample(9_000);
     expect(ackDelayMs(options, exchange)).toBe(1_000);
