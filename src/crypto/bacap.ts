@@ -137,8 +137,11 @@ const INDEX_LAST = 2n ** 64n - 1n;
 const DIRECTION_SALT = utf8("culvert/v1");
 const ACK_SALT = utf8("culvert/v1/ack");
 
+/** Borrowed until the next call: an index is no secret, and each frame asks for one. */
 function littleEndian64(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, value, true);
-  return bytes;
+  indexView.setBigUint64(0, value, true);
+  return indexBytes;
 }
+
+const indexBytes = new Uint8Array(8);
+const indexView = new DataView(indexBytes.buffer);

@@ -1,7 +1,8 @@
-import { CulvertError, concatBytes } from "../base/index.ts";
+import { CulvertError } from "../base/index.ts";
 import { requireLength } from "./provider.ts";
 import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
 import { crypto } from "./select.ts";
+import { sha512Of } from "./sha512-of.ts";
 import { seedScalar, signature } from "./signing-key.ts";
 
 /**
@@ -58,8 +59,7 @@ export class BlindedSigner {
    */
   sign(message: Uint8Array): Uint8Array {
     const prefix = crypto().sha512(this.#scalarBytes);
-    const nonceInput = concatBytes(prefix.subarray(32), message, prefix.subarray(33));
-    const nonce = wideScalar(crypto().sha512(nonceInput));
+    const nonce = wideScalar(sha512Of(prefix.slice(32), message, prefix.slice(33)));
     if (this.#last?.nonce !== nonce) {
       const options = { scalar: this.#scalar, publicKey: this.address, nonce, message };
       this.#last = { nonce, signature: signature(options) };

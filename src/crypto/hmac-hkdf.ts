@@ -6,6 +6,8 @@ export type HashInto = (input: Uint8Array, into: Uint8Array, at: number) => void
 
 const BLOCK_BYTES = 128;
 const HASH_BYTES = 64;
+/** Room for a free block and all that a chain derives from. */
+const ROOM_BYTES = 512;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -17,22 +19,31 @@ const NOTHING = new Uint8Array(0);
 export function hkdfOver(hash: HashInto): (options: HkdfOptions) => Uint8Array {
   const hmac = hmacOver(hash);
   const pseudorandomKey = new Uint8Array(HASH_BYTES);
+  const block = new Uint8Array(HASH_BYTES);
+  const room = new Uint8Array(ROOM_BYTES);
+  // All of it is wiped once it is used; off the heap a message of its own costs more than its hash.
+  const messageOf = (length: number): Uint8Array => {
+    const bytes = BLOCK_BYTES + length;
+    return bytes <= ROOM_BYTES ? room.subarray(0, bytes) : new Uint8Array(bytes);
+  };
   const derive = (info: Uint8Array, length: number): Uint8Array => {
-    const blocks = Math.ceil(length / HASH_BYTES);
-    const derived = new Uint8Array(blocks * HASH_BYTES);
-    for (let i = 0; i < blocks; i++) {
-      const previous = derived.subarray(Math.max(0, i - 1) * HASH_BYTES, i * HASH_BYTES);
-      const inner = new Uint8Array(BLOCK_BYTES + previous.length + info.length + 1);
+    const derived = new Uint8Array(length);
+    for (let at = 0; at < length; at += HASH_BYTES) {
+      const previous = at === 0 ? NOTHING : block;
+      const inner = messageOf(previous.length + info.length + 1);
       inner.set(previous, BLOCK_BYTES);
       inner.set(info, BLOCK_BYTES + previous.length);
-      inner[inner.length - 1] = i + 1;
-      hmac(pseudorandomKey, inner, derived, i * HASH_BYTES);
+      inner[inner.length - 1] = at / HASH_BYTES + 1;
+      hmac(pseudorandomKey, inner, block, 0);
+      const left = length - at;
+      derived.set(left < HASH_BYTES ? block.subarray(0, left) : block, at);
     }
-    return derived.length === length ? derived : derived.slice(0, length);
+    block.fill(0);
+    return derived;
   };
   return ({ ikm, salt = NOTHING, info = NOTHING, length }) => {
     requireHkdfLength(length);
-    const inner = new Uint8Array(BLOCK_BYTES + ikm.length);
+    const inner = messageOf(ikm.length);
     inner.set(ikm, BLOCK_BYTES);
     hmac(salt, inner, pseudorandomKey, 0);
     const derived = derive(info, length);

@@ -2,6 +2,7 @@ import { concatBytes } from "../base/index.ts";
 import { requireLength } from "./provider.ts";
 import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
 import { crypto } from "./select.ts";
+import { sha512Of } from "./sha512-of.ts";
 
 /**
  * An ordinary ed25519 key pair (RFC 8032), for what signs under one key all its life: a node, a
@@ -21,7 +22,7 @@ export class SigningKey {
   }
 
   sign(message: Uint8Array): Uint8Array {
-    const nonce = wideScalar(crypto().sha512(concatBytes(this.#prefix, message)));
+    const nonce = wideScalar(sha512Of(this.#prefix, message));
     return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonce, message });
   }
 }
@@ -40,8 +41,7 @@ export function signature(options: {
   readonly message: Uint8Array;
 }): Uint8Array {
   const { scalar, publicKey, nonce, message } = options;
-  const provider = crypto();
-  const r = provider.ed25519ScalarBase(toLittleEndian(nonce));
-  const challenge = wideScalar(provider.sha512(concatBytes(r, publicKey, message)));
+  const r = crypto().ed25519ScalarBase(toLittleEndian(nonce));
+  const challenge = wideScalar(sha512Of(r, publicKey, message));
   return concatBytes(r, toLittleEndian((nonce + challenge * scalar) % GROUP_ORDER));
 }
