@@ -22,7 +22,7 @@ export interface PartyConfig {
 
 /** What a party can be asked for; it answers each with a {@link PartySample}. */
 export interface PartyOrder {
-  readonly kind: "write" | "read" | "sample" | "collect";
+  readonly kind: "write" | "read" | "sample" | "collect" | "watch";
   readonly bytes: number;
 }
 
@@ -52,7 +52,6 @@ function sample(carriedBytes: number): PartySample {
 function collect(): void {
   for (let i = 0; i < 3; i++) globalThis.gc?.();
   rssPeakBytes = 0;
-  watch.reset();
 }
 
 async function serveMap(): Promise<void> {
@@ -62,6 +61,7 @@ async function serveMap(): Promise<void> {
   await startMapServer({ listen, payloadSize: cellBytes, ...where });
   process.on("message", ({ kind }: PartyOrder) => {
     if (kind === "collect") collect();
+    else if (kind === "watch") watch.reset();
     process.send?.(sample(0));
   });
 }
@@ -80,6 +80,7 @@ async function runStream(): Promise<void> {
   process.on("message", async ({ kind, bytes }: PartyOrder) => {
     if (kind === "write" || kind === "read") await carry(bytes);
     else if (kind === "collect") collect();
+    else if (kind === "watch") watch.reset();
     process.send?.(sample(isWriter ? stream.bytesWritten : stream.bytesRead));
   });
 }
