@@ -1,6 +1,7 @@
 /** What is used of udx-native 1, which has no types of its own. */
 declare module "udx-native" {
   import type { EventEmitter } from "node:events";
+  import type Stream from "udx-native/lib/stream.js";
 
   namespace UDX {
     interface UdxAddress {
@@ -18,27 +19,7 @@ declare module "udx-native" {
       close(): Promise<void>;
     }
 
-    /** A streamx Duplex. */
-    interface UdxStream extends EventEmitter {
-      connect(socket: UdxSocket, remoteId: number, port: number, host: string): void;
-      write(bytes: Uint8Array): boolean;
-      end(): void;
-      destroy(error?: Error): void;
-      pause(): void;
-      resume(): void;
-      trySend(bytes: Uint8Array): void;
-      /** Resolves once all that was written is acknowledged; with false at the stream's end. */
-      flush(): Promise<boolean>;
-      /** Bytes and packets that were sent, with headers and what was repeated. */
-      readonly bytesTransmitted: number;
-      readonly packetsTransmitted: number;
-      /** Packets that were repeated; 16 bits that begin anew. */
-      readonly retransmits: number;
-      /** The smoothed round trip in milliseconds; 0 before the first one. */
-      readonly rtt: number;
-      /** Bytes that were sent and neither acknowledged nor taken for lost, with headers. */
-      readonly inflight: number;
-    }
+    type UdxStream = Stream;
   }
 
   class UDX {
@@ -47,4 +28,46 @@ declare module "udx-native" {
   }
 
   export = UDX;
+}
+
+declare module "udx-native/lib/stream.js" {
+  import { EventEmitter } from "node:events";
+  import type UDX from "udx-native";
+
+  /** A streamx Duplex. What begins with an underscore is its own, and is looked at in 1.21.3. */
+  class UdxStream extends EventEmitter {
+    constructor(udx: UDX, id: number);
+    connect(socket: UDX.UdxSocket, remoteId: number, port: number, host: string): void;
+    write(bytes: Uint8Array): boolean;
+    end(): void;
+    destroy(error?: Error): void;
+    pause(): void;
+    resume(): void;
+    trySend(bytes: Uint8Array): void;
+    /** Resolves once all that was written is acknowledged; with false at the stream's end. */
+    flush(): Promise<boolean>;
+    /** Puts bytes into the queue of a streamx Readable, or its end. */
+    push(bytes: Uint8Array | null): boolean;
+    /** Bytes and packets that were sent, with headers and what was repeated. */
+    readonly bytesTransmitted: number;
+    readonly packetsTransmitted: number;
+    /** Packets that were repeated; 16 bits that begin anew. */
+    readonly retransmits: number;
+    /** The smoothed round trip in milliseconds; 0 before the first one. */
+    readonly rtt: number;
+    /** Bytes that were sent and neither acknowledged nor taken for lost, with headers. */
+    readonly inflight: number;
+
+    /** The memory that comes next is put into. */
+    _buffer: Uint8Array;
+    /** The memory for what comes next; called by the constructor, and when an event has thrown. */
+    _reallocData(): Uint8Array;
+    /** Takes so many bytes off that memory, which is replaced when it has become short. */
+    _consumeData(bytes: number): Uint8Array;
+    /** Called by native code when so many bytes have come; gives the memory for what follows. */
+    _ondata(bytes: number): Uint8Array;
+    /** The same at the end. */
+    _onend(bytes: number): void;
+  }
+  export = UdxStream;
 }

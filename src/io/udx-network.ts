@@ -1,6 +1,7 @@
 /// <reference path="../../types/udx-native.d.ts" />
 import UDX from "udx-native";
 import { CulvertError } from "../base/index.ts";
+import { DirectStream } from "./direct-stream.ts";
 import { UdxBacklog } from "./udx-backlog.ts";
 
 interface HostPort {
@@ -75,7 +76,7 @@ class UdxPort {
     readonly remoteId: number;
     readonly to: HostPort;
   }): UdxConnection {
-    const stream = this.#udx.createStream(options.localId);
+    const stream = new DirectStream(this.#udx, options.localId);
     stream.connect(this.#socket, options.remoteId, options.to.port, options.to.host);
     const connection = new UdxConnection(stream, options.to);
     this.#streams.add(connection);
@@ -92,14 +93,14 @@ class UdxPort {
 /** One udx stream, reduced to what a protocol needs. */
 class UdxConnection {
   readonly remote: { readonly carrier: "udp" } & HostPort;
-  readonly #stream: UDX.UdxStream;
+  readonly #stream: DirectStream;
   readonly #backlog: UdxBacklog;
   #events: StreamEvents | undefined;
   #error: Error | undefined;
   #isClosed = false;
   #isEnding = false;
 
-  constructor(stream: UDX.UdxStream, to: HostPort) {
+  constructor(stream: DirectStream, to: HostPort) {
     this.#stream = stream;
     this.#backlog = new UdxBacklog(stream, () => this.#events?.drained());
     this.remote = { carrier: "udp", host: to.host, port: to.port };
@@ -117,7 +118,7 @@ class UdxConnection {
 
   start(events: StreamEvents): void {
     this.#events = events;
-    this.#stream.on("data", (bytes: Uint8Array) => events.receive(plain(bytes)));
+    this.#stream.start((bytes) => events.receive(bytes));
     this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plain(bytes)));
     if (this.#isClosed) events.closed(this.#error);
   }
@@ -154,8 +155,7 @@ class UdxConnection {
   }
 
   setReading(isReading: boolean): void {
-    if (isReading) this.#stream.resume();
-    else this.#stream.pause();
+    this.#stream.setReading(isReading);
   }
 
   close(isAbrupt: boolean): void {
@@ -167,7 +167,7 @@ class UdxConnection {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#stream.end();
-    this.#stream.resume();
+    this.#stream.setReading(true);
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref();
   }
 }

@@ -1,0 +1,66 @@
+/// <reference path="../../types/udx-native.d.ts" />
+import type UDX from "udx-native";
+import UdxStream from "udx-native/lib/stream.js";
+import { rawMemory } from "./memory.ts";
+
+/** Memory that packets are put into, one behind the other, and room for the longest one more. */
+const MEMORY_BYTES = 67_584;
+
+/**
+ * A udx stream that hands each packet on as it comes. The queue of a streamx Readable, with a
+ * microtask and an event for each packet, costs more than all that is done with most of them. So
+ * the methods are replaced by which udx's native code fills that queue.
+ */
+export class DirectStream extends UdxStream {
+  readonly #held: Uint8Array[] = [];
+  #receive: (bytes: Uint8Array) => void = () => {};
+  #isHeld = true;
+  #isEndHeld = false;
+
+  /** A stream of `udx` that hears what is sent to `id`. */
+  constructor(udx: UDX, id: number) {
+    super(udx, id);
+    // The end is told by the queue, in which nothing else is.
+    this.resume();
+  }
+
+  /** Hands on what came, and what comes from now on; the bytes are the receiver's. */
+  start(receive: (bytes: Uint8Array) => void): void {
+    this.#receive = receive;
+    this.setReading(true);
+  }
+
+  /** Hands on what comes, or keeps it until it is told to. */
+  setReading(isReading: boolean): void {
+    this.#isHeld = !isReading;
+    while (!this.#isHeld && this.#held.length > 0) this.#receive(this.#held.shift() as Uint8Array);
+    if (!this.#isHeld && this.#isEndHeld) this.#end();
+  }
+
+  override _ondata(bytes: number): Uint8Array {
+    this.#take(this._consumeData(bytes));
+    return this._buffer;
+  }
+
+  override _onend(bytes: number): void {
+    if (bytes > 0) this.#take(this._consumeData(bytes));
+    if (this.#isHeld) this.#isEndHeld = true;
+    else this.#end();
+  }
+
+  /** Called by udx also before this constructor has run. */
+  override _reallocData(): Uint8Array {
+    this._buffer = new Uint8Array(rawMemory(MEMORY_BYTES));
+    return this._buffer;
+  }
+
+  #end(): void {
+    this.#isEndHeld = false;
+    this.push(null);
+  }
+
+  #take(bytes: Uint8Array): void {
+    if (this.#isHeld) this.#held.push(bytes);
+    else this.#receive(bytes);
+  }
+}

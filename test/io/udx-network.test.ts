@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { concatBytes, SeededRandom } from "../../src/base/index.ts";
+import { udxNetwork } from "../../src/io/udx-network.ts";
+
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+const SENT = new SeededRandom(1).bytes(3_000_000);
+
+/** Two ends of one stream on the loopback, and the sockets below them. */
+async function connected() {
+  const [one, other] = [await udxNetwork.bind(LOOPBACK), await udxNetwork.bind(LOOPBACK)];
+  const near = one.connect({ localId: 1, remoteId: 2, to: other.address });
+  const far = other.connect({ localId: 2, remoteId: 1, to: one.address });
+  const close = async (): Promise<void> => void (await Promise.all([one.close(), other.close()]));
+  return { near, far, close };
+}
+
+type End = Awaited<ReturnType<typeof connected>>["near"];
+
+/** What comes, and a promise of the end. */
+function listen(end: End, noticed: (bytes: Uint8Array) => void = () => {}) {
+  const pieces: Uint8Array[] = [];
+  const closed = new Promise<void>((resolve) => {
+    end.start({
+      receive(bytes) {
+        pieces.push(bytes);
+        noticed(bytes);
+      },
+      drained: () => {},
+      closed: () => resolve(),
+    });
+  });
+  return { closed, all: () => concatBytes(...pieces), count: () => pieces.length };
+}
+
+function write(end: End): void {
+  for (let at = 0; at < SENT.length; at += 40_000) end.write(SENT.subarray(at, at + 40_000));
+  end.close(false);
+}
+
+describe("a stream of udx", () => {
+  it("hands every byte on in order, in plain arrays that stay as they are", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const kinds = new Set<unknown>();
+    const heard = listen(far, (bytes) => kinds.add(bytes.constructor));
+    write(near);
+    await heard.closed;
+    expect(heard.count()).toBeGreaterThan(100);
+    expect([...kinds]).toEqual([Uint8Array]);
+    expect(Buffer.compare(heard.all(), SENT)).toBe(0);
+    await close();
+  });
+
+  it("keeps what comes before anybody listens", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    await new Promise<void>((acknowledged) => near.write(SENT.subarray(0, 300_000), acknowledged));
+    near.close(false);
+    const heard = listen(far);
+    await heard.closed;
+    expect(Buffer.compare(heard.all(), SENT.subarray(0, 300_000))).toBe(0);
+    await close();
+  });
+
+  it("keeps what comes while it is not read, and the end", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    let isReading = true;
+    let late = 0;
+    const heard = listen(far, () => {
+      if (!isReading) late += 1;
+      if (heard.count() % 100 !== 0) return;
+      far.setReading(false);
+      isReading = false;
+      setTimeout(() => {
+        isReading = true;
+        far.setReading(true);
+      }, 1);
+    });
+    write(near);
+    await heard.closed;
+    expect(late).toBe(0);
+    expect(Buffer.compare(heard.all(), SENT)).toBe(0);
+    await close();
+  });
+});
