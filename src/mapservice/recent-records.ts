@@ -1,4 +1,4 @@
-import { equalBytes } from "../base/index.ts";
+import { equalBytes, LruMap } from "../base/index.ts";
 import type { Receipt } from "./receipt.ts";
 import { type MapRecord, RECORD_HEADER_BYTES } from "./record.ts";
 
@@ -9,25 +9,14 @@ export interface RecentRecord {
   readonly receipt: Receipt | undefined;
 }
 
-/** A record, and when it was used last, counted in uses of all. */
-interface Entry extends RecentRecord {
-  usedAt: number;
-}
-
 /** What the engine keeps beside a record: keys, objects, a receipt. */
 const OVERHEAD_BYTES = 700;
 
-/**
- * Verified records used last, by address as a key, within a bound of bytes. One that is among the
- * half used last stays where it is in the order: to move it costs as much as to answer with it.
- */
+/** Verified records used last, by address as a key, within a bound of bytes. */
 export class RecentRecords {
   readonly #bytesMax: number;
-  readonly #records = new Map<string, Entry>();
-  /** Stands behind the entries that have left; a new one would walk over all their places. */
-  readonly #oldest = this.#records.entries();
+  readonly #records = new LruMap<string, RecentRecord>();
   #bytes = 0;
-  #uses = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -35,20 +24,14 @@ export class RecentRecords {
 
   get(key: string, unixMs: number): RecentRecord | undefined {
     const found = this.#records.get(key);
-    if (found === undefined || found.expiresMs <= unixMs) return undefined;
-    this.#uses += 1;
-    if (this.#uses - found.usedAt <= this.#records.size / 2) return found;
-    // The first in order is the first to go.
-    found.usedAt = this.#uses;
-    this.#records.delete(key);
-    this.#records.set(key, found);
-    return found;
+    if (found === undefined || found.expiresMs > unixMs) return found;
+    this.#remove(key, found);
+    return undefined;
   }
 
   /** Keeps `recent` unless something newer is here: a slow read must not bring back the past. */
-  set(key: string, { record, expiresMs, receipt }: RecentRecord): void {
-    const recent = { record, expiresMs, receipt, usedAt: ++this.#uses };
-    const before = this.#records.get(key);
+  set(key: string, recent: RecentRecord): void {
+    const before = this.#records.peek(key);
     if (before !== undefined) {
       if (isNewer(before, recent)) return;
       this.#remove(key, before);
@@ -56,9 +39,9 @@ export class RecentRecords {
     this.#records.set(key, recent);
     this.#bytes += costOf(recent);
     while (this.#bytes > this.#bytesMax) {
-      const oldest = this.#oldest.next();
-      if (oldest.done === true) return;
-      this.#remove(...oldest.value);
+      const { oldest } = this.#records;
+      if (oldest === undefined) return;
+      this.#remove(...oldest);
     }
   }
 
