@@ -81,8 +81,7 @@ describe("nodes with VoidPhone's interfaces", () => {
       forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
       one.put({ key: address, value: forged, ttlSeconds: 600 });
       await eventually(() => one.get(address));
-      expect(await other.get(address)).toEqual(bytes);
-      const record = parseRecord(bytes, CELL);
+      const record = parseRecord((await other.get(address)) ?? new Uint8Array(), CELL);
       if (isFault(record)) throw new Error(record);
       expect(Buffer.from(record.address).equals(address)).toBe(true);
       expect(verifyRecord(record)).toBe(true);
