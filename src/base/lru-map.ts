@@ -21,10 +21,6 @@ export class LruMap<K, V> {
     this.#capacity = capacity;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Key and value of what was not used for longest. */
   get oldest(): readonly [K, V] | undefined {
     return this.#oldest && [this.#oldest.key, this.#oldest.value];

@@ -46,7 +46,8 @@ parentPort.on("message", (batch) => {
 
 /**
  * Verifies signatures on a thread of its own, which begins with the first turn of the event loop
- * that has enough of them. If it cannot begin, or ends, everything is verified on this one.
+ * that has enough of them. If it cannot begin, or ends, everything is verified on this one. How
+ * much is under way is for the callers to bound.
  */
 export class VerifyThread {
   readonly #threads: WorkerThreads;
@@ -95,6 +96,10 @@ export class VerifyThread {
 
   #handOver(jobs: Job[]): void {
     this.#worker ??= this.#start();
+    if (this.#worker === undefined) {
+      this.#doHere(jobs);
+      return;
+    }
     // A process does not end while somebody waits.
     if (this.#batches.length === 0) this.#worker.ref();
     this.#batches.push(jobs);
@@ -102,7 +107,17 @@ export class VerifyThread {
     this.#worker.postMessage(batch, [batch.buffer]);
   }
 
-  #start(): Worker {
+  #start(): Worker | undefined {
+    try {
+      return this.#listening();
+    } catch {
+      // No thread is left, or none may be made: what it would do is done here, and nobody is told.
+      this.#isOver = true;
+      return undefined;
+    }
+  }
+
+  #listening(): Worker {
     // It sees nothing of the environment, and no loader of this process.
     const scope = { eval: true, workerData: this.#sodiumPath, env: {}, execArgv: [] };
     const worker = new this.#threads.Worker(PROGRAM, scope);

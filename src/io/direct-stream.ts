@@ -1,10 +1,13 @@
 /// <reference path="../../types/udx-native.d.ts" />
 import type UDX from "udx-native";
 import UdxStream from "udx-native/lib/stream.js";
+import { CulvertError } from "../base/index.ts";
 import { rawMemory } from "./memory.ts";
 
 /** Memory that packets are put into, one behind the other, and room for the longest one more. */
 const MEMORY_BYTES = 67_584;
+/** Kept while nobody reads. udx has no way to make the sender wait: one that goes on is cut off. */
+const HELD_BYTES_MAX = 4_194_304;
 
 /**
  * A udx stream that hands each packet on as it comes. The queue of a streamx Readable, with a
@@ -13,6 +16,7 @@ const MEMORY_BYTES = 67_584;
  */
 export class DirectStream extends UdxStream {
   readonly #held: Uint8Array[] = [];
+  #heldBytes = 0;
   #receive: (bytes: Uint8Array) => void = () => {};
   #isHeld = true;
   #isEndHeld = false;
@@ -33,7 +37,12 @@ export class DirectStream extends UdxStream {
   /** Hands on what comes, or keeps it until it is told to. */
   setReading(isReading: boolean): void {
     this.#isHeld = !isReading;
-    while (!this.#isHeld && this.#held.length > 0) this.#receive(this.#held.shift() as Uint8Array);
+    while (!this.#isHeld) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) break;
+      this.#heldBytes -= bytes.length;
+      this.#receive(bytes);
+    }
     if (!this.#isHeld && this.#isEndHeld) this.#end();
   }
 
@@ -60,7 +69,12 @@ export class DirectStream extends UdxStream {
   }
 
   #take(bytes: Uint8Array): void {
-    if (this.#isHeld) this.#held.push(bytes);
-    else this.#receive(bytes);
+    if (!this.#isHeld) {
+      this.#receive(bytes);
+      return;
+    }
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes <= HELD_BYTES_MAX) this.#held.push(bytes);
+    else this.destroy(new CulvertError("CULVERT_TOO_LARGE", "more came than is kept unread"));
   }
 }

@@ -35,7 +35,7 @@ const KIND = { head: 0x68, index: 0x69, record: 0x72 } as const;
 const LAYOUT_VERSION_SINGLE = 1;
 const LAYOUT_VERSION = 2;
 
-/** Records share a value up to this length: about what the engine reads from disk at once. */
+/** Records share a value up to this length: more make expiry cheaper, and a get dearer. */
 const VALUE_BYTES_MAX = 10_000;
 /** What a head may say that an earlier or later build has written. */
 const RECORDS_PER_VALUE_MAX = 64;

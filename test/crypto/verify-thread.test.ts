@@ -30,6 +30,14 @@ async function verdictsOf(thread: VerifyThread, count: number): Promise<boolean[
 
 const expected = (count: number) => signed.slice(0, count).map(({ isGenuine }) => isGenuine);
 
+class NoWorker extends threads.Worker {
+  constructor() {
+    throw new Error("no thread is left");
+    // biome-ignore lint/correctness/noUnreachable: a constructor of this kind has to have it
+    super("");
+  }
+}
+
 describe("the thread that verifies", () => {
   it.each([1, 3, 4, 9, 40])("tells which of %d in one turn are genuine", async (count) => {
     let here = 0;
@@ -56,8 +64,11 @@ describe("the thread that verifies", () => {
     expect(order).toEqual(signed.map((_, i) => i));
   });
 
-  it("verifies here when there is no thread to be had", async () => {
-    const thread = new VerifyThread(threads, "/nowhere", nobleProvider.ed25519Verify);
+  it.each([
+    ["ends", threads, "/nowhere"],
+    ["may not begin", { ...threads, Worker: NoWorker }, sodiumPath],
+  ])("verifies here when the thread %s", async (_how, module, path) => {
+    const thread = new VerifyThread(module, path, nobleProvider.ed25519Verify);
     expect(await verdictsOf(thread, 40)).toEqual(expected(40));
     expect(await verdictsOf(thread, 5)).toEqual(expected(5));
   });

@@ -62,6 +62,23 @@ describe("a stream of udx", () => {
     await close();
   });
 
+  it("ends when more comes than is kept while nobody reads", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    for (let i = 0; i < 2; i++) {
+      for (let at = 0; at < SENT.length; at += 40_000) near.write(SENT.subarray(at, at + 40_000));
+    }
+    const heard = new Promise<Error | undefined>((closed) => {
+      far.start({
+        receive: () => far.setReading(false),
+        drained: () => {},
+        closed,
+      });
+    });
+    expect(await heard).toMatchObject({ code: "CULVERT_TOO_LARGE" });
+    await close();
+  });
+
   it("keeps what comes while it is not read, and the end", async () => {
     const { near, far, close } = await connected();
     listen(near);

@@ -280,6 +280,7 @@ export class Broadcast extends Writable {
         (broken) => callback(error ?? broken),
       );
   }
+
   #releaseWrite(error?: Error): void {
     this.#parts.core.own();
     this.#heldWrite.release(error);
