@@ -49,7 +49,7 @@ const LEVEL_OPTIONS = {
   valueEncoding: "view",
   compression: false,
   cacheSize: 8 * 2 ** 20,
-  writeBufferSize: 8 * 2 ** 20,
+  writeBufferSize: 4 * 2 ** 20,
   maxOpenFiles: 74,
 } as const;
 

@@ -43,7 +43,7 @@ export interface MapLimits {
 
 /**
  * Tuned for a public node of one core and 300 MiB. A link alone may use about half of what the core
- * can verify. Worst case of memory: queues 32 MiB, commits 8 MiB, recent records 32 MiB, waiting
+ * can verify. Worst case of memory: queues 32 MiB, commits 8 MiB, recent records 8 MiB, waiting
  * gets 26 MiB.
  */
 export const MAP_LIMITS: MapLimits = Object.freeze({
@@ -64,7 +64,7 @@ export const MAP_LIMITS: MapLimits = Object.freeze({
   bytesBurst: 64 * 2 ** 20,
   sourceShare: 1 / 4,
   sourcesMax: 4_096,
-  recentBytesMax: 16 * 2 ** 20,
+  recentBytesMax: 8 * 2 ** 20,
   workBitsMax: 0,
   sweepMs: 1_000,
   sweepStep: 1_024,

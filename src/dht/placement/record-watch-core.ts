@@ -136,8 +136,10 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
       this.#watched.delete(key);
       return;
     }
-    const before = new Set(watched.keepers);
     const closest = this.#closest(key);
+    // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
+    if (watched.owed.length === 0 && areThose(closest, watched.keepers)) return;
+    const before = new Set(watched.keepers);
     watched.keepers = closest.map((contact) => contact.key);
     const closer = closest.filter((contact) => {
       return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
@@ -166,4 +168,8 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   #keepers(key: KeyText): readonly KeyText[] {
     return this.#closest(key).map((contact) => contact.key);
   }
+}
+
+function areThose(contacts: readonly Contact[], keys: readonly KeyText[]): boolean {
+  return contacts.length === keys.length && contacts.every(({ key }, i) => key === keys[i]);
 }
