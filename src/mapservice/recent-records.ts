@@ -1,6 +1,12 @@
-import { equalBytes, LruMap } from "../base/index.ts";
+import { equalBytes } from "../base/index.ts";
 import type { Receipt } from "./receipt.ts";
-import { type MapRecord, RECORD_HEADER_BYTES } from "./record.ts";
+import {
+  type MapRecord,
+  RECORD_HEADER_BYTES,
+  recordIn,
+  type Sequence,
+  writeRecord,
+} from "./record.ts";
 
 /** A verified record at hand, until when it is durable, and the proof if one was made. */
 export interface RecentRecord {
@@ -9,45 +15,89 @@ export interface RecentRecord {
   readonly receipt: Receipt | undefined;
 }
 
-/** What the engine keeps beside a record: keys, objects, a receipt. */
-const OVERHEAD_BYTES = 700;
+/** Where a record lies, and what is beside its bytes. */
+interface Place {
+  readonly key: string;
+  readonly slab: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly seq: Sequence;
+  readonly expiresMs: number;
+  readonly receipt: Receipt | undefined;
+}
 
-/** Verified records used last, by address as a key, within a bound of bytes. */
+/** Memory for records, filled from its beginning and then used again. */
+interface Slab {
+  readonly bytes: Uint8Array;
+  used: number;
+  places: Place[];
+}
+
+const SLAB_BYTES = 262_144;
+
+/**
+ * The verified records that came last, by address as a key. Their bytes lie in slabs, of which the
+ * oldest is used again when all are full: memory of its own for each record would be garbage that
+ * has grown old, of which the collector takes no notice until there are tens of MiB of it.
+ */
 export class RecentRecords {
-  readonly #bytesMax: number;
-  readonly #records = new LruMap<string, RecentRecord>();
-  #bytes = 0;
+  readonly #slabsMax: number;
+  readonly #places = new Map<string, Place>();
+  /** The oldest first. */
+  readonly #slabs: Slab[] = [];
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.#slabsMax = Math.floor(bytesMax / SLAB_BYTES);
   }
 
+  /** What is at hand; its bytes are borrowed until the next `set`. */
   get(key: string, unixMs: number): RecentRecord | undefined {
-    const found = this.#records.get(key);
-    if (found === undefined || found.expiresMs > unixMs) return found;
-    this.#remove(key, found);
+    const place = this.#places.get(key);
+    if (place === undefined) return undefined;
+    const { slab, from, to, expiresMs, receipt } = place;
+    if (expiresMs > unixMs)
+      return { record: recordIn(slab.subarray(from, to)), expiresMs, receipt };
+    this.#places.delete(key);
     return undefined;
   }
 
-  /** Keeps `recent` unless something newer is here: a slow read must not bring back the past. */
-  set(key: string, recent: RecentRecord): void {
-    const before = this.#records.peek(key);
-    if (before !== undefined) {
-      if (isNewer(before, recent)) return;
-      this.#remove(key, before);
+  /**
+   * Copies `recent` and keeps it, unless something newer is here: a slow read must not bring back
+   * the past.
+   */
+  set(key: string, { record, expiresMs, receipt }: RecentRecord): void {
+    const before = this.#places.get(key);
+    const after = { seq: record.seq, expiresMs, receipt };
+    if (before !== undefined && isNewer(before, after)) return;
+    const slab = this.#slabFor(RECORD_HEADER_BYTES + record.payload.length);
+    if (slab === undefined) {
+      this.#places.delete(key);
+      return;
     }
-    this.#records.set(key, recent);
-    this.#bytes += costOf(recent);
-    while (this.#bytes > this.#bytesMax) {
-      const { oldest } = this.#records;
-      if (oldest === undefined) return;
-      this.#remove(...oldest);
-    }
+    const from = slab.used;
+    slab.used = writeRecord(record, slab.bytes, from);
+    const place = { key, slab: slab.bytes, from, to: slab.used, ...after };
+    slab.places.push(place);
+    this.#places.set(key, place);
   }
 
-  #remove(key: string, recent: RecentRecord): void {
-    this.#records.delete(key);
-    this.#bytes -= costOf(recent);
+  /** A slab with so much room; nothing where no record is kept, or none that is so long. */
+  #slabFor(length: number): Slab | undefined {
+    const newest = this.#slabs.at(-1);
+    if (newest !== undefined && newest.used + length <= SLAB_BYTES) return newest;
+    if (length > SLAB_BYTES || this.#slabsMax === 0) return undefined;
+    const slab = this.#slabs.length < this.#slabsMax ? freshSlab() : this.#oldest();
+    this.#slabs.push(slab);
+    return slab;
+  }
+
+  /** Takes the oldest slab, and what lies in it, out. */
+  #oldest(): Slab {
+    const slab = this.#slabs.shift() ?? freshSlab();
+    for (const place of slab.places) {
+      if (this.#places.get(place.key) === place) this.#places.delete(place.key);
+    }
+    return { bytes: slab.bytes, used: 0, places: [] };
   }
 }
 
@@ -58,11 +108,13 @@ export function isSameRecord(a: MapRecord, b: MapRecord): boolean {
   );
 }
 
-function isNewer(a: RecentRecord, b: RecentRecord): boolean {
-  if (a.record.seq !== b.record.seq) return a.record.seq > b.record.seq;
-  return a.expiresMs > b.expiresMs || (a.expiresMs === b.expiresMs && b.receipt === undefined);
+function freshSlab(): Slab {
+  return { bytes: new Uint8Array(SLAB_BYTES), used: 0, places: [] };
 }
 
-function costOf(recent: RecentRecord): number {
-  return RECORD_HEADER_BYTES + recent.record.payload.length + OVERHEAD_BYTES;
+type Age = Pick<Place, "seq" | "expiresMs" | "receipt">;
+
+function isNewer(a: Age, b: Age): boolean {
+  if (a.seq !== b.seq) return a.seq > b.seq;
+  return a.expiresMs > b.expiresMs || (a.expiresMs === b.expiresMs && b.receipt === undefined);
 }

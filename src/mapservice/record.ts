@@ -88,6 +88,20 @@ export function parseRecord(bytes: Uint8Array, payloadSize: number): MapRecord |
   const seq = bytes[96];
   if (seq !== SEQUENCE.cell && seq !== SEQUENCE.tombstone) return "sequence";
   if (bytes.length !== RECORD_HEADER_BYTES + payloadLength(seq, payloadSize)) return "size";
+  return viewOf(bytes, seq);
+}
+
+/** The record that {@link writeRecord} has written into all of `bytes`, of which it is views. */
+export function recordIn(bytes: Uint8Array): MapRecord {
+  return viewOf(bytes, bytes[96] === SEQUENCE.tombstone ? SEQUENCE.tombstone : SEQUENCE.cell);
+}
+
+/** The record in memory of its own. */
+export function copyOf(record: MapRecord): MapRecord {
+  return recordIn(encodeRecord(record));
+}
+
+function viewOf(bytes: Uint8Array, seq: Sequence): MapRecord {
   return {
     address: bytes.subarray(0, 32),
     signature: bytes.subarray(32, 96),
@@ -104,16 +118,8 @@ export function parseRecord(bytes: Uint8Array, payloadSize: number): MapRecord |
 export function compactRecord(record: MapRecord): MapRecord {
   const { address, signature, payload } = record;
   const isAlone = payload.buffer.byteLength <= ALONE * (RECORD_HEADER_BYTES + payload.length);
-  if (isAlone && address.buffer === payload.buffer && signature.buffer === payload.buffer) {
-    return record;
-  }
-  return {
-    address: address.slice(),
-    signature: signature.slice(),
-    seq: record.seq,
-    ttlSeconds: record.ttlSeconds,
-    payload: payload.slice(),
-  };
+  const isWhole = address.buffer === payload.buffer && signature.buffer === payload.buffer;
+  return isAlone && isWhole ? record : copyOf(record);
 }
 
 /** How much longer than a record a buffer may be that is kept for it. */
