@@ -77,7 +77,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       send: (exchange: number, to: Contact, request: SendRequest, attempt: number) =>
         this.#effects.push({ kind: "send", exchange, attempt, to, request }),
       forget: (exchange: number) => this.#effects.push({ kind: "forget", exchange }),
-      heard: (contact: Contact, now: Instant) => this.#heard(contact, now),
+      // Where it was asked says less than what it has said itself meanwhile.
+      heard: (contact: Contact, now: Instant) =>
+        this.#heard(this.#context.table.asKnown(contact), now),
       lost: (contact: Contact, now: Instant) => this.#lost(contact, now),
     };
     this.#context = {
@@ -283,7 +285,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   #lost(contact: Contact, now: Instant): void {
     const { table } = this.#context;
-    table.remove(contact.key, now);
+    const known = table.find(contact.key);
+    // Who is not where it was asked may be where it is known to be by now.
+    if (known === undefined || known.reach === contact.reach) table.remove(contact.key, now);
     const isAlone = table.size === 0 && this.#bootstrap.length > 0;
     if (isAlone) this.#rejoinAt = Math.min(this.#rejoinAt, now + REJOIN_MS);
   }

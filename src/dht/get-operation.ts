@@ -6,6 +6,7 @@ import { type KeyText, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult, OperationHooks } from "./operation.ts";
 import { Search } from "./search.ts";
+import { isOver } from "./value-store.ts";
 
 /** A value that somebody gave, and how many gave the same. */
 interface Claim {
@@ -128,9 +129,10 @@ export class GetOperation implements ExchangeOwner {
     const { store, limits } = this.#context;
     let claim = this.#claims.find((known) => isSame(known.value, value));
     if (claim === undefined) {
-      const judged = store.judge(this.#key, value, now);
+      const judged = store.judge(this.#key, value);
       if (typeof judged === "string") return false;
-      if (this.#claims.length >= CLAIMS_MAX) return true;
+      // Clocks differ: who has what is over by ours has not lied.
+      if (isOver(judged, now) || this.#claims.length >= CLAIMS_MAX) return true;
       const copy = { ...value, bytes: value.bytes.slice() };
       claim = { value: copy, sequence: judged.sequence, voices: 0, hops };
       this.#claims.push(claim);

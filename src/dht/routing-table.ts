@@ -88,6 +88,12 @@ export class RoutingTable {
     return this.#contacts[at]?.key === key ? this.#contacts[at] : undefined;
   }
 
+  /** What is known of the node itself, if it is proven; what somebody says of it, if not. */
+  asKnown(said: Contact): Contact {
+    const known = this.find(said.key);
+    return known?.isProvable === true ? known : said;
+  }
+
   /** Takes in a node that has just been heard, or what it says of itself now. */
   observe(contact: Contact, now: Instant): Admission {
     if (contact.key === this.#self) return "refused";

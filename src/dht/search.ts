@@ -233,6 +233,7 @@ export class Search implements ExchangeOwner {
 
   failed(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.failed(contact.key);
+    this.#wasDead(contact);
     this.pump(now);
   }
 
@@ -269,7 +270,8 @@ export class Search implements ExchangeOwner {
       const teller = this.#toldBy.get(next.key);
       if (teller !== undefined) this.#hearsayOf(teller).asked += 1;
       const request = this.#hooks.requestNear(path.near);
-      const isAsked = this.#context.desk.ask(next, request, this, now);
+      const { table, desk } = this.#context;
+      const isAsked = desk.ask(table.asKnown(next), request, this, now);
       if (!isAsked) path.lookup.failed(next.key);
       if (this.#isStopped) return;
     }
@@ -291,6 +293,8 @@ export class Search implements ExchangeOwner {
   #wasDead(contact: Contact): void {
     const teller = this.#toldBy.get(contact.key);
     if (teller === undefined) return;
+    // Once, though it may fall silent first and fail later.
+    this.#toldBy.delete(contact.key);
     const hearsay = this.#hearsayOf(teller);
     hearsay.dead += 1;
     if (hearsay.asked >= HEARSAY_MIN && 2 * hearsay.dead > hearsay.asked) this.spread();

@@ -8,7 +8,7 @@ export interface ShelfEntry {
   readonly key: KeyText;
   readonly bytes: Uint8Array;
   readonly sequence: number;
-  /** The network that it came from first, whose share it counts in. */
+  /** The network that wrote it, whose share it counts in, whoever stores it again. */
   readonly source: string;
   readonly expiresAt: Instant;
   /** Longer it may not live, however often it is stored again. */
@@ -74,20 +74,22 @@ export class ValueShelf {
     return (
       heaviest !== undefined &&
       heaviest[0] !== source &&
-      this.#weight(source) + bytes < heaviest[1].bytes
+      this.#weightOf(this.#sources.get(source)) + bytes < this.#weightOf(heaviest[1])
     );
   }
 
   /** Keeps an entry in the place of what was under its key; false when there is no room. */
   put(entry: ShelfEntry): boolean {
     const known = this.#held.get(entry.key);
-    const source = known?.entry.source ?? entry.source;
     if (known !== undefined) this.#remove(entry.key, known);
     while (!this.#fits(entry.bytes.length)) {
-      if (!this.hasRoomFor(source, entry.bytes.length)) return false;
+      if (!this.hasRoomFor(entry.source, entry.bytes.length)) {
+        if (known !== undefined) this.#insert(known.entry);
+        return false;
+      }
       this.#evictFromHeaviest();
     }
-    this.#insert({ ...entry, source });
+    this.#insert(entry);
     return true;
   }
 
@@ -112,14 +114,16 @@ export class ValueShelf {
     return this.size < entriesMax && this.#bytes + bytes + ENTRY_BYTES <= bytesMax;
   }
 
-  #weight(source: string): number {
-    return this.#sources.get(source)?.bytes ?? 0;
+  /** In bytes: an entry weighs, beside its own, as much as takes up the room for one. */
+  #weightOf(source: Source | undefined): number {
+    const { entriesMax, bytesMax } = this.#limits;
+    return source === undefined ? 0 : source.bytes + (source.keys.size * bytesMax) / entriesMax;
   }
 
   #heaviest(): [string, Source] | undefined {
     let heaviest: [string, Source] | undefined;
     for (const entry of this.#sources) {
-      if (entry[1].bytes > (heaviest?.[1].bytes ?? -1)) heaviest = entry;
+      if (this.#weightOf(entry[1]) > this.#weightOf(heaviest?.[1])) heaviest = entry;
     }
     return heaviest;
   }

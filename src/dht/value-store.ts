@@ -80,13 +80,13 @@ export class ValueStore {
   }
 
   /** What its kind's rule says of a value, or why it is refused. */
-  judge(key: KeyText, value: DhtValue, now: Instant): JudgedValue | StoreRefusal {
+  judge(key: KeyText, value: DhtValue): JudgedValue | StoreRefusal {
     const { kind, bytes } = value;
     const lengthMax = shelfLimits(kind, this.#limits).valueBytesMax;
     if (bytes.length === 0) return "invalid";
     if (bytes.length > Math.min(lengthMax, VALUE_BYTES_MAX)) return "too-large";
     if (kind === "plain") return { sequence: 0, lastsUntil: Number.POSITIVE_INFINITY };
-    if (kind === "descriptor") return this.#judgeDescriptor(key, bytes, now);
+    if (kind === "descriptor") return this.#judgeDescriptor(key, bytes);
     const sequence = this.#recordRule(textBytes(key), bytes);
     if (sequence === undefined) return "invalid";
     return { sequence, lastsUntil: Number.POSITIVE_INFINITY };
@@ -105,8 +105,9 @@ export class ValueStore {
     if (known === undefined && !shelf.hasRoomFor(source, value.bytes.length)) {
       return { kind: "refused", reason: "full" };
     }
-    const judged = this.judge(key, value, now);
+    const judged = this.judge(key, value);
     if (typeof judged === "string") return { kind: "refused", reason: judged };
+    if (isOver(judged, now)) return { kind: "refused", reason: "invalid" };
     if (known !== undefined && !mayReplace(known, kind, judged, context)) {
       return { kind: "refused", reason: kind === "descriptor" ? "stale" : "conflict" };
     }
@@ -166,7 +167,7 @@ export class ValueStore {
 
   /** The same bytes again: a plain value gets the life it asks for, others never a shorter one. */
   #extend(known: ShelfEntry, value: DhtValue, { now, isCopy }: StoreContext): StoreOutcome {
-    if (known.lastsUntil - now < 1_000) return { kind: "refused", reason: "invalid" };
+    if (isOver(known, now)) return { kind: "refused", reason: "invalid" };
     const granted = this.#grant(value, known.lastsUntil, now);
     const asked = now + 1_000 * granted;
     const isSetAnew = value.kind === "plain" && isCopy !== true;
@@ -181,12 +182,12 @@ export class ValueStore {
     return Math.min(grantedSeconds(value.kind, value.ttlSeconds, this.#limits), leftSeconds);
   }
 
-  #judgeDescriptor(key: KeyText, bytes: Uint8Array, now: Instant): JudgedValue | StoreRefusal {
+  #judgeDescriptor(key: KeyText, bytes: Uint8Array): JudgedValue | StoreRefusal {
     const descriptor = readDescriptor(bytes);
     if (descriptor === undefined || !equalBytes(descriptor.id, textBytes(key))) return "invalid";
     const { sequence, expiresAtUnixS } = descriptor.claims;
     const lastsUntil = expiresAtUnixS * 1_000 - this.#unixMsAtZero;
-    return lastsUntil - now < 1_000 ? "invalid" : { sequence, lastsUntil };
+    return { sequence, lastsUntil };
   }
 }
 
@@ -197,6 +198,11 @@ function mayReplace(
   { isCopy = false }: StoreContext,
 ): boolean {
   return kind === "plain" ? !isCopy : judged.sequence > known.sequence;
+}
+
+/** Whether less than a second of its life is left. */
+export function isOver({ lastsUntil }: Pick<JudgedValue, "lastsUntil">, now: Instant): boolean {
+  return lastsUntil - now < 1_000;
 }
 
 /** A descriptor with a good signature, or nothing. */

@@ -24,6 +24,8 @@ class Keeper implements NodeMap<Entry, Reply> {
   readonly #waiting = new Map<string, ((entry: Entry) => void)[]>();
   readonly #clock: VirtualClock;
   mood: "honest" | "silent" | "forgetful" | "lying" | "full" | "slow" = "honest";
+  /** What it grants; a shorter life than that is never over in these tests. */
+  lifeSeconds = 3_600;
   gets = 0;
 
   constructor(contact: Contact, clock: VirtualClock) {
@@ -40,9 +42,13 @@ class Keeper implements NodeMap<Entry, Reply> {
       throw new CulvertError("CULVERT_CONFLICT");
     }
     if (this.mood !== "forgetful") this.records.set(key, record);
+    if (this.lifeSeconds < 3_600) {
+      const endsAt = this.#clock.now() + 1_000 * this.lifeSeconds;
+      this.#clock.schedule(endsAt, () => this.records.delete(key));
+    }
     for (const wake of this.#waiting.get(key) ?? []) wake(record);
     await this.#trip(options.signal);
-    return { ttlSeconds: 3_600, node: this.mood === "lying" ? "" : this.contact.key };
+    return { ttlSeconds: this.lifeSeconds, node: this.mood === "lying" ? "" : this.contact.key };
   }
 
   async get(
@@ -231,6 +237,23 @@ describe("a put", () => {
     );
     const demoted = around.filter(({ contact }) => (town.blamed.get(contact.key) ?? 0) >= 2);
     expect(demoted.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it("blames nobody for a record whose life is over", async () => {
+    const town = new Town(10, { auditEvery: 1, auditMs: 600_000 });
+    for (const keeper of town.keepers) keeper.lifeSeconds = 30;
+    for (let i = 0; i < 20; i++) await town.run(town.map.put(town.entry()));
+    await town.settle(700_000);
+    expect(town.keepers.reduce((sum, { gets }) => sum + gets, 0)).toBe(20);
+    expect([...town.blamed]).toEqual([]);
+  });
+
+  it("asks no more nodes at once than it can keep in mind, however late all are", async () => {
+    const town = new Town(40, { operationsMax: 2 });
+    moods(town.keepers, "slow");
+    const replies = [town.map.put(town.entry()), town.map.put(town.entry())];
+    expect(await town.run(Promise.all(replies))).toHaveLength(2);
+    await town.settle(60_000);
   });
 });
 

@@ -208,6 +208,34 @@ describe("a flood", () => {
     expect(kept.get(keyWith(1), "plain", 0)).toBeUndefined();
   });
 
+  it("of small values costs nobody a large one", () => {
+    const kept = store({ plainMax: 20, plainBytesMax: 100_000 });
+    const large = { ...value("plain", []), bytes: new Uint8Array(40_000) };
+    kept.put(KEY, large, at(0, "large"));
+    flood(kept, 2, 100, "flooder");
+    for (let i = 3; i < 8; i++) expect(flood(kept, i, 1, `late-${i}`)).toBe(1);
+    expect(kept.get(KEY, "plain", 0)).toBeDefined();
+  });
+
+  it("over the values of others counts for who writes, not for whom it has overwritten", () => {
+    const kept = store({ plainMax: 4 });
+    flood(kept, 1, 2, "victim");
+    const large = { ...value("plain", []), bytes: new Uint8Array(5_000) };
+    expect(kept.put(keyWith(1, 0, 0), large, at(0, "attacker")).kind).toBe("stored");
+    for (let i = 2; i < 5; i++) expect(flood(kept, i, 1, `late-${i}`)).toBe(1);
+    expect(kept.get(keyWith(1, 0, 1), "plain", 0)).toBeDefined();
+    expect(kept.get(keyWith(1, 0, 0), "plain", 0)).toBeUndefined();
+  });
+
+  it("that is refused leaves what was there", () => {
+    const kept = store({ plainBytesMax: 1_000 });
+    expect(kept.put(KEY, value("plain", [1, 2]), at(0)).kind).toBe("stored");
+    const large = { ...value("plain", []), bytes: new Uint8Array(800) };
+    expect(kept.put(KEY, large, at(0))).toEqual({ kind: "refused", reason: "full" });
+    expect(kept.get(KEY, "plain", 0)?.bytes).toEqual(Uint8Array.of(1, 2));
+    expect(kept.deadline()).toBe(60_000);
+  });
+
   it("of one kind leaves the other kinds alone", () => {
     const kept = store({ plainMax: 10 });
     flood(kept, 1, 100, "flooder");

@@ -22,8 +22,8 @@ interface Open {
   timer: TimerHandle;
 }
 
-/** Requests per operation that may be open: every replica, and a spare for each. */
-const OPEN_PER_OPERATION = 16;
+/** Requests per operation that may be open: every replica, and two spares for each. */
+export const OPEN_PER_OPERATION = 16;
 
 /**
  * Requests to the Maps of nodes that are under way: when they are late, and when they have failed.
@@ -45,7 +45,8 @@ export class NodeRequests {
     const { peersMax, rttInitialMs, answerMs } = limits;
     const hardTimeoutMs = answerMs;
     this.#peers = new Peers(components.random, { peersMax, rttInitialMs, hardTimeoutMs });
-    this.#timers = new TimerQueue({ capacity: OPEN_PER_OPERATION * limits.operationsMax });
+    const { operationsMax, auditsMax } = limits;
+    this.#timers = new TimerQueue({ capacity: OPEN_PER_OPERATION * operationsMax + auditsMax });
   }
 
   get size(): number {

@@ -1,7 +1,7 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../contact.ts";
 import type { KeyText } from "../key.ts";
-import type { RequestOwner } from "./node-requests.ts";
+import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type {
   NodeAnswer,
@@ -94,7 +94,7 @@ export class PlacedGet implements RequestOwner {
     if (this.#isDone) return;
     this.#isDone = true;
     for (const request of this.#open.keys()) this.#context.requests.abandon(request);
-    this.#context.ended(this.#operation, this.#address, []);
+    this.#context.ended(this.#operation);
   }
 
   #pump(now: Instant): void {
@@ -103,6 +103,7 @@ export class PlacedGet implements RequestOwner {
     const [address, waitMs] = [this.#address, Math.max(this.#until - now, 0)];
     const operation = this.#operation;
     while (this.#promptCount() === 0 && this.#asked.size < this.#askedMax) {
+      if (this.#open.size >= OPEN_PER_OPERATION) break;
       const node = this.#candidates.shift();
       if (node === undefined) break;
       this.#asked.add(node.key);

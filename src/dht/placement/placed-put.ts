@@ -1,7 +1,7 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../contact.ts";
 import type { KeyText } from "../key.ts";
-import type { RequestOwner } from "./node-requests.ts";
+import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type { NodeAnswer, NodeRequestId, PlacementId } from "./placement-protocol.ts";
 
@@ -22,6 +22,8 @@ export class PlacedPut implements RequestOwner {
   readonly #open = new Map<NodeRequestId, { isLate: boolean }>();
   readonly #keepers: Contact[] = [];
   #ttlSeconds = Number.POSITIVE_INFINITY;
+  /** When the first of the keepers may let it go. */
+  #keptUntil: Instant = Number.POSITIVE_INFINITY;
   readonly #failures: ErrorCode[] = [];
   #conflicts = 0;
   #find: "unasked" | "asked" | "answered" = "unasked";
@@ -59,6 +61,7 @@ export class PlacedPut implements RequestOwner {
     if (answer.kind === "stored") {
       this.#keepers.push(node);
       this.#ttlSeconds = Math.min(this.#ttlSeconds, answer.ttlSeconds);
+      this.#keptUntil = Math.min(this.#keptUntil, now + 1_000 * answer.ttlSeconds);
       if (this.#keepers.length >= this.#quorum()) this.#succeed(request);
     } else if (answer.kind === "failed") {
       this.#failures.push(answer.code);
@@ -79,7 +82,7 @@ export class PlacedPut implements RequestOwner {
   #pump(now: Instant): void {
     const { limits, requests } = this.#context;
     const operation = this.#operation;
-    while (this.#taken() < limits.replicas) {
+    while (this.#taken() < limits.replicas && this.#open.size < OPEN_PER_OPERATION) {
       const node = this.#candidates.shift();
       if (node === undefined) break;
       const request = requests.ask(node, { owner: this, now }, (id) => {
@@ -162,6 +165,7 @@ export class PlacedPut implements RequestOwner {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#context.ended(this.#operation, this.#address, this.#keepers);
+    const [address, keepers, until] = [this.#address, this.#keepers, this.#keptUntil];
+    this.#context.ended(this.#operation, { address, keepers, until });
   }
 }

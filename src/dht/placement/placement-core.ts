@@ -5,7 +5,7 @@ import { KEY_BYTES } from "../key.ts";
 import { NodeRequests, type RequestOwner } from "./node-requests.ts";
 import { PlacedGet } from "./placed-get.ts";
 import { PlacedPut } from "./placed-put.ts";
-import type { PlacementContext } from "./placement-context.ts";
+import type { Kept, PlacementContext } from "./placement-context.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
 import type {
   Neighbourhood,
@@ -21,8 +21,10 @@ interface Audit {
   readonly keeper: Contact;
 }
 
-/** The earliest audit, as a part of `auditMs`. */
+/** The earliest audit, as a part of the time until the latest. */
 const AUDIT_EARLIEST = 0.1;
+/** An audit comes within this part of a record's life: who has let go of it in time kept it. */
+const AUDITED_LIFE = 0.5;
 
 /**
  * The Map over many nodes, as a synchronous state machine: a record lies at the closest live nodes
@@ -41,6 +43,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
   readonly #effects: PlacementEffect[] = [];
   readonly #operations = new Map<PlacementId, PlacedPut | PlacedGet>();
   readonly #audits: TimerQueue<Audit>;
+  #auditing = 0;
   #now: Instant = 0;
 
   constructor(options: {
@@ -60,7 +63,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
       neighbourhood,
       requests: new NodeRequests({ random, push }, limits),
       push,
-      ended: (operation, address, keepers) => this.#ended(operation, address, keepers),
+      ended: (operation, kept) => this.#ended(operation, kept),
     };
   }
 
@@ -111,6 +114,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
 
   /** An audit's answer. */
   answered(_request: NodeRequestId, node: Contact, answer: NodeAnswer): void {
+    this.#auditing -= 1;
     const isMissing = answer.kind === "failed" && answer.code === "CULVERT_NOT_FOUND";
     if (isMissing || answer.kind === "lied") this.#effects.push({ kind: "blame", node });
   }
@@ -133,19 +137,23 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
     begun.start(now);
   }
 
-  #ended(operation: PlacementId, address: Uint8Array, keepers: readonly Contact[]): void {
+  #ended(operation: PlacementId, kept: Kept | undefined): void {
     this.#operations.delete(operation);
     this.#effects.push({ kind: "ended", operation });
-    const { auditEvery, auditMs } = this.#context.limits;
-    if (keepers.length === 0 || this.#audits.isFull) return;
+    const { auditEvery, auditMs, auditsMax } = this.#context.limits;
+    if (kept === undefined || kept.keepers.length === 0) return;
+    if (this.#audits.size + this.#auditing >= auditsMax) return;
     if (this.#random.unit() * auditEvery >= 1) return;
+    const { address, keepers, until } = kept;
     const keeper = keepers[Math.floor(this.#random.unit() * keepers.length)];
-    if (keeper === undefined) return;
-    const delayMs = auditMs * (AUDIT_EARLIEST + (1 - AUDIT_EARLIEST) * this.#random.unit());
+    const latestMs = Math.min(auditMs, AUDITED_LIFE * (until - this.#now));
+    if (keeper === undefined || latestMs <= 0) return;
+    const delayMs = latestMs * (AUDIT_EARLIEST + (1 - AUDIT_EARLIEST) * this.#random.unit());
     this.#audits.push(this.#now + delayMs, { address, keeper });
   }
 
   #audit({ address, keeper }: Audit, now: Instant): void {
+    this.#auditing += 1;
     this.#context.requests.ask(keeper, { owner: this, now }, (request) => {
       return { kind: "get-from", request, node: keeper, address, waitMs: 0 };
     });
