@@ -1,4 +1,11 @@
-import { assert, type Cancel, type Clock, CulvertError, type Instant } from "../base/index.ts";
+import {
+  assert,
+  type Cancel,
+  type Clock,
+  CulvertError,
+  type Instant,
+  onAbort,
+} from "../base/index.ts";
 import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection.ts";
 import type { LinkEvents, MapGreeting } from "./service-link.ts";
 import { WireLink } from "./wire-link.ts";
@@ -21,6 +28,8 @@ export type DialNode = (
 export interface ContactLimits {
   readonly clock: Clock;
   readonly connectMs: number;
+  /** Aborted when nobody wants it any more, unless it is made by then. */
+  readonly signal?: AbortSignal;
 }
 
 /** How the promise of a contact ends. */
@@ -34,6 +43,7 @@ export class Contact {
   readonly #connection: ReturnType<DialNode>;
   readonly #outcome: Outcome;
   readonly #cancelPatience: Cancel;
+  #forgetSignal: Cancel = () => {};
   #link: WireLink | undefined;
   #greeting: MapGreeting | undefined;
   #events: ContactEvents | undefined;
@@ -41,7 +51,7 @@ export class Contact {
   #heardAt: Instant;
 
   private constructor(dial: DialNode, limits: ContactLimits, outcome: Outcome) {
-    const { clock, connectMs } = limits;
+    const { clock, connectMs, signal } = limits;
     this.#outcome = outcome;
     this.#heardAt = clock.now();
     this.#connection = dial({
@@ -55,6 +65,7 @@ export class Contact {
     });
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
     this.#cancelPatience = clock.schedule(clock.now() + connectMs, giveUp);
+    this.#forgetSignal = onAbort(signal, () => this.drop(new CulvertError("CULVERT_CLOSED")));
   }
 
   /**
@@ -93,10 +104,16 @@ export class Contact {
   drop(error: CulvertError): void {
     if (this.#lostBy !== undefined) return;
     this.#lostBy = error;
-    this.#cancelPatience();
+    this.#made();
     this.#connection.close(true);
     this.#outcome.reject(error);
     this.#events?.lost(error);
+  }
+
+  /** Or not: nobody waits for it any more. */
+  #made(): void {
+    this.#cancelPatience();
+    this.#forgetSignal();
   }
 
   #speak(): void {
@@ -113,7 +130,7 @@ export class Contact {
       ready: () => this.#events?.ready(),
       greeted: (greeting) => {
         this.#greeting = greeting;
-        this.#cancelPatience();
+        this.#made();
         this.#outcome.resolve(this);
       },
       broken: (error) => this.drop(error),

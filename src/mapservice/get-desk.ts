@@ -2,6 +2,7 @@ import { assert, type Instant } from "../base/index.ts";
 import { addressKey } from "./address-key.ts";
 import type { MapLimits } from "./limits.ts";
 import type {
+  Asker,
   Effort,
   LinkId,
   MapAnswer,
@@ -48,7 +49,11 @@ export class GetDesk {
     return this.#lookups.size > 0;
   }
 
-  serve(get: QueuedGet, at: { readonly now: Instant; readonly unixMs: number }): Effort {
+  serve(
+    get: QueuedGet,
+    { source }: Asker,
+    at: { readonly now: Instant; readonly unixMs: number },
+  ): Effort {
     const { recent, statistics } = this.#options;
     const key = addressKey(get.address);
     const known = recent.get(key, at.unixMs);
@@ -56,7 +61,7 @@ export class GetDesk {
       statistics.recentHits += 1;
       const ttlSeconds = secondsLeft(known.expiresMs, at.unixMs);
       this.#answer(get, { kind: "found", record: copyOf(known.record), ttlSeconds });
-    } else if (!this.#register(get, key, at.now)) {
+    } else if (!this.#register(get, { key, source, now: at.now })) {
       this.#answer(get, { kind: "busy" });
     } else if (!this.#lookups.has(key)) {
       this.#lookups.add(key);
@@ -112,15 +117,19 @@ export class GetDesk {
     return this.#gets.deadline();
   }
 
-  #register(get: QueuedGet, key: string, now: Instant): boolean {
-    const { waitingMax, waitingPerLinkMax, waitingPerAddressMax, waitMsMax } = this.#options.limits;
-    const { link, request, waitMs } = get;
-    if (this.#gets.size >= waitingMax) return false;
-    if (this.#gets.sizeOf(link) >= waitingPerLinkMax) return false;
-    if (this.#gets.sizeAt(key) >= waitingPerAddressMax) return false;
+  #register(
+    { link, request, waitMs }: QueuedGet,
+    { key, source, now }: { readonly key: string; readonly source: string; readonly now: Instant },
+  ): boolean {
+    const { limits } = this.#options;
+    const { waitMsMax } = limits;
+    if (this.#gets.size >= limits.waitingMax) return false;
+    if (this.#gets.sizeOf(link) >= limits.waitingPerLinkMax) return false;
+    if (this.#gets.sizeOfSource(source) >= limits.waitingPerSourceMax) return false;
+    if (this.#gets.sizeAt(key) >= limits.waitingPerAddressMax) return false;
     const waits = waitMs > 0;
     const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;
-    return this.#gets.add({ link, request, key, waits, deadline });
+    return this.#gets.add({ link, source, request, key, waits, deadline });
   }
 
   #answer(

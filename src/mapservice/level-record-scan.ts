@@ -1,16 +1,20 @@
 import type { Level } from "level";
 import { systemRandom } from "../io/random.ts";
-import type { Place } from "./address-index.ts";
+import type { AddressIndex, Place } from "./address-index.ts";
 import {
   decodeHead,
   decodeValue,
   encodeHead,
   HEAD_KEY,
+  type IndexedRecord,
+  indexRange,
   placeOfIndexKey,
   recordRange,
   recordsPerValue,
   type StoreHead,
+  visitIndex,
 } from "./level-record-layout.ts";
+import type { Sequence } from "./record.ts";
 import type { HeldRecord } from "./record-store.ts";
 
 type Database = Level<Uint8Array, Uint8Array>;
@@ -45,6 +49,40 @@ export async function* readIndex(
   } finally {
     await iterator.close();
   }
+}
+
+/** What the index on disk tells beside the places of records. */
+interface Indexed {
+  readonly bytes: number;
+  /** The next number of each bucket that has records. */
+  readonly serials: Map<number, number>;
+}
+
+/**
+ * Reads the index on disk into `index`. Nothing when that is too small: each write adds what it
+ * replaces before that goes.
+ */
+export async function fillIndex(
+  db: Database,
+  index: AddressIndex,
+  bytesOf: (seq: Sequence) => number,
+): Promise<Indexed | undefined> {
+  const serials = new Map<number, number>();
+  let bytes = 0;
+  let isFull = false;
+  const learn = (record: IndexedRecord): void => {
+    const { tag, seq, replaced } = record;
+    isFull ||= !index.insert(tag, record);
+    bytes += bytesOf(seq);
+    if (replaced !== undefined && index.remove(tag, replaced)) bytes -= bytesOf(replaced.seq);
+  };
+  for await (const entries of readIndex(db, indexRange())) {
+    for (const [first, value] of entries) {
+      serials.set(first.bucket, first.serial + visitIndex(first, value, learn));
+    }
+    if (isFull) return undefined;
+  }
+  return { bytes, serials };
 }
 
 /**

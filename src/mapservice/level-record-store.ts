@@ -17,7 +17,7 @@ import {
   valuePlace,
   visitIndex,
 } from "./level-record-layout.ts";
-import { plain, readHead, readHeld, readIndex } from "./level-record-scan.ts";
+import { fillIndex, plain, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
@@ -54,6 +54,8 @@ const LEVEL_OPTIONS = {
 } as const;
 
 const DISK_RESERVE_BYTES = 128 * 2 ** 20;
+/** Of that, what the engine needs to be opened: it writes what its log has. */
+const REOPENING_SHARE = 1 / 4;
 /** Records in one durable write: two milliseconds to prepare, in which nothing else happens. */
 const WRITE_RECORDS_MAX = 256;
 
@@ -79,7 +81,7 @@ export class LevelRecordStore implements RecordStore {
   readonly #db: Level<Uint8Array, Uint8Array>;
   #index: AddressIndex;
   /** The next number of each bucket that has records. */
-  readonly #serials = new Map<number, number>();
+  #serials = new Map<number, number>();
   readonly #buckets = new Heap<number>((a, b) => a < b);
   readonly #waiting: WaitingPut[] = [];
   #turn: Promise<unknown> = Promise.resolve();
@@ -334,13 +336,19 @@ export class LevelRecordStore implements RecordStore {
   }
 
   async #checkDisk(): Promise<void> {
-    const reserve = this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES;
-    this.#isDiskFull = (await freeBytes(this.#options.path)) < reserve;
+    this.#isDiskFull = !(await this.#hasDisk(1));
+  }
+
+  async #hasDisk(shareOfReserve: number): Promise<boolean> {
+    const { path, diskReserveBytes = DISK_RESERVE_BYTES } = this.#options;
+    return (await freeBytes(path)) >= shareOfReserve * diskReserveBytes;
   }
 
   /** After a failed write nobody knows what is on disk, nor whether the engine takes another. */
   async #repair(): Promise<void> {
     if (!this.#isBroken) return;
+    // Where it could not be opened again it can still be read.
+    if (!(await this.#hasDisk(REOPENING_SHARE))) throw new CulvertError("CULVERT_FULL");
     await this.#db.close();
     await this.#load();
     this.#isBroken = false;
@@ -361,30 +369,19 @@ export class LevelRecordStore implements RecordStore {
     await this.#checkDisk();
   }
 
-  /** False when the index is too small: each write adds what it replaces before that goes. */
+  /** False when it is too small. Reads use the one that there was until this one is whole. */
   async #fillIndex(index: AddressIndex): Promise<boolean> {
+    const filled = await fillIndex(this.#db, index, (seq) => this.#bytesOf(seq));
+    if (filled === undefined || index.room < WRITE_RECORDS_MAX) return false;
     this.#index = index;
-    this.#serials.clear();
+    this.#bytes = filled.bytes;
+    this.#serials = filled.serials;
     this.#buckets.clear();
-    this.#bytes = 0;
-    let isFull = false;
-    const learn = (record: IndexedRecord): void => {
-      isFull ||= !index.insert(record.tag, record);
-      this.#bytes += this.#bytesOf(record.seq);
-      if (record.replaced !== undefined) this.#forget(record.tag, record.replaced);
-    };
-    for await (const entries of readIndex(this.#db, indexRange())) {
-      for (const [first, value] of entries) {
-        const { bucket, serial } = first;
-        if (!this.#serials.has(bucket)) this.#buckets.push(bucket);
-        this.#serials.set(bucket, serial + visitIndex(first, value, learn));
-      }
-      if (isFull) return false;
-    }
+    for (const bucket of filled.serials.keys()) this.#buckets.push(bucket);
     // What was removed before may still be on disk: the next sweep gives it back.
     const first = this.#buckets.peek() ?? 0;
     this.#compaction.add(this.#options.bytesMax, 0);
     this.#compaction.add(0, Math.max(first - 1, 0));
-    return index.room >= WRITE_RECORDS_MAX;
+    return true;
   }
 }

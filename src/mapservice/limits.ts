@@ -12,6 +12,8 @@ export interface MapLimits {
   readonly committingBytesMax: number;
   /** Gets of one link that wait for a put; more are answered `busy`. */
   readonly waitingPerLinkMax: number;
+  /** The same of one source, whatever its links: the others have places too. */
+  readonly waitingPerSourceMax: number;
   /** Gets that wait, of all links. Each costs some 400 bytes. */
   readonly waitingMax: number;
   /** Gets that wait for one address: a put has to answer them all in one go. */
@@ -53,6 +55,7 @@ export const MAP_LIMITS: MapLimits = Object.freeze({
   queuedBytesMax: 32 * 2 ** 20,
   committingBytesMax: 8 * 2 ** 20,
   waitingPerLinkMax: 1_024,
+  waitingPerSourceMax: 16_384,
   waitingMax: 65_536,
   waitingPerAddressMax: 1_024,
   waitMsMax: 300_000,

@@ -209,9 +209,9 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #serve(request: QueuedRequest, moment: PutMoment): Effort {
-    if (request.kind === "get") return this.#gets.serve(request, moment);
     const asker = this.#askers.get(request.link);
     assert(asker !== undefined, "the queue of a closed link is gone");
+    if (request.kind === "get") return this.#gets.serve(request, asker, moment);
     return this.#puts.serve(request, asker, moment);
   }
 

@@ -12,6 +12,9 @@ export interface MapSessionsComponents {
   readonly log?: Log;
 }
 
+/** Connections of a source, those that were told to go included, as a multiple of its bound. */
+const WITH_LEAVING = 2;
+
 /** Every connection over which a node serves its Map, wherever it comes from. */
 export class MapSessions {
   readonly #components: MapSessionsComponents;
@@ -41,6 +44,11 @@ export class MapSessions {
 
   /** Serves a new connection; `source` is the unit of fairness that it counts for. */
   serve(connection: ByteConnection, source: string): void {
+    if (this.#countOf(source) >= WITH_LEAVING * this.#perSourceMax) {
+      this.#statistics.refused += 1;
+      connection.close(true);
+      return;
+    }
     const { service, clock, unsentBytesOfAll, log } = this.#components;
     const session = new MapSession(
       {

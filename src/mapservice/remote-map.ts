@@ -80,6 +80,8 @@ export class RemoteMap implements RecordCarrier {
   #contact: Contact | undefined;
   #failures = 0;
   #isClosed = false;
+  /** Aborted by `close`: whoever dials then hangs up. */
+  readonly #closing = new AbortController();
   #cancelPause: Cancel = () => {};
 
   constructor(dial: DialNode, contact: Contact, options: RemoteMapOptions) {
@@ -124,6 +126,7 @@ export class RemoteMap implements RecordCarrier {
   /** Ends the connection; everything that is open fails with `CULVERT_CLOSED`. */
   close(): void {
     this.#isClosed = true;
+    this.#closing.abort();
     this.#cancelPause();
     this.#carrier.close();
   }
@@ -163,7 +166,8 @@ export class RemoteMap implements RecordCarrier {
 
   async #dial(): Promise<void> {
     try {
-      const limits = { clock: this.#clock, connectMs: this.#connectMs };
+      const { signal } = this.#closing;
+      const limits = { clock: this.#clock, connectMs: this.#connectMs, signal };
       this.#use(await Contact.make(this.#dialNode, limits));
     } catch (error) {
       const isKnown = isCulvertError(error);

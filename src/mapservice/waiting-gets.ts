@@ -4,6 +4,8 @@ import type { LinkId, RequestId } from "./protocol.ts";
 /** A get that is not answered yet. */
 export interface WaitingGet {
   readonly link: LinkId;
+  /** Who the link counts for. */
+  readonly source: string;
   readonly request: RequestId;
   /** The address, as a key. */
   readonly key: string;
@@ -19,6 +21,7 @@ const SLOT_MS = 10;
 export class WaitingGets {
   readonly #byAddress = new Map<string, Set<WaitingGet>>();
   readonly #byLink = new Map<LinkId, Map<RequestId, WaitingGet>>();
+  readonly #countOf = new Map<string, number>();
   readonly #bySlot = new Map<number, Set<WaitingGet>>();
   /** The slots in use, some of them empty by now: a slot is in here once. */
   readonly #slots = new Heap<number>((a, b) => a < b);
@@ -32,6 +35,10 @@ export class WaitingGets {
     return this.#byLink.get(link)?.size ?? 0;
   }
 
+  sizeOfSource(source: string): number {
+    return this.#countOf.get(source) ?? 0;
+  }
+
   sizeAt(key: string): number {
     return this.#byAddress.get(key)?.size ?? 0;
   }
@@ -41,6 +48,7 @@ export class WaitingGets {
     const ofLink = this.#byLink.get(get.link) ?? new Map<RequestId, WaitingGet>();
     if (ofLink.has(get.request)) return false;
     this.#byLink.set(get.link, ofLink.set(get.request, get));
+    this.#countOf.set(get.source, this.sizeOfSource(get.source) + 1);
     addTo(this.#byAddress, get.key, get);
     const slot = slotOf(get.deadline);
     if (!this.#bySlot.has(slot)) this.#slots.push(slot);
@@ -67,6 +75,9 @@ export class WaitingGets {
     if (ofLink?.get(get.request) !== get) return;
     ofLink.delete(get.request);
     if (ofLink.size === 0) this.#byLink.delete(get.link);
+    const left = this.sizeOfSource(get.source) - 1;
+    if (left === 0) this.#countOf.delete(get.source);
+    else this.#countOf.set(get.source, left);
     removeFrom(this.#byAddress, get.key, get);
     // The slot itself stays until its time, so that it is in the heap no more than once.
     this.#bySlot.get(slotOf(get.deadline))?.delete(get);

@@ -46,6 +46,18 @@ async function valuesOf(store: LevelRecordStore): Promise<number> {
   return (await raw((db) => db.keys(range).all())).length;
 }
 
+/** From now on every write fails so. */
+function failingWrites(message: string) {
+  const { batch } = Level.prototype;
+  return vi.spyOn(Level.prototype, "batch").mockImplementation(function (
+    this: Level,
+  ): ReturnType<typeof batch> {
+    const chained = Reflect.apply(batch, this, []);
+    chained.write = () => Promise.reject(new Error(message));
+    return chained;
+  });
+}
+
 function putOf(number: number, afterMs: number, payloadSize = SIZES.payloadSize): RecordPut {
   const random = new SeededRandom(number);
   const [address, signature] = [random.bytes(32), random.bytes(64)];
@@ -176,14 +188,7 @@ describe("a store on disk", () => {
   test("takes new records again after a write that failed", async () => {
     const store = await open();
     await store.put([putOf(1, 60_000)], NOW);
-    const { batch } = Level.prototype;
-    const broken = vi.spyOn(Level.prototype, "batch").mockImplementation(function (
-      this: Level,
-    ): ReturnType<typeof batch> {
-      const chained = Reflect.apply(batch, this, []);
-      chained.write = () => Promise.reject(new Error("IO error: No space left on device"));
-      return chained;
-    });
+    const broken = failingWrites("IO error: No space left on device");
     const failed = store.put([putOf(2, 60_000)], NOW);
     await expect(failed).rejects.toMatchObject({ code: "CULVERT_FULL" });
     broken.mockRestore();
@@ -194,6 +199,53 @@ describe("a store on disk", () => {
     expect(store.get(putOf(2, 0).record.address, NOW)).toBeUndefined();
     expect(store.statistics().entries).toBe(2);
     expect(reopened).toHaveBeenCalledTimes(1);
+    await store.close();
+  });
+
+  test("can be read when a write has failed and the disk has no room to open it anew", async () => {
+    let reserve = 0;
+    const options = {
+      ...{ path, ...SIZES },
+      get diskReserveBytes(): number {
+        return reserve;
+      },
+    };
+    const store = await LevelRecordStore.open(options);
+    await store.put([putOf(1, 60_000)], NOW);
+    const broken = failingWrites("IO error: No space left on device");
+    const full = { code: "CULVERT_FULL" };
+    await expect(store.put([putOf(2, 60_000)], NOW)).rejects.toMatchObject(full);
+    broken.mockRestore();
+    reserve = Number.MAX_SAFE_INTEGER;
+    const closed = vi.spyOn(Level.prototype, "close");
+    await expect(store.sweep(NOW, 10)).rejects.toMatchObject(full);
+    await expect(store.put([putOf(2, 60_000)], NOW)).rejects.toMatchObject(full);
+    expect(closed).not.toHaveBeenCalled();
+    expect(store.get(putOf(1, 0).record.address, NOW)).toBeDefined();
+    reserve = 0;
+    expect(await store.put([putOf(2, 60_000)], NOW)).toMatchObject([{ kind: "stored" }]);
+    await store.close();
+  });
+
+  test("has what was confirmed at every moment while it is opened anew", async () => {
+    const store = await open();
+    await store.put([putOf(1, 60_000)], NOW);
+    const { iterator } = Level.prototype;
+    const broken = failingWrites("IO error: input/output error");
+    const failed = store.put([putOf(2, 60_000)], NOW);
+    await expect(failed).rejects.toMatchObject({ code: "CULVERT_FILE" });
+    broken.mockRestore();
+    const seen: unknown[] = [];
+    vi.spyOn(Level.prototype, "iterator").mockImplementation(function (
+      this: Level,
+      ...args: unknown[]
+    ) {
+      seen.push(store.get(putOf(1, 0).record.address, NOW)?.record.payload);
+      seen.push(store.statistics().entries);
+      return Reflect.apply(iterator, this, args);
+    });
+    await store.put([putOf(3, 60_000)], NOW);
+    expect(seen).toEqual([putOf(1, 0).record.payload, 1]);
     await store.close();
   });
 

@@ -220,6 +220,18 @@ describe("waiting gets", () => {
     expect(rig.service.statistics().waiting).toBe(2);
   });
 
+  test("are bounded for a source, which has some places with all its links", async () => {
+    const rig = serviceRig({ limits: { waitingPerSourceMax: 2, waitingMax: 3 } });
+    const [a, b, other] = [linkTo(rig, "s"), linkTo(rig, "s"), linkTo(rig, "t")];
+    await a.get(1, 60_000);
+    await b.get(2, 60_000);
+    expect((await a.get(3, 60_000)).answer?.kind).toBe("busy");
+    expect((await other.get(4, 60_000)).answer?.kind).toBeUndefined();
+    b.link.close();
+    expect((await a.get(3, 60_000)).answer?.kind).toBeUndefined();
+    expect((await a.get(5, 60_000)).answer?.kind).toBe("busy");
+  });
+
   test("go with their link", async () => {
     const rig = serviceRig();
     const { get, link, witness } = linkTo(rig);
