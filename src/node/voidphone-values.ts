@@ -38,10 +38,10 @@ export class VoidphoneValues implements VoidphoneDht {
   }
 
   /** Stores in our DHT, here, and in every foreign network. */
-  async put(entry: VoidphoneEntry, options: { readonly signal?: AbortSignal }): Promise<void> {
+  async put(entry: VoidphoneEntry): Promise<void> {
     this.#keep(entry);
-    const foreign = [...this.#networks].map((network) => network.store(entry, options));
-    const outcomes = await Promise.allSettled([this.#putInDht(entry, options), ...foreign]);
+    const foreign = [...this.#networks].map((network) => network.store(entry));
+    const outcomes = await Promise.allSettled([this.#putInDht(entry), ...foreign]);
     for (const outcome of outcomes) {
       if (outcome.status === "rejected") this.#tell("value-not-stored", outcome.reason);
     }
@@ -69,7 +69,7 @@ export class VoidphoneValues implements VoidphoneDht {
     if (!this.#keep(entry)) return "not-acceptable";
     if (this.#carried < CARRIED_MAX) {
       this.#carried += 1;
-      this.#putInDht(entry, {})
+      this.#putInDht(entry)
         .catch((error: unknown) => this.#tell("value-not-carried", error))
         .finally(() => {
           this.#carried -= 1;
@@ -136,14 +136,11 @@ export class VoidphoneValues implements VoidphoneDht {
     return answer.kind === "stored";
   }
 
-  async #putInDht(
-    { key, value, ttlSeconds, replication }: VoidphoneEntry,
-    options: { readonly signal?: AbortSignal },
-  ): Promise<void> {
+  async #putInDht({ key, value, ttlSeconds, replication }: VoidphoneEntry): Promise<void> {
     const { dht } = this.#components;
     if (dht.contacts.length === 0) return;
     const plain = { kind: "plain", ttlSeconds, bytes: value.slice() } as const;
-    await dht.put(key.slice(), plain, { ...options, replicas: replication });
+    await dht.put(key.slice(), plain, { replicas: replication });
   }
 
   #tell(event: string, error: unknown): void {

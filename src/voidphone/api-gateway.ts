@@ -13,6 +13,7 @@ import type { ServerDialect } from "./session-core.ts";
 const API_DIALECT: ServerDialect<ApiRequest> = {
   read: readApiRequest,
   failure: (request) => (request.kind === "put" ? "nothing" : encodeApiReply(failed(request.key))),
+  isOneWay: ({ kind }) => kind === "put",
 };
 
 /**
@@ -44,7 +45,7 @@ class ApiServant implements Servant<ApiRequest> {
     if (request.kind === "put") {
       const { source } = this.#session;
       const { value } = request;
-      await this.#dht.put({ key, value, source, ...withinBounds(request) }, { signal });
+      await this.#dht.put({ key, value, source, ...withinBounds(request) });
       return undefined;
     }
     const value = await this.#dht.get(key, { signal });

@@ -80,11 +80,6 @@ function refuseCapitals(sections: IniSections, text: string): void {
 /** The line in which a section begins. */
 function lineOf(name: string, text: string): number {
   const lines = text.split(/\r\n|\n|\r/);
-  return (
-    1 +
-    Math.max(
-      lines.findIndex((line) => line.trim().startsWith(`[${name}`)),
-      0,
-    )
-  );
+  const nameIn = (line: string): string | undefined => /^\[([^\]]*)\]/.exec(line)?.[1]?.trim();
+  return 1 + Math.max(lines.findIndex((line) => nameIn(line.trim()) === name), 0);
 }

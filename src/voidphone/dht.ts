@@ -16,8 +16,11 @@ export interface VoidphoneEntry {
 
 /** The network as local clients see it, behind the messages 650 to 653. */
 export interface VoidphoneDht {
-  /** Stores a value in the network; nobody is told whether that succeeds. */
-  put(entry: VoidphoneEntry, options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Stores a value in the network; nobody is told whether that succeeds, or waits for it: it goes
+   * on when the client has left.
+   */
+  put(entry: VoidphoneEntry): Promise<void>;
   /** The value of a key, wherever in the network it is; `undefined` when it is not found. */
   get(key: Uint8Array, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined>;
 }

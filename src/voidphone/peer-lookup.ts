@@ -1,7 +1,7 @@
 import { CONTACTS_MAX, type VoidphoneContact } from "./peer-messages.ts";
 import { addressOf, distanceOf } from "./peer-table.ts";
 
-/** Candidates of one lookup; the farthest are forgotten. */
+/** Candidates of one lookup, the farthest of which are forgotten; and peers that it asks at all. */
 const CANDIDATES_MAX = 256;
 
 interface Candidate {
@@ -13,7 +13,8 @@ interface Candidate {
 /**
  * An iterative Kademlia lookup: asks the closest that it knows of, a few at a time, and is done
  * when the closest that are left have all answered. It never ends while a closer known one is
- * unasked. Candidates are told apart by their address: ids cost a liar nothing.
+ * unasked, until it has asked as many as it may. Candidates are told apart by their address: ids
+ * cost a liar nothing.
  */
 export class PeerLookup {
   readonly #target: Uint8Array;
@@ -21,7 +22,9 @@ export class PeerLookup {
   readonly #byAddress = new Map<string, Candidate>();
   /** Closest first. */
   #candidates: Candidate[] = [];
+  /** Those that were asked, and those whose answer is awaited. */
   #askedCount = 0;
+  #openCount = 0;
 
   constructor(target: Uint8Array, options: { readonly parallel: number }) {
     this.#target = target;
@@ -50,11 +53,12 @@ export class PeerLookup {
    * Whom to ask now, marked as asked; `undefined` while enough are being asked, or nobody is left.
    */
   next(): VoidphoneContact | undefined {
-    if (this.#askedCount >= this.#parallel) return undefined;
+    if (this.#openCount >= this.#parallel || this.#isExhausted) return undefined;
     const candidate = this.#closest().find(({ state }) => state === "unasked");
     if (candidate === undefined) return undefined;
     candidate.state = "asked";
     this.#askedCount += 1;
+    this.#openCount += 1;
     return candidate.contact;
   }
 
@@ -63,16 +67,23 @@ export class PeerLookup {
     const candidate = this.#byAddress.get(addressOf(contact));
     if (candidate?.state !== "asked") return;
     candidate.state = hasAnswered ? "answered" : "failed";
-    this.#askedCount -= 1;
+    this.#openCount -= 1;
   }
 
   get isDone(): boolean {
-    return this.#askedCount === 0 && this.#closest().every(({ state }) => state === "answered");
+    if (this.#openCount > 0) return false;
+    return this.#isExhausted || this.#closest().every(({ state }) => state === "answered");
   }
 
   /** The closest that have answered. */
   found(): VoidphoneContact[] {
-    return this.#closest().flatMap(({ state, contact }) => (state === "answered" ? [contact] : []));
+    const answered = this.#candidates.filter(({ state }) => state === "answered");
+    return answered.slice(0, CONTACTS_MAX).map(({ contact }) => contact);
+  }
+
+  /** Liars can name ever closer ones: somebody else's machine, as often as not. */
+  get #isExhausted(): boolean {
+    return this.#askedCount >= CANDIDATES_MAX;
   }
 
   /** The closest that may still be there. */

@@ -141,13 +141,22 @@ class GatewayRoom<Request> implements SessionRoom {
     }
     this.#countOf.set(source, count + 1);
     this.#counts.sessions += 1;
+    let parts = 2;
+    // Its session may be over while the client does not leave, or go on when it has left.
+    const part = (): void => {
+      parts -= 1;
+      if (parts === 0) this.#left(source);
+    };
     const session = new Session<Request>(
       {
         gateway: this.#gateway,
         clock: systemClock,
         port: connection,
         log: this.#log,
-        onEnd: (reason) => this.#ended(session, reason),
+        onEnd: (reason) => {
+          this.#ended(session, reason);
+          part();
+        },
       },
       from,
     );
@@ -155,7 +164,10 @@ class GatewayRoom<Request> implements SessionRoom {
     connection.start({
       receive: (bytes) => session.receive(bytes),
       drained: () => session.drained(),
-      closed: () => session.closed(),
+      closed: () => {
+        session.closed();
+        part();
+      },
     });
   }
 
@@ -170,9 +182,12 @@ class GatewayRoom<Request> implements SessionRoom {
   #ended(session: Session<Request>, reason: SessionEnd): void {
     this.#sessions.delete(session);
     this.#ends[reason] += 1;
-    const count = (this.#countOf.get(session.source) ?? 1) - 1;
-    if (count === 0) this.#countOf.delete(session.source);
-    else this.#countOf.set(session.source, count);
+  }
+
+  #left(source: string): void {
+    const count = (this.#countOf.get(source) ?? 1) - 1;
+    if (count === 0) this.#countOf.delete(source);
+    else this.#countOf.set(source, count);
   }
 }
 

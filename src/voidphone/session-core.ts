@@ -14,6 +14,8 @@ export interface ServerDialect<Request> {
   readonly refusal?: Uint8Array;
   /** What is said when a request could not be served, or not in time. */
   failure(request: Request): Uint8Array | "nothing" | "close";
+  /** Whether it has no answer: then it is served although the client has left. */
+  isOneWay?(request: Request): boolean;
 }
 
 /** Why a session ended. */
@@ -35,7 +37,7 @@ export type SessionInput =
   | { readonly kind: "push"; readonly bytes: Uint8Array; readonly mayBeLost: boolean }
   /** The server is closing, or has no room for this client. */
   | { readonly kind: "finish" }
-  /** The connection is over. */
+  /** The connection is over: what has come and has no answer is still served. */
   | { readonly kind: "ended" };
 
 /** What a session wants done. */
@@ -75,6 +77,8 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
   #unsentBytes = 0;
   #isReading = true;
   #isOver = false;
+  /** The client has left. */
+  #isGone = false;
   #hasSpoken = false;
   readonly #openedAt: Instant;
   #activeAt: Instant;
@@ -117,7 +121,8 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
         this.#end("finished", { isAbrupt: false });
         break;
       case "ended":
-        this.#end("gone", { isAbrupt: true });
+        if (this.#dialect.isOneWay === undefined) this.#end("gone", { isAbrupt: true });
+        else this.#leave();
         break;
       default:
         unreachable(input);
@@ -132,7 +137,7 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
       this.#fail(request, now);
     }
     this.#goOn(now);
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isGone) return;
     const { openMs, messageMs, idleMs } = this.#limits;
     const isPast = (since: Instant | undefined, ms: number): boolean =>
       since !== undefined && now >= since + ms;
@@ -152,6 +157,7 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
     const { openMs, messageMs, idleMs } = this.#limits;
     const never = Number.POSITIVE_INFINITY;
     const [oldest] = this.#open.values();
+    if (this.#isGone) return oldest?.until ?? never;
     return Math.min(
       oldest?.until ?? never,
       this.#hasSpoken ? never : this.#openedAt + openMs,
@@ -164,7 +170,8 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
   /** Takes what may be taken, and looks whether to read on. */
   #goOn(now: Instant): void {
     this.#takeMessages(now);
-    if (this.#isOver) return;
+    if (this.#isGone && this.#open.size === 0) this.#end("gone", { isAbrupt: true });
+    if (this.#isOver || this.#isGone) return;
     const mayRead = this.#hasRoom();
     if (mayRead !== this.#isReading) {
       this.#isReading = mayRead;
@@ -182,7 +189,7 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
     return (
       this.#open.size < openRequestsMax &&
       this.#openBytes < openBytesMax &&
-      this.#unsentBytes <= unsentBytesHigh
+      (this.#isGone || this.#unsentBytes <= unsentBytesHigh)
     );
   }
 
@@ -204,7 +211,7 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
   /** @throws CulvertError `CULVERT_PROTOCOL` when the message ends the connection */
   #serve(bytes: Uint8Array, now: Instant): void {
     const message = this.#read(bytes, now);
-    if (message === undefined) return;
+    if (message === undefined || (this.#isGone && !this.#isOneWay(message))) return;
     this.#hasSpoken = true;
     this.#requestCount += 1;
     const request = this.#requestCount;
@@ -251,12 +258,26 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
   }
 
   #send(bytes: Uint8Array, now: Instant): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isGone) return;
     this.#effects.push({ kind: "send", bytes });
     this.#unsentBytes += bytes.length;
     this.#activeAt = now;
     if (this.#unsentBytes > this.#limits.unsentBytesMax)
       this.#end("slow-reader", { isAbrupt: true });
+  }
+
+  /** Nobody hears answers any more; what has none goes on, and so does what came behind it. */
+  #leave(): void {
+    this.#isGone = true;
+    for (const [request, { message }] of this.#open) {
+      if (this.#isOneWay(message)) continue;
+      this.#effects.push({ kind: "cancel", request });
+      this.#settle(request);
+    }
+  }
+
+  #isOneWay(request: Request): boolean {
+    return this.#dialect.isOneWay?.(request) ?? false;
   }
 
   #end(reason: SessionEnd, { isAbrupt }: { readonly isAbrupt: boolean }): void {

@@ -118,9 +118,9 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
   }
 
   /** Keeps a copy here, and stores the others at the peers closest to the key. */
-  async put(entry: VoidphoneEntry, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async put(entry: VoidphoneEntry): Promise<void> {
     this.#values.put(entry);
-    await this.network.store(entry, options);
+    await this.network.store(entry);
   }
 
   async get(
@@ -151,7 +151,7 @@ function lateBound(
     find: async (key) => await bound().find(key),
     closest: (target, count) => bound().closest(target, count),
     learn: (contact) => peer()?.learn(contact),
-    put: async (entry, options) => await bound().put(entry, options),
+    put: async (entry) => await bound().put(entry),
     get: async (key, options) => await bound().get(key, options),
   };
 }

@@ -13,6 +13,12 @@ export const VOIDPHONE_STORE_LIMITS: ValueStoreLimits = Object.freeze({
   bytesMax: 16 * 2 ** 20,
 });
 
+/** What one source takes up. */
+interface Share {
+  values: number;
+  bytes: number;
+}
+
 interface Kept {
   readonly value: Uint8Array;
   readonly source: string;
@@ -28,7 +34,7 @@ export class ValueStore {
   readonly #limits: ValueStoreLimits;
   /** Oldest first. */
   readonly #values = new Map<string, Kept>();
-  readonly #bytesOf = new Map<string, number>();
+  readonly #shares = new Map<string, Share>();
   #bytes = 0;
   /** No value expires before. */
   #soonest: Instant = Number.POSITIVE_INFINITY;
@@ -48,7 +54,7 @@ export class ValueStore {
     this.#drop(name);
     const until = this.#clock.now() + ttlSeconds * 1_000;
     this.#values.set(name, { value: value.slice(), source, until });
-    this.#count(source, value.length);
+    this.#count(source, 1, value.length);
     this.#soonest = Math.min(this.#soonest, until);
     while (this.#values.size > this.#limits.valuesMax || this.#bytes > this.#limits.bytesMax) {
       this.#makeRoom();
@@ -70,9 +76,11 @@ export class ValueStore {
     const before = this.#values.size;
     if (this.#soonest <= this.#clock.now()) this.#sweep();
     if (this.#values.size < before) return;
-    const heaviest = [...this.#bytesOf].reduce((most, next) => (next[1] > most[1] ? next : most));
+    const [heaviest] = [...this.#shares].reduce((most, next) => {
+      return this.#weightOf(next[1]) > this.#weightOf(most[1]) ? next : most;
+    });
     for (const [name, { source }] of this.#values) {
-      if (source !== heaviest[0]) continue;
+      if (source !== heaviest) continue;
       this.#drop(name);
       return;
     }
@@ -91,13 +99,20 @@ export class ValueStore {
     const kept = this.#values.get(name);
     if (kept === undefined) return;
     this.#values.delete(name);
-    this.#count(kept.source, -kept.value.length);
+    this.#count(kept.source, -1, -kept.value.length);
   }
 
-  #count(source: string, bytes: number): void {
+  /** As a part of all the room: many small values take it up as well as a few large ones. */
+  #weightOf({ values, bytes }: Share): number {
+    return values / this.#limits.valuesMax + bytes / this.#limits.bytesMax;
+  }
+
+  #count(source: string, values: number, bytes: number): void {
     this.#bytes += bytes;
-    const total = (this.#bytesOf.get(source) ?? 0) + bytes;
-    if (total === 0) this.#bytesOf.delete(source);
-    else this.#bytesOf.set(source, total);
+    const share = this.#shares.get(source) ?? { values: 0, bytes: 0 };
+    share.values += values;
+    share.bytes += bytes;
+    if (share.values === 0) this.#shares.delete(source);
+    else this.#shares.set(source, share);
   }
 }

@@ -96,6 +96,33 @@ describe("the module API", () => {
     expect(other.heard().map(toHex)).toEqual([toHex(SUCCESS)]);
   });
 
+  test("goes on with a put when its client has left, or its time is up", async () => {
+    const stored: string[] = [];
+    const slow = {
+      get: async () => undefined,
+      put: async (
+        { value }: { readonly value: Uint8Array },
+        options: { readonly signal?: AbortSignal } = {},
+      ): Promise<void> => {
+        await new Promise<void>((resolve, reject) => {
+          options.signal?.addEventListener("abort", () => reject(new Error("aborted")));
+          clock.schedule(clock.now() + 2 * VOIDPHONE_API_LIMITS.answerMs, resolve);
+        });
+        stored.push(String.fromCharCode(...value));
+      },
+    };
+    const staying = connectTo(apiGateway(slow), clock);
+    await staying.say(put(60, 1, "s"));
+    const names = [..."abcdefghijklmnopqrstuvwxyz"];
+    const leaving = connectTo(apiGateway(slow), clock);
+    await leaving.say(concatBytes(...names.flatMap((name) => [put(60, 1, name), GET])));
+    leaving.heard();
+    leaving.cut();
+    await clock.runUntil(4 * VOIDPHONE_API_LIMITS.answerMs);
+    expect(stored.toSorted()).toEqual([...names, "s"].toSorted());
+    expect([leaving.end, leaving.heard(), staying.end]).toEqual(["gone", [], undefined]);
+  });
+
   test("closes on a connection that says nothing, or half of something", async () => {
     const half = connectTo(apiGateway(node), clock);
     await half.say(PUT.subarray(0, 9));

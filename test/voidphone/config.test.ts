@@ -41,6 +41,8 @@ describe("the configuration of VoidPhone's modules", () => {
     ["a key twice", `${head}[dht]\napi_address = h:1\napi_address = h:2\n`, 4, "in line 3"],
     ["a key twice by its case", `${head}HostKey = k\n`, 2, "in line 1"],
     ["no address of the API", `${head}[onion]\np2p_address = h:1\n`, 2, "no api_address"],
+    ["nor behind a section of others", `${head}[dht2]\n[dht]\n`, 3, "no api_address"],
+    ["nor in a section with room", `${head}[ dht ]\n`, 2, "no api_address"],
     ["an address without a port", `${head}[dht]\napi_address = host\n`, 3, '"host" is neither'],
     ["a port that is none", `${head}[dht]\napi_address = host:65536\n`, 3, "neither"],
     ["an IPv6 address without brackets", `${head}[dht]\napi_address = ::1:80\n`, 3, "neither"],

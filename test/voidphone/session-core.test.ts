@@ -237,6 +237,45 @@ it("tells its servants that a connection is over", () => {
   expect(core.deadline()).toBe(Number.POSITIVE_INFINITY);
 });
 
+describe("when its client has left, a session", () => {
+  // Small letters have no answer.
+  const oneWay = { ...LETTERS, isOneWay: (letter: string) => letter === letter.toLowerCase() };
+
+  it("serves what has come and has no answer, some at a time, then ends", () => {
+    const { receive, tell } = sessionOf({ openRequestsMax: 2 }, oneWay);
+    receive(concatBytes(messages("AbcDef"), message("g").subarray(0, 3)));
+    expect(tell({ kind: "ended" })).toEqual([
+      { kind: "cancel", request: 1 },
+      { kind: "serve", request: 3, message: "c" },
+    ]);
+    expect(served(tell({ kind: "answered", request: 2, bytes: undefined }))).toBe("e");
+    expect(served(tell({ kind: "failed", request: 3 }))).toBe("f");
+    tell({ kind: "answered", request: 4, bytes: Uint8Array.of(1) });
+    expect(tell({ kind: "answered", request: 5, bytes: undefined })).toEqual([
+      { kind: "close", isAbrupt: true, reason: "gone" },
+    ]);
+  });
+
+  it("waits for none of it longer than for an answer, and for nothing else", () => {
+    const limits = { openRequestsMax: 1, answerMs: 1_000, messageMs: 10, idleMs: 100 };
+    const { receive, tell, wait, core } = sessionOf(limits, oneWay);
+    receive(messages("abc"));
+    tell({ kind: "ended" });
+    expect(served(wait(999))).toBe("");
+    expect(served(wait(2_500))).toBe("bc");
+    expect(wait(3_000)).toContainEqual({ kind: "close", isAbrupt: true, reason: "gone" });
+    expect(core.deadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("ends at what is no message", () => {
+    const { receive, tell } = sessionOf({ openRequestsMax: 1 }, oneWay);
+    receive(concatBytes(message("a"), Uint8Array.of(0, 0), message("b")));
+    tell({ kind: "ended" });
+    const ended = tell({ kind: "answered", request: 1, bytes: undefined });
+    expect(ended.map(({ kind }) => kind)).toEqual(["close"]);
+  });
+});
+
 test("no client is cut for asking: its answers have room, however large they are", () => {
   for (const limits of [VOIDPHONE_API_LIMITS, VOIDPHONE_PEER_LIMITS, VOIDPHONE_ONION_LIMITS]) {
     const { unsentBytesHigh, unsentBytesMax, openRequestsMax } = limits;

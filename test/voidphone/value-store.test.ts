@@ -47,6 +47,17 @@ describe("the values of a stand-alone peer", () => {
     }
   });
 
+  test("that are large survive a flood of small ones, and small ones a flood of large ones", () => {
+    const { put, has } = storeOf({ valuesMax: 10, bytesMax: 10_000 });
+    put(1, "quiet", { bytes: 1_000 });
+    for (let index = 10; index < 110; index++) put(index, "flood", { bytes: 1 });
+    expect(has(1)).toEqual([1]);
+    const other = storeOf({ valuesMax: 100, bytesMax: 1_000 });
+    for (const index of [1, 2, 3]) other.put(index, "quiet", { bytes: 1 });
+    for (let index = 10; index < 20; index++) other.put(index, "flood", { bytes: 500 });
+    expect(other.has(1, 2, 3)).toEqual([1, 2, 3]);
+  });
+
   test("that have expired make room before anything else does", () => {
     const { clock, put, has } = storeOf({ valuesMax: 4 });
     put(1, "b", { ttlSeconds: 1 });

@@ -104,6 +104,35 @@ describe.each([
     expect(peer.gateways.server(name)?.statistics().refused).toBeGreaterThan(0);
   });
 
+  it("have room for others while one of them does not leave when it is told to", async () => {
+    const sessions = { connectionsMax: 8, connectionsPerSourceMax: 4 };
+    const peer = await started(name, { sessions });
+    const { port } = peer.self();
+    for (let count = 0; count < 12; count++) {
+      // It never ends its own half.
+      const socket = connect({ port, host: HOST, localAddress: "127.0.0.2", allowHalfOpen: true });
+      ends.push(() => socket.destroy());
+      socket.on("error", () => {});
+      await once(socket, "connect");
+      socket.write(Uint8Array.of(0, 0, 0, 0, 0, 0));
+      socket.resume();
+      await expect.poll(() => socket.readableEnded || socket.closed).toBe(true);
+    }
+    const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
+    const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
+    expect(reply?.kind).toBe("pong");
+  });
+
+  it("store for a client that has left at once", async () => {
+    const [first, second] = [await started(name), await started(name)];
+    await second.network.join({ host: HOST, port: first.self().port });
+    const stored = entry(random.bytes(100));
+    const api = await bare(second.apiEndpoint ?? "");
+    api.end(encodeApiRequest({ kind: "put", replication: 20, ...stored }));
+    await ended(api);
+    await expect.poll(() => first.find(stored.key), { timeout: 5_000 }).toEqual(stored.value);
+  });
+
   it("keep what others have stored when one of them floods", async () => {
     const peer = await started(name, { store: { bytesMax: 100_000 } });
     const { port } = peer.self();
