@@ -81,5 +81,11 @@ function refuseCapitals(sections: IniSections, text: string): void {
 function lineOf(name: string, text: string): number {
   const lines = text.split(/\r\n|\n|\r/);
   const nameIn = (line: string): string | undefined => /^\[([^\]]*)\]/.exec(line)?.[1]?.trim();
-  return 1 + Math.max(lines.findIndex((line) => nameIn(line.trim()) === name), 0);
+  return (
+    1 +
+    Math.max(
+      lines.findIndex((line) => nameIn(line.trim()) === name),
+      0,
+    )
+  );
 }
