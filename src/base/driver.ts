@@ -6,12 +6,14 @@ import type { Clock, Instant, Scheduled } from "./ports.ts";
  * effect is being performed are queued, so a core is never entered twice.
  *
  * The shell performs effects in `perform`, which must not throw and must not wait: what takes time
- * comes back later as an input.
+ * comes back later as an input. `onRest` is called when the core has heard of everything and its
+ * timer is set: there, anybody may be told anything, and may give inputs that are heard at once.
  */
 export class Driver<Input, Effect> {
   readonly #core: Core<Input, Effect>;
   readonly #clock: Clock;
   readonly #perform: (effect: Effect) => void;
+  readonly #onRest: () => void;
   readonly #inputs: Input[] = [];
   #running = false;
   #stopped = false;
@@ -19,10 +21,16 @@ export class Driver<Input, Effect> {
   #armedAt: Instant = Number.POSITIVE_INFINITY;
   #cancel: Scheduled | undefined;
 
-  constructor(core: Core<Input, Effect>, clock: Clock, perform: (effect: Effect) => void) {
+  constructor(
+    core: Core<Input, Effect>,
+    clock: Clock,
+    perform: (effect: Effect) => void,
+    onRest: () => void = () => {},
+  ) {
     this.#core = core;
     this.#clock = clock;
     this.#perform = perform;
+    this.#onRest = onRest;
   }
 
   /** Whether an effect is being performed: an input that is given now waits in the queue. */
@@ -69,6 +77,7 @@ export class Driver<Input, Effect> {
       this.#running = false;
     }
     this.#arm();
+    this.#onRest();
   }
 
   #drain(): void {

@@ -44,6 +44,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #lingerMs: number;
   readonly #startsAlone: boolean;
   #heldBytes = 0;
+  #leftBytes = 0;
   #phase: Phase = "running";
   #failure: CulvertError | undefined;
   #isPeerEnded = false;
@@ -57,7 +58,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.engine = new StreamEngine({
       ...parts,
       onEvent: (event) => this.#onEvent(event),
-      onTurn: () => this.#waits.check(),
+      onTurn: () => this.#onTurn(),
       onBroken: (error) => this.#fail(error),
     });
     this.takings = new Takings({
@@ -93,6 +94,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   start(): this {
     if (this.destroyed) return this;
     this.engine.start();
+    if (this.#isPeerEnded) this.read(0);
     if (this.parts.past.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
     return this;
   }
@@ -103,6 +105,7 @@ export abstract class CoreDuplex extends SocketDuplex {
    */
   async halt(): Promise<void> {
     if (!this.destroyed) this.#acceptBuffered();
+    this.takings.look();
     if (this.#isWorking) this.#phase = "halted";
     this.destroy();
     await this.#shutDown();
@@ -216,6 +219,15 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.writableEnded) this.engine.handle({ kind: "end" });
   }
 
+  #onTurn(): void {
+    this.#waits.check();
+    if (this.timeout === undefined) return;
+    // A long chunk is on its way for a while: that is no idleness.
+    const { framedBytes } = this.progress();
+    if (framedBytes !== this.#leftBytes) this.noteActivity();
+    this.#leftBytes = framedBytes;
+  }
+
   #onEvent(event: StreamEvent): void {
     switch (event.kind) {
       case "deliver":
@@ -225,8 +237,7 @@ export abstract class CoreDuplex extends SocketDuplex {
         this.#endReading();
         break;
       case "drain":
-        // Not within the core's turn: what comes next would have to be copied.
-        queueMicrotask(() => this.#releaseWrite());
+        this.#releaseWrite();
         break;
       case "all-stored":
         this.#settleFinal();
@@ -256,9 +267,12 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.takings.note();
   }
 
+  /** As with a socket, an end that nothing waits before is emitted though nobody reads. */
   #endReading(): void {
     this.#isPeerEnded = true;
-    if (!this.destroyed) this.push(null);
+    if (this.destroyed) return;
+    this.push(null);
+    if (this.engine.isStarted) this.read(0);
   }
 
   /** Bytes in the readable buffer; of text only its absence can be told. */

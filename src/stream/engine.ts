@@ -54,8 +54,11 @@ export class StreamEngine<
   readonly #requests: MapRequest[] = [];
   /** What came from the Map and the journal and was not handed on yet. */
   readonly #answers: IoInput[] = [];
+  /** What the application was not told yet. */
+  readonly #events: Event[] = [];
   readonly #slice: TimeSlice;
   #isHandingOn = false;
+  #isTelling = false;
   #transport: Transport;
   #isStopped = false;
   #isStarted = false;
@@ -66,7 +69,8 @@ export class StreamEngine<
     this.#init = init;
     this.#transport = init.transport;
     this.#slice = new TimeSlice(init.clock, () => this.#handOn());
-    this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
+    const perform = (effect: IoEffect | Event): void => this.#perform(effect);
+    this.#driver = new Driver(init.core, init.clock, perform, () => this.#tell());
   }
 
   get isStarted(): boolean {
@@ -109,6 +113,7 @@ export class StreamEngine<
     this.#driver.stop();
     this.#requests.length = 0;
     this.#answers.length = 0;
+    this.#events.length = 0;
     for (const canceller of this.#open.values()) canceller.abort();
     this.#open.clear();
     await this.#journaling;
@@ -116,7 +121,22 @@ export class StreamEngine<
 
   #perform(effect: IoEffect | Event): void {
     if (isIo(effect)) this.#performIo(effect);
-    else this.#init.onEvent(effect);
+    else this.#events.push(effect);
+  }
+
+  /**
+   * Tells the application what has happened, when the core is at rest: it hears at once of what the
+   * application does then, so that whoever asks how far that has come is not told of before.
+   */
+  #tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      let event = this.#events.shift();
+      for (; event !== undefined; event = this.#events.shift()) this.#init.onEvent(event);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   #performIo(effect: IoEffect): void {

@@ -49,9 +49,15 @@ export class Takings {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      const isDiscarding = this.#discardedFrom < Number.POSITIVE_INFINITY;
-      this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
+      this.look();
     });
+  }
+
+  /** Looks now: this is no crash, and what has left the buffer is the application's. */
+  look(): void {
+    if (this.#init.isManual) return;
+    const isDiscarding = this.#discardedFrom < Number.POSITIVE_INFINITY;
+    this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
   }
 
   /** @throws RangeError beyond what has been delivered */

@@ -64,3 +64,26 @@ it("rings no more after its stop", async () => {
   await clock.advance(100);
   expect([rings, clock.pending]).toEqual([[], 0]);
 });
+
+it("tells when its core is at rest, and hears at once of what is done then", () => {
+  const clock = new VirtualClock();
+  const told: unknown[] = [];
+  const driver: Driver<Instant, "ring"> = new Driver(
+    new AlarmCore(50),
+    clock,
+    () => told.push(["ring", driver.isRunning]),
+    () => {
+      told.push(["rest", driver.isRunning]);
+      if (clock.now() === 50 && clock.deadline === Number.POSITIVE_INFINITY) driver.handle(70);
+    },
+  );
+  driver.setBackground(true);
+  clock.advance(100);
+  expect(told).toEqual([
+    ["ring", true],
+    ["rest", false],
+    ["rest", false],
+    ["ring", true],
+    ["rest", false],
+  ]);
+});

@@ -97,6 +97,27 @@ describe("a stream in the place of a socket", () => {
   });
 });
 
+describe("the end of a stream that nobody reads", () => {
+  it("comes as that of a socket does, and closes it", async () => {
+    const { a, b, elapse } = await virtualPair();
+    const closed = once(a, "close");
+    a.end("x");
+    b.resume().end();
+    await elapse(closed);
+    expect([a.readableEnded, a.writableFinished]).toEqual([true, true]);
+  });
+
+  it("waits behind bytes that nobody has read", async () => {
+    const { a, b, elapse, pass } = await virtualPair();
+    a.end("x");
+    b.resume().end("y");
+    await pass(60_000);
+    expect([a.readableEnded, a.closed]).toEqual([false, false]);
+    const closed = once(a.resume(), "close");
+    await elapse(closed);
+  });
+});
+
 describe("the idle time-out", () => {
   it("comes once when no byte has moved, and again after some have", async () => {
     const { a, b, elapse, pass } = await virtualPair();
@@ -118,6 +139,20 @@ describe("the idle time-out", () => {
     expect(count).toBe(1);
     await pass(5_000);
     expect([count, a.destroyed]).toEqual([2, false]);
+  });
+
+  it("does not come while a long chunk moves", async () => {
+    const { a, b, clock } = await virtualPair({ rtt: 100 });
+    let timeouts = 0;
+    a.setTimeout(1_000);
+    a.on("timeout", () => {
+      timeouts += 1;
+    });
+    b.resume();
+    a.write(new Uint8Array(4_000_000));
+    await clock.runUntil(() => a.progress().isAllStored, 60_000);
+    expect(clock.now()).toBeGreaterThan(2_000);
+    expect(timeouts).toBe(0);
   });
 
   it("is turned off by zero, with its listener, and by the end of the stream", async () => {

@@ -196,6 +196,15 @@ describe("a reader that stops reading", () => {
 });
 
 describe("a stream that is destroyed", () => {
+  it("has closed once everything is in the Map, if it had ended", async () => {
+    const { a, elapse, clock } = await virtualPair();
+    const closing = a.close();
+    a.destroy();
+    await elapse(closing);
+    expect(a.progress().isAllStored).toBe(true);
+    expect(clock.now()).toBeLessThan(10_000);
+  });
+
   it("tells a peer that goes on writing after its end, once it has waited", async () => {
     const { a, b, elapse, pass } = await virtualPair({ open: { lingerMs: 1_000 } });
     b.resume().end();

@@ -296,8 +296,7 @@ export class Broadcast extends Writable {
   #onEvent(event: StreamEvent): void {
     switch (event.kind) {
       case "drain":
-        // Not within the core's turn: it could not say whether what comes next has room.
-        queueMicrotask(() => this.#releaseWrite());
+        this.#releaseWrite();
         break;
       case "all-stored":
         this.#settleFinal();
