@@ -92,9 +92,15 @@ export class ReTx {
     return this.#frames.puts[this.#frames.find(index)] ?? 0;
   }
 
-  /** When the receipt of the earliest unread frame ends; `Infinity` without one. */
+  /** When the first receipt of the frames below `storedBelow` ends; `Infinity` without one. */
   earliestExpiry(): Instant {
-    return this.#frames.expiresAt[this.#frames.find(this.base)] ?? NEVER;
+    let earliest = NEVER;
+    for (let index = this.base; index < this.next; index++) {
+      const slot = this.#frames.find(index);
+      if (!this.#isThere(slot)) break;
+      earliest = Math.min(earliest, this.#frames.expiresAt[slot] ?? NEVER);
+    }
+    return earliest;
   }
 
   add(index: number): void {

@@ -7,6 +7,9 @@ import { type Frame, NO_MARK } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { AckReaderState } from "./state.ts";
 
+/** Acks that are passed over at once: the chain has to be derived over each of them. */
+const PASSED_ACKS_MAX = 1_024;
+
 /** What the ack reader needs from the core around it. */
 export interface AckReaderInit {
   readonly cellBytes: number;
@@ -40,6 +43,11 @@ export class AckReader {
     });
   }
 
+  /** The index of the next ack that is looked for. */
+  get next(): number {
+    return this.#reader.base;
+  }
+
   /** Whether anybody wants to hear of acks now. */
   set isOpen(open: boolean) {
     this.#reader.isOpen = open;
@@ -58,6 +66,15 @@ export class AckReader {
     this.#reader.passTo(index + 1, now);
     this.#init.keys.advance(this.#reader.base);
     this.#init.onAck(opened.frame, now);
+  }
+
+  /** The peer's newest ack is at `index`: those before it are no news, if it is out of reach. */
+  passTo(index: number, now: Instant): void {
+    const { base } = this.#reader;
+    if (index < base + ACK_PLACES) return;
+    const reached = Math.min(index, base + PASSED_ACKS_MAX);
+    this.#reader.passTo(reached, now);
+    this.#init.keys.advance(reached);
   }
 
   onFailed(request: Request, now: Instant): void {

@@ -64,6 +64,11 @@ export class AckWriter {
     }
   }
 
+  /** The index of the next ack. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** Whether something was to be said and no receipt for it has come. */
   get isSettled(): boolean {
     return this.#dueAt === Number.POSITIVE_INFINITY && this.#pending.size === 0;

@@ -124,6 +124,8 @@ export class Arrivals {
   skipTo(index: number): void {
     for (const early of [...this.#early.keys()]) if (early < index) this.#early.delete(early);
     this.#next = index;
+    // What was taken of the frame that comes next is passed over with the rest of it.
+    this.#offset = Math.max(this.#offset, this.#takenOffset);
     this.#skipBytes = 0;
     this.#mark = undefined;
     this.#noteDelivered();

@@ -16,6 +16,7 @@ import type { Transport } from "../transport/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "./frame.ts";
 import { MemoryJournalStore } from "./memory-journal.ts";
 import { resolveOptions, type StreamOptions } from "./options.ts";
+import { sweep } from "./saved-frames.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
@@ -108,7 +109,9 @@ export async function assembleFromStore(
   try {
     const head = await journal.load();
     if (head === undefined) return beginning(keys, context, { journal, reopen });
-    return continuation(decodeState(head), context, { journal, reopen });
+    const state = decodeState(head);
+    await sweep(journal, head, { ...state.sender, acks: state.ackWriter.pending });
+    return continuation(state, context, { journal, reopen });
   } catch (error) {
     await journal.close();
     throw error;

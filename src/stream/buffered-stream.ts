@@ -92,12 +92,11 @@ export class BufferedStream implements AsyncIterable<CborValue> {
    * @throws CulvertError `CULVERT_PROTOCOL`, `CULVERT_TOO_LARGE`, and of whatever ends the stream
    */
   read({ signal }: WaitOptions = {}): Promise<CborValue | undefined> {
-    const turn = this.#reading.then(() => this.#read(signal));
-    this.#reading = turn.catch(() => undefined);
-    // One that waits for its turn is aborted at once, and takes nothing when it comes.
     return new Promise((resolve, reject) => {
+      // One that waits for its turn is aborted at once, and takes nothing when it comes.
       const forget = onAbort(signal, reject);
-      turn.then(resolve, reject).finally(forget);
+      const turn = this.#reading.then(() => this.#read(resolve, signal));
+      this.#reading = turn.catch(reject).finally(forget);
     });
   }
 
@@ -110,15 +109,19 @@ export class BufferedStream implements AsyncIterable<CborValue> {
     await this.stream.close(options);
   }
 
-  async #read(signal: AbortSignal | undefined): Promise<CborValue | undefined> {
+  /** Answers in the moment in which a value is taken: no abort can come between and lose it. */
+  async #read(
+    answer: (value: CborValue | undefined) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     for (;;) {
       throwIfAborted(signal);
       if (this.#failure !== undefined) throw this.#failure;
       const value = this.#next();
-      if (value !== undefined) return value;
+      if (value !== undefined) return answer(value);
       const piece: unknown = this.stream.read();
       if (piece instanceof Uint8Array) this.#sequence.push(piece);
-      else if (this.stream.readableEnded) return this.#end();
+      else if (this.stream.readableEnded) return answer(this.#end());
       else await this.#more(signal);
     }
   }

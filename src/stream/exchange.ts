@@ -45,7 +45,7 @@ const SILENT_TIMEOUTS_MAX = 3;
 const PUT_WINDOW_MIN = 16;
 
 /** How long a rationed get waits at the Map, in mean gaps. */
-const PACED_WAIT_GAPS = 64;
+export const PACED_WAIT_GAPS = 64;
 
 /**
  * While no round trip is known, one put at a time, and the next get, are repeated this soon, then
@@ -305,7 +305,9 @@ export class Exchange {
    * The first measurements shorten the patience with what was sent on a guess, or on the three
    * round trips that a single sample justifies; nothing is given more time than it had.
    */
-  #measure(roundTripMs: number, now: Instant): void {
+  #measure(tookMs: number, now: Instant): void {
+    // Who waited longer was asleep, or cut off: no time-out could follow, and the window not for long.
+    const roundTripMs = Math.min(tookMs, RTO_DEFAULTS.maxMs);
     this.rto.sample(roundTripMs);
     const meanMs = this.rto.meanMs ?? roundTripMs;
     this.#putWindow.sample({ rttMs: roundTripMs, meanMs }, now);

@@ -29,7 +29,10 @@ export interface StreamProgress {
   readonly retransmissions: number;
   /** When a frame of the peer was last opened. */
   readonly peerHeardAt: Instant | undefined;
-  /** When the earliest unread frame leaves the Map; `Infinity` when nothing is at risk. */
+  /**
+   * When the first of the unread frames in the Map leaves it; `Infinity` when nothing is at risk.
+   * Counted when it is asked for.
+   */
   readonly expiresAt: Instant;
 }
 
@@ -54,17 +57,19 @@ export function progressOf(parts: ProgressParts): StreamProgress {
       return sender.storedBytes;
     },
     acknowledgedBytes: sender.acknowledgedBytes,
-    isAllStored: sender.isAllStored,
-    isAllAcknowledged: sender.isAllAcknowledged,
+    isAllStored: sender.milestones.isAllStored,
+    isAllAcknowledged: sender.milestones.isAllAcknowledged,
     deliveredBytes: receiver.deliveredBytes,
     takenBytes: receiver.takenBytes,
     isEndTaken: sender.isEndTaken,
-    isAllTold: sender.isAllStored && ackWriter.isSettled,
+    isAllTold: sender.milestones.isAllStored && ackWriter.isSettled,
     unacknowledgedFrames: sender.unacknowledgedFrames,
     framesInMemory: sender.residentFrames + receiver.heldFrames,
     roundTripMs: exchange.rto.meanMs,
     retransmissions: sender.retransmissions,
     peerHeardAt,
-    expiresAt: sender.earliestExpiry(),
+    get expiresAt() {
+      return sender.earliestExpiry();
+    },
   };
 }

@@ -42,7 +42,7 @@ const AHEAD_START = 16;
 /** The same while a budget makes gets scarce. */
 const AHEAD_PACED = 48;
 
-/** Places beyond the peer's end that are watched for its probes. */
+/** Places beyond the peer's end, and beyond what came after it, that are watched for its probes. */
 const PLACES_BEYOND_END = 2;
 
 /**
@@ -199,8 +199,9 @@ export class ReceiverCore {
 
   /** The first index that must not be asked for: what memory, or the peer's end, allows. */
   #limit(): number {
-    const limit = this.#arrivals.taken + this.#init.options.receiveFramesMax;
-    return this.#end === undefined ? limit : this.#end.index + 1 + PLACES_BEYOND_END;
+    const { next, taken } = this.#arrivals;
+    if (this.#end === undefined) return taken + this.#init.options.receiveFramesMax;
+    return Math.max(this.#end.index + 1, next) + PLACES_BEYOND_END;
   }
 
   /** The name of the first field that does not fit where the frame was found. */
@@ -209,8 +210,6 @@ export class ReceiverCore {
     if (index === 0 && frame.type !== "start" && frame.type !== "reset") return "type";
     if (frame.type === "start" && frame.payload[0] !== this.#init.mode) return "mode";
     if (frame.type === "end" && frame.payload.length < 8) return "length";
-    const isAfterEnd = this.#end !== undefined && index > this.#end.index;
-    if (isAfterEnd && frame.type !== "probe" && frame.type !== "reset") return "type";
     return undefined;
   }
 
@@ -246,6 +245,14 @@ export class ReceiverCore {
   }
 
   #deliverFrame(frame: Frame): boolean {
+    // It may have come before the end did.
+    if (this.#end !== undefined && frame.type !== "probe" && frame.type !== "reset") {
+      this.#init.fail(
+        "CULVERT_PROTOCOL",
+        `the peer sealed a frame of type ${frame.type} after its end`,
+      );
+      return false;
+    }
     const piece = this.#arrivals.deliver(contentOf(frame));
     if (piece.bytes.length > 0) this.#init.effects.push({ kind: "deliver", ...piece });
     if (frame.type !== "end") return true;

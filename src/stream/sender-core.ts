@@ -1,10 +1,9 @@
-import type { Instant, Random } from "../base/index.ts";
+import type { Instant } from "../base/index.ts";
 import { ReTx } from "../retx/index.ts";
 import { FRAME_ID_BYTES } from "./cell.ts";
 import { Claim } from "./claim.ts";
-import type { Exchange, Request } from "./exchange.ts";
+import type { Request } from "./exchange.ts";
 import {
-  type AckContent,
   type Acknowledgement,
   arrivedEnd,
   INDEX_MAX,
@@ -12,33 +11,13 @@ import {
   payloadBytesMax,
   SELECTIVE_BITS,
 } from "./frame.ts";
-import type { FrameKeys } from "./frame-keys.ts";
 import { FrameShelf, frameName } from "./frame-shelf.ts";
 import { type FrameContent, Framer } from "./framer.ts";
-import type { Ledger } from "./ledger.ts";
-import type { StreamOptions } from "./options.ts";
+import { Milestones } from "./milestones.ts";
 import { ProbeTimer } from "./probe-timer.ts";
-import type { StreamEffect } from "./protocol.ts";
 import { Sealer } from "./sealer.ts";
+import type { AcknowledgementVerdict, SenderInit } from "./sender-init.ts";
 import type { SenderState } from "./state.ts";
-
-/** What the sender needs from the core around it. */
-export interface SenderInit {
-  readonly options: StreamOptions;
-  readonly cellBytes: number;
-  readonly exchange: Exchange;
-  readonly ledger: Ledger;
-  readonly keys: FrameKeys;
-  readonly random: Random;
-  readonly effects: StreamEffect[];
-  /** What data frames say about the other direction; calling it counts as having said it. */
-  readonly acknowledge: () => AckContent;
-  /** The first payload byte of the stream. */
-  readonly mode: number;
-}
-
-/** Whether an acknowledgement was believable. */
-export type AcknowledgementVerdict = "taken" | "beyond-sent" | "not-ours";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;
@@ -72,9 +51,11 @@ export class SenderCore {
   #creditLimit: number | undefined;
   #endIndex: number | undefined;
   #resetIndex: number | undefined;
+  #isResetAsked = false;
+  #answerIndex = -1;
+  #isAnswerAsked = false;
   #partialIndex = -1;
-  #isAllStored = true;
-  #isAllAcknowledged = true;
+  readonly milestones: Milestones;
   retransmissions = 0;
   noDelay: boolean;
 
@@ -90,6 +71,8 @@ export class SenderCore {
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     this.#sealer = new Sealer(init, state?.mark);
     if (state !== undefined) this.#restore(state);
+    const isNew = this.#framer.isEmpty && this.#retx.size === 0;
+    this.milestones = new Milestones(init.effects, isNew);
   }
 
   /** Bytes that are in frames: durable when the journal is. */
@@ -107,16 +90,8 @@ export class SenderCore {
 
   /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
   get storedBytes(): number {
-    if (this.#isAllStored) return this.framedBytes;
+    if (this.milestones.isAllStored) return this.framedBytes;
     return this.#shelf.endOffset(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
-  }
-
-  get isAllStored(): boolean {
-    return this.#isAllStored;
-  }
-
-  get isAllAcknowledged(): boolean {
-    return this.#isAllAcknowledged;
   }
 
   /** Sealed frames that are held in memory. */
@@ -155,8 +130,7 @@ export class SenderCore {
 
   write(bytes: Uint8Array): void {
     this.#framer.write(bytes);
-    this.#isAllStored = false;
-    this.#isAllAcknowledged = false;
+    this.milestones.more();
   }
 
   /** Copies what is left of what was written: its owner may change it. */
@@ -166,21 +140,26 @@ export class SenderCore {
 
   end(): void {
     this.#framer.end();
-    this.#isAllStored = false;
-    this.#isAllAcknowledged = false;
+    this.milestones.more();
   }
 
   /** Drops what was not sent and seals a reset, so that the peer learns of the abort. */
   abort(now: Instant): void {
-    if (this.#resetIndex !== undefined || this.isEndTaken) return;
+    if (this.#isResetAsked || this.isEndTaken) return;
     this.#framer.clear();
-    this.#resetIndex = this.#retx.next;
-    this.#init.exchange.reservePut(now);
-    this.#seal({ type: "reset", payload: NOTHING });
+    this.#isResetAsked = true;
+    this.#reset(now);
+  }
+
+  /** The peer has lost the trail of our acknowledgements: a frame of data tells it where that is. */
+  answer(): void {
+    this.#isAnswerAsked = true;
   }
 
   /** Fills the free places of the window. */
   pump(now: Instant): void {
+    this.#reset(now);
+    if (this.#isAnswerAsked && this.#init.exchange.mayPut(now)) this.#answer(now);
     while (this.#init.exchange.mayPut(now)) {
       if (!this.#putOne(now)) break;
     }
@@ -190,13 +169,9 @@ export class SenderCore {
   timeout(now: Instant): void {
     this.#retx.timeout(now);
     if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
-    if (this.#retx.size === 0 || this.#resetIndex !== undefined) return;
+    if (this.#retx.size === 0 || this.#isResetAsked) return;
     this.#retx.doubt(this.#retx.base, now); // all that a reader may look for, and a Map forget
-    const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
-    if (beyond < FRAMES_BEYOND_LIMIT - 1) {
-      this.#init.exchange.reservePut(now);
-      this.#seal({ type: "probe", payload: NOTHING });
-    }
+    this.#sealProbe(now);
     this.#probe.arm(now);
   }
 
@@ -263,27 +238,24 @@ export class SenderCore {
 
   /** Reports once that everything is stored, and once that everything is acknowledged. */
   report(): void {
-    const isFramed = this.#framer.isEmpty;
-    if (!this.#isAllStored && isFramed && this.#retx.unstored === 0) {
-      this.#isAllStored = true;
-      this.#init.effects.push({ kind: "all-stored" });
-    }
-    if (!this.#isAllAcknowledged && isFramed && this.#retx.size === 0) {
-      this.#isAllAcknowledged = true;
-      this.#acknowledgedBytes = this.framedBytes;
-      this.#init.ledger.touch();
-      this.#init.effects.push({ kind: "all-acknowledged" });
-    }
+    const { unstored, size: unacknowledged } = this.#retx;
+    const left = { unframed: !this.#framer.isEmpty, unstored, unacknowledged };
+    if (!this.milestones.report(left)) return;
+    this.#acknowledgedBytes = this.framedBytes;
+    this.#init.ledger.touch();
   }
 
-  /** The state that survives; `unixOffsetMs` turns an instant into Unix milliseconds. */
-  save(unixOffsetMs: number): SenderState {
+  /**
+   * The state that survives; `whole`: with the bytes that wait for a frame. `unixOffsetMs` turns an
+   * instant into Unix milliseconds.
+   */
+  save(unixOffsetMs: number, whole: boolean): SenderState {
     return {
       base: this.#retx.base,
       next: this.#retx.next,
       storedBelow: this.#retx.storedBelow(),
       expiresUnixMs: this.#retx.earliestExpiry() + unixOffsetMs,
-      framer: this.#framer.save(),
+      framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       acknowledgedBytes: this.#acknowledgedBytes,
       endIndex: this.#endIndex,
       resetIndex: this.#resetIndex,
@@ -314,13 +286,12 @@ export class SenderCore {
     this.#acknowledgedBytes = state.acknowledgedBytes;
     this.#endIndex = state.endIndex;
     this.#resetIndex = state.resetIndex;
+    this.#isResetAsked = state.resetIndex !== undefined;
     this.#creditLimit = state.creditLimit;
-    this.#isAllAcknowledged = this.#framer.isEmpty && this.#retx.size === 0;
-    this.#isAllStored = this.#isAllAcknowledged;
   }
 
   #hasWork(): boolean {
-    return this.#retx.hasRetransmission(false) || this.#mayHaveNew();
+    return this.#isAnswerAsked || this.#retx.hasRetransmission(false) || this.#mayHaveNew();
   }
 
   #putOne(now: Instant): boolean {
@@ -353,7 +324,7 @@ export class SenderCore {
   }
 
   #mayHaveNew(): boolean {
-    if (this.#resetIndex !== undefined) return false;
+    if (this.#isResetAsked) return false;
     const { base, next } = this.#retx;
     const limit = base + this.#init.options.unacknowledgedFramesMax;
     if (next >= Math.min(limit, this.#creditLimit ?? limit, INDEX_LIMIT)) return false;
@@ -375,6 +346,35 @@ export class SenderCore {
     this.#seal(content);
     this.#probe.arm(now);
     return true;
+  }
+
+  /** A session whose places may be another one's waits for the proof that they are not. */
+  #reset(now: Instant): void {
+    const { next } = this.#retx;
+    if (!this.#isResetAsked || this.#resetIndex !== undefined || !this.#claim.allows(next)) return;
+    this.#resetIndex = next;
+    this.#init.exchange.reservePut(now);
+    this.#seal({ type: "reset", payload: NOTHING });
+  }
+
+  /** One answer is enough until it is acknowledged. */
+  #answer(now: Instant): void {
+    this.#isAnswerAsked = false;
+    if (this.#retx.has(this.#answerIndex) || this.#isResetAsked) return;
+    if (this.#retx.next === 0) {
+      this.#init.exchange.reservePut(now);
+      this.#seal(this.#framer.take(0));
+    }
+    this.#answerIndex = this.#retx.next;
+    this.#sealProbe(now);
+    this.#probe.arm(now);
+  }
+
+  #sealProbe(now: Instant): void {
+    const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
+    if (beyond >= FRAMES_BEYOND_LIMIT - 1 || !this.#claim.allows(this.#retx.next)) return;
+    this.#init.exchange.reservePut(now);
+    this.#seal({ type: "probe", payload: this.#init.trail() });
   }
 
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */

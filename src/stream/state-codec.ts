@@ -2,6 +2,7 @@ import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
+import { framesOf, framesToCbor, type SavedFrames } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
 import { FRAMES_BEYOND_LIMIT } from "./sender-core.ts";
 import type {
@@ -39,27 +40,18 @@ export function decodeState(bytes: Uint8Array): StreamState {
 /** A stream on its own: its head and every sealed frame that it still needs. */
 export interface WholeState {
   readonly state: StreamState;
-  readonly frames: ReadonlyMap<string, Uint8Array>;
+  readonly frames: SavedFrames;
 }
 
 /** What `save` gives: the head, and the frames as pairs of name and bytes. Holds secrets. */
 export function encodeWholeState(whole: WholeState): Uint8Array {
-  const frames = [...whole.frames].map(([name, bytes]) => [name, bytes]);
-  return encodeCbor({ ...stateToCbor(whole.state), frames });
+  return encodeCbor({ ...stateToCbor(whole.state), frames: framesToCbor(whole.frames) });
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeWholeState(bytes: Uint8Array): WholeState {
   const fields = fieldsOf(bytes);
-  const frames = new Map<string, Uint8Array>();
-  for (const pair of fields.list("frames")) {
-    const [name, sealed] = Array.isArray(pair) ? pair : [];
-    if (typeof name !== "string" || !(sealed instanceof Uint8Array)) {
-      throw new CulvertError(CODE, "a saved frame is malformed");
-    }
-    frames.set(name, sealed);
-  }
-  return { state: stateFromFields(fields), frames };
+  return { state: stateFromFields(fields), frames: framesOf(fields) };
 }
 
 function fieldsOf(bytes: Uint8Array): Fields {
@@ -129,11 +121,15 @@ function senderFromFields(fields: Fields): SenderState {
 }
 
 function receiverFromFields(fields: Fields): ReceiverState {
+  const next = index(fields, "next");
   const nextOffset = offset(fields, "nextOffset");
   const ended = optional(fields, "end", () => fields.fields("end"));
-  const end = ended && { index: index(ended, "index"), length: offset(ended, "length") };
+  const end = ended && {
+    index: ended.integer("index", { max: next - 1 }),
+    length: offset(ended, "length"),
+  };
   return {
-    next: index(fields, "next"),
+    next,
     nextOffset,
     takenOffset: fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 }),
     mark: mark(fields),

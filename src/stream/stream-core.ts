@@ -56,9 +56,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#isResumed = state !== undefined;
     this.#isOver = state?.isDone ?? false;
     this.#vigil = new Vigil(options.peerTimeoutMs);
-    const perTurn = requestsPerTurn(cellBytes);
-    this.#exchange = new Exchange(options, random, this.#effects, perTurn);
-    this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state()));
+    this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
+    this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state(false)));
     const parts = wire(init, this.#effects, this.#exchange, this.#ledger, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
@@ -137,11 +136,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     );
   }
 
-  /** Everything but the sealed frames. Holds secrets. */
-  state(): StreamState {
+  /** Everything but the sealed frames; `whole`: with what waits for a frame. Holds secrets. */
+  state(whole = true): StreamState {
     return {
       cellBytes: this.#init.cellBytes,
-      sender: this.#sender.save(this.#unixOffsetMs),
+      sender: this.#sender.save(this.#unixOffsetMs, whole),
       receiver: this.#receiver.save(),
       ackWriter: this.#ackWriter.save(),
       ackReader: this.#ackReader.save(),
@@ -201,7 +200,9 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#unixOffsetMs = unixMs - now;
     const state = this.#init.state?.sender;
     if (state === undefined) return;
-    const expiresAt = state.expiresUnixMs - this.#unixOffsetMs;
+    // Nothing lives longer than was asked for, whatever the wall clock says by now.
+    const longest = now + this.#init.options.ttlSeconds * 1_000;
+    const expiresAt = Math.min(state.expiresUnixMs - this.#unixOffsetMs, longest);
     if (state.storedBelow > state.base && expiresAt <= now) {
       this.#warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }

@@ -2,6 +2,7 @@ import type { ErrorCode, Instant, Random } from "../base/index.ts";
 import { ackChain, type ReadCapability, type WriteCapability } from "../crypto/index.ts";
 import { ackDelayMs } from "./ack-delay.ts";
 import { AckReader } from "./ack-reader.ts";
+import { AckTrail } from "./ack-trail.ts";
 import { AckWriter } from "./ack-writer.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AckContent, Frame } from "./frame.ts";
@@ -59,25 +60,6 @@ export function wire(
     { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
     state?.ackWriter,
   );
-  const sender = new SenderCore(
-    {
-      ...shared,
-      keys: keysFrom(write.chain, DATA_CONTEXT, state?.sender),
-      mode: Mode.EndToEnd,
-    },
-    state?.sender,
-  );
-  const receiver = new ReceiverCore(
-    {
-      ...shared,
-      keys: keysFrom(read.chain, DATA_CONTEXT, state?.receiver),
-      mode: Mode.EndToEnd,
-      onFrame: (frame, now) => hooks.onFrame(frame, false, now),
-      wantAck: (at) => ackWriter.want(at),
-      ackDelayMs: () => ackDelayMs(options, exchange),
-    },
-    state?.receiver,
-  );
   const ackReader = new AckReader(
     {
       ...shared,
@@ -87,6 +69,30 @@ export function wire(
       onSpoiled: () => hooks.warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
     },
     state?.ackReader,
+  );
+  const trail = new AckTrail(ackWriter, ackReader);
+  const sender = new SenderCore(
+    {
+      ...shared,
+      keys: keysFrom(write.chain, DATA_CONTEXT, state?.sender),
+      mode: Mode.EndToEnd,
+      trail: () => trail.tell(),
+    },
+    state?.sender,
+  );
+  const receiver = new ReceiverCore(
+    {
+      ...shared,
+      keys: keysFrom(read.chain, DATA_CONTEXT, state?.receiver),
+      mode: Mode.EndToEnd,
+      onFrame: (frame, now) => {
+        hooks.onFrame(frame, false, now);
+        if (trail.follow(frame, now)) sender.answer();
+      },
+      wantAck: (at) => ackWriter.want(at),
+      ackDelayMs: () => ackDelayMs(options, exchange),
+    },
+    state?.receiver,
   );
   return { sender, receiver, ackWriter, ackReader };
 }

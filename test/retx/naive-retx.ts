@@ -101,9 +101,10 @@ export class NaiveReTx {
     const { base, next, frames } = this;
     const unstored = frames.filter((frame) => !isThere(frame));
     const deadline = Math.min(NEVER, ...frames.map(({ refreshAt }) => refreshAt));
-    const times = [deadline, this.find(base)?.expiresAt ?? NEVER];
     const states = frames.map(({ index, state, selected }) => [index, state, selected]);
     const storedBelow = unstored[0]?.index ?? next;
+    const stored = frames.filter(({ index }) => index < storedBelow);
+    const times = [deadline, Math.min(NEVER, ...stored.map(({ expiresAt }) => expiresAt))];
     return String([base, next, frames.length, unstored.length, storedBelow, ...times, ...states]);
   }
 }

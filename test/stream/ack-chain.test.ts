@@ -219,4 +219,17 @@ describe("a reader of acks", () => {
       expect(again()).toBeGreaterThan(0);
     }
   });
+
+  it("passes over what is out of reach when a probe says so, a thousand acks at once", () => {
+    const { reader, asked } = readerOf();
+    reader.pump(0);
+    reader.passTo(15, 1);
+    expect([reader.next, asked("cancel").length]).toEqual([0, 0]);
+    reader.passTo(16, 2);
+    expect([reader.next, asked("cancel").length]).toEqual([16, 16]);
+    reader.passTo(2 ** 48 - 1, 3);
+    expect(reader.next).toBe(16 + 1_024);
+    reader.pump(4);
+    expect(asked("get").at(-1)?.frameId).toBeDefined();
+  });
 });

@@ -73,4 +73,15 @@ describe("frames that name the one before them", () => {
     again.add(1, frameBehind(101), 102);
     expect(again.isTorn).toBe(false);
   });
+
+  it("count on from what was taken, when the frame it lay in is skipped", () => {
+    const arrivals = new Arrivals({ next: 3, nextOffset: 30, takenOffset: 34, mark: 103 });
+    arrivals.skipTo(6);
+    arrivals.add(6, frameBehind(9), 107);
+    const frame = arrivals.shift();
+    expect(arrivals.deliver(frame?.payload ?? new Uint8Array(0))).toMatchObject({ offset: 34 });
+    arrivals.take(44);
+    expect(arrivals.advance()).toBe(true);
+    expect(arrivals.save()).toEqual({ next: 7, nextOffset: 44, takenOffset: 44, mark: 107 });
+  });
 });

@@ -75,6 +75,22 @@ describe("a BufferedStream", () => {
     });
   });
 
+  it("loses no value to a read that is aborted when the one before it is answered", async () => {
+    const { clock, a, b } = pair();
+    const [left, right] = [new BufferedStream(a), new BufferedStream(b)];
+    await left.write(1);
+    await left.write(2);
+    await clock.runUntil(() => b.readableLength > 1, 60_000);
+    const controller = new AbortController();
+    const first = right.read();
+    const second = right.read({ signal: controller.signal });
+    const outcomes = [await first];
+    controller.abort();
+    await second.then((value) => outcomes.push(value)).catch(() => undefined);
+    if (outcomes.length < 2) outcomes.push(await clock.runPromise(right.read(), 60_000));
+    expect(outcomes).toEqual([1, 2]);
+  });
+
   it("refuses to write what is too large, and goes on", async () => {
     const { clock, a, b } = pair();
     const left = new BufferedStream(a, { maxBytes: 100 });

@@ -241,6 +241,20 @@ describe("what is learned", () => {
     expect(exchange.counts).toEqual({ puts: 1, gets: 3, answers: 4, timeouts: 0 });
   });
 
+  it("is little from an answer that comes after hours", () => {
+    const { exchange, put } = exchangeFixture();
+    for (let now = 0; now < 2_000; now += 100) exchange.settle(put(0, now).id, now + 100);
+    const slept = 8 * 3_600_000;
+    exchange.settle(put(0, 2_000).id, slept);
+    const soon = slept + 20_000;
+    for (let now = slept; now < soon; now += 100) exchange.settle(put(0, now).id, now + 100);
+    for (let index = 0; index < 64; index++) {
+      expect([index, exchange.mayPut(soon)]).toEqual([index, true]);
+      put(index, soon);
+    }
+    expect(exchange.rto.rtoMs()).toBeLessThan(1_000);
+  });
+
   it("is nothing from a failure", () => {
     const { exchange, put } = exchangeFixture();
     const request = put(0, 0);

@@ -158,6 +158,7 @@ describe("saved state", () => {
     ["cellBytes", 87],
     ["cellBytes", 65_608],
     ["sender.base", 10],
+    ["receiver.end.index", 2 ** 40],
     ["sender.next", INDEX_MAX + 1],
     ["sender.storedBelow", 2],
     ["sender.storedBelow", 10],

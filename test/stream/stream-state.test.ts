@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culvert";
+import {
+  CulvertError,
+  generateSecret,
+  type JournalStore,
+  MemoryJournalStore,
+  Stream,
+} from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -95,6 +101,20 @@ describe("a stream that is halted, saved and loaded", () => {
     await Promise.all([a.halt(), again.halt()]);
   });
 
+  it("does not deliver again what was read in the moment in which it stops", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, options);
+    const b = Stream.dial(transport, secret, options);
+    a.end(pattern(50_000));
+    await elapse(once(b, "readable"));
+    await clock.runUntil(() => b.readableLength === 50_000, 10_000);
+    const first = b.read(12_345) as Buffer;
+    const again = await Stream.load(transport, await b.save(), options);
+    expect(again.readOffset).toBe(12_345);
+    expect(Buffer.concat([first, await elapse(readAll(again))]).equals(pattern(50_000))).toBe(true);
+    await Promise.all([a.halt(), again.halt()]);
+  });
+
   it("refuses writes from that moment on, and what waits is told", async () => {
     const { transport, secret, options, elapse } = place();
     const a = Stream.listen(transport, secret, options);
@@ -182,6 +202,34 @@ describe("what earlier sessions have ended", () => {
 });
 
 describe("states that must not be used", () => {
+  it("an old copy seals one frame while it does not know, whatever happens", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, options);
+    a.write("one");
+    await clock.runUntil(() => a.progress().isAllStored, 60_000);
+    const state = await a.save();
+    const { unacknowledgedFrames } = a.progress();
+    const nowhere: Transport = {
+      payloadSize: transport.payloadSize,
+      put: () => Promise.reject(new CulvertError("CULVERT_UNREACHABLE")),
+      get: () => Promise.reject(new CulvertError("CULVERT_UNREACHABLE")),
+    };
+    const older = await Stream.load(nowhere, state, options);
+    // It asks for a sign of life all the time, and at last it gives up.
+    await clock.runUntil(clock.now() + 3_600_000);
+    const asking = older.progress().unacknowledgedFrames;
+    older.destroy();
+    await clock.runUntil(clock.now() + 10_000);
+    const leaving = older.progress().unacknowledgedFrames;
+    expect([asking, leaving]).toEqual([unacknowledgedFrames + 1, unacknowledgedFrames + 1]);
+    await older.halt();
+    const newer = await Stream.load(transport, state, options);
+    const b = Stream.dial(transport, secret, options);
+    newer.end(" two");
+    expect(`${await elapse(readAll(b))}`).toBe("one two");
+    await Promise.all([newer.halt(), b.halt()]);
+  });
+
   it("an old copy is found out", async () => {
     const { transport, secret, options, elapse } = place();
     const a = Stream.listen(transport, secret, options);
@@ -239,6 +287,67 @@ describe("a stream in a store", () => {
     await elapse(once(b, "end"));
     expect(Buffer.concat(received).equals(bytes)).toBe(true);
     expect((await a.save()).length).toBeGreaterThan(0);
+    await b.halt();
+  });
+
+  it("leaves nothing in it that nobody needs, however often it stops", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const b = Stream.dial(transport, secret, options);
+    b.resume();
+    const open = () => Stream.open({ transport, secret, role: "listener", store, ...options });
+    for (let session = 0; session < 10; session++) {
+      const a = await open();
+      a.write(pattern(60_000));
+      const already = a.progress().acknowledgedBytes;
+      await clock.runUntil(() => a.progress().acknowledgedBytes > already, 60_000);
+      await a.halt();
+    }
+    const last = await open();
+    await elapse(last.sync());
+    await last.halt();
+    const again = await open();
+    expect((await again.save()).length).toBeLessThan(4_000);
+    await b.halt();
+  });
+
+  it("journals its frames, and not with each of them all that waits for one", async () => {
+    const { transport, secret, options, elapse } = place();
+    const memory = new MemoryJournalStore();
+    let longest = 0;
+    const store: JournalStore = {
+      open: async (id) => {
+        const journal = await memory.open(id);
+        const commit = journal.commit.bind(journal);
+        journal.commit = (changes) => {
+          longest = Math.max(longest, changes.head.length);
+          return commit(changes);
+        };
+        return journal;
+      },
+    };
+    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    a.end(pattern(2_000_000));
+    await elapse(a.close());
+    expect(longest).toBeLessThan(4_000);
+    await a.halt();
+  });
+
+  it("keeps all of its frames alive after a restart, not only the first", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const ttlSeconds = 10_000;
+    const shared = { transport, secret, role: "listener", store, ttlSeconds, ...options } as const;
+    const a = await Stream.open(shared);
+    a.end(pattern(100_000));
+    // Nobody reads. The first frame is put again whenever the writer asks for a sign of life.
+    await clock.runUntil(5_000_000);
+    await a.halt();
+    const again = await Stream.open(shared);
+    await clock.runUntil(10_500_000);
+    await again.halt();
+    const b = Stream.dial(transport, secret, options);
+    expect((await elapse(readAll(b))).equals(pattern(100_000))).toBe(true);
     await b.halt();
   });
 

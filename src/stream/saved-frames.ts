@@ -1,0 +1,55 @@
+import type { Journal } from "../base/index.ts";
+import type { CborInput, Fields } from "../codec/index.ts";
+import { ackName } from "./ack-writer.ts";
+import { frameName } from "./frame-shelf.ts";
+
+/** Sealed frames by their journal names. */
+export type SavedFrames = ReadonlyMap<string, Uint8Array>;
+
+/** Frames beside the state that needs them, as pairs of name and bytes. */
+export function framesToCbor(frames: SavedFrames): CborInput[] {
+  return [...frames].map(([name, bytes]) => [name, bytes]);
+}
+
+/**
+ * The frames beside a saved state.
+ *
+ * @throws CulvertError of the fields
+ */
+export function framesOf(fields: Fields): Map<string, Uint8Array> {
+  const frames = new Map<string, Uint8Array>();
+  for (const pair of fields.list("frames")) {
+    const [name, sealed] = Array.isArray(pair) ? pair : [];
+    if (typeof name !== "string" || !(sealed instanceof Uint8Array)) {
+      throw fields.wrong("frames", "holds no pair of a name and bytes");
+    }
+    frames.set(name, sealed);
+  }
+  return frames;
+}
+
+/** The frames that a saved state needs. */
+export interface NeededFrames {
+  /** Those of the data chain: the first one, and the one behind the last. */
+  readonly base: number;
+  readonly next: number;
+  /** Indexes of those of the ack chain. */
+  readonly acks: readonly number[];
+}
+
+/**
+ * Removes from a journal what its state needs no more: a session that stops, or crashes, leaves the
+ * last frames that were acknowledged there, and nobody else would ever look for them.
+ *
+ * @throws CulvertError of the journal
+ */
+export async function sweep(
+  journal: Journal,
+  head: Uint8Array,
+  { base, next, acks }: NeededFrames,
+): Promise<void> {
+  const strays = new Set(await journal.names());
+  for (let index = base; index < next; index++) strays.delete(frameName(index));
+  for (const index of acks) strays.delete(ackName(index));
+  if (strays.size > 0) await journal.commit({ head, put: [], remove: [...strays] });
+}

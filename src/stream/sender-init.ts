@@ -1,0 +1,27 @@
+import type { Random } from "../base/index.ts";
+import type { Exchange } from "./exchange.ts";
+import type { AckContent } from "./frame.ts";
+import type { FrameKeys } from "./frame-keys.ts";
+import type { Ledger } from "./ledger.ts";
+import type { StreamOptions } from "./options.ts";
+import type { StreamEffect } from "./protocol.ts";
+
+/** What the sender needs from the core around it. */
+export interface SenderInit {
+  readonly options: StreamOptions;
+  readonly cellBytes: number;
+  readonly exchange: Exchange;
+  readonly ledger: Ledger;
+  readonly keys: FrameKeys;
+  readonly random: Random;
+  readonly effects: StreamEffect[];
+  /** What data frames say about the other direction; calling it counts as having said it. */
+  readonly acknowledge: () => AckContent;
+  /** What a probe says of the ack chains. */
+  readonly trail: () => Uint8Array;
+  /** The first payload byte of the stream. */
+  readonly mode: number;
+}
+
+/** Whether an acknowledgement was believable. */
+export type AcknowledgementVerdict = "taken" | "beyond-sent" | "not-ours";
