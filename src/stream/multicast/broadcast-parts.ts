@@ -11,6 +11,7 @@ import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../assemble.ts";
 import { MemoryJournalStore } from "../memory-journal.ts";
+import { sweep } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
 import {
@@ -66,6 +67,7 @@ export async function broadcastFromStore(
     const head = await journal.load();
     if (head === undefined) return beginning({ transport, write, options }, { journal, reopen });
     const state = decodeBroadcastState(head);
+    await sweep(journal, head, { ...state, acks: [] });
     return continuation({ transport, state, options }, { journal, reopen });
   } catch (error) {
     await journal.close();
@@ -146,7 +148,7 @@ function continuation(
     readers,
     writeOffset: framer.framedBytes + framer.buffered.length,
     isEnded: framer.endAsked,
-    isAborted: state.resetIndex !== undefined,
+    isAborted: state.resetIndex !== undefined || (state.isDone && !framer.isEndFramed),
   };
 }
 

@@ -2,6 +2,7 @@ import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
 import type { FramerState } from "../framer.ts";
+import { framesOf, framesToCbor, type SavedFrames } from "../saved-frames.ts";
 import { chainOf, rootOf } from "../saved-keys.ts";
 import type { Generation } from "./retention.ts";
 
@@ -61,27 +62,18 @@ export function decodeBroadcastState(bytes: Uint8Array): BroadcastState {
 /** A broadcast on its own: its head, and the frames that it keeps, by their journal names. */
 export interface WholeBroadcast {
   readonly state: BroadcastState;
-  readonly frames: ReadonlyMap<string, Uint8Array>;
+  readonly frames: SavedFrames;
 }
 
 /** What `save` gives. Holds secrets. */
 export function encodeWholeBroadcast({ state, frames }: WholeBroadcast): Uint8Array {
-  const pairs = [...frames].map(([name, bytes]) => [name, bytes]);
-  return encodeCbor({ ...toCbor(state), frames: pairs });
+  return encodeCbor({ ...toCbor(state), frames: framesToCbor(frames) });
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeWholeBroadcast(bytes: Uint8Array): WholeBroadcast {
   const fields = fieldsOf(bytes);
-  const frames = new Map<string, Uint8Array>();
-  for (const pair of fields.list("frames")) {
-    const [name, sealed] = Array.isArray(pair) ? pair : [];
-    if (typeof name !== "string" || !(sealed instanceof Uint8Array)) {
-      throw fields.wrong("frames", "holds no pair of a name and bytes");
-    }
-    frames.set(name, sealed);
-  }
-  return { state: fromFields(fields), frames };
+  return { state: fromFields(fields), frames: framesOf(fields) };
 }
 
 function fieldsOf(bytes: Uint8Array): Fields {

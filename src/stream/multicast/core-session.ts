@@ -67,10 +67,6 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     return this.#phase;
   }
 
-  get failure(): CulvertError | undefined {
-    return this.#failure;
-  }
-
   /** Whether the core still has something to do, for the application or in the background. */
   get isWorking(): boolean {
     return this.#phase === "running" || this.#phase === "aborting";

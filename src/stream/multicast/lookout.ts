@@ -1,5 +1,5 @@
 import type { Instant } from "../../base/index.ts";
-import type { Request } from "../exchange.ts";
+import { PACED_WAIT_GAPS, type Request } from "../exchange.ts";
 import { GapWatch } from "./gap-watch.ts";
 import { Scout, type ScoutInit } from "./scout.ts";
 
@@ -7,6 +7,8 @@ import { Scout, type ScoutInit } from "./scout.ts";
 export interface LookoutInit extends ScoutInit {
   /** How long a frame may be missing while later ones are there, in ms. */
   readonly gapLimitMs: number;
+  /** How long the Map may hold a get for an empty place, in ms. */
+  readonly getWaitMs: number;
 }
 
 /** Where a reader stands. */
@@ -25,10 +27,13 @@ export interface Standing {
  */
 export class Lookout {
   readonly #gapLimitMs: number;
+  /** A Map that says nothing at all for so long is out of reach: nothing is found out meanwhile. */
+  readonly #silenceMsMax: number;
   readonly #gaps = new GapWatch();
   readonly #scout: Scout;
-  /** Since when there is room for the next frame. */
-  #roomSince: Instant = Number.NEGATIVE_INFINITY;
+  /** Since when there is room for the next frame, and a Map that answers. */
+  #lookingSince: Instant = Number.NEGATIVE_INFINITY;
+  #answeredAt: Instant = Number.NEGATIVE_INFINITY;
   /** What was found last: it was there once, and so was more than has arrived. */
   #found: number | undefined;
   /** The missing frame for which the scout has gone out a second time. */
@@ -36,11 +41,21 @@ export class Lookout {
 
   constructor(init: LookoutInit) {
     this.#gapLimitMs = init.gapLimitMs;
+    const waitMs = Math.max(init.getWaitMs, PACED_WAIT_GAPS * init.paceMeanMs);
+    this.#silenceMsMax = Math.max(2 * waitMs, init.gapLimitMs / 2);
     this.#scout = new Scout(init);
   }
 
   start(now: Instant): void {
+    this.#answeredAt = now;
     this.#scout.rest(now);
+  }
+
+  /** The Map has answered something, if only that a place is empty. */
+  answered(now: Instant): void {
+    // What is missing was not to be had: it gets its time again, and so does who is far behind.
+    if (this.#isSilent(now)) this.resume(now);
+    this.#answeredAt = now;
   }
 
   /** A frame has arrived. */
@@ -51,19 +66,19 @@ export class Lookout {
 
   /** The application reads again: what was there when it stopped may be gone by now. */
   resume(now: Instant): void {
-    this.#roomSince = now;
+    this.#lookingSince = now;
     this.#scout.wake(now);
   }
 
   /** Since when `base` is known to be missing; `Infinity` when nothing says that it exists. */
   missingSince(base: number): Instant {
-    return Math.max(this.#gaps.since(base), this.#roomSince);
+    return Math.max(this.#gaps.since(base), this.#lookingSince);
   }
 
   /** Looks around while there is room; gives the frame to go on at, if those below are lost. */
   pump(now: Instant, { base, early, stateAt }: Standing): number | undefined {
     const since = this.missingSince(base);
-    const isLagging = now >= since + this.#gapLimitMs;
+    const isLagging = now >= since + this.#gapLimitMs && !this.#isSilent(now);
     if (since < Number.POSITIVE_INFINITY && !isLagging) return undefined;
     const near = isLagging ? Math.min(...early) : Number.POSITIVE_INFINITY;
     if (near < Number.POSITIVE_INFINITY) return this.#goOn(near, now);
@@ -84,8 +99,10 @@ export class Lookout {
 
   deadline(now: Instant, base: number): Instant {
     const lagsAt = this.missingSince(base) + this.#gapLimitMs;
-    const isScouting = lagsAt === Number.POSITIVE_INFINITY || now >= lagsAt;
-    return isScouting ? this.#scout.deadline(now) : lagsAt;
+    if (now < lagsAt && lagsAt < Number.POSITIVE_INFINITY) return lagsAt;
+    // The answer that ends the silence will have everybody look again.
+    const isWaiting = lagsAt < Number.POSITIVE_INFINITY && this.#isSilent(now);
+    return isWaiting ? Number.POSITIVE_INFINITY : this.#scout.deadline(now);
   }
 
   onGot(request: Request, cell: Uint8Array): void {
@@ -98,6 +115,10 @@ export class Lookout {
 
   onLate(request: Request): void {
     this.#scout.onLate(request);
+  }
+
+  #isSilent(now: Instant): boolean {
+    return now - this.#answeredAt > this.#silenceMsMax;
   }
 
   #goOn(index: number, now: Instant): number {

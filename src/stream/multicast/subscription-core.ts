@@ -204,6 +204,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
         this.#onStored(input.request, now);
         break;
       case "got":
+        this.#lookout.answered(now);
         this.#onGot(this.#exchange.settle(input.request, now), input.cell, now);
         break;
       case "failed":
@@ -251,6 +252,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   #onStored(id: number, now: Instant): void {
     const request = this.#exchange.settle(id, now);
+    this.#lookout.answered(now);
     if (request !== undefined) this.#asker?.onStored(request);
     this.#warned.delete("CULVERT_UNREACHABLE");
   }
@@ -279,6 +281,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   #onFailed(request: Request | undefined, code: ErrorCode, now: Instant): void {
     if (request === undefined) return;
+    if (code === "CULVERT_NOT_FOUND") this.#lookout.answered(now);
     if (request.purpose === "ack-put" && code === "CULVERT_CONFLICT") {
       this.#asker?.onTaken(request, now);
       return;
@@ -325,6 +328,10 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       }
       const frame = this.#arrivals.shift();
       if (frame === undefined) break;
+      if (this.#endIndex !== undefined) {
+        this.#fail("CULVERT_PROTOCOL", "the writer sealed a frame after its end");
+        return;
+      }
       if (frame.type === "start") this.#isWhole = true;
       const piece = this.#arrivals.deliver(contentOf(frame));
       if (piece.bytes.length > 0) this.#effects.push({ kind: "deliver", ...piece });

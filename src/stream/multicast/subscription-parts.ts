@@ -4,12 +4,18 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../assemble.ts";
+import { MemoryJournalStore } from "../memory-journal.ts";
 import { streamIdOf } from "../secret.ts";
 import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
 import type { SessionParts } from "./core-session.ts";
 import { resolveSubscriptionOptions, type SubscriptionOptions } from "./options.ts";
 import { SubscriptionCore } from "./subscription-core.ts";
-import { decodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
+import {
+  decodeSubscriptionState,
+  encodeSubscriptionState,
+  type SubscriptionState,
+  type WholeSubscription,
+} from "./subscription-state.ts";
 
 /** How a `Subscription` is opened; what is left out is as in `SUBSCRIPTION_DEFAULTS`. */
 export interface SubscriptionOpenOptions extends Partial<Omit<SubscriptionOptions, "durable">> {
@@ -83,16 +89,20 @@ export async function subscriptionFromStore(
   }
 }
 
-/** A subscription that goes on from a saved state. */
-export function subscriptionFromState(
+/** A subscription that goes on from a saved state, with a journal in memory for its questions. */
+export async function subscriptionFromState(
   transport: Transport,
-  saved: Uint8Array,
+  { state, frames }: WholeSubscription,
   options: SubscriptionOpenOptions,
-): SubscriptionParts {
-  const state = decodeSubscriptionState(saved);
+): Promise<SubscriptionParts> {
+  const store = new MemoryJournalStore();
+  const reopen = (): Promise<Journal> => store.open("loaded");
+  const journal = await reopen();
+  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
+  await journal.commit({ head: encodeSubscriptionState(state), put, remove: [] });
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const context = { transport, options, cellBytes: state.cellBytes, keys: keysOf(read, options) };
-  return continuation(state, context, NO_JOURNAL);
+  return continuation(state, context, { journal, reopen });
 }
 
 /** The transport with the authority to read a broadcast, and to write on one's own repair chain. */

@@ -1,7 +1,9 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { ackName } from "../ack-writer.ts";
 import type { ArrivalsStart } from "../arrivals.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
+import { framesOf, framesToCbor, type SavedFrames } from "../saved-frames.ts";
 import { chainOf, rootOf } from "../saved-keys.ts";
 import type { AckWriterState } from "../state.ts";
 
@@ -35,25 +37,57 @@ const PENDING_MAX = 64;
 
 /** The state as CBOR. Holds secrets. */
 export function encodeSubscriptionState(state: SubscriptionState): Uint8Array {
+  return encodeCbor(toCbor(state));
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
+  return fromFields(fieldsOf(bytes));
+}
+
+/** A subscription on its own: its state, and the sealed questions that have no receipt. */
+export interface WholeSubscription {
+  readonly state: SubscriptionState;
+  readonly frames: SavedFrames;
+}
+
+/** What `save` gives. Holds secrets. */
+export function encodeWholeSubscription({ state, frames }: WholeSubscription): Uint8Array {
+  return encodeCbor({ ...toCbor(state), frames: framesToCbor(frames) });
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeWholeSubscription(bytes: Uint8Array): WholeSubscription {
+  const fields = fieldsOf(bytes);
+  const { repair, ...state } = fromFields(fields);
+  const frames = fields.has("frames") ? framesOf(fields) : new Map<string, Uint8Array>();
+  // A question that is not among them cannot be repeated.
+  const pending = repair?.pending.filter((index) => frames.has(ackName(index))) ?? [];
+  return { state: { ...state, repair: repair && { ...repair, pending } }, frames };
+}
+
+function toCbor(state: SubscriptionState): { [key: string]: CborInput | undefined } {
   const { position, repair, ...rest } = state;
-  const saved: { [key: string]: CborInput | undefined } = {
+  return {
     kind: KIND,
     version: VERSION,
     ...rest,
     ...position,
     repair: repair && { ...repair, stored: repair.stored + 1 },
   };
-  return encodeCbor(saved);
 }
 
-/** @throws CulvertError `CULVERT_BAD_STATE` */
-export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
+function fieldsOf(bytes: Uint8Array): Fields {
   const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
   if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a subscription");
   const version = fields.integer("version", { min: 1 });
   if (version !== VERSION) {
     throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
   }
+  return fields;
+}
+
+function fromFields(fields: Fields): SubscriptionState {
   const nextOffset = fields.integer("nextOffset");
   const takenMax = nextOffset + CELL_BYTES_MAX;
   return {

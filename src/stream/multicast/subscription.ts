@@ -18,6 +18,7 @@ import {
   subscriptionFromState,
   subscriptionFromStore,
 } from "./subscription-parts.ts";
+import { decodeWholeSubscription, encodeWholeSubscription } from "./subscription-state.ts";
 
 /** What `Subscription.open` needs: a subscription that survives the process. */
 export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
@@ -92,7 +93,8 @@ export class Subscription extends Readable {
     state: Uint8Array,
     options: SubscriptionOpenOptions = {},
   ): Promise<Subscription> {
-    const parts = subscriptionFromState(transport, state, options);
+    const whole = decodeWholeSubscription(state);
+    const parts = await subscriptionFromState(transport, whole, options);
     return new Subscription(transport, parts.keys.read, options, parts);
   }
 
@@ -159,8 +161,7 @@ export class Subscription extends Readable {
 
   /** Stops at once; the position is kept for `save`, or in the store. */
   async halt(): Promise<void> {
-    // What has just left the buffer counts as taken after this turn.
-    await Promise.resolve();
+    this.#takings.look();
     this.#session.enter("halted");
     this.destroy();
     await this.#session.shutDown();
@@ -170,12 +171,13 @@ export class Subscription extends Readable {
    * The position and the right to read on as CBOR, after `halt` (which it calls if need be). Keep
    * it secret.
    *
-   * @throws CulvertError of what ended the subscription
+   * @throws CulvertError of what ended the subscription; `CULVERT_STATE_IN_USE` when its state lives
+   *   in a store, and was opened again
    */
   async save(): Promise<Uint8Array> {
     await this.halt();
-    if (this.#session.failure !== undefined) throw this.#session.failure;
-    return this.#parts.core.encodedState();
+    const frames = await this.#session.frames();
+    return encodeWholeSubscription({ state: this.#parts.core.state(), frames });
   }
 
   override _read(): void {

@@ -56,14 +56,15 @@ export class Upkeep {
     const early = this.#init.random.unit() / 5;
     const isShort = expiresAt < endsAt;
     const inTime = isShort ? (expiresAt - now) * (REFRESH_AFTER + early) : Number.POSITIVE_INFINITY;
-    const refreshMs = this.#init.refreshSeconds * 1_000 || Number.POSITIVE_INFINITY;
-    this.#schedule(index, now + Math.min(inTime, refreshMs * (1 - early)), endsAt);
+    this.#schedule(index, now + Math.min(inTime, this.#refreshMs * (1 - early)), endsAt);
   }
 
   /** An earlier session has had a receipt, which may be over. */
   resumed(index: number, { now, expiresAt, endsAt }: Keeping): void {
-    if (expiresAt >= endsAt) return;
-    const spreadMs = Math.max(RESUME_SPREAD_MS, expiresAt - now);
+    const isShort = expiresAt < endsAt;
+    const inTime = isShort ? Math.max(RESUME_SPREAD_MS, expiresAt - now) : Number.POSITIVE_INFINITY;
+    const spreadMs = Math.min(inTime, this.#refreshMs);
+    if (spreadMs === Number.POSITIVE_INFINITY) return;
     this.#schedule(index, now + spreadMs * this.#init.random.unit(), endsAt);
   }
 
@@ -108,6 +109,11 @@ export class Upkeep {
 
   deadline(): Instant {
     return this.#timers.deadline();
+  }
+
+  /** The longest that a frame is left alone; `Infinity`: as long as its time lasts. */
+  get #refreshMs(): number {
+    return this.#init.refreshSeconds * 1_000 || Number.POSITIVE_INFINITY;
   }
 
   #schedule(index: number, at: Instant, endsAt: Instant): void {

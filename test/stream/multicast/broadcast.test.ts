@@ -27,6 +27,74 @@ describe("a broadcast", () => {
     expect(two.endsWith(tooLate.text)).toBe(true);
   });
 
+  it("may be ended when it is told that everything is stored", async () => {
+    const world = place();
+    const broadcast = new Broadcast(world.transport, world.at);
+    broadcast.once("stored", () => broadcast.end("the end"));
+    const finished = once(broadcast, "finish").then(() => broadcast.progress());
+    broadcast.write("all. ");
+    expect(await world.elapse(finished)).toMatchObject({ framedBytes: 12, isAllStored: true });
+    await broadcast.halt();
+  });
+
+  it("waits for what is written when it is told that everything is stored", async () => {
+    const world = place();
+    const broadcast = new Broadcast(world.transport, world.at);
+    const stored = new Promise<number>((resolve) => {
+      broadcast.once("stored", () => {
+        broadcast.write("more");
+        resolve(broadcast.sync().then(() => broadcast.progress().storedBytes));
+      });
+    });
+    broadcast.write("all, ");
+    expect(await world.elapse(stored)).toBe(9);
+    await broadcast.halt();
+  });
+
+  it("brings back what the Map has lost after a restart, too", async () => {
+    const { memory, at, clock, elapse } = place();
+    let puts = 0;
+    const forgetful: Transport = {
+      payloadSize: memory.payloadSize,
+      put: (frameId, cell, options) => {
+        puts += 1;
+        // A receipt for nothing.
+        if (puts === 3) return Promise.resolve({ ttlSeconds: 7 * 24 * 3_600 });
+        return memory.put(frameId, cell, options);
+      },
+      get: (frameId, options) => memory.get(frameId, options),
+    };
+    const [store, capability] = [new MemoryJournalStore(), generateCapability()];
+    const open = () => Broadcast.open({ transport: forgetful, store, capability, ...at });
+    const broadcast = await open();
+    const start = broadcast.capabilityAtStart();
+    const text = "a word, ".repeat(100);
+    broadcast.end(text);
+    await elapse(broadcast.close());
+    await broadcast.halt();
+    const again = await open();
+    await clock.runUntil(clock.now() + 25 * 3_600_000);
+    const reader = new Listener(new Subscription(memory, start, at));
+    await clock.runUntil(() => reader.isOver, 3_600_000);
+    expect([reader.error, reader.text]).toEqual([undefined, text]);
+    await again.halt();
+  });
+
+  it("that was given up before it began takes nothing any more", async () => {
+    const { transport, at, elapse, clock } = place();
+    const [store, capability] = [new MemoryJournalStore(), generateCapability()];
+    const open = () => Broadcast.open({ transport, store, capability, ...at });
+    const broadcast = await open();
+    broadcast.destroy();
+    await broadcast.halt();
+    await clock.runUntil(1_000);
+    const again = await open();
+    const failed = once(again, "error");
+    again.write("nobody will ever read this");
+    expect(await elapse(failed)).toEqual([fails("CULVERT_CLOSED")]);
+    await again.halt();
+  });
+
   it("reaches them at half of everything lost", async () => {
     const world = place({ loss: 0.5, seed: 7 });
     const broadcast = new Broadcast(world.transport, world.at);

@@ -1,5 +1,6 @@
 import {
   Broadcast,
+  CulvertError,
   capabilityToText,
   generateCapability,
   generateSecret,
@@ -170,7 +171,87 @@ describe("a subscription", () => {
   });
 });
 
+describe("a subscription whose Map is out of reach for a while", () => {
+  it("takes nothing for gone that it could not ask for", async () => {
+    const world = place({ loss: 0.3 });
+    const { transport, at, clock } = world;
+    const way = { isOpen: true };
+    const unreachable = () => Promise.reject(new CulvertError("CULVERT_UNREACHABLE"));
+    const mobile: Transport = {
+      payloadSize: transport.payloadSize,
+      put: unreachable,
+      get: async (frameId, options) => {
+        const cell = way.isOpen ? await transport.get(frameId, options) : await unreachable();
+        return way.isOpen ? cell : await unreachable();
+      },
+    };
+    const broadcast = new Broadcast(transport, at);
+    const text = "some words ".repeat(2_000);
+    const capability = broadcast.capability();
+    broadcast.end(text);
+    await clock.runUntil(() => broadcast.progress().isAllStored, 3_600_000);
+    const reader = new Listener(new Subscription(mobile, capability, at));
+    const { subscription } = reader;
+    await clock.runUntil(() => subscription.progress().framesInMemory > 3, 60_000);
+    way.isOpen = false;
+    await clock.runUntil(clock.now() + 3_600_000);
+    way.isOpen = true;
+    await clock.runUntil(() => reader.isOver, 3_600_000);
+    expect([reader.error, reader.text === text]).toEqual([undefined, true]);
+    await broadcast.halt();
+  });
+});
+
 describe("a subscription that stops and goes on", () => {
+  it("keeps a question that the Map has not answered", async () => {
+    const { memory, at, clock } = place();
+    const lost = new Set([3, 7]);
+    let puts = 0;
+    const forgetful: Transport = {
+      payloadSize: memory.payloadSize,
+      put: (frameId, cell, options) => {
+        puts += 1;
+        // A receipt for nothing.
+        if (lost.delete(puts)) return Promise.resolve({ ttlSeconds: 7 * 24 * 3_600 });
+        return memory.put(frameId, cell, options);
+      },
+      get: (frameId, options) => memory.get(frameId, options),
+    };
+    const deaf: Transport = {
+      payloadSize: memory.payloadSize,
+      put: () => new Promise(() => {}),
+      get: (frameId, options) => memory.get(frameId, options),
+    };
+    const broadcast = new Broadcast(forgetful, at);
+    const capability = broadcast.capability();
+    const text = "a word, ".repeat(200);
+    broadcast.end(text);
+    const repair = generateCapability();
+    broadcast.addReader(repair.readCapability());
+    const before = new Listener(new Subscription(deaf, capability, { ...at, repair }));
+    // All the places that it may use without a receipt.
+    await clock.runUntil(clock.now() + 500_000);
+    const state = await before.subscription.save();
+    const after = new Listener(await Subscription.load(memory, state, at));
+    await clock.runUntil(() => after.isOver, 3_600_000);
+    expect([after.error, before.text + after.text]).toEqual([undefined, text]);
+    await broadcast.halt();
+  });
+
+  it("has taken what it was handed when it stops there", async () => {
+    const { transport, at, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    const subscription = new Subscription(transport, broadcast.capability(), at);
+    const saved = new Promise<Uint8Array>((resolve) => {
+      subscription.once("data", () => resolve(subscription.save()));
+    });
+    broadcast.write("hello");
+    const again = await Subscription.load(transport, await elapse(saved), at);
+    expect(again.readOffset).toBe(5);
+    await again.close();
+    await broadcast.halt();
+  });
+
   it("goes on where it was, and a copy of its state does no harm", async () => {
     const world = place({ loss: 0.2 });
     const { transport, at, clock } = world;
