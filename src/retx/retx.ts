@@ -94,13 +94,7 @@ export class ReTx {
 
   /** When the first receipt of the frames below `storedBelow` ends; `Infinity` without one. */
   earliestExpiry(): Instant {
-    let earliest = NEVER;
-    for (let index = this.base; index < this.next; index++) {
-      const slot = this.#frames.find(index);
-      if (!this.#isThere(slot)) break;
-      earliest = Math.min(earliest, this.#frames.expiresAt[slot] ?? NEVER);
-    }
-    return earliest;
+    return this.storedRun().expiresAt;
   }
 
   add(index: number): void {
@@ -246,9 +240,19 @@ export class ReTx {
 
   /** The first index from which on no frame is known to be stored. */
   storedBelow(): number {
-    let index = this.base;
-    while (index < this.next && this.#isThere(this.#frames.find(index))) index += 1;
-    return index;
+    return this.storedRun().below;
+  }
+
+  /** The frames from the base on that are stored: where they end, and when the first of them does. */
+  storedRun(): { readonly below: number; readonly expiresAt: Instant } {
+    let below = this.base;
+    let expiresAt = NEVER;
+    for (; below < this.next; below++) {
+      const slot = this.#frames.find(below);
+      if (!this.#isThere(slot)) break;
+      expiresAt = Math.min(expiresAt, this.#frames.expiresAt[slot] ?? NEVER);
+    }
+    return { below, expiresAt };
   }
 
   #isThere(slot: number): boolean {

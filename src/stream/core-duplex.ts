@@ -104,8 +104,10 @@ export abstract class CoreDuplex extends SocketDuplex {
    * not read, is kept for `save`, or in the store.
    */
   async halt(): Promise<void> {
-    if (!this.destroyed) this.#acceptBuffered();
-    this.takings.look();
+    if (!this.destroyed) {
+      this.#acceptBuffered();
+      this.takings.look();
+    }
     if (this.#isWorking) this.#phase = "halted";
     this.destroy();
     await this.#shutDown();

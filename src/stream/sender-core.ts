@@ -250,11 +250,12 @@ export class SenderCore {
    * instant into Unix milliseconds.
    */
   save(unixOffsetMs: number, whole: boolean): SenderState {
+    const stored = this.#retx.storedRun();
     return {
       base: this.#retx.base,
       next: this.#retx.next,
-      storedBelow: this.#retx.storedBelow(),
-      expiresUnixMs: this.#retx.earliestExpiry() + unixOffsetMs,
+      storedBelow: stored.below,
+      expiresUnixMs: stored.expiresAt + unixOffsetMs,
       framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       acknowledgedBytes: this.#acknowledgedBytes,
       endIndex: this.#endIndex,

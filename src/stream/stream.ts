@@ -168,7 +168,8 @@ export class Stream extends CoreDuplex {
   async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.writable) this.end();
     // One that is destroyed after its end goes on in the background, and never finishes for Node.
-    const isThrough = (): boolean => this.writableEnded && this.progress().isAllStored;
+    const isLeft = (): boolean => this.destroyed && this.writableEnded;
+    const isThrough = (): boolean => isLeft() && this.progress().isAllStored;
     await this.until(() => this.writableFinished || isThrough(), options.signal);
   }
 
