@@ -161,9 +161,11 @@ export class Broadcast extends Writable {
    * The reader is remembered in the saved state.
    *
    * @returns a name to remove it by
-   * @throws CulvertError `CULVERT_BUSY` beyond `repairReadersMax`, `CULVERT_BAD_CAPABILITY`
+   * @throws CulvertError `CULVERT_BUSY` beyond `repairReadersMax`, `CULVERT_BAD_CAPABILITY`; what
+   *   ended the broadcast, when it is over
    */
   addReader(repair: ReadCapability | Uint8Array | string): string {
+    if (this.destroyed) throw this.#session.closedError();
     return this.#desk.add(parseReadCapability(repair));
   }
 

@@ -80,6 +80,18 @@ describe("a broadcast", () => {
     await again.halt();
   });
 
+  it("that is over follows nobody any more", async () => {
+    const { transport, at, clock, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    broadcast.write("all");
+    await elapse(broadcast.sync());
+    await broadcast.halt();
+    const repair = generateCapability().readCapability();
+    expect(() => broadcast.addReader(repair)).toThrow(fails("CULVERT_HALTED"));
+    await clock.runUntil(clock.now() + 1_000);
+    expect(clock.pending).toBe(0);
+  });
+
   it("that was given up before it began takes nothing any more", async () => {
     const { transport, at, elapse, clock } = place();
     const [store, capability] = [new MemoryJournalStore(), generateCapability()];
