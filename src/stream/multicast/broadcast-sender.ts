@@ -197,7 +197,7 @@ export class BroadcastSender {
     for (let index = this.#base; index < storedBelow; index++) {
       const bornAt = this.#retention.bornAt(index) - this.#unixOffsetMs;
       const expiresAt = this.#expiry(bornAt, this.#grantedSeconds);
-      this.#upkeep.resumed(index, { now, expiresAt, endsAt: this.#endsAt(index) });
+      this.#upkeep.resumed(index, { now, bornAt, expiresAt, endsAt: this.#endsAt(index) });
     }
   }
 

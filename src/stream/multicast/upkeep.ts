@@ -59,13 +59,16 @@ export class Upkeep {
     this.#schedule(index, now + Math.min(inTime, this.#refreshMs * (1 - early)), endsAt);
   }
 
-  /** An earlier session has had a receipt, which may be over. */
-  resumed(index: number, { now, expiresAt, endsAt }: Keeping): void {
-    const isShort = expiresAt < endsAt;
-    const inTime = isShort ? Math.max(RESUME_SPREAD_MS, expiresAt - now) : Number.POSITIVE_INFINITY;
-    const spreadMs = Math.min(inTime, this.#refreshMs);
-    if (spreadMs === Number.POSITIVE_INFINITY) return;
-    this.#schedule(index, now + spreadMs * this.#init.random.unit(), endsAt);
+  /**
+   * An earlier session has had a receipt, which may be over. When it has put the frame last is not
+   * known: it goes on being refreshed at the hours at which it would have been since its birth.
+   */
+  resumed(index: number, { now, bornAt, expiresAt, endsAt }: Keeping & { bornAt: Instant }): void {
+    const { random } = this.#init;
+    const spreadMs = Math.max(RESUME_SPREAD_MS, expiresAt - now) * random.unit();
+    const inTime = expiresAt < endsAt ? spreadMs : Number.POSITIVE_INFINITY;
+    const refreshMs = this.#refreshMs - ((now - bornAt) % this.#refreshMs);
+    this.#schedule(index, now + Math.min(inTime, refreshMs * (1 - random.unit() / 5)), endsAt);
   }
 
   /** A reader lacks this frame; false if it was put again after `since`, or is about to be. */
