@@ -243,7 +243,7 @@ export class ReTx {
     return this.storedRun().below;
   }
 
-  /** The frames from the base on that are stored: where they end, and when the first of them does. */
+  /** The frames from the base on that are stored: where they end, and when the first one does. */
   storedRun(): { readonly below: number; readonly expiresAt: Instant } {
     let below = this.base;
     let expiresAt = NEVER;

@@ -306,7 +306,7 @@ export class Exchange {
    * round trips that a single sample justifies; nothing is given more time than it had.
    */
   #measure(tookMs: number, now: Instant): void {
-    // Who waited longer was asleep, or cut off: no time-out could follow, and the window not for long.
+    // Who waited longer was asleep, or cut off; neither time-out nor window could follow.
     const roundTripMs = Math.min(tookMs, RTO_DEFAULTS.maxMs);
     this.rto.sample(roundTripMs);
     const meanMs = this.rto.meanMs ?? roundTripMs;

@@ -1,6 +1,6 @@
 import type { StreamEffect } from "./protocol.ts";
 
-/** How far a writer has come: tells once that everything is in the Map, and once that it is read. */
+/** How far a writer has come: tells once that all is in the Map, and once that it is read. */
 export class Milestones {
   readonly #effects: StreamEffect[];
   #isAllStored: boolean;

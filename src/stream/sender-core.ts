@@ -151,7 +151,7 @@ export class SenderCore {
     this.#reset(now);
   }
 
-  /** The peer has lost the trail of our acknowledgements: a frame of data tells it where that is. */
+  /** The peer has lost the trail of our acknowledgements: a frame of data tells where that is. */
   answer(): void {
     this.#isAnswerAsked = true;
   }

@@ -1,11 +1,5 @@
 import { once } from "node:events";
-import {
-  CulvertError,
-  generateSecret,
-  type JournalStore,
-  MemoryJournalStore,
-  Stream,
-} from "culvert";
+import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -287,67 +281,6 @@ describe("a stream in a store", () => {
     await elapse(once(b, "end"));
     expect(Buffer.concat(received).equals(bytes)).toBe(true);
     expect((await a.save()).length).toBeGreaterThan(0);
-    await b.halt();
-  });
-
-  it("leaves nothing in it that nobody needs, however often it stops", async () => {
-    const { transport, secret, options, elapse, clock } = place();
-    const store = new MemoryJournalStore();
-    const b = Stream.dial(transport, secret, options);
-    b.resume();
-    const open = () => Stream.open({ transport, secret, role: "listener", store, ...options });
-    for (let session = 0; session < 10; session++) {
-      const a = await open();
-      a.write(pattern(60_000));
-      const already = a.progress().acknowledgedBytes;
-      await clock.runUntil(() => a.progress().acknowledgedBytes > already, 60_000);
-      await a.halt();
-    }
-    const last = await open();
-    await elapse(last.sync());
-    await last.halt();
-    const again = await open();
-    expect((await again.save()).length).toBeLessThan(4_000);
-    await b.halt();
-  });
-
-  it("journals its frames, and not with each of them all that waits for one", async () => {
-    const { transport, secret, options, elapse } = place();
-    const memory = new MemoryJournalStore();
-    let longest = 0;
-    const store: JournalStore = {
-      open: async (id) => {
-        const journal = await memory.open(id);
-        const commit = journal.commit.bind(journal);
-        journal.commit = (changes) => {
-          longest = Math.max(longest, changes.head.length);
-          return commit(changes);
-        };
-        return journal;
-      },
-    };
-    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
-    a.end(pattern(2_000_000));
-    await elapse(a.close());
-    expect(longest).toBeLessThan(4_000);
-    await a.halt();
-  });
-
-  it("keeps all of its frames alive after a restart, not only the first", async () => {
-    const { transport, secret, options, elapse, clock } = place();
-    const store = new MemoryJournalStore();
-    const ttlSeconds = 10_000;
-    const shared = { transport, secret, role: "listener", store, ttlSeconds, ...options } as const;
-    const a = await Stream.open(shared);
-    a.end(pattern(100_000));
-    // Nobody reads. The first frame is put again whenever the writer asks for a sign of life.
-    await clock.runUntil(5_000_000);
-    await a.halt();
-    const again = await Stream.open(shared);
-    await clock.runUntil(10_500_000);
-    await again.halt();
-    const b = Stream.dial(transport, secret, options);
-    expect((await elapse(readAll(b))).equals(pattern(100_000))).toBe(true);
     await b.halt();
   });
 

@@ -171,8 +171,8 @@ export class Subscription extends Readable {
    * The position and the right to read on as CBOR, after `halt` (which it calls if need be). Keep
    * it secret.
    *
-   * @throws CulvertError of what ended the subscription; `CULVERT_STATE_IN_USE` when its state lives
-   *   in a store, and was opened again
+   * @throws CulvertError of what ended the subscription; `CULVERT_STATE_IN_USE` when its state
+   *   lives in a store, and was opened again
    */
   async save(): Promise<Uint8Array> {
     await this.halt();
