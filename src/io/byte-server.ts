@@ -83,6 +83,8 @@ function listening(server: Server, endpoint: Endpoint): Promise<void> {
     server.once("error", reject);
     const listen = (): void => {
       server.off("error", reject);
+      // A connection that could not be taken, for want of descriptors, ends nothing but itself.
+      server.on("error", () => {});
       resolve();
     };
     if (endpoint.kind === "unix") server.listen(endpoint.path, listen);

@@ -39,7 +39,11 @@ export async function serveText(
       const message = `cannot listen on ${where.host}:${where.port}`;
       reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
     });
-    server.listen(where.port, where.host, resolve);
+    server.listen(where.port, where.host, () => {
+      // A connection that could not be taken, for want of descriptors, ends nothing but itself.
+      server.on("error", () => {});
+      resolve();
+    });
   });
   return {
     port: (server.address() as AddressInfo).port,

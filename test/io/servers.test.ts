@@ -1,0 +1,40 @@
+import { Server } from "node:net";
+import { describe, expect, it } from "vitest";
+import { ByteServer } from "../../src/io/byte-server.ts";
+import { serveText } from "../../src/io/text-server.ts";
+
+/** The server of this process that listens on a port. */
+function serverAt(port: number): Server {
+  const handles: unknown = Reflect.apply(Reflect.get(process, "_getActiveHandles"), process, []);
+  const found = (handles as unknown[]).find((handle): handle is Server => {
+    const address = handle instanceof Server ? handle.address() : null;
+    return typeof address === "object" && address?.port === port;
+  });
+  if (found === undefined) throw new Error("nobody listens there");
+  return found;
+}
+
+/** What Node says when it could not take a connection, for want of descriptors. */
+const fail = (server: Server): boolean => server.emit("error", new Error("accept EMFILE"));
+
+describe("a server that could not take a connection", () => {
+  it("of bytes goes on", async () => {
+    const server = await ByteServer.listen({
+      endpoint: { kind: "tcp", host: "127.0.0.1", port: 0 },
+      connectionsMax: 1,
+      onConnection: (connection) => connection.close(true),
+    });
+    const port = server.endpoint.kind === "tcp" ? server.endpoint.port : 0;
+    for (let times = 0; times < 3; times++) expect(fail(serverAt(port))).toBe(true);
+    await server.close();
+  });
+
+  it("of a page goes on", async () => {
+    const page = { path: "/", contentType: "text/plain", text: async () => "here" };
+    const { port, close } = await serveText({ host: "127.0.0.1", port: 0 }, page);
+    for (let times = 0; times < 3; times++) expect(fail(serverAt(port))).toBe(true);
+    const answer = await fetch(`http://127.0.0.1:${port}/`);
+    expect(await answer.text()).toBe("here");
+    await close();
+  });
+});
