@@ -71,12 +71,18 @@ export class OfferDesk {
     if (this.#nonces.has(nonce)) return "replayed";
     // A full table refuses: to forget a nonce would let its offer be played again.
     if (this.#nonces.size >= this.#limits.noncesMax) return "limited";
-    if (!this.#byVia.take(nodeIdText(via), now)) return "limited";
-    if (!offer.isSigned()) return "forged";
+    const fault = this.verify(offer, via, now);
+    if (fault !== undefined) return fault;
     // Only now: whoever forges offers of a peer must not use up what the peer may send.
     if (!this.#byPeer.take(nodeIdText(from), now)) return "limited";
     this.#nonces.set(nonce, offer.expiresAtUnixMs + this.#limits.clockSkewMs);
     return undefined;
+  }
+
+  /** Verifies what `via` has brought, no more often than it may make us. */
+  verify(offer: Offer, via: NodeId, now: Instant): OfferFault | undefined {
+    if (!this.#byVia.take(nodeIdText(via), now)) return "limited";
+    return offer.isSigned() ? undefined : "forged";
   }
 
   #forgetExpired(unixMs: number): void {

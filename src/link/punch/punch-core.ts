@@ -146,7 +146,12 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   #offer({ peer, via, unixMs }: PunchInput & { kind: "punch" }, now: Instant): void {
-    if (this.#punches.has(nodeIdText(peer))) return;
+    const known = this.#punches.get(nodeIdText(peer));
+    if (known !== undefined) {
+      // One that goes on will tell how it went; the path of one that lingers is still good.
+      if (known.isTold) this.#tellPath(known);
+      return;
+    }
     if (this.#isFull || isSameNode(peer, this.#options.identity.id)) {
       this.#fail(peer, true, "busy");
       return;
@@ -198,9 +203,13 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
       punch.exchange === undefined &&
       isSameNode(punch.init.via, via) &&
       equalBytes(punch.init.offerHash, answer.reference);
-    if (punch === undefined || !isExpected) this.#statistics.unexpected += 1;
-    else if (!answer.isSigned()) this.#statistics.forged += 1;
-    else this.#agree(punch, answer, answer.hash, now);
+    if (punch === undefined || !isExpected) {
+      this.#statistics.unexpected += 1;
+      return;
+    }
+    const fault = this.#desk.verify(answer, via, now);
+    if (fault === undefined) this.#agree(punch, answer, answer.hash, now);
+    else this.#statistics[fault] += 1;
   }
 
   #agree(punch: Punch, theirs: Offer, answerHash: Uint8Array, now: Instant): void {
@@ -283,17 +292,21 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   /** Tells how a punch went, once, and forgets it when it is over. */
   #report(punch: Punch, now: Instant): void {
     const { peer, isOfferer } = punch.init;
-    const chosen = punch.exchange?.chosen;
-    if (chosen !== undefined && !punch.isTold) {
-      punch.isTold = true;
-      this.#effects.push({ kind: "path", peer, isOfferer, ...chosen });
-    }
+    if (!punch.isTold) this.#tellPath(punch);
     const isOver = punch.exchange?.isOver(now) === true || punch.hasGivenUp(now);
     if (!isOver) return;
     this.#remove(punch);
     if (punch.isTold) return;
     const reason = punch.isHopeless ? "symmetric" : "no-path";
     this.#fail(peer, isOfferer, punch.exchange === undefined ? "no-answer" : reason);
+  }
+
+  #tellPath(punch: Punch): void {
+    const { peer, isOfferer } = punch.init;
+    const chosen = punch.exchange?.chosen;
+    if (chosen === undefined) return;
+    punch.isTold = true;
+    this.#effects.push({ kind: "path", peer, isOfferer, ...chosen });
   }
 
   #mayProbe(to: HostPort, now: Instant): boolean {

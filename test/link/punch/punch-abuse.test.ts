@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import { PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "../../../src/link/punch/limits.ts";
-import { NO_REFERENCE, type OfferClaims, signOffer } from "../../../src/link/punch/offer.ts";
+import { NO_REFERENCE, type OfferClaims, readOffer, signOffer } from "../../../src/link/punch/offer.ts";
 import { encodeAsk } from "../../../src/link/punch/probe.ts";
 import { RendezvousCore } from "../../../src/link/punch/rendezvous-core.ts";
 import { decodeSignal, encodeSignal } from "../../../src/link/punch/signal.ts";
@@ -131,6 +131,25 @@ describe("an offer", () => {
     expect(node.core.size).toBe(0);
     const { probesPerNetworkBurst, probesPerNetworkPerSecond } = PUNCH_LIMITS;
     expect(sent.count).toBeLessThanOrEqual(probesPerNetworkBurst + 7 * probesPerNetworkPerSecond);
+  });
+
+  it("that is answered by a rendezvous of its own making costs a bounded number of looks", () => {
+    const { world, node, tell } = place();
+    const peer = world.add("restricted");
+    let offered: Uint8Array | undefined;
+    world.tamper = (signal) => {
+      offered ??= signal;
+      return [];
+    };
+    node.punch(peer);
+    world.clock.advance(100);
+    const reference = readOffer(offered ?? new Uint8Array(0)).hash;
+    const answer = offer(world, node, { from: peer.identity, kind: "answer", reference });
+    const forged = answer.bytes.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    for (let at = 0; at < 200; at++) tell({ from: peer.id, bytes: forged });
+    const { offersBurst } = PUNCH_LIMITS;
+    expect(node.core.statistics).toMatchObject({ forged: offersBurst, limited: 200 - offersBurst });
   });
 
   it("of one peer again and again is limited", () => {

@@ -98,6 +98,22 @@ describe("punching", () => {
     }
   });
 
+  it("tells the path again to who asks for it while it is fresh, at either end", () => {
+    const world = new PunchWorld({ seed: 1 });
+    const [left, right] = [world.add("port-restricted"), world.add("restricted")];
+    left.punch(right);
+    for (let ms = 0; ms < 2_000 && left.paths.length * right.paths.length === 0; ms += 10) {
+      world.clock.advance(10);
+    }
+    expect(left.core.size + right.core.size, "both linger").toBe(2);
+    left.punch(right);
+    right.punch(left);
+    world.clock.advance(15_000);
+    expect([left.paths.length, right.paths.length]).toEqual([2, 2]);
+    expect(left.paths[1]?.address).toEqual(left.paths[0]?.address);
+    expect(left.core.size + right.core.size).toBe(0);
+  });
+
   it("works again after a NAT has been rebound", () => {
     const { world, left, right } = punch("port-restricted", "restricted", { seed: 1 });
     left.nat?.rebind("203.0.113.200");
