@@ -54,6 +54,8 @@ const RETRY_FIRST_MS = 5_000;
 const RETRY_MS_MAX = 300_000;
 /** No relay promises a place for longer than this. */
 const LIFE_MS_MAX = 86_400_000;
+/** A voucher that is older was issued before it was asked for, however the clocks differ. */
+const FRESH_MS = 60_000;
 
 /**
  * Keeps a place at one relay, as a synchronous state machine: asks, renews in time, tries again
@@ -68,6 +70,10 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
   #dueAt: Instant = Number.POSITIVE_INFINITY;
   #retryMs = RETRY_FIRST_MS;
   #passedBytes = 0;
+  /** When the voucher was issued since which bytes are counted. */
+  #countedSince: number | undefined;
+  /** What had passed before that; unknown until the relay tells. */
+  #passedBefore: number | undefined = 0;
 
   constructor(options: HolderCoreOptions) {
     this.#options = options;
@@ -153,7 +159,8 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
     else if (frame.kind === "refused") this.#lose(frame.reason, moment.now);
     else if (frame.kind === "usage") {
       const { disputeBytes } = this.#options.limits;
-      if (frame.usedBytes > this.#passedBytes + disputeBytes) {
+      this.#passedBefore ??= Math.max(frame.usedBytes - this.#passedBytes, 0);
+      if (frame.usedBytes > this.#passedBefore + this.#passedBytes + disputeBytes) {
         this.#lose("overcharged", moment.now);
       }
     } else this.#lose("protocol", moment.now);
@@ -169,12 +176,22 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
       this.#lose("bad-voucher", now);
       return;
     }
-    if (voucher.claims.issuedAtUnixS !== this.#voucher?.claims.issuedAtUnixS) this.#passedBytes = 0;
+    this.#countSince(voucher.claims.issuedAtUnixS, unixMs);
     this.#state = "held";
     this.#voucher = voucher;
     this.#retryMs = RETRY_FIRST_MS;
     this.#dueAt = now + lifeMs * RENEW_AT;
     this.#effects.push({ kind: "held", voucher });
+  }
+
+  /** A place that was lost and comes back as it was, is charged for all of its life. */
+  #countSince(issuedAtUnixS: number, unixMs: number): void {
+    if (issuedAtUnixS === this.#countedSince) return;
+    // The first one may be of a life of this node that it does not remember.
+    const isOld = unixMs - issuedAtUnixS * 1_000 > FRESH_MS;
+    this.#passedBefore = this.#countedSince === undefined && isOld ? undefined : 0;
+    this.#countedSince = issuedAtUnixS;
+    this.#passedBytes = 0;
   }
 
   /** A relay that lies is left for good; another one is asked again after a while. */

@@ -21,6 +21,8 @@ interface Leg {
   readonly isRelayed: boolean;
   readonly network: string;
   readonly frames: FrameBuffer;
+  /** Of what the relay itself has said there: what has not left. */
+  unsentBytes: number;
   state: "opening" | "control" | "calling" | "dialling" | "called" | "joined";
   /** When it must have got further. */
   deadline: Instant;
@@ -73,7 +75,11 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       return;
     }
     const leg = this.#legs.get(input.leg);
-    if (leg === undefined) return;
+    if (leg === undefined) {
+      const isLate = input.kind === "dialled" && input.isOpen;
+      if (isLate) this.#effects.push({ kind: "reset", leg: input.leg }); // its call is over
+      return;
+    }
     switch (input.kind) {
       case "dialled":
         this.#dialled(leg, input.isOpen, now);
@@ -82,6 +88,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
         this.#received(leg, input.bytes, { now, unixMs: input.unixMs });
         break;
       case "sent":
+        leg.unsentBytes = Math.max(leg.unsentBytes - input.bytes, 0);
         leg.circuit?.sent(leg.id, input.bytes, now);
         this.#forgetIfOver(leg);
         break;
@@ -137,6 +144,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     const leg: Leg = {
       ...init,
       frames: new FrameBuffer(),
+      unsentBytes: 0,
       state,
       deadline: now + this.#limits.answerMs,
       other: undefined,
@@ -192,6 +200,11 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       this.#refuse(leg, "relay-over-relay");
       return;
     }
+    // A question costs three bytes: whoever does not read the answers gets no more of them.
+    if (leg.unsentBytes > this.#limits.circuitBufferBytes) {
+      this.#drop(leg);
+      return;
+    }
     const reservation = this.#book.reserve(leg.peer, leg.network, moment);
     if (reservation === undefined) {
       this.#refuse(leg, "busy");
@@ -245,13 +258,14 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     if (reservation === undefined) return "no-reservation";
     if (!this.#options.isDirect(target)) return "not-linked";
     if (reservation.usedBytes >= quotaBytes) return "quota";
-    const calls = [...this.#legs.values()].filter(({ state, peer: caller }) => {
-      return (state === "calling" || state === "joined") && isSameNode(caller, peer);
+    // Of the two legs of a circuit the caller's has the positive number.
+    const calls = [...this.#legs.values()].filter(({ id, state }) => {
+      return id > 0 && (state === "calling" || state === "joined");
     });
     const isFull =
-      this.#circuits.size >= circuitsMax ||
+      calls.length >= circuitsMax ||
       reservation.circuits >= circuitsPerHolderMax ||
-      calls.length >= circuitsPerCallerMax;
+      calls.filter(({ peer: caller }) => isSameNode(caller, peer)).length >= circuitsPerCallerMax;
     return isFull ? "busy" : undefined;
   }
 
@@ -316,11 +330,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     this.#drop(leg);
   }
 
-  /** A call comes to nothing: its caller is told why. */
+  /** A call comes to nothing: its caller is told why. It counts no more, and once only. */
   #endCall(holder: Leg, reason: RelayRefusal): void {
-    const caller = holder.other;
+    const { other: caller, reservation } = holder;
     holder.other = undefined;
-    if (holder.reservation !== undefined) holder.reservation.circuits -= 1;
+    holder.reservation = undefined;
+    if (reservation !== undefined) reservation.circuits -= 1;
     if (caller === undefined || !this.#legs.has(caller.id)) return;
     caller.other = undefined;
     this.#refuse(caller, reason);
@@ -329,17 +344,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #closed(leg: Leg): void {
     this.#remove(leg);
     if (leg.circuit !== undefined) this.#cut(leg.circuit);
-    else if (leg.state === "calling" && leg.other !== undefined) {
-      const holder = leg.other;
-      if (holder.reservation !== undefined) holder.reservation.circuits -= 1;
-      holder.other = undefined;
-      this.#drop(holder);
-    } else if (leg.state === "dialling" || leg.state === "called") this.#endCall(leg, "declined");
+    else if (leg.state === "calling" && leg.other !== undefined) this.#drop(leg.other);
+    else if (leg.state === "dialling" || leg.state === "called") this.#endCall(leg, "declined");
   }
 
   #forgetIfOver({ circuit }: Leg): void {
-    if (circuit === undefined || !circuit.isOver) return;
-    this.#forget(circuit);
+    if (circuit?.isOver === true) this.#forget(circuit);
   }
 
   #cutAll(reservation: Reservation): void {
@@ -383,6 +393,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #say(leg: Leg, frame: RelayFrame): void {
-    this.#effects.push({ kind: "send", leg: leg.id, bytes: encodeFrame(frame) });
+    const bytes = encodeFrame(frame);
+    leg.unsentBytes += bytes.length;
+    this.#effects.push({ kind: "send", leg: leg.id, bytes });
   }
 }

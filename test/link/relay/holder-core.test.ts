@@ -157,6 +157,34 @@ describe("a holder", () => {
     expect(stage.lost()).toMatchObject({ reason: "overcharged" });
   });
 
+  it("does not take it for a lie when a place that was lost comes back with what it has cost", () => {
+    const stage = held();
+    const issuedAtUnixS = Math.floor(UNIX_MS / 1_000);
+    stage.give({ kind: "passed", bytes: 90_000_000 });
+    stage.give({ kind: "closed" });
+    stage.advance(10_000);
+    stage.give({ kind: "opened", isOpen: true });
+    stage.grant({ issuedAtUnixS, expiresAtUnixS: issuedAtUnixS + 3_600 });
+    stage.effects.length = 0;
+    stage.say({ kind: "usage", usedBytes: 90_000_000 });
+    expect(stage.lost()).toBeUndefined();
+    stage.say({ kind: "usage", usedBytes: 99_000_000 });
+    expect(stage.lost()).toMatchObject({ reason: "overcharged" });
+  });
+
+  it("believes once what had passed before the node was started anew", () => {
+    const stage = new Stage();
+    stage.give({ kind: "opened", isOpen: true });
+    const issuedAtUnixS = Math.floor(UNIX_MS / 1_000) - 900;
+    stage.grant({ issuedAtUnixS, expiresAtUnixS: issuedAtUnixS + 3_600 });
+    stage.effects.length = 0;
+    stage.give({ kind: "passed", bytes: 1_000 });
+    stage.say({ kind: "usage", usedBytes: 70_001_000 });
+    expect(stage.lost()).toBeUndefined();
+    stage.say({ kind: "usage", usedBytes: 79_000_000 });
+    expect(stage.lost()).toMatchObject({ reason: "overcharged" });
+  });
+
   it("takes noise for what it is", () => {
     for (let seed = 0; seed < 50; seed++) {
       const stage = new Stage();

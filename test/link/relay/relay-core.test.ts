@@ -204,6 +204,64 @@ describe("a circuit", () => {
     expect(stage.core.statistics.circuits).toBe(6);
   });
 
+  it.each<[string, (stage: RelayStage, calling: PeerLeg) => void]>([
+    ["is given up by its caller", (stage, calling) => stage.cut(calling)],
+    [
+      "is declined",
+      (stage) => stage.say(stage.lastCall(), { kind: "refused", reason: "declined" }),
+    ],
+    ["is not answered", (stage) => stage.advance(RELAY_LIMITS.answerMs)],
+    ["is answered with nonsense", (stage) => stage.say(stage.lastCall(), { kind: "reserve" })],
+    ["loses its holder", (stage) => stage.cut(stage.lastCall())],
+  ])("that %s leaves its place to one other, not to two", (_, end) => {
+    const stage = new RelayStage({ circuitsPerHolderMax: 1 });
+    const holder = node();
+    stage.reserve(holder);
+    for (let round = 0; round < 3; round++) {
+      const calling = stage.open(node());
+      stage.say(calling, { kind: "connect", target: holder });
+      end(stage, calling);
+    }
+    stage.join(node(), holder);
+    const refused = stage.open(node());
+    stage.say(refused, { kind: "connect", target: holder });
+    expect(refusal(refused)).toBe("busy");
+  });
+
+  it("counts from the call on, whenever it is answered", () => {
+    const stage = new RelayStage({ circuitsMax: 3 });
+    const holder = node();
+    stage.reserve(holder);
+    const calls = Array.from({ length: 5 }, () => {
+      const leg = stage.open(node());
+      stage.say(leg, { kind: "connect", target: holder });
+      return leg;
+    });
+    expect(calls.map(refusal)).toEqual([undefined, undefined, undefined, "busy", "busy"]);
+  });
+
+  it("counts for its caller, and not for its holder who calls others", () => {
+    const stage = new RelayStage({ circuitsPerCallerMax: 2 });
+    const [popular, other] = [node(), node()];
+    for (const holder of [popular, other]) stage.reserve(holder);
+    for (let at = 0; at < 3; at++) stage.join(node(), popular);
+    expect(stage.join(popular, other).calling.end).toBe("open");
+  });
+
+  it("is over when its caller is, also while the stream to the holder is still made", () => {
+    const stage = new RelayStage();
+    const holder = node();
+    stage.reserve(holder);
+    const calling = stage.open(node());
+    stage.dialsAtOnce = false;
+    stage.say(calling, { kind: "connect", target: holder });
+    const called = stage.lastCall();
+    stage.cut(calling);
+    called.end = "open"; // The stream is made all the same.
+    stage.dialled(called);
+    expect(called.end).toBe("reset");
+  });
+
   it("makes a sender wait for a receiver that does not read, and holds no more than it may", () => {
     const stage = new RelayStage();
     const holder = node();
@@ -271,6 +329,26 @@ describe("a relay", () => {
     stage.advance(RELAY_LIMITS.answerMs);
     expect([mute.end, slow.end, caller.end]).toEqual(["reset", "reset", "reset"]);
     expect([refusal(noisy), refusal(long)]).toEqual(["protocol", "protocol"]);
+  });
+
+  it("does not write without end for a holder that asks and does not read", () => {
+    const stage = new RelayStage();
+    stage.isFlowing = false;
+    const control = stage.reserve(node());
+    const question = encodeFrame({ kind: "reserve" });
+    const many = Uint8Array.from({ length: 5_000 * question.length }, (_, at) => {
+      return question[at % question.length] ?? 0;
+    });
+    stage.send(control, many);
+    expect(control.end).toBe("reset");
+    expect(control.heldBytes).toBeLessThan(RELAY_LIMITS.circuitBufferBytes + 1_000);
+  });
+
+  it("answers a holder that reads as often as it asks", () => {
+    const stage = new RelayStage();
+    const control = stage.reserve(node());
+    for (let at = 0; at < 1_000; at++) stage.say(control, { kind: "reserve" });
+    expect([control.end, control.frames().frames.length]).toEqual(["open", 1_001]);
   });
 
   it("lets one peer have a few streams that say nothing", () => {

@@ -48,6 +48,8 @@ export class RelayStage {
   readonly away = new Set<string>();
   /** Whether bytes leave at once for their receivers. */
   isFlowing = true;
+  /** Whether streams to holders are there as soon as they are asked for. */
+  dialsAtOnce = true;
   now = 0;
   #lastLeg = 0;
 
@@ -89,6 +91,13 @@ export class RelayStage {
 
   cut(leg: PeerLeg): void {
     this.core.handle({ kind: "closed", leg: leg.id }, this.now);
+    this.#drain();
+  }
+
+  /** A stream to a holder is there, or will not be. */
+  dialled(leg: PeerLeg): void {
+    const isOpen = !this.away.has(nodeIdText(leg.peer));
+    this.core.handle({ kind: "dialled", leg: leg.id, isOpen }, this.now);
     this.#drain();
   }
 
@@ -136,9 +145,9 @@ export class RelayStage {
   #drain(): void {
     for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
       if (effect.kind === "open") {
-        this.legs.set(effect.leg, new PeerLeg(effect.leg, effect.peer));
-        const isOpen = !this.away.has(nodeIdText(effect.peer));
-        this.core.handle({ kind: "dialled", leg: effect.leg, isOpen }, this.now);
+        const dialled = new PeerLeg(effect.leg, effect.peer);
+        this.legs.set(effect.leg, dialled);
+        if (this.dialsAtOnce) this.dialled(dialled);
         continue;
       }
       const leg = this.legs.get(effect.leg);
