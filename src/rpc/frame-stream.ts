@@ -2,6 +2,7 @@ import { CulvertError, isCulvertError } from "../base/index.ts";
 import { FrameBuffer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import {
+  CALL_FRAME,
   CALL_FRAME_OVERHEAD,
   type CallFrame,
   encodeCallFrame,
@@ -54,8 +55,8 @@ export class FrameStream {
    * @throws CulvertError `CULVERT_PEER_ABORTED`, `CULVERT_PROTOCOL`; or what it was destroyed with
    */
   async next(): Promise<CallFrame | undefined> {
-    const frame = this.#take();
     if (this.#frames.length < this.#limits.queuedBytesHigh / 2) this.#stream.resume();
+    const frame = this.#take();
     if (frame !== undefined) return frame;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isEnded) return undefined;
@@ -158,7 +159,10 @@ export class FrameStream {
   #take(): CallFrame | undefined {
     try {
       const bytes = this.#frames.take();
-      if (bytes !== undefined) return readCallFrame(bytes.slice());
+      const frame = bytes && readCallFrame(bytes.slice());
+      // What follows may be for whoever the stream is given to: not even its end is looked at.
+      if (frame !== undefined && isTurningPoint(frame)) this.#stream.pause();
+      if (frame !== undefined) return frame;
     } catch (error) {
       if (!isCulvertError(error)) throw error;
       this.destroy(error);
@@ -179,6 +183,11 @@ export class FrameStream {
     waiter?.reject(this.#failure);
     for (const { reject } of drains) reject(this.#failure);
   }
+}
+
+/** Whether a raw call may begin behind a frame. */
+function isTurningPoint({ type }: CallFrame): boolean {
+  return type === CALL_FRAME.open || type === CALL_FRAME.accepted;
 }
 
 function gone(): CulvertError {

@@ -37,6 +37,8 @@ export class InSession {
   readonly #used = new NumberRanges();
   readonly #entries = new Map<number, Entry>();
   #floor = 0;
+  /** Bytes of the replies that are kept in it. */
+  replyBytes = 0;
 
   constructor(id: Uint8Array) {
     this.#id = id;

@@ -28,6 +28,8 @@ export interface RequestLimits {
   readonly repliesMax: number;
   /** Bytes of replies that are kept, of all peers; then new requests are answered `busy`. */
   readonly replyBytesMax: number;
+  /** The same of one peer. */
+  readonly replyBytesPerPeerMax: number;
   /** Peers with a session, either way; the one that was quiet for longest is forgotten. */
   readonly peersMax: number;
   /** A session that was not used for so long is not used any more. */
@@ -56,6 +58,7 @@ export const REQUEST_LIMITS: RequestLimits = Object.freeze({
   repliesPerPeerMax: 1_024,
   repliesMax: 65_536,
   replyBytesMax: 32 * 2 ** 20,
+  replyBytesPerPeerMax: 8 * 2 ** 20,
   peersMax: 4_096,
   sessionIdleMs: 600_000,
   timesMax: 8_192,

@@ -16,6 +16,11 @@ export interface LaneEvents {
   closed(): void;
 }
 
+/**
+ * Streams of the peer at once: the one in use, and the one before it on its way out. On each a
+ * message may lie that is not whole yet.
+ */
+const INCOMING_MAX = 2;
 /** Bytes of the length in front of a message. */
 const PREFIX_BYTES = 4;
 
@@ -113,6 +118,10 @@ export class MessageLane {
   }
 
   #take(stream: ByteDuplex): void {
+    if (this.#incoming.size >= INCOMING_MAX) {
+      stream.destroy();
+      return;
+    }
     const frames = new FrameBuffer(this.#messageBytesMax);
     this.#incoming.add(stream);
     stream.on("error", () => {});

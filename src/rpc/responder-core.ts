@@ -181,7 +181,7 @@ export class ResponderCore {
     this.#nextCall += 1;
     entry.forgetAt = now + lifeMs;
     entry.run = run;
-    const refusal = this.#refusal(known);
+    const refusal = this.#refusal(known, session);
     if (refusal !== undefined) {
       statistics.refused += 1;
       this.#keepReply(run, entry, { isFailure: true, body: encodeFailure({ code: refusal }) });
@@ -204,12 +204,13 @@ export class ResponderCore {
     this.#parts.perform({ kind: "run", call, peer, type, meta, body, deadlineAt });
   }
 
-  #refusal(known: InPeer): ErrorCode | undefined {
+  #refusal(known: InPeer, session: InSession): ErrorCode | undefined {
     const { limits } = this.#parts;
     if (this.#isDraining) return "CULVERT_CLOSED";
     const isFull =
       this.#runs.size >= limits.runningMax ||
       known.running >= limits.runningPerPeerMax ||
+      session.replyBytes >= limits.replyBytesPerPeerMax ||
       this.#replyBytes >= limits.replyBytesMax;
     return isFull ? "CULVERT_BUSY" : undefined;
   }
@@ -220,9 +221,10 @@ export class ResponderCore {
     entry.run = undefined;
     const { isFailure, body } = answer;
     entry.reply = encodeEnvelope({ kind: "reply", nonce, reference, type, isFailure, body });
+    const { session } = run;
+    session.replyBytes += entry.reply.length;
     this.#replyBytes += entry.reply.length;
     const at = entry.forgetAt ?? 0;
-    const { session } = run;
     entry.forget = this.#timers.push(at, { kind: "forget", session, entry });
     this.#send(run.peer, entry.reply);
   }
@@ -244,7 +246,9 @@ export class ResponderCore {
     if (entry.forget !== undefined) this.#timers.cancel(entry.forget);
     if (entry.run !== undefined) entry.run.entry = undefined;
     this.#replies -= 1;
-    this.#replyBytes -= entry.reply?.length ?? 0;
+    const replyBytes = entry.reply?.length ?? 0;
+    session.replyBytes -= replyBytes;
+    this.#replyBytes -= replyBytes;
   }
 
   #abort(run: Run, reason: "cancelled" | "deadline", now: Instant): void {

@@ -110,13 +110,12 @@ export class RpcNode {
   }
 
   async #close(options: { readonly drainMs?: number }): Promise<void> {
-    const drained = this.#streamService?.drain();
+    const drained = [this.#streamService?.drain(), this.#streamCaller?.drain()];
     this.#requests.stopServing();
-    this.#streamCaller?.close(false);
     const drainMs = options.drainMs ?? DRAIN_MS;
     const at = this.#clock.now() + drainMs;
     const cancel = this.#clock.schedule(at, () => this.#endStreams(), { background: true });
-    await drained;
+    await Promise.all(drained);
     cancel();
     // The carrier goes last: it ends with the requests.
     await this.#requests.close({ drainMs: Math.max(0, at - this.#clock.now()) });
@@ -124,7 +123,7 @@ export class RpcNode {
   }
 
   #endStreams(): void {
-    this.#streamCaller?.close(true);
+    this.#streamCaller?.abandonAll();
     this.#streamService?.abandonAll();
   }
 

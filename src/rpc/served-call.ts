@@ -37,6 +37,7 @@ export class ServedCall {
   readonly #cancels: Cancel[] = [];
   #cut: () => void = () => {};
   #isRaw = false;
+  #isOver = false;
 
   constructor(parts: ServedCallParts, peer: NodeId, stream: ByteDuplex) {
     this.#parts = parts;
@@ -52,6 +53,7 @@ export class ServedCall {
     });
     this.#frames.onOver = () => this.stop(new CulvertError("CULVERT_PEER_ABORTED"));
     const wasCut = await Promise.race([this.#serve(), isCut]);
+    this.#isOver = true;
     if (wasCut) this.#fail(this.#controller.signal.reason);
     for (const cancel of this.#cancels) cancel();
     this.#endStream();
@@ -59,7 +61,7 @@ export class ServedCall {
 
   /** Tells the handler to stop, and cuts it off soon after. */
   stop(error: CulvertError): void {
-    if (this.#controller.signal.aborted) return;
+    if (this.#isOver || this.#controller.signal.aborted) return;
     this.#controller.abort(error);
     this.#later(this.#parts.limits.cutOffMs, () => {
       this.#parts.onCutOff();
@@ -171,6 +173,8 @@ export class ServedCall {
     await this.#frames.send(CALL_FRAME.accepted, NO_BODY);
     const stream = this.#frames.release();
     this.#isRaw = true;
+    // A caller that cuts it before the handler listens must not end the process.
+    stream.on("error", () => {});
     stream.on("close", () => this.stop(new CulvertError("CULVERT_PEER_ABORTED")));
     return stream;
   }

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError } from "../base/index.ts";
+import { Canceller, type Clock, CulvertError, type Instant, onAbort } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
@@ -24,6 +24,13 @@ interface OpenCall {
   readonly options: CallOptions;
 }
 
+/** A call whose stream is not there yet. */
+interface Opening {
+  readonly canceller: Canceller;
+  /** Why it was given up, when that was not the caller's wish. */
+  failure: CulvertError | undefined;
+}
+
 const NO_REQUEST = new Uint8Array(0);
 
 /** Makes streaming calls, each over a stream of its own. */
@@ -31,8 +38,10 @@ export class StreamCaller {
   readonly #carrier: StreamCarrier;
   readonly #clock: Clock;
   readonly #limits: StreamCallLimits;
+  readonly #opening = new Set<Opening>();
   readonly #open = new Set<FrameStream>();
   #isClosed = false;
+  #onIdle: () => void = () => {};
 
   constructor(carrier: StreamCarrier, clock: Clock, limits: StreamCallLimits) {
     this.#carrier = carrier;
@@ -42,14 +51,24 @@ export class StreamCaller {
 
   /** Calls that are open. */
   get openCount(): number {
-    return this.#open.size;
+    return this.#opening.size + this.#open.size;
   }
 
-  /** Makes no more calls; with `isForced` those that are open end too. */
-  close(isForced: boolean): void {
+  /** Makes no more calls; resolves when those that are open are over. */
+  async drain(): Promise<void> {
     this.#isClosed = true;
-    if (!isForced) return;
-    for (const frames of this.#open) frames.destroy(new CulvertError("CULVERT_CLOSED"));
+    if (this.openCount === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Makes no more calls, and ends those that are open. */
+  abandonAll(): void {
+    this.#isClosed = true;
+    const error = new CulvertError("CULVERT_CLOSED");
+    for (const opening of this.#opening) giveUp(opening, error);
+    for (const frames of this.#open) frames.destroy(error);
   }
 
   /** One request, many items. Leaving the loop gives the call up. */
@@ -113,7 +132,7 @@ export class StreamCaller {
       throw error;
     }
     call.guard.release();
-    this.#open.delete(call.frames);
+    this.#leave(call.frames);
     return call.frames.release();
   }
 
@@ -128,9 +147,7 @@ export class StreamCaller {
     if (!(totalMs > 0)) throw new RangeError("totalMs is a positive time");
     const totalAt = this.#clock.now() + totalMs;
     const encoded = encodeMeta(meta);
-    const stream = await this.#carrier.openStream(peer, signal === undefined ? {} : { signal });
-    const frames = new FrameStream(stream, this.#limits);
-    this.#open.add(frames);
+    const frames = await this.#openFrames(peer, totalAt, signal);
     const guard = new CallGuard(this.#clock, frames, { totalAt, signal });
     const call = { frames, guard, options };
     try {
@@ -141,6 +158,35 @@ export class StreamCaller {
       throw error;
     }
     return call;
+  }
+
+  /** The stream of a call, whose coming may take all of the call's time and no more. */
+  async #openFrames(
+    peer: NodeId,
+    totalAt: Instant,
+    signal: AbortSignal | undefined,
+  ): Promise<FrameStream> {
+    const opening: Opening = { canceller: new Canceller(), failure: undefined };
+    this.#opening.add(opening);
+    const cancel = this.#clock.schedule(totalAt, () => {
+      giveUp(opening, new CulvertError("CULVERT_TIMEOUT", "the call took too long"));
+    });
+    const forget = onAbort(signal, ({ cause }) => opening.canceller.abort(cause));
+    try {
+      const stream = await this.#carrier.openStream(peer, { signal: opening.canceller.signal });
+      const frames = new FrameStream(stream, this.#limits);
+      if (opening.failure !== undefined) frames.destroy(opening.failure);
+      this.#open.add(frames);
+      frames.onOver = () => this.#leave(frames);
+      return frames;
+    } catch (error) {
+      throw opening.failure ?? error;
+    } finally {
+      forget();
+      cancel();
+      this.#opening.delete(opening);
+      this.#settleIdle();
+    }
   }
 
   async *#items<Item>(
@@ -186,9 +232,23 @@ export class StreamCaller {
   /** Nothing more is wanted: a call that has not ended by itself is given up. */
   #finish({ frames, guard }: OpenCall): void {
     guard.release();
-    this.#open.delete(frames);
+    this.#leave(frames);
     frames.destroy(new CulvertError("CULVERT_CLOSED", "the call is over"));
   }
+
+  #leave(frames: FrameStream): void {
+    this.#open.delete(frames);
+    this.#settleIdle();
+  }
+
+  #settleIdle(): void {
+    if (this.openCount === 0) this.#onIdle();
+  }
+}
+
+function giveUp(opening: Opening, error: CulvertError): void {
+  opening.failure ??= error;
+  opening.canceller.abort(error);
 }
 
 function notExpected(): CulvertError {

@@ -5,7 +5,7 @@ import { type NodeId, NodeIdentity, nodeIdText } from "../../src/identity/index.
 import type { ByteDuplex, LinkDialler, PeerLink } from "../../src/rpc/index.ts";
 
 /** One end of a byte stream in memory; destroying it destroys the other. */
-class MemoryStream extends Duplex {
+export class MemoryStream extends Duplex {
   #other: MemoryStream | undefined;
   #resume: (() => void) | undefined;
 

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, onAbort } from "../../base/index.ts";
+import { type Clock, CulvertError, onAbort, utf8 } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import {
   BYTES,
@@ -139,7 +139,8 @@ function handlers(seen: Seen): Handlers<typeof METHODS> {
     mirror: async (greeting, accept, context) => {
       note(context);
       if (greeting === "refuse") throw new CulvertError("CULVERT_REFUSED", "not you");
-      await mirror(await accept());
+      if (greeting === "curt") await answerShortly(await accept());
+      else await mirror(await accept());
     },
     async *flood(count, context) {
       note(context);
@@ -158,6 +159,16 @@ function handlers(seen: Seen): Handlers<typeof METHODS> {
       return new Promise((_resolve, reject) => void onAbort(context.signal, reject));
     },
   };
+}
+
+function answerShortly(stream: ByteDuplex): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on("close", resolve);
+    stream.on("error", () => {});
+    stream.write(utf8("short"));
+    stream.end();
+    stream.resume();
+  });
 }
 
 function mirror(stream: ByteDuplex): Promise<void> {

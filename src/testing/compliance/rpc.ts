@@ -1,4 +1,4 @@
-import { assert, CulvertError, equalBytes } from "../../base/index.ts";
+import { assert, CulvertError, equalBytes, utf8 } from "../../base/index.ts";
 import { raw, serverStream, TEXT, unary } from "../../rpc/index.ts";
 import {
   all,
@@ -119,6 +119,12 @@ const KINDS: Cases<Rig> = {
     assert(equalBytes(await back, sent), "what was sent came back");
   },
 
+  "a raw call that is answered and ended at once loses nothing": async ({ calls, elapse }) => {
+    const stream = await elapse(calls.mirror("curt"));
+    assert(equalBytes(await elapse(allBytes(stream)), utf8("short")), "all of it is there");
+    stream.end();
+  },
+
   "a raw call can be refused": async ({ calls, elapse }) => {
     await expectFailure(elapse(calls.mirror("refuse")), "CULVERT_REFUSED");
   },
@@ -214,6 +220,19 @@ const ENDS: Cases<Rig> = {
     const rest = await elapse(all({ [Symbol.asyncIterator]: () => answers }));
     assert(rest.join() === "b?,bye", "what was begun is finished");
     await elapse(Promise.all([closing, nodes.b.close()]));
+  },
+
+  "a graceful close lets the calls of its own end too": async ({ calls, nodes, elapse }) => {
+    const gate = new Gate();
+    const answers = calls.talk(gate.items());
+    gate.put("a");
+    assert((await elapse(answers.next())).value === "a?", "the call runs");
+    const closing = nodes.a.close();
+    gate.put("b");
+    gate.end();
+    const rest = await elapse(all({ [Symbol.asyncIterator]: () => answers }));
+    assert(rest.join() === "b?,bye", "what was begun is finished");
+    await elapse(closing);
   },
 
   "a forced close aborts calls at once": async ({ calls, nodes, seen, clock, elapse }) => {

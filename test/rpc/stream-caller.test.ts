@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { CulvertError, onAbort } from "../../src/base/index.ts";
+import {
+  type ByteDuplex,
+  raw,
+  Service,
+  type StreamCarrier,
+  serverStream,
+  TEXT,
+} from "../../src/rpc/index.ts";
+import { StreamCaller } from "../../src/rpc/stream-caller.ts";
+import { STREAM_CALL_LIMITS } from "../../src/rpc/stream-limits.ts";
+import { StreamService } from "../../src/rpc/stream-service.ts";
+import { all } from "../../src/testing/compliance/rpc-rig.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+import { MemoryStream } from "./memory-links.ts";
+
+const peer = new Uint8Array(32);
+const target = { peer, method: "count", kind: "serverStream" } as const;
+const given = { request: TEXT.encode("2"), down: TEXT };
+
+/** A caller over a carrier. */
+function caller(openStream: StreamCarrier["openStream"]) {
+  const clock = new VirtualClock();
+  const made = new StreamCaller({ openStream, onStream: () => {} }, clock, STREAM_CALL_LIMITS);
+  const ask = (options: { totalMs?: number; signal?: AbortSignal } = {}): Promise<unknown> =>
+    all(made.receive(target, given, options)).catch((error: unknown) => error);
+  return { clock, made, ask, elapse: <T>(promise: Promise<T>) => clock.runPromise(promise, 60_000) };
+}
+
+/** A peer that lets no stream be opened, for as long as it is asked. */
+const full: StreamCarrier["openStream"] = (_peer, { signal } = {}) =>
+  new Promise<ByteDuplex>((_resolve, reject) => void onAbort(signal, reject));
+
+describe("a call whose stream is not there yet", () => {
+  it("takes no longer than it may", async () => {
+    const { clock, made, ask, elapse } = caller(full);
+    expect(await elapse(ask({ totalMs: 5_000 }))).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect([clock.now(), made.openCount]).toEqual([5_000, 0]);
+  });
+
+  it("is given up with its signal", async () => {
+    const { clock, made, ask, elapse } = caller(full);
+    const abort = new AbortController();
+    const asked = ask({ signal: abort.signal });
+    clock.advance(10);
+    abort.abort(new CulvertError("CULVERT_FULL"));
+    expect(await elapse(asked)).toMatchObject({ name: "AbortError", cause: { code: "CULVERT_FULL" } });
+    expect(made.openCount).toBe(0);
+  });
+
+  it("ends with its caller, and not before it is forced to", async () => {
+    const { clock, made, ask, elapse } = caller(full);
+    const asked = ask();
+    clock.advance(10);
+    const drained = made.drain();
+    clock.advance(10);
+    expect(made.openCount).toBe(1);
+    made.abandonAll();
+    expect(await elapse(asked)).toMatchObject({ code: "CULVERT_CLOSED" });
+    await elapse(drained);
+  });
+
+  it("is ended when its stream comes too late", async () => {
+    const [mine, theirs] = MemoryStream.pair();
+    const { clock, ask, elapse } = caller(
+      () =>
+        new Promise((resolve) => {
+          clock.schedule(9_000, () => resolve(mine));
+        }),
+    );
+    expect(await elapse(ask({ totalMs: 5_000 }))).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect([mine.destroyed, theirs.destroyed]).toEqual([true, true]);
+  });
+});
+
+describe("a raw call that its caller cuts", () => {
+  it("before the handler listens for errors, ends the call and nothing else", async () => {
+    const [mine, theirs] = MemoryStream.pair();
+    const { clock, made, elapse } = caller(async () => mine);
+    const accepted = { isCut: false };
+    const manifest = { tunnel: raw({ request: TEXT }) };
+    const service = Service.of(
+      manifest,
+      {
+        tunnel: async (_request, accept, { signal }) => {
+          await accept();
+          await new Promise((resolve) => void onAbort(signal, resolve));
+          accepted.isCut = true;
+        },
+      },
+      { clock },
+    );
+    const serving = new StreamService(service, clock, STREAM_CALL_LIMITS);
+    const served = serving.serve(peer, theirs);
+    const tunnel = { peer, method: "tunnel", kind: "raw" } as const;
+    await elapse(made.connect(tunnel, TEXT.encode(""), {}));
+    theirs.destroy(new CulvertError("CULVERT_PEER_ABORTED"));
+    await elapse(served);
+    expect(accepted.isCut).toBe(true);
+  });
+});
+
+describe("a call that has ended well", () => {
+  it("does not count as one that had to be cut off", async () => {
+    const [mine, theirs] = MemoryStream.pair();
+    const { clock, ask, elapse } = caller(async () => mine);
+    const manifest = { count: serverStream({ request: TEXT, down: TEXT }) };
+    const service = Service.of(
+      manifest,
+      {
+        async *count() {
+          yield "1";
+        },
+      },
+      { clock },
+    );
+    const serving = new StreamService(service, clock, STREAM_CALL_LIMITS);
+    const served = serving.serve(peer, theirs);
+    expect(await elapse(ask())).toEqual(["1"]);
+    await elapse(served);
+    await elapse(new Promise((resolve) => clock.schedule(clock.now() + 1_000, () => resolve(1))));
+    expect([serving.callCount, serving.cutOffs]).toEqual([0, 0]);
+  });
+});
