@@ -32,6 +32,24 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
   return () => signal.removeEventListener("abort", listener);
 }
 
+/**
+ * Runs `work` with a signal that is aborted when any of `signals` is, and forgets them when it is
+ * over. `AbortSignal.any` does not: a signal that lives long keeps a trace of each that was made
+ * of it.
+ */
+export async function withSignals<T>(
+  signals: readonly AbortSignal[],
+  work: (either: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const either = new AbortController();
+  const cancels = signals.map((signal) => onAbort(signal, () => either.abort(signal.reason)));
+  try {
+    return await work(either.signal);
+  } finally {
+    for (const cancel of cancels) cancel();
+  }
+}
+
 /** Who waits within the house for the signal of a {@link Canceller}. */
 const LISTENERS = new WeakMap<AbortSignal, Set<() => void>>();
 

@@ -1,4 +1,4 @@
-export { abortError, Canceller, onAbort, throwIfAborted } from "./abort.ts";
+export { abortError, Canceller, onAbort, throwIfAborted, withSignals } from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
 export { concatBytes, equalBytes, fromHex, toHex, utf8, wipe } from "./bytes.ts";
 export type { Core } from "./core.ts";

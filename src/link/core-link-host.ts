@@ -5,6 +5,8 @@ import {
   LruMap,
   onAbort,
   SharedCalls,
+  throwIfAborted,
+  withSignals,
 } from "../base/index.ts";
 import { type NodeAddress, type NodeId, nodeIdOf, nodeIdText } from "../identity/index.ts";
 import type { HostPort, PathConnection, TcpNetwork, UdpSocket } from "./carrier.ts";
@@ -194,9 +196,10 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   async #dialPath(target: DialTarget, signal: AbortSignal): Promise<ReadyPath> {
     const key = nodeIdText(target.id);
     const { id, publicKey, addresses } = target;
-    const signals = AbortSignal.any([signal, this.#closing.signal]);
     const remembered = this.#winners.get(key);
-    const found = await this.#desk.dial({ id, publicKey, addresses, remembered }, signals);
+    const found = await withSignals([signal, this.#closing.signal], (either) =>
+      this.#desk.dial({ id, publicKey, addresses, remembered }, either),
+    );
     this.#winners.set(key, found.address);
     return found;
   }
@@ -246,6 +249,9 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   #awaitLink(connection: PathConnection, options: AttachOptions): Promise<Link> {
     const { expectedId, isRelayed, signal } = options;
     return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) connection.close(true);
+      throwIfAborted(signal);
+      let forget: Cancel = () => {};
       const setup = this.#desk.answer(connection, {
         expectedId,
         way: { carrier: "attached", isRelayed, remote: undefined },
@@ -260,10 +266,12 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
           reject(error);
         },
       });
-      const forget = onAbort(signal, (error) => {
-        setup.abort();
-        reject(error);
-      });
+      if (!setup.isOver) {
+        forget = onAbort(signal, (error) => {
+          setup.abort();
+          reject(error);
+        });
+      }
     });
   }
 
@@ -294,7 +302,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const peerKey = setup.provenKey;
     if (this.#closing.signal.aborted) return undefined;
     if (this.#table.isFullFor(nodeIdOf(peerKey), options.source)) return undefined;
-    if (this.#table.isFull) this.#table.longestIdle()?.retire();
+    if (this.#table.isFull) void this.#table.longestIdle()?.close();
     if (this.#table.isFull) return undefined;
     const link = new CoreLink({ owner: this, peerKey, source: undefined, ...options });
     this.#table.add(link);
@@ -315,7 +323,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   #sweepLater(): void {
     const sweep = (): void => {
-      for (const link of this.#table.expired(this.clock.now())) link.retire();
+      for (const link of this.#table.expired(this.clock.now())) void link.close();
       this.#sweepLater();
     };
     this.#cancelSweep = this.clock.schedule(this.clock.now() + SWEEP_MS, sweep, {

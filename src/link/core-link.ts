@@ -21,6 +21,7 @@ import { StreamOpenings } from "./stream-openings.ts";
 
 /** How often in the time of a silence a record that comes slowly counts as a sign of life. */
 const PARTIAL_SHARE = 4;
+const TOO_MANY = "too many streams wait to be opened on this link";
 
 /** What a link needs of its host. */
 export interface LinkOwner {
@@ -82,9 +83,11 @@ export class CoreLink implements Link {
   #lastAbout: LinkPath | undefined;
   #holds = 0;
   #epoch = 0;
+  #epochProposed = 0;
   #usedAt: number;
   #partialAt = Number.NEGATIVE_INFINITY;
   #isOpen = true;
+  #isClosing = false;
   #closedBy: CulvertError | undefined;
 
   constructor(options: CoreLinkOptions) {
@@ -136,6 +139,11 @@ export class CoreLink implements Link {
     return this.#isOpen;
   }
 
+  /** Not any more while the open streams are let end. */
+  get takesStreams(): boolean {
+    return this.#isOpen && !this.#isClosing;
+  }
+
   get streamCount(): number {
     return this.#core.streamCount;
   }
@@ -156,10 +164,14 @@ export class CoreLink implements Link {
     return this.#epoch;
   }
 
-  /** The number for a path that this end proposes: the two ends never choose the same. */
+  /**
+   * The number for a path that this end proposes: never one of the peer's, and another each time,
+   * for the peer may be on the path of a proposal whose answer got lost.
+   */
   nextEpoch(): number {
-    const next = this.#epoch + 1;
-    return next % 2 === (this.isInitiator ? 0 : 1) ? next : next + 1;
+    const next = Math.max(this.#epoch, this.#epochProposed) + 1;
+    this.#epochProposed = next % 2 === (this.isInitiator ? 0 : 1) ? next : next + 1;
+    return this.#epochProposed;
   }
 
   /** Goes on over another path, which is handed over; the one before is closed. */
@@ -183,7 +195,7 @@ export class CoreLink implements Link {
 
   async openStream(protocol: string, options: OpenStreamOptions = {}): Promise<LinkStream> {
     requireProtocol(protocol);
-    if (!this.#isOpen) throw this.#closedError();
+    if (!this.takesStreams) throw this.#closedError();
     return this.#openings.open(protocol, options, {
       ask: (asking) => this.#turns.turn({ kind: "open", ...asking }),
       cancel: (ticket) => this.#turns.turn({ kind: "cancel-open", ticket }),
@@ -243,15 +255,11 @@ export class CoreLink implements Link {
   }
 
   close(options: CloseOptions = {}): Promise<void> {
+    this.#isClosing = true;
     return new Promise((resolve) => {
       this.onClose(() => resolve());
       this.#turns.turn({ kind: "close", isGraceful: options.graceful ?? false });
     });
-  }
-
-  /** Closes an idle link. */
-  retire(): void {
-    this.#turns.turn({ kind: "close", isGraceful: false });
   }
 
   /** Ends the link without a word: no path leads to the peer any more. */
@@ -280,7 +288,7 @@ export class CoreLink implements Link {
         this.#opened(effect.ticket, effect.id);
         break;
       case "open-refused":
-        this.#openings.find(effect.ticket)?.reject(this.#refusal());
+        this.#openings.find(effect.ticket)?.reject(new CulvertError("CULVERT_BUSY", TOO_MANY));
         break;
       case "accept":
         this.#accept(effect);
@@ -384,11 +392,6 @@ export class CoreLink implements Link {
     this.#closeListeners.tell(error);
     this.#closeListeners.clear();
     this.#pathListeners.clear();
-  }
-
-  #refusal(): CulvertError {
-    if (!this.#isOpen) return this.#closedError();
-    return new CulvertError("CULVERT_BUSY", "too many streams wait to be opened on this link");
   }
 
   #closedError(): CulvertError {

@@ -43,7 +43,7 @@ export interface LinkLimits {
   readonly streamWindowBytes: number;
   /** To what that grows while the reader keeps up. */
   readonly streamWindowBytesMax: number;
-  /** What the windows of all streams of one link may add up to. */
+  /** To what the windows of all streams of one link may grow; first windows come on top. */
   readonly linkWindowBytesMax: number;
   /** Bytes sent that the peer has not acknowledged yet; then the link waits. */
   readonly unackedBytesMax: number;

@@ -60,6 +60,8 @@ const FAREWELL_CODES = {
 
 const FAREWELLS: readonly Farewell[] = ["closed", "busy", "protocol", "unknown-link"];
 const LINK_ID_BYTES = 16;
+/** Further than any link comes: what is proposed next has to fit its field. */
+const EPOCH_MAX = 2 ** 31;
 
 /** What a link ends with when its peer has said goodbye, but for an orderly end. */
 export function farewellError(why: Exclude<Farewell, "closed">): CulvertError {
@@ -168,6 +170,7 @@ function readIntent(reader: Reader): ControlRecord {
   if (kind === 0) return { kind: "intent", linkId, intent: { kind: "new" } };
   if (kind !== 1) reader.refuse("intent", "is not known");
   const epoch = reader.u32("epoch");
+  if (epoch > EPOCH_MAX) reader.refuse("epoch", "is beyond all");
   return {
     kind: "intent",
     linkId,

@@ -220,8 +220,9 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
       this.#bytesRead += bytes.length;
       // Node's side may ask for more at once: it has to see the rest first.
       this.#isReading = this.push(bytes);
-      if (this.destroyed) return;
+      // Also of a stream that is left there: the peer may have more to say than it has credit.
       this.#port.consumed(this.#id, creditCost(bytes.length));
+      if (this.destroyed) return;
     }
     if (this.#arrived.length > 0 || !this.#hasPeerEnded || this.#isPeerEndPassedOn) return;
     this.#isPeerEndPassedOn = true;

@@ -22,11 +22,11 @@ export class LinkTable {
     return [...this.#links];
   }
 
-  /** An open link to a node: a direct one, if there is one. */
+  /** A link to a node that takes new streams: a direct one, if there is one. */
   find(id: NodeId): CoreLink | undefined {
     let found: CoreLink | undefined;
     for (const link of this.#byPeer.get(nodeIdText(id)) ?? []) {
-      if (!link.isOpen) continue;
+      if (!link.takesStreams) continue;
       if (!link.isRelayed) return link;
       found ??= link;
     }

@@ -1,4 +1,10 @@
-import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import {
+  CulvertError,
+  type ErrorCode,
+  onAbort,
+  throwIfAborted,
+  withSignals,
+} from "../base/index.ts";
 import type { NodeAddress, NodeId } from "../identity/index.ts";
 import { sourceOf } from "../io/endpoint.ts";
 import type { HostPort, PathConnection, TcpListener, TcpNetwork, UdpSocket } from "./carrier.ts";
@@ -189,7 +195,7 @@ export class PathDesk {
   }
 
   async close(): Promise<void> {
-    for (const setup of this.#setups) setup.abort();
+    for (const setup of this.#setups) setup.fail(new CulvertError("CULVERT_CLOSED"));
     await Promise.all([this.#udp?.close(), this.#listener?.close()]);
   }
 
@@ -216,6 +222,7 @@ export class PathDesk {
     });
   }
 
+  /** One way, in the time that a connection and its handshake have together. */
   async #attempt(
     address: NodeAddress,
     target: PathTarget,
@@ -223,8 +230,23 @@ export class PathDesk {
   ): Promise<PathSetup> {
     const carrier = address.carrier === "udp" ? this.#udp : this.#parts.tcp;
     if (carrier === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
-    const connection = await carrier.dial(address, { signal });
-    return this.open(connection, target, signal);
+    const { clock, limits } = this.#parts.context;
+    const late = new AbortController();
+    const at = clock.now() + limits.handshakeMs;
+    const cancel = clock.schedule(at, () => late.abort(), { background: true });
+    let code: ErrorCode = "CULVERT_UNREACHABLE";
+    try {
+      return await withSignals([signal, late.signal], async (either) => {
+        const connection = await carrier.dial(address, { signal: either });
+        code = "CULVERT_TIMEOUT";
+        return await this.open(connection, target, either);
+      });
+    } catch (error) {
+      if (!late.signal.aborted || signal.aborted) throw error;
+      throw new CulvertError(code, "nobody answers at this address in time", { cause: error });
+    } finally {
+      cancel();
+    }
   }
 }
 

@@ -60,7 +60,7 @@ export class PathSetup {
     this.#options = options;
     this.#greeting = new Greeting(isInitiator);
     const late = (): void =>
-      this.#fail(new CulvertError("CULVERT_TIMEOUT", "the handshake took too long"));
+      this.fail(new CulvertError("CULVERT_TIMEOUT", "the handshake took too long"));
     this.#cancelTimer = clock.schedule(clock.now() + limits.handshakeMs, late, {
       background: true,
     });
@@ -80,6 +80,11 @@ export class PathSetup {
         closed: (error) => this.#closed(error),
       },
     });
+  }
+
+  /** Whether anything may still come of it. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Begins; call once. */
@@ -122,6 +127,15 @@ export class PathSetup {
     this.path.close(false);
   }
 
+  /** Gives the path up, and tells whoever waits for it why. */
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.path.close(true);
+    if (this.#greet === undefined) this.#options.onFailed(error);
+    else this.#greet.failed(error);
+  }
+
   /** Gives the path up; nothing is told. */
   abort(): void {
     if (this.#isOver) return;
@@ -147,11 +161,13 @@ export class PathSetup {
   }
 
   #receive(payload: Uint8Array): void {
+    // Behind what was refused more may have come at once.
+    if (this.#isOver) return;
     let greeted: Greeted | undefined;
     try {
       greeted = this.#greeting.receive(payload);
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new CulvertError("CULVERT_INTERNAL"));
+      this.fail(error instanceof Error ? error : new CulvertError("CULVERT_INTERNAL"));
       return;
     }
     if (greeted !== undefined) this.#greeted(greeted);
@@ -166,15 +182,7 @@ export class PathSetup {
   #closed(error: Error | undefined): void {
     const failure =
       error ?? new CulvertError("CULVERT_UNREACHABLE", "the connection was cut in the handshake");
-    this.#fail(failure);
-  }
-
-  #fail(error: Error): void {
-    if (this.#isOver) return;
-    this.#stop();
-    this.path.close(true);
-    if (this.#greet === undefined) this.#options.onFailed(error);
-    else this.#greet.failed(error);
+    this.fail(failure);
   }
 
   #stop(): void {

@@ -1,4 +1,4 @@
-import { CulvertError, LruMap } from "../base/index.ts";
+import { CulvertError, LruMap, withSignals } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import {
   addressPrefix,
@@ -86,8 +86,9 @@ export class DialBack {
     const tooLate = new AbortController();
     const cancel = clock.schedule(clock.now() + DIAL_MS, () => tooLate.abort());
     try {
-      const signal = AbortSignal.any([tooLate.signal, this.#closing.signal]);
-      await links.dial({ id: peer, publicKey: peerKey, addresses: [address], signal });
+      const target = { id: peer, publicKey: peerKey, addresses: [address] };
+      const signals = [tooLate.signal, this.#closing.signal];
+      await withSignals(signals, (signal) => links.dial({ ...target, signal }));
       return "met";
     } catch {
       return "missed";

@@ -1,5 +1,6 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { abortError, Canceller, onAbort, throwIfAborted } from "../../src/base/index.ts";
+import { abortError, Canceller, onAbort, throwIfAborted, withSignals } from "../../src/base/index.ts";
 
 describe("aborting", () => {
   it("has one name, and keeps the reason as the cause", () => {
@@ -25,6 +26,25 @@ describe("aborting", () => {
     controller.abort();
     onAbort(controller.signal, () => told.push("late"));
     expect(told).toEqual(["kept", "late"]);
+  });
+
+  it("joins signals for one work, and leaves no trace on them", async () => {
+    const [long, short] = [new AbortController(), new AbortController()];
+    const joined = (work: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> =>
+      withSignals([long.signal, short.signal], work);
+    expect(await joined(async ({ aborted }) => aborted)).toBe(false);
+    await expect(joined(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    const reason = joined(
+      (signal) => new Promise((resolve) => void onAbort(signal, ({ cause }) => resolve(cause))),
+    );
+    short.abort("enough");
+    expect(await reason).toBe("enough");
+    expect(await joined(async ({ aborted }) => aborted)).toBe(true);
+    expect(getEventListeners(long.signal, "abort")).toEqual([]);
+    const traces = Object.getOwnPropertySymbols(long.signal)
+      .map((symbol): unknown => Reflect.get(long.signal, symbol))
+      .filter((value) => value instanceof Set && value.size > 0);
+    expect(traces).toEqual([]);
   });
 
   it("tells through the signal of a canceller what any signal tells, strangers first", () => {

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, onAbort } from "../../base/index.ts";
+import { type Cancel, type Clock, CulvertError, onAbort } from "../../base/index.ts";
 import type { LinkStream } from "../contract.ts";
 import { FrameBuffer, type RelayFrame } from "./frames.ts";
 
@@ -16,6 +16,7 @@ export function readFirstFrame(
   const { clock, limitMs, signal } = options;
   const buffer = new FrameBuffer();
   return new Promise((resolve, reject) => {
+    let forget: Cancel = () => {};
     const settle = (): void => {
       stream.pause();
       stream.off("data", take);
@@ -51,6 +52,6 @@ export function readFirstFrame(
     stream.on("close", ended);
     stream.on("end", ended);
     stream.on("data", take);
-    const forget = onAbort(signal, fail);
+    forget = onAbort(signal, fail);
   });
 }
