@@ -133,6 +133,8 @@ export interface AttachOptions {
   readonly publicKey?: Uint8Array;
   /** True for a stream through a relay. */
   readonly isRelayed: boolean;
+  /** Who has brought it, such as a relay: all that begins there has the share of one address. */
+  readonly via?: NodeId;
   readonly signal?: AbortSignal;
 }
 

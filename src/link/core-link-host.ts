@@ -247,13 +247,19 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   /** Waits for the peer at the other end of a connection to ask for a link. */
   #awaitLink(connection: PathConnection, options: AttachOptions): Promise<Link> {
-    const { expectedId, isRelayed, signal } = options;
+    const { expectedId, isRelayed, via, signal } = options;
+    const source = via && nodeIdText(via);
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) connection.close(true);
       throwIfAborted(signal);
+      if (source !== undefined && !this.#desk.admits(source)) {
+        connection.close(true);
+        throw new CulvertError("CULVERT_BUSY", "too many handshakes begin there");
+      }
       let forget: Cancel = () => {};
       const setup = this.#desk.answer(connection, {
         expectedId,
+        source,
         way: { carrier: "attached", isRelayed, remote: undefined },
         onAsked: (asked) => {
           forget();

@@ -86,7 +86,7 @@ export class PathDesk {
       socket,
       clock,
       random,
-      admits: ({ host }) => this.#admits(sourceOf(host)),
+      admits: ({ host }) => this.admits(sourceOf(host)),
       onConnection: (connection) => {
         this.#accept(connection, way("udp", connection), sourceOf(connection.remote?.host));
       },
@@ -102,7 +102,7 @@ export class PathDesk {
       connectionsMax: linksMax + handshakesMax,
       onConnection: (connection) => {
         const source = sourceOf(connection.remote?.host);
-        if (this.#admits(source)) {
+        if (this.admits(source)) {
           this.#accept(connection, way("tcp", connection), source);
         } else connection.close(true);
       },
@@ -164,6 +164,18 @@ export class PathDesk {
     });
   }
 
+  /**
+   * Whether `source` may begin a handshake. When all places are taken the oldest gives way: an
+   * honest one is over in a few round trips, and those that only hold places must not be the ones
+   * that keep them. One that may is counted until it is over: it has to be answered.
+   */
+  admits(source: string): boolean {
+    return this.#guard.enter(source, this.#parts.context.clock.now(), () => {
+      const [oldest] = this.#accepted;
+      oldest?.fail(new CulvertError("CULVERT_BUSY"));
+    });
+  }
+
   /** Waits for the handshake on a connection, which is handed over. */
   answer(
     connection: PathConnection,
@@ -197,18 +209,6 @@ export class PathDesk {
   async close(): Promise<void> {
     for (const setup of this.#setups) setup.fail(new CulvertError("CULVERT_CLOSED"));
     await Promise.all([this.#udp?.close(), this.#listener?.close()]);
-  }
-
-  /**
-   * Whether `source` may begin a handshake. When all places are taken the oldest gives way: an
-   * honest one is over in a few round trips, and those that only hold places must not be the ones
-   * that keep them.
-   */
-  #admits(source: string): boolean {
-    return this.#guard.enter(source, this.#parts.context.clock.now(), () => {
-      const [oldest] = this.#accepted;
-      oldest?.abort();
-    });
   }
 
   /** A handshake that somebody else began; `source` has been counted. */

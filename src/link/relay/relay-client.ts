@@ -142,7 +142,8 @@ export class RelayClient {
     stream.write(encodeFrame({ kind: "connected" }));
     const path = new StreamPath(stream, (bytes) => place?.passed(bytes));
     const { caller: expectedId } = frame;
-    const link = await host.attach(path, { isInitiator: false, isRelayed: true, expectedId });
-    onCall?.(link, relayLink.peer);
+    const { peer: via } = relayLink;
+    const link = await host.attach(path, { isInitiator: false, isRelayed: true, expectedId, via });
+    onCall?.(link, via);
   }
 }
