@@ -1,6 +1,12 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { abortError, Canceller, onAbort, throwIfAborted, withSignals } from "../../src/base/index.ts";
+import {
+  abortError,
+  Canceller,
+  onAbort,
+  throwIfAborted,
+  withSignals,
+} from "../../src/base/index.ts";
 
 describe("aborting", () => {
   it("has one name, and keeps the reason as the cause", () => {

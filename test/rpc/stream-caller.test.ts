@@ -25,7 +25,12 @@ function caller(openStream: StreamCarrier["openStream"]) {
   const made = new StreamCaller({ openStream, onStream: () => {} }, clock, STREAM_CALL_LIMITS);
   const ask = (options: { totalMs?: number; signal?: AbortSignal } = {}): Promise<unknown> =>
     all(made.receive(target, given, options)).catch((error: unknown) => error);
-  return { clock, made, ask, elapse: <T>(promise: Promise<T>) => clock.runPromise(promise, 60_000) };
+  return {
+    clock,
+    made,
+    ask,
+    elapse: <T>(promise: Promise<T>) => clock.runPromise(promise, 60_000),
+  };
 }
 
 /** A peer that lets no stream be opened, for as long as it is asked. */
@@ -45,7 +50,10 @@ describe("a call whose stream is not there yet", () => {
     const asked = ask({ signal: abort.signal });
     clock.advance(10);
     abort.abort(new CulvertError("CULVERT_FULL"));
-    expect(await elapse(asked)).toMatchObject({ name: "AbortError", cause: { code: "CULVERT_FULL" } });
+    expect(await elapse(asked)).toMatchObject({
+      name: "AbortError",
+      cause: { code: "CULVERT_FULL" },
+    });
     expect(made.openCount).toBe(0);
   });
 

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import { PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "../../../src/link/punch/limits.ts";
-import { NO_REFERENCE, type OfferClaims, readOffer, signOffer } from "../../../src/link/punch/offer.ts";
+import {
+  NO_REFERENCE,
+  type OfferClaims,
+  readOffer,
+  signOffer,
+} from "../../../src/link/punch/offer.ts";
 import { encodeAsk } from "../../../src/link/punch/probe.ts";
 import { RendezvousCore } from "../../../src/link/punch/rendezvous-core.ts";
 import { decodeSignal, encodeSignal } from "../../../src/link/punch/signal.ts";
