@@ -157,7 +157,7 @@ describe("a holder", () => {
     expect(stage.lost()).toMatchObject({ reason: "overcharged" });
   });
 
-  it("does not take it for a lie when a place that was lost comes back with what it has cost", () => {
+  it("takes no place for a lie that was lost and comes back with what it has cost", () => {
     const stage = held();
     const issuedAtUnixS = Math.floor(UNIX_MS / 1_000);
     stage.give({ kind: "passed", bytes: 90_000_000 });
