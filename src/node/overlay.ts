@@ -3,6 +3,7 @@ import { Contact, DhtNode, dhtNetworkOver, type RecordRule } from "../dht/index.
 import {
   addressPrefix,
   Directory,
+  type Discovery,
   isSameNode,
   type Lookup,
   type LookupOptions,
@@ -65,7 +66,7 @@ const NOTHING_SAID = new Uint8Array(0);
  * Links, requests and the DHT, put together: what a storage node and a client have in common. Knows
  * where nodes are, and leads to any of them by its id.
  */
-export class Overlay {
+export class Overlay implements Lookup, Discovery {
   readonly host: LinkHost;
   readonly links: NodeLinks;
   readonly reach: Reach;
@@ -80,13 +81,10 @@ export class Overlay {
     this.host = host;
     this.#geometry = options.geometry;
     this.directory = new Directory({ unixMs: () => clock.unixMs() });
-    const lookup: Lookup = {
-      lookup: async (id, how) => this.#note(await this.dht.lookup(id, how)),
-    };
     this.reach = new Reach({
       host,
       identity,
-      lookup: { lookup: async (id, how) => this.directory.find(id) ?? lookup.lookup(id, how) },
+      lookup: { lookup: async (id, how) => this.directory.find(id) ?? this.lookup(id, how) },
       components: { clock, random },
       ...(options.isRelay === true && { relay: {} }),
       ...localHostsOf(host),
@@ -96,7 +94,7 @@ export class Overlay {
         const descriptor = this.directory.find(id);
         return descriptor && whereaboutsOf(descriptor);
       },
-      lookup,
+      lookup: this,
       dial: (target) => this.reach.dial(target),
     });
     const dialler = linkDialler(host, (id) => this.links.to(id, { isLookedUp: false }));
@@ -159,6 +157,11 @@ export class Overlay {
   publish(descriptor: NodeDescriptor): void {
     this.#own = descriptor;
     this.dht.publish(descriptor);
+  }
+
+  /** The descriptor of a node as the network has it. */
+  async lookup(id: NodeId, options: LookupOptions = {}): Promise<NodeDescriptor | undefined> {
+    return this.#note(await this.dht.lookup(id, options));
   }
 
   /** Descriptors of up to `count` nodes that are known, or can be found. */

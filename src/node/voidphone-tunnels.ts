@@ -72,7 +72,7 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
   constructor(components: CircuitTunnelsComponents) {
     const { overlay, tunnels, clock, random, isLocal } = components;
     this.#components = components;
-    const discovery = { discovery: overlay, clock, random, self: tunnels.self };
+    const discovery = { discovery: overlay, lookup: overlay, clock, random, self: tunnels.self };
     this.#routes = new DescriptorRoutes(discovery, { isDiverse: !isLocal });
     tunnels.setHandlers({
       data: (circuit, content) => this.#receive(circuit, content),

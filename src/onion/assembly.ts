@@ -5,7 +5,7 @@ import type { Content } from "./content.ts";
 export interface AssemblyLimits {
   /** Messages of which pieces are missing; then the oldest one goes. */
   readonly messagesMax: number;
-  /** Bytes of all of them. */
+  /** Bytes of all packets that their pieces came in. */
   readonly bytesMax: number;
   /** Pieces of one message. */
   readonly piecesMax: number;
@@ -74,8 +74,10 @@ export class Assembly<T> {
     }
     this.#partial.set(name, partial);
     partial.pieces.set(content.index, { content, way });
-    partial.bytes += content.data.length;
-    this.#bytes += content.data.length;
+    // A piece is a view of its packet, whose reply block and padding it keeps too.
+    const bytes = content.data.buffer.byteLength;
+    partial.bytes += bytes;
+    this.#bytes += bytes;
     if (content.isLast) partial.count = content.index + 1;
     const message = whole(partial);
     if (message !== undefined) {

@@ -44,6 +44,8 @@ export class CircuitEnd {
   #granted: number;
   #received = 0;
   #credited = 0;
+  /** Cells of requests in the queue. */
+  #queuedParts = 0;
   #part: { readonly request: number; readonly content: Uint8Array; bytes: number } | undefined;
   #message: { readonly cells: Uint8Array[]; left: number } | undefined;
 
@@ -59,6 +61,11 @@ export class CircuitEnd {
     return this.#queue.length;
   }
 
+  /** Requests, or responses, of which cells wait for credit. */
+  get queuedRequests(): number {
+    return Math.ceil(this.#queuedParts / this.#geometry.requestCells);
+  }
+
   /** Queues a request or response: exactly as many cells as every other one. */
   sendRequest(request: number, content: Uint8Array): void {
     assert(content.length <= requestBytes(this.#geometry), "a request has the network's size");
@@ -67,6 +74,7 @@ export class CircuitEnd {
     padded.set(content);
     for (let at = 0; at < padded.length; at += size) {
       this.#queue.push({ command: "part", request, data: padded.subarray(at, at + size) });
+      this.#queuedParts += 1;
     }
   }
 
@@ -104,6 +112,7 @@ export class CircuitEnd {
     if (this.#sent >= this.#granted) return undefined;
     const cell = this.#queue.shift();
     if (cell === undefined) return undefined;
+    if (cell.command === "part") this.#queuedParts -= 1;
     this.#sent += 1;
     const needsProof = this.#sent % this.#limits.creditCells === 0;
     return { bytes: writeCell(this.#geometry.cellBytes, cell), needsProof };

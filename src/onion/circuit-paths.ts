@@ -146,16 +146,7 @@ export class CircuitPaths {
    * one instant would know that they belong together. They stay if they are wanted meanwhile.
    */
   letGo(): void {
-    const { clock, random } = this.#service;
-    for (const circuit of this.#circuits) {
-      const at = clock.now() + random.unit() * LET_GO_MS;
-      const end = (): void => {
-        this.#endings.delete(cancel);
-        if (!this.#isWanted()) circuit.close();
-      };
-      const cancel = clock.schedule(at, end, { background: true });
-      this.#endings.add(cancel);
-    }
+    for (const circuit of this.#circuits) this.#endLater(circuit);
   }
 
   /** Ends all circuits and everything that waits for one. */
@@ -165,6 +156,17 @@ export class CircuitPaths {
     for (const waiter of [...this.#waiters]) waiter.fail(new CulvertError("CULVERT_CLOSED"));
     for (const cancel of this.#endings) cancel();
     for (const circuit of [...this.#circuits]) circuit.close();
+  }
+
+  #endLater(circuit: Circuit): void {
+    const { clock, random } = this.#service;
+    const at = clock.now() + random.unit() * LET_GO_MS;
+    const end = (): void => {
+      this.#endings.delete(cancel);
+      if (!this.#isWanted()) circuit.close();
+    };
+    const cancel = clock.schedule(at, end, { background: true });
+    this.#endings.add(cancel);
   }
 
   #wait(
@@ -272,6 +274,8 @@ export class CircuitPaths {
     this.#circuits.push(circuit);
     if (this.#options.coverMs > 0) circuit.setCover(this.#options.coverMs);
     circuit.setRetireHandler(() => this.refresh());
+    // It was begun for somebody who asks no more.
+    if (!this.#isWanted() && this.#options.coverMs === 0) this.#endLater(circuit);
     void circuit.ended.then(({ failure }) => {
       this.#circuits = this.#circuits.filter((other) => other !== circuit);
       if (failure !== undefined && failure.reason !== "expired") {

@@ -6,7 +6,7 @@ import {
   type Random,
   throwIfAborted,
 } from "../base/index.ts";
-import { type Discovery, type NodeId, nodeIdText } from "../identity/index.ts";
+import { type Discovery, type Lookup, type NodeId, nodeIdText } from "../identity/index.ts";
 import { BlameLedger } from "./blame.ts";
 import type { Failure } from "./failure.ts";
 import { epochOf } from "./key-ring.ts";
@@ -55,9 +55,11 @@ export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
 /**
  * Routes over the descriptors that a discovery finds, not only over connected peers. The first hop
  * is one of a few guards that stay the same: whoever runs many nodes is not met at last by chance.
+ * They stay in a network that is larger than a sample of it, too: they are looked up by their ids.
  */
 export class DescriptorRoutes implements RouteProvider {
   readonly #discovery: Discovery;
+  readonly #lookup: Lookup | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #self: NodeId;
@@ -73,6 +75,8 @@ export class DescriptorRoutes implements RouteProvider {
   constructor(
     components: {
       readonly discovery: Discovery;
+      /** Asked for the guards; without it they are those that the discovery shows. */
+      readonly lookup?: Lookup;
       readonly clock: Clock;
       readonly random: Random;
       readonly self: NodeId;
@@ -83,6 +87,7 @@ export class DescriptorRoutes implements RouteProvider {
     options: Partial<RouteOptions> = {},
   ) {
     this.#discovery = components.discovery;
+    this.#lookup = components.lookup;
     this.#clock = components.clock;
     this.#random = components.random;
     this.#self = components.self;
@@ -160,8 +165,13 @@ export class DescriptorRoutes implements RouteProvider {
 
   /** A guard stays until it is gone or failing; then another one takes its place. */
   #renewGuards(peers: readonly OnionPeer[], isAvoided: (node: NodeId) => boolean): void {
+    // What was heard of it may be an hour old, and its clock an hour off: no more.
+    const oldest = epochOf(this.#clock.unixMs()) - 1;
     const isHere = (guard: NodeId): boolean =>
-      peers.some(({ id, isRelay }) => isRelay && nodeIdText(id) === nodeIdText(guard));
+      peers.some(({ id, isRelay, onionKeys }) => {
+        const isFresh = onionKeys.some(({ epoch }) => epoch >= oldest);
+        return isRelay && isFresh && nodeIdText(id) === nodeIdText(guard);
+      });
     const kept = this.#guards.filter((guard) => isHere(guard) && !isAvoided(guard));
     const names = new Set(kept.map(nodeIdText));
     const others = peers.filter(({ id, isRelay }) => {
@@ -189,8 +199,11 @@ export class DescriptorRoutes implements RouteProvider {
 
   async #ask(): Promise<void> {
     const unixMs = this.#clock.unixMs();
-    const found = await this.#discovery.discover(this.#options.sampleNodes).catch(() => []);
-    for (const descriptor of found) {
+    const [found, guards] = await Promise.all([
+      this.#discovery.discover(this.#options.sampleNodes).catch(() => []),
+      Promise.all(this.#guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
+    ]);
+    for (const descriptor of [...found, ...guards.filter((guard) => guard !== undefined)]) {
       if (descriptor.isExpired(unixMs)) continue;
       const name = nodeIdText(descriptor.id);
       this.#peers.delete(name);

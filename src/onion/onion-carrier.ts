@@ -2,6 +2,7 @@ import {
   type Cancel,
   Canceller,
   CulvertError,
+  equalBytes,
   type Instant,
   isCulvertError,
   onAbort,
@@ -226,15 +227,37 @@ export class OnionCarrier {
     const circuit = await this.#pick(paths, claim, signal);
     const late = (): void => paths.giveUp(circuit);
     const limits = { timeoutMs: asked.timeoutMs, late, signal };
-    const response = await this.#within(limits, (limit) =>
-      circuit.request(content, { signal: limit }),
-    );
-    const outcome = outcomeIn(response);
-    if (outcome?.kind === "failed") throw operationError(outcome.code);
+    const answerTo = async (question: Uint8Array): Promise<MapOutcome | undefined> =>
+      outcomeIn(await this.#within(limits, (signal) => circuit.request(question, { signal })));
+    const outcome = await answerTo(content);
+    if (outcome?.kind === "failed") {
+      if (outcome.code === "CULVERT_CONFLICT")
+        await this.#requireConflict({ ...asked, address }, answerTo);
+      throw operationError(outcome.code);
+    }
     const verdict = isOf(outcome, asked.expects) ? judge(outcome) : "lie";
     if (isOf(outcome, asked.expects) && verdict === "proof") return outcome;
     if (verdict === "lie") this.#caught(circuit.exit);
-    throw new CulvertError("CULVERT_PROTOCOL", "an exit has not proved what it said");
+    throw unproved();
+  }
+
+  /**
+   * A conflict ends a stream, and nobody's mere word may: whoever says that an address holds other
+   * bytes has to show them, signed by the address.
+   *
+   * @throws CulvertError `CULVERT_PROTOCOL` when it does not
+   */
+  async #requireConflict(
+    { operation, address }: { readonly operation: MapOperation; readonly address: Uint8Array },
+    answerTo: (question: Uint8Array) => Promise<MapOutcome | undefined>,
+  ): Promise<void> {
+    if (this.#checks === undefined || operation.kind !== "put") return;
+    const { seq, payload } = operation.record;
+    const shown = await answerTo(encodeOperation({ kind: "get", address, waitMs: 0 }));
+    if (shown?.kind !== "found" || shown.record.seq < seq) throw unproved();
+    const isSame = shown.record.seq === seq && equalBytes(shown.record.payload, payload);
+    const isGenuine = this.#checks.isGenuine({ address, ...shown.record });
+    if (isSame || !isGenuine) throw unproved();
   }
 
   /** Nobody asks for anything: sooner or later that is the end. */
@@ -336,6 +359,10 @@ function isOf<Kind extends MapOutcome["kind"]>(
   kind: Kind,
 ): outcome is OutcomeOf<Kind> {
   return outcome?.kind === kind;
+}
+
+function unproved(): CulvertError {
+  return new CulvertError("CULVERT_PROTOCOL", "an exit has not proved what it said");
 }
 
 /** What an exit has said; `undefined` when it makes no sense. */

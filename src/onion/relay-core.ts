@@ -271,8 +271,10 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #takeRequest(circuit: RelayCircuit, request: number, content: Uint8Array): void {
-    const { openRequests } = circuit;
-    if (openRequests.has(request) || openRequests.size >= this.#options.circuit.requestsMax) {
+    const { openRequests, exit } = circuit;
+    // Responses that wait for credit count: whoever grants none gets no more of them.
+    const unanswered = openRequests.size + (exit?.end.queuedRequests ?? 0);
+    if (openRequests.has(request) || unanswered >= this.#options.circuit.requestsMax) {
       this.#count("violation");
       this.#fail(circuit, "overload");
       return;

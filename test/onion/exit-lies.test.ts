@@ -1,9 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type CulvertError, toHex } from "../../src/base/index.ts";
 import { nodeIdText } from "../../src/identity/index.ts";
-import { encodeOutcome, type OnionRecord } from "../../src/onion/map-operation.ts";
+import { encodeOutcome, type OnionRecord, readOperation } from "../../src/onion/map-operation.ts";
 import type { ExitChecks, OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
 import { carrierRig, recordOf } from "./carrier-rig.ts";
+
+function genuine(seed: number): OnionRecord {
+  const record = recordOf(seed);
+  record.payload[0] = 1;
+  return record;
+}
 
 describe("an exit that is caught lying", () => {
   /** Believes receipts that begin with one, and payloads that do. */
@@ -16,11 +22,6 @@ describe("an exit that is caught lying", () => {
   const setUp = (options: Partial<OnionCarrierOptions>) => {
     rig = carrierRig({ ...options, checks });
     return rig;
-  };
-  const genuine = (seed: number): OnionRecord => {
-    const record = recordOf(seed);
-    record.payload[0] = 1;
-    return record;
   };
   const ask = (asked: Promise<unknown>): Promise<string> =>
     rig.net.clock.runPromise(asked, 60_000).then(
@@ -63,6 +64,26 @@ describe("an exit that is caught lying", () => {
     expect(await ask(carrier.put(genuine(1)))).toBe("CULVERT_PROTOCOL");
     expect(routes.liars).toEqual([]);
     expect(carrier.circuits.writes.length).toBe(1);
+  });
+
+  it.each([
+    ["nothing", 1, { kind: "failed", code: "CULVERT_NOT_FOUND" }, "CULVERT_PROTOCOL"],
+    ["what is no record of it", 1, { kind: "found", record: recordOf(7) }, "CULVERT_PROTOCOL"],
+    ["the same bytes", 1, { kind: "found", record: genuine(1) }, "CULVERT_PROTOCOL"],
+    ["an older record", 2, { kind: "found", record: genuine(7) }, "CULVERT_PROTOCOL"],
+    ["other bytes", 1, { kind: "found", record: genuine(7) }, "CULVERT_CONFLICT"],
+    ["a later record", 1, { kind: "found", record: { ...genuine(7), seq: 2 } }, "CULVERT_CONFLICT"],
+  ] as const)("that says that an address is taken, and shows %s", async (_, seq, shown, code) => {
+    const { net, carrier } = setUp({ paths: 1, spares: 0 });
+    for (const { service } of net.nodes) {
+      service.setHandlers({
+        request: async (asked) => {
+          const isPut = readOperation(asked).kind === "put";
+          return encodeOutcome(isPut ? { kind: "failed", code: "CULVERT_CONFLICT" } : shown);
+        },
+      });
+    }
+    expect(await ask(carrier.put({ ...genuine(1), seq }))).toBe(code);
   });
 
   it("by noise is left too", async () => {

@@ -1,10 +1,17 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, toHex } from "../../src/base/index.ts";
 import { loadProvider, type ProviderName } from "../../src/crypto/index.ts";
+import { writeCell } from "../../src/onion/cell.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
-import { agreeAsHop, answerAsHop, buildCircuitPacket } from "../../src/onion/circuit-build.ts";
+import {
+  agreeAsHop,
+  answerAsHop,
+  buildCircuitPacket,
+  openAnswer,
+} from "../../src/onion/circuit-build.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
 import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
-import { packetBytes } from "../../src/onion/geometry.ts";
+import { cellDataBytes, packetBytes } from "../../src/onion/geometry.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { RelayCore } from "../../src/onion/relay-core.ts";
 import type { RelayEffect, RelayInput } from "../../src/onion/relay-protocol.ts";
@@ -154,6 +161,49 @@ describe("a packet that goes in a circle", () => {
     await sent;
     expect(got).toEqual([5]);
     expect(net.passages.length).toBe(10);
+  });
+});
+
+describe("a last hop", () => {
+  it("keeps no more answers than requests may be open for an origin that grants no credit", () => {
+    const parts = { suite: fastSuite(), geometry: GEOMETRY };
+    const random = new SeededRandom(3);
+    const [hop] = makeHops(parts, 1);
+    if (hop === undefined) throw new Error("one hop");
+    const core = new RelayCore({ parts, peeler: hop.peeler, self: hop.id, random });
+    const built = buildCircuitPacket(parts, { epoch: hop.epoch, route: [hop.target], random });
+    if (built === undefined) throw new Error("the keys are good");
+    const written: Uint8Array[] = [];
+    let responses = 0;
+    const tell = (input: RelayInput): void => {
+      core.handle(input, 0);
+      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+        if (effect.kind === "write") written.push(effect.unit);
+        if (effect.kind !== "request") continue;
+        responses += 1;
+        const { circuit, request } = effect;
+        core.handle({ kind: "respond", circuit, request, content: new Uint8Array(1) }, 0);
+      }
+      core.handle({ kind: "sent", channel: 1, count: 1_000 }, 0);
+    };
+    tell({ kind: "opened", channel: 1, from: hop.id });
+    tell({ kind: "unit", channel: 1, unit: built.unit });
+    const answer = written[0] ?? new Uint8Array(0);
+    const outcome = openAnswer(parts.suite, built, [hop.target], answer);
+    const keys = outcome.kind === "built" ? outcome.hops[0] : undefined;
+    if (keys === undefined) throw new Error("the circuit is built");
+    const { windowCells, requestsMax } = CIRCUIT_LIMITS;
+    const { requestCells, cellBytes } = GEOMETRY;
+    for (let request = 1; request < 2_000 && core.circuits > 0; request++) {
+      for (let part = 0; part < requestCells; part++) {
+        const data = new Uint8Array(cellDataBytes(GEOMETRY));
+        const unit = writeCell(cellBytes, { command: "part", request, data });
+        keys.forward.seal(unit);
+        tell({ kind: "unit", channel: 1, unit });
+      }
+    }
+    expect(core.circuits).toBe(0);
+    expect(responses).toBe(windowCells / requestCells + requestsMax);
   });
 });
 

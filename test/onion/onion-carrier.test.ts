@@ -248,6 +248,19 @@ describe("circuits that fail", () => {
     expect(circuits()).toBeGreaterThan(0);
   });
 
+  it("end, too, when nobody waits any more for those that are being built", async () => {
+    const { carrier } = setUp({ idleMs: 1 });
+    const abort = new AbortController();
+    const put = carrier.put(recordOf(0), { signal: abort.signal }).catch(({ name }) => name);
+    await net.clock.runUntil(2);
+    abort.abort();
+    expect(await put).toBe("AbortError");
+    await net.clock.runUntil(1_000);
+    expect(carrier.circuits.writes.length).toBeGreaterThan(0);
+    await net.clock.runUntil(60_000);
+    expect(carrier.circuits.writes.length).toBe(0);
+  });
+
   it("stay when there is a request before they have ended", async () => {
     const { carrier } = setUp();
     await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);

@@ -219,6 +219,61 @@ describe("routes over descriptors", () => {
     await draw(routes, 5);
     expect(routes.guards.map(nodeIdText)).toEqual(wanted.map(nodeIdText));
   });
+
+  describe("in a network that is larger than what is seen of it", () => {
+    const guards = many.slice(0, 3);
+    const wanted = guards.map(({ id }) => nodeIdText(id));
+
+    /** A discovery never shows the guards of the last run; they are found when asked for. */
+    function large() {
+      clock = new VirtualClock({ startUnixMs: UNIX_MS });
+      const [shown, known] = [0, 1].map(() => new Directory({ unixMs: () => clock.unixMs() }));
+      if (shown === undefined || known === undefined) throw new Error("two directories");
+      for (const guard of guards) known.add(guard);
+      for (const other of many.slice(3)) shown.add(other);
+      const changes: string[][] = [];
+      const routes = new DescriptorRoutes({
+        discovery: shown,
+        lookup: known,
+        clock,
+        random: new SeededRandom(3),
+        self: SELF.id,
+        guards: guards.map(({ id }) => id),
+        onGuards: (now) => changes.push(now.map(nodeIdText)),
+      });
+      /** Everybody has new keys, but for so many guards, which are gone. */
+      const nextEpoch = (gone: number): void => {
+        const epoch = epochOf(UNIX_MS) + 1;
+        for (let i = 3; i < many.length; i++) shown.add(descriptorOf(i + 1, { epoch }));
+        for (let i = gone; i < 3; i++) known.add(descriptorOf(i + 1, { epoch }));
+      };
+      return { routes, changes, nextEpoch };
+    }
+
+    it("stay with their guards", async () => {
+      const { routes, changes } = large();
+      for (const route of await draw(routes, 20)) expect(wanted).toContain(names(route)[0]);
+      expect(changes).toEqual([]);
+    });
+
+    it("have the keys that their guards have now", async () => {
+      const { routes, changes, nextEpoch } = large();
+      await draw(routes, 1);
+      nextEpoch(0);
+      await clock.runUntil(EPOCH_MS);
+      for (const route of await draw(routes, 20)) expect(wanted).toContain(names(route)[0]);
+      expect(changes).toEqual([]);
+    });
+
+    it("take other guards when those have been away for long", async () => {
+      const { routes, nextEpoch } = large();
+      await draw(routes, 1);
+      nextEpoch(3);
+      await clock.runUntil(1.6 * EPOCH_MS);
+      const drawn = await draw(routes, 20);
+      for (const route of drawn) expect(wanted).not.toContain(names(route)[0]);
+    });
+  });
 });
 
 describe("static routes", () => {
