@@ -99,7 +99,7 @@ function withPort(endpoint: Endpoint, server: Server): Endpoint {
 }
 
 /** Removes the socket that a killed process left behind, unless somebody still answers on it. */
-async function removeStale(path: string): Promise<void> {
+export async function removeStale(path: string): Promise<void> {
   const code = await new Promise<string>((resolve) => {
     const probe = connect(path, () => {
       probe.destroy();

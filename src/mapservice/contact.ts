@@ -29,7 +29,7 @@ export interface ContactLimits {
   readonly clock: Clock;
   readonly connectMs: number;
   /** Aborted when nobody wants it any more, unless it is made by then. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How the promise of a contact ends. */

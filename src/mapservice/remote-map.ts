@@ -6,6 +6,7 @@ import {
   type Log,
   type Random,
   SILENT,
+  throwIfAborted,
 } from "../base/index.ts";
 import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
@@ -21,6 +22,8 @@ import type { MapGreeting } from "./service-link.ts";
 export interface RemoteMapOptions {
   /** Time for a connection to be made and greeted. */
   readonly connectMs?: number;
+  /** Gives the first connection up while it is made. */
+  readonly signal?: AbortSignal;
   readonly limits?: Partial<LinkCarrierLimits>;
   readonly log?: Log;
   /** The machine's own, unless told otherwise. */
@@ -53,13 +56,19 @@ export async function connectMap(
  * lost.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY` or `CULVERT_PROTOCOL`
+ * @throws Error `AbortError`
  */
 export async function connectMapBy(
   dial: DialNode,
   options: RemoteMapOptions = {},
 ): Promise<RemoteMap> {
   const clock = options.components?.clock ?? systemClock;
-  const contact = await Contact.make(dial, { clock, connectMs: options.connectMs ?? CONNECT_MS });
+  const { connectMs = CONNECT_MS, signal } = options;
+  throwIfAborted(signal);
+  const contact = await Contact.make(dial, { clock, connectMs, signal }).catch((error: unknown) => {
+    throwIfAborted(signal);
+    throw error;
+  });
   return new RemoteMap(dial, contact, options);
 }
 

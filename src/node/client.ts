@@ -1,4 +1,12 @@
-import { CulvertError, concatBytes, isCulvertError, type Log, SILENT } from "../base/index.ts";
+import {
+  CulvertError,
+  concatBytes,
+  isCulvertError,
+  type Log,
+  onAbort,
+  SILENT,
+  throwIfAborted,
+} from "../base/index.ts";
 import {
   addressScope,
   type NetworkGeometry,
@@ -53,6 +61,7 @@ export interface ClientOptions {
   readonly log?: Log;
   /** This one, unless told otherwise. */
   readonly machine?: Machine;
+  /** Gives up while it is opened. */
   readonly signal?: AbortSignal;
 }
 
@@ -77,14 +86,24 @@ const ROUTE_WAIT_MS = 10_000;
  * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, or when they are too
  *   few for a route (its detail then has `nodes` and `relays`); `CULVERT_WRONG_PEER` when others
  *   answer in their place, `CULVERT_GEOMETRY_CHANGED` when they are of two networks
+ * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
+  const { signal } = options;
   const closers = new Closers();
+  throwIfAborted(signal);
+  // What is dialled or asked then fails at once.
+  const forget = onAbort(signal, () => void closers.run().catch(() => undefined));
   try {
-    return await assemble(options, closers);
+    const client = await assemble(options, closers);
+    throwIfAborted(signal);
+    return client;
   } catch (error) {
     await closers.run();
+    throwIfAborted(signal);
     throw error;
+  } finally {
+    forget();
   }
 }
 
@@ -116,6 +135,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const routes = new DescriptorRoutes(
     {
       discovery: overlay,
+      lookup: overlay,
       clock,
       random,
       self: identity.id,

@@ -6,6 +6,12 @@ interface Closer {
 /** What has to be closed, the last opened first. */
 export class Closers {
   #closers: Closer[] = [];
+  #isRun = false;
+
+  /** Whether all was closed, or is being closed: nothing is to be begun any more. */
+  get isRun(): boolean {
+    return this.#isRun;
+  }
 
   /** What is still to be closed; of what was added weakly, some may be gone. */
   get size(): number {
@@ -29,6 +35,7 @@ export class Closers {
 
   /** Closes everything, also when one of them fails; the first failure is thrown in the end. */
   async run(): Promise<void> {
+    this.#isRun = true;
     const failures: unknown[] = [];
     for (let last = this.#closers.pop(); last !== undefined; last = this.#closers.pop()) {
       try {

@@ -165,6 +165,7 @@ class Examination {
     const { clock } = this.#machine;
     const from = clock.now();
     const took = (): number => Math.round(clock.now() - from);
+    this.#signal?.throwIfAborted();
     try {
       return { layer, what, outcome: "ok", detail: await run(), ms: took() };
     } catch (error) {
@@ -238,6 +239,7 @@ class Examination {
       via,
       machine: this.#machine,
       keepsSpare: false,
+      ...(this.#signal && { signal: this.#signal }),
     });
     return this.#client;
   }

@@ -1,6 +1,6 @@
-import { type Clock, type Log, onAbort } from "../base/index.ts";
+import { type Cancel, type Clock, type Log, onAbort } from "../base/index.ts";
 import { Contact, restoreContacts } from "../dht/index.ts";
-import { readIfThere } from "../io/durable-file.ts";
+import { readIfThere, writeDurably } from "../io/durable-file.ts";
 import type { Closers } from "./closers.ts";
 import type { NodeConfig } from "./node-config.ts";
 import type { Overlay } from "./overlay.ts";
@@ -23,6 +23,9 @@ interface Joining {
   readonly log: Log;
 }
 
+/** The table is written so often, for a start without bootstrap nodes. */
+const SAVE_MS = 60_000;
+
 /** Descriptors of a file of nodes that are used to join. */
 const LISTED_MAX = 64;
 
@@ -36,13 +39,15 @@ export async function joinNetwork(joining: Joining): Promise<number> {
   closers.add(() => closing.abort());
   try {
     const { contacts, known } = await listed(joining);
-    return await overlay.join(contacts, [...known, ...(await rememberedNodes(config))]);
+    const count = await overlay.join(contacts, [...known, ...(await rememberedNodes(config))]);
+    // Those of the last run may be gone for good: the others are asked as well.
+    if (count > 0 || contacts.length + known.length === 0) return count;
   } catch (error) {
     if (closing.signal.aborted) return 0;
     log("warn", "not-joined", { message: String(error) });
-    void tryAgain(joining, closing.signal);
-    return 0;
   }
+  void tryAgain(joining, closing.signal);
+  return 0;
 }
 
 /** Those of the configuration and of its file, as that is now. */
@@ -59,8 +64,7 @@ async function tryAgain(joining: Joining, closing: AbortSignal): Promise<void> {
     if (closing.aborted) return;
     try {
       const { contacts, known } = await listed(joining);
-      await overlay.join(contacts, known);
-      return;
+      if ((await overlay.join(contacts, known)) > 0) return;
     } catch {
       // Alone still: the next attempt comes after a longer pause.
     }
@@ -75,6 +79,43 @@ function pauseUnless(closing: AbortSignal, clock: Clock, ms: number): Promise<vo
       resolve();
     });
   });
+}
+
+/** Writes the table from time to time, and when the result is called: a last time. */
+export function keepPeers(
+  path: string,
+  parts: {
+    readonly dht: { save(): Uint8Array };
+    readonly clock: Clock;
+    readonly log: Log;
+  },
+): () => Promise<void> {
+  const { dht, clock, log } = parts;
+  let cancel: Cancel = () => {};
+  let saving = Promise.resolve();
+  let isOver = false;
+  const write = async (): Promise<void> => {
+    try {
+      await writeDurably(path, dht.save());
+    } catch (error) {
+      log("warn", "peers-not-kept", { message: String(error) });
+    }
+  };
+  const save = (): Promise<void> => {
+    saving = saving.then(write);
+    return saving;
+  };
+  const later = (): void => {
+    if (isOver) return;
+    const at = clock.now() + SAVE_MS;
+    cancel = clock.schedule(at, () => void save().then(later), { background: true });
+  };
+  later();
+  return async () => {
+    isOver = true;
+    cancel();
+    await save();
+  };
 }
 
 async function rememberedNodes({ directory }: Joining["config"]) {

@@ -1,4 +1,4 @@
-import { type Cancel, type Log, SILENT } from "../base/index.ts";
+import { type Cancel, CulvertError, type Log, SILENT } from "../base/index.ts";
 import { Contact, type PlacementLimits } from "../dht/index.ts";
 import {
   formatNodeContact,
@@ -7,7 +7,6 @@ import {
   nodeIdText,
 } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
-import { writeDurably } from "../io/durable-file.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import {
@@ -24,7 +23,7 @@ import { Closers } from "./closers.ts";
 import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
 import { HandOver } from "./hand-over.ts";
-import { joinNetwork, PEERS_FILE } from "./joining.ts";
+import { joinNetwork, keepPeers, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import { NETWORK_NAME } from "./network-name.ts";
@@ -63,9 +62,6 @@ export interface RunningNode {
   close(): Promise<void>;
 }
 
-/** The table is written so often, for a start without bootstrap nodes. */
-const SAVE_MS = 60_000;
-
 /** What a node has besides its configuration. */
 export interface NodeOptions {
   readonly log?: Log;
@@ -83,7 +79,8 @@ export interface NodeOptions {
  * Starts a node: links, requests, the DHT, the Map, onions, as its configuration says.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
- *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder
+ *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder;
+ *   `CULVERT_USAGE` for two addresses of one carrier
  */
 export async function startNode(
   config: NodeConfig,
@@ -119,6 +116,7 @@ async function assemble(
   const { directory } = config;
   const { machine = THIS_MACHINE, log = SILENT } = options;
   const { clock, random } = machine;
+  const ports = portsOf(config.listen);
   // The store first: holding it is holding the folder.
   const store = options.store ?? (await openStore(config));
   closers.add(() => store.close());
@@ -128,7 +126,6 @@ async function assemble(
       ? (options.seed ?? random.bytes(32))
       : await loadOrCreateSecret(`${directory}/node.key`, 32);
   const identity = new NodeIdentity(seed);
-  const ports = portsOf(config.listen);
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
   const place = new OwnPlace(config, host, machine);
@@ -161,7 +158,10 @@ async function assemble(
   const sessions = serveMap(ground, map);
   const replicas = replicate(ground, map);
   const tunnels = serveOnions(ground, replicas);
-  if (directory !== undefined) closers.add(keepPeers(`${directory}/${PEERS_FILE}`, ground));
+  if (directory !== undefined) {
+    const { dht } = overlay;
+    closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht, clock, log }));
+  }
   const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
   const metrics = nodeMetrics({
     map,
@@ -290,6 +290,7 @@ async function joinAndBeReached(ground: Ground): Promise<number> {
   const reachability = new Reachability({ host, overlay, place, clock, log });
   closers.add(() => reachability.close());
   const nodes = await joinNetwork(ground);
+  if (closers.isRun) return nodes;
   const look = (): void => (place.addresses.length > 0 ? relays.stop() : relays.start());
   closers.add(place.onMove(look));
   look();
@@ -323,7 +324,12 @@ function portsOf(listen: readonly NodeAddress[]): {
   tcp?: { host: string; port: number };
 } {
   const ports: ReturnType<typeof portsOf> = {};
-  for (const { carrier, host, port } of listen) ports[carrier] = { host, port };
+  for (const { carrier, host, port } of listen) {
+    if (ports[carrier] !== undefined) {
+      throw new CulvertError("CULVERT_USAGE", `a node listens at one ${carrier} address`);
+    }
+    ports[carrier] = { host, port };
+  }
   return ports;
 }
 
@@ -365,27 +371,5 @@ function runningNode(
       closing ??= closers.run();
       return closing;
     },
-  };
-}
-
-/** Writes the table from time to time, and when the result is called. */
-function keepPeers(path: string, { overlay, machine, log }: Ground): () => Promise<void> {
-  const { clock } = machine;
-  let cancel = (): void => {};
-  const save = async (): Promise<void> => {
-    try {
-      await writeDurably(path, overlay.dht.save());
-    } catch (error) {
-      log("warn", "peers-not-kept", { message: String(error) });
-    }
-  };
-  const later = (): void => {
-    const at = clock.now() + SAVE_MS;
-    cancel = clock.schedule(at, () => void save().then(later), { background: true });
-  };
-  later();
-  return async () => {
-    cancel();
-    await save();
   };
 }

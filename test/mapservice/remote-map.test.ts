@@ -30,3 +30,21 @@ test("a remote map that is closed while it dials again leaves nothing running", 
   await clock.runUntil(100_000);
   expect(dialled).toHaveLength(2);
 });
+
+test("a first connection that is not wanted any more is given up at once", async () => {
+  const clock = new VirtualClock();
+  const closed: boolean[] = [];
+  const dial: DialNode = () => ({
+    write: () => {},
+    unsentBytes: 0,
+    close: (isAbrupt) => void closed.push(isAbrupt),
+  });
+  const stop = new AbortController();
+  const options = { components: { clock }, signal: stop.signal };
+  const connecting = connectMapBy(dial, options);
+  stop.abort();
+  await expect(connecting).rejects.toMatchObject({ name: "AbortError" });
+  expect([closed, clock.pending]).toEqual([[true], 0]);
+  await expect(connectMapBy(dial, options)).rejects.toMatchObject({ name: "AbortError" });
+  expect(closed).toHaveLength(1);
+});

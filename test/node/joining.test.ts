@@ -1,9 +1,12 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CulvertError, SILENT } from "../../src/base/index.ts";
+import { CulvertError, type Log, SILENT } from "../../src/base/index.ts";
 import type { Contact } from "../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { Closers } from "../../src/node/closers.ts";
-import { joinNetwork } from "../../src/node/joining.ts";
+import { joinNetwork, keepPeers } from "../../src/node/joining.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 const identity = new NodeIdentity(new Uint8Array(32).fill(1));
@@ -57,11 +60,46 @@ describe("a node with a file of nodes", () => {
     await closers.run();
   });
 
+  it("asks them again when none of those that it remembers answers", async () => {
+    const { clock, closers, tried, joining } = rig();
+    const nobody = {
+      join: async (contacts: readonly NodeContact[]) => {
+        tried.push(contacts.map(({ address }) => address.port));
+        return tried.length < 3 ? 0 : 5;
+      },
+    };
+    expect(await joinNetwork({ ...joining, overlay: nobody })).toBe(0);
+    await clock.runUntil(clock.now() + 300_000);
+    expect(tried).toEqual(Array(3).fill([1, 2]));
+    await closers.run();
+  });
+
   it("does not try any more when it is closed", async () => {
     const { clock, closers, tried, joining } = rig();
     await joinNetwork(joining);
     await closers.run();
     await clock.runUntil(clock.now() + 300_000);
     expect(tried).toHaveLength(1);
+  });
+});
+
+describe("the nodes that a node knows", () => {
+  it("are written from time to time, and a last time, after which nothing is left", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-peers-"));
+    const path = join(folder, "peers");
+    const clock = new VirtualClock();
+    let saved = 0;
+    const warned: string[] = [];
+    const dht = { save: () => Uint8Array.of(++saved) };
+    const log: Log = (_level, event) => void warned.push(event);
+    const stop = keepPeers(path, { dht, clock, log });
+    expect(clock.pending).toBe(1);
+    clock.advance(60_000);
+    // One is being written while the last one is asked for.
+    await stop();
+    expect([...(await readFile(path))]).toEqual([2]);
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect([saved, clock.pending, warned]).toEqual([2, 0, []]);
+    await rm(folder, { recursive: true });
   });
 });

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
+import { NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
+import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
+import { Capture } from "../../src/testing/road/capture.ts";
+import { virtualMachine } from "../../src/testing/road/road-node.ts";
+
+/** A machine on a network where nobody else is. */
+function alone() {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork({ clock, seed: 1 });
+  const host = network.addHost({ addresses: ["198.51.100.1"] });
+  const ground = { clock, capture: new Capture(clock), isWatched: false };
+  return { clock, machine: virtualMachine(ground, host, new SeededRandom(1)) };
+}
+
+const NOBODY = {
+  id: new NodeIdentity(new Uint8Array(32).fill(9)).id,
+  address: { carrier: "udp", host: "198.51.100.9", port: 7_000 },
+} as const;
+
+describe("a node", () => {
+  it("that is closed while it joins leaves nothing running", async () => {
+    for (const reachable of ["relay", "auto"] as const) {
+      const { clock, machine } = alone();
+      const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
+      const config = { ...NODE_DEFAULTS, reachable, listen, bootstrap: [NOBODY] };
+      const node = await clock.runPromise(startNode(config, { machine }));
+      await clock.runUntil(clock.now() + 100);
+      await clock.runPromise(node.close());
+      await clock.runPromise(node.joined);
+      await clock.runUntil(clock.now() + 120_000);
+      expect(clock.pending, reachable).toBe(0);
+    }
+  });
+
+  it("is not told to listen at two addresses of one carrier", async () => {
+    const { machine } = alone();
+    const listen = [1, 2].map((port) => ({ carrier: "udp", host: "198.51.100.1", port }) as const);
+    const started = startNode({ ...NODE_DEFAULTS, listen }, { machine });
+    await expect(started).rejects.toMatchObject({ code: "CULVERT_USAGE" });
+  });
+});
