@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -64,6 +65,15 @@ describe("the command line", () => {
       "set -o pipefail; node dist/cli/main.js --help | head -1",
     ]);
     expect(shell.status).toBe(0);
+  });
+});
+
+describe.runIf(existsSync("/dev/full"))("a stdout that has no room", () => {
+  test("is an error like others", () => {
+    const full = "node dist/cli/main.js paths > /dev/full";
+    const { status, stderr } = spawnSync("bash", ["-c", full], { encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^culvert: error: ENOSPC.*\nculvert: hint: .*\n$/);
   });
 });
 

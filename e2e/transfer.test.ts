@@ -78,12 +78,21 @@ describe("a file from one machine to another", () => {
     await writeFile(join(from, "day 1/ü.txt"), "hello");
     await writeFile(join(from, "empty"), "");
     await chmod(join(from, "empty"), 0o640);
+    await chmod(join(from, "day 1"), 0o750);
     await utimes(join(from, "empty"), 1_500_000_000, 1_500_000_000);
     const sender = scene.send("trip", "--json");
     const receiver = scene.receive(await ticketOf(sender), "--into", "inbox", "--json");
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
     const to = join(scene.bob.folder, "inbox/trip");
+    const allowed = 0o777 & ~process.umask();
+    for (const [folder, mode] of [
+      [".", 0o777],
+      ["..", 0o777],
+      ["day 1", 0o750],
+    ] as const) {
+      expect((await stat(join(to, folder))).mode & 0o777, folder).toBe(mode & allowed);
+    }
     expect(await readFile(join(to, "day 1/ü.txt"), "utf8")).toBe("hello");
     const empty = await stat(join(to, "empty"));
     expect([empty.size, empty.mode & 0o777, empty.mtimeMs]).toEqual([0, 0o640, 1_500_000_000_000]);
@@ -215,9 +224,15 @@ describe("what goes wrong on the way", () => {
     expect((await second.ended).code).toBe(1);
     expect(second.stderr).toMatch(/has changed.*--new/s);
     const anew = scene.send("photo.jpg", "--new");
-    const receiver = scene.receive(await ticketOf(anew));
+    const ticket = await ticketOf(anew);
+    anew.process.kill("SIGINT");
+    expect((await anew.ended).code).toBe(130);
+    // The same command goes on with it, though there is an older one of the same path.
+    const again = scene.send("photo.jpg");
+    expect(await ticketOf(again)).toBe(ticket);
+    const receiver = scene.receive(ticket);
     expect((await receiver.ended).code, receiver.stderr).toBe(0);
-    expect((await anew.ended).code).toBe(0);
+    expect((await again.ended).code).toBe(0);
   });
 
   test("a Map that goes away and comes back is waited for", async () => {

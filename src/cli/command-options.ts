@@ -1,6 +1,9 @@
 import { CulvertError } from "../base/index.ts";
 import { parseBytes, parseDuration } from "./humanize.ts";
 
+/** What a network, or a Map, may have as the size of its cells. */
+const CELL_BYTES = { min: 256, max: 65_536 } as const;
+
 /**
  * The options of one command line, by their long names in camel case. Every accessor gives
  * `undefined` for an option that was not there.
@@ -45,6 +48,15 @@ export class CommandOptions {
 
   bytes(name: string): number | undefined {
     return this.#parse(name, "a size as 300000, 400kB or 2MB", parseBytes);
+  }
+
+  /** The size of a cell of the Map. */
+  cellBytes(name: string): number | undefined {
+    const { min, max } = CELL_BYTES;
+    return this.#parse(name, `a size from ${min} to ${max}`, (text) => {
+      const bytes = parseBytes(text);
+      return bytes !== undefined && bytes >= min && bytes <= max ? bytes : undefined;
+    });
   }
 
   #parse(

@@ -75,7 +75,12 @@ ${names.join("\n")}
 ${cases.join("\n")}
   esac
 }
-compdef _culvert culvert
+# Loaded by itself it is called for the first word already; sourced it is not.
+if [[ $funcstack[1] == _culvert ]]; then
+  _culvert "$@"
+else
+  compdef _culvert culvert
+fi
 `;
 }
 

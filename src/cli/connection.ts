@@ -47,13 +47,18 @@ export function requireMap({ env }: Context, options: CommandOptions): MapChoice
  * Has `work` done over a connection to a Map, which is closed afterwards.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`
+ * @throws Interrupted when the command was asked to stop
  */
 export async function withMap(
   context: Context,
   map: MapChoice,
   work: (transport: Transport) => Promise<void>,
 ): Promise<void> {
-  const open = await map.open(context);
+  const open = await map.open(context).catch((error: unknown) => {
+    // Whoever is asked to stop has not failed, whatever has come of that.
+    context.stop.throwIfAborted();
+    throw error;
+  });
   try {
     context.stop.throwIfAborted();
     await work(open.transport);
@@ -74,8 +79,8 @@ function chooseMap(text: string): MapChoice {
   }
   const isUnix = endpoint.kind === "unix";
   const name = formatEndpoint(isUnix ? { kind: "unix", path: resolve(endpoint.path) } : endpoint);
-  const open = async (): Promise<OpenMap> => {
-    const connection = await connectMap(name);
+  const open = async ({ stop }: Context): Promise<OpenMap> => {
+    const connection = await connectMap(name, { signal: stop });
     return { transport: new MapClient(connection), close: () => connection.close() };
   };
   return { name, flags: `--map ${shellQuote(name)}`, open };

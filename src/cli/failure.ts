@@ -78,6 +78,13 @@ export class CommandError extends CulvertError {
   }
 }
 
+/** The same error, with what to do where something of this machine, and no Map, was not reached. */
+export function withListenHint(error: unknown): unknown {
+  if (!isCulvertError(error, "CULVERT_UNREACHABLE")) return error;
+  const hint = "is another process there already? --listen takes another place";
+  return new CommandError(error.code, error.message, hint, error);
+}
+
 /** Finds code, hint and exit status for anything that was thrown. */
 export function explain(error: unknown): Failure {
   const { code, message } = identify(error);

@@ -11,10 +11,17 @@ import { type MakeContext, runProgram } from "./program.ts";
 const umask = process.umask(0o077);
 
 const { stdin, stdout, stderr, env } = process;
+let broken: Error | undefined;
+const onBroken = (error: Error): void => {
+  if (broken !== undefined) return;
+  broken = error;
+  tellFailure(error);
+};
 let output = new Output({
   stdout,
   stderr,
   env,
+  onBroken,
   json: process.argv.includes("--json"),
   verbose: process.argv.includes("--verbose"),
 });
@@ -23,7 +30,7 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
   // Operands may hold a ticket: take them out of what other users can list.
   const self: [string, ...string[]] = [process.execPath, ...process.execArgv, ...scriptPath()];
   process.title = `culvert ${command}`;
-  output = new Output({ stdout, stderr, env, json, verbose });
+  output = new Output({ stdout, stderr, env, onBroken, json, verbose });
   const stop = watchSignals(process);
   const paths = findPaths(env);
   const screens = { stdin, stdout, stderr };
@@ -45,11 +52,15 @@ try {
 } catch (error) {
   if (error instanceof Interrupted) {
     process.exitCode = error.exit;
-  } else {
-    const failure = explain(error);
-    output.fail(failure, error);
-    process.exitCode = failure.exit;
+  } else if (error !== broken) {
+    tellFailure(error);
   }
+}
+
+function tellFailure(error: unknown): void {
+  const failure = explain(error);
+  output.fail(failure, error);
+  process.exitCode = failure.exit;
 }
 
 function scriptPath(): string[] {

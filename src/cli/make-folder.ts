@@ -1,20 +1,24 @@
-import { mkdir, stat } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
  * Makes a folder, and those that it lies in, unless they are there. Node's own recursion never ends
  * where the system says ENOENT of what cannot be made, as in /proc.
  *
+ * @param mode permission bits of what is made, whatever the umask of this process
  * @throws Error of the system; nothing is thrown for a folder that is there
  */
-export async function makeFolder(folder: string, mode = 0o777): Promise<void> {
+export async function makeFolder(folder: string, mode: number): Promise<void> {
   const missing: string[] = [];
   for (let path = folder; !(await isThere(path)); path = dirname(path)) missing.push(path);
   for (const path of missing.reverse()) {
-    await mkdir(path, { mode }).catch(async (error: unknown) => {
+    try {
+      await mkdir(path, { mode });
+      await chmod(path, mode);
+    } catch (error) {
       // Somebody else may have made it in the meantime.
       if (!(await isThere(path))) throw error;
-    });
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Failure } from "./failure.ts";
+import { printable } from "./humanize.ts";
 
 /** Plain facts of an event. Times are milliseconds, sizes bytes. */
 export type EventFields = Readonly<Record<string, string | number | boolean | null | string[]>>;
@@ -27,6 +28,8 @@ export interface OutputOptions {
   /** The whole story of an error, with its stack. */
   readonly verbose: boolean;
   readonly env: NodeJS.ProcessEnv;
+  /** Told when stdout takes nothing more for another reason than that nobody reads it. */
+  readonly onBroken?: (error: Error) => void;
 }
 
 /**
@@ -42,8 +45,11 @@ export class Output {
   constructor(options: OutputOptions) {
     this.#options = options;
     this.#isColored = wantsColor(options);
-    // A reader that has seen enough (`culvert status | head -1`) is no reason to fail.
-    for (const screen of [options.stdout, options.stderr]) screen.on("error", ignoreClosedPipe);
+    options.stdout.on("error", (error) => {
+      // A reader that has seen enough (`culvert status | head -1`) is no reason to fail.
+      if (!isClosedPipe(error)) options.onBroken?.(error);
+    });
+    options.stderr.on("error", () => {}); // where would that be told?
   }
 
   /** True when words may be replaced in place, and questions asked. */
@@ -84,11 +90,14 @@ export class Output {
     this.#options.stdout.write(text);
   }
 
-  /** An error and its hint, on stderr; with `--json` an event as well. */
+  /**
+   * An error and its hint, on stderr; with `--json` an event as well. Its message may be a peer's
+   * own words, or have a name of a peer in it.
+   */
   fail(failure: Failure, error: unknown): void {
     const { code, message, hint, exit } = failure;
     if (this.#options.json) this.#event("error", { code, message, hint, exit });
-    this.#line(`culvert: ${this.#paint("error:", 31)} ${message}`);
+    this.#line(`culvert: ${this.#paint("error:", 31)} ${printable(message)}`);
     this.#line(`culvert: ${this.#paint("hint:", 36)} ${hint}`);
     if (this.#options.verbose) this.#line(describe(error));
   }
@@ -96,7 +105,7 @@ export class Output {
   /** A remark that does not stop the command. */
   warn(code: string, message: string): void {
     if (this.#options.json) this.#event("warning", { code, message });
-    else this.#line(`culvert: ${this.#paint("warning:", 33)} ${message}`);
+    else this.#line(`culvert: ${this.#paint("warning:", 33)} ${printable(message)}`);
   }
 
   /** `text` in bold where that is possible. */
@@ -125,9 +134,9 @@ function wantsColor({ env, stderr }: OutputOptions): boolean {
   return stderr.isTTY === true && (NO_COLOR ?? "") === "" && TERM !== "dumb";
 }
 
-function ignoreClosedPipe(error: Error): void {
-  if ("code" in error && error.code === "EPIPE") return;
-  throw error;
+/** Whether something cannot be written because nobody reads it any more. */
+export function isClosedPipe(error: Error): boolean {
+  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED");
 }
 
 /** Stack and causes, for `--verbose`. */

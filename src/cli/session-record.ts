@@ -43,6 +43,9 @@ export interface Checkpoint {
 
 const VERSION = 1;
 
+/** A hundred thousand files that were named one by one, by their absolute paths. */
+const RECORD_BYTES_MAX = 64 * 1024 * 1024;
+
 /** The file form of a record. Holds secrets. */
 export function encodeRecord(record: SessionRecord): Uint8Array {
   const { checkpoint, ...plain } = record;
@@ -51,7 +54,8 @@ export function encodeRecord(record: SessionRecord): Uint8Array {
 
 /** @throws CulvertError `CULVERT_BAD_STATE` for anything but what `encodeRecord` writes */
 export function decodeRecord(bytes: Uint8Array): SessionRecord {
-  const fields = Fields.of(decodeCbor(bytes, { code: "CULVERT_BAD_STATE" }), "CULVERT_BAD_STATE");
+  const code = "CULVERT_BAD_STATE";
+  const fields = Fields.of(decodeCbor(bytes, { code, maxBytes: RECORD_BYTES_MAX }), code);
   const version = fields.integer("version");
   if (version > VERSION) throw fields.wrong("version", `${version} is from a later Culvert`);
   return {

@@ -6,6 +6,7 @@ import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
 import { makeFolder } from "./make-folder.ts";
 import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
+import { STAGING_PREFIX } from "./transfer/path-policy.ts";
 
 const RECORD_FILE = "session";
 const HEADER_FILE = "header";
@@ -89,15 +90,19 @@ export class SessionStore {
   }
 
   /**
-   * Removes everything that is kept under this name, readable or not; it cannot be gone on with.
+   * Removes everything that is kept under this name, readable or not, and the unfinished files of a
+   * transfer; it cannot be gone on with.
    *
    * @throws CulvertError `CULVERT_STATE_IN_USE` while a process is at it
    */
   async forget(id: string): Promise<boolean> {
     const folder = join(this.#folder, id);
     if (!SESSION_ID.test(id) || !(await exists(folder))) return false;
-    const journal = await new LevelJournalStore(folder).open(JOURNAL_FOLDER);
-    await journal.close();
+    await requireFree(folder);
+    const { record } = (await this.find(id).catch(() => undefined)) ?? {};
+    if (record?.target !== undefined && record.phase !== "done") {
+      await rm(join(record.target, STAGING_PREFIX + id), { recursive: true, force: true });
+    }
     await rm(folder, { recursive: true, force: true });
     return true;
   }
@@ -108,6 +113,15 @@ export class SessionStore {
       const { phase, updatedUnixMs } = session.record;
       if (phase === "done" && updatedUnixMs < before) await this.forget(session.id);
     }
+  }
+}
+
+/** @throws CulvertError `CULVERT_STATE_IN_USE`; a journal that is damaged is in nobody's use */
+async function requireFree(folder: string): Promise<void> {
+  try {
+    await (await new LevelJournalStore(folder).open(JOURNAL_FOLDER)).close();
+  } catch (error) {
+    if (isCulvertError(error, "CULVERT_STATE_IN_USE")) throw error;
   }
 }
 
@@ -148,7 +162,9 @@ export class Session {
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
     const bytes = encodeRecord(this.#record);
-    this.#saving = this.#saving.then(() => writeDurably(join(this.folder, RECORD_FILE), bytes));
+    const write = (): Promise<void> => writeDurably(join(this.folder, RECORD_FILE), bytes);
+    // What could not be written before says nothing of this time.
+    this.#saving = this.#saving.then(write, write);
     await this.#saving;
   }
 

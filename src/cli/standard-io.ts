@@ -1,6 +1,7 @@
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
+import { isClosedPipe } from "./output.ts";
 
 /**
  * Writes stdin to `sink`, never more of it than the sink has accepted, and then ends the sink. When
@@ -40,6 +41,7 @@ export async function print({ stdout }: Context, chunk: Uint8Array): Promise<voi
   await new Promise<void>((resolve, reject) => {
     stdout.write(chunk, (cause) => {
       if (!cause) return resolve();
+      if (!isClosedPipe(cause)) return reject(cause);
       const hint = "type the same command again to go on with another reader";
       reject(new CommandError("CULVERT_FILE", "nobody reads stdout any more", hint, cause));
     });

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { addAbortSignal } from "node:stream";
 import type { CommandOptions } from "./command-options.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
@@ -45,14 +46,14 @@ export async function requireTicket(context: Context, request: TicketRequest): P
 }
 
 async function findText(
-  { output, env, stdin }: Context,
+  { output, env, stdin, stop }: Context,
   { operand, options }: TicketRequest,
 ): Promise<string | undefined> {
   const file = options.text("ticketFile");
   if (operand !== undefined && file !== undefined) {
     throw new CommandError("CULVERT_USAGE", "two tickets were given", WAYS);
   }
-  if (operand === "-") return await readStart(stdin);
+  if (operand === "-") return await readStart(stdin, stop);
   if (file !== undefined) return await readFile(file);
   if (operand === undefined) {
     const { CULVERT_TICKET } = env;
@@ -62,11 +63,18 @@ async function findText(
   return operand;
 }
 
-async function readStart(stdin: AsyncIterable<string | Uint8Array>): Promise<string> {
+/** @throws the reason of `stop`, which a person may have for whom nothing comes */
+async function readStart(stdin: Context["stdin"], stop: AbortSignal): Promise<string> {
+  addAbortSignal(stop, stdin);
   let text = "";
-  for await (const chunk of stdin) {
-    text += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
-    if (text.length > TEXT_BYTES_MAX) break;
+  try {
+    for await (const chunk of stdin) {
+      text += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+      if (text.length > TEXT_BYTES_MAX) break;
+    }
+  } catch (error) {
+    stop.throwIfAborted();
+    throw error;
   }
   return text;
 }

@@ -15,20 +15,33 @@ describe("a folder that is to be made", () => {
   test("is made with those that it lies in, once or at once by several", async () => {
     const folder = join(root, "a/b/c");
     await Promise.all([1, 2, 3].map(() => makeFolder(folder, 0o700)));
-    await makeFolder(folder);
+    await makeFolder(folder, 0o755);
     for (const made of [folder, join(root, "a")]) {
       expect((await stat(made)).mode & 0o777).toBe(0o700);
     }
   });
 
+  test("has the bits that it is given, whatever this process gives to others", async () => {
+    const umask = process.umask(0o077);
+    try {
+      await makeFolder(join(root, "x/y"), 0o751);
+    } finally {
+      process.umask(umask);
+    }
+    for (const made of ["x", "x/y"])
+      expect((await stat(join(root, made))).mode & 0o777).toBe(0o751);
+  });
+
   test("cannot lie in a file, nor be one", async () => {
     await writeFile(join(root, "file"), "");
     for (const folder of ["file", "file/x", "file/x/y"]) {
-      await expect(makeFolder(join(root, folder))).rejects.toMatchObject({ code: "ENOTDIR" });
+      await expect(makeFolder(join(root, folder), 0o700)).rejects.toMatchObject({
+        code: "ENOTDIR",
+      });
     }
   });
 
   test.runIf(existsSync("/proc/self"))("is given up where none can be made", async () => {
-    await expect(makeFolder("/proc/culvert/x")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(makeFolder("/proc/culvert/x", 0o700)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

@@ -4,6 +4,20 @@ import { explain } from "../../src/cli/failure.ts";
 import { Output } from "../../src/cli/output.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 
+/** Where nothing can be written. */
+class BrokenScreen extends FakeScreen {
+  readonly #code: string;
+
+  constructor(code: string) {
+    super(false);
+    this.#code = code;
+  }
+
+  override _write(_chunk: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+    done(Object.assign(new Error(this.#code), { code: this.#code }));
+  }
+}
+
 describe("what the command says", () => {
   test("errors have two lines, in one style, and a stack only when asked", () => {
     const error = new CulvertError("CULVERT_UNREACHABLE", "Cannot reach it", {
@@ -18,6 +32,33 @@ describe("what the command says", () => {
       error,
     );
     expect(verbose.text).toContain("caused by: Error: refused");
+  });
+
+  test("errors and warnings have no word of a peer that a terminal would obey", () => {
+    const screen = new FakeScreen(false);
+    const output = outputOn(screen, false);
+    const message = "no \u009b31m\nculvert: \u202etxt";
+    output.fail(explain(new CulvertError("CULVERT_FILE", message)), undefined);
+    output.warn("CULVERT_FILE", message);
+    const words = "no \ufffd31m\ufffdculvert: \ufffdtxt";
+    expect(screen.text).toContain(`error: ${words}\n`);
+    expect(screen.text).toContain(`warning: ${words}\n`);
+  });
+
+  test("a stdout that takes nothing is told, unless nobody reads it; stderr is not", async () => {
+    const told: string[] = [];
+    for (const code of ["ENOSPC", "EPIPE"]) {
+      const [stdout, stderr] = [new BrokenScreen(code), new BrokenScreen(code)];
+      const onBroken = (error: Error): void => void told.push(error.message);
+      const output = new Output({ stdout, stderr, json: false, verbose: false, env: {}, onBroken });
+      const closed = [stdout, stderr].map(
+        (screen) => new Promise<void>((resolve) => screen.once("close", resolve)),
+      );
+      output.payload("payload\n");
+      output.warn("CULVERT_FILE", "words");
+      await Promise.all(closed);
+    }
+    expect(told).toEqual(["ENOSPC"]);
   });
 
   test("errors are events too, with the code of the library", () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -73,6 +73,37 @@ describe("sessions on disk", () => {
     const found = await new SessionStore(folder, clock).find(id);
     expect(found?.record.doneBytes).toBe(3);
     expect(await readdir(session.folder)).toEqual(["session"]);
+  });
+
+  test("are saved again where that was not possible before", async () => {
+    const session = await new SessionStore(folder, clock).create(id, begun);
+    await rm(session.folder, { recursive: true });
+    await expect(session.save({ doneBytes: 1 })).rejects.toMatchObject({ code: "ENOENT" });
+    await mkdir(session.folder);
+    await session.save({ doneBytes: 2 });
+    expect((await new SessionStore(folder, clock).find(id))?.record.doneBytes).toBe(2);
+  });
+
+  test("of very many files that were named one by one are found again", async () => {
+    const store = new SessionStore(folder, clock);
+    const paths = Array.from({ length: 20_000 }, (_, i) => `/${"folder/".repeat(12)}${i}`);
+    await store.create(id, { ...begun, paths });
+    expect((await store.find(id))?.record.paths).toEqual(paths);
+  });
+
+  test("are forgotten with the files that had not come to their names", async () => {
+    const target = join(folder, "..", "target");
+    const store = new SessionStore(folder, clock);
+    const session = await store.create(id, { ...begun, command: "receive", target });
+    await mkdir(join(target, `.culvert-${id}`), { recursive: true });
+    await writeFile(join(target, "mine"), "");
+    const journal = await session.journals.open("x");
+    await journal.close();
+    // A journal that is damaged, too.
+    await writeFile(join(session.folder, "journal", "CURRENT"), "nonsense");
+    expect(await store.forget(id)).toBe(true);
+    expect(await readdir(target)).toEqual(["mine"]);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test("once finished keep no secret and no journal, and are forgotten in time", async () => {

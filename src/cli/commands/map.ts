@@ -4,6 +4,7 @@ import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
+import { withListenHint } from "../failure.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:7000";
 
@@ -17,7 +18,9 @@ const CELL_BYTES_DEFAULT = 8192;
 export const map: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
   const serverOptions = serverOptionsOf(context, options);
-  const server = await startMapServer(serverOptions);
+  const server = await startMapServer(serverOptions).catch((error: unknown) => {
+    throw withListenHint(error);
+  });
   try {
     const { endpoints } = server;
     const { directory = null, payloadSize } = serverOptions;
@@ -50,7 +53,7 @@ function serverOptionsOf(context: Context, options: CommandOptions): MapServerOp
       ...(tcp === undefined ? [] : [tcp]),
       ...(unix === undefined ? [] : [`unix:${resolve(unix)}`]),
     ],
-    payloadSize: options.bytes("cell") ?? CELL_BYTES_DEFAULT,
+    payloadSize: options.cellBytes("cell") ?? CELL_BYTES_DEFAULT,
     ...(isInMemory ? {} : { directory }),
     faults: { lose: options.share("lose") ?? 0, seed: options.count("seed") ?? 1 },
     log: options.flag("verbose") ? logTo(context) : SILENT,

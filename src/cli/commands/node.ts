@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CulvertError, type Log, onAbort } from "../../base/index.ts";
 import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
@@ -12,13 +12,19 @@ import {
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
+import { withListenHint } from "../failure.ts";
+import { printable } from "../humanize.ts";
+import { makeFolder } from "../make-folder.ts";
 
 /** `culvert node`: a storage and relay node, until it is told to stop. */
 export const node: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
   const config = await configOf(context, options);
-  if (config.directory !== undefined) await mkdir(config.directory, { recursive: true });
-  const running = await startNode(config, { log: logTo(context, options.flag("verbose")) });
+  if (config.directory !== undefined) await makeFolder(config.directory, 0o700);
+  const log = logTo(context, options.flag("verbose"));
+  const running = await startNode(config, { log }).catch((error: unknown) => {
+    throw config.storage.redis.length > 0 ? error : withListenHint(error);
+  });
   try {
     const contacts = [...running.contacts];
     const place = config.directory === undefined ? "in memory" : `in ${config.directory}`;
@@ -58,7 +64,7 @@ async function configOf(context: Context, options: CommandOptions): Promise<Node
   const listen = options.text("listen")?.split(",").map(parseListenAddress);
   const bootstrap = options.text("join")?.split(",").map(parseNodeContact);
   const metrics = options.text("metrics");
-  const cell = options.bytes("cell");
+  const cell = options.cellBytes("cell");
   return {
     ...config,
     directory: directoryOf(context, options, config),
@@ -92,7 +98,7 @@ async function readConfig(path: string): Promise<string> {
 export function logTo({ output }: Context, isVerbose: boolean): Log {
   return (level, event, fields = {}) => {
     if (!isVerbose && (level === "debug" || level === "info")) return;
-    const words = `${level} ${event} ${JSON.stringify(fields)}`;
+    const words = printable(`${level} ${event} ${JSON.stringify(fields)}`);
     output.tell("log", { level, name: event, ...fields }, words);
   };
 }

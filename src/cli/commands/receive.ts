@@ -19,7 +19,7 @@ export const receive: RunCommand = async (context, [operand], options) => {
   const { clock, paths, output } = context;
   const { secret } = await requireTicket(context, { role: "receive", operand, options });
   const map = requireMap(context, options);
-  const target = await requireWritable(resolve(options.text("into") ?? "."));
+  const target = await requireWritable(resolve(options.text("into") ?? "."), context);
   const store = new SessionStore(paths.sessions, clock);
   const id = sessionId("receive", secret);
   const found = await store.find(id);
@@ -83,9 +83,9 @@ function tellReceived({ output }: Context, { id, record }: Session): void {
 }
 
 /** Makes the folder if need be, and sees that files can be made in it. */
-async function requireWritable(folder: string): Promise<string> {
+async function requireWritable(folder: string, { umask }: Context): Promise<string> {
   try {
-    await makeFolder(folder);
+    await makeFolder(folder, 0o777 & ~umask);
     await access(folder, constants.W_OK | constants.X_OK);
     return folder;
   } catch (error) {

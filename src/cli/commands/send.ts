@@ -1,12 +1,10 @@
 import { basename, resolve } from "node:path";
-import { equalBytes } from "../../base/index.ts";
-import { readIfThere } from "../../io/durable-file.ts";
 import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
-import { type MapChoice, requireMap, withMap } from "../connection.ts";
+import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
@@ -15,18 +13,16 @@ import { openPeerStream, runStream, sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { encodeHeader } from "../transfer/manifest.ts";
 import { writeTransfer } from "../transfer/sending.ts";
-import { changed, type Source, scanSource } from "../transfer/source.ts";
+import { type Source, scanSource } from "../transfer/source.ts";
 import { TRAILER_BYTES } from "../transfer/transfer-reader.ts";
+import { findUnfinished, type Sent } from "../transfer/unfinished.ts";
 
 /** How long a detached transfer is looked after when it has all been stored before. */
 const LOOK_MS = 5_000;
 
 /** What is sent. */
-interface Parcel {
-  readonly paths: readonly string[];
+interface Parcel extends Sent {
   readonly source: Source;
-  readonly header: Uint8Array;
-  readonly map: MapChoice;
 }
 
 /** What is kept of sending it. */
@@ -43,9 +39,10 @@ export const send: RunCommand = async (context, operands, options) => {
   for (const path of source.skipped) context.output.warn("CULVERT_FILE", `left out: ${path}`);
   const paths = operands.map((path) => resolve(path));
   const parcel = { paths, source, header: encodeHeader(source.manifest), map };
-  const found = options.flag("new") ? undefined : await findUnfinished(context, parcel);
+  const store = new SessionStore(context.paths.sessions, context.clock);
+  const unfinished = options.flag("new") ? undefined : await findUnfinished(store, parcel);
   await withMap(context, map, async (transport) => {
-    const job = found ?? (await begin(context, parcel));
+    const job = unfinished ? { ...unfinished, isResumed: true } : await begin(context, parcel);
     await sendParcel(context, { parcel, job, transport, options });
   });
 };
@@ -110,24 +107,6 @@ async function look({ clock, stop }: Context, stream: Stream, job: Job): Promise
   await stream.close({ signal: stop });
   const nothingHeard = pause(clock, job.isResumed ? LOOK_MS : 0).then(() => false);
   return await Promise.race([wait(stream, stop), nothingHeard]);
-}
-
-/**
- * The unfinished transfer of the same paths by the same Map, if there is one.
- *
- * @throws CulvertError `CULVERT_FILE` when the files are no longer what they were
- */
-async function findUnfinished(context: Context, parcel: Parcel): Promise<Job | undefined> {
-  const store = new SessionStore(context.paths.sessions, context.clock);
-  for (const session of await store.list()) {
-    const { command, phase, paths, map, secret } = session.record;
-    if (command !== "send" || phase !== "open" || secret === undefined) continue;
-    if (map !== parcel.map.name || paths?.join("\0") !== parcel.paths.join("\0")) continue;
-    const header = await readIfThere(session.headerPath);
-    if (header === undefined || !equalBytes(header, parcel.header)) throw changed("what is sent");
-    return { session, secret, isResumed: true };
-  }
-  return undefined;
 }
 
 async function begin(context: Context, { paths, source, header, map }: Parcel): Promise<Job> {

@@ -16,16 +16,20 @@ export const testnet: RunCommand = async (context, _operands, options) => {
   if (count < 1 || count > NODES_MAX) {
     throw new CulvertError("CULVERT_USAGE", `--count takes 1 to ${NODES_MAX}`);
   }
+  const cell = options.cellBytes("cell")?.toString();
   const folder = await mkdtemp(join(tmpdir(), "culvert-testnet-"));
   const stage = new Stage(context, folder);
   try {
-    const cell = options.text("cell");
     const network = await startNetwork(stage, { count, folder, cell });
     const nodes = network.map(({ contact }) => contact);
     const usage = `export CULVERT_NODES=${nodes[0]}`;
     const words = `${count} nodes are up; in other terminals:\n\n  ${usage}\n`;
     output.tell("ready", { nodes }, words);
     await new Promise<void>((done) => onAbort(stop, () => done()));
+  } catch (error) {
+    // Ctrl-C ends the nodes too, and they may be first.
+    stop.throwIfAborted();
+    throw error;
   } finally {
     await stage.clear();
     await rm(folder, { recursive: true, force: true });

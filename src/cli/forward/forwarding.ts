@@ -4,11 +4,13 @@ import { pipeline } from "node:stream/promises";
 import { CulvertError, onAbort, utf8 } from "../../base/index.ts";
 import { hkdf } from "../../crypto/index.ts";
 import { NodeIdentity } from "../../identity/index.ts";
+import { removeStale } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
 import { type Endpoint, formatEndpoint } from "../../io/endpoint.ts";
 import { systemRandom } from "../../io/random.ts";
 import { type Link, type LinkHost, openLinkHost, type PathConnection } from "../../link/index.ts";
 import { StreamPaths } from "../../node/index.ts";
+import { withListenHint } from "../failure.ts";
 
 /** One end of a forwarding. */
 export interface ForwardingOptions {
@@ -135,10 +137,11 @@ export class Forwarding {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#carry(socket));
     server.maxConnections = CONNECTIONS_MAX;
     this.#server = server;
+    if (endpoint.kind === "unix") await removeStale(endpoint.path);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) => {
         const message = `cannot listen on ${formatEndpoint(endpoint)}`;
-        reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
+        reject(withListenHint(new CulvertError("CULVERT_UNREACHABLE", message, { cause })));
       });
       if (endpoint.kind === "unix") server.listen(endpoint.path, resolve);
       else server.listen(endpoint.port, endpoint.host, resolve);

@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { CulvertError } from "../../base/index.ts";
 import { exists } from "../../io/durable-file.ts";
 import { CommandError } from "../failure.ts";
@@ -45,11 +45,14 @@ export async function replaceFile(finished: string, destination: string): Promis
 /**
  * Makes a folder, or takes the one that is there.
  *
+ * @param mode its permission bits, whatever the umask of this process
  * @throws CulvertError `CULVERT_FILE` for anything else of that name: a link could lead elsewhere
  */
 export async function placeFolder(destination: string, mode: number): Promise<void> {
+  const bits = mode | FOLDER_MODE_ALWAYS;
   try {
-    await mkdir(destination, { mode: mode | FOLDER_MODE_ALWAYS });
+    await mkdir(destination, { mode: bits });
+    await chmod(destination, bits);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
     if (!(await lstat(destination)).isDirectory()) throw taken(destination);

@@ -117,8 +117,9 @@ export class Reception {
   }
 
   async #place(staging: Staging): Promise<void> {
-    const { session } = this.#options;
-    await staging.place({ overwrite: session.record.overwrite === true });
+    const { session, isForced } = this.#options;
+    // Something may have taken a name since it was looked at.
+    await staging.place({ overwrite: isForced || session.record.overwrite === true });
     await session.save({ phase: "placed" });
   }
 

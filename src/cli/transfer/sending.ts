@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { equalBytes } from "../../base/index.ts";
+import { CulvertError, equalBytes } from "../../base/index.ts";
 import type { Checkpoint } from "../session-record.ts";
 import { changed, readContents, type Source } from "./source.ts";
 
@@ -25,7 +25,7 @@ export interface Sending {
  * Writes header, contents and trailer to the stream and ends it. What was accepted before is read
  * and hashed again, but not written.
  *
- * @throws CulvertError `CULVERT_FILE` when a file is not what it was
+ * @throws CulvertError `CULVERT_FILE` when a file is not what it was, or what ended the stream
  */
 export async function writeTransfer(sending: Sending): Promise<void> {
   const { stream, checkpoint, signal } = sending;
@@ -74,6 +74,8 @@ async function writeAt(
   const accepted = Math.max(stream.writeOffset - piece.at, 0);
   if (accepted >= piece.bytes.length) return;
   piece.signal.throwIfAborted();
+  // Nothing drains what has ended while a file was read, and its error was told by then.
+  if (stream.destroyed) throw stream.errored ?? new CulvertError("CULVERT_CLOSED");
   if (stream.write(piece.bytes.subarray(accepted))) return;
   await once(stream, "drain", { signal: piece.signal });
 }

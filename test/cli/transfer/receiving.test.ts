@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { concatBytes, SeededRandom } from "../../../src/base/index.ts";
+import { CulvertError, concatBytes, SeededRandom } from "../../../src/base/index.ts";
 import type { Checkpoint } from "../../../src/cli/session-record.ts";
 import { encodeHeader } from "../../../src/cli/transfer/manifest.ts";
 import { Receiving } from "../../../src/cli/transfer/receiving.ts";
@@ -106,6 +106,22 @@ async function expectReceived(): Promise<void> {
     expect(await readFile(b)).toEqual(await readFile(a));
   }
 }
+
+describe("a transfer that is sent", () => {
+  test("ends with its stream, also when that failed while a file was read", async () => {
+    const source = await scanSource([join(root, "from")]);
+    const stream = new Accepting(0);
+    const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+    stream.on("error", () => {});
+    stream.destroy(new CulvertError("CULVERT_PEER_ABORTED"));
+    await closed;
+    const header = encodeHeader(source.manifest);
+    const { signal } = new AbortController();
+    const rest = { checkpoint: undefined, saveCheckpoint: async () => {}, signal };
+    const written = writeTransfer({ stream, source, header, ...rest });
+    await expect(written).rejects.toMatchObject({ code: "CULVERT_PEER_ABORTED" });
+  });
+});
 
 describe("a transfer from end to end", () => {
   test("arrives", async () => {

@@ -64,6 +64,18 @@ describe("files on their way to their names", () => {
     expect((await stat(join(target, "a/empty"))).mode & 0o777).toBe(0o600);
   });
 
+  test("have folders with the sender's bits and the user's umask, not this process's", async () => {
+    const umask = process.umask(0o077);
+    try {
+      const staging = await receive([{ kind: "folder", path: "a", mode: 0o777 }, file("a/b")]);
+      await staging.place({ overwrite: false });
+    } finally {
+      process.umask(umask);
+    }
+    expect((await stat(join(target, "a"))).mode & 0o777).toBe(0o755);
+    expect((await stat(join(target, "a/b"))).mode & 0o777).toBe(0o640);
+  });
+
   test("are written in pieces, repeated ones too, and read back after a restart", async () => {
     const entries = [file("a", 5), file("b", 5)];
     const [a, b] = entries as [FileEntry, FileEntry];

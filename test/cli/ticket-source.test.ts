@@ -1,0 +1,31 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { CommandOptions } from "../../src/cli/command-options.ts";
+import type { Context } from "../../src/cli/context.ts";
+import { Interrupted } from "../../src/cli/interrupt.ts";
+import { formatTicket } from "../../src/cli/ticket.ts";
+import { findTicket } from "../../src/cli/ticket-source.ts";
+
+const TICKET = { role: "receive", secret: new Uint8Array(32).fill(7) } as const;
+
+function asking() {
+  const stdin = new PassThrough();
+  const stopper = new AbortController();
+  const context = { stdin, stop: stopper.signal, env: {} } as unknown as Context;
+  const request = { role: "receive", operand: "-", options: new CommandOptions({}) } as const;
+  return { stdin, stopper, found: findTicket(context, request) };
+}
+
+test("a ticket comes on stdin, in pieces", async () => {
+  const { stdin, found } = asking();
+  const text = formatTicket(TICKET);
+  stdin.write(text.slice(0, 10));
+  stdin.end(`${text.slice(10)}\n`);
+  expect(await found).toEqual(TICKET);
+});
+
+test("one that does not come is waited for until the command is to stop", async () => {
+  const { stopper, found } = asking();
+  stopper.abort(new Interrupted("SIGINT"));
+  await expect(found).rejects.toMatchObject({ exit: 130 });
+});

@@ -1,0 +1,61 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Context } from "../../../src/cli/context.ts";
+import { type Session, SessionStore, sessionId } from "../../../src/cli/session.ts";
+import { encodeHeader, makeManifest } from "../../../src/cli/transfer/manifest.ts";
+import { Reception } from "../../../src/cli/transfer/reception.ts";
+import type { Stream } from "../../../src/stream/index.ts";
+import { FakeScreen, outputOn } from "../screen.ts";
+
+let root: string;
+let session: Session;
+const clock = { now: () => 0, unixMs: () => 1_700_000_000_000, schedule: () => () => {} };
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "culvert-reception-"));
+  const [secret, target] = [new Uint8Array(32).fill(1), join(root, "to")];
+  const store = new SessionStore(join(root, "state"), clock);
+  const begun = { command: "receive", title: "a", map: "m", target } as const;
+  const file = { kind: "file", path: "a", size: 5, mode: 0o644, mtimeMs: 0 } as const;
+  const header = encodeHeader(makeManifest([file]));
+  session = await store.create(sessionId("receive", secret), begun, header);
+  const staged = join(target, `.culvert-${session.id}`);
+  await mkdir(staged, { recursive: true });
+  await writeFile(join(staged, "0"), "hello");
+  await session.save({ phase: "verified", overwrite: false });
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** A stream all of whose bytes were confirmed before. */
+class Over extends Duplex {
+  readonly readOffset = 9;
+  confirm(): void {}
+  progress = () => ({ isAllTold: true });
+  override _read(): void {
+    this.push(null);
+  }
+  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
+    done();
+  }
+}
+
+async function goOn(isForced: boolean): Promise<void> {
+  const output = outputOn(new FakeScreen(false), false);
+  const { signal: stop } = new AbortController();
+  const context = { clock, output, stop, umask: 0o022 } as unknown as Context;
+  const reception = new Reception({ context, session, target: join(root, "to"), isForced });
+  await reception.run(new Over() as unknown as Stream);
+}
+
+test("a name that was taken meanwhile is not replaced, unless that is asked for", async () => {
+  const name = join(root, "to/a");
+  await writeFile(name, "mine");
+  await expect(goOn(false)).rejects.toThrow("is there already");
+  expect(await readFile(name, "utf8")).toBe("mine");
+  await goOn(true);
+  expect(await readFile(name, "utf8")).toBe("hello");
+  expect(await readdir(join(root, "to"))).toEqual(["a"]);
+  expect(session.record.phase).toBe("placed");
+});
