@@ -297,8 +297,9 @@ export class SenderCore {
 
   #putOne(now: Instant): boolean {
     // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement:
-    // two times out of five it is there. One that is known to be missing never waits.
-    const isScarce = this.#init.exchange.isPaced;
+    // two times out of five it is there. One that is known to be missing never waits; nor does any
+    // while no acknowledgement is believed.
+    const isScarce = this.#init.exchange.isPaced && this.#claim.isProven;
     const index = this.#retx.nextRetransmission(isScarce && this.#mayHaveNew());
     if (index !== undefined) {
       this.#putAgain(index, now);

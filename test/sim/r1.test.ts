@@ -56,6 +56,13 @@ test("a question that is hedged is not cancelled before its answer can come", ()
   expect(result.latencyP99Ms).toBeLessThan(8_000);
 });
 
+test.each([8, 12])("a lost receipt for the first frame is asked for at once, seed %i", (seed) => {
+  // Until it comes no acknowledgement is believed; new frames went first, and most of them twice.
+  const run = { loss: 0.2, seed, frames: 100, paced: true };
+  const limit = runR1Limit({ ...run, frameBytes, window: R1.window });
+  expect(r1(run).goodputBps / limit).toBeGreaterThan(0.9);
+});
+
 describe("the ideal that it is compared with", () => {
   const ideal = { frameBytes, window: R1.window, seed: 1 };
 
