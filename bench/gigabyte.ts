@@ -25,31 +25,37 @@ interface Resident {
   readonly kBps: number;
 }
 
-const samples = await RoadParties.with(NODES, async (road) => {
+const { samples, peaks } = await RoadParties.with(NODES, async (road) => {
   const pair = await road.pair(VIA);
   await openStream(pair);
   const seen: Resident[] = [];
-  const rssOf = async (parties: RoadParties["all"]): Promise<number> => {
+  const mostOf = async (
+    parties: RoadParties["all"],
+    which: "rssBytes" | "rssPeakBytes" = "rssBytes",
+  ): Promise<number> => {
     const answers = await Promise.all(parties.map((party) => party.ask({ kind: "sample" })));
-    return Math.max(...answers.map(({ rssBytes }) => rssBytes)) / MIB;
+    return Math.max(...answers.map((answer) => answer[which])) / MIB;
   };
   for (let step = 1; step <= STEPS; step++) {
     const bytes = Math.round(BYTES / STEPS);
     const tookMs = await carry(pair, bytes);
     const [node, writer, reader] = [
-      await rssOf(road.nodes),
-      await rssOf([pair.writer]),
-      await rssOf([pair.reader]),
+      await mostOf(road.nodes),
+      await mostOf([pair.writer]),
+      await mostOf([pair.reader]),
     ];
     seen.push({ MB: (step * bytes) / 1e6, node, writer, reader, kBps: bytes / tookMs });
     console.log(JSON.stringify(seen.at(-1)));
   }
-  return seen;
+  const peaks = {
+    node: await mostOf(road.nodes, "rssPeakBytes"),
+    writer: await mostOf([pair.writer], "rssPeakBytes"),
+    reader: await mostOf([pair.reader], "rssPeakBytes"),
+  };
+  return { samples: seen, peaks };
 });
 
 const ROLES = ["node", "writer", "reader"] as const;
-const most = (role: (typeof ROLES)[number]): number =>
-  Math.max(...samples.map((sample) => sample[role]));
 /** The middle of the last tenth over that of the tenth behind the warm one. */
 const growth = (role: (typeof ROLES)[number]): number => {
   const of = (from: number) =>
@@ -59,9 +65,9 @@ const growth = (role: (typeof ROLES)[number]): number => {
 const rows = samples.map((sample) => ({ ...sample }));
 printTable(`resident memory, MiB, ${BYTES / 1e6} MB through one stream, ${VIA}`, rows);
 writeResults("gigabyte", rows, [
-  atMost("node, resident MiB at most", most("node"), 300),
-  atMost("writer, resident MiB at most", most("writer"), 200),
-  atMost("reader, resident MiB at most", most("reader"), 200),
+  atMost("node, resident MiB at most", peaks.node, 300),
+  atMost("writer, resident MiB at most", peaks.writer, 200),
+  atMost("reader, resident MiB at most", peaks.reader, 200),
   // A collector that comes a little later is no leak.
   ...ROLES.map((role) => atMost(`${role}, growth after the first tenth, MiB`, growth(role), 16)),
 ]);

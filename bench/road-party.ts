@@ -48,6 +48,8 @@ export interface RoadAnswer extends ThreadTimes {
   readonly fromMs: number;
   readonly toMs: number;
   readonly rssBytes: number;
+  /** The most that it ever was. */
+  readonly rssPeakBytes: number;
   /** Of `request`: the median, milliseconds. */
   readonly roundTripMs?: number;
   /** Of `profiled`: shares of the main thread's time by layer. */
@@ -155,7 +157,8 @@ async function answer(work: () => Promise<Partial<RoadAnswer>>): Promise<void> {
   const fromMs = nowMs();
   const facts = await work().catch((error: unknown) => ({ error: String(error) }));
   const rssBytes = process.memoryUsage.rss();
-  const now = { toMs: nowMs(), rssBytes, ...threadTimes() };
+  const rssPeakBytes = process.resourceUsage().maxRSS * 1_024;
+  const now = { toMs: nowMs(), rssBytes, rssPeakBytes, ...threadTimes() };
   process.send?.({ fromMs, ...now, ...facts } satisfies RoadAnswer);
 }
 

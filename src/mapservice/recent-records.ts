@@ -70,10 +70,7 @@ export class RecentRecords {
     const after = { seq: record.seq, expiresMs, receipt };
     if (before !== undefined && isNewer(before, after)) return;
     const slab = this.#slabFor(RECORD_HEADER_BYTES + record.payload.length);
-    if (slab === undefined) {
-      this.#places.delete(key);
-      return;
-    }
+    if (slab === undefined) return;
     const from = slab.used;
     slab.used = writeRecord(record, slab.bytes, from);
     const place = { key, slab: slab.bytes, from, to: slab.used, ...after };
@@ -81,11 +78,11 @@ export class RecentRecords {
     this.#places.set(key, place);
   }
 
-  /** A slab with so much room; nothing where no record is kept, or none that is so long. */
+  /** A slab with room for a record, which is a quarter of it at most; none where none is kept. */
   #slabFor(length: number): Slab | undefined {
     const newest = this.#slabs.at(-1);
     if (newest !== undefined && newest.used + length <= SLAB_BYTES) return newest;
-    if (length > SLAB_BYTES || this.#slabsMax === 0) return undefined;
+    if (this.#slabsMax === 0) return undefined;
     const slab = this.#slabs.length < this.#slabsMax ? freshSlab() : this.#oldest();
     this.#slabs.push(slab);
     return slab;

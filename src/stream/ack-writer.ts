@@ -1,11 +1,9 @@
-import type { Instant, Random } from "../base/index.ts";
+import type { Instant } from "../base/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
-import type { Exchange, Request } from "./exchange.ts";
-import { type AckContent, NO_MARK } from "./frame.ts";
-import type { FrameKeys } from "./frame-keys.ts";
-import type { Ledger } from "./ledger.ts";
-import type { StreamEffect } from "./protocol.ts";
+import type { Request } from "./exchange.ts";
+import { NO_MARK } from "./frame.ts";
 import type { AckWriterState } from "./state.ts";
+import type { WriterInit } from "./writer-init.ts";
 
 /**
  * How many ack indexes beyond the last stored one may be used, and so how many beyond the highest
@@ -15,17 +13,9 @@ export const ACK_PLACES = 16;
 export const ACK_PLACES_SCARCE = 4;
 
 /** What the ack writer needs from the core around it. */
-export interface AckWriterInit {
-  readonly cellBytes: number;
-  readonly exchange: Exchange;
-  readonly ledger: Ledger;
-  readonly keys: FrameKeys;
-  readonly random: Random;
-  readonly effects: StreamEffect[];
+export interface AckWriterInit extends WriterInit {
   /** Indexes that may be used beyond the last stored one, if not as many as above. */
   readonly places?: number;
-  /** What is to be said now. */
-  readonly acknowledge: () => AckContent;
 }
 
 interface PendingAck {

@@ -14,9 +14,8 @@ import {
 } from "../crypto/index.ts";
 import type { Transport } from "../transport/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "./frame.ts";
-import { MemoryJournalStore } from "./memory-journal.ts";
 import { resolveOptions, type StreamOptions } from "./options.ts";
-import { sweep } from "./saved-frames.ts";
+import { loadedJournal, sweep } from "./saved-frames.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
@@ -127,12 +126,8 @@ export async function assembleLoaded(
   { state, frames }: WholeState,
   context: AssemblyContext,
 ): Promise<StreamParts> {
-  const store = new MemoryJournalStore();
-  const reopen = (): Promise<Journal> => store.open("loaded");
-  const journal = await reopen();
-  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
-  await journal.commit({ head: encodeState(state), put, remove: [] });
-  return continuation(state, context, { journal, reopen });
+  const kept = await loadedJournal(encodeState(state), frames);
+  return continuation(state, context, kept);
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */

@@ -2,6 +2,7 @@ import type { Journal } from "../base/index.ts";
 import type { CborInput, Fields } from "../codec/index.ts";
 import { ackName } from "./ack-writer.ts";
 import { frameName } from "./frame-shelf.ts";
+import { MemoryJournalStore } from "./memory-journal.ts";
 
 /** Sealed frames by their journal names. */
 export type SavedFrames = ReadonlyMap<string, Uint8Array>;
@@ -26,6 +27,19 @@ export function framesOf(fields: Fields): Map<string, Uint8Array> {
     frames.set(name, sealed);
   }
   return frames;
+}
+
+/** A journal in memory that holds a saved state and its frames, and the way to open it again. */
+export async function loadedJournal(
+  head: Uint8Array,
+  frames: SavedFrames,
+): Promise<{ readonly journal: Journal; readonly reopen: () => Promise<Journal> }> {
+  const store = new MemoryJournalStore();
+  const reopen = (): Promise<Journal> => store.open("loaded");
+  const journal = await reopen();
+  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
+  await journal.commit({ head, put, remove: [] });
+  return { journal, reopen };
 }
 
 /** The frames that a saved state needs. */

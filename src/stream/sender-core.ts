@@ -16,8 +16,8 @@ import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
 import { ProbeTimer } from "./probe-timer.ts";
 import { Sealer } from "./sealer.ts";
-import type { AcknowledgementVerdict, SenderInit } from "./sender-init.ts";
 import type { SenderState } from "./state.ts";
+import type { AcknowledgementVerdict, SenderInit } from "./writer-init.ts";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;

@@ -1,34 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
-import { NodeIdentity } from "../../src/identity/index.ts";
-import { type Link, openLinkHost } from "../../src/link/index.ts";
+import type { Link } from "../../src/link/index.ts";
 import { encodeControl, readControl } from "../../src/link/link-records.ts";
-import { VirtualClock, VirtualNetwork, virtualTcp, virtualUdp } from "../../src/testing/index.ts";
-import { CutNetwork } from "./cut-network.ts";
-
-const ANY = { host: "0.0.0.0", port: 0 };
+import { cutPair } from "./cut-network.ts";
 
 /** Two nodes with a link, whose connections can all be cut at once. */
 async function linked(carrier: "udp" | "tcp") {
-  const clock = new VirtualClock();
-  const network = new VirtualNetwork({ clock, seed: 1, line: { delayMs: 20 } });
-  const connections = new CutNetwork();
-  const open = (number: number) => {
-    const vhost = network.addHost({ addresses: [`192.0.2.${number}`] });
-    return openLinkHost({
-      identity: new NodeIdentity(new Uint8Array(32).fill(number)),
-      network: "test",
-      udp: ANY,
-      tcp: ANY,
-      components: {
-        clock,
-        random: new SeededRandom(number),
-        udp: connections.udp(virtualUdp(vhost)),
-        tcp: connections.tcp(virtualTcp(vhost)),
-      },
-    });
-  };
-  const [a, b] = [await open(1), await open(2)];
+  const { clock, a, b, cut } = await cutPair(1);
   const run = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
   b.handle("echo", (stream) => stream.on("error", () => {}).pipe(stream));
   const addresses = b.addresses.filter((address) => address.carrier === carrier);
@@ -36,14 +13,14 @@ async function linked(carrier: "udp" | "tcp") {
   await clock.runUntil(() => b.links().length === 1, 1_000);
   const [there] = b.links() as [Link];
   const close = () => run(Promise.all([a.close(), b.close()]));
-  return { clock, connections, link, there, run, close };
+  return { clock, cut, link, there, run, close };
 }
 
 describe("a link whose path is lost again and again", () => {
   it.each(["udp", "tcp"] as const)(
     "goes on when the peer's word for the new path is lost with it, over %s",
     async (carrier) => {
-      const { clock, connections, link, there, run, close } = await linked(carrier);
+      const { clock, cut, link, there, run, close } = await linked(carrier);
       const echo = await run(link.openStream("echo"));
       let text = "";
       echo.on("error", () => {});
@@ -57,9 +34,9 @@ describe("a link whose path is lost again and again", () => {
         if (path === undefined || cuts === 3) return;
         cuts += 1;
         // The peer is on the new path, and the end that dialled has not heard of it.
-        clock.schedule(clock.now() + 1, () => connections.cut());
+        clock.schedule(clock.now() + 1, () => cut());
       });
-      connections.cut();
+      cut();
       echo.end("b");
       await clock.runUntil(() => text === "ab" || !link.isOpen, 60_000);
       expect([cuts, text, link.isOpen]).toEqual([3, "ab", true]);

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { generateCapability, generateSecret, Mode, Stream, Subscription } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
@@ -17,16 +18,19 @@ function place() {
   return { clock, map, at: { clock } };
 }
 
-it.each(["data", "end"] as const)("refuses %s behind the end that came before it", async (type) => {
-  const { clock, map, at } = place();
-  const secret = generateSecret();
-  const writer = new HostileWriter(map, capabilitiesOf(secret, "listener").write.chain);
-  const stream = Stream.dial(map, secret, at);
+type Place = ReturnType<typeof place>;
+
+/** A frame behind the end comes first, the end later; gives what the reader then says. */
+async function lateFrame(
+  { clock }: Place,
+  writer: HostileWriter,
+  { reader, mode, type }: { reader: Readable; mode: number; type: "data" | "end" },
+): Promise<unknown[]> {
   const errors: unknown[] = [];
-  stream.on("error", (error) => errors.push(error));
-  stream.resume();
+  reader.on("error", (error) => errors.push(error));
+  reader.resume();
   const [start, end, late] = [
-    writer.seal("start", Uint8Array.of(Mode.EndToEnd)),
+    writer.seal("start", Uint8Array.of(mode)),
     writer.seal("end", EMPTY_END),
     writer.seal(type, EMPTY_END),
   ];
@@ -34,28 +38,25 @@ it.each(["data", "end"] as const)("refuses %s behind the end that came before it
   await clock.runUntil(10_000);
   await end();
   await clock.runUntil(20_000);
+  return errors;
+}
+
+it.each(["data", "end"] as const)("refuses %s behind the end that came before it", async (type) => {
+  const here = place();
+  const secret = generateSecret();
+  const writer = new HostileWriter(here.map, capabilitiesOf(secret, "listener").write.chain);
+  const reader = Stream.dial(here.map, secret, here.at);
+  const errors = await lateFrame(here, writer, { reader, mode: Mode.EndToEnd, type });
   expect(errors).toEqual([fails("CULVERT_PROTOCOL")]);
-  await stream.halt();
+  await reader.halt();
 });
 
 it("refuses data behind the end of a broadcast", async () => {
-  const { clock, map, at } = place();
+  const here = place();
   const capability = generateCapability();
-  const chain = Chain.fromBytes(capability.chain.toBytes());
-  const writer = new HostileWriter(map, chain);
-  const reader = new Subscription(map, capability.readCapability(), at);
-  const errors: unknown[] = [];
-  reader.on("error", (error) => errors.push(error));
-  reader.resume();
-  const [start, end, late] = [
-    writer.seal("start", Uint8Array.of(Mode.Multicast)),
-    writer.seal("end", EMPTY_END),
-    writer.seal("data", EMPTY_END),
-  ];
-  await Promise.all([start(), late()]);
-  await clock.runUntil(10_000);
-  await end();
-  await clock.runUntil(20_000);
+  const writer = new HostileWriter(here.map, Chain.fromBytes(capability.chain.toBytes()));
+  const reader = new Subscription(here.map, capability.readCapability(), here.at);
+  const errors = await lateFrame(here, writer, { reader, mode: Mode.Multicast, type: "data" });
   expect(errors).toEqual([fails("CULVERT_PROTOCOL")]);
   await reader.close();
 });

@@ -16,6 +16,18 @@ interface Place {
 
 const fails = (code: string) => expect.objectContaining({ code });
 
+/** A reader that has everything in its buffer, of which a part has just been read. */
+async function readPartly() {
+  const here = place();
+  const { transport, secret, options, elapse, clock } = here;
+  const a = Stream.listen(transport, secret, options);
+  const b = Stream.dial(transport, secret, options);
+  a.end(pattern(50_000));
+  await elapse(once(b, "readable"));
+  await clock.runUntil(() => b.readableLength === 50_000, 10_000);
+  return { ...here, a, b, first: b.read(12_345) as Buffer };
+}
+
 describe("a stream that is halted, saved and loaded", () => {
   it("goes on in the middle, as often as one likes, and loses and doubles nothing", async () => {
     const { transport, secret, options, elapse, clock } = place({ loss: 0.1 });
@@ -80,13 +92,7 @@ describe("a stream that is halted, saved and loaded", () => {
   });
 
   it("delivers again what was in the readable buffer, and nothing else", async () => {
-    const { transport, secret, options, elapse, clock } = place();
-    const a = Stream.listen(transport, secret, options);
-    const b = Stream.dial(transport, secret, options);
-    a.end(pattern(50_000));
-    await elapse(once(b, "readable"));
-    await clock.runUntil(() => b.readableLength === 50_000, 10_000);
-    const first = b.read(12_345) as Buffer;
+    const { a, b, first, transport, options, elapse, clock } = await readPartly();
     await clock.runUntil(clock.now() + 1);
     const again = await Stream.load(transport, await b.save(), options);
     expect([again.readOffset, again.bytesRead]).toEqual([12_345, 12_345]);
@@ -96,13 +102,7 @@ describe("a stream that is halted, saved and loaded", () => {
   });
 
   it("does not deliver again what was read in the moment in which it stops", async () => {
-    const { transport, secret, options, elapse, clock } = place();
-    const a = Stream.listen(transport, secret, options);
-    const b = Stream.dial(transport, secret, options);
-    a.end(pattern(50_000));
-    await elapse(once(b, "readable"));
-    await clock.runUntil(() => b.readableLength === 50_000, 10_000);
-    const first = b.read(12_345) as Buffer;
+    const { a, b, first, transport, options, elapse } = await readPartly();
     const again = await Stream.load(transport, await b.save(), options);
     expect(again.readOffset).toBe(12_345);
     expect(Buffer.concat([first, await elapse(readAll(again))]).equals(pattern(50_000))).toBe(true);

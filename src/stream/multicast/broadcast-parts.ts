@@ -10,8 +10,7 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../assemble.ts";
-import { MemoryJournalStore } from "../memory-journal.ts";
-import { sweep } from "../saved-frames.ts";
+import { loadedJournal, sweep } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
 import {
@@ -81,12 +80,8 @@ export async function broadcastFromState(
   { state, frames }: WholeBroadcast,
   options: BroadcastOpenOptions,
 ): Promise<BroadcastParts> {
-  const store = new MemoryJournalStore();
-  const reopen = (): Promise<Journal> => store.open("loaded");
-  const journal = await reopen();
-  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
-  await journal.commit({ head: encodeBroadcastState(state), put, remove: [] });
-  return continuation({ transport, state, options }, { journal, reopen });
+  const kept = await loadedJournal(encodeBroadcastState(state), frames);
+  return continuation({ transport, state, options }, kept);
 }
 
 /** The transport with the authority to write one root. */

@@ -4,7 +4,7 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../assemble.ts";
-import { MemoryJournalStore } from "../memory-journal.ts";
+import { loadedJournal } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
 import type { SessionParts } from "./core-session.ts";
@@ -95,14 +95,10 @@ export async function subscriptionFromState(
   { state, frames }: WholeSubscription,
   options: SubscriptionOpenOptions,
 ): Promise<SubscriptionParts> {
-  const store = new MemoryJournalStore();
-  const reopen = (): Promise<Journal> => store.open("loaded");
-  const journal = await reopen();
-  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
-  await journal.commit({ head: encodeSubscriptionState(state), put, remove: [] });
+  const kept = await loadedJournal(encodeSubscriptionState(state), frames);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const context = { transport, options, cellBytes: state.cellBytes, keys: keysOf(read, options) };
-  return continuation(state, context, { journal, reopen });
+  return continuation(state, context, kept);
 }
 
 /** The transport with the authority to read a broadcast, and to write on one's own repair chain. */

@@ -6,17 +6,21 @@ import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
 import type { StreamEffect } from "./protocol.ts";
 
-/** What the sender needs from the core around it. */
-export interface SenderInit {
-  readonly options: StreamOptions;
+/** What every writer of a chain works with. */
+export interface WriterInit {
   readonly cellBytes: number;
   readonly exchange: Exchange;
   readonly ledger: Ledger;
   readonly keys: FrameKeys;
   readonly random: Random;
   readonly effects: StreamEffect[];
-  /** What data frames say about the other direction; calling it counts as having said it. */
+  /** What is said about the other direction; calling it counts as having said it. */
   readonly acknowledge: () => AckContent;
+}
+
+/** What the writer of data needs from the core around it. */
+export interface SenderInit extends WriterInit {
+  readonly options: StreamOptions;
   /** What a probe says of the ack chains. */
   readonly trail: () => Uint8Array;
   /** The first payload byte of the stream. */
