@@ -41,7 +41,7 @@ export async function withSignals<T>(
   signals: readonly AbortSignal[],
   work: (either: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const either = new AbortController();
+  const either = new Canceller();
   const cancels = signals.map((signal) => onAbort(signal, () => either.abort(signal.reason)));
   try {
     return await work(either.signal);

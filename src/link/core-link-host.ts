@@ -1,5 +1,6 @@
 import {
   type Cancel,
+  Canceller,
   type Clock,
   CulvertError,
   LruMap,
@@ -64,7 +65,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   /** Where the peer of a link that was dialled can be dialled again. */
   readonly #targets = new WeakMap<CoreLink, DialTarget>();
   readonly #winners = new LruMap<string, NodeAddress>(REMEMBERED_MAX);
-  readonly #closing = new AbortController();
+  readonly #closing = new Canceller();
   #cancelSweep: Cancel = () => {};
   #closed: Promise<void> | undefined;
 

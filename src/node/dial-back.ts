@@ -1,4 +1,4 @@
-import { CulvertError, LruMap, withSignals } from "../base/index.ts";
+import { Canceller, CulvertError, LruMap, withSignals } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import {
   addressPrefix,
@@ -37,7 +37,7 @@ export interface DialBackComponents {
  */
 export class DialBack {
   readonly #machine: Machine;
-  readonly #closing = new AbortController();
+  readonly #closing = new Canceller();
   readonly #rates = new LruMap<string, TokenBucket>(NETWORKS_MAX);
   #questions = 0;
 

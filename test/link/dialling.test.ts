@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { NodeId } from "../../src/identity/index.ts";
 import { LINK_LIMITS } from "../../src/link/index.ts";
 import { LinkWorld } from "./link-world.ts";
 
@@ -27,6 +28,24 @@ describe("dialling", () => {
     expect([link.isOpen, world.clock.now() < 1_000]).toEqual([true, true]);
     await world.pass(2 * LINK_LIMITS.handshakeMs);
     expect(near.handshakes()).toBe(0);
+    await world.close();
+  });
+
+  it("to many at once does not look like a leak of listeners to Node", async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error): unknown => warnings.push(warning);
+    process.on("warning", warned);
+    const world = new LinkWorld();
+    const near = await world.add("192.0.2.1");
+    const dials = Array.from({ length: 24 }, (_, i) => {
+      const addresses = [{ carrier: "tcp", host: `192.0.2.${100 + i}`, port: 7_000 } as const];
+      return near.host.dial({ id: new Uint8Array(32).fill(i) as NodeId, addresses });
+    });
+    const outcomes = await world.run(Promise.allSettled(dials));
+    expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve)); // Node warns behind a tick
+    process.off("warning", warned);
+    expect(warnings).toEqual([]);
     await world.close();
   });
 });
