@@ -27,7 +27,7 @@ import {
 } from "../onion/index.ts";
 import { openClientLinks } from "./client-links.ts";
 import { Closers } from "./closers.ts";
-import { exitChecks } from "./exit-checks.ts";
+import { exitChecks, type KnownNodes } from "./exit-checks.ts";
 import { GentleStart } from "./gentle-start.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
@@ -152,7 +152,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const onion = { ...budget, ...options.onion };
   const { onBudgetSpent: onSpent } = options;
   const parts = { service, routes, ...(onSpent && { onSpent }) };
-  const checks = exitChecks(() => overlay.dht.contacts.length);
+  const checks = exitChecks(knownNodes(overlay.dht));
   const make = (): OnionCarrier => {
     const carrier = new OnionCarrier({ ...parts, checks }, onion);
     // A client may live for many streams, and knows not which of them are over.
@@ -165,6 +165,17 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const carrier = (): RecordCarrier =>
     new GentleStart(overOnions(carriers.take(), geometry), clock);
   return connected({ overlay, geometry, closers, carrier });
+}
+
+/** Who keeps a record, as far as a client can tell without asking anybody. */
+function knownNodes(dht: Overlay["dht"]): KnownNodes {
+  return {
+    get count() {
+      return dht.contacts.length;
+    },
+    near: (address, count) =>
+      dht.knowsAll ? dht.closestKnown(address, count).map(({ id }) => id) : undefined,
+  };
 }
 
 /** Says at once what a stream would wait for in vain: a network that has no room for a route. */

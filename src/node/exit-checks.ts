@@ -1,3 +1,5 @@
+import { LruMap, toHex } from "../base/index.ts";
+import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
 import { verifyRecord } from "../mapservice/index.ts";
 import type { ExitChecks } from "../onion/index.ts";
 import { testimonyOf } from "./quorum-receipts.ts";
@@ -6,19 +8,52 @@ import { testimonyOf } from "./quorum-receipts.ts";
 const QUORUM = 3;
 
 /**
+ * Signers are looked for among so many nodes that are the closest to an address: twice as many as
+ * keep a record, since some are gone or full.
+ */
+const NEAR = 10;
+
+/** Records of which one exit alone has said that strangers keep them; the oldest is forgotten. */
+const DOUBTED_MAX = 4_096;
+
+/** What a client knows of the network. */
+export interface KnownNodes {
+  /** How many nodes it knows. */
+  readonly count: number;
+  /** The closest to an address, in any order; `undefined` where there may be nodes it knows not. */
+  near(address: Uint8Array, count: number): readonly NodeId[] | undefined;
+}
+
+/**
  * What a client checks of an exit. A put counts when as many nodes have signed that they keep the
  * record as the quorum asks for, or as there are. An exit with few receipts may know few nodes; one
  * with forged receipts, or with a record that its address did not sign, lies: honest ones have
  * looked at both.
  *
- * @param nodesKnown how many nodes the client knows now
+ * Keys cost nothing, so a client that knows everybody looks who has signed: most of the quorum have
+ * to be nodes near the address. It may be behind, and nobody can be asked without telling him where
+ * a record lies. So what strangers have signed is no lie: the put counts once another exit confirms
+ * it as well.
  */
-export function exitChecks(nodesKnown: () => number): ExitChecks {
+export function exitChecks(nodes: KnownNodes): ExitChecks {
+  const doubted = new LruMap<string, string>(DOUBTED_MAX);
+  const isConfirmedTwice = ({ signature }: { signature: Uint8Array }, exit: NodeId): boolean => {
+    const [key, name] = [toHex(signature), nodeIdText(exit)];
+    const first = doubted.get(key) ?? name;
+    doubted.set(key, first);
+    return first !== name;
+  };
   return {
-    receiptOf: (record, receipt) => {
+    receiptOf: (record, receipt, exit) => {
       const { signers, isForged } = testimonyOf(receipt, record);
       if (isForged) return "lie";
-      return signers.length >= Math.max(Math.min(QUORUM, nodesKnown()), 1) ? "proof" : "no-proof";
+      const quorum = Math.max(Math.min(QUORUM, nodes.count), 1);
+      if (signers.length < quorum) return "no-proof";
+      const near = nodes.near(record.address, NEAR);
+      const isNear = (signer: NodeId): boolean =>
+        near?.some((node) => isSameNode(node, signer)) === true;
+      if (near === undefined || 2 * signers.filter(isNear).length > quorum) return "proof";
+      return isConfirmedTwice(record, exit) ? "proof" : "no-proof";
     },
     isGenuine: verifyRecord,
   };

@@ -46,9 +46,10 @@ export interface OnionCarrierOptions extends PathOptions {
 export interface ExitChecks {
   /**
    * What a receipt says of a put: that it was done, that it may have been, or that the exit lies,
-   * since no honest one hands out such a receipt.
+   * since no honest one hands out such a receipt. After `no-proof` the put is made again, as a rule
+   * through another exit.
    */
-  receiptOf(record: OnionRecord, receipt: Uint8Array): "proof" | "no-proof" | "lie";
+  receiptOf(record: OnionRecord, receipt: Uint8Array, exit: NodeId): "proof" | "no-proof" | "lie";
   /** Whether a record is what its address calls for; an honest exit has looked itself. */
   isGenuine(record: OnionRecord): boolean;
 }
@@ -157,7 +158,7 @@ export class OnionCarrier {
       this.#ask(
         this.#writes,
         { operation, address, timeoutMs, expects: "stored" },
-        ({ receipt }) => this.#checks?.receiptOf(record, receipt) ?? "proof",
+        ({ receipt }, exit) => this.#checks?.receiptOf(record, receipt, exit) ?? "proof",
         options.signal,
       ),
     );
@@ -214,7 +215,7 @@ export class OnionCarrier {
   async #ask<Kind extends "stored" | "found">(
     paths: CircuitPaths,
     asked: Asked<Kind>,
-    judge: (outcome: OutcomeOf<Kind>) => ReturnType<ExitChecks["receiptOf"]>,
+    judge: (outcome: OutcomeOf<Kind>, exit: NodeId) => ReturnType<ExitChecks["receiptOf"]>,
     signal: AbortSignal | undefined,
   ): Promise<OutcomeOf<Kind>> {
     const { clock } = this.#service;
@@ -235,7 +236,7 @@ export class OnionCarrier {
         await this.#requireConflict({ ...asked, address }, answerTo);
       throw operationError(outcome.code);
     }
-    const verdict = isOf(outcome, asked.expects) ? judge(outcome) : "lie";
+    const verdict = isOf(outcome, asked.expects) ? judge(outcome, circuit.exit) : "lie";
     if (isOf(outcome, asked.expects) && verdict === "proof") return outcome;
     if (verdict === "lie") this.#caught(circuit.exit);
     throw unproved();

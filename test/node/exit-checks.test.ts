@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom, wipe } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom, toHex, wipe } from "../../src/base/index.ts";
 import { BlindedSigner, crypto } from "../../src/crypto/index.ts";
-import { nodeIdOf } from "../../src/identity/index.ts";
+import { type NodeId, nodeIdOf } from "../../src/identity/index.ts";
 import { nativeSigner } from "../../src/io/native-signer.ts";
 import { type MapRecord, signReceipts } from "../../src/mapservice/index.ts";
 import { signedBytes } from "../../src/mapservice/record.ts";
 import { exitChecks } from "../../src/node/exit-checks.ts";
 import { encodeReceipts, type NodeReceipt, testimonyOf } from "../../src/node/quorum-receipts.ts";
+import { serveMap } from "../../src/onion/map-exit.ts";
+import { type OnionRecord, RECEIPTS_BYTES_MAX } from "../../src/onion/map-operation.ts";
+import { carrierRig, recordOf as cellOf } from "../onion/carrier-rig.ts";
 
 const random = new SeededRandom(1);
 
@@ -17,9 +20,17 @@ function recordOf(size: number): MapRecord {
   return { address: signer.address, signature, seq: 1, ttlSeconds: 60, payload };
 }
 
+function signerOf(node: number) {
+  return nativeSigner(new Uint8Array(32).fill(node));
+}
+
+function idOf(node: number): NodeId {
+  return nodeIdOf(signerOf(node).publicKey);
+}
+
 /** The word of a node that it keeps the record, among so many others of one durable write. */
-function receiptOf(node: number, record: MapRecord, others = 0): NodeReceipt {
-  const signer = nativeSigner(new Uint8Array(32).fill(node));
+function receiptOf(node: number, record: OnionRecord, others = 0): NodeReceipt {
+  const signer = signerOf(node);
   const claim = {
     address: record.address,
     seq: record.seq,
@@ -35,9 +46,10 @@ function receiptOf(node: number, record: MapRecord, others = 0): NodeReceipt {
 describe("what a client checks of an exit", () => {
   const record = recordOf(100);
   const other = recordOf(100);
-  const checks = exitChecks(() => 10);
+  const exit = idOf(100);
+  const checks = exitChecks({ count: 10, near: () => undefined });
   const judge = (...receipts: NodeReceipt[]): string =>
-    checks.receiptOf(record, encodeReceipts(receipts, 4_096));
+    checks.receiptOf(record, encodeReceipts(receipts, 4_096), exit);
 
   it("believes three nodes, whatever else they wrote at the time", () => {
     const [a, b, c] = [receiptOf(1, record), receiptOf(2, record, 5), receiptOf(3, record, 100)];
@@ -51,10 +63,10 @@ describe("what a client checks of an exit", () => {
   it("does not count a node twice, and asks for no more nodes than there are", () => {
     const [a, b] = [receiptOf(1, record), receiptOf(2, record)];
     expect(judge(a, b, b)).toBe("no-proof");
-    const few = exitChecks(() => 2);
-    expect(few.receiptOf(record, encodeReceipts([a, b], 4_096))).toBe("proof");
-    const alone = exitChecks(() => 0);
-    expect(alone.receiptOf(record, encodeReceipts([a], 4_096))).toBe("proof");
+    const few = exitChecks({ count: 2, near: () => [idOf(1), idOf(2)] });
+    expect(few.receiptOf(record, encodeReceipts([a, b], 4_096), exit)).toBe("proof");
+    const alone = exitChecks({ count: 0, near: () => undefined });
+    expect(alone.receiptOf(record, encodeReceipts([a], 4_096), exit)).toBe("proof");
   });
 
   it.each([
@@ -81,10 +93,10 @@ describe("what a client checks of an exit", () => {
       [1, 2, 3].map((node) => receiptOf(node, record)),
       4_096,
     );
-    expect(checks.receiptOf(record, good.subarray(0, -1))).toBe("lie");
+    expect(checks.receiptOf(record, good.subarray(0, -1), exit)).toBe("lie");
     for (let at = 0; at < good.length; at += 3) {
       const flipped = good.with(at, (good[at] ?? 0) ^ 4);
-      expect(checks.receiptOf(record, flipped), `byte ${at}`).toBe("lie");
+      expect(checks.receiptOf(record, flipped, exit), `byte ${at}`).toBe("lie");
     }
   });
 
@@ -94,5 +106,84 @@ describe("what a client checks of an exit", () => {
     const payload = record.payload.slice();
     wipe(payload.subarray(0, 1));
     expect(checks.isGenuine({ ...record, payload })).toBe(false);
+  });
+});
+
+describe("a client that knows everybody", () => {
+  const record = recordOf(100);
+  const near = [1, 2, 3, 4, 5].map(idOf);
+  const setUp = () => {
+    const checks = exitChecks({ count: 30, near: () => near });
+    return (exit: number, nodes: number[], of = record): string => {
+      const receipts = nodes.map((node) => receiptOf(node, of));
+      return checks.receiptOf(of, encodeReceipts(receipts, 4_096), idOf(exit));
+    };
+  };
+
+  it("believes what most of the quorum have signed that are near the address", () => {
+    const judge = setUp();
+    expect(judge(100, [1, 3, 5])).toBe("proof");
+    expect(judge(100, [2, 4, 50])).toBe("proof");
+  });
+
+  it("does not believe one exit that strangers keep it, however many and however often", () => {
+    const judge = setUp();
+    for (let i = 0; i < 3; i++) expect(judge(100, [50, 51, 52])).toBe("no-proof");
+    // The exit itself is a node that the client knows, and one of those that are near.
+    expect(judge(100, [1, 51, 52])).toBe("no-proof");
+    expect(judge(100, [1, ...Array.from({ length: 9 }, (_, i) => 50 + i)])).toBe("no-proof");
+  });
+
+  it("believes two exits, of which neither has lied: it may be behind itself", () => {
+    const judge = setUp();
+    expect(judge(100, [1, 50, 51])).toBe("no-proof");
+    expect(judge(101, [2, 50, 51])).toBe("proof");
+    const tombstone = { ...record, seq: 2 as const, signature: random.bytes(64) };
+    expect(judge(100, [1, 50, 51], tombstone), "another record").toBe("no-proof");
+  });
+});
+
+describe("an exit that confirms with keys of its own what it drops", () => {
+  const keepers = [1, 2, 3];
+  const liar = 3;
+  /** Records that were put, those of them that somebody keeps, and those the liar was shown. */
+  async function putAll(near: readonly NodeId[] | undefined) {
+    const checks = exitChecks({ count: 30, near: () => near });
+    const { net, carrier } = carrierRig({ checks, paths: 2 }, 6);
+    const [kept, dropped] = [new Set<string>(), new Set<string>()];
+    for (const { index, service } of net.nodes) {
+      const put = async (record: OnionRecord) => {
+        const isLiar = index === liar;
+        (isLiar ? dropped : kept).add(toHex(record.address));
+        const signers = isLiar ? [50, 51, 52] : keepers;
+        const receipts = signers.map((node) => receiptOf(node, record));
+        return { ttlSeconds: 60, receipt: encodeReceipts(receipts, RECEIPTS_BYTES_MAX) };
+      };
+      const get = () => Promise.reject(new CulvertError("CULVERT_NOT_FOUND"));
+      service.setHandlers({ request: serveMap({ put, get }) });
+    }
+    const confirmed: string[] = [];
+    for (let i = 0; dropped.size === 0; i++) {
+      const cell = cellOf(i);
+      // A stream puts again what was not confirmed.
+      for (let isDone = false; !isDone; ) {
+        const put = net.clock.runPromise(carrier.put(cell), 60_000);
+        isDone = await put.then(
+          () => true,
+          () => false,
+        );
+      }
+      confirmed.push(toHex(cell.address));
+    }
+    net.close();
+    return { lost: confirmed.filter((address) => !kept.has(address)) };
+  }
+
+  it("loses nothing of a client that knows who keeps records", async () => {
+    expect((await putAll(keepers.map(idOf))).lost).toEqual([]);
+  });
+
+  it("is believed by one that knows a part of the network only", async () => {
+    expect((await putAll(undefined)).lost).toHaveLength(1);
   });
 });
