@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { SeededRandom } from "../src/base/index.ts";
 import { rootPublicKey } from "../src/crypto/index.ts";
 import { parseListenAddress, parseNodeContact } from "../src/identity/index.ts";
+import { collectEarly } from "../src/io/collector.ts";
 import {
   type ClientOptions,
   type NetworkClient,
@@ -169,6 +170,7 @@ async function main(): Promise<void> {
   if (config.role === "node") {
     const { directory } = config;
     const listen = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"].map(parseListenAddress);
+    collectEarly(); // as `culvert node` does
     const node = await startNode({ ...NODE_DEFAULTS, directory, listen, bootstrap });
     await node.joined;
     [contact = ""] = node.contacts;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { CulvertError, type Log, onAbort, SILENT } from "../../base/index.ts";
+import { collectEarly } from "../../io/collector.ts";
 import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -18,6 +19,7 @@ const CELL_BYTES_DEFAULT = 8192;
 export const map: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
   const serverOptions = serverOptionsOf(context, options);
+  collectEarly();
   const server = await startMapServer(serverOptions).catch((error: unknown) => {
     throw withListenHint(error);
   });

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CulvertError, type Log, onAbort } from "../../base/index.ts";
 import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
+import { collectEarly } from "../../io/collector.ts";
 import {
   NODE_DEFAULTS,
   type NodeConfig,
@@ -22,6 +23,7 @@ export const node: RunCommand = async (context, _operands, options) => {
   const config = await configOf(context, options);
   if (config.directory !== undefined) await makeFolder(config.directory, 0o700);
   const log = logTo(context, options.flag("verbose"));
+  collectEarly();
   const running = await startNode(config, { log }).catch((error: unknown) => {
     throw config.storage.redis.length > 0 ? error : withListenHint(error);
   });
