@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-/** Keeps what is new for a while and forgets it, as a node does; prints the most old memory seen. */
+/** Keeps what is new for a while, then forgets it, as nodes do; prints the peak of old memory. */
 const CHURN = `
 import { getHeapSpaceStatistics } from "node:v8";
 const KEPT = 50_000;
