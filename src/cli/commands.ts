@@ -4,7 +4,9 @@ import { SHELLS } from "./completion.ts";
 
 const MAP: OptionSpec = {
   flags: "--map <endpoint>",
-  summary: "the Map to use: HOST:PORT, unix:PATH or mainline, which sees your IP address",
+  summary:
+    "the Map to use: HOST:PORT, unix:PATH, or mainline, which sees your IP address " +
+    "(default: CULVERT_MAP)",
 };
 const NODES: OptionSpec = {
   flags: "--nodes <list>",
@@ -163,7 +165,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       {
         flags: "-c, --config <file>",
-        summary: "a TOML file, or VoidPhone's INI; what is said here goes before it",
+        summary: "a TOML file, or VoidPhone's INI; these options override it",
       },
       { flags: "--listen <list>", summary: "udp://IP:PORT and tcp://IP:PORT; port 0: any" },
       { flags: "--join <list>", summary: "nodes to begin with: ID@udp://IP:PORT" },
@@ -236,7 +238,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "status",
     operands: "",
     summary: "list what is unfinished on this machine",
-    examples: [["culvert status", "one line for each transfer, pipe and broadcast"]],
+    examples: [["culvert status", "one line for each transfer, pipe, forward and broadcast"]],
     options: [
       { flags: "--forget <id>", summary: "remove what is kept of this one; it cannot go on then" },
       JSON_EVENTS,

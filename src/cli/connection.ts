@@ -39,7 +39,9 @@ export function requireMap({ env }: Context, options: CommandOptions): MapChoice
   if (nodes !== undefined) return chooseNetwork(nodes, options);
   if (CULVERT_MAP !== undefined) return chooseMap(CULVERT_MAP);
   if (CULVERT_NODES !== undefined) return chooseNetwork(CULVERT_NODES, options);
-  const hint = 'add --nodes ID@udp://HOST:PORT or set CULVERT_NODES; "culvert testnet" starts some';
+  const hint =
+    "add --nodes ID@udp://HOST:PORT or --map HOST:PORT, or set CULVERT_NODES or CULVERT_MAP; " +
+    '"culvert testnet" and "culvert map" start some';
   throw new CommandError("CULVERT_USAGE", "which network?", hint);
 }
 

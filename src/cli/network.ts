@@ -9,7 +9,7 @@ import type { OpenMap } from "./open-map.ts";
 
 /** What to do about a network; the table of failures speaks of Maps. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  CULVERT_UNREACHABLE: 'check --nodes (or CULVERT_NODES); "culvert testnet" starts a network',
+  CULVERT_UNREACHABLE: 'check --nodes (or CULVERT_NODES): "culvert doctor" tries each of them',
   CULVERT_GEOMETRY_CHANGED: "name nodes of one network only",
 };
 const BUDGET_SPENT =

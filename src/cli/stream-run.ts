@@ -22,6 +22,8 @@ const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
  */
 const LAST_WORD = { msMax: 600_000, noteMs: 5_000, lookEveryMs: 100 } as const;
 
+type Surroundings = Pick<Context, "clock" | "output" | "stop">;
+
 /** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
 export interface Resumable extends EventEmitter {
   halt(): Promise<void>;
@@ -42,11 +44,10 @@ export interface StreamRun<S extends Resumable> {
  * @throws Interrupted when the command was asked to stop
  */
 export async function runStream<S extends Resumable>(
-  context: Context,
+  { clock, output, stop }: Surroundings,
   run: StreamRun<S>,
   work: (stream: S) => Promise<void>,
 ): Promise<void> {
-  const { clock, output, stop } = context;
   const stream = await run.open();
   const closed = new Promise<void>((resolve) => stream.once("close", resolve));
   // The work hears of errors from whatever it waits for; an event nobody hears would end all.
@@ -68,18 +69,29 @@ export async function runStream<S extends Resumable>(
     if (bytes !== run.session.record.doneBytes) await run.session.save({ doneBytes: bytes });
   };
   const cancel = repeat(clock, RECORD_EVERY_MS, () => void record().catch(() => undefined));
-  try {
-    await work(stream);
-  } catch (error) {
-    stop.throwIfAborted();
-    throw error;
-  } finally {
+  const leave = async (): Promise<void> => {
     forget();
     cancel();
     reporter.stop();
     await halt();
     await record();
+  };
+  try {
+    await work(stream);
+  } catch (error) {
+    await leave();
+    if (!stop.aborted) throw error;
+    const { id } = run.session;
+    output.tell("interrupted", { id }, `stopped; ${wayOn(run.session)} goes on from here`);
+    stop.throwIfAborted();
   }
+  await leave();
+}
+
+/** What has to be typed: the side that made a ticket has none to name its work by. */
+function wayOn({ id, record }: Session): string {
+  const isNamedById = record.secret !== undefined && record.command !== "send";
+  return isNamedById ? `culvert ${record.command} --resume ${id}` : "the same command";
 }
 
 /** What a stream between two peers is opened with. */
@@ -105,8 +117,6 @@ export async function openPeerStream(options: PeerStreamOptions): Promise<Stream
  * last word waits for it in the Map; `untold`, nothing before we come back.
  */
 export type Goodbye = "over" | "told" | "untold";
-
-type Surroundings = Pick<Context, "clock" | "output" | "stop">;
 
 /**
  * Waits until our last word is in the Map, since a peer that never finds it would wait for ever,

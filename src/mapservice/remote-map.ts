@@ -48,7 +48,14 @@ export async function connectMap(
   if (parsed === undefined) {
     throw new CulvertError("CULVERT_USAGE", `"${endpoint}" is no endpoint: HOST:PORT or unix:PATH`);
   }
-  return await connectMapBy((events) => dialBytes(parsed, events), options);
+  try {
+    return await connectMapBy((events) => dialBytes(parsed, events), options);
+  } catch (error) {
+    if (!isCulvertError(error, "CULVERT_UNREACHABLE")) throw error;
+    const { cause } = error;
+    const why = cause instanceof Error && "code" in cause ? ` (${cause.code})` : "";
+    throw new CulvertError(error.code, `no Map answers at ${endpoint}${why}`, { cause: error });
+  }
 }
 
 /**

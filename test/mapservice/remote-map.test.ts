@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { connectMapBy, type DialNode } from "../../src/mapservice/index.ts";
+import { connectMap, connectMapBy, type DialNode } from "../../src/mapservice/index.ts";
 import { encodeNodeMessage, WIRE_VERSION } from "../../src/mapservice/wire.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { NODE, PAYLOAD_SIZE } from "./fixtures.ts";
@@ -47,4 +47,11 @@ test("a first connection that is not wanted any more is given up at once", async
   expect([closed, clock.pending]).toEqual([[true], 0]);
   await expect(connectMapBy(dial, options)).rejects.toMatchObject({ name: "AbortError" });
   expect(closed).toHaveLength(1);
+});
+
+test("a Map that is not there is named, and why", async () => {
+  await expect(connectMap("unix:/nowhere/map.sock")).rejects.toMatchObject({
+    code: "CULVERT_UNREACHABLE",
+    message: "no Map answers at unix:/nowhere/map.sock (ENOENT)",
+  });
 });

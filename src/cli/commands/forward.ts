@@ -71,10 +71,10 @@ export const forward: RunCommand = async (context, [operand], options) => {
         } finally {
           await forwarding.close();
         }
+        stop.throwIfAborted();
       },
     );
   });
-  stop.throwIfAborted();
 };
 
 function tell({ output }: Context, event: string, where: string): void {

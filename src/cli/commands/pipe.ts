@@ -29,6 +29,7 @@ interface End {
 export const pipe: RunCommand = async (context, [operand], options) => {
   const { clock } = context;
   const direction = directionOf(options);
+  const peerTimeoutMs = options.durationMs("peerTimeout");
   const map = requireMap(context, options);
   const ticket = await findTicket(context, { role: "pipe", operand, options });
   const known = await findEnd(context, ticket?.secret, options.text("resume"));
@@ -44,7 +45,6 @@ export const pipe: RunCommand = async (context, [operand], options) => {
       });
     }
     let isOver = false;
-    const peerTimeoutMs = options.durationMs("peerTimeout");
     const sampleOf = direction.sends ? sentSample : receivedSample;
     await runStream(
       context,

@@ -17,6 +17,7 @@ import { Reception } from "../transfer/reception.ts";
 /** `culvert receive`: what someone sends. */
 export const receive: RunCommand = async (context, [operand], options) => {
   const { clock, paths, output } = context;
+  const peerTimeoutMs = options.durationMs("peerTimeout");
   const { secret } = await requireTicket(context, { role: "receive", operand, options });
   const map = requireMap(context, options);
   const target = await requireWritable(resolve(options.text("into") ?? "."), context);
@@ -29,7 +30,6 @@ export const receive: RunCommand = async (context, [operand], options) => {
     const session = found ?? (await store.create(id, begun));
     const isForced = options.flag("force");
     const reception = new Reception({ context, session, target, isForced });
-    const peerTimeoutMs = options.durationMs("peerTimeout");
     const end = { transport, session, secret, role: "dialer", isManual: true } as const;
     await runStream(
       context,

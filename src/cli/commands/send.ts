@@ -34,6 +34,7 @@ interface Job {
 
 /** `culvert send`: files and folders to one receiver. */
 export const send: RunCommand = async (context, operands, options) => {
+  const peerTimeoutMs = options.durationMs("peerTimeout");
   const map = requireMap(context, options);
   const source = await scanSource(operands);
   for (const path of source.skipped) context.output.warn("CULVERT_FILE", `left out: ${path}`);
@@ -43,7 +44,7 @@ export const send: RunCommand = async (context, operands, options) => {
   const unfinished = options.flag("new") ? undefined : await findUnfinished(store, parcel);
   await withMap(context, map, async (transport) => {
     const job = unfinished ? { ...unfinished, isResumed: true } : await begin(context, parcel);
-    await sendParcel(context, { parcel, job, transport, options });
+    await sendParcel(context, { parcel, job, transport, options, peerTimeoutMs });
   });
 };
 
@@ -54,7 +55,14 @@ async function sendParcel(
     job,
     transport,
     options,
-  }: { parcel: Parcel; job: Job; transport: Transport; options: CommandOptions },
+    peerTimeoutMs,
+  }: {
+    parcel: Parcel;
+    job: Job;
+    transport: Transport;
+    options: CommandOptions;
+    peerTimeoutMs: number | undefined;
+  },
 ): Promise<void> {
   const { clock, output } = context;
   const { session, secret } = job;
@@ -64,7 +72,6 @@ async function sendParcel(
   const age = formatDuration(clock.unixMs() - startedUnixMs);
   if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
   let isAcknowledged = false;
-  const peerTimeoutMs = options.durationMs("peerTimeout");
   const end = { transport, session, secret, role: "listener", isManual: false } as const;
   await runStream(
     context,

@@ -1,6 +1,6 @@
-import { CulvertError } from "../../base/index.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
+import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, formatShare, printable } from "../humanize.ts";
 import type { EventFields } from "../output.ts";
 import { type Session, SessionStore } from "../session.ts";
@@ -24,7 +24,8 @@ export const status: RunCommand = async (context, _operands, options) => {
 
 async function forgetOne({ output }: Context, store: SessionStore, id: string): Promise<void> {
   if (!(await store.forget(id))) {
-    throw new CulvertError("CULVERT_USAGE", `there is nothing with the id "${id}"`);
+    const hint = 'see the ids of "culvert status"';
+    throw new CommandError("CULVERT_USAGE", `there is nothing with the id "${id}"`, hint);
   }
   output.tell("forgotten", { id }, `forgot ${id}`);
 }
@@ -36,13 +37,13 @@ function describe({ id, record }: Session): EventFields {
   return { id, command, phase, title, map, target, totalBytes, doneBytes, ...times };
 }
 
-/** `0a1b2c3d4e5f  send     41 %  3 min ago  photos, by unix:/run/map.sock` */
+/** `0a1b2c3d4e5f  send     41 %  3 min ago  photos, over unix:/run/map.sock` */
 function line({ id, record }: Session, nowUnixMs: number): string {
   const { command, phase, title, map, totalBytes, doneBytes } = record;
   const share =
     totalBytes === undefined ? formatBytes(doneBytes) : formatShare(doneBytes, totalBytes);
   const state = phase === "done" || phase === "refused" ? phase : share;
   const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
-  const what = `${printable(title)}, by ${printable(map)}`;
+  const what = `${printable(title)}, over ${printable(map)}`;
   return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(12)}  ${what}`;
 }

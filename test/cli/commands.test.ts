@@ -1,0 +1,38 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VirtualClock } from "culvert/testing";
+import { expect, onTestFinished, test } from "vitest";
+import { CommandOptions } from "../../src/cli/command-options.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import type { Context } from "../../src/cli/context.ts";
+import { findPaths } from "../../src/cli/paths.ts";
+import { FakeScreen, outputOn } from "./screen.ts";
+
+test.each(["send", "receive", "pipe"])(
+  "%s takes no value that cannot be, and sees so before it asks a Map",
+  async (name) => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-commands-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const context: Partial<Context> = {
+      env: { CULVERT_MAP: `unix:${folder}/none` },
+      paths: findPaths({}, folder),
+      output: outputOn(new FakeScreen(false), false),
+      clock: new VirtualClock(),
+      stop: new AbortController().signal,
+    };
+    const run = await COMMANDS.find((command) => command.name === name)?.load();
+    const operands = name === "send" ? [file] : [];
+    const running = run?.(
+      context as Context,
+      operands,
+      new CommandOptions({ peerTimeout: "soon" }),
+    );
+    await expect(running).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: '--peer-timeout takes a duration as 90s, 10min or 2h, not "soon"',
+    });
+  },
+);

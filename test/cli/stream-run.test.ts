@@ -1,0 +1,54 @@
+import { generateSecret, MemoryJournalStore, Stream } from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { MemoryTransport } from "culvert/transport";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Interrupted } from "../../src/cli/interrupt.ts";
+import { sentSample } from "../../src/cli/progress-sample.ts";
+import type { Session } from "../../src/cli/session.ts";
+import type { SessionRecord } from "../../src/cli/session-record.ts";
+import { runStream } from "../../src/cli/stream-run.ts";
+import { FakeScreen, outputOn } from "./screen.ts";
+
+/** What is said when a piece of work is stopped half-way, and what `runStream` ends with. */
+async function stopped(record: Partial<SessionRecord>): Promise<{ said: string; error: unknown }> {
+  const clock = new VirtualClock();
+  const transport = new MemoryTransport({ clock });
+  onTestFinished(() => transport.close());
+  const [screen, stopper] = [new FakeScreen(false), new AbortController()];
+  const parts = { clock, output: outputOn(screen, false), stop: stopper.signal };
+  const secret = generateSecret();
+  const store = new MemoryJournalStore();
+  const role = "listener";
+  const session = { id: "0a1b2c3d4e5f", record: { doneBytes: 0, ...record } } as unknown as Session;
+  const running = runStream(
+    parts,
+    {
+      session,
+      open: () => Stream.open({ transport, store, secret, role, clock }),
+      sample: (stream) => sentSample(stream.progress(), { clock }),
+    },
+    async (stream) => {
+      stream.write("nobody reads this");
+      stopper.abort(new Interrupted("SIGINT"));
+      await stream.sync();
+    },
+  );
+  const error = await clock.runPromise(running, 1_000).catch((thrown: unknown) => thrown);
+  return { said: screen.text.split("\n").at(-2) ?? "", error };
+}
+
+describe("work that is stopped", () => {
+  const secret = Uint8Array.of(1);
+
+  test.each([
+    [{ command: "send", secret }, "the same command"],
+    [{ command: "receive" }, "the same command"],
+    [{ command: "pipe" }, "the same command"],
+    [{ command: "pipe", secret }, "culvert pipe --resume 0a1b2c3d4e5f"],
+    [{ command: "broadcast", secret }, "culvert broadcast --resume 0a1b2c3d4e5f"],
+  ] as const)("says what goes on with it: %o", async (record, way) => {
+    const { said, error } = await stopped(record);
+    expect(error).toMatchObject({ exit: 130 });
+    expect(said).toBe(`stopped; ${way} goes on from here`);
+  });
+});
