@@ -1,4 +1,4 @@
-import { chmod, unlink } from "node:fs/promises";
+import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { CulvertError } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
@@ -47,14 +47,7 @@ export class ByteServer {
       onConnection(connection, sourceOf(remoteAddress), remoteAddress);
     });
     server.maxConnections = connectionsMax;
-    try {
-      if (endpoint.kind === "unix") await removeStale(endpoint.path);
-      await listening(server, endpoint);
-      if (endpoint.kind === "unix") await chmod(endpoint.path, 0o600);
-    } catch (cause) {
-      const message = `cannot listen on ${formatEndpoint(endpoint)}`;
-      throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
-    }
+    await listenAt(server, endpoint);
     return new ByteServer(server, withPort(endpoint, server), sockets);
   }
 
@@ -78,6 +71,23 @@ export class ByteServer {
   }
 }
 
+/**
+ * Resolves when `server` listens; from then on no error of its own ends the process. A UNIX socket
+ * is this user's alone.
+ *
+ * @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there
+ */
+export async function listenAt(server: Server, endpoint: Endpoint): Promise<void> {
+  try {
+    if (endpoint.kind === "unix") await removeStale(endpoint.path);
+    await listening(server, endpoint);
+    if (endpoint.kind === "unix") await chmod(endpoint.path, 0o600);
+  } catch (cause) {
+    const message = `cannot listen on ${formatEndpoint(endpoint)}`;
+    throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
+  }
+}
+
 function listening(server: Server, endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -98,8 +108,13 @@ function withPort(endpoint: Endpoint, server: Server): Endpoint {
   return { ...endpoint, port: address.port };
 }
 
-/** Removes the socket that a killed process left behind, unless somebody still answers on it. */
-export async function removeStale(path: string): Promise<void> {
+/**
+ * Removes the socket that a killed process left behind, unless somebody still answers on it.
+ * Whatever else has that name is left alone: connecting to a file is refused, too.
+ */
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() !== true) return;
   const code = await new Promise<string>((resolve) => {
     const probe = connect(path, () => {
       probe.destroy();

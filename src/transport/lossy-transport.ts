@@ -78,8 +78,10 @@ export class LossyTransport implements Transport {
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
     throwIfAborted(options.signal);
     const id = frameId.slice();
+    // What is under way for a while, and may be damaged, is not borrowed.
+    const wishes = { ...options, isBorrowed: false };
     return this.#request(options.signal, async () => {
-      const cell = await this.#inner.get(id, options);
+      const cell = await this.#inner.get(id, wishes);
       if (this.#chance(this.#weather.corrupt)) this.#changeBit(cell);
       return cell;
     });

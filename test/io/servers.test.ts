@@ -1,18 +1,8 @@
-import { Server } from "node:net";
+import type { Server } from "node:net";
 import { describe, expect, it } from "vitest";
 import { ByteServer } from "../../src/io/byte-server.ts";
 import { serveText } from "../../src/io/text-server.ts";
-
-/** The server of this process that listens on a port. */
-function serverAt(port: number): Server {
-  const handles: unknown = Reflect.apply(Reflect.get(process, "_getActiveHandles"), process, []);
-  const found = (handles as unknown[]).find((handle): handle is Server => {
-    const address = handle instanceof Server ? handle.address() : null;
-    return typeof address === "object" && address?.port === port;
-  });
-  if (found === undefined) throw new Error("nobody listens there");
-  return found;
-}
+import { serverAt } from "./server-at.ts";
 
 /** What Node says when it could not take a connection, for want of descriptors. */
 const fail = (server: Server): boolean => server.emit("error", new Error("accept EMFILE"));

@@ -11,6 +11,7 @@ import {
   verifyRecord,
 } from "../../src/mapservice/index.ts";
 import { transportCompliance } from "../../src/testing/index.ts";
+import { LossyTransport } from "../../src/transport/index.ts";
 import { NODE, PAYLOAD_SIZE, recordOf, serviceRig } from "./fixtures.ts";
 import { wireTo } from "./wire-fixtures.ts";
 
@@ -63,6 +64,17 @@ describe("a client over a wire is a transport", () => {
     const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise);
     return { writer: stream, reader: stream, elapse, teardown: () => service.close() };
   });
+});
+
+test("what a bad way damages of a borrowed cell, the Map still has whole", async () => {
+  const { clock, service } = serviceRig({ limits: { recentBytesMax: 1 } });
+  const carrier = localCarrier(service, clock, { isVerified: true });
+  const stream = new MapClient(carrier).bind(KEYS);
+  const bad = new LossyTransport(stream, { corrupt: 1, clock });
+  await clock.runPromise(stream.put(frameId(1), cellOf(1)));
+  const damaged = await clock.runPromise(bad.get(frameId(1), { isBorrowed: true }));
+  expect(damaged).not.toEqual(cellOf(1));
+  expect(await clock.runPromise(stream.get(frameId(1)))).toEqual(cellOf(1));
 });
 
 describe("a client", () => {

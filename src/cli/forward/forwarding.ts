@@ -1,10 +1,10 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { CulvertError, onAbort, utf8 } from "../../base/index.ts";
+import { onAbort, utf8 } from "../../base/index.ts";
 import { hkdf } from "../../crypto/index.ts";
 import { NodeIdentity } from "../../identity/index.ts";
-import { removeStale } from "../../io/byte-server.ts";
+import { listenAt } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
 import { type Endpoint, formatEndpoint } from "../../io/endpoint.ts";
 import { systemRandom } from "../../io/random.ts";
@@ -137,14 +137,8 @@ export class Forwarding {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#carry(socket));
     server.maxConnections = CONNECTIONS_MAX;
     this.#server = server;
-    if (endpoint.kind === "unix") await removeStale(endpoint.path);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) => {
-        const message = `cannot listen on ${formatEndpoint(endpoint)}`;
-        reject(withListenHint(new CulvertError("CULVERT_UNREACHABLE", message, { cause })));
-      });
-      if (endpoint.kind === "unix") server.listen(endpoint.path, resolve);
-      else server.listen(endpoint.port, endpoint.host, resolve);
+    await listenAt(server, endpoint).catch((error: unknown) => {
+      throw withListenHint(error);
     });
   }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { Duplex } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { explain } from "../../../src/cli/failure.ts";
 import { Forwarding } from "../../../src/cli/forward/forwarding.ts";
+import { serverAt } from "../../io/server-at.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -45,4 +46,21 @@ test("one that somebody listens at is left to them, and another is advised", asy
   expect(failure).toMatchObject({ code: "CULVERT_UNREACHABLE", exit: 5 });
   expect(failure.hint).toContain("--listen");
   await new Promise((resolve) => server.close(resolve));
+});
+
+test("a file of that name is left as it is", async () => {
+  const path = join(folder, "precious");
+  await writeFile(path, "letters");
+  const failure = explain(await forwardFrom(path).catch((error: unknown) => error));
+  expect(failure).toMatchObject({ code: "CULVERT_UNREACHABLE", exit: 5 });
+  expect(await readFile(path, "utf8")).toBe("letters");
+});
+
+test("a connection that could not be taken ends nothing but itself", async () => {
+  const path = join(folder, "socket");
+  const forwarding = await forwardFrom(path);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  const server = serverAt(path);
+  for (let times = 0; times < 3; times++) server.emit("error", new Error("accept EMFILE"));
+  await forwarding.close();
 });
