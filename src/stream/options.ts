@@ -40,7 +40,7 @@ export const DEFAULTS: StreamOptions = Object.freeze({
   window: 64,
   paceMeanMs: 0,
   unacknowledgedFramesMax: 208,
-  receiveFramesMax: 256,
+  receiveFramesMax: 224,
   creditFrames: 0xffff,
   writeBufferBytes: 0,
   ttlSeconds: 7 * 24 * 3600,
