@@ -8,7 +8,7 @@ export const ERROR_CODES = {
   CULVERT_WRONG_ROLE: "the ticket is for the other role",
   CULVERT_BAD_CAPABILITY: "a capability's bytes are malformed, or it cannot do what was asked",
   CULVERT_NOT_BOUND: "a Map client was used without the capabilities of a stream",
-  CULVERT_BAD_STATE: "saved state is truncated, malformed or of a version from the future",
+  CULVERT_BAD_STATE: "saved state is damaged, malformed or of another version",
   CULVERT_STALE_STATE:
     "saved state is older than what this stream has already put (a restored backup)",
   CULVERT_STATE_IN_USE: "the state is held by another live process",

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
+import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
 import { makeFolder } from "./make-folder.ts";
@@ -64,7 +65,8 @@ export class SessionStore {
     const folder = join(this.#folder, id);
     const bytes = await readIfThere(join(folder, RECORD_FILE));
     if (bytes === undefined) return undefined;
-    return new Session({ id, folder, record: decodeRecord(bytes), clock: this.#clock });
+    const record = decodeRecord(withoutChecksum(bytes));
+    return new Session({ id, folder, record, clock: this.#clock });
   }
 
   /** Begins to keep something, and forgets what was finished long ago. */
@@ -161,7 +163,7 @@ export class Session {
   /** Writes the record with these changes; calls may overlap. */
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
-    const bytes = encodeRecord(this.#record);
+    const bytes = withChecksum(encodeRecord(this.#record));
     const write = (): Promise<void> => writeDurably(join(this.folder, RECORD_FILE), bytes);
     // What could not be written before says nothing of this time.
     this.#saving = this.#saving.then(write, write);

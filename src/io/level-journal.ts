@@ -7,6 +7,7 @@ import {
   type JournalChanges,
   type JournalStore,
 } from "../base/index.ts";
+import { withChecksum, withoutChecksum } from "./checksum.ts";
 
 /** Names that a stream may have on disk: they become a folder, so nothing else is let through. */
 const STREAM_ID = /^[A-Za-z0-9_-]{1,128}$/;
@@ -33,7 +34,7 @@ const LEVEL_OPTIONS = {
  *
  * A database is held by one process at a time, so the folder is the lock too. A commit is one
  * batch, synced before it resolves: after `kill -9` or a power failure either all of it is there or
- * none.
+ * none. Every value has a checksum: `level` does not look at those of its own when it reads.
  */
 export class LevelJournalStore implements JournalStore {
   readonly #folder: string;
@@ -66,13 +67,20 @@ class LevelJournal implements Journal {
   }
 
   async load(): Promise<Uint8Array | undefined> {
-    return await this.#get(HEAD_KEY);
+    const head = await this.#get(HEAD_KEY);
+    if (head !== undefined) return head;
+    // Frames come with a head: without one it was lost, and the stream would begin once more.
+    const [stray] = await translateErrors(() => this.#db.keys({ limit: 1 }).all());
+    if (stray === undefined) return undefined;
+    throw new CulvertError("CULVERT_BAD_STATE", "the journal is damaged");
   }
 
   async commit(changes: JournalChanges): Promise<void> {
     this.#mustBeOpen();
-    const batch = this.#db.batch().put(HEAD_KEY, changes.head);
-    for (const { name, bytes } of changes.put) batch.put(FRAME_PREFIX + name, bytes);
+    const batch = this.#db.batch().put(HEAD_KEY, withChecksum(changes.head));
+    for (const { name, bytes } of changes.put) {
+      batch.put(FRAME_PREFIX + name, withChecksum(bytes));
+    }
     for (const name of changes.remove) batch.del(FRAME_PREFIX + name);
     await translateErrors(() => batch.write({ sync: true }));
   }
@@ -95,7 +103,7 @@ class LevelJournal implements Journal {
   async #get(key: string): Promise<Uint8Array | undefined> {
     this.#mustBeOpen();
     const bytes = await translateErrors(() => this.#db.get(key));
-    return bytes === undefined ? undefined : plain(bytes);
+    return bytes === undefined ? undefined : withoutChecksum(plain(bytes));
   }
 
   #mustBeOpen(): void {

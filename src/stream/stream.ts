@@ -1,4 +1,5 @@
 import { CulvertError } from "../base/index.ts";
+import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
 import type { Transport } from "../transport/index.ts";
@@ -103,7 +104,7 @@ export class Stream extends CoreDuplex {
     state: Uint8Array,
     options: StreamOpenOptions = {},
   ): Promise<Stream> {
-    const whole = decodeWholeState(state);
+    const whole = decodeWholeState(withoutChecksum(state));
     const parts = await assembleLoaded(whole, contextOf(transport, options));
     return new Stream(parts, options);
   }
@@ -174,8 +175,8 @@ export class Stream extends CoreDuplex {
   }
 
   /**
-   * The whole state as CBOR, after `halt` (which it calls if need be). It holds the stream's keys:
-   * keep it secret, and use it once.
+   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds the
+   * stream's keys: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the stream; `CULVERT_STATE_IN_USE` when its state lives in a
    *   store, and was opened again
@@ -194,7 +195,7 @@ export class Stream extends CoreDuplex {
     } finally {
       await journal?.close();
     }
-    return encodeWholeState({ state: core.state(), frames });
+    return withChecksum(encodeWholeState({ state: core.state(), frames }));
   }
 
   setNoDelay(noDelay = true): this {

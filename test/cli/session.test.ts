@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -133,7 +133,12 @@ describe("sessions on disk", () => {
     const store = new SessionStore(folder, clock);
     await store.create(id, begun);
     const other = await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
-    await writeFile(join(other.folder, "session"), "nonsense");
+    const path = join(other.folder, "session");
+    const bytes = new Uint8Array(await readFile(path));
+    for (let at = 0; at < bytes.length; at++) {
+      await writeFile(path, bytes.with(at, (bytes[at] ?? 0) ^ (1 << (at % 8))));
+      await expect(store.find(other.id)).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+    }
     const damaged: string[] = [];
     const sessions = await store.list((name) => damaged.push(name));
     expect(sessions.map((session) => session.id)).toEqual([id]);

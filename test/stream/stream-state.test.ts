@@ -243,13 +243,17 @@ describe("states that must not be used", () => {
     await b.halt();
   });
 
-  it("a state of other cells, of nonsense, or of the future", async () => {
+  it("a state of other cells, of nonsense, or with a bit that a disk has turned", async () => {
     const { transport, secret, options, clock } = place();
     const state = await Stream.listen(transport, secret, options).save();
     const other = new MemoryTransport({ payloadSize: 4_000, clock });
     await expect(Stream.load(other, state)).rejects.toThrow(fails("CULVERT_GEOMETRY_CHANGED"));
     for (const bytes of [new Uint8Array(0), state.subarray(0, 100), Buffer.from("state")]) {
       await expect(Stream.load(transport, bytes)).rejects.toThrow(fails("CULVERT_BAD_STATE"));
+    }
+    for (let at = 0; at < state.length; at++) {
+      const turned = state.with(at, (state[at] ?? 0) ^ (1 << (at % 8)));
+      await expect(Stream.load(transport, turned)).rejects.toThrow(fails("CULVERT_BAD_STATE"));
     }
     const tiny = new MemoryTransport({ payloadSize: 64, clock });
     expect(() => Stream.listen(tiny, secret)).toThrow(fails("CULVERT_GEOMETRY_CHANGED"));

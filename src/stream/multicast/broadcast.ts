@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { type Cancel, CulvertError, type JournalStore } from "../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
@@ -117,7 +118,7 @@ export class Broadcast extends Writable {
     state: Uint8Array,
     options: BroadcastOpenOptions = {},
   ): Promise<Broadcast> {
-    const whole = decodeWholeBroadcast(state);
+    const whole = decodeWholeBroadcast(withoutChecksum(state));
     return new Broadcast(transport, options, await broadcastFromState(transport, whole, options));
   }
 
@@ -240,8 +241,8 @@ export class Broadcast extends Writable {
   }
 
   /**
-   * The whole state as CBOR, after `halt` (which it calls if need be). It holds the right to write:
-   * keep it secret, and use it once.
+   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds the
+   * right to write: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the broadcast; `CULVERT_STATE_IN_USE` when its state lives
    *   in a store, and was opened again
@@ -249,7 +250,7 @@ export class Broadcast extends Writable {
   async save(): Promise<Uint8Array> {
     await this.halt();
     const frames = await this.#session.frames();
-    return encodeWholeBroadcast({ state: this.#parts.core.state(), frames });
+    return withChecksum(encodeWholeBroadcast({ state: this.#parts.core.state(), frames }));
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {

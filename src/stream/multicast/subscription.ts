@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { CulvertError, type JournalStore } from "../../base/index.ts";
+import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
@@ -93,7 +94,7 @@ export class Subscription extends Readable {
     state: Uint8Array,
     options: SubscriptionOpenOptions = {},
   ): Promise<Subscription> {
-    const whole = decodeWholeSubscription(state);
+    const whole = decodeWholeSubscription(withoutChecksum(state));
     const parts = await subscriptionFromState(transport, whole, options);
     return new Subscription(transport, parts.keys.read, options, parts);
   }
@@ -168,8 +169,8 @@ export class Subscription extends Readable {
   }
 
   /**
-   * The position and the right to read on as CBOR, after `halt` (which it calls if need be). Keep
-   * it secret.
+   * The position and the right to read on as CBOR and its checksum, after `halt` (which it calls if
+   * need be). Keep it secret.
    *
    * @throws CulvertError of what ended the subscription; `CULVERT_STATE_IN_USE` when its state
    *   lives in a store, and was opened again
@@ -177,7 +178,7 @@ export class Subscription extends Readable {
   async save(): Promise<Uint8Array> {
     await this.halt();
     const frames = await this.#session.frames();
-    return encodeWholeSubscription({ state: this.#parts.core.state(), frames });
+    return withChecksum(encodeWholeSubscription({ state: this.#parts.core.state(), frames }));
   }
 
   override _read(): void {

@@ -316,10 +316,17 @@ describe("a broadcast that stops and goes on", () => {
     for (let at = 0; at < state.length; at += 7) {
       const cut = Broadcast.load(transport, state.slice(0, at));
       await expect(cut).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+      const turned = Broadcast.load(transport, withBitTurned(state, at));
+      await expect(turned).rejects.toEqual(fails("CULVERT_BAD_STATE"));
     }
     const subscription = new Subscription(transport, broadcast.capability(), at);
-    const notOurs = Broadcast.load(transport, await subscription.save());
+    const position = await subscription.save();
+    const notOurs = Broadcast.load(transport, position);
     await expect(notOurs).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+    for (let at = 0; at < position.length; at++) {
+      const turned = Subscription.load(transport, withBitTurned(position, at));
+      await expect(turned).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+    }
   });
 
   it("follows so many repair chains and no more", async () => {
@@ -334,3 +341,7 @@ describe("a broadcast that stops and goes on", () => {
     await broadcast.halt();
   });
 });
+
+function withBitTurned(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.with(at, (bytes[at] ?? 0) ^ (1 << (at % 8)));
+}
