@@ -11,8 +11,8 @@ export interface JournalChanges {
 /**
  * Where one stream's state survives. `commit` resolves when the change is durable; a crash before
  * that leaves either all of it or none. Commits do not overlap; a `read` may run beside one. Errors
- * are `CULVERT_JOURNAL`. Byte arrays are borrowed until the promise settles, results are owned by
- * the caller.
+ * are `CULVERT_JOURNAL`, and `CULVERT_BAD_STATE` for what is not as it was committed. Byte arrays
+ * are borrowed until the promise settles, results are owned by the caller.
  */
 export interface Journal {
   /** The last durable head, or `undefined` for a stream that has none yet. */

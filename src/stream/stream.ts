@@ -175,8 +175,8 @@ export class Stream extends CoreDuplex {
   }
 
   /**
-   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds the
-   * stream's keys: keep it secret, and use it once.
+   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds
+   * the stream's keys: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the stream; `CULVERT_STATE_IN_USE` when its state lives in a
    *   store, and was opened again

@@ -241,8 +241,8 @@ export class Broadcast extends Writable {
   }
 
   /**
-   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds the
-   * right to write: keep it secret, and use it once.
+   * The whole state as CBOR and its checksum, after `halt` (which it calls if need be). It holds
+   * the right to write: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the broadcast; `CULVERT_STATE_IN_USE` when its state lives
    *   in a store, and was opened again
