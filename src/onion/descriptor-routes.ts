@@ -6,9 +6,16 @@ import {
   type Random,
   throwIfAborted,
 } from "../base/index.ts";
-import { type Discovery, type Lookup, type NodeId, nodeIdText } from "../identity/index.ts";
+import {
+  type Discovery,
+  isSameNode,
+  type Lookup,
+  type NodeId,
+  nodeIdText,
+} from "../identity/index.ts";
 import { BlameLedger } from "./blame.ts";
 import type { Failure } from "./failure.ts";
+import { Guards } from "./guards.ts";
 import { epochOf } from "./key-ring.ts";
 import {
   chooseRoute,
@@ -25,8 +32,9 @@ export interface RouteOptions {
   /** Relays of a route, and by how many it may be shorter or longer. */
   readonly relays: number;
   readonly relaysBias: number;
-  /** The few nodes that ever see this one as the first hop. */
+  /** First hops that are used at a time, and of how many nodes those are. */
   readonly guards: number;
+  readonly guardsMax: number;
   /** Whether no two hops may share an address prefix; not for networks on one machine. */
   readonly isDiverse: boolean;
   /** Nodes that are kept at hand. */
@@ -44,6 +52,7 @@ export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
   relays: 3,
   relaysBias: 0,
   guards: 3,
+  guardsMax: 12,
   isDiverse: true,
   peersMax: 1_024,
   sampleNodes: 64,
@@ -65,8 +74,7 @@ export class DescriptorRoutes implements RouteProvider {
   readonly #self: NodeId;
   readonly #options: RouteOptions;
   readonly #ledger = new BlameLedger();
-  readonly #onGuards: (guards: readonly NodeId[]) => void;
-  #guards: NodeId[];
+  readonly #guards: Guards;
   /** The one that was seen last is last. */
   readonly #peers = new Map<string, OnionPeer>();
   #sampledAt = Number.NEGATIVE_INFINITY;
@@ -92,13 +100,18 @@ export class DescriptorRoutes implements RouteProvider {
     this.#random = components.random;
     this.#self = components.self;
     this.#options = { ...ROUTE_DEFAULTS, ...options };
-    this.#guards = [...(components.guards ?? [])].slice(0, this.#options.guards);
-    this.#onGuards = components.onGuards ?? (() => {});
+    this.#guards = new Guards({
+      used: this.#options.guards,
+      sampled: this.#options.guardsMax,
+      random: this.#random,
+      sample: components.guards ?? [],
+      onChange: components.onGuards ?? (() => {}),
+    });
   }
 
-  /** The first hops of all routes, once there are any. */
+  /** The nodes that may be first hops, those that are preferred first. */
   get guards(): readonly NodeId[] {
-    return this.#guards;
+    return this.#guards.sample;
   }
 
   async route(request: RouteRequest = {}): Promise<Route> {
@@ -139,12 +152,13 @@ export class DescriptorRoutes implements RouteProvider {
     const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
     const isLiar = (node: NodeId): boolean => this.#ledger.isLiar(node, now);
     const peers = [...this.#peers.values()];
-    this.#renewGuards(peers, isAvoided);
+    const chosen = this.#guards.choose({ relays: this.#relaysHere(peers), isAvoided, isLiar });
+    const guards = isDesperate || chosen.length === 0 ? this.#guards.sample : chosen;
     const { destination, isExcluded = () => false } = request;
     return this.#inSomeEpoch(peers, {
       self: this.#self,
       relays,
-      guards: this.#guards,
+      guards,
       isDiverse: this.#options.isDiverse,
       isExcluded,
       isAvoided: isDesperate ? isLiar : isAvoided,
@@ -163,30 +177,14 @@ export class DescriptorRoutes implements RouteProvider {
     return undefined;
   }
 
-  /** A guard stays until it is gone or failing; then another one takes its place. */
-  #renewGuards(peers: readonly OnionPeer[], isAvoided: (node: NodeId) => boolean): void {
-    // What was heard of it may be an hour old, and its clock an hour off: no more.
+  #relaysHere(peers: readonly OnionPeer[]): NodeId[] {
+    // What was heard of one may be an hour old, and its clock an hour off: no more.
     const oldest = epochOf(this.#clock.unixMs()) - 1;
-    const isHere = (guard: NodeId): boolean =>
-      peers.some(({ id, isRelay, onionKeys }) => {
-        const isFresh = onionKeys.some(({ epoch }) => epoch >= oldest);
-        return isRelay && isFresh && nodeIdText(id) === nodeIdText(guard);
-      });
-    const kept = this.#guards.filter((guard) => isHere(guard) && !isAvoided(guard));
-    const names = new Set(kept.map(nodeIdText));
-    const others = peers.filter(({ id, isRelay }) => {
-      const isOther = !names.has(nodeIdText(id)) && nodeIdText(id) !== nodeIdText(this.#self);
-      return isRelay && isOther && !isAvoided(id);
-    });
-    let hasChanged = false;
-    while (kept.length < this.#options.guards && others.length > 0) {
-      const at = Math.floor(this.#random.unit() * others.length);
-      kept.push(...others.splice(at, 1).map(({ id }) => id));
-      hasChanged = true;
-    }
-    if (!hasChanged) return;
-    this.#guards = kept;
-    this.#onGuards(kept);
+    const isFresh = ({ onionKeys }: OnionPeer): boolean =>
+      onionKeys.some(({ epoch }) => epoch >= oldest);
+    return peers
+      .filter((peer) => peer.isRelay && isFresh(peer) && !isSameNode(peer.id, this.#self))
+      .map(({ id }) => id);
   }
 
   async #sample(signal: AbortSignal | undefined): Promise<void> {
@@ -201,7 +199,7 @@ export class DescriptorRoutes implements RouteProvider {
     const unixMs = this.#clock.unixMs();
     const [found, guards] = await Promise.all([
       this.#discovery.discover(this.#options.sampleNodes).catch(() => []),
-      Promise.all(this.#guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
+      Promise.all(this.guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
     ]);
     for (const descriptor of [...found, ...guards.filter((guard) => guard !== undefined)]) {
       if (descriptor.isExpired(unixMs)) continue;

@@ -174,7 +174,7 @@ describe("routes over descriptors", () => {
     for (const route of await draw(routes)) {
       for (const name of [guard, middle, exit]) expect(names(route)).not.toContain(name);
     }
-    expect(routes.guards.length).toBe(3);
+    expect(routes.guards.length).toBe(4);
   });
 
   it("lead over hops that failed where no others are left, and never over a liar", async () => {
@@ -204,6 +204,18 @@ describe("routes over descriptors", () => {
     await clock.runUntil(65 * 60_000);
     for (let i = 0; i < 8; i++) discovery.add(descriptorOf(i + 1, { epoch: epochOf(UNIX_MS) + 1 }));
     expect(await isMet()).toBe(true);
+  });
+
+  it("return to a guard that could not be dialled once", async () => {
+    const { routes } = setUp(many.slice(0, 12));
+    const [first] = await draw(routes, 1);
+    if (first === undefined) throw new Error("one route");
+    routes.failed(first, { reason: "next-unreachable", hop: -1 });
+    const [guard] = names(first);
+    for (const route of await draw(routes, 10)) expect(names(route)[0]).not.toBe(guard);
+    await clock.runUntil(clock.now() + 60_000);
+    expect((await draw(routes, 20)).map((route) => names(route)[0])).toContain(guard);
+    expect(routes.guards.length).toBe(4);
   });
 
   it("keep the guards of the last run", async () => {
