@@ -54,6 +54,16 @@ export class FrameKeys {
     link.keys = undefined;
   }
 
+  /**
+   * Goes on at an index far ahead, whose state somebody has derived already, and which is copied.
+   * What lies between the indexes that were asked for and that one is never asked for.
+   */
+  leap(index: number, chain: Chain): void {
+    if (index <= this.#top) return;
+    this.#top = index;
+    this.#links.set(index, { chain: Chain.fromBytes(chain.toBytes()), keys: undefined });
+  }
+
   /** Forgets everything below `base`. */
   advance(base: number): void {
     for (; this.#base < base; this.#base++) {
@@ -80,7 +90,7 @@ export class FrameKeys {
     assert(index >= this.#base, "keys of a passed frame are gone");
     while (this.#top < index) this.#extend();
     const link = this.#links.get(index);
-    assert(link !== undefined, "every index from the base to the top has a link");
+    assert(link !== undefined, "every index from the base to the top has a link, but for leaps");
     return link;
   }
 

@@ -5,7 +5,9 @@ import { BlameLedger } from "../../src/onion/blame.ts";
 import { Guards } from "../../src/onion/guards.ts";
 
 const SELF = new Uint8Array(32).fill(255);
-const RELAYS = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1));
+const RELAYS: readonly NodeId[] = Array.from({ length: 40 }, (_, i) =>
+  new Uint8Array(32).fill(i + 1),
+);
 const MINUTE_MS = 60_000;
 
 /** A client that draws guards out of relays, some of which cannot be dialled. */

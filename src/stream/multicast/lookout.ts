@@ -1,7 +1,8 @@
 import type { Instant } from "../../base/index.ts";
+import type { Chain } from "../../crypto/index.ts";
 import { PACED_WAIT_GAPS, type Request } from "../exchange.ts";
 import { GapWatch } from "./gap-watch.ts";
-import { Scout, type ScoutInit } from "./scout.ts";
+import { type Post, Scout, type ScoutInit } from "./scout.ts";
 
 /** What a lookout works with. */
 export interface LookoutInit extends ScoutInit {
@@ -21,6 +22,12 @@ export interface Standing {
   readonly stateAt: (index: number) => Uint8Array;
 }
 
+/** The frame to go on at, and the chain's state there, if it had to be derived. */
+export interface Resumption {
+  readonly index: number;
+  readonly chain: Chain | undefined;
+}
+
 /**
  * Finds out that frames are gone for good: when later ones exist, near or far, and one is missing
  * for longer than a limit. Then it says where to go on.
@@ -35,7 +42,7 @@ export class Lookout {
   #lookingSince: Instant = Number.NEGATIVE_INFINITY;
   #answeredAt: Instant = Number.NEGATIVE_INFINITY;
   /** What was found last: it was there once, and so was more than has arrived. */
-  #found: number | undefined;
+  #found: Post | undefined;
   /** The missing frame for which the scout has gone out a second time. */
   #lookedAgainFor = -1;
 
@@ -76,12 +83,12 @@ export class Lookout {
   }
 
   /** Looks around while there is room; gives the frame to go on at, if those below are lost. */
-  pump(now: Instant, { base, early, stateAt }: Standing): number | undefined {
+  pump(now: Instant, { base, early, stateAt }: Standing): Resumption | undefined {
     const since = this.missingSince(base);
     const isLagging = now >= since + this.#gapLimitMs && !this.#isSilent(now);
     if (since < Number.POSITIVE_INFINITY && !isLagging) return undefined;
     const near = isLagging ? Math.min(...early) : Number.POSITIVE_INFINITY;
-    if (near < Number.POSITIVE_INFINITY) return this.#goOn(near, now);
+    if (near < Number.POSITIVE_INFINITY) return this.#goOn({ number: near }, now);
     if (isLagging && this.#lookedAgainFor !== base) {
       // What was found when the silence began may be gone too by now.
       this.#lookedAgainFor = base;
@@ -90,10 +97,10 @@ export class Lookout {
     const look = this.#scout.pump(now, base, stateAt);
     if (look === undefined) return undefined;
     const found = look.found ?? this.#found;
-    if (found === undefined || found <= base) return undefined;
+    if (found === undefined || found.number <= base) return undefined;
     if (isLagging) return this.#goOn(found, now);
     this.#found = found;
-    this.#gaps.saw(found, now);
+    this.#gaps.saw(found.number, now);
     return undefined;
   }
 
@@ -121,8 +128,8 @@ export class Lookout {
     return now - this.#answeredAt > this.#silenceMsMax;
   }
 
-  #goOn(index: number, now: Instant): number {
+  #goOn({ number: index, chain }: Partial<Post> & { number: number }, now: Instant): Resumption {
     this.#scout.wake(now);
-    return index;
+    return { index, chain };
   }
 }

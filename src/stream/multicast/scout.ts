@@ -12,8 +12,8 @@ export interface ScoutInit {
   readonly paceMeanMs: number;
 }
 
-/** A chain state and the number of its frame. */
-interface Post {
+/** A chain state, and the number of its frame. Secret. */
+export interface Post {
   readonly chain: Chain;
   readonly number: number;
 }
@@ -28,7 +28,7 @@ interface Probe {
 /** What came of a look around. */
 export interface Look {
   /** The lowest frame that is there, if there is any. */
-  readonly found: number | undefined;
+  readonly found: Post | undefined;
 }
 
 /** Silence before the first look around, in ms and in gaps between gets, and how it grows. */
@@ -68,7 +68,7 @@ export class Scout {
   #base = 0;
   /** The highest place known to be empty, and the lowest known to be taken, of this look. */
   #empty: Post | undefined;
-  #taken: number | undefined;
+  #taken: Post | undefined;
   /** Where the next probe goes, and how far the chain has been derived towards it. */
   #target = 0;
   #way: Post | undefined;
@@ -150,7 +150,7 @@ export class Scout {
   }
 
   get #isNarrow(): boolean {
-    return this.#taken !== undefined && this.#taken - (this.#empty?.number ?? 0) <= 1;
+    return this.#taken !== undefined && this.#taken.number - (this.#empty?.number ?? 0) <= 1;
   }
 
   #begin(base: number, state: Uint8Array): void {
@@ -190,14 +190,14 @@ export class Scout {
   #answer(isTaken: boolean): void {
     const { post } = this.#probe as Probe;
     this.#probe = undefined;
-    if (isTaken) this.#taken = post.number;
+    if (isTaken) this.#taken = post;
     else this.#empty = post;
     this.#way = this.#empty;
     const low = (this.#empty as Post).number;
     this.#target =
       this.#taken === undefined
         ? low + Math.max(1, Math.floor((low - this.#base) / DISTANCE_STEP))
-        : low + Math.max(1, Math.floor((this.#taken - low) / 2));
+        : low + Math.max(1, Math.floor((this.#taken.number - low) / 2));
   }
 
   #finish(now: Instant): Look {

@@ -10,7 +10,7 @@ import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
 import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
-import { Lookout } from "./lookout.ts";
+import { Lookout, type Resumption } from "./lookout.ts";
 import { Numbering } from "./numbering.ts";
 import type { SubscriptionOptions } from "./options.ts";
 import { RepairAsker } from "./repair-asker.ts";
@@ -240,8 +240,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const { base } = this.#reader;
     const { early } = this.#arrivals;
     const stateAt = (index: number): Uint8Array => this.#keys.stateAt(index);
-    const goesOnAt = this.#lookout.pump(now, { base, early, stateAt });
-    if (goesOnAt !== undefined) this.#lag(goesOnAt, now);
+    const goesOn = this.#lookout.pump(now, { base, early, stateAt });
+    if (goesOn !== undefined) this.#lag(goesOn, now);
   }
 
   #ask(now: Instant): void {
@@ -357,8 +357,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   /** Frames are gone for good: that is the end, or reading goes on behind them. */
-  #lag(goesOnAt: number, now: Instant): void {
-    const frames = goesOnAt - this.#arrivals.next;
+  #lag({ index, chain }: Resumption, now: Instant): void {
+    const frames = index - this.#arrivals.next;
     const message = `${frames} frames are gone from the Map, or never reached it`;
     if (this.#init.options.onLag === "error") {
       this.#fail("CULVERT_LAGGED", message, { frames });
@@ -366,8 +366,9 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     this.#isWhole = false;
     this.#skippedFrames += frames;
-    this.#arrivals.skipTo(goesOnAt);
-    this.#reader.passTo(goesOnAt, now);
+    if (chain !== undefined) this.#keys.leap(index, chain);
+    this.#arrivals.skipTo(index);
+    this.#reader.passTo(index, now);
     this.#advance();
     const detail = { frames };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
