@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -72,14 +73,21 @@ export class RedisProcess {
   }
 }
 
-/** Joins servers that were started with `--cluster-enabled yes`: half masters, half replicas. */
+/**
+ * Joins servers that were started with `--cluster-enabled yes`: half masters, half replicas. Waits
+ * until every replica has its master's data: before that it would never be elected.
+ */
 export async function makeCluster(nodes: readonly RedisProcess[]): Promise<void> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
   const words = ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"];
   await run("redis-cli", words);
   for (;;) {
     const states = await Promise.all(nodes.map((node) => node.cli("cluster", "info")));
-    if (states.every((state) => state.includes("cluster_state:ok"))) return;
+    const roles = await Promise.all(nodes.map((node) => node.cli("info", "replication")));
+    const replicas = roles.filter((role) => role.includes("master_link_status:up"));
+    const isWhole = states.every((state) => state.includes("cluster_state:ok"));
+    if (isWhole && replicas.length === nodes.length / 2) return;
+    await sleep(100);
   }
 }
 

@@ -146,7 +146,7 @@ describe.runIf(isThere)("records in a Redis Cluster", () => {
       NOW,
     );
     // Replication is asynchronous: a Map may lose the last writes, and these are not the last.
-    await nodes[0]?.cli("wait", "1", "1000");
+    expect(Number(await nodes[0]?.cli("wait", "1", "10000"))).toBe(1);
     await nodes[0]?.kill();
     const deadline = Date.now() + 60_000;
     let found = 0;
