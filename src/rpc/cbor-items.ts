@@ -5,8 +5,8 @@ const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4 } as const;
 const FALSE = 0xf4;
 const TRUE = 0xf5;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** From here on UTF-8 takes more than one byte for a character. */
+const ASCII_END = 0x80;
 
 /** Messages up to this are written into memory that is kept: fresh memory costs more. */
 const SCRATCH_BYTES = 4_096;
@@ -43,11 +43,11 @@ export class ItemWriter {
     return this;
   }
 
-  text(value: string): this {
-    const utf8 = encoder.encode(value);
-    this.#head(MAJOR.text, utf8.length);
-    this.#bytes.set(utf8, this.#at);
-    this.#at += utf8.length;
+  /** A text of ASCII characters, as names are: short ones cost less here than in a TextEncoder. */
+  name(value: string): this {
+    this.#head(MAJOR.text, value.length);
+    for (let i = 0; i < value.length; i++) this.#bytes[this.#at + i] = value.charCodeAt(i);
+    this.#at += value.length;
     return this;
   }
 
@@ -95,7 +95,7 @@ export class ItemWriter {
 
 /**
  * Reads the items of one CBOR array that came from elsewhere, and refuses every form but the one
- * that {@link ItemWriter} writes. What it gives are copies.
+ * that {@link ItemWriter} writes. What it gives are views.
  */
 export class ItemReader {
   readonly #bytes: Uint8Array;
@@ -119,19 +119,25 @@ export class ItemReader {
 
   bytes(field: string, length?: number): Uint8Array {
     this.#next(field);
-    const value = this.#string(MAJOR.bytes, field).slice();
+    const value = this.#string(MAJOR.bytes, field);
     if (length !== undefined && value.length !== length) throw broken(field, "has another length");
     return value;
   }
 
-  text(field: string): string {
+  /** A text of ASCII characters, `charactersMax` at most. */
+  name(field: string, charactersMax: number): string {
     this.#next(field);
-    const utf8 = this.#string(MAJOR.text, field);
-    try {
-      return decoder.decode(utf8);
-    } catch {
-      throw broken(field, "is no UTF-8");
+    const length = this.#head(MAJOR.text, field);
+    if (length > charactersMax) throw broken(field, "is too long");
+    this.#need(length, field);
+    const codes = new Array<number>(length);
+    for (let i = 0; i < length; i++) {
+      const code = this.#bytes[this.#at + i] as number;
+      if (code >= ASCII_END) throw broken(field, "is no name");
+      codes[i] = code;
     }
+    this.#at += length;
+    return String.fromCharCode.apply(null, codes);
   }
 
   boolean(field: string): boolean {

@@ -103,7 +103,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 }
 
 /**
- * Reads a message of a peer. The result owns its bytes.
+ * Reads a message of a peer. Meta and body are copies, all else is a view of `bytes`.
  *
  * @throws CulvertError `CULVERT_PROTOCOL`, also when the message is not in its one form
  */
@@ -146,10 +146,10 @@ function writeFields(writer: ItemWriter, envelope: Envelope): void {
       break;
     case "request":
       writer.bytes(envelope.session).integer(envelope.number).integer(envelope.floor);
-      writer.integer(envelope.hardMs).text(envelope.type).bytes(envelope.meta).bytes(envelope.body);
+      writer.integer(envelope.hardMs).name(envelope.type).bytes(envelope.meta).bytes(envelope.body);
       break;
     case "reply":
-      writer.bytes(envelope.reference).text(envelope.type);
+      writer.bytes(envelope.reference).name(envelope.type);
       writer.boolean(envelope.isFailure).bytes(envelope.body);
       break;
     case "lost":
@@ -174,7 +174,8 @@ function readFields(kind: number, nonce: Uint8Array, items: ItemReader): Envelop
       const reference = items.bytes("reference", REFERENCE_BYTES);
       const type = readType(items);
       const isFailure = items.boolean("isFailure");
-      return { kind: "reply", nonce, reference, type, isFailure, body: items.bytes("body") };
+      const body = items.bytes("body").slice();
+      return { kind: "reply", nonce, reference, type, isFailure, body };
     }
     case KIND.lost:
       return { kind: "lost", nonce, reference: items.bytes("reference", REFERENCE_BYTES) };
@@ -196,14 +197,14 @@ function readRequest(nonce: Uint8Array, items: ItemReader): RequestEnvelope {
   if (number < 1 || floor > number) throw broken("number", "is below the floor");
   const hardMs = items.integer("hardMs", HARD_MS_MAX);
   const type = readType(items);
-  const meta = items.bytes("meta");
+  const meta = items.bytes("meta").slice();
   if (meta.length > META_BYTES_MAX) throw broken("meta", "is too long");
-  const body = items.bytes("body");
+  const body = items.bytes("body").slice();
   return { kind: "request", nonce, session, number, floor, hardMs, type, meta, body };
 }
 
 function readType(items: ItemReader): string {
-  const type = items.text("type");
+  const type = items.name("type", TYPE_LENGTH_MAX);
   if (!isTypeName(type)) throw broken("type", "is no name");
   return type;
 }
