@@ -54,7 +54,8 @@ export class MessageLane {
     if (this.#out === undefined) void this.#open();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    queueMicrotask(() => this.#flush());
+    // Not queueMicrotask: Node makes an asynchronous resource of each.
+    void Promise.resolve().then(() => this.#flush());
   }
 
   setReading(isReading: boolean): void {

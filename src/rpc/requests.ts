@@ -114,7 +114,7 @@ export class Requests {
    *   `CULVERT_UNREACHABLE`, `CULVERT_SESSION_LOST`, `CULVERT_BUSY`, `CULVERT_TOO_LARGE`,
    *   `CULVERT_CLOSED`
    */
-  async request(
+  request(
     peer: NodeId,
     type: string,
     body: Uint8Array,
@@ -122,14 +122,16 @@ export class Requests {
   ): Promise<Uint8Array> {
     const { signal, onLate, softMs, isIdempotent = false, meta = NO_META } = options;
     const hardMs = options.hardMs ?? this.#limits.hardMs;
-    if (!isTypeName(type)) throw new RangeError("a type is a short name: letters, digits, . and -");
-    if (meta.length > META_BYTES_MAX) throw new RangeError("meta is too long");
-    if (!(hardMs > 0)) throw new RangeError("hardMs is a positive time");
-    throwIfAborted(signal);
-    if (this.#isClosed || this.#closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
-    const request = this.#nextRequest;
-    this.#nextRequest += 1;
-    return await new Promise<Uint8Array>((resolve, reject) => {
+    return new Promise<Uint8Array>((resolve, reject) => {
+      if (!isTypeName(type)) {
+        throw new RangeError("a type is a short name: letters, digits, . and -");
+      }
+      if (meta.length > META_BYTES_MAX) throw new RangeError("meta is too long");
+      if (!(hardMs > 0)) throw new RangeError("hardMs is a positive time");
+      throwIfAborted(signal);
+      if (this.#isClosed || this.#closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
+      const request = this.#nextRequest;
+      this.#nextRequest += 1;
       const forget = onAbort(signal, (error) => this.#turnAway(request, error));
       this.#open.set(request, { resolve, reject, onLate, forget });
       this.#driver.setBackground(false);

@@ -129,8 +129,8 @@ export class RpcNode {
 
   #callOf(name: string, method: Method, peer: NodeId): unknown {
     if (method.kind === "unary") {
-      return async (request: unknown, options: CallOptions = {}) =>
-        await this.#unary({ name, method, peer }, request, options);
+      return (request: unknown, options: CallOptions = {}) =>
+        this.#unary({ name, method, peer }, request, options);
     }
     const calls = this.#streamCaller;
     const target = { peer, method: name, kind: method.kind };

@@ -121,25 +121,25 @@ export class ServedCall {
     switch (method.kind) {
       case "serverStream": {
         const asked = method.request.decode(request);
-        await service.run(method, context, () => [asked], this.#sendAll(method.down));
+        await service.run(method, context, [asked], this.#sendAll(method.down));
         await this.#frames.send(CALL_FRAME.end, NO_BODY);
         break;
       }
       case "clientStream": {
         const items = this.#items(method.up);
-        const reply = await service.run(method, context, () => [items]);
+        const reply = await service.run(method, context, [items]);
         await this.#frames.send(CALL_FRAME.reply, method.reply.encode(reply));
         break;
       }
       case "duplex": {
         const items = this.#items(method.up);
-        await service.run(method, context, () => [items], this.#sendAll(method.down));
+        await service.run(method, context, [items], this.#sendAll(method.down));
         await this.#frames.send(CALL_FRAME.end, NO_BODY);
         break;
       }
       case "raw": {
         const asked = method.request.decode(request);
-        await service.run(method, context, () => [asked, () => this.#handOver()]);
+        await service.run(method, context, [asked, () => this.#handOver()]);
         if (!this.#isRaw) throw new CulvertError("CULVERT_REFUSED", "the call was not accepted");
         break;
       }

@@ -51,7 +51,7 @@ export class Service {
     for (const name of Object.keys(manifest)) {
       const handler: unknown = handlers[name];
       if (typeof handler !== "function") throw new RangeError(`"${name}" has no handler`);
-      table.set(name, (...given) => Reflect.apply(handler, handlers, given) as unknown);
+      table.set(name, handler.bind(handlers));
     }
     return new Service(manifest, table, options);
   }
@@ -69,7 +69,7 @@ export class Service {
     const meta = decodeMeta(incoming.meta);
     const request = method.request.decode(body);
     const context = new UnaryContext(incoming, deadline, meta);
-    const reply = await this.run(method, context, () => [request]);
+    const reply = await this.run(method, context, [request]);
     return method.reply.encode(reply);
   }
 
@@ -85,28 +85,27 @@ export class Service {
   }
 
   /**
-   * Runs a handler inside all middleware. What `prepare` gives stands before its context, and
-   * `finish` is done with what it returns before the call counts as over.
+   * Runs a handler inside all middleware. What is `given` stands before its context, and `finish`
+   * is done with what it returns before the call counts as over.
    */
-  async run(
+  run(
     method: Method,
     context: CallContext,
-    prepare: () => readonly unknown[] | Promise<readonly unknown[]>,
-    finish: (result: unknown) => unknown = (result) => result,
+    given: readonly unknown[],
+    finish?: (result: unknown) => Promise<void>,
   ): Promise<unknown> {
     const handler = this.#handlers.get(context.method);
     if (handler === undefined) throw unknownMethod(context.method);
-    if (this.#middleware.length === 0) {
-      const given = await prepare();
-      return await finish(await handler(...given, context));
-    }
+    const through = async (inner: CallContext): Promise<unknown> => {
+      const result = await handler(...given, inner);
+      return finish === undefined ? result : await finish(result);
+    };
+    if (this.#middleware.length === 0) return through(context);
     const { peer, signal, deadline, meta } = context;
     const call = { peer, method: context.method, kind: method.kind, signal, meta: { ...meta } };
-    return await runMiddleware(this.#middleware, call, async () => {
-      const given = await prepare();
+    return runMiddleware(this.#middleware, call, () => {
       const { method } = call;
-      const inner: CallContext = { peer, method, signal, deadline, meta: { ...call.meta } };
-      return await finish(await handler(...given, inner));
+      return through({ peer, method, signal, deadline, meta: { ...call.meta } });
     });
   }
 }
