@@ -21,6 +21,10 @@ export class LruMap<K, V> {
     this.#capacity = capacity;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Key and value of what was not used for longest. */
   get oldest(): readonly [K, V] | undefined {
     return this.#oldest && [this.#oldest.key, this.#oldest.value];

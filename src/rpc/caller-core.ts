@@ -1,4 +1,4 @@
-import { assert, type ErrorCode, type Instant, toHex } from "../base/index.ts";
+import { assert, type ErrorCode, type Instant, LruMap, toHex } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import {
@@ -31,7 +31,7 @@ export class CallerCore {
   readonly #times: ResponseTimes;
   readonly #pauses: RetryPauses;
   readonly #timers: TimerQueue<Timer>;
-  readonly #peers = new Map<string, OutPeer>();
+  readonly #peers = new LruMap<string, OutPeer>();
   readonly #pending = new Map<RequestId, Pending>();
   readonly #byReference = new Map<string, Pending>();
 
@@ -50,7 +50,7 @@ export class CallerCore {
 
   /** Requests that are open at one peer: a connection that carries any is not closed. */
   openAt(peer: NodeId): number {
-    return this.#peers.get(nodeIdText(peer))?.openCount ?? 0;
+    return this.#peers.peek(nodeIdText(peer))?.openCount ?? 0;
   }
 
   request(request: RequestId, order: RequestOrder, now: Instant): void {
@@ -80,7 +80,7 @@ export class CallerCore {
 
   /** A challenge came: true when it answers our hello. */
   session(peer: NodeId, reference: Uint8Array, id: Uint8Array, now: Instant): void {
-    const out = this.#peers.get(nodeIdText(peer));
+    const out = this.#peers.peek(nodeIdText(peer));
     const hello = out?.hello;
     if (out === undefined || hello === undefined || hello.referenceKey !== toHex(reference)) return;
     assert(id.length === SESSION_BYTES, "the envelope was checked");
@@ -145,7 +145,7 @@ export class CallerCore {
       if (pending.sent.copiesOut <= 0) this.#fail(pending, "CULVERT_UNREACHABLE", now);
       return;
     }
-    const out = this.#peers.get(nodeIdText(peer));
+    const out = this.#peers.peek(nodeIdText(peer));
     if (copyOf.kind !== "hello" || out?.hello === undefined) return;
     out.hello.copiesOut -= 1;
     if (out.hello.copiesOut > 0) return;
@@ -154,7 +154,7 @@ export class CallerCore {
 
   /** Repeats soon what is open at a peer: the carrier lost what it had. */
   disturbed(peer: NodeId, now: Instant): void {
-    const out = this.#peers.get(nodeIdText(peer));
+    const out = this.#peers.peek(nodeIdText(peer));
     if (out === undefined) return;
     const again = this.#pauses.soon();
     if (out.hello !== undefined) this.#armHello(out, now + again);
@@ -342,11 +342,7 @@ export class CallerCore {
   #peerOf(peer: NodeId, now: Instant): OutPeer | undefined {
     const key = nodeIdText(peer);
     const known = this.#peers.get(key);
-    if (known !== undefined) {
-      this.#peers.delete(key);
-      this.#peers.set(key, known);
-      return known;
-    }
+    if (known !== undefined) return known;
     if (this.#peers.size >= this.#parts.limits.peersMax && !this.#forgetOne()) return undefined;
     const fresh: OutPeer = {
       ...{ peer: peer.slice(), key, session: undefined, hello: undefined, settle: undefined },
@@ -358,10 +354,10 @@ export class CallerCore {
 
   /** Forgets the peer that was quiet for longest and has nothing open. */
   #forgetOne(): boolean {
-    for (const [key, out] of this.#peers) {
+    for (const out of this.#peers.values()) {
       if (out.openCount > 0) continue;
       this.#cancelTimer(out.settle);
-      this.#peers.delete(key);
+      this.#peers.delete(out.key);
       return true;
     }
     return false;

@@ -1,21 +1,20 @@
-import { type Core, type Instant, unreachable } from "../base/index.ts";
+import { type Core, type Instant, LruMap, unreachable } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 
 /** Names a connection; chosen by the shell, never used twice. */
 export type ConnectionId = number;
-/** Names a message for whoever gave it. */
-export type MessageId = number;
+
+/** A message on its way: `message` is what whoever gave it knows it by. */
+interface Outgoing<Message> {
+  readonly message: Message;
+  readonly bytes: Uint8Array;
+}
 
 /** What a connections core is told. */
-export type ConnectionInput =
-  | {
-      readonly kind: "send";
-      readonly peer: NodeId;
-      readonly message: MessageId;
-      readonly bytes: Uint8Array;
-    }
+export type ConnectionInput<Message> =
+  | ({ readonly kind: "send"; readonly peer: NodeId } & Outgoing<Message>)
   /** A connection is there: dialled, or made by the peer. */
   | { readonly kind: "opened"; readonly peer: NodeId; readonly connection: ConnectionId }
   /** No way leads to the peer now. */
@@ -31,17 +30,12 @@ export type ConnectionInput =
     };
 
 /** What a connections core wants done. */
-export type ConnectionEffect =
+export type ConnectionEffect<Message> =
   /** A connection to the peer is wanted, whatever way leads there. */
   | { readonly kind: "dial"; readonly peer: NodeId }
-  | {
-      readonly kind: "transmit";
-      readonly connection: ConnectionId;
-      readonly message: MessageId;
-      readonly bytes: Uint8Array;
-    }
+  | { readonly kind: "transmit"; readonly connection: ConnectionId; readonly message: Message }
   /** A message cannot leave this machine. */
-  | { readonly kind: "unsent"; readonly message: MessageId }
+  | { readonly kind: "unsent"; readonly message: Message }
   /** The connection is not used for messages any more, until something is sent again. */
   | { readonly kind: "close"; readonly connection: ConnectionId }
   /** What was on its way to the peer, or from it, may be lost. */
@@ -49,12 +43,12 @@ export type ConnectionEffect =
   /** Whether anything more is to be read from the peer. */
   | { readonly kind: "reading"; readonly peer: NodeId; readonly isReading: boolean };
 
-interface Peer {
+interface Peer<Message> {
   readonly peer: NodeId;
   readonly key: string;
   connection: ConnectionId | undefined;
   isDialled: boolean;
-  readonly queue: { readonly message: MessageId; readonly bytes: Uint8Array }[];
+  readonly queue: Outgoing<Message>[];
   queuedBytes: number;
   isFull: boolean;
   isReading: boolean;
@@ -70,12 +64,14 @@ interface Peer {
  * `unsent`. A connection is closed when it was idle for long, or when there are too many idle ones;
  * never while messages wait for it or `isBusy` holds.
  */
-export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> {
+export class ConnectionsCore<Message>
+  implements Core<ConnectionInput<Message>, ConnectionEffect<Message>>
+{
   readonly #limits: ConnectionLimits;
   readonly #isBusy: (peer: NodeId) => boolean;
-  readonly #effects: ConnectionEffect[] = [];
-  /** Peers that are connected, dialled, or waited for; the longest unused first. */
-  readonly #peers = new Map<string, Peer>();
+  readonly #effects: ConnectionEffect<Message>[] = [];
+  /** Peers that are connected, dialled, or waited for. */
+  readonly #peers = new LruMap<string, Peer<Message>>();
   readonly #total: TokenBucket;
   #queuedBytes = 0;
   #cleanUpAt: Instant = Number.POSITIVE_INFINITY;
@@ -98,10 +94,16 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     return this.#peers.size;
   }
 
-  handle(input: ConnectionInput, now: Instant): void {
+  /** Gives back all that waits, of every peer, at the end: it is not sent any more. */
+  takeWaiting(): Message[] {
+    const queues = [...this.#peers.values()].map(({ queue }) => queue.splice(0));
+    return queues.flat().map(({ message }) => message);
+  }
+
+  handle(input: ConnectionInput<Message>, now: Instant): void {
     switch (input.kind) {
       case "send":
-        this.#send(input, now);
+        this.#send(input.peer, input, now);
         break;
       case "opened":
         this.#opened(input.peer, input.connection, now);
@@ -132,7 +134,7 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     if (now >= this.#cleanUpAt) this.#cleanUp(now);
   }
 
-  poll(): ConnectionEffect | undefined {
+  poll(): ConnectionEffect<Message> | undefined {
     return this.#effects.shift();
   }
 
@@ -140,33 +142,31 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     return Math.min(this.#cleanUpAt, this.#reopenAt);
   }
 
-  #send(
-    { peer: id, message, bytes }: Extract<ConnectionInput, { kind: "send" }>,
-    now: Instant,
-  ): void {
+  #send(id: NodeId, outgoing: Outgoing<Message>, now: Instant): void {
     const { queuedBytesPerPeerMax, queuedBytesMax } = this.#limits;
     const peer = this.#peerOf(id, now);
+    const { length } = outgoing.bytes;
     const hasRoom =
       peer !== undefined &&
-      peer.queuedBytes + bytes.length <= queuedBytesPerPeerMax &&
-      this.#queuedBytes + bytes.length <= queuedBytesMax;
+      peer.queuedBytes + length <= queuedBytesPerPeerMax &&
+      this.#queuedBytes + length <= queuedBytesMax;
     if (!hasRoom) {
-      this.#effects.push({ kind: "unsent", message });
+      this.#effects.push({ kind: "unsent", message: outgoing.message });
       return;
     }
-    peer.queue.push({ message, bytes });
-    this.#count(peer, bytes.length);
+    peer.queue.push(outgoing);
+    this.#count(peer, length);
     this.#use(peer, now);
     if (peer.connection !== undefined) this.#transmit(peer, now);
     else if (!peer.isDialled) this.#dial(peer);
   }
 
-  #dial(peer: Peer): void {
+  #dial(peer: Peer<Message>): void {
     peer.isDialled = true;
     this.#effects.push({ kind: "dial", peer: peer.peer });
   }
 
-  #giveUp(peer: Peer | undefined): void {
+  #giveUp(peer: Peer<Message> | undefined): void {
     if (peer === undefined || !peer.isDialled || peer.connection !== undefined) return;
     this.#peers.delete(peer.key);
     this.#count(peer, -peer.queuedBytes);
@@ -190,7 +190,7 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     this.#transmit(peer, now);
   }
 
-  #closed(peer: Peer | undefined, connection: ConnectionId): void {
+  #closed(peer: Peer<Message> | undefined, connection: ConnectionId): void {
     if (peer?.connection !== connection) return;
     peer.connection = undefined;
     this.#effects.push({ kind: "disturbed", peer: peer.peer });
@@ -199,7 +199,7 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
   }
 
   #setFull(
-    peer: Peer | undefined,
+    peer: Peer<Message> | undefined,
     { kind, connection }: { kind: "full" | "writable"; connection: ConnectionId },
     now: Instant,
   ): void {
@@ -209,7 +209,7 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
   }
 
   /** Sends what may go now; the rest waits for the connection, or for the throttle. */
-  #transmit(peer: Peer, now: Instant): void {
+  #transmit(peer: Peer<Message>, now: Instant): void {
     const { connection } = peer;
     while (connection !== undefined && !peer.isFull) {
       const [next] = peer.queue;
@@ -223,13 +223,12 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
       peer.bucket.take(length, now);
       this.#total.take(length, now);
       peer.queue.shift();
-      const { message, bytes } = next;
-      this.#effects.push({ kind: "transmit", connection, message, bytes });
+      this.#effects.push({ kind: "transmit", connection, message: next.message });
       this.#count(peer, -length);
     }
   }
 
-  #count(peer: Peer, bytes: number): void {
+  #count(peer: Peer<Message>, bytes: number): void {
     peer.queuedBytes += bytes;
     this.#queuedBytes += bytes;
     const { queuedBytesHigh } = this.#limits;
@@ -250,33 +249,32 @@ export class ConnectionsCore implements Core<ConnectionInput, ConnectionEffect> 
     this.#cleanUpAt = isAnyLeft ? now + cleanUpMs : Number.POSITIVE_INFINITY;
   }
 
-  #isIdle(peer: Peer): boolean {
+  #isIdle(peer: Peer<Message>): boolean {
     return peer.connection !== undefined && peer.queue.length === 0 && !this.#isBusy(peer.peer);
   }
 
-  #close(peer: Peer): void {
+  #close(peer: Peer<Message>): void {
     if (peer.connection === undefined) return;
     this.#peers.delete(peer.key);
     this.#effects.push({ kind: "close", connection: peer.connection });
   }
 
-  #known(id: NodeId): Peer | undefined {
-    return this.#peers.get(nodeIdText(id));
+  #known(id: NodeId): Peer<Message> | undefined {
+    return this.#peers.peek(nodeIdText(id));
   }
 
-  #use(peer: Peer | undefined, now: Instant): void {
+  #use(peer: Peer<Message> | undefined, now: Instant): void {
     if (peer === undefined) return;
     peer.usedAt = now;
-    this.#peers.delete(peer.key);
-    this.#peers.set(peer.key, peer);
+    this.#peers.get(peer.key);
   }
 
-  #peerOf(id: NodeId, now: Instant): Peer | undefined {
+  #peerOf(id: NodeId, now: Instant): Peer<Message> | undefined {
     const known = this.#known(id);
     if (known !== undefined) return known;
     if (this.#peers.size >= this.#limits.connectionsMax && !this.#makeRoom()) return undefined;
     const { bytesBurst: capacity, bytesPerSecond: perSecond } = this.#limits;
-    const peer: Peer = {
+    const peer: Peer<Message> = {
       ...{ peer: id.slice(), key: nodeIdText(id), connection: undefined, isDialled: false },
       ...{ queue: [], queuedBytes: 0, isFull: false, isReading: true },
       ...{ bucket: new TokenBucket({ capacity, perSecond }, now), usedAt: now },

@@ -17,7 +17,6 @@ import {
   type ConnectionId,
   type ConnectionInput,
   ConnectionsCore,
-  type MessageId,
 } from "./connections-core.ts";
 import { ENVELOPE_BYTES_MAX } from "./envelope.ts";
 import { REQUEST_LIMITS } from "./limits.ts";
@@ -37,6 +36,7 @@ const CONNECTION_WANTED = new Uint8Array(0);
 /** A peer that talks is noted as heard once in so long. */
 const HEARD_MS = 1_000;
 
+/** A message for which a connection is awaited. */
 interface Waiting {
   sent(lane: MessageLane): void;
   unsent(): void;
@@ -52,10 +52,10 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   readonly #dialler: LinkDialler;
   readonly #clock: Clock;
   readonly #messageBytesMax: number;
-  readonly #driver: Driver<ConnectionInput, ConnectionEffect>;
+  readonly #core: ConnectionsCore<Waiting>;
+  readonly #driver: Driver<ConnectionInput<Waiting>, ConnectionEffect<Waiting>>;
   readonly #lanes = new Map<ConnectionId, MessageLane>();
   readonly #byLink = new Map<PeerLink, ConnectionId>();
-  readonly #waiting = new Map<MessageId, Waiting>();
   readonly #heardAt = new Map<ConnectionId, number>();
   /** Open streams of calls, by peer: they keep the connection. */
   readonly #calls = new Map<string, number>();
@@ -64,7 +64,6 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   #onStream: (peer: NodeId, stream: ByteDuplex) => void = (_peer, stream) => stream.destroy();
   #isBusy: (peer: NodeId) => boolean = () => false;
   #nextConnection: ConnectionId = 1;
-  #nextMessage: MessageId = 1;
   #isClosed = false;
 
   constructor(dialler: LinkDialler, options: PeerLinksOptions = {}) {
@@ -72,12 +71,12 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#dialler = dialler;
     this.#clock = clock;
     this.#messageBytesMax = bodyBytesMax + ENVELOPE_BYTES_MAX;
-    const core = new ConnectionsCore({
+    this.#core = new ConnectionsCore({
       limits: resolveConnectionLimits(options.limits),
       isBusy: (peer) => this.#calls.has(nodeIdText(peer)) || this.#isBusy(peer),
       now: clock.now(),
     });
-    this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
   }
 
@@ -95,8 +94,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   }
 
   send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void {
-    const message = this.#wait({ sent: (lane) => lane.send(bytes), unsent });
-    this.#driver.handle({ kind: "send", peer, message, bytes });
+    this.#send(peer, bytes, { sent: (lane) => lane.send(bytes), unsent });
   }
 
   async openStream(
@@ -108,7 +106,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const lane = await new Promise<MessageLane>((resolve, reject) => {
       const forget = onAbort(signal, reject);
-      const message = this.#wait({
+      this.#send(peer, CONNECTION_WANTED, {
         sent: (found) => {
           forget();
           resolve(found);
@@ -118,7 +116,6 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
           reject(new CulvertError("CULVERT_UNREACHABLE"));
         },
       });
-      this.#driver.handle({ kind: "send", peer, message, bytes: CONNECTION_WANTED });
     });
     const stream = await lane.link.openStream(CALL_PROTOCOL, options);
     this.#countCall(peer, stream);
@@ -130,28 +127,25 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#isClosed = true;
     this.#cancelLinks();
     this.#driver.stop();
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { unsent } of waiting) unsent();
+    for (const message of this.#core.takeWaiting()) message.unsent();
     for (const lane of this.#lanes.values()) lane.detach();
     this.#lanes.clear();
     this.#byLink.clear();
   }
 
-  #perform(effect: ConnectionEffect): void {
+  #perform(effect: ConnectionEffect<Waiting>): void {
     switch (effect.kind) {
       case "dial":
         void this.#dial(effect.peer);
         break;
       case "transmit": {
         const lane = this.#lanes.get(effect.connection);
-        const waiting = this.#take(effect.message);
-        if (lane === undefined) waiting?.unsent();
-        else waiting?.sent(lane);
+        if (lane === undefined) effect.message.unsent();
+        else effect.message.sent(lane);
         break;
       }
       case "unsent":
-        this.#take(effect.message)?.unsent();
+        effect.message.unsent();
         break;
       case "close":
         this.#lanes.get(effect.connection)?.rest();
@@ -237,17 +231,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     });
   }
 
-  #wait(waiting: Waiting): MessageId {
-    const message = this.#nextMessage;
-    this.#nextMessage += 1;
-    if (this.#isClosed) queueMicrotask(() => waiting.unsent());
-    else this.#waiting.set(message, waiting);
-    return message;
-  }
-
-  #take(message: MessageId): Waiting | undefined {
-    const waiting = this.#waiting.get(message);
-    this.#waiting.delete(message);
-    return waiting;
+  #send(peer: NodeId, bytes: Uint8Array, message: Waiting): void {
+    if (this.#isClosed) queueMicrotask(() => message.unsent());
+    else this.#driver.handle({ kind: "send", peer, message, bytes });
   }
 }

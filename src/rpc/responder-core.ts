@@ -1,4 +1,4 @@
-import { type ErrorCode, equalBytes, type Instant, toHex } from "../base/index.ts";
+import { type ErrorCode, equalBytes, type Instant, LruMap, toHex } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TimerQueue } from "../retx/index.ts";
 import {
@@ -39,8 +39,7 @@ type Timer =
 export class ResponderCore {
   readonly #parts: RequestParts<RequestLimits>;
   readonly #timers: TimerQueue<Timer>;
-  /** The peer that was quiet for longest first. */
-  readonly #peers = new Map<string, InPeer>();
+  readonly #peers = new LruMap<string, InPeer>();
   readonly #runs = new Map<CallId, Run>();
   #nextCall: CallId = 1;
   #replies = 0;
@@ -60,7 +59,7 @@ export class ResponderCore {
 
   /** Handlers that run for one peer. */
   runningFor(peer: NodeId): number {
-    return this.#peers.get(nodeIdText(peer))?.running ?? 0;
+    return this.#peers.peek(nodeIdText(peer))?.running ?? 0;
   }
 
   drain(): void {
@@ -84,8 +83,7 @@ export class ResponderCore {
 
   request(peer: NodeId, envelope: RequestEnvelope, bytes: Uint8Array, now: Instant): void {
     const { statistics } = this.#parts;
-    const key = nodeIdText(peer);
-    const known = this.#peers.get(key);
+    const known = this.#peers.peek(nodeIdText(peer));
     const session = known && this.#sessionOf(known, envelope.session, now);
     const reference = referenceOf(bytes);
     if (known === undefined || session === undefined) {
@@ -94,8 +92,7 @@ export class ResponderCore {
       this.#send(peer, encodeEnvelope({ kind: "lost", nonce, reference }));
       return;
     }
-    this.#peers.delete(key);
-    this.#peers.set(key, known);
+    this.#peers.get(known.key); // The quietest are forgotten first.
     this.#settleBelow(known, session, envelope.floor, now);
     const entry = session.entry(envelope.number);
     if (entry !== undefined) this.#repeat(known, entry, reference);
@@ -104,7 +101,7 @@ export class ResponderCore {
   }
 
   settled(peer: NodeId, envelope: SettledEnvelope, now: Instant): void {
-    const known = this.#peers.get(nodeIdText(peer));
+    const known = this.#peers.peek(nodeIdText(peer));
     if (known?.session?.isNamed(envelope.session) !== true) return;
     this.#settleBelow(known, known.session, envelope.floor, now);
     for (const number of envelope.numbers) {
@@ -272,13 +269,13 @@ export class ResponderCore {
     if (run.timer !== undefined) this.#timers.cancel(run.timer);
     run.timer = undefined;
     this.#runs.delete(run.call);
-    const known = this.#peers.get(run.key);
+    const known = this.#peers.peek(run.key);
     if (known !== undefined) known.running -= 1;
   }
 
   #peerOf(peer: NodeId): InPeer | undefined {
     const key = nodeIdText(peer);
-    const known = this.#peers.get(key);
+    const known = this.#peers.peek(key);
     if (known !== undefined) return known;
     if (this.#peers.size >= this.#parts.limits.peersMax && !this.#forgetPeer()) return undefined;
     const fresh = { peer: peer.slice(), key, offered: undefined, session: undefined, running: 0 };
@@ -288,9 +285,9 @@ export class ResponderCore {
 
   /** Forgets the quietest peer that no handler runs for; its session dies with its window. */
   #forgetPeer(): boolean {
-    for (const [key, known] of this.#peers) {
+    for (const known of this.#peers.values()) {
       if (known.running > 0) continue;
-      this.#peers.delete(key);
+      this.#peers.delete(known.key);
       for (const entry of known.session?.entries ?? []) {
         if (known.session !== undefined) this.#forget(known.session, entry);
       }

@@ -48,6 +48,7 @@ describe("a map that forgets what was not used for longest", () => {
           map.set(key, step);
           model.set(key, step, capacity);
       }
+      expect(map.size).toBe(model.entries.length);
       expect([...map.values()]).toEqual(model.entries.map(([, value]) => value));
       expect(map.oldest).toEqual(model.entries[0]);
     }

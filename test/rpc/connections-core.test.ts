@@ -19,7 +19,7 @@ function peer(n: number): NodeIdentity {
 class Rig {
   now = 0;
   readonly busy = new Set<Uint8Array>();
-  readonly core: ConnectionsCore;
+  readonly core: ConnectionsCore<number>;
   #message = 0;
 
   constructor(limits: Partial<typeof CONNECTION_LIMITS> = {}) {
@@ -30,25 +30,25 @@ class Rig {
     });
   }
 
-  give(input: ConnectionInput): ConnectionEffect[] {
+  give(input: ConnectionInput<number>): ConnectionEffect<number>[] {
     this.core.handle(input, this.now);
     return this.drain();
   }
 
-  send(n: number, length: number = 10): ConnectionEffect[] {
+  send(n: number, length: number = 10): ConnectionEffect<number>[] {
     this.#message += 1;
     const bytes = new Uint8Array(length);
     return this.give({ kind: "send", peer: peer(n).id, message: this.#message, bytes });
   }
 
   /** Connects a peer without a message. */
-  open(n: number): ConnectionEffect[] {
+  open(n: number): ConnectionEffect<number>[] {
     return this.give({ kind: "opened", peer: peer(n).id, connection: n });
   }
 
   /** Lets timers run up to an instant. */
-  at(now: number): ConnectionEffect[] {
-    const effects: ConnectionEffect[] = [];
+  at(now: number): ConnectionEffect<number>[] {
+    const effects: ConnectionEffect<number>[] = [];
     while (this.core.deadline() <= now) {
       this.now = this.core.deadline();
       this.core.timeout(this.now);
@@ -58,8 +58,8 @@ class Rig {
     return effects;
   }
 
-  drain(): ConnectionEffect[] {
-    const effects: ConnectionEffect[] = [];
+  drain(): ConnectionEffect<number>[] {
+    const effects: ConnectionEffect<number>[] = [];
     for (let next = this.core.poll(); next !== undefined; next = this.core.poll()) {
       effects.push(next);
     }
@@ -67,8 +67,9 @@ class Rig {
   }
 }
 
-const kinds = (effects: readonly ConnectionEffect[]): string[] => effects.map(({ kind }) => kind);
-const closed = (effects: readonly ConnectionEffect[]): number[] =>
+const kinds = (effects: readonly ConnectionEffect<number>[]): string[] =>
+  effects.map(({ kind }) => kind);
+const closed = (effects: readonly ConnectionEffect<number>[]): number[] =>
   effects.flatMap((effect) => (effect.kind === "close" ? [effect.connection] : []));
 
 describe("the way to a peer", () => {
@@ -216,5 +217,15 @@ describe("what waits", () => {
     expect(kinds(rig.send(2, 1))).toEqual(["unsent"]);
     const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
     expect(kinds(freed)).toEqual(["transmit", "transmit", "reading"]);
+  });
+
+  it("is given back at the end, of every peer, and is not sent any more", () => {
+    const rig = new Rig();
+    for (const n of [1, 2, 1]) rig.send(n);
+    rig.open(3);
+    rig.send(3);
+    expect(rig.core.takeWaiting()).toEqual([2, 1, 3]);
+    expect(rig.core.takeWaiting()).toEqual([]);
+    expect(rig.open(1)).toEqual([]);
   });
 });
