@@ -95,8 +95,3 @@ export function requireNames(manifest: Manifest): void {
     if (!isTypeName(name)) throw new RangeError(`"${name}" cannot be the name of a method`);
   }
 }
-
-/** The method of that name, which may come from a stranger. */
-export function methodOf(manifest: Manifest, name: string): Method | undefined {
-  return Object.hasOwn(manifest, name) ? manifest[name] : undefined;
-}

@@ -4,7 +4,7 @@ import { systemClock } from "../io/clock.ts";
 import { Deadline } from "./deadline.ts";
 import type { IncomingRequest } from "./handler-run.ts";
 import type { CallContext, Handlers } from "./handlers.ts";
-import { type Manifest, type Method, methodOf, requireNames } from "./manifest.ts";
+import { type Manifest, type Method, requireNames } from "./manifest.ts";
 import { decodeMeta, type Meta } from "./meta.ts";
 import { type Middleware, runMiddleware } from "./middleware.ts";
 
@@ -18,20 +18,19 @@ export interface ServiceOptions {
 /** A handler whose types the manifest has checked. */
 type AnyHandler = (...given: readonly unknown[]) => unknown;
 
+interface Served {
+  readonly method: Method;
+  readonly handler: AnyHandler;
+}
+
 /** Handlers for the methods of one manifest. What a peer names or sends is checked here. */
 export class Service {
-  readonly #manifest: Manifest;
-  readonly #handlers: ReadonlyMap<string, AnyHandler>;
+  readonly #served: ReadonlyMap<string, Served>;
   readonly #middleware: readonly Middleware[];
   readonly #clock: Clock;
 
-  private constructor(
-    manifest: Manifest,
-    handlers: ReadonlyMap<string, AnyHandler>,
-    options: ServiceOptions,
-  ) {
-    this.#manifest = manifest;
-    this.#handlers = handlers;
+  private constructor(served: ReadonlyMap<string, Served>, options: ServiceOptions) {
+    this.#served = served;
     this.#middleware = options.middleware ?? [];
     this.#clock = options.clock ?? systemClock;
   }
@@ -47,13 +46,13 @@ export class Service {
     options: ServiceOptions = {},
   ): Service {
     requireNames(manifest);
-    const table = new Map<string, AnyHandler>();
-    for (const name of Object.keys(manifest)) {
+    const served = new Map<string, Served>();
+    for (const [name, method] of Object.entries(manifest)) {
       const handler: unknown = handlers[name];
       if (typeof handler !== "function") throw new RangeError(`"${name}" has no handler`);
-      table.set(name, handler.bind(handlers));
+      served.set(name, { method, handler: handler.bind(handlers) });
     }
-    return new Service(manifest, table, options);
+    return new Service(served, options);
   }
 
   /**
@@ -63,8 +62,8 @@ export class Service {
    */
   async unary(incoming: IncomingRequest): Promise<Uint8Array> {
     const { type, body } = incoming;
-    const method = this.method(type, ["unary"]);
-    if (method.kind !== "unary") throw unknownMethod(type);
+    const method = this.#served.get(type)?.method;
+    if (method?.kind !== "unary") throw unknownMethod(type);
     const deadline = new Deadline(this.#clock, incoming.deadlineAt);
     const meta = decodeMeta(incoming.meta);
     const request = method.request.decode(body);
@@ -79,7 +78,7 @@ export class Service {
    * @throws CulvertError `CULVERT_UNKNOWN_METHOD`
    */
   method(name: string, kinds: readonly Method["kind"][]): Method {
-    const method = methodOf(this.#manifest, name);
+    const method = this.#served.get(name)?.method;
     if (method === undefined || !kinds.includes(method.kind)) throw unknownMethod(name);
     return method;
   }
@@ -94,7 +93,7 @@ export class Service {
     given: readonly unknown[],
     finish?: (result: unknown) => Promise<void>,
   ): Promise<unknown> {
-    const handler = this.#handlers.get(context.method);
+    const handler = this.#served.get(context.method)?.handler;
     if (handler === undefined) throw unknownMethod(context.method);
     const through = async (inner: CallContext): Promise<unknown> => {
       const result = await handler(...given, inner);
