@@ -176,7 +176,7 @@ export class CallerCore {
           break;
         case "retry":
           due.pending.retry = undefined;
-          if (due.pending.sent !== undefined) this.#send(due.pending, due.pending.sent, now);
+          this.#repeat(due.pending, now);
           break;
         case "hello":
           this.#sendHello(due.out, now);
@@ -269,36 +269,32 @@ export class CallerCore {
 
   #sendFirst(pending: Pending, session: OutSession, now: Instant): void {
     const { number, floor } = session.enter(pending);
-    const { hardMs, type, meta, body } = pending;
     const nonce = this.#parts.random.bytes(NONCE_BYTES);
-    const bytes = encodeEnvelope({
-      kind: "request",
-      nonce,
-      session: session.id,
-      number,
-      floor,
-      hardMs: Math.ceil(hardMs),
-      type,
-      meta,
-      body,
-    });
+    const bytes = encodeRequest(pending, session, { nonce, number, floor });
     const referenceKey = toHex(referenceOf(bytes));
-    const sent = { number, bytes, referenceKey, firstAt: now, copies: 0, copiesOut: 0 };
+    const counts = { firstAt: now, copies: 0, copiesOut: 0 };
+    const sent = { number, nonce, floor, referenceKey, ...counts };
     pending.sent = sent;
     this.#byReference.set(referenceKey, pending);
-    this.#send(pending, sent, now);
+    this.#send(pending, sent, bytes, now);
   }
 
-  #send(pending: Pending, sent: SentRequest, now: Instant): void {
+  #repeat(pending: Pending, now: Instant): void {
+    const { sent, out } = pending;
+    if (sent === undefined || out.session === undefined) return;
+    this.#parts.statistics.repeated += 1;
+    this.#send(pending, sent, encodeRequest(pending, out.session, sent), now);
+  }
+
+  #send(pending: Pending, sent: SentRequest, bytes: Uint8Array, now: Instant): void {
     const { request, out, place, hardMs } = pending;
-    if (sent.copies > 0) this.#parts.statistics.repeated += 1;
     sent.copies += 1;
     sent.copiesOut += 1;
     out.usedAt = now;
     const pauseMs = this.#pauses.after(sent.copies, { place, hardMs });
     pending.retry = this.#timers.push(now + pauseMs, { kind: "retry", pending });
     const copyOf: CopyOf = { kind: "request", request };
-    this.#parts.perform({ kind: "send", peer: out.peer, bytes: sent.bytes, copyOf });
+    this.#parts.perform({ kind: "send", peer: out.peer, bytes, copyOf });
   }
 
   #wait(pending: Pending, now: Instant): void {
@@ -306,10 +302,9 @@ export class CallerCore {
     out.waiting.add(pending);
     if (out.hello !== undefined) return;
     const nonce = this.#parts.random.bytes(NONCE_BYTES);
-    const bytes = encodeEnvelope({ kind: "hello", nonce });
-    const referenceKey = toHex(referenceOf(bytes));
+    const referenceKey = toHex(referenceOf(encodeEnvelope({ kind: "hello", nonce })));
     const counts = { copies: 0, copiesOut: 0, retry: undefined };
-    out.hello = { bytes, referenceKey, sentAt: now, ...counts };
+    out.hello = { nonce, referenceKey, sentAt: now, ...counts };
     this.#sendHello(out, now);
   }
 
@@ -324,7 +319,8 @@ export class CallerCore {
     const place = { place: out.key, hardMs };
     this.#armHello(out, now + this.#pauses.after(hello.copies, place));
     const copyOf: CopyOf = { kind: "hello" };
-    this.#parts.perform({ kind: "send", peer: out.peer, bytes: hello.bytes, copyOf });
+    const bytes = encodeEnvelope({ kind: "hello", nonce: hello.nonce });
+    this.#parts.perform({ kind: "send", peer: out.peer, bytes, copyOf });
   }
 
   #armHello(out: OutPeer, at: Instant): void {
@@ -366,4 +362,22 @@ export class CallerCore {
   #cancelTimer(timer: TimerHandle | undefined): void {
     if (timer !== undefined) this.#timers.cancel(timer);
   }
+}
+
+function encodeRequest(
+  { hardMs, type, meta, body }: Pending,
+  session: OutSession,
+  { nonce, number, floor }: Pick<SentRequest, "nonce" | "number" | "floor">,
+): Uint8Array {
+  return encodeEnvelope({
+    kind: "request",
+    nonce,
+    session: session.id,
+    number,
+    floor,
+    hardMs: Math.ceil(hardMs),
+    type,
+    meta,
+    body,
+  });
 }

@@ -1,4 +1,5 @@
 import { CulvertError } from "../base/index.ts";
+import { shortMemory } from "../io/memory.ts";
 
 /** The kinds of items that a message is made of, by their CBOR major type. */
 const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4 } as const;
@@ -63,9 +64,13 @@ export class ItemWriter {
     return this;
   }
 
-  /** What was written, a fresh array. */
+  /** What was written, not to be kept for long: what is short shares memory with others. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    const written = this.#bytes.subarray(0, this.#at);
+    if (this.#bytes !== scratch) return written;
+    const bytes = shortMemory(this.#at);
+    bytes.set(written);
+    return bytes;
   }
 
   #head(major: number, value: number): void {

@@ -93,7 +93,7 @@ const FIXED_BYTES_MAX = 256;
 /** A number with its head. */
 const NUMBER_BYTES_MAX = 9;
 
-/** The bytes of a message, a fresh array. */
+/** The bytes of a message, handed over, not to be kept for long. */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { kind, nonce } = envelope;
   const writer = new ItemWriter(ITEMS[kind], FIXED_BYTES_MAX + variableBytes(envelope));

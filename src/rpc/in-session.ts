@@ -1,6 +1,7 @@
 import { equalBytes, type Instant } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { TimerHandle } from "../retx/index.ts";
+import type { ReplyEnvelope } from "./envelope.ts";
 import { NumberRanges } from "./number-ranges.ts";
 import type { CallId } from "./protocol.ts";
 
@@ -11,7 +12,7 @@ export interface Entry {
   readonly type: string;
   /** The handler, while it runs. */
   run?: Run | undefined;
-  reply?: Uint8Array;
+  reply?: ReplyEnvelope;
   /** When the life of the request ends. */
   forgetAt?: Instant;
   forget?: TimerHandle;
@@ -80,6 +81,8 @@ export class InSession {
     if (floor <= this.#floor) return [];
     this.#floor = floor;
     this.#used.addBelow(floor);
-    return [...this.#entries.values()].filter((entry) => entry.number < floor);
+    const below: Entry[] = [];
+    for (const entry of this.#entries.values()) if (entry.number < floor) below.push(entry);
+    return below;
   }
 }

@@ -19,7 +19,9 @@ export interface Pending extends RequestOrder {
 /** A request in its session. */
 export interface SentRequest {
   readonly number: number;
-  readonly bytes: Uint8Array;
+  /** What its message says besides: each copy is written anew, the same to the bit. */
+  readonly nonce: Uint8Array;
+  readonly floor: number;
   readonly referenceKey: string;
   /** When its first copy was sent: only what follows is the path's time and the peer's. */
   readonly firstAt: number;
@@ -30,7 +32,7 @@ export interface SentRequest {
 
 /** A hello that is not answered yet. */
 export interface Hello {
-  readonly bytes: Uint8Array;
+  readonly nonce: Uint8Array;
   readonly referenceKey: string;
   readonly sentAt: number;
   copies: number;

@@ -38,7 +38,7 @@ export type RequestInput =
   | { readonly kind: "unsent"; readonly peer: NodeId; readonly copyOf: CopyOf }
   /** What was on its way to and from a peer may be lost. */
   | { readonly kind: "disturbed"; readonly peer: NodeId }
-  /** A handler is done. */
+  /** A handler is done; the body is handed over. */
   | {
       readonly kind: "answer";
       readonly call: CallId;

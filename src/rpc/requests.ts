@@ -42,7 +42,10 @@ export interface RequestOptions {
   readonly meta?: Uint8Array;
 }
 
-/** Answers a request, or throws: a {@link CulvertError} reaches the caller with its code. */
+/**
+ * Answers a request with bytes that are handed over, or throws: a {@link CulvertError} reaches the
+ * caller with its code.
+ */
 export type RequestHandler = (request: IncomingRequest) => Promise<Uint8Array> | Uint8Array;
 
 /** What requests are made of. */

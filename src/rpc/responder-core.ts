@@ -4,6 +4,7 @@ import { TimerQueue } from "../retx/index.ts";
 import {
   encodeEnvelope,
   NONCE_BYTES,
+  type ReplyEnvelope,
   type RequestEnvelope,
   referenceOf,
   SESSION_BYTES,
@@ -154,7 +155,7 @@ export class ResponderCore {
     statistics.duplicates += 1;
     if (entry.reply === undefined) return;
     statistics.repeated += 1;
-    this.#send(known.peer, entry.reply);
+    this.#send(known.peer, encodeEnvelope(entry.reply));
   }
 
   #admit(
@@ -217,13 +218,14 @@ export class ResponderCore {
     const { reference, type } = entry;
     entry.run = undefined;
     const { isFailure, body } = answer;
-    entry.reply = encodeEnvelope({ kind: "reply", nonce, reference, type, isFailure, body });
+    entry.reply = { kind: "reply", nonce, reference, type, isFailure, body };
     const { session } = run;
-    session.replyBytes += entry.reply.length;
-    this.#replyBytes += entry.reply.length;
+    const keptBytes = bytesOf(entry.reply);
+    session.replyBytes += keptBytes;
+    this.#replyBytes += keptBytes;
     const at = entry.forgetAt ?? 0;
     entry.forget = this.#timers.push(at, { kind: "forget", session, entry });
-    this.#send(run.peer, entry.reply);
+    this.#send(run.peer, encodeEnvelope(entry.reply));
   }
 
   #settleBelow(known: InPeer, session: InSession, floor: number, now: Instant): void {
@@ -243,9 +245,10 @@ export class ResponderCore {
     if (entry.forget !== undefined) this.#timers.cancel(entry.forget);
     if (entry.run !== undefined) entry.run.entry = undefined;
     this.#replies -= 1;
-    const replyBytes = entry.reply?.length ?? 0;
-    session.replyBytes -= replyBytes;
-    this.#replyBytes -= replyBytes;
+    if (entry.reply === undefined) return;
+    const keptBytes = bytesOf(entry.reply);
+    session.replyBytes -= keptBytes;
+    this.#replyBytes -= keptBytes;
   }
 
   #abort(run: Run, reason: "cancelled" | "deadline", now: Instant): void {
@@ -299,4 +302,9 @@ export class ResponderCore {
   #send(peer: NodeId, bytes: Uint8Array): void {
     this.#parts.perform({ kind: "send", peer, bytes, copyOf: { kind: "other" } });
   }
+}
+
+/** What a reply counts for while it is kept; each copy of it is written anew. */
+function bytesOf({ nonce, reference, type, body }: ReplyEnvelope): number {
+  return nonce.length + reference.length + type.length + body.length;
 }
