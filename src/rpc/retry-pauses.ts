@@ -2,7 +2,10 @@ import { LruMap, type Random } from "../base/index.ts";
 import { RtoEstimator } from "../retx/index.ts";
 import type { RequestLimits } from "./limits.ts";
 
-/** A carrier that repeats by itself loses only what a broken link had: few copies are enough. */
+/**
+ * A carrier that repeats by itself loses only what a broken link had: few copies are enough, and
+ * how long an answer takes teaches nothing.
+ */
 const COPIES_IF_RELIABLE = 4;
 /** Fewest copies, whatever was learnt: one late answer must not teach us to give up. */
 const COPIES_IF_SLOW = 16;
@@ -19,7 +22,6 @@ const SOON_MS = 100;
 export class RetryPauses {
   readonly #limits: RequestLimits;
   readonly #random: Random;
-  readonly #copiesMin: number;
   readonly #isReliable: boolean;
   readonly #estimators: LruMap<string, RtoEstimator>;
 
@@ -31,12 +33,12 @@ export class RetryPauses {
     this.#limits = init.limits;
     this.#random = init.random;
     this.#isReliable = init.isReliable;
-    this.#copiesMin = init.isReliable ? COPIES_IF_RELIABLE : init.limits.copiesMin;
     this.#estimators = new LruMap(init.limits.timesMax);
   }
 
   /** Learns for a peer and type from a message sent once (Karn: else which copy was it?). */
   sample(place: string, tookMs: number): void {
+    if (this.#isReliable) return;
     let estimator = this.#estimators.get(place);
     if (estimator === undefined) {
       const { retryMs: initialMs, hardMsMax: maxMs } = this.#limits;
@@ -48,11 +50,9 @@ export class RetryPauses {
 
   /** The pause after the last of so many copies. */
   after(copies: number, { place, hardMs }: { place: string; hardMs: number }): number {
-    const rtoMs = this.#estimators.get(place)?.rtoMs() ?? this.#limits.retryMs;
-    const knownMs = Math.min(rtoMs, hardMs / COPIES_IF_SLOW);
-    const longestMs = Math.max(hardMs / this.#copiesMin, knownMs);
-    const doubledMs = knownMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX);
-    const pauseMs = this.#isReliable ? longestMs : Math.min(doubledMs, longestMs);
+    const pauseMs = this.#isReliable
+      ? hardMs / COPIES_IF_RELIABLE
+      : this.#learnt(copies, place, hardMs);
     // Up to a tenth more: what was sent together is not repeated together.
     return pauseMs * (1 + 0.1 * this.#random.unit());
   }
@@ -60,5 +60,12 @@ export class RetryPauses {
   /** A short pause, different for everybody. */
   soon(): number {
     return SOON_MS * this.#random.unit();
+  }
+
+  #learnt(copies: number, place: string, hardMs: number): number {
+    const rtoMs = this.#estimators.get(place)?.rtoMs() ?? this.#limits.retryMs;
+    const knownMs = Math.min(rtoMs, hardMs / COPIES_IF_SLOW);
+    const longestMs = Math.max(hardMs / this.#limits.copiesMin, knownMs);
+    return Math.min(knownMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX), longestMs);
   }
 }
