@@ -1,5 +1,4 @@
 import { CulvertError } from "../base/index.ts";
-import { Reader } from "./reader.ts";
 import { UnreadBytes } from "./unread-bytes.ts";
 
 /** Length of the number that says how long the frame after it is. */
@@ -56,7 +55,7 @@ export class FrameBuffer {
 
   #prefix(): number | undefined {
     if (this.#unread.length < PREFIX_BYTES) return undefined;
-    const length = new Reader(this.#unread.take(PREFIX_BYTES)).u32("frame length");
+    const length = this.#unread.takeU32();
     if (length === 0 || length > this.#frameBytesMax) {
       const detail = { field: "frame length", length, limit: this.#frameBytesMax };
       throw new CulvertError("CULVERT_PROTOCOL", "a frame is empty or too long", { detail });

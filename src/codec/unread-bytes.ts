@@ -39,6 +39,14 @@ export class UnreadBytes {
     return this.#buffer.subarray(this.#start - length, this.#start);
   }
 
+  /** The number in the next four bytes, which have to be there. */
+  takeU32(): number {
+    let value = 0;
+    for (let i = 0; i < 4; i++) value = 256 * value + (this.#buffer[this.#start + i] as number);
+    this.#start += 4;
+    return value;
+  }
+
   /** Makes room for some more behind what is unread. */
   #move(more: number): void {
     const unread = this.#buffer.subarray(this.#start, this.#end);

@@ -1,5 +1,5 @@
 import { assert, type ErrorCode, type Instant, LruMap, toHex } from "../base/index.ts";
-import { type NodeId, nodeIdText } from "../identity/index.ts";
+import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
 import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import {
   encodeEnvelope,
@@ -102,7 +102,7 @@ export class CallerCore {
       return;
     }
     const { out, request, type, place, sent } = pending;
-    if (out.key !== nodeIdText(peer) || type !== envelope.type) {
+    if (!isSameNode(out.peer, peer) || type !== envelope.type) {
       statistics.wrongReplies += 1;
       return;
     }
@@ -120,7 +120,7 @@ export class CallerCore {
     const pending = this.#byReference.get(toHex(reference));
     const { session } = pending?.out ?? {};
     if (pending === undefined || session === undefined) return;
-    if (pending.out.key !== nodeIdText(peer)) {
+    if (!isSameNode(pending.out.peer, peer)) {
       this.#parts.statistics.wrongReplies += 1;
       return;
     }

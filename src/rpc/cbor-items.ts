@@ -6,6 +6,7 @@ const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4 } as const;
 const FALSE = 0xf4;
 const TRUE = 0xf5;
 
+const NOTHING = new Uint8Array(0);
 /** From here on UTF-8 takes more than one byte for a character. */
 const ASCII_END = 0x80;
 
@@ -100,18 +101,16 @@ export class ItemWriter {
 
 /**
  * Reads the items of one CBOR array that came from elsewhere, and refuses every form but the one
- * that {@link ItemWriter} writes. What it gives are views.
+ * that {@link ItemWriter} writes.
  */
 export class ItemReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
   #left: number;
 
   /** @throws CulvertError `CULVERT_PROTOCOL` when the bytes are no array, as each method does */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#left = this.#head(MAJOR.array, "message");
   }
 
@@ -122,26 +121,29 @@ export class ItemReader {
     return value;
   }
 
-  bytes(field: string, length?: number): Uint8Array {
-    this.#next(field);
-    const value = this.#string(MAJOR.bytes, field);
-    if (length !== undefined && value.length !== length) throw broken(field, "has another length");
-    return value;
+  /** A view of so many bytes. */
+  bytes(field: string, length: number): Uint8Array {
+    const at = this.#string(MAJOR.bytes, field);
+    if (this.#at - at !== length) throw broken(field, "has another length");
+    return this.#bytes.subarray(at, this.#at);
+  }
+
+  /** A copy of bytes, however many there are. */
+  copy(field: string): Uint8Array {
+    const at = this.#string(MAJOR.bytes, field);
+    return at === this.#at ? NOTHING : this.#bytes.slice(at, this.#at);
   }
 
   /** A text of ASCII characters, `charactersMax` at most. */
   name(field: string, charactersMax: number): string {
-    this.#next(field);
-    const length = this.#head(MAJOR.text, field);
-    if (length > charactersMax) throw broken(field, "is too long");
-    this.#need(length, field);
-    const codes = new Array<number>(length);
-    for (let i = 0; i < length; i++) {
-      const code = this.#bytes[this.#at + i] as number;
+    const at = this.#string(MAJOR.text, field);
+    if (this.#at - at > charactersMax) throw broken(field, "is too long");
+    const codes = new Array<number>(this.#at - at);
+    for (let i = 0; i < codes.length; i++) {
+      const code = this.#bytes[at + i] as number;
       if (code >= ASCII_END) throw broken(field, "is no name");
       codes[i] = code;
     }
-    this.#at += length;
     return String.fromCharCode.apply(null, codes);
   }
 
@@ -177,11 +179,13 @@ export class ItemReader {
     this.#left -= 1;
   }
 
-  #string(major: number, field: string): Uint8Array {
+  /** Goes behind a string, and tells where its bytes begin. */
+  #string(major: number, field: string): number {
+    this.#next(field);
     const length = this.#head(major, field);
     this.#need(length, field);
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return this.#at - length;
   }
 
   /** The number in a head of this type, in its shortest form. */
@@ -197,20 +201,13 @@ export class ItemReader {
     if (info > 27) throw broken(field, "has no definite length");
     const size = 1 << (info - 24);
     this.#need(1 + size, field);
-    const at = this.#at + 1;
-    this.#at = at + size;
-    const value = this.#number(at, size);
+    // Beyond what is exact it is beyond every limit, too.
+    let value = 0;
+    for (let i = 1; i <= size; i++) value = 256 * value + (this.#bytes[this.#at + i] as number);
+    this.#at += 1 + size;
     const least = size === 1 ? 24 : 2 ** (4 * size);
     if (value < least) throw broken(field, "is not in its shortest form");
     return value;
-  }
-
-  #number(at: number, size: number): number {
-    if (size === 1) return this.#view.getUint8(at);
-    if (size === 2) return this.#view.getUint16(at);
-    if (size === 4) return this.#view.getUint32(at);
-    // Beyond what is exact it is beyond every limit, too.
-    return Number(this.#view.getBigUint64(at));
   }
 
   #need(count: number, field: string): void {

@@ -174,7 +174,7 @@ function readFields(kind: number, nonce: Uint8Array, items: ItemReader): Envelop
       const reference = items.bytes("reference", REFERENCE_BYTES);
       const type = readType(items);
       const isFailure = items.boolean("isFailure");
-      const body = items.bytes("body").slice();
+      const body = items.copy("body");
       return { kind: "reply", nonce, reference, type, isFailure, body };
     }
     case KIND.lost:
@@ -197,9 +197,9 @@ function readRequest(nonce: Uint8Array, items: ItemReader): RequestEnvelope {
   if (number < 1 || floor > number) throw broken("number", "is below the floor");
   const hardMs = items.integer("hardMs", HARD_MS_MAX);
   const type = readType(items);
-  const meta = items.bytes("meta").slice();
+  const meta = items.copy("meta");
   if (meta.length > META_BYTES_MAX) throw broken("meta", "is too long");
-  const body = items.bytes("body").slice();
+  const body = items.copy("body");
   return { kind: "request", nonce, session, number, floor, hardMs, type, meta, body };
 }
 
