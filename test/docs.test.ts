@@ -42,6 +42,46 @@ import { ROOT } from "./tidy/source.ts";
 const run = promisify(execFile);
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
+/** Pages whose programs are whole: all of them are run. */
+const PAGES_OF_PROGRAMS = ["README.md", "docs/LIBRARY.md", "docs/INTEROP.md", "docs/NETWORK.md"];
+
+const DECISIONS = readdirSync(join(ROOT, "docs/decisions"))
+  .filter((name) => /^\d/.test(name))
+  .sort();
+
+/** What is made by a build or a run, and so not always there. */
+const MADE = /^(bench\/(dist|results)|dist|coverage)\b/;
+
+/** Every file that a page may name by its last words: `docs.test.ts`. */
+const FILES = ["src", "test", "docs", "bench", "e2e", "examples", "types"].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .map((path) => `${folder}/${path}`)
+    .filter((path) => !path.includes("node_modules")),
+);
+
+/** Paths and file names in backticks, outside of programs. */
+function filesNamedIn(page: string): string[] {
+  const prose = page.replaceAll(/^```.*?^```/gms, "");
+  return [...prose.matchAll(/`((?:[\w-]+\/)*[\w.-]+)`/g)]
+    .map(([, name = ""]) => name)
+    .filter((name) => /^(src|test|docs|bench|e2e|examples)\/|\.(ts|md)$/.test(name))
+    .filter((name) => !MADE.test(name));
+}
+
+function isThere(name: string): boolean {
+  return existsSync(join(ROOT, name)) || FILES.some((path) => path.endsWith(`/${name}`));
+}
+
+/** What a heading is called in a link. */
+function anchorsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
 /** Every defaults object that docs/LIMITS.md has a table of, by the name in its heading. */
 const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   DEFAULTS,
@@ -160,14 +200,61 @@ describe("the pages", () => {
     expect(local.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([]);
   });
 
+  it.each(pages)("%s links to headings that are there", (page) => {
+    const missing = [...read(page).matchAll(/\]\(([^)#]*)#([^)]*)\)/g)].filter(
+      ([, path = "", anchor = ""]) => {
+        const target = path === "" ? page : join(dirname(page), path);
+        return !/^[a-z]+:/.test(path) && !anchorsOf(read(target)).includes(anchor);
+      },
+    );
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
+
+  it.each(pages)("%s names files that are there", (page) => {
+    expect(filesNamedIn(read(page)).filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  it("are found out when they name a file that is not there", () => {
+    const named = filesNamedIn(
+      "see `src/stream/no-such-file.ts`, `no-such-file.test.ts` and `x.y`",
+    );
+    expect(named.filter((name) => !isThere(name))).toHaveLength(2);
+    expect(isThere("test/docs.test.ts") && isThere("docs.test.ts") && isThere("src/stream")).toBe(
+      true,
+    );
+  });
+
   it("name this version in the changelog", () => {
     const { version } = JSON.parse(read("package.json"));
     expect(read("CHANGELOG.md")).toContain(`## ${version}`);
   });
 });
 
+describe("docs/decisions", () => {
+  it("has an index of them all", async () => {
+    const lines = DECISIONS.map((file) => {
+      const [, number, title] = /^# (\d+)\. (.+)$/m.exec(read(`docs/decisions/${file}`)) ?? [];
+      expect(Number(number), file).toBe(Number.parseInt(file, 10));
+      return `| ${number} | [${title}](${file}) |`;
+    });
+    const page = [
+      "# Decisions",
+      "",
+      "Why it is as it is, where somebody will ask: what was weighed, what was decided, what it costs.",
+      "A later one that changes an earlier one is named there. What is built is told by the pages of",
+      "`docs`; numbers that nobody has taken are free. This page is made by `test/docs.test.ts`.",
+      "",
+      "| | |",
+      "| --- | --- |",
+      ...lines,
+      "",
+    ].join("\n");
+    await expect(page).toMatchFileSnapshot(join(ROOT, "docs/decisions/README.md"));
+  });
+});
+
 describe("programs in the documentation", () => {
-  it.each(["README.md", "docs/INTEROP.md"])("compile and run as %s shows them", async (page) => {
+  it.each(PAGES_OF_PROGRAMS)("compile and run as %s shows them", async (page) => {
     const folder = join(ROOT, ".reports", "programs", page.replaceAll(/\W/g, "-"));
     const blocks = [...read(page).matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]);
     expect(blocks.length).toBeGreaterThan(0);

@@ -85,7 +85,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     return this.parts.clock;
   }
 
-  /** What has become of the bytes; see docs/STREAM.md for the meaning of each step. */
+  /** What has become of the bytes, at this moment. */
   progress(): StreamProgress {
     return this.parts.core.progress;
   }

@@ -4,30 +4,46 @@ import type { Exchange } from "./exchange.ts";
 import type { ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 
-/** Numbers about a stream that are cheap to read at any time; docs/STREAM.md explains them. */
+/**
+ * How far a stream is, in both directions. Bytes count from the first one of the stream, earlier
+ * sessions included; requests count from the beginning of this session.
+ */
 export interface StreamProgress {
+  /** Ours: bytes that the stream has accepted. */
   readonly writtenBytes: number;
+  /** Ours: bytes in numbered frames; durable, too, when the stream has a journal. */
   readonly framedBytes: number;
-  /** Bytes from the first on that are in the Map without a gap; counted when it is asked for. */
+  /** Ours: bytes in the Map, without a gap from the first one on. Counted when it is asked for. */
   readonly storedBytes: number;
+  /** Ours: bytes that the peer's application has taken. */
   readonly acknowledgedBytes: number;
+  /** Everything written so far, and the end if it was, is in the Map. */
   readonly isAllStored: boolean;
+  /** Everything written so far, and the end if it was, has been taken by the peer. */
   readonly isAllAcknowledged: boolean;
+  /** The peer's: bytes that were handed to this stream's reader. */
   readonly deliveredBytes: number;
+  /** The peer's: bytes that the application here has taken, or confirmed. */
   readonly takenBytes: number;
+  /** The peer has taken our end, and so all that was before it. */
   readonly isEndTaken: boolean;
   /** All that this side has to say by now, acknowledgements too, is in the Map. */
   readonly isAllTold: boolean;
+  /** Our frames that the peer has not acknowledged yet. */
   readonly unacknowledgedFrames: number;
   /** Sealed or opened frames in memory. */
   readonly framesInMemory: number;
+  /** Round trip of a request to the Map, smoothed; `undefined` before the first answer. */
   readonly roundTripMs: number | undefined;
+  /** Requests made. */
   readonly puts: number;
   readonly gets: number;
+  /** Requests that were answered, and those that were not in time. */
   readonly answers: number;
   readonly timeouts: number;
+  /** Frames that were put again because they, or their receipts, were lost. */
   readonly retransmissions: number;
-  /** When a frame of the peer was last opened. */
+  /** When a frame of the peer was last opened, as `performance.now()` counts. */
   readonly peerHeardAt: Instant | undefined;
   /**
    * When the first of the unread frames in the Map leaves it; `Infinity` when nothing is at risk.

@@ -64,10 +64,16 @@ export class Broadcast extends Writable {
   #cancelLinger: Cancel | undefined;
 
   /**
-   * A broadcast that lives as long as this process. `parts` is for `open` and `load`.
+   * A broadcast that lives as long as this process.
    *
    * @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when the transport's cells cannot carry frames
    */
+  constructor(
+    transport: Transport,
+    options?: BroadcastOpenOptions & { readonly capability?: WriteCapability | Uint8Array },
+  );
+  /** @internal `open` and `load` bring the parts. */
+  constructor(transport: Transport, options: BroadcastOpenOptions, parts: BroadcastParts);
   constructor(
     transport: Transport,
     options: BroadcastOpenOptions & { readonly capability?: WriteCapability | Uint8Array } = {},

@@ -44,10 +44,18 @@ export class Subscription extends Readable {
   #transport: Transport;
 
   /**
-   * A subscription that lives as long as this process. `parts` is for `open` and `load`.
+   * A subscription that lives as long as this process.
    *
    * @throws CulvertError `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET`, `CULVERT_GEOMETRY_CHANGED`
    */
+  constructor(transport: Transport, capability: GivenCapability, options?: SubscriptionOpenOptions);
+  /** @internal `open` and `load` bring the parts. */
+  constructor(
+    transport: Transport,
+    capability: GivenCapability,
+    options: SubscriptionOpenOptions,
+    parts: SubscriptionParts,
+  );
   constructor(
     transport: Transport,
     capability: GivenCapability,
