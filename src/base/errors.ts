@@ -49,6 +49,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What an error may carry besides its code and message. */
 export interface ErrorOptions {
+  /** What it came of. */
   readonly cause?: unknown;
   /** True when the code was sent by the other side. */
   readonly remote?: boolean;
@@ -58,8 +59,11 @@ export interface ErrorOptions {
 
 /** The one class of errors that Culvert raises for what goes wrong at run time. */
 export class CulvertError extends Error {
+  /** What to compare: messages may change, codes do not. docs/ERRORS.md says what to do. */
   readonly code: ErrorCode;
+  /** True when the other side sent the code. */
   readonly remote: boolean;
+  /** Plain, secret-free facts: field, offset, limit. */
   readonly detail: Readonly<Record<string, string | number | boolean>> | undefined;
 
   constructor(code: ErrorCode, message?: string, options: ErrorOptions = {}) {

@@ -35,6 +35,8 @@ export interface StreamRun<S extends Resumable> {
   open(): Promise<S>;
   /** What to tell of its progress. */
   sample(stream: S): ProgressSample;
+  /** What has to be typed to go on, where the rule does not know it. */
+  readonly wayOn?: string | undefined;
 }
 
 /**
@@ -82,7 +84,8 @@ export async function runStream<S extends Resumable>(
     await leave();
     if (!stop.aborted) throw error;
     const { id } = run.session;
-    output.tell("interrupted", { id }, `stopped; ${wayOn(run.session)} goes on from here`);
+    const way = run.wayOn ?? wayOn(run.session);
+    output.tell("interrupted", { id }, `stopped; ${way} goes on from here`);
     stop.throwIfAborted();
   }
   await leave();

@@ -18,10 +18,15 @@ export type ReadyState = "open" | "readOnly" | "writeOnly" | "closed";
 export abstract class SocketDuplex extends Duplex {
   /** A socket that is being set up; a stream can be written to from the first moment. */
   readonly connecting: boolean = false;
+  /** As `connecting`: nothing has to be waited for. */
   readonly pending: boolean = false;
+  /** Where a socket has `IPv4` or `IPv6`. */
   readonly remoteFamily: string = "culvert";
+  /** A stream has no ports: 0. */
   readonly remotePort: number = 0;
+  /** A stream has no ports: 0. */
   readonly localPort: number = 0;
+  /** Where a socket has `IPv4` or `IPv6`. */
   readonly localFamily: string = "culvert";
   #idleMs = 0;
   #activeAt: Instant = 0;
@@ -40,12 +45,14 @@ export abstract class SocketDuplex extends Duplex {
     return this.#idleMs === 0 ? undefined : this.#idleMs;
   }
 
+  /** Which directions are still open. */
   get readyState(): ReadyState {
     const canRead = this.readable && !this.destroyed;
     if (this.writable) return canRead ? "open" : "writeOnly";
     return canRead ? "readOnly" : "closed";
   }
 
+  /** The public name of this side, in the form of a socket's address. */
   address(): SocketAddress {
     return { address: this.localAddress, family: this.localFamily, port: this.localPort };
   }

@@ -73,10 +73,12 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.#startsAlone) afterReactions(() => this.start());
   }
 
+  /** Bytes of the peer that were handed to this stream's reader, in all sessions. */
   get bytesRead(): number {
     return this.progress().deliveredBytes;
   }
 
+  /** Bytes that were written to this stream, in all sessions; it may still hold some of them. */
   get bytesWritten(): number {
     return this.progress().writtenBytes + this.writableLength - this.#heldBytes;
   }

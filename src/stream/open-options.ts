@@ -14,17 +14,23 @@ export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable"
   readonly lingerMs?: number;
   /** As for any Duplex: false ends our side when the peer ends its own. True if absent. */
   readonly allowHalfOpen?: boolean;
+  /** As for any Duplex: bytes that Node itself buffers, beside what the protocol holds. */
   readonly readableHighWaterMark?: number;
+  /** As for any Duplex: bytes that Node itself buffers, beside what the protocol holds. */
   readonly writableHighWaterMark?: number;
+  /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }
 
 /** What `Stream.open` needs: a stream that survives the process. */
 export interface StreamStoreOptions extends StreamOpenOptions {
+  /** The way to the Map; borrowed, and the owner's to close when the stream is closed. */
   readonly transport: Transport;
+  /** Where the state lives: `LevelJournalStore` of `culvert/journal`, or one of your own. */
   readonly store: JournalStore;
   /** The shared secret, as bytes or text. */
   readonly secret: Uint8Array | string;
+  /** Which end this is: one listens, the other dials. */
   readonly role: StreamRole;
 }
 

@@ -10,7 +10,10 @@ import { runStream } from "../../src/cli/stream-run.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 
 /** What is said when a piece of work is stopped half-way, and what `runStream` ends with. */
-async function stopped(record: Partial<SessionRecord>): Promise<{ said: string; error: unknown }> {
+async function stopped(
+  record: Partial<SessionRecord>,
+  wayOn?: string,
+): Promise<{ said: string; error: unknown }> {
   const clock = new VirtualClock();
   const transport = new MemoryTransport({ clock });
   onTestFinished(() => transport.close());
@@ -26,6 +29,7 @@ async function stopped(record: Partial<SessionRecord>): Promise<{ said: string; 
       session,
       open: () => Stream.open({ transport, store, secret, role, clock }),
       sample: (stream) => sentSample(stream.progress(), { clock }),
+      wayOn,
     },
     async (stream) => {
       stream.write("nobody reads this");
@@ -50,5 +54,10 @@ describe("work that is stopped", () => {
     const { said, error } = await stopped(record);
     expect(error).toMatchObject({ exit: 130 });
     expect(said).toBe(`stopped; ${way} goes on from here`);
+  });
+
+  test("says what its command knows better", async () => {
+    const { said } = await stopped({ command: "send", secret }, "something else");
+    expect(said).toBe("stopped; something else goes on from here");
   });
 });

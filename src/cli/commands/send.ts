@@ -79,6 +79,7 @@ async function sendParcel(
       session,
       open: () => openPeerStream({ ...end, peerTimeoutMs }),
       sample: (stream) => sentSample(stream.progress(), { clock, totalBytes }),
+      wayOn: options.flag("new") ? "the same command without --new" : undefined,
     },
     async (stream) => {
       stream.resume(); // the receiver sends nothing but its end

@@ -27,7 +27,9 @@ import { type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
 export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "durable">> {
   /** False: nothing happens until `start` is called. */
   readonly autoStart?: boolean;
+  /** As for any Writable: bytes that Node itself buffers, beside what the protocol holds. */
   readonly writableHighWaterMark?: number;
+  /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }
 

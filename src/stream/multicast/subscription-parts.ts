@@ -28,7 +28,9 @@ export interface SubscriptionOpenOptions extends Partial<Omit<SubscriptionOption
   readonly confirm?: "auto" | "manual";
   /** False: nothing happens until `start` is called. */
   readonly autoStart?: boolean;
+  /** As for any Readable: bytes that Node itself buffers, beside what the protocol holds. */
   readonly readableHighWaterMark?: number;
+  /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }
 
