@@ -240,9 +240,9 @@ describe("docs/decisions", () => {
     const page = [
       "# Decisions",
       "",
-      "Why it is as it is, where somebody will ask: what was weighed, what was decided, what it costs.",
-      "A later one that changes an earlier one is named there. What is built is told by the pages of",
-      "`docs`; numbers that nobody has taken are free. This page is made by `test/docs.test.ts`.",
+      "Why it is as it is, where somebody will ask: what was weighed, what was decided, what it",
+      "costs. A later one that changes an earlier one is named there. What is built is told by the",
+      "pages of `docs`; numbers have gaps. This page is made by `test/docs.test.ts`.",
       "",
       "| | |",
       "| --- | --- |",
