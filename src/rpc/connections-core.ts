@@ -33,7 +33,7 @@ export type ConnectionInput<Message> =
 export type ConnectionEffect<Message> =
   /** A connection to the peer is wanted, whatever way leads there. */
   | { readonly kind: "dial"; readonly peer: NodeId }
-  | { readonly kind: "transmit"; readonly connection: ConnectionId; readonly message: Message }
+  | ({ readonly kind: "transmit"; readonly connection: ConnectionId } & Outgoing<Message>)
   /** A message cannot leave this machine. */
   | { readonly kind: "unsent"; readonly message: Message }
   /** The connection is not used for messages any more, until something is sent again. */
@@ -159,6 +159,8 @@ export class ConnectionsCore<Message>
     this.#use(peer, now);
     if (peer.connection !== undefined) this.#transmit(peer, now);
     else if (!peer.isDialled) this.#dial(peer);
+    const last = peer.queue.length - 1;
+    if (peer.queue[last] === outgoing) peer.queue[last] = inOwnMemory(outgoing);
   }
 
   #dial(peer: Peer<Message>): void {
@@ -223,7 +225,8 @@ export class ConnectionsCore<Message>
       peer.bucket.take(length, now);
       this.#total.take(length, now);
       peer.queue.shift();
-      this.#effects.push({ kind: "transmit", connection, message: next.message });
+      const { message, bytes } = next;
+      this.#effects.push({ kind: "transmit", connection, message, bytes });
       this.#count(peer, -length);
     }
   }
@@ -291,4 +294,10 @@ export class ConnectionsCore<Message>
     }
     return false;
   }
+}
+
+/** What waits must not keep the memory that its bytes share with others of their moment. */
+function inOwnMemory<Message>({ message, bytes }: Outgoing<Message>): Outgoing<Message> {
+  const isShared = 2 * bytes.length < bytes.buffer.byteLength;
+  return { message, bytes: isShared ? bytes.slice() : bytes };
 }

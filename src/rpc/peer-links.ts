@@ -38,9 +38,11 @@ const HEARD_MS = 1_000;
 
 /** A message for which a connection is awaited. */
 interface Waiting {
-  sent(lane: MessageLane): void;
+  sent(lane: MessageLane, bytes: Uint8Array): void;
   unsent(): void;
 }
+
+const sendMessage: Waiting["sent"] = (lane, bytes) => lane.send(bytes);
 
 /**
  * Carries requests and streaming calls over links: the shell of a {@link ConnectionsCore}. Links
@@ -94,7 +96,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   }
 
   send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void {
-    this.#send(peer, bytes, { sent: (lane) => lane.send(bytes), unsent });
+    this.#send(peer, bytes, { sent: sendMessage, unsent });
   }
 
   async openStream(
@@ -141,7 +143,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
       case "transmit": {
         const lane = this.#lanes.get(effect.connection);
         if (lane === undefined) effect.message.unsent();
-        else effect.message.sent(lane);
+        else effect.message.sent(lane, effect.bytes);
         break;
       }
       case "unsent":

@@ -219,6 +219,18 @@ describe("what waits", () => {
     expect(kinds(freed)).toEqual(["transmit", "transmit", "reading"]);
   });
 
+  it("keeps no memory that it shares with others", () => {
+    const rig = new Rig();
+    const shared = new Uint8Array(1_000).fill(7).subarray(100, 110);
+    const send = { kind: "send", peer: peer(1).id, message: 1, bytes: shared } as const;
+    rig.give(send);
+    const [waited] = rig.open(1).filter((effect) => effect.kind === "transmit");
+    expect(waited?.bytes).toEqual(shared);
+    expect(waited?.bytes.buffer.byteLength).toBe(10);
+    const [sent] = rig.give(send).filter((effect) => effect.kind === "transmit");
+    expect(sent?.bytes).toBe(shared);
+  });
+
   it("is given back at the end, of every peer, and is not sent any more", () => {
     const rig = new Rig();
     for (const n of [1, 2, 1]) rig.send(n);
