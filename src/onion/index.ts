@@ -30,7 +30,7 @@ export { EPOCH_GRACE_MS, EPOCH_LEAD_MS, EPOCH_MS, epochOf, KeyRing } from "./key
 export type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 export { UnitCutter } from "./links.ts";
 export type { ExitMap } from "./map-exit.ts";
-export { EXIT_WAIT_MS_MAX, serveMap } from "./map-exit.ts";
+export { EXIT_OPERATIONS_MAX, EXIT_WAIT_MS_MAX, serveMap } from "./map-exit.ts";
 export type { MapOperation, MapOutcome, OnionRecord } from "./map-operation.ts";
 export {
   encodeOperation,

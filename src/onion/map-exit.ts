@@ -1,10 +1,12 @@
-import { isCulvertError } from "../base/index.ts";
+import { isCulvertError, onAbort } from "../base/index.ts";
+import { CircuitShares } from "./circuit-shares.ts";
 import {
   encodeOutcome,
   type MapOutcome,
   type OnionRecord,
   readOperation,
 } from "./map-operation.ts";
+import type { CircuitHandlers } from "./relay-shell.ts";
 
 /** The Map as an exit reaches it. Arguments are handed over; rejections carry `CULVERT_` codes. */
 export interface ExitMap {
@@ -21,14 +23,32 @@ export interface ExitMap {
 export const EXIT_WAIT_MS_MAX = 300_000;
 
 /**
+ * Operations that an exit has open for others at once: three of four that its own Map can have, so
+ * that it is never in the way of itself.
+ */
+export const EXIT_OPERATIONS_MAX = 3_072;
+
+/**
  * The handler of requests of an exit that serves the Map: what comes through a circuit is asked of
  * `map`. Nothing that a stranger sends makes it reject; a request that makes no sense is answered
- * `CULVERT_REFUSED`.
+ * `CULVERT_REFUSED`, one that its circuit has no share for `CULVERT_BUSY`.
  */
 export function serveMap(
   map: ExitMap,
-): (content: Uint8Array, signal: AbortSignal) => Promise<Uint8Array> {
-  return async (content, signal) => encodeOutcome(await operate(map, content, signal));
+  operationsMax: number = EXIT_OPERATIONS_MAX,
+): CircuitHandlers["request"] {
+  const shares = new CircuitShares(operationsMax);
+  return async (content, signal, { id }) => {
+    const place = shares.take(id);
+    if (place === undefined) return encodeOutcome({ kind: "failed", code: "CULVERT_BUSY" });
+    const forget = onAbort(signal, () => place.abort());
+    try {
+      return encodeOutcome(await operate(map, content, place.signal));
+    } finally {
+      forget();
+      shares.leave(id, place);
+    }
+  };
 }
 
 async function operate(

@@ -22,7 +22,7 @@ export interface CircuitHandlers {
    * A rejection, or a response that is too long, ends the circuit. The signal says that nobody
    * waits any more.
    */
-  request(content: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  request(content: Uint8Array, signal: AbortSignal, circuit: IncomingCircuit): Promise<Uint8Array>;
   incoming(circuit: IncomingCircuit): void;
   data(circuit: IncomingCircuit, content: Uint8Array): void;
   gone(circuit: IncomingCircuit): void;
@@ -143,7 +143,7 @@ export class RelayShell {
     }
     const abort = new Canceller();
     open.add(abort);
-    serve(content, abort.signal)
+    serve(content, abort.signal, circuit)
       .finally(() => open.delete(abort))
       .then(
         (response) => this.#respond(circuit, request, response),

@@ -257,6 +257,29 @@ describe("a put", () => {
   });
 });
 
+describe("a put behind its quorum", () => {
+  it("leaves its place to who has none, so that a silent node keeps nobody out", async () => {
+    const town = new Town(40, { operationsMax: 2 });
+    town.knowsAll = true;
+    const entry = town.entry();
+    moods(town.around(entry.address).slice(0, 1), "silent");
+    const others = Array.from({ length: 3 }, (_, i) => ({
+      ...entry,
+      address: entry.address.with(31, i),
+    }));
+    for (const { address } of others) {
+      await town.run(town.map.put({ address, payload: Uint8Array.of(...address, 1) }));
+      await town.settle(1_000);
+    }
+    for (const one of others) expect(town.holders(one).length).toBeGreaterThanOrEqual(5);
+    const waiting = others
+      .slice(0, 2)
+      .map(() => town.map.get(town.entry().address, { waitMs: 9_000 }));
+    await expect(town.run(town.map.put(town.entry()))).rejects.toMatchObject(code("CULVERT_BUSY"));
+    await town.run(Promise.allSettled(waiting));
+  });
+});
+
 describe("a get", () => {
   it("asks one node when that one has it", async () => {
     const town = new Town(40);

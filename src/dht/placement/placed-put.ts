@@ -142,6 +142,7 @@ export class PlacedPut implements RequestOwner {
     const receipts = this.#keepers.length;
     const outcome = { kind: "stored", request, receipts, ttlSeconds: this.#ttlSeconds } as const;
     this.#context.push({ kind: "done", operation: this.#operation, outcome });
+    this.#context.confirmed(this.#operation);
   }
 
   #conclude(): void {

@@ -17,6 +17,8 @@ export interface PlacementContext {
   readonly neighbourhood: Neighbourhood;
   readonly requests: NodeRequests;
   push(effect: PlacementEffect): void;
+  /** A put has its quorum; the other replicas are finished behind it. */
+  confirmed(operation: PlacementId): void;
   /** Nothing of the operation is under way any more. */
   ended(operation: PlacementId, kept?: Kept): void;
 }

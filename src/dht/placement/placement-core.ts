@@ -42,6 +42,8 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
   readonly #random: Random;
   readonly #effects: PlacementEffect[] = [];
   readonly #operations = new Map<PlacementId, PlacedPut | PlacedGet>();
+  /** Puts that have their quorum, the oldest first. */
+  readonly #confirmed = new Set<PlacementId>();
   readonly #audits: TimerQueue<Audit>;
   #auditing = 0;
   #now: Instant = 0;
@@ -63,6 +65,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
       neighbourhood,
       requests: new NodeRequests({ random, push }, limits),
       push,
+      confirmed: (operation) => this.#confirmed.add(operation),
       ended: (operation, kept) => this.#ended(operation, kept),
     };
   }
@@ -123,6 +126,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
     const { operation } = input;
     assert(input.address.length === KEY_BYTES, "an address has 32 bytes");
     const { limits, requests } = this.#context;
+    if (this.#operations.size >= limits.operationsMax) this.#makeRoom();
     if (this.#operations.size >= limits.operationsMax || !requests.hasRoom) {
       const outcome = { kind: "failed", code: "CULVERT_BUSY" } as const;
       this.#effects.push({ kind: "done", operation, outcome }, { kind: "ended", operation });
@@ -137,8 +141,15 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
     begun.start(now);
   }
 
+  /** A put that is done waits no longer for a node that says nothing. */
+  #makeRoom(): void {
+    const [oldest] = this.#confirmed;
+    if (oldest !== undefined) this.#operations.get(oldest)?.stop();
+  }
+
   #ended(operation: PlacementId, kept: Kept | undefined): void {
     this.#operations.delete(operation);
+    this.#confirmed.delete(operation);
     this.#effects.push({ kind: "ended", operation });
     const { auditEvery, auditMs, auditsMax } = this.#context.limits;
     if (kept === undefined || kept.keepers.length === 0) return;
