@@ -46,6 +46,8 @@ export interface LinkPath {
   /** `attached` is a connection that was handed to the host, such as a stream through a relay. */
   readonly carrier: "udp" | "tcp" | "attached";
   readonly isRelayed: boolean;
+  /** The relay that it leads through, where that is known. */
+  readonly via?: NodeId | undefined;
   /** Where the peer is, as seen here; absent on attached connections without an address. */
   readonly remote: NodeAddress | undefined;
   /** Where the peer says that we are, as seen there. A peer may lie: ask several. */
@@ -134,7 +136,7 @@ export interface AttachOptions {
   /** True for a stream through a relay. */
   readonly isRelayed: boolean;
   /** Who has brought it, such as a relay: all that begins there has the share of one address. */
-  readonly via?: NodeId;
+  readonly via?: NodeId | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -144,6 +146,8 @@ export type UpgradePath =
   | {
       readonly connection: PathConnection;
       readonly isRelayed: boolean;
+      /** The relay that it leads through. */
+      readonly via?: NodeId | undefined;
       readonly signal?: AbortSignal;
     };
 

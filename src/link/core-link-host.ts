@@ -30,7 +30,7 @@ import type { Hello } from "./link-records.ts";
 import { LinkTable } from "./link-table.ts";
 import { ListenerSet } from "./listener-set.ts";
 import { requireProtocol } from "./mux-frames.ts";
-import { type Asked, PathDesk, type ReadyPath } from "./path-desk.ts";
+import { type Asked, PathDesk, type ReadyPath, type Way } from "./path-desk.ts";
 import type { PathContext } from "./path-setup.ts";
 
 /** What a host is made from. */
@@ -120,7 +120,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   async attach(connection: PathConnection, options: AttachOptions): Promise<Link> {
     this.#requireOpen();
-    const way = { carrier: "attached", isRelayed: options.isRelayed, remote: undefined } as const;
+    const way = attachedWay(options);
     const { expectedId, publicKey, signal } = options;
     if (!options.isInitiator) return this.#awaitLink(connection, options);
     const setup = await this.#desk.open(connection, { id: expectedId, publicKey }, signal);
@@ -219,7 +219,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       return this.#dialPath({ ...target, addresses: path.addresses }, signal);
     }
     const setup = await this.#desk.open(path.connection, target, path.signal);
-    return { setup, way: { carrier: "attached", isRelayed: path.isRelayed, remote: undefined } };
+    return { setup, way: attachedWay(path) };
   }
 
   /** Asks the peer at the other end of a path for a new link. */
@@ -248,7 +248,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   /** Waits for the peer at the other end of a connection to ask for a link. */
   #awaitLink(connection: PathConnection, options: AttachOptions): Promise<Link> {
-    const { expectedId, isRelayed, via, signal } = options;
+    const { expectedId, via, signal } = options;
     const source = via && nodeIdText(via);
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) connection.close(true);
@@ -261,7 +261,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       const setup = this.#desk.answer(connection, {
         expectedId,
         source,
-        way: { carrier: "attached", isRelayed, remote: undefined },
+        way: attachedWay(options),
         onAsked: (asked) => {
           forget();
           const link = this.#answer(asked);
@@ -337,4 +337,9 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       background: true,
     });
   }
+}
+
+/** How a connection came here that the caller has got somehow. */
+function attachedWay({ isRelayed, via }: Pick<AttachOptions, "isRelayed" | "via">): Way {
+  return { carrier: "attached", isRelayed, via, remote: undefined };
 }

@@ -16,7 +16,7 @@ import { SourceGuard } from "./source-guard.ts";
 import { UdpCarrier } from "./udp-carrier.ts";
 
 /** How a connection came here. */
-export type Way = Pick<LinkPath, "carrier" | "isRelayed" | "remote">;
+export type Way = Pick<LinkPath, "carrier" | "isRelayed" | "via" | "remote">;
 
 /** Somebody has asked for a link, or for another path of one. */
 export interface Asked {

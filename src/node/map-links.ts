@@ -10,6 +10,7 @@ import {
   type MapSessionsComponents,
   type RemoteMap,
 } from "../mapservice/index.ts";
+import { sourceOf } from "./link-source.ts";
 
 /** The protocol of the streams that carry the Map's own wire. */
 export const MAP_PROTOCOL = "map";
@@ -17,7 +18,7 @@ export const MAP_PROTOCOL = "map";
 /** Nodes whose Map is kept at hand; the longest unused one is let go. */
 const MAPS_MAX = 64;
 
-/** Serves the Map over every stream that asks for it. A peer is one source, whatever its links. */
+/** Serves the Map over every stream that asks for it. */
 export function serveMapOverLinks(
   host: LinkHost,
   components: Omit<MapSessionsComponents, "unsentBytesOfAll" | "service"> & {
@@ -36,7 +37,7 @@ export function serveMapOverLinks(
     const connection = new ByteConnection(stream, components.clock);
     open.add(connection);
     stream.once("close", () => open.delete(connection));
-    sessions.serve(connection, nodeIdText(link.peer));
+    sessions.serve(connection, sourceOf(link).source);
   });
   return sessions;
 }

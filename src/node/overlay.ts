@@ -1,7 +1,6 @@
 import { type Clock, CulvertError, isCulvertError, type Random } from "../base/index.ts";
 import { Contact, DhtNode, dhtNetworkOver, type RecordRule } from "../dht/index.ts";
 import {
-  addressPrefix,
   Directory,
   type Discovery,
   isSameNode,
@@ -13,13 +12,13 @@ import {
   NodeDescriptor,
   type NodeId,
   type NodeIdentity,
-  nodeIdText,
 } from "../identity/index.ts";
-import { type Link, type LinkHost, type LinkPath, Reach } from "../link/index.ts";
+import { type Link, type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht-over-links.ts";
 import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, type DialBack } from "./dial-back.ts";
 import { linkDialler } from "./link-dialler.ts";
+import { sourceOf } from "./link-source.ts";
 import { NodeLinks, whereaboutsOf } from "./node-links.ts";
 import { isSameGeometry } from "./onion-geometry.ts";
 import type { DialBackVerdict } from "./reachability-core.ts";
@@ -100,7 +99,8 @@ export class Overlay implements Lookup, Discovery {
     const dialler = linkDialler(host, (id) => this.links.to(id, { isLookedUp: false }));
     const carrier = new PeerLinks(dialler, { clock });
     const handlers: Handlers<typeof MANIFEST> = {
-      dht: (message, { peer }) => this.dht.serve(message, askerOf(host.find(peer) ?? { peer })),
+      dht: (message, { peer }) =>
+        this.dht.serve(message, askerOf(host.find(peer) ?? { peer, path: undefined })),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
       dialBack: (where, { peer }) =>
         options.dialBack?.judge(host.find(peer), where) ?? where.map(() => "untried"),
@@ -230,19 +230,9 @@ export class Overlay implements Lookup, Discovery {
   }
 }
 
-/** Whoever comes through a relay, or is gone already, counts for itself alone. */
-function askerOf(link: Pick<Link, "peer"> & Partial<Pick<Link, "isRelayed" | "path">>): Asker {
-  const { peer, isRelayed = true, path } = link;
-  if (isRelayed || path?.remote === undefined) {
-    return { id: peer, source: nodeIdText(peer), isAddressProven: false };
-  }
-  const source = PREFIXES.get(path) ?? addressPrefix(path.remote.host);
-  PREFIXES.set(path, source);
-  return { id: peer, source, isAddressProven: true };
+function askerOf(link: Pick<Link, "peer" | "path">): Asker {
+  return { id: link.peer, ...sourceOf(link) };
 }
-
-/** The networks of paths, which are asked for with every request. */
-const PREFIXES = new WeakMap<LinkPath, string>();
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
 function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: readonly string[] } {

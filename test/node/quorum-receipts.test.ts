@@ -36,6 +36,9 @@ function receiptsOf(count: number) {
   return KEYS.map((key) => ({ nodeKey: key.publicKey, receipt: receiptAmong(count, key) }));
 }
 
+/** The circuit that they go over. */
+const CIRCUIT = { id: 1, sendData: () => {}, refuse: () => {} };
+
 describe("the receipts of a quorum", () => {
   test.each([1, 8, 9, 256])(
     "of keepers that wrote %i records at once reach the client",
@@ -46,6 +49,7 @@ describe("the receipts of a quorum", () => {
       const answer = await exit(
         encodeOperation({ kind: "put", record: RECORD }),
         AbortSignal.any([]),
+        CIRCUIT,
       );
       for (const cellBytes of [512, 1_900, 8_192]) {
         const geometry = onionGeometryOf({ cellBytes, onionBytes: 2_048, onionHopsMax: 5 });

@@ -338,13 +338,14 @@ describe("an exit", () => {
       put: () => Promise.reject(new Error("disk")),
       get: () => Promise.reject(new CulvertError("CULVERT_JOURNAL")),
     });
-    const { signal } = new AbortController();
-    expect(await broken(Uint8Array.of(9), signal)).toEqual(Uint8Array.of(3, 2));
-    expect(await broken(new Uint8Array(966).fill(1, 0, 1).fill(255, 99, 102), signal)).toEqual(
+    const circuit = { id: 1, sendData: () => {}, refuse: () => {} };
+    const ask = (content: Uint8Array) => broken(content, new AbortController().signal, circuit);
+    expect(await ask(Uint8Array.of(9))).toEqual(Uint8Array.of(3, 2));
+    expect(await ask(new Uint8Array(966).fill(1, 0, 1).fill(255, 99, 102))).toEqual(
       Uint8Array.of(3, 2),
     );
     const get = new Uint8Array(966);
     get[0] = 0;
-    expect(await broken(get, signal)).toEqual(Uint8Array.of(3, 4));
+    expect(await ask(get)).toEqual(Uint8Array.of(3, 4));
   });
 });

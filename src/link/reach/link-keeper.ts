@@ -71,8 +71,9 @@ export class LinkKeeper {
     const { host, link, callThrough } = this.#options;
     const { signal } = this.#closing;
     try {
-      const connection = await callThrough(this.#nextRelay(), signal);
-      await host.upgrade(link, { connection, isRelayed: true, signal });
+      const via = this.#nextRelay();
+      const connection = await callThrough(via, signal);
+      await host.upgrade(link, { connection, isRelayed: true, via, signal });
       this.#callAgainMs = CALL_AGAIN_FIRST_MS;
       this.#punchAgainMs = PUNCH_AGAIN_FIRST_MS;
     } catch {

@@ -226,6 +226,7 @@ export class Reach {
     return this.#host.attach(connection, {
       isInitiator: true,
       isRelayed: true,
+      via: relay,
       expectedId: target.id,
       signal,
       ...(target.publicKey === undefined ? {} : { publicKey: target.publicKey }),

@@ -57,10 +57,12 @@ const isDirect = (link: Link): boolean => link.path !== undefined && !link.isRel
 
 describe("a node that only a relay reaches", () => {
   it("works for everything, and knows with whom it speaks", async () => {
-    const { world, relay, right, dial } = await place({ hasUdp: false });
+    const { world, relay, left, right, dial } = await place({ hasUdp: false });
     const link = await dial();
     expect([link.isRelayed, link.carrier]).toEqual([true, "attached"]);
     expect(link.peer).toEqual(right.id);
+    const paths = [link.path, right.host.find(left.id)?.path];
+    expect(paths.map((path) => path?.via)).toEqual([relay.id, relay.id]);
     const stream = await world.clock.runPromise(link.openStream("echo"), 10_000);
     const flow = flood(stream, 300_000);
     await world.clock.runUntil(() => flow.isSame, 60_000);
