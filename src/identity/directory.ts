@@ -1,3 +1,4 @@
+import { LruMap } from "../base/index.ts";
 import type { NodeDescriptor } from "./node-descriptor.ts";
 import { type NodeId, nodeIdText } from "./node-id.ts";
 
@@ -28,16 +29,16 @@ export const DIRECTORY_NODES_MAX = 16_384;
 
 /**
  * Descriptors at hand, the newest of each node: a file of a private network, the peers that a node
- * remembers. When it is full, a new node takes the place of the one that expires first.
+ * remembers. When it is full, a new node takes the place of the one that was not asked for, or told
+ * of anew, for longest: what a descriptor says of itself, such as its expiry, wins it no place.
  */
 export class Directory implements Lookup, Discovery {
   readonly #unixMs: () => number;
-  readonly #nodesMax: number;
-  readonly #nodes = new Map<string, NodeDescriptor>();
+  readonly #nodes: LruMap<string, NodeDescriptor>;
 
   constructor(options: { readonly unixMs: () => number; readonly nodesMax?: number }) {
     this.#unixMs = options.unixMs;
-    this.#nodesMax = options.nodesMax ?? DIRECTORY_NODES_MAX;
+    this.#nodes = new LruMap(options.nodesMax ?? DIRECTORY_NODES_MAX);
   }
 
   get size(): number {
@@ -51,10 +52,9 @@ export class Directory implements Lookup, Discovery {
    */
   add(descriptor: NodeDescriptor): boolean {
     const key = nodeIdText(descriptor.id);
-    const known = this.#nodes.get(key);
+    const known = this.#nodes.peek(key);
     if (known !== undefined && !descriptor.supersedes(known)) return false;
     if (descriptor.isExpired(this.#unixMs())) return false;
-    if (known === undefined && this.#nodes.size >= this.#nodesMax) this.#forgetOne();
     this.#nodes.set(key, descriptor);
     return true;
   }
@@ -80,15 +80,5 @@ export class Directory implements Lookup, Discovery {
 
   async discover(count: number): Promise<readonly NodeDescriptor[]> {
     return this.all().slice(0, count);
-  }
-
-  #forgetOne(): void {
-    let first: [string, NodeDescriptor] | undefined;
-    for (const entry of this.#nodes) {
-      const isSooner =
-        entry[1].claims.expiresAtUnixS < (first?.[1].claims.expiresAtUnixS ?? Infinity);
-      if (isSooner) first = entry;
-    }
-    if (first !== undefined) this.#nodes.delete(first[0]);
   }
 }

@@ -1,6 +1,7 @@
 import { type Clock, CulvertError, isCulvertError, type Random } from "../base/index.ts";
 import { Contact, DhtNode, dhtNetworkOver, type RecordRule } from "../dht/index.ts";
 import {
+  addressScope,
   Directory,
   type Discovery,
   isSameNode,
@@ -48,6 +49,8 @@ export interface OverlayOptions {
   readonly addresses: () => readonly NodeAddress[];
   /** Private addresses mean something: all nodes are on one machine, or behind one router. */
   readonly isLocal: boolean;
+  /** Whether private addresses that others tell of are dialled now; `isLocal`, if absent. */
+  readonly dialsPrivate?: () => boolean;
   /** Relays links for those who cannot be reached directly. */
   readonly isRelay?: boolean;
   /** Dials others back who ask for it. */
@@ -85,6 +88,11 @@ export class Overlay implements Lookup, Discovery {
       identity,
       lookup: { lookup: async (id, how) => this.directory.find(id) ?? this.lookup(id, how) },
       components: { clock, random },
+      mayDial: ({ host }) => {
+        const scope = addressScope(host);
+        if (scope === "private") return options.dialsPrivate?.() ?? options.isLocal;
+        return scope === "public";
+      },
       ...(options.isRelay === true && { relay: {} }),
       ...localHostsOf(host),
     });

@@ -42,6 +42,15 @@ export class OwnPlace {
   }
 
   /**
+   * Whether it dials private addresses that others tell of. In the open they lead to the machines
+   * around it, which a stranger has no business with.
+   */
+  get dialsPrivate(): boolean {
+    const all = [...this.#addresses, ...this.#config.bootstrap.map(({ address }) => address)];
+    return all.every(({ host }) => addressScope(host) !== "public");
+  }
+
+  /**
    * What the node says of that. Without a relay either, it is where it listens, if strangers could
    * dial that: those who could not may have been too busy.
    */

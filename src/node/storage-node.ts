@@ -136,6 +136,7 @@ async function assemble(
     {
       addresses: () => place.named(overlay.relays.length > 0),
       isLocal: place.isLocal,
+      dialsPrivate: () => place.dialsPrivate,
       isRelay: place.roles.includes("link-relay"),
       dialBack,
       geometry: config.geometry,

@@ -44,23 +44,22 @@ describe("a directory", () => {
     expect(directory.add(descriptor(0, 3, 100))).toBe(false);
   });
 
-  it("when full, gives up the node that expires first", () => {
+  it("when full, gives up the node that nobody asked for or told of for longest", () => {
     const directory = new Directory({ unixMs: () => 0, nodesMax: 2 });
-    directory.add(descriptor(0, 1, 30));
-    directory.add(descriptor(1, 1, 10));
-    directory.add(descriptor(2, 1, 20));
+    directory.add(descriptor(0, 1, 10));
+    directory.add(descriptor(1, 1, 20));
+    directory.find(descriptor(0, 1, 10).id);
+    directory.add(descriptor(2, 1, 30));
     expect(directory.size).toBe(2);
-    expect(directory.find(descriptor(1, 1, 10).id)).toBeUndefined();
-    expect(directory.find(descriptor(0, 1, 30).id)).toBeDefined();
+    expect(directory.find(descriptor(1, 1, 20).id)).toBeUndefined();
+    expect(directory.find(descriptor(0, 1, 10).id)).toBeDefined();
   });
 
-  it("when full, forgets those first that have expired", async () => {
-    let now = 0;
-    const directory = new Directory({ unixMs: () => now, nodesMax: 2 });
-    directory.add(descriptor(0, 1, 10));
-    directory.add(descriptor(1, 1, 90));
-    now = 20_000;
-    directory.add(descriptor(2, 1, 95));
-    expect((await directory.discover(5)).length).toBe(2);
+  it("is not held by those who say that they hold for ever", () => {
+    const directory = new Directory({ unixMs: () => 0, nodesMax: 2 });
+    directory.add(descriptor(0, 1, 2 ** 40));
+    directory.add(descriptor(1, 1, 2 ** 40));
+    for (const at of [2, 3]) expect(directory.add(descriptor(at, 1, 10))).toBe(true);
+    expect(directory.all().map(({ claims }) => claims.expiresAtUnixS)).toEqual([10, 10]);
   });
 });

@@ -53,6 +53,19 @@ describe("where a node says that it is", () => {
     expect(local("udp://0.0.0.0:7000", {})).toBe(false);
   });
 
+  it("dials private addresses unless it is in the open, or has to do with those who are", () => {
+    const dials = (config: Partial<NodeConfig>, hosts = ["10.0.0.2"]): boolean =>
+      placeOf(["udp://0.0.0.0:7000"], config, hosts).dialsPrivate;
+    expect(dials({})).toBe(true);
+    expect(dials({ bootstrap: [NEIGHBOUR] })).toBe(true);
+    expect(dials({ bootstrap: [NEIGHBOUR, STRANGER] })).toBe(false);
+    expect(dials({ announce: [STRANGER.address] })).toBe(false);
+    expect(dials({}, ["192.0.2.7"])).toBe(false);
+    const moved = placeOf(["udp://0.0.0.0:7000"], {}, ["10.0.0.2"]);
+    moved.move([STRANGER.address]);
+    expect(moved.dialsPrivate).toBe(false);
+  });
+
   it("is found out where nobody says so, and strangers are met", () => {
     const found = (config: Partial<NodeConfig>): boolean =>
       placeOf(["udp://0.0.0.0:7000"], { bootstrap: [STRANGER], ...config }).isFoundOut;

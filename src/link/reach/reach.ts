@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, type Random, SharedCalls } from "../../base/index.ts";
+import { type Clock, CulvertError, LruMap, type Random, SharedCalls } from "../../base/index.ts";
 import {
   isSameNode,
   type Lookup,
@@ -30,6 +30,8 @@ export interface ReachOptions {
   readonly identity: NodeIdentity;
   /** Where the addresses of relays are found. */
   readonly lookup: Lookup;
+  /** Whether to dial an address that others have told of; all, if absent. */
+  readonly mayDial?: (address: NodeAddress) => boolean;
   /** Offers this node as a relay to others, within these limits. */
   readonly relay?: Partial<RelayLimits>;
   readonly punchLimits?: Partial<PunchLimits>;
@@ -40,6 +42,9 @@ export interface ReachOptions {
   /** The machine's own, unless told otherwise. */
   readonly components?: { readonly clock?: Clock; readonly random?: Random };
 }
+
+/** Relays whose addresses are remembered: those in use now, and some more. */
+const RELAYS_MAX = 256;
 
 /** How long a direct dial is alone before relays are asked too. */
 const RELAY_AFTER_MS = 1_000;
@@ -53,11 +58,12 @@ export class Reach {
   readonly #host: LinkHost;
   readonly #clock: Clock;
   readonly #lookup: Lookup;
+  readonly #mayDial: (address: NodeAddress) => boolean;
   readonly #punch: PunchService;
   readonly #relays: RelayClient;
   readonly #relay: RelayService | undefined;
   readonly #dials = new SharedCalls<Link>();
-  readonly #relayTargets = new Map<string, DialTarget>();
+  readonly #relayTargets = new LruMap<string, DialTarget>(RELAYS_MAX);
   readonly #keepers = new Set<LinkKeeper>();
   readonly #placeListeners = new Set<() => void>();
   readonly #closing = new AbortController();
@@ -68,6 +74,7 @@ export class Reach {
     this.#host = host;
     this.#clock = clock;
     this.#lookup = options.lookup;
+    this.#mayDial = options.mayDial ?? (() => true);
     this.#punch = new PunchService({
       host,
       identity,
@@ -119,8 +126,9 @@ export class Reach {
    * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
    */
   keepPlace(relay: DialTarget): void {
-    this.#relays.keepPlace(relay);
-    this.#relayTargets.set(nodeIdText(relay.id), relay);
+    const target = this.#allowed(relay);
+    this.#relays.keepPlace(target);
+    this.#relayTargets.set(nodeIdText(relay.id), target);
   }
 
   /** Gives a place up. */
@@ -144,7 +152,7 @@ export class Reach {
     const open = this.#host.find(target.id);
     if (open !== undefined) return open;
     return this.#dials.join(nodeIdText(target.id), target.signal, (signal) => {
-      return this.#dialAnew({ ...target, signal });
+      return this.#dialAnew({ ...this.#allowed(target), signal });
     });
   }
 
@@ -241,9 +249,14 @@ export class Reach {
       throw new CulvertError("CULVERT_UNREACHABLE", "nobody knows the relay");
     }
     const { claims, publicKey } = descriptor;
-    const target = { id: relay, publicKey, addresses: claims.addresses };
+    const target = this.#allowed({ id: relay, publicKey, addresses: claims.addresses });
     this.#relayTargets.set(nodeIdText(relay), target);
     return this.#host.dial({ ...target, signal });
+  }
+
+  /** Without the addresses that are not to be dialled. */
+  #allowed<T extends DialTarget>(target: T): T {
+    return { ...target, addresses: target.addresses.filter((address) => this.#mayDial(address)) };
   }
 
   #keep(link: Link, target: ReachTarget, relays: readonly NodeId[]): void {

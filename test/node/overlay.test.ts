@@ -1,0 +1,88 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { NodeDescriptor, NodeIdentity, type NodeRole } from "../../src/identity/index.ts";
+import { openLinkHost } from "../../src/link/index.ts";
+import { Overlay } from "../../src/node/overlay.ts";
+import { VirtualClock, VirtualNetwork, virtualTcp, virtualUdp } from "../../src/testing/index.ts";
+
+const GEOMETRY = { cellBytes: 2_048, onionBytes: 4_096, onionHopsMax: 5 };
+const PORT = 7_000;
+
+/** Two ends on one network; what one says of itself is at hand at the other. */
+class Ground {
+  readonly clock = new VirtualClock();
+  readonly #network = new VirtualNetwork({ clock: this.clock, seed: 1 });
+  readonly #random = new SeededRandom(1);
+  readonly #open: Overlay[] = [];
+
+  async add(address: string, isLocal: boolean) {
+    const { clock } = this;
+    const vhost = this.#network.addHost({ addresses: [address] });
+    const random = this.#random.fork(this.#open.length);
+    const identity = new NodeIdentity(random.bytes(32));
+    const components = { clock, random, udp: virtualUdp(vhost), tcp: virtualTcp(vhost) };
+    const at = { host: "0.0.0.0", port: PORT };
+    const host = await openLinkHost({ identity, network: "test", udp: at, tcp: at, components });
+    const parts = { host, identity, clock, random };
+    const overlay = new Overlay(parts, { addresses: () => [], isLocal });
+    this.#open.push(overlay);
+    const describe = (hosts: readonly string[], relays: readonly Uint8Array[] = []) =>
+      NodeDescriptor.sign(identity, {
+        ...{
+          sequence: 1,
+          expiresAtUnixS: Math.floor(clock.unixMs() / 1_000) + 3_600,
+          onionKeys: [],
+        },
+        ...{ roles: [] as NodeRole[], geometry: GEOMETRY, relays },
+        addresses: hosts.map((name) => ({ carrier: "udp", host: name, port: PORT })),
+      });
+    return { overlay, describe, id: identity.id };
+  }
+
+  async close(): Promise<void> {
+    for (const overlay of this.#open) {
+      await this.clock.runPromise(overlay.close());
+      await this.clock.runPromise(overlay.host.close());
+    }
+  }
+}
+
+describe("an address that a stranger names", () => {
+  let ground: Ground;
+  afterEach(() => ground.close());
+
+  it.each([
+    ["is dialled in a private network", true, "10.0.0.5", ["10.0.0.5"], "met"],
+    ["is not dialled from the open", false, "10.0.0.5", ["10.0.0.5"], "CULVERT_UNREACHABLE"],
+    ["is passed over beside one in the open", false, "192.0.2.5", ["10.0.0.9", "192.0.2.5"], "met"],
+    ["that is nobody's is dialled nowhere", true, "10.0.0.5", ["0.0.0.0"], "CULVERT_UNREACHABLE"],
+  ] as const)("%s", async (_, isLocal, address, named, outcome) => {
+    ground = new Ground();
+    const here = await ground.add(isLocal ? "10.0.0.1" : "192.0.2.1", isLocal);
+    const there = await ground.add(address, isLocal);
+    here.overlay.directory.add(there.describe(named));
+    const link = here.overlay.links.to(there.id, { isLookedUp: false }).then(
+      () => "met",
+      ({ code }) => code,
+    );
+    expect(await ground.clock.runPromise(link, 120_000)).toBe(outcome);
+  });
+
+  it("is not dialled for a relay either", async () => {
+    ground = new Ground();
+    const here = await ground.add("192.0.2.1", false);
+    const relay = await ground.add("10.0.0.5", false);
+    const there = await ground.add("192.0.2.5", false);
+    here.overlay.directory.add(relay.describe(["10.0.0.5"]));
+    here.overlay.directory.add(there.describe([], [relay.id]));
+    const code = here.overlay.links.to(there.id, { isLookedUp: false }).catch(({ code }) => code);
+    expect(await ground.clock.runPromise(code, 120_000)).toBe("CULVERT_UNREACHABLE");
+    expect(relay.overlay.host.links()).toEqual([]);
+    here.overlay.reach.keepPlace({
+      id: relay.id,
+      addresses: relay.describe(["10.0.0.5"]).claims.addresses,
+    });
+    await ground.clock.runUntil(ground.clock.now() + 10_000);
+    expect(relay.overlay.host.links()).toEqual([]);
+  });
+});
