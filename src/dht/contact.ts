@@ -38,19 +38,25 @@ export class Contact {
   /** False for a node of a VoidPhone dialect, which can claim any id. */
   readonly isProvable: boolean;
   /**
-   * The network of its first address, /24 of IPv4 or /56 of IPv6, as a number that is only
-   * compared; -1 when it has none. Nodes of one network are taken for nodes of one owner.
+   * The network where it is heard, or of its first address if that is not known: /24 of IPv4 or /56
+   * of IPv6, as a number that is only compared; -1 when it has none. Nodes of one network are taken
+   * for nodes of one owner.
    */
   readonly network: number;
   /** Whether its first address is of a loopback or private network. */
   readonly isLocal: boolean;
 
-  private constructor(key: KeyText, reach: string, isProvable: boolean) {
+  private constructor(
+    key: KeyText,
+    reach: string,
+    isProvable: boolean,
+    network: number = networkOf(reach),
+  ) {
     this.key = key;
     this.head = headOf(key);
     this.reach = reach;
     this.isProvable = isProvable;
-    this.network = networkOf(reach);
+    this.network = network;
     this.isLocal = isLocal(reach);
   }
 
@@ -71,6 +77,13 @@ export class Contact {
   /** A peer that speaks a VoidPhone dialect. */
   static claimed(id: NodeId, address: NodeAddress): Contact {
     return new Contact(keyOf(id), packReach({ addresses: [address] }), false);
+  }
+
+  /** The same node, counted for the network of the address at which it is heard. */
+  heardAt(host: string): Contact {
+    const network = networkOf(packReach({ addresses: [{ carrier: "udp", host, port: 1 }] }));
+    if (network === this.network) return this;
+    return new Contact(this.key, this.reach, this.isProvable, network);
   }
 
   /** What a verified descriptor says. */

@@ -27,6 +27,11 @@ export interface DhtNodeCoreOptions {
   readonly recordRule?: RecordRule;
   /** This node lives in a private network or on one machine: private addresses mean something. */
   readonly isLocal?: boolean;
+  /**
+   * The host at which the carrier hears a node now, where that is proven. What a node says of its
+   * addresses is not: by it alone, one machine could stand for any number of networks.
+   */
+  readonly hostOf?: (id: Uint8Array) => string | undefined;
   readonly limits?: Partial<DhtLimits>;
   readonly valueLimits?: Partial<ValueLimits>;
 }
@@ -65,7 +70,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   constructor(options: DhtNodeCoreOptions) {
     const limits = resolveDhtLimits(options.limits);
-    const { random, isLocal = false } = options;
+    const { random, isLocal = false, hostOf = () => undefined } = options;
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
     const store = new ValueStore({
@@ -92,6 +97,10 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       size: new NetworkSize(),
       desk: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,
+      placed: (contact) => {
+        const host = contact.isProvable ? hostOf(contact.id) : undefined;
+        return host === undefined ? contact : contact.heardAt(host);
+      },
       meet: (hearsay) => this.#upkeep.meet(hearsay, this.#now),
     };
     const tokens = new StoreTokens(random.bytes(32), limits.tokenMs);
@@ -278,7 +287,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   #heard(contact: Contact, now: Instant): void {
-    const admission = this.#context.table.observe(contact, now);
+    const { table, placed } = this.#context;
+    const isNews = table.find(contact.key)?.equals(contact) !== true;
+    const admission = table.observe(isNews ? placed(contact) : contact, now);
     if (admission === "added") this.#keeping.joined(contact, now);
     else if (admission === "full") this.#upkeep.challenge(contact, now);
   }

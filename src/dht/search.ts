@@ -201,13 +201,14 @@ export class Search implements ExchangeOwner {
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
     const path = this.#pathAt(contact);
     const hops = path.lookup.hopsOf(contact.key);
+    const placed = this.#context.placed(contact);
     if (response.kind === "nodes") {
-      this.#answerers.set(contact.key, { contact, token: response.token });
+      this.#answerers.set(contact.key, { contact: placed, token: response.token });
       path.lookup.answered(contact.key, this.#believe(path, contact, response.contacts));
       this.#context.meet(response.contacts);
     } else if (this.#hooks.took(contact, response, hops, now)) {
       if (!this.#answerers.has(contact.key)) {
-        this.#answerers.set(contact.key, { contact, token: undefined });
+        this.#answerers.set(contact.key, { contact: placed, token: undefined });
       }
       path.lookup.answered(contact.key);
     } else {

@@ -136,7 +136,12 @@ export class Overlay implements Lookup, Discovery {
     const { isLocal, recordRule } = options;
     this.dht = new DhtNode(
       { network, clock, random },
-      { id: identity.id, isLocal, ...(recordRule && { recordRule }) },
+      {
+        id: identity.id,
+        isLocal,
+        hostOf: (id) => hostOf(host.find(id)),
+        ...(recordRule && { recordRule }),
+      },
     );
   }
 
@@ -240,6 +245,11 @@ export class Overlay implements Lookup, Discovery {
 
 function askerOf(link: Pick<Link, "peer" | "path">): Asker {
   return { id: link.peer, ...sourceOf(link) };
+}
+
+/** Where a node is heard, if nobody stands between. */
+function hostOf(link: Link | undefined): string | undefined {
+  return link?.path?.isRelayed === false ? link.path.remote?.host : undefined;
 }
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */

@@ -195,4 +195,12 @@ describe("a contact", () => {
     expect(network("2001:db8:0:1ff::1")).not.toBe(network("2001:db8:0:200::1"));
     expect(Contact.of(KEY, { addresses: [], relays: [NEAR] }).network).toBe(-1);
   });
+
+  it("is of the network where it is heard, whatever it says", () => {
+    const said = contactAt(KEY, "192.0.2.1");
+    const heard = said.heardAt("198.51.100.7");
+    expect(heard.network).toBe(contactAt(NEAR, "198.51.100.200").network);
+    expect([heard.addresses, heard.equals(said)]).toEqual([said.addresses, true]);
+    expect(said.heardAt("192.0.2.99")).toBe(said);
+  });
 });

@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { NodeDescriptor, NodeIdentity, type NodeRole } from "../../src/identity/index.ts";
+import { Contact } from "../../src/dht/index.ts";
+import {
+  type NodeAddress,
+  NodeDescriptor,
+  NodeIdentity,
+  type NodeRole,
+} from "../../src/identity/index.ts";
 import { openLinkHost } from "../../src/link/index.ts";
 import { Overlay } from "../../src/node/overlay.ts";
 import { VirtualClock, VirtualNetwork, virtualTcp, virtualUdp } from "../../src/testing/index.ts";
@@ -15,7 +21,8 @@ class Ground {
   readonly #random = new SeededRandom(1);
   readonly #open: Overlay[] = [];
 
-  async add(address: string, isLocal: boolean) {
+  /** @param says where it says to be reached */
+  async add(address: string, isLocal: boolean, says: readonly NodeAddress[] = []) {
     const { clock } = this;
     const vhost = this.#network.addHost({ addresses: [address] });
     const random = this.#random.fork(this.#open.length);
@@ -24,7 +31,7 @@ class Ground {
     const at = { host: "0.0.0.0", port: PORT };
     const host = await openLinkHost({ identity, network: "test", udp: at, tcp: at, components });
     const parts = { host, identity, clock, random };
-    const overlay = new Overlay(parts, { addresses: () => [], isLocal });
+    const overlay = new Overlay(parts, { addresses: () => says, isLocal });
     this.#open.push(overlay);
     const describe = (hosts: readonly string[], relays: readonly Uint8Array[] = []) =>
       NodeDescriptor.sign(identity, {
@@ -84,5 +91,30 @@ describe("an address that a stranger names", () => {
     });
     await ground.clock.runUntil(ground.clock.now() + 10_000);
     expect(relay.overlay.host.links()).toEqual([]);
+  });
+});
+
+describe("nodes of one network", () => {
+  let ground: Ground;
+  afterEach(() => ground.close());
+
+  it("have two places in a bucket, wherever they say that they are", async () => {
+    ground = new Ground();
+    const at = (host: string): NodeAddress => ({ carrier: "udp", host, port: PORT });
+    const here = await ground.add("192.0.2.1", false, [at("192.0.2.1")]);
+    const contact = Contact.of(here.id, { addresses: [at("192.0.2.1")] });
+    const join = async (host: string, says: string): Promise<void> => {
+      const { overlay } = await ground.add(host, false, [at(says)]);
+      await ground.clock.runPromise(overlay.dht.start([contact]));
+    };
+    // They come by themselves, and say so; their first address is not looked at by anybody.
+    for (let i = 1; i <= 6; i++) await join(`198.51.100.${i}`, `203.0.${i}.1`);
+    const half = ({ id }: { id: Uint8Array }): number => ((id[0] ?? 0) ^ (here.id[0] ?? 0)) >> 7;
+    const far = here.overlay.dht.contacts.filter((one) => half(one) === 1);
+    expect(far.length).toBe(2);
+    const before = here.overlay.dht.contacts.length;
+    await join("198.51.101.1", "198.51.101.1");
+    await join("198.51.102.1", "198.51.102.1");
+    expect(here.overlay.dht.contacts.length).toBe(before + 2);
   });
 });
