@@ -1,4 +1,4 @@
-import { assert, Heap, type Instant } from "../base/index.ts";
+import { assert, type Instant } from "../base/index.ts";
 
 /** Names one entry of a {@link TimerQueue}; that of an entry which has left is harmless. */
 export interface TimerHandle {
@@ -7,22 +7,22 @@ export interface TimerHandle {
 
 interface Entry<T> extends TimerHandle {
   readonly item: T;
-  isLive: boolean;
+  /** Of equal instants the lower one leaves first. */
+  readonly order: number;
+  /** Where it stands in the heap; -1 once it has left. */
+  place: number;
 }
-
-/** Below this many dead entries a sweep costs more than the memory is worth. */
-const DEAD_MIN = 64;
 
 /**
  * Items that become due, earliest first; equal instants leave in the order in which they came.
  *
- * `push`, `cancel` and `due` cost O(log n), amortised. A cancelled entry is only marked, and swept
- * when the dead outnumber the living: memory stays within three times `capacity`.
+ * A binary heap whose entries know their places: most timers are cancelled, and one that stayed
+ * until its time would keep whatever it is about. `push`, `cancel` and `due` cost O(log n).
  */
 export class TimerQueue<T> {
   readonly #capacity: number;
-  #heap: Heap<Entry<T>> = emptyHeap();
-  #live = 0;
+  readonly #heap: Entry<T>[] = [];
+  #pushed = 0;
 
   /** @throws RangeError when `capacity` is not a positive whole number */
   constructor(options: { readonly capacity: number }) {
@@ -34,75 +34,94 @@ export class TimerQueue<T> {
 
   /** How many items wait. */
   get size(): number {
-    return this.#live;
+    return this.#heap.length;
   }
 
   /** Whether another `push` would break the bound; the owner sheds load before that. */
   get isFull(): boolean {
-    return this.#live >= this.#capacity;
+    return this.#heap.length >= this.#capacity;
   }
 
   /** Queues `item` for the instant `at`; the queue must not be full. */
   push(at: Instant, item: T): TimerHandle {
     assert(!this.isFull, "a timer queue has room");
     assert(!Number.isNaN(at), "an instant is a number");
-    const entry = { at, item, isLive: true };
+    const entry = { at, item, order: this.#pushed, place: this.#heap.length };
+    this.#pushed += 1;
     this.#heap.push(entry);
-    this.#live += 1;
+    this.#rise(entry, entry.place);
     return entry;
   }
 
   /** Takes an item out before it is due; false when it has left already. */
   cancel(handle: TimerHandle): boolean {
     const entry = handle as Entry<T>;
-    if (!entry.isLive) return false;
-    entry.isLive = false;
-    this.#live -= 1;
-    if (this.#heap.size - this.#live > this.#live + DEAD_MIN) this.#sweep();
+    if (entry.place < 0) return false;
+    this.#remove(entry);
     return true;
   }
 
   /** Takes the earliest item that is due at `now`. */
   due(now: Instant): T | undefined {
-    const entry = this.#earliest();
+    const [entry] = this.#heap;
     if (entry === undefined || entry.at > now) return undefined;
-    this.#heap.pop();
-    entry.isLive = false;
-    this.#live -= 1;
+    this.#remove(entry);
     return entry.item;
   }
 
   /** When the earliest item becomes due; `Infinity` while there is none. */
   deadline(): Instant {
-    return this.#earliest()?.at ?? Number.POSITIVE_INFINITY;
+    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
   /** Drops everything. */
   clear(): void {
-    for (let entry = this.#heap.pop(); entry !== undefined; entry = this.#heap.pop()) {
-      entry.isLive = false;
-    }
-    this.#live = 0;
+    for (const entry of this.#heap) entry.place = -1;
+    this.#heap.length = 0;
   }
 
-  #earliest(): Entry<T> | undefined {
-    let entry = this.#heap.peek();
-    while (entry !== undefined && !entry.isLive) {
-      this.#heap.pop();
-      entry = this.#heap.peek();
-    }
-    return entry;
+  /** The last entry goes where this one stood, and from there up or down. */
+  #remove(entry: Entry<T>): void {
+    const { place } = entry;
+    const last = this.#heap.pop() as Entry<T>;
+    entry.place = -1;
+    if (last === entry) return;
+    this.#sink(last, place);
+    if (last.place === place) this.#rise(last, place);
   }
 
-  #sweep(): void {
-    const kept = emptyHeap<T>();
-    for (let entry = this.#heap.pop(); entry !== undefined; entry = this.#heap.pop()) {
-      if (entry.isLive) kept.push(entry);
+  #rise(entry: Entry<T>, from: number): void {
+    let place = from;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = this.#heap[parent] as Entry<T>;
+      if (!isFirst(entry, above)) break;
+      this.#put(above, place);
+      place = parent;
     }
-    this.#heap = kept;
+    this.#put(entry, place);
+  }
+
+  #sink(entry: Entry<T>, from: number): void {
+    const heap = this.#heap;
+    let place = from;
+    for (let child = 2 * place + 1; child < heap.length; child = 2 * place + 1) {
+      const right = heap[child + 1];
+      if (right !== undefined && isFirst(right, heap[child] as Entry<T>)) child += 1;
+      const below = heap[child] as Entry<T>;
+      if (isFirst(entry, below)) break;
+      this.#put(below, place);
+      place = child;
+    }
+    this.#put(entry, place);
+  }
+
+  #put(entry: Entry<T>, place: number): void {
+    this.#heap[place] = entry;
+    entry.place = place;
   }
 }
 
-function emptyHeap<T>(): Heap<Entry<T>> {
-  return new Heap((a, b) => a.at < b.at);
+function isFirst(a: TimerHandle & { order: number }, b: TimerHandle & { order: number }): boolean {
+  return a.at === b.at ? a.order < b.order : a.at < b.at;
 }
