@@ -4,7 +4,7 @@ INSTALLED := node_modules/.culvert-installed
 
 .PHONY: demo test check sim fuzz e2e bench build clean
 
-# A file through a Map that loses a third of it, with a kill -9 half-way. Under a minute.
+# A file, twice: over a Map that loses a third of it, and over a network whose nodes are killed.
 demo: build
 	@node dist/cli/main.js demo
 
