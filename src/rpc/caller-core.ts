@@ -156,11 +156,15 @@ export class CallerCore {
   disturbed(peer: NodeId, now: Instant): void {
     const out = this.#peers.peek(nodeIdText(peer));
     if (out === undefined) return;
-    const again = this.#pauses.soon();
-    if (out.hello !== undefined) this.#armHello(out, now + again);
-    for (const pending of out.session?.open.values() ?? []) {
+    const pauseMs = this.#pauses.soon();
+    const { hello, session } = out;
+    const helloAt = now + pauseMs(hello?.copies ?? 1);
+    if (hello?.retry !== undefined && helloAt < hello.retry.at) this.#armHello(out, helloAt);
+    for (const pending of session?.open.values() ?? []) {
+      const at = now + pauseMs(pending.sent?.copies ?? 1);
+      if (pending.retry === undefined || at >= pending.retry.at) continue;
       this.#cancelTimer(pending.retry);
-      pending.retry = this.#timers.push(now + again, { kind: "retry", pending });
+      pending.retry = this.#timers.push(at, { kind: "retry", pending });
     }
   }
 

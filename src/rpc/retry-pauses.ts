@@ -10,7 +10,7 @@ const COPIES_IF_RELIABLE = 4;
 /** Fewest copies, whatever was learnt: one late answer must not teach us to give up. */
 const COPIES_IF_SLOW = 16;
 const DOUBLINGS_MAX = 30;
-/** How long after a disturbance what is open is sent again, at most. */
+/** How long after a disturbance what was sent once is sent again, at most. */
 const SOON_MS = 100;
 
 /**
@@ -57,9 +57,13 @@ export class RetryPauses {
     return pauseMs * (1 + 0.1 * this.#random.unit());
   }
 
-  /** A short pause, different for everybody. */
-  soon(): number {
-    return SOON_MS * this.#random.unit();
+  /**
+   * A short pause after a disturbance, different for everybody. It doubles with each copy too: it
+   * may be what is sent that breaks the connection.
+   */
+  soon(): (copies: number) => number {
+    const onceMs = SOON_MS * this.#random.unit();
+    return (copies) => onceMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX);
   }
 
   #learnt(copies: number, place: string, hardMs: number): number {
