@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
 import { shellQuote } from "./humanize.ts";
 import type { OpenMap } from "./open-map.ts";
+import { NETWORK } from "./session-record.ts";
 
 /** A Map that streams can pass through, as the user has named it. */
 export interface MapChoice {
@@ -20,7 +21,7 @@ export interface MapChoice {
   readonly open: (context: Context) => Promise<OpenMap>;
 }
 
-/** `mainline`, or `mainline:` and nodes of that DHT to begin with. */
+/** `mainline`, or `mainline:` and nodes of that DHT to begin with, which lead to the same one. */
 const MAINLINE = /^mainline(?::(\S+))?$/;
 
 /**
@@ -73,7 +74,7 @@ function chooseMap(text: string): MapChoice {
   const mainline = MAINLINE.exec(text);
   if (mainline !== null) {
     const open = (context: Context): Promise<OpenMap> => joinMainline(context, mainline[1]);
-    return { name: text, flags: `--map ${shellQuote(text)}`, open };
+    return { name: "mainline", flags: `--map ${shellQuote(text)}`, open };
   }
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) {
@@ -94,9 +95,6 @@ async function joinMainline({ output }: Context, nodes: string | undefined): Pro
   const map = await MainlineMap.join(nodes === undefined ? {} : { bootstrap: nodes.split(",") });
   return { transport: new MapClient(map), close: () => map.close() };
 }
-
-/** Every network is one Map to a session: nodes come and go, and lead to the same records. */
-const NETWORK = "network";
 
 /** `--via onion`, which is the default, or `--via direct`: who is asked then sees who asks. */
 function viaOf(options: CommandOptions): "onion" | "direct" {

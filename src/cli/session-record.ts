@@ -3,6 +3,9 @@ import { decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 /** The commands whose work can be gone on with. */
 export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe", "forward"] as const;
 
+/** Every network is one Map to a session: nodes come and go, and lead to the same records. */
+export const NETWORK = "network";
+
 /** How far a piece of work is. */
 const PHASES = ["open", "verified", "placed", "refused", "done"] as const;
 

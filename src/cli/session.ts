@@ -5,8 +5,11 @@ import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts"
 import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
+import type { MapChoice } from "./connection.ts";
+import { CommandError } from "./failure.ts";
+import { shellQuote } from "./humanize.ts";
 import { makeFolder } from "./make-folder.ts";
-import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
+import { decodeRecord, encodeRecord, NETWORK, type SessionRecord } from "./session-record.ts";
 import { STAGING_PREFIX } from "./transfer/path-policy.ts";
 
 const RECORD_FILE = "session";
@@ -67,6 +70,24 @@ export class SessionStore {
     if (bytes === undefined) return undefined;
     const record = decodeRecord(withoutChecksum(bytes));
     return new Session({ id, folder, record, clock: this.#clock });
+  }
+
+  /**
+   * What is to go on over this Map.
+   *
+   * @throws CulvertError as {@link find}; `CULVERT_USAGE` when it was begun over another Map, where
+   *   what it knows to be stored is
+   */
+  async resume(id: string, map: Pick<MapChoice, "name">): Promise<Session | undefined> {
+    const session = await this.find(id);
+    const { phase, map: begunOver = map.name } = session?.record ?? {};
+    if (begunOver === map.name || phase === "done") return session;
+    const where = begunOver === NETWORK ? "a network (--nodes)" : `--map ${shellQuote(begunOver)}`;
+    throw new CommandError(
+      "CULVERT_USAGE",
+      `this was begun over ${where}, not over what is named now`,
+      `name that one, or forget what was begun: culvert status --forget ${id}`,
+    );
   }
 
   /** Begins to keep something, and forgets what was finished long ago. */

@@ -67,6 +67,21 @@ describe("sessions on disk", () => {
     expect(await store.find("../../etc")).toBeUndefined();
   });
 
+  test("go on over the Map that they were begun over, and over no other", async () => {
+    const store = new SessionStore(folder, clock);
+    const session = await store.create(id, begun);
+    expect((await store.resume(id, { name: "unix:/m" }))?.id).toBe(id);
+    expect(await store.resume("0".repeat(12), { name: "unix:/m" })).toBeUndefined();
+    await expect(store.resume(id, { name: "network" })).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: expect.stringContaining("--map unix:/m"),
+      hint: expect.stringContaining(`--forget ${id}`),
+    });
+    // What is over is told so, whatever is named.
+    await session.finish();
+    expect((await store.resume(id, { name: "network" }))?.record.phase).toBe("done");
+  });
+
   test("overlapping saves leave the last one", async () => {
     const session = await new SessionStore(folder, clock).create(id, begun);
     await Promise.all([1, 2, 3].map((bytes) => session.save({ doneBytes: bytes })));

@@ -22,7 +22,7 @@ interface Job {
 export const broadcast: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
   const map = requireMap(context, options);
-  const found = await findJob(context, options);
+  const found = await findJob(context, map, options);
   await withMap(context, map, async (transport) => {
     const { session, capability } = found ?? (await begin(context, map));
     const store = session.journals;
@@ -54,10 +54,14 @@ async function keepAlive({ output, stop }: Context, stream: Broadcast): Promise<
   await once(stream, "close", { signal: stop });
 }
 
-async function findJob(context: Context, options: CommandOptions): Promise<Job | undefined> {
+async function findJob(
+  context: Context,
+  map: MapChoice,
+  options: CommandOptions,
+): Promise<Job | undefined> {
   const id = options.text("resume");
   if (id === undefined) return undefined;
-  const session = await new SessionStore(context.paths.sessions, context.clock).find(id);
+  const session = await new SessionStore(context.paths.sessions, context.clock).resume(id, map);
   const kept = session?.record.command === "broadcast" ? session.record.secret : undefined;
   if (session !== undefined && kept !== undefined) return { session, capability: kept };
   const hint = 'see the ids of "culvert status"';

@@ -112,7 +112,7 @@ async function endOf(
   const store = new SessionStore(context.paths.sessions, context.clock);
   const { map, given, resume } = wanted;
   if (resume !== undefined) {
-    const session = await store.find(resume);
+    const session = await store.resume(resume, map);
     const secret = session?.record.command === "forward" ? session.record.secret : undefined;
     if (session !== undefined && secret !== undefined) return { session, secret, role: "listener" };
     const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';
@@ -123,6 +123,6 @@ async function endOf(
   const id = sessionId(`forward ${role}`, secret);
   const own = given === undefined ? { secret } : {};
   const record = { command: "forward", title: "forward", map: map.name, ...own } as const;
-  const session = (await store.find(id)) ?? (await store.create(id, record));
+  const session = (await store.resume(id, map)) ?? (await store.create(id, record));
   return { session, secret, role };
 }

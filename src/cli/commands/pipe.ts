@@ -32,7 +32,11 @@ export const pipe: RunCommand = async (context, [operand], options) => {
   const peerTimeoutMs = options.durationMs("peerTimeout");
   const map = requireMap(context, options);
   const ticket = await findTicket(context, { role: "pipe", operand, options });
-  const known = await findEnd(context, ticket?.secret, options.text("resume"));
+  const known = await findEnd(context, {
+    map,
+    secret: ticket?.secret,
+    id: options.text("resume"),
+  });
   await withMap(context, map, async (transport) => {
     const end = known ?? (await begin(context, map, ticket?.secret));
     const { session, secret, role } = end;
@@ -83,19 +87,19 @@ function counterpart({ sends, receives }: Direction): string | undefined {
 /** The end that was begun before: by the same ticket, or by the id that `--resume` names. */
 async function findEnd(
   context: Context,
-  secret: Uint8Array | undefined,
-  id: string | undefined,
+  wanted: { map: MapChoice; secret: Uint8Array | undefined; id: string | undefined },
 ): Promise<End | undefined> {
+  const { map, secret, id } = wanted;
   const store = new SessionStore(context.paths.sessions, context.clock);
   if (secret !== undefined) {
-    const session = await store.find(sessionId("pipe dialer", secret));
+    const session = await store.resume(sessionId("pipe dialer", secret), map);
     if (session?.record.phase === "done") {
       throw new CulvertError("CULVERT_SECRET_USED", "this pipe is over");
     }
     return session && { session, secret, role: "dialer" };
   }
   if (id === undefined) return undefined;
-  const session = await store.find(id);
+  const session = await store.resume(id, map);
   const kept = session?.record.command === "pipe" ? session.record.secret : undefined;
   if (session === undefined || kept === undefined) {
     const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';

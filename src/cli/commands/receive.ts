@@ -23,7 +23,7 @@ export const receive: RunCommand = async (context, [operand], options) => {
   const target = await requireWritable(resolve(options.text("into") ?? "."), context);
   const store = new SessionStore(paths.sessions, clock);
   const id = sessionId("receive", secret);
-  const found = await store.find(id);
+  const found = await store.resume(id, map);
   if (found !== undefined && isOver(found, target)) return tellReceived(context, found);
   await withMap(context, map, async (transport) => {
     const begun = { command: "receive", title: "(not known yet)", map: map.name } as const;

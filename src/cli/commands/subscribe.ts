@@ -14,7 +14,7 @@ export const subscribe: RunCommand = async (context, [operand], options) => {
   const map = requireMap(context, options);
   const sessions = new SessionStore(paths.sessions, clock);
   const id = sessionId("subscribe", secret);
-  const found = await sessions.find(id);
+  const found = await sessions.resume(id, map);
   if (found?.record.phase === "done") {
     const hint = `culvert status --forget ${id} lets it begin again`;
     output.tell("over", { id }, `this broadcast has ended, and was read to its end; ${hint}`);
