@@ -1,22 +1,26 @@
 import { type Cancel, type Clock, CulvertError, onAbort } from "../base/index.ts";
 
-/** Answers that a client waits for at once. */
+/** Answers that a client waits for at once, those included that it has given up. */
 const WAITING_MAX = 1_024;
 
-interface Waiter<Answer> {
+/** What was asked and is not answered. */
+interface Place<Answer> {
+  readonly name: string;
+  /** Nobody waits any more. */
+  isLeft: boolean;
   resolve(answer: Answer): void;
   reject(error: Error): void;
 }
 
 /**
  * Answers that a client waits for, by what they will carry: those with one name come in the order
- * in which they were asked for. Each wait ends in time.
+ * in which they were asked for. Each wait ends in time; its place in line stays for as long again,
+ * lest an answer that comes late is taken for that to the next question.
  */
 export class Answers<Answer> {
   readonly #clock: Clock;
   readonly #answerMs: number;
-  readonly #waiting = new Map<string, Waiter<Answer>[]>();
-  #count = 0;
+  #line: readonly Place<Answer>[] = [];
 
   constructor(clock: Clock, answerMs: number) {
     this.#clock = clock;
@@ -30,15 +34,24 @@ export class Answers<Answer> {
    *   with the name `AbortError`
    */
   wait(name: string, signal?: AbortSignal): Promise<Answer> {
-    if (this.#count >= WAITING_MAX) return Promise.reject(new CulvertError("CULVERT_BUSY"));
+    if (this.#line.length >= WAITING_MAX) return Promise.reject(new CulvertError("CULVERT_BUSY"));
     return new Promise((resolve, reject) => {
-      let forget: Cancel = () => {};
+      const now = this.#clock.now();
+      const cancels: Cancel[] = [];
       const end = (): void => {
-        forget();
-        cancelTimer();
-        this.#forget(name, waiter);
+        for (const cancel of cancels.splice(0)) cancel();
+        this.#line = this.#line.filter((other) => other !== place);
       };
-      const waiter: Waiter<Answer> = {
+      const leave = (error: Error): void => {
+        place.isLeft = true;
+        for (const cancel of cancels.splice(0)) cancel();
+        const at = now + 2 * this.#answerMs;
+        cancels.push(this.#clock.schedule(at, end, { background: true }));
+        reject(error);
+      };
+      const place: Place<Answer> = {
+        name,
+        isLeft: false,
         resolve: (answer) => {
           end();
           resolve(answer);
@@ -48,35 +61,28 @@ export class Answers<Answer> {
           reject(error);
         },
       };
-      const cancelTimer = this.#clock.schedule(this.#clock.now() + this.#answerMs, () => {
-        waiter.reject(new CulvertError("CULVERT_TIMEOUT"));
-      });
-      this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), waiter]);
-      this.#count += 1;
-      forget = onAbort(signal, waiter.reject);
+      this.#line = [...this.#line, place];
+      const late = (): void => leave(new CulvertError("CULVERT_TIMEOUT"));
+      cancels.push(this.#clock.schedule(now + this.#answerMs, late));
+      cancels.push(onAbort(signal, leave));
     });
   }
 
-  /** False when nobody waits for this one. */
+  /** For whoever waits for what this one carries, be it asked twice. False when nobody does. */
   settle(name: string, answer: Answer): boolean {
-    const [first] = this.#waiting.get(name) ?? [];
-    first?.resolve(answer);
-    return first !== undefined;
+    const named = this.#line.filter((place) => place.name === name);
+    const place = named.find(({ isLeft }) => !isLeft) ?? named[0];
+    place?.resolve(answer);
+    return place?.isLeft === false;
+  }
+
+  /** A refusal is for the question that it answers: the oldest of this name, or of all. */
+  refuse(name: string | undefined, answer: Answer): void {
+    this.#line.find((place) => name === undefined || place.name === name)?.resolve(answer);
   }
 
   /** No answer will come any more. */
   fail(error: Error): void {
-    for (const waiters of [...this.#waiting.values()]) {
-      for (const waiter of [...waiters]) waiter.reject(error);
-    }
-  }
-
-  #forget(name: string, waiter: Waiter<Answer>): void {
-    const waiters = this.#waiting.get(name) ?? [];
-    const left = waiters.filter((other) => other !== waiter);
-    if (left.length === waiters.length) return;
-    this.#count -= 1;
-    if (left.length === 0) this.#waiting.delete(name);
-    else this.#waiting.set(name, left);
+    for (const place of this.#line) place.reject(error);
   }
 }

@@ -26,7 +26,10 @@ export class VoidphoneApiClient {
   static async connect(endpoint: string): Promise<VoidphoneApiClient> {
     const answers = new Answers<ApiReply>(systemClock, ANSWER_MS);
     const connection = await ModuleConnection.open(endpoint, readApiReply, {
-      notice: (reply) => answers.settle(toHex(reply.key), reply),
+      notice: (reply) => {
+        if (reply.kind === "success") answers.settle(toHex(reply.key), reply);
+        else answers.refuse(toHex(reply.key), reply);
+      },
       closed: (error) => answers.fail(error),
     });
     return new VoidphoneApiClient(connection, answers);

@@ -1,4 +1,4 @@
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, toHex } from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { Answers } from "./answers.ts";
 import { ModuleConnection } from "./module-connection.ts";
@@ -12,7 +12,6 @@ import {
 
 /** Longer than any onion module takes to build a tunnel. */
 const ANSWER_MS = 60_000;
-const BUILD = "build";
 
 /** What a client of an onion module hears beside its answers. Must not throw. */
 export interface OnionClientEvents {
@@ -29,7 +28,7 @@ export interface OnionClientEvents {
 export class VoidphoneOnionClient {
   readonly #connection: ModuleConnection<OnionNotice>;
   readonly #builds: Answers<number | undefined>;
-  /** An error does not say which build has failed: there is one at a time. */
+  /** By host key. An error does not say which build has failed: there is one at a time. */
   #lastBuild: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -43,17 +42,28 @@ export class VoidphoneOnionClient {
   /**
    * Connects to a module at `HOST:PORT`.
    *
+   * @param options how long a build may take: a minute, if absent
    * @throws CulvertError `CULVERT_UNREACHABLE`, or `CULVERT_USAGE` for an endpoint that is none
    */
-  static async connect(endpoint: string, events: OnionClientEvents): Promise<VoidphoneOnionClient> {
-    const builds = new Answers<number | undefined>(systemClock, ANSWER_MS);
-    const connection = await ModuleConnection.open(endpoint, readOnionNotice, {
+  static async connect(
+    endpoint: string,
+    events: OnionClientEvents,
+    options: { readonly answerMs?: number } = {},
+  ): Promise<VoidphoneOnionClient> {
+    const builds = new Answers<number | undefined>(systemClock, options.answerMs ?? ANSWER_MS);
+    let connection: ModuleConnection<OnionNotice> | undefined;
+    const ready = (hostKey: Uint8Array, tunnelId: number): void => {
+      if (builds.settle(toHex(hostKey), tunnelId)) return;
+      // It comes too late: whoever asked for it does not wait any more.
+      connection?.send(encodeOnionRequest({ kind: "destroy", tunnelId }));
+    };
+    connection = await ModuleConnection.open(endpoint, readOnionNotice, {
       notice: (notice) => {
         const { kind, tunnelId } = notice;
-        if (kind === "ready") builds.settle(BUILD, tunnelId);
+        if (kind === "ready") ready(notice.hostKey, tunnelId);
         else if (kind === "incoming") events.incoming(tunnelId);
         else if (kind === "data") events.data(tunnelId, notice.data);
-        else if (notice.request === "build") builds.settle(BUILD, undefined);
+        else if (notice.request === "build") builds.refuse(undefined, undefined);
         else events.failed(notice.request, tunnelId);
       },
       closed: (error) => {
@@ -74,7 +84,7 @@ export class VoidphoneOnionClient {
   async build(target: TunnelTarget): Promise<number> {
     const built = this.#lastBuild.then(async () => {
       this.#connection.send(encodeOnionRequest({ kind: "build", target }));
-      return await this.#builds.wait(BUILD);
+      return await this.#builds.wait(toHex(target.hostKey));
     });
     this.#lastBuild = built.catch(() => {});
     const tunnelId = await built;

@@ -61,19 +61,6 @@ describe("a request", () => {
     expect(pair.of("request")).toHaveLength(2);
   });
 
-  it("is repeated ever more seldom where every copy of it breaks the connection", () => {
-    const { pair } = asked({}, true);
-    let told = 0;
-    for (let ms = 0; ms < 20_000; ms += 10) {
-      const count = pair.of("request").length;
-      if (count > told) pair.a.handle({ kind: "disturbed", peer: pair.b.id });
-      told = count;
-      pair.clock.advance(10);
-    }
-    expect(told).toBeGreaterThan(4);
-    expect(told).toBeLessThan(16);
-  });
-
   it.each<[string, (pair: CorePair, reference: Uint8Array) => void]>([
     [
       "reference",
