@@ -17,7 +17,8 @@ export class Interrupted extends Error {
 
 /**
  * Turns the first SIGINT or SIGTERM into an abort whose reason is {@link Interrupted}, so that the
- * command can save its state and leave. The second one ends the process at once.
+ * command can save its state and leave. The second one ends the process at once. A process that was
+ * started with a channel to its parent is asked to stop when the parent is gone, killed or not.
  */
 export function watchSignals(process: NodeJS.Process): AbortSignal {
   const controller = new AbortController();
@@ -26,5 +27,9 @@ export function watchSignals(process: NodeJS.Process): AbortSignal {
     controller.abort(new Interrupted(signal));
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
+  process.once("disconnect", () => stop("SIGTERM"));
+  // It may be gone before there was time to listen; without a channel this is undefined.
+  if (process.connected === false) stop("SIGTERM");
+  process.channel?.unref(); // it is no reason to stay
   return controller.signal;
 }

@@ -25,7 +25,11 @@ export class Child {
   #words = "";
 
   constructor({ self: [runtime, ...script], args, env, input = "" }: ChildOptions) {
-    this.#process = spawn(runtime, [...script, ...args, "--json"], { env });
+    // By the channel it learns that this process is gone, be it killed: nobody else would end it.
+    this.#process = spawn(runtime, [...script, ...args, "--json"], {
+      env,
+      stdio: ["pipe", "pipe", "pipe", "ipc"],
+    });
     this.#process.stdin?.on("error", () => {}); // it may be gone before it reads
     this.#process.stdin?.end(input);
     this.#process.stderr?.on("data", (words) => {
