@@ -14,8 +14,13 @@ import {
 } from "../crypto/index.ts";
 import type { Transport } from "../transport/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "./frame.ts";
-import { resolveOptions, type StreamOptions } from "./options.ts";
-import { loadedJournal, sweep } from "./saved-frames.ts";
+import {
+  DEFAULTS,
+  resolveOptions,
+  type StreamOptions,
+  UNACKNOWLEDGED_FRAMES_CEILING,
+} from "./options.ts";
+import { loadedJournal, type NeededFrames, sweep } from "./saved-frames.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
@@ -109,7 +114,7 @@ export async function assembleFromStore(
     const head = await journal.load();
     if (head === undefined) return beginning(keys, context, { journal, reopen });
     const state = decodeState(head);
-    await sweep(journal, head, { ...state.sender, acks: state.ackWriter.pending });
+    await sweep(journal, head, neededBy(state));
     return continuation(state, context, { journal, reopen });
   } catch (error) {
     await journal.close();
@@ -118,7 +123,8 @@ export async function assembleFromStore(
 }
 
 /**
- * A stream that goes on from a whole saved state, with a journal in memory.
+ * A stream that goes on from a whole saved state, with a journal in memory: it may be ahead of its
+ * reader by as much as one that has none, or as it is.
  *
  * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`
  */
@@ -126,8 +132,17 @@ export async function assembleLoaded(
   { state, frames }: WholeState,
   context: AssemblyContext,
 ): Promise<StreamParts> {
-  const kept = await loadedJournal(encodeState(state), frames);
-  return continuation(state, context, kept);
+  const { base, next } = state.sender;
+  const ahead = Math.min(next - base, UNACKNOWLEDGED_FRAMES_CEILING);
+  const { unacknowledgedFramesMax = Math.max(DEFAULTS.unacknowledgedFramesMax, ahead) } =
+    context.options;
+  const options = { ...context.options, unacknowledgedFramesMax };
+  const kept = await loadedJournal(encodeState(state), frames, neededBy(state));
+  return continuation(state, { ...context, options }, kept);
+}
+
+function neededBy({ sender, ackWriter }: StreamState): NeededFrames {
+  return { ...sender, acks: ackWriter.pending };
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */

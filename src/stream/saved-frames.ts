@@ -29,19 +29,6 @@ export function framesOf(fields: Fields): Map<string, Uint8Array> {
   return frames;
 }
 
-/** A journal in memory that holds a saved state and its frames, and the way to open it again. */
-export async function loadedJournal(
-  head: Uint8Array,
-  frames: SavedFrames,
-): Promise<{ readonly journal: Journal; readonly reopen: () => Promise<Journal> }> {
-  const store = new MemoryJournalStore();
-  const reopen = (): Promise<Journal> => store.open("loaded");
-  const journal = await reopen();
-  const put = [...frames].map(([name, bytes]) => ({ name, bytes }));
-  await journal.commit({ head, put, remove: [] });
-  return { journal, reopen };
-}
-
 /** The frames that a saved state needs. */
 export interface NeededFrames {
   /** Those of the data chain: the first one, and the one behind the last. */
@@ -49,6 +36,24 @@ export interface NeededFrames {
   readonly next: number;
   /** Indexes of those of the ack chain. */
   readonly acks: readonly number[];
+}
+
+/**
+ * A journal in memory that holds a saved state and what it needs of the frames beside it, and the
+ * way to open it again.
+ */
+export async function loadedJournal(
+  head: Uint8Array,
+  frames: SavedFrames,
+  needed: NeededFrames,
+): Promise<{ readonly journal: Journal; readonly reopen: () => Promise<Journal> }> {
+  const store = new MemoryJournalStore();
+  const reopen = (): Promise<Journal> => store.open("loaded");
+  const journal = await reopen();
+  const names = namesOf(needed);
+  const kept = [...frames].filter(([name]) => names.has(name));
+  await journal.commit({ head, put: kept.map(([name, bytes]) => ({ name, bytes })), remove: [] });
+  return { journal, reopen };
 }
 
 /**
@@ -60,10 +65,15 @@ export interface NeededFrames {
 export async function sweep(
   journal: Journal,
   head: Uint8Array,
-  { base, next, acks }: NeededFrames,
+  needed: NeededFrames,
 ): Promise<void> {
-  const strays = new Set(await journal.names());
-  for (let index = base; index < next; index++) strays.delete(frameName(index));
-  for (const index of acks) strays.delete(ackName(index));
-  if (strays.size > 0) await journal.commit({ head, put: [], remove: [...strays] });
+  const names = namesOf(needed);
+  const strays = (await journal.names()).filter((name) => !names.has(name));
+  if (strays.length > 0) await journal.commit({ head, put: [], remove: strays });
+}
+
+function namesOf({ base, next, acks }: NeededFrames): Set<string> {
+  const names = new Set(acks.map(ackName));
+  for (let index = base; index < next; index++) names.add(frameName(index));
+  return names;
 }

@@ -3,6 +3,8 @@ import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culver
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { withoutChecksum } from "../../src/io/checksum.ts";
+import { decodeWholeState } from "../../src/stream/state-codec.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
 
 /** A Map, a clock and a secret, for streams that come and go. */
@@ -75,6 +77,32 @@ describe("a stream that is halted, saved and loaded", () => {
       (await elapse(readAll(b))).equals(Buffer.concat([all, Buffer.from("the last words")])),
     ).toBe(true);
     await Promise.all([again.halt(), b.halt()]);
+  });
+
+  it("is held back by its reader as before it was: what it keeps is in memory", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, options);
+    a.write("x");
+    const again = await Stream.load(transport, await elapse(a.save()), options);
+    again.write(pattern(600_000));
+    await clock.runUntil(clock.now() + 10_000);
+    expect(again.progress().unacknowledgedFrames).toBeLessThan(256);
+    await again.halt();
+  });
+
+  it("takes no frame along that its reader has taken", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const a = Stream.listen(transport, secret, { ...options, autoStart: false });
+    a.write(pattern(150_000));
+    const again = await Stream.load(transport, await elapse(a.save()), options);
+    const b = Stream.dial(transport, secret, { ...options, readableHighWaterMark: 1 });
+    await clock.runUntil(() => b.readableLength > 140_000, 60_000);
+    b.read(60_000);
+    await clock.runUntil(() => again.progress().acknowledgedBytes > 50_000, 60_000);
+    const unread = await Stream.load(transport, await again.save(), { autoStart: false });
+    const { frames } = decodeWholeState(withoutChecksum(await unread.save()));
+    expect(frames.size).toBe(unread.progress().unacknowledgedFrames);
+    await b.halt();
   });
 
   it("tells those who waited for it that what nobody read has left the Map", async () => {

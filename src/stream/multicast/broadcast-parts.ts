@@ -21,7 +21,7 @@ import {
   type WholeBroadcast,
 } from "./broadcast-state.ts";
 import type { SessionParts } from "./core-session.ts";
-import { type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
+import { BROADCAST_DEFAULTS, type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
 
 /** How a `Broadcast` is opened; protocol options have the defaults of `BROADCAST_DEFAULTS`. */
 export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "durable">> {
@@ -76,14 +76,19 @@ export async function broadcastFromStore(
   }
 }
 
-/** A broadcast that goes on from a whole saved state, with a journal in memory. */
+/**
+ * A broadcast that goes on from a whole saved state, with a journal in memory: it keeps as many
+ * frames as one that has none, or as there are.
+ */
 export async function broadcastFromState(
   transport: Transport,
   { state, frames }: WholeBroadcast,
   options: BroadcastOpenOptions,
 ): Promise<BroadcastParts> {
-  const kept = await loadedJournal(encodeBroadcastState(state), frames);
-  return continuation({ transport, state, options }, kept);
+  const { base, next } = state;
+  const kept = await loadedJournal(encodeBroadcastState(state), frames, { base, next, acks: [] });
+  const { retainFrames = Math.max(BROADCAST_DEFAULTS.retainFrames, next - base) } = options;
+  return continuation({ transport, state, options: { ...options, retainFrames } }, kept);
 }
 
 /** The transport with the authority to write one root. */

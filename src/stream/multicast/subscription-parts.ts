@@ -97,7 +97,8 @@ export async function subscriptionFromState(
   { state, frames }: WholeSubscription,
   options: SubscriptionOpenOptions,
 ): Promise<SubscriptionParts> {
-  const kept = await loadedJournal(encodeSubscriptionState(state), frames);
+  const needed = { base: 0, next: 0, acks: state.repair?.pending ?? [] };
+  const kept = await loadedJournal(encodeSubscriptionState(state), frames, needed);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const context = { transport, options, cellBytes: state.cellBytes, keys: keysOf(read, options) };
   return continuation(state, context, kept);

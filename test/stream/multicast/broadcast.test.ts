@@ -261,6 +261,16 @@ describe("a broadcast that stops and goes on", () => {
     await over.halt();
   });
 
+  it("keeps no more frames than before, as they are in memory", async () => {
+    const { transport, at, elapse } = place();
+    const state = await new Broadcast(transport, at).save();
+    const broadcast = await Broadcast.load(transport, state, at);
+    broadcast.write(new Uint8Array(150_000));
+    await elapse(broadcast.sync());
+    expect(broadcast.progress().keptFrames).toBe(1_024);
+    await broadcast.halt();
+  });
+
   it("finds out that its state is an old copy, and puts no frame behind the other's", async () => {
     const world = place();
     const { transport, at, elapse } = world;
