@@ -228,9 +228,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#reader.pump(now, this.#limit());
     this.#look(now);
     if (this.#isOver) return;
+    // Before the position behind the end is written: without the end, nobody would ever find one.
+    if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
+    if (this.#isOver) return;
     this.#ask(now);
     this.#ledger.flush(now);
-    if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
     this.#exchange.endTurn(this, now);
   }
 

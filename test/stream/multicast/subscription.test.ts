@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import {
   Broadcast,
   CulvertError,
   capabilityToText,
   generateCapability,
   generateSecret,
+  type Journal,
+  type JournalChanges,
+  type JournalStore,
   MemoryJournalStore,
   Stream,
   Subscription,
@@ -315,6 +319,27 @@ describe("a subscription that stops and goes on", () => {
     await broadcast.halt();
   });
 
+  it("ends, wherever it crashed", async () => {
+    const { transport, at, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    const [capability, text] = [broadcast.capability(), "all of it. ".repeat(50)];
+    broadcast.end(text);
+    const heads: Uint8Array[] = [];
+    const store = storeOf(undefined, ({ head }) => heads.push(head.slice()));
+    const whole = await Subscription.open({ transport, capability, store, ...at });
+    const closed = once(whole, "close");
+    expect(await elapse(textOf(whole))).toBe(text);
+    await elapse(closed);
+    expect(heads.length).toBeGreaterThan(2);
+    for (const head of heads) {
+      const options = { transport, capability, store: storeOf(head), ...at };
+      const again = await Subscription.open(options);
+      const taken = text.slice(0, again.readOffset);
+      expect(taken + (await elapse(textOf(again)))).toBe(text);
+    }
+    await broadcast.halt();
+  });
+
   it("goes on after its place has been asked on by an older copy of itself", async () => {
     const { memory, at, clock, elapse } = place();
     const broadcast = new Broadcast(memory, at);
@@ -332,3 +357,31 @@ describe("a subscription that stops and goes on", () => {
     await broadcast.halt();
   });
 });
+
+/** A store with one journal in it, which begins with this head; tells what is committed. */
+function storeOf(
+  head: Uint8Array | undefined,
+  committed: (changes: JournalChanges) => void = () => {},
+): JournalStore {
+  const open = async (): Promise<Journal> => {
+    const journal = await new MemoryJournalStore().open("it");
+    if (head !== undefined) await journal.commit({ head, put: [], remove: [] });
+    return {
+      load: () => journal.load(),
+      read: (name) => journal.read(name),
+      names: () => journal.names(),
+      close: () => journal.close(),
+      commit: (changes) => {
+        committed(changes);
+        return journal.commit(changes);
+      },
+    };
+  };
+  return { open };
+}
+
+async function textOf(subscription: Subscription): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of subscription) chunks.push(chunk);
+  return `${Buffer.concat(chunks)}`;
+}
