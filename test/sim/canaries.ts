@@ -105,6 +105,12 @@ export const CANARIES: readonly Canary[] = [
     plant: (create) => create,
   },
   {
+    bug: "holds more frames than it may",
+    rule: "memory",
+    plan: { framesInMemoryMax: 8 },
+    plant: (create) => create,
+  },
+  {
     bug: "never puts a frame again",
     rule: "hang",
     plan: { limitMs: 3_600_000 },

@@ -75,6 +75,16 @@ const CANARIES: readonly Canary[] = [
     ]),
   },
   {
+    bug: "a reader is done before the end",
+    rule: "loss",
+    tamper: atNth(["b", "deliver", 2], (effect) => [effect, { kind: "done" }]),
+  },
+  {
+    bug: "a reader does not tell the end",
+    rule: "loss",
+    tamper: atNth(["b", "delivered-end", 1], () => []),
+  },
+  {
     bug: "a reader passes over what is there",
     rule: "loss",
     tamper: atNth(["b", "deliver", 3], (effect) => [

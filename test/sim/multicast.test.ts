@@ -51,9 +51,8 @@ describe("a broadcast in a bad world", () => {
       idle: { settleMs: HOUR_MS, watchMs: 10 * HOUR_MS },
       limitMs: 72 * HOUR_MS,
     });
-    expect(report.followers.map(({ outcome }) => outcome)).toEqual(
-      expect.arrayContaining(["ended"]),
-    );
+    const outcomes = report.followers.map(({ outcome }) => outcome);
+    expect(outcomes.slice(0, 3)).toEqual(["ended", "ended", "ended"]);
   });
 
   it.each(seeds(40))("survives crashes of everybody (seed %d)", (seed) => {

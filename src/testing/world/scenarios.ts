@@ -1,5 +1,4 @@
 import { SeededRandom } from "../../base/index.ts";
-import { DURABLE_UNACKNOWLEDGED_FRAMES_MAX } from "../../stream/options.ts";
 import { crashAtRandom, crashIntoBackup } from "./crashes.ts";
 import type { MapFaults, Outage, Side } from "./faults.ts";
 import type { ReaderPlan } from "./reader.ts";
@@ -155,7 +154,7 @@ export function abandons(seed: number): Scenario {
   const end = one<WriterPlan["end"]>(random, "never", () => "written");
   return {
     seed,
-    framesInMemoryMax: FRAMES_IN_MEMORY_MAX + DURABLE_UNACKNOWLEDGED_FRAMES_MAX,
+    framesInMemoryMax: FRAMES_IN_MEMORY_MAX,
     faults: { rttMs, loss, forget },
     a: { writer: { ...writeAtOnce(100_000, "never"), abortAtMs } },
     b: { writer: writeAtOnce(0, end) },

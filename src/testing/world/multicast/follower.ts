@@ -71,6 +71,7 @@ export class Follower {
   #queue: { readonly end: number; readonly offset: number }[] = [];
   #kept = 0;
   #session = 0;
+  #isEndTold = false;
 
   constructor(init: FollowerInit) {
     this.#init = init;
@@ -141,7 +142,7 @@ export class Follower {
         this.#fail(event.code, event.message);
         break;
       case "done":
-        this.#leave("ended");
+        this.#judgeDone();
         break;
       default:
         throw new Violation("failure", `${this.#init.name}: ${event.kind}`);
@@ -205,8 +206,18 @@ export class Follower {
   #judgeEnd(): void {
     const last = this.#init.log.frames.at(-1);
     this.#position ??= this.#join();
-    if (last?.type === "end" && last.end === this.#position) return;
-    throw new Violation("end", `${this.#init.name} ends at ${this.#position}`);
+    if (last?.type !== "end" || last.end !== this.#position) {
+      throw new Violation("end", `${this.#init.name} ends at ${this.#position}`);
+    }
+    this.#isEndTold = true;
+  }
+
+  /** Who is done has been told of the end, and its application has taken what came before it. */
+  #judgeDone(): void {
+    if (!this.#isEndTold || this.#queue.length > 0) {
+      throw new Violation("loss", `${this.#init.name} is done before its application`);
+    }
+    this.#leave("ended");
   }
 
   #fail(code: ErrorCode, message: string): void {
@@ -228,7 +239,8 @@ export class Follower {
     clock.schedule(clock.now() + downMs, () => {
       [this.#core, this.#process] = this.#create();
       if (this.#position !== undefined) this.#position = this.#resumeAt();
-      this.#process.start();
+      if (this.#core.progress.isEnded) this.#judgeDone();
+      else this.#process.start();
     });
   }
 
