@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { type Contact, RecordWatchCore } from "../../src/dht/index.ts";
+import { type Contact, type PlacementLimits, RecordWatchCore } from "../../src/dht/index.ts";
 import { compareDistance, keyOf } from "../../src/dht/key.ts";
 import { randomContacts } from "./nodes.ts";
 
@@ -8,7 +8,7 @@ describe("a watch over kept records", () => {
   const ADDRESS = new Uint8Array(32);
   const TTL = { ttlSeconds: 100_000 };
 
-  function watch(rank: number) {
+  function watch(rank: number, limits: Partial<PlacementLimits> = {}) {
     const contacts = randomContacts(3, 40).toSorted((a, b) => {
       return compareDistance(keyOf(ADDRESS), a.key, b.key);
     });
@@ -17,6 +17,7 @@ describe("a watch over kept records", () => {
     const core = new RecordWatchCore({
       id: self?.id ?? ADDRESS,
       random: new SeededRandom(1),
+      limits,
       neighbourhood: {
         knowsAll: true,
         closestKnown: (_address, count) => known.slice(0, count),
@@ -77,12 +78,32 @@ describe("a watch over kept records", () => {
     expect(core.size).toBe(0);
   });
 
-  it("holds no more records than its limit", () => {
+  const addressOf = (i: number): Uint8Array => {
+    const address = new Uint8Array(32).fill(1);
+    new DataView(address.buffer).setUint32(28, i);
+    return address;
+  };
+
+  it("holds no more records than its limit, and forgets the first", () => {
+    const { core } = watch(3, { watchedMax: 4 });
+    for (let i = 0; i < 100; i++) core.handle({ kind: "kept", address: addressOf(i), ...TTL }, 0);
+    expect(core.size).toBe(4);
+    core.handle({ kind: "lost", address: addressOf(98) }, 0);
+    core.handle({ kind: "lost", address: addressOf(95) }, 0);
+    expect(core.size).toBe(3); // 95 was gone
+  });
+
+  it("takes a record in as fast when another has to go", () => {
     const { core } = watch(3);
-    for (let i = 0; i < 70_000; i++) {
-      const address = Uint8Array.of(...new Uint8Array(28), i >> 16, (i >> 8) & 255, i & 255, 1);
-      core.handle({ kind: "kept", address, ...TTL }, 0);
-    }
+    const usEach = (from: number, to: number): number => {
+      const { user } = process.cpuUsage();
+      for (let i = from; i < to; i++) {
+        core.handle({ kind: "kept", address: addressOf(i), ...TTL }, 0);
+      }
+      return (process.cpuUsage().user - user) / (to - from);
+    };
+    const [filling, full] = [usEach(0, 65_536), usEach(65_536, 100_000)];
     expect(core.size).toBe(65_536);
+    expect(full).toBeLessThan(3 * filling);
   });
 });

@@ -1,4 +1,4 @@
-import type { Core, Instant, Random } from "../../base/index.ts";
+import { type Core, type Instant, LruMap, type Random } from "../../base/index.ts";
 import type { Contact } from "../contact.ts";
 import { compareDistance, type KeyText, keyOf, textBytes } from "../key.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
@@ -31,6 +31,8 @@ const NOBODY: readonly KeyText[] = [];
 /** Records looked at in one step, and the pause between two steps. */
 const STEP_RECORDS = 64;
 const STEP_MS = 50;
+/** Different lists of keepers that records share; in a network that stands they are some dozens. */
+const LISTS_MAX = 256;
 /** The closest keepers see to a record; the others rely on them. */
 const CARERS = 2;
 
@@ -49,6 +51,9 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   readonly #limits: PlacementLimits;
   readonly #watched = new Map<KeyText, Watched>();
   readonly #effects: WatchEffect[] = [];
+  readonly #lists = new LruMap<string, readonly KeyText[]>(LISTS_MAX);
+  /** While there is no room: stands at the record that goes next. */
+  #leaving: IterableIterator<KeyText> | undefined;
   #round: IterableIterator<[KeyText, Watched]> | undefined;
   #stepAt: Instant = Number.POSITIVE_INFINITY;
 
@@ -118,12 +123,18 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   }
 
   #watch(key: KeyText, expiresAt: Instant, now: Instant): void {
-    this.#watched.set(key, { expiresAt, keepers: this.#keepers(key), owed: NOBODY });
-    if (this.#watched.size > this.#limits.watchedMax) {
-      const first = this.#watched.keys().next();
-      if (first.done !== true) this.#watched.delete(first.value);
-    }
+    if (this.isFull) this.#forgetOldest();
+    else this.#leaving = undefined;
+    const keepers = this.#shared(this.#closest(key));
+    this.#watched.set(key, { expiresAt, keepers, owed: NOBODY });
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
+  }
+
+  /** By one iterator: a fresh one would walk over the places of all that were forgotten before. */
+  #forgetOldest(): void {
+    this.#leaving ??= this.#watched.keys();
+    const oldest = this.#leaving.next();
+    if (oldest.done !== true) this.#watched.delete(oldest.value);
   }
 
   /** Nodes that started together do not look together. */
@@ -140,7 +151,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
     if (watched.owed.length === 0 && areThose(closest, watched.keepers)) return;
     const before = new Set(watched.keepers);
-    watched.keepers = closest.map((contact) => contact.key);
+    watched.keepers = this.#shared(closest);
     const closer = closest.filter((contact) => {
       return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
     });
@@ -165,11 +176,16 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
       .filter((contact) => contact.isProvable && !this.#neighbourhood.isDemoted(contact));
   }
 
-  #keepers(key: KeyText): readonly KeyText[] {
-    return this.#closest(key).map((contact) => contact.key);
+  /** The keys of some keepers. Neighbours keep for each other: most records have the same few. */
+  #shared(keepers: readonly Contact[]): readonly KeyText[] {
+    const keys = keepers.map((contact) => contact.key).sort();
+    const name = keys.join("");
+    const known = this.#lists.get(name) ?? keys;
+    this.#lists.set(name, known);
+    return known;
   }
 }
 
 function areThose(contacts: readonly Contact[], keys: readonly KeyText[]): boolean {
-  return contacts.length === keys.length && contacts.every(({ key }, i) => key === keys[i]);
+  return contacts.length === keys.length && contacts.every(({ key }) => keys.includes(key));
 }
