@@ -1,5 +1,5 @@
-import type { Cancel, Clock, Log } from "../base/index.ts";
-import { type Discovery, type NodeId, nodeIdText } from "../identity/index.ts";
+import { type Cancel, type Clock, type Log, LruMap } from "../base/index.ts";
+import { type Discovery, type NodeDescriptor, type NodeId, nodeIdText } from "../identity/index.ts";
 import type { Reach } from "../link/index.ts";
 
 /** Places that a node wants, and keeps while it has them: what others remember of it. */
@@ -8,6 +8,8 @@ const PLACES_WANTED = 2;
 const SAMPLE_NODES = 16;
 /** A relay that has not given a place by the second look after it was asked is left. */
 const LOOKS_MAX = 2;
+/** Those that were left last, for others as long as there are some. */
+const LEFT_MAX = 64;
 /** The pause between two looks doubles from the first to the last of these. */
 const LOOK_MS = { first: 1_000, last: 60_000 } as const;
 
@@ -27,6 +29,7 @@ export class RelayPlaces {
   readonly #components: RelayPlacesComponents;
   /** Relays that were asked, and how often was looked since then without a place. */
   readonly #asked = new Map<string, { readonly id: NodeId; looks: number }>();
+  readonly #left = new LruMap<string, true>(LEFT_MAX);
   #pauseMs: number = LOOK_MS.first;
   #cancel: Cancel = () => {};
   /** What stands for the looking that goes on: what an earlier one began is over. */
@@ -75,18 +78,25 @@ export class RelayPlaces {
     this.#leaveIdle();
     if (this.#asked.size >= PLACES_WANTED) return;
     try {
-      for (const descriptor of await discovery.discover(SAMPLE_NODES)) {
-        const { id, publicKey } = descriptor;
-        const { addresses } = descriptor.claims;
-        const key = nodeIdText(id);
-        const isNew = descriptor.has("link-relay") && addresses.length > 0 && !this.#asked.has(key);
-        if (!isNew || run !== this.#run || this.#asked.size >= PLACES_WANTED) continue;
-        reach.keepPlace({ id, publicKey, addresses });
-        this.#asked.set(key, { id, looks: 0 });
+      const found = await discovery.discover(SAMPLE_NODES);
+      for (const { id, publicKey, claims } of this.#candidates(found)) {
+        if (run !== this.#run || this.#asked.size >= PLACES_WANTED) return;
+        const { addresses } = claims;
+        const isAsked = reach.keepPlace({ id, publicKey, addresses });
+        if (isAsked) this.#asked.set(nodeIdText(id), { id, looks: 0 });
       }
     } catch (error) {
       log("debug", "no-relay-found", { message: String(error) });
     }
+  }
+
+  /** Relays that can be asked; those that were left before, after all others. */
+  #candidates(found: readonly NodeDescriptor[]): readonly NodeDescriptor[] {
+    const wasLeft = ({ id }: NodeDescriptor): boolean => this.#left.get(nodeIdText(id)) === true;
+    return found
+      .filter((one) => one.has("link-relay") && one.claims.addresses.length > 0)
+      .filter(({ id }) => !this.#asked.has(nodeIdText(id)))
+      .sort((a, b) => Number(wasLeft(a)) - Number(wasLeft(b)));
   }
 
   #leaveIdle(): void {
@@ -97,6 +107,7 @@ export class RelayPlaces {
       if (asked.looks <= LOOKS_MAX) continue;
       reach.leave(asked.id);
       this.#asked.delete(key);
+      this.#left.set(key, true);
     }
   }
 }

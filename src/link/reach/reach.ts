@@ -123,12 +123,14 @@ export class Reach {
   /**
    * Keeps a place at a relay from now on.
    *
+   * @returns false for a relay that was caught lying: it is not asked again
    * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
    */
-  keepPlace(relay: DialTarget): void {
+  keepPlace(relay: DialTarget): boolean {
     const target = this.#allowed(relay);
-    this.#relays.keepPlace(target);
+    if (!this.#relays.keepPlace(target)) return false;
     this.#relayTargets.set(nodeIdText(relay.id), target);
+    return true;
   }
 
   /** Gives a place up. */
@@ -191,9 +193,9 @@ export class Reach {
       this.#sleep(RELAY_AFTER_MS),
     ]);
     const signal = AbortSignal.any([target.signal, relayed.signal]);
+    // There may be one by now: that which was dialled, or one of the node's own.
     const called = headStart.then(() => {
-      if (this.#host.find(target.id) !== undefined) throw new CulvertError("CULVERT_CLOSED");
-      return this.#dialThrough(target, relays, signal);
+      return this.#host.find(target.id) ?? this.#dialThrough(target, relays, signal);
     });
     try {
       return await Promise.any([dialled, called]);

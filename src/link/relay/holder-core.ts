@@ -48,14 +48,17 @@ export interface HolderCoreOptions {
   readonly limits: RelayLimits;
 }
 
-/** When a place is renewed, as a part of its life: the relay renews in the second half. */
-const RENEW_AT = 0.75;
+/**
+ * How often in its life a place is asked for again: the relay renews in the second half, by a clock
+ * that only it knows.
+ */
+const ASKED_IN_LIFE = 4;
+/** How far the clocks of two nodes may be apart. */
+const CLOCK_SKEW_MS = 3_600_000;
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MS_MAX = 300_000;
 /** No relay promises a place for longer than this. */
 const LIFE_MS_MAX = 86_400_000;
-/** A voucher that is older was issued before it was asked for, however the clocks differ. */
-const FRESH_MS = 60_000;
 
 /**
  * Keeps a place at one relay, as a synchronous state machine: asks, renews in time, tries again
@@ -73,7 +76,7 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
   /** When the voucher was issued since which bytes are counted. */
   #countedSince: number | undefined;
   /** What had passed before that; unknown until the relay tells. */
-  #passedBefore: number | undefined = 0;
+  #passedBefore: number | undefined;
 
   constructor(options: HolderCoreOptions) {
     this.#options = options;
@@ -169,27 +172,30 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
   #hold(bytes: Uint8Array, { now, unixMs }: { now: Instant; unixMs: number }): void {
     const voucher = decodeOrNothing(bytes);
     const { self, relay } = this.#options;
-    const lifeMs = (voucher?.claims.expiresAtUnixS ?? 0) * 1_000 - unixMs;
+    const { issuedAtUnixS = 0, expiresAtUnixS = 0 } = voucher?.claims ?? {};
+    const lifeMs = (expiresAtUnixS - issuedAtUnixS) * 1_000;
     const isGood =
-      voucher?.isFor(self, unixMs) && isSameNode(voucher.relay, relay) && lifeMs <= LIFE_MS_MAX;
+      voucher?.isFor(self, unixMs - CLOCK_SKEW_MS) &&
+      isSameNode(voucher.relay, relay) &&
+      lifeMs > 0 &&
+      lifeMs <= LIFE_MS_MAX;
     if (voucher === undefined || isGood !== true) {
       this.#lose("bad-voucher", now);
       return;
     }
-    this.#countSince(voucher.claims.issuedAtUnixS, unixMs);
+    this.#countSince(issuedAtUnixS);
     this.#state = "held";
     this.#voucher = voucher;
     this.#retryMs = RETRY_FIRST_MS;
-    this.#dueAt = now + lifeMs * RENEW_AT;
+    this.#dueAt = now + Math.max(lifeMs / ASKED_IN_LIFE, RETRY_FIRST_MS);
     this.#effects.push({ kind: "held", voucher });
   }
 
   /** A place that was lost and comes back as it was, is charged for all of its life. */
-  #countSince(issuedAtUnixS: number, unixMs: number): void {
+  #countSince(issuedAtUnixS: number): void {
     if (issuedAtUnixS === this.#countedSince) return;
     // The first one may be of a life of this node that it does not remember.
-    const isOld = unixMs - issuedAtUnixS * 1_000 > FRESH_MS;
-    this.#passedBefore = this.#countedSince === undefined && isOld ? undefined : 0;
+    this.#passedBefore = this.#countedSince === undefined ? undefined : 0;
     this.#countedSince = issuedAtUnixS;
     this.#passedBytes = 0;
   }

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, type ErrorCode } from "../../base/index.ts";
+import { type Cancel, type Clock, CulvertError, type ErrorCode, LruMap } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { DialTarget, Link, LinkHost, LinkStream } from "../contract.ts";
 import { readFirstFrame } from "./frame-reader.ts";
@@ -23,6 +23,8 @@ export interface RelayClientOptions {
 
 /** The most places that a node keeps: as many relays as a descriptor has room for. */
 const PLACES_MAX = 4;
+/** Relays that were caught lying: who lies again after so many others is asked again. */
+const LIARS_MAX = 1_024;
 
 const CODES: Readonly<Record<RelayRefusal, ErrorCode>> = {
   protocol: "CULVERT_PROTOCOL",
@@ -39,6 +41,7 @@ export class RelayClient {
   readonly #options: RelayClientOptions;
   readonly #limits: RelayLimits;
   readonly #places = new Map<string, RelayPlace>();
+  readonly #liars = new LruMap<string, true>(LIARS_MAX);
   readonly #stopServing: Cancel;
 
   constructor(options: RelayClientOptions) {
@@ -57,11 +60,13 @@ export class RelayClient {
   /**
    * Keeps a place at a relay from now on; `onPlaces` tells when there is one.
    *
+   * @returns false for a relay that was caught lying: it is not asked again
    * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
    */
-  keepPlace(relay: DialTarget): void {
+  keepPlace(relay: DialTarget): boolean {
     const key = nodeIdText(relay.id);
-    if (this.#places.has(key)) return;
+    if (this.#liars.get(key) === true) return false;
+    if (this.#places.has(key)) return true;
     if (this.#places.size >= PLACES_MAX) {
       throw new CulvertError("CULVERT_BUSY", `a node keeps ${PLACES_MAX} places at relays`);
     }
@@ -72,12 +77,16 @@ export class RelayClient {
       relay,
       limits: this.#limits,
       changed: (isFinal) => {
-        if (isFinal) this.#places.delete(key);
+        if (isFinal) {
+          this.#places.delete(key);
+          this.#liars.set(key, true);
+        }
         onPlaces?.();
       },
     });
     this.#places.set(key, place);
     place.start();
+    return true;
   }
 
   /** Gives a place up. */

@@ -196,30 +196,28 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #reserve(leg: Leg, moment: { now: Instant; unixMs: number }): void {
-    if (leg.isRelayed) {
-      this.#refuse(leg, "relay-over-relay");
-      return;
-    }
-    // A question costs three bytes: whoever does not read the answers gets no more of them.
-    if (leg.unsentBytes > this.#limits.circuitBufferBytes) {
+    if (this.#isDeaf(leg)) {
       this.#drop(leg);
       return;
     }
-    const reservation = this.#book.reserve(leg.peer, leg.network, moment);
+    const { peer, isRelayed } = leg;
+    const reservation = isRelayed ? undefined : this.#book.reserve(peer, leg.network, moment);
     if (reservation === undefined) {
-      this.#refuse(leg, "busy");
+      this.#refuse(leg, isRelayed ? "relay-over-relay" : "busy");
       return;
     }
-    const before = reservation.controlLeg;
-    if (before !== undefined && before !== leg.id) {
-      const old = this.#legs.get(before);
-      if (old !== undefined) this.#drop(old);
-    }
+    const old = this.#legs.get(reservation.controlLeg ?? leg.id);
+    if (old !== undefined && old !== leg) this.#drop(old);
     leg.state = "control";
     leg.deadline = Number.POSITIVE_INFINITY;
     leg.reservation = reservation;
     reservation.controlLeg = leg.id;
     this.#say(leg, { kind: "reserved", voucher: reservation.voucher.toBytes() });
+  }
+
+  /** A question costs three bytes: whoever does not read what it is told is told no more. */
+  #isDeaf({ unsentBytes }: Leg): boolean {
+    return unsentBytes > this.#limits.circuitBufferBytes;
   }
 
   #connect(leg: Leg, target: NodeId, now: Instant): void {
@@ -320,7 +318,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #reportUse(reservation: Reservation): void {
     const control = this.#legs.get(reservation.controlLeg ?? 0);
-    if (control?.state !== "control") return;
+    if (control?.state !== "control" || this.#isDeaf(control)) return;
     reservation.reportedBytes = reservation.usedBytes;
     this.#say(control, { kind: "usage", usedBytes: reservation.usedBytes });
   }

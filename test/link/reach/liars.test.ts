@@ -155,6 +155,35 @@ describe("a relay that lies", () => {
   });
 });
 
+describe("a relay that gave a voucher for somebody else", () => {
+  it("is not asked again, whoever proposes it", async () => {
+    const world = new ReachWorld({ seed: 3 });
+    const [relay, node] = [
+      await world.add({ addresses: ["192.0.2.1"] }),
+      await world.add({ addresses: ["192.0.2.2"] }),
+    ];
+    let asked = 0;
+    relay.host.handle(RELAY_PROTOCOL, (stream) => {
+      asked += 1;
+      stream.on("error", () => {});
+      const claims = { holder: relay.id, issuedAtUnixS: 1, expiresAtUnixS: 2 };
+      const voucher = Voucher.sign(relay.identity, { ...claims, quotaBytes: 1, bytesPerSecond: 1 });
+      stream.write(encodeFrame({ kind: "reserved", voucher: voucher.toBytes() }));
+    });
+    const target = { id: relay.id, addresses: relay.publicAddresses };
+    let changes = 0;
+    node.reach.onPlaces(() => {
+      changes += 1;
+    });
+    expect(node.reach.keepPlace(target)).toBe(true);
+    await world.clock.runUntil(() => changes > 0, 30_000);
+    expect(node.reach.keepPlace(target)).toBe(false);
+    await world.clock.runUntil(world.clock.now() + 600_000);
+    expect(asked).toBe(1);
+    await world.close();
+  });
+});
+
 describe("addresses that belong to somebody else", () => {
   it("lead to nobody: the id that was dialled has to be proved", async () => {
     const world = new ReachWorld({ seed: 2 });

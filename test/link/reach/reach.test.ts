@@ -104,6 +104,21 @@ describe("a node that only a relay reaches", () => {
   });
 });
 
+describe("a node that cannot be dialled and dials meanwhile", () => {
+  it("is reached by its own link", async () => {
+    const world = new ReachWorld({ seed: 5 });
+    const left = await world.add({ addresses: ["192.0.2.1"] });
+    const right = await world.add({ addresses: ["192.168.1.2"], behind: world.nat("symmetric") });
+    const nowhere = { carrier: "udp", host: "198.51.100.9", port: 9 } as const;
+    const relays = [new Uint8Array(32).fill(7)];
+    const dialled = left.reach.dial({ id: right.id, addresses: [nowhere], relays });
+    const outcome = dialled.then(({ peer }) => peer, String);
+    void right.reach.dial(left.target);
+    expect(await world.clock.runPromise(outcome, 60_000)).toEqual(right.id);
+    await world.close();
+  });
+});
+
 describe("a link through a relay", () => {
   it.each<[NatKind, NatKind]>([
     ["port-restricted", "port-restricted"],

@@ -4,6 +4,7 @@ import { NodeIdentity } from "../../../src/identity/index.ts";
 import { encodeFrame, type RelayFrame } from "../../../src/link/relay/frames.ts";
 import { HolderCore, type HolderEffect } from "../../../src/link/relay/holder-core.ts";
 import { RELAY_LIMITS } from "../../../src/link/relay/limits.ts";
+import { ReservationBook } from "../../../src/link/relay/reservation-book.ts";
 import { Voucher, type VoucherClaims } from "../../../src/link/relay/voucher.ts";
 
 const UNIX_MS = 1_735_689_600_000;
@@ -78,14 +79,14 @@ function held(): Stage {
 }
 
 describe("a holder", () => {
-  it("asks, holds, and renews in the second half, for as long as it wants", () => {
+  it("asks, holds, and asks again with each quarter, for as long as it wants", () => {
     const stage = held();
     expect(stage.take()).toEqual(["open", "send", "held"]);
     expect(stage.core.voucher?.isFor(self, UNIX_MS)).toBe(true);
-    for (let round = 0; round < 5; round++) {
-      stage.advance(HOUR_MS * 0.5);
+    for (let round = 0; round < 9; round++) {
+      stage.advance(HOUR_MS * 0.25 - 1);
       expect(stage.take()).toEqual([]);
-      stage.advance(HOUR_MS * 0.25);
+      stage.advance(1);
       expect(stage.take()).toEqual(["send"]);
       stage.grant();
       expect(stage.take()).toEqual(["held"]);
@@ -93,6 +94,37 @@ describe("a holder", () => {
     stage.give({ kind: "stop" });
     expect(stage.take()).toEqual(["cut"]);
     expect(stage.core.deadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each([-59, -30, 0, 30, 59])("keeps its place at a relay whose clock is %i min off", (min) => {
+    const stage = new Stage();
+    const book = new ReservationBook(relay, RELAY_LIMITS);
+    const answer = (): void => {
+      const moment = { now: stage.now, unixMs: UNIX_MS + stage.now + min * 60_000 };
+      const voucher = book.reserve(self, "203.0.113.0/24", moment)?.voucher.toBytes();
+      stage.say({ kind: "reserved", voucher: voucher ?? random.bytes(1) });
+    };
+    stage.give({ kind: "opened", isOpen: true });
+    answer();
+    let asked = 0;
+    for (stage.take(); stage.now < 10 * HOUR_MS; ) {
+      stage.advance(60_000);
+      expect(book.takeExpired(stage.now), `at ${stage.now} ms`).toEqual([]);
+      const effects = stage.take();
+      expect(effects).not.toContain("lost");
+      if (!effects.includes("send")) continue;
+      asked += 1;
+      answer();
+    }
+    expect(stage.core.voucher).toBeDefined();
+    expect(asked).toBeLessThanOrEqual(40);
+  });
+
+  it("asks a relay whose places are short no oftener than every few seconds", () => {
+    const stage = new Stage();
+    stage.give({ kind: "opened", isOpen: true });
+    stage.grant({ expiresAtUnixS: Math.floor(UNIX_MS / 1_000) + 1 });
+    expect(stage.core.deadline()).toBe(5_000);
   });
 
   it.each<[string, (stage: Stage) => void]>([
@@ -137,6 +169,7 @@ describe("a holder", () => {
 
   it("leaves a relay for good that charges for more than has passed, and no honest one", () => {
     const stage = held();
+    stage.say({ kind: "usage", usedBytes: 0 });
     stage.take();
     stage.give({ kind: "passed", bytes: 50_000_000 });
     const honest = 50_000_000 + RELAY_LIMITS.disputeBytes;
@@ -150,7 +183,7 @@ describe("a holder", () => {
   it("counts from zero after a renewal", () => {
     const stage = held();
     stage.give({ kind: "passed", bytes: 90_000_000 });
-    stage.advance(HOUR_MS * 0.75);
+    stage.advance(HOUR_MS * 0.25);
     stage.grant();
     stage.effects.length = 0;
     stage.say({ kind: "usage", usedBytes: 90_000_000 });
@@ -172,18 +205,21 @@ describe("a holder", () => {
     expect(stage.lost()).toMatchObject({ reason: "overcharged" });
   });
 
-  it("believes once what had passed before the node was started anew", () => {
-    const stage = new Stage();
-    stage.give({ kind: "opened", isOpen: true });
-    const issuedAtUnixS = Math.floor(UNIX_MS / 1_000) - 900;
-    stage.grant({ issuedAtUnixS, expiresAtUnixS: issuedAtUnixS + 3_600 });
-    stage.effects.length = 0;
-    stage.give({ kind: "passed", bytes: 1_000 });
-    stage.say({ kind: "usage", usedBytes: 70_001_000 });
-    expect(stage.lost()).toBeUndefined();
-    stage.say({ kind: "usage", usedBytes: 79_000_000 });
-    expect(stage.lost()).toMatchObject({ reason: "overcharged" });
-  });
+  it.each([-900, 0, 900])(
+    "believes once what had passed before the node was started anew, by a clock %i s ahead",
+    (s) => {
+      const stage = new Stage();
+      stage.give({ kind: "opened", isOpen: true });
+      const issuedAtUnixS = Math.floor(UNIX_MS / 1_000) + s;
+      stage.grant({ issuedAtUnixS, expiresAtUnixS: issuedAtUnixS + 3_600 });
+      stage.effects.length = 0;
+      stage.give({ kind: "passed", bytes: 1_000 });
+      stage.say({ kind: "usage", usedBytes: 70_001_000 });
+      expect(stage.lost()).toBeUndefined();
+      stage.say({ kind: "usage", usedBytes: 79_000_000 });
+      expect(stage.lost()).toMatchObject({ reason: "overcharged" });
+    },
+  );
 
   it("takes noise for what it is", () => {
     for (let seed = 0; seed < 50; seed++) {

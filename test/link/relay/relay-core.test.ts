@@ -27,8 +27,7 @@ describe("a reservation", () => {
   });
 
   it("ends after its time, is renewed in its second half, and has no more quota before", () => {
-    const stage = new RelayStage({ quotaBytes: 1_000 });
-    const [holder, caller] = [node(), node()];
+    const [stage, holder, caller] = [new RelayStage({ quotaBytes: 1_000 }), node(), node()];
     const control = stage.reserve(holder);
     const { calling } = stage.join(caller, holder);
     stage.send(calling, new Uint8Array(900));
@@ -71,6 +70,17 @@ describe("a reservation", () => {
     expect(control.frames().frames.at(-1)).toEqual({ kind: "usage", usedBytes: 120 });
     stage.cut(calling);
     expect(called.end).toBe("reset");
+  });
+
+  it("tells no more to a holder that does not listen", () => {
+    const [holder, stage] = [node(), new RelayStage({ circuitBufferBytes: 100 })];
+    const control = stage.reserve(holder);
+    stage.isFlowing = false;
+    for (let round = 0; round < 100; round++) stage.cut(stage.join(node(), holder).calling);
+    expect([control.heldBytes < 120, control.end]).toEqual([true, "open"]);
+    stage.flush(control);
+    stage.cut(stage.join(node(), holder).calling);
+    expect(control.frames().frames.at(-1)).toMatchObject({ kind: "usage" });
   });
 });
 
