@@ -139,7 +139,7 @@ export function isClosedPipe(error: Error): boolean {
   return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED");
 }
 
-/** Stack and causes, for `--verbose`. */
+/** Stack and causes, for `--verbose`: lines without a word that a terminal would obey. */
 function describe(error: unknown): string {
   const lines: string[] = [];
   let at: unknown = error;
@@ -147,5 +147,5 @@ function describe(error: unknown): string {
     lines.push(at instanceof Error ? (at.stack ?? at.message) : String(at));
     at = at instanceof Error ? at.cause : undefined;
   }
-  return lines.join("\ncaused by: ");
+  return lines.join("\ncaused by: ").split("\n").map(printable).join("\n");
 }

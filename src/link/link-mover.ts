@@ -47,8 +47,7 @@ export class LinkMover {
     try {
       await this.#move(link, await open());
     } finally {
-      this.#moving.delete(link);
-      if (link.isOpen && link.path === undefined) this.replace(link);
+      this.#stay(link);
     }
   }
 
@@ -59,7 +58,7 @@ export class LinkMover {
     this.#moving.add(link);
     this.#replace(link, redial)
       .catch((error: unknown) => link.abandon(failureOf(error)))
-      .finally(() => this.#moving.delete(link));
+      .finally(() => this.#stay(link));
   }
 
   /** The peer wants a link to go on over another path. */
@@ -73,6 +72,12 @@ export class LinkMover {
     setup.confirm(receivedTold);
     const { epoch, received: peerReceived } = intent;
     this.#parts.put(link, { setup, way }, { epoch, peerReceived, receivedTold });
+  }
+
+  /** It moves no more, unless its path was lost while it did. */
+  #stay(link: CoreLink): void {
+    this.#moving.delete(link);
+    if (link.isOpen && link.path === undefined) this.replace(link);
   }
 
   async #replace(link: CoreLink, redial: () => Promise<ReadyPath>): Promise<void> {

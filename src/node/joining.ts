@@ -81,11 +81,14 @@ function pauseUnless(closing: AbortSignal, clock: Clock, ms: number): Promise<vo
   });
 }
 
-/** Writes the table from time to time, and when the result is called: a last time. */
+/**
+ * Writes the table from time to time, and when the result is called: a last time. One that has
+ * nobody is not written: those of the last run may be back when the network is.
+ */
 export function keepPeers(
   path: string,
   parts: {
-    readonly dht: { save(): Uint8Array };
+    readonly dht: { readonly contacts: readonly unknown[]; save(): Uint8Array };
     readonly clock: Clock;
     readonly log: Log;
   },
@@ -95,6 +98,7 @@ export function keepPeers(
   let saving = Promise.resolve();
   let isOver = false;
   const write = async (): Promise<void> => {
+    if (dht.contacts.length === 0) return;
     try {
       await writeDurably(path, dht.save());
     } catch (error) {

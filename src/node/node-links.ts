@@ -58,12 +58,12 @@ export class NodeLinks {
   async to(id: NodeId, options: { readonly isLookedUp?: boolean } = {}): Promise<Link> {
     const open = this.#host.find(id);
     if (open?.isOpen === true) return open;
-    const key = nodeIdText(id);
+    const { isLookedUp = true } = options;
+    // Apart: a lookup may itself ask the node that it looks for, and must not wait for itself.
+    const key = `${nodeIdText(id)} ${isLookedUp}`;
     const under = this.#dialling.get(key);
     if (under !== undefined) return await under;
-    const dialling = this.#dial(id, options.isLookedUp ?? true).finally(() =>
-      this.#dialling.delete(key),
-    );
+    const dialling = this.#dial(id, isLookedUp).finally(() => this.#dialling.delete(key));
     this.#dialling.set(key, dialling);
     return await dialling;
   }

@@ -45,6 +45,16 @@ describe("what the command says", () => {
     expect(screen.text).toContain(`warning: ${words}\n`);
   });
 
+  test("nor has the whole story of an error, which keeps its lines", () => {
+    const screen = new FakeScreen(false);
+    const parts = { stdout: screen, stderr: screen, json: false, verbose: true, env: {} };
+    const cause = new CulvertError("CULVERT_PEER_ABORTED", "no \u001b[31m\u009b2J\u202etxt");
+    const error = new CulvertError("CULVERT_FILE", "told", { cause });
+    new Output(parts).fail(explain(error), error);
+    expect(screen.text).toMatch(/no \ufffd\[31m\ufffd2J\ufffdtxt\n +at /);
+    for (const obeyed of ["\u001b", "\u009b", "\u202e"]) expect(screen.text).not.toContain(obeyed);
+  });
+
   test("a stdout that takes nothing is told, unless nobody reads it; stderr is not", async () => {
     const told: string[] = [];
     for (const code of ["ENOSPC", "EPIPE"]) {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { CoreLink } from "../../src/link/core-link.ts";
 import type { Link } from "../../src/link/index.ts";
+import { LinkMover } from "../../src/link/link-mover.ts";
 import { encodeControl, readControl } from "../../src/link/link-records.ts";
+import type { ReadyPath } from "../../src/link/path-desk.ts";
+import type { GreetEvents } from "../../src/link/path-setup.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
 import { cutPair } from "./cut-network.ts";
 
 /** Two nodes with a link, whose connections can all be cut at once. */
@@ -55,3 +60,33 @@ describe("a peer that names a path beyond all", () => {
     expect(() => readControl(named(2 ** 32 - 1))).toThrow(refused);
   });
 });
+
+describe("a path that is lost in the turn in which it was taken", () => {
+  it("is replaced like any other", async () => {
+    const clock = new VirtualClock();
+    const link = { isOpen: true, path: undefined as object | undefined, epoch: 0, received: 0 };
+    const core = Object.assign(link, { linkId: new Uint8Array(16), nextEpoch: () => 2 });
+    let dials = 0;
+    const mover: LinkMover = new LinkMover({
+      clock,
+      redial: () => async () => {
+        dials += 1;
+        return { setup: { greet } } as unknown as ReadyPath;
+      },
+      put: () => {
+        // What came behind the peer's word was changed on the way: the path is cut at once.
+        link.path = dials === 1 ? undefined : {};
+        if (dials === 1) mover.replace(core as unknown as CoreLink);
+      },
+    });
+    mover.replace(core as unknown as CoreLink);
+    await clock.runUntil(() => link.path !== undefined, 10_000);
+    expect(dials).toBe(2);
+  });
+});
+
+/** A peer that lets the link go on. */
+function greet(_wish: unknown, events: GreetEvents): void {
+  const greeted = { kind: "resumed", received: 0 } as Parameters<GreetEvents["greeted"]>[0];
+  events.greeted(greeted);
+}

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -90,7 +90,7 @@ describe("the nodes that a node knows", () => {
     const clock = new VirtualClock();
     let saved = 0;
     const warned: string[] = [];
-    const dht = { save: () => Uint8Array.of(++saved) };
+    const dht = { contacts: [{}], save: () => Uint8Array.of(++saved) };
     const log: Log = (_level, event) => void warned.push(event);
     const stop = keepPeers(path, { dht, clock, log });
     expect(clock.pending).toBe(1);
@@ -100,6 +100,21 @@ describe("the nodes that a node knows", () => {
     expect([...(await readFile(path))]).toEqual([2]);
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     expect([saved, clock.pending, warned]).toEqual([2, 0, []]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("are not forgotten while nobody answers: the network may be down", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-peers-"));
+    const path = join(folder, "peers");
+    await writeFile(path, "those of the last run");
+    const clock = new VirtualClock();
+    const dht = { contacts: [] as unknown[], save: () => Uint8Array.of(dht.contacts.length) };
+    await keepPeers(path, { dht, clock, log: SILENT })();
+    expect(await readFile(path, "utf8")).toBe("those of the last run");
+    const stop = keepPeers(path, { dht, clock, log: SILENT });
+    dht.contacts.push({});
+    await stop();
+    expect([...(await readFile(path))]).toEqual([1]);
     await rm(folder, { recursive: true });
   });
 });

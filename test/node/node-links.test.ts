@@ -23,6 +23,7 @@ class Rig {
   known: Whereabouts | undefined;
   found: NodeDescriptor | undefined;
   link: Link | undefined;
+  lookingUp: Promise<void> | undefined;
   readonly links: NodeLinks;
 
   constructor() {
@@ -32,6 +33,7 @@ class Rig {
       lookup: {
         lookup: async () => {
           this.log.push("lookup");
+          await this.lookingUp;
           return this.found;
         },
       },
@@ -95,6 +97,28 @@ describe("the way to a node", () => {
     expect([await rig.to(), rig.log]).toEqual(["CULVERT_UNREACHABLE", ["lookup"]]);
     rig.links.hint(peer.id, { addresses: [], relays: [] });
     expect(await rig.to()).toBe("CULVERT_UNREACHABLE");
+  });
+
+  it("is looked up for whoever wants that, also while it is sought without", async () => {
+    const rig = new Rig();
+    rig.known = { addresses: [at(1)], relays: [] };
+    rig.found = descriptor(2);
+    rig.open.add(2);
+    const both = await Promise.all([rig.to({ isLookedUp: false }), rig.to()]);
+    expect(both).toEqual(["CULVERT_TIMEOUT", "linked"]);
+  });
+
+  it("is not waited for that a lookup finds, by whoever may be asked in that lookup", async () => {
+    const rig = new Rig();
+    rig.known = { addresses: [at(1)], relays: [] };
+    let answer = (): void => {};
+    rig.lookingUp = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const sought = rig.to();
+    expect(await rig.to({ isLookedUp: false })).toBe("CULVERT_TIMEOUT");
+    answer();
+    expect(await sought).toBe("CULVERT_TIMEOUT");
   });
 
   it("is sought once for all that want it meanwhile", async () => {
