@@ -115,6 +115,11 @@ export class LinkCarrier implements RecordCarrier {
     return this.#greeting;
   }
 
+  /** Requests that were made and are not answered. */
+  get openRequests(): number {
+    return this.#open.size;
+  }
+
   /** Whether there is a link now. */
   get isAttached(): boolean {
     return this.#link !== undefined;

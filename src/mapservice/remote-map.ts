@@ -121,6 +121,11 @@ export class RemoteMap implements RecordCarrier {
     return this.#carrier.greeting;
   }
 
+  /** Requests that were made and are not answered. */
+  get openRequests(): number {
+    return this.#carrier.openRequests;
+  }
+
   get isConnected(): boolean {
     return this.#contact !== undefined;
   }

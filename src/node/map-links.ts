@@ -1,7 +1,7 @@
-import { type Clock, CulvertError, type Log, type Random } from "../base/index.ts";
+import { type Clock, CulvertError, type Instant, type Log, type Random } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { ByteConnection } from "../io/byte-connection.ts";
-import type { Link, LinkHost } from "../link/index.ts";
+import type { Link, LinkHost, LinkStream } from "../link/index.ts";
 import {
   connectMapBy,
   type DialNode,
@@ -15,8 +15,12 @@ import { sourceOf } from "./link-source.ts";
 /** The protocol of the streams that carry the Map's own wire. */
 export const MAP_PROTOCOL = "map";
 
-/** Nodes whose Map is kept at hand; the longest unused one is let go. */
+/** Nodes whose Map is kept at hand; of those that nobody asks anything the oldest ones end. */
 const MAPS_MAX = 64;
+/** The same of all, those included on which somebody waits: as many as there are links. */
+const MAPS_BUSY_MAX = 512;
+/** Who was given one will ask it by then. */
+const HANDED_OUT_MS = 1_000;
 
 /** Serves the Map over every stream that asks for it. */
 export function serveMapOverLinks(
@@ -34,7 +38,7 @@ export function serveMapOverLinks(
   };
   const sessions = new MapSessions({ ...components, unsentBytesOfAll }, options);
   host.handle(MAP_PROTOCOL, (stream, link) => {
-    const connection = new ByteConnection(stream, components.clock);
+    const connection = connectionOf(stream, components.clock);
     open.add(connection);
     stream.once("close", () => open.delete(connection));
     sessions.serve(connection, sourceOf(link).source);
@@ -49,11 +53,20 @@ export interface MapPeersComponents {
   readonly log?: Log;
 }
 
+/** A connection to a node's Map, and when somebody was given it last. */
+interface KeptMap {
+  readonly map: Promise<RemoteMap>;
+  /** Once it is there. */
+  remote: RemoteMap | undefined;
+  usedAt: Instant;
+}
+
 /** The Maps of other nodes, one connection each, made when it is needed. */
 export class MapPeers {
   readonly #linkTo: (id: NodeId) => Promise<Link>;
   readonly #components: MapPeersComponents;
-  readonly #maps = new Map<string, Promise<RemoteMap>>();
+  /** The one that was used longest ago first. */
+  readonly #maps = new Map<string, KeptMap>();
   #isClosed = false;
 
   /** @param linkTo an open link to a node, or a failure with a code */
@@ -71,37 +84,53 @@ export class MapPeers {
   async of(id: NodeId): Promise<RemoteMap> {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const key = nodeIdText(id);
-    const known = this.#maps.get(key);
-    const map = known ?? this.#connect(id, key);
+    const kept = this.#maps.get(key) ?? this.#connect(id, key);
+    kept.usedAt = this.#components.clock.now();
     this.#maps.delete(key);
-    this.#maps.set(key, map);
-    this.#letGo();
-    return await map;
+    this.#maps.set(key, kept);
+    if (this.#maps.size > MAPS_MAX) this.#letGo(kept.usedAt);
+    return await kept.map;
   }
 
   /** Ends every connection; what is open fails with `CULVERT_CLOSED`. */
   close(): void {
     this.#isClosed = true;
-    for (const map of this.#maps.values()) end(map);
+    for (const { map } of this.#maps.values()) end(map);
     this.#maps.clear();
   }
 
-  #connect(id: NodeId, key: string): Promise<RemoteMap> {
+  #connect(id: NodeId, key: string): KeptMap {
     const { log, ...components } = this.#components;
     const dial = mapDialler(() => this.#linkTo(id), components.clock);
     const map = connectMapBy(dial, { components, ...(log && { log }) });
-    map.catch(() => {
-      if (this.#maps.get(key) === map) this.#maps.delete(key);
-    });
-    return map;
+    const kept: KeptMap = { map, remote: undefined, usedAt: 0 };
+    map.then(
+      (remote) => {
+        kept.remote = remote;
+      },
+      () => {
+        if (this.#maps.get(key) === kept) this.#maps.delete(key);
+      },
+    );
+    return kept;
   }
 
-  #letGo(): void {
-    const [oldest] = this.#maps;
-    if (oldest === undefined || this.#maps.size <= MAPS_MAX) return;
-    this.#maps.delete(oldest[0]);
-    end(oldest[1]);
+  /** What waits at a node would fail with its connection: a get may wait for minutes. */
+  #letGo(now: Instant): void {
+    for (const [key, { map, remote, usedAt }] of this.#maps) {
+      const isUnused = remote?.openRequests === 0 && now >= usedAt + HANDED_OUT_MS;
+      if (!isUnused && this.#maps.size <= MAPS_BUSY_MAX) continue;
+      this.#maps.delete(key);
+      end(map);
+      if (this.#maps.size <= MAPS_MAX) return;
+    }
   }
+}
+
+/** As over a socket: half a connection is of no use, and would stay for as long as an idle one. */
+function connectionOf(stream: LinkStream, clock: Clock): ByteConnection {
+  stream.once("end", () => stream.end());
+  return new ByteConnection(stream, clock);
 }
 
 function end(map: Promise<RemoteMap>): void {
@@ -120,7 +149,7 @@ function mapDialler(openLink: () => Promise<Link>, clock: Clock): DialNode {
       .then((link) => link.openStream(MAP_PROTOCOL))
       .then(
         (stream) => {
-          connection = new ByteConnection(stream, clock);
+          connection = connectionOf(stream, clock);
           if (isClosed) connection.close(true);
           connection.start(events);
           events.connected();

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import type { Link } from "../../src/link/index.ts";
+import { MapService, MemoryRecordStore, type RemoteMap } from "../../src/mapservice/index.ts";
+import { MapPeers, serveMapOverLinks } from "../../src/node/map-links.ts";
+import { cutPair } from "../link/cut-network.ts";
+import { addressOf, NODE, PAYLOAD_SIZE, recordOf } from "../mapservice/fixtures.ts";
+
+const nodeId = (node: number): Uint8Array => new Uint8Array(32).fill(node);
+
+/** Maps of as many nodes as are asked for, all of them at the other end of one link. */
+async function rig() {
+  const { clock, a, b } = await cutPair(1);
+  const run = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
+  const sizes = { payloadSize: PAYLOAD_SIZE, entriesMax: 100, bytesMax: 1_000_000 };
+  const components = { store: new MemoryRecordStore(sizes), clock, signer: NODE };
+  const service = new MapService(
+    { ...components, defer: queueMicrotask },
+    { linksPerSourceMax: 600 },
+  );
+  const sessions = serveMapOverLinks(b, { service, clock }, { perSourceMax: 600 });
+  const link = await run(a.dial({ id: b.id, addresses: b.addresses }));
+  const peers = new MapPeers(async () => link, { clock, random: new SeededRandom(1) });
+  const of = (node: number): Promise<RemoteMap> => run(peers.of(nodeId(node)));
+  const close = async (): Promise<void> => {
+    peers.close();
+    sessions.goodbye();
+    await run(Promise.all([a.close(), b.close(), service.close()]));
+  };
+  const there = (): Link | undefined => b.links()[0];
+  return { clock, link, there, peers, of, run, close };
+}
+
+describe("a connection to a node's Map", () => {
+  it("leaves nothing at either end when it is over", async () => {
+    const { clock, link, there, of, peers, close } = await rig();
+    await of(0);
+    await of(1);
+    expect([link.streamCount, there()?.streamCount]).toEqual([2, 2]);
+    peers.close();
+    await clock.runUntil(clock.now() + 1_000);
+    expect([link.streamCount, there()?.streamCount]).toEqual([0, 0]);
+    await close();
+  });
+});
+
+describe("the Maps of more nodes than are kept at hand", () => {
+  it("end while nobody asks them anything, and no get that waits ends with them", async () => {
+    const { clock, link, of, run, close } = await rig();
+    const first = await of(0);
+    const waiting = first.get(addressOf(1), { waitMs: 60_000 });
+    for (let node = 1; node < 80; node++) {
+      await of(node);
+      await clock.runUntil(clock.now() + 500);
+    }
+    await clock.runUntil(clock.now() + 2_000);
+    expect(link.streamCount).toBe(64);
+    await run((await of(79)).put(recordOf(1)));
+    expect((await run(waiting)).payload).toEqual(recordOf(1).payload);
+    await close();
+  });
+
+  it("are all there for who asks many of them at once", async () => {
+    const { link, peers, run, close } = await rig();
+    const asked = Array.from({ length: 80 }, (_, node) => peers.of(nodeId(node)));
+    const maps = await run(Promise.all(asked));
+    await run(Promise.all(maps.map((map) => map.put(recordOf(2)))));
+    expect(link.streamCount).toBe(80);
+    await close();
+  });
+});
