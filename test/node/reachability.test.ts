@@ -158,6 +158,11 @@ describe("a node that finds out whether others reach it", () => {
   it("is not asked where it says where it is reached, or that it is", async () => {
     const announce = [{ carrier: "udp", host: "203.0.113.1", port: 9 } as const];
     const told = await place.node(place.home("symmetric"), { announce });
-    expect((await place.claimsAfter(60_000, told)).addresses).toEqual(announce);
+    const open = place.network.addHost({ addresses: ["10.0.0.7"] });
+    const sure = await place.node(open, { reachable: "direct" });
+    // Longer than it takes to believe that nobody gets through.
+    expect((await place.claimsAfter(240_000, told)).addresses).toEqual(announce);
+    const { addresses, relays } = await place.claimsAfter(0, sure);
+    expect([addresses.map(({ host }) => host), relays]).toEqual([["10.0.0.7", "10.0.0.7"], []]);
   });
 });
