@@ -55,7 +55,7 @@ export const DEFAULTS: StreamOptions = Object.freeze({
 });
 
 /** Frames that may be written ahead when the journal keeps them on disk. */
-export const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
+const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
 
 /** Frames that may be written ahead at the very most, whatever the options say. */
 export const UNACKNOWLEDGED_FRAMES_CEILING: number = 2 ** 20;
