@@ -25,6 +25,8 @@ export interface RemoteMapOptions {
   /** Gives the first connection up while it is made. */
   readonly signal?: AbortSignal;
   readonly limits?: Partial<LinkCarrierLimits>;
+  /** Whether a lost connection is made again also when nobody waits for it; true if absent. */
+  readonly isKept?: boolean;
   readonly log?: Log;
   /** The machine's own, unless told otherwise. */
   readonly components?: { readonly clock?: Clock; readonly random?: Random };
@@ -82,7 +84,8 @@ export async function connectMapBy(
 /**
  * A carrier to one node; {@link connectMap} makes it. When the connection is lost,
  * what was sent over it fails with `CULVERT_UNREACHABLE`, and the connection is made again, with
- * growing pauses, until `close`. What is asked meanwhile waits for it, within its timeout.
+ * growing pauses, until `close`. What is asked meanwhile waits for it, within its timeout. One that
+ * is not kept is closed instead as soon as nothing waits.
  */
 export class RemoteMap implements RecordCarrier {
   readonly payloadSize: number;
@@ -91,6 +94,7 @@ export class RemoteMap implements RecordCarrier {
   readonly #random: Random;
   readonly #connectMs: number;
   readonly #answerMs: number;
+  readonly #isKept: boolean;
   readonly #log: Log;
   readonly #carrier: LinkCarrier;
   #contact: Contact | undefined;
@@ -107,6 +111,7 @@ export class RemoteMap implements RecordCarrier {
     this.#random = components.random ?? systemRandom;
     this.#connectMs = options.connectMs ?? CONNECT_MS;
     this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
+    this.#isKept = options.isKept ?? true;
     this.#log = options.log ?? SILENT;
     this.#carrier = new LinkCarrier(
       { clock: this.#clock, onSilence: () => this.#doubt() },
@@ -124,6 +129,10 @@ export class RemoteMap implements RecordCarrier {
   /** Requests that were made and are not answered. */
   get openRequests(): number {
     return this.#carrier.openRequests;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get isConnected(): boolean {
@@ -177,6 +186,10 @@ export class RemoteMap implements RecordCarrier {
 
   #pause(error: CulvertError): void {
     if (this.#isClosed) return;
+    if (!this.#isKept && this.openRequests === 0) {
+      this.close();
+      return;
+    }
     this.#log("info", "map-unreachable", { code: error.code, failures: this.#failures });
     const longest = Math.min(PAUSE_MS.first * 2 ** this.#failures, PAUSE_MS.last);
     this.#failures += 1;

@@ -84,7 +84,7 @@ export class MapPeers {
   async of(id: NodeId): Promise<RemoteMap> {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const key = nodeIdText(id);
-    const kept = this.#maps.get(key) ?? this.#connect(id, key);
+    const kept = this.#usable(key) ?? this.#connect(id, key);
     kept.usedAt = this.#components.clock.now();
     this.#maps.delete(key);
     this.#maps.set(key, kept);
@@ -99,10 +99,16 @@ export class MapPeers {
     this.#maps.clear();
   }
 
+  /** One that was lost while nobody waited for anything is over. */
+  #usable(key: string): KeptMap | undefined {
+    const kept = this.#maps.get(key);
+    return kept?.remote?.isClosed === true ? undefined : kept;
+  }
+
   #connect(id: NodeId, key: string): KeptMap {
     const { log, ...components } = this.#components;
     const dial = mapDialler(() => this.#linkTo(id), components.clock);
-    const map = connectMapBy(dial, { components, ...(log && { log }) });
+    const map = connectMapBy(dial, { components, isKept: false, ...(log && { log }) });
     const kept: KeptMap = { map, remote: undefined, usedAt: 0 };
     map.then(
       (remote) => {

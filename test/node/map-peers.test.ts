@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import type { Link } from "../../src/link/index.ts";
 import { MapService, MemoryRecordStore, type RemoteMap } from "../../src/mapservice/index.ts";
 import { MapPeers, serveMapOverLinks } from "../../src/node/map-links.ts";
@@ -7,6 +7,8 @@ import { cutPair } from "../link/cut-network.ts";
 import { addressOf, NODE, PAYLOAD_SIZE, recordOf } from "../mapservice/fixtures.ts";
 
 const nodeId = (node: number): Uint8Array => new Uint8Array(32).fill(node);
+
+const codeOf = (error: { readonly code?: unknown }): unknown => error.code;
 
 /** Maps of as many nodes as are asked for, all of them at the other end of one link. */
 async function rig() {
@@ -20,7 +22,13 @@ async function rig() {
   );
   const sessions = serveMapOverLinks(b, { service, clock }, { perSourceMax: 600 });
   const link = await run(a.dial({ id: b.id, addresses: b.addresses }));
-  const peers = new MapPeers(async () => link, { clock, random: new SeededRandom(1) });
+  let dials = 0;
+  const linkTo = async (): Promise<Link> => {
+    dials += 1;
+    if (!link.isOpen) throw new CulvertError("CULVERT_UNREACHABLE");
+    return link;
+  };
+  const peers = new MapPeers(linkTo, { clock, random: new SeededRandom(1) });
   const of = (node: number): Promise<RemoteMap> => run(peers.of(nodeId(node)));
   const close = async (): Promise<void> => {
     peers.close();
@@ -28,7 +36,7 @@ async function rig() {
     await run(Promise.all([a.close(), b.close(), service.close()]));
   };
   const there = (): Link | undefined => b.links()[0];
-  return { clock, link, there, peers, of, run, close };
+  return { clock, link, there, peers, of, run, close, dials: () => dials };
 }
 
 describe("a connection to a node's Map", () => {
@@ -40,6 +48,30 @@ describe("a connection to a node's Map", () => {
     peers.close();
     await clock.runUntil(clock.now() + 1_000);
     expect([link.streamCount, there()?.streamCount]).toEqual([0, 0]);
+    await close();
+  });
+});
+
+describe("the Map of a node that is gone", () => {
+  it("is dialled while somebody waits for it, and then no more", async () => {
+    const { clock, link, of, dials, run, close } = await rig();
+    const map = await of(0);
+    const asked = map.get(addressOf(1), { waitMs: 1_000 }).catch(codeOf);
+    await run(link.close());
+    expect([await run(asked), dials()]).toEqual(["CULVERT_UNREACHABLE", 1]);
+    await clock.runUntil(clock.now() + 600_000);
+    expect(dials()).toBe(1);
+    expect(await of(0).catch(codeOf)).toBe("CULVERT_UNREACHABLE");
+    expect(dials()).toBe(2);
+    await close();
+  });
+
+  it("is not dialled at all while nobody asks it anything", async () => {
+    const { clock, link, of, dials, run, close } = await rig();
+    await of(0);
+    await run(link.close());
+    await clock.runUntil(clock.now() + 600_000);
+    expect(dials()).toBe(1);
     await close();
   });
 });
