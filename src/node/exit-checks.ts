@@ -37,12 +37,6 @@ export interface KnownNodes {
  */
 export function exitChecks(nodes: KnownNodes): ExitChecks {
   const doubted = new LruMap<string, string>(DOUBTED_MAX);
-  const isConfirmedTwice = ({ signature }: { signature: Uint8Array }, exit: NodeId): boolean => {
-    const [key, name] = [toHex(signature), nodeIdText(exit)];
-    const first = doubted.get(key) ?? name;
-    doubted.set(key, first);
-    return first !== name;
-  };
   return {
     receiptOf: (record, receipt, exit) => {
       const { signers, isForged } = testimonyOf(receipt, record);
@@ -52,8 +46,16 @@ export function exitChecks(nodes: KnownNodes): ExitChecks {
       const near = nodes.near(record.address, NEAR);
       const isNear = (signer: NodeId): boolean =>
         near?.some((node) => isSameNode(node, signer)) === true;
-      if (near === undefined || 2 * signers.filter(isNear).length > quorum) return "proof";
-      return isConfirmedTwice(record, exit) ? "proof" : "no-proof";
+      const [key, name] = [toHex(record.signature), nodeIdText(exit)];
+      const first = doubted.get(key) ?? name;
+      const isTrusted = near === undefined || 2 * signers.filter(isNear).length > quorum;
+      if (!isTrusted && first === name) {
+        doubted.set(key, name);
+        return "no-proof";
+      }
+      // What was said of this put says nothing of the next one, when the record is refreshed.
+      doubted.delete(key);
+      return "proof";
     },
     isGenuine: verifyRecord,
   };

@@ -141,6 +141,15 @@ describe("a client that knows everybody", () => {
     const tombstone = { ...record, seq: 2 as const, signature: random.bytes(64) };
     expect(judge(100, [1, 50, 51], tombstone), "another record").toBe("no-proof");
   });
+
+  it("asks for two again when the record is put again", () => {
+    const judge = setUp();
+    expect(judge(100, [1, 50, 51])).toBe("no-proof");
+    expect(judge(101, [2, 50, 51])).toBe("proof");
+    expect(judge(102, [50, 51, 52]), "after two that were believed").toBe("no-proof");
+    expect(judge(101, [1, 2, 3])).toBe("proof");
+    expect(judge(103, [50, 51, 52]), "after one that was").toBe("no-proof");
+  });
 });
 
 describe("an exit that confirms with keys of its own what it drops", () => {
