@@ -247,9 +247,10 @@ function askerOf(link: Pick<Link, "peer" | "path">): Asker {
   return { id: link.peer, ...sourceOf(link) };
 }
 
-/** Where a node is heard, if nobody stands between. */
+/** Where a node is heard, if nobody stands between: a private address is that of a router. */
 function hostOf(link: Link | undefined): string | undefined {
-  return link?.path?.isRelayed === false ? link.path.remote?.host : undefined;
+  const host = link?.path?.isRelayed === false ? link.path.remote?.host : undefined;
+  return host !== undefined && addressScope(host) === "public" ? host : undefined;
 }
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */

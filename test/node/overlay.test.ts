@@ -117,4 +117,16 @@ describe("nodes of one network", () => {
     await join("198.51.102.1", "198.51.102.1");
     expect(here.overlay.dht.contacts.length).toBe(before + 2);
   });
+
+  it("are those of which each says so, where a router stands before this one", async () => {
+    ground = new Ground();
+    const at = (host: string): NodeAddress => ({ carrier: "udp", host, port: PORT });
+    const here = await ground.add("192.0.2.1", false, [at("192.0.2.1")]);
+    const contact = Contact.of(here.id, { addresses: [at("192.0.2.1")] });
+    for (let i = 1; i <= 6; i++) {
+      const { overlay } = await ground.add(`10.0.0.${i}`, false, [at(`203.0.${i}.1`)]);
+      await ground.clock.runPromise(overlay.dht.start([contact]));
+    }
+    expect(here.overlay.dht.contacts.length).toBe(6);
+  });
 });
