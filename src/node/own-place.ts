@@ -43,11 +43,12 @@ export class OwnPlace {
 
   /**
    * Whether it dials private addresses that others tell of. In the open they lead to the machines
-   * around it, which a stranger has no business with.
+   * around it, which a stranger has no business with. Who begins with nobody, and is nowhere, was
+   * told by those in the open.
    */
   get dialsPrivate(): boolean {
     const all = [...this.#addresses, ...this.#config.bootstrap.map(({ address }) => address)];
-    return all.every(({ host }) => addressScope(host) !== "public");
+    return all.length > 0 && all.every(({ host }) => addressScope(host) !== "public");
   }
 
   /**

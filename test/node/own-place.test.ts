@@ -64,6 +64,8 @@ describe("where a node says that it is", () => {
     const moved = placeOf(["udp://0.0.0.0:7000"], {}, ["10.0.0.2"]);
     moved.move([STRANGER.address]);
     expect(moved.dialsPrivate).toBe(false);
+    moved.move([]);
+    expect(moved.dialsPrivate, "behind a NAT, and joined by those of the last run").toBe(false);
   });
 
   it("is found out where nobody says so, and strangers are met", () => {
