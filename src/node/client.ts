@@ -1,6 +1,5 @@
 import {
   CulvertError,
-  concatBytes,
   isCulvertError,
   type Log,
   onAbort,
@@ -10,12 +9,9 @@ import {
 import {
   addressScope,
   type NetworkGeometry,
-  NODE_ID_BYTES,
   type NodeContact,
-  type NodeId,
   NodeIdentity,
 } from "../identity/index.ts";
-import { readIfThere, writeDurably } from "../io/durable-file.ts";
 import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/index.ts";
 import {
   DescriptorRoutes,
@@ -29,6 +25,7 @@ import { openClientLinks } from "./client-links.ts";
 import { Closers } from "./closers.ts";
 import { exitChecks, type KnownNodes } from "./exit-checks.ts";
 import { GentleStart } from "./gentle-start.ts";
+import { guardsWriter, readGuards } from "./guards-file.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
@@ -140,9 +137,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
       random,
       self: identity.id,
       guards: guardsFile === undefined ? [] : await readGuards(guardsFile),
-      onGuards: (guards) => {
-        if (guardsFile !== undefined) void writeGuards(guardsFile, guards, log);
-      },
+      ...(guardsFile !== undefined && { onGuards: guardsWriter(guardsFile, log) }),
     },
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
@@ -261,21 +256,4 @@ function connected(parts: {
       return closing;
     },
   };
-}
-
-async function readGuards(path: string): Promise<NodeId[]> {
-  const bytes = await readIfThere(path);
-  if (bytes === undefined || bytes.length % NODE_ID_BYTES !== 0) return [];
-  const count = Math.min(bytes.length / NODE_ID_BYTES, 16);
-  return Array.from({ length: count }, (_, i) =>
-    new Uint8Array(bytes).slice(i * NODE_ID_BYTES, (i + 1) * NODE_ID_BYTES),
-  );
-}
-
-async function writeGuards(path: string, guards: readonly NodeId[], log: Log): Promise<void> {
-  try {
-    await writeDurably(path, concatBytes(...guards));
-  } catch (error) {
-    log("warn", "guards-not-kept", { message: String(error) });
-  }
 }

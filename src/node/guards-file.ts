@@ -1,0 +1,32 @@
+import { concatBytes, type Log } from "../base/index.ts";
+import { NODE_ID_BYTES, type NodeId } from "../identity/index.ts";
+import { readIfThere, writeDurably } from "../io/durable-file.ts";
+
+/** Guards that are read from a file at the most. */
+const GUARDS_MAX = 16;
+
+/** The guards of an earlier run, the first choice first; none where there is no such file. */
+export async function readGuards(path: string): Promise<NodeId[]> {
+  const bytes = await readIfThere(path);
+  if (bytes === undefined || bytes.length % NODE_ID_BYTES !== 0) return [];
+  const count = Math.min(bytes.length / NODE_ID_BYTES, GUARDS_MAX);
+  return Array.from({ length: count }, (_, i) =>
+    new Uint8Array(bytes).slice(i * NODE_ID_BYTES, (i + 1) * NODE_ID_BYTES),
+  );
+}
+
+/** Writes guards to a file, one time after the other: the last ones that it was told stay. */
+export function guardsWriter(path: string, log: Log): (guards: readonly NodeId[]) => Promise<void> {
+  let writing = Promise.resolve();
+  const write = async (guards: readonly NodeId[]): Promise<void> => {
+    try {
+      await writeDurably(path, concatBytes(...guards));
+    } catch (error) {
+      log("warn", "guards-not-kept", { message: String(error) });
+    }
+  };
+  return (guards) => {
+    writing = writing.then(() => write(guards));
+    return writing;
+  };
+}

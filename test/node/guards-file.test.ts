@@ -1,0 +1,20 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { guardsWriter, readGuards } from "../../src/node/guards-file.ts";
+
+describe("the file of guards", () => {
+  it("has those that were told last, however fast they change", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const path = join(folder, "guards");
+    const warned: string[] = [];
+    const write = guardsWriter(path, (_, event) => warned.push(event));
+    const guards = Array.from({ length: 12 }, (_, i) => new Uint8Array(32).fill(i));
+    expect(await readGuards(path)).toEqual([]);
+    await Promise.all([guards.slice(0, 3), guards.slice(0, 4), guards, guards.slice(1)].map(write));
+    expect(await readGuards(path)).toEqual(guards.slice(1));
+    expect(warned).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+});
