@@ -81,8 +81,9 @@ export async function runStream<S extends Resumable>(
   try {
     await work(stream);
   } catch (error) {
+    const isStopped = stop.aborted;
     await leave();
-    if (!stop.aborted) throw error;
+    if (!isStopped) throw error;
     const { id } = run.session;
     const way = run.wayOn ?? wayOn(run.session);
     output.tell("interrupted", { id }, `stopped; ${way} goes on from here`);

@@ -83,6 +83,7 @@ export async function listenAt(server: Server, endpoint: Endpoint): Promise<void
     await listening(server, endpoint);
     if (endpoint.kind === "unix") await chmod(endpoint.path, 0o600);
   } catch (cause) {
+    server.close();
     const message = `cannot listen on ${formatEndpoint(endpoint)}`;
     throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
   }

@@ -1,4 +1,4 @@
-import { CulvertError, utf8 } from "../base/index.ts";
+import { CulvertError, concatBytes, utf8 } from "../base/index.ts";
 import { type CborInput, type CborValue, decodeCbor, encodeCbor } from "../codec/index.ts";
 
 /** How values of one type cross: what is decoded comes from a stranger. */
@@ -13,10 +13,10 @@ export interface MessageCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** Bytes as they are, copied. */
+/** Bytes as they are, copied: a slice of a Buffer would be a view. */
 export const BYTES: MessageCodec<Uint8Array> = {
-  encode: (value) => value.slice(),
-  decode: (bytes) => bytes.slice(),
+  encode: (value) => concatBytes(value),
+  decode: (bytes) => concatBytes(bytes),
 };
 
 /** Text in UTF-8. */

@@ -2,6 +2,7 @@ import {
   type Cancel,
   type Clock,
   CulvertError,
+  concatBytes,
   Driver,
   type ErrorCode,
   onAbort,
@@ -143,8 +144,9 @@ export class Requests {
         request,
         peer,
         type,
-        meta: meta.length === 0 ? NO_META : meta.slice(),
-        body: body.slice(),
+        // A slice of a Buffer would be a view, and copies are written for as long as it is open.
+        meta: meta.length === 0 ? NO_META : concatBytes(meta),
+        body: concatBytes(body),
         hardMs,
         // Most answers take less than a timer: none is set whose end nobody wants to know.
         softMs: onLate === undefined ? Number.POSITIVE_INFINITY : softMs,

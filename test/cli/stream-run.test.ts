@@ -1,4 +1,4 @@
-import { generateSecret, MemoryJournalStore, Stream } from "culvert";
+import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -9,9 +9,10 @@ import type { SessionRecord } from "../../src/cli/session-record.ts";
 import { runStream } from "../../src/cli/stream-run.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 
-/** What is said when a piece of work is stopped half-way, and what `runStream` ends with. */
-async function stopped(
+/** What is said at the end of a piece of work, and what `runStream` ends with. */
+async function ended(
   record: Partial<SessionRecord>,
+  work: (stream: Stream, stop: () => void) => Promise<void>,
   wayOn?: string,
 ): Promise<{ said: string; error: unknown }> {
   const clock = new VirtualClock();
@@ -31,14 +32,20 @@ async function stopped(
       sample: (stream) => sentSample(stream.progress(), { clock }),
       wayOn,
     },
-    async (stream) => {
-      stream.write("nobody reads this");
-      stopper.abort(new Interrupted("SIGINT"));
-      await stream.sync();
-    },
+    (stream) => work(stream, () => stopper.abort(new Interrupted("SIGINT"))),
   );
   const error = await clock.runPromise(running, 1_000).catch((thrown: unknown) => thrown);
   return { said: screen.text.split("\n").at(-2) ?? "", error };
+}
+
+/** The same of one that is stopped half-way. */
+async function stopped(record: Partial<SessionRecord>, wayOn?: string): ReturnType<typeof ended> {
+  const work = async (stream: Stream, stop: () => void): Promise<void> => {
+    stream.write("nobody reads this");
+    stop();
+    await stream.sync();
+  };
+  return await ended(record, work, wayOn);
 }
 
 describe("work that is stopped", () => {
@@ -60,4 +67,13 @@ describe("work that is stopped", () => {
     const { said } = await stopped({ command: "send", secret }, "something else");
     expect(said).toBe("stopped; something else goes on from here");
   });
+});
+
+test("work that has failed says so, be it stopped while it leaves", async () => {
+  const { said, error } = await ended({ command: "receive" }, async (stream, stop) => {
+    stream.once("close", stop);
+    throw new CulvertError("CULVERT_INTEGRITY");
+  });
+  expect(error).toMatchObject({ code: "CULVERT_INTEGRITY" });
+  expect(said).not.toContain("goes on");
 });

@@ -1,6 +1,6 @@
-import type { Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { describe, expect, it } from "vitest";
-import { ByteServer } from "../../src/io/byte-server.ts";
+import { ByteServer, listenAt } from "../../src/io/byte-server.ts";
 import { serveText } from "../../src/io/text-server.ts";
 import { serverAt } from "./server-at.ts";
 
@@ -27,4 +27,12 @@ describe("a server that could not take a connection", () => {
     expect(await answer.text()).toBe("here");
     await close();
   });
+});
+
+it("that cannot be made this user's alone does not listen", async () => {
+  const server = createServer();
+  // Such a name is no file: Linux listens there, and has no mode to set.
+  const endpoint = { kind: "unix", path: `\0culvert-${process.pid}` } as const;
+  await expect(listenAt(server, endpoint)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+  expect(server.listening).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { CulvertError, onAbort, SeededRandom } from "../../src/base/index.ts";
-import { Fields } from "../../src/codec/index.ts";
+import { encodeCbor, Fields } from "../../src/codec/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
 import {
   BYTES,
@@ -117,6 +117,23 @@ describe("a unary call", () => {
     expect(seen.meta).toEqual([{ trace: "7" }]);
     expect(seen.leftMs).toEqual([5_000]);
     expect(seen.peers[0]).toHaveLength(32);
+  });
+
+  it("asks for what was given, whatever becomes of a Buffer meanwhile", async () => {
+    const { asking, peer, elapse, seen } = rig();
+    const [body, meta] = [Buffer.from("Ada"), Buffer.from(encodeCbor({ trace: "7" }))];
+    const answer = asking.requests.request(peer, "greet", body, { meta });
+    body.fill(0);
+    meta.fill(0);
+    expect(await elapse(answer)).toEqual(TEXT.encode("hello Ada"));
+    expect(seen.meta).toEqual([{ trace: "7" }]);
+  });
+
+  it("keeps the bytes of a reply, whatever becomes of a Buffer meanwhile", () => {
+    const given = Buffer.from("Ada");
+    const kept = BYTES.encode(given);
+    given.fill(0);
+    expect(kept).toEqual(TEXT.encode("Ada"));
   });
 
   it("fails with the handler's code and message, and without its stack", async () => {
