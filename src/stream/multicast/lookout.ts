@@ -84,6 +84,7 @@ export class Lookout {
 
   /** Looks around while there is room; gives the frame to go on at, if those below are lost. */
   pump(now: Instant, { base, early, stateAt }: Standing): Resumption | undefined {
+    this.#forgetPassed(base);
     const since = this.missingSince(base);
     const isLagging = now >= since + this.#gapLimitMs && !this.#isSilent(now);
     if (since < Number.POSITIVE_INFINITY && !isLagging) return undefined;
@@ -122,6 +123,13 @@ export class Lookout {
 
   onLate(request: Request): void {
     this.#scout.onLate(request);
+  }
+
+  /** Whoever has the state of a frame opens all that was read since. */
+  #forgetPassed(base: number): void {
+    if (this.#found === undefined || this.#found.number >= base) return;
+    this.#found.chain.wipe();
+    this.#found = undefined;
   }
 
   #isSilent(now: Instant): boolean {

@@ -19,7 +19,7 @@ const FAR = 5_000;
 /** Frames from there on that are in the Map: a reader feels its way in steps of an eighth. */
 const FRAMES = FAR / 8;
 
-it("a reader that is far behind derives the way once, and never much of it in one go", () => {
+it("a reader that is far behind derives the way once, little at once, and keeps none of it", () => {
   const random = new SeededRandom(1);
   const { seed, chain } = deriveDirection(random.bytes(32), "listener");
   const map = new Map<string, FrameKey>();
@@ -40,6 +40,7 @@ it("a reader that is far behind derives the way once, and never much of it in on
   });
 
   const next = vi.spyOn(Chain.prototype, "next");
+  const wipe = vi.spyOn(Chain.prototype, "wipe");
   const steps: number[] = [];
   const told: unknown[] = [];
   const step = (work: () => void): void => {
@@ -71,4 +72,7 @@ it("a reader that is far behind derives the way once, and never much of it in on
     { kind: "deliver", bytes: payload },
   ]);
   expect(Math.max(...steps)).toBeLessThanOrEqual(512 + 64);
+  // Nothing was taken, so that the reader has its own: this is what its lookout had found.
+  const wiped = wipe.mock.contexts.map((state) => state instanceof Chain && state.index);
+  expect(wiped.filter((index) => index === chain.index + BigInt(FAR))).toHaveLength(1);
 });
