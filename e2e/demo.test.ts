@@ -28,7 +28,7 @@ const MADE_HERE = new Set([".git", ".reports", "coverage", "dist", "node_modules
 test("make demo needs only what is committed, and says whether both files are one", async () => {
   // Not in place: it builds, and other tests are using what is built here.
   const clone = await mkdtemp(join(tmpdir(), "culvert-clone-"));
-  onTestFinished(() => rm(clone, { recursive: true, force: true }));
+  onTestFinished(() => rm(clone, { recursive: true, force: true }), 60_000);
   await cp(".", clone, { recursive: true, filter: (path) => !MADE_HERE.has(basename(path)) });
   const { stdout } = await promisify(execFile)("make", ["demo"], { cwd: clone });
   const line = stdout.trimEnd().split("\n").at(-1) ?? "";
