@@ -95,15 +95,24 @@ describe("a watch over kept records", () => {
 
   it("takes a record in as fast when another has to go", () => {
     const { core } = watch(3);
-    const usEach = (from: number, to: number): number => {
+    const keep = (i: number): void => {
+      core.handle({ kind: "kept", address: addressOf(i), ...TTL }, 0);
+    };
+    const usEach = (from: number, to: number, turn: (i: number) => void): number => {
       const { user } = process.cpuUsage();
-      for (let i = from; i < to; i++) {
-        core.handle({ kind: "kept", address: addressOf(i), ...TTL }, 0);
-      }
+      for (let i = from; i < to; i++) turn(i);
       return (process.cpuUsage().user - user) / (to - from);
     };
-    const [filling, full] = [usEach(0, 65_536), usEach(65_536, 100_000)];
+    const filling = usEach(0, 65_536, keep);
+    const full = usEach(65_536, 100_000, keep);
     expect(core.size).toBe(65_536);
     expect(full).toBeLessThan(3 * filling);
+    // There is room for one again and again, as where records expire.
+    const comingAndGoing = usEach(100_000, 120_000, (i) => {
+      core.handle({ kind: "lost", address: addressOf(i - 1) }, 0);
+      keep(i);
+      keep(i + 1_000_000);
+    });
+    expect(comingAndGoing).toBeLessThan(4 * filling);
   });
 });

@@ -52,7 +52,10 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   readonly #watched = new Map<KeyText, Watched>();
   readonly #effects: WatchEffect[] = [];
   readonly #lists = new LruMap<string, readonly KeyText[]>(LISTS_MAX);
-  /** While there is no room: stands at the record that goes next. */
+  /**
+   * Stands at the record that goes next, for a round at most: the engine keeps every table that the
+   * map replaces meanwhile.
+   */
   #leaving: IterableIterator<KeyText> | undefined;
   #round: IterableIterator<[KeyText, Watched]> | undefined;
   #stepAt: Instant = Number.POSITIVE_INFINITY;
@@ -105,6 +108,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
       const next = this.#round.next();
       if (next.done === true) {
         this.#round = undefined;
+        this.#leaving = undefined;
         const isIdle = this.#watched.size === 0;
         this.#stepAt = isIdle ? Number.POSITIVE_INFINITY : now + this.#pauseMs();
         return;
@@ -124,7 +128,6 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
 
   #watch(key: KeyText, expiresAt: Instant, now: Instant): void {
     if (this.isFull) this.#forgetOldest();
-    else this.#leaving = undefined;
     const keepers = this.#shared(this.#closest(key));
     this.#watched.set(key, { expiresAt, keepers, owed: NOBODY });
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
