@@ -1,8 +1,8 @@
 import { equalBytes, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import type { DhtContext } from "./dht-context.ts";
+import { type DhtContext, nodesOf } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
-import { type KeyText, textBytes } from "./key.ts";
+import { distanceFraction, type KeyText, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult, OperationHooks } from "./operation.ts";
 import { Search } from "./search.ts";
@@ -18,6 +18,8 @@ interface Claim {
 
 /** Different values that are weighed against each other; more are noise. */
 const CLAIMS_MAX = 16;
+/** Whoever is thought to be of this share of the keepers, counted from the key, is asked alone. */
+const KEEPER_SHARE = 0.25;
 
 /**
  * Finds a value. A record proves itself: the first one that verifies ends the search. Of a value
@@ -47,7 +49,9 @@ export class GetOperation implements ExchangeOwner {
     this.#hooks = hooks;
     this.#search = new Search(context, asked.key, {
       requestNear: (near) => this.#request(near),
-      took: (contact, response, hops, now) => this.#took(contact, response, hops, now),
+      // The one who was asked alone took a round trip too.
+      took: (contact, response, hops, now) =>
+        this.#took(contact, response, hops + this.#askedAlone, now),
       late: () => this.#late(),
       ended: (now) => this.#ended(now),
     });
@@ -85,12 +89,17 @@ export class GetOperation implements ExchangeOwner {
     this.#context.desk.release(this);
   }
 
-  /** Where everybody is known, the closest node has a record as a rule: it is asked alone first. */
+  /**
+   * A node that few others can be closer than has a record as a rule: it is asked alone first. So
+   * it is for every key where most nodes are known, and else for keys near this node.
+   */
   #askClosest(now: Instant): boolean {
-    const { table, peers, desk, knowsAll } = this.#context;
-    if (this.#kind !== "record" || !knowsAll()) return false;
+    const { table, peers, desk, limits } = this.#context;
+    if (this.#kind !== "record") return false;
     const [closest] = table.closest(this.#key, 1, ({ key }) => !peers.isLate(key));
     if (closest === undefined) return false;
+    const closer = nodesOf(this.#context) * distanceFraction(this.#key, closest.key);
+    if (closer > KEEPER_SHARE * limits.replicas) return false;
     const isAsked = desk.ask(closest, this.#request(textBytes(this.#key)), this, now);
     if (isAsked) this.#askedAlone = 1;
     return isAsked;

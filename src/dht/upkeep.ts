@@ -3,6 +3,7 @@ import type { Contact } from "./contact.ts";
 import type { DhtContext } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
 import { KEY_BYTES, type KeyText, keyBeside, keyOf, sharedBits } from "./key.ts";
+import type { DhtRequest, DhtResponse } from "./message.ts";
 
 /** Neighbours that are looked after more often than the rest of the table, in closest sets. */
 const NEIGHBOUR_SETS = 2;
@@ -10,6 +11,12 @@ const NEIGHBOUR_SETS = 2;
 const RECENT_MS = 60_000;
 /** Nodes of an earlier life that are met at a time. */
 const REMEMBERED_STEP = 64;
+/**
+ * The next one is met so many times sooner when the last one was there: a joiner knows its network
+ * after a second or two, and whoever is told of many that are not there still asks them slowly.
+ */
+const HASTE = 10;
+const PING: DhtRequest = { kind: "ping" };
 /** Random keys deeper than this share too much with this node to be worth a lookup. */
 const REFRESH_DEPTH_MAX = 32;
 
@@ -28,6 +35,8 @@ export class Upkeep implements ExchangeOwner {
   readonly #pinged = new Set<KeyText>();
   readonly #usedAt: Instant[] = [];
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
+  /** The node that was met last, or is being met. */
+  #introduced: KeyText | undefined;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
   #challengeAt: Instant = Number.NEGATIVE_INFINITY;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
@@ -98,8 +107,13 @@ export class Upkeep implements ExchangeOwner {
     if (depth < REFRESH_DEPTH_MAX) this.#usedAt[depth] = now;
   }
 
-  answered(contact: Contact): void {
+  answered(contact: Contact, response: DhtResponse, now: Instant): void {
     this.#pinged.delete(contact.key);
+    if (response.kind === "nodes") this.meet(response.contacts, now);
+    if (this.#introduced === contact.key && this.#introductions.size > 0) {
+      const soon = now + this.#context.limits.introduceMs / HASTE;
+      this.#introduceAt = Math.min(this.#introduceAt, soon);
+    }
     if (!this.#lookedAt.delete(contact.key)) return;
     this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
   }
@@ -135,7 +149,7 @@ export class Upkeep implements ExchangeOwner {
     for (const [key, contact] of this.#introductions) {
       this.#introductions.delete(key);
       if (!this.#context.table.wants(contact)) continue;
-      this.#ping(contact, now);
+      if (this.#ping(contact, now, this.#greeting())) this.#introduced = key;
       return;
     }
   }
@@ -210,9 +224,18 @@ export class Upkeep implements ExchangeOwner {
     if (this.#ping(contact, now)) this.#lookedAt.add(contact.key);
   }
 
-  #ping(contact: Contact, now: Instant): boolean {
+  /**
+   * What a newcomer is asked. Where everybody is kept, whom it knows around some key: few lookups
+   * of the neighbourhood and of each bucket do not come to hear of everybody.
+   */
+  #greeting(): DhtRequest {
+    const { table, random } = this.#context;
+    return table.isWhole ? { kind: "find-node", target: random.bytes(KEY_BYTES) } : PING;
+  }
+
+  #ping(contact: Contact, now: Instant, request: DhtRequest = PING): boolean {
     if (this.#pinged.has(contact.key)) return false;
-    const isAsked = this.#context.desk.ask(contact, { kind: "ping" }, this, now);
+    const isAsked = this.#context.desk.ask(contact, request, this, now);
     if (isAsked) this.#pinged.add(contact.key);
     return isAsked;
   }

@@ -134,6 +134,49 @@ describe("who names nodes that are not there", () => {
   });
 });
 
+describe("strangers who are said to be there", () => {
+  const strangers = Array.from({ length: 20 }, (_, at) => nodeAt(0x80, at));
+
+  /** How many were asked within two and a half seconds, when each answers after 10 ms, or none. */
+  function askedBy(node: Node, answer: DhtResponse | undefined): number {
+    const source = "198.51.100.0/24";
+    const asker = { source, isAddressProven: false };
+    for (const [exchange, contact] of strangers.entries()) {
+      const request = { kind: "ping" } as const;
+      node.core.handle({ kind: "request", exchange, asker: { ...asker, contact }, request }, 0);
+    }
+    const answered = new Set<KeyText>();
+    for (; node.now < 2_500; node.now += 10) {
+      node.core.timeout(node.now);
+      node.drain();
+      if (answer === undefined) continue;
+      for (const { key } of node.sent.map(({ to }) => to)) {
+        if (!answered.has(key)) node.answer(key, answer);
+        answered.add(key);
+      }
+    }
+    return new Set(node.sent.map(({ to }) => to.key)).size;
+  }
+
+  it("are met right after each other while they are", () => {
+    const node = new Node([]);
+    expect(askedBy(node, { kind: "pong" })).toBe(20);
+    expect(node.core.contacts).toHaveLength(20);
+  });
+
+  it("are asked slowly while they are not", () => {
+    expect(askedBy(new Node([]), undefined)).toBeLessThanOrEqual(10);
+  });
+
+  it("tell whom they know, who is met then", () => {
+    const node = new Node([]);
+    const other = nodeAt(0x20);
+    askedBy(node, nodes([other]));
+    expect(node.question(strangers[0]?.key ?? "").request.kind).toBe("find-node");
+    expect(node.core.contacts.map(({ key }) => key)).toContain(other.key);
+  });
+});
+
 describe("who has a descriptor that is over by our clock", () => {
   it("has not lied", () => {
     const identity = new NodeIdentity(new Uint8Array(32).fill(7));
