@@ -14,6 +14,10 @@ interface Job {
 const BATCH_MIN = 4;
 /** Jobs handed over in one message: while the thread has a second one, it does not wait for us. */
 const BATCH_MAX = 8;
+/** Messages that keep the thread busy: one that it deals with, and the next. */
+const BATCHES_BUSY = 2;
+/** Jobs that are done here beside a busy thread, between two answers of it: a millisecond or so. */
+const HELP_MAX = 16;
 
 /** Before each message: its length (4, little-endian), public key (32), signature (64). */
 const HEAD_BYTES = 100;
@@ -46,8 +50,9 @@ parentPort.on("message", (batch) => {
 
 /**
  * Verifies signatures on a thread of its own, which begins with the first turn of the event loop
- * that has enough of them. If it cannot begin, or ends, everything is verified on this one. How
- * much is under way is for the callers to bound.
+ * that has enough of them. Some of what would have to wait there is verified on this one meanwhile,
+ * and everything if the thread cannot begin, or ends. How much is under way is for the callers to
+ * bound.
  */
 export class VerifyThread {
   readonly #threads: WorkerThreads;
@@ -57,6 +62,8 @@ export class VerifyThread {
   #gathered: Job[] = [];
   /** What the thread has been handed and not answered, in its order. */
   readonly #batches: Job[][] = [];
+  /** Jobs done here since the thread answered. */
+  #helped = 0;
   #worker: Worker | undefined;
   #isOver = false;
 
@@ -71,7 +78,7 @@ export class VerifyThread {
     this.#verifyHere = verifyHere;
   }
 
-  /** Arguments, of the right lengths, are borrowed until `done`, which is called once, later. */
+  /** Arguments, of the right lengths, are borrowed until `done`: once, later, in any order. */
   verify(
     publicKey: Uint8Array,
     message: Uint8Array,
@@ -89,9 +96,16 @@ export class VerifyThread {
       this.#doHere(jobs);
       return;
     }
+    const here: Job[] = [];
     for (let at = 0; at < jobs.length; at += BATCH_MAX) {
-      this.#handOver(jobs.slice(at, at + BATCH_MAX));
+      const batch = jobs.slice(at, at + BATCH_MAX);
+      const isHelpWanted = this.#batches.length >= BATCHES_BUSY && this.#helped < HELP_MAX;
+      if (isHelpWanted) {
+        here.push(...batch);
+        this.#helped += batch.length;
+      } else this.#handOver(batch);
     }
+    this.#doHere(here);
   }
 
   #handOver(jobs: Job[]): void {
@@ -124,6 +138,7 @@ export class VerifyThread {
     worker.on("message", (verdicts: Uint8Array) => {
       const jobs = this.#batches.shift() ?? [];
       if (this.#batches.length === 0) worker.unref();
+      this.#helped = 0;
       for (const [i, { done }] of jobs.entries()) done(verdicts[i] === 1);
     });
     // Told before its exit, which is what counts.

@@ -12,7 +12,7 @@ import type {
   RequestId,
 } from "./protocol.ts";
 import type { RecentRecords } from "./recent-records.ts";
-import { copyOf, type MapRecord } from "./record.ts";
+import type { MapRecord } from "./record.ts";
 import { secondsLeft } from "./record-store.ts";
 import type { MapStatistics } from "./statistics.ts";
 import { WaitingGets } from "./waiting-gets.ts";
@@ -60,7 +60,7 @@ export class GetDesk {
     if (known !== undefined) {
       statistics.recentHits += 1;
       const ttlSeconds = secondsLeft(known.expiresMs, at.unixMs);
-      this.#answer(get, { kind: "found", record: copyOf(known.record), ttlSeconds });
+      this.#answer(get, { kind: "found", record: known.record, ttlSeconds, isBorrowed: true });
     } else if (!this.#register(get, { key, source, now: at.now })) {
       this.#answer(get, { kind: "busy" });
     } else if (!this.#lookups.has(key)) {

@@ -1,5 +1,7 @@
 import { type Clock, CulvertError } from "../base/index.ts";
 import { LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
+import type { MapAnswer } from "./protocol.ts";
+import { copyOf } from "./record.ts";
 import type { LinkOpener } from "./service-link.ts";
 
 /**
@@ -17,12 +19,20 @@ export function localCarrier(
 ): LinkCarrier {
   const greeting = service.greeting();
   const carrier = new LinkCarrier({ clock }, { greeting, ...options });
+  const events = carrier.events();
   const link = service.open("local", {
-    ...carrier.events(),
+    ready: events.ready,
+    answer: (request, answer) => events.answer(request, kept(answer)),
     closed: () => carrier.close(),
     needsNoReceipts: carrier.isVerified,
   });
   if (link === undefined) throw new CulvertError("CULVERT_BUSY", "the service has too many links");
   carrier.attach(link, greeting);
   return carrier;
+}
+
+/** The answer with a record of its own: no encoding stands between the service and its reader. */
+function kept(answer: MapAnswer): MapAnswer {
+  if (answer.kind !== "found" || answer.isBorrowed !== true) return answer;
+  return { ...answer, record: copyOf(answer.record), isBorrowed: false };
 }

@@ -12,7 +12,13 @@ export type RequestId = number;
 export type MapAnswer =
   /** The record is durable for so long; the receipt is absent on a link that needs none. */
   | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt?: Receipt }
-  | { readonly kind: "found"; readonly record: MapRecord; readonly ttlSeconds: number }
+  | {
+      readonly kind: "found";
+      readonly record: MapRecord;
+      readonly ttlSeconds: number;
+      /** True when the record's memory is used again once the answer was taken note of. */
+      readonly isBorrowed?: boolean;
+    }
   | { readonly kind: "not-found" }
   | { readonly kind: "conflict" }
   | { readonly kind: "refused"; readonly fault: RecordFault }

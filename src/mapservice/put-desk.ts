@@ -32,7 +32,7 @@ const COMMIT_PUTS_MAX = 256;
 const COMMIT_BYTES_MAX = 1_048_576;
 
 /** Puts that are verified elsewhere at once: some for every thread, few in the way of the store. */
-const VERIFYING_MAX = 16;
+const VERIFYING_MAX = 32;
 /** So many puts do not wait for those that are still verified: a step has its price. */
 const COMMIT_PUTS_MIN = 16;
 

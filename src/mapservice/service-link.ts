@@ -21,7 +21,10 @@ export interface LinkEvents {
    * prove to itself. Puts are then answered without one, which saves the signature.
    */
   readonly needsNoReceipts?: boolean;
-  /** The one answer to a request. The record of `found` is shared: not to be written to. */
+  /**
+   * The one answer to a request. The record of `found` is shared: not to be written to, and not to
+   * be kept when it `isBorrowed`.
+   */
   answer(request: RequestId, answer: MapAnswer): void;
   /** The link was congested and takes requests again. */
   ready(): void;

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import * as threads from "node:worker_threads";
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../src/base/index.ts";
 import { nobleProvider } from "../../src/crypto/noble.ts";
 import { VerifyThread } from "../../src/crypto/verify-thread.ts";
@@ -39,7 +39,7 @@ class NoWorker extends threads.Worker {
 }
 
 describe("the thread that verifies", () => {
-  it.each([1, 3, 4, 9, 40])("tells which of %d in one turn are genuine", async (count) => {
+  it.each([1, 3, 4, 9, 24, 40])("tells which of %d in one turn are genuine", async (count) => {
     let here = 0;
     const thread = new VerifyThread(threads, sodiumPath, (...job) => {
       here += 1;
@@ -47,21 +47,21 @@ describe("the thread that verifies", () => {
     });
     expect(await verdictsOf(thread, count)).toEqual(expected(count));
     expect(await verdictsOf(thread, count)).toEqual(expected(count));
-    expect(here, "few are not worth a message").toBe(count < 4 ? 2 * count : 0);
+    // Few are not worth a message; beside two full ones for the thread, so many are done here.
+    const isFew = count < 4;
+    expect(here).toBe(2 * (isFew ? count : Math.min(Math.max(count - 16, 0), 16)));
   });
 
-  it("answers in the order in which it was asked, each once", async () => {
+  it("answers each once", async () => {
     const thread = new VerifyThread(threads, sodiumPath, nobleProvider.ed25519Verify);
-    const order: number[] = [];
-    await new Promise<void>((isOver) => {
-      for (const [i, { message, signature }] of signed.entries()) {
-        thread.verify(publicKey, message, signature, () => {
-          order.push(i);
-          if (order.length === signed.length) isOver();
-        });
-      }
-    });
-    expect(order).toEqual(signed.map((_, i) => i));
+    const answers = signed.map(() => 0);
+    for (const [i, { message, signature }] of signed.entries()) {
+      thread.verify(publicKey, message, signature, () => {
+        answers[i] = (answers[i] ?? 0) + 1;
+      });
+    }
+    await vi.waitFor(() => expect(answers).not.toContain(0));
+    expect(answers).toEqual(signed.map(() => 1));
   });
 
   it.each([

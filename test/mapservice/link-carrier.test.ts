@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { equalBytes, SeededRandom } from "../../src/base/index.ts";
 import {
   FaultyLinks,
   forgetfulStore,
@@ -190,6 +190,24 @@ describe("work", () => {
     const putting = carrier.put(recordOf(1), { signal: abort.signal });
     abort.abort();
     await expect(clock.runPromise(putting)).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
+describe("a record that was found", () => {
+  /** Four of them are at hand, in memory that is used again. */
+  const payloadSize = 60_000;
+  const large = (frame: number) => recordOf(frame, { content: frame, payloadSize });
+
+  test.each(["in the same process", "over a wire"])("is the reader's own, %s", async (where) => {
+    const store = new MemoryRecordStore({ payloadSize, entriesMax: 100, bytesMax: 1e8 });
+    const { clock, service } = serviceRig({ store, limits: { recentBytesMax: 262_144 } });
+    const isLocal = where === "in the same process";
+    const carrier = isLocal ? localCarrier(service, clock) : (await wireTo(service, clock)).carrier;
+    await clock.runPromise(carrier.put(large(0)));
+    const found = await clock.runPromise(carrier.get(addressOf(0)));
+    for (let frame = 1; frame < 8; frame++) await clock.runPromise(carrier.put(large(frame)));
+    expect(service.statistics().recentHits).toBe(1);
+    expect(equalBytes(found.payload, large(0).payload)).toBe(true);
   });
 });
 

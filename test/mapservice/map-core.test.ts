@@ -355,16 +355,16 @@ describe("records that are verified elsewhere", () => {
     expect([verified, verifyFailed, putsRefused]).toEqual([2, 1, 1]);
   });
 
-  test("are sixteen at the most, and the next turn comes when one of them is done", () => {
+  test("are thirty-two at the most, and the next turn comes when one of them is done", () => {
     const rig = aside();
     for (let i = 1; i <= 40; i++) rig.put(i, recordOf(i));
     rig.said();
     rig.turn();
-    expect(rig.said()).toEqual(Array.from({ length: 16 }, (_, i) => `verify:${i + 1}`));
+    expect(rig.said()).toEqual(Array.from({ length: 32 }, (_, i) => `verify:${i + 1}`));
     rig.verified(1);
     expect(rig.said()).toEqual(["turn"]);
     rig.turn();
-    expect(rig.said()).toEqual(["verify:17"]);
+    expect(rig.said()).toEqual(["verify:33"]);
   });
 
   test("do not wait for more than there are while others keep coming", () => {
