@@ -264,6 +264,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       const target = keyBeside(this.#context.self, at, this.#context.random.bytes(32));
       this.#refresh(target, this.#bootstrap);
     }
+    this.#upkeep.survey(this.#now);
   }
 
   #refresh(target: KeyText, known: readonly Contact[] = []): void {

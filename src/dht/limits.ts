@@ -42,7 +42,7 @@ export interface DhtLimits {
   readonly freshMs: number;
   /** A bucket that nothing was looked up in for so long is refreshed. */
   readonly refreshMs: number;
-  /** Between two nodes of hearsay that are asked whether they live; less when the last one does. */
+  /** Between two nodes of hearsay that are asked whether they live; less while most answer. */
   readonly introduceMs: number;
   /** Nodes of hearsay that wait for it. */
   readonly introductionsMax: number;

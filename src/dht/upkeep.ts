@@ -12,10 +12,13 @@ const RECENT_MS = 60_000;
 /** Nodes of an earlier life that are met at a time. */
 const REMEMBERED_STEP = 64;
 /**
- * The next one is met so many times sooner when the last one was there: a joiner knows its network
- * after a second or two, and whoever is told of many that are not there still asks them slowly.
+ * The next node is met so many times sooner while few of those before it have not answered: a
+ * joiner knows its network after seconds, and who is told of many that are not there asks slowly.
  */
 const HASTE = 10;
+const UNANSWERED_FEW = 8;
+/** So many answers on end that name no stranger: whoever has places for all knows all by then. */
+const SURVEY_ANSWERS = 8;
 const PING: DhtRequest = { kind: "ping" };
 /** Random keys deeper than this share too much with this node to be worth a lookup. */
 const REFRESH_DEPTH_MAX = 32;
@@ -35,8 +38,8 @@ export class Upkeep implements ExchangeOwner {
   readonly #pinged = new Set<KeyText>();
   readonly #usedAt: Instant[] = [];
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
-  /** The node that was met last, or is being met. */
-  #introduced: KeyText | undefined;
+  /** Answers without a stranger that a survey still waits for. */
+  #surveyLeft = 0;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
   #challengeAt: Instant = Number.NEGATIVE_INFINITY;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
@@ -68,9 +71,9 @@ export class Upkeep implements ExchangeOwner {
     this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
   }
 
-  /** Whether there are nodes that somebody told of, and that have a place, but were not heard. */
+  /** Whether there may be nodes that have a place, but were not heard. */
   get isMeeting(): boolean {
-    if (this.#introductions.size > 0) return true;
+    if (this.#introductions.size > 0 || this.#surveyLeft > 0) return true;
     const { table } = this.#context;
     for (const key of this.#pinged) if (table.find(key) === undefined) return true;
     return false;
@@ -84,8 +87,17 @@ export class Upkeep implements ExchangeOwner {
       if (this.#introductions.has(contact.key) || this.#pinged.has(contact.key)) continue;
       if (table.wants(contact)) this.#introductions.set(contact.key, contact);
     }
-    const isIdle = this.#introduceAt === Number.POSITIVE_INFINITY;
-    if (isIdle && this.#introductions.size > 0) this.#introduceAt = now + limits.introduceMs;
+    if (this.#introductions.size > 0) this.#introduceSoon(now);
+  }
+
+  /**
+   * Where everybody is kept, asks around until nobody names a stranger: lookups of the
+   * neighbourhood and of each bucket do not come to hear of all.
+   */
+  survey(now: Instant): void {
+    if (!this.#context.table.isWhole) return;
+    this.#surveyLeft = SURVEY_ANSWERS;
+    this.#introduceSoon(now);
   }
 
   /**
@@ -109,10 +121,10 @@ export class Upkeep implements ExchangeOwner {
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
     this.#pinged.delete(contact.key);
-    if (response.kind === "nodes") this.meet(response.contacts, now);
-    if (this.#introduced === contact.key && this.#introductions.size > 0) {
-      const soon = now + this.#context.limits.introduceMs / HASTE;
-      this.#introduceAt = Math.min(this.#introduceAt, soon);
+    if (response.kind === "nodes") {
+      const { size } = this.#introductions;
+      this.meet(response.contacts, now);
+      this.#surveyed(this.#introductions.size > size);
     }
     if (!this.#lookedAt.delete(contact.key)) return;
     this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
@@ -120,6 +132,7 @@ export class Upkeep implements ExchangeOwner {
 
   failed(contact: Contact): void {
     this.#pinged.delete(contact.key);
+    this.#surveyed(false);
     if (this.#lookedAt.delete(contact.key)) this.#paceMs = this.#context.limits.checkMs;
   }
 
@@ -129,8 +142,9 @@ export class Upkeep implements ExchangeOwner {
       this.#introduceOne(now);
       if (this.#introductions.size === 0)
         this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
-      const isMore = this.#introductions.size > 0;
-      this.#introduceAt = isMore ? now + limits.introduceMs : Number.POSITIVE_INFINITY;
+      const isMore = this.#introductions.size > 0 || this.#surveyLeft > 0;
+      const haste = this.#pinged.size < UNANSWERED_FEW ? HASTE : 1;
+      this.#introduceAt = isMore ? now + limits.introduceMs / haste : Number.POSITIVE_INFINITY;
     }
     const { checkMs } = limits;
     if (now >= this.#checkAt) {
@@ -145,13 +159,28 @@ export class Upkeep implements ExchangeOwner {
     return Math.min(this.#introduceAt, this.#checkAt, this.#lookAt, this.#refreshAt);
   }
 
+  #introduceSoon(now: Instant): void {
+    const isIdle = this.#introduceAt === Number.POSITIVE_INFINITY;
+    if (isIdle) this.#introduceAt = now + this.#context.limits.introduceMs;
+  }
+
   #introduceOne(now: Instant): void {
+    const { table, random } = this.#context;
     for (const [key, contact] of this.#introductions) {
       this.#introductions.delete(key);
-      if (!this.#context.table.wants(contact)) continue;
-      if (this.#ping(contact, now, this.#greeting())) this.#introduced = key;
+      if (!table.wants(contact)) continue;
+      this.#ping(contact, now, this.#greeting());
       return;
     }
+    if (this.#surveyLeft === 0) return;
+    const anyone = table.contacts[Math.floor(random.unit() * table.size)];
+    const isAsked = anyone !== undefined && this.#ping(anyone, now, this.#greeting());
+    if (!isAsked) this.#surveyed(false);
+  }
+
+  /** Somebody who was asked has named strangers, or nobody new. */
+  #surveyed(isNews: boolean): void {
+    if (this.#surveyLeft > 0) this.#surveyLeft = isNews ? SURVEY_ANSWERS : this.#surveyLeft - 1;
   }
 
   /** Others depend on neighbours. @returns when one will not have been heard for too long */
@@ -186,6 +215,7 @@ export class Upkeep implements ExchangeOwner {
       this.#lookUp(self);
       // The size of the network is not learned from one neighbourhood alone.
       this.#lookUp(keyOf(random.bytes(KEY_BYTES)));
+      this.survey(now);
     } else {
       const due = this.#leastRecentlyUsed(now);
       if (due !== undefined && now >= (this.#usedAt[due] ?? now) + limits.refreshMs) {
@@ -225,8 +255,8 @@ export class Upkeep implements ExchangeOwner {
   }
 
   /**
-   * What a newcomer is asked. Where everybody is kept, whom it knows around some key: few lookups
-   * of the neighbourhood and of each bucket do not come to hear of everybody.
+   * What a newcomer is asked: whether it lives, and, where everybody is kept, whom it knows around
+   * some key.
    */
   #greeting(): DhtRequest {
     const { table, random } = this.#context;

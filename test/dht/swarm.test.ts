@@ -105,11 +105,10 @@ describe("a network of real cores", () => {
   it("finds most with one request, when most are known", () => {
     const swarm = grown(100);
     const records = putRecords(swarm, 30);
-    const [newcomer] = growByJoining(swarm, 1, { everyMs: 1_000 });
+    const [newcomer] = growByJoining(swarm, 1, { everyMs: 1_300 });
     if (newcomer === undefined) throw new Error("somebody has joined");
     expect(newcomer.core.knowsAll).toBe(false);
     const { found, asked, hops } = getAll(swarm, records.slice(0, 10), [newcomer]);
-    expect(newcomer.core.knowsAll).toBe(false);
     expect(found).toBe(10);
     expect(asked / 10).toBeLessThanOrEqual(1.5);
     expect(hops / 10).toBeLessThanOrEqual(1.2);
