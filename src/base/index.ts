@@ -7,6 +7,7 @@ export type { ErrorCode, ErrorOptions } from "./errors.ts";
 export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors.ts";
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
+export { KeyedHash } from "./keyed-hash.ts";
 export { LruMap } from "./lru-map.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";

@@ -1,4 +1,4 @@
-import { assert } from "../base/index.ts";
+import { assert, KeyedHash } from "../base/index.ts";
 
 /** Where a record lies: the bucket of its expiry, and its number in there. */
 export interface Place {
@@ -18,17 +18,16 @@ const WORDS = 3;
  * size from the start, so no insertion ever pays for moving a million others.
  */
 export class AddressIndex {
-  readonly #keys: Uint32Array;
+  readonly #hash: KeyedHash;
   readonly #slots: Uint32Array;
   readonly #mask: number;
   #size = 0;
 
   /** @param secret 16 bytes that keep strangers from choosing addresses that share a tag */
   constructor(capacity: number, secret: Uint8Array) {
-    assert(secret.length === 16, "the secret has four words");
     assert(capacity >= 1 && capacity <= 2 ** 28, "the table fits in memory");
     const slots = 2 ** Math.ceil(Math.log2((4 / 3) * capacity + 1));
-    this.#keys = wordsOf(secret);
+    this.#hash = new KeyedHash(secret);
     this.#slots = new Uint32Array(WORDS * slots);
     this.#mask = slots - 1;
   }
@@ -44,16 +43,7 @@ export class AddressIndex {
 
   /** The tag of an address; never zero, which marks a free slot. */
   tagOf(address: Uint8Array): number {
-    const keys = this.#keys;
-    let hash = keys[0] as number;
-    for (let at = 0; at < address.length; at += 4) {
-      const word = wordAt(address, at);
-      hash = Math.imul(hash ^ word ^ (keys[(at >>> 2) & 3] as number), 0x9e3779b1);
-      hash ^= hash >>> 15;
-      hash = Math.imul(hash, 0x85ebca77);
-      hash ^= hash >>> 13;
-    }
-    return hash >>> 0 || 1;
+    return this.#hash.of(address) || 1;
   }
 
   /** The places that records of this tag have. */
@@ -128,15 +118,6 @@ export class AddressIndex {
     const at = WORDS * slot;
     return { bucket: this.#slots[at + 1] as number, serial: this.#slots[at + 2] as number };
   }
-}
-
-function wordsOf(bytes: Uint8Array): Uint32Array {
-  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => wordAt(bytes, 4 * i));
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
 }
 
 const NOWHERE: readonly Place[] = Object.freeze([]);

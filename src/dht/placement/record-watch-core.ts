@@ -1,8 +1,9 @@
 import { type Core, type Instant, LruMap, type Random } from "../../base/index.ts";
 import type { Contact } from "../contact.ts";
-import { compareDistance, type KeyText, keyOf, textBytes } from "../key.ts";
+import { compareDistance, type KeyText, keyOf } from "../key.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
 import type { Neighbourhood } from "./placement-protocol.ts";
+import { WatchedRecords, type WatchSlot } from "./watched-records.ts";
 
 /** What a watch is told. */
 export type WatchInput =
@@ -17,14 +18,6 @@ export type WatchInput =
 export type WatchEffect =
   /** Put the record that is kept here at this node too: the same bytes, so nothing is replaced. */
   { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
-
-interface Watched {
-  expiresAt: Instant;
-  /** Who should keep it as well, when that was looked at last. */
-  keepers: readonly KeyText[];
-  /** Whom an offer of this node did not reach. */
-  owed: readonly KeyText[];
-}
 
 const NOBODY: readonly KeyText[] = [];
 
@@ -49,15 +42,13 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   readonly #neighbourhood: Neighbourhood;
   readonly #random: Random;
   readonly #limits: PlacementLimits;
-  readonly #watched = new Map<KeyText, Watched>();
+  readonly #watched: WatchedRecords;
+  /** Whom offers of this node did not reach. */
+  readonly #owed = new Map<WatchSlot, readonly KeyText[]>();
   readonly #effects: WatchEffect[] = [];
   readonly #lists = new LruMap<string, readonly KeyText[]>(LISTS_MAX);
-  /**
-   * Stands at the record that goes next, for a round at most: the engine keeps every table that the
-   * map replaces meanwhile.
-   */
-  #leaving: IterableIterator<KeyText> | undefined;
-  #round: IterableIterator<[KeyText, Watched]> | undefined;
+  /** Where the round stands that is under way. */
+  #at: WatchSlot = 0;
   #stepAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(options: {
@@ -71,6 +62,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     this.#neighbourhood = options.neighbourhood;
     this.#random = options.random;
     this.#limits = resolvePlacementLimits(options.limits);
+    this.#watched = new WatchedRecords(this.#limits.watchedMax, options.random.bytes(16));
   }
 
   /** Records that are watched. */
@@ -80,40 +72,33 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
 
   /** Whether one more would be in the place of another. */
   get isFull(): boolean {
-    return this.#watched.size >= this.#limits.watchedMax;
+    return this.#watched.isFull;
   }
 
   handle(input: WatchInput, now: Instant): void {
-    const key = keyOf(input.address);
-    if (input.kind === "lost") {
-      this.#watched.delete(key);
-      return;
+    const slot = this.#watched.find(input.address);
+    if (input.kind === "kept") {
+      const expiresAt = now + 1_000 * input.ttlSeconds;
+      if (slot === undefined) this.#watch(input.address, expiresAt, now);
+      else this.#watched.extend(slot, expiresAt);
+    } else if (slot !== undefined) {
+      if (input.kind === "lost") this.#forget(slot);
+      else this.#owed.set(slot, [...(this.#owed.get(slot) ?? NOBODY), input.node.key]);
     }
-    if (input.kind === "missed") {
-      const watched = this.#watched.get(key);
-      if (watched === undefined) return;
-      watched.owed = [...watched.owed, input.node.key];
-      return;
-    }
-    const expiresAt = now + 1_000 * input.ttlSeconds;
-    const known = this.#watched.get(key);
-    if (known !== undefined) known.expiresAt = Math.max(known.expiresAt, expiresAt);
-    else this.#watch(key, expiresAt, now);
   }
 
   timeout(now: Instant): void {
     if (now < this.#stepAt) return;
-    this.#round ??= this.#watched.entries();
     for (let i = 0; i < STEP_RECORDS; i++) {
-      const next = this.#round.next();
-      if (next.done === true) {
-        this.#round = undefined;
-        this.#leaving = undefined;
+      const slot = this.#watched.from(this.#at);
+      if (slot === undefined) {
+        this.#at = 0;
         const isIdle = this.#watched.size === 0;
         this.#stepAt = isIdle ? Number.POSITIVE_INFINITY : now + this.#pauseMs();
         return;
       }
-      this.#look(next.value[0], next.value[1], now);
+      this.#at = slot + 1;
+      this.#look(slot, now);
     }
     this.#stepAt = now + STEP_MS;
   }
@@ -126,18 +111,15 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     return this.#stepAt;
   }
 
-  #watch(key: KeyText, expiresAt: Instant, now: Instant): void {
-    if (this.isFull) this.#forgetOldest();
-    const keepers = this.#shared(this.#closest(key));
-    this.#watched.set(key, { expiresAt, keepers, owed: NOBODY });
+  #watch(address: Uint8Array, expiresAt: Instant, now: Instant): void {
+    if (this.isFull) this.#forget(this.#watched.takeOldest());
+    this.#watched.add(address, expiresAt, this.#shared(this.#closest(address)));
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
   }
 
-  /** By one iterator: a fresh one would walk over the places of all that were forgotten before. */
-  #forgetOldest(): void {
-    this.#leaving ??= this.#watched.keys();
-    const oldest = this.#leaving.next();
-    if (oldest.done !== true) this.#watched.delete(oldest.value);
+  #forget(slot: WatchSlot): void {
+    this.#watched.remove(slot);
+    this.#owed.delete(slot);
   }
 
   /** Nodes that started together do not look together. */
@@ -145,35 +127,38 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     return this.#limits.watchMs * (0.5 + this.#random.unit());
   }
 
-  #look(key: KeyText, watched: Watched, now: Instant): void {
-    if (watched.expiresAt <= now) {
-      this.#watched.delete(key);
+  #look(slot: WatchSlot, now: Instant): void {
+    const watched = this.#watched;
+    if (watched.expiresAt(slot) <= now) {
+      this.#forget(slot);
       return;
     }
-    const closest = this.#closest(key);
+    const address = watched.addressAt(slot);
+    const closest = this.#closest(address);
+    const owed = this.#owed.get(slot) ?? NOBODY;
     // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
-    if (watched.owed.length === 0 && areThose(closest, watched.keepers)) return;
-    const before = new Set(watched.keepers);
-    watched.keepers = this.#shared(closest);
+    if (owed.length === 0 && areThose(closest, watched.keepersAt(slot))) return;
+    const before = new Set(watched.keepersAt(slot));
+    watched.setKeepers(slot, this.#shared(closest));
+    this.#owed.delete(slot);
+    const key = keyOf(address);
     const closer = closest.filter((contact) => {
       return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
     });
     const isCarer = closer.length < CARERS;
-    const { owed } = watched;
-    watched.owed = NOBODY;
     for (const to of closest) {
       if (owed.includes(to.key) || (isCarer && !before.has(to.key))) {
-        this.#effects.push({ kind: "offer", address: textBytes(key), to });
+        this.#effects.push({ kind: "offer", address: address.slice(), to });
       }
     }
   }
 
   /** The keepers beside this node; all of them, when it is not among the closest any more. */
-  #closest(key: KeyText): readonly Contact[] {
+  #closest(address: Uint8Array): readonly Contact[] {
     const { replicas } = this.#limits;
-    const nearby = this.#neighbourhood.closestKnown(textBytes(key), replicas);
+    const nearby = this.#neighbourhood.closestKnown(address, replicas);
     const last = nearby[replicas - 1];
-    const isAmong = last === undefined || compareDistance(key, this.#self, last.key) < 0;
+    const isAmong = last === undefined || compareDistance(keyOf(address), this.#self, last.key) < 0;
     return nearby
       .slice(0, isAmong ? replicas - 1 : replicas)
       .filter((contact) => contact.isProvable && !this.#neighbourhood.isDemoted(contact));
