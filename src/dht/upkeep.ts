@@ -19,6 +19,8 @@ const HASTE = 10;
 const UNANSWERED_FEW = 8;
 /** So many answers on end that name no stranger: whoever has places for all knows all by then. */
 const SURVEY_ANSWERS = 8;
+/** Questions of one survey: some who are asked may name a stranger each time, and make them up. */
+const SURVEY_QUESTIONS_MAX = 64;
 const PING: DhtRequest = { kind: "ping" };
 /** Random keys deeper than this share too much with this node to be worth a lookup. */
 const REFRESH_DEPTH_MAX = 32;
@@ -40,6 +42,7 @@ export class Upkeep implements ExchangeOwner {
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
   /** Answers without a stranger that a survey still waits for. */
   #surveyLeft = 0;
+  #surveyQuestions = 0;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
   #challengeAt: Instant = Number.NEGATIVE_INFINITY;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
@@ -97,6 +100,7 @@ export class Upkeep implements ExchangeOwner {
   survey(now: Instant): void {
     if (!this.#context.table.isWhole) return;
     this.#surveyLeft = SURVEY_ANSWERS;
+    this.#surveyQuestions = 0;
     this.#introduceSoon(now);
   }
 
@@ -173,6 +177,8 @@ export class Upkeep implements ExchangeOwner {
       return;
     }
     if (this.#surveyLeft === 0) return;
+    this.#surveyQuestions += 1;
+    if (this.#surveyQuestions >= SURVEY_QUESTIONS_MAX) this.#surveyLeft = 0;
     const anyone = table.contacts[Math.floor(random.unit() * table.size)];
     const isAsked = anyone !== undefined && this.#ping(anyone, now, this.#greeting());
     if (!isAsked) this.#surveyed(false);

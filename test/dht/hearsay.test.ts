@@ -177,6 +177,32 @@ describe("strangers who are said to be there", () => {
   });
 });
 
+describe("who names other ghosts each time", () => {
+  it("does not make a joiner ask around for ever", () => {
+    const known = [1, 2, 3].map((at) => nodeAt(at));
+    const node = new Node(known);
+    node.core.handle({ kind: "start", bootstrap: known }, 0);
+    const perMinute: number[] = [];
+    let [ghosts, seen] = [0, 0];
+    for (let minute = 0; minute < 5; minute++) {
+      const from = seen;
+      for (const end = node.now + 60_000; node.now < end; node.now += 25) {
+        node.core.timeout(node.now);
+        node.drain();
+        for (; seen < node.sent.length; seen++) {
+          const { to } = node.sent[seen] as Sent;
+          if (!known.some(({ key }) => key === to.key)) node.fail(to.key);
+          else node.answer(to.key, nodes([nodeAt(0x40, ghosts >> 8, ghosts++ & 0xff)]));
+        }
+      }
+      perMinute.push(seen - from);
+    }
+    expect(perMinute[0]).toBeGreaterThan(64);
+    expect(perMinute.at(-1)).toBeLessThan(10);
+    expect(node.core.knowsAll).toBe(true);
+  });
+});
+
 describe("who has a descriptor that is over by our clock", () => {
   it("has not lied", () => {
     const identity = new NodeIdentity(new Uint8Array(32).fill(7));
