@@ -35,6 +35,7 @@ interface DhtPackage {
 interface DhtClient {
   listen(callback: () => void): void;
   once(event: "ready" | "error", listener: (error?: Error) => void): void;
+  off(event: "error", listener: (error?: Error) => void): void;
   on(event: "error" | "warning", listener: () => void): void;
   readonly nodes: { toArray(): readonly unknown[] };
   get(
@@ -84,6 +85,8 @@ export async function joinMainline(options: MainlineOptions): Promise<MainlineDh
       // It also says that it is ready when nobody has answered.
       if (client.nodes.toArray().length === 0) return fail();
       clearTimeout(patience);
+      // From now on an error is that of an operation, which tells it: the client goes on.
+      client.off("error", fail);
       client.on("error", () => {});
       resolve();
     });

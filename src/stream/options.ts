@@ -72,18 +72,18 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
     ...(durable ? { unacknowledgedFramesMax: DURABLE_UNACKNOWLEDGED_FRAMES_MAX } : {}),
     ...withoutUndefined(given),
   };
-  inRange("window", options.window, 1, 1_024);
+  wholeInRange("window", options.window, 1, 1_024);
   inRange("paceMeanMs", options.paceMeanMs, 0, 86_400_000);
   const ceiling = UNACKNOWLEDGED_FRAMES_CEILING;
-  inRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, ceiling);
-  inRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
-  inRange("creditFrames", options.creditFrames, 1, 0xffff);
-  inRange("writeBufferBytes", options.writeBufferBytes, 0, 2 ** 30);
-  inRange("ttlSeconds", options.ttlSeconds, 1, 2 ** 32 - 1);
+  wholeInRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, ceiling);
+  wholeInRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
+  wholeInRange("creditFrames", options.creditFrames, 1, 0xffff);
+  wholeInRange("writeBufferBytes", options.writeBufferBytes, 0, 2 ** 30);
+  wholeInRange("ttlSeconds", options.ttlSeconds, 1, 2 ** 32 - 1);
   inRange("getWaitMs", options.getWaitMs, 1, 3_600_000);
   inRange("quietAskMsMax", options.quietAskMsMax, 1, 3_600_000);
   inRange("ackDelayMsMax", options.ackDelayMsMax, 0, 600_000);
-  inRange("ackEveryFrames", options.ackEveryFrames, 1, 112);
+  wholeInRange("ackEveryFrames", options.ackEveryFrames, 1, 112);
   inRange("rtoInitialMs", options.rtoInitialMs, 1, 60_000);
   inRange("peerTimeoutMs", options.peerTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
   return Object.freeze(options);
@@ -96,8 +96,15 @@ function withoutUndefined(given: Partial<StreamOptions>): Partial<StreamOptions>
   return Object.fromEntries(known);
 }
 
-function inRange(name: string, value: number, min: number, max: number): void {
+/** @throws RangeError for a number that is not between these, both included */
+export function inRange(name: string, value: number, min: number, max: number): void {
   if (!(value >= min && value <= max)) {
     throw new RangeError(`${name} must be between ${min} and ${max}, not ${value}`);
   }
+}
+
+/** @throws RangeError for a number that is not between these, or has a fraction */
+export function wholeInRange(name: string, value: number, min: number, max: number): void {
+  inRange(name, value, min, max);
+  if (value % 1 !== 0) throw new RangeError(`${name} must be a whole number, not ${value}`);
 }

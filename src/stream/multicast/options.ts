@@ -1,4 +1,4 @@
-import { DEFAULTS, resolveOptions, type StreamOptions } from "../options.ts";
+import { DEFAULTS, inRange, resolveOptions, type StreamOptions, wholeInRange } from "../options.ts";
 
 /** How a broadcast behaves; every field has a default in {@link BROADCAST_DEFAULTS}. */
 export interface BroadcastOptions
@@ -101,12 +101,12 @@ export function resolveBroadcastOptions(given: Partial<BroadcastOptions> = {}): 
   };
   resolveOptions(options); // for the ranges of what both kinds of streams have
   inRange("retainSeconds", options.retainSeconds, 1, Number.POSITIVE_INFINITY);
-  inRange("retainFrames", options.retainFrames, 1, 2 ** 20);
-  inRange("refreshSeconds", options.refreshSeconds, 0, 2 ** 32 - 1);
-  inRange("unstoredFramesMax", options.unstoredFramesMax, 1, 2 ** 16);
-  inRange("repairReadersMax", options.repairReadersMax, 0, 1_024);
+  wholeInRange("retainFrames", options.retainFrames, 1, 2 ** 20);
+  wholeInRange("refreshSeconds", options.refreshSeconds, 0, 2 ** 32 - 1);
+  wholeInRange("unstoredFramesMax", options.unstoredFramesMax, 1, 2 ** 16);
+  wholeInRange("repairReadersMax", options.repairReadersMax, 0, 1_024);
   inRange("repairEveryMs", options.repairEveryMs, 1, 86_400_000);
-  inRange("repairFramesMax", options.repairFramesMax, 1, 113);
+  wholeInRange("repairFramesMax", options.repairFramesMax, 1, 113);
   return Object.freeze(options);
 }
 
@@ -133,10 +133,4 @@ function known<T extends object>(defaults: T, given: Partial<T>): Partial<T> {
     ([name, value]) => value !== undefined && Object.hasOwn(defaults, name),
   );
   return Object.fromEntries(entries) as Partial<T>;
-}
-
-function inRange(name: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) {
-    throw new RangeError(`${name} must be between ${min} and ${max}, not ${value}`);
-  }
 }
