@@ -40,6 +40,7 @@ import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
  */
 export class Stream extends CoreDuplex {
   #transport: Transport;
+  #saving: Promise<unknown> = Promise.resolve();
 
   /** Use the static methods. */
   private constructor(parts: StreamParts, options: StreamOpenOptions) {
@@ -181,8 +182,14 @@ export class Stream extends CoreDuplex {
    * @throws CulvertError of what ended the stream; `CULVERT_STATE_IN_USE` when its state lives in a
    *   store, and was opened again
    */
-  async save(): Promise<Uint8Array> {
-    await this.halt();
+  save(): Promise<Uint8Array> {
+    // One after the other: two cannot have the journal open.
+    const own = Promise.all([this.halt(), this.#saving]).then(() => this.#save());
+    this.#saving = own.catch(() => {});
+    return own;
+  }
+
+  async #save(): Promise<Uint8Array> {
     if (this.failure !== undefined) throw this.failure;
     const { core, reopen } = this.parts;
     const frames = new Map(core.residentFrames());

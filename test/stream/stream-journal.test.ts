@@ -35,6 +35,20 @@ describe("the journal of a stream", () => {
     await b.halt();
   });
 
+  it("is read by one `save` after the other, when two are asked for at once", async () => {
+    const { transport, secret, options, elapse } = place();
+    const store = new MemoryJournalStore();
+    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    a.end(pattern(10_000));
+    const states = await Promise.all([a.save(), a.save()]);
+    expect(states[0]).toEqual(states[1]);
+    states[1].fill(0); // as whoever is done with a secret does
+    const again = await Stream.load(transport, states[0], options);
+    const b = Stream.dial(transport, secret, options);
+    expect((await elapse(readAll(b))).equals(pattern(10_000))).toBe(true);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+
   it("has the frames, and not with each of them all that waits for one", async () => {
     const { transport, secret, options, elapse } = place();
     const memory = new MemoryJournalStore();
