@@ -4,8 +4,8 @@ import { assert } from "./assert.ts";
 export const HASH_SECRET_BYTES = 16;
 
 /**
- * A hash of 32 bits for tables of ours, fast and not cryptographic: who does not know the secret
- * cannot choose inputs that meet in one place.
+ * A hash of 32 bits for tables of ours, fast and not cryptographic. It keeps apart what nobody can
+ * choose bit by bit, such as public keys and hashes, for who does not know the secret.
  */
 export class KeyedHash {
   readonly #words: Uint32Array;

@@ -99,8 +99,8 @@ export class VerifyThread {
     const here: Job[] = [];
     for (let at = 0; at < jobs.length; at += BATCH_MAX) {
       const batch = jobs.slice(at, at + BATCH_MAX);
-      const isHelpWanted = this.#batches.length >= BATCHES_BUSY && this.#helped < HELP_MAX;
-      if (isHelpWanted) {
+      const isBusy = this.#batches.length >= BATCHES_BUSY;
+      if (isBusy && this.#helped + batch.length <= HELP_MAX) {
         here.push(...batch);
         this.#helped += batch.length;
       } else this.#handOver(batch);

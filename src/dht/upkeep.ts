@@ -12,11 +12,12 @@ const RECENT_MS = 60_000;
 /** Nodes of an earlier life that are met at a time. */
 const REMEMBERED_STEP = 64;
 /**
- * The next node is met so many times sooner while few of those before it have not answered: a
- * joiner knows its network after seconds, and who is told of many that are not there asks slowly.
+ * The next node is met so many times sooner while few of those before it are missed, which have not
+ * answered or are not there: a joiner knows its network after seconds, and who is told of many that
+ * are not there asks slowly.
  */
 const HASTE = 10;
-const UNANSWERED_FEW = 8;
+const MISSED_FEW = 8;
 /** So many answers on end that name no stranger: whoever has places for all knows all by then. */
 const SURVEY_ANSWERS = 8;
 /** Questions of one survey: some who are asked may name a stranger each time, and make them up. */
@@ -43,6 +44,8 @@ export class Upkeep implements ExchangeOwner {
   /** Answers without a stranger that a survey still waits for. */
   #surveyLeft = 0;
   #surveyQuestions = 0;
+  /** Nodes that were not there, less those that were, since. */
+  #missed = 0;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
   #challengeAt: Instant = Number.NEGATIVE_INFINITY;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
@@ -125,7 +128,10 @@ export class Upkeep implements ExchangeOwner {
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
     this.#pinged.delete(contact.key);
-    if (response.kind === "nodes") {
+    this.#missed = Math.max(this.#missed - 1, 0);
+    // Whom the table has not taken may be one of any number of names of one machine.
+    const isTaken = this.#context.table.find(contact.key) !== undefined;
+    if (response.kind === "nodes" && isTaken) {
       const { size } = this.#introductions;
       this.meet(response.contacts, now);
       this.#surveyed(this.#introductions.size > size);
@@ -136,6 +142,7 @@ export class Upkeep implements ExchangeOwner {
 
   failed(contact: Contact): void {
     this.#pinged.delete(contact.key);
+    this.#missed = Math.min(this.#missed + 1, MISSED_FEW);
     this.#surveyed(false);
     if (this.#lookedAt.delete(contact.key)) this.#paceMs = this.#context.limits.checkMs;
   }
@@ -147,7 +154,7 @@ export class Upkeep implements ExchangeOwner {
       if (this.#introductions.size === 0)
         this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
       const isMore = this.#introductions.size > 0 || this.#surveyLeft > 0;
-      const haste = this.#pinged.size < UNANSWERED_FEW ? HASTE : 1;
+      const haste = this.#pinged.size + this.#missed < MISSED_FEW ? HASTE : 1;
       this.#introduceAt = isMore ? now + limits.introduceMs / haste : Number.POSITIVE_INFINITY;
     }
     const { checkMs } = limits;

@@ -102,6 +102,8 @@ export class PutDesk {
   readonly #shares: SourceShares;
   readonly #verifying = new Map<VerifyId, UnverifiedPut>();
   #lastVerify: VerifyId = 0;
+  /** The last one that was being verified when the first put was gathered. */
+  #waitsFor: VerifyId = 0;
   #committing: readonly CheckedPut[] | undefined;
   readonly #gathered: CheckedPut[] = [];
   #bytes = 0;
@@ -193,7 +195,7 @@ export class PutDesk {
    */
   commit(): void {
     const { length } = this.#gathered;
-    const isFew = length < COMMIT_PUTS_MIN && this.#verifying.size > 0;
+    const isFew = length < COMMIT_PUTS_MIN && this.#isOlderVerifying;
     if (length === 0 || isFew || this.#committing !== undefined) return;
     const puts = this.#gathered.splice(0, this.#putsInStep());
     this.#committing = puts;
@@ -221,6 +223,12 @@ export class PutDesk {
     }
     if (durable.length > 0) this.#confirm(durable, unixMs);
     this.commit();
+  }
+
+  /** Whether a put is still verified that was when the first one was gathered: not those since. */
+  get #isOlderVerifying(): boolean {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#verifying.keys();
+    return oldest <= this.#waitsFor;
   }
 
   #putsInStep(): number {
@@ -277,6 +285,7 @@ export class PutDesk {
     const { put, key, record, expiresMs, needsReceipts, chargedTo } = verified;
     const { link, request } = put;
     const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
+    if (this.#gathered.length === 0) this.#waitsFor = this.#lastVerify;
     this.#gathered.push({ key, record, expiresMs, payloadHash, link, request, chargedTo });
     this.#bytes += bytesOf(verified);
   }

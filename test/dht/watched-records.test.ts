@@ -18,8 +18,10 @@ describe("the table of watched records", () => {
       const [chance, at] = [random.unit(), step + 1];
       if (slot === undefined) {
         if (table.isFull) {
-          const oldest = table.takeOldest();
-          model.delete(toHex(table.addressAt(oldest)));
+          const { oldest = -1 } = table;
+          const [first] = model.keys();
+          expect(toHex(table.addressAt(oldest))).toBe(first);
+          model.delete(first ?? "");
           table.remove(oldest);
         }
         const keepers = [`k${step % 7}`];
@@ -42,18 +44,5 @@ describe("the table of watched records", () => {
     }
     expect(left.sort()).toEqual([...model.keys()].sort());
     expect(left.length).toBeGreaterThan(CAPACITY / 2);
-  });
-
-  it("gives up the first that came, while none has gone", () => {
-    const table = new WatchedRecords(4, new Uint8Array(16));
-    const addressOf = (i: number) => new Uint8Array(32).fill(i);
-    for (let i = 0; i < 10; i++) {
-      if (table.isFull) {
-        const oldest = table.takeOldest();
-        expect(table.addressAt(oldest)).toEqual(addressOf(i - 4));
-        table.remove(oldest);
-      }
-      table.add(addressOf(i), 1, []);
-    }
   });
 });

@@ -14,6 +14,7 @@ import {
   type Sequence,
   signedBytes,
 } from "../../src/mapservice/index.ts";
+import { copyOf } from "../../src/mapservice/record.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 /** The network of these tests: small cells, so that a run is about the protocol. */
@@ -91,7 +92,8 @@ export class Witness implements LinkEvents {
 
   answer(request: RequestId, answer: MapAnswer): void {
     if (this.answers.has(request)) throw new Error(`request ${request} is answered twice`);
-    this.answers.set(request, answer);
+    const isBorrowed = answer.kind === "found" && answer.isBorrowed === true;
+    this.answers.set(request, isBorrowed ? { ...answer, record: copyOf(answer.record) } : answer);
     this.order.push(request);
   }
 

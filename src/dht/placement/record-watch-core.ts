@@ -112,7 +112,8 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   }
 
   #watch(address: Uint8Array, expiresAt: Instant, now: Instant): void {
-    if (this.isFull) this.#forget(this.#watched.takeOldest());
+    const { oldest } = this.#watched;
+    if (this.isFull && oldest !== undefined) this.#forget(oldest);
     this.#watched.add(address, expiresAt, this.#shared(this.#closest(address)));
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
   }

@@ -9,7 +9,7 @@ const SLOTS_MIN = 64;
 
 /**
  * The records that a node watches: their addresses, how long they live, and who keeps them beside
- * it. All but the lists of keepers, which records share, lies in arrays of numbers: 61 bytes a
+ * it. All but the lists of keepers, which records share, lies in arrays of numbers: some 70 bytes a
  * record, which the collector does not look at. As objects of a `Map` they were the half of what is
  * old in a node's heap.
  *
@@ -29,7 +29,11 @@ export class WatchedRecords {
   /** Slots below this were used; those of them that have no record now wait in `#free`. */
   #used = 0;
   readonly #free: WatchSlot[] = [];
-  #oldest: WatchSlot = 0;
+  /** The order in which records came: the one before each slot, and the one behind it. */
+  #older = new Int32Array(0);
+  #newer = new Int32Array(0);
+  #oldest: WatchSlot = NO_SLOT;
+  #newest: WatchSlot = NO_SLOT;
 
   /** @param secret 16 bytes that keep strangers from choosing addresses of one chain */
   constructor(capacity: number, secret: Uint8Array) {
@@ -65,6 +69,11 @@ export class WatchedRecords {
     const chain = this.#chainOf(address);
     this.#nexts[slot] = this.#heads[chain] as number;
     this.#heads[chain] = slot;
+    this.#older[slot] = this.#newest;
+    this.#newer[slot] = NO_SLOT;
+    if (this.#newest === NO_SLOT) this.#oldest = slot;
+    else this.#newer[this.#newest] = slot;
+    this.#newest = slot;
   }
 
   remove(slot: WatchSlot): void {
@@ -76,20 +85,19 @@ export class WatchedRecords {
       while (this.#nexts[before] !== slot) before = this.#nexts[before] as number;
       this.#nexts[before] = next;
     }
+    const [older, newer] = [this.#older[slot] as number, this.#newer[slot] as number];
+    if (older === NO_SLOT) this.#oldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === NO_SLOT) this.#newest = older;
+    else this.#older[newer] = older;
     this.#expiresAt[slot] = Number.NaN;
     this.#keepers[slot] = NOBODY;
     this.#free.push(slot);
   }
 
-  /**
-   * The slot that has been in use for longest, where all are; it comes round after all others.
-   * Where records have gone in between, it is about the oldest.
-   */
-  takeOldest(): WatchSlot {
-    assert(this.isFull, "no slot is free");
-    const slot = this.#oldest;
-    this.#oldest = (slot + 1) % this.#capacity;
-    return slot;
+  /** The one that came first of those that are there. */
+  get oldest(): WatchSlot | undefined {
+    return this.#oldest === NO_SLOT ? undefined : this.#oldest;
   }
 
   /** The first slot in use from this one on. */
@@ -131,6 +139,8 @@ export class WatchedRecords {
     const slots = Math.min(Math.max(2 * this.#slots, SLOTS_MIN), this.#capacity);
     this.#addresses = longer(this.#addresses, new Uint8Array(KEY_BYTES * slots));
     this.#expiresAt = longer(this.#expiresAt, new Float64Array(slots));
+    this.#older = longer(this.#older, new Int32Array(slots));
+    this.#newer = longer(this.#newer, new Int32Array(slots));
     this.#nexts = new Int32Array(slots);
     this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(slots))).fill(NO_SLOT);
     this.#slots = slots;
@@ -149,7 +159,7 @@ export class WatchedRecords {
 
 const NOBODY: readonly KeyText[] = [];
 
-function longer<A extends Uint8Array | Float64Array>(from: A, to: A): A {
+function longer<A extends Uint8Array | Int32Array | Float64Array>(from: A, to: A): A {
   to.set(from);
   return to;
 }
