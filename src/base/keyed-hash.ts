@@ -1,7 +1,7 @@
 import { assert } from "./assert.ts";
 
 /** Bytes of the secret. */
-export const HASH_SECRET_BYTES = 16;
+const HASH_SECRET_BYTES = 16;
 
 /**
  * A hash of 32 bits for tables of ours, fast and not cryptographic. It keeps apart what nobody can
