@@ -8,10 +8,9 @@ import {
   type OnionLinks,
   type OnionPeer,
   type Route,
-  type TunnelOptions,
   TunnelService,
 } from "../../src/onion/index.ts";
-import type { AcceptanceNet, SentUnit, Spoil } from "../onion/acceptance-net.ts";
+import type { AcceptanceNet, NetOptions, SentUnit, Spoil } from "../onion/acceptance-net.ts";
 import { fastSuite, GEOMETRY } from "../onion/fixtures.ts";
 import { until } from "./in-process-network.ts";
 
@@ -29,21 +28,21 @@ export class LoopbackOnions implements AcceptanceNet {
   readonly passages: SentUnit[] = [];
   readonly geometry: typeof GEOMETRY;
   readonly #carrier: "udp" | "tcp";
-  readonly #options: TunnelOptions;
+  readonly #options: NetOptions;
   readonly #nodes: LoopbackNode[] = [];
   readonly #indexes = new Map<string, number>();
   #spoil: Spoil = {};
 
-  private constructor(carrier: "udp" | "tcp", options: TunnelOptions) {
+  private constructor(carrier: "udp" | "tcp", options: NetOptions) {
     this.#carrier = carrier;
     this.geometry = options.geometry ?? GEOMETRY;
-    this.#options = { ...options, geometry: this.geometry };
+    this.#options = options;
   }
 
   static async open(
     carrier: "udp" | "tcp",
     count: number,
-    options: TunnelOptions = {},
+    options: NetOptions = {},
   ): Promise<LoopbackOnions> {
     const net = new LoopbackOnions(carrier, options);
     for (let i = 0; i < count; i++) await net.#start(i);
@@ -117,9 +116,10 @@ export class LoopbackOnions implements AcceptanceNet {
     const links = new OnionOverLinks(host, (id) => this.#linkTo(host, id), sizes);
     const parts = { clock: systemClock, random: systemRandom, suite: fastSuite() };
     const watched = this.#watched(index, links);
+    const options = this.#options.others?.get(index) ?? this.#options;
     const service = new TunnelService(
       { ...parts, links: watched, self: identity.id },
-      this.#options,
+      { ...options, geometry: this.geometry },
     );
     links.serve({
       receive: (from, unit) => service.receive(from, unit),

@@ -42,8 +42,13 @@ export interface AcceptanceNet {
   close(): unknown;
 }
 
+export interface NetOptions extends TunnelOptions {
+  /** Nodes whose options are others. */
+  readonly others?: ReadonlyMap<number, TunnelOptions>;
+}
+
 /** Makes a net of so many nodes. */
-export type OpenNet = (count: number, options?: TunnelOptions) => Promise<AcceptanceNet>;
+export type OpenNet = (count: number, options?: NetOptions) => Promise<AcceptanceNet>;
 
 /** For the group of tests in which it is called: closes, after each, the net that it was given. */
 export function closingNets(): (net: AcceptanceNet) => AcceptanceNet {

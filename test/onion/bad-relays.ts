@@ -23,6 +23,11 @@ const NODES = 5;
 const WAIT_MS = 1_000;
 const LATE_MS = 2 * WAIT_MS;
 const SHORT = { ...CIRCUIT_LIMITS, buildMs: WAIT_MS };
+/**
+ * One node gives up on a build long before all others: they are of one process here, and one that
+ * stood still would find all their timers due at once.
+ */
+const HASTY_BEFORE = { others: new Map([[BEFORE, { relay: { circuit: SHORT } }]]) };
 const FORGETFUL = { packets: { stateMs: WAIT_MS } };
 
 type Way = "there" | "back";
@@ -125,9 +130,9 @@ function describeDelays({ open, use }: Cases): void {
   });
 
   it("a build for too long: one before it says so; what is late is nothing", async () => {
-    const net = use(await open(NODES, { relay: { circuit: SHORT } }));
+    const net = use(await open(NODES, HASTY_BEFORE));
     net.spoil({ holdMs: (sent) => (isFromBad(sent) ? LATE_MS : 0) });
-    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT), { limits: SHORT });
+    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT));
     const failure = { code: "CULVERT_TIMEOUT", reason: "timeout", hop: 0 };
     expect(await failureOf(net, built)).toEqual(failure);
     await noCircuits(net);
@@ -161,22 +166,22 @@ function describeDelays({ open, use }: Cases): void {
 
 function describeDrops({ open, use }: Cases): void {
   it.each(WAYS)("what goes %s in a build: one before it says that nothing came", async (way) => {
-    const net = use(await open(NODES, { relay: { circuit: SHORT } }));
+    const net = use(await open(NODES, HASTY_BEFORE));
     net.spoil({ units: (sent) => (goes(way)(sent) ? [] : [sent.bytes]) });
-    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT), { limits: SHORT });
+    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT));
     const failure = { code: "CULVERT_TIMEOUT", reason: "timeout", hop: 0 };
     expect(await failureOf(net, built)).toEqual(failure);
     await noCircuits(net);
   });
 
   it.each([
-    { how: "hangs up", relay: SHORT, failure: { reason: "next-unreachable", hop: -1 } },
-    { how: "hangs on", relay: CIRCUIT_LIMITS, failure: { reason: "timeout", hop: -1 } },
-  ])("everything, is the first hop and $how", async ({ relay: circuit, failure }) => {
-    const net = use(await open(NODES, { relay: { circuit } }));
+    { how: "hangs up", options: HASTY_BEFORE, limits: CIRCUIT_LIMITS, reason: "next-unreachable" },
+    { how: "hangs on", options: {}, limits: SHORT, reason: "timeout" },
+  ])("everything, is the first hop and $how", async ({ options, limits, reason }) => {
+    const net = use(await open(NODES, options));
     net.spoil({ units: ({ from, bytes }) => (from === BEFORE ? [] : [bytes]) });
-    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT), { limits: SHORT });
-    expect(await failureOf(net, built)).toMatchObject(failure);
+    const built = Circuit.build(net.service(0), net.route(BEFORE, BAD, EXIT), { limits });
+    expect(await failureOf(net, built)).toMatchObject({ reason, hop: -1 });
     await noCircuits(net);
   });
 

@@ -4,9 +4,9 @@ import type { OnionGeometry } from "../../src/onion/geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "../../src/onion/links.ts";
 import type { OnionPeer, Route } from "../../src/onion/route.ts";
 import type { OnionSuite } from "../../src/onion/suite.ts";
-import { type TunnelOptions, TunnelService } from "../../src/onion/tunnel-service.ts";
+import { TunnelService } from "../../src/onion/tunnel-service.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-import type { AcceptanceNet, Spoil } from "./acceptance-net.ts";
+import type { AcceptanceNet, NetOptions, Spoil } from "./acceptance-net.ts";
 import { fastSuite, GEOMETRY, UNIX_MS } from "./fixtures.ts";
 
 /** A unit on a link. */
@@ -46,7 +46,7 @@ export class VirtualNet implements AcceptanceNet {
   holdMs: (passage: Passage) => number = () => 0;
   /** False where captures would cost more than they are worth. */
   isRecording = true;
-  readonly #options: TunnelOptions;
+  readonly #options: NetOptions;
   readonly #suite: OnionSuite;
   readonly #random: SeededRandom;
   readonly #byId = new Map<string, VirtualNode>();
@@ -56,7 +56,7 @@ export class VirtualNet implements AcceptanceNet {
 
   constructor(
     count: number,
-    options: TunnelOptions & {
+    options: NetOptions & {
       readonly seed?: number;
       readonly latencyMs?: number;
       readonly suite?: OnionSuite;
@@ -64,7 +64,7 @@ export class VirtualNet implements AcceptanceNet {
   ) {
     this.geometry = options.geometry ?? GEOMETRY;
     this.latencyMs = options.latencyMs ?? 20;
-    this.#options = { ...options, geometry: this.geometry };
+    this.#options = options;
     this.#suite = options.suite ?? fastSuite();
     this.#random = new SeededRandom(options.seed ?? 1);
     for (let index = 0; index < count; index++) {
@@ -155,7 +155,8 @@ export class VirtualNet implements AcceptanceNet {
       self,
       suite: this.#suite,
     };
-    return new TunnelService(components, this.#options);
+    const options = this.#options.others?.get(index) ?? this.#options;
+    return new TunnelService(components, { ...options, geometry: this.geometry });
   }
 
   #linksOf(from: number): OnionLinks {
