@@ -1,7 +1,6 @@
 import { equalBytes, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import { type DhtContext, nodesOf } from "./dht-context.ts";
-import type { ExchangeOwner } from "./exchange-desk.ts";
 import { distanceFraction, type KeyText, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult, OperationHooks } from "./operation.ts";
@@ -26,17 +25,14 @@ const KEEPER_SHARE = 0.25;
  * that may change, three have to agree, or all have to be heard; then the newest descriptor holds,
  * or the plain value that most have. Only what passes its kind's rule counts.
  */
-export class GetOperation implements ExchangeOwner {
+export class GetOperation {
   readonly #context: DhtContext;
   readonly #key: KeyText;
   readonly #kind: ValueKind | undefined;
   readonly #hooks: OperationHooks;
   readonly #search: Search;
   readonly #claims: Claim[] = [];
-  #askedAlone = 0;
-  #isSearching = false;
   #isSettled = false;
-  #isLate = false;
 
   constructor(
     context: DhtContext,
@@ -49,10 +45,8 @@ export class GetOperation implements ExchangeOwner {
     this.#hooks = hooks;
     this.#search = new Search(context, asked.key, {
       requestNear: (near) => this.#request(near),
-      // The one who was asked alone took a round trip too.
-      took: (contact, response, hops, now) =>
-        this.#took(contact, response, hops + this.#askedAlone, now),
-      late: () => this.#late(),
+      took: (contact, response, hops, now) => this.#took(contact, response, hops, now),
+      late: () => hooks.late(),
       ended: (now) => this.#ended(now),
     });
   }
@@ -60,22 +54,9 @@ export class GetOperation implements ExchangeOwner {
   start(now: Instant): void {
     const own = this.#context.store.get(this.#key, this.#kind, now);
     if (own !== undefined) this.#claim(own, undefined, 0, now);
-    if (!(this.#isSettled || this.#askClosest(now))) this.#searchOn(now);
-  }
-
-  answered(contact: Contact, response: DhtResponse, now: Instant): void {
-    const isTaken = this.#took(contact, response, 1, now);
-    if (response.kind !== "nodes" && !isTaken) this.#context.peers.blame(contact.key, now);
-    this.#searchOn(now);
-  }
-
-  slow(_contact: Contact, now: Instant): void {
-    this.#late();
-    this.#searchOn(now);
-  }
-
-  failed(_contact: Contact, now: Instant): void {
-    this.#searchOn(now);
+    if (this.#isSettled) return;
+    if (this.#isClosestEnough()) this.#search.startAlone(now);
+    else this.#search.start(now);
   }
 
   /** Time is up: what is known has to do. */
@@ -86,39 +67,19 @@ export class GetOperation implements ExchangeOwner {
   stop(): void {
     this.#isSettled = true;
     this.#search.stop();
-    this.#context.desk.release(this);
   }
 
   /**
    * A node that few others can be closer than has a record as a rule: it is asked alone first. So
    * it is for every key where most nodes are known, and else for keys near this node.
    */
-  #askClosest(now: Instant): boolean {
-    const { table, peers, desk, limits } = this.#context;
+  #isClosestEnough(): boolean {
+    const { table, peers, limits } = this.#context;
     if (this.#kind !== "record") return false;
     const [closest] = table.closest(this.#key, 1, ({ key }) => !peers.isLate(key));
     if (closest === undefined) return false;
     const closer = nodesOf(this.#context) * distanceFraction(this.#key, closest.key);
-    if (closer > KEEPER_SHARE * limits.replicas) return false;
-    const isAsked = desk.ask(closest, this.#request(textBytes(this.#key)), this, now);
-    if (isAsked) this.#askedAlone = 1;
-    return isAsked;
-  }
-
-  /** Requests so far. */
-  get #asked(): number {
-    return this.#askedAlone + this.#search.asked;
-  }
-
-  #late(): void {
-    if (!this.#isLate) this.#hooks.late();
-    this.#isLate = true;
-  }
-
-  #searchOn(now: Instant): void {
-    if (this.#isSettled || this.#isSearching) return;
-    this.#isSearching = true;
-    this.#search.start(now);
+    return closer <= KEEPER_SHARE * limits.replicas;
   }
 
   #request(near: Uint8Array): DhtRequest {
@@ -173,11 +134,11 @@ export class GetOperation implements ExchangeOwner {
   #conclude(): void {
     const best = this.#best();
     if (best !== undefined) this.#settle(best);
-    else this.#finish({ kind: "missing", asked: this.#asked });
+    else this.#finish({ kind: "missing", asked: this.#search.asked });
   }
 
   #settle({ value, hops }: Claim): void {
-    this.#finish({ kind: "found", value, hops, asked: this.#asked });
+    this.#finish({ kind: "found", value, hops, asked: this.#search.asked });
   }
 
   #finish(result: DhtResult): void {

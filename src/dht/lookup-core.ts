@@ -19,9 +19,12 @@ interface Candidate {
   readonly contact: Contact;
   readonly distance: number;
   /** Round trips that led here: 1 for a node that was known at the beginning. */
-  readonly hops: number;
+  hops: number;
   state: CandidateState;
 }
+
+/** Requests more at once for each node that was late. */
+const MORE_PER_LATE = 2;
 
 /** What one path of a search is made of. */
 export interface LookupOptions {
@@ -29,7 +32,7 @@ export interface LookupOptions {
   readonly target: KeyText;
   /** Nodes of the closest set that have to be heard; Kademlia's k. */
   readonly width: number;
-  /** Requests at once; Kademlia's alpha. */
+  /** Requests at once; Kademlia's alpha. More once nodes are late. */
   readonly parallelism: number;
   readonly candidatesMax: number;
   readonly perNetworkMax: number;
@@ -44,8 +47,8 @@ export interface LookupOptions {
  *
  * It asks the closest nodes it knows of, learns closer ones from their answers, and ends when the
  * `width` closest that are alive have answered: never while a closer known node is unasked. A late
- * node makes room for the next one at once and may still answer; two of one network are as many as
- * count.
+ * node makes room for others at once and may still answer: where half are gone, one row of three
+ * after the other would have to be waited for. Two of one network are as many as count.
  *
  * Source: Maymounkov and Mazières, "Kademlia", 2002; disjoint paths after Baumgart and Mies,
  * "S/Kademlia", 2007.
@@ -58,6 +61,7 @@ export class LookupCore {
   readonly #byKey = new Map<KeyText, Candidate>();
   readonly #head: number;
   #asked = 0;
+  #late = 0;
 
   constructor(options: LookupOptions) {
     this.#options = options;
@@ -77,7 +81,7 @@ export class LookupCore {
   /** The next node to ask, or nothing while enough are asked or all that matter were. */
   next(): Contact | undefined {
     const { parallelism, taken } = this.#options;
-    if (this.#asked >= parallelism) return undefined;
+    if (this.#asked >= parallelism + MORE_PER_LATE * this.#late) return undefined;
     // Each one that is elsewhere makes room for another one in the front.
     for (;;) {
       const candidate = this.#nextFresh();
@@ -91,6 +95,13 @@ export class LookupCore {
       candidate.state = "asked";
       this.#asked += 1;
       return candidate.contact;
+    }
+  }
+
+  /** Those known at the beginning are asked a round trip later than they might have been. */
+  postpone(): void {
+    for (const candidate of this.#candidates) {
+      if (candidate.state === "fresh" && candidate.hops === 1) candidate.hops = 2;
     }
   }
 
@@ -110,7 +121,9 @@ export class LookupCore {
   /** The node is late: ask another one. */
   slow(key: KeyText): void {
     const candidate = this.#byKey.get(key);
-    if (candidate?.state === "asked") this.#move(candidate, "slow");
+    if (candidate?.state !== "asked") return;
+    this.#late += 1;
+    this.#move(candidate, "slow");
   }
 
   /** The node is late again: do without it. */

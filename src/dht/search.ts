@@ -59,6 +59,8 @@ export class Search implements ExchangeOwner {
   readonly #answerers = new Map<KeyText, Answerer>();
   readonly #toldBy = new Map<KeyText, Contact>();
   readonly #hearsay = new Map<KeyText, { asked: number; dead: number }>();
+  /** Whether only the closest node was asked so far. */
+  #isAlone = false;
   #isSpread = false;
   #isWidened = false;
   #isStopped = false;
@@ -98,8 +100,14 @@ export class Search implements ExchangeOwner {
       width: limits.bucketSize,
       parallelism: limits.parallelism,
     });
-    if (this.isTooDense(seeds)) this.widen();
+    if (!this.#isAlone && this.isTooDense(seeds)) this.widen();
     this.pump(now);
+  }
+
+  /** Begins with the closest node alone; with the others once that is late, or has answered. */
+  startAlone(now: Instant): void {
+    this.#isAlone = true;
+    this.start(now);
   }
 
   /** Tells nobody anything any more. */
@@ -216,26 +224,39 @@ export class Search implements ExchangeOwner {
       path.lookup.failed(contact.key);
       this.spread();
     }
-    this.pump(now);
+    this.#goOn(now);
   }
 
   slow(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.slow(contact.key);
     if (!this.#isLate) this.#hooks.late();
     this.#isLate = true;
-    this.pump(now);
+    this.#goOn(now);
   }
 
   silent(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.silent(contact.key);
     this.#wasDead(contact);
-    this.pump(now);
+    this.#goOn(now);
   }
 
   failed(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.failed(contact.key);
     this.#wasDead(contact);
+    this.#goOn(now);
+  }
+
+  /** Something has become of a request. */
+  #goOn(now: Instant): void {
+    if (this.#isAlone && !this.#isStopped) this.#askOthersToo();
     this.pump(now);
+  }
+
+  #askOthersToo(): void {
+    this.#isAlone = false;
+    for (const { lookup } of this.#paths) lookup.postpone();
+    const { table, limits } = this.#context;
+    if (this.isTooDense(table.closest(this.target, limits.bucketSize))) this.widen();
   }
 
   /** Contacts from all over the table that were not asked; some fewer when they come twice. */
@@ -274,7 +295,7 @@ export class Search implements ExchangeOwner {
       const { table, desk } = this.#context;
       const isAsked = desk.ask(table.asKnown(next), request, this, now);
       if (!isAsked) path.lookup.failed(next.key);
-      if (this.#isStopped) return;
+      if (this.#isStopped || (this.#isAlone && isAsked)) return;
     }
   }
 

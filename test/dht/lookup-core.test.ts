@@ -73,6 +73,29 @@ describe("one path of a lookup", () => {
     expect(core.hopsOf(closer.key)).toBe(2);
   });
 
+  it("asks two more at once for each one that is late", () => {
+    const seeds = byDistance(randomContacts(7, 16));
+    const core = lookup({ width: 16 });
+    core.learn(seeds);
+    expect(askAll(core)).toEqual(seeds.slice(0, 3));
+    core.slow(seeds[0]?.key ?? "");
+    core.slow(seeds[0]?.key ?? "");
+    expect(askAll(core)).toEqual(seeds.slice(3, 6));
+    core.answered(seeds[1]?.key ?? "");
+    expect(askAll(core)).toEqual(seeds.slice(6, 7));
+  });
+
+  it("asks later those it has known all along, by the round trips that it tells", () => {
+    const [first, second, third] = byDistance(randomContacts(8, 3));
+    if (first === undefined || second === undefined || third === undefined) throw new Error("3");
+    const core = lookup({ parallelism: 1 });
+    core.learn([first, second]);
+    expect(core.next()).toBe(first);
+    core.answered(first.key, [third]);
+    core.postpone();
+    expect([first, second, third].map(({ key }) => core.hopsOf(key))).toEqual([1, 2, 2]);
+  });
+
   it("asks a node that is late in general after the others", () => {
     const seeds = byDistance(randomContacts(6, 4));
     const core = lookup({ parallelism: 2, isLate: (key) => key === seeds[0]?.key });

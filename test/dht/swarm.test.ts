@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { equalBytes } from "../../src/base/index.ts";
 import { crypto } from "../../src/crypto/index.ts";
 import type { DhtInput, DhtValue, RecordRule } from "../../src/dht/index.ts";
+import { byteText } from "../../src/dht/key.ts";
+import { sortByDistance } from "../../src/dht/routing-table.ts";
 import { fillTables, growByJoining } from "../../src/testing/swarm/grow.ts";
 import { Swarm, type SwarmNode, type SwarmOptions } from "../../src/testing/swarm/swarm.ts";
 
@@ -103,22 +105,33 @@ describe("a network of real cores", () => {
   });
 
   it("finds most with one request, when most are known", () => {
-    const swarm = grown(100);
-    const records = putRecords(swarm, 30);
-    const [newcomer] = growByJoining(swarm, 1, { everyMs: 1_300 });
-    if (newcomer === undefined) throw new Error("somebody has joined");
-    expect(newcomer.core.knowsAll).toBe(false);
-    const { found, asked, hops } = getAll(swarm, records.slice(0, 10), [newcomer]);
-    expect(found).toBe(10);
-    expect(asked / 10).toBeLessThanOrEqual(1.5);
-    expect(hops / 10).toBeLessThanOrEqual(1.2);
+    const all: Tally = { found: 0, asked: 0, hops: 0 };
+    for (const seed of [1, 2, 3, 4]) {
+      const swarm = grown(100, { seed });
+      const records = putRecords(swarm, 10);
+      const [newcomer] = growByJoining(swarm, 1, { everyMs: 1_300 });
+      if (newcomer === undefined) throw new Error("somebody has joined");
+      expect(newcomer.core.knowsAll).toBe(false);
+      const { found, asked, hops } = getAll(swarm, records, [newcomer]);
+      all.found += found;
+      all.asked += asked;
+      all.hops += hops;
+    }
+    expect(all.found).toBe(40);
+    expect(all.asked / 40).toBeLessThanOrEqual(1.5);
+    expect(all.hops / 40).toBeLessThanOrEqual(1.2);
   });
 
   it("comes to know everybody within seconds, where everybody is kept", () => {
-    const swarm = grown(100);
-    const [joiner] = growByJoining(swarm, 1, { everyMs: 5_000 });
-    expect(joiner?.core.contacts).toHaveLength(100);
-    expect(joiner?.core.knowsAll).toBe(true);
+    let sure = 0;
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const swarm = grown(100, { seed });
+      const [joiner] = growByJoining(swarm, 1, { everyMs: 5_000 });
+      expect(joiner?.core.contacts).toHaveLength(100);
+      if (joiner?.core.knowsAll === true) sure += 1;
+    }
+    // It may take the network for larger than it is, by the few neighbourhoods that it has seen.
+    expect(sure).toBeGreaterThanOrEqual(4);
   });
 
   it("asks a node that owes an answer after the others, and keeps nothing at a silent one", () => {
@@ -297,6 +310,26 @@ describe("liars", () => {
       };
     }
     expect(getAll(swarm, records).found).toBe(40);
+  });
+
+  it("are asked once, even if nobody else was asked at first", () => {
+    const swarm = grown(60);
+    const [record] = putRecords(swarm, 1);
+    if (record === undefined) throw new Error("one was put");
+    const near = sortByDistance(
+      byteText(record.key),
+      swarm.nodes.map(({ contact }) => contact),
+    ).slice(0, 25);
+    const asker = swarm.nodes.find(({ contact }) => !near.includes(contact));
+    const liar = swarm.nodes.find(({ contact }) => contact === near[0]);
+    if (asker === undefined || liar === undefined) throw new Error("some are far, one is closest");
+    let asked = 0;
+    liar.behaviour = () => {
+      asked += 1;
+      return { kind: "value", value: { kind: "record", ttlSeconds: 9, bytes: record.key } };
+    };
+    expect(getAll(swarm, [record], [asker]).found).toBe(1);
+    expect(asked).toBe(1);
   });
 
   it("who ground their ids around a key do not hold every copy of it", () => {
