@@ -29,7 +29,9 @@ interface Exchange {
   readonly id: ExchangeId;
   readonly contact: Contact;
   readonly request: DhtRequest;
-  /** When each attempt was made. */
+  /** From here on the hard timeout counts. */
+  readonly begunAt: Instant;
+  /** When each attempt was made; those for which a way was made first are one. */
   readonly sentAt: Instant[];
   /** A way is being made for it first. */
   isDialling: boolean;
@@ -90,6 +92,7 @@ export class ExchangeDesk {
       id,
       contact,
       request,
+      begunAt: now,
       sentAt: [],
       isDialling: false,
       timer: undefined,
@@ -134,8 +137,8 @@ export class ExchangeDesk {
     const exchange = this.#open.get(id);
     if (exchange?.isDialling !== true) return;
     exchange.isDialling = false;
-    exchange.sentAt.fill(now);
-    if (exchange.sentAt.length < ATTEMPTS_MAX) this.#lateAfter(exchange, 1, now);
+    exchange.sentAt.splice(0, Infinity, now);
+    this.#lateAfter(exchange, 1, now);
   }
 
   /** The carrier says that no answer will come: the peer is gone, or not who it was said to be. */
@@ -186,8 +189,8 @@ export class ExchangeDesk {
     this.#arm(exchange, Math.min(now + patience * softMs, this.#hardAt(exchange)));
   }
 
-  #hardAt({ sentAt }: Exchange): Instant {
-    return (sentAt[0] ?? 0) + this.#limits.hardTimeoutMs;
+  #hardAt({ begunAt }: Exchange): Instant {
+    return begunAt + this.#limits.hardTimeoutMs;
   }
 
   #arm(exchange: Exchange, at: Instant): void {

@@ -32,7 +32,6 @@ export class FindOperation {
   }
 
   expire(): void {
-    this.#search.stop();
     this.#conclude();
   }
 
@@ -41,6 +40,8 @@ export class FindOperation {
   }
 
   #conclude(): void {
+    // What comes later must not bring it back to life.
+    this.#search.stop();
     this.#search.learnSize();
     const contacts = this.#search.closest(this.#count);
     this.#hooks.settled({ kind: "nodes", contacts, asked: this.#search.asked });

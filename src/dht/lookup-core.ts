@@ -32,8 +32,10 @@ export interface LookupOptions {
   readonly target: KeyText;
   /** Nodes of the closest set that have to be heard; Kademlia's k. */
   readonly width: number;
-  /** Requests at once; Kademlia's alpha. More once nodes are late. */
+  /** Requests at once; Kademlia's alpha. */
   readonly parallelism: number;
+  /** Whether more may be asked at once when nodes are late; always, if absent. */
+  readonly mayHurry?: () => boolean;
   readonly candidatesMax: number;
   readonly perNetworkMax: number;
   /** Nodes that any path of the search has asked: shared, so that paths are disjoint. */
@@ -80,8 +82,9 @@ export class LookupCore {
 
   /** The next node to ask, or nothing while enough are asked or all that matter were. */
   next(): Contact | undefined {
-    const { parallelism, taken } = this.#options;
-    if (this.#asked >= parallelism + MORE_PER_LATE * this.#late) return undefined;
+    const { parallelism, taken, mayHurry = () => true } = this.#options;
+    const more = this.#late > 0 && mayHurry() ? MORE_PER_LATE * this.#late : 0;
+    if (this.#asked >= parallelism + more) return undefined;
     // Each one that is elsewhere makes room for another one in the front.
     for (;;) {
       const candidate = this.#nextFresh();

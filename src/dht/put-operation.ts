@@ -112,6 +112,8 @@ export class PutOperation implements ExchangeOwner {
   /** Stores at the nodes that were found. */
   #fanOutFound(now: Instant): void {
     const { limits } = this.#context;
+    // What comes later must not bring it back to life.
+    this.#search.stop();
     const keepers = this.#keepers(now);
     // Not before: what a crowd says of the network must not tell how wide this region is.
     this.#search.learnSize();

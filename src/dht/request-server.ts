@@ -1,4 +1,4 @@
-import { equalBytes, type Instant, unreachable } from "../base/index.ts";
+import { type Instant, unreachable } from "../base/index.ts";
 import type { DhtContext } from "./dht-context.ts";
 import { headOf, keyOf } from "./key.ts";
 import type { DhtAsker, DhtRequest, DhtResponse } from "./message.ts";
@@ -54,9 +54,8 @@ export class RequestServer {
     const isWelcome =
       asker.isAddressProven || (token !== undefined && this.#tokens.accepts(token, asker, now));
     if (!isWelcome) return { kind: "refused", reason: "token" };
-    // A node's own word about itself counts as its own share, wherever it comes from.
-    const isOwn = value.kind === "descriptor" && asker.id !== undefined;
-    const source = isOwn && equalBytes(asker.id, key) ? `id:${keyOf(key)}` : asker.source;
+    // By where it comes from, a node's own word about itself too: ids cost nothing.
+    const { source } = asker;
     const outcome = this.#context.store.put(keyOf(key), value, { source, now, isCopy });
     if (outcome.kind === "refused") return outcome;
     return { kind: "stored", ttlSeconds: outcome.ttlSeconds };

@@ -254,9 +254,9 @@ export class Search implements ExchangeOwner {
 
   #askOthersToo(): void {
     this.#isAlone = false;
-    for (const { lookup } of this.#paths) lookup.postpone();
     const { table, limits } = this.#context;
     if (this.isTooDense(table.closest(this.target, limits.bucketSize))) this.widen();
+    for (const { lookup } of this.#paths) lookup.postpone();
   }
 
   /** Contacts from all over the table that were not asked; some fewer when they come twice. */
@@ -275,12 +275,14 @@ export class Search implements ExchangeOwner {
     seeds: readonly Contact[],
     { width, parallelism }: { readonly width: number; readonly parallelism: number },
   ): void {
-    const { self, limits, peers } = this.#context;
-    const { candidatesMax, perNetworkMax } = limits;
+    const { self, limits, peers, desk } = this.#context;
+    const { candidatesMax, perNetworkMax, exchangesMax } = limits;
     const lookup = new LookupCore({
       ...{ self, target: near, width, parallelism, candidatesMax, perNetworkMax },
       taken: this.#taken,
       isLate: (key) => peers.isLate(key),
+      // Many searches at once would take each other's place.
+      mayHurry: () => desk.size < exchangesMax / 2,
     });
     lookup.learn(seeds);
     this.#paths.push({ lookup, near: textBytes(near) });

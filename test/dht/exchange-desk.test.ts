@@ -110,4 +110,17 @@ describe("the round trip of a peer", () => {
     expect(peers.softTimeoutMs(contact.key)).toBe(before);
     expect(peers.isLate(contact.key)).toBe(false);
   });
+
+  it("is over by the hard timeout, however long it took to make a way", () => {
+    askUntil(1, 0);
+    desk.dialling(1, 0);
+    while (sent.length < ATTEMPTS_MAX) desk.timeout(desk.deadline());
+    // What was asked meanwhile went nowhere: the attempts that can be lost are still to be made.
+    desk.dialled(1, 6_000);
+    let at = 0;
+    for (; desk.size > 0; desk.timeout(at)) at = desk.deadline();
+    expect(at).toBe(DHT_LIMITS.hardTimeoutMs);
+    expect(sent.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 2, 3]);
+    expect(told.at(-1)).toBe("failed");
+  });
 });

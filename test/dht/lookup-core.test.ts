@@ -12,6 +12,7 @@ function lookup(
     width?: number;
     parallelism?: number;
     taken?: Set<KeyText>;
+    mayHurry?: () => boolean;
     isLate?: (key: KeyText) => boolean;
   } = {},
 ) {
@@ -83,6 +84,15 @@ describe("one path of a lookup", () => {
     expect(askAll(core)).toEqual(seeds.slice(3, 6));
     core.answered(seeds[1]?.key ?? "");
     expect(askAll(core)).toEqual(seeds.slice(6, 7));
+  });
+
+  it("asks no more than that where there is no room for more", () => {
+    const seeds = byDistance(randomContacts(7, 16));
+    const core = lookup({ width: 16, mayHurry: () => false });
+    core.learn(seeds);
+    expect(askAll(core)).toEqual(seeds.slice(0, 3));
+    core.slow(seeds[0]?.key ?? "");
+    expect(askAll(core)).toEqual(seeds.slice(3, 4));
   });
 
   it("asks later those it has known all along, by the round trips that it tells", () => {

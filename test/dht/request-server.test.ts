@@ -1,0 +1,45 @@
+import { expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import type { DhtContext } from "../../src/dht/dht-context.ts";
+import { keyOf } from "../../src/dht/key.ts";
+import { RequestServer } from "../../src/dht/request-server.ts";
+import { StoreTokens } from "../../src/dht/store-tokens.ts";
+import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
+import { ValueStore } from "../../src/dht/value-store.ts";
+import { type NodeAddress, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+
+const UNIX_MS = 1_800_000_000_000;
+const random = new SeededRandom(1);
+
+function descriptorAt(...addresses: readonly NodeAddress[]): NodeDescriptor {
+  return NodeDescriptor.sign(new NodeIdentity(random.bytes(32)), {
+    ...{ sequence: 1, expiresAtUnixS: UNIX_MS / 1_000 + 7_200, roles: ["storage"] as const },
+    ...{ geometry: { cellBytes: 8_192, onionBytes: 2_048, onionHopsMax: 5 } },
+    ...{ addresses, relays: [], onionKeys: [] },
+  });
+}
+
+it("lets no ids of one machine push out what nodes say of themselves", () => {
+  const limits = { ...VALUE_LIMITS, descriptorsMax: 64 };
+  const store = new ValueStore({ limits, recordRule: () => undefined, unixMsAtZero: UNIX_MS });
+  const tokens = new StoreTokens(random.bytes(32), 1_000);
+  const server = new RequestServer({ store } as Partial<DhtContext> as DhtContext, tokens);
+  const publish = (descriptor: NodeDescriptor, source: string): string => {
+    const { id } = descriptor;
+    const value = { kind: "descriptor", ttlSeconds: 3_600, bytes: descriptor.toBytes() } as const;
+    const asker = { id, source, isAddressProven: true };
+    return server.answer({ kind: "store", key: id, isCopy: false, value }, asker, 0).kind;
+  };
+  const honest = Array.from({ length: 10 }, (_, i) => {
+    const at = { host: `64.${i}.1.1`, port: 7_000 };
+    return descriptorAt({ ...at, carrier: "udp" }, { ...at, carrier: "tcp" });
+  });
+  for (const [i, descriptor] of honest.entries()) {
+    expect(publish(descriptor, `64.${i}.1`)).toBe("stored");
+  }
+  for (let i = 0; i < 200; i++) {
+    publish(descriptorAt({ carrier: "udp", host: "203.0.113.1", port: i + 1 }), "203.0.113");
+  }
+  const left = honest.filter(({ id }) => store.get(keyOf(id), "descriptor", 0) !== undefined);
+  expect(left).toEqual(honest);
+});
