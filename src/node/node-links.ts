@@ -27,6 +27,8 @@ export interface LinkSources {
 
 /** Nodes of which it is remembered where they were said to be, some 300 bytes each. */
 const HINTS_MAX = 4_096;
+/** Nodes that are looked for at once because others name them, each with some tens of requests. */
+const NAMED_AT_ONCE = 64;
 
 /**
  * A link to any node by its id: EGTP's choice of a strategy. First the link that is open, then what
@@ -37,6 +39,7 @@ export class NodeLinks {
   readonly #sources: LinkSources;
   readonly #dialling = new Map<string, Promise<Link>>();
   readonly #hints = new LruMap<string, Whereabouts>(HINTS_MAX);
+  #named = 0;
 
   constructor(host: LinkHost, sources: LinkSources) {
     this.#host = host;
@@ -66,6 +69,20 @@ export class NodeLinks {
     const dialling = this.#dial(id, isLookedUp).finally(() => this.#dialling.delete(key));
     this.#dialling.set(key, dialling);
     return await dialling;
+  }
+
+  /**
+   * A link to a node that somebody else names, as the next one of an onion. Anybody may name nodes
+   * that do not exist, one in each packet: while many are looked for, only what is at hand counts.
+   */
+  async toNamed(id: NodeId): Promise<Link> {
+    if (this.#named >= NAMED_AT_ONCE) return await this.to(id, { isLookedUp: false });
+    this.#named += 1;
+    try {
+      return await this.to(id);
+    } finally {
+      this.#named -= 1;
+    }
   }
 
   async #dial(id: NodeId, isLookedUp: boolean): Promise<Link> {

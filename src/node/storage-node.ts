@@ -223,7 +223,7 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
   const { clock, random } = machine;
   const { roles } = config;
   const geometry = onionGeometryOf(config.geometry);
-  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
+  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.toNamed(id), {
     packetBytes: packetBytes(geometry),
     cellBytes: geometry.cellBytes,
   });

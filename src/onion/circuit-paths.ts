@@ -293,7 +293,7 @@ export class CircuitPaths {
     const { clock } = this.#service;
     const retry = (): void => {
       this.#cancelRetry = undefined;
-      if (this.#waiters.size > 0) this.refresh();
+      this.refresh();
     };
     const at = clock.now() + this.#pauseMs;
     this.#cancelRetry = clock.schedule(at, retry, { background: true });

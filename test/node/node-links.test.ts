@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CulvertError } from "../../src/base/index.ts";
-import { NodeDescriptor, type NodeId, NodeIdentity } from "../../src/identity/index.ts";
+import { NodeDescriptor, type NodeId, NodeIdentity, nodeIdOf } from "../../src/identity/index.ts";
 import type { Link, LinkHost, ReachTarget } from "../../src/link/index.ts";
 import { NodeLinks, type Whereabouts } from "../../src/node/index.ts";
 
@@ -55,6 +55,27 @@ class Rig {
     );
   }
 }
+
+describe("nodes that others name", () => {
+  it("are looked for, but not many at once", async () => {
+    const rig = new Rig();
+    let lookedUp = (): void => {};
+    rig.lookingUp = new Promise((resolve) => {
+      lookedUp = resolve;
+    });
+    const ids = Array.from({ length: 500 }, (_, i) => nodeIdOf(Uint8Array.of(i >> 8, i & 255)));
+    const tried = ids.map((id) => rig.links.toNamed(id).catch((error) => error.code));
+    await Promise.resolve();
+    expect(rig.log).toEqual(Array(64).fill("lookup"));
+    lookedUp();
+    expect(new Set(await Promise.all(tried))).toEqual(new Set(["CULVERT_UNREACHABLE"]));
+    // There is room again.
+    rig.found = descriptor(7);
+    rig.open.add(7);
+    await rig.links.toNamed(peer.id);
+    expect(rig.log.slice(64)).toEqual(["lookup", "dial 7"]);
+  });
+});
 
 describe("the way to a node", () => {
   it("is the link that is open, and nobody is asked", async () => {

@@ -222,6 +222,20 @@ describe("circuits that fail", () => {
     }
   });
 
+  it("are there again when all that were prepared have failed, or could not be built", async () => {
+    const { carrier } = setUp();
+    const others = net.nodes.slice(1);
+    for (const { index } of others) net.kill(index);
+    carrier.prepare();
+    for (const _ of ["could not be built", "have failed"]) {
+      await net.clock.runUntil(net.clock.now() + 20_000);
+      for (const { index } of others) net.restart(index);
+      await net.clock.runUntil(net.clock.now() + 60_000);
+      const { writes, reads } = carrier.circuits;
+      expect([writes.length, reads.length]).toEqual([4, 4]);
+    }
+  });
+
   it("end one by one after the last request, with what exits still wait for", async () => {
     const { carrier } = setUp();
     const abort = new AbortController();

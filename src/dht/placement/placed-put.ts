@@ -46,7 +46,9 @@ export class PlacedPut implements RequestOwner {
 
   closest(nodes: readonly Contact[], now: Instant): void {
     this.#find = "answered";
-    this.#learn(nodes.length > 0 ? nodes : this.#known());
+    this.#learn(nodes);
+    // It may be this node's own line that is bad: what it hears then is not the whole network.
+    if (nodes.length < this.#context.limits.quorum) this.#learn(this.#known());
     this.#pump(now);
   }
 

@@ -30,7 +30,7 @@ export const PLACEMENT_LIMITS: PlacementLimits = Object.freeze({
   quorum: 3,
   operationsMax: 4_096,
   rttInitialMs: 500,
-  answerMs: 30_000,
+  answerMs: 15_000,
   auditEvery: 8,
   auditMs: 600_000,
   auditsMax: 1_024,
