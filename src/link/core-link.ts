@@ -179,7 +179,6 @@ export class CoreLink implements Link {
     const old = this.#path;
     this.#epoch = epoch;
     this.#path = path;
-    this.#setAbout(about);
     path.handOver({
       message: (payload) => this.#turns.turn({ kind: "message", payload }),
       partial: () => this.#notePartial(),
@@ -188,8 +187,9 @@ export class CoreLink implements Link {
       closed: () => this.#loosePath(path),
     });
     old?.close(true);
-    // Before it hears of room: what it sends has to be numbered for this path.
+    // Before anybody else: whatever is written then has to be numbered for this path.
     this.#driver.handle({ kind: "path", peerReceived, receivedTold });
+    if (this.#path === path) this.#setAbout(about);
     this.#turns.refresh();
   }
 

@@ -7,6 +7,7 @@ import type { ReadyPath } from "../../src/link/path-desk.ts";
 import type { GreetEvents } from "../../src/link/path-setup.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { cutPair } from "./cut-network.ts";
+import { LinkWorld } from "./link-world.ts";
 
 /** Two nodes with a link, whose connections can all be cut at once. */
 async function linked(carrier: "udp" | "tcp") {
@@ -46,6 +47,38 @@ describe("a link whose path is lost again and again", () => {
       await clock.runUntil(() => text === "ab" || !link.isOpen, 60_000);
       expect([cuts, text, link.isOpen]).toEqual([3, "ab", true]);
       await close();
+    },
+  );
+});
+
+describe("a stream that is written to when its link tells of a new path", () => {
+  it.each(["dialled", "was dialled"])(
+    "loses and repeats nothing, moved by the end that %s",
+    async (end) => {
+      const world = new LinkWorld();
+      const [near, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+      let text = "";
+      far.host.handle("t", (stream) => {
+        stream.on("error", () => {});
+        stream.on("data", (bytes: Uint8Array) => {
+          text += String.fromCharCode(...bytes);
+        });
+      });
+      const link = await world.dial(near, far, "tcp");
+      const stream = await world.run(link.openStream("t"));
+      stream.on("error", () => {});
+      stream.write("a");
+      await world.pass(1_000);
+      link.onPath(() => stream.write("b"));
+      const [from, to] = end === "dialled" ? [near, far] : [far, near];
+      const addresses = to.host.addresses.filter(({ carrier }) => carrier === "udp");
+      const [moved] = from.host.links() as [Link];
+      await world.run(from.host.upgrade(moved, { addresses }));
+      await world.pass(1_000);
+      stream.write("c");
+      await world.pass(1_000);
+      expect([text, link.isOpen, link.carrier]).toEqual(["abc", true, "udp"]);
+      await world.close();
     },
   );
 });
