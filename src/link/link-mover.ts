@@ -56,9 +56,7 @@ export class LinkMover {
     const redial = this.#parts.redial(link);
     if (redial === undefined || this.#moving.has(link)) return;
     this.#moving.add(link);
-    this.#replace(link, redial)
-      .catch((error: unknown) => link.abandon(failureOf(error)))
-      .finally(() => this.#stay(link));
+    void this.#replace(link, redial).finally(() => this.#stay(link));
   }
 
   /** The peer wants a link to go on over another path. */
@@ -85,8 +83,8 @@ export class LinkMover {
       try {
         await this.#move(link, await redial());
         return;
-      } catch (error) {
-        if (isForgotten(error)) throw error;
+      } catch {
+        // The next attempt may go better, if there is one.
       }
       if (!link.isOpen || link.path !== undefined) return;
       await this.#wait(waitMs);
@@ -103,7 +101,11 @@ export class LinkMover {
       setup.greet(
         { linkId: link.linkId, intent },
         {
-          failed: reject,
+          failed: (error) => {
+            // No path helps any more: also not the one that it is on, if that is not dead yet.
+            if (isForgotten(error)) link.abandon(error);
+            reject(error);
+          },
           greeted: (greeted) => {
             if (greeted.kind !== "resumed" || !link.isOpen || epoch <= link.epoch) {
               setup.path.close(true);
@@ -128,13 +130,8 @@ export class LinkMover {
 }
 
 /** The peer does not know the link any more: it was started anew, or has given up. */
-function isForgotten(error: unknown): boolean {
+function isForgotten(error: unknown): error is CulvertError {
   if (!isCulvertError(error) || !error.remote) return false;
   const { why } = error.detail ?? {};
   return why === "unknown-link";
-}
-
-function failureOf(error: unknown): CulvertError {
-  if (isCulvertError(error)) return error;
-  return new CulvertError("CULVERT_INTERNAL", undefined, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CoreLink } from "../../src/link/core-link.ts";
+import { CulvertError } from "../../src/base/index.ts";
+import { CoreLink } from "../../src/link/core-link.ts";
 import type { Link } from "../../src/link/index.ts";
 import { LinkMover } from "../../src/link/link-mover.ts";
 import { encodeControl, readControl } from "../../src/link/link-records.ts";
@@ -19,7 +20,7 @@ async function linked(carrier: "udp" | "tcp") {
   await clock.runUntil(() => b.links().length === 1, 1_000);
   const [there] = b.links() as [Link];
   const close = () => run(Promise.all([a.close(), b.close()]));
-  return { clock, cut, link, there, run, close };
+  return { clock, a, b, cut, link, there, run, close };
 }
 
 describe("a link whose path is lost again and again", () => {
@@ -81,6 +82,19 @@ describe("a stream that is written to when its link tells of a new path", () => 
       await world.close();
     },
   );
+});
+
+describe("a link that the peer has forgotten", () => {
+  it("ends when another path shows it, also where only the peer could dial again", async () => {
+    const { clock, a, b, link, there, run, close } = await linked("udp");
+    if (link instanceof CoreLink) link.abandon(new CulvertError("CULVERT_UNREACHABLE"));
+    await clock.runUntil(clock.now() + 1_000);
+    expect([there.isOpen, there.path]).toEqual([true, undefined]);
+    const upgraded = run(b.upgrade(there, { addresses: a.addresses }));
+    await expect(upgraded).rejects.toMatchObject({ detail: { why: "unknown-link" } });
+    expect(there.isOpen).toBe(false);
+    await close();
+  });
 });
 
 describe("a peer that names a path beyond all", () => {
