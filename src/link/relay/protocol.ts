@@ -37,6 +37,8 @@ export type RelayEffect =
   | LegEffect
   /** Open a stream to a peer, over a direct link that is there. */
   | { readonly kind: "open"; readonly leg: LegId; readonly peer: NodeId }
+  /** End a stream whose peer is not listened to any more: nothing that it sends is kept. */
+  | { readonly kind: "leave"; readonly leg: LegId }
   /** Cut a stream. */
   | { readonly kind: "reset"; readonly leg: LegId };
 

@@ -145,7 +145,9 @@ export class RelayClient {
     const isWanted =
       isCall && !isSameNode(frame.caller, host.id) && accepts?.(frame.caller) !== false;
     if (!isWanted) {
-      stream.end(encodeFrame({ kind: "refused", reason: "declined" }));
+      stream.write(encodeFrame({ kind: "refused", reason: "declined" }));
+      // Not only ended: what was sent behind the call would lie here until the link is over.
+      stream.destroySoon();
       return;
     }
     stream.write(encodeFrame({ kind: "connected" }));

@@ -375,7 +375,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #refuse(leg: Leg, reason: RelayRefusal): void {
     this.#refused += 1;
     this.#say(leg, { kind: "refused", reason });
-    this.#effects.push({ kind: "end", leg: leg.id });
+    this.#effects.push({ kind: "leave", leg: leg.id });
     this.#remove(leg);
     if (leg.state === "called") this.#endCall(leg, "declined");
   }

@@ -93,6 +93,9 @@ export class RelayService {
       case "end":
         stream?.end();
         break;
+      case "leave":
+        stream?.destroySoon();
+        break;
       case "read":
         if (effect.isReading) stream?.resume();
         else stream?.pause();

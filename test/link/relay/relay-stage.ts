@@ -158,7 +158,7 @@ export class RelayStage {
         leg.heldBytes += effect.bytes.length;
         if (this.isFlowing) this.flush(leg);
       } else if (effect.kind === "read") leg.isRead = effect.isReading;
-      else leg.end = effect.kind === "end" ? "ended" : "reset";
+      else leg.end = effect.kind === "reset" ? "reset" : "ended";
     }
   }
 }
