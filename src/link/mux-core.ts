@@ -63,7 +63,10 @@ interface OpenRequest {
   readonly priority: Priority;
 }
 
-/** Pieces below this share of their record are copied out, so as not to keep all of it. */
+/**
+ * Pieces below this share of the memory that they lie in are copied out, so as not to keep all of
+ * it: that is their record, or whatever a carrier put many packets into.
+ */
 const PINNED_SHARE = 4;
 
 /** How many times as large a window becomes at once: each time costs a round trip, or more. */
@@ -265,7 +268,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
   #receive(payload: Uint8Array): void {
     const reader = new Reader(payload);
     try {
-      while (reader.remaining > 0) this.#receiveFrame(readFrame(reader), payload.length);
+      while (reader.remaining > 0) this.#receiveFrame(readFrame(reader));
     } catch (error) {
       if (!isCulvertError(error)) throw error;
       this.#isOver = true;
@@ -273,7 +276,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     }
   }
 
-  #receiveFrame(frame: MuxFrame, recordBytes: number): void {
+  #receiveFrame(frame: MuxFrame): void {
     if (frame.kind === "open") {
       this.#accept(frame);
       return;
@@ -285,7 +288,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     }
     switch (frame.kind) {
       case "data":
-        this.#receiveData(stream, frame.bytes, recordBytes);
+        this.#receiveData(stream, frame.bytes);
         break;
       case "end":
         if (stream.isPeerEnded) throw broken("a stream ended twice");
@@ -330,13 +333,13 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     if (frame.kind === "reset" && stream !== undefined) this.#forget(stream);
   }
 
-  #receiveData(stream: MuxStream, bytes: Uint8Array, recordBytes: number): void {
+  #receiveData(stream: MuxStream, bytes: Uint8Array): void {
     const cost = creditCost(bytes.length);
     if (stream.isPeerEnded) throw broken("data after the end of a stream");
     if (cost > stream.receiveCredit) throw broken("more data than there was credit for");
     stream.receiveCredit -= cost;
     stream.unconsumed += cost;
-    const isSmall = bytes.length * PINNED_SHARE < recordBytes;
+    const isSmall = bytes.length * PINNED_SHARE < bytes.buffer.byteLength;
     this.#effects.push({ kind: "data", id: stream.id, bytes: isSmall ? bytes.slice() : bytes });
   }
 

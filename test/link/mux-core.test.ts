@@ -195,6 +195,26 @@ describe("a mux", () => {
     expect(consumed).toBeLessThanOrEqual(262_144);
   });
 
+  it("keeps nothing of a carrier's memory but what fills a good part of it", () => {
+    const [a, b] = [new Side(true), new Side(false)];
+    const [short, long] = [a.open(), a.open()];
+    exchange(a, b);
+    a.handle({ kind: "write", id: short, chunks: [new Uint8Array(100)] });
+    const alone = a.fill() as Uint8Array;
+    a.handle({ kind: "write", id: long, chunks: [new Uint8Array(30_000)] });
+    const behind = a.fill() as Uint8Array;
+    // The record is hardly longer than the piece, but lies among many others.
+    const memory = concatBytes(alone, behind, new Uint8Array(30_000));
+    for (const [from, to] of [
+      [0, alone.length],
+      [alone.length, alone.length + behind.length],
+    ]) {
+      b.handle({ kind: "receive", payload: memory.subarray(from, to) });
+    }
+    const isKept = (id: number) => b.data.get(id)?.map(({ buffer }) => buffer === memory.buffer);
+    expect([isKept(short), isKept(long)]).toEqual([[false], [true]]);
+  });
+
   it("sends the urgent first, and takes turns within a class", () => {
     const [a, b] = [new Side(true), new Side(false)];
     const bulk = a.open("bulk", "bulk");
