@@ -114,12 +114,9 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   }
 
   override _final(callback: Callback): void {
-    if (this.#failure !== undefined) {
-      callback(this.#failure);
-      return;
-    }
     this.#endDone = callback;
-    this.#port.end(this.#id);
+    if (this.#failure === undefined) this.#port.end(this.#id);
+    else this.#failWrites(this.#failure);
   }
 
   override _read(): void {
@@ -182,7 +179,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.#failure = error;
     // What the peer had sent before it ended is still good; only writing has become pointless.
     if (this.#hasPeerEnded && !this.readableEnded) {
-      this.#settle(error);
+      this.#failWrites(error);
       this.once("end", () => this.destroy(this.#isEndSent ? undefined : error));
     } else if (this.#hasPeerEnded && this.#isEndSent) this.destroy();
     else this.destroy(error);
@@ -194,12 +191,12 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   #hand(chunks: Uint8Array[], callback: Callback): void {
     this.noteActivity();
+    this.#writeDone = callback;
     if (this.#failure !== undefined) {
-      callback(this.#failure);
+      this.#failWrites(this.#failure);
       return;
     }
     for (const chunk of chunks) this.#bytesWritten += chunk.length;
-    this.#writeDone = callback;
     this.#port.write(this.#id, chunks);
   }
 
@@ -227,6 +224,13 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     if (this.#arrived.length > 0 || !this.#hasPeerEnded || this.#isPeerEndPassedOn) return;
     this.#isPeerEndPassedOn = true;
     this.push(null);
+  }
+
+  /** With the first error Node drops what was not read: while there is some, writing waits. */
+  #failWrites(error: CulvertError): void {
+    const isUnread = this.#arrived.length + this.readableLength > 0;
+    // Somebody who reads gets the end too, which is told a little later.
+    if (!isUnread && this.readableFlowing !== true) this.#settle(error);
   }
 
   #settle(reason: Error): void {

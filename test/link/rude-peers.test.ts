@@ -70,6 +70,44 @@ describe("a peer", () => {
     await world.close();
   });
 
+  it.each([10, 400_000])(
+    "that answers, ends its side and gives the rest up is heard, with %s bytes on their way",
+    async (bytes) => {
+      let theirs: LinkStream | undefined;
+      const { world, stream, failed } = await withRude((taken) => {
+        theirs = taken;
+        taken.end("too large");
+      });
+      stream.write(new Uint8Array(bytes));
+      await world.pass(1_000);
+      theirs?.reset(7);
+      await world.pass(1_000);
+      stream.write("more");
+      stream.end();
+      await world.pass(1_000);
+      let answer = "";
+      stream.on("data", (chunk: Uint8Array) => {
+        answer += String.fromCharCode(...chunk);
+      });
+      expect(await world.run(failed)).toMatchObject({ code: "CULVERT_PEER_ABORTED" });
+      expect([answer, stream.destroyed]).toEqual(["too large", true]);
+      await world.close();
+    },
+  );
+
+  it("that ends its side, and gives the rest up, is noticed by who only writes", async () => {
+    let theirs: LinkStream | undefined;
+    const { world, stream, failed } = await withRude((taken) => {
+      theirs = taken;
+      taken.end();
+    });
+    stream.write(new Uint8Array(400_000));
+    await world.pass(1_000);
+    theirs?.reset(7);
+    expect(await world.run(failed)).toMatchObject({ code: "CULVERT_PEER_ABORTED" });
+    await world.close();
+  });
+
   it("that gives a stream up half-way is told apart from one that is gone", async () => {
     const { world, stream, failed, echoes } = await withRude((theirs) => {
       theirs.once("data", () => theirs.reset(7));
