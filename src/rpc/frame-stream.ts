@@ -112,6 +112,8 @@ export class FrameStream {
     stream.off("drain", this.#drain);
     stream.off("error", this.#error);
     stream.off("close", this.#close);
+    // A peer that cuts it before its new owner listens must not end the process.
+    stream.on("error", () => {});
     const rest = this.#frames.rest();
     if (rest.length > 0) stream.unshift(rest.slice());
     return stream;

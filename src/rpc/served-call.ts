@@ -173,8 +173,6 @@ export class ServedCall {
     await this.#frames.send(CALL_FRAME.accepted, NO_BODY);
     const stream = this.#frames.release();
     this.#isRaw = true;
-    // A caller that cuts it before the handler listens must not end the process.
-    stream.on("error", () => {});
     stream.on("close", () => this.stop(new CulvertError("CULVERT_PEER_ABORTED")));
     return stream;
   }

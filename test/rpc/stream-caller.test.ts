@@ -82,8 +82,9 @@ describe("a call whose stream is not there yet", () => {
   });
 });
 
-describe("a raw call that its caller cuts", () => {
-  it("before the handler listens for errors, ends the call and nothing else", async () => {
+describe("a raw call", () => {
+  /** One that was accepted, by a handler that then waits for its end. */
+  const connected = async () => {
     const [mine, theirs] = MemoryStream.pair();
     const { clock, made, elapse } = caller(async () => mine);
     const accepted = { isCut: false };
@@ -103,9 +104,23 @@ describe("a raw call that its caller cuts", () => {
     const served = serving.serve(peer, theirs);
     const tunnel = { peer, method: "tunnel", kind: "raw" } as const;
     await elapse(made.connect(tunnel, TEXT.encode(""), {}));
-    theirs.destroy(new CulvertError("CULVERT_PEER_ABORTED"));
-    await elapse(served);
+    return { mine, theirs, accepted, served: () => elapse(served) };
+  };
+  const cut = new CulvertError("CULVERT_PEER_ABORTED");
+
+  it("that its caller cuts before the handler listens ends, and nothing else", async () => {
+    const { theirs, accepted, served } = await connected();
+    theirs.destroy(cut);
+    await served();
     expect(accepted.isCut).toBe(true);
+  });
+
+  it("that is cut before its caller listens ends, and nothing else", async () => {
+    const { mine, served } = await connected();
+    // Node throws where nobody listens.
+    expect(mine.emit("error", cut)).toBe(true);
+    mine.destroy(cut);
+    await served();
   });
 });
 
