@@ -37,7 +37,7 @@ export class MessageLane {
   /** Messages of this tick: they leave in one write. */
   #outbox: Uint8Array[] = [];
   #isFlushing = false;
-  #out: ByteDuplex | "opening" | undefined;
+  #out: ByteDuplex | "opening" | "detached" | undefined;
   #isReading = true;
 
   constructor(link: PeerLink, events: LaneEvents, messageBytesMax: number) {
@@ -68,7 +68,7 @@ export class MessageLane {
 
   /** Gives its stream back until something is sent again; the one of the peer stays. */
   rest(): void {
-    if (this.#out === undefined || this.#out === "opening" || this.#outbox.length > 0) return;
+    if (typeof this.#out !== "object" || this.#outbox.length > 0) return;
     const stream = this.#out;
     this.#out = undefined;
     stream.end();
@@ -78,7 +78,8 @@ export class MessageLane {
   detach(): void {
     for (const cancel of this.#cancels) cancel();
     for (const stream of this.#incoming) stream.destroy();
-    if (this.#out !== undefined && this.#out !== "opening") this.#out.destroy();
+    if (typeof this.#out === "object") this.#out.destroy();
+    this.#out = "detached";
     this.#outbox = [];
   }
 
@@ -87,6 +88,11 @@ export class MessageLane {
     this.#events.full(true);
     try {
       const stream = await this.link.openStream(MESSAGE_PROTOCOL, { priority: "urgent" });
+      if (this.#out !== "opening") {
+        // Detached meanwhile: nobody else knows the stream, and the link may stay for long.
+        stream.destroy();
+        return;
+      }
       this.#out = stream;
       stream.on("drain", () => this.#events.full(false));
       stream.on("error", () => {});
@@ -95,6 +101,7 @@ export class MessageLane {
       this.#events.full(false);
       this.#flush();
     } catch {
+      if (this.#out !== "opening") return;
       // The link says by itself when it is over; until then the next message tries again.
       this.#out = undefined;
       this.#outbox = [];
@@ -112,7 +119,7 @@ export class MessageLane {
 
   #flush(): void {
     this.#isFlushing = false;
-    if (this.#out === undefined || this.#out === "opening" || this.#outbox.length === 0) return;
+    if (typeof this.#out !== "object" || this.#outbox.length === 0) return;
     const bytes = framed(this.#outbox);
     this.#outbox = [];
     if (!this.#out.write(bytes)) this.#events.full(true);

@@ -7,14 +7,17 @@ import { MessageLane } from "../../src/rpc/message-lane.ts";
 
 const MESSAGE_BYTES_MAX = 1_000_000;
 
+const silent: PeerLink["openStream"] = () =>
+  Promise.reject(new Error("nothing is said to the peer here"));
+
 /** A lane whose peer opens streams to it. */
-function lane() {
+function lane(openStream = silent) {
   const received: string[] = [];
   let take: (stream: ByteDuplex) => void = () => {};
   const link: PeerLink = {
     peer: new Uint8Array(32),
     isOpen: true,
-    openStream: () => Promise.reject(new Error("nothing is said to the peer here")),
+    openStream,
     handle: (_protocol, onStream) => {
       take = onStream;
       return () => {};
@@ -65,5 +68,22 @@ describe("the messages of a peer", () => {
       await closed;
     }
     expect(received).toEqual(Array.from({ length: 20 }, (_, at) => `${at}`));
+  });
+});
+
+describe("a lane that is given up while its stream is being opened", () => {
+  it("does not leave it behind on the link", async () => {
+    const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+    let opened: (stream: ByteDuplex) => void = () => {};
+    const { made } = lane(() => {
+      return new Promise((resolve) => {
+        opened = resolve;
+      });
+    });
+    made.send(utf8("nobody hears it"));
+    made.detach();
+    opened(stream);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stream.destroyed).toBe(true);
   });
 });
