@@ -35,6 +35,25 @@ describe("a pipe", () => {
     expect([here.stdout, there.stdout]).toEqual(["", "hello"]);
   });
 
+  test("that only receives ends with what was sent, though the sender is gone", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const words = await printedBy(here);
+    here.process.stdin?.end("hello");
+    await here.says(/stored 5 B/);
+    here.process.kill("SIGINT");
+    expect((await here.ended).code).toBe(130);
+    const there = machine.culvert(...words);
+    expect((await there.ended).code, there.stderr).toBe(0);
+    expect(there.stdout).toBe("hello");
+    // Who comes back has nothing more to send, and hears that all has arrived.
+    const [, id = ""] = here.stderr.match(/--resume (\S+)/) ?? [];
+    const again = machine.culvert("pipe", "--send-only", "--resume", id, "--map", endpoint);
+    again.process.stdin?.end("too late");
+    expect((await again.ended).code, again.stderr).toBe(0);
+  });
+
   test("goes on after a signal: by the ticket on one side, by the id on the other", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

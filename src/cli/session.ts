@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
+import { type Clock, CulvertError, isCulvertError } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
@@ -66,7 +66,7 @@ export class SessionStore {
   async find(id: string): Promise<Session | undefined> {
     if (!SESSION_ID.test(id)) return undefined;
     const folder = join(this.#folder, id);
-    const bytes = await readIfThere(join(folder, RECORD_FILE));
+    const bytes = await readRecord(join(folder, RECORD_FILE));
     if (bytes === undefined) return undefined;
     const record = decodeRecord(withoutChecksum(bytes));
     return new Session({ id, folder, record, clock: this.#clock });
@@ -136,6 +136,15 @@ export class SessionStore {
       const { phase, updatedUnixMs } = session.record;
       if (phase === "done" && updatedUnixMs < before) await this.forget(session.id);
     }
+  }
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */
+async function readRecord(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readIfThere(path);
+  } catch (cause) {
+    throw new CulvertError("CULVERT_BAD_STATE", `${path} cannot be read`, { cause });
   }
 }
 

@@ -55,6 +55,19 @@ describe("the record of a piece of work", () => {
 });
 
 describe("sessions on disk", () => {
+  test("that cannot be read stand in the way of no other", async () => {
+    const store = new SessionStore(folder, clock);
+    await store.create(id, begun);
+    const other = sessionId("send", new Uint8Array(32));
+    // A folder where the record should be: no system reads that, not even for root.
+    await mkdir(join(folder, other, "session"), { recursive: true });
+    const damaged: string[] = [];
+    const list = await store.list((name, { code }) => damaged.push(`${name} ${code}`));
+    expect(list.map((session) => session.id)).toEqual([id]);
+    expect(damaged).toEqual([`${other} CULVERT_BAD_STATE`]);
+    expect(await store.forget(other)).toBe(true);
+  });
+
   test("are found again, by anyone who has the secret, and belong to their owner", async () => {
     const store = new SessionStore(folder, clock);
     const session = await store.create(id, begun);

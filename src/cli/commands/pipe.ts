@@ -60,9 +60,12 @@ export const pipe: RunCommand = async (context, [operand], options) => {
       },
       async (stream) => {
         const take = direction.receives ? (chunk: Uint8Array) => print(context, chunk) : undefined;
-        const input = direction.sends ? pumpInput(context, stream) : stream.end();
+        // What an earlier run has read to its end has no more to come.
+        const isOpen = direction.sends && !stream.writableEnded;
+        const input = isOpen ? pumpInput(context, stream) : stream.end();
         await Promise.all([input, drain(stream, take)]);
-        await stream.sync({ signal: context.stop });
+        // Who only receives owes nobody anything: the other side may be away.
+        if (direction.sends) await stream.sync({ signal: context.stop });
         isOver = (await sayGoodbye(context, stream)) === "over";
       },
     );

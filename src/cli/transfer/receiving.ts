@@ -32,6 +32,8 @@ export class Receiving {
   readonly #hash: Hash = createHash("sha256");
   #header: FileHandle | undefined;
   #headerBytes = 0;
+  #contentBytes = Number.POSITIVE_INFINITY;
+  #isOver = false;
   #staging: Staging | undefined;
 
   constructor(options: ReceivingOptions) {
@@ -46,12 +48,16 @@ export class Receiving {
     try {
       await this.#goOn(kept.subarray(0, stream.readOffset));
       let offset = stream.readOffset;
+      let confirmed = offset;
       const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false });
       for await (const chunk of chunks) {
         for (const part of this.#reader.push(chunk)) await this.#take(part);
         offset += chunk.length;
         await this.#makeDurable();
-        stream.confirm(offset);
+        const kept = this.#isOver ? offset : Math.min(offset, this.#keptMax);
+        if (kept === confirmed) continue;
+        stream.confirm(kept);
+        confirmed = kept;
       }
       this.#reader.finish();
     } finally {
@@ -65,9 +71,15 @@ export class Receiving {
     for (const part of this.#reader.push(header)) await this.#take(part);
     const keptContents = this.#options.stream.readOffset - header.length;
     if (keptContents === 0) return;
-    if (this.#staging === undefined) throw lost();
+    if (this.#staging === undefined) throw lost("the list of files of this transfer is gone");
+    if (keptContents > this.#contentBytes) throw lost("the end of this transfer is gone");
     for await (const bytes of this.#staging.readBack(keptContents)) this.#hash.update(bytes);
     this.#reader.skip(keptContents);
+  }
+
+  /** Of the trailer nothing is on disk: what of it has come must come again. */
+  get #keptMax(): number {
+    return this.#headerBytes + this.#contentBytes;
   }
 
   async #take(part: TransferPart): Promise<void> {
@@ -79,6 +91,7 @@ export class Receiving {
         break;
       case "manifest":
         await this.#header?.datasync();
+        this.#contentBytes = part.manifest.contentBytes;
         this.#staging = await this.#options.prepare(part.manifest);
         break;
       case "content":
@@ -105,9 +118,10 @@ export class Receiving {
     }
     await this.#staging.sync();
     await this.#options.complete(this.#staging);
+    this.#isOver = true;
   }
 }
 
-function lost(): CulvertError {
-  return new CulvertError("CULVERT_BAD_STATE", "the list of files of this transfer is gone");
+function lost(what: string): CulvertError {
+  return new CulvertError("CULVERT_BAD_STATE", what);
 }

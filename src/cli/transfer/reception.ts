@@ -11,7 +11,7 @@ import { type Goodbye, sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
 import { Receiving } from "./receiving.ts";
-import { Staging } from "./staging.ts";
+import { type Conflicts, Staging } from "./staging.ts";
 import { TRAILER_BYTES } from "./transfer-reader.ts";
 
 /** How long to try to tell the sender that its transfer is refused. */
@@ -92,13 +92,18 @@ export class Reception {
     return staging;
   }
 
-  async #mayOverwrite(conflicts: readonly string[]): Promise<boolean> {
+  async #mayOverwrite({ replaceable, inTheWay }: Conflicts): Promise<boolean> {
     const { context, session, target, isForced } = this.#options;
+    if (inTheWay.length > 0) {
+      throw new CommandError(
+        "CULVERT_FILE",
+        `already in ${target}: ${listed(inTheWay)}`,
+        "only files replace files: move these out of the way, or use --into another folder",
+      );
+    }
     if (isForced || session.record.overwrite === true) return true;
-    if (conflicts.length === 0) return false;
-    const shown = conflicts.slice(0, NAMES_SHOWN).map(printable).join(", ");
-    const more = conflicts.length - NAMES_SHOWN;
-    const what = more > 0 ? `${shown} and ${more} more` : shown;
+    if (replaceable.length === 0) return false;
+    const what = listed(replaceable);
     if (context.output.isInteractive && context.stdin.isTTY === true) {
       const question = `${what}: already in ${target}. Replace? [y/N] `;
       const answer = await ask(context, question, { isSecret: false });
@@ -142,6 +147,12 @@ export class Reception {
 }
 
 /** What to call a transfer: its first top-level name, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).map(printable).join(", ");
+  const more = names.length - NAMES_SHOWN;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
 function titleOf(manifest: Manifest): string {
   const top = manifest.entries.filter(({ path }) => !path.includes("/"));
   const first = top[0]?.path ?? "(nothing)";

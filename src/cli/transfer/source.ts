@@ -42,7 +42,7 @@ export async function scanSource(paths: readonly string[]): Promise<Source> {
         waiting.push({
           location: inside,
           path: `${next.path}/${name}`,
-          stats: await lstat(inside),
+          stats: await inspectInside(inside),
         });
       }
     }
@@ -103,6 +103,17 @@ async function inspect(location: string): Promise<Stats> {
   } catch (error) {
     const hint = "check the spelling; paths are relative to the current folder";
     throw new CommandError("CULVERT_FILE", `cannot find ${location}`, hint, error);
+  }
+}
+
+/** What a folder has; a name that cannot be said in UTF-8 has lost a part of itself by now. */
+async function inspectInside(location: string): Promise<Stats> {
+  try {
+    return await lstat(location);
+  } catch (error) {
+    if (!location.includes("\ufffd")) throw error;
+    const hint = "rename it";
+    throw new CommandError("CULVERT_FILE", `cannot be sent, not UTF-8: ${location}`, hint, error);
   }
 }
 

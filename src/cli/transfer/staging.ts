@@ -25,6 +25,14 @@ export interface StagingOptions {
   readonly umask: number;
 }
 
+/** Names of a transfer that something in the target has. */
+export interface Conflicts {
+  /** A file or link where a file is to go: it can be replaced. */
+  readonly replaceable: readonly string[];
+  /** A folder where a file is to go, or the other way round: it has to make way first. */
+  readonly inTheWay: readonly string[];
+}
+
 /**
  * The files of one transfer until they are complete: numbered, so that no name of the peer touches
  * the disk before it has to, in a hidden folder of the target, so that each gets its name in one
@@ -67,14 +75,17 @@ export class Staging {
   }
 
   /** Which names are taken in the target by something that would have to make way. */
-  async conflicts(): Promise<string[]> {
-    const taken: string[] = [];
+  async conflicts(): Promise<Conflicts> {
+    const [replaceable, inTheWay]: [string[], string[]] = [[], []];
     for (const entry of this.#options.manifest.entries) {
+      const { kind, path } = entry;
       const stats = await lstat(this.#destination(entry)).catch(() => undefined);
-      const isMerged = entry.kind === "folder" && stats?.isDirectory() === true;
-      if (stats !== undefined && !isMerged) taken.push(entry.path);
+      if (stats === undefined) continue;
+      const isFolder = stats.isDirectory();
+      if (kind === "file" && !isFolder) replaceable.push(path);
+      else if (kind === "file" || !isFolder) inTheWay.push(path);
     }
-    return taken;
+    return { replaceable, inTheWay };
   }
 
   /** Puts `bytes` at position `at` of `file`. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CulvertError, concatBytes, SeededRandom } from "../../../src/base/index.ts";
 import type { Checkpoint } from "../../../src/cli/session-record.ts";
@@ -49,9 +50,14 @@ class Delivering extends Readable {
   readonly #whole: Uint8Array;
   readonly #random: SeededRandom;
   readonly #dieAt: number;
+  readonly #lingerMs: number;
   #at: number;
 
-  constructor(whole: Uint8Array, options: { from: number; seed: number; dieAt: number }) {
+  /** @param options for so long before it dies, what it has delivered is read */
+  constructor(
+    whole: Uint8Array,
+    options: { from: number; seed: number; dieAt: number; lingerMs?: number },
+  ) {
     super();
     this.readOffset = options.from;
     this.confirmed = options.from;
@@ -59,6 +65,7 @@ class Delivering extends Readable {
     this.#whole = whole;
     this.#random = new SeededRandom(options.seed);
     this.#dieAt = options.dieAt;
+    this.#lingerMs = options.lingerMs ?? 0;
   }
 
   confirm(offset: number): void {
@@ -69,9 +76,14 @@ class Delivering extends Readable {
   override _read(): void {
     const end = Math.min(this.#at + 1 + this.#random.below(4000), this.#dieAt, this.#whole.length);
     if (this.#at === this.#whole.length) this.push(null);
-    else if (this.#at === this.#dieAt) this.destroy(new Error("killed"));
+    else if (this.#at === this.#dieAt) void this.#die();
     else this.push(this.#whole.slice(this.#at, end));
     this.#at = end;
+  }
+
+  async #die(): Promise<void> {
+    if (this.#lingerMs > 0) await setTimeout(this.#lingerMs);
+    this.destroy(new Error("killed"));
   }
 }
 
@@ -153,6 +165,32 @@ describe("a transfer from end to end", () => {
       await rm(join(root, "to/from"), { recursive: true });
       await rm(join(root, "header"));
     }
+  });
+
+  test("arrives although its receiver is killed within its last bytes", async () => {
+    const whole = await sent();
+    for (const left of [33, 32, 31, 1]) {
+      const dieAt = whole.length - left;
+      const killed = new Delivering(whole, { from: 0, seed: left, dieAt, lingerMs: 100 });
+      await expect(receivingOf(killed).run()).rejects.toThrow("killed");
+      const { confirmed } = killed;
+      expect(confirmed).toBe(Math.min(dieAt, whole.length - 32));
+      const never = Number.POSITIVE_INFINITY;
+      const later = new Delivering(whole, { from: confirmed, seed: left, dieAt: never });
+      await receivingOf(later).run();
+      await expectReceived();
+      await rm(join(root, "to/from"), { recursive: true });
+      await rm(join(root, "header"));
+    }
+  });
+
+  test("whose last bytes are nowhere any more is told so", async () => {
+    const whole = await sent();
+    const never = Number.POSITIVE_INFINITY;
+    const killed = new Delivering(whole, { from: 0, seed: 1, dieAt: whole.length - 5 });
+    await expect(receivingOf(killed).run()).rejects.toThrow("killed");
+    const later = new Delivering(whole, { from: whole.length - 5, seed: 1, dieAt: never });
+    await expect(receivingOf(later).run()).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
   });
 
   test("is written from where the sender's stream has accepted it", async () => {

@@ -60,6 +60,16 @@ describe("what is sent", () => {
     await expect(scanSource(["/dev/null"])).rejects.toThrow("neither a file nor a folder");
   });
 
+  test("whose name is not UTF-8 is refused with its reason", async () => {
+    const name = Buffer.concat([Buffer.from(join(root, "d/caf")), Buffer.of(0xe9)]);
+    await writeFile(name, "");
+    await expect(scanSource([join(root, "d")])).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      message: expect.stringContaining("not UTF-8"),
+      hint: "rename it",
+    });
+  });
+
   test("that changes while it is read is noticed: shorter, longer, or only newer", async () => {
     const one = join(root, "one");
     const source = await scanSource([one]);

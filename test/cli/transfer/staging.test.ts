@@ -109,7 +109,7 @@ describe("files on their way to their names", () => {
   test("never replace what is there, unless that was asked for", async () => {
     await writeFile(join(target, "b"), "mine");
     const staging = await receive([file("a"), file("b")]);
-    expect(await staging.conflicts()).toEqual(["b"]);
+    expect(await staging.conflicts()).toEqual({ replaceable: ["b"], inTheWay: [] });
     await expect(staging.place({ overwrite: false })).rejects.toMatchObject({
       code: "CULVERT_FILE",
     });
@@ -143,7 +143,7 @@ describe("files on their way to their names", () => {
       { kind: "folder", path: "d", mode: 0o755 },
       file("d/victim"),
     ]);
-    expect(await throughFolder.conflicts()).toContain("d");
+    expect((await throughFolder.conflicts()).inTheWay).toContain("d");
     for (const overwrite of [false, true]) {
       await expect(throughFolder.place({ overwrite })).rejects.toMatchObject({
         code: "CULVERT_FILE",
@@ -160,7 +160,7 @@ describe("files on their way to their names", () => {
   test("a file does not replace a folder", async () => {
     await mkdir(join(target, "a"));
     const staging = await receive([file("a")]);
-    expect(await staging.conflicts()).toEqual(["a"]);
+    expect(await staging.conflicts()).toEqual({ replaceable: [], inTheWay: ["a"] });
     await expect(staging.place({ overwrite: true })).rejects.toMatchObject({
       code: "CULVERT_FILE",
     });
