@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
-import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CulvertError, concatBytes, SeededRandom } from "../../../src/base/index.ts";
 import type { Checkpoint } from "../../../src/cli/session-record.ts";
@@ -50,22 +49,20 @@ class Delivering extends Readable {
   readonly #whole: Uint8Array;
   readonly #random: SeededRandom;
   readonly #dieAt: number;
-  readonly #lingerMs: number;
   #at: number;
 
-  /** @param options for so long before it dies, what it has delivered is read */
+  /** @param options `aheadMax`: so much is delivered before it is read, and lost when it dies */
   constructor(
     whole: Uint8Array,
-    options: { from: number; seed: number; dieAt: number; lingerMs?: number },
+    options: { from: number; seed: number; dieAt: number; aheadMax?: number },
   ) {
-    super();
+    super({ highWaterMark: options.aheadMax ?? 16_384 });
     this.readOffset = options.from;
     this.confirmed = options.from;
     this.#at = options.from;
     this.#whole = whole;
     this.#random = new SeededRandom(options.seed);
     this.#dieAt = options.dieAt;
-    this.#lingerMs = options.lingerMs ?? 0;
   }
 
   confirm(offset: number): void {
@@ -76,14 +73,9 @@ class Delivering extends Readable {
   override _read(): void {
     const end = Math.min(this.#at + 1 + this.#random.below(4000), this.#dieAt, this.#whole.length);
     if (this.#at === this.#whole.length) this.push(null);
-    else if (this.#at === this.#dieAt) void this.#die();
+    else if (this.#at === this.#dieAt) this.destroy(new Error("killed"));
     else this.push(this.#whole.slice(this.#at, end));
     this.#at = end;
-  }
-
-  async #die(): Promise<void> {
-    if (this.#lingerMs > 0) await setTimeout(this.#lingerMs);
-    this.destroy(new Error("killed"));
   }
 }
 
@@ -171,7 +163,7 @@ describe("a transfer from end to end", () => {
     const whole = await sent();
     for (const left of [33, 32, 31, 1]) {
       const dieAt = whole.length - left;
-      const killed = new Delivering(whole, { from: 0, seed: left, dieAt, lingerMs: 100 });
+      const killed = new Delivering(whole, { from: 0, seed: left, dieAt, aheadMax: 1 });
       await expect(receivingOf(killed).run()).rejects.toThrow("killed");
       const { confirmed } = killed;
       expect(confirmed).toBe(Math.min(dieAt, whole.length - 32));
