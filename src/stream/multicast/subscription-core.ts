@@ -150,12 +150,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   deadline(): Instant {
     if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
     const now = this.#now;
-    return Math.min(
-      this.#exchange.deadline(),
-      this.#reader.deadline(now, this.#limit()),
-      this.#hasRoom ? this.#lookout.deadline(now, this.#reader.base) : Number.POSITIVE_INFINITY,
-      this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY,
-    );
+    const busy = Math.min(this.#exchange.deadline(), this.#reader.deadline(now, this.#limit()));
+    // Nobody looks around or asks for what there is no room for.
+    if (!this.#hasRoom) return busy;
+    const askAt = this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY;
+    return Math.min(busy, this.#lookout.deadline(now, this.#reader.base), askAt);
   }
 
   /** Everything but the sealed questions. Holds secrets. */
