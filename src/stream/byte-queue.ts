@@ -65,15 +65,16 @@ export class ByteQueue {
     return filled;
   }
 
-  /** A copy of everything, leaving the queue as it is. */
-  copy(): Uint8Array {
-    const all = new Uint8Array(this.#length);
+  /** A copy of up to `max` bytes, or of everything, leaving the queue as it is. */
+  copy(max = this.#length): Uint8Array {
+    const all = new Uint8Array(Math.min(max, this.#length));
     let at = 0;
-    for (let i = this.#first; i < this.#chunks.length; i++) {
+    for (let i = this.#first; at < all.length; i++) {
       const chunk = this.#chunks[i] as Uint8Array;
-      const rest = i === this.#first ? chunk.subarray(this.#offset) : chunk;
-      all.set(rest, at);
-      at += rest.length;
+      const from = i === this.#first ? this.#offset : 0;
+      const piece = chunk.subarray(from, from + all.length - at);
+      all.set(piece, at);
+      at += piece.length;
     }
     return all;
   }

@@ -12,7 +12,7 @@ export interface FramerState {
   readonly framedBytes: number;
   readonly endAsked: boolean;
   readonly isEndFramed: boolean;
-  /** Bytes that were accepted and not framed: only a halted stream saves them. */
+  /** Bytes that were accepted and not framed: only a halt makes them durable. */
   readonly buffered: Uint8Array;
 }
 
@@ -42,6 +42,9 @@ export class Framer {
   #droppedBytes = 0;
   #endAsked = false;
   #isEndFramed = false;
+  /** How many of the bytes that wait, and whether the end, an earlier session left behind. */
+  #inheritedBytes = 0;
+  #isEndInherited = false;
   readonly #bufferMax: number;
   #wasFull = false;
 
@@ -55,6 +58,8 @@ export class Framer {
     this.#endAsked = state.endAsked;
     this.#isEndFramed = state.isEndFramed;
     this.#queue.push(state.buffered);
+    this.#inheritedBytes = state.buffered.length;
+    this.#isEndInherited = state.endAsked;
   }
 
   /** Bytes that are in frames. */
@@ -112,6 +117,8 @@ export class Framer {
   clear(): void {
     this.#droppedBytes += this.#queue.length;
     this.#queue.clear();
+    this.#inheritedBytes = 0;
+    this.#isEndInherited = false;
   }
 
   /** Whether there is a frame to make; with `mayBePartial`, also one that is not full. */
@@ -134,14 +141,17 @@ export class Framer {
     return { type: "end", payload: this.#fill(length) };
   }
 
-  /** What a restart goes on from: the frames there are, without what waits for one. */
+  /**
+   * What a restart goes on from: the frames there are, and of what waits for one only what an
+   * earlier session made durable, as its writer was told that it is.
+   */
   saveFramed(): FramerState {
     const isEndFramed = this.#isEndFramed;
     return {
       framedBytes: this.#framedBytes,
-      endAsked: isEndFramed,
+      endAsked: isEndFramed || this.#isEndInherited,
       isEndFramed,
-      buffered: NOTHING,
+      buffered: this.#queue.copy(this.#inheritedBytes),
     };
   }
 
@@ -156,15 +166,13 @@ export class Framer {
   }
 
   #fill(prefix: Uint8Array): Uint8Array {
-    const room = this.#payloadMax - prefix.length;
-    if (prefix.length === 0) {
-      const bytes = this.#queue.take(room);
-      this.#framedBytes += bytes.length;
-      return bytes;
-    }
-    const payload = new Uint8Array(prefix.length + Math.min(room, this.#queue.length));
+    const length = Math.min(this.#payloadMax - prefix.length, this.#queue.length);
+    this.#framedBytes += length;
+    this.#inheritedBytes = Math.max(0, this.#inheritedBytes - length);
+    if (prefix.length === 0) return this.#queue.take(length);
+    const payload = new Uint8Array(prefix.length + length);
     payload.set(prefix);
-    this.#framedBytes += this.#queue.takeInto(payload.subarray(prefix.length));
+    this.#queue.takeInto(payload.subarray(prefix.length));
     return payload;
   }
 }

@@ -113,6 +113,21 @@ describe("Framer", () => {
     );
   });
 
+  it("saves with its frames only what it inherited of what waits for one", () => {
+    const one = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+    one.write(Uint8Array.from({ length: 40 }, (_, i) => i));
+    expect(one.saveFramed().buffered.length).toBe(0);
+    one.end();
+    const two = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one.save());
+    two.write(new Uint8Array(9));
+    expect(two.saveFramed()).toEqual(one.save());
+    two.take(0);
+    const left = Uint8Array.from({ length: 25 }, (_, i) => 15 + i);
+    expect(two.saveFramed()).toMatchObject({ framedBytes: 15, endAsked: true, buffered: left });
+    two.clear();
+    expect(two.saveFramed()).toMatchObject({ endAsked: false, buffered: new Uint8Array(0) });
+  });
+
   it("drops on clear what is not framed, and counts what is", () => {
     const framer = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
     framer.write(new Uint8Array(20));

@@ -71,6 +71,29 @@ describe("the journal of a stream", () => {
     await a.halt();
   });
 
+  it("keeps what a halt has kept until it is in frames, however often it crashes", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const shared = { transport, secret, role: "listener", store, ...options } as const;
+    const open = () => Stream.open({ ...shared, unacknowledgedFramesMax: 4 });
+    const first = await open();
+    first.end(pattern(20_000));
+    await clock.runUntil(clock.now() + 1_000);
+    await first.halt();
+    for (let session = 0; session < 3; session++) {
+      const again = await open();
+      again.on("error", () => {});
+      expect([again.writeOffset, again.writableEnded]).toEqual([20_000, true]);
+      await clock.runUntil(clock.now() + 1_000);
+      store.crash();
+    }
+    const last = await open();
+    const b = Stream.dial(transport, secret, options);
+    b.end();
+    expect((await elapse(readAll(b))).equals(pattern(20_000))).toBe(true);
+    await Promise.all([last.halt(), b.halt()]);
+  });
+
   it("keeps all of the frames alive after a restart, not only the first", async () => {
     const { transport, secret, options, elapse, clock } = place();
     const store = new MemoryJournalStore();

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Broadcast, generateCapability, MemoryJournalStore, Subscription } from "culvert";
-import { MemoryTransport, type Transport } from "culvert/transport";
+import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
 import { Listener, listen, place } from "./multicast-place.ts";
 
@@ -314,6 +314,25 @@ describe("a broadcast that stops and goes on", () => {
     await world.clock.runUntil(() => reader.isEnded, 60_000);
     expect(reader.text).toBe("one two");
     await second.halt();
+  });
+
+  it("keeps what a halt has kept, though the next session crashes", async () => {
+    const { transport, memory, at, pass } = place();
+    const store = new MemoryJournalStore();
+    const capability = generateCapability();
+    const open = (way: Transport) => Broadcast.open({ transport: way, store, capability, ...at });
+    const first = await Broadcast.open({ transport, store, capability, ...at, autoStart: false });
+    first.end(Buffer.alloc(5_000));
+    await first.halt();
+    const deaf = new LossyTransport(memory, { rttMs: 20, loss: 1, ...at });
+    const second = await open(deaf);
+    second.on("error", () => {});
+    await pass(1_000);
+    store.crash();
+    const third = await open(transport);
+    await pass(1_000);
+    expect([third.writeOffset, third.writableEnded]).toEqual([5_000, true]);
+    await third.halt();
   });
 
   it("refuses a state that is none", async () => {
