@@ -9,6 +9,9 @@ import type { StreamOptions } from "./options.ts";
  */
 const PROBE_MS_MAX = 24 * 3_600_000;
 
+/** Room for probes and a reset beyond the frames that may be unacknowledged. */
+export const FRAMES_BEYOND_LIMIT = 128;
+
 /** Keeps the doubled delay finite. */
 const DOUBLINGS_MAX = 24;
 
@@ -18,6 +21,7 @@ export class ProbeTimer {
   readonly #exchange: Exchange;
   #at: Instant = Number.POSITIVE_INFINITY;
   #doublings = 0;
+  #isAsking = false;
 
   constructor(options: StreamOptions, exchange: Exchange) {
     this.#options = options;
@@ -32,19 +36,26 @@ export class ProbeTimer {
     return this.#at;
   }
 
-  /** Counts from `now` again: something was sent, or a probe was. */
-  arm(now: Instant): void {
-    const options = this.#options;
-    const patience = 4 * this.#exchange.rto.rtoMs() + 2 * ackDelayMs(options, this.#exchange);
-    const scarcity = 2 * options.ackEveryFrames * options.paceMeanMs;
-    const delay = (patience + scarcity) * 2 ** Math.min(this.#doublings, DOUBLINGS_MAX);
-    this.#at = now + Math.min(delay, PROBE_MS_MAX);
+  /** Something was sent since the reader was heard of: its silence means something. */
+  get isAsking(): boolean {
+    return this.#isAsking;
   }
 
-  /** The reader was heard of: the gaps are short again. */
-  heard(now: Instant): void {
+  /** Counts from `now` again: something was sent, or a probe was. */
+  arm(now: Instant): void {
+    this.#isAsking = true;
+    this.#count(now);
+  }
+
+  /** The reader was heard of: it owes no answer until it is asked again. */
+  heard(): void {
+    this.#isAsking = false;
+  }
+
+  /** It has more than it had: the gaps are short again. */
+  advanced(now: Instant): void {
     this.#doublings = 0;
-    this.arm(now);
+    this.#count(now);
   }
 
   /** True once when it is due. */
@@ -57,5 +68,13 @@ export class ProbeTimer {
 
   disarm(): void {
     this.#at = Number.POSITIVE_INFINITY;
+  }
+
+  #count(now: Instant): void {
+    const options = this.#options;
+    const patience = 4 * this.#exchange.rto.rtoMs() + 2 * ackDelayMs(options, this.#exchange);
+    const scarcity = 2 * options.ackEveryFrames * options.paceMeanMs;
+    const delay = (patience + scarcity) * 2 ** Math.min(this.#doublings, DOUBLINGS_MAX);
+    this.#at = now + Math.min(delay, PROBE_MS_MAX);
   }
 }

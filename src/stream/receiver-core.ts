@@ -102,6 +102,12 @@ export class ReceiverCore {
     return this.#end !== undefined && this.#arrivals.taken > this.#end.index;
   }
 
+  /** The peer has more to say, and may: not while what it said waits for the application. */
+  get isExpecting(): boolean {
+    const { next, taken } = this.#arrivals;
+    return this.#end === undefined && next - taken < this.#reach;
+  }
+
   /** A later frame has arrived, and the next one in order has not. */
   get hasGap(): boolean {
     return this.#arrivals.heldFrames > 0;
@@ -204,6 +210,11 @@ export class ReceiverCore {
     return Math.max(this.#end.index + 1, next) + PLACES_BEYOND_END;
   }
 
+  /** So many frames that wait for the application may be all that the peer may send. */
+  get #reach(): number {
+    return Math.min(this.#init.options.receiveFramesMax, SELECTIVE_BITS);
+  }
+
   /** The name of the first field that does not fit where the frame was found. */
   #problem(frame: Frame, index: number): string | undefined {
     if (frame.type === "ack" || (frame.type === "start" && index !== 0)) return "type";
@@ -278,9 +289,7 @@ export class ReceiverCore {
 
   /** The peer has to learn soon that it may go on after it could not. */
   #noteRoom(before: number, now: Instant): void {
-    const { receiveFramesMax } = this.#init.options;
-    const reach = Math.min(receiveFramesMax, SELECTIVE_BITS);
-    if (this.#arrivals.next - before >= reach) this.#wasWithoutRoom = true;
+    if (this.#arrivals.next - before >= this.#reach) this.#wasWithoutRoom = true;
     const isUrgent = this.#wasWithoutRoom || (this.isEndTaken && this.#isEndDelivered);
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());

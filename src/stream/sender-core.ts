@@ -14,10 +14,10 @@ import {
 import { FrameShelf, frameName } from "./frame-shelf.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
-import { ProbeTimer } from "./probe-timer.ts";
+import { FRAMES_BEYOND_LIMIT, ProbeTimer } from "./probe-timer.ts";
 import { Sealer } from "./sealer.ts";
 import type { SenderState } from "./state.ts";
-import type { AcknowledgementVerdict, SenderInit } from "./writer-init.ts";
+import type { AcknowledgementVerdict, Hearing, SenderInit } from "./writer-init.ts";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;
@@ -28,9 +28,6 @@ const REFRESH_AFTER = 0.6;
 /** Indexes that are kept back for a reset and the last probes. */
 const INDEX_LIMIT = INDEX_MAX - 256;
 const NOTHING = new Uint8Array(0);
-
-/** Room for probes and a reset beyond the frames that may be unacknowledged. */
-export const FRAMES_BEYOND_LIMIT = 128;
 
 /**
  * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
@@ -71,8 +68,7 @@ export class SenderCore {
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     this.#sealer = new Sealer(init, state?.mark);
     if (state !== undefined) this.#restore(state);
-    const isNew = this.#framer.isEmpty && this.#retx.size === 0;
-    this.milestones = new Milestones(init.effects, isNew);
+    this.milestones = new Milestones(init.effects, this.#framer.isEmpty && this.#retx.size === 0);
   }
 
   /** Bytes that are in frames: durable when the journal is. */
@@ -122,6 +118,11 @@ export class SenderCore {
   /** Acks are wanted while something is unacknowledged. */
   get wantsAcknowledgements(): boolean {
     return this.#retx.size > 0;
+  }
+
+  /** An acknowledgement is due: an unread frame was sent since the reader was heard of. */
+  get isAsking(): boolean {
+    return this.#retx.size > 0 && this.#probe.isAsking;
   }
 
   earliestExpiry(): Instant {
@@ -186,8 +187,8 @@ export class SenderCore {
     const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
     const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
-    this.#claim.stored(request.index);
     this.#shelf.stored(request.index);
+    this.#claim.stored(request.index);
     if (!this.#probe.isArmed && this.#retx.size > 0) this.#probe.arm(now);
   }
 
@@ -207,11 +208,9 @@ export class SenderCore {
   }
 
   /** Takes what the peer says about our frames. */
-  onAcknowledgement(
-    ack: Acknowledgement,
-    options: { newest: boolean; now: Instant; isStarved: boolean },
-  ): AcknowledgementVerdict {
+  onAcknowledgement(ack: Acknowledgement, heard: Hearing): AcknowledgementVerdict {
     const retx = this.#retx;
+    this.#probe.heard();
     const end = arrivedEnd(ack);
     if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
     if (!this.#claim.covers(end)) return "taken";
@@ -225,13 +224,9 @@ export class SenderCore {
     // A reader whose gets are rationed lacks a frame for long before that means anything.
     const scarcity = 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
     const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
-    if (options.isStarved) retx.doubt(ack.next, options.now - DOUBT_RTOS * rto.rtoMs());
-    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, {
-      newest: options.newest,
-      now: options.now,
-      doubtMs,
-    });
-    if (dropped.length + newlySelected.length > 0) this.#probe.heard(options.now);
+    if (heard.isStarved) retx.doubt(ack.next, heard.now - DOUBT_RTOS * rto.rtoMs());
+    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, { ...heard, doubtMs });
+    if (dropped.length + newlySelected.length > 0) this.#probe.advanced(heard.now);
     if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }

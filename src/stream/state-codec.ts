@@ -2,9 +2,9 @@ import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
+import { FRAMES_BEYOND_LIMIT } from "./probe-timer.ts";
 import { framesOf, framesToCbor, type SavedFrames } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
-import { FRAMES_BEYOND_LIMIT } from "./sender-core.ts";
 import type {
   AckReaderState,
   AckWriterState,

@@ -113,7 +113,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#sender.timeout(now);
     if (now >= this.#abortUntil) this.#finish();
-    if (now >= this.#vigil.deadline(this.#isExpecting())) this.#giveUpWaiting();
+    if (now >= this.#vigil.deadline()) this.#giveUpWaiting();
     this.#settle(now);
   }
 
@@ -132,7 +132,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       this.#receiver.deadline(now),
       this.#departure.deadline(),
       this.#abortUntil,
-      this.#vigil.deadline(this.#isExpecting()),
+      this.#vigil.deadline(),
     );
   }
 
@@ -196,7 +196,6 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #start(unixMs: number, now: Instant): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#vigil.start(now);
     this.#unixOffsetMs = unixMs - now;
     const state = this.#init.state?.sender;
     if (state === undefined) return;
@@ -225,6 +224,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#sender.report();
     this.#depart(now);
     this.#ledger.flush(now);
+    this.#vigil.expect(this.#isExpecting, now);
     this.#exchange.endTurn(this, now);
   }
 
@@ -284,8 +284,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   /** Whether the peer still has to say something: an acknowledgement, or its bytes and its end. */
-  #isExpecting(): boolean {
-    return this.#sender.wantsAcknowledgements || !this.#receiver.isEndTaken;
+  get #isExpecting(): boolean {
+    return this.#sender.isAsking || this.#receiver.isExpecting;
   }
 
   #giveUpWaiting(): void {

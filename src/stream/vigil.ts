@@ -8,6 +8,7 @@ export class Vigil {
   readonly #timeoutMs: number;
   #since: Instant = Number.POSITIVE_INFINITY;
   #heardAt: Instant | undefined;
+  #isExpecting = false;
 
   /** With a time-out of 0 any silence is borne. */
   constructor(timeoutMs: number) {
@@ -19,8 +20,10 @@ export class Vigil {
     return this.#heardAt;
   }
 
-  start(now: Instant): void {
-    this.#since = now;
+  /** Says whether something is expected of the peer now: its silence counts from then on. */
+  expect(isExpecting: boolean, now: Instant): void {
+    if (isExpecting && !this.#isExpecting) this.#since = now;
+    this.#isExpecting = isExpecting;
   }
 
   heard(now: Instant): void {
@@ -29,8 +32,8 @@ export class Vigil {
   }
 
   /** When the silence has lasted too long; `Infinity` if it may last. */
-  deadline(isExpecting: boolean): Instant {
-    if (this.#timeoutMs === 0 || !isExpecting) return Number.POSITIVE_INFINITY;
+  deadline(): Instant {
+    if (this.#timeoutMs === 0 || !this.#isExpecting) return Number.POSITIVE_INFINITY;
     return this.#since + this.#timeoutMs;
   }
 }

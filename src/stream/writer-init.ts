@@ -1,4 +1,4 @@
-import type { Random } from "../base/index.ts";
+import type { Instant, Random } from "../base/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AckContent } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
@@ -25,6 +25,15 @@ export interface SenderInit extends WriterInit {
   readonly trail: () => Uint8Array;
   /** The first payload byte of the stream. */
   readonly mode: number;
+}
+
+/** How an acknowledgement was heard. */
+export interface Hearing {
+  readonly now: Instant;
+  /** It is certain to be the latest word of its reader. */
+  readonly newest: boolean;
+  /** Its reader has asked for the frame at it in vain, for long. */
+  readonly isStarved: boolean;
 }
 
 /** Whether an acknowledgement was believable. */

@@ -29,7 +29,7 @@ describe("a probe timer", () => {
     ]);
   });
 
-  it("asks at doubling gaps up to a day, and at short ones once the reader is heard", () => {
+  it("asks at doubling gaps up to a day, and at short ones once the reader advances", () => {
     const { probe } = timerOf();
     const gaps: number[] = [];
     for (let i = 0; i < 40; i++) {
@@ -39,10 +39,22 @@ describe("a probe timer", () => {
     }
     expect(gaps.slice(0, 4)).toEqual([13_500, 27_000, 54_000, 108_000]);
     expect(gaps.at(-1)).toBe(24 * 3_600_000);
-    probe.heard(50);
+    probe.advanced(50);
     expect(probe.deadline).toBe(13_550);
     probe.disarm();
     expect(probe.isArmed).toBe(false);
+  });
+
+  it("awaits an answer from what is sent until the reader is heard", () => {
+    const { probe } = timerOf();
+    expect(probe.isAsking).toBe(false);
+    probe.arm(0);
+    expect(probe.isAsking).toBe(true);
+    probe.heard();
+    probe.advanced(50);
+    expect([probe.isAsking, probe.isArmed]).toEqual([false, true]);
+    probe.arm(100);
+    expect(probe.isAsking).toBe(true);
   });
 
   it("waits longer where requests are rationed", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { virtualPair } from "./virtual-pair.ts";
+import { pattern, virtualPair } from "./virtual-pair.ts";
 
 describe("peerTimeoutMs", () => {
   it("fails a stream whose peer says nothing in the time allowed", async () => {
@@ -32,5 +32,48 @@ describe("peerTimeoutMs", () => {
     await elapse(Promise.all([a.sync(), b.sync()]));
     await pass(600_000);
     expect([a.destroyed, b.destroyed]).toEqual([false, true]);
+  });
+
+  it("counts from when something is expected, not from the peer's last word", async () => {
+    const { a, b, pass, elapse } = await virtualPair({ open: { peerTimeoutMs: 60_000 } });
+    const errors: unknown[] = [];
+    a.on("error", (error) => errors.push(error));
+    // It waits for the answer, which takes too long for it.
+    b.on("error", () => {});
+    a.resume();
+    b.resume();
+    b.end("question");
+    await elapse(b.sync());
+    await pass(120_000);
+    a.write("answer");
+    await pass(30_000);
+    expect(errors).toEqual([]);
+  });
+
+  it("takes a pause of the reader for silence of neither", async () => {
+    const { a, b, pass } = await virtualPair({ open: { peerTimeoutMs: 60_000 } });
+    const errors: unknown[] = [];
+    for (const stream of [a, b]) stream.on("error", (error) => errors.push(error));
+    a.end();
+    b.resume();
+    b.end(pattern(2_000_000));
+    await pass(600_000);
+    expect([errors, a.destroyed, b.destroyed]).toEqual([[], false, false]);
+    a.resume();
+    await pass(60_000);
+    expect([errors, a.readableEnded, b.progress().isEndTaken]).toEqual([[], true, true]);
+  });
+
+  it("waits no more for who had a full window and is gone", async () => {
+    const { a, b, pass } = await virtualPair({ open: { peerTimeoutMs: 60_000 } });
+    const codes: unknown[] = [];
+    b.on("error", (error: Error & { code?: string }) => codes.push(error.code));
+    a.end();
+    b.resume();
+    b.end(pattern(2_000_000));
+    await pass(30_000);
+    await a.halt();
+    await pass(600_000);
+    expect(codes).toEqual(["CULVERT_PEER_TIMEOUT"]);
   });
 });
