@@ -188,7 +188,8 @@ export class SenderCore {
     const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
     this.#shelf.stored(request.index);
-    this.#claim.stored(request.index);
+    const told = this.#claim.stored(request.index);
+    if (told !== undefined) this.onAcknowledgement(told, { newest: false, now, isStarved: false });
     if (!this.#probe.isArmed && this.#retx.size > 0) this.#probe.arm(now);
   }
 
@@ -213,7 +214,11 @@ export class SenderCore {
     this.#probe.heard();
     const end = arrivedEnd(ack);
     if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
-    if (!this.#claim.covers(end)) return "taken";
+    if (!this.#claim.covers(end)) {
+      // Nobody says it again if the peer is through. Before our frame was put it was of another.
+      if (retx.puts(this.#claim.first) > 0) this.#claim.keep(ack);
+      return "taken";
+    }
     const { rto } = this.#init.exchange;
     if (ack.credit > 0) {
       this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);

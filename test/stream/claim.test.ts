@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Claim } from "../../src/stream/claim.ts";
+import { type Acknowledgement, emptySelective, select } from "../../src/stream/frame.ts";
+
+function ackOf(next: number, ...selected: number[]): Acknowledgement {
+  const selective = emptySelective();
+  for (const index of selected) select(selective, index - next - 1);
+  return { next, credit: 1, selective };
+}
 
 describe("a claim to places of the Map", () => {
   it("lets a new stream seal what it likes, and believe nothing before a receipt", () => {
@@ -24,5 +31,14 @@ describe("a claim to places of the Map", () => {
     expect([claim.isProven, claim.allows(8)]).toEqual([false, false]);
     claim.stored(7);
     expect([claim.isProven, claim.allows(8), claim.covers(8)]).toEqual([true, true, true]);
+  });
+
+  it("keeps what says most until the proof, and gives it once", () => {
+    const claim = new Claim(7, true);
+    const best = ackOf(8, 10);
+    for (const ack of [ackOf(8), best, ackOf(8, 9), ackOf(7, 11)]) claim.keep(ack);
+    expect([claim.stored(8), claim.stored(6)]).toEqual([undefined, undefined]);
+    expect(claim.stored(7)).toBe(best);
+    expect(claim.stored(7)).toBe(undefined);
   });
 });
