@@ -151,7 +151,12 @@ export abstract class CoreDuplex extends SocketDuplex {
     // Libraries give null where they have no error.
     const isGraceful = !error && this.writableEnded && !this.destroyed;
     if (isGraceful) this.#acceptBuffered();
-    if (isGraceful && this.#startsAlone) this.start();
+    if (this.#startsAlone && this.#phase === "running" && !this.destroyed) {
+      // A core that has not started tells nobody. An earlier session's abort is told by `start`,
+      // with an error of its own.
+      if (isGraceful) this.start();
+      else this.engine.start();
+    }
     return super.destroy(error);
   }
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Duplex, Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type CulvertError, Stream } from "culvert";
+import { type CulvertError, MemoryJournalStore, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
@@ -257,6 +257,45 @@ describe("a stream that is destroyed", () => {
     b.end();
     expect(`${await clock.runPromise(readAll(b), 60_000)}`).toBe("in haste");
     await Promise.all([hasty.halt(), b.halt()]);
+  });
+
+  it("in the moment in which it was made tells its peer, and its next session", async () => {
+    const clock = new VirtualClock();
+    const transport = new MemoryTransport({ clock });
+    const [store, secret] = [new MemoryJournalStore(), new Uint8Array(32).fill(7)];
+    const open = () => Stream.open({ transport, store, secret, role: "listener", clock });
+    const b = Stream.dial(transport, secret, { clock });
+    const failed = once(b, "error");
+    const hasty = await open();
+    const reason = once(hasty, "error");
+    hasty.destroy(new Error("no such file"));
+    expect(await clock.runPromise(failed, 60_000)).toEqual([aborted]);
+    expect(await reason).toEqual([new Error("no such file")]);
+    await hasty.halt();
+    const again = await open();
+    // Its own reason, though an earlier session has given up for another one.
+    const later = once(again, "error");
+    again.destroy(new Error("still no such file"));
+    expect(await clock.runPromise(later, 60_000)).toEqual([new Error("still no such file")]);
+    await again.halt();
+  });
+
+  it("in the moment in which it was opened again tells a peer that knows it", async () => {
+    const clock = new VirtualClock();
+    const transport = new MemoryTransport({ clock });
+    const [store, secret] = [new MemoryJournalStore(), new Uint8Array(32).fill(8)];
+    const open = () => Stream.open({ transport, store, secret, role: "listener", clock });
+    const b = Stream.dial(transport, secret, { clock });
+    const failed = once(b.resume(), "error");
+    const a = await open();
+    a.write("hello");
+    await clock.runPromise(a.sync(), 60_000);
+    await clock.runPromise(a.halt(), 60_000);
+    const again = await open();
+    again.on("error", () => {});
+    again.destroy(new Error("no such file"));
+    expect(await clock.runPromise(failed, 60_000)).toEqual([aborted]);
+    await again.halt();
   });
 
   it("that was never started leaves nothing behind, although it was ended", async () => {

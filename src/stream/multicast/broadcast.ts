@@ -60,6 +60,7 @@ export class Broadcast extends Writable {
   readonly #desk: RepairDesk;
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
+  readonly #startsAlone: boolean;
   #transport: Transport;
   #cancelLinger: Cancel | undefined;
 
@@ -97,7 +98,8 @@ export class Broadcast extends Writable {
     });
     const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
     this.#desk = new RepairDesk({ ...parts, transport, tell });
-    if (options.autoStart !== false) afterReactions(() => this.start());
+    this.#startsAlone = options.autoStart !== false;
+    if (this.#startsAlone) afterReactions(() => this.start());
   }
 
   /**
@@ -275,6 +277,15 @@ export class Broadcast extends Writable {
     this.#heldFinal.hold(callback);
     this.#session.engine.handle({ kind: "end" });
     this.#settleFinal();
+  }
+
+  /** Ends the broadcast; before its `finish` that is an abort, and its readers are told. */
+  override destroy(error?: Error): this {
+    // A core that has not started tells nobody.
+    if (this.#startsAlone && this.#session.phase === "running" && !this.destroyed) {
+      this.#session.engine.start();
+    }
+    return super.destroy(error);
   }
 
   override _destroy(error: Error | null, callback: Callback): void {

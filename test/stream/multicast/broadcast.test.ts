@@ -107,6 +107,16 @@ describe("a broadcast", () => {
     await again.halt();
   });
 
+  it("tells its readers that it is given up, also in the moment in which it was made", async () => {
+    const world = place();
+    const broadcast = new Broadcast(world.transport, world.at);
+    const reader = listen(world, broadcast);
+    broadcast.on("error", () => {});
+    broadcast.destroy(new Error("no such file"));
+    await world.clock.runUntil(() => reader.isOver, 60_000);
+    expect(reader.error).toEqual(fails("CULVERT_PEER_ABORTED"));
+  });
+
   it("reaches them at half of everything lost", async () => {
     const world = place({ loss: 0.5, seed: 7 });
     const broadcast = new Broadcast(world.transport, world.at);
