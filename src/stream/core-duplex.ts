@@ -7,6 +7,7 @@ import {
   unreachable,
 } from "../base/index.ts";
 import { afterReactions } from "../io/defer.ts";
+import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
@@ -67,6 +68,7 @@ export abstract class CoreDuplex extends SocketDuplex {
       waiting: () => this.#waitingBytes(),
       take: (offset) => this.engine.handle({ kind: "taken", offset }),
     });
+    destroyOnError(this);
     this.once("finish", () => this.#waits.check());
     this.#repeatPast();
     this.#startsAlone = options.autoStart !== false;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
+import type { Stream } from "culvert";
 import { describe, expect, it } from "vitest";
-import { pattern, virtualPair } from "./virtual-pair.ts";
+import { pattern, readAll, virtualPair } from "./virtual-pair.ts";
 
 describe("a stream in the place of a socket", () => {
   it("is connected from the start, and says so to whoever connects it", async () => {
@@ -94,6 +95,38 @@ describe("a stream in the place of a socket", () => {
     await elapse(closed);
     expect(Buffer.concat(received)).toEqual(pattern(30_000));
     a.destroySoon();
+  });
+});
+
+describe("an error that Node finds", () => {
+  it.each([
+    ["a write behind the end", "ERR_STREAM_WRITE_AFTER_END", (a: Stream) => a.write("more")],
+    ["an end behind the end", "ERR_STREAM_WRITE_AFTER_END", (a: Stream) => a.end("more")],
+    ["bytes put back late", "ERR_STREAM_UNSHIFT_AFTER_END_EVENT", (a: Stream) => a.unshift("x")],
+    ["a pushed end, and more", "ERR_STREAM_PUSH_AFTER_EOF", (a: Stream) => a.push("more")],
+  ])("closes a stream as it does a socket: %s", async (_, code, mistake) => {
+    const { a, b, elapse } = await virtualPair();
+    const seen: unknown[] = [];
+    a.on("error", (error: NodeJS.ErrnoException) => seen.push(error.code, a.destroyed));
+    a.on("close", () => seen.push("close"));
+    b.on("error", () => {});
+    const ended = once(a.resume(), "end");
+    b.end();
+    await elapse(ended);
+    a.end("all");
+    const closed = new Promise((resolve) => a.once("close", resolve));
+    mistake(a);
+    await elapse(closed);
+    expect(seen).toEqual([code, true, "close"]);
+  });
+
+  it("is none that a library emits", async () => {
+    const { a, b, elapse } = await virtualPair();
+    a.on("error", () => {});
+    a.emit("error", new Error("of the layer above"));
+    expect(a.destroyed).toBe(false);
+    b.end("still there");
+    expect(`${await elapse(readAll(a))}`).toBe("still there");
   });
 });
 

@@ -3,6 +3,7 @@ import { type Cancel, CulvertError, type JournalStore } from "../../base/index.t
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
+import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
@@ -98,6 +99,7 @@ export class Broadcast extends Writable {
     });
     const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
     this.#desk = new RepairDesk({ ...parts, transport, tell });
+    destroyOnError(this);
     this.#startsAlone = options.autoStart !== false;
     if (this.#startsAlone) afterReactions(() => this.start());
   }

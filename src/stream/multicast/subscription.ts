@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { CulvertError, type JournalStore } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
+import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
@@ -76,6 +77,7 @@ export class Subscription extends Readable {
       waiting: () => this.#waitingBytes(),
       take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
     });
+    destroyOnError(this);
     if (options.autoStart !== false) afterReactions(() => this.start());
   }
 

@@ -117,6 +117,18 @@ describe("a broadcast", () => {
     expect(reader.error).toEqual(fails("CULVERT_PEER_ABORTED"));
   });
 
+  it("closes after a write behind its end", async () => {
+    const { transport, at, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    const failed = once(broadcast, "error");
+    const closed = new Promise((resolve) => broadcast.once("close", resolve));
+    broadcast.end("all");
+    broadcast.write("more");
+    expect(await failed).toEqual([fails("ERR_STREAM_WRITE_AFTER_END")]);
+    await elapse(closed);
+    await expect(broadcast.close()).rejects.toThrow(fails("CULVERT_CLOSED"));
+  });
+
   it("reaches them at half of everything lost", async () => {
     const world = place({ loss: 0.5, seed: 7 });
     const broadcast = new Broadcast(world.transport, world.at);
