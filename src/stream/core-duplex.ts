@@ -18,6 +18,7 @@ import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
 import type { StreamCore } from "./stream-core.ts";
 import { Takings } from "./takings.ts";
+import { waitingBytes } from "./waiting-bytes.ts";
 
 /** How long a destroyed stream goes on in the background unless told otherwise. */
 const LINGER_MS = 60_000;
@@ -65,7 +66,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.takings = new Takings({
       isManual: options.confirm === "manual",
       offset: parts.past.readOffset,
-      waiting: () => this.#waitingBytes(),
+      waiting: () => waitingBytes(this),
       take: (offset) => this.engine.handle({ kind: "taken", offset }),
     });
     destroyOnError(this);
@@ -284,12 +285,6 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.destroyed) return;
     this.push(null);
     if (this.engine.isStarted) this.read(0);
-  }
-
-  /** Bytes in the readable buffer; of text only its absence can be told. */
-  #waitingBytes(): number {
-    if (this.readableEncoding === null || this.readableLength === 0) return this.readableLength;
-    return Number.POSITIVE_INFINITY;
   }
 
   #settleFinal(): void {

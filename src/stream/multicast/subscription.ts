@@ -9,6 +9,7 @@ import { payloadBytesMax } from "../frame.ts";
 import type { Callback } from "../held-callback.ts";
 import { streamIdOf } from "../secret.ts";
 import { Takings } from "../takings.ts";
+import { waitingBytes } from "../waiting-bytes.ts";
 import { CoreSession, failureOf } from "./core-session.ts";
 import type { SubscriptionInput, SubscriptionProgress } from "./subscription-core.ts";
 import {
@@ -74,7 +75,7 @@ export class Subscription extends Readable {
     this.#takings = new Takings({
       isManual: options.confirm === "manual",
       offset: parts.readOffset,
-      waiting: () => this.#waitingBytes(),
+      waiting: () => waitingBytes(this),
       take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
     });
     destroyOnError(this);
@@ -245,11 +246,5 @@ export class Subscription extends Readable {
 
   #fail(error: CulvertError): void {
     if (this.#session.fail(error)) this.destroy(error);
-  }
-
-  /** Bytes in the readable buffer; of text only its absence can be told. */
-  #waitingBytes(): number {
-    if (this.readableEncoding === null || this.readableLength === 0) return this.readableLength;
-    return Number.POSITIVE_INFINITY;
   }
 }
