@@ -75,11 +75,12 @@ export class BufferedStream implements AsyncIterable<CborValue> {
         detail: { limit: maxBytes, length: bytes.length },
       });
     }
+    if (this.stream.destroyed) throw this.#ending();
     await new Promise<void>((resolve, reject) => {
       const forget = onAbort(options.signal, reject);
       this.stream.write(bytes, (error) => {
         forget();
-        if (error) reject(error);
+        if (error) reject(isDestroyed(error) ? this.#ending() : error);
         else resolve();
       });
     });
@@ -146,11 +147,15 @@ export class BufferedStream implements AsyncIterable<CborValue> {
     return error;
   }
 
+  /** What has ended the stream, of one that is destroyed. */
+  #ending(): Error {
+    return this.stream.errored ?? new CulvertError("CULVERT_CLOSED");
+  }
+
   /** Resolves when there may be more to read, or the end. */
   #more(signal: AbortSignal | undefined): Promise<void> {
     const { stream } = this;
-    if (stream.destroyed)
-      return Promise.reject(stream.errored ?? new CulvertError("CULVERT_CLOSED"));
+    if (stream.destroyed) return Promise.reject(this.#ending());
     return new Promise((resolve, reject) => {
       const settle = (error?: Error | null): void => {
         for (const event of EVENTS) stream.off(event, look);
@@ -161,7 +166,7 @@ export class BufferedStream implements AsyncIterable<CborValue> {
         else resolve();
       };
       const look = (): void => settle();
-      const close = (): void => settle(stream.errored ?? new CulvertError("CULVERT_CLOSED"));
+      const close = (): void => settle(this.#ending());
       const forget = onAbort(signal, settle);
       for (const event of EVENTS) stream.on(event, look);
       stream.on("error", settle);
@@ -171,3 +176,8 @@ export class BufferedStream implements AsyncIterable<CborValue> {
 }
 
 const EVENTS = ["readable", "end"] as const;
+
+/** Node's word for a write that came too late; it does not say what has ended the stream. */
+function isDestroyed(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ERR_STREAM_DESTROYED";
+}

@@ -137,8 +137,23 @@ describe("a BufferedStream", () => {
     a.destroy();
     await clock.runUntil(() => b.destroyed, 60_000);
     await refused;
-    await expect(buffered.read()).rejects.toBeInstanceOf(Error);
-    await expect(buffered.write(2)).rejects.toBeInstanceOf(Error);
+    const ended = { code: "CULVERT_PEER_ABORTED" };
+    await expect(buffered.read()).rejects.toMatchObject(ended);
+    await expect(buffered.write(2)).rejects.toMatchObject(ended);
+  });
+
+  it("says that it is closed to whoever writes after it was destroyed, or before", async () => {
+    const { clock, a, b } = pair();
+    const buffered = new BufferedStream(a);
+    b.on("error", () => undefined);
+    const closed = { code: "CULVERT_CLOSED" };
+    // The first is held until half of it has left, the others wait behind it.
+    const waiting = [1, 2, 3].map(() =>
+      expect(buffered.write(new Uint8Array(200_000))).rejects.toMatchObject(closed),
+    );
+    a.destroy();
+    await clock.runPromise(Promise.all(waiting));
+    await expect(buffered.write(4)).rejects.toMatchObject(closed);
   });
 
   it("starts a stream that waits to be started", async () => {
