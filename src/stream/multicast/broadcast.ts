@@ -349,9 +349,11 @@ export class Broadcast extends Writable {
   /** No frame is kept any more, or the abort has been told. */
   #finish(): void {
     this.#settleFinal();
-    this.#session.enter("over");
-    if (this.destroyed) this.#stopInBackground();
-    else if (this.writableFinished) this.destroy();
+    if (this.destroyed) {
+      this.#session.enter("over");
+      this.#stopInBackground();
+    } else if (this.writableFinished) this.destroy();
+    // Those who wait for Node's `finish`, which comes in a moment, wait for no failure.
     else this.once("finish", () => this.destroy());
   }
 
@@ -363,7 +365,7 @@ export class Broadcast extends Writable {
 
   /** Destroyed while the core is at work: its frames stay, and readers learn of an abort. */
   #leave(error: Error | null): void {
-    if (error === null && this.writableFinished) {
+    if (this.#parts.core.isOver || (error === null && this.writableFinished)) {
       this.#session.enter("over");
       return;
     }

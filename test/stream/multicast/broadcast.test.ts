@@ -129,6 +129,17 @@ describe("a broadcast", () => {
     await expect(broadcast.close()).rejects.toThrow(fails("CULVERT_CLOSED"));
   });
 
+  it("has closed when it is stored, though nothing of it is kept any more by then", async () => {
+    const { memory, at, clock, elapse } = place();
+    const slow = new LossyTransport(memory, { rttMs: 3_000, clock });
+    const broadcast = new Broadcast(slow, { ...at, retainSeconds: 1 });
+    const closed = once(broadcast, "close");
+    broadcast.end("hello");
+    await elapse(broadcast.close());
+    await elapse(closed);
+    expect(broadcast.writableFinished).toBe(true);
+  });
+
   it("reaches them at half of everything lost", async () => {
     const world = place({ loss: 0.5, seed: 7 });
     const broadcast = new Broadcast(world.transport, world.at);
