@@ -66,7 +66,7 @@ export class ByteQueue {
   }
 
   /** A copy of up to `max` bytes, or of everything, leaving the queue as it is. */
-  copy(max = this.#length): Uint8Array {
+  copy(max: number = this.#length): Uint8Array {
     const all = new Uint8Array(Math.min(max, this.#length));
     let at = 0;
     for (let i = this.#first; at < all.length; i++) {
