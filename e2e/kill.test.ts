@@ -15,13 +15,20 @@ const KILLS_PER_TRANSFER = 25;
 /** Often in the middle of a commit. */
 const LIFE_MS = { min: 100, max: 600 };
 
-/** One transfer whose two sides are killed at random. Returns how often. */
-async function transfer(machine: Machine, endpoint: string, random: SeededRandom): Promise<number> {
+/**
+ * One transfer whose two sides are killed at random. Returns how often. Each has a file of its own:
+ * a sender that was begun anew and killed would go on with one that has changed since.
+ */
+async function transfer(
+  machine: Machine,
+  { endpoint, name }: { readonly endpoint: string; readonly name: string },
+  random: SeededRandom,
+): Promise<number> {
   const content = randomBytes(6_000_000);
-  await writeFile(join(machine.folder, "photo.jpg"), content);
+  await writeFile(join(machine.folder, name), content);
   const map = ["--map", endpoint];
   const kills = await killedTransfer(random, {
-    send: () => machine.culvert("send", "photo.jpg", ...map),
+    send: () => machine.culvert("send", name, ...map),
     receive: (ticket) => {
       writeFileSync(join(machine.folder, "ticket"), ticket);
       return machine.culvert("receive", "--ticket-file", "ticket", "--into", "inbox", ...map);
@@ -29,8 +36,8 @@ async function transfer(machine: Machine, endpoint: string, random: SeededRandom
     killsMax: KILLS_PER_TRANSFER,
     lifeMs: LIFE_MS,
   });
-  expect(await readdir(join(machine.folder, "inbox"))).toEqual(["photo.jpg"]);
-  await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
+  expect(await readdir(join(machine.folder, "inbox"))).toEqual([name]);
+  await expectFile(join(machine.folder, "inbox", name), content);
   await rm(join(machine.folder, "inbox"), { recursive: true });
   return kills;
 }
@@ -43,7 +50,7 @@ test(
     const { endpoint } = await machine.map("--store", "map", "--cell", "2048");
     const random = new SeededRandom(SEED);
     for (let kills = 0; kills < KILLS; ) {
-      kills += await transfer(machine, endpoint, random);
+      kills += await transfer(machine, { endpoint, name: `photo-${kills}.jpg` }, random);
       console.log(`${kills} kills`);
     }
   },
