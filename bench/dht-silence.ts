@@ -7,7 +7,7 @@ const VALUES = 100;
 const IN_FLIGHT = 5;
 const SHARES = [0.25, 0.5] as const;
 
-/** What the rows are called whose nodes are the fewest. */
+/** What the row is called of which something is asked. */
 export const HALF_SILENT = silent(0.5);
 
 /** Those who fall silent are taken from the end, and add up. */

@@ -49,7 +49,7 @@ class Node {
 
 describe("a search that has ended", () => {
   it.each(["find", "put"] as const)("for a %s stays so, whatever comes late", (kind) => {
-    const node = new Node({ bucketSize: 3, replicas: 3 });
+    const node = new Node({ bucketSize: 3, replicas: 3, wholeTableMax: 20 });
     const key = textBytes(keyWith());
     const value = { kind: "plain", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
     for (let i = 1; i <= 40; i++) {
