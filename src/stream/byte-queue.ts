@@ -1,3 +1,6 @@
+/** The longest copy whose memory is used for the next one. */
+const SPARE_BYTES_MAX = 262_144;
+
 /**
  * Bytes waiting to be framed, first in, first out. A chunk is borrowed until `own` copies what is
  * left of it: nobody may change it before that.
@@ -9,6 +12,8 @@ export class ByteQueue {
   #length = 0;
   /** How many of the last chunks are not ours. */
   #borrowed = 0;
+  /** Memory of a copy that was taken, while others wait: fresh memory costs as much as sealing. */
+  #spare: Uint8Array | undefined;
 
   /** Bytes in the queue. */
   get length(): number {
@@ -27,13 +32,16 @@ export class ByteQueue {
     const count = Math.min(this.#borrowed, this.#chunks.length - this.#first);
     for (let i = this.#chunks.length - count; i < this.#chunks.length; i++) {
       const chunk = this.#chunks[i] as Uint8Array;
-      this.#chunks[i] = new Uint8Array(i === this.#first ? chunk.subarray(this.#offset) : chunk);
+      this.#chunks[i] = this.#copyOf(i === this.#first ? chunk.subarray(this.#offset) : chunk);
       if (i === this.#first) this.#offset = 0;
     }
     this.#borrowed = 0;
   }
 
-  /** Takes up to `max` bytes out: a view where they lie in one chunk, else a copy. */
+  /**
+   * Takes up to `max` bytes out: where they lie in one chunk a view, borrowed until the next `own`,
+   * else a copy.
+   */
   take(max: number): Uint8Array {
     const length = Math.min(max, this.#length);
     const chunk = this.#chunks[this.#first];
@@ -85,9 +93,20 @@ export class ByteQueue {
     this.#offset = 0;
     this.#length = 0;
     this.#borrowed = 0;
+    this.#spare = undefined;
+  }
+
+  #copyOf(bytes: Uint8Array): Uint8Array {
+    const spare = this.#spare;
+    if (spare === undefined || spare.length < bytes.length) return new Uint8Array(bytes);
+    this.#spare = undefined;
+    const copy = spare.subarray(0, bytes.length);
+    copy.set(bytes);
+    return copy;
   }
 
   #dropFirst(): void {
+    this.#reuse(this.#chunks[this.#first] as Uint8Array);
     this.#chunks[this.#first] = new Uint8Array(0);
     this.#first += 1;
     this.#offset = 0;
@@ -96,5 +115,13 @@ export class ByteQueue {
       this.#chunks.splice(0, this.#first);
       this.#first = 0;
     }
+  }
+
+  /** Keeps the memory of the first chunk, if it is ours; an empty queue keeps none. */
+  #reuse(chunk: Uint8Array): void {
+    const left = this.#chunks.length - this.#first;
+    const isOurs = left > this.#borrowed && chunk.buffer.byteLength <= SPARE_BYTES_MAX;
+    if (left === 1) this.#spare = undefined;
+    else if (isOurs) this.#spare = new Uint8Array(chunk.buffer);
   }
 }

@@ -14,10 +14,17 @@ export function frameName(index: number): string {
 const FRAMES_PER_SLAB = 4;
 const SLAB_BYTES_MAX = 16_384;
 
-/** Room for some frames, of which bit j of `held` says that the j-th is in it. */
+/** Bytes of memory that frames have left and that the next ones are sealed in. */
+const SPARE_BYTES_MAX = 1_048_576;
+
+/**
+ * Room for some frames. Bit j of `held` says that the j-th is in it, of `lent` that a put may still
+ * read it.
+ */
 interface Slab {
   readonly bytes: Uint8Array;
   held: number;
+  lent: number;
 }
 
 /**
@@ -30,6 +37,8 @@ export class FrameShelf {
   readonly #sealedBytes: number;
   readonly #framesPerSlab: number;
   readonly #slabs = new Map<number, Slab>();
+  /** Fresh memory costs about what sealing does; none is kept for a stream that is at rest. */
+  readonly #spare: Uint8Array[] = [];
   /** Stream offset after each frame that this session sealed. */
   readonly #ends = new Map<number, number>();
   #size = 0;
@@ -47,17 +56,21 @@ export class FrameShelf {
     return this.#size;
   }
 
-  /** Room for a frame to be sealed in, all zeros; from now on it is kept. Each index once. */
+  /**
+   * Room for a frame to be sealed in, all zeros; from now on it is kept. Each index once. It is
+   * lent to the frame's put, and its memory is used for no other before that was `returned`.
+   */
   place(index: number): Uint8Array {
     const number = Math.floor(index / this.#framesPerSlab);
     let slab = this.#slabs.get(number);
     if (slab === undefined) {
-      slab = { bytes: new Uint8Array(this.#framesPerSlab * this.#sealedBytes), held: 0 };
+      slab = { bytes: this.#memory(), held: 0, lent: 0 };
       this.#slabs.set(number, slab);
     }
     const bit = this.#bit(index);
     assert((slab.held & bit) === 0, "a place is given once");
     slab.held |= bit;
+    slab.lent |= bit;
     this.#size += 1;
     return this.#bytes(index, slab);
   }
@@ -67,16 +80,23 @@ export class FrameShelf {
     this.#ends.set(index, offset);
   }
 
-  /** The frame, or `undefined` when it is on disk. Borrowed. */
+  /** The frame, to be put again, or `undefined` when it is on disk. Lent as by `place`. */
   get(index: number): Uint8Array | undefined {
     const slab = this.#slabs.get(Math.floor(index / this.#framesPerSlab));
     if (slab === undefined || (slab.held & this.#bit(index)) === 0) return undefined;
+    slab.lent |= this.#bit(index);
     return this.#bytes(index, slab);
   }
 
   /** The stream offset after a frame, if this session sealed it. */
   endOffset(index: number): number | undefined {
     return this.#ends.get(index);
+  }
+
+  /** The only put that read it has ended. */
+  returned(index: number): void {
+    const slab = this.#slabs.get(Math.floor(index / this.#framesPerSlab));
+    if (slab !== undefined) slab.lent &= ~this.#bit(index);
   }
 
   /** The Map has it: memory need not. */
@@ -112,7 +132,19 @@ export class FrameShelf {
     if (slab === undefined || (slab.held & bit) === 0) return;
     slab.held &= ~bit;
     this.#size -= 1;
-    if (slab.held === 0) this.#slabs.delete(number);
+    if (slab.held !== 0) return;
+    this.#slabs.delete(number);
+    if (this.#size === 0) this.#spare.length = 0;
+    else if (slab.lent === 0) this.#keep(slab.bytes);
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if ((this.#spare.length + 1) * bytes.length <= SPARE_BYTES_MAX) this.#spare.push(bytes);
+  }
+
+  #memory(): Uint8Array {
+    const length = this.#framesPerSlab * this.#sealedBytes;
+    return this.#spare.pop()?.fill(0) ?? new Uint8Array(length);
   }
 
   #bit(index: number): number {

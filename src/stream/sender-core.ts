@@ -187,6 +187,7 @@ export class SenderCore {
     const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
     const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
+    if (this.#retx.puts(request.index) === 1) this.#shelf.returned(request.index);
     this.#shelf.stored(request.index);
     const told = this.#claim.stored(request.index);
     if (told !== undefined) this.onAcknowledgement(told, { newest: false, now, isStarved: false });
@@ -296,9 +297,8 @@ export class SenderCore {
   }
 
   #putOne(now: Instant): boolean {
-    // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement:
-    // two times out of five it is there. One that is known to be missing never waits; nor does any
-    // while no acknowledgement is believed.
+    // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement,
+    // unless it is known to be missing, or no acknowledgement is believed.
     const isScarce = this.#init.exchange.isPaced && this.#claim.isProven;
     const index = this.#retx.nextRetransmission(isScarce && this.#mayHaveNew());
     if (index !== undefined) {

@@ -53,6 +53,45 @@ describe("ByteQueue", () => {
     expect(queue.copy().length).toBe(99);
   });
 
+  it("copies into memory whose bytes were taken, as long as others wait", () => {
+    const queue = new ByteQueue();
+    const buffers: ArrayBufferLike[] = [];
+    for (let i = 0; i < 4; i++) {
+      queue.push(new Uint8Array(8).fill(i));
+      queue.own();
+      queue.push(Uint8Array.of(0xee));
+      const view = queue.take(8);
+      expect([...view]).toEqual(new Array(8).fill(i));
+      buffers.push(view.buffer);
+      queue.own();
+      expect([...queue.take(1)]).toEqual([0xee]);
+    }
+    // The one byte took the memory of the eight, and then nothing waited any more.
+    expect(new Set(buffers).size).toBe(4);
+
+    queue.push(Uint8Array.of(1, 1, 1));
+    queue.push(Uint8Array.of(2, 2));
+    queue.own();
+    const first = queue.take(3).buffer;
+    queue.push(Uint8Array.of(3, 3, 3));
+    queue.own();
+    expect([...queue.take(2), ...queue.copy()]).toEqual([2, 2, 3, 3, 3]);
+    expect(queue.take(3).buffer).toBe(first);
+  });
+
+  it("writes into nothing that it borrowed", () => {
+    const queue = new ByteQueue();
+    const borrowed = Uint8Array.of(1, 1, 1);
+    queue.push(borrowed);
+    queue.push(Uint8Array.of(2, 2, 2));
+    expect([...queue.take(3)]).toEqual([1, 1, 1]);
+    queue.own();
+    queue.push(Uint8Array.of(3, 3));
+    queue.own();
+    expect([...queue.copy()]).toEqual([2, 2, 2, 3, 3]);
+    expect([...borrowed]).toEqual([1, 1, 1]);
+  });
+
   it("is empty after clear, and can be used again", () => {
     const queue = new ByteQueue();
     queue.push(Uint8Array.of(1, 2, 3));

@@ -65,6 +65,52 @@ describe("a shelf of frames", () => {
     }
   });
 
+  describe("uses memory again", () => {
+    const cellBytes = 32_768;
+
+    /** Whether frame 3 lies where 2 did, which `then` happened to and which was dropped. */
+    function reused(then: (shelf: FrameShelf) => void): boolean {
+      const shelf = filled(shelfOf({ durable: false, cellBytes }), 0, 2);
+      const buffer = shelf.place(2).buffer;
+      then(shelf);
+      shelf.drop(2);
+      const place = shelf.place(3);
+      expect(place.every((byte) => byte === 0)).toBe(true);
+      expect([shelf.get(0)?.[9], shelf.get(1)?.[9]]).toEqual([0, 1]);
+      return place.buffer === buffer;
+    }
+
+    it("of a frame that no put reads any more", () => {
+      expect(reused((shelf) => shelf.returned(2))).toBe(true);
+    });
+
+    it("but not while one may, the first or a later one", () => {
+      expect(reused(() => {})).toBe(false);
+      const putAgain = (shelf: FrameShelf): void => {
+        shelf.returned(2);
+        shelf.get(2);
+      };
+      expect(reused(putAgain)).toBe(false);
+    });
+
+    it("of all frames in it, when small ones share it", () => {
+      const shelf = filled(shelfOf({ durable: false }), 0, 5);
+      const buffer = shelf.get(0)?.buffer;
+      filled(shelf, 5, 3);
+      for (const index of [1, 2, 3]) shelf.returned(index);
+      for (const index of [0, 1, 2, 3]) shelf.drop(index);
+      expect(filled(shelf, 8, 1).get(8)?.buffer).not.toBe(buffer); // 0 was read when it left
+    });
+
+    it("and keeps none for a stream at rest", () => {
+      const shelf = shelfOf({ durable: false, cellBytes });
+      const buffer = shelf.place(0).buffer;
+      shelf.returned(0);
+      shelf.drop(0);
+      expect(shelf.place(1).buffer).not.toBe(buffer);
+    });
+  });
+
   it("keeps few frames in memory that nobody needs", () => {
     for (const cellBytes of [CELL_BYTES, 1_900, 8_192, 32_768]) {
       const shelf = filled(shelfOf({ durable: false, cellBytes }), 0, 1);
