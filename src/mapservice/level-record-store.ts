@@ -315,23 +315,28 @@ export class LevelRecordStore implements RecordStore {
     return { removed, isDone: false };
   }
 
+  /**
+   * Records go by their keys, with their entries in the index: a range would have the engine read
+   * all of them once more.
+   */
   async #sweepBucket(bucket: number, limit: number): Promise<number> {
     const swept: IndexedRecord[] = [];
+    const write = this.#db.batch();
     for await (const entries of readIndex(this.#db, indexRange(bucket))) {
       for (const [first, value] of entries) {
-        visitIndex(first, value, (record) => swept.push(record));
+        const end = first.serial + visitIndex(first, value, (record) => swept.push(record));
+        write.del(indexKey(first));
+        let { serial } = valuePlace(first, this.#recordsPerValue);
+        for (; serial < end; serial += this.#recordsPerValue)
+          write.del(recordKey({ bucket, serial }));
       }
       if (swept.length >= limit) break;
     }
-    const [first, last] = [swept.at(0), swept.at(-1)];
-    if (first === undefined || last === undefined) return 0;
-    // Records first: without its entry in the index a record would never be removed.
-    const cleared = this.#db.clear({ gte: recordKey(first), lte: recordKey(last) });
+    const written = write.write();
     for (const record of swept) {
       if (this.#forget(record.tag, record)) this.#compaction.add(this.#bytesOf(record.seq), bucket);
     }
-    await cleared;
-    await this.#db.clear({ gte: indexKey(first), lte: indexKey(last) });
+    await written;
     return swept.length;
   }
 
