@@ -32,10 +32,14 @@ async function untilStopped({ writer }: Parties): Promise<PartySample> {
   }
 }
 
+const REST_MS = 1_000;
+
 async function measure(cellBytes: number): Promise<{ row: object; verdicts: Verdict[] }> {
   return await withParties({ cellBytes }, async (parties) => {
     const { writer, reader } = parties;
     await carry(parties, WARM_BYTES);
+    // The last acknowledgements come: a writer at rest keeps no memory for its next frames.
+    await sleep(REST_MS);
     const before = {
       writer: await writer.ask("collect"),
       reader: await reader.ask("collect"),

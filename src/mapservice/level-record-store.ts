@@ -321,22 +321,22 @@ export class LevelRecordStore implements RecordStore {
    */
   async #sweepBucket(bucket: number, limit: number): Promise<number> {
     const swept: IndexedRecord[] = [];
-    const write = this.#db.batch();
+    const keys: Uint8Array[] = [];
     for await (const entries of readIndex(this.#db, indexRange(bucket))) {
       for (const [first, value] of entries) {
         const end = first.serial + visitIndex(first, value, (record) => swept.push(record));
-        write.del(indexKey(first));
+        keys.push(indexKey(first));
         let { serial } = valuePlace(first, this.#recordsPerValue);
         for (; serial < end; serial += this.#recordsPerValue)
-          write.del(recordKey({ bucket, serial }));
+          keys.push(recordKey({ bucket, serial }));
       }
       if (swept.length >= limit) break;
     }
-    const written = write.write();
+    const removed = this.#db.batch(keys.map((key) => ({ type: "del", key })));
     for (const record of swept) {
       if (this.#forget(record.tag, record)) this.#compaction.add(this.#bytesOf(record.seq), bucket);
     }
-    await written;
+    await removed;
     return swept.length;
   }
 
