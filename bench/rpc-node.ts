@@ -28,6 +28,8 @@ export interface RpcPeer {
   readonly descriptor: string;
   /** Where a bare socket echoes. */
   readonly socketPort: number;
+  /** Where node:http2 over TLS answers a request with the request's body. */
+  readonly http2Port: number;
 }
 
 export function echoBack(stream: ByteDuplex): void {

@@ -6,6 +6,7 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Directory, NodeDescriptor } from "../src/identity/index.ts";
@@ -42,6 +43,15 @@ class Echoes {
   }
 }
 
+/** What most would use instead: a request of node:http2 over TLS, on a session that is there. */
+async function http2Echo(session: ClientHttp2Session): Promise<void> {
+  const request = session.request({ ":method": "POST", ":path": "/echo" });
+  request.end(BODY);
+  let bytes = 0;
+  for await (const chunk of request) bytes += (chunk as Uint8Array).length;
+  check(bytes === BODY.length, "an echo is whole");
+}
+
 /** `IN_FLIGHT` of them at once, so that one run is as many requests. */
 const together = (run: () => Promise<unknown>) => async (): Promise<void> => {
   await Promise.all(Array.from({ length: IN_FLIGHT }, run));
@@ -50,7 +60,7 @@ const together = (run: () => Promise<unknown>) => async (): Promise<void> => {
 async function main(): Promise<void> {
   const script = fileURLToPath(import.meta.url).replace(/rpc\.(ts|js)$/, "rpc-peer.$1");
   const peer = fork(script);
-  const [{ descriptor, socketPort }] = (await once(peer, "message")) as [RpcPeer];
+  const [{ descriptor, socketPort, http2Port }] = (await once(peer, "message")) as [RpcPeer];
   const other = NodeDescriptor.fromBytes(Buffer.from(descriptor, "base64"));
   const directory = new Directory({ unixMs: systemClock.unixMs });
   directory.add(other);
@@ -68,15 +78,19 @@ async function main(): Promise<void> {
   const socket = connect({ port: socketPort, host: LOOPBACK.host, noDelay: true });
   await once(socket, "connect");
   const bare = new Echoes(socket);
+  const http2 = connectHttp2(`https://localhost:${http2Port}`, { rejectUnauthorized: false });
+  await once(http2, "connect");
 
   const alone: Subject[] = [
     { name: "bare mux", run: () => mux.echo() },
     { name: "bare socket", run: () => bare.echo() },
+    { name: "http2 over TLS", run: () => http2Echo(http2) },
     { name: "unary call", run: async () => void (await calls.echo(BODY)) },
   ];
   const flight: Subject[] = [
     { name: "bare mux", run: together(() => mux.echo()) },
     { name: "bare socket", run: together(() => bare.echo()) },
+    { name: "http2 over TLS", run: together(() => http2Echo(http2)) },
     { name: "unary call", run: together(() => calls.echo(BODY)) },
   ];
   const streaming: Subject[] = [
@@ -102,6 +116,7 @@ async function main(): Promise<void> {
     atLeast("calls, 16 in flight, of the bare mux", ofMux("16 in flight"), ASKED.together),
   ]);
   socket.destroy();
+  http2.close();
   await rpc.close({ drainMs: 0 });
   await host.close();
   peer.disconnect();
