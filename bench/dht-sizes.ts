@@ -1,125 +1,149 @@
 /**
- * Puts and gets in networks of 50 and 100 nodes, side by side, what a node takes, and gets once
- * nodes are silent. Each network has a process of its own: what one leaves behind is not counted to
- * the next.
+ * Puts and gets in networks of 50 and 100 nodes, what a node takes, and gets once nodes are silent:
+ * our DHT, hyperdht and bittorrent-dht in turns, each network in a process of its own.
+ *
+ * Run: `npm run -s bench -- dht-sizes`, or one size: `node bench/dist/bench/dht-sizes.js 50`.
  */
-import { execFileSync } from "node:child_process";
-import { memoryUsage } from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { equalBytes } from "../src/base/index.ts";
-import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
-import { HALF_SILENT, timedInSilence } from "./dht-silence.ts";
-import { contentOf, type Row, timed } from "./dht-timing.ts";
-import { atLeast, atMost, check, printTable, type Verdict } from "./harness.ts";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { HALF_SILENT } from "./dht-silence.ts";
+import type { SizeState, SizeWish } from "./dht-size-party.ts";
+import { type Row, rowOf, type Sample } from "./dht-timing.ts";
+import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
 
-const SIZES = [50, 100] as const;
-const LARGEST = 100;
 const VALUES = 500;
-const WARM = 100;
-
-/** What one kind of operation came to in a network of so many nodes. */
-export interface SizeRow extends Row {
-  readonly nodes: number;
-  /** Requests of one get, where the party tells. */
-  readonly requests: number | string;
-  /** JS heap of each node, its links included, once all values are kept. */
-  readonly "heap KB": number;
-}
-
+/** Values of one turn. */
+const TURN = 50;
 const OURS = "culvert, 12 replicas";
 const PEERS = ["hyperdht", "bittorrent-dht"] as const;
-const STARTS: Readonly<Record<string, (nodes: number) => Promise<Party>>> = {
-  [OURS]: (nodes) => culvertParty(nodes, 12),
-  hyperdht: hyperParty,
-  "bittorrent-dht": bittorrentParty,
-};
 
-/** One network after the other; a party that gives a wrong value, or none, ends the benchmark. */
-export function measureSizes(): SizeRow[] {
-  const rows: SizeRow[] = [];
-  for (const nodes of SIZES) {
-    for (const name of Object.keys(STARTS)) {
-      const program = [...process.execArgv, process.argv[1] ?? ""];
-      const words = ["--nodes", String(nodes), "--size-of", name];
-      const stdio = ["ignore", "pipe", "inherit"] as const;
-      const said = execFileSync(process.execPath, [...program, ...words], { stdio: [...stdio] });
-      const measured = JSON.parse(said.toString()) as SizeRow[];
-      printTable(`${name}, ${nodes} nodes`, measured);
-      rows.push(...measured);
+/** What one kind of operation came to in a network of so many nodes. */
+interface SizeRow extends Row {
+  readonly nodes: number;
+  /** JS heap of each node, its links included, once all values are kept. */
+  readonly "heap KB": number;
+  /** Requests of one get, where the party tells. */
+  readonly requests: number | string;
+}
+
+/** A network in another process. */
+class Network {
+  readonly name: string;
+  readonly #process: ReturnType<typeof fork>;
+  readonly #ended: Promise<never>;
+
+  constructor(name: string, nodes: number) {
+    this.name = name;
+    const own = fileURLToPath(import.meta.url);
+    const script = own.replace(/dht-sizes\.(ts|js)$/, "dht-size-party.$1");
+    this.#process = fork(script, [name, String(nodes), String(VALUES)]);
+    this.#ended = once(this.#process, "exit").then(() => {
+      throw new Error(`benchmark: the network of ${name} has ended`);
+    });
+    this.#ended.catch(() => {});
+  }
+
+  /** Resolves when it can be asked. */
+  async ready(): Promise<void> {
+    await this.#reply();
+  }
+
+  async run(what: "put" | "get", from: number): Promise<Sample> {
+    return await this.#ask({ what, from, count: TURN });
+  }
+
+  async state(): Promise<SizeState> {
+    return await this.#ask({ what: "state" });
+  }
+
+  async silence(): Promise<readonly Row[]> {
+    return await this.#ask({ what: "silence" });
+  }
+
+  close(): void {
+    this.#process.disconnect();
+  }
+
+  async #ask<Reply>(wish: SizeWish): Promise<Reply> {
+    this.#process.send(wish);
+    return (await this.#reply()) as Reply;
+  }
+
+  async #reply(): Promise<unknown> {
+    const [reply] = await Promise.race([once(this.#process, "message"), this.#ended]);
+    return reply;
+  }
+}
+
+async function measureSize(nodes: number): Promise<SizeRow[]> {
+  const networks: Network[] = [];
+  for (const name of [OURS, ...PEERS]) {
+    const network = new Network(name, nodes);
+    await network.ready();
+    networks.push(network);
+  }
+  const samples = new Map<string, Sample[]>();
+  const inTurns = async (what: "put" | "get"): Promise<void> => {
+    for (let from = 0; from < VALUES; from += TURN) {
+      for (const network of networks) {
+        const key = `${network.name}: ${what}`;
+        samples.set(key, [...(samples.get(key) ?? []), await network.run(what, from)]);
+      }
     }
+  };
+  await inTurns("put");
+  const before = new Map<Network, SizeState>();
+  for (const network of networks) before.set(network, await network.state());
+  await inTurns("get");
+  const rows: SizeRow[] = [];
+  for (const network of networks) {
+    const { name } = network;
+    const { heapKb, requests } = await network.state();
+    const sent = (requests ?? Number.NaN) - (before.get(network)?.requests ?? Number.NaN);
+    const row = (what: string): Row => rowOf({ name, what }, samples.get(`${name}: ${what}`) ?? []);
+    const [puts, gets] = [row("put"), row("get")];
+    check(puts["success %"] + gets["success %"] === 200, `${name} keeps every value`);
+    const more = { nodes, "heap KB": heapKb, requests: "–" };
+    const told = Number.isNaN(sent) ? "–" : sent / VALUES;
+    rows.push({ ...puts, ...more }, { ...gets, ...more, requests: told });
+    rows.push(...(await network.silence()).map((silent) => ({ ...silent, ...more })));
+    network.close();
   }
   return rows;
 }
 
-/** In the process of one network. */
-export async function measureSize(name: string, nodes: number): Promise<SizeRow[]> {
-  const start = STARTS[name];
-  if (start === undefined) throw new RangeError(`no party is called ${name}`);
-  const heapBefore = heapBytes();
-  const party = await start(nodes);
-  const put = async (number: number): Promise<boolean> => {
-    await party.put(number, contentOf(number));
-    return true;
-  };
-  const get = async (number: number): Promise<boolean> => {
-    const bytes = await party.get(number);
-    return bytes !== undefined && equalBytes(bytes, contentOf(number));
-  };
-  for (let number = 0; number < VALUES + WARM; number++) party.prepare(number);
-  for (let number = VALUES; number < VALUES + WARM; number++) {
-    check((await put(number)) && (await get(number)), `${name} keeps a value`);
-  }
-  const puts = await timed({ name, what: "put" }, put, { count: VALUES });
-  const requestsBefore = party.requestsOfGetter?.() ?? Number.NaN;
-  const gets = await timed({ name, what: "get" }, get, { count: VALUES });
-  const requests = ((party.requestsOfGetter?.() ?? Number.NaN) - requestsBefore) / VALUES;
-  check(puts["success %"] + gets["success %"] === 200, `${name} keeps every value`);
-  const heap = (heapBytes() - heapBefore) / 1_024 / nodes;
-  const silent = await timedInSilence({ name, party, nodes }, get);
-  await party.close();
-  const more = { nodes, "heap KB": heap };
-  const told = Number.isNaN(requests) ? "–" : requests;
+function judge(nodes: number, rows: readonly SizeRow[]): Verdict[] {
+  const figure = (name: string, what: string, column: string): number =>
+    Number(rows.find((row) => row.name === name && row.what === what)?.[column]);
+  const over = (what: string, column: string): number =>
+    figure("hyperdht", what, column) / figure(OURS, what, column);
+  const best = Math.min(...PEERS.map((name) => figure(name, HALF_SILENT, "p99 ms")));
   return [
-    { ...puts, ...more, requests: "–" },
-    { ...gets, ...more, requests: told },
-    ...silent.map((row) => ({ ...row, ...more, requests: "–" })),
-  ];
-}
-
-/** What is asked of larger networks. */
-export function judgeSizes(rows: readonly SizeRow[]): Verdict[] {
-  const figure = (nodes: number, name: string, what: string, column: string): number =>
-    Number(rows.find((r) => r.nodes === nodes && r.name === name && r.what === what)?.[column]);
-  const over = (nodes: number, what: string, column: string): number =>
-    figure(nodes, "hyperdht", what, column) / figure(nodes, OURS, what, column);
-  const perSize = SIZES.flatMap((nodes) => [
-    atLeast(`${nodes} nodes: get, median, hyperdht over ours`, over(nodes, "get", "median ms"), 3),
-    atLeast(`${nodes} nodes: get, CPU, hyperdht over ours`, over(nodes, "get", "CPU ms"), 3),
-    atLeast(`${nodes} nodes: signed put, CPU, the same`, over(nodes, "put", "CPU ms"), 1.4),
-  ]);
-  const largest = (what: string, column: string, name = OURS): number =>
-    figure(LARGEST, name, what, column);
-  const best = Math.min(...PEERS.map((name) => largest(HALF_SILENT, "p99 ms", name)));
-  return [
-    ...perSize,
-    atMost(`${LARGEST} nodes: requests of a get`, largest("get", "requests"), 4),
+    atLeast(`${nodes} nodes: get, median, hyperdht over ours`, over("get", "median ms"), 3),
+    atLeast(`${nodes} nodes: get, CPU, hyperdht over ours`, over("get", "CPU ms"), 3),
+    atLeast(`${nodes} nodes: signed put, CPU, the same`, over("put", "CPU ms"), 1.4),
+    atMost(`${nodes} nodes: requests of a get`, figure(OURS, "get", "requests"), 4),
     atLeast(
-      `${LARGEST} nodes, half of them silent: success % of a get`,
-      largest(HALF_SILENT, "success %"),
+      `${nodes} nodes, half of them silent: success % of a get`,
+      figure(OURS, HALF_SILENT, "success %"),
       99.9,
     ),
     atLeast(
-      `${LARGEST} nodes, half of them silent: get, p99, best peer over ours`,
-      best / largest(HALF_SILENT, "p99 ms"),
+      `${nodes} nodes, half of them silent: get, p99, best peer over ours`,
+      best / figure(OURS, HALF_SILENT, "p99 ms"),
       50,
     ),
   ];
 }
 
-function heapBytes(): number {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  collect();
-  return memoryUsage().heapUsed;
+const wanted = process.argv.slice(2).map(Number);
+const rows: SizeRow[] = [];
+const verdicts: Verdict[] = [];
+for (const nodes of wanted.length > 0 ? wanted : [50, 100]) {
+  const measured = await measureSize(nodes);
+  printTable(`${VALUES} values of 900 bytes, signed; ${nodes} nodes, loopback`, measured);
+  rows.push(...measured);
+  verdicts.push(...judge(nodes, measured));
 }
+writeResults("dht-sizes", rows, verdicts);

@@ -5,7 +5,7 @@
  * CPU is that of client and nodes together. Ours speaks over sealed links, the others in the clear.
  *
  * Then the same at a loss of a tenth of all packets, if this process may make a network namespace
- * of its own, in which the kernel drops them; and puts and gets in larger networks.
+ * of its own, in which the kernel drops them. Larger networks: `bench/dht-sizes.ts`.
  *
  * Run: `npx tsx bench/dht.ts [--nodes 20] [--values 500] [--party culvert]`.
  */
@@ -14,7 +14,6 @@ import { parseArgs } from "node:util";
 import { equalBytes } from "../src/base/index.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
 import { HALF_SILENT, timedInSilence } from "./dht-silence.ts";
-import { judgeSizes, measureSize, measureSizes } from "./dht-sizes.ts";
 import { contentOf, type Row, timed } from "./dht-timing.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import {
@@ -40,12 +39,10 @@ const { values: words } = parseArgs({
     party: { type: "string", multiple: true, default: [] },
     /** Only what is measured with loss, in a namespace of its own; set by the process itself. */
     "lossy-to": { type: "string" },
-    /** Only puts and gets of this party, for `dht-sizes.ts`; set by the process itself. */
-    "size-of": { type: "string" },
   },
 });
 const nodes = Number(words.nodes);
-const { "lossy-to": lossyTo, "size-of": sizeOf } = words;
+const { "lossy-to": lossyTo } = words;
 const values = lossyTo === undefined ? Number(words.values) : LOSSY_VALUES;
 
 interface Contender {
@@ -167,10 +164,6 @@ async function main(): Promise<void> {
     writeFileSync(lossyTo, JSON.stringify(await measureAll()));
     return;
   }
-  if (sizeOf !== undefined) {
-    process.stdout.write(JSON.stringify(await measureSize(sizeOf, nodes)));
-    return;
-  }
   const rows = await measureAll();
   if (words.party.length > 0) return;
   if (hasNamespaces()) {
@@ -178,9 +171,7 @@ async function main(): Promise<void> {
     rows.push(...(JSON.parse(measured) as Row[]));
   } else console.log("no row with loss: this process may make no network namespace");
   printTable(`${values} values of 900 bytes, signed; ${nodes} nodes, loopback`, rows);
-  const sizes = measureSizes();
-  printTable("Larger networks", sizes);
-  writeResults("dht", { nodes, values, rows, sizes }, [...judge(rows), ...judgeSizes(sizes)]);
+  writeResults("dht", { nodes, values, rows }, judge(rows));
 }
 
 await main();

@@ -22,6 +22,7 @@ const NAMES = [
   "link",
   "link-loss",
   "dht",
+  "dht-sizes",
   "road",
 ] as const;
 

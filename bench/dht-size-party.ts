@@ -1,0 +1,86 @@
+/**
+ * One network of `bench/dht-sizes.ts`, in a process of its own: what one leaves behind is not
+ * counted to the next. Does what its parent asks for, which lets the networks take turns.
+ *
+ * Arguments: the party, and how many nodes.
+ */
+import { memoryUsage } from "node:process";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { equalBytes } from "../src/base/index.ts";
+import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
+import { timedInSilence } from "./dht-silence.ts";
+import { contentOf, type Row, type Sample, sampled } from "./dht-timing.ts";
+import { check } from "./harness.ts";
+
+const WARM = 100;
+
+/** What is to be done: some operations, or telling what a node takes, or the last thing. */
+export type SizeWish =
+  | { readonly what: "put" | "get"; readonly from: number; readonly count: number }
+  | { readonly what: "state" }
+  | { readonly what: "silence" };
+
+/** How it is after so many operations. */
+export interface SizeState {
+  /** JS heap of each node, its links included. */
+  readonly heapKb: number;
+  /** Requests that the one who gets has sent so far, if the party tells. */
+  readonly requests: number | null;
+}
+
+export type SizeReply = Sample | SizeState | readonly Row[];
+
+const STARTS: Readonly<Record<string, (nodes: number) => Promise<Party>>> = {
+  "culvert, 12 replicas": (nodes) => culvertParty(nodes, 12),
+  hyperdht: hyperParty,
+  "bittorrent-dht": bittorrentParty,
+};
+
+const [name = "", nodesWord = "", valuesWord = ""] = process.argv.slice(2);
+const [nodes, values] = [Number(nodesWord), Number(valuesWord)];
+const start = STARTS[name];
+if (start === undefined) throw new RangeError(`no party is called ${name}`);
+const heapBefore = heapBytes();
+const party = await start(nodes);
+
+async function put(number: number): Promise<boolean> {
+  await party.put(number, contentOf(number));
+  return true;
+}
+
+async function get(number: number): Promise<boolean> {
+  const bytes = await party.get(number);
+  return bytes !== undefined && equalBytes(bytes, contentOf(number));
+}
+
+async function done(wish: SizeWish): Promise<SizeReply> {
+  switch (wish.what) {
+    case "put":
+      return await sampled(put, wish);
+    case "get":
+      return await sampled(get, wish);
+    case "state": {
+      const heapKb = (heapBytes() - heapBefore) / 1_024 / nodes;
+      return { heapKb, requests: party.requestsOfGetter?.() ?? null };
+    }
+    case "silence":
+      return await timedInSilence({ name, party, nodes }, get);
+  }
+}
+
+function heapBytes(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  return memoryUsage().heapUsed;
+}
+
+for (let number = 0; number < values + WARM; number++) party.prepare(number);
+for (let number = values; number < values + WARM; number++) {
+  check((await put(number)) && (await get(number)), `${name} keeps a value`);
+}
+process.on("message", async (wish: SizeWish) => process.send?.(await done(wish)));
+// Peers leave timers behind that would keep the process for minutes.
+process.on("disconnect", () => process.exit());
+process.send?.("ready");
