@@ -149,7 +149,7 @@ export class BufferedStream implements AsyncIterable<CborValue> {
 
   /** What has ended the stream, of one that is destroyed. */
   #ending(): Error {
-    return this.stream.errored ?? new CulvertError("CULVERT_CLOSED");
+    return this.stream.errored ?? this.stream.ending;
   }
 
   /** Resolves when there may be more to read, or the end. */

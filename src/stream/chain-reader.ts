@@ -37,9 +37,6 @@ const REQUESTS_PER_PLACE = 16;
 /** How many waiting gets the next frame of a quiet chain has, so that a lost one is covered. */
 const QUIET_REQUESTS = 3;
 
-/** Questions without an answer after which the writer is told to put a frame again. */
-const STARVED_ASKS = 8;
-
 /** Places that may pause before they are asked again; others wait for the quiet question. */
 const PAUSED_MAX = 4_096;
 
@@ -120,9 +117,9 @@ export class ChainReader {
     return this.#seen;
   }
 
-  /** Whether the lowest missing place was asked for often enough to be taken for lost. */
-  get isStarved(): boolean {
-    return (this.#places.get(this.#base)?.asks ?? 0) >= STARVED_ASKS && this.#base < this.#seen;
+  /** How often the lowest place was asked for in vain, though later ones are known to exist. */
+  get asksInVain(): number {
+    return this.#base < this.#seen ? (this.#places.get(this.#base)?.asks ?? 0) : 0;
   }
 
   /** Whether the next frame of a chain that has no gap was asked for many times in vain. */
@@ -185,6 +182,7 @@ export class ChainReader {
 
   /** A cell arrived that cannot be used: it is asked for again, after a pause. */
   spoiled(index: number, now: Instant): void {
+    this.#exchange.counts.unopened += 1;
     const place = this.#places.get(index);
     if (place === undefined) return;
     place.requests = place.requests.filter((open) => open.isOpen);

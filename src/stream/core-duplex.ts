@@ -165,7 +165,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.stopIdleTimer();
-    const reason = error ?? this.#closedError();
+    const reason = error ?? this.ending;
     this.#releaseWrite(reason);
     this.#heldFinal.release(reason);
     if (this.#phase === "running") this.#leave(error);
@@ -184,7 +184,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Resolves once `isTrue`; fails with whatever keeps it from ever becoming so. */
   protected async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#phase !== "running" && !isTrue()) throw this.#closedError();
+    if (this.#phase !== "running" && !isTrue()) throw this.ending;
     await this.#waits.until(isTrue, signal);
   }
 
@@ -327,7 +327,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   #abort(): void {
     this.#phase = "aborting";
-    this.#waits.fail(this.#closedError());
+    this.#waits.fail(this.ending);
     this.engine.handle({ kind: "abort" });
   }
 
@@ -344,7 +344,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.#cancelLinger?.();
     const { core, journal } = this.parts;
     await this.engine.stop();
-    this.#waits.fail(this.#closedError());
+    this.#waits.fail(this.ending);
     try {
       if (this.#phase === "halted") await journal?.commit(wholeOf(core));
     } finally {
@@ -352,7 +352,8 @@ export abstract class CoreDuplex extends SocketDuplex {
     }
   }
 
-  #closedError(): CulvertError {
+  /** What has ended the stream, of one that is destroyed. */
+  get ending(): CulvertError {
     if (this.#failure !== undefined) return this.#failure;
     return new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED");
   }

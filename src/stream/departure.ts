@@ -39,7 +39,7 @@ export class Departure {
 
   /** Whether a last word has to be put now. */
   speak(now: Instant, rtoMs: number): boolean {
-    if (now < this.#sayAt) return false;
+    if (now < this.deadline()) return false;
     this.#said += 1;
     const gap = FIRST_GAP_RTOS * rtoMs * 2 ** this.#said;
     this.#sayAt = this.#said < LAST_WORDS_MAX ? now + gap : Number.POSITIVE_INFINITY;

@@ -110,7 +110,7 @@ export class Exchange {
   #leftInTurn: number;
   #isTurnAsked = false;
   /** Counted since the start of this core. */
-  readonly counts = { puts: 0, gets: 0, answers: 0, timeouts: 0 };
+  readonly counts = { puts: 0, gets: 0, answers: 0, timeouts: 0, unopened: 0 };
 
   constructor(
     options: StreamOptions,

@@ -41,6 +41,8 @@ export interface StreamProgress {
   /** Requests that were answered, and those that were not in time. */
   readonly answers: number;
   readonly timeouts: number;
+  /** Cells that came and did not open; each was asked for again. */
+  readonly unopened: number;
   /** Frames that were put again because they, or their receipts, were lost. */
   readonly retransmissions: number;
   /** When a frame of the peer was last opened, as `performance.now()` counts. */

@@ -51,6 +51,18 @@ const PLACES_BEYOND_END = 2;
  */
 const ACK_STRETCH = 4;
 
+/** Questions in vain after which the writer is told to put a frame again. */
+const STARVED_ASKS = 8;
+
+/**
+ * Questions in vain after which the application is told: the last of them had all the patience
+ * there is, and a writer that is there has heard long before that the frame is missing.
+ */
+const LOST_ASKS = 64;
+
+/** What is wrong when a frame is missing for long, and later ones are not. */
+export const GAP = "later data is in the Map, what comes before it is not";
+
 /** A reader of the first frame knows what it has to name before it. */
 const BEGINNING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: NO_MARK };
 
@@ -115,12 +127,12 @@ export class ReceiverCore {
 
   /** The frame at our acknowledgement was asked for again and again in vain. */
   get isStarved(): boolean {
-    return this.#arrivals.taken === this.#arrivals.next && this.#reader.isStarved;
+    return this.#arrivals.taken === this.#arrivals.next && this.#isMissing(STARVED_ASKS);
   }
 
   /** The peer should say more, and what it said next was asked for many times in vain. */
   get isForlorn(): boolean {
-    return !this.isEndTaken && (this.#reader.isQuiet || this.#reader.isStarved);
+    return !this.isEndTaken && (this.#reader.isQuiet || this.#isMissing(STARVED_ASKS));
   }
 
   get isAborted(): boolean {
@@ -178,6 +190,7 @@ export class ReceiverCore {
 
   pump(now: Instant): void {
     this.#reader.pump(now, this.#limit());
+    if (this.hasGap && this.#isMissing(LOST_ASKS)) this.#init.warn("CULVERT_DATA_EXPIRED", GAP);
   }
 
   /** Asks only for frames that are likely to be there: they come before a budget's other uses. */
@@ -201,6 +214,10 @@ export class ReceiverCore {
       end: this.isEndTaken ? this.#end : undefined,
       chain: this.#init.keys.baseState(),
     };
+  }
+
+  #isMissing(asks: number): boolean {
+    return this.#reader.asksInVain >= asks;
   }
 
   /** The first index that must not be asked for: what memory, or the peer's end, allows. */

@@ -14,7 +14,7 @@ import {
 import { Ledger } from "./ledger.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
 import type { StreamEffect, StreamInput } from "./protocol.ts";
-import type { ReceiverCore } from "./receiver-core.ts";
+import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
@@ -290,7 +290,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   #giveUpWaiting(): void {
     if (this.#receiver.hasGap) {
-      this.#fail("CULVERT_DATA_EXPIRED", "later data is in the Map, what comes before it is not");
+      this.#fail("CULVERT_DATA_EXPIRED", GAP);
     } else this.#fail("CULVERT_PEER_TIMEOUT");
   }
 

@@ -54,6 +54,19 @@ describe("a BufferedStream", () => {
     expect(echoed).toEqual(values);
   });
 
+  it("says that it was halted, to who waits and to who comes later", async () => {
+    const { clock, a, b } = pair();
+    const buffered = new BufferedStream(a);
+    const reading = buffered.read().catch((error: unknown) => error);
+    await clock.runUntil(clock.now() + 1_000);
+    await a.halt();
+    const halted = { code: "CULVERT_HALTED" };
+    expect(await reading).toMatchObject(halted);
+    await expect(buffered.read()).rejects.toMatchObject(halted);
+    await expect(buffered.write(1)).rejects.toMatchObject(halted);
+    await b.halt();
+  });
+
   it("answers several reads in order, and an aborted one takes nothing", async () => {
     const { clock, a, b } = pair();
     const [left, right] = [new BufferedStream(a), new BufferedStream(b)];

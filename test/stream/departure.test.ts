@@ -44,6 +44,14 @@ describe("a departure", () => {
     expect([departure.isOver, departure.deadline()]).toEqual([true, Number.POSITIVE_INFINITY]);
   });
 
+  it("says nothing more once the peer knows, whatever time it is", () => {
+    const departure = new Departure();
+    departure.start(0);
+    departure.speak(0, RTO_MS);
+    departure.peerKnows();
+    expect(departure.speak(1e9, RTO_MS)).toBe(false);
+  });
+
   it("says nothing more once the stream is given up", () => {
     const departure = new Departure();
     departure.start(0);

@@ -238,7 +238,7 @@ describe("what is learned", () => {
     expect(exchange.rto.meanMs).toBe(200);
     exchange.settle(put(0, 60_000).id, 61_000);
     expect(exchange.rto.meanMs).toBe(300);
-    expect(exchange.counts).toEqual({ puts: 1, gets: 3, answers: 4, timeouts: 0 });
+    expect(exchange.counts).toEqual({ puts: 1, gets: 3, answers: 4, timeouts: 0, unopened: 0 });
   });
 
   it("is little from an answer that comes after hours", () => {

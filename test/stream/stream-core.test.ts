@@ -69,7 +69,8 @@ function expectSilence(world: CoreWorld, node: CheckedCore): void {
 describe("the contract of a stream core", () => {
   // The world checks it at every turn: deadlines ahead, early timeouts without effect, silence
   // after the end.
-  it.each(Array.from({ length: 16 }, (_, seed) => seed))(
+  // The last two once said a last word more when a timeout came early.
+  it.each([...Array.from({ length: 16 }, (_, seed) => seed), 244, 483])(
     "holds in a whole stream, seed %i",
     (seed) => {
       const world = new CoreWorld(weatherOf(seed));
@@ -86,7 +87,7 @@ describe("the contract of a stream core", () => {
     },
   );
 
-  it.each(Array.from({ length: 24 }, (_, seed) => seed))(
+  it.each([...Array.from({ length: 24 }, (_, seed) => seed), 147])(
     "holds around an abort, seed %i",
     (seed) => {
       const world = new CoreWorld(weatherOf(seed));

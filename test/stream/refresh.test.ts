@@ -1,0 +1,27 @@
+import { expect, it, onTestFinished } from "vitest";
+import { Stream } from "../../src/stream/index.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+import { MemoryTransport } from "../../src/transport/index.ts";
+import { pattern, readAll } from "./virtual-pair.ts";
+
+const LIFE_MS = 3_600_000;
+
+it("keeps what nobody has read in the Map for as long as the writer lives", async () => {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  const secret = new Uint8Array(32).fill(6);
+  const options = { clock, ttlSeconds: LIFE_MS / 1_000 };
+  const writer = Stream.listen(map, secret, options);
+  onTestFinished(() => writer.halt());
+  writer.end(pattern(20_000));
+  await clock.runPromise(writer.close(), 600_000);
+  for (let lives = 0; lives < 5; lives++) {
+    await clock.runUntil(clock.now() + 1.3 * LIFE_MS);
+    expect(writer.progress().expiresAt).toBeGreaterThan(clock.now());
+    expect(writer.progress().expiresAt).toBeLessThanOrEqual(clock.now() + LIFE_MS);
+  }
+  const reader = Stream.dial(map, secret, options);
+  onTestFinished(() => reader.halt());
+  const bytes = await clock.runPromise(readAll(reader), 600_000);
+  expect(bytes.equals(pattern(20_000))).toBe(true);
+});
