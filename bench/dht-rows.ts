@@ -275,8 +275,7 @@ const FLOOD: DhtRow = {
 };
 
 /** A joiner in a network where so large a part of all address prefixes is the attacker's. */
-function eclipse(seed: number, share: number): number {
-  const honest = 300;
+function eclipse(seed: number, share: number, honest: number): number {
   const swarm = network({ seed, nodes: honest });
   const records = putAll(swarm, 60);
   const hostile = Array.from({ length: Math.round((honest * share) / (1 - share)) }, () => {
@@ -299,11 +298,24 @@ const ECLIPSE: DhtRow = {
   name: "eclipse",
   title: "one joiner, pressed on by the nodes of a part of all prefixes",
   run(seed) {
-    const half = eclipse(seed, 0.55);
-    const most = eclipse(seed, 0.75);
+    const half = eclipse(seed, 0.55, 300);
+    const most = eclipse(seed, 0.75, 300);
     return {
       verdicts: [atLeast("gets, 55 % of the prefixes hostile", half, 0.99)],
       figures: { half, most },
+    };
+  },
+};
+
+/** The same where tables have buckets, of which the attacker might have every place. */
+const ECLIPSE_BUCKETS: DhtRow = {
+  name: "eclipse-3000",
+  title: "the same among 3,000 honest nodes, where tables have buckets",
+  run(seed) {
+    const half = eclipse(seed, 0.5, 3_000);
+    return {
+      verdicts: [atLeast("gets, 50 % of the prefixes hostile", half, 0.99)],
+      figures: { half },
     };
   },
 };
@@ -348,6 +360,7 @@ export const DHT_ROWS: readonly DhtRow[] = [
   groundRow(true, 1),
   FLOOD,
   ECLIPSE,
+  ECLIPSE_BUCKETS,
   sizeRow(100_000, (gets) => [
     atMost("round trips, median", gets.hopsMedian, 2.5),
     atMost("MiB of this process", memoryUsage.rss() / 2 ** 20, 3_072),

@@ -93,7 +93,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       random,
       peers,
       store,
-      table: new RoutingTable({ self, isLocal, limits }),
+      table: new RoutingTable({ self, secret: random.bytes(16), isLocal, limits }),
       size: new NetworkSize(),
       desk: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,

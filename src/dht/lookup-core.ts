@@ -1,6 +1,6 @@
+import { isDiverse } from "./closest.ts";
 import type { Contact } from "./contact.ts";
 import { compareDistance, headOf, type KeyText } from "./key.ts";
-import { isDiverse } from "./routing-table.ts";
 
 /** How far a lookup has come with one node. */
 type CandidateState =

@@ -1,7 +1,9 @@
 import type { Instant } from "../base/index.ts";
+import { isDiverse, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
-import { bitAt, compareDistance, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
+import { bitAt, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
 import type { DhtLimits } from "./limits.ts";
+import { type Drawn, NetworkLots } from "./network-lots.ts";
 
 /** A contact, and when it was heard last. */
 export interface Heard {
@@ -39,7 +41,9 @@ const WHOLE_AGAIN = 1 / 8;
  * the rest. There are no bucket objects, and a contact costs two words beside itself.
  *
  * Only nodes that the carrier has spoken to belong in here. Long-known nodes stay (they live
- * longest): a newcomer to a full bucket waits in the replacement cache until one is gone.
+ * longest): a newcomer to a full bucket waits in the replacement cache until one is gone. For most
+ * places networks draw lots, too ({@link NetworkLots}), and a lower one takes the place of a higher:
+ * whoever came first to a joiner, or called most often, would have its whole table.
  *
  * Source: Maymounkov and Mazières, "Kademlia", 2002.
  */
@@ -53,20 +57,26 @@ export class RoutingTable {
   /** How many share exactly so many leading bits with this node. */
   #sizes: number[] = [];
   readonly #replacements = new Map<number, Contact[]>();
+  readonly #lots: NetworkLots;
+  /** Of each full bucket who is the first to make room, once that was looked for. */
+  readonly #highest = new Map<number, Drawn | undefined>();
   #isWhole = true;
   #claimed = 0;
 
   /**
-   * @param options `isLocal`: this node lives in a private network, whose addresses mean nothing
+   * @param options `isLocal`: this node lives in a private network, whose addresses mean nothing;
+   *   `secret`: 16 random bytes, for the lots of networks
    */
   constructor(options: {
     readonly self: KeyText;
+    readonly secret: Uint8Array;
     readonly isLocal: boolean;
     readonly limits: TableLimits;
   }) {
     this.#self = options.self;
     this.#isLocal = options.isLocal;
     this.#limits = options.limits;
+    this.#lots = new NetworkLots(options.secret);
   }
 
   get size(): number {
@@ -113,6 +123,14 @@ export class RoutingTable {
     const depth = sharedBits(this.#self, contact.key);
     if (contact.key === this.#self || this.#isFull(depth)) return false;
     return this.find(contact.key) === undefined && this.#isAcceptable(contact, depth);
+  }
+
+  /** Whether the node, which is not known, would be taken in although its bucket is full. */
+  outdraws(contact: Contact): boolean {
+    const depth = sharedBits(this.#self, contact.key);
+    if (contact.key === this.#self || this.find(contact.key) !== undefined) return false;
+    const isFull = this.#isFull(depth) && this.#isAcceptable(contact, depth);
+    return isFull && this.#displacedBy(contact, depth) !== undefined;
   }
 
   /** The node has just been heard. */
@@ -191,17 +209,21 @@ export class RoutingTable {
     contact: Contact,
     { at, depth, now }: { readonly at: number; readonly depth: number; readonly now: Instant },
   ): Admission {
-    if (this.#isFull(depth)) {
+    const displaced = this.#isFull(depth) ? this.#displacedBy(contact, depth) : undefined;
+    if (displaced === undefined && this.#isFull(depth)) {
       // Its network is looked at when there is a place for it.
       if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return "refused";
       this.#remember(contact, depth);
       return "full";
     }
     if (!this.#isAcceptable(contact, depth)) return "refused";
-    this.#contacts.splice(at, 0, contact);
-    this.#heardAt.splice(at, 0, now);
+    if (displaced !== undefined) this.#removeAt(this.#indexOf(displaced.key, depth), depth);
+    const to = displaced === undefined ? at : this.#indexOf(contact.key, depth);
+    this.#contacts.splice(to, 0, contact);
+    this.#heardAt.splice(to, 0, now);
     while (this.#sizes.length <= depth) this.#sizes.push(0);
     this.#sizes[depth] = this.sizeAt(depth) + 1;
+    this.#highest.delete(depth);
     if (!contact.isProvable) this.#claimed += 1;
     if (this.#isWhole && this.size > this.#limits.wholeTableMax) this.#cutDown();
     return "added";
@@ -222,6 +244,17 @@ export class RoutingTable {
     return !this.#isWhole && this.sizeAt(depth) >= this.#capacity(depth);
   }
 
+  /** Who makes room in a full bucket for a node whose network has drawn a lower lot. */
+  #displacedBy(contact: Contact, depth: number): Contact | undefined {
+    const lot = this.#lots.of(contact);
+    if (lot === undefined) return undefined;
+    if (!this.#highest.has(depth)) {
+      this.#highest.set(depth, this.#lots.highest(this.#contacts.slice(...this.#bucketAt(depth))));
+    }
+    const highest = this.#highest.get(depth);
+    return highest !== undefined && lot < highest.lot ? highest.contact : undefined;
+  }
+
   /** Places in a bucket, once there are buckets. */
   #capacity(depth: number): number {
     const { bucketSize, farBucketSize } = this.#limits;
@@ -237,9 +270,10 @@ export class RoutingTable {
     this.#replacements.set(depth, waiting);
   }
 
-  /** There are too many to keep everybody: every bucket keeps those that were heard last. */
+  /** There are too many to keep everybody: low lots stay, and those that were heard last. */
   #cutDown(): void {
     this.#isWhole = false;
+    this.#highest.clear();
     const kept: { contact: Contact; heardAt: Instant }[] = [];
     const sizes: number[] = [];
     for (let depth = 0; depth < this.#sizes.length; depth++) {
@@ -248,9 +282,9 @@ export class RoutingTable {
         return { contact, heardAt: this.#heardAt[from + i] ?? 0 };
       });
       bucket.sort((a, b) => b.heardAt - a.heardAt);
-      bucket.length = Math.min(bucket.length, this.#capacity(depth));
-      sizes.push(bucket.length);
-      kept.push(...bucket);
+      const chosen = this.#lots.chosen(bucket, this.#capacity(depth));
+      sizes.push(chosen.length);
+      kept.push(...chosen);
     }
     kept.sort((a, b) => (a.contact.key < b.contact.key ? -1 : 1));
     this.#contacts = kept.map(({ contact }) => contact);
@@ -262,6 +296,7 @@ export class RoutingTable {
   #replaceAt(at: number, contact: Contact): void {
     if (this.#contacts[at]?.isProvable === false && contact.isProvable) this.#claimed -= 1;
     this.#contacts[at] = contact;
+    this.#highest.delete(sharedBits(this.#self, contact.key));
   }
 
   #removeAt(at: number, depth: number): void {
@@ -269,6 +304,7 @@ export class RoutingTable {
     this.#contacts.splice(at, 1);
     this.#heardAt.splice(at, 1);
     this.#sizes[depth] = this.sizeAt(depth) - 1;
+    this.#highest.delete(depth);
   }
 
   #oldestOf([from, to]: Range): Heard | undefined {
@@ -360,41 +396,3 @@ interface Picking {
 
 /** Up to so many are sorted at once: a range of more is halved. */
 const FEW = 16;
-/** Up to so many are sorted by insertion, which is faster and allocates little. */
-const INSERTED_MAX = 64;
-
-/** Sorts in place, closest first. */
-export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] {
-  if (contacts.length > INSERTED_MAX) {
-    return contacts.sort((a, b) => compareDistance(target, a.key, b.key));
-  }
-  const targetHead = headOf(target);
-  const heads: number[] = [];
-  for (let at = 0; at < contacts.length; at++) {
-    const contact = contacts[at] as Contact;
-    const head = targetHead ^ contact.head;
-    let to = at;
-    for (; to > 0; to--) {
-      const before = heads[to - 1] as number;
-      if (before < head) break;
-      const other = contacts[to - 1] as Contact;
-      if (before === head && compareDistance(target, other.key, contact.key) <= 0) break;
-      contacts[to] = other;
-      heads[to] = before;
-    }
-    contacts[to] = contact;
-    heads[to] = head;
-  }
-  return contacts;
-}
-
-/** Counts the contact in, unless `max` of its network are counted already. */
-export function isDiverse(networks: number[], contact: Contact, max: number): boolean {
-  const { network } = contact;
-  if (network < 0 || contact.isLocal) return true;
-  let alike = 0;
-  for (const other of networks) if (other === network) alike += 1;
-  if (alike >= max) return false;
-  networks.push(network);
-  return true;
-}

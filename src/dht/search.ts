@@ -1,11 +1,11 @@
 import { assert, type Instant } from "../base/index.ts";
+import { isDiverse, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
 import { type DhtContext, nodesOf } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, sharedBits, textBytes } from "./key.ts";
 import { LookupCore } from "./lookup-core.ts";
 import type { DhtRequest, DhtResponse } from "./message.ts";
-import { isDiverse, sortByDistance } from "./routing-table.ts";
 
 /** A node that has answered. */
 export interface Answerer {

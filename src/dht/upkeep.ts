@@ -22,6 +22,8 @@ const MISSED_FEW = 8;
 const SURVEY_ANSWERS = 8;
 /** Questions of one survey: some who are asked may name a stranger each time, and make them up. */
 const SURVEY_QUESTIONS_MAX = 64;
+/** Newcomers that a survey of a table with full buckets asks for the sake of their lots. */
+const SURVEY_DRAWS_MAX = 512;
 const PING: DhtRequest = { kind: "ping" };
 /** Random keys deeper than this share too much with this node to be worth a lookup. */
 const REFRESH_DEPTH_MAX = 32;
@@ -44,6 +46,7 @@ export class Upkeep implements ExchangeOwner {
   /** Answers without a stranger that a survey still waits for. */
   #surveyLeft = 0;
   #surveyQuestions = 0;
+  #surveyDraws = 0;
   /** Nodes that were not there, less those that were, since. */
   #missed = 0;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
@@ -87,11 +90,11 @@ export class Upkeep implements ExchangeOwner {
 
   /** Somebody told of these nodes. */
   meet(hearsay: readonly Contact[], now: Instant): void {
-    const { table, limits } = this.#context;
+    const { limits } = this.#context;
     for (const contact of hearsay) {
       if (this.#introductions.size >= limits.introductionsMax) return;
       if (this.#introductions.has(contact.key) || this.#pinged.has(contact.key)) continue;
-      if (table.wants(contact)) this.#introductions.set(contact.key, contact);
+      if (this.#isWorthIt(contact)) this.#introductions.set(contact.key, contact);
     }
     if (this.#introductions.size > 0) this.#introduceSoon(now);
   }
@@ -101,9 +104,9 @@ export class Upkeep implements ExchangeOwner {
    * neighbourhood and of each bucket do not come to hear of all.
    */
   survey(now: Instant): void {
-    if (!this.#context.table.isWhole) return;
     this.#surveyLeft = SURVEY_ANSWERS;
     this.#surveyQuestions = 0;
+    this.#surveyDraws = 0;
     this.#introduceSoon(now);
   }
 
@@ -179,7 +182,8 @@ export class Upkeep implements ExchangeOwner {
     const { table, random } = this.#context;
     for (const [key, contact] of this.#introductions) {
       this.#introductions.delete(key);
-      if (!table.wants(contact)) continue;
+      if (!this.#isWorthIt(contact)) continue;
+      if (!table.wants(contact)) this.#surveyDraws += 1;
       this.#ping(contact, now, this.#greeting());
       return;
     }
@@ -189,6 +193,14 @@ export class Upkeep implements ExchangeOwner {
     const anyone = table.contacts[Math.floor(random.unit() * table.size)];
     const isAsked = anyone !== undefined && this.#ping(anyone, now, this.#greeting());
     if (!isAsked) this.#surveyed(false);
+  }
+
+  /** Whether a stranger has a place, or may get one while this node looks for whom to know. */
+  #isWorthIt(contact: Contact): boolean {
+    const { table } = this.#context;
+    if (table.wants(contact)) return true;
+    const mayDraw = this.#surveyLeft > 0 && this.#surveyDraws < SURVEY_DRAWS_MAX;
+    return mayDraw && table.outdraws(contact);
   }
 
   /** Somebody who was asked has named strangers, or nobody new. */
@@ -228,7 +240,7 @@ export class Upkeep implements ExchangeOwner {
       this.#lookUp(self);
       // The size of the network is not learned from one neighbourhood alone.
       this.#lookUp(keyOf(random.bytes(KEY_BYTES)));
-      this.survey(now);
+      if (this.#context.table.isWhole) this.survey(now);
     } else {
       const due = this.#leastRecentlyUsed(now);
       if (due !== undefined && now >= (this.#usedAt[due] ?? now) + limits.refreshMs) {
@@ -273,7 +285,9 @@ export class Upkeep implements ExchangeOwner {
    */
   #greeting(): DhtRequest {
     const { table, random } = this.#context;
-    return table.isWhole ? { kind: "find-node", target: random.bytes(KEY_BYTES) } : PING;
+    return table.isWhole || this.#surveyLeft > 0
+      ? { kind: "find-node", target: random.bytes(KEY_BYTES) }
+      : PING;
   }
 
   #ping(contact: Contact, now: Instant, request: DhtRequest = PING): boolean {

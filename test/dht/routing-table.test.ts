@@ -9,7 +9,8 @@ import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 const SELF = keyWith();
 
 function table(limits: Partial<typeof DHT_LIMITS> = {}, isLocal = false): RoutingTable {
-  return new RoutingTable({ self: SELF, isLocal, limits: { ...DHT_LIMITS, ...limits } });
+  const secret = new Uint8Array(16).fill(9);
+  return new RoutingTable({ self: SELF, secret, isLocal, limits: { ...DHT_LIMITS, ...limits } });
 }
 
 function filled(count: number, limits: Partial<typeof DHT_LIMITS> = {}) {

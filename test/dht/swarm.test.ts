@@ -3,7 +3,7 @@ import { equalBytes } from "../../src/base/index.ts";
 import { crypto } from "../../src/crypto/index.ts";
 import type { DhtInput, DhtValue, RecordRule } from "../../src/dht/index.ts";
 import { byteText } from "../../src/dht/key.ts";
-import { sortByDistance } from "../../src/dht/routing-table.ts";
+import { sortByDistance } from "../../src/dht/closest.ts";
 import { fillTables, growByJoining } from "../../src/testing/swarm/grow.ts";
 import { Swarm, type SwarmNode, type SwarmOptions } from "../../src/testing/swarm/swarm.ts";
 
