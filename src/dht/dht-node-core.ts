@@ -48,8 +48,8 @@ const REJOIN_MS_MAX = 300_000;
  * A DHT node as a synchronous state machine: table, lookups, values, upkeep. It neither sends nor
  * knows addresses' meaning: a carrier does, which proves ids (VoidPhone's does not, and says so).
  *
- * - Every request is answered at once, exactly once. Every operation ends with `done`, unless it
- *   was cancelled or refused with `busy`, within `operationMs`.
+ * - Every request is answered at once, exactly once. Every operation ends with `done` or `busy`,
+ *   unless it was cancelled, within `operationMs`.
  * - Each `send` is for one node; the carrier answers with `response` or `failed`, or says nothing:
  *   soft timeouts then repeat it, twice at most, the hard one ends it.
  * - Nothing that a peer sends makes it throw, or hold more than its limits say.
@@ -197,6 +197,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       default:
         unreachable(input);
     }
+    this.#context.desk.resume(now);
     this.#operations.resume(now);
   }
 
@@ -208,6 +209,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#keeping.timeout(now);
     this.#context.store.timeout(now);
     if (now >= this.#rejoinAt) this.#join(now);
+    this.#context.desk.resume(now);
     this.#operations.resume(now);
   }
 
@@ -246,7 +248,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     }
     const count = limits.bucketSize;
     const task: Task = { kind: "find", target: self, count, known: this.#bootstrap };
-    this.#operations.startLater(task, { done: () => this.#joined() }, now);
+    const joined = (): void => this.#joined();
+    this.#operations.startLater(task, { done: joined, busy: joined }, now);
   }
 
   #joined(): void {
@@ -309,19 +312,21 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const task = this.#task(input);
     this.#upkeep.used(task.kind === "find" ? task.target : task.key, now);
     let isDone = false;
+    const end = (effect: DhtEffect): void => {
+      isDone = true;
+      this.#runs.delete(operation);
+      this.#effects.push(effect);
+    };
     const run = this.#operations.start(
       task,
       {
         late: () => this.#effects.push({ kind: "late", operation }),
-        done: (result) => {
-          isDone = true;
-          this.#runs.delete(operation);
-          this.#effects.push({ kind: "done", operation, result });
-        },
+        done: (result) => end({ kind: "done", operation, result }),
+        busy: () => end({ kind: "busy", operation }),
       },
       now,
     );
-    if (run === undefined) this.#effects.push({ kind: "busy", operation });
+    if (run === undefined) end({ kind: "busy", operation });
     else if (!isDone) this.#runs.set(operation, run);
   }
 

@@ -23,6 +23,8 @@ export interface ExchangeOwner {
   answered(contact: Contact, response: DhtResponse, now: Instant): void;
   /** No answer will come. */
   failed(contact: Contact, now: Instant): void;
+  /** There is room for a request, which it waited for. */
+  resume?(now: Instant): void;
 }
 
 interface Exchange {
@@ -59,6 +61,8 @@ export class ExchangeDesk {
   readonly #peers: Peers;
   readonly #port: ExchangePort;
   readonly #open = new Map<ExchangeId, Exchange>();
+  /** Who could not ask, in the order in which they came. */
+  readonly #waiting = new Set<ExchangeOwner>();
   readonly #timers: TimerQueue<Exchange>;
   #lastId = 0;
   #sent = 0;
@@ -83,9 +87,14 @@ export class ExchangeDesk {
     return this.#sent;
   }
 
-  /** Sends a request; false when too many are in flight, and then nobody is told anything. */
+  /** Whether no more requests may be in flight. */
+  get isFull(): boolean {
+    return this.#open.size >= this.#limits.exchangesMax;
+  }
+
+  /** Sends a request; false when the desk is full, and then nobody is told anything. */
   ask(contact: Contact, request: DhtRequest, owner: ExchangeOwner, now: Instant): boolean {
-    if (this.#open.size >= this.#limits.exchangesMax) return false;
+    if (this.isFull) return false;
     this.#lastId = (this.#lastId % 2 ** 48) + 1;
     const id = this.#lastId;
     const exchange: Exchange = {
@@ -104,8 +113,27 @@ export class ExchangeDesk {
     return true;
   }
 
-  /** The owner has no more use for its answers; they still tell who is alive. */
+  /** The owner has something to ask, and is told once when there is room. */
+  waitForRoom(owner: ExchangeOwner): void {
+    this.#waiting.add(owner);
+  }
+
+  isWaiting(owner: ExchangeOwner): boolean {
+    return this.#waiting.has(owner);
+  }
+
+  /** Lets those who wait ask, as far as there is room; to be called after every input. */
+  resume(now: Instant): void {
+    for (const owner of this.#waiting) {
+      if (this.isFull) return;
+      this.#waiting.delete(owner);
+      owner.resume?.(now);
+    }
+  }
+
+  /** The owner asks no more and has no use for answers; they still tell who is alive. */
   release(owner: ExchangeOwner): void {
+    this.#waiting.delete(owner);
     for (const exchange of this.#open.values()) {
       if (exchange.owner === owner) exchange.owner = undefined;
     }

@@ -32,7 +32,12 @@ export class FindOperation {
   }
 
   expire(): void {
-    this.#conclude();
+    if (!this.#search.isWaiting || this.#search.answerers.size > 0) this.#conclude();
+    else {
+      this.stop();
+      this.#hooks.busy();
+      this.#hooks.ended();
+    }
   }
 
   stop(): void {

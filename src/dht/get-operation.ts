@@ -61,7 +61,12 @@ export class GetOperation {
 
   /** Time is up: what is known has to do. */
   expire(): void {
-    this.#conclude();
+    if (this.#claims.length > 0 || !this.#search.isWaiting) this.#conclude();
+    else {
+      this.stop();
+      this.#hooks.busy();
+      this.#hooks.ended();
+    }
   }
 
   stop(): void {

@@ -26,7 +26,7 @@ export interface DhtLimits {
   readonly storesAtOnce: number;
   /** Operations that wait for an answer; then `CULVERT_BUSY`. */
   readonly operationsMax: number;
-  /** Requests in flight, of all operations and upkeep. */
+  /** Requests in flight, of all operations and upkeep; then the next one waits for its turn. */
   readonly exchangesMax: number;
   /** Peers whose round-trip time and rank is remembered. */
   readonly peersMax: number;

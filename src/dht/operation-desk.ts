@@ -30,7 +30,9 @@ export type Task =
 /** Who is told how a task goes. */
 export interface TaskOwner {
   late?(): void;
+  /** At most one of these two. */
   done?(result: DhtResult, now: Instant): void;
+  busy?(): void;
 }
 
 /** Names one operation that runs. */
@@ -130,6 +132,7 @@ export class OperationDesk {
     const operation = this.#operation(task, {
       late: () => owner.late?.(),
       settled: (result) => owner.done?.(result, this.#now),
+      busy: () => owner.busy?.(),
       ended: () => this.#end(id),
     });
     this.#runs.set(id, { operation, isBackground, timer });

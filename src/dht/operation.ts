@@ -28,8 +28,10 @@ export type DhtResult =
 export interface OperationHooks {
   /** It takes longer than it should; at most once. */
   readonly late: () => void;
-  /** The result; once. */
+  /** The result; once, unless it is `busy`. */
   readonly settled: (result: DhtResult) => void;
+  /** Time is up, nothing has come of it, and this node had no room to ask all. */
+  readonly busy: () => void;
   /** Nothing of it is left. */
   readonly ended: () => void;
 }

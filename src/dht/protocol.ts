@@ -90,7 +90,7 @@ export type DhtEffect =
   | { readonly kind: "late"; readonly operation: OperationId }
   /** The operation is done; once, unless it was cancelled. */
   | { readonly kind: "done"; readonly operation: OperationId; readonly result: DhtResult }
-  /** Too many operations run: this one was not begun. */
+  /** Too many operations run, or requests: this one has no result, and ends. */
   | { readonly kind: "busy"; readonly operation: OperationId }
   /** The node has found its place, and knows so many nodes; none when nobody answered yet. */
   | { readonly kind: "joined"; readonly nodes: number };

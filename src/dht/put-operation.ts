@@ -82,8 +82,11 @@ export class PutOperation implements ExchangeOwner {
   }
 
   expire(): void {
+    const isWaiting = this.#search.isWaiting || this.#context.desk.isWaiting(this);
+    const isHeard = this.#keptBy.size > 0 || this.#refusals.size > 0;
     this.stop();
-    this.#settle();
+    if (isHeard || !isWaiting) this.#settle();
+    else this.#hooks.busy();
     this.#end();
   }
 
@@ -107,6 +110,10 @@ export class PutOperation implements ExchangeOwner {
 
   failed(contact: Contact, now: Instant): void {
     this.silent(contact, now);
+  }
+
+  resume(now: Instant): void {
+    this.#advance(now);
   }
 
   /** Stores at the nodes that were found. */
@@ -160,9 +167,13 @@ export class PutOperation implements ExchangeOwner {
     const { desk, limits } = this.#context;
     while (this.#open.size < limits.storesAtOnce) {
       if (this.#keptBy.size + this.#open.size >= this.#wanted) break;
+      if (desk.isFull && this.#spare.length > 0) {
+        desk.waitForRoom(this);
+        return;
+      }
       const next = this.#spare.shift();
       if (next === undefined) break;
-      if (!desk.ask(next, this.#request(next), this, now)) continue;
+      desk.ask(next, this.#request(next), this, now);
       this.#open.add(next.key);
       this.#asked += 1;
     }

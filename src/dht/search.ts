@@ -77,6 +77,11 @@ export class Search implements ExchangeOwner {
     return this.#isWidened;
   }
 
+  /** Whether there is somebody to ask, but no room for another request of this node. */
+  get isWaiting(): boolean {
+    return this.#context.desk.isWaiting(this);
+  }
+
   /** Nodes asked so far. */
   get asked(): number {
     return this.#pathOf.size;
@@ -227,6 +232,10 @@ export class Search implements ExchangeOwner {
     this.#goOn(now);
   }
 
+  resume(now: Instant): void {
+    this.pump(now);
+  }
+
   slow(contact: Contact, now: Instant): void {
     this.#pathAt(contact).lookup.slow(contact.key);
     if (!this.#isLate) this.#hooks.late();
@@ -289,16 +298,19 @@ export class Search implements ExchangeOwner {
   }
 
   #pumpPath(path: Path, now: Instant): void {
-    for (let next = path.lookup.next(); next !== undefined; next = path.lookup.next()) {
+    const { table, desk } = this.#context;
+    while (!desk.isFull) {
+      const next = path.lookup.next();
+      if (next === undefined) return;
       this.#pathOf.set(next.key, path);
       const teller = this.#toldBy.get(next.key);
       if (teller !== undefined) this.#hearsayOf(teller).asked += 1;
       const request = this.#hooks.requestNear(path.near);
-      const { table, desk } = this.#context;
-      const isAsked = desk.ask(table.asKnown(next), request, this, now);
-      if (!isAsked) path.lookup.failed(next.key);
-      if (this.#isStopped || (this.#isAlone && isAsked)) return;
+      desk.ask(table.asKnown(next), request, this, now);
+      if (this.#isStopped || this.#isAlone) return;
     }
+    // A limit of this node says nothing about those whom it would ask.
+    if (!path.lookup.isDone) desk.waitForRoom(this);
   }
 
   /** What of an answer is followed: all of it, or a little when it cannot be true. */

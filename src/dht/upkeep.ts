@@ -153,7 +153,7 @@ export class Upkeep implements ExchangeOwner {
   timeout(now: Instant): void {
     const { limits } = this.#context;
     if (now >= this.#introduceAt) {
-      this.#introduceOne(now);
+      if (!this.#context.desk.isFull) this.#introduceOne(now);
       if (this.#introductions.size === 0)
         this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
       const isMore = this.#introductions.size > 0 || this.#surveyLeft > 0;

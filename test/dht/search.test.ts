@@ -9,12 +9,14 @@ import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 
 type Sent = Extract<DhtEffect, { kind: "send" }>;
 type Done = Extract<DhtEffect, { kind: "done" }>;
+type Busy = Extract<DhtEffect, { kind: "busy" }>;
 
 /** A node without a network: what it sends, and what it says of its operations. */
 class Node {
   now = 0;
   readonly sent: Sent[] = [];
   readonly done: Done[] = [];
+  readonly busy: Busy[] = [];
   readonly core: DhtNodeCore;
 
   constructor(limits: Partial<DhtLimits> = {}) {
@@ -43,6 +45,7 @@ class Node {
     for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
       if (effect.kind === "send") this.sent.push(effect);
       if (effect.kind === "done") this.done.push(effect);
+      if (effect.kind === "busy") this.busy.push(effect);
     }
   }
 }
@@ -112,4 +115,103 @@ it("a thousand gets at once find what one in six nodes has, while the others say
     }
   }
   expect(new Set(node.done.map(({ result }) => result.kind))).toEqual(new Set(["found"]));
+});
+
+describe("a node that has as many requests in flight as it may", () => {
+  const KEY = textBytes(keyWith());
+  const RECORD = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
+
+  /** A node that knows `count` others, and has `exchangesMax` requests in flight to one key. */
+  const busyNode = (limits: Partial<DhtLimits> = {}, count = 6): Node => {
+    const node = new Node({ bucketSize: 3, replicas: 3, exchangesMax: 3, ...limits });
+    for (let i = 1; i <= count; i++) {
+      node.tell({ kind: "met", contact: contactAt(keyWith(i, 1), `64.${i}.1.1`) });
+    }
+    node.tell({ kind: "find", operation: 1, target: textBytes(keyWith(0x80)), count: 3 });
+    expect(node.sent).toHaveLength(3);
+    return node;
+  };
+  /** Each request, one after the other in the order in which they were sent. */
+  const answerAll = (node: Node, answer: (sent: Sent) => DhtResponse): void => {
+    for (let at = 0; at < node.sent.length; at++) {
+      const sent = node.sent[at] as Sent;
+      node.answer(sent, answer(sent));
+    }
+  };
+
+  it("asks for a value once there is room, and misses none that is there", () => {
+    const node = busyNode();
+    node.tell({ kind: "get", operation: 2, key: KEY, valueKind: "record" });
+    expect(node.done).toEqual([]);
+    answerAll(node, ({ request }) => {
+      if (request.kind === "find-value") return { kind: "value", value: RECORD };
+      return { kind: "nodes", contacts: [] };
+    });
+    const found = node.done.find(({ operation }) => operation === 2);
+    expect(found?.result).toMatchObject({ kind: "found", asked: 1 });
+  });
+
+  it("finds those who are closest, who could not be asked at first", () => {
+    const node = busyNode();
+    node.tell({ kind: "find", operation: 2, target: KEY, count: 3 });
+    answerAll(node, () => ({ kind: "nodes", contacts: [] }));
+    const result = node.done.find(({ operation }) => operation === 2)?.result;
+    const closest = node.core.closestKnown(KEY, 3).map(({ key }) => key);
+    expect(result?.kind === "nodes" && result.contacts.map(({ key }) => key)).toEqual(closest);
+  });
+
+  it("stores at those who are closest, though it looks for nobody first", () => {
+    const node = busyNode({ exchangesMax: 3 }, 10);
+    expect(node.core.knowsAll).toBe(true);
+    node.tell({ kind: "put", operation: 2, key: KEY, value: RECORD, quorum: 3 });
+    answerAll(node, ({ request }) => {
+      if (request.kind === "store") return { kind: "stored", ttlSeconds: 60 };
+      return { kind: "nodes", contacts: [] };
+    });
+    const stored = node.sent.filter(({ request }) => request.kind === "store");
+    const closest = node.core.closestKnown(KEY, 3).map(({ key }) => key);
+    expect(stored.map(({ to }) => to.key)).toEqual(closest);
+    const result = node.done.find(({ operation }) => operation === 2)?.result;
+    expect(result).toMatchObject({ kind: "put", stored: 3, refusals: [] });
+  });
+
+  it("says that it is busy when there is no room until the end", () => {
+    const node = busyNode({ operationMs: 1_000 });
+    node.tell({ kind: "get", operation: 2, key: KEY, valueKind: "record" });
+    node.tell({ kind: "put", operation: 3, key: KEY, value: RECORD, quorum: 3 });
+    while (node.now < 1_000) node.wait();
+    expect(node.busy.map(({ operation }) => operation)).toEqual([2, 3]);
+    expect(node.done.map(({ operation }) => operation)).toEqual([1]);
+    expect(node.core.statistics.operations).toBe(0);
+  });
+
+  it("says what a node said, though there was no room to ask the others", () => {
+    const node = busyNode({ exchangesMax: 4, operationMs: 1_000 });
+    node.tell({ kind: "put", operation: 2, key: KEY, value: RECORD, quorum: 3 });
+    const store = node.sent.find(({ request }) => request.kind === "store");
+    expect(store).toBeDefined();
+    if (store !== undefined) node.answer(store, { kind: "refused", reason: "full" });
+    while (node.now < 1_000) node.wait();
+    const result = node.done.find(({ operation }) => operation === 2)?.result;
+    expect(result).toMatchObject({ kind: "put", stored: 0, refusals: ["full"] });
+  });
+
+  it("gets to know whom it was told of meanwhile", () => {
+    const node = busyNode();
+    const stranger = contactAt(keyWith(0x90, 1), "64.99.1.1");
+    const asker = { id: stranger.id, source: "", isAddressProven: false, contact: stranger };
+    node.tell({ kind: "request", exchange: 9, asker, request: { kind: "ping" } });
+    while (node.now < 1_000) node.wait();
+    answerAll(node, () => ({ kind: "nodes", contacts: [] }));
+    while (node.now < 2_000) node.wait();
+    expect(node.sent.map(({ to }) => to.key)).toContain(stranger.key);
+  });
+
+  it("asks no more for what was cancelled", () => {
+    const node = busyNode();
+    node.tell({ kind: "get", operation: 2, key: KEY, valueKind: "record" });
+    node.tell({ kind: "cancel", operation: 2 });
+    answerAll(node, () => ({ kind: "nodes", contacts: [] }));
+    expect(node.sent.some(({ request }) => request.kind === "find-value")).toBe(false);
+  });
 });
