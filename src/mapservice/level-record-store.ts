@@ -336,7 +336,12 @@ export class LevelRecordStore implements RecordStore {
     for (const record of swept) {
       if (this.#forget(record.tag, record)) this.#compaction.add(this.#bytesOf(record.seq), bucket);
     }
-    await removed;
+    try {
+      await removed;
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    }
     return swept.length;
   }
 

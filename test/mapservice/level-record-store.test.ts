@@ -51,10 +51,12 @@ function failingWrites(message: string) {
   const { batch } = Level.prototype;
   return vi.spyOn(Level.prototype, "batch").mockImplementation(function (
     this: Level,
+    operations?: unknown,
   ): ReturnType<typeof batch> {
     const chained = Reflect.apply(batch, this, []);
     chained.write = () => Promise.reject(new Error(message));
-    return chained;
+    // Given what to write, it is written at once.
+    return operations === undefined ? chained : (chained.write() as never);
   });
 }
 
@@ -199,6 +201,23 @@ describe("a store on disk", () => {
     expect(store.get(putOf(2, 0).record.address, NOW)).toBeUndefined();
     expect(store.statistics().entries).toBe(2);
     expect(reopened).toHaveBeenCalledTimes(1);
+    await store.close();
+  });
+
+  test("is opened anew before it takes new records when a sweep has failed", async () => {
+    const store = await open();
+    await store.put([putOf(1, 1_000), putOf(2, 600_000)], NOW);
+    const later = NOW + 60_000;
+    const broken = failingWrites("IO error: No space left on device");
+    await expect(store.sweep(later, 10)).rejects.toMatchObject({ code: "CULVERT_FULL" });
+    broken.mockRestore();
+    // What was written of the log may be half of a line, and what comes behind it is lost.
+    const reopened = vi.spyOn(Level.prototype, "open");
+    expect(await store.put([putOf(3, 600_000)], later)).toMatchObject([{ kind: "stored" }]);
+    expect(reopened).toHaveBeenCalledTimes(1);
+    expect(store.statistics().entries).toBe(3);
+    expect(await store.sweep(later, 10)).toEqual({ removed: 1, isDone: true });
+    expect(store.statistics().entries).toBe(2);
     await store.close();
   });
 
