@@ -221,6 +221,15 @@ describe("a store on disk", () => {
     await store.close();
   });
 
+  test("finishes a sweep that it is closed behind", async () => {
+    const store = await open();
+    await store.put([putOf(1, 1_000)], NOW);
+    const swept = store.sweep(NOW + 60_000, 10);
+    const closed = store.close();
+    expect(await swept).toEqual({ removed: 1, isDone: true });
+    await closed;
+  });
+
   test("can be read when a write has failed and the disk has no room to open it anew", async () => {
     let reserve = 0;
     const options = {
