@@ -26,6 +26,14 @@ export interface DhtContext {
   readonly meet: (hearsay: readonly Contact[]) => void;
 }
 
+/** The estimate of the network's size scatters: so much more than is known may be nobody. */
+const KNOWS_ALL = 1.25;
+
+/** Whether the network is thought to have nodes that are not in the table. */
+export function seemsLarger(context: Parameters<typeof nodesOf>[0]): boolean {
+  return nodesOf(context) > KNOWS_ALL * (context.table.size + 1);
+}
+
 /**
  * Nodes that the network is thought to have, this one included. Before the first lookup has ended,
  * the own neighbourhood says it; a table that was cut down says nothing by its size.

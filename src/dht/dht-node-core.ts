@@ -1,6 +1,6 @@
 import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import { type DhtContext, nodesOf } from "./dht-context.ts";
+import { type DhtContext, nodesOf, seemsLarger } from "./dht-context.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, keyOf } from "./key.ts";
 import { type DhtLimits, resolveDhtLimits } from "./limits.ts";
@@ -38,8 +38,6 @@ export interface DhtNodeCoreOptions {
 
 /** Buckets that are looked up in after joining. */
 const JOIN_LOOKUPS_MAX = 16;
-/** The estimate of the network's size scatters: so much more than is known may be nobody. */
-const KNOWS_ALL = 1.25;
 /** Pause before the next attempt to join, growing by its own length each time. */
 const REJOIN_MS = 2_000;
 const REJOIN_MS_MAX = 300_000;
@@ -138,7 +136,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     // Whoever began a network has nobody to join through: others come.
     const isJoined = this.#isJoined || (this.#bootstrap.length === 0 && table.size > 0);
     if (!(isJoined && table.isWhole) || this.#upkeep.isMeeting) return false;
-    return nodesOf(this.#context) <= KNOWS_ALL * (table.size + 1);
+    return !seemsLarger(this.#context);
   }
 
   /** The closest known nodes to a key, without asking anybody. */

@@ -1,6 +1,6 @@
 import type { Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import type { DhtContext } from "./dht-context.ts";
+import { type DhtContext, seemsLarger } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
 import { KEY_BYTES, type KeyText, keyBeside, keyOf, sharedBits } from "./key.ts";
 import type { DhtRequest, DhtResponse } from "./message.ts";
@@ -24,6 +24,9 @@ const SURVEY_ANSWERS = 8;
 const SURVEY_QUESTIONS_MAX = 64;
 /** Newcomers that a survey of a table with full buckets asks for the sake of their lots. */
 const SURVEY_DRAWS_MAX = 512;
+/** Lookups of one survey, and the pause between two, for who still misses nodes by the estimate. */
+const DOUBTS_MAX = 16;
+const DOUBT_MS = 1_000;
 const PING: DhtRequest = { kind: "ping" };
 /** Random keys deeper than this share too much with this node to be worth a lookup. */
 const REFRESH_DEPTH_MAX = 32;
@@ -47,6 +50,7 @@ export class Upkeep implements ExchangeOwner {
   #surveyLeft = 0;
   #surveyQuestions = 0;
   #surveyDraws = 0;
+  #doubtsLeft = 0;
   /** Nodes that were not there, less those that were, since. */
   #missed = 0;
   #checkAt: Instant = Number.POSITIVE_INFINITY;
@@ -107,6 +111,7 @@ export class Upkeep implements ExchangeOwner {
     this.#surveyLeft = SURVEY_ANSWERS;
     this.#surveyQuestions = 0;
     this.#surveyDraws = 0;
+    this.#doubtsLeft = DOUBTS_MAX;
     this.#introduceSoon(now);
   }
 
@@ -158,7 +163,8 @@ export class Upkeep implements ExchangeOwner {
         this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
       const isMore = this.#introductions.size > 0 || this.#surveyLeft > 0;
       const haste = this.#pinged.size + this.#missed < MISSED_FEW ? HASTE : 1;
-      this.#introduceAt = isMore ? now + limits.introduceMs / haste : Number.POSITIVE_INFINITY;
+      if (isMore) this.#introduceAt = now + limits.introduceMs / haste;
+      else this.#introduceAt = this.#doubt() ? now + DOUBT_MS : Number.POSITIVE_INFINITY;
     }
     const { checkMs } = limits;
     if (now >= this.#checkAt) {
@@ -206,6 +212,18 @@ export class Upkeep implements ExchangeOwner {
   /** Somebody who was asked has named strangers, or nobody new. */
   #surveyed(isNews: boolean): void {
     if (this.#surveyLeft > 0) this.#surveyLeft = isNews ? SURVEY_ANSWERS : this.#surveyLeft - 1;
+  }
+
+  /**
+   * Nobody names a stranger any more. Where there should be some by the few neighbourhoods that
+   * were seen so far, most of them around this node, others are looked at: that scatters.
+   */
+  #doubt(): boolean {
+    const { table, random } = this.#context;
+    if (this.#doubtsLeft === 0 || !table.isWhole || !seemsLarger(this.#context)) return false;
+    this.#doubtsLeft -= 1;
+    this.#lookUp(keyOf(random.bytes(KEY_BYTES)));
+    return true;
   }
 
   /** Others depend on neighbours. @returns when one will not have been heard for too long */
