@@ -32,7 +32,7 @@ import type { DhtResult } from "./operation.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 import { saveContacts } from "./table-state.ts";
 import { readDescriptor } from "./value-store.ts";
-import { decodeDhtRequest, encodeDhtResponse } from "./wire.ts";
+import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "./wire.ts";
 
 /** What a DHT node runs on. */
 export interface DhtNodeComponents {
@@ -52,6 +52,8 @@ export interface DhtPutReply {
   readonly ttlSeconds: number;
 }
 
+/** The longest life that a message can ask for. */
+const TTL_SECONDS_MAX = 2 ** 32 - 1;
 /** Descriptors that are asked for at once by `discover`. */
 const DISCOVER_AT_ONCE = 8;
 
@@ -114,12 +116,17 @@ export class DhtNode implements Lookup, Discovery {
    * @throws CulvertError `CULVERT_CONFLICT` when the key holds other bytes or a newer descriptor,
    * `CULVERT_REFUSED`, `CULVERT_TOO_LARGE`, `CULVERT_FULL` when the nodes say so,
    * `CULVERT_UNREACHABLE` when nobody said anything, `CULVERT_BUSY`, `CULVERT_CLOSED`
+   * @throws RangeError when `ttlSeconds` is no whole number of 32 bits
    */
   async put(
     key: Uint8Array,
     value: DhtValue,
     options: LookupOptions & { readonly replicas?: number; readonly quorum?: number } = {},
   ): Promise<DhtPutReply> {
+    // What cannot be sent is not the fault of those whom it would be sent to.
+    const { bytes, ttlSeconds } = value;
+    if (bytes.length > VALUE_BYTES_MAX) throw new CulvertError("CULVERT_TOO_LARGE");
+    if (ttlSeconds >>> 0 !== ttlSeconds) throw new RangeError(`no time to live: ${ttlSeconds}`);
     const { replicas, quorum } = options;
     const size = { ...(replicas && { replicas }), ...(quorum && { quorum }) };
     const result = await this.#operate(options, (operation) => {
@@ -190,7 +197,7 @@ export class DhtNode implements Lookup, Discovery {
   /** Keeps a node's descriptor in the network, its own as a rule, until it is withdrawn. */
   publish(descriptor: NodeDescriptor): void {
     const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - this.#components.clock.unixMs();
-    const ttlSeconds = Math.max(Math.floor(leftMs / 1_000), 1);
+    const ttlSeconds = Math.min(Math.max(Math.floor(leftMs / 1_000), 1), TTL_SECONDS_MAX);
     const value = { kind: "descriptor", ttlSeconds, bytes: descriptor.toBytes() } as const;
     this.#driver.handle({ kind: "publish", key: descriptor.id, value });
   }

@@ -66,10 +66,10 @@ class Street {
     return hosts;
   }
 
-  descriptor({ identity }: Host, sequence: number): NodeDescriptor {
+  descriptor({ identity }: Host, sequence: number, lifeSeconds = 7_200): NodeDescriptor {
     return NodeDescriptor.sign(identity, {
       sequence,
-      expiresAtUnixS: Math.floor(this.clock.unixMs() / 1_000) + 7_200,
+      expiresAtUnixS: Math.floor(this.clock.unixMs() / 1_000) + lifeSeconds,
       roles: ["storage"],
       geometry: { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 },
       addresses: [],
@@ -105,6 +105,34 @@ describe("a node of the DHT", () => {
     expect(found?.bytes).toEqual(PLAIN.bytes);
     const missing = new Uint8Array(32).fill(8);
     expect(await street.clock.runPromise(node.get(missing))).toBeUndefined();
+  });
+
+  it("refuses to put what no message has room for, and forgets nobody over it", async () => {
+    const street = new Street();
+    const { node } = first(await street.populate(6), 3);
+    const key = new Uint8Array(32).fill(9);
+    const tooLarge = node.put(key, { ...PLAIN, bytes: new Uint8Array(65_496) });
+    const tooOld = node.put(key, { ...PLAIN, ttlSeconds: 2 ** 32 });
+    const partly = node.put(key, { ...PLAIN, ttlSeconds: 1.5 });
+    const outcomes = Promise.allSettled([tooLarge, tooOld, partly]);
+    expect(await street.clock.runPromise(outcomes)).toMatchObject([
+      { reason: { code: "CULVERT_TOO_LARGE" } },
+      { reason: { name: "RangeError" } },
+      { reason: { name: "RangeError" } },
+    ]);
+    expect(node.contacts).toHaveLength(5);
+    const largest = { ...PLAIN, bytes: new Uint8Array(65_495), ttlSeconds: 2 ** 32 - 1 };
+    const put = node.put(key, largest, { replicas: 6, quorum: 6 });
+    expect(await street.clock.runPromise(put)).toMatchObject({ stored: 6 });
+  });
+
+  it("publishes a descriptor that holds for longer than can be asked for", async () => {
+    const street = new Street();
+    const hosts = await street.populate(6);
+    const subject = first(hosts, 1);
+    subject.node.publish(street.descriptor(subject, 1, 2 ** 40));
+    await street.clock.runUntil(street.clock.now() + 5_000);
+    expect(hosts.map(({ node }) => node.statistics.values)).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
   it("looks up the newest descriptor of a node, and refuses an older one", async () => {
