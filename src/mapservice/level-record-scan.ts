@@ -1,6 +1,7 @@
 import type { Level } from "level";
 import { systemRandom } from "../io/random.ts";
 import type { AddressIndex, Place } from "./address-index.ts";
+import { asStoreError } from "./level-errors.ts";
 import {
   decodeHead,
   decodeValue,
@@ -88,17 +89,23 @@ export async function fillIndex(
 /**
  * The records that have not expired, those that expire first at first. A record whose life was
  * extended in the meantime may come twice.
+ *
+ * @throws CulvertError `CULVERT_FILE` also when the store is closed, or opened anew, in between
  */
 export async function* readHeld(
   db: Database,
   payloadSize: number,
   nowMs: number,
 ): AsyncGenerator<HeldRecord> {
-  const iterator = db.values({ ...recordRange(nowMs), highWaterMarkBytes: AHEAD_BYTES });
-  for await (const value of iterator) {
-    for (const { record, expiresMs } of decodeValue(plain(value), payloadSize)) {
-      if (expiresMs > nowMs) yield { address: record.address.slice(), expiresMs };
+  try {
+    const iterator = db.values({ ...recordRange(nowMs), highWaterMarkBytes: AHEAD_BYTES });
+    for await (const value of iterator) {
+      for (const { record, expiresMs } of decodeValue(plain(value), payloadSize)) {
+        if (expiresMs > nowMs) yield { address: record.address.slice(), expiresMs };
+      }
     }
+  } catch (error) {
+    throw asStoreError(error);
   }
 }
 

@@ -109,6 +109,16 @@ describe("a store on disk", () => {
     await store.close();
   });
 
+  test("that is closed while it tells what it holds says so in our terms", async () => {
+    const store = await open();
+    const puts = Array.from({ length: 2_000 }, (_, number) => putOf(number, 60_000));
+    await store.put(puts, NOW);
+    const read = async (): Promise<void> => {
+      for await (const _ of store.held(NOW)) await store.close();
+    };
+    await expect(read()).rejects.toMatchObject({ name: "CulvertError", code: "CULVERT_FILE" });
+  });
+
   test("is held by one process, in a folder that nobody else may look into", async () => {
     const store = await open({ path: join(path, "deep", "er") });
     const second = open({ path: join(path, "deep", "er") });
