@@ -8,7 +8,7 @@ import { systemRandom } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
 import { LevelRecordStore } from "./level-record-store.ts";
-import type { MapLimits } from "./limits.ts";
+import { type MapLimits, resolveMapLimits } from "./limits.ts";
 import { MapService } from "./map-service.ts";
 import type { SessionLimits, SessionStatistics } from "./map-session.ts";
 import { MapSessions } from "./map-sessions.ts";
@@ -74,9 +74,11 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
   if (!Number.isInteger(payloadSize) || payloadSize < 1 || payloadSize > PAYLOAD_BYTES_MAX) {
     throw new RangeError(`payloadSize must be from 1 to ${PAYLOAD_BYTES_MAX}`);
   }
+  // What can be wrong with the options is found before the folder is held.
   const endpoints = options.listen.map(readEndpoint);
-  const { store, seed } = await openStore(options);
   const faults = faultsOf(options);
+  const limits = resolveMapLimits(options.limits);
+  const { store, seed } = await openStore(options);
   const service = new MapService(
     {
       store: faults === undefined ? store : forgetfulStore(store, faults),
@@ -86,7 +88,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
       verifyAside: asideVerifier(),
       ...(log === undefined ? {} : { log }),
     },
-    faults === undefined ? options.limits : { ...options.limits, recentBytesMax: 1 },
+    faults === undefined ? limits : { ...limits, recentBytesMax: 1 },
   );
   const links = faults === undefined ? service : new FaultyLinks(service, faults);
   const server = new SocketServer(service, links, options);
