@@ -27,7 +27,7 @@ export class NetworkLots {
     this.#hash = new KeyedHash(secret);
   }
 
-  /** Its lot; none for who was not proven to be in a public network, or whose network draws none. */
+  /** Its lot; none for who is not proven, or in no public network, or whose network draws none. */
   of({ network, isLocal, isProvable }: Contact): number | undefined {
     if (network < 0 || isLocal || !isProvable) return undefined;
     this.#words[0] = network;

@@ -42,7 +42,7 @@ const WHOLE_AGAIN = 1 / 8;
  *
  * Only nodes that the carrier has spoken to belong in here. Long-known nodes stay (they live
  * longest): a newcomer to a full bucket waits in the replacement cache until one is gone. For most
- * places networks draw lots, too ({@link NetworkLots}), and a lower one takes the place of a higher:
+ * places networks draw lots, too ({@link NetworkLots}); a lower one takes the place of a higher:
  * whoever came first to a joiner, or called most often, would have its whole table.
  *
  * Source: Maymounkov and Mazières, "Kademlia", 2002.

@@ -4,6 +4,7 @@ import { Contact } from "../../src/dht/contact.ts";
 import { compareDistance, type KeyText, sharedBits } from "../../src/dht/key.ts";
 import { DHT_LIMITS } from "../../src/dht/limits.ts";
 import { RoutingTable } from "../../src/dht/routing-table.ts";
+import { publicHost } from "../../src/testing/swarm/swarm.ts";
 import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 
 const SELF = keyWith();
@@ -92,12 +93,51 @@ describe("a routing table of a large network", () => {
 
   it("remembers a bounded number of newcomers beside a bucket, the last ones", () => {
     const { full } = filled(3_000);
-    const newcomers = Array.from({ length: 30 }, (_, i) => contactAt(keyWith(0xff, i, 9)));
-    for (const newcomer of newcomers) full.observe(newcomer, 5_000);
+    const newcomers = Array.from({ length: 120 }, (_, i) => contactAt(keyWith(0xff, i, 9)))
+      .filter((newcomer) => !full.outdraws(newcomer))
+      .slice(0, 30);
+    for (const newcomer of newcomers) expect(full.observe(newcomer, 5_000)).toBe("full");
     const inBucket = full.contacts.filter(({ key }) => sharedBits(SELF, key) === 0);
     for (const { key } of inBucket) full.remove(key, 6_000);
     const kept = newcomers.filter(({ key }) => full.find(key) !== undefined);
     expect(kept).toEqual(newcomers.slice(-DHT_LIMITS.replacementsMax));
+  });
+
+  it("is nobody's who comes first, or calls often: networks draw lots for most places", () => {
+    const crowd = randomContacts(8, 4_000);
+    const others = randomContacts(7, 4_000).map(({ key }, i) =>
+      contactAt(key, publicHost(5_000 + i)),
+    );
+    const isOne = new Set(others.map(({ key }) => key));
+    const shareOf = ({ contacts }: RoutingTable): number =>
+      contacts.filter(({ key }) => isOne.has(key)).length / contacts.length;
+    const pressed = table();
+    for (const contact of crowd) pressed.observe(contact, 0);
+    for (const contact of others) pressed.observe(contact, 1);
+    for (const contact of crowd) pressed.observe(contact, 2);
+    // Half of three quarters.
+    expect(shareOf(pressed)).toBeGreaterThan(0.25);
+    // Whoever was there first keeps a quarter, and the half of the rest.
+    const settled = table();
+    for (const contact of [...others, ...crowd]) settled.observe(contact, 0);
+    expect(shareOf(settled)).toBeGreaterThan(0.4);
+    // One machine with any number of names draws one lot.
+    const machine = randomContacts(9, 4_000).map(({ key }) => contactAt(key, "64.9.9.9"));
+    for (const contact of machine) settled.observe(contact, 3);
+    const ofMachine = settled.contacts.filter(({ network }) => network === machine[0]?.network);
+    expect(ofMachine.length).toBeLessThanOrEqual(2 * 12);
+  });
+
+  it("draws other lots at another node", () => {
+    const crowd = randomContacts(8, 4_000);
+    const kept = [1, 2].map((byte) => {
+      const secret = new Uint8Array(16).fill(byte);
+      const one = new RoutingTable({ self: SELF, secret, isLocal: false, limits: DHT_LIMITS });
+      for (const contact of crowd) one.observe(contact, 0);
+      return new Set(one.contacts.map(({ key }) => key));
+    });
+    const [first = new Set(), second = new Set()] = kept;
+    expect([...first].filter((key) => second.has(key)).length).toBeLessThan(0.6 * first.size);
   });
 
   it("keeps everybody again when few are left", () => {
