@@ -20,8 +20,8 @@ export interface DhtNetwork {
   /**
    * Asks one node. The carrier makes sure that the answer is from the node with the contact's id,
    * if that can be proven. It rejects when the node cannot be reached or is somebody else, or what
-   * came is no answer; it needs no timeout of its own: the signal is aborted when nobody waits any
-   * more.
+   * came is no answer; with `CULVERT_BUSY` where a limit, here or there, leaves no room to ask. It
+   * needs no timeout of its own: the signal is aborted when nobody waits any more.
    */
   request(to: Contact, request: DhtRequest, options: DhtRequestOptions): Promise<DhtResponse>;
 }

@@ -162,7 +162,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
         this.#context.desk.answered(input.exchange, input.response, input.attempt, now);
         break;
       case "failed":
-        this.#context.desk.failed(input.exchange, now);
+        this.#context.desk.failed(input.exchange, now, input.isBusy);
         break;
       case "dialling":
         this.#context.desk.dialling(input.exchange, now);

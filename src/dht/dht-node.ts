@@ -4,6 +4,7 @@ import {
   CulvertError,
   Driver,
   type ErrorCode,
+  isCulvertError,
   onAbort,
   type Random,
   throwIfAborted,
@@ -307,7 +308,9 @@ export class DhtNode implements Lookup, Discovery {
     this.#components.network
       .request(to, request, { signal, isLast, dialling })
       .then((response) => settle({ kind: "response", exchange, response, attempt }))
-      .catch(() => settle({ kind: "failed", exchange }));
+      .catch((error: unknown) => {
+        settle({ kind: "failed", exchange, isBusy: isCulvertError(error, "CULVERT_BUSY") });
+      });
   }
 
   async #operate(

@@ -21,8 +21,8 @@ export interface ExchangeOwner {
   /** Late again. */
   silent?(contact: Contact, now: Instant): void;
   answered(contact: Contact, response: DhtResponse, now: Instant): void;
-  /** No answer will come. */
-  failed(contact: Contact, now: Instant): void;
+  /** No answer will come; by a limit, here or there, when `isBusy`: the node may well be there. */
+  failed(contact: Contact, now: Instant, isBusy: boolean): void;
   /** There is room for a request, which it waited for. */
   resume?(now: Instant): void;
 }
@@ -95,6 +95,7 @@ export class ExchangeDesk {
   /** Sends a request; false when the desk is full, and then nobody is told anything. */
   ask(contact: Contact, request: DhtRequest, owner: ExchangeOwner, now: Instant): boolean {
     if (this.isFull) return false;
+    this.#waiting.delete(owner);
     this.#lastId = (this.#lastId % 2 ** 48) + 1;
     const id = this.#lastId;
     const exchange: Exchange = {
@@ -169,12 +170,15 @@ export class ExchangeDesk {
     this.#lateAfter(exchange, 1, now);
   }
 
-  /** The carrier says that no answer will come: the peer is gone, or not who it was said to be. */
-  failed(id: ExchangeId, now: Instant): void {
+  /**
+   * The carrier says that no answer will come: the peer is gone, or not who it was said to be; or,
+   * when `isBusy`, there was no room for the request.
+   */
+  failed(id: ExchangeId, now: Instant, isBusy: boolean = false): void {
     const exchange = this.#close(id);
     if (exchange === undefined) return;
-    this.#port.lost(exchange.contact, now);
-    exchange.owner?.failed(exchange.contact, now);
+    if (!isBusy) this.#port.lost(exchange.contact, now);
+    exchange.owner?.failed(exchange.contact, now, isBusy);
   }
 
   timeout(now: Instant): void {

@@ -32,12 +32,7 @@ export class FindOperation {
   }
 
   expire(): void {
-    if (!this.#search.isWaiting || this.#search.answerers.size > 0) this.#conclude();
-    else {
-      this.stop();
-      this.#hooks.busy();
-      this.#hooks.ended();
-    }
+    this.#conclude();
   }
 
   stop(): void {
@@ -45,11 +40,13 @@ export class FindOperation {
   }
 
   #conclude(): void {
+    const { isHampered, answerers, asked } = this.#search;
     // What comes later must not bring it back to life.
     this.#search.stop();
     this.#search.learnSize();
     const contacts = this.#search.closest(this.#count);
-    this.#hooks.settled({ kind: "nodes", contacts, asked: this.#search.asked });
+    if (isHampered && answerers.size === 0) this.#hooks.busy();
+    else this.#hooks.settled({ kind: "nodes", contacts, asked });
     this.#hooks.ended();
   }
 }

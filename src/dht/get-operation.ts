@@ -61,12 +61,7 @@ export class GetOperation {
 
   /** Time is up: what is known has to do. */
   expire(): void {
-    if (this.#claims.length > 0 || !this.#search.isWaiting) this.#conclude();
-    else {
-      this.stop();
-      this.#hooks.busy();
-      this.#hooks.ended();
-    }
+    this.#conclude();
   }
 
   stop(): void {
@@ -139,7 +134,13 @@ export class GetOperation {
   #conclude(): void {
     const best = this.#best();
     if (best !== undefined) this.#settle(best);
-    else this.#finish({ kind: "missing", asked: this.#search.asked });
+    else if (!this.#search.isHampered) {
+      this.#finish({ kind: "missing", asked: this.#search.asked });
+    } else {
+      this.stop();
+      this.#hooks.busy();
+      this.#hooks.ended();
+    }
   }
 
   #settle({ value, hops }: Claim): void {

@@ -30,7 +30,7 @@ export interface OperationHooks {
   readonly late: () => void;
   /** The result; once, unless it is `busy`. */
   readonly settled: (result: DhtResult) => void;
-  /** Time is up, nothing has come of it, and this node had no room to ask all. */
+  /** Nothing has come of it, and limits, here or there, kept it from asking. */
   readonly busy: () => void;
   /** Nothing of it is left. */
   readonly ended: () => void;

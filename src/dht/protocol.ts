@@ -30,9 +30,10 @@ export type DhtInput =
     }
   /**
    * There will be none: the node cannot be reached, or somebody else is there, or its answer was
-   * no message. Silence is not told; the core has its own patience.
+   * no message. Silence is not told; the core has its own patience. `isBusy`: it may well be there,
+   * but a limit of its carrier or of ours left no room for the request.
    */
-  | { readonly kind: "failed"; readonly exchange: ExchangeId }
+  | { readonly kind: "failed"; readonly exchange: ExchangeId; readonly isBusy?: boolean }
   /** A way to the node has to be made first, which takes some round trips; and now it is there. */
   | { readonly kind: "dialling" | "dialled"; readonly exchange: ExchangeId }
   /** The carrier has spoken to this node for other reasons: its id is proven, it lives. */

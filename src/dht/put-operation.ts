@@ -36,6 +36,8 @@ export class PutOperation implements ExchangeOwner {
   #wanted = 0;
   readonly #keptBy = new Set<KeyText>();
   #needsTokens = false;
+  /** There was no room for a store, here or there. */
+  #wasRefused = false;
   #asked = 0;
   #ttlSeconds = Number.POSITIVE_INFINITY;
   readonly #refusals = new Map<StoreRefusal, number>();
@@ -82,12 +84,7 @@ export class PutOperation implements ExchangeOwner {
   }
 
   expire(): void {
-    const isWaiting = this.#search.isWaiting || this.#context.desk.isWaiting(this);
-    const isHeard = this.#keptBy.size > 0 || this.#refusals.size > 0;
-    this.stop();
-    if (isHeard || !isWaiting) this.#settle();
-    else this.#hooks.busy();
-    this.#end();
+    this.#conclude();
   }
 
   stop(): void {
@@ -108,7 +105,8 @@ export class PutOperation implements ExchangeOwner {
     this.#advance(now);
   }
 
-  failed(contact: Contact, now: Instant): void {
+  failed(contact: Contact, now: Instant, isBusy: boolean): void {
+    if (isBusy) this.#wasRefused = true;
     this.silent(contact, now);
   }
 
@@ -185,7 +183,16 @@ export class PutOperation implements ExchangeOwner {
       this.#search.start(now);
       return;
     }
-    this.#settle();
+    this.#conclude();
+  }
+
+  #conclude(): void {
+    const isHeard = this.#isSettled || this.#keptBy.size > 0 || this.#refusals.size > 0;
+    const isWaiting = this.#context.desk.isWaiting(this);
+    const isHampered = isWaiting || this.#wasRefused || this.#search.isHampered;
+    this.stop();
+    if (isHeard || !isHampered) this.#settle();
+    else this.#hooks.busy();
     this.#end();
   }
 

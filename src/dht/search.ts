@@ -65,6 +65,8 @@ export class Search implements ExchangeOwner {
   #isWidened = false;
   #isStopped = false;
   #isLate = false;
+  /** There was no room for a request, here or there. */
+  #wasRefused = false;
 
   constructor(context: DhtContext, target: KeyText, hooks: SearchHooks) {
     this.#context = context;
@@ -77,9 +79,10 @@ export class Search implements ExchangeOwner {
     return this.#isWidened;
   }
 
-  /** Whether there is somebody to ask, but no room for another request of this node. */
-  get isWaiting(): boolean {
-    return this.#context.desk.isWaiting(this);
+  /** Whether limits, here or there, kept it from asking: what it has not found may be there. */
+  get isHampered(): boolean {
+    const isUnheard = this.#wasRefused && this.#answerers.size === 0;
+    return isUnheard || (!this.#isStopped && this.#context.desk.isWaiting(this));
   }
 
   /** Nodes asked so far. */
@@ -249,9 +252,10 @@ export class Search implements ExchangeOwner {
     this.#goOn(now);
   }
 
-  failed(contact: Contact, now: Instant): void {
+  failed(contact: Contact, now: Instant, isBusy: boolean): void {
     this.#pathAt(contact).lookup.failed(contact.key);
-    this.#wasDead(contact);
+    if (isBusy) this.#wasRefused = true;
+    else this.#wasDead(contact);
     this.#goOn(now);
   }
 

@@ -148,8 +148,12 @@ export class Upkeep implements ExchangeOwner {
     this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
   }
 
-  failed(contact: Contact): void {
+  failed(contact: Contact, _now: Instant, isBusy: boolean): void {
     this.#pinged.delete(contact.key);
+    if (isBusy) {
+      this.#lookedAt.delete(contact.key);
+      return;
+    }
     this.#missed = Math.min(this.#missed + 1, MISSED_FEW);
     this.#surveyed(false);
     if (this.#lookedAt.delete(contact.key)) this.#paceMs = this.#context.limits.checkMs;

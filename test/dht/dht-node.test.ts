@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import {
   Contact,
   DhtNode,
@@ -27,6 +27,8 @@ class Street {
   readonly #random = new SeededRandom(4);
   /** Nodes that say nothing any more. */
   readonly mute = new Set<string>();
+  /** Nodes that cannot be asked, by a limit of theirs or of whoever asks. */
+  readonly busy = new Set<string>();
 
   add(): Host {
     const identity = new NodeIdentity(this.#random.bytes(32));
@@ -38,6 +40,7 @@ class Street {
         await this.#pause(5, signal);
         const asked = this.hosts.get(nodeIdText(to.id));
         if (asked === undefined) throw new Error("nobody is there");
+        if (this.busy.has(nodeIdText(to.id))) throw new CulvertError("CULVERT_BUSY");
         if (this.mute.has(nodeIdText(to.id))) return await this.#pause(Infinity, signal);
         const from = { id: identity.id, source: "127.0.0.0/24", isAddressProven: true };
         const answer = asked.node.serve(message, from);
@@ -133,6 +136,38 @@ describe("a node of the DHT", () => {
     subject.node.publish(street.descriptor(subject, 1, 2 ** 40));
     await street.clock.runUntil(street.clock.now() + 5_000);
     expect(hosts.map(({ node }) => node.statistics.values)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
+  it("keeps in its table who is busy, and asks others", async () => {
+    const street = new Street();
+    const hosts = await street.populate(12);
+    const key = new Uint8Array(32).fill(9);
+    await street.clock.runPromise(first(hosts, 3).node.put(key, PLAIN, { quorum: 12 }));
+    const { node } = first(hosts, 5);
+    const others = hosts.filter((host) => host.node !== node);
+    for (const { identity } of others.slice(3)) street.busy.add(nodeIdText(identity.id));
+    expect(await street.clock.runPromise(node.closest(key))).toHaveLength(3);
+    expect(node.contacts).toHaveLength(11);
+  });
+
+  it("does not take for missing what it could ask nobody for", async () => {
+    const street = new Street();
+    const hosts = await street.populate(6);
+    const { node, identity } = first(hosts, 3);
+    for (const host of hosts) street.busy.add(nodeIdText(host.identity.id));
+    const busy = { code: "CULVERT_BUSY" };
+    const key = new Uint8Array(32).fill(9);
+    await expect(street.clock.runPromise(node.get(key))).rejects.toMatchObject(busy);
+    await expect(street.clock.runPromise(node.closest(key))).rejects.toMatchObject(busy);
+    const descriptor = street.descriptor(first(hosts, 1), 1).toBytes();
+    const value = { kind: "descriptor", ttlSeconds: 60, bytes: descriptor } as const;
+    const invalid = node.put(identity.id, value);
+    await expect(street.clock.runPromise(invalid)).rejects.toMatchObject({
+      code: "CULVERT_REFUSED",
+    });
+    street.busy.clear();
+    expect(await street.clock.runPromise(node.get(key))).toBeUndefined();
+    expect(node.contacts).toHaveLength(5);
   });
 
   it("looks up the newest descriptor of a node, and refuses an older one", async () => {
