@@ -148,7 +148,10 @@ export class MapSession {
       const isPaused = this.#takeFrames();
       if (this.#isClosed) return;
       this.#components.port.setReading(!isPaused);
-      const isPending = this.#link === undefined || isPaused || this.#frames.length > 0;
+      const isUnread = this.#components.port.unsentBytes > this.#limits.unsentBytesHigh;
+      // A client that waits for the node's own queues has nothing to hurry with.
+      const isPartial = !isPaused && this.#frames.length > 0;
+      const isPending = this.#link === undefined || isUnread || isPartial;
       // A client that trickles bytes does not restart the time of its frame.
       if (!isPending) this.#pendingSince = undefined;
       else this.#pendingSince ??= this.#components.clock.now();

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { concatBytes } from "../../src/base/index.ts";
-import { encodeRecord, MapSession, type SessionLimits } from "../../src/mapservice/index.ts";
+import {
+  encodeRecord,
+  MapSession,
+  MemoryRecordStore,
+  type SessionLimits,
+} from "../../src/mapservice/index.ts";
 import {
   type ClientMessage,
   encodeClientMessage,
@@ -190,6 +195,35 @@ describe("patience ends", () => {
     expect(port.closed).toBeUndefined();
     await rig.clock.runUntil(1_300_000);
     expect([port.closed, statistics.idle]).toEqual(["abruptly", 1]);
+  });
+
+  test("not with who waits for a disk that has stalled", async () => {
+    const memory = new MemoryRecordStore({
+      payloadSize: PAYLOAD_SIZE,
+      entriesMax: 1_000,
+      bytesMax: 1_000_000,
+    });
+    let goOn = (): void => {};
+    const stalled = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const keep = memory.put.bind(memory);
+    memory.put = async (puts, nowMs) => {
+      await stalled;
+      return await keep(puts, nowMs);
+    };
+    const limits = { queuedPerLinkMax: 8, committingBytesMax: 1 };
+    const rig = serviceRig({ store: memory, limits });
+    const { session, port, tell, said } = sessionOf(rig, { frameMs: 30_000 });
+    session.receive(HELLO);
+    await tell(...Array.from({ length: 20 }, (_, i) => put(i, i)));
+    expect(port.isReading).toBe(false);
+    await rig.clock.runUntil(100_000);
+    expect(port.closed).toBeUndefined();
+    goOn();
+    await rig.clock.runUntil(101_000);
+    const kinds = said().map((one) => (one.kind === "answer" ? one.answer.kind : one.kind));
+    expect(kinds).toEqual(["hello", ...Array.from({ length: 20 }, () => "stored")]);
   });
 
   test("not with a slow but steady client", async () => {
