@@ -117,6 +117,22 @@ it("a thousand gets at once find what one in six nodes has, while the others say
   expect(new Set(node.done.map(({ result }) => result.kind))).toEqual(new Set(["found"]));
 });
 
+it("a put for which nobody has room to be asked is busy, and forgets nobody", () => {
+  const node = new Node({ bucketSize: 3, replicas: 3 });
+  for (let i = 1; i <= 10; i++) {
+    node.tell({ kind: "met", contact: contactAt(keyWith(i, 1), `64.${i}.1.1`) });
+  }
+  const value = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
+  node.tell({ kind: "put", operation: 2, key: textBytes(keyWith()), value });
+  for (let at = 0; at < node.sent.length; at++) {
+    const { exchange } = node.sent[at] as Sent;
+    node.tell({ kind: "failed", exchange, isBusy: true });
+  }
+  expect(node.busy.map(({ operation }) => operation)).toEqual([2]);
+  expect(node.done).toEqual([]);
+  expect(node.core.contacts).toHaveLength(10);
+});
+
 describe("a node that has as many requests in flight as it may", () => {
   const KEY = textBytes(keyWith());
   const RECORD = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
