@@ -20,6 +20,9 @@ export interface OpenStreamOptions {
 /**
  * One stream of a link: a Node Duplex that looks like a socket. `end` closes half, `destroy` resets
  * both ways. It outlives the path under it, and fails with the link.
+ *
+ * One that a peer opened, and that was ended here before anybody read it, is destroyed: nobody
+ * wants what the peer sends. Whoever means to read it later says so with `pause`.
  */
 export interface LinkStream extends SocketDuplex {
   /** What the opener asked for, for example `rpc`. */

@@ -112,6 +112,7 @@ export class CoreLink implements Link {
     );
     this.#port = {
       clock: owner.clock,
+      leftMs: owner.limits.drainMs,
       write: (id, chunks) => this.#turns.turn({ kind: "write", id, chunks }),
       end: (id) => this.#turns.turn({ kind: "end", id }),
       reset: (id, code) => this.#turns.turn({ kind: "reset", id, code }),
@@ -346,14 +347,9 @@ export class CoreLink implements Link {
   }
 
   #addStream(id: StreamId, protocol: string, priority: LinkStream["priority"]): CoreLinkStream {
-    const stream = new CoreLinkStream({
-      id,
-      protocol,
-      priority,
-      link: this,
-      localId: this.owner.id,
-      port: this.#port,
-    });
+    const { id: localId } = this.owner;
+    const port = this.#port;
+    const stream = new CoreLinkStream({ id, protocol, priority, link: this, localId, port });
     this.#streams.set(id, stream);
     return stream;
   }

@@ -31,7 +31,7 @@ export interface LinkLimits {
   readonly resumeMs: number;
   /** Life of a link that nobody uses. */
   readonly idleMs: number;
-  /** Time for open streams to end when a link is closed gracefully. */
+  /** Time for open streams to end when a link is closed gracefully; for one that was left, too. */
   readonly drainMs: number;
   /** Streams at once that the peer may have opened; more are refused. */
   readonly streamsInMax: number;

@@ -1,5 +1,6 @@
-import { type Clock, CulvertError } from "../base/index.ts";
+import { type Cancel, type Clock, CulvertError } from "../base/index.ts";
 import { nodeIdText } from "../identity/index.ts";
+import { defer } from "../io/defer.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { Link, LinkStream, Priority } from "./contract.ts";
 import type { StreamId } from "./mux-frames.ts";
@@ -18,11 +19,13 @@ const DISCARD_BYTES_MAX = 65_536;
 /** What a stream needs of its link. */
 export interface StreamPort {
   readonly clock: Clock;
+  /** How long a peer may take to end a stream that was left in good order, before it is reset. */
+  readonly leftMs: number;
   write(id: StreamId, chunks: readonly Uint8Array[]): void;
   end(id: StreamId): void;
   reset(id: StreamId, code: number): void;
   consumed(id: StreamId, credit: number): void;
-  /** The stream is over on this side and will not call again. */
+  /** Nothing has to be told to the stream any more. */
   release(id: StreamId): void;
 }
 
@@ -44,10 +47,12 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly #id: StreamId;
+  readonly #isIncoming: boolean;
   readonly #port: StreamPort;
   /** What came and was not passed on: the peer has no credit for more. */
   readonly #arrived: Uint8Array[] = [];
   #isReading = false;
+  #wasReadFrom = false;
   #hasPeerEnded = false;
   #isPeerEndPassedOn = false;
   #writeDone: Callback | undefined;
@@ -57,12 +62,15 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   #failure: CulvertError | undefined;
   #resetCode: number = RESET.cancelled;
   #discardedBytes = 0;
+  #cancelLeft: Cancel = () => {};
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  constructor({ id, protocol, priority, link, localId, port }: CoreLinkStreamOptions) {
+  constructor(options: CoreLinkStreamOptions) {
+    const { id, protocol, priority, link, localId, port } = options;
     super({ allowHalfOpen: true });
     this.#id = id;
+    this.#isIncoming = id % 2 === (link.isInitiator ? 1 : 0);
     this.protocol = protocol;
     this.priority = priority;
     this.link = link;
@@ -92,6 +100,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     if (!(Number.isInteger(code) && code >= 0 && code <= OWN_CODE_MAX)) {
       throw new RangeError(`a reset code is a whole number up to ${OWN_CODE_MAX}`);
     }
+    // One that was left can still be given up with a code.
+    if (this.destroyed) this.#giveUp(code);
     this.#resetCode = code;
     this.destroy();
   }
@@ -121,6 +131,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   override _read(): void {
     this.#isReading = true;
+    this.#wasReadFrom = true;
     this.#passOn();
   }
 
@@ -129,10 +140,10 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     const isLeft = error === null && this.#isEndSent && this.#resetCode === RESET.cancelled;
     const isOver = this.#failure !== undefined || (this.#isEndSent && this.#hasPeerEnded);
     // As a socket that was closed after its end: the peer is not told that anything went wrong.
-    if (isLeft && !isOver) this.#discardArrived();
+    if (isLeft && !isOver) this.#leave();
     else {
       if (!isOver) this.#port.reset(this.#id, this.#resetCode);
-      this.#port.release(this.#id);
+      this.#release();
     }
     this.#arrived.length = 0;
     const reason = error ?? this.#failure ?? new CulvertError("CULVERT_CLOSED");
@@ -154,8 +165,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   /** The peer ended its side. */
   deliverEnd(): void {
     this.#hasPeerEnded = true;
-    if (this.destroyed) this.#port.release(this.#id);
-    else this.#passOn();
+    this.#releaseIfOver();
+    if (!this.destroyed) this.#passOn();
   }
 
   /** All that was written is on its way, or kept to be repeated. */
@@ -167,14 +178,17 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   endSent(): void {
     this.#isEndSent = true;
+    this.#releaseIfOver();
     const done = this.#endDone;
     this.#endDone = undefined;
     done?.();
+    // Who has waited for the end may begin to read now.
+    if (this.#isIncoming) defer(() => this.#isNeverRead && this.destroy());
   }
 
   /** The peer gave the stream up, or the link is over. */
   fail(error: CulvertError): void {
-    if (this.destroyed) this.#port.release(this.#id);
+    this.#release();
     if (this.destroyed || this.#failure !== undefined) return;
     this.#failure = error;
     // What the peer had sent before it ended is still good; only writing has become pointless.
@@ -200,14 +214,42 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.#port.write(this.#id, chunks);
   }
 
+  /** Whether nobody has read, nor said with `pause` that this is for later. */
+  get #isNeverRead(): boolean {
+    return !this.#wasReadFrom && this.readableFlowing === null;
+  }
+
+  /** The peer may end the stream, for a while. */
+  #leave(): void {
+    const { clock, leftMs } = this.#port;
+    const at = clock.now() + leftMs;
+    this.#cancelLeft = clock.schedule(at, () => this.#giveUp(RESET.cancelled), {
+      background: true,
+    });
+    this.#discardArrived();
+  }
+
   /** Nobody reads any more: the peer gets its credit back, up to a point. */
   #discardArrived(): void {
     for (const bytes of this.#arrived.splice(0)) {
       this.#discardedBytes += bytes.length;
       this.#port.consumed(this.#id, creditCost(bytes.length));
     }
-    if (this.#discardedBytes <= DISCARD_BYTES_MAX) return;
-    this.#port.reset(this.#id, RESET.cancelled);
+    if (this.#discardedBytes > DISCARD_BYTES_MAX) this.#giveUp(RESET.cancelled);
+  }
+
+  #giveUp(code: number): void {
+    this.#port.reset(this.#id, code);
+    this.#release();
+  }
+
+  /** The link forgets the stream as its peer does: what has not been read lies here. */
+  #releaseIfOver(): void {
+    if (this.#hasPeerEnded && (this.#isEndSent || this.destroyed)) this.#release();
+  }
+
+  #release(): void {
+    this.#cancelLeft();
     this.#port.release(this.#id);
   }
 
@@ -224,6 +266,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     if (this.#arrived.length > 0 || !this.#hasPeerEnded || this.#isPeerEndPassedOn) return;
     this.#isPeerEndPassedOn = true;
     this.push(null);
+    // Nobody may ever ask for it, and it has to close; who has paused may put something back first.
+    if (this.#isNeverRead) this.read(0);
   }
 
   /** With the first error Node drops what was not read: while there is some, writing waits. */

@@ -1,36 +1,85 @@
 import { describe, expect, it } from "vitest";
+import { CulvertError } from "../../src/base/index.ts";
 import type { Link } from "../../src/link/index.ts";
-import { CoreLinkStream, type StreamPort } from "../../src/link/link-stream.ts";
+import { CoreLinkStream } from "../../src/link/link-stream.ts";
 import { creditCost } from "../../src/link/mux-stream.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
-describe("a stream of a link", () => {
-  it("gives back the credit of all that came, also when it is left in the middle", async () => {
-    let credit = 0;
-    const port: StreamPort = {
+/** A stream without a link, and what it asks of it. */
+function lone() {
+  const asked = { credit: 0, isReleased: false, codes: [] as number[] };
+  const stream: CoreLinkStream = new CoreLinkStream({
+    id: 1,
+    protocol: "test",
+    priority: "normal",
+    link: { peer: new Uint8Array(32), isInitiator: false } as Partial<Link> as Link,
+    localId: new Uint8Array(32),
+    port: {
       clock: new VirtualClock(),
+      leftMs: 1_000,
       write: () => {},
       end: () => stream.endSent(),
-      reset: () => {},
+      reset: (_id, code) => asked.codes.push(code),
       consumed: (_id, amount) => {
-        credit += amount;
+        asked.credit += amount;
       },
-      release: () => {},
-    };
-    const stream = new CoreLinkStream({
-      id: 1,
-      protocol: "test",
-      priority: "normal",
-      link: { peer: new Uint8Array(32) } as Partial<Link> as Link,
-      localId: new Uint8Array(32),
-      port,
-    });
+      release: () => {
+        asked.isReleased = true;
+      },
+    },
+  });
+  return { stream: stream.on("error", () => {}), asked };
+}
+
+describe("a stream of a link", () => {
+  it("gives back the credit of all that came, also when it is left in the middle", async () => {
+    const { stream, asked } = lone();
     stream.end();
     stream.on("data", () => stream.destroy());
     await new Promise((resolve) => stream.once("finish", resolve));
     stream.deliver(new Uint8Array(32_743));
     await new Promise((resolve) => stream.once("close", resolve));
     stream.deliver(new Uint8Array(1_000));
-    expect(credit).toBe(creditCost(32_743) + creditCost(1_000));
+    expect(asked.credit).toBe(creditCost(32_743) + creditCost(1_000));
+  });
+
+  it.each(["has ended", "has ended, and given the rest up"])(
+    "is held by its link no more once the peer %s, whether it is read or not",
+    async (how) => {
+      const { stream, asked } = lone();
+      stream.deliver(new Uint8Array(10));
+      stream.deliverEnd();
+      expect(asked.isReleased).toBe(false);
+      if (how === "has ended") stream.end();
+      else stream.fail(new CulvertError("CULVERT_PEER_ABORTED"));
+      await new Promise(setImmediate);
+      expect([asked.isReleased, stream.destroyed]).toEqual([true, false]);
+    },
+  );
+
+  it("tells whoever has paused it of no end before what was put back", async () => {
+    const { stream } = lone();
+    const heard: unknown[] = [];
+    stream.on("data", (bytes: Uint8Array) => heard.push(String(bytes)));
+    stream.on("end", () => heard.push("end"));
+    await new Promise(setImmediate);
+    stream.deliver(Buffer.from("head and more"));
+    stream.pause();
+    stream.deliverEnd();
+    await new Promise(setImmediate);
+    stream.unshift(Buffer.from("more"));
+    stream.resume();
+    await new Promise(setImmediate);
+    expect(heard).toEqual(["head and more", "more", "end"]);
+  });
+
+  it("tells the peer the code of a reset also when it was left before", async () => {
+    const { stream, asked } = lone();
+    stream.end();
+    await new Promise((resolve) => stream.once("finish", resolve));
+    stream.destroy();
+    expect(asked.codes).toEqual([]);
+    stream.reset(7);
+    expect([asked.codes, asked.isReleased]).toEqual([[7], true]);
   });
 });
