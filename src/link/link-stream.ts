@@ -270,14 +270,19 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     if (this.#isNeverRead) this.read(0);
   }
 
-  /** With the first error Node drops what was not read: while there is some, writing waits. */
+  /**
+   * With the first error Node drops what was not read. Where somebody may read it, what is written
+   * goes nowhere instead, as into a socket whose peer is gone, and the error comes after the end.
+   */
   #failWrites(error: CulvertError): void {
     const isUnread = this.#arrived.length + this.readableLength > 0;
+    const isForNobody = this.#isIncoming && this.#isNeverRead;
+    if (isUnread && !isForNobody) defer(() => this.#settle());
     // Somebody who reads gets the end too, which is told a little later.
-    if (!isUnread && this.readableFlowing !== true) this.#settle(error);
+    else if (this.readableFlowing !== true) this.#settle(error);
   }
 
-  #settle(reason: Error): void {
+  #settle(reason?: Error): void {
     const waiting = [this.#writeDone, this.#endDone];
     this.#writeDone = undefined;
     this.#endDone = undefined;

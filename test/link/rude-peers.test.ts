@@ -95,6 +95,61 @@ describe("a peer", () => {
     },
   );
 
+  it("that answers and gives the rest up holds nobody up who sends all, then reads", async () => {
+    let theirs: LinkStream | undefined;
+    const { world, stream, failed } = await withRude((taken) => {
+      theirs = taken;
+      taken.pause().end("too large");
+    });
+    let written = 0;
+    stream.write(new Uint8Array(400_000), () => void written++);
+    await world.pass(1_000);
+    theirs?.reset(7);
+    await world.pass(1_000);
+    stream.write(new Uint8Array(400_000), () => void written++);
+    stream.end();
+    await world.run(once(stream, "finish"));
+    expect(written).toBe(2);
+    const answer = once(stream, "data");
+    expect(await world.run(failed)).toMatchObject({ code: "CULVERT_PEER_ABORTED" });
+    expect(String(await answer)).toBe("too large");
+    await world.close();
+  });
+
+  it("that gives up what is echoed to it leaves nothing of the stream", async () => {
+    const echoes: LinkStream[] = [];
+    const { world, rude, other, stream } = await withRude(() => {});
+    rude.host.handle("echo", (taken) => {
+      echoes.push(taken);
+      taken.on("error", () => {}).pipe(taken);
+    });
+    const [echo] = [await world.run(stream.link.openStream("echo"))];
+    echo.on("error", () => {}).write(new Uint8Array(400_000));
+    await world.pass(5_000);
+    echo.end();
+    await world.pass(5_000);
+    echo.destroy();
+    await world.pass(60_000);
+    expect(echoes.map(({ destroyed }) => destroyed)).toEqual([true]);
+    expect(other.isOpen).toBe(true);
+    await world.close();
+  });
+
+  it("that asks, and gives up, is noticed by who never reads what it asked", async () => {
+    const { world, link, rude } = await withRude(() => {});
+    const failures: unknown[] = [];
+    rude.host.handle("feed", (taken) => {
+      taken.on("error", (error) => failures.push(error)).write(new Uint8Array(400_000));
+    });
+    const feed = await world.run(link.openStream("feed"));
+    feed.on("error", () => {}).end("please");
+    await world.pass(1_000);
+    feed.destroy();
+    await world.pass(10_000);
+    expect(failures).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
+    await world.close();
+  });
+
   it("that ends its side, and gives the rest up, is noticed by who only writes", async () => {
     let theirs: LinkStream | undefined;
     const { world, stream, failed } = await withRude((taken) => {
