@@ -44,8 +44,12 @@ export class LinkTurns {
 
   #outermost(input: LinkInput): void {
     this.#isTurning = true;
-    this.#driver.handle(input);
-    this.#isTurning = false;
+    try {
+      this.#driver.handle(input);
+    } finally {
+      // What a stream's listener throws ends its own turn, and no other.
+      this.#isTurning = false;
+    }
     if (this.#isRoomNew) this.refresh();
   }
 }

@@ -32,6 +32,29 @@ async function withRude(take: (stream: LinkStream) => void) {
   return { world, rude, link, other, stream, failed, echoes };
 }
 
+describe("a handler", () => {
+  it("that throws at what it reads holds up nothing else on its link", async () => {
+    const { world, rude, link, echoes } = await withRude(() => {});
+    rude.host.handle("bad", (stream) => {
+      stream
+        .on("error", () => {})
+        .on("data", () => {
+          throw new Error("a mistake");
+        });
+    });
+    const bad = await world.run(link.openStream("bad"));
+    bad.on("error", () => {}).write("x");
+    await expect(world.pass(1_000)).rejects.toThrow("a mistake");
+    const echo = await world.run(link.openStream("echo"));
+    const arrivals = new Arrivals(echo, 9);
+    writeKnown(echo, { clock: world.clock, seed: 9, bytes: 2_000_000, bytesPerSecond: 1e6 });
+    await world.pass(20_000);
+    expect(arrivals).toMatchObject({ received: 2_000_000, mismatch: undefined, isEnded: true });
+    expect(await echoes()).toEqual(["x", "x"]);
+    await world.close();
+  });
+});
+
 describe("a peer", () => {
   it("that never reads, or reads a byte a second, stops its own stream and no other", async () => {
     for (const isReading of [false, true]) {
