@@ -12,6 +12,11 @@ interface Outgoing<Message> {
   readonly bytes: Uint8Array;
 }
 
+/** A message that waits, for its connection or for room on it. */
+export interface Waiting<Message> extends Outgoing<Message> {
+  readonly connection: ConnectionId | undefined;
+}
+
 /** What a connections core is told. */
 export type ConnectionInput<Message> =
   | ({ readonly kind: "send"; readonly peer: NodeId } & Outgoing<Message>)
@@ -94,10 +99,11 @@ export class ConnectionsCore<Message>
     return this.#peers.size;
   }
 
-  /** Gives back all that waits, of every peer, at the end: it is not sent any more. */
-  takeWaiting(): Message[] {
-    const queues = [...this.#peers.values()].map(({ queue }) => queue.splice(0));
-    return queues.flat().map(({ message }) => message);
+  /** Gives back all that waits, of every peer, at the end; with the connection, if there is one. */
+  takeWaiting(): Waiting<Message>[] {
+    return [...this.#peers.values()].flatMap(({ queue, connection }) =>
+      queue.splice(0).map((outgoing) => ({ ...outgoing, connection })),
+    );
   }
 
   handle(input: ConnectionInput<Message>, now: Instant): void {

@@ -37,8 +37,9 @@ export class MessageLane {
   /** Messages of this tick: they leave in one write. */
   #outbox: Uint8Array[] = [];
   #isFlushing = false;
-  #out: ByteDuplex | "opening" | "detached" | undefined;
+  #out: ByteDuplex | "opening" | undefined;
   #isReading = true;
+  #isDetached = false;
 
   constructor(link: PeerLink, events: LaneEvents, messageBytesMax: number) {
     this.link = link;
@@ -74,13 +75,13 @@ export class MessageLane {
     stream.end();
   }
 
-  /** Stops listening; the link goes on. */
+  /** Stops listening; the link goes on, and what was sent still goes out over it. */
   detach(): void {
     for (const cancel of this.#cancels) cancel();
     for (const stream of this.#incoming) stream.destroy();
-    if (typeof this.#out === "object") this.#out.destroy();
-    this.#out = "detached";
-    this.#outbox = [];
+    this.#isDetached = true;
+    this.#flush();
+    this.rest();
   }
 
   async #open(): Promise<void> {
@@ -88,11 +89,6 @@ export class MessageLane {
     this.#events.full(true);
     try {
       const stream = await this.link.openStream(MESSAGE_PROTOCOL, { priority: "urgent" });
-      if (this.#out !== "opening") {
-        // Detached meanwhile: nobody else knows the stream, and the link may stay for long.
-        stream.destroy();
-        return;
-      }
       this.#out = stream;
       stream.on("drain", () => this.#events.full(false));
       stream.on("error", () => {});
@@ -100,8 +96,9 @@ export class MessageLane {
       stream.resume();
       this.#events.full(false);
       this.#flush();
+      // Nobody else knows the stream, and the link may stay for long.
+      if (this.#isDetached) this.rest();
     } catch {
-      if (this.#out !== "opening") return;
       // The link says by itself when it is over; until then the next message tries again.
       this.#out = undefined;
       this.#outbox = [];

@@ -119,6 +119,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
         },
       });
     });
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const stream = await lane.link.openStream(CALL_PROTOCOL, options);
     this.#countCall(peer, stream);
     return stream;
@@ -129,7 +130,12 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#isClosed = true;
     this.#cancelLinks();
     this.#driver.stop();
-    for (const message of this.#core.takeWaiting()) message.unsent();
+    // What only waits for room goes out, as what was handed to a lane before.
+    for (const { connection, message, bytes } of this.#core.takeWaiting()) {
+      const lane = connection === undefined ? undefined : this.#lanes.get(connection);
+      if (lane === undefined) message.unsent();
+      else message.sent(lane, bytes);
+    }
     for (const lane of this.#lanes.values()) lane.detach();
     this.#lanes.clear();
     this.#byLink.clear();

@@ -235,8 +235,11 @@ describe("what waits", () => {
     const rig = new Rig();
     for (const n of [1, 2, 1]) rig.send(n);
     rig.open(3);
+    rig.give({ kind: "full", peer: peer(3).id, connection: 3 });
     rig.send(3);
-    expect(rig.core.takeWaiting()).toEqual([2, 1, 3]);
+    const waiting = rig.core.takeWaiting();
+    expect(waiting.map(({ message }) => message)).toEqual([2, 1, 3, 4]);
+    expect(waiting.map(({ connection }) => connection)).toEqual([...Array(3).fill(undefined), 3]);
     expect(rig.core.takeWaiting()).toEqual([]);
     expect(rig.open(1)).toEqual([]);
   });

@@ -72,18 +72,27 @@ describe("the messages of a peer", () => {
 });
 
 describe("a lane that is given up while its stream is being opened", () => {
-  it("does not leave it behind on the link", async () => {
-    const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+  it("says what it was given, and does not leave the stream behind on the link", async () => {
+    const said: Uint8Array[] = [];
+    const stream = new Duplex({
+      read: () => {},
+      write: (chunk, _encoding, done) => {
+        said.push(chunk);
+        done();
+      },
+    });
     let opened: (stream: ByteDuplex) => void = () => {};
     const { made } = lane(() => {
       return new Promise((resolve) => {
         opened = resolve;
       });
     });
-    made.send(utf8("nobody hears it"));
+    made.send(utf8("last words"));
     made.detach();
     opened(stream);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(stream.destroyed).toBe(true);
+    await new Promise((resolve) => stream.once("finish", resolve));
+    expect(concatBytes(...said)).toEqual(framed("last words"));
+    stream.push(null);
+    await new Promise((resolve) => stream.once("close", resolve));
   });
 });
