@@ -112,7 +112,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const open = this.#table.find(target.id);
     if (open !== undefined) return open;
     return this.#dials.join(nodeIdText(target.id), target.signal, async (signal) => {
-      const link = await this.#begin(await this.#dialPath(target, signal));
+      const link = await this.#begin(await this.#dialPath(target, signal), signal);
       this.#targets.set(link, target);
       return link;
     });
@@ -124,14 +124,14 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const { expectedId, publicKey, signal } = options;
     if (!options.isInitiator) return this.#awaitLink(connection, options);
     const setup = await this.#desk.open(connection, { id: expectedId, publicKey }, signal);
-    return this.#begin({ setup, way });
+    return this.#begin({ setup, way }, signal);
   }
 
   async upgrade(link: Link, path: UpgradePath): Promise<void> {
     if (!(link instanceof CoreLink) || link.owner !== this) {
       throw new RangeError("the link is not one of this host");
     }
-    await this.#mover.upgrade(link, () => this.#openFor(link, path));
+    await this.#mover.upgrade(link, () => this.#openFor(link, path), path.signal);
   }
 
   find(id: NodeId): Link | undefined {
@@ -223,7 +223,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   /** Asks the peer at the other end of a path for a new link. */
-  #begin(ready: ReadyPath): Promise<CoreLink> {
+  #begin(ready: ReadyPath, signal: AbortSignal | undefined): Promise<CoreLink> {
     const { setup } = ready;
     return new Promise((resolve, reject) => {
       const linkId = this.#context.random.bytes(LINK_ID_BYTES);
@@ -242,6 +242,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
             this.#start(link, ready);
           },
         },
+        signal,
       );
     });
   }

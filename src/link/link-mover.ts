@@ -41,11 +41,15 @@ export class LinkMover {
    * @throws CulvertError `CULVERT_BUSY` while the link is moving already, whatever `open` rejects
    *   with, and what the peer refuses with
    */
-  async upgrade(link: CoreLink, open: () => Promise<ReadyPath>): Promise<void> {
+  async upgrade(
+    link: CoreLink,
+    open: () => Promise<ReadyPath>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (this.#moving.has(link)) throw new CulvertError("CULVERT_BUSY", "the link is moving");
     this.#moving.add(link);
     try {
-      await this.#move(link, await open());
+      await this.#move(link, await open(), signal);
     } finally {
       this.#stay(link);
     }
@@ -92,7 +96,7 @@ export class LinkMover {
     }
   }
 
-  #move(link: CoreLink, ready: ReadyPath): Promise<void> {
+  #move(link: CoreLink, ready: ReadyPath, signal?: AbortSignal): Promise<void> {
     const { setup } = ready;
     const epoch = link.nextEpoch();
     const receivedTold = link.received;
@@ -117,6 +121,7 @@ export class LinkMover {
             resolve();
           },
         },
+        signal,
       );
     });
   }

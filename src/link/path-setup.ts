@@ -1,4 +1,11 @@
-import { assert, type Cancel, type Clock, CulvertError, type Random } from "../base/index.ts";
+import {
+  assert,
+  type Cancel,
+  type Clock,
+  CulvertError,
+  onAbort,
+  type Random,
+} from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { PathConnection } from "./carrier.ts";
 import { type Greeted, Greeting, type Wish } from "./greeting.ts";
@@ -50,6 +57,7 @@ export class PathSetup {
   readonly #cancelTimer: Cancel;
   #peerKey: Uint8Array | undefined;
   #greet: GreetEvents | undefined;
+  #forgetSignal: Cancel = () => {};
   #isOver = false;
 
   /** The connection is handed over. */
@@ -103,8 +111,8 @@ export class PathSetup {
     return this.#greeting.hello;
   }
 
-  /** The initiator says what it wants. */
-  greet(wish: Wish, events: GreetEvents): void {
+  /** The initiator says what it wants; with an aborted `signal` it does not wait for the answer. */
+  greet(wish: Wish, events: GreetEvents, signal?: AbortSignal): void {
     this.#greet = events;
     if (this.#isOver) {
       events.failed(new CulvertError("CULVERT_UNREACHABLE", "the connection was cut"));
@@ -113,6 +121,7 @@ export class PathSetup {
     for (const payload of this.#greeting.ask(this.#hello(), wish)) this.path.send(payload);
     const { outcome } = this.#greeting;
     if (outcome !== undefined) this.#greeted(outcome);
+    else if (!this.#isOver) this.#forgetSignal = onAbort(signal, (error) => this.fail(error));
   }
 
   /** The responder says how far a link that goes on has come. */
@@ -189,6 +198,7 @@ export class PathSetup {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelTimer();
+    this.#forgetSignal();
     this.#options.onOver();
   }
 }

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
+import { dhKeysOf } from "../../src/link/noise.ts";
+import { SecurePath } from "../../src/link/secure-path.ts";
+import { virtualTcp } from "../../src/testing/index.ts";
+import { LinkWorld } from "./link-world.ts";
+
+const PORT = 9_000;
+
+describe("a connection that is attached to a peer that proves its key and says no more", () => {
+  it.each(["attach", "upgrade"])("can be given up: %s", async (how) => {
+    const world = new LinkWorld({ seed: 8 });
+    const [node, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+    const mute = world.network.addHost({ addresses: ["198.51.100.9"] });
+    const random = new SeededRandom(how === "attach" ? 8 : 8_001);
+    const identity = new NodeIdentity(how === "attach" ? random.bytes(32) : seedOfFar());
+    let isReady = false;
+    await virtualTcp(mute).listen({
+      at: { host: "0.0.0.0", port: PORT },
+      connectionsMax: 9,
+      onConnection: (connection) => {
+        const path = new SecurePath(connection, {
+          identity: { publicKey: identity.publicKey, keys: dhKeysOf(identity.exposeSeed()) },
+          isInitiator: false,
+          network: "test",
+          random,
+          clock: world.clock,
+          events: {
+            ready: () => {
+              isReady = true;
+            },
+            message: () => {},
+            datagram: () => {},
+            drained: () => {},
+            closed: () => {},
+          },
+        });
+        path.begin();
+      },
+    });
+    const abort = new AbortController();
+    const { signal } = abort;
+    const to = { host: "198.51.100.9", port: PORT };
+    const connection = await world.run(virtualTcp(node.vhost).dial(to, { signal }));
+    const link = await world.dial(node, far);
+    const asked =
+      how === "attach"
+        ? node.host.attach(connection, { isInitiator: true, isRelayed: false, signal })
+        : node.host.upgrade(link, { connection, isRelayed: false, signal });
+    const failed = asked.then(
+      () => "resolved",
+      ({ name }: Error) => name,
+    );
+    await world.pass(1_000);
+    expect([isReady, node.handshakes()]).toEqual([true, 1]);
+    abort.abort();
+    expect(await world.run(failed, 1_000)).toBe("AbortError");
+    expect(node.handshakes()).toBe(0);
+    expect(link.isOpen).toBe(true);
+    await world.close();
+  });
+});
+
+/** The seed of the second node of a world whose seed is 8. */
+function seedOfFar(): Uint8Array {
+  return new SeededRandom(8_001).bytes(32);
+}
