@@ -70,7 +70,8 @@ export class ByteConnection {
     const { remoteAddress, remotePort = 0 } = this.#socket;
     if (remoteAddress === undefined || remotePort === 0) return undefined;
     const [, ipv4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress) ?? [];
-    return { carrier: "tcp", host: ipv4 ?? remoteAddress, port: remotePort };
+    // The zone of an address of the local link is this machine's affair: nobody else can use it.
+    return { carrier: "tcp", host: ipv4 ?? remoteAddress.replace(/%.*$/, ""), port: remotePort };
   }
 
   /** Bytes that were written and are not with the operating system yet. */
