@@ -197,7 +197,8 @@ export interface LinkHost {
   attach(connection: PathConnection, options: AttachOptions): Promise<Link>;
   /**
    * Moves `link` to a new path, without losing or repeating a byte; the old one is closed. One end
-   * asks for it, either will do. When it fails, the link stays where it is.
+   * asks for it, either will do. When it fails, the link stays where it is; a connection that was
+   * given is closed.
    */
   upgrade(link: Link, path: UpgradePath): Promise<void>;
   /** The open link to a node, the one that is direct if there are several. */

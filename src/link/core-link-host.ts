@@ -119,6 +119,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   async attach(connection: PathConnection, options: AttachOptions): Promise<Link> {
+    if (this.#closing.signal.aborted) connection.close(true);
     this.#requireOpen();
     const way = attachedWay(options);
     const { expectedId, publicKey, signal } = options;
@@ -131,7 +132,12 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     if (!(link instanceof CoreLink) || link.owner !== this) {
       throw new RangeError("the link is not one of this host");
     }
-    await this.#mover.upgrade(link, () => this.#openFor(link, path), path.signal);
+    try {
+      await this.#mover.upgrade(link, () => this.#openFor(link, path), path.signal);
+    } catch (error) {
+      if ("connection" in path) path.connection.close(true);
+      throw error;
+    }
   }
 
   find(id: NodeId): Link | undefined {

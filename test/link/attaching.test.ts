@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
+import type { PathConnection } from "../../src/link/index.ts";
 import { dhKeysOf } from "../../src/link/noise.ts";
 import { SecurePath } from "../../src/link/secure-path.ts";
 import { virtualTcp } from "../../src/testing/index.ts";
@@ -58,6 +59,31 @@ describe("a connection that is attached to a peer that proves its key and says n
     expect(await world.run(failed, 1_000)).toBe("AbortError");
     expect(node.handshakes()).toBe(0);
     expect(link.isOpen).toBe(true);
+    await world.close();
+  });
+});
+
+describe("a connection that is handed over and not used", () => {
+  it("is closed: by a host that is, and while its link moves already", async () => {
+    const world = new LinkWorld({ seed: 9 });
+    const [node, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+    const closed: string[] = [];
+    const named = (name: string): PathConnection => ({
+      start: () => {},
+      write: () => {},
+      unsentBytes: 0,
+      setReading: () => {},
+      close: () => closed.push(name),
+    });
+    const link = await world.dial(node, far);
+    const moving = node.host.upgrade(link, { addresses: far.host.addresses });
+    const busy = node.host.upgrade(link, { connection: named("busy"), isRelayed: true });
+    await expect(world.run(busy)).rejects.toMatchObject({ code: "CULVERT_BUSY" });
+    await world.run(moving);
+    await world.run(node.host.close());
+    const late = node.host.attach(named("late"), { isInitiator: true, isRelayed: true });
+    await expect(world.run(late)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+    expect(closed).toEqual(["busy", "late"]);
     await world.close();
   });
 });
