@@ -54,6 +54,7 @@ export class PunchService {
   readonly #rendezvous: RendezvousCore;
   readonly #waiting = new Map<string, Waiting>();
   readonly #cancels: readonly Cancel[];
+  #isClosed = false;
 
   constructor(options: PunchServiceOptions) {
     const { host, identity, clock, random, accepts } = options;
@@ -103,13 +104,14 @@ export class PunchService {
    * Finds a direct path to `peer`; the node `via` has links to both.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when there is none, with the reason in `detail`;
-   *   `CULVERT_BUSY` while one is looked for already
+   *   `CULVERT_BUSY` while one is looked for already, `CULVERT_CLOSED`
    * @throws Error `AbortError`
    */
   punch(peer: NodeId, via: NodeId, signal?: AbortSignal): Promise<PunchedPath> {
     const key = nodeIdText(peer);
     return new Promise((resolve, reject) => {
       throwIfAborted(signal);
+      if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
       if (this.#options.host.probes === undefined) throw failure("no-udp");
       if (this.#waiting.has(key)) throw new CulvertError("CULVERT_BUSY");
       const forget = onAbort(signal, (error) => {
@@ -134,6 +136,7 @@ export class PunchService {
 
   /** Ends every punch, and serves nobody any more. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
     this.#driver.stop();
     for (const { reject } of this.#waiting.values()) reject(new CulvertError("CULVERT_CLOSED"));
