@@ -16,6 +16,12 @@ const OWN_CODE_MAX = 0xfeff;
 /** What a peer may still send on a stream that was left in good order, before it is reset. */
 const DISCARD_BYTES_MAX = 65_536;
 
+/**
+ * What may be written for nobody while the end of a stream that was given up is not read: as much
+ * as a peer that reads nothing would let come. Then whoever writes has to hear of it.
+ */
+const DROPPED_BYTES_MAX = 8 * 2 ** 20;
+
 /** What a stream needs of its link. */
 export interface StreamPort {
   readonly clock: Clock;
@@ -62,6 +68,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   #failure: CulvertError | undefined;
   #resetCode: number = RESET.cancelled;
   #discardedBytes = 0;
+  #droppedBytes = 0;
   #cancelLeft: Cancel = () => {};
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -207,6 +214,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.noteActivity();
     this.#writeDone = callback;
     if (this.#failure !== undefined) {
+      for (const chunk of chunks) this.#droppedBytes += chunk.length;
       this.#failWrites(this.#failure);
       return;
     }
@@ -257,6 +265,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     while (this.#isReading && this.#arrived.length > 0) {
       const bytes = this.#arrived.shift() as Uint8Array;
       this.#bytesRead += bytes.length;
+      this.#droppedBytes = 0;
       // Node's side may ask for more at once: it has to see the rest first.
       this.#isReading = this.push(bytes);
       // Also of a stream that is left there: the peer may have more to say than it has credit.
@@ -276,7 +285,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
    */
   #failWrites(error: CulvertError): void {
     const isUnread = this.#arrived.length + this.readableLength > 0;
-    const isForNobody = this.#isIncoming && this.#isNeverRead;
+    const isForNobody =
+      (this.#isIncoming && this.#isNeverRead) || this.#droppedBytes > DROPPED_BYTES_MAX;
     if (isUnread && !isForNobody) defer(() => this.#settle());
     // Somebody who reads gets the end too, which is told a little later.
     else if (this.readableFlowing !== true) this.#settle(error);

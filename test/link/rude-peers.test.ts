@@ -158,6 +158,30 @@ describe("a peer", () => {
     await world.close();
   });
 
+  it("that asks, and gives up, is noticed by who stopped reading and feeds it on", async () => {
+    const { world, link, rude } = await withRude(() => {});
+    const failures: unknown[] = [];
+    let fed = 0;
+    rude.host.handle("feed", (taken) => {
+      const feed = (): void => {
+        while (fed < 1e9 && taken.write(new Uint8Array(50_000))) fed += 50_000;
+      };
+      taken.once("data", () => taken.pause());
+      taken.on("error", (error) => failures.push(error)).on("drain", feed);
+      feed();
+    });
+    const feed = await world.run(link.openStream("feed"));
+    feed.on("error", () => {}).write("please");
+    await world.pass(1_000);
+    feed.end("and more");
+    await world.pass(1_000);
+    feed.destroy();
+    await world.pass(60_000);
+    expect(failures).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
+    expect(fed).toBeLessThan(2 * LINK_LIMITS.streamWindowBytesMax);
+    await world.close();
+  });
+
   it("that asks, and gives up, is noticed by who never reads what it asked", async () => {
     const { world, link, rude } = await withRude(() => {});
     const failures: unknown[] = [];
