@@ -96,7 +96,7 @@ function readPreface(socket: Socket, signal?: AbortSignal): Promise<Uint8Array> 
 }
 
 /** The certificate in a preface; an error when it is none; `undefined` while it is not all here. */
-function prefaceIn(bytes: Uint8Array): Uint8Array | CulvertError | undefined {
+export function prefaceIn(bytes: Uint8Array): Uint8Array | CulvertError | undefined {
   if (bytes.length < PREFIX_BYTES) return undefined;
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
   if (length === 0 || length > CERTIFICATE_BYTES_MAX) {
