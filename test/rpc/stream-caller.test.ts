@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CulvertError, onAbort } from "../../src/base/index.ts";
 import {
   type ByteDuplex,
+  type CallOptions,
   raw,
   Service,
   type StreamCarrier,
@@ -23,7 +24,7 @@ const given = { request: TEXT.encode("2"), down: TEXT };
 function caller(openStream: StreamCarrier["openStream"]) {
   const clock = new VirtualClock();
   const made = new StreamCaller({ openStream, onStream: () => {} }, clock, STREAM_CALL_LIMITS);
-  const ask = (options: { totalMs?: number; signal?: AbortSignal } = {}): Promise<unknown> =>
+  const ask = (options: CallOptions = {}): Promise<unknown> =>
     all(made.receive(target, given, options)).catch((error: unknown) => error);
   return {
     clock,
@@ -79,6 +80,27 @@ describe("a call whose stream is not there yet", () => {
     );
     expect(await elapse(ask({ totalMs: 5_000 }))).toMatchObject({ code: "CULVERT_TIMEOUT" });
     expect([mine.destroyed, theirs.destroyed]).toEqual([true, true]);
+  });
+});
+
+describe("a call whose first answer does not come", () => {
+  const { firstMs } = STREAM_CALL_LIMITS;
+  const tunnel = { peer, method: "tunnel", kind: "raw" } as const;
+  const silent = () => caller(async () => MemoryStream.pair()[0]);
+
+  it.each([undefined, 700])("is given up in time, with firstMs %s", async (own) => {
+    const { clock, made, ask, elapse } = silent();
+    const asked = ask(own === undefined ? {} : { firstMs: own });
+    expect(await elapse(asked)).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect([clock.now(), made.openCount]).toEqual([own ?? firstMs, 0]);
+  });
+
+  it.each([undefined, 700])("is given up when it is raw too, with firstMs %s", async (own) => {
+    const { clock, made, elapse } = silent();
+    const options = own === undefined ? {} : { firstMs: own };
+    const asked = made.connect(tunnel, TEXT.encode(""), options).catch((error: unknown) => error);
+    expect(await elapse(asked)).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect([clock.now(), made.openCount]).toEqual([own ?? firstMs, 0]);
   });
 });
 

@@ -183,6 +183,16 @@ const ENDS: Cases<Rig> = {
     assert(seen.stopped.length === 1, "it was told first");
   },
 
+  "a stream that does not begin is given up before its call": async ({ calls, clock, elapse }) => {
+    const gate = new Gate();
+    const totalMs = 60_000;
+    const startedAt = clock.now();
+    const taking = all(calls.talk(gate.items(), { firstMs: 300, totalMs }));
+    await expectFailure(elapse(taking), "CULVERT_TIMEOUT");
+    gate.end();
+    assert(clock.now() - startedAt < totalMs, "the call had time left");
+  },
+
   "a stream that falls silent is given up": async ({ calls, elapse }) => {
     const taking = all(calls.stubborn(undefined, { betweenMs: 300 }));
     await expectFailure(elapse(taking), "CULVERT_TIMEOUT");
