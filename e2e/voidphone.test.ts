@@ -1,9 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { VoidphoneApiClient } from "culvert/voidphone";
+import { StandalonePeer, VoidphoneApiClient } from "culvert/voidphone";
 import { expect, test } from "vitest";
-import { SeededRandom, utf8 } from "../src/base/index.ts";
+import { fromHex, SeededRandom, utf8 } from "../src/base/index.ts";
+import { hashOf, ShippedPeer } from "../test/interop/voidphone/shipped-peer.ts";
 import { Machine } from "./culvert.ts";
 
 /** A port of the loopback that nobody uses. */
@@ -17,9 +18,12 @@ async function freePort(): Promise<number> {
 }
 
 /** Asks until the value is there: nobody is told when a put has arrived. */
-async function eventually(api: VoidphoneApiClient, key: Uint8Array): Promise<Uint8Array> {
+async function eventually(
+  from: { get(key: Uint8Array): Promise<Uint8Array | undefined> },
+  key: Uint8Array,
+): Promise<Uint8Array> {
   for (let tries = 0; tries < 200; tries++) {
-    const value = await api.get(key);
+    const value = await from.get(key);
     if (value !== undefined) return new Uint8Array(value);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -43,6 +47,67 @@ test("a node serves clients where VoidPhone's configuration file says, for any l
     expect(await eventually(api, key)).toEqual(utf8(`for ${ttlSeconds} s`));
   }
   api.close();
+  node.process.kill("SIGTERM");
+  expect((await node.ended).signal).toBeNull();
+});
+
+test("a node is a peer where that file says so, which the shipped peer joins", async () => {
+  await using machine = await Machine.create();
+  const [api, port] = [`127.0.0.1:${await freePort()}`, await freePort()];
+  const lines = ["hostkey = key.pem", "[dht]", `api_address = ${api}`];
+  lines.push(`p2p_address = 127.0.0.1:${port}`);
+  await writeFile(join(machine.folder, "voidphone.ini"), lines.join("\n"));
+  const node = machine.culvert(...NODE);
+  await node.says(/alone so far/);
+  const theirs = await ShippedPeer.start();
+  const client = await VoidphoneApiClient.connect(api);
+  try {
+    await theirs.join("127.0.0.1", port);
+    await theirs.put(hashOf("theirs"), Buffer.from("of theirs"), 600);
+    expect(await eventually(client, fromHex(hashOf("theirs")))).toEqual(utf8("of theirs"));
+    client.put({ key: fromHex(hashOf("ours")), value: utf8("of ours"), ttlSeconds: 600 });
+    const get = () => theirs.get(hashOf("ours"));
+    expect(await eventually({ get }, fromHex(hashOf("ours")))).toEqual(utf8("of ours"));
+    expect(theirs.complaints).toEqual([]);
+  } finally {
+    client.close();
+    await theirs.stop();
+  }
+  node.process.kill("SIGTERM");
+  expect((await node.ended).signal).toBeNull();
+});
+
+test("a node meets peers of the dialect midterm that its own file names", async () => {
+  await using machine = await Machine.create();
+  const peer = await StandalonePeer.start({
+    dialect: "midterm",
+    p2p: { host: "127.0.0.1", port: 0 },
+    api: "127.0.0.1:0",
+  });
+  const theirs = await VoidphoneApiClient.connect(peer.apiEndpoint ?? "");
+  const api = `127.0.0.1:${await freePort()}`;
+  const midterm = `127.0.0.1:${await freePort()}`;
+  const peers = `midterm-peers = ["127.0.0.1:${peer.self().port}"]`;
+  const lines = ["[voidphone]", `api = "${api}"`, `midterm = "${midterm}"`, peers];
+  await writeFile(join(machine.folder, "node.toml"), lines.join("\n"));
+  const node = machine.culvert(...NODE.slice(0, -1), "node.toml");
+  await node.says(/alone so far/);
+  const ours = await VoidphoneApiClient.connect(api);
+  try {
+    // What they keep is found once they are met, and only then is there anybody to be given more.
+    for (const [number, from, to] of [
+      [1, theirs, ours],
+      [2, ours, theirs],
+    ] as const) {
+      const key = new SeededRandom(number).bytes(32);
+      from.put({ key, value: key.slice(0, 9), ttlSeconds: 600 });
+      expect(await eventually(to, key)).toEqual(key.slice(0, 9));
+    }
+  } finally {
+    ours.close();
+    theirs.close();
+    await peer.close();
+  }
   node.process.kill("SIGTERM");
   expect((await node.ended).signal).toBeNull();
 });
