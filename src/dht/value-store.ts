@@ -1,5 +1,6 @@
-import { equalBytes, type Instant, isCulvertError } from "../base/index.ts";
+import { equalBytes, type Instant, isCulvertError, LruMap } from "../base/index.ts";
 import { NodeDescriptor } from "../identity/index.ts";
+import { TokenBucket } from "../retx/index.ts";
 import { type KeyText, textBytes } from "./key.ts";
 import type { DhtValue, StoreRefusal, ValueKind } from "./message.ts";
 import { grantedSeconds, shelfLimits, type ValueLimits } from "./value-limits.ts";
@@ -36,6 +37,14 @@ export interface JudgedValue {
   readonly lastsUntil: Instant;
 }
 
+/**
+ * Signed values of one source that are refused after they were looked at: a signature costs more
+ * to verify than to make up.
+ */
+const REFUSALS = { capacity: 256, perSecond: 16 } as const;
+/** Sources whose refusals are counted; the one that was quiet for longest is forgotten. */
+const REFUSED_SOURCES_MAX = 1_024;
+
 const KINDS: readonly ValueKind[] = ["record", "descriptor", "plain"];
 
 /**
@@ -55,6 +64,7 @@ export class ValueStore {
   /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
   readonly #unixMsAtZero: number;
   readonly #shelves: Readonly<Record<ValueKind, ValueShelf>>;
+  readonly #refusals = new LruMap<string, TokenBucket>(REFUSED_SOURCES_MAX);
   /** At hand, since it is asked for after everything that a node does. */
   #deadline: Instant = Number.POSITIVE_INFINITY;
 
@@ -102,9 +112,24 @@ export class ValueStore {
     if (known !== undefined && equalBytes(known.bytes, value.bytes)) {
       return this.#extend(known, value, context);
     }
-    if (known === undefined && !shelf.hasRoomFor(source, value.bytes.length)) {
+    const hasRoom = known !== undefined || shelf.hasRoomFor(source, value.bytes.length);
+    if (!hasRoom || (kind !== "plain" && !this.#mayJudge(source, now))) {
       return { kind: "refused", reason: "full" };
     }
+    const outcome = this.#putNews(key, value, known, context);
+    if (outcome.kind === "refused" && kind !== "plain") this.#refusalsOf(source, now).take(1, now);
+    return outcome;
+  }
+
+  /** A value that is not known yet, or not as it is. */
+  #putNews(
+    key: KeyText,
+    value: DhtValue,
+    known: ShelfEntry | undefined,
+    context: StoreContext,
+  ): StoreOutcome {
+    const { source, now } = context;
+    const { kind } = value;
     const judged = this.judge(key, value);
     if (typeof judged === "string") return { kind: "refused", reason: judged };
     if (isOver(judged, now)) return { kind: "refused", reason: "invalid" };
@@ -151,6 +176,16 @@ export class ValueStore {
 
   deadline(): Instant {
     return this.#deadline;
+  }
+
+  #mayJudge(source: string, now: Instant): boolean {
+    return (this.#refusals.peek(source)?.waitMs(1, now) ?? 0) === 0;
+  }
+
+  #refusalsOf(source: string, now: Instant): TokenBucket {
+    const bucket = this.#refusals.get(source) ?? new TokenBucket(REFUSALS, now);
+    this.#refusals.set(source, bucket);
+    return bucket;
   }
 
   #keep(kind: ValueKind, entry: ShelfEntry): boolean {

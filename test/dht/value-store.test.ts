@@ -40,6 +40,48 @@ function descriptor(sequence: number, lifeSeconds = 3_600, onionBytes = 0): DhtV
 
 const at = (now: number, source = "a") => ({ source, now });
 
+describe("a source whose values are refused", () => {
+  const FLOOD = 10_000;
+
+  /** A store that has been sent a flood of records that are none, and how many it looked at. */
+  function flooded(): { kept: ValueStore; judged: () => number } {
+    let judged = 0;
+    const recordRule = (_key: Uint8Array, bytes: Uint8Array): number | undefined => {
+      judged += 1;
+      return bytes[0];
+    };
+    const kept = new ValueStore({ limits: VALUE_LIMITS, recordRule, unixMsAtZero: UNIX_MS });
+    kept.put(KEY, value("record", [9]), at(0, "other"));
+    for (let i = 0; i < FLOOD; i++) kept.put(KEY, value("record", [1, i]), at(0, "flooder"));
+    return { kept, judged: () => judged };
+  }
+
+  it("has few of them verified, and hears that there is no room", () => {
+    const { kept, judged } = flooded();
+    expect(judged()).toBeLessThan(FLOOD / 10);
+    expect(kept.put(keyWith(2), value("record", [1]), at(0, "flooder"))).toEqual({
+      kind: "refused",
+      reason: "full",
+    });
+  });
+
+  it("takes nothing from others, may repeat what is known, and is heard again later", () => {
+    const { kept } = flooded();
+    expect(kept.put(keyWith(2), value("record", [1]), at(0, "b")).kind).toBe("stored");
+    expect(kept.put(KEY, value("record", [9]), at(0, "flooder")).kind).toBe("stored");
+    expect(kept.put(keyWith(3), value("plain", [1]), at(0, "flooder")).kind).toBe("stored");
+    expect(kept.put(keyWith(4), value("record", [1]), at(1_000, "flooder")).kind).toBe("stored");
+  });
+
+  it("is whoever was refused, and not whoever stores much", () => {
+    const kept = store({ recordsMax: FLOOD });
+    for (let i = 0; i < FLOOD / 10; i++) {
+      const { kind } = kept.put(keyWith(i >> 8, i & 255), value("record", [1, 1]), at(0));
+      expect(kind).toBe("stored");
+    }
+  });
+});
+
 describe("life", () => {
   it("is over to the second", () => {
     const kept = store();
