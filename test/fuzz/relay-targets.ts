@@ -143,9 +143,11 @@ class RelayLife {
   }
 
   #expectNothingKept(): void {
-    for (const leg of this.#legs.keys()) this.#core.handle({ kind: "closed", leg }, this.#now);
-    this.#legs.clear();
-    this.#drain();
+    for (const leg of this.#legs.keys()) {
+      this.#legs.delete(leg);
+      this.#core.handle({ kind: "closed", leg }, this.#now);
+      this.#drain();
+    }
     this.#now += 2 * LIMITS.reservationMs;
     this.#core.timeout(this.#now);
     this.#drain();

@@ -306,7 +306,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #pass(leg: Leg, circuit: Circuit, bytes: Uint8Array, now: Instant): void {
     const { reservation } = leg;
-    if (reservation === undefined) return;
+    // What a caller had sent ahead may have used the quota up, and cut the circuit.
+    if (reservation === undefined || !this.#circuits.has(circuit)) return;
     reservation.usedBytes += bytes.length;
     this.#passedBytes += bytes.length;
     circuit.pass(leg.id, bytes, now);
