@@ -8,7 +8,8 @@ import { ROOT } from "./tidy/source.ts";
 /** Every name in the index of the reference's package, its methods and fields included. */
 const REFERENCE = [
   ["ErrStreamClosed", "ErrFrameDecrypt", "ErrGeometryChanged", "ErrInvalidAddr", "ErrHalted"],
-  ["H(", "PayloadSize(", "DuplexFromSeed", "RWClient", "Transport", "Put(", "Get("],
+  ["H(", "PayloadSize(", "DuplexFromSeed", "RWClient", "Put(", "Get("],
+  ["Transport", "mClient.ReadWriteClient", "client.nqueue", "client.Item"],
   [
     "BufferedStream",
     "Buffer",
@@ -32,6 +33,17 @@ const REFERENCE = [
   ["StreamState", "StreamOpen", "StreamClosing", "StreamClosed", "net.Conn", "sync.Mutex"],
 ].flat();
 
+/** The words of all files that say what a subpath exports. */
+const PUBLIC = readPublicWords();
+
+function readPublicWords(): ReadonlySet<string> {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const built = Object.values<{ default?: string }>(exports).flatMap((path) => path.default ?? []);
+  const paths = built.map((path) => path.replace("./dist", "src").replace(/js$/, "ts"));
+  const texts = [...paths, "src/stream/index.ts"].map((path) => readFileSync(join(ROOT, path)));
+  return new Set(texts.join("\n").match(/\w+/g));
+}
+
 describe("docs/REFERENCE.md", () => {
   const page = readFileSync(join(ROOT, "docs/REFERENCE.md"), "utf8");
   const cells = page.split("\n").filter((line) => line.startsWith("| "));
@@ -42,6 +54,22 @@ describe("docs/REFERENCE.md", () => {
     const escaped = name.replaceAll(/[.()]/g, "\\$&");
     const ending = name.endsWith("(") ? "" : "(?![A-Za-z])";
     expect(theirs).toMatch(new RegExp(`(?<![A-Za-z])${escaped}${ending}`));
+  });
+
+  it("says which mode is the default", () => {
+    expect(theirs).toContain("`EndToEnd`, the default");
+  });
+
+  it("says of what no subpath exports where it is", () => {
+    const internal = cells.flatMap((row) => {
+      const here = row.split("|")[2] ?? "";
+      return [...here.matchAll(/`([A-Z][a-z]\w+)/g)]
+        .map(([, name = ""]) => name)
+        .filter((name) => !(name in globalThis) && !PUBLIC.has(name))
+        .map((name) => ({ name, isPlaced: here.includes("internal (`src/") }));
+    });
+    expect(internal.map(({ name }) => name)).toContain("PoissonPacer");
+    expect(internal.filter(({ isPlaced }) => !isPlaced)).toEqual([]);
   });
 
   it("names only members that are there", async () => {
