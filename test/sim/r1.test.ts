@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { payloadBytesMax } from "../../src/stream/frame.ts";
 import {
@@ -9,6 +12,7 @@ import {
   shareDerivations,
   streamSubjects,
 } from "../../src/testing/world/index.ts";
+import { ROOT } from "../tidy/source.ts";
 
 shareDerivations();
 
@@ -47,6 +51,22 @@ describe("profile R1", () => {
     const ceiling = (R1.window * frameBytes * 1_000) / R1.rttMs;
     expect(result.goodputBps).toBeLessThan(ceiling);
     expect(result.goodputBps).toBeGreaterThan(0.8 * ceiling);
+  });
+});
+
+describe("npm run r1", () => {
+  const command = (...words: string[]) =>
+    promisify(execFile)(join(ROOT, "node_modules/.bin/tsx"), [join(ROOT, "bench/r1.ts"), ...words]);
+
+  test("refuses what is not a whole number as a matter of usage", async () => {
+    const refusals = [["--window", "1.5"] as const, ["--seed", "0.5"] as const].map(
+      ([option, value]) =>
+        expect(command("--frames", "1", option, value)).rejects.toMatchObject({
+          code: 2,
+          stderr: expect.stringMatching(`^${option} must be a whole number[^]*npm run`),
+        }),
+    );
+    await Promise.all(refusals);
   });
 });
 
