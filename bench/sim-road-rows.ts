@@ -136,6 +136,7 @@ export const ROAD_ROWS: readonly Row[] = [
     title: "streams through circuits to a Map of many nodes; 2 % lost, nodes lose their power",
     seeds: 1_000,
     parameters: { ...SIZE },
+    plan: (seed, size) => stormy(seed, { ...SIZE, ...size }),
     run: (seed, size) => tried(seed, () => runStorm(stormy(seed, { ...SIZE, ...size }))),
     judge: everySeed,
   },
@@ -144,6 +145,7 @@ export const ROAD_ROWS: readonly Row[] = [
     title: "the same while a fifth of the nodes forgets, lies, garbles, replays or says nothing",
     seeds: 16,
     parameters: { ...SIZE, nodes: 15, kinds: MISDEEDS },
+    plan: (seed, size) => besieged(seed, { ...SIZE, nodes: 15, ...size }),
     run: (seed, size) =>
       tried(seed, () => runSiege(besieged(seed, { ...SIZE, nodes: 15, ...size }))),
     judge: judgeSiege,

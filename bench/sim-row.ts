@@ -44,6 +44,8 @@ export interface Row {
   readonly seeds: number;
   /** Plain data: what the runs follow from besides their seeds. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** What besides the parameters the run of one seed follows from, for rows that draw it. */
+  plan?(seed: number, size?: Partial<RowSize>): object;
   /** @param size what the command line asks for; rows of two parties do not look at it */
   run(seed: number, size?: Partial<RowSize>): Sample | Promise<Sample>;
   judge(samples: readonly Sample[]): Verdict[];

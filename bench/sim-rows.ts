@@ -93,6 +93,7 @@ function scenarioRow(row: {
     title: row.title,
     seeds: row.seeds,
     parameters: { cellBytes, options },
+    plan: row.scenario,
     run: (seed) =>
       guarded(seed, () => {
         const plan = { ...row.scenario(seed), create: cores(cellBytes, options) };
@@ -129,6 +130,7 @@ const MESSAGE: Row = {
   title: "one small message, 10 % loss, RTT 2 s",
   seeds: 4_000,
   parameters: { bytes: MESSAGE_BYTES, loss: 0.1, rttMs: R1.rttMs, cellBytes: R1.cellBytes },
+  plan: messageScenario,
   run: (seed) =>
     guarded(seed, () => {
       const scenario = messageScenario(seed);

@@ -30,6 +30,8 @@ const WORKER_OPTIONS = ["--max-semi-space-size=64", "--max-old-space-size=3072"]
 /** Seeds that a process is given at a time: at most, and as a part of a row. */
 const JOB_SEEDS_MAX = 100;
 const JOBS_PER_ROW = 20;
+/** Entries of a list that the plan of a seed is shown with. */
+const LISTED_MAX = 3;
 
 const OPTIONS = {
   row: { type: "string", multiple: true },
@@ -86,6 +88,16 @@ function sizeOfWorlds(): Job["size"] {
 function parametersOf({ parameters }: Row): Row["parameters"] {
   const size = Object.entries(sizeOfWorlds() ?? {}).filter(([name]) => name in parameters);
   return { ...parameters, ...Object.fromEntries(size) };
+}
+
+/** A plan on one line: long lists by their beginning, and what has no text by saying so. */
+function told(plan: object): string {
+  return JSON.stringify(plan, (_name, value: unknown) => {
+    if (typeof value === "function") return "drawn on the way";
+    if (typeof value === "number") return Number(value.toPrecision(6));
+    if (!Array.isArray(value) || value.length <= LISTED_MAX) return value;
+    return [...value.slice(0, LISTED_MAX), `${value.length - LISTED_MAX} more`];
+  });
 }
 
 function within(name: string, text: string, { min, max }: { min: number; max: number }): number {
@@ -168,6 +180,8 @@ async function main(): Promise<void> {
     process.stdout.write(
       `${row.name.padEnd(17)} ${row.title}; ${seedsOf(row)} seeds; ${parameters}\n`,
     );
+    const plan = row.plan?.(firstSeed, sizeOfWorlds());
+    if (plan !== undefined) process.stdout.write(`     seed ${firstSeed}: ${told(plan)}\n`);
   }
   const startedAt = performance.now();
   const results: Result[] = [];
