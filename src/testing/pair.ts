@@ -30,6 +30,7 @@ export interface Pair {
 /**
  * Two connected Streams over a lossy Map in memory.
  *
+ * @throws RangeError for weather or a seed that cannot be
  * @example
  * ```ts
  * const { a, b, close } = await pair({ loss: 0.2, rtt: 50, seed: 7 });

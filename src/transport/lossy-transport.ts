@@ -40,7 +40,10 @@ export class LossyTransport implements Transport {
   readonly #clock: Clock;
   readonly #random: Random;
 
-  /** @throws RangeError for a probability outside [0, 1] or a time that is negative or infinite */
+  /**
+   * @throws RangeError for a probability outside [0, 1], a time that is negative or infinite, or a
+   *   seed that is no whole number
+   */
   constructor(
     inner: Transport,
     options: Partial<LossyTransportOptions> & {
@@ -56,6 +59,9 @@ export class LossyTransport implements Transport {
     this.#inner = inner;
     this.#weather = { ...FAIR_WEATHER, ...given };
     this.#clock = clock ?? systemClock;
+    if (seed !== undefined && !Number.isSafeInteger(seed)) {
+      throw new RangeError("seed must be a whole number");
+    }
     this.#random = random ?? new SeededRandom(seed ?? 1);
     const { rttMs, jitterMs, ...probabilities } = this.#weather;
     for (const [name, value] of Object.entries(probabilities)) {
