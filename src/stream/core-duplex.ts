@@ -37,9 +37,9 @@ type Phase = "running" | "aborting" | "over" | "failed" | "halted";
  * core, and the stream's life from the first byte to the last background work.
  */
 export abstract class CoreDuplex extends SocketDuplex {
-  protected readonly parts: StreamParts;
   protected readonly engine: StreamEngine;
   protected readonly takings: Takings;
+  readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
@@ -55,7 +55,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   protected constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(duplexOptions(options));
-    this.parts = parts;
+    this.#parts = parts;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
     this.engine = new StreamEngine({
       ...parts,
@@ -87,12 +87,12 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   protected get clock(): Clock {
-    return this.parts.clock;
+    return this.#parts.clock;
   }
 
   /** What has become of the bytes, at this moment. */
   progress(): StreamProgress {
-    return this.parts.core.progress;
+    return this.#parts.core.progress;
   }
 
   /** Starts the reader and the writer, after `autoStart: false`. Later calls do nothing. */
@@ -100,7 +100,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.destroyed) return this;
     this.engine.start();
     if (this.#isPeerEnded) this.read(0);
-    if (this.parts.past.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
+    if (this.#parts.past.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
     return this;
   }
 
@@ -195,7 +195,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** What earlier sessions have ended stays ended. */
   #repeatPast(): void {
-    const { isReadEnded, isWriteEnded, isDone } = this.parts.past;
+    const { isReadEnded, isWriteEnded, isDone } = this.#parts.past;
     if (isReadEnded) this.#endReading();
     if (isWriteEnded) this.end();
     if (isDone) this.#finish();
@@ -209,18 +209,18 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.noteActivity();
     const bytes = this.engine.isBusy ? new Uint8Array(chunk) : chunk;
     this.engine.handle({ kind: "write", bytes });
-    if (this.parts.core.isFull && this.#isWorking) {
+    if (this.#parts.core.isFull && this.#isWorking) {
       this.#heldBytes = bytes.length;
       this.#heldWrite.hold(callback);
     } else {
-      this.parts.core.own();
+      this.#parts.core.own();
       callback();
     }
   }
 
   #releaseWrite(error?: Error): void {
     this.#heldBytes = 0;
-    this.parts.core.own();
+    this.#parts.core.own();
     this.#heldWrite.release(error);
   }
 
@@ -315,7 +315,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (isGraceful) this.takings.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
-    const { clock } = this.parts;
+    const { clock } = this.#parts;
     const over = (): void => {
       // A peer that is still writing would go on for ever; one that has not come yet may read all.
       const isHeard = this.takings.discardedBytes > 0 && !this.#isPeerEnded;
@@ -342,7 +342,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   async #stop(): Promise<void> {
     this.#cancelLinger?.();
-    const { core, journal } = this.parts;
+    const { core, journal } = this.#parts;
     await this.engine.stop();
     this.#waits.fail(this.ending);
     try {

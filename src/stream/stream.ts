@@ -39,12 +39,15 @@ import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
  * ```
  */
 export class Stream extends CoreDuplex {
+  /** Its keys are in them: private in both classes, so that nobody finds them in a stream. */
+  readonly #parts: StreamParts;
   #transport: Transport;
   #saving: Promise<unknown> = Promise.resolve();
 
   /** Use the static methods. */
   private constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(parts, options);
+    this.#parts = parts;
     this.#transport = parts.transport;
   }
 
@@ -112,12 +115,12 @@ export class Stream extends CoreDuplex {
 
   /** Position in the peer's bytes of the first one that this session delivers. */
   get readOffset(): number {
-    return this.parts.past.readOffset;
+    return this.#parts.past.readOffset;
   }
 
   /** How many bytes earlier sessions have written for good: go on from there. */
   get writeOffset(): number {
-    return this.parts.past.writeOffset;
+    return this.#parts.past.writeOffset;
   }
 
   /** Bytes that one cell carries at most. */
@@ -126,11 +129,11 @@ export class Stream extends CoreDuplex {
   }
 
   get localAddress(): string {
-    return streamIdOf(this.parts.keys.write.root);
+    return streamIdOf(this.#parts.keys.write.root);
   }
 
   get remoteAddress(): string {
-    return streamIdOf(this.parts.keys.read.root);
+    return streamIdOf(this.#parts.keys.read.root);
   }
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
@@ -138,7 +141,7 @@ export class Stream extends CoreDuplex {
     if (transport.payloadSize !== this.#transport.payloadSize) {
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
     }
-    this.#transport = bindTransport(transport, this.parts.keys);
+    this.#transport = bindTransport(transport, this.#parts.keys);
     this.engine.setTransport(this.#transport);
   }
 
@@ -191,7 +194,7 @@ export class Stream extends CoreDuplex {
 
   async #save(): Promise<Uint8Array> {
     if (this.failure !== undefined) throw this.failure;
-    const { core, reopen } = this.parts;
+    const { core, reopen } = this.#parts;
     const frames = new Map(core.residentFrames());
     const journal = await reopen?.();
     try {
@@ -206,7 +209,7 @@ export class Stream extends CoreDuplex {
   }
 
   setNoDelay(noDelay = true): this {
-    this.parts.core.noDelay = noDelay;
+    this.#parts.core.noDelay = noDelay;
     return this;
   }
 }

@@ -21,8 +21,11 @@ export interface RoadStreamInit {
  * since a nonce that comes again opens the cells.
  */
 export class RoadStream extends CoreDuplex {
+  readonly #parts: StreamParts;
+
   private constructor(parts: StreamParts, clock: Clock) {
     super(parts, { clock });
+    this.#parts = parts;
   }
 
   /** A stream that begins at once. */
@@ -31,15 +34,15 @@ export class RoadStream extends CoreDuplex {
   }
 
   get localAddress(): string {
-    return streamIdOf(this.parts.keys.write.root);
+    return streamIdOf(this.#parts.keys.write.root);
   }
 
   get remoteAddress(): string {
-    return streamIdOf(this.parts.keys.read.root);
+    return streamIdOf(this.#parts.keys.read.root);
   }
 
   setNoDelay(noDelay = true): this {
-    this.parts.core.noDelay = noDelay;
+    this.#parts.core.noDelay = noDelay;
     return this;
   }
 }
