@@ -374,7 +374,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const detail = { frames };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
     this.#deliver();
-    this.#reader.pump(now, this.#limit());
+    if (!this.#isOver) this.#reader.pump(now, this.#limit());
   }
 
   #finish(): void {
