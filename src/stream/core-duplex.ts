@@ -44,7 +44,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
-  readonly #startsAlone: boolean;
   #heldBytes = 0;
   #leftBytes = 0;
   #phase: Phase = "running";
@@ -72,8 +71,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     destroyOnError(this);
     this.once("finish", () => this.#waits.check());
     this.#repeatPast();
-    this.#startsAlone = options.autoStart !== false;
-    if (this.#startsAlone) afterReactions(() => this.start());
+    if (options.autoStart !== false) afterReactions(() => this.start());
   }
 
   /** Bytes of the peer that were handed to this stream's reader, in all sessions. */
@@ -148,15 +146,16 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /**
    * Gives the stream up, and tells the peer. After `end` and without an error it does not: what was
-   * written, and the end, still get through in the background, as those of a socket do.
+   * written, and the end, still get through in the background, as those of a socket do. `halt`
+   * leaves without a word.
    */
   override destroy(error?: Error): this {
     // Libraries give null where they have no error.
     const isGraceful = !error && this.writableEnded && !this.destroyed;
     if (isGraceful) this.#acceptBuffered();
-    if (this.#startsAlone && this.#phase === "running" && !this.destroyed) {
-      // A core that has not started tells nobody. An earlier session's abort is told by `start`,
-      // with an error of its own.
+    if (this.#phase === "running" && !this.destroyed) {
+      // A core that has not started tells nobody, though its peer may be waiting. An earlier
+      // session's abort is told by `start`, with an error of its own.
       if (isGraceful) this.start();
       else this.engine.start();
     }

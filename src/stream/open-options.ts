@@ -8,7 +8,7 @@ import type { StreamOptions } from "./options.ts";
 export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable">> {
   /** `manual`: bytes count as taken when `confirm` says so, for an application that is exact. */
   readonly confirm?: "auto" | "manual";
-  /** False: nothing happens until `start` is called. */
+  /** False: nothing happens until `start` is called, or `destroy`, which tells the peer. */
   readonly autoStart?: boolean;
   /** How long a destroyed stream goes on in the background to get its frames through, in ms. */
   readonly lingerMs?: number;

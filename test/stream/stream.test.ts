@@ -297,26 +297,6 @@ describe("a stream that is destroyed", () => {
     expect(await clock.runPromise(failed, 60_000)).toEqual([aborted]);
     await again.halt();
   });
-
-  it("that was never started leaves nothing behind, although it was ended", async () => {
-    const clock = new VirtualClock();
-    const transport = new MemoryTransport({ clock });
-    const stream = Stream.listen(transport, new Uint8Array(32), { clock, autoStart: false });
-    stream.end("never");
-    stream.destroy();
-    await once(stream, "close");
-    expect([clock.pending, transport.size]).toEqual([0, 0]);
-  });
-
-  it("that had not started leaves nothing behind", async () => {
-    const clock = new VirtualClock();
-    const transport = new MemoryTransport({ clock });
-    const stream = Stream.listen(transport, new Uint8Array(32), { clock, autoStart: false });
-    stream.write("never");
-    stream.destroy();
-    await once(stream, "close");
-    expect([clock.pending, transport.size]).toEqual([0, 0]);
-  });
 });
 
 describe("a Map in trouble", () => {

@@ -25,7 +25,7 @@ import { BROADCAST_DEFAULTS, type BroadcastOptions, resolveBroadcastOptions } fr
 
 /** How a `Broadcast` is opened; protocol options have the defaults of `BROADCAST_DEFAULTS`. */
 export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "durable">> {
-  /** False: nothing happens until `start` is called. */
+  /** False: nothing happens until `start` is called, or `destroy`, which tells the readers. */
   readonly autoStart?: boolean;
   /** As for any Writable: bytes that Node itself buffers, beside what the protocol holds. */
   readonly writableHighWaterMark?: number;

@@ -61,7 +61,6 @@ export class Broadcast extends Writable {
   readonly #desk: RepairDesk;
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
-  readonly #startsAlone: boolean;
   #transport: Transport;
   #cancelLinger: Cancel | undefined;
 
@@ -100,8 +99,7 @@ export class Broadcast extends Writable {
     const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
     this.#desk = new RepairDesk({ ...parts, transport, tell });
     destroyOnError(this);
-    this.#startsAlone = options.autoStart !== false;
-    if (this.#startsAlone) afterReactions(() => this.start());
+    if (options.autoStart !== false) afterReactions(() => this.start());
   }
 
   /**
@@ -284,9 +282,7 @@ export class Broadcast extends Writable {
   /** Ends the broadcast; before its `finish` that is an abort, and its readers are told. */
   override destroy(error?: Error): this {
     // A core that has not started tells nobody.
-    if (this.#startsAlone && this.#session.phase === "running" && !this.destroyed) {
-      this.#session.engine.start();
-    }
+    if (this.#session.phase === "running" && !this.destroyed) this.#session.engine.start();
     return super.destroy(error);
   }
 

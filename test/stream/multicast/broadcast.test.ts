@@ -107,15 +107,18 @@ describe("a broadcast", () => {
     await again.halt();
   });
 
-  it("tells its readers that it is given up, also in the moment in which it was made", async () => {
-    const world = place();
-    const broadcast = new Broadcast(world.transport, world.at);
-    const reader = listen(world, broadcast);
-    broadcast.on("error", () => {});
-    broadcast.destroy(new Error("no such file"));
-    await world.clock.runUntil(() => reader.isOver, 60_000);
-    expect(reader.error).toEqual(fails("CULVERT_PEER_ABORTED"));
-  });
+  it.each([true, false])(
+    "tells its readers that it is given up before it starts, alone: %s",
+    async (autoStart) => {
+      const world = place();
+      const broadcast = new Broadcast(world.transport, { ...world.at, autoStart });
+      const reader = listen(world, broadcast);
+      broadcast.on("error", () => {});
+      broadcast.destroy(new Error("no such file"));
+      await world.clock.runUntil(() => reader.isOver, 60_000);
+      expect(reader.error).toEqual(fails("CULVERT_PEER_ABORTED"));
+    },
+  );
 
   it("closes after a write behind its end", async () => {
     const { transport, at, elapse } = place();
