@@ -1,8 +1,11 @@
 /** One atomic, durable change of a stream's journal. */
 export interface JournalChanges {
-  /** Replaces the head: everything but the sealed frames, as versioned CBOR. Holds secrets. */
+  /** Replaces the head: everything but what `put` has, as versioned CBOR. Holds secrets. */
   readonly head: Uint8Array;
-  /** Sealed frames to keep until they are acknowledged; names match `[a-z0-9]{1,32}`. */
+  /**
+   * What to keep until it is removed: sealed frames, and what a halted writer has not framed, which
+   * is secret and of any length. Names match `[a-z0-9]{1,32}`.
+   */
   readonly put: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** Names that are no longer needed. */
   readonly remove: readonly string[];

@@ -20,7 +20,7 @@ import {
   type StreamOptions,
   UNACKNOWLEDGED_FRAMES_CEILING,
 } from "./options.ts";
-import { loadedJournal, type NeededFrames, sweep } from "./saved-frames.ts";
+import { loadedJournal, type NeededFrames, sweep, waitingIn } from "./saved-frames.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
@@ -114,8 +114,10 @@ export async function assembleFromStore(
     const head = await journal.load();
     if (head === undefined) return beginning(keys, context, { journal, reopen });
     const state = decodeState(head);
-    await sweep(journal, head, neededBy(state));
-    return continuation(state, context, { journal, reopen });
+    const needed = neededBy(state);
+    await sweep(journal, head, needed);
+    const waiting = await waitingIn(journal, needed);
+    return continuation({ state, waiting }, context, { journal, reopen });
   } catch (error) {
     await journal.close();
     throw error;
@@ -137,12 +139,14 @@ export async function assembleLoaded(
   const { unacknowledgedFramesMax = Math.max(DEFAULTS.unacknowledgedFramesMax, ahead) } =
     context.options;
   const options = { ...context.options, unacknowledgedFramesMax };
-  const kept = await loadedJournal(encodeState(state), frames, neededBy(state));
-  return continuation(state, { ...context, options }, kept);
+  const needed = neededBy(state);
+  const kept = await loadedJournal(encodeState(state), frames, needed);
+  const waiting = await waitingIn(kept.journal, needed);
+  return continuation({ state, waiting }, { ...context, options }, kept);
 }
 
 function neededBy({ sender, ackWriter }: StreamState): NeededFrames {
-  return { ...sender, acks: ackWriter.pending };
+  return { ...sender, ...sender.framer, acks: ackWriter.pending };
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */
@@ -168,7 +172,7 @@ function beginning(
 }
 
 function continuation(
-  state: StreamState,
+  { state, waiting }: { readonly state: StreamState; readonly waiting: Uint8Array },
   context: AssemblyContext,
   journalling: Journalling,
 ): StreamParts {
@@ -181,7 +185,7 @@ function continuation(
   }
   const keys = keysOfState(state);
   const options = resolveOptions({ ...context.options, durable: true });
-  const core = new StreamCore({ ...keys, cellBytes, random, options, state });
+  const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting });
   return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state) };
 }
 
@@ -190,7 +194,7 @@ function pastOf({ sender, receiver, isDone }: StreamState): StreamPast {
   const isWriteEnded = sender.framer.endAsked;
   return {
     readOffset: receiver.takenOffset,
-    writeOffset: sender.framer.framedBytes + sender.framer.buffered.length,
+    writeOffset: sender.framer.framedBytes + sender.framer.waitingBytes,
     isReadEnded,
     isWriteEnded,
     isAborted: sender.resetIndex !== undefined || (isDone && !(isReadEnded && isWriteEnded)),

@@ -73,14 +73,14 @@ export class ByteQueue {
     return filled;
   }
 
-  /** A copy of up to `max` bytes, or of everything, leaving the queue as it is. */
-  copy(max: number = this.#length): Uint8Array {
-    const all = new Uint8Array(Math.min(max, this.#length));
+  /** A copy of everything, leaving the queue as it is. */
+  copy(): Uint8Array {
+    const all = new Uint8Array(this.#length);
     let at = 0;
     for (let i = this.#first; at < all.length; i++) {
       const chunk = this.#chunks[i] as Uint8Array;
       const from = i === this.#first ? this.#offset : 0;
-      const piece = chunk.subarray(from, from + all.length - at);
+      const piece = chunk.subarray(from);
       all.set(piece, at);
       at += piece.length;
     }

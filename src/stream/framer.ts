@@ -1,5 +1,7 @@
+import { assert } from "../base/index.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import type { FrameType } from "./frame.ts";
+import type { Ledger } from "./ledger.ts";
 
 /** What goes into the next frame. */
 export interface FrameContent {
@@ -13,8 +15,14 @@ export interface FramerState {
   readonly endAsked: boolean;
   readonly isEndFramed: boolean;
   /** Bytes that were accepted and not framed: only a halt makes them durable. */
-  readonly buffered: Uint8Array;
+  readonly waitingBytes: number;
 }
+
+/**
+ * What a halt leaves of the bytes that wait for a frame is journalled under this name, once, until
+ * all of it is in frames: of those that are not yet, a head tells only how many they are.
+ */
+export const WAITING_NAME = "waiting";
 
 const NOTHING = new Uint8Array(0);
 const FINAL_LENGTH_BYTES = 8;
@@ -31,6 +39,9 @@ export interface FramerInit {
   readonly mode: number;
   /** Bytes that may wait before the writer has to; 0: as {@link WRITE_BUFFER_FRAMES} say. */
   readonly writeBufferBytes: number;
+  readonly ledger: Pick<Ledger, "remove">;
+  /** The bytes that the saved state counts as waiting; they become the framer's. */
+  readonly waiting?: Uint8Array | undefined;
 }
 
 /** Cuts the bytes of one direction into the payloads of numbered frames. */
@@ -38,6 +49,7 @@ export class Framer {
   readonly #queue = new ByteQueue();
   readonly #payloadMax: number;
   readonly #mode: number;
+  readonly #ledger: Pick<Ledger, "remove">;
   #framedBytes = 0;
   #droppedBytes = 0;
   #endAsked = false;
@@ -48,17 +60,20 @@ export class Framer {
   readonly #bufferMax: number;
   #wasFull = false;
 
-  constructor({ payloadMax, mode, writeBufferBytes }: FramerInit, state?: FramerState) {
+  constructor(init: FramerInit, state?: FramerState) {
+    const { payloadMax, writeBufferBytes, waiting = NOTHING } = init;
     this.#payloadMax = payloadMax;
-    this.#mode = mode;
+    this.#mode = init.mode;
+    this.#ledger = init.ledger;
     const usual = Math.min(WRITE_BUFFER_FRAMES * payloadMax, WRITE_BUFFER_BYTES);
     this.#bufferMax = writeBufferBytes === 0 ? usual : writeBufferBytes;
     if (state === undefined) return;
+    assert(waiting.length === state.waitingBytes, "what waits comes with the state");
     this.#framedBytes = state.framedBytes;
     this.#endAsked = state.endAsked;
     this.#isEndFramed = state.isEndFramed;
-    this.#queue.push(state.buffered);
-    this.#inheritedBytes = state.buffered.length;
+    this.#queue.push(waiting);
+    this.#inheritedBytes = waiting.length;
     this.#isEndInherited = state.endAsked;
   }
 
@@ -117,7 +132,7 @@ export class Framer {
   clear(): void {
     this.#droppedBytes += this.#queue.length;
     this.#queue.clear();
-    this.#inheritedBytes = 0;
+    this.#pass(this.#inheritedBytes);
     this.#isEndInherited = false;
   }
 
@@ -151,28 +166,39 @@ export class Framer {
       framedBytes: this.#framedBytes,
       endAsked: isEndFramed || this.#isEndInherited,
       isEndFramed,
-      buffered: this.#queue.copy(this.#inheritedBytes),
+      waitingBytes: this.#inheritedBytes,
     };
   }
 
-  /** Everything, for a writer that was halted. */
+  /** Everything, for a writer that was halted; `waiting` has the bytes. */
   save(): FramerState {
     return {
       framedBytes: this.#framedBytes,
       endAsked: this.#endAsked,
       isEndFramed: this.#isEndFramed,
-      buffered: this.#queue.copy(),
+      waitingBytes: this.#queue.length,
     };
+  }
+
+  /** A copy of what waits for a frame, by its journal name, if anything does. */
+  waiting(): Map<string, Uint8Array> {
+    return new Map(this.#queue.length === 0 ? [] : [[WAITING_NAME, this.#queue.copy()]]);
   }
 
   #fill(prefix: Uint8Array): Uint8Array {
     const length = Math.min(this.#payloadMax - prefix.length, this.#queue.length);
     this.#framedBytes += length;
-    this.#inheritedBytes = Math.max(0, this.#inheritedBytes - length);
+    this.#pass(length);
     if (prefix.length === 0) return this.#queue.take(length);
     const payload = new Uint8Array(prefix.length + length);
     payload.set(prefix);
     this.#queue.takeInto(payload.subarray(prefix.length));
     return payload;
+  }
+  /** So many bytes wait no more; what a halt left of them is forgotten with the last one. */
+  #pass(bytes: number): void {
+    if (this.#inheritedBytes === 0) return;
+    this.#inheritedBytes = Math.max(0, this.#inheritedBytes - bytes);
+    if (this.#inheritedBytes === 0) this.#ledger.remove(WAITING_NAME);
   }
 }

@@ -1,10 +1,11 @@
-import type { Journal } from "../base/index.ts";
+import { CulvertError, type Journal } from "../base/index.ts";
 import type { CborInput, Fields } from "../codec/index.ts";
 import { ackName } from "./ack-writer.ts";
 import { frameName } from "./frame-shelf.ts";
+import { WAITING_NAME } from "./framer.ts";
 import { MemoryJournalStore } from "./memory-journal.ts";
 
-/** Sealed frames by their journal names. */
+/** Sealed frames, and what waits for one, by their journal names. */
 export type SavedFrames = ReadonlyMap<string, Uint8Array>;
 
 /** Frames beside the state that needs them, as pairs of name and bytes. */
@@ -29,13 +30,15 @@ export function framesOf(fields: Fields): Map<string, Uint8Array> {
   return frames;
 }
 
-/** The frames that a saved state needs. */
+/** What a saved state needs beside it. */
 export interface NeededFrames {
   /** Those of the data chain: the first one, and the one behind the last. */
   readonly base: number;
   readonly next: number;
   /** Indexes of those of the ack chain. */
   readonly acks: readonly number[];
+  /** How much waits for a frame. */
+  readonly waitingBytes: number;
 }
 
 /**
@@ -72,8 +75,24 @@ export async function sweep(
   if (strays.length > 0) await journal.commit({ head, put: [], remove: strays });
 }
 
-function namesOf({ base, next, acks }: NeededFrames): Set<string> {
+/**
+ * What waits for a frame: the last of those bytes that a halt has left.
+ *
+ * @throws CulvertError `CULVERT_BAD_STATE` when they are not all there; those of the journal
+ */
+export async function waitingIn(
+  journal: Journal,
+  { waitingBytes }: NeededFrames,
+): Promise<Uint8Array> {
+  if (waitingBytes === 0) return new Uint8Array(0);
+  const left = (await journal.read(WAITING_NAME)) ?? new Uint8Array(0);
+  if (left.length >= waitingBytes) return left.subarray(left.length - waitingBytes);
+  throw new CulvertError("CULVERT_BAD_STATE", "bytes that were written are missing");
+}
+
+function namesOf({ base, next, acks, waitingBytes }: NeededFrames): Set<string> {
   const names = new Set(acks.map(ackName));
+  if (waitingBytes > 0) names.add(WAITING_NAME);
   for (let index = base; index < next; index++) names.add(frameName(index));
   return names;
 }

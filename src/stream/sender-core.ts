@@ -62,7 +62,7 @@ export class SenderCore {
     this.#probe = new ProbeTimer(init.options, init.exchange);
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
-    const framing = { ...init.options, payloadMax: this.#payloadMax, mode: init.mode };
+    const framing = { ...init, ...init.options, payloadMax: this.#payloadMax };
     this.#framer = new Framer(framing, state?.framer);
     this.#retx = new ReTx({ first: state?.base ?? 0 });
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
@@ -267,9 +267,9 @@ export class SenderCore {
     };
   }
 
-  /** Sealed frames that are in memory, by journal name. */
+  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentByName(): Map<string, Uint8Array> {
-    return this.#shelf.byName();
+    return new Map([...this.#shelf.byName(), ...this.#framer.waiting()]);
   }
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */

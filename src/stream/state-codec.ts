@@ -13,17 +13,17 @@ import type {
   StreamState,
 } from "./state.ts";
 
-/** Version of the saved form: that of the frames in it. */
-export const STATE_VERSION = 2;
+/** Version of the saved form. */
+export const STATE_VERSION = 3;
 
-/** Longest saved form: the write buffer of a halted stream is the largest part. */
+/** Longest saved form: what waits for a frame in a halted stream is the largest part. */
 const STATE_BYTES_MAX = 2 ** 30;
 
 const ACKS_PENDING_MAX = 64;
 const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;
 const CODE = "CULVERT_BAD_STATE";
 
-/** The head of a journal: everything but the sealed frames. Holds secrets. */
+/** The head of a journal: everything but bytes. Holds secrets. */
 export function encodeState(state: StreamState): Uint8Array {
   return encodeCbor(stateToCbor(state));
 }
@@ -37,7 +37,7 @@ export function decodeState(bytes: Uint8Array): StreamState {
   return stateFromFields(fieldsOf(bytes));
 }
 
-/** A stream on its own: its head and every sealed frame that it still needs. */
+/** A stream on its own: its head, the sealed frames that it still needs, and what waits for one. */
 export interface WholeState {
   readonly state: StreamState;
   readonly frames: SavedFrames;
@@ -115,7 +115,7 @@ function senderFromFields(fields: Fields): SenderState {
       framedBytes,
       endAsked: fields.boolean("endAsked"),
       isEndFramed: fields.boolean("isEndFramed"),
-      buffered: fields.bytes("buffered"),
+      waitingBytes: offset(fields, "waitingBytes"),
     },
   };
 }

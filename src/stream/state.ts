@@ -45,7 +45,7 @@ export interface AckReaderState {
   readonly chain: Uint8Array;
 }
 
-/** Everything about a stream but its sealed frames. */
+/** Everything about a stream but its sealed frames, and what waits for one. */
 export interface StreamState {
   readonly cellBytes: number;
   readonly sender: SenderState;

@@ -136,7 +136,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     );
   }
 
-  /** Everything but the sealed frames; `whole`: with what waits for a frame. Holds secrets. */
+  /** Everything but bytes; `whole`: what waits for a frame is counted. Holds secrets. */
   state(whole = true): StreamState {
     return {
       cellBytes: this.#init.cellBytes,
@@ -150,7 +150,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     };
   }
 
-  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentFrames(): Map<string, Uint8Array> {
     return new Map([...this.#sender.residentByName(), ...this.#ackWriter.residentByName()]);
   }

@@ -26,6 +26,8 @@ export interface StreamCoreInit {
   readonly options: StreamOptions;
   /** Where an earlier session stopped. Its capabilities are the ones of the state. */
   readonly state?: StreamState;
+  /** The bytes that the state counts as waiting for a frame. */
+  readonly waiting?: Uint8Array;
 }
 
 /** What the parts tell the core that they belong to. */

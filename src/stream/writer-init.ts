@@ -25,6 +25,8 @@ export interface SenderInit extends WriterInit {
   readonly trail: () => Uint8Array;
   /** The first payload byte of the stream. */
   readonly mode: number;
+  /** What of an earlier session waits for a frame. */
+  readonly waiting?: Uint8Array | undefined;
 }
 
 /** How an acknowledgement was heard. */

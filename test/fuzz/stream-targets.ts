@@ -118,6 +118,7 @@ function wholeState(): Uint8Array {
     for (const { name, bytes } of effect.changes.put) frames.set(name, bytes);
     core.handle({ kind: "journaled", commit: effect.commit }, 3);
   }
+  for (const [name, bytes] of core.residentFrames()) frames.set(name, bytes);
   return encodeWholeState({ state: core.state(), frames });
 }
 
@@ -164,7 +165,7 @@ const BROADCAST = {
   base: 3,
   storedBelow: 4,
   next: 5,
-  framer: { framedBytes: 99, endAsked: true, isEndFramed: false, buffered: random.bytes(3) },
+  framer: { framedBytes: 99, endAsked: true, isEndFramed: false, waitingBytes: 3 },
   generations: [{ from: 3, bornUnixMs: 7 }],
   grantedSeconds: 600,
   mark: 77,

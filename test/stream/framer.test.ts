@@ -1,8 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type FrameContent, Framer } from "../../src/stream/framer.ts";
+import { type FrameContent, Framer, type FramerInit } from "../../src/stream/framer.ts";
 
 const MODE = 1;
+
+/** What framers no longer need of a journal. */
+let removed: string[] = [];
+
+/** One that begins, or goes on with what another one would leave when it is halted. */
+function framerOf(init: Omit<FramerInit, "ledger" | "waiting">, before?: Framer): Framer {
+  const ledger = { remove: (name: string) => void removed.push(name) };
+  const waiting = before?.waiting().get("waiting");
+  return new Framer({ ...init, ledger, waiting }, before?.save());
+}
 
 /** Every frame that there is, from `index` on. */
 function takeAll(framer: Framer, index: number, mayBePartial = true): FrameContent[] {
@@ -25,7 +35,7 @@ describe("Framer", () => {
     const pieces = fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.boolean()));
     fc.assert(
       fc.property(pieces, fc.integer({ min: 16, max: 40 }), (writes, payloadMax) => {
-        const framer = new Framer({ payloadMax: payloadMax, mode: MODE, writeBufferBytes: 0 });
+        const framer = framerOf({ payloadMax: payloadMax, mode: MODE, writeBufferBytes: 0 });
         const frames: FrameContent[] = [];
         for (const [bytes, isFramed] of writes) {
           framer.write(bytes);
@@ -54,7 +64,7 @@ describe("Framer", () => {
     const writes = fc.array(fc.uint8Array({ maxLength: 50 }));
     fc.assert(
       fc.property(writes, (chunks) => {
-        const framer = new Framer({ payloadMax: 20, mode: MODE, writeBufferBytes: 0 });
+        const framer = framerOf({ payloadMax: 20, mode: MODE, writeBufferBytes: 0 });
         const frames: FrameContent[] = [];
         for (const chunk of chunks) {
           framer.write(chunk);
@@ -68,7 +78,7 @@ describe("Framer", () => {
   });
 
   it("begins with the mode, even for a stream without bytes", () => {
-    const framer = new Framer({ payloadMax: 16, mode: 2, writeBufferBytes: 0 });
+    const framer = framerOf({ payloadMax: 16, mode: 2, writeBufferBytes: 0 });
     expect([framer.hasFrame(0, true), framer.isEmpty]).toEqual([false, true]);
     framer.end();
     expect([framer.hasFrame(0, false), framer.isEmpty]).toEqual([true, false]);
@@ -84,7 +94,7 @@ describe("Framer", () => {
       [8, ["start", "end"]],
       [9, ["start", "data", "end"]],
     ] as const) {
-      const framer = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+      const framer = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
       framer.write(new Uint8Array(15 + rest).fill(7));
       framer.end();
       const frames = takeAll(framer, 0);
@@ -97,11 +107,11 @@ describe("Framer", () => {
     const anyBytes = fc.uint8Array({ maxLength: 100 });
     fc.assert(
       fc.property(anyBytes, anyBytes, fc.nat(3), fc.boolean(), (before, after, count, isEnded) => {
-        const one = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+        const one = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
         one.write(before);
         for (let index = 0; index < count && one.hasFrame(index, true); index++) one.take(index);
         if (isEnded) one.end();
-        const two = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one.save());
+        const two = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one);
         expect(two.save()).toEqual(one.save());
         for (const framer of [one, two]) {
           if (!isEnded) framer.write(after.slice());
@@ -114,22 +124,36 @@ describe("Framer", () => {
   });
 
   it("saves with its frames only what it inherited of what waits for one", () => {
-    const one = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+    removed = [];
+    const one = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
     one.write(Uint8Array.from({ length: 40 }, (_, i) => i));
-    expect(one.saveFramed().buffered.length).toBe(0);
+    expect(one.saveFramed().waitingBytes).toBe(0);
     one.end();
-    const two = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one.save());
+    const two = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one);
     two.write(new Uint8Array(9));
-    expect(two.saveFramed()).toEqual(one.save());
+    expect([two.saveFramed(), two.save().waitingBytes]).toEqual([one.save(), 49]);
     two.take(0);
-    const left = Uint8Array.from({ length: 25 }, (_, i) => 15 + i);
-    expect(two.saveFramed()).toMatchObject({ framedBytes: 15, endAsked: true, buffered: left });
+    expect(two.saveFramed()).toMatchObject({ framedBytes: 15, endAsked: true, waitingBytes: 25 });
+    two.take(1);
+    expect([two.saveFramed().waitingBytes, removed]).toEqual([9, []]);
+    two.take(2);
+    expect([two.saveFramed().waitingBytes, removed]).toEqual([0, ["waiting"]]);
+  });
+
+  it("inherits nothing any more of what it has dropped", () => {
+    removed = [];
+    const one = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+    one.write(new Uint8Array(40));
+    one.end();
+    const two = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 }, one);
     two.clear();
-    expect(two.saveFramed()).toMatchObject({ endAsked: false, buffered: new Uint8Array(0) });
+    expect(two.saveFramed()).toMatchObject({ endAsked: false, waitingBytes: 0 });
+    two.clear();
+    expect(removed).toEqual(["waiting"]);
   });
 
   it("drops on clear what is not framed, and counts what is", () => {
-    const framer = new Framer({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
+    const framer = framerOf({ payloadMax: 16, mode: MODE, writeBufferBytes: 0 });
     framer.write(new Uint8Array(20));
     framer.take(0);
     framer.clear();
@@ -142,7 +166,7 @@ describe("Framer", () => {
       [32_000, 0, 262_144],
       [100, 150, 150],
     ] as const) {
-      const framer = new Framer({ payloadMax, mode: MODE, writeBufferBytes });
+      const framer = framerOf({ payloadMax, mode: MODE, writeBufferBytes });
       framer.write(new Uint8Array(full - 1));
       expect([framer.isFull, framer.drain()]).toEqual([false, false]);
       framer.write(new Uint8Array(1));
@@ -154,7 +178,7 @@ describe("Framer", () => {
   });
 
   it("lets go of what it was lent", () => {
-    const framer = new Framer({ payloadMax: 8, mode: MODE, writeBufferBytes: 0 });
+    const framer = framerOf({ payloadMax: 8, mode: MODE, writeBufferBytes: 0 });
     const lent = Uint8Array.from({ length: 12 }, (_, i) => i);
     framer.write(lent);
     expect([...framer.take(0).payload]).toEqual([MODE, 0, 1, 2, 3, 4, 5, 6]);

@@ -33,6 +33,8 @@ export interface BroadcastCoreInit {
   readonly options: BroadcastOptions;
   /** Where an earlier session stopped, and the readers by their ids. */
   readonly state?: BroadcastState;
+  /** The bytes that the state counts as waiting for a frame. */
+  readonly waiting?: Uint8Array;
   readonly readers?: ReadonlyMap<string, RepairPosition>;
 }
 
@@ -165,7 +167,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     return Math.min(this.#exchange.deadline(), this.#sender.deadline(this.#now), this.#abortUntil);
   }
 
-  /** Everything but the sealed frames; `whole`: with what waits for a frame. Holds secrets. */
+  /** Everything but bytes; `whole`: what waits for a frame is counted. Holds secrets. */
   state(whole = true): BroadcastState {
     return {
       ...this.#sender.save(whole),
@@ -180,7 +182,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     return encodeBroadcastState(this.state());
   }
 
-  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentFrames(): Map<string, Uint8Array> {
     return this.#sender.residentByName();
   }

@@ -10,7 +10,7 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../assemble.ts";
-import { loadedJournal, sweep } from "../saved-frames.ts";
+import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
 import {
@@ -68,8 +68,10 @@ export async function broadcastFromStore(
     const head = await journal.load();
     if (head === undefined) return beginning({ transport, write, options }, { journal, reopen });
     const state = decodeBroadcastState(head);
-    await sweep(journal, head, { ...state, acks: [] });
-    return continuation({ transport, state, options }, { journal, reopen });
+    const needed = neededBy(state);
+    await sweep(journal, head, needed);
+    const waiting = await waitingIn(journal, needed);
+    return continuation({ transport, state, waiting, options }, { journal, reopen });
   } catch (error) {
     await journal.close();
     throw error;
@@ -86,9 +88,15 @@ export async function broadcastFromState(
   options: BroadcastOpenOptions,
 ): Promise<BroadcastParts> {
   const { base, next } = state;
-  const kept = await loadedJournal(encodeBroadcastState(state), frames, { base, next, acks: [] });
+  const needed = neededBy(state);
+  const kept = await loadedJournal(encodeBroadcastState(state), frames, needed);
+  const waiting = await waitingIn(kept.journal, needed);
   const { retainFrames = Math.max(BROADCAST_DEFAULTS.retainFrames, next - base) } = options;
-  return continuation({ transport, state, options: { ...options, retainFrames } }, kept);
+  return continuation({ transport, state, waiting, options: { ...options, retainFrames } }, kept);
+}
+
+function neededBy(state: BroadcastState): NeededFrames {
+  return { ...state, ...state.framer, acks: [] };
 }
 
 /** The transport with the authority to write one root. */
@@ -122,7 +130,12 @@ function beginning(
 }
 
 function continuation(
-  { transport, state, options: given }: Context & { readonly state: BroadcastState },
+  {
+    transport,
+    state,
+    waiting,
+    options: given,
+  }: Context & { readonly state: BroadcastState; readonly waiting: Uint8Array },
   journalling: Journalling,
 ): BroadcastParts {
   const { cellBytes, framer } = state;
@@ -140,6 +153,7 @@ function continuation(
     random: systemRandom,
     options,
     state,
+    waiting,
     readers,
   });
   return {
@@ -148,7 +162,7 @@ function continuation(
     core,
     options,
     readers,
-    writeOffset: framer.framedBytes + framer.buffered.length,
+    writeOffset: framer.framedBytes + framer.waitingBytes,
     isEnded: framer.endAsked,
     isAborted: state.resetIndex !== undefined || (state.isDone && !framer.isEndFramed),
   };

@@ -28,6 +28,7 @@ export interface BroadcastSenderInit {
   readonly exchange: Exchange;
   readonly ledger: Ledger;
   readonly effects: StreamEffect[];
+  readonly waiting?: Uint8Array | undefined;
 }
 
 /** What of a sender survives a restart. */
@@ -84,7 +85,7 @@ export class BroadcastSender {
     this.#isResetAsked = state?.resetIndex !== undefined;
     this.#grantedSeconds = state?.grantedSeconds ?? options.ttlSeconds;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
-    const framing = { ...options, payloadMax: this.#payloadMax, mode: Mode.Multicast };
+    const framing = { ...init, ...options, payloadMax: this.#payloadMax, mode: Mode.Multicast };
     this.#framer = new Framer(framing, state?.framer);
     const first = init.write.chain.toBytes();
     this.#oldest = Chain.fromBytes(state?.oldestChain ?? first);
@@ -143,8 +144,7 @@ export class BroadcastSender {
 
   /** The Map has the last frame there will be, and everything before it. */
   get isComplete(): boolean {
-    const isLast = this.#resetIndex !== undefined || this.#framer.isEndFramed;
-    return isLast && this.#retx.size === 0;
+    return (this.#resetIndex !== undefined || this.#framer.isEndFramed) && this.#retx.size === 0;
   }
 
   /**
@@ -280,7 +280,7 @@ export class BroadcastSender {
     this.#init.effects.push({ kind: "all-stored" });
   }
 
-  /** `whole`: with the bytes that wait for a frame. */
+  /** `whole`: all bytes that wait for a frame are counted. */
   save(whole: boolean): BroadcastSenderState {
     return {
       base: this.#base,
@@ -296,9 +296,9 @@ export class BroadcastSender {
     };
   }
 
-  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentByName(): Map<string, Uint8Array> {
-    return this.#shelf.byName();
+    return new Map([...this.#shelf.byName(), ...this.#framer.waiting()]);
   }
 
   /** Whether there is something that the Map does not have. */

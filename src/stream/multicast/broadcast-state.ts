@@ -15,7 +15,7 @@ export interface RepairPosition {
   readonly chain: Uint8Array;
 }
 
-/** Everything about a broadcast but its sealed frames. */
+/** Everything about a broadcast but its sealed frames, and what waits for one. */
 export interface BroadcastState {
   readonly cellBytes: number;
   /** Root seed, 32 bytes. Secret. */
@@ -39,7 +39,7 @@ export interface BroadcastState {
   readonly isDone: boolean;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 const KIND = "broadcast";
 const CODE = "CULVERT_BAD_STATE";
 const STATE_BYTES_MAX = 2 ** 30;
@@ -49,7 +49,7 @@ const READERS_MAX = 1_024;
 const KEPT_MAX = 2 ** 20;
 const UNSTORED_MAX = 2 ** 16;
 
-/** The head of a broadcast's journal: everything but the sealed frames. Holds secrets. */
+/** The head of a broadcast's journal: everything but bytes. Holds secrets. */
 export function encodeBroadcastState(state: BroadcastState): Uint8Array {
   return encodeCbor(toCbor(state));
 }
@@ -116,7 +116,7 @@ function fromFields(fields: Fields): BroadcastState {
       framedBytes: fields.integer("framedBytes"),
       endAsked: fields.boolean("endAsked"),
       isEndFramed: fields.boolean("isEndFramed"),
-      buffered: fields.bytes("buffered"),
+      waitingBytes: fields.integer("waitingBytes"),
     },
     generations: generationsOf(fields, next),
     grantedSeconds: fields.integer("grantedSeconds", { max: 2 ** 32 - 1 }),

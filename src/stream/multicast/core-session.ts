@@ -12,9 +12,9 @@ import { StateWaits } from "../state-waits.ts";
 
 /** A core whose state can be kept. */
 export interface KeptCore<Input, Event> extends Core<Input | IoInput, IoEffect | Event> {
-  /** Everything but the sealed frames, encoded. Holds secrets. */
+  /** Everything but bytes, encoded. Holds secrets. */
   encodedState(): Uint8Array;
-  /** Sealed frames that are in memory, by their journal names: borrowed. */
+  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentFrames(): ReadonlyMap<string, Uint8Array>;
 }
 
@@ -113,7 +113,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   }
 
   /**
-   * Every sealed frame that is needed beside the state, after `shutDown`.
+   * Whatever is needed beside the state, by journal name, after `shutDown`.
    *
    * @throws CulvertError of what ended the session; `CULVERT_STATE_IN_USE`
    */

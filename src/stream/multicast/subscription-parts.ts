@@ -97,7 +97,7 @@ export async function subscriptionFromState(
   { state, frames }: WholeSubscription,
   options: SubscriptionOpenOptions,
 ): Promise<SubscriptionParts> {
-  const needed = { base: 0, next: 0, acks: state.repair?.pending ?? [] };
+  const needed = { base: 0, next: 0, acks: state.repair?.pending ?? [], waitingBytes: 0 };
   const kept = await loadedJournal(encodeSubscriptionState(state), frames, needed);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const context = { transport, options, cellBytes: state.cellBytes, keys: keysOf(read, options) };

@@ -1,0 +1,96 @@
+import {
+  Broadcast,
+  generateCapability,
+  generateSecret,
+  type JournalChanges,
+  type JournalStore,
+  MemoryJournalStore,
+  Stream,
+} from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { MemoryTransport } from "culvert/transport";
+import { expect, it, onTestFinished } from "vitest";
+import { pattern, readAll } from "./virtual-pair.ts";
+
+const BYTES = pattern(1_000_000);
+
+/** A store in memory that counts what is written to it, and tells what it has. */
+class CountingStore implements JournalStore {
+  readonly #memory = new MemoryJournalStore();
+  readonly lengths = new Map<string, number>();
+  written = 0;
+  lastId = "";
+
+  async open(id: string) {
+    this.lastId = id;
+    const journal = await this.#memory.open(id);
+    const commit = journal.commit.bind(journal);
+    journal.commit = (changes) => {
+      this.#note(changes);
+      return commit(changes);
+    };
+    return journal;
+  }
+
+  #note({ head, put, remove }: JournalChanges): void {
+    this.written += head.length;
+    for (const { name, bytes } of put) {
+      this.written += bytes.length;
+      this.lengths.set(name, bytes.length);
+    }
+    for (const name of remove) this.lengths.delete(name);
+  }
+}
+
+function place() {
+  const clock = new VirtualClock();
+  const transport = new MemoryTransport({ clock });
+  onTestFinished(() => transport.close());
+  const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
+  return { clock, transport, store: new CountingStore(), elapse };
+}
+
+it("a stream writes what a halt has kept once, and not with every frame", async () => {
+  const { clock, transport, store, elapse } = place();
+  const secret = generateSecret();
+  const shared = { transport, store, secret, role: "listener", clock } as const;
+  const first = await Stream.open({ ...shared, autoStart: false });
+  first.end(BYTES);
+  await first.halt();
+  const again = await Stream.open(shared);
+  const b = Stream.dial(transport, secret, { clock });
+  b.end();
+  expect((await elapse(readAll(b))).equals(BYTES)).toBe(true);
+  await elapse(again.sync());
+  expect(store.written).toBeLessThan(4 * BYTES.length);
+  expect(Math.max(...store.lengths.values(), 0)).toBeLessThan(4_000);
+  await Promise.all([again.halt(), b.halt()]);
+});
+
+it("a broadcast does so, too", async () => {
+  const { clock, transport, store, elapse } = place();
+  const shared = { transport, store, capability: generateCapability(), clock };
+  const first = await Broadcast.open({ ...shared, autoStart: false });
+  first.end(BYTES);
+  await first.halt();
+  const again = await Broadcast.open(shared);
+  await elapse(again.close());
+  expect([again.writeOffset, again.progress().storedBytes]).toEqual([1_000_000, 1_000_000]);
+  expect(store.written).toBeLessThan(4 * BYTES.length);
+  expect(Math.max(...store.lengths.values())).toBeLessThan(4_000);
+  await again.halt();
+});
+
+it("what a halt has kept and the store has lost is missed", async () => {
+  const { clock, transport, store } = place();
+  const shared = { transport, store, secret: generateSecret(), role: "listener", clock } as const;
+  const first = await Stream.open({ ...shared, autoStart: false });
+  first.end("all that was written");
+  await first.halt();
+  const journal = await store.open(store.lastId);
+  const head = (await journal.load()) as Uint8Array;
+  await journal.commit({ head, put: [], remove: await journal.names() });
+  await journal.close();
+  const refused = expect.objectContaining({ code: "CULVERT_BAD_STATE" });
+  await expect(Stream.open(shared)).rejects.toThrow(refused);
+});
