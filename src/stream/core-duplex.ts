@@ -345,7 +345,9 @@ export abstract class CoreDuplex extends SocketDuplex {
     await this.engine.stop();
     this.#waits.fail(this.ending);
     try {
-      if (this.#phase === "halted") await journal?.commit(wholeOf(core));
+      // One that is still running has lingered for long enough: another session may go on.
+      const goesOn = this.#phase === "halted" || this.#phase === "running";
+      if (goesOn) await journal?.commit(wholeOf(core));
     } finally {
       await journal?.close();
     }

@@ -10,7 +10,10 @@ export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable"
   readonly confirm?: "auto" | "manual";
   /** False: nothing happens until `start` is called, or `destroy`, which tells the peer. */
   readonly autoStart?: boolean;
-  /** How long a destroyed stream goes on in the background to get its frames through, in ms. */
+  /**
+   * How long a destroyed stream goes on in the background to get its frames through, in ms. What is
+   * left of them then is kept in the store, if there is one, as by `halt`.
+   */
   readonly lingerMs?: number;
   /** As for any Duplex: false ends our side when the peer ends its own. True if absent. */
   readonly allowHalfOpen?: boolean;

@@ -112,3 +112,23 @@ describe("the journal of a stream", () => {
     await b.halt();
   });
 });
+
+describe("a stream that was destroyed after its end, and could not say all in time", () => {
+  it("has left all of it in its store", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const shared = { secret, role: "listener", store, ...options } as const;
+    const deaf = new LossyTransport(new MemoryTransport(options), { loss: 1, ...options });
+    const first = await Stream.open({ transport: deaf, ...shared });
+    first.end(pattern(500_000));
+    first.destroy();
+    await clock.runUntil(clock.now() + 120_000);
+    expect(clock.pending).toBe(0);
+    const again = await Stream.open({ transport, ...shared });
+    expect([again.writeOffset, again.writableEnded]).toEqual([500_000, true]);
+    const b = Stream.dial(transport, secret, options);
+    b.end();
+    expect((await elapse(readAll(b))).equals(pattern(500_000))).toBe(true);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+});
