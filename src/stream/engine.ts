@@ -167,7 +167,7 @@ export class StreamEngine<
   }
 
   #put({ request, frameId, cell, ttlSeconds }: PutRequest, signal: AbortSignal): void {
-    this.#transport.put(frameId, cell, { ttlSeconds, signal }).then(
+    promised(() => this.#transport.put(frameId, cell, { ttlSeconds, signal })).then(
       (receipt: Receipt | undefined) => {
         if (!this.#untrack(request)) return;
         const granted = receipt?.ttlSeconds ?? ttlSeconds;
@@ -178,7 +178,8 @@ export class StreamEngine<
   }
 
   #get({ request, frameId, waitMs }: GetRequest, signal: AbortSignal): void {
-    this.#transport.get(frameId, { waitMs, signal, background: true, isBorrowed: true }).then(
+    const options = { waitMs, signal, background: true, isBorrowed: true };
+    promised(() => this.#transport.get(frameId, options)).then(
       (cell) => {
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
       },
@@ -245,15 +246,15 @@ export class StreamEngine<
   #commit({ commit, changes }: Extract<IoEffect, { kind: "journal" }>): void {
     const { journal } = this.#init;
     if (journal === undefined) throw new TypeError("a durable stream needs a journal");
-    this.#journaling = journal.commit(changes).then(
+    this.#journaling = promised(() => journal.commit(changes)).then(
       () => this.#answer({ kind: "journaled", commit }),
       (error: unknown) => this.#broken(error),
     );
   }
 
   #recall(name: string): void {
-    const read = this.#init.journal?.read(name) ?? Promise.resolve(undefined);
-    read.then(
+    const { journal } = this.#init;
+    promised(() => journal?.read(name) ?? Promise.resolve(undefined)).then(
       (bytes) => this.#answer({ kind: "recalled", name, bytes }),
       (error: unknown) => this.#broken(error),
     );
@@ -270,3 +271,12 @@ export class StreamEngine<
 
 /** About as many as there are requests under way. */
 const SPARE_MAX = 128;
+
+/** Transports and journals are anybody's: one that throws has rejected. */
+function promised<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return ask();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

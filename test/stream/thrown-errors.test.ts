@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { generateSecret, type JournalStore, MemoryJournalStore, Stream } from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { MemoryTransport, type Transport } from "culvert/transport";
+import { expect, it, onTestFinished } from "vitest";
+import { readAll } from "./virtual-pair.ts";
+
+function place() {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  onTestFinished(() => map.close());
+  const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 60_000);
+  return { clock, map, secret: generateSecret(), elapse };
+}
+
+it("a transport that throws instead of rejecting is in trouble, and asked again", async () => {
+  const { clock, map, secret, elapse } = place();
+  let isDown = true;
+  const mayAsk = (): void => {
+    if (isDown) throw new Error("not connected");
+  };
+  const flaky: Transport = {
+    payloadSize: map.payloadSize,
+    put: (...args) => {
+      mayAsk();
+      return map.put(...args);
+    },
+    get: (...args) => {
+      mayAsk();
+      return map.get(...args);
+    },
+  };
+  const a = Stream.listen(flaky, secret, { clock });
+  const warned = once(a, "warning");
+  a.end("patience");
+  expect(await elapse(warned)).toMatchObject([{ code: "CULVERT_UNREACHABLE" }]);
+  isDown = false;
+  const b = Stream.dial(map, secret, { clock });
+  expect(`${await elapse(readAll(b))}`).toBe("patience");
+  await Promise.all([a.halt(), b.halt()]);
+});
+
+it("a journal that throws instead of rejecting ends the stream", async () => {
+  const { clock, map, secret, elapse } = place();
+  const memory = new MemoryJournalStore();
+  const store: JournalStore = {
+    open: async (id) => {
+      const journal = await memory.open(id);
+      journal.commit = () => {
+        throw new Error("disk full");
+      };
+      return journal;
+    },
+  };
+  const a = await Stream.open({ transport: map, store, secret, role: "listener", clock });
+  const failed = once(a, "error");
+  a.end("never");
+  expect(await elapse(failed)).toMatchObject([{ code: "CULVERT_JOURNAL" }]);
+  await a.halt();
+});
