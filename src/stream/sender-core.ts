@@ -15,15 +15,13 @@ import { FrameShelf, frameName } from "./frame-shelf.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
 import { FRAMES_BEYOND_LIMIT, ProbeTimer } from "./probe-timer.ts";
+import { REFRESH_AFTER, refreshedLifeMs } from "./refresh.ts";
 import { Sealer } from "./sealer.ts";
 import type { SenderState } from "./state.ts";
 import type { AcknowledgementVerdict, Hearing, SenderInit } from "./writer-init.ts";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;
-
-/** A frame is put again when this part of its life is over. */
-const REFRESH_AFTER = 0.6;
 
 /** Indexes that are kept back for a reset and the last probes. */
 const INDEX_LIMIT = INDEX_MAX - 256;
@@ -183,9 +181,10 @@ export class SenderCore {
   }
 
   onStored(request: Request, ttlSeconds: number, now: Instant): void {
-    const lifeMs = ttlSeconds * 1_000;
+    const grantedMs = ttlSeconds * 1_000;
+    const lifeMs = refreshedLifeMs({ grantedMs, askedSeconds: this.#init.options.ttlSeconds });
     const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
-    const times = { now, expiresAt: now + lifeMs, refreshAt: now + lifeMs * early };
+    const times = { now, expiresAt: now + grantedMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
     if (this.#retx.puts(request.index) === 1) this.#shelf.returned(request.index);
     this.#shelf.stored(request.index);

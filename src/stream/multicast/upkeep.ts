@@ -1,11 +1,14 @@
 import type { Instant, Random } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
+import { REFRESH_AFTER, refreshedLifeMs } from "../refresh.ts";
 
 /** How a kept frame is looked after. */
 export interface UpkeepInit {
   /** Frames that are kept at most. */
   readonly capacity: number;
   readonly random: Random;
+  /** The life that the Map is asked for. */
+  readonly ttlSeconds: number;
   /** A frame is put again at least this often; 0: only before its time ends. */
   readonly refreshSeconds: number;
 }
@@ -20,9 +23,6 @@ export interface Keeping {
 
 /** Frames whose last repair is remembered; beyond, the oldest memory goes. */
 const REMEMBERED_MAX = 1_024;
-
-/** A frame is put again when this part of its life is over, and up to a fifth of it later. */
-const REFRESH_AFTER = 0.6;
 
 /** Time over which frames are spread whose receipts a restart has forgotten, in ms. */
 const RESUME_SPREAD_MS = 600_000;
@@ -55,7 +55,11 @@ export class Upkeep {
     this.#due.delete(index);
     const early = this.#init.random.unit() / 5;
     const isShort = expiresAt < endsAt;
-    const inTime = isShort ? (expiresAt - now) * (REFRESH_AFTER + early) : Number.POSITIVE_INFINITY;
+    const lifeMs = refreshedLifeMs({
+      grantedMs: expiresAt - now,
+      askedSeconds: this.#init.ttlSeconds,
+    });
+    const inTime = isShort ? lifeMs * (REFRESH_AFTER + early) : Number.POSITIVE_INFINITY;
     this.#schedule(index, now + Math.min(inTime, this.#refreshMs * (1 - early)), endsAt);
   }
 

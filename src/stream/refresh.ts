@@ -1,0 +1,17 @@
+/** A frame is put again when this part of its life is over, and up to a fifth of it later. */
+export const REFRESH_AFTER = 0.6;
+
+/** A shorter life counts as one of so many seconds, unless no more than it was asked for. */
+const LIFE_SECONDS_MIN = 60;
+
+/**
+ * The life in the Map by which a frame is put again, in ms: the one that was granted. A Map that
+ * grants next to none would have all frames put as fast as the window lets them, for as long as
+ * nobody reads: what it forgets is put again when a reader lacks it.
+ */
+export function refreshedLifeMs(life: {
+  readonly grantedMs: number;
+  readonly askedSeconds: number;
+}): number {
+  return Math.max(life.grantedMs, 1_000 * Math.min(life.askedSeconds, LIFE_SECONDS_MIN));
+}
