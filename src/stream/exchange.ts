@@ -56,9 +56,13 @@ export const FEELER_MS = 200;
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.125;
 
-/** The first pause after a failure, and the longest; none is longer than the RTO. */
+/**
+ * The first pause after a failure, unless the RTO is shorter, and the longest, if the RTO is as
+ * long; where it is short, a fast Map that is back loses no more than a second.
+ */
 const PAUSE_MS = 250;
 const PAUSE_MS_MAX = 16_000;
+const FAST_PAUSE_MS_MAX = 1_000;
 
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
@@ -279,9 +283,10 @@ export class Exchange {
    */
   pause(now: Instant): void {
     if (now < this.#pausedUntil) return;
-    const pauseMs = Math.min(PAUSE_MS * 2 ** this.#pauses, PAUSE_MS_MAX);
+    const rtoMs = this.rto.drawMs();
+    const pauseMs = Math.min(PAUSE_MS, rtoMs) * 2 ** this.#pauses;
     this.#pauses += 1;
-    this.#pausedUntil = now + Math.min(pauseMs, this.rto.drawMs());
+    this.#pausedUntil = now + Math.min(pauseMs, Math.max(rtoMs, FAST_PAUSE_MS_MAX), PAUSE_MS_MAX);
   }
 
   /** Takes the next request that has become late; its place in the window is free again. */
