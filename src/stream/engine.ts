@@ -10,6 +10,7 @@ import {
   unreachable,
 } from "../base/index.ts";
 import { TimeSlice } from "../io/time-slice.ts";
+import { isUnheard } from "../io/unheard.ts";
 import type { Receipt, Transport } from "../transport/index.ts";
 import {
   type IoEffect,
@@ -233,7 +234,9 @@ export class StreamEngine<
     const canceller = this.#open.get(request);
     if (canceller === undefined) return false;
     this.#open.delete(request);
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(canceller);
+    // Whoever leaves a listener on the signal of a request does not wait for another one's end.
+    const isFree = this.#spare.length < SPARE_MAX && isUnheard(canceller.signal);
+    if (isFree) this.#spare.push(canceller);
     return true;
   }
 
