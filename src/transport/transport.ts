@@ -29,7 +29,10 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
   /** The wait alone need not keep the process alive: whoever asks has timers of its own. A hint. */
   readonly background?: boolean;
-  /** The caller only reads the cell, and does not keep it: it need not be a copy. A hint. */
+  /**
+   * The caller only reads the cell, and does not keep it: it need not be a copy, but nobody writes
+   * to it any more, since it may be read some turns of the event loop later. A hint.
+   */
   readonly isBorrowed?: boolean;
 }
 
