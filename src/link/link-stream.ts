@@ -202,7 +202,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     if (this.#hasPeerEnded && !this.readableEnded) {
       this.#failWrites(error);
       this.once("end", () => this.destroy(this.#isEndSent ? undefined : error));
-    } else if (this.#hasPeerEnded && this.#isEndSent) this.destroy();
+    } else if (this.#hasPeerEnded && (this.#isEndSent || this.#isUntouched)) this.destroy();
     else this.destroy(error);
   }
 
@@ -220,6 +220,11 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     }
     for (const chunk of chunks) this.#bytesWritten += chunk.length;
     this.#port.write(this.#id, chunks);
+  }
+
+  /** Whether a handler has done nothing with it: nobody there has to hear that it failed. */
+  get #isUntouched(): boolean {
+    return this.#isIncoming && this.#isNeverRead && this.#bytesWritten === 0;
   }
 
   /** Whether nobody has read, nor said with `pause` that this is for later. */

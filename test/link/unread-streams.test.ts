@@ -67,6 +67,22 @@ describe("a stream that came in, whose handler ends it without having read", () 
   });
 });
 
+describe("a stream that came in, with which its handler does nothing", () => {
+  it("goes without an error when its peer has ended it and the link closes", async () => {
+    const taken: LinkStream[] = [];
+    const errors: unknown[] = [];
+    const { world, link, open } = await withPeer((stream) => {
+      taken.push(stream.on("error", (error) => errors.push(error)));
+    });
+    (await open()).end();
+    await world.pass(1_000);
+    await world.run(link.close({ force: true }));
+    await world.pass(1_000);
+    expect([taken.map(({ closed }) => closed), errors]).toEqual([[true], []]);
+    await world.close();
+  });
+});
+
 describe("a stream whose ends have both ended", () => {
   it("closes though nobody reads it, when there was nothing to read", async () => {
     const taken: LinkStream[] = [];
