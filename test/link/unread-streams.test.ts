@@ -76,7 +76,7 @@ describe("a stream that came in, with which its handler does nothing", () => {
     });
     (await open()).end();
     await world.pass(1_000);
-    await world.run(link.close({ force: true }));
+    await world.run(link.close());
     await world.pass(1_000);
     expect([taken.map(({ closed }) => closed), errors]).toEqual([[true], []]);
     await world.close();
