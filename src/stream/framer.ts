@@ -195,6 +195,7 @@ export class Framer {
     this.#queue.takeInto(payload.subarray(prefix.length));
     return payload;
   }
+
   /** So many bytes wait no more; what a halt left of them is forgotten with the last one. */
   #pass(bytes: number): void {
     if (this.#inheritedBytes === 0) return;
