@@ -16,7 +16,10 @@ export class KeyedHash {
     this.#words = Uint32Array.from({ length: 4 }, (_, i) => wordAt(secret, 4 * i));
   }
 
-  /** The hash of bytes of a fixed length, a multiple of four: 0 to 2^32 - 1. */
+  /**
+   * The hash of bytes of a fixed length, a multiple of four: 0 to 2^32 - 1. The secret enters from
+   * the second word on.
+   */
   of(bytes: Uint8Array): number {
     const words = this.#words;
     let hash = words[0] as number;

@@ -43,20 +43,18 @@ export class Contact {
    * for nodes of one owner.
    */
   readonly network: number;
+  /** Whether the carrier says so: anybody can name any network. */
+  readonly isPlaced: boolean;
   /** Whether its first address is of a loopback or private network. */
   readonly isLocal: boolean;
 
-  private constructor(
-    key: KeyText,
-    reach: string,
-    isProvable: boolean,
-    network: number = networkOf(reach),
-  ) {
+  private constructor(key: KeyText, reach: string, isProvable: boolean, heardIn?: number) {
     this.key = key;
     this.head = headOf(key);
     this.reach = reach;
     this.isProvable = isProvable;
-    this.network = network;
+    this.network = heardIn ?? networkOf(reach);
+    this.isPlaced = heardIn !== undefined;
     this.isLocal = isLocal(reach);
   }
 
@@ -82,7 +80,7 @@ export class Contact {
   /** The same node, counted for the network of the address at which it is heard. */
   heardAt(host: string): Contact {
     const network = networkOf(packReach({ addresses: [{ carrier: "udp", host, port: 1 }] }));
-    if (network === this.network) return this;
+    if (this.isPlaced && network === this.network) return this;
     return new Contact(this.key, this.reach, this.isProvable, network);
   }
 
@@ -94,6 +92,11 @@ export class Contact {
   /** The node's id, fresh. */
   get id(): NodeId {
     return textBytes(this.key);
+  }
+
+  /** What its network was given out of, as a number that is only compared: /24, or /32 of IPv6. */
+  get allocation(): number {
+    return (this.network & IS_IPV6) === 0 ? this.network : this.network & ~WITHIN_ALLOCATION;
   }
 
   get addresses(): readonly NodeAddress[] {
@@ -117,13 +120,26 @@ export class Contact {
   }
 }
 
-/** Family and prefix are at the bytes 2 to 5, or 2 to 9; a hash of them fits a small integer. */
+/** A network fits a small integer: 24 bits of IPv4; of IPv6 hashes of 14 bits and of these 15. */
+const IS_IPV6 = 1 << 29;
+const WITHIN_ALLOCATION = (1 << 15) - 1;
+
+/** The family is at byte 2, and the address behind it. */
 function networkOf(reach: string): number {
   if (reach.charCodeAt(0) === 0) return -1;
-  const end = reach.charCodeAt(2) === 4 ? 6 : 10;
+  if (reach.charCodeAt(2) === 4) return hashOf(reach, { from: 3, to: 6, factor: 256 });
+  const allocation = hashOf(reach, { from: 3, to: 7, factor: 251 }) & 0x3fff;
+  const within = hashOf(reach, { from: 7, to: 10, factor: 251 }) & WITHIN_ALLOCATION;
+  return IS_IPV6 | (allocation << 15) | within;
+}
+
+function hashOf(
+  bytes: string,
+  { from, to, factor }: { readonly from: number; readonly to: number; readonly factor: number },
+): number {
   let hash = 0;
-  for (let at = 2; at < end; at++) hash = (Math.imul(hash, 251) + reach.charCodeAt(at)) | 0;
-  return hash & 0x3fff_ffff;
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, factor) + bytes.charCodeAt(at)) | 0;
+  return hash;
 }
 
 const LOOPBACK_V6 = `${"\0".repeat(15)}\x01`;

@@ -12,14 +12,16 @@ export interface Drawn {
 
 /**
  * Each network draws one lot at this node, by a hash that nobody else can compute, and a quarter of
- * them draw none. Coming first, calling often and having many ids win nothing: networks do.
+ * them draw none. Coming first, calling often and having many ids win nothing: networks do, /24 of
+ * IPv4 and /32 of IPv6, of which a smaller one costs next to nothing.
  *
  * Source: the samplers of Bortnikov et al., "Brahms: Byzantine resilient random membership
  * sampling", 2009.
  */
 export class NetworkLots {
   readonly #hash: KeyedHash;
-  readonly #words = new Uint32Array(2);
+  /** Most of the secret comes in behind the first word. */
+  readonly #words = new Uint32Array(4);
   readonly #bytes = new Uint8Array(this.#words.buffer);
 
   /** @param secret 16 random bytes */
@@ -27,11 +29,15 @@ export class NetworkLots {
     this.#hash = new KeyedHash(secret);
   }
 
-  /** Its lot; none for who is not proven, or in no public network, or whose network draws none. */
-  of({ network, isLocal, isProvable }: Contact): number | undefined {
+  /** Its lot; none unless the carrier has placed it in a public network, which draws one. */
+  of(contact: Contact): number | undefined {
+    return contact.isPlaced ? this.named(contact) : undefined;
+  }
+
+  /** The lot that it would have in the network that it is said to be in. */
+  named({ network, allocation, isLocal, isProvable }: Contact): number | undefined {
     if (network < 0 || isLocal || !isProvable) return undefined;
-    this.#words[0] = network;
-    this.#words[1] = network / 2 ** 32;
+    this.#words[0] = allocation;
     const lot = this.#hash.of(this.#bytes) / 2 ** 32;
     return lot < DRAWN_SHARE ? lot : undefined;
   }
@@ -46,15 +52,17 @@ export class NetworkLots {
     return highest;
   }
 
-  /** So many of these: low lots for their share of the places, then by the order given. */
+  /** So many of these: low lots for their share, few of one network, then by the order given. */
   chosen<Kept extends { readonly contact: Contact }>(
     from: readonly Kept[],
-    places: number,
+    { places, perNetworkMax }: { readonly places: number; readonly perNetworkMax: number },
   ): Kept[] {
     const drawn = from
       .map((kept) => ({ kept, lot: this.of(kept.contact) ?? 1 }))
       .filter(({ lot }) => lot < DRAWN_SHARE)
-      .sort((a, b) => a.lot - b.lot);
+      .sort((a, b) => a.lot - b.lot)
+      // Those of one network have one lot, and lie side by side.
+      .filter(({ lot }, at, all) => all[at - perNetworkMax]?.lot !== lot);
     const first = new Set(drawn.slice(0, Math.round(DRAWN_SHARE * places)).map(({ kept }) => kept));
     return [...first, ...from.filter((kept) => !first.has(kept))].slice(0, places);
   }

@@ -129,8 +129,8 @@ export class RoutingTable {
   outdraws(contact: Contact): boolean {
     const depth = sharedBits(this.#self, contact.key);
     if (contact.key === this.#self || this.find(contact.key) !== undefined) return false;
-    const isFull = this.#isFull(depth) && this.#isAcceptable(contact, depth);
-    return isFull && this.#displacedBy(contact, depth) !== undefined;
+    if (!this.#isFull(depth) || !this.#isAcceptable(contact, depth)) return false;
+    return this.#displacedBy(contact, this.#lots.named(contact), depth) !== undefined;
   }
 
   /** The node has just been heard. */
@@ -209,16 +209,17 @@ export class RoutingTable {
     contact: Contact,
     { at, depth, now }: { readonly at: number; readonly depth: number; readonly now: Instant },
   ): Admission {
-    const displaced = this.#isFull(depth) ? this.#displacedBy(contact, depth) : undefined;
-    if (displaced === undefined && this.#isFull(depth)) {
+    const isFull = this.#isFull(depth);
+    const displaced = isFull && this.#displacedBy(contact, this.#lots.of(contact), depth);
+    if (isFull && !displaced) {
       // Its network is looked at when there is a place for it.
       if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return "refused";
       this.#remember(contact, depth);
       return "full";
     }
     if (!this.#isAcceptable(contact, depth)) return "refused";
-    if (displaced !== undefined) this.#removeAt(this.#indexOf(displaced.key, depth), depth);
-    const to = displaced === undefined ? at : this.#indexOf(contact.key, depth);
+    if (displaced) this.#removeAt(this.#indexOf(displaced.key, depth), depth);
+    const to = displaced ? this.#indexOf(contact.key, depth) : at;
     this.#contacts.splice(to, 0, contact);
     this.#heardAt.splice(to, 0, now);
     while (this.#sizes.length <= depth) this.#sizes.push(0);
@@ -234,8 +235,8 @@ export class RoutingTable {
     if (contact.isLocal) return this.#isLocal;
     const { network } = contact;
     if (network < 0) return true;
-    let alike = 0;
     const [from, to] = this.#bucketAt(depth);
+    let alike = 0;
     for (let at = from; at < to; at++) if (this.#contacts[at]?.network === network) alike += 1;
     return alike < this.#limits.perNetworkMax;
   }
@@ -245,14 +246,14 @@ export class RoutingTable {
   }
 
   /** Who makes room in a full bucket for a node whose network has drawn a lower lot. */
-  #displacedBy(contact: Contact, depth: number): Contact | undefined {
-    const lot = this.#lots.of(contact);
+  #displacedBy({ allocation }: Contact, lot: number | undefined, depth: number) {
     if (lot === undefined) return undefined;
-    if (!this.#highest.has(depth)) {
-      this.#highest.set(depth, this.#lots.highest(this.#contacts.slice(...this.#bucketAt(depth))));
-    }
+    const bucket = (): Contact[] => this.#contacts.slice(...this.#bucketAt(depth));
+    if (!this.#highest.has(depth)) this.#highest.set(depth, this.#lots.highest(bucket()));
     const highest = this.#highest.get(depth);
-    return highest !== undefined && lot < highest.lot ? highest.contact : undefined;
+    if (highest === undefined || lot >= highest.lot) return undefined;
+    const alike = bucket().filter((other) => other.allocation === allocation);
+    return alike.length < this.#limits.perNetworkMax ? highest.contact : undefined;
   }
 
   /** Places in a bucket, once there are buckets. */
@@ -282,7 +283,8 @@ export class RoutingTable {
         return { contact, heardAt: this.#heardAt[from + i] ?? 0 };
       });
       bucket.sort((a, b) => b.heardAt - a.heardAt);
-      const chosen = this.#lots.chosen(bucket, this.#capacity(depth));
+      const { perNetworkMax } = this.#limits;
+      const chosen = this.#lots.chosen(bucket, { places: this.#capacity(depth), perNetworkMax });
       sizes.push(chosen.length);
       kept.push(...chosen);
     }

@@ -104,7 +104,7 @@ export class Upkeep implements ExchangeOwner {
   }
 
   /**
-   * Where everybody is kept, asks around until nobody names a stranger: lookups of the
+   * Asks around until nobody names a stranger who has a place, or may draw one: lookups of the
    * neighbourhood and of each bucket do not come to hear of all.
    */
   survey(now: Instant): void {
@@ -302,8 +302,8 @@ export class Upkeep implements ExchangeOwner {
   }
 
   /**
-   * What a newcomer is asked: whether it lives, and, where everybody is kept, whom it knows around
-   * some key.
+   * What a newcomer is asked: whether it lives, and, where everybody is kept or this node has just
+   * joined, whom it knows around some key.
    */
   #greeting(): DhtRequest {
     const { table, random } = this.#context;

@@ -135,7 +135,8 @@ export class ValueKeeping implements ExchangeOwner {
     for (const newcomer of this.#scanFor) {
       // It is the newcomer that may stand between this node and the key.
       const isCarer = closer.filter(({ key: each }) => each !== newcomer.key).length < CARERS;
-      if (isCarer && keepers.includes(newcomer)) this.#handOver(newcomer, key, value, now);
+      const isKeeper = keepers.some((keeper) => keeper.names(newcomer));
+      if (isCarer && isKeeper) this.#handOver(newcomer, key, value, now);
     }
     const isStale = now - (store.storedAt(key, kind, now) ?? now) >= limits.repairMs;
     if (this.#isRepair && isStale && closer.length < CARERS) this.#storeAgain(key, value, true);

@@ -15,6 +15,17 @@ export function randomContacts(seed: number, count: number): Contact[] {
   return Array.from({ length: count }, (_, i) => contactAt(random.bytes(32), publicHost(i)));
 }
 
+/** The same, each heard where it says that it is, or at the host made for its number. */
+export function heardContacts(
+  seed: number,
+  count: number,
+  hostOf: (i: number) => string = publicHost,
+): Contact[] {
+  return randomContacts(seed, count).map(({ key }, i) => {
+    return contactAt(key, hostOf(i)).heardAt(hostOf(i));
+  });
+}
+
 /** A key whose first bytes are these, and whose other ones are zero. */
 export function keyWith(...head: readonly number[]): KeyText {
   const bytes = new Uint8Array(32);

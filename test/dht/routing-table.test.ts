@@ -5,7 +5,7 @@ import { compareDistance, type KeyText, sharedBits } from "../../src/dht/key.ts"
 import { DHT_LIMITS } from "../../src/dht/limits.ts";
 import { RoutingTable } from "../../src/dht/routing-table.ts";
 import { publicHost } from "../../src/testing/swarm/swarm.ts";
-import { contactAt, keyWith, randomContacts } from "./nodes.ts";
+import { contactAt, heardContacts, keyWith, randomContacts } from "./nodes.ts";
 
 const SELF = keyWith();
 
@@ -15,7 +15,7 @@ function table(limits: Partial<typeof DHT_LIMITS> = {}, isLocal = false): Routin
 }
 
 function filled(count: number, limits: Partial<typeof DHT_LIMITS> = {}) {
-  const contacts = randomContacts(7, count);
+  const contacts = heardContacts(7, count);
   const full = table(limits);
   for (const [at, contact] of contacts.entries()) full.observe(contact, at);
   return { full, contacts };
@@ -103,33 +103,54 @@ describe("a routing table of a large network", () => {
     expect(kept).toEqual(newcomers.slice(-DHT_LIMITS.replacementsMax));
   });
 
+  const shareOf = (contacts: readonly Contact[], { contacts: kept }: RoutingTable): number => {
+    const keys = new Set(contacts.map(({ key }) => key));
+    return kept.filter(({ key }) => keys.has(key)).length / kept.length;
+  };
+
   it("is nobody's who comes first, or calls often: networks draw lots for most places", () => {
-    const crowd = randomContacts(8, 4_000);
-    const others = randomContacts(7, 4_000).map(({ key }, i) =>
-      contactAt(key, publicHost(5_000 + i)),
-    );
-    const isOne = new Set(others.map(({ key }) => key));
-    const shareOf = ({ contacts }: RoutingTable): number =>
-      contacts.filter(({ key }) => isOne.has(key)).length / contacts.length;
+    const crowd = heardContacts(8, 4_000);
+    const others = heardContacts(7, 4_000, (i) => publicHost(5_000 + i));
     const pressed = table();
     for (const contact of crowd) pressed.observe(contact, 0);
     for (const contact of others) pressed.observe(contact, 1);
     for (const contact of crowd) pressed.observe(contact, 2);
     // Half of three quarters.
-    expect(shareOf(pressed)).toBeGreaterThan(0.25);
-    // Whoever was there first keeps a quarter, and the half of the rest.
+    expect(shareOf(others, pressed)).toBeGreaterThan(0.25);
+    // Whoever was there first keeps a quarter, and half of the rest.
     const settled = table();
     for (const contact of [...others, ...crowd]) settled.observe(contact, 0);
-    expect(shareOf(settled)).toBeGreaterThan(0.4);
-    // One machine with any number of names draws one lot.
-    const machine = randomContacts(9, 4_000).map(({ key }) => contactAt(key, "64.9.9.9"));
-    for (const contact of machine) settled.observe(contact, 3);
-    const ofMachine = settled.contacts.filter(({ network }) => network === machine[0]?.network);
-    expect(ofMachine.length).toBeLessThanOrEqual(2 * 12);
+    expect(shareOf(others, settled)).toBeGreaterThan(0.4);
+  });
+
+  it.each([
+    ["any number of names", () => "64.9.9.9"],
+    [
+      "all of a /32 of IPv6",
+      (i: number) => `2400:1:${(i >> 8).toString(16)}:${((i & 255) << 8).toString(16)}::1`,
+    ],
+  ])("gives hardly a place away to who has %s", (_what, hostOf) => {
+    const others = heardContacts(7, 4_000);
+    const owner = heardContacts(9, 4_000, hostOf);
+    const settled = table();
+    for (const contact of [...others, ...owner]) settled.observe(contact, 0);
+    // Two in each bucket, and what was nobody's.
+    expect(settled.size * shareOf(owner, settled)).toBeLessThanOrEqual(2 * 12);
+  });
+
+  it("gives no place away to who only says where it is", () => {
+    const { full, contacts } = filled(4_000);
+    const liars = randomContacts(9, 4_000).map(({ key }, i) =>
+      contactAt(key, publicHost(5_000 + i)),
+    );
+    const before = new Set(full.contacts);
+    for (const liar of liars) full.observe(liar, 5_000);
+    const kept = full.contacts.filter((contact) => before.has(contact));
+    expect([kept.length, contacts.length]).toEqual([before.size, 4_000]);
   });
 
   it("draws other lots at another node", () => {
-    const crowd = randomContacts(8, 4_000);
+    const crowd = heardContacts(8, 4_000);
     const kept = [1, 2].map((byte) => {
       const secret = new Uint8Array(16).fill(byte);
       const one = new RoutingTable({ self: SELF, secret, isLocal: false, limits: DHT_LIMITS });

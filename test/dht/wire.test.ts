@@ -201,6 +201,16 @@ describe("a contact", () => {
     const heard = said.heardAt("198.51.100.7");
     expect(heard.network).toBe(contactAt(NEAR, "198.51.100.200").network);
     expect([heard.addresses, heard.equals(said)]).toEqual([said.addresses, true]);
-    expect(said.heardAt("192.0.2.99")).toBe(said);
+    expect([said.isPlaced, heard.isPlaced]).toEqual([false, true]);
+    expect(heard.heardAt("198.51.100.9")).toBe(heard);
+    expect(said.heardAt("192.0.2.99").isPlaced).toBe(true);
+  });
+
+  it("is of what that network was given out of", () => {
+    const allocation = (host: string): number => contactAt(KEY, host).allocation;
+    expect(allocation("192.0.2.1")).toBe(contactAt(KEY, "192.0.2.200").network);
+    expect(allocation("2400:1:2:300::1")).toBe(allocation("2400:1:ffff:400::1"));
+    expect(allocation("2400:1:2:300::1")).not.toBe(allocation("2400:2:2:300::1"));
+    expect(allocation("2400:1:2:300::1")).not.toBe(allocation("192.0.2.1"));
   });
 });

@@ -111,7 +111,9 @@ export class Swarm {
   ): SwarmNode {
     const id = options.id ?? this.random.bytes(32);
     const host = options.host ?? publicHost(this.nodes.length);
-    const contact = Contact.of(id, { addresses: [{ carrier: "udp", host, port: 7000 }] });
+    // Everybody is heard where it says that it is.
+    const said = Contact.of(id, { addresses: [{ carrier: "udp", host, port: 7000 }] });
+    const contact = said.heardAt(host);
     const { limits, valueLimits, recordRule, delayMs = DELAY_MS } = this.#options;
     const core = new DhtNodeCore({
       id,
