@@ -6,16 +6,12 @@ import type { PathConnection, UdpNetwork, UdpSocket } from "../src/link/index.ts
  * an answer is not told that there will be none.
  */
 export class MuteNetwork implements UdpNetwork {
+  /** Falls silent, or comes back. */
+  isMute = false;
   readonly #network: UdpNetwork;
-  #isMute = false;
 
   constructor(network: UdpNetwork) {
     this.#network = network;
-  }
-
-  /** Falls silent, or comes back. */
-  set isMute(isMute: boolean) {
-    this.#isMute = isMute;
   }
 
   async bind(at: { readonly host: string; readonly port: number }): Promise<UdpSocket> {
@@ -25,44 +21,62 @@ export class MuteNetwork implements UdpNetwork {
       start: (events) =>
         socket.start({
           datagram: (bytes, from) => {
-            if (!this.#isMute) events.datagram(bytes, from);
+            if (!this.isMute) events.datagram(bytes, from);
           },
         }),
       send: (bytes, to) => {
-        if (!this.#isMute) socket.send(bytes, to);
+        if (!this.isMute) socket.send(bytes, to);
       },
-      connect: (stream) => this.#muted(socket.connect(stream)),
+      connect: (stream) => new MutePath(this, socket.connect(stream)),
       close: () => socket.close(),
     };
   }
+}
 
-  #muted(path: PathConnection): PathConnection {
-    return {
-      start: (events) =>
-        path.start({
-          receive: (bytes) => {
-            if (!this.#isMute) events.receive(bytes);
-          },
-          datagram: (bytes) => {
-            if (!this.#isMute) events.datagram?.(bytes);
-          },
-          drained: () => events.drained(),
-          closed: (error) => events.closed(error),
-        }),
-      write: (bytes) => {
-        if (!this.#isMute) path.write(bytes);
+/** A class, since a literal with a getter would be a dictionary, and a node has many paths. */
+class MutePath implements PathConnection {
+  readonly #network: MuteNetwork;
+  readonly #path: PathConnection;
+
+  constructor(network: MuteNetwork, path: PathConnection) {
+    this.#network = network;
+    this.#path = path;
+  }
+
+  get remote(): PathConnection["remote"] {
+    return this.#path.remote;
+  }
+
+  get unsentBytes(): number {
+    return this.#path.unsentBytes;
+  }
+
+  start(events: Parameters<PathConnection["start"]>[0]): void {
+    this.#path.start({
+      receive: (bytes) => {
+        if (!this.#network.isMute) events.receive(bytes);
       },
-      get unsentBytes() {
-        return path.unsentBytes;
+      datagram: (bytes) => {
+        if (!this.#network.isMute) events.datagram?.(bytes);
       },
-      setReading: (isReading) => path.setReading(isReading),
-      close: (isAbrupt) => {
-        if (!this.#isMute) path.close(isAbrupt);
-      },
-      remote: path.remote,
-      sendDatagram: (bytes) => {
-        if (!this.#isMute) path.sendDatagram?.(bytes);
-      },
-    };
+      drained: () => events.drained(),
+      closed: (error) => events.closed(error),
+    });
+  }
+
+  setReading(isReading: boolean): void {
+    this.#path.setReading(isReading);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#network.isMute) this.#path.write(bytes);
+  }
+
+  sendDatagram(bytes: Uint8Array): void {
+    if (!this.#network.isMute) this.#path.sendDatagram?.(bytes);
+  }
+
+  close(isAbrupt: boolean): void {
+    if (!this.#network.isMute) this.#path.close(isAbrupt);
   }
 }

@@ -59,7 +59,7 @@ declare module "udx-native/lib/stream.js" {
     readonly inflight: number;
 
     /** The memory that comes next is put into. */
-    _buffer: Uint8Array;
+    _buffer: Uint8Array | null;
     /** The memory for what comes next; called by the constructor, and when an event has thrown. */
     _reallocData(): Uint8Array;
     /** Takes so many bytes off that memory, which is replaced when it has become short. */

@@ -4,8 +4,13 @@ import UdxStream from "udx-native/lib/stream.js";
 import { CulvertError } from "../base/index.ts";
 import { rawMemory } from "./memory.ts";
 
-/** Memory that packets are put into, one behind the other, and room for the longest one more. */
-const MEMORY_BYTES = 67_584;
+/**
+ * Memory that packets are put into, one behind the other: the room that udx wants for the longest
+ * one, then as much as has come, up to what a fast stream fills in a moment. Most links carry
+ * little, and a node keeps many.
+ */
+const FIRST_MEMORY_BYTES = 4_096;
+const MEMORY_BYTES_MAX = 67_584;
 /** Kept while nobody reads. udx has no way to make the sender wait: one that goes on is cut off. */
 const HELD_BYTES_MAX = 4_194_304;
 
@@ -48,7 +53,7 @@ export class DirectStream extends UdxStream {
 
   override _ondata(bytes: number): Uint8Array {
     this.#take(this._consumeData(bytes));
-    return this._buffer;
+    return this._buffer ?? this._reallocData();
   }
 
   override _onend(bytes: number): void {
@@ -59,8 +64,10 @@ export class DirectStream extends UdxStream {
 
   /** Called by udx also before this constructor has run. */
   override _reallocData(): Uint8Array {
-    this._buffer = new Uint8Array(rawMemory(MEMORY_BYTES));
-    return this._buffer;
+    const bytes = this._buffer === null ? FIRST_MEMORY_BYTES : this._buffer.buffer.byteLength * 2;
+    const memory = new Uint8Array(rawMemory(Math.min(bytes, MEMORY_BYTES_MAX)));
+    this._buffer = memory;
+    return memory;
   }
 
   #end(): void {

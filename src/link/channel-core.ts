@@ -44,7 +44,8 @@ interface Ciphers {
  */
 export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
   readonly #isInitiator: boolean;
-  readonly #handshake: Handshake;
+  /** Until the channel is ready: its secrets would tell what later keys are to keep. */
+  #handshake: Handshake | undefined;
   readonly #records = new RecordBuffer(HANDSHAKE_BYTES_MAX);
   readonly #effects: ChannelEffect[] = [];
   #ciphers: Ciphers | undefined;
@@ -91,7 +92,7 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     switch (input.kind) {
       case "begin":
         if (!this.#isInitiator) break;
-        this.#try(() => this.#writeHandshake(this.#handshake.begin()));
+        this.#try(() => this.#writeHandshake(this.#handshake?.begin()));
         break;
       case "bytes":
         this.#try(() => this.#receive(input.bytes));
@@ -132,10 +133,10 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
   }
 
   #shake(message: Uint8Array): void {
-    const answer = this.#handshake.receive(message);
-    if (answer !== undefined) this.#writeHandshake(answer);
-    const { result } = this.#handshake;
+    this.#writeHandshake(this.#handshake?.receive(message));
+    const result = this.#handshake?.result;
     if (result === undefined) return;
+    this.#handshake = undefined;
     const { send, receive } = result.keys;
     this.#ciphers = {
       sealer: new RecordSealer(send),
@@ -143,6 +144,7 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
       datagramSealer: new DatagramSealer(send),
       datagramOpener: new DatagramOpener(receive),
     };
+    for (const key of [send, receive]) key.fill(0);
     this.#records.boxBytesMax = RECORD_PAYLOAD_BYTES_MAX + AEAD_TAG_BYTES;
     this.#effects.push({ kind: "ready", peerKey: result.peerKey });
   }
@@ -159,7 +161,8 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     else this.#effects.push({ kind: "datagram", payload });
   }
 
-  #writeHandshake(message: Uint8Array): void {
+  #writeHandshake(message: Uint8Array | undefined): void {
+    if (message === undefined) return;
     const bytes = new Uint8Array(2 + message.length);
     new DataView(bytes.buffer).setUint16(0, message.length);
     bytes.set(message, 2);

@@ -71,7 +71,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   addressesMax: 4_096,
   handshakeMs: 10_000,
   staggerMs: 250,
-  keepAliveMs: 15_000,
+  keepAliveMs: 25_000,
   silenceMs: 10_000,
   resumeMs: 30_000,
   idleMs: 600_000,

@@ -62,6 +62,23 @@ describe("a stream of udx", () => {
     await close();
   });
 
+  it("takes little memory while it carries little", async () => {
+    const [one, other] = [await udxNetwork.bind(LOOPBACK), await udxNetwork.bind(LOOPBACK)];
+    const before = process.memoryUsage().arrayBuffers;
+    const heard: Promise<unknown>[] = [];
+    for (let i = 1; i <= 100; i++) {
+      const near = one.connect({ localId: i, remoteId: 1_000 + i, to: other.address });
+      const far = other.connect({ localId: 1_000 + i, remoteId: i, to: one.address });
+      listen(near);
+      heard.push(new Promise((came) => listen(far, came)));
+      near.write(SENT.subarray(0, 100));
+    }
+    await Promise.all(heard);
+    const perEnd = (process.memoryUsage().arrayBuffers - before) / 200;
+    expect(perEnd).toBeLessThan(16_384);
+    await Promise.all([one.close(), other.close()]);
+  });
+
   it("ends when more comes than is kept while nobody reads", async () => {
     const { near, far, close } = await connected();
     listen(near);

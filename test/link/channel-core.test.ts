@@ -5,6 +5,7 @@ import { NodeIdentity } from "../../src/identity/index.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "../../src/link/channel-core.ts";
 import type { HandshakeOptions } from "../../src/link/handshake.ts";
 import { dhKeysOf } from "../../src/link/noise.ts";
+import { collectGarbage } from "../collect-garbage.ts";
 
 const [A, B, C] = [1, 2, 3].map((n) => new NodeIdentity(new Uint8Array(32).fill(n))) as [
   NodeIdentity,
@@ -71,6 +72,20 @@ describe("the handshake of a channel", () => {
     const a = core(A, { isInitiator: true, ...options });
     const log = talk(a, core(B, { isInitiator: false }));
     expect([peerOf(log.a), peerOf(log.b)]).toEqual([toHex(B.publicKey), toHex(A.publicKey)]);
+  });
+
+  it("leaves nothing behind by which the keys of records could be found", async () => {
+    const b = core(B, { isInitiator: false });
+    const shaken = (): [WeakRef<object>, ChannelCore] => {
+      const random = new SeededRandom(7);
+      const a = core(A, { isInitiator: true, random });
+      talk(a, b);
+      return [new WeakRef(random), a];
+    };
+    const [secrets, a] = shaken();
+    await collectGarbage();
+    expect(secrets.deref()).toBeUndefined();
+    expect(a.seal(new Uint8Array(1))).toHaveLength(19);
   });
 
   it("refuses another node than the one that was asked for, before it says who asks", () => {

@@ -1,10 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import { Closers } from "../../src/node/closers.ts";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage: () => void = runInNewContext("gc");
+import { collectGarbage } from "../collect-garbage.ts";
 
 class Thing {
   readonly #closed: string[];
@@ -42,9 +38,7 @@ it("does not keep what nobody can use any more", async () => {
     return new WeakRef(thing);
   };
   const held = begin();
-  // A reference that was just made, or followed, holds until the turn is over.
-  await new Promise((resolve) => setImmediate(resolve));
-  collectGarbage();
+  await collectGarbage();
   expect(held.deref()).toBeUndefined();
   const next = new Thing(closed, "next");
   closers.addWeakly(next);
