@@ -13,7 +13,8 @@ import { timedInSilence } from "./dht-silence.ts";
 import { contentOf, type Row, type Sample, sampled } from "./dht-timing.ts";
 import { check } from "./harness.ts";
 
-const WARM = 100;
+/** Put and got before anything is counted, after which compilers have seen it all. */
+const WARM = 500;
 
 /** What is to be done: some operations, or telling what a node takes, or the last thing. */
 export type SizeWish =
