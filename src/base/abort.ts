@@ -73,6 +73,11 @@ export class Canceller {
     return this.#controller.signal;
   }
 
+  /** Whether it may serve for another thing: not aborted, and nobody waits by {@link onAbort}. */
+  get isFree(): boolean {
+    return this.#listeners.size === 0 && !this.signal.aborted;
+  }
+
   /** Aborts the signal; once. */
   abort(reason: unknown = CANCELLED): void {
     this.#controller.abort(reason);

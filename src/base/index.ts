@@ -13,3 +13,4 @@ export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts"
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";
 export { SharedCalls } from "./shared-calls.ts";
+export { shortMemory } from "./short-memory.ts";

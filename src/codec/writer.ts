@@ -1,3 +1,5 @@
+import { shortMemory } from "../base/index.ts";
+
 /** V8 keeps the bytes of so short an array beside the array itself. */
 const ON_HEAP_BYTES = 64;
 
@@ -16,6 +18,13 @@ export class Writer {
   /** @param capacity a hint of how many bytes will be written */
   constructor(capacity: number = 64) {
     this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** For what is sent soon and not kept: its memory is that of others, too, while it is short. */
+  static brief(capacity: number): Writer {
+    const writer = new Writer(0);
+    writer.#bytes = shortMemory(capacity);
+    return writer;
   }
 
   /** Writes into `bytes` from its beginning; it is borrowed until `finish`. */

@@ -17,6 +17,7 @@ import type {
   NodeDescriptor,
   NodeId,
 } from "../identity/index.ts";
+import { isUnheard } from "../io/unheard.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
@@ -57,6 +58,8 @@ export interface DhtPutReply {
 const TTL_SECONDS_MAX = 2 ** 32 - 1;
 /** Descriptors that are asked for at once by `discover`. */
 const DISCOVER_AT_ONCE = 8;
+/** More than there are requests under way, nearly always. */
+const SPARE_MAX = 64;
 
 /**
  * A node of the DHT on a clock and a network: the shell of {@link DhtNodeCore}. It is where
@@ -71,6 +74,8 @@ export class DhtNode implements Lookup, Discovery {
   readonly #components: DhtNodeComponents;
   readonly #waits = new Map<OperationId, Wait>();
   readonly #requests = new Map<number, Canceller>();
+  /** Of requests that ended by themselves: to make one costs a tenth of a get. */
+  readonly #spare: Canceller[] = [];
   readonly #repeated = new Set<number>();
   readonly #answers = new Map<number, DhtResponse>();
   readonly #joinings: Joining[] = [];
@@ -293,12 +298,14 @@ export class DhtNode implements Lookup, Discovery {
   /** A repetition shares the signal of the first attempt: whichever ends first counts. */
   #send({ exchange, attempt, to, request }: DhtEffect & { readonly kind: "send" }): void {
     const before = this.#requests.get(exchange);
-    const canceller = before ?? new Canceller();
+    const canceller = before ?? this.#spare.pop() ?? new Canceller();
     this.#requests.set(exchange, canceller);
     if (before !== undefined) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
       if (!this.#requests.delete(exchange)) return;
-      if (this.#repeated.delete(exchange)) canceller.abort(); // the other attempts
+      if (this.#repeated.delete(exchange))
+        canceller.abort(); // the other attempts
+      else this.#keep(canceller);
       this.#driver.handle(input);
     };
     const { signal } = canceller;
@@ -311,6 +318,12 @@ export class DhtNode implements Lookup, Discovery {
       .catch((error: unknown) => {
         settle({ kind: "failed", exchange, isBusy: isCulvertError(error, "CULVERT_BUSY") });
       });
+  }
+
+  #keep(canceller: Canceller): void {
+    // Whoever leaves a listener on the signal of a request does not wait for another one's end.
+    const isFree = canceller.isFree && isUnheard(canceller.signal);
+    if (isFree && this.#spare.length < SPARE_MAX) this.#spare.push(canceller);
   }
 
   async #operate(

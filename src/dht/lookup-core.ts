@@ -179,13 +179,17 @@ export class LookupCore {
 
   #insert(candidate: Candidate): void {
     let [low, high] = [0, this.#candidates.length];
+    // Most come in order.
+    const last = this.#candidates.at(-1);
+    if (last !== undefined && this.#isCloser(last, candidate)) low = high;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#isCloser(this.#candidates[middle] as Candidate, candidate)) low = middle + 1;
       else high = middle;
     }
     if (low >= this.#options.candidatesMax) return;
-    this.#candidates.splice(low, 0, candidate);
+    if (low === this.#candidates.length) this.#candidates.push(candidate);
+    else this.#candidates.splice(low, 0, candidate);
     this.#byKey.set(candidate.contact.key, candidate);
     if (this.#candidates.length > this.#options.candidatesMax) this.#dropFurthest();
   }

@@ -49,9 +49,9 @@ export interface ReadRequest {
   readonly sender?: Contact;
 }
 
-/** Encodes a request; `sender` is where this node can be asked, if it serves. */
+/** Encodes a request, to be sent soon; `sender` is where this node can be asked, if it serves. */
 export function encodeDhtRequest(request: DhtRequest, sender?: Contact): Uint8Array {
-  const writer = new Writer(request.kind === "store" ? request.value.bytes.length + 160 : 128);
+  const writer = Writer.brief(request.kind === "store" ? request.value.bytes.length + 160 : 128);
   writer
     .u8(DHT_WIRE_VERSION)
     .u8(requestType(request))
@@ -98,9 +98,9 @@ export function decodeDhtRequest(bytes: Uint8Array, id?: Uint8Array): ReadReques
   return sender === undefined || id === undefined ? { request } : { request, sender };
 }
 
-/** Encodes an answer. */
+/** Encodes an answer, to be sent soon. */
 export function encodeDhtResponse(response: DhtResponse): Uint8Array {
-  const writer = new Writer(answerBytes(response));
+  const writer = Writer.brief(answerBytes(response));
   writer.u8(DHT_WIRE_VERSION);
   switch (response.kind) {
     case "pong":

@@ -1,4 +1,4 @@
-import { assert, utf8 } from "../base/index.ts";
+import { assert, shortMemory, utf8 } from "../base/index.ts";
 import { AEAD_TAG_BYTES, crypto } from "../crypto/index.ts";
 
 /** Bytes by which a sealed datagram is longer than its payload: the counter and the tag. */
@@ -38,11 +38,11 @@ export class DatagramSealer {
     this.#key = datagramKey(recordKey);
   }
 
-  /** Counter u48, then the box; owned by the caller. */
+  /** Counter u48, then the box; to be sent soon. */
   seal(payload: Uint8Array): Uint8Array {
     assert(this.#counter < COUNTER_MAX, "a path carries fewer than 2^48 datagrams");
-    const sealed = new Uint8Array(payload.length + DATAGRAM_OVERHEAD_BYTES);
-    const view = new DataView(sealed.buffer);
+    const sealed = shortMemory(payload.length + DATAGRAM_OVERHEAD_BYTES);
+    const view = new DataView(sealed.buffer, sealed.byteOffset);
     view.setUint16(0, Math.floor(this.#counter / 2 ** 32));
     view.setUint32(2, this.#counter % 2 ** 32);
     const nonce = this.#nonce.of(this.#counter);
@@ -64,13 +64,14 @@ export class DatagramOpener {
     this.#key = datagramKey(recordKey);
   }
 
-  /** The payload, or `undefined` for what is forged, repeated or too late. */
+  /** The payload of a datagram, handed over; `undefined` for a forged, repeated or late one. */
   open(sealed: Uint8Array): Uint8Array | undefined {
     if (sealed.length < DATAGRAM_OVERHEAD_BYTES) return undefined;
     const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
     const counter = view.getUint16(0) * 2 ** 32 + view.getUint32(2);
     if (!this.#isNew(counter)) return undefined;
-    const payload = crypto().aeadOpen(this.#key, this.#nonce.of(counter), sealed.subarray(6));
+    const [nonce, box] = [this.#nonce.of(counter), sealed.subarray(6)];
+    const payload = crypto().aeadOpen(this.#key, nonce, box, { isInPlace: true });
     if (payload !== undefined) this.#note(counter);
     return payload;
   }

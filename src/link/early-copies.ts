@@ -17,10 +17,10 @@ const COPIES_MAX = 128;
 export class EarlyCopies {
   readonly #payloads = new Map<number, Uint8Array>();
 
-  /** Keeps the copy of record `number`, handed over, while `next` is the next one that is due. */
+  /** Keeps the copy of record `number`, borrowed, while `next` is the next one that is due. */
   put(number: number, payload: Uint8Array, next: number): void {
     if (number < next || number >= next + COPIES_MAX) return;
-    this.#payloads.set(number, payload);
+    this.#payloads.set(number, payload.slice()); // it lies among many other packets
   }
 
   /** Takes the copy of the record that is due; forgets those of the records before it. */

@@ -78,9 +78,9 @@ export function isNumbered(payload: Uint8Array): boolean {
   return (payload[0] ?? CONTROL_FIRST) < CONTROL_FIRST;
 }
 
-/** Writes the payload of a control record. */
+/** Writes the payload of a control record, to be sealed soon. */
 export function encodeControl(record: ControlRecord): Uint8Array {
-  const writer = new Writer(capacityFor(record));
+  const writer = Writer.brief(capacityFor(record));
   switch (record.kind) {
     case "hello":
       return writeHello(writer, record).finish();

@@ -1,5 +1,4 @@
-import { assert } from "../base/index.ts";
-import { shortMemory } from "../io/memory.ts";
+import { assert, shortMemory } from "../base/index.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-cipher.ts";
 import { BLOCK_BYTES, giveBlock, takeBlock } from "./record-memory.ts";
 

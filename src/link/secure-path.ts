@@ -1,5 +1,4 @@
-import { type Clock, type CulvertError, Driver, unreachable } from "../base/index.ts";
-import { shortMemory } from "../io/memory.ts";
+import { type Clock, type CulvertError, Driver, shortMemory, unreachable } from "../base/index.ts";
 import type { PathConnection } from "./carrier.ts";
 import { ChannelCore, type ChannelEffect, type ChannelInput } from "./channel-core.ts";
 import { DelayWindow } from "./delay-window.ts";

@@ -21,6 +21,7 @@ import {
   readOpening,
   streamIdOf,
 } from "./udp-opening.ts";
+import { type StreamWatch, WatchedStream } from "./watched-stream.ts";
 
 /** What a UDP carrier is made from. The socket is handed over. */
 export interface UdpCarrierParts {
@@ -168,49 +169,11 @@ export class UdpCarrier implements ProbePort {
     }
   }
 
-  /** The stream, with its first sign of life and its end told on the way. */
-  #watched(
-    stream: PathConnection,
-    localId: number,
-    told: { readonly heard: () => void; readonly closed: () => void },
-  ): PathConnection {
-    let isHeard = false;
-    const heard = (): void => {
-      if (!isHeard) told.heard();
-      isHeard = true;
+  #watched(stream: PathConnection, localId: number, told: StreamWatch): PathConnection {
+    const ended = (): void => {
+      this.#streamIds.delete(localId);
+      told.closed();
     };
-    return {
-      start: (events) =>
-        stream.start({
-          receive: (bytes) => {
-            heard();
-            events.receive(bytes);
-          },
-          drained: () => events.drained(),
-          datagram: (bytes) => events.datagram?.(bytes),
-          closed: (error) => {
-            this.#streamIds.delete(localId);
-            told.closed();
-            events.closed(error);
-          },
-        }),
-      write: (bytes, done) => stream.write(bytes, done),
-      get unsentBytes() {
-        return stream.unsentBytes;
-      },
-      get unsentBytesMax() {
-        return stream.unsentBytesMax;
-      },
-      get progress() {
-        return stream.progress;
-      },
-      setReading: (isReading) => stream.setReading(isReading),
-      close: (isAbrupt) => {
-        told.closed();
-        stream.close(isAbrupt);
-      },
-      remote: stream.remote,
-      ...(stream.sendDatagram && { sendDatagram: (bytes) => stream.sendDatagram?.(bytes) }),
-    };
+    return new WatchedStream(stream, { ...told, ended });
   }
 }

@@ -1,5 +1,5 @@
 import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
-import { Reader } from "../codec/index.ts";
+import { Reader, Writer } from "../codec/index.ts";
 import type { Contact } from "../dht/index.ts";
 import { isSameNode, type NodeId } from "../identity/index.ts";
 import type { Link, LinkHost } from "../link/index.ts";
@@ -157,9 +157,10 @@ const NOTHING = new Uint8Array(0);
 
 /** False when the link has no path now, or too much waits for it. */
 function send(link: Link, kind: number, number: number, message: Uint8Array): boolean {
-  const bytes = new Uint8Array(5 + message.length);
-  bytes[0] = kind;
-  new DataView(bytes.buffer).setUint32(1, number);
-  bytes.set(message, 5);
+  const bytes = Writer.brief(5 + message.length)
+    .u8(kind)
+    .u32(number)
+    .bytes(message)
+    .finish();
   return link.isOpen && link.sendDatagram(DHT_PROTOCOL, bytes);
 }

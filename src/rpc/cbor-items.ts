@@ -1,5 +1,4 @@
-import { CulvertError } from "../base/index.ts";
-import { shortMemory } from "../io/memory.ts";
+import { CulvertError, shortMemory } from "../base/index.ts";
 
 /** The kinds of items that a message is made of, by their CBOR major type. */
 const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4 } as const;

@@ -1,6 +1,5 @@
-import { type Cancel, isCulvertError } from "../base/index.ts";
+import { type Cancel, isCulvertError, shortMemory } from "../base/index.ts";
 import { FrameBuffer, Writer } from "../codec/index.ts";
-import { shortMemory } from "../io/memory.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
 

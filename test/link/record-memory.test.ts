@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { SeededRandom, shortMemory } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
 import { systemClock } from "../../src/io/clock.ts";
-import { shortMemory } from "../../src/io/memory.ts";
 import type { PathConnection, PathEvents } from "../../src/link/index.ts";
 import { dhKeysOf } from "../../src/link/noise.ts";
 import { giveBlock, takeBlock } from "../../src/link/record-memory.ts";
