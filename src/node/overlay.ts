@@ -4,6 +4,7 @@ import {
   addressScope,
   Directory,
   type Discovery,
+  formatNodeAddress,
   isSameNode,
   type Lookup,
   type LookupOptions,
@@ -76,6 +77,8 @@ export class Overlay implements Lookup, Discovery {
   readonly dht: DhtNode;
   readonly directory: Directory;
   readonly #geometry: NetworkGeometry | undefined;
+  /** Addresses that the user has named: no stranger's word, they are dialled again at any time. */
+  readonly #begunWith = new Set<string>();
   #own: NodeDescriptor | undefined;
 
   constructor(components: OverlayComponents, options: OverlayOptions) {
@@ -88,10 +91,11 @@ export class Overlay implements Lookup, Discovery {
       identity,
       lookup: { lookup: async (id, how) => this.directory.find(id) ?? this.lookup(id, how) },
       components: { clock, random },
-      mayDial: ({ host }) => {
-        const scope = addressScope(host);
-        if (scope === "private") return options.dialsPrivate?.() ?? options.isLocal;
-        return scope === "public";
+      mayDial: (address) => {
+        const scope = addressScope(address.host);
+        if (scope !== "private") return scope === "public";
+        if (this.#begunWith.has(formatNodeAddress(address))) return true;
+        return options.dialsPrivate?.() ?? options.isLocal;
       },
       ...(options.isRelay === true && { relay: {} }),
       ...localHostsOf(host),
@@ -185,12 +189,13 @@ export class Overlay implements Lookup, Discovery {
   }
 
   /**
-   * Dials a node where it is said to be, and asks it for its descriptor; `undefined` when it has
-   * none yet.
+   * Dials a node where the user says that it is, and asks it for its descriptor; `undefined` when
+   * it has none yet.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_WRONG_PEER`, `CULVERT_PROTOCOL`
    */
   async describe({ id, address }: NodeContact): Promise<NodeDescriptor | undefined> {
+    this.#begunWith.add(formatNodeAddress(address));
     this.links.hint(id, { addresses: [address], relays: [] });
     await this.host.dial({ id, addresses: [address] });
     const bytes = await this.rpc.caller(MANIFEST, id).descriptor();

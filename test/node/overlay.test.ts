@@ -94,6 +94,25 @@ describe("an address that a stranger names", () => {
   });
 });
 
+describe("a private address that the user names", () => {
+  let ground: Ground;
+  afterEach(() => ground.close());
+
+  it("is dialled again from the open, when the link to it was lost", async () => {
+    ground = new Ground();
+    const here = await ground.add("192.0.2.1", false);
+    const there = await ground.add("10.0.0.5", false);
+    there.overlay.publish(there.describe(["10.0.0.5"]));
+    const address: NodeAddress = { carrier: "udp", host: "10.0.0.5", port: PORT };
+    await ground.clock.runPromise(here.overlay.join([{ id: there.id, address }]));
+    const lost = here.overlay.host.find(there.id);
+    if (lost === undefined) throw new Error("no link was made to join");
+    await ground.clock.runPromise(lost.close());
+    const again = await ground.clock.runPromise(here.overlay.links.to(there.id), 120_000);
+    expect(again.isOpen).toBe(true);
+  });
+});
+
 describe("nodes of one network", () => {
   let ground: Ground;
   afterEach(() => ground.close());
