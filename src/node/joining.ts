@@ -1,5 +1,6 @@
 import { type Cancel, type Clock, type Log, onAbort } from "../base/index.ts";
 import { Contact, restoreContacts } from "../dht/index.ts";
+import type { NodeAddress } from "../identity/index.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
 import type { Closers } from "./closers.ts";
 import type { NodeConfig } from "./node-config.ts";
@@ -50,8 +51,16 @@ export async function joinNetwork(joining: Joining): Promise<number> {
   return 0;
 }
 
+/** Where the nodes are by which it joins, those of the last run aside. */
+export async function addressesToJoin(
+  joining: Pick<Joining, "config" | "nodes">,
+): Promise<readonly NodeAddress[]> {
+  const { contacts, known } = await listed(joining);
+  return [...contacts.map(({ address }) => address), ...known.flatMap((one) => one.addresses)];
+}
+
 /** Those of the configuration and of its file, as that is now. */
-async function listed({ config, nodes }: Joining) {
+async function listed({ config, nodes }: Pick<Joining, "config" | "nodes">) {
   const contacts = [...config.bootstrap, ...((await nodes?.contacts()) ?? [])];
   const descriptors = (await nodes?.discover(LISTED_MAX)) ?? [];
   return { contacts, known: descriptors.map((one) => Contact.ofDescriptor(one)) };

@@ -22,14 +22,22 @@ export class OwnPlace {
   /** Where it listens, or says that it does. */
   readonly listening: readonly NodeAddress[];
   readonly #config: NodeConfig;
+  readonly #begunWith: readonly NodeAddress[];
   readonly #listeners = new Set<() => void>();
   #addresses: readonly NodeAddress[];
 
-  constructor(config: NodeConfig, host: LinkHost, machine: Pick<Machine, "hosts">) {
-    const { announce, bootstrap, listen, reachable } = config;
+  /** @param begunWith where the nodes are, as far as is known, by which it joins */
+  constructor(
+    config: NodeConfig,
+    host: LinkHost,
+    machine: Pick<Machine, "hosts">,
+    begunWith: readonly NodeAddress[],
+  ) {
+    const { announce, listen, reachable } = config;
     this.#config = config;
+    this.#begunWith = begunWith;
     const own = announce.length > 0 ? announce : listen.filter((one) => !isAnyHost(one));
-    const all = [...own, ...bootstrap.map(({ address }) => address)];
+    const all = [...own, ...begunWith];
     this.isLocal = all.length > 0 && all.every((one) => addressScope(one.host) === "private");
     this.isFoundOut = reachable === "auto" && announce.length === 0 && !this.isLocal;
     this.listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
@@ -47,17 +55,20 @@ export class OwnPlace {
    * told by those in the open.
    */
   get dialsPrivate(): boolean {
-    const all = [...this.#addresses, ...this.#config.bootstrap.map(({ address }) => address)];
-    return all.length > 0 && all.every(({ host }) => addressScope(host) !== "public");
+    const all = [...this.#addresses, ...this.#begunWith];
+    return all.length > 0 && !all.some(isPublic);
   }
 
   /**
    * What the node says of that. Without a relay either, it is where it listens, if strangers could
-   * dial that: those who could not may have been too busy.
+   * dial that: those who could not may have been too busy. Strangers are told of no address that
+   * means nothing to them: behind a NAT it tells of the network there, and leads nowhere.
    */
   named(hasRelay: boolean): readonly NodeAddress[] {
-    if (this.#addresses.length > 0 || hasRelay || !this.isFoundOut) return this.#addresses;
-    return this.listening.filter(({ host }) => addressScope(host) === "public");
+    const isNowhere = this.#addresses.length === 0;
+    if (!this.isFoundOut || (isNowhere && hasRelay)) return this.#addresses;
+    if (isNowhere) return this.listening.filter(isPublic);
+    return this.#begunWith.some(isPublic) ? this.#addresses.filter(isPublic) : this.#addresses;
   }
 
   /** Who is reached through relays is none: there is never a relay behind a relay. */
@@ -91,7 +102,7 @@ function namedAddresses(host: LinkHost, machineHosts: readonly string[]): readon
       .filter((listening) => isHeardAt(listening, one))
       .map((address) => ({ ...address, host: one })),
   );
-  const open = heard.filter((one) => addressScope(one.host) === "public");
+  const open = heard.filter(isPublic);
   const all = [...named, ...(open.length > 0 ? open : heard)].slice(0, ADDRESSES_MAX);
   if (all.length > 0) return all;
   return any.map((address) => ({ ...address, host: address.host === "::" ? "::1" : "127.0.0.1" }));
@@ -103,6 +114,10 @@ function textOf(addresses: readonly NodeAddress[]): string {
 
 function isAnyHost({ host }: NodeAddress): boolean {
   return host === "0.0.0.0" || host === "::";
+}
+
+function isPublic({ host }: NodeAddress): boolean {
+  return addressScope(host) === "public";
 }
 
 function isHeardAt(listening: NodeAddress, host: string): boolean {

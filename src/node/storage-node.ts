@@ -23,7 +23,7 @@ import { Closers } from "./closers.ts";
 import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
 import { HandOver } from "./hand-over.ts";
-import { joinNetwork, keepPeers, PEERS_FILE } from "./joining.ts";
+import { addressesToJoin, joinNetwork, keepPeers, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import { NETWORK_NAME } from "./network-name.ts";
@@ -128,7 +128,7 @@ async function assemble(
   const identity = new NodeIdentity(seed);
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
-  const place = new OwnPlace(config, host, machine);
+  const place = new OwnPlace(config, host, machine, await addressesToJoin({ config, nodes }));
   const dialBack = new DialBack({ machine });
   closers.add(() => dialBack.close());
   const overlay = new Overlay(

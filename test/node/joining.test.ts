@@ -6,7 +6,7 @@ import { CulvertError, type Log, SILENT } from "../../src/base/index.ts";
 import type { Contact } from "../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { Closers } from "../../src/node/closers.ts";
-import { joinNetwork, keepPeers } from "../../src/node/joining.ts";
+import { addressesToJoin, joinNetwork, keepPeers } from "../../src/node/joining.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 const identity = new NodeIdentity(new Uint8Array(32).fill(1));
@@ -44,6 +44,10 @@ function rig() {
 }
 
 describe("a node with a file of nodes", () => {
+  it("begins where those of its configuration and of its file are", async () => {
+    expect(await addressesToJoin(rig().joining)).toEqual([at(1), at(2), at(3)]);
+  });
+
   it("joins by its contacts and descriptors, and by what it says later while alone", async () => {
     const { clock, closers, listed, tried, joining } = rig();
     expect(await joinNetwork(joining)).toBe(0);

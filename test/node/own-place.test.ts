@@ -11,10 +11,16 @@ import { OwnPlace } from "../../src/node/own-place.ts";
 const STRANGER = parseNodeContact(`${"5e".repeat(32)}@udp://192.0.2.1:7000`);
 const NEIGHBOUR = parseNodeContact(`${"5e".repeat(32)}@udp://10.0.0.9:7000`);
 
-function placeOf(listen: readonly string[], config: Partial<NodeConfig>, hosts: string[] = []) {
+function placeOf(
+  listen: readonly string[],
+  config: Partial<NodeConfig>,
+  hosts: string[] = [],
+  listed: readonly NodeAddress[] = [],
+) {
   const addresses: readonly NodeAddress[] = listen.map(parseListenAddress);
   const whole = { ...NODE_DEFAULTS, ...config, listen: addresses };
-  return new OwnPlace(whole, { addresses } as LinkHost, { hosts: () => hosts });
+  const begunWith = [...whole.bootstrap.map(({ address }) => address), ...listed];
+  return new OwnPlace(whole, { addresses } as LinkHost, { hosts: () => hosts }, begunWith);
 }
 
 const named = ({ addresses }: OwnPlace): string[] =>
@@ -66,6 +72,28 @@ describe("where a node says that it is", () => {
     expect(moved.dialsPrivate).toBe(false);
     moved.move([]);
     expect(moved.dialsPrivate, "behind a NAT, and joined by those of the last run").toBe(false);
+  });
+
+  it("begins with the nodes of its file as with any others", () => {
+    const place = (listed: NodeAddress): OwnPlace =>
+      placeOf(["udp://0.0.0.0:7000"], {}, ["10.0.0.2"], [listed]);
+    const far = place(STRANGER.address);
+    expect([far.dialsPrivate, far.isLocal, far.isFoundOut]).toEqual([false, false, true]);
+    const near = place(NEIGHBOUR.address);
+    expect([near.dialsPrivate, near.isLocal, near.isFoundOut]).toEqual([true, true, false]);
+  });
+
+  it("tells strangers of no private address of its own", () => {
+    const any = ["udp://0.0.0.0:7000"];
+    const said = (config: Partial<NodeConfig>, listed: readonly NodeAddress[] = []) =>
+      placeOf(any, config, ["10.0.0.2"], listed)
+        .named(false)
+        .map(({ host }) => host);
+    expect(said({ bootstrap: [STRANGER] })).toEqual([]);
+    expect(said({}, [STRANGER.address])).toEqual([]);
+    expect(said({ bootstrap: [NEIGHBOUR] })).toEqual(["10.0.0.2"]);
+    expect(said({ bootstrap: [STRANGER], reachable: "direct" }), "as told").toEqual(["10.0.0.2"]);
+    expect(said({}), "nobody is known").toEqual(["10.0.0.2"]);
   });
 
   it("is found out where nobody says so, and strangers are met", () => {
