@@ -1,5 +1,5 @@
 import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
-import { TimerQueue } from "../retx/index.ts";
+import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import { isForMe } from "./cell.ts";
 import { buildCircuitPacket, openAnswer } from "./circuit-build.ts";
 import type { EndEvent } from "./circuit-end.ts";
@@ -60,6 +60,7 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
   #built: BuiltPacket | undefined;
   #hops: readonly CircuitKeys[] = [];
   #end: SealedEnd | undefined;
+  #nextBeat: TimerHandle | undefined;
   #unsent = 0;
   #cells = 0;
   #isOver = false;
@@ -233,18 +234,24 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
 
   #startCover(intervalMs: number, now: Instant): void {
     if (this.#end === undefined) return;
-    const isBeating = this.#end.coverMs > 0;
+    if (this.#nextBeat !== undefined) this.#timers.cancel(this.#nextBeat);
+    this.#nextBeat = undefined;
     this.#end.end.sendCover(intervalMs);
     // The request for cover is the first beat.
     this.#end.beat();
     this.#end.coverMs = intervalMs;
-    if (intervalMs > 0 && !isBeating) this.#timers.push(now + intervalMs, "beat");
+    if (intervalMs > 0) this.#beatAt(now + intervalMs);
   }
 
   #beat(now: Instant): void {
-    if (this.#end === undefined || this.#end.coverMs === 0 || this.#isOver) return;
+    this.#nextBeat = undefined;
+    if (this.#end === undefined || this.#isOver) return;
     if (this.#unsent < BLOCKED_UNITS) this.#end.beat();
-    this.#timers.push(now + this.#end.coverMs, "beat");
+    this.#beatAt(now + this.#end.coverMs);
+  }
+
+  #beatAt(at: Instant): void {
+    this.#nextBeat = this.#timers.push(at, "beat");
   }
 
   #flush(): void {

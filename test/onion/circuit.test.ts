@@ -313,6 +313,19 @@ describe("cover", () => {
     for (const times of idle.values()) expect(times.length).toBe(120);
   });
 
+  it("has one rhythm, however often it is begun and ended", async () => {
+    net = new VirtualNet(4);
+    const circuit = await build(1, 2, 3);
+    for (let i = 0; i < 10; i++) {
+      circuit.setCover(0);
+      circuit.setCover(1_000);
+    }
+    await net.clock.runUntil(net.clock.now() + 3_000);
+    net.passages.length = 0;
+    await net.clock.runUntil(net.clock.now() + 10_000);
+    for (const times of net.passageTimes().values()) expect(times.length).toBe(10);
+  });
+
   it("is not what would be seen without it", async () => {
     net = new VirtualNet(4);
     echo(3);
