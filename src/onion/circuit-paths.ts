@@ -38,10 +38,10 @@ const LET_GO_MS = 30_000;
 const EXTRA_CIRCUITS = 8;
 
 /** Who asks for a circuit. */
-export interface PathClaim {
+export interface PathClaim<T> {
   isAllowed(exit: NodeId): boolean;
-  /** This one it is: called before anybody else is asked. */
-  taken(exit: NodeId): void;
+  /** This one it is: asks it at once, so that whoever is next sees what is left of its places. */
+  begin(circuit: Circuit): T;
 }
 
 interface Waiter {
@@ -99,19 +99,18 @@ export class CircuitPaths {
   }
 
   /**
-   * A circuit whose exit is allowed; the next one in turn. Waits until there is one.
+   * Begins with a circuit whose exit is allowed; the next one in turn. Waits until there is one.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when there is none in time
    */
-  pick(claim: PathClaim, signal?: AbortSignal): Promise<Circuit> {
+  pick<T>(claim: PathClaim<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       throwIfAborted(signal);
       if (this.#abort.signal.aborted) throw new CulvertError("CULVERT_CLOSED");
       this.#fill();
       const found = this.#next((exit) => claim.isAllowed(exit));
       if (found !== undefined) {
-        claim.taken(found.exit);
-        resolve(found);
+        resolve(claim.begin(found));
         return;
       }
       this.#wait(claim, { resolve, reject, signal });
@@ -120,11 +119,16 @@ export class CircuitPaths {
 
   /** Looks again for circuits for those who wait: what was not allowed may be by now. */
   refresh(): void {
-    this.#fill();
     for (const waiter of [...this.#waiters]) {
       const circuit = this.#next(waiter.isAllowed);
       if (circuit !== undefined) waiter.take(circuit);
     }
+    this.#fill();
+  }
+
+  /** A request is over: its place is for whoever waits for one. */
+  freed(): void {
+    if (this.#waiters.size > 0) this.refresh();
   }
 
   /** A circuit on which nothing comes back: it ends, and nobody is named for it. */
@@ -169,10 +173,10 @@ export class CircuitPaths {
     this.#endings.add(cancel);
   }
 
-  #wait(
-    claim: PathClaim,
+  #wait<T>(
+    claim: PathClaim<T>,
     to: {
-      readonly resolve: (circuit: Circuit) => void;
+      readonly resolve: (begun: T) => void;
       readonly reject: (error: Error) => void;
       readonly signal: AbortSignal | undefined;
     },
@@ -187,8 +191,7 @@ export class CircuitPaths {
       isAllowed: (exit) => claim.isAllowed(exit),
       take: (circuit) => {
         leave();
-        claim.taken(circuit.exit);
-        to.resolve(circuit);
+        to.resolve(claim.begin(circuit));
       },
       fail: (error) => {
         leave();

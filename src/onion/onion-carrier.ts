@@ -221,16 +221,17 @@ export class OnionCarrier {
     const { clock } = this.#service;
     const address = asked.address.slice();
     const content = encodeOperation(asked.operation);
-    const claim = {
-      isAllowed: (exit: Uint8Array) => this.#budget.allows(exit, address, clock.now()),
-      taken: (exit: Uint8Array) => this.#budget.spend(exit, address, clock.now()),
+    const begin = (circuit: Circuit) => {
+      this.#budget.spend(circuit.exit, address, clock.now());
+      const late = (): void => paths.giveUp(circuit);
+      const limits = { timeoutMs: asked.timeoutMs, late, signal };
+      const answerTo = async (question: Uint8Array): Promise<MapOutcome | undefined> =>
+        outcomeIn(await this.#within(limits, (signal) => circuit.request(question, { signal })));
+      return { circuit, answerTo, first: answerTo(content).finally(() => paths.freed()) };
     };
-    const circuit = await this.#pick(paths, claim, signal);
-    const late = (): void => paths.giveUp(circuit);
-    const limits = { timeoutMs: asked.timeoutMs, late, signal };
-    const answerTo = async (question: Uint8Array): Promise<MapOutcome | undefined> =>
-      outcomeIn(await this.#within(limits, (signal) => circuit.request(question, { signal })));
-    const outcome = await answerTo(content);
+    const isAllowed = (exit: NodeId): boolean => this.#budget.allows(exit, address, clock.now());
+    const { circuit, answerTo, first } = await this.#pick(paths, { isAllowed, begin }, signal);
+    const outcome = await first;
     if (outcome?.kind === "failed") {
       if (outcome.code === "CULVERT_CONFLICT")
         await this.#requireConflict({ ...asked, address }, answerTo);
@@ -293,11 +294,11 @@ export class OnionCarrier {
     this.#reads.leave(exit);
   }
 
-  async #pick(
+  async #pick<T>(
     paths: CircuitPaths,
-    claim: PathClaim,
+    claim: PathClaim<T>,
     signal: AbortSignal | undefined,
-  ): Promise<Circuit> {
+  ): Promise<T> {
     try {
       return await paths.pick(claim, signal);
     } catch (error) {

@@ -70,6 +70,28 @@ describe("the carrier of a stream", () => {
     });
   });
 
+  it.each([
+    ["another one", true],
+    ["a place on it, where there is no other one", false],
+  ])("has requests that one circuit has no place for wait for %s", async (_, hasOthers) => {
+    const options = { paths: 1, spares: 0, framesPerExit: Number.POSITIVE_INFINITY };
+    const { carrier, routes } = setUp(options);
+    await net.clock.runPromise(carrier.put(recordOf(0)), 60_000);
+    if (!hasOthers) routes.route = () => new Promise(() => {});
+    const records = Array.from({ length: 80 }, (_, i) => recordOf(i));
+    const puts = Promise.allSettled(records.map((record) => carrier.put(record)));
+    const outcomes = await net.clock.runPromise(puts, 120_000);
+    expect(outcomes.filter(({ status }) => status === "rejected")).toEqual([]);
+  });
+
+  it("gives those who wait for a new circuit no more places than it has", async () => {
+    const { carrier } = setUp({ paths: 1, spares: 0, framesPerExit: Number.POSITIVE_INFINITY });
+    const records = Array.from({ length: 80 }, (_, i) => recordOf(i));
+    const puts = Promise.allSettled(records.map((record) => carrier.put(record)));
+    const outcomes = await net.clock.runPromise(puts, 120_000);
+    expect(outcomes.filter(({ status }) => status === "rejected")).toEqual([]);
+  });
+
   it("never puts and gets over one circuit, and fans out over exits", async () => {
     const { carrier, map } = setUp({ paths: 3 });
     const records = Array.from({ length: 30 }, (_, i) => recordOf(i));
