@@ -11,6 +11,7 @@ import {
   parseNodeContact,
 } from "../identity/index.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
+import { OPERATION_PAYLOAD_BYTES_MAX } from "../onion/index.ts";
 import { readVoidphoneConfig, type VoidphoneConfig } from "../voidphone/index.ts";
 
 /** How one storage and relay node is set up. */
@@ -116,8 +117,8 @@ const FILE = v.strictObject({
   roles: v.optional(list(v.picklist(ROLES), ROLES.length)),
   network: v.optional(
     v.strictObject({
-      "cell-bytes": v.optional(count(256, 65_536)),
-      "onion-bytes": v.optional(count(512, 65_536)),
+      "cell-bytes": v.optional(count(256, OPERATION_PAYLOAD_BYTES_MAX)),
+      "onion-bytes": v.optional(count(512, 65_535)),
       "onion-hops-max": v.optional(count(1, 8)),
     }),
   ),

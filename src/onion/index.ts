@@ -36,6 +36,7 @@ export {
   encodeOperation,
   encodeOutcome,
   mapCellBytesMax,
+  OPERATION_PAYLOAD_BYTES_MAX,
   RECEIPTS_BYTES_MAX,
   readOperation,
   readOutcome,

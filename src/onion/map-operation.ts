@@ -59,11 +59,22 @@ const CODES: readonly ErrorCode[] = [
   "CULVERT_UNREACHABLE",
 ];
 
-/** How many cells a put of a Map cell of so many bytes needs: all operations have as many. */
+/** The largest Map cell that an operation has room for: its length has two bytes. */
+export const OPERATION_PAYLOAD_BYTES_MAX = 65_535;
+
+/**
+ * How many cells a put of a Map cell of so many bytes needs: all operations have as many.
+ *
+ * @throws CulvertError `CULVERT_USAGE` for one that no operation has room for
+ */
 export function requestCellsFor(options: {
   readonly cellBytes: number;
   readonly mapCellBytes: number;
 }): number {
+  if (options.mapCellBytes > OPERATION_PAYLOAD_BYTES_MAX) {
+    const message = `onions carry Map cells of at most ${OPERATION_PAYLOAD_BYTES_MAX} bytes`;
+    throw new CulvertError("CULVERT_USAGE", message);
+  }
   const putBytes = OPERATION_HEAD_BYTES + options.mapCellBytes;
   const bytes = Math.max(putBytes, STORED_HEAD_BYTES + RECEIPTS_BYTES_MAX);
   return Math.ceil(bytes / (options.cellBytes - CELL_HEAD_BYTES));

@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { CulvertError } from "../../src/base/index.ts";
 import { formatNodeContact, parseNodeContact } from "../../src/identity/index.ts";
 import { NODE_DEFAULTS, parseNodeConfig } from "../../src/node/node-config.ts";
+import { onionGeometryOf } from "../../src/node/onion-geometry.ts";
+import { checkedGeometry, requestBytes } from "../../src/onion/geometry.ts";
+import { encodeOperation } from "../../src/onion/map-operation.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 
@@ -72,11 +75,27 @@ describe("a node's configuration", () => {
     ['bootstrap = ["abc@udp://192.0.2.1:7000"]', /bootstrap\.0.*64/],
     ['roles = ["king"]', /roles\.0/],
     ["[network]\ncell-bytes = 12", /network\.cell-bytes/],
+    ["[network]\ncell-bytes = 65536", /network\.cell-bytes/],
+    ["[network]\nonion-bytes = 65536", /network\.onion-bytes/],
     ["[storage]\nentries = 1.5", /storage\.entries/],
     ["color = 1", /color/],
     [`directory = "${"x".repeat(70_000)}"`, /too long/],
   ])("refuses %j and says where", (toml, complaint) => {
     expect(complaintOf(toml)).toMatch(complaint);
+  });
+});
+
+describe("the largest network that a file can ask for", () => {
+  it("has onions with room for its cells", () => {
+    const { geometry } = parseNodeConfig("[network]\ncell-bytes = 65535\nonion-bytes = 65535");
+    const onions = checkedGeometry(onionGeometryOf(geometry));
+    const [address, signature] = [new Uint8Array(32), new Uint8Array(64)];
+    const payload = new Uint8Array(geometry.cellBytes);
+    const record = { seq: 1, ttlSeconds: 1, address, signature, payload } as const;
+    const put = encodeOperation({ kind: "put", record });
+    expect(put.length).toBeLessThanOrEqual(requestBytes(onions));
+    const larger = { ...geometry, cellBytes: geometry.cellBytes + 1 };
+    expect(() => onionGeometryOf(larger)).toThrow(/65535 bytes/);
   });
 });
 
