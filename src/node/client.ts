@@ -81,8 +81,9 @@ const ROUTE_WAIT_MS = 10_000;
  * Joins a network as a client: nobody asks it anything, and it is a new one each time.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, or when they are too
- *   few for a route (its detail then has `nodes` and `relays`); `CULVERT_WRONG_PEER` when others
- *   answer in their place, `CULVERT_GEOMETRY_CHANGED` when they are of two networks
+ *   few for a route, or their onions too short for one (its detail then has `relays`);
+ *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
+ *   are of two networks
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
@@ -127,6 +128,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     closers.add(() => carrier.close());
     return connected({ overlay, geometry, closers, carrier: () => carrier });
   }
+  requireRoom(geometry);
   const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
   const guardsFile = options.directory && `${options.directory}/${GUARDS_FILE}`;
   const routes = new DescriptorRoutes(
@@ -173,7 +175,16 @@ function knownNodes(dht: Overlay["dht"]): KnownNodes {
   };
 }
 
-/** Says at once what a stream would wait for in vain: a network that has no room for a route. */
+/** A shorter route would show an exit, or one relay beside it, who asks. */
+function requireRoom({ onionHopsMax }: NetworkGeometry): void {
+  const detail = { relays: ROUTE_DEFAULTS.relays };
+  if (onionHopsMax >= detail.relays) return;
+  const room = `onions of this network have room for ${onionHopsMax}`;
+  const message = `a route takes ${detail.relays} relays, and ${room}`;
+  throw new CulvertError("CULVERT_UNREACHABLE", message, { detail });
+}
+
+/** Says at once what a stream would wait for in vain: a network that has too few nodes. */
 async function requireRoute(
   routes: DescriptorRoutes,
   { overlay, signal }: { overlay: Overlay; signal: AbortSignal | undefined },

@@ -11,7 +11,7 @@ import {
   parseNodeContact,
 } from "../identity/index.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
-import { OPERATION_PAYLOAD_BYTES_MAX } from "../onion/index.ts";
+import { OPERATION_PAYLOAD_BYTES_MAX, ROUTE_DEFAULTS } from "../onion/index.ts";
 import { readVoidphoneConfig, type VoidphoneConfig } from "../voidphone/index.ts";
 
 /** How one storage and relay node is set up. */
@@ -119,7 +119,7 @@ const FILE = v.strictObject({
     v.strictObject({
       "cell-bytes": v.optional(count(256, OPERATION_PAYLOAD_BYTES_MAX)),
       "onion-bytes": v.optional(count(512, 65_535)),
-      "onion-hops-max": v.optional(count(1, 8)),
+      "onion-hops-max": v.optional(count(ROUTE_DEFAULTS.relays, 8)),
     }),
   ),
   storage: v.optional(

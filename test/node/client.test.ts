@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { NodeIdentity } from "../../src/identity/index.ts";
-import { openClient } from "../../src/node/index.ts";
+import { NodeIdentity, parseNodeContact } from "../../src/identity/index.ts";
+import { NODE_DEFAULTS, openClient, startNode } from "../../src/node/index.ts";
 import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
 import { virtualMachine } from "../../src/testing/road/road-node.ts";
@@ -25,4 +25,26 @@ it("a client that is not wanted any more gives up at once, whatever it waits for
   expect(clock.now()).toBeLessThan(2_000);
   await clock.runUntil(60_000);
   expect(clock.pending).toBe(0);
+});
+
+it("a client says at once that the onions of a network have no room for its routes", async () => {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork({ clock, seed: 1 });
+  const ground = { clock, capture: new Capture(clock), isWatched: false };
+  const machineAt = (i: number) => {
+    const host = network.addHost({ addresses: [`198.51.${i}.1`] });
+    return virtualMachine(ground, host, new SeededRandom(i));
+  };
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const geometry = { ...NODE_DEFAULTS.geometry, onionHopsMax: 2 };
+  const config = { ...NODE_DEFAULTS, listen, geometry, reachable: "direct" } as const;
+  const node = await clock.runPromise(startNode(config, { machine: machineAt(1) }));
+  const bootstrap = node.contacts.map(parseNodeContact);
+  const opening = openClient({ bootstrap, via: "onion", machine: machineAt(2) });
+  await expect(clock.runPromise(opening, 60_000)).rejects.toMatchObject({
+    code: "CULVERT_UNREACHABLE",
+    message: "a route takes 3 relays, and onions of this network have room for 2",
+    detail: { relays: 3 },
+  });
+  await clock.runPromise(node.close(), 60_000);
 });

@@ -77,6 +77,7 @@ describe("a node's configuration", () => {
     ["[network]\ncell-bytes = 12", /network\.cell-bytes/],
     ["[network]\ncell-bytes = 65536", /network\.cell-bytes/],
     ["[network]\nonion-bytes = 65536", /network\.onion-bytes/],
+    ["[network]\nonion-hops-max = 2", /network\.onion-hops-max/],
     ["[storage]\nentries = 1.5", /storage\.entries/],
     ["color = 1", /color/],
     [`directory = "${"x".repeat(70_000)}"`, /too long/],
