@@ -65,7 +65,11 @@ export interface ClientOptions {
 /** A client of the network that is connected. */
 export interface NetworkClient {
   readonly geometry: NetworkGeometry;
-  /** A Map for one stream: no exit sees more of it than its budget, whatever other streams do. */
+  /**
+   * A Map for one stream: no exit sees more of it than its budget, whatever other streams do.
+   *
+   * @throws CulvertError `CULVERT_CLOSED` when the client is
+   */
   transport(): MapClient;
   /** How many nodes are known. */
   readonly nodesKnown: number;
@@ -258,7 +262,11 @@ function connected(parts: {
   let closing: Promise<void> | undefined;
   return {
     geometry,
-    transport: () => new MapClient(new SharedCarrier(parts.carrier())),
+    transport: () => {
+      // Its circuits would be built, and built again, for ever.
+      if (closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
+      return new MapClient(new SharedCarrier(parts.carrier()));
+    },
     get nodesKnown() {
       return overlay.dht.contacts.length;
     },

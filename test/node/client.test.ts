@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity, parseNodeContact } from "../../src/identity/index.ts";
 import { NODE_DEFAULTS, openClient, startNode } from "../../src/node/index.ts";
-import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
+import { RoadWorld, VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
 import { virtualMachine } from "../../src/testing/road/road-node.ts";
 
@@ -47,4 +47,15 @@ it("a client says at once that the onions of a network have no room for its rout
     detail: { relays: 3 },
   });
   await clock.runPromise(node.close(), 60_000);
+});
+
+it("a client that is closed opens no transport, and leaves nothing running", async () => {
+  const plan = { seed: 1, nodes: 4, clients: 1, streams: 0, bytes: 0, via: "onion" } as const;
+  const world = new RoadWorld(plan);
+  await world.start();
+  const [client] = world.clients;
+  if (client === undefined) throw new Error("the world has a client");
+  await world.clock.runPromise(client.close(), 60_000);
+  expect(() => client.transport()).toThrow(expect.objectContaining({ code: "CULVERT_CLOSED" }));
+  expect((await world.finish({ tookMs: 0 })).timersLeft).toBe(0);
 });
