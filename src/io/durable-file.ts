@@ -1,9 +1,16 @@
 import { lstat, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Replaces a file in one step: after a crash it has its old bytes or the new ones. Mode 0600. */
-export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.new`;
+/**
+ * Replaces a file in one step: after a crash it has its old bytes or the new ones. Mode 0600.
+ *
+ * @param draft where the bytes lie until then: each writer's own, where there are several
+ */
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array,
+  draft: string = `${path}.new`,
+): Promise<void> {
   const handle = await open(draft, "w", 0o600);
   try {
     await handle.writeFile(bytes);

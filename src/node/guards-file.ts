@@ -1,6 +1,7 @@
-import { concatBytes, type Log } from "../base/index.ts";
+import { concatBytes, type Log, toHex } from "../base/index.ts";
 import { NODE_ID_BYTES, type NodeId } from "../identity/index.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { systemRandom } from "../io/random.ts";
 
 /** Guards that are read from a file at the most. */
 const GUARDS_MAX = 16;
@@ -17,10 +18,12 @@ export async function readGuards(path: string): Promise<NodeId[]> {
 
 /** Writes guards to a file, one time after the other: the last ones that it was told stay. */
 export function guardsWriter(path: string, log: Log): (guards: readonly NodeId[]) => Promise<void> {
+  // Commands that run at once have one file.
+  const draft = `${path}.${toHex(systemRandom.bytes(8))}.new`;
   let writing = Promise.resolve();
   const write = async (guards: readonly NodeId[]): Promise<void> => {
     try {
-      await writeDurably(path, concatBytes(...guards));
+      await writeDurably(path, concatBytes(...guards), draft);
     } catch (error) {
       log("warn", "guards-not-kept", { message: String(error) });
     }

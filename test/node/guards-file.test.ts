@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -15,6 +15,21 @@ describe("the file of guards", () => {
     await Promise.all([guards.slice(0, 3), guards.slice(0, 4), guards, guards.slice(1)].map(write));
     expect(await readGuards(path)).toEqual(guards.slice(1));
     expect(warned).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("is that of one of those who write it at once", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const path = join(folder, "guards");
+    const warned: string[] = [];
+    const writers = [1, 2].map(() => guardsWriter(path, (_, event) => warned.push(event)));
+    for (let round = 0; round < 10; round++) {
+      const told = writers.map((write, i) => write([new Uint8Array(32).fill(i)]));
+      await Promise.all(told);
+    }
+    expect(warned).toEqual([]);
+    expect((await readGuards(path)).length).toBe(1);
+    expect(await readdir(folder)).toEqual(["guards"]);
     await rm(folder, { recursive: true });
   });
 });
