@@ -1,4 +1,12 @@
-import { type Clock, CulvertError, LruMap, type Random, SharedCalls } from "../../base/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  type ErrorCode,
+  isCulvertError,
+  LruMap,
+  type Random,
+  SharedCalls,
+} from "../../base/index.ts";
 import {
   isSameNode,
   type Lookup,
@@ -147,7 +155,8 @@ export class Reach {
   /**
    * A link to the node: the one that is open, or a new one, directly or through one of its relays.
    *
-   * @throws CulvertError `CULVERT_UNREACHABLE` and what `LinkHost.dial` throws
+   * @throws CulvertError `CULVERT_BUSY` when a limit, here or on a way there, was reached;
+   *   `CULVERT_UNREACHABLE` and what `LinkHost.dial` throws
    * @throws Error `AbortError`
    */
   async dial(target: ReachTarget): Promise<Link> {
@@ -200,9 +209,8 @@ export class Reach {
     try {
       return await Promise.any([dialled, called]);
     } catch (cause) {
-      throw new CulvertError("CULVERT_UNREACHABLE", "neither directly nor through a relay", {
-        cause,
-      });
+      const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+      throw new CulvertError(defeatOf(causes), "neither directly nor through a relay", { cause });
     } finally {
       direct.abort();
       relayed.abort();
@@ -225,7 +233,7 @@ export class Reach {
         causes.push(cause);
       }
     }
-    throw new CulvertError("CULVERT_UNREACHABLE", "no relay leads to the node", {
+    throw new CulvertError(defeatOf(causes), "no relay leads to the node", {
       cause: causes.length === 1 ? causes[0] : new AggregateError(causes),
     });
   }
@@ -296,4 +304,10 @@ export class Reach {
       this.#clock.schedule(this.#clock.now() + ms, resolve, { background: true });
     });
   }
+}
+
+/** Where one way was only busy, nobody knows that the node is gone. */
+function defeatOf(causes: readonly unknown[]): ErrorCode {
+  const isBusy = causes.some((cause) => isCulvertError(cause, "CULVERT_BUSY"));
+  return isBusy ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
 }

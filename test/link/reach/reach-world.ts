@@ -5,7 +5,13 @@ import {
   NodeDescriptor,
   NodeIdentity,
 } from "../../../src/identity/index.ts";
-import { type LinkHost, openLinkHost, Reach, type RelayLimits } from "../../../src/link/index.ts";
+import {
+  type LinkHost,
+  type LinkLimits,
+  openLinkHost,
+  Reach,
+  type RelayLimits,
+} from "../../../src/link/index.ts";
 import {
   type LineProfile,
   type NatBehaviour,
@@ -28,6 +34,7 @@ export interface NodeInit {
   readonly hasUdp?: boolean;
   readonly relay?: Partial<RelayLimits>;
   readonly line?: Partial<LineProfile>;
+  readonly limits?: Partial<LinkLimits>;
 }
 
 /** A whole node: links over the carriers of its virtual host, and its reach. */
@@ -99,6 +106,7 @@ export class ReachWorld {
       network: "test",
       ...(init.hasUdp === false ? {} : { udp: any }),
       tcp: any,
+      ...(init.limits === undefined ? {} : { limits: init.limits }),
       components: { ...components, udp: virtualUdp(vhost), tcp: virtualTcp(vhost) },
     });
     const reach = new Reach({

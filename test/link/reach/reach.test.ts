@@ -210,6 +210,24 @@ describe("a dial", () => {
     await world.close();
   });
 
+  it.each(["directly", "through a relay"])(
+    "for which this node has no link to spare fails for that, %s",
+    async (way) => {
+      const { world, relay, right } = await place({});
+      const full = await world.add({ addresses: ["192.0.2.60"], limits: { linksMax: 1 } });
+      echo(relay);
+      const used = await world.clock.runPromise(full.reach.dial(relay.target), 30_000);
+      const stream = await world.clock.runPromise(used.openStream("echo"), 10_000);
+      stream.on("error", () => {});
+      const open = await world.add({ addresses: ["192.0.2.50"] });
+      const unknownRelay = new Uint8Array(32).fill(7);
+      const target = way === "directly" ? { ...open.target, relays: [unknownRelay] } : right.target;
+      const dialled = full.reach.dial(target).catch(({ code }) => code);
+      expect(await world.clock.runPromise(dialled, 60_000)).toBe("CULVERT_BUSY");
+      await world.close();
+    },
+  );
+
   it("of many at once makes one link", async () => {
     const { world, left, right, relay } = await place({});
     const { target } = right;
