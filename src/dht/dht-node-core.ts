@@ -107,7 +107,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#upkeep = new Upkeep(this.#context, (target) => this.#refresh(target));
     this.#keeping = new ValueKeeping(this.#context, (key, value, isCopy) => {
       const quorum = limits.replicas;
-      this.#later({ kind: "put", key, value, replicas: limits.replicas, quorum, isCopy });
+      return this.#later({ kind: "put", key, value, replicas: limits.replicas, quorum, isCopy });
     });
   }
 
@@ -273,8 +273,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#later({ kind: "find", target, count: this.#context.limits.bucketSize, known });
   }
 
-  #later(task: Task): void {
-    this.#operations.startLater(task, {}, this.#now);
+  /** False when too many wait. */
+  #later(task: Task): boolean {
+    return this.#operations.startLater(task, {}, this.#now);
   }
 
   #serve(input: DhtInput & { readonly kind: "request" }, now: Instant): void {

@@ -16,6 +16,20 @@ const CARERS = 2;
 const PUBLICATIONS_MAX = 256;
 /** A publication is renewed this often in its life. */
 const RENEWALS_PER_LIFE = 3;
+/** A newcomer that is busy is offered a value so often, with this pause; then repair sees to it. */
+const OFFERS_MAX = 5;
+const OFFER_AGAIN_MS = 15_000;
+
+interface KeptName {
+  readonly key: KeyText;
+  readonly kind: ValueKind;
+}
+
+/** A copy that a newcomer was too busy for. */
+interface Owed extends KeptName {
+  readonly to: Contact;
+  readonly offers: number;
+}
 
 interface Publication {
   readonly key: KeyText;
@@ -23,8 +37,8 @@ interface Publication {
   dueAt: Instant;
 }
 
-/** Stores a value anew at whoever is closest now. */
-export type StoreAgain = (key: KeyText, value: DhtValue, isCopy: boolean) => void;
+/** Stores a value anew at whoever is closest now; false when too many wait for that. */
+export type StoreAgain = (key: KeyText, value: DhtValue, isCopy: boolean) => boolean;
 
 /**
  * Sees to it that values stay where they are looked for.
@@ -32,18 +46,24 @@ export type StoreAgain = (key: KeyText, value: DhtValue, isCopy: boolean) => voi
  * - A node that is new in the neighbourhood gets copies of the values it is among the closest to.
  * - From time to time the closest keepers of a value that nobody stored again look for new keepers.
  * - What this node publishes itself is stored again three times in its life.
+ *
+ * Where there is no room for a request the next value waits, and a busy newcomer is asked later.
  */
-export class ValueKeeping implements ExchangeOwner {
+export class ValueKeeping {
   readonly #context: DhtContext;
   readonly #storeAgain: StoreAgain;
   readonly #newcomers: Contact[] = [];
   readonly #publications = new Map<string, Publication>();
-  #scan: Generator<{ readonly key: KeyText; readonly kind: ValueKind }> | undefined;
+  #scan: Generator<KeptName> | undefined;
+  /** The value that the scan stands at, until it was seen to. */
+  #at: KeptName | undefined;
   #scanFor: readonly Contact[] = [];
   #isRepairDue = false;
   #isRepair = false;
   #stepAt: Instant = Number.POSITIVE_INFINITY;
   #repairAt: Instant = Number.POSITIVE_INFINITY;
+  #owed: Owed[] = [];
+  #offerAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(context: DhtContext, storeAgain: StoreAgain) {
     this.#context = context;
@@ -77,10 +97,6 @@ export class ValueKeeping implements ExchangeOwner {
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + STEP_MS;
   }
 
-  answered(): void {}
-
-  failed(): void {}
-
   timeout(now: Instant): void {
     if (now >= this.#repairAt) {
       this.#repairAt = now + this.#context.limits.repairMs;
@@ -88,16 +104,17 @@ export class ValueKeeping implements ExchangeOwner {
       if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now;
     }
     if (now >= this.#stepAt) this.#step(now);
+    if (now >= this.#offerAt) this.#offerAgain(now);
     for (const publication of this.#publications.values()) {
       if (now < publication.dueAt) continue;
       const lifeMs = 1_000 * Math.max(publication.value.ttlSeconds, 60);
-      publication.dueAt = now + lifeMs / RENEWALS_PER_LIFE;
-      this.#storeAgain(publication.key, publication.value, false);
+      const isStored = this.#storeAgain(publication.key, publication.value, false);
+      publication.dueAt = now + (isStored ? lifeMs / RENEWALS_PER_LIFE : STEP_MS);
     }
   }
 
   deadline(): Instant {
-    let at = Math.min(this.#stepAt, this.#repairAt);
+    let at = Math.min(this.#stepAt, this.#repairAt, this.#offerAt);
     for (const { dueAt } of this.#publications.values()) at = Math.min(at, dueAt);
     return at;
   }
@@ -106,44 +123,78 @@ export class ValueKeeping implements ExchangeOwner {
   #step(now: Instant): void {
     this.#scan ??= this.#begin();
     for (let i = 0; i < STEP_VALUES; i++) {
-      const next = this.#scan.next();
-      if (next.done === true) {
+      this.#at ??= this.#scan.next().value;
+      if (this.#at === undefined) {
         this.#scan = undefined;
         break;
       }
-      this.#look(next.value, now);
+      if (!this.#look(this.#at, now)) break;
+      this.#at = undefined;
     }
     const isMore = this.#scan !== undefined || this.#newcomers.length > 0 || this.#isRepairDue;
     this.#stepAt = isMore ? now + STEP_MS : Number.POSITIVE_INFINITY;
   }
 
-  #begin(): Generator<{ readonly key: KeyText; readonly kind: ValueKind }> {
+  #begin(): Generator<KeptName> {
     this.#scanFor = this.#newcomers.splice(0);
     this.#isRepair = this.#isRepairDue;
     this.#isRepairDue = false;
     return this.#context.store.entries();
   }
 
-  #look({ key, kind }: { key: KeyText; kind: ValueKind }, now: Instant): void {
-    const { store, table, limits, self } = this.#context;
-    const kept = store.get(key, kind, now);
-    // Whole seconds, rounded down: a life does not grow by being handed on.
-    if (kept === undefined || kept.ttlSeconds <= 1) return;
-    const value = { ...kept, ttlSeconds: kept.ttlSeconds - 1 };
+  /** @returns false when there is no room for what is to be done: it is to be looked at again */
+  #look({ key, kind }: KeptName, now: Instant): boolean {
+    const { store, table, limits, self, desk } = this.#context;
+    const value = this.#valueToHandOn({ key, kind }, now);
+    if (value === undefined) return true;
     const keepers = table.closest(key, limits.replicas);
     const closer = keepers.filter((contact) => compareDistance(key, contact.key, self) < 0);
     for (const newcomer of this.#scanFor) {
       // It is the newcomer that may stand between this node and the key.
       const isCarer = closer.filter(({ key: each }) => each !== newcomer.key).length < CARERS;
       const isKeeper = keepers.some((keeper) => keeper.names(newcomer));
-      if (isCarer && isKeeper) this.#handOver(newcomer, key, value, now);
+      if (!isCarer || !isKeeper) continue;
+      if (desk.isFull) return false;
+      this.#handOver({ key, kind, to: newcomer, offers: 0 }, value, now);
     }
     const isStale = now - (store.storedAt(key, kind, now) ?? now) >= limits.repairMs;
-    if (this.#isRepair && isStale && closer.length < CARERS) this.#storeAgain(key, value, true);
+    const isRepaired = this.#isRepair && isStale && closer.length < CARERS;
+    return !isRepaired || this.#storeAgain(key, value, true);
   }
 
-  #handOver(to: Contact, key: KeyText, value: DhtValue, now: Instant): void {
+  #valueToHandOn({ key, kind }: KeptName, now: Instant): DhtValue | undefined {
+    const kept = this.#context.store.get(key, kind, now);
+    // Whole seconds, rounded down: a life does not grow by being handed on.
+    if (kept === undefined || kept.ttlSeconds <= 1) return undefined;
+    return { ...kept, ttlSeconds: kept.ttlSeconds - 1 };
+  }
+
+  #handOver(owed: Owed, value: DhtValue, now: Instant): void {
+    const { to, key, offers } = owed;
     const request = { kind: "store", key: textBytes(key), value, isCopy: true } as const;
-    this.#context.desk.ask(to, request, this, now);
+    const owner: ExchangeOwner = {
+      answered: () => {},
+      failed: (_contact, at, isBusy) => {
+        if (isBusy) this.#owe({ ...owed, offers: offers + 1 }, at);
+      },
+    };
+    if (!this.#context.desk.ask(to, request, owner, now)) this.#owe(owed, now);
+  }
+
+  #owe(owed: Owed, now: Instant): void {
+    const isTooMany = this.#owed.length >= this.#context.limits.handOversMax;
+    if (isTooMany || owed.offers >= OFFERS_MAX) return;
+    this.#owed.push(owed);
+    if (this.#offerAt === Number.POSITIVE_INFINITY) this.#offerAt = now + OFFER_AGAIN_MS;
+  }
+
+  #offerAgain(now: Instant): void {
+    const owed = this.#owed;
+    this.#owed = [];
+    this.#offerAt = Number.POSITIVE_INFINITY;
+    for (const each of owed) {
+      const value = this.#valueToHandOn(each, now);
+      if (value !== undefined) this.#handOver(each, value, now);
+    }
   }
 }

@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import type { Contact } from "../../src/dht/contact.ts";
+import type { DhtContext } from "../../src/dht/dht-context.ts";
+import { ExchangeDesk } from "../../src/dht/exchange-desk.ts";
+import { byteText, keyOf } from "../../src/dht/key.ts";
+import { resolveDhtLimits } from "../../src/dht/limits.ts";
+import type { DhtRequest } from "../../src/dht/message.ts";
+import { Peers } from "../../src/dht/peers.ts";
+import { RoutingTable } from "../../src/dht/routing-table.ts";
+import { ValueKeeping } from "../../src/dht/value-keeping.ts";
+import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
+import { ValueStore } from "../../src/dht/value-store.ts";
+import { contactAt, keyWith } from "./nodes.ts";
+
+const SELF = keyWith(0);
+const LIFE_MS = 3_600_000;
+const limits = resolveDhtLimits({ exchangesMax: 2, repairMs: 1_000_000 });
+
+let desk: ExchangeDesk;
+let keeping: ValueKeeping;
+let newcomer: Contact;
+let sent: { readonly exchange: number; readonly to: Contact; readonly request: DhtRequest }[];
+/** Values stored again, and how many more of them there is room for. */
+let again: string[];
+let roomForMore: number;
+
+beforeEach(() => {
+  const random = new SeededRandom(1);
+  const peers = new Peers(random, limits);
+  const table = new RoutingTable({ self: SELF, secret: random.bytes(16), isLocal: false, limits });
+  const store = new ValueStore({
+    limits: VALUE_LIMITS,
+    recordRule: () => undefined,
+    unixMsAtZero: 0,
+  });
+  sent = [];
+  again = [];
+  roomForMore = Number.POSITIVE_INFINITY;
+  const port = {
+    send: (exchange: number, to: Contact, request: DhtRequest) =>
+      void sent.push({ exchange, to, request }),
+    forget: () => {},
+    heard: () => {},
+    lost: () => {},
+  };
+  desk = new ExchangeDesk({ peers, port }, limits);
+  const context: Partial<DhtContext> = { self: SELF, limits, random, table, peers, store, desk };
+  keeping = new ValueKeeping(context as DhtContext, (key) => {
+    if (roomForMore === 0) return false;
+    roomForMore -= 1;
+    again.push(key);
+    return true;
+  });
+  for (let i = 1; i <= 4; i++) {
+    const value = { kind: "plain", ttlSeconds: LIFE_MS / 1_000, bytes: Uint8Array.of(i) } as const;
+    store.put(keyWith(0, 0, i), value, { source: "", now: 0 });
+  }
+  newcomer = contactAt(keyWith(0, 1));
+  table.observe(newcomer, 0);
+});
+
+/** Runs what is due until then; what comes of each request that is sent is for `answer`. */
+function runUntil(end: number, answer: (exchange: number, now: number) => void): void {
+  for (let now = keeping.deadline(); now <= end; now = keeping.deadline()) {
+    keeping.timeout(now);
+    for (const { exchange } of sent.slice(-limits.exchangesMax)) answer(exchange, now);
+  }
+}
+
+/** The keys of values that were sent, each once. */
+function keysSent(): ReadonlySet<string> {
+  return new Set(
+    sent.map(({ request }) => (request.kind === "store" ? byteText(request.key) : "")),
+  );
+}
+
+const stored = (exchange: number, now: number): void =>
+  desk.answered(exchange, { kind: "stored", ttlSeconds: 1 }, 1, now);
+
+describe("a newcomer among the closest", () => {
+  it("gets every value, however few requests may be in flight", () => {
+    keeping.joined(newcomer, 0);
+    runUntil(10_000, stored);
+    expect(keysSent().size).toBe(4);
+  });
+
+  it("that is busy gets them later", () => {
+    keeping.joined(newcomer, 0);
+    runUntil(10_000, (exchange, now) => desk.failed(exchange, now, true));
+    const before = sent.length;
+    runUntil(100_000, stored);
+    expect(new Set(sent.slice(before).map(({ exchange }) => exchange)).size).toBe(4);
+    expect(keysSent().size).toBe(4);
+  });
+
+  it("that stays busy is not asked for ever, nor one that is gone again", () => {
+    keeping.joined(newcomer, 0);
+    runUntil(LIFE_MS / 2, (exchange, now) => desk.failed(exchange, now, true));
+    expect(sent.length).toBeLessThanOrEqual(20);
+    sent = [];
+    keeping.joined(newcomer, LIFE_MS / 2);
+    runUntil(LIFE_MS, (exchange, now) => desk.failed(exchange, now, false));
+    expect(sent.length).toBe(4);
+  });
+});
+
+it("repairs every value, however few repairs may wait", () => {
+  keeping.start(0);
+  roomForMore = 2;
+  runUntil(2_500_000, stored);
+  expect(again.length).toBe(2);
+  roomForMore = 2;
+  runUntil(keeping.deadline() + 1_000, stored);
+  expect(new Set(again).size).toBe(4);
+});
+
+it("publishes what there was no room for when there is", () => {
+  roomForMore = 0;
+  const value = { kind: "plain", ttlSeconds: 3_600, bytes: Uint8Array.of(9) } as const;
+  keeping.publish(keyOf(new Uint8Array(32).fill(9)), value, 0);
+  runUntil(1_000, stored);
+  roomForMore = 1;
+  runUntil(2_000, stored);
+  expect(again.length).toBe(1);
+});
