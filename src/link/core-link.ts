@@ -287,6 +287,7 @@ export class CoreLink implements Link {
         break;
       case "opened":
         this.#opened(effect.ticket, effect.id);
+        if (effect.isLast) void this.close({ graceful: true });
         break;
       case "open-refused":
         this.#openings.find(effect.ticket)?.reject(new CulvertError("CULVERT_BUSY", TOO_MANY));

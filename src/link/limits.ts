@@ -37,6 +37,8 @@ export interface LinkLimits {
   readonly streamsInMax: number;
   /** Streams at once that we open on one link; more wait. */
   readonly streamsOutMax: number;
+  /** Streams that we open on one link in its life; then it closes, and a dial makes another. */
+  readonly streamsOpenedMax: number;
   /** Openings that wait for a free stream on one link; more are refused. */
   readonly openingsWaitingMax: number;
   /** What a peer may send on a stream before anybody reads it, at first. */
@@ -52,6 +54,9 @@ export interface LinkLimits {
   /** Payload of one datagram. */
   readonly datagramBytesMax: number;
 }
+
+/** Each end has half of the numbers of 32 bits. */
+const STREAMS_NUMBERED = 2 ** 31;
 
 /**
  * Tuned for a node of one core and 512 peers. A link costs some 40 KiB idle, and at the worst
@@ -78,6 +83,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   drainMs: 5_000,
   streamsInMax: 256,
   streamsOutMax: 256,
+  streamsOpenedMax: STREAMS_NUMBERED,
   openingsWaitingMax: 1_024,
   streamWindowBytes: 64 * 1_024,
   streamWindowBytesMax: 8 * 2 ** 20,
@@ -100,6 +106,9 @@ export function resolveLinkLimits(given: Partial<LinkLimits> = {}): LinkLimits {
   }
   if (limits.streamsInMax * limits.streamWindowBytes > limits.linkWindowBytesMax) {
     throw new RangeError("linkWindowBytesMax must hold streamsInMax windows");
+  }
+  if (limits.streamsOpenedMax > STREAMS_NUMBERED) {
+    throw new RangeError(`streamsOpenedMax must not exceed ${STREAMS_NUMBERED}`);
   }
   return limits;
 }

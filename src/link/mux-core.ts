@@ -28,7 +28,13 @@ export type MuxInput =
 
 /** What a mux tells its owner. */
 export type MuxEffect =
-  | { readonly kind: "opened"; readonly ticket: number; readonly id: StreamId }
+  /** `isLast`: there are no more numbers, and every further request is refused. */
+  | {
+      readonly kind: "opened";
+      readonly ticket: number;
+      readonly id: StreamId;
+      readonly isLast: boolean;
+    }
   | { readonly kind: "open-refused"; readonly ticket: number }
   /** The peer opened a stream. */
   | {
@@ -182,9 +188,14 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
   }
 
   #ask(request: OpenRequest): void {
-    if (this.#localCount < this.#streamsOutMax) this.#open(request);
-    else if (this.#waiting.length < this.#limits.openingsWaitingMax) this.#waiting.push(request);
-    else this.#effects.push({ kind: "open-refused", ticket: request.ticket });
+    const mayWait = !this.#isSpent && this.#waiting.length < this.#limits.openingsWaitingMax;
+    if (!this.#isSpent && this.#localCount < this.#streamsOutMax) this.#open(request);
+    else if (mayWait) this.#waiting.push(request);
+    else this.#refuse(request);
+  }
+
+  #refuse({ ticket }: OpenRequest): void {
+    this.#effects.push({ kind: "open-refused", ticket });
   }
 
   #cancel(ticket: number): void {
@@ -198,7 +209,13 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     this.#localCount += 1;
     const stream = this.#add({ id, protocol, priority, isLocal: true });
     this.#queue.pushOpening(stream);
-    this.#effects.push({ kind: "opened", ticket, id });
+    this.#effects.push({ kind: "opened", ticket, id, isLast: this.#isSpent });
+    if (this.#isSpent) for (const request of this.#waiting.splice(0)) this.#refuse(request);
+  }
+
+  /** Whether every number that this end may give to streams has been given. */
+  get #isSpent(): boolean {
+    return this.#nextId >= 2 * this.#limits.streamsOpenedMax;
   }
 
   get #streamsOutMax(): number {

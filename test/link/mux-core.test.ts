@@ -250,7 +250,7 @@ describe("a mux", () => {
     expect([ask(5), ask(6)]).toEqual([[], [{ kind: "open-refused", ticket: 6 }]]);
     a.handle({ kind: "reset", id: first as number, code: 3 });
     exchange(a, b);
-    expect(a.effects).toContainEqual({ kind: "opened", ticket: 5, id: 4 });
+    expect(a.effects).toContainEqual({ kind: "opened", ticket: 5, id: 4, isLast: false });
     expect(b.effects).toContainEqual({ kind: "reset", id: 0, code: 3 });
     expect(b.failure()).toBeUndefined();
   });
