@@ -79,7 +79,7 @@ export class Contact {
 
   /** The same node, counted for the network of the address at which it is heard. */
   heardAt(host: string): Contact {
-    const network = networkOf(packReach({ addresses: [{ carrier: "udp", host, port: 1 }] }));
+    const network = networkAt(host);
     if (this.isPlaced && network === this.network) return this;
     return new Contact(this.key, this.reach, this.isProvable, network);
   }
@@ -96,7 +96,7 @@ export class Contact {
 
   /** What its network was given out of, as a number that is only compared: /24, or /32 of IPv6. */
   get allocation(): number {
-    return (this.network & IS_IPV6) === 0 ? this.network : this.network & ~WITHIN_ALLOCATION;
+    return allocationOf(this.network);
   }
 
   get addresses(): readonly NodeAddress[] {
@@ -123,6 +123,19 @@ export class Contact {
 /** A network fits a small integer: 24 bits of IPv4; of IPv6 hashes of 14 bits and of these 15. */
 const IS_IPV6 = 1 << 29;
 const WITHIN_ALLOCATION = (1 << 15) - 1;
+
+/** The {@link Contact.allocation} of whoever is heard at this address. */
+export function allocationAt(host: string): number {
+  return allocationOf(networkAt(host));
+}
+
+function allocationOf(network: number): number {
+  return (network & IS_IPV6) === 0 ? network : network & ~WITHIN_ALLOCATION;
+}
+
+function networkAt(host: string): number {
+  return networkOf(packReach({ addresses: [{ carrier: "udp", host, port: 1 }] }));
+}
 
 /** The family is at byte 2, and the address behind it. */
 function networkOf(reach: string): number {

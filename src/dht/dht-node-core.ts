@@ -4,10 +4,12 @@ import { type DhtContext, nodesOf, seemsLarger } from "./dht-context.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, keyOf } from "./key.ts";
 import { type DhtLimits, resolveDhtLimits } from "./limits.ts";
+import type { DhtAsker } from "./message.ts";
 import { NetworkSize } from "./network-size.ts";
 import { OperationDesk, type RunId, type Task } from "./operation-desk.ts";
 import { Peers } from "./peers.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { QuestionRates } from "./question-rates.ts";
 import { RequestServer } from "./request-server.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { StoreTokens } from "./store-tokens.ts";
@@ -59,6 +61,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #operations: OperationDesk;
   readonly #upkeep: Upkeep;
   readonly #keeping: ValueKeeping;
+  readonly #rates = new QuestionRates();
+  readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new Map<OperationId, RunId>();
   #bootstrap: readonly Contact[] = [];
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
@@ -69,6 +73,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   constructor(options: DhtNodeCoreOptions) {
     const limits = resolveDhtLimits(options.limits);
     const { random, isLocal = false, hostOf = () => undefined } = options;
+    this.#hostOf = hostOf;
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
     const store = new ValueStore({
@@ -147,6 +152,11 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   /** Whether the node broke its word too often to be given anything new. */
   isDemoted(id: Uint8Array, now: Instant): boolean {
     return this.#context.peers.isDemoted(keyOf(id), now);
+  }
+
+  /** Whether another node may ask now: to be called before each of its requests is read. */
+  admits(asker: DhtAsker, now: Instant): boolean {
+    return this.#rates.admits(asker, asker.id && this.#hostOf(asker.id), now);
   }
 
   handle(input: DhtInput, now: Instant): void {

@@ -231,9 +231,13 @@ export class DhtNode implements Lookup, Discovery {
   /**
    * Answers the bytes of a request that came over a carrier of bytes.
    *
-   * @throws CulvertError `CULVERT_PROTOCOL` when they are none, `CULVERT_CLOSED`
+   * @throws CulvertError `CULVERT_BUSY` when the asker, or its network, asks too often;
+   *   `CULVERT_PROTOCOL` when they are none, `CULVERT_CLOSED`
    */
   serve(message: Uint8Array, asker: Omit<DhtAsker, "contact">): Uint8Array {
+    if (!this.#core.admits(asker, this.#components.clock.now())) {
+      throw new CulvertError("CULVERT_BUSY", "too many questions of the DHT");
+    }
     const { request, sender } = decodeDhtRequest(message, asker.id);
     return encodeDhtResponse(this.answer(request, sender ? { ...asker, contact: sender } : asker));
   }

@@ -8,6 +8,8 @@ import type { DhtValue, ValueKind } from "./message.ts";
 /** Values that one step looks at, and the pause between two steps. */
 const STEP_VALUES = 256;
 const STEP_MS = 100;
+/** Copies that newcomers are sent in a step: fewer than one of them answers in that time. */
+const STEP_COPIES = 32;
 /** Newcomers that values are looked through for, at once. */
 const NEWCOMERS_MAX = 64;
 /** The closest keepers see to a value; the others rely on them. */
@@ -57,6 +59,8 @@ export class ValueKeeping {
   #scan: Generator<KeptName> | undefined;
   /** The value that the scan stands at, until it was seen to. */
   #at: KeptName | undefined;
+  /** Copies that may still be sent in this step. */
+  #copiesLeft = STEP_COPIES;
   #scanFor: readonly Contact[] = [];
   #isRepairDue = false;
   #isRepair = false;
@@ -122,6 +126,7 @@ export class ValueKeeping {
   /** Looks at some values: a full store is never gone through in one go. */
   #step(now: Instant): void {
     this.#scan ??= this.#begin();
+    this.#copiesLeft = STEP_COPIES;
     for (let i = 0; i < STEP_VALUES; i++) {
       this.#at ??= this.#scan.next().value;
       if (this.#at === undefined) {
@@ -149,14 +154,14 @@ export class ValueKeeping {
     if (value === undefined) return true;
     const keepers = table.closest(key, limits.replicas);
     const closer = keepers.filter((contact) => compareDistance(key, contact.key, self) < 0);
-    for (const newcomer of this.#scanFor) {
+    const receivers = this.#scanFor.filter((newcomer) => {
       // It is the newcomer that may stand between this node and the key.
       const isCarer = closer.filter(({ key: each }) => each !== newcomer.key).length < CARERS;
-      const isKeeper = keepers.some((keeper) => keeper.names(newcomer));
-      if (!isCarer || !isKeeper) continue;
-      if (desk.isFull) return false;
-      this.#handOver({ key, kind, to: newcomer, offers: 0 }, value, now);
-    }
+      return isCarer && keepers.some((keeper) => keeper.names(newcomer));
+    });
+    if (receivers.length > 0 && (desk.isFull || this.#copiesLeft <= 0)) return false;
+    this.#copiesLeft -= receivers.length;
+    for (const to of receivers) this.#handOver({ key, kind, to, offers: 0 }, value, now);
     const isStale = now - (store.storedAt(key, kind, now) ?? now) >= limits.repairMs;
     const isRepaired = this.#isRepair && isStale && closer.length < CARERS;
     return !isRepaired || this.#storeAgain(key, value, true);

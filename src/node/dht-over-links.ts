@@ -1,4 +1,4 @@
-import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { CulvertError, isCulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import type { Contact } from "../dht/index.ts";
 import { isSameNode, type NodeId } from "../identity/index.ts";
@@ -13,7 +13,7 @@ const MESSAGE_BYTES_MAX = 1_024 - 5;
 /** Questions in datagrams that wait for an answer; more go over the stream. */
 const QUESTIONS_MAX = 4_096;
 
-const KIND = { question: 0, answer: 1, overStream: 2 } as const;
+const KIND = { question: 0, answer: 1, overStream: 2, busy: 3 } as const;
 
 /** How a question is asked. */
 export interface AskOptions {
@@ -42,6 +42,7 @@ export interface DhtCarrier {
 interface Question {
   readonly peer: NodeId;
   readonly answered: (message: Uint8Array | undefined) => void;
+  readonly refused: (error: CulvertError) => void;
 }
 
 /**
@@ -106,12 +107,19 @@ export class DhtOverLinks {
         this.#questions.delete(number);
         reject(error);
       });
-      const answered = (answer: Uint8Array | undefined): void => {
+      const forget = (): void => {
         this.#questions.delete(number);
         leave();
+      };
+      const answered = (answer: Uint8Array | undefined): void => {
+        forget();
         resolve(answer);
       };
-      this.#questions.set(number, { peer: link.peer, answered });
+      const refused = (error: CulvertError): void => {
+        forget();
+        reject(error);
+      };
+      this.#questions.set(number, { peer: link.peer, answered, refused });
       if (!send(link, KIND.question, number, message)) answered(undefined);
     });
   }
@@ -123,7 +131,7 @@ export class DhtOverLinks {
       const number = reader.u32("number");
       const message = reader.rest();
       if (kind === KIND.question) this.#serve(link, number, message);
-      else this.#settle(link, number, kind === KIND.answer ? message : undefined);
+      else this.#settle(link, { kind, number, message });
     } catch (error) {
       // Whoever sends what is no message hears nothing, as if it had been lost.
       if (!(error instanceof CulvertError)) throw error;
@@ -131,25 +139,30 @@ export class DhtOverLinks {
   }
 
   #serve(link: Link, number: number, message: Uint8Array): void {
-    const answer = this.#answer(message, link);
-    const isShort = answer !== undefined && answer.length <= MESSAGE_BYTES_MAX;
-    if (isShort) send(link, KIND.answer, number, answer);
-    else send(link, KIND.overStream, number, NOTHING);
+    const { kind, bytes } = this.#answer(message, link);
+    send(link, kind, number, bytes);
   }
 
-  #answer(message: Uint8Array, link: Link): Uint8Array | undefined {
+  #answer(message: Uint8Array, link: Link): { readonly kind: number; readonly bytes: Uint8Array } {
     try {
-      return this.#carrier.serve(message, link);
+      const bytes = this.#carrier.serve(message, link);
+      if (bytes.length <= MESSAGE_BYTES_MAX) return { kind: KIND.answer, bytes };
     } catch (error) {
-      if (!(error instanceof CulvertError)) throw error;
-      return undefined; // over the stream it is told why
+      if (!isCulvertError(error)) throw error;
+      // Not over the stream: that would cost more than what was too much.
+      if (error.code === "CULVERT_BUSY") return { kind: KIND.busy, bytes: NOTHING };
     }
+    // Over the stream it may be longer, and is told why.
+    return { kind: KIND.overStream, bytes: NOTHING };
   }
 
   /** Only who was asked can answer. */
-  #settle(link: Link, number: number, answer: Uint8Array | undefined): void {
-    const question = this.#questions.get(number);
-    if (question !== undefined && isSameNode(question.peer, link.peer)) question.answered(answer);
+  #settle(link: Link, told: { kind: number; number: number; message: Uint8Array }): void {
+    const question = this.#questions.get(told.number);
+    if (question === undefined || !isSameNode(question.peer, link.peer)) return;
+    if (told.kind === KIND.busy) {
+      question.refused(new CulvertError("CULVERT_BUSY", undefined, { remote: true }));
+    } else question.answered(told.kind === KIND.answer ? told.message : undefined);
   }
 }
 

@@ -1,5 +1,6 @@
 export type { Pacer } from "./pacer.ts";
 export { OPEN_PACER, PoissonPacer } from "./pacer.ts";
+export { RateTable } from "./rate-table.ts";
 export type { FrameState, Selection } from "./retx.ts";
 export { ReTx } from "./retx.ts";
 export type { RtoOptions } from "./rto.ts";

@@ -3,10 +3,11 @@ import { SeededRandom } from "../../src/base/index.ts";
 import type { Contact } from "../../src/dht/contact.ts";
 import type { DhtContext } from "../../src/dht/dht-context.ts";
 import { ExchangeDesk } from "../../src/dht/exchange-desk.ts";
-import { byteText, keyOf } from "../../src/dht/key.ts";
-import { resolveDhtLimits } from "../../src/dht/limits.ts";
+import { byteText, keyOf, textBytes } from "../../src/dht/key.ts";
+import { DHT_LIMITS, resolveDhtLimits } from "../../src/dht/limits.ts";
 import type { DhtRequest } from "../../src/dht/message.ts";
 import { Peers } from "../../src/dht/peers.ts";
+import { QuestionRates } from "../../src/dht/question-rates.ts";
 import { RoutingTable } from "../../src/dht/routing-table.ts";
 import { ValueKeeping } from "../../src/dht/value-keeping.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
@@ -15,8 +16,9 @@ import { contactAt, keyWith } from "./nodes.ts";
 
 const SELF = keyWith(0);
 const LIFE_MS = 3_600_000;
-const limits = resolveDhtLimits({ exchangesMax: 2, repairMs: 1_000_000 });
+const EXCHANGES_MAX = 2;
 
+let store: ValueStore;
 let desk: ExchangeDesk;
 let keeping: ValueKeeping;
 let newcomer: Contact;
@@ -25,11 +27,13 @@ let sent: { readonly exchange: number; readonly to: Contact; readonly request: D
 let again: string[];
 let roomForMore: number;
 
-beforeEach(() => {
+/** A keeper of four values that has just got a neighbour. */
+function setUp(exchangesMax: number): void {
+  const limits = resolveDhtLimits({ exchangesMax, repairMs: 1_000_000 });
   const random = new SeededRandom(1);
   const peers = new Peers(random, limits);
   const table = new RoutingTable({ self: SELF, secret: random.bytes(16), isLocal: false, limits });
-  const store = new ValueStore({
+  store = new ValueStore({
     limits: VALUE_LIMITS,
     recordRule: () => undefined,
     unixMsAtZero: 0,
@@ -52,19 +56,25 @@ beforeEach(() => {
     again.push(key);
     return true;
   });
-  for (let i = 1; i <= 4; i++) {
-    const value = { kind: "plain", ttlSeconds: LIFE_MS / 1_000, bytes: Uint8Array.of(i) } as const;
-    store.put(keyWith(0, 0, i), value, { source: "", now: 0 });
-  }
+  keep(4);
   newcomer = contactAt(keyWith(0, 1));
   table.observe(newcomer, 0);
-});
+}
+
+function keep(values: number): void {
+  for (let i = 1; i <= values; i++) {
+    const value = { kind: "plain", ttlSeconds: LIFE_MS / 1_000, bytes: Uint8Array.of(i) } as const;
+    store.put(keyWith(0, 0, i >> 8, i), value, { source: "", now: 0 });
+  }
+}
+
+beforeEach(() => setUp(EXCHANGES_MAX));
 
 /** Runs what is due until then; what comes of each request that is sent is for `answer`. */
 function runUntil(end: number, answer: (exchange: number, now: number) => void): void {
   for (let now = keeping.deadline(); now <= end; now = keeping.deadline()) {
     keeping.timeout(now);
-    for (const { exchange } of sent.slice(-limits.exchangesMax)) answer(exchange, now);
+    for (const { exchange } of sent.slice(-EXCHANGES_MAX)) answer(exchange, now);
   }
 }
 
@@ -83,6 +93,23 @@ describe("a newcomer among the closest", () => {
     keeping.joined(newcomer, 0);
     runUntil(10_000, stored);
     expect(keysSent().size).toBe(4);
+  });
+
+  it("gets no more in a second than it answers", () => {
+    setUp(DHT_LIMITS.exchangesMax);
+    keep(2_000);
+    const rates = new QuestionRates();
+    const asker = { id: textBytes(SELF), source: "", isAddressProven: true };
+    keeping.joined(newcomer, 0);
+    let asked = 0;
+    for (let now = keeping.deadline(); now < 20_000; now = keeping.deadline()) {
+      keeping.timeout(now);
+      for (; asked < sent.length; asked++) {
+        expect(rates.admits(asker, "192.0.2.1", now)).toBe(true);
+        stored(sent[asked]?.exchange ?? 0, now);
+      }
+    }
+    expect(asked).toBe(2_000);
   });
 
   it("that is busy gets them later", () => {

@@ -135,6 +135,16 @@ describe("a question of the DHT", () => {
     expect(a.calls).toEqual([SHORT]);
   });
 
+  it("that is one too many is refused, and not asked again over a stream", async () => {
+    const [a, b] = pair();
+    b.answer = () => {
+      throw new CulvertError("CULVERT_BUSY");
+    };
+    const asked = a.messages.ask(b.contact, SHORT, FIRST);
+    await expect(asked).rejects.toMatchObject({ code: "CULVERT_BUSY", remote: true });
+    expect([a.sent.length, b.sent.length, a.calls]).toEqual([1, 1, []]);
+  });
+
   it("is answered only by who was asked, and once", async () => {
     const [a, b] = pair();
     b.peer = undefined; // nobody hears what it says

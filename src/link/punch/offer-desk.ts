@@ -1,8 +1,8 @@
 import { CulvertError, type Instant, toHex } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdOf, nodeIdText } from "../../identity/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import type { PunchLimits } from "./limits.ts";
 import { type Offer, readOffer } from "./offer.ts";
-import { RateTable } from "./rate-table.ts";
 
 /** Why an offer, or an answer, is not taken. */
 export type OfferFault =

@@ -1,9 +1,8 @@
 import type { Instant } from "../../base/index.ts";
 import { addressPrefix } from "../../identity/index.ts";
-import { TokenBucket } from "../../retx/index.ts";
+import { RateTable, TokenBucket } from "../../retx/index.ts";
 import type { HostPort } from "../carrier.ts";
 import type { PunchLimits } from "./limits.ts";
-import { RateTable } from "./rate-table.ts";
 
 /**
  * How much may be sent to addresses that nobody has proved to be the peer's: so little, in all and

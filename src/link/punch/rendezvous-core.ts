@@ -1,7 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import type { RendezvousLimits } from "./limits.ts";
-import { RateTable } from "./rate-table.ts";
 import type { SignalFailure } from "./signal.ts";
 
 /** What becomes of a signal. */

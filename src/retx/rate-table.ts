@@ -1,5 +1,5 @@
-import { type Instant, LruMap } from "../../base/index.ts";
-import { TokenBucket, type TokenBucketOptions } from "../../retx/index.ts";
+import { type Instant, LruMap } from "../base/index.ts";
+import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 
 /** A rate for each of many: nodes, networks. The longest quiet one is forgotten. */
 export class RateTable {
