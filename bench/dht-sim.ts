@@ -1,29 +1,33 @@
-/**
- * Measures the DHT on a virtual network: real cores, up to 100,000 in this process.
- *
- *   npm run -s sim:dht -- [--row hostile] [--seed 1] [--list]
- *
- * Prints each figure beside what is asked, keeps them in `bench/results/dht-sim.json` beside those
- * of other rows of this seed, and draws `docs/dht-lookups.svg` of all that are there. The exit
- * status is 1 when a figure is missed.
- */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { drawLookups } from "./dht-chart.ts";
 import { DHT_ROWS, type DhtOutcome, type DhtRow } from "./dht-rows.ts";
+import { misused, optionsOf, wholeNumber } from "./words.ts";
+
+const USAGE = `Measures the DHT on a virtual network: real cores, up to 100,000 in this process.
+
+  npm run -s sim:dht -- [--row hostile] [--seed 1] [--list]
+
+  --row NAME   only this row, or all that begin with NAME; may be given again
+  --seed N     what everything random follows from (1)
+  --list       name the rows
+
+Prints each figure beside what is asked, keeps them in bench/results/dht-sim.json beside those of
+other rows of this seed, and draws docs/dht-lookups.svg of all that are there. The exit status is 1
+when a figure is missed.`;
 
 /** The project, seen from what is compiled to `bench/dist`. */
 const ROOT = new URL("../../../", import.meta.url);
 const RESULTS = new URL("bench/results/dht-sim.json", ROOT);
 const PICTURE = new URL("docs/dht-lookups.svg", ROOT);
 
-const { values } = parseArgs({
-  options: {
-    row: { type: "string", multiple: true, default: [""] },
-    seed: { type: "string", default: "1" },
-    list: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  row: { type: "string", multiple: true },
+  seed: { type: "string", default: "1" },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const values = optionsOf(OPTIONS, USAGE);
 
 /** What earlier runs of this seed have measured. */
 function earlier(seed: number): [string, DhtOutcome][] {
@@ -55,8 +59,12 @@ function round(value: number): string {
 }
 
 function main(): void {
-  const seed = Number(values.seed);
-  const rows = DHT_ROWS.filter(({ name }) => values.row.some((wanted) => isWanted(name, wanted)));
+  const bounds = { min: 0, max: 2 ** 32 - 1, usage: USAGE };
+  const seed = wholeNumber(values.seed, { name: "--seed", ...bounds });
+  const names = values.row ?? [""];
+  const unknown = names.find((wanted) => !DHT_ROWS.some(({ name }) => isWanted(name, wanted)));
+  if (unknown !== undefined) misused(`no row begins with ${unknown}`, USAGE);
+  const rows = DHT_ROWS.filter(({ name }) => names.some((wanted) => isWanted(name, wanted)));
   process.stdout.write(`seed ${seed}, ${rows.length} rows\n`);
   const outcomes = new Map<string, DhtOutcome>();
   for (const row of rows) {
@@ -79,6 +87,7 @@ function main(): void {
   process.exitCode = missed === 0 ? 0 : 1;
 }
 
-if (values.list) {
+if (values.help) process.stdout.write(`${USAGE}\n`);
+else if (values.list) {
   for (const { name, title } of DHT_ROWS) process.stdout.write(`${name.padEnd(14)} ${title}\n`);
 } else main();

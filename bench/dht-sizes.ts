@@ -11,6 +11,7 @@ import { HALF_SILENT } from "./dht-silence.ts";
 import type { SizeState, SizeWish } from "./dht-size-party.ts";
 import { type Row, rowOf, type Sample } from "./dht-timing.ts";
 import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
+import { wholeNumber } from "./words.ts";
 
 const VALUES = 500;
 /** Values of one turn. */
@@ -137,7 +138,10 @@ function judge(nodes: number, rows: readonly SizeRow[]): Verdict[] {
   ];
 }
 
-const wanted = process.argv.slice(2).map(Number);
+const usage = "node bench/dist/bench/dht-sizes.js [NODES...]";
+const wanted = process.argv.slice(2).map((word) => {
+  return wholeNumber(word, { name: "NODES", min: 4, max: 10_000, usage });
+});
 const rows: SizeRow[] = [];
 const verdicts: Verdict[] = [];
 for (const nodes of wanted.length > 0 ? wanted : [50, 100]) {

@@ -10,7 +10,6 @@
  * Run: `npx tsx bench/dht.ts [--nodes 20] [--values 500] [--party culvert]`.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { equalBytes } from "../src/base/index.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
 import { HALF_SILENT, timedInSilence } from "./dht-silence.ts";
@@ -23,6 +22,7 @@ import {
   openLoopback,
   runInNamespace,
 } from "./lossy-namespace.ts";
+import { misused, optionsOf, wholeNumber } from "./words.ts";
 
 /** Puts and gets before anything is timed: caches and code are warm, and the answers are right. */
 const WARM = 100;
@@ -31,19 +31,22 @@ const LOSSY_VALUES = 60;
 const LOSS = 0.1;
 const PUT_LOSSY = "put, a tenth lost";
 
-const { values: words } = parseArgs({
-  options: {
-    nodes: { type: "string", default: "20" },
-    values: { type: "string", default: "500" },
-    /** Only these, and no verdicts. */
-    party: { type: "string", multiple: true, default: [] },
-    /** Only what is measured with loss, in a namespace of its own; set by the process itself. */
-    "lossy-to": { type: "string" },
-  },
-});
-const nodes = Number(words.nodes);
+const USAGE = "npx tsx bench/dht.ts [--nodes 20] [--values 500] [--party culvert]";
+const OPTIONS = {
+  nodes: { type: "string", default: "20" },
+  values: { type: "string", default: "500" },
+  /** Only these, and no verdicts. */
+  party: { type: "string", multiple: true },
+  /** Only what is measured with loss, in a namespace of its own; set by the process itself. */
+  "lossy-to": { type: "string" },
+} as const;
+const words = optionsOf(OPTIONS, USAGE);
+const parties = words.party ?? [];
+const bounds = { max: 100_000, usage: USAGE };
+const nodes = wholeNumber(words.nodes, { name: "--nodes", min: 4, ...bounds });
 const { "lossy-to": lossyTo } = words;
-const values = lossyTo === undefined ? Number(words.values) : LOSSY_VALUES;
+const valuesWanted = wholeNumber(words.values, { name: "--values", min: 1, ...bounds });
+const values = lossyTo === undefined ? valuesWanted : LOSSY_VALUES;
 
 interface Contender {
   readonly name: string;
@@ -114,7 +117,7 @@ async function measureLoss(name: string, { put, get }: Operations): Promise<Row[
 async function measureAll(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const contender of CONTENDERS) {
-    if (words.party.length > 0 && !words.party.includes(contender.name)) continue;
+    if (parties.length > 0 && !parties.includes(contender.name)) continue;
     const measured = await measureParty(contender);
     printTable(contender.name, measured);
     rows.push(...measured);
@@ -158,14 +161,15 @@ function judge(rows: readonly Row[]): Verdict[] {
 }
 
 async function main(): Promise<void> {
-  check(nodes >= 4 && values >= 1, "a network has nodes, and something to keep");
+  const unknown = parties.find((name) => CONTENDERS.every((one) => one.name !== name));
+  if (unknown !== undefined) misused(`no party is called ${unknown}`, USAGE);
   if (lossyTo !== undefined) {
     openLoopback();
     writeFileSync(lossyTo, JSON.stringify(await measureAll()));
     return;
   }
   const rows = await measureAll();
-  if (words.party.length > 0) return;
+  if (parties.length > 0) return;
   if (hasNamespaces()) {
     const measured = runInNamespace("--nodes", String(nodes), "--lossy-to");
     rows.push(...(JSON.parse(measured) as Row[]));

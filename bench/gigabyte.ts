@@ -7,10 +7,14 @@
  */
 import { atMost, median, printTable, writeResults } from "./harness.ts";
 import { carry, openStream, RoadParties } from "./road-parties.ts";
+import { misused, wholeNumber } from "./words.ts";
 
 const NODES = 8;
-const BYTES = Number(process.argv[2] ?? 1e9);
-const VIA = process.argv[3] === "direct" ? "direct" : "onion";
+const USAGE = "node bench/dist/bench/gigabyte.js [BYTES [onion|direct]]";
+const [bytesWord = "1e9", viaWord = "onion"] = process.argv.slice(2);
+const BYTES = wholeNumber(bytesWord, { name: "BYTES", min: 1_000, max: 1e12, usage: USAGE });
+if (viaWord !== "direct" && viaWord !== "onion") misused("neither onion nor direct", USAGE);
+const VIA = viaWord;
 const STEPS = 40;
 /** After a tenth of the bytes, code and buffers are there. */
 const WARM_STEPS = STEPS / 10;

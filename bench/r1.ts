@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { payloadBytesMax } from "../src/stream/frame.ts";
 import {
   R1,
@@ -8,6 +7,7 @@ import {
   shareDerivations,
   streamSubjects,
 } from "../src/testing/world/index.ts";
+import { misused, optionsOf, wholeNumber } from "./words.ts";
 
 const USAGE = `Runs profile R1 (docs/SIMULATION.md) once, in virtual time.
 
@@ -38,41 +38,28 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
-const values = parse();
+const values = optionsOf(OPTIONS, USAGE);
 
-function parse() {
-  try {
-    return parseArgs({ options: OPTIONS }).values;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}\n`);
-    process.exit(2);
-  }
-}
-
-function number(name: string, text: string, min: number, max: number): number {
+function chance(name: string, text: string, max: number): number {
   const value = Number(text);
-  if (text.trim() !== "" && value >= min && value <= max) return value;
-  process.stderr.write(`--${name} must be a number from ${min} to ${max}\n\n${USAGE}\n`);
-  process.exit(2);
+  if (text.trim() !== "" && value >= 0 && value <= max) return value;
+  return misused(`--${name} must be a number from 0 to ${max}`, USAGE);
 }
 
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = number(name, text, min, max);
-  if (Number.isInteger(value)) return value;
-  process.stderr.write(`--${name} must be a whole number\n\n${USAGE}\n`);
-  process.exit(2);
+function whole(name: string, text: string, min: number, max: number): number {
+  return wholeNumber(text, { name: `--${name}`, min, max, usage: USAGE });
 }
 
 function main(): void {
   const { paced } = values;
-  const loss = number("loss", values.loss, 0, 0.95);
-  const seed = wholeNumber("seed", values.seed, 0, 2 ** 32 - 1);
-  const window = wholeNumber("window", values.window, 1, 1_024);
+  const loss = chance("loss", values.loss, 0.95);
+  const seed = whole("seed", values.seed, 0, 2 ** 32 - 1);
+  const window = whole("window", values.window, 1, 1_024);
   const frameBytes = payloadBytesMax(R1.cellBytes);
   const framesDefault = String(paced ? R1.framesPaced : R1.framesOpen);
-  const frames = wholeNumber("frames", values.frames ?? framesDefault, 1, 10_000_000);
+  const frames = whole("frames", values.frames ?? framesDefault, 1, 10_000_000);
   const bytes =
-    values.bytes === undefined ? frames * frameBytes : wholeNumber("bytes", values.bytes, 0, 1e10);
+    values.bytes === undefined ? frames * frameBytes : whole("bytes", values.bytes, 0, 1e10);
   const { cellBytes, rttMs, paceMeanMs } = R1;
   const told = {
     loss,

@@ -7,10 +7,13 @@
  */
 import { atLeast, atMost, median, printTable, writeResults } from "./harness.ts";
 import { carry, closeStream, openStream, type RoadPair, RoadParties } from "./road-parties.ts";
+import { wholeNumber } from "./words.ts";
 
 const NODES = 8;
-const BYTES = Number(process.argv[2] ?? 1_000_000);
-const ROUNDS = Number(process.argv[3] ?? 5);
+const usage = "node bench/dist/bench/road.js [BYTES [ROUNDS]]";
+const [bytesWord = "1000000", roundsWord = "5"] = process.argv.slice(2);
+const BYTES = wholeNumber(bytesWord, { name: "BYTES", min: 1, max: 1e12, usage });
+const ROUNDS = wholeNumber(roundsWord, { name: "ROUNDS", min: 1, max: 1_000, usage });
 const REQUESTS = 21;
 
 type Via = "direct" | "onion";

@@ -1,10 +1,10 @@
 import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import type { Row, Sample, Verdict } from "./sim-row.ts";
 import { ROWS } from "./sim-rows.ts";
 import type { Job, Outcome } from "./sim-worker.ts";
+import { misused, optionsOf, wholeNumber } from "./words.ts";
 
 const USAGE = `Measures all figures of the stream, of requests, of punching and of the whole road in
 the virtual world.
@@ -44,16 +44,7 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
-const values = parse();
-
-function parse() {
-  try {
-    return parseArgs({ options: OPTIONS }).values;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}\n`);
-    process.exit(2);
-  }
-}
+const values = optionsOf(OPTIONS, USAGE);
 
 interface Result {
   readonly row: string;
@@ -67,13 +58,6 @@ interface Result {
   readonly memoryMiB: number;
   /** Broken rules, the first few. */
   readonly violations: readonly Sample[];
-}
-
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  process.stderr.write(`--${name} must be a whole number\n\n${USAGE}\n`);
-  process.exit(2);
 }
 
 function sizeOfWorlds(): Job["size"] {
@@ -101,10 +85,7 @@ function told(plan: object): string {
 }
 
 function within(name: string, text: string, { min, max }: { min: number; max: number }): number {
-  const value = wholeNumber(name, text);
-  if (value >= min && value <= max) return value;
-  process.stderr.write(`--${name} must be ${min} to ${max}\n\n${USAGE}\n`);
-  process.exit(2);
+  return wholeNumber(text, { name: `--${name}`, min, max, usage: USAGE });
 }
 
 function jobsOf(row: Row, firstSeed: number, seeds: number): Job[] {
@@ -164,14 +145,13 @@ async function main(): Promise<void> {
   const wanted = values.row ?? [""];
   const rows = ROWS.filter(({ name }) => wanted.some((prefix) => name.startsWith(prefix)));
   const unknown = wanted.find((prefix) => !ROWS.some(({ name }) => name.startsWith(prefix)));
-  if (unknown !== undefined) {
-    process.stderr.write(`no row begins with ${unknown}\n\n${USAGE}\n`);
-    process.exit(2);
-  }
-  const firstSeed = wholeNumber("first-seed", values["first-seed"]);
-  const seedsOf = (row: Row): number =>
-    values.seeds === undefined ? row.seeds : wholeNumber("seeds", values.seeds);
-  const processes = wholeNumber("jobs", values.jobs ?? String(availableParallelism()));
+  if (unknown !== undefined) misused(`no row begins with ${unknown}`, USAGE);
+  const firstSeed = within("first-seed", values["first-seed"], { min: 0, max: 2 ** 32 - 1 });
+  const { seeds } = values;
+  const seedsWanted = seeds === undefined ? seeds : within("seeds", seeds, { min: 1, max: 1e6 });
+  const seedsOf = (row: Row): number => seedsWanted ?? row.seeds;
+  const jobs = values.jobs ?? String(availableParallelism());
+  const processes = within("jobs", jobs, { min: 1, max: 1_024 });
   const samples = new Map<string, Sample[]>(rows.map(({ name }) => [name, []]));
   const costs = new Map(rows.map(({ name }) => [name, { cpuSeconds: 0, memoryMiB: 0 }]));
   process.stdout.write(`seeds from ${firstSeed} on, ${processes} processes\n`);

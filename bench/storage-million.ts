@@ -15,8 +15,11 @@ import { pathToFileURL } from "node:url";
 import { SeededRandom } from "../src/base/index.ts";
 import { connectMap, LevelRecordStore, type MapRecord, SEQUENCE } from "../src/mapservice/index.ts";
 import { atMost, check, printTable, writeResults } from "./harness.ts";
+import { wholeNumber } from "./words.ts";
 
-const RECORDS = Number(process.argv[2] ?? 1_000_000);
+const usage = "node bench/dist/bench/storage-million.js [RECORDS]";
+const [recordsWord = "1000000"] = process.argv.slice(2);
+const RECORDS = wholeNumber(recordsWord, { name: "RECORDS", min: 1, max: 1e9, usage });
 const PAYLOAD_SIZE = 1_024;
 const BATCH = 500;
 const GETS = 50_000;
