@@ -17,11 +17,17 @@ const verify = (signature: Uint8Array, message: Uint8Array, key: Uint8Array): bo
 class Network {
   readonly #nodes: Client[] = [];
   endpoint = "";
+  /** Whether the nodes take what is put. */
+  takes = true;
 
   async start(): Promise<void> {
     for (let i = 0; i < NODES; i++) {
       const bootstrap = this.endpoint === "" ? false : [this.endpoint];
-      const node = new Client({ bootstrap, host: "127.0.0.1", verify });
+      const node = new Client({
+        bootstrap,
+        host: "127.0.0.1",
+        verify: (...signed: Parameters<typeof verify>) => this.takes && verify(...signed),
+      });
       this.#nodes.push(node);
       const ready = once(node, "ready");
       node.listen(0, "127.0.0.1");
@@ -74,6 +80,18 @@ describe("the Mainline DHT as a Map", () => {
     await Promise.all([sender.halt(), receiver.halt()]);
     await Promise.all(maps.map((map) => map.close()));
   }, 120_000);
+
+  it("does not say that a record is ended when no node took its tombstone", async () => {
+    const writeSeed = new SeededRandom(7).bytes(32);
+    const stream = new MapClient(shared).bind({ writeSeed, readRoot: rootPublicKey(writeSeed) });
+    const frame = new SeededRandom(8).bytes(32);
+    await stream.put(frame, new Uint8Array(shared.payloadSize));
+    network.takes = false;
+    await expect(stream.tombstone(frame)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+    network.takes = true;
+    await stream.tombstone(frame);
+    await expect(stream.get(frame)).rejects.toMatchObject({ code: "CULVERT_NOT_FOUND" });
+  }, 60_000);
 
   it("cannot be joined where nobody answers", async () => {
     const nobody = MainlineMap.join({ bootstrap: ["127.0.0.1:9"] });

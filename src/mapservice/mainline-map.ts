@@ -90,8 +90,8 @@ export class MainlineMap implements RecordCarrier {
     }
     const item = { publicKey: address, signature, seq, value: payload };
     const count = await this.#until(this.#dht.put(item), options.signal);
-    // Some nodes take no item a second time: then it is enough that it is there.
-    if (count === 0 && held === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+    // Some nodes take no item a second time: then it is enough that this very one is there.
+    if (count === 0 && held?.seq !== seq) throw new CulvertError("CULVERT_UNREACHABLE");
     return { ttlSeconds: Math.min(record.ttlSeconds, TTL_SECONDS) };
   }
 
