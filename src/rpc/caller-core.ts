@@ -10,9 +10,11 @@ import {
 } from "./envelope.ts";
 import type { RequestLimits } from "./limits.ts";
 import { type OutPeer, OutSession, type Pending, type SentRequest } from "./out-session.ts";
-import type { CopyOf, RequestId, RequestOrder, RequestParts } from "./protocol.ts";
+import type { CopyOf, RequestId, RequestInput, RequestOrder, RequestParts } from "./protocol.ts";
 import { ResponseTimes } from "./response-times.ts";
 import { RetryPauses } from "./retry-pauses.ts";
+
+type Unsent = RequestInput & { readonly kind: "unsent" };
 
 type Timer =
   | { readonly kind: "hard" | "soft" | "retry"; readonly pending: Pending }
@@ -137,19 +139,20 @@ export class CallerCore {
   }
 
   /** A copy did not leave this machine. If none ever did, there is nothing to wait for. */
-  unsent(peer: NodeId, copyOf: CopyOf, now: Instant): void {
+  unsent({ peer, copyOf, isBusy }: Unsent, now: Instant): void {
+    const code = isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
     if (copyOf.kind === "request") {
       const pending = this.#pending.get(copyOf.request);
       if (pending?.sent === undefined) return;
       pending.sent.copiesOut -= 1;
-      if (pending.sent.copiesOut <= 0) this.#fail(pending, "CULVERT_UNREACHABLE", now);
+      if (pending.sent.copiesOut <= 0) this.#fail(pending, code, now);
       return;
     }
     const out = this.#peers.peek(nodeIdText(peer));
     if (copyOf.kind !== "hello" || out?.hello === undefined) return;
     out.hello.copiesOut -= 1;
     if (out.hello.copiesOut > 0) return;
-    for (const pending of [...out.waiting]) this.#fail(pending, "CULVERT_UNREACHABLE", now);
+    for (const pending of [...out.waiting]) this.#fail(pending, code, now);
   }
 
   /** Repeats soon what is open at a peer: the carrier lost what it had. */

@@ -20,10 +20,11 @@ export interface RequestCarrier {
   start(events: CarrierEvents): void;
   /**
    * Sends a message, which is handed over. `unsent` is called at most once, and only for a cause on
-   * this machine: no way to the peer is known, or nothing accepts a connection there. Once another
-   * machine has it, a relay too, it is not called any more.
+   * this machine: no way to the peer is known, or nothing accepts a connection there; with `true`
+   * where only a limit, here or there, leaves no room. Once another machine has it, a relay too, it
+   * is not called any more.
    */
-  send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void;
+  send(peer: NodeId, bytes: Uint8Array, unsent: (isBusy?: boolean) => void): void;
   /** The peers for which `isBusy` holds keep their connection. */
   setBusy?(isBusy: (peer: NodeId) => boolean): void;
   /** Ends all connections; nothing is told any more. */

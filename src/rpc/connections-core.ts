@@ -22,8 +22,8 @@ export type ConnectionInput<Message> =
   | ({ readonly kind: "send"; readonly peer: NodeId } & Outgoing<Message>)
   /** A connection is there: dialled, or made by the peer. */
   | { readonly kind: "opened"; readonly peer: NodeId; readonly connection: ConnectionId }
-  /** No way leads to the peer now. */
-  | { readonly kind: "dialFailed"; readonly peer: NodeId }
+  /** No way leads to the peer now; `isBusy`: by a limit, here or there. */
+  | { readonly kind: "dialFailed"; readonly peer: NodeId; readonly isBusy: boolean }
   | { readonly kind: "closed"; readonly peer: NodeId; readonly connection: ConnectionId }
   /** Bytes came from the peer. */
   | { readonly kind: "heard"; readonly peer: NodeId }
@@ -39,8 +39,8 @@ export type ConnectionEffect<Message> =
   /** A connection to the peer is wanted, whatever way leads there. */
   | { readonly kind: "dial"; readonly peer: NodeId }
   | ({ readonly kind: "transmit"; readonly connection: ConnectionId } & Outgoing<Message>)
-  /** A message cannot leave this machine. */
-  | { readonly kind: "unsent"; readonly message: Message }
+  /** A message cannot leave this machine; `isBusy`: a limit, here or there, leaves no room. */
+  | { readonly kind: "unsent"; readonly message: Message; readonly isBusy: boolean }
   /** The connection is not used for messages any more, until something is sent again. */
   | { readonly kind: "close"; readonly connection: ConnectionId }
   /** What was on its way to the peer, or from it, may be lost. */
@@ -115,7 +115,7 @@ export class ConnectionsCore<Message>
         this.#opened(input.peer, input.connection, now);
         break;
       case "dialFailed":
-        this.#giveUp(this.#known(input.peer));
+        this.#giveUp(this.#known(input.peer), input.isBusy);
         break;
       case "closed":
         this.#closed(this.#known(input.peer), input.connection);
@@ -157,7 +157,7 @@ export class ConnectionsCore<Message>
       peer.queuedBytes + length <= queuedBytesPerPeerMax &&
       this.#queuedBytes + length <= queuedBytesMax;
     if (!hasRoom) {
-      this.#effects.push({ kind: "unsent", message: outgoing.message });
+      this.#effects.push({ kind: "unsent", message: outgoing.message, isBusy: true });
       return;
     }
     peer.queue.push(outgoing);
@@ -174,11 +174,11 @@ export class ConnectionsCore<Message>
     this.#effects.push({ kind: "dial", peer: peer.peer });
   }
 
-  #giveUp(peer: Peer<Message> | undefined): void {
+  #giveUp(peer: Peer<Message> | undefined, isBusy: boolean): void {
     if (peer === undefined || !peer.isDialled || peer.connection !== undefined) return;
     this.#peers.delete(peer.key);
     this.#count(peer, -peer.queuedBytes);
-    for (const { message } of peer.queue) this.#effects.push({ kind: "unsent", message });
+    for (const { message } of peer.queue) this.#effects.push({ kind: "unsent", message, isBusy });
   }
 
   #opened(id: NodeId, connection: ConnectionId, now: Instant): void {

@@ -3,6 +3,7 @@ import {
   type Clock,
   CulvertError,
   Driver,
+  isCulvertError,
   onAbort,
   throwIfAborted,
   unreachable,
@@ -39,7 +40,7 @@ const HEARD_MS = 1_000;
 /** A message for which a connection is awaited. */
 interface Waiting {
   sent(lane: MessageLane, bytes: Uint8Array): void;
-  unsent(): void;
+  unsent(isBusy?: boolean): void;
 }
 
 const sendMessage: Waiting["sent"] = (lane, bytes) => lane.send(bytes);
@@ -95,7 +96,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#onStream = listener;
   }
 
-  send(peer: NodeId, bytes: Uint8Array, unsent: () => void): void {
+  send(peer: NodeId, bytes: Uint8Array, unsent: (isBusy?: boolean) => void): void {
     this.#send(peer, bytes, { sent: sendMessage, unsent });
   }
 
@@ -113,9 +114,9 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
           forget();
           resolve(found);
         },
-        unsent: () => {
+        unsent: (isBusy) => {
           forget();
-          reject(new CulvertError("CULVERT_UNREACHABLE"));
+          reject(new CulvertError(isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE"));
         },
       });
     });
@@ -153,7 +154,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
         break;
       }
       case "unsent":
-        effect.message.unsent();
+        effect.message.unsent(effect.isBusy);
         break;
       case "close":
         this.#lanes.get(effect.connection)?.rest();
@@ -178,9 +179,10 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
       const connection = this.#laneOf(link);
       if (connection === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
       this.#driver.handle({ kind: "opened", peer, connection });
-    } catch {
-      // Whatever it was, no way leads there now: that is for the dialler's own log to tell.
-      this.#driver.handle({ kind: "dialFailed", peer });
+    } catch (error) {
+      // Whatever else it was, no way leads there now: that is for the dialler's own log to tell.
+      const isBusy = isCulvertError(error, "CULVERT_BUSY");
+      this.#driver.handle({ kind: "dialFailed", peer, isBusy });
     }
   }
 

@@ -34,8 +34,16 @@ export type RequestInput =
   | { readonly kind: "cancel"; readonly request: RequestId }
   /** A message came; the carrier vouches for who sent it and for nothing else. */
   | { readonly kind: "receive"; readonly peer: NodeId; readonly bytes: Uint8Array }
-  /** A message could not leave this machine: a local cause, known for sure. */
-  | { readonly kind: "unsent"; readonly peer: NodeId; readonly copyOf: CopyOf }
+  /**
+   * A message could not leave this machine: a local cause, known for sure. `isBusy`: the peer may
+   * well be there, but there was no room for the message.
+   */
+  | {
+      readonly kind: "unsent";
+      readonly peer: NodeId;
+      readonly copyOf: CopyOf;
+      readonly isBusy?: boolean;
+    }
   /** What was on its way to and from a peer may be lost. */
   | { readonly kind: "disturbed"; readonly peer: NodeId }
   /** A handler is done; the body is handed over. */

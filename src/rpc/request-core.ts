@@ -87,7 +87,7 @@ export class RequestCore implements Core<RequestInput, RequestEffect> {
         this.#receive(input.peer, input.bytes, now);
         break;
       case "unsent":
-        this.#caller.unsent(input.peer, input.copyOf, now);
+        this.#caller.unsent(input, now);
         break;
       case "disturbed":
         this.#caller.disturbed(input.peer, now);

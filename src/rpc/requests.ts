@@ -175,7 +175,8 @@ export class Requests {
     switch (effect.kind) {
       case "send": {
         const { peer, bytes, copyOf } = effect;
-        const unsent = (): void => this.#driver.handle({ kind: "unsent", peer, copyOf });
+        const unsent = (isBusy = false): void =>
+          this.#driver.handle({ kind: "unsent", peer, copyOf, isBusy });
         this.#carrier.send(peer, bytes, unsent);
         break;
       }

@@ -88,12 +88,12 @@ describe("the way to a peer", () => {
 
   it("that does not exist is a local failure, at once; the next message tries again", () => {
     const rig = new Rig();
-    const failed = { kind: "dialFailed", peer: peer(1).id } as const;
+    const failed = { kind: "dialFailed", peer: peer(1).id, isBusy: false } as const;
     rig.send(1);
     rig.send(1);
     expect(rig.give(failed)).toEqual([
-      { kind: "unsent", message: 1 },
-      { kind: "unsent", message: 2 },
+      { kind: "unsent", message: 1, isBusy: false },
+      { kind: "unsent", message: 2, isBusy: false },
     ]);
     expect([rig.core.connectionCount, rig.give(failed)]).toEqual([0, []]);
     expect(kinds(rig.send(1))).toEqual(["dial"]);
@@ -103,7 +103,7 @@ describe("the way to a peer", () => {
     const rig = new Rig();
     rig.send(1);
     expect(kinds(rig.open(1))).toEqual(["transmit"]);
-    expect(rig.give({ kind: "dialFailed", peer: peer(1).id })).toEqual([]);
+    expect(rig.give({ kind: "dialFailed", peer: peer(1).id, isBusy: false })).toEqual([]);
   });
 
   it("is sought again when it breaks under what waits", () => {
@@ -166,7 +166,7 @@ describe("keeping connections", () => {
       busy.open(n);
       busy.busy.add(peer(n).id);
     }
-    expect(kinds(busy.send(3))).toEqual(["unsent"]);
+    expect(busy.send(3)).toMatchObject([{ kind: "unsent", isBusy: true }]);
     expect(closed(busy.open(4))).toEqual([4]);
   });
 });

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { CulvertError, type ErrorCode } from "../../src/base/index.ts";
+import { PeerLinks, Requests } from "../../src/rpc/index.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+
+const PEER = new Uint8Array(32).fill(7);
+
+/** A node whose dials all fail with this code. */
+function lonely(code: ErrorCode) {
+  const clock = new VirtualClock();
+  const dial = () => Promise.reject(new CulvertError(code));
+  const carrier = new PeerLinks({ dial, onLink: () => () => {} }, { clock });
+  const requests = new Requests({ carrier, handler: (request) => request.body, clock });
+  return { clock, carrier, requests };
+}
+
+describe("a peer that no link leads to", () => {
+  it.each([
+    ["by a limit, is busy", "CULVERT_BUSY", "CULVERT_BUSY"],
+    ["is unreachable", "CULVERT_UNREACHABLE", "CULVERT_UNREACHABLE"],
+    ["since it is another, is unreachable", "CULVERT_WRONG_PEER", "CULVERT_UNREACHABLE"],
+  ] as const)("%s", async (_, failure, code) => {
+    const { clock, carrier, requests } = lonely(failure);
+    const asked = requests.request(PEER, "ask", new Uint8Array(1)).catch((error) => error.code);
+    expect(await clock.runPromise(asked, 1_000)).toBe(code);
+    const opened = carrier.openStream(PEER).catch((error) => error.code);
+    expect(await clock.runPromise(opened, 1_000)).toBe(code);
+    await requests.close({ drainMs: 0 });
+  });
+});
