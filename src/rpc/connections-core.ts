@@ -188,6 +188,10 @@ export class ConnectionsCore<Message>
       return;
     }
     // The newest one is used: the peer had a reason to make it.
+    const superseded = peer.connection;
+    if (superseded !== undefined && superseded !== connection) {
+      this.#effects.push({ kind: "close", connection: superseded });
+    }
     peer.connection = connection;
     peer.isDialled = false;
     peer.isFull = false;

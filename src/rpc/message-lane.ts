@@ -38,7 +38,8 @@ export class MessageLane {
   #isFlushing = false;
   #out: ByteDuplex | "opening" | undefined;
   #isReading = true;
-  #isDetached = false;
+  /** Nothing more is to be sent for now: the stream is given back once all of it is out. */
+  #isResting = false;
 
   constructor(link: PeerLink, events: LaneEvents, messageBytesMax: number) {
     this.link = link;
@@ -50,6 +51,7 @@ export class MessageLane {
 
   /** Sends a message, which is handed over. */
   send(bytes: Uint8Array): void {
+    this.#isResting = false;
     this.#outbox.push(bytes);
     if (this.#out === undefined) void this.#open();
     if (this.#isFlushing) return;
@@ -68,19 +70,23 @@ export class MessageLane {
 
   /** Gives its stream back until something is sent again; the one of the peer stays. */
   rest(): void {
-    if (typeof this.#out !== "object" || this.#outbox.length > 0) return;
-    const stream = this.#out;
-    this.#out = undefined;
-    stream.end();
+    this.#isResting = true;
+    this.#restIfDone();
   }
 
   /** Stops listening; the link goes on, and what was sent still goes out over it. */
   detach(): void {
     for (const cancel of this.#cancels) cancel();
     for (const stream of this.#incoming) stream.destroy();
-    this.#isDetached = true;
     this.#flush();
     this.rest();
+  }
+
+  #restIfDone(): void {
+    if (!this.#isResting || typeof this.#out !== "object" || this.#outbox.length > 0) return;
+    const stream = this.#out;
+    this.#out = undefined;
+    stream.end();
   }
 
   async #open(): Promise<void> {
@@ -95,8 +101,6 @@ export class MessageLane {
       stream.resume();
       this.#events.full(false);
       this.#flush();
-      // Nobody else knows the stream, and the link may stay for long.
-      if (this.#isDetached) this.rest();
     } catch {
       // The link says by itself when it is over; until then the next message tries again.
       this.#out = undefined;
@@ -115,10 +119,13 @@ export class MessageLane {
 
   #flush(): void {
     this.#isFlushing = false;
-    if (typeof this.#out !== "object" || this.#outbox.length === 0) return;
-    const bytes = framed(this.#outbox);
-    this.#outbox = [];
-    if (!this.#out.write(bytes)) this.#events.full(true);
+    if (typeof this.#out !== "object") return;
+    if (this.#outbox.length > 0) {
+      const bytes = framed(this.#outbox);
+      this.#outbox = [];
+      if (!this.#out.write(bytes)) this.#events.full(true);
+    }
+    this.#restIfDone();
   }
 
   #take(stream: ByteDuplex): void {
