@@ -1,4 +1,10 @@
-import { CulvertError, isCulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import {
+  type Cancel,
+  CulvertError,
+  isCulvertError,
+  onAbort,
+  throwIfAborted,
+} from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import type { Contact } from "../dht/index.ts";
 import { isSameNode, type NodeId } from "../identity/index.ts";
@@ -42,7 +48,7 @@ export interface DhtCarrier {
 interface Question {
   readonly peer: NodeId;
   readonly answered: (message: Uint8Array | undefined) => void;
-  readonly refused: (error: CulvertError) => void;
+  readonly refused: (error: Error) => void;
 }
 
 /**
@@ -103,23 +109,25 @@ export class DhtOverLinks {
     this.#lastNumber = (this.#lastNumber + 1) % 2 ** 32;
     const number = this.#lastNumber;
     return new Promise((resolve, reject) => {
-      const leave = onAbort(signal, (error) => {
-        this.#questions.delete(number);
-        reject(error);
-      });
+      const cancels: Cancel[] = [];
       const forget = (): void => {
         this.#questions.delete(number);
-        leave();
+        for (const cancel of cancels) cancel();
       };
       const answered = (answer: Uint8Array | undefined): void => {
         forget();
         resolve(answer);
       };
-      const refused = (error: CulvertError): void => {
+      const refused = (error: Error): void => {
         forget();
         reject(error);
       };
       this.#questions.set(number, { peer: link.peer, answered, refused });
+      // A node that has no link to spare says so once the link is there. Others are asked again.
+      const closed = (error: CulvertError | undefined): void => {
+        if (isCulvertError(error, "CULVERT_BUSY")) refused(error);
+      };
+      cancels.push(onAbort(signal, refused), link.onClose(closed));
       if (!send(link, KIND.question, number, message)) answered(undefined);
     });
   }

@@ -20,6 +20,8 @@ class End {
   listener: DatagramListener = () => {};
   peer: End | undefined;
   hasPath = true;
+  /** Told when its links are over. */
+  readonly closers = new Set<(error: CulvertError) => void>();
   /** Links that were made, and how the next one is. */
   dialled = 0;
   dialling: Promise<void> = Promise.resolve();
@@ -63,7 +65,11 @@ class End {
       this.peer?.hear(bytes.slice());
       return true;
     };
-    return { isOpen: true, peer: this.peer?.id, sendDatagram } as unknown as Link;
+    const onClose = (listener: (error: CulvertError) => void): (() => void) => {
+      this.closers.add(listener);
+      return () => this.closers.delete(listener);
+    };
+    return { isOpen: true, peer: this.peer?.id, sendDatagram, onClose } as unknown as Link;
   }
 }
 
@@ -143,6 +149,19 @@ describe("a question of the DHT", () => {
     const asked = a.messages.ask(b.contact, SHORT, FIRST);
     await expect(asked).rejects.toMatchObject({ code: "CULVERT_BUSY", remote: true });
     expect([a.sent.length, b.sent.length, a.calls]).toEqual([1, 1, []]);
+  });
+
+  it("over a link for which the node has no room is refused, over others it waits", async () => {
+    const [a, b] = pair();
+    b.peer = undefined; // nobody hears what it says
+    const asked = a.messages.ask(b.contact, SHORT, FIRST);
+    for (const closed of a.closers) closed(new CulvertError("CULVERT_BUSY"));
+    await expect(asked).rejects.toMatchObject({ code: "CULVERT_BUSY" });
+    const again = a.messages.ask(b.contact, SHORT, FIRST);
+    for (const closed of a.closers) closed(new CulvertError("CULVERT_UNREACHABLE"));
+    a.hear(Uint8Array.from([1, ...(a.sent[1]?.subarray(1, 5) ?? []), 55]));
+    expect(await again).toEqual(Uint8Array.of(55));
+    expect(a.closers.size).toBe(0);
   });
 
   it("is answered only by who was asked, and once", async () => {
