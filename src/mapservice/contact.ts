@@ -4,6 +4,7 @@ import {
   type Clock,
   CulvertError,
   type Instant,
+  isCulvertError,
   onAbort,
 } from "../base/index.ts";
 import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection.ts";
@@ -61,7 +62,7 @@ export class Contact {
         this.#link?.receive(bytes);
       },
       drained: () => this.#link?.drained(),
-      closed: (cause) => this.drop(new CulvertError("CULVERT_UNREACHABLE", undefined, { cause })),
+      closed: (cause) => this.drop(lossOf(cause)),
     });
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
     this.#cancelPatience = clock.schedule(clock.now() + connectMs, giveUp);
@@ -136,4 +137,10 @@ export class Contact {
       broken: (error) => this.drop(error),
     });
   }
+}
+
+/** Where a limit, here or there, left no room, nobody knows that the node is gone. */
+function lossOf(cause: Error | undefined): CulvertError {
+  if (isCulvertError(cause, "CULVERT_BUSY")) return cause;
+  return new CulvertError("CULVERT_UNREACHABLE", undefined, { cause });
 }

@@ -78,8 +78,7 @@ export class MapPeers {
   /**
    * The Map of a node.
    *
-   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`,
-   *   `CULVERT_WRONG_PEER`
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_PROTOCOL`
    */
   async of(id: NodeId): Promise<RemoteMap> {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");

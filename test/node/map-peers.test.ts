@@ -3,6 +3,7 @@ import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import type { Link } from "../../src/link/index.ts";
 import { MapService, MemoryRecordStore, type RemoteMap } from "../../src/mapservice/index.ts";
 import { MapPeers, serveMapOverLinks } from "../../src/node/map-links.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
 import { cutPair } from "../link/cut-network.ts";
 import { addressOf, NODE, PAYLOAD_SIZE, recordOf } from "../mapservice/fixtures.ts";
 
@@ -50,6 +51,22 @@ describe("a connection to a node's Map", () => {
     expect([link.streamCount, there()?.streamCount]).toEqual([0, 0]);
     await close();
   });
+});
+
+describe("the Map of a node that no link leads to", () => {
+  it.each([
+    ["CULVERT_BUSY", "CULVERT_BUSY"],
+    ["CULVERT_WRONG_PEER", "CULVERT_UNREACHABLE"],
+  ] as const)(
+    "is busy where a limit was reached, and else unreachable: %s",
+    async (cause, code) => {
+      const clock = new VirtualClock();
+      const linkTo = () => Promise.reject(new CulvertError(cause));
+      const peers = new MapPeers(linkTo, { clock, random: new SeededRandom(1) });
+      expect(await clock.runPromise(peers.of(nodeId(0)).catch(codeOf), 60_000)).toBe(code);
+      peers.close();
+    },
+  );
 });
 
 describe("the Map of a node that is gone", () => {
