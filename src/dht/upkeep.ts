@@ -148,10 +148,12 @@ export class Upkeep implements ExchangeOwner {
     this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
   }
 
-  failed(contact: Contact, _now: Instant, isBusy: boolean): void {
+  failed(contact: Contact, now: Instant, isBusy: boolean): void {
     this.#pinged.delete(contact.key);
     if (isBusy) {
       this.#lookedAt.delete(contact.key);
+      // It waits for its turn again, or nobody else would ever be looked at.
+      this.#context.table.heard(contact.key, now);
       return;
     }
     this.#missed = Math.min(this.#missed + 1, MISSED_FEW);

@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { DhtNodeCore } from "../../src/dht/dht-node-core.ts";
 import { fillTables } from "../../src/testing/swarm/grow.ts";
 import { Swarm } from "../../src/testing/swarm/swarm.ts";
+import { randomContacts } from "./nodes.ts";
 
 const NODES = 200;
 const MINUTE_MS = 60_000;
@@ -64,4 +67,23 @@ describe("the upkeep of a node whose buckets are full", () => {
     expect(deadShare(swarm)).toBeLessThan(0.03);
     expect(rateOver(swarm, 20)).toBeLessThan(1.2 * quietRate);
   });
+});
+
+it("looks at the others while those not heard for longest are busy", () => {
+  const random = new SeededRandom(1);
+  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: 0 });
+  const known = randomContacts(2, 20);
+  const busy = new Set(known.slice(0, 5).map(({ key }) => key));
+  for (const [i, contact] of known.entries()) core.handle({ kind: "met", contact }, i);
+  core.handle({ kind: "start", bootstrap: [] }, known.length);
+  const end = 29 * MINUTE_MS;
+  for (let now = known.length; now < end; now = Math.max(core.deadline(), now)) {
+    core.timeout(now);
+    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+      if (effect.kind !== "send") continue;
+      const { exchange, to } = effect;
+      core.handle({ kind: "failed", exchange, isBusy: busy.has(to.key) }, now);
+    }
+  }
+  expect(new Set(core.contacts.map(({ key }) => key))).toEqual(busy);
 });
