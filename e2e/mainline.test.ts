@@ -93,6 +93,27 @@ describe("the Mainline DHT as a Map", () => {
     await expect(stream.get(frame)).rejects.toMatchObject({ code: "CULVERT_NOT_FOUND" });
   }, 60_000);
 
+  it("lets a put go that waits for another one of its address, and keeps the order", async () => {
+    const writeSeed = new SeededRandom(9).bytes(32);
+    const stream = new MapClient(shared).bind({ writeSeed, readRoot: rootPublicKey(writeSeed) });
+    const frame = new SeededRandom(10).bytes(32);
+    const [cell, other] = [1, 2].map((byte) => new Uint8Array(shared.payloadSize).fill(byte));
+    if (cell === undefined || other === undefined) throw new Error("there are two");
+    const abort = new AbortController();
+    const ends: unknown[] = [];
+    const note = (put: Promise<unknown>): Promise<unknown> =>
+      put.then(
+        () => ends.push("put"),
+        ({ code, name }) => ends.push(name === "AbortError" ? name : code),
+      );
+    const first = note(stream.put(frame, cell));
+    const second = note(stream.put(frame, cell, { signal: abort.signal }));
+    abort.abort();
+    await second;
+    await Promise.all([first, note(stream.put(frame, other))]);
+    expect(ends).toEqual(["AbortError", "put", "CULVERT_CONFLICT"]);
+  }, 60_000);
+
   it("cannot be joined where nobody answers", async () => {
     const nobody = MainlineMap.join({ bootstrap: ["127.0.0.1:9"] });
     await expect(nobody).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });

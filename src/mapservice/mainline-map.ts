@@ -69,16 +69,12 @@ export class MainlineMap implements RecordCarrier {
     // Of two puts of one address here, the second finds what the first has put.
     const key = addressKey(record.address);
     const turn = (this.#lines.get(key) ?? Promise.resolve()).then(() => this.#put(record, options));
-    const line = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#lines.set(key, line);
-    try {
-      return await turn;
-    } finally {
+    const leave = (): void => {
       if (this.#lines.get(key) === line) this.#lines.delete(key);
-    }
+    };
+    const line: Promise<void> = turn.then(leave, leave);
+    this.#lines.set(key, line);
+    return await this.#until(turn, options.signal);
   }
 
   async #put(record: MapRecord, options: { readonly signal?: AbortSignal }): Promise<StoredReply> {
