@@ -38,7 +38,8 @@ export class InSession {
   readonly #used = new NumberRanges();
   readonly #entries = new Map<number, Entry>();
   #floor = 0;
-  /** Bytes of the replies that are kept in it. */
+  /** The replies that are kept in it, and their bytes. */
+  replies = 0;
   replyBytes = 0;
 
   constructor(id: Uint8Array) {

@@ -24,11 +24,11 @@ export interface RequestLimits {
   readonly runningPerPeerMax: number;
   /** Replies kept for one peer until they are acknowledged; then its requests wait. */
   readonly repliesPerPeerMax: number;
-  /** Replies kept of all peers; then requests wait, as above. */
+  /** Replies kept of all peers; then whoever has most of them loses its oldest. */
   readonly repliesMax: number;
-  /** Bytes of replies that are kept, of all peers; then new requests are answered `busy`. */
+  /** Bytes of replies that are kept, of all peers; then the same. */
   readonly replyBytesMax: number;
-  /** The same of one peer. */
+  /** Of one peer; then its new requests are answered `busy`. */
   readonly replyBytesPerPeerMax: number;
   /** Peers with a session, either way; the one that was quiet for longest is forgotten. */
   readonly peersMax: number;

@@ -35,7 +35,8 @@ type Timer =
  * A request counts only inside a session, whose challenge is fresh from this process: what was
  * recorded before a restart, or under another session, is answered with `lost` and not looked at.
  * Inside, each number is used once. Its reply is kept and sent again to every further copy, until
- * the caller says that it is settled or its life is over; the number itself stays used.
+ * the caller says that it is settled, its life is over, or others need the room of the one who has
+ * most; the number itself stays used.
  */
 export class ResponderCore {
   readonly #parts: RequestParts<RequestLimits>;
@@ -167,7 +168,8 @@ export class ResponderCore {
     const { limits, statistics } = this.#parts;
     const { envelope, reference } = asked;
     const repliesMax = limits.repliesPerPeerMax;
-    if (this.#replies >= limits.repliesMax || !session.hasRoom(repliesMax)) {
+    const isFull = this.#replies >= limits.repliesMax;
+    if (!session.hasRoom(repliesMax) || (isFull && !this.#giveUpOne(session, "replies"))) {
       statistics.refused += 1; // Nothing is known to have happened: a later copy may find room.
       return;
     }
@@ -209,8 +211,33 @@ export class ResponderCore {
       this.#runs.size >= limits.runningMax ||
       known.running >= limits.runningPerPeerMax ||
       session.replyBytes >= limits.replyBytesPerPeerMax ||
-      this.#replyBytes >= limits.replyBytesMax;
+      !this.#makeRoomForBytes(session);
     return isFull ? "CULVERT_BUSY" : undefined;
+  }
+
+  #makeRoomForBytes(session: InSession): boolean {
+    while (this.#replyBytes >= this.#parts.limits.replyBytesMax) {
+      if (!this.#giveUpOne(session, "replyBytes")) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Forgets the oldest reply of whoever has most of them kept: ids cost nothing, and some that
+   * acknowledge nothing must not be in the way of all. False when that is who asks.
+   */
+  #giveUpOne(asking: InSession, measure: "replies" | "replyBytes"): boolean {
+    let heaviest = asking;
+    for (const { session } of this.#peers.values()) {
+      if (session !== undefined && session[measure] > heaviest[measure]) heaviest = session;
+    }
+    if (heaviest === asking) return false;
+    for (const entry of heaviest.entries) {
+      if (entry.reply === undefined) continue;
+      this.#forget(heaviest, entry);
+      return true;
+    }
+    return false;
   }
 
   #keepReply(run: Run, entry: Entry, answer: { isFailure: boolean; body: Uint8Array }): void {
@@ -221,6 +248,7 @@ export class ResponderCore {
     entry.reply = { kind: "reply", nonce, reference, type, isFailure, body };
     const { session } = run;
     const keptBytes = bytesOf(entry.reply);
+    session.replies += 1;
     session.replyBytes += keptBytes;
     this.#replyBytes += keptBytes;
     const at = entry.forgetAt ?? 0;
@@ -247,6 +275,7 @@ export class ResponderCore {
     this.#replies -= 1;
     if (entry.reply === undefined) return;
     const keptBytes = bytesOf(entry.reply);
+    session.replies -= 1;
     session.replyBytes -= keptBytes;
     this.#replyBytes -= keptBytes;
   }
