@@ -181,7 +181,9 @@ export class StreamEngine<
   #get({ request, frameId, waitMs }: GetRequest, signal: AbortSignal): void {
     const options = { waitMs, signal, background: true, isBorrowed: true };
     promised(() => this.#transport.get(frameId, options)).then(
-      (cell) => {
+      (given) => {
+        // What is no cell is one that does not open, as one of another length.
+        const cell = ArrayBuffer.isView(given) ? given : NO_CELL;
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
       },
       (error: unknown) => this.#failed(request, error),
@@ -275,10 +277,15 @@ export class StreamEngine<
 /** About as many as there are requests under way. */
 const SPARE_MAX = 128;
 
-/** Transports and journals are anybody's: one that throws has rejected. */
+const NO_CELL = new Uint8Array(0);
+
+/**
+ * Transports and journals are anybody's: one that throws has rejected, and one that answers with
+ * something else than a promise has resolved.
+ */
 function promised<T>(ask: () => Promise<T>): Promise<T> {
   try {
-    return ask();
+    return Promise.resolve(ask());
   } catch (error) {
     return Promise.reject(error);
   }

@@ -40,6 +40,41 @@ it("a transport that throws instead of rejecting is in trouble, and asked again"
   await Promise.all([a.halt(), b.halt()]);
 });
 
+it.each<[string, () => unknown]>([
+  ["a promise of nothing", async () => undefined],
+  ["a promise of null", async () => null],
+  ["no promise", () => undefined],
+])("a get that gives %s ends nothing, and is asked again", async (_, odd) => {
+  const { clock, map, secret, elapse } = place();
+  let gets = 0;
+  const careless: Transport = {
+    payloadSize: map.payloadSize,
+    put: (...args) => map.put(...args),
+    get: (...args) => (gets++ % 2 === 0 ? (odd() as Promise<Uint8Array>) : map.get(...args)),
+  };
+  const a = Stream.listen(careless, secret, { clock });
+  const b = Stream.dial(careless, secret, { clock });
+  const warned = once(b, "warning");
+  a.end("patience");
+  expect(`${await elapse(readAll(b))}`).toBe("patience");
+  await elapse(warned);
+  await Promise.all([a.halt(), b.halt()]);
+});
+
+it("a put that gives no promise has been done", async () => {
+  const { clock, map, secret, elapse } = place();
+  const careless: Transport = {
+    payloadSize: map.payloadSize,
+    put: (...args) => void map.put(...args) as unknown as Promise<never>,
+    get: (...args) => map.get(...args),
+  };
+  const a = Stream.listen(careless, secret, { clock });
+  const b = Stream.dial(careless, secret, { clock });
+  a.end("patience");
+  expect(`${await elapse(readAll(b))}`).toBe("patience");
+  await Promise.all([a.halt(), b.halt()]);
+});
+
 it("a journal that throws instead of rejecting ends the stream", async () => {
   const { clock, map, secret, elapse } = place();
   const memory = new MemoryJournalStore();
