@@ -7,3 +7,8 @@ export function defer(run: () => void): void {
 export function afterReactions(run: () => void): void {
   queueMicrotask(() => process.nextTick(run));
 }
+
+/** Runs a function within this turn, after what Node's streams have left to be done in it. */
+export function afterEmits(run: () => void): void {
+  process.nextTick(run);
+}

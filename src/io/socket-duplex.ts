@@ -61,9 +61,11 @@ export abstract class SocketDuplex extends Duplex {
    * Emits `timeout` after `ms` without a byte in either direction, once until bytes move again; 0
    * turns it off. Nothing else happens: whoever set it decides.
    *
+   * @throws TypeError for what is no number
    * @throws RangeError for a negative time
    */
   setTimeout(ms: number, listener?: () => void): this {
+    if (typeof ms !== "number") throw new TypeError("the time-out must be a number");
     if (!(ms >= 0)) throw new RangeError("the time-out must not be negative");
     if (listener !== undefined) {
       if (ms === 0) this.removeListener("timeout", listener);

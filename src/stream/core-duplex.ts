@@ -6,7 +6,7 @@ import {
   type JournalChanges,
   unreachable,
 } from "../base/index.ts";
-import { afterReactions } from "../io/defer.ts";
+import { afterEmits, afterReactions } from "../io/defer.ts";
 import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
@@ -162,7 +162,12 @@ export abstract class CoreDuplex extends SocketDuplex {
     return super.destroy(error);
   }
 
-  override _destroy(error: Error | null, callback: Callback): void {
+  override _destroy(error: Error | null, settle: Callback): void {
+    const callback: Callback = (failure) => {
+      settle(failure);
+      // As a socket's, which tells whether an error was; behind the `error`, which Node emits.
+      afterEmits(() => this.emit("close", Boolean(failure)));
+    };
     this.stopIdleTimer();
     const reason = error ?? this.ending;
     this.#releaseWrite(reason);

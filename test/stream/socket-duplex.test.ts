@@ -59,6 +59,32 @@ describe("a stream in the place of a socket", () => {
     expect(a.readyState).toBe("closed");
   });
 
+  it("tells, when it closes, whether an error has ended it", async () => {
+    const { a, b, elapse } = await virtualPair();
+    const clean = once(a.resume(), "close");
+    a.end();
+    b.resume().end();
+    expect(await elapse(clean)).toEqual([false]);
+
+    const cut = await virtualPair();
+    const seen: unknown[] = [];
+    cut.a
+      .on("error", () => seen.push("error"))
+      .on("close", (hadError: boolean) => seen.push(hadError));
+    cut.b.on("close", (hadError: boolean) => seen.push("given up", hadError)).destroy();
+    await cut.elapse(once(cut.a, "error"));
+    await cut.pass(1);
+    expect(seen).toEqual(["given up", false, "error", true]);
+  });
+
+  it("refuses a time-out that is no number, rather than never coming to it", async () => {
+    const { a } = await virtualPair();
+    for (const odd of ["5", null, undefined]) {
+      expect(() => a.setTimeout(odd as never)).toThrow(TypeError);
+    }
+    expect(a.timeout).toBe(undefined);
+  });
+
   it("takes the settings of a connection that it does not have", async () => {
     const { a } = await virtualPair();
     expect(a.setKeepAlive(true, 1_000)).toBe(a);
