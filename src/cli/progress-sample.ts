@@ -60,7 +60,7 @@ export function subscriptionSample(progress: SubscriptionProgress): ProgressSamp
   };
 }
 
-/** Share of requests without an answer in time, once there was one. */
+/** Share of requests that are overdue or lost, once one was. */
 function lossOf({ answers, timeouts }: { answers: number; timeouts: number }): number | undefined {
   return timeouts === 0 ? undefined : timeouts / (answers + timeouts);
 }

@@ -126,13 +126,11 @@ export class Exchange {
     this.#requestsPerTurn = perTurn;
     this.#leftInTurn = perTurn;
     this.#effects = effects;
-    const initialMs = options.rtoInitialMs;
+    const { window, rtoInitialMs: initialMs, paceMeanMs: meanMs } = options;
     const minMs = Math.min(RTO_DEFAULTS.minMs, initialMs);
     this.rto = new RtoEstimator({ random, initialMs, minMs });
-    this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * options.window + 64 });
-    const { window } = options;
+    this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * window + 64 });
     this.#putWindow = new RateWindow({ min: Math.min(PUT_WINDOW_MIN, window), max: window });
-    const meanMs = options.paceMeanMs;
     this.#putPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
     this.#getPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
   }
@@ -244,6 +242,8 @@ export class Exchange {
     if (request === undefined) return undefined;
     this.#close(request);
     this.counts.answers += 1;
+    // It was slow, and not lost.
+    if (request.isLate && request.isSample) this.counts.timeouts -= 1;
     this.#lastAnswerAt = now;
     this.#silentTimeouts = 0;
     this.#pauses = 0;

@@ -38,7 +38,7 @@ export interface StreamProgress {
   /** Requests made. */
   readonly puts: number;
   readonly gets: number;
-  /** Requests that were answered, and those that were not in time. */
+  /** Requests that were answered, and those that were not in time, nor since. */
   readonly answers: number;
   readonly timeouts: number;
   /** Cells that came and did not open; each was asked for again. */

@@ -302,6 +302,14 @@ describe("what is learned", () => {
     expect(exchange.rto.rtoMs()).toBeLessThan(301);
   });
 
+  it("is that a request was slow and not lost, when its answer comes after all", () => {
+    const { exchange, put, lateAt } = exchangeFixture();
+    const requests = [0, 1, 2].map((index) => put(index, 0));
+    expect(lateAt(60_000)).toHaveLength(3);
+    for (const { id } of requests.slice(0, 2)) exchange.settle(id, 60_001);
+    expect(exchange.counts).toMatchObject({ answers: 2, timeouts: 1 });
+  });
+
   it("is no patience as long as anything is answered", () => {
     const { exchange, put, lateAt } = exchangeFixture();
     exchange.settle(put(0, 0).id, 100);
