@@ -34,6 +34,12 @@ export interface DecodeOptions {
   readonly code?: ErrorCode;
 }
 
+/** Bounds for what is written. */
+export interface EncodeOptions {
+  /** Deepest nesting of arrays and maps; 256 if absent, and at most. */
+  readonly maxDepth?: number;
+}
+
 /** Nesting beyond this is refused whatever the caller allows: the decoder behind is recursive. */
 const DEPTH_CEILING = 256;
 
@@ -48,9 +54,10 @@ const decoder = new Decoder({ useRecords: false, mapsAsObjects: true, copyBuffer
  *
  * @throws TypeError for what CBOR or this subset cannot express, or is nested too deeply
  */
-export function encodeCbor(value: CborInput): Uint8Array {
+export function encodeCbor(value: CborInput, options: EncodeOptions = {}): Uint8Array {
+  const maxDepth = Math.min(options.maxDepth ?? DEPTH_CEILING, DEPTH_CEILING);
   // A copy: cbor-x gives views of a buffer that it goes on using.
-  return new Uint8Array(encoder.encode(toWire(value, DEPTH_CEILING)));
+  return new Uint8Array(encoder.encode(toWire(value, maxDepth)));
 }
 
 /**
@@ -96,7 +103,7 @@ function toWire(value: CborInput, depthLeft: number): unknown {
   if (typeof value === "string") return textToWire(value);
   if (value instanceof Uint8Array) return value;
   if (typeof value !== "object") throw new TypeError(`no CBOR for a ${typeof value}`);
-  if (depthLeft === 0) throw new TypeError(`CBOR nested deeper than ${DEPTH_CEILING}`);
+  if (depthLeft === 0) throw new TypeError("CBOR is nested too deeply");
   if (isList(value)) return Array.from(value, (item) => toWire(item, depthLeft - 1));
   return mapToWire(value, depthLeft - 1);
 }

@@ -1,12 +1,13 @@
 import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { type CborInput, CborSequence, type CborValue, encodeCbor } from "../codec/index.ts";
+import { wholeInRange } from "./options.ts";
 import type { Stream } from "./stream.ts";
 
 /** How a `BufferedStream` behaves; every field has a default in {@link BUFFERED_DEFAULTS}. */
 export interface BufferedStreamOptions {
   /** Longest encoding of one value, in bytes, in either direction. */
   readonly maxBytes: number;
-  /** Deepest nesting of a value that is read. */
+  /** Deepest nesting of one value, in either direction; of what is written 256 at most. */
   readonly maxDepth: number;
 }
 
@@ -15,6 +16,10 @@ export const BUFFERED_DEFAULTS: BufferedStreamOptions = Object.freeze({
   maxBytes: 2 ** 20,
   maxDepth: 64,
 });
+
+/** What the options may be at most. */
+const MAX_BYTES_CEILING = 2 ** 30;
+const MAX_DEPTH_CEILING = 2 ** 16;
 
 /** Options of one wait. */
 export interface WaitOptions {
@@ -46,9 +51,14 @@ export class BufferedStream implements AsyncIterable<CborValue> {
   /** Settles when the read before has. */
   #reading: Promise<unknown> = Promise.resolve();
 
+  /** @throws RangeError for a limit that is no whole number */
   constructor(stream: Stream, options: Partial<BufferedStreamOptions> = {}) {
     this.stream = stream;
-    this.#options = { ...BUFFERED_DEFAULTS, ...options };
+    const { maxBytes = BUFFERED_DEFAULTS.maxBytes, maxDepth = BUFFERED_DEFAULTS.maxDepth } =
+      options;
+    wholeInRange("maxBytes", maxBytes, 1, MAX_BYTES_CEILING);
+    wholeInRange("maxDepth", maxDepth, 0, MAX_DEPTH_CEILING);
+    this.#options = { maxBytes, maxDepth };
     this.#sequence = new CborSequence(this.#options);
     // Whoever waits hears of it; nobody else has to listen.
     stream.on("error", () => undefined);
@@ -63,13 +73,13 @@ export class BufferedStream implements AsyncIterable<CborValue> {
   /**
    * Resolves when the stream has accepted the value. One that is aborted may be sent all the same.
    *
-   * @throws TypeError for what CBOR cannot express
+   * @throws TypeError for what CBOR cannot express, or what is nested too deeply
    * @throws CulvertError `CULVERT_TOO_LARGE`, and of whatever ends the stream
    */
   async write(value: CborInput, options: WaitOptions = {}): Promise<void> {
     throwIfAborted(options.signal);
-    const bytes = encodeCbor(value);
-    const { maxBytes } = this.#options;
+    const { maxBytes, maxDepth } = this.#options;
+    const bytes = encodeCbor(value, { maxDepth });
     if (bytes.length > maxBytes) {
       throw new CulvertError("CULVERT_TOO_LARGE", `a value of ${bytes.length} bytes`, {
         detail: { limit: maxBytes, length: bytes.length },

@@ -98,7 +98,7 @@ describe("a CBOR sequence", () => {
         fc.array(value, { maxLength: 5 }),
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 }),
         (values, sizes) => {
-          const bytes = concatBytes(...values.map(encodeCbor));
+          const bytes = concatBytes(...values.map((value) => encodeCbor(value)));
           expect(valuesOf(bytes, sizes)).toEqual(values);
         },
       ),

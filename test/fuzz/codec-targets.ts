@@ -20,7 +20,7 @@ const VALUES: readonly CborInput[] = [
 ];
 /** What a peer with cbor-x may send: records of objects that are alike, floats of any length. */
 const FOREIGN = new Encoder().encode(["two", 3].map((of) => ({ a: [1, of, { a: of }], b: 1.5 })));
-const SEQUENCES = [...VALUES.map(encodeCbor), new Uint8Array(FOREIGN)];
+const SEQUENCES = [...VALUES.map((value) => encodeCbor(value)), new Uint8Array(FOREIGN)];
 
 /** What a sequence made of its bytes: its values as they would be written, and its refusal. */
 function readSequence(pieces: readonly Uint8Array[], options: SequenceOptions): string[] {

@@ -25,7 +25,7 @@ it("takes or refuses any bytes as CBOR, and takes only what it would write", () 
     { frames: Array.from({ length: 30 }, (_, index) => ({ index, cell: random.bytes(9) })) },
     "x".repeat(300),
   ];
-  const documents = values.map(encodeCbor);
+  const documents = values.map((value) => encodeCbor(value));
   let taken = 0;
   for (let i = 0; i < CASES; i++) {
     const bytes = bytesFrom(random, documents);

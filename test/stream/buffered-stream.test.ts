@@ -1,5 +1,5 @@
 import { DecoderStream, EncoderStream } from "cbor-x";
-import { BufferedStream, generateSecret, isCulvertError, Stream } from "culvert";
+import { BufferedStream, type CborInput, generateSecret, isCulvertError, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
@@ -102,6 +102,24 @@ describe("a BufferedStream", () => {
     await second.then((value) => outcomes.push(value)).catch(() => undefined);
     if (outcomes.length < 2) outcomes.push(await clock.runPromise(right.read(), 60_000));
     expect(outcomes).toEqual([1, 2]);
+  });
+
+  it("refuses to write what the other side would not read, and goes on", async () => {
+    const { clock, a, b } = pair();
+    const [left, right] = [new BufferedStream(a), new BufferedStream(b)];
+    let nested: CborInput = [];
+    for (let depth = 1; depth < 64; depth++) nested = [nested];
+    await expect(left.write([nested])).rejects.toThrow(TypeError);
+    await left.write(nested);
+    expect(await clock.runPromise(right.read())).toEqual(nested);
+  });
+
+  it("has limits that are numbers", () => {
+    const { a } = pair();
+    for (const limit of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => new BufferedStream(a, { maxBytes: limit })).toThrow(RangeError);
+      expect(() => new BufferedStream(a, { maxDepth: limit })).toThrow(RangeError);
+    }
   });
 
   it("refuses to write what is too large, and goes on", async () => {
