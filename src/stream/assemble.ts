@@ -72,6 +72,9 @@ const NO_PAST: StreamPast = Object.freeze({
 
 /** The capabilities that `role` derives from a secret. */
 export function capabilitiesOf(secret: Uint8Array | string, role: StreamRole): StreamCapabilities {
+  if (role !== "listener" && role !== "dialer") {
+    throw new TypeError('role must be "listener" or "dialer"');
+  }
   const bytes = parseSecret(secret);
   const own = deriveDirection(bytes, role);
   const other = deriveDirection(bytes, role === "listener" ? "dialer" : "listener");

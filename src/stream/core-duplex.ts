@@ -13,6 +13,7 @@ import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
+import { inRange } from "./options.ts";
 import type { StreamProgress } from "./progress.ts";
 import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
@@ -56,6 +57,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     super(duplexOptions(options));
     this.#parts = parts;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
+    inRange("lingerMs", this.#lingerMs, 0, Number.MAX_SAFE_INTEGER);
     this.engine = new StreamEngine({
       ...parts,
       onEvent: (event) => this.#onEvent(event),

@@ -96,3 +96,16 @@ function namesOf({ base, next, acks, waitingBytes }: NeededFrames): Set<string> 
   for (let index = base; index < next; index++) names.add(frameName(index));
   return names;
 }
+
+/**
+ * Makes what takes a journal over, and closes it when that fails: who is told that an option is
+ * wrong opens the same state again.
+ */
+export async function handOver<T>(journal: Journal | undefined, make: () => T): Promise<T> {
+  try {
+    return make();
+  } catch (error) {
+    await journal?.close();
+    throw error;
+  }
+}

@@ -16,6 +16,7 @@ import {
 import { CoreDuplex } from "./core-duplex.ts";
 import { payloadBytesMax } from "./frame.ts";
 import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
+import { handOver } from "./saved-frames.ts";
 import { streamIdOf } from "./secret.ts";
 import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
 
@@ -94,7 +95,7 @@ export class Stream extends CoreDuplex {
   }: StreamStoreOptions): Promise<Stream> {
     const keys = capabilitiesOf(secret, role);
     const parts = await assembleFromStore(keys, contextOf(transport, options), store);
-    return new Stream(parts, options);
+    return handOver(parts.journal, () => new Stream(parts, options));
   }
 
   /**

@@ -1,4 +1,13 @@
-import { describe, expect, it } from "vitest";
+import {
+  Broadcast,
+  generateCapability,
+  generateSecret,
+  MemoryJournalStore,
+  Stream,
+  Subscription,
+} from "culvert";
+import { MemoryTransport } from "culvert/transport";
+import { describe, expect, it, onTestFinished } from "vitest";
 import {
   resolveBroadcastOptions,
   resolveSubscriptionOptions,
@@ -37,5 +46,35 @@ describe("options", () => {
     expect(resolveOptions({ paceMeanMs: 0.5 }).paceMeanMs).toBe(0.5);
     const retainSeconds = Number.POSITIVE_INFINITY;
     expect(resolveBroadcastOptions({ retainSeconds }).retainSeconds).toBe(retainSeconds);
+  });
+});
+
+describe("a stream that was opened with a bad option", () => {
+  const place = () => {
+    const transport = new MemoryTransport();
+    onTestFinished(() => transport.close());
+    return { transport, store: new MemoryJournalStore() };
+  };
+
+  it("leaves its state to who opens it with a good one", async () => {
+    const capability = generateCapability();
+    const read = capability.readCapability();
+    const stream = { ...place(), secret: generateSecret(), role: "dialer" } as const;
+    const high = { readableHighWaterMark: -1, writableHighWaterMark: -1 };
+    await expect(Stream.open({ ...stream, ...high })).rejects.toThrow(TypeError);
+    await expect(Stream.open({ ...stream, lingerMs: Number.NaN })).rejects.toThrow(RangeError);
+    await (await Stream.open(stream)).halt();
+    const writer = { ...place(), capability };
+    await expect(Broadcast.open({ ...writer, ...high })).rejects.toThrow(TypeError);
+    await (await Broadcast.open(writer)).halt();
+    const reader = { ...place(), capability: read };
+    await expect(Subscription.open({ ...reader, ...high })).rejects.toThrow(TypeError);
+    await (await Subscription.open(reader)).halt();
+  });
+
+  it("has no role but two: with any other both ends would wait for each other", async () => {
+    const role = "client" as "dialer";
+    const open = Stream.open({ ...place(), secret: generateSecret(), role });
+    await expect(open).rejects.toThrow(TypeError);
   });
 });

@@ -8,6 +8,7 @@ import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
 import { type Callback, HeldCallback } from "../held-callback.ts";
+import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
 import {
@@ -112,7 +113,8 @@ export class Broadcast extends Writable {
   static async open(options: BroadcastStoreOptions): Promise<Broadcast> {
     const { transport, capability, ...rest } = options;
     const write = parseWriteCapability(capability);
-    return new Broadcast(transport, rest, await broadcastFromStore(transport, write, rest));
+    const parts = await broadcastFromStore(transport, write, rest);
+    return handOver(parts.journal, () => new Broadcast(transport, rest, parts));
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
 import { payloadBytesMax } from "../frame.ts";
 import type { Callback } from "../held-callback.ts";
+import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { Takings } from "../takings.ts";
 import { waitingBytes } from "../waiting-bytes.ts";
@@ -92,7 +93,7 @@ export class Subscription extends Readable {
   static async open(options: SubscriptionStoreOptions): Promise<Subscription> {
     const { transport, capability, ...rest } = options;
     const parts = await subscriptionFromStore(transport, capability, rest);
-    return new Subscription(transport, parts.keys.read, rest, parts);
+    return handOver(parts.journal, () => new Subscription(transport, parts.keys.read, rest, parts));
   }
 
   /**
