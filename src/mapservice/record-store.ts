@@ -24,7 +24,7 @@ export interface HeldRecord {
 export type PutOutcome =
   /** The address was free, or held a lower sequence. */
   | { readonly kind: "stored"; readonly expiresMs: number }
-  /** The address held these bytes already. */
+  /** The address held these bytes already, whatever the signature. */
   | { readonly kind: "known"; readonly expiresMs: number }
   /** The address holds other bytes, or a higher sequence. */
   | { readonly kind: "conflict" }
@@ -77,7 +77,10 @@ export interface RecordStore {
   /** Removes about `limit` expired records at most, the longest expired first. */
   sweep(nowMs: number, limit: number): Promise<SweepOutcome>;
   statistics(): StoreStatistics;
-  /** Finishes what was begun and lets go of every resource. Closing twice does nothing. */
+  /**
+   * Finishes what was begun and lets go of every resource; what is asked from then on is refused
+   * with `CULVERT_CLOSED`. Closing twice does nothing.
+   */
   close(): Promise<void>;
 }
 

@@ -203,13 +203,6 @@ const CASES: Cases<RecordStoreFixture> = {
     assert(!isDiskFull, "there is room on the disk of a test");
   },
 
-  "the giver may change its bytes once the put is done": async ({ store }) => {
-    const given = cell(1);
-    await put(store, given, NOW + 5_000);
-    for (const bytes of [given.address, given.signature, given.payload]) bytes.fill(0xee);
-    await expectRecord(store, cell(1), NOW);
-  },
-
   "a closed store refuses, and closing twice does nothing": async ({ store }) => {
     await store.close();
     await store.close();
