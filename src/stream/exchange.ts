@@ -249,8 +249,9 @@ export class Exchange {
     this.#pauses = 0;
     // A get may have waited for its frame to be put again: puts alone are measured, if there are.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
-    const isMeasured = isPut || (request.isSample && this.rto.meanMs === undefined);
-    if (isMeasured) this.#measure(now - request.sentAt, now);
+    // Only a get of a frame that is likely there has another patience than 1.
+    const isFirst = this.rto.meanMs === undefined && (request.isSample || request.patience !== 1);
+    if (isPut || isFirst) this.#measure(now - request.sentAt, now);
     else this.rto.restore();
     return request;
   }
@@ -314,8 +315,7 @@ export class Exchange {
     // Who waited longer was asleep, or cut off; neither time-out nor window could follow.
     const roundTripMs = Math.min(tookMs, RTO_DEFAULTS.maxMs);
     this.rto.sample(roundTripMs);
-    const meanMs = this.rto.meanMs ?? roundTripMs;
-    this.#putWindow.sample({ rttMs: roundTripMs, meanMs }, now);
+    this.#putWindow.sample({ rttMs: roundTripMs, meanMs: this.rto.meanMs ?? roundTripMs }, now);
     const rtoMs = this.rto.rtoMs();
     const isMuchShorter = rtoMs < RETIME_BELOW * this.#timedByMs;
     this.#timedByMs = isMuchShorter ? rtoMs : Math.max(rtoMs, this.#timedByMs);

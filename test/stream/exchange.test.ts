@@ -245,6 +245,12 @@ describe("what is learned", () => {
     expect(exchange.counts).toEqual({ puts: 1, gets: 3, answers: 4, timeouts: 0, unopened: 0 });
   });
 
+  it("is the time of a get that hedges, when nothing else has told it", () => {
+    const { exchange, get } = exchangeFixture();
+    exchange.settle(get(0, 0, { isLikelyThere: true, patience: 0.5 }).id, 200);
+    expect(exchange.rto.meanMs).toBe(200);
+  });
+
   it("is little from an answer that comes after hours", () => {
     const { exchange, put } = exchangeFixture();
     for (let now = 0; now < 2_000; now += 100) exchange.settle(put(0, now).id, now + 100);
