@@ -171,8 +171,10 @@ export class StreamEngine<
     promised(() => this.#transport.put(frameId, cell, { ttlSeconds, signal })).then(
       (receipt: Receipt | undefined) => {
         if (!this.#untrack(request)) return;
-        const granted = receipt?.ttlSeconds ?? ttlSeconds;
-        this.#answer({ kind: "stored", request, ttlSeconds: granted });
+        const granted = receipt?.ttlSeconds;
+        // Nothing can be counted on a grant that is no number: it is what was asked for.
+        const isGrant = typeof granted === "number" && Number.isFinite(granted);
+        this.#answer({ kind: "stored", request, ttlSeconds: isGrant ? granted : ttlSeconds });
       },
       (error: unknown) => this.#failed(request, error),
     );

@@ -75,6 +75,32 @@ it("a put that gives no promise has been done", async () => {
   await Promise.all([a.halt(), b.halt()]);
 });
 
+it.each([Number.NaN, Number.POSITIVE_INFINITY, "100"])(
+  "a put that grants %s is put again when what was asked for is over",
+  async (ttlSeconds) => {
+    const { clock, map, secret } = place();
+    let puts = 0;
+    const careless: Transport = {
+      payloadSize: map.payloadSize,
+      put: async (...args) => {
+        puts += 1;
+        await map.put(...args);
+        return { ttlSeconds: ttlSeconds as number };
+      },
+      get: (...args) => map.get(...args),
+    };
+    const a = Stream.listen(careless, secret, { clock, ttlSeconds: 3_600 });
+    a.write("unread");
+    await clock.runUntil(clock.now() + 1_000);
+    expect(a.progress().expiresAt).toBeLessThanOrEqual(clock.now() + 3_600_000);
+    const before = puts;
+    await clock.runUntil(clock.now() + 3_600_000);
+    expect(puts).toBeGreaterThan(before);
+    expect(puts).toBeLessThan(before + 100);
+    await a.halt();
+  },
+);
+
 it("a journal that throws instead of rejecting ends the stream", async () => {
   const { clock, map, secret, elapse } = place();
   const memory = new MemoryJournalStore();
