@@ -22,6 +22,25 @@ describe("a pipe", () => {
     expect(here.stdout).toBe("an answer");
   });
 
+  test("tells programs what happens on stderr, since stdout carries data", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--json", "--map", endpoint);
+    const [, ticket = ""] = await here.says(/"ticket":"([^"]+)"/);
+    const there = machine.culvert("pipe", "--receive-only", "--json", ticket, "--map", endpoint);
+    here.process.stdin?.end("hello");
+    expect((await there.ended).code, there.stderr).toBe(0);
+    expect((await here.ended).code, here.stderr).toBe(0);
+    expect([here.stdout, there.stdout]).toEqual(["", "hello"]);
+    const wrong = await machine.run("subscribe", "--json", "--unknown");
+    expect(wrong).toMatchObject({ code: 2, stdout: "" });
+    for (const { stderr } of [here, there, wrong]) {
+      for (const line of stderr.trimEnd().split("\n")) {
+        expect(JSON.parse(line)).toMatchObject({ v: 1, event: expect.any(String) });
+      }
+    }
+  });
+
   test("in one direction tells the other side which one", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

@@ -11,6 +11,8 @@ export type RunCommand = (
 
 /** One command: parsing, help and completion are all made from this. */
 export interface CommandSpec extends CommandText {
+  /** Stdout carries, or may carry, what a peer sent: `--json` events go to stderr. */
+  readonly isStdoutData?: true;
   /** Brings in the code of the command when it is wanted: `--help` has to be fast. */
   readonly load: () => Promise<RunCommand>;
 }

@@ -24,6 +24,10 @@ const JSON_EVENTS: OptionSpec = {
   flags: "--json",
   summary: "tell what happens as JSON events on stdout, one on each line",
 };
+const JSON_ASIDE: OptionSpec = {
+  flags: "--json",
+  summary: "tell what happens as JSON events on stderr, one on each line",
+};
 const VERBOSE: OptionSpec = {
   flags: "--verbose",
   summary: "say more, and show where errors arose",
@@ -111,8 +115,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       TICKET_FILE,
       QR,
       PEER_TIMEOUT,
+      JSON_ASIDE,
       VERBOSE,
     ],
+    isStdoutData: true,
     load: async () => (await import("./commands/pipe.ts")).pipe,
   },
   {
@@ -143,7 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "",
     summary: "send stdin to any number of subscribers",
     examples: [["tail -f log | culvert broadcast", "prints the command for the subscribers"]],
-    options: [NODES, VIA, EXIT_CELLS, MAP, RESUME, QR, VERBOSE],
+    options: [NODES, VIA, EXIT_CELLS, MAP, RESUME, QR, JSON_EVENTS, VERBOSE],
     load: async () => (await import("./commands/broadcast.ts")).broadcast,
   },
   {
@@ -151,7 +157,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "[ticket]",
     summary: "write a broadcast to stdout",
     examples: [["culvert subscribe culvert1q...", "from the oldest part that the Map still has"]],
-    options: [NODES, VIA, EXIT_CELLS, MAP, TICKET_FILE, VERBOSE],
+    options: [NODES, VIA, EXIT_CELLS, MAP, TICKET_FILE, JSON_ASIDE, VERBOSE],
+    isStdoutData: true,
     load: async () => (await import("./commands/subscribe.ts")).subscribe,
   },
   {
@@ -229,6 +236,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: "--size <bytes>", summary: "size of the file that is made, as 400kB" },
       { flags: "--seed <number>", summary: "which requests to lose (default: 1)" },
+      JSON_EVENTS,
       VERBOSE,
     ],
     completes: "files",

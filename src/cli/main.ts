@@ -17,11 +17,13 @@ const onBroken = (error: Error): void => {
   broken = error;
   tellFailure(error);
 };
+/** Until a command line is understood, its first word is all that is known of the command. */
 let output = new Output({
   stdout,
   stderr,
   env,
   onBroken,
+  isStdoutData: hasData(process.argv[2]),
   json: process.argv.includes("--json"),
   verbose: process.argv.includes("--verbose"),
 });
@@ -30,7 +32,15 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
   // Operands may hold a ticket: take them out of what other users can list.
   const self: [string, ...string[]] = [process.execPath, ...process.execArgv, ...scriptPath()];
   process.title = `culvert ${command}`;
-  output = new Output({ stdout, stderr, env, onBroken, json, verbose });
+  output = new Output({
+    stdout,
+    stderr,
+    env,
+    onBroken,
+    json,
+    verbose,
+    isStdoutData: hasData(command),
+  });
   const stop = watchSignals(process);
   const paths = findPaths(env);
   const screens = { stdin, stdout, stderr };
@@ -61,6 +71,10 @@ function tellFailure(error: unknown): void {
   const failure = explain(error);
   output.fail(failure, error);
   process.exitCode = failure.exit;
+}
+
+function hasData(name: string | undefined): boolean {
+  return COMMANDS.some((spec) => spec.name === name && spec.isStdoutData === true);
 }
 
 function scriptPath(): string[] {

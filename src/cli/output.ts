@@ -23,8 +23,10 @@ export interface Screen extends Writable {
 export interface OutputOptions {
   readonly stdout: Screen;
   readonly stderr: Screen;
-  /** Events as JSON lines on stdout instead of words on stderr. */
+  /** Events as JSON lines instead of words. */
   readonly json: boolean;
+  /** Stdout carries data: events go to stderr, and nothing but events. */
+  readonly isStdoutData?: boolean;
   /** The whole story of an error, with its stack. */
   readonly verbose: boolean;
   readonly env: NodeJS.ProcessEnv;
@@ -33,8 +35,9 @@ export interface OutputOptions {
 }
 
 /**
- * The one voice of the command. Stdout carries payload, or `--json` events; words go to stderr. A
- * status line that changes in place exists on a terminal only.
+ * The one voice of the command. Stdout carries payload, or `--json` events; words go to stderr,
+ * and so do the events of a command whose payload is data. A status line that changes in place
+ * exists on a terminal only.
  */
 export class Output {
   readonly #options: OutputOptions;
@@ -91,15 +94,21 @@ export class Output {
   }
 
   /**
-   * An error and its hint, on stderr; with `--json` an event as well. Its message may be a peer's
-   * own words, or have a name of a peer in it.
+   * An error and its hint, on stderr; with `--json` an event as well, or only that where events go
+   * to stderr. Its message may be a peer's own words, or have a name of a peer in it.
    */
   fail(failure: Failure, error: unknown): void {
     const { code, message, hint, exit } = failure;
-    if (this.#options.json) this.#event("error", { code, message, hint, exit });
+    const { json, isStdoutData, verbose } = this.#options;
+    if (json && isStdoutData === true) {
+      const story = verbose ? { story: describe(error) } : {};
+      this.#event("error", { code, message, hint, exit, ...story });
+      return;
+    }
+    if (json) this.#event("error", { code, message, hint, exit });
     this.#line(`culvert: ${this.#paint("error:", 31)} ${printable(message)}`);
     this.#line(`culvert: ${this.#paint("hint:", 36)} ${hint}`);
-    if (this.#options.verbose) this.#line(describe(error));
+    if (verbose) this.#line(describe(error));
   }
 
   /** A remark that does not stop the command. */
@@ -114,7 +123,9 @@ export class Output {
   }
 
   #event(event: string, fields: EventFields): void {
-    this.#options.stdout.write(`${JSON.stringify({ v: EVENTS_VERSION, event, ...fields })}\n`);
+    const { isStdoutData, stdout, stderr } = this.#options;
+    const line = `${JSON.stringify({ v: EVENTS_VERSION, event, ...fields })}\n`;
+    (isStdoutData === true ? stderr : stdout).write(line);
   }
 
   #line(words: string): void {

@@ -36,3 +36,10 @@ test.each(["send", "receive", "pipe"])(
     });
   },
 );
+
+test("every command tells events to programs, but the one that prints a script", () => {
+  const silent = COMMANDS.filter(
+    ({ options }) => !options.some(({ flags }) => flags === "--json"),
+  ).map(({ name }) => name);
+  expect(silent).toEqual(["completion"]);
+});

@@ -55,6 +55,24 @@ describe("what the command says", () => {
     for (const obeyed of ["\u001b", "\u009b", "\u202e"]) expect(screen.text).not.toContain(obeyed);
   });
 
+  test("with events where stdout carries data, stderr has nothing but events", () => {
+    const [stdout, stderr] = [new FakeScreen(false), new FakeScreen(true)];
+    const how = { json: true, verbose: true, isStdoutData: true, env: {} };
+    const output = new Output({ stdout, stderr, ...how });
+    const error = new CulvertError("CULVERT_FILE", "not there");
+    output.tell("note", { message: "told" }, "told in words");
+    output.status("a line in place");
+    output.warn("CULVERT_FILE", "careful");
+    output.fail(explain(error), error);
+    expect(stdout.text).toBe("");
+    const events = stderr.text.trimEnd().split("\n");
+    expect(events.map((line) => JSON.parse(line))).toMatchObject([
+      { v: 1, event: "note" },
+      { v: 1, event: "warning" },
+      { v: 1, event: "error", exit: 1, story: expect.stringContaining("output.test") },
+    ]);
+  });
+
   test("a stdout that takes nothing is told, unless nobody reads it; stderr is not", async () => {
     const told: string[] = [];
     for (const code of ["ENOSPC", "EPIPE"]) {

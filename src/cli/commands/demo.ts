@@ -62,7 +62,8 @@ async function perform({ output }: Context, stage: Stage, play: Play): Promise<v
   const restarts = first.restarts + second.restarts;
   const figures = `bytes=${size} seconds=${seconds} loss=${loss.toFixed(2)} restarts=${restarts}`;
   const hashes = `sha256(sent)=${digest} sha256(received)=${second.received}`;
-  output.payload(`${isWhole ? "ok" : "failed"} ${figures} ${hashes}\n`);
+  if (output.isJson) output.tell("result", { isWhole, bytes: size, restarts, sha256: digest });
+  else output.payload(`${isWhole ? "ok" : "failed"} ${figures} ${hashes}\n`);
   if (!isWhole) throw new CulvertError("CULVERT_INTEGRITY");
 }
 
