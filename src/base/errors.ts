@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   CULVERT_INTEGRITY: "what arrived does not match what was announced",
   CULVERT_FILE: "a file or folder cannot be read or written as asked",
   CULVERT_USAGE: "the command was not understood",
+  CULVERT_UNSUPPORTED: "a package that this needs is not installed, or not built for this system",
   CULVERT_INTERNAL: "a defect of Culvert; please report it",
 } as const;
 

@@ -22,6 +22,7 @@ export interface Failure {
 }
 
 const REPORT = "run it again with --verbose and report what it says";
+const INSTALL = "install culvert anew on this machine; docs/HACKING.md says where it runs";
 const RETRY = "type the same command again to go on where it stopped";
 const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
@@ -65,6 +66,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_CLOSED: [EXIT.unexpected, RETRY],
   CULVERT_HALTED: [EXIT.unexpected, RETRY],
   CULVERT_NOT_BOUND: [EXIT.unexpected, REPORT],
+  CULVERT_UNSUPPORTED: [EXIT.unexpected, INSTALL],
   CULVERT_INTERNAL: [EXIT.unexpected, REPORT],
 };
 

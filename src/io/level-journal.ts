@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Level } from "level";
+import type { Level } from "level";
 import {
   CulvertError,
   type Journal,
@@ -8,6 +8,7 @@ import {
   type JournalStore,
 } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "./checksum.ts";
+import { loadMachineCode } from "./machine-code.ts";
 
 /** Names that a stream may have on disk: they become a folder, so nothing else is let through. */
 const STREAM_ID = /^[A-Za-z0-9_-]{1,128}$/;
@@ -45,14 +46,16 @@ export class LevelJournalStore implements JournalStore {
 
   /**
    * @throws RangeError when `streamId` cannot be the name of a folder
-   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE` or `CULVERT_JOURNAL`
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_JOURNAL`
+   *   or `CULVERT_UNSUPPORTED`
    */
   async open(streamId: string): Promise<Journal> {
     if (!STREAM_ID.test(streamId)) throw new RangeError("not a stream id");
     const path = join(this.#folder, streamId);
     return await translateErrors(async () => {
       await mkdir(path, { recursive: true, mode: 0o700 });
-      const db = new Level<string, Uint8Array>(path, LEVEL_OPTIONS);
+      const level = await loadMachineCode("classic-level", () => import("level"));
+      const db = new level.Level<string, Uint8Array>(path, LEVEL_OPTIONS);
       await db.open();
       return new LevelJournal(db);
     });

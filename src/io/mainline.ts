@@ -144,6 +144,6 @@ async function load(): Promise<DhtPackage> {
     return Client;
   } catch (cause) {
     const message = "the Mainline DHT needs the package bittorrent-dht, which is not installed";
-    throw new CulvertError("CULVERT_UNREACHABLE", message, { cause });
+    throw new CulvertError("CULVERT_UNSUPPORTED", message, { cause });
   }
 }

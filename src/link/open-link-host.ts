@@ -1,9 +1,9 @@
 import type { Clock, Random } from "../base/index.ts";
 import type { NodeIdentity } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
+import { loadUdx } from "../io/machine-code.ts";
 import { systemRandom } from "../io/random.ts";
 import { tcpNetwork } from "../io/tcp-network.ts";
-import { udxNetwork } from "../io/udx-network.ts";
 import type { HostPort, TcpNetwork, UdpNetwork } from "./carrier.ts";
 import type { LinkHost } from "./contract.ts";
 import { CoreLinkHost } from "./core-link-host.ts";
@@ -32,7 +32,8 @@ export interface LinkHostOptions {
 /**
  * Opens the links of a node.
  *
- * @throws CulvertError `CULVERT_UNREACHABLE` when a port cannot be bound
+ * @throws CulvertError `CULVERT_UNREACHABLE` when a port cannot be bound, `CULVERT_UNSUPPORTED`
+ *   for UDP where `udx-native` is not
  */
 export async function openLinkHost(options: LinkHostOptions): Promise<LinkHost> {
   const { identity, network, components = {} } = options;
@@ -54,7 +55,7 @@ export async function openLinkHost(options: LinkHostOptions): Promise<LinkHost> 
   });
   try {
     if (options.udp !== undefined) {
-      host.useUdp(await (components.udp ?? udxNetwork).bind(options.udp));
+      host.useUdp(await (components.udp ?? (await loadUdx())).bind(options.udp));
     }
     if (options.tcp !== undefined) await host.listenTcp(options.tcp);
   } catch (error) {

@@ -1,6 +1,7 @@
-import { Level } from "level";
+import type { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
+import { loadMachineCode } from "../io/machine-code.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asStoreError } from "./level-errors.ts";
@@ -103,8 +104,8 @@ export class LevelRecordStore implements RecordStore {
   /**
    * Opens the store at `path`, which no other process may have open.
    *
-   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_FILE`, or
-   *   `CULVERT_GEOMETRY_CHANGED` when its records are of another size
+   * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_FILE`,
+   *   `CULVERT_UNSUPPORTED`, or `CULVERT_GEOMETRY_CHANGED` when its records are of another size
    */
   static async open(options: LevelRecordStoreOptions): Promise<LevelRecordStore> {
     try {
@@ -112,7 +113,8 @@ export class LevelRecordStore implements RecordStore {
     } catch (error) {
       throw asStoreError(error);
     }
-    const db = new Level<Uint8Array, Uint8Array>(options.path, LEVEL_OPTIONS);
+    const level = await loadMachineCode("classic-level", () => import("level"));
+    const db = new level.Level<Uint8Array, Uint8Array>(options.path, LEVEL_OPTIONS);
     const store = new LevelRecordStore(options, db);
     try {
       await store.#load();
