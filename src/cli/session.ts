@@ -48,7 +48,7 @@ export class SessionStore {
    * of in the list.
    */
   async list(damaged: (id: string, error: CulvertError) => void = () => {}): Promise<Session[]> {
-    const names = await readdir(this.#folder).catch(() => []);
+    const names = await readdir(this.#folder).catch(noneIfMissing);
     const sessions: Session[] = [];
     for (const id of names.filter((name) => SESSION_ID.test(name))) {
       try {
@@ -140,6 +140,12 @@ export class SessionStore {
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */
+/** Nothing was begun yet; a folder that cannot be read may well have something. */
+function noneIfMissing(error: unknown): string[] {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+  throw error;
+}
+
 async function readRecord(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readIfThere(path);

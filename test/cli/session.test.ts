@@ -32,6 +32,13 @@ const full: SessionRecord = {
   checkpoint: { length: 4, digest: new Uint8Array(32).fill(6) },
 };
 
+test("a folder of work that cannot be read is not one without any", async () => {
+  const store = new SessionStore(folder, clock);
+  expect(await store.list()).toEqual([]);
+  await writeFile(folder, "a file in its place");
+  await expect(store.list()).rejects.toMatchObject({ code: "ENOTDIR" });
+});
+
 describe("the record of a piece of work", () => {
   test("comes back as it was, with and without what is optional", () => {
     const { secret: _s, paths: _p, target: _t, totalBytes: _b, checkpoint: _c, ...few } = full;
