@@ -23,7 +23,10 @@ export class CommandOptions {
 
   text(name: string): string | undefined {
     const value = this.#values[name];
-    return typeof value === "string" ? value : undefined;
+    if (typeof value !== "string") return undefined;
+    // Of a variable that is not set; as a path it would be the current folder.
+    if (value === "") throw new CulvertError("CULVERT_USAGE", `${flagOf(name)} has an empty value`);
+    return value;
   }
 
   /** A whole number, zero or more. */
@@ -68,7 +71,10 @@ export class CommandOptions {
     if (text === undefined) return undefined;
     const value = parse(text);
     if (value !== undefined) return value;
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new CulvertError("CULVERT_USAGE", `${flag} takes ${what}, not "${text}"`);
+    throw new CulvertError("CULVERT_USAGE", `${flagOf(name)} takes ${what}, not "${text}"`);
   }
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

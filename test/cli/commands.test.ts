@@ -43,3 +43,9 @@ test("every command tells events to programs, but the one that prints a script",
   ).map(({ name }) => name);
   expect(silent).toEqual(["completion"]);
 });
+
+test("an option with an empty value is refused: as a path it would be the current folder", () => {
+  const options = new CommandOptions({ ticketFile: "", into: "inbox" });
+  expect(options.text("into")).toBe("inbox");
+  expect(() => options.text("ticketFile")).toThrow("--ticket-file has an empty value");
+});

@@ -14,17 +14,20 @@ export interface Source {
 }
 
 const READ_BYTES = 64 * 1024;
+const EMPTY_HINT = 'is a variable not set? the current folder is "."';
 
 /**
  * Looks at everything below `paths`, in an order that is the same every time, and makes sure that
  * it can be read. A link is followed when it was named, and left out when it is inside a folder.
  *
- * @throws CulvertError `CULVERT_FILE`
+ * @throws CulvertError `CULVERT_FILE`, `CULVERT_USAGE`
  */
 export async function scanSource(paths: readonly string[]): Promise<Source> {
   const locations = new Map<Entry, string>();
   const skipped: string[] = [];
   for (const path of paths) {
+    // Of a variable that is not set: it would be the current folder, with all that is in it.
+    if (path === "") throw new CommandError("CULVERT_USAGE", "a path is empty", EMPTY_HINT);
     const location = resolve(path);
     const waiting = [{ location, path: basename(location), stats: await inspect(location) }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -60,6 +60,13 @@ describe("what is sent", () => {
     await expect(scanSource(["/dev/null"])).rejects.toThrow("neither a file nor a folder");
   });
 
+  test("is never the current folder by an empty path", async () => {
+    await expect(scanSource([join(root, "one"), ""])).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: "a path is empty",
+    });
+  });
+
   test("whose name is not UTF-8 is refused with its reason", async () => {
     const name = Buffer.concat([Buffer.from(join(root, "d/caf")), Buffer.of(0xe9)]);
     await writeFile(name, "");
