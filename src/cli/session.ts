@@ -139,13 +139,13 @@ export class SessionStore {
   }
 }
 
-/** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */
 /** Nothing was begun yet; a folder that cannot be read may well have something. */
 function noneIfMissing(error: unknown): string[] {
   if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
   throw error;
 }
 
+/** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */
 async function readRecord(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readIfThere(path);
