@@ -1,5 +1,5 @@
 import {
-  Canceller,
+  type Canceller,
   type Clock,
   CulvertError,
   Driver,
@@ -17,7 +17,7 @@ import type {
   NodeDescriptor,
   NodeId,
 } from "../identity/index.ts";
-import { isUnheard } from "../io/unheard.ts";
+import { CancellerPool } from "../io/canceller-pool.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
@@ -74,8 +74,7 @@ export class DhtNode implements Lookup, Discovery {
   readonly #components: DhtNodeComponents;
   readonly #waits = new Map<OperationId, Wait>();
   readonly #requests = new Map<number, Canceller>();
-  /** Of requests that ended by themselves: to make one costs a tenth of a get. */
-  readonly #spare: Canceller[] = [];
+  readonly #cancellers = new CancellerPool(SPARE_MAX);
   readonly #repeated = new Set<number>();
   readonly #answers = new Map<number, DhtResponse>();
   readonly #joinings: Joining[] = [];
@@ -302,14 +301,14 @@ export class DhtNode implements Lookup, Discovery {
   /** A repetition shares the signal of the first attempt: whichever ends first counts. */
   #send({ exchange, attempt, to, request }: DhtEffect & { readonly kind: "send" }): void {
     const before = this.#requests.get(exchange);
-    const canceller = before ?? this.#spare.pop() ?? new Canceller();
+    const canceller = before ?? this.#cancellers.take();
     this.#requests.set(exchange, canceller);
     if (before !== undefined) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
       if (!this.#requests.delete(exchange)) return;
       if (this.#repeated.delete(exchange))
         canceller.abort(); // the other attempts
-      else this.#keep(canceller);
+      else this.#cancellers.giveBack(canceller);
       this.#driver.handle(input);
     };
     const { signal } = canceller;
@@ -322,12 +321,6 @@ export class DhtNode implements Lookup, Discovery {
       .catch((error: unknown) => {
         settle({ kind: "failed", exchange, isBusy: isCulvertError(error, "CULVERT_BUSY") });
       });
-  }
-
-  #keep(canceller: Canceller): void {
-    // Whoever leaves a listener on the signal of a request does not wait for another one's end.
-    const isFree = canceller.isFree && isUnheard(canceller.signal);
-    if (isFree && this.#spare.length < SPARE_MAX) this.#spare.push(canceller);
   }
 
   async #operate(

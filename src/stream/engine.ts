@@ -1,5 +1,5 @@
 import {
-  Canceller,
+  type Canceller,
   type Clock,
   type Core,
   CulvertError,
@@ -9,8 +9,8 @@ import {
   type Journal,
   unreachable,
 } from "../base/index.ts";
+import { CancellerPool } from "../io/canceller-pool.ts";
 import { TimeSlice } from "../io/time-slice.ts";
-import { isUnheard } from "../io/unheard.ts";
 import type { Receipt, Transport } from "../transport/index.ts";
 import {
   type IoEffect,
@@ -49,8 +49,7 @@ export class StreamEngine<
   readonly #init: EngineInit<Input, Event>;
   readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
   readonly #open = new Map<RequestId, Canceller>();
-  /** Of requests that ended by themselves: making one costs as much as sealing a small frame. */
-  readonly #spare: Canceller[] = [];
+  readonly #cancellers = new CancellerPool(SPARE_MAX);
   /** What the core has asked of the Map and was not asked yet. */
   readonly #requests: MapRequest[] = [];
   /** What came from the Map and the journal and was not handed on yet. */
@@ -230,7 +229,7 @@ export class StreamEngine<
   }
 
   #track(request: RequestId): void {
-    this.#open.set(request, this.#spare.pop() ?? new Canceller());
+    this.#open.set(request, this.#cancellers.take());
   }
 
   /** Ends a request that was answered or failed; false when it had been cancelled before. */
@@ -238,9 +237,7 @@ export class StreamEngine<
     const canceller = this.#open.get(request);
     if (canceller === undefined) return false;
     this.#open.delete(request);
-    // Whoever leaves a listener on the signal of a request does not wait for another one's end.
-    const isFree = this.#spare.length < SPARE_MAX && isUnheard(canceller.signal);
-    if (isFree) this.#spare.push(canceller);
+    this.#cancellers.giveBack(canceller);
     return true;
   }
 

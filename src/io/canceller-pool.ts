@@ -1,0 +1,23 @@
+import { Canceller } from "../base/index.ts";
+import { isUnheard } from "./unheard.ts";
+
+/** Cancellers of requests that ended by themselves: to make one costs as much as many a request. */
+export class CancellerPool {
+  readonly #spare: Canceller[] = [];
+  readonly #spareMax: number;
+
+  /** @param spareMax about as many as there are requests under way */
+  constructor(spareMax: number) {
+    this.#spareMax = spareMax;
+  }
+
+  take(): Canceller {
+    return this.#spare.pop() ?? new Canceller();
+  }
+
+  /** Handed over. Whoever leaves a listener on its signal does not hear of another request's end. */
+  giveBack(canceller: Canceller): void {
+    const isFree = canceller.isFree && isUnheard(canceller.signal);
+    if (isFree && this.#spare.length < this.#spareMax) this.#spare.push(canceller);
+  }
+}
