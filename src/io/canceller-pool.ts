@@ -15,7 +15,7 @@ export class CancellerPool {
     return this.#spare.pop() ?? new Canceller();
   }
 
-  /** Handed over. Whoever leaves a listener on its signal does not hear of another request's end. */
+  /** Handed over. Who leaves a listener on its signal does not hear of another request's end. */
   giveBack(canceller: Canceller): void {
     const isFree = canceller.isFree && isUnheard(canceller.signal);
     if (isFree && this.#spare.length < this.#spareMax) this.#spare.push(canceller);
