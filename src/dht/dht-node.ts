@@ -306,8 +306,8 @@ export class DhtNode implements Lookup, Discovery {
     if (before !== undefined) this.#repeated.add(exchange);
     const settle = (input: DhtInput): void => {
       if (!this.#requests.delete(exchange)) return;
-      if (this.#repeated.delete(exchange))
-        canceller.abort(); // the other attempts
+      const hasOthers = this.#repeated.delete(exchange);
+      if (hasOthers) canceller.abort();
       else this.#cancellers.giveBack(canceller);
       this.#driver.handle(input);
     };

@@ -160,11 +160,13 @@ export class ValueKeeping {
       return isCarer && keepers.some((keeper) => keeper.names(newcomer));
     });
     if (receivers.length > 0 && (desk.isFull || this.#copiesLeft <= 0)) return false;
-    this.#copiesLeft -= receivers.length;
-    for (const to of receivers) this.#handOver({ key, kind, to, offers: 0 }, value, now);
     const isStale = now - (store.storedAt(key, kind, now) ?? now) >= limits.repairMs;
     const isRepaired = this.#isRepair && isStale && closer.length < CARERS;
-    return !isRepaired || this.#storeAgain(key, value, true);
+    // Before the copies: they would be sent again each time that it has to wait.
+    if (isRepaired && !this.#storeAgain(key, value, true)) return false;
+    this.#copiesLeft -= receivers.length;
+    for (const to of receivers) this.#handOver({ key, kind, to, offers: 0 }, value, now);
+    return true;
   }
 
   #valueToHandOn({ key, kind }: KeptName, now: Instant): DhtValue | undefined {

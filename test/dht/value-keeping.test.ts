@@ -142,6 +142,19 @@ it("repairs every value, however few repairs may wait", () => {
   expect(new Set(again).size).toBe(4);
 });
 
+it("hands a value over once, however long its repair waits", () => {
+  keeping.start(0);
+  roomForMore = 0;
+  keeping.joined(newcomer, 1_300_000);
+  runUntil(2_600_000, stored);
+  const copies = sent.filter(({ request }) => request.kind === "store").length;
+  expect(copies).toBeLessThanOrEqual(keysSent().size);
+  roomForMore = 4;
+  runUntil(keeping.deadline() + 1_000, stored);
+  expect(keysSent().size).toBe(4);
+  expect(sent.length).toBe(4);
+});
+
 it("publishes what there was no room for when there is", () => {
   roomForMore = 0;
   const value = { kind: "plain", ttlSeconds: 3_600, bytes: Uint8Array.of(9) } as const;
