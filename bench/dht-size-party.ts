@@ -16,21 +16,16 @@ import { check } from "./harness.ts";
 /** Put and got before anything is counted, after which compilers have seen it all. */
 const WARM = 500;
 
-/** What is to be done: some operations, or telling what a node takes, or the last thing. */
+/** What is to be done: some operations, or telling what they came to, or the last thing. */
 export type SizeWish =
   | { readonly what: "put" | "get"; readonly from: number; readonly count: number }
-  | { readonly what: "state" }
+  /** Requests that the one who gets has sent so far, or null if the party does not tell. */
+  | { readonly what: "requests" }
+  /** KB of the JS heap of each node, its links included: not between what is timed. */
+  | { readonly what: "heap" }
   | { readonly what: "silence" };
 
-/** How it is after so many operations. */
-export interface SizeState {
-  /** JS heap of each node, its links included. */
-  readonly heapKb: number;
-  /** Requests that the one who gets has sent so far, if the party tells. */
-  readonly requests: number | null;
-}
-
-export type SizeReply = Sample | SizeState | readonly Row[];
+export type SizeReply = Sample | number | null | readonly Row[];
 
 const STARTS: Readonly<Record<string, (nodes: number) => Promise<Party>>> = {
   "culvert, 12 replicas": (nodes) => culvertParty(nodes, 12),
@@ -61,15 +56,16 @@ async function done(wish: SizeWish): Promise<SizeReply> {
       return await sampled(put, wish);
     case "get":
       return await sampled(get, wish);
-    case "state": {
-      const heapKb = (heapBytes() - heapBefore) / 1_024 / nodes;
-      return { heapKb, requests: party.requestsOfGetter?.() ?? null };
-    }
+    case "requests":
+      return party.requestsOfGetter?.() ?? null;
+    case "heap":
+      return (heapBytes() - heapBefore) / 1_024 / nodes;
     case "silence":
       return await timedInSilence({ name, party, nodes }, get);
   }
 }
 
+/** Collects garbage, which costs the engine some of the code that it has compiled. */
 function heapBytes(): number {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;

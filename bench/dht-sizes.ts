@@ -8,7 +8,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { HALF_SILENT } from "./dht-silence.ts";
-import type { SizeState, SizeWish } from "./dht-size-party.ts";
+import type { SizeWish } from "./dht-size-party.ts";
 import { type Row, rowOf, type Sample } from "./dht-timing.ts";
 import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import { wholeNumber } from "./words.ts";
@@ -54,8 +54,13 @@ class Network {
     return await this.#ask({ what, from, count: TURN });
   }
 
-  async state(): Promise<SizeState> {
-    return await this.#ask({ what: "state" });
+  /** Requests that the one who gets has sent so far; NaN where the party does not tell. */
+  async requests(): Promise<number> {
+    return (await this.#ask<number | null>({ what: "requests" })) ?? Number.NaN;
+  }
+
+  async heapKb(): Promise<number> {
+    return await this.#ask({ what: "heap" });
   }
 
   async silence(): Promise<readonly Row[]> {
@@ -94,18 +99,17 @@ async function measureSize(nodes: number): Promise<SizeRow[]> {
     }
   };
   await inTurns("put");
-  const before = new Map<Network, SizeState>();
-  for (const network of networks) before.set(network, await network.state());
+  const sentBefore = new Map<Network, number>();
+  for (const network of networks) sentBefore.set(network, await network.requests());
   await inTurns("get");
   const rows: SizeRow[] = [];
   for (const network of networks) {
     const { name } = network;
-    const { heapKb, requests } = await network.state();
-    const sent = (requests ?? Number.NaN) - (before.get(network)?.requests ?? Number.NaN);
+    const sent = (await network.requests()) - (sentBefore.get(network) ?? Number.NaN);
     const row = (what: string): Row => rowOf({ name, what }, samples.get(`${name}: ${what}`) ?? []);
     const [puts, gets] = [row("put"), row("get")];
     check(puts["success %"] + gets["success %"] === 200, `${name} keeps every value`);
-    const more = { nodes, "heap KB": heapKb, requests: "–" };
+    const more = { nodes, "heap KB": await network.heapKb(), requests: "–" };
     const told = Number.isNaN(sent) ? "–" : sent / VALUES;
     rows.push({ ...puts, ...more }, { ...gets, ...more, requests: told });
     rows.push(...(await network.silence()).map((silent) => ({ ...silent, ...more })));
