@@ -1,4 +1,4 @@
-import type { Clock } from "../base/index.ts";
+import type { Clock, Instant } from "../base/index.ts";
 import type { BroadcastProgress, StreamProgress, SubscriptionProgress } from "../stream/index.ts";
 import type { ProgressSample } from "./progress.ts";
 
@@ -10,7 +10,7 @@ export function sentSample(
   const { writtenBytes, storedBytes, acknowledgedBytes } = progress;
   return {
     steps: { written: writtenBytes, stored: storedBytes, acknowledged: acknowledgedBytes },
-    ...common(progress, options.clock),
+    ...common(progress, options.clock, progress.expiresAt),
     totalBytes: options.totalBytes,
   };
 }
@@ -20,22 +20,30 @@ export function receivedSample(
   progress: StreamProgress,
   options: { clock: Clock; totalBytes?: number | undefined },
 ): ProgressSample {
+  const { clock, totalBytes } = options;
+  const { deliveredBytes, takenBytes, peerExpiresAt } = progress;
+  // What was delivered and is not saved is asked for again after a crash.
+  const hasUnread = takenBytes < (totalBytes ?? deliveredBytes);
   return {
-    steps: { received: progress.deliveredBytes, saved: progress.takenBytes },
-    ...common(progress, options.clock),
-    totalBytes: options.totalBytes,
+    steps: { received: deliveredBytes, saved: takenBytes },
+    ...common(progress, clock, hasUnread ? peerExpiresAt : Number.POSITIVE_INFINITY),
+    totalBytes,
   };
 }
 
-function common(progress: StreamProgress, clock: Clock): Omit<ProgressSample, "steps"> {
-  const { roundTripMs, retransmissions, peerHeardAt, expiresAt } = progress;
+function common(
+  progress: StreamProgress,
+  clock: Clock,
+  expiresAt: Instant,
+): Omit<ProgressSample, "steps"> {
+  const { roundTripMs, retransmissions, peerHeardAt } = progress;
   const now = clock.now();
   return {
     roundTripMs,
     retransmissions,
     loss: lossOf(progress),
     heardMsAgo: peerHeardAt === undefined ? undefined : now - peerHeardAt,
-    expiresInMs: Number.isFinite(expiresAt) ? expiresAt - now : undefined,
+    expiresInMs: Number.isFinite(expiresAt) ? Math.max(expiresAt - now, 0) : undefined,
   };
 }
 

@@ -15,7 +15,7 @@ export interface ProgressSample {
   readonly retransmissions: number;
   /** How long ago something came from the peer. */
   readonly heardMsAgo?: number | undefined;
-  /** How long the Map still keeps what the peer has not read. */
+  /** How long the Map still keeps what was not read: by the peer, or of the peer's. */
   readonly expiresInMs?: number | undefined;
 }
 

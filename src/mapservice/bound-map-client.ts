@@ -91,6 +91,7 @@ export class BoundMapClient implements Transport {
     if (record.seq === SEQUENCE.tombstone) {
       throw new CulvertError("CULVERT_NOT_FOUND", undefined, { detail: { ended: true } });
     }
+    if (record.ttlSeconds > 0) options.onTtl?.(record.ttlSeconds);
     return options.isBorrowed === true ? record.payload : record.payload.slice();
   }
 

@@ -21,7 +21,7 @@ export interface StoredReply {
  *   so, `CULVERT_UNREACHABLE` or `CULVERT_TIMEOUT` when nobody said anything.
  * - `get` waits for an empty address up to `waitMs`, then rejects with `CULVERT_NOT_FOUND`.
  * - Arguments are borrowed until the promise settles; a record that `get` returns is not to be
- *   written to.
+ *   written to. Its `ttlSeconds` are what is left, 0 where nobody tells.
  * - Aborting a signal rejects with the name `AbortError`.
  */
 export interface RecordCarrier {

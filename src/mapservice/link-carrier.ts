@@ -10,7 +10,7 @@ import {
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { DeadlineWatch } from "./deadline-watch.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
-import { encodeRecord, type MapRecord } from "./record.ts";
+import { encodeRecord, type MapRecord, withTtl } from "./record.ts";
 import { RecordAnswers } from "./record-answers.ts";
 import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
@@ -181,7 +181,7 @@ export class LinkCarrier implements RecordCarrier {
     const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
     const request = { kind: "get", address: address.slice(), waitMs } as const;
     const answer = await this.#ask(request, this.#limits.answerMs + waitMs, options.signal);
-    if (answer.kind === "found") return answer.record;
+    if (answer.kind === "found") return withTtl(answer.record, answer.ttlSeconds);
     throw failure(answer);
   }
 

@@ -118,7 +118,8 @@ export class MainlineMap implements RecordCarrier {
     const { seq, signature, value: payload } = item;
     if (seq !== SEQUENCE.cell && seq !== SEQUENCE.tombstone) return undefined;
     if (payload.length !== payloadLength(seq, this.payloadSize)) return undefined;
-    return { address: item.publicKey, signature, seq, ttlSeconds: TTL_SECONDS, payload };
+    // Its nodes do not tell when they got the item.
+    return { address: item.publicKey, signature, seq, ttlSeconds: 0, payload };
   }
 
   #pause(ms: number): Promise<void> {

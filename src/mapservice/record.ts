@@ -31,7 +31,7 @@ export interface MapRecord {
   /** 64 bytes, over {@link signedBytes}. */
   readonly signature: Uint8Array;
   readonly seq: Sequence;
-  /** Asked for in a put, left in an answer; no part of what is signed. */
+  /** Asked for in a put, left in an answer (0: unknown); no part of what is signed. */
   readonly ttlSeconds: number;
   /** One cell of the network's size; empty in a tombstone. */
   readonly payload: Uint8Array;
@@ -99,6 +99,13 @@ export function recordIn(bytes: Uint8Array): MapRecord {
 /** The record in memory of its own. */
 export function copyOf(record: MapRecord): MapRecord {
   return recordIn(encodeRecord(record));
+}
+
+/** The record as it is with so much life left; all else is shared. */
+export function withTtl(record: MapRecord, ttlSeconds: number): MapRecord {
+  if (record.ttlSeconds === ttlSeconds) return record;
+  const { address, signature, seq, payload } = record;
+  return { address, signature, seq, ttlSeconds, payload };
 }
 
 function viewOf(bytes: Uint8Array, seq: Sequence): MapRecord {

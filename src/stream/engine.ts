@@ -180,12 +180,16 @@ export class StreamEngine<
   }
 
   #get({ request, frameId, waitMs }: GetRequest, signal: AbortSignal): void {
-    const options = { waitMs, signal, background: true, isBorrowed: true };
+    let ttlSeconds: number | undefined;
+    const onTtl = (seconds: number): void => {
+      ttlSeconds = seconds;
+    };
+    const options = { waitMs, signal, background: true, isBorrowed: true, onTtl };
     promised(() => this.#transport.get(frameId, options)).then(
       (given) => {
         // What is no cell is one that does not open, as one of another length.
         const cell = ArrayBuffer.isView(given) ? given : NO_CELL;
-        if (this.#untrack(request)) this.#answer({ kind: "got", request, cell });
+        if (this.#untrack(request)) this.#answer({ kind: "got", request, cell, ttlSeconds });
       },
       (error: unknown) => this.#failed(request, error),
     );

@@ -48,10 +48,15 @@ export interface StreamProgress {
   /** When a frame of the peer was last opened, as `performance.now()` counts. */
   readonly peerHeardAt: Instant | undefined;
   /**
-   * When the first of the unread frames in the Map leaves it; `Infinity` when nothing is at risk.
-   * Counted when it is asked for.
+   * Ours: when the first of the unread frames in the Map leaves it; `Infinity` when nothing is at
+   * risk. Counted when it is asked for.
    */
   readonly expiresAt: Instant;
+  /**
+   * The peer's: until when the Map keeps at least what was not read, by the newest frame that was:
+   * what comes behind it was put later. `Infinity` while no Map has told.
+   */
+  readonly peerExpiresAt: Instant;
 }
 
 /** The parts of a stream that have something to tell. */
@@ -89,5 +94,6 @@ export function progressOf(parts: ProgressParts): StreamProgress {
     get expiresAt() {
       return sender.earliestExpiry();
     },
+    peerExpiresAt: receiver.newestExpiresAt,
   };
 }

@@ -5,14 +5,22 @@ export type { Journal, JournalChanges, JournalStore } from "../base/index.ts";
 /** Names one put or get of one stream; never reused within the life of a core. */
 export type RequestId = number;
 
+/** A get was answered. */
+export interface GotInput {
+  readonly kind: "got";
+  readonly request: RequestId;
+  readonly cell: Uint8Array;
+  /** For how many seconds the Map still keeps the cell, if it tells; not checked. */
+  readonly ttlSeconds?: number | undefined;
+}
+
 /** What every core hears from its engine. Byte arrays are handed over: the giver forgets them. */
 export type IoInput =
   /** Begin, or go on after a restart; `unixMs` is the wall clock of this instant. Comes first. */
   | { readonly kind: "start"; readonly unixMs: number }
   /** A put was acknowledged by the Map. */
   | { readonly kind: "stored"; readonly request: RequestId; readonly ttlSeconds: number }
-  /** A get was answered. */
-  | { readonly kind: "got"; readonly request: RequestId; readonly cell: Uint8Array }
+  | GotInput
   /** A put or get ended without effect, or with an unknown one. */
   | { readonly kind: "failed"; readonly request: RequestId; readonly code: ErrorCode }
   /** The journal commit with this number is durable. */

@@ -15,7 +15,7 @@ import {
 } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 import type { StreamOptions } from "./options.ts";
-import type { StreamEffect } from "./protocol.ts";
+import type { GotInput, StreamEffect } from "./protocol.ts";
 import type { ReceiverState } from "./state.ts";
 
 /** What the receiver needs from the core around it. */
@@ -78,6 +78,8 @@ export class ReceiverCore {
   #framesSinceAck = 0;
   #acknowledgedAt: Instant = Number.NEGATIVE_INFINITY;
   #wasWithoutRoom = false;
+  #newestIndex = 0;
+  #newestExpiresAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(init: ReceiverInit, state?: ReceiverState) {
     this.#init = init;
@@ -98,6 +100,14 @@ export class ReceiverCore {
   /** Bytes that the application was given, by this session or an earlier one. */
   get deliveredBytes(): number {
     return Math.max(this.#arrivals.offset, this.#arrivals.takenOffset);
+  }
+
+  /**
+   * When the Map forgets the newest of the peer's frames that was read; those behind it were put
+   * later. `Infinity` while no Map has told.
+   */
+  get newestExpiresAt(): Instant {
+    return this.#newestExpiresAt;
   }
 
   get takenBytes(): number {
@@ -160,7 +170,7 @@ export class ReceiverCore {
     this.#advanceTaken(now);
   }
 
-  onGot(request: Request, cell: Uint8Array, now: Instant): void {
+  onGot(request: Request, { cell, ttlSeconds }: GotInput, now: Instant): void {
     const { index } = request;
     if (this.#arrivals.has(index)) return;
     const opened = openFrame(cell, this.#init.keys.at(index), this.#init.cellBytes);
@@ -174,6 +184,7 @@ export class ReceiverCore {
       this.#init.fail("CULVERT_PROTOCOL", `the peer sealed a frame with a bad ${problem}`);
       return;
     }
+    this.#noteExpiry(index, ttlSeconds, now);
     this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
     this.#init.keys.spend(index);
@@ -214,6 +225,12 @@ export class ReceiverCore {
       end: this.isEndTaken ? this.#end : undefined,
       chain: this.#init.keys.baseState(),
     };
+  }
+
+  #noteExpiry(index: number, ttlSeconds: number | undefined, now: Instant): void {
+    if (index < this.#newestIndex || !isSeconds(ttlSeconds)) return;
+    this.#newestIndex = index;
+    this.#newestExpiresAt = now + 1_000 * ttlSeconds;
   }
 
   #isMissing(asks: number): boolean {
@@ -311,6 +328,11 @@ export class ReceiverCore {
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());
   }
+}
+
+/** It comes from the Map, or from whoever stands in for it. */
+function isSeconds(value: number | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 function contentOf(frame: Frame): Uint8Array {

@@ -13,7 +13,7 @@ import {
 } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
-import type { StreamEffect, StreamInput } from "./protocol.ts";
+import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
@@ -176,7 +176,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
         this.#onStored(input.request, input.ttlSeconds, now);
         break;
       case "got":
-        this.#onGot(input.request, input.cell, now);
+        this.#onGot(input, now);
         break;
       case "failed":
         this.#onFailed(input.request, input.code, now);
@@ -345,10 +345,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#warned.delete("CULVERT_UNREACHABLE");
   }
 
-  #onGot(id: number, cell: Uint8Array, now: Instant): void {
-    const request = this.#exchange.settle(id, now);
-    if (request?.purpose === "data-get") this.#receiver.onGot(request, cell, now);
-    if (request?.purpose === "ack-get") this.#ackReader.onGot(request, cell, now);
+  #onGot(got: GotInput, now: Instant): void {
+    const request = this.#exchange.settle(got.request, now);
+    if (request?.purpose === "data-get") this.#receiver.onGot(request, got, now);
+    if (request?.purpose === "ack-get") this.#ackReader.onGot(request, got.cell, now);
   }
 
   #onFailed(id: number, code: ErrorCode, now: Instant): void {

@@ -44,7 +44,7 @@ interface Place {
 }
 
 interface Waiter {
-  give(cell: Uint8Array): void;
+  give(place: Place): void;
   fail(error: Error): void;
 }
 
@@ -105,7 +105,7 @@ export class MemoryTransport implements Transport {
     const expiresAt = now + 1_000 * this.#grant(options.ttlSeconds);
     const place = held ?? this.#store({ key, cell: cell.slice(), expiresAt, queuedAt: expiresAt });
     place.expiresAt = Math.max(place.expiresAt, expiresAt);
-    return { ttlSeconds: Math.floor((place.expiresAt - now) / 1_000) };
+    return { ttlSeconds: secondsLeft(place, now) };
   }
 
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
@@ -113,7 +113,7 @@ export class MemoryTransport implements Transport {
     this.#throwIfClosed();
     const key = toHex(frameId);
     const held = this.#live(key, this.#clock.now());
-    if (held !== undefined) return held.cell.slice();
+    if (held !== undefined) return this.#give(held, options);
     const waitMs = options.waitMs ?? 0;
     if (!(waitMs > 0)) throw new CulvertError("CULVERT_NOT_FOUND");
     if (this.#waiting >= this.#options.waitersMax) {
@@ -151,7 +151,7 @@ export class MemoryTransport implements Transport {
     if (this.#isFull()) throw new CulvertError("CULVERT_FULL");
     this.#places.set(place.key, place);
     this.#expiring.push(place);
-    for (const waiter of this.#waiters.get(place.key) ?? []) waiter.give(place.cell.slice());
+    for (const waiter of this.#waiters.get(place.key) ?? []) waiter.give(place);
     return place;
   }
 
@@ -177,6 +177,11 @@ export class MemoryTransport implements Transport {
     }
   }
 
+  #give(place: Place, options: GetOptions): Uint8Array {
+    options.onTtl?.(secondsLeft(place, this.#clock.now()));
+    return place.cell.slice();
+  }
+
   #wait(key: string, waitMs: number, options: GetOptions): Promise<Uint8Array> {
     const { signal, background = false } = options;
     return new Promise((resolve, reject) => {
@@ -189,9 +194,9 @@ export class MemoryTransport implements Transport {
         this.#waiting -= 1;
       };
       const waiter: Waiter = {
-        give: (cell) => {
+        give: (place) => {
           leave();
-          resolve(cell);
+          resolve(this.#give(place, options));
         },
         fail: (error) => {
           leave();
@@ -206,4 +211,8 @@ export class MemoryTransport implements Transport {
       cancels.push(onAbort(signal, waiter.fail));
     });
   }
+}
+
+function secondsLeft({ expiresAt }: Place, now: Instant): number {
+  return Math.floor((expiresAt - now) / 1_000);
 }

@@ -34,6 +34,8 @@ export interface GetOptions {
    * to it any more, since it may be read some turns of the event loop later. A hint.
    */
   readonly isBorrowed?: boolean;
+  /** Told for how many seconds the Map still keeps the cell, before that is given; not by all. */
+  readonly onTtl?: (ttlSeconds: number) => void;
 }
 
 /**

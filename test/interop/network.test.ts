@@ -39,6 +39,9 @@ describe("a network of nodes", () => {
       const incoming = Stream.dial(receiver.transport(), secret);
       incoming.end();
       expect((await readAll(incoming)).equals(bytes)).toBe(true);
+      const keptMs = incoming.progress().peerExpiresAt - performance.now();
+      expect(keptMs).toBeGreaterThan(3_600_000);
+      expect(keptMs).toBeLessThanOrEqual(7 * 24 * 3_600_000);
       await incoming.halt();
       await receiver.close();
     });

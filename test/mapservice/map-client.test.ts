@@ -93,6 +93,32 @@ describe("a client", () => {
     expect(await clock.runPromise(stream.get(frameId(1)))).toEqual(cell);
   });
 
+  test.each(["here", "over a wire"])("tells with a cell how long it is kept, %s", async (way) => {
+    const { clock, service, stream: here } = clientRig();
+    const wire = (await wireTo(service, clock)).carrier;
+    const stream = way === "here" ? here : new MapClient(wire).bind(KEYS);
+    await clock.runPromise(stream.put(frameId(1), cellOf(1), { ttlSeconds: 3_000 }));
+    await clock.runUntil(clock.now() + 100_000);
+    const told: number[] = [];
+    await clock.runPromise(stream.get(frameId(1), { onTtl: (seconds) => void told.push(seconds) }));
+    expect(told).toEqual([2_900]);
+  });
+
+  test("tells nothing of a life that nobody has told", async () => {
+    const { clock, service, carrier } = clientRig();
+    await clock.runPromise(new MapClient(carrier).bind(KEYS).put(frameId(1), cellOf(1)));
+    const silent: RecordCarrier = {
+      payloadSize: PAYLOAD_SIZE,
+      put: (record) => carrier.put(record),
+      get: async (address) => ({ ...(await carrier.get(address)), ttlSeconds: 0 }),
+    };
+    const told: number[] = [];
+    const stream = new MapClient(silent).bind(KEYS);
+    await clock.runPromise(stream.get(frameId(1), { onTtl: (seconds) => void told.push(seconds) }));
+    expect(told).toEqual([]);
+    await service.close();
+  });
+
   test("asks for a week when nothing is said", async () => {
     const { clock, stream } = clientRig();
     const { ttlSeconds } = await clock.runPromise(stream.put(frameId(1), cellOf(1)));

@@ -52,6 +52,18 @@ describe("MemoryTransport", () => {
     expect(await map.get(id(1))).toEqual(cell(1));
   });
 
+  it("tells with a cell how long it is still kept", async () => {
+    const { clock, map } = memory();
+    const told: number[] = [];
+    const onTtl = (seconds: number): void => void told.push(seconds);
+    const waiting = map.get(id(1), { waitMs: 1_000, onTtl });
+    await map.put(id(1), cell(1), { ttlSeconds: 60 });
+    await waiting;
+    clock.advance(20_000);
+    await map.get(id(1), { onTtl });
+    expect(told).toEqual([60, 40]);
+  });
+
   it("grants no life beyond its limit", async () => {
     const { map } = memory({ ttlSecondsMax: 100 });
     expect(await map.put(id(1), cell(1), { ttlSeconds: 1e9 })).toEqual({ ttlSeconds: 100 });

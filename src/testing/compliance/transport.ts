@@ -54,6 +54,16 @@ const PUT_CASES: Cases<TransportFixture> = {
     assert(receipt.ttlSeconds > 0 && receipt.ttlSeconds <= 3_600, "the life is within the wish");
   },
 
+  "a get that tells how long the cell is kept tells no more than was granted": async (given) => {
+    const { writer, reader, elapse } = given;
+    const cell = cellOf(writer, 1);
+    const { ttlSeconds } = await elapse(writer.put(frameId(1), cell, { ttlSeconds: 3_600 }));
+    const told: number[] = [];
+    await elapse(reader.get(frameId(1), { onTtl: (seconds) => void told.push(seconds) }));
+    const isLeft = (seconds: number): boolean => seconds > 0 && seconds <= ttlSeconds;
+    assert(told.length <= 1 && told.every(isLeft), "what is told is what is left");
+  },
+
   "the same bytes may be put again": async ({ writer, reader, elapse }) => {
     const cell = cellOf(writer, 1);
     for (let i = 0; i < 3; i++) await elapse(writer.put(frameId(1), cell.slice()));
