@@ -4,7 +4,7 @@ import { openClient } from "../node/index.ts";
 import { logTo } from "./commands/node.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
-import { makeFolder } from "./make-folder.ts";
+import { makePrivateFolder } from "./make-folder.ts";
 import type { OpenMap } from "./open-map.ts";
 
 /** What to do about a network; the table of failures speaks of Maps. */
@@ -35,7 +35,7 @@ export async function openNetwork(
 ): Promise<OpenMap> {
   const { paths, stop, output } = context;
   const { exitCells } = options;
-  await makeFolder(paths.client, 0o700);
+  await makePrivateFolder(paths.client);
   try {
     const client = await openClient({
       bootstrap: options.nodes,

@@ -8,7 +8,7 @@ import { LevelJournalStore } from "../io/level-journal.ts";
 import type { MapChoice } from "./connection.ts";
 import { CommandError } from "./failure.ts";
 import { shellQuote } from "./humanize.ts";
-import { makeFolder } from "./make-folder.ts";
+import { makePrivateFolder, unusable } from "./make-folder.ts";
 import { decodeRecord, encodeRecord, NETWORK, type SessionRecord } from "./session-record.ts";
 import { STAGING_PREFIX } from "./transfer/path-policy.ts";
 
@@ -46,9 +46,15 @@ export class SessionStore {
   /**
    * Everything that is kept, oldest first. `damaged` hears of what cannot be read, and is not told
    * of in the list.
+   *
+   * @throws CulvertError `CULVERT_FILE` when the folder cannot be read
    */
   async list(damaged: (id: string, error: CulvertError) => void = () => {}): Promise<Session[]> {
-    const names = await readdir(this.#folder).catch(noneIfMissing);
+    const names = await readdir(this.#folder).catch((error: unknown) => {
+      // Nothing was begun yet; a folder that cannot be read may well have something.
+      if (isMissing(error)) return [];
+      throw unusable(this.#folder, error);
+    });
     const sessions: Session[] = [];
     for (const id of names.filter((name) => SESSION_ID.test(name))) {
       try {
@@ -90,7 +96,11 @@ export class SessionStore {
     );
   }
 
-  /** Begins to keep something, and forgets what was finished long ago. */
+  /**
+   * Begins to keep something, and forgets what was finished long ago.
+   *
+   * @throws CulvertError `CULVERT_FILE` when there can be no folder for it
+   */
   async create(id: string, record: NewRecord, header?: Uint8Array): Promise<Session> {
     await this.#forgetOld();
     const now = this.#clock.unixMs();
@@ -106,7 +116,7 @@ export class SessionStore {
         doneBytes: 0,
       },
     });
-    await makeFolder(session.folder, 0o700);
+    await makePrivateFolder(session.folder);
     if (header !== undefined) await writeDurably(session.headerPath, header);
     await session.save({});
     return session;
@@ -139,10 +149,8 @@ export class SessionStore {
   }
 }
 
-/** Nothing was begun yet; a folder that cannot be read may well have something. */
-function noneIfMissing(error: unknown): string[] {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-  throw error;
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */

@@ -32,11 +32,23 @@ const full: SessionRecord = {
   checkpoint: { length: 4, digest: new Uint8Array(32).fill(6) },
 };
 
-test("a folder of work that cannot be read is not one without any", async () => {
-  const store = new SessionStore(folder, clock);
-  expect(await store.list()).toEqual([]);
-  await writeFile(folder, "a file in its place");
-  await expect(store.list()).rejects.toMatchObject({ code: "ENOTDIR" });
+describe("a folder of work", () => {
+  const told = { code: "CULVERT_FILE", hint: expect.stringContaining("XDG_STATE_HOME") };
+
+  test("that cannot be read is not one without any", async () => {
+    const store = new SessionStore(folder, clock);
+    expect(await store.list()).toEqual([]);
+    await writeFile(folder, "a file in its place");
+    await expect(store.list()).rejects.toMatchObject(told);
+  });
+
+  test("that cannot be made is named, with what to do about it", async () => {
+    const store = new SessionStore(folder, clock);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, id), "a file in the place of its own");
+    const refused = { ...told, message: expect.stringContaining(join(folder, id)) };
+    await expect(store.create(id, begun)).rejects.toMatchObject(refused);
+  });
 });
 
 describe("the record of a piece of work", () => {

@@ -15,13 +15,15 @@ import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint } from "../failure.ts";
 import { printable } from "../humanize.ts";
-import { makeFolder } from "../make-folder.ts";
+import { makePrivateFolder } from "../make-folder.ts";
+
+const STORE_HINT = "make the folder writable, or choose another one with --store";
 
 /** `culvert node`: a storage and relay node, until it is told to stop. */
 export const node: RunCommand = async (context, _operands, options) => {
   const { output, stop } = context;
   const config = await configOf(context, options);
-  if (config.directory !== undefined) await makeFolder(config.directory, 0o700);
+  if (config.directory !== undefined) await makePrivateFolder(config.directory, STORE_HINT);
   const log = logTo(context, options.flag("verbose"));
   collectEarly();
   const running = await startNode(config, { log }).catch((error: unknown) => {
