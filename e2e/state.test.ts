@@ -77,4 +77,18 @@ describe("kept state", () => {
     expect(stale.stderr).toContain("restored backup");
     expect(reader.stdout).toBe("onetwo");
   });
+
+  test.each([[["pipe"]], [["forward", "--to", "127.0.0.1:1"]]])(
+    "that another process has hands out no ticket: %o",
+    async (words) => {
+      await using machine = await Machine.create();
+      const { endpoint } = await machine.map("--memory");
+      const first = machine.culvert(...words, "--map", endpoint);
+      await first.says(/culvert1/);
+      const [id = ""] = await readdir(join(machine.folder, "state/culvert/sessions"));
+      const second = await machine.run(...words, "--resume", id, "--map", endpoint);
+      expect(second.code, second.stderr).toBe(8);
+      expect(second.stderr).toMatch(/^culvert: error: .*\nculvert: hint: .*\n$/);
+    },
+  );
 });

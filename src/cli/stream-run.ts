@@ -33,6 +33,8 @@ export interface Resumable extends EventEmitter {
 export interface StreamRun<S extends Resumable> {
   readonly session: Session;
   open(): Promise<S>;
+  /** Says what comes before all progress, now that no other process has the session. */
+  introduce?(stream: S): Promise<void>;
   /** What to tell of its progress. */
   sample(stream: S): ProgressSample;
   /** What has to be typed to go on, where the rule does not know it. */
@@ -65,7 +67,6 @@ export async function runStream<S extends Resumable>(
   const forget = onAbort(stop, () => void halt().catch(() => undefined));
   const sample = (): ProgressSample => run.sample(stream);
   const reporter = new ProgressReporter({ output, clock, sample });
-  reporter.start();
   const record = async (): Promise<void> => {
     const bytes = doneBytes(sample());
     if (bytes !== run.session.record.doneBytes) await run.session.save({ doneBytes: bytes });
@@ -79,6 +80,8 @@ export async function runStream<S extends Resumable>(
     await record();
   };
   try {
+    await run.introduce?.(stream);
+    reporter.start();
     await work(stream);
   } catch (error) {
     const isStopped = stop.aborted;

@@ -14,7 +14,7 @@ async function ended(
   record: Partial<SessionRecord>,
   work: (stream: Stream, stop: () => void) => Promise<void>,
   wayOn?: string,
-): Promise<{ said: string; error: unknown }> {
+): Promise<{ said: string; lines: string[]; error: unknown }> {
   const clock = new VirtualClock();
   const transport = new MemoryTransport({ clock });
   onTestFinished(() => transport.close());
@@ -29,13 +29,15 @@ async function ended(
     {
       session,
       open: () => Stream.open({ transport, store, secret, role, clock }),
+      introduce: async () => parts.output.tell("ticket", {}, "introduced"),
       sample: (stream) => sentSample(stream.progress(), { clock }),
       wayOn,
     },
     (stream) => work(stream, () => stopper.abort(new Interrupted("SIGINT"))),
   );
   const error = await clock.runPromise(running, 1_000).catch((thrown: unknown) => thrown);
-  return { said: screen.text.split("\n").at(-2) ?? "", error };
+  const lines = screen.text.split("\n");
+  return { said: lines.at(-2) ?? "", lines, error };
 }
 
 /** The same of one that is stopped half-way. */
@@ -67,6 +69,11 @@ describe("work that is stopped", () => {
     const { said } = await stopped({ command: "send", secret }, "something else");
     expect(said).toBe("stopped; something else goes on from here");
   });
+});
+
+test("work introduces itself before it tells of progress", async () => {
+  const { lines } = await ended({ command: "send" }, async () => {});
+  expect(lines).toEqual(["introduced", expect.stringMatching(/^written /), ""]);
 });
 
 test("work that has failed says so, be it stopped while it leaves", async () => {

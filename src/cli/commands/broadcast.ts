@@ -31,11 +31,14 @@ export const broadcast: RunCommand = async (context, _operands, options) => {
       {
         session,
         open: () => Broadcast.open({ transport, store, capability }),
+        introduce: async (stream) => {
+          const secret = stream.capabilityAtStart().toBytes();
+          const ticket = { role: "subscribe", secret } as const;
+          await announce(context, { ticket, map, qr: options.flag("qr") });
+        },
         sample: (stream: Broadcast) => broadcastSample(stream.progress()),
       },
       async (stream) => {
-        const ticket = { role: "subscribe", secret: stream.capabilityAtStart().toBytes() } as const;
-        await announce(context, { ticket, map, qr: options.flag("qr") });
         if (stream.writableEnded) return await keepAlive(context, stream);
         await pumpInput(context, stream);
         await stream.close({ signal: stop });

@@ -39,19 +39,20 @@ export const forward: RunCommand = async (context, [operand], options) => {
       given: ticket?.secret,
       resume: options.text("resume"),
     });
-    if (role === "listener") {
-      await announce(context, {
-        ticket: { role: "forward", secret },
-        map,
-        flags: counterpart(listen, target),
-        qr: options.flag("qr"),
-      });
-    }
     await runStream(
       context,
       {
         session,
         open: () => openPeerStream({ transport, session, secret, role, ...QUIETLY }),
+        introduce: async () => {
+          if (role === "dialer") return;
+          await announce(context, {
+            ticket: { role: "forward", secret },
+            map,
+            flags: counterpart(listen, target),
+            qr: options.flag("qr"),
+          });
+        },
         sample: (stream) => sentSample(stream.progress(), context),
       },
       async (stream) => {

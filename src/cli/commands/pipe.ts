@@ -40,14 +40,6 @@ export const pipe: RunCommand = async (context, [operand], options) => {
   await withMap(context, map, async (transport) => {
     const end = known ?? (await begin(context, map, ticket?.secret));
     const { session, secret, role } = end;
-    if (role === "listener") {
-      const invitation = { ticket: { role: "pipe", secret } as const, map };
-      await announce(context, {
-        ...invitation,
-        flags: counterpart(direction),
-        qr: options.flag("qr"),
-      });
-    }
     let isOver = false;
     const sampleOf = direction.sends ? sentSample : receivedSample;
     await runStream(
@@ -56,6 +48,15 @@ export const pipe: RunCommand = async (context, [operand], options) => {
         session,
         open: () =>
           openPeerStream({ transport, session, secret, role, isManual: true, peerTimeoutMs }),
+        introduce: async () => {
+          if (role === "dialer") return;
+          await announce(context, {
+            ticket: { role: "pipe", secret },
+            map,
+            flags: counterpart(direction),
+            qr: options.flag("qr"),
+          });
+        },
         sample: (stream) => sampleOf(stream.progress(), { clock }),
       },
       async (stream) => {

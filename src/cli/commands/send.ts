@@ -67,10 +67,7 @@ async function sendParcel(
   const { clock, output } = context;
   const { session, secret } = job;
   const { map, source, header } = parcel;
-  await announce(context, { ticket: { role: "receive", secret }, map, qr: options.flag("qr") });
   const { startedUnixMs, title, totalBytes = 0, checkpoint } = session.record;
-  const age = formatDuration(clock.unixMs() - startedUnixMs);
-  if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
   let isAcknowledged = false;
   const end = { transport, session, secret, role: "listener", isManual: false } as const;
   await runStream(
@@ -78,6 +75,12 @@ async function sendParcel(
     {
       session,
       open: () => openPeerStream({ ...end, peerTimeoutMs }),
+      introduce: async () => {
+        const ticket = { role: "receive", secret } as const;
+        await announce(context, { ticket, map, qr: options.flag("qr") });
+        const age = formatDuration(clock.unixMs() - startedUnixMs);
+        if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
+      },
       sample: (stream) => sentSample(stream.progress(), { clock, totalBytes }),
       wayOn: options.flag("new") ? "the same command without --new" : undefined,
     },
