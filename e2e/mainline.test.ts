@@ -1,10 +1,16 @@
 import { once } from "node:events";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { Client } from "bittorrent-dht";
 import { generateSecret, Stream } from "culvert";
 import { MainlineMap, MapClient } from "culvert/mapservice";
 import { transportCompliance } from "culvert/testing";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
+import { CommandOptions } from "../src/cli/command-options.ts";
+import { requireMap } from "../src/cli/connection.ts";
+import type { Context } from "../src/cli/context.ts";
+import { Output } from "../src/cli/output.ts";
 import { crypto, rootPublicKey } from "../src/crypto/index.ts";
 
 const NODES = 8;
@@ -80,6 +86,21 @@ describe("the Mainline DHT as a Map", () => {
     await Promise.all([sender.halt(), receiver.halt()]);
     await Promise.all(maps.map((map) => map.close()));
   }, 120_000);
+
+  it("tells a user that its nodes see who asks, and warns of nothing without a code", async () => {
+    const screen = Object.assign(new PassThrough(), { isTTY: false });
+    const parts = { stdout: screen, stderr: screen, json: true, verbose: false, env: {} };
+    const context = { env: {}, output: new Output(parts) } as unknown as Context;
+    const options = new CommandOptions({ map: `mainline:${network.endpoint}` });
+    const map = await requireMap(context, options).open(context);
+    await map.close();
+    const told = await text(screen.end());
+    const events = told
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events).toMatchObject([{ event: "note", message: expect.stringContaining("see") }]);
+  }, 60_000);
 
   it("does not say that a record is ended when no node took its tombstone", async () => {
     const writeSeed = new SeededRandom(7).bytes(32);

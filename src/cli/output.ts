@@ -111,7 +111,12 @@ export class Output {
     if (verbose) this.#line(describe(error));
   }
 
-  /** A remark that does not stop the command. */
+  /** What is good to know, where nothing is wrong. */
+  note(message: string): void {
+    this.tell("note", { message }, `culvert: note: ${message}`);
+  }
+
+  /** What is wrong, and does not stop the command. */
   warn(code: string, message: string): void {
     if (this.#options.json) this.#event("warning", { code, message });
     else this.#line(`culvert: ${this.#paint("warning:", 33)} ${printable(message)}`);

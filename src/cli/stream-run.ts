@@ -163,8 +163,7 @@ async function leaveLastWord(
     if (waitedMs >= msMax) return;
     if (waitedMs >= LAST_WORD.noteMs && !isNoted) {
       isNoted = true;
-      const note = "all is done here, and the other side is still to be told";
-      output.tell("note", { message: note }, `culvert: note: ${note}`);
+      output.note("all is done here, and the other side is still to be told");
     }
     await pause(clock, LAST_WORD.lookEveryMs);
   }

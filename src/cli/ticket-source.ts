@@ -59,7 +59,7 @@ async function findText(
     const { CULVERT_TICKET } = env;
     return CULVERT_TICKET;
   }
-  output.tell("note", { message: NOTE }, `culvert: note: ${NOTE}`);
+  output.note(NOTE);
   return operand;
 }
 

@@ -60,14 +60,14 @@ describe("what the command says", () => {
     const how = { json: true, verbose: true, isStdoutData: true, env: {} };
     const output = new Output({ stdout, stderr, ...how });
     const error = new CulvertError("CULVERT_FILE", "not there");
-    output.tell("note", { message: "told" }, "told in words");
+    output.note("told");
     output.status("a line in place");
     output.warn("CULVERT_FILE", "careful");
     output.fail(explain(error), error);
     expect(stdout.text).toBe("");
     const events = stderr.text.trimEnd().split("\n");
     expect(events.map((line) => JSON.parse(line))).toMatchObject([
-      { v: 1, event: "note" },
+      { v: 1, event: "note", message: "told" },
       { v: 1, event: "warning" },
       { v: 1, event: "error", exit: 1, story: expect.stringContaining("output.test") },
     ]);
@@ -87,6 +87,14 @@ describe("what the command says", () => {
       await Promise.all(closed);
     }
     expect(told).toEqual(["ENOSPC"]);
+  });
+
+  test("a note has no colour, and is an event", () => {
+    const screen = new FakeScreen(true);
+    outputOn(screen, false).note("good to know");
+    outputOn(screen, true).note("good to know");
+    const event = '{"v":1,"event":"note","message":"good to know"}';
+    expect(screen.text).toBe(`culvert: note: good to know\n${event}\n`);
   });
 
   test("errors are events too, with the code of the library", () => {

@@ -51,7 +51,7 @@ export const receive: RunCommand = async (context, [operand], options) => {
       reception.goodbye === "told"
         ? "the sender will learn of it when it comes back"
         : "the sender cannot know it yet: type the same command again to tell it";
-    output.tell("note", { message: note }, `culvert: note: ${note}`);
+    output.note(note);
   });
 };
 
