@@ -35,8 +35,9 @@ describe("a broadcast", () => {
     const reader = machine.culvert(...words);
     writer.process.stdin?.write("first ");
     await reader.says(/first /);
-    for (const end of [writer, reader]) end.process.kill("SIGTERM");
-    expect([(await writer.ended).code, (await reader.ended).code]).toEqual([143, 143]);
+    writer.process.kill("SIGTERM");
+    reader.process.kill("SIGHUP");
+    expect([(await writer.ended).code, (await reader.ended).code]).toEqual([143, 129]);
     const status = await machine.run("status", "--json");
     const [id] = status.events.flatMap(({ command, id }) => (command === "broadcast" ? [id] : []));
     const resumed = machine.culvert("broadcast", "--resume", String(id), "--map", endpoint);

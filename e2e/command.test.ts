@@ -1,11 +1,18 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { Machine } from "./culvert.ts";
 
 const GOOD_TICKET = "culvert1";
+
+/** Whether a process can be given a terminal here. */
+function canMakeTerminals(): boolean {
+  return spawnSync("script", ["-qc", "true", "/dev/null"]).status === 0;
+}
 
 describe("the command line", () => {
   test("help opens with an example, and is on stdout", async () => {
@@ -74,6 +81,30 @@ describe.runIf(existsSync("/dev/full"))("a stdout that has no room", () => {
     const { status, stderr } = spawnSync("bash", ["-c", full], { encoding: "utf8" });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^culvert: error: ENOSPC.*\nculvert: hint: .*\n$/);
+  });
+});
+
+describe.runIf(canMakeTerminals())("a terminal that goes away", () => {
+  // The shell outlives the hangup, to tell what the command ends with; it hands it on as any does.
+  const map = "map --memory --listen 127.0.0.1:0 & trap 'kill -HUP $!' HUP; wait; wait $!";
+  const receive = "receive --map 127.0.0.1:1";
+
+  test.each([
+    ["stops what runs, with its own status", map, "cells of", 129],
+    ["leaves a question without an answer", receive, "not shown", 2],
+  ])("%s", async (_, words, said, status) => {
+    const shell = `trap "" HUP; node dist/cli/main.js ${words}; echo $? >&3`;
+    const stdio = ["pipe", "pipe", "pipe", "pipe"] as const;
+    const terminal = spawn("script", ["-qc", shell, "/dev/null"], { stdio: [...stdio] });
+    const [, stdout, , ending] = terminal.stdio;
+    if (!(stdout instanceof Readable && ending instanceof Readable)) throw new Error("pipes");
+    let heard = "";
+    for await (const words of stdout) {
+      heard += words;
+      if (heard.includes(said)) break;
+    }
+    terminal.kill("SIGKILL");
+    expect(await text(ending)).toBe(`${status}\n`);
   });
 });
 

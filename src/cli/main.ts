@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { closeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { systemClock } from "../io/clock.ts";
 import { COMMANDS } from "./commands.ts";
 import { explain } from "./failure.ts";
@@ -57,6 +59,7 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
   };
 };
 
+process.once("exit", leaveTerminal);
 try {
   await runProgram(process.argv.slice(2), COMMANDS, makeContext);
 } catch (error) {
@@ -67,10 +70,15 @@ try {
   }
 }
 
+/** Node gives a terminal its modes back when it exits, and aborts where that terminal has gone. */
+function leaveTerminal(): void {
+  for (const { isTTY, fd } of [stdin, stdout, stderr]) if (isTTY && !isatty(fd)) closeSync(fd);
+}
+
 function tellFailure(error: unknown): void {
   const failure = explain(error);
   output.fail(failure, error);
-  process.exitCode = failure.exit;
+  process.exitCode ??= failure.exit; // the first one says why
 }
 
 function hasData(name: string | undefined): boolean {

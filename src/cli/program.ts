@@ -21,7 +21,8 @@ Environment: CULVERT_NODES or CULVERT_MAP stands for --nodes or --map, CULVERT_T
 NO_COLOR is heeded, and so are XDG_STATE_HOME and XDG_DATA_HOME (see "culvert paths").
 
 Exit status: 0 done, 1 unexpected, 2 usage, 3 bad ticket, 4 no peer in time, 5 no node reachable,
-6 failed authentication or integrity, 7 data expired unread, 8 state not usable, 130/143 signals.`;
+6 failed authentication or integrity, 7 data expired unread, 8 state not usable, 129/130/143
+signals.`;
 
 /** Makes the context of a run, once it is known how the user wants to be spoken to. */
 export type MakeContext = (options: {

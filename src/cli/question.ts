@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { CulvertError } from "../base/index.ts";
 import type { Context } from "./context.ts";
@@ -6,7 +6,8 @@ import type { Context } from "./context.ts";
 /**
  * Asks on the terminal and waits for a line. With `isSecret` what is typed is not shown.
  *
- * @throws the reason of `context.stop` on Ctrl-C, CulvertError `CULVERT_USAGE` on Ctrl-D
+ * @throws the reason of `context.stop` on Ctrl-C, CulvertError `CULVERT_USAGE` on Ctrl-D, or when
+ *   the terminal has gone
  */
 export async function ask(
   { stdin, stderr, stop, output }: Context,
@@ -25,7 +26,8 @@ export async function ask(
   // By now the terminal has stopped to show what is typed.
   if (options.isSecret) stderr.write(question);
   const left = new Promise<never>((_resolve, reject) => {
-    terminal.once("close", () => reject(new CulvertError("CULVERT_USAGE", "there was no answer")));
+    const leave = (): void => reject(new CulvertError("CULVERT_USAGE", "there was no answer"));
+    terminal.once("close", leave).once("error", leave);
   });
   try {
     return await Promise.race([terminal.question(question, { signal: stop }), left]);
@@ -34,7 +36,16 @@ export async function ask(
     throw error;
   } finally {
     answered();
-    terminal.close();
+    close(terminal);
     if (options.isSecret) stderr.write("\n");
+  }
+}
+
+/** A terminal that has gone has no mode to be given back, and says so. */
+function close(terminal: Interface): void {
+  try {
+    terminal.close();
+  } catch {
+    // Nobody is there to hear of it.
   }
 }

@@ -9,6 +9,7 @@ function processWith(connected: boolean | undefined): NodeJS.Process {
 
 describe("a command is asked to stop", () => {
   it.each([
+    ["SIGHUP", 129],
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ])("by %s", (signal, exit) => {
@@ -19,6 +20,15 @@ describe("a command is asked to stop", () => {
     expect(stop.reason).toMatchObject({ exit });
     // The second one is the system's business.
     expect(process.listenerCount("SIGINT") + process.listenerCount("SIGTERM")).toBe(0);
+  });
+
+  it("by a terminal that goes away, which hangs up twice", () => {
+    const process = processWith(undefined);
+    const stop = watchSignals(process);
+    process.emit("SIGHUP", "SIGHUP");
+    expect(process.listenerCount("SIGHUP"), "the system would end it").toBe(1);
+    process.emit("SIGHUP", "SIGHUP");
+    expect(stop.reason).toMatchObject({ exit: 129 });
   });
 
   it("by the end of the parent that it has a channel to", () => {
