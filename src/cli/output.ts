@@ -74,7 +74,7 @@ export class Output {
   status(words: string): void {
     if (!this.isInteractive || this.#isAsking) return;
     const columns = this.#options.stderr.columns || COLUMNS_DEFAULT;
-    this.#options.stderr.write(`${CLEAR_LINE}${words.slice(0, columns - 1)}`);
+    this.#options.stderr.write(`${CLEAR_LINE}${fitting(words, columns - 1)}`);
     this.#hasStatus = true;
   }
 
@@ -142,6 +142,22 @@ export class Output {
   #paint(text: string, color: number): string {
     return this.#isColored ? `\u001b[${color}m${text}\u001b[0m` : text;
   }
+}
+
+const CHARACTERS = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/**
+ * The beginning of `words` that no terminal needs more columns for: how wide what is not ASCII is,
+ * and what it takes for one character, each decides for itself.
+ */
+function fitting(words: string, columns: number): string {
+  let [taken, left] = [0, columns];
+  for (const { segment, index } of CHARACTERS.segment(words)) {
+    for (const point of segment) left -= point <= "\u007f" ? 1 : 2;
+    if (left < 0) break;
+    taken = index + segment.length;
+  }
+  return words.slice(0, taken);
 }
 
 /** Colours are for terminals that have them, and whose owner has not refused (no-color.org). */

@@ -143,4 +143,14 @@ describe("what the command says", () => {
     outputOn(screen, false).status("x".repeat(500));
     expect(screen.text).toBe(`\r\u001b[K${"x".repeat(99)}`);
   });
+
+  test.each([
+    ["of two columns", "x\u6c34", "x\u6c34".repeat(33)],
+    ["outside of the first plane", "\u{1f40b}", "\u{1f40b}".repeat(49)],
+    ["of several code points", "xe\u0301\u0301", `${"xe\u0301\u0301".repeat(16)}x`],
+  ])("nor with characters %s, of which it shows all or nothing", (_, words, shown) => {
+    const screen = new FakeScreen(true);
+    outputOn(screen, false).status(words.repeat(50));
+    expect(screen.text).toBe(`\r\u001b[K${shown}`);
+  });
 });
