@@ -55,9 +55,14 @@ export class Output {
     options.stderr.on("error", () => {}); // where would that be told?
   }
 
-  /** True when words may be replaced in place, and questions asked. */
+  /** True when questions may be asked. */
   get isInteractive(): boolean {
     return this.#options.stderr.isTTY === true && !this.#options.json;
+  }
+
+  /** True when words may be replaced in place. */
+  get hasStatusLine(): boolean {
+    return this.isInteractive && !isDumb(this.#options.env);
   }
 
   get isJson(): boolean {
@@ -70,9 +75,9 @@ export class Output {
     else if (words !== undefined) this.#line(words);
   }
 
-  /** Shows `words` in place of the last status, until something is told. Terminals only. */
+  /** Shows `words` in place of the last status, until something is told, where that can be. */
   status(words: string): void {
-    if (!this.isInteractive || this.#isAsking) return;
+    if (!this.hasStatusLine || this.#isAsking) return;
     const columns = this.#options.stderr.columns || COLUMNS_DEFAULT;
     this.#options.stderr.write(`${CLEAR_LINE}${fitting(words, columns - 1)}`);
     this.#hasStatus = true;
@@ -162,8 +167,13 @@ function fitting(words: string, columns: number): string {
 
 /** Colours are for terminals that have them, and whose owner has not refused (no-color.org). */
 function wantsColor({ env, stderr }: OutputOptions): boolean {
-  const { NO_COLOR, TERM } = env;
-  return stderr.isTTY === true && (NO_COLOR ?? "") === "" && TERM !== "dumb";
+  const { NO_COLOR } = env;
+  return stderr.isTTY === true && (NO_COLOR ?? "") === "" && !isDumb(env);
+}
+
+/** A terminal that shows control sequences as they are, as in an editor. */
+function isDumb({ TERM }: NodeJS.ProcessEnv): boolean {
+  return TERM === "dumb";
 }
 
 /** Whether something cannot be written because nobody reads it any more. */

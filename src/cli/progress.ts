@@ -105,7 +105,7 @@ export class ProgressReporter {
     const sample = this.#sample();
     const rate = this.#rate.measure(doneBytes(sample), this.#clock.now());
     const words = describeProgress(sample, rate);
-    if (this.#output.isInteractive) {
+    if (this.#output.hasStatusLine) {
       this.#output.status(words);
       return;
     }
@@ -116,7 +116,7 @@ export class ProgressReporter {
   }
 
   #everyMs(): number {
-    if (this.#output.isInteractive) return TERMINAL_EVERY_MS;
+    if (this.#output.hasStatusLine) return TERMINAL_EVERY_MS;
     return this.#output.isJson ? JSON_EVERY_MS : LOG_EVERY_MS;
   }
 }
