@@ -5,14 +5,9 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { Machine } from "./culvert.ts";
+import { canMakeTerminals, Machine } from "./culvert.ts";
 
 const GOOD_TICKET = "culvert1";
-
-/** Whether a process can be given a terminal here. */
-function canMakeTerminals(): boolean {
-  return spawnSync("script", ["-qc", "true", "/dev/null"]).status === 0;
-}
 
 describe("the command line", () => {
   test("help opens with an example, and is on stdout", async () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -91,6 +91,11 @@ function clockAhead(ms: number): string {
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
+/** Whether a process can be given a terminal here. */
+export function canMakeTerminals(): boolean {
+  return spawnSync("script", ["-qec", "true", "/dev/null"]).status === 0;
+}
+
 /** Compares whole files: element by element, as `toEqual` does, megabytes take minutes. */
 export async function expectFile(path: string, content: Uint8Array): Promise<void> {
   const found = await readFile(path);
@@ -127,6 +132,12 @@ export class Machine {
     const script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && cd . && exec "$@"';
     const shell = ["sh", "-c", script, "sh", String(bytes), join(this.folder, folder)];
     return ["unshare", "-rm", ...shell];
+  }
+
+  /** Starts `culvert` on a terminal of its own, whose shell splits the words and obeys them. */
+  onTerminal(...args: readonly string[]): Culvert {
+    const launcher = ["sh", "-c", 'exec script -qec "$*" /dev/null', "sh"];
+    return this.start(args, { launcher });
   }
 
   /** Starts `culvert`, or a script, in another way than a user would. */

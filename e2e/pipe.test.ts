@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { type Culvert, Machine } from "./culvert.ts";
+import { type Culvert, canMakeTerminals, Machine } from "./culvert.ts";
 
 async function printedBy(listener: Culvert): Promise<string[]> {
   const [, words = ""] = await listener.says(/^culvert (pipe .*)$/m);
@@ -115,6 +115,23 @@ describe("a pipe", () => {
     here.process.stdin?.end(randomBytes(300_000));
     expect((await there.ended).code).toBe(1);
     expect(there.stderr).toContain("nobody reads stdout");
+  });
+
+  test.runIf(canMakeTerminals())("leaves a terminal to what arrives, and as it was", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    for (const [place, end] of [
+      [[], "\nhello"],
+      [[">", "file"], "\r\u001b[K"],
+    ] as const) {
+      const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+      const there = machine.onTerminal(...(await printedBy(here)), ...place);
+      await there.says(/note/);
+      here.process.stdin?.end("hello");
+      expect((await there.ended).code, there.stdout).toBe(0);
+      expect(there.stdout.endsWith(end), there.stdout).toBe(true);
+      expect(there.stdout.includes("saved 5 B"), there.stdout).toBe(end !== "\nhello");
+    }
   });
 
   test("both ways at once is not one way twice", async () => {

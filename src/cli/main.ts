@@ -68,6 +68,8 @@ try {
   } else if (error !== broken) {
     tellFailure(error);
   }
+} finally {
+  output.yieldTerminal();
 }
 
 /** Node gives a terminal its modes back when it exits, and aborts where that terminal has gone. */

@@ -75,15 +75,19 @@ export class Output {
     else if (words !== undefined) this.#line(words);
   }
 
-  /** Shows `words` in place of the last status, until something is told, where that can be. */
+  /**
+   * Shows `words` in place of the last status, until something is told, where that can be: not on
+   * the terminal that shows what a peer sends.
+   */
   status(words: string): void {
-    if (!this.hasStatusLine || this.#isAsking) return;
+    const { isStdoutData = false, stdout } = this.#options;
+    if (!this.hasStatusLine || this.#isAsking || (isStdoutData && stdout.isTTY === true)) return;
     const columns = this.#options.stderr.columns || COLUMNS_DEFAULT;
     this.#options.stderr.write(`${CLEAR_LINE}${fitting(words, columns - 1)}`);
     this.#hasStatus = true;
   }
 
-  /** Leaves the terminal to a question: no status until the result is called. */
+  /** Leaves the terminal to a question, or to who comes next: no status until it is called. */
   yieldTerminal(): () => void {
     if (this.#hasStatus) this.#options.stderr.write(CLEAR_LINE);
     this.#hasStatus = false;

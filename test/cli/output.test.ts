@@ -138,6 +138,16 @@ describe("what the command says", () => {
     expect(seen(false, {})).toBe("culvert: warning: slow\n");
   });
 
+  test("no status is on the terminal that shows what a peer sends", () => {
+    const seen = (isShown: boolean): string => {
+      const [stdout, stderr] = [new FakeScreen(isShown), new FakeScreen(true)];
+      const how = { json: false, verbose: false, isStdoutData: true, env: {} };
+      new Output({ stdout, stderr, ...how }).status("half");
+      return stderr.text;
+    };
+    expect([seen(true), seen(false)]).toEqual(["", "\r\u001b[Khalf"]);
+  });
+
   test("a status never wraps, however narrow the terminal is", () => {
     const screen = new FakeScreen(true);
     outputOn(screen, false).status("x".repeat(500));
