@@ -43,9 +43,15 @@ export async function killHalfWay(
   const second = startBob();
   stage.say("bob$   culvert receive                 the same command again");
   const next = await second.hears((event) => savedBytes(event) > 0);
-  if (next !== undefined) stage.say(`bob goes on at ${shareSaved(next, size)}`);
+  if (next !== undefined) stage.say(wordsOfReturn(savedBytes(half), savedBytes(next), size));
   await second.succeeds();
   return 1;
+}
+
+/** Where a killed receiver goes on: what its journal did not know yet comes once more. */
+export function wordsOfReturn(savedBefore: number, savedNow: number, size: number): string {
+  const words = `bob goes on at ${formatShare(savedNow, size)}`;
+  return savedNow < savedBefore ? `${words}: the rest was not in his journal yet` : words;
 }
 
 /** One line, on a terminal, about how far both of them are. */
