@@ -82,6 +82,16 @@ describe("a target", () => {
     await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
   });
 
+  test.runIf(canMount)("of no size is written to like others", async () => {
+    await using machine = await Machine.create();
+    const { endpoint, sender, ticket } = await sending(machine, 1_000);
+    await mkdir(join(machine.folder, "inbox"));
+    const words = ["receive", ticket, "--map", endpoint, "--into", "inbox"];
+    const receiver = machine.onSmallDisk({ folder: "inbox", bytes: 0 }, ...words);
+    expect((await receiver.ended).code, receiver.stderr).toBe(0);
+    expect((await sender.ended).code, sender.stderr).toBe(0);
+  });
+
   test.runIf(canMount)("with room, and none for what is kept, ends with a hint", async () => {
     await using machine = await Machine.create();
     const { endpoint, sender, ticket, content } = await sending(machine, 900_000);

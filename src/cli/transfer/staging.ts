@@ -186,7 +186,8 @@ export class Staging {
   }
 
   async #requireRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#options.target);
+    const { bavail, blocks, bsize } = await statfs(this.#options.target);
+    if (blocks === 0) return; // a file system that has no size, or does not say which
     const free = bavail * bsize;
     let missing = this.#options.manifest.contentBytes;
     for (const location of this.#locations.values()) {
