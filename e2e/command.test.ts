@@ -116,9 +116,9 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _culvert; printf '%s\\n' "\${COMPREPL
     expect(complete("se")).toEqual(["send"]);
     expect(complete("receive", "--in")).toEqual(["--into"]);
     expect(complete("completion", "")).toEqual(["bash", "zsh", "fish"]);
-    await writeFile(join(machine.folder, "photo.jpg"), "");
-    expect(complete("send", join(machine.folder, "ph"))).toEqual([
-      join(machine.folder, "photo.jpg"),
-    ]);
+    const photo = join(machine.folder, "my photo.jpg");
+    await writeFile(photo, "");
+    expect(complete("send", join(machine.folder, "my"))).toEqual([photo]);
+    expect(complete("receive", "--into", join(machine.folder, "my p"))).toEqual([photo]);
   });
 });

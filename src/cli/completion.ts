@@ -21,6 +21,10 @@ function bash(commands: readonly CommandText[]): string {
   const takesFile = commands.flatMap(({ options }) => options.filter(isFile));
   const fileFlags = [...new Set(takesFile.map(({ flags }) => longFlag(flags)))].join("|");
   return `# culvert completion bash > ~/.local/share/bash-completion/completions/culvert
+_culvert_files() {
+  local IFS=$'\\n' # a name may have spaces
+  COMPREPLY=($(compgen -f -- "$1"))
+}
 _culvert() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} options operands
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -28,7 +32,7 @@ _culvert() {
     return
   fi
   case $before in
-    ${fileFlags}) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    ${fileFlags}) _culvert_files "$word"; return ;;
   esac
   case \${COMP_WORDS[1]} in
 ${cases.join("\n")}
@@ -37,7 +41,7 @@ ${cases.join("\n")}
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *)
       case $operands in
-        @files) COMPREPLY=($(compgen -f -- "$word")) ;;
+        @files) _culvert_files "$word" ;;
         *) COMPREPLY=($(compgen -W "$operands" -- "$word")) ;;
       esac ;;
   esac
