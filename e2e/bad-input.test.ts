@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bech32m } from "@scure/base";
 import { describe, expect, test } from "vitest";
@@ -80,6 +80,27 @@ describe("a target", () => {
     expect(again.code, again.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
     await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
+  });
+
+  test.runIf(canMount)("that another file system lies in takes files there, too", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    await mkdir(join(machine.folder, "album"));
+    await writeFile(join(machine.folder, "album/photo.jpg"), "hello", { mode: 0o604 });
+    const listed = join(machine.folder, "listed");
+    await mkdir(join(machine.folder, "inbox/album"), { recursive: true });
+    for (const force of [[], ["--force"]]) {
+      const sender = machine.culvert("send", "album", "--map", endpoint);
+      const [ticket] = await sender.says(/culvert1[a-z0-9]+/);
+      const disk = machine.smallDisk({ folder: "inbox/album", bytes: 100_000 });
+      const shell = `${force.length > 0 ? "echo old > inbox/album/photo.jpg;" : ""} "$@" &&
+        ls -lA inbox/album > ${listed} && cat inbox/album/photo.jpg >> ${listed}`;
+      const words = ["receive", ticket, "--map", endpoint, "--into", "inbox", ...force];
+      const receiver = machine.start(words, { launcher: [...disk, "sh", "-c", shell, "sh"] });
+      expect((await receiver.ended).code, receiver.stderr).toBe(0);
+      expect((await sender.ended).code, sender.stderr).toBe(0);
+      expect(await readFile(listed, "utf8")).toMatch(/^total \d+\n-rw----r-- .*\nhello$/);
+    }
   });
 
   test.runIf(canMount)("of no size is written to like others", async () => {

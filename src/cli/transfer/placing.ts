@@ -1,6 +1,8 @@
-import { chmod, link, lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { chmod, copyFile, link, lstat, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { CulvertError } from "../../base/index.ts";
-import { exists } from "../../io/durable-file.ts";
+import { exists, syncFolder } from "../../io/durable-file.ts";
 import { CommandError } from "../failure.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
@@ -16,18 +18,21 @@ const NO_LINKS: readonly unknown[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"
  * @throws CulvertError `CULVERT_FILE` when the name is taken
  */
 export async function placeFile(finished: string, destination: string): Promise<void> {
+  const draft = draftOf(finished, destination);
+  const own = [finished, draft];
   try {
-    await link(finished, destination);
+    await giveName(finished, destination, own);
   } catch (error) {
     const code = systemCode(error);
-    if (code === "ENOENT") return await requirePlaced(destination);
-    if (code === "EEXIST" && (await isSameFile(finished, destination))) return unlink(finished);
-    if (code === "EEXIST") throw taken(destination);
-    if (!NO_LINKS.includes(code)) throw error;
-    if (await exists(destination)) throw taken(destination);
-    return await rename(finished, destination);
+    if (code === "ENOENT") await requirePlaced(destination);
+    else if (code !== "EXDEV") throw error;
+    else {
+      await copyDurably(finished, draft);
+      await giveName(draft, destination, own);
+      await syncFolder(dirname(destination));
+    }
   }
-  await unlink(finished);
+  for (const name of own) await rm(name, { force: true });
 }
 
 /** Moves a finished file to its name, onto the file or link that may be there. */
@@ -37,8 +42,13 @@ export async function replaceFile(finished: string, destination: string): Promis
   } catch (error) {
     const code = systemCode(error);
     if (code === "EISDIR" || code === "ENOTEMPTY") throw taken(destination);
-    if (code !== "ENOENT") throw error;
-    await requirePlaced(destination);
+    if (code === "ENOENT") return await requirePlaced(destination);
+    if (code !== "EXDEV") throw error;
+    const draft = draftOf(finished, destination);
+    await copyDurably(finished, draft);
+    await replaceFile(draft, destination);
+    await syncFolder(dirname(destination));
+    await unlink(finished);
   }
 }
 
@@ -68,14 +78,56 @@ export function taken(destination: string): CommandError {
   );
 }
 
+/** Links or moves a file to a name that nothing has, unless the name is one of `own` already. */
+async function giveName(file: string, destination: string, own: readonly string[]): Promise<void> {
+  try {
+    await link(file, destination);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EEXIST" && (await isOneOf(destination, own))) return;
+    if (code === "EEXIST") throw taken(destination);
+    if (!NO_LINKS.includes(code)) throw error;
+    if (await exists(destination)) throw taken(destination);
+    await rename(file, destination);
+  }
+}
+
+/**
+ * Where a file is copied to when its name is in another file system, as below a folder that was
+ * there: next to the name, under one that no peer can give.
+ */
+function draftOf(finished: string, destination: string): string {
+  const name = `${basename(dirname(finished))}-${basename(finished)}`;
+  return join(dirname(destination), name);
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await rm(to, { force: true }); // a part of it, of a run that was killed
+  await copyFile(from, to, constants.COPYFILE_EXCL);
+  const { mode, atime, mtime } = await lstat(from);
+  const handle = await open(to, "r+");
+  try {
+    await handle.chmod(mode);
+    await handle.utimes(atime, mtime);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 async function requirePlaced(destination: string): Promise<void> {
   if (await exists(destination)) return;
   throw new CulvertError("CULVERT_BAD_STATE", `the received bytes of ${destination} are gone`);
 }
 
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [first, second] = [await lstat(a), await lstat(b)];
-  return first.ino === second.ino && first.dev === second.dev;
+/** Whether what is there has one of these names too, since an earlier run did not get further. */
+async function isOneOf(destination: string, names: readonly string[]): Promise<boolean> {
+  const { ino, dev } = await lstat(destination);
+  for (const name of names) {
+    const stats = await lstat(name).catch(() => undefined);
+    if (stats?.ino === ino && stats.dev === dev) return true;
+  }
+  return false;
 }
 
 function systemCode(error: unknown): unknown {

@@ -1,5 +1,6 @@
 import {
   chmod,
+  link,
   lstat,
   mkdir,
   mkdtemp,
@@ -131,6 +132,16 @@ describe("files on their way to their names", () => {
       expect(await readdir(target, { recursive: true })).toEqual(["d", "d/a", "d/b"]);
       await rm(join(target, "d"), { recursive: true });
     }
+  });
+
+  test("get them when a run was killed that had copied one to another file system", async () => {
+    const staging = await receive([file("a"), file("b")]);
+    const [draft, name] = [".culvert-abc-1", "b"].map((path) => join(target, path));
+    if (draft === undefined || name === undefined) throw new Error("there are two");
+    await writeFile(draft, "hello");
+    await link(draft, name);
+    await staging.place({ overwrite: false });
+    expect(await readdir(target)).toEqual(["a", "b"]);
   });
 
   test("do not follow a link out of the target, nor write through one", async () => {
