@@ -74,12 +74,16 @@ export class Staging {
     }
   }
 
-  /** Which names are taken in the target by something that would have to make way. */
+  /**
+   * Which names are taken in the target by something that would have to make way.
+   *
+   * @throws CulvertError `CULVERT_FILE` for a path that could never be given there
+   */
   async conflicts(): Promise<Conflicts> {
     const [replaceable, inTheWay]: [string[], string[]] = [[], []];
     for (const entry of this.#options.manifest.entries) {
       const { kind, path } = entry;
-      const stats = await lstat(this.#destination(entry)).catch(() => undefined);
+      const stats = await lstat(this.#destination(entry)).catch(noneUnlessTooLong);
       if (stats === undefined) continue;
       const isFolder = stats.isDirectory();
       if (kind === "file" && !isFolder) replaceable.push(path);
@@ -200,6 +204,13 @@ export class Staging {
       "free some space and type the same command again, or choose another folder with --into",
     );
   }
+}
+
+/** What is wrong with a path apart from its length is found by its rules. */
+function noneUnlessTooLong(error: unknown): undefined {
+  if (!(error instanceof Error && "code" in error && error.code === "ENAMETOOLONG")) return;
+  const hint = "use --into another folder, with a shorter path, or ask the other side to rename it";
+  throw new CommandError("CULVERT_FILE", "a name or path is too long for this disk", hint, error);
 }
 
 async function* readPart(location: string, length: number): AsyncGenerator<Uint8Array> {

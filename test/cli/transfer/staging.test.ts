@@ -185,6 +185,19 @@ describe("files on their way to their names", () => {
     expect(await readdir(target)).toEqual([]);
   });
 
+  test("a path that is too long below this target is refused before it is received", async () => {
+    const names = Array.from({ length: 16 }, (_, i) => "x".repeat(i === 15 ? 250 : 255));
+    const entries = names.map((_, i) => {
+      const path = names.slice(0, i + 1).join("/");
+      return { kind: "folder", path, mode: 0o755 } as const;
+    });
+    await expect(stagingOf(entries).conflicts()).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      hint: expect.stringContaining("--into"),
+    });
+    expect(await stagingOf(entries.slice(0, 3)).conflicts()).toMatchObject({ inTheWay: [] });
+  });
+
   test("more than the disk holds is refused before it is received", async () => {
     const staging = stagingOf([file("huge", 2 ** 52)]);
     await expect(staging.begin()).rejects.toThrow("no room");
