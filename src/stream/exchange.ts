@@ -31,7 +31,9 @@ export interface Request {
   timer: TimerHandle | undefined;
   /** How many RTOs it may take. */
   patience: number;
-  /** Whether the time to the answer is a round trip (and not a wait for somebody else). */
+  /** Whether it asks for what is likely there: the time to the answer is a round trip. */
+  isLikelyThere: boolean;
+  /** Whether its lateness says something about the path. */
   isSample: boolean;
 }
 
@@ -145,18 +147,18 @@ export class Exchange {
   }
 
   mayPut(now: Instant): boolean {
-    if (this.#isTurnSpent || this.#puts >= this.#putWindow.size) return false;
+    if (this.#leftInTurn <= 0 || this.#puts >= this.#putWindow.size) return false;
     return now >= this.#pausedUntil && this.#putPacer.ready(now);
   }
 
   mayGet(now: Instant): boolean {
-    if (this.#isTurnSpent || this.#gets >= this.#options.window) return false;
+    if (this.#leftInTurn <= 0 || this.#gets >= this.#options.window) return false;
     return now >= this.#pausedUntil && this.#getPacer.ready(now);
   }
 
   /** Asks for another turn when `core` has something due that did not fit this one. */
   endTurn(core: { deadline(): Instant }, now: Instant): void {
-    if (!this.#isTurnSpent || this.#isTurnAsked || core.deadline() > now) return;
+    if (this.#leftInTurn > 0 || this.#isTurnAsked || core.deadline() > now) return;
     this.#isTurnAsked = true;
     this.#effects.push({ kind: "turn" });
   }
@@ -221,6 +223,7 @@ export class Exchange {
     this.#gets += 1;
     this.#leftInTurn -= 1;
     const request = this.#open(purpose, index, now, isLikelyThere && patience === 1);
+    request.isLikelyThere = isLikelyThere;
     this.#arm(request, now, patience);
     this.counts.gets += 1;
     // Where gets are rationed, one that waits is worth keeping until its frame can have come.
@@ -249,8 +252,7 @@ export class Exchange {
     this.#pauses = 0;
     // A get may have waited for its frame to be put again: puts alone are measured, if there are.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
-    // Only a get of a frame that is likely there has another patience than 1.
-    const isFirst = this.rto.meanMs === undefined && (request.isSample || request.patience !== 1);
+    const isFirst = this.rto.meanMs === undefined && request.isLikelyThere;
     if (isPut || isFirst) this.#measure(now - request.sentAt, now);
     else this.rto.restore();
     return request;
@@ -330,10 +332,6 @@ export class Exchange {
     }
   }
 
-  get #isTurnSpent(): boolean {
-    return this.#leftInTurn <= 0;
-  }
-
   #open(purpose: Purpose, index: number, sentAt: Instant, isSample: boolean): Request {
     const request: Request = {
       id: this.#nextId++,
@@ -344,6 +342,7 @@ export class Exchange {
       isOpen: true,
       timer: undefined,
       patience: 1,
+      isLikelyThere: false,
       isSample,
     };
     this.#requests.set(request.id, request);
