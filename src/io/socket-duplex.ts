@@ -120,6 +120,9 @@ export abstract class SocketDuplex extends Duplex {
     else this.once("finish", () => this.destroy());
   }
 
+  /** Gives the stream up at once, also what is on its way after an `end`, and tells the peer. */
+  abstract resetAndDestroy(): this;
+
   /** A byte went in or out. */
   protected noteActivity(): void {
     if (this.#idleMs === 0) return;

@@ -113,6 +113,11 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.destroy();
   }
 
+  resetAndDestroy(): this {
+    this.reset(0);
+    return this;
+  }
+
   /** Gives the stream up with one of the codes that are not a protocol's. */
   refuse(code: number): void {
     this.#resetCode = code;

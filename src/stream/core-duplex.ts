@@ -50,6 +50,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   #phase: Phase = "running";
   #failure: CulvertError | undefined;
   #isPeerEnded = false;
+  #isReset = false;
   #cancelLinger: Cancel | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -153,7 +154,7 @@ export abstract class CoreDuplex extends SocketDuplex {
    */
   override destroy(error?: Error): this {
     // Libraries give null where they have no error.
-    const isGraceful = !error && this.writableEnded && !this.destroyed;
+    const isGraceful = !error && this.writableEnded && !this.destroyed && !this.#isReset;
     if (isGraceful) this.#acceptBuffered();
     if (this.#phase === "running" && !this.destroyed) {
       // A core that has not started tells nobody, though its peer may be waiting. An earlier
@@ -162,6 +163,13 @@ export abstract class CoreDuplex extends SocketDuplex {
       else this.engine.start();
     }
     return super.destroy(error);
+  }
+
+  /** As `destroy`, after `end` too: what the peer has not read yet is given up. */
+  resetAndDestroy(): this {
+    this.#isReset = true;
+    if (this.destroyed && this.#phase === "running") this.#abort();
+    return this.destroy();
   }
 
   override _destroy(error: Error | null, settle: Callback): void {
@@ -317,7 +325,8 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
-    const isGraceful = error === null && this.writableEnded && this.engine.isStarted;
+    const isEnded = this.writableEnded && this.engine.isStarted;
+    const isGraceful = error === null && isEnded && !this.#isReset;
     if (isGraceful) this.takings.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;

@@ -82,4 +82,12 @@ describe("a stream of a link", () => {
     stream.reset(7);
     expect([asked.codes, asked.isReleased]).toEqual([[7], true]);
   });
+
+  it("is reset as a socket is, although it has ended", async () => {
+    const { stream, asked } = lone();
+    stream.end();
+    await new Promise((resolve) => stream.once("finish", resolve));
+    expect(stream.resetAndDestroy()).toBe(stream);
+    expect([asked.codes, stream.destroyed]).toEqual([[0], true]);
+  });
 });

@@ -77,6 +77,17 @@ describe("a stream in the place of a socket", () => {
     expect(seen).toEqual(["given up", false, "error", true]);
   });
 
+  it.each([false, true])("is reset although it has ended (and was left: %s)", async (isLeft) => {
+    const { a, b, elapse } = await virtualPair();
+    const failed = once(b, "error");
+    const closed = once(a, "close");
+    a.end(pattern(200_000));
+    if (isLeft) a.destroy();
+    expect(a.resetAndDestroy()).toBe(a);
+    expect(await elapse(closed)).toEqual([false]);
+    expect(await elapse(failed)).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
+  });
+
   it("refuses a time-out that is no number, rather than never coming to it", async () => {
     const { a } = await virtualPair();
     for (const odd of ["5", null, undefined]) {
