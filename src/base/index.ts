@@ -9,6 +9,7 @@ export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export { KeyedHash } from "./keyed-hash.ts";
 export { LruMap } from "./lru-map.ts";
+export { requireOneOf } from "./one-of.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";

@@ -3,6 +3,7 @@ import {
   isCulvertError,
   type Log,
   onAbort,
+  requireOneOf,
   SILENT,
   throwIfAborted,
 } from "../base/index.ts";
@@ -91,7 +92,8 @@ const ROUTE_WAIT_MS = 10_000;
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
-  const { signal } = options;
+  const { signal, via } = options;
+  requireOneOf("via", via, ["onion", "direct"]);
   const closers = new Closers();
   throwIfAborted(signal);
   // What is dialled or asked then fails at once.

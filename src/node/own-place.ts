@@ -1,4 +1,4 @@
-import type { Cancel } from "../base/index.ts";
+import { type Cancel, requireOneOf } from "../base/index.ts";
 import {
   addressScope,
   DESCRIPTOR_LIMITS,
@@ -34,6 +34,7 @@ export class OwnPlace {
     begunWith: readonly NodeAddress[],
   ) {
     const { announce, listen, reachable } = config;
+    requireOneOf("reachable", reachable, ["auto", "direct", "relay"]);
     this.#config = config;
     this.#begunWith = begunWith;
     const own = announce.length > 0 ? announce : listen.filter((one) => !isAnyHost(one));

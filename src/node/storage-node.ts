@@ -1,4 +1,4 @@
-import { type Cancel, CulvertError, type Log, SILENT } from "../base/index.ts";
+import { type Cancel, CulvertError, type Log, requireOneOf, SILENT } from "../base/index.ts";
 import { Contact, type PlacementLimits } from "../dht/index.ts";
 import {
   formatNodeContact,
@@ -326,6 +326,7 @@ function portsOf(listen: readonly NodeAddress[]): {
 } {
   const ports: ReturnType<typeof portsOf> = {};
   for (const { carrier, host, port } of listen) {
+    requireOneOf("carrier", carrier, ["udp", "tcp"]);
     if (ports[carrier] !== undefined) {
       throw new CulvertError("CULVERT_USAGE", `a node listens at one ${carrier} address`);
     }

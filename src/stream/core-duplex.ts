@@ -66,7 +66,7 @@ export abstract class CoreDuplex extends SocketDuplex {
       onBroken: (error) => this.#fail(error),
     });
     this.takings = new Takings({
-      isManual: options.confirm === "manual",
+      confirm: options.confirm,
       offset: parts.past.readOffset,
       waiting: () => waitingBytes(this),
       take: (offset) => this.engine.handle({ kind: "taken", offset }),

@@ -1,7 +1,9 @@
+import { requireOneOf } from "../base/index.ts";
+
 /** What `Takings` needs to know of the stream around it. */
 export interface TakingsInit {
-  /** Nothing counts as taken before the application confirms it. */
-  readonly isManual: boolean;
+  /** `manual`: nothing counts as taken before the application confirms it. `auto` if absent. */
+  readonly confirm: "auto" | "manual" | undefined;
   /** Where this session begins. */
   readonly offset: number;
   /** Bytes that were delivered and that the application has not asked for yet. */
@@ -17,13 +19,18 @@ export interface TakingsInit {
  */
 export class Takings {
   readonly #init: TakingsInit;
+  readonly #isManual: boolean;
   #delivered: number;
   #taken: number;
   #isScheduled = false;
   #discardedFrom = Number.POSITIVE_INFINITY;
 
+  /** @throws RangeError for another way to confirm */
   constructor(init: TakingsInit) {
+    const { confirm = "auto" } = init;
+    requireOneOf("confirm", confirm, ["auto", "manual"]);
     this.#init = init;
+    this.#isManual = confirm === "manual";
     this.#delivered = init.offset;
     this.#taken = init.offset;
   }
@@ -45,7 +52,7 @@ export class Takings {
 
   /** Looks, at the end of this turn, at what has left the buffer. */
   note(): void {
-    if (this.#init.isManual || this.#isScheduled) return;
+    if (this.#isManual || this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
@@ -55,7 +62,7 @@ export class Takings {
 
   /** Looks now: this is no crash, and what has left the buffer is the application's. */
   look(): void {
-    if (this.#init.isManual) return;
+    if (this.#isManual) return;
     const isDiscarding = this.#discardedFrom < Number.POSITIVE_INFINITY;
     this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
   }

@@ -27,6 +27,11 @@ it("a client that is not wanted any more gives up at once, whatever it waits for
   expect(clock.pending).toBe(0);
 });
 
+it("a client takes no other way than the two that there are", async () => {
+  const opening = openClient({ bootstrap: [], via: "tor" as "onion" });
+  await expect(opening).rejects.toThrow(RangeError);
+});
+
 it("a client says at once that the onions of a network have no room for its routes", async () => {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, seed: 1 });

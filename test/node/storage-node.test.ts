@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
+import { NODE_DEFAULTS, type NodeConfig, startNode } from "../../src/node/index.ts";
 import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
 import { virtualMachine } from "../../src/testing/road/road-node.ts";
@@ -32,6 +32,17 @@ describe("a node", () => {
       await clock.runPromise(node.joined);
       await clock.runUntil(clock.now() + 120_000);
       expect(clock.pending, reachable).toBe(0);
+    }
+  });
+
+  it("is not told to be reached in a way, or over a carrier, that there is not", async () => {
+    const { clock, machine } = alone();
+    const address = { host: "198.51.100.1", port: 7_000 };
+    const [udp, sctp] = ["udp", "sctp" as "udp"].map((carrier) => [{ carrier, ...address }]);
+    const wrong = [{ listen: udp, reachable: "public" as "auto" }, { listen: sctp }];
+    for (const given of wrong) {
+      const starting = startNode({ ...NODE_DEFAULTS, ...given } as NodeConfig, { machine });
+      await expect(clock.runPromise(starting)).rejects.toThrow(RangeError);
     }
   });
 

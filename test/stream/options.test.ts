@@ -72,6 +72,16 @@ describe("a stream that was opened with a bad option", () => {
     await (await Subscription.open(reader)).halt();
   });
 
+  it("confirms in no way but two: with any other it would acknowledge by itself", async () => {
+    const confirm = "Manual" as "manual";
+    const stream = { ...place(), secret: generateSecret(), role: "dialer" } as const;
+    await expect(Stream.open({ ...stream, confirm })).rejects.toThrow(RangeError);
+    await (await Stream.open(stream)).halt();
+    const reader = { ...place(), capability: generateCapability().readCapability() };
+    await expect(Subscription.open({ ...reader, confirm })).rejects.toThrow(RangeError);
+    await (await Subscription.open(reader)).halt();
+  });
+
   it("has no role but two: with any other both ends would wait for each other", async () => {
     const role = "client" as "dialer";
     const open = Stream.open({ ...place(), secret: generateSecret(), role });

@@ -2,11 +2,13 @@ import { describe, expect, it } from "vitest";
 import { Takings } from "../../src/stream/takings.ts";
 
 /** Takings of an application whose readable buffer holds `waiting` bytes. */
-function takingsOf(options: { isManual?: boolean; offset?: number; waiting?: number } = {}) {
+function takingsOf(
+  options: { confirm?: "auto" | "manual"; offset?: number; waiting?: number } = {},
+) {
   const buffer = { waiting: options.waiting ?? 0 };
   const taken: number[] = [];
   const takings = new Takings({
-    isManual: options.isManual ?? false,
+    confirm: options.confirm,
     offset: options.offset ?? 0,
     waiting: () => buffer.waiting,
     take: (offset) => taken.push(offset),
@@ -57,7 +59,7 @@ describe("takings in automatic mode", () => {
 
 describe("takings in manual mode", () => {
   it("are what was confirmed, and nothing else", async () => {
-    const { takings, taken } = takingsOf({ isManual: true, offset: 10 });
+    const { takings, taken } = takingsOf({ confirm: "manual", offset: 10 });
     takings.delivered(100);
     takings.note();
     takings.takeAll();
@@ -68,7 +70,7 @@ describe("takings in manual mode", () => {
   });
 
   it("cannot be beyond what was delivered", () => {
-    const { takings, taken } = takingsOf({ isManual: true, offset: 10 });
+    const { takings, taken } = takingsOf({ confirm: "manual", offset: 10 });
     takings.delivered(5);
     for (const offset of [16, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => takings.confirm(offset)).toThrow(RangeError);

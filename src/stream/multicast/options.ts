@@ -1,3 +1,4 @@
+import { requireOneOf } from "../../base/index.ts";
 import { DEFAULTS, inRange, resolveOptions, type StreamOptions, wholeInRange } from "../options.ts";
 
 /** How a broadcast behaves; every field has a default in {@link BROADCAST_DEFAULTS}. */
@@ -121,9 +122,7 @@ export function resolveSubscriptionOptions(
   const options = { ...SUBSCRIPTION_DEFAULTS, ...known(SUBSCRIPTION_DEFAULTS, given) };
   resolveOptions(options);
   inRange("gapLimitMs", options.gapLimitMs, 1, Number.MAX_SAFE_INTEGER);
-  if (options.onLag !== "error" && options.onLag !== "skip") {
-    throw new RangeError('onLag must be "error" or "skip"');
-  }
+  requireOneOf("onLag", options.onLag, ["error", "skip"]);
   return Object.freeze(options);
 }
 

@@ -74,7 +74,7 @@ export class Subscription extends Readable {
       broken: (error) => this.#fail(error),
     });
     this.#takings = new Takings({
-      isManual: options.confirm === "manual",
+      confirm: options.confirm,
       offset: parts.readOffset,
       waiting: () => waitingBytes(this),
       take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
