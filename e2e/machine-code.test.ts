@@ -28,6 +28,16 @@ describe("without the machine code of", () => {
     expect((await map.ended).code, map.stderr).toBe(143);
   });
 
+  test("sodium-native, a node says why there are no links, in two lines", async () => {
+    await using machine = await Machine.create();
+    const launch = without("sodium-native");
+    const node = machine.start(["node", "--memory", "--listen", "tcp://127.0.0.1:0"], launch);
+    expect((await node.ended).code).toBe(1);
+    expect(node.stderr).toMatch(
+      /^culvert: error: the package sodium-native is not there.*\nculvert: hint: install .*\n$/,
+    );
+  });
+
   test("udx-native, a node runs over TCP, and over UDP says why not in two lines", async () => {
     await using machine = await Machine.create();
     const launch = without("udx-native");

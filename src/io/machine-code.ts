@@ -1,5 +1,10 @@
+/// <reference path="../../types/noise-handshake.d.ts" />
+import { createRequire } from "node:module";
+import type NoiseState from "noise-handshake";
 import { CulvertError } from "../base/index.ts";
 import type { udxNetwork } from "./udx-network.ts";
+
+const require = createRequire(import.meta.url);
 
 /**
  * Brings in a package with machine code when it is wanted, and not before: there are systems for
@@ -11,9 +16,26 @@ export async function loadMachineCode<T>(name: string, load: () => Promise<T>): 
   try {
     return await load();
   } catch (cause) {
-    const message = `the package ${name} is not there, or not built for this system`;
-    throw new CulvertError("CULVERT_UNSUPPORTED", message, { cause });
+    throw unsupported(name, cause);
   }
+}
+
+/**
+ * noise-handshake, which cannot be loaded without the machine code of sodium-native.
+ *
+ * @throws CulvertError `CULVERT_UNSUPPORTED`
+ */
+export function requireNoise(): typeof NoiseState {
+  try {
+    return require("noise-handshake");
+  } catch (cause) {
+    throw unsupported("sodium-native", cause);
+  }
+}
+
+function unsupported(name: string, cause: unknown): CulvertError {
+  const message = `the package ${name} is not there, or not built for this system`;
+  return new CulvertError("CULVERT_UNSUPPORTED", message, { cause });
 }
 
 /**

@@ -1,7 +1,8 @@
 /// <reference path="../../types/noise-handshake.d.ts" />
-import NoiseState from "noise-handshake";
+import type NoiseState from "noise-handshake";
 import { concatBytes, type Random, utf8 } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
+import { requireNoise } from "../io/machine-code.ts";
 
 /** The handshake patterns in use: XX for a stranger, IK for a peer whose key is known. */
 export type NoisePattern = "XX" | "IK";
@@ -40,7 +41,8 @@ export class NoiseHandshake {
   readonly #state: NoiseState;
 
   constructor({ pattern, isInitiator, keys, remoteKey, prologue, random }: NoiseOptions) {
-    this.#state = new NoiseState(pattern, isInitiator, keys, { curve: curveOver(random) });
+    const State = requireNoise();
+    this.#state = new State(pattern, isInitiator, keys, { curve: curveOver(random) });
     this.#state.initialise(prologue, remoteKey);
   }
 

@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../base/index.ts";
 import type { NodeIdentity } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
-import { loadUdx } from "../io/machine-code.ts";
+import { loadUdx, requireNoise } from "../io/machine-code.ts";
 import { systemRandom } from "../io/random.ts";
 import { tcpNetwork } from "../io/tcp-network.ts";
 import type { HostPort, TcpNetwork, UdpNetwork } from "./carrier.ts";
@@ -33,11 +33,12 @@ export interface LinkHostOptions {
  * Opens the links of a node.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when a port cannot be bound, `CULVERT_UNSUPPORTED`
- *   for UDP where `udx-native` is not
+ *   where `sodium-native` is not, and for UDP where `udx-native` is not
  */
 export async function openLinkHost(options: LinkHostOptions): Promise<LinkHost> {
   const { identity, network, components = {} } = options;
   if (network.length > 64) throw new RangeError("a network's name has up to 64 characters");
+  requireNoise(); // no handshake will be without it
   const seed = identity.exposeSeed();
   const keys = dhKeysOf(seed);
   seed.fill(0);

@@ -135,7 +135,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ["io"],
   "@scure/base": ["crypto", "stream", "node", "cli"],
   "udx-native": ["io"],
-  "noise-handshake": ["link"],
+  "noise-handshake": ["io", "link"],
   "prom-client": ["node"],
   "smol-toml": ["node"],
   valibot: ["node"],
