@@ -25,7 +25,9 @@ export interface ByteServerOptions {
 /** Listens for byte connections on a TCP port or a UNIX socket. */
 export class ByteServer {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets: ReadonlySet<Socket>;
+  /** What each connection had brought when the server was closed. */
+  #readBefore: ReadonlyMap<Socket, number> = new Map();
   /** Where it listens; with the real port when the one that was asked for was 0. */
   readonly endpoint: Endpoint;
 
@@ -60,9 +62,17 @@ export class ByteServer {
 
   /** Takes no more connections, and resolves when those that there are have ended. */
   close(): Promise<void> {
+    this.#readBefore = new Map([...this.#sockets].map((socket) => [socket, socket.bytesRead]));
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
+  }
+
+  /** Ends, after what was written to them, the connections that brought nothing since `close`. */
+  endSilent(): void {
+    for (const [socket, bytes] of this.#readBefore) {
+      if (socket.bytesRead === bytes) socket.destroySoon();
+    }
   }
 
   /** Cuts every connection. */

@@ -152,6 +152,8 @@ class SocketServer implements MapServer {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
     await this.#service.close();
     this.#sessions.goodbye();
+    // Who is still asking would lose its last answers with a connection that is gone.
+    for (const server of this.#servers) server.endSilent();
     const cut = systemClock.schedule(systemClock.now() + GOODBYE_MS, () => {
       for (const server of this.#servers) server.destroy();
     });
