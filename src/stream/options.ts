@@ -98,7 +98,8 @@ function withoutUndefined(given: Partial<StreamOptions>): Partial<StreamOptions>
 
 /** @throws RangeError for a number that is not between these, both included */
 export function inRange(name: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) {
+  // Text that looks like a number would be joined to others where they are summed.
+  if (!(typeof value === "number" && value >= min && value <= max)) {
     throw new RangeError(`${name} must be between ${min} and ${max}, not ${value}`);
   }
 }

@@ -26,6 +26,11 @@ describe("options", () => {
     expect(() => resolveOptions({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
   });
 
+  it("are numbers, and no text that looks like one: sums with it are none", () => {
+    const unacknowledgedFramesMax = "208" as unknown as number;
+    expect(() => resolveOptions({ unacknowledgedFramesMax })).toThrow(RangeError);
+  });
+
   it.each([resolveOptions, resolveBroadcastOptions, resolveSubscriptionOptions])(
     "are looked at by %o",
     (resolve) => {
