@@ -22,10 +22,14 @@ export class ProbeTimer {
   #at: Instant = Number.POSITIVE_INFINITY;
   #doublings = 0;
   #isAsking = false;
+  /** The newest frame that is no probe. */
+  newest: number;
 
-  constructor(options: StreamOptions, exchange: Exchange) {
+  /** @param next the first frame of this session */
+  constructor(options: StreamOptions, exchange: Exchange, next: number) {
     this.#options = options;
     this.#exchange = exchange;
+    this.newest = next - 1;
   }
 
   get isArmed(): boolean {
@@ -52,8 +56,12 @@ export class ProbeTimer {
     this.#isAsking = false;
   }
 
-  /** It has more than it had: the gaps are short again. */
-  advanced(now: Instant): void {
+  /**
+   * It has frames that it had not: the gaps are short again. A probe that has arrived is no reason
+   * for the next one: a reader that cannot take more would be asked as fast as it answers.
+   */
+  arrived(indexes: readonly number[], now: Instant): void {
+    if (!indexes.some((index) => index <= this.newest)) return;
     this.#doublings = 0;
     this.#count(now);
   }

@@ -25,7 +25,6 @@ const DOUBT_RTOS = 8;
 
 /** Indexes that are kept back for a reset and the last probes. */
 const INDEX_LIMIT = INDEX_MAX - 256;
-const NOTHING = new Uint8Array(0);
 
 /**
  * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
@@ -57,7 +56,7 @@ export class SenderCore {
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
     this.#shelf = new FrameShelf(init.ledger, init.options.durable, init.cellBytes);
-    this.#probe = new ProbeTimer(init.options, init.exchange);
+    this.#probe = new ProbeTimer(init.options, init.exchange, state?.next ?? 0);
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     const framing = { ...init, ...init.options, payloadMax: this.#payloadMax };
@@ -201,8 +200,7 @@ export class SenderCore {
     if (!this.#recalling.delete(index)) return true;
     this.#init.exchange.releasePut();
     if (!this.#retx.has(index)) return true;
-    const expected = FRAME_ID_BYTES + this.#init.cellBytes;
-    if (sealed === undefined || sealed.length !== expected) return false;
+    if (sealed?.length !== FRAME_ID_BYTES + this.#init.cellBytes) return false;
     this.#init.exchange.reservePut(now);
     this.#put(index, sealed, now);
     return true;
@@ -231,7 +229,7 @@ export class SenderCore {
     const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
     if (heard.isStarved) retx.doubt(ack.next, heard.now - DOUBT_RTOS * rto.rtoMs());
     const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, { ...heard, doubtMs });
-    if (dropped.length + newlySelected.length > 0) this.#probe.advanced(heard.now);
+    this.#probe.arrived([...dropped, ...newlySelected], heard.now);
     if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }
@@ -327,7 +325,9 @@ export class SenderCore {
   #mayHaveNew(): boolean {
     if (this.#isResetAsked) return false;
     const { base, next } = this.#retx;
-    const limit = base + this.#init.options.unacknowledgedFramesMax;
+    // Probes that a reader cannot take before more has come must not keep that from it.
+    const probes = next - 1 - this.#probe.newest;
+    const limit = base + probes + this.#init.options.unacknowledgedFramesMax;
     if (next >= Math.min(limit, this.#creditLimit ?? limit, INDEX_LIMIT)) return false;
     return this.#claim.allows(next) && this.#framer.hasFrame(next, this.#mayBePartial());
   }
@@ -355,7 +355,7 @@ export class SenderCore {
     if (!this.#isResetAsked || this.#resetIndex !== undefined || !this.#claim.allows(next)) return;
     this.#resetIndex = next;
     this.#init.exchange.reservePut(now);
-    this.#seal({ type: "reset", payload: NOTHING });
+    this.#seal({ type: "reset", payload: new Uint8Array(0) });
   }
 
   /** One answer is enough until it is acknowledged. */
@@ -385,6 +385,7 @@ export class SenderCore {
     this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() }, sealed);
     this.#retx.add(index);
     this.#shelf.noteEnd(index, this.framedBytes);
+    if (type !== "probe") this.#probe.newest = index;
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
     this.#init.ledger.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);
