@@ -55,7 +55,12 @@ export class CborSequence {
 
   /** True between two values, when no byte is left over. */
   get isBetween(): boolean {
-    return this.#bytes.length === 0 && this.#valueBytes === 0;
+    return this.pendingBytes === 0;
+  }
+
+  /** Bytes that are here behind the last value that was given. */
+  get pendingBytes(): number {
+    return this.#bytes.length + this.#valueBytes;
   }
 
   /** Takes the next bytes over; they must not be changed any more. */

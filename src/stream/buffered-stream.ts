@@ -47,6 +47,9 @@ export class BufferedStream implements AsyncIterable<CborValue> {
   readonly stream: Stream;
   readonly #options: BufferedStreamOptions;
   readonly #sequence: CborSequence;
+  readonly #noteUse: () => void;
+  /** The rest of the value that comes next is not here yet. */
+  #isPartial = false;
   #failure: CulvertError | undefined;
   /** Settles when the read before has. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -60,6 +63,7 @@ export class BufferedStream implements AsyncIterable<CborValue> {
     wholeInRange("maxDepth", maxDepth, 0, MAX_DEPTH_CEILING);
     this.#options = { maxBytes, maxDepth };
     this.#sequence = new CborSequence(this.#options);
+    this.#noteUse = stream.holdBack(() => this.#unusedBytes);
     // Whoever waits hears of it; nobody else has to listen.
     stream.on("error", () => undefined);
   }
@@ -129,7 +133,11 @@ export class BufferedStream implements AsyncIterable<CborValue> {
       throwIfAborted(signal);
       if (this.#failure !== undefined) throw this.#failure;
       const value = this.#next();
-      if (value !== undefined) return answer(value);
+      if (value !== undefined) {
+        answer(value);
+        if (this.#sequence.isBetween) this.#noteUse();
+        return;
+      }
       const piece: unknown = this.stream.read();
       if (piece instanceof Uint8Array) this.#sequence.push(piece);
       else if (this.stream.readableEnded) return answer(this.#end());
@@ -137,9 +145,21 @@ export class BufferedStream implements AsyncIterable<CborValue> {
     }
   }
 
+  /**
+   * Values that were not read count as bytes that were not, so that the next session gets them. Of
+   * a value that has not come whole no more than a frame does: a peer that may write only so far
+   * ahead would wait for us, as we for the rest.
+   */
+  get #unusedBytes(): number {
+    const { pendingBytes } = this.#sequence;
+    return this.#isPartial ? Math.min(pendingBytes, this.stream.payloadSize) : pendingBytes;
+  }
+
   #next(): CborValue | undefined {
     try {
-      return this.#sequence.next();
+      const value = this.#sequence.next();
+      this.#isPartial = value === undefined;
+      return value;
     } catch (error) {
       throw this.#fail(error as CulvertError);
     }

@@ -40,6 +40,8 @@ type Phase = "running" | "aborting" | "over" | "failed" | "halted";
 export abstract class CoreDuplex extends SocketDuplex {
   protected readonly engine: StreamEngine;
   protected readonly takings: Takings;
+  /** Of what was read, what waits to be used. */
+  protected unusedBytes: () => number = () => 0;
   readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
   readonly #heldWrite = new HeldCallback();
@@ -68,7 +70,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.takings = new Takings({
       confirm: options.confirm,
       offset: parts.past.readOffset,
-      waiting: () => waitingBytes(this),
+      waiting: () => waitingBytes(this) + this.unusedBytes(),
       take: (offset) => this.engine.handle({ kind: "taken", offset }),
     });
     destroyOnError(this);

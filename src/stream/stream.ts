@@ -209,6 +209,16 @@ export class Stream extends CoreDuplex {
     return withChecksum(encodeWholeState({ state: core.state(), frames }));
   }
 
+  /**
+   * Counts `bytes`, of what was read, as waiting to be read; the result is called when it is less.
+   *
+   * @internal
+   */
+  holdBack(bytes: () => number): () => void {
+    this.unusedBytes = bytes;
+    return () => this.takings.note();
+  }
+
   setNoDelay(noDelay = true): this {
     this.#parts.core.noDelay = noDelay;
     return this;
