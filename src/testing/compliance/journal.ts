@@ -76,6 +76,25 @@ const CASES: Cases<JournalFixture> = {
     await b.close();
   },
 
+  "streams are told apart by their whole names": async ({ store }) => {
+    const [a, ad] = [await store.open("a"), await store.open("ad")];
+    await a.commit(changes(1, { put: ["d1", "1"] }));
+    await ad.commit(changes(2, { put: ["1"] }));
+    await expectState(a, 1, ["1", "d1"]);
+    await expectState(ad, 2, ["1"]);
+    await a.close();
+    await ad.close();
+  },
+
+  "of two who open a journal at once, one holds it": async ({ store }) => {
+    const opened = await Promise.allSettled([store.open("a"), store.open("a")]);
+    const held = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    const refused = opened.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+    assert(held.length === 1, "exactly one holds it");
+    await expectFailure(Promise.reject(refused[0]), "CULVERT_STATE_IN_USE");
+    for (const journal of held) await journal.close();
+  },
+
   "a journal is held once": async ({ store }) => {
     const journal = await store.open("a");
     await expectFailure(store.open("a"), "CULVERT_STATE_IN_USE");
@@ -104,6 +123,42 @@ const CASES: Cases<JournalFixture> = {
     given.head.fill(0xee);
     given.put[0]?.bytes.fill(0xee);
     await expectState(journal, 1, ["d1"]);
+    await journal.close();
+  },
+
+  "bytes may lie within others, and be none": async ({ store }) => {
+    const journal = await store.open("a");
+    const [whole, name] = [new Uint8Array(500).fill(0x77), "d1"];
+    whole.set(head(1), 8);
+    whole.set(frame(name), 16);
+    const put = [
+      { name, bytes: whole.subarray(16, 16 + frame(name).length) },
+      { name: "d2", bytes: whole.subarray(0, 0) },
+    ];
+    await journal.commit({ head: whole.subarray(8, 8 + head(1).length), put, remove: [] });
+    assert((await journal.read("d2"))?.length === 0, "a frame without bytes is there");
+    await journal.commit(changes(1, { remove: ["d2"] }));
+    await expectState(journal, 1, [name]);
+    await journal.close();
+  },
+
+  "what was read belongs to the one who read it": async ({ store }) => {
+    const journal = await store.open("a");
+    await journal.commit(changes(1, { put: ["d1"] }));
+    (await journal.load())?.fill(0xee);
+    (await journal.read("d1"))?.fill(0xee);
+    await expectState(journal, 1, ["d1"]);
+    await journal.close();
+  },
+
+  "a frame may be read beside a commit": async ({ store }) => {
+    const journal = await store.open("a");
+    await journal.commit(changes(1, { put: ["d1", "d2"] }));
+    const committing = journal.commit(changes(2, { put: ["d3"], remove: ["d2"] }));
+    const found = await journal.read("d1");
+    assert(found !== undefined && equalBytes(found, frame("d1")), "the frame is whole");
+    await committing;
+    await expectState(journal, 2, ["d1", "d3"]);
     await journal.close();
   },
 

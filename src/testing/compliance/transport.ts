@@ -77,6 +77,34 @@ const PUT_CASES: Cases<TransportFixture> = {
     assert(equalBytes(found, cellOf(writer, 1)), "the first cell stays");
   },
 
+  "cells that differ in one byte, wherever it is, differ": async ({ writer, elapse }) => {
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    for (const at of [0, Math.floor(writer.payloadSize / 2), writer.payloadSize - 1]) {
+      const other = cellOf(writer, 1);
+      other[at] = 0xff & ~(other[at] ?? 0);
+      await expectFailure(elapse(writer.put(frameId(1), other)), "CULVERT_CONFLICT");
+    }
+  },
+
+  "every byte of a frame id counts": async ({ writer, reader, elapse }) => {
+    for (let at = 0; at < 32; at++) {
+      await elapse(writer.put(frameId(1, at), cellOf(writer, at)));
+    }
+    for (let at = 0; at < 32; at++) {
+      const found = await elapse(reader.get(frameId(1, at)));
+      assert(equalBytes(found, cellOf(writer, at)), `byte ${at} of the id is part of it`);
+    }
+  },
+
+  "bytes may lie within others": async ({ writer, reader, elapse }) => {
+    await elapse(writer.put(within(frameId(1)), within(cellOf(writer, 1))));
+    await elapse(writer.put(within(frameId(2)), within(cellOf(writer, 2))));
+    for (const id of [1, 2]) {
+      const found = await elapse(reader.get(within(frameId(id))));
+      assert(equalBytes(found, cellOf(writer, id)), "the cell is what lay there, and no more");
+    }
+  },
+
   "of two puts at once to one place, one wins": async ({ writer, reader, elapse }) => {
     const outcomes = await elapse(
       Promise.allSettled([1, 2].map((seed) => writer.put(frameId(1), cellOf(writer, seed)))),
@@ -129,6 +157,29 @@ const GET_CASES: Cases<TransportFixture> = {
     }
   },
 
+  "a cell that was waited for belongs to the one who got it": async (fixture) => {
+    const { writer, reader, elapse } = fixture;
+    const waiting = [1, 2].map(() => reader.get(frameId(1), { waitMs: PATIENCE_MS }));
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    const [mine, other] = await elapse(Promise.all(waiting));
+    mine?.fill(0xee);
+    assert(other !== undefined && equalBytes(other, cellOf(writer, 1)), "the other's is untouched");
+    const again = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(again, cellOf(writer, 1)), "the Map's copy is, too");
+  },
+
+  "a borrowed cell stays as it is": async ({ writer, reader, elapse }) => {
+    const wishes = { isBorrowed: true, background: true, waitMs: PATIENCE_MS };
+    const waiting = reader.get(frameId(0), wishes);
+    for (const id of [0, 1, 2]) await elapse(writer.put(frameId(id), cellOf(writer, id)));
+    const cells = [await elapse(waiting)];
+    for (const id of [1, 2]) cells.push(await elapse(reader.get(frameId(id), wishes)));
+    await elapse(writer.put(frameId(3), cellOf(writer, 3)));
+    for (const [id, cell] of cells.entries()) {
+      assert(equalBytes(cell, cellOf(writer, id)), `nobody has written to cell ${id}`);
+    }
+  },
+
   "a get that has waited in vain finds nothing": async ({ writer, reader, elapse }) => {
     const waiting = expectFailure(reader.get(frameId(1), { waitMs: 20 }), "CULVERT_NOT_FOUND");
     await elapse(writer.put(frameId(2), cellOf(writer, 2)));
@@ -169,11 +220,19 @@ const ABORT_CASES: Cases<TransportFixture> = {
   },
 };
 
-/** A frame id that differs from its neighbours in its last bytes only. */
-function frameId(number: number): Uint8Array {
+/** A frame id that differs from its neighbours in its last bytes only, or in one other byte. */
+function frameId(number: number, other?: number): Uint8Array {
   const id = new Uint8Array(32).fill(0xf1);
   new DataView(id.buffer).setUint32(28, number);
+  if (other !== undefined) id[other] = 0x1f;
   return id;
+}
+
+/** The same bytes as a part of a longer buffer. */
+function within(bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(bytes.length + 16).fill(0x77);
+  whole.set(bytes, 8);
+  return whole.subarray(8, 8 + bytes.length);
 }
 
 function cellOf(transport: Transport, seed: number): Uint8Array {
