@@ -67,9 +67,9 @@ export class Takings {
     this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
   }
 
-  /** @throws RangeError beyond what has been delivered */
+  /** @throws RangeError beyond what has been delivered, and for what is no whole number */
   confirm(offset: number): void {
-    if (!(offset <= this.#delivered)) {
+    if (!(Number.isInteger(offset) && offset <= this.#delivered)) {
       throw new RangeError("bytes that were not delivered cannot be confirmed");
     }
     this.#moveTo(offset);

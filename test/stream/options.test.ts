@@ -87,6 +87,19 @@ describe("a stream that was opened with a bad option", () => {
     await (await Subscription.open(reader)).halt();
   });
 
+  it("confirms whole bytes only: a state with anything else could not be loaded", async () => {
+    const capability = generateCapability().readCapability();
+    const [secret, confirm] = [generateSecret(), "manual"] as const;
+    const stream = await Stream.open({ ...place(), secret, role: "dialer", confirm });
+    const reader = await Subscription.open({ ...place(), capability, confirm });
+    for (const one of [stream, reader]) {
+      for (const offset of [-0.5, Number.NaN, "0" as unknown as number]) {
+        expect(() => one.confirm(offset)).toThrow(RangeError);
+      }
+      await one.halt();
+    }
+  });
+
   it("has no role but two: with any other both ends would wait for each other", async () => {
     const role = "client" as "dialer";
     const open = Stream.open({ ...place(), secret: generateSecret(), role });
