@@ -46,6 +46,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   #phase: SessionPhase = "running";
   #failure: CulvertError | undefined;
   #stopped: Promise<void> | undefined;
+  #saving: Promise<unknown> = Promise.resolve();
 
   constructor(
     parts: SessionParts<KeptCore<Input, Event>>,
@@ -117,7 +118,14 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
    *
    * @throws CulvertError of what ended the session; `CULVERT_STATE_IN_USE`
    */
-  async frames(): Promise<Map<string, Uint8Array>> {
+  frames(): Promise<Map<string, Uint8Array>> {
+    // One after the other: two cannot have the journal open.
+    const own = this.#saving.then(() => this.#frames());
+    this.#saving = own.catch(() => {});
+    return own;
+  }
+
+  async #frames(): Promise<Map<string, Uint8Array>> {
     if (this.#failure !== undefined) throw this.#failure;
     const { core, reopen } = this.#parts;
     const frames = new Map(core.residentFrames());

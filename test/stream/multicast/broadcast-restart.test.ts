@@ -127,6 +127,18 @@ describe("a broadcast that stops and goes on", () => {
     }
   });
 
+  it("is saved, as its readers are, by several who ask for it at once", async () => {
+    const { transport, at } = place();
+    const capability = generateCapability();
+    const broadcast = await Broadcast.open({ ...at, transport, store: store(), capability });
+    const read = capability.readCapability();
+    const reader = await Subscription.open({ ...at, transport, store: store(), capability: read });
+    for (const one of [broadcast, reader]) {
+      const [first, second] = await Promise.all([one.save(), one.save()]);
+      expect(second).toEqual(first);
+    }
+  });
+
   it("follows so many repair chains and no more", async () => {
     const { transport, at } = place();
     const broadcast = new Broadcast(transport, { ...at, repairReadersMax: 2 });
@@ -139,6 +151,8 @@ describe("a broadcast that stops and goes on", () => {
     await broadcast.halt();
   });
 });
+
+const store = (): MemoryJournalStore => new MemoryJournalStore();
 
 function withBitTurned(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.with(at, (bytes[at] ?? 0) ^ (1 << (at % 8)));
