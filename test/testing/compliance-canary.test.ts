@@ -1,7 +1,9 @@
 import { MemoryJournalStore } from "culvert";
+import { MemoryRecordStore, type RecordStore } from "culvert/mapservice";
 import {
   journalCompliance,
   type RegisterTest,
+  recordStoreCompliance,
   transportCompliance,
   VirtualClock,
 } from "culvert/testing";
@@ -201,5 +203,67 @@ describe("the suite of journals", () => {
       },
     );
     expect(await broken(twice)).toContain("of two who open a journal at once, one holds it");
+  });
+});
+
+/** A store in memory of which a part does something else. */
+function storeWith(
+  change: (store: MemoryRecordStore) => Partial<RecordStore>,
+): (register: RegisterTest) => void {
+  return (register) =>
+    recordStoreCompliance(register, async ({ payloadSize, entriesMax }) => {
+      const memory = new MemoryRecordStore({ payloadSize, entriesMax, bytesMax: 1_000_000 });
+      const store: RecordStore = {
+        payloadSize,
+        put: (puts, nowMs) => memory.put(puts, nowMs),
+        get: (address, nowMs) => memory.get(address, nowMs),
+        sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
+        statistics: () => memory.statistics(),
+        close: () => memory.close(),
+        ...change(memory),
+      };
+      return { store, teardown: () => memory.close() };
+    });
+}
+
+const cut = (address: Uint8Array): Uint8Array => address.map((byte, at) => (at < 8 ? byte : 0));
+
+const BAD_STORES: Record<string, (register: RegisterTest) => void> = {
+  "looks at the first bytes of an address": storeWith((store) => {
+    const whole = new Map<string, Uint8Array>();
+    return {
+      put: (puts, nowMs) =>
+        store.put(
+          puts.map(({ record, expiresMs }) => {
+            whole.set(cut(record.address).join(), record.address);
+            return { record: { ...record, address: cut(record.address) }, expiresMs };
+          }),
+          nowMs,
+        ),
+      get: (given, nowMs) => {
+        const found = store.get(cut(given), nowMs);
+        const address = whole.get(cut(given).join()) ?? given;
+        return found && { ...found, record: { ...found.record, address } };
+      },
+    };
+  }),
+  "tells no end": storeWith((store) => ({
+    get: (address, nowMs) => {
+      const found = store.get(address, nowMs);
+      return found && { ...found, expiresMs: Number.NaN };
+    },
+  })),
+  "forgets what it holds": storeWith(() => ({
+    async *held() {},
+  })),
+};
+
+describe("the suite of record stores", () => {
+  it("finds nothing wrong with the one in memory", async () => {
+    expect(await broken(storeWith(() => ({})))).toEqual([]);
+  });
+
+  it.each(Object.entries(BAD_STORES))("finds one that %s", async (_name, suite) => {
+    expect(await broken(suite)).not.toEqual([]);
   });
 });

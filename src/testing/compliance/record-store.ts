@@ -1,4 +1,4 @@
-import { assert, equalBytes, isCulvertError, SeededRandom } from "../../base/index.ts";
+import { assert, equalBytes, isCulvertError, SeededRandom, toHex } from "../../base/index.ts";
 import {
   type MapRecord,
   type PutOutcome,
@@ -68,6 +68,36 @@ const CASES: Cases<RecordStoreFixture> = {
     await expectOutcome(store, record, { kind: "stored", expiresMs: NOW + 5_000 });
     await expectRecord(store, record, NOW + 4_999);
     assert((await store.get(record.address, NOW + 5_000)) === undefined, "it has expired");
+  },
+
+  "every byte of an address counts": async ({ store }) => {
+    for (const byte of [0, 8, 16, 31]) {
+      const { address } = cell(1);
+      address[byte] = 0xff & ~(address[byte] ?? 0);
+      const other = { ...cell(1, 1 + byte), address };
+      await put(store, other, NOW + 5_000);
+      await expectRecord(store, other, NOW);
+    }
+    assert((await store.get(cell(1).address, NOW)) === undefined, "and none is another's");
+  },
+
+  "it tells until when a record is kept, and what it holds": async ({ store }) => {
+    await put(store, cell(1), NOW + 60_000);
+    await put(store, cell(2), NOW + 60_000);
+    await put(store, tombstone(2), NOW + 60_000);
+    await put(store, cell(3), NOW + 5_000);
+    const found = await store.get(cell(1).address, NOW);
+    assert(found?.expiresMs === NOW + 60_000, `until its end, not ${found?.expiresMs}`);
+    if (store.held === undefined) return;
+    const held = new Map<string, number>();
+    for await (const { address, expiresMs } of store.held(NOW + 5_000)) {
+      held.set(toHex(address), expiresMs);
+    }
+    assert(held.size === 2, `two that live, not ${held.size}`);
+    for (const i of [1, 2]) {
+      const expiresMs = held.get(toHex(cell(i).address));
+      assert(expiresMs === NOW + 60_000, `with their ends, not ${expiresMs}`);
+    }
   },
 
   "the same bytes again are known, and live longer": async ({ store }) => {
