@@ -90,6 +90,8 @@ export class BufferedStream implements AsyncIterable<CborValue> {
       });
     }
     if (this.stream.destroyed) throw this.#ending();
+    // Node would end the stream for it, and with it what the peer still sends.
+    if (this.stream.writableEnded) throw new CulvertError("CULVERT_CLOSED", "our side has ended");
     await new Promise<void>((resolve, reject) => {
       const forget = onAbort(options.signal, reject);
       this.stream.write(bytes, (error) => {

@@ -122,6 +122,15 @@ describe("a BufferedStream", () => {
     }
   });
 
+  it("refuses to write behind its own end, and goes on reading", async () => {
+    const { clock, a, b } = pair();
+    const [left, right] = [new BufferedStream(a), new BufferedStream(b)];
+    await clock.runPromise(left.close());
+    await expect(left.write("late")).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+    await right.write("an answer");
+    expect(await clock.runPromise(left.read())).toBe("an answer");
+  });
+
   it("refuses to write what is too large, and goes on", async () => {
     const { clock, a, b } = pair();
     const left = new BufferedStream(a, { maxBytes: 100 });
