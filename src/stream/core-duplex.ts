@@ -365,7 +365,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     try {
       // One that is still running has lingered for long enough: another session may go on.
       const goesOn = this.#phase === "halted" || this.#phase === "running";
-      if (goesOn) await journal?.commit(wholeOf(core));
+      if (goesOn) await this.engine.keep(wholeOf(core));
     } finally {
       await journal?.close();
     }

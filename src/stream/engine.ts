@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   isCulvertError,
   type Journal,
+  type JournalChanges,
   unreachable,
 } from "../base/index.ts";
 import { CancellerPool } from "../io/canceller-pool.ts";
@@ -117,6 +118,19 @@ export class StreamEngine<
     for (const canceller of this.#open.values()) canceller.abort();
     this.#open.clear();
     await this.#journaling;
+  }
+
+  /**
+   * Leaves the whole state in the journal, after `stop`.
+   *
+   * @throws CulvertError `CULVERT_JOURNAL`
+   */
+  async keep(whole: JournalChanges): Promise<void> {
+    try {
+      await this.#init.journal?.commit(whole);
+    } catch (cause) {
+      throw journalError(cause);
+    }
   }
 
   #perform(effect: IoEffect | Event): void {
@@ -270,11 +284,13 @@ export class StreamEngine<
 
   #broken(cause: unknown): void {
     if (this.#isStopped) return;
-    const error = isCulvertError(cause)
-      ? cause
-      : new CulvertError("CULVERT_JOURNAL", "the journal cannot be used", { cause });
-    this.#init.onBroken(error);
+    this.#init.onBroken(journalError(cause));
   }
+}
+
+function journalError(cause: unknown): CulvertError {
+  if (isCulvertError(cause)) return cause;
+  return new CulvertError("CULVERT_JOURNAL", "the journal cannot be used", { cause });
 }
 
 /** About as many as there are requests under way. */

@@ -1,5 +1,12 @@
 import { once } from "node:events";
-import { generateSecret, type JournalStore, MemoryJournalStore, Stream } from "culvert";
+import {
+  Broadcast,
+  generateCapability,
+  generateSecret,
+  type JournalStore,
+  MemoryJournalStore,
+  Stream,
+} from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport, type Transport } from "culvert/transport";
 import { expect, it, onTestFinished } from "vitest";
@@ -100,6 +107,27 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, "100"])(
     await a.halt();
   },
 );
+
+it("a journal that breaks when its stream is halted says so by a code", async () => {
+  const { clock, map, secret } = place();
+  const memory = new MemoryJournalStore();
+  const store: JournalStore = {
+    open: async (id) => {
+      const journal = await memory.open(id);
+      journal.commit = () => Promise.reject(new Error("disk full"));
+      return journal;
+    },
+  };
+  const idle = { transport: map, store, clock, autoStart: false } as const;
+  const capability = generateCapability();
+  for (const one of [
+    await Stream.open({ ...idle, secret, role: "listener" }),
+    await Broadcast.open({ ...idle, capability }),
+  ]) {
+    one.on("error", () => undefined);
+    await expect(one.halt()).rejects.toMatchObject({ code: "CULVERT_JOURNAL" });
+  }
+});
 
 it("a journal that throws instead of rejecting ends the stream", async () => {
   const { clock, map, secret, elapse } = place();

@@ -146,7 +146,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     await this.engine.stop();
     this.#waits.fail(this.closedError());
     try {
-      if (this.#failure === undefined) await journal?.commit(wholeOf(core));
+      if (this.#failure === undefined) await this.engine.keep(wholeOf(core));
     } finally {
       await journal?.close();
     }
