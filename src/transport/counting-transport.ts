@@ -54,7 +54,7 @@ export class CountingTransport implements Transport {
     this.counts.bytesPut += cell.length;
     this.counts.cellLengths.add(cell.length);
     this.#observe({ kind: "put", frameId, cell });
-    const receipt = await this.#orFailed(frameId, this.#inner.put(frameId, cell, options));
+    const receipt = await this.#orFailed(frameId, () => this.#inner.put(frameId, cell, options));
     this.counts.stored += 1;
     this.#observe({ kind: "stored", frameId });
     return receipt;
@@ -63,7 +63,7 @@ export class CountingTransport implements Transport {
   async get(frameId: Uint8Array, options?: GetOptions): Promise<Uint8Array> {
     this.counts.gets += 1;
     this.#observe({ kind: "get", frameId });
-    const cell = await this.#orFailed(frameId, this.#inner.get(frameId, options));
+    const cell = await this.#orFailed(frameId, () => this.#inner.get(frameId, options));
     this.counts.got += 1;
     this.counts.bytesGot += cell.length;
     this.#observe({ kind: "got", frameId, cell });
@@ -76,9 +76,9 @@ export class CountingTransport implements Transport {
     return new CountingTransport(bound, { observe: this.#observe, counts: this.counts });
   }
 
-  async #orFailed<T>(frameId: Uint8Array, answer: Promise<T>): Promise<T> {
+  async #orFailed<T>(frameId: Uint8Array, ask: () => Promise<T>): Promise<T> {
     try {
-      return await answer;
+      return await ask();
     } catch (error) {
       this.counts.failed += 1;
       this.#observe({ kind: "failed", frameId, error });

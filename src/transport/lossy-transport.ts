@@ -78,7 +78,7 @@ export class LossyTransport implements Transport {
     // The request may arrive after its caller gave up and took the bytes back. It is not called
     // back either: what has left has left.
     const [id, bytes] = [frameId.slice(), cell.slice()];
-    return this.#request(signal, () => this.#inner.put(id, bytes, wishes));
+    return this.#request(signal, async () => this.#inner.put(id, bytes, wishes));
   }
 
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {

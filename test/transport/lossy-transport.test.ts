@@ -204,3 +204,31 @@ describe("LossyTransport", () => {
     );
   });
 });
+
+/** Throws where it should reject. */
+const RASH: Transport = {
+  payloadSize: 8,
+  put: () => {
+    throw new Error("rash");
+  },
+  get: () => {
+    throw new Error("rash");
+  },
+};
+
+it("rejects when the transport behind it throws, and nobody but who asked hears of it", async () => {
+  const clock = new VirtualClock();
+  const counting = new CountingTransport(RASH);
+  const lossy = new LossyTransport(RASH, { rttMs: RTT_MS, clock });
+  for (const transport of [counting, lossy]) {
+    await expect(clock.runPromise(transport.put(id(1), CELL))).rejects.toThrow("rash");
+    await expect(clock.runPromise(transport.get(id(1)))).rejects.toThrow("rash");
+  }
+  expect(counting.counts.failed).toBe(2);
+  // The clock is not the one who asked.
+  const asked = lossy.put(id(2), CELL).catch((error: unknown) => error);
+  clock.advance(10 * RTT_MS);
+  await Promise.resolve();
+  clock.advance(10 * RTT_MS);
+  expect(await clock.runPromise(asked)).toEqual(new Error("rash"));
+});
