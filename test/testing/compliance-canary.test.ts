@@ -79,6 +79,10 @@ const BAD_TRANSPORTS: Record<string, (register: RegisterTest) => void> = {
       },
     };
   }),
+  "tells of more life than it has granted": transportWith((_put, get) => ({
+    get: (frameId, { onTtl, ...options } = {}) =>
+      get(frameId, { ...options, onTtl: (seconds) => onTtl?.(seconds + 1) }),
+  })),
   "gives one cell to all that waited": transportWith((_put, get) => {
     const waiting = new Map<string, Promise<Uint8Array>>();
     return {
