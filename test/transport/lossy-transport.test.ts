@@ -216,7 +216,7 @@ const RASH: Transport = {
   },
 };
 
-it("rejects when the transport behind it throws, and nobody but who asked hears of it", async () => {
+it("rejects when the transport behind it throws, and no timer does", async () => {
   const clock = new VirtualClock();
   const counting = new CountingTransport(RASH);
   const lossy = new LossyTransport(RASH, { rttMs: RTT_MS, clock });
