@@ -70,7 +70,8 @@ export class CommandOptions {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = parse(text);
-    if (value !== undefined) return value;
+    // Beyond that numbers have gaps, and nothing that counts them takes one.
+    if (value !== undefined && value <= Number.MAX_SAFE_INTEGER) return value;
     throw new CulvertError("CULVERT_USAGE", `${flagOf(name)} takes ${what}, not "${text}"`);
   }
 }

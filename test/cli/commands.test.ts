@@ -49,3 +49,9 @@ test("an option with an empty value is refused: as a path it would be the curren
   expect(options.text("into")).toBe("inbox");
   expect(() => options.text("ticketFile")).toThrow("--ticket-file has an empty value");
 });
+
+test("a duration or a size that no number tells exactly is no value of an option", () => {
+  const options = new CommandOptions({ peerTimeout: "999999999999d", size: "99999TB" });
+  expect(() => options.durationMs("peerTimeout")).toThrow("--peer-timeout takes a duration");
+  expect(() => options.bytes("size")).toThrow("--size takes a size");
+});
