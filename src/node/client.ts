@@ -47,8 +47,8 @@ export interface ClientOptions {
   readonly onion?: Partial<OnionCarrierOptions>;
   /**
    * Whether the circuits of the next stream are built before it is opened, some eight of them in
-   * ten minutes: its first byte waits for none. True if absent; false spares a client of one stream
-   * what it never uses.
+   * ten minutes, for an hour at the most: its first byte waits for none. True if absent; false
+   * spares a client of one stream what it never uses.
    */
   readonly keepsSpare?: boolean;
   /**

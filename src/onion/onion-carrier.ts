@@ -40,6 +40,8 @@ export interface OnionCarrierOptions extends PathOptions {
   readonly answerMs: number;
   /** After so long without a request the circuits end: a stream that is over leaves none. */
   readonly idleMs: number;
+  /** After so long without a first request, prepared circuits are not replaced any more. */
+  readonly preparedMs: number;
 }
 
 /** By what an exit is caught. Arguments are borrowed. */
@@ -75,6 +77,7 @@ export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
   budgetMs: EPOCH_MS,
   answerMs: 30_000,
   idleMs: 10_000,
+  preparedMs: 3_600_000,
 });
 
 /**
@@ -100,6 +103,7 @@ export class OnionCarrier {
   #openRequests = 0;
   #usedAt: Instant = Number.NEGATIVE_INFINITY;
   #cancelIdle: Cancel | undefined;
+  #cancelPrepared: Cancel | undefined;
   #isClosed = false;
 
   constructor(
@@ -131,13 +135,22 @@ export class OnionCarrier {
   }
 
   /**
-   * Builds the circuits before there is a request, and keeps them fresh until there is one: without
-   * it the first put of a stream waits until some are built, and then its first get does.
+   * Builds the circuits before there is a request, and keeps them fresh until there is one, for
+   * `preparedMs` at the most: without it the first put of a stream waits until some are built, and
+   * then its first get does.
    */
   prepare(): void {
     this.#isWanted = true;
     this.#writes.refresh();
     this.#reads.refresh();
+    const { clock } = this.#service;
+    // Those there are live their time: that they ended together would tell who they belong to.
+    const leave = (): void => {
+      if (this.#openRequests === 0) this.#isWanted = false;
+    };
+    const at = clock.now() + this.#options.preparedMs;
+    this.#cancelPrepared?.();
+    this.#cancelPrepared = clock.schedule(at, leave, { background: true });
   }
 
   /**
@@ -195,6 +208,7 @@ export class OnionCarrier {
   close(): void {
     this.#isClosed = true;
     this.#cancelIdle?.();
+    this.#cancelPrepared?.();
     this.#writes.close();
     this.#reads.close();
   }
@@ -202,6 +216,7 @@ export class OnionCarrier {
   /** Notes that the circuits are in use meanwhile. */
   async #inUse<T>(work: () => Promise<T>): Promise<T> {
     this.#isWanted = true;
+    this.#cancelPrepared?.();
     this.#openRequests += 1;
     try {
       return await work();

@@ -223,41 +223,6 @@ describe("circuits that fail", () => {
     expect(carrier.circuits.writes.some((circuit) => first.includes(circuit))).toBe(false);
   });
 
-  it("are there before the first request when they were prepared, and stay fresh", async () => {
-    const { carrier } = setUp();
-    carrier.prepare();
-    await net.clock.runUntil(1_000);
-    for (const ageMs of [0, 800_000]) {
-      await net.clock.runUntil(net.clock.now() + ageMs);
-      const { writes, reads } = carrier.circuits;
-      expect([writes.length, reads.length]).toEqual([4, 4]);
-      expect([...writes, ...reads].every(({ openRequests }) => openRequests === 0)).toBe(true);
-    }
-    const asks: readonly (() => Promise<unknown>)[] = [
-      () => carrier.put(recordOf(0)),
-      () => carrier.get(recordOf(0).address),
-    ];
-    for (const ask of asks) {
-      const from = net.clock.now();
-      await net.clock.runPromise(ask(), 60_000);
-      expect(net.clock.now() - from).toBeLessThanOrEqual(6 * net.latencyMs);
-    }
-  });
-
-  it("are there again when all that were prepared have failed, or could not be built", async () => {
-    const { carrier } = setUp();
-    const others = net.nodes.slice(1);
-    for (const { index } of others) net.kill(index);
-    carrier.prepare();
-    for (const _ of ["could not be built", "have failed"]) {
-      await net.clock.runUntil(net.clock.now() + 20_000);
-      for (const { index } of others) net.restart(index);
-      await net.clock.runUntil(net.clock.now() + 60_000);
-      const { writes, reads } = carrier.circuits;
-      expect([writes.length, reads.length]).toEqual([4, 4]);
-    }
-  });
-
   it("end one by one after the last request, with what exits still wait for", async () => {
     const { carrier } = setUp();
     const abort = new AbortController();
