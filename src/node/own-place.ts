@@ -1,4 +1,4 @@
-import { type Cancel, requireOneOf } from "../base/index.ts";
+import { type Cancel, type Clock, requireOneOf } from "../base/index.ts";
 import {
   addressScope,
   DESCRIPTOR_LIMITS,
@@ -13,17 +13,22 @@ import type { NodeConfig } from "./node-config.ts";
 /** Addresses of a machine that a node names: a descriptor has room for no more. */
 const ADDRESSES_MAX = DESCRIPTOR_LIMITS.addresses;
 
+/** How often the addresses of the machine are read again. */
+const READ_AGAIN_MS = 30_000;
+
 /** Where others reach a node, as far as that is known: what it says of itself follows from it. */
 export class OwnPlace {
   /** All that is known of the network is on this machine, or behind one router. */
   readonly isLocal: boolean;
   /** Whether others are asked, since nobody here knows. */
   readonly isFoundOut: boolean;
-  /** Where it listens, or says that it does. */
-  readonly listening: readonly NodeAddress[];
   readonly #config: NodeConfig;
+  readonly #host: LinkHost;
+  readonly #machine: Pick<Machine, "hosts">;
   readonly #begunWith: readonly NodeAddress[];
   readonly #listeners = new Set<() => void>();
+  readonly #changeListeners = new Set<() => void>();
+  #listening: readonly NodeAddress[];
   #addresses: readonly NodeAddress[];
 
   /** @param begunWith where the nodes are, as far as is known, by which it joins */
@@ -36,13 +41,20 @@ export class OwnPlace {
     const { announce, listen, reachable } = config;
     requireOneOf("reachable", reachable, ["auto", "direct", "relay"]);
     this.#config = config;
+    this.#host = host;
+    this.#machine = machine;
     this.#begunWith = begunWith;
     const own = announce.length > 0 ? announce : listen.filter((one) => !isAnyHost(one));
     const all = [...own, ...begunWith];
     this.isLocal = all.length > 0 && all.every((one) => addressScope(one.host) === "private");
     this.isFoundOut = reachable === "auto" && announce.length === 0 && !this.isLocal;
-    this.listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
-    this.#addresses = reachable === "relay" ? [] : this.listening;
+    this.#listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
+    this.#addresses = reachable === "relay" ? [] : this.#listening;
+  }
+
+  /** Where it listens, or says that it does. */
+  get listening(): readonly NodeAddress[] {
+    return this.#listening;
   }
 
   /** Where it is reached directly; nowhere, when only relays lead to it. */
@@ -84,6 +96,41 @@ export class OwnPlace {
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** Calls back when it listens elsewhere: the machine has other addresses. */
+  onChange(listener: () => void): Cancel {
+    this.#changeListeners.add(listener);
+    return () => {
+      this.#changeListeners.delete(listener);
+    };
+  }
+
+  /** Reads the machine's addresses from time to time: it may come into another network. */
+  watch(clock: Clock): Cancel {
+    let cancel: Cancel = () => {};
+    const later = (): void => {
+      const look = (): void => {
+        this.look();
+        later();
+      };
+      cancel = clock.schedule(clock.now() + READ_AGAIN_MS, look, { background: true });
+    };
+    later();
+    return () => cancel();
+  }
+
+  /** Reads the machine's addresses now. */
+  look(): void {
+    const hosts = this.#machine.hosts();
+    // A machine without a network is where it was, until it is in another one.
+    if (this.#config.announce.length > 0 || hosts.length === 0) return;
+    const [before, now] = [this.#listening, namedAddresses(this.#host, hosts)];
+    if (textOf(now) === textOf(before)) return;
+    this.#listening = now;
+    // What others have found out holds until they find otherwise.
+    if (textOf(this.#addresses) === textOf(before)) this.move(now);
+    for (const listener of [...this.#changeListeners]) listener();
   }
 
   /** Others reach the node there from now on; `[]`: only relays lead to it. */

@@ -6,7 +6,7 @@ export type DialBackVerdict = "untried" | "missed" | "met";
 
 /** What goes into a reachability core. */
 export type ReachabilityInput =
-  /** Others may be asked from now on; or something has changed. */
+  /** Others may be asked from now on; or something has changed, and what was found says nothing. */
   | { readonly kind: "look" }
   /** Those who were asked have answered, or never will. */
   | {
@@ -47,6 +47,8 @@ const STEADY_MS = 600_000;
 export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEffect> {
   readonly #effects: ReachabilityEffect[] = [];
   #isAsking = false;
+  /** Something has changed since they were asked. */
+  #isOutdated = false;
   #misses = 0;
   #againMs = AGAIN_FIRST_MS;
   #silenceMs = SILENCE_FIRST_MS;
@@ -55,7 +57,7 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
   #found: string | undefined;
 
   handle(input: ReachabilityInput, now: Instant): void {
-    if (input.kind === "look") this.#ask();
+    if (input.kind === "look") this.#askAnew();
     else if (this.#isAsking) this.#judge(input, now);
   }
 
@@ -71,6 +73,15 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
     return this.#dueAt;
   }
 
+  #askAnew(): void {
+    this.#isOutdated = this.#isAsking;
+    this.#found = undefined;
+    this.#misses = 0;
+    this.#againMs = AGAIN_FIRST_MS;
+    this.#silenceMs = SILENCE_FIRST_MS;
+    this.#ask();
+  }
+
   #ask(): void {
     if (this.#isAsking) return;
     this.#isAsking = true;
@@ -80,6 +91,11 @@ export class ReachabilityCore implements Core<ReachabilityInput, ReachabilityEff
 
   #judge({ candidates, isExpected, verdicts }: Answers, now: Instant): void {
     this.#isAsking = false;
+    if (this.#isOutdated) {
+      this.#isOutdated = false;
+      this.#ask();
+      return;
+    }
     const isTold = candidates.length === 0 || verdicts.flat().some((one) => one !== "untried");
     if (verdicts.length === 0 || !isTold) {
       this.#dueAt = now + this.#silenceMs;

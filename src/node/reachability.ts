@@ -30,7 +30,7 @@ const HOSTS_MAX = 2;
 export interface ReachabilityComponents {
   readonly host: Pick<LinkHost, "addresses" | "onObserved">;
   readonly overlay: Pick<Overlay, "discover" | "askToDialBack">;
-  readonly place: Pick<OwnPlace, "listening" | "move">;
+  readonly place: Pick<OwnPlace, "listening" | "move" | "onChange">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -41,6 +41,7 @@ export class Reachability {
   readonly #driver: Driver<ReachabilityInput, ReachabilityEffect>;
   readonly #seen = new LruMap<string, NodeAddress>(OBSERVERS_MAX);
   readonly #stopObserving: Cancel;
+  #stopWatching: Cancel = () => {};
   readonly #closing = new AbortController();
 
   constructor(components: ReachabilityComponents) {
@@ -53,14 +54,20 @@ export class Reachability {
     });
   }
 
-  /** Looks now, and from time to time: called once there are others to ask. */
+  /**
+   * Looks now, from time to time, and when the machine has other addresses: called once there are
+   * others to ask.
+   */
   start(): void {
-    this.#driver.handle({ kind: "look" });
+    const look = (): void => this.#driver.handle({ kind: "look" });
+    this.#stopWatching = this.#components.place.onChange(look);
+    look();
   }
 
   close(): void {
     this.#closing.abort();
     this.#stopObserving();
+    this.#stopWatching();
     this.#driver.stop();
   }
 

@@ -129,6 +129,7 @@ async function assemble(
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));
   const place = new OwnPlace(config, host, machine, await addressesToJoin({ config, nodes }));
+  closers.add(place.watch(clock));
   const dialBack = new DialBack({ machine });
   closers.add(() => dialBack.close());
   const overlay = new Overlay(

@@ -7,6 +7,7 @@ import {
 import type { LinkHost } from "../../src/link/index.ts";
 import { NODE_DEFAULTS, type NodeConfig } from "../../src/node/index.ts";
 import { OwnPlace } from "../../src/node/own-place.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
 
 const STRANGER = parseNodeContact(`${"5e".repeat(32)}@udp://192.0.2.1:7000`);
 const NEIGHBOUR = parseNodeContact(`${"5e".repeat(32)}@udp://10.0.0.9:7000`);
@@ -129,5 +130,45 @@ describe("where a node says that it is", () => {
     stop();
     place.move(place.listening);
     expect(moves).toBe(1);
+  });
+
+  it("reads the machine's addresses again, unless it has none or was told where it is", () => {
+    const any = ["udp://0.0.0.0:7000"];
+    const read = (now: string[], config: Partial<NodeConfig>, found?: readonly NodeAddress[]) => {
+      const hosts = ["10.0.0.2"];
+      const place = placeOf(any, config, hosts);
+      if (found !== undefined) place.move(found);
+      let changes = 0;
+      place.onChange(() => {
+        changes += 1;
+      });
+      hosts.splice(0, 1, ...now);
+      place.look();
+      place.look();
+      return [place.addresses.map(({ host }) => host), changes];
+    };
+    expect(read(["10.0.9.9"], { bootstrap: [NEIGHBOUR] })).toEqual([["10.0.9.9"], 1]);
+    expect(read(["10.0.0.2"], { bootstrap: [NEIGHBOUR] })).toEqual([["10.0.0.2"], 0]);
+    expect(read([], { bootstrap: [NEIGHBOUR] }), "no network").toEqual([["10.0.0.2"], 0]);
+    expect(read(["10.0.9.9"], { announce: [STRANGER.address] })).toEqual([["192.0.2.1"], 0]);
+    expect(read(["10.0.9.9"], { reachable: "relay" })).toEqual([[], 1]);
+    expect(read(["10.0.9.9"], {}, []), "nobody got through").toEqual([[], 1]);
+    expect(read(["10.0.9.9"], {}, [STRANGER.address]), "found").toEqual([["192.0.2.1"], 1]);
+  });
+
+  it("is watched until that is ended", async () => {
+    const clock = new VirtualClock();
+    const hosts = ["10.0.0.2"];
+    const place = placeOf(["udp://0.0.0.0:7000"], { bootstrap: [NEIGHBOUR] }, hosts);
+    const stop = place.watch(clock);
+    for (const host of ["10.0.9.9", "10.0.9.8"]) {
+      hosts[0] = host;
+      await clock.runUntil(clock.now() + 31_000);
+      expect(place.addresses[0]?.host).toBe(host);
+    }
+    stop();
+    hosts[0] = "10.0.9.7";
+    await clock.runUntil(clock.now() + 100_000);
+    expect(place.addresses[0]?.host).toBe("10.0.9.8");
   });
 });

@@ -127,10 +127,23 @@ describe("finding out whether others reach a node", () => {
   });
 
   it("asks once at a time, and hears no answer that it did not ask for", () => {
-    const stage = new Stage().look().look();
+    const stage = new Stage().look();
     expect(stage.round([["met", "met"]])).toHaveLength(1);
     stage.core.handle(UNASKED, stage.now);
     expect(stage.core.deadline()).toBe(600_000);
     expect(stage.drain()).toEqual([]);
+  });
+
+  it("begins anew when something has changed, without the answers to what was asked before", () => {
+    const stage = new Stage().look();
+    expect(stage.round([["met", "met"]])).toEqual([{ kind: "reached", addresses: [UDP, TCP] }]);
+    stage.look();
+    expect(stage.round([["met", "met"]]), "told again").toHaveLength(1);
+    stage.pause();
+    expect(stage.drain()).toEqual([{ kind: "ask" }]);
+    stage.look();
+    const old = { kind: "answers", candidates: [UDP], isExpected: false } as const;
+    stage.core.handle({ ...old, verdicts: [["met"]] }, stage.now);
+    expect(stage.round([["met", "missed"]])).toEqual([{ kind: "reached", addresses: [UDP] }]);
   });
 });

@@ -14,6 +14,7 @@ import {
   type RunningNode,
   startNode,
 } from "../../src/node/index.ts";
+import type { Machine } from "../../src/node/machine.ts";
 import { NETWORK_NAME } from "../../src/node/network-name.ts";
 import { Overlay } from "../../src/node/overlay.ts";
 import {
@@ -32,6 +33,22 @@ const ANY = [
   { carrier: "udp", host: "0.0.0.0", port: 7_000 },
   { carrier: "tcp", host: "0.0.0.0", port: 7_000 },
 ] as const;
+
+/** Links of the virtual network name an address where those of a machine name all of them. */
+function boundToAll(machine: Machine): Machine {
+  const openLinks: Machine["openLinks"] = async (options) => {
+    const links = await machine.openLinks(options);
+    const addresses = links.addresses.map((address) => ({ ...address, host: "0.0.0.0" }));
+    return new Proxy(links, {
+      get: (target, name) => {
+        if (name === "addresses") return addresses;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  };
+  return { ...machine, openLinks };
+}
 
 /** Four nodes in the open, and a stranger who looks others up. */
 class Place {
@@ -55,7 +72,7 @@ class Place {
     const capture = new Capture(this.clock);
     const ground = { clock: this.clock, capture, isWatched: false };
     const random = this.#random.fork(this.#running.length);
-    const machine = virtualMachine(ground, host, random);
+    const machine = boundToAll(virtualMachine(ground, host, random));
     const whole = { ...NODE_DEFAULTS, listen: ANY, bootstrap: this.#contacts, ...config };
     const node = await this.elapse(startNode(whole, { machine }));
     this.#running.push(node);
@@ -150,10 +167,29 @@ describe("a node that finds out whether others reach it", () => {
     const node = await place.node(host, {});
     expect((await place.claimsAfter(60_000, node)).relays).toHaveLength(2);
     place.network.move(host, { addresses: ["192.0.2.9"] });
+    await place.clock.runUntil(place.clock.now() + 40_000);
+    expect(node.contacts.map((contact) => parseNodeContact(contact).address.host)).toEqual([
+      "192.0.2.9",
+      "192.0.2.9",
+    ]);
     const { addresses, relays } = await place.claimsAfter(1_300_000, node);
     expect(relays).toEqual([]);
     expect(addresses.map(({ host: at }) => at)).toEqual(["192.0.2.9", "192.0.2.9"]);
   });
+
+  it.each(["auto", "direct"] as const)(
+    "names its addresses in the network that its machine has moved to: %s",
+    async (reachable) => {
+      const host = place.network.addHost({ addresses: ["192.0.2.9"] });
+      const node = await place.node(host, { reachable });
+      const hosts = ({ addresses }: NodeDescriptor["claims"]): string[] =>
+        addresses.map(({ host: at }) => at);
+      expect(hosts(await place.claimsAfter(30_000, node))).toEqual(["192.0.2.9", "192.0.2.9"]);
+      place.network.move(host, { addresses: ["203.0.113.9"] });
+      expect(hosts(await place.claimsAfter(120_000, node))).toEqual(["203.0.113.9", "203.0.113.9"]);
+      expect(await place.meets(node)).toMatchObject({ isRelayed: false });
+    },
+  );
 
   it("is not asked where it says where it is reached, or that it is", async () => {
     const announce = [{ carrier: "udp", host: "203.0.113.1", port: 9 } as const];
