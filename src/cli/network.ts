@@ -15,6 +15,9 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 const BUDGET_SPENT =
   "all exits have seen their share of this stream, the rest goes on within the hour; " +
   "more nodes, or a larger --exit-cells, make it faster";
+const TOO_SHORT =
+  "the nodes need onion-hops-max = 3 or more, all of them the same; " +
+  "or add --via direct if the network is your own";
 const TOO_FEW = "start more nodes, or add --via direct if the network is your own";
 
 /** How requests travel through a network. */
@@ -49,14 +52,16 @@ export async function openNetwork(
     });
     return { transport: client.transport(), close: () => client.close() };
   } catch (error) {
-    throw withHint(error);
+    throw withNetworkHint(error);
   }
 }
 
-function withHint(error: unknown): unknown {
+/** The same error, with what to do about a network that cannot be used. */
+export function withNetworkHint(error: unknown): unknown {
   if (!isCulvertError(error)) return error;
   const { code, message, detail = {} } = error;
-  const { relays } = detail;
-  const hint = relays === undefined ? HINTS[code] : TOO_FEW;
+  const { relays, hopsMax } = detail;
+  const ofRoute = hopsMax === undefined ? TOO_FEW : TOO_SHORT;
+  const hint = relays === undefined ? HINTS[code] : ofRoute;
   return hint === undefined ? error : new CommandError(code, message, hint, error);
 }

@@ -86,9 +86,9 @@ const ROUTE_WAIT_MS = 10_000;
  * Joins a network as a client: nobody asks it anything, and it is a new one each time.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, or when they are too
- *   few for a route, or their onions too short for one (its detail then has `relays`);
- *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
- *   are of two networks
+ *   few for a route, or their onions too short for one (its detail then has `relays`, and `nodes`
+ *   or `hopsMax`); `CULVERT_WRONG_PEER` when others answer in their place,
+ *   `CULVERT_GEOMETRY_CHANGED` when they are of two networks
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
@@ -182,10 +182,10 @@ function knownNodes(dht: Overlay["dht"]): KnownNodes {
 }
 
 /** A shorter route would show an exit, or one relay beside it, who asks. */
-function requireRoom({ onionHopsMax }: NetworkGeometry): void {
-  const detail = { relays: ROUTE_DEFAULTS.relays };
-  if (onionHopsMax >= detail.relays) return;
-  const room = `onions of this network have room for ${onionHopsMax}`;
+function requireRoom({ onionHopsMax: hopsMax }: NetworkGeometry): void {
+  const detail = { relays: ROUTE_DEFAULTS.relays, hopsMax };
+  if (hopsMax >= detail.relays) return;
+  const room = `onions of this network have room for ${hopsMax}`;
   const message = `a route takes ${detail.relays} relays, and ${room}`;
   throw new CulvertError("CULVERT_UNREACHABLE", message, { detail });
 }

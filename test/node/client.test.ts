@@ -49,7 +49,7 @@ it("a client says at once that the onions of a network have no room for its rout
   await expect(clock.runPromise(opening, 60_000)).rejects.toMatchObject({
     code: "CULVERT_UNREACHABLE",
     message: "a route takes 3 relays, and onions of this network have room for 2",
-    detail: { relays: 3 },
+    detail: { relays: 3, hopsMax: 2 },
   });
   await clock.runPromise(node.close(), 60_000);
 });
