@@ -222,11 +222,15 @@ export class CircuitPaths {
     for (let i = 0; i < missing; i++) void this.#build();
   }
 
-  /** Circuits that nobody uses and nobody may use any more. */
+  /**
+   * Circuits that nobody uses and nobody may use any more. With one that is full of what was given
+   * up, its exit gives that up too: no cell says so of a single request, since it would tell the
+   * relays a get from a put.
+   */
   #closeSpent(): void {
     const most = this.#options.paths + this.#options.spares + EXTRA_CIRCUITS;
     for (const circuit of [...this.#circuits]) {
-      if (circuit.openRequests > 0) continue;
+      if (circuit.awaitedRequests > 0) continue;
       const isSpent = !circuit.isUsable || !this.#hasRoom(circuit.exit);
       if (!circuit.isUsable || (isSpent && this.#circuits.length > most)) circuit.close();
     }

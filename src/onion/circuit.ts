@@ -104,7 +104,12 @@ export class Circuit {
 
   /** Requests that are not answered. */
   get openRequests(): number {
-    return this.#requests.size + this.#abandoned.size;
+    return this.awaitedRequests + this.#abandoned.size;
+  }
+
+  /** Those on whose answer somebody still waits. */
+  get awaitedRequests(): number {
+    return this.#requests.size;
   }
 
   /** Called with every message of the other end, whose bytes are handed over. */
