@@ -117,7 +117,6 @@ class Examination {
   async *map(via: "direct" | "onion"): AsyncGenerator<Finding> {
     const frame = this.#machine.random.bytes(32);
     const payload = this.#machine.random.bytes(this.#met[0]?.claims.geometry.cellBytes ?? 0);
-    const signal = this.#limit();
     const base = await this.#try(...this.#baseOf(via, frame));
     yield base;
     const client = this.#client;
@@ -127,14 +126,14 @@ class Examination {
     const put = await this.#try(layer, `put a record ${way}`, async () => {
       const receipt = await needed(map).put(frame, payload, {
         ttlSeconds: RECORD_TTL_SECONDS,
-        signal,
+        signal: this.#limit(),
       });
       return `kept for ${receipt.ttlSeconds} s`;
     });
     yield put;
     if (put.outcome !== "ok") map = undefined;
     yield await this.#try(layer, `get the record ${way}`, async () => {
-      const got = await needed(map).get(frame, { waitMs: GET_WAIT_MS, signal });
+      const got = await needed(map).get(frame, { waitMs: GET_WAIT_MS, signal: this.#limit() });
       return `${got.length} bytes`;
     });
     await this.close();
@@ -173,7 +172,7 @@ class Examination {
       if (error instanceof Missing) {
         return { layer, what, outcome: "skipped", detail: error.message, ms: 0 };
       }
-      const code = isCulvertError(error) ? error.code : "CULVERT_TIMEOUT";
+      const code = codeOf(error);
       const detail = error instanceof Error ? error.message : String(error);
       return { layer, what, outcome: "failed", detail, code, ms: took() };
     }
@@ -270,6 +269,13 @@ class Examination {
 
 /** Something before it has failed, and was told already. */
 class Missing extends Error {}
+
+/** What the limit of a step has ended comes as an `AbortError`. */
+function codeOf(error: unknown): ErrorCode {
+  if (isCulvertError(error)) return error.code;
+  const isLate = error instanceof Error && error.name === "AbortError";
+  return isLate ? "CULVERT_TIMEOUT" : "CULVERT_INTERNAL";
+}
 
 function needed(map: BoundMapClient | undefined): BoundMapClient {
   if (map === undefined) throw new Missing("what it stands on has failed");

@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { type NodeContact, parseNodeContact } from "../../src/identity/index.ts";
+import { examineNetwork, type Finding, NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
+import type { Machine } from "../../src/node/machine.ts";
+import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
+import { Capture } from "../../src/testing/road/capture.ts";
+import { virtualMachine } from "../../src/testing/road/road-node.ts";
+
+const clock = new VirtualClock();
+const network = new VirtualNetwork({ clock, seed: 1 });
+const NODES = 5;
+
+function machineAt(host: string): Machine {
+  const ground = { clock, capture: new Capture(clock), isWatched: false };
+  const random = new SeededRandom(Number(host.split(".")[2]));
+  return virtualMachine(ground, network.addHost({ addresses: [host] }), random);
+}
+
+async function findings(nodes: readonly NodeContact[], machine: Machine): Promise<Finding[]> {
+  const found: Finding[] = [];
+  const examine = async (): Promise<void> => {
+    for await (const finding of examineNetwork({ nodes, machine })) found.push(finding);
+  };
+  await clock.runPromise(examine(), 3_600_000);
+  return found;
+}
+
+const outcomes = (found: readonly Finding[]): string[] =>
+  found.map(({ layer, outcome }) => `${layer} ${outcome}`);
+
+it("a step that takes long leaves those behind it their time", async () => {
+  let contacts: readonly NodeContact[] = [];
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const nodes = [];
+  for (let i = 1; i <= NODES; i++) {
+    const whole = { ...config, bootstrap: contacts };
+    const node = await clock.runPromise(
+      startNode(whole, { machine: machineAt(`198.51.${i}.1`) }),
+      60_000,
+    );
+    await clock.runPromise(node.joined, 60_000);
+    contacts = [...contacts, ...node.contacts.map(parseNodeContact)];
+    nodes.push(node);
+  }
+  await clock.runUntil(clock.now() + 60_000);
+  const machine = machineAt("198.51.99.1");
+  const openLinks: Machine["openLinks"] = async (options) => {
+    await new Promise<void>((done) => {
+      clock.schedule(clock.now() + 61_000, done);
+    });
+    return await machine.openLinks(options);
+  };
+  const found = await findings(contacts.slice(0, 1), { ...machine, openLinks });
+  expect(outcomes(found)).toEqual([
+    ...["udp ok", "tcp ok", "node ok", "geometry ok"],
+    ...["join ok", "direct ok", "direct ok", "circuit ok", "onion ok", "onion ok"],
+  ]);
+  expect(found.find(({ layer }) => layer === "join")?.ms).toBeGreaterThan(60_000);
+  for (const node of nodes) await clock.runPromise(node.close(), 60_000);
+});
+
+it("what fails for no reason of the network is not said to have taken too long", async () => {
+  const openLinks: Machine["openLinks"] = () => Promise.reject(new RangeError("a defect"));
+  const contact = parseNodeContact(`${"5e".repeat(32)}@udp://198.51.1.1:7000`);
+  const found = await findings([contact], { ...machineAt("198.51.98.1"), openLinks });
+  expect(outcomes(found).slice(0, 4)).toEqual([
+    ...["udp failed", "tcp failed", "node failed", "geometry skipped"],
+  ]);
+  expect(found[0]).toMatchObject({ code: "CULVERT_INTERNAL", detail: "a defect" });
+});
