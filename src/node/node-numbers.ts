@@ -38,6 +38,7 @@ export function nodeMetrics(parts: NodeParts): NodeMetrics {
       const { store: _, ...counts } = map.statistics();
       return { ...counts };
     },
+    gauges: ["links", "waiting"],
   });
   metrics.add({ prefix: "culvert_map_sessions", about: "sessions that ended", read: sessions });
   metrics.add({

@@ -46,6 +46,20 @@ describe("a node", () => {
     }
   });
 
+  it("shows what may fall as a gauge, and nothing of who talks to whom", async () => {
+    const { clock, machine } = alone();
+    const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
+    const config = { ...NODE_DEFAULTS, listen, metrics: "127.0.0.1:0" };
+    const node = await clock.runPromise(startNode(config, { machine }));
+    const page = await fetch(`http://127.0.0.1:${node.metricsPort}/metrics`);
+    const lines = (await page.text()).split("\n").filter((line) => line !== "");
+    await clock.runPromise(node.close());
+    const gauges = lines.filter((line) => line.endsWith(" gauge"));
+    expect(gauges).toContain("# TYPE culvert_map_links gauge");
+    expect(gauges).toContain("# TYPE culvert_map_waiting gauge");
+    for (const line of lines) expect(line).toMatch(/^(# (HELP|TYPE) .*|[a-z_]+ [0-9.e+]+)$/);
+  });
+
   it("is not told to listen at two addresses of one carrier", async () => {
     const { machine } = alone();
     const listen = [1, 2].map((port) => ({ carrier: "udp", host: "198.51.100.1", port }) as const);
