@@ -6,6 +6,10 @@ import type { VoidphoneTunnel } from "./tunnels.ts";
 export const TUNNELS_PER_CLIENT_MAX = 64;
 export const TUNNELS_MAX = 256;
 
+/** Of these, what others may have built to this node: they leave room for the clients' own. */
+export const INCOMING_PER_CLIENT_MAX = 32;
+export const INCOMING_MAX = 128;
+
 /** A client of the onion API, as the desk sees it. */
 export interface TunnelHolder {
   /** Says something; with `mayBeLost` only if the client keeps up. */
@@ -14,6 +18,8 @@ export interface TunnelHolder {
 
 interface OpenTunnel {
   readonly tunnel: VoidphoneTunnel;
+  /** Somebody else has built it. */
+  readonly isIncoming: boolean;
   /** Clients that have not taken leave of it. It lives as long as there is one. */
   readonly holders: Set<TunnelHolder>;
 }
@@ -66,7 +72,7 @@ export class TunnelDesk {
       tunnel.destroy();
       return false;
     }
-    const tunnelId = this.#open(tunnel, [client]);
+    const tunnelId = this.#open({ tunnel, isIncoming: false, holders: new Set([client]) });
     const ready = encodeOnionNotice({ kind: "ready", tunnelId, hostKey });
     client.push(ready, { mayBeLost: false });
     this.#start(tunnelId);
@@ -75,12 +81,12 @@ export class TunnelDesk {
 
   /** Somebody has built a tunnel to this node: all clients are told, if there is any. */
   incoming(tunnel: VoidphoneTunnel): void {
-    const listeners = [...this.#clients].filter((client) => !this.isFull(client));
+    const listeners = [...this.#clients].filter((client) => this.#takesIncoming(client));
     if (listeners.length === 0) {
       tunnel.destroy();
       return;
     }
-    const tunnelId = this.#open(tunnel, listeners);
+    const tunnelId = this.#open({ tunnel, isIncoming: true, holders: new Set(listeners) });
     const notice = encodeOnionNotice({ kind: "incoming", tunnelId });
     for (const client of listeners) client.push(notice, { mayBeLost: false });
     this.#start(tunnelId);
@@ -111,10 +117,17 @@ export class TunnelDesk {
     this.#clients.clear();
   }
 
-  #open(tunnel: VoidphoneTunnel, holders: readonly TunnelHolder[]): number {
+  #open(tunnel: OpenTunnel): number {
     const tunnelId = this.#freshId();
-    this.#tunnels.set(tunnelId, { tunnel, holders: new Set(holders) });
+    this.#tunnels.set(tunnelId, tunnel);
     return tunnelId;
+  }
+
+  #takesIncoming(client: TunnelHolder): boolean {
+    const incoming = [...this.#tunnels.values()].filter(({ isIncoming }) => isIncoming);
+    const ofClient = incoming.filter(({ holders }) => holders.has(client));
+    const isRoomLeft = incoming.length < INCOMING_MAX && ofClient.length < INCOMING_PER_CLIENT_MAX;
+    return isRoomLeft && !this.isFull(client);
   }
 
   /** Last of all, so that nothing that comes through it is told before the tunnel is. */

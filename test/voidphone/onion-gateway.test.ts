@@ -199,9 +199,23 @@ describe("the onion module's API", () => {
     expect(notices(listener).map(({ kind }) => kind)).toEqual(["incoming"]);
   });
 
-  test("has room for so many tunnels of one client", async () => {
+  test("keeps room for a client's own tunnels, whoever builds some to it", async () => {
+    const stranger = connectTo(far, clock);
+    const toUs = { ...target, host: "192.0.2.1" };
+    for (let count = 0; count < 64; count++) await say(stranger, { kind: "build", target: toUs });
+    expect(notices(client).filter(({ kind }) => kind === "incoming").length).toBe(32);
     connectTo(far, clock);
-    for (let count = 0; count < 64; count++) await build();
+    await build();
+    const alive = here.open.filter(({ isDestroyed }) => !isDestroyed);
+    expect(alive.length).toBe(33);
+  });
+
+  test("has room for so many tunnels of one client", async () => {
+    // Each far client takes half as many that come in.
+    for (const _ of [1, 2]) {
+      connectTo(far, clock);
+      for (let count = 0; count < 32; count++) await build();
+    }
     await client.say(BUILD);
     expect(notices(client)).toEqual([{ kind: "error", request: "build", tunnelId: 0 }]);
     gateway.close();
