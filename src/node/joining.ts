@@ -35,12 +35,12 @@ const LISTED_MAX = 64;
  * nodes are known then; to 0 when none answered, and goes on trying until the node is closed.
  */
 export async function joinNetwork(joining: Joining): Promise<number> {
-  const { config, overlay, closers, log } = joining;
+  const { overlay, closers, log } = joining;
   const closing = new AbortController();
   closers.add(() => closing.abort());
   try {
     const { contacts, known } = await listed(joining);
-    const count = await overlay.join(contacts, [...known, ...(await rememberedNodes(config))]);
+    const count = await overlay.join(contacts, [...known, ...(await rememberedNodes(joining))]);
     // Those of the last run may be gone for good: the others are asked as well.
     if (count > 0 || contacts.length + known.length === 0) return count;
   } catch (error) {
@@ -131,8 +131,14 @@ export function keepPeers(
   };
 }
 
-async function rememberedNodes({ directory }: Joining["config"]) {
-  if (directory === undefined) return [];
-  const saved = await readIfThere(`${directory}/${PEERS_FILE}`);
-  return saved === undefined ? [] : restoreContacts(new Uint8Array(saved));
+/** Those of the last run; none when what was written of them cannot be read: others know them. */
+async function rememberedNodes({ config, log }: Joining): Promise<readonly Contact[]> {
+  if (config.directory === undefined) return [];
+  try {
+    const saved = await readIfThere(`${config.directory}/${PEERS_FILE}`);
+    return saved === undefined ? [] : restoreContacts(new Uint8Array(saved));
+  } catch (error) {
+    log("warn", "peers-unreadable", { message: String(error) });
+    return [];
+  }
 }

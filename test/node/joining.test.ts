@@ -64,6 +64,19 @@ describe("a node with a file of nodes", () => {
     await closers.run();
   });
 
+  it("joins at once although what it wrote of its last run cannot be read", async () => {
+    const { closers, tried, joining } = rig();
+    const directory = await mkdtemp(join(tmpdir(), "culvert-joining-"));
+    await writeFile(join(directory, "peers"), "half a tab");
+    const config = { bootstrap: [contact(4)], directory };
+    const warned: string[] = [];
+    const log: Log = (_, event) => warned.push(event);
+    expect(await joinNetwork({ ...joining, config, log })).toBe(1);
+    expect([tried, warned]).toEqual([[[4, 2, 3]], ["peers-unreadable"]]);
+    await closers.run();
+    await rm(directory, { recursive: true });
+  });
+
   it("asks them again when none of those that it remembers answers", async () => {
     const { clock, closers, tried, joining } = rig();
     const nobody = {
