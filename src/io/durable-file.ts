@@ -1,4 +1,4 @@
-import { lstat, open, readFile, rename } from "node:fs/promises";
+import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -11,15 +11,25 @@ export async function writeDurably(
   bytes: Uint8Array,
   draft: string = `${path}.new`,
 ): Promise<void> {
-  const handle = await open(draft, "w", 0o600);
+  try {
+    await writeSynced(draft, bytes);
+    await rename(draft, path);
+  } catch (error) {
+    // Drafts of other names would stay for ever, one for each attempt.
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, "w", 0o600);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(draft, path);
-  await syncFolder(dirname(path));
 }
 
 /** The bytes of a file, or `undefined` when there is none of that name. */

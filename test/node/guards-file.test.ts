@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -15,6 +15,17 @@ describe("the file of guards", () => {
     await Promise.all([guards.slice(0, 3), guards.slice(0, 4), guards, guards.slice(1)].map(write));
     expect(await readGuards(path)).toEqual(guards.slice(1));
     expect(warned).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("leaves no draft behind where it cannot be written", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const path = join(folder, "guards");
+    await mkdir(join(path, "in its place"), { recursive: true });
+    const warned: string[] = [];
+    await guardsWriter(path, (_, event) => warned.push(event))([new Uint8Array(32)]);
+    expect(warned).toEqual(["guards-not-kept"]);
+    expect(await readdir(folder)).toEqual(["guards"]);
     await rm(folder, { recursive: true });
   });
 
