@@ -1,4 +1,10 @@
-import { type Clock, CulvertError, isCulvertError, type Random } from "../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  isCulvertError,
+  type Random,
+} from "../base/index.ts";
 import { Contact, DhtNode, dhtNetworkOver, type RecordRule } from "../dht/index.ts";
 import {
   addressScope,
@@ -61,6 +67,11 @@ export interface OverlayOptions {
   readonly recordRule?: RecordRule;
 }
 
+/** So long after the first of several nodes has answered it goes on without the others. */
+const OTHERS_MS = 1_000;
+
+type Meeting = PromiseSettledResult<readonly NodeDescriptor[]>;
+
 type Asker = Parameters<DhtNode["serve"]>[1];
 
 const NOTHING_SAID = new Uint8Array(0);
@@ -76,6 +87,7 @@ export class Overlay implements Lookup, Discovery {
   readonly rpc: RpcNode;
   readonly dht: DhtNode;
   readonly directory: Directory;
+  readonly #clock: Clock;
   readonly #geometry: NetworkGeometry | undefined;
   /** Addresses that the user has named: no stranger's word, they are dialled again at any time. */
   readonly #begunWith = new Set<string>();
@@ -84,6 +96,7 @@ export class Overlay implements Lookup, Discovery {
   constructor(components: OverlayComponents, options: OverlayOptions) {
     const { host, identity, clock, random } = components;
     this.host = host;
+    this.#clock = clock;
     this.#geometry = options.geometry;
     this.directory = new Directory({ unixMs: () => clock.unixMs() });
     this.reach = new Reach({
@@ -155,7 +168,8 @@ export class Overlay implements Lookup, Discovery {
   }
 
   /**
-   * Asks the nodes for their descriptors, and joins the network through those that answer.
+   * Asks the nodes for their descriptors, and joins the network through those that answer, without
+   * those that take a second longer than the first.
    *
    * @returns the descriptors, of those that are who they have to be
    * @throws CulvertError `CULVERT_UNREACHABLE` when there are nodes to ask and none answered;
@@ -163,7 +177,7 @@ export class Overlay implements Lookup, Discovery {
    *   they are of other networks
    */
   async join(nodes: readonly NodeContact[], remembered: readonly Contact[] = []): Promise<number> {
-    const answers = await Promise.allSettled(nodes.map((node) => this.#meet(node)));
+    const answers = await this.#meetSome(nodes);
     const met = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
     const contacts = [...met.map((one) => Contact.ofDescriptor(one)), ...remembered];
     if (contacts.length === 0 && nodes.length > 0) throw failureOf(answers);
@@ -232,6 +246,29 @@ export class Overlay implements Lookup, Discovery {
     await this.rpc.close({ drainMs: 0 });
   }
 
+  /** What came of meeting them, in their order; of those that are not waited for, nothing. */
+  async #meetSome(nodes: readonly NodeContact[]): Promise<readonly Meeting[]> {
+    const answers = new Map<number, Meeting>();
+    let cancel: Cancel | undefined;
+    await new Promise<void>((done) => {
+      const heard = (at: number, answer: Meeting): void => {
+        answers.set(at, answer);
+        const isMet = answer.status === "fulfilled" && answer.value.length > 0;
+        if (answers.size === nodes.length) done();
+        else if (isMet) cancel ??= this.#clock.schedule(this.#clock.now() + OTHERS_MS, done);
+      };
+      for (const [at, node] of nodes.entries()) {
+        this.#meet(node).then(
+          (value) => heard(at, { status: "fulfilled", value }),
+          (reason: unknown) => heard(at, { status: "rejected", reason }),
+        );
+      }
+      if (nodes.length === 0) done();
+    });
+    cancel?.();
+    return nodes.flatMap((_, at) => answers.get(at) ?? []);
+  }
+
   async #meet(node: NodeContact): Promise<NodeDescriptor[]> {
     const descriptor = await this.describe(node);
     if (descriptor === undefined) return [];
@@ -270,7 +307,7 @@ function isOther(reason: unknown): reason is CulvertError {
   return codes.some((code) => isCulvertError(reason, code));
 }
 
-function failureOf(answers: readonly PromiseSettledResult<unknown>[]): Error {
+function failureOf(answers: readonly Meeting[]): Error {
   const reasons = answers.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
   const other = reasons.find(isOther);
   if (other !== undefined) return other;

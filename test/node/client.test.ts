@@ -54,6 +54,28 @@ it("a client says at once that the onions of a network have no room for its rout
   await clock.runPromise(node.close(), 60_000);
 });
 
+it("a client waits for no node that is gone when others are there", async () => {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork({ clock, seed: 1 });
+  const ground = { clock, capture: new Capture(clock), isWatched: false };
+  const machineAt = (i: number) => {
+    const host = network.addHost({ addresses: [`198.51.${i}.1`] });
+    return virtualMachine(ground, host, new SeededRandom(i));
+  };
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const node = await clock.runPromise(startNode(config, { machine: machineAt(1) }));
+  const here = node.contacts.map(parseNodeContact);
+  const gone = parseNodeContact(`${"5e".repeat(32)}@udp://198.51.9.1:7000`);
+  const from = clock.now();
+  const opening = openClient({ bootstrap: [gone, ...here], via: "direct", machine: machineAt(2) });
+  const client = await clock.runPromise(opening, 60_000);
+  expect(client.nodesKnown).toBe(1);
+  expect(clock.now() - from).toBeLessThan(3_000);
+  await clock.runPromise(client.close(), 60_000);
+  await clock.runPromise(node.close(), 60_000);
+});
+
 it("a client that is closed opens no transport, and leaves nothing running", async () => {
   const plan = { seed: 1, nodes: 4, clients: 1, streams: 0, bytes: 0, via: "onion" } as const;
   const world = new RoadWorld(plan);
