@@ -144,6 +144,11 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
       return;
     }
     if (!equalBytes(content, GREETING)) return;
+    if (this.#listeners.size === 0) {
+      // Who has built it would send into the void for as long as the circuit lasts.
+      circuit.refuse();
+      return;
+    }
     const tunnel = new IncomingTunnel(circuit, () => this.#incoming.delete(circuit));
     this.#incoming.set(circuit, tunnel);
     for (const listener of this.#listeners) listener(tunnel);
