@@ -6,7 +6,7 @@ import { type KeyText, keyBeside, keyOf } from "./key.ts";
 import { type DhtLimits, resolveDhtLimits } from "./limits.ts";
 import type { DhtAsker } from "./message.ts";
 import { NetworkSize } from "./network-size.ts";
-import { OperationDesk, type RunId, type Task } from "./operation-desk.ts";
+import { OperationDesk, type RunId, type Task, type TaskOwner } from "./operation-desk.ts";
 import { Peers } from "./peers.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 import { QuestionRates } from "./question-rates.ts";
@@ -110,9 +110,14 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#server = new RequestServer(this.#context, tokens);
     this.#operations = new OperationDesk(this.#context);
     this.#upkeep = new Upkeep(this.#context, (target) => this.#refresh(target));
-    this.#keeping = new ValueKeeping(this.#context, (key, value, isCopy) => {
-      const quorum = limits.replicas;
-      return this.#later({ kind: "put", key, value, replicas: limits.replicas, quorum, isCopy });
+    this.#keeping = new ValueKeeping(this.#context, (key, value, isCopy, done = () => {}) => {
+      const { replicas } = limits;
+      const task = { kind: "put", key, value, replicas, quorum: replicas, isCopy } as const;
+      return this.#later(task, {
+        // Of those that stored it, one is this node, if it is among the closest.
+        done: (result, now) => done(result.kind === "put" && result.stored > 1, now),
+        busy: () => done(false, this.#now),
+      });
     });
   }
 
@@ -284,8 +289,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   /** False when too many wait. */
-  #later(task: Task): boolean {
-    return this.#operations.startLater(task, {}, this.#now);
+  #later(task: Task, owner: TaskOwner = {}): boolean {
+    return this.#operations.startLater(task, owner, this.#now);
   }
 
   #serve(input: DhtInput & { readonly kind: "request" }, now: Instant): void {

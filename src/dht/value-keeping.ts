@@ -18,6 +18,8 @@ const CARERS = 2;
 const PUBLICATIONS_MAX = 256;
 /** A publication is renewed this often in its life. */
 const RENEWALS_PER_LIFE = 3;
+/** One that no other node took is tried again after this, then after twice as long, and so on. */
+const PUBLISH_AGAIN_MS = 15_000;
 /** A newcomer that is busy is offered a value so often, with this pause; then repair sees to it. */
 const OFFERS_MAX = 5;
 const OFFER_AGAIN_MS = 15_000;
@@ -37,17 +39,28 @@ interface Publication {
   readonly key: KeyText;
   readonly value: DhtValue;
   dueAt: Instant;
+  /** The pause before the next attempt, should this one fail. */
+  againMs: number;
 }
 
-/** Stores a value anew at whoever is closest now; false when too many wait for that. */
-export type StoreAgain = (key: KeyText, value: DhtValue, isCopy: boolean) => boolean;
+/**
+ * Stores a value anew at whoever is closest now; false when too many wait for that. Otherwise
+ * `done` hears, later and once, whether another node has it.
+ */
+export type StoreAgain = (
+  key: KeyText,
+  value: DhtValue,
+  isCopy: boolean,
+  done?: (isKept: boolean, now: Instant) => void,
+) => boolean;
 
 /**
  * Sees to it that values stay where they are looked for.
  *
  * - A node that is new in the neighbourhood gets copies of the values it is among the closest to.
  * - From time to time the closest keepers of a value that nobody stored again look for new keepers.
- * - What this node publishes itself is stored again three times in its life.
+ * - What this node publishes itself is stored again three times in its life, and sooner while no
+ *   other node has taken it.
  *
  * Where there is no room for a request the next value waits, and a busy newcomer is asked later.
  */
@@ -83,7 +96,7 @@ export class ValueKeeping {
     const name = `${value.kind} ${key}`;
     const isNew = !this.#publications.has(name);
     if (isNew && this.#publications.size >= PUBLICATIONS_MAX) return false;
-    const publication = { key, value, dueAt: now };
+    const publication = { key, value, dueAt: now, againMs: PUBLISH_AGAIN_MS };
     this.#publications.set(name, publication);
     return true;
   }
@@ -110,10 +123,7 @@ export class ValueKeeping {
     if (now >= this.#stepAt) this.#step(now);
     if (now >= this.#offerAt) this.#offerAgain(now);
     for (const publication of this.#publications.values()) {
-      if (now < publication.dueAt) continue;
-      const lifeMs = 1_000 * Math.max(publication.value.ttlSeconds, 60);
-      const isStored = this.#storeAgain(publication.key, publication.value, false);
-      publication.dueAt = now + (isStored ? lifeMs / RENEWALS_PER_LIFE : STEP_MS);
+      if (now >= publication.dueAt) this.#publishAgain(publication, now);
     }
   }
 
@@ -121,6 +131,16 @@ export class ValueKeeping {
     let at = Math.min(this.#stepAt, this.#repairAt, this.#offerAt);
     for (const { dueAt } of this.#publications.values()) at = Math.min(at, dueAt);
     return at;
+  }
+
+  #publishAgain(publication: Publication, now: Instant): void {
+    const { key, value } = publication;
+    const renewMs = (1_000 * Math.max(value.ttlSeconds, 60)) / RENEWALS_PER_LIFE;
+    const isBegun = this.#storeAgain(key, value, false, (isKept, at) => {
+      if (!isKept) publication.dueAt = Math.min(publication.dueAt, at + publication.againMs);
+      publication.againMs = isKept ? PUBLISH_AGAIN_MS : Math.min(2 * publication.againMs, renewMs);
+    });
+    publication.dueAt = now + (isBegun ? renewMs : STEP_MS);
   }
 
   /** Looks at some values: a full store is never gone through in one go. */

@@ -192,6 +192,20 @@ describe("a node of the DHT", () => {
     expect(await street.clock.runPromise(asker.node.lookup(unknown))).toBeUndefined();
   });
 
+  it("publishes again soon what no other node has taken", async () => {
+    const street = new Street();
+    const hosts = await street.populate(8);
+    const [subject, asker] = [first(hosts, 1), first(hosts, 5)];
+    for (const name of street.hosts.keys()) street.busy.add(name);
+    subject.node.publish(street.descriptor(subject, 5));
+    await street.clock.runUntil(street.clock.now() + 14_000);
+    street.busy.clear();
+    await street.clock.runUntil(street.clock.now() + 30_000);
+    subject.node.close();
+    const found = await street.clock.runPromise(asker.node.lookup(subject.identity.id));
+    expect(found?.claims.sequence).toBe(5);
+  });
+
   it("discovers nodes that have published themselves, with good descriptors", async () => {
     const street = new Street();
     const hosts = await street.populate(8);
