@@ -55,9 +55,14 @@ describe("the Mainline DHT as a Map", () => {
     // One for all: nodes go on asking one that has left, and wait for it each time.
     shared = await MainlineMap.join({ bootstrap: [network.endpoint] });
   }, 60_000);
+  const warnings: Error[] = [];
+  const noteWarning = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", noteWarning);
   afterAll(async () => {
     await shared.close();
     await network.stop();
+    process.off("warning", noteWarning);
+    expect(warnings).toEqual([]);
   });
 
   let seeds = 100;
@@ -134,6 +139,13 @@ describe("the Mainline DHT as a Map", () => {
     await Promise.all([first, note(stream.put(frame, other))]);
     expect(ends).toEqual(["AbortError", "put", "CULVERT_CONFLICT"]);
   }, 60_000);
+
+  it("is not waited for by whoever has turned away", async () => {
+    const turningAway = new AbortController();
+    const nobody = MainlineMap.join({ bootstrap: ["127.0.0.1:9"], signal: turningAway.signal });
+    turningAway.abort();
+    await expect(nobody).rejects.toMatchObject({ name: "AbortError" });
+  });
 
   it("cannot be joined where nobody answers", async () => {
     const nobody = MainlineMap.join({ bootstrap: ["127.0.0.1:9"] });

@@ -89,9 +89,11 @@ function chooseMap(text: string): MapChoice {
   return { name, flags: `--map ${shellQuote(name)}`, open };
 }
 
-async function joinMainline({ output }: Context, nodes: string | undefined): Promise<OpenMap> {
+async function joinMainline(context: Context, nodes: string | undefined): Promise<OpenMap> {
+  const { output, stop: signal } = context;
   output.note("the nodes of the Mainline DHT see the IP address of this machine");
-  const map = await MainlineMap.join(nodes === undefined ? {} : { bootstrap: nodes.split(",") });
+  const bootstrap = nodes?.split(",") ?? [];
+  const map = await MainlineMap.join({ bootstrap, signal });
   return { transport: new MapClient(map), close: () => map.close() };
 }
 

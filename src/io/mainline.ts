@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 
 /** A mutable item of BEP 44, without salt. */
 export interface MainlineItem {
@@ -26,6 +26,7 @@ export interface MainlineOptions {
   readonly bootstrap?: readonly string[];
   /** Whether `signature` is `publicKey`'s for `message`. All of it comes from strangers. */
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the package gives; it has no types of its own. */
@@ -62,10 +63,12 @@ const JOIN_MS = 20_000;
  * Joins the DHT over a UDP port of its own.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers, or the package is not installed
+ * @throws Error `AbortError`
  */
 export async function joinMainline(options: MainlineOptions): Promise<MainlineDht> {
   const Client = await load();
-  const { bootstrap, verify } = options;
+  const { bootstrap, verify, signal } = options;
+  throwIfAborted(signal);
   const client = new Client({
     ...(bootstrap === undefined || bootstrap.length === 0 ? {} : { bootstrap }),
     // The package hands over signature, message, key.
@@ -74,17 +77,22 @@ export async function joinMainline(options: MainlineOptions): Promise<MainlineDh
   });
   client.on("warning", () => {});
   await new Promise<void>((resolve, reject) => {
-    const fail = (cause?: Error): void => {
+    const giveUp = (error: Error): void => {
       clearTimeout(patience);
+      forget();
       client.destroy(() => {});
-      reject(new CulvertError("CULVERT_UNREACHABLE", "no node of the DHT answers", { cause }));
+      reject(error);
     };
+    const fail = (cause?: Error): void =>
+      giveUp(new CulvertError("CULVERT_UNREACHABLE", "no node of the DHT answers", { cause }));
+    const forget = onAbort(signal, giveUp);
     const patience = setTimeout(fail, JOIN_MS);
     client.once("error", fail);
     client.once("ready", () => {
       // It also says that it is ready when nobody has answered.
       if (client.nodes.toArray().length === 0) return fail();
       clearTimeout(patience);
+      forget();
       // From now on an error is that of an operation, which tells it: the client goes on.
       client.off("error", fail);
       client.on("error", () => {});

@@ -1,11 +1,4 @@
-import {
-  type Cancel,
-  type Clock,
-  CulvertError,
-  equalBytes,
-  onAbort,
-  throwIfAborted,
-} from "../base/index.ts";
+import { type Clock, CulvertError, equalBytes, onAbort, throwIfAborted } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { joinMainline, type MainlineDht } from "../io/mainline.ts";
@@ -19,6 +12,8 @@ export interface MainlineMapOptions {
   readonly bootstrap?: readonly string[];
   /** Payload of every cell, up to {@link MAINLINE_PAYLOAD_BYTES}. */
   readonly payloadSize?: number;
+  /** Ends the wait for the first nodes. */
+  readonly signal?: AbortSignal;
 }
 
 /** The largest value that a mutable item may have, less its own encoding. */
@@ -41,7 +36,9 @@ export class MainlineMap implements RecordCarrier {
   readonly isVerified = true;
   readonly #dht: MainlineDht;
   readonly #clock: Clock;
-  readonly #closing = new AbortController();
+  /** Ends of what is under way. */
+  readonly #open = new Set<(error: Error) => void>();
+  #isClosed = false;
   /** The last put of each address that is being put. */
   readonly #lines = new Map<string, Promise<void>>();
 
@@ -51,15 +48,19 @@ export class MainlineMap implements RecordCarrier {
     this.payloadSize = payloadSize;
   }
 
-  /** @throws CulvertError `CULVERT_UNREACHABLE` when no node answers */
+  /**
+   * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers
+   * @throws Error `AbortError`
+   */
   static async join(options: MainlineMapOptions = {}): Promise<MainlineMap> {
-    const { bootstrap = [], payloadSize = MAINLINE_PAYLOAD_BYTES } = options;
+    const { bootstrap = [], payloadSize = MAINLINE_PAYLOAD_BYTES, signal } = options;
     if (!(payloadSize > 0 && payloadSize <= MAINLINE_PAYLOAD_BYTES)) {
       throw new RangeError(`payloadSize must be from 1 to ${MAINLINE_PAYLOAD_BYTES}`);
     }
     const verify = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean =>
       crypto().ed25519Verify(key, message, signature);
-    return new MainlineMap(await joinMainline({ bootstrap, verify }), payloadSize, systemClock);
+    const dht = await joinMainline({ bootstrap, verify, signal });
+    return new MainlineMap(dht, payloadSize, systemClock);
   }
 
   async put(
@@ -108,7 +109,8 @@ export class MainlineMap implements RecordCarrier {
 
   /** Leaves the DHT; everything that is open fails with `CULVERT_CLOSED`. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#isClosed = true;
+    for (const end of this.#open) end(new CulvertError("CULVERT_CLOSED"));
     await this.#dht.close();
   }
 
@@ -131,16 +133,18 @@ export class MainlineMap implements RecordCarrier {
   /** What `work` gives, unless the caller or the closing is sooner. */
   async #until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal);
-    const cancels: Cancel[] = [];
+    let end: (error: Error) => void = () => {};
     const ended = new Promise<never>((_, reject) => {
-      cancels.push(onAbort(signal, reject));
-      const close = (): void => reject(new CulvertError("CULVERT_CLOSED"));
-      cancels.push(onAbort(this.#closing.signal, close));
+      end = reject;
     });
+    this.#open.add(end);
+    const forget = onAbort(signal, end);
+    if (this.#isClosed) end(new CulvertError("CULVERT_CLOSED"));
     try {
       return await Promise.race([work, ended]);
     } finally {
-      for (const cancel of cancels) cancel();
+      forget();
+      this.#open.delete(end);
     }
   }
 }

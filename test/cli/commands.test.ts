@@ -37,6 +37,15 @@ test.each(["send", "receive", "pipe"])(
   },
 );
 
+test("a demo of more than it could get through in its time does not begin", async () => {
+  const run = await COMMANDS.find(({ name }) => name === "demo")?.load();
+  const running = run?.({} as Context, [], new CommandOptions({ size: "5GB" }));
+  await expect(running).rejects.toMatchObject({
+    code: "CULVERT_USAGE",
+    message: "--size takes up to 100 MB",
+  });
+});
+
 test("every command tells events to programs, but the one that prints a script", () => {
   const silent = COMMANDS.filter(
     ({ options }) => !options.some(({ flags }) => flags === "--json"),

@@ -15,6 +15,8 @@ import { pause } from "../timing.ts";
 
 const LOSS_DEFAULT = 1 / 3;
 const SIZE_DEFAULT = 500_000;
+/** Of a file that is made for it: no demo gets more through in its time. */
+const SIZE_MAX = 100_000_000;
 
 /** Much longer than it ever takes: something hangs then. */
 const LIMIT_MS = 180_000;
@@ -25,6 +27,10 @@ const LIMIT_MS = 180_000;
  * story. Its last line, on stdout, is `ok` and figures.
  */
 export const demo: RunCommand = async (context, [given], options) => {
+  const sizeAsked = options.bytes("size") ?? SIZE_DEFAULT;
+  if (sizeAsked > SIZE_MAX) {
+    throw new CulvertError("CULVERT_USAGE", `--size takes up to ${formatBytes(SIZE_MAX)}`);
+  }
   const folder = await mkdtemp(join(tmpdir(), "culvert-demo-"));
   const stage = new Stage(context, folder);
   const interrupted = new Promise<never>((_resolve, reject) => {
@@ -35,8 +41,7 @@ export const demo: RunCommand = async (context, [given], options) => {
   });
   try {
     const file = given === undefined ? join(folder, "water.bin") : resolve(given);
-    const random = new Uint8Array(options.bytes("size") ?? SIZE_DEFAULT);
-    if (given === undefined) await writeFile(file, randomFillSync(random));
+    if (given === undefined) await writeFile(file, randomFillSync(new Uint8Array(sizeAsked)));
     const size = await sizeOf(file);
     const loss = options.share("loss") ?? LOSS_DEFAULT;
     const play = { folder, file, size, loss, seed: options.count("seed") ?? 1 };

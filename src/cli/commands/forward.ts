@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { CulvertError } from "../../base/index.ts";
 import { type Endpoint, parseEndpoint } from "../../io/endpoint.ts";
 import { generateSecret } from "../../stream/index.ts";
@@ -65,10 +66,8 @@ export const forward: RunCommand = async (context, [operand], options) => {
           output.tell("listening", { endpoint }, `connections to ${endpoint} go to the other side`);
         }
         try {
-          await new Promise<void>((resolve, reject) => {
-            stream.once("close", () => resolve());
-            stream.once("error", reject);
-          });
+          if (stream.errored !== null) throw stream.errored;
+          if (!stream.closed) await once(stream, "close");
         } finally {
           await forwarding.close();
         }
