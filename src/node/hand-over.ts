@@ -69,8 +69,9 @@ export class HandOver {
   }
 
   /**
-   * Watches what the store holds from an earlier run too. Called once this node has joined: those
-   * who are near a record then are taken for its keepers.
+   * Watches what the store holds from an earlier run too, and offers it where this node is among
+   * the two closest to it: nobody knows who has come or gone meanwhile. To be called once this node
+   * has joined.
    */
   async resume(): Promise<void> {
     const { store, clock, log } = this.#components;
@@ -79,7 +80,7 @@ export class HandOver {
       for await (const { address, expiresMs } of store.held?.(unixMs) ?? []) {
         if (this.#closing.signal.aborted || this.#core.isFull) return;
         const ttlSeconds = (expiresMs - unixMs) / 1_000;
-        this.#driver.handle({ kind: "kept", address, ttlSeconds });
+        this.#driver.handle({ kind: "held", address, ttlSeconds });
       }
     } catch (error) {
       if (!this.#closing.signal.aborted)

@@ -8,7 +8,11 @@ describe("a watch over kept records", () => {
   const ADDRESS = new Uint8Array(32);
   const TTL = { ttlSeconds: 100_000 };
 
-  function watch(rank: number, limits: Partial<PlacementLimits> = {}) {
+  function watch(
+    rank: number,
+    limits: Partial<PlacementLimits> = {},
+    kind: "kept" | "held" = "kept",
+  ) {
     const contacts = randomContacts(3, 40).toSorted((a, b) => {
       return compareDistance(keyOf(ADDRESS), a.key, b.key);
     });
@@ -24,7 +28,7 @@ describe("a watch over kept records", () => {
         isDemoted: () => false,
       },
     });
-    core.handle({ kind: "kept", address: ADDRESS, ...TTL }, 0);
+    core.handle({ kind, address: ADDRESS, ...TTL }, 0);
     return {
       core,
       contacts,
@@ -58,6 +62,19 @@ describe("a watch over kept records", () => {
     core.handle({ kind: "missed", address: ADDRESS, node: second }, 200_000);
     expect(look(300_000)).toEqual([contacts[1]]);
     expect(look(400_000)).toEqual([]);
+  });
+
+  it("offers a record of an earlier life to all of its closest nodes, once", () => {
+    const { contacts, appear, look } = watch(1, {}, "held");
+    appear();
+    expect(look(100_000)).toEqual(contacts.slice(0, 4));
+    expect(look(200_000)).toEqual([]);
+  });
+
+  it("leaves a record of an earlier life to closer nodes when there are two", () => {
+    const { appear, look } = watch(2, {}, "held");
+    appear();
+    expect(look(100_000)).toEqual([]);
   });
 
   it("leaves it to closer keepers when there are two", () => {

@@ -59,6 +59,29 @@ it("hands over what it held before it was started again", async () => {
   }
 });
 
+it("offers what it held to one that came while it was away", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
+  const network = new InProcessNetwork(
+    { geometry: { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 } },
+    { placement: { watchMs: 100 } },
+  );
+  try {
+    const first = await network.add({ directory });
+    const writer = await network.client("direct");
+    await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
+    await writer.close();
+    await first.close();
+    network.nodes.length = 0;
+
+    const newcomer = await network.add();
+    await network.add({ directory });
+    await until(() => recordsOf(newcomer) === 1);
+  } finally {
+    await network.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
 it("hands a record over to a closer node, where it outlives all who kept it", async () => {
   const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
   const network = new InProcessNetwork(

@@ -9,10 +9,14 @@ import { WatchedRecords, type WatchSlot } from "./watched-records.ts";
 export type WatchInput =
   /** This node keeps a record, for so long at least. */
   | { readonly kind: "kept"; readonly address: Uint8Array; readonly ttlSeconds: number }
+  /** The same since an earlier life: who keeps it too may have changed meanwhile. */
+  | { readonly kind: "held"; readonly address: Uint8Array; readonly ttlSeconds: number }
   /** It does not any more, or could not be read. */
   | { readonly kind: "lost"; readonly address: Uint8Array }
   /** An offer did not get there: it is made again at the next look, if it still is called for. */
   | { readonly kind: "missed"; readonly address: Uint8Array; readonly node: Contact };
+
+type KeptInput = WatchInput & { readonly kind: "kept" | "held" };
 
 /** What a watch asks for. */
 export type WatchEffect =
@@ -20,6 +24,8 @@ export type WatchEffect =
   { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
 
 const NOBODY: readonly KeyText[] = [];
+/** In the place of the keepers of a record that nobody was looked for yet. */
+const UNKNOWN: readonly KeyText[] = [];
 
 /** Records looked at in one step, and the pause between two steps. */
 const STEP_RECORDS = 64;
@@ -34,6 +40,7 @@ const CARERS = 2;
  * record change, the two closest keepers offer it to those that are new among them. A record is
  * written once, so a copy can only fill a gap.
  *
+ * - A record from an earlier life is offered to all of them by the two closest, at its first look.
  * - Every record is looked at about every `watchMs`, some at a time.
  * - What is beyond `watchedMax` is not watched; the writer's own refreshing still is there.
  */
@@ -77,9 +84,9 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
 
   handle(input: WatchInput, now: Instant): void {
     const slot = this.#watched.find(input.address);
-    if (input.kind === "kept") {
+    if (input.kind === "kept" || input.kind === "held") {
       const expiresAt = now + 1_000 * input.ttlSeconds;
-      if (slot === undefined) this.#watch(input.address, expiresAt, now);
+      if (slot === undefined) this.#watch(input, expiresAt, now);
       else this.#watched.extend(slot, expiresAt);
     } else if (slot !== undefined) {
       if (input.kind === "lost") this.#forget(slot);
@@ -111,10 +118,12 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     return this.#stepAt;
   }
 
-  #watch(address: Uint8Array, expiresAt: Instant, now: Instant): void {
+  #watch({ kind, address }: KeptInput, expiresAt: Instant, now: Instant): void {
     const { oldest } = this.#watched;
     if (this.isFull && oldest !== undefined) this.#forget(oldest);
-    this.#watched.add(address, expiresAt, this.#shared(this.#closest(address)));
+    // Whoever puts a record puts it at all that are near.
+    const keepers = kind === "kept" ? this.#shared(this.#closest(address)) : UNKNOWN;
+    this.#watched.add(address, expiresAt, keepers);
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
   }
 
@@ -139,12 +148,14 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     const owed = this.#owed.get(slot) ?? NOBODY;
     // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
     if (owed.length === 0 && areThose(closest, watched.keepersAt(slot))) return;
+    const isUnknown = watched.keepersAt(slot) === UNKNOWN;
     const before = new Set(watched.keepersAt(slot));
     watched.setKeepers(slot, this.#shared(closest));
     this.#owed.delete(slot);
     const key = keyOf(address);
     const closer = closest.filter((contact) => {
-      return before.has(contact.key) && compareDistance(key, contact.key, this.#self) < 0;
+      const isKeeper = isUnknown || before.has(contact.key);
+      return isKeeper && compareDistance(key, contact.key, this.#self) < 0;
     });
     const isCarer = closer.length < CARERS;
     for (const to of closest) {
