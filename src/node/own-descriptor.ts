@@ -27,7 +27,8 @@ const LOOK_MS = 30_000;
 
 /**
  * Keeps a node's own descriptor true: signs a new one when what it says has changed, and before the
- * old one expires. Numbers are taken from the wall clock, so they grow over restarts too.
+ * old one expires. Numbers are taken from the wall clock, and are higher than all before, whatever
+ * it says: others refuse a lower one.
  */
 export class OwnDescriptor {
   readonly #identity: NodeIdentity;
@@ -38,11 +39,16 @@ export class OwnDescriptor {
   #cancel: Cancel = () => {};
 
   /**
+   * @param components `last`: the number of the last one of an earlier life
    * @param claims asked for whenever the descriptor is looked at
    * @param publish called with the first descriptor and with every new one
    */
   constructor(
-    components: { readonly identity: NodeIdentity; readonly clock: Clock },
+    components: {
+      readonly identity: NodeIdentity;
+      readonly clock: Clock;
+      readonly last?: number;
+    },
     claims: () => OwnClaims,
     publish: (descriptor: NodeDescriptor) => void,
   ) {
@@ -50,7 +56,7 @@ export class OwnDescriptor {
     this.#clock = components.clock;
     this.#claims = claims;
     this.#publish = publish;
-    this.#current = this.#sign(0);
+    this.#current = this.#sign(components.last ?? 0);
   }
 
   /** The one that holds. */

@@ -37,6 +37,7 @@ import { OwnPlace } from "./own-place.ts";
 import { Reachability } from "./reachability.ts";
 import { RelayPlaces } from "./relay-places.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
+import { SEQUENCE_FILE, SequenceFile } from "./sequence-file.ts";
 import { StaticDirectory } from "./static-directory.ts";
 import { VoidphoneServers } from "./voidphone-servers.ts";
 import { CircuitTunnels } from "./voidphone-tunnels.ts";
@@ -159,7 +160,8 @@ async function assemble(
   closers.add(() => map.close());
   const sessions = serveMap(ground, map);
   const replicas = replicate(ground, map);
-  const tunnels = serveOnions(ground, replicas);
+  const sequence = directory === undefined ? undefined : `${directory}/${SEQUENCE_FILE}`;
+  const tunnels = serveOnions(ground, replicas, await SequenceFile.open(sequence, log));
   if (directory !== undefined) {
     const { dht } = overlay;
     closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht, clock, log }));
@@ -219,7 +221,11 @@ function replicate(ground: Ground, map: MapService): ReplicatedMap {
 }
 
 /** Relays onions, lets circuits end here as far as its roles say so, and says so to others. */
-function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
+function serveOnions(
+  ground: Ground,
+  replicas: ReplicatedMap,
+  sequence: SequenceFile,
+): TunnelService {
   const { config, identity, overlay, place, closers, machine } = ground;
   const { clock, random } = machine;
   const { roles } = config;
@@ -241,15 +247,19 @@ function serveOnions(ground: Ground, replicas: ReplicatedMap): TunnelService {
     tunnels.setHandlers({ request: serveMapOperations(exitMapOver(replicas)) });
   }
   const own = new OwnDescriptor(
-    { identity, clock },
+    { identity, clock, last: sequence.last },
     () => {
       const onionKeys = tunnels.onionKeys();
       const [{ geometry }, { relays }] = [config, overlay];
       const addresses = place.named(relays.length > 0);
       return { roles: place.roles, geometry, addresses, relays, onionKeys };
     },
-    (descriptor) => overlay.publish(descriptor),
+    (descriptor) => {
+      sequence.keep(descriptor.claims.sequence);
+      overlay.publish(descriptor);
+    },
   );
+  closers.add(() => sequence.close());
   tunnels.setHandlers({ keysChanged: () => own.look() });
   closers.add(overlay.reach.onPlaces(() => own.look()));
   closers.add(place.onMove(() => own.look()));
