@@ -65,8 +65,8 @@ export class Search implements ExchangeOwner {
   #isWidened = false;
   #isStopped = false;
   #isLate = false;
-  /** There was no room for a request, here or there. */
-  #wasRefused = false;
+  /** For whom there was no room, here or there. */
+  readonly #busy = new Set<Contact>();
 
   constructor(context: DhtContext, target: KeyText, hooks: SearchHooks) {
     this.#context = context;
@@ -81,8 +81,8 @@ export class Search implements ExchangeOwner {
 
   /** Whether limits, here or there, kept it from asking: what it has not found may be there. */
   get isHampered(): boolean {
-    const isUnheard = this.#wasRefused && this.#answerers.size === 0;
-    return isUnheard || (!this.#isStopped && this.#context.desk.isWaiting(this));
+    const isWaiting = !this.#isStopped && this.#context.desk.isWaiting(this);
+    return isWaiting || this.#areKeepersBusy();
   }
 
   /** Nodes asked so far. */
@@ -254,9 +254,18 @@ export class Search implements ExchangeOwner {
 
   failed(contact: Contact, now: Instant, isBusy: boolean): void {
     this.#pathAt(contact).lookup.failed(contact.key);
-    if (isBusy) this.#wasRefused = true;
+    if (isBusy) this.#busy.add(contact);
     else this.#wasDead(contact);
     this.#goOn(now);
+  }
+
+  /** Whether a put may have found its quorum, half of the keepers, among those who were busy. */
+  #areKeepersBusy(): boolean {
+    if (this.#busy.size === 0) return false;
+    const heard = [...this.#answerers.values()].map(({ contact }) => contact);
+    const keepers = sortByDistance(this.target, [...heard, ...this.#busy]);
+    const closest = keepers.slice(0, this.#context.limits.replicas);
+    return 2 * closest.filter((contact) => this.#busy.has(contact)).length >= closest.length;
   }
 
   /** Something has become of a request. */

@@ -133,6 +133,28 @@ it("a put for which nobody has room to be asked is busy, and forgets nobody", ()
   expect(node.core.contacts).toHaveLength(10);
 });
 
+it.each([
+  { count: 2, outcome: "busy" },
+  { count: 1, outcome: "missing" },
+])("a get is $outcome where $count of three keepers are busy", ({ count, outcome }) => {
+  const node = new Node({ bucketSize: 3, replicas: 3 });
+  for (let i = 1; i <= 10; i++) {
+    node.tell({ kind: "met", contact: contactAt(keyWith(i, 1), `64.${i}.1.1`) });
+  }
+  const key = textBytes(keyWith());
+  const busy = new Set(node.core.closestKnown(key, count).map((contact) => contact.key));
+  node.tell({ kind: "get", operation: 2, key, valueKind: "record" });
+  for (let at = 0; at < node.sent.length; at++) {
+    const sent = node.sent[at] as Sent;
+    if (!busy.has(sent.to.key)) node.answer(sent, { kind: "nodes", contacts: [] });
+    else node.tell({ kind: "failed", exchange: sent.exchange, isBusy: true });
+  }
+  expect([
+    ...node.done.map(({ result }) => result.kind),
+    ...node.busy.map(({ kind }) => kind),
+  ]).toEqual([outcome]);
+});
+
 describe("a node that has as many requests in flight as it may", () => {
   const KEY = textBytes(keyWith());
   const RECORD = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
