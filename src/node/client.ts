@@ -155,7 +155,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const onion = { ...budget, ...options.onion };
   const { onBudgetSpent: onSpent } = options;
   const parts = { service, routes, ...(onSpent && { onSpent }) };
-  const checks = exitChecks(knownNodes(overlay.dht));
+  const checks = exitChecks(knownNodes(overlay.dht), clock);
   const make = (): OnionCarrier => {
     const carrier = new OnionCarrier({ ...parts, checks }, onion);
     // A client may live for many streams, and knows not which of them are over.

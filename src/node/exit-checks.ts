@@ -1,4 +1,4 @@
-import { LruMap, toHex } from "../base/index.ts";
+import { type Clock, LruMap, toHex } from "../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
 import { verifyRecord } from "../mapservice/index.ts";
 import type { ExitChecks } from "../onion/index.ts";
@@ -16,6 +16,9 @@ const NEAR = 10;
 /** Records of which one exit alone has said that strangers keep them; the oldest is forgotten. */
 const DOUBTED_MAX = 4_096;
 
+/** Receipts may end sooner than told by this much: two clocks may be an hour off, each. */
+const CLOCKS_OFF_MS = 2 * 3_600_000;
+
 /** What a client knows of the network. */
 export interface KnownNodes {
   /** How many nodes it knows. */
@@ -30,19 +33,23 @@ export interface KnownNodes {
  * with forged receipts, or with a record that its address did not sign, lies: honest ones have
  * looked at both.
  *
+ * Most of the quorum have to have signed for the life that the exit tells: it may have kept the
+ * receipts of an earlier put of the record, or tell of a longer life than was granted.
+ *
  * Keys cost nothing, so a client that knows everybody looks who has signed: most of the quorum have
  * to be nodes near the address. It may be behind, and nobody can be asked without telling him where
  * a record lies. So what strangers have signed is no lie: the put counts once another exit confirms
  * it as well.
  */
-export function exitChecks(nodes: KnownNodes): ExitChecks {
+export function exitChecks(nodes: KnownNodes, clock: Pick<Clock, "unixMs">): ExitChecks {
   const doubted = new LruMap<string, string>(DOUBTED_MAX);
   return {
-    receiptOf: (record, receipt, exit) => {
-      const { signers, isForged } = testimonyOf(receipt, record);
+    receiptOf: (record, { receipt, ttlSeconds }, exit) => {
+      const until = clock.unixMs() + 1_000 * ttlSeconds - CLOCKS_OFF_MS;
+      const { signers, lasting, isForged } = testimonyOf(receipt, record, until);
       if (isForged) return "lie";
       const quorum = Math.max(Math.min(QUORUM, nodes.count), 1);
-      if (signers.length < quorum) return "no-proof";
+      if (signers.length < quorum || 2 * lasting <= quorum) return "no-proof";
       const near = nodes.near(record.address, NEAR);
       const isNear = (signer: NodeId): boolean =>
         near?.some((node) => isSameNode(node, signer)) === true;

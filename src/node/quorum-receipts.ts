@@ -45,6 +45,8 @@ export function encodeReceipts(receipts: readonly NodeReceipt[], bytesMax: numbe
 export interface Testimony {
   /** The nodes that have signed that they keep the record, each once. */
   readonly signers: readonly NodeId[];
+  /** How many of them have signed that they keep it for as long as was asked about. */
+  readonly lasting: number;
   /**
    * There is a receipt that its node did not sign, or none, or what is there are no receipts: who
    * has looked at what it collected does not hand that on.
@@ -52,22 +54,28 @@ export interface Testimony {
   readonly isForged: boolean;
 }
 
-/** Looks at the receipts that are said to be those of a put of `record`. */
-export function testimonyOf(bytes: Uint8Array, record: MapRecord): Testimony {
+/**
+ * Looks at the receipts that are said to be those of a put of `record`, which is to be kept until
+ * `untilUnixMs`: those of an earlier put are good too, and say less.
+ */
+export function testimonyOf(bytes: Uint8Array, record: MapRecord, untilUnixMs = 0): Testimony {
   const payloadHash = crypto().sha256(record.payload);
   const claim = { address: record.address, seq: record.seq, payloadHash };
   const signers: NodeId[] = [];
   const receipts = decodeReceipts(bytes);
   let isForged = receipts.length === 0;
+  let lasting = 0;
   for (const { nodeKey, receipt } of receipts) {
     if (!new ReceiptVerifier(nodeKey).verify(receipt, claim)) {
       isForged = true;
       continue;
     }
     const id = nodeIdOf(nodeKey);
-    if (!signers.some((known) => equalBytes(known, id))) signers.push(id);
+    if (signers.some((known) => equalBytes(known, id))) continue;
+    signers.push(id);
+    if (receipt.expiresMs >= untilUnixMs) lasting += 1;
   }
-  return { signers, isForged };
+  return { signers, lasting, isForged };
 }
 
 function depthOf({ receipt }: NodeReceipt): number {

@@ -51,10 +51,13 @@ export interface ExitChecks {
    * since no honest one hands out such a receipt. After `no-proof` the put is made again, as a rule
    * through another exit.
    */
-  receiptOf(record: OnionRecord, receipt: Uint8Array, exit: NodeId): "proof" | "no-proof" | "lie";
+  receiptOf(record: OnionRecord, stored: StoredOutcome, exit: NodeId): "proof" | "no-proof" | "lie";
   /** Whether a record is what its address calls for; an honest exit has looked itself. */
   isGenuine(record: OnionRecord): boolean;
 }
+
+/** How an exit confirms a put: with a life, and with what is to prove it. */
+export type StoredOutcome = Pick<OutcomeOf<"stored">, "ttlSeconds" | "receipt">;
 
 /** What the carrier of a stream is built from. */
 export interface OnionCarrierComponents {
@@ -171,7 +174,7 @@ export class OnionCarrier {
       this.#ask(
         this.#writes,
         { operation, address, timeoutMs, expects: "stored" },
-        ({ receipt }, exit) => this.#checks?.receiptOf(record, receipt, exit) ?? "proof",
+        (stored, exit) => this.#checks?.receiptOf(record, stored, exit) ?? "proof",
         options.signal,
       ),
     );

@@ -28,14 +28,28 @@ function idOf(node: number): NodeId {
   return nodeIdOf(signerOf(node).publicKey);
 }
 
+/** When receipts end, and a time at which that is an hour ahead. */
+const EXPIRES_MS = 1_800_000_000_000;
+const CLOCK = { unixMs: () => EXPIRES_MS - 3_600_000 };
+
+/** What an exit says that has these receipts, of a life that they have signed. */
+function told(receipts: readonly NodeReceipt[], ttlSeconds = 3_600) {
+  return { ttlSeconds, receipt: encodeReceipts(receipts, 4_096) };
+}
+
 /** The word of a node that it keeps the record, among so many others of one durable write. */
-function receiptOf(node: number, record: OnionRecord, others = 0): NodeReceipt {
+function receiptOf(
+  node: number,
+  record: OnionRecord,
+  others = 0,
+  expiresMs = EXPIRES_MS,
+): NodeReceipt {
   const signer = signerOf(node);
   const claim = {
     address: record.address,
     seq: record.seq,
     payloadHash: crypto().sha256(record.payload),
-    expiresMs: 1_000_000,
+    expiresMs,
   };
   const claims = Array.from({ length: others }, () => ({ ...claim, address: random.bytes(32) }));
   const [receipt] = signReceipts([claim, ...claims], signer);
@@ -47,26 +61,41 @@ describe("what a client checks of an exit", () => {
   const record = recordOf(100);
   const other = recordOf(100);
   const exit = idOf(100);
-  const checks = exitChecks({ count: 10, near: () => undefined });
+  const checks = exitChecks({ count: 10, near: () => undefined }, CLOCK);
   const judge = (...receipts: NodeReceipt[]): string =>
-    checks.receiptOf(record, encodeReceipts(receipts, 4_096), exit);
+    checks.receiptOf(record, told(receipts), exit);
 
   it("believes three nodes, whatever else they wrote at the time", () => {
     const [a, b, c] = [receiptOf(1, record), receiptOf(2, record, 5), receiptOf(3, record, 100)];
     expect(judge(a, b, c)).toBe("proof");
     expect(testimonyOf(encodeReceipts([a, b, c], 4_096), record)).toEqual({
       signers: [a, b, c].map(({ nodeKey }) => nodeIdOf(nodeKey)),
+      lasting: 3,
       isForged: false,
     });
+  });
+
+  it("believes of a life what most of the quorum have signed, but for clocks that are off", () => {
+    const [hourMs, dayMs] = [3_600_000, 24 * 3_600_000];
+    const earlier = [1, 2, 3].map((node) => receiptOf(node, record, 0, EXPIRES_MS - dayMs));
+    const [b, c] = [receiptOf(2, record), receiptOf(3, record)];
+    const isBelieved = (receipts: readonly NodeReceipt[], lifeMs: number): boolean =>
+      checks.receiptOf(record, told(receipts, lifeMs / 1_000), exit) === "proof";
+    expect(isBelieved(earlier, hourMs), "receipts of an earlier put").toBe(false);
+    expect(isBelieved([b, ...earlier.slice(2), ...earlier.slice(0, 1)], hourMs)).toBe(false);
+    expect(isBelieved([b, c, ...earlier.slice(0, 1)], hourMs), "one clock is wrong").toBe(true);
+    const all = [receiptOf(1, record), b, c];
+    expect(isBelieved(all, 3 * hourMs), "clocks are an hour off").toBe(true);
+    expect(isBelieved(all, dayMs), "a longer life than was granted").toBe(false);
   });
 
   it("does not count a node twice, and asks for no more nodes than there are", () => {
     const [a, b] = [receiptOf(1, record), receiptOf(2, record)];
     expect(judge(a, b, b)).toBe("no-proof");
-    const few = exitChecks({ count: 2, near: () => [idOf(1), idOf(2)] });
-    expect(few.receiptOf(record, encodeReceipts([a, b], 4_096), exit)).toBe("proof");
-    const alone = exitChecks({ count: 0, near: () => undefined });
-    expect(alone.receiptOf(record, encodeReceipts([a], 4_096), exit)).toBe("proof");
+    const few = exitChecks({ count: 2, near: () => [idOf(1), idOf(2)] }, CLOCK);
+    expect(few.receiptOf(record, told([a, b]), exit)).toBe("proof");
+    const alone = exitChecks({ count: 0, near: () => undefined }, CLOCK);
+    expect(alone.receiptOf(record, told([a]), exit)).toBe("proof");
   });
 
   it.each([
@@ -93,10 +122,15 @@ describe("what a client checks of an exit", () => {
       [1, 2, 3].map((node) => receiptOf(node, record)),
       4_096,
     );
-    expect(checks.receiptOf(record, good.subarray(0, -1), exit)).toBe("lie");
+    expect(checks.receiptOf(record, { ttlSeconds: 60, receipt: good.subarray(0, -1) }, exit)).toBe(
+      "lie",
+    );
     for (let at = 0; at < good.length; at += 3) {
       const flipped = good.with(at, (good[at] ?? 0) ^ 4);
-      expect(checks.receiptOf(record, flipped, exit), `byte ${at}`).toBe("lie");
+      expect(
+        checks.receiptOf(record, { ttlSeconds: 60, receipt: flipped }, exit),
+        `byte ${at}`,
+      ).toBe("lie");
     }
   });
 
@@ -113,10 +147,10 @@ describe("a client that knows everybody", () => {
   const record = recordOf(100);
   const near = [1, 2, 3, 4, 5].map(idOf);
   const setUp = () => {
-    const checks = exitChecks({ count: 30, near: () => near });
+    const checks = exitChecks({ count: 30, near: () => near }, CLOCK);
     return (exit: number, nodes: number[], of = record): string => {
       const receipts = nodes.map((node) => receiptOf(node, of));
-      return checks.receiptOf(of, encodeReceipts(receipts, 4_096), idOf(exit));
+      return checks.receiptOf(of, told(receipts), idOf(exit));
     };
   };
 
@@ -157,7 +191,7 @@ describe("an exit that confirms with keys of its own what it drops", () => {
   const liar = 3;
   /** Records that were put, those of them that somebody keeps, and those the liar was shown. */
   async function putAll(near: readonly NodeId[] | undefined) {
-    const checks = exitChecks({ count: 30, near: () => near });
+    const checks = exitChecks({ count: 30, near: () => near }, CLOCK);
     const { net, carrier } = carrierRig({ checks, paths: 2 }, 6);
     const [kept, dropped] = [new Set<string>(), new Set<string>()];
     for (const { index, service } of net.nodes) {

@@ -14,7 +14,8 @@ function genuine(seed: number): OnionRecord {
 describe("an exit that is caught lying", () => {
   /** Believes receipts that begin with one, and payloads that do. */
   const checks: ExitChecks = {
-    receiptOf: (_record, [first = 0]) => (first === 1 ? "proof" : first === 2 ? "no-proof" : "lie"),
+    receiptOf: (_record, { receipt: [first = 0] }) =>
+      first === 1 ? "proof" : first === 2 ? "no-proof" : "lie",
     isGenuine: ({ payload }) => payload[0] === 1,
   };
   let rig: ReturnType<typeof carrierRig>;
