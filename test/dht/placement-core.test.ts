@@ -37,3 +37,30 @@ it("needs all receipts of a put, though its lookup heard of one node only", () =
   take();
   expect(outcomes).toMatchObject([{ outcome: { kind: "stored", receipts: 3 } }]);
 });
+
+it.each([
+  { busy: 3, code: "CULVERT_BUSY" },
+  { busy: 2, code: "CULVERT_NOT_FOUND" },
+] as const)("a get is $code where $busy of five keepers are busy", ({ busy, code }) => {
+  const core = new PlacementCore({
+    neighbourhood: {
+      knowsAll: true,
+      closestKnown: (_address, count) => randomContacts(1, 40).slice(0, count),
+      isDemoted: () => false,
+    },
+    random: new SeededRandom(1),
+  });
+  const outcomes: PlacementEffect[] = [];
+  core.handle({ kind: "get", operation: 1, address: new Uint8Array(32), waitMs: 0 }, 0);
+  let asked = 0;
+  for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    if (effect.kind === "done") outcomes.push(effect);
+    if (effect.kind !== "get-from") continue;
+    asked += 1;
+    const { request } = effect;
+    const failed = asked <= busy ? "CULVERT_BUSY" : "CULVERT_NOT_FOUND";
+    core.handle({ kind: "answer", request, answer: { kind: "failed", code: failed } }, asked);
+  }
+  expect(asked).toBe(5);
+  expect(outcomes).toMatchObject([{ outcome: { kind: "failed", code } }]);
+});

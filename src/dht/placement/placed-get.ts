@@ -133,10 +133,18 @@ export class PlacedGet implements RequestOwner {
     this.#context.push({ kind: "find", operation: this.#operation, address: this.#address });
   }
 
-  /** One honest "not here" is an answer; without any, nobody was reached. */
+  /**
+   * One honest "not here" is an answer, unless as many were busy: a put may have found its quorum
+   * among those. Without any, nobody was reached.
+   */
   #verdict(): ErrorCode {
-    if (this.#failures.includes("CULVERT_NOT_FOUND")) return "CULVERT_NOT_FOUND";
+    const [absent, busy] = [this.#count("CULVERT_NOT_FOUND"), this.#count("CULVERT_BUSY")];
+    if (absent > 0) return busy >= absent ? "CULVERT_BUSY" : "CULVERT_NOT_FOUND";
     return this.#failures.at(-1) ?? "CULVERT_UNREACHABLE";
+  }
+
+  #count(code: ErrorCode): number {
+    return this.#failures.filter((each) => each === code).length;
   }
 
   #finish(outcome: PlacementOutcome): void {
