@@ -19,6 +19,11 @@ export const MAP_PROTOCOL = "map";
 const MAPS_MAX = 64;
 /** The same of all, those included on which somebody waits: as many as there are links. */
 const MAPS_BUSY_MAX = 512;
+/**
+ * Work done for a put. No node of a network asks for any; a hostile one that is near many records
+ * would have the whole time of those that hand them over to it.
+ */
+const WORK_BITS_MAX = 0;
 /** Who was given one will ask it by then. */
 const HANDED_OUT_MS = 1_000;
 
@@ -107,7 +112,8 @@ export class MapPeers {
   #connect(id: NodeId, key: string): KeptMap {
     const { log, ...components } = this.#components;
     const dial = mapDialler(() => this.#linkTo(id), components.clock);
-    const map = connectMapBy(dial, { components, isKept: false, ...(log && { log }) });
+    const limits = { workBitsMax: WORK_BITS_MAX };
+    const map = connectMapBy(dial, { components, limits, isKept: false, ...(log && { log }) });
     const kept: KeptMap = { map, remote: undefined, usedAt: 0 };
     map.then(
       (remote) => {

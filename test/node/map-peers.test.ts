@@ -12,14 +12,14 @@ const nodeId = (node: number): Uint8Array => new Uint8Array(32).fill(node);
 const codeOf = (error: { readonly code?: unknown }): unknown => error.code;
 
 /** Maps of as many nodes as are asked for, all of them at the other end of one link. */
-async function rig() {
+async function rig({ entriesMax = 100, workBitsMax = 0 } = {}) {
   const { clock, a, b } = await cutPair(1);
   const run = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
-  const sizes = { payloadSize: PAYLOAD_SIZE, entriesMax: 100, bytesMax: 1_000_000 };
+  const sizes = { payloadSize: PAYLOAD_SIZE, entriesMax, bytesMax: 1_000_000 };
   const components = { store: new MemoryRecordStore(sizes), clock, signer: NODE };
   const service = new MapService(
     { ...components, defer: queueMicrotask },
-    { linksPerSourceMax: 600 },
+    { linksPerSourceMax: 600, sourceShare: 1, workBitsMax },
   );
   const sessions = serveMapOverLinks(b, { service, clock }, { perSourceMax: 600 });
   const link = await run(a.dial({ id: b.id, addresses: b.addresses }));
@@ -67,6 +67,18 @@ describe("the Map of a node that no link leads to", () => {
       peers.close();
     },
   );
+});
+
+describe("the Map of a node that asks for work", () => {
+  it("is told no", async () => {
+    const { of, run, close } = await rig({ entriesMax: 4, workBitsMax: 16 });
+    const map = await of(0);
+    for (const number of [1, 2, 3]) await run(map.put(recordOf(number)));
+    // At three quarters of its store it asks for the half.
+    const refused = await run(map.put(recordOf(4)).catch(codeOf));
+    expect(refused).toBe("CULVERT_WORK_REQUIRED");
+    await close();
+  });
 });
 
 describe("the Map of a node that is gone", () => {
