@@ -8,12 +8,13 @@ const HASH_SECRET_BYTES = 16;
  * choose bit by bit, such as public keys and hashes, for who does not know the secret.
  */
 export class KeyedHash {
-  readonly #words: Uint32Array;
+  /** In a list: whoever has many of these would pay six times the memory for a typed array. */
+  readonly #words: readonly number[];
 
   /** @param secret 16 random bytes */
   constructor(secret: Uint8Array) {
     assert(secret.length === HASH_SECRET_BYTES, "the secret has four words");
-    this.#words = Uint32Array.from({ length: 4 }, (_, i) => wordAt(secret, 4 * i));
+    this.#words = Array.from({ length: 4 }, (_, i) => wordAt(secret, 4 * i));
   }
 
   /**

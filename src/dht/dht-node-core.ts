@@ -61,7 +61,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #operations: OperationDesk;
   readonly #upkeep: Upkeep;
   readonly #keeping: ValueKeeping;
-  readonly #rates = new QuestionRates();
+  /** From the first question on. */
+  #rates: QuestionRates | undefined;
   readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new Map<OperationId, RunId>();
   #bootstrap: readonly Contact[] = [];
@@ -77,7 +78,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
     const store = new ValueStore({
-      limits: { ...VALUE_LIMITS, ...options.valueLimits },
+      limits: options.valueLimits ? { ...VALUE_LIMITS, ...options.valueLimits } : VALUE_LIMITS,
       recordRule: options.recordRule ?? (() => undefined),
       unixMsAtZero: options.unixMsAtZero,
     });
@@ -161,6 +162,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   /** Whether another node may ask now: to be called before each of its requests is read. */
   admits(asker: DhtAsker, now: Instant): boolean {
+    this.#rates ??= new QuestionRates();
     return this.#rates.admits(asker, asker.id && this.#hostOf(asker.id), now);
   }
 

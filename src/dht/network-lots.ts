@@ -4,6 +4,10 @@ import type { Contact } from "./contact.ts";
 /** The part of all networks, and of the places of a full bucket, for which lots are drawn. */
 const DRAWN_SHARE = 3 / 4;
 
+/** What is hashed, of all nodes of a process: most of the secret comes in behind the first word. */
+const WORDS = new Uint32Array(4);
+const BYTES = new Uint8Array(WORDS.buffer);
+
 /** A contact for whose place others draw, and its own lot: the lowest stay. */
 export interface Drawn {
   readonly contact: Contact;
@@ -20,9 +24,6 @@ export interface Drawn {
  */
 export class NetworkLots {
   readonly #hash: KeyedHash;
-  /** Most of the secret comes in behind the first word. */
-  readonly #words = new Uint32Array(4);
-  readonly #bytes = new Uint8Array(this.#words.buffer);
 
   /** @param secret 16 random bytes */
   constructor(secret: Uint8Array) {
@@ -37,8 +38,8 @@ export class NetworkLots {
   /** The lot that it would have in the network that it is said to be in. */
   named({ network, allocation, isLocal, isProvable }: Contact): number | undefined {
     if (network < 0 || isLocal || !isProvable) return undefined;
-    this.#words[0] = allocation;
-    const lot = this.#hash.of(this.#bytes) / 2 ** 32;
+    WORDS[0] = allocation;
+    const lot = this.#hash.of(BYTES) / 2 ** 32;
     return lot < DRAWN_SHARE ? lot : undefined;
   }
 

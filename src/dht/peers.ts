@@ -26,8 +26,7 @@ const FORGIVE_MS = 3_600_000;
  * they promised. Who was not met lately is forgotten first.
  */
 export class Peers {
-  readonly #random: Random;
-  readonly #limits: Pick<DhtLimits, "peersMax" | "rttInitialMs" | "hardTimeoutMs">;
+  readonly #peersMax: number;
   readonly #peers = new Map<KeyText, Peer>();
   /** Of all peers together: the guess for one that was never asked. */
   readonly #anybody: RtoEstimator;
@@ -36,9 +35,14 @@ export class Peers {
     random: Random,
     limits: Pick<DhtLimits, "peersMax" | "rttInitialMs" | "hardTimeoutMs">,
   ) {
-    this.#random = random;
-    this.#limits = limits;
-    this.#anybody = this.#estimator();
+    const { peersMax, rttInitialMs, hardTimeoutMs } = limits;
+    this.#peersMax = peersMax;
+    this.#anybody = new RtoEstimator({
+      random,
+      initialMs: rttInitialMs,
+      minMs: Math.min(SOFT_MS_MIN, rttInitialMs),
+      maxMs: hardTimeoutMs,
+    });
   }
 
   get size(): number {
@@ -96,7 +100,7 @@ export class Peers {
   #meet(key: KeyText): Peer {
     const known = this.#peers.get(key);
     const peer = known ?? {
-      roundTrip: this.#estimator(),
+      roundTrip: this.#anybody.another(),
       lateness: 0,
       demerits: 0,
       blamedAt: 0,
@@ -104,7 +108,7 @@ export class Peers {
     // To the end: a map is in the order of insertion.
     if (known !== undefined) this.#peers.delete(key);
     this.#peers.set(key, peer);
-    if (this.#peers.size > this.#limits.peersMax) this.#forgetOne();
+    if (this.#peers.size > this.#peersMax) this.#forgetOne();
     return peer;
   }
 
@@ -118,16 +122,6 @@ export class Peers {
       break;
     }
     if (victim !== undefined) this.#peers.delete(victim);
-  }
-
-  #estimator(): RtoEstimator {
-    const { rttInitialMs, hardTimeoutMs } = this.#limits;
-    return new RtoEstimator({
-      random: this.#random,
-      initialMs: rttInitialMs,
-      minMs: Math.min(SOFT_MS_MIN, rttInitialMs),
-      maxMs: hardTimeoutMs,
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Instant } from "../base/index.ts";
 import { isDiverse, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
+import { HeardTimes } from "./heard-times.ts";
 import { bitAt, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
 import type { DhtLimits } from "./limits.ts";
 import { type Drawn, NetworkLots } from "./network-lots.ts";
@@ -52,8 +53,8 @@ export class RoutingTable {
   readonly #isLocal: boolean;
   readonly #limits: TableLimits;
   #contacts: Contact[] = [];
-  /** When each contact was heard last, in the same order. */
-  #heardAt: Instant[] = [];
+  /** In the same order. */
+  #heardAt = new HeardTimes();
   /** How many share exactly so many leading bits with this node. */
   #sizes: number[] = [];
   readonly #replacements = new Map<number, Contact[]>();
@@ -114,7 +115,7 @@ export class RoutingTable {
     // A claim never takes the place of what was proven.
     if (known.isProvable && !contact.isProvable) return "refused";
     if (!known.equals(contact)) this.#replaceAt(at, contact);
-    this.#heardAt[at] = now;
+    this.#heardAt.set(at, now);
     return "known";
   }
 
@@ -136,7 +137,7 @@ export class RoutingTable {
   /** The node has just been heard. */
   heard(key: KeyText, now: Instant): void {
     const at = this.#indexOf(key);
-    if (this.#contacts[at]?.key === key) this.#heardAt[at] = now;
+    if (this.#contacts[at]?.key === key) this.#heardAt.set(at, now);
   }
 
   /** The node is gone; one that waited beside its bucket takes its place. */
@@ -181,7 +182,7 @@ export class RoutingTable {
     if (of === undefined) return this.#oldestOf([0, this.size]);
     let oldest: Heard | undefined;
     for (const contact of of) {
-      const heardAt = this.#heardAt[this.#indexOf(contact.key)] ?? 0;
+      const heardAt = this.#heardAt.at(this.#indexOf(contact.key));
       if (heardAt < (oldest?.heardAt ?? Number.POSITIVE_INFINITY)) oldest = { contact, heardAt };
     }
     return oldest;
@@ -199,10 +200,8 @@ export class RoutingTable {
 
   /** How many leading bits the deepest bucket shares with this node; buckets beyond are empty. */
   depth(): number {
-    return Math.max(
-      this.#sizes.findLastIndex((size) => size > 0),
-      0,
-    );
+    const deepest = this.#sizes.findLastIndex((size) => size > 0);
+    return Math.max(deepest, 0);
   }
 
   #admit(
@@ -221,7 +220,7 @@ export class RoutingTable {
     if (displaced) this.#removeAt(this.#indexOf(displaced.key, depth), depth);
     const to = displaced ? this.#indexOf(contact.key, depth) : at;
     this.#contacts.splice(to, 0, contact);
-    this.#heardAt.splice(to, 0, now);
+    this.#heardAt.insert(to, now);
     while (this.#sizes.length <= depth) this.#sizes.push(0);
     this.#sizes[depth] = this.sizeAt(depth) + 1;
     this.#highest.delete(depth);
@@ -280,7 +279,7 @@ export class RoutingTable {
     for (let depth = 0; depth < this.#sizes.length; depth++) {
       const [from, to] = this.#bucketAt(depth);
       const bucket = this.#contacts.slice(from, to).map((contact, i) => {
-        return { contact, heardAt: this.#heardAt[from + i] ?? 0 };
+        return { contact, heardAt: this.#heardAt.at(from + i) };
       });
       bucket.sort((a, b) => b.heardAt - a.heardAt);
       const { perNetworkMax } = this.#limits;
@@ -290,7 +289,7 @@ export class RoutingTable {
     }
     kept.sort((a, b) => (a.contact.key < b.contact.key ? -1 : 1));
     this.#contacts = kept.map(({ contact }) => contact);
-    this.#heardAt = kept.map(({ heardAt }) => heardAt);
+    this.#heardAt = new HeardTimes(kept.map(({ heardAt }) => heardAt));
     this.#sizes = sizes;
     this.#claimed = kept.filter(({ contact }) => !contact.isProvable).length;
   }
@@ -304,7 +303,7 @@ export class RoutingTable {
   #removeAt(at: number, depth: number): void {
     if (this.#contacts[at]?.isProvable === false) this.#claimed -= 1;
     this.#contacts.splice(at, 1);
-    this.#heardAt.splice(at, 1);
+    this.#heardAt.remove(at);
     this.#sizes[depth] = this.sizeAt(depth) - 1;
     this.#highest.delete(depth);
   }
@@ -312,10 +311,10 @@ export class RoutingTable {
   #oldestOf([from, to]: Range): Heard | undefined {
     let oldest = from;
     for (let at = from + 1; at < to; at++) {
-      if ((this.#heardAt[at] ?? 0) < (this.#heardAt[oldest] ?? 0)) oldest = at;
+      if (this.#heardAt.at(at) < this.#heardAt.at(oldest)) oldest = at;
     }
     const contact = this.#contacts[oldest];
-    return contact && { contact, heardAt: this.#heardAt[oldest] ?? 0 };
+    return contact && { contact, heardAt: this.#heardAt.at(oldest) };
   }
 
   /** Where the key, which shares `depth` bits with this node, is or would be. */

@@ -43,7 +43,8 @@ export class Upkeep implements ExchangeOwner {
   readonly #context: DhtContext;
   readonly #lookUp: (target: KeyText) => void;
   readonly #introductions = new Map<KeyText, Contact>();
-  readonly #pinged = new Set<KeyText>();
+  /** Who is asked whether it lives, and whether that is a look at the table. */
+  readonly #pinged = new Map<KeyText, boolean>();
   readonly #usedAt: Instant[] = [];
   #introduceAt: Instant = Number.POSITIVE_INFINITY;
   /** Answers without a stranger that a survey still waits for. */
@@ -58,7 +59,6 @@ export class Upkeep implements ExchangeOwner {
   #lookAt: Instant = Number.POSITIVE_INFINITY;
   /** Pause between two looks at the rest of the table. */
   #paceMs: number;
-  readonly #lookedAt = new Set<KeyText>();
   #refreshAt: Instant = Number.POSITIVE_INFINITY;
   #refreshSelfAt: Instant = Number.POSITIVE_INFINITY;
   #remembered: Contact[] = [];
@@ -88,7 +88,7 @@ export class Upkeep implements ExchangeOwner {
   get isMeeting(): boolean {
     if (this.#introductions.size > 0 || this.#surveyLeft > 0) return true;
     const { table } = this.#context;
-    for (const key of this.#pinged) if (table.find(key) === undefined) return true;
+    for (const key of this.#pinged.keys()) if (table.find(key) === undefined) return true;
     return false;
   }
 
@@ -135,6 +135,7 @@ export class Upkeep implements ExchangeOwner {
   }
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
+    const isLook = this.#pinged.get(contact.key) === true;
     this.#pinged.delete(contact.key);
     this.#missed = Math.max(this.#missed - 1, 0);
     // Whom the table has not taken may be one of any number of names of one machine.
@@ -144,21 +145,20 @@ export class Upkeep implements ExchangeOwner {
       this.meet(response.contacts, now);
       this.#surveyed(this.#introductions.size > size);
     }
-    if (!this.#lookedAt.delete(contact.key)) return;
-    this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
+    if (isLook) this.#paceMs = Math.min(2 * this.#paceMs, this.#context.limits.freshMs);
   }
 
   failed(contact: Contact, now: Instant, isBusy: boolean): void {
+    const isLook = this.#pinged.get(contact.key) === true;
     this.#pinged.delete(contact.key);
     if (isBusy) {
-      this.#lookedAt.delete(contact.key);
       // It waits for its turn again, or nobody else would ever be looked at.
       this.#context.table.heard(contact.key, now);
       return;
     }
     this.#missed = Math.min(this.#missed + 1, MISSED_FEW);
     this.#surveyed(false);
-    if (this.#lookedAt.delete(contact.key)) this.#paceMs = this.#context.limits.checkMs;
+    if (isLook) this.#paceMs = this.#context.limits.checkMs;
   }
 
   timeout(now: Instant): void {
@@ -300,7 +300,7 @@ export class Upkeep implements ExchangeOwner {
 
   /** Asks a node of the table, and learns from what comes of it how much changes. */
   #look(contact: Contact, now: Instant): void {
-    if (this.#ping(contact, now)) this.#lookedAt.add(contact.key);
+    if (this.#ping(contact, now)) this.#pinged.set(contact.key, true);
   }
 
   /**
@@ -317,7 +317,7 @@ export class Upkeep implements ExchangeOwner {
   #ping(contact: Contact, now: Instant, request: DhtRequest = PING): boolean {
     if (this.#pinged.has(contact.key)) return false;
     const isAsked = this.#context.desk.ask(contact, request, this, now);
-    if (isAsked) this.#pinged.add(contact.key);
+    if (isAsked) this.#pinged.set(contact.key, false);
     return isAsked;
   }
 }

@@ -63,8 +63,9 @@ export class ValueStore {
   readonly #recordRule: RecordRule;
   /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
   readonly #unixMsAtZero: number;
-  readonly #shelves: Readonly<Record<ValueKind, ValueShelf>>;
-  readonly #refusals = new LruMap<string, TokenBucket>(REFUSED_SOURCES_MAX);
+  /** Each from the first value of its kind on: many nodes have none. */
+  readonly #shelves: { [kind in ValueKind]?: ValueShelf } = {};
+  #refusals: LruMap<string, TokenBucket> | undefined;
   /** At hand, since it is asked for after everything that a node does. */
   #deadline: Instant = Number.POSITIVE_INFINITY;
 
@@ -73,20 +74,14 @@ export class ValueStore {
     readonly recordRule: RecordRule;
     readonly unixMsAtZero: number;
   }) {
-    const { limits } = options;
-    this.#limits = limits;
+    this.#limits = options.limits;
     this.#recordRule = options.recordRule;
     this.#unixMsAtZero = options.unixMsAtZero;
-    this.#shelves = {
-      record: new ValueShelf(shelfLimits("record", limits)),
-      descriptor: new ValueShelf(shelfLimits("descriptor", limits)),
-      plain: new ValueShelf(shelfLimits("plain", limits)),
-    };
   }
 
   /** Values of all kinds. */
   get size(): number {
-    return KINDS.reduce((sum, kind) => sum + this.#shelves[kind].size, 0);
+    return KINDS.reduce((sum, kind) => sum + (this.#shelves[kind]?.size ?? 0), 0);
   }
 
   /** What its kind's rule says of a value, or why it is refused. */
@@ -106,7 +101,7 @@ export class ValueStore {
   put(key: KeyText, value: DhtValue, context: StoreContext): StoreOutcome {
     const { source, now } = context;
     const { kind } = value;
-    const shelf = this.#shelves[kind];
+    const shelf = this.#shelfOf(kind);
     const known = shelf.get(key, now);
     // Most stores repeat what is known: no signature has to be verified for that.
     if (known !== undefined && equalBytes(known.bytes, value.bytes)) {
@@ -147,7 +142,7 @@ export class ValueStore {
   /** What is kept of a kind, or of any: the kind that proves most first. Not to be written to. */
   get(key: KeyText, kind: ValueKind | undefined, now: Instant): DhtValue | undefined {
     for (const each of kind === undefined ? KINDS : [kind]) {
-      const entry = this.#shelves[each].get(key, now);
+      const entry = this.#shelves[each]?.get(key, now);
       if (entry === undefined) continue;
       const ttlSeconds = Math.ceil((entry.expiresAt - now) / 1_000);
       return { kind: each, ttlSeconds, bytes: entry.bytes };
@@ -157,20 +152,20 @@ export class ValueStore {
 
   /** When a value was stored last; a copy that somebody else refreshes needs no help. */
   storedAt(key: KeyText, kind: ValueKind, now: Instant): Instant | undefined {
-    return this.#shelves[kind].get(key, now)?.storedAt;
+    return this.#shelves[kind]?.get(key, now)?.storedAt;
   }
 
   /** Everything that is kept, as keys and kinds: for hand-overs and repairs. */
   *entries(): Generator<{ readonly key: KeyText; readonly kind: ValueKind }> {
     for (const kind of KINDS) {
-      for (const key of this.#shelves[kind].keys()) yield { key, kind };
+      for (const key of this.#shelves[kind]?.keys() ?? []) yield { key, kind };
     }
   }
 
   /** Drops what has expired. */
   timeout(now: Instant): void {
     if (now < this.#deadline) return;
-    for (const kind of KINDS) this.#shelves[kind].sweep(now);
+    for (const kind of KINDS) this.#shelves[kind]?.sweep(now);
     this.#deadline = this.#earliest();
   }
 
@@ -179,25 +174,30 @@ export class ValueStore {
   }
 
   #mayJudge(source: string, now: Instant): boolean {
-    return (this.#refusals.peek(source)?.waitMs(1, now) ?? 0) === 0;
+    return (this.#refusals?.peek(source)?.waitMs(1, now) ?? 0) === 0;
   }
 
   #refusalsOf(source: string, now: Instant): TokenBucket {
+    this.#refusals ??= new LruMap(REFUSED_SOURCES_MAX);
     const bucket = this.#refusals.get(source) ?? new TokenBucket(REFUSALS, now);
     this.#refusals.set(source, bucket);
     return bucket;
   }
 
+  #shelfOf(kind: ValueKind): ValueShelf {
+    this.#shelves[kind] ??= new ValueShelf(shelfLimits(kind, this.#limits));
+    return this.#shelves[kind];
+  }
+
   #keep(kind: ValueKind, entry: ShelfEntry): boolean {
-    const isKept = this.#shelves[kind].put(entry);
+    const isKept = this.#shelfOf(kind).put(entry);
     // What it takes the place of may have been due first: then that time passes for nothing.
     if (isKept) this.#deadline = Math.min(this.#deadline, entry.expiresAt);
     return isKept;
   }
 
   #earliest(): Instant {
-    const { record, descriptor, plain } = this.#shelves;
-    return Math.min(record.deadline(), descriptor.deadline(), plain.deadline());
+    return Math.min(...Object.values(this.#shelves).map((shelf) => shelf.deadline()));
   }
 
   /** The same bytes again: a plain value gets the life it asks for, others never a shorter one. */

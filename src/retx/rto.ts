@@ -38,7 +38,7 @@ const BACKOFF_MAX = 30;
  */
 export class RtoEstimator {
   readonly #random: Random;
-  readonly #options: RtoOptions;
+  #options: RtoOptions;
   #meanMs: number | undefined;
   #deviationMs = 0;
   #backoff = 0;
@@ -52,6 +52,13 @@ export class RtoEstimator {
     if (!(jitter >= 0 && jitter <= 1)) throw new RangeError("jitter must be in [0, 1]");
     this.#random = options.random;
     this.#options = { initialMs, minMs, maxMs, jitter };
+  }
+
+  /** A new one of the same tuning, which is kept once for both: some keep one for each of many. */
+  another(): RtoEstimator {
+    const other = new RtoEstimator({ ...this.#options, random: this.#random });
+    other.#options = this.#options;
+    return other;
   }
 
   /** The smoothed round trip; `undefined` before the first sample. */

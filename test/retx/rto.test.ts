@@ -107,6 +107,17 @@ describe("RtoEstimator", () => {
     );
   });
 
+  it("makes another one of the same tuning, which has seen nothing", () => {
+    const first = estimator({ initialMs: 700, minMs: 300, maxMs: 900 });
+    first.sample(800);
+    const other = first.another();
+    expect(other.meanMs).toBeUndefined();
+    expect(other.rtoMs()).toBe(700);
+    other.sample(1);
+    expect(other.rtoMs()).toBe(300);
+    expect(first.rtoMs()).toBe(900);
+  });
+
   it("refuses times that are out of order", () => {
     expect(() => estimator({ minMs: 0 })).toThrow(RangeError);
     expect(() => estimator({ minMs: 5_000 })).toThrow(RangeError);
