@@ -6,6 +6,8 @@ import { readIfThere, writeDurably } from "../io/durable-file.ts";
 export const SEQUENCE_FILE = "sequence";
 
 const SEQUENCE_BYTES = 6;
+/** No number is as high, in seconds for four million years: the file was damaged. */
+const DAMAGED_FROM = 2 ** 47;
 
 /**
  * Remembers the number of the last descriptor of a node. Others keep the one with the highest
@@ -27,9 +29,9 @@ export class SequenceFile {
   /** @param path none for a node that has no folder: nothing is remembered */
   static async open(path: string | undefined, log: Log): Promise<SequenceFile> {
     const bytes = path === undefined ? undefined : await readIfThere(path);
+    const last = bytes?.length === SEQUENCE_BYTES ? new Reader(bytes).u48("sequence") : 0;
     // What is no number is as none: the clock is right as a rule.
-    const isNumber = bytes?.length === SEQUENCE_BYTES;
-    return new SequenceFile(path, isNumber ? new Reader(bytes).u48("sequence") : 0, log);
+    return new SequenceFile(path, last < DAMAGED_FROM ? last : 0, log);
   }
 
   /** Writes it behind those that it was told before. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -33,6 +33,10 @@ it("numbers descriptors on after a restart with a clock that was set back", asyn
     expect(first).toBeGreaterThan(0);
     expect(await live(NOON - HOUR_MS)).toBeGreaterThan(first);
     expect(await live(NOON + HOUR_MS)).toBe((NOON + HOUR_MS) / 1_000);
+    for (const damaged of ["", "\xff".repeat(6), "\xff".repeat(7)]) {
+      await writeFile(join(directory, SEQUENCE_FILE), damaged, "latin1");
+      expect(await live(NOON)).toBe(NOON / 1_000);
+    }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
