@@ -88,13 +88,9 @@ export const DHT_LIMITS: DhtLimits = Object.freeze({
   tokenMs: 300_000,
 });
 
-/** By what was given: the nodes of a simulation are all given the same, and keep it once. */
-const RESOLVED = new WeakMap<Partial<DhtLimits>, DhtLimits>();
-
 /** The limits, with defaults for what is left out. */
 export function resolveDhtLimits(given: Partial<DhtLimits> = DHT_LIMITS): DhtLimits {
-  const known = RESOLVED.get(given);
-  if (known !== undefined) return known;
+  if (given === DHT_LIMITS) return DHT_LIMITS; // of many nodes in a process, one object
   const limits = { ...DHT_LIMITS, ...given };
   for (const [name, value] of Object.entries(limits)) {
     if (!(Number.isSafeInteger(value) && value > 0)) {
@@ -104,6 +100,5 @@ export function resolveDhtLimits(given: Partial<DhtLimits> = DHT_LIMITS): DhtLim
   if (limits.hardTimeoutMs < limits.rttInitialMs) {
     throw new RangeError("hardTimeoutMs must not be below rttInitialMs");
   }
-  RESOLVED.set(given, limits);
   return limits;
 }

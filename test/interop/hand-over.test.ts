@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeIdentity } from "culvert/identity";
 import type { NetworkClient, RunningNode } from "culvert/node";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { fromHex, SeededRandom } from "../../src/base/index.ts";
 import { blindPublicKey, rootPublicKey } from "../../src/crypto/index.ts";
 import { InProcessNetwork, until } from "./in-process-network.ts";
@@ -35,51 +35,39 @@ function closerThan(nodes: readonly RunningNode[], address: Uint8Array): Uint8Ar
   }
 }
 
-it("hands over what it held before it was started again", async () => {
+/** A network whose one node was stopped; what it keeps lies in `directory`. */
+async function heldByStopped(): Promise<{ network: InProcessNetwork; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
   const network = new InProcessNetwork(
     { geometry: { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 } },
     { placement: { watchMs: 100 } },
   );
-  try {
-    const first = await network.add({ directory });
-    const writer = await network.client("direct");
-    await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
-    await writer.close();
-    await first.close();
-    network.nodes.length = 0;
-
-    const again = await network.add({ directory });
-    expect(recordsOf(again)).toBe(1);
-    const newcomer = await network.add();
-    await until(() => recordsOf(newcomer) === 1);
-  } finally {
+  onTestFinished(async () => {
     await network.stop();
     await rm(directory, { recursive: true, force: true });
-  }
+  });
+  const first = await network.add({ directory });
+  const writer = await network.client("direct");
+  await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
+  await writer.close();
+  await first.close();
+  network.nodes.length = 0;
+  return { network, directory };
+}
+
+it("hands over what it held before it was started again", async () => {
+  const { network, directory } = await heldByStopped();
+  const again = await network.add({ directory });
+  expect(recordsOf(again)).toBe(1);
+  const newcomer = await network.add();
+  await until(() => recordsOf(newcomer) === 1);
 });
 
 it("offers what it held to one that came while it was away", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "culvert-hand-over-"));
-  const network = new InProcessNetwork(
-    { geometry: { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 } },
-    { placement: { watchMs: 100 } },
-  );
-  try {
-    const first = await network.add({ directory });
-    const writer = await network.client("direct");
-    await boundTo(writer).put(FRAME, PAYLOAD, { ttlSeconds: 600 });
-    await writer.close();
-    await first.close();
-    network.nodes.length = 0;
-
-    const newcomer = await network.add();
-    await network.add({ directory });
-    await until(() => recordsOf(newcomer) === 1);
-  } finally {
-    await network.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
+  const { network, directory } = await heldByStopped();
+  const newcomer = await network.add();
+  await network.add({ directory });
+  await until(() => recordsOf(newcomer) === 1);
 });
 
 it("hands a record over to a closer node, where it outlives all who kept it", async () => {

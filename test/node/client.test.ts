@@ -27,12 +27,8 @@ it("a client that is not wanted any more gives up at once, whatever it waits for
   expect(clock.pending).toBe(0);
 });
 
-it("a client takes no other way than the two that there are", async () => {
-  const opening = openClient({ bootstrap: [], via: "tor" as "onion" });
-  await expect(opening).rejects.toThrow(RangeError);
-});
-
-it("a client says at once that the onions of a network have no room for its routes", async () => {
+/** Machines on one network, each at an address of its own. */
+function street() {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, seed: 1 });
   const ground = { clock, capture: new Capture(clock), isWatched: false };
@@ -40,6 +36,16 @@ it("a client says at once that the onions of a network have no room for its rout
     const host = network.addHost({ addresses: [`198.51.${i}.1`] });
     return virtualMachine(ground, host, new SeededRandom(i));
   };
+  return { clock, machineAt };
+}
+
+it("a client takes no other way than the two that there are", async () => {
+  const opening = openClient({ bootstrap: [], via: "tor" as "onion" });
+  await expect(opening).rejects.toThrow(RangeError);
+});
+
+it("a client says at once that the onions of a network have no room for its routes", async () => {
+  const { clock, machineAt } = street();
   const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
   const geometry = { ...NODE_DEFAULTS.geometry, onionHopsMax: 2 };
   const config = { ...NODE_DEFAULTS, listen, geometry, reachable: "direct" } as const;
@@ -55,13 +61,7 @@ it("a client says at once that the onions of a network have no room for its rout
 });
 
 it("a client waits for no node that is gone when others are there", async () => {
-  const clock = new VirtualClock();
-  const network = new VirtualNetwork({ clock, seed: 1 });
-  const ground = { clock, capture: new Capture(clock), isWatched: false };
-  const machineAt = (i: number) => {
-    const host = network.addHost({ addresses: [`198.51.${i}.1`] });
-    return virtualMachine(ground, host, new SeededRandom(i));
-  };
+  const { clock, machineAt } = street();
   const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
   const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
   const node = await clock.runPromise(startNode(config, { machine: machineAt(1) }));
