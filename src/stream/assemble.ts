@@ -20,11 +20,12 @@ import {
   type StreamOptions,
   UNACKNOWLEDGED_FRAMES_CEILING,
 } from "./options.ts";
-import { loadedJournal, type NeededFrames, sweep, waitingIn } from "./saved-frames.ts";
+import { begunIn, loadedJournal, type NeededFrames, sweep, waitingIn } from "./saved-frames.ts";
 import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
 import { StreamCore } from "./stream-core.ts";
+import type { StreamCoreInit } from "./stream-parts.ts";
 
 /** What one side of a stream holds: the right to write one direction and to read the other. */
 export interface StreamCapabilities {
@@ -47,8 +48,10 @@ export interface StreamParts {
 
 /** What earlier sessions of a stream have done. */
 export interface StreamPast {
-  /** Bytes of the peer that they have taken. */
+  /** Bytes of the peer that they have used. */
   readonly readOffset: number;
+  /** Those behind them that they have read, and could not use yet. */
+  readonly begun: readonly Uint8Array[];
   /** Bytes that they have written. */
   readonly writeOffset: number;
   /** They have taken the peer's end. */
@@ -63,6 +66,7 @@ export interface StreamPast {
 
 const NO_PAST: StreamPast = Object.freeze({
   readOffset: 0,
+  begun: [],
   writeOffset: 0,
   isReadEnded: false,
   isWriteEnded: false,
@@ -119,8 +123,8 @@ export async function assembleFromStore(
     const state = decodeState(head);
     const needed = neededBy(state);
     await sweep(journal, head, needed);
-    const waiting = await waitingIn(journal, needed);
-    return continuation({ state, waiting }, context, { journal, reopen });
+    const beside = await besideIn(journal, needed);
+    return continuation({ state, ...beside }, context, { journal, reopen });
   } catch (error) {
     await journal.close();
     throw error;
@@ -144,12 +148,19 @@ export async function assembleLoaded(
   const options = { ...context.options, unacknowledgedFramesMax };
   const needed = neededBy(state);
   const kept = await loadedJournal(encodeState(state), frames, needed);
-  const waiting = await waitingIn(kept.journal, needed);
-  return continuation({ state, waiting }, { ...context, options }, kept);
+  const beside = await besideIn(kept.journal, needed);
+  return continuation({ state, ...beside }, { ...context, options }, kept);
 }
 
-function neededBy({ sender, ackWriter }: StreamState): NeededFrames {
-  return { ...sender, ...sender.framer, acks: ackWriter.pending };
+function neededBy({ sender, receiver, ackWriter }: StreamState): NeededFrames {
+  return { ...sender, ...sender.framer, acks: ackWriter.pending, begun: receiver.begun };
+}
+
+/** Bytes beside a state that a stream has to have at once. */
+type Beside = Required<Pick<StreamCoreInit, "waiting" | "begun">>;
+
+async function besideIn(journal: Journal, needed: NeededFrames): Promise<Beside> {
+  return { waiting: await waitingIn(journal, needed), begun: await begunIn(journal, needed) };
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */
@@ -175,7 +186,7 @@ function beginning(
 }
 
 function continuation(
-  { state, waiting }: { readonly state: StreamState; readonly waiting: Uint8Array },
+  { state, waiting, begun }: Beside & { readonly state: StreamState },
   context: AssemblyContext,
   journalling: Journalling,
 ): StreamParts {
@@ -188,15 +199,19 @@ function continuation(
   }
   const keys = keysOfState(state);
   const options = resolveOptions({ ...context.options, durable: true });
-  const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting });
-  return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state) };
+  const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting, begun });
+  return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state, begun) };
 }
 
-function pastOf({ sender, receiver, isDone }: StreamState): StreamPast {
+function pastOf(
+  { sender, receiver, isDone }: StreamState,
+  begun: readonly Uint8Array[],
+): StreamPast {
   const isReadEnded = receiver.end !== undefined;
   const isWriteEnded = sender.framer.endAsked;
   return {
-    readOffset: receiver.takenOffset,
+    readOffset: receiver.takenOffset - (receiver.begun?.length ?? 0),
+    begun,
     writeOffset: sender.framer.framedBytes + sender.framer.waitingBytes,
     isReadEnded,
     isWriteEnded,

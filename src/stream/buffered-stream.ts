@@ -2,6 +2,7 @@ import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { type CborInput, CborSequence, type CborValue, encodeCbor } from "../codec/index.ts";
 import { wholeInRange } from "./options.ts";
 import type { Stream } from "./stream.ts";
+import type { UsedInParts } from "./takings.ts";
 
 /** How a `BufferedStream` behaves; every field has a default in {@link BUFFERED_DEFAULTS}. */
 export interface BufferedStreamOptions {
@@ -31,8 +32,9 @@ export interface WaitOptions {
  *
  * What is written has the one form of `encodeCbor`; what is read may have any that cbor-x gives to
  * plain values, its records included. A cbor-x decoder at the other side needs
- * `{ mapsAsObjects: true }` to make objects of maps. Whoever sends anything else ends the stream
- * with `CULVERT_PROTOCOL`.
+ * `{ mapsAsObjects: true }` to make objects of maps; a cbor-x encoder needs `useRecords: false`
+ * where a reader may be resumed, which knows no records that were defined to a session before.
+ * Whoever sends anything else ends the stream with `CULVERT_PROTOCOL`.
  *
  * Do not read the stream by other means meanwhile. Its errors come out of `read` and `write`.
  *
@@ -47,9 +49,10 @@ export class BufferedStream implements AsyncIterable<CborValue> {
   readonly stream: Stream;
   readonly #options: BufferedStreamOptions;
   readonly #sequence: CborSequence;
-  readonly #noteUse: () => void;
-  /** The rest of the value that comes next is not here yet. */
-  #isPartial = false;
+  readonly #taking: UsedInParts;
+  /** The last piece that was read, and how many bytes of the value that comes next are told. */
+  #piece: Uint8Array = new Uint8Array(0);
+  #begunBytes = 0;
   #failure: CulvertError | undefined;
   /** Settles when the read before has. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -63,7 +66,8 @@ export class BufferedStream implements AsyncIterable<CborValue> {
     wholeInRange("maxDepth", maxDepth, 0, MAX_DEPTH_CEILING);
     this.#options = { maxBytes, maxDepth };
     this.#sequence = new CborSequence(this.#options);
-    this.#noteUse = stream.holdBack(() => this.#unusedBytes);
+    // Values that were not read count as bytes that were not: the next session gets them.
+    this.#taking = stream.holdBack(() => this.#sequence.pendingBytes);
     // Whoever waits hears of it; nobody else has to listen.
     stream.on("error", () => undefined);
   }
@@ -136,32 +140,39 @@ export class BufferedStream implements AsyncIterable<CborValue> {
       if (this.#failure !== undefined) throw this.#failure;
       const value = this.#next();
       if (value !== undefined) {
+        this.#begunBytes = 0;
         answer(value);
-        if (this.#sequence.isBetween) this.#noteUse();
+        this.#taking.used();
         return;
       }
+      this.#begin();
       const piece: unknown = this.stream.read();
-      if (piece instanceof Uint8Array) this.#sequence.push(piece);
+      if (piece instanceof Uint8Array) this.#push(piece);
       else if (this.stream.readableEnded) return answer(this.#end());
       else await this.#more(signal);
     }
   }
 
+  #push(piece: Uint8Array): void {
+    this.#sequence.push(piece);
+    this.#piece = piece;
+  }
+
   /**
-   * Values that were not read count as bytes that were not, so that the next session gets them. Of
-   * a value that has not come whole no more than a frame does: a peer that may write only so far
-   * ahead would wait for us, as we for the rest.
+   * A peer that may write only so far ahead would wait for us, as we for the rest of its value: so
+   * what is there of that is taken, and kept for the next session.
    */
-  get #unusedBytes(): number {
+  #begin(): void {
     const { pendingBytes } = this.#sequence;
-    return this.#isPartial ? Math.min(pendingBytes, this.stream.payloadSize) : pendingBytes;
+    const fresh = pendingBytes - this.#begunBytes;
+    if (fresh === 0) return;
+    this.#taking.begin(this.#piece.subarray(this.#piece.length - fresh));
+    this.#begunBytes = pendingBytes;
   }
 
   #next(): CborValue | undefined {
     try {
-      const value = this.#sequence.next();
-      this.#isPartial = value === undefined;
-      return value;
+      return this.#sequence.next();
     } catch (error) {
       throw this.#fail(error as CulvertError);
     }

@@ -40,8 +40,6 @@ type Phase = "running" | "aborting" | "over" | "failed" | "halted";
 export abstract class CoreDuplex extends SocketDuplex {
   protected readonly engine: StreamEngine;
   protected readonly takings: Takings;
-  /** Of what was read, what waits to be used. */
-  protected unusedBytes: () => number = () => 0;
   readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
   readonly #heldWrite = new HeldCallback();
@@ -70,8 +68,8 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.takings = new Takings({
       confirm: options.confirm,
       offset: parts.past.readOffset,
-      waiting: () => waitingBytes(this) + this.unusedBytes(),
-      take: (offset) => this.engine.handle({ kind: "taken", offset }),
+      waiting: () => waitingBytes(this),
+      take: (offset, begun) => this.engine.handle({ kind: "taken", offset, begun }),
     });
     destroyOnError(this);
     this.once("finish", () => this.#waits.check());
@@ -211,7 +209,8 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** What earlier sessions have ended stays ended. */
   #repeatPast(): void {
-    const { isReadEnded, isWriteEnded, isDone } = this.#parts.past;
+    const { begun, isReadEnded, isWriteEnded, isDone } = this.#parts.past;
+    for (const piece of begun) this.#deliver(piece);
     if (isReadEnded) this.#endReading();
     if (isWriteEnded) this.end();
     if (isDone) this.#finish();

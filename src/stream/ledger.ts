@@ -31,8 +31,13 @@ export class Ledger {
 
   /** Keeps a sealed frame under `name` and calls `then` once it, and the head, are durable. */
   stage(name: string, bytes: Uint8Array, then: Continuation): void {
-    if (this.#durable) this.#staged.push({ name, bytes });
+    this.keep(name, bytes);
     this.#waiting.push(then);
+  }
+
+  /** Keeps bytes under `name` from the next commit on; nothing waits for that. */
+  keep(name: string, bytes: Uint8Array): void {
+    if (this.#durable) this.#staged.push({ name, bytes });
   }
 
   /** Calls `then` once the head as it will be at the next commit is durable. */

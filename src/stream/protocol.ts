@@ -30,6 +30,21 @@ export type IoInput =
   /** Other events had their chance: more may be put and asked for. */
   | { readonly kind: "turn" };
 
+/** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
+export interface TakenInput {
+  readonly kind: "taken";
+  readonly offset: number;
+  readonly begun?: BegunInput | undefined;
+}
+
+/** What the application has read and cannot use before more of it comes. */
+export interface BegunInput {
+  /** How many of the last taken bytes that are. */
+  readonly length: number;
+  /** Those of them that no `taken` before had. */
+  readonly bytes: Uint8Array;
+}
+
 /** What a stream core is told. */
 export type StreamInput =
   | IoInput
@@ -39,8 +54,7 @@ export type StreamInput =
   | { readonly kind: "end" }
   /** Give up: tell the peer, drop everything. */
   | { readonly kind: "abort" }
-  /** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
-  | { readonly kind: "taken"; readonly offset: number };
+  | TakenInput;
 
 /** What every core asks of its engine, in this order. */
 export type IoEffect =

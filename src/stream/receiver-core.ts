@@ -1,6 +1,7 @@
 import type { ErrorCode, Instant } from "../base/index.ts";
 import { ACK_DELAY_MS_MIN } from "./ack-delay.ts";
 import { Arrivals, type ArrivalsStart } from "./arrivals.ts";
+import { BegunBytes } from "./begun-bytes.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Exchange, Request } from "./exchange.ts";
@@ -14,8 +15,9 @@ import {
   select,
 } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
+import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
-import type { GotInput, StreamEffect } from "./protocol.ts";
+import type { GotInput, StreamEffect, TakenInput } from "./protocol.ts";
 import type { ReceiverState } from "./state.ts";
 
 /** What the receiver needs from the core around it. */
@@ -24,6 +26,9 @@ export interface ReceiverInit {
   readonly cellBytes: number;
   readonly exchange: Exchange;
   readonly keys: FrameKeys;
+  readonly ledger: Ledger;
+  /** The pieces that the state counts as begun; they become the receiver's. */
+  readonly begun?: readonly Uint8Array[] | undefined;
   readonly effects: StreamEffect[];
   /** The first payload byte that the stream must have. */
   readonly mode: number;
@@ -71,6 +76,7 @@ export class ReceiverCore {
   readonly #init: ReceiverInit;
   readonly #reader: ChainReader;
   readonly #arrivals: Arrivals;
+  readonly #begun: BegunBytes;
   #end: { index: number; length: number } | undefined;
   #isEndDelivered = false;
   #isAborted = false;
@@ -84,6 +90,7 @@ export class ReceiverCore {
   constructor(init: ReceiverInit, state?: ReceiverState) {
     this.#init = init;
     this.#arrivals = new Arrivals(state ?? BEGINNING);
+    this.#begun = new BegunBytes(init.ledger, state?.begun, init.begun);
     this.#end = state?.end;
     this.#isEndDelivered = state?.end !== undefined;
     const { options, exchange, keys } = init;
@@ -164,8 +171,8 @@ export class ReceiverCore {
     this.#acknowledgedAt = now;
   }
 
-  /** The application has taken all bytes below `offset`. */
-  take(offset: number, now: Instant): void {
+  take({ offset, begun }: TakenInput, now: Instant): void {
+    this.#begun.take(offset - this.#arrivals.takenOffset, begun);
     this.#arrivals.take(offset);
     this.#advanceTaken(now);
   }
@@ -222,9 +229,15 @@ export class ReceiverCore {
   save(): ReceiverState {
     return {
       ...this.#arrivals.save(),
+      begun: this.#begun.save(),
       end: this.isEndTaken ? this.#end : undefined,
       chain: this.#init.keys.baseState(),
     };
+  }
+
+  /** What is kept of what was read, by journal name. Borrowed. */
+  residentByName(): Map<string, Uint8Array> {
+    return this.#begun.byName();
   }
 
   #noteExpiry(index: number, ttlSeconds: number | undefined, now: Instant): void {

@@ -1,11 +1,13 @@
 import { CulvertError, type Journal } from "../base/index.ts";
 import type { CborInput, Fields } from "../codec/index.ts";
 import { ackName } from "./ack-writer.ts";
+import { begunName } from "./begun-bytes.ts";
 import { frameName } from "./frame-shelf.ts";
 import { WAITING_NAME } from "./framer.ts";
 import { MemoryJournalStore } from "./memory-journal.ts";
+import type { BegunState } from "./state.ts";
 
-/** Sealed frames, and what waits for one, by their journal names. */
+/** What lies beside a head, by journal name: sealed frames, what waits for one, what is begun. */
 export type SavedFrames = ReadonlyMap<string, Uint8Array>;
 
 /** Frames beside the state that needs them, as pairs of name and bytes. */
@@ -39,6 +41,7 @@ export interface NeededFrames {
   readonly acks: readonly number[];
   /** How much waits for a frame. */
   readonly waitingBytes: number;
+  readonly begun?: BegunState | undefined;
 }
 
 /**
@@ -90,10 +93,31 @@ export async function waitingIn(
   throw new CulvertError("CULVERT_BAD_STATE", "bytes that were written are missing");
 }
 
-function namesOf({ base, next, acks, waitingBytes }: NeededFrames): Set<string> {
+/**
+ * The pieces of what the application has begun.
+ *
+ * @throws CulvertError `CULVERT_BAD_STATE` when they are not all there; those of the journal
+ */
+export async function begunIn(journal: Journal, { begun }: NeededFrames): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  if (begun === undefined) return pieces;
+  let missing = begun.length;
+  for (let number = begun.first; number < begun.next; number++) {
+    const piece = await journal.read(begunName(number));
+    if (piece === undefined) break;
+    missing -= piece.length;
+    pieces.push(piece);
+  }
+  if (missing === 0) return pieces;
+  throw new CulvertError("CULVERT_BAD_STATE", "bytes that were read are missing");
+}
+
+function namesOf({ base, next, acks, waitingBytes, begun }: NeededFrames): Set<string> {
   const names = new Set(acks.map(ackName));
   if (waitingBytes > 0) names.add(WAITING_NAME);
   for (let index = base; index < next; index++) names.add(frameName(index));
+  if (begun === undefined) return names;
+  for (let number = begun.first; number < begun.next; number++) names.add(begunName(number));
   return names;
 }
 

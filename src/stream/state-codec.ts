@@ -8,6 +8,7 @@ import { chainOf, rootOf } from "./saved-keys.ts";
 import type {
   AckReaderState,
   AckWriterState,
+  BegunState,
   ReceiverState,
   SenderState,
   StreamState,
@@ -75,7 +76,7 @@ function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined
     readRoot: state.readRoot,
     isDone: state.isDone,
     sender: { ...counters, ...framer, expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs) },
-    receiver: { ...receiver, end },
+    receiver: { ...receiver, begun: receiver.begun && { ...receiver.begun }, end },
     ackWriter: { ...state.ackWriter, stored: state.ackWriter.stored + 1 },
     ackReader: { ...state.ackReader },
   };
@@ -128,14 +129,24 @@ function receiverFromFields(fields: Fields): ReceiverState {
     index: ended.integer("index", { max: next - 1 }),
     length: offset(ended, "length"),
   };
+  const takenOffset = fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 });
   return {
     next,
     nextOffset,
-    takenOffset: fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 }),
+    takenOffset,
     mark: mark(fields),
+    begun: optional(fields, "begun", () => begunFromFields(fields.fields("begun"), takenOffset)),
     end,
     chain: chainOf(fields, "chain").toBytes(),
   };
+}
+
+/** No piece is empty. */
+function begunFromFields(fields: Fields, takenOffset: number): BegunState {
+  const length = fields.integer("length", { min: 1, max: takenOffset });
+  const first = offset(fields, "first");
+  const next = fields.integer("next", { min: first + 1, max: first + length });
+  return { length, first, next };
 }
 
 function ackWriterFromFields(fields: Fields): AckWriterState {

@@ -20,8 +20,18 @@ export interface SenderState {
   readonly chain: Uint8Array;
 }
 
+/** Taken bytes that the application cannot use yet. The journal has them in numbered pieces. */
+export interface BegunState {
+  /** Bytes in all of them: the last below `takenOffset`. */
+  readonly length: number;
+  /** Number of the first piece, and the one behind the last. */
+  readonly first: number;
+  readonly next: number;
+}
+
 /** What of the reading half survives a restart. */
 export interface ReceiverState extends ArrivalsStart {
+  readonly begun: BegunState | undefined;
   /** Index and final length of the peer's end, once it was taken. */
   readonly end: { readonly index: number; readonly length: number } | undefined;
   /** Chain state at `next`. Secret. */

@@ -150,9 +150,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     };
   }
 
-  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
+  /** All that is in memory and belongs beside the head, by journal name. Borrowed. */
   residentFrames(): Map<string, Uint8Array> {
-    return new Map([...this.#sender.residentByName(), ...this.#ackWriter.residentByName()]);
+    const halves = [this.#sender, this.#receiver, this.#ackWriter];
+    return new Map(halves.flatMap((half) => [...half.residentByName()]));
   }
 
   #dispatch(input: StreamInput, now: Instant): void {
@@ -170,7 +171,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
         this.#abort(now);
         break;
       case "taken":
-        this.#receiver.take(input.offset, now);
+        this.#receiver.take(input, now);
         break;
       case "stored":
         this.#onStored(input.request, input.ttlSeconds, now);
@@ -289,9 +290,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #giveUpWaiting(): void {
-    if (this.#receiver.hasGap) {
-      this.#fail("CULVERT_DATA_EXPIRED", GAP);
-    } else this.#fail("CULVERT_PEER_TIMEOUT");
+    if (this.#receiver.hasGap) this.#fail("CULVERT_DATA_EXPIRED", GAP);
+    else this.#fail("CULVERT_PEER_TIMEOUT");
   }
 
   #fail(code: ErrorCode, message: string = ERROR_CODES[code]): void {

@@ -26,8 +26,9 @@ export interface StreamCoreInit {
   readonly options: StreamOptions;
   /** Where an earlier session stopped. Its capabilities are the ones of the state. */
   readonly state?: StreamState;
-  /** The bytes that the state counts as waiting for a frame. */
+  /** What the state counts as waiting for a frame, and as begun. */
   readonly waiting?: Uint8Array;
+  readonly begun?: readonly Uint8Array[];
 }
 
 /** What the parts tell the core that they belong to. */

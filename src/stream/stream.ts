@@ -19,6 +19,7 @@ import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 import { handOver } from "./saved-frames.ts";
 import { streamIdOf } from "./secret.ts";
 import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
+import type { UsedInParts } from "./takings.ts";
 
 /**
  * A reliable, ordered, end-to-end encrypted byte stream between two peers who share a secret, over
@@ -210,13 +211,12 @@ export class Stream extends CoreDuplex {
   }
 
   /**
-   * Counts `bytes`, of what was read, as waiting to be read; the result is called when it is less.
+   * Says of what was read how many bytes wait to be used, and more about that by the result.
    *
    * @internal
    */
-  holdBack(bytes: () => number): () => void {
-    this.unusedBytes = bytes;
-    return () => this.takings.note();
+  holdBack(bytes: () => number): UsedInParts {
+    return this.takings.holdBack(bytes);
   }
 
   setNoDelay(noDelay = true): this {

@@ -1,4 +1,5 @@
-import { requireOneOf } from "../base/index.ts";
+import { concatBytes, requireOneOf } from "../base/index.ts";
+import type { BegunInput } from "./protocol.ts";
 
 /** What `Takings` needs to know of the stream around it. */
 export interface TakingsInit {
@@ -8,8 +9,16 @@ export interface TakingsInit {
   readonly offset: number;
   /** Bytes that were delivered and that the application has not asked for yet. */
   readonly waiting: () => number;
-  /** All bytes below this offset have been taken. */
-  readonly take: (offset: number) => void;
+  /** All bytes below this offset have been taken, and the last of them cannot be used yet. */
+  readonly take: (offset: number, begun: BegunInput) => void;
+}
+
+/** What an application says that uses what it has read in larger parts than it reads it. */
+export interface UsedInParts {
+  /** These bytes were read, and are of no use before more comes: the next session gets them. */
+  begin(bytes: Uint8Array): void;
+  /** All that was begun is used, and perhaps more. */
+  used(): void;
 }
 
 /**
@@ -17,13 +26,18 @@ export interface TakingsInit {
  * has left the readable buffer, one turn later, so that a crash in the handler repeats the bytes
  * rather than losing them; in manual mode what was confirmed.
  */
-export class Takings {
+export class Takings implements UsedInParts {
   readonly #init: TakingsInit;
   readonly #isManual: boolean;
   #delivered: number;
   #taken: number;
   #isScheduled = false;
   #discardedFrom = Number.POSITIVE_INFINITY;
+  /** Of what has left the buffer, what waits to be used. */
+  #unusedBytes: () => number = () => 0;
+  /** How much of that has begun to be used, and what of it was not told yet. */
+  #begunBytes = 0;
+  #begun: Uint8Array[] = [];
 
   /** @throws RangeError for another way to confirm */
   constructor(init: TakingsInit) {
@@ -50,6 +64,23 @@ export class Takings {
     this.note();
   }
 
+  holdBack(unusedBytes: () => number): UsedInParts {
+    this.#unusedBytes = unusedBytes;
+    return this;
+  }
+
+  begin(bytes: Uint8Array): void {
+    if (this.#isManual) return;
+    this.#begunBytes += bytes.length;
+    this.#begun.push(bytes);
+  }
+
+  used(): void {
+    this.#begunBytes = 0;
+    this.#begun = [];
+    this.note();
+  }
+
   /** Looks, at the end of this turn, at what has left the buffer. */
   note(): void {
     if (this.#isManual || this.#isScheduled) return;
@@ -63,8 +94,12 @@ export class Takings {
   /** Looks now: this is no crash, and what has left the buffer is the application's. */
   look(): void {
     if (this.#isManual) return;
-    const isDiscarding = this.#discardedFrom < Number.POSITIVE_INFINITY;
-    this.#moveTo(this.#delivered - (isDiscarding ? 0 : this.#init.waiting()));
+    if (this.#discardedFrom < Number.POSITIVE_INFINITY) {
+      this.#moveTo(this.#delivered);
+      return;
+    }
+    const waiting = this.#init.waiting() + this.#unusedBytes() - this.#begunBytes;
+    this.#moveTo(this.#delivered - waiting);
   }
 
   /** @throws RangeError beyond what has been delivered, and for what is no whole number */
@@ -78,6 +113,8 @@ export class Takings {
   #moveTo(offset: number): void {
     if (offset <= this.#taken) return;
     this.#taken = offset;
-    this.#init.take(offset);
+    const begun = { length: this.#begunBytes, bytes: concatBytes(...this.#begun) };
+    this.#begun = [];
+    this.#init.take(offset, begun);
   }
 }

@@ -43,6 +43,7 @@ const STATE: StreamState = {
     nextOffset: 100,
     takenOffset: 150,
     mark: 2 ** 48 - 1,
+    begun: { length: 20, first: 2, next: 4 },
     end: { index: 3, length: 100 },
     chain: CHAIN,
   },
@@ -93,7 +94,13 @@ function pathsOf(map: CborMap, prefix = ""): string[] {
   });
 }
 
-const OPTIONAL = ["sender.expiresUnixMs", "sender.endIndex", "sender.creditLimit", "receiver.end"];
+const OPTIONAL = [
+  "sender.expiresUnixMs",
+  "sender.endIndex",
+  "sender.creditLimit",
+  "receiver.begun",
+  "receiver.end",
+];
 
 describe("saved state", () => {
   it("is read as it was written, with frames and without", () => {
@@ -169,6 +176,10 @@ describe("saved state", () => {
     ["sender.resetIndex", 9],
     ["receiver.takenOffset", 99],
     ["receiver.takenOffset", 100 + 2 ** 16 + 1],
+    ["receiver.begun.length", 0],
+    ["receiver.begun.length", 151],
+    ["receiver.begun.next", 2],
+    ["receiver.begun.next", 23],
     ["ackWriter.stored", 8],
     ["ackWriter.pending", [7]],
     ["ackWriter.pending", [-1]],

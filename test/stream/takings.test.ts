@@ -11,7 +11,9 @@ function takingsOf(
     confirm: options.confirm,
     offset: options.offset ?? 0,
     waiting: () => buffer.waiting,
-    take: (offset) => taken.push(offset),
+    take: (offset) => {
+      taken.push(offset);
+    },
   });
   return { takings, taken, buffer };
 }
