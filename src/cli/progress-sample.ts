@@ -37,14 +37,18 @@ function common(
   expiresAt: Instant,
 ): Omit<ProgressSample, "steps"> {
   const { roundTripMs, retransmissions, peerHeardAt } = progress;
-  const now = clock.now();
   return {
     roundTripMs,
     retransmissions,
     loss: lossOf(progress),
-    heardMsAgo: peerHeardAt === undefined ? undefined : now - peerHeardAt,
-    expiresInMs: Number.isFinite(expiresAt) ? Math.max(expiresAt - now, 0) : undefined,
+    heardMsAgo: peerHeardAt === undefined ? undefined : clock.now() - peerHeardAt,
+    expiresInMs: leftMs(expiresAt, clock),
   };
+}
+
+/** What is left until then; `undefined` when that is never. */
+function leftMs(at: Instant, clock: Clock): number | undefined {
+  return Number.isFinite(at) ? Math.max(at - clock.now(), 0) : undefined;
 }
 
 /** What a broadcast tells: nobody acknowledges it. */
@@ -58,13 +62,14 @@ export function broadcastSample(progress: BroadcastProgress): ProgressSample {
   };
 }
 
-/** What a subscription tells. */
-export function subscriptionSample(progress: SubscriptionProgress): ProgressSample {
-  const { deliveredBytes, takenBytes, roundTripMs } = progress;
+/** What a subscription tells; of what comes behind it knows nothing before it is there. */
+export function subscriptionSample(progress: SubscriptionProgress, clock: Clock): ProgressSample {
+  const { deliveredBytes, takenBytes, roundTripMs, expiresAt } = progress;
   return {
     steps: { received: deliveredBytes, saved: takenBytes },
     roundTripMs,
     retransmissions: 0,
+    expiresInMs: takenBytes < deliveredBytes ? leftMs(expiresAt, clock) : undefined,
   };
 }
 

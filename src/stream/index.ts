@@ -17,8 +17,8 @@ export type {
 export { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "./multicast/options.ts";
 export type { SubscriptionStoreOptions } from "./multicast/subscription.ts";
 export { Subscription } from "./multicast/subscription.ts";
-export type { SubscriptionProgress } from "./multicast/subscription-core.ts";
 export type { GivenCapability, SubscriptionOpenOptions } from "./multicast/subscription-parts.ts";
+export type { SubscriptionProgress } from "./multicast/subscription-progress.ts";
 export type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 export type { StreamOptions } from "./options.ts";
 export { DEFAULTS } from "./options.ts";

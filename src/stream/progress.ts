@@ -94,6 +94,6 @@ export function progressOf(parts: ProgressParts): StreamProgress {
     get expiresAt() {
       return sender.earliestExpiry();
     },
-    peerExpiresAt: receiver.newestExpiresAt,
+    peerExpiresAt: receiver.unreadLife.endsAt,
   };
 }

@@ -19,6 +19,7 @@ import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
 import type { GotInput, StreamEffect, TakenInput } from "./protocol.ts";
 import type { ReceiverState } from "./state.ts";
+import { UnreadLife } from "./unread-life.ts";
 
 /** What the receiver needs from the core around it. */
 export interface ReceiverInit {
@@ -84,8 +85,8 @@ export class ReceiverCore {
   #framesSinceAck = 0;
   #acknowledgedAt: Instant = Number.NEGATIVE_INFINITY;
   #wasWithoutRoom = false;
-  #newestIndex = 0;
-  #newestExpiresAt: Instant = Number.POSITIVE_INFINITY;
+  /** How long the Map keeps the peer's frames. */
+  readonly unreadLife: UnreadLife = new UnreadLife();
 
   constructor(init: ReceiverInit, state?: ReceiverState) {
     this.#init = init;
@@ -107,14 +108,6 @@ export class ReceiverCore {
   /** Bytes that the application was given, by this session or an earlier one. */
   get deliveredBytes(): number {
     return Math.max(this.#arrivals.offset, this.#arrivals.takenOffset);
-  }
-
-  /**
-   * When the Map forgets the newest of the peer's frames that was read; those behind it were put
-   * later. `Infinity` while no Map has told.
-   */
-  get newestExpiresAt(): Instant {
-    return this.#newestExpiresAt;
   }
 
   get takenBytes(): number {
@@ -191,7 +184,7 @@ export class ReceiverCore {
       this.#init.fail("CULVERT_PROTOCOL", `the peer sealed a frame with a bad ${problem}`);
       return;
     }
-    this.#noteExpiry(index, ttlSeconds, now);
+    this.unreadLife.note(index, ttlSeconds, now);
     this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
     this.#init.keys.spend(index);
@@ -238,12 +231,6 @@ export class ReceiverCore {
   /** What is kept of what was read, by journal name. Borrowed. */
   residentByName(): Map<string, Uint8Array> {
     return this.#begun.byName();
-  }
-
-  #noteExpiry(index: number, ttlSeconds: number | undefined, now: Instant): void {
-    if (index < this.#newestIndex || !isSeconds(ttlSeconds)) return;
-    this.#newestIndex = index;
-    this.#newestExpiresAt = now + 1_000 * ttlSeconds;
   }
 
   #isMissing(asks: number): boolean {
@@ -341,11 +328,6 @@ export class ReceiverCore {
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());
   }
-}
-
-/** It comes from the Map, or from whoever stands in for it. */
-function isSeconds(value: number | undefined): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 function contentOf(frame: Frame): Uint8Array {

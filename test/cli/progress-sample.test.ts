@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { receivedSample } from "../../src/cli/progress-sample.ts";
-import type { StreamProgress } from "../../src/stream/index.ts";
+import { receivedSample, subscriptionSample } from "../../src/cli/progress-sample.ts";
+import { generateCapability, type StreamProgress, Subscription } from "../../src/stream/index.ts";
 import { pair, VirtualClock } from "../../src/testing/index.ts";
+import { MemoryTransport } from "../../src/transport/index.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -28,4 +29,17 @@ test("a receiver whom no Map has told anything tells nothing", async () => {
   const progress = await progressWith({ deliveredBytes: 5, takenBytes: 5 });
   const sample = receivedSample(progress, { clock: new VirtualClock(), totalBytes: 10 });
   expect(sample.expiresInMs).toBeUndefined();
+});
+
+test.each([
+  ["while something is not saved", 4, HOUR_MS],
+  ["not when all is saved that has come", 5, undefined],
+])("a subscriber tells how long unread data is kept: %s", async (_when, takenBytes, told) => {
+  const clock = new VirtualClock();
+  const capability = generateCapability().readCapability();
+  const subscription = new Subscription(new MemoryTransport({ clock }), capability, { clock });
+  const read = { deliveredBytes: 5, takenBytes, expiresAt: clock.now() + HOUR_MS };
+  const sample = subscriptionSample({ ...subscription.progress(), ...read }, clock);
+  await subscription.close();
+  expect(sample.expiresInMs).toBe(told);
 });

@@ -1,4 +1,4 @@
-import { Stream } from "culvert";
+import { Broadcast, Stream, Subscription } from "culvert";
 import { MemoryTransport, type Transport } from "culvert/transport";
 import { expect, onTestFinished, test } from "vitest";
 import { VirtualClock } from "../../src/testing/index.ts";
@@ -26,6 +26,24 @@ async function readerAfter(seconds: number, through: (map: Transport) => Transpo
 test("a reader knows until when the Map keeps what it has not read", async () => {
   const { clock, reader } = await readerAfter(300, (map) => map);
   const leftSeconds = (reader.progress().peerExpiresAt - clock.now()) / 1_000;
+  expect(leftSeconds).toBeLessThanOrEqual(TTL_SECONDS - 300);
+  expect(leftSeconds).toBeGreaterThan(TTL_SECONDS - 305);
+});
+
+test("so does a reader of a broadcast", async () => {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock, ttlSecondsMax: TTL_SECONDS });
+  const broadcast = new Broadcast(map, { clock });
+  broadcast.write("some");
+  await clock.runPromise(broadcast.sync());
+  await broadcast.halt();
+  await clock.runUntil(clock.now() + 300_000);
+  const reader = new Subscription(map, broadcast.capabilityAtStart(), { clock });
+  onTestFinished(() => reader.close());
+  expect(reader.progress().expiresAt).toBe(Number.POSITIVE_INFINITY);
+  await clock.runUntil(clock.now() + 1_000);
+  expect(reader.read()?.toString()).toBe("some");
+  const leftSeconds = (reader.progress().expiresAt - clock.now()) / 1_000;
   expect(leftSeconds).toBeLessThanOrEqual(TTL_SECONDS - 300);
   expect(leftSeconds).toBeGreaterThan(TTL_SECONDS - 305);
 });

@@ -31,7 +31,7 @@ export const subscribe: RunCommand = async (context, [operand], options) => {
         open: () => {
           return Subscription.open({ transport, store, capability: secret, confirm: "manual" });
         },
-        sample: (stream: Subscription) => subscriptionSample(stream.progress()),
+        sample: (stream: Subscription) => subscriptionSample(stream.progress(), clock),
       },
       (stream) => drain(stream, (chunk) => print(context, chunk)),
     );

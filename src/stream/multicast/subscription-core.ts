@@ -8,12 +8,14 @@ import { type Frame, markOf } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
-import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
+import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
+import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
 import { Lookout, type Resumption } from "./lookout.ts";
 import { Numbering } from "./numbering.ts";
 import type { SubscriptionOptions } from "./options.ts";
 import { RepairAsker } from "./repair-asker.ts";
+import type { SubscriptionProgress } from "./subscription-progress.ts";
 import { encodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
 
 /** What a subscription core is told. */
@@ -29,22 +31,6 @@ export interface SubscriptionCoreInit {
   readonly random: Random;
   readonly options: SubscriptionOptions;
   readonly state?: SubscriptionState;
-}
-
-/** Numbers about a subscription that are cheap to read at any time. */
-export interface SubscriptionProgress {
-  /** Bytes handed to the application, and taken by it, in all sessions. */
-  readonly deliveredBytes: number;
-  readonly takenBytes: number;
-  /** Offsets count from the broadcast's first byte: it was joined there, and nothing is lost. */
-  readonly isWhole: boolean;
-  readonly skippedFrames: number;
-  readonly framesInMemory: number;
-  readonly isEnded: boolean;
-  readonly roundTripMs: number | undefined;
-  readonly puts: number;
-  readonly gets: number;
-  readonly answers: number;
 }
 
 /** Who joins does not know what came before. */
@@ -71,6 +57,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   readonly #arrivals: Arrivals;
   readonly #lookout: Lookout;
   readonly #asker: RepairAsker | undefined;
+  readonly #unreadLife = new UnreadLife();
   readonly #warned = new Set<ErrorCode>();
   #isWhole: boolean;
   #skippedFrames: number;
@@ -122,6 +109,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       puts,
       gets,
       answers,
+      expiresAt: this.#unreadLife.endsAt,
     };
   }
 
@@ -204,7 +192,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
         break;
       case "got":
         this.#lookout.answered(now);
-        this.#onGot(this.#exchange.settle(input.request, now), input.cell, now);
+        this.#onGot(this.#exchange.settle(input.request, now), input, now);
         break;
       case "failed":
         this.#onFailed(this.#exchange.fail(input.request), input.code, now);
@@ -258,7 +246,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#warned.delete("CULVERT_UNREACHABLE");
   }
 
-  #onGot(request: Request | undefined, cell: Uint8Array, now: Instant): void {
+  #onGot(request: Request | undefined, { cell, ttlSeconds }: GotInput, now: Instant): void {
     if (request?.purpose === "scout-get") this.#lookout.onGot(request, cell);
     if (request?.purpose !== "data-get" || this.#arrivals.has(request.index)) return;
     const { index } = request;
@@ -273,6 +261,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       this.#fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
       return;
     }
+    this.#unreadLife.note(index, ttlSeconds, now);
     this.#arrivals.add(index, opened.frame, markOf(cell));
     this.#reader.arrived(index, now);
     this.#keys.spend(index);

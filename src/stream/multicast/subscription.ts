@@ -12,7 +12,7 @@ import { streamIdOf } from "../secret.ts";
 import { Takings } from "../takings.ts";
 import { waitingBytes } from "../waiting-bytes.ts";
 import { CoreSession, failureOf } from "./core-session.ts";
-import type { SubscriptionInput, SubscriptionProgress } from "./subscription-core.ts";
+import type { SubscriptionInput } from "./subscription-core.ts";
 import {
   bindForReading,
   type GivenCapability,
@@ -22,6 +22,7 @@ import {
   subscriptionFromState,
   subscriptionFromStore,
 } from "./subscription-parts.ts";
+import type { SubscriptionProgress } from "./subscription-progress.ts";
 import { decodeWholeSubscription, encodeWholeSubscription } from "./subscription-state.ts";
 
 /** What `Subscription.open` needs: a subscription that survives the process. */
