@@ -1,5 +1,8 @@
 import type { Frame } from "./frame.ts";
 
+/** Frames with few bytes or none that may wait beyond those that there is room for. */
+const SMALL_FRAMES_MAX = 128;
+
 /** Where the reading of a direction stands. */
 export interface ArrivalsStart {
   /** The next frame, and the offset of its first byte. */
@@ -74,6 +77,17 @@ export class Arrivals {
 
   get takenOffset(): number {
     return this.#takenOffset;
+  }
+
+  /**
+   * The first frame that there is no room for where `framesMax` fit, of `frameBytes` each. Those
+   * that wait for the application count by their bytes: a character of which it is not given a part
+   * may have come in several frames, and with probes between them.
+   */
+  limit(framesMax: number, frameBytes: number): number {
+    const waitingBytes = Math.max(this.#offset - this.#takenOffset, 0);
+    const limit = this.#next + framesMax - Math.ceil(waitingBytes / frameBytes);
+    return Math.min(limit, this.#taken + framesMax + SMALL_FRAMES_MAX);
   }
 
   /** Frames that wait for one below them, lowest not first. */

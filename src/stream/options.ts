@@ -57,6 +57,9 @@ export const DEFAULTS: StreamOptions = Object.freeze({
 /** Frames that may be written ahead when the journal keeps them on disk. */
 const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
 
+/** A character may come in so many frames, and a reader of text takes none of them before all. */
+const FRAMES_MIN = 4;
+
 /** Frames that may be written ahead at the very most, whatever the options say. */
 export const UNACKNOWLEDGED_FRAMES_CEILING: number = 2 ** 20;
 
@@ -75,9 +78,9 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   wholeInRange("window", options.window, 1, 1_024);
   inRange("paceMeanMs", options.paceMeanMs, 0, 86_400_000);
   const ceiling = UNACKNOWLEDGED_FRAMES_CEILING;
-  wholeInRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, 2, ceiling);
+  wholeInRange("unacknowledgedFramesMax", options.unacknowledgedFramesMax, FRAMES_MIN, ceiling);
   wholeInRange("receiveFramesMax", options.receiveFramesMax, 2, 2 ** 16);
-  wholeInRange("creditFrames", options.creditFrames, 1, 0xffff);
+  wholeInRange("creditFrames", options.creditFrames, FRAMES_MIN, 0xffff);
   wholeInRange("writeBufferBytes", options.writeBufferBytes, 0, 2 ** 30);
   wholeInRange("ttlSeconds", options.ttlSeconds, 1, 2 ** 32 - 1);
   inRange("getWaitMs", options.getWaitMs, 1, 3_600_000);

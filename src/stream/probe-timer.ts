@@ -22,14 +22,22 @@ export class ProbeTimer {
   #at: Instant = Number.POSITIVE_INFINITY;
   #doublings = 0;
   #isAsking = false;
-  /** The newest frame that is no probe. */
-  newest: number;
+  /** Probes of this session that the reader has not taken. */
+  readonly #probes = new Set<number>();
 
-  /** @param next the first frame of this session */
-  constructor(options: StreamOptions, exchange: Exchange, next: number) {
+  constructor(options: StreamOptions, exchange: Exchange) {
     this.#options = options;
     this.#exchange = exchange;
-    this.newest = next - 1;
+  }
+
+  /** How many probes the reader has not taken; as many as there is room for, if they are more. */
+  get unread(): number {
+    return Math.min(this.#probes.size, FRAMES_BEYOND_LIMIT);
+  }
+
+  /** This frame is a probe. */
+  sealed(index: number): void {
+    this.#probes.add(index);
   }
 
   get isArmed(): boolean {
@@ -57,11 +65,14 @@ export class ProbeTimer {
   }
 
   /**
-   * It has frames that it had not: the gaps are short again. A probe that has arrived is no reason
-   * for the next one: a reader that cannot take more would be asked as fast as it answers.
+   * It has frames that it had not, and taken those below `base`: the gaps are short again. A probe
+   * that has arrived is no reason for the next one: a reader that cannot take more would be asked
+   * as fast as it answers.
    */
-  arrived(indexes: readonly number[], now: Instant): void {
-    if (!indexes.some((index) => index <= this.newest)) return;
+  arrived(indexes: readonly number[], base: number, now: Instant): void {
+    const isNews = indexes.some((index) => !this.#probes.has(index));
+    for (const index of this.#probes) if (index < base) this.#probes.delete(index);
+    if (!isNews) return;
     this.#doublings = 0;
     this.#count(now);
   }

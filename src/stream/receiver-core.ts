@@ -11,6 +11,7 @@ import {
   type Frame,
   markOf,
   NO_MARK,
+  payloadBytesMax,
   SELECTIVE_BITS,
   select,
 } from "./frame.ts";
@@ -239,9 +240,11 @@ export class ReceiverCore {
 
   /** The first index that must not be asked for: what memory, or the peer's end, allows. */
   #limit(): number {
-    const { next, taken } = this.#arrivals;
-    if (this.#end === undefined) return taken + this.#init.options.receiveFramesMax;
-    return Math.max(this.#end.index + 1, next) + PLACES_BEYOND_END;
+    const { options, cellBytes } = this.#init;
+    if (this.#end === undefined) {
+      return this.#arrivals.limit(options.receiveFramesMax, payloadBytesMax(cellBytes));
+    }
+    return Math.max(this.#end.index + 1, this.#arrivals.next) + PLACES_BEYOND_END;
   }
 
   /** So many frames that wait for the application may be all that the peer may send. */

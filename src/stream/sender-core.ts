@@ -56,7 +56,7 @@ export class SenderCore {
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
     this.#shelf = new FrameShelf(init.ledger, init.options.durable, init.cellBytes);
-    this.#probe = new ProbeTimer(init.options, init.exchange, state?.next ?? 0);
+    this.#probe = new ProbeTimer(init.options, init.exchange);
     this.noDelay = init.options.noDelay;
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     const framing = { ...init, ...init.options, payloadMax: this.#payloadMax };
@@ -229,7 +229,7 @@ export class SenderCore {
     const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
     if (heard.isStarved) retx.doubt(ack.next, heard.now - DOUBT_RTOS * rto.rtoMs());
     const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, { ...heard, doubtMs });
-    this.#probe.arrived([...dropped, ...newlySelected], heard.now);
+    this.#probe.arrived([...dropped, ...newlySelected], retx.base, heard.now);
     if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }
@@ -326,9 +326,9 @@ export class SenderCore {
     if (this.#isResetAsked) return false;
     const { base, next } = this.#retx;
     // Probes that a reader cannot take before more has come must not keep that from it.
-    const probes = next - 1 - this.#probe.newest;
-    const limit = base + probes + this.#init.options.unacknowledgedFramesMax;
-    if (next >= Math.min(limit, this.#creditLimit ?? limit, INDEX_LIMIT)) return false;
+    const limit = base + this.#init.options.unacknowledgedFramesMax;
+    const allowed = Math.min(limit, this.#creditLimit ?? limit) + this.#probe.unread;
+    if (next >= Math.min(allowed, INDEX_LIMIT)) return false;
     return this.#claim.allows(next) && this.#framer.hasFrame(next, this.#mayBePartial());
   }
 
@@ -385,7 +385,7 @@ export class SenderCore {
     this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() }, sealed);
     this.#retx.add(index);
     this.#shelf.noteEnd(index, this.framedBytes);
-    if (type !== "probe") this.#probe.newest = index;
+    if (type === "probe") this.#probe.sealed(index);
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
     this.#init.ledger.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);

@@ -85,3 +85,33 @@ describe("frames that name the one before them", () => {
     expect(arrivals.save()).toEqual({ next: 7, nextOffset: 44, takenOffset: 44, mark: 107 });
   });
 });
+
+describe("the room for frames", () => {
+  const deliver = (arrivals: Arrivals, frames: number, content: Uint8Array): void => {
+    for (let i = 0; i < frames; i++) {
+      arrivals.add(arrivals.next, frameBehind(7), 7);
+      arrivals.shift();
+      arrivals.deliver(content);
+    }
+  };
+
+  it("shrinks by the bytes that wait, and comes back when they are taken", () => {
+    const arrivals = new Arrivals({ ...START, nextOffset: 0, takenOffset: 3 });
+    expect(arrivals.limit(4, 10)).toBe(4);
+    deliver(arrivals, 4, new Uint8Array(10));
+    expect(arrivals.limit(4, 10)).toBe(4);
+    arrivals.take(25);
+    arrivals.advance();
+    expect(arrivals.limit(4, 10)).toBe(6);
+  });
+
+  it("is used up by many frames, too, of which none can be taken", () => {
+    const arrivals = new Arrivals(START);
+    deliver(arrivals, 1, new Uint8Array(1));
+    deliver(arrivals, 1_000, new Uint8Array(0));
+    expect(arrivals.limit(4, 10)).toBe(4 + 128);
+    arrivals.take(1);
+    arrivals.advance();
+    expect(arrivals.limit(4, 10)).toBe(1_001 + 4);
+  });
+});

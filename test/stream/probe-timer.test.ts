@@ -7,7 +7,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 function timerOf(given: Parameters<typeof exchangeFixture>[0] = {}) {
   const { exchange, options } = exchangeFixture(given);
-  return { probe: new ProbeTimer(options, exchange, 5), exchange, options };
+  return { probe: new ProbeTimer(options, exchange), exchange, options };
 }
 
 describe("a probe timer", () => {
@@ -39,10 +39,11 @@ describe("a probe timer", () => {
     }
     expect(gaps.slice(0, 4)).toEqual([13_500, 27_000, 54_000, 108_000]);
     expect(gaps.at(-1)).toBe(24 * 3_600_000);
-    probe.newest = 6;
-    probe.arrived([7], 50); // a probe
-    expect(probe.deadline).toBe(NEVER);
-    probe.arrived([6], 50);
+    probe.sealed(7);
+    probe.arrived([7], 6, 50);
+    expect([probe.deadline, probe.unread]).toEqual([NEVER, 1]);
+    probe.arrived([6, 7], 8, 50);
+    expect(probe.unread).toBe(0);
     expect(probe.deadline).toBe(13_550);
     probe.disarm();
     expect(probe.isArmed).toBe(false);
@@ -54,7 +55,7 @@ describe("a probe timer", () => {
     probe.arm(0);
     expect(probe.isAsking).toBe(true);
     probe.heard();
-    probe.arrived([4], 50);
+    probe.arrived([4], 5, 50);
     expect([probe.isAsking, probe.isArmed]).toEqual([false, true]);
     probe.arm(100);
     expect(probe.isAsking).toBe(true);

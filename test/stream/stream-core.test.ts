@@ -13,7 +13,7 @@ const OPTIONS: readonly Partial<StreamOptions>[] = [
   { window: 2, durable: true },
   { paceMeanMs: 40 },
   { paceMeanMs: 40, durable: true, window: 4 },
-  { receiveFramesMax: 2, unacknowledgedFramesMax: 2 },
+  { receiveFramesMax: 2, unacknowledgedFramesMax: 4 },
   { noDelay: true, ackEveryFrames: 1, ackDelayMsMax: 0 },
 ];
 

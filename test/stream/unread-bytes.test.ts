@@ -27,7 +27,7 @@ it("cost a writer few probes, although the reader answers each of them", async (
 });
 
 it("keep a writer that may go little ahead from nothing that makes them whole", async () => {
-  const { clock, writer, reader } = place({ unacknowledgedFramesMax: 2 });
+  const { clock, writer, reader } = place({ unacknowledgedFramesMax: 4 });
   const heard: string[] = [];
   reader.setEncoding("utf8").on("data", (text: string) => heard.push(text));
   const [first, ...rest] = new TextEncoder().encode("é");

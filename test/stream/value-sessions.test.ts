@@ -18,7 +18,7 @@ function place() {
   const map = new MemoryTransport({ clock, payloadSize: 300 });
   onTestFinished(() => map.close());
   const secret = generateSecret();
-  const writer = Stream.dial(map, secret, { clock, noDelay: true, unacknowledgedFramesMax: 2 });
+  const writer = Stream.dial(map, secret, { clock, noDelay: true, unacknowledgedFramesMax: 4 });
   const reader = Stream.listen(map, secret, { clock });
   const run = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, LIMIT_MS);
   /** Another session of the reader, from what the one before has saved. */

@@ -4,7 +4,7 @@ import { Arrivals, type ArrivalsStart } from "../arrivals.ts";
 import { openFrame } from "../cell.ts";
 import { ChainReader } from "../chain-reader.ts";
 import { Exchange, type Request } from "../exchange.ts";
-import { type Frame, markOf } from "../frame.ts";
+import { type Frame, markOf, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
@@ -174,8 +174,9 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   /** The first index that must not be asked for: what memory, or the end, allows. */
   #limit(): number {
-    const limit = this.#arrivals.taken + this.#init.options.receiveFramesMax;
-    return this.#endIndex === undefined ? limit : this.#endIndex + 1;
+    if (this.#endIndex !== undefined) return this.#endIndex + 1;
+    const { options, cellBytes } = this.#init;
+    return this.#arrivals.limit(options.receiveFramesMax, payloadBytesMax(cellBytes));
   }
 
   #dispatch(input: SubscriptionInput, now: Instant): void {
