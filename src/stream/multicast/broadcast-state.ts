@@ -99,7 +99,7 @@ function toCbor(state: BroadcastState): { [key: string]: CborInput | undefined }
 }
 
 function fromFields(fields: Fields): BroadcastState {
-  const next = fields.integer("next");
+  const next = fields.integer("next", { max: INDEX_MAX });
   const base = fields.integer("base", { min: Math.max(0, next - KEPT_MAX), max: next });
   const storedMin = Math.max(base, next - UNSTORED_MAX);
   const [oldestChain, chain] = [chainOf(fields, "oldestChain"), chainOf(fields, "chain")];

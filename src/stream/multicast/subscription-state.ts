@@ -94,7 +94,7 @@ function fromFields(fields: Fields): SubscriptionState {
     cellBytes: fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX }),
     root: rootOf(fields, "root"),
     position: {
-      next: fields.integer("next"),
+      next: fields.integer("next", { max: INDEX_MAX }),
       nextOffset,
       takenOffset: fields.integer("takenOffset", { min: nextOffset, max: takenMax }),
       mark: fields.has("mark") ? fields.integer("mark", { max: MARK_MAX }) : undefined,

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { Broadcast, generateCapability, MemoryJournalStore, Subscription } from "culvert";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
+import { type CborValue, decodeCbor, encodeCbor } from "../../../src/codec/index.ts";
+import { withChecksum, withoutChecksum } from "../../../src/io/checksum.ts";
 import { listen, place } from "./multicast-place.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });
@@ -127,6 +129,18 @@ describe("a broadcast that stops and goes on", () => {
     }
   });
 
+  it("refuses a state that counts further than frames can be counted", async () => {
+    const { transport, at } = place();
+    const broadcast = new Broadcast(transport, at);
+    const subscription = new Subscription(transport, broadcast.capability(), at);
+    const beyond = Number.MAX_SAFE_INTEGER;
+    const counts = { next: beyond, base: beyond, storedBelow: beyond };
+    const written = Broadcast.load(transport, withFields(await broadcast.save(), counts));
+    await expect(written).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+    const read = Subscription.load(transport, withFields(await subscription.save(), counts));
+    await expect(read).rejects.toEqual(fails("CULVERT_BAD_STATE"));
+  });
+
   it("is saved, as its readers are, by several who ask for it at once", async () => {
     const { transport, at } = place();
     const capability = generateCapability();
@@ -156,4 +170,10 @@ const store = (): MemoryJournalStore => new MemoryJournalStore();
 
 function withBitTurned(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.with(at, (bytes[at] ?? 0) ^ (1 << (at % 8)));
+}
+
+/** A saved state that says something else. */
+function withFields(state: Uint8Array, changes: { [name: string]: CborValue }): Uint8Array {
+  const fields = decodeCbor(withoutChecksum(state)) as { [name: string]: CborValue };
+  return withChecksum(encodeCbor({ ...fields, ...changes }));
 }
