@@ -5,6 +5,11 @@ export class GapWatch {
   /** The frames that were the latest one known, in order, and since when. */
   readonly #marks: { readonly seen: number; readonly at: Instant }[] = [];
 
+  /** The latest frame that is known to exist, if one is missing before it. */
+  get seen(): number {
+    return this.#marks.at(-1)?.seen ?? -1;
+  }
+
   /** Frame `seen` is known to exist. */
   saw(seen: number, at: Instant): void {
     const last = this.#marks.at(-1);

@@ -82,6 +82,11 @@ export class Lookout {
     return Math.max(this.#gaps.since(base), this.#lookingSince);
   }
 
+  /** The latest frame that is known to exist, near or far, while one is missing. */
+  get seen(): number {
+    return this.#gaps.seen;
+  }
+
   /** Looks around while there is room; gives the frame to go on at, if those below are lost. */
   pump(now: Instant, { base, early, stateAt }: Standing): Resumption | undefined {
     this.#forgetPassed(base);

@@ -236,8 +236,9 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   #ask(now: Instant): void {
     if (!this.#hasRoom) return;
-    const { base, seen } = this.#reader;
-    this.#asker?.pump(now, { base, seen, since: this.#lookout.missingSince(base) });
+    const { base } = this.#reader;
+    const since = this.#lookout.missingSince(base);
+    this.#asker?.pump(now, { base, seen: this.#lookout.seen, since });
   }
 
   #onStored(id: number, now: Instant): void {
