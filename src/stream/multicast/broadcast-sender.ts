@@ -226,7 +226,7 @@ export class BroadcastSender {
   onStored(request: Request, ttlSeconds: number, now: Instant): void {
     const { index } = request;
     if (index < this.#base) return;
-    this.#grantedSeconds = Math.min(this.#grantedSeconds, ttlSeconds);
+    this.#grantedSeconds = Math.min(this.#grantedSeconds, Math.max(Math.floor(ttlSeconds), 0));
     if (this.#retx.has(index)) this.#onFirstStored(index);
     this.#shelf.stored(index);
     const expiresAt = this.#expiry(now, ttlSeconds);

@@ -69,8 +69,10 @@ export class Upkeep {
    */
   resumed(index: number, { now, bornAt, expiresAt, endsAt }: Keeping & { bornAt: Instant }): void {
     const { random } = this.#init;
-    const spreadMs = Math.max(RESUME_SPREAD_MS, expiresAt - now) * random.unit();
-    const inTime = expiresAt < endsAt ? spreadMs : Number.POSITIVE_INFINITY;
+    // By a clock that was set back it is born tomorrow: then nothing is known of its life.
+    const overAt = bornAt > now ? now : expiresAt;
+    const spreadMs = Math.max(RESUME_SPREAD_MS, overAt - now) * random.unit();
+    const inTime = overAt < endsAt ? spreadMs : Number.POSITIVE_INFINITY;
     const refreshMs = this.#refreshMs - ((now - bornAt) % this.#refreshMs);
     this.#schedule(index, now + Math.min(inTime, refreshMs * (1 - random.unit() / 5)), endsAt);
   }

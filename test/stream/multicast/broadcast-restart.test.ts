@@ -2,9 +2,10 @@ import { once } from "node:events";
 import { Broadcast, generateCapability, MemoryJournalStore, Subscription } from "culvert";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
+import type { Clock } from "../../../src/base/index.ts";
 import { type CborValue, decodeCbor, encodeCbor } from "../../../src/codec/index.ts";
 import { withChecksum, withoutChecksum } from "../../../src/io/checksum.ts";
-import { listen, place } from "./multicast-place.ts";
+import { Listener, listen, place } from "./multicast-place.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });
 
@@ -104,6 +105,47 @@ describe("a broadcast that stops and goes on", () => {
     await pass(1_000);
     expect([third.writeOffset, third.writableEnded]).toEqual([5_000, true]);
     await third.halt();
+  });
+
+  it.each([86_399.5, 0.25, -1])("goes on after a Map has granted %d seconds", async (granted) => {
+    const { memory, at, elapse } = place();
+    const odd: Transport = {
+      payloadSize: memory.payloadSize,
+      put: async (frameId, cell, options) => {
+        await memory.put(frameId, cell, options);
+        return { ttlSeconds: granted };
+      },
+      get: (frameId, options) => memory.get(frameId, options),
+    };
+    const broadcast = new Broadcast(odd, at);
+    broadcast.write("some");
+    await elapse(broadcast.sync());
+    const again = await Broadcast.load(odd, await broadcast.save(), at);
+    expect(again.writeOffset).toBe(4);
+    await again.halt();
+  });
+
+  it("keeps its frames alive though its machine's clock was set back meanwhile", async () => {
+    const ttlSeconds = 100_000;
+    const world = place({ ttlSecondsMax: ttlSeconds });
+    const { memory, clock, at, elapse } = world;
+    const options = { refreshSeconds: 0 };
+    const first = new Broadcast(memory, { ...at, ...options });
+    const start = first.capabilityAtStart();
+    first.write("x".repeat(3_000));
+    await elapse(first.sync());
+    const state = await first.save();
+    const setBack: Clock = {
+      now: () => clock.now(),
+      unixMs: () => clock.unixMs() - 400 * 86_400_000,
+      schedule: (instant, run) => clock.schedule(instant, run),
+    };
+    const again = await Broadcast.load(memory, state, { clock: setBack, ...options });
+    await clock.runUntil(clock.now() + 3_000 * ttlSeconds);
+    const reader = new Listener(new Subscription(memory, start, at));
+    await clock.runUntil(clock.now() + 10_000);
+    expect(reader.text).toBe("x".repeat(3_000));
+    await again.halt();
   });
 
   it("refuses a state that is none", async () => {
