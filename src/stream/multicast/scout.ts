@@ -37,8 +37,7 @@ const SILENCE_GAPS = 32;
 const SILENCE_GROWTH = 8;
 const SILENCE_MS_MAX = 86_400_000;
 
-/** The first distance that is looked at, and how they grow: by an eighth each. */
-const DISTANCE_MIN = 16;
+/** How the distances that are looked at grow, from the first place on: by an eighth each. */
 const DISTANCE_STEP = 8;
 
 /**
@@ -157,7 +156,7 @@ export class Scout {
     this.#base = base;
     this.#empty = { chain: Chain.fromBytes(state), number: base };
     this.#way = this.#empty;
-    this.#target = base + DISTANCE_MIN;
+    this.#target = base + 1;
   }
 
   /** Derives the chain towards the next place; true when it is there. */
