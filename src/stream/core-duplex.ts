@@ -19,7 +19,7 @@ import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
 import type { StreamCore } from "./stream-core.ts";
 import { Takings } from "./takings.ts";
-import { waitingBytes } from "./waiting-bytes.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 
 /** How long a destroyed stream goes on in the background unless told otherwise. */
 const LINGER_MS = 60_000;
@@ -42,6 +42,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   protected readonly takings: Takings;
   readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
+  readonly #waiting = new WaitingBytes(this);
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
@@ -68,7 +69,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.takings = new Takings({
       confirm: options.confirm,
       offset: parts.past.readOffset,
-      waiting: () => waitingBytes(this),
+      waiting: () => this.#waiting.count,
       take: (offset, begun) => this.engine.handle({ kind: "taken", offset, begun }),
     });
     destroyOnError(this);
@@ -290,7 +291,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   #deliver(bytes: Uint8Array): void {
     this.noteActivity();
     this.takings.delivered(bytes.length);
-    if (!this.destroyed) this.push(bytes);
+    if (!this.destroyed) this.#waiting.push(bytes);
     this.takings.note();
   }
 

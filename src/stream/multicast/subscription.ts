@@ -10,7 +10,7 @@ import type { Callback } from "../held-callback.ts";
 import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { Takings } from "../takings.ts";
-import { waitingBytes } from "../waiting-bytes.ts";
+import { WaitingBytes } from "../waiting-bytes.ts";
 import { CoreSession, failureOf } from "./core-session.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
 import {
@@ -45,6 +45,7 @@ export class Subscription extends Readable {
   readonly #parts: SubscriptionParts;
   readonly #session: CoreSession<SubscriptionInput, StreamEvent>;
   readonly #takings: Takings;
+  readonly #waiting = new WaitingBytes(this);
   #transport: Transport;
 
   /**
@@ -77,7 +78,7 @@ export class Subscription extends Readable {
     this.#takings = new Takings({
       confirm: options.confirm,
       offset: parts.readOffset,
-      waiting: () => waitingBytes(this),
+      waiting: () => this.#waiting.count,
       take: (offset) => this.#session.engine.handle({ kind: "taken", offset }),
     });
     destroyOnError(this);
@@ -216,7 +217,7 @@ export class Subscription extends Readable {
     switch (event.kind) {
       case "deliver":
         this.#takings.delivered(event.bytes.length);
-        if (!this.destroyed) this.push(event.bytes);
+        if (!this.destroyed) this.#waiting.push(event.bytes);
         this.#takings.note();
         break;
       case "delivered-end":
