@@ -282,7 +282,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   #onStored(id: number, ttlSeconds: number, now: Instant): void {
     const request = this.#exchange.settle(id, now);
     if (request !== undefined) this.#sender.onStored(request, ttlSeconds, now);
-    this.#warned.clear();
+    this.#warned.delete("CULVERT_UNREACHABLE");
   }
 
   #onFailed(id: number, code: ErrorCode, now: Instant): void {

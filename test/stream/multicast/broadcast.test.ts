@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { Broadcast, generateCapability, MemoryJournalStore, Subscription } from "culvert";
+import {
+  Broadcast,
+  CulvertError,
+  generateCapability,
+  MemoryJournalStore,
+  Subscription,
+} from "culvert";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
 import { Listener, listen, place } from "./multicast-place.ts";
@@ -196,6 +202,27 @@ describe("a broadcast", () => {
     const closing = expect(broadcast.close()).rejects.toEqual(fails("CULVERT_HALTED"));
     await broadcast.halt();
     await closing;
+  });
+
+  it("warns once of a Map that is busy now and then", async () => {
+    const { memory, at, elapse } = place();
+    let puts = 0;
+    const busy: Transport = {
+      payloadSize: memory.payloadSize,
+      put: async (frameId, cell, options) => {
+        puts += 1;
+        if (puts % 3 === 0) throw new CulvertError("CULVERT_BUSY");
+        return memory.put(frameId, cell, options);
+      },
+      get: (frameId, options) => memory.get(frameId, options),
+    };
+    const broadcast = new Broadcast(busy, at);
+    const warnings: string[] = [];
+    broadcast.on("warning", ({ code }: CulvertError) => warnings.push(code));
+    broadcast.end("x".repeat(3_000));
+    await elapse(broadcast.close());
+    expect(warnings).toEqual(["CULVERT_BUSY"]);
+    await broadcast.halt();
   });
 
   it("keeps what is young, closes when nothing is, and puts nothing in between", async () => {
