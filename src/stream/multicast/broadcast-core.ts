@@ -70,7 +70,10 @@ const ABORT_RTOS = 8;
  * comes out any more and inputs are ignored.
  */
 export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
-  readonly #init: BroadcastCoreInit;
+  readonly #cellBytes: number;
+  readonly #root: Uint8Array;
+  readonly #writeSeed: Uint8Array;
+  readonly #isResumed: boolean;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #ledger: Ledger;
@@ -84,16 +87,21 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: BroadcastCoreInit) {
-    const { options, random, state } = init;
-    this.#init = init;
+    // Nothing is kept of the chain that it is given but what the sender does: that one moves on.
+    const { write, state, readers, ...given } = init;
+    const { options, random } = given;
+    this.#cellBytes = given.cellBytes;
+    this.#root = write.root;
+    this.#writeSeed = write.toBytes().slice(0, 32);
+    this.#isResumed = state !== undefined;
     this.#isOver = state?.isDone ?? false;
     this.#isAborting = state?.resetIndex !== undefined;
-    this.#readers = new Map(init.readers);
+    this.#readers = new Map(readers);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
     const head = (): Uint8Array => encodeBroadcastState(this.state(false));
     this.#ledger = new Ledger(this.#effects, options.durable, head);
     const parts = { exchange: this.#exchange, ledger: this.#ledger, effects: this.#effects };
-    this.#sender = new BroadcastSender({ ...init, ...parts }, state);
+    this.#sender = new BroadcastSender({ ...given, ...parts }, write.chain, state);
   }
 
   /** Whether another `write` should wait for the `drain` effect. */
@@ -135,7 +143,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   capability(from: "next" | "oldest"): ReadCapability {
     const sender = this.#sender;
     const state = from === "next" ? sender.headState() : sender.oldestState();
-    return ReadCapability.of(this.#init.write.root, Chain.fromBytes(state));
+    return ReadCapability.of(this.#root, Chain.fromBytes(state));
   }
 
   handle(input: BroadcastInput, now: Instant): void {
@@ -171,8 +179,8 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   state(whole = true): BroadcastState {
     return {
       ...this.#sender.save(whole),
-      cellBytes: this.#init.cellBytes,
-      writeSeed: this.#init.write.toBytes().slice(0, 32),
+      cellBytes: this.#cellBytes,
+      writeSeed: this.#writeSeed,
       readers: [...this.#readers.values()],
       isDone: this.#isOver,
     };
@@ -289,8 +297,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     const request = this.#exchange.fail(id);
     if (request === undefined) return;
     if (code === "CULVERT_CONFLICT") {
-      const isResumed = this.#init.state !== undefined;
-      if (isResumed)
+      if (this.#isResumed)
         this.#fail("CULVERT_STALE_STATE", "an address of this state is taken: it is an old copy");
       else
         this.#fail(

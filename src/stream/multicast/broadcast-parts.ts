@@ -35,7 +35,9 @@ export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "du
 
 /** Everything that a `Broadcast` is put together from. */
 export interface BroadcastParts extends SessionParts<BroadcastCore> {
-  readonly write: WriteCapability;
+  readonly root: Uint8Array;
+  /** Seed of the root, 32 bytes. Secret; the chain is the core's alone, which moves on. */
+  readonly writeSeed: Uint8Array;
   readonly random: Random;
   readonly options: BroadcastOptions;
   readonly readers: ReadonlyMap<string, RepairPosition>;
@@ -100,8 +102,8 @@ function neededBy(state: BroadcastState): NeededFrames {
 }
 
 /** The transport with the authority to write one root. */
-export function bindForWriting(transport: Transport, write: WriteCapability): Transport {
-  return transport.bind?.({ writeSeed: write.toBytes().slice(0, 32) }) ?? transport;
+export function bindForWriting(transport: Transport, writeSeed: Uint8Array): Transport {
+  return transport.bind?.({ writeSeed }) ?? transport;
 }
 
 interface Context {
@@ -171,7 +173,10 @@ function continuation(
 function partsOf(
   write: WriteCapability,
   { transport, options }: Context,
-): Pick<BroadcastParts, "transport" | "write" | "random" | "clock"> {
+): Pick<BroadcastParts, "transport" | "root" | "writeSeed" | "random" | "clock"> {
+  const { root } = write;
+  const writeSeed = write.toBytes().slice(0, 32);
+  const bound = bindForWriting(transport, writeSeed);
   const clock = options.clock ?? systemClock;
-  return { transport: bindForWriting(transport, write), write, random: systemRandom, clock };
+  return { transport: bound, root, writeSeed, random: systemRandom, clock };
 }

@@ -1,5 +1,5 @@
 import type { Instant, Random } from "../../base/index.ts";
-import { Chain, type WriteCapability } from "../../crypto/index.ts";
+import { Chain } from "../../crypto/index.ts";
 import { ReTx } from "../../retx/index.ts";
 import { FRAME_ID_BYTES } from "../cell.ts";
 import { Claim } from "../claim.ts";
@@ -21,7 +21,6 @@ import { Upkeep } from "./upkeep.ts";
 
 /** What the sender needs from the core around it. */
 export interface BroadcastSenderInit {
-  readonly write: WriteCapability;
   readonly cellBytes: number;
   readonly random: Random;
   readonly options: BroadcastOptions;
@@ -76,7 +75,8 @@ export class BroadcastSender {
   /** Puts for readers who asked. */
   repairs = 0;
 
-  constructor(init: BroadcastSenderInit, state?: BroadcastSenderState) {
+  /** `begin` is the chain's state at the first frame; it is copied. */
+  constructor(init: BroadcastSenderInit, begin: Chain, state?: BroadcastSenderState) {
     const { options } = init;
     this.#init = init;
     this.#base = state?.base ?? 0;
@@ -87,7 +87,7 @@ export class BroadcastSender {
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     const framing = { ...init, ...options, payloadMax: this.#payloadMax, mode: Mode.Multicast };
     this.#framer = new Framer(framing, state?.framer);
-    const first = init.write.chain.toBytes();
+    const first = begin.toBytes();
     this.#oldest = Chain.fromBytes(state?.oldestChain ?? first);
     const head = Chain.fromBytes(state?.chain ?? first);
     this.#numbering = new Numbering(head.index, this.#next);

@@ -134,7 +134,7 @@ export class Broadcast extends Writable {
 
   /** A public name of the broadcast; it reveals nothing that its readers know. */
   get address(): string {
-    return streamIdOf(this.#parts.write.root);
+    return streamIdOf(this.#parts.root);
   }
 
   /** How many bytes earlier sessions have written for good: go on from there. */
@@ -203,7 +203,7 @@ export class Broadcast extends Writable {
     }
     this.#transport = transport;
     this.#desk.setTransport(transport);
-    this.#session.engine.setTransport(bindForWriting(transport, this.#parts.write));
+    this.#session.engine.setTransport(bindForWriting(transport, this.#parts.writeSeed));
   }
 
   /** Lets the process live while there is something to do; the state until `finish`. */
