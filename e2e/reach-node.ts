@@ -23,7 +23,7 @@ const reach = new Reach({
   host,
   identity,
   lookup: directory,
-  localHosts: bindHost === "0.0.0.0" ? [] : [bindHost],
+  localHosts: () => (bindHost === "0.0.0.0" ? [] : [bindHost]),
   ...(role === "relay" ? { relay: {} } : {}),
 });
 host.handle("echo", (stream) => {

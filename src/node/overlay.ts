@@ -296,9 +296,11 @@ function hostOf(link: Link | undefined): string | undefined {
 }
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
-function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: readonly string[] } {
+function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: () => readonly string[] } {
   const hosts = [...new Set(addresses.map(({ host }) => host))];
-  return hosts.some((host) => host === "0.0.0.0" || host === "::") ? {} : { localHosts: hosts };
+  return hosts.some((host) => host === "0.0.0.0" || host === "::")
+    ? {}
+    : { localHosts: () => hosts };
 }
 
 /** Somebody answered, and it was not who was looked for. */

@@ -3,6 +3,7 @@ import {
   type Clock,
   CulvertError,
   Driver,
+  type Instant,
   isCulvertError,
   onAbort,
   type Random,
@@ -32,11 +33,14 @@ export interface PunchServiceOptions {
   readonly random: Random;
   readonly limits?: Partial<PunchLimits> | undefined;
   readonly rendezvousLimits?: Partial<RendezvousLimits> | undefined;
-  /** Addresses of this machine's interfaces, without ports. */
-  readonly localHosts: readonly string[];
+  /** The addresses of this machine's interfaces now, without ports. */
+  readonly localHosts: () => readonly string[];
   /** Whether this node wants a direct path to that one; everybody if it is left out. */
   readonly accepts?: ((peer: NodeId) => boolean) | undefined;
 }
+
+/** How long the interfaces are not asked again: strangers' offers must not cost that each time. */
+const LOCAL_MS = 1_000;
 
 interface Waiting {
   readonly resolve: (path: PunchedPath) => void;
@@ -55,6 +59,7 @@ export class PunchService {
   readonly #waiting = new Map<string, Waiting>();
   readonly #cancels: readonly Cancel[];
   #isClosed = false;
+  #localUntil: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: PunchServiceOptions) {
     const { host, identity, clock, random, accepts } = options;
@@ -81,7 +86,6 @@ export class PunchService {
         this.#driver.handle({ kind: "datagram", bytes, from });
       }) ?? (() => {}),
     ];
-    this.#driver.handle({ kind: "local", addresses: this.#localAddresses() });
   }
 
   get statistics(): Readonly<PunchStatistics> {
@@ -90,6 +94,7 @@ export class PunchService {
 
   /** Where this node may be reached by UDP, by its own interfaces and by what others say. */
   get addresses(): readonly HostPort[] {
+    this.#noteLocal();
     return this.#core.ownAddresses(this.#options.clock.now());
   }
 
@@ -130,6 +135,7 @@ export class PunchService {
         },
       });
       const unixMs = this.#options.clock.unixMs();
+      this.#noteLocal();
       this.#driver.handle({ kind: "punch", peer, via, unixMs });
     });
   }
@@ -153,6 +159,7 @@ export class PunchService {
         const { peer: via } = link;
         const unixMs = clock.unixMs();
         const body = message.body.slice();
+        this.#noteLocal();
         this.#driver.handle({ kind: "signal", from: node, via, bytes: body, unixMs });
       } else {
         const { reason } = message;
@@ -207,13 +214,16 @@ export class PunchService {
     return waiting;
   }
 
-  #localAddresses(): HostPort[] {
-    const { host, localHosts } = this.#options;
+  /** Has the core know where this machine is now: it may have come into another network. */
+  #noteLocal(): void {
+    const { host, clock, localHosts } = this.#options;
     const bound = host.probes?.address;
-    if (bound === undefined) return [];
+    if (bound === undefined || clock.now() < this.#localUntil) return;
+    this.#localUntil = clock.now() + LOCAL_MS;
     const isAny = bound.host === "0.0.0.0" || bound.host === "::";
-    const hosts = isAny ? localHosts : [bound.host];
-    return hosts.map((name) => ({ host: name, port: bound.port }));
+    const hosts = isAny ? localHosts() : [bound.host];
+    const addresses = hosts.map((name) => ({ host: name, port: bound.port }));
+    this.#driver.handle({ kind: "local", addresses });
   }
 }
 

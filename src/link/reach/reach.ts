@@ -45,8 +45,8 @@ export interface ReachOptions {
   readonly punchLimits?: Partial<PunchLimits>;
   /** Whether to answer this node's calls through relays and its offers to punch; all, if absent. */
   readonly accepts?: (peer: NodeId) => boolean;
-  /** Addresses of this machine's interfaces; asked of the machine unless given. */
-  readonly localHosts?: readonly string[];
+  /** The addresses of this machine's interfaces now; those that the machine tells, if absent. */
+  readonly localHosts?: () => readonly string[];
   /** The machine's own, unless told otherwise. */
   readonly components?: { readonly clock?: Clock; readonly random?: Random };
 }
@@ -89,7 +89,7 @@ export class Reach {
       clock,
       random: components.random ?? systemRandom,
       limits: options.punchLimits,
-      localHosts: options.localHosts ?? interfaceAddresses(),
+      localHosts: options.localHosts ?? interfaceAddresses,
       accepts,
     });
     this.#relays = new RelayClient({

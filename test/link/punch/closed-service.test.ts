@@ -11,7 +11,8 @@ describe("a punch service that is closed", () => {
     const identity = new NodeIdentity(new Uint8Array(32).fill(1));
     const { clock } = world;
     const random = new SeededRandom(10);
-    const punching = new PunchService({ host: node.host, identity, clock, random, localHosts: [] });
+    const localHosts = (): string[] => [];
+    const punching = new PunchService({ host: node.host, identity, clock, random, localHosts });
     punching.close();
     const punched = punching.punch(far.host.id, far.host.id);
     await expect(world.run(punched, 60_000)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });

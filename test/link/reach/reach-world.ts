@@ -113,7 +113,7 @@ export class ReachWorld {
       host,
       identity,
       lookup: this.directory,
-      localHosts: init.addresses,
+      localHosts: () => vhost.addresses,
       components,
       ...(init.relay === undefined ? {} : { relay: init.relay }),
     });
