@@ -204,11 +204,17 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const key = nodeIdText(target.id);
     const { id, publicKey, addresses } = target;
     const remembered = this.#winners.get(key);
-    const found = await withSignals([signal, this.#closing.signal], (either) =>
-      this.#desk.dial({ id, publicKey, addresses, remembered }, either),
-    );
-    this.#winners.set(key, found.address);
-    return found;
+    try {
+      const found = await withSignals([signal, this.#closing.signal], (either) =>
+        this.#desk.dial({ id, publicKey, addresses, remembered }, either),
+      );
+      this.#winners.set(key, found.address);
+      return found;
+    } catch (error) {
+      // The caller has aborted nothing.
+      if (!signal.aborted) this.#requireOpen();
+      throw error;
+    }
   }
 
   #redialOf(link: CoreLink): (() => Promise<ReadyPath>) | undefined {
