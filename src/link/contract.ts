@@ -94,6 +94,7 @@ export interface Link {
    * Opens a stream. At a limit of this link the caller waits.
    *
    * @throws CulvertError `CULVERT_CLOSED` when the link is over, `CULVERT_BUSY` when too many wait
+   * @throws RangeError for a name that is none, or another priority
    * @throws Error `AbortError`
    */
   openStream(protocol: string, options?: OpenStreamOptions): Promise<LinkStream>;
@@ -189,7 +190,7 @@ export interface LinkHost {
    * A link to the node: the one that is open, the one that is being dialled, or a new one.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_TIMEOUT`, `CULVERT_WRONG_PEER`,
-   *   `CULVERT_BUSY`; the causes of all addresses are in `cause`
+   *   `CULVERT_BUSY`, the causes of all addresses in `cause`; `CULVERT_CLOSED` when the host is
    * @throws Error `AbortError`
    */
   dial(target: DialTarget): Promise<Link>;

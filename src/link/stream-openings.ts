@@ -1,5 +1,6 @@
-import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { CulvertError, onAbort, requireOneOf, throwIfAborted } from "../base/index.ts";
 import type { LinkStream, OpenStreamOptions, Priority } from "./contract.ts";
+import { PRIORITIES } from "./mux-frames.ts";
 
 /** One stream that somebody waits for. */
 export interface StreamOpening {
@@ -42,9 +43,10 @@ export class StreamOpenings {
 
   #wait(protocol: string, options: OpenStreamOptions, { ask, cancel }: Asks): Promise<LinkStream> {
     return new Promise((resolve, reject) => {
+      const priority = options.priority ?? "normal";
+      requireOneOf("priority", priority, PRIORITIES);
       throwIfAborted(options.signal);
       const ticket = this.#tickets++;
-      const priority = options.priority ?? "normal";
       const leave = (): void => {
         forget();
         this.#waiting.delete(ticket);
