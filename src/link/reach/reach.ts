@@ -270,6 +270,8 @@ export class Reach {
   }
 
   #keep(link: Link, target: ReachTarget, relays: readonly NodeId[]): void {
+    // The peer may have said hello and goodbye at once.
+    if (!link.isOpen) return;
     const keeper = new LinkKeeper({
       host: this.#host,
       clock: this.#clock,

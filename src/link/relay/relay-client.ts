@@ -154,7 +154,9 @@ export class RelayClient {
     const path = new StreamPath(stream, (bytes) => place?.passed(bytes));
     const { caller: expectedId } = frame;
     const { peer: via } = relayLink;
-    const link = await host.attach(path, { isInitiator: false, isRelayed: true, expectedId, via });
-    onCall?.(link, via);
+    const call = { isInitiator: false, isRelayed: true, expectedId, via };
+    // It is the host's from now on: where it comes to nothing, the caller is still told why.
+    const link = await host.attach(path, call).catch(() => undefined);
+    if (link !== undefined) onCall?.(link, via);
   }
 }

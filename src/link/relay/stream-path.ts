@@ -48,6 +48,6 @@ export class StreamPath implements PathConnection {
 
   close(isAbrupt: boolean): void {
     if (isAbrupt) this.#stream.destroy();
-    else this.#stream.end();
+    else this.#stream.destroySoon();
   }
 }

@@ -228,6 +228,46 @@ describe("a dial", () => {
     },
   );
 
+  it("gives the link that a peer has ended in the same turn: it tells why", async () => {
+    const { world, left, dial } = await place({ hasUdp: false });
+    const attach = left.host.attach.bind(left.host);
+    // As when hello and goodbye come in one piece.
+    left.host.attach = async (connection, options) => {
+      const link = await attach(connection, options);
+      void link.close();
+      return link;
+    };
+    const link = await dial();
+    expect(link.isOpen).toBe(false);
+    await world.close();
+  });
+
+  it("of a peer that has no link to spare is told so, over a full line too", async () => {
+    const world = new ReachWorld({ seed: 6 });
+    const relay = await world.add({ addresses: ["192.0.2.1"], relay: {} });
+    const left = await world.add({ addresses: ["192.0.2.2"] });
+    // What it says waits behind much else.
+    const right = await world.add({
+      addresses: ["192.168.1.2"],
+      behind: world.nat("port-restricted"),
+      line: { bytesPerSecond: 100_000 },
+      limits: { linksMax: 1 },
+    });
+    await world.reserve(right, relay);
+    relay.host.handle("sink", (stream) => stream.on("error", () => {}).resume());
+    const busy = right.host.find(relay.id);
+    const stream = await world.clock.runPromise(
+      busy?.openStream("sink") ?? Promise.reject(new Error("it has a place")),
+      10_000,
+    );
+    stream.on("error", () => {});
+    stream.write(new Uint8Array(2_000_000));
+    const link = await world.clock.runPromise(left.reach.dial(right.target), 60_000);
+    const why = new Promise((resolve) => void link.onClose(resolve));
+    expect(await world.clock.runPromise(why, 60_000)).toMatchObject({ code: "CULVERT_BUSY" });
+    await world.close();
+  });
+
   it("of many at once makes one link", async () => {
     const { world, left, right, relay } = await place({});
     const { target } = right;
