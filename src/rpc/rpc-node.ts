@@ -175,6 +175,8 @@ export class RpcNode {
     request: unknown,
     options: CallOptions,
   ): Promise<unknown> {
+    // While streams are let end, requests are not closed yet.
+    if (this.#closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
     const { name, method, peer } = target;
     const body = method.request.encode(request);
     return await this.#within({ peer, method: name, kind: "unary" }, options, async (inner) => {
