@@ -187,8 +187,12 @@ export class ServedCall {
   /** Ends our half; a peer that does not end its own loses it after a while. */
   #endStream(): void {
     if (this.#stream.destroyed) return;
-    if (!this.#isRaw) this.#frames.ignoreRest();
-    this.#stream.end();
+    if (this.#isRaw) this.#stream.end();
+    else {
+      this.#frames.ignoreRest();
+      // Through the frames: what a handler that was cut off still answers is not written behind it.
+      this.#frames.end();
+    }
     const { clock, limits } = this.#parts;
     const at = clock.now() + limits.lingerMs;
     const cancel = clock.schedule(at, () => this.#stream.destroy(), { background: true });

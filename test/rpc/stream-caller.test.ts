@@ -3,6 +3,7 @@ import { CulvertError, onAbort } from "../../src/base/index.ts";
 import {
   type ByteDuplex,
   type CallOptions,
+  clientStream,
   raw,
   Service,
   type StreamCarrier,
@@ -166,5 +167,34 @@ describe("a call that has ended well", () => {
     await elapse(served);
     await elapse(new Promise((resolve) => clock.schedule(clock.now() + 1_000, () => resolve(1))));
     expect([serving.callCount, serving.cutOffs]).toEqual([0, 0]);
+  });
+});
+
+describe("a handler that goes on after its time", () => {
+  it("writes nothing behind the end of its call", async () => {
+    const [mine, theirs] = MemoryStream.pair();
+    const limits = { ...STREAM_CALL_LIMITS, totalMs: 500 };
+    const clock = new VirtualClock();
+    const manifest = { sum: clientStream({ up: TEXT, reply: TEXT }) };
+    let answer: (sum: string) => void = () => {};
+    const sum = (): Promise<string> =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const service = Service.of(manifest, { sum }, { clock });
+    const call = { peer, method: "sum", kind: "clientStream" } as const;
+    const asking = new StreamCaller({ openStream: async () => mine, onStream: () => {} }, clock, {
+      ...STREAM_CALL_LIMITS,
+    });
+    void asking.send(call, { items: [], up: TEXT, reply: TEXT }, {}).catch(() => {});
+    await clock.runUntil(1);
+    // The caller does not come to read for a while.
+    mine.pause();
+    const served = new StreamService(service, clock, limits).serve(peer, theirs);
+    await clock.runPromise(served, 1_000);
+    answer("late");
+    await clock.runUntil(clock.now() + 1);
+    expect([theirs.destroyed, theirs.errored]).toEqual([false, null]);
+    mine.destroy();
   });
 });
