@@ -100,7 +100,7 @@ class LevelJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    await this.#db.close();
+    await translateErrors(() => this.#db.close());
   }
 
   async #get(key: string): Promise<Uint8Array | undefined> {

@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Level } from "level";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { LevelJournalStore } from "../../src/io/level-journal.ts";
 import type { Journal, JournalStore } from "../../src/stream/protocol.ts";
@@ -53,6 +54,14 @@ describe("journals on disk", () => {
     await expect(store.open("a")).rejects.toMatchObject({ code: "CULVERT_JOURNAL" });
     await writeFile(join(folder, "b"), "");
     await expect(store.open("b")).rejects.toMatchObject({ code: "CULVERT_JOURNAL" });
+  });
+
+  test("a database that cannot be closed is a journal error", async () => {
+    const journal = await new LevelJournalStore(folder).open("a");
+    const refused = vi.spyOn(Level.prototype, "close").mockRejectedValueOnce(new Error("EIO"));
+    await expect(journal.close()).rejects.toMatchObject({ code: "CULVERT_JOURNAL" });
+    refused.mockRestore();
+    await journal.close();
   });
 
   test("a bit that a disk has turned is never taken for what was kept", async () => {
