@@ -3,6 +3,7 @@ import { systemClock } from "../io/clock.ts";
 import { Answers } from "./answers.ts";
 import { type ApiReply, encodeApiRequest, readApiReply } from "./api-messages.ts";
 import { REPLICATION_MAX } from "./dht.ts";
+import { requireBytes, requireKey } from "./message.ts";
 import { ModuleConnection } from "./module-connection.ts";
 
 /** Longer than any DHT module looks for a value. */
@@ -39,6 +40,7 @@ export class VoidphoneApiClient {
    * Asks the module to store a value; it never says whether it did.
    *
    * @throws CulvertError `CULVERT_TOO_LARGE`, `CULVERT_CLOSED`
+   * @throws RangeError for a key that is none, an empty value, a number that has no room
    */
   put(entry: {
     readonly key: Uint8Array;
@@ -47,6 +49,8 @@ export class VoidphoneApiClient {
     readonly replication?: number;
   }): void {
     const { replication = REPLICATION_MAX } = entry;
+    requireKey(entry.key);
+    requireBytes("a value", entry.value);
     this.#connection.send(encodeApiRequest({ kind: "put", ...entry, replication }));
   }
 
@@ -55,11 +59,13 @@ export class VoidphoneApiClient {
    *
    * @throws CulvertError `CULVERT_TIMEOUT`, `CULVERT_CLOSED`, `CULVERT_PROTOCOL`; Error with the
    *   name `AbortError`
+   * @throws RangeError for a key that is none
    */
   async get(
     key: Uint8Array,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Uint8Array | undefined> {
+    requireKey(key);
     const message = encodeApiRequest({ kind: "get", key });
     this.#connection.send(message);
     const reply = await this.#answers.wait(toHex(key), options.signal);

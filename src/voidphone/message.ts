@@ -37,6 +37,26 @@ export const HEADER_BYTES = 4;
 export const KEY_BYTES = 32;
 
 /**
+ * For what a caller here gives: a key of another length would move what stands behind it, and end
+ * as another key.
+ *
+ * @throws RangeError
+ */
+export function requireKey(key: Uint8Array): void {
+  if (key.length === KEY_BYTES) return;
+  throw new RangeError(`a key or an id has ${KEY_BYTES} bytes, not ${key.length}`);
+}
+
+/**
+ * For what a caller here gives: a module ends the connection of whoever sends an empty one.
+ *
+ * @throws RangeError
+ */
+export function requireBytes(name: string, bytes: Uint8Array): void {
+  if (bytes.length === 0) throw new RangeError(`${name} has at least one byte`);
+}
+
+/**
  * Writes one message: the header, then what `body` writes.
  *
  * @throws CulvertError `CULVERT_TOO_LARGE` when the size field cannot hold its size

@@ -1,6 +1,8 @@
 import { CulvertError, toHex } from "../base/index.ts";
+import { parseIp } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { Answers } from "./answers.ts";
+import { requireBytes } from "./message.ts";
 import { ModuleConnection } from "./module-connection.ts";
 import {
   encodeOnionRequest,
@@ -80,8 +82,13 @@ export class VoidphoneOnionClient {
    * @returns its id
    * @throws CulvertError `CULVERT_REFUSED` when the module cannot, `CULVERT_TIMEOUT`,
    *   `CULVERT_CLOSED`
+   * @throws RangeError for a host that is no IP address, and an empty host key
    */
   async build(target: TunnelTarget): Promise<number> {
+    if (parseIp(target.host) === undefined) {
+      throw new RangeError("the far end of a tunnel is named by its IP address");
+    }
+    requireBytes("a host key", target.hostKey);
     const built = this.#lastBuild.then(async () => {
       this.#connection.send(encodeOnionRequest({ kind: "build", target }));
       return await this.#builds.wait(toHex(target.hostKey));

@@ -10,7 +10,7 @@ import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
 import { callPeer } from "./call-peer.ts";
 import type { VoidphoneEntry } from "./dht.ts";
-import { KEY_BYTES } from "./message.ts";
+import { KEY_BYTES, requireBytes, requireKey } from "./message.ts";
 import type { PeerDialect, PeerReply, PeerRequest, VoidphoneContact } from "./peer-messages.ts";
 import {
   type PeerCall,
@@ -100,12 +100,14 @@ export class VoidphonePeerNetwork {
 
   /** The peers closest to `target`, the closest first, which have all answered. */
   async find(target: Uint8Array, options: WaitOptions = {}): Promise<readonly VoidphoneContact[]> {
+    requireKey(target);
     const outcome = await this.#run({ kind: "find", target }, options);
     return outcome.kind === "contacts" ? outcome.contacts : [];
   }
 
   /** The first value that a peer names under `key`; `undefined` when none does. */
   async get(key: Uint8Array, options: WaitOptions = {}): Promise<Uint8Array | undefined> {
+    requireKey(key);
     const outcome = await this.#run({ kind: "get", key }, options);
     return outcome.kind === "value" ? outcome.value : undefined;
   }
@@ -115,9 +117,12 @@ export class VoidphonePeerNetwork {
    *
    * @returns how many were sent it and did not refuse; in the dialect `final` nobody says more
    * @throws CulvertError `CULVERT_TOO_LARGE` when peers would not take it in whole
+   * @throws RangeError for a key that is none, and an empty value
    */
   async store(entry: Omit<VoidphoneEntry, "source">, options: WaitOptions = {}): Promise<number> {
     const { key, value, ttlSeconds, replication } = entry;
+    requireKey(key);
+    requireBytes("a value", value);
     if (value.length > PEER_VALUE_BYTES_MAX) {
       const detail = { bytes: value.length, limit: PEER_VALUE_BYTES_MAX };
       throw new CulvertError("CULVERT_TOO_LARGE", undefined, { detail });

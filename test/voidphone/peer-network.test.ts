@@ -118,6 +118,16 @@ describe("a client of a foreign network", () => {
     await expect(waiting).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
   });
 
+  test("refuses keys that are none, and empty values", async () => {
+    const world = await joined({ seed: 11, peers: 10 });
+    const key = world.random.bytes(31);
+    await expect(world.run(world.network.store(entry(key)))).rejects.toThrow(RangeError);
+    await expect(world.run(world.network.get(key))).rejects.toThrow(RangeError);
+    await expect(world.run(world.network.find(key))).rejects.toThrow(RangeError);
+    const empty = { ...entry(world.random.bytes(32)), value: new Uint8Array(0) };
+    await expect(world.run(world.network.store(empty))).rejects.toThrow(RangeError);
+  });
+
   test("refuses values that these peers cut off, and more than it can do at once", async () => {
     const world = await joined({ seed: 11, peers: 10 });
     const key = world.random.bytes(32);
