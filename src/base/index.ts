@@ -8,6 +8,7 @@ export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export { KeyedHash } from "./keyed-hash.ts";
+export { resolveLimits } from "./limits.ts";
 export { LruMap } from "./lru-map.ts";
 export { requireOneOf } from "./one-of.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";

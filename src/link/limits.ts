@@ -1,3 +1,5 @@
+import { resolveLimits } from "../base/index.ts";
+
 /** Every bound of links and of the host that holds them. Sizes in bytes, times in milliseconds. */
 export interface LinkLimits {
   /** Links at once; the longest idle one that nobody uses makes room. */
@@ -95,12 +97,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
 
 /** The limits with defaults for what is left out. */
 export function resolveLinkLimits(given: Partial<LinkLimits> = {}): LinkLimits {
-  const limits = { ...LINK_LIMITS, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(Number.isFinite(value) && value > 0)) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
-  }
+  const limits = resolveLimits(LINK_LIMITS, given);
   if (limits.streamWindowBytes > limits.streamWindowBytesMax) {
     throw new RangeError("streamWindowBytes must not exceed streamWindowBytesMax");
   }

@@ -1,3 +1,5 @@
+import { resolveLimits } from "../base/index.ts";
+
 /** Every bound of the requests of one node. Sizes in bytes, times in the unit of the name. */
 export interface RequestLimits {
   /** How long a request lives if its caller does not say; a node's own requests are short. */
@@ -69,12 +71,7 @@ export const USER_HARD_MS = 300_000;
 
 /** The limits with defaults for what is left out. */
 export function resolveRequestLimits(given: Partial<RequestLimits> = {}): RequestLimits {
-  const limits = { ...REQUEST_LIMITS, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(Number.isFinite(value) && value > 0)) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
-  }
+  const limits = resolveLimits(REQUEST_LIMITS, given);
   if (limits.hardMs > limits.hardMsMax) throw new RangeError("hardMs must not exceed hardMsMax");
   return limits;
 }

@@ -1,3 +1,5 @@
+import { resolveLimits } from "../base/index.ts";
+
 /** Every bound of streaming calls. Sizes in bytes, times in the unit of the name. */
 export interface StreamCallLimits {
   /** Streaming calls of others, in all and of one peer; more are answered `busy`. */
@@ -34,11 +36,5 @@ export const STREAM_CALL_LIMITS: StreamCallLimits = Object.freeze({
 
 /** The limits with defaults for what is left out. */
 export function resolveStreamCallLimits(given: Partial<StreamCallLimits> = {}): StreamCallLimits {
-  const limits = { ...STREAM_CALL_LIMITS, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(Number.isFinite(value) && value > 0)) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
-  }
-  return limits;
+  return resolveLimits(STREAM_CALL_LIMITS, given);
 }

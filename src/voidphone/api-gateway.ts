@@ -1,3 +1,4 @@
+import { resolveLimits } from "../base/index.ts";
 import {
   API_VALUE_BYTES_MAX,
   type ApiRequest,
@@ -26,7 +27,7 @@ export function apiGateway(
 ): Gateway<ApiRequest> {
   return {
     dialect: API_DIALECT,
-    limits: { ...VOIDPHONE_API_LIMITS, ...limits },
+    limits: resolveLimits(VOIDPHONE_API_LIMITS, limits),
     open: (session) => new ApiServant(dht, session),
   };
 }

@@ -1,4 +1,10 @@
-import { type Cancel, CulvertError, type Random, unreachable } from "../base/index.ts";
+import {
+  type Cancel,
+  CulvertError,
+  type Random,
+  resolveLimits,
+  unreachable,
+} from "../base/index.ts";
 import { systemRandom } from "../io/random.ts";
 import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "./limits.ts";
 import { encodeOnionNotice, type OnionRequest, readOnionRequest } from "./onion-messages.ts";
@@ -24,7 +30,7 @@ export function onionGateway(
   const stopAccepting = tunnels.accept((tunnel) => desk.incoming(tunnel));
   return {
     dialect: ONION_DIALECT,
-    limits: { ...VOIDPHONE_ONION_LIMITS, ...options.limits },
+    limits: resolveLimits(VOIDPHONE_ONION_LIMITS, options.limits),
     open: (session) => new OnionServant(tunnels, desk, session),
     close: () => {
       stopAccepting();

@@ -1,4 +1,4 @@
-import { CulvertError, unreachable } from "../base/index.ts";
+import { CulvertError, resolveLimits, unreachable } from "../base/index.ts";
 import { type VoidphonePeer, withinBounds } from "./dht.ts";
 import { type SessionLimits, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
 import {
@@ -27,7 +27,7 @@ export function peerGateway(
       refusal: errorOf(dialect, "bad-request"),
       failure: () => errorOf(dialect, "server-error"),
     },
-    limits: { ...VOIDPHONE_PEER_LIMITS, ...limits },
+    limits: resolveLimits(VOIDPHONE_PEER_LIMITS, limits),
     open: (session) => new PeerServant(dialect, peer, session),
   };
 }

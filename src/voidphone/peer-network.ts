@@ -4,6 +4,7 @@ import {
   Driver,
   onAbort,
   type Random,
+  resolveLimits,
   unreachable,
 } from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
@@ -67,7 +68,7 @@ export class VoidphonePeerNetwork {
     this.#options = options;
     this.#random = components.random ?? systemRandom;
     this.#callPeer = components.callPeer ?? callPeer;
-    const limits = { ...VOIDPHONE_NETWORK_LIMITS, ...options.limits };
+    const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.limits);
     this.#core = new PeerNetworkCore(options.self, limits);
     this.#driver = new Driver(this.#core, components.clock ?? systemClock, (effect) =>
       this.#perform(effect),

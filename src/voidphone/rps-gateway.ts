@@ -1,4 +1,4 @@
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, resolveLimits } from "../base/index.ts";
 import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "./limits.ts";
 import { encodeRpsPeer, readRpsQuery } from "./rps-messages.ts";
 import type { Gateway } from "./session.ts";
@@ -16,7 +16,7 @@ export function rpsGateway(
 ): Gateway<RpsQuery> {
   return {
     dialect: { read: readRpsQuery, failure: () => "close" },
-    limits: { ...VOIDPHONE_ONION_LIMITS, ...limits },
+    limits: resolveLimits(VOIDPHONE_ONION_LIMITS, limits),
     open: () => ({
       serve: async (_query, signal) => {
         const peer = await sampling.sample({ signal });

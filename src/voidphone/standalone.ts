@@ -1,4 +1,4 @@
-import { assert, CulvertError, type Log, SILENT } from "../base/index.ts";
+import { assert, CulvertError, type Log, resolveLimits, SILENT } from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
@@ -9,7 +9,7 @@ import type { SessionLimits } from "./limits.ts";
 import { KEY_BYTES } from "./message.ts";
 import type { PeerDialect, VoidphoneContact } from "./peer-messages.ts";
 import { VoidphonePeerNetwork } from "./peer-network.ts";
-import type { PeerNetworkLimits } from "./peer-network-core.ts";
+import { type PeerNetworkLimits, VOIDPHONE_NETWORK_LIMITS } from "./peer-network-core.ts";
 import { ValueStore, type ValueStoreLimits } from "./value-store.ts";
 
 /** How a {@link StandalonePeer} is started. */
@@ -67,7 +67,8 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
    *   endpoint that is none or that others cannot reach
    */
   static async start(options: StandaloneOptions): Promise<StandalonePeer> {
-    const { dialect: name, api, log = SILENT, sessions = {}, network: limits = {} } = options;
+    const { dialect: name, api, log = SILENT, sessions = {} } = options;
+    const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.network);
     const { host, port } = options.p2p;
     const id = options.id?.slice() ?? systemRandom.bytes(KEY_BYTES);
     const values = new ValueStore(systemClock, options.store);

@@ -1,4 +1,4 @@
-import { type Clock, type Instant, toHex } from "../base/index.ts";
+import { type Clock, type Instant, resolveLimits, toHex } from "../base/index.ts";
 import type { VoidphoneEntry } from "./dht.ts";
 
 /** Bounds of a {@link ValueStore}. */
@@ -41,7 +41,7 @@ export class ValueStore {
 
   constructor(clock: Clock, limits: Partial<ValueStoreLimits> = {}) {
     this.#clock = clock;
-    this.#limits = { ...VOIDPHONE_STORE_LIMITS, ...limits };
+    this.#limits = resolveLimits(VOIDPHONE_STORE_LIMITS, limits);
   }
 
   get size(): number {

@@ -7,6 +7,7 @@ import {
   isCulvertError,
   onAbort,
   type Random,
+  resolveLimits,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
@@ -67,14 +68,14 @@ export class PunchService {
     this.#core = new PunchCore({
       identity,
       random,
-      limits: { ...PUNCH_LIMITS, ...options.limits },
+      limits: resolveLimits(PUNCH_LIMITS, options.limits),
       ...(accepts === undefined ? {} : { accepts }),
       now: clock.now(),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
     this.#rendezvous = new RendezvousCore({
-      limits: { ...RENDEZVOUS_LIMITS, ...options.rendezvousLimits },
+      limits: resolveLimits(RENDEZVOUS_LIMITS, options.rendezvousLimits),
       isLinked: (node) => host.find(node) !== undefined,
     });
     this.#cancels = [

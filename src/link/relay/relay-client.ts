@@ -1,4 +1,11 @@
-import { type Cancel, type Clock, CulvertError, type ErrorCode, LruMap } from "../../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  type ErrorCode,
+  LruMap,
+  resolveLimits,
+} from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { DialTarget, Link, LinkHost, LinkStream } from "../contract.ts";
 import { readFirstFrame } from "./frame-reader.ts";
@@ -46,7 +53,7 @@ export class RelayClient {
 
   constructor(options: RelayClientOptions) {
     this.#options = options;
-    this.#limits = { ...RELAY_LIMITS, ...options.limits };
+    this.#limits = resolveLimits(RELAY_LIMITS, options.limits);
     this.#stopServing = options.host.handle(CALL_PROTOCOL, (stream, link) => {
       this.#called(stream, link).catch(() => stream.destroy());
     });

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, Driver, unreachable } from "../../base/index.ts";
+import { type Cancel, type Clock, Driver, resolveLimits, unreachable } from "../../base/index.ts";
 import { addressPrefix, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import type { Link, LinkHost, LinkStream } from "../contract.ts";
 import type { LegId } from "./circuit.ts";
@@ -29,7 +29,7 @@ export class RelayService {
     const { host, identity, clock } = options;
     this.#core = new RelayCore({
       identity,
-      limits: { ...RELAY_LIMITS, ...options.limits },
+      limits: resolveLimits(RELAY_LIMITS, options.limits),
       isDirect: (node) => this.#directLink(node) !== undefined,
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
