@@ -62,7 +62,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   readonly #linkListeners = new ListenerSet<[Link]>();
   readonly #observers = new ListenerSet<[Observation]>();
   readonly #dials = new SharedCalls<CoreLink>();
-  /** Where the peer of a link that was dialled can be dialled again. */
+  /** Where the peer of a link can be dialled again. */
   readonly #targets = new WeakMap<CoreLink, DialTarget>();
   readonly #winners = new LruMap<string, NodeAddress>(REMEMBERED_MAX);
   readonly #closing = new Canceller();
@@ -110,7 +110,10 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   async dial(target: DialTarget): Promise<Link> {
     this.#requireOpen();
     const open = this.#table.find(target.id);
-    if (open !== undefined) return open;
+    if (open !== undefined) {
+      this.#lookFor(open, target);
+      return open;
+    }
     return this.#dials.join(nodeIdText(target.id), target.signal, async (signal) => {
       const link = await this.#begin(await this.#dialPath(target, signal), signal);
       this.#targets.set(link, target);
@@ -217,11 +220,21 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     }
   }
 
+  /** Looks for the peer of a link that has lost its path where it is said to be now. */
+  #lookFor(link: CoreLink, target: DialTarget): void {
+    if (link.path !== undefined || target.addresses.length === 0) return;
+    this.#targets.set(link, target);
+    this.#mover.replace(link);
+  }
+
   #redialOf(link: CoreLink): (() => Promise<ReadyPath>) | undefined {
-    const target = this.#targets.get(link);
-    if (target === undefined) return undefined;
-    const known = { ...target, publicKey: link.peerKey };
-    return () => this.#dialPath(known, this.#closing.signal);
+    if (!this.#targets.has(link)) return undefined;
+    return () => {
+      // The peer may have moved since the attempt before.
+      const { addresses = [] } = this.#targets.get(link) ?? {};
+      const known = { id: link.peer, publicKey: link.peerKey, addresses };
+      return this.#dialPath(known, this.#closing.signal);
+    };
   }
 
   async #openFor(link: CoreLink, path: UpgradePath): Promise<ReadyPath> {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { LINK_LIMITS, type LinkStream } from "../../src/link/index.ts";
 import type { NatKind } from "../../src/testing/index.ts";
@@ -109,6 +110,28 @@ describe("a link over UDP whose NAT is rebound in the middle", () => {
     await world.pass(keepAliveMs + silenceMs + resumeMs + handshakeMs);
     expect(ends).toEqual(["CULVERT_UNREACHABLE", "CULVERT_UNREACHABLE"]);
     expect([inner.host.links(), outer.host.links()]).toEqual([[], []]);
+    await world.close();
+  });
+});
+
+describe("a node that has moved, and cannot dial", () => {
+  it("is found by its link where whoever asks for it says that it is now", async () => {
+    const world = new LinkWorld({ seed: 12 });
+    const [near, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+    far.host.handle("echo", (stream) => stream.pipe(stream).on("error", () => {}));
+    const link = await world.dial(near, far);
+    const stream = await world.run(link.openStream("echo"));
+    stream.on("error", () => {});
+    world.network.move(far.vhost, { addresses: ["198.51.100.9"] });
+    stream.write("hello");
+    await world.pass(LINK_LIMITS.silenceMs + 1_000);
+    expect([link.isOpen, link.path]).toEqual([true, undefined]);
+    const addresses = far.host.addresses.map((each) => ({ ...each, host: "198.51.100.9" }));
+    expect(await world.run(near.host.dial({ id: far.host.id, addresses }))).toBe(link);
+    const [back] = await world.run(once(stream, "data"), LINK_LIMITS.resumeMs);
+    expect(String(back)).toBe("hello");
+    expect(link.path?.remote?.host).toBe("198.51.100.9");
+    stream.destroy();
     await world.close();
   });
 });

@@ -48,6 +48,10 @@ export class LinkKeeper {
     this.#run().catch(() => this.close());
   }
 
+  get link(): Link {
+    return this.#options.link;
+  }
+
   /** Leaves the link where it is. Idempotent. */
   close(): void {
     if (this.#closing.signal.aborted) return;

@@ -161,7 +161,11 @@ export class Reach {
    */
   async dial(target: ReachTarget): Promise<Link> {
     const open = this.#host.find(target.id);
-    if (open !== undefined) return open;
+    if (open !== undefined) {
+      const isKept = [...this.#keepers].some(({ link }) => link === open);
+      // One that has lost its path is looked for there, unless its keeper looks after it.
+      return open.path === undefined && !isKept ? this.#host.dial(this.#allowed(target)) : open;
+    }
     return this.#dials.join(nodeIdText(target.id), target.signal, (signal) => {
       return this.#dialAnew({ ...this.#allowed(target), signal });
     });

@@ -140,6 +140,21 @@ describe("a link through a relay", () => {
     await world.close();
   });
 
+  it("is left to its keeper when it is dialled again without a path", async () => {
+    const { world, left, right, dial } = await place({ a: "symmetric", b: "symmetric" });
+    const link = await dial();
+    world.network.partition([left.vhost]);
+    await world.clock.runUntil(() => link.path === undefined, 60_000);
+    // Nobody answers there, for as long as the link may be without a path.
+    const dead = [1, 2, 3].map((port) => ({ carrier: "tcp", host: "192.0.2.99", port }) as const);
+    const again = left.reach.dial({ ...right.target, addresses: dead });
+    expect(await world.clock.runPromise(again, 1_000)).toBe(link);
+    world.network.heal();
+    await world.clock.runUntil(() => link.path !== undefined, 15_000);
+    expect([link.isOpen, link.isRelayed]).toEqual([true, true]);
+    await world.close();
+  });
+
   it("stays there when no direct path can be", async () => {
     const { world, dial } = await place({ a: "symmetric", b: "port-restricted" });
     const link = await dial();
@@ -196,6 +211,25 @@ describe("a dial", () => {
     const link = await world.clock.runPromise(left.reach.dial(open.target), 30_000);
     expect(link.isRelayed).toBe(false);
     expect(relay.reach.relay?.statistics.circuitsOpened).toBe(0);
+    await world.close();
+  });
+
+  it("of a node that has moved leads its link to where it is now", async () => {
+    const world = new ReachWorld({ seed: 9 });
+    const [left, right] = [
+      await world.add({ addresses: ["192.0.2.1"] }),
+      await world.add({ addresses: ["192.0.2.2"] }),
+    ];
+    echo(right);
+    const link = await world.clock.runPromise(left.reach.dial(right.target), 10_000);
+    const stream = await world.clock.runPromise(link.openStream("echo"), 10_000);
+    world.network.move(right.vhost, { addresses: ["198.51.100.9"] });
+    const flow = flood(stream, 1_000);
+    await world.clock.runUntil(() => link.path === undefined, 60_000);
+    const addresses = right.target.addresses.map((each) => ({ ...each, host: "198.51.100.9" }));
+    const again = left.reach.dial({ ...right.target, addresses });
+    expect(await world.clock.runPromise(again, 1_000)).toBe(link);
+    await world.clock.runUntil(() => flow.isSame, 30_000);
     await world.close();
   });
 
