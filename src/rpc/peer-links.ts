@@ -116,7 +116,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
         },
         unsent: (isBusy) => {
           forget();
-          reject(new CulvertError(isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE"));
+          const code = isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
+          reject(new CulvertError(this.#isClosed ? "CULVERT_CLOSED" : code));
         },
       });
     });

@@ -28,3 +28,12 @@ describe("a peer that no link leads to", () => {
     await requests.close({ drainMs: 0 });
   });
 });
+
+it("a stream that waits for its link is told that nothing is carried any more", async () => {
+  const clock = new VirtualClock();
+  const dial = () => new Promise<never>(() => {});
+  const carrier = new PeerLinks({ dial, onLink: () => () => {} }, { clock });
+  const opened = carrier.openStream(PEER).catch((error) => error.code);
+  await carrier.close();
+  expect(await clock.runPromise(opened, 1_000)).toBe("CULVERT_CLOSED");
+});
