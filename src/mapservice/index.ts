@@ -2,7 +2,6 @@ export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
 export type { RecordCarrier, StoredReply } from "./carrier.ts";
-export type { DialNode } from "./contact.ts";
 export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
 export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
@@ -27,6 +26,7 @@ export {
 } from "./map-session.ts";
 export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
 export { MemoryRecordStore, type RecordStoreOptions } from "./memory-record-store.ts";
+export type { DialNode } from "./node-connection.ts";
 export type { LinkId, MapAnswer, RequestId } from "./protocol.ts";
 export {
   type Receipt,

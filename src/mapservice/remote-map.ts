@@ -13,8 +13,8 @@ import { systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
 import type { RecordCarrier, StoredReply } from "./carrier.ts";
-import { Contact, type DialNode } from "./contact.ts";
 import { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
+import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
 import type { MapGreeting } from "./service-link.ts";
 
@@ -74,11 +74,13 @@ export async function connectMapBy(
   const clock = options.components?.clock ?? systemClock;
   const { connectMs = CONNECT_MS, signal } = options;
   throwIfAborted(signal);
-  const contact = await Contact.make(dial, { clock, connectMs, signal }).catch((error: unknown) => {
-    throwIfAborted(signal);
-    throw error;
-  });
-  return new RemoteMap(dial, contact, options);
+  const connection = await NodeConnection.make(dial, { clock, connectMs, signal }).catch(
+    (error: unknown) => {
+      throwIfAborted(signal);
+      throw error;
+    },
+  );
+  return new RemoteMap(dial, connection, options);
 }
 
 /**
@@ -97,14 +99,14 @@ export class RemoteMap implements RecordCarrier {
   readonly #isKept: boolean;
   readonly #log: Log;
   readonly #carrier: LinkCarrier;
-  #contact: Contact | undefined;
+  #connection: NodeConnection | undefined;
   #failures = 0;
   #isClosed = false;
   /** Aborted by `close`: whoever dials then hangs up. */
   readonly #closing = new AbortController();
   #cancelPause: Cancel = () => {};
 
-  constructor(dial: DialNode, contact: Contact, options: RemoteMapOptions) {
+  constructor(dial: DialNode, connection: NodeConnection, options: RemoteMapOptions) {
     const { limits = {}, components = {} } = options;
     this.#dialNode = dial;
     this.#clock = components.clock ?? systemClock;
@@ -115,10 +117,10 @@ export class RemoteMap implements RecordCarrier {
     this.#log = options.log ?? SILENT;
     this.#carrier = new LinkCarrier(
       { clock: this.#clock, onSilence: () => this.#doubt() },
-      { greeting: contact.greeting, limits },
+      { greeting: connection.greeting, limits },
     );
-    this.payloadSize = contact.greeting.payloadSize;
-    this.#use(contact);
+    this.payloadSize = connection.greeting.payloadSize;
+    this.#use(connection);
   }
 
   /** What the node told when it was reached last: its key, its limits. */
@@ -136,7 +138,7 @@ export class RemoteMap implements RecordCarrier {
   }
 
   get isConnected(): boolean {
-    return this.#contact !== undefined;
+    return this.#connection !== undefined;
   }
 
   async put(
@@ -161,25 +163,25 @@ export class RemoteMap implements RecordCarrier {
     this.#carrier.close();
   }
 
-  #use(contact: Contact): void {
+  #use(connection: NodeConnection): void {
     if (this.#isClosed) {
-      contact.link.close();
+      connection.link.close();
       return;
     }
-    if (contact.greeting.payloadSize !== this.payloadSize) {
-      contact.link.close();
+    if (connection.greeting.payloadSize !== this.payloadSize) {
+      connection.link.close();
       this.#isClosed = true;
       this.#carrier.close(new CulvertError("CULVERT_GEOMETRY_CHANGED"));
       return;
     }
     this.#failures = 0;
-    this.#contact = contact;
-    contact.use({ ...this.#carrier.events(), lost: (error) => this.#lost(error) });
-    if (this.#contact !== undefined) this.#carrier.attach(contact.link, contact.greeting);
+    this.#connection = connection;
+    connection.use({ ...this.#carrier.events(), lost: (error) => this.#lost(error) });
+    if (this.#connection !== undefined) this.#carrier.attach(connection.link, connection.greeting);
   }
 
   #lost(error: CulvertError): void {
-    this.#contact = undefined;
+    this.#connection = undefined;
     this.#carrier.detach();
     this.#pause(error);
   }
@@ -202,7 +204,7 @@ export class RemoteMap implements RecordCarrier {
     try {
       const { signal } = this.#closing;
       const limits = { clock: this.#clock, connectMs: this.#connectMs, signal };
-      this.#use(await Contact.make(this.#dialNode, limits));
+      this.#use(await NodeConnection.make(this.#dialNode, limits));
     } catch (error) {
       const isKnown = isCulvertError(error);
       this.#pause(
@@ -213,8 +215,8 @@ export class RemoteMap implements RecordCarrier {
 
   /** An answer is overdue: if nothing at all came for as long, the connection is dead. */
   #doubt(): void {
-    const contact = this.#contact;
-    if (contact === undefined || this.#clock.now() - contact.heardAt < this.#answerMs) return;
-    contact.drop(new CulvertError("CULVERT_UNREACHABLE", "the node has fallen silent"));
+    const connection = this.#connection;
+    if (connection === undefined || this.#clock.now() - connection.heardAt < this.#answerMs) return;
+    connection.drop(new CulvertError("CULVERT_UNREACHABLE", "the node has fallen silent"));
   }
 }

@@ -11,8 +11,8 @@ import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection
 import type { LinkEvents, MapGreeting } from "./service-link.ts";
 import { WireLink } from "./wire-link.ts";
 
-/** What happens on a contact once it is made. */
-export interface ContactEvents extends Pick<LinkEvents, "answer" | "ready"> {
+/** What happens on a connection once the node has greeted. */
+export interface NodeConnectionEvents extends Pick<LinkEvents, "answer" | "ready"> {
   /** The connection is gone, why ever; nothing follows. */
   lost(error: CulvertError): void;
 }
@@ -25,33 +25,33 @@ export type DialNode = (
   events: ByteConnectionEvents & { readonly connected: () => void },
 ) => Pick<ByteConnection, "write" | "unsentBytes" | "close">;
 
-/** How long a contact may take to be made, and by which clock. */
-export interface ContactLimits {
+/** How long a connection may take to be made, and by which clock. */
+export interface NodeConnectionLimits {
   readonly clock: Clock;
   readonly connectMs: number;
   /** Aborted when nobody wants it any more, unless it is made by then. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How the promise of a contact ends. */
+/** How the promise of a connection ends. */
 interface Outcome {
-  resolve(contact: Contact): void;
+  resolve(connection: NodeConnection): void;
   reject(error: CulvertError): void;
 }
 
 /** One connection to a node, from its greeting to its loss. */
-export class Contact {
+export class NodeConnection {
   readonly #connection: ReturnType<DialNode>;
   readonly #outcome: Outcome;
   readonly #cancelPatience: Cancel;
   #forgetSignal: Cancel = () => {};
   #link: WireLink | undefined;
   #greeting: MapGreeting | undefined;
-  #events: ContactEvents | undefined;
+  #events: NodeConnectionEvents | undefined;
   #lostBy: CulvertError | undefined;
   #heardAt: Instant;
 
-  private constructor(dial: DialNode, limits: ContactLimits, outcome: Outcome) {
+  private constructor(dial: DialNode, limits: NodeConnectionLimits, outcome: Outcome) {
     const { clock, connectMs, signal } = limits;
     this.#outcome = outcome;
     this.#heardAt = clock.now();
@@ -74,19 +74,19 @@ export class Contact {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY` or `CULVERT_PROTOCOL`
    */
-  static make(dial: DialNode, limits: ContactLimits): Promise<Contact> {
+  static make(dial: DialNode, limits: NodeConnectionLimits): Promise<NodeConnection> {
     return new Promise((resolve, reject) => {
-      new Contact(dial, limits, { resolve, reject });
+      new NodeConnection(dial, limits, { resolve, reject });
     });
   }
 
   get greeting(): MapGreeting {
-    assert(this.#greeting !== undefined, "a contact is made when it is greeted");
+    assert(this.#greeting !== undefined, "a connection is made when it is greeted");
     return this.#greeting;
   }
 
   get link(): WireLink {
-    assert(this.#link !== undefined, "a contact is made when it is greeted");
+    assert(this.#link !== undefined, "a connection is made when it is greeted");
     return this.#link;
   }
 
@@ -96,7 +96,7 @@ export class Contact {
   }
 
   /** Tells `events` from now on. */
-  use(events: ContactEvents): void {
+  use(events: NodeConnectionEvents): void {
     this.#events = events;
     if (this.#lostBy !== undefined) events.lost(this.#lostBy);
   }
