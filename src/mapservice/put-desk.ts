@@ -1,5 +1,6 @@
 import { assert, type Instant } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
+import { RateTable } from "../retx/index.ts";
 import { addressKey } from "./address-key.ts";
 import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
 import type {
@@ -22,7 +23,6 @@ import {
   verifyRecord,
 } from "./record.ts";
 import { isWorthExtending, type PutOutcome, type RecordPut, secondsLeft } from "./record-store.ts";
-import { SourceShares } from "./source-shares.ts";
 import type { MapStatistics } from "./statistics.ts";
 import { stampBits } from "./work-stamp.ts";
 
@@ -99,7 +99,12 @@ interface DurablePut {
  */
 export class PutDesk {
   readonly #options: PutDeskOptions;
-  readonly #shares: SourceShares;
+  /**
+   * New records that each source may have stored: its share fills up again as fast as its oldest
+   * records may expire. It is forgotten with the process, so a restart lets a source fill it once
+   * more; what is on disk stays bounded by the store's own limits.
+   */
+  readonly #shares: RateTable;
   readonly #verifying = new Map<VerifyId, UnverifiedPut>();
   #lastVerify: VerifyId = 0;
   /** The last one that was being verified when the first put was gathered. */
@@ -112,8 +117,7 @@ export class PutDesk {
     this.#options = options;
     const { sourceShare, sourcesMax, ttlSecondsMax } = options.limits;
     const capacity = Math.max(Math.floor(options.entriesMax * sourceShare), 1);
-    const share = { capacity, perSecond: capacity / ttlSecondsMax };
-    this.#shares = new SourceShares({ share, sourcesMax });
+    this.#shares = new RateTable({ capacity, perSecond: capacity / ttlSecondsMax }, sourcesMax);
   }
 
   /** Whether something is verified elsewhere, or on its way to the store. */

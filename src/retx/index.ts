@@ -7,6 +7,5 @@ export type { RtoOptions } from "./rto.ts";
 export { RTO_DEFAULTS, RtoEstimator } from "./rto.ts";
 export type { TimerHandle } from "./timer-queue.ts";
 export { TimerQueue } from "./timer-queue.ts";
-export type { TokenBucketOptions } from "./token-bucket.ts";
 export { TokenBucket } from "./token-bucket.ts";
 export { RateWindow } from "./window.ts";

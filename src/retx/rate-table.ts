@@ -1,7 +1,7 @@
 import { type Instant, LruMap } from "../base/index.ts";
 import { TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 
-/** A rate for each of many: nodes, networks. The longest quiet one is forgotten. */
+/** A rate for each of many: nodes, networks, sources. The longest quiet one is forgotten. */
 export class RateTable {
   readonly #rate: TokenBucketOptions;
   readonly #buckets: LruMap<string, TokenBucket>;
@@ -19,5 +19,10 @@ export class RateTable {
       this.#buckets.set(key, bucket);
     }
     return bucket.take(1, now);
+  }
+
+  /** Gives back what `key` has taken for nothing. */
+  refund(key: string): void {
+    this.#buckets.get(key)?.refund(1);
   }
 }
