@@ -141,8 +141,8 @@ export class ReceiverCore {
     return this.#arrivals.taken === this.#arrivals.next && this.#isMissing(STARVED_ASKS);
   }
 
-  /** The peer should say more, and what it said next was asked for many times in vain. */
-  get isForlorn(): boolean {
+  /** The peer should say more, and what comes next was asked for many times in vain. */
+  get isStuck(): boolean {
     return !this.isEndTaken && (this.#reader.isQuiet || this.#isMissing(STARVED_ASKS));
   }
 

@@ -1,7 +1,7 @@
 import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../base/index.ts";
 import type { AckReader } from "./ack-reader.ts";
 import type { AckWriter } from "./ack-writer.ts";
-import { Departure } from "./departure.ts";
+import { ClosingHandshake } from "./closing-handshake.ts";
 import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
 import {
   type AckContent,
@@ -12,6 +12,7 @@ import {
   type Frame,
 } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
+import { PeerTimeout } from "./peer-timeout.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
 import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
@@ -19,7 +20,6 @@ import type { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
 import { type StreamCoreInit, wire } from "./stream-parts.ts";
-import { Vigil } from "./vigil.ts";
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
@@ -39,8 +39,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #receiver: ReceiverCore;
   readonly #ackWriter: AckWriter;
   readonly #ackReader: AckReader;
-  readonly #departure = new Departure();
-  readonly #vigil: Vigil;
+  readonly #closing = new ClosingHandshake();
+  readonly #peerTimeout: PeerTimeout;
   readonly #warned = new Set<ErrorCode>();
   readonly #isResumed: boolean;
   #isStarted = false;
@@ -55,7 +55,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#init = init;
     this.#isResumed = state !== undefined;
     this.#isOver = state?.isDone ?? false;
-    this.#vigil = new Vigil(options.peerTimeoutMs);
+    this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
     this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state(false)));
     const parts = wire(init, this.#effects, this.#exchange, this.#ledger, {
@@ -92,7 +92,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       sender: this.#sender,
       receiver: this.#receiver,
       ackWriter: this.#ackWriter,
-      peerHeardAt: this.#vigil.heardAt,
+      peerHeardAt: this.#peerTimeout.heardAt,
     });
   }
 
@@ -113,7 +113,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#sender.timeout(now);
     if (now >= this.#abortUntil) this.#finish();
-    if (now >= this.#vigil.deadline()) this.#giveUpWaiting();
+    if (now >= this.#peerTimeout.deadline()) this.#giveUpWaiting();
     this.#settle(now);
   }
 
@@ -130,9 +130,9 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       this.#ackWriter.deadline(now),
       this.#ackReader.deadline(now),
       this.#receiver.deadline(now),
-      this.#departure.deadline(),
+      this.#closing.deadline(),
       this.#abortUntil,
-      this.#vigil.deadline(),
+      this.#peerTimeout.deadline(),
     );
   }
 
@@ -213,7 +213,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   #settle(now: Instant): void {
     if (this.#isOver || !this.#isStarted) return;
-    if (this.#isComplete) this.#departure.start(now);
+    if (this.#isComplete) this.#closing.start(now);
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
     this.#receiver.pumpLikely(now);
@@ -225,7 +225,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#sender.report();
     this.#depart(now);
     this.#ledger.flush(now);
-    this.#vigil.expect(this.#isExpecting, now);
+    this.#peerTimeout.expect(this.#isExpecting, now);
     this.#exchange.endTurn(this, now);
   }
 
@@ -235,7 +235,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
    */
   #listen(now: Instant): void {
     this.#ackReader.isOpen =
-      this.#sender.wantsAcknowledgements || this.#departure.isStarted || this.#receiver.isForlorn;
+      this.#sender.wantsAcknowledgements || this.#closing.isStarted || this.#receiver.isStuck;
     this.#ackReader.pump(now);
   }
 
@@ -252,17 +252,17 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       if (isTold && this.#ackWriter.isSettled) this.#finish();
       return;
     }
-    if (this.#departure.speak(now, this.#exchange.rto.rtoMs())) {
+    if (this.#closing.takeDue(now, this.#exchange.rto.rtoMs())) {
       this.#ackWriter.want(now);
       this.#ackWriter.pump(now);
     }
-    if (this.#departure.isOver && this.#ackWriter.isSettled) this.#finish();
+    if (this.#closing.isOver && this.#ackWriter.isSettled) this.#finish();
   }
 
   #abort(now: Instant): void {
     if (this.#isAborting) return;
     this.#isAborting = true;
-    this.#departure.stop();
+    this.#closing.stop();
     this.#receiver.close();
     if (!this.#isStarted) {
       this.#finish();
@@ -320,7 +320,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #onFrame(frame: Frame, newest: boolean, now: Instant): void {
-    this.#vigil.heard(now);
+    this.#peerTimeout.heard(now);
     const isStarved = (frame.flags & FLAG_STARVED) !== 0;
     const heard = { newest, now, isStarved };
     const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);
@@ -332,7 +332,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
       return;
     }
-    if ((frame.flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#departure.peerKnows();
+    if ((frame.flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#closing.peerKnows();
     if ((frame.flags & FLAG_ABORTED) !== 0) {
       this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up");
     }

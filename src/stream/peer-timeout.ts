@@ -4,7 +4,7 @@ import type { Instant } from "../base/index.ts";
  * When the peer was last heard of, and for how long its silence is borne while something is
  * expected of it.
  */
-export class Vigil {
+export class PeerTimeout {
   readonly #timeoutMs: number;
   #since: Instant = Number.POSITIVE_INFINITY;
   #heardAt: Instant | undefined;
