@@ -2,6 +2,7 @@ import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../base/in
 import type { AckReader } from "./ack-reader.ts";
 import type { AckWriter } from "./ack-writer.ts";
 import { ClosingHandshake } from "./closing-handshake.ts";
+import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
 import {
   type AckContent,
@@ -19,7 +20,6 @@ import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
-import { type StreamCoreInit, wire } from "./stream-parts.ts";
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
@@ -58,7 +58,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
     this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state(false)));
-    const parts = wire(init, this.#effects, this.#exchange, this.#ledger, {
+    const parts = makeCoreParts(init, this.#effects, this.#exchange, this.#ledger, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
       warn: (code, message) => this.#warn(code, message),

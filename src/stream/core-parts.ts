@@ -50,7 +50,7 @@ export interface CoreParts {
 }
 
 /** Makes the machines, each with its chain, from the beginning or from saved state. */
-export function wire(
+export function makeCoreParts(
   init: StreamCoreInit,
   effects: StreamEffect[],
   exchange: Exchange,
