@@ -15,9 +15,9 @@ export interface DhtContext {
   readonly random: Random;
   readonly table: RoutingTable;
   readonly peers: Peers;
-  readonly size: NetworkSize;
+  readonly networkSize: NetworkSize;
   readonly store: ValueStore;
-  readonly desk: ExchangeDesk;
+  readonly exchanges: ExchangeDesk;
   /** Whether, as far as anybody can tell, every node of the network is in the table. */
   readonly knowsAll: () => boolean;
   /** A node that was heard just now, counted for where it is, whatever it says. */
@@ -26,22 +26,24 @@ export interface DhtContext {
   readonly meet: (hearsay: readonly Contact[]) => void;
 }
 
-/** The estimate of the network's size scatters: so much more than is known may be nobody. */
+/** What the estimate of the network's size is made from. */
+type Estimated = Pick<DhtContext, "networkSize" | "table" | "self" | "limits">;
+
+/** The estimate scatters: so much more than is known may be nobody. */
 const KNOWS_ALL = 1.25;
 
 /** Whether the network is thought to have nodes that are not in the table. */
-export function seemsLarger(context: Parameters<typeof nodesOf>[0]): boolean {
-  return nodesOf(context) > KNOWS_ALL * (context.table.size + 1);
+export function seemsLarger(context: Estimated): boolean {
+  return estimatedNodes(context) > KNOWS_ALL * (context.table.size + 1);
 }
 
 /**
  * Nodes that the network is thought to have, this one included. Before the first lookup has ended,
  * the own neighbourhood says it; a table that was cut down says nothing by its size.
  */
-export function nodesOf(context: Pick<DhtContext, "size" | "table" | "self" | "limits">): number {
-  const { size, table, self, limits } = context;
-  if (!size.isObserved && !table.isWhole) {
-    size.observe(self, table.closest(self, limits.bucketSize));
+export function estimatedNodes({ networkSize, table, self, limits }: Estimated): number {
+  if (!networkSize.isObserved && !table.isWhole) {
+    networkSize.observe(self, table.closest(self, limits.bucketSize));
   }
-  return size.nodes(table.size + 1);
+  return networkSize.nodes(table.size + 1);
 }

@@ -1,6 +1,6 @@
 import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import { type DhtContext, nodesOf, seemsLarger } from "./dht-context.ts";
+import { type DhtContext, estimatedNodes, seemsLarger } from "./dht-context.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, keyOf } from "./key.ts";
 import { type DhtLimits, resolveDhtLimits } from "./limits.ts";
@@ -98,8 +98,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       peers,
       store,
       table: new RoutingTable({ self, secret: random.bytes(16), isLocal, limits }),
-      size: new NetworkSize(),
-      desk: new ExchangeDesk({ peers, port }, limits),
+      networkSize: new NetworkSize(),
+      exchanges: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,
       placed: (contact) => {
         const host = contact.isProvable ? hostOf(contact.id) : undefined;
@@ -129,13 +129,13 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   /** What may be told of a node that runs. */
   get statistics(): DhtStatistics {
-    const { table, store, desk, peers } = this.#context;
+    const { table, store, exchanges, peers } = this.#context;
     return {
       contacts: table.size,
-      nodesEstimated: nodesOf(this.#context),
+      nodesEstimated: estimatedNodes(this.#context),
       values: store.size,
-      exchangesOpen: desk.size,
-      exchangesSent: desk.sent,
+      exchangesOpen: exchanges.size,
+      exchangesSent: exchanges.sent,
       operations: this.#operations.size,
       peers: peers.size,
     };
@@ -176,16 +176,16 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
         this.#serve(input, now);
         break;
       case "response":
-        this.#context.desk.answered(input.exchange, input.response, input.attempt, now);
+        this.#context.exchanges.answered(input.exchange, input.response, input.attempt, now);
         break;
       case "failed":
-        this.#context.desk.failed(input.exchange, now, input.isBusy);
+        this.#context.exchanges.failed(input.exchange, now, input.isBusy);
         break;
       case "dialling":
-        this.#context.desk.dialling(input.exchange, now);
+        this.#context.exchanges.dialling(input.exchange, now);
         break;
       case "dialled":
-        this.#context.desk.dialled(input.exchange, now);
+        this.#context.exchanges.dialled(input.exchange, now);
         break;
       case "met":
         this.#heard(input.contact, now);
@@ -212,19 +212,19 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       default:
         unreachable(input);
     }
-    this.#context.desk.resume(now);
+    this.#context.exchanges.resume(now);
     this.#operations.resume(now);
   }
 
   timeout(now: Instant): void {
     this.#now = now;
-    this.#context.desk.timeout(now);
+    this.#context.exchanges.timeout(now);
     this.#operations.timeout(now);
     this.#upkeep.timeout(now);
     this.#keeping.timeout(now);
     this.#context.store.timeout(now);
     if (now >= this.#rejoinAt) this.#join(now);
-    this.#context.desk.resume(now);
+    this.#context.exchanges.resume(now);
     this.#operations.resume(now);
   }
 
@@ -234,7 +234,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   deadline(): Instant {
     return Math.min(
-      this.#context.desk.deadline(),
+      this.#context.exchanges.deadline(),
       this.#operations.deadline(),
       this.#upkeep.deadline(),
       this.#keeping.deadline(),

@@ -1,6 +1,6 @@
 import { equalBytes, type Instant } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
-import { type DhtContext, nodesOf } from "./dht-context.ts";
+import { type DhtContext, estimatedNodes } from "./dht-context.ts";
 import { distanceFraction, type KeyText, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult, OperationHooks } from "./operation.ts";
@@ -78,7 +78,7 @@ export class GetOperation {
     if (this.#kind !== "record") return false;
     const [closest] = table.closest(this.#key, 1, ({ key }) => !peers.isLate(key));
     if (closest === undefined) return false;
-    const closer = nodesOf(this.#context) * distanceFraction(this.#key, closest.key);
+    const closer = estimatedNodes(this.#context) * distanceFraction(this.#key, closest.key);
     return closer <= KEEPER_SHARE * limits.replicas;
   }
 

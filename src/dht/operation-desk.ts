@@ -6,7 +6,7 @@ import { FindOperation } from "./find-operation.ts";
 import { GetOperation } from "./get-operation.ts";
 import type { KeyText } from "./key.ts";
 import type { DhtValue, ValueKind } from "./message.ts";
-import type { DhtResult } from "./operation.ts";
+import type { DhtResult, OperationHooks } from "./operation.ts";
 import { PutOperation } from "./put-operation.ts";
 
 /** What is to be done. */
@@ -143,7 +143,7 @@ export class OperationDesk {
     return id;
   }
 
-  #operation(task: Task, hooks: ConstructorParameters<typeof GetOperation>[2]): Run["operation"] {
+  #operation(task: Task, hooks: OperationHooks): Run["operation"] {
     const context = this.#context;
     if (task.kind === "put") return new PutOperation(context, task, hooks);
     if (task.kind === "find") return new FindOperation(context, task, hooks);

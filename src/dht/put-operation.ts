@@ -89,7 +89,7 @@ export class PutOperation implements ExchangeOwner {
 
   stop(): void {
     this.#search.stop();
-    this.#context.desk.release(this);
+    this.#context.exchanges.release(this);
   }
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
@@ -162,16 +162,16 @@ export class PutOperation implements ExchangeOwner {
   #advance(now: Instant): void {
     if (this.#isEnded) return;
     if (this.#keptBy.size >= this.#quorum) this.#settle();
-    const { desk, limits } = this.#context;
+    const { exchanges, limits } = this.#context;
     while (this.#open.size < limits.storesAtOnce) {
       if (this.#keptBy.size + this.#open.size >= this.#wanted) break;
-      if (desk.isFull && this.#spare.length > 0) {
-        desk.waitForRoom(this);
+      if (exchanges.isFull && this.#spare.length > 0) {
+        exchanges.waitForRoom(this);
         return;
       }
       const next = this.#spare.shift();
       if (next === undefined) break;
-      desk.ask(next, this.#request(next), this, now);
+      exchanges.ask(next, this.#request(next), this, now);
       this.#open.add(next.key);
       this.#asked += 1;
     }
@@ -188,7 +188,7 @@ export class PutOperation implements ExchangeOwner {
 
   #conclude(): void {
     const isHeard = this.#isSettled || this.#keptBy.size > 0 || this.#refusals.size > 0;
-    const isWaiting = this.#context.desk.isWaiting(this);
+    const isWaiting = this.#context.exchanges.isWaiting(this);
     const isHampered = isWaiting || this.#wasRefused || this.#search.isHampered;
     this.stop();
     if (isHeard || !isHampered) this.#settle();

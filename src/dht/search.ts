@@ -1,7 +1,7 @@
 import { assert, type Instant } from "../base/index.ts";
 import { isDiverse, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
-import { type DhtContext, nodesOf } from "./dht-context.ts";
+import { type DhtContext, estimatedNodes } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
 import { type KeyText, keyBeside, sharedBits, textBytes } from "./key.ts";
 import { LookupCore } from "./lookup-core.ts";
@@ -81,7 +81,7 @@ export class Search implements ExchangeOwner {
 
   /** Whether limits, here or there, kept it from asking: what it has not found may be there. */
   get isHampered(): boolean {
-    const isWaiting = !this.#isStopped && this.#context.desk.isWaiting(this);
+    const isWaiting = !this.#isStopped && this.#context.exchanges.isWaiting(this);
     return isWaiting || this.#areKeepersBusy();
   }
 
@@ -121,7 +121,7 @@ export class Search implements ExchangeOwner {
   /** Tells nobody anything any more. */
   stop(): void {
     this.#isStopped = true;
-    this.#context.desk.release(this);
+    this.#context.exchanges.release(this);
   }
 
   /** Asks whoever is next, on every path. */
@@ -172,7 +172,7 @@ export class Search implements ExchangeOwner {
 
   /** Leading bits that the nodes of the region share with the target: some twenty honest ones. */
   regionDepth(): number {
-    const nodes = nodesOf(this.#context);
+    const nodes = estimatedNodes(this.#context);
     return Math.max(Math.floor(Math.log2(nodes / this.#context.limits.bucketSize)), 0);
   }
 
@@ -198,9 +198,9 @@ export class Search implements ExchangeOwner {
    * except to who knows everybody.
    */
   isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
-    const { size, knowsAll } = this.#context;
-    const canTell = size.isObserved || knowsAll();
-    return canTell && size.isTooDense(target, closest, nodesOf(this.#context));
+    const { networkSize, knowsAll } = this.#context;
+    const canTell = networkSize.isObserved || knowsAll();
+    return canTell && networkSize.isTooDense(target, closest, estimatedNodes(this.#context));
   }
 
   /**
@@ -208,10 +208,11 @@ export class Search implements ExchangeOwner {
    * as the first one it would be all that is known.
    */
   learnSize(): void {
-    const { size, limits } = this.#context;
+    const { networkSize, limits } = this.#context;
     const closest = this.closest(limits.bucketSize);
-    const isTelling = size.isObserved || !this.#isWidened;
-    if (isTelling && closest.length === limits.bucketSize) size.observe(this.target, closest);
+    const isTelling = networkSize.isObserved || !this.#isWidened;
+    if (isTelling && closest.length === limits.bucketSize)
+      networkSize.observe(this.target, closest);
   }
 
   answered(contact: Contact, response: DhtResponse, now: Instant): void {
@@ -297,33 +298,33 @@ export class Search implements ExchangeOwner {
     seeds: readonly Contact[],
     { width, parallelism }: { readonly width: number; readonly parallelism: number },
   ): void {
-    const { self, limits, peers, desk } = this.#context;
+    const { self, limits, peers, exchanges } = this.#context;
     const { candidatesMax, perNetworkMax, exchangesMax } = limits;
     const lookup = new LookupCore({
       ...{ self, target: near, width, parallelism, candidatesMax, perNetworkMax },
       taken: this.#taken,
       isLate: (key) => peers.isLate(key),
       // Many searches at once would take each other's place.
-      mayHurry: () => desk.size < exchangesMax / 2,
+      mayHurry: () => exchanges.size < exchangesMax / 2,
     });
     lookup.learn(seeds);
     this.#paths.push({ lookup, near: textBytes(near) });
   }
 
   #pumpPath(path: Path, now: Instant): void {
-    const { table, desk } = this.#context;
-    while (!desk.isFull) {
+    const { table, exchanges } = this.#context;
+    while (!exchanges.isFull) {
       const next = path.lookup.next();
       if (next === undefined) return;
       this.#pathOf.set(next.key, path);
       const teller = this.#toldBy.get(next.key);
       if (teller !== undefined) this.#hearsayOf(teller).asked += 1;
       const request = this.#hooks.requestNear(path.near);
-      desk.ask(table.asKnown(next), request, this, now);
+      exchanges.ask(table.asKnown(next), request, this, now);
       if (this.#isStopped || this.#isAlone) return;
     }
     // A limit of this node says nothing about those whom it would ask.
-    if (!path.lookup.isDone) desk.waitForRoom(this);
+    if (!path.lookup.isDone) exchanges.waitForRoom(this);
   }
 
   /** What of an answer is followed: all of it, or a little when it cannot be true. */

@@ -164,7 +164,7 @@ export class Upkeep implements ExchangeOwner {
   timeout(now: Instant): void {
     const { limits } = this.#context;
     if (now >= this.#introduceAt) {
-      if (!this.#context.desk.isFull) this.#introduceOne(now);
+      if (!this.#context.exchanges.isFull) this.#introduceOne(now);
       if (this.#introductions.size === 0)
         this.meet(this.#remembered.splice(0, REMEMBERED_STEP), now);
       const isMore = this.#introductions.size > 0 || this.#surveyLeft > 0;
@@ -316,7 +316,7 @@ export class Upkeep implements ExchangeOwner {
 
   #ping(contact: Contact, now: Instant, request: DhtRequest = PING): boolean {
     if (this.#pinged.has(contact.key)) return false;
-    const isAsked = this.#context.desk.ask(contact, request, this, now);
+    const isAsked = this.#context.exchanges.ask(contact, request, this, now);
     if (isAsked) this.#pinged.set(contact.key, false);
     return isAsked;
   }

@@ -169,7 +169,7 @@ export class ValueKeeping {
 
   /** @returns false when there is no room for what is to be done: it is to be looked at again */
   #look({ key, kind }: KeptName, now: Instant): boolean {
-    const { store, table, limits, self, desk } = this.#context;
+    const { store, table, limits, self, exchanges } = this.#context;
     const value = this.#valueToHandOn({ key, kind }, now);
     if (value === undefined) return true;
     const keepers = table.closest(key, limits.replicas);
@@ -179,7 +179,7 @@ export class ValueKeeping {
       const isCarer = closer.filter(({ key: each }) => each !== newcomer.key).length < CARERS;
       return isCarer && keepers.some((keeper) => keeper.names(newcomer));
     });
-    if (receivers.length > 0 && (desk.isFull || this.#copiesLeft <= 0)) return false;
+    if (receivers.length > 0 && (exchanges.isFull || this.#copiesLeft <= 0)) return false;
     const isStale = now - (store.storedAt(key, kind, now) ?? now) >= limits.repairMs;
     const isRepaired = this.#isRepair && isStale && closer.length < CARERS;
     // Before the copies: they would be sent again each time that it has to wait.
@@ -205,7 +205,7 @@ export class ValueKeeping {
         if (isBusy) this.#owe({ ...owed, offers: offers + 1 }, at);
       },
     };
-    if (!this.#context.desk.ask(to, request, owner, now)) this.#owe(owed, now);
+    if (!this.#context.exchanges.ask(to, request, owner, now)) this.#owe(owed, now);
   }
 
   #owe(owed: Owed, now: Instant): void {

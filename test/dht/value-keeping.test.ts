@@ -49,7 +49,15 @@ function setUp(exchangesMax: number): void {
     lost: () => {},
   };
   desk = new ExchangeDesk({ peers, port }, limits);
-  const context: Partial<DhtContext> = { self: SELF, limits, random, table, peers, store, desk };
+  const context: Partial<DhtContext> = {
+    self: SELF,
+    limits,
+    random,
+    table,
+    peers,
+    store,
+    exchanges: desk,
+  };
   keeping = new ValueKeeping(context as DhtContext, (key) => {
     if (roomForMore === 0) return false;
     roomForMore -= 1;
