@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { publicHost, type Swarm } from "../src/testing/index.ts";
 import { corrupt, falseTables, surround } from "./dht-hostile.ts";
 import { draw, type Gets, getAll, network, putAll, vanish } from "./dht-network.ts";
-import type { Verdict } from "./sim-row.ts";
+import { atMost, type Verdict } from "./harness.ts";
 
 /** What one row measured. */
 export interface DhtOutcome {
@@ -22,13 +22,9 @@ export interface DhtRow {
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-function atLeast(what: string, share: number, asked: number): Verdict {
+function atLeastShare(what: string, share: number, asked: number): Verdict {
   const measured = percent(share);
   return { what, asked: `>= ${percent(asked)}`, measured, isMet: share >= asked };
-}
-
-function atMost(what: string, value: number, asked: number): Verdict {
-  return { what, asked: `<= ${asked}`, measured: value.toFixed(2), isMet: value <= asked };
 }
 
 function noneWrong({ wrong }: Gets): Verdict {
@@ -51,7 +47,7 @@ function sizeRow(nodes: number, judge: (gets: Gets) => Verdict[]): DhtRow {
       const gets = getAll(swarm, records, 400);
       const rssMb = memoryUsage.rss() / 2 ** 20;
       return {
-        verdicts: [...judge(gets), atLeast("gets that succeed", gets.success, 0.999)],
+        verdicts: [...judge(gets), atLeastShare("gets that succeed", gets.success, 0.999)],
         figures: { nodes, ...figuresOf(gets), messages: swarm.messages - before, rssMb },
       };
     },
@@ -84,7 +80,7 @@ const HOUR: DhtRow = {
     return {
       verdicts: [
         atMost("minutes of one core", minutes, 10),
-        atLeast("lookups that succeed", found / ended, 0.999),
+        atLeastShare("lookups that succeed", found / ended, 0.999),
       ],
       figures: { minutes, started, found, messages: swarm.messages },
     };
@@ -101,7 +97,7 @@ function vanishRow(percentGone: number, asked: number): DhtRow {
       const records = putAll(swarm, 200);
       vanish(swarm, percentGone / 100);
       const gets = getAll(swarm, records, 400);
-      const success = atLeast("gets that succeed", gets.success, asked);
+      const success = atLeastShare("gets that succeed", gets.success, asked);
       return { verdicts: [success], figures: { gone: percentGone, ...figuresOf(gets) } };
     },
   };
@@ -127,8 +123,8 @@ const FIVE: DhtRow = {
     const repaired = getAll(swarm, records, 600);
     return {
       verdicts: [
-        atLeast("gets right after", right.success, 0.99),
-        atLeast("gets after repair", repaired.success, 0.999),
+        atLeastShare("gets right after", right.success, 0.99),
+        atLeastShare("gets after repair", repaired.success, 0.999),
       ],
       figures: { right: right.success, repaired: repaired.success, lost: lost.length, copies },
     };
@@ -150,7 +146,7 @@ const LOSS: DhtRow = {
     const swarm = network({ seed, nodes: 1_000, loss: 0.1 });
     const gets = getAll(swarm, putAll(swarm, 200), 400);
     return {
-      verdicts: [atLeast("gets that succeed", gets.success, 0.999)],
+      verdicts: [atLeastShare("gets that succeed", gets.success, 0.999)],
       figures: figuresOf(gets),
     };
   },
@@ -172,7 +168,7 @@ function churnRow(lifeMinutes: number, asked: number): DhtRow {
         swarm.tell(swarm.add(), { kind: "start", bootstrap });
       }
       const gets = getAll(swarm, records, 300);
-      const success = atLeast("gets that succeed", gets.success, asked);
+      const success = atLeastShare("gets that succeed", gets.success, asked);
       return { verdicts: [success], figures: { lifeMinutes, ...figuresOf(gets) } };
     },
   };
@@ -193,7 +189,7 @@ const HIDDEN: DhtRow = {
     const records = putAll(swarm, 100, { from: isHidden });
     const gets = getAll(swarm, records, 200, isHidden);
     return {
-      verdicts: [atLeast("gets from behind NATs", gets.success, 0.999)],
+      verdicts: [atLeastShare("gets from behind NATs", gets.success, 0.999)],
       figures: figuresOf(gets),
     };
   },
@@ -210,7 +206,7 @@ const HOSTILE: DhtRow = {
     const records = putAll(swarm, 200, { from: isHonest });
     const gets = getAll(swarm, records, 400, isHonest);
     return {
-      verdicts: [noneWrong(gets), atLeast("gets that succeed", gets.success, 0.99)],
+      verdicts: [noneWrong(gets), atLeastShare("gets that succeed", gets.success, 0.99)],
       figures: figuresOf(gets),
     };
   },
@@ -240,7 +236,7 @@ function groundRow(isOneNetwork: boolean, asked: number): DhtRow {
         widest = Math.max(widest, gets.ms95);
       }
       return {
-        verdicts: [atLeast("gets that succeed", found / tried, asked)],
+        verdicts: [atLeastShare("gets that succeed", found / tried, asked)],
         figures: { success: found / tried, askedMean: asked80 / 10, ms95: widest },
       };
     },
@@ -301,7 +297,7 @@ const ECLIPSE: DhtRow = {
     const half = eclipse(seed, 0.55, 300);
     const most = eclipse(seed, 0.75, 300);
     return {
-      verdicts: [atLeast("gets, 55 % of the prefixes hostile", half, 0.99)],
+      verdicts: [atLeastShare("gets, 55 % of the prefixes hostile", half, 0.99)],
       figures: { half, most },
     };
   },
@@ -314,7 +310,7 @@ const ECLIPSE_BUCKETS: DhtRow = {
   run(seed) {
     const half = eclipse(seed, 0.5, 3_000);
     return {
-      verdicts: [atLeast("gets, 50 % of the prefixes hostile", half, 0.99)],
+      verdicts: [atLeastShare("gets, 50 % of the prefixes hostile", half, 0.99)],
       figures: { half },
     };
   },

@@ -7,11 +7,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { wholeNumber } from "./command-line.ts";
 import { HALF_SILENT } from "./dht-silence.ts";
 import type { SizeWish } from "./dht-size-party.ts";
 import { type Row, rowOf, type Sample } from "./dht-timing.ts";
 import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
-import { wholeNumber } from "./words.ts";
 
 const VALUES = 500;
 /** Values of one turn. */

@@ -11,6 +11,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { equalBytes } from "../src/base/index.ts";
+import { misused, optionsOf, wholeNumber } from "./command-line.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
 import { HALF_SILENT, timedInSilence } from "./dht-silence.ts";
 import { contentOf, type Row, timed } from "./dht-timing.ts";
@@ -22,7 +23,6 @@ import {
   openLoopback,
   runInNamespace,
 } from "./lossy-namespace.ts";
-import { misused, optionsOf, wholeNumber } from "./words.ts";
 
 /** Puts and gets before anything is timed: caches and code are warm, and the answers are right. */
 const WARM = 100;

@@ -5,9 +5,10 @@
  *
  * Run: `npm run -s bench -- gigabyte`; `node bench/dist/bench/gigabyte.js BYTES onion|direct`.
  */
+
+import { misused, wholeNumber } from "./command-line.ts";
 import { atMost, median, printTable, writeResults } from "./harness.ts";
 import { carry, openStream, RoadParties } from "./road-parties.ts";
-import { misused, wholeNumber } from "./words.ts";
 
 const NODES = 8;
 const USAGE = "node bench/dist/bench/gigabyte.js [BYTES [onion|direct]]";

@@ -79,12 +79,12 @@ export interface Verdict {
 
 /** A figure that must not be greater than `asked`. */
 export function atMost(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `<= ${asked}`, measured: cellText(measured), isMet: measured <= asked };
+  return { what, asked: `<= ${asked}`, measured: figure(measured), isMet: measured <= asked };
 }
 
 /** A figure that must not be smaller than `asked`. */
 export function atLeast(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `>= ${asked}`, measured: cellText(measured), isMet: measured >= asked };
+  return { what, asked: `>= ${asked}`, measured: figure(measured), isMet: measured >= asked };
 }
 
 /** Prints verdicts, one a line. */
@@ -135,8 +135,13 @@ export function writeResults(
 }
 
 function cellText(value: unknown): string {
-  if (typeof value !== "number") return String(value ?? "");
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
+  return typeof value === "number" ? figure(value, 3) : String(value ?? "");
+}
+
+/** With a digit more than tables: what just misses must not look as if it did not. */
+function figure(value: number, digits = 4): string {
+  const isLarge = Math.abs(value) >= 1000;
+  return isLarge ? Math.round(value).toLocaleString("en-US") : value.toPrecision(digits);
 }
 
 /** How many runs fill a sample, found on runs that also warm the subject up. */

@@ -7,7 +7,7 @@ import {
   shareDerivations,
   streamSubjects,
 } from "../src/testing/world/index.ts";
-import { misused, optionsOf, wholeNumber } from "./words.ts";
+import { misused, optionsOf, wholeNumber } from "./command-line.ts";
 
 const USAGE = `Runs profile R1 (docs/SIMULATION.md) once, in virtual time.
 

@@ -5,9 +5,10 @@
  *
  * Run: `npm run -s bench -- road`; `node bench/dist/bench/road.js BYTES ROUNDS` for other sizes.
  */
+
+import { wholeNumber } from "./command-line.ts";
 import { atLeast, atMost, median, printTable, writeResults } from "./harness.ts";
 import { carry, closeStream, openStream, type RoadPair, RoadParties } from "./road-parties.ts";
-import { wholeNumber } from "./words.ts";
 
 const NODES = 8;
 const usage = "node bench/dist/bench/road.js [BYTES [ROUNDS]]";

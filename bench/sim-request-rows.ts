@@ -3,7 +3,8 @@ import {
   type RequestReport,
   runRequests,
 } from "../src/testing/requests/request-world.ts";
-import { atLeast, everySeed, guarded, type Row } from "./sim-row.ts";
+import { atLeast } from "./harness.ts";
+import { everySeed, guarded, type Row } from "./sim-row.ts";
 
 const WEATHER = { duplicate: 0.1, replay: 0.05, delayMs: [10, 90] } as const;
 

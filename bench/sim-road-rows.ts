@@ -1,16 +1,8 @@
 import { SeededRandom } from "../src/base/index.ts";
 import { rootPublicKey } from "../src/crypto/index.ts";
 import { MISDEEDS, type RoadPlan, RoadWorld, runRoad } from "../src/testing/index.ts";
-import {
-  atLeast,
-  everySeed,
-  type Figures,
-  mean,
-  type Row,
-  type RowSize,
-  type Sample,
-  type Verdict,
-} from "./sim-row.ts";
+import { atLeast, type Verdict } from "./harness.ts";
+import { everySeed, type Figures, mean, type Row, type RowSize, type Sample } from "./sim-row.ts";
 
 /** What a row has unless the command line says otherwise. */
 const SIZE: RowSize = { nodes: 12, streams: 4 };

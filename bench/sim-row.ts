@@ -1,3 +1,5 @@
+import type { Verdict } from "./harness.ts";
+
 /** What one seed of a row gave. */
 export interface Sample {
   readonly seed: number;
@@ -21,14 +23,6 @@ export interface Figures {
   readonly deliveredShare?: number;
   readonly foundAtOnce?: number;
   readonly foundAfterRepair?: number;
-}
-
-/** One asked figure and what was measured. */
-export interface Verdict {
-  readonly what: string;
-  readonly asked: string;
-  readonly measured: string;
-  readonly isMet: boolean;
 }
 
 /** How large a world of many nodes is. */
@@ -78,19 +72,4 @@ export function guarded(seed: number, run: () => Figures): Sample {
 export function mean(samples: readonly Sample[], name: keyof Figures): number {
   const sum = samples.reduce((total, { figures }) => total + (figures[name] ?? 0), 0);
   return sum / Math.max(1, samples.length);
-}
-
-/** A figure that may not be lower than asked. */
-export function atLeast(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `≥ ${asked}`, measured: rounded(measured), isMet: measured >= asked };
-}
-
-/** A figure that may not be higher than asked. */
-export function atMost(what: string, measured: number, asked: number): Verdict {
-  return { what, asked: `≤ ${asked}`, measured: rounded(measured), isMet: measured <= asked };
-}
-
-function rounded(value: number): string {
-  if (value < 1) return value.toFixed(4);
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }

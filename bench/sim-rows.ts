@@ -20,10 +20,11 @@ import {
   writeAtOnce,
   writeSyncClose,
 } from "../src/testing/world/index.ts";
+import { atLeast, atMost } from "./harness.ts";
 import { PUNCH_ROWS } from "./sim-punch-rows.ts";
 import { REQUEST_ROWS } from "./sim-request-rows.ts";
 import { ROAD_ROWS } from "./sim-road-rows.ts";
-import { atLeast, atMost, everySeed, guarded, mean, type Row } from "./sim-row.ts";
+import { everySeed, guarded, mean, type Row } from "./sim-row.ts";
 
 /** Cells of the sweeping scenarios: small, so that few bytes make many frames. */
 const SMALL_CELL_BYTES = 256;

@@ -1,10 +1,11 @@
 import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Row, Sample, Verdict } from "./sim-row.ts";
+import { misused, optionsOf, wholeNumber } from "./command-line.ts";
+import type { Verdict } from "./harness.ts";
+import type { Row, Sample } from "./sim-row.ts";
 import { ROWS } from "./sim-rows.ts";
 import type { Job, Outcome } from "./sim-worker.ts";
-import { misused, optionsOf, wholeNumber } from "./words.ts";
 
 const USAGE = `Measures all figures of the stream, of requests, of punching and of the whole road in
 the virtual world.

@@ -14,8 +14,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SeededRandom } from "../src/base/index.ts";
 import { connectMap, LevelRecordStore, type MapRecord, SEQUENCE } from "../src/mapservice/index.ts";
+import { wholeNumber } from "./command-line.ts";
 import { atMost, check, printTable, writeResults } from "./harness.ts";
-import { wholeNumber } from "./words.ts";
 
 const usage = "node bench/dist/bench/storage-million.js [RECORDS]";
 const [recordsWord = "1000000"] = process.argv.slice(2);
