@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
-import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { headerBytes, packetBytes } from "../../src/onion/geometry.ts";
 import type { IncomingMessage } from "../../src/onion/message.ts";
 import { MessageDesk, type ReplyMode } from "../../src/onion/message-desk.ts";
 import { buildPacket, hopsOf } from "../../src/onion/packet.ts";
 import type { OnionPeer } from "../../src/onion/route.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { type AcceptanceNet, closingNets, type OpenNet } from "./acceptance-net.ts";
 import { findCommonRun, GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";

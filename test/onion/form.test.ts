@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
-import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
 import { serveMap } from "../../src/onion/map-exit.ts";
 import { mapCellBytesMax } from "../../src/onion/map-operation.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { OnionCarrier } from "../../src/onion/onion-carrier.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import type { OnionSuite } from "../../src/onion/suite.ts";
 import { fastSuite, GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";

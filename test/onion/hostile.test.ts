@@ -10,11 +10,11 @@ import {
   openAnswer,
 } from "../../src/onion/circuit-build.ts";
 import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
-import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { cellDataBytes, packetBytes } from "../../src/onion/geometry.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { RelayCore } from "../../src/onion/relay-core.ts";
 import type { RelayEffect, RelayInput } from "../../src/onion/relay-protocol.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 

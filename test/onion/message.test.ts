@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom, utf8 } from "../../src/base/index.ts";
-import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
 import type { IncomingMessage } from "../../src/onion/message.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
 import { VirtualNet } from "./virtual-net.ts";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { StaticRoutes } from "../../src/onion/descriptor-routes.ts";
 import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/key-ring.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { makeSurb, useSurb } from "../../src/onion/surb.ts";
 import { VirtualNet } from "./virtual-net.ts";
 

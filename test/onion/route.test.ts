@@ -8,14 +8,11 @@ import {
   nodeIdText,
 } from "../../src/identity/index.ts";
 import { BLAME_HALF_LIFE_MS, BlameLedger } from "../../src/onion/blame.ts";
-import {
-  DescriptorRoutes,
-  type RouteOptions,
-  StaticRoutes,
-} from "../../src/onion/descriptor-routes.ts";
+import { DescriptorRoutes, type RouteOptions } from "../../src/onion/descriptor-routes.ts";
 import type { Failure } from "../../src/onion/failure.ts";
 import { EPOCH_MS, epochOf } from "../../src/onion/key-ring.ts";
 import { peerOf, type Route } from "../../src/onion/route.ts";
+import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { UNIX_MS } from "./fixtures.ts";
 
