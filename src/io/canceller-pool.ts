@@ -1,5 +1,5 @@
+import { getEventListeners } from "node:events";
 import { Canceller } from "../base/index.ts";
-import { isUnheard } from "./unheard.ts";
 
 /** Cancellers of requests that ended by themselves: to make one costs as much as many a request. */
 export class CancellerPool {
@@ -20,4 +20,9 @@ export class CancellerPool {
     const isFree = canceller.isFree && isUnheard(canceller.signal);
     if (isFree && this.#spare.length < this.#spareMax) this.#spare.push(canceller);
   }
+}
+
+/** Whether no event listener waits for the abort of a signal. */
+function isUnheard(signal: AbortSignal): boolean {
+  return getEventListeners(signal, "abort").length === 0;
 }
