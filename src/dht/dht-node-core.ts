@@ -9,7 +9,7 @@ import { NetworkSize } from "./network-size.ts";
 import { OperationDesk, type RunId, type Task, type TaskOwner } from "./operation-desk.ts";
 import { Peers } from "./peers.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
-import { QuestionRates } from "./question-rates.ts";
+import { RequestRates } from "./request-rates.ts";
 import { RequestServer } from "./request-server.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { StoreTokens } from "./store-tokens.ts";
@@ -61,8 +61,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #operations: OperationDesk;
   readonly #upkeep: Upkeep;
   readonly #keeping: ValueKeeping;
-  /** From the first question on. */
-  #rates: QuestionRates | undefined;
+  /** From the first request on. */
+  #rates: RequestRates | undefined;
   readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new Map<OperationId, RunId>();
   #bootstrap: readonly Contact[] = [];
@@ -162,7 +162,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   /** Whether another node may ask now: to be called before each of its requests is read. */
   admits(asker: DhtAsker, now: Instant): boolean {
-    this.#rates ??= new QuestionRates();
+    this.#rates ??= new RequestRates();
     return this.#rates.admits(asker, asker.id && this.#hostOf(asker.id), now);
   }
 

@@ -4,7 +4,7 @@ import { allocationAt } from "./contact.ts";
 import { byteText } from "./key.ts";
 import type { DhtAsker } from "./message.ts";
 
-/** Questions that one node may ask in a burst, and each second in the long run. */
+/** Requests that one node may make in a burst, and each second in the long run. */
 const PER_PEER = { capacity: 2_048, perSecond: 512 } as const;
 /** The same of all nodes of one allocation of addresses, or behind one relay. */
 const PER_NETWORK = { capacity: 8_192, perSecond: 2_048 } as const;
@@ -12,11 +12,11 @@ const PER_NETWORK = { capacity: 8_192, perSecond: 2_048 } as const;
 const ASKERS_MAX = 4_096;
 
 /**
- * How often others may ask: an answer costs some 0.1 ms, and without this one peer could have all
- * of a node. Ids cost nothing, so those who share an allocation share a rate too; whoever asks too
- * much by itself takes nothing of that.
+ * How many requests of others are answered: one costs some 0.1 ms, and without a limit a single
+ * peer could have all of a node. Ids cost nothing, so those who share an allocation share a rate
+ * too; a peer beyond its own rate takes nothing of that.
  */
-export class QuestionRates {
+export class RequestRates {
   readonly #peers = new RateTable(PER_PEER, ASKERS_MAX);
   readonly #networks = new RateTable(PER_NETWORK, ASKERS_MAX);
 

@@ -26,10 +26,10 @@ function peerAt(host: string): Uint8Array {
   return id;
 }
 
-/** How many of so many questions of one peer are answered. */
-function answered(id: Uint8Array, questions: number, source: string = "somewhere"): number {
+/** How many of so many requests of one peer are answered. */
+function answered(id: Uint8Array, requests: number, source: string = "somewhere"): number {
   let count = 0;
-  for (let i = 0; i < questions; i++) {
+  for (let i = 0; i < requests; i++) {
     try {
       node.serve(PING, { id, source, isAddressProven: true });
       count += 1;
@@ -40,7 +40,7 @@ function answered(id: Uint8Array, questions: number, source: string = "somewhere
   return count;
 }
 
-describe("the questions that a node answers", () => {
+describe("the requests that a node answers", () => {
   it("are bounded for one peer, which takes none of its neighbours'", () => {
     const [greedy, neighbour] = [peerAt("192.0.2.1"), peerAt("192.0.2.2")];
     expect(answered(greedy, 20_000)).toBe(2_048);

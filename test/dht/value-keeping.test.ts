@@ -7,7 +7,7 @@ import { byteText, keyOf, textBytes } from "../../src/dht/key.ts";
 import { DHT_LIMITS, resolveDhtLimits } from "../../src/dht/limits.ts";
 import type { DhtRequest } from "../../src/dht/message.ts";
 import { Peers } from "../../src/dht/peers.ts";
-import { QuestionRates } from "../../src/dht/question-rates.ts";
+import { RequestRates } from "../../src/dht/request-rates.ts";
 import { RoutingTable } from "../../src/dht/routing-table.ts";
 import { ValueKeeping } from "../../src/dht/value-keeping.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
@@ -106,7 +106,7 @@ describe("a newcomer among the closest", () => {
   it("gets no more in a second than it answers", () => {
     setUp(DHT_LIMITS.exchangesMax);
     keep(2_000);
-    const rates = new QuestionRates();
+    const rates = new RequestRates();
     const asker = { id: textBytes(SELF), source: "", isAddressProven: true };
     keeping.joined(newcomer, 0);
     let asked = 0;
