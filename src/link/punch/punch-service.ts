@@ -18,7 +18,6 @@ import {
   PUNCH_LIMITS,
   type PunchLimits,
   RENDEZVOUS_LIMITS,
-  type RendezvousLimits,
 } from "./limits.ts";
 import type { PunchedPath } from "./probe-exchange.ts";
 import type { PunchEffect, PunchInput, PunchStatistics } from "./protocol.ts";
@@ -33,7 +32,6 @@ export interface PunchServiceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<PunchLimits> | undefined;
-  readonly rendezvousLimits?: Partial<RendezvousLimits> | undefined;
   /** The addresses of this machine's interfaces now, without ports. */
   readonly localHosts: () => readonly string[];
   /** Whether this node wants a direct path to that one; everybody if it is left out. */
@@ -75,7 +73,7 @@ export class PunchService {
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
     this.#rendezvous = new RendezvousCore({
-      limits: resolveLimits(RENDEZVOUS_LIMITS, options.rendezvousLimits),
+      limits: RENDEZVOUS_LIMITS,
       isLinked: (node) => host.find(node) !== undefined,
     });
     this.#cancels = [
