@@ -9,7 +9,7 @@ import { generateSecret, secretToText } from "culvert";
 import { startMapServer } from "culvert/mapservice";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
-import { patternAt } from "./byte-pattern.ts";
+import { Pattern } from "../src/testing/world/pattern.ts";
 
 const { CULVERT_KILLS = "20", CULVERT_SEED = "1" } = process.env;
 const KILLS = Number(CULVERT_KILLS);
@@ -17,6 +17,9 @@ const SEED = Number(CULVERT_SEED);
 
 /** More than a process can carry before it is killed, for each of its lives. */
 const BYTES = 500_000 + KILLS * 300_000;
+
+/** What `stream-node.ts` writes. */
+const TEXT = new Pattern(1);
 
 const PROGRAM = fileURLToPath(new URL("./stream-node.ts", import.meta.url));
 
@@ -84,7 +87,7 @@ test(
     }
     const arrived = await readFile(file);
     expect(arrived.length).toBe(BYTES);
-    expect(arrived.equals(patternAt(0, BYTES))).toBe(true);
+    expect(arrived.equals(TEXT.bytes(0, BYTES))).toBe(true);
   },
   120_000 + KILLS * 20_000,
 );

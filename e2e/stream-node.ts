@@ -1,7 +1,7 @@
 /**
  * One end of a stream as a process of its own, to be killed: `stream-node.ts ENDPOINT FOLDER SECRET
  * BYTES [FILE]`. With a file it reads the stream into it, exactly once; without, it writes BYTES of
- * a known pattern. Says `ready` once bytes move; ends when both sides know that all is done.
+ * a known text. Says `ready` once bytes move; ends when both sides know that all is done.
  */
 import { once } from "node:events";
 import { open } from "node:fs/promises";
@@ -9,9 +9,12 @@ import { Stream } from "culvert";
 import { LevelJournalStore } from "culvert/journal";
 import { connectMap, MapClient } from "culvert/mapservice";
 import { LossyTransport } from "culvert/transport";
-import { patternAt } from "./byte-pattern.ts";
+import { Pattern } from "../src/testing/world/pattern.ts";
 
 const CHUNK_BYTES = 20_000;
+
+/** What is written; `stream-kill.test.ts` compares the file with it. */
+const TEXT = new Pattern(1);
 
 /** Small, so that the transfer is still under way when the process is killed. */
 const WINDOW = 4;
@@ -33,7 +36,7 @@ async function write(to: Stream, total: number): Promise<void> {
   to.resume();
   process.stdout.write("ready\n");
   for (let at = to.writeOffset; at < total; at += CHUNK_BYTES) {
-    const chunk = patternAt(at, Math.min(CHUNK_BYTES, total - at));
+    const chunk = TEXT.bytes(at, Math.min(CHUNK_BYTES, total - at));
     if (!to.write(chunk)) await once(to, "drain");
   }
   to.end();
