@@ -15,12 +15,12 @@ test: $(INSTALLED)
 check: $(INSTALLED)
 	@npm run -s check
 
-# Every figure of the stream's two tables, from seeds.
+# Every figure of the stream and of the DHT that a virtual world can measure, from seeds.
 sim: $(INSTALLED)
 	@npm run -s sim
 	@npm run -s sim:dht
 
-# A million malformed inputs for every parser.
+# A million malformed inputs for every parser, and for every core that hears strangers.
 fuzz: $(INSTALLED)
 	@npm run -s fuzz
 

@@ -12,9 +12,9 @@ const PER_NETWORK = { capacity: 8_192, perSecond: 2_048 } as const;
 const ASKERS_MAX = 4_096;
 
 /**
- * How many requests of others are answered: one costs some 0.1 ms, and without a limit a single
- * peer could have all of a node. Ids cost nothing, so those who share an allocation share a rate
- * too; a peer beyond its own rate takes nothing of that.
+ * How many requests of others are answered. Most cost some 10 us, the store of a signed value a
+ * tenth of a millisecond: without a limit a single peer could have all of a node. Ids cost nothing,
+ * so those who share an allocation share a rate too; a peer beyond its own takes nothing of that.
  */
 export class RequestRates {
   readonly #peers = new RateTable(PER_PEER, ASKERS_MAX);
