@@ -29,8 +29,11 @@ export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] 
   return contacts;
 }
 
-/** Counts the contact in, unless `max` of its network are counted already. */
-export function isDiverse(networks: number[], contact: Contact, max: number): boolean {
+/**
+ * Counts the contact in among `networks`; false when `max` of its network are counted already. One
+ * without a network, or in a private one, needs no place.
+ */
+export function claimNetworkPlace(networks: number[], contact: Contact, max: number): boolean {
   const { network } = contact;
   if (network < 0 || contact.isLocal) return true;
   let alike = 0;

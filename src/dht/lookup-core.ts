@@ -1,4 +1,4 @@
-import { isDiverse } from "./closest.ts";
+import { claimNetworkPlace } from "./closest.ts";
 import type { Contact } from "./contact.ts";
 import { compareDistance, headOf, type KeyText } from "./key.ts";
 
@@ -165,7 +165,7 @@ export class LookupCore {
     for (const candidate of this.#candidates) {
       const { state } = candidate;
       if (state === "failed" || state === "silent" || state === "elsewhere") continue;
-      if (!isDiverse(networks, candidate.contact, this.#options.perNetworkMax)) continue;
+      if (!claimNetworkPlace(networks, candidate.contact, this.#options.perNetworkMax)) continue;
       front.push(candidate);
       if (front.length >= this.#options.width) break;
     }

@@ -1,5 +1,5 @@
 import type { Instant } from "../base/index.ts";
-import { isDiverse, sortByDistance } from "./closest.ts";
+import { claimNetworkPlace, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
 import { HeardTimes } from "./heard-times.ts";
 import { bitAt, HEAD_BITS, headOf, type KeyText, sharedBits } from "./key.ts";
@@ -376,8 +376,9 @@ export class RoutingTable {
     }
     for (const contact of sortByDistance(target, this.#contacts.slice(from, to))) {
       if (picked.length >= count) return;
-      if (!isWanted(contact) || !isDiverse(networks, contact, this.#limits.perNetworkMax)) continue;
-      picked.push(contact);
+      if (!isWanted(contact)) continue;
+      const { perNetworkMax } = this.#limits;
+      if (claimNetworkPlace(networks, contact, perNetworkMax)) picked.push(contact);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { assert, type Instant } from "../base/index.ts";
-import { isDiverse, sortByDistance } from "./closest.ts";
+import { claimNetworkPlace, sortByDistance } from "./closest.ts";
 import type { Contact } from "./contact.ts";
 import { type DhtContext, estimatedNodes } from "./dht-context.ts";
 import type { ExchangeOwner } from "./exchange-desk.ts";
@@ -183,7 +183,7 @@ export class Search implements ExchangeOwner {
     const networks: number[] = [];
     const max = this.#context.limits.perNetworkMax;
     return all
-      .filter((contact) => isWanted(contact) && isDiverse(networks, contact, max))
+      .filter((contact) => isWanted(contact) && claimNetworkPlace(networks, contact, max))
       .slice(0, count);
   }
 
