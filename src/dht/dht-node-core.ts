@@ -13,10 +13,10 @@ import { RequestRates } from "./request-rates.ts";
 import { RequestServer } from "./request-server.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { StoreTokens } from "./store-tokens.ts";
-import { Upkeep } from "./upkeep.ts";
-import { ValueKeeping } from "./value-keeping.ts";
+import { TableUpkeep } from "./table-upkeep.ts";
 import { VALUE_LIMITS, type ValueLimits } from "./value-limits.ts";
 import { type RecordRule, ValueStore } from "./value-store.ts";
+import { ValueUpkeep } from "./value-upkeep.ts";
 
 /** What a DHT core is made of. */
 export interface DhtNodeCoreOptions {
@@ -59,8 +59,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #effects: DhtEffect[] = [];
   readonly #server: RequestServer;
   readonly #operations: OperationDesk;
-  readonly #upkeep: Upkeep;
-  readonly #keeping: ValueKeeping;
+  readonly #tableUpkeep: TableUpkeep;
+  readonly #valueUpkeep: ValueUpkeep;
   /** From the first request on. */
   #rates: RequestRates | undefined;
   readonly #hostOf: (id: Uint8Array) => string | undefined;
@@ -105,13 +105,13 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
         const host = contact.isProvable ? hostOf(contact.id) : undefined;
         return host === undefined ? contact : contact.heardAt(host);
       },
-      meet: (hearsay) => this.#upkeep.meet(hearsay, this.#now),
+      meet: (hearsay) => this.#tableUpkeep.meet(hearsay, this.#now),
     };
     const tokens = new StoreTokens(random.bytes(32), limits.tokenMs);
     this.#server = new RequestServer(this.#context, tokens);
     this.#operations = new OperationDesk(this.#context);
-    this.#upkeep = new Upkeep(this.#context, (target) => this.#refresh(target));
-    this.#keeping = new ValueKeeping(this.#context, (key, value, isCopy, done = () => {}) => {
+    this.#tableUpkeep = new TableUpkeep(this.#context, (target) => this.#refresh(target));
+    this.#valueUpkeep = new ValueUpkeep(this.#context, (key, value, isCopy, done = () => {}) => {
       const { replicas } = limits;
       const task = { kind: "put", key, value, replicas, quorum: replicas, isCopy } as const;
       return this.#later(task, {
@@ -146,7 +146,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { table } = this.#context;
     // Whoever began a network has nobody to join through: others come.
     const isJoined = this.#isJoined || (this.#bootstrap.length === 0 && table.size > 0);
-    if (!(isJoined && table.isWhole) || this.#upkeep.isMeeting) return false;
+    if (!(isJoined && table.isWhole) || this.#tableUpkeep.isMeeting) return false;
     return !seemsLarger(this.#context);
   }
 
@@ -200,11 +200,11 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
         break;
       case "publish": {
         const value = { ...input.value, bytes: input.value.bytes.slice() };
-        this.#keeping.publish(keyOf(input.key), value, now);
+        this.#valueUpkeep.publish(keyOf(input.key), value, now);
         break;
       }
       case "withdraw":
-        this.#keeping.withdraw(keyOf(input.key), input.valueKind);
+        this.#valueUpkeep.withdraw(keyOf(input.key), input.valueKind);
         break;
       case "blame":
         this.#context.peers.blame(keyOf(input.id), now);
@@ -220,8 +220,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#now = now;
     this.#context.exchanges.timeout(now);
     this.#operations.timeout(now);
-    this.#upkeep.timeout(now);
-    this.#keeping.timeout(now);
+    this.#tableUpkeep.timeout(now);
+    this.#valueUpkeep.timeout(now);
     this.#context.store.timeout(now);
     if (now >= this.#rejoinAt) this.#join(now);
     this.#context.exchanges.resume(now);
@@ -236,8 +236,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     return Math.min(
       this.#context.exchanges.deadline(),
       this.#operations.deadline(),
-      this.#upkeep.deadline(),
-      this.#keeping.deadline(),
+      this.#tableUpkeep.deadline(),
+      this.#valueUpkeep.deadline(),
       this.#context.store.deadline(),
       this.#rejoinAt,
     );
@@ -245,8 +245,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   #start(bootstrap: readonly Contact[], now: Instant): void {
     this.#bootstrap = bootstrap.filter(({ key }) => key !== this.#context.self);
-    this.#upkeep.start(now, this.#bootstrap);
-    this.#keeping.start(now);
+    this.#tableUpkeep.start(now, this.#bootstrap);
+    this.#valueUpkeep.start(now);
     this.#join(now);
   }
 
@@ -282,11 +282,11 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       const target = keyBeside(this.#context.self, at, this.#context.random.bytes(32));
       this.#refresh(target, this.#bootstrap);
     }
-    this.#upkeep.survey(this.#now);
+    this.#tableUpkeep.survey(this.#now);
   }
 
   #refresh(target: KeyText, known: readonly Contact[] = []): void {
-    this.#upkeep.used(target, this.#now);
+    this.#tableUpkeep.used(target, this.#now);
     this.#later({ kind: "find", target, count: this.#context.limits.bucketSize, known });
   }
 
@@ -303,15 +303,15 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     if (asker.contact === undefined) return;
     // Whoever has not shown that it receives what is sent there is asked first.
     if (asker.isAddressProven) this.#heard(asker.contact, now);
-    else this.#upkeep.meet([asker.contact], now);
+    else this.#tableUpkeep.meet([asker.contact], now);
   }
 
   #heard(contact: Contact, now: Instant): void {
     const { table, placed } = this.#context;
     const isNews = table.find(contact.key)?.equals(contact) !== true;
     const admission = table.observe(isNews ? placed(contact) : contact, now);
-    if (admission === "added") this.#keeping.joined(contact, now);
-    else if (admission === "full") this.#upkeep.challenge(contact, now);
+    if (admission === "added") this.#valueUpkeep.joined(contact, now);
+    else if (admission === "full") this.#tableUpkeep.challenge(contact, now);
   }
 
   #lost(contact: Contact, now: Instant): void {
@@ -326,7 +326,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   #begin(input: BeginInput, now: Instant): void {
     const { operation } = input;
     const task = this.#task(input);
-    this.#upkeep.used(task.kind === "find" ? task.target : task.key, now);
+    this.#tableUpkeep.used(task.kind === "find" ? task.target : task.key, now);
     let isDone = false;
     const end = (effect: DhtEffect): void => {
       isDone = true;

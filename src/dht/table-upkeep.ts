@@ -39,7 +39,7 @@ const REFRESH_DEPTH_MAX = 32;
  * they ask themselves; and looks at the rest of the table come half as often each time that a node
  * is still there, and at their full pace again when one is gone.
  */
-export class Upkeep implements ExchangeOwner {
+export class TableUpkeep implements ExchangeOwner {
   readonly #context: DhtContext;
   readonly #lookUp: (target: KeyText) => void;
   readonly #introductions = new Map<KeyText, Contact>();

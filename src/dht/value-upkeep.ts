@@ -64,7 +64,7 @@ export type StoreAgain = (
  *
  * Where there is no room for a request the next value waits, and a busy newcomer is asked later.
  */
-export class ValueKeeping {
+export class ValueUpkeep {
   readonly #context: DhtContext;
   readonly #storeAgain: StoreAgain;
   readonly #newcomers: Contact[] = [];

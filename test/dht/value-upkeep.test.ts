@@ -9,9 +9,9 @@ import type { DhtRequest } from "../../src/dht/message.ts";
 import { Peers } from "../../src/dht/peers.ts";
 import { RequestRates } from "../../src/dht/request-rates.ts";
 import { RoutingTable } from "../../src/dht/routing-table.ts";
-import { ValueKeeping } from "../../src/dht/value-keeping.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
 import { ValueStore } from "../../src/dht/value-store.ts";
+import { ValueUpkeep } from "../../src/dht/value-upkeep.ts";
 import { contactAt, keyWith } from "./nodes.ts";
 
 const SELF = keyWith(0);
@@ -20,7 +20,7 @@ const EXCHANGES_MAX = 2;
 
 let store: ValueStore;
 let desk: ExchangeDesk;
-let keeping: ValueKeeping;
+let upkeep: ValueUpkeep;
 let newcomer: Contact;
 let sent: { readonly exchange: number; readonly to: Contact; readonly request: DhtRequest }[];
 /** Values stored again, and how many more of them there is room for. */
@@ -58,7 +58,7 @@ function setUp(exchangesMax: number): void {
     store,
     exchanges: desk,
   };
-  keeping = new ValueKeeping(context as DhtContext, (key) => {
+  upkeep = new ValueUpkeep(context as DhtContext, (key) => {
     if (roomForMore === 0) return false;
     roomForMore -= 1;
     again.push(key);
@@ -80,8 +80,8 @@ beforeEach(() => setUp(EXCHANGES_MAX));
 
 /** Runs what is due until then; what comes of each request that is sent is for `answer`. */
 function runUntil(end: number, answer: (exchange: number, now: number) => void): void {
-  for (let now = keeping.deadline(); now <= end; now = keeping.deadline()) {
-    keeping.timeout(now);
+  for (let now = upkeep.deadline(); now <= end; now = upkeep.deadline()) {
+    upkeep.timeout(now);
     for (const { exchange } of sent.slice(-EXCHANGES_MAX)) answer(exchange, now);
   }
 }
@@ -98,7 +98,7 @@ const stored = (exchange: number, now: number): void =>
 
 describe("a newcomer among the closest", () => {
   it("gets every value, however few requests may be in flight", () => {
-    keeping.joined(newcomer, 0);
+    upkeep.joined(newcomer, 0);
     runUntil(10_000, stored);
     expect(keysSent().size).toBe(4);
   });
@@ -108,10 +108,10 @@ describe("a newcomer among the closest", () => {
     keep(2_000);
     const rates = new RequestRates();
     const asker = { id: textBytes(SELF), source: "", isAddressProven: true };
-    keeping.joined(newcomer, 0);
+    upkeep.joined(newcomer, 0);
     let asked = 0;
-    for (let now = keeping.deadline(); now < 20_000; now = keeping.deadline()) {
-      keeping.timeout(now);
+    for (let now = upkeep.deadline(); now < 20_000; now = upkeep.deadline()) {
+      upkeep.timeout(now);
       for (; asked < sent.length; asked++) {
         expect(rates.admits(asker, "192.0.2.1", now)).toBe(true);
         stored(sent[asked]?.exchange ?? 0, now);
@@ -121,7 +121,7 @@ describe("a newcomer among the closest", () => {
   });
 
   it("that is busy gets them later", () => {
-    keeping.joined(newcomer, 0);
+    upkeep.joined(newcomer, 0);
     runUntil(10_000, (exchange, now) => desk.failed(exchange, now, true));
     const before = sent.length;
     runUntil(100_000, stored);
@@ -130,35 +130,35 @@ describe("a newcomer among the closest", () => {
   });
 
   it("that stays busy is not asked for ever, nor one that is gone again", () => {
-    keeping.joined(newcomer, 0);
+    upkeep.joined(newcomer, 0);
     runUntil(LIFE_MS / 2, (exchange, now) => desk.failed(exchange, now, true));
     expect(sent.length).toBeLessThanOrEqual(20);
     sent = [];
-    keeping.joined(newcomer, LIFE_MS / 2);
+    upkeep.joined(newcomer, LIFE_MS / 2);
     runUntil(LIFE_MS, (exchange, now) => desk.failed(exchange, now, false));
     expect(sent.length).toBe(4);
   });
 });
 
 it("repairs every value, however few repairs may wait", () => {
-  keeping.start(0);
+  upkeep.start(0);
   roomForMore = 2;
   runUntil(2_500_000, stored);
   expect(again.length).toBe(2);
   roomForMore = 2;
-  runUntil(keeping.deadline() + 1_000, stored);
+  runUntil(upkeep.deadline() + 1_000, stored);
   expect(new Set(again).size).toBe(4);
 });
 
 it("hands a value over once, however long its repair waits", () => {
-  keeping.start(0);
+  upkeep.start(0);
   roomForMore = 0;
-  keeping.joined(newcomer, 1_300_000);
+  upkeep.joined(newcomer, 1_300_000);
   runUntil(2_600_000, stored);
   const copies = sent.filter(({ request }) => request.kind === "store").length;
   expect(copies).toBeLessThanOrEqual(keysSent().size);
   roomForMore = 4;
-  runUntil(keeping.deadline() + 1_000, stored);
+  runUntil(upkeep.deadline() + 1_000, stored);
   expect(keysSent().size).toBe(4);
   expect(sent.length).toBe(4);
 });
@@ -166,7 +166,7 @@ it("hands a value over once, however long its repair waits", () => {
 it("publishes what there was no room for when there is", () => {
   roomForMore = 0;
   const value = { kind: "plain", ttlSeconds: 3_600, bytes: Uint8Array.of(9) } as const;
-  keeping.publish(keyOf(new Uint8Array(32).fill(9)), value, 0);
+  upkeep.publish(keyOf(new Uint8Array(32).fill(9)), value, 0);
   runUntil(1_000, stored);
   roomForMore = 1;
   runUntil(2_000, stored);
