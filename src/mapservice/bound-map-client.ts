@@ -7,7 +7,6 @@ import type {
   Transport,
   TransportKeys,
 } from "../transport/index.ts";
-import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { FrameCache } from "./frame-cache.ts";
 import { ReceiptVerifier } from "./receipt.ts";
 import {
@@ -18,6 +17,7 @@ import {
   verifyRecord,
   withSignedBytes,
 } from "./record.ts";
+import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 
 /** What a client has seen, over all streams that are bound to it. */
 export interface MapClientStatistics {

@@ -1,7 +1,6 @@
 export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
-export type { RecordCarrier, StoredReply } from "./carrier.ts";
 export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
 export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
@@ -54,6 +53,7 @@ export {
   signedBytes,
   verifyRecord,
 } from "./record.ts";
+export type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 export {
   decidePut,
   type HeldRecord,

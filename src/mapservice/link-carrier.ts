@@ -7,11 +7,11 @@ import {
   onAbort,
   throwIfAborted,
 } from "../base/index.ts";
-import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { DeadlineWatch } from "./deadline-watch.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { encodeRecord, type MapRecord, withTtl } from "./record.ts";
 import { RecordAnswers } from "./record-answers.ts";
+import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
 

@@ -3,8 +3,8 @@ import { crypto } from "../crypto/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { joinMainline, type MainlineDht } from "../io/mainline.ts";
 import { addressKey } from "./address-key.ts";
-import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { type MapRecord, payloadLength, SEQUENCE } from "./record.ts";
+import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 
 /** How the Mainline DHT is used as a Map. */
 export interface MainlineMapOptions {

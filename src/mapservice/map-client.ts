@@ -1,7 +1,7 @@
 import { CulvertError } from "../base/index.ts";
 import type { Receipt, Transport, TransportKeys } from "../transport/index.ts";
 import { BoundMapClient, type MapClientStatistics } from "./bound-map-client.ts";
-import type { RecordCarrier } from "./carrier.ts";
+import type { RecordCarrier } from "./record-carrier.ts";
 
 /** How a client behaves. */
 export interface MapClientOptions {

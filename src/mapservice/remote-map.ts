@@ -12,10 +12,10 @@ import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
-import type { RecordCarrier, StoredReply } from "./carrier.ts";
 import { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
+import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 import type { MapGreeting } from "./service-link.ts";
 
 /** How a remote Map is reached. */
