@@ -3,11 +3,12 @@ import { VirtualClock } from "../virtual-clock.ts";
 import { type CrashPlan, NO_CRASHES } from "./crashes.ts";
 import { type MapFaults, resolveFaults, type Side } from "./faults.ts";
 import { type Outcome, Party, type PartyCounts } from "./party.ts";
+import { play } from "./play.ts";
 import { EAGER_READER, Reader, type ReaderPlan } from "./reader.ts";
 import { type PaceRule, Referee } from "./referee.ts";
 import type { CreateSubject } from "./subject.ts";
 import { Trace } from "./trace.ts";
-import { Violation } from "./violation.ts";
+import type { Violation } from "./violation.ts";
 import { VirtualJournal } from "./virtual-journal.ts";
 import { VirtualMap } from "./virtual-map.ts";
 import { SILENT_WRITER, Writer, type WriterPlan } from "./writer.ts";
@@ -73,7 +74,6 @@ export interface WorldReport {
   readonly b: PartyReport;
 }
 
-const LIMIT_MS = 30 * 24 * 3_600_000;
 const LIMIT_EVENTS = 20_000_000;
 
 /** Runs one world to its goal, or to the first broken rule. Never throws for what a core does. */
@@ -118,15 +118,19 @@ class World {
   }
 
   run(): WorldReport {
-    let violation: Violation | undefined;
-    try {
-      this.#parties.a.start();
-      this.#parties.b.start();
-      this.#runUntil(() => this.#isAtGoal());
-      this.#watchIdle();
-    } catch (error) {
-      violation = asViolation(error);
-    }
+    const { limitMs, idle } = this.#plan;
+    const violation = play({
+      clock: this.#clock,
+      referee: this.#referee,
+      limitMs,
+      idle,
+      start: () => {
+        this.#parties.a.start();
+        this.#parties.b.start();
+      },
+      isAtGoal: () => this.#isAtGoal(),
+      state: () => this.#state(),
+    });
     return {
       seed: this.#plan.seed,
       violation,
@@ -181,23 +185,6 @@ class World {
     return writer.isThrough && this.#readers[to].kept === writer.total;
   }
 
-  #watchIdle(): void {
-    const { idle } = this.#plan;
-    if (idle === undefined) return;
-    this.#clock.advance(idle.settleMs);
-    this.#referee.expectIdle();
-    this.#clock.advance(idle.watchMs);
-  }
-
-  #runUntil(isReached: () => boolean): void {
-    const limitMs = this.#plan.limitMs ?? LIMIT_MS;
-    while (!isReached()) {
-      if (this.#clock.deadline > limitMs || !this.#clock.step()) {
-        throw new Violation("hang", this.#state());
-      }
-    }
-  }
-
   #state(): string {
     const told = (side: Side): string => {
       const peer: Side = side === "a" ? "b" : "a";
@@ -221,12 +208,4 @@ class World {
 
 function hasFailed(party: Party): boolean {
   return party.outcome !== "running" && party.outcome !== "done";
-}
-
-/** A core that throws has broken a rule, too; where it did is the cause. */
-function asViolation(error: unknown): Violation {
-  if (error instanceof Violation) return error;
-  const violation = new Violation("throw", error instanceof Error ? error.message : String(error));
-  violation.cause = error;
-  return violation;
 }

@@ -4,9 +4,10 @@ import type { BroadcastOptions } from "../../../stream/multicast/options.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 import { type MapFaults, resolveFaults } from "../faults.ts";
 import { Pattern } from "../pattern.ts";
+import { play } from "../play.ts";
 import { Referee } from "../referee.ts";
 import { Trace } from "../trace.ts";
-import { Violation } from "../violation.ts";
+import type { Violation } from "../violation.ts";
 import { VirtualJournal } from "../virtual-journal.ts";
 import { VirtualMap } from "../virtual-map.ts";
 import type { PlannedWrite } from "../writer.ts";
@@ -73,7 +74,6 @@ export interface MulticastReport {
   readonly followers: readonly FollowerReport[];
 }
 
-const LIMIT_MS = 30 * 24 * 3_600_000;
 const LIMIT_EVENTS = 2_000_000;
 
 /**
@@ -124,14 +124,16 @@ class MulticastWorld {
   }
 
   run(): MulticastReport {
-    let violation: Violation | undefined;
-    try {
-      this.#start();
-      this.#runUntil(() => this.#isAtGoal());
-      this.#watchIdle();
-    } catch (error) {
-      violation = asViolation(error);
-    }
+    const { limitMs, idle } = this.#plan;
+    const violation = play({
+      clock: this.#clock,
+      referee: this.#surroundings.referee,
+      limitMs,
+      idle,
+      start: () => this.#start(),
+      isAtGoal: () => this.#isAtGoal(),
+      state: () => this.#state(),
+    });
     const { trace } = this.#surroundings;
     const { crashes, points, puts, repairs } = this.#broadcaster.counts;
     const { progress } = this.#broadcaster;
@@ -226,23 +228,6 @@ class MulticastWorld {
     });
   }
 
-  #watchIdle(): void {
-    const { idle } = this.#plan;
-    if (idle === undefined) return;
-    this.#clock.advance(idle.settleMs);
-    this.#surroundings.referee.expectIdle();
-    this.#clock.advance(idle.watchMs);
-  }
-
-  #runUntil(isReached: () => boolean): void {
-    const limitMs = this.#plan.limitMs ?? LIMIT_MS;
-    while (!isReached()) {
-      if (this.#clock.deadline > limitMs || !this.#clock.step()) {
-        throw new Violation("hang", this.#state());
-      }
-    }
-  }
-
   #state(): string {
     const told = this.#followers.map((follower) => `${follower?.outcome} ${follower?.kept}`);
     const { total, progress } = this.#broadcaster;
@@ -253,11 +238,3 @@ class MulticastWorld {
 
 /** All worlds broadcast under one key: curve arithmetic and derivations are dear. */
 const WRITER_SEED = 0x6d63;
-
-/** A core that throws has broken a rule, too; where it did is the cause. */
-function asViolation(error: unknown): Violation {
-  if (error instanceof Violation) return error;
-  const violation = new Violation("throw", error instanceof Error ? error.message : String(error));
-  violation.cause = error;
-  return violation;
-}
