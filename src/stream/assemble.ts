@@ -13,6 +13,7 @@ import {
   WriteCapability,
 } from "../crypto/index.ts";
 import type { Transport } from "../transport/index.ts";
+import type { StreamCoreInit } from "./core-parts.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "./frame.ts";
 import {
   DEFAULTS,
@@ -25,7 +26,6 @@ import { parseSecret, streamIdOf } from "./secret.ts";
 import type { StreamState } from "./state.ts";
 import { decodeState, encodeState, type WholeState } from "./state-codec.ts";
 import { StreamCore } from "./stream-core.ts";
-import type { StreamCoreInit } from "./stream-parts.ts";
 
 /** What one side of a stream holds: the right to write one direction and to read the other. */
 export interface StreamCapabilities {

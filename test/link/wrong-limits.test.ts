@@ -22,7 +22,6 @@ it.each([undefined, "256", Number.NaN, -1])(
       () => new RelayService({ host, identity, clock, limits: of("quotaBytes") }),
       () => new RelayClient({ host, clock, limits: of("answerMs") }),
       () => new PunchService({ ...punch, limits: of("sessionsMax") }),
-      () => new PunchService({ ...punch, rendezvousLimits: of("signalBytesMax") }),
       () => apiGateway(new RememberingNode(), of("connectionsMax")),
     ];
     for (const make of made) expect(make).toThrow("must be a positive number");

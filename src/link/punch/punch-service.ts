@@ -14,11 +14,7 @@ import {
 import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import type { HostPort } from "../carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
-import {
-  PUNCH_LIMITS,
-  type PunchLimits,
-  RENDEZVOUS_LIMITS,
-} from "./limits.ts";
+import { PUNCH_LIMITS, type PunchLimits, RENDEZVOUS_LIMITS } from "./limits.ts";
 import type { PunchedPath } from "./probe-exchange.ts";
 import type { PunchEffect, PunchInput, PunchStatistics } from "./protocol.ts";
 import { PunchCore } from "./punch-core.ts";
