@@ -1,5 +1,5 @@
 import { concatBytes, type Log, toHex } from "../base/index.ts";
-import { NODE_ID_BYTES, type NodeId } from "../identity/index.ts";
+import { NODE_ID_BYTES, type NodeId, nodeIdText } from "../identity/index.ts";
 import { readIfThere, writeDurably } from "../io/durable-file.ts";
 import { systemRandom } from "../io/random.ts";
 
@@ -10,10 +10,13 @@ const GUARDS_MAX = 16;
 export async function readGuards(path: string): Promise<NodeId[]> {
   const bytes = await readIfThere(path);
   if (bytes === undefined || bytes.length % NODE_ID_BYTES !== 0) return [];
-  const count = Math.min(bytes.length / NODE_ID_BYTES, GUARDS_MAX);
-  return Array.from({ length: count }, (_, i) =>
-    new Uint8Array(bytes).slice(i * NODE_ID_BYTES, (i + 1) * NODE_ID_BYTES),
-  );
+  // Whatever a file has twice is one first hop, and would pass for two.
+  const guards = new Map<string, NodeId>();
+  for (let at = 0; at < bytes.length && guards.size < GUARDS_MAX; at += NODE_ID_BYTES) {
+    const id = new Uint8Array(bytes.subarray(at, at + NODE_ID_BYTES));
+    guards.set(nodeIdText(id), id);
+  }
+  return [...guards.values()];
 }
 
 /** Writes guards to a file, one time after the other: the last ones that it was told stay. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -15,6 +15,15 @@ describe("the file of guards", () => {
     await Promise.all([guards.slice(0, 3), guards.slice(0, 4), guards, guards.slice(1)].map(write));
     expect(await readGuards(path)).toEqual(guards.slice(1));
     expect(warned).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("has each of them once, whatever is written there", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const path = join(folder, "guards");
+    const [first, second] = [1, 2].map((byte) => new Uint8Array(32).fill(byte));
+    await writeFile(path, Buffer.concat([...Array(20).fill(first), second, first]));
+    expect(await readGuards(path)).toEqual([first, second]);
     await rm(folder, { recursive: true });
   });
 
