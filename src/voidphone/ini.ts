@@ -52,9 +52,11 @@ export function iniError(line: number, why: string): CulvertError {
 }
 
 function sectionName(content: string, line: number): string {
-  const [, name] = /^\[([^[\]]+)\]\s*(?:[;#].*)?$/.exec(content) ?? [];
-  if (name === undefined) throw iniError(line, "a section looks like [dht]");
-  return name.trim();
+  const [, inside = ""] = /^\[([^[\]]+)\]\s*(?:[;#].*)?$/.exec(content) ?? [];
+  const name = inside.trim();
+  // Without a name it would be what stands before all sections, which it is not.
+  if (name === "") throw iniError(line, "a section looks like [dht]");
+  return name;
 }
 
 function keyAndValue(content: string, line: number): { key: string; value: string } {

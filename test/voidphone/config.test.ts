@@ -56,6 +56,7 @@ describe("the configuration of VoidPhone's modules", () => {
     ["a line that says nothing", `${head}[dht]\nwhat\n`, 3, "neither a section nor"],
     ["a value without a key", `${head}= 5\n`, 2, "neither a section nor"],
     ["a section without an end", `${head}[dht\n`, 2, "looks like"],
+    ["a section without a name", `${head}[ ]\n`, 2, "looks like"],
     ["too much", "x".repeat(300_000), 1, "too long"],
   ])("is refused with line and cause: %s", (_name, text, line, why) => {
     let caught: unknown;
