@@ -15,7 +15,7 @@ export interface Context {
   readonly stop: AbortSignal;
   /** Permission bits that the user does not give to new files. */
   readonly umask: number;
-  readonly stdin: NodeJS.ReadStream;
+  readonly stdin: NodeJS.ReadStream & { readonly fd: number };
   readonly stdout: Screen;
   readonly stderr: Screen;
   /** What starts this program again: the runtime, its options, the script. */

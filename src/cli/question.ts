@@ -1,13 +1,15 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { isatty } from "node:tty";
 import { CulvertError } from "../base/index.ts";
 import type { Context } from "./context.ts";
+import { Interrupted } from "./interrupt.ts";
 
 /**
  * Asks on the terminal and waits for a line. With `isSecret` what is typed is not shown.
  *
- * @throws the reason of `context.stop` on Ctrl-C, CulvertError `CULVERT_USAGE` on Ctrl-D, or when
- *   the terminal has gone
+ * @throws the reason of `context.stop` on Ctrl-C, Interrupted when the terminal has gone,
+ *   CulvertError `CULVERT_USAGE` on Ctrl-D
  */
 export async function ask(
   { stdin, stderr, stop, output }: Context,
@@ -33,6 +35,8 @@ export async function ask(
     return await Promise.race([terminal.question(question, { signal: stop }), left]);
   } catch (error) {
     stop.throwIfAborted();
+    // The signal for that comes later than the end of what is typed, or to nobody but the shell.
+    if (!isatty(stdin.fd)) throw new Interrupted("SIGHUP");
     throw error;
   } finally {
     answered();
