@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, CulvertError, isCulvertError } from "../base/index.ts";
+import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
@@ -72,10 +72,8 @@ export class SessionStore {
   async find(id: string): Promise<Session | undefined> {
     if (!SESSION_ID.test(id)) return undefined;
     const folder = join(this.#folder, id);
-    const bytes = await readRecord(join(folder, RECORD_FILE));
-    if (bytes === undefined) return undefined;
-    const record = decodeRecord(withoutChecksum(bytes));
-    return new Session({ id, folder, record, clock: this.#clock });
+    const record = await readRecord(folder, id);
+    return record && new Session({ id, folder, record, clock: this.#clock });
   }
 
   /**
@@ -154,11 +152,15 @@ function isMissing(error: unknown): boolean {
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */
-async function readRecord(path: string): Promise<Uint8Array | undefined> {
+async function readRecord(folder: string, id: string): Promise<SessionRecord | undefined> {
+  const path = join(folder, RECORD_FILE);
   try {
-    return await readIfThere(path);
+    const bytes = await readIfThere(path);
+    return bytes && decodeRecord(withoutChecksum(bytes));
   } catch (cause) {
-    throw new CulvertError("CULVERT_BAD_STATE", `${path} cannot be read`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const hint = `culvert status --forget ${id} removes it; it cannot be gone on with`;
+    throw new CommandError("CULVERT_BAD_STATE", `cannot read ${path}: ${why}`, hint, cause);
   }
 }
 

@@ -184,7 +184,11 @@ describe("sessions on disk", () => {
     const bytes = new Uint8Array(await readFile(path));
     for (let at = 0; at < bytes.length; at++) {
       await writeFile(path, bytes.with(at, (bytes[at] ?? 0) ^ (1 << (at % 8))));
-      await expect(store.find(other.id)).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+      await expect(store.find(other.id)).rejects.toMatchObject({
+        code: "CULVERT_BAD_STATE",
+        message: expect.stringContaining(path),
+        hint: expect.stringContaining(`--forget ${other.id}`),
+      });
     }
     const damaged: string[] = [];
     const sessions = await store.list((name) => damaged.push(name));

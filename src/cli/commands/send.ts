@@ -41,7 +41,12 @@ export const send: RunCommand = async (context, operands, options) => {
   const paths = operands.map((path) => resolve(path));
   const parcel = { paths, source, header: encodeHeader(source.manifest), map };
   const store = new SessionStore(context.paths.sessions, context.clock);
-  const unfinished = options.flag("new") ? undefined : await findUnfinished(store, parcel);
+  const unfinished = options.flag("new")
+    ? undefined
+    : await findUnfinished(store, parcel, (id, { code, message }) => {
+        const way = `if that was this transfer, it begins anew; culvert status --forget ${id}`;
+        context.output.warn(code, `${message}; ${way} removes what is left of it`);
+      });
   await withMap(context, map, async (transport) => {
     const job = unfinished ? { ...unfinished, isResumed: true } : await begin(context, parcel);
     await sendParcel(context, { parcel, job, transport, options, peerTimeoutMs });

@@ -1,4 +1,4 @@
-import { equalBytes } from "../../base/index.ts";
+import { type CulvertError, equalBytes } from "../../base/index.ts";
 import { readIfThere } from "../../io/durable-file.ts";
 import type { MapChoice } from "../connection.ts";
 import type { Session, SessionStore } from "../session.ts";
@@ -17,14 +17,18 @@ export interface Sent {
  * The unfinished transfer of the same paths by the same Map, if there is one: the last that was
  * begun of those whose files are still what they were.
  *
+ * @param tellDamaged hears of each record that cannot be read and may be the one, if none is found
  * @throws CulvertError `CULVERT_FILE` when there are some, and of none of them they are
  */
 export async function findUnfinished(
   store: SessionStore,
   sent: Omit<Sent, "map"> & { readonly map: Pick<MapChoice, "name"> },
+  tellDamaged: (id: string, error: CulvertError) => void = () => {},
 ): Promise<{ readonly session: Session; readonly secret: Uint8Array } | undefined> {
   let hasChanged = false;
-  for (const session of (await store.list()).toReversed()) {
+  const damaged = new Map<string, CulvertError>();
+  const sessions = await store.list((id, error) => damaged.set(id, error));
+  for (const session of sessions.toReversed()) {
     const { command, phase, paths, map, secret } = session.record;
     if (command !== "send" || phase !== "open" || secret === undefined) continue;
     if (map !== sent.map.name || paths?.join("\0") !== sent.paths.join("\0")) continue;
@@ -33,5 +37,6 @@ export async function findUnfinished(
     hasChanged = true;
   }
   if (hasChanged) throw changed("what is sent");
+  for (const [id, error] of damaged) tellDamaged(id, error);
   return undefined;
 }

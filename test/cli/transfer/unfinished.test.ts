@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -42,5 +42,19 @@ describe("the same command again", () => {
     await expect(findUnfinished(store, sent(9))).rejects.toThrow("has changed");
     const others = { ...sent(9), paths: ["/q"] };
     expect(await findUnfinished(store, others)).toBeUndefined();
+  });
+
+  test("tells of records that cannot be read when one may be what it looks for", async () => {
+    const store = new SessionStore(folder, clock);
+    await begin(store, 1, 1);
+    const id = sessionId("send", new Uint8Array(32).fill(1));
+    await writeFile(join(folder, id, "session"), "damaged");
+    const told: unknown[] = [];
+    const tell = (name: string, { message }: Error): unknown => told.push([name, message]);
+    expect(await findUnfinished(store, sent(1), tell)).toBeUndefined();
+    expect(told).toEqual([[id, expect.stringContaining(join(folder, id, "session"))]]);
+    await begin(store, 2, 1);
+    expect((await findUnfinished(store, sent(1), tell))?.secret[0]).toBe(2);
+    expect(told.length).toBe(1);
   });
 });
