@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
@@ -69,8 +69,15 @@ export class Staging {
       throw new CommandError("CULVERT_FILE", `will not be written: ${reason}`, hint);
     }
     await this.#requireRoom();
-    for (const entry of this.#options.manifest.entries) {
-      if (entry.kind === "file" && entry.size === 0) await this.write(entry, 0, new Uint8Array(0));
+    try {
+      for (const entry of this.#options.manifest.entries) {
+        if (entry.kind === "file" && entry.size === 0) {
+          await this.write(entry, 0, new Uint8Array(0));
+        }
+      }
+    } finally {
+      // Whoever hears that this has failed has nothing to close.
+      await this.close();
     }
   }
 
@@ -198,6 +205,7 @@ export class Staging {
       missing -= (await lstat(location).catch(() => undefined))?.size ?? 0;
     }
     if (missing <= free) return;
+    await rmdir(this.#folder).catch(() => {}); // unless something came before: it may go elsewhere
     throw new CommandError(
       "CULVERT_FILE",
       `no room in ${this.#options.target}: ${formatBytes(free)} free of ${formatBytes(missing)}`,

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import {
   chmod,
   link,
@@ -201,6 +203,23 @@ describe("files on their way to their names", () => {
   test("more than the disk holds is refused before it is received", async () => {
     const staging = stagingOf([file("huge", 2 ** 52)]);
     await expect(staging.begin()).rejects.toThrow("no room");
+    // It may go into another folder next.
+    expect(await readdir(target)).toEqual([]);
+  });
+
+  test.runIf(existsSync("/proc/self/fd"))("nothing stays open of a beginning", async () => {
+    const openInTarget = async (): Promise<string[]> => {
+      const names = (await readdir("/proc/self/fd")).map((fd) => join("/proc/self/fd", fd));
+      const paths = await Promise.all(names.map((name) => readlink(name).catch(() => "")));
+      return paths.filter((path) => path.startsWith(target));
+    };
+    await stagingOf([file("a", 0)]).begin();
+    expect(await openInTarget()).toEqual([]);
+    await rm(join(target, ".culvert-abc/0"));
+    // Nothing makes a pipe durable.
+    spawnSync("mkfifo", [join(target, ".culvert-abc/0")]);
+    await expect(stagingOf([file("a", 0)]).begin()).rejects.toMatchObject({ code: "EINVAL" });
+    expect(await openInTarget()).toEqual([]);
   });
 
   test.skipIf(process.getuid?.() === 0)("a target that is not writable says so", async () => {
