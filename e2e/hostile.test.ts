@@ -1,28 +1,28 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generateSecret, Stream } from "culvert";
 import { connectMap, MapClient } from "culvert/mapservice";
 import { describe, expect, test } from "vitest";
-import { formatTicket } from "../src/cli/ticket.ts";
+import { formatTicket, parseTicket } from "../src/cli/ticket.ts";
 import { encodeHeader, makeManifest } from "../src/cli/transfer/manifest.ts";
 import { type Culvert, type Ending, Machine } from "./culvert.ts";
 
-/** What a sender that does not keep to the rules sends, and how the receiver ends. */
+/** How the receiver of a sender that does not keep to the rules ends, and what the sender hears. */
 async function receiveFrom(
   machine: Machine,
   pieces: readonly Uint8Array[],
-): Promise<{ receiver: Culvert & Ending; sender: Stream }> {
+): Promise<{ receiver: Culvert & Ending; heard: unknown }> {
   const { endpoint } = await machine.map("--memory");
   const connection = await connectMap(endpoint);
   try {
     const secret = generateSecret();
     const sender = Stream.listen(new MapClient(connection), secret);
-    sender.on("error", () => {});
+    const failed = new Promise((resolve) => sender.once("error", resolve));
     for (const piece of pieces) sender.write(piece);
     sender.end();
     const ticket = formatTicket({ role: "receive", secret });
     const receiver = await machine.run("receive", ticket, "--map", endpoint, "--into", "inbox");
-    return { receiver, sender };
+    return { receiver, heard: await failed };
   } finally {
     connection.close();
   }
@@ -35,14 +35,16 @@ function headerFor(path: string): Uint8Array {
 
 const hello = new TextEncoder().encode("hello");
 const zeros = new Uint8Array(32);
+const givenUp = { code: "CULVERT_PEER_ABORTED" };
 
 describe("a sender that does not keep to the rules", () => {
   test.each(["../evil", "/tmp/culvert-evil", "a/../../evil", "a\\..\\evil", "a\0", ".culvert-x"])(
     "cannot name %j",
     async (path) => {
       await using machine = await Machine.create();
-      const { receiver } = await receiveFrom(machine, [headerFor(path), hello, zeros]);
+      const { receiver, heard } = await receiveFrom(machine, [headerFor(path), hello, zeros]);
       expect(receiver.code).toBe(1);
+      expect(heard).toMatchObject(givenUp);
       expect(receiver.stderr).toContain("will not be written");
       expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
       expect(await readdir(machine.folder)).not.toContain("evil");
@@ -62,9 +64,28 @@ describe("a sender that does not keep to the rules", () => {
     ["less than it announced", [headerFor("a"), hello]],
   ])("is refused for sending %s", async (_what, pieces) => {
     await using machine = await Machine.create();
-    const { receiver } = await receiveFrom(machine, pieces);
+    const { receiver, heard } = await receiveFrom(machine, pieces);
     expect(receiver.code).toBe(6);
+    expect(heard).toMatchObject(givenUp);
     expect(receiver.stderr).toMatch(/^culvert: error: /m);
     expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
   });
+});
+
+test("a receiver that gives up ends the sender, whose command then begins anew", async () => {
+  await using machine = await Machine.create();
+  const { endpoint } = await machine.map("--memory");
+  await writeFile(join(machine.folder, "a"), "hello");
+  const ticketOf = async (run: Culvert): Promise<string> =>
+    (await run.says(/culvert1[a-z0-9]+/))[0];
+  const sender = machine.culvert("send", "a", "--map", endpoint);
+  const ticket = await ticketOf(sender);
+  const connection = await connectMap(endpoint);
+  const receiver = Stream.dial(new MapClient(connection), parseTicket(ticket).secret);
+  receiver.on("error", () => {}).once("data", () => receiver.destroy(new Error("no")));
+  expect((await sender.ended).code).toBe(1);
+  connection.close();
+  expect(sender.stderr).toMatch(/error: the other side .*\n.*hint: .* with a new ticket/);
+  expect((await machine.run("status")).stdout).toMatch(/ send +refused /);
+  expect(await ticketOf(machine.culvert("send", "a", "--map", endpoint))).not.toBe(ticket);
 });

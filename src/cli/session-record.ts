@@ -15,7 +15,8 @@ export interface SessionRecord {
   /**
    * `open`: under way. `verified`: everything has arrived as it was sent, names are being given.
    * `placed`: everything has its name, the sender may not know it yet. `refused`: what arrived was
-   * not what was sent. `done`: over, and kept so that typing it again does no harm.
+   * not what was sent, or has names that are not written; of a sender, that the receiver gave up.
+   * `done`: over, and kept so that typing it again does no harm.
    */
   readonly phase: (typeof PHASES)[number];
   /** What to call it, as the peer or the user named it. Not safe to show as it is. */

@@ -142,7 +142,8 @@ export class SessionStore {
     const before = this.#clock.unixMs() - DONE_KEPT_MS;
     for (const session of await this.list()) {
       const { phase, updatedUnixMs } = session.record;
-      if (phase === "done" && updatedUnixMs < before) await this.forget(session.id);
+      const isOver = phase === "done" || phase === "refused";
+      if (isOver && updatedUnixMs < before) await this.forget(session.id);
     }
   }
 }
@@ -216,11 +217,11 @@ export class Session {
     await this.#saving;
   }
 
-  /** Remembers that it is over, and drops the secret and the journal. The stream is closed. */
-  async finish(): Promise<void> {
+  /** Remembers how it is over, and drops the secret and the journal. The stream is closed. */
+  async finish(phase: "done" | "refused" = "done"): Promise<void> {
     const { secret: _, ...rest } = this.#record;
     this.#record = rest;
-    await this.save({ phase: "done" });
+    await this.save({ phase });
     await rm(join(this.folder, JOURNAL_FOLDER), { recursive: true, force: true });
     await rm(this.headerPath, { force: true });
   }

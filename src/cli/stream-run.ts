@@ -151,6 +151,19 @@ export async function sayGoodbye(
   return isAllTold ? "told" : "untold";
 }
 
+/** Gives the stream up, and waits for a while until that is in the Map for the other side. */
+export async function giveUp(
+  { clock, stop }: Surroundings,
+  stream: Stream,
+  error: Error,
+): Promise<void> {
+  stream.destroy(error);
+  const until = clock.now() + GOODBYE.msMax;
+  while (!stream.progress().isAllTold && clock.now() < until && !stop.aborted) {
+    await pause(clock, LAST_WORD.lookEveryMs);
+  }
+}
+
 async function leaveLastWord(
   { clock, output }: Surroundings,
   stream: Stream,

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
-import { MemoryTransport, type Transport } from "culvert/transport";
+import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { sayGoodbye } from "../../src/cli/stream-run.ts";
+import { giveUp, sayGoodbye } from "../../src/cli/stream-run.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 
 /** A way to a Map on which puts get lost, all of them, while it is `broken`. */
@@ -95,4 +95,32 @@ describe("a side that is done", () => {
     await reader.halt();
     expect(await saidAfter(1_000)).toBe("untold");
   });
+});
+
+test("who gives up leaves once that is in the Map, be the way there slow and lossy", async () => {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  onTestFinished(() => map.close());
+  const secret = generateSecret();
+  const way = new BreakingWay(map);
+  const slow = new LossyTransport(way, { clock, rttMs: 2_000 });
+  const writer = Stream.listen(map, secret, { clock });
+  const failed = once(writer.resume(), "error");
+  writer.write("what nobody wants");
+  const reader = Stream.dial(slow, secret, { clock });
+  await clock.runPromise(
+    once(
+      reader.on("error", () => {}),
+      "data",
+    ),
+    60_000,
+  );
+  const output = outputOn(new FakeScreen(false), false);
+  const context = { clock, output, stop: new AbortController().signal };
+  way.broken = true;
+  const leaving = giveUp(context, reader, new Error("no")).then(() => reader.halt());
+  await clock.runUntil(clock.now() + 5_000);
+  way.broken = false;
+  await clock.runPromise(leaving, 60_000);
+  expect(await clock.runPromise(failed, 60_000)).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
 });

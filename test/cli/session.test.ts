@@ -153,17 +153,21 @@ describe("sessions on disk", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test("once finished keep no secret and no journal, and are forgotten in time", async () => {
-    const store = new SessionStore(folder, clock);
-    const session = await store.create(id, begun);
-    await (await session.journals.open("x")).close();
-    await session.finish();
-    expect(await readdir(session.folder)).toEqual(["session"]);
-    expect((await store.find(id))?.record.secret).toBeUndefined();
-    nowUnixMs += 31 * 24 * 3600 * 1000;
-    await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
-    expect((await store.list()).map(({ record }) => record.command)).toEqual(["pipe"]);
-  });
+  test.each(["done", "refused"] as const)(
+    "once %s keep no secrets, and are forgotten in time",
+    async (phase) => {
+      const store = new SessionStore(folder, clock);
+      const session = await store.create(id, begun);
+      await (await session.journals.open("x")).close();
+      await session.finish(phase);
+      expect(await readdir(session.folder)).toEqual(["session"]);
+      const { record } = (await store.find(id)) ?? {};
+      expect([record?.phase, record?.secret]).toEqual([phase, undefined]);
+      nowUnixMs += 31 * 24 * 3600 * 1000;
+      await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
+      expect((await store.list()).map(({ record }) => record.command)).toEqual(["pipe"]);
+    },
+  );
 
   test("are not taken away from a process that is at work", async () => {
     const store = new SessionStore(folder, clock);

@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import { isCulvertError } from "../../base/index.ts";
 import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { announce } from "../announce.ts";
@@ -6,6 +7,7 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
+import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
@@ -49,7 +51,14 @@ export const send: RunCommand = async (context, operands, options) => {
       });
   await withMap(context, map, async (transport) => {
     const job = unfinished ? { ...unfinished, isResumed: true } : await begin(context, parcel);
-    await sendParcel(context, { parcel, job, transport, options, peerTimeoutMs });
+    try {
+      await sendParcel(context, { parcel, job, transport, options, peerTimeoutMs });
+    } catch (error) {
+      if (!isCulvertError(error, "CULVERT_PEER_ABORTED")) throw error;
+      await job.session.finish("refused");
+      const hint = "its own message says why; the same command sends it again, with a new ticket";
+      throw new CommandError(error.code, "the other side refused this, or gave it up", hint, error);
+    }
   });
 };
 

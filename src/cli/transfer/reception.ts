@@ -7,15 +7,11 @@ import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";
 import type { Session } from "../session.ts";
 import { drain } from "../standard-io.ts";
-import { type Goodbye, sayGoodbye } from "../stream-run.ts";
-import { pause } from "../timing.ts";
+import { type Goodbye, giveUp, sayGoodbye } from "../stream-run.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
 import { Receiving } from "./receiving.ts";
-import { type Conflicts, Staging } from "./staging.ts";
+import { type Conflicts, RefusedNames, Staging } from "./staging.ts";
 import { TRAILER_BYTES } from "./transfer-reader.ts";
-
-/** How long to try to tell the sender that its transfer is refused. */
-const REFUSAL_MS = 3_000;
 
 /** How many names a question or an error lists. */
 const NAMES_SHOWN = 3;
@@ -66,7 +62,9 @@ export class Reception {
       await receiving.run();
     } catch (error) {
       const isRefused =
-        isCulvertError(error, "CULVERT_INTEGRITY") || isCulvertError(error, "CULVERT_PROTOCOL");
+        error instanceof RefusedNames ||
+        isCulvertError(error, "CULVERT_INTEGRITY") ||
+        isCulvertError(error, "CULVERT_PROTOCOL");
       if (isRefused && !stream.destroyed) await this.#refuse(stream, error);
       throw error;
     }
@@ -136,8 +134,7 @@ export class Reception {
     if (session.record.target !== undefined && header !== undefined) {
       await this.#stagingOf(decodeHeader(header)).discard();
     }
-    stream.destroy(error);
-    await pause(context.clock, REFUSAL_MS);
+    await giveUp(context, stream, error);
   }
 
   #stagingOf(manifest: Manifest): Staging {

@@ -33,6 +33,14 @@ export interface Conflicts {
   readonly inTheWay: readonly string[];
 }
 
+/** The names of a transfer cannot be given here: what is sent has to have others. */
+export class RefusedNames extends CommandError {
+  constructor(reason: string) {
+    const hint = "ask the other side to rename it and send it anew; nothing was written";
+    super("CULVERT_FILE", `will not be written: ${reason}`, hint);
+  }
+}
+
 /**
  * The files of one transfer until they are complete: numbered, so that no name of the peer touches
  * the disk before it has to, in a hidden folder of the target, so that each gets its name in one
@@ -59,14 +67,17 @@ export class Staging {
     );
   }
 
-  /** Judges the peer's names, looks for room, and makes the folder for unfinished files. */
+  /**
+   * Judges the peer's names, looks for room, and makes the folder for unfinished files.
+   *
+   * @throws RefusedNames
+   */
   async begin(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const reason = refuseEntries(this.#options.manifest.entries, await this.#policy());
     if (reason !== undefined) {
       await this.discard();
-      const hint = "ask the other side to rename it; nothing was written";
-      throw new CommandError("CULVERT_FILE", `will not be written: ${reason}`, hint);
+      throw new RefusedNames(reason);
     }
     await this.#requireRoom();
     try {
