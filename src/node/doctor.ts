@@ -197,7 +197,7 @@ class Examination {
       { addresses: () => [], isLocal },
     );
     try {
-      const descriptor = await overlay.describe(node);
+      const descriptor = await overlay.describe(node, { signal: this.#limit() });
       if (descriptor === undefined) {
         throw new CulvertError("CULVERT_BUSY", "the node is there, and says nothing of itself yet");
       }

@@ -207,12 +207,16 @@ export class Overlay implements Lookup, Discovery {
    * it has none yet.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_WRONG_PEER`, `CULVERT_PROTOCOL`
+   * @throws Error `AbortError`
    */
-  async describe({ id, address }: NodeContact): Promise<NodeDescriptor | undefined> {
+  async describe(
+    { id, address }: NodeContact,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<NodeDescriptor | undefined> {
     this.#begunWith.add(formatNodeAddress(address));
     this.links.hint(id, { addresses: [address], relays: [] });
-    await this.host.dial({ id, addresses: [address] });
-    const bytes = await this.rpc.caller(MANIFEST, id).descriptor();
+    await this.host.dial({ id, addresses: [address], ...options });
+    const bytes = await this.rpc.caller(MANIFEST, id).descriptor(undefined, options);
     if (bytes.length === 0) return undefined;
     const descriptor = NodeDescriptor.fromBytes(bytes);
     if (!isSameNode(descriptor.id, id)) {

@@ -70,3 +70,18 @@ it("what fails for no reason of the network is not said to have taken too long",
   ]);
   expect(found[0]).toMatchObject({ code: "CULVERT_INTERNAL", detail: "a defect" });
 });
+
+it("asked to stop, it waits no longer for a node that is silent", async () => {
+  const stopper = new AbortController();
+  const machine = machineAt("198.51.97.1");
+  const nodes = [parseNodeContact(`${"5e".repeat(32)}@udp://198.51.96.1:7000`)];
+  const examine = async (): Promise<void> => {
+    for await (const { layer } of examineNetwork({ nodes, machine, signal: stopper.signal })) {
+      expect(["udp", "tcp"]).toContain(layer);
+    }
+  };
+  const examining = examine();
+  await clock.runUntil(clock.now() + 1_000);
+  stopper.abort(new Error("enough"));
+  await expect(clock.runPromise(examining, 100)).rejects.toThrow("enough");
+});
