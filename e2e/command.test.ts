@@ -61,6 +61,20 @@ describe("the command line", () => {
     expect((await machine.run("status")).stderr).toContain("nothing is unfinished");
   });
 
+  test("a node whose Redis is not there says so, and does not speak of a Map", async () => {
+    await using machine = await Machine.create();
+    const config = join(machine.folder, "node.toml");
+    await writeFile(config, '[storage]\nredis = ["redis://127.0.0.1:1"]\n');
+    const { code, stderr } = await machine.run(
+      "node",
+      "-c",
+      config,
+      "--listen",
+      "udp://127.0.0.1:0",
+    );
+    expect([code, stderr]).toEqual([5, expect.stringMatching(/hint: .*Redis server/)]);
+  });
+
   test("a closed reader is no reason to fail", () => {
     const shell = spawnSync("bash", [
       "-c",

@@ -26,6 +26,7 @@ const INSTALL = "install culvert anew on this machine; docs/HACKING.md says wher
 const RETRY = "type the same command again to go on where it stopped";
 const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
+const LISTEN_ELSEWHERE = "is another process there already? --listen takes another place";
 const STATE_FOLDER = '"culvert status" lists what is kept, "culvert paths" says where';
 
 /** One row for each code; a test compares it with the documentation. */
@@ -81,9 +82,8 @@ export class CommandError extends CulvertError {
 }
 
 /** The same error, with what to do where something of this machine, and no Map, was not reached. */
-export function withListenHint(error: unknown): unknown {
+export function withListenHint(error: unknown, hint: string = LISTEN_ELSEWHERE): unknown {
   if (!isCulvertError(error, "CULVERT_UNREACHABLE")) return error;
-  const hint = "is another process there already? --listen takes another place";
   return new CommandError(error.code, error.message, hint, error);
 }
 

@@ -18,6 +18,7 @@ import { printable } from "../humanize.ts";
 import { makePrivateFolder } from "../make-folder.ts";
 
 const STORE_HINT = "make the folder writable, or choose another one with --store";
+const REDIS_HINT = "does the Redis server of the configuration run? is the port to listen at free?";
 
 /** `culvert node`: a storage and relay node, until it is told to stop. */
 export const node: RunCommand = async (context, _operands, options) => {
@@ -27,7 +28,7 @@ export const node: RunCommand = async (context, _operands, options) => {
   const log = logTo(context, options.flag("verbose"));
   collectEarly();
   const running = await startNode(config, { log }).catch((error: unknown) => {
-    throw config.storage.redis.length > 0 ? error : withListenHint(error);
+    throw withListenHint(error, config.storage.redis.length > 0 ? REDIS_HINT : undefined);
   });
   try {
     const contacts = [...running.contacts];
