@@ -14,6 +14,8 @@ export interface Source {
 }
 
 const READ_BYTES = 64 * 1024;
+const SPELLING_HINT = "check the spelling; paths are relative to the current folder";
+const STDIN_HINT = "culvert pipe --send-only sends what comes on stdin";
 const EMPTY_HINT = 'is a variable not set? the current folder is "."';
 
 /**
@@ -104,7 +106,7 @@ async function inspect(location: string): Promise<Stats> {
   try {
     return await stat(location);
   } catch (error) {
-    const hint = "check the spelling; paths are relative to the current folder";
+    const hint = basename(location) === "-" ? STDIN_HINT : SPELLING_HINT;
     throw new CommandError("CULVERT_FILE", `cannot find ${location}`, hint, error);
   }
 }

@@ -77,6 +77,13 @@ describe("what is sent", () => {
     });
   });
 
+  test("that is to come on stdin is a matter of another command", async () => {
+    await expect(scanSource([join(root, "-")])).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      hint: expect.stringContaining("culvert pipe"),
+    });
+  });
+
   test("that changes while it is read is noticed: shorter, longer, or only newer", async () => {
     const one = join(root, "one");
     const source = await scanSource([one]);
