@@ -1,5 +1,6 @@
 import { assert, Heap, type Instant } from "../base/index.ts";
 import { FrameTable } from "./frame-table.ts";
+import { LostRun } from "./lost-run.ts";
 
 /**
  * Where a frame stands:
@@ -46,6 +47,7 @@ export class ReTx {
   readonly #frames: FrameTable;
   readonly #suspects = new Heap<number>((a, b) => a < b);
   readonly #missing = new Heap<number>((a, b) => a < b);
+  readonly #lostRun = new LostRun();
   #unstored = 0;
   /** The earliest refresh, unless it has to be looked for. */
   #refreshAt: Instant = NEVER;
@@ -177,14 +179,21 @@ export class ReTx {
     return { newlySelected };
   }
 
-  /** The reader asked for this frame in vain: it is missing, unless it was stored after `since`. */
-  doubt(index: number, since: Instant): void {
-    const slot = this.#frames.find(index);
+  /**
+   * The reader asked for this frame in vain: it is missing, and those behind it that a
+   * {@link LostRun} takes to be; but for what was stored after `since`.
+   */
+  doubt(first: number, since: Instant): void {
+    if (!this.has(first)) return;
+    const end = Math.min(this.#lostRun.waitsFor(first), this.next);
     const { state, selected, storedAt } = this.#frames;
-    if (slot < 0 || selected[slot] === 1 || (storedAt[slot] as number) > since) return;
-    if (state[slot] !== STORED && state[slot] !== SUSPECT) return;
-    this.#setState(slot, MISSING);
-    this.#missing.push(index);
+    for (let index = first; index < end; index++) {
+      const slot = this.#frames.find(index);
+      if (slot < 0 || selected[slot] === 1 || (storedAt[slot] as number) > since) continue;
+      if (state[slot] !== STORED && state[slot] !== SUSPECT) continue;
+      this.#setState(slot, MISSING);
+      this.#missing.push(index);
+    }
   }
 
   /** Moves every stored frame whose time has come back to the suspects. */

@@ -17,6 +17,7 @@ const isThere = (frame: Model): boolean => frame.state === "stored" || frame.sel
 /** The rules of `ReTx` on a plain list, as slowly as one likes. */
 export class NaiveReTx {
   frames: Model[] = [];
+  run: number[] = [];
   base = 0;
   next = 0;
 
@@ -73,7 +74,17 @@ export class NaiveReTx {
     if (frame.state === "stored" && frame.refreshAt === NEVER) frame.state = "suspect";
   }
 
-  doubt(index: number, since: number): void {
+  doubt(first: number, since: number): void {
+    if (this.find(first) === undefined) return;
+    // One that was taken for missing before comes alone; the one behind all those doubles them.
+    if (!this.run.includes(first)) {
+      const length = first === (this.run.at(-1) ?? -2) + 1 ? 2 * this.run.length : 1;
+      this.run = Array.from({ length }, (_, at) => first + at);
+      for (const index of this.run) this.doubtOne(index, since);
+    } else this.doubtOne(first, since);
+  }
+
+  private doubtOne(index: number, since: number): void {
     const frame = this.find(index);
     if (frame === undefined || frame.selected || frame.storedAt > since) return;
     if (frame.state === "stored" || frame.state === "suspect") frame.state = "missing";

@@ -205,6 +205,33 @@ describe("a starving reader", () => {
   });
 });
 
+describe("a Map that has forgotten more than one frame", () => {
+  /** Frames that are missing after the reader was found to wait for each of `indexes` in turn. */
+  function missingAfter(indexes: readonly number[]): number[] {
+    const retx = flying(20);
+    for (let index = 0; index < 20; index++) retx.stored(index, receipt(5));
+    for (const index of indexes) retx.doubt(index, NEVER);
+    return Array.from({ length: 20 }, (_, at) => at).filter((at) => retx.state(at) === "missing");
+  }
+
+  it("is taken to have forgotten twice as many, each time that the next one is gone too", () => {
+    expect(missingAfter([2])).toEqual([2]);
+    expect(missingAfter([2, 3])).toEqual([2, 3, 4]);
+    expect(missingAfter([2, 3, 5])).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    expect(missingAfter([2, 3, 5, 9])).toEqual(Array.from({ length: 15 }, (_, at) => at + 2));
+  });
+
+  it("is taken to have forgotten one, when those behind the last ones were there", () => {
+    expect(missingAfter([2, 3, 5, 10])).toEqual([2, 3, 4, 5, 6, 7, 8, 10]);
+    expect(missingAfter([2, 4, 6])).toEqual([2, 4, 6]);
+  });
+
+  it("is taken to have forgotten no more while the reader waits for what was put again", () => {
+    expect(missingAfter([2, 3, 3, 4, 3])).toEqual([2, 3, 4]);
+    expect(missingAfter([2, 3, 1_000])).toEqual([2, 3, 4]);
+  });
+});
+
 describe("frames that nobody acknowledges", () => {
   it("are forgotten one by one, and the base moves over the gaps", () => {
     const retx = flying(4);

@@ -4,6 +4,7 @@ import { Stream } from "../../src/stream/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import {
   type GetOptions,
+  LossyTransport,
   MemoryTransport,
   type PutOptions,
   type Receipt,
@@ -36,6 +37,26 @@ class ForgetfulTransport implements Transport {
     return await this.#inner.get(frameId, options);
   }
 }
+
+it("is put all of a stream again by a writer whose Map was lost, in a few round trips", async () => {
+  const clock = new VirtualClock();
+  const secret = new Uint8Array(32).fill(8);
+  const place = { clock, payloadSize: 256 };
+  const lost = new LossyTransport(new MemoryTransport(place), { clock, rttMs: 50, seed: 1 });
+  const map = new LossyTransport(new MemoryTransport(place), { clock, rttMs: 50, seed: 2 });
+  const writer = Stream.listen(lost, secret, { clock, unacknowledgedFramesMax: 2_000 });
+  writer.write(new Uint8Array(100_000));
+  await clock.runUntil(() => writer.progress().isAllStored, 600_000);
+  writer.setTransport(map);
+  const reader = Stream.dial(map, secret, { clock });
+  reader.resume();
+  const startedAt = clock.now();
+  await clock.runUntil(() => reader.progress().deliveredBytes === 100_000, 3_600_000);
+  // Six hundred frames, one after the other, each after a probe, took 4,300 round trips.
+  expect((clock.now() - startedAt) / 50).toBeLessThan(300);
+  expect(writer.progress().retransmissions).toBeLessThan(800);
+  await Promise.all([writer.halt(), reader.halt()]);
+});
 
 it.each([1, 2, 5, 20])("gets past %i frames in a row that the Map has forgotten", async (count) => {
   const clock = new VirtualClock();
