@@ -228,4 +228,17 @@ describe("the records of a channel", () => {
     expect([at(1_099), at(3), at(6), at(1_098), at(100), at(1_099)]).toEqual([1, 0, 0, 1, 1, 0]);
     expect([opened(new Uint8Array(3)), b.droppedDatagrams]).toEqual([0, 7]);
   });
+
+  it("takes late datagrams also when the window has moved over where others were", () => {
+    const [a, b] = pair();
+    const sealed = Array.from({ length: 3_000 }, () => {
+      const [effect] = handle(a, { kind: "send-datagram", payload: Uint8Array.of(1) });
+      return effect?.kind === "write-datagram" ? effect.bytes : new Uint8Array(0);
+    });
+    const at = (index: number) =>
+      handle(b, { kind: "datagram", bytes: sealed[index] as Uint8Array }).length;
+    for (let index = 0; index < 1_024; index++) at(index);
+    expect([at(1_500), at(1_400), at(1_499), at(2_999), at(2_424)]).toEqual([1, 1, 1, 1, 1]);
+    expect(b.droppedDatagrams).toBe(0);
+  });
 });

@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest";
 import { fromHex, type Random, SeededRandom, toHex } from "../../src/base/index.ts";
 import { crypto } from "../../src/crypto/index.ts";
 import { type DhKeys, dhKeysOf, NoiseHandshake, type NoisePattern } from "../../src/link/noise.ts";
-import { RecordOpener, RecordSealer } from "../../src/link/record-cipher.ts";
+import {
+  RECORD_OVERHEAD_BYTES,
+  RECORD_PAYLOAD_BYTES_MAX,
+  RecordOpener,
+  RecordSealer,
+} from "../../src/link/record-cipher.ts";
 
 interface Vector {
   readonly name: string;
@@ -114,6 +119,19 @@ describe("the records of one direction", () => {
     // The nonce began anew: under the old key this would be the first record again.
     expect(toHex(later)).not.toBe(toHex(new RecordSealer(key).seal(payload).subarray(2)));
     expect(opener.open(later)).toEqual(payload);
+  });
+
+  it("take the next key after a gigabyte, long before so many records", () => {
+    const key = new SeededRandom(1).bytes(32);
+    const sealer = new RecordSealer(key);
+    const payload = new Uint8Array(RECORD_PAYLOAD_BYTES_MAX);
+    const memory = new Uint8Array(payload.length + RECORD_OVERHEAD_BYTES);
+    const records = Math.ceil(2 ** 30 / payload.length);
+    for (let i = 0; i < records; i++) sealer.seal(payload, memory);
+    const nonce = new Uint8Array(12).fill(0xff, 4);
+    const next = crypto().aeadSeal(key, nonce, new Uint8Array(32)).slice(0, 32);
+    const [later, first] = [sealer, new RecordSealer(next)].map((each) => each.seal(payload));
+    expect(toHex(later?.subarray(0, 64) ?? payload)).toBe(toHex(first?.subarray(0, 64) ?? memory));
   });
 
   it("open in order only, and once", () => {
