@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodeEnvelope } from "../../src/rpc/envelope.ts";
 import { CorePair } from "./core-pair.ts";
 
 describe("a flood", () => {
@@ -50,4 +51,38 @@ describe("a flood", () => {
     pair.clock.advance(30);
     expect(pair.c.all("replied")).toMatchObject([{ request: 99, isFailure: false }]);
   });
+});
+
+it("a request lives no longer than the one who is asked allows, whatever it says", () => {
+  const pair = new CorePair({ hardMsMax: 60_000 });
+  pair.passes = ({ envelope }) => envelope.kind !== "request" && envelope.kind !== "settled";
+  pair.ask();
+  pair.clock.advance(20);
+  const [sent] = pair.of("request");
+  if (sent?.envelope.kind !== "request") throw new Error("a request was sent");
+  const bytes = encodeEnvelope({ ...sent.envelope, hardMs: 600_000 });
+  pair.deliver({ ...sent, bytes });
+  pair.clock.advance(59_900);
+  expect([pair.b.all("run").length, pair.b.all("abort").length]).toEqual([1, 0]);
+  pair.clock.advance(300);
+  expect(pair.b.all("cutOff")).toHaveLength(1);
+});
+
+it("a reply that nobody acknowledges is forgotten with its request's life", () => {
+  const pair = new CorePair();
+  pair.passes = ({ envelope }) => envelope.kind !== "reply" && envelope.kind !== "settled";
+  pair.ask({ hardMs: 1_000 });
+  pair.clock.advance(30);
+  pair.answerAll();
+  const [sent] = pair.of("request");
+  if (sent === undefined) throw new Error("a request was sent");
+  const copy = (): [replies: number, replays: number] => {
+    const before = pair.of("reply").length;
+    pair.deliver(sent);
+    return [pair.of("reply").length - before, pair.b.core.statistics.replays];
+  };
+  expect(copy()).toEqual([1, 0]);
+  pair.clock.advance(1_000);
+  expect(copy()).toEqual([0, 1]);
+  expect(pair.b.all("run")).toHaveLength(1);
 });
