@@ -155,6 +155,21 @@ it.each([
   ]).toEqual([outcome]);
 });
 
+it("a plain value is found when three say the same, whoever was first", () => {
+  const node = new Node({ bucketSize: 6, replicas: 6 });
+  for (let i = 1; i <= 10; i++) {
+    node.tell({ kind: "met", contact: contactAt(keyWith(i, 1), `64.${i}.1.1`) });
+  }
+  node.tell({ kind: "get", operation: 2, key: textBytes(keyWith()), valueKind: "plain" });
+  const said = [9, 1, 9, 1, 1].map((byte, at) => {
+    const value = { kind: "plain", ttlSeconds: 60, bytes: Uint8Array.of(byte) } as const;
+    node.answer(node.sent[at] as Sent, { kind: "value", value });
+    return node.done.length;
+  });
+  expect(said).toEqual([0, 0, 0, 0, 1]);
+  expect(node.done[0]?.result).toMatchObject({ value: { bytes: Uint8Array.of(1) } });
+});
+
 describe("a node that has as many requests in flight as it may", () => {
   const KEY = textBytes(keyWith());
   const RECORD = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
