@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
 import { packetBytes, requestBytes } from "../../src/onion/geometry.ts";
 import { findCommonRun, GEOMETRY } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
@@ -324,6 +325,17 @@ describe("cover", () => {
     net.passages.length = 0;
     await net.clock.runUntil(net.clock.now() + 10_000);
     for (const times of net.passageTimes().values()) expect(times.length).toBe(10);
+  });
+
+  it("comes back from a last hop no more often than that grants", async () => {
+    net = new VirtualNet(4);
+    const circuit = await build(1, 2, 3);
+    circuit.setCover(1);
+    await net.clock.runUntil(net.clock.now() + 1_000);
+    net.passages.length = 0;
+    await net.clock.runUntil(net.clock.now() + 1_000);
+    const back = net.passages.filter(({ from }) => from === 3);
+    expect(back.length).toBe(1_000 / CIRCUIT_LIMITS.coverMsMin);
   });
 
   it("is not what would be seen without it", async () => {

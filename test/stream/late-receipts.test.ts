@@ -60,3 +60,28 @@ describe("a writer whose peer is through before the first receipt comes", () => 
     expect([a.progress().isEndTaken, a.destroyed]).toEqual([true, true]);
   });
 });
+
+it("what is stored is told without a gap: not behind a frame that has no receipt", async () => {
+  const { clock, near, secret, pass } = place();
+  const seen: string[] = [];
+  let isThirdLost = true;
+  const transport: Transport = {
+    payloadSize: near.payloadSize,
+    put: (frameId, cell, options) => {
+      const name = Buffer.from(frameId).toString("hex");
+      if (!seen.includes(name)) seen.push(name);
+      const isLost = isThirdLost && seen.indexOf(name) === 2;
+      return isLost ? new Promise(() => {}) : near.put(frameId, cell, options);
+    },
+    get: (frameId, options) => near.get(frameId, options),
+  };
+  const a = Stream.listen(transport, secret, { clock });
+  onTestFinished(() => a.halt());
+  a.write(new Uint8Array(5 * a.payloadSize));
+  await pass(5_000);
+  expect(seen.length).toBeGreaterThan(5);
+  expect(a.progress()).toMatchObject({ storedBytes: 2 * a.payloadSize - 1, isAllStored: false });
+  isThirdLost = false;
+  await pass(60_000);
+  expect(a.progress()).toMatchObject({ storedBytes: 5 * a.payloadSize, isAllStored: true });
+});
