@@ -3,7 +3,7 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
 import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
-import { EPOCH_GRACE_MS, EPOCH_MS, KeyRing } from "../../src/onion/key-ring.ts";
+import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/key-ring.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import { RelayCore } from "../../src/onion/relay-core.ts";
 import { StaticRoutes } from "../../src/onion/static-routes.ts";
@@ -191,18 +191,6 @@ describe("the keys of a node", () => {
     const late = net.clock.runPromise(Circuit.build(net.service(0), old), 60_000);
     await expect(late).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
     expect(net.service(1).counts().circuits.get("epoch")).toBe(1);
-  });
-
-  it("are wiped together with their replay tags", () => {
-    const ring = new KeyRing({ suite: fastSuite(), random: new SeededRandom(1) });
-    ring.advance(0);
-    const key = ring.find(0);
-    key?.tags.add(BYTES.subarray(0, 16));
-    ring.advance(EPOCH_MS + EPOCH_GRACE_MS - 1);
-    expect([ring.find(0), key?.tags.size]).toEqual([key, 1]);
-    ring.advance(EPOCH_MS + EPOCH_GRACE_MS);
-    expect([ring.find(0), key?.tags.size]).toEqual([undefined, 0]);
-    expect(key?.secret).toEqual(new Uint8Array(32));
   });
 });
 

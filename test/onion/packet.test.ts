@@ -220,6 +220,18 @@ describe("what is dropped before the MAC", () => {
   });
 });
 
+it("the key of an epoch is wiped when that is over, together with its replay tags", () => {
+  const ring = new KeyRing({ suite: parts.suite, random: new SeededRandom(1) });
+  ring.advance(0);
+  const key = ring.find(0);
+  key?.tags.add(new SeededRandom(2).bytes(16));
+  ring.advance(EPOCH_MS + EPOCH_GRACE_MS - 1);
+  expect([ring.find(0), key?.tags.size]).toEqual([key, 1]);
+  ring.advance(EPOCH_MS + EPOCH_GRACE_MS);
+  expect([ring.find(0), key?.tags.size]).toEqual([undefined, 0]);
+  expect(key?.secret).toEqual(new Uint8Array(32));
+});
+
 describe("a hop that cannot remember more packets", () => {
   it("refuses new ones, counted by name, and knows the old ones still", () => {
     const random = new SeededRandom(1);
