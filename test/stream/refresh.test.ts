@@ -1,7 +1,8 @@
 import { expect, it, onTestFinished } from "vitest";
+import { toHex } from "../../src/base/index.ts";
 import { Stream } from "../../src/stream/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-import { MemoryTransport } from "../../src/transport/index.ts";
+import { MemoryTransport, type Transport } from "../../src/transport/index.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
 
 const LIFE_MS = 3_600_000;
@@ -24,4 +25,31 @@ it("keeps what nobody has read in the Map for as long as the writer lives", asyn
   onTestFinished(() => reader.halt());
   const bytes = await clock.runPromise(readAll(reader), 600_000);
   expect(bytes.equals(pattern(20_000))).toBe(true);
+});
+
+it("puts frames again at times of their own, not all at once", async () => {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  const putsAt = new Map<string, number[]>();
+  const transport: Transport = {
+    payloadSize: map.payloadSize,
+    put: (frameId, cell, putOptions) => {
+      const name = toHex(frameId);
+      putsAt.set(name, [...(putsAt.get(name) ?? []), clock.now()]);
+      return map.put(frameId, cell, putOptions);
+    },
+    get: (frameId, getOptions) => map.get(frameId, getOptions),
+  };
+  const options = { clock, ttlSeconds: LIFE_MS / 1_000 };
+  const writer = Stream.listen(transport, new Uint8Array(32).fill(7), options);
+  onTestFinished(() => writer.halt());
+  writer.end(pattern(40_000));
+  await clock.runUntil(0.99 * LIFE_MS);
+  const again = [...putsAt.values()].flatMap((times) => times.slice(1, 2)).sort((a, b) => a - b);
+  expect(again.length).toBeGreaterThan(20);
+  // The middle half of them: some frames go with the probes.
+  const [from = 0, to = 0] = [1, 3].map(
+    (quarter) => again[Math.floor((quarter * again.length) / 4)],
+  );
+  expect(to - from).toBeGreaterThan(0.05 * LIFE_MS);
 });
