@@ -6,13 +6,16 @@ import { expect, it, onTestFinished } from "vitest";
 const HOUR_MS = 3_600_000;
 
 /** A writer, and a reader that is there. */
-function place(given: { unacknowledgedFramesMax?: number } = {}) {
+function place(
+  given: { unacknowledgedFramesMax?: number } = {},
+  ofReader: { creditFrames?: number } = {},
+) {
   const clock = new VirtualClock();
   const map = new MemoryTransport({ clock, payloadSize: 300 });
   onTestFinished(() => map.close());
   const secret = generateSecret();
   const writer = Stream.dial(map, secret, { clock, ...given });
-  const reader = Stream.listen(map, secret, { clock });
+  const reader = Stream.listen(map, secret, { clock, ...ofReader });
   onTestFinished(async () => void (await Promise.all([writer.halt(), reader.halt()])));
   return { clock, writer, reader };
 }
@@ -36,4 +39,17 @@ it("keep a writer that may go little ahead from nothing that makes them whole", 
   writer.write(Uint8Array.from(rest));
   await clock.runPromise(writer.sync(), 60_000);
   expect(heard.join("")).toBe("é");
+});
+
+it("stop a writer at the credit that the reader has given", async () => {
+  const { clock, writer, reader } = place({}, { creditFrames: 5 });
+  reader.read(0);
+  writer.write("so that the credit is known");
+  await clock.runUntil(10_000);
+  const { framedBytes } = writer.progress();
+  writer.write(new Uint8Array(50 * writer.payloadSize));
+  await clock.runUntil(HOUR_MS);
+  expect(writer.progress().framedBytes - framedBytes).toBeLessThanOrEqual(5 * writer.payloadSize);
+  reader.resume();
+  await clock.runPromise(writer.sync(), 600_000);
 });
