@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
+import type { Contact } from "../../src/dht/contact.ts";
 import { DhtNodeCore } from "../../src/dht/dht-node-core.ts";
 import { fillTables } from "../../src/testing/swarm/grow.ts";
 import { Swarm } from "../../src/testing/swarm/swarm.ts";
-import { randomContacts } from "./nodes.ts";
+import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 
 const NODES = 200;
 const MINUTE_MS = 60_000;
@@ -86,4 +87,33 @@ it("looks at the others while those not heard for longest are busy", () => {
     }
   }
   expect(new Set(core.contacts.map(({ key }) => key))).toEqual(busy);
+});
+
+it.each([true, false])("asks for a newcomer whether the quietest is there still: %s", (isThere) => {
+  const limits = { wholeTableMax: 4, bucketSize: 2, farBucketSize: 2 };
+  const random = new SeededRandom(1);
+  const core = new DhtNodeCore({ id: new Uint8Array(32), random, unixMsAtZero: 0, limits });
+  const met = Array.from({ length: 40 }, (_, i) => contactAt(keyWith(0x80 + i, i), `64.${i}.1.1`));
+  const [first, rest] = [met.slice(0, 5), met.slice(5)];
+  for (const [i, contact] of first.entries()) core.handle({ kind: "met", contact }, i);
+  const now = 10 * MINUTE_MS;
+  const isKnown = ({ key }: Contact) => core.contacts.some((contact) => contact.key === key);
+  // Some draw a lot that takes a place at once.
+  const newcomer = rest.find((contact) => {
+    core.handle({ kind: "met", contact }, now);
+    return !isKnown(contact);
+  });
+  const effect = core.poll();
+  if (newcomer === undefined || effect?.kind !== "send") throw new Error("somebody is asked");
+  const { exchange, attempt, to, request } = effect;
+  expect([request.kind, core.poll(), isKnown(to), met.indexOf(to)]).toEqual([
+    "ping",
+    undefined,
+    true,
+    Math.min(...core.contacts.map((contact) => met.indexOf(contact))),
+  ]);
+  if (isThere)
+    core.handle({ kind: "response", exchange, attempt, response: { kind: "pong" } }, now);
+  else core.handle({ kind: "failed", exchange, isBusy: false }, now);
+  expect([isKnown(to), isKnown(newcomer)]).toEqual([isThere, !isThere]);
 });
