@@ -1,12 +1,15 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
+import type { Contact } from "../../src/dht/contact.ts";
 import type { DhtContext } from "../../src/dht/dht-context.ts";
+import { DhtNodeCore } from "../../src/dht/dht-node-core.ts";
 import { keyOf } from "../../src/dht/key.ts";
 import { RequestServer } from "../../src/dht/request-server.ts";
 import { StoreTokens } from "../../src/dht/store-tokens.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
 import { ValueStore } from "../../src/dht/value-store.ts";
 import { type NodeAddress, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+import { randomContacts } from "./nodes.ts";
 
 const UNIX_MS = 1_800_000_000_000;
 const random = new SeededRandom(1);
@@ -42,4 +45,18 @@ it("lets no ids of one machine push out what nodes say of themselves", () => {
   }
   const left = honest.filter(({ id }) => store.get(keyOf(id), "descriptor", 0) !== undefined);
   expect(left).toEqual(honest);
+});
+
+it("tells a node of others, and not of itself", () => {
+  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: UNIX_MS });
+  const known = randomContacts(2, 8);
+  for (const contact of known) core.handle({ kind: "met", contact }, 0);
+  const [contact, ...others] = known as [Contact, ...Contact[]];
+  const asker = { id: contact.id, source: "s", isAddressProven: true, contact };
+  const request = { kind: "find-node", target: contact.id } as const;
+  core.handle({ kind: "request", exchange: 1, asker, request }, 0);
+  const effect = core.poll();
+  const response = effect?.kind === "answer" ? effect.response : undefined;
+  const told = response?.kind === "nodes" ? response.contacts : [];
+  expect(new Set(told)).toEqual(new Set(others));
 });

@@ -5,6 +5,7 @@ import type { DhtLimits } from "../../src/dht/index.ts";
 import { textBytes } from "../../src/dht/key.ts";
 import type { DhtResponse } from "../../src/dht/message.ts";
 import type { DhtEffect, DhtInput } from "../../src/dht/protocol.ts";
+import type { RecordRule } from "../../src/dht/value-store.ts";
 import { contactAt, keyWith, randomContacts } from "./nodes.ts";
 
 type Sent = Extract<DhtEffect, { kind: "send" }>;
@@ -19,9 +20,9 @@ class Node {
   readonly busy: Busy[] = [];
   readonly core: DhtNodeCore;
 
-  constructor(limits: Partial<DhtLimits> = {}) {
+  constructor(limits: Partial<DhtLimits> = {}, recordRule: RecordRule = () => 1) {
     const id = textBytes(keyWith(0xff, 0xff));
-    const rules = { unixMsAtZero: 1_800_000_000_000, recordRule: () => 1 };
+    const rules = { unixMsAtZero: 1_800_000_000_000, recordRule };
     this.core = new DhtNodeCore({ id, random: new SeededRandom(1), limits, ...rules });
   }
 
@@ -168,6 +169,29 @@ it("a plain value is found when three say the same, whoever was first", () => {
   });
   expect(said).toEqual([0, 0, 0, 0, 1]);
   expect(node.done[0]?.result).toMatchObject({ value: { bytes: Uint8Array.of(1) } });
+});
+
+it("a node that gives records which do not prove themselves is given nothing new", () => {
+  const node = new Node({ bucketSize: 3 }, (_key, [first]) => (first === 1 ? 1 : undefined));
+  for (let i = 1; i <= 3; i++) {
+    node.tell({ kind: "met", contact: contactAt(keyWith(i, 1), `64.${i}.1.1`) });
+  }
+  const liar = contactAt(keyWith(1, 1), "64.1.1.1");
+  const recordWith = (first: number) => {
+    return { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(first) } as const;
+  };
+  const isDemoted = [1, 2].map((operation) => {
+    const from = node.sent.length;
+    node.tell({ kind: "get", operation, key: textBytes(keyWith()), valueKind: "record" });
+    for (let at = from; at < node.sent.length; at++) {
+      const sent = node.sent[at] as Sent;
+      node.answer(sent, { kind: "value", value: recordWith(sent.to.key === liar.key ? 2 : 1) });
+    }
+    return node.core.isDemoted(liar.id, node.now);
+  });
+  expect(isDemoted).toEqual([false, true]);
+  const found = node.done.map(({ result }) => result.kind === "found" && result.value.bytes[0]);
+  expect(found).toEqual([1, 1]);
 });
 
 describe("a node that has as many requests in flight as it may", () => {
