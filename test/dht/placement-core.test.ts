@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
+import type { Contact } from "../../src/dht/contact.ts";
 import { PlacementCore } from "../../src/dht/placement/placement-core.ts";
 import type { PlacementEffect } from "../../src/dht/placement/placement-protocol.ts";
 import { randomContacts } from "./nodes.ts";
@@ -63,4 +64,23 @@ it.each([
   }
   expect(asked).toBe(5);
   expect(outcomes).toMatchObject([{ outcome: { kind: "failed", code } }]);
+});
+
+it("gives nothing new to nodes that broke their word, close as they may be", () => {
+  const contacts = randomContacts(1, 40);
+  const liars = new Set(contacts.slice(0, 3));
+  const core = new PlacementCore({
+    neighbourhood: {
+      knowsAll: true,
+      closestKnown: (_address, count) => contacts.slice(0, count),
+      isDemoted: (node) => liars.has(node),
+    },
+    random: new SeededRandom(1),
+  });
+  core.handle({ kind: "put", operation: 1, address: new Uint8Array(32) }, 0);
+  const asked: Contact[] = [];
+  for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    if (effect.kind === "put-at") asked.push(effect.node);
+  }
+  expect(asked).toEqual(contacts.slice(3, 8));
 });
