@@ -58,6 +58,8 @@ describe("files on their way to their names", () => {
     ];
     const staging = await receive(entries);
     expect(await readdir(target)).toEqual([".culvert-abc"]);
+    // Whatever bits the sender wants for them, nobody else reads what is not all there.
+    expect((await stat(join(target, ".culvert-abc"))).mode & 0o777).toBe(0o700);
     await staging.place({ overwrite: false });
     expect(await readdir(target, { recursive: true })).toEqual(["a", "a/b", "a/empty"]);
     expect(await readFile(join(target, "a/b"), "utf8")).toBe("hello");
