@@ -50,6 +50,22 @@ describe("the state of a packet", () => {
     expect(net.passages.length).toBe(units);
   });
 
+  it("is for one unit, and only from the hop that the packet went to", async () => {
+    const { send, answers, countAt } = silentEnd();
+    const sent = send();
+    await net.clock.runUntil(1_000);
+    const passed: number[] = [];
+    net.intercept = ({ from, bytes }) => {
+      if (from !== 3) return [bytes];
+      net.service(2).receive(net.node(0).id, bytes.slice());
+      passed.push(countAt(2, "unknown-back"));
+      return [bytes, bytes.slice()];
+    };
+    for (const answer of answers) answer(BYTES);
+    expect(await sent).toBe("answered");
+    expect([passed, countAt(2, "passed-back"), countAt(2, "unknown-back")]).toEqual([[1], 1, 2]);
+  });
+
   it("is kept of so many packets; the hop that has no room for more says overload", async () => {
     const { send, countAt } = silentEnd({ packets: { statesMax: 5 } });
     // The origin has room for as many of its own.
