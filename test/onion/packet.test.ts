@@ -19,6 +19,7 @@ import {
   Peeler,
   type Peeling,
 } from "../../src/onion/packet.ts";
+import { PacketCore } from "../../src/onion/packet-core.ts";
 import { ReplayTags } from "../../src/onion/replay-tags.ts";
 import { makeSurb, openReply, useSurb } from "../../src/onion/surb.ts";
 import {
@@ -336,5 +337,24 @@ describe("a backward unit", () => {
       const flipped = unit.with(at, (unit[at] as number) ^ 1);
       expect(openBackward(parts, flipped, layers)).toBeUndefined();
     }
+  });
+
+  it("is a reply only from the destination; from a hop half-way it is that hop's lie", () => {
+    const [first] = route;
+    const stop = stops[0];
+    if (first === undefined || stop === undefined) throw new Error("four hops");
+    const random = new SeededRandom(9);
+    const core = new PacketCore({ parts, peeler: first.peeler, self: random.bytes(32), random });
+    const [to, sent] = [first.target.id, built.unit.slice()];
+    core.handle({ kind: "send", first: to, unit: sent, expects: { id: 5, layers } }, 0);
+    const edge = edgeId(parts.suite, stop.ephemeral);
+    const content = { kind: "reply", content: CONTENT } as const;
+    const unit = makeBackward(parts, { edge, key: stop.keys.backward, content, filler: 1 });
+    core.handle({ kind: "unit", from: to, unit: unit.slice() }, 1);
+    const effects = [core.poll(), core.poll()];
+    expect(effects.at(-1)).toMatchObject({
+      ...{ kind: "outcome", id: 5 },
+      outcome: { kind: "failure", failure: { reason: "protocol", hop: 0, isProven: true } },
+    });
   });
 });
