@@ -38,7 +38,7 @@ class ForgetfulTransport implements Transport {
   }
 }
 
-it("has all of a stream put there again when another one was lost, in few round trips", async () => {
+it("has all of a stream put again when another one was lost, in few round trips", async () => {
   const clock = new VirtualClock();
   const secret = new Uint8Array(32).fill(8);
   const place = { clock, payloadSize: 256 };
