@@ -33,6 +33,15 @@ export interface StreamCapabilities {
   readonly read: ReadCapability;
 }
 
+/** What stays of a stream's keys. The chains are the core's alone, which wipes what is passed. */
+export interface StreamRoots {
+  /** Public keys of the two directions. */
+  readonly own: Uint8Array;
+  readonly peer: Uint8Array;
+  /** Seed of our own, 32 bytes. Secret. */
+  readonly writeSeed: Uint8Array;
+}
+
 /** Everything that a `Stream` is put together from. */
 export interface StreamParts {
   readonly core: StreamCore;
@@ -41,7 +50,7 @@ export interface StreamParts {
   readonly journal: Journal | undefined;
   /** Opens the journal again after it was closed. */
   readonly reopen: (() => Promise<Journal>) | undefined;
-  readonly keys: StreamCapabilities;
+  readonly roots: StreamRoots;
   readonly clock: Clock;
   readonly past: StreamPast;
 }
@@ -164,10 +173,8 @@ async function besideIn(journal: Journal, needed: NeededFrames): Promise<Beside>
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */
-export function bindTransport(transport: Transport, keys: StreamCapabilities): Transport {
-  if (transport.bind === undefined) return transport;
-  const writeSeed = keys.write.toBytes().slice(0, 32);
-  return transport.bind({ writeSeed, readRoot: keys.read.root });
+export function bindTransport(transport: Transport, { writeSeed, peer }: StreamRoots): Transport {
+  return transport.bind?.({ writeSeed, readRoot: peer }) ?? transport;
 }
 
 type Journalling = Pick<StreamParts, "journal" | "reopen">;
@@ -221,10 +228,12 @@ function pastOf(
 }
 
 function partsOf(
-  keys: StreamCapabilities,
+  { write, read }: StreamCapabilities,
   { transport, clock }: AssemblyContext,
-): Pick<StreamParts, "transport" | "keys" | "clock"> {
-  return { transport: bindTransport(transport, keys), keys, clock };
+): Pick<StreamParts, "transport" | "roots" | "clock"> {
+  const writeSeed = write.toBytes().slice(0, 32);
+  const roots = { own: write.root, peer: read.root, writeSeed };
+  return { transport: bindTransport(transport, roots), roots, clock };
 }
 
 function keysOfState(state: StreamState): StreamCapabilities {

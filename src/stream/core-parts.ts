@@ -57,8 +57,10 @@ export function makeCoreParts(
   ledger: Ledger,
   hooks: CoreHooks,
 ): CoreParts {
-  const { options, state, write, read } = init;
-  const shared = { ...init, ...hooks, effects, exchange, ledger };
+  // No machine keeps a chain but the one that it moves on and wipes behind itself.
+  const { state, write, read, ...given } = init;
+  const { options } = given;
+  const shared = { ...given, ...hooks, effects, exchange, ledger };
   const ackWriter = new AckWriter(
     { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
     state?.ackWriter,

@@ -68,3 +68,12 @@ export interface StreamState {
   /** The stream is over. */
   readonly isDone: boolean;
 }
+
+/** What an earlier session knew of the frames that it has left. */
+export type LeftFrames = Pick<SenderState, "base" | "storedBelow" | "expiresUnixMs">;
+
+/** That alone: the state has keys that nobody should keep. */
+export function leftBy({ sender }: StreamState): LeftFrames {
+  const { base, storedBelow, expiresUnixMs } = sender;
+  return { base, storedBelow, expiresUnixMs };
+}

@@ -18,7 +18,7 @@ import { progressOf, type StreamProgress } from "./progress.ts";
 import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
-import type { StreamState } from "./state.ts";
+import { type LeftFrames, leftBy, type StreamState } from "./state.ts";
 import { encodeState } from "./state-codec.ts";
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
@@ -31,7 +31,8 @@ const ABORT_RTOS = 8;
  * comes out any more and inputs are ignored.
  */
 export class StreamCore implements Core<StreamInput, StreamEffect> {
-  readonly #init: StreamCoreInit;
+  readonly #fixed: Pick<StreamState, "cellBytes" | "writeSeed" | "readRoot">;
+  readonly #ttlMs: number;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #ledger: Ledger;
@@ -42,7 +43,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #closing = new ClosingHandshake();
   readonly #peerTimeout: PeerTimeout;
   readonly #warned = new Set<ErrorCode>();
-  readonly #isResumed: boolean;
+  readonly #left: LeftFrames | undefined;
   #isStarted = false;
   #isOver = false;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
@@ -51,9 +52,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: StreamCoreInit) {
-    const { options, random, state, cellBytes } = init;
-    this.#init = init;
-    this.#isResumed = state !== undefined;
+    const { options, random, state, cellBytes, write, read } = init;
+    this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
+    this.#ttlMs = options.ttlSeconds * 1_000;
+    this.#left = state && leftBy(state);
     this.#isOver = state?.isDone ?? false;
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
@@ -139,13 +141,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   /** Everything but bytes; `whole`: what waits for a frame is counted. Holds secrets. */
   state(whole = true): StreamState {
     return {
-      cellBytes: this.#init.cellBytes,
+      ...this.#fixed,
       sender: this.#sender.save(this.#unixOffsetMs, whole),
       receiver: this.#receiver.save(),
       ackWriter: this.#ackWriter.save(),
       ackReader: this.#ackReader.save(),
-      writeSeed: this.#init.write.toBytes().slice(0, 32),
-      readRoot: this.#init.read.root,
       isDone: this.#isOver,
     };
   }
@@ -198,15 +198,14 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#unixOffsetMs = unixMs - now;
-    const state = this.#init.state?.sender;
-    if (state === undefined) return;
+    if (this.#left === undefined) return;
+    const { base, storedBelow, expiresUnixMs } = this.#left;
     // Nothing lives longer than was asked for, whatever the wall clock says by now.
-    const longest = now + this.#init.options.ttlSeconds * 1_000;
-    const expiresAt = Math.min(state.expiresUnixMs - this.#unixOffsetMs, longest);
-    if (state.storedBelow > state.base && expiresAt <= now) {
+    const expiresAt = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
+    if (storedBelow > base && expiresAt <= now) {
       this.#warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }
-    this.#sender.resume(now, expiresAt, state.storedBelow);
+    this.#sender.resume(now, expiresAt, storedBelow);
     // A restored backup meets its own ack already there, and learns that it is one.
     this.#ackWriter.want(now);
   }
@@ -369,8 +368,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #onConflict(): void {
-    if (this.#isResumed) this.#fail("CULVERT_STALE_STATE", "an address of this state is taken");
-    else this.#fail("CULVERT_SECRET_USED");
+    if (this.#left === undefined) this.#fail("CULVERT_SECRET_USED");
+    else this.#fail("CULVERT_STALE_STATE", "an address of this state is taken");
   }
 
   #onLate(request: Request): void {

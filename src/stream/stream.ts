@@ -131,11 +131,11 @@ export class Stream extends CoreDuplex {
   }
 
   get localAddress(): string {
-    return streamIdOf(this.#parts.keys.write.root);
+    return streamIdOf(this.#parts.roots.own);
   }
 
   get remoteAddress(): string {
-    return streamIdOf(this.#parts.keys.read.root);
+    return streamIdOf(this.#parts.roots.peer);
   }
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
@@ -143,7 +143,7 @@ export class Stream extends CoreDuplex {
     if (transport.payloadSize !== this.#transport.payloadSize) {
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
     }
-    this.#transport = bindTransport(transport, this.#parts.keys);
+    this.#transport = bindTransport(transport, this.#parts.roots);
     this.engine.setTransport(this.#transport);
   }
 

@@ -12,8 +12,6 @@ import type { RepairState } from "./subscription-state.ts";
 
 /** What a repair asker works with. */
 export interface RepairAskerInit {
-  /** Its own chain; the writer of the broadcast can read it. */
-  readonly repair: WriteCapability;
   readonly cellBytes: number;
   readonly random: Random;
   readonly exchange: Exchange;
@@ -50,18 +48,21 @@ const QUIET_FRAMES = 16;
  */
 export class RepairAsker {
   readonly #init: RepairAskerInit;
+  readonly #seed: Uint8Array;
   readonly #writer: AckWriter;
   #missing: Missing | undefined;
   #asks = 0;
   #askedAt: Instant = Number.NEGATIVE_INFINITY;
   #askAt: Instant = Number.POSITIVE_INFINITY;
 
-  constructor(init: RepairAskerInit, state?: RepairState) {
+  /** `repair`: the reader's own chain, which the broadcast's writer can read; it is copied. */
+  constructor(init: RepairAskerInit, repair: WriteCapability, state?: RepairState) {
     this.#init = init;
+    this.#seed = repair.toBytes().slice(0, 32);
     this.#writer = new AckWriter(
       {
         ...init,
-        keys: keysFrom(init.repair.chain, ACK_CONTEXT, state),
+        keys: keysFrom(repair.chain, ACK_CONTEXT, state),
         acknowledge: () => ({ acknowledgement: this.#wanted(), flags: 0 }),
         places: REPAIR_PLACES,
       },
@@ -104,7 +105,7 @@ export class RepairAsker {
   }
 
   save(): RepairState {
-    return { seed: this.#init.repair.toBytes().slice(0, 32), ...this.#writer.save() };
+    return { seed: this.#seed, ...this.#writer.save() };
   }
 
   residentByName(): Map<string, Uint8Array> {

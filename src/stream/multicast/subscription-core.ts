@@ -47,7 +47,8 @@ const AHEAD_START = 16;
  * comes out any more and inputs are ignored.
  */
 export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
-  readonly #init: SubscriptionCoreInit;
+  readonly #fixed: Pick<SubscriptionState, "cellBytes" | "root">;
+  readonly #options: SubscriptionOptions;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #ledger: Ledger;
@@ -67,13 +68,15 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: SubscriptionCoreInit) {
-    const { options, random, state, cellBytes } = init;
-    this.#init = init;
+    // Nothing is kept of the chains that it is given but those that move on.
+    const { options, random, state, cellBytes, read, repair } = init;
+    this.#fixed = { cellBytes, root: read.root };
+    this.#options = options;
     this.#isOver = state?.isDone ?? false;
     this.#isWhole = state?.isWhole ?? false;
     this.#skippedFrames = state?.skippedFrames ?? 0;
     const start = state?.position ?? JOINING;
-    const chain = Chain.fromBytes(init.read.chain.toBytes());
+    const chain = Chain.fromBytes(read.chain.toBytes());
     this.#numbering = new Numbering(chain.index, start.next);
     this.#keys = new FrameKeys(chain, start.next, DATA_CONTEXT);
     this.#arrivals = new Arrivals(start);
@@ -89,11 +92,10 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       quietPlaces: 1,
     });
     this.#lookout = new Lookout({ ...parts, ...options });
-    if (init.repair === undefined) return;
-    const { repair } = init;
+    if (repair === undefined) return;
     const early = (): Iterable<number> => this.#arrivals.early;
-    const asking = { ...parts, repair, early, ledger: this.#ledger, effects: this.#effects };
-    this.#asker = new RepairAsker(asking, state?.repair);
+    const asking = { ...parts, early, ledger: this.#ledger, effects: this.#effects };
+    this.#asker = new RepairAsker(asking, repair, state?.repair);
   }
 
   get progress(): SubscriptionProgress {
@@ -148,8 +150,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   /** Everything but the sealed questions. Holds secrets. */
   state(): SubscriptionState {
     return {
-      cellBytes: this.#init.cellBytes,
-      root: this.#init.read.root,
+      ...this.#fixed,
       position: this.#arrivals.save(),
       chain: this.#keys.baseState(),
       isWhole: this.#isWhole,
@@ -175,8 +176,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   /** The first index that must not be asked for: what memory, or the end, allows. */
   #limit(): number {
     if (this.#endIndex !== undefined) return this.#endIndex + 1;
-    const { options, cellBytes } = this.#init;
-    return this.#arrivals.limit(options.receiveFramesMax, payloadBytesMax(cellBytes));
+    const { receiveFramesMax } = this.#options;
+    return this.#arrivals.limit(receiveFramesMax, payloadBytesMax(this.#fixed.cellBytes));
   }
 
   #dispatch(input: SubscriptionInput, now: Instant): void {
@@ -252,7 +253,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     if (request?.purpose === "scout-get") this.#lookout.onGot(request, cell);
     if (request?.purpose !== "data-get" || this.#arrivals.has(request.index)) return;
     const { index } = request;
-    const opened = openFrame(cell, this.#keys.at(index), this.#init.cellBytes);
+    const opened = openFrame(cell, this.#keys.at(index), this.#fixed.cellBytes);
     if (opened.kind === "closed") {
       this.#warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
       this.#reader.spoiled(index, now);
@@ -352,7 +353,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #lag({ index, chain }: Resumption, now: Instant): void {
     const frames = index - this.#arrivals.next;
     const message = `${frames} frames are gone from the Map, or never reached it`;
-    if (this.#init.options.onLag === "error") {
+    if (this.#options.onLag === "error") {
       this.#fail("CULVERT_LAGGED", message, { frames });
       return;
     }

@@ -39,11 +39,19 @@ export type GivenCapability = ReadCapability | Uint8Array | string;
 
 /** Everything that a `Subscription` is put together from. */
 export interface SubscriptionParts extends SessionParts<SubscriptionCore> {
-  readonly keys: SubscriptionKeys;
+  readonly roots: SubscriptionRoots;
   /** Bytes that earlier sessions have taken. */
   readonly readOffset: number;
   /** Earlier sessions have taken the end. */
   readonly isDone: boolean;
+}
+
+/** What stays of a subscription's keys. The chains are the core's alone, which moves them on. */
+export interface SubscriptionRoots {
+  /** Public key of the broadcast. */
+  readonly read: Uint8Array;
+  /** Seed of the reader's own repair chain, 32 bytes. Secret. */
+  readonly writeSeed: Uint8Array | undefined;
 }
 
 /** What a reader may read, and where it may write. */
@@ -107,10 +115,9 @@ export async function subscriptionFromState(
 /** The transport with the authority to read a broadcast, and to write on one's own repair chain. */
 export function bindForReading(
   transport: Transport,
-  { read, repair }: SubscriptionKeys,
+  { read, writeSeed }: SubscriptionRoots,
 ): Transport {
-  const writeSeed = repair?.toBytes().slice(0, 32);
-  const keys = { readRoot: read.root, ...(writeSeed && { writeSeed }) };
+  const keys = { readRoot: read, ...(writeSeed && { writeSeed }) };
   return transport.bind?.(keys) ?? transport;
 }
 
@@ -153,12 +160,13 @@ function assemble(
     options,
     ...(state && { state }),
   });
+  const roots = { read: keys.read.root, writeSeed: keys.repair?.toBytes().slice(0, 32) };
   return {
     ...journalling,
     core,
-    transport: bindForReading(transport, keys),
+    transport: bindForReading(transport, roots),
     clock: given.clock ?? systemClock,
-    keys,
+    roots,
     readOffset: state?.position.takenOffset ?? 0,
     isDone: state?.isDone ?? false,
   };

@@ -95,7 +95,7 @@ export class Subscription extends Readable {
   static async open(options: SubscriptionStoreOptions): Promise<Subscription> {
     const { transport, capability, ...rest } = options;
     const parts = await subscriptionFromStore(transport, capability, rest);
-    return handOver(parts.journal, () => new Subscription(transport, parts.keys.read, rest, parts));
+    return handOver(parts.journal, () => new Subscription(transport, capability, rest, parts));
   }
 
   /**
@@ -110,12 +110,12 @@ export class Subscription extends Readable {
   ): Promise<Subscription> {
     const whole = decodeWholeSubscription(withoutChecksum(state));
     const parts = await subscriptionFromState(transport, whole, options);
-    return new Subscription(transport, parts.keys.read, options, parts);
+    return new Subscription(transport, whole.state.root, options, parts);
   }
 
   /** A public name of the broadcast; it reveals nothing that its readers know. */
   get address(): string {
-    return streamIdOf(this.#parts.keys.read.root);
+    return streamIdOf(this.#parts.roots.read);
   }
 
   /** How many bytes earlier sessions have taken. */
@@ -148,7 +148,7 @@ export class Subscription extends Readable {
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
     }
     this.#transport = transport;
-    this.#session.engine.setTransport(bindForReading(transport, this.#parts.keys));
+    this.#session.engine.setTransport(bindForReading(transport, this.#parts.roots));
   }
 
   /** Lets the process live while the broadcast has not ended; the state at the start. */

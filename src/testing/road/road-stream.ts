@@ -34,11 +34,11 @@ export class RoadStream extends CoreDuplex {
   }
 
   get localAddress(): string {
-    return streamIdOf(this.#parts.keys.write.root);
+    return streamIdOf(this.#parts.roots.own);
   }
 
   get remoteAddress(): string {
-    return streamIdOf(this.#parts.keys.read.root);
+    return streamIdOf(this.#parts.roots.peer);
   }
 
   setNoDelay(noDelay = true): this {
