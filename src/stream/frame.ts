@@ -150,6 +150,11 @@ export function isSelected(selective: Uint8Array, j: number): boolean {
   return ((selective[j >>> 3] ?? 0) & (1 << (j & 7))) !== 0;
 }
 
+/** Whether all frames that `ack` can speak of have arrived: they wait for the application. */
+export function isFull(ack: Acknowledgement): boolean {
+  return ack.selective.every((byte) => byte === 0xff);
+}
+
 /** The index behind the last frame that `ack` says has arrived. */
 export function arrivedEnd(ack: Acknowledgement): number {
   for (let j = SELECTIVE_BITS - 1; j >= 0; j--) {

@@ -9,6 +9,7 @@ export class PeerTimeout {
   #since: Instant = Number.POSITIVE_INFINITY;
   #heardAt: Instant | undefined;
   #isExpecting = false;
+  #isOutOfReach = false;
 
   /** With a time-out of 0 any silence is borne. */
   constructor(timeoutMs: number) {
@@ -26,14 +27,17 @@ export class PeerTimeout {
     this.#isExpecting = isExpecting;
   }
 
-  heard(now: Instant): void {
+  /** `isOutOfReach`: the peer said that it can hear nothing more for now, and so answer nothing. */
+  heard(now: Instant, isOutOfReach = false): void {
     this.#since = now;
     this.#heardAt = now;
+    this.#isOutOfReach = isOutOfReach;
   }
 
   /** When the silence has lasted too long; `Infinity` if it may last. */
   deadline(): Instant {
-    if (this.#timeoutMs === 0 || !this.#isExpecting) return Number.POSITIVE_INFINITY;
+    const isBorne = this.#timeoutMs === 0 || !this.#isExpecting || this.#isOutOfReach;
+    if (isBorne) return Number.POSITIVE_INFINITY;
     return this.#since + this.#timeoutMs;
   }
 }

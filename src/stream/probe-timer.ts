@@ -1,7 +1,7 @@
 import type { Instant } from "../base/index.ts";
 import { ackDelayMs } from "./ack-delay.ts";
 import type { Exchange } from "./exchange.ts";
-import type { StreamOptions } from "./options.ts";
+import { DEFAULTS, type StreamOptions } from "./options.ts";
 
 /**
  * Longest silence between two probes, in ms. Each one is a frame that has to be kept alive until
@@ -11,6 +11,9 @@ const PROBE_MS_MAX = 24 * 3_600_000;
 
 /** Room for probes and a reset beyond the frames that may be unacknowledged. */
 export const FRAMES_BEYOND_LIMIT = 128;
+
+/** Behind so many frames that wait for its application no reader with defaults finds a probe. */
+export const PROBES_REACH: number = DEFAULTS.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
 
 /** Keeps the doubled delay finite. */
 const DOUBLINGS_MAX = 24;

@@ -11,9 +11,11 @@ import {
   FLAG_STARVED,
   FLAG_TOOK_END,
   type Frame,
+  isFull,
 } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
 import { PeerTimeout } from "./peer-timeout.ts";
+import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
 import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
@@ -224,7 +226,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#sender.report();
     this.#depart(now);
     this.#ledger.flush(now);
-    this.#peerTimeout.expect(this.#isExpecting, now);
+    // The peer owes an acknowledgement, or its bytes and its end.
+    this.#peerTimeout.expect(this.#sender.isAsking || this.#receiver.isExpecting, now);
     this.#exchange.endTurn(this, now);
   }
 
@@ -283,11 +286,6 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
-  /** Whether the peer still has to say something: an acknowledgement, or its bytes and its end. */
-  get #isExpecting(): boolean {
-    return this.#sender.isAsking || this.#receiver.isExpecting;
-  }
-
   #giveUpWaiting(): void {
     if (this.#receiver.hasGap) this.#fail("CULVERT_DATA_EXPIRED", GAP);
     else this.#fail("CULVERT_PEER_TIMEOUT");
@@ -319,7 +317,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #onFrame(frame: Frame, newest: boolean, now: Instant): void {
-    this.#peerTimeout.heard(now);
+    const isFarAhead = this.#sender.unacknowledgedFrames > PROBES_REACH;
+    this.#peerTimeout.heard(now, isFarAhead && isFull(frame.acknowledgement));
     const isStarved = (frame.flags & FLAG_STARVED) !== 0;
     const heard = { newest, now, isStarved };
     const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { generateSecret, MemoryJournalStore, Stream } from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { MemoryTransport } from "culvert/transport";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { pattern, virtualPair } from "./virtual-pair.ts";
 
 describe("peerTimeoutMs", () => {
@@ -62,6 +65,26 @@ describe("peerTimeoutMs", () => {
     a.resume();
     await pass(60_000);
     expect([errors, a.readableEnded, b.progress().isEndTaken]).toEqual([[], true, true]);
+  });
+
+  it("takes it for no silence either when the writer is far ahead", async () => {
+    const clock = new VirtualClock();
+    const map = new MemoryTransport({ clock });
+    onTestFinished(() => map.close());
+    const secret = generateSecret();
+    const own = { transport: map, secret, clock, peerTimeoutMs: 60_000 };
+    const store = new MemoryJournalStore();
+    const writer = await Stream.open({ ...own, role: "listener", store });
+    const reader = Stream.dial(map, secret, { clock });
+    const errors: unknown[] = [];
+    writer.on("error", (error) => errors.push(error));
+    writer.end(pattern(2_000_000));
+    await clock.runUntil(600_000);
+    expect(writer.progress().unacknowledgedFrames).toBeGreaterThan(208);
+    expect([errors, writer.destroyed]).toEqual([[], false]);
+    reader.resume();
+    await clock.runUntil(() => writer.progress().isEndTaken, 60_000);
+    await Promise.all([writer.halt(), reader.halt()]);
   });
 
   it("waits no more for who had a full window and is gone", async () => {
