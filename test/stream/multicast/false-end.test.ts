@@ -4,7 +4,7 @@ import { Chain } from "../../../src/crypto/index.ts";
 import { HostileWriter } from "../sealed-by-hand.ts";
 import { place } from "./multicast-place.ts";
 
-/** What a reader who begins at `joinsAt` says of five bytes and an end that tells another number. */
+/** What a reader who begins at `joinsAt` says of five bytes whose end tells another number. */
 async function readsTo(toldBytes: number, joinsAt: number): Promise<unknown[]> {
   const { memory, at, clock } = place({ payloadSize: 300 });
   const capability = generateCapability();
