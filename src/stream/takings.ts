@@ -61,7 +61,7 @@ export class Takings implements UsedInParts {
   /** Nobody will read: what is there, and what comes, is taken unless it has to be confirmed. */
   takeAll(): void {
     this.#discardedFrom = Math.min(this.#delivered - this.#init.waiting(), this.#discardedFrom);
-    this.note();
+    this.used();
   }
 
   holdBack(unusedBytes: () => number): UsedInParts {

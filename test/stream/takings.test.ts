@@ -59,6 +59,59 @@ describe("takings in automatic mode", () => {
   });
 });
 
+describe("takings of what is used in larger parts than it is read", () => {
+  /** What the core is told: how far all is taken, how much of that is begun, and what is new. */
+  function partsOf(confirm: "auto" | "manual" = "auto") {
+    const told: (number | number[])[][] = [];
+    const takings = new Takings({
+      confirm,
+      offset: 0,
+      waiting: () => 0,
+      take: (offset, { length, bytes }) => told.push([offset, length, [...bytes]]),
+    });
+    return { takings, told };
+  }
+
+  it("count what has begun, and not what waits behind it", () => {
+    const { takings, told } = partsOf();
+    let unused = 3;
+    const parts = takings.holdBack(() => unused);
+    takings.delivered(10);
+    takings.look();
+    parts.begin(Uint8Array.of(1, 2, 3));
+    takings.look();
+    takings.delivered(2);
+    unused = 5;
+    parts.begin(Uint8Array.of(4, 5));
+    takings.look();
+    unused = 0;
+    parts.used();
+    takings.delivered(1);
+    takings.look();
+    expect(told).toEqual([
+      [7, 0, []],
+      [10, 3, [1, 2, 3]],
+      [12, 5, [4, 5]],
+      [13, 0, []],
+    ]);
+  });
+
+  it("keep nothing for an application that reads no more, or confirms by itself", () => {
+    const { takings, told } = partsOf();
+    takings.delivered(10);
+    takings.begin(Uint8Array.of(1, 2, 3));
+    takings.takeAll();
+    takings.delivered(5);
+    takings.look();
+    expect(told).toEqual([[15, 0, []]]);
+    const manual = partsOf("manual");
+    manual.takings.delivered(10);
+    manual.takings.begin(Uint8Array.of(1, 2, 3));
+    manual.takings.confirm(10);
+    expect(manual.told).toEqual([[10, 0, []]]);
+  });
+});
+
 describe("takings in manual mode", () => {
   it("are what was confirmed, and nothing else", async () => {
     const { takings, taken } = takingsOf({ confirm: "manual", offset: 10 });
