@@ -55,8 +55,22 @@ export async function runProgram(
     await program.parseAsync(spelledOut(args, commands), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw asUsageError(error);
+    if (error.exitCode !== 0) throw outOfPlace(args, commands) ?? asUsageError(error);
   }
+}
+
+/** An option in front of its command, where most other programs take some. */
+function outOfPlace(
+  args: readonly string[],
+  commands: readonly CommandSpec[],
+): CulvertError | undefined {
+  const [first = ""] = args;
+  const [option = ""] = first.split("=");
+  const command = commands.find(({ name }) => args.includes(name));
+  const isIts = command?.options.some(({ flags }) => flags.split(/[ ,]+/).includes(option));
+  if (command === undefined || !option.startsWith("-") || isIts !== true) return undefined;
+  const hint = `options come behind their command: culvert ${command.name} ${first}`;
+  return new CommandError("CULVERT_USAGE", `there is no command before '${first}'`, hint);
 }
 
 /** `help send` as `send --help`: of what is no command, the parser then says so. */

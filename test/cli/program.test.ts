@@ -80,6 +80,14 @@ describe("a command line", () => {
     expect((await typed("carry", "lead")).failure).toMatchObject({ code: "CULVERT_TOO_LARGE" });
   });
 
+  test.each(["--far", "--far=off"])("says where %s belongs that comes first", async (option) => {
+    const { failure } = await typed(option, "carry", "water");
+    const hint = `options come behind their command: culvert carry ${option}`;
+    expect(failure).toMatchObject({ exit: 2, hint });
+    const unknown = (await typed("--quickly", "carry", "water")).failure;
+    expect(unknown).toMatchObject({ exit: 2, message: "unknown option '--quickly'" });
+  });
+
   test("without a command shows the help, and is a mistake", async () => {
     const { printed, failure } = await typed();
     expect(failure).toMatchObject({ exit: 2, message: "which command?" });
