@@ -18,6 +18,7 @@ describe("a watch over kept records", () => {
     });
     const self = contacts.splice(rank, 1)[0];
     let known: readonly Contact[] = contacts.slice(3);
+    const demoted = new Set<Contact>();
     const core = new RecordWatchCore({
       id: self?.id ?? ADDRESS,
       random: new SeededRandom(1),
@@ -25,13 +26,14 @@ describe("a watch over kept records", () => {
       neighbourhood: {
         knowsAll: true,
         closestKnown: (_address, count) => known.slice(0, count),
-        isDemoted: () => false,
+        isDemoted: (contact) => demoted.has(contact),
       },
     });
     core.handle({ kind, address: ADDRESS, ...TTL }, 0);
     return {
       core,
       contacts,
+      demoted,
       appear: (): void => {
         known = contacts;
       },
@@ -52,6 +54,13 @@ describe("a watch over kept records", () => {
     appear();
     expect(look(200_000)).toEqual(contacts.slice(0, 3));
     expect(look(300_000)).toEqual([]);
+  });
+
+  it("offers none to who broke its word", () => {
+    const { contacts, demoted, appear, look } = watch(3);
+    for (const contact of contacts.slice(1, 2)) demoted.add(contact);
+    appear();
+    expect(look(200_000)).toEqual([contacts[0], contacts[2]]);
   });
 
   it("offers it again to one whom the offer did not reach", () => {
