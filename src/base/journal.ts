@@ -3,8 +3,9 @@ export interface JournalChanges {
   /** Replaces the head: everything but what `put` has, as versioned CBOR. Holds secrets. */
   readonly head: Uint8Array;
   /**
-   * What to keep until it is removed: sealed frames, and what a halted writer has not framed, which
-   * is secret and of any length. Names match `[a-z0-9]{1,32}`.
+   * What to keep until it is removed: sealed frames, what a halted writer has not framed, what a
+   * reader has begun to use. The latter two are secret and of any length. Names match
+   * `[a-z0-9]{1,32}`.
    */
   readonly put: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** Names that are no longer needed. */

@@ -56,8 +56,7 @@ export async function loadedJournal(
   const store = new MemoryJournalStore();
   const reopen = (): Promise<Journal> => store.open("loaded");
   const journal = await reopen();
-  const names = namesOf(needed);
-  const kept = [...frames].filter(([name]) => names.has(name));
+  const kept = [...frames].filter(([name]) => isNeeded(name, needed));
   await journal.commit({ head, put: kept.map(([name, bytes]) => ({ name, bytes })), remove: [] });
   return { journal, reopen };
 }
@@ -73,8 +72,7 @@ export async function sweep(
   head: Uint8Array,
   needed: NeededFrames,
 ): Promise<void> {
-  const names = namesOf(needed);
-  const strays = (await journal.names()).filter((name) => !names.has(name));
+  const strays = (await journal.names()).filter((name) => !isNeeded(name, needed));
   if (strays.length > 0) await journal.commit({ head, put: [], remove: strays });
 }
 
@@ -112,13 +110,15 @@ export async function begunIn(journal: Journal, { begun }: NeededFrames): Promis
   throw new CulvertError("CULVERT_BAD_STATE", "bytes that were read are missing");
 }
 
-function namesOf({ base, next, acks, waitingBytes, begun }: NeededFrames): Set<string> {
-  const names = new Set(acks.map(ackName));
-  if (waitingBytes > 0) names.add(WAITING_NAME);
-  for (let index = base; index < next; index++) names.add(frameName(index));
-  if (begun === undefined) return names;
-  for (let number = begun.first; number < begun.next; number++) names.add(begunName(number));
-  return names;
+/** By its number, not in a list: a state may claim any number of them. */
+function isNeeded(name: string, needed: NeededFrames): boolean {
+  const { base, next, acks, waitingBytes, begun } = needed;
+  if (name === WAITING_NAME) return waitingBytes > 0;
+  const number = Number(name.slice(1));
+  if (name === frameName(number)) return number >= base && number < next;
+  if (name === ackName(number)) return acks.includes(number);
+  if (name !== begunName(number) || begun === undefined) return false;
+  return number >= begun.first && number < begun.next;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BegunBytes } from "../../src/stream/begun-bytes.ts";
+import { begunIn, loadedJournal } from "../../src/stream/saved-frames.ts";
 import type { BegunState } from "../../src/stream/state.ts";
 
 /** What a journal would hold of begun bytes. */
@@ -57,4 +58,18 @@ describe("begun bytes", () => {
     begun.take(0, undefined);
     expect(begun.save()).toEqual(undefined);
   });
+});
+
+it("that a state only claims, however many, are missed at the first one", async () => {
+  const claimed = { length: 2 ** 40, first: 0, next: 2 ** 40 };
+  const needed = { base: 0, next: 0, acks: [], waitingBytes: 0, begun: claimed };
+  const frames = new Map([
+    ["b0", bytes(1)],
+    ["b2", bytes(2)],
+    ["b02", bytes(3)],
+    ["d0", bytes(4)],
+  ]);
+  const { journal } = await loadedJournal(new Uint8Array(1), frames, needed);
+  expect(await journal.names()).toEqual(["b0", "b2"]);
+  await expect(begunIn(journal, needed)).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
 });

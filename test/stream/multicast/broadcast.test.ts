@@ -8,7 +8,7 @@ import {
 } from "culvert";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
-import { Listener, listen, place } from "./multicast-place.ts";
+import { ForgetfulTransport, Listener, listen, place } from "./multicast-place.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });
 
@@ -59,17 +59,7 @@ describe("a broadcast", () => {
 
   it("brings back what the Map has lost after a restart, too", async () => {
     const { memory, at, clock, elapse } = place();
-    let puts = 0;
-    const forgetful: Transport = {
-      payloadSize: memory.payloadSize,
-      put: (frameId, cell, options) => {
-        puts += 1;
-        // A receipt for nothing.
-        if (puts === 3) return Promise.resolve({ ttlSeconds: 7 * 24 * 3_600 });
-        return memory.put(frameId, cell, options);
-      },
-      get: (frameId, options) => memory.get(frameId, options),
-    };
+    const forgetful = new ForgetfulTransport(memory, (put) => put === 3);
     const [store, capability] = [new MemoryJournalStore(), generateCapability()];
     const open = () => Broadcast.open({ transport: forgetful, store, capability, ...at });
     const broadcast = await open();

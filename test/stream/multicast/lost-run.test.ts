@@ -1,31 +1,20 @@
 import { Broadcast, generateCapability, Subscription } from "culvert";
-import type { Transport } from "culvert/transport";
 import { expect, it } from "vitest";
-import { Listener, place } from "./multicast-place.ts";
+import { ForgetfulTransport, Listener, place } from "./multicast-place.ts";
 
 /** More frames than a reader waits for beyond the next one, and than a single question is for. */
 const LOST = { from: 5, to: 305 };
 
 it("a reader has a long run of frames put again that it sees the end of from afar", async () => {
   const { memory, at, clock, elapse } = place();
-  let puts = 0;
-  const forgetful: Transport = {
-    payloadSize: memory.payloadSize,
-    put: (frameId, cell, options) => {
-      puts += 1;
-      // A receipt for nothing.
-      if (puts > LOST.from && puts <= LOST.to) return Promise.resolve({ ttlSeconds: 604_800 });
-      return memory.put(frameId, cell, options);
-    },
-    get: (frameId, options) => memory.get(frameId, options),
-  };
+  const forgetful = new ForgetfulTransport(memory, (put) => put > LOST.from && put <= LOST.to);
   const first = new Broadcast(forgetful, at);
   const repair = generateCapability();
   first.addReader(repair.readCapability());
   const text = "a word, ".repeat(6_500);
   first.write(text);
   await elapse(first.sync());
-  expect(puts).toBeGreaterThan(LOST.to + 16);
+  expect(forgetful.puts).toBeGreaterThan(LOST.to + 16);
   const options = { ...at, repair };
   const reader = new Listener(new Subscription(memory, first.capabilityAtStart(), options));
   // While its writer is away, it looks around.

@@ -1,6 +1,13 @@
 import { type Broadcast, type CulvertError, Subscription } from "culvert";
 import { VirtualClock } from "culvert/testing";
-import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
+import {
+  type GetOptions,
+  LossyTransport,
+  MemoryTransport,
+  type PutOptions,
+  type Receipt,
+  type Transport,
+} from "culvert/transport";
 import { onTestFinished } from "vitest";
 
 /** A Map in memory, the way to it, and a clock that moves when it is told to. */
@@ -33,6 +40,30 @@ export function place(
     elapse: (promise) => clock.runPromise(promise, LIMIT_MS),
     pass: (ms) => clock.runUntil(clock.now() + ms),
   };
+}
+
+/** The way to a Map that gives receipts for nothing for some puts, counted from 1. */
+export class ForgetfulTransport implements Transport {
+  readonly payloadSize: number;
+  readonly #memory: MemoryTransport;
+  readonly #forgets: (put: number) => boolean;
+  puts = 0;
+
+  constructor(memory: MemoryTransport, forgets: (put: number) => boolean) {
+    this.payloadSize = memory.payloadSize;
+    this.#memory = memory;
+    this.#forgets = forgets;
+  }
+
+  async put(frameId: Uint8Array, cell: Uint8Array, options?: PutOptions): Promise<Receipt> {
+    this.puts += 1;
+    if (this.#forgets(this.puts)) return { ttlSeconds: 7 * 24 * 3_600 };
+    return await this.#memory.put(frameId, cell, options);
+  }
+
+  async get(frameId: Uint8Array, options?: GetOptions): Promise<Uint8Array> {
+    return await this.#memory.get(frameId, options);
+  }
 }
 
 /** What a reader has got so far, and how it ended. */

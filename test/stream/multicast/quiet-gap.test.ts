@@ -1,7 +1,6 @@
 import { Broadcast, Subscription } from "culvert";
-import type { Transport } from "culvert/transport";
 import { expect, it } from "vitest";
-import { Listener, place } from "./multicast-place.ts";
+import { ForgetfulTransport, Listener, place } from "./multicast-place.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -9,15 +8,7 @@ it("a quiet reader finds a few frames of which the Map has lost the first", asyn
   const { memory, at, clock, elapse } = place();
   let isForgetful = false;
   let lost = 0;
-  const forgetful: Transport = {
-    payloadSize: memory.payloadSize,
-    put: (frameId, cell, options) => {
-      // A receipt for nothing.
-      if (isForgetful && lost++ < 3) return Promise.resolve({ ttlSeconds: 604_800 });
-      return memory.put(frameId, cell, options);
-    },
-    get: (frameId, options) => memory.get(frameId, options),
-  };
+  const forgetful = new ForgetfulTransport(memory, () => isForgetful && lost++ < 3);
   const broadcast = new Broadcast(forgetful, at);
   const options = { ...at, onLag: "skip", gapLimitMs: MINUTE_MS } as const;
   const reader = new Listener(new Subscription(memory, broadcast.capability(), options));

@@ -1,22 +1,11 @@
 import { Broadcast, generateCapability, Subscription } from "culvert";
-import type { Transport } from "culvert/transport";
 import { expect, it } from "vitest";
-import { Listener, place } from "./multicast-place.ts";
+import { ForgetfulTransport, Listener, place } from "./multicast-place.ts";
 
 it("a reader's question is answered by so many frames, and no more", async () => {
   const { memory, at, clock, elapse } = place();
   const lost = new Set([3, 7, 8, 20]);
-  let puts = 0;
-  const forgetful: Transport = {
-    payloadSize: memory.payloadSize,
-    put: (frameId, cell, options) => {
-      puts += 1;
-      // A receipt for nothing.
-      if (lost.delete(puts)) return Promise.resolve({ ttlSeconds: 86_400 });
-      return memory.put(frameId, cell, options);
-    },
-    get: (frameId, options) => memory.get(frameId, options),
-  };
+  const forgetful = new ForgetfulTransport(memory, (put) => lost.delete(put));
   const broadcast = new Broadcast(forgetful, { ...at, repairFramesMax: 2 });
   const [capability, repair] = [broadcast.capability(), generateCapability()];
   const text = "a word, ".repeat(400);

@@ -17,7 +17,7 @@ import { describe, expect, it } from "vitest";
 import { deriveDirection, ReadCapability } from "../../../src/crypto/index.ts";
 import { openFrame } from "../../../src/stream/cell.ts";
 import { DATA_CONTEXT, FrameKeys } from "../../../src/stream/frame-keys.ts";
-import { Listener, listen, place } from "./multicast-place.ts";
+import { ForgetfulTransport, Listener, listen, place } from "./multicast-place.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });
 
@@ -148,23 +148,13 @@ describe("a subscription", () => {
   it("gets what the Map has lost from the writer, if it may ask", async () => {
     const { memory, at, clock, elapse } = place();
     const lost = new Set([3, 7, 8, 20]);
-    let puts = 0;
-    const forgetful: Transport = {
-      payloadSize: memory.payloadSize,
-      put: (frameId, cell, options) => {
-        puts += 1;
-        // A receipt for nothing.
-        if (lost.delete(puts)) return Promise.resolve({ ttlSeconds: 86_400 });
-        return memory.put(frameId, cell, options);
-      },
-      get: (frameId, options) => memory.get(frameId, options),
-    };
+    const forgetful = new ForgetfulTransport(memory, (put) => lost.delete(put));
     const broadcast = new Broadcast(forgetful, at);
     const capability = broadcast.capability();
     const text = "a word, ".repeat(400);
     broadcast.end(text);
     await elapse(broadcast.close());
-    expect(puts).toBe(broadcast.progress().keptFrames);
+    expect(forgetful.puts).toBe(broadcast.progress().keptFrames);
     const repair = generateCapability();
     const reader = new Listener(new Subscription(memory, capability, { ...at, repair }));
     broadcast.addReader(repair.readCapability());
@@ -210,17 +200,7 @@ describe("a subscription that stops and goes on", () => {
   it("keeps a question that the Map has not answered", async () => {
     const { memory, at, clock } = place();
     const lost = new Set([3, 7]);
-    let puts = 0;
-    const forgetful: Transport = {
-      payloadSize: memory.payloadSize,
-      put: (frameId, cell, options) => {
-        puts += 1;
-        // A receipt for nothing.
-        if (lost.delete(puts)) return Promise.resolve({ ttlSeconds: 7 * 24 * 3_600 });
-        return memory.put(frameId, cell, options);
-      },
-      get: (frameId, options) => memory.get(frameId, options),
-    };
+    const forgetful = new ForgetfulTransport(memory, (put) => lost.delete(put));
     const deaf: Transport = {
       payloadSize: memory.payloadSize,
       put: () => new Promise(() => {}),
