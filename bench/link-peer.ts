@@ -11,9 +11,6 @@ import { selfSigned } from "../test/interop/certificate.ts";
 const AT = { host: "127.0.0.1", port: 0 };
 /** What the baselines with sealed records use. */
 const SEAL_KEY = new Uint8Array(32).fill(3);
-/** The ids of the raw udx stream: this end's, and the other's. */
-const UDX_IDS = { peer: 2, own: 1 };
-
 const limits = {
   linksMax: 2_048,
   linksPerAddressMax: 2_048,
@@ -78,8 +75,9 @@ function opened(): (bytes: Uint8Array) => void {
 }
 
 interface Wish {
-  /** A raw udx stream to this port. */
+  /** A raw udx stream to this port. Both ends give it the same id. */
   readonly udxPort?: number;
+  readonly udxId?: number;
   readonly isEchoed?: boolean;
   /** Sealed records come over it, which are opened. */
   readonly isSealed?: boolean;
@@ -97,8 +95,9 @@ process.on("message", (message: Wish) => {
     process.send?.({ memory: { rss, cpu, links: links.length, streams } });
     return;
   }
-  const stream = udx.createStream(UDX_IDS.peer);
-  stream.connect(udxSocket, UDX_IDS.own, message.udxPort ?? 0, AT.host);
+  const { udxId = 0, udxPort = 0 } = message;
+  const stream = udx.createStream(udxId);
+  stream.connect(udxSocket, udxId, udxPort, AT.host);
   stream.on("error", () => {});
   const open = opened();
   stream.on("data", (bytes: Uint8Array) => {

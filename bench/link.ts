@@ -104,6 +104,9 @@ async function bulkHttp2({ http2Port }: PeerPorts): Promise<number> {
   return speed;
 }
 
+/** Each raw stream has its own: late packets of the last one would be taken for the next one's. */
+let udxIds = 0;
+
 async function bulkUdx(
   peer: ChildProcess,
   { udxPort }: PeerPorts,
@@ -112,10 +115,11 @@ async function bulkUdx(
   const udx = new UDX();
   const socket = udx.createSocket();
   socket.bind(0, AT.host);
-  const stream = udx.createStream(1);
-  peer.send({ udxPort: socket.address()?.port, isSealed });
+  const udxId = ++udxIds;
+  const stream = udx.createStream(udxId);
+  peer.send({ udxPort: socket.address()?.port, udxId, isSealed });
   await new Promise((resolve) => setTimeout(resolve, 100));
-  stream.connect(socket, 2, udxPort, AT.host);
+  stream.connect(socket, udxId, udxPort, AT.host);
   stream.on("data", () => {});
   const speed = await bulk(isSealed ? sealing(stream) : stream, once(stream, "end"));
   stream.destroy();
