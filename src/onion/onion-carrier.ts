@@ -10,7 +10,7 @@ import {
 import type { NodeId } from "../identity/index.ts";
 import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
-import { CircuitPaths, PATH_DEFAULTS, type PathClaim, type PathOptions } from "./circuit-paths.ts";
+import { CircuitPool, PATH_DEFAULTS, type PathClaim, type PathOptions } from "./circuit-pool.ts";
 import { ExitBudget, framesPerExit } from "./exit-budget.ts";
 import { EPOCH_MS } from "./key-ring.ts";
 import {
@@ -97,8 +97,8 @@ export class OnionCarrier {
   readonly #checks: ExitChecks | undefined;
   readonly #options: OnionCarrierOptions;
   readonly #budget: ExitBudget;
-  readonly #writes: CircuitPaths;
-  readonly #reads: CircuitPaths;
+  readonly #writes: CircuitPool;
+  readonly #reads: CircuitPool;
   readonly #onSpent: () => void;
   #toldAt = Number.NEGATIVE_INFINITY;
   /** Whether circuits are kept ready. */
@@ -128,8 +128,8 @@ export class OnionCarrier {
       hasRoom: (exit: Uint8Array) => this.#budget.hasRoom(exit, clock.now()),
       isWanted: () => this.#isWanted,
     };
-    this.#writes = new CircuitPaths(shared, { ...this.#options, circuit });
-    this.#reads = new CircuitPaths(shared, { ...this.#options, circuit });
+    this.#writes = new CircuitPool(shared, { ...this.#options, circuit });
+    this.#reads = new CircuitPool(shared, { ...this.#options, circuit });
   }
 
   /** The circuits of puts and of gets, for those who watch. */
@@ -231,7 +231,7 @@ export class OnionCarrier {
   }
 
   async #ask<Kind extends "stored" | "found">(
-    paths: CircuitPaths,
+    paths: CircuitPool,
     asked: Asked<Kind>,
     judge: (outcome: OutcomeOf<Kind>, exit: NodeId) => ReturnType<ExitChecks["receiptOf"]>,
     signal: AbortSignal | undefined,
@@ -313,7 +313,7 @@ export class OnionCarrier {
   }
 
   async #pick<T>(
-    paths: CircuitPaths,
+    paths: CircuitPool,
     claim: PathClaim<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {

@@ -93,7 +93,7 @@ export class AckWriter {
     for (const index of [...this.#pending.keys()]) {
       if (index > request.index) continue;
       this.#pending.delete(index);
-      this.#init.ledger.remove(ackName(index));
+      this.#init.commits.remove(ackName(index));
     }
   }
 
@@ -140,7 +140,7 @@ export class AckWriter {
   }
 
   #seal(now: Instant): void {
-    const { acknowledge, exchange, keys, cellBytes, random, ledger } = this.#init;
+    const { acknowledge, exchange, keys, cellBytes, random, commits } = this.#init;
     this.#dueAt = Number.POSITIVE_INFINITY;
     const index = this.#next;
     this.#next += 1;
@@ -153,7 +153,7 @@ export class AckWriter {
     keys.advance(index + 1);
     const pending: PendingAck = { sealed, state: "sealing" };
     this.#pending.set(index, pending);
-    ledger.stage(ackName(index), sealed, (later) => {
+    commits.stage(ackName(index), sealed, (later) => {
       if (this.#pending.get(index) === pending) this.#put(index, pending, sealed, later);
       else exchange.releasePut();
     });

@@ -1,4 +1,4 @@
-import type { Ledger } from "./ledger.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { BegunInput } from "./protocol.ts";
 import type { BegunState } from "./state.ts";
 
@@ -15,7 +15,7 @@ const NOTHING: BegunInput = { length: 0, bytes: new Uint8Array(0) };
  * is given them again.
  */
 export class BegunBytes {
-  readonly #ledger: Pick<Ledger, "keep" | "remove">;
+  readonly #commits: Pick<CommitQueue, "keep" | "remove">;
   /** By their number, in order. What is in the journal is here too: the application has it. */
   readonly #pieces = new Map<number, Uint8Array>();
   #next: number;
@@ -23,11 +23,11 @@ export class BegunBytes {
 
   /** `bytes`: what the journal has of what an earlier session has begun, in its pieces. */
   constructor(
-    ledger: Pick<Ledger, "keep" | "remove">,
+    commits: Pick<CommitQueue, "keep" | "remove">,
     state?: BegunState,
     pieces: readonly Uint8Array[] = [],
   ) {
-    this.#ledger = ledger;
+    this.#commits = commits;
     this.#next = state?.first ?? 0;
     for (const piece of pieces) this.#add(piece);
   }
@@ -40,7 +40,7 @@ export class BegunBytes {
     const { length, bytes } = begun ?? NOTHING;
     if (freshBytes >= length) this.#drop();
     const piece = bytes.subarray(bytes.length - Math.min(Math.max(freshBytes, 0), bytes.length));
-    if (piece.length > 0) this.#ledger.keep(begunName(this.#next), this.#add(piece));
+    if (piece.length > 0) this.#commits.keep(begunName(this.#next), this.#add(piece));
   }
 
   /** By their journal names. Borrowed. */
@@ -61,7 +61,7 @@ export class BegunBytes {
   }
 
   #drop(): void {
-    for (const number of this.#pieces.keys()) this.#ledger.remove(begunName(number));
+    for (const number of this.#pieces.keys()) this.#commits.remove(begunName(number));
     this.#pieces.clear();
     this.#length = 0;
   }

@@ -2,7 +2,7 @@ import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { type CborInput, CborSequence, type CborValue, encodeCbor } from "../codec/index.ts";
 import { wholeInRange } from "./options.ts";
 import type { Stream } from "./stream.ts";
-import type { UsedInParts } from "./takings.ts";
+import type { UsedInParts } from "./taken-bytes.ts";
 
 /** How a `BufferedStream` behaves; every field has a default in {@link BUFFERED_DEFAULTS}. */
 export interface BufferedStreamOptions {

@@ -18,7 +18,7 @@ import type { StreamProgress } from "./progress.ts";
 import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
 import type { StreamCore } from "./stream-core.ts";
-import { Takings } from "./takings.ts";
+import { TakenBytes } from "./taken-bytes.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
 
 /** How long a destroyed stream goes on in the background unless told otherwise. */
@@ -39,7 +39,7 @@ type Phase = "running" | "aborting" | "over" | "failed" | "halted";
  */
 export abstract class CoreDuplex extends SocketDuplex {
   protected readonly engine: StreamEngine;
-  protected readonly takings: Takings;
+  protected readonly taken: TakenBytes;
   readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
   readonly #waiting = new WaitingBytes(this);
@@ -66,7 +66,7 @@ export abstract class CoreDuplex extends SocketDuplex {
       onTurn: () => this.#onTurn(),
       onBroken: (error) => this.#fail(error),
     });
-    this.takings = new Takings({
+    this.taken = new TakenBytes({
       confirm: options.confirm,
       offset: parts.past.readOffset,
       waiting: () => this.#waiting.count,
@@ -113,7 +113,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   async halt(): Promise<void> {
     if (!this.destroyed) {
       this.#acceptBuffered();
-      this.takings.look();
+      this.taken.look();
     }
     if (this.#isWorking) this.#phase = "halted";
     this.destroy();
@@ -139,12 +139,12 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   override _read(): void {
-    this.takings.note();
+    this.taken.note();
   }
 
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
-    this.takings.note();
+    this.taken.note();
     return chunk;
   }
 
@@ -290,9 +290,9 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   #deliver(bytes: Uint8Array): void {
     this.noteActivity();
-    this.takings.delivered(bytes.length);
+    this.taken.delivered(bytes.length);
     if (!this.destroyed) this.#waiting.push(bytes);
-    this.takings.note();
+    this.taken.note();
   }
 
   /** As with a socket, an end that nothing waits before is emitted though nobody reads. */
@@ -329,13 +329,13 @@ export abstract class CoreDuplex extends SocketDuplex {
   #leave(error: Error | null): void {
     const isEnded = this.writableEnded && this.engine.isStarted;
     const isGraceful = error === null && isEnded && !this.#isReset;
-    if (isGraceful) this.takings.takeAll();
+    if (isGraceful) this.taken.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
     const { clock } = this.#parts;
     const over = (): void => {
       // A peer that is still writing would go on for ever; one that has not come yet may read all.
-      const isHeard = this.takings.discardedBytes > 0 && !this.#isPeerEnded;
+      const isHeard = this.taken.discardedBytes > 0 && !this.#isPeerEnded;
       if (isHeard && this.#phase === "running") this.#abort();
       else this.#stopInBackground();
     };

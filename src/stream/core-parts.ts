@@ -4,10 +4,10 @@ import { ackDelayMs } from "./ack-delay.ts";
 import { AckReader } from "./ack-reader.ts";
 import { AckTrail } from "./ack-trail.ts";
 import { AckWriter } from "./ack-writer.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AckContent, Frame } from "./frame.ts";
 import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
-import type { Ledger } from "./ledger.ts";
 import { Mode } from "./mode.ts";
 import type { StreamOptions } from "./options.ts";
 import type { StreamEffect } from "./protocol.ts";
@@ -54,13 +54,13 @@ export function makeCoreParts(
   init: StreamCoreInit,
   effects: StreamEffect[],
   exchange: Exchange,
-  ledger: Ledger,
+  commits: CommitQueue,
   hooks: CoreHooks,
 ): CoreParts {
   // No machine keeps a chain but the one that it moves on and wipes behind itself.
   const { state, write, read, ...given } = init;
   const { options } = given;
-  const shared = { ...given, ...hooks, effects, exchange, ledger };
+  const shared = { ...given, ...hooks, effects, exchange, commits };
   const ackWriter = new AckWriter(
     { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
     state?.ackWriter,

@@ -1,7 +1,7 @@
 import { assert } from "../base/index.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { FrameType } from "./frame.ts";
-import type { Ledger } from "./ledger.ts";
 
 /** What goes into the next frame. */
 export interface FrameContent {
@@ -39,7 +39,7 @@ export interface FramerInit {
   readonly mode: number;
   /** Bytes that may wait before the writer has to; 0: as {@link WRITE_BUFFER_FRAMES} say. */
   readonly writeBufferBytes: number;
-  readonly ledger: Pick<Ledger, "remove">;
+  readonly commits: Pick<CommitQueue, "remove">;
   /** The bytes that the saved state counts as waiting; they become the framer's. */
   readonly waiting?: Uint8Array | undefined;
 }
@@ -49,7 +49,7 @@ export class Framer {
   readonly #queue = new ByteQueue();
   readonly #payloadMax: number;
   readonly #mode: number;
-  readonly #ledger: Pick<Ledger, "remove">;
+  readonly #commits: Pick<CommitQueue, "remove">;
   #framedBytes = 0;
   #droppedBytes = 0;
   #endAsked = false;
@@ -64,7 +64,7 @@ export class Framer {
     const { payloadMax, writeBufferBytes, waiting = NOTHING } = init;
     this.#payloadMax = payloadMax;
     this.#mode = init.mode;
-    this.#ledger = init.ledger;
+    this.#commits = init.commits;
     const usual = Math.min(WRITE_BUFFER_FRAMES * payloadMax, WRITE_BUFFER_BYTES);
     this.#bufferMax = writeBufferBytes === 0 ? usual : writeBufferBytes;
     if (state === undefined) return;
@@ -200,6 +200,6 @@ export class Framer {
   #pass(bytes: number): void {
     if (this.#inheritedBytes === 0) return;
     this.#inheritedBytes = Math.max(0, this.#inheritedBytes - bytes);
-    if (this.#inheritedBytes === 0) this.#ledger.remove(WAITING_NAME);
+    if (this.#inheritedBytes === 0) this.#commits.remove(WAITING_NAME);
   }
 }

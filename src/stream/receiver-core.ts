@@ -4,6 +4,7 @@ import { Arrivals, type ArrivalsStart } from "./arrivals.ts";
 import { BegunBytes } from "./begun-bytes.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import {
   type Acknowledgement,
@@ -16,7 +17,6 @@ import {
   select,
 } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
-import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
 import type { GotInput, StreamEffect, TakenInput } from "./protocol.ts";
 import type { ReceiverState } from "./state.ts";
@@ -28,7 +28,7 @@ export interface ReceiverInit {
   readonly cellBytes: number;
   readonly exchange: Exchange;
   readonly keys: FrameKeys;
-  readonly ledger: Ledger;
+  readonly commits: CommitQueue;
   /** The pieces that the state counts as begun; they become the receiver's. */
   readonly begun?: readonly Uint8Array[] | undefined;
   readonly effects: StreamEffect[];
@@ -92,7 +92,7 @@ export class ReceiverCore {
   constructor(init: ReceiverInit, state?: ReceiverState) {
     this.#init = init;
     this.#arrivals = new Arrivals(state ?? BEGINNING);
-    this.#begun = new BegunBytes(init.ledger, state?.begun, init.begun);
+    this.#begun = new BegunBytes(init.commits, state?.begun, init.begun);
     this.#end = state?.end;
     this.#isEndDelivered = state?.end !== undefined;
     const { options, exchange, keys } = init;

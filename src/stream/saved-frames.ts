@@ -2,10 +2,10 @@ import { CulvertError, type Journal } from "../base/index.ts";
 import type { CborInput, Fields } from "../codec/index.ts";
 import { ackName } from "./ack-writer.ts";
 import { begunName } from "./begun-bytes.ts";
-import { frameName } from "./frame-shelf.ts";
 import { WAITING_NAME } from "./framer.ts";
 import { MemoryJournalStore } from "./memory-journal.ts";
 import type { BegunState } from "./state.ts";
+import { frameName } from "./unacknowledged-frames.ts";
 
 /** What lies beside a head, by journal name: sealed frames, what waits for one, what is begun. */
 export type SavedFrames = ReadonlyMap<string, Uint8Array>;

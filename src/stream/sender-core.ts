@@ -11,13 +11,13 @@ import {
   payloadBytesMax,
   SELECTIVE_BITS,
 } from "./frame.ts";
-import { FrameShelf, frameName } from "./frame-shelf.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
 import { FRAMES_BEYOND_LIMIT, ProbeTimer } from "./probe-timer.ts";
 import { REFRESH_AFTER, refreshedLifeMs } from "./refresh.ts";
 import { Sealer } from "./sealer.ts";
 import type { SenderState } from "./state.ts";
+import { frameName, UnacknowledgedFrames } from "./unacknowledged-frames.ts";
 import type { AcknowledgementVerdict, Hearing, SenderInit } from "./writer-init.ts";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
@@ -36,7 +36,7 @@ export class SenderCore {
   readonly #retx: ReTx;
   readonly #framer: Framer;
   readonly #sealer: Sealer;
-  readonly #shelf: FrameShelf;
+  readonly #unacknowledged: UnacknowledgedFrames;
   readonly #probe: ProbeTimer;
   readonly #recalling = new Set<number>();
   readonly #claim: Claim;
@@ -55,12 +55,12 @@ export class SenderCore {
 
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
-    this.#shelf = new FrameShelf(init.ledger, init.options.durable, init.cellBytes);
-    this.#probe = new ProbeTimer(init.options, init.exchange);
-    this.noDelay = init.options.noDelay;
-    this.#payloadMax = payloadBytesMax(init.cellBytes);
-    const framing = { ...init, ...init.options, payloadMax: this.#payloadMax };
-    this.#framer = new Framer(framing, state?.framer);
+    const { commits, options, cellBytes } = init;
+    this.#unacknowledged = new UnacknowledgedFrames(commits, options.durable, cellBytes);
+    this.#probe = new ProbeTimer(options, init.exchange);
+    this.noDelay = options.noDelay;
+    this.#payloadMax = payloadBytesMax(cellBytes);
+    this.#framer = new Framer({ ...init, ...options, payloadMax: this.#payloadMax }, state?.framer);
     this.#retx = new ReTx({ first: state?.base ?? 0 });
     this.#claim = new Claim(state?.next ?? 0, state !== undefined);
     this.#sealer = new Sealer(init, state?.mark);
@@ -84,12 +84,12 @@ export class SenderCore {
   /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
   get storedBytes(): number {
     if (this.milestones.isAllStored) return this.framedBytes;
-    return this.#shelf.endOffset(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
+    return this.#unacknowledged.endOffset(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
   }
 
   /** Sealed frames that are held in memory. */
   get residentFrames(): number {
-    return this.#shelf.size;
+    return this.#unacknowledged.size;
   }
 
   get unacknowledgedFrames(): number {
@@ -185,8 +185,8 @@ export class SenderCore {
     const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
     const times = { now, expiresAt: now + grantedMs, refreshAt: now + lifeMs * early };
     this.#retx.stored(request.index, times);
-    if (this.#retx.puts(request.index) === 1) this.#shelf.returned(request.index);
-    this.#shelf.stored(request.index);
+    if (this.#retx.puts(request.index) === 1) this.#unacknowledged.returned(request.index);
+    this.#unacknowledged.stored(request.index);
     const told = this.#claim.stored(request.index);
     if (told !== undefined) this.onAcknowledgement(told, { newest: false, now, isStarved: false });
     if (!this.#probe.isArmed && this.#retx.size > 0) this.#probe.arm(now);
@@ -240,7 +240,7 @@ export class SenderCore {
     const left = { unframed: !this.#framer.isEmpty, unstored, unacknowledged };
     if (!this.milestones.report(left)) return;
     this.#acknowledgedBytes = this.framedBytes;
-    this.#init.ledger.touch();
+    this.#init.commits.touch();
   }
 
   /**
@@ -266,7 +266,7 @@ export class SenderCore {
 
   /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentByName(): Map<string, Uint8Array> {
-    return new Map([...this.#shelf.byName(), ...this.#framer.waiting()]);
+    return new Map([...this.#unacknowledged.byName(), ...this.#framer.waiting()]);
   }
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */
@@ -308,7 +308,7 @@ export class SenderCore {
   #putAgain(index: number, now: Instant): void {
     this.retransmissions += 1;
     this.#init.exchange.reservePut(now);
-    const sealed = this.#shelf.get(index);
+    const sealed = this.#unacknowledged.get(index);
     if (sealed !== undefined) {
       this.#put(index, sealed, now);
     } else if (!this.#recalling.has(index)) {
@@ -381,20 +381,20 @@ export class SenderCore {
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
   #seal({ type, payload }: FrameContent): void {
     const index = this.#retx.next;
-    const sealed = this.#shelf.place(index);
+    const sealed = this.#unacknowledged.place(index);
     this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() }, sealed);
     this.#retx.add(index);
-    this.#shelf.noteEnd(index, this.framedBytes);
+    this.#unacknowledged.noteEnd(index, this.framedBytes);
     if (type === "probe") this.#probe.sealed(index);
     if (type === "data" && payload.length < this.#payloadMax) this.#partialIndex = index;
-    this.#init.ledger.stage(frameName(index), sealed, (now) => {
+    this.#init.commits.stage(frameName(index), sealed, (now) => {
       if (this.#retx.has(index)) this.#put(index, sealed, now);
       else this.#init.exchange.releasePut();
     });
   }
 
   #drop(index: number): void {
-    this.#acknowledgedBytes = this.#shelf.endOffset(index) ?? this.#acknowledgedBytes;
-    this.#shelf.drop(index);
+    this.#acknowledgedBytes = this.#unacknowledged.endOffset(index) ?? this.#acknowledgedBytes;
+    this.#unacknowledged.drop(index);
   }
 }

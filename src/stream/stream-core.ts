@@ -2,6 +2,7 @@ import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../base/in
 import type { AckReader } from "./ack-reader.ts";
 import type { AckWriter } from "./ack-writer.ts";
 import { ClosingHandshake } from "./closing-handshake.ts";
+import { CommitQueue } from "./commit-queue.ts";
 import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type Frame,
   isFull,
 } from "./frame.ts";
-import { Ledger } from "./ledger.ts";
 import { PeerTimeout } from "./peer-timeout.ts";
 import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
@@ -37,7 +37,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #ttlMs: number;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
-  readonly #ledger: Ledger;
+  readonly #commits: CommitQueue;
   readonly #sender: SenderCore;
   readonly #receiver: ReceiverCore;
   readonly #ackWriter: AckWriter;
@@ -61,8 +61,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#isOver = state?.isDone ?? false;
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
-    this.#ledger = new Ledger(this.#effects, options.durable, () => encodeState(this.state(false)));
-    const parts = makeCoreParts(init, this.#effects, this.#exchange, this.#ledger, {
+    this.#commits = new CommitQueue(this.#effects, options.durable, () =>
+      encodeState(this.state(false)),
+    );
+    const parts = makeCoreParts(init, this.#effects, this.#exchange, this.#commits, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
       warn: (code, message) => this.#warn(code, message),
@@ -103,7 +105,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   handle(input: StreamInput, now: Instant): void {
     this.#now = now;
     if (this.#isOver) {
-      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
     this.#dispatch(input, now);
@@ -185,7 +187,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
         this.#onFailed(input.request, input.code, now);
         break;
       case "journaled":
-        this.#ledger.journaled(input.commit, now);
+        this.#commits.journaled(input.commit, now);
         break;
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
@@ -222,10 +224,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#receiver.pump(now);
     // The question that was just asked may have been one too many in vain.
     this.#listen(now);
-    this.#ledger.flush(now);
+    this.#commits.flush(now);
     this.#sender.report();
     this.#depart(now);
-    this.#ledger.flush(now);
+    this.#commits.flush(now);
     // The peer owes an acknowledgement, or its bytes and its end.
     this.#peerTimeout.expect(this.#sender.isAsking || this.#receiver.isExpecting, now);
     this.#exchange.endTurn(this, now);
@@ -283,7 +285,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#exchange.cancelAll();
     this.#isOver = true;
     // A journal that does not know would have the next session say the last words again.
-    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
+    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   #giveUpWaiting(): void {

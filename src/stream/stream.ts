@@ -19,7 +19,7 @@ import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 import { handOver } from "./saved-frames.ts";
 import { streamIdOf } from "./secret.ts";
 import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
-import type { UsedInParts } from "./takings.ts";
+import type { UsedInParts } from "./taken-bytes.ts";
 
 /**
  * A reliable, ordered, end-to-end encrypted byte stream between two peers who share a secret, over
@@ -149,7 +149,7 @@ export class Stream extends CoreDuplex {
 
   /** In manual mode: the application has made all bytes below `offset` its own. */
   confirm(offset: number): void {
-    this.takings.confirm(offset);
+    this.taken.confirm(offset);
   }
 
   /**
@@ -216,7 +216,7 @@ export class Stream extends CoreDuplex {
    * @internal
    */
   holdBack(bytes: () => number): UsedInParts {
-    return this.takings.holdBack(bytes);
+    return this.taken.holdBack(bytes);
   }
 
   setNoDelay(noDelay = true): this {

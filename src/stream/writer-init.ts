@@ -1,8 +1,8 @@
 import type { Instant, Random } from "../base/index.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AckContent } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
-import type { Ledger } from "./ledger.ts";
 import type { StreamOptions } from "./options.ts";
 import type { StreamEffect } from "./protocol.ts";
 
@@ -10,7 +10,7 @@ import type { StreamEffect } from "./protocol.ts";
 export interface WriterInit {
   readonly cellBytes: number;
   readonly exchange: Exchange;
-  readonly ledger: Ledger;
+  readonly commits: CommitQueue;
   readonly keys: FrameKeys;
   readonly random: Random;
   readonly effects: StreamEffect[];

@@ -3,10 +3,10 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { AckReader } from "../../src/stream/ack-reader.ts";
 import { AckWriter } from "../../src/stream/ack-writer.ts";
 import { sealFrame } from "../../src/stream/cell.ts";
+import { CommitQueue } from "../../src/stream/commit-queue.ts";
 import type { Request } from "../../src/stream/exchange.ts";
 import { type Frame, NO_ACKNOWLEDGEMENT } from "../../src/stream/frame.ts";
 import { ACK_CONTEXT } from "../../src/stream/frame-keys.ts";
-import { Ledger } from "../../src/stream/ledger.ts";
 import type { StreamOptions } from "../../src/stream/options.ts";
 import type { AckWriterState } from "../../src/stream/state.ts";
 import { exchangeFixture, keysFor } from "./exchange-fixture.ts";
@@ -18,7 +18,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 function writerOf(given: Partial<StreamOptions> = {}, state?: AckWriterState) {
   const fixture = exchangeFixture(given);
   const { exchange, effects, random, options } = fixture;
-  const ledger = new Ledger(effects, options.durable, () => new Uint8Array(1));
+  const commits = new CommitQueue(effects, options.durable, () => new Uint8Array(1));
   let said = 0;
   const acknowledge = () => ({
     acknowledgement: { ...NO_ACKNOWLEDGEMENT, next: ++said },
@@ -26,21 +26,21 @@ function writerOf(given: Partial<StreamOptions> = {}, state?: AckWriterState) {
   });
   const keys = keysFor(ACK_CONTEXT);
   keys.advance(state?.next ?? 0);
-  const init = { cellBytes: CELL_BYTES, exchange, ledger, keys, random, effects, acknowledge };
+  const init = { cellBytes: CELL_BYTES, exchange, commits, keys, random, effects, acknowledge };
   const writer = new AckWriter(init, state);
   /** Wants an ack now, and gives whether one was put. */
   const say = (now: number): boolean => {
     const before = exchange.counts.puts;
     writer.want(now);
     writer.pump(now);
-    ledger.flush(now);
+    commits.flush(now);
     return exchange.counts.puts > before;
   };
   const settle = (id: number, now: number): void => {
     const request = exchange.settle(id, now);
     if (request !== undefined) writer.onStored(request);
   };
-  return { ...fixture, writer, ledger, say, settle };
+  return { ...fixture, writer, commits, say, settle };
 }
 
 describe("a writer of acks", () => {
@@ -99,10 +99,10 @@ describe("a writer of acks", () => {
   });
 
   it("puts nothing that is not durable", () => {
-    const { say, asked, effects, ledger } = writerOf({ durable: true });
+    const { say, asked, effects, commits } = writerOf({ durable: true });
     expect(say(0)).toBe(false);
     expect(effects.map(({ kind }) => kind)).toEqual(["journal"]);
-    ledger.journaled(1, 5);
+    commits.journaled(1, 5);
     expect(asked("put")).toHaveLength(1);
   });
 });
@@ -129,13 +129,13 @@ describe("a writer of acks after a restart", () => {
   });
 
   it("gives its place back when a newer ack was stored before the recall came", () => {
-    const { writer, say, settle, asked, ledger, exchange } = writerOf(
+    const { writer, say, settle, asked, commits, exchange } = writerOf(
       { durable: true, window: 2 },
       state,
     );
     writer.pump(0);
     say(1);
-    ledger.journaled(1, 2);
+    commits.journaled(1, 2);
     settle(asked("put")[0]?.request ?? 0, 3);
     expect(writer.isSettled).toBe(true);
     expect(writer.onRecalled(2, new Uint8Array(132), 4)).toBe(true);

@@ -6,11 +6,11 @@ import type { BegunState } from "../../src/stream/state.ts";
 /** What a journal would hold of begun bytes. */
 function journalled(state?: BegunState, pieces?: readonly Uint8Array[]) {
   const names: string[] = [];
-  const ledger = {
+  const commits = {
     keep: (name: string) => names.push(name),
     remove: (name: string) => names.splice(names.indexOf(name), 1),
   };
-  return { names, begun: new BegunBytes(ledger, state, pieces) };
+  return { names, begun: new BegunBytes(commits, state, pieces) };
 }
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);

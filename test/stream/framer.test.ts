@@ -8,10 +8,10 @@ const MODE = 1;
 let removed: string[] = [];
 
 /** One that begins, or goes on with what another one would leave when it is halted. */
-function framerOf(init: Omit<FramerInit, "ledger" | "waiting">, before?: Framer): Framer {
-  const ledger = { remove: (name: string) => void removed.push(name) };
+function framerOf(init: Omit<FramerInit, "commits" | "waiting">, before?: Framer): Framer {
+  const commits = { remove: (name: string) => void removed.push(name) };
   const waiting = before?.waiting().get("waiting");
-  return new Framer({ ...init, ledger, waiting }, before?.save());
+  return new Framer({ ...init, commits, waiting }, before?.save());
 }
 
 /** Every frame that there is, from `index` on. */

@@ -1,8 +1,8 @@
 import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
+import { CommitQueue } from "../commit-queue.ts";
 import { Exchange } from "../exchange.ts";
 import type { Acknowledgement } from "../frame.ts";
-import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
 import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
@@ -76,7 +76,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   readonly #isResumed: boolean;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
-  readonly #ledger: Ledger;
+  readonly #commits: CommitQueue;
   readonly #sender: BroadcastSender;
   readonly #readers: Map<string, RepairPosition>;
   readonly #warned = new Set<ErrorCode>();
@@ -99,8 +99,8 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     this.#readers = new Map(readers);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
     const head = (): Uint8Array => encodeBroadcastState(this.state(false));
-    this.#ledger = new Ledger(this.#effects, options.durable, head);
-    const parts = { exchange: this.#exchange, ledger: this.#ledger, effects: this.#effects };
+    this.#commits = new CommitQueue(this.#effects, options.durable, head);
+    const parts = { exchange: this.#exchange, commits: this.#commits, effects: this.#effects };
     this.#sender = new BroadcastSender({ ...given, ...parts }, write.chain, state);
   }
 
@@ -149,7 +149,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   handle(input: BroadcastInput, now: Instant): void {
     this.#now = now;
     if (this.#isOver) {
-      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
     this.#dispatch(input, now);
@@ -211,10 +211,10 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
         break;
       case "reader":
         this.#readers.set(input.id, input.position);
-        this.#ledger.touch();
+        this.#commits.touch();
         break;
       case "reader-gone":
-        if (this.#readers.delete(input.id)) this.#ledger.touch();
+        if (this.#readers.delete(input.id)) this.#commits.touch();
         break;
       case "repair":
         this.#sender.repair(input.wanted, now);
@@ -229,7 +229,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
         this.#onFailed(input.request, input.code, now);
         break;
       case "journaled":
-        this.#ledger.journaled(input.commit, now);
+        this.#commits.journaled(input.commit, now);
         break;
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
@@ -249,11 +249,11 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   #settle(now: Instant): void {
     if (this.#isOver || !this.#isStarted) return;
     this.#sender.pump(now);
-    this.#ledger.flush(now);
+    this.#commits.flush(now);
     this.#sender.report();
     const isTold = this.#isAborting && this.#sender.isComplete;
     if (isTold || this.#sender.isThrough) this.#finish();
-    this.#ledger.flush(now);
+    this.#commits.flush(now);
     this.#exchange.endTurn(this, now);
   }
 
@@ -271,7 +271,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     this.#exchange.cancelAll();
     this.#isOver = true;
     // A journal that does not know would have the next session say the last words again.
-    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
+    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   #fail(code: ErrorCode, message: string): void {

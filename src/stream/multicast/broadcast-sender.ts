@@ -3,15 +3,15 @@ import { Chain } from "../../crypto/index.ts";
 import { ReTx } from "../../retx/index.ts";
 import { FRAME_ID_BYTES } from "../cell.ts";
 import { Claim } from "../claim.ts";
+import type { CommitQueue } from "../commit-queue.ts";
 import type { Exchange, Request } from "../exchange.ts";
 import { type Acknowledgement, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
-import { FrameShelf, frameName } from "../frame-shelf.ts";
 import { type FrameContent, Framer } from "../framer.ts";
-import type { Ledger } from "../ledger.ts";
 import { Mode } from "../mode.ts";
 import type { StreamEffect } from "../protocol.ts";
 import { Sealer } from "../sealer.ts";
+import { frameName, UnacknowledgedFrames } from "../unacknowledged-frames.ts";
 import { wantedOffsets } from "./broadcast-frame.ts";
 import type { BroadcastState } from "./broadcast-state.ts";
 import { Numbering } from "./numbering.ts";
@@ -25,7 +25,7 @@ export interface BroadcastSenderInit {
   readonly random: Random;
   readonly options: BroadcastOptions;
   readonly exchange: Exchange;
-  readonly ledger: Ledger;
+  readonly commits: CommitQueue;
   readonly effects: StreamEffect[];
   readonly waiting?: Uint8Array | undefined;
 }
@@ -57,7 +57,7 @@ export class BroadcastSender {
   readonly #retx: ReTx;
   readonly #upkeep: Upkeep;
   readonly #retention: Retention;
-  readonly #shelf: FrameShelf;
+  readonly #unacknowledged: UnacknowledgedFrames;
   readonly #recalling = new Set<number>();
   readonly #claim: Claim;
   readonly #payloadMax: number;
@@ -97,7 +97,7 @@ export class BroadcastSender {
     const capacity = Math.max(options.retainFrames, this.keptFrames) + 1;
     this.#upkeep = new Upkeep({ ...options, capacity, random: init.random });
     this.#retention = new Retention(options.retainSeconds, state?.generations);
-    this.#shelf = new FrameShelf(init.ledger, options.durable, init.cellBytes);
+    this.#unacknowledged = new UnacknowledgedFrames(init.commits, options.durable, init.cellBytes);
     this.#claim = new Claim(this.#next, state !== undefined);
     this.#isAllStored = this.#framer.isEmpty && this.#retx.base === this.#next;
     if (this.#retx.base === this.#next) this.#storedBytes = this.#framer.framedBytes;
@@ -130,7 +130,7 @@ export class BroadcastSender {
   }
 
   get residentFrames(): number {
-    return this.#shelf.size;
+    return this.#unacknowledged.size;
   }
 
   get isFull(): boolean {
@@ -228,7 +228,7 @@ export class BroadcastSender {
     if (index < this.#base) return;
     this.#grantedSeconds = Math.min(this.#grantedSeconds, Math.max(Math.floor(ttlSeconds), 0));
     if (this.#retx.has(index)) this.#onFirstStored(index);
-    this.#shelf.stored(index);
+    this.#unacknowledged.stored(index);
     const expiresAt = this.#expiry(now, ttlSeconds);
     this.#upkeep.stored(index, { now, expiresAt, endsAt: this.#endsAt(index) });
   }
@@ -238,7 +238,7 @@ export class BroadcastSender {
     this.#claim.stored(index);
     this.#retx.forget(index);
     for (let passed = before; passed < this.#retx.base; passed++) {
-      this.#storedBytes = this.#shelf.endOffset(passed) ?? this.#storedBytes;
+      this.#storedBytes = this.#unacknowledged.endOffset(passed) ?? this.#storedBytes;
     }
   }
 
@@ -276,7 +276,7 @@ export class BroadcastSender {
   report(): void {
     if (this.#isAllStored || !this.#framer.isEmpty || this.#retx.size > 0) return;
     this.#isAllStored = true;
-    this.#init.ledger.touch();
+    this.#init.commits.touch();
     this.#init.effects.push({ kind: "all-stored" });
   }
 
@@ -298,7 +298,7 @@ export class BroadcastSender {
 
   /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
   residentByName(): Map<string, Uint8Array> {
-    return new Map([...this.#shelf.byName(), ...this.#framer.waiting()]);
+    return new Map([...this.#unacknowledged.byName(), ...this.#framer.waiting()]);
   }
 
   /** Whether there is something that the Map does not have. */
@@ -322,7 +322,7 @@ export class BroadcastSender {
     // Its recall was late, and is under way: what comes of it is one put.
     if (this.#recalling.has(index)) return;
     this.#init.exchange.reservePut(now);
-    const sealed = this.#shelf.get(index);
+    const sealed = this.#unacknowledged.get(index);
     if (sealed !== undefined) {
       this.#put(index, sealed, now);
       return;
@@ -359,12 +359,12 @@ export class BroadcastSender {
   #seal({ type, payload }: FrameContent): void {
     const number = this.#next++;
     const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
-    const sealed = this.#shelf.place(number);
+    const sealed = this.#unacknowledged.place(number);
     this.#sealer.seal(number, frame, sealed);
     this.#retx.add(number);
-    this.#shelf.noteEnd(number, this.framedBytes);
+    this.#unacknowledged.noteEnd(number, this.framedBytes);
     if (payload.length < this.#payloadMax) this.#partialIndex = number;
-    this.#init.ledger.stage(frameName(number), sealed, (now) => {
+    this.#init.commits.stage(frameName(number), sealed, (now) => {
       if (this.#retx.has(number)) this.#put(number, sealed, now);
       else this.#init.exchange.releasePut();
     });
@@ -375,7 +375,7 @@ export class BroadcastSender {
     const first = Math.min(kept, this.#retx.base);
     if (this.#base >= first) return;
     while (this.#base < first) this.#retire();
-    this.#init.ledger.touch();
+    this.#init.commits.touch();
   }
 
   /** Gives the oldest frame up, and the keys that open it. */
@@ -383,7 +383,7 @@ export class BroadcastSender {
     const passed = this.#oldest;
     this.#oldest = passed.next();
     passed.wipe();
-    this.#shelf.drop(this.#base);
+    this.#unacknowledged.drop(this.#base);
     this.#upkeep.forget(this.#base);
     this.#base += 1;
   }

@@ -1,10 +1,10 @@
 import type { Instant, Random } from "../../base/index.ts";
 import type { WriteCapability } from "../../crypto/index.ts";
 import { AckWriter } from "../ack-writer.ts";
+import type { CommitQueue } from "../commit-queue.ts";
 import type { Exchange, Request } from "../exchange.ts";
 import { type Acknowledgement, emptySelective, SELECTIVE_BITS, select } from "../frame.ts";
 import { ACK_CONTEXT, keysFrom } from "../frame-keys.ts";
-import type { Ledger } from "../ledger.ts";
 import type { StreamEffect } from "../protocol.ts";
 import type { Numbering } from "./numbering.ts";
 import { REPAIR_PLACES } from "./repair-core.ts";
@@ -15,7 +15,7 @@ export interface RepairAskerInit {
   readonly cellBytes: number;
   readonly random: Random;
   readonly exchange: Exchange;
-  readonly ledger: Ledger;
+  readonly commits: CommitQueue;
   readonly effects: StreamEffect[];
   readonly numbering: Numbering;
   /** Frames that have arrived beyond the lowest one missing. */

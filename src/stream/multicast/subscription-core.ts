@@ -3,10 +3,10 @@ import { Chain, type ReadCapability, type WriteCapability } from "../../crypto/i
 import { Arrivals, type ArrivalsStart } from "../arrivals.ts";
 import { openFrame } from "../cell.ts";
 import { ChainReader } from "../chain-reader.ts";
+import { CommitQueue } from "../commit-queue.ts";
 import { Exchange, type Request } from "../exchange.ts";
 import { type Frame, markOf, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
-import { Ledger } from "../ledger.ts";
 import { resolveOptions } from "../options.ts";
 import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
@@ -51,7 +51,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   readonly #options: SubscriptionOptions;
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
-  readonly #ledger: Ledger;
+  readonly #commits: CommitQueue;
   readonly #keys: FrameKeys;
   readonly #numbering: Numbering;
   readonly #reader: ChainReader;
@@ -81,7 +81,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#keys = new FrameKeys(chain, start.next, DATA_CONTEXT);
     this.#arrivals = new Arrivals(start);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
-    this.#ledger = new Ledger(this.#effects, options.durable, () => this.encodedState());
+    this.#commits = new CommitQueue(this.#effects, options.durable, () => this.encodedState());
     const parts = { cellBytes, random, exchange: this.#exchange, numbering: this.#numbering };
     this.#reader = new ChainReader(this.#exchange, this.#keys, start.next, {
       purpose: "data-get",
@@ -94,7 +94,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#lookout = new Lookout({ ...parts, ...options });
     if (repair === undefined) return;
     const early = (): Iterable<number> => this.#arrivals.early;
-    const asking = { ...parts, early, ledger: this.#ledger, effects: this.#effects };
+    const asking = { ...parts, early, commits: this.#commits, effects: this.#effects };
     this.#asker = new RepairAsker(asking, repair, state?.repair);
   }
 
@@ -118,7 +118,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   handle(input: SubscriptionInput, now: Instant): void {
     this.#now = now;
     if (this.#isOver) {
-      if (input.kind === "journaled") this.#ledger.journaledLate(input.commit, now);
+      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
     this.#dispatch(input, now);
@@ -200,7 +200,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
         this.#onFailed(this.#exchange.fail(input.request), input.code, now);
         break;
       case "journaled":
-        this.#ledger.journaled(input.commit, now);
+        this.#commits.journaled(input.commit, now);
         break;
       case "recalled":
         this.#onRecalled(input.name, input.bytes, now);
@@ -221,7 +221,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
     if (this.#isOver) return;
     this.#ask(now);
-    this.#ledger.flush(now);
+    this.#commits.flush(now);
     this.#exchange.endTurn(this, now);
   }
 
@@ -310,7 +310,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #advance(): void {
     if (!this.#arrivals.advance()) return;
     this.#keys.advance(this.#arrivals.taken);
-    this.#ledger.touch();
+    this.#commits.touch();
   }
 
   #deliver(): void {
@@ -373,7 +373,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#exchange.cancelAll();
     this.#isOver = true;
     // A journal that does not know would have the next session say the last words again.
-    this.#ledger.finish(this.#now, () => this.#effects.push({ kind: "done" }));
+    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
   }
 
   #fail(code: ErrorCode, message: string, detail?: { readonly frames: number }): void {

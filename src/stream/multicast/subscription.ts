@@ -9,7 +9,7 @@ import { payloadBytesMax } from "../frame.ts";
 import type { Callback } from "../held-callback.ts";
 import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
-import { Takings } from "../takings.ts";
+import { TakenBytes } from "../taken-bytes.ts";
 import { WaitingBytes } from "../waiting-bytes.ts";
 import { CoreSession, failureOf } from "./core-session.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
@@ -44,7 +44,7 @@ export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
 export class Subscription extends Readable {
   readonly #parts: SubscriptionParts;
   readonly #session: CoreSession<SubscriptionInput, StreamEvent>;
-  readonly #takings: Takings;
+  readonly #taken: TakenBytes;
   readonly #waiting = new WaitingBytes(this);
   #transport: Transport;
 
@@ -75,7 +75,7 @@ export class Subscription extends Readable {
       event: (event) => this.#onEvent(event),
       broken: (error) => this.#fail(error),
     });
-    this.#takings = new Takings({
+    this.#taken = new TakenBytes({
       confirm: options.confirm,
       offset: parts.readOffset,
       waiting: () => this.#waiting.count,
@@ -165,7 +165,7 @@ export class Subscription extends Readable {
 
   /** In manual mode: the application has made all bytes below `offset` its own. */
   confirm(offset: number): void {
-    this.#takings.confirm(offset);
+    this.#taken.confirm(offset);
   }
 
   /** Stops reading for good; nobody else notices. Resolves when nothing is left running. */
@@ -176,7 +176,7 @@ export class Subscription extends Readable {
 
   /** Stops at once; the position is kept for `save`, or in the store. */
   async halt(): Promise<void> {
-    this.#takings.look();
+    this.#taken.look();
     this.#session.enter("halted");
     this.destroy();
     await this.#session.shutDown();
@@ -196,12 +196,12 @@ export class Subscription extends Readable {
   }
 
   override _read(): void {
-    this.#takings.note();
+    this.#taken.note();
   }
 
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
-    this.#takings.note();
+    this.#taken.note();
     return chunk;
   }
 
@@ -216,9 +216,9 @@ export class Subscription extends Readable {
   #onEvent(event: StreamEvent): void {
     switch (event.kind) {
       case "deliver":
-        this.#takings.delivered(event.bytes.length);
+        this.#taken.delivered(event.bytes.length);
         if (!this.destroyed) this.#waiting.push(event.bytes);
-        this.#takings.note();
+        this.#taken.note();
         break;
       case "delivered-end":
         if (!this.destroyed) this.push(null);

@@ -11,7 +11,7 @@ const REMOVALS_MAX = 64;
  * Journal, then put: collects sealed frames and what has to wait for them, and writes them with the
  * head in one commit at a time. Without a journal everything is "durable" at once.
  */
-export class Ledger {
+export class CommitQueue {
   readonly #effects: StreamEffect[];
   readonly #durable: boolean;
   readonly #head: () => Uint8Array;

@@ -1,8 +1,8 @@
 import { concatBytes, requireOneOf } from "../base/index.ts";
 import type { BegunInput } from "./protocol.ts";
 
-/** What `Takings` needs to know of the stream around it. */
-export interface TakingsInit {
+/** What `TakenBytes` needs to know of the stream around it. */
+export interface TakenBytesInit {
   /** `manual`: nothing counts as taken before the application confirms it. `auto` if absent. */
   readonly confirm: "auto" | "manual" | undefined;
   /** Where this session begins. */
@@ -26,8 +26,8 @@ export interface UsedInParts {
  * has left the readable buffer, one turn later, so that a crash in the handler repeats the bytes
  * rather than losing them; in manual mode what was confirmed.
  */
-export class Takings implements UsedInParts {
-  readonly #init: TakingsInit;
+export class TakenBytes implements UsedInParts {
+  readonly #init: TakenBytesInit;
   readonly #isManual: boolean;
   #delivered: number;
   #taken: number;
@@ -40,7 +40,7 @@ export class Takings implements UsedInParts {
   #begun: Uint8Array[] = [];
 
   /** @throws RangeError for another way to confirm */
-  constructor(init: TakingsInit) {
+  constructor(init: TakenBytesInit) {
     const { confirm = "auto" } = init;
     requireOneOf("confirm", confirm, ["auto", "manual"]);
     this.#init = init;

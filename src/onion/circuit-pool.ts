@@ -54,7 +54,7 @@ interface Waiter {
  * A few circuits with different exits, replaced before they end and when they fail: new ones are
  * built while the old ones still carry.
  */
-export class CircuitPaths {
+export class CircuitPool {
   readonly #service: TunnelService;
   readonly #routes: RouteProvider;
   readonly #hasRoom: (exit: NodeId) => boolean;

@@ -1,6 +1,6 @@
 import { assert } from "../base/index.ts";
 import { FRAME_ID_BYTES } from "./cell.ts";
-import type { Ledger } from "./ledger.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 
 /** Frames are journalled under this name until they are acknowledged. */
 export function frameName(index: number): string {
@@ -31,8 +31,8 @@ interface Slab {
  * The sealed frames that are not acknowledged. With a journal those that are stored are on disk
  * alone, and are read back if they have to be put again; without one all of them are in memory.
  */
-export class FrameShelf {
-  readonly #ledger: Ledger;
+export class UnacknowledgedFrames {
+  readonly #commits: CommitQueue;
   readonly #durable: boolean;
   readonly #sealedBytes: number;
   readonly #framesPerSlab: number;
@@ -43,8 +43,8 @@ export class FrameShelf {
   readonly #ends = new Map<number, number>();
   #size = 0;
 
-  constructor(ledger: Ledger, durable: boolean, cellBytes: number) {
-    this.#ledger = ledger;
+  constructor(commits: CommitQueue, durable: boolean, cellBytes: number) {
+    this.#commits = commits;
     this.#durable = durable;
     this.#sealedBytes = FRAME_ID_BYTES + cellBytes;
     const fitting = Math.floor(SLAB_BYTES_MAX / this.#sealedBytes);
@@ -108,7 +108,7 @@ export class FrameShelf {
   drop(index: number): void {
     this.#release(index);
     this.#ends.delete(index);
-    this.#ledger.remove(frameName(index));
+    this.#commits.remove(frameName(index));
   }
 
   /** What is in memory, by journal name. Borrowed. */
