@@ -35,7 +35,7 @@ function headerFor(path: string): Uint8Array {
 
 const hello = new TextEncoder().encode("hello");
 const zeros = new Uint8Array(32);
-const givenUp = { code: "CULVERT_PEER_ABORTED" };
+const refusedWith = (code: number) => ({ code: "CULVERT_PEER_ABORTED", detail: { code } });
 
 describe("a sender that does not keep to the rules", () => {
   test.each(["../evil", "/tmp/culvert-evil", "a/../../evil", "a\\..\\evil", "a\0", ".culvert-x"])(
@@ -44,7 +44,7 @@ describe("a sender that does not keep to the rules", () => {
       await using machine = await Machine.create();
       const { receiver, heard } = await receiveFrom(machine, [headerFor(path), hello, zeros]);
       expect(receiver.code).toBe(1);
-      expect(heard).toMatchObject(givenUp);
+      expect(heard).toMatchObject(refusedWith(1));
       expect(receiver.stderr).toContain("will not be written");
       expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
       expect(await readdir(machine.folder)).not.toContain("evil");
@@ -53,8 +53,9 @@ describe("a sender that does not keep to the rules", () => {
 
   test("is found out when the contents are not what it hashed", async () => {
     await using machine = await Machine.create();
-    const { receiver } = await receiveFrom(machine, [headerFor("a"), hello, zeros]);
+    const { receiver, heard } = await receiveFrom(machine, [headerFor("a"), hello, zeros]);
     expect(receiver.code).toBe(6);
+    expect(heard).toMatchObject(refusedWith(2));
     expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
     expect((await machine.run("status")).stdout).toContain("receive");
   });
@@ -66,13 +67,16 @@ describe("a sender that does not keep to the rules", () => {
     await using machine = await Machine.create();
     const { receiver, heard } = await receiveFrom(machine, pieces);
     expect(receiver.code).toBe(6);
-    expect(heard).toMatchObject(givenUp);
+    expect(heard).toMatchObject(refusedWith(3));
     expect(receiver.stderr).toMatch(/^culvert: error: /m);
     expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
   });
 });
 
-test("a receiver that gives up ends the sender, whose command then begins anew", async () => {
+test.each([
+  ["gives up", 0, /the other side refused this, or gave it up\n.*with a new ticket/],
+  ["refuses names", 1, /the other side will not write files of these names\n.*rename/],
+])("a receiver that %s ends the sender, which then begins anew", async (_what, code, says) => {
   await using machine = await Machine.create();
   const { endpoint } = await machine.map("--memory");
   await writeFile(join(machine.folder, "a"), "hello");
@@ -82,10 +86,10 @@ test("a receiver that gives up ends the sender, whose command then begins anew",
   const ticket = await ticketOf(sender);
   const connection = await connectMap(endpoint);
   const receiver = Stream.dial(new MapClient(connection), parseTicket(ticket).secret);
-  receiver.on("error", () => {}).once("data", () => receiver.destroy(new Error("no")));
+  receiver.on("error", () => {}).once("data", () => receiver.reset(code));
   expect((await sender.ended).code).toBe(1);
   connection.close();
-  expect(sender.stderr).toMatch(/error: the other side .*\n.*hint: .* with a new ticket/);
+  expect(sender.stderr).toMatch(says);
   expect((await machine.run("status")).stdout).toMatch(/ send +refused /);
   expect(await ticketOf(machine.culvert("send", "a", "--map", endpoint))).not.toBe(ticket);
 });

@@ -151,13 +151,13 @@ export async function sayGoodbye(
   return isAllTold ? "told" : "untold";
 }
 
-/** Gives the stream up, and waits for a while until that is in the Map for the other side. */
+/** Gives the stream up, and waits for a while until that, and why, is in the Map for the peer. */
 export async function giveUp(
   { clock, stop }: Surroundings,
   stream: Stream,
-  error: Error,
+  code: number,
 ): Promise<void> {
-  stream.destroy(error);
+  stream.reset(code);
   const until = clock.now() + GOODBYE.msMax;
   while (!stream.progress().isAllTold && clock.now() < until && !stop.aborted) {
     await pause(clock, LAST_WORD.lookEveryMs);

@@ -67,8 +67,9 @@ export interface StreamPast {
   readonly isReadEnded: boolean;
   /** They have ended our side. */
   readonly isWriteEnded: boolean;
-  /** They gave the stream up. */
+  /** They gave the stream up, and what they tell the peer with it. */
   readonly isAborted: boolean;
+  readonly resetCode?: number | undefined;
   /** Nothing is left to be done. */
   readonly isDone: boolean;
 }
@@ -222,6 +223,7 @@ function pastOf(
     writeOffset: sender.framer.framedBytes + sender.framer.waitingBytes,
     isReadEnded,
     isWriteEnded,
+    resetCode: sender.resetCode,
     isAborted: sender.resetIndex !== undefined || (isDone && !(isReadEnded && isWriteEnded)),
     isDone,
   };

@@ -2,8 +2,8 @@ import {
   type Cancel,
   type Clock,
   CulvertError,
-  type ErrorCode,
   type JournalChanges,
+  joinBytes,
   unreachable,
 } from "../base/index.ts";
 import { afterEmits, afterReactions } from "../io/defer.ts";
@@ -11,9 +11,11 @@ import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
 import { StreamEngine, type StreamEvent } from "./engine.ts";
+import { failureOf } from "./failure.ts";
+import { RESET_CODE_MAX } from "./frame.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
-import { inRange } from "./options.ts";
+import { inRange, wholeInRange } from "./options.ts";
 import type { StreamProgress } from "./progress.ts";
 import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
@@ -51,7 +53,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   #phase: Phase = "running";
   #failure: CulvertError | undefined;
   #isPeerEnded = false;
-  #isReset = false;
+  #resetCode: number | undefined;
   #cancelLinger: Cancel | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -129,7 +131,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   override _writev(chunks: readonly { readonly chunk: Uint8Array }[], callback: Callback): void {
-    this.#hand(joined(chunks), callback);
+    const parts = chunks.map(({ chunk }) => chunk);
+    this.#hand(joinBytes(parts), callback);
   }
 
   override _final(callback: Callback): void {
@@ -155,7 +158,8 @@ export abstract class CoreDuplex extends SocketDuplex {
    */
   override destroy(error?: Error): this {
     // Libraries give null where they have no error.
-    const isGraceful = !error && this.writableEnded && !this.destroyed && !this.#isReset;
+    const isGraceful =
+      !error && this.writableEnded && !this.destroyed && this.#resetCode === undefined;
     if (isGraceful) this.#acceptBuffered();
     if (this.#phase === "running" && !this.destroyed) {
       // A core that has not started tells nobody, though its peer may be waiting. An earlier
@@ -166,11 +170,19 @@ export abstract class CoreDuplex extends SocketDuplex {
     return super.destroy(error);
   }
 
-  /** As `destroy`, after `end` too: what the peer has not read yet is given up. */
-  resetAndDestroy(): this {
-    this.#isReset = true;
+  /**
+   * As `destroy`, after `end` too: what the peer has not read yet is given up. The error of the
+   * peer's end has the code, 0 to 65,535, as `detail.code`.
+   */
+  reset(code: number): this {
+    wholeInRange("code", code, 0, RESET_CODE_MAX);
+    this.#resetCode = code;
     if (this.destroyed && this.#phase === "running") this.#abort();
     return this.destroy();
+  }
+
+  resetAndDestroy(): this {
+    return this.reset(0);
   }
 
   override _destroy(error: Error | null, settle: Callback): void {
@@ -275,10 +287,10 @@ export abstract class CoreDuplex extends SocketDuplex {
         this.emit("acknowledged");
         break;
       case "warning":
-        this.emit("warning", new CulvertError(event.code, event.message));
+        this.emit("warning", failureOf(event));
         break;
       case "fail":
-        this.#fail(failureOf(event.code, event.message));
+        this.#fail(failureOf(event));
         break;
       case "done":
         this.#finish();
@@ -328,7 +340,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
     const isEnded = this.writableEnded && this.engine.isStarted;
-    const isGraceful = error === null && isEnded && !this.#isReset;
+    const isGraceful = error === null && isEnded && this.#resetCode === undefined;
     if (isGraceful) this.taken.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
@@ -345,7 +357,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   #abort(): void {
     this.#phase = "aborting";
     this.#waits.fail(this.ending);
-    this.engine.handle({ kind: "abort" });
+    const code = this.#resetCode ?? this.#parts.past.resetCode ?? 0;
+    this.engine.handle({ kind: "abort", code });
   }
 
   #stopInBackground(): void {
@@ -376,20 +389,6 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.#failure !== undefined) return this.#failure;
     return new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED");
   }
-}
-
-function joined(chunks: readonly { readonly chunk: Uint8Array }[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((length, { chunk }) => length + chunk.length, 0));
-  let at = 0;
-  for (const { chunk } of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
-function failureOf(code: ErrorCode, message: string): CulvertError {
-  return new CulvertError(code, message, { remote: code === "CULVERT_PEER_ABORTED" });
 }
 
 /** Everything about a stream that has been stopped, in one step. */

@@ -32,6 +32,8 @@ export type FrameType = (typeof TYPES)[number];
 export const FLAG_TOOK_END = 1;
 export const FLAG_KNOWS_END_TAKEN = 2;
 export const FLAG_ABORTED = 4;
+/** What a frame with the flag before can tell of why, in the place of the credit. */
+export const RESET_CODE_MAX = 0xffff;
 /** The frame at `ack` was asked for many times in vain: the Map may have lost it. */
 export const FLAG_STARVED = 8;
 const FLAGS_ALL = FLAG_TOOK_END | FLAG_KNOWS_END_TAKEN | FLAG_ABORTED | FLAG_STARVED;

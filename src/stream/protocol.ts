@@ -52,8 +52,8 @@ export type StreamInput =
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   /** No more bytes will be written (half-close). */
   | { readonly kind: "end" }
-  /** Give up: tell the peer, drop everything. */
-  | { readonly kind: "abort" }
+  /** Give up: drop everything, and tell the peer, with a code if it is not 0. */
+  | { readonly kind: "abort"; readonly code?: number }
   | TakenInput;
 
 /** What every core asks of its engine, in this order. */
@@ -99,8 +99,8 @@ export function isIo(effect: { readonly kind: string }): effect is IoEffect {
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
-  /** Of `CULVERT_LAGGED`: how many frames are lost. */
-  readonly detail?: { readonly frames: number };
+  /** Of `CULVERT_LAGGED`: how many frames are lost; of `CULVERT_PEER_ABORTED`: the peer's code. */
+  readonly detail?: { readonly frames?: number; readonly code?: number };
 }
 
 /** What a stream core asks its shell to do, in this order. */

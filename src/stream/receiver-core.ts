@@ -82,6 +82,7 @@ export class ReceiverCore {
   #end: { index: number; length: number } | undefined;
   #isEndDelivered = false;
   #isAborted = false;
+  #resetCode: number | undefined;
   #isClosed = false;
   #framesSinceAck = 0;
   #acknowledgedAt: Instant = Number.NEGATIVE_INFINITY;
@@ -156,7 +157,7 @@ export class ReceiverCore {
     const { taken: next, next: inOrder, early } = this.#arrivals;
     for (let index = next + 1; index < inOrder; index++) select(selective, index - next - 1);
     for (const index of early) select(selective, index - next - 1);
-    return { next, credit: this.#init.options.creditFrames, selective };
+    return { next, credit: this.#resetCode ?? this.#init.options.creditFrames, selective };
   }
 
   /** An acknowledgement has left, on a data frame or on its own. */
@@ -214,9 +215,13 @@ export class ReceiverCore {
     return this.#reader.deadline(now, this.#limit());
   }
 
-  /** Stops asking and delivering, for a stream that is over. */
-  close(): void {
+  /**
+   * Stops asking and delivering, for a stream that is over. One that was given up has no room any
+   * more: where an acknowledgement tells how much, it tells the peer a code.
+   */
+  close(resetCode?: number): void {
     this.#isClosed = true;
+    this.#resetCode = resetCode;
     this.#reader.isOpen = false;
   }
 

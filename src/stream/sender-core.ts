@@ -45,7 +45,7 @@ export class SenderCore {
   #creditLimit: number | undefined;
   #endIndex: number | undefined;
   #resetIndex: number | undefined;
-  #isResetAsked = false;
+  #resetCode: number | undefined;
   #answerIndex = -1;
   #isAnswerAsked = false;
   #partialIndex = -1;
@@ -142,10 +142,10 @@ export class SenderCore {
   }
 
   /** Drops what was not sent and seals a reset, so that the peer learns of the abort. */
-  abort(now: Instant): void {
-    if (this.#isResetAsked || this.isEndTaken) return;
+  abort(now: Instant, code: number): void {
+    if (this.#resetCode !== undefined || this.isEndTaken) return;
     this.#framer.clear();
-    this.#isResetAsked = true;
+    this.#resetCode = code;
     this.#reset(now);
   }
 
@@ -167,7 +167,7 @@ export class SenderCore {
   timeout(now: Instant): void {
     this.#retx.timeout(now);
     if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
-    if (this.#retx.size === 0 || this.#isResetAsked) return;
+    if (this.#retx.size === 0 || this.#resetCode !== undefined) return;
     this.#retx.doubt(this.#retx.base, now); // all that a reader may look for, and a Map forget
     this.#sealProbe(now);
     this.#probe.arm(now);
@@ -243,10 +243,7 @@ export class SenderCore {
     this.#init.commits.touch();
   }
 
-  /**
-   * The state that survives; `whole`: with the bytes that wait for a frame. `unixOffsetMs` turns an
-   * instant into Unix milliseconds.
-   */
+  /** The state that survives; `whole`: with what waits for a frame. Unix time is so much more. */
   save(unixOffsetMs: number, whole: boolean): SenderState {
     const stored = this.#retx.storedRun();
     return {
@@ -258,6 +255,7 @@ export class SenderCore {
       acknowledgedBytes: this.#acknowledgedBytes,
       endIndex: this.#endIndex,
       resetIndex: this.#resetIndex,
+      resetCode: this.#resetCode,
       creditLimit: this.#creditLimit,
       mark: this.#sealer.mark,
       chain: this.#init.keys.baseState(),
@@ -285,7 +283,7 @@ export class SenderCore {
     this.#acknowledgedBytes = state.acknowledgedBytes;
     this.#endIndex = state.endIndex;
     this.#resetIndex = state.resetIndex;
-    this.#isResetAsked = state.resetIndex !== undefined;
+    if (state.resetIndex !== undefined) this.#resetCode = state.resetCode ?? 0;
     this.#creditLimit = state.creditLimit;
   }
 
@@ -323,7 +321,7 @@ export class SenderCore {
   }
 
   #mayHaveNew(): boolean {
-    if (this.#isResetAsked) return false;
+    if (this.#resetCode !== undefined) return false;
     const { base, next } = this.#retx;
     // Probes that a reader cannot take before more has come must not keep that from it.
     const limit = base + this.#init.options.unacknowledgedFramesMax;
@@ -352,7 +350,8 @@ export class SenderCore {
   /** A session whose places may be another one's waits for the proof that they are not. */
   #reset(now: Instant): void {
     const { next } = this.#retx;
-    if (!this.#isResetAsked || this.#resetIndex !== undefined || !this.#claim.allows(next)) return;
+    if (this.#resetCode === undefined || this.#resetIndex !== undefined) return;
+    if (!this.#claim.allows(next)) return;
     this.#resetIndex = next;
     this.#init.exchange.reservePut(now);
     this.#seal({ type: "reset", payload: new Uint8Array(0) });
@@ -361,7 +360,7 @@ export class SenderCore {
   /** One answer is enough until it is acknowledged. */
   #answer(now: Instant): void {
     this.#isAnswerAsked = false;
-    if (this.#retx.has(this.#answerIndex) || this.#isResetAsked) return;
+    if (this.#retx.has(this.#answerIndex) || this.#resetCode !== undefined) return;
     if (this.#retx.next === 0) {
       this.#init.exchange.reservePut(now);
       this.#seal(this.#framer.take(0));

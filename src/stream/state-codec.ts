@@ -1,6 +1,6 @@
 import { CulvertError } from "../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "./frame.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX, RESET_CODE_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
 import { FRAMES_BEYOND_LIMIT } from "./probe-timer.ts";
 import { framesOf, framesToCbor, type SavedFrames } from "./saved-frames.ts";
@@ -109,6 +109,9 @@ function senderFromFields(fields: Fields): SenderState {
     acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
     endIndex: optional(fields, "endIndex", sealed("endIndex")),
     resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
+    resetCode: optional(fields, "resetCode", () =>
+      fields.integer("resetCode", { min: 0, max: RESET_CODE_MAX }),
+    ),
     creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
     mark: mark(fields),
     chain: chainOf(fields, "chain").toBytes(),

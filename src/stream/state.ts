@@ -13,6 +13,8 @@ export interface SenderState {
   readonly acknowledgedBytes: number;
   readonly endIndex: number | undefined;
   readonly resetIndex: number | undefined;
+  /** What the peer is told with it, if not 0. */
+  readonly resetCode: number | undefined;
   readonly creditLimit: number | undefined;
   /** Of the last frame that was sealed. */
   readonly mark: number;

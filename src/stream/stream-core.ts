@@ -17,7 +17,7 @@ import {
 import { PeerTimeout } from "./peer-timeout.ts";
 import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
-import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
+import type { Failure, GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import { type LeftFrames, leftBy, type StreamState } from "./state.ts";
@@ -172,7 +172,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
         this.#sender.end();
         break;
       case "abort":
-        this.#abort(now);
+        this.#abort(input.code ?? 0, now);
         break;
       case "taken":
         this.#receiver.take(input, now);
@@ -263,11 +263,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#closing.isOver && this.#ackWriter.isSettled) this.#finish();
   }
 
-  #abort(now: Instant): void {
+  #abort(code: number, now: Instant): void {
     if (this.#isAborting) return;
     this.#isAborting = true;
     this.#closing.stop();
-    this.#receiver.close();
+    this.#receiver.close(code);
     if (!this.#isStarted) {
       this.#finish();
       return;
@@ -276,7 +276,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     const readyAt = this.#exchange.readyAt("put", now);
     const from = readyAt === Number.POSITIVE_INFINITY ? now : readyAt;
     this.#abortUntil = from + ABORT_RTOS * this.#exchange.rto.rtoMs();
-    this.#sender.abort(now);
+    this.#sender.abort(now, code);
     this.#ackWriter.want(now);
   }
 
@@ -293,12 +293,12 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     else this.#fail("CULVERT_PEER_TIMEOUT");
   }
 
-  #fail(code: ErrorCode, message: string = ERROR_CODES[code]): void {
+  #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: Failure["detail"]): void {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
     this.#receiver.close();
     this.#isOver = true;
-    this.#effects.push({ kind: "fail", code, message });
+    this.#effects.push({ kind: "fail", code, message, ...(detail && { detail }) });
   }
 
   #warn(code: ErrorCode, message: string): void {
@@ -318,12 +318,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     return { acknowledgement: this.#receiver.acknowledgement(), flags };
   }
 
-  #onFrame(frame: Frame, newest: boolean, now: Instant): void {
+  #onFrame({ acknowledgement, flags }: Frame, newest: boolean, now: Instant): void {
     const isFarAhead = this.#sender.unacknowledgedFrames > PROBES_REACH;
-    this.#peerTimeout.heard(now, isFarAhead && isFull(frame.acknowledgement));
-    const isStarved = (frame.flags & FLAG_STARVED) !== 0;
-    const heard = { newest, now, isStarved };
-    const verdict = this.#sender.onAcknowledgement(frame.acknowledgement, heard);
+    this.#peerTimeout.heard(now, isFarAhead && isFull(acknowledgement));
+    const isStarved = (flags & FLAG_STARVED) !== 0;
+    const verdict = this.#sender.onAcknowledgement(acknowledgement, { newest, now, isStarved });
     if (verdict === "not-ours") {
       this.#onConflict();
       return;
@@ -332,9 +331,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
       return;
     }
-    if ((frame.flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#closing.peerKnows();
-    if ((frame.flags & FLAG_ABORTED) !== 0) {
-      this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up");
+    if ((flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#closing.peerKnows();
+    if ((flags & FLAG_ABORTED) !== 0) {
+      const code = acknowledgement.credit; // of who has no room any more
+      this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up", { code });
     }
   }
 

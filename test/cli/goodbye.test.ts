@@ -118,9 +118,11 @@ test("who gives up leaves once that is in the Map, be the way there slow and los
   const output = outputOn(new FakeScreen(false), false);
   const context = { clock, output, stop: new AbortController().signal };
   way.broken = true;
-  const leaving = giveUp(context, reader, new Error("no")).then(() => reader.halt());
+  const leaving = giveUp(context, reader, 7).then(() => reader.halt());
   await clock.runUntil(clock.now() + 5_000);
   way.broken = false;
   await clock.runPromise(leaving, 60_000);
-  expect(await clock.runPromise(failed, 60_000)).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
+  expect(await clock.runPromise(failed, 60_000)).toMatchObject([
+    { code: "CULVERT_PEER_ABORTED", detail: { code: 7 } },
+  ]);
 });

@@ -85,7 +85,29 @@ describe("a stream in the place of a socket", () => {
     if (isLeft) a.destroy();
     expect(a.resetAndDestroy()).toBe(a);
     expect(await elapse(closed)).toEqual([false]);
-    expect(await elapse(failed)).toMatchObject([{ code: "CULVERT_PEER_ABORTED" }]);
+    expect(await elapse(failed)).toMatchObject([
+      { code: "CULVERT_PEER_ABORTED", detail: { code: 0 } },
+    ]);
+  });
+
+  it("tells why it is reset, on the frame and on the acknowledgements beside it", async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const { a, b, elapse } = await virtualPair({ loss: 0.4, seed });
+      const failed = once(b.resume(), "error");
+      a.write(pattern(50_000));
+      b.write(pattern(50_000));
+      await elapse(once(a, "data"));
+      a.reset(1_000 + seed);
+      expect(await elapse(failed)).toMatchObject([{ detail: { code: 1_000 + seed } }]);
+    }
+  });
+
+  it("takes no code that a frame cannot carry", async () => {
+    const { a } = await virtualPair();
+    for (const odd of [-1, 65_536, 1.5, Number.NaN, "1"]) {
+      expect(() => a.reset(odd as number)).toThrow(RangeError);
+    }
+    expect(a.destroyed).toBe(false);
   });
 
   it("refuses a time-out that is no number, rather than never coming to it", async () => {

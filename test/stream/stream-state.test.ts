@@ -206,19 +206,24 @@ describe("what earlier sessions have ended", () => {
     expect([again.readableEnded, again.writableFinished]).toEqual([true, true]);
   });
 
-  it("stays aborted, and the peer still learns of it", async () => {
+  it.each([
+    ["with a code", 7],
+    ["with the largest", 0xffff],
+    ["without", 0],
+  ])("stays aborted, %s, and the peer still learns of it", async (_, code) => {
     const { transport, secret, options, elapse } = place();
     const store = new MemoryJournalStore();
     const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
     const b = Stream.dial(transport, secret, options);
     a.write("some");
     await elapse(once(b, "readable"));
-    a.destroy();
+    if (code === 0) a.destroy();
+    else a.reset(code);
     await a.halt();
     const again = await Stream.open({ transport, secret, role: "listener", store, ...options });
     const [error, peer] = await elapse(Promise.all([once(again, "error"), once(b, "error")]));
     expect(error).toEqual([fails("CULVERT_CLOSED")]);
-    expect(peer).toEqual([fails("CULVERT_PEER_ABORTED")]);
+    expect(peer).toMatchObject([{ code: "CULVERT_PEER_ABORTED", remote: true, detail: { code } }]);
     await Promise.all([again.halt(), b.halt()]);
   });
 });

@@ -7,13 +7,13 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
-import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
 import { openPeerStream, runStream, sayGoodbye } from "../stream-run.ts";
 import { pause } from "../timing.ts";
 import { encodeHeader } from "../transfer/manifest.ts";
+import { refusedBy } from "../transfer/refusal.ts";
 import { writeTransfer } from "../transfer/sending.ts";
 import { type Source, scanSource } from "../transfer/source.ts";
 import { TRAILER_BYTES } from "../transfer/transfer-reader.ts";
@@ -56,8 +56,7 @@ export const send: RunCommand = async (context, operands, options) => {
     } catch (error) {
       if (!isCulvertError(error, "CULVERT_PEER_ABORTED")) throw error;
       await job.session.finish("refused");
-      const hint = "its own message says why; the same command sends it again, with a new ticket";
-      throw new CommandError(error.code, "the other side refused this, or gave it up", hint, error);
+      throw refusedBy(error);
     }
   });
 };

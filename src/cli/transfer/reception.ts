@@ -1,4 +1,3 @@
-import { isCulvertError } from "../../base/index.ts";
 import { readIfThere } from "../../io/durable-file.ts";
 import type { Stream } from "../../stream/index.ts";
 import type { Context } from "../context.ts";
@@ -10,7 +9,8 @@ import { drain } from "../standard-io.ts";
 import { type Goodbye, giveUp, sayGoodbye } from "../stream-run.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
 import { Receiving } from "./receiving.ts";
-import { type Conflicts, RefusedNames, Staging } from "./staging.ts";
+import { refusalCodeOf } from "./refusal.ts";
+import { type Conflicts, Staging } from "./staging.ts";
 import { TRAILER_BYTES } from "./transfer-reader.ts";
 
 /** How many names a question or an error lists. */
@@ -61,11 +61,8 @@ export class Reception {
     try {
       await receiving.run();
     } catch (error) {
-      const isRefused =
-        error instanceof RefusedNames ||
-        isCulvertError(error, "CULVERT_INTEGRITY") ||
-        isCulvertError(error, "CULVERT_PROTOCOL");
-      if (isRefused && !stream.destroyed) await this.#refuse(stream, error);
+      const code = refusalCodeOf(error);
+      if (code !== undefined && !stream.destroyed) await this.#refuse(stream, code);
       throw error;
     }
   }
@@ -127,14 +124,14 @@ export class Reception {
   }
 
   /** What arrived is not what was sent: it will not become so, whatever is tried again. */
-  async #refuse(stream: Stream, error: Error): Promise<void> {
+  async #refuse(stream: Stream, code: number): Promise<void> {
     const { context, session } = this.#options;
     await session.save({ phase: "refused" });
     const header = await readIfThere(session.headerPath);
     if (session.record.target !== undefined && header !== undefined) {
       await this.#stagingOf(decodeHeader(header)).discard();
     }
-    await giveUp(context, stream, error);
+    await giveUp(context, stream, code);
   }
 
   #stagingOf(manifest: Manifest): Staging {

@@ -6,6 +6,7 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
+import { failureOf } from "../failure.ts";
 import { payloadBytesMax } from "../frame.ts";
 import { type Callback, HeldCallback } from "../held-callback.ts";
 import { handOver } from "../saved-frames.ts";
@@ -25,7 +26,7 @@ import {
   parseReadCapability,
   parseWriteCapability,
 } from "./capability-text.ts";
-import { CoreSession, failureOf } from "./core-session.ts";
+import { CoreSession } from "./core-session.ts";
 import { RepairDesk } from "./repair-desk.ts";
 
 /** What `Broadcast.open` needs: a broadcast that survives the process. */

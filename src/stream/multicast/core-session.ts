@@ -7,7 +7,7 @@ import {
 } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { StreamEngine } from "../engine.ts";
-import type { Failure, IoEffect, IoInput } from "../protocol.ts";
+import type { IoEffect, IoInput } from "../protocol.ts";
 import { StateWaits } from "../state-waits.ts";
 
 /** A core whose state can be kept. */
@@ -151,12 +151,6 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
       await journal?.close();
     }
   }
-}
-
-/** The error that a core tells of. */
-export function failureOf({ code, message, detail }: Failure): CulvertError {
-  const remote = code === "CULVERT_PEER_ABORTED";
-  return new CulvertError(code, message, { remote, ...(detail && { detail }) });
 }
 
 function wholeOf<Input, Event>(core: KeptCore<Input, Event>): JournalChanges {

@@ -5,13 +5,14 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
+import { failureOf } from "../failure.ts";
 import { payloadBytesMax } from "../frame.ts";
 import type { Callback } from "../held-callback.ts";
 import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { TakenBytes } from "../taken-bytes.ts";
 import { WaitingBytes } from "../waiting-bytes.ts";
-import { CoreSession, failureOf } from "./core-session.ts";
+import { CoreSession } from "./core-session.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
 import {
   bindForReading,
