@@ -77,11 +77,12 @@ async function overUdx<T>(
   const udx = new UDX();
   const socket = udx.createSocket();
   socket.bind(0, AT.host);
-  const stream = udx.createStream(1);
+  // Late packets of the stream before would be taken for this one's.
+  const stream = udx.createStream(seed);
   stream.on("error", () => {});
-  peer.send({ udxPort: farPort, isEchoed });
+  peer.send({ udxPort: farPort, udxId: seed, isEchoed });
   await new Promise((resolve) => setTimeout(resolve, 100));
-  stream.connect(socket, 2, nearPort, AT.host);
+  stream.connect(socket, seed, nearPort, AT.host);
   const result = await use(stream);
   stream.destroy();
   await socket.close();
