@@ -130,11 +130,9 @@ export class SessionStore {
     const folder = join(this.#folder, id);
     if (!SESSION_ID.test(id) || !(await exists(folder))) return false;
     await requireFree(folder);
-    const { record } = (await this.find(id).catch(() => undefined)) ?? {};
-    if (record?.target !== undefined && record.phase !== "done") {
-      await rm(join(record.target, STAGING_PREFIX + id), { recursive: true, force: true });
-    }
-    await rm(folder, { recursive: true, force: true });
+    const session = await this.find(id).catch(() => undefined);
+    if (session !== undefined) await session.forget();
+    else await rm(folder, { recursive: true, force: true });
     return true;
   }
 
@@ -215,6 +213,15 @@ export class Session {
     // What could not be written before says nothing of this time.
     this.#saving = this.#saving.then(write, write);
     await this.#saving;
+  }
+
+  /** Removes all that is kept of it, and files that have no name yet. The stream is closed. */
+  async forget(): Promise<void> {
+    const { target, phase } = this.#record;
+    if (target !== undefined && phase !== "done") {
+      await rm(join(target, STAGING_PREFIX + this.id), { recursive: true, force: true });
+    }
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   /** Remembers how it is over, and drops the secret and the journal. The stream is closed. */

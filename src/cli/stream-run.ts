@@ -1,5 +1,5 @@
 import type { EventEmitter } from "node:events";
-import { type CulvertError, onAbort } from "../base/index.ts";
+import { type CulvertError, isCulvertError, onAbort } from "../base/index.ts";
 import { Stream } from "../stream/index.ts";
 import type { Transport } from "../transport/index.ts";
 import type { Context } from "./context.ts";
@@ -86,6 +86,8 @@ export async function runStream<S extends Resumable>(
   } catch (error) {
     const isStopped = stop.aborted;
     await leave();
+    // Another one has had the ticket: there is nothing that this end could go on with.
+    if (isCulvertError(error, "CULVERT_SECRET_USED")) await run.session.forget();
     if (!isStopped) throw error;
     const { id } = run.session;
     const way = run.wayOn ?? wayOn(run.session);
