@@ -13,6 +13,13 @@ export const RESET = { cancelled: 0xff00, refused: 0xff01, failed: 0xff02 } as c
 
 const OWN_CODE_MAX = 0xfeff;
 
+/**
+ * What Node buffers on either side of a stream. The window says what may come; a buffer of the same
+ * size, as newer versions of Node have it, would take a whole one from whoever reads nothing, which
+ * looks like a reader that keeps up.
+ */
+const BUFFER_BYTES = 16_384;
+
 /** What a peer may still send on a stream that was left in good order, before it is reset. */
 const DISCARD_BYTES_MAX = 65_536;
 
@@ -75,7 +82,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   constructor(options: CoreLinkStreamOptions) {
     const { id, protocol, priority, link, localId, port } = options;
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: true, highWaterMark: BUFFER_BYTES });
     this.#id = id;
     this.#isIncoming = id % 2 === (link.isInitiator ? 1 : 0);
     this.protocol = protocol;

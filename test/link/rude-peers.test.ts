@@ -68,7 +68,8 @@ describe("a peer", () => {
       });
       let written = 0;
       const fill = (): void => {
-        while (written < 50e6 && stream.write(new Uint8Array(50_000))) written += 50_000;
+        do written += 50_000;
+        while (written < 50e6 && stream.write(new Uint8Array(50_000)));
       };
       stream.on("drain", fill);
       fill();
