@@ -16,7 +16,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { utf8 } from "../../../src/base/index.ts";
 import { type Entry, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { Staging } from "../../../src/cli/transfer/staging.ts";
@@ -35,7 +35,10 @@ const file = (path: string, size = 5, mode = 0o640): FileEntry => {
 };
 
 function stagingOf(entries: readonly Entry[]): Staging {
-  return new Staging({ target, id: "abc", manifest: makeManifest(entries), umask: 0o022 });
+  const manifest = makeManifest(entries);
+  const staging = new Staging({ target, id: "abc", manifest, umask: 0o022 });
+  onTestFinished(() => staging.close());
+  return staging;
 }
 
 /** Everything up to giving names, with `hello` in every file. */
