@@ -60,7 +60,7 @@ describe("the thread that verifies", () => {
         answers[i] = (answers[i] ?? 0) + 1;
       });
     }
-    await vi.waitFor(() => expect(answers).not.toContain(0));
+    await vi.waitFor(() => expect(answers).not.toContain(0), { timeout: 30_000 });
     await verdictsOf(thread, 16); // what comes twice has come by then
     expect(answers).toEqual(signed.map(() => 1));
   });

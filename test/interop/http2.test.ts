@@ -19,9 +19,10 @@ describe.each(WAYS)("http2 over %s", (_name, way) => {
         const body = randomBytes(size);
         const stream = client.request({ ":method": "POST", ":path": `/${size}` });
         stream.end(body);
-        const [headers] = await once(stream, "response");
+        // Node 24 closes what came whole over a Duplex before a promise can begin to read it.
+        const [answer, [headers]] = await Promise.all([text(stream), once(stream, "response")]);
         expect(headers[":status"]).toBe(200);
-        expect(await text(stream)).toBe(createHash("sha256").update(body).digest("hex"));
+        expect(answer).toBe(createHash("sha256").update(body).digest("hex"));
       });
       await Promise.all(answers);
       const closed = once(client, "close");

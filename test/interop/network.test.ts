@@ -95,7 +95,9 @@ describe("a network of nodes", () => {
   });
 
   it("cannot be joined by another node's name", async () => {
-    const liar = contactOf(network.nodes[0] as RunningNode).replace(/^../, "00");
+    const liar = contactOf(network.nodes[0] as RunningNode).replace(/^../, (byte) =>
+      byte === "00" ? "01" : "00",
+    );
     const joining = openClient({ bootstrap: [parseNodeContact(liar)], via: "direct" });
     await expect(joining).rejects.toMatchObject({ code: "CULVERT_WRONG_PEER" });
   });
