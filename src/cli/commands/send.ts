@@ -39,7 +39,9 @@ export const send: RunCommand = async (context, operands, options) => {
   const peerTimeoutMs = options.durationMs("peerTimeout");
   const map = requireMap(context, options);
   const source = await scanSource(operands);
-  for (const path of source.skipped) context.output.warn("CULVERT_FILE", `left out: ${path}`);
+  for (const path of source.skipped) {
+    context.output.warn("CULVERT_FILE", `left out, neither a file nor a folder: ${path}`);
+  }
   const paths = operands.map((path) => resolve(path));
   const parcel = { paths, source, header: encodeHeader(source.manifest), map };
   const store = new SessionStore(context.paths.sessions, context.clock);

@@ -16,6 +16,7 @@ export interface Source {
 const READ_BYTES = 64 * 1024;
 const SPELLING_HINT = "check the spelling; paths are relative to the current folder";
 const STDIN_HINT = "culvert pipe --send-only sends what comes on stdin";
+const TWICE_HINT = "name each path once, and what has one name in transfers of their own";
 const EMPTY_HINT = 'is a variable not set? the current folder is "."';
 
 /**
@@ -27,11 +28,16 @@ const EMPTY_HINT = 'is a variable not set? the current folder is "."';
 export async function scanSource(paths: readonly string[]): Promise<Source> {
   const locations = new Map<Entry, string>();
   const skipped: string[] = [];
+  const named = new Map<string, string>();
   for (const path of paths) {
     // Of a variable that is not set: it would be the current folder, with all that is in it.
     if (path === "") throw new CommandError("CULVERT_USAGE", "a path is empty", EMPTY_HINT);
     const location = resolve(path);
-    const waiting = [{ location, path: basename(location), stats: await inspect(location) }];
+    const name = basename(location);
+    const other = named.get(name);
+    if (other !== undefined) throw namedTwice(other, path);
+    named.set(name, path);
+    const waiting = [{ location, path: name, stats: await inspect(location) }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const entry = describe(next.path, next.stats);
       if (entry === undefined) {
@@ -102,6 +108,11 @@ export function changed(location: string): CommandError {
   );
 }
 
+function namedTwice(one: string, other: string): CommandError {
+  const message = `"${one}" and "${other}" would have one name at the receiver`;
+  return new CommandError("CULVERT_FILE", message, TWICE_HINT);
+}
+
 async function inspect(location: string): Promise<Stats> {
   try {
     return await stat(location);
@@ -147,6 +158,5 @@ function requireSendable(entries: readonly Entry[], skipped: readonly string[]):
   }
   const reason = refuseEntries(entries, { foldCase: false, windows: false });
   if (reason === undefined) return;
-  const hint = "rename it, or send it in a transfer of its own";
-  throw new CommandError("CULVERT_FILE", `cannot be sent: ${reason}`, hint);
+  throw new CommandError("CULVERT_FILE", `cannot be sent: ${reason}`, "rename it, or move it away");
 }

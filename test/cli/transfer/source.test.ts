@@ -60,6 +60,23 @@ describe("what is sent", () => {
     await expect(scanSource(["/dev/null"])).rejects.toThrow("neither a file nor a folder");
   });
 
+  test("under one name is told by the paths that were typed", async () => {
+    await writeFile(join(root, "d/one"), "");
+    const [one, other] = [join(root, "one"), join(root, "d/one")];
+    await expect(scanSource([one, other])).rejects.toMatchObject({
+      message: `"${one}" and "${other}" would have one name at the receiver`,
+      hint: expect.stringContaining("name each path once"),
+    });
+  });
+
+  test("has no name that no transfer can carry, and no hint that another one could", async () => {
+    await writeFile(join(root, "d/two\nlines"), "");
+    await expect(scanSource([join(root, "d")])).rejects.toMatchObject({
+      message: expect.stringContaining("a control character in a name"),
+      hint: "rename it, or move it away",
+    });
+  });
+
   test("is never the current folder by an empty path", async () => {
     await expect(scanSource([join(root, "one"), ""])).rejects.toMatchObject({
       code: "CULVERT_USAGE",
