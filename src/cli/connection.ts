@@ -21,6 +21,9 @@ export interface MapChoice {
   readonly open: (context: Context) => Promise<OpenMap>;
 }
 
+/** Options that mean something on the way through a network only. */
+const OF_NETWORKS = { via: "--via", exitCells: "--exit-cells" } as const;
+
 /** `mainline`, or `mainline:` and nodes of that DHT to begin with, which lead to the same one. */
 const MAINLINE = /^mainline(?::(\S+))?$/;
 
@@ -36,9 +39,9 @@ export function requireMap({ env }: Context, options: CommandOptions): MapChoice
   if (map !== undefined && nodes !== undefined) {
     throw new CulvertError("CULVERT_USAGE", "--map and --nodes exclude each other");
   }
-  if (map !== undefined) return chooseMap(map);
+  if (map !== undefined) return chooseMap(map, options);
   if (nodes !== undefined) return chooseNetwork(nodes, options);
-  if (CULVERT_MAP !== undefined) return chooseMap(CULVERT_MAP);
+  if (CULVERT_MAP !== undefined) return chooseMap(CULVERT_MAP, options);
   if (CULVERT_NODES !== undefined) return chooseNetwork(CULVERT_NODES, options);
   const hint =
     "add --nodes ID@udp://HOST:PORT or --map HOST:PORT, or set CULVERT_NODES or CULVERT_MAP; " +
@@ -70,7 +73,12 @@ export async function withMap(
   }
 }
 
-function chooseMap(text: string): MapChoice {
+function chooseMap(text: string, options: CommandOptions): MapChoice {
+  // Whoever asks to be hidden is not to believe that a Map of its own does that.
+  for (const [name, flag] of Object.entries(OF_NETWORKS)) {
+    if (options.text(name) === undefined) continue;
+    throw new CulvertError("CULVERT_USAGE", `${flag} is about a network, and --map is none`);
+  }
   const mainline = MAINLINE.exec(text);
   if (mainline !== null) {
     const open = (context: Context): Promise<OpenMap> => joinMainline(context, mainline[1]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { abortError, CulvertError } from "../../src/base/index.ts";
-import { withMap } from "../../src/cli/connection.ts";
+import { CommandOptions } from "../../src/cli/command-options.ts";
+import { requireMap, withMap } from "../../src/cli/connection.ts";
 import type { Context } from "../../src/cli/context.ts";
 import { Interrupted } from "../../src/cli/interrupt.ts";
 
@@ -27,4 +28,15 @@ describe("a command that is stopped while its Map is opened", () => {
   ] as const)("was stopped, when that %s", async (_, open) => {
     expect(await stoppedWith(open)).toMatchObject({ exit: 130 });
   });
+});
+
+test("nobody is told by silence that a single Map hides who asks", () => {
+  const choose = (env: NodeJS.ProcessEnv, values: Record<string, string>): unknown =>
+    requireMap({ env } as Context, new CommandOptions(values));
+  const here = { CULVERT_MAP: "127.0.0.1:7000" };
+  for (const option of [{ via: "onion" }, { exitCells: "40" }]) {
+    expect(() => choose({}, { map: "127.0.0.1:7000", ...option })).toThrow("is about a network");
+    expect(() => choose(here, option)).toThrow("is about a network");
+  }
+  expect(choose(here, {})).toMatchObject({ name: "127.0.0.1:7000" });
 });
