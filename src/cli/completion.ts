@@ -3,6 +3,9 @@ import type { CommandText, OptionSpec } from "./command-text.ts";
 /** The shells that `culvert completion` knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
+/** What `--via` takes. */
+const ROADS = ["onion", "direct"] as const;
+
 /** One of {@link SHELLS}. */
 export type Shell = (typeof SHELLS)[number];
 
@@ -18,8 +21,9 @@ function bash(commands: readonly CommandText[]): string {
     const long = command.options.map(({ flags }) => longFlag(flags)).join(" ");
     return `    ${command.name}) options="${long} --help"; operands="${bashOperands(command)}" ;;`;
   });
-  const takesFile = commands.flatMap(({ options }) => options.filter(isFile));
-  const fileFlags = [...new Set(takesFile.map(({ flags }) => longFlag(flags)))].join("|");
+  const all = commands.flatMap(({ options }) => options);
+  const fileFlags = bashPattern(all.filter(isFile));
+  const otherFlags = bashPattern(all.filter((option) => takesValue(option) && !isFile(option)));
   return `# culvert completion bash > ~/.local/share/bash-completion/completions/culvert
 _culvert_files() {
   local IFS=$'\\n' # a name may have spaces
@@ -33,9 +37,12 @@ _culvert() {
   fi
   case $before in
     ${fileFlags}) _culvert_files "$word"; return ;;
+    --via) COMPREPLY=($(compgen -W "${ROADS.join(" ")}" -- "$word")); return ;;
+    ${otherFlags}) return ;; # a value that only the user knows
   esac
   case \${COMP_WORDS[1]} in
 ${cases.join("\n")}
+    help) operands="${names}" ;;
   esac
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
@@ -48,6 +55,12 @@ ${cases.join("\n")}
 }
 complete -o filenames -F _culvert culvert
 `;
+}
+
+/** Every spelling of these options, as a pattern of `case`. */
+function bashPattern(options: readonly OptionSpec[]): string {
+  const spellings = options.flatMap(({ flags }) => flags.match(/(?<= |^)-{1,2}[a-z-]+/g) ?? []);
+  return [...new Set(spellings)].join("|");
 }
 
 function bashOperands(command: CommandText): string {
@@ -91,7 +104,8 @@ fi
 function zshOption(option: OptionSpec): string {
   const summary = option.summary.replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", ",");
   const base = `${longFlag(option.flags)}[${summary}]`;
-  if (!option.flags.includes("<")) return base;
+  if (!takesValue(option)) return base;
+  if (longFlag(option.flags) === "--via") return `${base}:road:(${ROADS.join(" ")})`;
   return isFile(option) ? `${base}:${longFlag(option.flags).slice(2)}:_files` : `${base}:value:`;
 }
 
@@ -116,13 +130,21 @@ function fish(commands: readonly CommandText[]): string {
       lines.push(`${here} -a ${quote(command.completes.join(" "))}`);
     }
     for (const option of command.options) {
-      const value = option.flags.includes("<") ? (isFile(option) ? " -r -F" : " -x") : "";
-      lines.push(
-        `${here} -l ${longFlag(option.flags).slice(2)}${value} -d ${quote(option.summary)}`,
-      );
+      const name = longFlag(option.flags).slice(2);
+      lines.push(`${here} -l ${name}${fishValue(option)} -d ${quote(option.summary)}`);
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+function fishValue(option: OptionSpec): string {
+  if (!takesValue(option)) return "";
+  if (longFlag(option.flags) === "--via") return ` -x -a ${quote(ROADS.join(" "))}`;
+  return isFile(option) ? " -r -F" : " -x";
+}
+
+function takesValue({ flags }: OptionSpec): boolean {
+  return flags.includes("<");
 }
 
 function isFile(option: OptionSpec): boolean {
