@@ -226,9 +226,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "demo",
     operands: "[file]",
     summary: "show all of it on this machine: two peers, loss and a crash",
-    examples: [
-      ["culvert demo", "a Map that loses a third, and a receiver that is killed half-way"],
-    ],
+    examples: [["culvert demo", "a Map that loses a third, then a network whose nodes are killed"]],
     options: [
       {
         flags: "--loss <share>",
@@ -271,7 +269,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "paths",
     operands: "",
     summary: "say which folders the command uses",
-    examples: [["culvert paths", ""]],
+    examples: [["culvert paths", "where unfinished work, records and nodes are kept"]],
     options: [JSON_EVENTS, VERBOSE],
     load: async () => (await import("./commands/paths.ts")).paths,
   },

@@ -30,6 +30,11 @@ export function formatShare(part: number, whole: number): string {
   return `${Math.floor(share * 100)} %`;
 }
 
+/** `1 node`, `3 nodes`. */
+export function formatCount(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /**
  * Text of a peer, safe to show: control characters, and those that turn the direction of writing,
  * could make a terminal or a reader believe something else.

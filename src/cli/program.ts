@@ -106,7 +106,9 @@ function addCommand(program: Command, spec: CommandSpec, makeContext: MakeContex
 
 function examples(spec: CommandSpec): string {
   const width = Math.max(...spec.examples.map(([typed]) => typed.length));
-  const lines = spec.examples.map(([typed, meaning]) => `  ${typed.padEnd(width)}   ${meaning}`);
+  const lines = spec.examples.map(([typed, meaning]) =>
+    `  ${typed.padEnd(width)}   ${meaning}`.trimEnd(),
+  );
   return [`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}:`, "", ...lines].join(
     "\n",
   );

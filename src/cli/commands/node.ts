@@ -14,7 +14,7 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint } from "../failure.ts";
-import { printable } from "../humanize.ts";
+import { formatCount, printable } from "../humanize.ts";
 import { makePrivateFolder } from "../make-folder.ts";
 
 const STORE_HINT = "make the folder writable, or choose another one with --store";
@@ -41,7 +41,8 @@ export const node: RunCommand = async (context, _operands, options) => {
     running.onMove(() => tellPlace(context, running));
     void running.joined.then((count) => {
       if (stop.aborted) return;
-      const words = count > 0 ? `joined a network of ${count} nodes` : "alone so far";
+      const known = `${formatCount(count, "other node")} known so far`;
+      const words = count > 0 ? `joined a network, ${known}` : "alone so far";
       output.tell("joined", { nodes: count }, words);
     });
     await new Promise<void>((done) => onAbort(stop, () => done()));

@@ -5,6 +5,9 @@ import { formatBytes, formatDuration, formatShare, printable } from "../humanize
 import type { EventFields } from "../output.ts";
 import { type Session, SessionStore } from "../session.ts";
 
+/** Of the longest age: `59 min 59 s ago`. */
+const AGE_COLUMNS = 15;
+
 /** `culvert status`: what is unfinished, and what was finished lately. */
 export const status: RunCommand = async (context, _operands, options) => {
   const { output, paths, clock } = context;
@@ -45,5 +48,5 @@ function line({ id, record }: Session, nowUnixMs: number): string {
   const state = phase === "done" || phase === "refused" ? phase : share;
   const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
   const what = `${printable(title)}, over ${printable(map)}`;
-  return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(12)}  ${what}`;
+  return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(AGE_COLUMNS)}  ${what}`;
 }

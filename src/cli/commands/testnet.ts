@@ -5,6 +5,7 @@ import { CulvertError, onAbort } from "../../base/index.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { startNetwork } from "../demo/nodes.ts";
 import { Stage } from "../demo/stage.ts";
+import { formatCount } from "../humanize.ts";
 
 const NODES_DEFAULT = 8;
 const NODES_MAX = 64;
@@ -23,7 +24,7 @@ export const testnet: RunCommand = async (context, _operands, options) => {
     const network = await startNetwork(stage, { count, folder, cell });
     const nodes = network.map(({ contact }) => contact);
     const usage = `export CULVERT_NODES=${nodes[0]}`;
-    const words = `${count} nodes are up; in other terminals:\n\n  ${usage}\n`;
+    const words = `${formatCount(count, "node")} up; in other terminals:\n\n  ${usage}\n`;
     output.tell("ready", { nodes }, words);
     await new Promise<void>((done) => onAbort(stop, () => done()));
   } catch (error) {
