@@ -17,7 +17,7 @@ import {
 import { PeerTimeout } from "./peer-timeout.ts";
 import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
-import type { Failure, GotInput, StreamEffect, StreamInput } from "./protocol.ts";
+import { describeSetback, type GotInput, type StreamEffect, type StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import { type LeftFrames, leftBy, type StreamState } from "./state.ts";
@@ -293,7 +293,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     else this.#fail("CULVERT_PEER_TIMEOUT");
   }
 
-  #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: Failure["detail"]): void {
+  #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: { code: number }): void {
     if (this.#isOver) return;
     this.#exchange.cancelAll();
     this.#receiver.close();
@@ -359,7 +359,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       return;
     }
     if (code !== "CULVERT_NOT_FOUND") {
-      this.#warn(code, "the Map did not take a request; it is tried again");
+      this.#warn(code, describeSetback(code));
       if (code === "CULVERT_BUSY" || code === "CULVERT_FULL") this.#exchange.refused(now);
       this.#exchange.pause(now);
     }

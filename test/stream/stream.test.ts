@@ -319,6 +319,7 @@ describe("a Map in trouble", () => {
     a.end("patience");
     await clock.runUntil(20_000);
     expect(warnings.map(({ code }) => code)).toEqual(["CULVERT_UNREACHABLE"]);
+    expect(warnings[0]?.message).toBe("the Map cannot be reached; it is tried again");
     isDown = false;
     expect(`${await clock.runPromise(readAll(b))}`).toBe("patience");
     await Promise.all([a.halt(), b.halt()]);

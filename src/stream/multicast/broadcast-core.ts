@@ -4,7 +4,7 @@ import { CommitQueue } from "../commit-queue.ts";
 import { Exchange } from "../exchange.ts";
 import type { Acknowledgement } from "../frame.ts";
 import { resolveOptions } from "../options.ts";
-import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
+import { describeSetback, type IoInput, type StreamEffect, type StreamInput } from "../protocol.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
 import {
   type BroadcastState,
@@ -306,7 +306,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
         );
       return;
     }
-    this.#warn(code, "the Map did not take a frame; it is tried again");
+    this.#warn(code, describeSetback(code));
     this.#exchange.pause(now);
     this.#sender.onLate(request);
   }

@@ -8,7 +8,13 @@ import { Exchange, type Request } from "../exchange.ts";
 import { type Frame, markOf, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { resolveOptions } from "../options.ts";
-import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
+import {
+  describeSetback,
+  type GotInput,
+  type IoInput,
+  type StreamEffect,
+  type StreamInput,
+} from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
 import { Lookout, type Resumption } from "./lookout.ts";
@@ -280,7 +286,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       return;
     }
     if (code !== "CULVERT_NOT_FOUND") {
-      this.#warn(code, "the Map did not take a request; it is tried again");
+      this.#warn(code, describeSetback(code));
       this.#exchange.pause(now);
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
