@@ -221,15 +221,19 @@ class Examination {
 
   async #compare(): Promise<string> {
     const [first, ...others] = this.#met.map(({ claims }) => claims.geometry);
-    if (first === undefined) throw new Missing("no node was reached");
+    if (first === undefined) throw this.#nobody();
     if (others.every((other) => isSameGeometry(other, first))) {
       return `cells of ${first.cellBytes} bytes, up to ${first.onionHopsMax} hops`;
     }
     throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "these nodes are of different networks");
   }
 
+  #nobody(): Missing {
+    return new Missing(this.#nodes.length === 0 ? "no node was named" : "no node was reached");
+  }
+
   async #join(via: "direct" | "onion"): Promise<NetworkClient> {
-    if (this.#met.length === 0) throw new Missing("no node was reached");
+    if (this.#met.length === 0) throw this.#nobody();
     const bootstrap = this.#nodes.filter(({ id }) =>
       this.#met.some((descriptor) => nodeIdText(descriptor.id) === nodeIdText(id)),
     );

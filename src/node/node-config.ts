@@ -220,6 +220,7 @@ function checked(document: unknown): v.InferOutput<typeof FILE> {
     if (!(cause instanceof v.ValiError)) throw cause;
     const [issue] = cause.issues;
     const key = issue === undefined ? undefined : v.getDotPath(issue);
+    if (issue?.expected === "never") throw wrong(`there is no key "${key}"`, cause);
     throw wrong(`${key ?? "the file"}: ${issue?.message ?? "is not understood"}`, cause);
   }
 }

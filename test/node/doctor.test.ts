@@ -71,6 +71,12 @@ it("what fails for no reason of the network is not said to have taken too long",
   expect(found[0]).toMatchObject({ code: "CULVERT_INTERNAL", detail: "a defect" });
 });
 
+it("nodes that nobody has named are not said to be out of reach", async () => {
+  const found = await findings([], machineAt("198.51.96.1"));
+  const reasons = found.filter(({ layer }) => ["geometry", "join", "circuit"].includes(layer));
+  expect(reasons.map(({ detail }) => detail)).toEqual(Array(3).fill("no node was named"));
+});
+
 it("asked to stop, it waits no longer for a node that is silent", async () => {
   const stopper = new AbortController();
   const machine = machineAt("198.51.97.1");

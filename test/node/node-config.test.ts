@@ -87,6 +87,10 @@ describe("a node's configuration", () => {
 });
 
 describe("the largest network that a file can ask for", () => {
+  it("is told a key that there is not in words of its own", () => {
+    expect(() => parseNodeConfig("[storage]\nfoo = 1")).toThrow('there is no key "storage.foo"');
+  });
+
   it("has onions with room for its cells", () => {
     const { geometry } = parseNodeConfig("[network]\ncell-bytes = 65535\nonion-bytes = 65535");
     const onions = checkedGeometry(onionGeometryOf(geometry));
