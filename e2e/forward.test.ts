@@ -62,3 +62,23 @@ test("carries bytes until both ways have ended, and resets what leads nowhere", 
   await once(lost, "close");
   server.close();
 }, 120_000);
+
+test("says why a connection led nowhere, and gives no ticket where it cannot listen", async () => {
+  await using machine = await Machine.create();
+  const { endpoint } = await machine.map("--memory", "--cell", "2048");
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const taken = `127.0.0.1:${port}`;
+  const failed = await machine.run("forward", "--listen", taken, "--map", endpoint);
+  expect(failed.stderr).toMatch(/cannot listen on/);
+  expect(failed.stdout + failed.stderr).not.toMatch(TICKET);
+  server.close();
+  await once(server, "close");
+  const near = machine.culvert("forward", "--to", taken, "--map", endpoint);
+  const [ticket] = await near.says(TICKET);
+  const far = machine.culvert("forward", ticket, "--listen", "127.0.0.1:0", "--map", endpoint);
+  connect(await portOf(far), "127.0.0.1").on("error", () => {});
+  await near.says(/was cut: \S+ \(ECONNREFUSED\)/);
+  await far.says(/was cut: \S+ \(by the other side\)/);
+}, 120_000);

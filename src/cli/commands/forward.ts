@@ -40,12 +40,18 @@ export const forward: RunCommand = async (context, [operand], options) => {
       given: ticket?.secret,
       resume: options.text("resume"),
     });
+    let forwarding: Forwarding | undefined;
     await runStream(
       context,
       {
         session,
         open: () => openPeerStream({ transport, session, secret, role, ...QUIETLY }),
-        introduce: async () => {
+        introduce: async (stream) => {
+          // Where it cannot listen, nobody is to have a ticket of it.
+          forwarding = await Forwarding.start({
+            ...{ secret, role, stream, listen, target },
+            tell: (...event) => tell(context, ...event),
+          });
           if (role === "dialer") return;
           await announce(context, {
             ticket: { role: "forward", secret },
@@ -57,11 +63,7 @@ export const forward: RunCommand = async (context, [operand], options) => {
         sample: (stream) => sentSample(stream.progress(), context),
       },
       async (stream) => {
-        const forwarding = await Forwarding.start({
-          ...{ secret, role, stream, listen, target },
-          tell: (event, where) => tell(context, event, where),
-        });
-        const { endpoint } = forwarding;
+        const endpoint = forwarding?.endpoint;
         if (endpoint !== undefined) {
           output.tell("listening", { endpoint }, `connections to ${endpoint} go to the other side`);
         }
@@ -69,7 +71,7 @@ export const forward: RunCommand = async (context, [operand], options) => {
           if (stream.errored !== null) throw stream.errored;
           if (!stream.closed) await once(stream, "close");
         } finally {
-          await forwarding.close();
+          await forwarding?.close();
         }
         stop.throwIfAborted();
       },
@@ -77,14 +79,15 @@ export const forward: RunCommand = async (context, [operand], options) => {
   });
 };
 
-function tell({ output }: Context, event: string, where: string): void {
+function tell({ output }: Context, event: string, where: string, reason?: string): void {
+  const why = reason === undefined ? "" : ` (${reason})`;
   const words = {
     open: `a connection: ${where}`,
     closed: `a connection is over: ${where}`,
-    refused: `a connection was cut: ${where}`,
+    refused: `a connection was cut: ${where}${why}`,
     peer: "the other side is there",
   }[event];
-  output.tell("connection", { what: event, where }, words ?? event);
+  output.tell("connection", { what: event, where, reason: reason ?? null }, words ?? event);
 }
 
 function endpointOf(options: CommandOptions, name: string): Endpoint | undefined {

@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { onAbort, utf8 } from "../../base/index.ts";
+import { isCulvertError, onAbort, utf8 } from "../../base/index.ts";
 import { hkdf } from "../../crypto/index.ts";
 import { NodeIdentity } from "../../identity/index.ts";
 import { listenAt } from "../../io/byte-server.ts";
@@ -23,8 +23,12 @@ export interface ForwardingOptions {
   readonly listen: Endpoint | undefined;
   /** Where connections of the other end are made to; none are without it. */
   readonly target: Endpoint | undefined;
-  /** Told of connections that come and go, and of those that failed. */
-  readonly tell: (event: "open" | "closed" | "refused" | "peer", where: string) => void;
+  /** Told of connections that come and go, and of those that failed, with why if that is known. */
+  readonly tell: (
+    event: "open" | "closed" | "refused" | "peer",
+    where: string,
+    reason?: string,
+  ) => void;
 }
 
 const PROTOCOL = "forward";
@@ -183,12 +187,19 @@ export class Forwarding {
     try {
       await Promise.all([pipeline(socket, stream), pipeline(stream, socket)]);
       tell("closed", where);
-    } catch {
-      tell("refused", where);
+    } catch (error) {
+      tell("refused", where, reasonOf(error));
       stream.destroy();
       socket.destroy();
     }
   }
+}
+
+/** What the system says of its socket, as `ECONNREFUSED`; or that it was the other end. */
+function reasonOf(error: unknown): string | undefined {
+  if (isCulvertError(error, "CULVERT_PEER_ABORTED")) return "by the other side";
+  const isSystems = error instanceof Error && "syscall" in error && "code" in error;
+  return isSystems ? String(error.code) : undefined;
 }
 
 function dial(target: Endpoint): Socket {
