@@ -21,6 +21,9 @@ export interface MapChoice {
   readonly open: (context: Context) => Promise<OpenMap>;
 }
 
+/** How long a user is left without a word while a Map, or a network, is looked for. */
+const QUIET_MS = 4_000;
+
 /** Options that mean something on the way through a network only. */
 const OF_NETWORKS = { via: "--via", exitCells: "--exit-cells" } as const;
 
@@ -60,11 +63,17 @@ export async function withMap(
   map: MapChoice,
   work: (transport: Transport) => Promise<void>,
 ): Promise<void> {
+  const { clock, output } = context;
+  const quiet = clock.schedule(clock.now() + QUIET_MS, () =>
+    output.note("nobody has answered yet; it is tried for a while longer"),
+  );
   const open = await map.open(context).catch((error: unknown) => {
+    quiet();
     // Whoever is asked to stop has not failed, whatever has come of that.
     context.stop.throwIfAborted();
     throw error;
   });
+  quiet();
   try {
     context.stop.throwIfAborted();
     await work(open.transport);

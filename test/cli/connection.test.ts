@@ -1,14 +1,17 @@
+import { VirtualClock } from "culvert/testing";
 import { describe, expect, test } from "vitest";
 import { abortError, CulvertError } from "../../src/base/index.ts";
 import { CommandOptions } from "../../src/cli/command-options.ts";
 import { requireMap, withMap } from "../../src/cli/connection.ts";
 import type { Context } from "../../src/cli/context.ts";
 import { Interrupted } from "../../src/cli/interrupt.ts";
+import { MemoryTransport } from "../../src/transport/index.ts";
+import { FakeScreen, outputOn } from "./screen.ts";
 
 /** What a command that was stopped while its Map was opened ends with. */
 async function stoppedWith(open: (stop: AbortSignal) => Promise<never>): Promise<unknown> {
   const stopper = new AbortController();
-  const context = { stop: stopper.signal } as Context;
+  const context = { stop: stopper.signal, clock: new VirtualClock() } as unknown as Context;
   const map = { name: "m", flags: "", open: () => open(stopper.signal) };
   const ended = withMap(context, map, async () => {}).catch((error: unknown) => error);
   stopper.abort(new Interrupted("SIGINT"));
@@ -39,4 +42,20 @@ test("nobody is told by silence that a single Map hides who asks", () => {
     expect(() => choose(here, option)).toThrow("is about a network");
   }
   expect(choose(here, {})).toMatchObject({ name: "127.0.0.1:7000" });
+});
+
+test("nobody waits for long without a word before a Map is there", async () => {
+  const [clock, screen] = [new VirtualClock(), new FakeScreen(false)];
+  const stop = new AbortController().signal;
+  const context = { clock, stop, output: outputOn(screen, false) } as unknown as Context;
+  const open = (ms: number) => async () => {
+    await new Promise<void>((done) => clock.schedule(clock.now() + ms, done));
+    return { transport: new MemoryTransport({ clock }), close: () => {} };
+  };
+  const work = async (): Promise<void> => {};
+  await clock.runPromise(withMap(context, { name: "m", flags: "", open: open(1_000) }, work));
+  await clock.runUntil(20_000);
+  expect(screen.text).toBe("");
+  await clock.runPromise(withMap(context, { name: "m", flags: "", open: open(9_000) }, work));
+  expect(screen.text).toContain("nobody has answered yet");
 });
