@@ -246,7 +246,9 @@ function overOnions(onion: OnionCarrier, { cellBytes }: NetworkGeometry): Record
 
 function geometryOf({ directory }: Overlay): NetworkGeometry {
   const [first, ...others] = directory.all().map(({ claims }) => claims.geometry);
-  if (first === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
+  if (first === undefined) {
+    throw new CulvertError("CULVERT_UNREACHABLE", "no node of the network is known");
+  }
   const isOther = others.some((geometry) => !isSameGeometry(geometry, first));
   if (isOther) {
     throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "these nodes are of different networks");

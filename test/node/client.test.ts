@@ -86,3 +86,13 @@ it("a client that is closed opens no transport, and leaves nothing running", asy
   expect(() => client.transport()).toThrow(expect.objectContaining({ code: "CULVERT_CLOSED" }));
   expect((await world.finish({ tookMs: 0 })).timersLeft).toBe(0);
 });
+
+it("a client that begins with nobody is told what it lacks", async () => {
+  const { clock, machineAt } = street();
+  const how = { bootstrap: [], via: "direct", machine: machineAt(1) } as const;
+  const opening = openClient(how).catch((error: unknown) => error);
+  expect(await clock.runPromise(opening)).toMatchObject({
+    code: "CULVERT_UNREACHABLE",
+    message: "no node of the network is known",
+  });
+});
