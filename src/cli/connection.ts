@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, isCulvertError } from "../base/index.ts";
 import { type NodeContact, parseNodeContact } from "../identity/index.ts";
 import { formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
 import { connectMap, MainlineMap, MapClient } from "../mapservice/index.ts";
@@ -23,6 +23,9 @@ export interface MapChoice {
 
 /** How long a user is left without a word while a Map, or a network, is looked for. */
 const QUIET_MS = 4_000;
+
+const MAINLINE_HINT = "npm install bittorrent-dht beside culvert: with --global, if culvert was";
+const NO_MAP_HINT = 'is it the address of a "culvert map"? a node is named by --nodes';
 
 /** Options that mean something on the way through a network only. */
 const OF_NETWORKS = { via: "--via", exitCells: "--exit-cells" } as const;
@@ -82,6 +85,16 @@ export async function withMap(
   }
 }
 
+/** The same error, with what to do about a Map that cannot be used. */
+export function withMapHint(error: unknown, where: string): unknown {
+  if (isCulvertError(error, "CULVERT_UNSUPPORTED")) {
+    return new CommandError(error.code, error.message, MAINLINE_HINT, error);
+  }
+  if (!isCulvertError(error, "CULVERT_PROTOCOL")) return error;
+  const message = `what answers at ${where} is no Map of this version: ${error.message}`;
+  return new CommandError(error.code, message, NO_MAP_HINT, error);
+}
+
 function chooseMap(text: string, options: CommandOptions): MapChoice {
   // Whoever asks to be hidden is not to believe that a Map of its own does that.
   for (const [name, flag] of Object.entries(OF_NETWORKS)) {
@@ -100,7 +113,9 @@ function chooseMap(text: string, options: CommandOptions): MapChoice {
   const isUnix = endpoint.kind === "unix";
   const name = formatEndpoint(isUnix ? { kind: "unix", path: resolve(endpoint.path) } : endpoint);
   const open = async ({ stop }: Context): Promise<OpenMap> => {
-    const connection = await connectMap(name, { signal: stop });
+    const connection = await connectMap(name, { signal: stop }).catch((error: unknown) => {
+      throw withMapHint(error, name);
+    });
     return { transport: new MapClient(connection), close: () => connection.close() };
   };
   return { name, flags: `--map ${shellQuote(name)}`, open };
@@ -110,7 +125,9 @@ async function joinMainline(context: Context, nodes: string | undefined): Promis
   const { output, stop: signal } = context;
   output.note("the nodes of the Mainline DHT see the IP address of this machine");
   const bootstrap = nodes?.split(",") ?? [];
-  const map = await MainlineMap.join({ bootstrap, signal });
+  const map = await MainlineMap.join({ bootstrap, signal }).catch((error: unknown) => {
+    throw withMapHint(error, "mainline");
+  });
   return { transport: new MapClient(map), close: () => map.close() };
 }
 

@@ -62,7 +62,8 @@ const JOIN_MS = 20_000;
 /**
  * Joins the DHT over a UDP port of its own.
  *
- * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers, or the package is not installed
+ * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers, `CULVERT_UNSUPPORTED` without
+ *   the package bittorrent-dht
  * @throws Error `AbortError`
  */
 export async function joinMainline(options: MainlineOptions): Promise<MainlineDht> {

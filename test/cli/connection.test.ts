@@ -1,9 +1,10 @@
 import { VirtualClock } from "culvert/testing";
 import { describe, expect, test } from "vitest";
-import { abortError, CulvertError } from "../../src/base/index.ts";
+import { abortError, CulvertError, type ErrorCode } from "../../src/base/index.ts";
 import { CommandOptions } from "../../src/cli/command-options.ts";
-import { requireMap, withMap } from "../../src/cli/connection.ts";
+import { requireMap, withMap, withMapHint } from "../../src/cli/connection.ts";
 import type { Context } from "../../src/cli/context.ts";
+import { explain, type Failure } from "../../src/cli/failure.ts";
 import { Interrupted } from "../../src/cli/interrupt.ts";
 import { MemoryTransport } from "../../src/transport/index.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
@@ -58,4 +59,15 @@ test("nobody waits for long without a word before a Map is there", async () => {
   expect(screen.text).toBe("");
   await clock.runPromise(withMap(context, { name: "m", flags: "", open: open(9_000) }, work));
   expect(screen.text).toContain("nobody has answered yet");
+});
+
+test("what cannot be used as a Map comes with what to do about it", () => {
+  const explained = (code: ErrorCode): Failure =>
+    explain(withMapHint(new CulvertError(code, "so it is"), "127.0.0.1:80"));
+  expect(explained("CULVERT_PROTOCOL")).toMatchObject({
+    message: "what answers at 127.0.0.1:80 is no Map of this version: so it is",
+    hint: expect.stringContaining("--nodes"),
+  });
+  expect(explained("CULVERT_UNSUPPORTED").hint).toContain("npm install bittorrent-dht");
+  expect(explained("CULVERT_BUSY").hint).toContain("the Map is busy");
 });
