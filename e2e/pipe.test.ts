@@ -26,7 +26,7 @@ describe("a pipe", () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");
     const here = machine.culvert("pipe", "--send-only", "--json", "--map", endpoint);
-    const [, ticket = ""] = await here.says(/"ticket":"([^"]+)"/);
+    const [, ticket = ""] = await here.says(/"id":"[0-9a-f]{12}","ticket":"([^"]+)"/);
     const there = machine.culvert("pipe", "--receive-only", "--json", ticket, "--map", endpoint);
     here.process.stdin?.end("hello");
     expect((await there.ended).code, there.stderr).toBe(0);

@@ -8,14 +8,25 @@ import { formatTicket, type Ticket } from "./ticket.ts";
  */
 export async function announce(
   { output }: Context,
-  invitation: { ticket: Ticket; map: MapChoice; flags?: string | undefined; qr: boolean },
+  invitation: {
+    ticket: Ticket;
+    /** Of the session, for who goes on with it by --resume. */
+    id: string;
+    map: MapChoice;
+    flags?: string | undefined;
+    qr: boolean;
+  },
 ): Promise<void> {
   const ticket = formatTicket(invitation.ticket);
   const { role } = invitation.ticket;
   const flags = invitation.flags === undefined ? "" : `${invitation.flags} `;
   const command = `culvert ${role} ${flags}${ticket} ${invitation.map.flags}`;
   const heading = "On the other side, type (whoever has this line can read everything):";
-  output.tell("ticket", { ticket, command }, `${heading}\n\n${output.bold(command)}\n`);
+  output.tell(
+    "ticket",
+    { id: invitation.id, ticket, command },
+    `${heading}\n\n${output.bold(command)}\n`,
+  );
   if (!invitation.qr) return;
   const { renderUnicodeCompact } = await import("uqr");
   // Capitals are half as large in a QR code, and mean the same.

@@ -1,4 +1,4 @@
-import { CulvertError, type ErrorCode, isCulvertError } from "../base/index.ts";
+import { CulvertError, ERROR_CODES, type ErrorCode, isCulvertError } from "../base/index.ts";
 
 /** The exit statuses of the command, signals apart (128 + their number). */
 export const EXIT = {
@@ -71,6 +71,13 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_INTERNAL: [EXIT.unexpected, REPORT],
 };
 
+/** What the library says of streams and transports, as who has a ticket and a Map would say it. */
+const PLAIN_WORDS: Partial<Record<ErrorCode, string>> = {
+  CULVERT_SECRET_USED: "this ticket was used before",
+  CULVERT_GEOMETRY_CHANGED: "the Map has cells of another size than when this was begun",
+  CULVERT_STATE_IN_USE: "another process works on this",
+};
+
 /** An error of the command itself, which knows a better next step than the table does. */
 export class CommandError extends CulvertError {
   readonly hint: string;
@@ -96,7 +103,11 @@ export function explain(error: unknown): Failure {
 }
 
 function identify(error: unknown): { code: ErrorCode; message: string } {
-  if (isCulvertError(error)) return { code: error.code, message: lowerFirst(error.message) };
+  if (isCulvertError(error)) {
+    const { code, message } = error;
+    const words = message === ERROR_CODES[code] ? PLAIN_WORDS[code] : undefined;
+    return { code, message: words ?? lowerFirst(message) };
+  }
   if (isSystemError(error)) return { code: "CULVERT_FILE", message: lowerFirst(error.message) };
   const message = error instanceof Error ? error.message : String(error);
   return { code: "CULVERT_INTERNAL", message: lowerFirst(message) };

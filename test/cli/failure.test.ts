@@ -25,6 +25,13 @@ describe("what the command makes of errors", () => {
     expect(exits("CULVERT_STATE_IN_USE", "CULVERT_GEOMETRY_CHANGED")).toEqual([8, 8]);
   });
 
+  test("what the library says of its own parts is said in the words of the command", () => {
+    const error = new CulvertError("CULVERT_SECRET_USED");
+    expect(explain(error).message).toBe("this ticket was used before");
+    const exact = new CulvertError("CULVERT_SECRET_USED", "this pipe is over");
+    expect(explain(exact).message).toBe("this pipe is over");
+  });
+
   test("a command that knows better gives its own hint", () => {
     const failure = explain(new CommandError("CULVERT_FILE", "No such file", "look elsewhere"));
     expect(failure).toMatchObject({ message: "no such file", hint: "look elsewhere", exit: 1 });

@@ -34,7 +34,7 @@ export const broadcast: RunCommand = async (context, _operands, options) => {
         introduce: async (stream) => {
           const secret = stream.capabilityAtStart().toBytes();
           const ticket = { role: "subscribe", secret } as const;
-          await announce(context, { ticket, map, qr: options.flag("qr") });
+          await announce(context, { ticket, id: session.id, map, qr: options.flag("qr") });
         },
         sample: (stream: Broadcast) => broadcastSample(stream.progress()),
       },

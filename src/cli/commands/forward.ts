@@ -55,6 +55,7 @@ export const forward: RunCommand = async (context, [operand], options) => {
           if (role === "dialer") return;
           await announce(context, {
             ticket: { role: "forward", secret },
+            id: session.id,
             map,
             flags: counterpart(listen, target),
             qr: options.flag("qr"),

@@ -52,6 +52,7 @@ export const pipe: RunCommand = async (context, [operand], options) => {
           if (role === "dialer") return;
           await announce(context, {
             ticket: { role: "pipe", secret },
+            id: session.id,
             map,
             flags: counterpart(direction),
             qr: options.flag("qr"),

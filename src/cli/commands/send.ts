@@ -92,7 +92,7 @@ async function sendParcel(
       open: () => openPeerStream({ ...end, peerTimeoutMs }),
       introduce: async () => {
         const ticket = { role: "receive", secret } as const;
-        await announce(context, { ticket, map, qr: options.flag("qr") });
+        await announce(context, { ticket, id: session.id, map, qr: options.flag("qr") });
         const age = formatDuration(clock.unixMs() - startedUnixMs);
         if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
       },
