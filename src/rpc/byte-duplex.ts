@@ -4,6 +4,8 @@
  */
 export interface ByteDuplex {
   readonly destroyed: boolean;
+  /** Whether all that was written, and the end, has left; `finish` tells. */
+  readonly writableFinished: boolean;
   /** Hands bytes over; false asks to wait for `drain`. */
   write(bytes: Uint8Array): boolean;
   /** Ends this side; the other one may go on. */
@@ -15,9 +17,9 @@ export interface ByteDuplex {
   pause(): unknown;
   resume(): unknown;
   on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
-  on(event: "end" | "close" | "drain", listener: () => void): unknown;
+  on(event: "end" | "finish" | "close" | "drain", listener: () => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   off(event: "data", listener: (bytes: Uint8Array) => void): unknown;
-  off(event: "end" | "close" | "drain", listener: () => void): unknown;
+  off(event: "end" | "finish" | "close" | "drain", listener: () => void): unknown;
   off(event: "error", listener: (error: Error) => void): unknown;
 }

@@ -26,7 +26,8 @@ const NO_BODY = new Uint8Array(0);
 
 /**
  * One streaming call at the serving end, from the first frame to the end of its stream. It is over
- * when its handler is, or `cutOffMs` after the handler was told to stop, whatever that does.
+ * when its handler is and all that was said has left, for which a slow reader has the rest of the
+ * call's life; or `cutOffMs` after the handler was told to stop, whatever that does.
  */
 export class ServedCall {
   readonly #parts: ServedCallParts;
@@ -37,6 +38,11 @@ export class ServedCall {
   readonly #cancels: Cancel[] = [];
   #cut: () => void = () => {};
   #isRaw = false;
+  /** Whether the life of the call is bounded: not before it is known what is called. */
+  #isTimed = false;
+  /** Whether the handler is done. */
+  #isServed = false;
+  #isEnding = false;
   #isOver = false;
 
   constructor(parts: ServedCallParts, peer: NodeId, stream: ByteDuplex) {
@@ -62,6 +68,10 @@ export class ServedCall {
   /** Tells the handler to stop, and cuts it off soon after. */
   stop(error: CulvertError): void {
     if (this.#isOver || this.#controller.signal.aborted) return;
+    if (this.#isServed) {
+      this.#cut();
+      return;
+    }
     this.#controller.abort(error);
     this.#later(this.#parts.limits.cutOffMs, () => {
       this.#parts.onCutOff();
@@ -88,6 +98,8 @@ export class ServedCall {
       if (this.#isRaw) this.#stream.destroy();
       else this.#fail(error);
     }
+    this.#isServed = true;
+    if (this.#isTimed) await this.#allSent();
     return false;
   }
 
@@ -109,6 +121,7 @@ export class ServedCall {
     }
     const lifeMs = Math.min(opening.totalMs, limits.totalMs);
     this.#later(lifeMs, () => this.stop(new CulvertError("CULVERT_TIMEOUT")));
+    this.#isTimed = true;
     const context: CallContext = {
       ...{ peer: this.#peer, method: opening.method, signal: this.#controller.signal },
       ...{ deadline: new Deadline(clock, clock.now() + lifeMs), meta: decodeMeta(opening.meta) },
@@ -184,15 +197,31 @@ export class ServedCall {
     this.#frames.post(CALL_FRAME.failed, encodeFailure(failureOf(error)));
   }
 
-  /** Ends our half; a peer that does not end its own loses it after a while. */
-  #endStream(): void {
-    if (this.#stream.destroyed) return;
+  /** Ends our half; resolves when nothing of it waits here any more, or the stream is gone. */
+  #allSent(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stream.on("finish", resolve);
+      this.#stream.on("close", resolve);
+      if (this.#stream.destroyed || this.#stream.writableFinished) resolve();
+      this.#endHalf();
+    });
+  }
+
+  #endHalf(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     if (this.#isRaw) this.#stream.end();
     else {
       this.#frames.ignoreRest();
       // Through the frames: what a handler that was cut off still answers is not written behind it.
       this.#frames.end();
     }
+  }
+
+  /** Ends our half; a peer that does not end its own loses it after a while. */
+  #endStream(): void {
+    if (this.#stream.destroyed) return;
+    this.#endHalf();
     const { clock, limits } = this.#parts;
     const at = clock.now() + limits.lingerMs;
     const cancel = clock.schedule(at, () => this.#stream.destroy(), { background: true });
