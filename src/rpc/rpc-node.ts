@@ -27,6 +27,8 @@ export interface RpcNodeComponents {
   readonly random?: Random;
 }
 
+type StreamingMethod = Exclude<Method, { readonly kind: "unary" }>;
+
 interface CallTarget {
   readonly peer: NodeId;
   readonly method: string;
@@ -132,42 +134,46 @@ export class RpcNode {
       return (request: unknown, options: CallOptions = {}) =>
         this.#unary({ name, method, peer }, request, options);
     }
-    const calls = this.#streamCaller;
-    const target = { peer, method: name, kind: method.kind };
-    return (given: unknown, options: CallOptions = {}) => {
-      if (calls === undefined) {
-        throw new CulvertError("CULVERT_UNREACHABLE", "there is no carrier of streams here");
-      }
-      return this.#streaming(calls, { method, target }, given, options);
-    };
+    return this.#streamingCallOf(method, { peer, method: name, kind: method.kind });
   }
 
-  #streaming(
-    calls: StreamCaller,
-    { method, target }: { method: Method; target: StreamTarget },
-    given: unknown,
-    options: CallOptions,
-  ): unknown {
-    const items = given as ItemSource<unknown>;
+  /** What goes wrong is told where the call is waited for: by its promise, or by its items. */
+  #streamingCallOf(method: StreamingMethod, target: StreamTarget): unknown {
     switch (method.kind) {
       case "serverStream": {
-        const { down } = method;
-        const request = method.request.encode(given);
-        return this.#around(target, options, (o) => calls.receive(target, { request, down }, o));
+        const { request, down } = method;
+        return (given: unknown, options: CallOptions = {}) =>
+          this.#around(target, options, (inner) => {
+            return this.#calls.receive(target, { request: request.encode(given), down }, inner);
+          });
       }
       case "duplex": {
         const { up, down } = method;
-        return this.#around(target, options, (o) => calls.exchange(target, { items, up, down }, o));
+        return (items: ItemSource<unknown>, options: CallOptions = {}) =>
+          this.#around(target, options, (inner) => {
+            return this.#calls.exchange(target, { items, up, down }, inner);
+          });
       }
       case "clientStream": {
         const { up, reply } = method;
-        return this.#within(target, options, (o) => calls.send(target, { items, up, reply }, o));
+        return async (items: ItemSource<unknown>, options: CallOptions = {}) =>
+          await this.#within(target, options, (inner) => {
+            return this.#calls.send(target, { items, up, reply }, inner);
+          });
       }
       default: {
-        const request = method.request.encode(given);
-        return this.#within(target, options, (o) => calls.connect(target, request, o));
+        const { request } = method;
+        return async (given: unknown, options: CallOptions = {}) =>
+          await this.#within(target, options, (inner) => {
+            return this.#calls.connect(target, request.encode(given), inner);
+          });
       }
     }
+  }
+
+  get #calls(): StreamCaller {
+    if (this.#streamCaller !== undefined) return this.#streamCaller;
+    throw new CulvertError("CULVERT_UNREACHABLE", "there is no carrier of streams here");
   }
 
   async #unary(
