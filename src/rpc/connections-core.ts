@@ -20,8 +20,14 @@ export interface Waiting<Message> extends Outgoing<Message> {
 /** What a connections core is told. */
 export type ConnectionInput<Message> =
   | ({ readonly kind: "send"; readonly peer: NodeId } & Outgoing<Message>)
-  /** A connection is there: dialled, or made by the peer. */
-  | { readonly kind: "opened"; readonly peer: NodeId; readonly connection: ConnectionId }
+  /** A connection is there: dialled, or made by the peer; perhaps not for the first time. */
+  | {
+      readonly kind: "opened";
+      readonly peer: NodeId;
+      readonly connection: ConnectionId;
+      /** Whether it takes no bytes now. */
+      readonly isFull: boolean;
+    }
   /** No way leads to the peer now; `isBusy`: by a limit, here or there. */
   | { readonly kind: "dialFailed"; readonly peer: NodeId; readonly isBusy: boolean }
   | { readonly kind: "closed"; readonly peer: NodeId; readonly connection: ConnectionId }
@@ -112,7 +118,7 @@ export class ConnectionsCore<Message>
         this.#send(input.peer, input, now);
         break;
       case "opened":
-        this.#opened(input.peer, input.connection, now);
+        this.#opened(input, now);
         break;
       case "dialFailed":
         this.#giveUp(this.#known(input.peer), input.isBusy);
@@ -181,7 +187,10 @@ export class ConnectionsCore<Message>
     for (const { message } of peer.queue) this.#effects.push({ kind: "unsent", message, isBusy });
   }
 
-  #opened(id: NodeId, connection: ConnectionId, now: Instant): void {
+  #opened(
+    { peer: id, connection, isFull }: ConnectionInput<Message> & { readonly kind: "opened" },
+    now: Instant,
+  ): void {
     const peer = this.#peerOf(id, now);
     if (peer === undefined) {
       this.#effects.push({ kind: "close", connection });
@@ -194,7 +203,7 @@ export class ConnectionsCore<Message>
     }
     peer.connection = connection;
     peer.isDialled = false;
-    peer.isFull = false;
+    peer.isFull = isFull;
     this.#use(peer, now);
     if (this.#cleanUpAt === Number.POSITIVE_INFINITY) {
       this.#cleanUpAt = now + this.#limits.cleanUpMs;

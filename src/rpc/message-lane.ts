@@ -38,6 +38,7 @@ export class MessageLane {
   #isFlushing = false;
   #out: ByteDuplex | "opening" | undefined;
   #isReading = true;
+  #isFull = false;
   /** Nothing more is to be sent for now: the stream is given back once all of it is out. */
   #isResting = false;
 
@@ -47,6 +48,11 @@ export class MessageLane {
     this.#messageBytesMax = messageBytesMax;
     this.#cancels.push(link.handle(MESSAGE_PROTOCOL, (stream) => this.#take(stream)));
     this.#cancels.push(link.onClose(() => this.#events.closed()));
+  }
+
+  /** Whether it takes no more for now. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Sends a message, which is handed over. */
@@ -91,29 +97,34 @@ export class MessageLane {
 
   async #open(): Promise<void> {
     this.#out = "opening";
-    this.#events.full(true);
+    this.#setFull(true);
     try {
       const stream = await this.link.openStream(MESSAGE_PROTOCOL, { priority: "urgent" });
       this.#out = stream;
-      stream.on("drain", () => this.#events.full(false));
+      stream.on("drain", () => this.#setFull(false));
       stream.on("error", () => {});
       stream.on("close", () => this.#lostOut(stream));
       stream.resume();
-      this.#events.full(false);
+      this.#setFull(false);
       this.#flush();
     } catch {
       // The link says by itself when it is over; until then the next message tries again.
       this.#out = undefined;
       this.#outbox = [];
-      this.#events.full(false);
+      this.#setFull(false);
       this.#events.disturbed();
     }
+  }
+
+  #setFull(isFull: boolean): void {
+    this.#isFull = isFull;
+    this.#events.full(isFull);
   }
 
   #lostOut(stream: ByteDuplex): void {
     if (this.#out !== stream) return;
     this.#out = undefined;
-    this.#events.full(false);
+    this.#setFull(false);
     this.#events.disturbed();
   }
 
@@ -123,7 +134,7 @@ export class MessageLane {
     if (this.#outbox.length > 0) {
       const bytes = framed(this.#outbox);
       this.#outbox = [];
-      if (!this.#out.write(bytes)) this.#events.full(true);
+      if (!this.#out.write(bytes)) this.#setFull(true);
     }
     this.#restIfDone();
   }

@@ -179,7 +179,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
       const link = await this.#dialler.dial(peer);
       const connection = this.#laneOf(link);
       if (connection === undefined) throw new CulvertError("CULVERT_UNREACHABLE");
-      this.#driver.handle({ kind: "opened", peer, connection });
+      const isFull = this.#lanes.get(connection)?.isFull === true;
+      this.#driver.handle({ kind: "opened", peer, connection, isFull });
     } catch (error) {
       // Whatever else it was, no way leads there now: that is for the dialler's own log to tell.
       const isBusy = isCulvertError(error, "CULVERT_BUSY");
@@ -212,7 +213,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
       this.#countCall(peer, stream);
       this.#onStream(peer, stream);
     });
-    this.#driver.handle({ kind: "opened", peer, connection });
+    this.#driver.handle({ kind: "opened", peer, connection, isFull: false });
     return connection;
   }
 

@@ -42,8 +42,8 @@ class Rig {
   }
 
   /** Connects a peer without a message. */
-  open(n: number): ConnectionEffect<number>[] {
-    return this.give({ kind: "opened", peer: peer(n).id, connection: n });
+  open(n: number, isFull = false): ConnectionEffect<number>[] {
+    return this.give({ kind: "opened", peer: peer(n).id, connection: n, isFull });
   }
 
   /** Lets timers run up to an instant. */
@@ -116,10 +116,20 @@ describe("the way to a peer", () => {
     expect(kinds(rig.open(1))).toEqual(["transmit"]);
   });
 
+  it("takes no more than it can when it is told twice that it is there", () => {
+    const rig = new Rig();
+    rig.open(1);
+    rig.give({ kind: "full", peer: peer(1).id, connection: 1 });
+    rig.send(1);
+    expect(rig.open(1, true)).toEqual([]);
+    const writable = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
+    expect(writable).toMatchObject([{ kind: "transmit", message: 1 }]);
+  });
+
   it("is not given up by news of an old connection", () => {
     const rig = new Rig();
     rig.open(1);
-    rig.give({ kind: "opened", peer: peer(1).id, connection: 9 });
+    rig.give({ kind: "opened", peer: peer(1).id, connection: 9, isFull: false });
     expect(rig.give({ kind: "closed", peer: peer(1).id, connection: 1 })).toEqual([]);
     expect(rig.send(1)).toMatchObject([{ kind: "transmit", connection: 9 }]);
   });
@@ -241,6 +251,6 @@ describe("what waits", () => {
     expect(waiting.map(({ message }) => message)).toEqual([2, 1, 3, 4]);
     expect(waiting.map(({ connection }) => connection)).toEqual([...Array(3).fill(undefined), 3]);
     expect(rig.core.takeWaiting()).toEqual([]);
-    expect(rig.open(1)).toEqual([]);
+    expect(rig.open(1, true)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CulvertError, type ErrorCode } from "../../src/base/index.ts";
-import { PeerLinks, Requests } from "../../src/rpc/index.ts";
+import { type PeerLink, PeerLinks, Requests } from "../../src/rpc/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 const PEER = new Uint8Array(32).fill(7);
@@ -27,6 +27,33 @@ describe("a peer that no link leads to", () => {
     expect(await clock.runPromise(opened, 1_000)).toBe(code);
     await requests.close({ drainMs: 0 });
   });
+});
+
+it("a peer that takes no streams keeps no more waiting here than its share", async () => {
+  const clock = new VirtualClock();
+  const link: PeerLink = {
+    peer: PEER,
+    isOpen: true,
+    openStream: () => new Promise(() => {}),
+    handle: () => () => {},
+    onClose: () => () => {},
+  };
+  const carrier = new PeerLinks(
+    { dial: async () => link, onLink: () => () => {} },
+    { clock, limits: { queuedBytesPerPeerMax: 10_000 } },
+  );
+  const send = (): boolean => {
+    let isRefused = false;
+    carrier.send(PEER, new Uint8Array(1_000), () => {
+      isRefused = true;
+    });
+    return isRefused;
+  };
+  expect(send()).toBe(false);
+  await clock.runUntil(1);
+  // One is with the stream that is to come.
+  expect(Array.from({ length: 12 }, send)).toEqual([...Array(10).fill(false), true, true]);
+  await carrier.close();
 });
 
 it("a stream that waits for its link is told that nothing is carried any more", async () => {
