@@ -10,7 +10,7 @@ export interface ConnectionLimits {
   readonly cleanUpMs: number;
   /** Bytes of messages that wait for one peer; more cannot be sent, which is told at once. */
   readonly queuedBytesPerPeerMax: number;
-  /** The same, of all peers. */
+  /** The same, of all peers; then whoever has most loses its oldest. */
   readonly queuedBytesMax: number;
   /** Bytes that wait for a peer from which on nothing more is read from it, until half has gone. */
   readonly queuedBytesHigh: number;

@@ -155,13 +155,9 @@ export class ConnectionsCore<Message>
   }
 
   #send(id: NodeId, outgoing: Outgoing<Message>, now: Instant): void {
-    const { queuedBytesPerPeerMax, queuedBytesMax } = this.#limits;
     const peer = this.#peerOf(id, now);
     const { length } = outgoing.bytes;
-    const hasRoom =
-      peer !== undefined &&
-      peer.queuedBytes + length <= queuedBytesPerPeerMax &&
-      this.#queuedBytes + length <= queuedBytesMax;
+    const hasRoom = peer !== undefined && this.#makeRoomFor(peer, length);
     if (!hasRoom) {
       this.#effects.push({ kind: "unsent", message: outgoing.message, isBusy: true });
       return;
@@ -173,6 +169,26 @@ export class ConnectionsCore<Message>
     else if (!peer.isDialled) this.#dial(peer);
     const last = peer.queue.length - 1;
     if (peer.queue[last] === outgoing) peer.queue[last] = inOwnMemory(outgoing);
+  }
+
+  /**
+   * Whether so much more may wait for a peer. What waits for all is bounded, too: ids cost nothing,
+   * so whoever has most of it loses its oldest. False when that is the peer itself.
+   */
+  #makeRoomFor(peer: Peer<Message>, bytes: number): boolean {
+    const { queuedBytesPerPeerMax, queuedBytesMax } = this.#limits;
+    if (peer.queuedBytes + bytes > queuedBytesPerPeerMax) return false;
+    while (this.#queuedBytes + bytes > queuedBytesMax) {
+      let heaviest = peer;
+      for (const other of this.#peers.values()) {
+        if (other.queuedBytes > heaviest.queuedBytes) heaviest = other;
+      }
+      const oldest = heaviest === peer ? undefined : heaviest.queue.shift();
+      if (oldest === undefined) return false;
+      this.#count(heaviest, -oldest.bytes.length);
+      this.#effects.push({ kind: "unsent", message: oldest.message, isBusy: true });
+    }
+    return true;
   }
 
   #dial(peer: Peer<Message>): void {

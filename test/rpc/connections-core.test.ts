@@ -224,9 +224,23 @@ describe("what waits", () => {
     expect(rig.send(1, 500)).toMatchObject([{ kind: "reading", isReading: false }]);
     expect(kinds(rig.send(1, 1))).toEqual(["unsent"]);
     expect(rig.send(2, 500)).toEqual([]);
-    expect(kinds(rig.send(2, 1))).toEqual(["unsent"]);
     const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
     expect(kinds(freed)).toEqual(["transmit", "transmit", "reading"]);
+  });
+
+  it("gives way where it is most: some that do not read are in nobody else's way", () => {
+    const rig = new Rig({ queuedBytesPerPeerMax: 1_000, queuedBytesMax: 1_500 });
+    for (const n of [1, 2, 3]) {
+      rig.open(n);
+      rig.give({ kind: "full", peer: peer(n).id, connection: n });
+    }
+    for (const n of [1, 1, 2]) expect(rig.send(n, 500)).toEqual([]);
+    // Whoever has most himself is refused; for anybody else that one's oldest is given up.
+    expect(rig.send(1, 1)).toMatchObject([{ kind: "unsent", message: 4, isBusy: true }]);
+    expect(rig.send(3, 450)).toMatchObject([{ kind: "unsent", message: 1, isBusy: true }]);
+    expect(rig.send(2, 101)).toMatchObject([{ kind: "unsent", message: 6, isBusy: true }]);
+    const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
+    expect(freed).toMatchObject([{ kind: "transmit", message: 2 }]);
   });
 
   it("keeps no memory that it shares with others", () => {
