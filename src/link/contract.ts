@@ -91,9 +91,11 @@ export interface Link {
   readonly streamCount: number;
 
   /**
-   * Opens a stream. At a limit of this link the caller waits.
+   * Opens a stream. At a limit of this link, ours or the peer's, the caller waits until another
+   * one ends, and until the link is closed if none does: `signal` bounds it.
    *
-   * @throws CulvertError `CULVERT_CLOSED` when the link is over, `CULVERT_BUSY` when too many wait
+   * @throws CulvertError `CULVERT_CLOSED` when the link is closed, `CULVERT_BUSY` when too many
+   *   wait or the peer takes none at all
    * @throws RangeError for a name that is none, or another priority
    * @throws Error `AbortError`
    */

@@ -21,7 +21,7 @@ import { StreamOpenings } from "./stream-openings.ts";
 
 /** How often in the time of a silence a record that comes slowly counts as a sign of life. */
 const PARTIAL_SHARE = 4;
-const TOO_MANY = "too many streams wait to be opened on this link";
+const TOO_MANY = "no stream can be opened on this link now, and too many wait";
 
 /** What a link needs of its host. */
 export interface LinkOwner {
@@ -257,6 +257,7 @@ export class CoreLink implements Link {
 
   close(options: CloseOptions = {}): Promise<void> {
     this.#isClosing = true;
+    this.#openings.fail(this.#closedError());
     return new Promise((resolve) => {
       this.onClose(() => resolve());
       this.#turns.turn({ kind: "close", isGraceful: options.graceful ?? false });

@@ -188,7 +188,9 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
   }
 
   #ask(request: OpenRequest): void {
-    const mayWait = !this.#isSpent && this.#waiting.length < this.#limits.openingsWaitingMax;
+    // Where the peer takes none at all, none will ever end for this one.
+    const isHopeless = this.#isSpent || this.#streamsOutMax === 0;
+    const mayWait = !isHopeless && this.#waiting.length < this.#limits.openingsWaitingMax;
     if (!this.#isSpent && this.#localCount < this.#streamsOutMax) this.#open(request);
     else if (mayWait) this.#waiting.push(request);
     else this.#refuse(request);

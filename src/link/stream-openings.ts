@@ -28,7 +28,7 @@ export class StreamOpenings {
   }
 
   /**
-   * Waits for a stream. `ask` is given the ticket at once; `cancel` when `signal` is aborted.
+   * Waits for a stream. `ask` is given the ticket at once; `cancel` when it waits no more.
    *
    * @throws Error `AbortError`
    * @throws CulvertError what the link ended with
@@ -66,6 +66,7 @@ export class StreamOpenings {
         },
         reject: (error) => {
           leave();
+          cancel(ticket);
           reject(error);
         },
       });

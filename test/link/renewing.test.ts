@@ -18,7 +18,7 @@ it("ends a link that has no numbers for streams left, without harm to the last o
   const waiting = [link.openStream("echo"), link.openStream("echo").catch(({ code }) => code)];
   (await world.run(first)).destroy();
   const last = await world.run(waiting[0] ?? first);
-  expect(await world.run(waiting[1] ?? first)).toBe("CULVERT_BUSY");
+  expect(await world.run(waiting[1] ?? first)).toBe("CULVERT_CLOSED");
 
   const again = await world.run(near.host.dial(target));
   expect([near.host.find(far.host.id), again === link]).toEqual([again, false]);
