@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { PunchService } from "../../src/link/punch/punch-service.ts";
 import { RelayClient } from "../../src/link/relay/relay-client.ts";
 import { RelayService } from "../../src/link/relay/relay-service.ts";
 import { apiGateway, StandalonePeer } from "../../src/voidphone/index.ts";
@@ -14,14 +13,11 @@ it.each([undefined, "256", Number.NaN, -1])(
     const world = new LinkWorld();
     const { host } = await world.add("192.0.2.1");
     const { clock } = world;
-    const random = new SeededRandom(1);
-    const identity = new NodeIdentity(random.bytes(32));
+    const identity = new NodeIdentity(new SeededRandom(1).bytes(32));
     const of = (name: string): object => ({ [name]: value });
-    const punch = { host, identity, clock, random, localHosts: () => [] };
     const made = [
       () => new RelayService({ host, identity, clock, limits: of("quotaBytes") }),
       () => new RelayClient({ host, clock, limits: of("answerMs") }),
-      () => new PunchService({ ...punch, limits: of("sessionsMax") }),
       () => apiGateway(new RememberingNode(), of("connectionsMax")),
     ];
     for (const make of made) expect(make).toThrow("must be a positive number");

@@ -7,14 +7,13 @@ import {
   isCulvertError,
   onAbort,
   type Random,
-  resolveLimits,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
 import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import type { HostPort } from "../carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
-import { PUNCH_LIMITS, type PunchLimits, RENDEZVOUS_LIMITS } from "./limits.ts";
+import { PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "./limits.ts";
 import type { PunchedPath } from "./probe-exchange.ts";
 import type { PunchEffect, PunchInput, PunchStatistics } from "./protocol.ts";
 import { PunchCore } from "./punch-core.ts";
@@ -27,7 +26,6 @@ export interface PunchServiceOptions {
   readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly random: Random;
-  readonly limits?: Partial<PunchLimits> | undefined;
   /** The addresses of this machine's interfaces now, without ports. */
   readonly localHosts: () => readonly string[];
   /** Whether this node wants a direct path to that one; everybody if it is left out. */
@@ -62,7 +60,7 @@ export class PunchService {
     this.#core = new PunchCore({
       identity,
       random,
-      limits: resolveLimits(PUNCH_LIMITS, options.limits),
+      limits: PUNCH_LIMITS,
       ...(accepts === undefined ? {} : { accepts }),
       now: clock.now(),
     });

@@ -19,7 +19,6 @@ import { systemClock } from "../../io/clock.ts";
 import { interfaceAddresses } from "../../io/interface-addresses.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { DialTarget, Link, LinkHost } from "../contract.ts";
-import type { PunchLimits } from "../punch/index.ts";
 import { PunchService } from "../punch/punch-service.ts";
 import type { RelayLimits } from "../relay/index.ts";
 import { RelayClient } from "../relay/relay-client.ts";
@@ -42,7 +41,6 @@ export interface ReachOptions {
   readonly mayDial?: (address: NodeAddress) => boolean;
   /** Offers this node as a relay to others, within these limits. */
   readonly relay?: Partial<RelayLimits>;
-  readonly punchLimits?: Partial<PunchLimits>;
   /** Whether to answer this node's calls through relays and its offers to punch; all, if absent. */
   readonly accepts?: (peer: NodeId) => boolean;
   /** The addresses of this machine's interfaces now; those that the machine tells, if absent. */
@@ -88,7 +86,6 @@ export class Reach {
       identity,
       clock,
       random: components.random ?? systemRandom,
-      limits: options.punchLimits,
       localHosts: options.localHosts ?? interfaceAddresses,
       accepts,
     });
@@ -132,7 +129,8 @@ export class Reach {
    * Keeps a place at a relay from now on.
    *
    * @returns false for a relay that was caught lying: it is not asked again
-   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
+   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list,
+   *   `CULVERT_CLOSED`
    */
   keepPlace(relay: DialTarget): boolean {
     const target = this.#allowed(relay);

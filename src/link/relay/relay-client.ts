@@ -1,10 +1,12 @@
 import {
   type Cancel,
+  Canceller,
   type Clock,
   CulvertError,
   type ErrorCode,
   LruMap,
   resolveLimits,
+  withSignals,
 } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { DialTarget, Link, LinkHost, LinkStream } from "../contract.ts";
@@ -50,6 +52,7 @@ export class RelayClient {
   readonly #places = new Map<string, RelayPlace>();
   readonly #liars = new LruMap<string, true>(LIARS_MAX);
   readonly #stopServing: Cancel;
+  #isClosed = false;
 
   constructor(options: RelayClientOptions) {
     this.#options = options;
@@ -68,9 +71,11 @@ export class RelayClient {
    * Keeps a place at a relay from now on; `onPlaces` tells when there is one.
    *
    * @returns false for a relay that was caught lying: it is not asked again
-   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list
+   * @throws CulvertError `CULVERT_BUSY` when there are as many as a descriptor can list,
+   *   `CULVERT_CLOSED`
    */
   keepPlace(relay: DialTarget): boolean {
+    if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const key = nodeIdText(relay.id);
     if (this.#liars.get(key) === true) return false;
     if (this.#places.has(key)) return true;
@@ -115,7 +120,7 @@ export class RelayClient {
       throw new CulvertError("CULVERT_REFUSED", "no relay is reached through a relay");
     }
     const options = signal === undefined ? {} : { signal };
-    const stream = await link.openStream(RELAY_PROTOCOL, options);
+    const stream = await this.#openStream(link, signal);
     try {
       stream.write(encodeFrame({ kind: "connect", target }));
       const limitMs = 2 * this.#limits.answerMs;
@@ -136,8 +141,28 @@ export class RelayClient {
     }
   }
 
+  /** A relay may let nobody have a stream: there are others. */
+  async #openStream(link: Link, signal: AbortSignal | undefined): Promise<LinkStream> {
+    const { clock } = this.#options;
+    const late = new Canceller();
+    const at = clock.now() + this.#limits.answerMs;
+    const cancel = clock.schedule(at, () => late.abort(), { background: true });
+    const signals = signal === undefined ? [late.signal] : [signal, late.signal];
+    try {
+      return await withSignals(signals, (either) =>
+        link.openStream(RELAY_PROTOCOL, { signal: either }),
+      );
+    } catch (cause) {
+      if (!late.signal.aborted || signal?.aborted === true) throw cause;
+      throw new CulvertError("CULVERT_TIMEOUT", "the relay takes no stream", { cause });
+    } finally {
+      cancel();
+    }
+  }
+
   /** Gives every place up. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     this.#stopServing();
     for (const place of this.#places.values()) place.stop();
     this.#places.clear();

@@ -146,6 +146,29 @@ describe("a relay that lies", () => {
     await world.close();
   });
 
+  it("that takes no stream is given up in time, for one that does", async () => {
+    const world = new ReachWorld({ seed: 1 });
+    const limits = { streamsInMax: 1 };
+    const full = await world.add({ addresses: ["192.0.2.1"], relay: {}, limits });
+    const good = await world.add({ addresses: ["192.0.2.2"], relay: {} });
+    const hidden = { hasUdp: false } as const;
+    const left = await world.add({ addresses: ["10.1.0.2"], behind: world.nat("symmetric") });
+    const right = await world.add({
+      addresses: ["10.2.0.2"],
+      behind: world.nat("symmetric"),
+      ...hidden,
+    });
+    await world.reserve(right, good);
+    full.host.handle("held", (stream) => stream.on("error", () => {}).resume());
+    const toFull = { id: full.id, addresses: full.publicAddresses };
+    const link = await world.clock.runPromise(left.host.dial(toFull), 10_000);
+    const held = await world.clock.runPromise(link.openStream("held"), 10_000);
+    held.on("error", () => {});
+    const dialled = left.reach.dial({ ...right.target, relays: [full.id, good.id] });
+    expect(await world.clock.runPromise(dialled, 60_000)).toMatchObject({ isOpen: true });
+    await world.close();
+  });
+
   it("that never connects is given up in time", async () => {
     const { world, dial } = await place(() => {});
     const before = world.clock.now();

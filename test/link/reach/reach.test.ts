@@ -314,6 +314,20 @@ describe("a dial", () => {
     await world.close();
   });
 
+  it("leaves nothing to be done behind a reach that is closed", async () => {
+    const world = new ReachWorld({ seed: 15 });
+    const relay = await world.add({ addresses: ["192.0.2.1"], relay: {} });
+    const node = await world.add({ addresses: ["10.1.0.2"], behind: world.nat("symmetric") });
+    node.reach.close();
+    const place = { id: relay.id, addresses: relay.publicAddresses };
+    expect(() => node.reach.keepPlace(place)).toThrow(
+      expect.objectContaining({ code: "CULVERT_CLOSED" }),
+    );
+    await world.clock.runUntil(world.clock.now() + 60_000);
+    expect([node.reach.vouchers.length, node.host.links().length]).toEqual([0, 0]);
+    await world.close();
+  });
+
   it("is given up when its caller gives up", async () => {
     const { world, left, right } = await place({});
     const abort = new AbortController();
