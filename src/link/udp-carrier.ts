@@ -3,6 +3,7 @@ import {
   type Clock,
   Driver,
   isCulvertError,
+  LruMap,
   onAbort,
   type Random,
   throwIfAborted,
@@ -35,6 +36,11 @@ export interface UdpCarrierParts {
 }
 
 const NONCE_BYTES = 8;
+/**
+ * Streams that are over whose numbers are not taken again. Packets of each are counted from nought:
+ * a late one of theirs would be one of the next; and an opening is good for ten seconds.
+ */
+const SPENT_STREAMS_MAX = 4_096;
 /** Longest probe: it fits any path's packets. */
 const PROBE_BYTES_MAX = 1_200;
 
@@ -44,6 +50,7 @@ export class UdpCarrier implements ProbePort {
   readonly #jar: CookieJar;
   readonly #dials = new Map<string, Driver<UdpDialInput, UdpDialEffect>>();
   readonly #streamIds = new Set<number>();
+  readonly #spentIds = new LruMap<number, true>(SPENT_STREAMS_MAX);
   readonly #probeListeners = new ListenerSet<[Uint8Array, HostPort]>();
   #droppedDatagrams = 0;
 
@@ -148,8 +155,8 @@ export class UdpCarrier implements ProbePort {
     }
     const { cookie, streamId: remoteId } = datagram;
     const localId = streamIdOf(cookie);
-    // A confirm that comes again finds the stream that it has made.
-    if (this.#streamIds.has(localId)) return;
+    // A confirm that comes again finds the stream that it has made, or that there was one.
+    if (this.#isTaken(localId)) return;
     if (!this.#jar.isGood(cookie, datagram, from, clock.now()) || !admits(from)) {
       this.#droppedDatagrams += 1;
       return;
@@ -163,15 +170,20 @@ export class UdpCarrier implements ProbePort {
     for (;;) {
       const [a = 0, b = 0, c = 0, d = 0] = this.#parts.random.bytes(4);
       const id = ((a * 256 + b) * 256 + c) * 256 + d;
-      if (this.#streamIds.has(id)) continue;
+      if (this.#isTaken(id)) continue;
       this.#streamIds.add(id);
       return id;
     }
   }
 
+  #isTaken(id: number): boolean {
+    return this.#streamIds.has(id) || this.#spentIds.peek(id) === true;
+  }
+
   #watched(stream: PathConnection, localId: number, told: StreamWatch): PathConnection {
     const ended = (): void => {
       this.#streamIds.delete(localId);
+      this.#spentIds.set(localId, true);
       told.closed();
     };
     return new WatchedStream(stream, { ...told, ended });

@@ -8,6 +8,8 @@ export interface StreamWatch {
   readonly closed: () => void;
 }
 
+const NOBODY: PathEvents = { receive: () => {}, drained: () => {}, closed: () => {} };
+
 /**
  * A stream with its first sign of life and its end told on the way. A class: an object literal with
  * a getter is a dictionary, and each record asks for what is unsent.
@@ -18,6 +20,7 @@ export class WatchedStream implements PathConnection {
   readonly #stream: PathConnection;
   readonly #told: StreamWatch & { readonly ended: () => void };
   #isHeard = false;
+  #isStarted = false;
 
   constructor(stream: PathConnection, told: StreamWatch & { readonly ended: () => void }) {
     this.remote = stream.remote;
@@ -39,6 +42,7 @@ export class WatchedStream implements PathConnection {
   }
 
   start(events: PathEvents): void {
+    this.#isStarted = true;
     this.#stream.start({
       receive: (bytes) => {
         if (!this.#isHeard) this.#told.heard();
@@ -64,6 +68,8 @@ export class WatchedStream implements PathConnection {
 
   close(isAbrupt: boolean): void {
     this.#told.closed();
+    // Of one that nobody reads the end has to be heard, too.
+    if (!this.#isStarted) this.start(NOBODY);
     this.#stream.close(isAbrupt);
   }
 }
