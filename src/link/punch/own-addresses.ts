@@ -18,13 +18,18 @@ export class OwnAddresses {
   readonly #limits: PunchLimits;
   readonly #byObserver = new Map<string, Observation>();
   #local: readonly HostPort[] = [];
+  /** When they changed last. */
+  #localSince: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(limits: PunchLimits) {
     this.#limits = limits;
   }
 
   /** What this machine itself knows: the socket's port at the addresses of its interfaces. */
-  setLocal(addresses: readonly HostPort[]): void {
+  setLocal(addresses: readonly HostPort[], now: Instant): void {
+    const isKnown = (address: HostPort): boolean => this.#local.some((at) => isSame(at, address));
+    const isUnchanged = addresses.length === this.#local.length && addresses.every(isKnown);
+    if (!isUnchanged) this.#localSince = now;
     this.#local = addresses;
   }
 
@@ -56,18 +61,28 @@ export class OwnAddresses {
     return this.#tally(now).map(({ address }) => address.host);
   }
 
-  /** What two observers of one address family or more show about the NAT. */
+  /**
+   * What two observers or more show about the NAT. Not by what was seen in another network, or when
+   * the NAT had another address: that differs whatever the NAT does.
+   */
   mapping(now: Instant): NatMapping {
-    const tally = this.#tally(now).filter(({ address }) => !address.host.includes(":"));
+    const all = this.#tally(now, this.#localSince).filter(({ address }) => {
+      return !address.host.includes(":");
+    });
+    const newest = all.toSorted((a, b) => b.at - a.at)[0]?.address.host;
+    const tally = all.filter(({ address }) => address.host === newest);
     const votes = tally.reduce((sum, { count }) => sum + count, 0);
     if (votes < 2) return "unknown";
     return tally.length === 1 ? "endpoint-independent" : "endpoint-dependent";
   }
 
-  #tally(now: Instant): { address: HostPort; count: number }[] {
+  #tally(
+    now: Instant,
+    since: Instant = Number.NEGATIVE_INFINITY,
+  ): { address: HostPort; count: number; at: Instant }[] {
     const tally = new Map<string, { address: HostPort; count: number; at: Instant }>();
     for (const { address, at } of this.#byObserver.values()) {
-      if (now - at > this.#limits.observationMs) continue;
+      if (at < since || now - at > this.#limits.observationMs) continue;
       const key = addressKey(address);
       const count = (tally.get(key)?.count ?? 0) + 1;
       tally.set(key, { address, count, at });

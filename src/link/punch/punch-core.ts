@@ -115,7 +115,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
         this.#own.observe(input.address, input.by, now);
         break;
       case "local":
-        this.#own.setLocal(input.addresses);
+        this.#own.setLocal(input.addresses, now);
         break;
       case "ask":
         this.#ask(input.node, input.address, now);

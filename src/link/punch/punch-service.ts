@@ -73,7 +73,10 @@ export class PunchService {
     this.#cancels = [
       host.onDatagram(SIGNAL_PROTOCOL, (bytes, link) => this.#receive(bytes, link)),
       host.onObserved(({ address, by }) => {
-        if (address.carrier === "udp") this.#driver.handle({ kind: "observed", address, by });
+        if (address.carrier !== "udp") return;
+        // First of all: what is seen in another network shows nothing of this one.
+        this.#noteLocal();
+        this.#driver.handle({ kind: "observed", address, by });
       }),
       host.probes?.onProbe((bytes, from) => {
         this.#driver.handle({ kind: "datagram", bytes, from });

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import { openLinkHost, type UdpNetwork } from "../../../src/link/index.ts";
+import { PUNCH_LIMITS } from "../../../src/link/punch/limits.ts";
 import { readOffer } from "../../../src/link/punch/offer.ts";
+import { OwnAddresses } from "../../../src/link/punch/own-addresses.ts";
 import { PunchService } from "../../../src/link/punch/punch-service.ts";
 import { decodeSignal, SIGNAL_PROTOCOL } from "../../../src/link/punch/signal.ts";
 import { virtualUdp } from "../../../src/testing/index.ts";
@@ -56,5 +58,46 @@ describe("a node whose machine comes into another network", () => {
     punching.close();
     await world.run(host.close());
     await world.close();
+  });
+});
+
+describe("what others see shows what the NAT does", () => {
+  const node = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+  const [A, B, C, D] = [node(1), node(2), node(3), node(4)];
+
+  /** What is made of observations, in their order, one each second. */
+  const judged = (...seen: readonly (readonly [Uint8Array, string, number] | "moves")[]) => {
+    const own = new OwnAddresses(PUNCH_LIMITS);
+    let local = [{ host: "192.168.1.2", port: 7_000 }];
+    own.setLocal(local, 0);
+    for (const [at, one] of seen.entries()) {
+      if (one === "moves") local = [{ host: "10.0.0.7", port: 7_000 }];
+      else own.observe({ host: one[1], port: one[2] }, one[0], at * 1_000);
+      // Looked at again and again: only another address is another network.
+      own.setLocal(local, at * 1_000);
+    }
+    return own.mapping(seen.length * 1_000);
+  };
+
+  it("when several see the same port, or different ones", () => {
+    expect(judged([A, "192.0.2.9", 7])).toBe("unknown");
+    expect(judged([A, "192.0.2.9", 7], [B, "192.0.2.9", 7])).toBe("endpoint-independent");
+    expect(judged([A, "192.0.2.9", 7], [B, "192.0.2.9", 8])).toBe("endpoint-dependent");
+  });
+
+  it("and not when the network is another one since", () => {
+    expect(judged([A, "192.0.2.9", 7], [B, "192.0.2.9", 7], "moves", [C, "192.0.2.9", 8])).toBe(
+      "unknown",
+    );
+    expect(judged([A, "192.0.2.9", 7], "moves", [C, "192.0.2.9", 8], [D, "192.0.2.9", 8])).toBe(
+      "endpoint-independent",
+    );
+  });
+
+  it("and not when the NAT has another address since", () => {
+    expect(judged([A, "192.0.2.9", 7], [B, "192.0.2.9", 7], [C, "192.0.2.77", 7])).toBe("unknown");
+    expect(judged([A, "192.0.2.9", 7], [C, "192.0.2.77", 8], [D, "192.0.2.77", 8])).toBe(
+      "endpoint-independent",
+    );
   });
 });
