@@ -2,6 +2,7 @@ import { type Core, CulvertError, type Instant, unreachable } from "../../base/i
 import { isSameNode, type NodeId, type NodeIdentity } from "../../identity/index.ts";
 import { Circuit, type LegId } from "./circuit.ts";
 import { encodeFrame, FrameBuffer, type RelayFrame, type RelayRefusal } from "./frames.ts";
+import type { Leg } from "./leg.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { RelayEffect, RelayInput, RelayStatistics } from "./protocol.ts";
 import { type Reservation, ReservationBook } from "./reservation-book.ts";
@@ -12,24 +13,6 @@ export interface RelayCoreOptions {
   readonly limits: RelayLimits;
   /** Whether there is a link to a node that does not go through a relay. */
   readonly isDirect: (node: NodeId) => boolean;
-}
-
-/** What a stream of the relay is for: unknown yet, a holder's reports, one half of a circuit. */
-interface Leg {
-  readonly id: LegId;
-  readonly peer: NodeId;
-  readonly isRelayed: boolean;
-  readonly network: string;
-  readonly frames: FrameBuffer;
-  /** Of what the relay itself has said there: what has not left. */
-  unsentBytes: number;
-  state: "opening" | "control" | "calling" | "dialling" | "called" | "joined";
-  /** When it must have got further. */
-  deadline: Instant;
-  /** The other half, while a call is being answered. */
-  other: Leg | undefined;
-  circuit: Circuit | undefined;
-  reservation: Reservation | undefined;
 }
 
 /**
@@ -351,7 +334,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     if (circuit?.isOver === true) this.#forget(circuit);
   }
 
+  /** Ends what goes through a reservation, and the calls that would. */
   #cutAll(reservation: Reservation): void {
+    for (const leg of [...this.#legs.values()]) {
+      const isCall = leg.state === "dialling" || leg.state === "called";
+      if (isCall && leg.reservation === reservation) this.#expired(leg);
+    }
     for (const [circuit, other] of [...this.#circuits]) {
       if (other === reservation) this.#cut(circuit);
     }
