@@ -1,4 +1,11 @@
-import { type Cancel, type Clock, Driver, resolveLimits, unreachable } from "../../base/index.ts";
+import {
+  type Cancel,
+  Canceller,
+  type Clock,
+  Driver,
+  resolveLimits,
+  unreachable,
+} from "../../base/index.ts";
 import { addressPrefix, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import type { Link, LinkHost, LinkStream } from "../contract.ts";
 import type { LegId } from "./circuit.ts";
@@ -21,6 +28,8 @@ export class RelayService {
   readonly #core: RelayCore;
   readonly #driver: Driver<RelayInput, RelayEffect>;
   readonly #legs = new Map<LegId, LinkStream>();
+  /** Streams that holders have not let us have yet. */
+  readonly #opening = new Map<LegId, Canceller>();
   readonly #stopServing: Cancel;
   #lastLeg: LegId = 0;
 
@@ -45,6 +54,7 @@ export class RelayService {
   close(): void {
     this.#stopServing();
     this.#driver.stop();
+    for (const opening of this.#opening.values()) opening.abort();
     for (const stream of this.#legs.values()) stream.destroy();
     this.#legs.clear();
   }
@@ -101,6 +111,7 @@ export class RelayService {
         else stream?.pause();
         break;
       case "reset":
+        this.#opening.get(effect.leg)?.abort();
         stream?.destroy();
         break;
       default:
@@ -110,8 +121,11 @@ export class RelayService {
 
   #open(leg: LegId, peer: NodeId): void {
     const link = this.#directLink(peer);
+    const opening = new Canceller();
     const dialled = (stream: LinkStream | undefined): void => {
-      if (stream !== undefined) {
+      this.#opening.delete(leg);
+      if (opening.signal.aborted) stream?.destroy();
+      else if (stream !== undefined) {
         this.#legs.set(leg, stream);
         this.#listen(leg, stream);
       }
@@ -121,7 +135,9 @@ export class RelayService {
       dialled(undefined);
       return;
     }
-    link.openStream(CALL_PROTOCOL).then(dialled, () => dialled(undefined));
+    this.#opening.set(leg, opening);
+    const { signal } = opening;
+    link.openStream(CALL_PROTOCOL, { signal }).then(dialled, () => dialled(undefined));
   }
 
   #directLink(node: NodeId): Link | undefined {
