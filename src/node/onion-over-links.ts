@@ -1,5 +1,5 @@
 import { CulvertError } from "../base/index.ts";
-import type { NodeId } from "../identity/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
 import type { Link, LinkHost, LinkStream } from "../link/index.ts";
 import {
   type ChannelEvents,
@@ -33,6 +33,8 @@ export class OnionOverLinks implements OnionLinks {
   readonly #linkTo: (id: NodeId) => Promise<Link>;
   readonly #sizes: OnionSizes;
   readonly #packetStreams = new Map<Link, Promise<LinkStream>>();
+  /** How many packets wait for the stream to a neighbour, by its id. */
+  readonly #waiting = new Map<string, number>();
   /** Streams of both protocols, whoever opened them. */
   readonly #streams = new Set<LinkStream>();
 
@@ -64,10 +66,8 @@ export class OnionOverLinks implements OnionLinks {
   }
 
   async send(to: NodeId, unit: Uint8Array): Promise<void> {
-    const stream = await this.#packetStream(await this.#linkTo(to));
-    if (stream.writableLength > PACKETS_QUEUED_MAX * unit.length) {
-      throw new CulvertError("CULVERT_BUSY", "too many packets wait for this neighbour");
-    }
+    const stream = await this.#streamTo(to);
+    if (stream.writableLength > PACKETS_QUEUED_MAX * unit.length) throw tooMany();
     stream.write(unit);
   }
 
@@ -106,6 +106,21 @@ export class OnionOverLinks implements OnionLinks {
     });
   }
 
+  /** A neighbour may take no stream, or be long in coming: few packets wait for that. */
+  async #streamTo(to: NodeId): Promise<LinkStream> {
+    const key = nodeIdText(to);
+    const waiting = this.#waiting.get(key) ?? 0;
+    if (waiting >= PACKETS_QUEUED_MAX) throw tooMany();
+    this.#waiting.set(key, waiting + 1);
+    try {
+      return await this.#packetStream(await this.#linkTo(to));
+    } finally {
+      const left = (this.#waiting.get(key) ?? 1) - 1;
+      if (left === 0) this.#waiting.delete(key);
+      else this.#waiting.set(key, left);
+    }
+  }
+
   #packetStream(link: Link): Promise<LinkStream> {
     const known = this.#packetStreams.get(link);
     if (known !== undefined) return known;
@@ -123,6 +138,10 @@ export class OnionOverLinks implements OnionLinks {
     this.#packetStreams.set(link, opening);
     return opening;
   }
+}
+
+function tooMany(): CulvertError {
+  return new CulvertError("CULVERT_BUSY", "too many packets wait for this neighbour");
 }
 
 /** The sending side of a channel; what is sent before there is a stream waits for it. */
