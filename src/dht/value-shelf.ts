@@ -23,8 +23,11 @@ interface Held {
 }
 
 interface Source {
+  readonly name: string;
   bytes: number;
   readonly keys: Set<KeyText>;
+  /** Its place among all sources, by weight. */
+  rank: TimerHandle | undefined;
 }
 
 /** What an entry costs besides its value, some hundred bytes for each of its places. */
@@ -40,12 +43,18 @@ export class ValueShelf {
   readonly #limits: ShelfLimits;
   readonly #held = new Map<KeyText, Held>();
   readonly #sources = new Map<string, Source>();
+  /**
+   * The heaviest first: their weights, negative, stand in for instants. A flood may come from as
+   * many sources as there are entries, and each of its values asks who is the heaviest.
+   */
+  readonly #byWeight: TimerQueue<Source>;
   readonly #expiries: TimerQueue<KeyText>;
   #bytes = 0;
 
   constructor(limits: ShelfLimits) {
     this.#limits = limits;
     this.#expiries = new TimerQueue({ capacity: limits.entriesMax });
+    this.#byWeight = new TimerQueue({ capacity: limits.entriesMax });
   }
 
   get size(): number {
@@ -70,11 +79,12 @@ export class ValueShelf {
   /** Whether a value of so many bytes would find, or be made, room. */
   hasRoomFor(source: string, bytes: number): boolean {
     if (this.#fits(bytes)) return true;
-    const heaviest = this.#heaviest();
+    if (bytes + ENTRY_BYTES > this.#limits.bytesMax) return false;
+    const heaviest = this.#byWeight.first;
     return (
       heaviest !== undefined &&
-      heaviest[0] !== source &&
-      this.#weightOf(this.#sources.get(source)) + bytes < this.#weightOf(heaviest[1])
+      heaviest.name !== source &&
+      this.#weightOf(this.#sources.get(source)) + bytes < this.#weightOf(heaviest)
     );
   }
 
@@ -82,15 +92,12 @@ export class ValueShelf {
   put(entry: ShelfEntry): boolean {
     const known = this.#held.get(entry.key);
     if (known !== undefined) this.#remove(entry.key, known);
-    while (!this.#fits(entry.bytes.length)) {
-      if (!this.hasRoomFor(entry.source, entry.bytes.length)) {
-        if (known !== undefined) this.#insert(known.entry);
-        return false;
-      }
-      this.#evictFromHeaviest();
-    }
-    this.#insert(entry);
-    return true;
+    // Asked once: who is refused half-way would have taken the place of others for nothing.
+    const isKept = this.hasRoomFor(entry.source, entry.bytes.length);
+    while (isKept && !this.#fits(entry.bytes.length)) this.#evictFromHeaviest();
+    if (isKept) this.#insert(entry);
+    else if (known !== undefined) this.#insert(known.entry);
+    return isKept;
   }
 
   /** Drops what has expired; how many were dropped. */
@@ -120,16 +127,14 @@ export class ValueShelf {
     return source === undefined ? 0 : source.bytes + (source.keys.size * bytesMax) / entriesMax;
   }
 
-  #heaviest(): [string, Source] | undefined {
-    let heaviest: [string, Source] | undefined;
-    for (const entry of this.#sources) {
-      if (this.#weightOf(entry[1]) > this.#weightOf(heaviest?.[1])) heaviest = entry;
-    }
-    return heaviest;
+  /** To be called when what the source holds has changed. */
+  #rank(source: Source): void {
+    if (source.rank !== undefined) this.#byWeight.cancel(source.rank);
+    source.rank = this.#byWeight.push(-this.#weightOf(source), source);
   }
 
   #evictFromHeaviest(): void {
-    const oldest = this.#heaviest()?.[1].keys.values().next();
+    const oldest = this.#byWeight.first?.keys.values().next();
     if (oldest === undefined || oldest.done === true) return;
     const held = this.#held.get(oldest.value);
     if (held !== undefined) this.#remove(oldest.value, held);
@@ -138,10 +143,10 @@ export class ValueShelf {
   #insert(entry: ShelfEntry): void {
     const timer = this.#expiries.push(entry.expiresAt, entry.key);
     this.#held.set(entry.key, { entry, timer });
-    const source = this.#sources.get(entry.source) ?? { bytes: 0, keys: new Set() };
+    const source = this.#sourceOf(entry.source);
     source.bytes += entry.bytes.length + ENTRY_BYTES;
     source.keys.add(entry.key);
-    this.#sources.set(entry.source, source);
+    this.#rank(source);
     this.#bytes += entry.bytes.length + ENTRY_BYTES;
   }
 
@@ -153,6 +158,19 @@ export class ValueShelf {
     if (source === undefined) return;
     source.bytes -= entry.bytes.length + ENTRY_BYTES;
     source.keys.delete(key);
-    if (source.keys.size === 0) this.#sources.delete(entry.source);
+    if (source.keys.size > 0) this.#rank(source);
+    else this.#forget(source);
+  }
+
+  #sourceOf(name: string): Source {
+    const known = this.#sources.get(name);
+    const source = known ?? { name, bytes: 0, keys: new Set<KeyText>(), rank: undefined };
+    if (known === undefined) this.#sources.set(name, source);
+    return source;
+  }
+
+  #forget({ name, rank }: Source): void {
+    this.#sources.delete(name);
+    if (rank !== undefined) this.#byWeight.cancel(rank);
   }
 }

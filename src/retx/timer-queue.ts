@@ -69,6 +69,11 @@ export class TimerQueue<T> {
     return entry.item;
   }
 
+  /** The earliest item, due or not. */
+  get first(): T | undefined {
+    return this.#heap[0]?.item;
+  }
+
   /** When the earliest item becomes due; `Infinity` while there is none. */
   deadline(): Instant {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;

@@ -3,6 +3,7 @@ import { crypto } from "../../src/crypto/index.ts";
 import { keyOf } from "../../src/dht/key.ts";
 import type { DhtValue, ValueKind } from "../../src/dht/message.ts";
 import { VALUE_LIMITS } from "../../src/dht/value-limits.ts";
+import { ValueShelf } from "../../src/dht/value-shelf.ts";
 import { ValueStore } from "../../src/dht/value-store.ts";
 import { VALUE_BYTES_MAX } from "../../src/dht/wire.ts";
 import { NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
@@ -276,6 +277,41 @@ describe("a flood", () => {
     expect(kept.put(KEY, large, at(0))).toEqual({ kind: "refused", reason: "full" });
     expect(kept.get(KEY, "plain", 0)?.bytes).toEqual(Uint8Array.of(1, 2));
     expect(kept.deadline()).toBe(60_000);
+  });
+
+  it("is made room for by whoever holds most, and takes nothing for nothing", () => {
+    const kept = store({ plainBytesMax: 10_000 });
+    const filled = Array.from({ length: 24 }, (_, i) => {
+      return kept.put(keyWith(1, i), value("plain", [1]), at(0, "most")).kind;
+    });
+    expect(filled).toEqual(Array(24).fill("stored"));
+    const large = { ...value("plain", []), bytes: new Uint8Array(6_000) };
+    expect(kept.put(KEY, large, at(0, "new")).kind).toBe("stored");
+    expect(kept.size).toBe(9);
+  });
+
+  it("from as many sources as there are values looks at few of them for each", () => {
+    let looks = 0;
+    const limits = {
+      bytesMax: 2 ** 30,
+      valueBytesMax: 1_000,
+      get entriesMax() {
+        looks += 1;
+        return 1_000;
+      },
+    };
+    const shelf = new ValueShelf(limits);
+    const put = (i: number) => {
+      const bytes = new Uint8Array(1);
+      const lasting = { expiresAt: 1_000 + i, lastsUntil: Number.POSITIVE_INFINITY };
+      const entry = { bytes, sequence: 0, source: `${i}`, storedAt: 0, ...lasting };
+      return shelf.put({ key: keyWith(i >> 8, i & 255), ...entry });
+    };
+    for (let i = 0; i < 1_000; i++) expect(put(i)).toBe(true);
+    looks = 0;
+    for (let i = 1_000; i < 1_100; i++) put(i);
+    expect(looks).toBeLessThan(100 * 20);
+    expect(shelf.size).toBe(1_000);
   });
 
   it("of one kind leaves the other kinds alone", () => {
