@@ -64,8 +64,9 @@ describe("the upkeep of a node whose buckets are full", () => {
   });
 
   it("falls quiet again", () => {
-    swarm.advance(60 * MINUTE_MS);
-    expect(deadShare(swarm)).toBeLessThan(0.03);
+    // The last of them are found slowly: after one hour 2 to 6 % are left, by the seed.
+    swarm.advance(160 * MINUTE_MS);
+    expect(deadShare(swarm)).toBeLessThan(0.01);
     expect(rateOver(swarm, 20)).toBeLessThan(1.2 * quietRate);
   });
 });
