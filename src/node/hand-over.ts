@@ -1,4 +1,11 @@
-import { type Clock, Driver, isCulvertError, type Log, type Random } from "../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  Driver,
+  isCulvertError,
+  type Log,
+  type Random,
+} from "../base/index.ts";
 import {
   type DhtNode,
   type PlacementLimits,
@@ -25,6 +32,8 @@ export interface HandOverComponents {
 /** Offers under way at once, and those that wait for their turn; more are made at the next look. */
 const OFFERS_AT_ONCE = 16;
 const OFFERS_WAITING_MAX = 16_384;
+/** The pause before a store that could not be read to its end is read again doubles up to this. */
+const READ_AGAIN_MS = { first: 60_000, last: 3_600_000 } as const;
 
 type Offer = WatchEffect & { readonly kind: "offer" };
 
@@ -45,6 +54,8 @@ export class HandOver {
   #underWay = 0;
   #handedOver = 0;
   #failed = 0;
+  #readAgainMs: number = READ_AGAIN_MS.first;
+  #cancelReading: Cancel = () => {};
 
   constructor(components: HandOverComponents, limits: Partial<PlacementLimits> = {}) {
     const { store, dht, self, clock, random } = components;
@@ -71,7 +82,8 @@ export class HandOver {
   /**
    * Watches what the store holds from an earlier run too, and offers it where this node is among
    * the two closest to it: nobody knows who has come or gone meanwhile. To be called once this node
-   * has joined.
+   * has joined. What fails is done again: a store is opened anew after a failed write, and a server
+   * may be away.
    */
   async resume(): Promise<void> {
     const { store, clock, log } = this.#components;
@@ -83,8 +95,11 @@ export class HandOver {
         this.#driver.handle({ kind: "held", address, ttlSeconds });
       }
     } catch (error) {
-      if (!this.#closing.signal.aborted)
-        log("warn", "records-not-read", { message: String(error) });
+      if (this.#closing.signal.aborted) return;
+      log("warn", "records-not-read", { message: String(error) });
+      const at = clock.now() + this.#readAgainMs;
+      this.#readAgainMs = Math.min(2 * this.#readAgainMs, READ_AGAIN_MS.last);
+      this.#cancelReading = clock.schedule(at, () => void this.resume(), { background: true });
     }
   }
 
@@ -96,6 +111,7 @@ export class HandOver {
   /** Offers nothing more. Repeating it does nothing. */
   close(): void {
     this.#driver.stop();
+    this.#cancelReading();
     this.#waiting.length = 0;
     this.#closing.abort();
     for (const offer of this.#making) offer.abort();

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { CulvertError, SeededRandom, SILENT } from "../../src/base/index.ts";
+import { NodeIdentity } from "../../src/identity/index.ts";
+import { MemoryRecordStore, type RecordStore } from "../../src/mapservice/index.ts";
+import { HandOver } from "../../src/node/hand-over.ts";
+import { VirtualClock } from "../../src/testing/index.ts";
+
+const RECORDS = 10;
+
+/** A store with records of an earlier run, that can be read as far as it is told each time. */
+function storeReadTo(ends: number[], clock: VirtualClock): RecordStore {
+  const store = new MemoryRecordStore({ payloadSize: 1, entriesMax: 1, bytesMax: 1_000 });
+  return Object.assign(store, {
+    async *held() {
+      const end = ends.shift() ?? 0;
+      for (let i = 0; i < RECORDS; i++) {
+        if (i === end) throw new CulvertError("CULVERT_FILE");
+        yield { address: new Uint8Array(32).fill(i), expiresMs: clock.unixMs() + 86_400_000 };
+      }
+    },
+  });
+}
+
+function handOver(ends: number[]) {
+  const clock = new VirtualClock();
+  const handOver = new HandOver({
+    store: storeReadTo(ends, clock),
+    dht: { closestKnown: () => [], knowsAll: true, isDemoted: () => false },
+    peers: { of: () => Promise.reject(new CulvertError("CULVERT_UNREACHABLE")) },
+    self: new NodeIdentity(new Uint8Array(32).fill(1)).id,
+    clock,
+    random: new SeededRandom(1),
+    log: SILENT,
+  });
+  return { clock, handOver };
+}
+
+it("watches all that was kept before, though the store fails while it is read", async () => {
+  const { clock, handOver: handsOver } = handOver([3, 5, RECORDS]);
+  await clock.runPromise(handsOver.resume());
+  expect(handsOver.counts.watched).toBe(3);
+  await clock.runUntil(clock.now() + 300_000);
+  expect(handsOver.counts.watched).toBe(RECORDS);
+});
+
+it("reads no store again once it is closed", async () => {
+  const { clock, handOver: handsOver } = handOver([3]);
+  await clock.runPromise(handsOver.resume());
+  handsOver.close();
+  expect(clock.pending).toBe(0);
+});
