@@ -1,4 +1,4 @@
-import { CulvertError, equalBytes } from "../base/index.ts";
+import { type Clock, CulvertError, equalBytes } from "../base/index.ts";
 import { BlindedSigner, blindPublicKey, crypto } from "../crypto/index.ts";
 import type {
   GetOptions,
@@ -8,7 +8,7 @@ import type {
   TransportKeys,
 } from "../transport/index.ts";
 import { FrameCache } from "./frame-cache.ts";
-import { ReceiptVerifier } from "./receipt.ts";
+import { ReceiptVerifier, receiptEndsFrom } from "./receipt.ts";
 import {
   type MapRecord,
   payloadLength,
@@ -26,7 +26,7 @@ export interface MapClientStatistics {
   verified: number;
   /** Records that were not what was asked for, or not signed by its key. */
   lies: number;
-  /** Receipts that the pinned node did not sign. */
+  /** Receipts that the pinned node did not sign, or not for the life that was told. */
   badReceipts: number;
 }
 
@@ -36,6 +36,7 @@ export interface BoundMapClientOptions {
   readonly keys: TransportKeys;
   readonly ttlSeconds: number;
   readonly nodeKey?: Uint8Array;
+  readonly clock: Pick<Clock, "unixMs">;
   /** Shared with the client that it was bound from, and counted up. */
   readonly statistics: MapClientStatistics;
 }
@@ -151,9 +152,13 @@ export class BoundMapClient implements Transport {
     if (this.#receipts === undefined) return;
     const payloadHash = crypto().sha256(payload);
     const claim = { address, seq, payloadHash };
-    if (reply.receipt !== undefined && this.#receipts.verify(reply.receipt, claim)) return;
+    const isItsOwn = reply.receipt !== undefined && this.#receipts.verify(reply.receipt, claim);
+    const endsFrom = receiptEndsFrom(reply.ttlSeconds, this.#options.clock.unixMs());
+    // One of an earlier put is the node's own too, and says that the record is gone sooner.
+    if (isItsOwn && reply.receipt.expiresMs >= endsFrom) return;
     this.#options.statistics.badReceipts += 1;
-    throw new CulvertError("CULVERT_PROTOCOL", "the receipt is not the pinned node's");
+    const why = isItsOwn ? "is for a shorter life than was told" : "is not the pinned node's";
+    throw new CulvertError("CULVERT_PROTOCOL", `the receipt ${why}`);
   }
 }
 

@@ -33,6 +33,7 @@ export {
   type ReceiptSigner,
   ReceiptVerifier,
   readReceipt,
+  receiptEndsFrom,
   signReceipts,
   writeReceipt,
 } from "./receipt.ts";

@@ -34,6 +34,17 @@ export interface ReceiptSigner {
   sign(message: Uint8Array): Uint8Array;
 }
 
+/** Receipts may end sooner than told by this much: two clocks may be an hour off, each. */
+const CLOCKS_OFF_MS = 2 * 3_600_000;
+
+/**
+ * When the receipt for a life that is told now ends at the earliest, in Unix milliseconds: one that
+ * ends sooner is of an earlier put, or of a shorter life.
+ */
+export function receiptEndsFrom(ttlSeconds: number, unixMs: number): number {
+  return unixMs + 1_000 * ttlSeconds - CLOCKS_OFF_MS;
+}
+
 /** The deepest tree: more claims than any one durable write has. */
 const DEPTH_MAX = 16;
 

@@ -1,6 +1,6 @@
 import { type Clock, LruMap, toHex } from "../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
-import { verifyRecord } from "../mapservice/index.ts";
+import { receiptEndsFrom, verifyRecord } from "../mapservice/index.ts";
 import type { ExitChecks } from "../onion/index.ts";
 import { testimonyOf } from "./quorum-receipts.ts";
 
@@ -15,9 +15,6 @@ const NEAR = 10;
 
 /** Records of which one exit alone has said that strangers keep them; the oldest is forgotten. */
 const DOUBTED_MAX = 4_096;
-
-/** Receipts may end sooner than told by this much: two clocks may be an hour off, each. */
-const CLOCKS_OFF_MS = 2 * 3_600_000;
 
 /** What a client knows of the network. */
 export interface KnownNodes {
@@ -45,7 +42,7 @@ export function exitChecks(nodes: KnownNodes, clock: Pick<Clock, "unixMs">): Exi
   const doubted = new LruMap<string, string>(DOUBTED_MAX);
   return {
     receiptOf: (record, { receipt, ttlSeconds }, exit) => {
-      const until = clock.unixMs() + 1_000 * ttlSeconds - CLOCKS_OFF_MS;
+      const until = receiptEndsFrom(ttlSeconds, clock.unixMs());
       const { signers, lasting, isForged } = testimonyOf(receipt, record, until);
       if (isForged) return "lie";
       const quorum = Math.max(Math.min(QUORUM, nodes.count), 1);

@@ -6,6 +6,7 @@ import {
   type MapRecord,
   ReceiptVerifier,
   type RecordCarrier,
+  receiptEndsFrom,
   type StoredReply,
   verifyRecord,
 } from "../mapservice/index.ts";
@@ -35,7 +36,7 @@ export interface ReplicatedMapComponents {
 
 /** A put that a quorum of nodes has confirmed, each by its own signature. */
 export interface ReplicatedReply {
-  /** The shortest life that one of them has granted. */
+  /** The life that most of them have granted. */
   readonly ttlSeconds: number;
   readonly receipts: readonly NodeReceipt[];
 }
@@ -112,8 +113,12 @@ export class ReplicatedMap implements RecordCarrier {
     return { carrier, nodeKey: carrier.greeting.nodeKey };
   }
 
-  #isReceipt(id: NodeId, record: MapRecord, { nodeKey, receipt }: NodeReply): boolean {
+  #isReceipt(id: NodeId, record: MapRecord, reply: NodeReply): boolean {
+    const { nodeKey, receipt, ttlSeconds } = reply;
     if (receipt === undefined || !isSameNode(nodeIdOf(nodeKey), id)) return false;
+    // Who is told of this put in turn looks at that too, and would take it for our lie.
+    const { clock } = this.#components;
+    if (receipt.expiresMs < receiptEndsFrom(ttlSeconds, clock.unixMs())) return false;
     const { address, seq, payload } = record;
     const claim = { address, seq, payloadHash: crypto().sha256(payload) };
     if (!this.#verifierOf(nodeKey).verify(receipt, claim)) return false;

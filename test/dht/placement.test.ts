@@ -171,9 +171,10 @@ describe("a put", () => {
   it("lies at the five closest nodes, with receipts of three before it is done", async () => {
     const town = new Town(40);
     const entry = town.entry();
+    for (const [i, keeper] of town.around(entry.address).entries()) keeper.lifeSeconds -= 60 * i;
     const reply = await town.run(town.map.put(entry));
     expect(town.holders(entry).length).toBeGreaterThanOrEqual(3);
-    expect(reply.ttlSeconds).toBe(3_600);
+    expect(reply.ttlSeconds, "two of the three").toBe(3_540);
     await town.settle(1_000);
     expect(town.holders(entry)).toEqual(town.around(entry.address).slice(0, 5));
   });

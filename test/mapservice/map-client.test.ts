@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { rootPublicKey, SigningKey } from "../../src/crypto/index.ts";
+import { crypto, rootPublicKey, SigningKey } from "../../src/crypto/index.ts";
 import {
   localCarrier,
   MapClient,
@@ -26,7 +26,7 @@ const cellOf = (content: number): Uint8Array => new SeededRandom(content).bytes(
 function clientRig() {
   const rig = serviceRig();
   const carrier = localCarrier(rig.service, rig.clock);
-  const client = new MapClient(carrier, { nodeKey: NODE.publicKey });
+  const client = new MapClient(carrier, { nodeKey: NODE.publicKey, clock: rig.clock });
   return { ...rig, carrier, client, stream: client.bind(KEYS) };
 }
 
@@ -273,6 +273,34 @@ describe("a lying Map", () => {
   });
 });
 
+describe("a receipt of the pinned node", () => {
+  const HOUR_S = 3_600;
+  const WEEK_S = 7 * 24 * HOUR_S;
+
+  test.each([
+    { told: WEEK_S, signed: WEEK_S, isBelieved: true },
+    { told: WEEK_S, signed: WEEK_S - HOUR_S, isBelieved: true },
+    { told: WEEK_S, signed: 24 * HOUR_S, isBelieved: false },
+  ])("for $signed s where $told are told: $isBelieved", async ({ told, signed, isBelieved }) => {
+    const clock = { unixMs: () => 1_750_000_000_000 };
+    const carrier = new LyingCarrier();
+    await new MapClient(carrier)
+      .bind(KEYS)
+      .put(frameId(1), cellOf(5))
+      .catch(() => {});
+    const [{ address, seq, payload } = expect.fail("one put")] = carrier.puts;
+    const expiresMs = clock.unixMs() + 1_000 * signed;
+    const claim = { address, seq, payloadHash: crypto().sha256(payload), expiresMs };
+    const [receipt = expect.fail("a receipt")] = signReceipts([claim], NODE);
+    carrier.reply = { ttlSeconds: told, receipt };
+    const client = new MapClient(carrier, { nodeKey: NODE.publicKey, clock });
+    const putting = client.bind(KEYS).put(frameId(1), cellOf(5));
+    if (isBelieved) expect(await putting).toEqual({ ttlSeconds: told });
+    else await expect(putting).rejects.toMatchObject({ code: "CULVERT_PROTOCOL" });
+    expect(client.statistics.badReceipts).toBe(isBelieved ? 0 : 1);
+  });
+});
+
 describe("what goes over the wire", () => {
   test("verifies under its address, and tells nothing of root or frame id", async () => {
     const carrier = new LyingCarrier();
@@ -288,7 +316,7 @@ describe("what goes over the wire", () => {
   test("is the same for a client on a wire as for one in the process", async () => {
     const { clock, service, stream } = clientRig();
     const { carrier } = await wireTo(service, clock, { pieceBytes: 7 });
-    const remote = new MapClient(carrier, { nodeKey: NODE.publicKey }).bind(KEYS);
+    const remote = new MapClient(carrier, { nodeKey: NODE.publicKey, clock }).bind(KEYS);
     await clock.runPromise(remote.put(frameId(1), cellOf(1)));
     expect(await clock.runPromise(stream.get(frameId(1)))).toEqual(cellOf(1));
     const waiting = remote.get(frameId(2), { waitMs: 9_000 });

@@ -80,7 +80,7 @@ interface Wait<Entry, Reply> {
 /**
  * The Map kept by the nodes of a DHT, as one carrier of records: the shell of
  * {@link PlacementCore}. A put resolves with a receipt once a quorum of the closest nodes has given
- * one, a get with the first record that verifies.
+ * one, and with the life that most of them have granted; a get with the first record that verifies.
  *
  * Rejects as a carrier of one node does: `CULVERT_NOT_FOUND`, `CULVERT_CONFLICT`,
  * `CULVERT_REFUSED`, `CULVERT_FULL`, `CULVERT_BUSY`, `CULVERT_WORK_REQUIRED`, `CULVERT_TIMEOUT`,
@@ -174,7 +174,8 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
           }
           const reply = wait.replies.get(outcome.request);
           if (reply === undefined) reject(new CulvertError("CULVERT_INTERNAL"));
-          else resolve(reply);
+          else if (outcome.kind === "found") resolve(reply);
+          else resolve({ ...reply, ttlSeconds: outcome.ttlSeconds });
         },
       };
       this.#waits.set(operation, wait);

@@ -21,7 +21,8 @@ export class PlacedPut implements RequestOwner {
   readonly #tried = new Set<KeyText>();
   readonly #open = new Map<NodeRequestId, { isLate: boolean }>();
   readonly #keepers: Contact[] = [];
-  #ttlSeconds = Number.POSITIVE_INFINITY;
+  /** The lives that they have granted, in seconds. */
+  readonly #lives: number[] = [];
   /** When the first of the keepers may let it go. */
   #keptUntil: Instant = Number.POSITIVE_INFINITY;
   readonly #failures: ErrorCode[] = [];
@@ -62,7 +63,7 @@ export class PlacedPut implements RequestOwner {
     this.#open.delete(request);
     if (answer.kind === "stored") {
       this.#keepers.push(node);
-      this.#ttlSeconds = Math.min(this.#ttlSeconds, answer.ttlSeconds);
+      this.#lives.push(answer.ttlSeconds);
       this.#keptUntil = Math.min(this.#keptUntil, now + 1_000 * answer.ttlSeconds);
       if (this.#keepers.length >= this.#quorum()) this.#succeed(request);
     } else if (answer.kind === "failed") {
@@ -142,7 +143,8 @@ export class PlacedPut implements RequestOwner {
     if (this.#isSettled) return;
     this.#isSettled = true;
     const receipts = this.#keepers.length;
-    const outcome = { kind: "stored", request, receipts, ttlSeconds: this.#ttlSeconds } as const;
+    const ttlSeconds = grantedByMost(this.#lives);
+    const outcome = { kind: "stored", request, receipts, ttlSeconds } as const;
     this.#context.push({ kind: "done", operation: this.#operation, outcome });
     this.#context.confirmed(this.#operation);
   }
@@ -171,4 +173,10 @@ export class PlacedPut implements RequestOwner {
     const [address, keepers, until] = [this.#address, this.#keepers, this.#keptUntil];
     this.#context.ended(this.#operation, { address, keepers, until });
   }
+}
+
+/** One alone, who is full or hostile, neither shortens a record's life nor makes it seem longer. */
+function grantedByMost(lives: readonly number[]): number {
+  const longestFirst = lives.toSorted((a, b) => b - a);
+  return longestFirst[Math.floor(lives.length / 2)] ?? 0;
 }

@@ -41,7 +41,10 @@ export type PlacementInput =
 
 /** How a put or get ended. */
 export type PlacementOutcome =
-  /** By the node that answered `request`; so many nodes had a receipt by then. */
+  /**
+   * By the node that answered `request`; so many nodes had a receipt by then, and most of them for
+   * so long at least.
+   */
   | {
       readonly kind: "stored";
       readonly request: NodeRequestId;
