@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -73,6 +75,21 @@ describe("the command line", () => {
       "udp://127.0.0.1:0",
     );
     expect([code, stderr]).toEqual([5, expect.stringMatching(/hint: .*Redis server/)]);
+  });
+
+  test("a node whose Redis does not answer is stopped by the first Ctrl-C", async () => {
+    await using machine = await Machine.create();
+    const redis = createServer().listen(0, "127.0.0.1");
+    await once(redis, "listening");
+    const { port } = redis.address() as AddressInfo;
+    const config = join(machine.folder, "node.toml");
+    await writeFile(config, `[storage]\nredis = ["redis://127.0.0.1:${port}"]\n`);
+    const node = machine.culvert("node", "-c", config, "--listen", "udp://127.0.0.1:0");
+    const [socket] = (await once(redis, "connection")) as [Socket];
+    node.process.kill("SIGINT");
+    expect(await node.ended).toEqual({ code: 130, signal: null });
+    socket.destroy();
+    redis.close();
   });
 
   test("a closed reader is no reason to fail", () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Cluster, Redis } from "ioredis";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 
 /** What a script may answer: numbers, bytes, nothing, or a list of them. */
 export type RedisReply = number | Uint8Array | null | readonly RedisReply[];
@@ -25,7 +25,10 @@ export interface RedisEngine {
     keys: readonly (string | Uint8Array)[],
     args: readonly (string | number | Uint8Array)[],
   ): Promise<RedisReply>;
+  /** Ends the connection after what was asked for. */
   close(): Promise<void>;
+  /** Cuts the connection: what is under way fails. */
+  cut(): void;
 }
 
 /** Time for a connection, and for an answer. */
@@ -42,8 +45,12 @@ export function redisScript(lua: string): RedisScript {
  * that these nodes belong to.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`
+ * @throws Error `AbortError`
  */
-export async function connectRedis(urls: readonly string[]): Promise<RedisEngine> {
+export async function connectRedis(
+  urls: readonly string[],
+  signal?: AbortSignal,
+): Promise<RedisEngine> {
   const [first, ...more] = urls;
   if (first === undefined || !urls.every((url) => /^rediss?:\/\/\S+$/.test(url))) {
     throw new CulvertError("CULVERT_USAGE", "a Redis server is written redis://HOST:PORT");
@@ -60,11 +67,16 @@ export async function connectRedis(urls: readonly string[]): Promise<RedisEngine
       : new Cluster([...urls], { lazyConnect: true, redisOptions: settings });
   // Every failure reaches whoever asked; without a listener it would end the process as well.
   client.on("error", () => {});
+  const leave = onAbort(signal, () => client.disconnect());
   try {
+    throwIfAborted(signal);
     await client.connect();
   } catch (error) {
     client.disconnect();
+    throwIfAborted(signal);
     throw failure(error);
+  } finally {
+    leave();
   }
   return new ScriptEngine(client);
 }
@@ -96,6 +108,10 @@ class ScriptEngine implements RedisEngine {
 
   async close(): Promise<void> {
     await this.#client.quit().catch(() => this.#client.disconnect());
+  }
+
+  cut(): void {
+    this.#client.disconnect();
   }
 }
 

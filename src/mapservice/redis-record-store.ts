@@ -1,4 +1,11 @@
-import { CulvertError, concatBytes, isCulvertError, utf8 } from "../base/index.ts";
+import {
+  CulvertError,
+  concatBytes,
+  isCulvertError,
+  onAbort,
+  throwIfAborted,
+  utf8,
+} from "../base/index.ts";
 import { connectRedis, type RedisEngine, type RedisReply } from "../io/redis.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "./record.ts";
@@ -20,6 +27,8 @@ export interface RedisRecordStoreOptions extends RecordStoreOptions {
   readonly urls: readonly string[];
   /** What every key begins with, so that several Maps may share an engine. */
   readonly prefix?: string;
+  /** Gives it up while it is opened. */
+  readonly signal?: AbortSignal;
 }
 
 /** Each partition is in one slot of a cluster: more than any cluster of a Map has nodes. */
@@ -69,9 +78,12 @@ export class RedisRecordStore implements RecordStore {
   /**
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`, or `CULVERT_GEOMETRY_CHANGED` when
    *   the records that are there have another size
+   * @throws Error `AbortError`
    */
   static async open(options: RedisRecordStoreOptions): Promise<RedisRecordStore> {
-    const store = new RedisRecordStore(await connectRedis(options.urls), options);
+    const { urls, signal } = options;
+    const store = new RedisRecordStore(await connectRedis(urls, signal), options);
+    const leave = onAbort(signal, () => store.#engine.cut());
     try {
       const key = `${store.#prefix}{geometry}`;
       const held = await store.#engine.run(CLAIM, [key], [options.payloadSize]);
@@ -80,7 +92,10 @@ export class RedisRecordStore implements RecordStore {
       return store;
     } catch (error) {
       await store.close();
+      throwIfAborted(signal);
       throw error;
+    } finally {
+      leave();
     }
   }
 

@@ -74,6 +74,8 @@ export interface NodeOptions {
   readonly store?: RecordStore;
   /** How records are kept at the nodes closest to them. */
   readonly placement?: Partial<PlacementLimits>;
+  /** Gives up a server for records that does not answer, while the node starts. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -82,6 +84,7 @@ export interface NodeOptions {
  * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
  *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder;
  *   `CULVERT_USAGE` for two addresses of one carrier
+ * @throws Error `AbortError`
  */
 export async function startNode(
   config: NodeConfig,
@@ -119,7 +122,7 @@ async function assemble(
   const { clock, random } = machine;
   const ports = portsOf(config.listen);
   // The store first: holding it is holding the folder.
-  const store = options.store ?? (await openStore(config));
+  const store = options.store ?? (await openStore(config, options.signal));
   closers.add(() => store.close());
   const nodes = await nodesOf(config, machine, log);
   const seed =
@@ -320,12 +323,15 @@ async function nodesOf(
   return await StaticDirectory.open(nodesFile, { log, unixMs: () => clock.unixMs() });
 }
 
-async function openStore({ directory, geometry, storage }: NodeConfig): Promise<RecordStore> {
+async function openStore(
+  { directory, geometry, storage }: NodeConfig,
+  signal: AbortSignal | undefined,
+): Promise<RecordStore> {
   const { entriesMax, bytesMax, redis } = storage;
   const sizes = { payloadSize: geometry.cellBytes, entriesMax, bytesMax };
   if (redis.length > 0) {
     const { RedisRecordStore } = await import("../mapservice/redis-record-store.ts");
-    return await RedisRecordStore.open({ ...sizes, urls: redis });
+    return await RedisRecordStore.open({ ...sizes, urls: redis, ...(signal && { signal }) });
   }
   if (directory === undefined) return new MemoryRecordStore(sizes);
   return await LevelRecordStore.open({ ...sizes, path: `${directory}/records` });

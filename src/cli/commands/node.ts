@@ -27,7 +27,8 @@ export const node: RunCommand = async (context, _operands, options) => {
   if (config.directory !== undefined) await makePrivateFolder(config.directory, STORE_HINT);
   const log = logTo(context, options.flag("verbose"));
   collectEarly();
-  const running = await startNode(config, { log }).catch((error: unknown) => {
+  const running = await startNode(config, { log, signal: stop }).catch((error: unknown) => {
+    stop.throwIfAborted();
     throw withListenHint(error, config.storage.redis.length > 0 ? REDIS_HINT : undefined);
   });
   try {
