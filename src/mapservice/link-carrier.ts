@@ -43,6 +43,8 @@ export interface LinkCarrierComponents {
 const TRIES_AT_ONCE = 1_000;
 /** How often a node may raise its demand while one put is made. */
 const WORK_ATTEMPTS_MAX = 3;
+/** After this nobody knows what a node asks for now: a put without work finds it out. */
+const WORK_BELIEVED_MS = 30_000;
 
 type LinkRequest =
   | { readonly kind: "put"; readonly record: Uint8Array; readonly stamp: Uint8Array }
@@ -86,7 +88,9 @@ export class LinkCarrier implements RecordCarrier {
   readonly #watch: DeadlineWatch;
   #link: ServiceLink | undefined;
   #greeting: MapGreeting;
+  /** What the node asked for last, and when. */
   #workBits: number;
+  #workAskedAt: Instant;
   #requestCount = 0;
   #closedBy: CulvertError | undefined;
 
@@ -106,6 +110,7 @@ export class LinkCarrier implements RecordCarrier {
     this.#limits = { ...LINK_CARRIER_LIMITS, ...options.limits };
     this.#greeting = options.greeting;
     this.#workBits = options.greeting.workBits;
+    this.#workAskedAt = this.#clock.now();
     this.payloadSize = options.greeting.payloadSize;
     this.isVerified = options.isVerified ?? false;
   }
@@ -137,7 +142,7 @@ export class LinkCarrier implements RecordCarrier {
   attach(link: ServiceLink, greeting: MapGreeting): void {
     this.#link = link;
     this.#greeting = greeting;
-    this.#workBits = greeting.workBits;
+    this.#noteWork(greeting.workBits);
     this.#flush();
   }
 
@@ -164,13 +169,13 @@ export class LinkCarrier implements RecordCarrier {
   ): Promise<StoredReply> {
     const bytes = encodeRecord(record);
     for (let attempt = 1; ; attempt++) {
-      const isFree = this.#workBits === 0;
-      const stamp = isFree ? NO_STAMP : await this.#stamp(record, options.signal);
+      const bits = this.#believedWork();
+      const stamp = bits === 0 ? NO_STAMP : await this.#stamp(record, bits, options.signal);
       const request = { kind: "put", record: bytes, stamp } as const;
       const answer = await this.#ask(request, this.#limits.answerMs, options.signal);
       if (answer.kind === "stored") return answer;
       if (answer.kind !== "work-required" || attempt >= WORK_ATTEMPTS_MAX) throw failure(answer);
-      this.#workBits = answer.bits;
+      this.#noteWork(answer.bits);
     }
   }
 
@@ -269,8 +274,21 @@ export class LinkCarrier implements RecordCarrier {
     return this.#requestCount;
   }
 
-  async #stamp(record: MapRecord, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const bits = this.#workBits;
+  #noteWork(bits: number): void {
+    this.#workBits = bits;
+    this.#workAskedAt = this.#clock.now();
+  }
+
+  /** What is asked for goes by the load of a moment, which passes. */
+  #believedWork(): number {
+    return this.#clock.now() < this.#workAskedAt + WORK_BELIEVED_MS ? this.#workBits : 0;
+  }
+
+  async #stamp(
+    record: MapRecord,
+    bits: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     if (bits > this.#limits.workBitsMax) throw failure({ kind: "work-required", bits });
     for (let from = 0; ; from += TRIES_AT_ONCE) {
       throwIfAborted(signal);

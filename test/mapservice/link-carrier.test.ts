@@ -8,7 +8,7 @@ import {
   MemoryRecordStore,
   type ServiceLink,
 } from "../../src/mapservice/index.ts";
-import { stampBits } from "../../src/mapservice/work-stamp.ts";
+import { NO_STAMP, stampBits } from "../../src/mapservice/work-stamp.ts";
 import { addressOf, NODE, PAYLOAD_SIZE, recordOf, serviceRig } from "./fixtures.ts";
 import { wireTo } from "./wire-fixtures.ts";
 
@@ -180,6 +180,35 @@ describe("work", () => {
       code: "CULVERT_WORK_REQUIRED",
       detail: { bits: 40 },
     });
+  });
+
+  test.each([4, 40])("of %i bits is forgotten when the load may have passed", async (bits) => {
+    const stamps: Uint8Array[] = [];
+    const { clock, service } = serviceRig();
+    const carrier = new LinkCarrier({ clock }, { greeting: service.greeting() });
+    let asked = bits;
+    const link: ServiceLink = {
+      put: (request, _, stamp) => {
+        stamps.push(stamp);
+        const isDone = stampBits(recordOf(1), NODE.publicKey, stamp) >= asked;
+        const answer = isDone
+          ? ({ kind: "stored", ttlSeconds: 1 } as const)
+          : ({ kind: "work-required", bits: asked } as const);
+        carrier.events().answer(request, answer);
+      },
+      get: () => {},
+      cancel: () => {},
+      isCongested: false,
+      close: () => {},
+    };
+    carrier.attach(link, service.greeting());
+    const put = () => clock.runPromise(carrier.put(recordOf(1)).catch(() => {}));
+    await put();
+    asked = 0;
+    await clock.runUntil(clock.now() + 60_000);
+    stamps.length = 0;
+    await put();
+    expect(stamps).toEqual([NO_STAMP]);
   });
 
   test("is given up when the caller aborts", async () => {
