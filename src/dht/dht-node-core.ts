@@ -23,11 +23,8 @@ export interface DhtNodeCoreOptions {
   /** This node's id, 32 bytes. */
   readonly id: Uint8Array;
   readonly random: Random;
-  /**
-   * Unix milliseconds at the instant 0 of the clock that the core is driven by. Asked whenever it
-   * matters: it changes when the machine's clock is set, or when the machine has slept.
-   */
-  readonly unixMsAtZero: () => number;
+  /** Unix milliseconds at the instant 0 of the clock that the core is driven by. */
+  readonly unixMsAtZero: number;
   /** How records of the Map prove themselves; without one, none are kept. */
   readonly recordRule?: RecordRule;
   /** This node lives in a private network or on one machine: private addresses mean something. */

@@ -84,7 +84,7 @@ export class DhtNode implements Lookup, Discovery {
   constructor(components: DhtNodeComponents, options: DhtNodeOptions) {
     const { clock, random } = components;
     this.#components = components;
-    const unixMsAtZero = (): number => clock.unixMs() - clock.now();
+    const unixMsAtZero = clock.unixMs() - clock.now();
     this.#core = new DhtNodeCore({ ...options, random, unixMsAtZero });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
   }

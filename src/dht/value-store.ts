@@ -62,7 +62,7 @@ export class ValueStore {
   readonly #limits: ValueLimits;
   readonly #recordRule: RecordRule;
   /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
-  readonly #unixMsAtZero: () => number;
+  readonly #unixMsAtZero: number;
   /** Each from the first value of its kind on: many nodes have none. */
   readonly #shelves: { [kind in ValueKind]?: ValueShelf } = {};
   #refusals: LruMap<string, TokenBucket> | undefined;
@@ -72,7 +72,7 @@ export class ValueStore {
   constructor(options: {
     readonly limits: ValueLimits;
     readonly recordRule: RecordRule;
-    readonly unixMsAtZero: () => number;
+    readonly unixMsAtZero: number;
   }) {
     this.#limits = options.limits;
     this.#recordRule = options.recordRule;
@@ -221,7 +221,7 @@ export class ValueStore {
     const descriptor = readDescriptor(bytes);
     if (descriptor === undefined || !equalBytes(descriptor.id, textBytes(key))) return "invalid";
     const { sequence, expiresAtUnixS } = descriptor.claims;
-    const lastsUntil = expiresAtUnixS * 1_000 - this.#unixMsAtZero();
+    const lastsUntil = expiresAtUnixS * 1_000 - this.#unixMsAtZero;
     return { sequence, lastsUntil };
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Clock, CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import {
   Contact,
   DhtNode,
@@ -24,8 +24,6 @@ interface Host {
 class Street {
   readonly clock = new VirtualClock();
   readonly hosts = new Map<string, Host>();
-  /** How far the wall clocks of those who are added next are ahead; may change later. */
-  ahead = { ms: 0 };
   readonly #random = new SeededRandom(4);
   /** Nodes that say nothing any more. */
   readonly mute = new Set<string>();
@@ -51,13 +49,7 @@ class Street {
       },
       () => contact,
     );
-    const { clock, ahead } = this;
-    const wall: Clock = {
-      now: () => clock.now(),
-      unixMs: () => clock.unixMs() + ahead.ms,
-      schedule: (at, run) => clock.schedule(at, run),
-    };
-    const components = { network, clock: wall, random: this.#random };
+    const components = { network, clock: this.clock, random: this.#random };
     const node = new DhtNode(components, { id: identity.id, isLocal: true });
     const host = { identity, contact, node };
     this.hosts.set(nodeIdText(identity.id), host);
@@ -211,21 +203,6 @@ describe("a node of the DHT", () => {
     await street.clock.runUntil(street.clock.now() + 30_000);
     subject.node.close();
     const found = await street.clock.runPromise(asker.node.lookup(subject.identity.id));
-    expect(found?.claims.sequence).toBe(5);
-  });
-
-  it("finds descriptors once its clock is right, which began a day ahead", async () => {
-    const street = new Street();
-    const hosts = await street.populate(8);
-    const ahead = { ms: 86_400_000 };
-    street.ahead = ahead;
-    const { node } = street.add();
-    await street.clock.runPromise(node.start([first(hosts).contact]));
-    ahead.ms = 0;
-    const subject = first(hosts, 5);
-    subject.node.publish(street.descriptor(subject, 5));
-    await street.clock.runUntil(street.clock.now() + 20_000);
-    const found = await street.clock.runPromise(node.lookup(subject.identity.id));
     expect(found?.claims.sequence).toBe(5);
   });
 

@@ -30,7 +30,7 @@ class Node {
       ...(hostOf && { hostOf }),
       id: textBytes(keyWith(0xff, 0xff)),
       random: new SeededRandom(1),
-      unixMsAtZero: () => UNIX_MS,
+      unixMsAtZero: UNIX_MS,
       limits: { bucketSize: 3, replicas: 3, parallelism: 3 },
     });
     for (const contact of known) this.core.handle({ kind: "met", contact }, 0);

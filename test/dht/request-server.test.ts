@@ -24,11 +24,7 @@ function descriptorAt(...addresses: readonly NodeAddress[]): NodeDescriptor {
 
 it("lets no ids of one machine push out what nodes say of themselves", () => {
   const limits = { ...VALUE_LIMITS, descriptorsMax: 64 };
-  const store = new ValueStore({
-    limits,
-    recordRule: () => undefined,
-    unixMsAtZero: () => UNIX_MS,
-  });
+  const store = new ValueStore({ limits, recordRule: () => undefined, unixMsAtZero: UNIX_MS });
   const tokens = new StoreTokens(random.bytes(32), 1_000);
   const server = new RequestServer({ store } as Partial<DhtContext> as DhtContext, tokens);
   const publish = (descriptor: NodeDescriptor, source: string): string => {
@@ -52,7 +48,7 @@ it("lets no ids of one machine push out what nodes say of themselves", () => {
 });
 
 it("tells a node of others, and not of itself", () => {
-  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: () => UNIX_MS });
+  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: UNIX_MS });
   const known = randomContacts(2, 8);
   for (const contact of known) core.handle({ kind: "met", contact }, 0);
   const [contact, ...others] = known as [Contact, ...Contact[]];

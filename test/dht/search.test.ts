@@ -22,7 +22,7 @@ class Node {
 
   constructor(limits: Partial<DhtLimits> = {}, recordRule: RecordRule = () => 1) {
     const id = textBytes(keyWith(0xff, 0xff));
-    const rules = { unixMsAtZero: () => 1_800_000_000_000, recordRule };
+    const rules = { unixMsAtZero: 1_800_000_000_000, recordRule };
     this.core = new DhtNodeCore({ id, random: new SeededRandom(1), limits, ...rules });
   }
 

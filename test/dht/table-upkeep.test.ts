@@ -73,7 +73,7 @@ describe("the upkeep of a node whose buckets are full", () => {
 
 it("looks at the others while those not heard for longest are busy", () => {
   const random = new SeededRandom(1);
-  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: () => 0 });
+  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: 0 });
   const known = randomContacts(2, 20);
   const busy = new Set(known.slice(0, 5).map(({ key }) => key));
   for (const [i, contact] of known.entries()) core.handle({ kind: "met", contact }, i);
@@ -93,7 +93,7 @@ it("looks at the others while those not heard for longest are busy", () => {
 it.each([true, false])("asks for a newcomer whether the quietest is there still: %s", (isThere) => {
   const limits = { wholeTableMax: 4, bucketSize: 2, farBucketSize: 2 };
   const random = new SeededRandom(1);
-  const core = new DhtNodeCore({ id: new Uint8Array(32), random, unixMsAtZero: () => 0, limits });
+  const core = new DhtNodeCore({ id: new Uint8Array(32), random, unixMsAtZero: 0, limits });
   const met = Array.from({ length: 40 }, (_, i) => contactAt(keyWith(0x80 + i, i), `64.${i}.1.1`));
   const [first, rest] = [met.slice(0, 5), met.slice(5)];
   for (const [i, contact] of first.entries()) core.handle({ kind: "met", contact }, i);

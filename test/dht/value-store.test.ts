@@ -18,7 +18,7 @@ function store(limits: Partial<typeof VALUE_LIMITS> = {}): ValueStore {
   return new ValueStore({
     limits: { ...VALUE_LIMITS, ...limits },
     recordRule: (_key, bytes) => (bytes[1] === 1 ? bytes[0] : undefined),
-    unixMsAtZero: () => UNIX_MS,
+    unixMsAtZero: UNIX_MS,
   });
 }
 
@@ -51,7 +51,7 @@ describe("a source whose values are refused", () => {
       judged += 1;
       return bytes[0];
     };
-    const kept = new ValueStore({ limits: VALUE_LIMITS, recordRule, unixMsAtZero: () => UNIX_MS });
+    const kept = new ValueStore({ limits: VALUE_LIMITS, recordRule, unixMsAtZero: UNIX_MS });
     kept.put(KEY, value("record", [9]), at(0, "other"));
     for (let i = 0; i < FLOOD; i++) kept.put(KEY, value("record", [1, i]), at(0, "flooder"));
     return { kept, judged: () => judged };

@@ -36,7 +36,7 @@ function setUp(exchangesMax: number): void {
   store = new ValueStore({
     limits: VALUE_LIMITS,
     recordRule: () => undefined,
-    unixMsAtZero: () => 0,
+    unixMsAtZero: 0,
   });
   sent = [];
   again = [];

@@ -49,7 +49,7 @@ class Neighbourhood {
   readonly #core = new DhtNodeCore({
     id: ID,
     random: new SeededRandom(22),
-    unixMsAtZero: () => 1_750_000_000_000,
+    unixMsAtZero: 1_750_000_000_000,
     limits: { exchangesMax: 64, operationsMax: 8, peersMax: 32, wholeTableMax: 40 },
     valueLimits: { plainMax: 50, recordsMax: 50 },
   });

@@ -72,7 +72,7 @@ interface Asked {
   readonly request: DhtRequest;
 }
 
-const unixMsAtZero = (): number => 1_735_689_600_000;
+const UNIX_MS_AT_ZERO = 1_735_689_600_000;
 const DELAY_MS: readonly [number, number] = [5, 50];
 
 /**
@@ -118,7 +118,7 @@ export class Swarm {
     const core = new DhtNodeCore({
       id,
       random: this.random.fork(this.nodes.length),
-      unixMsAtZero,
+      unixMsAtZero: UNIX_MS_AT_ZERO,
       ...(limits && { limits }),
       ...(valueLimits && { valueLimits }),
       ...(recordRule && { recordRule }),
