@@ -187,6 +187,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       case "dialled":
         this.#context.exchanges.dialled(input.exchange, now);
         break;
+      case "calendar":
+        this.#context.store.setCalendar(input.unixMsAtZero);
+        break;
       case "met":
         this.#heard(input.contact, now);
         break;

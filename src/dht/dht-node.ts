@@ -3,7 +3,6 @@ import {
   type Clock,
   CulvertError,
   Driver,
-  type ErrorCode,
   isCulvertError,
   onAbort,
   type Random,
@@ -22,16 +21,10 @@ import type { Contact } from "./contact.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
 import { ATTEMPTS_MAX } from "./exchange-desk.ts";
-import type {
-  DhtAsker,
-  DhtRequest,
-  DhtResponse,
-  DhtValue,
-  StoreRefusal,
-  ValueKind,
-} from "./message.ts";
+import type { DhtAsker, DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
 import type { DhtResult } from "./operation.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { refusal } from "./refusal.ts";
 import { saveContacts } from "./table-state.ts";
 import { readDescriptor } from "./value-store.ts";
 import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "./wire.ts";
@@ -56,6 +49,8 @@ export interface DhtPutReply {
 
 /** The longest life that a message can ask for. */
 const TTL_SECONDS_MAX = 2 ** 32 - 1;
+/** A wall clock that differs by so much from what it was has been set. */
+const CLOCK_SET_MS = 1_000;
 /** Descriptors that are asked for at once by `discover`. */
 const DISCOVER_AT_ONCE = 8;
 /** More than there are requests under way, nearly always. */
@@ -78,14 +73,15 @@ export class DhtNode implements Lookup, Discovery {
   readonly #repeated = new Set<number>();
   readonly #answers = new Map<number, DhtResponse>();
   readonly #joinings: Joining[] = [];
+  #unixMsAtZero: number;
   #lastId = 0;
   #isClosed = false;
 
   constructor(components: DhtNodeComponents, options: DhtNodeOptions) {
     const { clock, random } = components;
     this.#components = components;
-    const unixMsAtZero = clock.unixMs() - clock.now();
-    this.#core = new DhtNodeCore({ ...options, random, unixMsAtZero });
+    this.#unixMsAtZero = clock.unixMs() - clock.now();
+    this.#core = new DhtNodeCore({ ...options, random, unixMsAtZero: this.#unixMsAtZero });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
   }
 
@@ -106,7 +102,7 @@ export class DhtNode implements Lookup, Discovery {
   start(bootstrap: readonly Contact[], options: { signal?: AbortSignal } = {}): Promise<number> {
     return this.#guard<number>(options.signal, (done, fail) => {
       this.#joinings.push({ done, fail });
-      this.#driver.handle({ kind: "start", bootstrap });
+      this.#handle({ kind: "start", bootstrap });
     });
   }
 
@@ -204,22 +200,22 @@ export class DhtNode implements Lookup, Discovery {
     const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - this.#components.clock.unixMs();
     const ttlSeconds = Math.min(Math.max(Math.floor(leftMs / 1_000), 1), TTL_SECONDS_MAX);
     const value = { kind: "descriptor", ttlSeconds, bytes: descriptor.toBytes() } as const;
-    this.#driver.handle({ kind: "publish", key: descriptor.id, value });
+    this.#handle({ kind: "publish", key: descriptor.id, value });
   }
 
   /** Lets a published descriptor expire. */
   withdraw(id: NodeId): void {
-    this.#driver.handle({ kind: "withdraw", key: id, valueKind: "descriptor" });
+    this.#handle({ kind: "withdraw", key: id, valueKind: "descriptor" });
   }
 
   /** The carrier has spoken to a node, and proven its id. */
   met(contact: Contact): void {
-    this.#driver.handle({ kind: "met", contact });
+    this.#handle({ kind: "met", contact });
   }
 
   /** A node broke its word. */
   blame(id: NodeId): void {
-    this.#driver.handle({ kind: "blame", id });
+    this.#handle({ kind: "blame", id });
   }
 
   /** Whether a node broke its word too often to be given anything new. */
@@ -250,7 +246,7 @@ export class DhtNode implements Lookup, Discovery {
   answer(request: DhtRequest, asker: DhtAsker): DhtResponse {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const exchange = this.#nextId();
-    this.#driver.handle({ kind: "request", exchange, asker, request });
+    this.#handle({ kind: "request", exchange, asker, request });
     const answer = this.#answers.get(exchange);
     this.#answers.delete(exchange);
     if (answer === undefined) throw new CulvertError("CULVERT_INTERNAL", "entered twice");
@@ -266,6 +262,17 @@ export class DhtNode implements Lookup, Discovery {
     this.#requests.clear();
     for (const wait of [...this.#waits.values()]) wait.fail(new CulvertError("CULVERT_CLOSED"));
     for (const { fail } of this.#joinings.splice(0)) fail(new CulvertError("CULVERT_CLOSED"));
+  }
+
+  /** The calendar may have been set since the last time: a machine begins with a wrong clock. */
+  #handle(input: DhtInput): void {
+    const { clock } = this.#components;
+    const unixMsAtZero = clock.unixMs() - clock.now();
+    if (Math.abs(unixMsAtZero - this.#unixMsAtZero) >= CLOCK_SET_MS) {
+      this.#unixMsAtZero = unixMsAtZero;
+      this.#driver.handle({ kind: "calendar", unixMsAtZero });
+    }
+    this.#driver.handle(input);
   }
 
   #perform(effect: DhtEffect): void {
@@ -309,12 +316,11 @@ export class DhtNode implements Lookup, Discovery {
       const hasOthers = this.#repeated.delete(exchange);
       if (hasOthers) canceller.abort();
       else this.#cancellers.giveBack(canceller);
-      this.#driver.handle(input);
+      this.#handle(input);
     };
     const { signal } = canceller;
     const isLast = attempt === ATTEMPTS_MAX;
-    const dialling: DhtRequestOptions["dialling"] = (kind) =>
-      this.#driver.handle({ kind, exchange });
+    const dialling: DhtRequestOptions["dialling"] = (kind) => this.#handle({ kind, exchange });
     this.#components.network
       .request(to, request, { signal, isLast, dialling })
       .then((response) => settle({ kind: "response", exchange, response, attempt }))
@@ -335,10 +341,10 @@ export class DhtNode implements Lookup, Discovery {
           late: () => onSoftTimeout?.(),
           fail: reject,
         });
-        this.#driver.handle(input(operation));
+        this.#handle(input(operation));
       });
     } catch (error) {
-      this.#driver.handle({ kind: "cancel", operation });
+      this.#handle({ kind: "cancel", operation });
       throw error;
     } finally {
       this.#waits.delete(operation);
@@ -379,18 +385,4 @@ interface Wait {
 interface Joining {
   done(nodes: number): void;
   fail(error: Error): void;
-}
-
-const CODES = {
-  stale: "CULVERT_CONFLICT",
-  conflict: "CULVERT_CONFLICT",
-  invalid: "CULVERT_REFUSED",
-  "too-large": "CULVERT_TOO_LARGE",
-  full: "CULVERT_FULL",
-  token: "CULVERT_REFUSED",
-} as const satisfies Record<StoreRefusal, ErrorCode>;
-
-function refusal(reason: StoreRefusal | undefined): CulvertError {
-  if (reason === undefined) return new CulvertError("CULVERT_UNREACHABLE");
-  return new CulvertError(CODES[reason], undefined, { remote: true, detail: { reason } });
 }

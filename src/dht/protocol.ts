@@ -36,6 +36,8 @@ export type DhtInput =
   | { readonly kind: "failed"; readonly exchange: ExchangeId; readonly isBusy?: boolean }
   /** A way to the node has to be made first, which takes some round trips; and now it is there. */
   | { readonly kind: "dialling" | "dialled"; readonly exchange: ExchangeId }
+  /** The wall clock was set: it shows this at the instant 0. */
+  | { readonly kind: "calendar"; readonly unixMsAtZero: number }
   /** The carrier has spoken to this node for other reasons: its id is proven, it lives. */
   | { readonly kind: "met"; readonly contact: Contact }
   | {

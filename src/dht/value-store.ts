@@ -62,7 +62,7 @@ export class ValueStore {
   readonly #limits: ValueLimits;
   readonly #recordRule: RecordRule;
   /** Unix milliseconds at instant 0: descriptors expire by the calendar. */
-  readonly #unixMsAtZero: number;
+  #unixMsAtZero: number;
   /** Each from the first value of its kind on: many nodes have none. */
   readonly #shelves: { [kind in ValueKind]?: ValueShelf } = {};
   #refusals: LruMap<string, TokenBucket> | undefined;
@@ -82,6 +82,11 @@ export class ValueStore {
   /** Values of all kinds. */
   get size(): number {
     return KINDS.reduce((sum, kind) => sum + (this.#shelves[kind]?.size ?? 0), 0);
+  }
+
+  /** The wall clock was set. What is kept already lives as long as it was granted. */
+  setCalendar(unixMsAtZero: number): void {
+    this.#unixMsAtZero = unixMsAtZero;
   }
 
   /** What its kind's rule says of a value, or why it is refused. */

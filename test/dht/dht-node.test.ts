@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { type Clock, CulvertError, SeededRandom } from "../../src/base/index.ts";
 import {
   Contact,
   DhtNode,
@@ -30,7 +30,8 @@ class Street {
   /** Nodes that cannot be asked, by a limit of theirs or of whoever asks. */
   readonly busy = new Set<string>();
 
-  add(): Host {
+  /** @param clock of the node, if it is not that of all others */
+  add(clock: Clock = this.clock): Host {
     const identity = new NodeIdentity(this.#random.bytes(32));
     const port = 7_000 + this.hosts.size;
     const address = { carrier: "udp", host: "127.0.0.1", port } as const;
@@ -49,7 +50,7 @@ class Street {
       },
       () => contact,
     );
-    const components = { network, clock: this.clock, random: this.#random };
+    const components = { network, clock, random: this.#random };
     const node = new DhtNode(components, { id: identity.id, isLocal: true });
     const host = { identity, contact, node };
     this.hosts.set(nodeIdText(identity.id), host);
@@ -108,6 +109,32 @@ describe("a node of the DHT", () => {
     expect(found?.bytes).toEqual(PLAIN.bytes);
     const missing = new Uint8Array(32).fill(8);
     expect(await street.clock.runPromise(node.get(missing))).toBeUndefined();
+  });
+
+  it("goes by the calendar as it is, once a clock that was wrong has been set", async () => {
+    const street = new Street();
+    const hosts = await street.populate(12);
+    const { clock } = street;
+    let aheadMs = 8 * 3_600_000;
+    const wrong: Clock = {
+      now: () => clock.now(),
+      unixMs: () => clock.unixMs() + aheadMs,
+      schedule: (at, run) => clock.schedule(at, run),
+    };
+    const late = street.add(wrong);
+    await clock.runPromise(late.node.start([first(hosts).contact]));
+    const other = first(hosts, 3);
+    const descriptor = street.descriptor(other, 1);
+    other.node.publish(descriptor);
+    await clock.runUntil(clock.now() + 10_000);
+    const look = () => clock.runPromise(late.node.lookup(other.identity.id));
+    expect(await look()).toBeUndefined();
+    aheadMs = 0;
+    expect((await look())?.claims.sequence).toBe(1);
+    const value = { kind: "descriptor", ttlSeconds: 3_600, bytes: descriptor.toBytes() } as const;
+    expect(first(hosts).node.contacts.length).toBe(12);
+    const put = first(hosts).node.put(other.identity.id, value, { replicas: 13, quorum: 13 });
+    expect(await clock.runPromise(put)).toMatchObject({ stored: 13 });
   });
 
   it("refuses to put what no message has room for, and forgets nobody over it", async () => {
