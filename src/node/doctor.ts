@@ -172,8 +172,8 @@ class Examination {
       if (error instanceof Missing) {
         return { layer, what, outcome: "skipped", detail: error.message, ms: 0 };
       }
-      const code = codeOf(error);
-      const detail = error instanceof Error ? error.message : String(error);
+      const code = isLate(error) ? "CULVERT_TIMEOUT" : codeOf(error);
+      const detail = isLate(error) ? `no end of it after ${STEP_MS / 1_000} s` : messageOf(error);
       return { layer, what, outcome: "failed", detail, code, ms: took() };
     }
   }
@@ -242,7 +242,7 @@ class Examination {
       via,
       machine: this.#machine,
       keepsSpare: false,
-      ...(this.#signal && { signal: this.#signal }),
+      signal: this.#limit(),
     });
     return this.#client;
   }
@@ -275,10 +275,16 @@ class Examination {
 class Missing extends Error {}
 
 /** What the limit of a step has ended comes as an `AbortError`. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
 function codeOf(error: unknown): ErrorCode {
-  if (isCulvertError(error)) return error.code;
-  const isLate = error instanceof Error && error.name === "AbortError";
-  return isLate ? "CULVERT_TIMEOUT" : "CULVERT_INTERNAL";
+  return isCulvertError(error) ? error.code : "CULVERT_INTERNAL";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function needed(map: BoundMapClient | undefined): BoundMapClient {
