@@ -1,11 +1,13 @@
 import { CulvertError, type ErrorCode, isCulvertError } from "../base/index.ts";
 import { rootPublicKey } from "../crypto/index.ts";
+import { Contact } from "../dht/index.ts";
 import {
   addressScope,
   formatNodeAddress,
   type NodeAddress,
   type NodeContact,
   type NodeDescriptor,
+  type NodeId,
   NodeIdentity,
   nodeIdText,
 } from "../identity/index.ts";
@@ -96,7 +98,7 @@ class Examination {
 
   async *nodes(): AsyncGenerator<Finding> {
     for (const node of this.#nodes) {
-      const name = nodeIdText(node.id).slice(0, 12);
+      const name = shortOf(node);
       const before = this.#met.length;
       yield await this.#try("node", `reach ${name} at ${formatNodeAddress(node.address)}`, () =>
         this.#meet(node),
@@ -112,6 +114,10 @@ class Examination {
     yield await this.#try("geometry", "compare what the nodes say of their network", () =>
       this.#compare(),
     );
+    const [first, ...others] = this.#met;
+    if (first === undefined || others.length === 0) return;
+    const what = `look for the others from ${shortOf(first)}`;
+    yield await this.#try("geometry", what, () => this.#lookFrom(first, others));
   }
 
   async *map(via: "direct" | "onion"): AsyncGenerator<Finding> {
@@ -188,6 +194,34 @@ class Examination {
 
   /** Who answers there, as it proves and as it says. */
   async #meet(node: NodeContact): Promise<string> {
+    return await this.#apart(async (overlay, signal) => {
+      const descriptor = await overlay.describe(node, { signal });
+      if (descriptor === undefined) {
+        throw new CulvertError("CULVERT_BUSY", "the node is there, and says nothing of itself yet");
+      }
+      this.#met.push(descriptor);
+      return descriptor.claims.roles.join(", ") || "a node without a role";
+    });
+  }
+
+  /**
+   * A network has no name: who is of which shows in whom its nodes know. To begin with both sides
+   * would lead to either of them.
+   */
+  async #lookFrom(first: NodeDescriptor, others: readonly NodeDescriptor[]): Promise<string> {
+    return await this.#apart(async (overlay, signal) => {
+      await overlay.dht.start([Contact.ofDescriptor(first)], { signal });
+      const found = await Promise.all(others.map(({ id }) => overlay.lookup(id, { signal })));
+      const lost = others.filter((_, at) => found[at] === undefined);
+      if (lost.length === 0) return "they are of one network";
+      const names = lost.map(shortOf).join(", ");
+      const message = `nobody there knows ${names}: of another network, or not in this one yet`;
+      throw new CulvertError("CULVERT_UNREACHABLE", message);
+    });
+  }
+
+  /** What is done as somebody who knows nobody yet, and is gone afterwards. */
+  async #apart<T>(work: (overlay: Overlay, signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, random } = this.#machine;
     const identity = new NodeIdentity(random.bytes(32));
     const host = await this.#openHost();
@@ -197,12 +231,7 @@ class Examination {
       { addresses: () => [], isLocal },
     );
     try {
-      const descriptor = await overlay.describe(node, { signal: this.#limit() });
-      if (descriptor === undefined) {
-        throw new CulvertError("CULVERT_BUSY", "the node is there, and says nothing of itself yet");
-      }
-      this.#met.push(descriptor);
-      return descriptor.claims.roles.join(", ") || "a node without a role";
+      return await work(overlay, this.#limit());
     } finally {
       await overlay.close();
       await host.close();
@@ -285,6 +314,11 @@ function codeOf(error: unknown): ErrorCode {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** How a node is called on a line. */
+function shortOf({ id }: { readonly id: NodeId }): string {
+  return nodeIdText(id).slice(0, 12);
 }
 
 function needed(map: BoundMapClient | undefined): BoundMapClient {

@@ -130,3 +130,26 @@ it("joining has an end, whatever the network does", async () => {
   ]);
   await clock.runPromise(node.close(), 60_000);
 });
+
+it("nodes that do not know each other are told from those of one network", async () => {
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const start = async (host: string, bootstrap: readonly NodeContact[]) => {
+    const config = { ...NODE_DEFAULTS, listen, reachable: "direct", bootstrap } as const;
+    const node = await clock.runPromise(startNode(config, { machine: machineAt(host) }), 60_000);
+    await clock.runPromise(node.joined, 60_000);
+    return { node, contacts: node.contacts.map(parseNodeContact) };
+  };
+  const first = await start("198.51.90.1", []);
+  const friend = await start("198.51.91.1", first.contacts);
+  const stranger = await start("198.51.92.1", []);
+  const examine = async (other: typeof first, from: string) => {
+    const found = await findings([...first.contacts, ...other.contacts], machineAt(from));
+    return found.filter(({ layer }) => layer === "geometry")[1];
+  };
+  expect(await examine(friend, "198.51.89.1")).toMatchObject({ outcome: "ok" });
+  expect(await examine(stranger, "198.51.88.1")).toMatchObject({
+    ...{ outcome: "failed", code: "CULVERT_UNREACHABLE" },
+    detail: expect.stringContaining(stranger.node.name.slice(0, 12)),
+  });
+  for (const { node } of [first, friend, stranger]) await clock.runPromise(node.close(), 60_000);
+});
