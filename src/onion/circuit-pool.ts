@@ -278,6 +278,11 @@ export class CircuitPool {
   }
 
   #adopt(circuit: Circuit): void {
+    // It was ready, and the pool was closed before it was here.
+    if (this.#abort.signal.aborted) {
+      circuit.close();
+      return;
+    }
     this.#circuits.push(circuit);
     if (this.#options.coverMs > 0) circuit.setCover(this.#options.coverMs);
     circuit.setRetireHandler(() => this.refresh());

@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { CircuitPool } from "../../src/onion/circuit-pool.ts";
+import { carrierRig } from "./carrier-rig.ts";
+
+it("a pool that is closed while a circuit becomes ready leaves none behind", async () => {
+  for (let turns = 0; turns < 24; turns++) {
+    const { net, routes } = carrierRig();
+    const service = net.service(0);
+    const open = service.links.open.bind(service.links);
+    let pool: CircuitPool | undefined;
+    service.links.open = (to, events) => {
+      const heard = events.unit;
+      return open(to, {
+        ...events,
+        unit: (unit) => {
+          heard(unit);
+          let wait = Promise.resolve();
+          for (let i = 0; i < turns; i++) wait = wait.then(() => {});
+          void wait.then(() => pool?.close());
+        },
+      });
+    };
+    pool = new CircuitPool({ service, routes }, { paths: 1, spares: 0 });
+    pool.refresh();
+    await net.clock.runUntil(10_000);
+    expect([turns, net.nodes.filter((node) => node.service.circuits > 0).length]).toEqual([
+      turns,
+      0,
+    ]);
+    net.close();
+  }
+});
