@@ -120,6 +120,8 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   );
   const host = await openClientLinks(machine, { identity, nodes: options.bootstrap });
   closers.add(() => host.close());
+  // What was closed before there was a host knows nothing of it.
+  throwIfAborted(options.signal);
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: () => [], isLocal });
   closers.add(() => overlay.close());
   await overlay.join(options.bootstrap);

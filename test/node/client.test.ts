@@ -27,6 +27,24 @@ it("a client that is not wanted any more gives up at once, whatever it waits for
   expect(clock.pending).toBe(0);
 });
 
+it("a client that is not wanted any more before it has a port dials nobody", async () => {
+  const { clock, machineAt } = street();
+  const machine = machineAt(1);
+  const stop = new AbortController();
+  const openLinks: typeof machine.openLinks = async (options) => {
+    const host = await machine.openLinks(options);
+    stop.abort();
+    return host;
+  };
+  const gone = parseNodeContact(`${"5e".repeat(32)}@udp://198.51.9.1:7000`);
+  const how = { bootstrap: [gone], via: "onion", signal: stop.signal } as const;
+  const opening = openClient({ ...how, machine: { ...machine, openLinks } });
+  await expect(clock.runPromise(opening, 60_000)).rejects.toMatchObject({ name: "AbortError" });
+  expect(clock.now()).toBeLessThan(1_000);
+  await clock.runUntil(60_000);
+  expect(clock.pending).toBe(0);
+});
+
 /** Machines on one network, each at an address of its own. */
 function street() {
   const clock = new VirtualClock();
