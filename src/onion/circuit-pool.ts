@@ -290,7 +290,9 @@ export class CircuitPool {
     if (!this.#isWanted() && this.#options.coverMs === 0) this.#endLater(circuit);
     void circuit.ended.then(({ failure }) => {
       this.#circuits = this.#circuits.filter((other) => other !== circuit);
-      if (failure !== undefined && failure.reason !== "expired") {
+      // Its own end found that it is old. A hop that says so did before its time.
+      const isOld = failure?.reason === "expired" && failure.hop === undefined;
+      if (failure !== undefined && !isOld) {
         this.#routes.failed(circuit.route, failure);
         this.#retryLater();
       }

@@ -1,5 +1,6 @@
 import { CulvertError, equalBytes, SeededRandom, toHex } from "../../src/base/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
+import type { CircuitLimits } from "../../src/onion/circuit-limits.ts";
 import type { Failure } from "../../src/onion/failure.ts";
 import { epochOf } from "../../src/onion/key-ring.ts";
 import { type ExitMap, serveMap } from "../../src/onion/map-exit.ts";
@@ -15,6 +16,7 @@ import {
   type RouteProvider,
   type RouteRequest,
 } from "../../src/onion/route.ts";
+import type { NetOptions } from "./acceptance-net.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
@@ -118,10 +120,14 @@ class RandomRoutes implements RouteProvider {
 
 /** A stream's carrier at the first node of a net, all others of which are exits. */
 export function carrierRig(
-  options: Partial<OnionCarrierOptions> & { readonly checks?: ExitChecks } = {},
+  options: Partial<OnionCarrierOptions> & {
+    readonly checks?: ExitChecks;
+    readonly circuit?: Partial<CircuitLimits>;
+  } = {},
   nodes = 12,
+  ofNet: NetOptions = {},
 ) {
-  const net = new VirtualNet(nodes);
+  const net = new VirtualNet(nodes, ofNet);
   const map = new SharedMap(net);
   for (const { index, service } of net.nodes) {
     service.setHandlers({ request: serveMap(map.at(index)) });
