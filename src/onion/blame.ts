@@ -15,6 +15,9 @@ const LIE_MS = 6 * BLAME_HALF_LIFE_MS;
 /** From this much on a hop, or an edge, is avoided. */
 const AVOIDED_FROM = 0.95;
 
+/** What ends within this time with the link to one first hop is one failure of that link. */
+const ONE_LOSS_MS = 1_000;
+
 interface Mark {
   readonly weight: number;
   readonly at: Instant;
@@ -31,10 +34,13 @@ export class BlameLedger {
   readonly #marks: LruMap<string, Mark>;
   /** When each liar was caught last. */
   readonly #lies: LruMap<string, Instant>;
+  /** When the way to each first hop was lost last. */
+  readonly #losses: LruMap<string, Instant>;
 
   constructor(options: { readonly blamedMax?: number } = {}) {
     this.#marks = new LruMap(options.blamedMax ?? BLAMED_MAX);
     this.#lies = new LruMap(options.blamedMax ?? BLAMED_MAX);
+    this.#losses = new LruMap(options.blamedMax ?? BLAMED_MAX);
   }
 
   /** Remembers that a route has failed. `origin` is this node. */
@@ -51,6 +57,7 @@ export class BlameLedger {
       this.convict(culprit, now);
       return;
     }
+    if (hop === -1 && !this.#isNewLoss(nodes[1] ?? "", now)) return;
     const [from, to] = suspectedEdges(failure, route.hops.length);
     // One edge alone has all of it, if somebody has named it.
     const isNamed = hop !== undefined && to - from === 1;
@@ -88,6 +95,14 @@ export class BlameLedger {
   /** What is left of a node's blame. */
   blameOf(node: NodeId, now: Instant): number {
     return this.#weight(nodeIdText(node), now);
+  }
+
+  /** Circuits share the link to their first hop, and builds the dial that makes it. */
+  #isNewLoss(first: string, now: Instant): boolean {
+    const lostAt = this.#losses.get(first) ?? Number.NEGATIVE_INFINITY;
+    if (now - lostAt < ONE_LOSS_MS) return false;
+    this.#losses.set(first, now);
+    return true;
   }
 
   #add(name: string, weight: number, now: Instant): void {

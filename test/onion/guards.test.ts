@@ -41,14 +41,16 @@ class Client {
     });
   }
 
-  /** Dials all that are chosen; gives those that could be. */
-  dial(isBlocked: (node: NodeId) => boolean): readonly NodeId[] {
+  /** Dials all that are chosen, each for some circuits; gives those that could be. */
+  dial(isBlocked: (node: NodeId) => boolean, circuits = 1): readonly NodeId[] {
     const chosen = this.choose();
     for (const node of chosen) {
       this.dialled.add(nodeIdText(node));
       if (!isBlocked(node)) continue;
       const route = { origin: SELF, hops: [node] };
-      this.#ledger.blame(route, { reason: "next-unreachable", hop: -1 }, this.now);
+      for (let i = 0; i < circuits; i++) {
+        this.#ledger.blame(route, { reason: "next-unreachable", hop: -1 }, this.now + i);
+      }
     }
     return chosen.filter((node) => !isBlocked(node));
   }
@@ -71,6 +73,15 @@ describe("guards", () => {
     client.now += MINUTE_MS;
     expect(client.dial(nobody)).toEqual(first);
     expect(client.changes).toBe(2);
+  });
+
+  it("come back as soon however many circuits were lost with one link", () => {
+    const client = new Client();
+    const first = client.choose();
+    client.dial(all, 8);
+    client.now += MINUTE_MS;
+    expect(client.choose()).toEqual(first);
+    expect(client.kept).toHaveLength(3);
   });
 
   it("are tried ever more seldom while they cannot be dialled", () => {
