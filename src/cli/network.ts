@@ -60,8 +60,9 @@ export async function openNetwork(
 export function withNetworkHint(error: unknown): unknown {
   if (!isCulvertError(error)) return error;
   const { code, message, detail = {} } = error;
-  const { relays, hopsMax } = detail;
+  const { relays, hopsMax, clock } = detail;
   const ofRoute = hopsMax === undefined ? TOO_FEW : TOO_SHORT;
-  const hint = relays === undefined ? HINTS[code] : ofRoute;
+  const ofNetwork = clock === undefined ? HINTS[code] : "set the clock of this machine";
+  const hint = relays === undefined ? ofNetwork : ofRoute;
   return hint === undefined ? error : new CommandError(code, message, hint, error);
 }

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   CulvertError,
   isCulvertError,
   type Log,
@@ -32,6 +33,7 @@ import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
+import { DESCRIPTOR_LIFE_S } from "./own-descriptor.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
 import { SpareCarriers } from "./spare-carriers.ts";
@@ -79,6 +81,9 @@ export interface NetworkClient {
 
 const GUARDS_FILE = "guards";
 
+/** Clocks may differ by so much; a descriptor that lasts longer still is of another time. */
+const CLOCKS_OFF_S = 3_600;
+
 /** How long a network may take to show enough nodes for a route. */
 const ROUTE_WAIT_MS = 10_000;
 
@@ -87,8 +92,9 @@ const ROUTE_WAIT_MS = 10_000;
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when none of the nodes answers, or when they are too
  *   few for a route, or their onions too short for one (its detail then has `relays`, and `nodes`
- *   or `hopsMax`); `CULVERT_WRONG_PEER` when others answer in their place,
- *   `CULVERT_GEOMETRY_CHANGED` when they are of two networks
+ *   or `hopsMax`), or when this machine's clock is hours off theirs (`clock: "off"`);
+ *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
+ *   are of two networks
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
@@ -125,7 +131,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: () => [], isLocal });
   closers.add(() => overlay.close());
   await overlay.join(options.bootstrap);
-  const geometry = geometryOf(overlay);
+  const geometry = geometryOf(overlay, options);
   if (options.via === "direct") {
     const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
     closers.add(() => peers.close());
@@ -151,7 +157,8 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     },
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
-  await requireRoute(routes, { overlay, signal: options.signal });
+  const { signal } = options;
+  await requireRoute(routes, { overlay, clock, ...(signal && { signal }) });
   // On one machine all exits have one owner, who sees everything in any case.
   const budget = isLocal ? { framesPerExit: Number.POSITIVE_INFINITY } : {};
   const onion = { ...budget, ...options.onion };
@@ -195,12 +202,17 @@ function requireRoom({ onionHopsMax: hopsMax }: NetworkGeometry): void {
 /** Says at once what a stream would wait for in vain: a network that has too few nodes. */
 async function requireRoute(
   routes: DescriptorRoutes,
-  { overlay, signal }: { overlay: Overlay; signal: AbortSignal | undefined },
+  parts: { readonly overlay: Overlay; readonly clock: Clock; readonly signal?: AbortSignal },
 ): Promise<void> {
+  const { overlay, clock, signal } = parts;
   try {
     await routes.route({ ...(signal && { signal }) });
   } catch (cause) {
     if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
+    const lastUntil = clock.unixMs() / 1_000 + DESCRIPTOR_LIFE_S + CLOCKS_OFF_S;
+    const known = overlay.directory.all();
+    const isBehind = known.every(({ claims }) => claims.expiresAtUnixS > lastUntil);
+    if (known.length > 0 && isBehind) throw clockOff("behind", cause);
     const detail = { nodes: overlay.dht.contacts.length, relays: ROUTE_DEFAULTS.relays };
     const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
     throw new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail });
@@ -246,8 +258,13 @@ function overOnions(onion: OnionCarrier, { cellBytes }: NetworkGeometry): Record
   };
 }
 
-function geometryOf({ directory }: Overlay): NetworkGeometry {
+function geometryOf(
+  { directory }: Overlay,
+  { bootstrap }: Pick<ClientOptions, "bootstrap">,
+): NetworkGeometry {
   const [first, ...others] = directory.all().map(({ claims }) => claims.geometry);
+  // What a node has just said of itself holds for an hour and a half at least.
+  if (first === undefined && bootstrap.length > 0) throw clockOff("ahead of");
   if (first === undefined) {
     throw new CulvertError("CULVERT_UNREACHABLE", "no node of the network is known");
   }
@@ -256,6 +273,12 @@ function geometryOf({ directory }: Overlay): NetworkGeometry {
     throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "these nodes are of different networks");
   }
   return first;
+}
+
+/** Nobody could be believed: what a user may take for a network that is down is his own clock. */
+function clockOff(side: "ahead of" | "behind", cause?: unknown): CulvertError {
+  const message = `the clock of this machine is hours ${side} those of the nodes`;
+  return new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail: { clock: "off" } });
 }
 
 function connected(parts: {

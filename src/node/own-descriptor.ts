@@ -19,10 +19,11 @@ export interface OwnClaims {
 }
 
 /**
- * How long a descriptor holds, and how often what it says is looked at. At least half of its life
- * is left: it is not over yet for one whose clock is an hour ahead.
+ * How long a descriptor holds. At least half of its life is left: it is not over yet for one whose
+ * clock is an hour ahead.
  */
-const LIFE_S = 3 * 3_600;
+export const DESCRIPTOR_LIFE_S = 3 * 3_600;
+/** How often what it says is looked at. */
 const LOOK_MS = 30_000;
 
 /**
@@ -91,7 +92,7 @@ export class OwnDescriptor {
 
   #isDue(): boolean {
     const leftS = this.#current.claims.expiresAtUnixS - this.#clock.unixMs() / 1_000;
-    if (leftS < LIFE_S / 2) return true;
+    if (leftS < DESCRIPTOR_LIFE_S / 2) return true;
     const { sequence, expiresAtUnixS } = this.#current.claims;
     const again = NodeDescriptor.sign(this.#identity, {
       ...this.#claims(),
@@ -104,7 +105,7 @@ export class OwnDescriptor {
   #sign(after: number): NodeDescriptor {
     const unixS = Math.floor(this.#clock.unixMs() / 1_000);
     const sequence = Math.max(unixS, after + 1);
-    const expiresAtUnixS = unixS + LIFE_S;
+    const expiresAtUnixS = unixS + DESCRIPTOR_LIFE_S;
     return NodeDescriptor.sign(this.#identity, { ...this.#claims(), sequence, expiresAtUnixS });
   }
 }

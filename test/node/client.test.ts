@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
-import { NodeIdentity, parseNodeContact } from "../../src/identity/index.ts";
+import { type Clock, SeededRandom } from "../../src/base/index.ts";
+import { type NodeContact, NodeIdentity, parseNodeContact } from "../../src/identity/index.ts";
 import { NODE_DEFAULTS, openClient, startNode } from "../../src/node/index.ts";
 import { RoadWorld, VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
@@ -113,4 +113,34 @@ it("a client that begins with nobody is told what it lacks", async () => {
     code: "CULVERT_UNREACHABLE",
     message: "no node of the network is known",
   });
+});
+
+it.each([
+  ["ahead of", 9, "direct"],
+  ["ahead of", 9, "onion"],
+  ["behind", -9, "onion"],
+] as const)("a clock that is hours %s the network's is named", async (side, hours, via) => {
+  const { clock, machineAt } = street();
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  let bootstrap: readonly NodeContact[] = [];
+  const nodes = [];
+  for (let i = 1; i <= 4; i++) {
+    const config = { ...NODE_DEFAULTS, listen, reachable: "direct", bootstrap } as const;
+    const node = await clock.runPromise(startNode(config, { machine: machineAt(i) }));
+    await clock.runPromise(node.joined, 60_000);
+    bootstrap = node.contacts.map(parseNodeContact);
+    nodes.push(node);
+  }
+  const off: Clock = {
+    now: () => clock.now(),
+    unixMs: () => clock.unixMs() + hours * 3_600_000,
+    schedule: (at, run) => clock.schedule(at, run),
+  };
+  const opening = openClient({ bootstrap, via, machine: { ...machineAt(9), clock: off } });
+  await expect(clock.runPromise(opening, 60_000)).rejects.toMatchObject({
+    code: "CULVERT_UNREACHABLE",
+    message: `the clock of this machine is hours ${side} those of the nodes`,
+    detail: { clock: "off" },
+  });
+  for (const node of nodes) await clock.runPromise(node.close(), 60_000);
 });
