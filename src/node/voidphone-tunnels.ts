@@ -8,7 +8,8 @@ import {
 } from "../base/index.ts";
 import { NODE_ID_BYTES, type NodeDescriptor, nodeIdOf } from "../identity/index.ts";
 import {
-  Circuit,
+  buildWatched,
+  type Circuit,
   DescriptorRoutes,
   type IncomingCircuit,
   peerOf,
@@ -129,12 +130,10 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
 
   async #circuit(request: RouteRequest): Promise<Circuit> {
     const { signal } = request;
-    const route = await this.#routes.route(request);
-    return await Circuit.build(
-      this.#components.tunnels,
-      route,
-      signal === undefined ? {} : { signal },
-    );
+    const routes = this.#routes;
+    const route = await routes.route(request);
+    const parts = { service: this.#components.tunnels, routes, route };
+    return await buildWatched(parts, signal === undefined ? {} : { signal });
   }
 
   #receive(circuit: IncomingCircuit, content: Uint8Array): void {

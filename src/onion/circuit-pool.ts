@@ -1,10 +1,10 @@
 import { type Cancel, CulvertError, type Instant, onAbort, throwIfAborted } from "../base/index.ts";
 import { isSameNode, type NodeId } from "../identity/index.ts";
-import { Circuit } from "./circuit.ts";
+import type { Circuit } from "./circuit.ts";
 import type { CircuitLimits } from "./circuit-limits.ts";
-import { failureOf } from "./failure.ts";
 import type { Route, RouteProvider } from "./route.ts";
 import type { TunnelService } from "./tunnel-service.ts";
+import { buildWatched, hasFailed } from "./watched-circuit.ts";
 
 /** How many circuits are kept ready. Times in milliseconds. */
 export interface PathOptions {
@@ -242,12 +242,11 @@ export class CircuitPool {
     try {
       const { signal } = this.#abort;
       route = await this.#reserveRoute(signal);
-      const circuit = await Circuit.build(this.#service, route, { limits: this.#limits, signal });
+      const parts = { service: this.#service, routes: this.#routes, route };
+      const circuit = await buildWatched(parts, { limits: this.#limits, signal });
       this.#pauseMs = 0;
       this.#adopt(circuit);
-    } catch (error) {
-      const failure = failureOf(error);
-      if (route !== undefined && failure !== undefined) this.#routes.failed(route, failure);
+    } catch {
       this.#retryLater();
     } finally {
       this.#buildingCount -= 1;
@@ -288,14 +287,9 @@ export class CircuitPool {
     circuit.setRetireHandler(() => this.refresh());
     // It was begun for somebody who asks no more.
     if (!this.#isWanted() && this.#options.coverMs === 0) this.#endLater(circuit);
-    void circuit.ended.then(({ failure }) => {
+    void circuit.ended.then((ending) => {
       this.#circuits = this.#circuits.filter((other) => other !== circuit);
-      // Its own end found that it is old. A hop that says so did before its time.
-      const isOld = failure?.reason === "expired" && failure.hop === undefined;
-      if (failure !== undefined && !isOld) {
-        this.#routes.failed(circuit.route, failure);
-        this.#retryLater();
-      }
+      if (hasFailed(ending)) this.#retryLater();
       this.refresh();
     });
   }

@@ -81,4 +81,5 @@ export { makeSurb, openReply, useSurb } from "./surb.ts";
 export type { TunnelComponents, TunnelHandlers, TunnelOptions } from "./tunnel-service.ts";
 export { TunnelService } from "./tunnel-service.ts";
 export { UnitCutter } from "./unit-cutter.ts";
+export { buildWatched } from "./watched-circuit.ts";
 export { WideBlock } from "./wide-block.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { utf8 } from "../../src/base/index.ts";
 import type { Overlay } from "../../src/node/overlay.ts";
-import { CircuitTunnels } from "../../src/node/voidphone-tunnels.ts";
+import { CircuitTunnels, hostKeyOf } from "../../src/node/voidphone-tunnels.ts";
 import { Circuit } from "../../src/onion/index.ts";
 import type { VoidphoneTunnel } from "../../src/voidphone/index.ts";
 import { VirtualNet } from "../onion/virtual-net.ts";
@@ -26,5 +26,34 @@ it("a tunnel that nobody listens for is taken down at once, and others are told 
   stop();
   expect((await greet()).isEnded).toBe(true);
   expect(told).toHaveLength(1);
+  net.close();
+});
+
+it("a tunnel does not go again and again over nodes that are gone", async () => {
+  const net = new VirtualNet(9);
+  const service = net.service(0);
+  const { clock, random } = service;
+  const described = (index: number) => {
+    const { id, onionKeys } = net.peer(index);
+    const claims = { addresses: [], onionKeys };
+    return { id, claims, has: () => true, isExpired: () => false };
+  };
+  const overlay = {
+    directory: { find: () => described(8) },
+    discover: async () => [1, 2, 3, 4, 5, 6, 7].map(described),
+    lookup: async () => undefined,
+  } as unknown as Overlay;
+  const tunnels = new CircuitTunnels({ overlay, tunnels: service, clock, random, isLocal: true });
+  for (const index of [1, 2, 3]) net.kill(index);
+  const { signal } = new AbortController();
+  const hostKey = hostKeyOf(new Uint8Array(32).fill(8));
+  let failed = 0;
+  for (let i = 0; i < 40; i++) {
+    const built = await net.settle(tunnels.build({ hostKey }, { signal }).catch(() => undefined));
+    if (built === undefined) failed += 1;
+    else built.destroy();
+  }
+  expect(failed).toBeGreaterThan(0);
+  expect(failed).toBeLessThan(10);
   net.close();
 });
