@@ -145,6 +145,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   requireRoom(geometry);
   const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
   const guardsFile = options.directory && `${options.directory}/${GUARDS_FILE}`;
+  const write = guardsFile ? guardsWriter(guardsFile, log) : async () => {};
+  let written = Promise.resolve();
+  closers.add(() => written);
   const routes = new DescriptorRoutes(
     {
       discovery: overlay,
@@ -153,7 +156,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
       random,
       self: identity.id,
       guards: guardsFile === undefined ? [] : await readGuards(guardsFile),
-      ...(guardsFile !== undefined && { onGuards: guardsWriter(guardsFile, log) }),
+      onGuards: (guards) => {
+        written = write(guards);
+      },
     },
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );

@@ -1,7 +1,12 @@
+import { readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type Clock, SeededRandom } from "../../src/base/index.ts";
 import { type NodeContact, NodeIdentity, parseNodeContact } from "../../src/identity/index.ts";
-import { NODE_DEFAULTS, openClient, startNode } from "../../src/node/index.ts";
+import { NODE_DEFAULTS, openClient, type RunningNode, startNode } from "../../src/node/index.ts";
+import type { Machine } from "../../src/node/machine.ts";
 import { RoadWorld, VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
 import { virtualMachine } from "../../src/testing/road/road-node.ts";
@@ -115,15 +120,11 @@ it("a client that begins with nobody is told what it lacks", async () => {
   });
 });
 
-it.each([
-  ["ahead of", 9, "direct"],
-  ["ahead of", 9, "onion"],
-  ["behind", -9, "onion"],
-] as const)("a clock that is hours %s the network's is named", async (side, hours, via) => {
-  const { clock, machineAt } = street();
+/** A network that has room for routes. */
+async function fourNodes(clock: VirtualClock, machineAt: (i: number) => Machine) {
   const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
   let bootstrap: readonly NodeContact[] = [];
-  const nodes = [];
+  const nodes: RunningNode[] = [];
   for (let i = 1; i <= 4; i++) {
     const config = { ...NODE_DEFAULTS, listen, reachable: "direct", bootstrap } as const;
     const node = await clock.runPromise(startNode(config, { machine: machineAt(i) }));
@@ -131,6 +132,31 @@ it.each([
     bootstrap = node.contacts.map(parseNodeContact);
     nodes.push(node);
   }
+  const end = async (): Promise<void> => {
+    for (const node of nodes) await clock.runPromise(node.close(), 60_000);
+  };
+  return { bootstrap, end };
+}
+
+it("a client that was closed has written down its guards", async () => {
+  const { clock, machineAt } = street();
+  const { bootstrap, end } = await fourNodes(clock, machineAt);
+  const directory = await mkdtemp(join(tmpdir(), "culvert-client-"));
+  const how = { bootstrap, via: "onion", machine: machineAt(9), keepsSpare: false } as const;
+  const client = await clock.runPromise(openClient({ ...how, directory }), 60_000);
+  await client.close();
+  expect(readdirSync(directory)).toEqual(["guards"]);
+  await rm(directory, { recursive: true });
+  await end();
+});
+
+it.each([
+  ["ahead of", 9, "direct"],
+  ["ahead of", 9, "onion"],
+  ["behind", -9, "onion"],
+] as const)("a clock that is hours %s the network's is named", async (side, hours, via) => {
+  const { clock, machineAt } = street();
+  const { bootstrap, end } = await fourNodes(clock, machineAt);
   const off: Clock = {
     now: () => clock.now(),
     unixMs: () => clock.unixMs() + hours * 3_600_000,
@@ -142,5 +168,5 @@ it.each([
     message: `the clock of this machine is hours ${side} those of the nodes`,
     detail: { clock: "off" },
   });
-  for (const node of nodes) await clock.runPromise(node.close(), 60_000);
+  await end();
 });
