@@ -1,5 +1,6 @@
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { CulvertError } from "../base/index.ts";
 
 /**
  * Replaces a file in one step: after a crash it has its old bytes or the new ones. Mode 0600.
@@ -39,6 +40,19 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/**
+ * As {@link readIfThere}, for what a program goes on from: without it, it would begin anew.
+ *
+ * @throws CulvertError `CULVERT_FILE` when it is there and cannot be read
+ */
+export async function readState(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readIfThere(path);
+  } catch (cause) {
+    throw new CulvertError("CULVERT_FILE", `cannot read ${path}`, { cause });
   }
 }
 

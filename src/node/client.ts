@@ -94,7 +94,7 @@ const ROUTE_WAIT_MS = 10_000;
  *   few for a route, or their onions too short for one (its detail then has `relays`, and `nodes`
  *   or `hopsMax`), or when this machine's clock is hours off theirs (`clock: "off"`);
  *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
- *   are of two networks
+ *   are of two networks, `CULVERT_FILE` when the guards of an earlier run cannot be read
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {

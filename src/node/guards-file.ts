@@ -1,14 +1,18 @@
 import { concatBytes, type Log, toHex } from "../base/index.ts";
 import { NODE_ID_BYTES, type NodeId, nodeIdText } from "../identity/index.ts";
-import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { readState, writeDurably } from "../io/durable-file.ts";
 import { systemRandom } from "../io/random.ts";
 
 /** Guards that are read from a file at the most. */
 const GUARDS_MAX = 16;
 
-/** The guards of an earlier run, the first choice first; none where there is no such file. */
+/**
+ * The guards of an earlier run, the first choice first; none where there is no such file.
+ *
+ * @throws CulvertError `CULVERT_FILE`
+ */
 export async function readGuards(path: string): Promise<NodeId[]> {
-  const bytes = await readIfThere(path);
+  const bytes = await readState(path);
   if (bytes === undefined || bytes.length % NODE_ID_BYTES !== 0) return [];
   // Whatever a file has twice is one first hop, and would pass for two.
   const guards = new Map<string, NodeId>();

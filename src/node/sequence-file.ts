@@ -1,6 +1,6 @@
 import type { Log } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
-import { readIfThere, writeDurably } from "../io/durable-file.ts";
+import { readState, writeDurably } from "../io/durable-file.ts";
 
 /** The file of a node's folder with the number of its last descriptor, u48. */
 export const SEQUENCE_FILE = "sequence";
@@ -26,9 +26,12 @@ export class SequenceFile {
     this.#log = log;
   }
 
-  /** @param path none for a node that has no folder: nothing is remembered */
+  /**
+   * @param path none for a node that has no folder: nothing is remembered
+   * @throws CulvertError `CULVERT_FILE`
+   */
   static async open(path: string | undefined, log: Log): Promise<SequenceFile> {
-    const bytes = path === undefined ? undefined : await readIfThere(path);
+    const bytes = path === undefined ? undefined : await readState(path);
     const last = bytes?.length === SEQUENCE_BYTES ? new Reader(bytes).u48("sequence") : 0;
     // What is no number is as none: the clock is right as a rule.
     return new SequenceFile(path, last < DAMAGED_FROM ? last : 0, log);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { guardsWriter, readGuards } from "../../src/node/guards-file.ts";
+import { SequenceFile } from "../../src/node/sequence-file.ts";
 
 describe("the file of guards", () => {
   it("has those that were told last, however fast they change", async () => {
@@ -24,6 +25,14 @@ describe("the file of guards", () => {
     const [first, second] = [1, 2].map((byte) => new Uint8Array(32).fill(byte));
     await writeFile(path, Buffer.concat([...Array(20).fill(first), second, first]));
     expect(await readGuards(path)).toEqual([first, second]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("is named where it cannot be read: others in its place would see who asks", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const unread = { code: "CULVERT_FILE", message: `cannot read ${folder}` };
+    await expect(readGuards(folder)).rejects.toMatchObject(unread);
+    await expect(SequenceFile.open(folder, () => {})).rejects.toMatchObject(unread);
     await rm(folder, { recursive: true });
   });
 
