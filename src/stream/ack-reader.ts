@@ -1,4 +1,5 @@
 import type { Instant } from "../base/index.ts";
+import type { Chain } from "../crypto/index.ts";
 import { ACK_PLACES, ACK_PLACES_SCARCE } from "./ack-writer.ts";
 import { openFrame } from "./cell.ts";
 import { ChainReader } from "./chain-reader.ts";
@@ -75,6 +76,13 @@ export class AckReader {
     const reached = Math.min(index, base + PASSED_ACKS_MAX);
     this.#reader.passTo(reached, now);
     this.#init.keys.advance(reached);
+  }
+
+  /** Nothing is read before `index`, however far it is; `chain` is the state there, copied. */
+  leapTo(index: number, chain: Chain, now: Instant): void {
+    this.#reader.passTo(index, now);
+    this.#init.keys.leap(index, chain);
+    this.#init.keys.advance(index);
   }
 
   onFailed(request: Request, now: Instant): void {

@@ -8,6 +8,7 @@ import { resolveOptions } from "../options.ts";
 import type { IoInput, StreamEffect } from "../protocol.ts";
 import type { RepairPosition } from "./broadcast-state.ts";
 import type { BroadcastOptions } from "./options.ts";
+import { Scout } from "./scout.ts";
 
 /** A reader has said which frames it lacks. */
 export interface RepairEffect {
@@ -35,16 +36,21 @@ const READS_PER_PERIOD = 8;
 /** Longest gap between two questions for the next frame of a quiet repair chain, in ms. */
 const QUIET_ASK_MS = 60_000;
 
+/** How far beyond those that have expired a reader's questions are looked for. */
+const DISTANCE_MAX = 1_024;
+
 /**
  * Follows the repair chain of one reader, on a budget: whatever the reader writes, it is heard once
  * in each period, and costs a handful of gets. Each question says everything, so that only the
- * newest one counts. The contract is that of {@link Core}.
+ * newest one counts. Those near may have expired while the writer was away, and the reader went on
+ * behind them: after a silence it looks further. The contract is that of {@link Core}.
  */
 export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
   readonly #init: RepairCoreInit;
   readonly #effects: (StreamEffect | RepairEffect)[];
   readonly #exchange: Exchange;
   readonly #reader: AckReader;
+  readonly #scout: Scout;
   #wanted: Acknowledgement | undefined;
   #reads = 0;
   #periodEndsAt: Instant = Number.NEGATIVE_INFINITY;
@@ -65,20 +71,28 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
         keys: new FrameKeys(Chain.fromBytes(chain), next, ACK_CONTEXT),
         quietAskMsMax: QUIET_ASK_MS,
         places: REPAIR_PLACES,
-        onAck: (frame) => this.#onAck(frame.acknowledgement),
+        onAck: (frame, now) => this.#onAck(frame.acknowledgement, now),
         onSpoiled: () => this.#count(),
       },
       { next, chain },
     );
+    this.#scout = new Scout({
+      cellBytes,
+      exchange: this.#exchange,
+      context: ACK_CONTEXT,
+      paceMeanMs: options.paceMeanMs,
+      distanceMax: DISTANCE_MAX,
+    });
   }
 
   handle(input: IoInput, now: Instant): void {
     this.#now = now;
-    if (input.kind === "start") this.#isStarted = true;
+    if (input.kind === "start") this.#start(now);
     if (input.kind === "turn") this.#exchange.beginTurn();
     if (input.kind === "got") {
       const request = this.#exchange.settle(input.request, now);
-      if (request !== undefined) this.#reader.onGot(request, input.cell, now);
+      if (request?.purpose === "scout-get") this.#scout.onGot(request, input.cell);
+      else if (request !== undefined) this.#reader.onGot(request, input.cell, now);
     }
     if (input.kind === "failed")
       this.#onFailed(this.#exchange.fail(input.request), input.code, now);
@@ -88,7 +102,7 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
   timeout(now: Instant): void {
     this.#now = now;
     let late = this.#exchange.nextLate(now);
-    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#reader.onLate(late);
+    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#settle(now);
   }
 
@@ -102,8 +116,14 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     return Math.min(
       this.#exchange.deadline(),
       this.#reader.deadline(this.#now),
+      this.#scout.deadline(this.#now),
       isWaiting ? this.#periodEndsAt : Number.POSITIVE_INFINITY,
     );
+  }
+
+  #start(now: Instant): void {
+    if (!this.#isStarted) this.#scout.rest(now);
+    this.#isStarted = true;
   }
 
   #settle(now: Instant): void {
@@ -111,7 +131,16 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     if (now >= this.#periodEndsAt && this.#reads > 0) this.#beginPeriod(now);
     this.#reader.isOpen = this.#reads < READS_PER_PERIOD;
     this.#reader.pump(now);
+    this.#look(now);
     this.#exchange.endTurn(this, now);
+  }
+
+  #look(now: Instant): void {
+    const look = this.#scout.pump(now, this.#reader.next, () => this.#reader.save().chain);
+    if (look?.found === undefined) return;
+    const { number, chain } = look.found;
+    this.#reader.leapTo(number, chain, now);
+    chain.wipe();
   }
 
   #beginPeriod(now: Instant): void {
@@ -123,8 +152,9 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     this.#wanted = undefined;
   }
 
-  #onAck(wanted: Acknowledgement): void {
+  #onAck(wanted: Acknowledgement, now: Instant): void {
     this.#wanted = wanted;
+    this.#scout.heard(now);
     this.#count();
   }
 
@@ -132,11 +162,17 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     this.#reads += 1;
   }
 
+  #onLate(request: Request): void {
+    if (request.purpose === "scout-get") this.#scout.onLate(request);
+    else this.#reader.onLate(request);
+  }
+
   #onFailed(request: Request | undefined, code: string, now: Instant): void {
     if (request === undefined) return;
-    if (code !== "CULVERT_NOT_FOUND") {
-      this.#exchange.pause(now);
-    }
-    this.#reader.onFailed(request, now);
+    const isEmpty = code === "CULVERT_NOT_FOUND";
+    if (!isEmpty) this.#exchange.pause(now);
+    if (request.purpose !== "scout-get") this.#reader.onFailed(request, now);
+    else if (isEmpty) this.#scout.onEmpty(request);
+    else this.#scout.onLate(request);
   }
 }

@@ -2,14 +2,17 @@ import type { Instant } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
 import { openFrame } from "../cell.ts";
 import type { Exchange, Request } from "../exchange.ts";
-import { DATA_CONTEXT } from "../frame-keys.ts";
 
 /** What a scout works with. */
 export interface ScoutInit {
   readonly exchange: Exchange;
   readonly cellBytes: number;
+  /** Domain of the chain's frame ids and keys. */
+  readonly context: Uint8Array;
   /** Mean gap between two gets; 0: they are not rationed. */
   readonly paceMeanMs: number;
+  /** The last distance that is looked at, if not as far as is usual. */
+  readonly distanceMax?: number;
 }
 
 /** A chain state, and the number of its frame. Secret. */
@@ -54,15 +57,16 @@ const STATES_PER_TURN = 512;
 const TRIES = 8;
 
 /**
- * Looks for frames far beyond the next one, for a reader that hears nothing: everything near may
- * have expired while it was away. After a silence it asks for single places at growing distances;
- * from the first one that holds a frame it closes in on the lowest. Rests otherwise.
+ * Looks for frames far beyond the next one, for who reads a chain and hears nothing: everything
+ * near may have expired while it was away. After a silence it asks for single places at growing
+ * distances; from the first one that holds a frame it closes in on the lowest. Rests otherwise.
  */
 export class Scout {
   readonly #init: ScoutInit;
   readonly #firstSilenceMs: number;
   #silenceMs: number;
-  #reach = DISTANCE_MAX;
+  readonly #distanceMax: number;
+  #reach: number;
   #lookAt: Instant = Number.POSITIVE_INFINITY;
   #base = 0;
   /** The highest place known to be empty, and the lowest known to be taken, of this look. */
@@ -75,6 +79,8 @@ export class Scout {
 
   constructor(init: ScoutInit) {
     this.#init = init;
+    this.#distanceMax = init.distanceMax ?? DISTANCE_MAX;
+    this.#reach = this.#distanceMax;
     this.#firstSilenceMs = FIRST_SILENCE_MS + SILENCE_GAPS * init.paceMeanMs;
     this.#silenceMs = this.#firstSilenceMs;
   }
@@ -87,14 +93,14 @@ export class Scout {
 
   /** A frame has arrived that was asked for as the next one. */
   heard(now: Instant): void {
-    this.#reach = DISTANCE_MAX_NEAR;
+    this.#reach = Math.min(DISTANCE_MAX_NEAR, this.#distanceMax);
     this.rest(now);
   }
 
   /** The reader was away, or has lost frames: it may be far behind. */
   wake(now: Instant): void {
     this.#stop();
-    this.#reach = DISTANCE_MAX;
+    this.#reach = this.#distanceMax;
     this.#silenceMs = this.#firstSilenceMs;
     this.#lookAt = now + this.#silenceMs;
   }
@@ -131,8 +137,9 @@ export class Scout {
     const probe = this.#probe;
     if (probe === undefined || request !== probe.request) return;
     const { chain } = probe.post;
-    const keys = { frameId: chain.frameId(DATA_CONTEXT), key: chain.frameKey(DATA_CONTEXT) };
-    const opened = openFrame(cell, keys, this.#init.cellBytes);
+    const { context, cellBytes } = this.#init;
+    const keys = { frameId: chain.frameId(context), key: chain.frameKey(context) };
+    const opened = openFrame(cell, keys, cellBytes);
     this.#answer(opened.kind === "frame");
   }
 
@@ -173,12 +180,12 @@ export class Scout {
   }
 
   #ask(now: Instant): void {
-    const { exchange } = this.#init;
+    const { exchange, context } = this.#init;
     const probe = this.#probe as Probe;
     if (probe.request?.isOpen === true || !exchange.mayGet(now)) return;
     const { chain, number } = probe.post;
     probe.tries += 1;
-    probe.request = exchange.get("scout-get", number, chain.frameId(DATA_CONTEXT), {
+    probe.request = exchange.get("scout-get", number, chain.frameId(context), {
       now,
       isLikelyThere: true,
       patience: 1,
@@ -208,7 +215,7 @@ export class Scout {
   #stop(): void {
     if (this.#empty !== undefined) {
       this.#silenceMs = Math.min(this.#silenceMs * SILENCE_GROWTH, SILENCE_MS_MAX);
-      this.#reach = Math.min(this.#reach * SILENCE_GROWTH, DISTANCE_MAX);
+      this.#reach = Math.min(this.#reach * SILENCE_GROWTH, this.#distanceMax);
     }
     const request = this.#probe?.request;
     if (request !== undefined) this.#init.exchange.cancel(request);

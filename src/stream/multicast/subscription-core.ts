@@ -97,7 +97,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       quietAskMsMax: options.quietAskMsMax,
       quietPlaces: 1,
     });
-    this.#lookout = new Lookout({ ...parts, ...options });
+    this.#lookout = new Lookout({ ...parts, ...options, context: DATA_CONTEXT });
     if (repair === undefined) return;
     const early = (): Iterable<number> => this.#arrivals.early;
     const asking = { ...parts, early, commits: this.#commits, effects: this.#effects };
