@@ -10,8 +10,26 @@ import { frameName } from "./unacknowledged-frames.ts";
 /** What lies beside a head, by journal name: sealed frames, what waits for one, what is begun. */
 export type SavedFrames = ReadonlyMap<string, Uint8Array>;
 
-/** Frames beside the state that needs them, as pairs of name and bytes. */
+/** Longest state that is saved or loaded; one that lives in a store may be longer. */
+export const STATE_BYTES_MAX: number = 2 ** 30;
+
+/** What it has besides frames, and what each of those has besides its bytes, at the most. */
+const HEAD_BYTES_MAX = 2 ** 20;
+const PAIR_BYTES_MAX = 32;
+
+/**
+ * Frames beside the state that needs them, as pairs of name and bytes.
+ *
+ * @throws CulvertError `CULVERT_TOO_LARGE` when nobody could load them
+ */
 export function framesToCbor(frames: SavedFrames): CborInput[] {
+  let length = HEAD_BYTES_MAX;
+  for (const bytes of frames.values()) length += PAIR_BYTES_MAX + bytes.length;
+  if (length > STATE_BYTES_MAX) {
+    throw new CulvertError("CULVERT_TOO_LARGE", "a state that only a store has room for", {
+      detail: { limit: STATE_BYTES_MAX, length },
+    });
+  }
   return [...frames].map(([name, bytes]) => [name, bytes]);
 }
 

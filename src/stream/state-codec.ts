@@ -3,7 +3,7 @@ import { type CborInput, decodeCbor, encodeCbor, Fields } from "../codec/index.t
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX, RESET_CODE_MAX } from "./frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "./options.ts";
 import { FRAMES_BEYOND_LIMIT } from "./probe-timer.ts";
-import { framesOf, framesToCbor, type SavedFrames } from "./saved-frames.ts";
+import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
 import type {
   AckReaderState,
@@ -18,7 +18,6 @@ import type {
 export const STATE_VERSION = 3;
 
 /** Longest saved form: what waits for a frame in a halted stream is the largest part. */
-const STATE_BYTES_MAX = 2 ** 30;
 
 const ACKS_PENDING_MAX = 64;
 const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;

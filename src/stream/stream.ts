@@ -185,7 +185,7 @@ export class Stream extends CoreDuplex {
    * the stream's keys: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the stream; `CULVERT_STATE_IN_USE` when its state lives in a
-   *   store, and was opened again
+   *   store, and was opened again; `CULVERT_TOO_LARGE` beyond 1 GiB
    */
   save(): Promise<Uint8Array> {
     // One after the other: two cannot have the journal open.

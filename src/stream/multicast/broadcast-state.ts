@@ -2,7 +2,7 @@ import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
 import type { FramerState } from "../framer.ts";
-import { framesOf, framesToCbor, type SavedFrames } from "../saved-frames.ts";
+import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "../saved-frames.ts";
 import { chainOf, rootOf } from "../saved-keys.ts";
 import type { Generation } from "./retention.ts";
 
@@ -42,7 +42,6 @@ export interface BroadcastState {
 const VERSION = 3;
 const KIND = "broadcast";
 const CODE = "CULVERT_BAD_STATE";
-const STATE_BYTES_MAX = 2 ** 30;
 const GENERATIONS_MAX = 1_024;
 const READERS_MAX = 1_024;
 /** Most frames that options allow to be kept, and to be without a receipt. */

@@ -256,7 +256,7 @@ export class Broadcast extends Writable {
    * the right to write: keep it secret, and use it once.
    *
    * @throws CulvertError of what ended the broadcast; `CULVERT_STATE_IN_USE` when its state lives
-   *   in a store, and was opened again
+   *   in a store, and was opened again; `CULVERT_TOO_LARGE` beyond 1 GiB of frames that are kept
    */
   async save(): Promise<Uint8Array> {
     await this.halt();
