@@ -146,7 +146,7 @@ describe("a network of real cores", () => {
     const asker = others.find(({ contact }) => !near.includes(contact.key));
     if (asker === undefined) throw new Error("somebody is far from the key");
     const [closest] = asker.core.closestKnown(key, 1);
-    const silent = others.find(({ contact }) => contact.key === closest?.key);
+    const silent = swarm.nodes.find(({ contact }) => contact.key === closest?.key);
     if (silent === undefined) throw new Error("the closest is one of them");
     swarm.stop(silent);
     const put = (): number => {
