@@ -185,15 +185,26 @@ export class ReTx {
    */
   doubt(first: number, since: Instant): void {
     if (!this.has(first)) return;
-    const end = Math.min(this.#lostRun.waitsFor(first), this.next);
-    const { state, selected, storedAt } = this.#frames;
-    for (let index = first; index < end; index++) {
-      const slot = this.#frames.find(index);
-      if (slot < 0 || selected[slot] === 1 || (storedAt[slot] as number) > since) continue;
-      if (state[slot] !== STORED && state[slot] !== SUSPECT) continue;
-      this.#setState(slot, MISSING);
-      this.#missing.push(index);
+    const end = this.#lostRun.waitsFor(first);
+    this.#lose(first, since);
+    for (let index = first + 1; index < Math.min(end, this.next); index++) {
+      if (!this.isSelected(index)) this.#lose(index, since);
     }
+  }
+
+  /**
+   * The reader was asked so many times in a row and says nothing. It may look for the first frame;
+   * or for one behind it, if it could not use that one without, or has taken it and the Map has
+   * lost its word, too. So with each further question others are missing as well, from one to half
+   * of all, until all have been; unless some were never stored, as in a Map that is in trouble.
+   */
+  doubtSilent(times: number, since: Instant): void {
+    const isTroubled = this.#unstored > 0;
+    this.doubt(this.base, since);
+    if (isTroubled || times < 2 || this.size < 2) return;
+    const length = 2 ** ((times - 2) % Math.ceil(Math.log2(this.size)));
+    const end = Math.min(this.base + 2 * length, this.next);
+    for (let index = this.base + length; index < end; index++) this.#lose(index, since);
   }
 
   /** Moves every stored frame whose time has come back to the suspects. */
@@ -301,6 +312,16 @@ export class ReTx {
     const isStored = state[slot] === STORED;
     if (isStored && options.now - (storedAt[slot] as number) < options.doubtMs) return;
     if (!isStored && state[slot] !== SUSPECT) return;
+    this.#setState(slot, MISSING);
+    this.#missing.push(index);
+  }
+
+  /** Whatever its reader has said of it: one that has it forgets things in crashes. */
+  #lose(index: number, since: Instant): void {
+    const slot = this.#frames.find(index);
+    const { state, storedAt } = this.#frames;
+    if (slot < 0 || (storedAt[slot] as number) > since) return;
+    if (state[slot] !== STORED && state[slot] !== SUSPECT) return;
     this.#setState(slot, MISSING);
     this.#missing.push(index);
   }

@@ -15,6 +15,9 @@ export const FRAMES_BEYOND_LIMIT = 128;
 /** Behind so many frames that wait for its application no reader with defaults finds a probe. */
 export const PROBES_REACH: number = DEFAULTS.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;
 
+/** A reader that has not answered so many probes was away. */
+const AWAY_PROBES = 2;
+
 /** Keeps the doubled delay finite. */
 const DOUBLINGS_MAX = 24;
 
@@ -24,18 +27,26 @@ export class ProbeTimer {
   readonly #exchange: Exchange;
   #at: Instant = Number.POSITIVE_INFINITY;
   #doublings = 0;
+  #unanswered = 0;
   #isAsking = false;
-  /** Probes of this session that the reader has not taken. */
-  readonly #probes = new Set<number>();
+  /** Probes that the reader has not taken. */
+  readonly #probes: Set<number>;
 
-  constructor(options: StreamOptions, exchange: Exchange) {
+  /** `probes`: those of earlier sessions. */
+  constructor(options: StreamOptions, exchange: Exchange, probes: readonly number[] = []) {
     this.#options = options;
     this.#exchange = exchange;
+    this.#probes = new Set(probes);
   }
 
   /** How many probes the reader has not taken; as many as there is room for, if they are more. */
   get unread(): number {
     return Math.min(this.#probes.size, FRAMES_BEYOND_LIMIT);
+  }
+
+  /** What another session has to know. */
+  save(): readonly number[] {
+    return [...this.#probes].slice(-FRAMES_BEYOND_LIMIT);
   }
 
   /** This frame is a probe. */
@@ -62,9 +73,22 @@ export class ProbeTimer {
     this.#count(now);
   }
 
-  /** The reader was heard of: it owes no answer until it is asked again. */
-  heard(): void {
+  /**
+   * The reader was heard of: it owes no answer until it is asked again. One that was away for some
+   * probes, and is back, is asked soon: it may lack what a Map has lost meanwhile.
+   */
+  heard(now: Instant): void {
     this.#isAsking = false;
+    const wasAway = this.#unanswered >= AWAY_PROBES;
+    this.#unanswered = 0;
+    if (!wasAway) return;
+    this.#doublings = 0;
+    if (this.isArmed) this.#count(now);
+  }
+
+  /** Probes since the reader was heard of. */
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
   /**
@@ -85,6 +109,7 @@ export class ProbeTimer {
     if (now < this.#at) return false;
     this.disarm();
     this.#doublings += 1;
+    this.#unanswered += 1;
     return true;
   }
 

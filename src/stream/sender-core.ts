@@ -57,7 +57,7 @@ export class SenderCore {
     this.#init = init;
     const { commits, options, cellBytes } = init;
     this.#unacknowledged = new UnacknowledgedFrames(commits, options.durable, cellBytes);
-    this.#probe = new ProbeTimer(options, init.exchange);
+    this.#probe = new ProbeTimer(options, init.exchange, state?.probes);
     this.noDelay = options.noDelay;
     this.#payloadMax = payloadBytesMax(cellBytes);
     this.#framer = new Framer({ ...init, ...options, payloadMax: this.#payloadMax }, state?.framer);
@@ -168,7 +168,7 @@ export class SenderCore {
     this.#retx.timeout(now);
     if (!this.#init.exchange.mayPut(now) || !this.#probe.expire(now)) return;
     if (this.#retx.size === 0 || this.#resetCode !== undefined) return;
-    this.#retx.doubt(this.#retx.base, now); // all that a reader may look for, and a Map forget
+    this.#retx.doubtSilent(this.#probe.unanswered, now);
     this.#sealProbe(now);
     this.#probe.arm(now);
   }
@@ -209,7 +209,7 @@ export class SenderCore {
   /** Takes what the peer says about our frames. */
   onAcknowledgement(ack: Acknowledgement, heard: Hearing): AcknowledgementVerdict {
     const retx = this.#retx;
-    this.#probe.heard();
+    this.#probe.heard(heard.now);
     const end = arrivedEnd(ack);
     if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
     if (!this.#claim.covers(end)) {
@@ -257,6 +257,7 @@ export class SenderCore {
       resetIndex: this.#resetIndex,
       resetCode: this.#resetCode,
       creditLimit: this.#creditLimit,
+      probes: this.#probe.save(),
       mark: this.#sealer.mark,
       chain: this.#init.keys.baseState(),
     };

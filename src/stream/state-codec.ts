@@ -17,8 +17,6 @@ import type {
 /** Version of the saved form. */
 export const STATE_VERSION = 3;
 
-/** Longest saved form: what waits for a frame in a halted stream is the largest part. */
-
 const ACKS_PENDING_MAX = 64;
 const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;
 const CODE = "CULVERT_BAD_STATE";
@@ -112,6 +110,10 @@ function senderFromFields(fields: Fields): SenderState {
       fields.integer("resetCode", { min: 0, max: RESET_CODE_MAX }),
     ),
     creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
+    probes:
+      optional(fields, "probes", () =>
+        indexesOf(fields, "probes", { min: base, end: next, countMax: FRAMES_BEYOND_LIMIT }),
+      ) ?? [],
     mark: mark(fields),
     chain: chainOf(fields, "chain").toBytes(),
     framer: {
@@ -153,20 +155,27 @@ function begunFromFields(fields: Fields, takenOffset: number): BegunState {
 
 function ackWriterFromFields(fields: Fields): AckWriterState {
   const next = index(fields, "next");
-  const pending: number[] = [];
-  for (const item of fields.list("pending")) {
-    if (typeof item !== "number" || !Number.isSafeInteger(item) || item < 0 || item >= next) {
-      throw new CulvertError(CODE, "a pending ack is malformed");
-    }
-    pending.push(item);
-  }
-  if (pending.length > ACKS_PENDING_MAX) throw new CulvertError(CODE, "too many pending acks");
+  const pending = indexesOf(fields, "pending", { min: 0, end: next, countMax: ACKS_PENDING_MAX });
   const stored = fields.integer("stored", { min: 0, max: next }) - 1;
   return { next, stored, pending, chain: chainOf(fields, "chain").toBytes() };
 }
 
 function ackReaderFromFields(fields: Fields): AckReaderState {
   return { next: index(fields, "next"), chain: chainOf(fields, "chain").toBytes() };
+}
+
+function indexesOf(
+  fields: Fields,
+  name: string,
+  { min, end, countMax }: { readonly min: number; readonly end: number; readonly countMax: number },
+): number[] {
+  const indexes = fields.list(name).map((item) => {
+    const isIndex = typeof item === "number" && Number.isSafeInteger(item);
+    if (!isIndex || item < min || item >= end) throw fields.wrong(name, "holds what is no index");
+    return item;
+  });
+  if (indexes.length > countMax) throw fields.wrong(name, "has too many entries");
+  return indexes;
 }
 
 function index(fields: Fields, name: string): number {

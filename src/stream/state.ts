@@ -16,6 +16,8 @@ export interface SenderState {
   /** What the peer is told with it, if not 0. */
   readonly resetCode: number | undefined;
   readonly creditLimit: number | undefined;
+  /** Probes that are unacknowledged, or the last of them: as many as may lie beyond a limit. */
+  readonly probes: readonly number[];
   /** Of the last frame that was sealed. */
   readonly mark: number;
   /** Chain state at `next`. Secret. */

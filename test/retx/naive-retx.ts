@@ -76,17 +76,29 @@ export class NaiveReTx {
 
   doubt(first: number, since: number): void {
     if (this.find(first) === undefined) return;
+    this.lose(first, since);
     // One that was taken for missing before comes alone; the one behind all those doubles them.
-    if (!this.run.includes(first)) {
-      const length = first === (this.run.at(-1) ?? -2) + 1 ? 2 * this.run.length : 1;
-      this.run = Array.from({ length }, (_, at) => first + at);
-      for (const index of this.run) this.doubtOne(index, since);
-    } else this.doubtOne(first, since);
+    if (this.run.includes(first)) return;
+    const length = first === (this.run.at(-1) ?? -2) + 1 ? 2 * this.run.length : 1;
+    this.run = Array.from({ length }, (_, at) => first + at);
+    for (const index of this.run) if (this.find(index)?.selected === false) this.lose(index, since);
   }
 
-  private doubtOne(index: number, since: number): void {
+  doubtSilent(times: number, since: number): void {
+    const { base } = this;
+    const { length } = this.frames;
+    const isTroubled = !this.frames.every(isThere);
+    this.doubt(base, since);
+    if (isTroubled || times < 2 || length < 2) return;
+    // All offsets but 0 in turn: 1, 2 to 3, 4 to 7 ...
+    const parts = [1, 2, 4, 8, 16].filter((from) => from < length);
+    const from = parts[(times - 2) % parts.length] ?? 0;
+    for (let offset = from; offset < 2 * from; offset++) this.lose(base + offset, since);
+  }
+
+  private lose(index: number, since: number): void {
     const frame = this.find(index);
-    if (frame === undefined || frame.selected || frame.storedAt > since) return;
+    if (frame === undefined || frame.storedAt > since) return;
     if (frame.state === "stored" || frame.state === "suspect") frame.state = "missing";
   }
 

@@ -203,6 +203,16 @@ describe("a starving reader", () => {
     retx.doubt(0, 50);
     expect([retx.state(0), retx.nextRetransmission(true)]).toEqual(["missing", 0]);
   });
+
+  it("is believed, and not an old word of it that came late and says that it has the frame", () => {
+    const retx = flying(5);
+    for (let index = 0; index < 5; index++) retx.stored(index, receipt(5));
+    retx.acknowledge(1);
+    retx.select(0, 8, () => true, { newest: false, now: 6, doubtMs: 100 });
+    retx.doubt(1, NEVER);
+    expect([retx.nextRetransmission(true), retx.nextRetransmission(true)]).toEqual([1, undefined]);
+    expect([retx.hasRetransmission(false), retx.unstored]).toEqual([false, 0]);
+  });
 });
 
 describe("a Map that has forgotten more than one frame", () => {
@@ -277,6 +287,14 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("doubt" as const), place, ago: fc.nat(100) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("silent" as const),
+      times: fc.integer({ min: 1, max: 40 }),
+      ago: fc.nat(100),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(150) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), place }) },
   {
@@ -328,6 +346,10 @@ function perform(action: Step, retx: ReTx, model: NaiveReTx, now: number): void 
     case "doubt":
       retx.doubt(index, now - action.ago);
       model.doubt(index, now - action.ago);
+      break;
+    case "silent":
+      retx.doubtSilent(action.times, now - action.ago);
+      model.doubtSilent(action.times, now - action.ago);
       break;
     case "wait":
       retx.timeout(now);

@@ -54,11 +54,51 @@ describe("a probe timer", () => {
     expect(probe.isAsking).toBe(false);
     probe.arm(0);
     expect(probe.isAsking).toBe(true);
-    probe.heard();
+    probe.heard(40);
     probe.arrived([4], 5, 50);
     expect([probe.isAsking, probe.isArmed]).toEqual([false, true]);
     probe.arm(100);
     expect(probe.isAsking).toBe(true);
+  });
+
+  it("asks soon again when a reader that was away is back, and not when one answers each", () => {
+    const { probe } = timerOf();
+    const askInVain = (): void => {
+      probe.arm(0);
+      probe.expire(probe.deadline);
+    };
+    for (let i = 0; i < 3; i++) {
+      askInVain();
+      probe.heard(0);
+    }
+    probe.arm(0);
+    expect(probe.deadline).toBe(8 * 13_500);
+    for (let i = 0; i < 2; i++) askInVain();
+    probe.arm(0);
+    probe.heard(100);
+    expect(probe.deadline).toBe(100 + 13_500);
+  });
+
+  it("counts the probes since the reader was heard", () => {
+    const { probe } = timerOf();
+    for (let count = 1; count < 4; count++) {
+      probe.arm(0);
+      probe.expire(probe.deadline);
+      expect(probe.unanswered).toBe(count);
+    }
+    probe.heard(0);
+    expect(probe.unanswered).toBe(0);
+  });
+
+  it("knows the probes of earlier sessions, as many as may lie beyond a limit", () => {
+    const { exchange, options } = exchangeFixture();
+    const probe = new ProbeTimer(options, exchange, [3, 5]);
+    probe.sealed(6);
+    expect([probe.unread, probe.save()]).toEqual([3, [3, 5, 6]]);
+    probe.arrived([3], 5, 0);
+    expect([probe.unread, probe.save()]).toEqual([2, [5, 6]]);
+    for (let index = 7; index < 200; index++) probe.sealed(index);
+    expect([probe.unread, probe.save().length, probe.save().at(-1)]).toEqual([128, 128, 199]);
   });
 
   it("waits longer where requests are rationed", () => {
