@@ -146,7 +146,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   override read(size?: number): unknown {
-    const chunk: unknown = super.read(size);
+    // Node goes on to give what is there; it is kept for the next session.
+    const chunk: unknown = this.#phase === "halted" ? null : super.read(size);
     this.taken.note();
     return chunk;
   }

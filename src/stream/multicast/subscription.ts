@@ -201,7 +201,8 @@ export class Subscription extends Readable {
   }
 
   override read(size?: number): unknown {
-    const chunk: unknown = super.read(size);
+    // Node goes on to give what is there; it is kept for the next session.
+    const chunk: unknown = this.#session.phase === "halted" ? null : super.read(size);
     this.#taken.note();
     return chunk;
   }
