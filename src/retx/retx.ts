@@ -193,6 +193,16 @@ export class ReTx {
   }
 
   /**
+   * The reader speaks and has no news. It may have the first frame, and be unable to use, or to
+   * tell of, that one without the first behind it that it lacks.
+   */
+  doubtLacking(since: Instant): void {
+    let lacking = this.base + 1;
+    while (this.isSelected(lacking)) lacking += 1;
+    this.#lose(lacking, since);
+  }
+
+  /**
    * The reader was asked so many times in a row and says nothing. It may look for the first frame;
    * or for one behind it, if it could not use that one without, or has taken it and the Map has
    * lost its word, too. So with each further question others are missing as well, from one to half

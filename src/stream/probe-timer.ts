@@ -94,10 +94,11 @@ export class ProbeTimer {
   /**
    * It has frames that it had not, and taken those below `base`: the gaps are short again. A probe
    * that has arrived is no reason for the next one: a reader that cannot take more would be asked
-   * as fast as it answers.
+   * as fast as it answers. One before the last is: the Map had lost it, and others as well.
    */
   arrived(indexes: readonly number[], base: number, now: Instant): void {
-    const isNews = indexes.some((index) => !this.#probes.has(index));
+    const last = Math.max(...this.#probes);
+    const isNews = indexes.some((index) => index < last || !this.#probes.has(index));
     for (const index of this.#probes) if (index < base) this.#probes.delete(index);
     if (!isNews) return;
     this.#doublings = 0;

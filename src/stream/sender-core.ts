@@ -217,19 +217,19 @@ export class SenderCore {
       if (retx.puts(this.#claim.first) > 0) this.#claim.keep(ack);
       return "taken";
     }
-    const { rto } = this.#init.exchange;
-    if (ack.credit > 0) {
-      this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
-    }
+    const limit = ack.next + ack.credit;
+    if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, limit);
     const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
     for (const index of dropped) this.#drop(index);
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
     // A reader whose gets are rationed lacks a frame for long before that means anything.
-    const scarcity = 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
-    const doubtMs = DOUBT_RTOS * rto.rtoMs() + scarcity;
-    if (heard.isStarved) retx.doubt(ack.next, heard.now - DOUBT_RTOS * rto.rtoMs());
+    const patienceMs = DOUBT_RTOS * this.#init.exchange.rto.rtoMs();
+    const doubtMs = patienceMs + 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
+    if (heard.isStarved) retx.doubt(ack.next, heard.now - patienceMs);
     const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, { ...heard, doubtMs });
-    this.#probe.arrived([...dropped, ...newlySelected], retx.base, heard.now);
+    const arrivals = [...dropped, ...newlySelected];
+    if (heard.newest && arrivals.length === 0) retx.doubtLacking(heard.now - doubtMs);
+    this.#probe.arrived(arrivals, retx.base, heard.now);
     if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }

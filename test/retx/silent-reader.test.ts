@@ -29,3 +29,19 @@ describe("a reader that says nothing", () => {
     expect(putAgain(3, true)).toEqual([]);
   });
 });
+
+describe("a reader that speaks and has no news", () => {
+  it("may lack the first frame behind the first one that it has not told to have", () => {
+    const retx = new ReTx();
+    for (let index = 0; index < 5; index++) {
+      retx.add(index);
+      retx.sent(index, index);
+      retx.stored(index, RECEIPT);
+    }
+    retx.select(0, 8, (j) => j === 0, { newest: true, now: 6, doubtMs: 100 });
+    retx.doubtLacking(RECEIPT.now - 1);
+    expect(retx.hasRetransmission(false)).toBe(false);
+    retx.doubtLacking(RECEIPT.now);
+    expect([retx.nextRetransmission(false), retx.hasRetransmission(false)]).toEqual([2, false]);
+  });
+});

@@ -11,7 +11,7 @@ function place() {
   return { clock, map, run };
 }
 
-/** What the application of a reader gets that is halted in the moment in which it begins to read. */
+/** What a reader gives that is halted in the moment in which its application begins to read. */
 async function halted(
   reader: Stream | Subscription,
   { clock, run }: ReturnType<typeof place>,

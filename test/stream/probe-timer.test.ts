@@ -42,7 +42,13 @@ describe("a probe timer", () => {
     probe.sealed(7);
     probe.arrived([7], 6, 50);
     expect([probe.deadline, probe.unread]).toEqual([NEVER, 1]);
-    probe.arrived([6, 7], 8, 50);
+    // Nor is one that comes alone; one before the last was lost, and so may others be.
+    probe.sealed(8);
+    probe.arrived([8], 6, 50);
+    expect(probe.deadline).toBe(NEVER);
+    probe.arrived([7], 6, 40);
+    expect(probe.deadline).toBe(13_540);
+    probe.arrived([6, 7, 8], 9, 50);
     expect(probe.unread).toBe(0);
     expect(probe.deadline).toBe(13_550);
     probe.disarm();
