@@ -122,15 +122,3 @@ export type StreamEffect =
   | ({ readonly kind: "fail" } & Failure)
   /** Both directions are over and everything is acknowledged; nothing follows. */
   | { readonly kind: "done" };
-
-const SETBACKS: Partial<Record<ErrorCode, string>> = {
-  CULVERT_UNREACHABLE: "the Map cannot be reached",
-  CULVERT_TIMEOUT: "the Map does not answer",
-  CULVERT_BUSY: "the Map is busy",
-  CULVERT_FULL: "the Map has no room for new records",
-};
-
-/** The words of the warning that requests fail; the stream itself goes on. */
-export function describeSetback(code: ErrorCode): string {
-  return `${SETBACKS[code] ?? "the Map did not take a request"}; it is tried again`;
-}

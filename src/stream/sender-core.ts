@@ -243,7 +243,7 @@ export class SenderCore {
     this.#init.commits.touch();
   }
 
-  /** The state that survives; `whole`: with what waits for a frame. Unix time is so much more. */
+  /** What survives; `whole`: with what waits for a frame. Unix time at the instant 0 is given. */
   save(unixOffsetMs: number, whole: boolean): SenderState {
     const stored = this.#retx.storedRun();
     return {
@@ -255,7 +255,7 @@ export class SenderCore {
       acknowledgedBytes: this.#acknowledgedBytes,
       endIndex: this.#endIndex,
       resetIndex: this.#resetIndex,
-      resetCode: this.#resetCode,
+      resetCode: this.#resetIndex === undefined ? undefined : this.#resetCode,
       creditLimit: this.#creditLimit,
       probes: this.#probe.save(),
       mark: this.#sealer.mark,

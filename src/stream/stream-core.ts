@@ -5,6 +5,7 @@ import { ClosingHandshake } from "./closing-handshake.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
+import { describeSetback } from "./failure.ts";
 import {
   type AckContent,
   FLAG_ABORTED,
@@ -17,7 +18,7 @@ import {
 import { PeerTimeout } from "./peer-timeout.ts";
 import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
-import { describeSetback, type GotInput, type StreamEffect, type StreamInput } from "./protocol.ts";
+import type { GotInput, StreamEffect, StreamInput } from "./protocol.ts";
 import { GAP, type ReceiverCore } from "./receiver-core.ts";
 import type { SenderCore } from "./sender-core.ts";
 import { type LeftFrames, leftBy, type StreamState } from "./state.ts";
@@ -61,9 +62,8 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#isOver = state?.isDone ?? false;
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
-    this.#commits = new CommitQueue(this.#effects, options.durable, () =>
-      encodeState(this.state(false)),
-    );
+    const head = (): Uint8Array => encodeState(this.state(false));
+    this.#commits = new CommitQueue(this.#effects, options.durable, head);
     const parts = makeCoreParts(init, this.#effects, this.#exchange, this.#commits, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),

@@ -9,6 +9,7 @@ import {
   type RunningNode,
   startNode,
 } from "culvert/node";
+import { eventually } from "./eventually.ts";
 
 /** Free ports of both carriers. */
 export const LOOPBACK = [
@@ -63,9 +64,5 @@ export function contactOf({ contacts }: RunningNode): string {
 
 /** Waits for what has no event to wait for. */
 export async function until(isSo: () => boolean, ms = 20_000): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!isSo()) {
-    if (Date.now() > deadline) throw new Error(`it did not come to that: ${isSo}`);
-    await new Promise((wake) => setTimeout(wake, 20));
-  }
+  await eventually(() => isSo() || undefined, ms);
 }

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { blindPublicKey, rootPublicKey } from "../../src/crypto/index.ts";
 import { isFault, parseRecord, verifyRecord } from "../../src/mapservice/index.ts";
+import { eventually } from "./eventually.ts";
 import { InProcessNetwork, until } from "./in-process-network.ts";
 import { hashOf, ShippedPeer } from "./voidphone/shipped-peer.ts";
 
@@ -18,16 +19,6 @@ const CELL = 1_024;
 const HOST = "127.0.0.1";
 const PORTS = { api: `${HOST}:0`, onion: `${HOST}:0`, rps: `${HOST}:0`, midterm: undefined };
 const GEOMETRY = { cellBytes: CELL, onionBytes: 2_048, onionHopsMax: 5 };
-
-/** Asks until the value is there: a 650 is not answered, so nobody knows when it has arrived. */
-async function eventually(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
-  for (let tries = 0; tries < 200; tries++) {
-    const value = await get();
-    if (value !== undefined) return new Uint8Array(value);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the value has not come");
-}
 
 describe("nodes with VoidPhone's interfaces", () => {
   const network = new InProcessNetwork({ geometry: GEOMETRY });

@@ -15,6 +15,7 @@ import {
   virtualTcp,
   virtualUdp,
 } from "../../src/testing/index.ts";
+import { tappedUdp } from "./tapped-udp.ts";
 
 const ANY = { host: "0.0.0.0", port: 0 };
 
@@ -28,18 +29,7 @@ export class CutNetwork {
   }
 
   udp(network: UdpNetwork): UdpNetwork {
-    return {
-      bind: async (at) => {
-        const socket = await network.bind(at);
-        return {
-          address: socket.address,
-          start: (events) => socket.start(events),
-          send: (bytes, to) => socket.send(bytes, to),
-          connect: (stream) => this.#noted(socket.connect(stream)),
-          close: () => socket.close(),
-        };
-      },
-    };
+    return tappedUdp(network, (connection) => this.#noted(connection));
   }
 
   tcp(network: TcpNetwork): TcpNetwork {

@@ -9,6 +9,7 @@ import {
 } from "../../src/link/index.ts";
 import { VirtualClock, VirtualNetwork, virtualUdp } from "../../src/testing/index.ts";
 import { Arrivals, writeKnown } from "./link-world.ts";
+import { tappedUdp } from "./tapped-udp.ts";
 
 const ANY = { host: "0.0.0.0", port: 7_000 };
 const BYTES = 300_000;
@@ -35,18 +36,7 @@ class Stale {
   }
 
   udp(network: UdpNetwork): UdpNetwork {
-    return {
-      bind: async (at) => {
-        const socket = await network.bind(at);
-        return {
-          address: socket.address,
-          start: (events) => socket.start(events),
-          send: (bytes, to) => socket.send(bytes, to),
-          connect: (stream) => this.#watched(socket.connect(stream)),
-          close: () => socket.close(),
-        };
-      },
-    };
+    return tappedUdp(network, (connection) => this.#watched(connection));
   }
 
   #watched(connection: PathConnection): PathConnection {

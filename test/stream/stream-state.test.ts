@@ -3,6 +3,7 @@ import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culver
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { toHex } from "../../src/base/index.ts";
 import { withoutChecksum } from "../../src/io/checksum.ts";
 import { decodeWholeState } from "../../src/stream/state-codec.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
@@ -224,6 +225,41 @@ describe("what earlier sessions have ended", () => {
     const [error, peer] = await elapse(Promise.all([once(again, "error"), once(b, "error")]));
     expect(error).toEqual([fails("CULVERT_CLOSED")]);
     expect(peer).toMatchObject([{ code: "CULVERT_PEER_ABORTED", remote: true, detail: { code } }]);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+});
+
+describe("a stream that was given up and halted before the Map had a word of it", () => {
+  it("tells why on what its next session seals, too", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const sealed = new Set<string>();
+    const lost = (): Promise<never> => Promise.reject(new CulvertError("CULVERT_UNREACHABLE"));
+    const nowhere: Transport = {
+      payloadSize: transport.payloadSize,
+      put: (_, cell) => {
+        sealed.add(toHex(cell));
+        return lost();
+      },
+      get: lost,
+    };
+    const withoutThose: Transport = {
+      payloadSize: transport.payloadSize,
+      put: (id, cell, how) => (sealed.has(toHex(cell)) ? lost() : transport.put(id, cell, how)),
+      get: (id, how) => transport.get(id, how),
+    };
+    const end = { secret, role: "listener", store, ...options } as const;
+    const a = await Stream.open({ ...end, transport: nowhere });
+    a.on("error", () => {}).write("never told");
+    a.reset(7);
+    await clock.runUntil(() => sealed.size >= 2, 60_000);
+    await a.halt();
+    const b = Stream.dial(transport, secret, options);
+    const failed = once(b, "error");
+    b.write("whoever waits for an answer hears of acknowledgements");
+    const again = await Stream.open({ ...end, transport: withoutThose });
+    again.on("error", () => {});
+    expect(await elapse(failed)).toMatchObject([{ detail: { code: 7 } }]);
     await Promise.all([again.halt(), b.halt()]);
   });
 });

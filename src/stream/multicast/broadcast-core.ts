@@ -2,9 +2,10 @@ import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
 import { CommitQueue } from "../commit-queue.ts";
 import { Exchange } from "../exchange.ts";
+import { describeSetback } from "../failure.ts";
 import type { Acknowledgement } from "../frame.ts";
 import { resolveOptions } from "../options.ts";
-import { describeSetback, type IoInput, type StreamEffect, type StreamInput } from "../protocol.ts";
+import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
 import {
   type BroadcastState,

@@ -5,16 +5,11 @@ import { openFrame } from "../cell.ts";
 import { ChainReader } from "../chain-reader.ts";
 import { CommitQueue } from "../commit-queue.ts";
 import { Exchange, type Request } from "../exchange.ts";
+import { describeSetback } from "../failure.ts";
 import { type Frame, markOf, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { resolveOptions } from "../options.ts";
-import {
-  describeSetback,
-  type GotInput,
-  type IoInput,
-  type StreamEffect,
-  type StreamInput,
-} from "../protocol.ts";
+import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
 import { Lookout, type Resumption } from "./lookout.ts";

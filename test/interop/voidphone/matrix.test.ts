@@ -6,6 +6,7 @@ import {
   StandalonePeer,
   VoidphoneApiClient,
 } from "../../../src/voidphone/index.ts";
+import { eventually } from "../eventually.ts";
 import { hashOf, ShippedPeer } from "./shipped-peer.ts";
 
 const ROUNDS = 20;
@@ -34,16 +35,6 @@ async function ours(): Promise<{ peer: StandalonePeer; api: VoidphoneApiClient }
     () => api.close(),
   );
   return { peer, api };
-}
-
-/** Asks until the value is there: a 650 is not answered, so nobody knows when it has arrived. */
-async function eventually(get: () => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
-  for (let tries = 0; tries < 100; tries++) {
-    const value = await get();
-    if (value !== undefined) return new Uint8Array(value);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("the value has not come");
 }
 
 /** One value from each side to the other, through their own APIs; what was stored is found. */
