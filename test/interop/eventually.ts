@@ -13,3 +13,10 @@ export async function eventually<T>(
     await pause(20);
   }
 }
+
+/** Asks until a value is there: a 650 is not answered, so nobody knows when it has arrived. */
+export async function eventualBytes(
+  get: () => Promise<Uint8Array | undefined>,
+): Promise<Uint8Array> {
+  return new Uint8Array(await eventually(get));
+}

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { blindPublicKey, rootPublicKey } from "../../src/crypto/index.ts";
 import { isFault, parseRecord, verifyRecord } from "../../src/mapservice/index.ts";
-import { eventually } from "./eventually.ts";
+import { eventualBytes } from "./eventually.ts";
 import { InProcessNetwork, until } from "./in-process-network.ts";
 import { hashOf, ShippedPeer } from "./voidphone/shipped-peer.ts";
 
@@ -55,7 +55,7 @@ describe("nodes with VoidPhone's interfaces", () => {
     withApis(async (one, other) => {
       const key = new SeededRandom(1).bytes(32);
       one.put({ key, value: utf8("from one end"), ttlSeconds: 600 });
-      expect(await eventually(() => other.get(key))).toEqual(utf8("from one end"));
+      expect(await eventualBytes(() => other.get(key))).toEqual(utf8("from one end"));
       expect(await other.get(new SeededRandom(2).bytes(32))).toBeUndefined();
     }));
 
@@ -67,11 +67,11 @@ describe("nodes with VoidPhone's interfaces", () => {
       await client.transport().bind({ writeSeed: seed }).put(frame, payload, { ttlSeconds: 600 });
       await client.close();
       const address = blindPublicKey(rootPublicKey(seed), frame);
-      const bytes = (await eventually(() => other.get(address))) ?? new Uint8Array();
+      const bytes = (await eventualBytes(() => other.get(address))) ?? new Uint8Array();
       const forged = bytes.slice();
       forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
       one.put({ key: address, value: forged, ttlSeconds: 600 });
-      await eventually(() => one.get(address));
+      await eventualBytes(() => one.get(address));
       const record = parseRecord((await other.get(address)) ?? new Uint8Array(), CELL);
       if (isFault(record)) throw new Error(record);
       expect(Buffer.from(record.address).equals(address)).toBe(true);
@@ -91,13 +91,13 @@ describe("nodes with VoidPhone's interfaces", () => {
         for (const peer of [met, joining]) {
           const text = `foreign ${peer?.id}`;
           await peer?.put(hashOf(text), Buffer.from(text), 600);
-          expect(await eventually(() => other.get(fromHex(hashOf(text))))).toEqual(utf8(text));
+          expect(await eventualBytes(() => other.get(fromHex(hashOf(text))))).toEqual(utf8(text));
         }
         const api = await VoidphoneApiClient.connect(first?.voidphone.api ?? "");
         api.put({ key: fromHex(hashOf("ours")), value: utf8("ours"), ttlSeconds: 600 });
         for (const peer of [met, joining]) {
           const got = async () => await peer?.get(hashOf("ours"));
-          expect(await eventually(got)).toEqual(utf8("ours"));
+          expect(await eventualBytes(got)).toEqual(utf8("ours"));
         }
         api.close();
         expect(foreign.flatMap(({ complaints }) => complaints)).toEqual([]);
@@ -116,7 +116,7 @@ describe("nodes with VoidPhone's interfaces", () => {
       const wish = { ttlSeconds: 600, replication: 5 };
       const stored = await ask({ kind: "store", rpcId, key, value, ...wish });
       expect(stored?.kind).toBe("stored");
-      expect(await eventually(() => other.get(key))).toEqual(value);
+      expect(await eventualBytes(() => other.get(key))).toEqual(value);
       const found = await ask({ kind: "find-value", rpcId, key });
       expect(found?.kind === "value" && Buffer.from(found.value).toString()).toBe(
         "from the midterm",

@@ -1,21 +1,11 @@
 import { once } from "node:events";
-import { CulvertError, generateSecret, MemoryJournalStore, Stream } from "culvert";
-import { VirtualClock } from "culvert/testing";
-import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { toHex } from "../../src/base/index.ts";
+import { CulvertError, MemoryJournalStore, Stream } from "culvert";
+import { MemoryTransport, type Transport } from "culvert/transport";
+import { describe, expect, it } from "vitest";
 import { withoutChecksum } from "../../src/io/checksum.ts";
 import { decodeWholeState } from "../../src/stream/state-codec.ts";
+import { place } from "./stream-place.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
-
-/** A Map, a clock and a secret, for streams that come and go. */
-interface Place {
-  readonly clock: VirtualClock;
-  readonly transport: Transport;
-  readonly secret: Uint8Array;
-  readonly options: { readonly clock: VirtualClock };
-  elapse<T>(promise: Promise<T>): Promise<T>;
-}
 
 const fails = (code: string) => expect.objectContaining({ code });
 
@@ -206,62 +196,6 @@ describe("what earlier sessions have ended", () => {
     await elapse(closed);
     expect([again.readableEnded, again.writableFinished]).toEqual([true, true]);
   });
-
-  it.each([
-    ["with a code", 7],
-    ["with the largest", 0xffff],
-    ["without", 0],
-  ])("stays aborted, %s, and the peer still learns of it", async (_, code) => {
-    const { transport, secret, options, elapse } = place();
-    const store = new MemoryJournalStore();
-    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
-    const b = Stream.dial(transport, secret, options);
-    a.write("some");
-    await elapse(once(b, "readable"));
-    if (code === 0) a.destroy();
-    else a.reset(code);
-    await a.halt();
-    const again = await Stream.open({ transport, secret, role: "listener", store, ...options });
-    const [error, peer] = await elapse(Promise.all([once(again, "error"), once(b, "error")]));
-    expect(error).toEqual([fails("CULVERT_CLOSED")]);
-    expect(peer).toMatchObject([{ code: "CULVERT_PEER_ABORTED", remote: true, detail: { code } }]);
-    await Promise.all([again.halt(), b.halt()]);
-  });
-});
-
-describe("a stream that was given up and halted before the Map had a word of it", () => {
-  it("tells why on what its next session seals, too", async () => {
-    const { transport, secret, options, elapse, clock } = place();
-    const store = new MemoryJournalStore();
-    const sealed = new Set<string>();
-    const lost = (): Promise<never> => Promise.reject(new CulvertError("CULVERT_UNREACHABLE"));
-    const nowhere: Transport = {
-      payloadSize: transport.payloadSize,
-      put: (_, cell) => {
-        sealed.add(toHex(cell));
-        return lost();
-      },
-      get: lost,
-    };
-    const withoutThose: Transport = {
-      payloadSize: transport.payloadSize,
-      put: (id, cell, how) => (sealed.has(toHex(cell)) ? lost() : transport.put(id, cell, how)),
-      get: (id, how) => transport.get(id, how),
-    };
-    const end = { secret, role: "listener", store, ...options } as const;
-    const a = await Stream.open({ ...end, transport: nowhere });
-    a.on("error", () => {}).write("never told");
-    a.reset(7);
-    await clock.runUntil(() => sealed.size >= 2, 60_000);
-    await a.halt();
-    const b = Stream.dial(transport, secret, options);
-    const failed = once(b, "error");
-    b.write("whoever waits for an answer hears of acknowledgements");
-    const again = await Stream.open({ ...end, transport: withoutThose });
-    again.on("error", () => {});
-    expect(await elapse(failed)).toMatchObject([{ detail: { code: 7 } }]);
-    await Promise.all([again.halt(), b.halt()]);
-  });
 });
 
 describe("states that must not be used", () => {
@@ -407,15 +341,6 @@ describe("a stream in a store", () => {
     await a.halt();
   });
 });
-
-function place(weather: { readonly loss?: number } = {}): Place {
-  const clock = new VirtualClock();
-  const map = new MemoryTransport({ clock });
-  onTestFinished(() => map.close());
-  const transport = new LossyTransport(map, { rttMs: 20, seed: 3, clock, ...weather });
-  const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise, 600_000);
-  return { clock, transport, secret: generateSecret(), options: { clock }, elapse };
-}
 
 function lengthOf(chunks: readonly Uint8Array[]): number {
   return chunks.reduce((sum, chunk) => sum + chunk.length, 0);

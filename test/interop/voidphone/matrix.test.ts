@@ -6,7 +6,7 @@ import {
   StandalonePeer,
   VoidphoneApiClient,
 } from "../../../src/voidphone/index.ts";
-import { eventually } from "../eventually.ts";
+import { eventualBytes } from "../eventually.ts";
 import { hashOf, ShippedPeer } from "./shipped-peer.ts";
 
 const ROUNDS = 20;
@@ -46,9 +46,9 @@ async function exchange(
   const [toThem, toUs] = [`ours ${round} ${theirs.id}`, `theirs ${round} ${theirs.id}`];
   const long = new Uint8Array(3_900 - 30).fill(round);
   api.put({ key: fromHex(hashOf(toThem)), value: long, ttlSeconds: 600 });
-  expect(await eventually(() => theirs.get(hashOf(toThem)))).toEqual(long);
+  expect(await eventualBytes(() => theirs.get(hashOf(toThem)))).toEqual(long);
   await theirs.put(hashOf(toUs), Buffer.from(toUs), 600);
-  expect(await eventually(() => api.get(fromHex(hashOf(toUs))))).toEqual(utf8(toUs));
+  expect(await eventualBytes(() => api.get(fromHex(hashOf(toUs))))).toEqual(utf8(toUs));
   expect(await api.get(fromHex(hashOf(`nobody ${round}`)))).toBeUndefined();
 }
 

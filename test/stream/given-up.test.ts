@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { CulvertError, MemoryJournalStore, Stream } from "culvert";
+import type { Transport } from "culvert/transport";
+import { describe, expect, it } from "vitest";
+import { toHex } from "../../src/base/index.ts";
+import { place } from "./stream-place.ts";
+
+describe("a stream that was given up, and is opened again", () => {
+  it.each([
+    ["with a code", 7],
+    ["with the largest", 0xffff],
+    ["without", 0],
+  ])("stays aborted, %s, and the peer still learns of it", async (_, code) => {
+    const { transport, secret, options, elapse } = place();
+    const store = new MemoryJournalStore();
+    const a = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    const b = Stream.dial(transport, secret, options);
+    a.write("some");
+    await elapse(once(b, "readable"));
+    if (code === 0) a.destroy();
+    else a.reset(code);
+    await a.halt();
+    const again = await Stream.open({ transport, secret, role: "listener", store, ...options });
+    const [error, peer] = await elapse(Promise.all([once(again, "error"), once(b, "error")]));
+    expect(error).toEqual([expect.objectContaining({ code: "CULVERT_CLOSED" })]);
+    expect(peer).toMatchObject([{ code: "CULVERT_PEER_ABORTED", remote: true, detail: { code } }]);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+
+  it("tells why on what this session seals, if the Map had no word of it before", async () => {
+    const { transport, secret, options, elapse, clock } = place();
+    const store = new MemoryJournalStore();
+    const sealed = new Set<string>();
+    const lost = (): Promise<never> => Promise.reject(new CulvertError("CULVERT_UNREACHABLE"));
+    const nowhere: Transport = {
+      payloadSize: transport.payloadSize,
+      put: (_, cell) => {
+        sealed.add(toHex(cell));
+        return lost();
+      },
+      get: lost,
+    };
+    const withoutThose: Transport = {
+      payloadSize: transport.payloadSize,
+      put: (id, cell, how) => (sealed.has(toHex(cell)) ? lost() : transport.put(id, cell, how)),
+      get: (id, how) => transport.get(id, how),
+    };
+    const end = { secret, role: "listener", store, ...options } as const;
+    const a = await Stream.open({ ...end, transport: nowhere });
+    a.on("error", () => {}).write("never told");
+    a.reset(7);
+    await clock.runUntil(() => sealed.size >= 2, 60_000);
+    await a.halt();
+    const b = Stream.dial(transport, secret, options);
+    const failed = once(b, "error");
+    b.write("whoever waits for an answer hears of acknowledgements");
+    const again = await Stream.open({ ...end, transport: withoutThose });
+    again.on("error", () => {});
+    expect(await elapse(failed)).toMatchObject([{ detail: { code: 7 } }]);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+});
