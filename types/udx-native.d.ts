@@ -57,6 +57,8 @@ declare module "udx-native/lib/stream.js" {
     readonly rtt: number;
     /** Bytes that were sent and neither acknowledged nor taken for lost, with headers. */
     readonly inflight: number;
+    /** What the path is thought to carry, in bytes a second: the most of late; 0 at first. */
+    readonly bbrBandwidth: number;
 
     /** The memory that comes next is put into. */
     _buffer: Uint8Array | null;

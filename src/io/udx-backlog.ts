@@ -6,9 +6,11 @@ const AHEAD_MS = 20;
 /** Below this the event loop could not keep a fast path busy. */
 const AHEAD_BYTES_MIN = 48 * 1_024;
 const AHEAD_BYTES_MAX = 512 * 1_024;
-/** While much is unsent it is looked at so often, and the rate is measured over so long. */
+/** The same where acknowledgements have far to come: they come in bursts, and so does room. */
+const FAR_AHEAD_BYTES_MAX = 2 * 2 ** 20;
+const FAR_MS = 20;
+/** While much is unsent it is looked at so often. */
 const LOOK_MS = 5;
-const RATE_MS = 40;
 /** So much on its way may be more than somebody wants to have there: he is told of less. */
 const IN_FLIGHT_BYTES_MUCH = 16_384;
 /** So much is written between two acknowledgements that the count of what was sent is set by. */
@@ -22,7 +24,7 @@ const HEADER_BYTES = 20;
  * What udx has been given and has not sent yet. It takes what it gets and sends what its congestion
  * window lets out; on a slow path the rest would be a tenth of a second that nothing urgent can
  * overtake. How much was sent follows from its counters of packets; how much of the rest is too
- * much, from the rate at which that grows.
+ * much, from the rate that it takes the path for.
  */
 export class UdxBacklog {
   readonly #stream: UDX.UdxStream;
@@ -39,8 +41,6 @@ export class UdxBacklog {
   #marked = 0;
   #isMarked = false;
   #timer: NodeJS.Timeout | undefined;
-  #rateFrom = { at: 0, sent: 0 };
-  #bytesPerMs = Number.POSITIVE_INFINITY;
 
   /** @param changed called now and then while there is less unsent than before */
   constructor(stream: UDX.UdxStream, changed: () => void) {
@@ -58,10 +58,12 @@ export class UdxBacklog {
     return this.#repeatedShare;
   }
 
-  /** What leaves in {@link AHEAD_MS} at the rate of late. */
+  /** What leaves in {@link AHEAD_MS} at the rate that udx takes the path for. */
   get unsentBytesMax(): number {
-    const bytes = Math.round(this.#bytesPerMs * AHEAD_MS);
-    return Math.min(Math.max(bytes, AHEAD_BYTES_MIN), AHEAD_BYTES_MAX);
+    const { bbrBandwidth, rtt } = this.#stream;
+    const bytes = Math.round((bbrBandwidth / 1_000) * AHEAD_MS);
+    const most = rtt < FAR_MS ? AHEAD_BYTES_MAX : FAR_AHEAD_BYTES_MAX;
+    return Math.min(Math.max(bytes, AHEAD_BYTES_MIN), most);
   }
 
   /**
@@ -74,7 +76,6 @@ export class UdxBacklog {
     if (done !== undefined) this.#unacked.push({ end: this.#written, done });
     if (this.#written - this.#marked >= MARK_BYTES) this.#mark();
     if (this.#timer !== undefined || !this.#isMuch) return;
-    this.#startRate();
     this.#look();
   }
 
@@ -93,26 +94,11 @@ export class UdxBacklog {
 
   #look(): void {
     this.#timer = setTimeout(() => {
-      if (this.#isBehind) this.#measure();
-      else this.#startRate();
       this.#mark();
       this.#changed();
       if (this.#isMuch) this.#look();
       else this.#timer = undefined;
     }, LOOK_MS).unref();
-  }
-
-  #startRate(): void {
-    this.#rateFrom = { at: performance.now(), sent: this.#noteSent() };
-  }
-
-  /** While much is unsent the writer does not pause: what was sent is what the path took. */
-  #measure(): void {
-    const [at, sent] = [performance.now(), this.#noteSent()];
-    const ms = at - this.#rateFrom.at;
-    if (ms < RATE_MS) return;
-    this.#bytesPerMs = (sent - this.#rateFrom.sent) / ms;
-    this.#rateFrom = { at, sent };
   }
 
   /** Payload sent for the first time: what was repeated had packets like those around it. */

@@ -88,9 +88,9 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   streamsOpenedMax: STREAMS_NUMBERED,
   openingsWaitingMax: 1_024,
   streamWindowBytes: 64 * 1_024,
-  streamWindowBytesMax: 8 * 2 ** 20,
-  linkWindowBytesMax: 16 * 2 ** 20,
-  unackedBytesMax: 8 * 2 ** 20,
+  streamWindowBytesMax: 16 * 2 ** 20,
+  linkWindowBytesMax: 32 * 2 ** 20,
+  unackedBytesMax: 16 * 2 ** 20,
   pathBytesMax: 256 * 1_024,
   datagramBytesMax: 1_024,
 });

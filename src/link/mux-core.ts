@@ -75,8 +75,6 @@ interface OpenRequest {
  */
 const PINNED_SHARE = 4;
 
-/** How many times as large a window becomes at once: each time costs a round trip, or more. */
-const WIDENING = 4;
 /**
  * Credit that is granted without waiting for more of it. Where packets get lost much of a window is
  * held up behind one of them, and half of it kept back would be missed.
@@ -362,13 +360,12 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     this.#effects.push({ kind: "data", id: stream.id, bytes: isSmall ? bytes.slice() : bytes });
   }
 
-  /** The peer could send more: it gets four times the window while the reader keeps up. */
+  /** The peer could send more: it gets a larger window while the reader keeps up. */
   #widen(stream: MuxStream): void {
     const { streamWindowBytesMax, linkWindowBytesMax } = this.#limits;
-    const isKeepingUp = stream.unconsumed <= stream.window / 4;
-    const most = Math.min(WIDENING * stream.window, streamWindowBytesMax);
-    const more = Math.min(most - stream.window, linkWindowBytesMax - this.#windowsBytes);
-    if (!isKeepingUp || more <= 0) return;
+    const left = linkWindowBytesMax - this.#windowsBytes;
+    const more = stream.widening(streamWindowBytesMax, left);
+    if (more <= 0) return;
     stream.isPeerBlocked = false;
     this.#windowsBytes += more;
     stream.consumed += more;

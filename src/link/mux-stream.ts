@@ -17,6 +17,12 @@ export function bytesFor(credit: number): number {
   return credit - FRAME_CREDIT;
 }
 
+/**
+ * How many times as large a window becomes at once. Where packets get lost a wish for more takes
+ * two round trips, in which a carrier that looks for its rate wants to send eight times as much;
+ * where it finds nothing to send it takes that for the rate.
+ */
+const WIDENING = 16;
 /** What a stream has to say beside its data; each is said once, however often it becomes true. */
 export interface DueFrames {
   end: boolean;
@@ -87,6 +93,16 @@ export class MuxStream {
     if (reset !== undefined) return true;
     if (this.queuedBytes === 0) return end;
     return bytesFor(this.sendCredit) > 0 || !this.isBlockedTold;
+  }
+
+  /**
+   * How much larger its window may become, where the link has `leftBytes` for all: at most as much
+   * as others can have then. None while the reader does not keep up.
+   */
+  widening(windowMax: number, leftBytes: number): number {
+    const isKeepingUp = this.unconsumed <= this.window / 4;
+    const fair = Math.floor((this.window + leftBytes) / 2);
+    return isKeepingUp ? Math.min(WIDENING * this.window, windowMax, fair) - this.window : 0;
   }
 
   /** Takes up to `bytesMax` of what was written, as views. */

@@ -77,15 +77,24 @@ function exchange(a: Side, b: Side, bytesMax = RECORD_BYTES): void {
   }
 }
 
-/** The same over a long line: each end says all that it may before it hears the other. */
-function exchangeFarApart(a: Side, b: Side): void {
+/**
+ * The same over a long line: each end says all that it may before it hears the other. Returns how
+ * many bytes `a` had on its way each time.
+ */
+function exchangeFarApart(a: Side, b: Side): number[] {
   const flight = (from: Side, to: Side): number => {
     const payloads: Uint8Array[] = [];
     for (let next = from.fill(); next !== undefined; next = from.fill()) payloads.push(next);
     for (const payload of payloads) to.handle({ kind: "receive", payload });
-    return payloads.length;
+    return payloads.reduce((sum, { length }) => sum + length, 0);
   };
-  while (flight(a, b) + flight(b, a) > 0);
+  const flights: number[] = [];
+  for (let isOver = false; !isOver; ) {
+    const bytes = flight(a, b);
+    flights.push(bytes);
+    isOver = bytes + flight(b, a) === 0;
+  }
+  return flights;
 }
 
 describe("a mux", () => {
@@ -175,6 +184,20 @@ describe("a mux", () => {
     });
     for (const credit of inFlight) expect(credit).toBeLessThanOrEqual(1_048_576);
     expect(Math.max(...inFlight)).toBeGreaterThan(500_000);
+  });
+
+  it("widens sixteenfold at once, and leaves as much to other streams as one has", () => {
+    const [a, b] = [new Side(true), new Side(false)];
+    const most = [a.open(), a.open(), a.open()].map((id) => {
+      a.handle({ kind: "write", id, chunks: [new Uint8Array(90e6)] });
+      const flights = exchangeFarApart(a, b);
+      expect(flights[0]).toBeLessThanOrEqual(LINK_LIMITS.streamWindowBytes);
+      expect(flights[1]).toBeGreaterThan(950_000);
+      return Math.max(...flights) / LINK_LIMITS.linkWindowBytesMax;
+    });
+    expect(most[0]).toBeCloseTo(1 / 2, 1);
+    expect(most[1]).toBeCloseTo(1 / 4, 1);
+    expect(most[2]).toBeCloseTo(1 / 8, 1);
   });
 
   it("grants credit for 256 KiB at the latest, however large the window has become", () => {
