@@ -11,7 +11,7 @@ import { type Culvert, type Ending, Machine } from "./culvert.ts";
 async function receiveFrom(
   machine: Machine,
   pieces: readonly Uint8Array[],
-): Promise<{ receiver: Culvert & Ending; heard: unknown }> {
+): Promise<{ receiver: Culvert & Ending; again: Culvert & Ending; heard: unknown }> {
   const { endpoint } = await machine.map("--memory");
   const connection = await connectMap(endpoint);
   try {
@@ -21,8 +21,9 @@ async function receiveFrom(
     for (const piece of pieces) sender.write(piece);
     sender.end();
     const ticket = formatTicket({ role: "receive", secret });
-    const receiver = await machine.run("receive", ticket, "--map", endpoint, "--into", "inbox");
-    return { receiver, heard: await failed };
+    const words = ["receive", ticket, "--map", endpoint, "--into", "inbox"];
+    const receiver = await machine.run(...words);
+    return { receiver, heard: await failed, again: await machine.run(...words) };
   } finally {
     connection.close();
   }
@@ -42,8 +43,13 @@ describe("a sender that does not keep to the rules", () => {
     "cannot name %j",
     async (path) => {
       await using machine = await Machine.create();
-      const { receiver, heard } = await receiveFrom(machine, [headerFor(path), hello, zeros]);
-      expect(receiver.code).toBe(1);
+      const { receiver, again, heard } = await receiveFrom(machine, [
+        headerFor(path),
+        hello,
+        zeros,
+      ]);
+      expect([receiver.code, again.code]).toEqual([1, 1]);
+      expect(again.stderr).toContain("was refused before: its names cannot be given here");
       expect(heard).toMatchObject(refusedWith(1));
       expect(receiver.stderr).toContain("will not be written");
       expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
@@ -53,8 +59,9 @@ describe("a sender that does not keep to the rules", () => {
 
   test("is found out when the contents are not what it hashed", async () => {
     await using machine = await Machine.create();
-    const { receiver, heard } = await receiveFrom(machine, [headerFor("a"), hello, zeros]);
-    expect(receiver.code).toBe(6);
+    const { receiver, again, heard } = await receiveFrom(machine, [headerFor("a"), hello, zeros]);
+    expect([receiver.code, again.code]).toEqual([6, 6]);
+    expect(again.stderr).toContain("what arrived was not what was sent");
     expect(heard).toMatchObject(refusedWith(2));
     expect(await readdir(join(machine.folder, "inbox"))).toEqual([]);
     expect((await machine.run("status")).stdout).toContain("receive");

@@ -30,6 +30,8 @@ export interface SessionRecord {
   readonly target?: string;
   /** `receive`: files of the same name are replaced. */
   readonly overwrite?: boolean;
+  /** `receive`: the code that a refused transfer was refused with. */
+  readonly refusal?: number;
   readonly startedUnixMs: number;
   readonly updatedUnixMs: number;
   /** How many bytes there are in all, once that is known, and how many made the last step. */
@@ -74,6 +76,7 @@ export function decodeRecord(bytes: Uint8Array): SessionRecord {
     ...(fields.has("paths") && { paths: texts(fields, "paths") }),
     ...(fields.has("target") && { target: fields.text("target") }),
     ...(fields.has("overwrite") && { overwrite: fields.boolean("overwrite") }),
+    ...(fields.has("refusal") && { refusal: fields.integer("refusal") }),
     ...(fields.has("totalBytes") && { totalBytes: fields.integer("totalBytes") }),
     ...(fields.has("checkpoint") && { checkpoint: parseCheckpoint(fields.fields("checkpoint")) }),
   };

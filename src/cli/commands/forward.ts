@@ -20,6 +20,8 @@ const QUIETLY = { isManual: false, peerTimeoutMs: undefined } as const;
 /** One end, and what is kept of it. */
 interface End {
   readonly session: Session;
+  /** Whether its secret has just been made, so that nobody has a ticket of it. */
+  readonly isUnshared: boolean;
   readonly secret: Uint8Array;
   readonly role: "listener" | "dialer";
 }
@@ -35,13 +37,13 @@ export const forward: RunCommand = async (context, [operand], options) => {
   const map = requireMap(context, options);
   const ticket = await findTicket(context, { role: "forward", operand, options });
   await withMap(context, map, async (transport) => {
-    const { session, secret, role } = await endOf(context, {
+    const { session, isUnshared, secret, role } = await endOf(context, {
       map,
       given: ticket?.secret,
       resume: options.text("resume"),
     });
     let forwarding: Forwarding | undefined;
-    await runStream(
+    const running = runStream(
       context,
       {
         session,
@@ -77,6 +79,11 @@ export const forward: RunCommand = async (context, [operand], options) => {
         stop.throwIfAborted();
       },
     );
+    await running.catch(async (error: unknown) => {
+      // It could not even listen: the same words begin anew, with another ticket.
+      if (isUnshared && forwarding === undefined && !stop.aborted) await session.forget();
+      throw error;
+    });
   });
 };
 
@@ -118,7 +125,9 @@ async function endOf(
   if (resume !== undefined) {
     const session = await store.resume(resume, map);
     const secret = session?.record.command === "forward" ? session.record.secret : undefined;
-    if (session !== undefined && secret !== undefined) return { session, secret, role: "listener" };
+    if (session !== undefined && secret !== undefined) {
+      return { session, isUnshared: false, secret, role: "listener" };
+    }
     const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';
     throw new CommandError("CULVERT_USAGE", `there is no forward "${resume}" to go on with`, hint);
   }
@@ -128,5 +137,5 @@ async function endOf(
   const own = given === undefined ? { secret } : {};
   const record = { command: "forward", title: "forward", map: map.name, ...own } as const;
   const session = (await store.resume(id, map)) ?? (await store.create(id, record));
-  return { session, secret, role };
+  return { session, isUnshared: given === undefined, secret, role };
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
-import { CulvertError, unreachable } from "../../base/index.ts";
+import { unreachable } from "../../base/index.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
@@ -13,6 +13,7 @@ import { type Session, SessionStore, sessionId } from "../session.ts";
 import { openPeerStream, runStream } from "../stream-run.ts";
 import { requireTicket } from "../ticket-source.ts";
 import { Reception } from "../transfer/reception.ts";
+import { refusedBefore } from "../transfer/refusal.ts";
 
 /** `culvert receive`: what someone sends. */
 export const receive: RunCommand = async (context, [operand], options) => {
@@ -61,7 +62,7 @@ function isOver({ id, record }: Session, target: string): boolean {
     case "done":
       return true;
     case "refused":
-      throw new CulvertError("CULVERT_INTEGRITY", "this transfer was refused before");
+      throw refusedBefore(record.refusal ?? 0);
     case "open":
     case "verified":
     case "placed":

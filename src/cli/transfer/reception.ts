@@ -126,7 +126,7 @@ export class Reception {
   /** What arrived is not what was sent: it will not become so, whatever is tried again. */
   async #refuse(stream: Stream, code: number): Promise<void> {
     const { context, session } = this.#options;
-    await session.save({ phase: "refused" });
+    await session.save({ phase: "refused", refusal: code });
     const header = await readIfThere(session.headerPath);
     if (session.record.target !== undefined && header !== undefined) {
       await this.#stagingOf(decodeHeader(header)).discard();

@@ -1,4 +1,4 @@
-import { type CulvertError, isCulvertError } from "../../base/index.ts";
+import { type CulvertError, type ErrorCode, isCulvertError } from "../../base/index.ts";
 import { CommandError } from "../failure.ts";
 import { RefusedNames } from "./staging.ts";
 
@@ -25,6 +25,20 @@ export function refusalCodeOf(error: unknown): number | undefined {
   if (error instanceof RefusedNames) return REFUSAL.names;
   if (isCulvertError(error, "CULVERT_INTEGRITY")) return REFUSAL.damaged;
   return isCulvertError(error, "CULVERT_PROTOCOL") ? REFUSAL.unknown : undefined;
+}
+
+/** What its receiver says when it is asked for the same transfer again. */
+const AGAIN: Readonly<Record<number, readonly [code: ErrorCode, why: string]>> = {
+  [REFUSAL.names]: ["CULVERT_FILE", "its names cannot be given here"],
+  [REFUSAL.damaged]: ["CULVERT_INTEGRITY", "what arrived was not what was sent"],
+  [REFUSAL.unknown]: ["CULVERT_PROTOCOL", "it is no kind of transfer that is known here"],
+};
+
+/** What a receiver says of a transfer that it has refused before, with this code. */
+export function refusedBefore(refusal: number): CommandError {
+  const [code, why] = AGAIN[refusal] ?? ["CULVERT_INTEGRITY", "its own message said why"];
+  const hint = "ask the other side to send it anew, with a new ticket";
+  return new CommandError(code, `this transfer was refused before: ${why}`, hint);
 }
 
 /** What a sender says whose stream was given up; the code is the peer's, and may be any. */
