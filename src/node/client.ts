@@ -27,7 +27,7 @@ import { openClientLinks } from "./client-links.ts";
 import { Closers } from "./closers.ts";
 import { exitChecks, type KnownNodes } from "./exit-checks.ts";
 import { GentleStart } from "./gentle-start.ts";
-import { guardsWriter, readGuards } from "./guards-file.ts";
+import { keptGuards } from "./guards-file.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
@@ -78,8 +78,6 @@ export interface NetworkClient {
   readonly nodesKnown: number;
   close(): Promise<void>;
 }
-
-const GUARDS_FILE = "guards";
 
 /** Clocks may differ by so much; a descriptor that lasts longer still is of another time. */
 const CLOCKS_OFF_S = 3_600;
@@ -144,22 +142,10 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   }
   requireRoom(geometry);
   const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
-  const guardsFile = options.directory && `${options.directory}/${GUARDS_FILE}`;
-  const write = guardsFile ? guardsWriter(guardsFile, log) : async () => {};
-  let written = Promise.resolve();
-  closers.add(() => written);
+  const { guards, onGuards, written } = await keptGuards(options.directory, log);
+  closers.add(written);
   const routes = new DescriptorRoutes(
-    {
-      discovery: overlay,
-      lookup: overlay,
-      clock,
-      random,
-      self: identity.id,
-      guards: guardsFile === undefined ? [] : await readGuards(guardsFile),
-      onGuards: (guards) => {
-        written = write(guards);
-      },
-    },
+    { discovery: overlay, lookup: overlay, clock, random, self: identity.id, guards, onGuards },
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
   const { signal } = options;

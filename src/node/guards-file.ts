@@ -6,6 +6,34 @@ import { systemRandom } from "../io/random.ts";
 /** Guards that are read from a file at the most. */
 const GUARDS_MAX = 16;
 
+const GUARDS_FILE = "guards";
+
+/** The guards of somebody who goes through circuits, from one run to the next. */
+export interface KeptGuards {
+  /** Those of the last run. */
+  readonly guards: readonly NodeId[];
+  readonly onGuards: (guards: readonly NodeId[]) => void;
+  /** Resolves once those that were told last are written. */
+  written(): Promise<void>;
+}
+
+/**
+ * Keeps guards in a folder; without one they are those of this run alone.
+ *
+ * @throws CulvertError `CULVERT_FILE` when those of an earlier run cannot be read
+ */
+export async function keptGuards(directory: string | undefined, log: Log): Promise<KeptGuards> {
+  let writing = Promise.resolve();
+  const written = (): Promise<void> => writing;
+  if (directory === undefined) return { guards: [], onGuards: () => {}, written };
+  const path = `${directory}/${GUARDS_FILE}`;
+  const write = guardsWriter(path, log);
+  const onGuards = (guards: readonly NodeId[]): void => {
+    writing = write(guards);
+  };
+  return { guards: await readGuards(path), onGuards, written };
+}
+
 /**
  * The guards of an earlier run, the first choice first; none where there is no such file.
  *

@@ -22,6 +22,7 @@ import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
 import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
+import { keptGuards } from "./guards-file.ts";
 import { HandOver } from "./hand-over.ts";
 import { addressesToJoin, joinNetwork, keepPeers, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
@@ -282,7 +283,10 @@ async function serveVoidphone(
 ): Promise<VoidphoneServers> {
   const { clock, random } = machine;
   const values = new VoidphoneValues({ ...parts, dht: overlay.dht, clock, log });
-  const tunnels = new CircuitTunnels({ ...parts, overlay, clock, random, isLocal: place.isLocal });
+  const { written, ...kept } = await keptGuards(config.directory, log);
+  closers.add(written);
+  const { isLocal } = place;
+  const tunnels = new CircuitTunnels({ ...parts, ...kept, overlay, clock, random, isLocal });
   const servers = await VoidphoneServers.start(config.voidphone, {
     id: identity.id,
     values,

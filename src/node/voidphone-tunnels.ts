@@ -6,7 +6,7 @@ import {
   type Random,
   utf8,
 } from "../base/index.ts";
-import { NODE_ID_BYTES, type NodeDescriptor, nodeIdOf } from "../identity/index.ts";
+import { NODE_ID_BYTES, type NodeDescriptor, type NodeId, nodeIdOf } from "../identity/index.ts";
 import {
   buildWatched,
   type Circuit,
@@ -33,6 +33,9 @@ export interface CircuitTunnelsComponents {
   readonly random: Random;
   /** All nodes are on one machine, or behind one router: no two networks to choose from. */
   readonly isLocal: boolean;
+  /** The first hops of the last run, and where to keep those of this one. */
+  readonly guards?: readonly NodeId[];
+  readonly onGuards?: (guards: readonly NodeId[]) => void;
 }
 
 /** What makes a circuit a tunnel: the first message on it. All others carry requests. */
@@ -71,10 +74,12 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
   readonly #listeners = new Set<(tunnel: VoidphoneTunnel) => void>();
 
   constructor(components: CircuitTunnelsComponents) {
-    const { overlay, tunnels, clock, random, isLocal } = components;
+    const { overlay, tunnels, isLocal, ...parts } = components;
     this.#components = components;
-    const discovery = { discovery: overlay, lookup: overlay, clock, random, self: tunnels.self };
-    this.#routes = new DescriptorRoutes(discovery, { isDiverse: !isLocal });
+    this.#routes = new DescriptorRoutes(
+      { discovery: overlay, lookup: overlay, self: tunnels.self, ...parts },
+      { isDiverse: !isLocal },
+    );
     tunnels.setHandlers({
       data: (circuit, content) => this.#receive(circuit, content),
       gone: (circuit) => this.#gone(circuit),

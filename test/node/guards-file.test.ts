@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { guardsWriter, readGuards } from "../../src/node/guards-file.ts";
+import { guardsWriter, keptGuards, readGuards } from "../../src/node/guards-file.ts";
 import { SequenceFile } from "../../src/node/sequence-file.ts";
 
 describe("the file of guards", () => {
@@ -16,6 +16,19 @@ describe("the file of guards", () => {
     await Promise.all([guards.slice(0, 3), guards.slice(0, 4), guards, guards.slice(1)].map(write));
     expect(await readGuards(path)).toEqual(guards.slice(1));
     expect(warned).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("is kept in a folder, and nowhere without one", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const guards = [1, 2].map((byte) => new Uint8Array(32).fill(byte));
+    for (const [directory, next] of [[folder, guards] as const, [undefined, []] as const]) {
+      const kept = await keptGuards(directory, () => {});
+      expect(kept.guards).toEqual([]);
+      kept.onGuards(guards);
+      await kept.written();
+      expect((await keptGuards(directory, () => {})).guards).toEqual(next);
+    }
     await rm(folder, { recursive: true });
   });
 

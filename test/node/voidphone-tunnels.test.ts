@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
-import { utf8 } from "../../src/base/index.ts";
+import { equalBytes, utf8 } from "../../src/base/index.ts";
+import type { NodeId } from "../../src/identity/index.ts";
 import type { Overlay } from "../../src/node/overlay.ts";
-import { CircuitTunnels, hostKeyOf } from "../../src/node/voidphone-tunnels.ts";
+import {
+  CircuitTunnels,
+  type CircuitTunnelsComponents,
+  hostKeyOf,
+} from "../../src/node/voidphone-tunnels.ts";
 import { Circuit } from "../../src/onion/index.ts";
 import type { VoidphoneTunnel } from "../../src/voidphone/index.ts";
 import { VirtualNet } from "../onion/virtual-net.ts";
@@ -29,8 +34,11 @@ it("a tunnel that nobody listens for is taken down at once, and others are told 
   net.close();
 });
 
-it("a tunnel does not go again and again over nodes that are gone", async () => {
-  const net = new VirtualNet(9);
+/** Tunnels of the first node to the last one, over those between. */
+function tunnelsOver(
+  net: VirtualNet,
+  kept: Partial<Pick<CircuitTunnelsComponents, "guards" | "onGuards">> = {},
+): CircuitTunnels {
   const service = net.service(0);
   const { clock, random } = service;
   const described = (index: number) => {
@@ -38,12 +46,39 @@ it("a tunnel does not go again and again over nodes that are gone", async () => 
     const claims = { addresses: [], onionKeys };
     return { id, claims, has: () => true, isExpired: () => false };
   };
+  const relays = [1, 2, 3, 4, 5, 6, 7];
   const overlay = {
     directory: { find: () => described(8) },
-    discover: async () => [1, 2, 3, 4, 5, 6, 7].map(described),
-    lookup: async () => undefined,
+    discover: async () => relays.map(described),
+    lookup: async (id: Uint8Array) => relays.map(described).find((node) => equalBytes(node.id, id)),
   } as unknown as Overlay;
-  const tunnels = new CircuitTunnels({ overlay, tunnels: service, clock, random, isLocal: true });
+  return new CircuitTunnels({
+    ...{ overlay, tunnels: service, clock, random, isLocal: true },
+    ...kept,
+  });
+}
+
+it("tunnels keep their first hops from one run to the next", async () => {
+  const net = new VirtualNet(9);
+  const { signal } = new AbortController();
+  const hostKey = hostKeyOf(new Uint8Array(32).fill(8));
+  const kept: (readonly NodeId[])[] = [];
+  const onGuards = (guards: readonly NodeId[]): void => void kept.push(guards);
+  const first = tunnelsOver(net, { onGuards });
+  (await net.settle(first.build({ hostKey }, { signal }))).destroy();
+  const guards = kept.at(-1) ?? [];
+  expect(guards.length).toBeGreaterThan(0);
+  for (let run = 0; run < 10; run++) {
+    const again = tunnelsOver(net, { guards, onGuards });
+    (await net.settle(again.build({ hostKey }, { signal }))).destroy();
+    expect(kept.at(-1)?.slice(0, guards.length)).toEqual(guards);
+  }
+  net.close();
+});
+
+it("a tunnel does not go again and again over nodes that are gone", async () => {
+  const net = new VirtualNet(9);
+  const tunnels = tunnelsOver(net);
   for (const index of [1, 2, 3]) net.kill(index);
   const { signal } = new AbortController();
   const hostKey = hostKeyOf(new Uint8Array(32).fill(8));
