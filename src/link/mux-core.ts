@@ -276,6 +276,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     if (stream === undefined) return;
     stream.unconsumed -= credit;
     stream.consumed += credit;
+    stream.consumedOfWindow += credit;
     assert(stream.unconsumed >= 0, "no more is consumed than came");
     if (stream.isPeerBlocked) this.#widen(stream);
     const dueFrom = Math.min(stream.window / 2, CREDIT_EVERY_BYTES);
@@ -367,6 +368,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     const more = stream.widening(streamWindowBytesMax, left);
     if (more <= 0) return;
     stream.isPeerBlocked = false;
+    stream.consumedOfWindow = 0;
     this.#windowsBytes += more;
     stream.consumed += more;
     stream.window += more;

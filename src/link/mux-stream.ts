@@ -61,6 +61,8 @@ export class MuxStream {
   unconsumed = 0;
   /** What was consumed and not granted again. */
   consumed = 0;
+  /** What was consumed since the window grew last. */
+  consumedOfWindow = 0;
   isPeerEnded = false;
   /** Whether the peer has said, since the window grew last, that it could send more. */
   isPeerBlocked = false;
@@ -97,10 +99,12 @@ export class MuxStream {
 
   /**
    * How much larger its window may become, where the link has `leftBytes` for all: at most as much
-   * as others can have then. None while the reader does not keep up.
+   * as others can have then. None while the reader does not keep up, or has not shown it since the
+   * window grew last: the peer's wish may be older than that, and buffers take the first bytes.
    */
   widening(windowMax: number, leftBytes: number): number {
-    const isKeepingUp = this.unconsumed <= this.window / 4;
+    const share = this.window / 4;
+    const isKeepingUp = this.unconsumed <= share && this.consumedOfWindow >= share;
     const fair = Math.floor((this.window + leftBytes) / 2);
     return isKeepingUp ? Math.min(WIDENING * this.window, windowMax, fair) - this.window : 0;
   }

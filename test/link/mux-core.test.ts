@@ -200,6 +200,34 @@ describe("a mux", () => {
     expect(most[2]).toBeCloseTo(1 / 8, 1);
   });
 
+  it("does not widen once more for a wish that is older than the last time", () => {
+    const [a, b] = [new Side(true), new Side(false)];
+    const id = a.open();
+    b.isLazy = true;
+    const flight = (from: Side): Uint8Array[] => {
+      const payloads: Uint8Array[] = [];
+      for (let next = from.fill(); next !== undefined; next = from.fill()) payloads.push(next);
+      return payloads;
+    };
+    const deliver = (to: Side, payloads: Uint8Array[]): void => {
+      for (const payload of payloads) to.handle({ kind: "receive", payload });
+    };
+    a.handle({ kind: "write", id, chunks: [new Uint8Array(40e6)] });
+    deliver(b, flight(a));
+    b.handle({ kind: "consumed", id, credit: 40_000 });
+    deliver(a, flight(b));
+    const [wish, before] = [flight(a), b.fill()];
+    b.handle({ kind: "consumed", id, credit: 10_000 });
+    const widened = flight(b);
+    deliver(b, wish);
+    expect([before, widened.length]).toEqual([undefined, 1]);
+    deliver(a, widened);
+    exchangeFarApart(a, b);
+    const got = (b.data.get(id) ?? []).reduce((sum, bytes) => sum + bytes.length, 0);
+    expect(got).toBeGreaterThan(15 * LINK_LIMITS.streamWindowBytes);
+    expect(got).toBeLessThan(17 * LINK_LIMITS.streamWindowBytes);
+  });
+
   it("grants credit for 256 KiB at the latest, however large the window has become", () => {
     const [a, b] = [new Side(true), new Side(false)];
     const id = a.open();

@@ -264,7 +264,7 @@ const BOUNDS: Cases<Rig> = {
     await elapse(items.next());
     await elapse(quiet(clock, seen));
     const ahead = seen.produced * FLOOD_BYTES;
-    assert(ahead < 8 * 2 ** 20, `${ahead} bytes are made ahead`);
+    assert(ahead < 2 * 2 ** 20, `${ahead} bytes are made ahead`);
     for (let i = 1; i < 30; i++) {
       const { value } = await elapse(items.next());
       assert(value instanceof Uint8Array && value[0] === i % 256, "no item is missing");
