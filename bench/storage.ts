@@ -56,7 +56,7 @@ const ASKED: Readonly<Record<string, number>> = {
   "put again": 0.05,
   "get again": 0.05,
 };
-/** No link of a benchmark is held back, and no share is reached. */
+/** No asker of a benchmark is held back, and no share is reached. */
 const UNLIMITED = {
   requestsPerSecond: 1e9,
   requestsBurst: 1e9,
@@ -85,11 +85,11 @@ async function signRecords(count: number): Promise<MapRecord[]> {
   });
 }
 
-/** A service with one link, on which `at` most so many requests are in flight. */
+/** A service with one asker, of which `at` most so many requests are in flight. */
 class Bench {
   readonly #service: MapService;
   readonly #waiting = new Map<number, (answer: MapAnswer) => void>();
-  readonly #link: NonNullable<ReturnType<MapService["open"]>>;
+  readonly #requester: NonNullable<ReturnType<MapService["open"]>>;
   #requests = 0;
 
   constructor(store: RecordStore) {
@@ -98,7 +98,7 @@ class Bench {
       { store, clock: systemClock, signer, defer, verifyAside: asideVerifier() },
       UNLIMITED,
     );
-    const link = this.#service.open("bench", {
+    const requester = this.#service.open("bench", {
       answer: (request, answer) => {
         const settle = this.#waiting.get(request);
         this.#waiting.delete(request);
@@ -107,15 +107,15 @@ class Bench {
       ready: () => {},
       closed: () => {},
     });
-    if (link === undefined) throw new Error("benchmark: no link");
-    this.#link = link;
+    if (requester === undefined) throw new Error("benchmark: no requester");
+    this.#requester = requester;
   }
 
   /** Microseconds for each of `bytes`, put with so many in flight. */
   async put(records: readonly Uint8Array[]): Promise<number> {
     return await this.#run(records.length, (request, i) => {
       const bytes = records[i];
-      if (bytes !== undefined) this.#link.put(request, bytes, NO_STAMP);
+      if (bytes !== undefined) this.#requester.put(request, bytes, NO_STAMP);
     });
   }
 
@@ -123,7 +123,7 @@ class Bench {
   async get(addresses: readonly Uint8Array[]): Promise<number> {
     return await this.#run(addresses.length, (request, i) => {
       const address = addresses[i];
-      if (address !== undefined) this.#link.get(request, address, 0);
+      if (address !== undefined) this.#requester.get(request, address, 0);
     });
   }
 

@@ -43,7 +43,7 @@ const SAMPLE_MS = 150;
  * the memory of what has expired, and gets none from the kernel, which may cost more than a frame.
  */
 const LIFE = { ttlSeconds: 2 };
-/** No link of a benchmark is held back, and no share is reached. */
+/** No asker of a benchmark is held back, and no share is reached. */
 const UNLIMITED = {
   sweepMs: 100,
   ttlSecondsMin: 1,
@@ -77,7 +77,7 @@ class Conduit {
     const signer = nativeSigner(new Uint8Array(32).fill(1));
     this.#service = new MapService({ store, clock: systemClock, signer, defer }, UNLIMITED);
     const secret = generateSecret();
-    // Each end has a link and a client of its own, as two processes would.
+    // Each end has a carrier and a client of its own, as two processes would.
     const transport = (): MapClient =>
       new MapClient(localCarrier(this.#service, systemClock, { isVerified: true }));
     this.#a = Stream.listen(transport(), secret, LIFE);

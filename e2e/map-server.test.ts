@@ -181,7 +181,7 @@ describe("a hostile client", () => {
     expect(server.stats().timeouts).toBe(2);
   });
 
-  test("cannot take every link", async () => {
+  test("cannot take every place", async () => {
     const server = await start({ limits: { linksPerSourceMax: 2 } });
     await reach(server.endpoints[0]);
     await reach(server.endpoints[0]);

@@ -1,10 +1,10 @@
 import type { Instant } from "../base/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { MapLimits } from "./limits.ts";
-import type { LinkId, QueuedRequest, RequestId } from "./protocol.ts";
+import type { AskerId, QueuedRequest, RequestId } from "./protocol.ts";
 
 interface Lane {
-  readonly link: LinkId;
+  readonly asker: AskerId;
   readonly queue: QueuedRequest[];
   readonly requests: TokenBucket;
   readonly bytes: TokenBucket;
@@ -13,13 +13,13 @@ interface Lane {
 }
 
 /**
- * The queues of all links, served in turn: a link with a thousand requests waits as long for the
- * next one as a link with one. Token buckets make a link wait; they refuse nothing.
+ * The queues of all askers, served in turn: one with a thousand requests waits as long for the next
+ * one as another with one. Token buckets make an asker wait; they refuse nothing.
  */
 export class FairQueue {
   readonly #limits: MapLimits;
-  readonly #lanes = new Map<LinkId, Lane>();
-  /** Links that have requests and may go on, in the order of their turns. */
+  readonly #lanes = new Map<AskerId, Lane>();
+  /** Askers that have requests and may go on, in the order of their turns. */
   readonly #ready = new Set<Lane>();
   readonly #throttled = new Set<Lane>();
   #bytes = 0;
@@ -37,10 +37,10 @@ export class FairQueue {
     return this.#ready.size + this.#throttled.size === 0;
   }
 
-  open(link: LinkId, now: Instant): void {
+  open(asker: AskerId, now: Instant): void {
     const { requestsBurst, requestsPerSecond, bytesBurst, bytesPerSecond } = this.#limits;
-    this.#lanes.set(link, {
-      link,
+    this.#lanes.set(asker, {
+      asker,
       queue: [],
       requests: new TokenBucket({ capacity: requestsBurst, perSecond: requestsPerSecond }, now),
       bytes: new TokenBucket({ capacity: bytesBurst, perSecond: bytesPerSecond }, now),
@@ -48,23 +48,23 @@ export class FairQueue {
     });
   }
 
-  close(link: LinkId): void {
-    const lane = this.#lanes.get(link);
+  close(asker: AskerId): void {
+    const lane = this.#lanes.get(asker);
     if (lane === undefined) return;
     for (const request of lane.queue) this.#bytes -= sizeOf(request);
-    this.#lanes.delete(link);
+    this.#lanes.delete(asker);
     this.#ready.delete(lane);
     this.#throttled.delete(lane);
   }
 
-  /** How many requests of the link wait. */
-  lengthOf(link: LinkId): number {
-    return this.#lanes.get(link)?.queue.length ?? 0;
+  /** How many requests of the asker wait. */
+  lengthOf(asker: AskerId): number {
+    return this.#lanes.get(asker)?.queue.length ?? 0;
   }
 
-  /** False when the link's queue, or that of all links, is full. */
+  /** False when the asker's queue, or that of all askers, is full. */
   push(request: QueuedRequest): boolean {
-    const lane = this.#lanes.get(request.link);
+    const lane = this.#lanes.get(request.asker);
     const { queuedPerLinkMax, queuedBytesMax } = this.#limits;
     if (lane === undefined || lane.queue.length >= queuedPerLinkMax) return false;
     if (this.#bytes + sizeOf(request) > queuedBytesMax) return false;
@@ -75,8 +75,8 @@ export class FairQueue {
   }
 
   /** Takes a get back that was not served yet; false when it is not here. */
-  cancel(link: LinkId, request: RequestId): boolean {
-    const queue = this.#lanes.get(link)?.queue ?? [];
+  cancel(asker: AskerId, request: RequestId): boolean {
+    const queue = this.#lanes.get(asker)?.queue ?? [];
     const at = queue.findIndex((queued) => queued.request === request && queued.kind === "get");
     const [cancelled] = at === -1 ? [] : queue.splice(at, 1);
     if (cancelled === undefined) return false;
@@ -84,7 +84,7 @@ export class FairQueue {
     return true;
   }
 
-  /** The next request whose link may go on now. */
+  /** The next request whose asker may go on now. */
   take(now: Instant): QueuedRequest | undefined {
     for (const lane of this.#ready) {
       const next = lane.queue[0];
@@ -110,7 +110,7 @@ export class FairQueue {
     return undefined;
   }
 
-  /** The other links come first now; of one alone there is nothing to move. */
+  /** The other askers come first now; of one alone there is nothing to move. */
   #passTurn(lane: Lane): void {
     const isWaiting = lane.queue.length > 0;
     if (isWaiting && this.#ready.size === 1) return;
@@ -118,14 +118,14 @@ export class FairQueue {
     if (isWaiting) this.#ready.add(lane);
   }
 
-  /** When the first throttled link may go on. */
+  /** When the first throttled asker may go on. */
   deadline(): Instant {
     let first = Number.POSITIVE_INFINITY;
     for (const lane of this.#throttled) first = Math.min(first, lane.resumeAt);
     return first;
   }
 
-  /** Lets the links go on whose buckets allow it again. */
+  /** Lets the askers go on whose buckets allow it again. */
   resume(now: Instant): void {
     for (const lane of this.#throttled) {
       if (lane.resumeAt > now) continue;

@@ -1,6 +1,6 @@
 import type { Random } from "../base/index.ts";
 import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "./record-store.ts";
-import type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
+import type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 
 /**
  * Shares, from 0 to 1, of what a faulty Map loses; drawn from `random`, so a seed repeats a run.
@@ -16,7 +16,7 @@ export interface Faults {
 }
 
 /** A service in front of which requests and answers get lost. For tests and demonstrations. */
-export class FaultyLinks implements LinkOpener {
+export class FaultyService implements LinkOpener {
   readonly #service: LinkOpener;
   readonly #faults: Faults;
 
@@ -29,9 +29,9 @@ export class FaultyLinks implements LinkOpener {
     return this.#service.greeting();
   }
 
-  open(source: string, events: LinkEvents): ServiceLink | undefined {
+  open(source: string, events: RequesterEvents): Requester | undefined {
     const { requests, replies, random } = this.#faults;
-    const link = this.#service.open(source, {
+    const requester = this.#service.open(source, {
       answer: (request, answer) => {
         if (random.unit() >= replies) events.answer(request, answer);
       },
@@ -39,19 +39,19 @@ export class FaultyLinks implements LinkOpener {
       closed: () => events.closed(),
       needsNoReceipts: events.needsNoReceipts === true,
     });
-    if (link === undefined) return undefined;
+    if (requester === undefined) return undefined;
     return {
       put: (request, record, stamp) => {
-        if (random.unit() >= requests) link.put(request, record, stamp);
+        if (random.unit() >= requests) requester.put(request, record, stamp);
       },
       get: (request, address, waitMs) => {
-        if (random.unit() >= requests) link.get(request, address, waitMs);
+        if (random.unit() >= requests) requester.get(request, address, waitMs);
       },
-      cancel: (request) => link.cancel(request),
+      cancel: (request) => requester.cancel(request),
       get isCongested() {
-        return link.isCongested;
+        return requester.isCongested;
       },
-      close: () => link.close(),
+      close: () => requester.close(),
     };
   }
 }

@@ -3,8 +3,8 @@ import { addressKey } from "./address-key.ts";
 import type { MapLimits } from "./limits.ts";
 import type {
   Asker,
+  AskerId,
   Effort,
-  LinkId,
   MapAnswer,
   MapEffect,
   MapInput,
@@ -99,14 +99,14 @@ export class GetDesk {
   }
 
   /** False when no such get is waiting. */
-  cancel(link: LinkId, request: RequestId): boolean {
-    const get = this.#gets.find(link, request);
+  cancel(asker: AskerId, request: RequestId): boolean {
+    const get = this.#gets.find(asker, request);
     if (get !== undefined) this.#gets.remove(get);
     return get !== undefined;
   }
 
-  closeLink(link: LinkId): void {
-    for (const get of this.#gets.ofLink(link)) this.#gets.remove(get);
+  closeAsker(asker: AskerId): void {
+    for (const get of this.#gets.ofAsker(asker)) this.#gets.remove(get);
   }
 
   timeout(now: Instant): void {
@@ -118,28 +118,28 @@ export class GetDesk {
   }
 
   #register(
-    { link, request, waitMs }: QueuedGet,
+    { asker, request, waitMs }: QueuedGet,
     { key, source, now }: { readonly key: string; readonly source: string; readonly now: Instant },
   ): boolean {
     const { limits } = this.#options;
     const { waitMsMax } = limits;
     if (this.#gets.size >= limits.waitingMax) return false;
-    if (this.#gets.sizeOf(link) >= limits.waitingPerLinkMax) return false;
+    if (this.#gets.sizeOf(asker) >= limits.waitingPerLinkMax) return false;
     if (this.#gets.sizeOfSource(source) >= limits.waitingPerSourceMax) return false;
     if (this.#gets.sizeAt(key) >= limits.waitingPerAddressMax) return false;
     const waits = waitMs > 0;
     const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;
-    return this.#gets.add({ link, source, request, key, waits, deadline });
+    return this.#gets.add({ asker, source, request, key, waits, deadline });
   }
 
   #answer(
-    to: { readonly link: LinkId; readonly request: RequestId },
+    to: { readonly asker: AskerId; readonly request: RequestId },
     answer: MapAnswer & { readonly kind: "found" | "not-found" | "busy" },
   ): void {
     const { statistics, effect } = this.#options;
     if (answer.kind === "found") statistics.getsFound += 1;
     else if (answer.kind === "not-found") statistics.getsNotFound += 1;
     else statistics.getsBusy += 1;
-    effect({ kind: "answer", link: to.link, request: to.request, answer });
+    effect({ kind: "answer", asker: to.asker, request: to.request, answer });
   }
 }

@@ -1,10 +1,9 @@
 export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
-export { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
+export { type Faults, FaultyService, forgetfulStore } from "./faults.ts";
 export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
-export { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 export { localCarrier } from "./local-carrier.ts";
 export { MAINLINE_PAYLOAD_BYTES, MainlineMap, type MainlineMapOptions } from "./mainline-map.ts";
 export { MapClient, type MapClientOptions } from "./map-client.ts";
@@ -26,7 +25,7 @@ export {
 export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
 export { MemoryRecordStore, type RecordStoreOptions } from "./memory-record-store.ts";
 export type { DialNode } from "./node-connection.ts";
-export type { LinkId, MapAnswer, RequestId } from "./protocol.ts";
+export type { AskerId, MapAnswer, RequestId } from "./protocol.ts";
 export {
   type Receipt,
   type ReceiptClaim,
@@ -67,6 +66,7 @@ export {
   type SweepOutcome,
 } from "./record-store.ts";
 export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
-export type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
+export type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
+export { LINK_CARRIER_LIMITS, type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
 export type { MapStatistics } from "./statistics.ts";
-export { WireLink, type WireLinkEvents, type WirePort } from "./wire-link.ts";
+export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire-requester.ts";

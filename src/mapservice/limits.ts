@@ -1,20 +1,23 @@
-/** Every bound of a Map service. Sizes in bytes, times in the unit of the name. */
+/**
+ * Every bound of a Map service. Sizes in bytes, times in the unit of the name. The "links" of some
+ * names are askers.
+ */
 export interface MapLimits {
-  /** Links at once. Each costs some 2 KiB idle, and up to its queue. */
+  /** Askers at once. Each costs some 2 KiB idle, and up to its queue. */
   readonly linksMax: number;
-  /** Links at once from one source: an address, or its network for IPv6. */
+  /** Askers at once from one source: an address, or its network for IPv6. */
   readonly linksPerSourceMax: number;
-  /** Requests of one link that wait for their turn; more are answered `busy`. */
+  /** Requests of one asker that wait for their turn; more are answered `busy`. */
   readonly queuedPerLinkMax: number;
-  /** Bytes of requests that wait for their turn, of all links. */
+  /** Bytes of requests that wait for their turn, of all askers. */
   readonly queuedBytesMax: number;
   /** Bytes of records on their way to the store; more wait in the queues. */
   readonly committingBytesMax: number;
-  /** Gets of one link that wait for a put; more are answered `busy`. */
+  /** Gets of one asker that wait for a put; more are answered `busy`. */
   readonly waitingPerLinkMax: number;
-  /** The same of one source, whatever its links: the others have places too. */
+  /** The same of one source, whatever its askers: the others have places too. */
   readonly waitingPerSourceMax: number;
-  /** Gets that wait, of all links. Each costs some 400 bytes. */
+  /** Gets that wait, of all askers. Each costs some 400 bytes. */
   readonly waitingMax: number;
   /** Gets that wait for one address: a put has to answer them all in one go. */
   readonly waitingPerAddressMax: number;
@@ -24,10 +27,10 @@ export interface MapLimits {
   readonly ttlSecondsMax: number;
   /** The life that is granted when the store is full but for expired records. */
   readonly ttlSecondsMin: number;
-  /** Requests that one link may make each second in the long run, and in one burst. */
+  /** Requests that one asker may make each second in the long run, and in one burst. */
   readonly requestsPerSecond: number;
   readonly requestsBurst: number;
-  /** Bytes of requests that one link may send each second in the long run, and in one burst. */
+  /** Bytes of requests that one asker may send each second in the long run, and in one burst. */
   readonly bytesPerSecond: number;
   readonly bytesBurst: number;
   /** New records of one source that may live at once, as a share of the store, once that fills. */
@@ -44,9 +47,9 @@ export interface MapLimits {
 }
 
 /**
- * Tuned for a public node of one core and 300 MiB. A link alone may use about half of what the core
- * can verify. Worst case of memory: queues 32 MiB, commits 8 MiB, recent records 8 MiB, waiting
- * gets 26 MiB.
+ * Tuned for a public node of one core and 300 MiB. An asker alone may use about half of what the
+ * core can verify. Worst case of memory: queues 32 MiB, commits 8 MiB, recent records 8 MiB,
+ * waiting gets 26 MiB.
  */
 export const MAP_LIMITS: MapLimits = Object.freeze({
   linksMax: 1_024,

@@ -1,33 +1,34 @@
 import { type Clock, CulvertError } from "../base/index.ts";
-import { LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 import type { MapAnswer } from "./protocol.ts";
 import { copyOf } from "./record.ts";
-import type { LinkOpener } from "./service-link.ts";
+import type { LinkOpener } from "./requester.ts";
+import { type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
 
 /**
- * A carrier to a service in this process. Closing it closes the link, not the service.
+ * A carrier to a service in this process. Closing it closes its requester, not the service.
  *
  * With `isVerified` clients do not verify again what the service has, and the service signs no
  * receipts for them: for stores in memory, where nothing can change a record in between.
  *
- * @throws CulvertError `CULVERT_BUSY` when the service has all the links that it may have
+ * @throws CulvertError `CULVERT_BUSY` when the service has all the askers that it may have
  */
 export function localCarrier(
   service: LinkOpener,
   clock: Clock,
   options: { readonly limits?: Partial<LinkCarrierLimits>; readonly isVerified?: boolean } = {},
-): LinkCarrier {
+): ServiceCarrier {
   const greeting = service.greeting();
-  const carrier = new LinkCarrier({ clock }, { greeting, ...options });
+  const carrier = new ServiceCarrier({ clock }, { greeting, ...options });
   const events = carrier.events();
-  const link = service.open("local", {
+  const requester = service.open("local", {
     ready: events.ready,
     answer: (request, answer) => events.answer(request, kept(answer)),
     closed: () => carrier.close(),
     needsNoReceipts: carrier.isVerified,
   });
-  if (link === undefined) throw new CulvertError("CULVERT_BUSY", "the service has too many links");
-  carrier.attach(link, greeting);
+  if (requester === undefined)
+    throw new CulvertError("CULVERT_BUSY", "the service has too many links");
+  carrier.attach(requester, greeting);
   return carrier;
 }
 

@@ -4,8 +4,8 @@ import { GetDesk } from "./get-desk.ts";
 import type { MapLimits } from "./limits.ts";
 import type {
   Asker,
+  AskerId,
   Effort,
-  LinkId,
   MapEffect,
   MapInput,
   QueuedRequest,
@@ -39,7 +39,7 @@ export interface MapCoreOptions {
  * A Map node as a synchronous state machine: admission, checks, the write-once answers, waiting
  * gets, receipts and sweeping. It neither stores nor sends: that is what the effects are for.
  *
- * - Every put and get is answered exactly once, unless its link is closed or the get is cancelled.
+ * - Every put and get is answered exactly once, unless its asker is gone or the get is cancelled.
  * - `stored` is answered only after the store said that the record is durable.
  * - Requests wait in fair queues until a `turn`; a turn does a bounded amount of work.
  * - Peers cannot make it throw, nor make it hold more than its limits say.
@@ -50,8 +50,8 @@ export class MapCore implements Core<MapInput, MapEffect> {
   readonly #queue: FairQueue;
   readonly #puts: PutDesk;
   readonly #gets: GetDesk;
-  readonly #askers = new Map<LinkId, Asker>();
-  readonly #congested = new Set<LinkId>();
+  readonly #askers = new Map<AskerId, Asker>();
+  readonly #congested = new Set<AskerId>();
   readonly #statistics: MapStatistics = noStatistics();
   #isTurnAsked = false;
   #isSweeping = false;
@@ -85,9 +85,9 @@ export class MapCore implements Core<MapInput, MapEffect> {
     return this.#queue.isEmpty && !this.#puts.isBusy && !this.#gets.isReading;
   }
 
-  /** True while more requests of this link would be answered `busy`. */
-  isCongested(link: LinkId): boolean {
-    return this.#congested.has(link);
+  /** True while more requests of this asker would be answered `busy`. */
+  isCongested(asker: AskerId): boolean {
+    return this.#congested.has(asker);
   }
 
   /** Zero bits that a put must show now, at this fill of the store. */
@@ -98,12 +98,12 @@ export class MapCore implements Core<MapInput, MapEffect> {
   handle(input: MapInput, now: Instant): void {
     switch (input.kind) {
       case "open":
-        this.#askers.set(input.link, input);
-        this.#queue.open(input.link, now);
+        this.#askers.set(input.asker, input);
+        this.#queue.open(input.asker, now);
         this.#statistics.linksOpened += 1;
         break;
       case "close":
-        this.#close(input.link);
+        this.#close(input.asker);
         break;
       case "put":
         this.#enqueue(input);
@@ -113,7 +113,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
         this.#enqueue(input);
         break;
       case "cancel":
-        this.#cancel(input.link, input.request);
+        this.#cancel(input.asker, input.request);
         break;
       case "turn":
         this.#isTurnAsked = false;
@@ -162,8 +162,8 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #push(effect: MapEffect): void {
-    // A link may close while its put is on its way to the store: nobody is left to answer.
-    if (effect.kind === "answer" && !this.#askers.has(effect.link)) return;
+    // An asker may leave while its put is on its way to the store: nobody is left to answer.
+    if (effect.kind === "answer" && !this.#askers.has(effect.asker)) return;
     this.#effects.push(effect);
   }
 
@@ -173,27 +173,27 @@ export class MapCore implements Core<MapInput, MapEffect> {
     this.#effects.push({ kind: "turn" });
   }
 
-  #close(link: LinkId): void {
-    this.#gets.closeLink(link);
-    this.#queue.close(link);
-    this.#congested.delete(link);
-    this.#askers.delete(link);
+  #close(asker: AskerId): void {
+    this.#gets.closeAsker(asker);
+    this.#queue.close(asker);
+    this.#congested.delete(asker);
+    this.#askers.delete(asker);
   }
 
   #enqueue(request: QueuedRequest): void {
-    const { kind, link } = request;
-    assert(this.#askers.has(link), "only open links ask");
+    const { kind, asker } = request;
+    assert(this.#askers.has(asker), "only who was let in asks");
     if (this.#isDraining || !this.#queue.push(request)) {
       if (kind === "put") this.#statistics.putsBusy += 1;
       else this.#statistics.getsBusy += 1;
-      this.#push({ kind: "answer", link, request: request.request, answer: { kind: "busy" } });
-    } else if (this.#queue.lengthOf(link) >= this.#limits.queuedPerLinkMax) {
-      this.#congested.add(link);
+      this.#push({ kind: "answer", asker, request: request.request, answer: { kind: "busy" } });
+    } else if (this.#queue.lengthOf(asker) >= this.#limits.queuedPerLinkMax) {
+      this.#congested.add(asker);
     }
   }
 
-  #cancel(link: LinkId, request: RequestId): void {
-    const isCancelled = this.#gets.cancel(link, request) || this.#queue.cancel(link, request);
+  #cancel(asker: AskerId, request: RequestId): void {
+    const isCancelled = this.#gets.cancel(asker, request) || this.#queue.cancel(asker, request);
     if (isCancelled) this.#statistics.getsCancelled += 1;
   }
 
@@ -203,22 +203,22 @@ export class MapCore implements Core<MapInput, MapEffect> {
       if (request === undefined) break;
       cost += COSTS[this.#serve(request, moment)];
       if (request.kind === "put") cost += Math.floor(request.record.length / BYTES_PER_COST);
-      this.#relieve(request.link);
+      this.#relieve(request.asker);
     }
     this.#puts.commit();
   }
 
   #serve(request: QueuedRequest, moment: PutMoment): Effort {
-    const asker = this.#askers.get(request.link);
-    assert(asker !== undefined, "the queue of a closed link is gone");
+    const asker = this.#askers.get(request.asker);
+    assert(asker !== undefined, "the queue of an asker goes with it");
     if (request.kind === "get") return this.#gets.serve(request, asker, moment);
     return this.#puts.serve(request, asker, moment);
   }
 
-  #relieve(link: LinkId): void {
-    if (!this.#congested.has(link)) return;
-    if (this.#queue.lengthOf(link) > this.#limits.queuedPerLinkMax / 2) return;
-    this.#congested.delete(link);
-    this.#effects.push({ kind: "ready", link });
+  #relieve(asker: AskerId): void {
+    if (!this.#congested.has(asker)) return;
+    if (this.#queue.lengthOf(asker) > this.#limits.queuedPerLinkMax / 2) return;
+    this.#congested.delete(asker);
+    this.#effects.push({ kind: "ready", asker });
   }
 }

@@ -6,7 +6,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts"
 import { nativeSigner } from "../io/native-signer.ts";
 import { systemRandom } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
-import { type Faults, FaultyLinks, forgetfulStore } from "./faults.ts";
+import { type Faults, FaultyService, forgetfulStore } from "./faults.ts";
 import { LevelRecordStore } from "./level-record-store.ts";
 import { type MapLimits, resolveMapLimits } from "./limits.ts";
 import { MapService } from "./map-service.ts";
@@ -15,7 +15,7 @@ import { MapSessions } from "./map-sessions.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
 import { asideVerifier, PAYLOAD_BYTES_MAX } from "./record.ts";
 import type { RecordStore, StoreStatistics } from "./record-store.ts";
-import type { LinkOpener } from "./service-link.ts";
+import type { LinkOpener } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
 
 /** How a Map server is started. */
@@ -57,7 +57,7 @@ export interface MapServer {
   close(): Promise<void>;
 }
 
-/** Connections that have not said hello yet, beyond the links that there may be. */
+/** Connections that have not said hello yet, beyond the askers that there may be. */
 const STRANGERS_MAX = 128;
 /** Time for clients to take their last answers. */
 const GOODBYE_MS = 5_000;
@@ -90,8 +90,8 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
     },
     faults === undefined ? limits : { ...limits, recentBytesMax: 1 },
   );
-  const links = faults === undefined ? service : new FaultyLinks(service, faults);
-  const server = new SocketServer(service, links, options);
+  const front = faults === undefined ? service : new FaultyService(service, faults);
+  const server = new SocketServer(service, front, options);
   try {
     for (const endpoint of endpoints) await server.listen(endpoint);
     return server;
@@ -108,12 +108,12 @@ class SocketServer implements MapServer {
   readonly #sessions: MapSessions;
   #closing: Promise<void> | undefined;
 
-  constructor(service: MapService, links: LinkOpener, options: MapServerOptions) {
+  constructor(service: MapService, front: LinkOpener, options: MapServerOptions) {
     this.#service = service;
     const { log, sessionLimits } = options;
     this.#sessions = new MapSessions(
       {
-        service: links,
+        service: front,
         clock: systemClock,
         unsentBytesOfAll: () => this.#unsentBytes(),
         ...(log && { log }),

@@ -10,11 +10,11 @@ import {
 } from "../base/index.ts";
 import { type MapLimits, resolveMapLimits, ttlCapSeconds } from "./limits.ts";
 import { MapCore } from "./map-core.ts";
-import type { LinkId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
+import type { AskerId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
 import type { ReceiptSigner } from "./receipt.ts";
 import type { MapRecord, RecordVerifier } from "./record.ts";
 import { fillOf, type RecordPut, type RecordStore, type StoreStatistics } from "./record-store.ts";
-import type { LinkEvents, LinkOpener, MapGreeting, ServiceLink } from "./service-link.ts";
+import type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
 
 /** What a Map service is built from. */
@@ -36,7 +36,7 @@ const DRAIN_MS = 10_000;
 
 /**
  * A Map node without sockets: runs a {@link MapCore} on a clock and a store, for any number of
- * links. Sockets, authenticated links and carriers within the process all come in by `open`.
+ * askers. Sockets, authenticated links and carriers within the process all come in by `open`.
  */
 export class MapService implements LinkOpener {
   readonly limits: MapLimits;
@@ -44,9 +44,12 @@ export class MapService implements LinkOpener {
   readonly #log: Log;
   readonly #core: MapCore;
   readonly #driver: Driver<MapInput, MapEffect>;
-  readonly #links = new Map<LinkId, { readonly source: string; readonly events: LinkEvents }>();
-  readonly #linksOf = new Map<string, number>();
-  #linkCount = 0;
+  readonly #askers = new Map<
+    AskerId,
+    { readonly source: string; readonly events: RequesterEvents }
+  >();
+  readonly #askersOf = new Map<string, number>();
+  #askerCount = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -79,16 +82,16 @@ export class MapService implements LinkOpener {
     };
   }
 
-  open(source: string, events: LinkEvents): ServiceLink | undefined {
-    const ofSource = this.#linksOf.get(source) ?? 0;
-    if (this.#closing !== undefined || this.#links.size >= this.limits.linksMax) return undefined;
+  open(source: string, events: RequesterEvents): Requester | undefined {
+    const ofSource = this.#askersOf.get(source) ?? 0;
+    if (this.#closing !== undefined || this.#askers.size >= this.limits.linksMax) return undefined;
     if (ofSource >= this.limits.linksPerSourceMax) return undefined;
-    this.#linksOf.set(source, ofSource + 1);
-    const link = this.#linkCount++;
-    this.#links.set(link, { source, events });
+    this.#askersOf.set(source, ofSource + 1);
+    const asker = this.#askerCount++;
+    this.#askers.set(asker, { source, events });
     const needsReceipts = events.needsNoReceipts !== true;
-    this.#driver.handle({ kind: "open", link, source, needsReceipts });
-    return this.#linkHandle(link);
+    this.#driver.handle({ kind: "open", asker, source, needsReceipts });
+    return this.#requesterOf(asker);
   }
 
   statistics(): MapStatistics & { readonly store: StoreStatistics } {
@@ -96,7 +99,8 @@ export class MapService implements LinkOpener {
   }
 
   /**
-   * Answers what was taken, closes every link, then the store. Closing twice waits for the first.
+   * Answers what was taken, lets every asker go, then closes the store. Closing twice waits for the
+   * first.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -107,9 +111,9 @@ export class MapService implements LinkOpener {
     this.#driver.handle({ kind: "drain" });
     await this.#idle();
     this.#driver.stop();
-    for (const { events } of this.#links.values()) events.closed();
-    this.#links.clear();
-    this.#linksOf.clear();
+    for (const { events } of this.#askers.values()) events.closed();
+    this.#askers.clear();
+    this.#askersOf.clear();
     await this.#components.store.close();
   }
 
@@ -128,30 +132,30 @@ export class MapService implements LinkOpener {
     });
   }
 
-  #linkHandle(link: LinkId): ServiceLink {
-    const [core, isOpen] = [this.#core, () => this.#links.has(link)];
+  #requesterOf(asker: AskerId): Requester {
+    const [core, isOpen] = [this.#core, () => this.#askers.has(asker)];
     const handle = (input: MapInput): void => {
       if (isOpen()) this.#driver.handle(input);
     };
     return {
-      put: (request, record, stamp) => handle({ kind: "put", link, request, record, stamp }),
-      get: (request, address, waitMs) => handle({ kind: "get", link, request, address, waitMs }),
-      cancel: (request) => handle({ kind: "cancel", link, request }),
+      put: (request, record, stamp) => handle({ kind: "put", asker, request, record, stamp }),
+      get: (request, address, waitMs) => handle({ kind: "get", asker, request, address, waitMs }),
+      cancel: (request) => handle({ kind: "cancel", asker, request }),
       get isCongested() {
-        return core.isCongested(link);
+        return core.isCongested(asker);
       },
-      close: () => this.#closeLink(link),
+      close: () => this.#closeAsker(asker),
     };
   }
 
-  #closeLink(link: LinkId): void {
-    const source = this.#links.get(link)?.source;
+  #closeAsker(asker: AskerId): void {
+    const source = this.#askers.get(asker)?.source;
     if (source === undefined) return;
-    this.#links.delete(link);
-    const left = (this.#linksOf.get(source) ?? 1) - 1;
-    if (left === 0) this.#linksOf.delete(source);
-    else this.#linksOf.set(source, left);
-    this.#handle({ kind: "close", link });
+    this.#askers.delete(asker);
+    const left = (this.#askersOf.get(source) ?? 1) - 1;
+    if (left === 0) this.#askersOf.delete(source);
+    else this.#askersOf.set(source, left);
+    this.#handle({ kind: "close", asker });
   }
 
   #handle(input: MapInput): void {
@@ -163,7 +167,7 @@ export class MapService implements LinkOpener {
     const { store, defer } = this.#components;
     switch (effect.kind) {
       case "answer":
-        this.#links.get(effect.link)?.events.answer(effect.request, effect.answer);
+        this.#askers.get(effect.asker)?.events.answer(effect.request, effect.answer);
         break;
       case "turn":
         defer(() => {
@@ -184,7 +188,7 @@ export class MapService implements LinkOpener {
         this.#sweep(effect.limit);
         break;
       case "ready":
-        defer(() => this.#links.get(effect.link)?.events.ready());
+        defer(() => this.#askers.get(effect.asker)?.events.ready());
         break;
       default:
         unreachable(effect);

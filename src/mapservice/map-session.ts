@@ -9,7 +9,7 @@ import {
 } from "../base/index.ts";
 import { FrameBuffer } from "../codec/index.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
-import type { LinkOpener, ServiceLink } from "./service-link.ts";
+import type { LinkOpener, Requester } from "./requester.ts";
 import {
   type ClientMessage,
   clientFrameBytesMax,
@@ -94,7 +94,7 @@ export class MapSession {
   readonly #limits: SessionLimits;
   readonly #source: string;
   readonly #frames: FrameBuffer;
-  #link: ServiceLink | undefined;
+  #requester: Requester | undefined;
   #isClosed = false;
   #cancelWatch: Cancel | undefined;
   /** When the unfinished frame, the hello or the pause of a slow reader began. */
@@ -132,7 +132,7 @@ export class MapSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelWatch?.();
-    this.#link?.close();
+    this.#requester?.close();
   }
 
   /** Tells the client why, then ends the connection. */
@@ -151,7 +151,7 @@ export class MapSession {
       const isUnread = this.#components.port.unsentBytes > this.#limits.unsentBytesHigh;
       // A client that waits for the node's own queues has nothing to hurry with.
       const isPartial = !isPaused && this.#frames.length > 0;
-      const isPending = this.#link === undefined || isUnread || isPartial;
+      const isPending = this.#requester === undefined || isUnread || isPartial;
       // A client that trickles bytes does not restart the time of its frame.
       if (!isPending) this.#pendingSince = undefined;
       else this.#pendingSince ??= this.#components.clock.now();
@@ -168,7 +168,7 @@ export class MapSession {
     const { port } = this.#components;
     for (let taken = 0; !this.#isClosed; taken++) {
       if (taken >= FRAMES_AT_ONCE) return this.#breathe();
-      if (this.#link?.isCongested === true) return true;
+      if (this.#requester?.isCongested === true) return true;
       if (port.unsentBytes > this.#limits.unsentBytesHigh) return true;
       const frame = this.#frames.take();
       if (frame === undefined) return false;
@@ -186,21 +186,21 @@ export class MapSession {
   }
 
   #serveMessage(message: ClientMessage): void {
-    const link = this.#link;
+    const requester = this.#requester;
     if (message.kind === "hello") {
       this.#greet(message);
       return;
     }
-    if (link === undefined) throw breach("hello", "has to come first");
+    if (requester === undefined) throw breach("hello", "has to come first");
     switch (message.kind) {
       case "put":
-        link.put(message.request, message.record, message.stamp);
+        requester.put(message.request, message.record, message.stamp);
         break;
       case "get":
-        link.get(message.request, message.address, message.waitMs);
+        requester.get(message.request, message.address, message.waitMs);
         break;
       case "cancel":
-        link.cancel(message.request);
+        requester.cancel(message.request);
         break;
       default:
         unreachable(message);
@@ -208,18 +208,18 @@ export class MapSession {
   }
 
   #greet(hello: ClientMessage & { readonly kind: "hello" }): void {
-    if (this.#link !== undefined) throw breach("hello", "comes once");
+    if (this.#requester !== undefined) throw breach("hello", "comes once");
     if (hello.versionMin > WIRE_VERSION || hello.versionMax < WIRE_VERSION) {
       this.goodbye("version");
       return;
     }
     const { service, port, statistics } = this.#components;
-    this.#link = service.open(this.#source, {
+    this.#requester = service.open(this.#source, {
       answer: (request, answer) => this.#answer(request, answer),
       ready: () => this.drained(),
       closed: () => this.goodbye("closing"),
     });
-    if (this.#link === undefined) {
+    if (this.#requester === undefined) {
       statistics.refused += 1;
       this.goodbye("busy");
       return;

@@ -1,7 +1,7 @@
 import type { Clock, Log } from "../base/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { MapSession, type SessionLimits, type SessionStatistics } from "./map-session.ts";
-import type { LinkOpener } from "./service-link.ts";
+import type { LinkOpener } from "./requester.ts";
 
 /** What the sessions of a node are built from. */
 export interface MapSessionsComponents {

@@ -8,11 +8,11 @@ import {
   onAbort,
 } from "../base/index.ts";
 import type { ByteConnection, ByteConnectionEvents } from "../io/byte-connection.ts";
-import type { LinkEvents, MapGreeting } from "./service-link.ts";
-import { WireLink } from "./wire-link.ts";
+import type { MapGreeting, RequesterEvents } from "./requester.ts";
+import { WireRequester } from "./wire-requester.ts";
 
 /** What happens on a connection once the node has greeted. */
-export interface NodeConnectionEvents extends Pick<LinkEvents, "answer" | "ready"> {
+export interface NodeConnectionEvents extends Pick<RequesterEvents, "answer" | "ready"> {
   /** The connection is gone, why ever; nothing follows. */
   lost(error: CulvertError): void;
 }
@@ -45,7 +45,7 @@ export class NodeConnection {
   readonly #outcome: Outcome;
   readonly #cancelPatience: Cancel;
   #forgetSignal: Cancel = () => {};
-  #link: WireLink | undefined;
+  #requester: WireRequester | undefined;
   #greeting: MapGreeting | undefined;
   #events: NodeConnectionEvents | undefined;
   #lostBy: CulvertError | undefined;
@@ -59,9 +59,9 @@ export class NodeConnection {
       connected: () => this.#speak(),
       receive: (bytes) => {
         this.#heardAt = clock.now();
-        this.#link?.receive(bytes);
+        this.#requester?.receive(bytes);
       },
-      drained: () => this.#link?.drained(),
+      drained: () => this.#requester?.drained(),
       closed: (cause) => this.drop(lossOf(cause)),
     });
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
@@ -85,9 +85,9 @@ export class NodeConnection {
     return this.#greeting;
   }
 
-  get link(): WireLink {
-    assert(this.#link !== undefined, "a connection is made when it is greeted");
-    return this.#link;
+  get requester(): WireRequester {
+    assert(this.#requester !== undefined, "a connection is made when it is greeted");
+    return this.#requester;
   }
 
   /** When the last byte came in. */
@@ -126,7 +126,7 @@ export class NodeConnection {
       },
       close: (): void => connection.close(false),
     };
-    this.#link = new WireLink(port, {
+    this.#requester = new WireRequester(port, {
       answer: (request, answer) => this.#events?.answer(request, answer),
       ready: () => this.#events?.ready(),
       greeted: (greeting) => {

@@ -2,15 +2,15 @@ import type { Receipt } from "./receipt.ts";
 import type { MapRecord, RecordFault } from "./record.ts";
 import type { PutOutcome, RecordPut, StoredRecord } from "./record-store.ts";
 
-/** Names one link of a service; never reused while the service lives. */
-export type LinkId = number;
+/** Names one asker of a service; never reused while the service lives. */
+export type AskerId = number;
 
-/** Names one request of one link; chosen by who asks, not reused while it is in flight. */
+/** Names one request of one asker; chosen by who asks, not reused while it is in flight. */
 export type RequestId = number;
 
 /** What a service answers. */
 export type MapAnswer =
-  /** The record is durable for so long; the receipt is absent on a link that needs none. */
+  /** The record is durable for so long; the receipt is absent for an asker that needs none. */
   | { readonly kind: "stored"; readonly ttlSeconds: number; readonly receipt?: Receipt }
   | {
       readonly kind: "found";
@@ -27,7 +27,7 @@ export type MapAnswer =
   | { readonly kind: "busy" }
   | { readonly kind: "work-required"; readonly bits: number };
 
-/** Who is at the other end of a link. */
+/** Who asks a service. */
 export interface Asker {
   /** The unit of fairness: a host, a network, an authenticated node. */
   readonly source: string;
@@ -38,7 +38,7 @@ export interface Asker {
 /** A put that waits for its turn. */
 export interface QueuedPut {
   readonly kind: "put";
-  readonly link: LinkId;
+  readonly asker: AskerId;
   readonly request: RequestId;
   /** The encoded record; parsed when it is its turn. */
   readonly record: Uint8Array;
@@ -49,7 +49,7 @@ export interface QueuedPut {
 /** A get that waits for its turn. */
 export interface QueuedGet {
   readonly kind: "get";
-  readonly link: LinkId;
+  readonly asker: AskerId;
   readonly request: RequestId;
   readonly address: Uint8Array;
   /** How long it may wait for a put when the address is empty. */
@@ -72,13 +72,13 @@ export type VerifyId = number;
  * What a Map core is told. Records and addresses are handed over: the giver must not change them.
  */
 export type MapInput =
-  | ({ readonly kind: "open"; readonly link: LinkId } & Asker)
-  /** The link is gone: nobody is left to answer. */
-  | { readonly kind: "close"; readonly link: LinkId }
+  | ({ readonly kind: "open"; readonly asker: AskerId } & Asker)
+  /** The asker is gone: nobody is left to answer. */
+  | { readonly kind: "close"; readonly asker: AskerId }
   | QueuedPut
   | QueuedGet
   /** The answer to a get is of no more use. A put cannot be taken back. */
-  | { readonly kind: "cancel"; readonly link: LinkId; readonly request: RequestId }
+  | { readonly kind: "cancel"; readonly asker: AskerId; readonly request: RequestId }
   /** Work off some of what is queued. */
   | { readonly kind: "turn"; readonly unixMs: number; readonly fill: number }
   /** What became of a `verify`. */
@@ -105,7 +105,7 @@ export type MapInput =
 export type MapEffect =
   | {
       readonly kind: "answer";
-      readonly link: LinkId;
+      readonly asker: AskerId;
       readonly request: RequestId;
       readonly answer: MapAnswer;
     }
@@ -119,5 +119,5 @@ export type MapEffect =
   | { readonly kind: "lookup"; readonly address: Uint8Array }
   /** Remove some expired records, then tell `swept`. */
   | { readonly kind: "sweep"; readonly limit: number }
-  /** The link's queue was full and has room again. */
-  | { readonly kind: "ready"; readonly link: LinkId };
+  /** The asker's queue was full and has room again. */
+  | { readonly kind: "ready"; readonly asker: AskerId };

@@ -5,8 +5,8 @@ import { addressKey } from "./address-key.ts";
 import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
 import type {
   Asker,
+  AskerId,
   Effort,
-  LinkId,
   MapAnswer,
   MapEffect,
   QueuedPut,
@@ -81,7 +81,7 @@ interface CheckedPut extends RecordPut {
    * where no receipt is needed.
    */
   readonly payloadHash: Uint8Array | undefined;
-  readonly link: LinkId;
+  readonly asker: AskerId;
   readonly request: RequestId;
   /** The source whose share this put took from; nobody's for a record that was verified before. */
   readonly chargedTo: string | undefined;
@@ -287,10 +287,10 @@ export class PutDesk {
 
   #gather(verified: UnverifiedPut): void {
     const { put, key, record, expiresMs, needsReceipts, chargedTo } = verified;
-    const { link, request } = put;
+    const { asker, request } = put;
     const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
     if (this.#gathered.length === 0) this.#waitsFor = this.#lastVerify;
-    this.#gathered.push({ key, record, expiresMs, payloadHash, link, request, chargedTo });
+    this.#gathered.push({ key, record, expiresMs, payloadHash, asker, request, chargedTo });
     this.#bytes += bytesOf(verified);
   }
 
@@ -330,8 +330,8 @@ export class PutDesk {
     else statistics.putsFull += 1;
   }
 
-  #answer(to: { readonly link: LinkId; readonly request: RequestId }, answer: MapAnswer): void {
-    this.#options.effect({ kind: "answer", link: to.link, request: to.request, answer });
+  #answer(to: { readonly asker: AskerId; readonly request: RequestId }, answer: MapAnswer): void {
+    this.#options.effect({ kind: "answer", asker: to.asker, request: to.request, answer });
   }
 }
 

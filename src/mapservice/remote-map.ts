@@ -12,11 +12,11 @@ import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
-import { LINK_CARRIER_LIMITS, LinkCarrier, type LinkCarrierLimits } from "./link-carrier.ts";
 import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
 import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
-import type { MapGreeting } from "./service-link.ts";
+import type { MapGreeting } from "./requester.ts";
+import { LINK_CARRIER_LIMITS, type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
 
 /** How a remote Map is reached. */
 export interface RemoteMapOptions {
@@ -98,7 +98,7 @@ export class RemoteMap implements RecordCarrier {
   readonly #answerMs: number;
   readonly #isKept: boolean;
   readonly #log: Log;
-  readonly #carrier: LinkCarrier;
+  readonly #carrier: ServiceCarrier;
   #connection: NodeConnection | undefined;
   #failures = 0;
   #isClosed = false;
@@ -115,7 +115,7 @@ export class RemoteMap implements RecordCarrier {
     this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
     this.#isKept = options.isKept ?? true;
     this.#log = options.log ?? SILENT;
-    this.#carrier = new LinkCarrier(
+    this.#carrier = new ServiceCarrier(
       { clock: this.#clock, onSilence: () => this.#doubt() },
       { greeting: connection.greeting, limits },
     );
@@ -165,11 +165,11 @@ export class RemoteMap implements RecordCarrier {
 
   #use(connection: NodeConnection): void {
     if (this.#isClosed) {
-      connection.link.close();
+      connection.requester.close();
       return;
     }
     if (connection.greeting.payloadSize !== this.payloadSize) {
-      connection.link.close();
+      connection.requester.close();
       this.#isClosed = true;
       this.#carrier.close(new CulvertError("CULVERT_GEOMETRY_CHANGED"));
       return;
@@ -177,7 +177,8 @@ export class RemoteMap implements RecordCarrier {
     this.#failures = 0;
     this.#connection = connection;
     connection.use({ ...this.#carrier.events(), lost: (error) => this.#lost(error) });
-    if (this.#connection !== undefined) this.#carrier.attach(connection.link, connection.greeting);
+    if (this.#connection !== undefined)
+      this.#carrier.attach(connection.requester, connection.greeting);
   }
 
   #lost(error: CulvertError): void {

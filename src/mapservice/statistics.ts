@@ -1,6 +1,6 @@
 /** What a Map service has done since its start, and what it holds now. Counts of events. */
 export interface MapStatistics {
-  /** Links open now, and opened ever. */
+  /** Askers now, and ever, by whatever way they came. */
   links: number;
   linksOpened: number;
   /** Puts by their answer. */

@@ -1,10 +1,10 @@
 import { Heap, type Instant } from "../base/index.ts";
-import type { LinkId, RequestId } from "./protocol.ts";
+import type { AskerId, RequestId } from "./protocol.ts";
 
 /** A get that is not answered yet. */
 export interface WaitingGet {
-  readonly link: LinkId;
-  /** Who the link counts for. */
+  readonly asker: AskerId;
+  /** Whom the asker counts for. */
   readonly source: string;
   readonly request: RequestId;
   /** The address, as a key. */
@@ -17,10 +17,10 @@ export interface WaitingGet {
 /** Deadlines are kept in slots of this length: a get is removed without a search. */
 const SLOT_MS = 10;
 
-/** All gets that are not answered yet, found by address, by link and request, and by deadline. */
+/** All gets that are not answered yet, found by address, by asker and request, and by deadline. */
 export class WaitingGets {
   readonly #byAddress = new Map<string, Set<WaitingGet>>();
-  readonly #byLink = new Map<LinkId, Map<RequestId, WaitingGet>>();
+  readonly #byAsker = new Map<AskerId, Map<RequestId, WaitingGet>>();
   readonly #countOf = new Map<string, number>();
   readonly #bySlot = new Map<number, Set<WaitingGet>>();
   /** The slots in use, some of them empty by now: a slot is in here once. */
@@ -31,8 +31,8 @@ export class WaitingGets {
     return this.#size;
   }
 
-  sizeOf(link: LinkId): number {
-    return this.#byLink.get(link)?.size ?? 0;
+  sizeOf(asker: AskerId): number {
+    return this.#byAsker.get(asker)?.size ?? 0;
   }
 
   sizeOfSource(source: string): number {
@@ -43,11 +43,11 @@ export class WaitingGets {
     return this.#byAddress.get(key)?.size ?? 0;
   }
 
-  /** False when the link already has a get of this number. */
+  /** False when the asker already has a get of this number. */
   add(get: WaitingGet): boolean {
-    const ofLink = this.#byLink.get(get.link) ?? new Map<RequestId, WaitingGet>();
-    if (ofLink.has(get.request)) return false;
-    this.#byLink.set(get.link, ofLink.set(get.request, get));
+    const ofAsker = this.#byAsker.get(get.asker) ?? new Map<RequestId, WaitingGet>();
+    if (ofAsker.has(get.request)) return false;
+    this.#byAsker.set(get.asker, ofAsker.set(get.request, get));
     this.#countOf.set(get.source, this.sizeOfSource(get.source) + 1);
     addTo(this.#byAddress, get.key, get);
     const slot = slotOf(get.deadline);
@@ -62,19 +62,19 @@ export class WaitingGets {
     return gets === undefined ? NOBODY : [...gets];
   }
 
-  ofLink(link: LinkId): readonly WaitingGet[] {
-    return [...(this.#byLink.get(link)?.values() ?? [])];
+  ofAsker(asker: AskerId): readonly WaitingGet[] {
+    return [...(this.#byAsker.get(asker)?.values() ?? [])];
   }
 
-  find(link: LinkId, request: RequestId): WaitingGet | undefined {
-    return this.#byLink.get(link)?.get(request);
+  find(asker: AskerId, request: RequestId): WaitingGet | undefined {
+    return this.#byAsker.get(asker)?.get(request);
   }
 
   remove(get: WaitingGet): void {
-    const ofLink = this.#byLink.get(get.link);
-    if (ofLink?.get(get.request) !== get) return;
-    ofLink.delete(get.request);
-    if (ofLink.size === 0) this.#byLink.delete(get.link);
+    const ofAsker = this.#byAsker.get(get.asker);
+    if (ofAsker?.get(get.request) !== get) return;
+    ofAsker.delete(get.request);
+    if (ofAsker.size === 0) this.#byAsker.delete(get.asker);
     const left = this.sizeOfSource(get.source) - 1;
     if (left === 0) this.#countOf.delete(get.source);
     else this.#countOf.set(get.source, left);

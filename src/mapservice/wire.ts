@@ -11,7 +11,7 @@ import {
   RECORD_HEADER_BYTES,
   type RecordFault,
 } from "./record.ts";
-import type { MapGreeting } from "./service-link.ts";
+import type { MapGreeting } from "./requester.ts";
 import { STAMP_BYTES } from "./work-stamp.ts";
 
 /** "CLVM": the first bytes of both sides, so that a stranger on this port is found out at once. */

@@ -8,7 +8,7 @@ import {
   type MapRecord,
   MapSession,
   parseRecord,
-  WireLink,
+  WireRequester,
 } from "../../src/mapservice/index.ts";
 import {
   decodeHead,
@@ -121,15 +121,15 @@ function runSession(bytes: Uint8Array): void {
   session.closed();
 }
 
-function runWireLink(bytes: Uint8Array): void {
+function runWireRequester(bytes: Uint8Array): void {
   const port = { write: () => {}, unsentBytes: 0, close: () => {} };
   const ignore = (): void => {};
   const events = { answer: ignore, ready: ignore, greeted: ignore, broken: ignore };
-  const link = new WireLink(port, events);
-  if (bytes.length % 4 !== 0) link.receive(NODE_HELLO.slice());
+  const requester = new WireRequester(port, events);
+  if (bytes.length % 4 !== 0) requester.receive(NODE_HELLO.slice());
   const half = bytes.length >> 1;
-  link.receive(bytes.slice(0, half));
-  link.receive(bytes.slice(half));
+  requester.receive(bytes.slice(0, half));
+  requester.receive(bytes.slice(half));
 }
 
 function runEndpoint(bytes: Uint8Array): void {
@@ -192,7 +192,7 @@ export const MAP_TARGETS: readonly FuzzTarget[] = [
       }),
   },
   { name: "session", seeds: CLIENT_SEEDS, run: runSession },
-  { name: "client link", seeds: NODE_SEEDS, run: runWireLink },
+  { name: "client requester", seeds: NODE_SEEDS, run: runWireRequester },
   {
     name: "stored records",
     seeds: [

@@ -1,7 +1,6 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { BlindedSigner, SigningKey } from "../../src/crypto/index.ts";
 import {
-  type LinkEvents,
   MAP_LIMITS,
   type MapAnswer,
   type MapLimits,
@@ -9,6 +8,7 @@ import {
   MapService,
   MemoryRecordStore,
   type RecordStore,
+  type RequesterEvents,
   type RequestId,
   SEQUENCE,
   type Sequence,
@@ -82,8 +82,8 @@ export function serviceRig(
   return { clock, store, service };
 }
 
-/** Remembers what a link was told. */
-export class Witness implements LinkEvents {
+/** Remembers what a requester was told. */
+export class Witness implements RequesterEvents {
   readonly answers = new Map<RequestId, MapAnswer>();
   /** In the order in which they came. */
   readonly order: RequestId[] = [];

@@ -30,20 +30,20 @@ class Rig {
     this.open(1);
   }
 
-  open(link: number): void {
-    this.core.handle({ kind: "open", link, source: `s${link}`, needsReceipts: true }, this.now);
+  open(asker: number): void {
+    this.core.handle({ kind: "open", asker, source: `s${asker}`, needsReceipts: true }, this.now);
     this.drain();
   }
 
-  put(request: number, record: MapRecord, link = 1): void {
+  put(request: number, record: MapRecord, asker = 1): void {
     const bytes = encodeRecord(record);
-    this.core.handle({ kind: "put", link, request, record: bytes, stamp: NO_STAMP }, this.now);
+    this.core.handle({ kind: "put", asker, request, record: bytes, stamp: NO_STAMP }, this.now);
     this.drain();
   }
 
-  get(request: number, frame: number, waitMs = 0, link = 1): void {
+  get(request: number, frame: number, waitMs = 0, asker = 1): void {
     const address = addressOf(frame);
-    this.core.handle({ kind: "get", link, request, address, waitMs }, this.now);
+    this.core.handle({ kind: "get", asker, request, address, waitMs }, this.now);
     this.drain();
   }
 
@@ -129,7 +129,7 @@ describe("turns", () => {
     expect(rig.core.isIdle).toBe(true);
   });
 
-  test("serve links in turn, whatever their queues", () => {
+  test("serve askers in turn, whatever their queues", () => {
     const rig = new Rig();
     rig.open(2);
     for (let i = 0; i < 100; i++) rig.put(i, recordOf(i));
@@ -149,7 +149,7 @@ describe("turns", () => {
     expect(rig.said().at(-1)).toBe("turn");
   });
 
-  test("a link above its rate waits for its tokens, and loses nothing", () => {
+  test("an asker above its rate waits for its tokens, and loses nothing", () => {
     const rig = new Rig({ requestsPerSecond: 10, requestsBurst: 3 });
     for (let i = 0; i < 5; i++) rig.get(i, i);
     rig.turn();
@@ -177,7 +177,7 @@ describe("queues", () => {
     expect(rig.core.isCongested(1)).toBe(false);
   });
 
-  test("their bytes are bounded over all links", () => {
+  test("their bytes are bounded over all askers", () => {
     const rig = new Rig({ queuedBytesMax: 400 });
     rig.open(2);
     rig.put(1, recordOf(1));
@@ -190,19 +190,19 @@ describe("queues", () => {
     const rig = new Rig();
     rig.get(1, 1);
     rig.put(2, recordOf(2));
-    rig.core.handle({ kind: "cancel", link: 1, request: 1 }, 0);
-    rig.core.handle({ kind: "cancel", link: 1, request: 2 }, 0);
+    rig.core.handle({ kind: "cancel", asker: 1, request: 1 }, 0);
+    rig.core.handle({ kind: "cancel", asker: 1, request: 2 }, 0);
     rig.turn();
     expect(rig.said()).toEqual(["turn", "commit:1"]);
   });
 
-  test("are gone with their link, and nothing is answered to it", () => {
+  test("are gone with their asker, and nothing is answered to it", () => {
     const rig = new Rig();
     rig.put(1, recordOf(1));
     rig.turn();
     rig.get(2, 2, 1_000);
     rig.said();
-    rig.core.handle({ kind: "close", link: 1 }, 0);
+    rig.core.handle({ kind: "close", asker: 1 }, 0);
     rig.committed([STORED]);
     rig.turn();
     expect(rig.said()).toEqual([]);
@@ -314,7 +314,7 @@ describe("time", () => {
     for (let i = 0; i < 100_000; i++) {
       rig.get(i, i % 50, 1 + (i % 300_000));
       if (i % 100 === 99) rig.turn();
-      if (i % 2 === 0) rig.core.handle({ kind: "cancel", link: 1, request: i - 200 }, rig.now);
+      if (i % 2 === 0) rig.core.handle({ kind: "cancel", asker: 1, request: i - 200 }, rig.now);
       if (i % 1_000 === 999) rig.timeout(rig.now + 600_000);
     }
     rig.turn();
@@ -385,10 +385,10 @@ describe("records that are verified elsewhere", () => {
     expect(rig.said().filter((one) => one.startsWith("commit"))).toEqual(["commit:1"]);
   });
 
-  test("of a link that is gone are stored, and answered to nobody", () => {
+  test("of an asker that is gone are stored, and answered to nobody", () => {
     const rig = aside(1);
     rig.turn();
-    rig.core.handle({ kind: "close", link: 1 }, 0);
+    rig.core.handle({ kind: "close", asker: 1 }, 0);
     rig.said();
     rig.verified(1);
     expect(rig.said()).toEqual(["commit:1"]);

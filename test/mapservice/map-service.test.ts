@@ -12,32 +12,32 @@ import {
   Witness,
 } from "./fixtures.ts";
 
-/** One link to a service, whose requests are numbered as they come. */
-function linkTo(rig: ServiceRig, source = "a", options: { needsNoReceipts?: boolean } = {}) {
+/** One asker of a service, whose requests are numbered as they come. */
+function requesterAt(rig: ServiceRig, source = "a", options: { needsNoReceipts?: boolean } = {}) {
   const witness = Object.assign(new Witness(), options);
-  const link = rig.service.open(source, witness);
-  if (link === undefined) throw new Error("the service has a link to spare");
+  const requester = rig.service.open(source, witness);
+  if (requester === undefined) throw new Error("the service lets nobody else ask");
   let count = 0;
   /** Lets the service work off what was asked; time stands still. */
   const settled = (): Promise<void> => rig.clock.runUntil(rig.clock.now());
   return {
-    link,
+    requester,
     witness,
     async put(record: MapRecord) {
       const request = ++count;
-      link.put(request, encodeRecord(record), NO_STAMP);
+      requester.put(request, encodeRecord(record), NO_STAMP);
       await settled();
       return witness.answers.get(request);
     },
     async putBytes(bytes: Uint8Array) {
       const request = ++count;
-      link.put(request, bytes, NO_STAMP);
+      requester.put(request, bytes, NO_STAMP);
       await settled();
       return witness.answers.get(request);
     },
     async get(frame: number, waitMs = 0) {
       const request = ++count;
-      link.get(request, recordOf(frame).address, waitMs);
+      requester.get(request, recordOf(frame).address, waitMs);
       await settled();
       return { request, answer: witness.answers.get(request) };
     },
@@ -47,7 +47,7 @@ function linkTo(rig: ServiceRig, source = "a", options: { needsNoReceipts?: bool
 describe("the write-once table", () => {
   test("put, address free: stored, with expiry and a receipt of this record", async () => {
     const rig = serviceRig();
-    const answer = await linkTo(rig).put(recordOf(1, { ttlSeconds: 100 }));
+    const answer = await requesterAt(rig).put(recordOf(1, { ttlSeconds: 100 }));
     expect(answer).toMatchObject({ kind: "stored", ttlSeconds: 100 });
     if (answer?.kind !== "stored") throw new Error("stored");
     expect(answer.receipt?.expiresMs).toBe(rig.clock.unixMs() + 100_000);
@@ -56,19 +56,19 @@ describe("the write-once table", () => {
 
   test("put, no receipts needed: stored without one, until somebody asks", async () => {
     const rig = serviceRig();
-    const local = linkTo(rig, "local", { needsNoReceipts: true });
+    const local = requesterAt(rig, "local", { needsNoReceipts: true });
     const stored = { kind: "stored", ttlSeconds: 3_600 };
     expect(await local.put(recordOf(1))).toEqual(stored);
     expect(await local.put(recordOf(1))).toEqual(stored);
     expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 1, recentHits: 1 });
     const claim = { expiresMs: rig.clock.unixMs() + 3_600_000 };
-    expect(await linkTo(rig).put(recordOf(1))).toMatchObject({ ...stored, receipt: claim });
+    expect(await requesterAt(rig).put(recordOf(1))).toMatchObject({ ...stored, receipt: claim });
     expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 2 });
   });
 
   test("put, same bytes: stored again, life extended, at the price of no verify", async () => {
     const rig = serviceRig();
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     await put(recordOf(1, { ttlSeconds: 100 }));
     rig.clock.advance(50_000);
     expect(await put(recordOf(1, { ttlSeconds: 100 }))).toMatchObject({ ttlSeconds: 100 });
@@ -77,7 +77,7 @@ describe("the write-once table", () => {
 
   test("put, same bytes at once: the same receipt, at the price of no write either", async () => {
     const rig = serviceRig();
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     const first = await put(recordOf(1));
     expect(await put(recordOf(1))).toEqual(first);
     expect(rig.service.statistics()).toMatchObject({ putsKnown: 1, commits: 1, recentHits: 1 });
@@ -85,7 +85,7 @@ describe("the write-once table", () => {
 
   test("put, other bytes: conflict, the first stay", async () => {
     const rig = serviceRig();
-    const { put, get } = linkTo(rig);
+    const { put, get } = requesterAt(rig);
     await put(recordOf(1));
     expect(await put(recordOf(1, { content: 5 }))).toEqual({ kind: "conflict" });
     expect((await get(1)).answer).toMatchObject({ record: recordOf(1) });
@@ -93,7 +93,7 @@ describe("the write-once table", () => {
 
   test("put, malformed: refused with a reason, nothing stored", async () => {
     const rig = serviceRig();
-    const { put, putBytes } = linkTo(rig);
+    const { put, putBytes } = requesterAt(rig);
     const good = encodeRecord(recordOf(1));
     expect(await putBytes(new Uint8Array(0))).toEqual({ kind: "refused", fault: "size" });
     expect(await putBytes(good.slice(0, -1))).toEqual({ kind: "refused", fault: "size" });
@@ -114,7 +114,7 @@ describe("the write-once table", () => {
 
   test("a bad signature is refused, not a conflict, where the address is taken", async () => {
     const rig = serviceRig();
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     await put(recordOf(1));
     const forged = { ...recordOf(1, { content: 5 }), signature: recordOf(1).signature };
     expect(await put(forged)).toEqual({ kind: "refused", fault: "signature" });
@@ -122,7 +122,7 @@ describe("the write-once table", () => {
 
   test("get, present: the record and the life that is left", async () => {
     const rig = serviceRig();
-    const { put, get } = linkTo(rig);
+    const { put, get } = requesterAt(rig);
     await put(recordOf(1, { ttlSeconds: 100 }));
     rig.clock.advance(40_500);
     const { answer } = await get(1);
@@ -132,7 +132,7 @@ describe("the write-once table", () => {
 
   test("get, expired: absent to the millisecond, also what is at hand", async () => {
     const rig = serviceRig();
-    const { put, get } = linkTo(rig);
+    const { put, get } = requesterAt(rig);
     await put(recordOf(1, { ttlSeconds: 100 }));
     rig.clock.advance(99_999);
     expect((await get(1)).answer?.kind).toBe("found");
@@ -142,7 +142,7 @@ describe("the write-once table", () => {
 
   test("a tombstone ends a record, is what a get finds, and spends the address", async () => {
     const rig = serviceRig();
-    const { put, get } = linkTo(rig);
+    const { put, get } = requesterAt(rig);
     await put(recordOf(1, { ttlSeconds: 1_000 }));
     expect(await put(tombstoneOf(1, 10))).toMatchObject({ kind: "stored", ttlSeconds: 1_000 });
     expect((await get(1)).answer).toMatchObject({ record: { seq: 2 } });
@@ -154,7 +154,7 @@ describe("the write-once table", () => {
 
   test("a full store sweeps what has expired, then refuses new addresses only", async () => {
     const rig = serviceRig({ entriesMax: 3, limits: { sweepMs: 1e9, sourceShare: 10 } });
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     for (const frame of [1, 2, 3]) await put(recordOf(frame, { ttlSeconds: 4_000 }));
     expect(await put(recordOf(4))).toEqual({ kind: "full" });
     expect(await put(recordOf(2, { ttlSeconds: 4_000 }))).toMatchObject({ kind: "stored" });
@@ -165,9 +165,9 @@ describe("the write-once table", () => {
 });
 
 describe("waiting gets", () => {
-  test("are answered by the put, on every link that waits", async () => {
+  test("are answered by the put, whoever waits", async () => {
     const rig = serviceRig();
-    const [a, b, c] = [linkTo(rig), linkTo(rig, "b"), linkTo(rig, "c")];
+    const [a, b, c] = [requesterAt(rig), requesterAt(rig, "b"), requesterAt(rig, "c")];
     const atA = await a.get(1, 60_000);
     const atB = await b.get(1, 60_000);
     expect(atA.answer ?? atB.answer).toBeUndefined();
@@ -179,7 +179,7 @@ describe("waiting gets", () => {
 
   test("end at the caller's timeout, and at the node's limit if that is shorter", async () => {
     const rig = serviceRig({ limits: { waitMsMax: 5_000 } });
-    const { get, witness } = linkTo(rig);
+    const { get, witness } = requesterAt(rig);
     const short = (await get(1, 1_000)).request;
     const long = (await get(2, 60_000)).request;
     await rig.clock.runUntil(999);
@@ -192,23 +192,23 @@ describe("waiting gets", () => {
 
   test("that are cancelled get no answer", async () => {
     const rig = serviceRig();
-    const { get, put, link, witness } = linkTo(rig);
+    const { get, put, requester, witness } = requesterAt(rig);
     const { request } = await get(1, 60_000);
-    link.cancel(request);
-    link.cancel(request);
+    requester.cancel(request);
+    requester.cancel(request);
     await put(recordOf(1));
     expect(witness.kindOf(request)).toBeUndefined();
     expect(rig.service.statistics()).toMatchObject({ getsCancelled: 1, waiting: 0 });
   });
 
-  test("are bounded for a link, for an address, and in total", async () => {
+  test("are bounded for an asker, for an address, and in total", async () => {
     const limits = { waitingPerLinkMax: 2, waitingPerAddressMax: 3, waitingMax: 4 };
     const rig = serviceRig({ limits });
-    const [a, b, c] = [linkTo(rig), linkTo(rig), linkTo(rig)];
+    const [a, b, c] = [requesterAt(rig), requesterAt(rig), requesterAt(rig)];
     const kinds = [
       (await a.get(1, 60_000)).answer?.kind,
       (await a.get(1, 60_000)).answer?.kind,
-      (await a.get(2, 60_000)).answer?.kind, // the link's third
+      (await a.get(2, 60_000)).answer?.kind, // the asker's third
       (await b.get(1, 60_000)).answer?.kind,
       (await b.get(1, 60_000)).answer?.kind, // the address's fourth
       (await b.get(3, 60_000)).answer?.kind,
@@ -216,39 +216,39 @@ describe("waiting gets", () => {
     ];
     expect(kinds).toEqual([undefined, undefined, "busy", undefined, "busy", undefined, "busy"]);
     expect(rig.service.statistics().waiting).toBe(4);
-    a.link.close();
+    a.requester.close();
     expect(rig.service.statistics().waiting).toBe(2);
   });
 
-  test("are bounded for a source, which has some places with all its links", async () => {
+  test("are bounded for a source, which has some places with all its askers", async () => {
     const rig = serviceRig({ limits: { waitingPerSourceMax: 2, waitingMax: 3 } });
-    const [a, b, other] = [linkTo(rig, "s"), linkTo(rig, "s"), linkTo(rig, "t")];
+    const [a, b, other] = [requesterAt(rig, "s"), requesterAt(rig, "s"), requesterAt(rig, "t")];
     await a.get(1, 60_000);
     await b.get(2, 60_000);
     expect((await a.get(3, 60_000)).answer?.kind).toBe("busy");
     expect((await other.get(4, 60_000)).answer?.kind).toBeUndefined();
-    b.link.close();
+    b.requester.close();
     expect((await a.get(3, 60_000)).answer?.kind).toBeUndefined();
     expect((await a.get(5, 60_000)).answer?.kind).toBe("busy");
   });
 
-  test("go with their link", async () => {
+  test("go with their asker", async () => {
     const rig = serviceRig();
-    const { get, link, witness } = linkTo(rig);
+    const { get, requester, witness } = requesterAt(rig);
     await get(1, 60_000);
-    link.close();
-    await linkTo(rig).put(recordOf(1));
+    requester.close();
+    await requesterAt(rig).put(recordOf(1));
     expect(witness.answers.size).toBe(0);
     expect(rig.service.statistics()).toMatchObject({ waiting: 0, links: 1 });
   });
 });
 
 describe("limits", () => {
-  test("links are bounded in total and for a source, and freed when they close", () => {
+  test("askers are bounded in total and for a source, and have room when others leave", () => {
     const { service } = serviceRig({ limits: { linksMax: 3, linksPerSourceMax: 2 } });
     const open = (source: string) => service.open(source, new Witness());
     const first = open("a");
-    expect([first, open("a")].every((link) => link !== undefined)).toBe(true);
+    expect([first, open("a")].every((requester) => requester !== undefined)).toBe(true);
     expect(open("a")).toBeUndefined();
     expect(open("b")).toBeDefined();
     expect(open("c")).toBeUndefined();
@@ -261,7 +261,7 @@ describe("limits", () => {
   test("the life that is granted shrinks as the store fills", async () => {
     const limits = { ttlSecondsMax: 1_000, ttlSecondsMin: 100, sourceShare: 10 };
     const rig = serviceRig({ entriesMax: 10, limits });
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     const granted: unknown[] = [];
     for (let frame = 0; frame < 10; frame++) {
       const answer = await put(recordOf(frame, { ttlSeconds: 99_999 }));
@@ -273,7 +273,7 @@ describe("limits", () => {
 
   test("a source alone fills half of the store; then all have their share", async () => {
     const rig = serviceRig({ entriesMax: 100, limits: { sourceShare: 1 / 4 } });
-    const [greedy, other] = [linkTo(rig, "greedy"), linkTo(rig, "other")];
+    const [greedy, other] = [requesterAt(rig, "greedy"), requesterAt(rig, "other")];
     for (let frame = 0; frame < 50; frame++) {
       expect((await greedy.put(recordOf(frame)))?.kind).toBe("stored");
     }
@@ -283,14 +283,14 @@ describe("limits", () => {
       expect((await other.put(recordOf(frame)))?.kind).toBe("stored");
     }
     expect((await other.put(recordOf(75)))?.kind).toBe("busy");
-    expect((await linkTo(rig, "third").put(recordOf(75)))?.kind).toBe("stored");
+    expect((await requesterAt(rig, "third").put(recordOf(75)))?.kind).toBe("stored");
   });
 
   test("what is refused or a conflict costs a source nothing of its share", async () => {
     const rig = serviceRig({ entriesMax: 8, limits: { sourceShare: 1 / 4 } });
-    const others = linkTo(rig, "others");
+    const others = requesterAt(rig, "others");
     for (const frame of [11, 12, 13, 14]) await others.put(recordOf(frame));
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     await put(recordOf(1));
     for (let i = 0; i < 5; i++) {
       await put({ ...recordOf(2), signature: recordOf(3).signature });
@@ -303,7 +303,7 @@ describe("limits", () => {
 
   test("a put without work is told how much is asked for, once the store fills", async () => {
     const rig = serviceRig({ entriesMax: 10, limits: { workBitsMax: 40, sourceShare: 10 } });
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     const answers: (string | number | undefined)[] = [];
     for (let frame = 0; frame < 8; frame++) {
       const answer = await put(recordOf(frame));
@@ -318,7 +318,7 @@ describe("limits", () => {
 
   test("expired records are swept without anybody asking", async () => {
     const rig = serviceRig({ limits: { sweepMs: 1_000, sweepStep: 2 } });
-    const { put } = linkTo(rig);
+    const { put } = requesterAt(rig);
     for (let frame = 0; frame < 7; frame++) await put(recordOf(frame, { ttlSeconds: 5 }));
     await put(recordOf(9, { ttlSeconds: 500 }));
     await rig.clock.runUntil(7_000);
@@ -341,7 +341,7 @@ describe("failure", () => {
 
   test("of the store is answered busy, counted, and never ok", async () => {
     const rig = serviceRig({ store: broken("CULVERT_FILE") });
-    const { put, get } = linkTo(rig);
+    const { put, get } = requesterAt(rig);
     expect(await put(recordOf(1))).toEqual({ kind: "busy" });
     expect((await get(1, 60_000)).answer).toEqual({ kind: "busy" });
     await rig.clock.runUntil(3_000);
@@ -350,23 +350,23 @@ describe("failure", () => {
 
   test("for want of disk is answered full", async () => {
     const rig = serviceRig({ store: broken("CULVERT_FULL") });
-    expect(await linkTo(rig).put(recordOf(1))).toEqual({ kind: "full" });
+    expect(await requesterAt(rig).put(recordOf(1))).toEqual({ kind: "full" });
   });
 });
 
 describe("closing", () => {
-  test("answers what was taken, then closes every link and the store", async () => {
+  test("answers what was taken, then lets every asker go and closes the store", async () => {
     const rig = serviceRig();
-    const { link, witness } = linkTo(rig);
-    link.put(1, encodeRecord(recordOf(1)), NO_STAMP);
-    link.get(2, recordOf(2).address, 60_000);
+    const { requester, witness } = requesterAt(rig);
+    requester.put(1, encodeRecord(recordOf(1)), NO_STAMP);
+    requester.get(2, recordOf(2).address, 60_000);
     await rig.clock.runPromise(rig.service.close());
     expect(witness.kindOf(1)).toBe("stored");
     expect(witness.kindOf(2)).toBeUndefined();
     expect(witness.isClosed).toBe(true);
     expect(rig.service.open("a", new Witness())).toBeUndefined();
-    link.put(3, encodeRecord(recordOf(3)), NO_STAMP);
-    link.close();
+    requester.put(3, encodeRecord(recordOf(3)), NO_STAMP);
+    requester.close();
     await expect(rig.store.put([], 0)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
     expect(rig.clock.pending).toBe(0);
   });
@@ -379,10 +379,10 @@ describe("closing", () => {
 
   test("takes nothing new meanwhile", async () => {
     const rig = serviceRig();
-    const { link, witness } = linkTo(rig);
-    link.put(1, encodeRecord(recordOf(1)), NO_STAMP);
+    const { requester, witness } = requesterAt(rig);
+    requester.put(1, encodeRecord(recordOf(1)), NO_STAMP);
     const closing = rig.service.close();
-    link.put(2, encodeRecord(recordOf(2)), NO_STAMP);
+    requester.put(2, encodeRecord(recordOf(2)), NO_STAMP);
     await rig.clock.runPromise(closing);
     expect(witness.kindOf(1)).toBe("stored");
     expect(witness.kindOf(2)).toBe("busy");

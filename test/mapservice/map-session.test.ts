@@ -152,7 +152,7 @@ describe("bad input ends the connection, is counted, and throws nothing", () => 
     expect([port.closed, statistics.protocolErrors]).toEqual(["gently", 0]);
   });
 
-  test("one link too many is told so", () => {
+  test("one asker too many is told so", () => {
     const rig = serviceRig({ limits: { linksMax: 1 } });
     const [first, second] = [sessionOf(rig), sessionOf(rig)];
     first.session.receive(HELLO);

@@ -27,11 +27,11 @@ describe.each(providers)("a service whose records the threads of $name verify", 
         verify(address, signedBytes(seq, payload), signature, done),
     });
     const witness = new Witness();
-    const link = service.open("a", witness);
+    const requester = service.open("a", witness);
     const other = recordOf(2);
     const payload = other.payload.with(0, (other.payload[0] ?? 0) ^ 1);
-    link?.put(1, encodeRecord(recordOf(1)), NO_STAMP);
-    link?.put(2, encodeRecord({ ...other, payload }), NO_STAMP);
+    requester?.put(1, encodeRecord(recordOf(1)), NO_STAMP);
+    requester?.put(2, encodeRecord({ ...other, payload }), NO_STAMP);
     await service.close();
     expect([witness.kindOf(1), witness.kindOf(2)]).toEqual(["stored", "refused"]);
     expect(service.statistics()).toMatchObject({ verified: 2, verifyFailed: 1, putsStored: 1 });

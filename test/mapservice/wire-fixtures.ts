@@ -1,13 +1,13 @@
 import type { CulvertError } from "../../src/base/index.ts";
 import {
-  LinkCarrier,
   type LinkCarrierLimits,
   type LinkOpener,
   type MapGreeting,
   MapSession,
+  ServiceCarrier,
   type SessionLimits,
   type SessionStatistics,
-  WireLink,
+  WireRequester,
 } from "../../src/mapservice/index.ts";
 import type { VirtualClock } from "../../src/testing/index.ts";
 
@@ -42,10 +42,10 @@ export function noSessionStatistics(): SessionStatistics {
 
 /** A client and a node, joined by a wire that delivers at once and in pieces of some bytes. */
 export interface Wire {
-  readonly carrier: LinkCarrier;
+  readonly carrier: ServiceCarrier;
   readonly session: MapSession;
   readonly statistics: SessionStatistics;
-  /** Why the link broke, if it did. */
+  /** Why the connection broke, if it did. */
   brokenBy(): CulvertError | undefined;
   /** Loses the connection, as a network does. */
   cut(): void;
@@ -66,7 +66,7 @@ export async function wireTo(
   const pieceBytes = options.pieceBytes ?? 1_400;
   const statistics = noSessionStatistics();
   let brokenBy: CulvertError | undefined;
-  let carrier: LinkCarrier | undefined;
+  let carrier: ServiceCarrier | undefined;
   const toClient: Uint8Array[] = [];
   let isCut = false;
   const pieces = (bytes: Uint8Array, receive: (piece: Uint8Array) => void): void => {
@@ -81,8 +81,8 @@ export async function wireTo(
       statistics,
       port: {
         write: (bytes) => {
-          if (link === undefined) toClient.push(bytes);
-          else pieces(bytes, (piece) => link?.receive(piece));
+          if (requester === undefined) toClient.push(bytes);
+          else pieces(bytes, (piece) => requester?.receive(piece));
         },
         unsentBytes: 0,
         unsentBytesOfAll: () => 0,
@@ -96,8 +96,8 @@ export async function wireTo(
     },
   );
   let greeting: MapGreeting | undefined;
-  let link: WireLink | undefined;
-  link = new WireLink(
+  let requester: WireRequester | undefined;
+  requester = new WireRequester(
     {
       write: (bytes) => pieces(bytes, (piece) => session.receive(piece)),
       unsentBytes: 0,
@@ -115,15 +115,15 @@ export async function wireTo(
       },
     },
   );
-  for (const bytes of toClient.splice(0)) pieces(bytes, (piece) => link?.receive(piece));
+  for (const bytes of toClient.splice(0)) pieces(bytes, (piece) => requester?.receive(piece));
   await clock.runUntil(clock.now());
   if (greeting === undefined) throw brokenBy ?? new Error("the node did not say hello");
   const { limits, onSilence } = options;
-  carrier = new LinkCarrier(
+  carrier = new ServiceCarrier(
     { clock, ...(onSilence === undefined ? {} : { onSilence }) },
     { greeting, ...(limits === undefined ? {} : { limits }) },
   );
-  carrier.attach(link, greeting);
+  carrier.attach(requester, greeting);
   return {
     carrier,
     session,

@@ -15,9 +15,9 @@ test("the work that a put must show grows with what is on its way to the store",
     entriesMax: 1_000,
   });
   const inputs: MapInput[] = [
-    { kind: "open", link: 1, source: "s", needsReceipts: true },
+    { kind: "open", asker: 1, source: "s", needsReceipts: true },
     ...records.map((record, request): MapInput => {
-      return { kind: "put", link: 1, request, record, stamp: NO_STAMP };
+      return { kind: "put", asker: 1, request, record, stamp: NO_STAMP };
     }),
   ];
   for (const input of inputs) core.handle(input, 0);

@@ -12,7 +12,7 @@ import type { MapAnswer, RequestId } from "./protocol.ts";
 import { encodeRecord, type MapRecord, withTtl } from "./record.ts";
 import { RecordAnswers } from "./record-answers.ts";
 import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
-import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
+import type { MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
 
 /** Bounds of a carrier. */
@@ -33,9 +33,9 @@ export const LINK_CARRIER_LIMITS: LinkCarrierLimits = Object.freeze({
 });
 
 /** What a carrier is built from. */
-export interface LinkCarrierComponents {
+export interface ServiceCarrierComponents {
   readonly clock: Clock;
-  /** Called when a request was not answered in time: the link may be dead. */
+  /** Called when a request was not answered in time: what the requester asks over may be dead. */
   readonly onSilence?: () => void;
 }
 
@@ -46,20 +46,20 @@ const WORK_ATTEMPTS_MAX = 3;
 /** After this nobody knows what a node asks for now: a put without work finds it out. */
 const WORK_BELIEVED_MS = 30_000;
 
-type LinkRequest =
+type MapRequest =
   | { readonly kind: "put"; readonly record: Uint8Array; readonly stamp: Uint8Array }
   | { readonly kind: "get"; readonly address: Uint8Array; readonly waitMs: number };
 
 /** A request that is not answered, and whose promise it is. */
 class OpenRequest {
   forgetSignal: Cancel | undefined;
-  readonly request: LinkRequest;
+  readonly request: MapRequest;
   readonly deadline: Instant;
   readonly resolve: (answer: MapAnswer) => void;
   readonly reject: (error: unknown) => void;
 
   constructor(
-    request: LinkRequest,
+    request: MapRequest,
     deadline: Instant,
     resolve: (answer: MapAnswer) => void,
     reject: (error: unknown) => void,
@@ -72,11 +72,12 @@ class OpenRequest {
 }
 
 /**
- * A {@link RecordCarrier} over one link at a time: numbers requests, keeps their promises, does the
- * work that a node asks for. The link may be lost and replaced: what was sent over it then fails
- * with `CULVERT_UNREACHABLE`, what was not yet sent waits for the next one, within its timeout.
+ * A {@link RecordCarrier} to a service, by one requester at a time: numbers requests, keeps their
+ * promises, does the work that a node asks for. The requester may be lost and replaced: what was
+ * sent by it then fails with `CULVERT_UNREACHABLE`, what was not yet sent waits for the next one,
+ * within its timeout.
  */
-export class LinkCarrier implements RecordCarrier {
+export class ServiceCarrier implements RecordCarrier {
   readonly payloadSize: number;
   readonly isVerified: boolean;
   readonly #clock: Clock;
@@ -86,7 +87,7 @@ export class LinkCarrier implements RecordCarrier {
   readonly #unsent = new Set<RequestId>();
   readonly #records: RecordAnswers;
   readonly #watch: DeadlineWatch;
-  #link: ServiceLink | undefined;
+  #requester: Requester | undefined;
   #greeting: MapGreeting;
   /** What the node asked for last, and when. */
   #workBits: number;
@@ -95,7 +96,7 @@ export class LinkCarrier implements RecordCarrier {
   #closedBy: CulvertError | undefined;
 
   constructor(
-    components: LinkCarrierComponents,
+    components: ServiceCarrierComponents,
     options: {
       readonly greeting: MapGreeting;
       readonly limits?: Partial<LinkCarrierLimits>;
@@ -115,7 +116,7 @@ export class LinkCarrier implements RecordCarrier {
     this.isVerified = options.isVerified ?? false;
   }
 
-  /** What the node told when the last link was opened. */
+  /** What the node told with the last requester. */
   get greeting(): MapGreeting {
     return this.#greeting;
   }
@@ -125,30 +126,30 @@ export class LinkCarrier implements RecordCarrier {
     return this.#open.size;
   }
 
-  /** Whether there is a link now. */
+  /** Whether there is a requester now. */
   get isAttached(): boolean {
-    return this.#link !== undefined;
+    return this.#requester !== undefined;
   }
 
-  /** What a link has to tell: hand these to whoever opens it. */
-  events(): Pick<LinkEvents, "answer" | "ready"> {
+  /** What a requester has to tell: hand these to whoever makes it. */
+  events(): Pick<RequesterEvents, "answer" | "ready"> {
     return {
       answer: (request, answer) => this.#answer(request, answer),
       ready: () => this.#flush(),
     };
   }
 
-  /** Sends over `link` from now on, which is open and of the same network. */
-  attach(link: ServiceLink, greeting: MapGreeting): void {
-    this.#link = link;
+  /** Asks by `requester` from now on, which is open and of the same network. */
+  attach(requester: Requester, greeting: MapGreeting): void {
+    this.#requester = requester;
     this.#greeting = greeting;
     this.#noteWork(greeting.workBits);
     this.#flush();
   }
 
-  /** The link is lost: what was sent over it fails, what was not waits for the next one. */
+  /** The requester is lost: what was sent by it fails, what was not waits for the next one. */
   detach(): void {
-    this.#link = undefined;
+    this.#requester = undefined;
     for (const id of this.#open.keys()) {
       if (!this.#unsent.has(id)) this.#fail(id, new CulvertError("CULVERT_UNREACHABLE"));
     }
@@ -159,8 +160,8 @@ export class LinkCarrier implements RecordCarrier {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
     for (const id of this.#open.keys()) this.#fail(id, error);
-    this.#link?.close();
-    this.#link = undefined;
+    this.#requester?.close();
+    this.#requester = undefined;
   }
 
   async put(
@@ -191,7 +192,7 @@ export class LinkCarrier implements RecordCarrier {
   }
 
   #ask(
-    request: LinkRequest,
+    request: MapRequest,
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<MapAnswer> {
@@ -238,7 +239,7 @@ export class LinkCarrier implements RecordCarrier {
 
   #giveUp(id: RequestId, error: Error): void {
     const open = this.#open.get(id);
-    if (open?.request.kind === "get" && !this.#unsent.has(id)) this.#link?.cancel(id);
+    if (open?.request.kind === "get" && !this.#unsent.has(id)) this.#requester?.cancel(id);
     this.#fail(id, error);
   }
 
@@ -259,11 +260,11 @@ export class LinkCarrier implements RecordCarrier {
 
   #flush(): void {
     for (const id of this.#unsent) {
-      if (this.#link === undefined || this.#link.isCongested) return;
+      if (this.#requester === undefined || this.#requester.isCongested) return;
       this.#unsent.delete(id);
       const request = this.#open.get(id)?.request;
-      if (request?.kind === "put") this.#link.put(id, request.record, request.stamp);
-      else if (request !== undefined) this.#link.get(id, request.address, request.waitMs);
+      if (request?.kind === "put") this.#requester.put(id, request.record, request.stamp);
+      else if (request !== undefined) this.#requester.get(id, request.address, request.waitMs);
     }
   }
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { equalBytes, SeededRandom } from "../../src/base/index.ts";
 import {
-  FaultyLinks,
+  FaultyService,
   forgetfulStore,
-  LinkCarrier,
   localCarrier,
   MemoryRecordStore,
-  type ServiceLink,
+  type Requester,
+  ServiceCarrier,
 } from "../../src/mapservice/index.ts";
 import { NO_STAMP, stampBits } from "../../src/mapservice/work-stamp.ts";
 import { addressOf, NODE, PAYLOAD_SIZE, recordOf, serviceRig } from "./fixtures.ts";
@@ -83,13 +83,13 @@ describe("a carrier over a wire", () => {
     const later = carrier.put(recordOf(1));
     await clock.runUntil(5_000);
     const greeting = service.greeting();
-    const link = service.open("again", { ...carrier.events(), closed: () => {} });
-    if (link === undefined) throw new Error("a link");
-    carrier.attach(link, greeting);
+    const requester = service.open("again", { ...carrier.events(), closed: () => {} });
+    if (requester === undefined) throw new Error("a requester");
+    carrier.attach(requester, greeting);
     expect(await clock.runPromise(later)).toMatchObject({ ttlSeconds: 3_600 });
   });
 
-  test("what never finds a link fails at its timeout", async () => {
+  test("what never finds a requester fails at its timeout", async () => {
     const { clock, service } = serviceRig();
     const wire = await wireTo(service, clock, { limits: { answerMs: 1_000 } });
     wire.cut();
@@ -101,7 +101,7 @@ describe("a carrier over a wire", () => {
     const { clock, service } = serviceRig();
     const faults = { requests: 1, replies: 0, records: 0, random: new SeededRandom(1) };
     let silences = 0;
-    const { carrier } = await wireTo(new FaultyLinks(service, faults), clock, {
+    const { carrier } = await wireTo(new FaultyService(service, faults), clock, {
       onSilence: () => {
         silences += 1;
       },
@@ -152,8 +152,8 @@ describe("work", () => {
     const stamps: Uint8Array[] = [];
     const { clock, service } = serviceRig();
     const greeting = { ...service.greeting(), workBits: 8 };
-    const carrier = new LinkCarrier({ clock }, { greeting });
-    const link: ServiceLink = {
+    const carrier = new ServiceCarrier({ clock }, { greeting });
+    const requester: Requester = {
       put: (request, _, stamp) => {
         stamps.push(stamp);
         carrier.events().answer(request, { kind: "conflict" });
@@ -163,7 +163,7 @@ describe("work", () => {
       isCongested: false,
       close: () => {},
     };
-    carrier.attach(link, greeting);
+    carrier.attach(requester, greeting);
     const record = recordOf(1);
     await clock.runPromise(carrier.put(record).catch(() => {}));
     const [stamp = new Uint8Array(8)] = stamps;
@@ -175,7 +175,7 @@ describe("work", () => {
   test("beyond reason is refused by the client", async () => {
     const { clock, service } = serviceRig();
     const greeting = { ...service.greeting(), workBits: 40 };
-    const carrier = new LinkCarrier({ clock }, { greeting });
+    const carrier = new ServiceCarrier({ clock }, { greeting });
     await expect(carrier.put(recordOf(1))).rejects.toMatchObject({
       code: "CULVERT_WORK_REQUIRED",
       detail: { bits: 40 },
@@ -185,9 +185,9 @@ describe("work", () => {
   test.each([4, 40])("of %i bits is forgotten when the load may have passed", async (bits) => {
     const stamps: Uint8Array[] = [];
     const { clock, service } = serviceRig();
-    const carrier = new LinkCarrier({ clock }, { greeting: service.greeting() });
+    const carrier = new ServiceCarrier({ clock }, { greeting: service.greeting() });
     let asked = bits;
-    const link: ServiceLink = {
+    const requester: Requester = {
       put: (request, _, stamp) => {
         stamps.push(stamp);
         const isDone = stampBits(recordOf(1), NODE.publicKey, stamp) >= asked;
@@ -201,7 +201,7 @@ describe("work", () => {
       isCongested: false,
       close: () => {},
     };
-    carrier.attach(link, service.greeting());
+    carrier.attach(requester, service.greeting());
     const put = () => clock.runPromise(carrier.put(recordOf(1)).catch(() => {}));
     await put();
     asked = 0;
@@ -214,7 +214,7 @@ describe("work", () => {
   test("is given up when the caller aborts", async () => {
     const { clock, service } = serviceRig();
     const greeting = { ...service.greeting(), workBits: 20 };
-    const carrier = new LinkCarrier({ clock }, { greeting });
+    const carrier = new ServiceCarrier({ clock }, { greeting });
     const abort = new AbortController();
     const putting = carrier.put(recordOf(1), { signal: abort.signal });
     abort.abort();
@@ -250,8 +250,8 @@ describe("faults", () => {
 
   async function lossesOf(seed: number): Promise<string> {
     const { clock, service } = serviceRig({ limits: { recentBytesMax: 1 } });
-    const links = new FaultyLinks(service, shares(0.3, seed));
-    const { carrier } = await wireTo(links, clock);
+    const faulty = new FaultyService(service, shares(0.3, seed));
+    const { carrier } = await wireTo(faulty, clock);
     let trace = "";
     for (let frame = 0; frame < 40; frame++) {
       const put = clock.runPromise(carrier.put(recordOf(frame)));
@@ -295,7 +295,7 @@ describe("faults", () => {
   });
 });
 
-test("a service that has no link to spare says so to a carrier in its process", () => {
+test("a service that lets nobody else ask says so to a carrier in its process", () => {
   const { clock, service } = serviceRig({ limits: { linksMax: 1 } });
   localCarrier(service, clock);
   expect(() => localCarrier(service, clock)).toThrow(/too many links/);

@@ -1,7 +1,7 @@
 import { CulvertError, isCulvertError } from "../base/index.ts";
 import { FrameBuffer } from "../codec/index.ts";
 import type { RequestId } from "./protocol.ts";
-import type { LinkEvents, MapGreeting, ServiceLink } from "./service-link.ts";
+import type { MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 import {
   type ClientMessage,
   encodeClientMessage,
@@ -13,7 +13,7 @@ import {
   WIRE_VERSION,
 } from "./wire.ts";
 
-/** A byte connection as the client's side of a link sees it. */
+/** A byte connection as the client's side of it sees it. */
 export interface WirePort {
   /** Sends bytes, which are handed over; after `close` it does nothing. */
   write(bytes: Uint8Array): void;
@@ -23,29 +23,29 @@ export interface WirePort {
   close(): void;
 }
 
-/** What a wire link has to tell, beside the answers. */
-export interface WireLinkEvents extends Pick<LinkEvents, "answer" | "ready"> {
+/** What a wire requester has to tell, beside the answers. */
+export interface WireRequesterEvents extends Pick<RequesterEvents, "answer" | "ready"> {
   /** The node said hello: requests may be made. */
   greeted(greeting: MapGreeting): void;
   /** The node said goodbye, or broke the protocol; the port was closed. */
   broken(error: CulvertError): void;
 }
 
-/** Unsent bytes from which on the link counts as congested. */
+/** Unsent bytes from which on the requester counts as congested. */
 const UNSENT_BYTES_HIGH = 1_048_576;
 
 /**
  * The client's side of one connection to a node: requests to bytes, bytes to answers. A node that
  * breaks the protocol loses the connection; nothing that it sends makes this throw.
  */
-export class WireLink implements ServiceLink {
+export class WireRequester implements Requester {
   readonly #port: WirePort;
-  readonly #events: WireLinkEvents;
+  readonly #events: WireRequesterEvents;
   readonly #frames = new FrameBuffer(HELLO_FRAME_BYTES_MAX);
   #payloadSize: number | undefined;
   #isClosed = false;
 
-  constructor(port: WirePort, events: WireLinkEvents) {
+  constructor(port: WirePort, events: WireRequesterEvents) {
     this.#port = port;
     this.#events = events;
     this.#send({ kind: "hello", versionMin: WIRE_VERSION, versionMax: WIRE_VERSION });

@@ -1,6 +1,6 @@
 import type { MapAnswer, RequestId } from "./protocol.ts";
 
-/** What a node tells everybody who opens a link. */
+/** What a node tells everybody whom it lets ask. */
 export interface MapGreeting {
   /** The network's geometry: exact length of the payload of every cell. */
   readonly payloadSize: number;
@@ -14,8 +14,8 @@ export interface MapGreeting {
   readonly waitMsMax: number;
 }
 
-/** What happens on a link, told to who opened it. Called from event handlers: must not throw. */
-export interface LinkEvents {
+/** What a requester has to tell its owner. Called from event handlers: must not throw. */
+export interface RequesterEvents {
   /**
    * True where nobody would look at a receipt: in the process of the service, which has nothing to
    * prove to itself. Puts are then answered without one, which saves the signature.
@@ -26,17 +26,18 @@ export interface LinkEvents {
    * be kept when it `isBorrowed`.
    */
   answer(request: RequestId, answer: MapAnswer): void;
-  /** The link was congested and takes requests again. */
+  /** The requester was congested and takes requests again. */
   ready(): void;
   /** The service is closing: no further answers come. */
   closed(): void;
 }
 
 /**
- * One asker's way to a service. Bytes are handed over: the caller must not change them afterwards.
- * An address has 32 bytes; an encoded record may be anything, and is refused if it is none.
+ * What one asker has to ask a service with. Bytes are handed over: the caller must not change them
+ * afterwards. An address has 32 bytes; an encoded record may be anything, and is refused if it is
+ * none.
  */
-export interface ServiceLink {
+export interface Requester {
   put(request: RequestId, record: Uint8Array, stamp: Uint8Array): void;
   get(request: RequestId, address: Uint8Array, waitMs: number): void;
   /** Takes a get back: it is not answered. A put cannot be taken back. */
@@ -46,13 +47,14 @@ export interface ServiceLink {
   close(): void;
 }
 
-/** Where links are opened: a service, or something that stands in front of one. */
+/** Where askers are let in: a service, or something that stands in front of one. */
 export interface LinkOpener {
   greeting(): MapGreeting;
   /**
-   * Opens a link for a source, the unit of fairness: a host, a network, an authenticated node.
+   * Lets another one ask, who counts for a source, the unit of fairness: a host, a network, an
+   * authenticated node.
    *
-   * @returns `undefined` when the service, or this source, has all the links that it may have
+   * @returns `undefined` when the service, or this source, has all the askers that it may have
    */
-  open(source: string, events: LinkEvents): ServiceLink | undefined;
+  open(source: string, events: RequesterEvents): Requester | undefined;
 }
