@@ -4,13 +4,11 @@ import { ackDelayMs } from "./ack-delay.ts";
 import { AckReader } from "./ack-reader.ts";
 import { AckTrail } from "./ack-trail.ts";
 import { AckWriter } from "./ack-writer.ts";
-import type { CommitQueue } from "./commit-queue.ts";
-import type { Exchange } from "./exchange.ts";
 import type { AckContent, Frame } from "./frame.ts";
 import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
 import { Mode } from "./mode.ts";
 import type { StreamOptions } from "./options.ts";
-import type { StreamEffect } from "./protocol.ts";
+import type { CoreIo } from "./outcome.ts";
 import { ReceiverCore } from "./receiver-core.ts";
 import { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
@@ -50,17 +48,11 @@ export interface CoreParts {
 }
 
 /** Makes the machines, each with its chain, from the beginning or from saved state. */
-export function makeCoreParts(
-  init: StreamCoreInit,
-  effects: StreamEffect[],
-  exchange: Exchange,
-  commits: CommitQueue,
-  hooks: CoreHooks,
-): CoreParts {
+export function makeCoreParts(init: StreamCoreInit, io: CoreIo, hooks: CoreHooks): CoreParts {
   // No machine keeps a chain but the one that it moves on and wipes behind itself.
   const { state, write, read, ...given } = init;
   const { options } = given;
-  const shared = { ...given, ...hooks, effects, exchange, commits };
+  const shared = { ...given, ...hooks, ...io };
   const ackWriter = new AckWriter(
     { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
     state?.ackWriter,
@@ -95,7 +87,7 @@ export function makeCoreParts(
         if (trail.follow(frame, now)) sender.answer();
       },
       wantAck: (at) => ackWriter.want(at),
-      ackDelayMs: () => ackDelayMs(options, exchange),
+      ackDelayMs: () => ackDelayMs(options, io.exchange),
     },
     state?.receiver,
   );

@@ -5,7 +5,6 @@ import { ClosingHandshake } from "./closing-handshake.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
-import { describeSetback } from "./failure.ts";
 import {
   type AckContent,
   FLAG_ABORTED,
@@ -15,6 +14,7 @@ import {
   type Frame,
   isFull,
 } from "./frame.ts";
+import { Outcome } from "./outcome.ts";
 import { PeerTimeout } from "./peer-timeout.ts";
 import { PROBES_REACH } from "./probe-timer.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
@@ -39,16 +39,15 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #commits: CommitQueue;
+  readonly #outcome: Outcome;
   readonly #sender: SenderCore;
   readonly #receiver: ReceiverCore;
   readonly #ackWriter: AckWriter;
   readonly #ackReader: AckReader;
   readonly #closing = new ClosingHandshake();
   readonly #peerTimeout: PeerTimeout;
-  readonly #warned = new Set<ErrorCode>();
   readonly #left: LeftFrames | undefined;
   #isStarted = false;
-  #isOver = false;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
   #isAborting = false;
   #unixOffsetMs = 0;
@@ -59,15 +58,16 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
     this.#ttlMs = options.ttlSeconds * 1_000;
     this.#left = state && leftBy(state);
-    this.#isOver = state?.isDone ?? false;
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
     this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
     const head = (): Uint8Array => encodeState(this.state(false));
     this.#commits = new CommitQueue(this.#effects, options.durable, head);
-    const parts = makeCoreParts(init, this.#effects, this.#exchange, this.#commits, {
+    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
+    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
+    const parts = makeCoreParts(init, io, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
-      warn: (code, message) => this.#warn(code, message),
+      warn: (code, message) => this.#outcome.warn(code, message),
       fail: (code, message) => this.#fail(code, message),
     });
     this.#sender = parts.sender;
@@ -104,7 +104,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   handle(input: StreamInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) {
+    if (this.#outcome.isOver) {
       if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
@@ -114,11 +114,11 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
 
   timeout(now: Instant): void {
     this.#now = now;
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     let late = this.#exchange.nextLate(now);
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#sender.timeout(now);
-    if (now >= this.#abortUntil) this.#finish();
+    if (now >= this.#abortUntil) this.#outcome.finish(now);
     if (now >= this.#peerTimeout.deadline()) this.#giveUpWaiting();
     this.#settle(now);
   }
@@ -128,7 +128,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   deadline(): Instant {
-    if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
     const now = this.#now;
     return Math.min(
       this.#exchange.deadline(),
@@ -150,7 +150,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       receiver: this.#receiver.save(),
       ackWriter: this.#ackWriter.save(),
       ackReader: this.#ackReader.save(),
-      isDone: this.#isOver,
+      isDone: this.#outcome.isOver,
     };
   }
 
@@ -207,7 +207,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     // Nothing lives longer than was asked for, whatever the wall clock says by now.
     const expiresAt = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
     if (storedBelow > base && expiresAt <= now) {
-      this.#warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
+      this.#outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }
     this.#sender.resume(now, expiresAt, storedBelow);
     // A restored backup meets its own ack already there, and learns that it is one.
@@ -215,7 +215,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   }
 
   #settle(now: Instant): void {
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     if (this.#isComplete) this.#closing.start(now);
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
@@ -253,14 +253,14 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#isAborting) {
       // Once our end was taken there is nothing to take back.
       const isTold = this.#sender.isResetStored || this.#sender.isEndTaken;
-      if (isTold && this.#ackWriter.isSettled) this.#finish();
+      if (isTold && this.#ackWriter.isSettled) this.#outcome.finish(now);
       return;
     }
     if (this.#closing.takeDue(now, this.#exchange.rto.rtoMs())) {
       this.#ackWriter.want(now);
       this.#ackWriter.pump(now);
     }
-    if (this.#closing.isOver && this.#ackWriter.isSettled) this.#finish();
+    if (this.#closing.isOver && this.#ackWriter.isSettled) this.#outcome.finish(now);
   }
 
   #abort(code: number, now: Instant): void {
@@ -269,7 +269,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#closing.stop();
     this.#receiver.close(code);
     if (!this.#isStarted) {
-      this.#finish();
+      this.#outcome.finish(now);
       return;
     }
     // A Map that asked for a pause does not hear of the abort before that is over.
@@ -280,31 +280,15 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#ackWriter.want(now);
   }
 
-  #finish(): void {
-    if (this.#isOver) return;
-    this.#exchange.cancelAll();
-    this.#isOver = true;
-    // A journal that does not know would have the next session say the last words again.
-    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
-  }
-
   #giveUpWaiting(): void {
     if (this.#receiver.hasGap) this.#fail("CULVERT_DATA_EXPIRED", GAP);
     else this.#fail("CULVERT_PEER_TIMEOUT");
   }
 
   #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: { code: number }): void {
-    if (this.#isOver) return;
-    this.#exchange.cancelAll();
+    if (this.#outcome.isOver) return;
     this.#receiver.close();
-    this.#isOver = true;
-    this.#effects.push({ kind: "fail", code, message, ...(detail && { detail }) });
-  }
-
-  #warn(code: ErrorCode, message: string): void {
-    if (this.#warned.has(code)) return;
-    this.#warned.add(code);
-    this.#effects.push({ kind: "warning", code, message });
+    this.#outcome.fail(code, message, detail);
   }
 
   #acknowledge(): AckContent {
@@ -342,7 +326,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     const request = this.#exchange.settle(id, now);
     if (request?.purpose === "data-put") this.#sender.onStored(request, ttlSeconds, now);
     if (request?.purpose === "ack-put") this.#ackWriter.onStored(request);
-    this.#warned.delete("CULVERT_UNREACHABLE");
+    this.#outcome.reached();
   }
 
   #onGot(got: GotInput, now: Instant): void {
@@ -359,7 +343,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       return;
     }
     if (code !== "CULVERT_NOT_FOUND") {
-      this.#warn(code, describeSetback(code));
+      this.#outcome.setback(code);
       if (code === "CULVERT_BUSY" || code === "CULVERT_FULL") this.#exchange.refused(now);
       this.#exchange.pause(now);
     }

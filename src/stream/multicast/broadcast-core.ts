@@ -2,9 +2,9 @@ import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
 import { CommitQueue } from "../commit-queue.ts";
 import { Exchange } from "../exchange.ts";
-import { describeSetback } from "../failure.ts";
 import type { Acknowledgement } from "../frame.ts";
 import { resolveOptions } from "../options.ts";
+import { Outcome } from "../outcome.ts";
 import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
 import {
@@ -78,11 +78,10 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #commits: CommitQueue;
+  readonly #outcome: Outcome;
   readonly #sender: BroadcastSender;
   readonly #readers: Map<string, RepairPosition>;
-  readonly #warned = new Set<ErrorCode>();
   #isStarted = false;
-  #isOver: boolean;
   #isAborting = false;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
   #now: Instant = Number.NEGATIVE_INFINITY;
@@ -95,14 +94,14 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     this.#root = write.root;
     this.#writeSeed = write.toBytes().slice(0, 32);
     this.#isResumed = state !== undefined;
-    this.#isOver = state?.isDone ?? false;
     this.#isAborting = state?.resetIndex !== undefined;
     this.#readers = new Map(readers);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
     const head = (): Uint8Array => encodeBroadcastState(this.state(false));
     this.#commits = new CommitQueue(this.#effects, options.durable, head);
-    const parts = { exchange: this.#exchange, commits: this.#commits, effects: this.#effects };
-    this.#sender = new BroadcastSender({ ...given, ...parts }, write.chain, state);
+    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
+    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
+    this.#sender = new BroadcastSender({ ...given, ...io }, write.chain, state);
   }
 
   /** Whether another `write` should wait for the `drain` effect. */
@@ -117,7 +116,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
 
   /** Nothing is left to be done. */
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#outcome.isOver;
   }
 
   get progress(): BroadcastProgress {
@@ -149,7 +148,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
 
   handle(input: BroadcastInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) {
+    if (this.#outcome.isOver) {
       if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
@@ -159,11 +158,11 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
 
   timeout(now: Instant): void {
     this.#now = now;
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     let late = this.#exchange.nextLate(now);
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#sender.onLate(late);
     this.#sender.timeout(now);
-    if (now >= this.#abortUntil) this.#finish();
+    if (now >= this.#abortUntil) this.#outcome.finish(now);
     this.#settle(now);
   }
 
@@ -172,7 +171,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   }
 
   deadline(): Instant {
-    if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
     return Math.min(this.#exchange.deadline(), this.#sender.deadline(this.#now), this.#abortUntil);
   }
 
@@ -183,7 +182,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       cellBytes: this.#cellBytes,
       writeSeed: this.#writeSeed,
       readers: [...this.#readers.values()],
-      isDone: this.#isOver,
+      isDone: this.#outcome.isOver,
     };
   }
 
@@ -248,12 +247,12 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
   }
 
   #settle(now: Instant): void {
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     this.#sender.pump(now);
     this.#commits.flush(now);
     this.#sender.report();
     const isTold = this.#isAborting && this.#sender.isComplete;
-    if (isTold || this.#sender.isThrough) this.#finish();
+    if (isTold || this.#sender.isThrough) this.#outcome.finish(now);
     this.#commits.flush(now);
     this.#exchange.endTurn(this, now);
   }
@@ -264,34 +263,13 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     if (this.#isStarted) {
       this.#abortUntil = now + ABORT_RTOS * this.#exchange.rto.rtoMs();
       this.#sender.abort();
-    } else this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#isOver) return;
-    this.#exchange.cancelAll();
-    this.#isOver = true;
-    // A journal that does not know would have the next session say the last words again.
-    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
-  }
-
-  #fail(code: ErrorCode, message: string): void {
-    if (this.#isOver) return;
-    this.#exchange.cancelAll();
-    this.#isOver = true;
-    this.#effects.push({ kind: "fail", code, message });
-  }
-
-  #warn(code: ErrorCode, message: string): void {
-    if (this.#warned.has(code)) return;
-    this.#warned.add(code);
-    this.#effects.push({ kind: "warning", code, message });
+    } else this.#outcome.finish(now);
   }
 
   #onStored(id: number, ttlSeconds: number, now: Instant): void {
     const request = this.#exchange.settle(id, now);
     if (request !== undefined) this.#sender.onStored(request, ttlSeconds, now);
-    this.#warned.delete("CULVERT_UNREACHABLE");
+    this.#outcome.reached();
   }
 
   #onFailed(id: number, code: ErrorCode, now: Instant): void {
@@ -299,21 +277,24 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     if (request === undefined) return;
     if (code === "CULVERT_CONFLICT") {
       if (this.#isResumed)
-        this.#fail("CULVERT_STALE_STATE", "an address of this state is taken: it is an old copy");
+        this.#outcome.fail(
+          "CULVERT_STALE_STATE",
+          "an address of this state is taken: it is an old copy",
+        );
       else
-        this.#fail(
+        this.#outcome.fail(
           "CULVERT_SECRET_USED",
           "an address is taken: this capability has been written with",
         );
       return;
     }
-    this.#warn(code, describeSetback(code));
+    this.#outcome.setback(code);
     this.#exchange.pause(now);
     this.#sender.onLate(request);
   }
 
   #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
     if (this.#sender.onRecalled(Number(name.slice(1)), bytes, now)) return;
-    this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+    this.#outcome.fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
   }
 }

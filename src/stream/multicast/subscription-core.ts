@@ -5,10 +5,10 @@ import { openFrame } from "../cell.ts";
 import { ChainReader } from "../chain-reader.ts";
 import { CommitQueue } from "../commit-queue.ts";
 import { Exchange, type Request } from "../exchange.ts";
-import { describeSetback } from "../failure.ts";
 import { type Frame, markOf, payloadBytesMax } from "../frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame-keys.ts";
 import { resolveOptions } from "../options.ts";
+import { Outcome } from "../outcome.ts";
 import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
@@ -53,6 +53,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   readonly #effects: StreamEffect[] = [];
   readonly #exchange: Exchange;
   readonly #commits: CommitQueue;
+  readonly #outcome: Outcome;
   readonly #keys: FrameKeys;
   readonly #numbering: Numbering;
   readonly #reader: ChainReader;
@@ -60,12 +61,10 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   readonly #lookout: Lookout;
   readonly #asker: RepairAsker | undefined;
   readonly #unreadLife = new UnreadLife();
-  readonly #warned = new Set<ErrorCode>();
   #isWhole: boolean;
   #skippedFrames: number;
   #endIndex: number | undefined;
   #isStarted = false;
-  #isOver: boolean;
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: SubscriptionCoreInit) {
@@ -73,7 +72,6 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const { options, random, state, cellBytes, read, repair } = init;
     this.#fixed = { cellBytes, root: read.root };
     this.#options = options;
-    this.#isOver = state?.isDone ?? false;
     this.#isWhole = state?.isWhole ?? false;
     this.#skippedFrames = state?.skippedFrames ?? 0;
     const start = state?.position ?? JOINING;
@@ -83,6 +81,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#arrivals = new Arrivals(start);
     this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
     this.#commits = new CommitQueue(this.#effects, options.durable, () => this.encodedState());
+    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
+    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
     const parts = { cellBytes, random, exchange: this.#exchange, numbering: this.#numbering };
     this.#reader = new ChainReader(this.#exchange, this.#keys, start.next, {
       purpose: "data-get",
@@ -95,7 +95,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#lookout = new Lookout({ ...parts, ...options, context: DATA_CONTEXT });
     if (repair === undefined) return;
     const early = (): Iterable<number> => this.#arrivals.early;
-    const asking = { ...parts, early, commits: this.#commits, effects: this.#effects };
+    const asking = { ...parts, ...io, early };
     this.#asker = new RepairAsker(asking, repair, state?.repair);
   }
 
@@ -107,7 +107,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       isWhole: this.#isWhole,
       skippedFrames: this.#skippedFrames,
       framesInMemory: this.#arrivals.heldFrames,
-      isEnded: this.#endIndex !== undefined || this.#isOver,
+      isEnded: this.#endIndex !== undefined || this.#outcome.isOver,
       roundTripMs: this.#exchange.rto.meanMs,
       puts,
       gets,
@@ -118,7 +118,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   handle(input: SubscriptionInput, now: Instant): void {
     this.#now = now;
-    if (this.#isOver) {
+    if (this.#outcome.isOver) {
       if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
       return;
     }
@@ -128,7 +128,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   timeout(now: Instant): void {
     this.#now = now;
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     let late = this.#exchange.nextLate(now);
     for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
     this.#settle(now);
@@ -139,7 +139,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   deadline(): Instant {
-    if (this.#isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
     const now = this.#now;
     const busy = Math.min(this.#exchange.deadline(), this.#reader.deadline(now, this.#limit()));
     // Nobody looks around or asks for what there is no room for.
@@ -157,7 +157,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       isWhole: this.#isWhole,
       skippedFrames: this.#skippedFrames,
       repair: this.#asker?.save(),
-      isDone: this.#isOver,
+      isDone: this.#outcome.isOver,
     };
   }
 
@@ -213,14 +213,15 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   }
 
   #settle(now: Instant): void {
-    if (this.#isOver || !this.#isStarted) return;
+    if (this.#outcome.isOver || !this.#isStarted) return;
     // Looking around comes after what is asked for anyway: gets may be rationed.
     this.#reader.pump(now, this.#limit());
     this.#look(now);
-    if (this.#isOver) return;
+    if (this.#outcome.isOver) return;
     // Before the position behind the end is written: without the end, nobody would ever find one.
-    if (this.#endIndex !== undefined && this.#arrivals.taken > this.#endIndex) this.#finish();
-    if (this.#isOver) return;
+    const { taken } = this.#arrivals;
+    if (this.#endIndex !== undefined && taken > this.#endIndex) this.#outcome.finish(now);
+    if (this.#outcome.isOver) return;
     this.#ask(now);
     this.#commits.flush(now);
     this.#exchange.endTurn(this, now);
@@ -247,7 +248,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const request = this.#exchange.settle(id, now);
     this.#lookout.answered(now);
     if (request !== undefined) this.#asker?.onStored(request);
-    this.#warned.delete("CULVERT_UNREACHABLE");
+    this.#outcome.reached();
   }
 
   #onGot(request: Request | undefined, { cell, ttlSeconds }: GotInput, now: Instant): void {
@@ -256,13 +257,13 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const { index } = request;
     const opened = openFrame(cell, this.#keys.at(index), this.#fixed.cellBytes);
     if (opened.kind === "closed") {
-      this.#warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
+      this.#outcome.warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
       this.#reader.spoiled(index, now);
       return;
     }
     const problem = opened.kind === "frame" ? problemOf(opened.frame, index === 0) : opened.field;
     if (opened.kind !== "frame" || problem !== undefined) {
-      this.#fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
+      this.#outcome.fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
       return;
     }
     this.#unreadLife.note(index, ttlSeconds, now);
@@ -281,7 +282,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       return;
     }
     if (code !== "CULVERT_NOT_FOUND") {
-      this.#warn(code, describeSetback(code));
+      this.#outcome.setback(code);
       this.#exchange.pause(now);
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
@@ -298,7 +299,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
 
   #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
     if (this.#asker?.onRecalled(Number(name.slice(1)), bytes, now) !== false) return;
-    this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+    this.#outcome.fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
   }
 
   #take(offset: number, now: Instant): void {
@@ -317,20 +318,23 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #deliver(): void {
     for (;;) {
       if (this.#arrivals.isTorn) {
-        this.#fail("CULVERT_PROTOCOL", "the writer's frames are of two sessions: an old state");
+        this.#outcome.fail(
+          "CULVERT_PROTOCOL",
+          "the writer's frames are of two sessions: an old state",
+        );
         return;
       }
       const frame = this.#arrivals.shift();
       if (frame === undefined) break;
       if (this.#endIndex !== undefined) {
-        this.#fail("CULVERT_PROTOCOL", "the writer sealed a frame after its end");
+        this.#outcome.fail("CULVERT_PROTOCOL", "the writer sealed a frame after its end");
         return;
       }
       if (frame.type === "start") this.#isWhole = true;
       const piece = this.#arrivals.deliver(contentOf(frame));
       if (piece.bytes.length > 0) this.#effects.push({ kind: "deliver", ...piece });
       if (frame.type === "reset") {
-        this.#fail("CULVERT_PEER_ABORTED", "the writer gave the broadcast up");
+        this.#outcome.fail("CULVERT_PEER_ABORTED", "the writer gave the broadcast up");
         return;
       }
       if (frame.type === "end" && !this.#end(frame)) return;
@@ -342,7 +346,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const length = finalLengthOf(frame);
     const { next, offset } = this.#arrivals;
     if (this.#isWhole ? length !== offset : length < offset) {
-      this.#fail("CULVERT_PROTOCOL", "the end does not tell the length of its stream");
+      this.#outcome.fail("CULVERT_PROTOCOL", "the end does not tell the length of its stream");
       return false;
     }
     this.#endIndex = next - 1;
@@ -355,7 +359,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const frames = index - this.#arrivals.next;
     const message = `${frames} frames are gone from the Map, or never reached it`;
     if (this.#options.onLag === "error") {
-      this.#fail("CULVERT_LAGGED", message, { frames });
+      this.#outcome.fail("CULVERT_LAGGED", message, { frames });
       return;
     }
     this.#isWhole = false;
@@ -367,26 +371,6 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const detail = { frames };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
     this.#deliver();
-    if (!this.#isOver) this.#reader.pump(now, this.#limit());
-  }
-
-  #finish(): void {
-    this.#exchange.cancelAll();
-    this.#isOver = true;
-    // A journal that does not know would have the next session say the last words again.
-    this.#commits.finish(this.#now, () => this.#effects.push({ kind: "done" }));
-  }
-
-  #fail(code: ErrorCode, message: string, detail?: { readonly frames: number }): void {
-    if (this.#isOver) return;
-    this.#exchange.cancelAll();
-    this.#isOver = true;
-    this.#effects.push({ kind: "fail", code, message, ...(detail && { detail }) });
-  }
-
-  #warn(code: ErrorCode, message: string): void {
-    if (this.#warned.has(code)) return;
-    this.#warned.add(code);
-    this.#effects.push({ kind: "warning", code, message });
+    if (!this.#outcome.isOver) this.#reader.pump(now, this.#limit());
   }
 }
