@@ -220,7 +220,9 @@ export class SenderCore {
     const limit = ack.next + ack.credit;
     if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, limit);
     const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
-    for (const index of dropped) this.#drop(index);
+    for (const index of dropped) {
+      this.#acknowledgedBytes = this.#unacknowledged.drop(index) ?? this.#acknowledgedBytes;
+    }
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
     // A reader whose gets are rationed lacks a frame for long before that means anything.
     const patienceMs = DOUBT_RTOS * this.#init.exchange.rto.rtoMs();
@@ -391,10 +393,5 @@ export class SenderCore {
       if (this.#retx.has(index)) this.#put(index, sealed, now);
       else this.#init.exchange.releasePut();
     });
-  }
-
-  #drop(index: number): void {
-    this.#acknowledgedBytes = this.#unacknowledged.endOffset(index) ?? this.#acknowledgedBytes;
-    this.#unacknowledged.drop(index);
   }
 }

@@ -104,11 +104,13 @@ export class UnacknowledgedFrames {
     if (this.#durable) this.#release(index);
   }
 
-  /** It is acknowledged: nobody needs it any more. */
-  drop(index: number): void {
+  /** It is acknowledged: nobody needs it any more. Tells its `endOffset` a last time. */
+  drop(index: number): number | undefined {
+    const end = this.#ends.get(index);
     this.#release(index);
     this.#ends.delete(index);
     this.#commits.remove(frameName(index));
+    return end;
   }
 
   /** What is in memory, by journal name. Borrowed. */
