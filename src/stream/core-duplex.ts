@@ -1,11 +1,4 @@
-import {
-  type Cancel,
-  type Clock,
-  CulvertError,
-  type JournalChanges,
-  joinBytes,
-  unreachable,
-} from "../base/index.ts";
+import { type Cancel, type Clock, CulvertError, joinBytes, unreachable } from "../base/index.ts";
 import { afterEmits, afterReactions } from "../io/defer.ts";
 import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
@@ -14,12 +7,11 @@ import { StreamEngine, type StreamEvent } from "./engine.ts";
 import { failureOf } from "./failure.ts";
 import { RESET_CODE_MAX } from "./frame.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
+import { wholeOf } from "./kept-state.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
 import { inRange, wholeInRange } from "./options.ts";
 import type { StreamProgress } from "./progress.ts";
-import { encodeState } from "./state-codec.ts";
 import { StateWaits } from "./state-waits.ts";
-import type { StreamCore } from "./stream-core.ts";
 import { TakenBytes } from "./taken-bytes.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
 
@@ -390,10 +382,4 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (this.#failure !== undefined) return this.#failure;
     return new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED");
   }
-}
-
-/** Everything about a stream that has been stopped, in one step. */
-function wholeOf(core: StreamCore): JournalChanges {
-  const put = [...core.residentFrames()].map(([name, bytes]) => ({ name, bytes }));
-  return { head: encodeState(core.state()), put, remove: [] };
 }

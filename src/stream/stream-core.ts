@@ -154,6 +154,10 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     };
   }
 
+  encodedState(): Uint8Array {
+    return encodeState(this.state());
+  }
+
   /** All that is in memory and belongs beside the head, by journal name. Borrowed. */
   residentFrames(): Map<string, Uint8Array> {
     const halves = [this.#sender, this.#receiver, this.#ackWriter];

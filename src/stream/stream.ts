@@ -15,6 +15,7 @@ import {
 } from "./assemble.ts";
 import { CoreDuplex } from "./core-duplex.ts";
 import { payloadBytesMax } from "./frame.ts";
+import { framesBeside } from "./kept-state.ts";
 import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 import { handOver } from "./saved-frames.ts";
 import { streamIdOf } from "./secret.ts";
@@ -197,16 +198,7 @@ export class Stream extends CoreDuplex {
   async #save(): Promise<Uint8Array> {
     if (this.failure !== undefined) throw this.failure;
     const { core, reopen } = this.#parts;
-    const frames = new Map(core.residentFrames());
-    const journal = await reopen?.();
-    try {
-      for (const name of (await journal?.names()) ?? []) {
-        const bytes = frames.has(name) ? undefined : await journal?.read(name);
-        if (bytes !== undefined) frames.set(name, bytes);
-      }
-    } finally {
-      await journal?.close();
-    }
+    const frames = await framesBeside(core, reopen);
     return withChecksum(encodeWholeState({ state: core.state(), frames }));
   }
 

@@ -1,22 +1,12 @@
-import {
-  type Clock,
-  type Core,
-  CulvertError,
-  type Journal,
-  type JournalChanges,
-} from "../../base/index.ts";
+import { type Clock, type Core, CulvertError, type Journal } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { StreamEngine } from "../engine.ts";
+import { framesBeside, type KeptCore, wholeOf } from "../kept-state.ts";
 import type { IoEffect, IoInput } from "../protocol.ts";
 import { StateWaits } from "../state-waits.ts";
 
-/** A core whose state can be kept. */
-export interface KeptCore<Input, Event> extends Core<Input | IoInput, IoEffect | Event> {
-  /** Everything but bytes, encoded. Holds secrets. */
-  encodedState(): Uint8Array;
-  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
-  residentFrames(): ReadonlyMap<string, Uint8Array>;
-}
+/** The core of a session. */
+type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;
 
 /** What a session is put together from. */
 export interface SessionParts<C> {
@@ -40,7 +30,7 @@ export type SessionPhase = "running" | "aborting" | "over" | "failed" | "halted"
 
 /** The life of one core in one process, from its start to what is kept of it. */
 export class CoreSession<Input, Event extends { readonly kind: string }> {
-  readonly #parts: SessionParts<KeptCore<Input, Event>>;
+  readonly #parts: SessionParts<SessionCore<Input, Event>>;
   readonly #waits = new StateWaits();
   readonly engine: StreamEngine<Input, Event>;
   #phase: SessionPhase = "running";
@@ -49,7 +39,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   #saving: Promise<unknown> = Promise.resolve();
 
   constructor(
-    parts: SessionParts<KeptCore<Input, Event>>,
+    parts: SessionParts<SessionCore<Input, Event>>,
     on: {
       readonly event: (event: Event) => void;
       readonly broken: (error: CulvertError) => void;
@@ -127,18 +117,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
 
   async #frames(): Promise<Map<string, Uint8Array>> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { core, reopen } = this.#parts;
-    const frames = new Map(core.residentFrames());
-    const journal = await reopen?.();
-    try {
-      for (const name of (await journal?.names()) ?? []) {
-        const bytes = frames.has(name) ? undefined : await journal?.read(name);
-        if (bytes !== undefined) frames.set(name, bytes);
-      }
-    } finally {
-      await journal?.close();
-    }
-    return frames;
+    return await framesBeside(this.#parts.core, this.#parts.reopen);
   }
 
   async #stop(): Promise<void> {
@@ -151,9 +130,4 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
       await journal?.close();
     }
   }
-}
-
-function wholeOf<Input, Event>(core: KeptCore<Input, Event>): JournalChanges {
-  const put = [...core.residentFrames()].map(([name, bytes]) => ({ name, bytes }));
-  return { head: core.encodedState(), put, remove: [] };
 }
