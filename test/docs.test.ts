@@ -9,9 +9,9 @@ import { explain } from "../src/cli/failure.ts";
 import { DHT_LIMITS, PLACEMENT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
 import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
-  LINK_CARRIER_LIMITS,
   MAP_LIMITS,
   MAP_SERVER_DEFAULTS,
+  SERVICE_CARRIER_LIMITS,
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
 import { ASSEMBLY_LIMITS } from "../src/onion/assembly.ts";
@@ -92,7 +92,7 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   MEMORY_TRANSPORT_DEFAULTS,
   MAP_LIMITS,
   SESSION_LIMITS,
-  LINK_CARRIER_LIMITS,
+  SERVICE_CARRIER_LIMITS,
   MAP_SERVER_DEFAULTS,
   LINK_LIMITS,
   REQUEST_LIMITS,

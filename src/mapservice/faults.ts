@@ -1,6 +1,6 @@
 import type { Random } from "../base/index.ts";
 import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "./record-store.ts";
-import type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
+import type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
 
 /**
  * Shares, from 0 to 1, of what a faulty Map loses; drawn from `random`, so a seed repeats a run.
@@ -16,11 +16,11 @@ export interface Faults {
 }
 
 /** A service in front of which requests and answers get lost. For tests and demonstrations. */
-export class FaultyService implements LinkOpener {
-  readonly #service: LinkOpener;
+export class FaultyService implements RecordService {
+  readonly #service: RecordService;
   readonly #faults: Faults;
 
-  constructor(service: LinkOpener, faults: Faults) {
+  constructor(service: RecordService, faults: Faults) {
     this.#service = service;
     this.#faults = faults;
   }

@@ -66,7 +66,11 @@ export {
   type SweepOutcome,
 } from "./record-store.ts";
 export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
-export type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
-export { LINK_CARRIER_LIMITS, type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
+export type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
+export {
+  SERVICE_CARRIER_LIMITS,
+  ServiceCarrier,
+  type ServiceCarrierLimits,
+} from "./service-carrier.ts";
 export type { MapStatistics } from "./statistics.ts";
 export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire-requester.ts";

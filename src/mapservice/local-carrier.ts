@@ -1,8 +1,8 @@
 import { type Clock, CulvertError } from "../base/index.ts";
 import type { MapAnswer } from "./protocol.ts";
 import { copyOf } from "./record.ts";
-import type { LinkOpener } from "./requester.ts";
-import { type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
+import type { RecordService } from "./requester.ts";
+import { ServiceCarrier, type ServiceCarrierLimits } from "./service-carrier.ts";
 
 /**
  * A carrier to a service in this process. Closing it closes its requester, not the service.
@@ -13,9 +13,9 @@ import { type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
  * @throws CulvertError `CULVERT_BUSY` when the service has all the askers that it may have
  */
 export function localCarrier(
-  service: LinkOpener,
+  service: RecordService,
   clock: Clock,
-  options: { readonly limits?: Partial<LinkCarrierLimits>; readonly isVerified?: boolean } = {},
+  options: { readonly limits?: Partial<ServiceCarrierLimits>; readonly isVerified?: boolean } = {},
 ): ServiceCarrier {
   const greeting = service.greeting();
   const carrier = new ServiceCarrier({ clock }, { greeting, ...options });

@@ -15,7 +15,7 @@ import { MapSessions } from "./map-sessions.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
 import { asideVerifier, PAYLOAD_BYTES_MAX } from "./record.ts";
 import type { RecordStore, StoreStatistics } from "./record-store.ts";
-import type { LinkOpener } from "./requester.ts";
+import type { RecordService } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
 
 /** How a Map server is started. */
@@ -108,7 +108,7 @@ class SocketServer implements MapServer {
   readonly #sessions: MapSessions;
   #closing: Promise<void> | undefined;
 
-  constructor(service: MapService, front: LinkOpener, options: MapServerOptions) {
+  constructor(service: MapService, front: RecordService, options: MapServerOptions) {
     this.#service = service;
     const { log, sessionLimits } = options;
     this.#sessions = new MapSessions(

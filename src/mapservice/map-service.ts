@@ -14,7 +14,7 @@ import type { AskerId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
 import type { ReceiptSigner } from "./receipt.ts";
 import type { MapRecord, RecordVerifier } from "./record.ts";
 import { fillOf, type RecordPut, type RecordStore, type StoreStatistics } from "./record-store.ts";
-import type { LinkOpener, MapGreeting, Requester, RequesterEvents } from "./requester.ts";
+import type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
 
 /** What a Map service is built from. */
@@ -38,7 +38,7 @@ const DRAIN_MS = 10_000;
  * A Map node without sockets: runs a {@link MapCore} on a clock and a store, for any number of
  * askers. Sockets, authenticated links and carriers within the process all come in by `open`.
  */
-export class MapService implements LinkOpener {
+export class MapService implements RecordService {
   readonly limits: MapLimits;
   readonly #components: MapServiceComponents;
   readonly #log: Log;

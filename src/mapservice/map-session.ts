@@ -9,7 +9,7 @@ import {
 } from "../base/index.ts";
 import { FrameBuffer } from "../codec/index.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
-import type { LinkOpener, Requester } from "./requester.ts";
+import type { RecordService, Requester } from "./requester.ts";
 import {
   type ClientMessage,
   clientFrameBytesMax,
@@ -77,7 +77,7 @@ export interface SessionStatistics {
 
 /** What a session is built from. */
 export interface MapSessionComponents {
-  readonly service: LinkOpener;
+  readonly service: RecordService;
   readonly clock: Clock;
   readonly port: SessionPort;
   readonly statistics: SessionStatistics;

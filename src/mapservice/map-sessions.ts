@@ -1,11 +1,11 @@
 import type { Clock, Log } from "../base/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { MapSession, type SessionLimits, type SessionStatistics } from "./map-session.ts";
-import type { LinkOpener } from "./requester.ts";
+import type { RecordService } from "./requester.ts";
 
 /** What the sessions of a node are built from. */
 export interface MapSessionsComponents {
-  readonly service: LinkOpener;
+  readonly service: RecordService;
   readonly clock: Clock;
   /** Bytes of all connections that were written and are not on their way yet. */
   readonly unsentBytesOfAll: () => number;

@@ -16,7 +16,11 @@ import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
 import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 import type { MapGreeting } from "./requester.ts";
-import { LINK_CARRIER_LIMITS, type LinkCarrierLimits, ServiceCarrier } from "./service-carrier.ts";
+import {
+  SERVICE_CARRIER_LIMITS,
+  ServiceCarrier,
+  type ServiceCarrierLimits,
+} from "./service-carrier.ts";
 
 /** How a remote Map is reached. */
 export interface RemoteMapOptions {
@@ -24,7 +28,7 @@ export interface RemoteMapOptions {
   readonly connectMs?: number;
   /** Gives the first connection up while it is made. */
   readonly signal?: AbortSignal;
-  readonly limits?: Partial<LinkCarrierLimits>;
+  readonly limits?: Partial<ServiceCarrierLimits>;
   /** Whether a lost connection is made again also when nobody waits for it; true if absent. */
   readonly isKept?: boolean;
   readonly log?: Log;
@@ -112,7 +116,7 @@ export class RemoteMap implements RecordCarrier {
     this.#clock = components.clock ?? systemClock;
     this.#random = components.random ?? systemRandom;
     this.#connectMs = options.connectMs ?? CONNECT_MS;
-    this.#answerMs = limits.answerMs ?? LINK_CARRIER_LIMITS.answerMs;
+    this.#answerMs = limits.answerMs ?? SERVICE_CARRIER_LIMITS.answerMs;
     this.#isKept = options.isKept ?? true;
     this.#log = options.log ?? SILENT;
     this.#carrier = new ServiceCarrier(

@@ -48,7 +48,7 @@ export interface Requester {
 }
 
 /** Where askers are let in: a service, or something that stands in front of one. */
-export interface LinkOpener {
+export interface RecordService {
   greeting(): MapGreeting;
   /**
    * Lets another one ask, who counts for a source, the unit of fairness: a host, a network, an

@@ -16,7 +16,7 @@ import type { MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
 
 /** Bounds of a carrier. */
-export interface LinkCarrierLimits {
+export interface ServiceCarrierLimits {
   /** Time for an answer, beyond the wait that a get asks for. */
   readonly answerMs: number;
   /** Requests that may be open at once; each costs its record and some 500 bytes. */
@@ -26,7 +26,7 @@ export interface LinkCarrierLimits {
 }
 
 /** Tuned for a node behind onion circuits; twenty bits of work are about a second. */
-export const LINK_CARRIER_LIMITS: LinkCarrierLimits = Object.freeze({
+export const SERVICE_CARRIER_LIMITS: ServiceCarrierLimits = Object.freeze({
   answerMs: 30_000,
   openMax: 4_096,
   workBitsMax: 20,
@@ -82,7 +82,7 @@ export class ServiceCarrier implements RecordCarrier {
   readonly isVerified: boolean;
   readonly #clock: Clock;
   readonly #onSilence: () => void;
-  readonly #limits: LinkCarrierLimits;
+  readonly #limits: ServiceCarrierLimits;
   readonly #open = new Map<RequestId, OpenRequest>();
   readonly #unsent = new Set<RequestId>();
   readonly #records: RecordAnswers;
@@ -99,7 +99,7 @@ export class ServiceCarrier implements RecordCarrier {
     components: ServiceCarrierComponents,
     options: {
       readonly greeting: MapGreeting;
-      readonly limits?: Partial<LinkCarrierLimits>;
+      readonly limits?: Partial<ServiceCarrierLimits>;
       readonly isVerified?: boolean;
     },
   ) {
@@ -108,7 +108,7 @@ export class ServiceCarrier implements RecordCarrier {
     this.#records = new RecordAnswers(components.clock, hand);
     this.#watch = new DeadlineWatch(components.clock, (now) => this.#expire(now));
     this.#onSilence = components.onSilence ?? (() => {});
-    this.#limits = { ...LINK_CARRIER_LIMITS, ...options.limits };
+    this.#limits = { ...SERVICE_CARRIER_LIMITS, ...options.limits };
     this.#greeting = options.greeting;
     this.#workBits = options.greeting.workBits;
     this.#workAskedAt = this.#clock.now();

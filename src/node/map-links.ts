@@ -5,9 +5,9 @@ import type { Link, LinkHost, LinkStream } from "../link/index.ts";
 import {
   connectMapBy,
   type DialNode,
-  type LinkOpener,
   MapSessions,
   type MapSessionsComponents,
+  type RecordService,
   type RemoteMap,
 } from "../mapservice/index.ts";
 import { sourceOf } from "./link-source.ts";
@@ -31,7 +31,7 @@ const HANDED_OUT_MS = 1_000;
 export function serveMapOverLinks(
   host: LinkHost,
   components: Omit<MapSessionsComponents, "unsentBytesOfAll" | "service"> & {
-    readonly service: LinkOpener;
+    readonly service: RecordService;
   },
   options: ConstructorParameters<typeof MapSessions>[1],
 ): MapSessions {

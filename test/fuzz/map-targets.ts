@@ -4,10 +4,10 @@ import { formatEndpoint, parseEndpoint, sourceOf } from "../../src/io/endpoint.t
 import {
   encodeRecord,
   isFault,
-  type LinkOpener,
   type MapRecord,
   MapSession,
   parseRecord,
+  type RecordService,
   WireRequester,
 } from "../../src/mapservice/index.ts";
 import {
@@ -91,7 +91,7 @@ const CODES: readonly ErrorCode[] = ["CULVERT_PROTOCOL", "CULVERT_BAD_STATE"];
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(4);
 
 /** A service that takes everything and answers nothing, with a bound on how much it is asked. */
-const sink: LinkOpener = {
+const sink: RecordService = {
   greeting: () => greeting,
   open: () => ({
     put: () => {},

@@ -1,10 +1,10 @@
 import type { CulvertError } from "../../src/base/index.ts";
 import {
-  type LinkCarrierLimits,
-  type LinkOpener,
   type MapGreeting,
   MapSession,
+  type RecordService,
   ServiceCarrier,
+  type ServiceCarrierLimits,
   type SessionLimits,
   type SessionStatistics,
   WireRequester,
@@ -53,11 +53,11 @@ export interface Wire {
 
 /** Joins a client to a service; resolves when it is greeted. */
 export async function wireTo(
-  service: LinkOpener,
+  service: RecordService,
   clock: VirtualClock,
   options: {
     readonly pieceBytes?: number;
-    readonly limits?: Partial<LinkCarrierLimits>;
+    readonly limits?: Partial<ServiceCarrierLimits>;
     readonly sessionLimits?: Partial<SessionLimits>;
     readonly source?: string;
     readonly onSilence?: () => void;

@@ -3,7 +3,7 @@ import { SeededRandom } from "../../src/base/index.ts";
 import type { NodeAddress, NodeId } from "../../src/identity/index.ts";
 import { nodeIdText } from "../../src/identity/index.ts";
 import type { Link } from "../../src/link/index.ts";
-import type { LinkOpener } from "../../src/mapservice/index.ts";
+import type { RecordService } from "../../src/mapservice/index.ts";
 import { sourceOf } from "../../src/node/link-source.ts";
 import { MapPeers, serveMapOverLinks } from "../../src/node/map-links.ts";
 import { LinkWorld } from "../link/link-world.ts";
@@ -30,7 +30,7 @@ describe("the Map over links", () => {
       sources.push(source);
       return link;
     };
-    const service: LinkOpener = { greeting: () => GREETING, open };
+    const service: RecordService = { greeting: () => GREETING, open };
     const node = await world.add("192.0.2.1");
     serveMapOverLinks(node.host, { service, clock }, { perSourceMax: 64 });
     for (const address of addresses) {
