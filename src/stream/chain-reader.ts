@@ -26,6 +26,8 @@ export interface ChainReaderOptions {
   readonly quietAskMsMax: number;
   /** How many of the lowest places of a quiet chain are asked for in turn. */
   readonly quietPlaces: number;
+  /** How far beyond the lowest missing place fresh ones come first, if not as far as is usual. */
+  readonly freshFirstPlaces?: number;
 }
 
 /**
@@ -234,7 +236,8 @@ export class ChainReader {
    * the known frames, every fourth question goes to the lowest place, lest its get was lost.
    */
   #isFreshFirst(): boolean {
-    if (this.#fresh >= this.#base + FRESH_FIRST_PLACES) return false;
+    const { freshFirstPlaces = FRESH_FIRST_PLACES } = this.#options;
+    if (this.#fresh >= this.#base + freshFirstPlaces) return false;
     this.#turns += 1;
     return this.#fresh - this.#seen <= AHEAD_SURE || this.#turns % 4 !== 0;
   }
@@ -300,13 +303,21 @@ export class ChainReader {
     const isLikelyThere = place.index < this.#seen;
     const isSparse = !isLikelyThere && !this.#exchange.isFeeling;
     const requestsMax = isSparse ? QUIET_REQUESTS : REQUESTS_PER_PLACE;
-    while (place.requests.length >= requestsMax) {
-      const oldest = place.requests.shift();
-      if (oldest !== undefined) this.#exchange.cancel(oldest);
-    }
+    while (place.requests.length >= requestsMax) this.#cancelOne(place, now);
     const { frameId } = this.#keys.at(place.index);
     const options = { now, isLikelyThere, patience: isLikelyThere ? this.#patience(place) : 1 };
     place.requests.push(this.#exchange.get(this.#options.purpose, place.index, frameId, options));
+  }
+
+  /**
+   * The oldest one that waits is kept until its answer must have come: where all are cancelled
+   * after a few short gaps, none is ever answered, and a Map that says nothing seems out of reach.
+   */
+  #cancelOne({ index, requests }: Place, now: Instant): void {
+    const oldest = requests[0] as Request;
+    const isKept = index >= this.#seen && now < oldest.sentAt + this.#exchange.answerMsMax;
+    const [cancelled = oldest] = requests.splice(isKept ? 1 : 0, 1);
+    this.#exchange.cancel(cancelled);
   }
 
   /** How many RTOs the next question for a place may take. */

@@ -4,12 +4,15 @@ import { ackDelayMs } from "./ack-delay.ts";
 import { AckReader } from "./ack-reader.ts";
 import { AckTrail } from "./ack-trail.ts";
 import { AckWriter } from "./ack-writer.ts";
+import { Exchange } from "./exchange.ts";
 import type { AckContent, Frame } from "./frame.ts";
 import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "./frame-keys.ts";
 import { Mode } from "./mode.ts";
 import type { StreamOptions } from "./options.ts";
 import type { CoreIo } from "./outcome.ts";
+import type { StreamEffect } from "./protocol.ts";
 import { ReceiverCore } from "./receiver-core.ts";
+import { requestsPerTurn } from "./requests-per-turn.ts";
 import { SenderCore } from "./sender-core.ts";
 import type { StreamState } from "./state.ts";
 
@@ -45,6 +48,11 @@ export interface CoreParts {
   readonly receiver: ReceiverCore;
   readonly ackWriter: AckWriter;
   readonly ackReader: AckReader;
+}
+
+/** Makes what the machines share to ask the Map: a turn has room for as many cells as fit one. */
+export function makeExchange(init: StreamCoreInit, effects: StreamEffect[]): Exchange {
+  return new Exchange(init.options, init.random, effects, requestsPerTurn(init.cellBytes));
 }
 
 /** Makes the machines, each with its chain, from the beginning or from saved state. */

@@ -9,8 +9,9 @@ import {
   type TimerHandle,
   TimerQueue,
 } from "../retx/index.ts";
-import type { StreamOptions } from "./options.ts";
+import { type StreamOptions, waitMsOf } from "./options.ts";
 import type { RequestId, StreamEffect } from "./protocol.ts";
+import { REQUESTS_PER_TURN } from "./requests-per-turn.ts";
 
 /** Which part of the core a request belongs to. */
 export type Purpose = "data-put" | "ack-put" | "data-get" | "ack-get" | "scout-get";
@@ -46,9 +47,6 @@ const SILENT_TIMEOUTS_MAX = 3;
 /** Puts that may be under way however slow the Map is. */
 const PUT_WINDOW_MIN = 16;
 
-/** How long a rationed get waits at the Map, in mean gaps. */
-export const PACED_WAIT_GAPS = 64;
-
 /**
  * While no round trip is known, one put at a time, and the next get, are repeated this soon, then
  * at doubling gaps: a fast path is found at once, and a slow one pays for a handful of requests.
@@ -68,21 +66,6 @@ const FAST_PAUSE_MS_MAX = 1_000;
 
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
-
-/**
- * Puts and gets before other events have their turn: each is derived, sealed and signed, which with
- * curves in JavaScript takes some 0.4 ms, and a window of 64 would take them all at once.
- */
-const REQUESTS_PER_TURN = 4;
-
-/** Cells of so many bytes are sealed in that time, too; longer ones take more of it. */
-const FULL_TURN_CELL_BYTES = 8_192;
-
-/** Puts and gets in one turn, for cells of this length. */
-export function requestsPerTurn(cellBytes: number): number {
-  const requests = Math.floor((REQUESTS_PER_TURN * FULL_TURN_CELL_BYTES) / cellBytes);
-  return Math.min(Math.max(requests, 1), REQUESTS_PER_TURN);
-}
 
 /**
  * The requests that are under way to the Map: numbers, window, pace, round trips, lateness.
@@ -144,6 +127,11 @@ export class Exchange {
   /** When anything was last heard from the Map. */
   get lastAnswerAt(): Instant {
     return this.#lastAnswerAt;
+  }
+
+  /** After so long the answer of a get that waited has come, or is lost. */
+  get answerMsMax(): number {
+    return waitMsOf(this.#options) + RTO_DEFAULTS.maxMs;
   }
 
   mayPut(now: Instant): boolean {
@@ -226,9 +214,7 @@ export class Exchange {
     request.isLikelyThere = isLikelyThere;
     this.#arm(request, now, patience);
     this.counts.gets += 1;
-    // Where gets are rationed, one that waits is worth keeping until its frame can have come.
-    const { getWaitMs, paceMeanMs } = this.#options;
-    const waitMs = options.waitMs ?? Math.max(getWaitMs, PACED_WAIT_GAPS * paceMeanMs);
+    const waitMs = options.waitMs ?? waitMsOf(this.#options);
     this.#effects.push({ kind: "get", request: request.id, frameId, waitMs });
     return request;
   }
@@ -247,15 +233,20 @@ export class Exchange {
     this.counts.answers += 1;
     // It was slow, and not lost.
     if (request.isLate && request.isSample) this.counts.timeouts -= 1;
-    this.#lastAnswerAt = now;
-    this.#silentTimeouts = 0;
-    this.#pauses = 0;
+    this.heard(now);
     // A get may have waited for its frame to be put again: puts alone are measured, if there are.
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     const isFirst = this.rto.meanMs === undefined && request.isLikelyThere;
     if (isPut || isFirst) this.#measure(now - request.sentAt, now);
-    else this.rto.restore();
     return request;
+  }
+
+  /** The Map has answered, if only that a place is empty: it is not out of reach. */
+  heard(now: Instant): void {
+    this.#lastAnswerAt = now;
+    this.#silentTimeouts = 0;
+    this.#pauses = 0;
+    this.rto.restore();
   }
 
   /** Takes a failed request out; the path's time is not learned from it. */

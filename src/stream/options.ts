@@ -54,6 +54,9 @@ export const DEFAULTS: StreamOptions = Object.freeze({
   peerTimeoutMs: 0,
 });
 
+/** How long a rationed get waits at the Map, in mean gaps. */
+const PACED_WAIT_GAPS = 64;
+
 /** Frames that may be written ahead when the journal keeps them on disk. */
 const DURABLE_UNACKNOWLEDGED_FRAMES_MAX = 0xffff;
 
@@ -90,6 +93,11 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   inRange("rtoInitialMs", options.rtoInitialMs, 1, 60_000);
   inRange("peerTimeoutMs", options.peerTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
   return Object.freeze(options);
+}
+
+/** How long a get waits at the Map; a rationed one, until its frame can have come. */
+export function waitMsOf(options: Pick<StreamOptions, "getWaitMs" | "paceMeanMs">): number {
+  return Math.max(options.getWaitMs, PACED_WAIT_GAPS * options.paceMeanMs);
 }
 
 function withoutUndefined(given: Partial<StreamOptions>): Partial<StreamOptions> {

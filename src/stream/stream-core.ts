@@ -3,8 +3,8 @@ import type { AckReader } from "./ack-reader.ts";
 import type { AckWriter } from "./ack-writer.ts";
 import { ClosingHandshake } from "./closing-handshake.ts";
 import { CommitQueue } from "./commit-queue.ts";
-import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
-import { Exchange, type Request, requestsPerTurn } from "./exchange.ts";
+import { makeCoreParts, makeExchange, type StreamCoreInit } from "./core-parts.ts";
+import type { Exchange, Request } from "./exchange.ts";
 import {
   type AckContent,
   FLAG_ABORTED,
@@ -54,12 +54,12 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: StreamCoreInit) {
-    const { options, random, state, cellBytes, write, read } = init;
+    const { options, state, cellBytes, write, read } = init;
     this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
     this.#ttlMs = options.ttlSeconds * 1_000;
     this.#left = state && leftBy(state);
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
-    this.#exchange = new Exchange(options, random, this.#effects, requestsPerTurn(cellBytes));
+    this.#exchange = makeExchange(init, this.#effects);
     const head = (): Uint8Array => encodeState(this.state(false));
     this.#commits = new CommitQueue(this.#effects, options.durable, head);
     const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };

@@ -1,6 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import type { Chain } from "../../crypto/index.ts";
-import { PACED_WAIT_GAPS, type Request } from "../exchange.ts";
+import { type Exchange, FEELER_MS, type Request } from "../exchange.ts";
+import { waitMsOf } from "../options.ts";
 import { GapWatch } from "./gap-watch.ts";
 import { type Post, Scout, type ScoutInit } from "./scout.ts";
 
@@ -28,6 +29,20 @@ export interface Resumption {
   readonly chain: Chain | undefined;
 }
 
+/** What is missing is asked for so often at least before it is taken for gone. */
+const GAP_ASKS = 8;
+
+/** Mean gaps between gets in which a missing frame is asked for a few times at least. */
+const GAP_GAPS = 64;
+
+/** The longest gap between two questions for the next frame, in ms. */
+export function quietAskMsOf(options: {
+  readonly quietAskMsMax: number;
+  readonly gapLimitMs: number;
+}): number {
+  return Math.min(options.quietAskMsMax, Math.max(options.gapLimitMs / GAP_ASKS, FEELER_MS));
+}
+
 /**
  * Finds out that frames are gone for good: when later ones exist, near or far, and one is missing
  * for longer than a limit. Then it says where to go on.
@@ -36,6 +51,7 @@ export class Lookout {
   readonly #gapLimitMs: number;
   /** A Map that says nothing at all for so long is out of reach: nothing is found out meanwhile. */
   readonly #silenceMsMax: number;
+  readonly #exchange: Exchange;
   readonly #gaps = new GapWatch();
   readonly #scout: Scout;
   /** Since when there is room for the next frame, and a Map that answers. */
@@ -47,9 +63,9 @@ export class Lookout {
   #lookedAgainFor = -1;
 
   constructor(init: LookoutInit) {
-    this.#gapLimitMs = init.gapLimitMs;
-    const waitMs = Math.max(init.getWaitMs, PACED_WAIT_GAPS * init.paceMeanMs);
-    this.#silenceMsMax = Math.max(2 * waitMs, init.gapLimitMs / 2);
+    this.#gapLimitMs = Math.max(init.gapLimitMs, GAP_GAPS * init.paceMeanMs);
+    this.#silenceMsMax = Math.max(2 * waitMsOf(init), this.#gapLimitMs / 2);
+    this.#exchange = init.exchange;
     this.#scout = new Scout(init);
   }
 
@@ -63,6 +79,7 @@ export class Lookout {
     // What is missing was not to be had: it gets its time again, and so does who is far behind.
     if (this.#isSilent(now)) this.resume(now);
     this.#answeredAt = now;
+    this.#exchange.heard(now);
   }
 
   /** A frame has arrived. */

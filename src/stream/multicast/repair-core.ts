@@ -170,7 +170,8 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
   #onFailed(request: Request | undefined, code: string, now: Instant): void {
     if (request === undefined) return;
     const isEmpty = code === "CULVERT_NOT_FOUND";
-    if (!isEmpty) this.#exchange.pause(now);
+    if (isEmpty) this.#exchange.heard(now);
+    else this.#exchange.pause(now);
     if (request.purpose !== "scout-get") this.#reader.onFailed(request, now);
     else if (isEmpty) this.#scout.onEmpty(request);
     else this.#scout.onLate(request);

@@ -12,7 +12,7 @@ import { Outcome } from "../outcome.ts";
 import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
-import { Lookout, type Resumption } from "./lookout.ts";
+import { Lookout, quietAskMsOf, type Resumption } from "./lookout.ts";
 import { Numbering } from "./numbering.ts";
 import type { SubscriptionOptions } from "./options.ts";
 import { RepairAsker } from "./repair-asker.ts";
@@ -39,6 +39,9 @@ const JOINING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: u
 
 /** Waiting gets beyond the known frames, at the start. */
 const AHEAD_START = 16;
+
+/** Places beyond a missing one that are asked for before it, once more, when gets are rationed. */
+const FRESH_FIRST_PLACES = 8;
 
 /**
  * One reader of a multicast stream: sealed frames in, the application's bytes out, in order, once.
@@ -89,8 +92,10 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       aheadMin: Math.min(AHEAD_START, options.window),
       aheadMax: options.window,
       aheadGrowth: 4,
-      quietAskMsMax: options.quietAskMsMax,
+      quietAskMsMax: quietAskMsOf(options),
       quietPlaces: 1,
+      // Nobody learns from the places that have arrived which one to put again.
+      freshFirstPlaces: FRESH_FIRST_PLACES,
     });
     this.#lookout = new Lookout({ ...parts, ...options, context: DATA_CONTEXT });
     if (repair === undefined) return;
