@@ -129,9 +129,13 @@ export class Exchange {
     return this.#lastAnswerAt;
   }
 
-  /** After so long the answer of a get that waited has come, or is lost. */
-  get answerMsMax(): number {
-    return waitMsOf(this.#options) + RTO_DEFAULTS.maxMs;
+  /**
+   * When the answer of a get that waits has come, or is lost as far as one can tell: after a round
+   * trip while others are answered.
+   */
+  answeredBy({ sentAt }: Request): Instant {
+    const isAlone = this.#lastAnswerAt < sentAt;
+    return sentAt + (isAlone ? waitMsOf(this.#options) + RTO_DEFAULTS.maxMs : this.rto.rtoMs());
   }
 
   mayPut(now: Instant): boolean {
