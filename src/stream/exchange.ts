@@ -1,4 +1,4 @@
-import type { Instant, Random } from "../base/index.ts";
+import type { ErrorCode, Instant, Random } from "../base/index.ts";
 import {
   OPEN_PACER,
   type Pacer,
@@ -270,16 +270,14 @@ export class Exchange {
     for (const request of [...this.#requests.values()]) this.cancel(request);
   }
 
-  /** The Map had no room for a put. */
-  refused(now: Instant): void {
-    this.#putWindow.refused(now, this.rto.meanMs ?? this.rto.rtoMs());
-  }
-
   /**
-   * The Map was busy or could not be reached: nothing is sent for a while. One failure among many
-   * may be one broken way, so the pause is short at first, and doubles while nothing is answered.
+   * The Map was busy or could not be reached: nothing is sent for a while, and fewer puts at once
+   * where it had no room. One failure among many may be one broken way, so the pause is short at
+   * first, and doubles while nothing is answered.
    */
-  pause(now: Instant): void {
+  pause(code: ErrorCode, now: Instant): void {
+    const hadNoRoom = code === "CULVERT_BUSY" || code === "CULVERT_FULL";
+    if (hadNoRoom) this.#putWindow.refused(now, this.rto.meanMs ?? this.rto.rtoMs());
     if (now < this.#pausedUntil) return;
     const rtoMs = this.rto.drawMs();
     const pauseMs = Math.min(PAUSE_MS, rtoMs) * 2 ** this.#pauses;

@@ -348,8 +348,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     }
     if (code !== "CULVERT_NOT_FOUND") {
       this.#outcome.setback(code);
-      if (code === "CULVERT_BUSY" || code === "CULVERT_FULL") this.#exchange.refused(now);
-      this.#exchange.pause(now);
+      this.#exchange.pause(code, now);
     }
     if (request.purpose === "data-get") this.#receiver.onFailed(request, now);
     else if (request.purpose === "ack-get") this.#ackReader.onFailed(request, now);

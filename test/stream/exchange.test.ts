@@ -97,9 +97,9 @@ describe("the windows of an exchange", () => {
 
   it("stay closed for a while after a failure, however many others fail with it", () => {
     const { exchange } = exchangeFixture();
-    exchange.pause(0);
+    exchange.pause("CULVERT_UNREACHABLE", 0);
     const until = exchange.readyAt("get", 0);
-    exchange.pause(until - 1);
+    exchange.pause("CULVERT_UNREACHABLE", until - 1);
     expect(exchange.readyAt("put", 0)).toBe(until);
     expect([exchange.mayPut(until - 1), exchange.mayGet(until - 1)]).toEqual([false, false]);
     expect([exchange.mayPut(until), exchange.mayGet(until)]).toEqual([true, true]);
@@ -109,7 +109,7 @@ describe("the windows of an exchange", () => {
     const { exchange, get } = exchangeFixture({ rtoInitialMs: 60_000 });
     let now = 0;
     const pauseMs = (): number => {
-      exchange.pause(now);
+      exchange.pause("CULVERT_UNREACHABLE", now);
       const until = exchange.readyAt("get", now);
       const ms = until - now;
       now = until;
@@ -128,7 +128,7 @@ describe("the windows of an exchange", () => {
     let now = 1;
     const pauses: number[] = [];
     for (let failure = 0; failure < 9; failure++) {
-      exchange.pause(now);
+      exchange.pause("CULVERT_UNREACHABLE", now);
       const until = exchange.readyAt("put", now);
       pauses.push(until - now);
       now = until;
@@ -140,9 +140,10 @@ describe("the windows of an exchange", () => {
 
   it("give way to a Map that refuses puts, and not gets", () => {
     const { exchange, put } = exchangeFixture({ window: 64 });
-    exchange.refused(0);
-    for (let index = 0; index < 32; index++) put(index, 0);
-    expect([exchange.mayPut(0), exchange.mayGet(0)]).toEqual([false, true]);
+    exchange.pause("CULVERT_BUSY", 0);
+    const now = exchange.readyAt("put", 0);
+    for (let index = 0; index < 32; index++) put(index, now);
+    expect([exchange.mayPut(now), exchange.mayGet(now)]).toEqual([false, true]);
   });
 });
 

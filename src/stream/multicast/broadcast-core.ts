@@ -289,7 +289,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       return;
     }
     this.#outcome.setback(code);
-    this.#exchange.pause(now);
+    this.#exchange.pause(code, now);
     this.#sender.onLate(request);
   }
 

@@ -1,4 +1,4 @@
-import type { Core, Instant, Random } from "../../base/index.ts";
+import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
 import { AckReader } from "../ack-reader.ts";
 import { Exchange, type Request } from "../exchange.ts";
@@ -167,11 +167,11 @@ export class RepairCore implements Core<IoInput, StreamEffect | RepairEffect> {
     else this.#reader.onLate(request);
   }
 
-  #onFailed(request: Request | undefined, code: string, now: Instant): void {
+  #onFailed(request: Request | undefined, code: ErrorCode, now: Instant): void {
     if (request === undefined) return;
     const isEmpty = code === "CULVERT_NOT_FOUND";
     if (isEmpty) this.#exchange.heard(now);
-    else this.#exchange.pause(now);
+    else this.#exchange.pause(code, now);
     if (request.purpose !== "scout-get") this.#reader.onFailed(request, now);
     else if (isEmpty) this.#scout.onEmpty(request);
     else this.#scout.onLate(request);

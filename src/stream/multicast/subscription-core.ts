@@ -288,7 +288,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     }
     if (code !== "CULVERT_NOT_FOUND") {
       this.#outcome.setback(code);
-      this.#exchange.pause(now);
+      this.#exchange.pause(code, now);
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
     else if (request.purpose === "ack-put") this.#asker?.onLate(request);
