@@ -23,6 +23,7 @@ export function bytesFor(credit: number): number {
  * where it finds nothing to send it takes that for the rate.
  */
 const WIDENING = 16;
+
 /** What a stream has to say beside its data; each is said once, however often it becomes true. */
 export interface DueFrames {
   end: boolean;

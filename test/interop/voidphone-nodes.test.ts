@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { RunningNode } from "culvert/node";
 import {
   callPeer,
@@ -24,13 +27,15 @@ describe("nodes with VoidPhone's interfaces", () => {
   const network = new InProcessNetwork({ geometry: GEOMETRY });
   const foreign: ShippedPeer[] = [];
   let [first, last]: (RunningNode | undefined)[] = [];
+  let directory = "";
 
   beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "culvert-voidphone-"));
     foreign.push(await ShippedPeer.start());
     const finalPeers = foreign.map(({ port }) => `${HOST}:${port}`);
     const peers = { midterm: `${HOST}:0`, final: `${HOST}:0`, midtermPeers: [], finalPeers };
     const voidphone = { ...PORTS, ...peers };
-    first = await network.add({ voidphone });
+    first = await network.add({ directory, voidphone });
     await network.start(3);
     last = await network.add({
       voidphone: { ...PORTS, final: undefined, midtermPeers: [], finalPeers: [] },
@@ -39,6 +44,7 @@ describe("nodes with VoidPhone's interfaces", () => {
   afterAll(async () => {
     await network.stop();
     for (const peer of foreign) await peer.stop();
+    await rm(directory, { recursive: true });
   });
 
   async function withApis(
@@ -159,5 +165,9 @@ describe("nodes with VoidPhone's interfaces", () => {
     near.close();
     far.close();
     rps.close();
+    const guards = await eventualBytes(() =>
+      readFile(join(directory, "guards")).catch(() => undefined),
+    );
+    expect(guards?.length).toBeGreaterThan(0);
   });
 });

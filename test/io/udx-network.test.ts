@@ -1,3 +1,4 @@
+import UDX from "udx-native";
 import { describe, expect, it } from "vitest";
 import { concatBytes, SeededRandom } from "../../src/base/index.ts";
 import { udxNetwork } from "../../src/io/udx-network.ts";
@@ -60,6 +61,22 @@ describe("a stream of udx", () => {
     await heard.closed;
     expect(Buffer.compare(heard.all(), SENT.subarray(0, 300_000))).toBe(0);
     await close();
+  });
+
+  it("tells what it takes the path for, of which what may be unsent is made", async () => {
+    const udx = new UDX();
+    const [one, other] = [udx.createSocket(), udx.createSocket()];
+    for (const socket of [one, other]) socket.bind(0, LOOPBACK.host);
+    const [near, far] = [udx.createStream(1), udx.createStream(2)];
+    near.connect(one, 2, other.address()?.port ?? 0, LOOPBACK.host);
+    far.connect(other, 1, one.address()?.port ?? 0, LOOPBACK.host);
+    far.resume();
+    expect(near.bbrBandwidth).toBe(0);
+    near.write(SENT);
+    await near.flush();
+    expect(near.bbrBandwidth).toBeGreaterThan(0);
+    for (const stream of [near, far]) stream.destroy();
+    await Promise.all([one.close(), other.close()]);
   });
 
   it("takes little memory while it carries little", async () => {

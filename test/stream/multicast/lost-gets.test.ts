@@ -19,6 +19,17 @@ function losing(
   };
 }
 
+/** A broadcast that is over, and whose first twenty frames the Map has forgotten. */
+async function withoutItsBeginning() {
+  const { memory, at, clock, elapse } = place();
+  const broadcast = new Broadcast(new ForgetfulTransport(memory, (put) => put <= 20), at);
+  onTestFinished(() => broadcast.halt());
+  const capability = broadcast.capability();
+  broadcast.end(Buffer.alloc(4_000));
+  await elapse(broadcast.close());
+  return { memory, at, clock, capability };
+}
+
 it("asks often over a slow way, and hears the answers", async () => {
   const { memory, at, clock } = place();
   const slow = new LossyTransport(memory, { rttMs: 3_000, ...at });
@@ -33,12 +44,7 @@ it("asks often over a slow way, and hears the answers", async () => {
 });
 
 it("knows that the Map is there when only the gets for the next frame are answered", async () => {
-  const { memory, at, clock, elapse } = place();
-  const broadcast = new Broadcast(new ForgetfulTransport(memory, (put) => put <= 20), at);
-  onTestFinished(() => broadcast.halt());
-  const capability = broadcast.capability();
-  broadcast.end(Buffer.alloc(4_000));
-  await elapse(broadcast.close());
+  const { memory, at, clock, capability } = await withoutItsBeginning();
   const way = losing(memory, (get, { waitMs }) => get > 1 && get <= 16 && waitMs !== 0);
   const reader = new Listener(new Subscription(way, capability, { ...at, onLag: "skip" }));
   await clock.runUntil(() => reader.isEnded, 7_200_000);
@@ -82,12 +88,7 @@ it.each([{ paceMeanMs: 60_000 }, { paceMeanMs: 20, window: 2, gapLimitMs: 30_000
 );
 
 it("looks around as quickly where some answers are lost and others say no", async () => {
-  const { memory, at, clock, elapse } = place();
-  const broadcast = new Broadcast(new ForgetfulTransport(memory, (put) => put <= 20), at);
-  onTestFinished(() => broadcast.halt());
-  const capability = broadcast.capability();
-  broadcast.end(Buffer.alloc(4_000));
-  await elapse(broadcast.close());
+  const { memory, at, clock, capability } = await withoutItsBeginning();
   let looks = 0;
   const way = losing(memory, (_, { waitMs }) => waitMs === 0 && looks++ % 2 === 0);
   const reader = new Listener(new Subscription(way, capability, { ...at, onLag: "skip" }));
