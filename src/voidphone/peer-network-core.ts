@@ -66,7 +66,7 @@ export type PeerNetworkInput =
   /** A call was answered; a store that has no answer, without one. */
   | { readonly kind: "replied"; readonly rpc: number; readonly reply: PeerReply | undefined }
   | { readonly kind: "failed"; readonly rpc: number }
-  /** A peer has said that it is there. */
+  /** A peer has said, from the host in its contact, that it is there. */
   | { readonly kind: "learn"; readonly contact: VoidphoneContact };
 
 /** What a network wants done. */
@@ -145,7 +145,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
         this.#failed(this.#calls.settle(input.rpc));
         break;
       case "learn":
-        if (this.#isStranger(input.contact)) this.#table.heardOf(input.contact);
+        if (this.#isStranger(input.contact)) this.#table.spoke(input.contact);
         break;
       default:
         unreachable(input);

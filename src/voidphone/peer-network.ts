@@ -133,7 +133,7 @@ export class VoidphonePeerNetwork {
     return outcome.kind === "stored" ? outcome.copies : 0;
   }
 
-  /** A peer has said that it is there. */
+  /** A peer has said, from the host in its contact, that it is there. */
   learn(contact: VoidphoneContact): void {
     this.#driver.handle({ kind: "learn", contact });
   }

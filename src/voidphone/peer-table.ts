@@ -1,4 +1,4 @@
-import { toHex } from "../base/index.ts";
+import { equalBytes, toHex } from "../base/index.ts";
 import type { VoidphoneContact } from "./peer-messages.ts";
 
 /** Contacts that have answered, and as many that were only heard of. Some 300 bytes each. */
@@ -38,6 +38,17 @@ export class PeerTable {
   /** Somebody has named it. What it has shown itself counts more. */
   heardOf(contact: VoidphoneContact): void {
     if (!this.#proven.has(addressOf(contact))) keep(this.#heardOf, contact);
+  }
+
+  /**
+   * It has spoken to us from that host. Who answered there under another id has gone: peers that
+   * start anew take another id at their old port.
+   */
+  spoke(contact: VoidphoneContact): void {
+    const address = addressOf(contact);
+    const known = this.#proven.get(address);
+    if (known !== undefined && !equalBytes(known.id, contact.id)) this.#proven.delete(address);
+    this.heardOf(contact);
   }
 
   /** It has not answered: at first it is only somebody that we were told of, then nobody. */

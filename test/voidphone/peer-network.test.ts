@@ -91,6 +91,16 @@ describe("a client of a foreign network", () => {
     expect(known.filter(({ host, port }) => host === "10.0.0.1" && port === 1)).toEqual([]);
   });
 
+  test("names who speaks from an address now, not who answered there before", async () => {
+    const world = await joined({ seed: 11, peers: 30 });
+    const [known] = world.network.closest(world.self.id, 1);
+    if (known === undefined) throw new Error("nobody is known");
+    const fresh = { ...known, id: world.random.bytes(32) };
+    world.network.learn(fresh);
+    expect(world.network.closest(fresh.id, 1)).toEqual([fresh]);
+    expect(world.network.closest(known.id, 1)).not.toEqual([known]);
+  });
+
   test("keeps who has answered when it is flooded with names", async () => {
     const world = await joined({ seed: 9, peers: 30 });
     const before = world.network.closest(world.self.id, 1_000);

@@ -17,8 +17,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function shipped(): Promise<ShippedPeer> {
-  const peer = await ShippedPeer.start();
+async function shipped(port?: number): Promise<ShippedPeer> {
+  const peer = await ShippedPeer.start(port);
   ends.push(() => peer.stop());
   return peer;
 }
@@ -77,6 +77,21 @@ describe("with the peer that was shipped", () => {
       await peers[round - 2]?.stop();
     }
     expect(peers.flatMap(({ complaints }) => complaints)).toEqual([]);
+  });
+
+  it("is joined by one that has taken another's port, and names only the new one", async () => {
+    const { peer, api } = await ours();
+    const gone = await shipped();
+    await gone.join(HOST, peer.self().port);
+    await exchange(0, { theirs: gone, api });
+    await gone.stop();
+    const [theirs, another] = [await shipped(gone.port), await shipped()];
+    await theirs.join(HOST, peer.self().port);
+    await another.join(HOST, peer.self().port);
+    expect([...another.known.values()].map(({ id }) => id)).not.toContain(gone.id);
+    expect([...another.known.values()].map(({ id }) => id)).toContain(theirs.id);
+    await exchange(1, { theirs, api });
+    expect([...theirs.complaints, ...another.complaints]).toEqual([]);
   });
 
   it("carries a value between two of them that know each other only through us", async () => {
