@@ -5,6 +5,8 @@ const src = fileURLToPath(new URL("./src", import.meta.url));
 
 /** A hang fails; a machine that others keep busy does not. */
 const PATIENCE_MS = 600_000;
+/** The same for what is looked at again and again; its own default is a second. */
+const POLL_MS = 30_000;
 
 export default defineConfig({
   resolve: {
@@ -17,6 +19,7 @@ export default defineConfig({
   },
   test: {
     setupFiles: ["test/setup.ts"],
+    expect: { poll: { timeout: POLL_MS } },
     // Unless told so, one core of two would have nothing to do.
     maxWorkers: "100%",
     reporters: ["default", ["json", { outputFile: ".reports/tests.json" }]],
