@@ -1,9 +1,6 @@
 import type { Instant } from "../base/index.ts";
 import { addressOf } from "./peer-table.ts";
 
-/** Calls that wait for one peer; more fail at once. */
-const WAITING_PER_PEER_MAX = 32;
-
 /** One call to one peer, under way or waiting for its turn. */
 export interface QueuedCall {
   readonly rpc: number;
@@ -13,7 +10,7 @@ export interface QueuedCall {
 
 /**
  * Lets calls go out: one at a time to each peer, which is all that VoidPhone's peers can take, and
- * so many in all.
+ * so many in all. Others wait: whoever makes them is bounded itself.
  */
 export class CallQueue<Call extends QueuedCall> {
   readonly #parallelMax: number;
@@ -28,13 +25,8 @@ export class CallQueue<Call extends QueuedCall> {
     this.#callMs = options.callMs;
   }
 
-  /** False when too many wait for this peer already. */
-  push(call: Call): boolean {
-    const address = addressOf(call);
-    const ahead = this.#waiting.filter((other) => addressOf(other) === address).length;
-    if (ahead >= WAITING_PER_PEER_MAX) return false;
+  push(call: Call): void {
     this.#waiting.push(call);
-    return true;
   }
 
   /** The next call that may go out now. */

@@ -36,17 +36,9 @@ export class PeerLookup {
     for (const contact of contacts) {
       const address = addressOf(contact);
       if (this.#byAddress.has(address)) continue;
-      const distance = distanceOf(contact.id, this.#target);
-      const candidate: Candidate = { contact, distance, state: "unasked" };
-      this.#byAddress.set(address, candidate);
-      this.#candidates.push(candidate);
+      this.#place(contact, "unasked");
     }
-    this.#candidates.sort((a, b) => (a.distance < b.distance ? -1 : 1));
-    for (const { contact, state } of this.#candidates.slice(CANDIDATES_MAX)) {
-      // What was asked stays known, so that it is not asked again.
-      if (state === "unasked") this.#byAddress.delete(addressOf(contact));
-    }
-    this.#candidates = this.#candidates.slice(0, CANDIDATES_MAX);
+    this.#forgetFarthest();
   }
 
   /**
@@ -62,11 +54,23 @@ export class PeerLookup {
     return candidate.contact;
   }
 
-  /** Somebody who was asked has answered, or has not. */
-  settle(contact: VoidphoneContact, hasAnswered: boolean): void {
+  /**
+   * Somebody has answered, and is where the id that it shows is: whoever was named under another
+   * one has gone, or never was there.
+   */
+  answered(contact: VoidphoneContact): void {
+    const known = this.#byAddress.get(addressOf(contact));
+    if (known?.state === "asked") this.#openCount -= 1;
+    this.#candidates = this.#candidates.filter((candidate) => candidate !== known);
+    this.#place(contact, "answered");
+    this.#forgetFarthest();
+  }
+
+  /** Somebody who was asked has not answered. */
+  failed(contact: VoidphoneContact): void {
     const candidate = this.#byAddress.get(addressOf(contact));
     if (candidate?.state !== "asked") return;
-    candidate.state = hasAnswered ? "answered" : "failed";
+    candidate.state = "failed";
     this.#openCount -= 1;
   }
 
@@ -89,5 +93,19 @@ export class PeerLookup {
   /** The closest that may still be there. */
   #closest(): Candidate[] {
     return this.#candidates.filter(({ state }) => state !== "failed").slice(0, CONTACTS_MAX);
+  }
+
+  #place(contact: VoidphoneContact, state: Candidate["state"]): void {
+    const candidate = { contact, distance: distanceOf(contact.id, this.#target), state };
+    this.#byAddress.set(addressOf(contact), candidate);
+    this.#candidates.push(candidate);
+  }
+
+  #forgetFarthest(): void {
+    this.#candidates.sort((a, b) => (a.distance < b.distance ? -1 : 1));
+    for (const { contact, state } of this.#candidates.splice(CANDIDATES_MAX)) {
+      // What was asked stays known, so that it is not asked again.
+      if (state === "unasked") this.#byAddress.delete(addressOf(contact));
+    }
   }
 }

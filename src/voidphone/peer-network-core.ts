@@ -1,4 +1,5 @@
 import { type Core, equalBytes, type Instant, unreachable } from "../base/index.ts";
+import { parseIp } from "../identity/index.ts";
 import { CallQueue, type QueuedCall } from "./call-queue.ts";
 import { PeerLookup } from "./peer-lookup.ts";
 import type { PeerReply, VoidphoneContact } from "./peer-messages.ts";
@@ -26,6 +27,9 @@ export const VOIDPHONE_NETWORK_LIMITS: PeerNetworkLimits = Object.freeze({
   operationMs: 15_000,
   operationsMax: 64,
 });
+
+/** Of the time of a store, what may pass before it sends the value to whoever has answered. */
+const LOOKUP_PART = 0.8;
 
 /** What is said to one peer; the dialect adds ids. */
 export type PeerCall =
@@ -89,10 +93,18 @@ interface Call extends QueuedCall {
   readonly contact: VoidphoneContact | undefined;
 }
 
+/** An answer to a call. */
+interface Answer {
+  /** Who gave it; `undefined` when nobody can tell, and when it is we. */
+  readonly who: VoidphoneContact | undefined;
+  readonly isRefusal: boolean;
+}
+
 interface Operation {
   readonly task: PeerTask;
-  readonly until: Instant;
-  readonly lookup: PeerLookup | undefined;
+  until: Instant;
+  /** That of a join begins when the peer that it was given has answered. */
+  lookup: PeerLookup | undefined;
   /** The second half of a store: copies on their way, and those that arrived. */
   copies: { open: number; sent: number } | undefined;
 }
@@ -107,11 +119,8 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   readonly #limits: PeerNetworkLimits;
   readonly #table = new PeerTable();
   readonly #calls: CallQueue<Call>;
-  /** In the order of their deadlines. */
   readonly #operations = new Map<number, Operation>();
   readonly #effects: PeerNetworkEffect[] = [];
-  /** Calls for which there was no room; they fail, one after the other. */
-  readonly #overflow: Call[] = [];
   #rpcCount = 0;
 
   constructor(
@@ -159,8 +168,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
       this.#failed(this.#calls.settle(call.rpc));
     }
     for (const [operation, state] of this.#operations) {
-      if (state.until > now) break;
-      this.#done(operation, this.#bestOutcome(state));
+      if (state.until <= now) this.#late(operation, state);
     }
     this.#callNext(now);
   }
@@ -170,8 +178,9 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   }
 
   deadline(): Instant {
-    const [oldest] = this.#operations.values();
-    return Math.min(this.#calls.deadline(), oldest?.until ?? Number.POSITIVE_INFINITY);
+    let at = this.#calls.deadline();
+    for (const { until } of this.#operations.values()) at = Math.min(at, until);
+    return at;
   }
 
   #start(operation: number, task: PeerTask, now: Instant): void {
@@ -179,29 +188,29 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
       this.#effects.push({ kind: "done", operation, outcome: { kind: "busy" } });
       return;
     }
-    const target = this.#targetOf(task);
-    const { parallel, operationMs } = this.#limits;
-    const lookup = target && new PeerLookup(target, { parallel });
-    if (target !== undefined) lookup?.add(this.#table.closest(target, Number.POSITIVE_INFINITY));
-    const state = { task, until: now + operationMs, lookup, copies: undefined };
+    const { operationMs } = this.#limits;
+    const until = now + (task.kind === "store" ? LOOKUP_PART * operationMs : operationMs);
+    const state: Operation = { task, until, lookup: undefined, copies: undefined };
     this.#operations.set(operation, state);
     if (task.kind === "ping") this.#call(operation, task, { kind: "ping" });
     else if (task.kind === "join") {
       this.#call(operation, task, { kind: "find-node", target: this.#self.id });
-    } else this.#goOn(operation, state);
+    } else {
+      state.lookup = this.#lookupOf(task);
+      this.#goOn(operation, state);
+    }
   }
 
-  #targetOf(task: PeerTask): Uint8Array | undefined {
-    switch (task.kind) {
-      case "find":
-        return task.target;
-      case "join":
-        return this.#self.id;
-      case "ping":
-        return undefined;
-      default:
-        return task.key;
-    }
+  #lookupOf(task: PeerTask): PeerLookup {
+    const target = this.#targetOf(task);
+    const lookup = new PeerLookup(target, { parallel: this.#limits.parallel });
+    lookup.add(this.#table.closest(target, Number.POSITIVE_INFINITY));
+    return lookup;
+  }
+
+  #targetOf(task: PeerTask): Uint8Array {
+    if (task.kind === "join" || task.kind === "ping") return this.#self.id;
+    return task.kind === "find" ? task.target : task.key;
   }
 
   /** Asks on, stores what is to be stored, or is done. */
@@ -211,13 +220,24 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
     const call: PeerCall =
       task.kind === "get"
         ? { kind: "find-value", key: task.key }
-        : { kind: "find-node", target: this.#targetOf(task) ?? this.#self.id };
+        : { kind: "find-node", target: this.#targetOf(task) };
     for (let next = lookup.next(); next !== undefined; next = lookup.next()) {
       this.#call(operation, next, call, next);
     }
-    if (!lookup.isDone || !this.#operations.has(operation)) return;
+    if (!lookup.isDone) return;
     if (task.kind === "store") this.#storeCopies(operation, state, lookup.found());
     else this.#done(operation, this.#bestOutcome(state));
+  }
+
+  /** Its time is up; a store has a rest of it, in which those who were found are sent the value. */
+  #late(operation: number, state: Operation): void {
+    if (state.task.kind !== "store" || state.copies !== undefined) {
+      this.#done(operation, this.#bestOutcome(state));
+      return;
+    }
+    state.until += (1 - LOOKUP_PART) * this.#limits.operationMs;
+    this.#hangUp(operation);
+    this.#storeCopies(operation, state, state.lookup?.found() ?? []);
   }
 
   #storeCopies(operation: number, state: Operation, found: readonly VoidphoneContact[]): void {
@@ -237,14 +257,10 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   ): void {
     this.#rpcCount += 1;
     const { host, port } = peer;
-    const queued: Call = { rpc: this.#rpcCount, host, port, operation, call, contact };
-    if (!this.#calls.push(queued)) this.#overflow.push(queued);
+    this.#calls.push({ rpc: this.#rpcCount, host, port, operation, call, contact });
   }
 
   #callNext(now: Instant): void {
-    for (let call = this.#overflow.pop(); call !== undefined; call = this.#overflow.pop()) {
-      this.#settleIn(call, { hasAnswered: false });
-    }
     for (let call = this.#calls.next(now); call !== undefined; call = this.#calls.next(now)) {
       const { rpc, host, port } = call;
       this.#effects.push({ kind: "call", rpc, host, port, call: call.call });
@@ -258,26 +274,30 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
       this.#failed(call);
       return;
     }
-    this.#prove(call, reply);
+    const who = this.#whoAnswered(call, reply);
+    const hasShown = reply !== undefined && reply.kind !== "error";
+    if (who !== undefined && hasShown) this.#table.answered(who);
     const state = this.#operations.get(call.operation);
     if (state === undefined) return;
     if (reply?.kind === "value") {
       this.#done(call.operation, { kind: "value", value: reply.value.slice() });
       return;
     }
+    if (state.task.kind === "join") state.lookup ??= this.#lookupOf(state.task);
     if (reply?.kind === "nodes") this.#hear(reply.contacts, state.lookup);
-    this.#settleIn(call, { hasAnswered: true, isRefusal: reply?.kind === "error" });
+    this.#settleIn(call, { who, isRefusal: reply?.kind === "error" });
   }
 
-  /** Whoever answers is there; in one of the dialects it also says who it is. */
-  #prove(call: Call, reply: PeerReply | undefined): void {
-    if (reply === undefined) return;
-    const sender = reply.kind === "error" ? undefined : reply.sender;
-    const { host, port, contact } = call;
-    const id = sender?.id ?? contact?.id;
-    if (id !== undefined && this.#isStranger({ id, host, port })) {
-      this.#table.answered({ id, host, port });
-    }
+  /**
+   * Whoever answers is there: in one of the dialects under the id that it says, but in an error
+   * nobody says any.
+   */
+  #whoAnswered(call: Call, reply: PeerReply | undefined): VoidphoneContact | undefined {
+    const sender = reply === undefined || reply.kind === "error" ? undefined : reply.sender;
+    const { host, port } = call;
+    const id = sender?.id ?? call.contact?.id;
+    if (id === undefined || !this.#isStranger({ id, host, port })) return undefined;
+    return { id: id.slice(), host, port };
   }
 
   #hear(contacts: readonly VoidphoneContact[], lookup: PeerLookup | undefined): void {
@@ -289,38 +309,32 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   /** Not ourselves, and somebody that can be dialled. */
   #isStranger(contact: VoidphoneContact): boolean {
     if (contact.port === 0 || equalBytes(contact.id, this.#self.id)) return false;
-    if (contact.host === "0.0.0.0" || contact.host === "::" || contact.host === "") return false;
+    // A name is not told on, and would be another place for a peer that has an address too.
+    if (parseIp(contact.host)?.some((byte) => byte !== 0) !== true) return false;
     return !this.#self.addresses.includes(addressOf(contact));
   }
 
   #failed(call: Call | undefined): void {
     if (call === undefined) return;
     this.#table.failed(call);
-    this.#settleIn(call, { hasAnswered: false });
+    this.#settleIn(call, undefined);
   }
 
   /** What the end of a call means for the operation that made it. */
-  #settleIn(
-    call: Call,
-    {
-      hasAnswered,
-      isRefusal = false,
-    }: { readonly hasAnswered: boolean; readonly isRefusal?: boolean },
-  ): void {
+  #settleIn(call: Call, answer: Answer | undefined): void {
     const { operation, contact } = call;
     const state = this.#operations.get(operation);
     if (state === undefined) return;
-    const { task, lookup, copies } = state;
-    if (task.kind === "ping") {
-      this.#done(operation, { kind: hasAnswered ? "alive" : "unreachable" });
+    const { lookup, copies } = state;
+    if (lookup === undefined) {
+      this.#done(operation, { kind: answer === undefined ? "unreachable" : "alive" });
     } else if (copies !== undefined) {
       copies.open -= 1;
-      if (hasAnswered && !isRefusal) copies.sent += 1;
+      if (answer?.isRefusal === false) copies.sent += 1;
       if (copies.open === 0) this.#done(operation, this.#bestOutcome(state));
-    } else if (task.kind === "join" && contact === undefined && !hasAnswered) {
-      this.#done(operation, { kind: "unreachable" });
     } else {
-      if (contact !== undefined) lookup?.settle(contact, hasAnswered);
+      if (answer?.who !== undefined) lookup.answered(answer.who);
+      else if (contact !== undefined) lookup.failed(contact);
       this.#goOn(operation, state);
     }
   }
@@ -339,6 +353,11 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
 
   #forget(operation: number): void {
     this.#operations.delete(operation);
+    this.#hangUp(operation);
+  }
+
+  /** Nothing that was asked for this operation is wanted any more. */
+  #hangUp(operation: number): void {
     for (const { rpc } of this.#calls.drop((call) => call.operation === operation)) {
       this.#calls.settle(rpc);
       this.#effects.push({ kind: "hang-up", rpc });

@@ -14,6 +14,7 @@ import { FORMATS, vectorsOf } from "../voidphone/formats.ts";
 import { RememberingNode } from "../voidphone/gateway-rig.ts";
 import { VECTORS } from "../voidphone/vectors.ts";
 import { type FuzzTarget, refusedOr } from "./fuzz.ts";
+import { PeerNetworkLife } from "./peer-network-life.ts";
 
 /** What is read is written so that it is read again as the same. */
 const formats = FORMATS.map((format): FuzzTarget => {
@@ -77,7 +78,9 @@ function sessionTarget<Request>(
   };
 }
 
-/** Parsers and sessions of the VoidPhone dialects. */
+const life = new PeerNetworkLife(17);
+
+/** Parsers and sessions of the VoidPhone dialects, and a client among their peers. */
 export const VOIDPHONE_TARGETS: readonly FuzzTarget[] = [
   ...formats,
   sessionTarget("API session", apiGateway),
@@ -92,5 +95,11 @@ export const VOIDPHONE_TARGETS: readonly FuzzTarget[] = [
         refusedOr(["CULVERT_PROTOCOL"], () => reader.push(bytes.slice()));
       }
     },
+  },
+  {
+    name: "client of a foreign network",
+    seeds: [],
+    make: () => new Uint8Array(0),
+    run: (_bytes, dice) => life.next(dice),
   },
 ];

@@ -22,7 +22,8 @@ describe("a lookup among foreign peers", () => {
     let asked = 0;
     for (let next = lookup.next(); next !== undefined && asked < 1_000; next = lookup.next()) {
       asked += 1;
-      lookup.settle(next, hasAnswered);
+      if (hasAnswered) lookup.answered(next);
+      else lookup.failed(next);
       lookup.add(more());
     }
     expect(asked).toBe(256);

@@ -101,6 +101,70 @@ describe("a client of a foreign network", () => {
     expect(world.network.closest(known.id, 1)).not.toEqual([known]);
   });
 
+  test("finds those who are there now, not those whose ports they have taken", async () => {
+    const world = await joined({ seed: 12, peers: 60 });
+    for (const peer of world.peers) if (world.random.below(2) === 0) world.replace(peer);
+    const found = await world.run(world.network.find(world.random.bytes(32)));
+    expect(found.length).toBe(20);
+    const isThere = new Set(world.peers.map(({ contact }) => toHex(contact.id)));
+    expect(found.filter(({ id }) => !isThere.has(toHex(id)))).toEqual([]);
+  });
+
+  test("does not take an error for the word of who was there before", async () => {
+    const world = await joined({ seed: 13, peers: 3 });
+    const getting = world.network.get(world.random.bytes(32));
+    for (const peer of world.peers) {
+      peer.nature = "refusing";
+      world.replace(peer);
+      world.network.learn(peer.contact);
+    }
+    expect(await world.run(getting)).toBeUndefined();
+    const known = world.network.closest(world.self.id, 9).map(({ id }) => toHex(id));
+    expect(known.toSorted()).toEqual(
+      world.peers.map(({ contact }) => toHex(contact.id)).toSorted(),
+    );
+  });
+
+  test("is told by the peer that it joins who that is, and does not ask it twice", async () => {
+    const world = new PeerWorld({ seed: 14, peers: 1, known: 1 });
+    const { contact } = world.any();
+    world.any().nature = "empty";
+    expect(await world.run(world.network.join(contact))).toBe(1);
+    expect(world.calls).toBe(1);
+    expect(world.network.closest(contact.id, 9)).toEqual([contact]);
+  });
+
+  test("has not joined when it had no time to ask, nor when it was asked by many", async () => {
+    const world = new PeerWorld({ seed: 15, peers: 1, known: 1 });
+    world.any().nature = "silent";
+    const { contact } = world.any();
+    const pings = Array.from({ length: 30 }, () => world.network.ping(contact));
+    await expect(world.run(world.network.join(contact))).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+    });
+    expect(await world.run(Promise.all(pings))).not.toContain(true);
+  });
+
+  test("gets from one peer as much at once as it may ask for", async () => {
+    const world = await joined({ seed: 16, peers: 1, known: 1 });
+    const key = world.random.bytes(32);
+    await world.run(world.network.store(entry(key)));
+    const gets = Array.from({ length: 64 }, () => world.network.get(key));
+    expect(await world.run(Promise.all(gets))).toEqual(gets.map(() => utf8("v")));
+    expect(world.openMax).toBe(1);
+  });
+
+  test.each([6, 8])("stores with those it found when half are silent (seed %i)", async (seed) => {
+    const world = await joined({ seed, peers: 60 });
+    const stored = entry(world.random.bytes(32));
+    expect(await world.run(world.network.store(stored))).toBe(20);
+    for (const peer of world.peers) if (world.random.below(2) === 0) peer.nature = "silent";
+    const before = world.clock.now();
+    const copies = await world.run(world.network.store(stored));
+    expect(copies).toBeGreaterThan(9);
+    expect(world.clock.now() - before).toBeLessThanOrEqual(VOIDPHONE_NETWORK_LIMITS.operationMs);
+  });
+
   test("keeps who has answered when it is flooded with names", async () => {
     const world = await joined({ seed: 9, peers: 30 });
     const before = world.network.closest(world.self.id, 1_000);

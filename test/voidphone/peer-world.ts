@@ -11,11 +11,11 @@ import {
 import { distanceOf } from "../../src/voidphone/peer-table.ts";
 
 /** What a peer of the world does when it is called. */
-export type Nature = "honest" | "dead" | "silent" | "liar" | "empty";
+export type Nature = "honest" | "dead" | "silent" | "liar" | "empty" | "refusing";
 
 /** One foreign peer. */
 export interface WorldPeer {
-  readonly contact: VoidphoneContact;
+  contact: VoidphoneContact;
   nature: Nature;
   /** Whom it would name, in no order. */
   readonly known: VoidphoneContact[];
@@ -66,6 +66,11 @@ export class PeerWorld {
     return peer;
   }
 
+  /** Another peer takes the port of this one, which the others go on naming. */
+  replace(peer: WorldPeer): void {
+    peer.contact = { ...peer.contact, id: this.random.bytes(32) };
+  }
+
   /** The peers that are really closest. */
   closest(target: Uint8Array, count: number): WorldPeer[] {
     const order = (peer: WorldPeer): string => distanceOf(peer.contact.id, target);
@@ -97,6 +102,7 @@ export class PeerWorld {
 
   #answer(peer: WorldPeer, request: PeerRequest): PeerReply | undefined {
     const header = { rpcId: request.rpcId, sender: peer.contact };
+    if (peer.nature === "refusing") return { kind: "error", fault: "not-found" };
     if (peer.nature === "liar") return this.#lie(request, header);
     switch (request.kind) {
       case "ping":
