@@ -46,8 +46,8 @@ export class ReplyReader {
  *
  * @param request its ids included
  * @returns the answer; `undefined` for a store that has none, once the peer has closed
- * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_PROTOCOL`; Error with the name
- *   `AbortError`
+ * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_PROTOCOL`, `CULVERT_TOO_LARGE` and
+ *   RangeError for what no message carries; Error with the name `AbortError`
  */
 export async function callPeer(
   peer: { readonly host: string; readonly port: number },
@@ -55,6 +55,7 @@ export async function callPeer(
   options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal },
 ): Promise<PeerReply | undefined> {
   const { dialect, signal } = options;
+  const message = dialect.encodeRequest(request);
   const connection = await dial(peer, options);
   const hasAnswer = request.kind !== "store" || dialect.answersStores;
   return await new Promise((resolve, reject) => {
@@ -88,7 +89,7 @@ export async function callPeer(
         settle(hasAnswer ? new CulvertError("CULVERT_UNREACHABLE", why, { cause }) : undefined);
       },
     });
-    connection.write(dialect.encodeRequest(request));
+    connection.write(message);
     if (!hasAnswer) connection.close(false);
   });
 }

@@ -1,5 +1,5 @@
 import { CulvertError, type Log, SILENT } from "../base/index.ts";
-import { parseIp } from "../identity/index.ts";
+import { formatIp, parseIp } from "../identity/index.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { apiGateway } from "./api-gateway.ts";
 import type { VoidphoneDht, VoidphonePeer } from "./dht.ts";
@@ -143,7 +143,8 @@ export class VoidphoneGateways {
     if (ip === undefined || ip.every((byte) => byte === 0)) {
       throw usage(`"${endpoint}": foreign peers need an IP address at which they reach this node`);
     }
-    return host;
+    // As others will name it: who is told of us must not take us for somebody else.
+    return formatIp(ip);
   }
 }
 

@@ -57,6 +57,16 @@ export function requireBytes(name: string, bytes: Uint8Array): void {
 }
 
 /**
+ * For what a caller here gives: a number that has no room would fail at each peer.
+ *
+ * @throws RangeError
+ */
+export function requireNumber(name: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return;
+  throw new RangeError(`${name} is a whole number from 1 to ${max}, not ${value}`);
+}
+
+/**
  * Writes one message: the header, then what `body` writes.
  *
  * @throws CulvertError `CULVERT_TOO_LARGE` when the size field cannot hold its size

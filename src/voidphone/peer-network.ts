@@ -7,11 +7,12 @@ import {
   resolveLimits,
   unreachable,
 } from "../base/index.ts";
+import { formatIp, parseIp } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
 import { callPeer } from "./call-peer.ts";
 import type { VoidphoneEntry } from "./dht.ts";
-import { KEY_BYTES, requireBytes, requireKey } from "./message.ts";
+import { KEY_BYTES, requireBytes, requireKey, requireNumber } from "./message.ts";
 import type { PeerDialect, PeerReply, PeerRequest, VoidphoneContact } from "./peer-messages.ts";
 import {
   type PeerCall,
@@ -78,14 +79,14 @@ export class VoidphonePeerNetwork {
   /**
    * Meets the network through one of its peers, and looks for those around us.
    *
-   * @returns how many peers have answered
+   * @returns how many of them have answered, 20 at the most
    * @throws CulvertError `CULVERT_UNREACHABLE` when that peer does not answer
    */
   async join(
     peer: { readonly host: string; readonly port: number },
     options: WaitOptions = {},
   ): Promise<number> {
-    const outcome = await this.#run({ kind: "join", host: peer.host, port: peer.port }, options);
+    const outcome = await this.#run({ kind: "join", ...placeOf(peer) }, options);
     if (outcome.kind === "contacts") return outcome.contacts.length;
     throw new CulvertError("CULVERT_UNREACHABLE", "the peer does not answer");
   }
@@ -95,7 +96,7 @@ export class VoidphonePeerNetwork {
     peer: { readonly host: string; readonly port: number },
     options: WaitOptions = {},
   ): Promise<boolean> {
-    const outcome = await this.#run({ kind: "ping", host: peer.host, port: peer.port }, options);
+    const outcome = await this.#run({ kind: "ping", ...placeOf(peer) }, options);
     return outcome.kind === "alive";
   }
 
@@ -118,12 +119,14 @@ export class VoidphonePeerNetwork {
    *
    * @returns how many were sent it and did not refuse; in the dialect `final` nobody says more
    * @throws CulvertError `CULVERT_TOO_LARGE` when peers would not take it in whole
-   * @throws RangeError for a key that is none, and an empty value
+   * @throws RangeError for a key that is none, an empty value, a number that has no room
    */
   async store(entry: Omit<VoidphoneEntry, "source">, options: WaitOptions = {}): Promise<number> {
     const { key, value, ttlSeconds, replication } = entry;
     requireKey(key);
     requireBytes("a value", value);
+    requireNumber("a time to live", ttlSeconds, 65_535);
+    requireNumber("a replication", replication, 255);
     if (value.length > PEER_VALUE_BYTES_MAX) {
       const detail = { bytes: value.length, limit: PEER_VALUE_BYTES_MAX };
       throw new CulvertError("CULVERT_TOO_LARGE", undefined, { detail });
@@ -215,6 +218,12 @@ export class VoidphonePeerNetwork {
       ? { ...call, rpcId, sender: { id, port } }
       : { ...call, rpcId };
   }
+}
+
+/** Where a peer is, in the one text form that an address has here; a name stays a name. */
+function placeOf({ host, port }: { readonly host: string; readonly port: number }) {
+  const ip = parseIp(host);
+  return { host: ip === undefined ? host : formatIp(ip), port };
 }
 
 interface WaitOptions {

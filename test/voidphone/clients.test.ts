@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   apiGateway,
+  callPeer,
+  FINAL,
+  MIDTERM,
   onionGateway,
   VoidphoneApiClient,
   VoidphoneOnionClient,
@@ -20,6 +23,23 @@ beforeEach(() => {
   servers = [];
 });
 afterEach(() => Promise.all(servers.map((server) => server.close())));
+
+test.each([MIDTERM, FINAL])(
+  "no peer is dialled for what no message carries ($name)",
+  async (dialect) => {
+    const header = { rpcId: key, sender: { id: key, port: 1 } };
+    const store = {
+      kind: "store",
+      key,
+      value,
+      ttlSeconds: 65_536,
+      replication: 1,
+      ...header,
+    } as const;
+    const calling = callPeer({ host: "127.0.0.1", port: 1 }, store, { dialect });
+    await expect(calling).rejects.toThrow(RangeError);
+  },
+);
 
 describe("a client of the module API", () => {
   test("refuses what would be stored under another key, or end its connection", async () => {

@@ -134,6 +134,17 @@ describe("a client of a foreign network", () => {
     expect(world.network.closest(contact.id, 9)).toEqual([contact]);
   });
 
+  test.each(["peer.test", "::FFFF:10.0.0.2"])(
+    "knows a peer once that it joins as %s",
+    async (host) => {
+      const world = new PeerWorld({ seed: 17, peers: 2, known: 2 });
+      const { port } = world.any().contact;
+      expect(await world.run(world.network.join({ host, port }))).toBe(2);
+      const known = world.network.closest(world.self.id, 9).map((contact) => contact.host);
+      expect(known).toEqual(["10.0.0.2", "10.0.0.2"]);
+    },
+  );
+
   test("has not joined when it had no time to ask, nor when it was asked by many", async () => {
     const world = new PeerWorld({ seed: 15, peers: 1, known: 1 });
     world.any().nature = "silent";
@@ -192,14 +203,26 @@ describe("a client of a foreign network", () => {
     await expect(waiting).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
   });
 
-  test("refuses keys that are none, and empty values", async () => {
+  test("refuses keys that are none, empty values and numbers that have no room", async () => {
     const world = await joined({ seed: 11, peers: 10 });
     const key = world.random.bytes(31);
     await expect(world.run(world.network.store(entry(key)))).rejects.toThrow(RangeError);
     await expect(world.run(world.network.get(key))).rejects.toThrow(RangeError);
     await expect(world.run(world.network.find(key))).rejects.toThrow(RangeError);
-    const empty = { ...entry(world.random.bytes(32)), value: new Uint8Array(0) };
-    await expect(world.run(world.network.store(empty))).rejects.toThrow(RangeError);
+    const known = world.network.closest(key, 99);
+    const whole = entry(world.random.bytes(32));
+    for (const wrong of [
+      { value: new Uint8Array(0) },
+      { ttlSeconds: 0 },
+      { ttlSeconds: 65_536 },
+      { replication: 0 },
+      { replication: 256 },
+      { replication: 1.5 },
+    ]) {
+      const storing = world.network.store({ ...whole, ...wrong });
+      await expect(world.run(storing)).rejects.toThrow(RangeError);
+    }
+    expect(world.network.closest(key, 99)).toEqual(known);
   });
 
   test("refuses values that these peers cut off, and more than it can do at once", async () => {

@@ -240,9 +240,10 @@ describe("all gateways of a node", () => {
     const gateways = await VoidphoneGateways.start(
       { api: any, midterm: any, final: "0.0.0.0:0", onion: any, rps: any },
       { ...node, tunnels, sampling },
-      { announceHost: HOST },
+      { announceHost: `::FFFF:${HOST}` },
     );
     ends.push(() => gateways.close());
+    expect(gateways.contact("midterm")?.host).toBe(HOST);
     const { final, midterm } = {
       final: gateways.contact("final"),
       midterm: gateways.contact("midterm"),
