@@ -1,4 +1,4 @@
-import { assert, type Cancel, type Clock, CulvertError, type Log } from "../base/index.ts";
+import { assert, type Clock, CulvertError, type Log } from "../base/index.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import {
   FINAL,
@@ -8,6 +8,7 @@ import {
   VoidphoneGateways,
   VoidphonePeerNetwork,
 } from "../voidphone/index.ts";
+import { ForeignJoins } from "./foreign-joins.ts";
 import type { NodeConfig } from "./node-config.ts";
 import type { CircuitTunnels } from "./voidphone-tunnels.ts";
 import type { VoidphoneValues } from "./voidphone-values.ts";
@@ -24,16 +25,12 @@ export interface VoidphoneServersComponents {
   readonly log: Log;
 }
 
-/** The pause before a network is tried again doubles from the first to the last of these. */
-const JOIN_AGAIN_MS = { first: 2_000, last: 300_000 } as const;
-
 /** All of VoidPhone's servers of a node, and its place in the networks that it is told of. */
 export class VoidphoneServers {
   readonly #components: VoidphoneServersComponents;
   readonly #gateways: VoidphoneGateways[] = [];
   readonly #networks: VoidphonePeerNetwork[] = [];
-  readonly #cancels = new Set<Cancel>();
-  #isClosed = false;
+  readonly #joins: ForeignJoins[] = [];
 
   private constructor(components: VoidphoneServersComponents) {
     this.#components = components;
@@ -81,8 +78,7 @@ export class VoidphoneServers {
 
   /** Leaves the foreign networks, ends all sessions and stops listening. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    for (const cancel of this.#cancels) cancel();
+    for (const joins of this.#joins) joins.close();
     for (const network of this.#networks) network.close();
     await Promise.all(this.#gateways.map((gateways) => gateways.close()));
   }
@@ -104,7 +100,7 @@ export class VoidphoneServers {
       if (peers.length === 0) return;
       throw usage(`peers of the dialect ${name} are joined from a port of our own: ${name}`);
     }
-    const { id, values, announceHost, log } = this.#components;
+    const { id, values, announceHost, clock, log } = this.#components;
     const met = peers.map(addressOf);
     let network: VoidphonePeerNetwork | undefined;
     const peer = {
@@ -121,26 +117,7 @@ export class VoidphoneServers {
     network = new VoidphonePeerNetwork({ dialect, self });
     this.#networks.push(network);
     values.add(network);
-    for (const address of met) this.#join(network, address, JOIN_AGAIN_MS.first);
-  }
-
-  #join(
-    network: VoidphonePeerNetwork,
-    peer: { readonly host: string; readonly port: number },
-    pauseMs: number,
-  ): void {
-    network.join(peer).catch(() => {
-      if (this.#isClosed) return;
-      const { clock, log } = this.#components;
-      log("info", "foreign-peer-unreachable", { pauseMs });
-      const next = Math.min(2 * pauseMs, JOIN_AGAIN_MS.last);
-      const again = (): void => {
-        this.#cancels.delete(cancel);
-        this.#join(network, peer, next);
-      };
-      const cancel = clock.schedule(clock.now() + pauseMs, again, { background: true });
-      this.#cancels.add(cancel);
-    });
+    this.#joins.push(new ForeignJoins({ network, clock, log }, met));
   }
 }
 
