@@ -50,6 +50,7 @@ export class MemoryTunnels implements VoidphoneTunnels {
   readonly open: MemoryTunnel[] = [];
   /** What building does instead of succeeding. */
   mood: "builds" | "fails" | "hangs" = "builds";
+  isHanging = false;
   /** Lets what hangs go on. */
   release: () => void = () => {};
   #listener: ((tunnel: VoidphoneTunnel) => void) | undefined;
@@ -63,6 +64,7 @@ export class MemoryTunnels implements VoidphoneTunnels {
     const there = this.#network.get(`${host} ${port}`);
     if (this.mood === "fails" || there === undefined) throw new CulvertError("CULVERT_NOT_FOUND");
     if (this.mood === "hangs") {
+      this.isHanging = true;
       await new Promise<void>((resolve) => {
         this.release = resolve;
       });
