@@ -136,7 +136,7 @@ export class LevelRecordStore implements RecordStore {
   get(address: Uint8Array, nowMs: number): StoredRecord | undefined {
     this.#throwIfClosed();
     try {
-      const found = this.#find(address, nowMs);
+      const found = this.#find(address);
       return found !== undefined && found.expiresMs > nowMs ? found : undefined;
     } catch (error) {
       throw asStoreError(error);
@@ -217,7 +217,7 @@ export class LevelRecordStore implements RecordStore {
       db: this.#db,
       recordsPerValue: this.#recordsPerValue,
       scratch: this.#scratch,
-      find: (address, nowMs) => this.#find(address, nowMs),
+      find: (address) => this.#find(address),
       tagOf: (address) => this.#index.tagOf(address),
       nextSerial: (bucket, beginsValue) => this.#nextSerial(bucket, beginsValue),
       hasRoom: (added) => this.#hasRoom(added),
@@ -238,11 +238,10 @@ export class LevelRecordStore implements RecordStore {
     }
   }
 
-  /** The one record of the address; it may have expired if its bucket is not over. */
-  #find(address: Uint8Array, nowMs: number): PlacedRecord | undefined {
+  /** The one record of the address. A put replaces it though it is over: clocks are set back. */
+  #find(address: Uint8Array): PlacedRecord | undefined {
     const tag = this.#index.tagOf(address);
     for (const place of this.#index.places(tag)) {
-      if (isBucketOver(place.bucket, nowMs)) continue;
       const first = valuePlace(place, this.#recordsPerValue);
       const value = this.#db.getSync(recordKey(first));
       const position = place.serial - first.serial;

@@ -32,7 +32,7 @@ export interface WriteContext {
   readonly recordsPerValue: number;
   /** Room for one value; the engine copies it at once. */
   readonly scratch: Uint8Array;
-  find(address: Uint8Array, nowMs: number): PlacedRecord | undefined;
+  find(address: Uint8Array): PlacedRecord | undefined;
   tagOf(address: Uint8Array): number;
   /** Takes the next number of a bucket; the first one of a write begins a value. */
   nextSerial(bucket: number, beginsValue: boolean): number;
@@ -72,7 +72,7 @@ export class LevelRecordWrite {
 
   add(put: RecordPut, nowMs: number): PutOutcome {
     const key = addressKey(put.record.address);
-    const held = this.#written.get(key) ?? this.#context.find(put.record.address, nowMs);
+    const held = this.#written.get(key) ?? this.#context.find(put.record.address);
     const { expiresMs } = put;
     switch (decidePut(held, put, nowMs)) {
       case "conflict":

@@ -164,6 +164,21 @@ const CASES: Cases<RecordStoreFixture> = {
     await expectRecord(store, other, NOW + 19_999);
   },
 
+  "what took the place of an expired record stays, though the clock is set back": async ({
+    store,
+    restart,
+  }) => {
+    await put(store, cell(1), NOW + 5_000);
+    const other = { record: cell(1, 2), expiresMs: LONG_AFTER + 5_000 };
+    const [outcome] = await store.put([other], LONG_AFTER);
+    assert(outcome?.kind === "stored", "the address is free");
+    await expectRecord(store, other.record, NOW);
+    await expectOutcome(store, cell(1), { kind: "conflict" });
+    const again = (await restart?.()) ?? store;
+    await expectRecord(again, other.record, NOW);
+    assert(again.statistics().entries === 1, "one address is one entry");
+  },
+
   "puts of one batch take effect in order": async ({ store }) => {
     const outcomes = await store.put(
       [at(cell(1), 5_000), at(cell(1, 2), 5_000), at(tombstone(1), 5_000), at(cell(1), 9_000)],
