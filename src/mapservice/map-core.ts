@@ -49,6 +49,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   readonly #effects: MapEffect[] = [];
   readonly #queue: FairQueue;
   readonly #puts: PutDesk;
+  readonly #recent: RecentRecords;
   readonly #gets: GetDesk;
   readonly #askers = new Map<AskerId, Asker>();
   readonly #congested = new Set<AskerId>();
@@ -64,6 +65,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
     const statistics = this.#statistics;
     const effect = (effect: MapEffect): void => this.#push(effect);
     this.#limits = limits;
+    this.#recent = recent;
     this.#queue = new FairQueue(limits);
     this.#gets = new GetDesk({ limits, recent, statistics, effect });
     this.#puts = new PutDesk({
@@ -130,6 +132,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
         break;
       case "swept":
         this.#statistics.swept += input.removed;
+        this.#recent.swept(input.unixMs);
         this.#isSweeping = false;
         this.#sweepAt = input.isDone ? now + this.#limits.sweepMs : now;
         break;

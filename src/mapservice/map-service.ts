@@ -230,11 +230,12 @@ export class MapService implements RecordService {
   }
 
   #sweep(limit: number): void {
-    this.#components.store.sweep(this.#unixMs(), limit).then(
-      ({ removed, isDone }) => this.#handle({ kind: "swept", removed, isDone }),
+    const unixMs = this.#unixMs();
+    this.#components.store.sweep(unixMs, limit).then(
+      ({ removed, isDone }) => this.#handle({ kind: "swept", removed, isDone, unixMs }),
       (error: unknown) => {
         this.#storeFailed(error);
-        this.#handle({ kind: "swept", removed: 0, isDone: true });
+        this.#handle({ kind: "swept", removed: 0, isDone: true, unixMs });
       },
     );
   }

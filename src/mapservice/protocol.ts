@@ -97,7 +97,13 @@ export type MapInput =
       readonly isFailed: boolean;
       readonly unixMs: number;
     }
-  | { readonly kind: "swept"; readonly removed: number; readonly isDone: boolean }
+  /** What had expired at `unixMs` is removed, all of it or some. */
+  | {
+      readonly kind: "swept";
+      readonly removed: number;
+      readonly isDone: boolean;
+      readonly unixMs: number;
+    }
   /** Take no new requests; finish what was taken. */
   | { readonly kind: "drain" };
 

@@ -45,6 +45,8 @@ export class RecentRecords {
   readonly #places = new Map<string, Place>();
   /** The oldest first. */
   readonly #slabs: Slab[] = [];
+  /** The latest moment that it has heard of. */
+  #latestMs = Number.NEGATIVE_INFINITY;
 
   constructor(bytesMax: number) {
     this.#slabsMax = Math.floor(bytesMax / SLAB_BYTES);
@@ -52,6 +54,9 @@ export class RecentRecords {
 
   /** What is at hand; its bytes are borrowed until the next `set`. */
   get(key: string, unixMs: number): RecentRecord | undefined {
+    // The clock was set back: what was over by it may be gone from the store.
+    if (unixMs < this.#latestMs) this.#places.clear();
+    this.#latestMs = unixMs;
     const place = this.#places.get(key);
     if (place === undefined) return undefined;
     const { slab, from, to, expiresMs, receipt } = place;
@@ -59,6 +64,11 @@ export class RecentRecords {
       return { record: recordIn(slab.subarray(from, to)), expiresMs, receipt };
     this.#places.delete(key);
     return undefined;
+  }
+
+  /** What had expired by then is gone from the store. */
+  swept(unixMs: number): void {
+    this.#latestMs = Math.max(this.#latestMs, unixMs);
   }
 
   /**

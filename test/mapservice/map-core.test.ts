@@ -301,10 +301,10 @@ describe("time", () => {
     rig.timeout(0);
     rig.timeout(50);
     expect(rig.said()).toEqual(["sweep"]);
-    rig.core.handle({ kind: "swept", removed: 9, isDone: false }, 60);
+    rig.core.handle({ kind: "swept", removed: 9, isDone: false, unixMs: UNIX_MS }, 60);
     expect(rig.core.deadline()).toBe(60);
     rig.timeout(60);
-    rig.core.handle({ kind: "swept", removed: 1, isDone: true }, 70);
+    rig.core.handle({ kind: "swept", removed: 1, isDone: true, unixMs: UNIX_MS }, 70);
     expect(rig.core.deadline()).toBe(1_070);
     expect(rig.core.statistics.swept).toBe(10);
   });

@@ -46,6 +46,18 @@ describe("records at hand", () => {
     expect(isHere.lastIndexOf(false)).toBe(all.length - count - 1);
   });
 
+  test("are none of which the store may have let go while the clock was ahead", () => {
+    const recent = new RecentRecords(MIB);
+    const given = record(7);
+    recent.set(keyOf(given), kept(given, 2_000));
+    recent.swept(1_500);
+    expect(recent.get(keyOf(given), 1_600)).toEqual(kept(given, 2_000));
+    recent.swept(3_000);
+    expect(recent.get(keyOf(given), 1_700)).toBeUndefined();
+    recent.set(keyOf(given), kept(given, 2_000));
+    expect(recent.get(keyOf(given), 1_800)).toEqual(kept(given, 2_000));
+  });
+
   test("a later word about a record outlives the memory of the first", () => {
     const recent = new RecentRecords(MIB);
     const given = record(7);
