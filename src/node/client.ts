@@ -24,6 +24,7 @@ import {
   TunnelService,
 } from "../onion/index.ts";
 import { openClientLinks } from "./client-links.ts";
+import { type ClockSide, clockSideOf } from "./clock-side.ts";
 import { Closers } from "./closers.ts";
 import { exitChecks, type KnownNodes } from "./exit-checks.ts";
 import { GentleStart } from "./gentle-start.ts";
@@ -33,7 +34,6 @@ import { MapPeers } from "./map-links.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
-import { DESCRIPTOR_LIFE_S } from "./own-descriptor.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SharedCarrier } from "./shared-carrier.ts";
 import { SpareCarriers } from "./spare-carriers.ts";
@@ -78,9 +78,6 @@ export interface NetworkClient {
   readonly nodesKnown: number;
   close(): Promise<void>;
 }
-
-/** Clocks may differ by so much; a descriptor that lasts longer still is of another time. */
-const CLOCKS_OFF_S = 3_600;
 
 /** How long a network may take to show enough nodes for a route. */
 const ROUTE_WAIT_MS = 10_000;
@@ -130,6 +127,9 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   closers.add(() => overlay.close());
   await overlay.join(options.bootstrap);
   const geometry = geometryOf(overlay, options);
+  const side = clockSideOf(overlay.directory.all(), clock.unixMs());
+  // Who is ahead takes no receipt: each seems to end too soon. Who is behind can do without onions.
+  if (side === "ahead of") throw clockOff(side);
   if (options.via === "direct") {
     const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
     closers.add(() => peers.close());
@@ -200,10 +200,8 @@ async function requireRoute(
     await routes.route({ ...(signal && { signal }) });
   } catch (cause) {
     if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
-    const lastUntil = clock.unixMs() / 1_000 + DESCRIPTOR_LIFE_S + CLOCKS_OFF_S;
-    const known = overlay.directory.all();
-    const isBehind = known.every(({ claims }) => claims.expiresAtUnixS > lastUntil);
-    if (known.length > 0 && isBehind) throw clockOff("behind", cause);
+    const side = clockSideOf(overlay.directory.all(), clock.unixMs());
+    if (side !== undefined) throw clockOff(side, cause);
     const detail = { nodes: overlay.dht.contacts.length, relays: ROUTE_DEFAULTS.relays };
     const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
     throw new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail });
@@ -267,7 +265,7 @@ function geometryOf(
 }
 
 /** Nobody could be believed: what a user may take for a network that is down is his own clock. */
-function clockOff(side: "ahead of" | "behind", cause?: unknown): CulvertError {
+function clockOff(side: ClockSide, cause?: unknown): CulvertError {
   const message = `the clock of this machine is hours ${side} those of the nodes`;
   return new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail: { clock: "off" } });
 }

@@ -15,13 +15,23 @@ import type { LinkHost } from "../link/index.ts";
 import type { BoundMapClient } from "../mapservice/index.ts";
 import { type NetworkClient, openClient } from "./client.ts";
 import { openClientLinks } from "./client-links.ts";
+import { clockSideOf } from "./clock-side.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { NETWORK_NAME } from "./network-name.ts";
 import { isSameGeometry } from "./onion-geometry.ts";
 import { Overlay } from "./overlay.ts";
 
 /** A layer of the way to a network; each stands on those before it. */
-export type Layer = "udp" | "tcp" | "node" | "geometry" | "join" | "direct" | "circuit" | "onion";
+export type Layer =
+  | "udp"
+  | "tcp"
+  | "node"
+  | "clock"
+  | "geometry"
+  | "join"
+  | "direct"
+  | "circuit"
+  | "onion";
 
 /** What came of trying one thing. */
 export interface Finding {
@@ -111,6 +121,9 @@ class Examination {
         yield await this.#try("node", what, () => this.#dial({ ...node, address }));
       }
     }
+    yield await this.#try("clock", "compare the clock of this machine with theirs", async () =>
+      this.#compareClock(),
+    );
     yield await this.#try("geometry", "compare what the nodes say of their network", () =>
       this.#compare(),
     );
@@ -246,6 +259,13 @@ class Examination {
     } finally {
       await host.close();
     }
+  }
+
+  #compareClock(): string {
+    if (this.#met.length === 0) throw this.#nobody();
+    const side = clockSideOf(this.#met, this.#machine.clock.unixMs());
+    if (side === undefined) return "less than two hours off";
+    throw new CulvertError("CULVERT_UNREACHABLE", `it is hours ${side} most of theirs`);
   }
 
   async #compare(): Promise<string> {

@@ -152,7 +152,10 @@ it("a client that was closed has written down its guards", async () => {
 
 it.each([
   ["ahead of", 9, "direct"],
+  ["ahead of", 2, "direct"],
   ["ahead of", 9, "onion"],
+  ["ahead of", 2, "onion"],
+  ["behind", -2, "onion"],
   ["behind", -9, "onion"],
 ] as const)("a clock that is hours %s the network's is named", async (side, hours, via) => {
   const { clock, machineAt } = street();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { type Clock, CulvertError, SeededRandom } from "../../src/base/index.ts";
 import { type NodeContact, parseNodeContact } from "../../src/identity/index.ts";
 import { examineNetwork, type Finding, NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
 import type { Machine } from "../../src/node/machine.ts";
@@ -54,7 +54,7 @@ it("a step that takes long leaves those behind it their time", async () => {
   };
   const found = await findings(contacts.slice(0, 1), { ...machine, openLinks });
   expect(outcomes(found)).toEqual([
-    ...["udp ok", "tcp ok", "node ok", "geometry ok"],
+    ...["udp ok", "tcp ok", "node ok", "clock ok", "geometry ok"],
     ...["join ok", "direct ok", "direct ok", "circuit ok", "onion ok", "onion ok"],
   ]);
   expect(found.reduce((sum, { ms }) => sum + ms, 0)).toBeGreaterThan(120_000);
@@ -65,8 +65,8 @@ it("what fails for no reason of the network is not said to have taken too long",
   const openLinks: Machine["openLinks"] = () => Promise.reject(new RangeError("a defect"));
   const contact = parseNodeContact(`${"5e".repeat(32)}@udp://198.51.1.1:7000`);
   const found = await findings([contact], { ...machineAt("198.51.98.1"), openLinks });
-  expect(outcomes(found).slice(0, 4)).toEqual([
-    ...["udp failed", "tcp failed", "node failed", "geometry skipped"],
+  expect(outcomes(found).slice(0, 5)).toEqual([
+    ...["udp failed", "tcp failed", "node failed", "clock skipped", "geometry skipped"],
   ]);
   expect(found[0]).toMatchObject({ code: "CULVERT_INTERNAL", detail: "a defect" });
 });
@@ -75,6 +75,26 @@ it("nodes that nobody has named are not said to be out of reach", async () => {
   const found = await findings([], machineAt("198.51.96.1"));
   const reasons = found.filter(({ layer }) => ["geometry", "join", "circuit"].includes(layer));
   expect(reasons.map(({ detail }) => detail)).toEqual(Array(3).fill("no node was named"));
+});
+
+it("a clock that is hours off is named first, and joining fails for it", async () => {
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const node = await clock.runPromise(startNode(config, { machine: machineAt("198.51.83.1") }));
+  const machine = machineAt("198.51.82.1");
+  const ahead: Clock = {
+    now: () => clock.now(),
+    unixMs: () => clock.unixMs() + 2.25 * 3_600_000,
+    schedule: (at, run) => clock.schedule(at, run),
+  };
+  const found = await findings(node.contacts.map(parseNodeContact), { ...machine, clock: ahead });
+  const failed = found.filter(({ outcome }) => outcome === "failed");
+  expect(failed.map(({ layer, detail }) => [layer, detail])).toEqual([
+    ["clock", "it is hours ahead of most of theirs"],
+    ["join", "the clock of this machine is hours ahead of those of the nodes"],
+    ["circuit", "the clock of this machine is hours ahead of those of the nodes"],
+  ]);
+  await clock.runPromise(node.close(), 60_000);
 });
 
 it("asked to stop, it waits no longer for a node that is silent", async () => {
@@ -117,7 +137,7 @@ it("joining has an end, whatever the network does", async () => {
   };
   const contacts = node.contacts.map(parseNodeContact);
   const found = await findings(contacts, { ...machine, openLinks });
-  expect(found.slice(4)).toMatchObject([
+  expect(found.slice(5)).toMatchObject([
     {
       layer: "join",
       outcome: "failed",

@@ -19,6 +19,7 @@ const HINTS: Readonly<Record<Examined["layer"], string>> = {
   udp: "does the system let programs open UDP ports?",
   tcp: "does the system let programs open TCP ports?",
   node: "is the node up, its name right, and does a firewall let this carrier through?",
+  clock: "set the clock of this machine",
   geometry: "name nodes of one network only",
   join: "the nodes answer, and their DHT does not: try others, or again in a minute",
   direct: "fewer than three storage nodes, or all of them full or overloaded?",
