@@ -1,4 +1,11 @@
-import { type Clock, CulvertError, equalBytes, onAbort, throwIfAborted } from "../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  CulvertError,
+  equalBytes,
+  onAbort,
+  throwIfAborted,
+} from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 import { systemClock } from "../io/clock.ts";
 import { joinMainline, type MainlineDht } from "../io/mainline.ts";
@@ -103,7 +110,7 @@ export class MainlineMap implements RecordCarrier {
       if (this.#clock.now() + gapMs > deadline) {
         throw new CulvertError("CULVERT_NOT_FOUND", undefined, { remote: true });
       }
-      await this.#until(this.#pause(gapMs), options.signal);
+      await this.#pause(gapMs, options.signal);
     }
   }
 
@@ -124,10 +131,17 @@ export class MainlineMap implements RecordCarrier {
     return { address: item.publicKey, signature, seq, ttlSeconds: 0, payload };
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(this.#clock.now() + ms, resolve);
+  /** Its timer ends with the wait: it would keep the process for as long. */
+  async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    let cancel: Cancel = () => {};
+    const over = new Promise<void>((resolve) => {
+      cancel = this.#clock.schedule(this.#clock.now() + ms, resolve);
     });
+    try {
+      await this.#until(over, signal);
+    } finally {
+      cancel();
+    }
   }
 
   /** What `work` gives, unless the caller or the closing is sooner. */

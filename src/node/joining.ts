@@ -82,8 +82,12 @@ async function tryAgain(joining: Joining, closing: AbortSignal): Promise<void> {
 
 function pauseUnless(closing: AbortSignal, clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = clock.schedule(clock.now() + ms, resolve, { background: true });
-    onAbort(closing, () => {
+    const over = (): void => {
+      forget();
+      resolve();
+    };
+    const cancel = clock.schedule(clock.now() + ms, over, { background: true });
+    const forget = onAbort(closing, () => {
       cancel();
       resolve();
     });

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CulvertError, type Log, SILENT } from "../../src/base/index.ts";
 import type { Contact } from "../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
@@ -62,6 +62,19 @@ describe("a node with a file of nodes", () => {
       [1, 4],
     ]);
     await closers.run();
+  });
+
+  it("piles nothing up while it is alone for a day", async () => {
+    const { clock, closers, tried, joining } = rig();
+    const warn = vi.spyOn(process, "emitWarning");
+    await joinNetwork(joining);
+    await clock.runUntil(clock.now() + 86_400_000);
+    await closers.run();
+    await clock.runUntil(clock.now() + 60_000);
+    expect(tried.length).toBeGreaterThan(1_000);
+    expect(warn).not.toHaveBeenCalled();
+    expect(clock.pending).toBe(0);
+    warn.mockRestore();
   });
 
   it("joins at once although what it wrote of its last run cannot be read", async () => {
