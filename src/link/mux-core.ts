@@ -348,7 +348,10 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     const isKnown = isOurs ? frame.id < this.#nextId : frame.id <= this.#newestPeerId;
     if (!isKnown) throw broken("a frame for a stream that was never opened");
     this.#lateFrames += 1;
-    if (frame.kind === "reset" && stream !== undefined) this.#forget(stream);
+    if (stream === undefined) return;
+    // After both ends the peer has forgotten it, and may open another one in its place.
+    const isOver = frame.kind === "reset" || (frame.kind === "end" && stream.isEndSent);
+    if (isOver) this.#forget(stream);
   }
 
   #receiveData(stream: MuxStream, bytes: Uint8Array): void {

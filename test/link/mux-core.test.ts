@@ -305,6 +305,24 @@ describe("a mux", () => {
     expect(b.effects).toContainEqual({ kind: "reset", id: 0, code: 3 });
     expect(b.failure()).toBeUndefined();
   });
+
+  it("counts no stream that both ends have ended, though it was given up meanwhile", () => {
+    const [a, b] = [new Side(true, {}, { streamsInMax: 1 }), new Side(false, { streamsInMax: 1 })];
+    const id = a.open();
+    b.handle({ kind: "receive", payload: a.fill() as Uint8Array });
+    b.handle({ kind: "end", id });
+    a.handle({ kind: "receive", payload: b.fill() as Uint8Array });
+    a.handle({ kind: "end", id });
+    const end = a.fill() as Uint8Array;
+    const next = a.open();
+    // Given up, but there is no room on the path to say so.
+    b.handle({ kind: "reset", id, code: 3 });
+    for (const payload of [end, a.fill() as Uint8Array]) b.handle({ kind: "receive", payload });
+    expect(b.failure()).toBeUndefined();
+    expect(b.effects).toContainEqual(expect.objectContaining({ kind: "accept", id: next }));
+    exchange(a, b);
+    expect([a.mux.streamCount, b.mux.streamCount, a.mux.lateFrames]).toEqual([1, 1, 0]);
+  });
 });
 
 describe("a mux whose peer breaks the protocol", () => {
