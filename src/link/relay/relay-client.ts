@@ -172,7 +172,8 @@ export class RelayClient {
   async #called(stream: LinkStream, relayLink: Link): Promise<void> {
     const { host, clock, accepts, onCall } = this.#options;
     const frame = await readFirstFrame(stream, { clock, limitMs: this.#limits.answerMs });
-    const place = this.#places.get(nodeIdText(relayLink.peer));
+    const key = nodeIdText(relayLink.peer);
+    const place = this.#places.get(key);
     const isCall = frame.kind === "call" && place?.voucher !== undefined && !relayLink.isRelayed;
     const isWanted =
       isCall && !isSameNode(frame.caller, host.id) && accepts?.(frame.caller) !== false;
@@ -183,7 +184,8 @@ export class RelayClient {
       return;
     }
     stream.write(encodeFrame({ kind: "connected" }));
-    const path = new StreamPath(stream, (bytes) => place?.passed(bytes));
+    // For the place of the moment: one that is given up and kept again is charged for it, too.
+    const path = new StreamPath(stream, (bytes) => this.#places.get(key)?.passed(bytes));
     const { caller: expectedId } = frame;
     const { peer: via } = relayLink;
     const call = { isInitiator: false, isRelayed: true, expectedId, via };
