@@ -60,7 +60,7 @@ export class ServedCall {
     this.#frames.onOver = () => this.stop(new CulvertError("CULVERT_PEER_ABORTED"));
     const wasCut = await Promise.race([this.#serve(), isCut]);
     this.#isOver = true;
-    if (wasCut) this.#fail(this.#controller.signal.reason);
+    if (wasCut && !this.#isServed) this.#fail(this.#controller.signal.reason);
     for (const cancel of this.#cancels) cancel();
     this.#endStream();
   }
@@ -95,8 +95,7 @@ export class ServedCall {
     try {
       await this.#handle();
     } catch (error) {
-      if (this.#isRaw) this.#stream.destroy();
-      else this.#fail(error);
+      this.#fail(error);
     }
     this.#isServed = true;
     if (this.#isTimed) await this.#allSent();
@@ -192,9 +191,10 @@ export class ServedCall {
 
   /** Tells the caller why, if there still is one. */
   #fail(error: unknown): void {
-    if (this.#isRaw) return;
+    // There are no words on a raw stream, and its end would say that all was said.
+    if (this.#isRaw) this.#stream.destroy();
     // Not awaited: the caller may be the reason why there is no room.
-    this.#frames.post(CALL_FRAME.failed, encodeFailure(failureOf(error)));
+    else this.#frames.post(CALL_FRAME.failed, encodeFailure(failureOf(error)));
   }
 
   /** Ends our half; resolves when nothing of it waits here any more, or the stream is gone. */
