@@ -6,6 +6,8 @@ export interface RateWindowOptions {
   readonly max: number;
   /** It does not shrink below this: enough to learn that the path has become faster. */
   readonly min: number;
+  /** Nor below this where requests are refused: whoever is refused has learned that at once. */
+  readonly refusedMin: number;
 }
 
 /** Queueing that is tolerated on top of the path's own round trip, in ms: it feeds batching. */
@@ -34,10 +36,11 @@ export class RateWindow {
   #periodEndsAt: Instant = Number.NEGATIVE_INFINITY;
   #adjustAt: Instant = Number.NEGATIVE_INFINITY;
 
-  /** @throws RangeError unless 1 <= min <= max */
+  /** @throws RangeError unless 1 <= refusedMin <= min <= max */
   constructor(options: RateWindowOptions) {
-    if (!(options.min >= 1 && options.min <= options.max)) {
-      throw new RangeError("1 <= min <= max must hold");
+    const { refusedMin, min, max } = options;
+    if (!(refusedMin >= 1 && refusedMin <= min && min <= max)) {
+      throw new RangeError("1 <= refusedMin <= min <= max must hold");
     }
     this.#options = options;
     this.#size = options.max;
@@ -55,14 +58,19 @@ export class RateWindow {
     this.#adjustAt = now + sample.meanMs;
     const limitMs = STRETCH * this.#shortestMs + QUEUE_MS;
     const isCongested = sample.meanMs > limitMs;
-    this.#set(isCongested ? (this.#size * limitMs) / sample.meanMs : this.#size * GROWTH);
+    if (isCongested) this.#shrink(limitMs / sample.meanMs, this.#options.min);
+    else this.#size = Math.min(this.#size * GROWTH, this.#options.max);
   }
 
   /** The other side had no room for a request. */
   refused(now: Instant, meanMs: number): void {
     if (now < this.#adjustAt) return;
     this.#adjustAt = now + meanMs;
-    this.#set(this.#size / 2);
+    this.#shrink(1 / 2, this.#options.refusedMin);
+  }
+
+  #shrink(part: number, min: number): void {
+    this.#size = Math.min(this.#size, Math.max(this.#size * part, min));
   }
 
   #noteShortest(rttMs: number, now: Instant): void {
@@ -73,9 +81,5 @@ export class RateWindow {
     }
     this.#candidateMs = Math.min(this.#candidateMs, rttMs);
     this.#shortestMs = Math.min(this.#shortestMs, rttMs);
-  }
-
-  #set(size: number): void {
-    this.#size = Math.min(Math.max(size, this.#options.min), this.#options.max);
   }
 }

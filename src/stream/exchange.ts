@@ -47,6 +47,9 @@ const SILENT_TIMEOUTS_MAX = 3;
 /** Puts that may be under way however slow the Map is. */
 const PUT_WINDOW_MIN = 16;
 
+/** The same where it refuses some: all that are too many are refused again after each pause. */
+const REFUSED_PUTS_MIN = 4;
+
 /**
  * While no round trip is known, one put at a time, and the next get, are repeated this soon, then
  * at doubling gaps: a fast path is found at once, and a slow one pays for a handful of requests.
@@ -115,7 +118,11 @@ export class Exchange {
     const minMs = Math.min(RTO_DEFAULTS.minMs, initialMs);
     this.rto = new RtoEstimator({ random, initialMs, minMs });
     this.#late = new TimerQueue({ capacity: (OPEN_PER_WINDOW + 2) * window + 64 });
-    this.#putWindow = new RateWindow({ min: Math.min(PUT_WINDOW_MIN, window), max: window });
+    this.#putWindow = new RateWindow({
+      refusedMin: Math.min(REFUSED_PUTS_MIN, window),
+      min: Math.min(PUT_WINDOW_MIN, window),
+      max: window,
+    });
     this.#putPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
     this.#getPacer = meanMs > 0 ? new PoissonPacer({ meanMs, random }) : OPEN_PACER;
   }

@@ -40,3 +40,31 @@ it.each(["CULVERT_BUSY", "CULVERT_UNREACHABLE"] as const)(
     await stream.halt();
   },
 );
+
+it("a slow Map with room for two puts refuses few at once", async () => {
+  const clock = new VirtualClock();
+  const map = new MemoryTransport({ clock });
+  onTestFinished(() => map.close());
+  const lossy = new LossyTransport(map, { rttMs: 5_000, clock });
+  let underWay = 0;
+  let refused = 0;
+  const narrow: Transport = {
+    payloadSize: lossy.payloadSize,
+    put: async (...args) => {
+      if (underWay >= 2) {
+        refused += 1;
+        throw new CulvertError("CULVERT_BUSY");
+      }
+      underWay += 1;
+      return await lossy.put(...args).finally(() => {
+        underWay -= 1;
+      });
+    },
+    get: (...args) => lossy.get(...args),
+  };
+  const stream = Stream.listen(narrow, generateSecret(), { clock });
+  stream.write(pattern(100_000));
+  await clock.runUntil(() => stream.progress().isAllStored, 3_600_000);
+  expect(refused).toBeLessThan(10 * stream.progress().unacknowledgedFrames);
+  await stream.halt();
+});
