@@ -1,5 +1,16 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, link, lstat, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  rename,
+  rm,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CulvertError } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
@@ -69,6 +80,16 @@ export async function placeFolder(destination: string, mode: number): Promise<vo
   }
 }
 
+/**
+ * Sets when a file was changed. The system is told in seconds, which are cut to whole microseconds:
+ * without half of one more, many times come out just below the millisecond that they are. As a
+ * number, a time before 1970 would be taken for now.
+ */
+export async function setTime(handle: FileHandle, mtimeMs: number): Promise<void> {
+  const seconds = String((mtimeMs + 0.0005) / 1000);
+  await handle.utimes(seconds, seconds);
+}
+
 /** The error for a name that something else has. */
 export function taken(destination: string): CommandError {
   return new CommandError(
@@ -104,11 +125,11 @@ function draftOf(finished: string, destination: string): string {
 async function copyDurably(from: string, to: string): Promise<void> {
   await rm(to, { force: true }); // a part of it, of a run that was killed
   await copyFile(from, to, constants.COPYFILE_EXCL);
-  const { mode, atime, mtime } = await lstat(from);
+  const { mode, mtimeMs } = await lstat(from);
   const handle = await open(to, "r+");
   try {
     await handle.chmod(mode);
-    await handle.utimes(atime, mtime);
+    await setTime(handle, mtimeMs);
     await handle.sync();
   } finally {
     await handle.close();

@@ -7,7 +7,7 @@ import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
-import { placeFile, placeFolder, replaceFile } from "./placing.ts";
+import { placeFile, placeFolder, replaceFile, setTime } from "./placing.ts";
 
 /** The owner can always read and write what was received, whatever the sender's bits say. */
 const FILE_MODE_ALWAYS = 0o600;
@@ -187,9 +187,8 @@ export class Staging {
 
   /** Sets what was announced for a file, and makes it durable. */
   async #finish(file: FileEntry, handle: FileHandle): Promise<void> {
-    const mtime = new Date(file.mtimeMs);
     await handle.chmod(this.#allowed(file.mode) | FILE_MODE_ALWAYS);
-    await handle.utimes(mtime, mtime);
+    await setTime(handle, file.mtimeMs);
     await handle.sync();
   }
 

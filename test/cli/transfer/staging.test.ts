@@ -72,6 +72,16 @@ describe("files on their way to their names", () => {
     expect((await stat(join(target, "a/empty"))).mode & 0o777).toBe(0o600);
   });
 
+  test("have the sender's times to the millisecond", async () => {
+    const times = [1_795_862_406_066, 1_600_000_000_001, 999, 0, -1, -1_066, -86_400_001];
+    const staging = await receive(times.map((mtimeMs, at) => ({ ...file(`${at}`), mtimeMs })));
+    await staging.place({ overwrite: false });
+    for (const [at, mtimeMs] of times.entries()) {
+      const found = await stat(join(target, `${at}`));
+      expect(Math.floor(found.mtimeMs), `${mtimeMs}`).toBe(mtimeMs);
+    }
+  });
+
   test("have folders with the sender's bits and the user's umask, not this process's", async () => {
     const umask = process.umask(0o077);
     try {
