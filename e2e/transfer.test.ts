@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:f
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
-import { type Culvert, expectFile, Machine } from "./culvert.ts";
+import { type Culvert, canMakeTerminals, expectFile, Machine } from "./culvert.ts";
 
 /** Two users, each with a machine of their own, and a Map that both can reach. */
 class Scene {
@@ -187,6 +187,52 @@ describe("what goes wrong on the way", () => {
     expect((await forced.ended).code, forced.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
     await expectFile(mine, content);
+  });
+
+  test.runIf(canMakeTerminals())("of a no to replacing a file the sender hears", async () => {
+    await using scene = await Scene.create();
+    const content = await scene.file("photo.jpg", 100_000);
+    await writeFile(join(scene.bob.folder, "photo.jpg"), "mine");
+    const sender = scene.send("photo.jpg");
+    const ticket = await ticketOf(sender);
+    const asked = scene.bob.onTerminal("receive", ticket, "--map", scene.endpoint);
+    await asked.says(/Replace\? \[y\/N\]/);
+    asked.process.stdin?.write("n\r");
+    expect((await asked.ended).code).toBe(1);
+    await sender.says(/warning: the other side has files of these names/);
+    // Whoever comes for it later is told as well, as long as nothing has come of it.
+    sender.process.kill("SIGINT");
+    await sender.ended;
+    const status = await scene.alice.run("status");
+    expect(status.stdout).toContain("the other side has files of these names");
+    const again = scene.send("photo.jpg");
+    await again.says(/warning: the other side has files of these names/);
+    const receiver = scene.receive(ticket, "--into", "inbox");
+    expect((await receiver.ended).code, receiver.stderr).toBe(0);
+    expect((await again.ended).code, again.stderr).toBe(0);
+    await expectFile(join(scene.bob.folder, "inbox/photo.jpg"), content);
+    expect(await readFile(join(scene.bob.folder, "photo.jpg"), "utf8")).toBe("mine");
+  });
+
+  test("what a receiver refuses ends for its sender, too", async () => {
+    await using scene = await Scene.create();
+    await scene.file("photo.jpg", 100_000);
+    const sender = scene.send("photo.jpg", "--json");
+    const ticket = await ticketOf(sender);
+    const refused = scene.receive(ticket, "--refuse", "--json");
+    expect((await refused.ended).code, refused.stderr).toBe(0);
+    expect(refused.events.at(-1)).toMatchObject({ event: "refused" });
+    expect((await sender.ended).code).toBe(1);
+    expect(sender.events.at(-1)).toMatchObject({
+      code: "CULVERT_PEER_ABORTED",
+      message: "the other side does not want this",
+    });
+    const again = scene.receive(ticket);
+    expect((await again.ended).code).toBe(1);
+    expect(again.stderr).toMatch(/refused before: with --refuse/);
+    expect((await scene.receive(ticket, "--refuse").ended).code).toBe(0);
+    const anew = scene.send("photo.jpg");
+    expect(await ticketOf(anew)).not.toBe(ticket);
   });
 
   test("a receiver that does not come is waited for as long as asked, and may come", async () => {

@@ -89,6 +89,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       MAP,
       { flags: "--into <folder>", summary: "where to put what arrives (default: this folder)" },
       { flags: "--force", summary: "replace files that are there already" },
+      { flags: "--refuse", summary: "take nothing of it, and tell the sender so" },
       TICKET_FILE,
       PEER_TIMEOUT,
       JSON_EVENTS,

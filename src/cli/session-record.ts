@@ -9,6 +9,9 @@ export const NETWORK = "network";
 /** How far a piece of work is. */
 const PHASES = ["open", "verified", "placed", "refused", "done"] as const;
 
+/** Why a receiver can stand still, and go on later. */
+const STANDSTILLS = ["taken", "disk", "lost"] as const;
+
 /** What is kept about one piece of work so that the same command can go on with it. */
 export interface SessionRecord {
   readonly command: (typeof RESUMABLE)[number];
@@ -39,6 +42,16 @@ export interface SessionRecord {
   readonly doneBytes: number;
   /** `send`: SHA-256 of the first bytes as they were when they were read first. */
   readonly checkpoint?: Checkpoint;
+  /** `send`: what the receiver has last said of why it stops. */
+  readonly standstill?: Standstill;
+}
+
+/** That a receiver has stopped, and may go on. */
+export interface Standstill {
+  /** `taken`: names have files. `disk`: it cannot write. `lost`: what it had is not there. */
+  readonly reason: (typeof STANDSTILLS)[number];
+  /** How many bytes were acknowledged when it said so: if there are more, it has gone on. */
+  readonly atBytes: number;
 }
 
 /** SHA-256 of the first `length` bytes of a transfer. */
@@ -54,8 +67,13 @@ const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The file form of a record. Holds secrets. */
 export function encodeRecord(record: SessionRecord): Uint8Array {
-  const { checkpoint, ...plain } = record;
-  return encodeCbor({ version: VERSION, ...plain, checkpoint: checkpoint && { ...checkpoint } });
+  const { checkpoint, standstill, ...plain } = record;
+  return encodeCbor({
+    version: VERSION,
+    ...plain,
+    checkpoint: checkpoint && { ...checkpoint },
+    standstill: standstill && { ...standstill },
+  });
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` for anything but what `encodeRecord` writes */
@@ -79,11 +97,16 @@ export function decodeRecord(bytes: Uint8Array): SessionRecord {
     ...(fields.has("refusal") && { refusal: fields.integer("refusal") }),
     ...(fields.has("totalBytes") && { totalBytes: fields.integer("totalBytes") }),
     ...(fields.has("checkpoint") && { checkpoint: parseCheckpoint(fields.fields("checkpoint")) }),
+    ...(fields.has("standstill") && { standstill: parseStandstill(fields.fields("standstill")) }),
   };
 }
 
 function parseCheckpoint(fields: Fields): Checkpoint {
   return { length: fields.integer("length"), digest: fields.bytes("digest", 32) };
+}
+
+function parseStandstill(fields: Fields): Standstill {
+  return { reason: oneOf(fields, "reason", STANDSTILLS), atBytes: fields.integer("atBytes") };
 }
 
 function oneOf<T extends string>(fields: Fields, name: string, known: readonly T[]): T {

@@ -205,6 +205,11 @@ export class Session {
     return join(this.folder, HEADER_FILE);
   }
 
+  /** Whether it can be gone on with: what is finished has no journal any more. */
+  async hasJournal(): Promise<boolean> {
+    return await exists(join(this.folder, JOURNAL_FOLDER));
+  }
+
   /** Writes the record with these changes; calls may overlap. */
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };

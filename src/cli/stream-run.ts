@@ -153,17 +153,30 @@ export async function sayGoodbye(
   return isAllTold ? "told" : "untold";
 }
 
-/** Gives the stream up, and waits for a while until that, and why, is in the Map for the peer. */
+/**
+ * Gives the stream up, and waits for a while until that, and why, is in the Map for the peer.
+ *
+ * @returns whether it is
+ */
 export async function giveUp(
   { clock, stop }: Surroundings,
   stream: Stream,
   code: number,
-): Promise<void> {
+): Promise<boolean> {
   stream.reset(code);
+  return await leaveWord({ clock, stop }, stream);
+}
+
+/** Waits for a while until all that was said is in the Map; true when it is. */
+export async function leaveWord(
+  { clock, stop }: Pick<Surroundings, "clock" | "stop">,
+  stream: Stream,
+): Promise<boolean> {
   const until = clock.now() + GOODBYE.msMax;
   while (!stream.progress().isAllTold && clock.now() < until && !stop.aborted) {
     await pause(clock, LAST_WORD.lookEveryMs);
   }
+  return stream.progress().isAllTold;
 }
 
 async function leaveLastWord(

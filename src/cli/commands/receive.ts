@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
-import { unreachable } from "../../base/index.ts";
+import { CulvertError, unreachable } from "../../base/index.ts";
+import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
@@ -15,24 +16,31 @@ import { requireTicket } from "../ticket-source.ts";
 import { Reception } from "../transfer/reception.ts";
 import { refusedBefore } from "../transfer/refusal.ts";
 
+const UNTOLD = "the sender cannot know it yet: type the same command again to tell it";
+
 /** `culvert receive`: what someone sends. */
 export const receive: RunCommand = async (context, [operand], options) => {
   const { clock, paths, output } = context;
   const peerTimeoutMs = options.durationMs("peerTimeout");
   const { secret } = await requireTicket(context, { role: "receive", operand, options });
   const map = requireMap(context, options);
-  const target = await requireWritable(resolve(options.text("into") ?? "."), context);
+  const isDeclined = isDeclinedBy(options);
   const store = new SessionStore(paths.sessions, clock);
   const id = sessionId("receive", secret);
   const found = await store.resume(id, map);
-  if (found !== undefined && isOver(found, target)) return tellReceived(context, found);
+  const wanted = { target: resolve(options.text("into") ?? "."), isDeclined };
+  if (found !== undefined && (await isOver(found, wanted)))
+    return tellEnd(context, found, isDeclined);
+  const target = isDeclined
+    ? (found?.record.target ?? wanted.target)
+    : await requireWritable(wanted.target, context);
   await withMap(context, map, async (transport) => {
     const begun = { command: "receive", title: "(not known yet)", map: map.name } as const;
     const session = found ?? (await store.create(id, begun));
     const isForced = options.flag("force");
-    const reception = new Reception({ context, session, target, isForced });
+    const reception = new Reception({ context, session, target, isForced, isDeclined });
     const end = { transport, session, secret, role: "dialer", isManual: true } as const;
-    await runStream(
+    const running = runStream(
       context,
       {
         session,
@@ -46,38 +54,70 @@ export const receive: RunCommand = async (context, [operand], options) => {
       },
       (stream) => reception.run(stream),
     );
-    tellReceived(context, session);
+    await running.finally(async () => {
+      const isRefused = session.record.phase === "refused";
+      if (isRefused && reception.goodbye === "told") await session.finish("refused");
+      else if (isRefused && !context.stop.aborted) output.note(UNTOLD);
+    });
+    tellEnd(context, session, isDeclined);
+    if (session.record.phase === "refused") return;
     if (reception.goodbye === "over") return await session.finish();
-    const note =
-      reception.goodbye === "told"
-        ? "the sender will learn of it when it comes back"
-        : "the sender cannot know it yet: type the same command again to tell it";
-    output.note(note);
+    const isTold = reception.goodbye === "told";
+    output.note(isTold ? "the sender will learn of it when it comes back" : UNTOLD);
   });
 };
 
+function isDeclinedBy(options: CommandOptions): boolean {
+  const isDeclined = options.flag("refuse");
+  if (isDeclined && (options.flag("force") || options.text("into") !== undefined)) {
+    const message = "--refuse takes nothing, and excludes --into and --force";
+    throw new CulvertError("CULVERT_USAGE", message);
+  }
+  return isDeclined;
+}
+
 /** True when there is nothing left to do. */
-function isOver({ id, record }: Session, target: string): boolean {
-  switch (record.phase) {
+async function isOver(
+  session: Session,
+  { target, isDeclined }: { readonly target: string; readonly isDeclined: boolean },
+): Promise<boolean> {
+  const { id, record } = session;
+  const { phase } = record;
+  if (isDeclined && phase !== "open" && phase !== "refused") {
+    const hint = `it is in ${record.target ?? "its place"}; what is there can be removed`;
+    throw new CommandError(
+      "CULVERT_USAGE",
+      "this was received, and can no longer be refused",
+      hint,
+    );
+  }
+  switch (phase) {
     case "done":
       return true;
     case "refused":
-      throw refusedBefore(record.refusal ?? 0);
+      // A run that ended in between has not told the sender yet.
+      return !(await session.hasJournal());
     case "open":
     case "verified":
     case "placed":
-      if (record.target === undefined || record.target === target) return false;
+      if (isDeclined || record.target === undefined || record.target === target) return false;
       throw new CommandError(
         "CULVERT_USAGE",
         `this transfer was begun into ${record.target}`,
         `go on with --into ${record.target}, or forget it: culvert status --forget ${id}`,
       );
     default:
-      return unreachable(record.phase);
+      return unreachable(phase);
   }
 }
 
-function tellReceived({ output }: Context, { id, record }: Session): void {
+/** @throws CulvertError of what was refused, unless that is what the user wants */
+function tellEnd({ output }: Context, { id, record }: Session, isDeclined: boolean): void {
+  if (record.phase === "refused") {
+    if (!isDeclined) throw refusedBefore(record.refusal ?? 0);
+    output.tell("refused", { id }, "refused, and nothing of it was kept");
+    return;
+  }
   const { title, totalBytes = 0, target = "" } = record;
   const words = `received ${printable(title)}, ${formatBytes(totalBytes)}, into ${target}`;
   output.tell("received", { id, title, bytes: totalBytes, target }, words);

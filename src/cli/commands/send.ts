@@ -16,6 +16,7 @@ import { encodeHeader } from "../transfer/manifest.ts";
 import { refusedBy } from "../transfer/refusal.ts";
 import { writeTransfer } from "../transfer/sending.ts";
 import { type Source, scanSource } from "../transfer/source.ts";
+import { hearStandstills } from "../transfer/standstill.ts";
 import { TRAILER_BYTES } from "../transfer/transfer-reader.ts";
 import { findUnfinished, type Sent } from "../transfer/unfinished.ts";
 
@@ -100,7 +101,7 @@ async function sendParcel(
       wayOn: options.flag("new") ? "the same command without --new" : undefined,
     },
     async (stream) => {
-      stream.resume(); // the receiver sends nothing but its end
+      hearStandstills(context, { session, stream });
       const saveCheckpoint = async (note: typeof checkpoint): Promise<void> => {
         if (note !== undefined) await session.save({ checkpoint: note });
       };

@@ -4,6 +4,7 @@ import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, formatShare, printable } from "../humanize.ts";
 import type { EventFields } from "../output.ts";
 import { type Session, SessionStore } from "../session.ts";
+import { describeStandstill, standstillNow } from "../transfer/standstill.ts";
 
 /** Of the longest age: `59 min 59 s ago`. */
 const AGE_COLUMNS = 15;
@@ -37,7 +38,8 @@ function describe({ id, record }: Session): EventFields {
   const { command, phase, title, map, startedUnixMs, updatedUnixMs, doneBytes } = record;
   const { totalBytes = null, target = null } = record;
   const times = { startedUnixMs, updatedUnixMs };
-  return { id, command, phase, title, map, target, totalBytes, doneBytes, ...times };
+  const standstill = standstillNow(record, doneBytes) ?? null;
+  return { id, command, phase, title, map, target, totalBytes, doneBytes, ...times, standstill };
 }
 
 /** `0a1b2c3d4e5f  send     41 %  3 min ago  photos, over unix:/run/map.sock` */
@@ -47,6 +49,8 @@ function line({ id, record }: Session, nowUnixMs: number): string {
     totalBytes === undefined ? formatBytes(doneBytes) : formatShare(doneBytes, totalBytes);
   const state = phase === "done" || phase === "refused" ? phase : share;
   const age = `${formatDuration(nowUnixMs - record.updatedUnixMs)} ago`;
-  const what = `${printable(title)}, over ${printable(map)}`;
+  const reason = phase === "open" ? standstillNow(record, doneBytes) : undefined;
+  const why = reason === undefined ? "" : ` (${describeStandstill(reason)})`;
+  const what = `${printable(title)}, over ${printable(map)}${why}`;
   return `${id}  ${command.padEnd(9)}  ${state.padStart(7)}  ${age.padStart(AGE_COLUMNS)}  ${what}`;
 }

@@ -90,13 +90,17 @@ export async function setTime(handle: FileHandle, mtimeMs: number): Promise<void
   await handle.utimes(seconds, seconds);
 }
 
+/** A name of a transfer has something else, which nobody has allowed to replace. */
+export class NameTaken extends CommandError {
+  constructor(message: string, hint: string) {
+    super("CULVERT_FILE", message, hint);
+  }
+}
+
 /** The error for a name that something else has. */
-export function taken(destination: string): CommandError {
-  return new CommandError(
-    "CULVERT_FILE",
-    `${destination} is there already`,
-    "type the same command with --force to replace files, or move it out of the way",
-  );
+export function taken(destination: string): NameTaken {
+  const hint = "type the same command with --force to replace files, or move it out of the way";
+  return new NameTaken(`${destination} is there already`, hint);
 }
 
 /** Links or moves a file to a name that nothing has, unless the name is one of `own` already. */

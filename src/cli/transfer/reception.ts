@@ -1,16 +1,17 @@
 import { readIfThere } from "../../io/durable-file.ts";
 import type { Stream } from "../../stream/index.ts";
 import type { Context } from "../context.ts";
-import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";
 import type { Session } from "../session.ts";
 import { drain } from "../standard-io.ts";
 import { type Goodbye, giveUp, sayGoodbye } from "../stream-run.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
+import { NameTaken } from "./placing.ts";
 import { Receiving } from "./receiving.ts";
-import { refusalCodeOf } from "./refusal.ts";
+import { REFUSAL, refusalCodeOf } from "./refusal.ts";
 import { type Conflicts, Staging } from "./staging.ts";
+import { standstillOf, tellStandstill } from "./standstill.ts";
 import { TRAILER_BYTES } from "./transfer-reader.ts";
 
 /** How many names a question or an error lists. */
@@ -23,11 +24,13 @@ export interface ReceptionOptions {
   readonly target: string;
   /** Files of the same name are replaced. */
   readonly isForced: boolean;
+  /** Nothing of it is wanted. */
+  readonly isDeclined?: boolean;
 }
 
 /**
  * Receives one transfer, from whatever point an earlier run has reached, to its end: files in
- * place, sender informed.
+ * place, sender informed; or refuses it. Of what stops it meanwhile the sender is told, too.
  */
 export class Reception {
   readonly #options: ReceptionOptions;
@@ -37,16 +40,26 @@ export class Reception {
     this.#options = options;
   }
 
-  /** What the sender knows: only when it is `over`, nothing of the stream need be kept. */
+  /** What the sender knows: once it is `over`, or a refusal is `told`, no stream need be kept. */
   get goodbye(): Goodbye {
     return this.#goodbye;
   }
 
   /** @throws CulvertError `CULVERT_FILE`, `CULVERT_INTEGRITY`, or of the stream */
   async run(stream: Stream): Promise<void> {
-    const { context, session } = this.#options;
-    if (session.record.phase === "open") await this.#receive(stream);
-    else await this.#goOn(stream);
+    const { context, session, isDeclined } = this.#options;
+    const { phase, refusal = 0 } = session.record;
+    if (phase === "refused") return await this.#giveUp(stream, refusal);
+    if (isDeclined === true) return await this.#refuse(stream, REFUSAL.declined);
+    try {
+      if (phase === "open") await this.#receive(stream);
+      else await this.#goOn(stream);
+    } catch (error) {
+      const reason = standstillOf(error);
+      const canTell = !stream.destroyed && !stream.writableEnded && !context.stop.aborted;
+      if (reason !== undefined && canTell) await tellStandstill(context, stream, reason);
+      throw error;
+    }
     stream.end();
     this.#goodbye = await sayGoodbye(context, stream);
   }
@@ -90,8 +103,7 @@ export class Reception {
   async #mayOverwrite({ replaceable, inTheWay }: Conflicts): Promise<boolean> {
     const { context, session, target, isForced } = this.#options;
     if (inTheWay.length > 0) {
-      throw new CommandError(
-        "CULVERT_FILE",
+      throw new NameTaken(
         `already in ${target}: ${listed(inTheWay)}`,
         "only files replace files: move these out of the way, or use --into another folder",
       );
@@ -104,10 +116,10 @@ export class Reception {
       const answer = await ask(context, question, { isSecret: false });
       if (/^y(es)?$/i.test(answer.trim())) return true;
     }
-    throw new CommandError(
-      "CULVERT_FILE",
+    throw new NameTaken(
       `already in ${target}: ${what}`,
-      "type the same command with --force to replace files, or with --into another folder",
+      "type the same command with --force to replace files, with --into another folder, " +
+        "or with --refuse to take nothing",
     );
   }
 
@@ -123,15 +135,20 @@ export class Reception {
     await session.save({ phase: "placed" });
   }
 
-  /** What arrived is not what was sent: it will not become so, whatever is tried again. */
+  /** Nothing will come of it, whatever is tried again: it is not what was sent, or not wanted. */
   async #refuse(stream: Stream, code: number): Promise<void> {
-    const { context, session } = this.#options;
+    const { session } = this.#options;
     await session.save({ phase: "refused", refusal: code });
     const header = await readIfThere(session.headerPath);
     if (session.record.target !== undefined && header !== undefined) {
       await this.#stagingOf(decodeHeader(header)).discard();
     }
-    await giveUp(context, stream, code);
+    await this.#giveUp(stream, code);
+  }
+
+  async #giveUp(stream: Stream, code: number): Promise<void> {
+    const isTold = await giveUp(this.#options.context, stream, code);
+    this.#goodbye = isTold ? "told" : "untold";
   }
 
   #stagingOf(manifest: Manifest): Staging {

@@ -3,7 +3,7 @@ import { CommandError } from "../failure.ts";
 import { RefusedNames } from "./staging.ts";
 
 /** Why a receiver refuses a transfer: the code that it resets the stream with. */
-const REFUSAL = { names: 1, damaged: 2, unknown: 3 } as const;
+export const REFUSAL = { names: 1, damaged: 2, unknown: 3, declined: 4 } as const;
 
 const ANEW = "the same command sends it again, with a new ticket";
 
@@ -18,6 +18,7 @@ const TOLD: Readonly<Record<number, readonly [message: string, hint: string]>> =
     "the other side does not know this kind of transfer",
     "its own message says more; its culvert may be of another version",
   ],
+  [REFUSAL.declined]: ["the other side does not want this", `ask why; ${ANEW}`],
 };
 
 /** The code for an error that nothing helps against; `undefined` if trying again may. */
@@ -32,6 +33,7 @@ const AGAIN: Readonly<Record<number, readonly [code: ErrorCode, why: string]>> =
   [REFUSAL.names]: ["CULVERT_FILE", "its names cannot be given here"],
   [REFUSAL.damaged]: ["CULVERT_INTEGRITY", "what arrived was not what was sent"],
   [REFUSAL.unknown]: ["CULVERT_PROTOCOL", "it is no kind of transfer that is known here"],
+  [REFUSAL.declined]: ["CULVERT_FILE", "with --refuse, here"],
 };
 
 /** What a receiver says of a transfer that it has refused before, with this code. */

@@ -32,7 +32,11 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 class Over extends Duplex {
   readonly readOffset = 9;
   confirm(): void {}
+  resetCode: number | undefined;
   progress = () => ({ isAllTold: true });
+  reset(code: number): void {
+    this.resetCode = code;
+  }
   override _read(): void {
     this.push(null);
   }
@@ -41,12 +45,14 @@ class Over extends Duplex {
   }
 }
 
-async function goOn(isForced: boolean): Promise<void> {
+async function goOn(isForced: boolean) {
   const output = outputOn(new FakeScreen(false), false);
   const { signal: stop } = new AbortController();
   const context = { clock, output, stop, umask: 0o022 } as unknown as Context;
   const reception = new Reception({ context, session, target: join(root, "to"), isForced });
-  await reception.run(new Over() as unknown as Stream);
+  const stream = new Over();
+  await reception.run(stream as unknown as Stream);
+  return { stream, reception };
 }
 
 test("a name that was taken meanwhile is not replaced, unless that is asked for", async () => {
@@ -58,4 +64,10 @@ test("a name that was taken meanwhile is not replaced, unless that is asked for"
   expect(await readFile(name, "utf8")).toBe("hello");
   expect(await readdir(join(root, "to"))).toEqual(["a"]);
   expect(session.record.phase).toBe("placed");
+});
+
+test("a refusal that an earlier run was killed in is told again", async () => {
+  await session.save({ phase: "refused", refusal: 2 });
+  const { stream, reception } = await goOn(false);
+  expect([stream.resetCode, reception.goodbye]).toEqual([2, "told"]);
 });

@@ -16,13 +16,18 @@ test.each([
   expect(told.hint).not.toBe("");
 });
 
+test("what a receiver does not want is told, too", () => {
+  const heard = new CulvertError("CULVERT_PEER_ABORTED", undefined, { detail: { code: 4 } });
+  expect(refusedBy(heard).message).toBe("the other side does not want this");
+});
+
 test("what may go better another time is not refused", () => {
   for (const code of ["CULVERT_FILE", "CULVERT_FULL", "CULVERT_HALTED"] as const) {
     expect(refusalCodeOf(new CulvertError(code))).toBe(undefined);
   }
 });
 
-test.each([{ code: 0 }, { code: 4 }, { code: 65_535 }, { code: -1 }, { code: "toString" }, {}])(
+test.each([{ code: 0 }, { code: 5 }, { code: 65_535 }, { code: -1 }, { code: "toString" }, {}])(
   "a sender that hears %j says what it knows",
   (detail) => {
     const told = refusedBy(new CulvertError("CULVERT_PEER_ABORTED", undefined, { detail }));
