@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { canMakeTerminals, Machine } from "./culvert.ts";
+import { type Culvert, canMakeTerminals, Machine } from "./culvert.ts";
 
 const GOOD_TICKET = "culvert1";
 
@@ -61,6 +61,22 @@ describe("the command line", () => {
     const sent = await machine.run("send", "file", "--map", "127.0.0.1:1");
     expect(sent.code).toBe(5);
     expect((await machine.run("status")).stderr).toContain("nothing is unfinished");
+  });
+
+  test("the doctor tries a Map, too, and says what is wrong with it", async () => {
+    await using machine = await Machine.create();
+    const { map, endpoint } = await machine.map("--memory");
+    const words = ["doctor", "--map", endpoint, "--json"];
+    const well = await machine.run(...words);
+    const outcomes = (run: Culvert): unknown[] => run.events.map(({ outcome }) => outcome);
+    expect(outcomes(well), well.stderr).toEqual(["ok", "ok", "ok", "ok", undefined]);
+    expect(well.code).toBe(0);
+    map.process.kill("SIGKILL");
+    await map.ended;
+    const ill = await machine.run(...words);
+    expect(outcomes(ill)).toEqual(["ok", "failed", "skipped", "skipped", undefined]);
+    expect(ill.code).toBe(5);
+    expect(ill.stderr).toMatch(/first: reach the Map .*\n.*--map/);
   });
 
   test("a node whose Redis is not there says so, and does not speak of a Map", async () => {

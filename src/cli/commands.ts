@@ -262,8 +262,9 @@ export const COMMANDS: readonly CommandSpec[] = [
         "culvert doctor --nodes ID@udp://192.0.2.1:7000",
         "from the ports to a get through circuits",
       ],
+      ["culvert doctor --map map.example:7000", "to reach a Map, to put a record, to get it"],
     ],
-    options: [NODES, JSON_EVENTS, VERBOSE],
+    options: [NODES, MAP, JSON_EVENTS, VERBOSE],
     load: async () => (await import("./commands/doctor.ts")).doctor,
   },
   {

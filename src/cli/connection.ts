@@ -108,7 +108,9 @@ function chooseMap(text: string, options: CommandOptions): MapChoice {
   }
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) {
-    throw new CulvertError("CULVERT_USAGE", `"${text}" is no Map: HOST:PORT, unix:PATH, mainline`);
+    const message = `"${text}" is no Map: HOST:PORT, unix:PATH, mainline`;
+    if (!text.includes("@")) throw new CulvertError("CULVERT_USAGE", message);
+    throw new CommandError("CULVERT_USAGE", message, "is it a node? nodes are named by --nodes");
   }
   const isUnix = endpoint.kind === "unix";
   const name = formatEndpoint(isUnix ? { kind: "unix", path: resolve(endpoint.path) } : endpoint);

@@ -55,7 +55,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_STALE_STATE: [EXIT.state, "a restored backup cannot go on; start anew with a new ticket"],
   CULVERT_STATE_IN_USE: [EXIT.state, "this is already running; stop the other process first"],
   CULVERT_GEOMETRY_CHANGED: [EXIT.state, "go on with the Map that it was begun with"],
-  CULVERT_JOURNAL: [EXIT.state, `is the disk full? ${STATE_FOLDER}`],
+  CULVERT_JOURNAL: [EXIT.state, `is the disk full, or read-only? ${STATE_FOLDER}`],
   CULVERT_CONFLICT: [EXIT.state, "start anew with a new ticket"],
   CULVERT_USAGE: [EXIT.usage, "culvert --help shows every command with an example"],
   CULVERT_FILE: [EXIT.unexpected, "check the path, its permissions and the space on the disk"],

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { CommandError } from "./failure.ts";
 
 /** Where the command keeps things, by the XDG base directory specification. */
 export interface Paths {
@@ -15,18 +16,38 @@ export interface Paths {
 
 /**
  * Works out the folders from the environment. As XDG asks, a relative path in a variable does not
- * count.
+ * count. A folder whose variable is not set is in the home of this user, and looking at it throws
+ * CulvertError `CULVERT_FILE` when there is none: not everything needs one.
  */
-export function findPaths(env: NodeJS.ProcessEnv, home: string = homedir()): Paths {
+export function findPaths(env: NodeJS.ProcessEnv, home: () => string = homedir): Paths {
   const { LOCALAPPDATA: local, XDG_STATE_HOME, XDG_DATA_HOME } = env;
-  const state = absolute(XDG_STATE_HOME) ?? absolute(local) ?? join(home, ".local", "state");
-  const data = absolute(XDG_DATA_HOME) ?? absolute(local) ?? join(home, ".local", "share");
+  const state = (name: string): string =>
+    join(absolute(XDG_STATE_HOME) ?? absolute(local) ?? inHome(home, "state"), "culvert", name);
+  const data = (name: string): string =>
+    join(absolute(XDG_DATA_HOME) ?? absolute(local) ?? inHome(home, "share"), "culvert", name);
   return {
-    sessions: join(state, "culvert", "sessions"),
-    mapStore: join(data, "culvert", "map"),
-    node: join(data, "culvert", "node"),
-    client: join(state, "culvert", "client"),
+    get sessions() {
+      return state("sessions");
+    },
+    get mapStore() {
+      return data("map");
+    },
+    get node() {
+      return data("node");
+    },
+    get client() {
+      return state("client");
+    },
   };
+}
+
+function inHome(home: () => string, folder: string): string {
+  try {
+    return join(home(), ".local", folder);
+  } catch (error) {
+    const hint = "set HOME, or XDG_STATE_HOME and XDG_DATA_HOME, to folders that may be written to";
+    throw new CommandError("CULVERT_FILE", "this user has no home folder", hint, error);
+  }
 }
 
 function absolute(path: string | undefined): string | undefined {

@@ -342,6 +342,6 @@ function shortOf({ id }: { readonly id: NodeId }): string {
 }
 
 function needed(map: BoundMapClient | undefined): BoundMapClient {
-  if (map === undefined) throw new Missing("what it stands on has failed");
+  if (map === undefined) throw new Missing("what it stands on is not there");
   return map;
 }

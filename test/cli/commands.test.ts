@@ -18,7 +18,7 @@ test.each(["send", "receive", "pipe"])(
     await writeFile(file, "");
     const context: Partial<Context> = {
       env: { CULVERT_MAP: `unix:${folder}/none` },
-      paths: findPaths({}, folder),
+      paths: findPaths({}, () => folder),
       output: outputOn(new FakeScreen(false), false),
       clock: new VirtualClock(),
       stop: new AbortController().signal,

@@ -2,16 +2,25 @@ import { expect, test } from "vitest";
 import { findPaths } from "../../src/cli/paths.ts";
 
 test("folders are where XDG says, and relative paths in its variables do not count", () => {
-  expect(findPaths({}, "/home/a")).toEqual({
+  expect(findPaths({}, () => "/home/a")).toEqual({
     sessions: "/home/a/.local/state/culvert/sessions",
     mapStore: "/home/a/.local/share/culvert/map",
     node: "/home/a/.local/share/culvert/node",
     client: "/home/a/.local/state/culvert/client",
   });
-  expect(findPaths({ XDG_STATE_HOME: "/s", XDG_DATA_HOME: "d" }, "/home/a")).toEqual({
+  expect(findPaths({ XDG_STATE_HOME: "/s", XDG_DATA_HOME: "d" }, () => "/home/a")).toEqual({
     sessions: "/s/culvert/sessions",
     mapStore: "/home/a/.local/share/culvert/map",
     node: "/home/a/.local/share/culvert/node",
     client: "/s/culvert/client",
   });
+});
+
+test("a home is asked for where nothing else is named, and there may be none", () => {
+  const none = (): string => {
+    throw new Error("ENOENT");
+  };
+  const paths = findPaths({ XDG_STATE_HOME: "/s" }, none);
+  expect(paths.sessions).toBe("/s/culvert/sessions");
+  expect(() => paths.mapStore).toThrow("no home folder");
 });

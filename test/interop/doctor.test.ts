@@ -51,7 +51,7 @@ describe("culvert doctor", () => {
       await runProgram(["doctor", "--json", ...named], COMMANDS, () => ({
         commands: COMMANDS,
         env,
-        paths: findPaths(env, home),
+        paths: findPaths(env, () => home),
         output,
         clock: systemClock,
         stop: new AbortController().signal,

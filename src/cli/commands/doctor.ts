@@ -1,20 +1,27 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeContact } from "../../identity/index.ts";
-import { examineNetwork, type Finding, type Layer } from "../../node/index.ts";
+import { examineNetwork, type Layer } from "../../node/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
-import { parseNodes } from "../connection.ts";
+import { type MapChoice, parseNodes, requireMap } from "../connection.ts";
 import type { Context } from "../context.ts";
+import { attempt, examineMap, type Trial } from "../examine-map.ts";
 import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
 import { makeFolder } from "../make-folder.ts";
 
-/** What `culvert doctor` tries: the layers of the network, and the disk before them. */
-type Examined = Omit<Finding, "layer"> & { readonly layer: Layer | "state" };
+/** What `culvert doctor` tries: the layers of the network, or a Map, and the disk before them. */
+type Examined = Trial & { readonly layer: Layer | "state" | "map" };
 
-/** What to do about a failure of each layer. */
-const HINTS: Readonly<Record<Examined["layer"], string>> = {
+/** What is named to be examined. */
+interface Named {
+  readonly nodes: readonly NodeContact[];
+  readonly map?: MapChoice;
+}
+
+/** What to do about a failure of each layer; of a Map, the error says it. */
+const HINTS: Readonly<Record<Exclude<Examined["layer"], "map">, string>> = {
   state: "make the folder writable, or set XDG_STATE_HOME to one that is",
   udp: "does the system let programs open UDP ports?",
   tcp: "does the system let programs open TCP ports?",
@@ -31,10 +38,11 @@ const MARKS = { ok: "ok     ", failed: "FAILED ", skipped: "skipped" } as const;
 
 /** `culvert doctor`: tries each layer in its order and names what fails. */
 export const doctor: RunCommand = async (context, _operands, options) => {
-  const nodes = nodesOf(context, options);
+  const named = nameOf(context, options);
+  const { nodes } = named;
   const failed: Examined[] = [];
   let reached = 0;
-  for await (const finding of examineAll(context, nodes)) {
+  for await (const finding of examineAll(context, named)) {
     tell(context, finding);
     if (finding.outcome === "failed") failed.push(finding);
     if (finding.layer === "node" && finding.outcome === "ok") reached += 1;
@@ -45,47 +53,49 @@ export const doctor: RunCommand = async (context, _operands, options) => {
   const [first] = failed;
   if (first !== undefined) {
     const message = `${failed.length} of these failed, first: ${first.what}`;
-    throw new CommandError(first.code ?? "CULVERT_INTERNAL", message, HINTS[first.layer]);
+    throw new CommandError(first.code ?? "CULVERT_INTERNAL", message, hintFor(first));
   }
-  const words = nodes.length > 0 ? "all is well" : "all is well here; name --nodes to go on";
+  const isWhole = nodes.length > 0 || named.map !== undefined;
+  const words = isWhole ? "all is well" : "all is well here; name --nodes or --map to go on";
   context.output.tell("healthy", { nodes: reached }, words);
 };
 
-function nodesOf({ env }: Context, options: CommandOptions): readonly NodeContact[] {
-  const { CULVERT_NODES } = env;
-  const text = options.text("nodes") ?? CULVERT_NODES;
-  return text === undefined ? [] : parseNodes(text);
+/** As the other commands take it, but that it may be nothing. */
+function nameOf(context: Context, options: CommandOptions): Named {
+  const { CULVERT_MAP, CULVERT_NODES } = context.env;
+  const [map, nodes] = [options.text("map"), options.text("nodes")];
+  const isMap = map !== undefined || (nodes === undefined && CULVERT_MAP !== undefined);
+  if (isMap) return { nodes: [], map: requireMap(context, options) };
+  const text = nodes ?? CULVERT_NODES;
+  return { nodes: text === undefined ? [] : parseNodes(text) };
 }
 
-async function* examineAll(
-  context: Context,
-  nodes: readonly NodeContact[],
-): AsyncGenerator<Examined> {
+async function* examineAll(context: Context, { nodes, map }: Named): AsyncGenerator<Examined> {
   yield await examineState(context);
-  yield* examineNetwork({ nodes, signal: context.stop });
+  if (map === undefined) return yield* examineNetwork({ nodes, signal: context.stop });
+  for await (const trial of examineMap(context, map)) yield { layer: "map", ...trial };
 }
 
 /** Whether what has to survive can be written. */
-async function examineState({ paths, clock }: Context): Promise<Examined> {
-  const folder = paths.sessions;
-  const from = clock.now();
-  const about = { layer: "state", what: "write to the state folder" } as const;
-  try {
+async function examineState(context: Context): Promise<Examined> {
+  const folder = context.paths.sessions;
+  const trial = await attempt(context, "write to the state folder", async () => {
     await makeFolder(folder, 0o700);
     const file = join(folder, `.doctor-${process.pid}`);
     await writeFile(file, "culvert");
     await rm(file);
-    return { ...about, outcome: "ok", detail: folder, ms: Math.round(clock.now() - from) };
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    const ms = Math.round(clock.now() - from);
-    return { ...about, outcome: "failed", detail, code: "CULVERT_FILE", ms };
-  }
+    return folder;
+  });
+  return { ...trial, layer: "state" };
+}
+
+function hintFor({ layer, hint = "" }: Examined): string {
+  return layer === "map" ? hint : HINTS[layer];
 }
 
 function tell({ output }: Context, finding: Examined): void {
   const { layer, what, outcome, detail, code, ms } = finding;
-  const hint = outcome === "failed" ? HINTS[layer] : null;
+  const hint = outcome === "failed" ? hintFor(finding) : null;
   // A detail may be a peer's own words.
   const words = `${MARKS[outcome]} ${what}: ${printable(detail)}`;
   const advice = hint === null ? "" : `\n        ${hint}`;

@@ -49,14 +49,14 @@ function serverOptionsOf(context: Context, options: CommandOptions): MapServerOp
   if (isInMemory && folder !== undefined) {
     throw new CulvertError("CULVERT_USAGE", "--memory and --store exclude each other");
   }
-  const directory = folder === undefined ? context.paths.mapStore : resolve(folder);
+  const directory = (): string => (folder === undefined ? context.paths.mapStore : resolve(folder));
   return {
     listen: [
       ...(tcp === undefined ? [] : [tcp]),
       ...(unix === undefined ? [] : [`unix:${resolve(unix)}`]),
     ],
     payloadSize: options.cellBytes("cell") ?? CELL_BYTES_DEFAULT,
-    ...(isInMemory ? {} : { directory }),
+    ...(isInMemory ? {} : { directory: directory() }),
     faults: { lose: options.share("lose") ?? 0, seed: options.count("seed") ?? 1 },
     log: options.flag("verbose") ? logTo(context) : SILENT,
   };
