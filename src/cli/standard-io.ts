@@ -1,4 +1,5 @@
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
+import { CulvertError } from "../base/index.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
 import { isClosedPipe } from "./output.ts";
@@ -22,7 +23,11 @@ export async function pumpInput({ stdin, stop }: Context, sink: Writable): Promi
 /** What can be read, and told what of it is safe. */
 type Source = Readable & { readonly readOffset: number; confirm(offset: number): void };
 
-/** Gives every chunk of `source` to `take`, and confirms it when that has settled. */
+/**
+ * Gives every chunk of `source` to `take`, and confirms it when that has settled, up to its end.
+ *
+ * @throws CulvertError `CULVERT_HALTED` when it was stopped before, or what ended it
+ */
 export async function drain(
   source: Source,
   take: (chunk: Uint8Array) => Promise<void> = async () => {},
@@ -34,6 +39,8 @@ export async function drain(
     offset += chunk.length;
     source.confirm(offset);
   }
+  // To begin with what is about to close ends at once, and is no error to Node.
+  if (!source.readableEnded) throw source.errored ?? new CulvertError("CULVERT_HALTED");
 }
 
 /** Writes to stdout and waits until it has left this process. */

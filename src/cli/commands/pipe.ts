@@ -98,19 +98,24 @@ async function findEnd(
   const store = new SessionStore(context.paths.sessions, context.clock);
   if (secret !== undefined) {
     const session = await store.resume(sessionId("pipe dialer", secret), map);
-    if (session?.record.phase === "done") {
-      throw new CulvertError("CULVERT_SECRET_USED", "this pipe is over");
-    }
+    if (session?.record.phase === "done") throw isOver();
     return session && { session, secret, role: "dialer" };
   }
   if (id === undefined) return undefined;
   const session = await store.resume(id, map);
-  const kept = session?.record.command === "pipe" ? session.record.secret : undefined;
+  const record = session?.record.command === "pipe" ? session.record : undefined;
+  if (record?.phase === "done") throw isOver();
+  const kept = record?.secret;
   if (session === undefined || kept === undefined) {
     const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';
     throw new CommandError("CULVERT_USAGE", `there is no pipe "${id}" to go on with`, hint);
   }
   return { session, secret: kept, role: "listener" };
+}
+
+function isOver(): CommandError {
+  const hint = "it carries nothing more; culvert pipe begins another one";
+  return new CommandError("CULVERT_SECRET_USED", "this pipe is over", hint);
 }
 
 async function begin(
