@@ -1,10 +1,13 @@
 import type { Cancel } from "./ports.ts";
 
-/** What an aborted wait rejects with: the name `AbortError`, the signal's reason as its cause. */
+/**
+ * What an aborted wait rejects with: as Node's own, the name `AbortError`, the code `ABORT_ERR` and
+ * the signal's reason as its cause.
+ */
 export function abortError(signal: AbortSignal): Error {
   const error = new Error("the operation was aborted", { cause: signal.reason });
   error.name = "AbortError";
-  return error;
+  return Object.assign(error, { code: "ABORT_ERR" });
 }
 
 /** @throws Error with the name `AbortError` when `signal` is aborted already */
@@ -23,13 +26,30 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
     listener();
     return () => {};
   }
-  const listeners = LISTENERS.get(signal);
-  if (listeners !== undefined) {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }
-  signal.addEventListener("abort", listener, { once: true });
-  return () => signal.removeEventListener("abort", listener);
+  const listeners = LISTENERS.get(signal) ?? watch(signal);
+  listeners.add(listener);
+  return () => {
+    const isLast = listeners.delete(listener) && listeners.size === 0;
+    if (isLast) WATCHED.get(signal)?.();
+  };
+}
+
+/** Listens once for all that wait for a signal of others: Node warns of eleven that listen. */
+function watch(signal: AbortSignal): Set<() => void> {
+  const listeners = new Set<() => void>();
+  const tell = (): void => {
+    forget();
+    for (const listener of listeners) listener();
+  };
+  const forget = (): void => {
+    signal.removeEventListener("abort", tell);
+    LISTENERS.delete(signal);
+    WATCHED.delete(signal);
+  };
+  signal.addEventListener("abort", tell, { once: true });
+  LISTENERS.set(signal, listeners);
+  WATCHED.set(signal, forget);
+  return listeners;
 }
 
 /**
@@ -50,8 +70,11 @@ export async function withSignals<T>(
   }
 }
 
-/** Who waits within the house for the signal of a {@link Canceller}. */
+/** Who waits within the house for a signal. */
 const LISTENERS = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Signals of others that are listened to, and how that ends. */
+const WATCHED = new WeakMap<AbortSignal, () => void>();
 
 /** The reason of all that have none of their own: to make one, with its stack, costs more. */
 const CANCELLED = new DOMException("This operation was aborted", "AbortError");

@@ -9,10 +9,10 @@ import {
 } from "../../src/base/index.ts";
 
 describe("aborting", () => {
-  it("has one name, and keeps the reason as the cause", () => {
+  it("has Node's name and code, and keeps the reason as the cause", () => {
     const reason = new Error("enough");
     const error = abortError(AbortSignal.abort(reason));
-    expect(error.name).toBe("AbortError");
+    expect(error).toMatchObject({ name: "AbortError", code: "ABORT_ERR" });
     expect(error.cause).toBe(reason);
   });
 
@@ -32,6 +32,22 @@ describe("aborting", () => {
     controller.abort();
     onAbort(controller.signal, () => told.push("late"));
     expect(told).toEqual(["kept", "late"]);
+  });
+
+  it("listens to a signal once, whoever waits for it, and as long as somebody does", () => {
+    const { signal } = new AbortController();
+    const listening = (): number => getEventListeners(signal, "abort").length;
+    const told: string[] = [];
+    const forgets = Array.from({ length: 20 }, () => onAbort(signal, () => told.push("early")));
+    expect(listening()).toBe(1);
+    for (const forget of forgets) forget();
+    expect(listening()).toBe(0);
+    const late = onAbort(signal, () => told.push("late"));
+    for (const forget of forgets) forget();
+    expect(listening()).toBe(1);
+    late();
+    expect(listening()).toBe(0);
+    expect(told).toEqual([]);
   });
 
   it("joins signals for one work, and leaves no trace on them", async () => {
