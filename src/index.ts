@@ -17,7 +17,7 @@ export type {
   Scheduled,
 } from "./base/index.ts";
 export { CulvertError, ERROR_CODES, isCulvertError } from "./base/index.ts";
-export type { CborInput, CborValue } from "./codec/index.ts";
+export type { CborInput, CborOf, CborValue } from "./codec/index.ts";
 export { ReadCapability, type StreamRole, WriteCapability } from "./crypto/index.ts";
 export type { FrameState, RtoOptions, Selection, TimerHandle } from "./retx/index.ts";
 export { ReTx, RtoEstimator, TimerQueue } from "./retx/index.ts";

@@ -13,6 +13,22 @@ export type CborInput =
   | readonly CborInput[]
   | { readonly [key: string]: CborInput | undefined };
 
+/**
+ * `T` itself where a value of it can be written, though it is an interface, which TypeScript gives
+ * no index signature; else something that no value is.
+ */
+export type CborOf<T> = T extends CborInput
+  ? T
+  : T extends (...given: never[]) => unknown
+    ? never
+    : T extends object
+      ? {
+          readonly [Key in keyof T]:
+            | CborOf<Exclude<T[Key], undefined>>
+            | Extract<T[Key], undefined>;
+        }
+      : never;
+
 /** What comes out: a whole number is a `number` when it is safe, a `bigint` when it is not. */
 export type CborValue =
   | null

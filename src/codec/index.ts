@@ -1,4 +1,4 @@
-export type { CborInput, CborValue, DecodeOptions } from "./cbor.ts";
+export type { CborInput, CborOf, CborValue, DecodeOptions } from "./cbor.ts";
 export { decodeCbor, encodeCbor } from "./cbor.ts";
 export { CborSequence, type SequenceOptions } from "./cbor-sequence.ts";
 export { Fields } from "./fields.ts";

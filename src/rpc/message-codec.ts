@@ -1,5 +1,11 @@
 import { CulvertError, concatBytes, utf8 } from "../base/index.ts";
-import { type CborInput, type CborValue, decodeCbor, encodeCbor } from "../codec/index.ts";
+import {
+  type CborInput,
+  type CborOf,
+  type CborValue,
+  decodeCbor,
+  encodeCbor,
+} from "../codec/index.ts";
 
 /** How values of one type cross: what is decoded comes from a stranger. */
 export interface MessageCodec<T> {
@@ -40,15 +46,38 @@ export const NOTHING: MessageCodec<void> = {
 };
 
 /**
- * Plain values as CBOR. `parse` makes the typed value of what came, and throws
- * `CULVERT_PROTOCOL` when it is something else; `Fields` of the codec room does most of that.
+ * Plain values as CBOR. `parse` makes the typed value of what came, and throws when it is something
+ * else: a schema of whatever library will do. Whoever sent it is told `CULVERT_PROTOCOL`, unless it
+ * is a `CulvertError` that `parse` throws.
+ *
+ * @example
+ * ```ts
+ * interface Point {
+ *   readonly x: number;
+ *   readonly y: number;
+ * }
+ * const point = cborMessage((value): Point => {
+ *   const { x, y } = value as Partial<Point>;
+ *   if (typeof x !== "number" || typeof y !== "number") throw new TypeError("no point");
+ *   return { x, y };
+ * });
+ * const move = unary({ request: point, reply: NOTHING });
+ * ```
  */
-export function cborMessage<T extends CborInput>(
-  parse: (value: CborValue) => T,
+export function cborMessage<T>(
+  parse: (value: CborValue) => T & CborOf<T>,
   options: { readonly maxBytes?: number; readonly maxDepth?: number } = {},
 ): MessageCodec<T> {
   return {
-    encode: (value) => encodeCbor(value),
-    decode: (bytes) => parse(decodeCbor(bytes, options)),
+    encode: (value) => encodeCbor(value as CborInput),
+    decode: (bytes) => {
+      const value = decodeCbor(bytes, options);
+      try {
+        return parse(value);
+      } catch (cause) {
+        if (cause instanceof CulvertError) throw cause;
+        throw new CulvertError("CULVERT_PROTOCOL", "a value of another form", { cause });
+      }
+    },
   };
 }

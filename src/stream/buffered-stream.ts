@@ -1,5 +1,11 @@
 import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
-import { type CborInput, CborSequence, type CborValue, encodeCbor } from "../codec/index.ts";
+import {
+  type CborInput,
+  type CborOf,
+  CborSequence,
+  type CborValue,
+  encodeCbor,
+} from "../codec/index.ts";
 import { wholeInRange } from "./options.ts";
 import type { Stream } from "./stream.ts";
 import type { UsedInParts } from "./taken-bytes.ts";
@@ -84,10 +90,10 @@ export class BufferedStream implements AsyncIterable<CborValue> {
    * @throws TypeError for what CBOR cannot express, or what is nested too deeply
    * @throws CulvertError `CULVERT_TOO_LARGE`, and of whatever ends the stream
    */
-  async write(value: CborInput, options: WaitOptions = {}): Promise<void> {
+  async write<T>(value: T & CborOf<T>, options: WaitOptions = {}): Promise<void> {
     throwIfAborted(options.signal);
     const { maxBytes, maxDepth } = this.#options;
-    const bytes = encodeCbor(value, { maxDepth });
+    const bytes = encodeCbor(value as CborInput, { maxDepth });
     if (bytes.length > maxBytes) {
       throw new CulvertError("CULVERT_TOO_LARGE", `a value of ${bytes.length} bytes`, {
         detail: { limit: maxBytes, length: bytes.length },

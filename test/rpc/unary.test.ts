@@ -23,7 +23,7 @@ interface Sum {
   readonly b: number;
 }
 
-const sum = cborMessage((value): Sum & { readonly [key: string]: number } => {
+const sum = cborMessage((value): Sum => {
   const fields = Fields.of(value);
   return { a: fields.integer("a"), b: fields.integer("b") };
 });
@@ -33,7 +33,14 @@ const manifest = {
   echo: unary({ request: BYTES, reply: BYTES }),
   fail: unary({ request: TEXT, reply: NOTHING }),
   wait: unary({ request: NOTHING, reply: TEXT }),
+  even: unary({ request: cborMessage(mustBeEven), reply: cborMessage(mustBeEven) }),
 };
+
+function mustBeEven(value: unknown): number {
+  if (typeof value !== "number") throw new CulvertError("CULVERT_TOO_LARGE", "no number");
+  if (value % 2 !== 0) throw new RangeError("a secret of the schema");
+  return value;
+}
 
 interface Seen {
   aborts: string[];
@@ -73,6 +80,7 @@ function rig(
       if (what === "coded") throw new CulvertError("CULVERT_FULL", "no room for that");
       throw new Error("a secret of the handler, with a stack");
     },
+    even: (value) => value + (value === 0 ? 1 : 2),
     wait: (_nothing, { signal }) =>
       new Promise((_resolve, reject) => {
         onAbort(signal, (error) => {
@@ -174,6 +182,21 @@ describe("a unary call", () => {
       ...{ code: "CULVERT_PROTOCOL", remote: true },
     });
     expect(serving.statistics.run).toBe(1);
+  });
+
+  it("whose value has another form is the sender's mistake, on either side", async () => {
+    const { caller, elapse } = rig();
+    expect(await elapse(caller.even(2))).toBe(4);
+    const message = "a value of another form";
+    expect(await elapse(outcome(caller.even(1)))).toMatchObject({
+      ...{ code: "CULVERT_PROTOCOL", remote: true, message },
+    });
+    expect(await elapse(outcome(caller.even(0)))).toMatchObject({
+      ...{ code: "CULVERT_PROTOCOL", remote: false, message, cause: expect.any(RangeError) },
+    });
+    expect(await elapse(outcome(caller.even("x" as never)))).toMatchObject({
+      ...{ code: "CULVERT_TOO_LARGE", remote: true, message: "no number" },
+    });
   });
 
   it("that is aborted rejects at once and stops the handler within a round trip", async () => {

@@ -1,8 +1,15 @@
 import { DecoderStream, EncoderStream } from "cbor-x";
-import { BufferedStream, type CborInput, generateSecret, isCulvertError, Stream } from "culvert";
+import {
+  BufferedStream,
+  type CborInput,
+  type CborOf,
+  generateSecret,
+  isCulvertError,
+  Stream,
+} from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 
 function pair() {
   const clock = new VirtualClock();
@@ -102,6 +109,23 @@ describe("a BufferedStream", () => {
     await second.then((value) => outcomes.push(value)).catch(() => undefined);
     if (outcomes.length < 2) outcomes.push(await clock.runPromise(right.read(), 60_000));
     expect(outcomes).toEqual([1, 2]);
+  });
+
+  it("takes what an interface describes, and by its type nothing that is no value", async () => {
+    interface Note {
+      readonly text: string;
+      readonly answers?: readonly Note[];
+    }
+    const { clock, a, b } = pair();
+    const [writer, reader] = [new BufferedStream(a), new BufferedStream(b)];
+    const note: Note = { text: "a", answers: [{ text: "b" }] };
+    expectTypeOf<Note>().toExtend<CborOf<Note>>();
+    expectTypeOf<{ at: Date }>().not.toExtend<CborOf<{ at: Date }>>();
+    expectTypeOf<{ run(): void }>().not.toExtend<CborOf<{ run(): void }>>();
+    expectTypeOf<undefined>().not.toExtend<CborOf<undefined>>();
+    void writer.write(note);
+    expect(await clock.runPromise(reader.read())).toEqual(note);
+    await Promise.all([a.halt(), b.halt()]);
   });
 
   it("refuses to write what the other side would not read, and goes on", async () => {
