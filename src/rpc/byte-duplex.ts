@@ -1,25 +1,7 @@
+import type { Duplex } from "node:stream";
+
 /**
- * A byte stream both ways, as far as requests need it. Every Node Duplex is one: a link's stream, a
- * socket, one end of a pair in memory.
+ * A byte stream both ways: a link's stream, a socket, one end of a pair in memory. What ends one of
+ * its sides leaves the other one open (`allowHalfOpen`).
  */
-export interface ByteDuplex {
-  readonly destroyed: boolean;
-  /** Whether all that was written, and the end, has left; `finish` tells. */
-  readonly writableFinished: boolean;
-  /** Hands bytes over; false asks to wait for `drain`. */
-  write(bytes: Uint8Array): boolean;
-  /** Ends this side; the other one may go on. */
-  end(): unknown;
-  /** Ends both sides at once; the other end learns that it was not a proper end. */
-  destroy(error?: Error): unknown;
-  /** Puts bytes back in front of those that were not read yet. */
-  unshift(bytes: Uint8Array): unknown;
-  pause(): unknown;
-  resume(): unknown;
-  on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
-  on(event: "end" | "finish" | "close" | "drain", listener: () => void): unknown;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  off(event: "data", listener: (bytes: Uint8Array) => void): unknown;
-  off(event: "end" | "finish" | "close" | "drain", listener: () => void): unknown;
-  off(event: "error", listener: (error: Error) => void): unknown;
-}
+export type ByteDuplex = Duplex;

@@ -160,6 +160,11 @@ export const NODE_MODULES: readonly {
     reason: "a Stream is a Duplex",
   },
   {
+    path: /^src\/rpc\/byte-duplex\.ts$/,
+    modules: ["node:stream"],
+    reason: "a raw call is a Duplex for its caller and its handler; only the type is needed",
+  },
+  {
     path: /^src\/node\/stream-paths\.ts$/,
     modules: ["node:stream"],
     reason: "a link runs over any Duplex, of which only the type is needed",

@@ -173,11 +173,9 @@ function answerShortly(stream: ByteDuplex): Promise<void> {
 
 function mirror(stream: ByteDuplex): Promise<void> {
   return new Promise((resolve) => {
-    stream.on("data", (bytes) => void stream.write(bytes.slice()));
-    stream.on("end", () => void stream.end());
     stream.on("close", resolve);
     stream.on("error", () => {});
-    stream.resume();
+    stream.pipe(stream);
   });
 }
 
