@@ -230,8 +230,10 @@ function loadSodium(): Sodium | undefined {
 
 const PACKAGE = "sodium-native";
 
+/** From beside this file; where others have made CommonJS of it, no URL says where that is. */
 function requireHere(): NodeJS.Require | undefined {
-  return globalThis.process?.getBuiltinModule?.("node:module").createRequire(import.meta.url);
+  const module = globalThis.process?.getBuiltinModule?.("node:module");
+  return module?.createRequire(import.meta.url ?? __filename);
 }
 
 const USED = [

@@ -4,7 +4,7 @@ import type NoiseState from "noise-handshake";
 import { CulvertError } from "../base/index.ts";
 import type { udxNetwork } from "./udx-network.ts";
 
-const require = createRequire(import.meta.url);
+let noise: typeof NoiseState | undefined;
 
 /**
  * Brings in a package with machine code when it is wanted, and not before: there are systems for
@@ -27,10 +27,16 @@ export async function loadMachineCode<T>(name: string, load: () => Promise<T>): 
  */
 export function requireNoise(): typeof NoiseState {
   try {
-    return require("noise-handshake");
+    noise ??= requireHere()("noise-handshake") as typeof NoiseState;
+    return noise;
   } catch (cause) {
     throw unsupported("sodium-native", cause);
   }
+}
+
+/** From beside this file; where others have made CommonJS of it, no URL says where that is. */
+function requireHere(): NodeJS.Require {
+  return createRequire(import.meta.url ?? __filename);
 }
 
 function unsupported(name: string, cause: unknown): CulvertError {
