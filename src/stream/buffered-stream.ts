@@ -7,6 +7,7 @@ import {
   encodeCbor,
 } from "../codec/index.ts";
 import { wholeInRange } from "./options.ts";
+import type { WaitOptions } from "./state-waits.ts";
 import type { Stream } from "./stream.ts";
 import type { UsedInParts } from "./taken-bytes.ts";
 
@@ -27,11 +28,6 @@ export const BUFFERED_DEFAULTS: BufferedStreamOptions = Object.freeze({
 /** What the options may be at most. */
 const MAX_BYTES_CEILING = 2 ** 30;
 const MAX_DEPTH_CEILING = 2 ** 16;
-
-/** Options of one wait. */
-export interface WaitOptions {
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Values instead of bytes: a CBOR sequence (RFC 8742) over a `Stream`.

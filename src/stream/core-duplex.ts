@@ -1,5 +1,6 @@
 import { type Cancel, type Clock, CulvertError, joinBytes, unreachable } from "../base/index.ts";
 import { afterEmits, afterReactions } from "../io/defer.ts";
+import { destroyOnAbort } from "../io/destroy-on-abort.ts";
 import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { StreamParts } from "./assemble.ts";
@@ -70,6 +71,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.once("finish", () => this.#waits.check());
     this.#repeatPast();
     if (options.autoStart !== false) afterReactions(() => this.start());
+    destroyOnAbort(this, options.signal);
   }
 
   /** Bytes of the peer that were handed to this stream's reader, in all sessions. */

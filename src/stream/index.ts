@@ -1,6 +1,6 @@
 export type { ReadyState, SocketAddress } from "../io/socket-duplex.ts";
 export type { StreamCapabilities } from "./assemble.ts";
-export type { BufferedStreamOptions, WaitOptions } from "./buffered-stream.ts";
+export type { BufferedStreamOptions } from "./buffered-stream.ts";
 export { BUFFERED_DEFAULTS, BufferedStream } from "./buffered-stream.ts";
 export { MemoryJournalStore } from "./memory-journal.ts";
 export { Mode } from "./mode.ts";
@@ -24,4 +24,5 @@ export type { StreamOptions } from "./options.ts";
 export { DEFAULTS } from "./options.ts";
 export type { StreamProgress } from "./progress.ts";
 export { generateSecret, secretFromText, secretToText } from "./secret.ts";
+export type { WaitOptions } from "./state-waits.ts";
 export { Stream } from "./stream.ts";

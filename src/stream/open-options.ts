@@ -21,6 +21,8 @@ export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable"
   readonly readableHighWaterMark?: number;
   /** As for any Duplex: bytes that Node itself buffers, beside what the protocol holds. */
   readonly writableHighWaterMark?: number;
+  /** Aborted, it gives the stream up as `destroy` does, with an error named `AbortError`. */
+  readonly signal?: AbortSignal | undefined;
   /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }

@@ -1,4 +1,4 @@
-import { CulvertError, type Journal } from "../base/index.ts";
+import { CulvertError, type Journal, throwIfAborted } from "../base/index.ts";
 import type { CborInput, Fields } from "../codec/index.ts";
 import { ackName } from "./ack-writer.ts";
 import { begunName } from "./begun-bytes.ts";
@@ -143,8 +143,13 @@ function isNeeded(name: string, needed: NeededFrames): boolean {
  * Makes what takes a journal over, and closes it when that fails: who is told that an option is
  * wrong opens the same state again.
  */
-export async function handOver<T>(journal: Journal | undefined, make: () => T): Promise<T> {
+export async function handOver<T>(
+  journal: Journal | undefined,
+  signal: AbortSignal | undefined,
+  make: () => T,
+): Promise<T> {
   try {
+    throwIfAborted(signal);
     return make();
   } catch (error) {
     await journal?.close();

@@ -5,6 +5,12 @@ interface Wait {
   readonly settle: (error?: Error) => void;
 }
 
+/** Options of one wait. */
+export interface WaitOptions {
+  /** Gives the wait up, and nothing else. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Promises that wait for something to become true; whoever may have made it so calls `check`. */
 export class StateWaits {
   readonly #open = new Set<Wait>();

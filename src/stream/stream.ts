@@ -20,6 +20,7 @@ import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 import { handOver } from "./saved-frames.ts";
 import { streamIdOf } from "./secret.ts";
 import { decodeWholeState, encodeWholeState } from "./state-codec.ts";
+import type { WaitOptions } from "./state-waits.ts";
 import type { UsedInParts } from "./taken-bytes.ts";
 
 /**
@@ -97,7 +98,7 @@ export class Stream extends CoreDuplex {
   }: StreamStoreOptions): Promise<Stream> {
     const keys = capabilitiesOf(secret, role);
     const parts = await assembleFromStore(keys, contextOf(transport, options), store);
-    return handOver(parts.journal, () => new Stream(parts, options));
+    return handOver(parts.journal, options.signal, () => new Stream(parts, options));
   }
 
   /**
@@ -158,7 +159,7 @@ export class Stream extends CoreDuplex {
    *
    * @throws CulvertError of whatever ends the stream first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
-  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async sync(options: WaitOptions = {}): Promise<void> {
     const written = this.bytesWritten;
     const isEnded = this.writableEnded;
     await this.until(() => {
@@ -173,7 +174,7 @@ export class Stream extends CoreDuplex {
    *
    * @throws CulvertError as `sync`
    */
-  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async close(options: WaitOptions = {}): Promise<void> {
     if (this.writable) this.end();
     // One that is destroyed after its end goes on in the background, and never finishes for Node.
     const isLeft = (): boolean => this.destroyed && this.writableEnded;

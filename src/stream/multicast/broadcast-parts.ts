@@ -29,6 +29,8 @@ export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "du
   readonly autoStart?: boolean;
   /** As for any Writable: bytes that Node itself buffers, beside what the protocol holds. */
   readonly writableHighWaterMark?: number;
+  /** Aborted, it gives the broadcast up as `destroy` does, with an error named `AbortError`. */
+  readonly signal?: AbortSignal | undefined;
   /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }

@@ -3,6 +3,7 @@ import { type Cancel, CulvertError, type JournalStore } from "../../base/index.t
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
+import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
@@ -11,6 +12,7 @@ import { payloadBytesMax } from "../frame.ts";
 import { type Callback, HeldCallback } from "../held-callback.ts";
 import { handOver } from "../saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
+import type { WaitOptions } from "../state-waits.ts";
 import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
 import {
   type BroadcastOpenOptions,
@@ -102,6 +104,7 @@ export class Broadcast extends Writable {
     this.#desk = new RepairDesk({ ...parts, transport, tell });
     destroyOnError(this);
     if (options.autoStart !== false) afterReactions(() => this.start());
+    destroyOnAbort(this, options.signal);
   }
 
   /**
@@ -115,7 +118,7 @@ export class Broadcast extends Writable {
     const { transport, capability, ...rest } = options;
     const write = parseWriteCapability(capability);
     const parts = await broadcastFromStore(transport, write, rest);
-    return handOver(parts.journal, () => new Broadcast(transport, rest, parts));
+    return handOver(parts.journal, rest.signal, () => new Broadcast(transport, rest, parts));
   }
 
   /**
@@ -224,7 +227,7 @@ export class Broadcast extends Writable {
    *
    * @throws CulvertError of whatever ends the broadcast first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
-  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async sync(options: WaitOptions = {}): Promise<void> {
     const written = this.progress().writtenBytes + this.writableLength;
     const isEnded = this.writableEnded;
     await this.#session.until(() => {
@@ -238,7 +241,7 @@ export class Broadcast extends Writable {
    *
    * @throws CulvertError as `sync`
    */
-  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async close(options: WaitOptions = {}): Promise<void> {
     if (this.writable) this.end();
     await this.#session.until(() => this.writableFinished, options.signal);
   }

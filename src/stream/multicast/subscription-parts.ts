@@ -30,6 +30,8 @@ export interface SubscriptionOpenOptions extends Partial<Omit<SubscriptionOption
   readonly autoStart?: boolean;
   /** As for any Readable: bytes that Node itself buffers, beside what the protocol holds. */
   readonly readableHighWaterMark?: number;
+  /** Aborted, it ends the subscription, with an error named `AbortError`. */
+  readonly signal?: AbortSignal | undefined;
   /** The machine's own time, unless a test brings another one. */
   readonly clock?: Clock;
 }

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { CulvertError, type JournalStore } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
+import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { StreamEvent } from "../engine.ts";
@@ -84,6 +85,7 @@ export class Subscription extends Readable {
     });
     destroyOnError(this);
     if (options.autoStart !== false) afterReactions(() => this.start());
+    destroyOnAbort(this, options.signal);
   }
 
   /**
@@ -96,7 +98,11 @@ export class Subscription extends Readable {
   static async open(options: SubscriptionStoreOptions): Promise<Subscription> {
     const { transport, capability, ...rest } = options;
     const parts = await subscriptionFromStore(transport, capability, rest);
-    return handOver(parts.journal, () => new Subscription(transport, capability, rest, parts));
+    return handOver(
+      parts.journal,
+      rest.signal,
+      () => new Subscription(transport, capability, rest, parts),
+    );
   }
 
   /**
