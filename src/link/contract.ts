@@ -14,7 +14,7 @@ export interface OpenStreamOptions {
   /** `normal` unless told otherwise; holds for both directions. */
   readonly priority?: Priority;
   /** Gives up while it waits for its turn; afterwards it does nothing. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -128,7 +128,7 @@ export interface DialTarget {
   readonly addresses: readonly NodeAddress[];
   /** The node's ed25519 key, when it is known: saves a round trip (Noise IK, not XX). */
   readonly publicKey?: Uint8Array;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a connection that is handed to a host is for. */
@@ -143,18 +143,18 @@ export interface AttachOptions {
   readonly isRelayed: boolean;
   /** Who has brought it, such as a relay: all that begins there has the share of one address. */
   readonly via?: NodeId | undefined;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A new way for an old link: addresses to dial, or a connection that is there. */
 export type UpgradePath =
-  | { readonly addresses: readonly NodeAddress[]; readonly signal?: AbortSignal }
+  | { readonly addresses: readonly NodeAddress[]; readonly signal?: AbortSignal | undefined }
   | {
       readonly connection: PathConnection;
       readonly isRelayed: boolean;
       /** The relay that it leads through. */
       readonly via?: NodeId | undefined;
-      readonly signal?: AbortSignal;
+      readonly signal?: AbortSignal | undefined;
     };
 
 /**
@@ -181,7 +181,7 @@ export interface Observation {
  * All links of one node: one UDP socket and one TCP port for listening, dialling, punching and
  * datagrams.
  */
-export interface LinkHost {
+export interface LinkHost extends AsyncDisposable {
   readonly id: NodeId;
   /** Where the node listens. */
   readonly addresses: readonly NodeAddress[];

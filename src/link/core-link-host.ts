@@ -183,6 +183,10 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     return this.#closed;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   handlerOf(protocol: string): StreamHandler | undefined {
     return this.#handlers.get(protocol);
   }

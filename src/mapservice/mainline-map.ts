@@ -20,7 +20,7 @@ export interface MainlineMapOptions {
   /** Payload of every cell, up to {@link MAINLINE_PAYLOAD_BYTES}. */
   readonly payloadSize?: number;
   /** Ends the wait for the first nodes. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The largest value that a mutable item may have, less its own encoding. */
@@ -37,7 +37,7 @@ const ASK_AGAIN_MS = { first: 1_000, last: 20_000 } as const;
  * node that is asked sees the asker's IP address; no receipt is signed; an item lives some two
  * hours. A record travels as the mutable item (BEP 44) that its signature is made for.
  */
-export class MainlineMap implements RecordCarrier {
+export class MainlineMap implements RecordCarrier, AsyncDisposable {
   readonly payloadSize: number;
   /** Every item is verified by the client of the DHT, in this process. */
   readonly isVerified = true;
@@ -72,7 +72,7 @@ export class MainlineMap implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     // Of two puts of one address here, the second finds what the first has put.
     const key = addressKey(record.address);
@@ -85,7 +85,10 @@ export class MainlineMap implements RecordCarrier {
     return await this.#until(turn, options.signal);
   }
 
-  async #put(record: MapRecord, options: { readonly signal?: AbortSignal }): Promise<StoredReply> {
+  async #put(
+    record: MapRecord,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<StoredReply> {
     const { address, signature, seq, payload } = record;
     const held = await this.#until(this.#find(address), options.signal);
     if (held !== undefined && held.seq >= seq) {
@@ -101,7 +104,7 @@ export class MainlineMap implements RecordCarrier {
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     const deadline = this.#clock.now() + (options.waitMs ?? 0);
     for (let gapMs: number = ASK_AGAIN_MS.first; ; gapMs = Math.min(2 * gapMs, ASK_AGAIN_MS.last)) {
@@ -119,6 +122,10 @@ export class MainlineMap implements RecordCarrier {
     this.#isClosed = true;
     for (const end of this.#open) end(new CulvertError("CULVERT_CLOSED"));
     await this.#dht.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #find(address: Uint8Array): Promise<MapRecord | undefined> {

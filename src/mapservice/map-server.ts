@@ -47,7 +47,7 @@ export interface MapServerStatistics extends MapStatistics, SessionStatistics {
 }
 
 /** A running Map server. */
-export interface MapServer {
+export interface MapServer extends AsyncDisposable {
   /** Where it listens, with the real ports. */
   readonly endpoints: readonly string[];
   /** 32 bytes: the key that signs its receipts; the same after a restart in the same folder. */
@@ -146,6 +146,10 @@ class SocketServer implements MapServer {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {

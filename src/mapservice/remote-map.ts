@@ -27,7 +27,7 @@ export interface RemoteMapOptions {
   /** Time for a connection to be made and greeted. */
   readonly connectMs?: number;
   /** Gives the first connection up while it is made. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly limits?: Partial<ServiceCarrierLimits>;
   /** Whether a lost connection is made again also when nobody waits for it; true if absent. */
   readonly isKept?: boolean;
@@ -93,7 +93,7 @@ export async function connectMapBy(
  * growing pauses, until `close`. What is asked meanwhile waits for it, within its timeout. One that
  * is not kept is closed instead as soon as nothing waits.
  */
-export class RemoteMap implements RecordCarrier {
+export class RemoteMap implements RecordCarrier, Disposable {
   readonly payloadSize: number;
   readonly #dialNode: DialNode;
   readonly #clock: Clock;
@@ -147,14 +147,14 @@ export class RemoteMap implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     return await this.#carrier.put(record, options);
   }
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     return await this.#carrier.get(address, options);
   }
@@ -165,6 +165,10 @@ export class RemoteMap implements RecordCarrier {
     this.#closing.abort();
     this.#cancelPause();
     this.#carrier.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #use(connection: NodeConnection): void {

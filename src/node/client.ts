@@ -62,11 +62,11 @@ export interface ClientOptions {
   /** This one, unless told otherwise. */
   readonly machine?: Machine;
   /** Gives up while it is opened. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** A client of the network that is connected. */
-export interface NetworkClient {
+/** A client of the network that is connected; `await using` closes it at the end of its scope. */
+export interface NetworkClient extends AsyncDisposable {
   readonly geometry: NetworkGeometry;
   /**
    * A Map for one stream: no exit sees more of it than its budget, whatever other streams do.
@@ -193,7 +193,11 @@ function requireRoom({ onionHopsMax: hopsMax }: NetworkGeometry): void {
 /** Says at once what a stream would wait for in vain: a network that has too few nodes. */
 async function requireRoute(
   routes: DescriptorRoutes,
-  parts: { readonly overlay: Overlay; readonly clock: Clock; readonly signal?: AbortSignal },
+  parts: {
+    readonly overlay: Overlay;
+    readonly clock: Clock;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const { overlay, clock, signal } = parts;
   try {
@@ -277,20 +281,16 @@ function connected(parts: {
   readonly carrier: () => RecordCarrier;
 }): NetworkClient {
   const { overlay, geometry, closers } = parts;
-  let closing: Promise<void> | undefined;
   return {
     geometry,
     transport: () => {
       // Its circuits would be built, and built again, for ever.
-      if (closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
+      if (closers.isRun) throw new CulvertError("CULVERT_CLOSED");
       return new MapClient(new SharedCarrier(parts.carrier()));
     },
     get nodesKnown() {
       return overlay.dht.contacts.length;
     },
-    close: () => {
-      closing ??= closers.run();
-      return closing;
-    },
+    ...closers.handle(),
   };
 }

@@ -33,6 +33,16 @@ export class Closers {
     });
   }
 
+  /** How whoever gets what was opened closes all of it, once: by name, or at the end of a scope. */
+  handle(): { close(): Promise<void> } & AsyncDisposable {
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      closing ??= this.run();
+      return closing;
+    };
+    return { close, [Symbol.asyncDispose]: close };
+  }
+
   /** Closes everything, also when one of them fails; the first failure is thrown in the end. */
   async run(): Promise<void> {
     this.#isRun = true;

@@ -45,7 +45,7 @@ import { CircuitTunnels } from "./voidphone-tunnels.ts";
 import { VoidphoneValues } from "./voidphone-values.ts";
 
 /** A storage and relay node that is up. */
-export interface RunningNode {
+export interface RunningNode extends AsyncDisposable {
   /** Its id in hexadecimal. */
   readonly name: string;
   /** How others name it when they join by it, one for each address at which they reach it now. */
@@ -76,7 +76,7 @@ export interface NodeOptions {
   /** How records are kept at the nodes closest to them. */
   readonly placement?: Partial<PlacementLimits>;
   /** Gives up a server for records that does not answer, while the node starts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -369,7 +369,6 @@ function runningNode(
   const joined = joinAndBeReached(ground);
   void joined.then(() => handOver.resume());
   const { identity, overlay, place, closers } = ground;
-  let closing: Promise<void> | undefined;
   return {
     name: nodeIdText(identity.id),
     get contacts() {
@@ -390,9 +389,6 @@ function runningNode(
       const relays = overlay.relays.length;
       return { puts, gets, records: store.entries, relays };
     },
-    close: () => {
-      closing ??= closers.run();
-      return closing;
-    },
+    ...closers.handle(),
   };
 }

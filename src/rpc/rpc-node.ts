@@ -45,7 +45,7 @@ export interface RpcLimits {
 }
 
 /** One end of everything that is called: it calls other nodes and serves them. */
-export class RpcNode {
+export class RpcNode implements AsyncDisposable {
   readonly #requests: Requests;
   readonly #middleware: readonly Middleware[];
   readonly #streamCaller: StreamCaller | undefined;
@@ -109,6 +109,11 @@ export class RpcNode {
     if (options.drainMs === 0) this.#endStreams();
     if (options.drainMs === 0) await this.#requests.close(options);
     await this.#closing;
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(options: { readonly drainMs?: number }): Promise<void> {

@@ -18,7 +18,7 @@ export interface PairOptions {
 }
 
 /** Two streams that talk to each other. */
-export interface Pair {
+export interface Pair extends AsyncDisposable {
   /** The listening end. */
   readonly a: Stream;
   /** The dialling end. */
@@ -50,5 +50,5 @@ export async function pair(options: PairOptions = {}): Promise<Pair> {
     await Promise.all([a.halt(), b.halt()]);
     map.close();
   };
-  return { a, b, close };
+  return { a, b, close, [Symbol.asyncDispose]: close };
 }

@@ -61,7 +61,7 @@ interface Waiter {
  * const same = await transport.get(frameId, { waitMs: 1_000 });
  * ```
  */
-export class MemoryTransport implements Transport {
+export class MemoryTransport implements Transport, Disposable {
   readonly payloadSize: number;
   readonly #options: MemoryTransportOptions;
   readonly #clock: Clock;
@@ -130,6 +130,10 @@ export class MemoryTransport implements Transport {
     }
     this.#places.clear();
     this.#expiring.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #throwIfClosed(): void {
