@@ -99,7 +99,10 @@ export class DhtNode implements Lookup, Discovery {
    *
    * @returns how many nodes are known then; 0 when nobody answered, and it goes on trying
    */
-  start(bootstrap: readonly Contact[], options: { signal?: AbortSignal } = {}): Promise<number> {
+  start(
+    bootstrap: readonly Contact[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<number> {
     return this.#guard<number>(options.signal, (done, fail) => {
       this.#joinings.push({ done, fail });
       this.#handle({ kind: "start", bootstrap });

@@ -4,7 +4,7 @@ import { type NodeId, nodeIdText } from "./node-id.ts";
 
 /** Options of a question that may take its time. */
 export interface LookupOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called once when the answer is late; it still counts when it comes (EGTP's soft timeout). */
   readonly onSoftTimeout?: () => void;
 }

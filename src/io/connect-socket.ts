@@ -10,7 +10,7 @@ import type { Endpoint } from "./endpoint.ts";
  */
 export async function connectBytes(
   endpoint: Endpoint,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ByteConnection> {
   return new ByteConnection(await connectSocket(endpoint, options.signal));
 }

@@ -50,7 +50,7 @@ export function prefacedTls(identity: CertificateIdentity): (socket: Socket) => 
  */
 export async function connectPrefacedTls(
   endpoint: Endpoint,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<PrefacedConnection> {
   const { signal } = options;
   const socket = await connectSocket(endpoint, signal);

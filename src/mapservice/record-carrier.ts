@@ -32,9 +32,12 @@ export interface RecordCarrier {
    * then verifying it again proves nothing.
    */
   readonly isVerified?: boolean;
-  put(record: MapRecord, options?: { readonly signal?: AbortSignal }): Promise<StoredReply>;
+  put(
+    record: MapRecord,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<StoredReply>;
   get(
     address: Uint8Array,
-    options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+    options?: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<MapRecord>;
 }

@@ -28,7 +28,7 @@ export interface RedisRecordStoreOptions extends RecordStoreOptions {
   /** What every key begins with, so that several Maps may share an engine. */
   readonly prefix?: string;
   /** Gives it up while it is opened. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Each partition is in one slot of a cluster: more than any cluster of a Map has nodes. */

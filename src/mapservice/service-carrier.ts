@@ -166,7 +166,7 @@ export class ServiceCarrier implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     const bytes = encodeRecord(record);
     for (let attempt = 1; ; attempt++) {
@@ -182,7 +182,7 @@ export class ServiceCarrier implements RecordCarrier {
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
     const request = { kind: "get", address: address.slice(), waitMs } as const;

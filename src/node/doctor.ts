@@ -53,7 +53,7 @@ export interface ExaminationOptions {
   readonly nodes: readonly NodeContact[];
   /** This one, unless told otherwise. */
   readonly machine?: Machine;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A record that is put to see whether it can be got: gone soon. */

@@ -37,7 +37,7 @@ export class GentleStart implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     const reply = await this.#carrier.put(record, options);
     this.#step();
@@ -46,7 +46,7 @@ export class GentleStart implements RecordCarrier {
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     if ((options.waitMs ?? 0) > 0 && !this.#mayLeave()) await this.#hold(options.signal);
     const record = await this.#carrier.get(address, options);

@@ -211,7 +211,7 @@ export class Overlay implements Lookup, Discovery {
    */
   async describe(
     { id, address }: NodeContact,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<NodeDescriptor | undefined> {
     this.#begunWith.add(formatNodeAddress(address));
     this.links.hint(id, { addresses: [address], relays: [] });
@@ -236,7 +236,7 @@ export class Overlay implements Lookup, Discovery {
   async askToDialBack(
     id: NodeId,
     addresses: readonly NodeAddress[],
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<readonly DialBackVerdict[]> {
     const verdicts = await this.rpc.caller(MANIFEST, id).dialBack(addresses, options);
     if (verdicts.length === addresses.length) return verdicts;

@@ -73,7 +73,7 @@ export class ReplicatedMap implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     const { ttlSeconds } = await this.#placed.put(record, options);
     return { ttlSeconds };
@@ -82,7 +82,7 @@ export class ReplicatedMap implements RecordCarrier {
   /** Puts, and hands out the receipts that made the quorum. */
   async putForReceipts(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<ReplicatedReply> {
     const receipts: NodeReceipt[] = [];
     this.#receipts.set(record, receipts);
@@ -96,7 +96,7 @@ export class ReplicatedMap implements RecordCarrier {
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     return await this.#placed.get(address, options);
   }
@@ -173,12 +173,12 @@ function byDistanceTo(address: Uint8Array): (a: Contact, b: Contact) => number {
 
 function withKey({ carrier, nodeKey }: NodeMap) {
   return {
-    put: async (record: MapRecord, options?: { readonly signal?: AbortSignal }) => {
+    put: async (record: MapRecord, options?: { readonly signal?: AbortSignal | undefined }) => {
       return { ...(await carrier.put(record, options)), nodeKey };
     },
     get: async (
       address: Uint8Array,
-      options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+      options?: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
     ) => await carrier.get(address, options),
   };
 }

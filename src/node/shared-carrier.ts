@@ -21,7 +21,7 @@ export class SharedCarrier implements RecordCarrier {
 
   async put(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StoredReply> {
     // The signature tells records of one address apart.
     const key = toHex(record.address) + toHex(record.signature);
@@ -35,7 +35,7 @@ export class SharedCarrier implements RecordCarrier {
   /** Waits as long as the first who asked wanted to; who wants to wait longer asks again. */
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<MapRecord> {
     const { waitMs = 0 } = options;
     return await this.#gets.join(toHex(address), options.signal, (signal) =>

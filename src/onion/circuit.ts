@@ -71,7 +71,10 @@ export class Circuit {
   static async build(
     service: TunnelService,
     route: Route,
-    options: { readonly limits?: Partial<CircuitLimits>; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly limits?: Partial<CircuitLimits>;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<Circuit> {
     throwIfAborted(options.signal);
     const circuit = new Circuit(service, route, { ...CIRCUIT_LIMITS, ...options.limits });
@@ -133,7 +136,7 @@ export class Circuit {
    */
   request(
     content: Uint8Array,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       throwIfAborted(options.signal);

@@ -38,7 +38,7 @@ export interface MessageOptions {
   readonly origin?: Uint8Array;
   /** How long hops hold packets, on average, to mix them; not at all if absent. */
   readonly mixMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How long a reply is waited for; the states of hops live as long. */

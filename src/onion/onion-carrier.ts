@@ -165,7 +165,7 @@ export class OnionCarrier {
    */
   async put(
     record: OnionRecord,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<{ readonly ttlSeconds: number; readonly receipt: Uint8Array }> {
     const { answerMs: timeoutMs } = this.#options;
     const { address } = record;
@@ -187,7 +187,7 @@ export class OnionCarrier {
    */
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<OnionRecord> {
     const waitMs = Math.max(Math.floor(options.waitMs ?? 0), 0);
     const timeoutMs = waitMs + this.#options.answerMs;

@@ -33,7 +33,7 @@ export interface RouteRequest {
   readonly destination?: OnionPeer;
   /** Exits that are not wanted. */
   readonly isExcluded?: (exit: NodeId) => boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where routes come from. */

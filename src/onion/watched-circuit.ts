@@ -15,7 +15,10 @@ export async function buildWatched(
     readonly routes: Pick<RouteProvider, "failed">;
     readonly route: Route;
   },
-  options: { readonly limits?: Partial<CircuitLimits>; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly limits?: Partial<CircuitLimits>;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<Circuit> {
   const { service, routes, route } = parts;
   try {

@@ -39,7 +39,10 @@ export interface StreamCarrier {
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_CLOSED`, `CULVERT_BUSY`
    * @throws Error `AbortError`
    */
-  openStream(peer: NodeId, options?: { readonly signal?: AbortSignal }): Promise<ByteDuplex>;
+  openStream(
+    peer: NodeId,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<ByteDuplex>;
   /** Takes the streams that peers open; called once. */
   onStream(listener: (peer: NodeId, stream: ByteDuplex) => void): void;
 }

@@ -49,7 +49,7 @@ export type Handlers<M extends Manifest> = { readonly [Name in keyof M]: Handler
 
 /** How one call is made. */
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** For the whole call; the limits' default if absent. */
   readonly totalMs?: number;
   /** For the first message of a stream that comes back. */

@@ -14,7 +14,10 @@ export interface PeerLink {
   readonly isOpen: boolean;
   openStream(
     protocol: string,
-    options?: { readonly signal?: AbortSignal; readonly priority?: "urgent" | "normal" },
+    options?: {
+      readonly signal?: AbortSignal | undefined;
+      readonly priority?: "urgent" | "normal";
+    },
   ): Promise<ByteDuplex>;
   /** Takes the streams of `protocol` that the peer opens. */
   handle(protocol: string, onStream: (stream: ByteDuplex) => void): Cancel;

@@ -102,7 +102,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
 
   async openStream(
     peer: NodeId,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<ByteDuplex> {
     const { signal } = options;
     throwIfAborted(signal);

@@ -30,7 +30,7 @@ import { RequestCore } from "./request-core.ts";
 
 /** How one request is made. */
 export interface RequestOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Its whole life; the limits' `hardMs` if absent, `hardMsMax` at most. */
   readonly hardMs?: number;
   /** When `onLate` is called; by the times measured before if absent. */

@@ -19,14 +19,14 @@ export interface Receipt {
 export interface PutOptions {
   /** Seconds asked for; the Map may grant less. */
   readonly ttlSeconds?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Wishes of one get. */
 export interface GetOptions {
   /** How long the Map may hold a get for an address that is still empty, in milliseconds. */
   readonly waitMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The wait alone need not keep the process alive: whoever asks has timers of its own. A hint. */
   readonly background?: boolean;
   /**

@@ -63,7 +63,7 @@ export class VoidphoneApiClient {
    */
   async get(
     key: Uint8Array,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint8Array | undefined> {
     requireKey(key);
     const message = encodeApiRequest({ kind: "get", key });

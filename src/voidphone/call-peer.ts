@@ -52,7 +52,7 @@ export class ReplyReader {
 export async function callPeer(
   peer: { readonly host: string; readonly port: number },
   request: PeerRequest,
-  options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal },
+  options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal | undefined },
 ): Promise<PeerReply | undefined> {
   const { dialect, signal } = options;
   const message = dialect.encodeRequest(request);
@@ -96,7 +96,7 @@ export async function callPeer(
 
 async function dial(
   peer: { readonly host: string; readonly port: number },
-  options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal },
+  options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal | undefined },
 ): Promise<ByteConnection> {
   const { dialect } = options;
   const endpoint = { kind: "tcp", ...peer } as const;

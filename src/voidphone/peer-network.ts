@@ -227,5 +227,5 @@ function placeOf({ host, port }: { readonly host: string; readonly port: number 
 }
 
 interface WaitOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }

@@ -126,7 +126,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
 
   async get(
     key: Uint8Array,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint8Array | undefined> {
     return this.#values.get(key) ?? (await this.network.get(key, options));
   }

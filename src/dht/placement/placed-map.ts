@@ -36,10 +36,10 @@ export interface PlacedReply {
 
 /** The Map of one node: `RecordCarrier` of the Map service is one, and {@link PlacedMap} too. */
 export interface NodeMap<Entry extends PlacedRecord, Reply extends PlacedReply> {
-  put(record: Entry, options?: { readonly signal?: AbortSignal }): Promise<Reply>;
+  put(record: Entry, options?: { readonly signal?: AbortSignal | undefined }): Promise<Reply>;
   get(
     address: Uint8Array,
-    options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+    options?: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Entry>;
 }
 
@@ -50,7 +50,7 @@ export interface PlacementDht {
   closestKnown(address: Uint8Array, count: number): readonly Contact[];
   closest(
     address: Uint8Array,
-    options?: { readonly count?: number; readonly signal?: AbortSignal },
+    options?: { readonly count?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<readonly Contact[]>;
   isDemoted(id: NodeId): boolean;
   blame(id: NodeId): void;
@@ -117,7 +117,10 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
     this.#driver.setBackground(true);
   }
 
-  async put(record: Entry, options: { readonly signal?: AbortSignal } = {}): Promise<Reply> {
+  async put(
+    record: Entry,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Reply> {
     const { address } = record;
     const done = await this.#operate(options.signal, record, (operation) => {
       return { kind: "put", operation, address };
@@ -127,7 +130,7 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
 
   async get(
     address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Entry> {
     const { waitMs = 0 } = options;
     const done = await this.#operate(options.signal, undefined, (operation) => {

@@ -11,7 +11,11 @@ import { FrameBuffer, type RelayFrame } from "./frames.ts";
  */
 export function readFirstFrame(
   stream: LinkStream,
-  options: { readonly clock: Clock; readonly limitMs: number; readonly signal?: AbortSignal },
+  options: {
+    readonly clock: Clock;
+    readonly limitMs: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<RelayFrame> {
   const { clock, limitMs, signal } = options;
   const buffer = new FrameBuffer();
