@@ -6,13 +6,16 @@ import type { ReplicatedMap } from "./replicated-map.ts";
 
 /** What a node has for VoidPhone's clients and peers. */
 export interface VoidphoneValuesComponents {
-  readonly dht: DhtNode;
+  readonly dht: Pick<DhtNode, "answer" | "contacts" | "get" | "put">;
   /** The Map of the whole network, and what of it is here. */
-  readonly replicas: ReplicatedMap;
-  readonly store: RecordStore;
+  readonly replicas: Pick<ReplicatedMap, "get">;
+  readonly store: Pick<RecordStore, "get">;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** What is put into a foreign network, and looked for there. */
+type ForeignNetwork = Pick<VoidphonePeerNetwork, "get" | "store">;
 
 /** Values of foreign peers that are carried into our network at once; more stay here only. */
 const CARRIED_MAX = 32;
@@ -25,7 +28,7 @@ const RECORD_HEAD_START_MS = 1_000;
  */
 export class VoidphoneValues implements VoidphoneDht {
   readonly #components: VoidphoneValuesComponents;
-  readonly #networks = new Set<VoidphonePeerNetwork>();
+  readonly #networks = new Set<ForeignNetwork>();
   #carried = 0;
 
   constructor(components: VoidphoneValuesComponents) {
@@ -33,7 +36,7 @@ export class VoidphoneValues implements VoidphoneDht {
   }
 
   /** Puts into this network too from now on, and looks there. */
-  add(network: VoidphonePeerNetwork): void {
+  add(network: ForeignNetwork): void {
     this.#networks.add(network);
   }
 
@@ -55,10 +58,12 @@ export class VoidphoneValues implements VoidphoneDht {
     const late = new AbortController();
     const ended = AbortSignal.any([signal, late.signal]);
     const record = this.#record(key, ended);
+    const plain = this.#plain(key, ended);
     try {
-      const plain = await this.#plain(key, ended);
-      if (plain === undefined) return await record;
-      return (await this.#soon(record)) ?? plain;
+      // A foreign network may look for its whole time, when the record has long been here.
+      const first = await Promise.race([orNothing(record), plain]).catch(() => plain);
+      if (first === undefined) return await record;
+      return (await this.#soon(record)) ?? first;
     } finally {
       late.abort();
     }
