@@ -162,6 +162,7 @@ async function assemble(
     log,
   });
   closers.add(() => map.close());
+  closers.add(() => handOver.close()); // it reads the store, which the map closes
   const sessions = serveMap(ground, map);
   const replicas = replicate(ground, map);
   const sequence = directory === undefined ? undefined : `${directory}/${SEQUENCE_FILE}`;
@@ -185,16 +186,14 @@ async function assemble(
 
 /** Hands this node's records over to those that are closer to them. */
 function keepPlaced(
-  { identity, overlay, peers, closers, machine, log }: Ground,
+  { identity, overlay, peers, machine, log }: Ground,
   store: RecordStore,
   limits: Partial<PlacementLimits> = {},
 ): HandOver {
   const { dht } = overlay;
   const { clock, random } = machine;
   const self = identity.id;
-  const handOver = new HandOver({ store, dht, peers, self, clock, random, log }, limits);
-  closers.add(() => handOver.close());
-  return handOver;
+  return new HandOver({ store, dht, peers, self, clock, random, log }, limits);
 }
 
 /** This node's own records, to whoever has a link. */

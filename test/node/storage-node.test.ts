@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { CulvertError, type Log, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
+import {
+  type HeldRecord,
+  MemoryRecordStore,
+  type RecordStore,
+} from "../../src/mapservice/index.ts";
 import { NODE_DEFAULTS, type NodeConfig, startNode } from "../../src/node/index.ts";
 import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
@@ -33,6 +38,38 @@ describe("a node", () => {
       await clock.runUntil(clock.now() + 120_000);
       expect(clock.pending, reachable).toBe(0);
     }
+  });
+
+  it("that is closed while it reads what it held before takes that for no failure", async () => {
+    const { clock, machine } = alone();
+    const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
+    let cut: (error: Error) => void = () => {};
+    const store: RecordStore = {
+      payloadSize: memory.payloadSize,
+      put: (puts, nowMs) => memory.put(puts, nowMs),
+      get: (address, nowMs) => memory.get(address, nowMs),
+      sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
+      statistics: () => memory.statistics(),
+      async *held() {
+        yield* await new Promise<HeldRecord[]>((_, reject) => {
+          cut = reject;
+        });
+      },
+      close: async () => {
+        cut(new CulvertError("CULVERT_FILE", "the store is closed"));
+        await memory.close();
+      },
+    };
+    const warned: string[] = [];
+    const log: Log = (level, what) => level !== "debug" && warned.push(what);
+    const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
+    const starting = startNode({ ...NODE_DEFAULTS, listen }, { machine, store, log });
+    const node = await clock.runPromise(starting);
+    await clock.runPromise(node.joined);
+    await clock.runPromise(node.close());
+    await clock.runUntil(clock.now() + 120_000);
+    expect(warned).toEqual([]);
+    expect(clock.pending).toBe(0);
   });
 
   it("is not told to be reached in a way, or over a carrier, that there is not", async () => {
