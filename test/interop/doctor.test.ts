@@ -81,8 +81,8 @@ describe("culvert doctor", () => {
     if (first === undefined) throw new Error("a node");
     expect(await doctor([contactOf(first)])).toEqual({
       findings: [
-        ...["state ok", "udp ok", "tcp ok", "node ok", "node ok", "geometry ok", "join ok"],
-        ...["direct ok", "direct ok", "circuit ok", "onion ok", "onion ok"],
+        ...["state ok", "udp ok", "tcp ok", "node ok", "node ok", "clock ok", "geometry ok"],
+        ...["join ok", "direct ok", "direct ok", "circuit ok", "onion ok", "onion ok"],
       ],
       hints: [],
       exit: 0,
@@ -97,8 +97,8 @@ describe("culvert doctor", () => {
     const { findings, hints, exit } = await doctor([liar, gone]);
     expect(exit).toBe(5);
     expect(findings).toEqual([
-      ...["state ok", "udp ok", "tcp ok", "node failed", "node failed", "geometry skipped"],
-      ...["join skipped", "direct skipped", "direct skipped"],
+      ...["state ok", "udp ok", "tcp ok", "node failed", "node failed", "clock skipped"],
+      ...["geometry skipped", "join skipped", "direct skipped", "direct skipped"],
       ...["circuit skipped", "onion skipped", "onion skipped"],
     ]);
     expect(hints).toHaveLength(2);
