@@ -27,7 +27,9 @@ export type HolderInput =
   /** The stream is over. */
   | { readonly kind: "closed" }
   /** So many bytes went through circuits of this relay, either way, as we have counted them. */
-  | { readonly kind: "passed"; readonly bytes: number };
+  | { readonly kind: "passed"; readonly bytes: number }
+  /** A circuit of this relay is over: what was on its way then will not be seen here. */
+  | { readonly kind: "ended" };
 
 /** What comes out of it. */
 export type HolderEffect =
@@ -108,6 +110,9 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
         break;
       case "passed":
         this.#passedBytes += input.bytes;
+        break;
+      case "ended":
+        this.#passedBytes += this.#options.limits.underWayBytes;
         break;
       default:
         unreachable(input);

@@ -29,6 +29,8 @@ export interface RelayLimits {
   readonly reportBytes: number;
   /** How much more than a holder has counted a relay may claim: what is under way, and a little. */
   readonly disputeBytes: number;
+  /** The same for each circuit that has ended: what was on its way to the holder then. */
+  readonly underWayBytes: number;
 }
 
 /**
@@ -51,4 +53,5 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   openingsPerPeerMax: 8,
   reportBytes: 16_777_216,
   disputeBytes: 8_388_608,
+  underWayBytes: 1_048_576,
 });

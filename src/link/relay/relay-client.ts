@@ -186,6 +186,7 @@ export class RelayClient {
     stream.write(encodeFrame({ kind: "connected" }));
     // For the place of the moment: one that is given up and kept again is charged for it, too.
     const path = new StreamPath(stream, (bytes) => this.#places.get(key)?.passed(bytes));
+    stream.on("close", () => this.#places.get(key)?.circuitEnded());
     const { caller: expectedId } = frame;
     const { peer: via } = relayLink;
     const call = { isInitiator: false, isRelayed: true, expectedId, via };

@@ -44,6 +44,11 @@ export class RelayPlace {
     this.#driver.stop();
   }
 
+  /** A circuit is over. */
+  circuitEnded(): void {
+    this.#driver.handle({ kind: "ended" });
+  }
+
   /** So many bytes went through a circuit. */
   passed(bytes: number): void {
     this.#driver.handle({ kind: "passed", bytes });

@@ -172,7 +172,9 @@ describe("a holder", () => {
     stage.say({ kind: "usage", usedBytes: 0 });
     stage.take();
     stage.give({ kind: "passed", bytes: 50_000_000 });
-    const honest = 50_000_000 + RELAY_LIMITS.disputeBytes;
+    stage.give({ kind: "ended" });
+    const { disputeBytes, underWayBytes } = RELAY_LIMITS;
+    const honest = 50_000_000 + disputeBytes + underWayBytes;
     stage.say({ kind: "usage", usedBytes: honest });
     expect(stage.take()).toEqual([]);
     stage.say({ kind: "usage", usedBytes: honest + 1 });
