@@ -278,6 +278,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     stream.consumed += credit;
     stream.consumedOfWindow += credit;
     assert(stream.unconsumed >= 0, "no more is consumed than came");
+    if (stream.isPeerEnded) this.#windowsBytes -= stream.shrink();
     if (stream.isPeerBlocked) this.#widen(stream);
     const dueFrom = Math.min(stream.window / 2, CREDIT_EVERY_BYTES);
     if (stream.consumed >= dueFrom) this.#queue.pushCredit(stream);
@@ -311,6 +312,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
       case "end":
         if (stream.isPeerEnded) throw broken("a stream ended twice");
         stream.isPeerEnded = true;
+        this.#windowsBytes -= stream.shrink();
         this.#effects.push({ kind: "ended", id: stream.id });
         this.#forgetIfOver(stream);
         break;

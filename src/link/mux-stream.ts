@@ -110,6 +110,13 @@ export class MuxStream {
     return isKeepingUp ? Math.min(WIDENING * this.window, windowMax, fair) - this.window : 0;
   }
 
+  /** Leaves to others what nothing will come for, as its peer has ended; returns how much. */
+  shrink(): number {
+    const idle = this.window - this.unconsumed;
+    this.window = this.unconsumed;
+    return idle;
+  }
+
   /** Takes up to `bytesMax` of what was written, as views. */
   take(bytesMax: number): Uint8Array[] {
     const pieces: Uint8Array[] = [];
