@@ -28,8 +28,11 @@ export class WaitingBytes {
 
   push(bytes: Uint8Array): void {
     const before = this.#stream.readableLength;
+    const heldBefore = this.#heldNow;
     this.#stream.push(bytes);
     if (this.#stream.readableEncoding === null) return;
+    // What came before `setEncoding` is no piece, and may have left a part of a character.
+    if (this.#pieces.length === 0) this.#heldBytes = heldBefore;
     const characters = this.#stream.readableLength - before;
     this.#pieces.push({ bytes: bytes.length, characters, heldBytes: this.#heldNow });
     this.#bytes += bytes.length;
