@@ -313,11 +313,10 @@ export class ChainReader {
    * The oldest one is kept until its answer must have come: where all are cancelled after a few
    * short gaps, none is ever answered, and a Map that says nothing seems out of reach.
    */
-  #cancelOne({ index, requests }: Place, now: Instant): void {
-    const oldest = requests[0] as Request;
-    const isKept = index >= this.#seen && now < this.#exchange.answeredBy(oldest);
-    const [cancelled = oldest] = requests.splice(isKept ? 1 : 0, 1);
-    this.#exchange.cancel(cancelled);
+  #cancelOne({ requests }: Place, now: Instant): void {
+    const isKept = now < this.#exchange.answeredBy(requests[0] as Request);
+    const [cancelled] = requests.splice(isKept ? 1 : 0, 1);
+    if (cancelled !== undefined) this.#exchange.cancel(cancelled);
   }
 
   /** How many RTOs the next question for a place may take. */

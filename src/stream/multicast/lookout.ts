@@ -17,6 +17,8 @@ export interface LookoutInit extends ScoutInit {
 export interface Standing {
   /** The lowest frame that has not arrived. */
   readonly base: number;
+  /** How often it was asked for since a later one arrived; `Infinity` while none has. */
+  readonly asks: number;
   /** Frames that have arrived beyond it. */
   readonly early: Iterable<number>;
   /** The chain's state at a frame from `base` on. */
@@ -29,7 +31,10 @@ export interface Resumption {
   readonly chain: Chain | undefined;
 }
 
-/** What is missing is asked for so often at least before it is taken for gone. */
+/**
+ * What is missing is asked for so often at least before it is taken for gone, whatever a round trip
+ * takes, and however few questions fit a window.
+ */
 const GAP_ASKS = 8;
 
 /** Mean gaps between gets in which a missing frame is asked for a few times at least. */
@@ -105,11 +110,11 @@ export class Lookout {
   }
 
   /** Looks around while there is room; gives the frame to go on at, if those below are lost. */
-  pump(now: Instant, { base, early, stateAt }: Standing): Resumption | undefined {
+  pump(now: Instant, { base, asks, early, stateAt }: Standing): Resumption | undefined {
     this.#forgetPassed(base);
-    const since = this.missingSince(base);
-    const isLagging = now >= since + this.#gapLimitMs && !this.#isSilent(now);
-    if (since < Number.POSITIVE_INFINITY && !isLagging) return undefined;
+    const lagsAt = this.missingSince(base) + this.#gapLimitMs;
+    const isLagging = now >= lagsAt && !this.#isWaiting(now, asks);
+    if (lagsAt < Number.POSITIVE_INFINITY && !isLagging) return undefined;
     const near = isLagging ? Math.min(...early) : Number.POSITIVE_INFINITY;
     if (near < Number.POSITIVE_INFINITY) return this.#goOn({ number: near }, now);
     if (isLagging && this.#lookedAgainFor !== base) {
@@ -127,12 +132,11 @@ export class Lookout {
     return undefined;
   }
 
-  deadline(now: Instant, base: number): Instant {
+  deadline(now: Instant, { base, asks }: Pick<Standing, "base" | "asks">): Instant {
     const lagsAt = this.missingSince(base) + this.#gapLimitMs;
-    if (now < lagsAt && lagsAt < Number.POSITIVE_INFINITY) return lagsAt;
-    // The answer that ends the silence will have everybody look again.
-    const isWaiting = lagsAt < Number.POSITIVE_INFINITY && this.#isSilent(now);
-    return isWaiting ? Number.POSITIVE_INFINITY : this.#scout.deadline(now);
+    if (lagsAt === Number.POSITIVE_INFINITY) return this.#scout.deadline(now);
+    if (now < lagsAt) return lagsAt;
+    return this.#isWaiting(now, asks) ? Number.POSITIVE_INFINITY : this.#scout.deadline(now);
   }
 
   onGot(request: Request, cell: Uint8Array): void {
@@ -152,6 +156,11 @@ export class Lookout {
     if (this.#found === undefined || this.#found.number >= base) return;
     this.#found.chain.wipe();
     this.#found = undefined;
+  }
+
+  /** For the answer that ends a silence, or for more questions: what comes has everybody look. */
+  #isWaiting(now: Instant, asks: number): boolean {
+    return asks <= GAP_ASKS || this.#isSilent(now);
   }
 
   #isSilent(now: Instant): boolean {

@@ -12,7 +12,7 @@ import { Outcome } from "../outcome.ts";
 import type { GotInput, IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { UnreadLife } from "../unread-life.ts";
 import { contentOf, finalLengthOf, problemOf } from "./broadcast-frame.ts";
-import { Lookout, quietAskMsOf, type Resumption } from "./lookout.ts";
+import { Lookout, quietAskMsOf, type Resumption, type Standing } from "./lookout.ts";
 import { Numbering } from "./numbering.ts";
 import type { SubscriptionOptions } from "./options.ts";
 import { RepairAsker } from "./repair-asker.ts";
@@ -150,7 +150,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     // Nobody looks around or asks for what there is no room for.
     if (!this.#hasRoom) return busy;
     const askAt = this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY;
-    return Math.min(busy, this.#lookout.deadline(now, this.#reader.base), askAt);
+    return Math.min(busy, this.#lookout.deadline(now, this.#standing), askAt);
   }
 
   /** Everything but the sealed questions. Holds secrets. */
@@ -173,6 +173,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   /** Sealed questions that are in memory, by their journal names: borrowed. */
   residentFrames(): Map<string, Uint8Array> {
     return this.#asker?.residentByName() ?? new Map();
+  }
+
+  get #standing(): Pick<Standing, "base" | "asks"> {
+    const { base, asksInVain } = this.#reader;
+    return { base, asks: this.#arrivals.heldFrames > 0 ? asksInVain : Number.POSITIVE_INFINITY };
   }
 
   get #hasRoom(): boolean {
@@ -235,10 +240,9 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   /** Goes on behind what is gone for good. */
   #look(now: Instant): void {
     if (!this.#hasRoom) return;
-    const { base } = this.#reader;
     const { early } = this.#arrivals;
     const stateAt = (index: number): Uint8Array => this.#keys.stateAt(index);
-    const goesOn = this.#lookout.pump(now, { base, early, stateAt });
+    const goesOn = this.#lookout.pump(now, { ...this.#standing, early, stateAt });
     if (goesOn !== undefined) this.#lag(goesOn, now);
   }
 

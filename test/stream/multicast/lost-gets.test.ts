@@ -43,6 +43,19 @@ it("asks often over a slow way, and hears the answers", async () => {
   expect(reader.text).toBe("hello");
 });
 
+it("asks often for what is missing over a slow way, and hears the answers", async () => {
+  const { memory, at, clock } = place();
+  const slow = new LossyTransport(memory, { rttMs: 20_000, ...at });
+  const broadcast = new Broadcast(memory, at);
+  onTestFinished(() => broadcast.halt());
+  const capability = broadcast.capability();
+  broadcast.end(Buffer.alloc(10 * 128));
+  const way = losing(slow, (get) => get === 1);
+  const reader = new Listener(new Subscription(way, capability, { ...at, quietAskMsMax: 200 }));
+  await clock.runUntil(() => reader.isOver, 3_600_000);
+  expect(reader.error).toBeUndefined();
+});
+
 it("knows that the Map is there when only the gets for the next frame are answered", async () => {
   const { memory, at, clock, capability } = await withoutItsBeginning();
   const way = losing(memory, (get, { waitMs }) => get > 1 && get <= 16 && waitMs !== 0);
@@ -86,6 +99,34 @@ it.each([{ paceMeanMs: 60_000 }, { paceMeanMs: 20, window: 2, gapLimitMs: 30_000
     expect(reader.error).toBeUndefined();
   },
 );
+
+it("asks eight times for what is missing, however long an answer takes", async () => {
+  const { memory, at, clock } = place();
+  const broadcast = new Broadcast(memory, at);
+  onTestFinished(() => broadcast.halt());
+  const capability = broadcast.capability();
+  broadcast.end(Buffer.alloc(60 * 128));
+  const slow = new LossyTransport(memory, { rttMs: 3_000, ...at });
+  const asks: number[] = [];
+  const ids: string[] = [];
+  const way: Transport = {
+    payloadSize: slow.payloadSize,
+    put: (id, cell, options) => slow.put(id, cell, options),
+    get: (id, options) => {
+      const name = Buffer.from(id).toString("hex");
+      const frame = ids.includes(name) ? ids.indexOf(name) : ids.push(name) - 1;
+      asks[frame] = (asks[frame] ?? 0) + 1;
+      const isLost = frame === 2 && asks[frame] < 8;
+      return isLost ? new Promise(() => {}) : slow.get(id, options);
+    },
+  };
+  const slowly = { rtoInitialMs: 10_000, paceMeanMs: 20, window: 2 };
+  const options = { ...at, ...slowly, gapLimitMs: 30_000 };
+  const reader = new Listener(new Subscription(way, capability, options));
+  await clock.runUntil(() => reader.isOver, 3_600_000);
+  expect(reader.error).toBeUndefined();
+  expect(asks[2]).toBe(8);
+});
 
 it("looks around as quickly where some answers are lost and others say no", async () => {
   const { memory, at, clock, capability } = await withoutItsBeginning();
