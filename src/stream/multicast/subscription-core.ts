@@ -41,7 +41,7 @@ const JOINING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: u
 const AHEAD_START = 16;
 
 /** Places beyond a missing one that are asked for before it, once more, when gets are rationed. */
-const FRESH_FIRST_PLACES = 8;
+const BROADCAST_FRESH_FIRST_PLACES = 8;
 
 /**
  * One reader of a multicast stream: sealed frames in, the application's bytes out, in order, once.
@@ -95,7 +95,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       quietAskMsMax: quietAskMsOf(options),
       quietPlaces: 1,
       // Nobody learns from the places that have arrived which one to put again.
-      freshFirstPlaces: FRESH_FIRST_PLACES,
+      freshFirstPlaces: BROADCAST_FRESH_FIRST_PLACES,
     });
     this.#lookout = new Lookout({ ...parts, ...options, context: DATA_CONTEXT });
     if (repair === undefined) return;
