@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "culvert/testing";
@@ -51,6 +51,20 @@ test("every command tells events to programs, but the one that prints a script",
     ({ options }) => !options.some(({ flags }) => flags === "--json"),
   ).map(({ name }) => name);
   expect(silent).toEqual(["completion"]);
+});
+
+test("every event is on the page that tells of them", async () => {
+  const page = await readFile("docs/COMMAND.md", "utf8");
+  const told = new Set<string>();
+  for (const name of await readdir("src/cli", { recursive: true })) {
+    if (!name.endsWith(".ts")) continue;
+    const code = await readFile(join("src/cli", name), "utf8");
+    for (const [, event = ""] of code.matchAll(/(?:\.tell|#event)\(\s*"([a-z]+)"/g))
+      told.add(event);
+  }
+  expect(told.size).toBeGreaterThan(20);
+  told.delete("none"); // words only
+  expect([...told].filter((event) => !page.includes(`\`${event}\``))).toEqual([]);
 });
 
 test("an option with an empty value is refused: as a path it would be the current folder", () => {

@@ -252,7 +252,8 @@ function lost(cause?: unknown): CommandError {
   return new CommandError(
     "CULVERT_BAD_STATE",
     "the unfinished files of this transfer are gone",
-    "what was acknowledged is not sent again: ask the other side for a new transfer",
+    "put them back and type the same command again, or add --refuse and ask for it anew: " +
+      "what was acknowledged is not sent again",
     cause,
   );
 }
