@@ -3,6 +3,9 @@ import type { CommandText, OptionSpec } from "./command-text.ts";
 /** The shells that `culvert completion` knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
+/** What every command has, as zsh is told. */
+const HELP_OPTION = "--help[show this]";
+
 /** What `--via` takes. */
 const ROADS = ["onion", "direct"] as const;
 
@@ -16,7 +19,7 @@ export function completionScript(shell: Shell, commands: readonly CommandText[])
 }
 
 function bash(commands: readonly CommandText[]): string {
-  const names = commands.map(({ name }) => name).join(" ");
+  const names = namesOf(commands);
   const cases = commands.map((command) => {
     const long = command.options.map(({ flags }) => longFlag(flags)).join(" ");
     return `    ${command.name}) options="${long} --help"; operands="${bashOperands(command)}" ;;`;
@@ -59,8 +62,16 @@ complete -o filenames -F _culvert culvert
 
 /** Every spelling of these options, as a pattern of `case`. */
 function bashPattern(options: readonly OptionSpec[]): string {
-  const spellings = options.flatMap(({ flags }) => flags.match(/(?<= |^)-{1,2}[a-z-]+/g) ?? []);
-  return [...new Set(spellings)].join("|");
+  return [...new Set(options.flatMap(spellings))].join("|");
+}
+
+/** `-c` and `--config` of `-c, --config <file>`. */
+function spellings({ flags }: OptionSpec): string[] {
+  return flags.match(/(?<= |^)-{1,2}[a-z-]+/g) ?? [];
+}
+
+function namesOf(commands: readonly CommandText[]): string {
+  return commands.map(({ name }) => name).join(" ");
 }
 
 function bashOperands(command: CommandText): string {
@@ -71,7 +82,8 @@ function bashOperands(command: CommandText): string {
 function zsh(commands: readonly CommandText[]): string {
   const names = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
   const cases = commands.map((command) => {
-    const options = command.options.map((option) => `        ${quote(zshOption(option))}`);
+    const specs = [...command.options.flatMap(zshOptions), HELP_OPTION];
+    const options = specs.map((spec) => `        ${quote(spec)}`);
     const operands = `        ${quote(zshOperands(command))}`;
     return `    ${command.name})\n      _arguments \\\n${[...options, operands].join(" \\\n")} ;;`;
   });
@@ -80,9 +92,11 @@ function zsh(commands: readonly CommandText[]): string {
 _culvert() {
   local -a commands=(
 ${names.join("\n")}
+    'help:show the help of a command'
   )
   if (( CURRENT == 2 )); then
-    _describe command commands
+    local -a options=('--help:show all commands' '--version:show which version this is')
+    _describe command commands -- options
     return
   fi
   local command=$words[2]
@@ -90,6 +104,7 @@ ${names.join("\n")}
   (( CURRENT-- ))
   case $command in
 ${cases.join("\n")}
+    help) _describe command commands ;;
   esac
 }
 # Loaded by itself it is called for the first word already; sourced it is not.
@@ -101,12 +116,17 @@ fi
 `;
 }
 
-function zshOption(option: OptionSpec): string {
-  const summary = option.summary.replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", ",");
-  const base = `${longFlag(option.flags)}[${summary}]`;
-  if (!takesValue(option)) return base;
-  if (longFlag(option.flags) === "--via") return `${base}:road:(${ROADS.join(" ")})`;
-  return isFile(option) ? `${base}:${longFlag(option.flags).slice(2)}:_files` : `${base}:value:`;
+/** Every spelling of it, as `_arguments` takes them. */
+function zshOptions(option: OptionSpec): string[] {
+  const summary = option.summary.replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
+  const value = zshValue(option);
+  return spellings(option).map((flag) => `${flag}[${summary}]${value}`);
+}
+
+function zshValue(option: OptionSpec): string {
+  if (!takesValue(option)) return "";
+  if (longFlag(option.flags) === "--via") return `:road:(${ROADS.join(" ")})`;
+  return isFile(option) ? `:${longFlag(option.flags).slice(2)}:_files` : ":value:";
 }
 
 function zshOperands(command: CommandText): string {
@@ -119,6 +139,10 @@ function fish(commands: readonly CommandText[]): string {
   const lines = [
     "# culvert completion fish > ~/.config/fish/completions/culvert.fish",
     "complete -c culvert -f",
+    "complete -c culvert -s h -l help -d 'show this, or the help of a command'",
+    "complete -c culvert -n __fish_use_subcommand -s V -l version -d 'show which version this is'",
+    "complete -c culvert -n __fish_use_subcommand -a help -d 'show the help of a command'",
+    `complete -c culvert -n '__fish_seen_subcommand_from help' -a ${quote(namesOf(commands))}`,
   ];
   for (const { name, summary } of commands) {
     lines.push(`complete -c culvert -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`);
@@ -130,8 +154,9 @@ function fish(commands: readonly CommandText[]): string {
       lines.push(`${here} -a ${quote(command.completes.join(" "))}`);
     }
     for (const option of command.options) {
-      const name = longFlag(option.flags).slice(2);
-      lines.push(`${here} -l ${name}${fishValue(option)} -d ${quote(option.summary)}`);
+      const flags = spellings(option).map((flag) => flag.replace(/^--/, "l ").replace(/^-/, "s "));
+      const named = flags.map((flag) => `-${flag}`).join(" ");
+      lines.push(`${here} ${named}${fishValue(option)} -d ${quote(option.summary)}`);
     }
   }
   return `${lines.join("\n")}\n`;

@@ -16,6 +16,15 @@ describe.each(SHELLS)("the completion script for %s", (shell) => {
     }
   });
 
+  test("knows short options, help, and the commands that help is of", () => {
+    expect(script).toMatch(
+      { bash: /\|-c\|--config\|/, zsh: /'-c\[/, fish: /-s c -l config/ }[shell],
+    );
+    expect(script).toContain(shell === "fish" ? "-l help" : "--help");
+    expect(script).toMatch(/version/);
+    expect(script).toMatch({ bash: / help\) /, zsh: / help\) /, fish: /from help' -a / }[shell]);
+  });
+
   test("says in its first lines where to put it", () => {
     expect(script.split("\n").slice(0, 2).join("\n")).toContain(`culvert completion ${shell} >`);
   });
