@@ -79,7 +79,7 @@ class Conduit {
     const secret = generateSecret();
     // Each end has a carrier and a client of its own, as two processes would.
     const transport = (): MapClient =>
-      new MapClient(localCarrier(this.#service, systemClock, { isVerified: true }));
+      new MapClient(localCarrier(this.#service, { isVerified: true }));
     this.#a = Stream.listen(transport(), secret, LIFE);
     this.#b = Stream.dial(transport(), secret, LIFE);
   }

@@ -80,7 +80,7 @@ describe("a Map server", () => {
     const waiting = get?.get(frameId(1), { waitMs: 10_000 });
     await put?.put(frameId(1), cellOf(1));
     expect(await waiting).toEqual(cellOf(1));
-    expect(server.stats()).toMatchObject({ putsStored: 1, links: 2, protocolErrors: 0 });
+    expect(server.statistics()).toMatchObject({ putsStored: 1, links: 2, protocolErrors: 0 });
   });
 
   test("carries many cells of many clients at once", async () => {
@@ -91,7 +91,7 @@ describe("a Map server", () => {
     await Promise.all(frames.map((i) => streams[i % 8]?.put(frameId(i), cellOf(i))));
     const cells = await Promise.all(frames.map((i) => streams[(i + 3) % 8]?.get(frameId(i))));
     expect(cells).toEqual(frames.map(cellOf));
-    expect(server.stats().commits).toBeLessThan(300);
+    expect(server.statistics().commits).toBeLessThan(300);
   });
 
   test("keeps its key and its records over a restart, and clients find it again", async () => {
@@ -123,7 +123,7 @@ describe("a Map server", () => {
     const settled = await Promise.allSettled(puts);
     const stored = settled.filter(({ status }) => status === "fulfilled").length;
     const reopened = await start({ directory: join(folder, "data") });
-    expect(reopened.stats().store.entries).toBeGreaterThanOrEqual(stored);
+    expect(reopened.statistics().store.entries).toBeGreaterThanOrEqual(stored);
   });
 
   test("does not share its folder, its port, or another network's records", async () => {
@@ -151,7 +151,7 @@ describe("a Map server", () => {
     const silent = puts.filter(({ status }) => status === "rejected").length;
     expect(silent).toBeGreaterThan(5);
     expect(silent).toBeLessThan(40);
-    expect(server.stats().store.entries).toBeLessThan(55);
+    expect(server.statistics().store.entries).toBeLessThan(55);
   });
 });
 
@@ -167,7 +167,7 @@ describe("a hostile client", () => {
     socket.resume();
     socket.write(bytes);
     await ended(socket);
-    expect(server.stats()).toMatchObject({ protocolErrors: 1, links: 1 });
+    expect(server.statistics()).toMatchObject({ protocolErrors: 1, links: 1 });
     await stream.put(frameId(1), cellOf(1));
   });
 
@@ -178,7 +178,7 @@ describe("a hostile client", () => {
     slow.resume();
     slow.write(Uint8Array.of(0, 0));
     await Promise.all([ended(silent), ended(slow)]);
-    expect(server.stats().timeouts).toBe(2);
+    expect(server.statistics().timeouts).toBe(2);
   });
 
   test("cannot take every place", async () => {
@@ -186,7 +186,7 @@ describe("a hostile client", () => {
     await reach(server.endpoints[0]);
     await reach(server.endpoints[0]);
     await expect(reach(server.endpoints[0])).rejects.toMatchObject({ code: "CULVERT_BUSY" });
-    expect(server.stats().refused).toBe(1);
+    expect(server.statistics().refused).toBe(1);
   });
 
   test("that says nothing cannot keep others from the same door for long", async () => {
@@ -216,7 +216,7 @@ describe("a hostile client", () => {
       if (request % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     socket.destroy();
-    expect(server.stats().slowReaders).toBe(1);
+    expect(server.statistics().slowReaders).toBe(1);
     expect(await stream.get(frameId(1))).toEqual(cellOf(1));
   });
 });
@@ -259,7 +259,7 @@ describe("a client", () => {
     const stream = new MapClient(map).bind(KEYS);
     const put = stream.put(frameId(1), cellOf(1));
     await expect(put).rejects.toMatchObject({ code: "CULVERT_TIMEOUT" });
-    await expect.poll(() => server.stats().linksOpened).toBe(2);
+    await expect.poll(() => server.statistics().linksOpened).toBe(2);
   });
 
   test("refuses to go on when the node comes back with another geometry", async () => {

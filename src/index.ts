@@ -19,6 +19,8 @@ export type {
 export { CulvertError, ERROR_CODES, isCulvertError } from "./base/index.ts";
 export type { CborInput, CborOf, CborValue } from "./codec/index.ts";
 export { ReadCapability, type StreamRole, WriteCapability } from "./crypto/index.ts";
+export { systemClock } from "./io/clock.ts";
+export { systemRandom } from "./io/random.ts";
 export type { FrameState, RtoOptions, Selection, TimerHandle } from "./retx/index.ts";
 export { ReTx, RtoEstimator, TimerQueue } from "./retx/index.ts";
 export * from "./stream/index.ts";

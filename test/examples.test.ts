@@ -35,7 +35,6 @@ const GIVEN: Readonly<Record<string, string>> = {
   secret: "Uint8Array",
   seed: "Uint8Array",
   signal: "AbortSignal",
-  systemClock: 'import("culvert").Clock',
   test: 'import("culvert/testing").RegisterTest',
   text: "string",
   transport: 'import("culvert/transport").Transport',

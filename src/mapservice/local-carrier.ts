@@ -1,4 +1,5 @@
 import { type Clock, CulvertError } from "../base/index.ts";
+import { systemClock } from "../io/clock.ts";
 import type { MapAnswer } from "./protocol.ts";
 import { copyOf } from "./record.ts";
 import type { RecordService } from "./requester.ts";
@@ -14,11 +15,15 @@ import { ServiceCarrier, type ServiceCarrierLimits } from "./service-carrier.ts"
  */
 export function localCarrier(
   service: RecordService,
-  clock: Clock,
-  options: { readonly limits?: Partial<ServiceCarrierLimits>; readonly isVerified?: boolean } = {},
+  options: {
+    readonly limits?: Partial<ServiceCarrierLimits>;
+    readonly isVerified?: boolean;
+    readonly clock?: Clock;
+  } = {},
 ): ServiceCarrier {
+  const { clock = systemClock, ...rest } = options;
   const greeting = service.greeting();
-  const carrier = new ServiceCarrier({ clock }, { greeting, ...options });
+  const carrier = new ServiceCarrier({ clock }, { greeting, ...rest });
   const events = carrier.events();
   const requester = service.open("local", {
     ready: events.ready,

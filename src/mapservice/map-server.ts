@@ -52,7 +52,7 @@ export interface MapServer extends AsyncDisposable {
   readonly endpoints: readonly string[];
   /** 32 bytes: the key that signs its receipts; the same after a restart in the same folder. */
   readonly nodeKey: Uint8Array;
-  stats(): MapServerStatistics;
+  statistics(): MapServerStatistics;
   /** Answers what was taken, says goodbye, closes the store. Closing twice waits for the first. */
   close(): Promise<void>;
 }
@@ -139,7 +139,7 @@ class SocketServer implements MapServer {
     this.#servers.push(server);
   }
 
-  stats(): MapServerStatistics {
+  statistics(): MapServerStatistics {
     return { ...this.#service.statistics(), ...this.#sessions.statistics };
   }
 

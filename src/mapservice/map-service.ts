@@ -8,6 +8,10 @@ import {
   SILENT,
   unreachable,
 } from "../base/index.ts";
+import { systemClock } from "../io/clock.ts";
+import { defer as deferred } from "../io/defer.ts";
+import { nativeSigner } from "../io/native-signer.ts";
+import { systemRandom } from "../io/random.ts";
 import { type MapLimits, resolveMapLimits, ttlCapSeconds } from "./limits.ts";
 import { MapCore } from "./map-core.ts";
 import type { AskerId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
@@ -21,15 +25,19 @@ import type { MapStatistics } from "./statistics.ts";
 export interface MapServiceComponents {
   /** Owned by the service from now on: `close` closes it. */
   readonly store: RecordStore;
-  readonly clock: Clock;
-  /** Signs receipts with the node's own key. */
-  readonly signer: ReceiptSigner;
+  /** The machine's own, unless told otherwise. */
+  readonly clock?: Clock;
+  /** Signs receipts with the node's own key; one that lasts as long as the service if absent. */
+  readonly signer?: ReceiptSigner;
   /** Verifies records while others are served; without it they are verified in their turn. */
   readonly verifyAside?: RecordVerifier | undefined;
-  /** Runs a function soon, after other events had their chance (`setImmediate`). */
-  readonly defer: (run: () => void) => void;
+  /** Runs a function soon, after other events had their chance; `setImmediate` if absent. */
+  readonly defer?: (run: () => void) => void;
   readonly log?: Log;
 }
+
+/** What has a default of the machine's. */
+type MapServiceDefaults = Required<Pick<MapServiceComponents, "clock" | "signer" | "defer">>;
 
 /** How long `close` waits for what was taken before it lets go. */
 const DRAIN_MS = 10_000;
@@ -37,10 +45,17 @@ const DRAIN_MS = 10_000;
 /**
  * A Map node without sockets: runs a {@link MapCore} on a clock and a store, for any number of
  * askers. Sockets, authenticated links and carriers within the process all come in by `open`.
+ *
+ * @example
+ * ```ts
+ * const store = new MemoryRecordStore({ payloadSize: 2048, entriesMax: 1_000, bytesMax: 2 ** 22 });
+ * const service = new MapService({ store });
+ * const stream = Stream.dial(new MapClient(localCarrier(service)), secret);
+ * ```
  */
 export class MapService implements RecordService {
   readonly limits: MapLimits;
-  readonly #components: MapServiceComponents;
+  readonly #components: MapServiceComponents & MapServiceDefaults;
   readonly #log: Log;
   readonly #core: MapCore;
   readonly #driver: Driver<MapInput, MapEffect>;
@@ -54,8 +69,10 @@ export class MapService implements RecordService {
   #closing: Promise<void> | undefined;
 
   constructor(components: MapServiceComponents, limits: Partial<MapLimits> = {}) {
-    const { store, clock, signer, log, verifyAside } = components;
-    this.#components = components;
+    const { store, log, verifyAside } = components;
+    const { clock = systemClock, defer = deferred } = components;
+    const signer = components.signer ?? nativeSigner(systemRandom.bytes(32));
+    this.#components = { ...components, clock, signer, defer };
     this.limits = resolveMapLimits(limits);
     this.#log = log ?? SILENT;
     this.#core = new MapCore({

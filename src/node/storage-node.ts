@@ -214,7 +214,7 @@ function replicate(ground: Ground, map: MapService): ReplicatedMap {
   const { clock, random } = machine;
   // Only its id is looked at: nobody dials himself.
   const contact = Contact.of(identity.id, { addresses: [], relays: [identity.id] });
-  const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, clock) };
+  const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, { clock }) };
   const replicas = new ReplicatedMap(
     { dht: overlay.dht, peers, clock, random, self },
     { payloadSize: config.geometry.cellBytes },

@@ -25,7 +25,7 @@ const cellOf = (content: number): Uint8Array => new SeededRandom(content).bytes(
 /** A client over a service in this process. */
 function clientRig() {
   const rig = serviceRig();
-  const carrier = localCarrier(rig.service, rig.clock);
+  const carrier = localCarrier(rig.service, { clock: rig.clock });
   const client = new MapClient(carrier, { nodeKey: NODE.publicKey, clock: rig.clock });
   return { ...rig, carrier, client, stream: client.bind(KEYS) };
 }
@@ -68,7 +68,7 @@ describe("a client over a wire is a transport", () => {
 
 test("what a bad way damages of a borrowed cell, the Map still has whole", async () => {
   const { clock, service } = serviceRig({ limits: { recentBytesMax: 1 } });
-  const carrier = localCarrier(service, clock, { isVerified: true });
+  const carrier = localCarrier(service, { clock, isVerified: true });
   const stream = new MapClient(carrier).bind(KEYS);
   const bad = new LossyTransport(stream, { corrupt: 1, clock });
   await clock.runPromise(stream.put(frameId(1), cellOf(1)));

@@ -139,7 +139,7 @@ describe("work", () => {
   test("is done when a node asks for it", async () => {
     const limits = { workBitsMax: 20, sourceShare: 9 };
     const rig = serviceRig({ entriesMax: 10, limits });
-    const carrier = localCarrier(rig.service, rig.clock);
+    const carrier = localCarrier(rig.service, { clock: rig.clock });
     for (let frame = 0; frame < 8; frame++) {
       await rig.clock.runPromise(carrier.put(recordOf(frame)));
     }
@@ -231,7 +231,9 @@ describe("a record that was found", () => {
     const store = new MemoryRecordStore({ payloadSize, entriesMax: 100, bytesMax: 1e8 });
     const { clock, service } = serviceRig({ store, limits: { recentBytesMax: 262_144 } });
     const isLocal = where === "in the same process";
-    const carrier = isLocal ? localCarrier(service, clock) : (await wireTo(service, clock)).carrier;
+    const carrier = isLocal
+      ? localCarrier(service, { clock })
+      : (await wireTo(service, clock)).carrier;
     await clock.runPromise(carrier.put(large(0)));
     const found = await clock.runPromise(carrier.get(addressOf(0)));
     for (let frame = 1; frame < 8; frame++) await clock.runPromise(carrier.put(large(frame)));
@@ -279,7 +281,7 @@ describe("faults", () => {
     });
     const store = forgetfulStore(memory, faults);
     const { clock, service } = serviceRig({ store, limits: { recentBytesMax: 1 } });
-    const carrier = localCarrier(service, clock);
+    const carrier = localCarrier(service, { clock });
     for (let frame = 0; frame < 40; frame++) await clock.runPromise(carrier.put(recordOf(frame)));
     const kept = memory.statistics().entries;
     expect(kept).toBeGreaterThan(8);
@@ -297,13 +299,13 @@ describe("faults", () => {
 
 test("a service that lets nobody else ask says so to a carrier in its process", () => {
   const { clock, service } = serviceRig({ limits: { linksMax: 1 } });
-  localCarrier(service, clock);
-  expect(() => localCarrier(service, clock)).toThrow(/too many links/);
+  localCarrier(service, { clock });
+  expect(() => localCarrier(service, { clock })).toThrow(/too many links/);
 });
 
 test("a carrier in the process hears of the service's end", async () => {
   const { clock, service } = serviceRig();
-  const carrier = localCarrier(service, clock);
+  const carrier = localCarrier(service, { clock });
   await clock.runPromise(service.close());
   await expect(carrier.put(recordOf(1))).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
 });

@@ -160,7 +160,7 @@ describe("no secret is shown by, or reached from,", () => {
 
   it("a client of the Map that is bound, and its carrier", async () => {
     const { clock, service } = serviceRig();
-    const carrier = localCarrier(service, clock);
+    const carrier = localCarrier(service, { clock });
     const client = new MapClient(carrier);
     const writeSeed = generateSecret();
     const frameId = generateSecret();

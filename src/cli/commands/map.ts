@@ -35,7 +35,7 @@ export const map: RunCommand = async (context, _operands, options) => {
   } finally {
     await server.close();
   }
-  const { putsStored, putsKnown, getsFound, getsNotFound, store } = server.stats();
+  const { putsStored, putsKnown, getsFound, getsNotFound, store } = server.statistics();
   const [puts, gets] = [putsStored + putsKnown, getsFound + getsNotFound];
   output.tell("stopped", { puts, gets, records: store.entries });
   stop.throwIfAborted();

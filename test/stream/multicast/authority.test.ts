@@ -19,7 +19,7 @@ function realMap() {
   });
   const signer = new SigningKey(new Uint8Array(32).fill(42));
   const service = new MapService({ store, clock, signer, defer: queueMicrotask });
-  const carrier = () => localCarrier(service, clock);
+  const carrier = () => localCarrier(service, { clock });
   onTestFinished(() => service.close());
   return { clock, carrier, client: () => new MapClient(carrier()) };
 }
