@@ -4,8 +4,8 @@ import { openClient } from "../node/index.ts";
 import { logTo } from "./commands/node.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
-import { makePrivateFolder } from "./make-folder.ts";
 import type { OpenMap } from "./open-map.ts";
+import { makePrivateFolder } from "./private-folder.ts";
 
 /** What to do about a network; the table of failures speaks of Maps. */
 const HINTS: Partial<Record<ErrorCode, string>> = {

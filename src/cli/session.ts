@@ -8,7 +8,7 @@ import { LevelJournalStore } from "../io/level-journal.ts";
 import type { MapChoice } from "./connection.ts";
 import { CommandError } from "./failure.ts";
 import { shellQuote } from "./humanize.ts";
-import { makePrivateFolder, unusable } from "./make-folder.ts";
+import { makePrivateFolder, unusable } from "./private-folder.ts";
 import { decodeRecord, encodeRecord, NETWORK, type SessionRecord } from "./session-record.ts";
 import { STAGING_PREFIX } from "./transfer/path-policy.ts";
 

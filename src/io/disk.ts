@@ -1,8 +1,9 @@
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
+import { makeFolder } from "./make-folder.ts";
 
 /** Makes a folder, and what leads to it, that only this user can look into. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path, 0o700);
 }
 
 /** Bytes of the disk at `path` that an ordinary user may still fill. */

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Level } from "level";
 import {
@@ -9,6 +8,7 @@ import {
 } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "./checksum.ts";
 import { loadMachineCode } from "./machine-code.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** Names that a stream may have on disk: they become a folder, so nothing else is let through. */
 const STREAM_ID = /^[A-Za-z0-9_-]{1,128}$/;
@@ -53,7 +53,7 @@ export class LevelJournalStore implements JournalStore {
     if (!STREAM_ID.test(streamId)) throw new RangeError("not a stream id");
     const path = join(this.#folder, streamId);
     return await translateErrors(async () => {
-      await mkdir(path, { recursive: true, mode: 0o700 });
+      await makeFolder(path, 0o700);
       const level = await loadMachineCode("classic-level", () => import("level"));
       const db = new level.Level<string, Uint8Array>(path, LEVEL_OPTIONS);
       await db.open();

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,6 +94,11 @@ describe("journals on disk", () => {
       }
     }
     expect(refusals).toBeGreaterThan(whole.length / 14);
+  });
+
+  test.runIf(existsSync("/proc/self"))("say so where no folder can be made", async () => {
+    const opening = new LevelJournalStore("/proc/culvert").open("stream");
+    await expect(opening).rejects.toMatchObject({ code: "CULVERT_JOURNAL" });
   });
 });
 

@@ -1,6 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeContact } from "../../identity/index.ts";
+import { makeFolder } from "../../io/make-folder.ts";
 import { examineNetwork, type Layer } from "../../node/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -9,7 +10,6 @@ import type { Context } from "../context.ts";
 import { attempt, examineMap, type Trial } from "../examine-map.ts";
 import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
-import { makeFolder } from "../make-folder.ts";
 
 /** What `culvert doctor` tries: the layers of the network, or a Map, and the disk before them. */
 type Examined = Trial & { readonly layer: Layer | "state" | "map" };

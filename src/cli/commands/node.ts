@@ -15,7 +15,7 @@ import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint } from "../failure.ts";
 import { formatCount, printable } from "../humanize.ts";
-import { makePrivateFolder } from "../make-folder.ts";
+import { makePrivateFolder } from "../private-folder.ts";
 
 const STORE_HINT = "make the folder writable, or choose another one with --store";
 const REDIS_HINT = "does the Redis server of the configuration run? is the port to listen at free?";

@@ -1,8 +1,5 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { CommandError } from "./failure.ts";
-
-const STATE_HINT = "make the folder writable, or set XDG_STATE_HOME to one that is";
 
 /**
  * Makes a folder, and those that it lies in, unless they are there. Node's own recursion never ends
@@ -23,25 +20,6 @@ export async function makeFolder(folder: string, mode: number): Promise<void> {
       if (!(await isThere(path))) throw error;
     }
   }
-}
-
-/**
- * Makes a folder that nobody else can enter.
- *
- * @param hint what to do where that cannot be
- * @throws CulvertError `CULVERT_FILE`
- */
-export async function makePrivateFolder(folder: string, hint: string = STATE_HINT): Promise<void> {
-  try {
-    await makeFolder(folder, 0o700);
-  } catch (error) {
-    throw unusable(folder, error, hint);
-  }
-}
-
-/** The error for a folder of ours that something is in the way of, or that is somebody else's. */
-export function unusable(folder: string, cause: unknown, hint: string = STATE_HINT): CommandError {
-  return new CommandError("CULVERT_FILE", `cannot use the folder ${folder}`, hint, cause);
 }
 
 /** Whether a folder is there; anything but one, or but its absence, is an error. */

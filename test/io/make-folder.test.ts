@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { makeFolder } from "../../src/cli/make-folder.ts";
+import { makeFolder } from "../../src/io/make-folder.ts";
 
 let root: string;
 beforeEach(async () => {
