@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
 import { type Culvert, canMakeTerminals, expectFile, Machine } from "./culvert.ts";
+import { killedTransfer } from "./killed-transfer.ts";
 
 /** Two users, each with a machine of their own, and a Map that both can reach. */
 class Scene {
@@ -102,23 +103,13 @@ describe("a file from one machine to another", () => {
 
   test("survives kill -9 of either side, again and again, while a third is lost", async () => {
     await using scene = await Scene.create("--lose", "0.33", "--seed", "5");
-    const content = await scene.file("photo.jpg", 1_500_000);
-    const random = new SeededRandom(11);
-    let sender = scene.send("photo.jpg");
-    const ticket = await ticketOf(sender);
-    let receiver = scene.receive(ticket);
-    let kills = 0;
-    for (; kills < 8; kills++) {
-      await new Promise((resolve) => setTimeout(resolve, 300 + random.below(900)));
-      if (receiver.process.exitCode !== null) break;
-      const victim = random.unit() < 0.5 ? sender : receiver;
-      victim.process.kill("SIGKILL");
-      await victim.ended;
-      if (victim === sender) sender = scene.send("photo.jpg");
-      else receiver = scene.receive(ticket);
-    }
-    expect((await receiver.ended).code, receiver.stderr).toBe(0);
-    expect((await sender.ended).code, sender.stderr).toBe(0);
+    const content = await scene.file("photo.jpg", 8_000_000);
+    const kills = await killedTransfer(new SeededRandom(11), {
+      send: () => scene.send("photo.jpg"),
+      receive: (ticket) => scene.receive(ticket),
+      killsMax: 8,
+      lifeMs: { min: 300, max: 900 },
+    });
     expect(kills).toBeGreaterThan(2);
     await expectFile(join(scene.bob.folder, "photo.jpg"), content);
     expect(await readdir(scene.bob.folder)).toEqual(["photo.jpg", "state"]);
