@@ -258,6 +258,17 @@ describe("limits", () => {
     expect(open("d")).toBeUndefined();
   });
 
+  test("a source has its own places again when one of its askers leaves", () => {
+    const { service } = serviceRig({ limits: { linksPerSourceMax: 2 } });
+    const open = () => service.open("a", new Witness());
+    const [first, second] = [open(), open()];
+    first?.close();
+    expect(open()).toBeDefined();
+    expect(open()).toBeUndefined();
+    second?.close();
+    expect(open()).toBeDefined();
+  });
+
   test("the life that is granted shrinks as the store fills", async () => {
     const limits = { ttlSecondsMax: 1_000, ttlSecondsMin: 100, sourceShare: 10 };
     const rig = serviceRig({ entriesMax: 10, limits });
