@@ -205,6 +205,17 @@ describe("a client that is slow or silent", () => {
     expect(wait(1_900)).toEqual(close("idle"));
   });
 
+  test("is not idle while it takes its answers, however slowly", () => {
+    const { receive, tell, wait } = sessionOf({ idleMs: 1_000, answerMs: 1e6 });
+    receive(message("a"));
+    tell({ kind: "answered", request: 1, bytes: new Uint8Array(30) });
+    tell({ kind: "unsent", unsentBytes: 30 });
+    tell({ kind: "unsent", unsentBytes: 20 }, 900);
+    tell({ kind: "unsent", unsentBytes: 20 }, 1_800);
+    expect(wait(1_899)).toEqual([]);
+    expect(wait(1_900)).toEqual(close("idle"));
+  });
+
   test("is not served while it does not read, then loses the connection", () => {
     const { receive, tell, wait } = sessionOf({ unsentBytesHigh: 10, messageMs: 1_000 });
     receive(message("a"));
