@@ -89,6 +89,25 @@ describe("a link that nobody uses", () => {
     expect(open(links)).toEqual([false, true, true, true, false]);
     await world.close();
   });
+
+  it("ends at both ends when its own node, which dialled it, has no room left", async () => {
+    const { world, hub, peers, links } = await star(1, { linksMax: 1 });
+    hub.host.handle("stay", (stream) => void stream.on("error", () => {}));
+    for (const link of links) (await world.run(link.openStream("stay"))).on("error", () => {});
+    const peer = await world.add("203.0.113.1");
+    await expect(world.dial(hub, peer)).rejects.toMatchObject({ code: "CULVERT_BUSY" });
+    await world.pass(1_000);
+    const counts = [peer, ...peers, hub].map(({ host, handshakes }) => [
+      host.links().length,
+      handshakes(),
+    ]);
+    expect(counts).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    await world.close();
+  });
 });
 
 describe("a quiet link", () => {
