@@ -21,9 +21,12 @@ export interface VoidphoneConfig {
 /** The modules that Culvert takes the place of, by their sections. */
 const MODULES = ["dht", "onion", "rps"] as const;
 
+/** Where modules in Python look for it: their reader of INI files wants a section for each key. */
+const OF_PYTHON = "DEFAULT";
+
 /**
  * Reads the configuration file of VoidPhone's modules, the one behind `-c`: `hostkey` before the
- * first section, then a section for each module with `api_address` and `p2p_address`. Other
+ * first section or in `[DEFAULT]`, then a section for each module with `api_address` and `p2p_address`. Other
  * sections and keys belong to other modules.
  *
  * @throws CulvertError `CULVERT_USAGE` with the line and the cause
@@ -36,7 +39,7 @@ const MODULES = ["dht", "onion", "rps"] as const;
 export function readVoidphoneConfig(text: string): VoidphoneConfig {
   const sections = parseIni(text);
   refuseCapitals(sections, text);
-  const hostkey = sections.get("")?.get("hostkey");
+  const hostkey = sections.get("")?.get("hostkey") ?? sections.get(OF_PYTHON)?.get("hostkey");
   if (hostkey === undefined) throw iniError(1, "there is no hostkey before the first section");
   if (hostkey.text === "") throw iniError(hostkey.line, "hostkey is empty");
   const modules = MODULES.flatMap((name) => {

@@ -14,8 +14,9 @@ const INI_CHARACTERS_MAX = 262_144;
 
 /**
  * Reads a Windows INI file: sections in brackets, `key = value`, comments behind `;` or `#` at the
- * beginning of a line. Keys are taken in lower case. A section or a key that comes twice is an
- * error: which one counts, readers of INI files do not agree on.
+ * beginning of a line, or after a space, unless a value in quotes holds them. Keys are taken in
+ * lower case. A section or a key that comes twice is an error: which one counts, readers of INI
+ * files do not agree on.
  *
  * @throws CulvertError `CULVERT_USAGE` with the line and the cause
  */
@@ -64,6 +65,6 @@ function keyAndValue(content: string, line: number): { key: string; value: strin
   const key = content.slice(0, Math.max(at, 0)).trim().toLowerCase();
   if (key === "") throw iniError(line, "neither a section nor key = value");
   const value = content.slice(at + 1).trim();
-  const [, quoted] = /^"(.*)"$/.exec(value) ?? [];
-  return { key, value: quoted ?? value };
+  const [, quoted] = /^"([^"]*)"\s*(?:[;#].*)?$/.exec(value) ?? [];
+  return { key, value: quoted ?? value.replace(/(?:^|\s)[;#].*$/, "").trim() };
 }

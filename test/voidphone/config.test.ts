@@ -28,11 +28,35 @@ describe("the configuration of VoidPhone's modules", () => {
     });
   });
 
+  // As files of other modules have them, that their readers cut off.
+  test.each([
+    ["127.0.0.1:7401 ; in the open", "127.0.0.1:7401"],
+    ["127.0.0.1:7401\t# in the open", "127.0.0.1:7401"],
+    ['"127.0.0.1:7401" ; in the open', "127.0.0.1:7401"],
+  ])("a comment ends the line of a value: %s", (value, api) => {
+    const text = `hostkey = /k;1#2.pem   ; of this host\n[dht] ; ours\napi_address = ${value}\n`;
+    expect(readVoidphoneConfig(text)).toEqual({ hostkey: "/k;1#2.pem", dht: { api } });
+  });
+
+  test("a value in quotes keeps what looks like a comment", () => {
+    const text = 'hostkey = "/k ; 1.pem" # "quoted"\n[dht]\napi_address = h:1\n';
+    expect(readVoidphoneConfig(text).hostkey).toBe("/k ; 1.pem");
+  });
+
+  test("the hostkey is also found where modules in Python have it", () => {
+    const section = "[dht]\napi_address = h:1\n";
+    expect(readVoidphoneConfig(`[DEFAULT]\nhostkey = k\n${section}`).hostkey).toBe("k");
+    expect(readVoidphoneConfig(`hostkey = k\n[DEFAULT]\nhostkey = l\n${section}`).hostkey).toBe(
+      "k",
+    );
+  });
+
   const head = "hostkey = k\n";
   test.each<[string, string, number, string]>([
     ["nothing", "", 1, "no hostkey"],
     ["no hostkey", "[dht]\napi_address = h:1\n", 1, "no hostkey"],
     ["a hostkey within a section", "[dht]\nhostkey = k\napi_address = h:1\n", 1, "no hostkey"],
+    ["nothing but a comment for a hostkey", "hostkey = ; k\n", 1, "empty"],
     ["an empty hostkey", "\nhostkey =\n[dht]\napi_address = h:1\n", 2, "empty"],
     ["no section", `${head}api_address = h:1\n`, 1, "no section"],
     ["sections of others alone", `${head}[gossip]\n`, 1, "no section"],
