@@ -38,8 +38,10 @@ export interface CircuitTunnelsComponents {
   readonly onGuards?: (guards: readonly NodeId[]) => void;
 }
 
-/** What makes a circuit a tunnel: the first message on it. All others carry requests. */
+/** What makes a circuit a tunnel: the first message on it. */
 const GREETING = utf8("voidphone");
+/** What makes it one of cover, likewise. All others carry requests. */
+const COVER = utf8("voidphone-cover");
 /** Relays between the ends of a tunnel, neither of which is one of them. */
 const RELAYS = 2;
 /** What a client may send at once; circuits carry a little more. */
@@ -71,6 +73,7 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
   readonly #components: CircuitTunnelsComponents;
   readonly #routes: DescriptorRoutes;
   readonly #incoming = new Map<IncomingCircuit, IncomingTunnel>();
+  readonly #covered = new WeakSet<IncomingCircuit>();
   readonly #listeners = new Set<(tunnel: VoidphoneTunnel) => void>();
 
   constructor(components: CircuitTunnelsComponents) {
@@ -100,8 +103,10 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
     return new OutgoingTunnel(circuit);
   }
 
+  /** The other end sends it back, so that it flows both ways as a call does. */
   async cover(coverBytes: number): Promise<void> {
     const circuit = await this.#circuit({ relays: RELAYS + 1 });
+    circuit.sendData(COVER);
     circuit.sendData(new Uint8Array(coverBytes));
     const { clock } = this.#components;
     clock.schedule(clock.now() + COVER_LIFE_MS, () => circuit.close(), { background: true });
@@ -147,7 +152,12 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
       known.receive(content);
       return;
     }
-    if (!equalBytes(content, GREETING)) return;
+    if (this.#covered.has(circuit)) circuit.sendData(content);
+    else if (equalBytes(content, COVER)) this.#covered.add(circuit);
+    else if (equalBytes(content, GREETING)) this.#greeted(circuit);
+  }
+
+  #greeted(circuit: IncomingCircuit): void {
     if (this.#listeners.size === 0) {
       // Who has built it would send into the void for as long as the circuit lasts.
       circuit.refuse();

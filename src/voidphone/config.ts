@@ -26,8 +26,8 @@ const OF_PYTHON = "DEFAULT";
 
 /**
  * Reads the configuration file of VoidPhone's modules, the one behind `-c`: `hostkey` before the
- * first section or in `[DEFAULT]`, then a section for each module with `api_address` and `p2p_address`. Other
- * sections and keys belong to other modules.
+ * first section or in `[DEFAULT]`, then a section for each module with `api_address` and
+ * `p2p_address`. Other sections and keys belong to other modules.
  *
  * @throws CulvertError `CULVERT_USAGE` with the line and the cause
  *

@@ -34,6 +34,44 @@ it("a tunnel that nobody listens for is taken down at once, and others are told 
   net.close();
 });
 
+it("cover comes back to who has sent it, and is no tunnel", async () => {
+  const net = new VirtualNet(4);
+  const service = net.service(3);
+  const { clock, random } = service;
+  const overlay = {} as Overlay;
+  const tunnels = new CircuitTunnels({ overlay, tunnels: service, clock, random, isLocal: true });
+  const told: VoidphoneTunnel[] = [];
+  tunnels.accept((tunnel) => told.push(tunnel));
+  const circuit = await net.settle(Circuit.build(net.service(0), net.route(1, 2, 3)));
+  const back: number[] = [];
+  circuit.setDataHandler((content) => back.push(content.length));
+  // What is neither cover nor a tunnel is not answered.
+  circuit.sendData(new Uint8Array(5));
+  circuit.sendData(utf8("voidphone-cover"));
+  for (const bytes of [1, 700, 65_535]) circuit.sendData(new Uint8Array(bytes));
+  await net.rest();
+  expect(back).toEqual([1, 700, 65_535]);
+  expect(told).toEqual([]);
+  net.close();
+});
+
+it("a node that sends cover gets it back", async () => {
+  const net = new VirtualNet(9);
+  for (const index of [1, 2, 3, 4, 5, 6, 7]) {
+    const service = net.service(index);
+    const { clock, random } = service;
+    const parts = { tunnels: service, clock, random, isLocal: true };
+    expect(new CircuitTunnels({ overlay: {} as Overlay, ...parts })).toBeDefined();
+  }
+  await net.settle(tunnelsOver(net).cover(20_000));
+  net.passages.length = 0;
+  await net.rest();
+  const bytesTo = (is: (to: number) => boolean): number =>
+    net.passages.reduce((sum, { to, bytes }) => sum + (is(to) ? bytes.length : 0), 0);
+  expect(bytesTo((to) => to === 0)).toBeGreaterThan(20_000);
+  net.close();
+});
+
 /** Tunnels of the first node to the last one, over those between. */
 function tunnelsOver(
   net: VirtualNet,
