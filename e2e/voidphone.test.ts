@@ -77,6 +77,32 @@ test("a node is a peer where that file says so, which the shipped peer joins", a
   expect((await node.ended).signal).toBeNull();
 });
 
+test("a node that has restarted is no impostor to the shipped peer", async () => {
+  await using machine = await Machine.create();
+  const [api, port] = [`127.0.0.1:${await freePort()}`, await freePort()];
+  const lines = ["hostkey = key.pem", "[dht]", `api_address = ${api}`];
+  lines.push(`p2p_address = 127.0.0.1:${port}`);
+  await writeFile(join(machine.folder, "voidphone.ini"), lines.join("\n"));
+  const store = ["--store", join(machine.folder, "store")];
+  const theirs = await ShippedPeer.start();
+  try {
+    for (const run of ["first", "second"]) {
+      const node = machine.culvert(...NODE.filter((word) => word !== "--memory"), ...store);
+      await node.says(/alone so far/);
+      if (run === "first") await theirs.join("127.0.0.1", port);
+      const client = await VoidphoneApiClient.connect(api);
+      await theirs.put(hashOf(run), Buffer.from(run), 600);
+      expect(await eventually(client, fromHex(hashOf(run)))).toEqual(utf8(run));
+      client.close();
+      node.process.kill("SIGTERM");
+      await node.ended;
+    }
+    expect(theirs.complaints).toEqual([]);
+  } finally {
+    await theirs.stop();
+  }
+});
+
 test("a node meets peers of the dialect midterm that its own file names", async () => {
   await using machine = await Machine.create();
   const peer = await StandalonePeer.start({

@@ -1,4 +1,10 @@
-import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+import {
+  createPrivateKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from "node:crypto";
 import { CulvertError, concatBytes } from "../base/index.ts";
 
 /** A certificate and its key, as PEM. */
@@ -68,6 +74,26 @@ export function makeCertificate(claims: CertificateClaims): CertificateIdentity 
     certificate: pem(der(TAG.sequence, body, ecdsaWithSha256, bits)),
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   };
+}
+
+/**
+ * Finds a certificate and its key in a text.
+ *
+ * @returns `undefined` when one is missing or damaged, they do not belong together, or time is over
+ */
+export function readIdentity(text: string, unixMs: number): CertificateIdentity | undefined {
+  const [certificate = ""] =
+    /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n/.exec(text) ?? [];
+  const [privateKey = ""] =
+    /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----\n/.exec(text) ?? [];
+  try {
+    const read = new X509Certificate(certificate);
+    const isGood =
+      read.checkPrivateKey(createPrivateKey(privateKey)) && unixMs < Date.parse(read.validTo);
+    return isGood ? { certificate, privateKey } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A certificate as somebody else sent it. */

@@ -19,6 +19,7 @@ import {
 } from "../mapservice/index.ts";
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
+import { keptCertificate } from "./certificate-file.ts";
 import { Closers } from "./closers.ts";
 import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
@@ -291,6 +292,7 @@ async function serveVoidphone(
     values,
     tunnels,
     announceHost: config.announce[0]?.host,
+    certificate: keptCertificate(config.directory, log),
     clock,
     log,
   });

@@ -3,6 +3,7 @@ import { parseEndpoint } from "../io/endpoint.ts";
 import {
   FINAL,
   type GatewayName,
+  type GatewayOptions,
   MIDTERM,
   type PeerDialect,
   VoidphoneGateways,
@@ -21,6 +22,8 @@ export interface VoidphoneServersComponents {
   readonly tunnels: CircuitTunnels;
   /** The IP address at which foreign peers reach this node, when it is not that of the endpoint. */
   readonly announceHost: string | undefined;
+  /** Introduces this node to peers of the dialect `final`. */
+  readonly certificate: GatewayOptions["certificate"];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -100,7 +103,7 @@ export class VoidphoneServers {
       if (peers.length === 0) return;
       throw usage(`peers of the dialect ${name} are joined from a port of our own: ${name}`);
     }
-    const { id, values, announceHost, clock, log } = this.#components;
+    const { id, values, announceHost, certificate, clock, log } = this.#components;
     const met = peers.map(addressOf);
     let network: VoidphonePeerNetwork | undefined;
     const peer = {
@@ -109,7 +112,11 @@ export class VoidphoneServers {
       closest: (target: Uint8Array, count: number) => network?.closest(target, count) ?? [],
       learn: (contact: Parameters<VoidphonePeerNetwork["learn"]>[0]) => network?.learn(contact),
     };
-    const how = { log, ...(announceHost !== undefined && { announceHost }) };
+    const how = {
+      log,
+      ...(announceHost !== undefined && { announceHost }),
+      ...(certificate !== undefined && { certificate }),
+    };
     const gateways = await VoidphoneGateways.start({ [name]: endpoint }, { id, peer }, how);
     this.#gateways.push(gateways);
     const self = gateways.contact(name);

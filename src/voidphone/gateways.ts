@@ -1,5 +1,6 @@
 import { CulvertError, type Log, SILENT } from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
+import type { CertificateIdentity } from "../io/certificate.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { apiGateway } from "./api-gateway.ts";
 import type { VoidphoneDht, VoidphonePeer } from "./dht.ts";
@@ -36,6 +37,11 @@ export interface GatewayOptions {
    * given.
    */
   readonly announceHost?: string;
+  /** Introduces this node to peers of the dialect `final`; with a fresh one, if it is left out. */
+  readonly certificate?: (self: {
+    readonly id: Uint8Array;
+    readonly host: string;
+  }) => Promise<CertificateIdentity>;
   readonly limits?: Partial<SessionLimits>;
   readonly log?: Log;
 }
@@ -117,7 +123,7 @@ export class VoidphoneGateways {
     const { peer, id } = this.#node;
     if (peer === undefined) throw usage(`this node has nothing to serve as ${name}`);
     const host = this.#announcedHost(endpoint);
-    const { log = SILENT, limits = {} } = this.#options;
+    const { log = SILENT, limits = {}, certificate = peerCertificate } = this.#options;
     const self = (): VoidphoneContact | undefined => this.#contacts.get(name);
     const served: VoidphonePeer = {
       self,
@@ -129,7 +135,7 @@ export class VoidphoneGateways {
     const server = await VoidphoneServer.listen(peerGateway(dialect, served, limits), {
       endpoint,
       log,
-      ...(name === "final" ? { certificate: peerCertificate({ id, host }) } : {}),
+      ...(name === "final" ? { certificate: await certificate({ id, host }) } : {}),
     });
     this.#servers.set(name, server);
     this.#contacts.set(name, { id, host, port: server.port });

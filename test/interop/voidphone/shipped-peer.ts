@@ -38,6 +38,8 @@ export class ShippedPeer {
   /** What others did that it does not survive. */
   readonly complaints: string[] = [];
   readonly known = new Map<string, Triple>();
+  /** Under which certificate it has met each id: another one is an impostor's. */
+  readonly #certificates = new Map<string, string>();
   readonly #certificate: NodeCertificate;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -188,6 +190,11 @@ export class ShippedPeer {
     if (to.id !== "" && id !== to.id && !ShippedPeer.#gone.has(to.id)) {
       this.complaints.push("a certificate of another node");
     }
+    if ((this.#certificates.get(id) ?? pem) !== pem) {
+      this.complaints.push("another certificate of a known node");
+      throw new Error("an impostor");
+    }
+    this.#certificates.set(id, pem);
     if (new X509Certificate(pem).checkIP(hostOf(to.ip)) === undefined && !hasWideIp(pem, to.ip)) {
       this.complaints.push("a certificate for another address");
     }
