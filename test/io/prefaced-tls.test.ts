@@ -1,12 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
-import { SeededRandom, utf8 } from "../../src/base/index.ts";
+import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { ByteServer } from "../../src/io/byte-server.ts";
 import { makeCertificate, readCertificate } from "../../src/io/certificate.ts";
-import { connectPrefacedTls, prefacedTls } from "../../src/io/prefaced-tls.ts";
+import { connectPrefacedTls, prefacedTls, prefaceIn } from "../../src/io/prefaced-tls.ts";
 
 const random = new SeededRandom(1);
 const nodeId = random.bytes(32);
@@ -85,6 +86,18 @@ describe("a certificate of ours", () => {
     }
     expect(() => readCertificate(new Uint8Array(16_385))).toThrow("too long");
   });
+});
+
+test("the preface of the peer that was shipped is read, and nothing less", () => {
+  const path = new URL("../vectors/voidphone-preface.json", import.meta.url);
+  const shipped: Record<"hex" | "nodeId", string> = JSON.parse(readFileSync(path, "utf8"));
+  const bytes = fromHex(shipped.hex);
+  const text = prefaceIn(bytes);
+  if (!(text instanceof Uint8Array)) throw new Error("not read");
+  expect(readCertificate(text).nodeId).toEqual(fromHex(shipped.nodeId));
+  for (let cut = 0; cut < bytes.length; cut++) {
+    expect(prefaceIn(bytes.subarray(0, cut))).toBeUndefined();
+  }
 });
 
 describe("TLS behind a preface", () => {
