@@ -1,4 +1,5 @@
 import { assert, CulvertError, type Log, resolveLimits, SILENT } from "../base/index.ts";
+import type { CertificateIdentity } from "../io/certificate.ts";
 import { systemClock } from "../io/clock.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
@@ -21,6 +22,11 @@ export interface StandaloneOptions {
   readonly api?: string;
   /** 32 bytes, copied; fresh ones make a new peer. */
   readonly id?: Uint8Array;
+  /**
+   * In the dialect `final`, of {@link peerCertificate}; a fresh one, if it is left out. Who comes
+   * back with its id brings it: peers take another one for an impostor's.
+   */
+  readonly certificate?: CertificateIdentity;
   readonly store?: Partial<ValueStoreLimits>;
   readonly sessions?: Partial<SessionLimits>;
   readonly network?: Partial<PeerNetworkLimits>;
@@ -67,7 +73,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
    *   endpoint that is none or that others cannot reach
    */
   static async start(options: StandaloneOptions): Promise<StandalonePeer> {
-    const { dialect: name, api, log = SILENT, sessions = {} } = options;
+    const { dialect: name, api, certificate, log = SILENT, sessions = {} } = options;
     const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.network);
     const { host, port } = options.p2p;
     const id = options.id?.slice() ?? systemRandom.bytes(KEY_BYTES);
@@ -77,7 +83,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
     const gateways = await VoidphoneGateways.start(
       { [name]: formatEndpoint({ kind: "tcp", host, port }), api },
       { id, dht: served, peer: served },
-      { limits: sessions, log },
+      { limits: sessions, log, ...(certificate && { certificate: async () => certificate }) },
     );
     const self = gateways.contact(name);
     assert(self !== undefined, "what listens is reached somewhere");

@@ -3,6 +3,8 @@ import { fromHex, toHex, utf8 } from "../../../src/base/index.ts";
 import {
   callPeer,
   FINAL,
+  peerCertificate,
+  type StandaloneOptions,
   StandalonePeer,
   VoidphoneApiClient,
 } from "../../../src/voidphone/index.ts";
@@ -23,11 +25,14 @@ async function shipped(port?: number): Promise<ShippedPeer> {
   return peer;
 }
 
-async function ours(): Promise<{ peer: StandalonePeer; api: VoidphoneApiClient }> {
+async function ours(
+  options: Partial<StandaloneOptions> = {},
+): Promise<{ peer: StandalonePeer; api: VoidphoneApiClient }> {
   const peer = await StandalonePeer.start({
     dialect: "final",
     p2p: { host: HOST, port: 0 },
     api: `${HOST}:0`,
+    ...options,
   });
   const api = await VoidphoneApiClient.connect(peer.apiEndpoint ?? "");
   ends.push(
@@ -92,6 +97,23 @@ describe("with the peer that was shipped", () => {
     expect([...another.known.values()].map(({ id }) => id)).toContain(theirs.id);
     await exchange(1, { theirs, api });
     expect([...theirs.complaints, ...another.complaints]).toEqual([]);
+  });
+
+  it("is itself when it comes back with its id and its certificate, and only then", async () => {
+    const theirs = await shipped();
+    const id = fromHex(hashOf("ours"));
+    const certificate = peerCertificate({ id, host: HOST });
+    const first = await ours({ id, certificate });
+    const p2p = { host: HOST, port: first.peer.self().port };
+    await theirs.join(HOST, p2p.port);
+    await first.peer.close();
+    const second = await ours({ id, certificate, p2p });
+    await exchange(0, { theirs, api: second.api });
+    expect(theirs.complaints).toEqual([]);
+    await second.peer.close();
+    await ours({ id, p2p });
+    await theirs.put(hashOf("k"), Buffer.from("v"), 600);
+    expect(theirs.complaints).toContain("another certificate of a known node");
   });
 
   it("carries a value between two of them that know each other only through us", async () => {
