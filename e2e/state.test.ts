@@ -38,6 +38,20 @@ describe("kept state", () => {
     expect(lastOf(sender)).toMatchObject({ event: "error", code: "CULVERT_GEOMETRY_CHANGED" });
   });
 
+  test("of a Map itself is named when it is damaged or of other cells, with a way out", async () => {
+    await using machine = await Machine.create();
+    const words = ["map", "--listen", "127.0.0.1:0", "--store", "kept"];
+    const { map } = await machine.map("--store", "kept", "--cell", "2048");
+    map.process.kill("SIGTERM");
+    await map.ended;
+    const other = await machine.run(...words);
+    expect([other.code, other.stderr]).toEqual([8, expect.stringMatching(/ 2048 .*\n.*--cell/)]);
+    await truncate(join(machine.folder, "kept/records/CURRENT"), 0);
+    const damaged = await machine.run(...words);
+    expect(damaged.code).toBe(8);
+    expect(damaged.stderr).toMatch(/kept\/records is damaged\n.*hint: move it out of the way/);
+  });
+
   test("that is damaged is named, and can be forgotten", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

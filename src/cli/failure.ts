@@ -88,10 +88,33 @@ export class CommandError extends CulvertError {
   }
 }
 
+/** What to do about the folder of a Map or a node, which is no work of this user's. */
+const STORE_HINTS: Partial<Record<ErrorCode, string>> = {
+  CULVERT_BAD_STATE:
+    "move it out of the way to begin with an empty one: who still has what it had puts that again",
+  CULVERT_GEOMETRY_CHANGED: "--cell takes the size that it has, --store another folder",
+};
+
+/** The same error of a Map or a node that starts, with what to do about its folder. */
+export function withStoreHint(error: unknown): unknown {
+  const hint = isCulvertError(error) ? STORE_HINTS[error.code] : undefined;
+  if (!isCulvertError(error) || hint === undefined) return error;
+  return new CommandError(error.code, error.message, hint, error);
+}
+
+/** What keeps a program from listening where it should, apart from another one that does. */
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EACCES: "this user may not listen there; --listen takes another place, as a port from 1024 on",
+  EADDRNOTAVAIL: "this machine has no such address itself; 0.0.0.0 and [::] are all that it has",
+  ENOTFOUND: "no machine is known by that name; give an address of this one",
+};
+
 /** The same error, with what to do where something of this machine, and no Map, was not reached. */
 export function withListenHint(error: unknown, hint: string = LISTEN_ELSEWHERE): unknown {
   if (!isCulvertError(error, "CULVERT_UNREACHABLE")) return error;
-  return new CommandError(error.code, error.message, hint, error);
+  const { cause } = error;
+  const why = cause instanceof Error && "code" in cause ? LISTEN_HINTS[String(cause.code)] : null;
+  return new CommandError(error.code, error.message, why ?? hint, error);
 }
 
 /** Finds code, hint and exit status for anything that was thrown. */

@@ -43,7 +43,10 @@ export function findPaths(env: NodeJS.ProcessEnv, home: () => string = homedir):
 
 function inHome(home: () => string, folder: string): string {
   try {
-    return join(home(), ".local", folder);
+    const at = absolute(home());
+    // What begins in the current folder would not be found again from another one.
+    if (at === undefined) throw new Error("HOME is empty, or a relative path");
+    return join(at, ".local", folder);
   } catch (error) {
     const hint = "set HOME, or XDG_STATE_HOME and XDG_DATA_HOME, to folders that may be written to";
     throw new CommandError("CULVERT_FILE", "this user has no home folder", hint, error);

@@ -4,7 +4,7 @@ import { freeBytes, makePrivateFolder } from "../io/disk.ts";
 import { loadMachineCode } from "../io/machine-code.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
-import { asStoreError } from "./level-errors.ts";
+import { asOpeningError, asStoreError } from "./level-errors.ts";
 import {
   decodeStoredAt,
   decodeValue,
@@ -111,7 +111,7 @@ export class LevelRecordStore implements RecordStore {
     try {
       await makePrivateFolder(options.path);
     } catch (error) {
-      throw asStoreError(error);
+      throw asOpeningError(error, options.path);
     }
     const level = await loadMachineCode("classic-level", () => import("level"));
     const db = new level.Level<Uint8Array, Uint8Array>(options.path, LEVEL_OPTIONS);
@@ -121,7 +121,7 @@ export class LevelRecordStore implements RecordStore {
       return store;
     } catch (error) {
       await db.close();
-      throw asStoreError(error);
+      throw asOpeningError(error, options.path);
     }
   }
 
@@ -370,7 +370,8 @@ export class LevelRecordStore implements RecordStore {
     const { payloadSize, secret, recordsPerValue } = await readHead(this.#db, this.payloadSize);
     if (payloadSize !== this.payloadSize) {
       const detail = { stored: payloadSize, asked: this.payloadSize };
-      throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, { detail });
+      const message = `the store has cells of ${payloadSize} bytes, not of ${this.payloadSize}`;
+      throw new CulvertError("CULVERT_GEOMETRY_CHANGED", message, { detail });
     }
     this.#recordsPerValue = recordsPerValue;
     this.#scratch = new Uint8Array(recordsPerValue * storedBytesMax(payloadSize));

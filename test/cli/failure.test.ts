@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../../src/base/index.ts";
-import { CommandError, EXIT, explain } from "../../src/cli/failure.ts";
+import { CommandError, EXIT, explain, withListenHint } from "../../src/cli/failure.ts";
 
 describe("what the command makes of errors", () => {
   test("every code has an exit status of the table and a hint, in one style", () => {
@@ -35,6 +35,16 @@ describe("what the command makes of errors", () => {
   test("a command that knows better gives its own hint", () => {
     const failure = explain(new CommandError("CULVERT_FILE", "No such file", "look elsewhere"));
     expect(failure).toMatchObject({ message: "no such file", hint: "look elsewhere", exit: 1 });
+  });
+
+  test("who cannot listen is told what to do by the reason that the system gives", () => {
+    const hintOf = (code: string): string => {
+      const cause = Object.assign(new Error(code), { code });
+      return explain(withListenHint(new CulvertError("CULVERT_UNREACHABLE", "no", { cause }))).hint;
+    };
+    expect(hintOf("EADDRINUSE")).toContain("another process");
+    expect(hintOf("EACCES")).toContain("may not listen");
+    expect(hintOf("EADDRNOTAVAIL")).toContain("no such address");
   });
 
   test("what the system refuses is no defect, what nobody expected is", () => {

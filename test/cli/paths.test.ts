@@ -23,4 +23,8 @@ test("a home is asked for where nothing else is named, and there may be none", (
   const paths = findPaths({ XDG_STATE_HOME: "/s" }, none);
   expect(paths.sessions).toBe("/s/culvert/sessions");
   expect(() => paths.mapStore).toThrow("no home folder");
+  // HOME= or a relative one: what is kept there would depend on the current folder.
+  for (const home of ["", "home"]) {
+    expect(() => findPaths({}, () => home).sessions).toThrow("no home folder");
+  }
 });

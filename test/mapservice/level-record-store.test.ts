@@ -132,17 +132,34 @@ describe("a store on disk", () => {
     const other = open({ payloadSize: 41 });
     await expect(other).rejects.toMatchObject({
       code: "CULVERT_GEOMETRY_CHANGED",
+      message: "the store has cells of 40 bytes, not of 41",
       detail: { stored: 40, asked: 41 },
     });
   });
 
-  test("that is damaged, or none, is an error of ours", async () => {
+  test.each([
+    ["CURRENT", (file: string) => writeFile(file, "nonsense\n")],
+    ["MANIFEST", (file: string) => rm(file)],
+    ["MANIFEST", (file: string) => writeFile(file, "nonsense")],
+    ["ldb", (file: string) => rm(file)],
+    ["ldb", (file: string) => writeFile(file, "")],
+  ])("whose %s is spoilt or gone is damaged, and named", async (kind, spoil) => {
     await (await open()).close();
-    await writeFile(join(path, "CURRENT"), "nonsense\n");
-    await expect(open()).rejects.toMatchObject({ name: "CulvertError" });
-    await writeFile(join(path, "file"), "");
-    await expect(open({ path: join(path, "file") })).rejects.toMatchObject({
+    await (await open()).close(); // what is in the log is then in a table
+    const file = (await readdir(path)).find((name) => name.includes(kind));
+    await spoil(join(path, file ?? ""));
+    await expect(open()).rejects.toMatchObject({
+      code: "CULVERT_BAD_STATE",
+      message: expect.stringContaining(path),
+    });
+  });
+
+  test("that is none is an error of ours, and named", async () => {
+    const file = join(path, "file");
+    await writeFile(file, "");
+    await expect(open({ path: file })).rejects.toMatchObject({
       code: "CULVERT_FILE",
+      message: expect.stringContaining(file),
     });
   });
 

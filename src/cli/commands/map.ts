@@ -5,7 +5,7 @@ import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
-import { withListenHint } from "../failure.ts";
+import { withListenHint, withStoreHint } from "../failure.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:7000";
 
@@ -21,7 +21,7 @@ export const map: RunCommand = async (context, _operands, options) => {
   const serverOptions = serverOptionsOf(context, options);
   collectEarly();
   const server = await startMapServer(serverOptions).catch((error: unknown) => {
-    throw withListenHint(error);
+    throw withListenHint(withStoreHint(error));
   });
   try {
     const { endpoints } = server;

@@ -13,7 +13,7 @@ import {
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
-import { withListenHint } from "../failure.ts";
+import { withListenHint, withStoreHint } from "../failure.ts";
 import { formatCount, printable } from "../humanize.ts";
 import { makePrivateFolder } from "../private-folder.ts";
 
@@ -29,7 +29,8 @@ export const node: RunCommand = async (context, _operands, options) => {
   collectEarly();
   const running = await startNode(config, { log, signal: stop }).catch((error: unknown) => {
     stop.throwIfAborted();
-    throw withListenHint(error, config.storage.redis.length > 0 ? REDIS_HINT : undefined);
+    const hint = config.storage.redis.length > 0 ? REDIS_HINT : undefined;
+    throw withListenHint(withStoreHint(error), hint);
   });
   try {
     const contacts = [...running.contacts];
