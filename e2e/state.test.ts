@@ -38,7 +38,7 @@ describe("kept state", () => {
     expect(lastOf(sender)).toMatchObject({ event: "error", code: "CULVERT_GEOMETRY_CHANGED" });
   });
 
-  test("of a Map itself is named when it is damaged or of other cells, with a way out", async () => {
+  test("of a Map itself is named when it is damaged or of other cells, with a way on", async () => {
     await using machine = await Machine.create();
     const words = ["map", "--listen", "127.0.0.1:0", "--store", "kept"];
     const { map } = await machine.map("--store", "kept", "--cell", "2048");
