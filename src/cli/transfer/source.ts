@@ -71,7 +71,7 @@ export async function* readContents(source: Source, from: number): AsyncGenerato
   let start = 0;
   for (const [entry, location] of source.locations) {
     if (entry.kind === "folder") continue;
-    if (from < start + entry.size) yield* readFile(entry, location, Math.max(from - start, 0));
+    if (from <= start + entry.size) yield* readFile(entry, location, Math.max(from - start, 0));
     start += entry.size;
   }
 }
@@ -81,7 +81,9 @@ async function* readFile(
   location: string,
   from: number,
 ): AsyncGenerator<Uint8Array> {
-  const file = await open(location, constants.O_RDONLY);
+  const file = await open(location, constants.O_RDONLY).catch((error: unknown) => {
+    throw isMissing(error) ? changed(location) : error;
+  });
   try {
     for (let at = from; at < entry.size; ) {
       const buffer = new Uint8Array(Math.min(READ_BYTES, entry.size - at));
@@ -94,6 +96,9 @@ async function* readFile(
     if (stats.size !== entry.size || Math.floor(stats.mtimeMs) !== entry.mtimeMs) {
       throw changed(location);
     }
+    // What a system makes up as it is read, as below /proc, has no size, and would arrive empty.
+    const { bytesRead } = await file.read(new Uint8Array(1), 0, 1, entry.size);
+    if (bytesRead > 0) throw sizeless(location);
   } finally {
     await file.close();
   }
@@ -106,6 +111,15 @@ export function changed(location: string): CommandError {
     `${location} has changed since the transfer began`,
     "restore it to go on, or add --new to send it as it is now, with a new ticket",
   );
+}
+
+function sizeless(location: string): CommandError {
+  const message = `${location} has more in it than its size tells`;
+  return new CommandError("CULVERT_FILE", message, STDIN_HINT);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function namedTwice(one: string, other: string): CommandError {

@@ -101,6 +101,34 @@ describe("what is sent", () => {
     });
   });
 
+  test("that is gone when it is to be read has changed", async () => {
+    const source = await scanSource([join(root, "d"), join(root, "one")]);
+    for (const name of ["one", "d/sub/empty"]) {
+      await rm(join(root, name));
+      await expect(contents(source, 0)).rejects.toMatchObject({
+        message: `${join(root, name)} has changed since the transfer began`,
+        hint: expect.stringContaining("--new"),
+      });
+    }
+  });
+
+  test("that was empty and no longer is has changed", async () => {
+    const source = await scanSource([join(root, "d/sub/empty")]);
+    await appendFile(join(root, "d/sub/empty"), "x");
+    await expect(contents(source, 0)).rejects.toMatchObject({ code: "CULVERT_FILE" });
+  });
+
+  test.skipIf(process.platform !== "linux")(
+    "is not sent empty when its size is made up",
+    async () => {
+      const source = await scanSource(["/proc/version"]);
+      await expect(contents(source, 0)).rejects.toMatchObject({
+        message: "/proc/version has more in it than its size tells",
+        hint: expect.stringContaining("pipe --send-only"),
+      });
+    },
+  );
+
   test("that changes while it is read is noticed: shorter, longer, or only newer", async () => {
     const one = join(root, "one");
     const source = await scanSource([one]);
