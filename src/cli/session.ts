@@ -16,7 +16,7 @@ const RECORD_FILE = "session";
 const HEADER_FILE = "header";
 const JOURNAL_FOLDER = "journal";
 
-/** How long the memory of finished work is kept; it is a few hundred bytes. */
+/** How long the memory of finished work is kept; longer than a Map keeps anything. */
 const DONE_KEPT_MS = 30 * 24 * 3600 * 1000;
 
 const SESSION_ID = /^[0-9a-f]{12}$/;
@@ -140,8 +140,12 @@ export class SessionStore {
     const before = this.#clock.unixMs() - DONE_KEPT_MS;
     for (const session of await this.list()) {
       const { phase, updatedUnixMs } = session.record;
-      const isOver = phase === "done" || phase === "refused";
-      if (isOver && updatedUnixMs < before) await this.forget(session.id);
+      // Of a sender that has not come back by then nothing is in the Map any more.
+      const isOver = phase === "done" || phase === "refused" || phase === "placed";
+      if (!isOver || updatedUnixMs >= before) continue;
+      await this.forget(session.id).catch((error: unknown) => {
+        if (!isCulvertError(error, "CULVERT_STATE_IN_USE")) throw error;
+      });
     }
   }
 }

@@ -8,12 +8,7 @@ import {
   SILENT,
   throwIfAborted,
 } from "../base/index.ts";
-import {
-  addressScope,
-  type NetworkGeometry,
-  type NodeContact,
-  NodeIdentity,
-} from "../identity/index.ts";
+import { addressScope, type NetworkGeometry, NodeIdentity } from "../identity/index.ts";
 import { MapClient, type MapRecord, type RecordCarrier } from "../mapservice/index.ts";
 import {
   DescriptorRoutes,
@@ -31,6 +26,7 @@ import { GentleStart } from "./gentle-start.ts";
 import { keptGuards } from "./guards-file.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers } from "./map-links.ts";
+import { contactsOf, type NamedNode } from "./named-nodes.ts";
 import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
@@ -40,8 +36,8 @@ import { SpareCarriers } from "./spare-carriers.ts";
 
 /** How a client of the network is opened. */
 export interface ClientOptions {
-  /** Nodes to begin with. */
-  readonly bootstrap: readonly NodeContact[];
+  /** Nodes to begin with; of a text, as `ID@udp://HOST:PORT`. */
+  readonly bootstrap: readonly NamedNode[];
   /** `onion` hides from the nodes who asks; `direct` does not, and is for networks of one's own. */
   readonly via: "onion" | "direct";
   /** Where the preferred first hops are remembered; in memory only without it. */
@@ -89,7 +85,8 @@ const ROUTE_WAIT_MS = 10_000;
  *   few for a route, or their onions too short for one (its detail then has `relays`, and `nodes`
  *   or `hopsMax`), or when this machine's clock is hours off theirs (`clock: "off"`);
  *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
- *   are of two networks, `CULVERT_FILE` when the guards of an earlier run cannot be read
+ *   are of two networks, `CULVERT_FILE` when the guards of an earlier run cannot be read,
+ *   `CULVERT_USAGE` for a text that names no node
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
@@ -116,16 +113,15 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const { machine = THIS_MACHINE, log = SILENT } = options;
   const { clock, random } = machine;
   const identity = new NodeIdentity(random.bytes(32));
-  const isLocal = options.bootstrap.every(
-    ({ address }) => addressScope(address.host) === "private",
-  );
-  const host = await openClientLinks(machine, { identity, nodes: options.bootstrap });
+  const nodes = contactsOf(options.bootstrap);
+  const isLocal = nodes.every(({ address }) => addressScope(address.host) === "private");
+  const host = await openClientLinks(machine, { identity, nodes });
   closers.add(() => host.close());
   // What was closed before there was a host knows nothing of it.
   throwIfAborted(options.signal);
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: () => [], isLocal });
   closers.add(() => overlay.close());
-  await overlay.join(options.bootstrap);
+  await overlay.join(nodes);
   const geometry = geometryOf(overlay, options);
   const side = clockSideOf(overlay.directory.all(), clock.unixMs());
   // Who is ahead takes no receipt: each seems to end too soon. Who is behind can do without onions.

@@ -2,6 +2,7 @@ export { type ClientOptions, type NetworkClient, openClient } from "./client.ts"
 export { type ExaminationOptions, examineNetwork, type Finding, type Layer } from "./doctor.ts";
 export { linkDialler } from "./link-dialler.ts";
 export { type Machine, THIS_MACHINE } from "./machine.ts";
+export type { NamedNode } from "./named-nodes.ts";
 export { NODE_DEFAULTS, type NodeConfig, parseNodeConfig } from "./node-config.ts";
 export { type LinkSources, NodeLinks, type Whereabouts } from "./node-links.ts";
 export { type MetricSource, NodeMetrics } from "./node-metrics.ts";

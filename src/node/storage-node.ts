@@ -28,6 +28,7 @@ import { HandOver } from "./hand-over.ts";
 import { addressesToJoin, joinNetwork, keepPeers, PEERS_FILE } from "./joining.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
+import { contactsOf, type NamedNode } from "./named-nodes.ts";
 import { NETWORK_NAME } from "./network-name.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { nodeMetrics, showMetrics } from "./node-numbers.ts";
@@ -85,16 +86,17 @@ export interface NodeOptions {
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
  *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder;
- *   `CULVERT_USAGE` for two addresses of one carrier
+ *   `CULVERT_USAGE` for two addresses of one carrier, or a text that names no node
  * @throws Error `AbortError`
  */
 export async function startNode(
-  config: NodeConfig,
+  config: Omit<NodeConfig, "bootstrap"> & { readonly bootstrap: readonly NamedNode[] },
   options: NodeOptions = {},
 ): Promise<RunningNode> {
   const closers = new Closers();
   try {
-    return await assemble(config, options, closers);
+    const bootstrap = contactsOf(config.bootstrap);
+    return await assemble({ ...config, bootstrap }, options, closers);
   } catch (error) {
     await closers.run();
     throw error;

@@ -169,6 +169,21 @@ describe("sessions on disk", () => {
     },
   );
 
+  test("whose sender never came back are forgotten, unless a process is at work", async () => {
+    const store = new SessionStore(folder, clock);
+    const placed = await store.create(id, { ...begun, command: "receive" });
+    await placed.save({ phase: "placed" });
+    nowUnixMs += 31 * 24 * 3600 * 1000;
+    const journal = await placed.journals.open("x");
+    const names = async (): Promise<string[]> =>
+      (await store.list()).map(({ record }) => record.command);
+    await store.create(sessionId("pipe", secret), { ...begun, command: "pipe" });
+    expect(await names()).toContain("receive");
+    await journal.close();
+    await store.create(sessionId("forward", secret), { ...begun, command: "forward" });
+    expect(new Set(await names())).toEqual(new Set(["pipe", "forward"]));
+  });
+
   test("are not taken away from a process that is at work", async () => {
     const store = new SessionStore(folder, clock);
     const session = await store.create(id, begun);

@@ -62,6 +62,22 @@ function street() {
   return { clock, machineAt };
 }
 
+it("nodes to begin with are taken as they are printed, too", async () => {
+  const { clock, machineAt } = street();
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const first = await clock.runPromise(startNode(config, { machine: machineAt(1) }));
+  const bootstrap = first.contacts;
+  const second = startNode({ ...config, bootstrap }, { machine: machineAt(2) });
+  const node = await clock.runPromise(second);
+  expect(await clock.runPromise(node.joined)).toBe(1);
+  const opening = openClient({ bootstrap, via: "direct", machine: machineAt(3) });
+  const client = await clock.runPromise(opening);
+  const misspelt = { bootstrap: ["192.0.2.1:7000"], via: "direct" } as const;
+  await expect(openClient(misspelt)).rejects.toMatchObject({ code: "CULVERT_USAGE" });
+  for (const open of [client, node, first]) await clock.runPromise(open.close());
+});
+
 it("a client takes no other way than the two that there are", async () => {
   const opening = openClient({ bootstrap: [], via: "tor" as "onion" });
   await expect(opening).rejects.toThrow(RangeError);
