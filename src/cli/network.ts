@@ -1,9 +1,9 @@
 import { type ErrorCode, isCulvertError } from "../base/index.ts";
 import type { NodeContact } from "../identity/index.ts";
 import { openClient } from "../node/index.ts";
-import { logTo } from "./commands/node.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./failure.ts";
+import { logTo } from "./log-to.ts";
 import type { OpenMap } from "./open-map.ts";
 import { makePrivateFolder } from "./private-folder.ts";
 

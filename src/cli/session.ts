@@ -19,6 +19,8 @@ const JOURNAL_FOLDER = "journal";
 /** How long the memory of finished work is kept; longer than a Map keeps anything. */
 const DONE_KEPT_MS = 30 * 24 * 3600 * 1000;
 
+const ROOM_HINT = "is the disk full, or read-only? after that is mended, the same command goes on";
+
 const SESSION_ID = /^[0-9a-f]{12}$/;
 
 /** The name of one end of a stream on this machine; it tells nothing of the secret. */
@@ -214,11 +216,18 @@ export class Session {
     return await exists(join(this.folder, JOURNAL_FOLDER));
   }
 
-  /** Writes the record with these changes; calls may overlap. */
+  /**
+   * Writes the record with these changes; calls may overlap.
+   *
+   * @throws CulvertError `CULVERT_FILE` when it cannot be written
+   */
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
     const bytes = withChecksum(encodeRecord(this.#record));
-    const write = (): Promise<void> => writeDurably(join(this.folder, RECORD_FILE), bytes);
+    const write = (): Promise<void> =>
+      writeDurably(join(this.folder, RECORD_FILE), bytes).catch((error: unknown) => {
+        throw unusable(this.folder, error, ROOM_HINT);
+      });
     // What could not be written before says nothing of this time.
     this.#saving = this.#saving.then(write, write);
     await this.#saving;

@@ -77,7 +77,8 @@ export async function runStream<S extends Resumable>(
     cancel();
     reporter.stop();
     await halt();
-    await record();
+    // It is for `status` alone, and hides nothing: not why this ends, nor that it was stopped.
+    await record().catch(() => undefined);
   };
   try {
     await run.introduce?.(stream);

@@ -125,7 +125,11 @@ describe("sessions on disk", () => {
   test("are saved again where that was not possible before", async () => {
     const session = await new SessionStore(folder, clock).create(id, begun);
     await rm(session.folder, { recursive: true });
-    await expect(session.save({ doneBytes: 1 })).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(session.save({ doneBytes: 1 })).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      message: expect.stringContaining(session.folder),
+      hint: expect.stringContaining("disk full"),
+    });
     await mkdir(session.folder);
     await session.save({ doneBytes: 2 });
     expect((await new SessionStore(folder, clock).find(id))?.record.doneBytes).toBe(2);

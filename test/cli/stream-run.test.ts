@@ -14,6 +14,7 @@ async function ended(
   record: Partial<SessionRecord>,
   work: (stream: Stream, stop: () => void) => Promise<void>,
   wayOn?: string,
+  kept: Partial<Session> = {},
 ): Promise<{ said: string; lines: string[]; error: unknown }> {
   const clock = new VirtualClock();
   const transport = new MemoryTransport({ clock });
@@ -23,7 +24,8 @@ async function ended(
   const secret = generateSecret();
   const store = new MemoryJournalStore();
   const role = "listener";
-  const session = { id: "0a1b2c3d4e5f", record: { doneBytes: 0, ...record } } as unknown as Session;
+  const known = { id: "0a1b2c3d4e5f", record: { doneBytes: 0, ...record } };
+  const session = { ...known, ...kept } as unknown as Session;
   const running = runStream(
     parts,
     {
@@ -74,6 +76,15 @@ describe("work that is stopped", () => {
 test("work introduces itself before it tells of progress", async () => {
   const { lines } = await ended({ command: "send" }, async () => {});
   expect(lines).toEqual(["introduced", expect.stringMatching(/^written /), ""]);
+});
+
+test("work ends for its own reason where how far it was cannot be noted", async () => {
+  const save = (): Promise<void> => Promise.reject(new CulvertError("CULVERT_FILE"));
+  const failed = async (): Promise<void> => {
+    throw new CulvertError("CULVERT_JOURNAL");
+  };
+  const { error } = await ended({ command: "send", doneBytes: -1 }, failed, undefined, { save });
+  expect(error).toMatchObject({ code: "CULVERT_JOURNAL" });
 });
 
 test("work that has failed says so, be it stopped while it leaves", async () => {

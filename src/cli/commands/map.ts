@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
-import { CulvertError, type Log, onAbort, SILENT } from "../../base/index.ts";
+import { CulvertError, onAbort } from "../../base/index.ts";
 import { collectEarly } from "../../io/collector.ts";
 import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint, withStoreHint } from "../failure.ts";
+import { logTo } from "../log-to.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:7000";
 
@@ -58,16 +59,6 @@ function serverOptionsOf(context: Context, options: CommandOptions): MapServerOp
     payloadSize: options.cellBytes("cell") ?? CELL_BYTES_DEFAULT,
     ...(isInMemory ? {} : { directory: directory() }),
     faults: { lose: options.share("lose") ?? 0, seed: options.count("seed") ?? 1 },
-    log: options.flag("verbose") ? logTo(context) : SILENT,
-  };
-}
-
-function logTo({ output }: Context): Log {
-  return (level, event, fields = {}) => {
-    output.tell(
-      "log",
-      { level, name: event, ...fields },
-      `${level} ${event} ${JSON.stringify(fields)}`,
-    );
+    log: logTo(context, options.flag("verbose")),
   };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { CulvertError, type Log, onAbort } from "../../base/index.ts";
+import { CulvertError, onAbort } from "../../base/index.ts";
 import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
 import { collectEarly } from "../../io/collector.ts";
 import {
@@ -14,7 +14,8 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint, withStoreHint } from "../failure.ts";
-import { formatCount, printable } from "../humanize.ts";
+import { formatCount } from "../humanize.ts";
+import { logTo } from "../log-to.ts";
 import { makePrivateFolder } from "../private-folder.ts";
 
 const STORE_HINT = "make the folder writable, or choose another one with --store";
@@ -100,13 +101,4 @@ async function readConfig(path: string): Promise<string> {
   } catch (cause) {
     throw new CulvertError("CULVERT_FILE", `cannot read ${path}`, { cause });
   }
-}
-
-/** Warnings and worse always; everything with `--verbose`. */
-export function logTo({ output }: Context, isVerbose: boolean): Log {
-  return (level, event, fields = {}) => {
-    if (!isVerbose && (level === "debug" || level === "info")) return;
-    const words = printable(`${level} ${event} ${JSON.stringify(fields)}`);
-    output.tell("log", { level, name: event, ...fields }, words);
-  };
 }
