@@ -25,6 +25,12 @@ describe("a broadcast", () => {
     }
     const again = await other.run(...words);
     expect([again.code, again.stdout]).toEqual([0, ""]);
+    const [, id = ""] = await writer.says(/--resume ([0-9a-f]{12})/);
+    const keeper = machine.culvert("broadcast", "--resume", id, "--map", endpoint);
+    keeper.process.stdin?.end();
+    await keeper.says(/kept in the Map for as long as this runs/);
+    keeper.process.kill("SIGINT");
+    expect((await keeper.ended).code, keeper.stderr).toBe(130);
   });
 
   test("goes on after a signal, and so do its subscribers", async () => {

@@ -103,6 +103,8 @@ export class Broadcast extends Writable {
     const tell = (input: BroadcastInput): void => this.#session.engine.handle(input);
     this.#desk = new RepairDesk({ ...parts, transport, tell });
     destroyOnError(this);
+    // What an earlier session has done is told at once, as of a stream.
+    if (parts.isEnded) this.end();
     if (options.autoStart !== false) afterReactions(() => this.start());
     destroyOnAbort(this, options.signal);
   }
@@ -194,7 +196,6 @@ export class Broadcast extends Writable {
     if (this.destroyed || this.#session.engine.isStarted) return this;
     this.#session.engine.start();
     this.#desk.start();
-    if (this.#parts.isEnded) this.end();
     if (this.#parts.isAborted) this.destroy(new CulvertError("CULVERT_CLOSED"));
     else if (this.#parts.core.isOver) this.#finish();
     return this;

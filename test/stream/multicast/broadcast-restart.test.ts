@@ -28,8 +28,9 @@ describe("a broadcast that stops and goes on", () => {
     expect(reader.text).toBe(written.join(""));
     await world.elapse(broadcast.close());
     const over = await Broadcast.load(world.transport, await broadcast.save(), world.at);
-    await world.elapse(once(over, "finish"));
+    // Whoever goes on has to know before anything has happened.
     expect(over.writableEnded).toBe(true);
+    await world.elapse(once(over, "finish"));
     await over.halt();
   });
 
