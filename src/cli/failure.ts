@@ -27,6 +27,7 @@ const RETRY = "type the same command again to go on where it stopped";
 const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
 const LISTEN_ELSEWHERE = "is another process there already? --listen takes another place";
+const MORE_FILES = "raise the number of files that may be open: ulimit -n 1024";
 const STATE_FOLDER = '"culvert status" lists what is kept, "culvert paths" says where';
 
 /** One row for each code; a test compares it with the documentation. */
@@ -121,7 +122,8 @@ export function withListenHint(error: unknown, hint: string = LISTEN_ELSEWHERE):
 export function explain(error: unknown): Failure {
   const { code, message } = identify(error);
   const [exit, general] = FAILURES[code];
-  const hint = error instanceof CommandError ? error.hint : general;
+  const known = error instanceof CommandError ? error.hint : undefined;
+  const hint = known ?? (isOutOfFiles(error) ? MORE_FILES : general);
   return { code, message, hint, exit };
 }
 
@@ -139,6 +141,10 @@ function identify(error: unknown): { code: ErrorCode; message: string } {
 /** What the operating system refuses is the user's to mend, not a defect of ours. */
 function isSystemError(error: unknown): error is Error {
   return error instanceof Error && "syscall" in error && "errno" in error;
+}
+
+function isOutOfFiles(error: unknown): boolean {
+  return isSystemError(error) && "code" in error && /^E[MN]FILE$/.test(String(error.code));
 }
 
 function lowerFirst(message: string): string {

@@ -53,6 +53,10 @@ describe("what the command makes of errors", () => {
       syscall: "open",
     });
     expect(explain(refused)).toMatchObject({ code: "CULVERT_FILE", message: refused.message });
+    const many = Object.assign(new Error("EMFILE: too many open files"), {
+      ...{ code: "EMFILE", errno: -24, syscall: "open" },
+    });
+    expect(explain(many).hint).toContain("ulimit -n");
     expect(explain(new TypeError("x is not a function")).code).toBe("CULVERT_INTERNAL");
     expect(explain("a string")).toMatchObject({ code: "CULVERT_INTERNAL", message: "a string" });
   });
