@@ -28,6 +28,8 @@ export abstract class SocketDuplex extends Duplex {
   readonly localPort: number = 0;
   /** Where a socket has `IPv4` or `IPv6`. */
   readonly localFamily: string = "culvert";
+  /** What `setTimeout` was told last, in ms; as of a socket, writing it does nothing. */
+  timeout: number | undefined;
   #idleMs = 0;
   #activeAt: Instant = 0;
   #cancelIdle: (() => void) | undefined;
@@ -39,11 +41,6 @@ export abstract class SocketDuplex extends Duplex {
   abstract get remoteAddress(): string;
   /** Whether the stream's timers keep the process alive. */
   protected abstract setBackground(background: boolean): void;
-
-  /** Idle time in ms after which `timeout` is emitted; 0 when there is none. */
-  get timeout(): number | undefined {
-    return this.#idleMs === 0 ? undefined : this.#idleMs;
-  }
 
   /** Which directions are still open. */
   get readyState(): ReadyState {
@@ -73,6 +70,7 @@ export abstract class SocketDuplex extends Duplex {
     }
     this.stopIdleTimer();
     if (this.destroyed) return this;
+    this.timeout = ms;
     this.#idleMs = ms;
     this.noteActivity();
     return this;
@@ -92,7 +90,7 @@ export abstract class SocketDuplex extends Duplex {
    */
   connect(...args: unknown[]): this {
     const listener = args.at(-1);
-    if (typeof listener === "function") this.once("connect", () => listener());
+    if (isListener(listener)) this.once("connect", listener);
     queueMicrotask(() => {
       if (this.destroyed) return;
       this.emit("connect");
@@ -123,6 +121,11 @@ export abstract class SocketDuplex extends Duplex {
   /** Gives the stream up at once, also what is on its way after an `end`, and tells the peer. */
   abstract resetAndDestroy(): this;
 
+  /** Whether silence is watched for. */
+  protected get isIdleWatched(): boolean {
+    return this.#idleMs > 0;
+  }
+
   /** A byte went in or out. */
   protected noteActivity(): void {
     if (this.#idleMs === 0) return;
@@ -147,4 +150,8 @@ export abstract class SocketDuplex extends Duplex {
     if (this.clock.now() < this.#activeAt + this.#idleMs) this.#watchIdle();
     else this.emit("timeout");
   }
+}
+
+function isListener(value: unknown): value is (this: SocketDuplex) => void {
+  return typeof value === "function";
 }

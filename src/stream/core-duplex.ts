@@ -256,7 +256,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   #onTurn(): void {
     this.#waits.check();
-    if (this.timeout === undefined) return;
+    if (!this.isIdleWatched) return;
     // A long chunk is on its way for a while: that is no idleness.
     const { framedBytes } = this.progress();
     if (framedBytes !== this.#leftBytes) this.noteActivity();

@@ -15,6 +15,21 @@ describe("a stream in the place of a socket", () => {
     expect(seen).toEqual(["connect", "listener", "ready"]);
   });
 
+  it("calls who waits for the connection as a listener, which can be taken back", async () => {
+    const { a } = await virtualPair();
+    const called: unknown[] = [];
+    function onConnect(this: Stream): void {
+      called.push(this);
+    }
+    a.connect(80, onConnect);
+    a.removeListener("connect", onConnect);
+    await Promise.resolve();
+    expect(called).toEqual([]);
+    a.connect({ port: 80 }, onConnect);
+    await Promise.resolve();
+    expect(called).toEqual([a]);
+  });
+
   it("says nothing of a connection after it was destroyed", async () => {
     const { a, b } = await virtualPair();
     b.on("error", () => {});
@@ -233,6 +248,18 @@ describe("the idle time-out", () => {
     expect([count, a.destroyed]).toEqual([2, false]);
   });
 
+  it("can be written as a socket's property, and is kept when the stream closes", async () => {
+    const { a, b, pass } = await virtualPair();
+    b.on("error", () => {});
+    expect(a.timeout).toBe(undefined);
+    a.timeout = 0;
+    const seen: unknown[] = [];
+    // An agent of http destroys a socket that nobody uses; the next listener asks for how long.
+    a.setTimeout(50, () => a.destroy()).on("timeout", () => seen.push(a.timeout));
+    await pass(100);
+    expect(seen).toEqual([50]);
+  });
+
   it("does not come while a long chunk moves", async () => {
     const { a, b, clock } = await virtualPair({ rtt: 100 });
     let timeouts = 0;
@@ -256,12 +283,12 @@ describe("the idle time-out", () => {
     };
     a.setTimeout(1_000, listener);
     a.setTimeout(0, listener);
-    expect([a.timeout, a.listenerCount("timeout")]).toEqual([undefined, 0]);
+    expect([a.timeout, a.listenerCount("timeout")]).toEqual([0, 0]);
     a.setTimeout(1_000, listener);
     a.destroy();
-    a.setTimeout(1_000);
+    a.setTimeout(2_000);
     await pass(5_000);
-    expect(count).toBe(0);
+    expect([count, a.timeout]).toEqual([0, 1_000]);
     expect(() => a.setTimeout(-1)).toThrow(RangeError);
   });
 });
