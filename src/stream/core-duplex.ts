@@ -41,6 +41,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
+  readonly #endsAsSocket: boolean;
   #heldBytes = 0;
   #leftBytes = 0;
   #phase: Phase = "running";
@@ -53,6 +54,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   protected constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(duplexOptions(options));
     this.#parts = parts;
+    this.#endsAsSocket = options.endsAsSocket ?? false;
+    if (parts.past.isAborted) this.#resetCode = parts.past.resetCode ?? 0;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
     inRange("lingerMs", this.#lingerMs, 0, Number.MAX_SAFE_INTEGER);
     this.engine = new StreamEngine({
@@ -132,7 +135,9 @@ export abstract class CoreDuplex extends SocketDuplex {
   override _final(callback: Callback): void {
     this.#heldFinal.hold(callback);
     this.engine.handle({ kind: "end" });
-    this.#settleFinal();
+    // Some of Node's own go on to write to what they have ended, until this is called.
+    if (this.#endsAsSocket) this.#heldFinal.release();
+    else this.#settleFinal();
   }
 
   override _read(): void {
@@ -148,13 +153,14 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /**
    * Gives the stream up, and tells the peer. After `end` and without an error it does not: what was
-   * written, and the end, still get through in the background, as those of a socket do. `halt`
-   * leaves without a word.
+   * written, and the end, still get through in the background, as those of a socket do. So they do
+   * in any case with `endsAsSocket`, but after `reset`. `halt` leaves without a word.
    */
   override destroy(error?: Error): this {
+    const isLeft = this.#phase === "running" && !this.destroyed && this.#resetCode === undefined;
+    if (isLeft && this.#endsAsSocket && this.writable) this.end();
     // Libraries give null where they have no error.
-    const isGraceful =
-      !error && this.writableEnded && !this.destroyed && this.#resetCode === undefined;
+    const isGraceful = isLeft && this.writableEnded && (!error || this.#endsAsSocket);
     if (isGraceful) this.#acceptBuffered();
     if (this.#phase === "running" && !this.destroyed) {
       // A core that has not started tells nobody, though its peer may be waiting. An earlier
@@ -335,7 +341,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
     const isEnded = this.writableEnded && this.engine.isStarted;
-    const isGraceful = error === null && isEnded && this.#resetCode === undefined;
+    const isForced = this.#resetCode !== undefined || (error !== null && !this.#endsAsSocket);
+    const isGraceful = isEnded && !isForced;
     if (isGraceful) this.taken.takeAll();
     else this.#abort();
     if (!this.#isWorking) return;
@@ -352,8 +359,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   #abort(): void {
     this.#phase = "aborting";
     this.#waits.fail(this.ending);
-    const code = this.#resetCode ?? this.#parts.past.resetCode ?? 0;
-    this.engine.handle({ kind: "abort", code });
+    this.engine.handle({ kind: "abort", code: this.#resetCode ?? 0 });
   }
 
   #stopInBackground(): void {

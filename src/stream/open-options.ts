@@ -17,6 +17,12 @@ export interface StreamOpenOptions extends Partial<Omit<StreamOptions, "durable"
   readonly lingerMs?: number;
   /** As for any Duplex: false ends our side when the peer ends its own. True if absent. */
   readonly allowHalfOpen?: boolean;
+  /**
+   * True: both ways to end are a socket's. `finish` comes when the stream has taken over all that
+   * was written, not when it is in the Map; and `destroy` ends first, so that the peer gets what
+   * was written and an end. `reset` gives up. False if absent.
+   */
+  readonly endsAsSocket?: boolean;
   /** As for any Duplex: bytes that Node itself buffers, beside what the protocol holds. */
   readonly readableHighWaterMark?: number;
   /** As for any Duplex: bytes that Node itself buffers, beside what the protocol holds. */

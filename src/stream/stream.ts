@@ -29,8 +29,8 @@ import type { UsedInParts } from "./taken-bytes.ts";
  *
  * Events besides those of a Duplex: `acknowledged` (everything written is), `warning` (a
  * {@link CulvertError} that does not end the stream), `timeout`, `connect`. Errors are
- * {@link CulvertError}s. `finish` says that everything written is in the Map, `close` that nothing
- * more will happen here.
+ * {@link CulvertError}s. `finish` says that everything written is in the Map (but see
+ * `endsAsSocket`), `close` that nothing more will happen here.
  *
  * @example
  * ```ts
@@ -177,9 +177,12 @@ export class Stream extends CoreDuplex {
   async close(options: WaitOptions = {}): Promise<void> {
     if (this.writable) this.end();
     // One that is destroyed after its end goes on in the background, and never finishes for Node.
-    const isLeft = (): boolean => this.destroyed && this.writableEnded;
-    const isThrough = (): boolean => isLeft() && this.progress().isAllStored;
-    await this.until(() => this.writableFinished || isThrough(), options.signal);
+    const isSaid = (): boolean => this.writableFinished || (this.destroyed && this.writableEnded);
+    const isThrough = (): boolean => {
+      const { isAllStored, isAllAcknowledged } = this.progress();
+      return isSaid() && (isAllStored || isAllAcknowledged);
+    };
+    await this.until(isThrough, options.signal);
   }
 
   /**
