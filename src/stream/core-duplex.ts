@@ -35,6 +35,8 @@ type Phase = "running" | "aborting" | "over" | "failed" | "halted";
 export abstract class CoreDuplex extends SocketDuplex {
   protected readonly engine: StreamEngine;
   protected readonly taken: TakenBytes;
+  /** Whether our end was said, behind all that was written. */
+  protected hasEnded = false;
   readonly #parts: StreamParts;
   readonly #waits = new StateWaits();
   readonly #waiting = new WaitingBytes(this);
@@ -134,7 +136,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   override _final(callback: Callback): void {
     this.#heldFinal.hold(callback);
-    this.engine.handle({ kind: "end" });
+    this.#end();
     // Some of Node's own go on to write to what they have ended, until this is called.
     if (this.#endsAsSocket) this.#heldFinal.release();
     else this.#settleFinal();
@@ -157,16 +159,16 @@ export abstract class CoreDuplex extends SocketDuplex {
    * in any case with `endsAsSocket`, but after `reset`. `halt` leaves without a word.
    */
   override destroy(error?: Error): this {
-    const isLeft = this.#phase === "running" && !this.destroyed && this.#resetCode === undefined;
-    if (isLeft && this.#endsAsSocket && this.writable) this.end();
+    if (this.#phase !== "running" || this.destroyed) return super.destroy(error);
     // Libraries give null where they have no error.
-    const isGraceful = isLeft && this.writableEnded && (!error || this.#endsAsSocket);
-    if (isGraceful) this.#acceptBuffered();
-    if (this.#phase === "running" && !this.destroyed) {
-      // A core that has not started tells nobody, though its peer may be waiting. An earlier
-      // session's abort is told by `start`, with an error of its own.
-      if (isGraceful) this.start();
-      else this.engine.start();
+    const isWhole = this.#endsAsSocket || (this.writableEnded && !error);
+    // A core that has not started tells nobody, though its peer may be waiting. An earlier
+    // session's abort is told by `start`, with an error of its own.
+    if (!isWhole || this.#resetCode !== undefined) this.engine.start();
+    else {
+      this.#acceptBuffered();
+      this.#end();
+      this.start();
     }
     return super.destroy(error);
   }
@@ -257,7 +259,12 @@ export abstract class CoreDuplex extends SocketDuplex {
   #acceptBuffered(): void {
     while (this.writableCorked > 0) this.uncork();
     while (this.#heldWrite.isHeld) this.#releaseWrite();
-    if (this.writableEnded) this.engine.handle({ kind: "end" });
+    if (this.writableEnded) this.#end();
+  }
+
+  #end(): void {
+    this.hasEnded = true;
+    this.engine.handle({ kind: "end" });
   }
 
   #onTurn(): void {
@@ -340,7 +347,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Destroyed while the core is at work: it gives up, or gets its last frames through. */
   #leave(error: Error | null): void {
-    const isEnded = this.writableEnded && this.engine.isStarted;
+    const isEnded = this.hasEnded && this.engine.isStarted;
     const isForced = this.#resetCode !== undefined || (error !== null && !this.#endsAsSocket);
     const isGraceful = isEnded && !isForced;
     if (isGraceful) this.taken.takeAll();

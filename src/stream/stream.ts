@@ -177,7 +177,7 @@ export class Stream extends CoreDuplex {
   async close(options: WaitOptions = {}): Promise<void> {
     if (this.writable) this.end();
     // One that is destroyed after its end goes on in the background, and never finishes for Node.
-    const isSaid = (): boolean => this.writableFinished || (this.destroyed && this.writableEnded);
+    const isSaid = (): boolean => this.writableFinished || (this.destroyed && this.hasEnded);
     const isThrough = (): boolean => {
       const { isAllStored, isAllAcknowledged } = this.progress();
       return isSaid() && (isAllStored || isAllAcknowledged);

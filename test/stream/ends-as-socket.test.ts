@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { finished } from "node:stream";
 import { generateSecret, MemoryJournalStore, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
@@ -33,9 +34,12 @@ describe("a stream that ends as a socket does", () => {
       const read = readAll(b);
       a.cork();
       a.write(pattern(100_000));
+      finished(a, (reason) => seen.push(reason?.code));
       a.destroy(error);
       expect(await elapse(read)).toEqual(pattern(100_000));
-      expect(seen).toEqual(error === undefined ? [false] : [error, true]);
+      // Whoever wrote is not told that it had come to its end.
+      const premature = "ERR_STREAM_PREMATURE_CLOSE";
+      expect(seen).toEqual(error === undefined ? [false, premature] : [error, undefined, true]);
       await elapse(a.close());
     }
   });
@@ -49,6 +53,20 @@ describe("a stream that ends as a socket does", () => {
       a.resetAndDestroy();
       expect(await elapse(failed)).toMatchObject([ABORTED]);
     }
+  });
+
+  it("is not ended by a halt, nor by its peer's error", async () => {
+    const { a } = await socketPair();
+    a.write("and so on");
+    await a.halt();
+    const again = await Stream.load(new MemoryTransport(), await a.save());
+    expect(again.writable).toBe(true);
+    await again.halt();
+
+    const other = await socketPair();
+    other.a.reset(1);
+    await expect(other.elapse(once(other.b, "end"))).rejects.toMatchObject(ABORTED);
+    await expect(other.b.close()).rejects.toMatchObject(ABORTED);
   });
 
   it("tells the peer that an earlier session has given up", async () => {
