@@ -79,6 +79,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   #cancelLeft: Cancel = () => {};
   #bytesRead = 0;
   #bytesWritten = 0;
+  /** Those of the write that is under way, which Node counts as waiting. */
+  #handedBytes = 0;
 
   constructor(options: CoreLinkStreamOptions) {
     const { id, protocol, priority, link, localId, port } = options;
@@ -98,7 +100,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   }
 
   get bytesWritten(): number {
-    return this.#bytesWritten + this.writableLength;
+    return this.#bytesWritten + this.writableLength - this.#handedBytes;
   }
 
   protected get clock(): Clock {
@@ -192,6 +194,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   written(): void {
     const done = this.#writeDone;
     this.#writeDone = undefined;
+    this.#handedBytes = 0;
     done?.();
   }
 
@@ -230,7 +233,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
       this.#failWrites(this.#failure);
       return;
     }
-    for (const chunk of chunks) this.#bytesWritten += chunk.length;
+    for (const chunk of chunks) this.#handedBytes += chunk.length;
+    this.#bytesWritten += this.#handedBytes;
     this.#port.write(this.#id, chunks);
   }
 
@@ -311,6 +315,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   #settle(reason?: Error): void {
     const waiting = [this.#writeDone, this.#endDone];
+    this.#handedBytes = 0;
     this.#writeDone = undefined;
     this.#endDone = undefined;
     for (const callback of waiting) callback?.(reason);

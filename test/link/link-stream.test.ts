@@ -32,6 +32,22 @@ function lone() {
 }
 
 describe("a stream of a link", () => {
+  it("counts what was written once, while it waits, and when it has left", async () => {
+    const { stream } = lone();
+    stream.write(new Uint8Array(1_000));
+    stream.write(new Uint8Array(500));
+    expect(stream.bytesWritten).toBe(1_500);
+    stream.written();
+    await new Promise(setImmediate);
+    expect(stream.bytesWritten).toBe(1_500);
+    stream.written();
+    expect(stream.bytesWritten).toBe(1_500);
+    stream.write(new Uint8Array(7));
+    stream.destroy();
+    await new Promise(setImmediate);
+    expect(stream.bytesWritten).toBe(1_507);
+  });
+
   it("gives back the credit of all that came, also when it is left in the middle", async () => {
     const { stream, asked } = lone();
     stream.end();
