@@ -1,5 +1,6 @@
-import { Duplex } from "node:stream";
+import { Duplex, type DuplexOptions } from "node:stream";
 import type { Clock, Instant } from "../base/index.ts";
+import { afterEmits } from "./defer.ts";
 
 /** The name under which a stream's ends are shown where a socket shows an IP address. */
 export interface SocketAddress {
@@ -33,6 +34,11 @@ export abstract class SocketDuplex extends Duplex {
   #idleMs = 0;
   #activeAt: Instant = 0;
   #cancelIdle: (() => void) | undefined;
+
+  /** Needs {@link closing} in its `_destroy`: Node would emit a `close` that says nothing. */
+  protected constructor(options: DuplexOptions) {
+    super({ ...options, emitClose: false });
+  }
 
   protected abstract get clock(): Clock;
   /** Public name of the stream as this side writes it; it reveals nothing of the secret. */
@@ -120,6 +126,15 @@ export abstract class SocketDuplex extends Duplex {
 
   /** Gives the stream up at once, also what is on its way after an `end`, and tells the peer. */
   abstract resetAndDestroy(): this;
+
+  /** Settles a `_destroy`, and emits `close` as a socket does: it tells whether an error was. */
+  protected closing(settle: (error?: Error | null) => void): (error?: Error | null) => void {
+    return (error) => {
+      settle(error);
+      // Behind the `error`, which Node emits.
+      afterEmits(() => this.emit("close", Boolean(error)));
+    };
+  }
 
   /** Whether silence is watched for. */
   protected get isIdleWatched(): boolean {

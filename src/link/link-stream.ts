@@ -169,7 +169,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.#arrived.length = 0;
     const reason = error ?? this.#failure ?? new CulvertError("CULVERT_CLOSED");
     this.#settle(reason);
-    callback(error);
+    this.closing(callback)(error);
   }
 
   /** Data of the peer, handed over. */

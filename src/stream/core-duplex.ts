@@ -1,5 +1,5 @@
 import { type Cancel, type Clock, CulvertError, joinBytes, unreachable } from "../base/index.ts";
-import { afterEmits, afterReactions } from "../io/defer.ts";
+import { afterReactions } from "../io/defer.ts";
 import { destroyOnAbort } from "../io/destroy-on-abort.ts";
 import { destroyOnError } from "../io/destroy-on-error.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
@@ -189,11 +189,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   override _destroy(error: Error | null, settle: Callback): void {
-    const callback: Callback = (failure) => {
-      settle(failure);
-      // As a socket's, which tells whether an error was; behind the `error`, which Node emits.
-      afterEmits(() => this.emit("close", Boolean(failure)));
-    };
+    const callback = this.closing(settle);
     this.stopIdleTimer();
     const reason = error ?? this.ending;
     this.#releaseWrite(reason);

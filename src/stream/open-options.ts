@@ -46,14 +46,12 @@ export interface StreamStoreOptions extends StreamOpenOptions {
 }
 
 /**
- * What Duplex is told. It does not destroy itself: a half-closed stream is still at work. Nor does
- * it emit `close`: the stream does, with what a socket's says.
+ * What Duplex is told. It does not destroy itself: a half-closed stream is still at work.
  */
 export function duplexOptions(options: StreamOpenOptions): DuplexOptions {
   const { readableHighWaterMark, writableHighWaterMark } = options;
   return {
     autoDestroy: false,
-    emitClose: false,
     decodeStrings: true,
     allowHalfOpen: options.allowHalfOpen ?? true,
     ...(readableHighWaterMark === undefined ? {} : { readableHighWaterMark }),

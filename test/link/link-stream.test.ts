@@ -32,6 +32,18 @@ function lone() {
 }
 
 describe("a stream of a link", () => {
+  it.each([undefined, new Error("of the layer above")])(
+    "tells, when it closes, whether an error has ended it: %s",
+    async (error) => {
+      const { stream } = lone();
+      const seen: unknown[] = [];
+      for (const event of ["error", "close"]) stream.on(event, (told) => seen.push(told));
+      stream.destroy(error);
+      await new Promise(setImmediate);
+      expect(seen).toEqual(error === undefined ? [false] : [error, true]);
+    },
+  );
+
   it("counts what was written once, while it waits, and when it has left", async () => {
     const { stream } = lone();
     stream.write(new Uint8Array(1_000));
