@@ -342,11 +342,14 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #onFailed(id: number, code: ErrorCode, now: Instant): void {
     const request = this.#exchange.fail(id);
     if (request === undefined) return;
-    if (code === "CULVERT_CONFLICT") {
+    const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
+    // Said of a get it is nonsense, and whoever says so ends no stream by it.
+    if (code === "CULVERT_CONFLICT" && isPut) {
       this.#onConflict();
       return;
     }
-    if (code !== "CULVERT_NOT_FOUND") {
+    // Of a put, so is that nothing is there: nobody would have waited for it.
+    if (code !== "CULVERT_NOT_FOUND" || isPut) {
       this.#outcome.setback(code);
       this.#exchange.pause(code, now);
     }

@@ -290,7 +290,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       this.#asker?.onTaken(request, now);
       return;
     }
-    if (code !== "CULVERT_NOT_FOUND") {
+    if (code !== "CULVERT_NOT_FOUND" || request.purpose === "ack-put") {
       this.#outcome.setback(code);
       this.#exchange.pause(code, now);
     }
