@@ -143,6 +143,7 @@ export class OnionCarrier {
    * then its first get does.
    */
   prepare(): void {
+    if (this.#isClosed) return;
     this.#isWanted = true;
     this.#writes.refresh();
     this.#reads.refresh();
@@ -271,7 +272,9 @@ export class OnionCarrier {
     { operation, address }: { readonly operation: MapOperation; readonly address: Uint8Array },
     answerTo: (question: Uint8Array) => Promise<MapOutcome | undefined>,
   ): Promise<void> {
-    if (this.#checks === undefined || operation.kind !== "put") return;
+    // A get has nothing to do with that. An exit may pass it on from a node that says such things.
+    if (operation.kind !== "put") throw unproved();
+    if (this.#checks === undefined) return;
     const { seq, payload } = operation.record;
     const shown = await answerTo(encodeOperation({ kind: "get", address, waitMs: 0 }));
     if (shown?.kind !== "found" || shown.record.seq < seq) throw unproved();

@@ -87,6 +87,16 @@ describe("an exit that is caught lying", () => {
     expect(await ask(carrier.put({ ...genuine(1), seq }))).toBe(code);
   });
 
+  it("is not one that says of a get that the address is taken: no stream ends by it", async () => {
+    const { net, carrier, routes } = setUp({ paths: 1, spares: 0 });
+    for (const { service } of net.nodes) {
+      const taken = encodeOutcome({ kind: "failed", code: "CULVERT_CONFLICT" });
+      service.setHandlers({ request: async () => taken });
+    }
+    expect(await ask(carrier.get(genuine(1).address))).toBe("CULVERT_PROTOCOL");
+    expect(routes.liars).toEqual([]);
+  });
+
   it("by noise is left too", async () => {
     const { net, carrier, routes } = setUp({ paths: 1, spares: 0 });
     for (const { service } of net.nodes) {

@@ -67,6 +67,15 @@ describe("circuits that were prepared", () => {
     expect(await net.clock.runPromise(got, 60_000)).toBe("CULVERT_NOT_FOUND");
   });
 
+  it("are none of a carrier that is closed, and no timer is left of it", async () => {
+    const { carrier } = setUp();
+    const { pending } = net.clock;
+    carrier.close();
+    carrier.prepare();
+    await net.clock.runUntil(1_000);
+    expect([carrier.circuits.writes.length, net.clock.pending]).toEqual([0, pending]);
+  });
+
   it("are there again when all that were prepared have failed, or could not be built", async () => {
     const { carrier } = setUp();
     const others = net.nodes.slice(1);
