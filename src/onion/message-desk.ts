@@ -50,6 +50,18 @@ interface Awaited {
   settle(data: Uint8Array): void;
 }
 
+/** A message that is on its way. */
+interface Sending {
+  /** Those of its packets, and of its reply blocks. */
+  readonly routes: Route[];
+  /** Names of its reply blocks. */
+  readonly surbs: Uint8Array[];
+  /** Nobody waits for its reply any more. */
+  isOver: boolean;
+  /** All of it has left. */
+  left(): void;
+}
+
 type Piece = Pick<Content, "message" | "index" | "isLast" | "data">;
 
 /**
@@ -93,14 +105,14 @@ export class MessageDesk {
     const size = pieceBytesMax(parts, { hasSurb, originBytes: options.origin?.length ?? 0 });
     if (size < 1) throw new CulvertError("CULVERT_TOO_LARGE", "a packet has no room for that");
     const message = random.bytes(MESSAGE_ID_BYTES);
-    const used: Route[] = [];
+    const sending: Sending = { routes: [], surbs: [], isOver: false, left: () => {} };
     const waiting =
       hasSurb || options.reply === "state"
-        ? this.#awaitReply(message, used, options.signal)
+        ? this.#awaitReply(message, sending, options.signal)
         : undefined;
     return new MessageWriter({
       size,
-      send: (piece) => this.#send(destination, options, { message, ...piece }, used),
+      send: (piece) => this.#send(destination, options, { message, ...piece }, sending),
       reply: waiting?.reply,
       abandon: waiting?.abandon ?? (() => {}),
     });
@@ -121,15 +133,15 @@ export class MessageDesk {
     destination: OnionPeer,
     options: MessageOptions,
     piece: Piece,
-    used: Route[],
+    sending: Sending,
   ): Promise<void> {
     const { parts, random, packets } = this.#service;
     const { reply, signal, mixMs = 0 } = options;
     const request = { destination, ...(signal && { signal }) };
     const relays = options.relays === undefined ? {} : { relays: options.relays };
     const route = await this.#routes.route({ ...request, ...relays });
-    used.push(route);
-    const surb = reply === "surb" ? await this.#surb(options, used) : undefined;
+    sending.routes.push(route);
+    const surb = reply === "surb" ? await this.#surb(options, sending) : undefined;
     const keepsBackState = reply === "state" || reply === "errors";
     const hops = hopsOf(route.hops, {
       last: "deliver",
@@ -144,6 +156,7 @@ export class MessageDesk {
     if (built === undefined || first === undefined) {
       throw new CulvertError("CULVERT_UNREACHABLE", "a hop of the route has no usable key");
     }
+    if (piece.isLast) sending.left();
     if (!keepsBackState) {
       packets.send(first.id, built.unit);
       return;
@@ -165,17 +178,21 @@ export class MessageDesk {
   }
 
   /** A reply block along a route of its own that ends here. */
-  async #surb(options: MessageOptions, used: Route[]): Promise<Uint8Array> {
+  async #surb(options: MessageOptions, sending: Sending): Promise<Uint8Array> {
     const { parts, random, packets } = this.#service;
     const destination = this.#selfAsPeer();
     const relays = options.relays === undefined ? {} : { relays: options.relays };
     const { signal } = options;
     const route = await this.#routes.route({ destination, ...relays, ...(signal && { signal }) });
-    used.push(route);
+    if (sending.isOver) throw new CulvertError("CULVERT_CLOSED", "the message was given up");
+    sending.routes.push(route);
     const surb = makeSurb(parts, { epoch: route.epoch, route: route.hops, random });
     if (surb === undefined)
       throw new CulvertError("CULVERT_UNREACHABLE", "this node has no usable key");
-    packets.awaitHome(surb.name, surb.opener);
+    if (!packets.awaitHome(surb.name, surb.opener)) {
+      throw new CulvertError("CULVERT_BUSY", "too many reply blocks are out");
+    }
+    sending.surbs.push(surb.name);
     return surb.bytes;
   }
 
@@ -187,15 +204,19 @@ export class MessageDesk {
     return { id: self, onionKeys, prefixes: [], isRelay: false, isExit: false };
   }
 
-  #awaitReply(message: Uint8Array, used: readonly Route[], signal: AbortSignal | undefined) {
-    const { clock } = this.#service;
+  #awaitReply(message: Uint8Array, sending: Sending, signal: AbortSignal | undefined) {
+    const { clock, packets } = this.#service;
     const name = toHex(message);
-    const cancels: Cancel[] = [];
+    let cancelLate: Cancel = () => {};
+    let forget: Cancel = () => {};
     let abandon = (_error: Error): void => {};
     const reply = new Promise<Uint8Array>((resolve, reject) => {
       const leave = (): void => {
-        for (const cancel of cancels) cancel();
+        sending.isOver = true;
+        cancelLate();
+        forget();
         this.#awaited.delete(name);
+        for (const surb of sending.surbs) packets.forgetHome(surb);
       };
       const settle = (data: Uint8Array): void => {
         leave();
@@ -207,13 +228,22 @@ export class MessageDesk {
       };
       const silence = (): void => {
         const failure: Failure = { reason: "timeout" };
-        for (const route of used) this.#routes.failed(route, failure);
+        for (const route of sending.routes) this.#routes.failed(route, failure);
         abandon(failureError(failure));
       };
-      this.#awaited.set(name, { assembly: new Assembly(), settle });
       // Later than the hops' own time, so that what they tell comes first.
-      cancels.push(clock.schedule(clock.now() + REPLY_MS + 1_000, silence, { background: true }));
-      cancels.push(onAbort(signal, abandon));
+      const within = (late: () => void): void => {
+        cancelLate();
+        const at = clock.now() + REPLY_MS + 1_000;
+        cancelLate = clock.schedule(at, late, { background: true });
+      };
+      this.#awaited.set(name, { assembly: new Assembly(), settle });
+      // Who takes so long to write it has lost its first pieces there: no route is to blame.
+      within(() => abandon(new CulvertError("CULVERT_TIMEOUT", "the message was never whole")));
+      sending.left = () => {
+        if (!sending.isOver) within(silence);
+      };
+      forget = onAbort(signal, abandon);
     });
     // A writer that is never ended leaves a promise that nobody looks at.
     reply.catch(() => {});

@@ -105,6 +105,11 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     return this.#pending.size;
   }
 
+  /** Whether one more reply block can be waited for. */
+  get hasRoomForSurb(): boolean {
+    return this.#surbs.size < this.#limits.surbsMax;
+  }
+
   handle(input: PacketInput, now: Instant): void {
     switch (input.kind) {
       case "unit":
@@ -119,6 +124,9 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
         break;
       case "await":
         this.#await(toHex(input.name), input.opener, now);
+        break;
+      case "forget":
+        this.#takeSurb(toHex(input.name));
         break;
       case "answer":
         this.#answer(input.token, input.answer);
@@ -238,10 +246,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   }
 
   #home({ routing, payload }: PeeledPacket): void {
-    const name = toHex(routing.next);
-    const awaited = this.#surbs.get(name);
-    if (awaited !== undefined) this.#timers.cancel(awaited.timer);
-    this.#surbs.delete(name);
+    const awaited = this.#takeSurb(toHex(routing.next));
     const content = awaited && openReply(this.#parts.suite, awaited.opener, payload);
     if (content === undefined) {
       this.#count(awaited === undefined ? "unknown-surb" : "payload");
@@ -249,6 +254,13 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     }
     this.#count("home");
     this.#effects.push({ kind: "home", name: routing.next, content });
+  }
+
+  #takeSurb(name: string): AwaitedSurb | undefined {
+    const awaited = this.#surbs.get(name);
+    if (awaited !== undefined) this.#timers.cancel(awaited.timer);
+    this.#surbs.delete(name);
+    return awaited;
   }
 
   #backward(from: NodeId, unit: Uint8Array): void {
@@ -301,7 +313,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   }
 
   #await(name: string, opener: SurbOpener, now: Instant): void {
-    if (this.#surbs.size >= this.#limits.surbsMax) {
+    if (!this.hasRoomForSurb) {
       this.#count("overload");
       return;
     }

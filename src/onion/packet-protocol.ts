@@ -22,6 +22,8 @@ export type PacketInput =
     }
   /** A reply block was given away. */
   | { readonly kind: "await"; readonly name: Uint8Array; readonly opener: SurbOpener }
+  /** Nobody waits any more for what one would bring home. */
+  | { readonly kind: "forget"; readonly name: Uint8Array }
   /** The one answer to a packet that was delivered with a token. */
   | { readonly kind: "answer"; readonly token: number; readonly answer: BackwardContent };
 

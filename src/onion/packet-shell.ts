@@ -64,8 +64,15 @@ export class PacketShell {
     });
   }
 
-  awaitHome(name: Uint8Array, opener: SurbOpener): void {
+  /** Waits for what a reply block brings home; false when it is one too many. */
+  awaitHome(name: Uint8Array, opener: SurbOpener): boolean {
+    const hasRoom = this.#core.hasRoomForSurb;
     this.#driver.handle({ kind: "await", name, opener });
+    return hasRoom;
+  }
+
+  forgetHome(name: Uint8Array): void {
+    this.#driver.handle({ kind: "forget", name });
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { SeededRandom, utf8 } from "../../src/base/index.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
 import type { IncomingMessage } from "../../src/onion/message.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
+import type { PacketLimits } from "../../src/onion/packet-protocol.ts";
 import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
@@ -15,8 +16,11 @@ const BYTES = new SeededRandom(500).bytes(500);
 const REPLY = new SeededRandom(501).bytes(500);
 
 /** A net of so many peers: the first one writes to the last one. */
-function setUp(peers: number, options: { readonly back?: readonly number[] } = {}) {
-  net = new VirtualNet(peers + 4);
+function setUp(
+  peers: number,
+  options: { readonly back?: readonly number[]; readonly packets?: Partial<PacketLimits> } = {},
+) {
+  net = new VirtualNet(peers + 4, { packets: options.packets ?? {} });
   const there = Array.from({ length: peers - 1 }, (_, i) => i + 1);
   const relays = there.slice(0, -1);
   const routes = new PlannedRoutes(net, there, [...(options.back ?? relays.toReversed()), 0]);
@@ -113,5 +117,61 @@ describe("a node that is flooded with noise", () => {
     expect(counts.get("unknown-back")).toBe(100);
     expect(counts.get("length")).toBe(1);
     await net.clock.runPromise(world.origin.send(world.last, BYTES, { reply: "state" }));
+  });
+});
+
+describe("the reply blocks of a message", () => {
+  /** Of one message of 2,000 bytes. */
+  const BLOCKS = 6;
+  const LONG = new SeededRandom(10).bytes(2_000);
+
+  it("are of no use to anybody once it is answered, or was given up", async () => {
+    const { origin, last, routes } = setUp(4, { packets: { surbsMax: BLOCKS } });
+    const abort = new AbortController();
+    const send = (signal?: AbortSignal) =>
+      net.clock.runPromise(origin.send(last, LONG, { reply: "surb", signal }), 60_000);
+    for (let i = 0; i < 3; i++) expect(await send()).toEqual(REPLY);
+    net.clock.schedule(net.clock.now() + 30, () => abort.abort());
+    await expect(send(abort.signal)).rejects.toThrow(/abort/);
+    expect(await send()).toEqual(REPLY);
+    expect(routes.failures).toEqual([]);
+    expect(net.service(0).counts().packets.get("overload")).toBeUndefined();
+  });
+
+  it("are refused at once when they are too many, and no route is to blame", async () => {
+    const { origin, last, routes } = setUp(4, { packets: { surbsMax: 1 } });
+    const sent = origin.send(last, LONG, { reply: "surb" });
+    await expect(net.clock.runPromise(sent, 1_000)).rejects.toMatchObject({ code: "CULVERT_BUSY" });
+    await net.clock.runUntil(net.clock.now() + 60_000);
+    expect(routes.failures).toEqual([]);
+  });
+});
+
+describe("a message that is written slowly", () => {
+  it("is answered as long after its end as any other", async () => {
+    const { origin, last, routes } = setUp(4);
+    const writer = origin.open(last, { reply: "surb" });
+    writer.write(BYTES);
+    await net.clock.runUntil(25_000);
+    net.spoil({ holdMs: () => 2_500 });
+    expect(await net.clock.runPromise(writer.end(), 60_000)).toEqual(REPLY);
+    expect(net.clock.now()).toBeGreaterThan(33_000);
+    expect(routes.failures).toEqual([]);
+  });
+
+  it.each([true, false])("blames nobody when it takes too long (ended: %s)", async (isEnded) => {
+    const { origin, last, routes } = setUp(4);
+    const writer = origin.open(last, { reply: "surb" });
+    for (let i = 0; i < 4; i++) {
+      writer.write(BYTES);
+      await net.clock.runUntil(net.clock.now() + 10_000);
+    }
+    if (isEnded) {
+      const end = net.clock.runPromise(writer.end(), 60_000);
+      await expect(end).rejects.toMatchObject({ code: "CULVERT_TIMEOUT" });
+    }
+    await net.clock.runUntil(net.clock.now() + 60_000);
+    expect(routes.failures).toEqual([]);
+    expect(origin.awaited).toBe(0);
   });
 });
