@@ -1,9 +1,10 @@
-import { CulvertError, Driver, onAbort, throwIfAborted } from "../base/index.ts";
+import { assert, CulvertError, Driver, onAbort, throwIfAborted } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { CircuitCore, type CircuitEffect, type CircuitInput } from "./circuit-core.ts";
 import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
 import { type Failure, failureError } from "./failure.ts";
 import { requestBytes } from "./geometry.ts";
+import { requireRoom } from "./header.ts";
 import type { OnionChannel } from "./links.ts";
 import type { Route } from "./route.ts";
 import type { TunnelService } from "./tunnel-service.ts";
@@ -44,8 +45,9 @@ export class Circuit {
   #requestCount = 0;
 
   private constructor(service: TunnelService, route: Route, limits: CircuitLimits) {
-    const first = route.hops[0];
-    if (first === undefined) throw new RangeError("a route has hops");
+    requireRoom(route.hops.length, service.parts.geometry);
+    const [first] = route.hops;
+    assert(first !== undefined, "a route has hops");
     this.route = route;
     this.#service = service;
     this.#limits = limits;
@@ -67,6 +69,7 @@ export class Circuit {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_TIMEOUT`, with the reason and, if it is
    *   known, the hop in its detail
+   * @throws RangeError when packets of the network have no room for the route
    */
   static async build(
     service: TunnelService,

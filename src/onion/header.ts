@@ -72,6 +72,12 @@ export interface PeeledHeader {
   readonly header: Uint8Array;
 }
 
+/** @throws RangeError when a route has no hops, or more than a packet has room for */
+export function requireRoom(hops: number, { hopsMax }: OnionGeometry): void {
+  if (hops >= 1 && hops <= hopsMax) return;
+  throw new RangeError(`a route has 1 to ${hopsMax} hops in this network, not ${hops}`);
+}
+
 /**
  * Makes the header of a packet through `hops`, the first one first. `undefined` when a hop's key
  * is of small order.
@@ -87,7 +93,7 @@ export function buildHeader(
   const { hops, epoch, random } = packet;
   const { suite } = parts;
   const { hopsMax } = parts.geometry;
-  assert(hops.length >= 1 && hops.length <= hopsMax, "a route has hops, and room in the header");
+  requireRoom(hops.length, parts.geometry);
   const keys: HopKeys[] = [];
   const ephemerals: { secret: Uint8Array; publicKey: Uint8Array }[] = [];
   for (const { onionKey } of hops) {

@@ -34,6 +34,16 @@ describe("a circuit", () => {
     expect(response.toReversed().subarray(0, 700)).toEqual(content);
   });
 
+  it("is not begun through more hops than packets have room for, or none", async () => {
+    net = new VirtualNet(8);
+    const { pending } = net.clock;
+    for (const hops of [[], [1, 2, 3, 4, 5, 6]]) {
+      const built = Circuit.build(net.service(0), net.route(...hops));
+      await expect(built).rejects.toThrow(RangeError);
+    }
+    expect(net.clock.pending).toBe(pending);
+  });
+
   it("is built through three relays in six link latencies", async () => {
     net = new VirtualNet(4);
     const from = net.clock.now();
