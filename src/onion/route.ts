@@ -87,7 +87,8 @@ export function chooseRoute(
   random: Random,
 ): Route | undefined {
   const known = peers.filter((peer) => {
-    return hasKey(peer, rules.epoch) && !isSameNode(peer.id, rules.self);
+    const isOther = hasKey(peer, rules.epoch) && !isSameNode(peer.id, rules.self);
+    return isOther && !rules.isAvoided(peer.id);
   });
   if (rules.destination !== undefined && !hasKey(rules.destination, rules.epoch)) return undefined;
   for (let i = 0; i < TRIES; i++) {
@@ -110,7 +111,6 @@ function tryRoute(
     const next = chosen[0];
     const fits = known.filter((peer) => {
       if (chosen.some((other) => isConflict(peer, other, rules))) return false;
-      if (rules.isAvoided(peer.id)) return false;
       if (next === undefined) return peer.isExit && !rules.isExcluded(peer.id);
       return peer.isRelay && !rules.isEdgeAvoided(peer.id, next.id);
     });
