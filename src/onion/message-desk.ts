@@ -162,7 +162,7 @@ export class MessageDesk {
       return;
     }
     const layers = built.keys.map(({ backward }) => backward);
-    const outcome = await packets.ask(first.id, built.unit, layers);
+    const outcome = await unlessAborted(packets.ask(first.id, built.unit, layers), signal);
     if (outcome.kind === "reply") {
       this.#takeReply(outcome.content);
       return;
@@ -294,4 +294,12 @@ export class MessageDesk {
       throw error;
     }
   }
+}
+
+/** The packet is out, and what comes back of it is not waited for any more. */
+function unlessAborted<T>(asked: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, reject);
+    asked.then(resolve, reject).finally(forget);
+  });
 }

@@ -175,3 +175,18 @@ describe("a message that is written slowly", () => {
     expect(origin.awaited).toBe(0);
   });
 });
+
+it.each(["state", "errors"] as const)(
+  "a message (%s) that is given up ends then",
+  async (reply) => {
+    const { origin, last, routes } = setUp(4);
+    net.spoil({ units: () => [] });
+    const abort = new AbortController();
+    const sent = origin.send(last, BYTES, { reply, signal: abort.signal });
+    net.clock.schedule(100, () => abort.abort());
+    const ended = net.clock.runPromise(sent, 200);
+    await expect(ended).rejects.toMatchObject({ name: "AbortError" });
+    await net.clock.runUntil(60_000);
+    expect(routes.failures).toEqual([]);
+  },
+);
