@@ -1,6 +1,5 @@
 export type { BackwardContent, FailureReason } from "./backward.ts";
-export { FAILURE_REASONS } from "./backward.ts";
-export { BLAME_HALF_LIFE_MS, BLAMED_MAX, BlameLedger } from "./blame.ts";
+export { BlameLedger } from "./blame.ts";
 export type { CircuitEnding } from "./circuit.ts";
 export { Circuit } from "./circuit.ts";
 export type { CircuitEffect, CircuitInput } from "./circuit-core.ts";
@@ -11,34 +10,20 @@ export type { PathOptions } from "./circuit-pool.ts";
 export { CircuitPool, PATH_DEFAULTS } from "./circuit-pool.ts";
 export type { RouteOptions } from "./descriptor-routes.ts";
 export { DescriptorRoutes, ROUTE_DEFAULTS } from "./descriptor-routes.ts";
-export type { ExitBudgetOptions } from "./exit-budget.ts";
-export { ExitBudget, framesPerExit } from "./exit-budget.ts";
 export type { Failure } from "./failure.ts";
-export { failureError, failureOf } from "./failure.ts";
+export { failureOf } from "./failure.ts";
 export type { OnionGeometry } from "./geometry.ts";
-export {
-  checkedGeometry,
-  headerBytes,
-  ONION_GEOMETRY,
-  packetBytes,
-  requestBytes,
-  surbBytes,
-} from "./geometry.ts";
+export { ONION_GEOMETRY, packetBytes, requestBytes } from "./geometry.ts";
 export type { HeaderHop, HopCommand, HopTarget, Routing } from "./header.ts";
 export type { EpochKey } from "./key-ring.ts";
-export { EPOCH_GRACE_MS, EPOCH_LEAD_MS, EPOCH_MS, epochOf, KeyRing } from "./key-ring.ts";
+export { EPOCH_MS, epochOf, KeyRing } from "./key-ring.ts";
 export type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 export type { ExitMap } from "./map-exit.ts";
-export { EXIT_OPERATIONS_MAX, EXIT_WAIT_MS_MAX, serveMap } from "./map-exit.ts";
-export type { MapOperation, MapOutcome, OnionRecord } from "./map-operation.ts";
+export { serveMap } from "./map-exit.ts";
+export type { OnionRecord } from "./map-operation.ts";
 export {
-  encodeOperation,
-  encodeOutcome,
-  mapCellBytesMax,
   OPERATION_PAYLOAD_BYTES_MAX,
   RECEIPTS_BYTES_MAX,
-  readOperation,
-  readOutcome,
   requestCellsFor,
 } from "./map-operation.ts";
 export { IncomingMessage, type ReplyWay } from "./message.ts";
@@ -51,12 +36,7 @@ export { ONION_CARRIER_DEFAULTS, OnionCarrier } from "./onion-carrier.ts";
 export type { BuiltPacket, DropReason, OnionParts, PeeledPacket, Peeling } from "./packet.ts";
 export { buildPacket, contentBytesMax, hopsOf, openPayload, Peeler } from "./packet.ts";
 export { PacketCore } from "./packet-core.ts";
-export type {
-  PacketEffect,
-  PacketInput,
-  PacketLimits,
-  PacketOutcome,
-} from "./packet-protocol.ts";
+export type { PacketEffect, PacketInput, PacketLimits, PacketOutcome } from "./packet-protocol.ts";
 export { PACKET_LIMITS } from "./packet-protocol.ts";
 export type { PacketHandlers } from "./packet-shell.ts";
 export type { RelayComponents, RelayOptions } from "./relay-core.ts";
@@ -70,12 +50,11 @@ export type {
 } from "./relay-protocol.ts";
 export { ONION_RELAY_LIMITS } from "./relay-protocol.ts";
 export type { CircuitHandlers, IncomingCircuit } from "./relay-shell.ts";
-export { REPLAY_TAGS_MAX, ReplayTags } from "./replay-tags.ts";
-export type { OnionPeer, Route, RouteProvider, RouteRequest, RouteRules } from "./route.ts";
-export { chooseRoute, peerOf } from "./route.ts";
+export type { ReplayTags } from "./replay-tags.ts";
+export type { OnionPeer, Route, RouteProvider, RouteRequest } from "./route.ts";
+export { peerOf } from "./route.ts";
 export { StaticRoutes } from "./static-routes.ts";
 export type { OnionSuite } from "./suite.ts";
-export { defaultSuite } from "./suite.ts";
 export type { Surb, SurbOpener } from "./surb.ts";
 export { makeSurb, openReply, useSurb } from "./surb.ts";
 export type { TunnelComponents, TunnelHandlers, TunnelOptions } from "./tunnel-service.ts";

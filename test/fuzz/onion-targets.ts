@@ -9,16 +9,18 @@ import {
   CIRCUIT_LIMITS,
   CircuitCore,
   type CircuitInput,
-  encodeOperation,
-  encodeOutcome,
   hopsOf,
   makeSurb,
   PacketCore,
   RelayCore,
-  readOperation,
-  readOutcome,
   useSurb,
 } from "../../src/onion/index.ts";
+import {
+  encodeOperation,
+  encodeOutcome,
+  readOperation,
+  readOutcome,
+} from "../../src/onion/map-operation.ts";
 import { fastSuite, GEOMETRY, makeHop } from "../onion/fixtures.ts";
 import { type FuzzTarget, refusedOr } from "./fuzz.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
-import { ExitBudget } from "../../src/onion/index.ts";
+import { ExitBudget } from "../../src/onion/exit-budget.ts";
 
 const random = new SeededRandom(1);
 const exit = random.bytes(32) as NodeId;
