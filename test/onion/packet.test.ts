@@ -8,7 +8,7 @@ import {
 } from "../../src/onion/backward.ts";
 import { headerBytes, packetBytes, surbBytes } from "../../src/onion/geometry.ts";
 import { edgeId } from "../../src/onion/hop-keys.ts";
-import { EPOCH_GRACE_MS, EPOCH_MS, KeyRing } from "../../src/onion/key-ring.ts";
+import { EPOCH_GRACE_MS, EPOCH_LEAD_MS, EPOCH_MS, KeyRing } from "../../src/onion/key-ring.ts";
 import {
   buildPacket,
   contentBytesMax,
@@ -231,6 +231,18 @@ it("the key of an epoch is wiped when that is over, together with its replay tag
   ring.advance(EPOCH_MS + EPOCH_GRACE_MS);
   expect([ring.find(0), key?.tags.size]).toEqual([undefined, 0]);
   expect(key?.secret).toEqual(new Uint8Array(32));
+});
+
+it("a key that was told of stays when the clock is set back a little, and not for ever", () => {
+  const ring = new KeyRing({ suite: parts.suite, random: new SeededRandom(1) });
+  const told = EPOCH_MS - EPOCH_LEAD_MS;
+  ring.advance(told);
+  const key = ring.find(1);
+  expect(key).toBeDefined();
+  expect(ring.advance(told - 1_000)).toBe(false);
+  expect(ring.find(1)).toBe(key);
+  ring.advance(told - 2 * EPOCH_MS);
+  expect(ring.find(1)).toBeUndefined();
 });
 
 describe("a hop that cannot remember more packets", () => {
