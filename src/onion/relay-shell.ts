@@ -44,6 +44,7 @@ export class RelayShell {
   readonly #channels = new Map<ChannelId, OnionChannel>();
   readonly #served = new Map<CircuitId, Served>();
   #accepted = 0;
+  #isClosed = false;
 
   constructor(
     components: RelayComponents & {
@@ -71,12 +72,17 @@ export class RelayShell {
 
   accept(from: NodeId, channel: OnionChannel): ChannelEvents {
     const id = 2 * this.#accepted++ + 1;
+    if (this.#isClosed) {
+      channel.close();
+      return this.#eventsOf(id);
+    }
     this.#channels.set(id, channel);
     this.#driver.handle({ kind: "opened", channel: id, from });
     return this.#eventsOf(id);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#driver.stop();
     for (const served of this.#served.values()) abortAll(served);
     for (const channel of this.#channels.values()) channel.close();

@@ -244,3 +244,15 @@ describe("cover of a carrier", () => {
     }
   });
 });
+
+it("a node that is closed takes no channel, and leaves none open", () => {
+  net = new VirtualNet(2);
+  const service = net.service(1);
+  service.close();
+  let closed = 0;
+  const channel = { send: () => {}, close: () => void closed++ };
+  const events = service.accept(net.node(0).id, channel);
+  events.unit(new Uint8Array(packetBytes(GEOMETRY)));
+  events.closed();
+  expect([closed, service.circuits]).toEqual([1, 0]);
+});
