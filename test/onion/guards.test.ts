@@ -143,3 +143,20 @@ describe("guards", () => {
     expect(client.kept).not.toContain(liar);
   });
 });
+
+it("a guard that cannot be dialled is tried again after 44 s, in the end every ten minutes", () => {
+  const ledger = new BlameLedger();
+  const [guard = SELF, other = SELF] = RELAYS;
+  const pausesS: number[] = [];
+  let nowS = 0;
+  for (let tries = 0; tries < 12; tries++) {
+    const failure = { reason: "next-unreachable", hop: -1 } as const;
+    ledger.blame({ origin: SELF, hops: [guard, other] }, failure, 1_000 * nowS);
+    const from = nowS;
+    while (ledger.isAvoided(guard, 1_000 * nowS)) nowS += 1;
+    pausesS.push(nowS - from);
+  }
+  expect(pausesS[0]).toBe(45);
+  expect(pausesS.at(-1)).toBeGreaterThan(600);
+  expect(pausesS.at(-1)).toBeLessThan(630);
+});
