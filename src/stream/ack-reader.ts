@@ -49,6 +49,11 @@ export class AckReader {
     return this.#reader.base;
   }
 
+  /** The peer was asked for an ack: one may be there soon, and expire before it is looked for. */
+  expect(now: Instant): void {
+    this.#reader.expect(now);
+  }
+
   /** Whether anybody wants to hear of acks now. */
   set isOpen(open: boolean) {
     this.#reader.isOpen = open;

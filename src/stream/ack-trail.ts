@@ -22,8 +22,9 @@ export class AckTrail {
     this.#reader = reader;
   }
 
-  /** The payload of a probe. */
-  tell(): Uint8Array {
+  /** The payload of a probe that is put now. A quiet chain is asked for the answer to it soon. */
+  tell(now: Instant): Uint8Array {
+    this.#reader.expect(now);
     const newest = Math.max(this.#writer.next - 1, 0);
     return new Writer(TRAIL_BYTES).u48(this.#reader.next).u48(newest).finish();
   }

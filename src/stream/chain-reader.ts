@@ -1,7 +1,8 @@
 import { Heap, type Instant } from "../base/index.ts";
 import { TimerQueue } from "../retx/index.ts";
-import { type Exchange, FEELER_MS, type Purpose, type Request } from "./exchange.ts";
+import type { Exchange, Purpose, Request } from "./exchange.ts";
 import type { FrameKeys } from "./frame-keys.ts";
+import { QUIET_ASKS, QuietTimer, type QuietTimerOptions } from "./quiet-timer.ts";
 
 /** One index that is asked for and has not arrived. */
 interface Place {
@@ -15,17 +16,13 @@ interface Place {
 }
 
 /** How far and how often a chain is read. */
-export interface ChainReaderOptions {
+export interface ChainReaderOptions extends QuietTimerOptions {
   readonly purpose: Extract<Purpose, "data-get" | "ack-get">;
   /** Gets that wait beyond the last frame that is known to exist, at the start and at the most. */
   readonly aheadMin: number;
   readonly aheadMax: number;
   /** How many more of them each frame that arrives brings. */
   readonly aheadGrowth: number;
-  /** Longest gap between two questions for the next frame of a quiet chain, in ms. */
-  readonly quietAskMsMax: number;
-  /** How many of the lowest places of a quiet chain are asked for in turn. */
-  readonly quietPlaces: number;
   /** How far beyond the lowest missing place fresh ones come first, if not as far as is usual. */
   readonly freshFirstPlaces?: number;
 }
@@ -47,10 +44,6 @@ const FRESH_FIRST_PLACES = 30;
 
 /** How far beyond the known frames they come first without exception. */
 const AHEAD_SURE = 8;
-
-/** Questions per place of a quiet chain before they begin to grow apart, and how fast they do. */
-const QUIET_ASKS = 8;
-const QUIET_GROWTH = 1.5;
 
 /** Gets that wait beyond the known frames once their wait has run out in vain. */
 const AHEAD_QUIET = 2;
@@ -94,10 +87,8 @@ export class ChainReader {
   #seen: number;
   #ahead: number;
   #isOpen = true;
-  #quietMs = 0;
-  #quietAsks = 0;
   #turns = 0;
-  #quietAt: Instant = Number.POSITIVE_INFINITY;
+  readonly #quiet: QuietTimer;
 
   constructor(exchange: Exchange, keys: FrameKeys, base: number, options: ChainReaderOptions) {
     this.#exchange = exchange;
@@ -107,6 +98,7 @@ export class ChainReader {
     this.#fresh = base;
     this.#seen = base - 1;
     this.#ahead = options.aheadMin;
+    this.#quiet = new QuietTimer(exchange, options);
   }
 
   /** The lowest index that has neither arrived nor been passed. */
@@ -126,7 +118,12 @@ export class ChainReader {
 
   /** Whether the next frame of a chain that has no gap was asked for many times in vain. */
   get isQuiet(): boolean {
-    return this.#quietAsks > QUIET_ASKS * this.#options.quietPlaces;
+    return this.#quiet.isQuiet;
+  }
+
+  /** Something may be there soon: the questions of a quiet chain come close together again. */
+  expect(now: Instant): void {
+    if (this.isQuiet) this.#quiet.begin(now);
   }
 
   /** Whether it asks at all. While closed, open requests stay and nothing new is asked. */
@@ -173,7 +170,7 @@ export class ChainReader {
     if (place === undefined) return;
     place.requests = place.requests.filter((open) => open.isOpen);
     if (place.requests.length > 0) return;
-    if (request.index === this.#base && request.index >= this.#seen) this.#scheduleQuiet(now);
+    if (request.index === this.#base && request.index >= this.#seen) this.#quiet.arm(now);
     else if (this.#options.aheadGrowth > 0 && request.index > this.#seen + AHEAD_QUIET) {
       // Nothing waits this far ahead any more: it is asked for when it comes into reach.
       this.#ahead = AHEAD_QUIET;
@@ -199,13 +196,16 @@ export class ChainReader {
     }
   }
 
-  /** Asks only for what is likely to be there: the frames after those that come in just now. */
+  /**
+   * Asks only for what is likely to be there: the frames after those that come in just now, and for
+   * what was to be asked for long ago, lest others leave no place for it in a small window.
+   */
   pumpLikely(now: Instant, limit: number): void {
     this.#endPauses(now);
     while (this.#isOpen && this.#exchange.mayGet(now)) {
-      const isClose = this.#quietAsks === 0 && this.#fresh <= this.#seen + AHEAD_SURE;
+      const isClose = this.#quiet.asks === 0 && this.#fresh <= this.#seen + AHEAD_SURE;
       const isLikely = this.#hasAgain() || (isClose && this.#hasFresh(limit));
-      if (!isLikely || !this.#askOne(now, limit)) return;
+      if (!(isLikely || this.#quiet.isOverdue(now)) || !this.#askOne(now, limit)) return;
     }
   }
 
@@ -214,7 +214,7 @@ export class ChainReader {
     if (!this.#isOpen) return Number.POSITIVE_INFINITY;
     const readyAt = this.#exchange.readyAt("get", now);
     if (this.#hasAgain() || this.#hasFresh(limit)) return readyAt;
-    return Math.max(Math.min(this.#quietAt, this.#paused.deadline()), readyAt);
+    return Math.max(Math.min(this.#quiet.deadline, this.#paused.deadline()), readyAt);
   }
 
   #askOne(now: Instant, limit: number): boolean {
@@ -249,7 +249,7 @@ export class ChainReader {
     const place: Place = { index, requests: [], isQueued: false, asks: 0, askedAt: now };
     this.#places.set(index, place);
     this.#ask(place, now);
-    if (index === this.#base) this.#scheduleQuiet(now);
+    if (index === this.#base) this.#quiet.arm(now);
     return true;
   }
 
@@ -267,25 +267,23 @@ export class ChainReader {
   }
 
   #askQuiet(now: Instant): boolean {
-    if (now < this.#quietAt) return false;
+    if (now < this.#quiet.deadline) return false;
     const place = this.#longestUnasked();
     if (place === undefined) {
-      this.#quietAt = Number.POSITIVE_INFINITY;
+      this.#quiet.disarm();
       return false;
     }
     this.#ask(place, now);
-    this.#quietAsks += 1;
+    this.#quiet.asked(now);
     const { quietPlaces } = this.#options;
-    if (quietPlaces > 1 && this.#quietAsks % quietPlaces === 0) this.#reachFurther(1);
-    if (this.isQuiet) this.#quietMs *= QUIET_GROWTH;
-    this.#scheduleQuiet(now);
+    if (quietPlaces > 1 && this.#quiet.asks % quietPlaces === 0) this.#reachFurther(1);
     return true;
   }
 
   /** Every other question goes to any of the places that wait, lest the far ones be forgotten. */
   #longestUnasked(): Place | undefined {
     const { quietPlaces } = this.#options;
-    const isFar = quietPlaces > 1 && this.#quietAsks % 2 === 1;
+    const isFar = quietPlaces > 1 && this.#quiet.asks % 2 === 1;
     const reach = this.#base + (isFar ? this.#ahead : quietPlaces);
     let longest: Place | undefined;
     for (let index = this.#base; index < reach; index++) {
@@ -377,23 +375,10 @@ export class ChainReader {
 
   /** Something arrived: the chain is not quiet, and the questions come close together again. */
   #becomeLively(now: Instant): void {
-    this.#quietMs = 0;
-    this.#quietAsks = 0;
     const place = this.#places.get(this.#base);
     if (place !== undefined && !place.requests.some((open) => open.isOpen)) {
       this.#queueAgain(place);
     }
-    this.#scheduleQuiet(now);
-  }
-
-  #scheduleQuiet(now: Instant): void {
-    const { quietPlaces, quietAskMsMax } = this.#options;
-    // Several places in turn: each of them should come round as often as a single one would.
-    const usualMs = (2 * this.#exchange.rto.rtoMs()) / (1 + quietPlaces);
-    if (this.#exchange.isFeeling && this.#quietMs < usualMs) {
-      this.#quietMs = Math.min(Math.max(2 * this.#quietMs, FEELER_MS), usualMs);
-    } else if (this.#quietMs === 0) this.#quietMs = usualMs;
-    this.#quietMs = Math.min(this.#quietMs, quietAskMsMax);
-    this.#quietAt = now + this.#quietMs;
+    this.#quiet.begin(now);
   }
 }

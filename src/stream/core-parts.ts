@@ -81,7 +81,7 @@ export function makeCoreParts(init: StreamCoreInit, io: CoreIo, hooks: CoreHooks
       ...shared,
       keys: keysFrom(write.chain, DATA_CONTEXT, state?.sender),
       mode: Mode.EndToEnd,
-      trail: () => trail.tell(),
+      trail: (now) => trail.tell(now),
     },
     state?.sender,
   );

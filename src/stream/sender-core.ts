@@ -377,7 +377,7 @@ export class SenderCore {
     const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
     if (beyond >= FRAMES_BEYOND_LIMIT - 1 || !this.#claim.allows(this.#retx.next)) return;
     this.#init.exchange.reservePut(now);
-    this.#seal({ type: "probe", payload: this.#init.trail() });
+    this.#seal({ type: "probe", payload: this.#init.trail(now) });
   }
 
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */

@@ -22,7 +22,7 @@ export interface WriterInit {
 export interface SenderInit extends WriterInit {
   readonly options: StreamOptions;
   /** What a probe says of the ack chains. */
-  readonly trail: () => Uint8Array;
+  readonly trail: (now: Instant) => Uint8Array;
   /** The first payload byte of the stream. */
   readonly mode: number;
   /** What of an earlier session waits for a frame. */

@@ -159,6 +159,36 @@ describe("a reader of a chain", () => {
     expect(gaps[0]).toBeLessThan(1_000);
   });
 
+  it("does not ask a quiet chain again before the question under way can be answered", () => {
+    const { reader, exchange, indexes, passTime } = readerOf({ quietAskMsMax: 200 });
+    exchange.rto.sample(10_000);
+    reader.pump(0, NO_LIMIT);
+    for (let now = 0; now <= 100_000; now += 100) passTime(now);
+    expect(indexes().filter((index) => index === 0).length).toBeLessThan(10);
+  });
+
+  it("comes before others with a question that was due long ago", () => {
+    const { reader, exchange, indexes } = readerOf({ aheadMin: 1 });
+    exchange.rto.sample(100);
+    reader.pump(0, NO_LIMIT);
+    const rtoMs = exchange.rto.rtoMs();
+    reader.pumpLikely(8 * rtoMs, NO_LIMIT);
+    expect(indexes()).toEqual([0]);
+    reader.pumpLikely(10 * rtoMs, NO_LIMIT);
+    expect(indexes()).toEqual([0, 0]);
+  });
+
+  it("asks soon again when something is expected, however quiet it was", () => {
+    const { reader, exchange, indexes, passTime } = readerOf({ quietAskMsMax: 3_600_000 });
+    exchange.rto.sample(100);
+    reader.pump(0, NO_LIMIT);
+    for (let now = 0; now < 1e6; now += 100) passTime(now);
+    const before = indexes().length;
+    reader.expect(1e6);
+    for (let now = 1e6; now < 1e6 + 2_000; now += 100) passTime(now);
+    expect(indexes().length).toBeGreaterThan(before + 2);
+  });
+
   it("gives up on what is passed, its open requests too", () => {
     const { reader, indexes, asked } = readerOf();
     reader.pump(0, NO_LIMIT);
