@@ -156,6 +156,8 @@ export class SenderCore {
 
   /** Fills the free places of the window. */
   pump(now: Instant): void {
+    // A place that has come free may be the only one: a probe comes before what else is due.
+    this.timeout(now);
     this.#reset(now);
     if (this.#isAnswerAsked && this.#init.exchange.mayPut(now)) this.#answer(now);
     while (this.#init.exchange.mayPut(now)) {
@@ -175,7 +177,8 @@ export class SenderCore {
 
   deadline(now: Instant): Instant {
     const ready = this.#init.exchange.readyAt("put", now);
-    const work = this.#hasWork() ? ready : Number.POSITIVE_INFINITY;
+    const isDue = this.#isAnswerAsked || this.#retx.hasRetransmission(false);
+    const work = isDue || this.#mayHaveNew() ? ready : Number.POSITIVE_INFINITY;
     return Math.min(work, this.#retx.deadline(), Math.max(this.#probe.deadline, ready));
   }
 
@@ -290,10 +293,6 @@ export class SenderCore {
     this.#creditLimit = state.creditLimit;
   }
 
-  #hasWork(): boolean {
-    return this.#isAnswerAsked || this.#retx.hasRetransmission(false) || this.#mayHaveNew();
-  }
-
   #putOne(now: Instant): boolean {
     // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement,
     // unless it is known to be missing, or no acknowledgement is believed.
@@ -325,12 +324,16 @@ export class SenderCore {
 
   #mayHaveNew(): boolean {
     if (this.#resetCode !== undefined) return false;
-    const { base, next } = this.#retx;
+    const { next } = this.#retx;
     // Probes that a reader cannot take before more has come must not keep that from it.
-    const limit = base + this.#init.options.unacknowledgedFramesMax;
-    const allowed = Math.min(limit, this.#creditLimit ?? limit) + this.#probe.unread;
-    if (next >= Math.min(allowed, INDEX_LIMIT)) return false;
+    if (next >= Math.min(this.#limit() + this.#probe.unread, INDEX_LIMIT)) return false;
     return this.#claim.allows(next) && this.#framer.hasFrame(next, this.#mayBePartial());
+  }
+
+  /** The first index beyond what may be unacknowledged, without probes. */
+  #limit(): number {
+    const limit = this.#retx.base + this.#init.options.unacknowledgedFramesMax;
+    return Math.min(limit, this.#creditLimit ?? limit);
   }
 
   /** Nagle's rule as Minshall mended it: one small frame under way at a time. */
@@ -374,7 +377,7 @@ export class SenderCore {
   }
 
   #sealProbe(now: Instant): void {
-    const beyond = this.#retx.size - this.#init.options.unacknowledgedFramesMax;
+    const beyond = this.#retx.next - this.#limit();
     if (beyond >= FRAMES_BEYOND_LIMIT - 1 || !this.#claim.allows(this.#retx.next)) return;
     this.#init.exchange.reservePut(now);
     this.#seal({ type: "probe", payload: this.#init.trail(now) });
