@@ -77,7 +77,7 @@ export class QuietTimer {
       this.#gapMs = Math.min(Math.max(2 * this.#gapMs, FEELER_MS), usualMs);
     } else if (this.#gapMs === 0) this.#gapMs = usualMs;
     // Asked again before it can be answered, a question takes the place of those before it.
-    const leastMs = isFeeling ? 0 : usualMs / 2;
+    const leastMs = (2 * (rto.meanMs ?? 0)) / (1 + quietPlaces);
     this.#gapMs = Math.max(Math.min(this.#gapMs, quietAskMsMax), leastMs);
     this.#at = now + this.#gapMs;
   }
