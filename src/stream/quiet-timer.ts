@@ -77,8 +77,8 @@ export class QuietTimer {
       this.#gapMs = Math.min(Math.max(2 * this.#gapMs, FEELER_MS), usualMs);
     } else if (this.#gapMs === 0) this.#gapMs = usualMs;
     // Asked again before it can be answered, a question takes the place of those before it.
-    const leastMs = (2 * (rto.meanMs ?? 0)) / (1 + quietPlaces);
-    this.#gapMs = Math.max(Math.min(this.#gapMs, quietAskMsMax), leastMs);
+    const roundTripMs = (2 * (rto.meanMs ?? 0)) / (1 + quietPlaces);
+    this.#gapMs = Math.min(this.#gapMs, Math.max(quietAskMsMax, roundTripMs));
     this.#at = now + this.#gapMs;
   }
 }
