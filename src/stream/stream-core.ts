@@ -221,6 +221,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   #settle(now: Instant): void {
     if (this.#outcome.isOver || !this.#isStarted) return;
     if (this.#isComplete) this.#closing.start(now);
+    this.#call(now);
     this.#ackWriter.pump(now);
     this.#sender.pump(now);
     this.#receiver.pumpLikely(now);
@@ -245,6 +246,15 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#ackReader.isOpen =
       this.#sender.wantsAcknowledgements || this.#closing.isStarted || this.#receiver.isStuck;
     this.#ackReader.pump(now);
+  }
+
+  /**
+   * A new reader that finds nothing says so: a writer that waits for long asks but once a day, and
+   * what the Map has lost would wait as long.
+   */
+  #call(now: Instant): void {
+    if (this.#ackWriter.next > 0 || this.#peerTimeout.heardAt !== undefined) return;
+    if (this.#receiver.isStuck && !this.#sender.wantsAcknowledgements) this.#ackWriter.want(now);
   }
 
   /** Both ends were taken. */

@@ -54,6 +54,21 @@ it("finds the answer to its probe though that expires before its next question",
   await Promise.all([writer.halt(), reader.halt()]);
 });
 
+it("tells a new reader soon what the Map has lost while its writer waited for days", async () => {
+  const { clock, way, pass, secret } = place({ rttMs: 50 });
+  const writer = Stream.listen(way(1), secret, { clock });
+  writer.write("anybody there?");
+  await pass(5 * 24 * HOUR_MS);
+  const empty = new MemoryTransport({ clock, payloadSize: 120 });
+  onTestFinished(() => empty.close());
+  writer.setTransport(empty);
+  const reader = Stream.dial(empty, secret, { clock }).resume();
+  // Its writer asks once a day.
+  await pass(120_000);
+  expect(reader.bytesRead).toBe(14);
+  await Promise.all([writer.halt(), reader.halt()]);
+});
+
 it("gets the rest of a character through after many probes, with little credit", async () => {
   const { clock, way, pass, secret } = place({ rttMs: 50 });
   const far = way(2);
