@@ -246,13 +246,15 @@ describe("what goes wrong on the way", () => {
     const ticket = await ticketOf(sender);
     expect((await scene.receive(ticket).ended).code).toBe(0);
     expect((await sender.ended).code).toBe(0);
-    // Nor does it when it is tried again, and nothing is left of either.
-    for (const time of [1, 2]) {
+    // Nor when it is tried again, or where a file of that name is; and nothing is left of any.
+    for (const time of [1, 2, 3]) {
+      if (time === 3) await writeFile(join(eve.folder, "photo.jpg"), "hers");
       const late = await eve.run("receive", ticket, "--map", scene.endpoint, "--json");
       expect(late.code, `${time}: ${late.stderr}`).toBe(3);
       expect(late.events.at(-1)).toMatchObject({ code: "CULVERT_SECRET_USED" });
     }
     expect((await eve.run("status")).stdout).not.toContain("receive");
+    expect(await readFile(join(eve.folder, "photo.jpg"), "utf8")).toBe("hers");
     expect((await readdir(eve.folder)).filter((name) => name.startsWith(".culvert-"))).toEqual([]);
   });
 

@@ -174,9 +174,8 @@ export async function leaveWord(
   stream: Stream,
 ): Promise<boolean> {
   const until = clock.now() + GOODBYE.msMax;
-  while (!stream.progress().isAllTold && clock.now() < until && !stop.aborted) {
-    await pause(clock, LAST_WORD.lookEveryMs);
-  }
+  const mayBeTold = (): boolean => stream.errored === null && clock.now() < until && !stop.aborted;
+  while (!stream.progress().isAllTold && mayBeTold()) await pause(clock, LAST_WORD.lookEveryMs);
   return stream.progress().isAllTold;
 }
 

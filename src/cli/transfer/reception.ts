@@ -5,7 +5,7 @@ import { printable } from "../humanize.ts";
 import { ask } from "../question.ts";
 import type { Session } from "../session.ts";
 import { drain } from "../standard-io.ts";
-import { type Goodbye, giveUp, sayGoodbye } from "../stream-run.ts";
+import { type Goodbye, giveUp, leaveWord, sayGoodbye } from "../stream-run.ts";
 import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
 import { NameTaken } from "./placing.ts";
 import { Receiving } from "./receiving.ts";
@@ -58,7 +58,8 @@ export class Reception {
       const reason = standstillOf(error);
       const canTell = !stream.destroyed && !stream.writableEnded && !context.stop.aborted;
       if (reason !== undefined && canTell) await tellStandstill(context, stream, reason);
-      throw error;
+      // That another one has had the ticket is more than that a name is taken.
+      throw stream.errored ?? error;
     }
     stream.end();
     this.#goodbye = await sayGoodbye(context, stream);
@@ -69,7 +70,7 @@ export class Reception {
       stream,
       headerPath: this.#options.session.headerPath,
       prepare: (manifest) => this.#prepare(manifest),
-      complete: (staging) => this.#complete(staging),
+      complete: (staging) => this.#complete(stream, staging),
     });
     try {
       await receiving.run();
@@ -123,7 +124,10 @@ export class Reception {
     );
   }
 
-  async #complete(staging: Staging): Promise<void> {
+  async #complete(stream: Stream, staging: Staging): Promise<void> {
+    // Our word in the Map shows whether another one has had the ticket. Nothing is placed then.
+    await leaveWord(this.#options.context, stream);
+    if (stream.errored !== null) throw stream.errored;
     await this.#options.session.save({ phase: "verified" });
     await this.#place(staging);
   }
