@@ -12,9 +12,7 @@ import {
 } from "../onion/churn-net.ts";
 
 const HOUR_MS = 3_600_000;
-const MANNERS: readonly ExitManner[] = [
-  ...(["never", "late", "noise", "rejects", "forges", "too long"] as const),
-];
+const MANNERS: readonly ExitManner[] = ["never", "late", "noise", "rejects", "forges", "too long"];
 
 /** A network whose every parameter follows from its seed. */
 export function planOf(random: SeededRandom): ChurnPlan {
@@ -35,17 +33,24 @@ export function planOf(random: SeededRandom): ChurnPlan {
       ? {
           relay: {
             limits: {
-              ...{ circuitsMax: 4 + random.below(20), circuitsPerLinkMax: 2 + random.below(8) },
-              ...{ buildsPerSecond: 1 + random.below(5), buildsBurst: 2 + random.below(10) },
+              circuitsMax: 4 + random.below(20),
+              circuitsPerLinkMax: 2 + random.below(8),
+              buildsPerSecond: 1 + random.below(5),
+              buildsBurst: 2 + random.below(10),
             },
             circuit: {
               ...CIRCUIT_LIMITS,
-              ...{ requestsMax: 64, queuedCellsMax: 40, unsentCellsMax: 80 + random.below(80) },
+              requestsMax: 64,
+              queuedCellsMax: 40,
+              unsentCellsMax: 80 + random.below(80),
             },
           },
           packets: {
-            ...{ delayedMax: 2, statesMax: 1 + random.below(8), stateMs: 30_000 },
-            ...{ surbsMax: 2, surbMs: one(5_000, HOUR_MS) },
+            delayedMax: 2,
+            statesMax: 1 + random.below(8),
+            stateMs: 30_000,
+            surbsMax: 2,
+            surbMs: one(5_000, HOUR_MS),
           },
         }
       : {},
@@ -208,12 +213,12 @@ export class ChurnRun {
       carried.carrier.prepare();
     } else if (client.carriers.length < 4) {
       client.openCarrier(this.#streams++, {
-        ...{ window: 1 + random.below(32), paths: 1 + random.below(3), spares: random.below(2) },
-        ...{
-          framesPerExit: random.below(3) === 0 ? 30 : 0,
-          coverMs: random.below(9) === 0 ? 5_000 : 0,
-        },
-        ...{ budgetMs: random.below(2) === 0 ? HOUR_MS : 120_000 },
+        window: 1 + random.below(32),
+        paths: 1 + random.below(3),
+        spares: random.below(2),
+        framesPerExit: random.below(3) === 0 ? 30 : 0,
+        coverMs: random.below(9) === 0 ? 5_000 : 0,
+        budgetMs: random.below(2) === 0 ? HOUR_MS : 120_000,
       });
     }
   }

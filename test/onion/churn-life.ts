@@ -4,6 +4,7 @@ import {
   isCulvertError,
   onAbort,
   SeededRandom,
+  toHex,
 } from "../../src/base/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
 import type { Circuit } from "../../src/onion/circuit.ts";
@@ -23,7 +24,7 @@ import {
 } from "../../src/onion/route.ts";
 import type { TunnelService } from "../../src/onion/tunnel-service.ts";
 import { buildWatched } from "../../src/onion/watched-circuit.ts";
-import { type ChurnNet, type ChurnNode, nameOf } from "./churn-net.ts";
+import type { ChurnNet, ChurnNode } from "./churn-net.ts";
 
 /** How an exit treats who asks it. */
 export type ExitManner = "fair" | "never" | "late" | "noise" | "rejects" | "forges" | "too long";
@@ -108,7 +109,7 @@ export class ChurnMap {
   #note(node: ChurnNode, circuit: IncomingCircuit, content: Uint8Array): void {
     const operation = readOperation(content);
     const { kind } = operation;
-    const address = nameOf(kind === "get" ? operation.address : operation.record.address);
+    const address = toHex(kind === "get" ? operation.address : operation.record.address);
     const stream = this.streams.get(address);
     if (stream === undefined) this.#faults.add("an exit is asked for what nobody asks");
     const key = `${stream} ${node.index}`;
@@ -145,7 +146,7 @@ export class ChurnMap {
         return counted(async () => {
           await this.#net.pause(random.unit() * 300);
           if (signal.aborted) throw new CulvertError("CULVERT_CLOSED");
-          if (!this.isBad || random.below(8) > 0) this.records.set(nameOf(record.address), record);
+          if (!this.isBad || random.below(8) > 0) this.records.set(toHex(record.address), record);
           else return { ttlSeconds: 1, receipt: new Uint8Array(0) };
           return { ttlSeconds: record.ttlSeconds, receipt: RECEIPT };
         });
@@ -154,7 +155,7 @@ export class ChurnMap {
         return counted(async () => {
           const until = this.#net.clock.now() + waitMs;
           for (;;) {
-            const known = this.records.get(nameOf(address));
+            const known = this.records.get(toHex(address));
             if (known !== undefined) return known;
             if (signal.aborted || this.#net.clock.now() >= until) break;
             await new Promise<void>((resolve) => {
@@ -189,8 +190,8 @@ class JudgedRoutes implements RouteProvider {
 
   async route(request: RouteRequest = {}): Promise<Route> {
     const route = await this.inner.route(request);
-    const ids = route.hops.map(({ id }) => nameOf(id));
-    if (new Set([...ids, nameOf(this.#client.id)]).size <= ids.length) {
+    const ids = route.hops.map(({ id }) => toHex(id));
+    if (new Set([...ids, toHex(this.#client.id)]).size <= ids.length) {
       const isHome = request.destination?.id === this.#client.id;
       if (!isHome || new Set(ids).size < ids.length) this.#faults.add("a node stands twice");
     }
@@ -198,7 +199,7 @@ class JudgedRoutes implements RouteProvider {
     if (last !== undefined && request.destination === undefined && request.isExcluded?.(last)) {
       this.#faults.add("an exit that is not wanted");
     }
-    const guards = this.inner.guards.map(nameOf);
+    const guards = this.inner.guards.map(toHex);
     if (ids.length > 1 && !guards.includes(ids[0] ?? "")) this.#faults.add("no guard is first");
     return route;
   }
@@ -239,7 +240,6 @@ export class ChurnClient {
   readonly carriers: Carried[] = [];
   readonly circuits: Circuit[] = [];
   open = 0;
-  counts = new Map<string, number>();
   readonly #random: SeededRandom;
 
   constructor(
@@ -254,8 +254,12 @@ export class ChurnClient {
     this.#random = net.random.fork(77 + node.index + 100 * node.sequence);
     const knowledge = net.knowledgeOf(node);
     const components = {
-      ...{ discovery: knowledge, lookup: knowledge, clock: node.clock, self: node.id },
-      ...{ random: this.#random.fork(1), guards: options.guards },
+      discovery: knowledge,
+      lookup: knowledge,
+      clock: node.clock,
+      self: node.id,
+      random: this.#random.fork(1),
+      guards: options.guards,
     };
     const inner = new DescriptorRoutes(components, options.routes);
     this.routes = new JudgedRoutes(net, node, inner, faults);
@@ -298,13 +302,10 @@ export class ChurnClient {
     const begunAt = clock.now();
     this.open += 1;
     try {
-      const value = await work();
-      this.#count(`${what} ok`);
-      return value;
+      return await work();
     } catch (error) {
       const isTyped = isCulvertError(error) || (error as Error).name === "AbortError";
       if (!isTyped) this.faults.add(`${what}: ${(error as Error).stack}`);
-      this.#count(`${what} ${isCulvertError(error) ? error.code : (error as Error).name}`);
       return undefined;
     } finally {
       forget();
@@ -318,14 +319,14 @@ export class ChurnClient {
   }
 
   put({ carrier, options, number }: Carried, address: Uint8Array, signal: AbortSignal) {
-    this.map.streams.set(nameOf(address), number);
+    this.map.streams.set(toHex(address), number);
     const { waitMs = 30_000, answerMs = 30_000 } = options;
     return this.watch(
       "put",
       waitMs + 2 * answerMs + 1,
       async () => {
         await carrier.put(recordAt(address), { signal });
-        if (!this.map.records.has(nameOf(address))) this.faults.add("a put that never was");
+        if (!this.map.records.has(toHex(address))) this.faults.add("a put that never was");
         return true;
       },
       signal,
@@ -334,7 +335,7 @@ export class ChurnClient {
 
   get(carried: Carried, address: Uint8Array, how: { waitMs: number; signal: AbortSignal }) {
     const { carrier, options, number } = carried;
-    this.map.streams.set(nameOf(address), number);
+    this.map.streams.set(toHex(address), number);
     const { waitMs = 30_000, answerMs = 30_000 } = options;
     return this.watch(
       "get",
@@ -386,10 +387,6 @@ export class ChurnClient {
   async close(): Promise<void> {
     for (const { carrier } of this.carriers) carrier.close();
     for (const circuit of this.circuits) circuit.close();
-  }
-
-  #count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, type SeededRandom, toHex } from "../../src/base/index.ts";
+import type { Clock, SeededRandom } from "../../src/base/index.ts";
 import {
   type Discovery,
   type Lookup,
@@ -29,8 +29,14 @@ export interface Misdeeds {
 }
 
 export const HONEST: Misdeeds = Object.freeze({
-  ...{ drops: 0, repeats: 0, flips: 0, babbles: 0, hangsUp: 0, holdMs: 0 },
-  ...{ stalls: false, lies: false },
+  drops: 0,
+  repeats: 0,
+  flips: 0,
+  babbles: 0,
+  hangsUp: 0,
+  holdMs: 0,
+  stalls: false,
+  lies: false,
 });
 
 /** What a net is made of. */
@@ -338,9 +344,4 @@ function skewed(clock: VirtualClock, offsetMs: number): Clock {
     unixMs: () => clock.unixMs() + offsetMs,
     schedule: (at, run) => clock.schedule(at, run),
   };
-}
-
-/** The name of an address. */
-export function nameOf(bytes: Uint8Array): string {
-  return toHex(bytes);
 }

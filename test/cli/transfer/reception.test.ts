@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { CulvertError } from "../../../src/base/index.ts";
 import type { Context } from "../../../src/cli/context.ts";
 import { type Session, SessionStore, sessionId } from "../../../src/cli/session.ts";
 import { encodeHeader, makeManifest } from "../../../src/cli/transfer/manifest.ts";
@@ -70,4 +73,28 @@ test("a refusal that an earlier run was killed in is told again", async () => {
   await session.save({ phase: "refused", refusal: 2 });
   const { stream, reception } = await goOn(false);
   expect([stream.resetCode, reception.goodbye]).toEqual([2, "told"]);
+});
+
+test("nothing is placed when another one turns out to have had the ticket", async () => {
+  const file = { kind: "file", path: "a", size: 5, mode: 0o644, mtimeMs: 0 } as const;
+  const bytes = Buffer.concat([encodeHeader(makeManifest([file])), Buffer.from("hello")]);
+  const digest = createHash("sha256").update(bytes).digest();
+  const stream = new Over();
+  Object.assign(stream, {
+    readOffset: 0,
+    _read: () => stream.push(Buffer.concat([bytes, digest])),
+    // The first word of this receiver meets that of the other one.
+    progress: () => {
+      stream.destroy(new CulvertError("CULVERT_SECRET_USED"));
+      return { isAllTold: false };
+    },
+  });
+  stream.on("error", () => {});
+  await session.save({ phase: "open" });
+  await rm(session.headerPath, { force: true });
+  const context = { clock, stop: new AbortController().signal, umask: 0o022 } as unknown as Context;
+  const reception = new Reception({ context, session, target: join(root, "to"), isForced: false });
+  const received = reception.run(stream as unknown as Stream);
+  await expect(received).rejects.toMatchObject({ code: "CULVERT_SECRET_USED" });
+  expect([session.record.phase, existsSync(join(root, "to/a"))]).toEqual(["open", false]);
 });
