@@ -9,8 +9,11 @@ export const BLOCK_BYTES = 32_768;
  */
 const SIZES = [12_288, BLOCK_BYTES] as const;
 
-/** Blocks of each size that are kept for the next records, of all links together. */
-const SPARES_MAX = 128;
+/**
+ * Blocks of each size that are kept for the next records, of all links together. A fast transfer
+ * over TCP has some 400 of them on their way at once, and would get fresh ones for the rest.
+ */
+const SPARES_MAX = 512;
 const spares: readonly ArrayBuffer[][] = SIZES.map(() => []);
 
 /**

@@ -91,11 +91,11 @@ describe("memory of records", () => {
   it("comes in blocks that are kept up to a point", () => {
     for (const bytes of [9_000, 30_000]) {
       const take = (): ArrayBuffer[] =>
-        Array.from({ length: 200 }, () => takeBlock(bytes)).filter((block) => block !== undefined);
+        Array.from({ length: 600 }, () => takeBlock(bytes)).filter((block) => block !== undefined);
       const taken = take();
-      expect(new Set(taken).size).toBe(200);
+      expect(new Set(taken).size).toBe(600);
       for (const block of taken) giveBlock(block);
-      expect(take().filter((block) => taken.includes(block))).toHaveLength(128);
+      expect(take().filter((block) => taken.includes(block))).toHaveLength(512);
     }
   });
 
