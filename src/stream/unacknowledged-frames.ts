@@ -14,8 +14,11 @@ export function frameName(index: number): string {
 const FRAMES_PER_SLAB = 4;
 const SLAB_BYTES_MAX = 16_384;
 
-/** Bytes of memory that frames have left and that the next ones are sealed in. */
-const SPARE_BYTES_MAX = 1_048_576;
+/**
+ * Bytes of memory that frames have left and that the next ones are sealed in: with the frames that
+ * are held no more than there were at once. Acknowledgements come in lots, some of them as large.
+ */
+const SPARE_BYTES_MAX = 4_194_304;
 
 /**
  * Room for some frames. Bit j of `held` says that the j-th is in it, of `lent` that a put may still
