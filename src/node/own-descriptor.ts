@@ -60,11 +60,6 @@ export class OwnDescriptor {
     this.#current = this.#sign(components.last ?? 0);
   }
 
-  /** The one that holds. */
-  get current(): NodeDescriptor {
-    return this.#current;
-  }
-
   /** Publishes, and looks again from time to time. */
   start(): void {
     this.#publish(this.#current);

@@ -254,13 +254,6 @@ export class ReTx {
     return !missingOnly && this.#peekValid(this.#suspects, SUSPECT);
   }
 
-  /** Puts back a frame that `nextRetransmission` gave and that could not be sent now. */
-  defer(index: number): void {
-    const state = this.#frames.state[this.#frames.find(index)];
-    if (state === MISSING) this.#missing.push(index);
-    else if (state === SUSPECT) this.#suspects.push(index);
-  }
-
   /** Drops one frame although nobody acknowledged it (multicast, after its life). */
   forget(index: number): void {
     const slot = this.#frames.find(index);

@@ -75,10 +75,6 @@ export class OutSession {
     return this.#unsaid.length >= SETTLED_NUMBERS_MAX;
   }
 
-  get hasUnsaid(): boolean {
-    return this.#unsaid.length > 0;
-  }
-
   /** Gives a request its number; the floor that goes with it is then said. */
   enter(pending: Pending): { number: number; floor: number } {
     const number = this.#next;

@@ -106,11 +106,6 @@ export class Requests {
     return this.#core.statistics;
   }
 
-  /** Requests of this node that are open. */
-  get openCount(): number {
-    return this.#core.openCount;
-  }
-
   /**
    * Asks `peer`. Resolves to the reply's bytes, which belong to the caller; `body` is borrowed.
    *

@@ -54,10 +54,6 @@ export class ModuleConnection<Notice> {
     return opened;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   /** Sends one message, which is handed over. */
   send(message: Uint8Array): void {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");

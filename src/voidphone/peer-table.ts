@@ -24,10 +24,6 @@ export class PeerTable {
   readonly #proven = new Map<string, VoidphoneContact>();
   readonly #heardOf = new Map<string, VoidphoneContact>();
 
-  get size(): number {
-    return this.#proven.size + this.#heardOf.size;
-  }
-
   /** It has answered. */
   answered(contact: VoidphoneContact): void {
     const address = addressOf(contact);

@@ -38,10 +38,6 @@ export class TunnelDesk {
     this.#random = random;
   }
 
-  get size(): number {
-    return this.#tunnels.size;
-  }
-
   join(client: TunnelHolder): void {
     this.#clients.add(client);
   }

@@ -66,7 +66,6 @@ describe("the states of a frame", () => {
     retx.suspect(0);
     retx.stored(0, receipt(9));
     retx.doubt(0, 9);
-    retx.defer(0);
     expect([retx.size, retx.unstored, retx.has(0)]).toEqual([1, 1, false]);
   });
 });
@@ -83,8 +82,6 @@ describe("what is put again", () => {
       undefined,
       false,
     ]);
-    expect(retx.nextRetransmission(false)).toBe(1);
-    retx.defer(1);
     expect(retx.nextRetransmission(false)).toBe(1);
     retx.sent(1, 50);
     expect(retx.nextRetransmission(false)).toBe(4);
@@ -302,7 +299,6 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("again" as const),
       missingOnly: fc.boolean(),
-      isSent: fc.boolean(),
     }),
   },
 );
@@ -364,10 +360,8 @@ function perform(action: Step, retx: ReTx, model: NaiveReTx, now: number): void 
       expect(retx.hasRetransmission(action.missingOnly)).toBe(again !== undefined);
       expect(retx.nextRetransmission(action.missingOnly)).toBe(again);
       if (again === undefined) break;
-      if (action.isSent) {
-        retx.sent(again, now);
-        model.sent(again, now);
-      } else retx.defer(again);
+      retx.sent(again, now);
+      model.sent(again, now);
       break;
     }
   }

@@ -42,11 +42,6 @@ export class Child {
     this.ended = once(this.#process, "close").then(([code, signal]) => code ?? signal);
   }
 
-  /** Everything that it said besides events. */
-  get words(): string {
-    return this.#words;
-  }
-
   /** Calls `listener` for every event from now on. */
   listen(listener: (event: ChildEvent) => void): void {
     this.#listeners.add(listener);

@@ -108,10 +108,6 @@ export class VirtualNetwork {
     this.#trace = new Trace({ log: options.log });
   }
 
-  get hosts(): readonly VirtualHost[] {
-    return this.#hosts;
-  }
-
   /** The fingerprint of every packet so far, and of its fate. */
   get traceHash(): string {
     return this.#trace.hash();

@@ -87,10 +87,6 @@ export class RoadNode {
     return this.#contact;
   }
 
-  get name(): string {
-    return this.#running?.name ?? "";
-  }
-
   /** Starts it, and joins the network through others. */
   async start(bootstrap: readonly NodeContact[]): Promise<void> {
     this.host.isOnline = true;
