@@ -53,7 +53,12 @@ export {
   signedBytes,
   verifyRecord,
 } from "./record.ts";
-export type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+export type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  RecordCarrier,
+  StoredReply,
+} from "./record-carrier.ts";
 export {
   decidePut,
   type HeldRecord,

@@ -11,7 +11,12 @@ import { systemClock } from "../io/clock.ts";
 import { joinMainline, type MainlineDht } from "../io/mainline.ts";
 import { addressKey } from "./address-key.ts";
 import { type MapRecord, payloadLength, SEQUENCE } from "./record.ts";
-import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+import type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  RecordCarrier,
+  StoredReply,
+} from "./record-carrier.ts";
 
 /** How the Mainline DHT is used as a Map. */
 export interface MainlineMapOptions {
@@ -70,10 +75,7 @@ export class MainlineMap implements RecordCarrier, AsyncDisposable {
     return new MainlineMap(dht, payloadSize, systemClock);
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     // Of two puts of one address here, the second finds what the first has put.
     const key = addressKey(record.address);
     const turn = (this.#lines.get(key) ?? Promise.resolve()).then(() => this.#put(record, options));
@@ -85,10 +87,7 @@ export class MainlineMap implements RecordCarrier, AsyncDisposable {
     return await this.#until(turn, options.signal);
   }
 
-  async #put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined },
-  ): Promise<StoredReply> {
+  async #put(record: MapRecord, options: CarrierPutOptions): Promise<StoredReply> {
     const { address, signature, seq, payload } = record;
     const held = await this.#until(this.#find(address), options.signal);
     if (held !== undefined && held.seq >= seq) {
@@ -102,10 +101,7 @@ export class MainlineMap implements RecordCarrier, AsyncDisposable {
     return { ttlSeconds: Math.min(record.ttlSeconds, TTL_SECONDS) };
   }
 
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     const deadline = this.#clock.now() + (options.waitMs ?? 0);
     for (let gapMs: number = ASK_AGAIN_MS.first; ; gapMs = Math.min(2 * gapMs, ASK_AGAIN_MS.last)) {
       const found = await this.#until(this.#find(address), options.signal);

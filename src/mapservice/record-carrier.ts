@@ -12,6 +12,18 @@ export interface StoredReply {
   readonly receipt?: Receipt;
 }
 
+/** How a carrier is asked to put a record. */
+export interface CarrierPutOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a carrier is asked for a record. */
+export interface CarrierGetOptions {
+  /** Milliseconds for which an empty address is waited at; 0 if absent. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * What a {@link MapClient} needs of whatever carries its records: a service in this process, a node
  * over a socket or a link, a DHT. It carries bytes and believes nobody: the client verifies.
@@ -32,12 +44,6 @@ export interface RecordCarrier {
    * then verifying it again proves nothing.
    */
   readonly isVerified?: boolean;
-  put(
-    record: MapRecord,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<StoredReply>;
-  get(
-    address: Uint8Array,
-    options?: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<MapRecord>;
+  put(record: MapRecord, options?: CarrierPutOptions): Promise<StoredReply>;
+  get(address: Uint8Array, options?: CarrierGetOptions): Promise<MapRecord>;
 }

@@ -14,7 +14,12 @@ import { parseEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
 import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
-import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+import type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  RecordCarrier,
+  StoredReply,
+} from "./record-carrier.ts";
 import type { MapGreeting } from "./requester.ts";
 import {
   SERVICE_CARRIER_LIMITS,
@@ -145,17 +150,11 @@ export class RemoteMap implements RecordCarrier, Disposable {
     return this.#connection !== undefined;
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     return await this.#carrier.put(record, options);
   }
 
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     return await this.#carrier.get(address, options);
   }
 

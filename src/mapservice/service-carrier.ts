@@ -11,7 +11,12 @@ import { DeadlineWatch } from "./deadline-watch.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
 import { encodeRecord, type MapRecord, withTtl } from "./record.ts";
 import { RecordAnswers } from "./record-answers.ts";
-import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+import type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  RecordCarrier,
+  StoredReply,
+} from "./record-carrier.ts";
 import type { MapGreeting, Requester, RequesterEvents } from "./requester.ts";
 import { NO_STAMP, searchStamp } from "./work-stamp.ts";
 
@@ -164,10 +169,7 @@ export class ServiceCarrier implements RecordCarrier {
     this.#requester = undefined;
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     const bytes = encodeRecord(record);
     for (let attempt = 1; ; attempt++) {
       const bits = this.#believedWork();
@@ -180,10 +182,7 @@ export class ServiceCarrier implements RecordCarrier {
     }
   }
 
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
     const request = { kind: "get", address: address.slice(), waitMs } as const;
     const answer = await this.#ask(request, this.#limits.answerMs + waitMs, options.signal);

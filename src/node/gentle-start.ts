@@ -1,5 +1,11 @@
 import { type Cancel, type Clock, onAbort, throwIfAborted } from "../base/index.ts";
-import type { MapRecord, RecordCarrier, StoredReply } from "../mapservice/index.ts";
+import type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  MapRecord,
+  RecordCarrier,
+  StoredReply,
+} from "../mapservice/index.ts";
 
 /** Gets that may leave when the stream begins, and as many more with each step. */
 const STEP_GETS = 4;
@@ -35,19 +41,13 @@ export class GentleStart implements RecordCarrier {
     this.isVerified = carrier.isVerified ?? false;
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     const reply = await this.#carrier.put(record, options);
     this.#step();
     return reply;
   }
 
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     if ((options.waitMs ?? 0) > 0 && !this.#mayLeave()) await this.#hold(options.signal);
     const record = await this.#carrier.get(address, options);
     this.#step();

@@ -3,6 +3,8 @@ import { crypto } from "../crypto/index.ts";
 import { type Contact, type DhtNode, PlacedMap, type PlacementDht } from "../dht/index.ts";
 import { isSameNode, type NodeId, nodeIdOf } from "../identity/index.ts";
 import {
+  type CarrierGetOptions,
+  type CarrierPutOptions,
   type MapRecord,
   ReceiptVerifier,
   type RecordCarrier,
@@ -71,10 +73,7 @@ export class ReplicatedMap implements RecordCarrier {
     });
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     const { ttlSeconds } = await this.#placed.put(record, options);
     return { ttlSeconds };
   }
@@ -82,7 +81,7 @@ export class ReplicatedMap implements RecordCarrier {
   /** Puts, and hands out the receipts that made the quorum. */
   async putForReceipts(
     record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: CarrierPutOptions = {},
   ): Promise<ReplicatedReply> {
     const receipts: NodeReceipt[] = [];
     this.#receipts.set(record, receipts);
@@ -94,10 +93,7 @@ export class ReplicatedMap implements RecordCarrier {
     }
   }
 
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     return await this.#placed.get(address, options);
   }
 
@@ -173,12 +169,10 @@ function byDistanceTo(address: Uint8Array): (a: Contact, b: Contact) => number {
 
 function withKey({ carrier, nodeKey }: NodeMap) {
   return {
-    put: async (record: MapRecord, options?: { readonly signal?: AbortSignal | undefined }) => {
+    put: async (record: MapRecord, options?: CarrierPutOptions) => {
       return { ...(await carrier.put(record, options)), nodeKey };
     },
-    get: async (
-      address: Uint8Array,
-      options?: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined },
-    ) => await carrier.get(address, options),
+    get: async (address: Uint8Array, options?: CarrierGetOptions) =>
+      await carrier.get(address, options),
   };
 }

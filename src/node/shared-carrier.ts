@@ -1,5 +1,11 @@
 import { SharedCalls, toHex } from "../base/index.ts";
-import type { MapRecord, RecordCarrier, StoredReply } from "../mapservice/index.ts";
+import type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  MapRecord,
+  RecordCarrier,
+  StoredReply,
+} from "../mapservice/index.ts";
 
 /**
  * Lets whoever asks for the same thing again while it is under way wait for the same answer. A
@@ -19,10 +25,7 @@ export class SharedCarrier implements RecordCarrier {
     this.isVerified = carrier.isVerified ?? false;
   }
 
-  async put(
-    record: MapRecord,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StoredReply> {
+  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
     // The signature tells records of one address apart.
     const key = toHex(record.address) + toHex(record.signature);
     return await this.#puts.join(key, options.signal, (signal) => {
@@ -33,10 +36,7 @@ export class SharedCarrier implements RecordCarrier {
   }
 
   /** Waits as long as the first who asked wanted to; who wants to wait longer asks again. */
-  async get(
-    address: Uint8Array,
-    options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<MapRecord> {
+  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     const { waitMs = 0 } = options;
     return await this.#gets.join(toHex(address), options.signal, (signal) =>
       this.#carrier.get(address, { waitMs, signal }),
