@@ -1,4 +1,11 @@
-import { type Clock, equalBytes, LruMap, type Random, toHex } from "../base/index.ts";
+import {
+  type Clock,
+  equalBytes,
+  LruMap,
+  type Random,
+  sortedByDistance,
+  toHex,
+} from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 import { type Contact, type DhtNode, PlacedMap, type PlacementDht } from "../dht/index.ts";
 import { isSameNode, type NodeId, nodeIdOf } from "../identity/index.ts";
@@ -138,7 +145,7 @@ export class ReplicatedMap implements RecordCarrier {
       count: number,
     ): readonly Contact[] => {
       if (self === undefined) return nodes;
-      return [...nodes, self.contact].sort(byDistanceTo(address)).slice(0, count);
+      return sortedByDistance([...nodes, self.contact], address).slice(0, count);
     };
     return {
       get knowsAll() {
@@ -153,18 +160,6 @@ export class ReplicatedMap implements RecordCarrier {
       blame: (id) => dht.blame(id),
     };
   }
-}
-
-/** Orders nodes by the distance of their ids, closest first. */
-function byDistanceTo(address: Uint8Array): (a: Contact, b: Contact) => number {
-  return (a, b) => {
-    const [left, right] = [a.id, b.id];
-    for (const [at, byte] of address.entries()) {
-      const order = (byte ^ (left[at] ?? 0)) - (byte ^ (right[at] ?? 0));
-      if (order !== 0) return order;
-    }
-    return 0;
-  };
 }
 
 function withKey({ carrier, nodeKey }: NodeMap) {

@@ -1,5 +1,6 @@
+import { xorDistance } from "../base/index.ts";
 import { CONTACTS_MAX, type VoidphoneContact } from "./peer-messages.ts";
-import { addressOf, distanceOf } from "./peer-table.ts";
+import { addressOf } from "./peer-table.ts";
 
 /** Candidates of one lookup, the farthest of which are forgotten; and peers that it asks at all. */
 const CANDIDATES_MAX = 256;
@@ -96,7 +97,7 @@ export class PeerLookup {
   }
 
   #place(contact: VoidphoneContact, state: Candidate["state"]): void {
-    const candidate = { contact, distance: distanceOf(contact.id, this.#target), state };
+    const candidate = { contact, distance: xorDistance(contact.id, this.#target), state };
     this.#byAddress.set(addressOf(contact), candidate);
     this.#candidates.push(candidate);
   }

@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from "../base/index.ts";
+import { equalBytes, sortedByDistance } from "../base/index.ts";
 import type { VoidphoneContact } from "./peer-messages.ts";
 
 /** Contacts that have answered, and as many that were only heard of. Some 300 bytes each. */
@@ -61,21 +61,6 @@ export class PeerTable {
     const all = [...this.#proven.values(), ...this.#heardOf.values()];
     return sortedByDistance(all, target).slice(0, count);
   }
-}
-
-/** In the order of the XOR distance of their ids to `target`. */
-export function sortedByDistance<T extends { readonly id: Uint8Array }>(
-  items: readonly T[],
-  target: Uint8Array,
-): T[] {
-  const keyed = items.map((item) => ({ item, distance: distanceOf(item.id, target) }));
-  keyed.sort((a, b) => (a.distance < b.distance ? -1 : Number(a.distance > b.distance)));
-  return keyed.map(({ item }) => item);
-}
-
-/** Texts that compare as the distances do. */
-export function distanceOf(id: Uint8Array, target: Uint8Array): string {
-  return toHex(id.map((byte, at) => byte ^ (target[at] ?? 0)));
 }
 
 function keep(half: Map<string, VoidphoneContact>, contact: VoidphoneContact): void {

@@ -1,4 +1,10 @@
-import { type Clock, CulvertError, SeededRandom, toHex } from "../../src/base/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  SeededRandom,
+  toHex,
+  xorDistance,
+} from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import {
   type CallPeer,
@@ -8,7 +14,6 @@ import {
   type VoidphoneContact,
   VoidphonePeerNetwork,
 } from "../../src/voidphone/index.ts";
-import { distanceOf } from "../../src/voidphone/peer-table.ts";
 
 /** What a peer of the world does when it is called. */
 export type Nature = "honest" | "dead" | "silent" | "liar" | "empty" | "refusing";
@@ -73,7 +78,7 @@ export class PeerWorld {
 
   /** The peers that are really closest. */
   closest(target: Uint8Array, count: number): WorldPeer[] {
-    const order = (peer: WorldPeer): string => distanceOf(peer.contact.id, target);
+    const order = (peer: WorldPeer): string => xorDistance(peer.contact.id, target);
     return this.peers.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)).slice(0, count);
   }
 
@@ -122,7 +127,7 @@ export class PeerWorld {
 
   #nearest(peer: WorldPeer, target: Uint8Array): VoidphoneContact[] {
     if (peer.nature === "empty") return [];
-    const order = ({ id }: VoidphoneContact): string => distanceOf(id, target);
+    const order = ({ id }: VoidphoneContact): string => xorDistance(id, target);
     return [...peer.known, peer.contact, this.self]
       .toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
       .slice(0, 20);
