@@ -38,13 +38,6 @@ export class Fields {
     return value;
   }
 
-  /** A whole number of up to 64 bits without sign. */
-  bigint(name: string): bigint {
-    const value = this.#value(name);
-    if (typeof value === "bigint" && value >= 0n) return value;
-    return BigInt(this.integer(name));
-  }
-
   /** Any finite number. */
   number(name: string): number {
     const value = this.#value(name);

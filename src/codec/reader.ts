@@ -42,11 +42,6 @@ export class Reader {
     return this.#number(this.#take(6, field), 6);
   }
 
-  u64(field: string): bigint {
-    const at = this.#take(8, field);
-    return (BigInt(this.#number(at, 4)) << 32n) | BigInt(this.#number(at + 4, 4));
-  }
-
   /** A view of the next `length` bytes. */
   bytes(length: number, field: string): Uint8Array {
     const at = this.#take(length, field);

@@ -35,11 +35,6 @@ export class Writer {
     return writer;
   }
 
-  /** How many bytes have been written. */
-  get length(): number {
-    return this.#length;
-  }
-
   u8(value: number): this {
     return this.#number(this.#reserve(1, value, 0xff), 1, value);
   }
@@ -57,13 +52,6 @@ export class Writer {
     const at = this.#reserve(6, value, 2 ** 48 - 1);
     this.#number(at, 2, Math.floor(value / 2 ** 32));
     return this.#number(at + 2, 4, value);
-  }
-
-  u64(value: bigint): this {
-    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits`);
-    const at = this.#reserve(8, 0, 0);
-    this.#number(at, 4, Number(value >> 32n));
-    return this.#number(at + 4, 4, Number(value & 0xffff_ffffn));
   }
 
   /** Copies `bytes` in. */

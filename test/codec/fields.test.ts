@@ -23,8 +23,6 @@ describe("Fields", () => {
   it("gives each field as its type", () => {
     expect(state.integer("version")).toBe(1);
     expect(state.integer("offset")).toBe(2 ** 40);
-    expect(state.bigint("big")).toBe(2n ** 63n);
-    expect(state.bigint("version")).toBe(1n);
     expect(state.number("rate")).toBe(0.5);
     expect(state.boolean("ended")).toBe(false);
     expect(state.text("name")).toBe("listener");
@@ -57,11 +55,6 @@ describe("Fields", () => {
     ["deep below", () => state.fields("inner").fields("deep").integer("count"), "inner.deep.count"],
     ["in a list", () => state.fieldsList("frames")[1]?.integer("index"), "frames[1].index"],
     ["no map in a list", () => state.fieldsList("mixed"), "mixed[1]"],
-    [
-      "negative for a bigint",
-      () => state.fields("inner").fields("deep").bigint("count"),
-      "inner.deep.count",
-    ],
   ];
   it.each(wrong)("names the field that is wrong: %s", (_, access, field) => {
     expect(access).toThrow(
