@@ -4,17 +4,12 @@
  *
  * Run: `npx tsx bench/ceilings.ts`.
  */
-import { assert, SeededRandom } from "../src/base/index.ts";
-import {
-  CELL_OVERHEAD_BYTES,
-  loadProvider,
-  type ProviderName,
-  useProvider,
-} from "../src/crypto/index.ts";
+import { SeededRandom } from "../src/base/index.ts";
+import { CELL_OVERHEAD_BYTES, useProvider } from "../src/crypto/index.ts";
 import { accept, checkedRecord, read, wholeFrame, write } from "./frame-work.ts";
 import { measure, printTable, type Subject, writeResults } from "./harness.ts";
+import { installed, PROVIDERS } from "./providers.ts";
 
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 const SIZES_KIB = [1, 2, 8, 32] as const;
 
 async function main(): Promise<void> {
@@ -22,10 +17,8 @@ async function main(): Promise<void> {
   const results: { provider: string; kib: number; [part: string]: string | number }[] = [];
   for (const kib of SIZES_KIB) {
     const frame = random.bytes(kib * 1024 - CELL_OVERHEAD_BYTES);
-    for (const name of NAMES) {
-      const provider = loadProvider(name);
-      assert(provider !== undefined, `${name} is installed`);
-      useProvider(provider);
+    for (const name of PROVIDERS) {
+      useProvider(installed(name));
       const record = checkedRecord(frame);
       const subjects: Subject[] = [
         { name: "frame", run: wholeFrame(frame) },

@@ -3,18 +3,10 @@
  *
  * Run: `npx tsx bench/crypto.ts`.
  */
-import { assert, SeededRandom, toHex, utf8 } from "../src/base/index.ts";
-import {
-  BlindedSigner,
-  Chain,
-  type CryptoProvider,
-  loadProvider,
-  type ProviderName,
-  useProvider,
-} from "../src/crypto/index.ts";
+import { SeededRandom, toHex, utf8 } from "../src/base/index.ts";
+import { BlindedSigner, Chain, type CryptoProvider, useProvider } from "../src/crypto/index.ts";
 import { check, measure, printTable, writeResults } from "./harness.ts";
-
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
+import { installed, PROVIDERS } from "./providers.ts";
 
 type Result = Uint8Array | boolean | undefined;
 
@@ -67,18 +59,14 @@ function text(result: Result): string {
 }
 
 async function main(): Promise<void> {
-  const all = NAMES.map((name) => {
-    const provider = loadProvider(name);
-    assert(provider !== undefined, `${name} is installed`);
-    return primitives(provider);
-  });
+  const all = PROVIDERS.map((name) => primitives(installed(name)));
   const rows: Record<string, string | number>[] = [];
   for (const primitive of Object.keys(all[0] ?? {})) {
     const runs = all.map((made) => made[primitive] ?? (() => undefined));
     const results = runs.map((run) => text(run()));
     check(new Set(results).size === 1, `${primitive} differs: ${results.join(" ")}`);
     check(results[0] !== "false" && results[0] !== "undefined", `${primitive} fails`);
-    const subjects = NAMES.map((name, i) => ({ name, run: () => void runs[i]?.() }));
+    const subjects = PROVIDERS.map((name, i) => ({ name, run: () => void runs[i]?.() }));
     const timings = await measure(subjects, { rounds: 9, sampleMs: 15 });
     rows.push({ primitive, ...Object.fromEntries(timings.map(({ name, us }) => [name, us])) });
   }

@@ -4,18 +4,13 @@
  * Run: `npm run -s bench -- frame`.
  */
 import { assert, equalBytes, SeededRandom } from "../src/base/index.ts";
-import {
-  CELL_OVERHEAD_BYTES,
-  loadProvider,
-  type ProviderName,
-  useProvider,
-} from "../src/crypto/index.ts";
+import { CELL_OVERHEAD_BYTES, type CryptoProvider, useProvider } from "../src/crypto/index.ts";
 import { systemRandom } from "../src/io/random.ts";
 import { openFrame, sealFrame } from "../src/stream/cell.ts";
 import { type Frame, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../src/stream/frame.ts";
 import { atMost, check, measure, printTable, type Verdict, writeResults } from "./harness.ts";
+import { installed, PROVIDERS } from "./providers.ts";
 
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 const ASKED: readonly { kib: number; ratio: number }[] = [
   { kib: 1, ratio: 1.5 },
   { kib: 8, ratio: 1.15 },
@@ -26,8 +21,7 @@ const random = new SeededRandom(1);
 const keys = { frameId: random.bytes(32), key: random.bytes(32) };
 
 /** Both ways over the same number of bytes: with the codec, and without. */
-function subjects(provider: ReturnType<typeof loadProvider>, kib: number) {
-  assert(provider !== undefined, "the provider is installed");
+function subjects(provider: CryptoProvider, kib: number) {
   useProvider(provider);
   const cellBytes = kib * 1_024;
   const frame: Frame = {
@@ -63,9 +57,9 @@ function subjects(provider: ReturnType<typeof loadProvider>, kib: number) {
 async function main(): Promise<void> {
   const rows: Record<string, string | number>[] = [];
   const verdicts: Verdict[] = [];
-  for (const name of NAMES) {
+  for (const name of PROVIDERS) {
     for (const { kib, ratio: asked } of ASKED) {
-      const [alone, codec] = await measure(subjects(loadProvider(name), kib), {
+      const [alone, codec] = await measure(subjects(installed(name), kib), {
         rounds: 300,
         sampleMs: 1,
       });

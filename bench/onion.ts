@@ -8,7 +8,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { assert, SeededRandom } from "../src/base/index.ts";
-import { loadProvider, type ProviderName } from "../src/crypto/index.ts";
 import { nodeIdOf } from "../src/identity/index.ts";
 import {
   buildPacket,
@@ -29,8 +28,8 @@ import {
 } from "../src/onion/index.ts";
 import { VirtualNet } from "../test/onion/virtual-net.ts";
 import { atMost, check, measure, printTable, writeResults } from "./harness.ts";
+import { fastest, installed, PROVIDERS } from "./providers.ts";
 
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 const UNIX_MS = 1_735_689_600_000;
 
 /** Packets that are opened in turn; a hop would know each of them again. */
@@ -175,10 +174,8 @@ interface Row extends Readonly<Record<string, string | number>> {
 
 async function times(): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const provider of NAMES) {
-    const suite = loadProvider(provider);
-    assert(suite !== undefined, `${provider} is installed`);
-    const parts = { suite, geometry: ONION_GEOMETRY };
+  for (const provider of PROVIDERS) {
+    const parts = { suite: installed(provider), geometry: ONION_GEOMETRY };
     const packets = peeling(parts);
     const [packetFloor, peel] = await measure(
       [
@@ -242,9 +239,7 @@ async function main(): Promise<void> {
   const rows = await times();
   printTable(`packets of ${packetBytes(ONION_GEOMETRY)} bytes, cells of 1,024`, rows);
   const latencies = await buildLatencies(3);
-  const suite = loadProvider("sodium") ?? loadProvider("node");
-  assert(suite !== undefined, "a fast provider is installed");
-  const bytes = memoryOf({ suite, geometry: ONION_GEOMETRY }, CIRCUITS);
+  const bytes = memoryOf({ suite: fastest(), geometry: ONION_GEOMETRY }, CIRCUITS);
   const verdicts = rows.flatMap((row) => [
     atMost(`packet to X25519 and wide block, ${row.provider}`, row.packet, 1.3),
     atMost(`cell to wide block, ${row.provider}`, Math.max(row.there, row.back), 1.3),

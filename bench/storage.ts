@@ -43,6 +43,8 @@ import {
   type Verdict,
   writeResults,
 } from "./harness.ts";
+import { fastest } from "./providers.ts";
+import { UNLIMITED } from "./unlimited.ts";
 
 const PAYLOAD_SIZE = 1_024;
 const CONCURRENCY = 64;
@@ -56,14 +58,6 @@ const ASKED: Readonly<Record<string, number>> = {
   "put again": 0.05,
   "get again": 0.05,
 };
-/** No asker of a benchmark is held back, and no share is reached. */
-const UNLIMITED = {
-  requestsPerSecond: 1e9,
-  requestsBurst: 1e9,
-  bytesPerSecond: 1e12,
-  bytesBurst: 1e12,
-  sourceShare: 1,
-};
 
 type Row = Readonly<Record<"what", string> & Record<"us" | "ratio", number>>;
 
@@ -74,7 +68,7 @@ const folder = mkdtempSync(join(tmpdir(), "culvert-bench-"));
 
 /** Genuine records, signed by the fastest provider there is. */
 async function signRecords(count: number): Promise<MapRecord[]> {
-  useProvider((await loadProvider("sodium")) ?? (await loadProvider("node")));
+  useProvider(fastest());
   const seed = random.bytes(32);
   return Array.from({ length: count }, () => {
     const signer = new BlindedSigner(seed, random.bytes(32));
@@ -194,7 +188,7 @@ async function openLevel(name: string): Promise<LevelRecordStore> {
 /** Puts with the signatures checked: in turns with plain verifications, so that noise hits both. */
 async function benchPuts(provider: ProviderName): Promise<void> {
   const records = await signRecords(BATCH * (WARM_ROUNDS + ROUNDS));
-  const chosen = await loadProvider(provider);
+  const chosen = loadProvider(provider);
   if (chosen === undefined) return;
   useProvider(chosen);
   const [durable, volatile] = [

@@ -6,13 +6,8 @@
  * `node bench/dist/bench/stream.js node 1 8`.
  */
 import { once } from "node:events";
-import { assert, SeededRandom } from "../src/base/index.ts";
-import {
-  CELL_OVERHEAD_BYTES,
-  loadProvider,
-  type ProviderName,
-  useProvider,
-} from "../src/crypto/index.ts";
+import { SeededRandom } from "../src/base/index.ts";
+import { CELL_OVERHEAD_BYTES, type ProviderName, useProvider } from "../src/crypto/index.ts";
 import { systemClock } from "../src/io/clock.ts";
 import { defer } from "../src/io/defer.ts";
 import { nativeSigner } from "../src/io/native-signer.ts";
@@ -21,6 +16,8 @@ import { payloadBytesMax } from "../src/stream/frame.ts";
 import { generateSecret, Stream } from "../src/stream/index.ts";
 import { checkedRecord, wholeFrame } from "./frame-work.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
+import { installed } from "./providers.ts";
+import { UNLIMITED } from "./unlimited.ts";
 
 /** What there always is on Node, and the optional native one: a ratio is harder to reach there. */
 const NAMES: readonly ProviderName[] = ["node", "sodium"];
@@ -43,16 +40,7 @@ const SAMPLE_MS = 150;
  * the memory of what has expired, and gets none from the kernel, which may cost more than a frame.
  */
 const LIFE = { ttlSeconds: 2 };
-/** No asker of a benchmark is held back, and no share is reached. */
-const UNLIMITED = {
-  sweepMs: 100,
-  ttlSecondsMin: 1,
-  requestsPerSecond: 1e9,
-  requestsBurst: 1e9,
-  bytesPerSecond: 1e12,
-  bytesBurst: 1e12,
-  sourceShare: 1,
-};
+const MAP_LIMITS = { ...UNLIMITED, sweepMs: 100, ttlSecondsMin: 1 };
 
 const random = new SeededRandom(1);
 
@@ -75,7 +63,7 @@ class Conduit {
       bytesMax: 2 ** 34,
     });
     const signer = nativeSigner(new Uint8Array(32).fill(1));
-    this.#service = new MapService({ store, clock: systemClock, signer, defer }, UNLIMITED);
+    this.#service = new MapService({ store, clock: systemClock, signer, defer }, MAP_LIMITS);
     const secret = generateSecret();
     // Each end has a carrier and a client of its own, as two processes would.
     const transport = (): MapClient =>
@@ -176,9 +164,7 @@ async function main(): Promise<void> {
   const rows: Record<string, string | number>[] = [];
   const verdicts: Verdict[] = [];
   for (const name of NAMES.filter((each) => wanted === undefined || each === wanted)) {
-    const provider = loadProvider(name);
-    assert(provider !== undefined, `${name} is installed`);
-    useProvider(provider);
+    useProvider(installed(name));
     for (const { kib, ratio: asked } of ASKED) {
       if (sizes.length > 0 && !sizes.includes(String(kib))) continue;
       const { ceiling, stream } = await compare(kib);

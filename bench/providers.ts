@@ -1,0 +1,17 @@
+import { assert } from "../src/base/index.ts";
+import { type CryptoProvider, loadProvider, type ProviderName } from "../src/crypto/index.ts";
+
+/** Every provider of cryptography that there is, the slowest first. */
+export const PROVIDERS: readonly ProviderName[] = ["noble", "node", "sodium"];
+
+/** The provider of this name. */
+export function installed(name: ProviderName): CryptoProvider {
+  const provider = loadProvider(name);
+  assert(provider !== undefined, `${name} is installed`);
+  return provider;
+}
+
+/** The fastest that is installed. */
+export function fastest(): CryptoProvider {
+  return loadProvider("sodium") ?? installed("node");
+}
