@@ -4,14 +4,12 @@
  *
  * Run: `npm run -s bench -- dht-sizes`, or one size: `node bench/dist/bench/dht-sizes.js 50`.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { wholeNumber } from "./command-line.ts";
 import { HALF_SILENT } from "./dht-silence.ts";
 import type { SizeWish } from "./dht-size-party.ts";
 import { type Row, rowOf, type Sample } from "./dht-timing.ts";
 import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
+import { HelperProcess } from "./helper-process.ts";
 
 const VALUES = 500;
 /** Values of one turn. */
@@ -31,23 +29,16 @@ interface SizeRow extends Row {
 /** A network in another process. */
 class Network {
   readonly name: string;
-  readonly #process: ReturnType<typeof fork>;
-  readonly #ended: Promise<never>;
+  readonly #process: HelperProcess;
 
   constructor(name: string, nodes: number) {
     this.name = name;
-    const own = fileURLToPath(import.meta.url);
-    const script = own.replace(/dht-sizes\.(ts|js)$/, "dht-size-party.$1");
-    this.#process = fork(script, [name, String(nodes), String(VALUES)]);
-    this.#ended = once(this.#process, "exit").then(() => {
-      throw new Error(`benchmark: the network of ${name} has ended`);
-    });
-    this.#ended.catch(() => {});
+    this.#process = new HelperProcess("dht-size-party", [name, String(nodes), String(VALUES)]);
   }
 
   /** Resolves when it can be asked. */
   async ready(): Promise<void> {
-    await this.#reply();
+    await this.#process.next();
   }
 
   async run(what: "put" | "get", from: number): Promise<Sample> {
@@ -67,18 +58,12 @@ class Network {
     return await this.#ask({ what: "silence" });
   }
 
-  close(): void {
-    this.#process.disconnect();
+  async close(): Promise<void> {
+    await this.#process.stop();
   }
 
   async #ask<Reply>(wish: SizeWish): Promise<Reply> {
-    this.#process.send(wish);
-    return (await this.#reply()) as Reply;
-  }
-
-  async #reply(): Promise<unknown> {
-    const [reply] = await Promise.race([once(this.#process, "message"), this.#ended]);
-    return reply;
+    return (await this.#process.ask(wish)) as Reply;
   }
 }
 
@@ -113,7 +98,7 @@ async function measureSize(nodes: number): Promise<SizeRow[]> {
     const told = Number.isNaN(sent) ? "–" : sent / VALUES;
     rows.push({ ...puts, ...more }, { ...gets, ...more, requests: told });
     rows.push(...(await network.silence()).map((silent) => ({ ...silent, ...more })));
-    network.close();
+    await network.close();
   }
   return rows;
 }

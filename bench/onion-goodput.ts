@@ -8,9 +8,6 @@
  *
  * Run: `npm run -s bench -- onion-goodput`.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { assert } from "../src/base/index.ts";
 import { crypto, type ProviderName } from "../src/crypto/index.ts";
 import { systemClock } from "../src/io/clock.ts";
@@ -26,6 +23,7 @@ import {
   TunnelService,
 } from "../src/onion/index.ts";
 import { atLeast, check, median, printTable, writeResults } from "./harness.ts";
+import { HelperProcess } from "./helper-process.ts";
 import {
   type BenchNode,
   hopsThrough,
@@ -54,23 +52,19 @@ const CELLS = MESSAGES * MESSAGE_CELLS;
 
 /** A node of the benchmark as its origin sees it. */
 class Peer {
-  readonly #process: ChildProcess;
+  readonly #process: HelperProcess;
 
   constructor(number: number, provider: ProviderName) {
-    const self = fileURLToPath(new URL(import.meta.url));
-    const script = self.replace(/onion-goodput\./, "onion-node.");
-    this.#process = fork(script, [String(number), provider], { serialization: "advanced" });
+    const args = [String(number), provider];
+    this.#process = new HelperProcess("onion-node", args, { serialization: "advanced" });
   }
 
   async ready(): Promise<BenchNode> {
-    const [node] = (await once(this.#process, "message")) as [BenchNode];
-    return node;
+    return (await this.#process.next()) as BenchNode;
   }
 
   async ask(order: NodeOrder): Promise<NodeUsage> {
-    this.#process.send(order);
-    const [usage] = (await once(this.#process, "message")) as [NodeUsage];
-    return usage;
+    return (await this.#process.ask(order)) as NodeUsage;
   }
 
   async arrived(bytes: number): Promise<void> {
@@ -79,8 +73,8 @@ class Peer {
     }
   }
 
-  close(): void {
-    this.#process.disconnect();
+  async close(): Promise<void> {
+    await this.#process.stop();
   }
 }
 
@@ -113,8 +107,8 @@ class Line {
     return { epoch: epochOf(Date.now()), hops: hopsThrough(this.#nodes) };
   }
 
-  close(): void {
-    for (const peer of this.peers) peer.close();
+  async close(): Promise<void> {
+    for (const peer of this.peers) await peer.close();
   }
 }
 
@@ -268,7 +262,7 @@ async function measureProvider(provider: ProviderName) {
     pushed.push(await push(origin, single));
     carried.push(await carry(origin, circuit));
   }
-  for (const line of [circuit, single]) line.close();
+  for (const line of [circuit, single]) await line.close();
   origin.service.close();
   await origin.host.close();
   const row = rowOf(provider, pushed.slice(WARM_UP), carried.slice(WARM_UP));

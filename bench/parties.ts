@@ -1,10 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { HelperProcess } from "./helper-process.ts";
 import type { PartyConfig, PartyOrder, PartySample } from "./party.ts";
 
 /** What the parties of one run share. */
@@ -19,46 +17,32 @@ export interface PartiesOptions {
 
 /** A party in a process of its own. */
 class Party {
-  readonly #process: ChildProcess;
-  readonly #gone: Promise<never>;
+  readonly #process: HelperProcess;
 
   constructor(config: PartyConfig, provider: string | undefined) {
-    const script = fileURLToPath(new URL("./party.js", import.meta.url));
     const chosen = provider === undefined ? {} : { CULVERT_CRYPTO: provider };
-    this.#process = fork(script, [JSON.stringify(config)], {
+    this.#process = new HelperProcess("party", [JSON.stringify(config)], {
       env: { ...process.env, ...chosen },
       execArgv: ["--expose-gc"],
     });
-    this.#gone = once(this.#process, "exit").then(([code]) => {
-      throw new Error(`benchmark: a party ended with ${code}`);
-    });
-    this.#gone.catch(() => {}); // it may end when nobody waits for it
   }
 
   async ready(): Promise<void> {
-    await this.#answer();
+    await this.#process.next();
   }
 
   /** One order at a time. */
   async ask(kind: PartyOrder["kind"], bytes = 0): Promise<PartySample> {
-    this.order(kind, bytes);
-    return (await this.#answer()) as PartySample;
+    return (await this.#process.ask({ kind, bytes } satisfies PartyOrder)) as PartySample;
   }
 
   /** Gives an order whose answer nobody waits for. */
   order(kind: PartyOrder["kind"], bytes: number): void {
-    this.#process.send({ kind, bytes } satisfies PartyOrder);
+    this.#process.order({ kind, bytes } satisfies PartyOrder);
   }
 
   async stop(): Promise<void> {
-    const exit = once(this.#process, "exit");
-    this.#process.disconnect();
-    await exit;
-  }
-
-  async #answer(): Promise<unknown> {
-    const [message] = await Promise.race([once(this.#process, "message"), this.#gone]);
-    return message;
+    await this.#process.stop();
   }
 }
 

@@ -1,50 +1,38 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { HelperProcess } from "./helper-process.ts";
 import type { RoadAnswer, RoadOrder, RoadPartyConfig } from "./road-party.ts";
 
 /** A node or a client in a process of its own. */
 export class RoadParty {
-  readonly #process: ChildProcess;
-  readonly #gone: Promise<never>;
+  readonly #process: HelperProcess;
 
   private constructor(config: RoadPartyConfig) {
-    const script = fileURLToPath(new URL("./road-party.js", import.meta.url));
-    this.#process = fork(script, [JSON.stringify(config)]);
-    this.#gone = once(this.#process, "exit").then(([code]) => {
-      throw new Error(`benchmark: a party of the road ended with ${code}`);
-    });
-    this.#gone.catch(() => {}); // it may end when nobody waits for it
+    this.#process = new HelperProcess("road-party", [JSON.stringify(config)]);
   }
 
   /** Resolves when it has joined the network, with what it says of itself. */
   static async start(config: RoadPartyConfig): Promise<readonly [RoadParty, RoadAnswer]> {
     const party = new RoadParty(config);
-    return [party, await party.#answer()];
+    return [party, answerIn(await party.#process.next())];
   }
 
   /** One order at a time. */
   async ask(order: RoadOrder): Promise<RoadAnswer> {
-    this.#process.send(order);
-    return await this.#answer();
+    return answerIn(await this.#process.ask(order));
   }
 
   async stop(): Promise<void> {
-    const exit = once(this.#process, "exit");
-    this.#process.disconnect();
-    await exit;
+    await this.#process.stop();
   }
+}
 
-  async #answer(): Promise<RoadAnswer> {
-    const [message] = await Promise.race([once(this.#process, "message"), this.#gone]);
-    const { error } = message as RoadAnswer;
-    if (error !== undefined) throw new Error(`benchmark: ${error}`);
-    return message as RoadAnswer;
-  }
+function answerIn(message: unknown): RoadAnswer {
+  const answer = message as RoadAnswer;
+  if (answer.error !== undefined) throw new Error(`benchmark: ${answer.error}`);
+  return answer;
 }
 
 /** Two clients who are connected in one way, and a stream between them. */
