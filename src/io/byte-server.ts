@@ -10,7 +10,7 @@ export interface ByteServerOptions {
   /** Connections beyond these are dropped by the operating system's side of the server. */
   readonly connectionsMax: number;
   /** What carries the bytes of a new connection when its socket itself does not, as with TLS. */
-  readonly wrap?: (socket: Socket) => Socket;
+  readonly wrap?: ((socket: Socket) => Socket) | undefined;
   /**
    * A new connection, to be started, the source it counts for, and the IP address that it comes
    * from, if it does.

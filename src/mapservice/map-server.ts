@@ -86,7 +86,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
       signer: nativeSigner(seed),
       defer,
       verifyAside: asideVerifier(),
-      ...(log === undefined ? {} : { log }),
+      log,
     },
     faults === undefined ? limits : { ...limits, recentBytesMax: 1 },
   );

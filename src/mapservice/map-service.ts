@@ -33,7 +33,7 @@ export interface MapServiceComponents {
   readonly verifyAside?: RecordVerifier | undefined;
   /** Runs a function soon, after other events had their chance; `setImmediate` if absent. */
   readonly defer?: (run: () => void) => void;
-  readonly log?: Log;
+  readonly log?: Log | undefined;
 }
 
 /** What has a default of the machine's. */

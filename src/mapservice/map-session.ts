@@ -81,7 +81,7 @@ export interface MapSessionComponents {
   readonly clock: Clock;
   readonly port: SessionPort;
   readonly statistics: SessionStatistics;
-  readonly log?: Log;
+  readonly log?: Log | undefined;
 }
 
 /**
@@ -103,7 +103,7 @@ export class MapSession {
 
   constructor(
     components: MapSessionComponents,
-    options: { readonly source: string; readonly limits?: Partial<SessionLimits> },
+    options: { readonly source: string; readonly limits?: Partial<SessionLimits> | undefined },
   ) {
     this.#components = components;
     this.#limits = { ...SESSION_LIMITS, ...options.limits };

@@ -9,7 +9,7 @@ export interface MapSessionsComponents {
   readonly clock: Clock;
   /** Bytes of all connections that were written and are not on their way yet. */
   readonly unsentBytesOfAll: () => number;
-  readonly log?: Log;
+  readonly log?: Log | undefined;
 }
 
 /** Connections of a source, those that were told to go included, as a multiple of its bound. */
@@ -64,9 +64,9 @@ export class MapSessions {
           close: (isAbrupt) => connection.close(isAbrupt),
         },
         statistics: this.#statistics,
-        ...(log === undefined ? {} : { log }),
+        log,
       },
-      { source, ...(this.#limits === undefined ? {} : { limits: this.#limits }) },
+      { source, limits: this.#limits },
     );
     this.#sessions.set(session, source);
     connection.start({

@@ -54,7 +54,7 @@ export interface RequestsComponents {
   readonly carrier: RequestCarrier;
   readonly handler: RequestHandler;
   readonly clock?: Clock;
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 interface OpenRequest {

@@ -57,9 +57,8 @@ export class RpcNode implements AsyncDisposable {
     const { carrier, streams, clock = systemClock, random } = components;
     const service = components.service ?? Service.of({}, {}, { clock });
     const handler = service.unary.bind(service);
-    const given = random === undefined ? {} : { random };
     this.#clock = clock;
-    this.#requests = new Requests({ carrier, handler, clock, ...given }, limits.requests);
+    this.#requests = new Requests({ carrier, handler, clock, random }, limits.requests);
     this.#middleware = components.middleware ?? [];
     if (streams === undefined) return;
     const streamLimits = resolveStreamCallLimits(limits.streams);

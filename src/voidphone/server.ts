@@ -62,7 +62,7 @@ export class VoidphoneServer {
       connectionsMax: gateway.limits.connectionsMax,
       onConnection: (connection, source, remoteHost) =>
         room.admit(connection, { source, remoteHost: shortestHost(remoteHost) }),
-      ...(certificate === undefined ? {} : { wrap: prefacedTls(certificate) }),
+      wrap: certificate && prefacedTls(certificate),
     });
     return new VoidphoneServer(server, room);
   }

@@ -90,10 +90,7 @@ export async function wireTo(
         close: () => {},
       },
     },
-    {
-      source: options.source ?? "wire",
-      ...(options.sessionLimits === undefined ? {} : { limits: options.sessionLimits }),
-    },
+    { source: options.source ?? "wire", limits: options.sessionLimits },
   );
   let greeting: MapGreeting | undefined;
   let requester: WireRequester | undefined;

@@ -13,7 +13,7 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** Written to its stdin, which then ends. */
-  readonly input?: string;
+  readonly input?: string | undefined;
 }
 
 /** Another `culvert` process, listened to by its events. */

@@ -36,7 +36,7 @@ export class Stage {
       self,
       args,
       env: { ...inherited, XDG_STATE_HOME: home, XDG_DATA_HOME: home },
-      ...(input === undefined ? {} : { input }),
+      input,
     });
     this.#children.push(child);
     return child;

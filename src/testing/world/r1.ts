@@ -68,7 +68,7 @@ export function runR1(plan: R1Plan): R1Result {
     b: { writer: writeAtOnce(0, "never") },
     goal: "acknowledged",
     ...(plan.paced ? { pace: { meanMs: R1.paceMeanMs } } : {}),
-    ...(plan.log === undefined ? {} : { log: plan.log }),
+    log: plan.log,
     onDelivered: (_side, _end, atMs) => latencies.push(atMs),
   });
   if (report.violation !== undefined) throw report.violation;

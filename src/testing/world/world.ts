@@ -50,7 +50,7 @@ export interface WorldPlan {
   /** Told of each piece that reaches an application, with the position behind it. */
   readonly onDelivered?: (side: Side, end: number, atMs: number) => void;
   /** Takes one line for each event. */
-  readonly log?: (line: string) => void;
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 /** What came of one side. */
