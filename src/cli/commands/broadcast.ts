@@ -5,11 +5,11 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { type MapChoice, requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
-import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import { broadcastSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
 import { pumpInput } from "../standard-io.ts";
+import { resumeById } from "../stream-end.ts";
 import { runStream } from "../stream-run.ts";
 
 /** A broadcast, and the right to write it. */
@@ -64,11 +64,9 @@ async function findJob(
 ): Promise<Job | undefined> {
   const id = options.text("resume");
   if (id === undefined) return undefined;
-  const session = await new SessionStore(context.paths.sessions, context.clock).resume(id, map);
-  const kept = session?.record.command === "broadcast" ? session.record.secret : undefined;
-  if (session !== undefined && kept !== undefined) return { session, capability: kept };
-  const hint = 'see the ids of "culvert status"';
-  throw new CommandError("CULVERT_USAGE", `there is no broadcast "${id}" to go on with`, hint);
+  const store = new SessionStore(context.paths.sessions, context.clock);
+  const { session, secret } = await resumeById(store, { command: "broadcast", id, map });
+  return { session, capability: secret };
 }
 
 async function begin(context: Context, map: MapChoice): Promise<Job> {

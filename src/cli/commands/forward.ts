@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { CulvertError } from "../../base/index.ts";
 import { type Endpoint, parseEndpoint } from "../../io/endpoint.ts";
-import { generateSecret } from "../../stream/index.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -10,21 +9,13 @@ import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { Forwarding } from "../forward/forwarding.ts";
 import { sentSample } from "../progress-sample.ts";
-import { type Session, SessionStore, sessionId } from "../session.ts";
+import { SessionStore } from "../session.ts";
+import { beginEnd, resumeById, type StreamEnd } from "../stream-end.ts";
 import { openPeerStream, runStream } from "../stream-run.ts";
 import { findTicket } from "../ticket-source.ts";
 
 /** Nobody is given up: the other side may be away for days. */
 const QUIETLY = { isManual: false, peerTimeoutMs: undefined } as const;
-
-/** One end, and what is kept of it. */
-interface End {
-  readonly session: Session;
-  /** Whether its secret has just been made, so that nobody has a ticket of it. */
-  readonly isUnshared: boolean;
-  readonly secret: Uint8Array;
-  readonly role: "listener" | "dialer";
-}
 
 /** `culvert forward`: TCP and UNIX connections from here to there, or from there to here. */
 export const forward: RunCommand = async (context, [operand], options) => {
@@ -37,11 +28,10 @@ export const forward: RunCommand = async (context, [operand], options) => {
   const map = requireMap(context, options);
   const ticket = await findTicket(context, { role: "forward", operand, options });
   await withMap(context, map, async (transport) => {
-    const { session, isUnshared, secret, role } = await endOf(context, {
-      map,
-      given: ticket?.secret,
-      resume: options.text("resume"),
-    });
+    const id = options.text("resume");
+    const { session, secret, role } = await endOf(context, { map, ticket: ticket?.secret, id });
+    // Its secret has just been made: nobody has a ticket of it.
+    const isUnshared = id === undefined && ticket === undefined;
     let forwarding: Forwarding | undefined;
     const running = runStream(
       context,
@@ -118,24 +108,10 @@ function counterpart(listen: Endpoint | undefined, target: Endpoint | undefined)
 /** The end that was begun before, by the ticket or by `--resume`, or a new one. */
 async function endOf(
   context: Context,
-  wanted: { map: MapChoice; given: Uint8Array | undefined; resume: string | undefined },
-): Promise<End> {
+  wanted: { map: MapChoice; ticket: Uint8Array | undefined; id: string | undefined },
+): Promise<StreamEnd> {
   const store = new SessionStore(context.paths.sessions, context.clock);
-  const { map, given, resume } = wanted;
-  if (resume !== undefined) {
-    const session = await store.resume(resume, map);
-    const secret = session?.record.command === "forward" ? session.record.secret : undefined;
-    if (session !== undefined && secret !== undefined) {
-      return { session, isUnshared: false, secret, role: "listener" };
-    }
-    const hint = 'see the ids of "culvert status"; an end that had a ticket goes on by the ticket';
-    throw new CommandError("CULVERT_USAGE", `there is no forward "${resume}" to go on with`, hint);
-  }
-  const secret = given ?? generateSecret();
-  const role = given === undefined ? "listener" : "dialer";
-  const id = sessionId(`forward ${role}`, secret);
-  const own = given === undefined ? { secret } : {};
-  const record = { command: "forward", title: "forward", map: map.name, ...own } as const;
-  const session = (await store.resume(id, map)) ?? (await store.create(id, record));
-  return { session, isUnshared: given === undefined, secret, role };
+  const { map, ticket, id } = wanted;
+  if (id === undefined) return await beginEnd(store, { command: "forward", map, ticket });
+  return { ...(await resumeById(store, { command: "forward", id, map })), role: "listener" };
 }
