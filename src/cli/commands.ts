@@ -20,6 +20,8 @@ const EXIT_CELLS: OptionSpec = {
   flags: "--exit-cells <number>",
   summary: "cells of a stream that one exit may see in an hour; more is faster (default: 23)",
 };
+/** Where a stream meets its other end: a network, with a way to go, or a Map. */
+const ROAD_TO_MAP = [NODES, VIA, EXIT_CELLS, MAP] as const;
 const JSON_EVENTS: OptionSpec = {
   flags: "--json",
   summary: "tell what happens as JSON events on stdout, one on each line",
@@ -40,6 +42,10 @@ const PEER_TIMEOUT: OptionSpec = {
   flags: "--peer-timeout <duration>",
   summary: "give up when the other side was silent for so long, as 90s or 2h (default: never)",
 };
+const CELL: OptionSpec = {
+  flags: "--cell <bytes>",
+  summary: "size of every cell in this network (default: 8192)",
+};
 const QR: OptionSpec = { flags: "--qr", summary: "show the ticket as a QR code too" };
 const RESUME: OptionSpec = {
   flags: "--resume <id>",
@@ -57,10 +63,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert send photos/ --map map.example:7000", "the same again goes on after a crash"],
     ],
     options: [
-      NODES,
-      VIA,
-      EXIT_CELLS,
-      MAP,
+      ...ROAD_TO_MAP,
       {
         flags: "--detach",
         summary: "leave once all is in the Map; the same command looks after it",
@@ -83,10 +86,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert receive --into inbox", "asks for the ticket without showing it"],
     ],
     options: [
-      NODES,
-      VIA,
-      EXIT_CELLS,
-      MAP,
+      ...ROAD_TO_MAP,
       { flags: "--into <folder>", summary: "where to put what arrives (default: this folder)" },
       { flags: "--force", summary: "replace files that are there already" },
       { flags: "--refuse", summary: "take nothing of it, and tell the sender so" },
@@ -106,10 +106,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert pipe --receive-only culvert1q... | tar x", "the other side"],
     ],
     options: [
-      NODES,
-      VIA,
-      EXIT_CELLS,
-      MAP,
+      ...ROAD_TO_MAP,
       { flags: "--send-only", summary: "read stdin, and write nothing to stdout" },
       { flags: "--receive-only", summary: "write stdout, and do not touch stdin" },
       RESUME,
@@ -131,10 +128,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["culvert forward culvert1q... --listen 127.0.0.1:2222", "the other side; then ssh -p 2222"],
     ],
     options: [
-      NODES,
-      VIA,
-      EXIT_CELLS,
-      MAP,
+      ...ROAD_TO_MAP,
       { flags: "--listen <endpoint>", summary: "take connections here: HOST:PORT or unix:PATH" },
       { flags: "--to <endpoint>", summary: "where connections of the other side go" },
       RESUME,
@@ -150,7 +144,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "",
     summary: "send stdin to any number of subscribers",
     examples: [["tail -f log | culvert broadcast", "prints the command for the subscribers"]],
-    options: [NODES, VIA, EXIT_CELLS, MAP, RESUME, QR, JSON_EVENTS, VERBOSE],
+    options: [...ROAD_TO_MAP, RESUME, QR, JSON_EVENTS, VERBOSE],
     load: async () => (await import("./commands/broadcast.ts")).broadcast,
   },
   {
@@ -158,7 +152,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "[ticket]",
     summary: "write a broadcast to stdout",
     examples: [["culvert subscribe culvert1q...", "from the oldest part that the Map still has"]],
-    options: [NODES, VIA, EXIT_CELLS, MAP, TICKET_FILE, JSON_ASIDE, VERBOSE],
+    options: [...ROAD_TO_MAP, TICKET_FILE, JSON_ASIDE, VERBOSE],
     isStdoutData: true,
     load: async () => (await import("./commands/subscribe.ts")).subscribe,
   },
@@ -179,7 +173,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--join <list>", summary: "nodes to begin with: ID@udp://IP:PORT" },
       { flags: "--store <folder>", summary: "where to keep everything (default: see paths)" },
       { flags: "--memory", summary: "keep everything in memory only" },
-      { flags: "--cell <bytes>", summary: "size of every cell in this network (default: 8192)" },
+      CELL,
       { flags: "--metrics <endpoint>", summary: "show numbers to Prometheus at HOST:PORT" },
       JSON_EVENTS,
       VERBOSE,
@@ -193,7 +187,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [["culvert testnet --count 8", "says how to use it from other terminals"]],
     options: [
       { flags: "--count <number>", summary: "how many nodes (default: 8)" },
-      { flags: "--cell <bytes>", summary: "size of every cell in this network (default: 8192)" },
+      CELL,
       JSON_EVENTS,
       VERBOSE,
     ],

@@ -19,12 +19,10 @@ const onBroken = (error: Error): void => {
   broken = error;
   tellFailure(error);
 };
+const surroundings = { stdout, stderr, env, onBroken };
 /** Until a command line is understood, its first word is all that is known of the command. */
 let output = new Output({
-  stdout,
-  stderr,
-  env,
-  onBroken,
+  ...surroundings,
   isStdoutData: hasData(process.argv[2]),
   json: process.argv.includes("--json"),
   verbose: process.argv.includes("--verbose"),
@@ -34,18 +32,9 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
   // Operands may hold a ticket: take them out of what other users can list.
   const self: [string, ...string[]] = [process.execPath, ...process.execArgv, ...scriptPath()];
   process.title = `culvert ${command}`;
-  output = new Output({
-    stdout,
-    stderr,
-    env,
-    onBroken,
-    json,
-    verbose,
-    isStdoutData: hasData(command),
-  });
+  output = new Output({ ...surroundings, json, verbose, isStdoutData: hasData(command) });
   const stop = watchSignals(process);
   const paths = findPaths(env);
-  const screens = { stdin, stdout, stderr };
   return {
     commands: COMMANDS,
     env,
@@ -55,7 +44,9 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
     stop,
     umask,
     self,
-    ...screens,
+    stdin,
+    stdout,
+    stderr,
   };
 };
 
