@@ -32,15 +32,15 @@ import { RequestCore } from "./request-core.ts";
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Its whole life; the limits' `hardMs` if absent, `hardMsMax` at most. */
-  readonly hardMs?: number;
+  readonly hardMs?: number | undefined;
   /** When `onLate` is called; by the times measured before if absent. */
   readonly softMs?: number;
   /** Called once when the answer is late; it still counts when it comes. */
-  readonly onLate?: () => void;
+  readonly onLate?: (() => void) | undefined;
   /** True when running it twice does no harm: it survives a restart of the peer. */
   readonly isIdempotent?: boolean;
   /** What middleware passes on, at most 1,024 bytes. */
-  readonly meta?: Uint8Array;
+  readonly meta?: Uint8Array | undefined;
 }
 
 /**

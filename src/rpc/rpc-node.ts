@@ -217,14 +217,7 @@ export class RpcNode implements AsyncDisposable {
   }
 }
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
 function requestOptions(options: CallOptions, isIdempotent: boolean): RequestOptions {
-  const { signal, totalMs, onLate, meta } = options;
-  const asked: Writable<RequestOptions> = { isIdempotent };
-  if (meta !== undefined) asked.meta = encodeMeta(meta);
-  if (signal !== undefined) asked.signal = signal;
-  if (totalMs !== undefined) asked.hardMs = totalMs;
-  if (onLate !== undefined) asked.onLate = onLate;
-  return asked;
+  const { signal, totalMs: hardMs, onLate, meta } = options;
+  return { signal, hardMs, onLate, isIdempotent, meta: meta && encodeMeta(meta) };
 }
