@@ -1,3 +1,5 @@
+import { resolveLimits } from "../base/index.ts";
+
 /**
  * Every bound of a Map service. Sizes in bytes, times in the unit of the name. The "links" of some
  * names are askers.
@@ -78,13 +80,7 @@ export const MAP_LIMITS: MapLimits = Object.freeze({
 
 /** The limits with defaults for what is left out. */
 export function resolveMapLimits(given: Partial<MapLimits> = {}): MapLimits {
-  const limits = { ...MAP_LIMITS, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    const isAllowed = value > 0 || (name === "workBitsMax" && value === 0);
-    if (!Number.isFinite(value) || !isAllowed) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
-  }
+  const limits = resolveLimits(MAP_LIMITS, given, "workBitsMax");
   if (limits.ttlSecondsMin > limits.ttlSecondsMax) {
     throw new RangeError("ttlSecondsMin must not exceed ttlSecondsMax");
   }

@@ -1,3 +1,5 @@
+import { resolveLimits } from "../base/index.ts";
+
 /** Every bound of the connections that requests go over. */
 export interface ConnectionLimits {
   /** Connections at once, those that are being dialled included; then the longest idle one goes. */
@@ -39,12 +41,5 @@ export const CONNECTION_LIMITS: ConnectionLimits = Object.freeze({
 
 /** The limits with defaults for what is left out. */
 export function resolveConnectionLimits(given: Partial<ConnectionLimits> = {}): ConnectionLimits {
-  const limits = { ...CONNECTION_LIMITS, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    const isAllowed = value > 0 || (name === "idleKept" && value === 0);
-    if (!(Number.isFinite(value) && isAllowed)) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
-  }
-  return limits;
+  return resolveLimits(CONNECTION_LIMITS, given, "idleKept");
 }
