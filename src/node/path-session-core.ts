@@ -6,7 +6,7 @@ import {
   type Instant,
   isCulvertError,
 } from "../base/index.ts";
-import { FrameBuffer, Reader } from "../codec/index.ts";
+import { FrameBuffer, Reader, Writer } from "../codec/index.ts";
 
 /** What a session is told. */
 export type PathSessionInput =
@@ -138,10 +138,11 @@ export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect
   }
 
   #send(kind: number, payload: Uint8Array): void {
-    const frame = new Uint8Array(5 + payload.length);
-    new DataView(frame.buffer).setUint32(0, 1 + payload.length);
-    frame[4] = kind;
-    frame.set(payload, 5);
-    this.#effects.push({ kind: "send", bytes: frame });
+    const { length } = payload;
+    const frame = new Writer(5 + length)
+      .u32(1 + length)
+      .u8(kind)
+      .bytes(payload);
+    this.#effects.push({ kind: "send", bytes: frame.finish() });
   }
 }
