@@ -7,6 +7,7 @@ import {
   type JournalStore,
 } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "./checksum.ts";
+import { knownLevelError } from "./level-errors.ts";
 import { loadMachineCode } from "./machine-code.ts";
 import { makeFolder } from "./make-folder.ts";
 
@@ -124,29 +125,7 @@ async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw asJournalError(error);
+    const known = knownLevelError(error, "journal");
+    throw known ?? new CulvertError("CULVERT_JOURNAL", undefined, { cause: error });
   }
-}
-
-function asJournalError(error: unknown): Error {
-  if (error instanceof CulvertError) return error;
-  const codes = errorCodes(error);
-  if (codes.includes("LEVEL_LOCKED")) {
-    return new CulvertError("CULVERT_STATE_IN_USE", undefined, { cause: error });
-  }
-  if (codes.includes("LEVEL_CORRUPTION")) {
-    return new CulvertError("CULVERT_BAD_STATE", "the journal is damaged", { cause: error });
-  }
-  return new CulvertError("CULVERT_JOURNAL", undefined, { cause: error });
-}
-
-/** The codes of an error and of what caused it: `level` wraps the interesting one. */
-function errorCodes(error: unknown): unknown[] {
-  const codes: unknown[] = [];
-  let at: unknown = error;
-  for (let depth = 0; depth < 4 && at instanceof Error; depth++) {
-    if ("code" in at) codes.push(at.code);
-    at = at.cause;
-  }
-  return codes;
 }

@@ -1,20 +1,15 @@
 import { CulvertError } from "../base/index.ts";
+import { causesOf, knownLevelError } from "../io/level-errors.ts";
 
 /**
  * What went wrong in `level`, in our terms: `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`,
  * `CULVERT_FULL` for a full disk, otherwise `CULVERT_FILE`.
  */
 export function asStoreError(error: unknown): CulvertError {
-  if (error instanceof CulvertError) return error;
-  const { codes, messages } = chainOf(error);
+  const known = knownLevelError(error, "store");
+  if (known !== undefined) return known;
   const cause = error;
-  if (codes.includes("LEVEL_LOCKED")) {
-    return new CulvertError("CULVERT_STATE_IN_USE", undefined, { cause });
-  }
-  if (codes.includes("LEVEL_CORRUPTION")) {
-    return new CulvertError("CULVERT_BAD_STATE", "the store is damaged", { cause });
-  }
-  if (messages.some((message) => /no space left|quota exceeded|file too large/i.test(message))) {
+  if (says(error, /no space left|quota exceeded|file too large/i)) {
     return new CulvertError("CULVERT_FULL", "the disk is full", { cause });
   }
   return new CulvertError("CULVERT_FILE", "the store cannot be read or written", { cause });
@@ -27,7 +22,7 @@ export function asStoreError(error: unknown): CulvertError {
 export function asOpeningError(error: unknown, path: string): CulvertError {
   const known = asStoreError(error);
   const cause = error;
-  const isCut = chainOf(error).messages.some((message) => CUT.test(message));
+  const isCut = says(error, CUT);
   if (known.code === "CULVERT_BAD_STATE" || (known.code === "CULVERT_FILE" && isCut)) {
     return new CulvertError("CULVERT_BAD_STATE", `the store in ${path} is damaged`, { cause });
   }
@@ -38,15 +33,7 @@ export function asOpeningError(error: unknown, path: string): CulvertError {
 /** What the engine says of a file that is not there, and of a table that is too short. */
 const CUT = /^IO error: .*(no such file or directory|invalid argument)$/i;
 
-/** Codes and messages of an error and of what caused it: `level` wraps the interesting one. */
-function chainOf(error: unknown): { codes: unknown[]; messages: string[] } {
-  const codes: unknown[] = [];
-  const messages: string[] = [];
-  let at: unknown = error;
-  for (let depth = 0; depth < 4 && at instanceof Error; depth++) {
-    if ("code" in at) codes.push(at.code);
-    messages.push(at.message);
-    at = at.cause;
-  }
-  return { codes, messages };
+/** Whether an error, or what caused it, says such words. */
+function says(error: unknown, words: RegExp): boolean {
+  return causesOf(error).some(({ message }) => words.test(message));
 }
