@@ -1,6 +1,15 @@
 export { abortError, Canceller, onAbort, throwIfAborted, withSignals } from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
-export { concatBytes, equalBytes, fromHex, joinBytes, toHex, utf8, wipe } from "./bytes.ts";
+export {
+  concatBytes,
+  equalBytes,
+  fromHex,
+  joinBytes,
+  plainBytes,
+  toHex,
+  utf8,
+  wipe,
+} from "./bytes.ts";
 export type { Core } from "./core.ts";
 export { Driver } from "./driver.ts";
 export type { ErrorCode, ErrorOptions } from "./errors.ts";

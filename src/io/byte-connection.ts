@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../base/index.ts";
+import { type Clock, plainBytes } from "../base/index.ts";
 import { systemClock } from "./clock.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -60,7 +60,7 @@ export class ByteConnection {
   start(events: ByteConnectionEvents): void {
     this.#events = events;
     this.#socket.on("data", (chunk: Uint8Array) => {
-      events.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      events.receive(plainBytes(chunk));
     });
     if (this.#socket.closed) events.closed(this.#error);
   }

@@ -5,6 +5,7 @@ import {
   type Journal,
   type JournalChanges,
   type JournalStore,
+  plainBytes,
 } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "./checksum.ts";
 import { knownLevelError } from "./level-errors.ts";
@@ -107,18 +108,13 @@ class LevelJournal implements Journal {
   async #get(key: string): Promise<Uint8Array | undefined> {
     this.#mustBeOpen();
     const bytes = await translateErrors(() => this.#db.get(key));
-    return bytes === undefined ? undefined : withoutChecksum(plain(bytes));
+    return bytes === undefined ? undefined : withoutChecksum(plainBytes(bytes));
   }
 
   #mustBeOpen(): void {
     if (this.#db.status === "open") return;
     throw new CulvertError("CULVERT_JOURNAL", "this journal is no longer open");
   }
-}
-
-/** `level` hands out Node Buffers; the rest of the house knows only plain byte arrays. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 async function translateErrors<T>(work: () => Promise<T>): Promise<T> {

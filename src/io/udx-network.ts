@@ -1,6 +1,6 @@
 /// <reference path="../../types/udx-native.d.ts" />
 import UDX from "udx-native";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, plainBytes } from "../base/index.ts";
 import { DirectStream } from "./direct-stream.ts";
 import { UdxBacklog } from "./udx-backlog.ts";
 
@@ -62,7 +62,8 @@ class UdxPort {
 
   start(events: { datagram(bytes: Uint8Array, from: HostPort): void }): void {
     this.#socket.on("message", (bytes: Uint8Array, from: HostPort) => {
-      events.datagram(plain(bytes), { host: unmapped(from.host), port: from.port });
+      // A Buffer over memory that udx does not use again.
+      events.datagram(plainBytes(bytes), { host: unmapped(from.host), port: from.port });
     });
   }
 
@@ -119,7 +120,7 @@ class UdxConnection {
   start(events: StreamEvents): void {
     this.#events = events;
     this.#stream.start((bytes) => events.receive(bytes));
-    this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plain(bytes)));
+    this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plainBytes(bytes)));
     if (this.#isClosed) events.closed(this.#error);
   }
 
@@ -170,11 +171,6 @@ class UdxConnection {
     this.#stream.setReading(true);
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref();
   }
-}
-
-/** What udx gives are Buffers over memory of its own that it does not use again. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function unmapped(host: string): string {

@@ -1,4 +1,5 @@
 import type { Level } from "level";
+import { plainBytes } from "../base/index.ts";
 import { systemRandom } from "../io/random.ts";
 import type { AddressIndex, Place } from "./address-index.ts";
 import { asStoreError } from "./level-errors.ts";
@@ -28,7 +29,7 @@ const AHEAD_BYTES = 64 * 1_024;
 /** What the store agreed on when it was made, which is now if it has no head. */
 export async function readHead(db: Database, payloadSize: number): Promise<StoreHead> {
   const stored = db.getSync(HEAD_KEY);
-  if (stored !== undefined) return decodeHead(plain(stored));
+  if (stored !== undefined) return decodeHead(plainBytes(stored));
   const secret = systemRandom.bytes(16);
   const head = { payloadSize, secret, recordsPerValue: recordsPerValue(payloadSize) };
   await db.batch().put(HEAD_KEY, encodeHead(head)).write({ sync: true });
@@ -100,16 +101,11 @@ export async function* readHeld(
   try {
     const iterator = db.values({ ...recordRange(nowMs), highWaterMarkBytes: AHEAD_BYTES });
     for await (const value of iterator) {
-      for (const { record, expiresMs } of decodeValue(plain(value), payloadSize)) {
+      for (const { record, expiresMs } of decodeValue(plainBytes(value), payloadSize)) {
         if (expiresMs > nowMs) yield { address: record.address.slice(), expiresMs };
       }
     }
   } catch (error) {
     throw asStoreError(error);
   }
-}
-
-/** `level` hands out Node Buffers; the rest of the house knows only plain byte arrays. */
-export function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,5 +1,5 @@
 import type { Level } from "level";
-import { assert, CulvertError, equalBytes, Heap } from "../base/index.ts";
+import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../base/index.ts";
 import { freeBytes, makePrivateFolder } from "../io/disk.ts";
 import { loadMachineCode } from "../io/machine-code.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
@@ -18,7 +18,7 @@ import {
   valuePlace,
   visitIndex,
 } from "./level-record-layout.ts";
-import { fillIndex, plain, readHead, readHeld, readIndex } from "./level-record-scan.ts";
+import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
@@ -245,7 +245,7 @@ export class LevelRecordStore implements RecordStore {
       const first = valuePlace(place, this.#recordsPerValue);
       const value = this.#db.getSync(recordKey(first));
       const position = place.serial - first.serial;
-      const stored = value && decodeStoredAt(plain(value), position, this.payloadSize);
+      const stored = value && decodeStoredAt(plainBytes(value), position, this.payloadSize);
       if (stored && equalBytes(stored.record.address, address)) return { ...stored, place, tag };
     }
     return undefined;
@@ -255,7 +255,7 @@ export class LevelRecordStore implements RecordStore {
     const { bucket, serial } = valuePlace(place, this.#recordsPerValue);
     const value = this.#db.getSync(recordKey({ bucket, serial }));
     if (value === undefined) return [];
-    return decodeValue(plain(value), this.payloadSize).map(({ record }, i) => {
+    return decodeValue(plainBytes(value), this.payloadSize).map(({ record }, i) => {
       const mate = { bucket, serial: serial + i };
       return { ...mate, isAlive: this.#index.has(this.#index.tagOf(record.address), mate) };
     });

@@ -1,4 +1,4 @@
-import { CulvertError, isCulvertError } from "../base/index.ts";
+import { CulvertError, isCulvertError, plainBytes } from "../base/index.ts";
 import { FrameBuffer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import {
@@ -120,7 +120,7 @@ export class FrameStream {
   }
 
   readonly #data = (chunk: Uint8Array): void => {
-    this.#frames.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    this.#frames.push(plainBytes(chunk));
     const waiter = this.#waiter;
     if (waiter === undefined) {
       if (this.#frames.length >= this.#limits.queuedBytesHigh) this.#stream.pause();

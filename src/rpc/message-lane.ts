@@ -1,4 +1,4 @@
-import { type Cancel, isCulvertError, shortMemory } from "../base/index.ts";
+import { type Cancel, isCulvertError, plainBytes, shortMemory } from "../base/index.ts";
 import { FrameBuffer, Writer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
@@ -150,7 +150,7 @@ export class MessageLane {
     stream.on("close", () => this.#incoming.delete(stream));
     stream.on("end", () => stream.end());
     stream.on("data", (chunk) => {
-      frames.push(bytesOf(chunk));
+      frames.push(plainBytes(chunk));
       try {
         for (let frame = frames.take(); frame !== undefined; frame = frames.take()) {
           this.#events.received(frame);
@@ -171,9 +171,4 @@ function framed(messages: readonly Uint8Array[]): Uint8Array {
   const writer = Writer.into(shortMemory(length));
   for (const message of messages) writer.u32(message.length).bytes(message);
   return writer.finish();
-}
-
-/** A plain array over the bytes of a Buffer. */
-function bytesOf(chunk: Uint8Array): Uint8Array {
-  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
