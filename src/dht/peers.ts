@@ -16,8 +16,8 @@ interface Peer {
 const SOFT_MS_MIN = 10;
 /** Late so often in a row, a node is silent. */
 const LATENESS_MAX = 2;
-/** From so many demerits on a node is trusted with nothing new. */
-const DEMERITS_MAX = 2;
+/** With more demerits a node is trusted with nothing new: one is forgiven from the first moment. */
+const DEMERITS_BORNE = 1;
 /** After so long half of the demerits are forgiven. */
 const FORGIVE_MS = 3_600_000;
 
@@ -94,7 +94,7 @@ export class Peers {
   /** Whether the node broke its word too often to be given anything new. */
   isDemoted(key: KeyText, now: Instant): boolean {
     const peer = this.#peers.get(key);
-    return peer !== undefined && demeritsAt(peer, now) >= DEMERITS_MAX;
+    return peer !== undefined && demeritsAt(peer, now) > DEMERITS_BORNE;
   }
 
   #meet(key: KeyText): Peer {

@@ -376,4 +376,16 @@ describe("liars", () => {
     expect(node.core.isDemoted(liar.id, swarm.now)).toBe(true);
     expect(node.core.isDemoted(liar.id, swarm.now + 3_600_000)).toBe(false);
   });
+
+  it("are not asked for a while once they were caught twice within an hour", () => {
+    const swarm = grown(20);
+    const [node, liar] = [swarm.pick(), swarm.pick()];
+    swarm.tell(node, { kind: "blame", id: liar.id });
+    swarm.advance(3_600_000);
+    expect(node.core.isDemoted(liar.id, swarm.now)).toBe(false);
+    swarm.tell(node, { kind: "blame", id: liar.id });
+    expect(node.core.isDemoted(liar.id, swarm.now)).toBe(true);
+    expect(node.core.isDemoted(liar.id, swarm.now + 1_800_000)).toBe(true);
+    expect(node.core.isDemoted(liar.id, swarm.now + 3_600_000)).toBe(false);
+  });
 });
