@@ -21,7 +21,14 @@ import type { Contact } from "./contact.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
 import { ATTEMPTS_MAX } from "./exchange-desk.ts";
-import type { DhtAsker, DhtRequest, DhtResponse, DhtValue, ValueKind } from "./message.ts";
+import type {
+  DhtAsker,
+  DhtRequest,
+  DhtResponse,
+  DhtValue,
+  StoreRefusal,
+  ValueKind,
+} from "./message.ts";
 import type { DhtResult } from "./operation.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 import { refusal } from "./refusal.ts";
@@ -45,6 +52,8 @@ export interface DhtPutReply {
   readonly stored: number;
   /** The shortest life that one of them granted. */
   readonly ttlSeconds: number;
+  /** Why others have refused it so far, the most frequent reason first. */
+  readonly refusals: readonly StoreRefusal[];
 }
 
 /** The longest life that a message can ask for. */
@@ -137,8 +146,9 @@ export class DhtNode implements Lookup, Discovery {
       return { kind: "put", operation, key, value, ...size };
     });
     if (result.kind !== "put") throw new CulvertError("CULVERT_INTERNAL");
-    if (result.stored === 0) throw refusal(result.refusals[0]);
-    return { stored: result.stored, ttlSeconds: result.ttlSeconds };
+    const { stored, refusals } = result;
+    if (stored === 0) throw refusal(refusals[0]);
+    return { stored, ttlSeconds: result.ttlSeconds, refusals };
   }
 
   /** The value of `key`, verified as its kind can be, or `undefined`. */
@@ -181,9 +191,8 @@ export class DhtNode implements Lookup, Discovery {
     key: Uint8Array,
     options: LookupOptions & { readonly count?: number } = {},
   ): Promise<readonly Contact[]> {
-    const count = options.count ?? 20;
     const result = await this.#operate(options, (operation) => {
-      return { kind: "find", operation, target: key, count };
+      return { kind: "find", operation, target: key, count: options.count ?? 20 };
     });
     return result.kind === "nodes" ? result.contacts : [];
   }

@@ -104,7 +104,7 @@ describe("a node of the DHT", () => {
     expect(node.contacts.length).toBe(11);
     const key = new Uint8Array(32).fill(9);
     const reply = await street.clock.runPromise(node.put(key, PLAIN, { replicas: 6, quorum: 6 }));
-    expect(reply).toEqual({ stored: 6, ttlSeconds: 300 });
+    expect(reply).toEqual({ stored: 6, ttlSeconds: 300, refusals: [] });
     const found = await street.clock.runPromise(first(hosts, 8).node.get(key));
     expect(found?.bytes).toEqual(PLAIN.bytes);
     const missing = new Uint8Array(32).fill(8);
@@ -197,6 +197,20 @@ describe("a node of the DHT", () => {
     street.busy.clear();
     expect(await street.clock.runPromise(node.get(key))).toBeUndefined();
     expect(node.contacts).toHaveLength(5);
+  });
+
+  it("tells who puts a value why some nodes refused it, though others keep it", async () => {
+    const street = new Street();
+    const hosts = await street.populate(8);
+    const subject = first(hosts, 1);
+    const put = (sequence: number, replicas: number) => {
+      const bytes = street.descriptor(subject, sequence).toBytes();
+      const value = { kind: "descriptor", ttlSeconds: 60, bytes } as const;
+      const options = { replicas, quorum: replicas };
+      return street.clock.runPromise(first(hosts, 5).node.put(subject.identity.id, value, options));
+    };
+    expect(await put(2, 3)).toMatchObject({ stored: 3, refusals: [] });
+    expect(await put(1, 8)).toMatchObject({ stored: 5, refusals: ["stale"] });
   });
 
   it("looks up the newest descriptor of a node, and refuses an older one", async () => {

@@ -31,7 +31,7 @@ function rig({ record, ours, foreign }: Record<"record" | "ours" | "foreign", Pl
       answer: () => ({ kind: "nodes", contacts: [] }),
       get: async () =>
         (await after(ours)) ? { kind: "plain", ttlSeconds: 1, bytes: PLAIN } : undefined,
-      put: async () => ({ stored: 0, ttlSeconds: 1 }),
+      put: async () => ({ stored: 0, ttlSeconds: 1, refusals: [] }),
     },
     replicas: {
       get: async () => {
