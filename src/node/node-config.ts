@@ -31,6 +31,7 @@ export interface NodeConfig {
   readonly bootstrap: readonly NodeContact[];
   /** A file of more of them, descriptors or contacts, that may change while the node runs. */
   readonly nodesFile: string | undefined;
+  /** What it does for others. All keep records: whoever is closest to one is asked for it. */
   readonly roles: readonly NodeRole[];
   readonly geometry: NetworkGeometry;
   readonly storage: {
@@ -85,6 +86,18 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
 });
 
 const ROLES = ["storage", "link-relay", "onion-relay", "onion-exit"] as const;
+const KEEPS_RECORDS = 'every node keeps records: name "storage" too';
+
+const isKeeper = (roles: readonly NodeRole[]): boolean => roles.includes("storage");
+
+/**
+ * Refuses roles of a node that would keep no records: it would keep them all the same.
+ *
+ * @throws CulvertError `CULVERT_USAGE`
+ */
+export function requireStorage({ roles }: Pick<NodeConfig, "roles">): void {
+  if (!isKeeper(roles)) throw new CulvertError("CULVERT_USAGE", `roles: ${KEEPS_RECORDS}`);
+}
 
 const count = (min: number, max: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
@@ -114,7 +127,12 @@ const FILE = v.strictObject({
   reachable: v.optional(v.picklist(["auto", "direct", "relay"])),
   bootstrap: v.optional(list(parsedBy(parseNodeContact), 64)),
   "nodes-file": v.optional(text),
-  roles: v.optional(list(v.picklist(ROLES), ROLES.length)),
+  roles: v.optional(
+    v.pipe(
+      list(v.picklist(ROLES), ROLES.length),
+      v.check((roles) => isKeeper(roles), KEEPS_RECORDS),
+    ),
+  ),
   network: v.optional(
     v.strictObject({
       "cell-bytes": v.optional(count(256, OPERATION_PAYLOAD_BYTES_MAX)),

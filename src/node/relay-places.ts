@@ -6,7 +6,7 @@ import type { Reach } from "../link/index.ts";
 const PLACES_WANTED = 2;
 /** Nodes that are looked through for relays at a time. */
 const SAMPLE_NODES = 16;
-/** A relay that has not given a place by the second look after it was asked is left. */
+/** A relay that has given no place at so many looks after it was asked is left at the next one. */
 const LOOKS_MAX = 2;
 /** Those that were left last, for others as long as there are some. */
 const LEFT_MAX = 64;

@@ -30,7 +30,7 @@ import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { MapPeers, serveMapOverLinks } from "./map-links.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
 import { NETWORK_NAME } from "./network-name.ts";
-import type { NodeConfig } from "./node-config.ts";
+import { type NodeConfig, requireStorage } from "./node-config.ts";
 import { nodeMetrics, showMetrics } from "./node-numbers.ts";
 import { onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
@@ -86,7 +86,8 @@ export interface NodeOptions {
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
  *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder;
- *   `CULVERT_USAGE` for two addresses of one carrier, or a text that names no node
+ *   `CULVERT_USAGE` for two addresses of one carrier, roles without `storage`, or a text that names
+ *   no node
  * @throws Error `AbortError`
  */
 export async function startNode(
@@ -95,6 +96,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   const closers = new Closers();
   try {
+    requireStorage(config);
     const bootstrap = contactsOf(config.bootstrap);
     return await assemble({ ...config, bootstrap }, options, closers);
   } catch (error) {

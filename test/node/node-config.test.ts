@@ -74,6 +74,7 @@ describe("a node's configuration", () => {
     ['listen = ["udp://localhost:7000"]', /listen\.0.*address/],
     ['bootstrap = ["abc@udp://192.0.2.1:7000"]', /bootstrap\.0.*64/],
     ['roles = ["king"]', /roles\.0/],
+    ['roles = ["onion-relay"]', /roles: .*storage/],
     ["[network]\ncell-bytes = 12", /network\.cell-bytes/],
     ["[network]\ncell-bytes = 65536", /network\.cell-bytes/],
     ["[network]\nonion-bytes = 65536", /network\.onion-bytes/],

@@ -97,6 +97,13 @@ describe("a node", () => {
     for (const line of lines) expect(line).toMatch(/^(# (HELP|TYPE) .*|[a-z_]+ [0-9.e+]+)$/);
   });
 
+  it("is not told to keep no records, since the others would count on it", async () => {
+    const { clock, machine } = alone();
+    const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
+    const started = startNode({ ...NODE_DEFAULTS, listen, roles: ["onion-relay"] }, { machine });
+    await expect(clock.runPromise(started)).rejects.toMatchObject({ code: "CULVERT_USAGE" });
+  });
+
   it("is not told to listen at two addresses of one carrier", async () => {
     const { machine } = alone();
     const listen = [1, 2].map((port) => ({ carrier: "udp", host: "198.51.100.1", port }) as const);
