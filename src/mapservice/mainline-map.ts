@@ -61,7 +61,8 @@ export class MainlineMap implements RecordCarrier, AsyncDisposable {
   }
 
   /**
-   * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers
+   * @throws CulvertError `CULVERT_UNREACHABLE` when no node answers, `CULVERT_UNSUPPORTED` without
+   *   the package `bittorrent-dht`
    * @throws Error `AbortError`
    */
   static async join(options: MainlineMapOptions = {}): Promise<MainlineMap> {
