@@ -228,6 +228,15 @@ describe("the pages", () => {
     );
   });
 
+  it("name every core, and what runs it", () => {
+    const told = tableUnder(read("docs/ARCHITECTURE.md"), "Cores and shells").join("\n");
+    const cores = FILES.filter((path) => /^src\/.*-core\.ts$/.test(path)).flatMap((path) =>
+      [...read(path).matchAll(/^export class (\w+Core)\b/gm)].map(([, name = ""]) => name),
+    );
+    expect(cores.length).toBeGreaterThan(20);
+    expect(cores.filter((name) => !told.includes(`\`${name}\``))).toEqual([]);
+  });
+
   it("name this version in the changelog", () => {
     const { version } = JSON.parse(read("package.json"));
     expect(read("CHANGELOG.md")).toContain(`## ${version}`);
