@@ -51,12 +51,12 @@ it("a client that is not wanted any more before it has a port dials nobody", asy
 });
 
 /** Machines on one network, each at an address of its own. */
-function street() {
+function street(at = "198.51") {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, seed: 1 });
   const ground = { clock, capture: new Capture(clock), isWatched: false };
   const machineAt = (i: number) => {
-    const host = network.addHost({ addresses: [`198.51.${i}.1`] });
+    const host = network.addHost({ addresses: [`${at}.${i}.1`] });
     return virtualMachine(ground, host, new SeededRandom(i));
   };
   return { clock, machineAt };
@@ -164,6 +164,37 @@ it("a client that was closed has written down its guards", async () => {
   await client.close();
   expect(readdirSync(directory)).toEqual(["guards"]);
   await rm(directory, { recursive: true });
+  await end();
+});
+
+it.each([
+  ["where all are at private addresses, as much as there is", "10.0", 10],
+  ["elsewhere, its share", "198.51", 8],
+] as const)("an exit is shown of a stream, %s", async (_where, at, framesMax) => {
+  const { clock, machineAt } = street(at);
+  const { bootstrap, end } = await fourNodes(clock, machineAt);
+  const onion = { window: 1, paths: 1, spares: 0 }; // two frames for each of four exits
+  const how = { bootstrap, via: "onion", machine: machineAt(9), keepsSpare: false, onion } as const;
+  let spent = 0;
+  const onBudgetSpent = (): void => {
+    spent += 1;
+  };
+  const client = await clock.runPromise(openClient({ ...how, onBudgetSpent }), 60_000);
+  const map = client.transport().bind({ writeSeed: new Uint8Array(32).fill(1) });
+  const cell = new Uint8Array(client.geometry.cellBytes);
+  let put = 0;
+  for (let frame = 1; frame <= 10; frame++) {
+    const putting = map.put(new Uint8Array(32).fill(frame), cell);
+    put += await clock.runPromise(
+      putting.then(
+        () => 1,
+        () => 0,
+      ),
+      60_000,
+    );
+  }
+  expect([put, spent]).toEqual([framesMax, framesMax === 10 ? 0 : 1]);
+  await clock.runPromise(client.close(), 60_000);
   await end();
 });
 
