@@ -85,6 +85,32 @@ describe("a search that has ended", () => {
   });
 });
 
+it.each([
+  [0x18, 1],
+  [0x28, 3],
+])("a record is asked for at one node alone if few can be closer: %d, %d", (head, asked) => {
+  const node = new Node();
+  for (let i = 0; i < 40; i++) {
+    node.tell({ kind: "met", contact: contactAt(keyWith(0x80 + i, 1), `64.${i}.1.1`) });
+  }
+  // Of 41 nodes 3.8 or 6.4 are as close as this one; a quarter of twenty keepers are five.
+  node.tell({ kind: "met", contact: contactAt(keyWith(head, 0), "64.99.1.1") });
+  const before = node.sent.length;
+  node.tell({ kind: "get", operation: 1, key: textBytes(keyWith()), valueKind: "record" });
+  expect(node.sent.slice(before)).toHaveLength(asked);
+});
+
+it("a joiner begins with each of the first eight nodes that it is told of", () => {
+  const node = new Node();
+  const bootstrap = randomContacts(5, 12);
+  node.tell({ kind: "start", bootstrap });
+  const asked = node.sent.filter(({ request }) => request.kind === "find-node");
+  const firstEight = bootstrap.slice(0, 8).map(({ key }) => key);
+  expect(asked.map(({ to }) => to.key)).toEqual(expect.arrayContaining(firstEight));
+  // And three at once on the way that goes on from all of them.
+  expect(asked).toHaveLength(8 + 3);
+});
+
 it("a thousand gets at once find what one in six nodes has, while the others say nothing", () => {
   const GETS = 1_000;
   const TRIP_MS = 100;

@@ -90,6 +90,30 @@ it("looks at the others while those not heard for longest are busy", () => {
   expect(new Set(core.contacts.map(({ key }) => key))).toEqual(busy);
 });
 
+it("asks around once an hour where everybody is kept", () => {
+  const random = new SeededRandom(1);
+  const core = new DhtNodeCore({ id: random.bytes(32), random, unixMsAtZero: 0 });
+  for (const contact of randomContacts(2, 20)) core.handle({ kind: "met", contact }, 0);
+  core.handle({ kind: "start", bootstrap: [] }, 0);
+  const asked = new Map<string, number>();
+  for (let now = 0; now < 150 * MINUTE_MS; now = Math.max(core.deadline(), now)) {
+    core.timeout(now);
+    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+      if (effect.kind !== "send") continue;
+      const { exchange, attempt, request } = effect;
+      const isFind = request.kind === "find-node";
+      const response = isFind ? ({ kind: "nodes", contacts: [] } as const) : PONG;
+      if (isFind) asked.set(`${request.target}`, (asked.get(`${request.target}`) ?? 0) + 1);
+      core.handle({ kind: "response", exchange, attempt, response }, now);
+    }
+  }
+  // A lookup asks many for one key. Whoever asks around asks each for another one: eight of them.
+  const once = [...asked.values()].filter((times) => times === 1).length;
+  expect(once).toBe(2 * 8);
+});
+
+const PONG = { kind: "pong" } as const;
+
 it.each([true, false])("asks for a newcomer whether the quietest is there still: %s", (isThere) => {
   const limits = { wholeTableMax: 4, bucketSize: 2, farBucketSize: 2 };
   const random = new SeededRandom(1);
