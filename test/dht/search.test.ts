@@ -6,7 +6,10 @@ import { textBytes } from "../../src/dht/key.ts";
 import type { DhtResponse } from "../../src/dht/message.ts";
 import type { DhtEffect, DhtInput } from "../../src/dht/protocol.ts";
 import type { RecordRule } from "../../src/dht/value-store.ts";
+import { NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { contactAt, keyWith, randomContacts } from "./nodes.ts";
+
+const GEOMETRY = { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 };
 
 type Sent = Extract<DhtEffect, { kind: "send" }>;
 type Done = Extract<DhtEffect, { kind: "done" }>;
@@ -98,6 +101,25 @@ it.each([
   const before = node.sent.length;
   node.tell({ kind: "get", operation: 1, key: textBytes(keyWith()), valueKind: "record" });
   expect(node.sent.slice(before)).toHaveLength(asked);
+});
+
+it.each([
+  ["the node itself", 0, 1],
+  ["another one", 1, 0],
+])("a search for a descriptor that %s gives has ended, at entry %d: %d", (_who, at, ended) => {
+  const node = new Node();
+  const identity = new NodeIdentity(new Uint8Array(32).fill(3));
+  const claims = { roles: [], addresses: [], relays: [], onionKeys: [], geometry: GEOMETRY };
+  const life = { sequence: 1, expiresAtUnixS: 1_800_007_200 };
+  const descriptor = NodeDescriptor.sign(identity, { ...claims, ...life });
+  node.tell({ kind: "met", contact: contactAt(identity.id, "64.1.1.1") });
+  for (const contact of randomContacts(5, 9)) node.tell({ kind: "met", contact });
+  const before = node.sent.length;
+  node.tell({ kind: "get", operation: 1, key: identity.id, valueKind: "descriptor" });
+  const bytes = descriptor.toBytes();
+  const value = { kind: "descriptor", ttlSeconds: 60, bytes } as const;
+  node.answer(node.sent[before + at] as Sent, { kind: "value", value });
+  expect(node.done).toHaveLength(ended);
 });
 
 it("a joiner begins with each of the first eight nodes that it is told of", () => {
