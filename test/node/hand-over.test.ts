@@ -1,7 +1,13 @@
 import { expect, it } from "vitest";
 import { CulvertError, SeededRandom, SILENT } from "../../src/base/index.ts";
+import { Contact } from "../../src/dht/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { MemoryRecordStore, type RecordStore } from "../../src/mapservice/index.ts";
+import {
+  type MapRecord,
+  MemoryRecordStore,
+  type RecordStore,
+  type RemoteMap,
+} from "../../src/mapservice/index.ts";
 import { HandOver } from "../../src/node/hand-over.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
@@ -48,4 +54,44 @@ it("reads no store again once it is closed", async () => {
   await clock.runPromise(handsOver.resume());
   handsOver.close();
   expect(clock.pending).toBe(0);
+});
+
+it.each([
+  ["CULVERT_UNREACHABLE", true],
+  ["CULVERT_CONFLICT", false],
+] as const)("offers a record again at the next look after %s: %s", async (code, isAgain) => {
+  const clock = new VirtualClock();
+  const address = new Uint8Array(32);
+  const store = new MemoryRecordStore({ payloadSize: 1, entriesMax: 1, bytesMax: 1_000 });
+  const signature = new Uint8Array(64);
+  const record: MapRecord = {
+    address,
+    signature,
+    seq: 1,
+    ttlSeconds: 0,
+    payload: Uint8Array.of(1),
+  };
+  let offered = 0;
+  const put = async (): Promise<never> => {
+    offered += 1;
+    throw new CulvertError(code);
+  };
+  const { id } = new NodeIdentity(new Uint8Array(32).fill(2));
+  const at = { carrier: "udp", host: "192.0.2.1", port: 1 } as const;
+  let near: readonly Contact[] = [];
+  const handsOver = new HandOver({
+    store,
+    dht: { closestKnown: () => near, knowsAll: true, isDemoted: () => false },
+    peers: { of: async () => ({ put }) as unknown as RemoteMap },
+    self: new NodeIdentity(new Uint8Array(32).fill(1)).id,
+    clock,
+    random: new SeededRandom(1),
+    log: SILENT,
+  });
+  const expiresMs = clock.unixMs() + 86_400_000;
+  await handsOver.store.put([{ record, expiresMs }], clock.unixMs());
+  near = [Contact.of(id, { addresses: [at] })];
+  await clock.runUntil(clock.now() + 300_000);
+  expect([offered > 0, offered > 1]).toEqual([true, isAgain]);
+  handsOver.close();
 });
