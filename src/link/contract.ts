@@ -32,6 +32,12 @@ export interface LinkStream extends SocketDuplex {
   readonly bytesRead: number;
   readonly bytesWritten: number;
   /**
+   * Whether `end` and `destroy` do what they do to a socket: `finish` does not wait until the end
+   * has left, and `destroy`, also with an error, sends what was written and an end. For Node's
+   * servers of http and http2; to be set before the first write. False unless it is.
+   */
+  endsAsSocket: boolean;
+  /**
    * Gives the stream up; the peer's end fails with `CULVERT_PEER_ABORTED` and this code in
    * `detail.code`. Codes are the protocol's own, from 0 to 65,279.
    */

@@ -29,6 +29,9 @@ const DISCARD_BYTES_MAX = 65_536;
  */
 const DROPPED_BYTES_MAX = 8 * 2 ** 20;
 
+/** How long what was written to a stream that `endsAsSocket` may take to leave once it is left. */
+const LINGER_MS = 60_000;
+
 /** What a stream needs of its link. */
 export interface StreamPort {
   readonly clock: Clock;
@@ -59,6 +62,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   readonly link: Link;
   readonly localAddress: string;
   readonly remoteAddress: string;
+  endsAsSocket = false;
   readonly #id: StreamId;
   readonly #isIncoming: boolean;
   readonly #port: StreamPort;
@@ -70,6 +74,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   #isPeerEndPassedOn = false;
   #writeDone: Callback | undefined;
   #endDone: Callback | undefined;
+  #isEndSaid = false;
   #isEndSent = false;
   /** Set when the peer, or the link, took the stream away. */
   #failure: CulvertError | undefined;
@@ -81,6 +86,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   #bytesWritten = 0;
   /** Those of the write that is under way, which Node counts as waiting. */
   #handedBytes = 0;
+  /** Whether that write is a copy: the caller may have its bytes back before they have left. */
+  #isHandedOwn = false;
 
   constructor(options: CoreLinkStreamOptions) {
     const { id, protocol, priority, link, localId, port } = options;
@@ -146,8 +153,12 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   override _final(callback: Callback): void {
     this.#endDone = callback;
-    if (this.#failure === undefined) this.#port.end(this.#id);
-    else this.#failWrites(this.#failure);
+    if (this.#failure !== undefined) this.#failWrites(this.#failure);
+    else {
+      this.#sayEnd();
+      // Some of Node's own go on to write to what they have ended, until this is called.
+      if (this.endsAsSocket) this.#ended();
+    }
   }
 
   override _read(): void {
@@ -156,9 +167,20 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.#passOn();
   }
 
+  /** With `endsAsSocket` what was written still gets through, and an end, as those of a socket. */
+  override destroy(error?: Error): this {
+    const isWhole = this.endsAsSocket && this.#resetCode === RESET.cancelled;
+    if (isWhole && !this.destroyed && this.#failure === undefined) {
+      this.#handBuffered();
+      this.#sayEnd();
+    }
+    return super.destroy(error);
+  }
+
   override _destroy(error: Error | null, callback: Callback): void {
     this.stopIdleTimer();
-    const isLeft = error === null && this.#isEndSent && this.#resetCode === RESET.cancelled;
+    const isEnded = this.endsAsSocket ? this.#isEndSaid : this.#isEndSent && error === null;
+    const isLeft = isEnded && this.#resetCode === RESET.cancelled;
     const isOver = this.#failure !== undefined || (this.#isEndSent && this.#hasPeerEnded);
     // As a socket that was closed after its end: the peer is not told that anything went wrong.
     if (isLeft && !isOver) this.#leave();
@@ -168,7 +190,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     }
     this.#arrived.length = 0;
     const reason = error ?? this.#failure ?? new CulvertError("CULVERT_CLOSED");
-    this.#settle(reason);
+    this.#settle(isLeft && this.#isHandedOwn ? undefined : reason);
     this.closing(callback)(error);
   }
 
@@ -201,9 +223,8 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
   endSent(): void {
     this.#isEndSent = true;
     this.#releaseIfOver();
-    const done = this.#endDone;
-    this.#endDone = undefined;
-    done?.();
+    this.#ended();
+    if (this.destroyed && !this.#hasPeerEnded) this.#leave();
     // Who has waited for the end may begin to read now.
     if (this.#isIncoming) defer(() => this.#isNeverRead && this.destroy());
   }
@@ -235,7 +256,29 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     }
     for (const chunk of chunks) this.#handedBytes += chunk.length;
     this.#bytesWritten += this.#handedBytes;
-    this.#port.write(this.#id, chunks);
+    this.#isHandedOwn = this.endsAsSocket;
+    const own = this.#isHandedOwn ? chunks.map((chunk) => new Uint8Array(chunk)) : chunks;
+    this.#port.write(this.#id, own);
+  }
+
+  /** Takes over what Node's side has buffered by now; what that has somebody write is not. */
+  #handBuffered(): void {
+    while (this.writableCorked > 0) this.uncork();
+    if (!this.#isHandedOwn) return;
+    const all = this.bytesWritten;
+    while (this.#writeDone !== undefined && this.#bytesWritten < all) this.written();
+  }
+
+  #sayEnd(): void {
+    if (this.#isEndSaid) return;
+    this.#isEndSaid = true;
+    this.#port.end(this.#id);
+  }
+
+  #ended(): void {
+    const done = this.#endDone;
+    this.#endDone = undefined;
+    done?.();
   }
 
   /** Whether a handler has done nothing with it: nobody there has to hear that it failed. */
@@ -248,10 +291,11 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     return !this.#wasReadFrom && this.readableFlowing === null;
   }
 
-  /** The peer may end the stream, for a while. */
+  /** What was written may leave, and then the peer end the stream, each for a while. */
   #leave(): void {
     const { clock, leftMs } = this.#port;
-    const at = clock.now() + leftMs;
+    const at = clock.now() + (this.#isEndSent ? leftMs : LINGER_MS);
+    this.#cancelLeft();
     this.#cancelLeft = clock.schedule(at, () => this.#giveUp(RESET.cancelled), {
       background: true,
     });
@@ -274,7 +318,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   /** The link forgets the stream as its peer does: what has not been read lies here. */
   #releaseIfOver(): void {
-    if (this.#hasPeerEnded && (this.#isEndSent || this.destroyed)) this.#release();
+    if (this.#hasPeerEnded && this.#isEndSent) this.#release();
   }
 
   #release(): void {

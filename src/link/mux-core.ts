@@ -17,7 +17,7 @@ export type MuxInput =
     }
   /** Takes a request back; one that was granted meanwhile has to be reset instead. */
   | { readonly kind: "cancel-open"; readonly ticket: number }
-  /** Bytes to send, borrowed until `written`; one write at a time. */
+  /** Bytes to send, borrowed until `written`, which is told of all that was written so far. */
   | { readonly kind: "write"; readonly id: StreamId; readonly chunks: readonly Uint8Array[] }
   | { readonly kind: "end"; readonly id: StreamId }
   | { readonly kind: "reset"; readonly id: StreamId; readonly code: number }
@@ -242,7 +242,7 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
   #write(id: StreamId, chunks: readonly Uint8Array[]): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.due.reset !== undefined) return;
-    assert(!stream.isWriteOpen && !stream.due.end && !stream.isEndSent, "one write at a time");
+    assert(!stream.due.end && !stream.isEndSent, "nothing is written after the end");
     for (const chunk of chunks) {
       if (chunk.length === 0) continue;
       stream.chunks.push(chunk);

@@ -70,7 +70,10 @@ async function openOverProcess(): Promise<Ends & { close(): Promise<void> }> {
   return { a, b, close };
 }
 
-async function openOverLink(carrier: "tcp" | "udp"): Promise<Ends & { close(): Promise<void> }> {
+/** Two ends of a stream of a link on this machine. */
+export async function openOverLink(
+  carrier: "tcp" | "udp",
+): Promise<{ readonly a: LinkStream; readonly b: LinkStream; close(): Promise<void> }> {
   const at = { host: "127.0.0.1", port: 0 };
   const open = (number: number) => {
     const identity = new NodeIdentity(new Uint8Array(32).fill(number));

@@ -6,7 +6,7 @@ import { creditCost } from "../../src/link/mux-stream.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 /** A stream without a link, and what it asks of it. */
-function lone() {
+function lone({ isEndStuck = false } = {}) {
   const asked = { credit: 0, isReleased: false, codes: [] as number[] };
   const stream: CoreLinkStream = new CoreLinkStream({
     id: 1,
@@ -18,7 +18,9 @@ function lone() {
       clock: new VirtualClock(),
       leftMs: 1_000,
       write: () => {},
-      end: () => stream.endSent(),
+      end: () => {
+        if (!isEndStuck) stream.endSent();
+      },
       reset: (_id, code) => asked.codes.push(code),
       consumed: (_id, amount) => {
         asked.credit += amount;
@@ -59,6 +61,20 @@ describe("a stream of a link", () => {
     await new Promise(setImmediate);
     expect(stream.bytesWritten).toBe(1_507);
   });
+
+  it.each([true, false])(
+    "finishes before its end has left if it ends as a socket: %s",
+    async (is) => {
+      const { stream, asked } = lone({ isEndStuck: true });
+      stream.endsAsSocket = is;
+      stream.end();
+      await new Promise(setImmediate);
+      expect(stream.writableFinished).toBe(is);
+      stream.destroy();
+      // It still has an end to send, and is told when that has left.
+      expect([asked.codes, asked.isReleased]).toEqual(is ? [[], false] : [[0xff00], true]);
+    },
+  );
 
   it("gives back the credit of all that came, also when it is left in the middle", async () => {
     const { stream, asked } = lone();
