@@ -1,4 +1,5 @@
 import { CulvertError, ERROR_CODES, type ErrorCode, isCulvertError } from "../base/index.ts";
+import { errorCode } from "../io/error-code.ts";
 
 /** The exit statuses of the command, signals apart (128 + their number). */
 export const EXIT = {
@@ -113,8 +114,7 @@ const LISTEN_HINTS: Readonly<Record<string, string>> = {
 /** The same error, with what to do where something of this machine, and no Map, was not reached. */
 export function withListenHint(error: unknown, hint: string = LISTEN_ELSEWHERE): unknown {
   if (!isCulvertError(error, "CULVERT_UNREACHABLE")) return error;
-  const { cause } = error;
-  const why = cause instanceof Error && "code" in cause ? LISTEN_HINTS[String(cause.code)] : null;
+  const why = LISTEN_HINTS[errorCode(error.cause) ?? ""];
   return new CommandError(error.code, error.message, why ?? hint, error);
 }
 
@@ -144,7 +144,7 @@ function isSystemError(error: unknown): error is Error {
 }
 
 function isOutOfFiles(error: unknown): boolean {
-  return isSystemError(error) && "code" in error && /^E[MN]FILE$/.test(String(error.code));
+  return isSystemError(error) && /^E[MN]FILE$/.test(errorCode(error) ?? "");
 }
 
 function lowerFirst(message: string): string {

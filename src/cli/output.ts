@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { errorCode } from "../io/error-code.ts";
 import type { Failure } from "./failure.ts";
 import { printable } from "./humanize.ts";
 
@@ -182,7 +183,8 @@ function isDumb({ TERM }: NodeJS.ProcessEnv): boolean {
 
 /** Whether something cannot be written because nobody reads it any more. */
 export function isClosedPipe(error: Error): boolean {
-  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED");
+  const code = errorCode(error);
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
 }
 
 /** Stack and causes, for `--verbose`: lines without a word that a terminal would obey. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Clock, type CulvertError, isCulvertError } from "../base/index.ts";
 import { withChecksum, withoutChecksum } from "../io/checksum.ts";
 import { exists, readIfThere, writeDurably } from "../io/durable-file.ts";
+import { errorCode } from "../io/error-code.ts";
 import { LevelJournalStore } from "../io/level-journal.ts";
 import type { MapChoice } from "./connection.ts";
 import { CommandError } from "./failure.ts";
@@ -54,7 +55,7 @@ export class SessionStore {
   async list(damaged: (id: string, error: CulvertError) => void = () => {}): Promise<Session[]> {
     const names = await readdir(this.#folder).catch((error: unknown) => {
       // Nothing was begun yet; a folder that cannot be read may well have something.
-      if (isMissing(error)) return [];
+      if (errorCode(error) === "ENOENT") return [];
       throw unusable(this.#folder, error);
     });
     const sessions: Session[] = [];
@@ -150,10 +151,6 @@ export class SessionStore {
       });
     }
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** @throws CulvertError `CULVERT_BAD_STATE` also for a record of somebody else, as root's */

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { CulvertError } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
 import { type Endpoint, formatEndpoint, sourceOf } from "./endpoint.ts";
+import { errorCode } from "./error-code.ts";
 
 /** How a server listens. */
 export interface ByteServerOptions {
@@ -131,7 +132,7 @@ async function removeStale(path: string): Promise<void> {
       probe.destroy();
       resolve("answered");
     });
-    probe.once("error", (error) => resolve("code" in error ? String(error.code) : ""));
+    probe.once("error", (error) => resolve(errorCode(error) ?? ""));
   });
   if (code === "ECONNREFUSED") await unlink(path);
 }

@@ -1,6 +1,7 @@
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CulvertError } from "../base/index.ts";
+import { errorCode } from "./error-code.ts";
 
 /**
  * Replaces a file in one step: after a crash it has its old bytes or the new ones. Mode 0600.
@@ -38,7 +39,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }

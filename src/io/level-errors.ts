@@ -1,4 +1,5 @@
 import { CulvertError } from "../base/index.ts";
+import { errorCode } from "./error-code.ts";
 
 /**
  * What went wrong in `level`, in our terms, where that is the same for all that is kept in it:
@@ -8,7 +9,7 @@ import { CulvertError } from "../base/index.ts";
  */
 export function knownLevelError(error: unknown, what: string): CulvertError | undefined {
   if (error instanceof CulvertError) return error;
-  const codes = causesOf(error).map((at) => "code" in at && at.code);
+  const codes = causesOf(error).map(errorCode);
   if (codes.includes("LEVEL_LOCKED")) {
     return new CulvertError("CULVERT_STATE_IN_USE", undefined, { cause: error });
   }

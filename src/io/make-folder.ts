@@ -1,5 +1,6 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { errorCode } from "./error-code.ts";
 
 /**
  * Makes a folder, and those that it lies in, unless they are there. Node's own recursion never ends
@@ -27,7 +28,7 @@ async function isThere(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true;
   } catch (error) {
-    if (isAbsence(error)) return false;
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
   throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${path}'`), {
@@ -35,8 +36,4 @@ async function isThere(path: string): Promise<boolean> {
     errno: -20,
     syscall: "mkdir",
   });
-}
-
-function isAbsence(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -7,6 +7,7 @@ import { NodeIdentity } from "../../identity/index.ts";
 import { listenAt } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
 import { type Endpoint, formatEndpoint } from "../../io/endpoint.ts";
+import { errorCode } from "../../io/error-code.ts";
 import { systemRandom } from "../../io/random.ts";
 import { type Link, type LinkHost, openLinkHost, type PathConnection } from "../../link/index.ts";
 import { StreamPaths } from "../../node/index.ts";
@@ -198,8 +199,7 @@ export class Forwarding {
 /** What the system says of its socket, as `ECONNREFUSED`; or that it was the other end. */
 function reasonOf(error: unknown): string | undefined {
   if (isCulvertError(error, "CULVERT_PEER_ABORTED")) return "by the other side";
-  const isSystems = error instanceof Error && "syscall" in error && "code" in error;
-  return isSystems ? String(error.code) : undefined;
+  return error instanceof Error && "syscall" in error ? errorCode(error) : undefined;
 }
 
 function dial(target: Endpoint): Socket {

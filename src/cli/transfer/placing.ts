@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { CulvertError } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
+import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
@@ -34,7 +35,7 @@ export async function placeFile(finished: string, destination: string): Promise<
   try {
     await giveName(finished, destination, own);
   } catch (error) {
-    const code = systemCode(error);
+    const code = errorCode(error);
     if (code === "ENOENT") await requirePlaced(destination);
     else if (code !== "EXDEV") throw error;
     else {
@@ -51,7 +52,7 @@ export async function replaceFile(finished: string, destination: string): Promis
   try {
     await rename(finished, destination);
   } catch (error) {
-    const code = systemCode(error);
+    const code = errorCode(error);
     if (code === "EISDIR" || code === "ENOTEMPTY") throw taken(destination);
     if (code === "ENOENT") return await requirePlaced(destination);
     if (code !== "EXDEV") throw error;
@@ -75,7 +76,7 @@ export async function placeFolder(destination: string, mode: number): Promise<vo
     await mkdir(destination, { mode: bits });
     await chmod(destination, bits);
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
+    if (errorCode(error) !== "EEXIST") throw error;
     if (!(await lstat(destination)).isDirectory()) throw taken(destination);
   }
 }
@@ -108,7 +109,7 @@ async function giveName(file: string, destination: string, own: readonly string[
   try {
     await link(file, destination);
   } catch (error) {
-    const code = systemCode(error);
+    const code = errorCode(error);
     if (code === "EEXIST" && (await isOneOf(destination, own))) return;
     if (code === "EEXIST") throw taken(destination);
     if (!NO_LINKS.includes(code)) throw error;
@@ -153,8 +154,4 @@ async function isOneOf(destination: string, names: readonly string[]): Promise<b
     if (stats?.ino === ino && stats.dev === dev) return true;
   }
   return false;
-}
-
-function systemCode(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { access, lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
 import { type Entry, type FileEntry, type Manifest, makeManifest } from "./manifest.ts";
 import { refuseEntries } from "./path-policy.ts";
@@ -82,7 +83,7 @@ async function* readFile(
   from: number,
 ): AsyncGenerator<Uint8Array> {
   const file = await open(location, constants.O_RDONLY).catch((error: unknown) => {
-    throw isMissing(error) ? changed(location) : error;
+    throw errorCode(error) === "ENOENT" ? changed(location) : error;
   });
   try {
     for (let at = from; at < entry.size; ) {
@@ -116,10 +117,6 @@ export function changed(location: string): CommandError {
 function sizeless(location: string): CommandError {
   const message = `${location} has more in it than its size tells`;
   return new CommandError("CULVERT_FILE", message, STDIN_HINT);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function namedTwice(one: string, other: string): CommandError {

@@ -3,6 +3,7 @@ import { type FileHandle, lstat, mkdir, open, rm, rmdir, statfs } from "node:fs/
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
+import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
@@ -226,7 +227,7 @@ export class Staging {
 
 /** What is wrong with a path apart from its length is found by its rules. */
 function noneUnlessTooLong(error: unknown): undefined {
-  if (!(error instanceof Error && "code" in error && error.code === "ENAMETOOLONG")) return;
+  if (errorCode(error) !== "ENAMETOOLONG") return;
   const hint = "use --into another folder, with a shorter path, or ask the other side to rename it";
   throw new CommandError("CULVERT_FILE", "a name or path is too long for this disk", hint, error);
 }
