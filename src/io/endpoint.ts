@@ -1,3 +1,5 @@
+import { CulvertError } from "../base/index.ts";
+
 /** Where something listens. */
 export type Endpoint =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -18,6 +20,17 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   const [host, port] = [ipv6 ?? name, Number(digits)];
   if (host === undefined || port > PORT_MAX) return undefined;
   return { kind: "tcp", host, port };
+}
+
+/**
+ * The same, of what has to be one.
+ *
+ * @throws CulvertError `CULVERT_USAGE` for anything else
+ */
+export function requireEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  if (endpoint !== undefined) return endpoint;
+  throw new CulvertError("CULVERT_USAGE", `"${text}" is no endpoint: HOST:PORT or unix:PATH`);
 }
 
 /** The text form, as {@link parseEndpoint} reads it. */

@@ -1,8 +1,8 @@
-import { CulvertError, type Log, SeededRandom } from "../base/index.ts";
+import { type Log, SeededRandom } from "../base/index.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { systemClock } from "../io/clock.ts";
 import { defer } from "../io/defer.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
+import { type Endpoint, formatEndpoint, requireEndpoint } from "../io/endpoint.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { systemRandom } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
@@ -75,7 +75,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
     throw new RangeError(`payloadSize must be from 1 to ${PAYLOAD_BYTES_MAX}`);
   }
   // What can be wrong with the options is found before the folder is held.
-  const endpoints = options.listen.map(readEndpoint);
+  const endpoints = options.listen.map(requireEndpoint);
   const faults = faultsOf(options);
   const limits = resolveMapLimits(options.limits);
   const { store, seed } = await openStore(options);
@@ -188,12 +188,6 @@ async function openStore(
     await store.close();
     throw error;
   }
-}
-
-function readEndpoint(text: string): Endpoint {
-  const endpoint = parseEndpoint(text);
-  if (endpoint !== undefined) return endpoint;
-  throw new CulvertError("CULVERT_USAGE", `"${text}" is no endpoint: HOST:PORT or unix:PATH`);
 }
 
 function faultsOf({ faults }: MapServerOptions): Faults | undefined {

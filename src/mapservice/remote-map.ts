@@ -10,7 +10,8 @@ import {
 } from "../base/index.ts";
 import { dialBytes } from "../io/byte-connection.ts";
 import { systemClock } from "../io/clock.ts";
-import { parseEndpoint } from "../io/endpoint.ts";
+import { requireEndpoint } from "../io/endpoint.ts";
+import { errorCode } from "../io/error-code.ts";
 import { systemRandom } from "../io/random.ts";
 import { type DialNode, NodeConnection } from "./node-connection.ts";
 import type { MapRecord } from "./record.ts";
@@ -55,16 +56,13 @@ export async function connectMap(
   endpoint: string,
   options: RemoteMapOptions = {},
 ): Promise<RemoteMap> {
-  const parsed = parseEndpoint(endpoint);
-  if (parsed === undefined) {
-    throw new CulvertError("CULVERT_USAGE", `"${endpoint}" is no endpoint: HOST:PORT or unix:PATH`);
-  }
+  const parsed = requireEndpoint(endpoint);
   try {
     return await connectMapBy((events) => dialBytes(parsed, events), options);
   } catch (error) {
     if (!isCulvertError(error, "CULVERT_UNREACHABLE")) throw error;
-    const { cause } = error;
-    const why = cause instanceof Error && "code" in cause ? ` (${cause.code})` : "";
+    const code = errorCode(error.cause);
+    const why = code === undefined ? "" : ` (${code})`;
     throw new CulvertError(error.code, `no Map answers at ${endpoint}${why}`, { cause: error });
   }
 }

@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import { CulvertError } from "../../base/index.ts";
-import { type Endpoint, parseEndpoint } from "../../io/endpoint.ts";
+import { type Endpoint, requireEndpoint } from "../../io/endpoint.ts";
 import { announce } from "../announce.ts";
 import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
@@ -90,10 +89,7 @@ function tell({ output }: Context, event: string, where: string, reason?: string
 
 function endpointOf(options: CommandOptions, name: string): Endpoint | undefined {
   const text = options.text(name);
-  if (text === undefined) return undefined;
-  const endpoint = parseEndpoint(text);
-  if (endpoint !== undefined) return endpoint;
-  throw new CulvertError("CULVERT_USAGE", `"${text}" is no endpoint: HOST:PORT or unix:PATH`);
+  return text === undefined ? undefined : requireEndpoint(text);
 }
 
 /** What the other side has to add: it takes connections if we do not, and the other way round. */
