@@ -1,5 +1,6 @@
-import { CulvertError, concatBytes } from "../base/index.ts";
+import { concatBytes } from "../base/index.ts";
 import { decodeCbor, encodeCbor, sealFrame } from "../codec/index.ts";
+import { broken } from "./cbor-items.ts";
 import { isTypeName, META_BYTES_MAX } from "./envelope.ts";
 import type { Method } from "./manifest.ts";
 
@@ -33,8 +34,15 @@ export interface CallOpening {
 /** The kinds that have a stream of their own. */
 export type StreamingKind = Exclude<Method["kind"], "unary">;
 
+/** All of them, in the order of their numbers on the wire. */
+export const STREAMING_KINDS: readonly StreamingKind[] = [
+  "serverStream",
+  "clientStream",
+  "duplex",
+  "raw",
+];
+
 const VERSION = 1;
-const KINDS: readonly StreamingKind[] = ["serverStream", "clientStream", "duplex", "raw"];
 const TOTAL_MS_MAX = 2 ** 32 - 1;
 /** What a frame takes beyond its longest item: type, and the fields of an opening. */
 export const CALL_FRAME_OVERHEAD = 2_048;
@@ -51,7 +59,14 @@ export function readCallFrame(bytes: Uint8Array): CallFrame {
 
 /** A CBOR array of fixed length. */
 export function encodeOpening({ method, kind, totalMs, meta, request }: CallOpening): Uint8Array {
-  return encodeCbor([VERSION, method, KINDS.indexOf(kind) + 1, Math.ceil(totalMs), meta, request]);
+  return encodeCbor([
+    VERSION,
+    method,
+    STREAMING_KINDS.indexOf(kind) + 1,
+    Math.ceil(totalMs),
+    meta,
+    request,
+  ]);
 }
 
 /** @throws CulvertError `CULVERT_PROTOCOL` */
@@ -61,15 +76,11 @@ export function readOpening(bytes: Uint8Array): CallOpening {
   const [version, method, kindNumber, totalMs, meta, request] = value;
   if (version !== VERSION) throw broken("version", "is not 1");
   if (typeof method !== "string" || !isTypeName(method)) throw broken("method", "is no name");
-  const kind = typeof kindNumber === "number" ? KINDS[kindNumber - 1] : undefined;
+  const kind = typeof kindNumber === "number" ? STREAMING_KINDS[kindNumber - 1] : undefined;
   if (kind === undefined) throw broken("kind", "is unknown");
   const isTime = typeof totalMs === "number" && Number.isInteger(totalMs);
   if (!isTime || totalMs < 1 || totalMs > TOTAL_MS_MAX) throw broken("totalMs", "is no time");
   const isMeta = meta instanceof Uint8Array && meta.length <= META_BYTES_MAX;
   if (!isMeta || !(request instanceof Uint8Array)) throw broken("meta or request", "is not bytes");
   return { method, kind, totalMs, meta, request };
-}
-
-function broken(field: string, why: string): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", `${field} ${why}`, { detail: { field } });
 }

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, CulvertError } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
-import { CALL_FRAME, readOpening, type StreamingKind } from "./call-frame.ts";
+import { CALL_FRAME, readOpening, STREAMING_KINDS } from "./call-frame.ts";
 import { Deadline } from "./deadline.ts";
 import { encodeFailure, failureOf } from "./failure.ts";
 import { FrameStream } from "./frame-stream.ts";
@@ -21,7 +21,6 @@ export interface ServedCallParts {
   onCutOff(): void;
 }
 
-const KINDS: readonly StreamingKind[] = ["serverStream", "clientStream", "duplex", "raw"];
 const NO_BODY = new Uint8Array(0);
 
 /**
@@ -114,7 +113,7 @@ export class ServedCall {
       throw new CulvertError("CULVERT_PROTOCOL", "a call begins with what is called");
     }
     const opening = readOpening(frame.body);
-    const method = service.method(opening.method, KINDS);
+    const method = service.method(opening.method, STREAMING_KINDS);
     if (method.kind !== opening.kind) {
       throw new CulvertError("CULVERT_UNKNOWN_METHOD", "the method is of another kind");
     }
