@@ -30,7 +30,16 @@ export function refusal(code: ErrorCode, why: string, offset: number): CulvertEr
   return new CulvertError(code, `CBOR: ${why}`, { detail: { field: "cbor", offset } });
 }
 
-const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const;
+/** The types of CBOR items, in the first three bits of a head. */
+export const MAJOR = {
+  unsigned: 0,
+  negative: 1,
+  bytes: 2,
+  text: 3,
+  array: 4,
+  map: 5,
+  tag: 6,
+} as const;
 
 const USUAL_NAN = 0x7ff8_0000_0000_0000n;
 

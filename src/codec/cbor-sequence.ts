@@ -2,7 +2,7 @@ import { CulvertError, type ErrorCode } from "../base/index.ts";
 import type { CborValue } from "./cbor.ts";
 import { ABSENT, type Level, ListLevel, MapLevel, type Part } from "./cbor-level.ts";
 import { DefinitionLevel, RecordLevel, RecordTable } from "./cbor-records.ts";
-import { refusal } from "./cbor-scan.ts";
+import { MAJOR, refusal } from "./cbor-scan.ts";
 import { UnreadBytes } from "./unread-bytes.ts";
 
 /** Bounds for a sequence from elsewhere. */
@@ -17,7 +17,6 @@ const CODE: ErrorCode = "CULVERT_PROTOCOL";
 const MAX_BYTES = 2 ** 20;
 const MAX_DEPTH = 64;
 
-const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const;
 const TAG = { bytes: 64, definition: 0xdfff } as const;
 
 /** Text or bytes whose content is still to come. */
