@@ -1,7 +1,8 @@
 import type { Level } from "level";
 import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../base/index.ts";
-import { freeBytes, makePrivateFolder } from "../io/disk.ts";
+import { freeBytes } from "../io/disk.ts";
 import { loadMachineCode } from "../io/machine-code.ts";
+import { makeFolder } from "../io/make-folder.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asOpeningError, asStoreError } from "./level-errors.ts";
@@ -109,7 +110,7 @@ export class LevelRecordStore implements RecordStore {
    */
   static async open(options: LevelRecordStoreOptions): Promise<LevelRecordStore> {
     try {
-      await makePrivateFolder(options.path);
+      await makeFolder(options.path, 0o700);
     } catch (error) {
       throw asOpeningError(error, options.path);
     }

@@ -164,7 +164,8 @@ function isAnyHost({ host }: NodeAddress): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-function isPublic({ host }: NodeAddress): boolean {
+/** Whether it is an address of the internet, and of no private network. */
+export function isPublic({ host }: NodeAddress): boolean {
   return addressScope(host) === "public";
 }
 

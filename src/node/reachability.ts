@@ -1,7 +1,6 @@
 import { type Cancel, type Clock, Driver, type Log, LruMap, unreachable } from "../base/index.ts";
 import {
   addressPrefix,
-  addressScope,
   formatNodeAddress,
   type NodeAddress,
   type NodeDescriptor,
@@ -10,7 +9,7 @@ import {
 import type { LinkHost } from "../link/index.ts";
 import { DIAL_BACK_ADDRESSES_MAX } from "./dial-back.ts";
 import type { Overlay } from "./overlay.ts";
-import type { OwnPlace } from "./own-place.ts";
+import { isPublic, type OwnPlace } from "./own-place.ts";
 import {
   ReachabilityCore,
   type ReachabilityEffect,
@@ -135,10 +134,6 @@ function chosen(drawn: readonly NodeDescriptor[]): readonly NodeDescriptor[] {
     return false;
   });
   return [...first, ...others].slice(0, ASKED_MAX);
-}
-
-function isPublic({ host }: NodeAddress): boolean {
-  return addressScope(host) === "public";
 }
 
 /** Each once, those that most have seen first. */
