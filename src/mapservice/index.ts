@@ -23,7 +23,7 @@ export {
   type SessionStatistics,
 } from "./map-session.ts";
 export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
-export { MemoryRecordStore, type RecordStoreOptions } from "./memory-record-store.ts";
+export { MemoryRecordStore } from "./memory-record-store.ts";
 export type { DialNode } from "./node-connection.ts";
 export type { AskerId, MapAnswer, RequestId } from "./protocol.ts";
 export {
@@ -66,6 +66,7 @@ export {
   type PutOutcome,
   type RecordPut,
   type RecordStore,
+  type RecordStoreOptions,
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,

@@ -21,13 +21,13 @@ import {
 } from "./level-record-layout.ts";
 import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
-import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
 import type {
   HeldRecord,
   PutOutcome,
   RecordPut,
   RecordStore,
+  RecordStoreOptions,
   StoredRecord,
   StoreStatistics,
   SweepOutcome,

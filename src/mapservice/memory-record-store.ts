@@ -6,19 +6,11 @@ import {
   type PutOutcome,
   type RecordPut,
   type RecordStore,
+  type RecordStoreOptions,
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
 } from "./record-store.ts";
-
-/** The size and the limits of a store. */
-export interface RecordStoreOptions {
-  /** Exact length of the payload of every cell. */
-  readonly payloadSize: number;
-  readonly entriesMax: number;
-  /** Bytes of records; the engine beneath needs some more. */
-  readonly bytesMax: number;
-}
 
 interface Expiring {
   readonly key: string;

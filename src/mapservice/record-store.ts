@@ -49,6 +49,15 @@ export interface StoreStatistics {
   readonly isDiskFull: boolean;
 }
 
+/** The size and the limits of a store. */
+export interface RecordStoreOptions {
+  /** Exact length of the payload of every cell. */
+  readonly payloadSize: number;
+  readonly entriesMax: number;
+  /** Bytes of records; the engine beneath needs some more. */
+  readonly bytesMax: number;
+}
+
 /**
  * Where records live. It knows addresses, sequences and time, and nothing of keys and signatures.
  *

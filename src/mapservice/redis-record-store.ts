@@ -7,7 +7,6 @@ import {
   utf8,
 } from "../base/index.ts";
 import { connectRedis, type RedisEngine, type RedisReply } from "../io/redis.ts";
-import type { RecordStoreOptions } from "./memory-record-store.ts";
 import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "./record.ts";
 import {
   EXTENSION_SHARE,
@@ -15,6 +14,7 @@ import {
   type PutOutcome,
   type RecordPut,
   type RecordStore,
+  type RecordStoreOptions,
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
