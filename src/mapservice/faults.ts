@@ -1,6 +1,6 @@
 import type { Random } from "../base/index.ts";
-import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "./record-store.ts";
 import type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
+import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "./store/record-store.ts";
 
 /**
  * Shares, from 0 to 1, of what a faulty Map loses; drawn from `random`, so a seed repeats a run.

@@ -13,8 +13,8 @@ import type {
 } from "./protocol.ts";
 import type { RecentRecords } from "./recent-records.ts";
 import type { MapRecord } from "./record.ts";
-import { secondsLeft } from "./record-store.ts";
 import type { MapStatistics } from "./statistics.ts";
+import { secondsLeft } from "./store/record-store.ts";
 import { WaitingGets } from "./waiting-gets.ts";
 
 /** What the desk needs from the core around it. */

@@ -2,7 +2,6 @@ export { ReadCapability, WriteCapability } from "../crypto/index.ts";
 export { addressKey } from "./address-key.ts";
 export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
 export { type Faults, FaultyService, forgetfulStore } from "./faults.ts";
-export { LevelRecordStore, type LevelRecordStoreOptions } from "./level-record-store.ts";
 export { MAP_LIMITS, type MapLimits } from "./limits.ts";
 export { localCarrier } from "./local-carrier.ts";
 export { MAINLINE_PAYLOAD_BYTES, MainlineMap, type MainlineMapOptions } from "./mainline-map.ts";
@@ -23,7 +22,6 @@ export {
   type SessionStatistics,
 } from "./map-session.ts";
 export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
-export { MemoryRecordStore } from "./memory-record-store.ts";
 export type { DialNode } from "./node-connection.ts";
 export type { AskerId, MapAnswer, RequestId } from "./protocol.ts";
 export {
@@ -59,6 +57,16 @@ export type {
   RecordCarrier,
   StoredReply,
 } from "./record-carrier.ts";
+export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
+export type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
+export {
+  SERVICE_CARRIER_LIMITS,
+  ServiceCarrier,
+  type ServiceCarrierLimits,
+} from "./service-carrier.ts";
+export type { MapStatistics } from "./statistics.ts";
+export { LevelRecordStore, type LevelRecordStoreOptions } from "./store/level-record-store.ts";
+export { MemoryRecordStore } from "./store/memory-record-store.ts";
 export {
   decidePut,
   type HeldRecord,
@@ -70,13 +78,5 @@ export {
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
-} from "./record-store.ts";
-export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
-export type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
-export {
-  SERVICE_CARRIER_LIMITS,
-  ServiceCarrier,
-  type ServiceCarrierLimits,
-} from "./service-carrier.ts";
-export type { MapStatistics } from "./statistics.ts";
+} from "./store/record-store.ts";
 export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire-requester.ts";

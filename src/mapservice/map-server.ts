@@ -7,16 +7,16 @@ import { nativeSigner } from "../io/native-signer.ts";
 import { systemRandom } from "../io/random.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import { type Faults, FaultyService, forgetfulStore } from "./faults.ts";
-import { LevelRecordStore } from "./level-record-store.ts";
 import { type MapLimits, resolveMapLimits } from "./limits.ts";
 import { MapService } from "./map-service.ts";
 import type { SessionLimits, SessionStatistics } from "./map-session.ts";
 import { MapSessions } from "./map-sessions.ts";
-import { MemoryRecordStore } from "./memory-record-store.ts";
 import { asideVerifier, PAYLOAD_BYTES_MAX } from "./record.ts";
-import type { RecordStore, StoreStatistics } from "./record-store.ts";
 import type { RecordService } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
+import { LevelRecordStore } from "./store/level-record-store.ts";
+import { MemoryRecordStore } from "./store/memory-record-store.ts";
+import type { RecordStore, StoreStatistics } from "./store/record-store.ts";
 
 /** How a Map server is started. */
 export interface MapServerOptions {

@@ -17,9 +17,14 @@ import { MapCore } from "./map-core.ts";
 import type { AskerId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
 import type { ReceiptSigner } from "./receipt.ts";
 import type { MapRecord, RecordVerifier } from "./record.ts";
-import { fillOf, type RecordPut, type RecordStore, type StoreStatistics } from "./record-store.ts";
 import type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
 import type { MapStatistics } from "./statistics.ts";
+import {
+  fillOf,
+  type RecordPut,
+  type RecordStore,
+  type StoreStatistics,
+} from "./store/record-store.ts";
 
 /** What a Map service is built from. */
 export interface MapServiceComponents {

@@ -1,6 +1,6 @@
 import type { Receipt } from "./receipt.ts";
 import type { MapRecord, RecordFault } from "./record.ts";
-import type { PutOutcome, RecordPut, StoredRecord } from "./record-store.ts";
+import type { PutOutcome, RecordPut, StoredRecord } from "./store/record-store.ts";
 
 /** Names one asker of a service; never reused while the service lives. */
 export type AskerId = number;

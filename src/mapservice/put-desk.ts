@@ -22,8 +22,13 @@ import {
   RECORD_HEADER_BYTES,
   verifyRecord,
 } from "./record.ts";
-import { isWorthExtending, type PutOutcome, type RecordPut, secondsLeft } from "./record-store.ts";
 import type { MapStatistics } from "./statistics.ts";
+import {
+  isWorthExtending,
+  type PutOutcome,
+  type RecordPut,
+  secondsLeft,
+} from "./store/record-store.ts";
 import { stampBits } from "./work-stamp.ts";
 
 /** Puts in one durable step: some milliseconds to write, and to sign for. */

@@ -339,7 +339,7 @@ async function openStore(
   const { entriesMax, bytesMax, redis } = storage;
   const sizes = { payloadSize: geometry.cellBytes, entriesMax, bytesMax };
   if (redis.length > 0) {
-    const { RedisRecordStore } = await import("../mapservice/redis-record-store.ts");
+    const { RedisRecordStore } = await import("../mapservice/store/redis-record-store.ts");
     return await RedisRecordStore.open({ ...sizes, urls: redis, ...(signal && { signal }) });
   }
   if (directory === undefined) return new MemoryRecordStore(sizes);

@@ -10,6 +10,7 @@ import {
   type RecordService,
   WireRequester,
 } from "../../src/mapservice/index.ts";
+import { readReceipt, writeReceipt } from "../../src/mapservice/receipt.ts";
 import {
   decodeHead,
   decodeStoredAt,
@@ -20,8 +21,7 @@ import {
   type IndexedRecord,
   placeOfIndexKey,
   visitIndex,
-} from "../../src/mapservice/level-record-layout.ts";
-import { readReceipt, writeReceipt } from "../../src/mapservice/receipt.ts";
+} from "../../src/mapservice/store/level-record-layout.ts";
 import {
   encodeClientMessage,
   encodeNodeMessage,

@@ -104,7 +104,7 @@ export const FACES: readonly {
   },
   {
     from: /^src\/(redis\.ts$|node\/)/,
-    to: /^src\/mapservice\/redis-record-store\.ts$/,
+    to: /^src\/mapservice\/store\/redis-record-store\.ts$/,
     reason: "who keeps records on this disk must not load the client of an engine",
   },
   {

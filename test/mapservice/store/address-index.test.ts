@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
-import { AddressIndex, type Place } from "../../src/mapservice/address-index.ts";
+import { SeededRandom } from "../../../src/base/index.ts";
+import { AddressIndex, type Place } from "../../../src/mapservice/store/address-index.ts";
 
 const SECRET = new Uint8Array(16).fill(5);
 

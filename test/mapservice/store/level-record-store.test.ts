@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Level } from "level";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { SeededRandom, toHex } from "../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../../src/base/index.ts";
 import {
   LevelRecordStore,
   type LevelRecordStoreOptions,
   type RecordPut,
   SEQUENCE,
-} from "../../src/mapservice/index.ts";
-import { recordStoreCompliance } from "../../src/testing/compliance/record-store.ts";
+} from "../../../src/mapservice/index.ts";
+import { recordStoreCompliance } from "../../../src/testing/compliance/record-store.ts";
 
 const NOW = 1_750_000_000_000;
 const SIZES = { payloadSize: 40, entriesMax: 1_000_000, bytesMax: 1e9 };

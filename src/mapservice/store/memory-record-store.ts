@@ -1,6 +1,6 @@
-import { assert, CulvertError, Heap } from "../base/index.ts";
-import { addressKey } from "./address-key.ts";
-import { compactRecord, RECORD_HEADER_BYTES } from "./record.ts";
+import { assert, CulvertError, Heap } from "../../base/index.ts";
+import { addressKey } from "../address-key.ts";
+import { compactRecord, RECORD_HEADER_BYTES } from "../record.ts";
 import {
   decidePut,
   type PutOutcome,

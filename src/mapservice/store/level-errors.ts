@@ -1,5 +1,5 @@
-import { CulvertError } from "../base/index.ts";
-import { causesOf, knownLevelError } from "../io/level-errors.ts";
+import { CulvertError } from "../../base/index.ts";
+import { causesOf, knownLevelError } from "../../io/level-errors.ts";
 
 /**
  * What went wrong in `level`, in our terms: `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`,

@@ -1,4 +1,4 @@
-import { assert, KeyedHash } from "../base/index.ts";
+import { assert, KeyedHash } from "../../base/index.ts";
 
 /** Where a record lies: the bucket of its expiry, and its number in there. */
 export interface Place {

@@ -1,6 +1,7 @@
 import type { Level } from "level";
-import { plainBytes } from "../base/index.ts";
-import { systemRandom } from "../io/random.ts";
+import { plainBytes } from "../../base/index.ts";
+import { systemRandom } from "../../io/random.ts";
+import type { Sequence } from "../record.ts";
 import type { AddressIndex, Place } from "./address-index.ts";
 import { asStoreError } from "./level-errors.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type StoreHead,
   visitIndex,
 } from "./level-record-layout.ts";
-import type { Sequence } from "./record.ts";
 import type { HeldRecord } from "./record-store.ts";
 
 type Database = Level<Uint8Array, Uint8Array>;

@@ -1,4 +1,4 @@
-import { type RedisScript, redisScript } from "../io/redis.ts";
+import { type RedisScript, redisScript } from "../../io/redis.ts";
 
 /**
  * A record's value is its expiry as 15 digits, then its encoding; the sequence is the 97th byte of

@@ -4,8 +4,8 @@ import {
   type MapRecord,
   MemoryRecordStore,
   type RecordPut,
-} from "../../src/mapservice/index.ts";
-import { recordStoreCompliance } from "../../src/testing/compliance/record-store.ts";
+} from "../../../src/mapservice/index.ts";
+import { recordStoreCompliance } from "../../../src/testing/compliance/record-store.ts";
 
 describe("records in memory", () => {
   recordStoreCompliance(test, async ({ payloadSize, entriesMax }) => {

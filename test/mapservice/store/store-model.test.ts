@@ -2,14 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { SeededRandom } from "../../../src/base/index.ts";
 import {
   LevelRecordStore,
   type MapRecord,
   MemoryRecordStore,
   type PutOutcome,
   type RecordStore,
-} from "../../src/mapservice/index.ts";
+} from "../../../src/mapservice/index.ts";
 
 const START = 1_750_000_000_000;
 const PAYLOAD_SIZE = 16;

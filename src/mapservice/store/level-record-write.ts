@@ -1,7 +1,8 @@
 import type { Level } from "level";
-import { assert } from "../base/index.ts";
+import { assert } from "../../base/index.ts";
+import { addressKey } from "../address-key.ts";
+import { RECORD_HEADER_BYTES, type Sequence } from "../record.ts";
 import type { Place } from "./address-index.ts";
-import { addressKey } from "./address-key.ts";
 import {
   bucketOf,
   encodeIndex,
@@ -11,7 +12,6 @@ import {
   recordKey,
   valuePlace,
 } from "./level-record-layout.ts";
-import { RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
 import { decidePut, type PutOutcome, type RecordPut, type StoredRecord } from "./record-store.ts";
 
 /** A record, and where it is kept. */

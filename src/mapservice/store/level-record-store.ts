@@ -1,8 +1,9 @@
 import type { Level } from "level";
-import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../base/index.ts";
-import { freeBytes } from "../io/disk.ts";
-import { loadMachineCode } from "../io/machine-code.ts";
-import { makeFolder } from "../io/make-folder.ts";
+import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../../base/index.ts";
+import { freeBytes } from "../../io/disk.ts";
+import { loadMachineCode } from "../../io/machine-code.ts";
+import { makeFolder } from "../../io/make-folder.ts";
+import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "../record.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asOpeningError, asStoreError } from "./level-errors.ts";
@@ -21,7 +22,6 @@ import {
 } from "./level-record-layout.ts";
 import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
-import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "./record.ts";
 import type {
   HeldRecord,
   PutOutcome,

@@ -1,6 +1,5 @@
-import { CulvertError } from "../base/index.ts";
-import { Reader, Writer } from "../codec/index.ts";
-import type { Place } from "./address-index.ts";
+import { CulvertError } from "../../base/index.ts";
+import { Reader, Writer } from "../../codec/index.ts";
 import {
   ADDRESS_BYTES,
   isFault,
@@ -10,7 +9,8 @@ import {
   type Sequence,
   SIGNATURE_BYTES,
   writeRecord,
-} from "./record.ts";
+} from "../record.ts";
+import type { Place } from "./address-index.ts";
 import type { StoredRecord } from "./record-store.ts";
 
 /**
