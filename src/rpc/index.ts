@@ -50,4 +50,4 @@ export {
 } from "./requests.ts";
 export { type RpcLimits, RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
 export { Service, type ServiceOptions } from "./service.ts";
-export { STREAM_CALL_LIMITS, type StreamCallLimits } from "./stream-limits.ts";
+export { STREAM_CALL_LIMITS, type StreamCallLimits } from "./streaming/stream-limits.ts";

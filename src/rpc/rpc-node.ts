@@ -10,9 +10,9 @@ import { type Middleware, runMiddleware, streamMiddleware } from "./middleware.t
 import type { RequestStatistics } from "./protocol.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { Service } from "./service.ts";
-import { StreamCaller, type StreamTarget } from "./stream-caller.ts";
-import { resolveStreamCallLimits, type StreamCallLimits } from "./stream-limits.ts";
-import { StreamService } from "./stream-service.ts";
+import { StreamCaller, type StreamTarget } from "./streaming/stream-caller.ts";
+import { resolveStreamCallLimits, type StreamCallLimits } from "./streaming/stream-limits.ts";
+import { StreamService } from "./streaming/stream-service.ts";
 
 /** What a node of calls is made of. */
 export interface RpcNodeComponents {

@@ -9,8 +9,8 @@ import {
   TEXT,
   unary,
 } from "../../src/rpc/index.ts";
-import { STREAM_CALL_LIMITS } from "../../src/rpc/stream-limits.ts";
-import { StreamService } from "../../src/rpc/stream-service.ts";
+import { STREAM_CALL_LIMITS } from "../../src/rpc/streaming/stream-limits.ts";
+import { StreamService } from "../../src/rpc/streaming/stream-service.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { type LinkNode, LinkWorld } from "../link/link-world.ts";
 import { MemoryExchange } from "./memory-carrier.ts";

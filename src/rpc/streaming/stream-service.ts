@@ -1,8 +1,8 @@
-import { type Clock, CulvertError } from "../base/index.ts";
-import { type NodeId, nodeIdText } from "../identity/index.ts";
-import type { ByteDuplex } from "./byte-duplex.ts";
+import { type Clock, CulvertError } from "../../base/index.ts";
+import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import type { ByteDuplex } from "../byte-duplex.ts";
+import type { Service } from "../service.ts";
 import { ServedCall, type ServedCallParts } from "./served-call.ts";
-import type { Service } from "./service.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 
 /** Serves the streaming calls of all peers, within limits for each and for all. */

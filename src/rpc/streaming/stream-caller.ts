@@ -1,14 +1,14 @@
-import { Canceller, type Clock, CulvertError, type Instant, onAbort } from "../base/index.ts";
-import type { NodeId } from "../identity/index.ts";
-import type { ByteDuplex } from "./byte-duplex.ts";
+import { Canceller, type Clock, CulvertError, type Instant, onAbort } from "../../base/index.ts";
+import type { NodeId } from "../../identity/index.ts";
+import type { ByteDuplex } from "../byte-duplex.ts";
+import type { StreamCarrier } from "../carrier.ts";
+import { readFailure } from "../failure.ts";
+import type { CallOptions, ItemSource } from "../handlers.ts";
+import type { MessageCodec } from "../message-codec.ts";
+import { encodeMeta } from "../meta.ts";
 import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
 import { CallGuard } from "./call-guard.ts";
-import type { StreamCarrier } from "./carrier.ts";
-import { readFailure } from "./failure.ts";
 import { FrameStream } from "./frame-stream.ts";
-import type { CallOptions, ItemSource } from "./handlers.ts";
-import type { MessageCodec } from "./message-codec.ts";
-import { encodeMeta } from "./meta.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 
 /** What a streaming call is made to. */

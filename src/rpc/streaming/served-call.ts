@@ -1,15 +1,15 @@
-import { type Cancel, type Clock, CulvertError } from "../base/index.ts";
-import type { NodeId } from "../identity/index.ts";
-import type { ByteDuplex } from "./byte-duplex.ts";
+import { type Cancel, type Clock, CulvertError } from "../../base/index.ts";
+import type { NodeId } from "../../identity/index.ts";
+import type { ByteDuplex } from "../byte-duplex.ts";
+import { Deadline } from "../deadline.ts";
+import { encodeFailure, failureOf } from "../failure.ts";
+import type { CallContext } from "../handlers.ts";
+import type { Method } from "../manifest.ts";
+import type { MessageCodec } from "../message-codec.ts";
+import { decodeMeta } from "../meta.ts";
+import type { Service } from "../service.ts";
 import { CALL_FRAME, readOpening, STREAMING_KINDS } from "./call-frame.ts";
-import { Deadline } from "./deadline.ts";
-import { encodeFailure, failureOf } from "./failure.ts";
 import { FrameStream } from "./frame-stream.ts";
-import type { CallContext } from "./handlers.ts";
-import type { Method } from "./manifest.ts";
-import type { MessageCodec } from "./message-codec.ts";
-import { decodeMeta } from "./meta.ts";
-import type { Service } from "./service.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 
 /** What serving a call needs. */

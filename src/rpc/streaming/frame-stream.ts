@@ -1,6 +1,6 @@
-import { CulvertError, isCulvertError, plainBytes } from "../base/index.ts";
-import { FrameBuffer } from "../codec/index.ts";
-import type { ByteDuplex } from "./byte-duplex.ts";
+import { CulvertError, isCulvertError, plainBytes } from "../../base/index.ts";
+import { FrameBuffer } from "../../codec/index.ts";
+import type { ByteDuplex } from "../byte-duplex.ts";
 import {
   CALL_FRAME,
   CALL_FRAME_OVERHEAD,

@@ -1,10 +1,10 @@
 import { Duplex } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { utf8 } from "../../src/base/index.ts";
-import { CALL_FRAME, encodeCallFrame } from "../../src/rpc/call-frame.ts";
-import { FrameStream } from "../../src/rpc/frame-stream.ts";
-import { STREAM_CALL_LIMITS } from "../../src/rpc/stream-limits.ts";
-import { allBytes } from "../../src/testing/compliance/rpc-rig.ts";
+import { utf8 } from "../../../src/base/index.ts";
+import { CALL_FRAME, encodeCallFrame } from "../../../src/rpc/streaming/call-frame.ts";
+import { FrameStream } from "../../../src/rpc/streaming/frame-stream.ts";
+import { STREAM_CALL_LIMITS } from "../../../src/rpc/streaming/stream-limits.ts";
+import { allBytes } from "../../../src/testing/compliance/rpc-rig.ts";
 
 describe("a stream that is given back behind its frames", () => {
   it.each([CALL_FRAME.open, CALL_FRAME.accepted])(

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { PeerLinks, RpcNode, raw, Service, TEXT } from "../../src/rpc/index.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
-import { MemoryLinks } from "./memory-links.ts";
+import { PeerLinks, RpcNode, raw, Service, TEXT } from "../../../src/rpc/index.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import { MemoryLinks } from "../memory-links.ts";
 
 const METHODS = { tunnel: raw({ request: TEXT }) };
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { CulvertError } from "../../src/base/index.ts";
-import { raw, Service, serverStream, TEXT } from "../../src/rpc/index.ts";
-import { StreamCaller } from "../../src/rpc/stream-caller.ts";
-import { STREAM_CALL_LIMITS } from "../../src/rpc/stream-limits.ts";
-import { StreamService } from "../../src/rpc/stream-service.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
-import { MemoryStream } from "./memory-links.ts";
+import { CulvertError } from "../../../src/base/index.ts";
+import { raw, Service, serverStream, TEXT } from "../../../src/rpc/index.ts";
+import { StreamCaller } from "../../../src/rpc/streaming/stream-caller.ts";
+import { STREAM_CALL_LIMITS } from "../../../src/rpc/streaming/stream-limits.ts";
+import { StreamService } from "../../../src/rpc/streaming/stream-service.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import { MemoryStream } from "../memory-links.ts";
 
 const peer = new Uint8Array(32);
 const LINES = Array.from({ length: 30 }, (_, at) => at);

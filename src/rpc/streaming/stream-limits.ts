@@ -1,4 +1,4 @@
-import { resolveLimits } from "../base/index.ts";
+import { resolveLimits } from "../../base/index.ts";
 
 /** Every bound of streaming calls. Sizes in bytes, times in the unit of the name. */
 export interface StreamCallLimits {

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, type Instant, onAbort } from "../base/index.ts";
+import { type Cancel, type Clock, CulvertError, type Instant, onAbort } from "../../base/index.ts";
 import type { FrameStream } from "./frame-stream.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CulvertError, onAbort } from "../../src/base/index.ts";
+import { CulvertError, onAbort } from "../../../src/base/index.ts";
 import {
   type ByteDuplex,
   type CallOptions,
@@ -9,13 +9,13 @@ import {
   type StreamCarrier,
   serverStream,
   TEXT,
-} from "../../src/rpc/index.ts";
-import { StreamCaller } from "../../src/rpc/stream-caller.ts";
-import { STREAM_CALL_LIMITS } from "../../src/rpc/stream-limits.ts";
-import { StreamService } from "../../src/rpc/stream-service.ts";
-import { all } from "../../src/testing/compliance/rpc-rig.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
-import { MemoryStream } from "./memory-links.ts";
+} from "../../../src/rpc/index.ts";
+import { StreamCaller } from "../../../src/rpc/streaming/stream-caller.ts";
+import { STREAM_CALL_LIMITS } from "../../../src/rpc/streaming/stream-limits.ts";
+import { StreamService } from "../../../src/rpc/streaming/stream-service.ts";
+import { all } from "../../../src/testing/compliance/rpc-rig.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import { MemoryStream } from "../memory-links.ts";
 
 const peer = new Uint8Array(32);
 const target = { peer, method: "count", kind: "serverStream" } as const;
