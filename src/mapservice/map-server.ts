@@ -183,7 +183,7 @@ async function openStore(
   // The store first: holding it is holding the folder.
   const store = await LevelRecordStore.open({ ...sizes, path: `${directory}/records` });
   try {
-    return { store, seed: await loadOrCreateSecret(`${directory}/node.key`, 32) };
+    return { store, seed: await loadOrCreateSecret(`${directory}/node.key`) };
   } catch (error) {
     await store.close();
     throw error;

@@ -134,7 +134,7 @@ async function assemble(
   const seed =
     directory === undefined
       ? (options.seed ?? random.bytes(32))
-      : await loadOrCreateSecret(`${directory}/node.key`, 32);
+      : await loadOrCreateSecret(`${directory}/node.key`);
   const identity = new NodeIdentity(seed);
   const host = await machine.openLinks({ identity, network: NETWORK_NAME, ...ports });
   closers.add(() => host.close({ graceful: true }));

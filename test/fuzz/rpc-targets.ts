@@ -2,19 +2,19 @@ import { Duplex } from "node:stream";
 import { concatBytes, equalBytes, isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { encodeCbor, Writer } from "../../src/codec/index.ts";
 import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION } from "../../src/node/dial-back.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../src/rpc/envelope.ts";
+import { encodeFailure, readFailure } from "../../src/rpc/failure.ts";
+import type { ByteDuplex, PeerLink } from "../../src/rpc/index.ts";
+import { MessageLane } from "../../src/rpc/message-lane.ts";
+import { decodeMeta, encodeMeta } from "../../src/rpc/meta.ts";
 import {
   CALL_FRAME,
   encodeCallFrame,
   encodeOpening,
   readOpening,
-} from "../../src/rpc/call-frame.ts";
-import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../src/rpc/envelope.ts";
-import { encodeFailure, readFailure } from "../../src/rpc/failure.ts";
-import { FrameStream } from "../../src/rpc/frame-stream.ts";
-import type { ByteDuplex, PeerLink } from "../../src/rpc/index.ts";
-import { MessageLane } from "../../src/rpc/message-lane.ts";
-import { decodeMeta, encodeMeta } from "../../src/rpc/meta.ts";
-import { resolveStreamCallLimits } from "../../src/rpc/stream-limits.ts";
+} from "../../src/rpc/streaming/call-frame.ts";
+import { FrameStream } from "../../src/rpc/streaming/frame-stream.ts";
+import { resolveStreamCallLimits } from "../../src/rpc/streaming/stream-limits.ts";
 import { type FuzzTarget, roundTrip } from "./fuzz.ts";
 import { ADDRESSES } from "./identity-targets.ts";
 import { RequestLife } from "./request-life.ts";

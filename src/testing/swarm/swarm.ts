@@ -27,8 +27,6 @@ export interface SwarmOptions {
   readonly loss?: number;
   /** Every message goes through its bytes, as it would over a carrier. */
   readonly isEncoded?: boolean;
-  /** One-way delay from a node to the middle of the network, from and to, in milliseconds. */
-  readonly delayMs?: readonly [min: number, max: number];
 }
 
 /** What a hostile node says instead of the honest answer; `undefined` is silence. */
@@ -73,7 +71,7 @@ interface Asked {
 }
 
 const UNIX_MS_AT_ZERO = 1_735_689_600_000;
-const DELAY_MS: readonly [number, number] = [5, 50];
+const DELAY_MS = { min: 5, max: 50 } as const;
 
 /**
  * The real DHT cores of many nodes on a virtual network in one process: no sockets, no promises,
@@ -114,7 +112,7 @@ export class Swarm {
     // Everybody is heard where it says that it is.
     const said = Contact.of(id, { addresses: [{ carrier: "udp", host, port: 7000 }] });
     const contact = said.heardAt(host);
-    const { limits, valueLimits, recordRule, delayMs = DELAY_MS } = this.#options;
+    const { limits, valueLimits, recordRule } = this.#options;
     const core = new DhtNodeCore({
       id,
       random: this.random.fork(this.nodes.length),
@@ -127,7 +125,7 @@ export class Swarm {
       core,
       contact,
       id,
-      delayMs: delayMs[0] + (delayMs[1] - delayMs[0]) * this.random.unit(),
+      delayMs: DELAY_MS.min + (DELAY_MS.max - DELAY_MS.min) * this.random.unit(),
       isHidden: options.isHidden ?? false,
       isAlive: true,
       behaviour: options.behaviour,

@@ -39,7 +39,6 @@ export interface MulticastPlan {
   /** After the goal: time for what is under way, and then time in which no put may be made. */
   readonly idle?: { readonly settleMs: number; readonly watchMs: number };
   readonly limitMs?: number;
-  readonly limitEvents?: number;
   /** A planted bug, which the oracles must notice. */
   readonly tamper?: Tamper;
   /** Takes one line for each event. */
@@ -100,7 +99,7 @@ class MulticastWorld {
     this.#random = new SeededRandom(plan.seed);
     const faults = resolveFaults(plan.faults ?? {});
     const clock = this.#clock;
-    const trace = new Trace({ log: plan.log, eventsMax: plan.limitEvents ?? LIMIT_EVENTS });
+    const trace = new Trace({ log: plan.log, eventsMax: LIMIT_EVENTS });
     const map = new VirtualMap({ clock, faults, trace, random: this.#random.fork(0) });
     const { hardTimeoutMs } = faults;
     const referee = new Referee({});
