@@ -1,12 +1,7 @@
-import {
-  assert,
-  type CulvertError,
-  concatBytes,
-  equalBytes,
-  isCulvertError,
-} from "../../base/index.ts";
+import { assert, type CulvertError, equalBytes, isCulvertError } from "../../base/index.ts";
 import type { DialTarget, Link, LinkHost, LinkStream, UpgradePath } from "../../link/index.ts";
 import { Pattern } from "../world/pattern.ts";
+import { collect } from "./collect.ts";
 import {
   type Cases,
   expectFailure,
@@ -251,15 +246,6 @@ async function connect(
 }
 
 /** All that comes; unlike an iteration it leaves the stream's other side alone. */
-function collect(stream: LinkStream): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const pieces: Uint8Array[] = [];
-    stream.on("data", (piece: Uint8Array) => pieces.push(piece));
-    stream.once("error", reject);
-    stream.once("end", () => resolve(concatBytes(...pieces)));
-  });
-}
-
 function isText(pattern: Pattern, bytes: Uint8Array, length: number): boolean {
   return bytes.length === length && pattern.mismatch(0, bytes) === undefined;
 }

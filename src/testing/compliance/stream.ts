@@ -1,5 +1,6 @@
 import { assert, type CulvertError, equalBytes, isCulvertError, utf8 } from "../../base/index.ts";
 import type { Stream } from "../../stream/index.ts";
+import { collect } from "./collect.ts";
 import {
   type Cases,
   expectFailure,
@@ -255,24 +256,6 @@ const WAIT_CASES: Cases<StreamFixture> = {
 
 function pattern(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => (at * 31 + (at >> 8) * 7 + seed) & 0xff);
-}
-
-/** Everything up to the end, which is taken as it comes: the stream is not destroyed by it. */
-function collect(stream: Stream): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    stream.once("error", reject);
-    stream.once("end", () => {
-      const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-      let at = 0;
-      for (const chunk of chunks) {
-        all.set(chunk, at);
-        at += chunk.length;
-      }
-      resolve(all);
-    });
-  });
 }
 
 function once(stream: Stream, event: string): Promise<void> {
