@@ -10,6 +10,11 @@ export function abortError(signal: AbortSignal): Error {
   return Object.assign(error, { code: "ABORT_ERR" });
 }
 
+/** Whether a wait was aborted, and has not failed: an {@link abortError}, or one of Node's own. */
+export function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
 /** @throws Error with the name `AbortError` when `signal` is aborted already */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal);

@@ -1,4 +1,11 @@
-export { abortError, Canceller, onAbort, throwIfAborted, withSignals } from "./abort.ts";
+export {
+  abortError,
+  Canceller,
+  isAbortError,
+  onAbort,
+  throwIfAborted,
+  withSignals,
+} from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
 export {
   concatBytes,

@@ -1,4 +1,4 @@
-import { CulvertError, type ErrorCode } from "../base/index.ts";
+import { CulvertError, type ErrorCode, isAbortError } from "../base/index.ts";
 import { rootPublicKey } from "../crypto/index.ts";
 import { systemRandom } from "../io/random.ts";
 import type { Transport } from "../transport/index.ts";
@@ -63,7 +63,8 @@ export async function attempt(
     return { what, outcome: "ok", detail, ms: Math.round(clock.now() - from) };
   } catch (error) {
     stop.throwIfAborted();
-    const { code, message, hint } = explain(isLate(error) ? tooLong() : error);
+    // Then it was the limit of this step that ended it.
+    const { code, message, hint } = explain(isAbortError(error) ? tooLong() : error);
     const ms = Math.round(clock.now() - from);
     return { what, outcome: "failed", detail: message, code, hint, ms };
   }
@@ -86,11 +87,6 @@ async function* examineRecords(context: Context, transport: Transport): AsyncGen
         return `${(await bound.get(frame, limits)).length} bytes`;
       })
     : skip(GET);
-}
-
-/** What the limit of a step has ended comes as an `AbortError`. */
-function isLate(error: unknown): boolean {
-  return error instanceof Error && error.name === "AbortError";
 }
 
 function tooLong(): CulvertError {

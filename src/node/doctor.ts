@@ -1,4 +1,4 @@
-import { CulvertError, type ErrorCode, isCulvertError } from "../base/index.ts";
+import { CulvertError, type ErrorCode, isAbortError, isCulvertError } from "../base/index.ts";
 import { rootPublicKey } from "../crypto/index.ts";
 import { Contact } from "../dht/index.ts";
 import {
@@ -191,8 +191,9 @@ class Examination {
       if (error instanceof Missing) {
         return { layer, what, outcome: "skipped", detail: error.message, ms: 0 };
       }
-      const code = isLate(error) ? "CULVERT_TIMEOUT" : codeOf(error);
-      const detail = isLate(error) ? `no end of it after ${STEP_MS / 1_000} s` : messageOf(error);
+      const isLate = isAbortError(error); // by the limit of this step
+      const code = isLate ? "CULVERT_TIMEOUT" : codeOf(error);
+      const detail = isLate ? `no end of it after ${STEP_MS / 1_000} s` : messageOf(error);
       return { layer, what, outcome: "failed", detail, code, ms: took() };
     }
   }
@@ -322,11 +323,6 @@ class Examination {
 
 /** Something before it has failed, and was told already. */
 class Missing extends Error {}
-
-/** What the limit of a step has ended comes as an `AbortError`. */
-function isLate(error: unknown): boolean {
-  return error instanceof Error && error.name === "AbortError";
-}
 
 function codeOf(error: unknown): ErrorCode {
   return isCulvertError(error) ? error.code : "CULVERT_INTERNAL";

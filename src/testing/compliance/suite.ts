@@ -1,4 +1,4 @@
-import { assert, type ErrorCode, isCulvertError } from "../../base/index.ts";
+import { assert, type ErrorCode, isAbortError, isCulvertError } from "../../base/index.ts";
 
 /** Registers one case with the test runner at hand: `test` or `it` of most of them. */
 export type RegisterTest = (name: string, run: () => Promise<void>) => void;
@@ -39,8 +39,6 @@ export async function expectFailure(
     (error: unknown) => error,
   );
   const isExpected =
-    expected === "AbortError"
-      ? outcome instanceof Error && outcome.name === expected
-      : isCulvertError(outcome, expected);
+    expected === "AbortError" ? isAbortError(outcome) : isCulvertError(outcome, expected);
   assert(isExpected, `fails with ${expected}, not with ${outcome}`);
 }
