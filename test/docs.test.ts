@@ -68,6 +68,20 @@ function filesNamedIn(page: string): string[] {
     .filter((name) => !MADE.test(name));
 }
 
+/** Names of other people's code that the pages speak of in passing. */
+const FOREIGN = new Set(["Connector", "withResolvers"]);
+
+/**
+ * Names of types, functions and options in backticks, outside of programs. The first column of a
+ * table may be of somebody else's names, beside which ours stand.
+ */
+function codeNamedIn(page: string): string[] {
+  const prose = page.replaceAll(/^```.*?^```/gms, "").replaceAll(/^\| [^|]*\|/gm, "|");
+  return [...prose.matchAll(/`([\w#.()]+)`/g)]
+    .flatMap(([, code = ""]) => code.match(/[A-Za-z]\w*/g) ?? [])
+    .filter((name) => /[a-z][A-Z]|^[A-Z][a-z]|^CULVERT_/.test(name) && !FOREIGN.has(name));
+}
+
 function isThere(name: string): boolean {
   return existsSync(join(ROOT, name)) || FILES.some((path) => path.endsWith(`/${name}`));
 }
@@ -216,6 +230,15 @@ describe("the pages", () => {
 
   it.each(pages)("%s names files that are there", (page) => {
     expect(filesNamedIn(read(page)).filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  it("name what is in the code, but for those that tell what was", () => {
+    const present = pages.filter((page) => !/CHANGELOG|decisions\//.test(page));
+    const sources = FILES.filter((path) => path.endsWith(".ts") && !path.includes("docs.test"));
+    const code = new Set(sources.flatMap((path) => read(path).match(/[A-Za-z]\w*/g) ?? []));
+    const missing = (page: string) => codeNamedIn(page).filter((name) => !code.has(name));
+    expect(present.flatMap((page) => missing(read(page)))).toEqual([]);
+    expect(missing("`Stream.noSuchName()` and `NoSuchName`, `frame`")).toHaveLength(2);
   });
 
   it("are found out when they name a file that is not there", () => {
