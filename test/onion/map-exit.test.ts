@@ -82,3 +82,21 @@ describe("the places of an exit", () => {
     expect(exit.busy).toEqual([]);
   });
 });
+
+it.each([
+  [1_000, 1_000],
+  [4 * 3_600_000, 300_000],
+])("a get that asks for %d ms waits for %d", async (asked, waited) => {
+  const waits: number[] = [];
+  const map: ExitMap = {
+    put: () => Promise.reject(new CulvertError("CULVERT_FULL")),
+    get: async (_address, waitMs) => {
+      waits.push(waitMs);
+      throw new CulvertError("CULVERT_NOT_FOUND");
+    },
+  };
+  const circuit: IncomingCircuit = { id: 1, sendData: () => {}, refuse: () => {} };
+  const get = encodeOperation({ kind: "get", address: new Uint8Array(32), waitMs: asked });
+  await serveMap(map)(get, new Canceller().signal, circuit);
+  expect(waits).toEqual([waited]);
+});
