@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { SeededRandom, SILENT } from "../../src/base/index.ts";
+import { type NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { MemoryRecordStore } from "../../src/mapservice/index.ts";
 import { NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
+import { OwnDescriptor } from "../../src/node/own-descriptor.ts";
 import { SEQUENCE_FILE, SequenceFile } from "../../src/node/sequence-file.ts";
 import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
@@ -39,5 +41,28 @@ it("numbers descriptors on after a restart with a clock that was set back", asyn
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+});
+
+it("signs a descriptor that holds for three hours, and a new one after half of that", async () => {
+  const clock = new VirtualClock({ startUnixMs: NOON });
+  const identity = new NodeIdentity(new Uint8Array(32).fill(1));
+  const { geometry } = NODE_DEFAULTS;
+  const claims = { roles: [], geometry, addresses: [], relays: [], onionKeys: [] };
+  const published: { readonly at: number; readonly descriptor: NodeDescriptor }[] = [];
+  const own = new OwnDescriptor(
+    { identity, clock },
+    () => claims,
+    (descriptor) => {
+      published.push({ at: clock.unixMs() - NOON, descriptor });
+    },
+  );
+  own.start();
+  await clock.runUntil(clock.now() + 4 * HOUR_MS);
+  own.close();
+  // It looks every half minute.
+  expect(published.map(({ at }) => Math.round(at / 60_000))).toEqual([0, 91, 181]);
+  for (const { at, descriptor } of published) {
+    expect(descriptor.claims.expiresAtUnixS).toBe((NOON + at + 3 * HOUR_MS) / 1_000);
   }
 });
