@@ -221,3 +221,22 @@ it.each([
   });
   await end();
 });
+
+it("a node does not join one whose network has other cells", async () => {
+  const { clock, machineAt } = street();
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const node = await clock.runPromise(startNode(config, { machine: machineAt(1) }));
+  const bootstrap = node.contacts;
+  const joined: number[] = [];
+  for (const cellBytes of [config.geometry.cellBytes, 1_024]) {
+    const geometry = { ...config.geometry, cellBytes };
+    const how = { ...config, bootstrap, geometry };
+    const other = startNode(how, { machine: machineAt(joined.length + 2) });
+    const started = await clock.runPromise(other);
+    joined.push(await clock.runPromise(started.joined, 60_000));
+    await clock.runPromise(started.close(), 60_000);
+  }
+  expect(joined).toEqual([1, 0]);
+  await clock.runPromise(node.close(), 60_000);
+});
