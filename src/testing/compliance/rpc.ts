@@ -193,9 +193,12 @@ const ENDS: Cases<Rig> = {
     assert(clock.now() - startedAt < totalMs, "the call had time left");
   },
 
-  "a stream that falls silent is given up": async ({ calls, elapse }) => {
-    const taking = all(calls.stubborn(undefined, { betweenMs: 300 }));
+  "a stream that falls silent is given up": async ({ calls, clock, elapse }) => {
+    const totalMs = 60_000;
+    const startedAt = clock.now();
+    const taking = all(calls.stubborn(undefined, { betweenMs: 300, totalMs }));
     await expectFailure(elapse(taking), "CULVERT_TIMEOUT");
+    assert(clock.now() - startedAt < totalMs, "the call had time left");
   },
 
   "an unknown method has a typed answer, of every kind": async ({ nodes, b, elapse }) => {
