@@ -60,11 +60,20 @@ export class NetworkOfProcesses {
     await running.ended;
   }
 
-  /** Ends a node, and starts it again from its folder, at its own address. */
-  async restart(at: number, signal: NodeJS.Signals): Promise<NodeProcess> {
-    const { contacts, running } = this.#nodeAt(at);
+  /**
+   * Ends a node, and starts it again from its folder, at its own address.
+   *
+   * @param meanwhile what happens to its folder, which has the node's name
+   */
+  async restart(
+    at: number,
+    signal: NodeJS.Signals,
+    meanwhile?: (name: string) => Promise<void>,
+  ): Promise<NodeProcess> {
+    const { name, contacts, running } = this.#nodeAt(at);
     running.process.kill(signal);
     await running.ended;
+    await meanwhile?.(name);
     const listen = contacts.map((contact) => contact.replace(/^.*@/, "")).join(",");
     const again = await this.#startNode(at, listen);
     this.nodes[at] = again;

@@ -1,9 +1,13 @@
 import {
   type Cancel,
   type Clock,
+  CulvertError,
   Driver,
+  equalBytes,
+  type Instant,
   isCulvertError,
   type Log,
+  LruMap,
   type Random,
 } from "../base/index.ts";
 import {
@@ -13,7 +17,7 @@ import {
   type WatchEffect,
   type WatchInput,
 } from "../dht/index.ts";
-import type { NodeId } from "../identity/index.ts";
+import { type NodeId, nodeIdText } from "../identity/index.ts";
 import type { PutOutcome, RecordPut, RecordStore } from "../mapservice/index.ts";
 import type { MapPeers } from "./map-links.ts";
 
@@ -35,6 +39,17 @@ const OFFERS_WAITING_MAX = 16_384;
 /** The pause before a store that could not be read to its end is read again doubles up to this. */
 const READ_AGAIN_MS = { first: 60_000, last: 3_600_000 } as const;
 
+const MARK_BYTES = 16;
+/** Nodes whose store is known by its mark. */
+const MARKS_MAX = 1_024;
+/** A node is believed no sooner that its store is another one again. */
+const NEW_STORE_MS = 900_000;
+
+interface KnownStore {
+  readonly mark: Uint8Array;
+  readonly heardAt: Instant;
+}
+
 type Offer = WatchEffect & { readonly kind: "offer" };
 
 /**
@@ -47,6 +62,7 @@ export class HandOver {
   readonly #components: HandOverComponents;
   readonly #core: RecordWatchCore;
   readonly #driver: Driver<WatchInput, WatchEffect>;
+  readonly #stores = new LruMap<string, KnownStore>(MARKS_MAX);
   readonly #waiting: Offer[] = [];
   readonly #closing = new AbortController();
   /** One for each offer: so many that wait for one signal look like a leak to Node. */
@@ -101,6 +117,25 @@ export class HandOver {
       this.#readAgainMs = Math.min(2 * this.#readAgainMs, READ_AGAIN_MS.last);
       this.#cancelReading = clock.schedule(at, () => void this.resume(), { background: true });
     }
+  }
+
+  /**
+   * A node says that its store is the one of this mark, begun anew: it is offered what it should
+   * have, within two minutes. So often and no more as if it were gone for long and came back.
+   *
+   * @throws CulvertError `CULVERT_BUSY` when this comes too soon after the last time: it can be said
+   *   again later; `CULVERT_PROTOCOL`
+   */
+  heardNewStore(id: NodeId, mark: Uint8Array): void {
+    if (mark.length !== MARK_BYTES) throw new CulvertError("CULVERT_PROTOCOL");
+    const name = nodeIdText(id);
+    const known = this.#stores.get(name);
+    if (known !== undefined && equalBytes(known.mark, mark)) return;
+    const now = this.#components.clock.now();
+    const isTooSoon = known !== undefined && now < known.heardAt + NEW_STORE_MS;
+    if (isTooSoon || !this.#core.hasRoomForEmptied) throw new CulvertError("CULVERT_BUSY");
+    this.#stores.set(name, { mark: mark.slice(), heardAt: now });
+    this.#driver.handle({ kind: "emptied", id });
   }
 
   /** Records that are watched, offers that were taken, and those that did not get there. */

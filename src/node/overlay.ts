@@ -39,6 +39,8 @@ const MANIFEST = {
   descriptor: unary({ request: NOTHING, reply: BYTES, isIdempotent: true }),
   /** Whether whoever asks can be dialled at these addresses. */
   dialBack: unary({ request: DIAL_BACK_QUESTION, reply: DIAL_BACK_ANSWER }),
+  /** The mark of the store of whoever asks, which was begun anew. */
+  newStore: unary({ request: BYTES, reply: NOTHING, isIdempotent: true }),
 } as const;
 
 /** What an overlay is built from. */
@@ -62,6 +64,8 @@ export interface OverlayOptions {
   readonly isRelay?: boolean;
   /** Dials others back who ask for it. */
   readonly dialBack?: Pick<DialBack, "judge">;
+  /** Told of nodes whose store was begun anew; may refuse with `CULVERT_BUSY`. */
+  readonly onNewStore?: (id: NodeId, mark: Uint8Array) => void;
   /** Sizes of this network, when they are known: a node of others leads into another network. */
   readonly geometry?: NetworkGeometry;
   readonly recordRule?: RecordRule;
@@ -129,6 +133,7 @@ export class Overlay implements Lookup, Discovery {
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
       dialBack: (where, { peer }) =>
         options.dialBack?.judge(host.find(peer), where) ?? where.map(() => "untried"),
+      newStore: (mark, { peer }) => options.onNewStore?.(peer, mark),
     };
     const service = Service.of(MANIFEST, handlers, { clock });
     this.rpc = new RpcNode({ carrier, streams: carrier, service, clock, random });
@@ -241,6 +246,18 @@ export class Overlay implements Lookup, Discovery {
     const verdicts = await this.rpc.caller(MANIFEST, id).dialBack(addresses, options);
     if (verdicts.length === addresses.length) return verdicts;
     throw new CulvertError("CULVERT_PROTOCOL", "an answer to another question");
+  }
+
+  /**
+   * Tells a node that the store of this one was begun anew, and is the one of this mark.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_BUSY`, `CULVERT_UNKNOWN_METHOD` of an
+   *   older node
+   * @throws Error `AbortError`
+   */
+  async tellNewStore(to: Contact, mark: Uint8Array, signal: AbortSignal): Promise<void> {
+    this.links.hint(to.id, to);
+    await this.rpc.caller(MANIFEST, to.id).newStore(mark, { signal });
   }
 
   /** Ends the DHT and all requests; the links stay, for whoever closes their host. */

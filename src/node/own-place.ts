@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, requireOneOf } from "../base/index.ts";
+import { type Cancel, type Clock, CulvertError, requireOneOf } from "../base/index.ts";
 import {
   addressScope,
   DESCRIPTOR_LIMITS,
@@ -171,4 +171,24 @@ export function isPublic({ host }: NodeAddress): boolean {
 
 function isHeardAt(listening: NodeAddress, host: string): boolean {
   return listening.host === "::" || !host.includes(":");
+}
+
+/**
+ * The one port of each carrier at which a node listens.
+ *
+ * @throws CulvertError `CULVERT_USAGE` for two addresses of one carrier
+ */
+export function portsOf(listen: readonly NodeAddress[]): {
+  udp?: { host: string; port: number };
+  tcp?: { host: string; port: number };
+} {
+  const ports: ReturnType<typeof portsOf> = {};
+  for (const { carrier, host, port } of listen) {
+    requireOneOf("carrier", carrier, ["udp", "tcp"]);
+    if (ports[carrier] !== undefined) {
+      throw new CulvertError("CULVERT_USAGE", `a node listens at one ${carrier} address`);
+    }
+    ports[carrier] = { host, port };
+  }
+  return ports;
 }

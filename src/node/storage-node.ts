@@ -1,20 +1,13 @@
-import { type Cancel, CulvertError, type Log, requireOneOf, SILENT } from "../base/index.ts";
+import { type Cancel, type Log, SILENT } from "../base/index.ts";
 import { Contact, type PlacementLimits } from "../dht/index.ts";
-import {
-  formatNodeContact,
-  type NodeAddress,
-  NodeIdentity,
-  nodeIdText,
-} from "../identity/index.ts";
+import { formatNodeContact, NodeIdentity, nodeIdText } from "../identity/index.ts";
 import { defer } from "../io/defer.ts";
 import { nativeSigner } from "../io/native-signer.ts";
 import { loadOrCreateSecret } from "../io/secret-file.ts";
 import {
-  LevelRecordStore,
   localCarrier,
   MapService,
   type MapSessions,
-  MemoryRecordStore,
   type RecordStore,
 } from "../mapservice/index.ts";
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
@@ -36,12 +29,14 @@ import { onionGeometryOf } from "./onion-geometry.ts";
 import { OnionOverLinks } from "./onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { OwnDescriptor } from "./own-descriptor.ts";
-import { OwnPlace } from "./own-place.ts";
+import { OwnPlace, portsOf } from "./own-place.ts";
+import { openStore } from "./own-store.ts";
 import { Reachability } from "./reachability.ts";
 import { RelayPlaces } from "./relay-places.ts";
 import { ReplicatedMap } from "./replicated-map.ts";
 import { SEQUENCE_FILE, SequenceFile } from "./sequence-file.ts";
 import { StaticDirectory } from "./static-directory.ts";
+import { markInFolder, StoreNews } from "./store-news.ts";
 import { VoidphoneServers } from "./voidphone-servers.ts";
 import { CircuitTunnels } from "./voidphone-tunnels.ts";
 import { VoidphoneValues } from "./voidphone-values.ts";
@@ -128,7 +123,7 @@ async function assemble(
   const { clock, random } = machine;
   const ports = portsOf(config.listen);
   // The store first: holding it is holding the folder.
-  const store = options.store ?? (await openStore(config, options.signal));
+  const store = options.store ?? (await openStore(config, random, options.signal));
   closers.add(() => store.close());
   const nodes = await nodesOf(config, machine, log);
   const seed =
@@ -150,6 +145,7 @@ async function assemble(
       dialsPrivate: () => place.dialsPrivate,
       isRelay: place.roles.includes("link-relay"),
       dialBack,
+      onNewStore: (id, mark) => handOver.heardNewStore(id, mark),
       geometry: config.geometry,
     },
   );
@@ -173,8 +169,7 @@ async function assemble(
   const sequence = directory === undefined ? undefined : `${directory}/${SEQUENCE_FILE}`;
   const tunnels = serveOnions(ground, replicas, await SequenceFile.open(sequence, log));
   if (directory !== undefined) {
-    const { dht } = overlay;
-    closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht, clock, log }));
+    closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht: overlay.dht, clock, log }));
   }
   const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
   const metrics = nodeMetrics({
@@ -186,7 +181,7 @@ async function assemble(
     sessions: () => sessions.statistics,
   });
   const metricsPort = await showMetrics(config.metrics, metrics, closers);
-  return runningNode(ground, { map, handOver, voidphone, metricsPort });
+  return runningNode(ground, { store, map, handOver, voidphone, metricsPort });
 }
 
 /** Hands this node's records over to those that are closer to them. */
@@ -199,6 +194,23 @@ function keepPlaced(
   const { clock, random } = machine;
   const self = identity.id;
   return new HandOver({ store, dht, peers, self, clock, random, log }, limits);
+}
+
+/** Has others give this node again what it kept, when that is lost. */
+function newsOf(ground: Ground, { mark }: RecordStore): StoreNews | undefined {
+  if (mark === undefined) return undefined;
+  const { config, identity, overlay, closers, machine, log } = ground;
+  const { directory } = config;
+  const news = new StoreNews({
+    mark,
+    kept: directory === undefined ? undefined : markInFolder(directory),
+    neighbours: (count) => overlay.dht.closestKnown(identity.id, count),
+    tell: (to, what, signal) => overlay.tellNewStore(to, what, signal),
+    clock: machine.clock,
+    log,
+  });
+  closers.add(() => news.close());
+  return news;
 }
 
 /** This node's own records, to whoever has a link. */
@@ -332,47 +344,23 @@ async function nodesOf(
   return await StaticDirectory.open(nodesFile, { log, unixMs: () => clock.unixMs() });
 }
 
-async function openStore(
-  { directory, geometry, storage }: NodeConfig,
-  signal: AbortSignal | undefined,
-): Promise<RecordStore> {
-  const { entriesMax, bytesMax, redis } = storage;
-  const sizes = { payloadSize: geometry.cellBytes, entriesMax, bytesMax };
-  if (redis.length > 0) {
-    const { RedisRecordStore } = await import("../mapservice/store/redis-record-store.ts");
-    return await RedisRecordStore.open({ ...sizes, urls: redis, ...(signal && { signal }) });
-  }
-  if (directory === undefined) return new MemoryRecordStore(sizes);
-  return await LevelRecordStore.open({ ...sizes, path: `${directory}/records` });
-}
-
-function portsOf(listen: readonly NodeAddress[]): {
-  udp?: { host: string; port: number };
-  tcp?: { host: string; port: number };
-} {
-  const ports: ReturnType<typeof portsOf> = {};
-  for (const { carrier, host, port } of listen) {
-    requireOneOf("carrier", carrier, ["udp", "tcp"]);
-    if (ports[carrier] !== undefined) {
-      throw new CulvertError("CULVERT_USAGE", `a node listens at one ${carrier} address`);
-    }
-    ports[carrier] = { host, port };
-  }
-  return ports;
-}
-
 function runningNode(
   ground: Ground,
   parts: {
     readonly map: MapService;
     readonly handOver: HandOver;
+    readonly store: RecordStore;
     readonly voidphone: VoidphoneServers;
     readonly metricsPort: number | undefined;
   },
 ): RunningNode {
-  const { map, handOver, voidphone, metricsPort } = parts;
+  const { map, handOver, store, voidphone, metricsPort } = parts;
+  const news = newsOf(ground, store);
   const joined = joinAndBeReached(ground);
-  void joined.then(() => handOver.resume());
+  void joined.then(() => {
+    void handOver.resume();
+    news?.start();
+  });
   const { identity, overlay, place, closers } = ground;
   return {
     name: nodeIdText(identity.id),

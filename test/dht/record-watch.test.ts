@@ -92,6 +92,30 @@ describe("a watch over kept records", () => {
     expect(look(200_000)).toEqual([]);
   });
 
+  it("offers a record again to a keeper that has lost what it kept, once", () => {
+    const { core, contacts, appear, look } = watch(3);
+    appear();
+    expect(look(200_000)).toEqual(contacts.slice(0, 3));
+    core.handle({ kind: "emptied", id: contacts[1]?.id ?? ADDRESS }, 200_000);
+    // Two of those that are closer have it still, and see to it.
+    expect(look(300_000)).toEqual([]);
+    for (const { id } of contacts.slice(0, 2)) core.handle({ kind: "emptied", id }, 300_000);
+    expect(look(400_000)).toEqual(contacts.slice(0, 2));
+    expect(look(500_000)).toEqual([]);
+    // Nobody keeps it there.
+    core.handle({ kind: "emptied", id: contacts[20]?.id ?? ADDRESS }, 500_000);
+    expect(look(600_000)).toEqual([]);
+  });
+
+  it("takes note of so many that have lost what they kept, and of more in the next round", () => {
+    const { core, contacts, look } = watch(3);
+    for (const { id } of randomContacts(9, 300)) core.handle({ kind: "emptied", id }, 0);
+    expect(core.hasRoomForEmptied).toBe(false);
+    core.handle({ kind: "emptied", id: contacts[3]?.id ?? ADDRESS }, 0);
+    expect(look(100_000)).toEqual([]);
+    expect(core.hasRoomForEmptied).toBe(true);
+  });
+
   it("ends with the record's life, or when the record is gone", () => {
     const { core, appear, look } = watch(3);
     core.handle({ kind: "lost", address: ADDRESS }, 0);

@@ -49,6 +49,23 @@ it("watches all that was kept before, though the store fails while it is read", 
   expect(handsOver.counts.watched).toBe(RECORDS);
 });
 
+it("believes a node no more often that its store is new than it could be away", async () => {
+  const { clock, handOver: handsOver } = handOver([0]);
+  const { id } = new NodeIdentity(new Uint8Array(32).fill(2));
+  const mark = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+  handsOver.heardNewStore(id, mark(1));
+  handsOver.heardNewStore(id, mark(1));
+  expect(() => handsOver.heardNewStore(id, mark(2))).toThrow(
+    expect.objectContaining({ code: "CULVERT_BUSY" }),
+  );
+  expect(() => handsOver.heardNewStore(id, mark(1).subarray(1))).toThrow(
+    expect.objectContaining({ code: "CULVERT_PROTOCOL" }),
+  );
+  await clock.runUntil(clock.now() + 900_000);
+  handsOver.heardNewStore(id, mark(2));
+  handsOver.close();
+});
+
 it("reads no store again once it is closed", async () => {
   const { clock, handOver: handsOver } = handOver([3]);
   await clock.runPromise(handsOver.resume());

@@ -14,7 +14,9 @@ export type WatchInput =
   /** It does not any more, or could not be read. */
   | { readonly kind: "lost"; readonly address: Uint8Array }
   /** An offer did not get there: it is made again at the next look, if it still is called for. */
-  | { readonly kind: "missed"; readonly address: Uint8Array; readonly node: Contact };
+  | { readonly kind: "missed"; readonly address: Uint8Array; readonly node: Contact }
+  /** The node of this id has lost what it kept. */
+  | { readonly kind: "emptied"; readonly id: Uint8Array };
 
 type KeptInput = WatchInput & { readonly kind: "kept" | "held" };
 
@@ -32,6 +34,8 @@ const STEP_RECORDS = 64;
 const STEP_MS = 50;
 /** Different lists of keepers that records share; in a network that stands they are some dozens. */
 const LISTS_MAX = 256;
+/** Nodes that have lost what they kept, in one round. */
+const EMPTIED_MAX = 256;
 /** The closest keepers see to a record; the others rely on them. */
 const CARERS = 2;
 
@@ -42,6 +46,7 @@ const CARERS = 2;
  *
  * - A record from an earlier life is offered to all of them by the two closest, at its first look.
  * - Every record is looked at about every `watchMs`, some at a time.
+ * - A node that has lost what it kept is new to all records, once.
  * - What is beyond `watchedMax` is not watched; the writer's own refreshing still is there.
  */
 export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
@@ -52,6 +57,9 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   readonly #watched: WatchedRecords;
   /** Whom offers of this node did not reach. */
   readonly #owed = new Map<WatchSlot, readonly KeyText[]>();
+  /** Who has nothing of what it kept, in the round under way and in the next one. */
+  #emptied: ReadonlySet<KeyText> = new Set();
+  #emptiedNext = new Set<KeyText>();
   readonly #effects: WatchEffect[] = [];
   readonly #lists = new LruMap<string, readonly KeyText[]>(LISTS_MAX);
   /** Where the round stands that is under way. */
@@ -82,7 +90,16 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     return this.#watched.isFull;
   }
 
+  /** Whether one more node that has lost what it kept can be taken note of. */
+  get hasRoomForEmptied(): boolean {
+    return this.#emptiedNext.size < EMPTIED_MAX;
+  }
+
   handle(input: WatchInput, now: Instant): void {
+    if (input.kind === "emptied") {
+      if (this.hasRoomForEmptied) this.#emptiedNext.add(keyOf(input.id));
+      return;
+    }
     const slot = this.#watched.find(input.address);
     if (input.kind === "kept" || input.kind === "held") {
       const expiresAt = now + 1_000 * input.ttlSeconds;
@@ -96,6 +113,10 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
 
   timeout(now: Instant): void {
     if (now < this.#stepAt) return;
+    if (this.#at === 0) {
+      this.#emptied = this.#emptiedNext;
+      this.#emptiedNext = new Set();
+    }
     for (let i = 0; i < STEP_RECORDS; i++) {
       const slot = this.#watched.from(this.#at);
       if (slot === undefined) {
@@ -145,11 +166,12 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     }
     const address = watched.addressAt(slot);
     const closest = this.#closest(address);
+    const keepers = this.#keepersAt(slot);
     const owed = this.#owed.get(slot) ?? NOBODY;
     // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
-    if (owed.length === 0 && areThose(closest, watched.keepersAt(slot))) return;
-    const isUnknown = watched.keepersAt(slot) === UNKNOWN;
-    const before = new Set(watched.keepersAt(slot));
+    if (owed.length === 0 && areThose(closest, keepers)) return;
+    const isUnknown = keepers === UNKNOWN;
+    const before = new Set(keepers);
     watched.setKeepers(slot, this.#shared(closest));
     this.#owed.delete(slot);
     const key = keyOf(address);
@@ -163,6 +185,15 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
         this.#effects.push({ kind: "offer", address: address.slice(), to });
       }
     }
+  }
+
+  /** Who kept the record at its last look, and has not lost it since. */
+  #keepersAt(slot: WatchSlot): readonly KeyText[] {
+    const keepers = this.#watched.keepersAt(slot);
+    const isLost = (key: KeyText): boolean => this.#emptied.has(key);
+    return this.#emptied.size > 0 && keepers.some(isLost)
+      ? keepers.filter((key) => !isLost(key))
+      : keepers;
   }
 
   /** The keepers beside this node; all of them, when it is not among the closest any more. */

@@ -20,7 +20,7 @@ import {
   valuePlace,
   visitIndex,
 } from "./level-record-layout.ts";
-import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
+import { fillIndex, markOf, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type {
   HeldRecord,
@@ -79,6 +79,7 @@ interface WaitingPut {
  */
 export class LevelRecordStore implements RecordStore {
   readonly payloadSize: number;
+  mark: Uint8Array = new Uint8Array(0);
   readonly #options: LevelRecordStoreOptions;
   readonly #db: Level<Uint8Array, Uint8Array>;
   #index: AddressIndex;
@@ -154,7 +155,7 @@ export class LevelRecordStore implements RecordStore {
     try {
       const outcome = await this.#inTurn(async () => {
         await this.#repair();
-        await this.#checkDisk();
+        this.#isDiskFull = !(await this.#hasDisk(1));
         return await this.#sweepSome(nowMs, limit);
       });
       if (outcome.isDone) await this.#compaction.run(this.#db, this.#bytes);
@@ -347,10 +348,6 @@ export class LevelRecordStore implements RecordStore {
     return swept.length;
   }
 
-  async #checkDisk(): Promise<void> {
-    this.#isDiskFull = !(await this.#hasDisk(1));
-  }
-
   async #hasDisk(shareOfReserve: number): Promise<boolean> {
     const { path, diskReserveBytes = DISK_RESERVE_BYTES } = this.#options;
     return (await freeBytes(path)) >= shareOfReserve * diskReserveBytes;
@@ -375,11 +372,12 @@ export class LevelRecordStore implements RecordStore {
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED", message, { detail });
     }
     this.#recordsPerValue = recordsPerValue;
+    this.mark = markOf(secret);
     this.#scratch = new Uint8Array(recordsPerValue * storedBytesMax(payloadSize));
     // More records than the limit says are there when the limit was lowered.
     let capacity = this.#options.entriesMax + WRITE_RECORDS_MAX;
     while (!(await this.#fillIndex(new AddressIndex(capacity, secret)))) capacity *= 2;
-    await this.#checkDisk();
+    this.#isDiskFull = !(await this.#hasDisk(1));
   }
 
   /** False when it is too small. Reads use the one that there was until this one is whole. */

@@ -20,6 +20,7 @@ interface Expiring {
 /** Records in memory: for tests, demonstrations, and Maps that need not outlive their process. */
 export class MemoryRecordStore implements RecordStore {
   readonly payloadSize: number;
+  readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
   readonly #records = new Map<string, StoredRecord>();
   /**
@@ -29,8 +30,10 @@ export class MemoryRecordStore implements RecordStore {
   #bytes = 0;
   #isClosed = false;
 
-  constructor(options: RecordStoreOptions) {
+  /** @param options `mark`: as {@link RecordStore.mark} */
+  constructor(options: RecordStoreOptions & { readonly mark?: Uint8Array }) {
     this.payloadSize = options.payloadSize;
+    if (options.mark !== undefined) this.mark = options.mark;
     this.#options = options;
   }
 

@@ -72,6 +72,11 @@ export interface RecordStoreOptions {
 export interface RecordStore {
   /** Exact length of the payload of every cell. */
   readonly payloadSize: number;
+  /**
+   * 16 bytes that were drawn when the store was begun: with others it has lost what it had. Absent
+   * where that cannot be told.
+   */
+  readonly mark?: Uint8Array;
   put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]>;
   /** At once where the engine can: a promise costs more than a lookup in memory. */
   get(

@@ -52,11 +52,7 @@ export function virtualMachine(
 export class RoadNode {
   readonly host: VirtualHost;
   readonly hostility: Hostility | undefined;
-  readonly disk: RecordStore = new MemoryRecordStore({
-    payloadSize: ROAD_CELL_BYTES,
-    entriesMax: ENTRIES_MAX,
-    bytesMax: ENTRIES_MAX * 2 * ROAD_CELL_BYTES,
-  });
+  #disk: RecordStore;
   /** Lengths of the cells that were ever put here. */
   readonly cellLengths: Set<number> = new Set<number>();
   readonly #ground: RoadGround;
@@ -64,6 +60,7 @@ export class RoadNode {
   readonly #seed: Uint8Array;
   #running: RunningNode | undefined;
   #contact: NodeContact | undefined;
+  #disks = 1_000;
 
   constructor(
     ground: RoadGround,
@@ -75,6 +72,12 @@ export class RoadNode {
     this.#random = options.random;
     this.hostility = options.hostility;
     this.#seed = options.random.bytes(32);
+    this.#disk = this.#newDisk();
+  }
+
+  /** What it keeps, over all its lives. */
+  get disk(): RecordStore {
+    return this.#disk;
   }
 
   get isUp(): boolean {
@@ -119,6 +122,11 @@ export class RoadNode {
     await this.stop();
   }
 
+  /** It is down, and comes back with nothing of what it had but its key. */
+  loseDisk(): void {
+    this.#disk = this.#newDisk();
+  }
+
   /** Stops it in good order. */
   async stop(): Promise<void> {
     const running = this.#running;
@@ -126,11 +134,21 @@ export class RoadNode {
     await running?.close();
   }
 
+  #newDisk(): RecordStore {
+    return new MemoryRecordStore({
+      payloadSize: ROAD_CELL_BYTES,
+      entriesMax: ENTRIES_MAX,
+      bytesMax: ENTRIES_MAX * 2 * ROAD_CELL_BYTES,
+      mark: this.#random.fork(this.#disks++).bytes(16),
+    });
+  }
+
   /** The disk, which outlives the process. */
   #watchedDisk(): RecordStore {
     const { disk, cellLengths } = this;
     return {
       payloadSize: disk.payloadSize,
+      ...(disk.mark && { mark: disk.mark }),
       put: (puts, nowMs) => {
         for (const { record } of puts) cellLengths.add(record.payload.length);
         return disk.put(puts, nowMs);

@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { eventually } from "../test/interop/eventually.ts";
+import { Machine } from "./culvert.ts";
+import { NetworkOfProcesses } from "./network-process.ts";
+
+const NODES = 6;
+const VICTIM = 3;
+/** Neighbours look at their records once in a minute, about. */
+const PATIENCE_MS = 240_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
+}
+
+/** How many records a node has, by its metrics. */
+async function recordsAt(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return Number(/^culvert_store_entries (\d+)$/m.exec(await response.text())?.[1]);
+}
+
+test("a node that lost its records, but not its key, is given them again", async () => {
+  await using place = await Machine.create();
+  await using alice = await Machine.create();
+  const port = await freePort();
+  const network = await NetworkOfProcesses.start(place, {
+    count: NODES,
+    each: (at) => (at === VICTIM ? { words: ["--metrics", `127.0.0.1:${port}`] } : {}),
+  });
+  await writeFile(join(alice.folder, "photo.jpg"), randomBytes(60_000));
+  const sending = ["send", "photo.jpg", "--nodes", network.names, "--via", "direct"];
+  const sender = alice.culvert(...sending);
+  await sender.says(/culvert receive/);
+  await eventually(async () => ((await recordsAt(port)) >= 5 ? true : undefined));
+  // Nobody is left who would put them again.
+  sender.process.kill("SIGKILL");
+  await sender.ended;
+  const had = await recordsAt(port);
+  const again = await network.restart(VICTIM, "SIGKILL", async (name) => {
+    await rm(join(place.folder, name, "records"), { recursive: true });
+  });
+  expect(again.contacts).toEqual(network.nodes[VICTIM]?.contacts);
+  await eventually(async () => ((await recordsAt(port)) >= had ? true : undefined), PATIENCE_MS);
+});
