@@ -4,7 +4,6 @@ import {
   CulvertError,
   Driver,
   equalBytes,
-  type Instant,
   isCulvertError,
   type Log,
   LruMap,
@@ -19,6 +18,7 @@ import {
 } from "../dht/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import type { PutOutcome, RecordPut, RecordStore } from "../mapservice/index.ts";
+import { TokenBucket } from "../retx/index.ts";
 import type { MapPeers } from "./map-links.ts";
 
 /** What a hand-over is built from. */
@@ -42,12 +42,12 @@ const READ_AGAIN_MS = { first: 60_000, last: 3_600_000 } as const;
 const MARK_BYTES = 16;
 /** Nodes whose store is known by its mark. */
 const MARKS_MAX = 1_024;
-/** A node is believed no sooner that its store is another one again. */
-const NEW_STORE_MS = 900_000;
+/** How often a node is believed that its store is another one: the first is of its first life. */
+const NEW_STORES = { capacity: 3, perSecond: 1 / 900 } as const;
 
 interface KnownStore {
   readonly mark: Uint8Array;
-  readonly heardAt: Instant;
+  readonly believed: TokenBucket;
 }
 
 type Offer = WatchEffect & { readonly kind: "offer" };
@@ -121,10 +121,10 @@ export class HandOver {
 
   /**
    * A node says that its store is the one of this mark, begun anew: it is offered what it should
-   * have, within two minutes. So often and no more as if it were gone for long and came back.
+   * have, within two minutes. In the long run it is believed as often as it could be missed.
    *
-   * @throws CulvertError `CULVERT_BUSY` when this comes too soon after the last time: it can be said
-   *   again later; `CULVERT_PROTOCOL`
+   * @throws CulvertError `CULVERT_BUSY` when it says so too often: it may say it again later;
+   *   `CULVERT_PROTOCOL`
    */
   heardNewStore(id: NodeId, mark: Uint8Array): void {
     if (mark.length !== MARK_BYTES) throw new CulvertError("CULVERT_PROTOCOL");
@@ -132,9 +132,11 @@ export class HandOver {
     const known = this.#stores.get(name);
     if (known !== undefined && equalBytes(known.mark, mark)) return;
     const now = this.#components.clock.now();
-    const isTooSoon = known !== undefined && now < known.heardAt + NEW_STORE_MS;
-    if (isTooSoon || !this.#core.hasRoomForEmptied) throw new CulvertError("CULVERT_BUSY");
-    this.#stores.set(name, { mark: mark.slice(), heardAt: now });
+    const believed = known?.believed ?? new TokenBucket(NEW_STORES, now);
+    if (!(this.#core.hasRoomForEmptied && believed.take(1, now))) {
+      throw new CulvertError("CULVERT_BUSY");
+    }
+    this.#stores.set(name, { mark: mark.slice(), believed });
     this.#driver.handle({ kind: "emptied", id });
   }
 

@@ -2,6 +2,7 @@ import { CulvertError } from "../base/index.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import type { MapService } from "../mapservice/index.ts";
 import type { TunnelService } from "../onion/index.ts";
+import type { ClockWatch } from "./clock-watch.ts";
 import type { Closers } from "./closers.ts";
 import type { HandOver } from "./hand-over.ts";
 import { NodeMetrics } from "./node-metrics.ts";
@@ -15,12 +16,13 @@ interface NodeParts {
   readonly tunnels: TunnelService;
   readonly handOver: HandOver;
   readonly voidphone: VoidphoneServers;
-  readonly sessions: () => Readonly<Record<string, number>>;
+  readonly sessions: { readonly statistics: Readonly<Record<string, number>> };
+  readonly clockWatch: Pick<ClockWatch, "isOff">;
 }
 
 /** The numbers of every part of a node. */
 export function nodeMetrics(parts: NodeParts): NodeMetrics {
-  const { map, overlay, tunnels, handOver, voidphone, sessions } = parts;
+  const { map, overlay, tunnels, handOver, voidphone, sessions, clockWatch } = parts;
   const metrics = new NodeMetrics();
   metrics.add({
     prefix: "culvert_store",
@@ -40,7 +42,11 @@ export function nodeMetrics(parts: NodeParts): NodeMetrics {
     },
     gauges: ["links", "waiting"],
   });
-  metrics.add({ prefix: "culvert_map_sessions", about: "sessions that ended", read: sessions });
+  metrics.add({
+    prefix: "culvert_map_sessions",
+    about: "sessions that ended",
+    read: () => sessions.statistics,
+  });
   metrics.add({
     prefix: "culvert_hand_over",
     about: "records that belong to closer nodes too",
@@ -55,8 +61,9 @@ export function nodeMetrics(parts: NodeParts): NodeMetrics {
       peers: overlay.dht.contacts.length,
       circuits: tunnels.circuits,
       foreignPeers: voidphone.foreignPeers,
+      clockOff: clockWatch.isOff ? 1 : 0,
     }),
-    gauges: ["links", "peers", "circuits", "foreignPeers"],
+    gauges: ["links", "peers", "circuits", "foreignPeers", "clockOff"],
   });
   const { relay } = overlay.reach;
   if (relay !== undefined) {
@@ -78,7 +85,7 @@ export function nodeMetrics(parts: NodeParts): NodeMetrics {
 /** What was turned away because there was too much of it: nothing of it was done. */
 function refusedWork({ map, overlay, tunnels, sessions }: NodeParts): Record<string, number> {
   const { putsBusy, putsWithoutWork, getsBusy } = map.statistics();
-  const { refused = 0 } = sessions();
+  const { refused = 0 } = sessions.statistics;
   const { circuits, packets } = tunnels.counts();
   const of = (counts: ReadonlyMap<string, number>, ...names: string[]): number =>
     names.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);

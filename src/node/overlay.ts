@@ -221,14 +221,18 @@ export class Overlay implements Lookup, Discovery {
     this.#begunWith.add(formatNodeAddress(address));
     this.links.hint(id, { addresses: [address], relays: [] });
     await this.host.dial({ id, addresses: [address], ...options });
-    const bytes = await this.rpc.caller(MANIFEST, id).descriptor(undefined, options);
-    if (bytes.length === 0) return undefined;
-    const descriptor = NodeDescriptor.fromBytes(bytes);
-    if (!isSameNode(descriptor.id, id)) {
-      throw new CulvertError("CULVERT_PROTOCOL", "a node gave the descriptor of another one");
-    }
-    this.#note(descriptor);
-    return descriptor;
+    return await this.#askForDescriptor(id, options);
+  }
+
+  /**
+   * Asks a node of the table for its descriptor, as {@link describe} does one that the user names.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`
+   * @throws Error `AbortError`
+   */
+  async describeKnown(to: Contact, signal: AbortSignal): Promise<NodeDescriptor | undefined> {
+    this.links.hint(to.id, to);
+    return await this.#askForDescriptor(to.id, { signal });
   }
 
   /**
@@ -265,6 +269,20 @@ export class Overlay implements Lookup, Discovery {
     this.reach.close();
     this.dht.close();
     await this.rpc.close({ drainMs: 0 });
+  }
+
+  async #askForDescriptor(
+    id: NodeId,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<NodeDescriptor | undefined> {
+    const bytes = await this.rpc.caller(MANIFEST, id).descriptor(undefined, options);
+    if (bytes.length === 0) return undefined;
+    const descriptor = NodeDescriptor.fromBytes(bytes);
+    if (!isSameNode(descriptor.id, id)) {
+      throw new CulvertError("CULVERT_PROTOCOL", "a node gave the descriptor of another one");
+    }
+    this.#note(descriptor);
+    return descriptor;
   }
 
   /** What came of meeting them, in their order; of those that are not waited for, nothing. */

@@ -13,6 +13,7 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
 import { keptCertificate } from "./certificate-file.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import { Closers } from "./closers.ts";
 import { DialBack } from "./dial-back.ts";
 import { exitMapOver } from "./exit-map.ts";
@@ -111,6 +112,7 @@ interface Ground {
   readonly closers: Closers;
   readonly machine: Machine;
   readonly log: Log;
+  readonly clockWatch: ClockWatch;
 }
 
 async function assemble(
@@ -152,7 +154,8 @@ async function assemble(
   closers.add(() => overlay.close());
   const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
   closers.add(() => peers.close());
-  const ground = { config, nodes, identity, overlay, peers, place, closers, machine, log };
+  const shared = { config, nodes, identity, overlay, peers, place, closers, machine, log };
+  const ground = { ...shared, clockWatch: watchClock(shared) };
   const handOver = keepPlaced(ground, store, options.placement);
   const map = new MapService({
     store: handOver.store,
@@ -172,16 +175,24 @@ async function assemble(
     closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht: overlay.dht, clock, log }));
   }
   const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
-  const metrics = nodeMetrics({
-    map,
-    overlay,
-    tunnels,
-    handOver,
-    voidphone,
-    sessions: () => sessions.statistics,
-  });
+  const { clockWatch } = ground;
+  const parts = { map, overlay, tunnels, handOver, voidphone, sessions, clockWatch };
+  const metrics = nodeMetrics(parts);
   const metricsPort = await showMetrics(config.metrics, metrics, closers);
   return runningNode(ground, { store, map, handOver, voidphone, metricsPort });
+}
+
+/** Tells the operator, and whoever judges others by it, when this machine's clock is off. */
+function watchClock({ overlay, closers, machine, log }: Omit<Ground, "clockWatch">): ClockWatch {
+  const watch = new ClockWatch({
+    nodes: () => overlay.dht.contacts,
+    describe: (node, signal) => overlay.describeKnown(node, signal),
+    clock: machine.clock,
+    random: machine.random,
+    log,
+  });
+  closers.add(() => watch.close());
+  return watch;
 }
 
 /** Hands this node's records over to those that are closer to them. */
@@ -227,13 +238,14 @@ function serveMap({ overlay, closers, machine, log }: Ground, service: MapServic
 
 /** The records of the whole network, this node's own among them. */
 function replicate(ground: Ground, map: MapService): ReplicatedMap {
-  const { config, identity, overlay, peers, closers, machine } = ground;
+  const { config, identity, overlay, peers, closers, machine, clockWatch } = ground;
   const { clock, random } = machine;
+  const isClockOff = (): boolean => clockWatch.isOff;
   // Only its id is looked at: nobody dials himself.
   const contact = Contact.of(identity.id, { addresses: [], relays: [identity.id] });
   const self = { contact, nodeKey: identity.publicKey, carrier: localCarrier(map, { clock }) };
   const replicas = new ReplicatedMap(
-    { dht: overlay.dht, peers, clock, random, self },
+    { dht: overlay.dht, peers, clock, random, self, isClockOff },
     { payloadSize: config.geometry.cellBytes },
   );
   closers.add(() => replicas.close());
@@ -318,7 +330,7 @@ async function serveVoidphone(
 
 /** Joins; then finds out whether others reach it, and looks for relays while they do not. */
 async function joinAndBeReached(ground: Ground): Promise<number> {
-  const { overlay, place, closers, machine, log } = ground;
+  const { overlay, place, closers, machine, clockWatch, log } = ground;
   const { host, reach } = overlay;
   const { clock } = machine;
   const relays = new RelayPlaces({ reach, discovery: overlay, clock, log });
@@ -327,6 +339,7 @@ async function joinAndBeReached(ground: Ground): Promise<number> {
   closers.add(() => reachability.close());
   const nodes = await joinNetwork(ground);
   if (closers.isRun) return nodes;
+  clockWatch.start();
   const look = (): void => (place.addresses.length > 0 ? relays.stop() : relays.start());
   closers.add(place.onMove(look));
   look();

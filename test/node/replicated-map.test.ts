@@ -11,7 +11,7 @@ import { VirtualClock } from "../../src/testing/index.ts";
 const WEEK_S = 7 * 24 * 3_600;
 
 /** A Map of as many nodes as there are lives, each of which tells a week and signs for its life. */
-function mapOf(livesSigned: readonly number[]) {
+function mapOf(livesSigned: readonly number[], isClockOff = false) {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);
   const nodes = new Map<string, RemoteMap>();
@@ -37,7 +37,10 @@ function mapOf(livesSigned: readonly number[]) {
     isDemoted: () => false,
     blame: (id: NodeId) => blamed.push(id),
   } as unknown as DhtNode;
-  const map = new ReplicatedMap({ dht, peers, clock, random }, { payloadSize: 40 });
+  const map = new ReplicatedMap(
+    { dht, peers, clock, random, isClockOff: () => isClockOff },
+    { payloadSize: 40 },
+  );
   const payload = random.bytes(40);
   const [address, signature] = [random.bytes(32), random.bytes(64)];
   const record: MapRecord = { address, signature, seq: 1, ttlSeconds: WEEK_S, payload };
@@ -51,4 +54,12 @@ it("counts no keeper whose receipt ends long before the life that it tells", asy
   const hours = receipts.map(({ receipt }) => (receipt.expiresMs - clock.unixMs()) / 3_600_000);
   expect(hours).toEqual([168, 167, 168]);
   expect(blamed).toHaveLength(2);
+});
+
+it("blames nobody, and puts all the same, where it is its own clock that is off", async () => {
+  const early = WEEK_S - 3 * 3_600;
+  const { clock, map, record, blamed } = mapOf([early, early, early, early, early], true);
+  const { receipts, ttlSeconds } = await clock.runPromise(map.putForReceipts(record));
+  expect([receipts.length, ttlSeconds]).toEqual([5, WEEK_S]);
+  expect(blamed).toEqual([]);
 });

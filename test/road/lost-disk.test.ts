@@ -28,12 +28,15 @@ it(
     const had = entriesOf(victim);
     expect(had).toBeGreaterThan(5);
     const bootstrap = world.nodes.filter((node) => node !== victim).map(({ contact }) => contact);
-    await world.clock.runPromise(victim.crash());
-    victim.loseDisk();
-    await pass(2_000);
-    await world.clock.runPromise(victim.start(bootstrap), 60_000);
-    await pass(180_000);
-    expect(entriesOf(victim)).toBe(had);
+    // The second time all of its neighbours have heard of another store before.
+    for (const _ of ["once", "again"]) {
+      await world.clock.runPromise(victim.crash());
+      victim.loseDisk();
+      await pass(2_000);
+      await world.clock.runPromise(victim.start(bootstrap), 60_000);
+      await pass(180_000);
+      expect(entriesOf(victim)).toBe(had);
+    }
     expect((await world.finish({ tookMs })).timersLeft).toBe(0);
   },
   PATIENCE_MS,
