@@ -16,7 +16,7 @@ import {
 import { BlameLedger } from "./blame.ts";
 import type { Failure } from "./failure.ts";
 import { Guards } from "./guards.ts";
-import { epochOf } from "./key-ring.ts";
+import { epochOf, epochsNear } from "./key-ring.ts";
 import {
   chooseRoute,
   type OnionPeer,
@@ -167,10 +167,9 @@ export class DescriptorRoutes implements RouteProvider {
     });
   }
 
-  /** In this epoch; else in that of the others, if this clock is up to an hour off theirs. */
+  /** In this epoch; else in that of the others, if this clock is off. */
   #inSomeEpoch(peers: readonly OnionPeer[], rules: Omit<RouteRules, "epoch">): Route | undefined {
-    const here = epochOf(this.#clock.unixMs());
-    for (const epoch of [here, here - 1, here + 1]) {
+    for (const epoch of epochsNear(this.#clock.unixMs())) {
       const route = chooseRoute(peers, { ...rules, epoch }, this.#random);
       if (route !== undefined) return route;
     }
@@ -178,8 +177,11 @@ export class DescriptorRoutes implements RouteProvider {
   }
 
   #relaysHere(peers: readonly OnionPeer[]): NodeId[] {
-    // What was heard of one may be an hour old, and its clock an hour off: no more.
-    const oldest = epochOf(this.#clock.unixMs()) - 1;
+    // What was heard of one may be an hour old, and its clock an hour off: no more. Where nobody
+    // has newer keys it is this clock that is ahead.
+    const last = epochOf(this.#clock.unixMs()) - 1;
+    const newest = Math.max(...peers.flatMap((one) => one.onionKeys.map(({ epoch }) => epoch)));
+    const oldest = newest < last ? newest - 1 : last;
     const isFresh = ({ onionKeys }: OnionPeer): boolean =>
       onionKeys.some(({ epoch }) => epoch >= oldest);
     return peers

@@ -23,6 +23,12 @@ export function epochOf(unixMs: number): number {
   return Math.floor(unixMs / EPOCH_MS);
 }
 
+/** Epochs in which others may be, this one first: clocks are up to two hours apart. */
+export function epochsNear(unixMs: number): readonly number[] {
+  const here = epochOf(unixMs);
+  return [here, here - 1, here + 1, here - 2, here + 2];
+}
+
 /**
  * The onion keys of one node. Each lives from {@link EPOCH_LEAD_MS} before its epoch until
  * {@link EPOCH_GRACE_MS} after it, then key and replay tags are destroyed together. Nothing is
@@ -33,6 +39,8 @@ export class KeyRing {
   readonly #random: Random;
   readonly #tagsMax: number;
   readonly #keys = new Map<number, EpochKey>();
+  /** For what comes home to this node itself: told to nobody. */
+  readonly #own = new Map<number, EpochKey>();
   readonly #decoy: EpochKey;
 
   constructor(
@@ -52,17 +60,35 @@ export class KeyRing {
     for (const [epoch, key] of this.#keys) {
       // A clock that is set back a little has told of its next key already, and needs that one.
       if (epoch >= first && epoch <= last + 1) continue;
-      wipe(key.secret);
-      key.tags.wipe();
+      destroy(key);
       this.#keys.delete(epoch);
       hasChanged = true;
     }
     for (let epoch = epochOf(unixMs); epoch <= last; epoch++) {
       if (this.#keys.has(epoch)) continue;
-      this.#keys.set(epoch, this.#make(epoch));
+      this.#keys.set(epoch, this.#own.get(epoch) ?? this.#make(epoch));
+      this.#own.delete(epoch);
       hasChanged = true;
     }
+    const near = epochsNear(unixMs);
+    for (const [epoch, key] of this.#own) {
+      if (near.includes(epoch)) continue;
+      destroy(key);
+      this.#own.delete(epoch);
+    }
     return hasChanged;
+  }
+
+  /**
+   * Keys for reply blocks of this node's own, for every epoch in which relays may be: theirs have
+   * to be of the same one, and a clock may be off. They live and die with their tags as others do.
+   */
+  forReplies(unixMs: number): OnionKey[] {
+    return epochsNear(unixMs).map((epoch) => {
+      const key = this.#keys.get(epoch) ?? this.#own.get(epoch) ?? this.#make(epoch);
+      if (!this.#keys.has(epoch)) this.#own.set(epoch, key);
+      return { epoch, publicKey: key.publicKey };
+    });
   }
 
   /** What a descriptor tells: the keys of this epoch and, near its end, of the next one. */
@@ -75,7 +101,9 @@ export class KeyRing {
 
   /** The key that a packet with this byte of its epoch was made for. */
   find(epochByte: number): EpochKey | undefined {
-    for (const key of this.#keys.values()) if ((key.epoch & 0xff) === epochByte) return key;
+    for (const keys of [this.#keys, this.#own]) {
+      for (const key of keys.values()) if ((key.epoch & 0xff) === epochByte) return key;
+    }
     return undefined;
   }
 
@@ -89,4 +117,9 @@ export class KeyRing {
     const publicKey = this.#suite.x25519PublicKey(secret);
     return { epoch, secret, publicKey, tags: new ReplayTags(this.#tagsMax) };
   }
+}
+
+function destroy({ secret, tags }: EpochKey): void {
+  wipe(secret);
+  tags.wipe();
 }

@@ -10,7 +10,6 @@ import {
   readContent,
 } from "./content.ts";
 import { type Failure, failureError } from "./failure.ts";
-import { epochOf } from "./key-ring.ts";
 import { IncomingMessage, type ReplyWay, stateWay } from "./message.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { buildPacket, contentBytesMax, hopsOf } from "./packet.ts";
@@ -197,10 +196,8 @@ export class MessageDesk {
   }
 
   #selfAsPeer(): OnionPeer {
-    const { self, clock } = this.#service;
-    const onionKeys = this.#service.onionKeys().filter(({ epoch }) => {
-      return epoch === epochOf(clock.unixMs());
-    });
+    const { self } = this.#service;
+    const onionKeys = this.#service.replyKeys();
     return { id: self, onionKeys, prefixes: [], isRelay: false, isExit: false };
   }
 

@@ -83,6 +83,12 @@ export class TunnelService {
     return this.#ring.published(this.clock.unixMs());
   }
 
+  /** The keys that reply blocks of this node may end with. */
+  replyKeys(): OnionKey[] {
+    this.#advanceKeys();
+    return this.#ring.forReplies(this.clock.unixMs());
+  }
+
   /** What was passed on, dropped, refused and ended, by name. */
   counts(): {
     readonly packets: ReadonlyMap<string, number>;

@@ -20,7 +20,7 @@ it(
 it(
   "and a judge that takes hostile nodes for honest ones cries out",
   async () => {
-    expect((await new ChurnRun(5, { isBlind: true }).run()).join()).toMatch("an honest");
+    expect((await new ChurnRun(3, { isBlind: true }).run()).join()).toMatch("an honest");
   },
   PATIENCE_MS,
 );

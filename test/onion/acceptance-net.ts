@@ -45,6 +45,8 @@ export interface AcceptanceNet {
 export interface NetOptions extends TunnelOptions {
   /** Nodes whose options are others. */
   readonly others?: ReadonlyMap<number, TunnelOptions>;
+  /** How far clocks of nodes are ahead, in ms. */
+  readonly aheadMs?: ReadonlyMap<number, number>;
 }
 
 /** Makes a net of so many nodes. */

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { SeededRandom, utf8 } from "../../src/base/index.ts";
+import { CulvertError, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
+import { epochsNear } from "../../src/onion/key-ring.ts";
 import type { IncomingMessage } from "../../src/onion/message.ts";
 import { MessageDesk } from "../../src/onion/message-desk.ts";
 import type { PacketLimits } from "../../src/onion/packet-protocol.ts";
+import { chooseRoute, type RouteProvider } from "../../src/onion/route.ts";
 import { StaticRoutes } from "../../src/onion/static-routes.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
@@ -33,6 +35,48 @@ function setUp(
   });
   return { origin, routes, messages, last: net.peer(peers - 1) };
 }
+
+/** Routes as they are drawn, in an epoch for which all hops have keys, by the clock of a node. */
+function drawnRoutes(index: number, relays: readonly number[]): RouteProvider {
+  const random = new SeededRandom(1);
+  return {
+    route: async ({ destination } = {}) => {
+      const peers = relays.map((relay) => net.peer(relay));
+      for (const epoch of epochsNear(net.clockOf(index).unixMs())) {
+        const rules = { epoch, relays: 2, self: new Uint8Array(32), guards: [], isDiverse: false };
+        const all = { isExcluded: no, isAvoided: no, isEdgeAvoided: no };
+        const to = destination && { destination };
+        const route = chooseRoute(peers, { ...rules, ...all, ...to }, random);
+        if (route !== undefined) return route;
+      }
+      throw new CulvertError("CULVERT_UNREACHABLE");
+    },
+    failed: () => {},
+    caught: () => {},
+  };
+}
+
+const no = (): boolean => false;
+
+describe("a message of one whose clock is off", () => {
+  const MINUTE_MS = 60_000;
+
+  it.each([-110, -61, -30, 30, 61, 90, 110])(
+    "is answered by reply block, %d min",
+    async (ahead) => {
+      for (let minute = 0; minute < 60; minute += 10) {
+        net = new VirtualNet(6, { aheadMs: new Map([[0, ahead * MINUTE_MS]]) });
+        await net.clock.runUntil(minute * MINUTE_MS);
+        const origin = new MessageDesk(net.service(0), drawnRoutes(0, [1, 2, 3, 4]));
+        const destination = new MessageDesk(net.service(5), new StaticRoutes(() => []));
+        destination.setMessageHandler((message) => message.reply(REPLY));
+        const asked = origin.send(net.peer(5), BYTES, { reply: "surb" });
+        expect(await net.clock.runPromise(asked, MINUTE_MS), `at ${minute}`).toEqual(REPLY);
+        net.close();
+      }
+    },
+  );
+});
 
 describe("a message of many packets", () => {
   it("comes whole and is answered along all of them", async () => {

@@ -1,4 +1,4 @@
-import { SeededRandom } from "../../src/base/index.ts";
+import { type Clock, SeededRandom } from "../../src/base/index.ts";
 import { type NodeId, nodeIdOf, nodeIdText } from "../../src/identity/index.ts";
 import type { OnionGeometry } from "../../src/onion/geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "../../src/onion/links.ts";
@@ -81,6 +81,17 @@ export class VirtualNet implements AcceptanceNet {
     return node;
   }
 
+  /** The time as a node has it. */
+  clockOf(index: number): Clock {
+    const aheadMs = this.#options.aheadMs?.get(index);
+    if (aheadMs === undefined) return this.clock;
+    return {
+      now: () => this.clock.now(),
+      unixMs: () => this.clock.unixMs() + aheadMs,
+      schedule: (at, run) => this.clock.schedule(at, run),
+    };
+  }
+
   service(index: number): TunnelService {
     return this.node(index).service;
   }
@@ -150,7 +161,7 @@ export class VirtualNet implements AcceptanceNet {
   #start(index: number, self: NodeId): TunnelService {
     const components = {
       links: this.#linksOf(index),
-      clock: this.clock,
+      clock: this.clockOf(index),
       random: this.#random.fork(index),
       self,
       suite: this.#suite,
