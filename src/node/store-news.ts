@@ -8,7 +8,10 @@ const STORE_TOLD_FILE = "store-told";
 /** Who may keep a record with this node is well within these: as many as the DHT stays close to. */
 const NEIGHBOURS = 40;
 const TOLD_AT_ONCE = 4;
-/** Who could not be told is told in the next round, after a pause that doubles; then no more. */
+/**
+ * Who could not be told, or was not known yet, is told in the next round, after a pause that
+ * doubles; no more once a round has found nobody.
+ */
 const ROUNDS_MAX = 6;
 const ROUND_MS = 60_000;
 
@@ -84,13 +87,14 @@ export class StoreNews {
     // While it is alone nobody can be told, and nobody has to be.
     if (near.length > 0) this.#rounds += 1;
     const untold = near.filter(({ key }) => !this.#told.has(key));
+    // The first one comes when this node has just joined, and may not know all of them.
+    const isLast = this.#rounds > 1 && untold.length === 0;
     const next = async (): Promise<void> => {
       for (let to = untold.pop(); to !== undefined; to = untold.pop()) await this.#tell(to);
     };
     await Promise.all(Array.from({ length: TOLD_AT_ONCE }, next));
     if (this.#closing.signal.aborted) return;
-    const isAllTold = near.length > 0 && near.every(({ key }) => this.#told.has(key));
-    if (isAllTold || this.#rounds >= ROUNDS_MAX) {
+    if (isLast || this.#rounds >= ROUNDS_MAX) {
       await this.#keep();
       return;
     }

@@ -16,7 +16,7 @@ export type { OnionGeometry } from "./geometry.ts";
 export { ONION_GEOMETRY, packetBytes, requestBytes } from "./geometry.ts";
 export type { HeaderHop, HopCommand, HopTarget, Routing } from "./header.ts";
 export type { EpochKey } from "./key-ring.ts";
-export { EPOCH_MS, epochOf, KeyRing } from "./key-ring.ts";
+export { EPOCH_LEAD_MS, EPOCH_MS, epochOf, KeyRing } from "./key-ring.ts";
 export type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 export type { ExitMap } from "./map-exit.ts";
 export { serveMap } from "./map-exit.ts";

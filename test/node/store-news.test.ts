@@ -75,6 +75,12 @@ it("gives those up who cannot be told", async () => {
   expect(asked).toHaveLength(6 * NEAR.length);
 });
 
+it("tells those too whom it comes to know a minute later", async () => {
+  let looks = 0;
+  const near = (): readonly Contact[] => NEAR.slice(0, 2 * ++looks);
+  expect(names(await live(undefined, { near }))).toEqual(names(NEAR));
+});
+
 it("waits until it knows anybody", async () => {
   let looks = 0;
   const near = (): readonly Contact[] => {
