@@ -75,9 +75,14 @@ export class OnionOverLinks implements OnionLinks {
     const { cellBytes } = this.#sizes;
     const channel = new StreamChannel();
     this.#linkTo(to)
-      .then((link) => link.openStream(CIRCUIT_PROTOCOL))
+      .then((link) => (channel.isClosed ? undefined : link.openStream(CIRCUIT_PROTOCOL)))
       .then(
         (stream) => {
+          // Who has given up meanwhile wants nothing built.
+          if (stream === undefined || channel.isClosed) {
+            stream?.on("error", () => {}).destroy();
+            return;
+          }
           this.#follow(stream, new UnitCutter({ firstBytes: cellBytes, cellBytes }), events);
           channel.use(stream, events);
         },
@@ -114,6 +119,9 @@ export class OnionOverLinks implements OnionLinks {
     this.#waiting.set(key, waiting + 1);
     try {
       return await this.#packetStream(await this.#linkTo(to));
+    } catch (cause) {
+      // A neighbour that is busy has no room either, but that is not said of this node.
+      throw new CulvertError("CULVERT_UNREACHABLE", undefined, { cause });
     } finally {
       const left = (this.#waiting.get(key) ?? 1) - 1;
       if (left === 0) this.#waiting.delete(key);
@@ -153,6 +161,10 @@ class StreamChannel implements OnionChannel {
   #turn: Uint8Array[] = [];
   #isClosed = false;
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Sends over `stream` from now on. */
   use(stream: LinkStream, events: ChannelEvents): void {
     this.#stream = stream;
@@ -160,9 +172,6 @@ class StreamChannel implements OnionChannel {
     const early = this.#early;
     this.#early = [];
     for (const unit of early) this.#write(stream, unit);
-    if (!this.#isClosed) return;
-    this.#flush(stream);
-    stream.end();
   }
 
   /** There will be no stream. */
@@ -181,6 +190,7 @@ class StreamChannel implements OnionChannel {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#early = [];
     if (this.#stream === undefined) return;
     this.#flush(this.#stream);
     this.#stream.end();

@@ -25,10 +25,11 @@ interface Mark {
 
 /**
  * Who is to blame for what failed. A hop that says itself that it cannot go on has all of it; when
- * it says that the next one cannot be reached, the edge between them has (either may lie). A hop
- * that got no answer, or that got what does not open, accuses all edges behind it or before it:
- * each has half, and so has every edge of the route when nobody has said anything. The node at the
- * far end of such an edge has half, too, and the one before the first of them a quarter.
+ * it says that the next one cannot be reached, the edge between them has (either may lie). Where it
+ * has no room, what is behind it may be slow: the edge has all, the hop half, the next one none.
+ * A hop that got no answer, or that got what does not open, accuses all edges behind it or before
+ * it: each has half, and so has every edge of the route when nobody has said anything. The node at
+ * the far end of such an edge has half, too, and the one before the first of them a quarter.
  */
 export class BlameLedger {
   readonly #marks: LruMap<string, Mark>;
@@ -57,12 +58,15 @@ export class BlameLedger {
       this.convict(culprit, now);
       return;
     }
+    const isOverload = failure.reason === "overload";
+    if (isOverload && hop === -1) return; // it is this node that has no room
     if (hop === -1 && !this.#isNewLoss(nodes[1] ?? "", now)) return;
     const [from, to] = suspectedEdges(failure, route.hops.length);
     // One edge alone has all of it, if somebody has named it.
     const isNamed = hop !== undefined && to - from === 1;
     for (let i = from; i < to; i++) {
       this.#add(edge(nodes[i] ?? "", nodes[i + 1] ?? ""), isNamed ? 1 : 0.5, now);
+      if (isOverload) continue;
       // The origin knows itself.
       this.#add(nodes[i + 1] ?? "", isNamed && i === 0 ? 1 : 0.5, now);
     }
@@ -121,7 +125,8 @@ function suspectedEdges({ hop, reason }: Failure, edges: number): readonly [numb
   if (hop === undefined) return [0, edges];
   const isSilence = reason === "timeout";
   // A first hop that is there tells in time that it got no answer.
-  const isNext = reason === "next-unreachable" || (isSilence && hop === -1);
+  const isEdge = reason === "next-unreachable" || reason === "overload";
+  const isNext = isEdge || (isSilence && hop === -1);
   if (isNext) return [hop + 1, Math.min(hop + 2, edges)];
   if (isSilence) return [hop + 1, edges];
   return reason === "protocol" ? [0, hop + 1] : [0, 0];

@@ -22,7 +22,7 @@ export interface OnionChannel {
 export interface OnionLinks {
   /**
    * Sends a one-time unit, which is handed over. It may be lost or come late; it rejects when the
-   * neighbour cannot be reached.
+   * neighbour cannot be reached, and with `CULVERT_BUSY` when too much waits for it here.
    */
   send(to: NodeId, unit: Uint8Array): Promise<void>;
   /**

@@ -117,7 +117,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
         else this.#forward(input.from, input.unit, now);
         break;
       case "unsent":
-        this.#unsent(input.ticket);
+        this.#unsent(input.ticket, input.isBusy);
         break;
       case "send":
         this.#send(input, now);
@@ -283,11 +283,12 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     }
   }
 
-  #unsent(ticket: number): void {
+  #unsent(ticket: number, isBusy: boolean): void {
     const pending = this.#pending.get(ticket);
     if (pending === undefined) return;
     this.#forget(pending);
-    this.#tell(pending.listener, "next-unreachable");
+    if (isBusy) this.#count("overload");
+    this.#tell(pending.listener, isBusy ? "overload" : "next-unreachable");
   }
 
   #expire(ticket: number): void {

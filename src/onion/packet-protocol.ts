@@ -11,8 +11,11 @@ export type PacketOutcome =
 /** What the one-time side of a node is told. Bytes are handed over. */
 export type PacketInput =
   | { readonly kind: "unit"; readonly from: NodeId; readonly unit: Uint8Array }
-  /** A unit that was to be sent under this ticket did not reach the neighbour. */
-  | { readonly kind: "unsent"; readonly ticket: number }
+  /**
+   * A unit that was to be sent under this ticket did not reach the neighbour; for a want of room at
+   * this node, if it says so.
+   */
+  | { readonly kind: "unsent"; readonly ticket: number; readonly isBusy: boolean }
   /** A packet of this node's own. With layers, a backward unit is waited for. */
   | {
       readonly kind: "send";

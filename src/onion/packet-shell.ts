@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, Driver } from "../base/index.ts";
+import { type Clock, CulvertError, Driver, isCulvertError } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import type { BackwardContent } from "./backward.ts";
 import type { OnionLinks } from "./links.ts";
@@ -102,8 +102,9 @@ export class PacketShell {
   }
 
   #transmit(to: NodeId, unit: Uint8Array, ticket: number | undefined): void {
-    this.#links.send(to, unit).catch(() => {
-      if (ticket !== undefined) this.#driver.handle({ kind: "unsent", ticket });
+    this.#links.send(to, unit).catch((error: unknown) => {
+      const isBusy = isCulvertError(error, "CULVERT_BUSY");
+      if (ticket !== undefined) this.#driver.handle({ kind: "unsent", ticket, isBusy });
     });
   }
 

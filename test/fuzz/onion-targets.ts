@@ -136,7 +136,7 @@ function runPackets(bytes: Uint8Array, dice: SeededRandom): void {
   const core = new PacketCore({ parts, peeler: hop.peeler, self: hop.id, random });
   const units = [packetUnit(bytes, 1 + dice.below(2)), bytes.slice()];
   for (const unit of units) core.handle({ kind: "unit", from: hop.id, unit }, 0);
-  core.handle({ kind: "unsent", ticket: bytes[0] ?? 0 }, 0);
+  core.handle({ kind: "unsent", ticket: bytes[0] ?? 0, isBusy: true }, 0);
   const answer = { kind: "reply", content: bytes.slice(0, 20) } as const;
   core.handle({ kind: "answer", token: bytes[1] ?? 0, answer }, 0);
   core.timeout(1e9);

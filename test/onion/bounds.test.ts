@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { isSameNode } from "../../src/identity/index.ts";
 import { Circuit } from "../../src/onion/circuit.ts";
 import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
 import { packetBytes } from "../../src/onion/geometry.ts";
@@ -76,6 +77,22 @@ describe("the state of a packet", () => {
     ]);
     expect(countAt(0, "overload")).toBe(3);
   });
+
+  it.each([0, 1])(
+    "says overload of hop %d, which has no room, and not of the next",
+    async (busy) => {
+      const { send, countAt } = silentEnd({});
+      const { links } = net.service(busy);
+      const sends = links.send;
+      const next = net.node(busy + 1).id;
+      vi.spyOn(links, "send").mockImplementation((to, unit) => {
+        const isFull = isSameNode(to, next);
+        return isFull ? Promise.reject(new CulvertError("CULVERT_BUSY")) : sends(to, unit);
+      });
+      expect(await send()).toEqual({ reason: "overload", hop: busy - 1 });
+      expect(countAt(busy, "overload")).toBe(1);
+    },
+  );
 
   it("is kept by hops under their own bounds, too", async () => {
     const { send, countAt } = silentEnd({ packets: { delayedMax: 2 } });
