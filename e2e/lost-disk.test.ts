@@ -35,14 +35,18 @@ test("a node that lost its records, but not its key, is given them again", async
     each: (at) => (at === VICTIM ? { words: ["--metrics", `127.0.0.1:${port}`] } : {}),
   });
   await writeFile(join(alice.folder, "photo.jpg"), randomBytes(60_000));
-  const sending = ["photo.jpg", "--nodes", network.names, "--via", "direct", "--detach"];
-  // It ends when at least three nodes have every record: then nobody puts them again.
-  expect((await alice.run("send", ...sending)).code).toBe(0);
+  const words = ["send", "photo.jpg", "--nodes", network.names, "--via", "direct"];
+  const sender = alice.culvert(...words);
+  await sender.says(/stored 100 %/);
+  // Nobody is left who would put them again.
+  sender.process.kill("SIGKILL");
+  await sender.ended;
   const had = await recordsAt(port);
   expect(had).toBeGreaterThan(3);
   const again = await network.restart(VICTIM, "SIGKILL", async (name) => {
     await rm(join(place.folder, name, "records"), { recursive: true });
   });
   expect(again.contacts).toEqual(network.nodes[VICTIM]?.contacts);
-  await eventually(async () => ((await recordsAt(port)) >= had ? true : undefined), PATIENCE_MS);
+  // Not all: of what the sender was cut off from, those who care for it may never have got a copy.
+  await eventually(async () => (await recordsAt(port)) >= had / 2 || undefined, PATIENCE_MS);
 });

@@ -16,7 +16,7 @@ import {
   type WatchEffect,
   type WatchInput,
 } from "../dht/index.ts";
-import { type NodeId, nodeIdText } from "../identity/index.ts";
+import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
 import type { PutOutcome, RecordPut, RecordStore } from "../mapservice/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { MapPeers } from "./map-links.ts";
@@ -40,6 +40,8 @@ const OFFERS_WAITING_MAX = 16_384;
 const READ_AGAIN_MS = { first: 60_000, last: 3_600_000 } as const;
 
 const MARK_BYTES = 16;
+/** Who is not among so many that are the closest keeps no record with this node. */
+const NEIGHBOURS = 80;
 /** Nodes whose store is known by its mark. */
 const MARKS_MAX = 1_024;
 /** How often a node is believed that its store is another one: the first is of its first life. */
@@ -123,15 +125,19 @@ export class HandOver {
    * A node says that its store is the one of this mark, begun anew: it is offered what it should
    * have, within two minutes. In the long run it is believed as often as it could be missed.
    *
-   * @throws CulvertError `CULVERT_BUSY` when it says so too often: it may say it again later;
-   *   `CULVERT_PROTOCOL`
+   * @throws CulvertError `CULVERT_BUSY` when it says so too often, or is no neighbour, and may say
+   *   it again later; `CULVERT_PROTOCOL`
    */
   heardNewStore(id: NodeId, mark: Uint8Array): void {
     if (mark.length !== MARK_BYTES) throw new CulvertError("CULVERT_PROTOCOL");
     const name = nodeIdText(id);
     const known = this.#stores.get(name);
     if (known !== undefined && equalBytes(known.mark, mark)) return;
-    const now = this.#components.clock.now();
+    const { clock, dht, self } = this.#components;
+    const now = clock.now();
+    const near = dht.closestKnown(self, NEIGHBOURS);
+    // Strangers would take all the room there is.
+    if (!near.some((node) => isSameNode(node.id, id))) throw new CulvertError("CULVERT_BUSY");
     const believed = known?.believed ?? new TokenBucket(NEW_STORES, now);
     if (!(this.#core.hasRoomForEmptied && believed.take(1, now))) {
       throw new CulvertError("CULVERT_BUSY");

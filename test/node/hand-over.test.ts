@@ -12,6 +12,7 @@ import { HandOver } from "../../src/node/hand-over.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 const RECORDS = 10;
+const AT = { carrier: "udp", host: "192.0.2.1", port: 7_000 } as const;
 
 /** A store with records of an earlier run, that can be read as far as it is told each time. */
 function storeReadTo(ends: number[], clock: VirtualClock): RecordStore {
@@ -27,11 +28,11 @@ function storeReadTo(ends: number[], clock: VirtualClock): RecordStore {
   });
 }
 
-function handOver(ends: number[]) {
+function handOver(ends: number[], near: readonly Contact[] = []) {
   const clock = new VirtualClock();
   const handOver = new HandOver({
     store: storeReadTo(ends, clock),
-    dht: { closestKnown: () => [], knowsAll: true, isDemoted: () => false },
+    dht: { closestKnown: () => near, knowsAll: true, isDemoted: () => false },
     peers: { of: () => Promise.reject(new CulvertError("CULVERT_UNREACHABLE")) },
     self: new NodeIdentity(new Uint8Array(32).fill(1)).id,
     clock,
@@ -50,11 +51,15 @@ it("watches all that was kept before, though the store fails while it is read", 
 });
 
 it("believes a node no more often that its store is new than it could be away", async () => {
-  const { clock, handOver: handsOver } = handOver([0]);
   const { id } = new NodeIdentity(new Uint8Array(32).fill(2));
+  const { clock, handOver: handsOver } = handOver([0], [Contact.of(id, { addresses: [AT] })]);
   const mark = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
   for (const byte of [1, 1, 1, 1, 2, 3]) handsOver.heardNewStore(id, mark(byte));
   expect(() => handsOver.heardNewStore(id, mark(4))).toThrow(
+    expect.objectContaining({ code: "CULVERT_BUSY" }),
+  );
+  const stranger = new NodeIdentity(new Uint8Array(32).fill(3)).id;
+  expect(() => handsOver.heardNewStore(stranger, mark(1))).toThrow(
     expect.objectContaining({ code: "CULVERT_BUSY" }),
   );
   expect(() => handsOver.heardNewStore(id, mark(1).subarray(1))).toThrow(
