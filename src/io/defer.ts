@@ -12,3 +12,17 @@ export function afterReactions(run: () => void): void {
 export function afterEmits(run: () => void): void {
   process.nextTick(run);
 }
+
+/**
+ * Runs what calls somebody else's listeners. What they throw is thrown in a tick of its own: as
+ * with a socket's listener nobody catches it, and it ends nothing of what others wait for.
+ */
+export function apart(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}

@@ -1,5 +1,6 @@
 import { type Cancel, type Clock, CulvertError, Driver, unreachable } from "../base/index.ts";
 import { type NodeId, nodeIdOf } from "../identity/index.ts";
+import { apart } from "../io/defer.ts";
 import type {
   CloseOptions,
   DatagramListener,
@@ -105,7 +106,8 @@ export class CoreLink implements Link {
       peer: options.peer,
       now: this.#usedAt,
     });
-    this.#driver = new Driver(this.#core, owner.clock, (effect) => this.#perform(effect));
+    const perform = (effect: LinkEffect): void => apart(() => this.#perform(effect));
+    this.#driver = new Driver(this.#core, owner.clock, perform);
     this.#driver.setBackground(true);
     this.#turns = new LinkTurns(this.#core, this.#driver, () =>
       this.#path?.roomBytes(owner.limits.pathBytesMax),
@@ -385,7 +387,7 @@ export class CoreLink implements Link {
     this.#about = undefined;
     const reason = this.#closedError();
     this.#openings.fail(reason);
-    for (const stream of this.#streams.values()) stream.fail(reason);
+    for (const stream of this.#streams.values()) apart(() => stream.fail(reason));
     this.owner.over(this);
     this.#closeListeners.tell(error);
     this.#closeListeners.clear();

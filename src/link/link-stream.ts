@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, CulvertError } from "../base/index.ts";
 import { nodeIdText } from "../identity/index.ts";
-import { defer } from "../io/defer.ts";
+import { apart, defer } from "../io/defer.ts";
 import { SocketDuplex } from "../io/socket-duplex.ts";
 import type { Link, LinkStream, Priority } from "./contract.ts";
 import type { StreamId } from "./mux-frames.ts";
@@ -332,7 +332,9 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
       this.#bytesRead += bytes.length;
       this.#droppedBytes = 0;
       // Node's side may ask for more at once: it has to see the rest first.
-      this.#isReading = this.push(bytes);
+      apart(() => {
+        this.#isReading = this.push(bytes);
+      });
       // Also of a stream that is left there: the peer may have more to say than it has credit.
       this.#port.consumed(this.#id, creditCost(bytes.length));
       if (this.destroyed) return;

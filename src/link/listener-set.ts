@@ -1,4 +1,5 @@
 import type { Cancel } from "../base/index.ts";
+import { apart } from "../io/defer.ts";
 
 /** Functions that want to be told of something. */
 export class ListenerSet<Arguments extends readonly unknown[]> {
@@ -14,7 +15,7 @@ export class ListenerSet<Arguments extends readonly unknown[]> {
   }
 
   tell(...told: Arguments): void {
-    for (const { call } of [...this.#listeners]) call(...told);
+    for (const { call } of [...this.#listeners]) apart(() => call(...told));
   }
 
   clear(): void {
