@@ -4,4 +4,5 @@ export { CborSequence, type SequenceOptions } from "./cbor-sequence.ts";
 export { Fields } from "./fields.ts";
 export { FrameBuffer, sealFrame } from "./frame-buffer.ts";
 export { Reader } from "./reader.ts";
+export { UnreadBytes } from "./unread-bytes.ts";
 export { Writer } from "./writer.ts";

@@ -6,7 +6,7 @@ import {
   type Instant,
   isCulvertError,
 } from "../base/index.ts";
-import { FrameBuffer, Reader, Writer } from "../codec/index.ts";
+import { Reader, UnreadBytes, Writer } from "../codec/index.ts";
 
 /** What a session is told. */
 export type PathSessionInput =
@@ -32,9 +32,19 @@ export type PathSessionEffect =
 /** Bytes of the name that each run of an end gives itself. */
 export const SESSION_NONCE_BYTES = 16;
 
+/** Where in the stream a session begins: whole bytes, behind those of earlier ones. */
+export interface SessionOffsets {
+  readonly read: number;
+  readonly write: number;
+}
+
+const BROKEN = 0;
 const HELLO = 1;
 const DATA = 2;
-const DATA_BYTES_MAX = 16_384;
+const PREFIX_BYTES = 4;
+const HELLO_BYTES = PREFIX_BYTES + 1 + 2 * SESSION_NONCE_BYTES;
+/** No frame crosses a multiple of this, so that one that was cut off is over there. */
+const BLOCK_BYTES = 4_096;
 const NOBODY = new Uint8Array(SESSION_NONCE_BYTES);
 
 /**
@@ -43,10 +53,16 @@ const NOBODY = new Uint8Array(SESSION_NONCE_BYTES);
  * their own and the other's. What was sent to an earlier run still comes, and is recognised: it is
  * older than the greeting of this one.
  *
- * Frames: length u32, kind u8; `hello` (own nonce 16, the other's or zeros 16), `data` (bytes).
+ * Frames: length u32, kind u8; `hello` (own nonce 16, the other's or zeros 16), `data` (bytes). A
+ * process that is killed may leave a piece of one: the next run fills the block with zeros, which
+ * are no frame. What they make of the piece is of an earlier run, too.
  */
 export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect> {
-  readonly #frames = new FrameBuffer(1 + DATA_BYTES_MAX);
+  readonly #unread = new UnreadBytes();
+  /** Length of the frame whose prefix was read. */
+  #awaited: number | undefined;
+  #readAt: number;
+  #writtenAt: number;
   readonly #effects: PathSessionEffect[] = [];
   #own: Uint8Array;
   #peer: Uint8Array = NOBODY;
@@ -54,9 +70,17 @@ export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect
   #isOver = false;
 
   /** @param nonce 16 random bytes of this run, copied */
-  constructor(nonce: Uint8Array) {
+  constructor(nonce: Uint8Array, { read, write }: SessionOffsets = { read: 0, write: 0 }) {
     this.#own = nonce.slice();
+    this.#readAt = read;
+    this.#writtenAt = write;
+    this.#fill();
     this.#greet();
+  }
+
+  /** Bytes of a frame that is not all here: the next run needs them again. */
+  get unusedBytes(): number {
+    return this.#unread.length + (this.#awaited === undefined ? 0 : PREFIX_BYTES);
   }
 
   handle(input: PathSessionInput, _now: Instant): void {
@@ -88,9 +112,9 @@ export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect
 
   #receive(bytes: Uint8Array): void {
     try {
-      this.#frames.push(bytes);
-      for (let frame = this.#frames.take(); frame !== undefined; frame = this.#frames.take()) {
-        this.#read(new Reader(frame));
+      this.#unread.push(bytes);
+      for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
+        if (frame.length > 0) this.#read(new Reader(frame));
       }
     } catch (error) {
       if (!isCulvertError(error, "CULVERT_PROTOCOL")) throw error;
@@ -99,8 +123,33 @@ export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect
     }
   }
 
+  /** The next frame, or an empty one for what is none. */
+  #take(): Uint8Array | undefined {
+    if (this.#awaited === undefined) {
+      const length = this.#prefix();
+      if (length === undefined) return undefined;
+      this.#awaited = length;
+    }
+    if (this.#unread.length < this.#awaited) return undefined;
+    const frame = this.#unread.take(this.#awaited);
+    this.#readAt += frame.length;
+    this.#awaited = undefined;
+    return frame;
+  }
+
+  #prefix(): number | undefined {
+    const left = leftOfBlock(this.#readAt);
+    if (left < PREFIX_BYTES) return this.#unread.length < left ? undefined : left;
+    if (this.#unread.length < PREFIX_BYTES) return undefined;
+    const length = this.#unread.takeU32();
+    this.#readAt += PREFIX_BYTES;
+    const isFrame = length > 0 && length <= left - PREFIX_BYTES;
+    return isFrame ? length : left - PREFIX_BYTES;
+  }
+
   #read(reader: Reader): void {
     const kind = reader.u8("kind");
+    if (kind === BROKEN) return;
     if (kind === DATA) {
       if (this.#isOpen) this.#effects.push({ kind: "data", bytes: reader.rest().slice() });
       return;
@@ -128,21 +177,42 @@ export class PathSessionCore implements Core<PathSessionInput, PathSessionEffect
   }
 
   #greet(): void {
+    if (leftOfBlock(this.#writtenAt) < HELLO_BYTES) this.#fill();
     this.#send(HELLO, concatBytes(this.#own, this.#peer));
   }
 
   #write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += DATA_BYTES_MAX) {
-      this.#send(DATA, bytes.subarray(at, at + DATA_BYTES_MAX));
+    for (let at = 0; at < bytes.length; ) {
+      const room = leftOfBlock(this.#writtenAt) - PREFIX_BYTES - 1;
+      if (room <= 0) this.#fill();
+      else {
+        this.#send(DATA, bytes.subarray(at, at + room));
+        at += room;
+      }
     }
+  }
+
+  /** Zeros up to the next block. */
+  #fill(): void {
+    const left = leftOfBlock(this.#writtenAt);
+    if (left === BLOCK_BYTES) return;
+    this.#writtenAt += left;
+    this.#effects.push({ kind: "send", bytes: new Uint8Array(left) });
   }
 
   #send(kind: number, payload: Uint8Array): void {
     const { length } = payload;
-    const frame = new Writer(5 + length)
+    const frame = new Writer(PREFIX_BYTES + 1 + length)
       .u32(1 + length)
       .u8(kind)
-      .bytes(payload);
-    this.#effects.push({ kind: "send", bytes: frame.finish() });
+      .bytes(payload)
+      .finish();
+    this.#writtenAt += frame.length;
+    this.#effects.push({ kind: "send", bytes: frame });
   }
+}
+
+/** Bytes from `offset` to the end of its block. */
+function leftOfBlock(offset: number): number {
+  return BLOCK_BYTES - (offset % BLOCK_BYTES);
 }

@@ -1,6 +1,6 @@
-import type { Duplex } from "node:stream";
 import { type Clock, Driver, type Random, unreachable } from "../base/index.ts";
 import type { PathConnection, PathEvents } from "../link/index.ts";
+import type { Stream } from "../stream/index.ts";
 import {
   PathSessionCore,
   type PathSessionEffect,
@@ -10,8 +10,8 @@ import {
 
 /** What paths over a stream are made from. */
 export interface StreamPathsComponents {
-  /** Survives its ends: a `Stream` with a journal. Owned from now on. */
-  readonly stream: Duplex;
+  /** Survives its ends: it has a journal. Owned from now on. */
+  readonly stream: Stream;
   readonly clock: Clock;
   readonly random: Random;
   /** A path begins; the one before, if there was any, is over. */
@@ -30,7 +30,9 @@ export class StreamPaths {
   constructor(components: StreamPathsComponents) {
     const { stream, clock, random } = components;
     this.#components = components;
-    const core = new PathSessionCore(random.bytes(SESSION_NONCE_BYTES));
+    const offsets = { read: stream.readOffset, write: stream.writeOffset };
+    const core = new PathSessionCore(random.bytes(SESSION_NONCE_BYTES), offsets);
+    stream.holdBack(() => core.unusedBytes);
     this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
     stream.on("data", (bytes: Uint8Array) => this.#driver.handle({ kind: "received", bytes }));
     stream.on("drain", () => this.#path?.drained());
@@ -93,13 +95,13 @@ interface PathOwner {
 
 /** One path: from a greeting of both ends to the next one. */
 class StreamPath implements PathConnection {
-  readonly #stream: Duplex;
+  readonly #stream: Stream;
   readonly #owner: PathOwner;
   #events: PathEvents | undefined;
   #early: Uint8Array[] = [];
   #isOver = false;
 
-  constructor(stream: Duplex, owner: PathOwner) {
+  constructor(stream: Stream, owner: PathOwner) {
     this.#stream = stream;
     this.#owner = owner;
   }

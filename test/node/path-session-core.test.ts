@@ -14,18 +14,35 @@ class Ends {
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
-    this.cores = [this.#fresh(), this.#fresh()];
+    this.cores = [this.#fresh(0), this.#fresh(1)];
     this.drain(0);
     this.drain(1);
   }
 
-  #fresh(): PathSessionCore {
-    return new PathSessionCore(this.random.bytes(SESSION_NONCE_BYTES));
+  /** What each end has written to its stream, and used of the other's, for good. */
+  readonly #written: [number, number] = [0, 0];
+  readonly #read: [number, number] = [0, 0];
+  readonly #came: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+
+  #fresh(end: 0 | 1): PathSessionCore {
+    const offsets = { read: this.#read[end], write: this.#written[end] };
+    return new PathSessionCore(this.random.bytes(SESSION_NONCE_BYTES), offsets);
   }
 
   /** The process of one end is killed and comes back; the stream goes on. */
   restart(end: 0 | 1): void {
-    this.cores[end] = this.#fresh();
+    // The journal has what was written last in part; a frame that came in part comes again.
+    const last = this.ways[end].pop();
+    if (last !== undefined) {
+      const kept = Math.floor(this.random.unit() * (last.length + 1));
+      this.ways[end].push(last.slice(0, kept));
+      this.#written[end] -= last.length - kept;
+    }
+    const { unusedBytes } = this.cores[end];
+    const came = this.#came[end];
+    this.ways[end === 0 ? 1 : 0].unshift(came.slice(came.length - unusedBytes));
+    this.#read[end] -= unusedBytes;
+    this.cores[end] = this.#fresh(end);
     this.heard[end] = "";
     this.drain(end);
   }
@@ -41,10 +58,21 @@ class Ends {
     for (const bytes of this.ways[from].splice(0)) {
       const cut = Math.floor(this.random.unit() * bytes.length);
       for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) {
+        this.#read[to] += piece.length;
+        this.#came[to] = new Uint8Array([...this.#came[to], ...piece]).slice(-5_000);
         this.cores[to].handle({ kind: "received", bytes: piece }, 0);
         this.drain(to);
       }
     }
+  }
+
+  /** Carries a piece of what waits: the next life begins in the middle of a frame. */
+  carryPart(from: 0 | 1): void {
+    const bytes = Buffer.concat(this.ways[from].splice(0));
+    const cut = Math.floor(this.random.unit() * bytes.length);
+    this.ways[from].push(new Uint8Array(bytes.subarray(0, cut)));
+    this.carry(from);
+    this.ways[from].push(new Uint8Array(bytes.subarray(cut)));
   }
 
   settle(): void {
@@ -56,7 +84,10 @@ class Ends {
 
   drain(end: 0 | 1): void {
     for (let effect = this.cores[end].poll(); effect; effect = this.cores[end].poll()) {
-      if (effect.kind === "send") this.ways[end].push(effect.bytes);
+      if (effect.kind === "send") {
+        this.ways[end].push(effect.bytes);
+        this.#written[end] += effect.bytes.length;
+      }
       if (effect.kind === "data") this.heard[end] += new TextDecoder().decode(effect.bytes);
       if (effect.kind === "fail") throw effect.error;
       if (effect.kind === "open") {
@@ -94,7 +125,10 @@ describe("paths over a stream that survives", () => {
 
   it("agree in the end, whoever restarts when", () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constantFrom("restart", "carry", "write"), end: fc.constantFrom(0, 1) }),
+      fc.record({
+        kind: fc.constantFrom("restart", "carry", "part", "write"),
+        end: fc.constantFrom(0, 1),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.nat(), (steps, seed) => {
@@ -103,7 +137,8 @@ describe("paths over a stream that survives", () => {
           const at = end === 0 ? 0 : 1;
           if (kind === "restart") ends.restart(at);
           else if (kind === "carry") ends.carry(at);
-          else ends.write(at, "stale");
+          else if (kind === "part") ends.carryPart(at);
+          else ends.write(at, "stale".repeat(ends.random.below(3) * 900));
         }
         ends.settle();
         ends.heard[0] = "";

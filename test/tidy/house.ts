@@ -164,11 +164,6 @@ export const NODE_MODULES: readonly {
     modules: ["node:stream"],
     reason: "a raw call is a Duplex for its caller and its handler; only the type is needed",
   },
-  {
-    path: /^src\/node\/stream-paths\.ts$/,
-    modules: ["node:stream"],
-    reason: "a link runs over any Duplex, of which only the type is needed",
-  },
 ];
 
 /** Globals that read a clock, a dice or the process: only src/io and src/cli may. */

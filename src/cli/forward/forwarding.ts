@@ -11,6 +11,7 @@ import { errorCode } from "../../io/error-code.ts";
 import { systemRandom } from "../../io/random.ts";
 import { type Link, type LinkHost, openLinkHost, type PathConnection } from "../../link/index.ts";
 import { StreamPaths } from "../../node/index.ts";
+import type { Stream } from "../../stream/index.ts";
 import { withListenHint } from "../failure.ts";
 
 /** One end of a forwarding. */
@@ -19,7 +20,7 @@ export interface ForwardingOptions {
   readonly secret: Uint8Array;
   readonly role: "listener" | "dialer";
   /** Survives restarts of both ends; handed over. */
-  readonly stream: Duplex;
+  readonly stream: Stream;
   /** Where connections are taken here, to be made at the other end. */
   readonly listen: Endpoint | undefined;
   /** Where connections of the other end are made to; none are without it. */
@@ -109,7 +110,7 @@ export class Forwarding {
 
   /** Ends every connection. The stream stays as it is. */
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) cut(socket);
     this.#server?.close();
     await this.#host.close();
   }
@@ -161,7 +162,7 @@ export class Forwarding {
       const stream = await link.openStream(PROTOCOL, { signal: gone.signal });
       await this.#join(stream, socket, where);
     } catch {
-      socket.destroy();
+      cut(socket);
     }
   }
 
@@ -185,13 +186,18 @@ export class Forwarding {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     tell("open", where);
+    // Before a pipeline hears of it, which would end it as if all had been said.
+    const gone = (): void => {
+      if (!(stream.readableEnded && stream.writableFinished)) cut(socket);
+    };
+    stream.once("error", gone).once("close", gone);
     try {
       await Promise.all([pipeline(socket, stream), pipeline(stream, socket)]);
       tell("closed", where);
     } catch (error) {
       tell("refused", where, reasonOf(error));
       stream.destroy();
-      socket.destroy();
+      cut(socket);
     }
   }
 }
@@ -200,6 +206,17 @@ export class Forwarding {
 function reasonOf(error: unknown): string | undefined {
   if (isCulvertError(error, "CULVERT_PEER_ABORTED")) return "by the other side";
   return error instanceof Error && "syscall" in error ? errorCode(error) : undefined;
+}
+
+/** Has whoever is connected see that something is missing, where the system can say so. */
+function cut(socket: Socket): void {
+  if (socket.destroyed) return;
+  try {
+    if (socket.connecting) socket.destroy();
+    else socket.resetAndDestroy();
+  } catch {
+    socket.destroy(); // a UNIX socket has no reset
+  }
 }
 
 function dial(target: Endpoint): Socket {

@@ -3,8 +3,9 @@ import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Duplex } from "node:stream";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { generateSecret, Stream } from "culvert";
+import { MemoryTransport } from "culvert/transport";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { explain } from "../../../src/cli/failure.ts";
 import { Forwarding } from "../../../src/cli/forward/forwarding.ts";
 import { serverAt } from "../../io/server-at.ts";
@@ -16,10 +17,12 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function forwardFrom(path: string): Promise<Forwarding> {
+  const stream = Stream.listen(new MemoryTransport(), generateSecret());
+  onTestFinished(() => stream.halt());
   return await Forwarding.start({
     secret: new Uint8Array(32).fill(1),
     role: "listener",
-    stream: new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }),
+    stream,
     listen: { kind: "unix", path },
     target: undefined,
     tell: () => {},
