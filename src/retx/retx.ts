@@ -207,9 +207,10 @@ export class ReTx {
    * or for one behind it, if it could not use that one without, or has taken it and the Map has
    * lost its word, too. So with each further question others are missing as well, from one to half
    * of all, until all have been; unless some were never stored, as in a Map that is in trouble.
+   * Where lives are short there is always one that is being put again: that is no trouble.
    */
   doubtSilent(times: number, since: Instant): void {
-    const isTroubled = this.#unstored > 0;
+    const isTroubled = this.#hasNeverStored();
     this.doubt(this.base, since);
     if (isTroubled || times < 2 || this.size < 2) return;
     const length = 2 ** ((times - 2) % Math.ceil(Math.log2(this.size)));
@@ -276,6 +277,16 @@ export class ReTx {
       expiresAt = Math.min(expiresAt, this.#frames.expiresAt[slot] ?? NEVER);
     }
     return { below, expiresAt };
+  }
+
+  #hasNeverStored(): boolean {
+    if (this.#unstored === 0) return false;
+    for (let index = this.base; index < this.next; index++) {
+      const slot = this.#frames.find(index);
+      if (!this.#isThere(slot) && this.#frames.storedAt[slot] === Number.NEGATIVE_INFINITY)
+        return true;
+    }
+    return false;
   }
 
   #isThere(slot: number): boolean {

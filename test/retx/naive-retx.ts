@@ -87,7 +87,7 @@ export class NaiveReTx {
   doubtSilent(times: number, since: number): void {
     const { base } = this;
     const { length } = this.frames;
-    const isTroubled = !this.frames.every(isThere);
+    const isTroubled = this.frames.some((frame) => !isThere(frame) && frame.storedAt === -NEVER);
     this.doubt(base, since);
     if (isTroubled || times < 2 || length < 2) return;
     // All offsets but 0 in turn: 1, 2 to 3, 4 to 7 ...

@@ -28,6 +28,19 @@ describe("a reader that says nothing", () => {
   it("may have nothing to say as long as frames were never stored", () => {
     expect(putAgain(3, true)).toEqual([]);
   });
+
+  it("may look for any frame while others are put again before their lives end", () => {
+    const retx = new ReTx();
+    for (let index = 0; index < 4; index++) {
+      retx.add(index);
+      retx.sent(index, index);
+      retx.stored(index, { ...RECEIPT, refreshAt: index === 3 ? 10 : RECEIPT.refreshAt });
+    }
+    retx.timeout(10);
+    expect(retx.unstored).toBe(1);
+    retx.doubtSilent(2, 1_000);
+    expect([retx.state(0), retx.state(1)]).toEqual(["missing", "missing"]);
+  });
 });
 
 describe("a reader that speaks and has no news", () => {
