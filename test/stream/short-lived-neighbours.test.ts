@@ -3,7 +3,7 @@ import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { expect, it, onTestFinished } from "vitest";
 
-it("puts again what another Map had though what this one has is always being refreshed", async () => {
+it("puts again what another Map had though what this one has is refreshed always", async () => {
   const clock = new VirtualClock();
   const secret = generateSecret();
   const wayTo = (ttlSecondsMax: number): Transport => {
