@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { toHex } from "../../src/base/index.ts";
-import { LevelRecordStore } from "../../src/mapservice/index.ts";
+import { toHex } from "../../../src/base/index.ts";
+import { LevelRecordStore } from "../../../src/mapservice/index.ts";
 
 it("has one mark for as long as the store on disk is the same", async () => {
   const folder = await mkdtemp(join(tmpdir(), "culvert-mark-"));
