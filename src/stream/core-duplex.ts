@@ -254,7 +254,11 @@ export abstract class CoreDuplex extends SocketDuplex {
   /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
   #acceptBuffered(): void {
     while (this.writableCorked > 0) this.uncork();
-    while (this.#heldWrite.isHeld) this.#releaseWrite();
+    // Not what is written on being called back: whoever always writes again would have no end.
+    const all = this.bytesWritten;
+    for (let isLast = false; this.#heldWrite.isHeld && !isLast; this.#releaseWrite()) {
+      isLast = this.progress().writtenBytes >= all;
+    }
     if (this.writableEnded) this.#end();
   }
 

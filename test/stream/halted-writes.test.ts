@@ -94,3 +94,30 @@ it("what a halt has kept and the store has lost is missed", async () => {
   const refused = expect.objectContaining({ code: "CULVERT_BAD_STATE" });
   await expect(Stream.open(shared)).rejects.toThrow(refused);
 });
+
+const ENDS: readonly [string, (stream: Stream) => Promise<void>][] = [
+  ["halt", (stream) => stream.halt()],
+  ["destroy as a socket", async (stream) => void stream.destroy()],
+];
+
+it.each(ENDS)("%s takes what was written, not all that comes of it", async (_name, end) => {
+  const { clock, transport, store, elapse } = place();
+  const shared = { transport, store, clock, secret: generateSecret(), role: "listener" } as const;
+  const writer = await Stream.open({ ...shared, endsAsSocket: true });
+  const piece = pattern(5_000);
+  let calls = 0;
+  const next = (error?: Error | null): void => {
+    if (error) return;
+    if (++calls > 5_000) throw new Error("it has no end");
+    writer.write(piece, next);
+  };
+  next();
+  await clock.runUntil(() => writer.writableLength > 0, 1_000);
+  for (let more = 0; more < 5; more++) writer.write(piece);
+  const written = writer.bytesWritten;
+  await elapse(end(writer));
+  await elapse(writer.halt());
+  const again = await Stream.open(shared);
+  expect(again.writeOffset).toBeGreaterThanOrEqual(written);
+  await elapse(again.halt());
+});
