@@ -44,7 +44,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
   readonly #endsAsSocket: boolean;
-  #heldBytes = 0;
   #leftBytes = 0;
   #phase: Phase = "running";
   #failure: CulvertError | undefined;
@@ -86,7 +85,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Bytes that were written to this stream, in all sessions; it may still hold some of them. */
   get bytesWritten(): number {
-    return this.progress().writtenBytes + this.writableLength - this.#heldBytes;
+    return this.progress().writtenBytes + this.writableLength - this.#heldWrite.bytes;
   }
 
   protected get clock(): Clock {
@@ -237,8 +236,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     const bytes = this.engine.isBusy ? new Uint8Array(chunk) : chunk;
     this.engine.handle({ kind: "write", bytes });
     if (this.#parts.core.isFull && this.#isWorking) {
-      this.#heldBytes = bytes.length;
-      this.#heldWrite.hold(callback);
+      this.#heldWrite.hold(callback, bytes.length);
     } else {
       this.#parts.core.own();
       callback();
@@ -246,7 +244,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   #releaseWrite(error?: Error): void {
-    this.#heldBytes = 0;
     this.#parts.core.own();
     this.#heldWrite.release(error);
   }
@@ -254,11 +251,9 @@ export abstract class CoreDuplex extends SocketDuplex {
   /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
   #acceptBuffered(): void {
     while (this.writableCorked > 0) this.uncork();
-    // Not what is written on being called back: whoever always writes again would have no end.
     const all = this.bytesWritten;
-    for (let isLast = false; this.#heldWrite.isHeld && !isLast; this.#releaseWrite()) {
-      isLast = this.progress().writtenBytes >= all;
-    }
+    const isLast = (): boolean => this.progress().writtenBytes >= all;
+    this.#heldWrite.drain(isLast, () => this.#releaseWrite());
     if (this.writableEnded) this.#end();
   }
 

@@ -95,29 +95,47 @@ it("what a halt has kept and the store has lost is missed", async () => {
   await expect(Stream.open(shared)).rejects.toThrow(refused);
 });
 
-const ENDS: readonly [string, (stream: Stream) => Promise<void>][] = [
-  ["halt", (stream) => stream.halt()],
-  ["destroy as a socket", async (stream) => void stream.destroy()],
-];
+type Opened = Stream | Broadcast;
+type Open = (shared: ReturnType<typeof place>) => () => Promise<Opened>;
 
-it.each(ENDS)("%s takes what was written, not all that comes of it", async (_name, end) => {
-  const { clock, transport, store, elapse } = place();
-  const shared = { transport, store, clock, secret: generateSecret(), role: "listener" } as const;
-  const writer = await Stream.open({ ...shared, endsAsSocket: true });
+const openStream: Open = ({ transport, store, clock }) => {
+  const secret = generateSecret();
+  const role = "listener";
+  return () => Stream.open({ transport, store, clock, secret, role, endsAsSocket: true });
+};
+const openBroadcast: Open = ({ transport, store, clock }) => {
+  const capability = generateCapability();
+  return () => Broadcast.open({ transport, store, clock, capability });
+};
+
+it.each<[string, Open, (opened: Opened) => Promise<unknown>]>([
+  ["halt of a stream", openStream, (stream) => stream.halt()],
+  ["destroy as a socket", openStream, async (stream) => stream.destroy()],
+  ["halt of a broadcast", openBroadcast, (broadcast) => broadcast.halt()],
+])("%s takes what was written, not all that comes of it", async (_what, opener, end) => {
+  const shared = place();
+  const { clock, elapse } = shared;
+  const open = opener(shared);
+  const writer = await open();
   const piece = pattern(5_000);
   let calls = 0;
+  let written = 0;
+  const write = (called?: (error?: Error | null) => void): void => {
+    written += piece.length;
+    writer.write(piece, called);
+  };
   const next = (error?: Error | null): void => {
     if (error) return;
     if (++calls > 5_000) throw new Error("it has no end");
-    writer.write(piece, next);
+    write(next);
   };
   next();
   await clock.runUntil(() => writer.writableLength > 0, 1_000);
-  for (let more = 0; more < 5; more++) writer.write(piece);
-  const written = writer.bytesWritten;
+  for (let more = 0; more < 5; more++) write();
+  const before = written;
   await elapse(end(writer));
   await elapse(writer.halt());
-  const again = await Stream.open(shared);
-  expect(again.writeOffset).toBeGreaterThanOrEqual(written);
+  const again = await open();
+  expect(again.writeOffset).toBeGreaterThanOrEqual(before);
   await elapse(again.halt());
 });

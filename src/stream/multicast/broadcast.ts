@@ -229,7 +229,7 @@ export class Broadcast extends Writable {
    * @throws CulvertError of whatever ends the broadcast first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
   async sync(options: WaitOptions = {}): Promise<void> {
-    const written = this.progress().writtenBytes + this.writableLength;
+    const written = this.#writtenBytes;
     const isEnded = this.writableEnded;
     await this.#session.until(() => {
       const { storedBytes, isAllStored } = this.progress();
@@ -276,7 +276,7 @@ export class Broadcast extends Writable {
     // The chunk is the caller's until it is called back; a core that is at work takes it later.
     const { engine } = this.#session;
     engine.handle({ kind: "write", bytes: engine.isBusy ? new Uint8Array(chunk) : chunk });
-    this.#heldWrite.hold(callback);
+    this.#heldWrite.hold(callback, chunk.length);
     if (!this.#parts.core.isFull || !this.#session.isWorking) this.#releaseWrite();
   }
 
@@ -306,6 +306,11 @@ export class Broadcast extends Writable {
       );
   }
 
+  /** In all sessions; Node still has some of them. */
+  get #writtenBytes(): number {
+    return this.progress().writtenBytes + this.writableLength - this.#heldWrite.bytes;
+  }
+
   #releaseWrite(error?: Error): void {
     this.#parts.core.own();
     this.#heldWrite.release(error);
@@ -314,7 +319,9 @@ export class Broadcast extends Writable {
   /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
   #acceptBuffered(): void {
     while (this.writableCorked > 0) this.uncork();
-    while (this.#heldWrite.isHeld) this.#releaseWrite();
+    const all = this.#writtenBytes;
+    const isLast = (): boolean => this.progress().writtenBytes >= all;
+    this.#heldWrite.drain(isLast, () => this.#releaseWrite());
     if (this.writableEnded) this.#session.engine.handle({ kind: "end" });
   }
 
