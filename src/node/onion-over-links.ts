@@ -172,6 +172,10 @@ class StreamChannel implements OnionChannel {
     const early = this.#early;
     this.#early = [];
     for (const unit of early) this.#write(stream, unit);
+    if (!this.#isClosed) return;
+    // It was refused when it came.
+    this.#flush(stream);
+    stream.end();
   }
 
   /** There will be no stream. */
@@ -190,7 +194,6 @@ class StreamChannel implements OnionChannel {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#early = [];
     if (this.#stream === undefined) return;
     this.#flush(this.#stream);
     this.#stream.end();
