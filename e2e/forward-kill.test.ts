@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
 import { Pattern } from "../src/testing/world/pattern.ts";
 import { type Culvert, Machine } from "./culvert.ts";
+import { freePort } from "./free-port.ts";
 
 const { CULVERT_KILLS = "20", CULVERT_SEED = "1" } = process.env;
 const KILLS = Number(CULVERT_KILLS);
@@ -168,15 +169,6 @@ class Part {
   async descriptors(): Promise<number> {
     return (await readdir(`/proc/${this.#now.process.pid}/fd`)).length;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 test(

@@ -1,24 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "../test/interop/eventually.ts";
 import { Machine } from "./culvert.ts";
+import { freePort } from "./free-port.ts";
 import { NetworkOfProcesses } from "./network-process.ts";
 
 const NODES = 6;
 const VICTIM = 3;
 /** Neighbours look at their records once in a minute, about. */
 const PATIENCE_MS = 240_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
-}
 
 /** How many records a node has, by its metrics. */
 async function recordsAt(port: number): Promise<number> {

@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Machine } from "./culvert.ts";
+import { freePort } from "./free-port.ts";
 import { NetworkOfProcesses } from "./network-process.ts";
 
 const NODES = 6;
@@ -25,15 +26,6 @@ function has(...command: readonly string[]): boolean {
   const isThere = spawnSync(program, words).error === undefined;
   if (!isThere) console.log(`left out: ${program} is not on this machine`);
   return isThere;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Waits until something takes connections. */

@@ -1,21 +1,11 @@
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { StandalonePeer, VoidphoneApiClient } from "culvert/voidphone";
 import { expect, test } from "vitest";
 import { fromHex, SeededRandom, utf8 } from "../src/base/index.ts";
 import { hashOf, ShippedPeer } from "../test/interop/voidphone/shipped-peer.ts";
 import { Machine } from "./culvert.ts";
-
-/** A port of the loopback that nobody uses. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("a port was asked for");
-  return address.port;
-}
+import { freePort } from "./free-port.ts";
 
 /** Asks until the value is there: nobody is told when a put has arrived. */
 async function eventually(

@@ -32,4 +32,3 @@ export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";
 export { SharedCalls } from "./shared-calls.ts";
 export { shortMemory } from "./short-memory.ts";
-export { sortedByDistance, xorDistance } from "./xor-distance.ts";

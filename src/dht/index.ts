@@ -1,3 +1,4 @@
+export { sortByDistance } from "./closest.ts";
 export {
   CONTACT_LIMITS,
   Contact,
@@ -12,7 +13,7 @@ export {
 } from "./dht-node.ts";
 export { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
 export type { ExchangeId } from "./exchange-desk.ts";
-export type { KeyText } from "./key.ts";
+export { type KeyText, keyOf } from "./key.ts";
 export { DHT_LIMITS, type DhtLimits } from "./limits.ts";
 export type {
   DhtAsker,

@@ -1,13 +1,13 @@
-import {
-  type Clock,
-  equalBytes,
-  LruMap,
-  type Random,
-  sortedByDistance,
-  toHex,
-} from "../base/index.ts";
+import { type Clock, equalBytes, LruMap, type Random, toHex } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
-import { type Contact, type DhtNode, PlacedMap, type PlacementDht } from "../dht/index.ts";
+import {
+  type Contact,
+  type DhtNode,
+  keyOf,
+  PlacedMap,
+  type PlacementDht,
+  sortByDistance,
+} from "../dht/index.ts";
 import { isSameNode, type NodeId, nodeIdOf } from "../identity/index.ts";
 import {
   type CarrierGetOptions,
@@ -148,7 +148,7 @@ export class ReplicatedMap implements RecordCarrier {
       count: number,
     ): readonly Contact[] => {
       if (self === undefined) return nodes;
-      return sortedByDistance([...nodes, self.contact], address).slice(0, count);
+      return sortByDistance(keyOf(address), [...nodes, self.contact]).slice(0, count);
     };
     return {
       get knowsAll() {

@@ -1,6 +1,6 @@
-import { xorDistance } from "../base/index.ts";
 import { CONTACTS_MAX, type VoidphoneContact } from "./peer-messages.ts";
 import { addressOf } from "./peer-table.ts";
+import { xorDistance } from "./xor-distance.ts";
 
 /** Candidates of one lookup, the farthest of which are forgotten; and peers that it asks at all. */
 const CANDIDATES_MAX = 256;

@@ -1,5 +1,6 @@
-import { equalBytes, sortedByDistance } from "../base/index.ts";
+import { equalBytes } from "../base/index.ts";
 import type { VoidphoneContact } from "./peer-messages.ts";
+import { sortedByDistance } from "./xor-distance.ts";
 
 /** Contacts that have answered, and as many that were only heard of. Some 300 bytes each. */
 export const TABLE_HALF_MAX = 256;

@@ -1,10 +1,4 @@
-import {
-  type Clock,
-  CulvertError,
-  SeededRandom,
-  toHex,
-  xorDistance,
-} from "../../src/base/index.ts";
+import { type Clock, CulvertError, SeededRandom, toHex } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import {
   type CallPeer,
@@ -14,6 +8,7 @@ import {
   type VoidphoneContact,
   VoidphonePeerNetwork,
 } from "../../src/voidphone/index.ts";
+import { xorDistance } from "../../src/voidphone/xor-distance.ts";
 
 /** What a peer of the world does when it is called. */
 export type Nature = "honest" | "dead" | "silent" | "liar" | "empty" | "refusing";
