@@ -39,12 +39,52 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
   };
 }
 
+/**
+ * Those who wait for a signal, in the order in which they came. Mostly it is one, for which no set
+ * is kept.
+ */
+class Listeners {
+  #first: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
+
+  get size(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  add(listener: () => void): void {
+    if (this.size === 0) {
+      this.#first = listener;
+      return;
+    }
+    this.#others ??= new Set();
+    this.#others.add(listener);
+  }
+
+  /** False when it does not wait any more. */
+  delete(listener: () => void): boolean {
+    if (this.#first !== listener) return this.#others?.delete(listener) ?? false;
+    this.#first = undefined;
+    return true;
+  }
+
+  /** Calls each of them, once. */
+  tell(): void {
+    const first = this.#first;
+    this.#first = undefined;
+    first?.();
+    for (const listener of this.#others ?? []) {
+      this.#others?.delete(listener);
+      listener();
+    }
+  }
+}
+
 /** Listens once for all that wait for a signal of others: Node warns of eleven that listen. */
-function watch(signal: AbortSignal): Set<() => void> {
-  const listeners = new Set<() => void>();
+function watch(signal: AbortSignal): Listeners {
+  const listeners = new Listeners();
   const tell = (): void => {
     forget();
-    for (const listener of listeners) listener();
+    listeners.tell();
   };
   const forget = (): void => {
     signal.removeEventListener("abort", tell);
@@ -76,7 +116,7 @@ export async function withSignals<T>(
 }
 
 /** Who waits within the house for a signal. */
-const LISTENERS = new WeakMap<AbortSignal, Set<() => void>>();
+const LISTENERS = new WeakMap<AbortSignal, Listeners>();
 
 /** Signals of others that are listened to, and how that ends. */
 const WATCHED = new WeakMap<AbortSignal, () => void>();
@@ -91,7 +131,7 @@ const CANCELLED = new DOMException("This operation was aborted", "AbortError");
  */
 export class Canceller {
   readonly #controller = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
   constructor() {
     LISTENERS.set(this.#controller.signal, this.#listeners);
@@ -109,9 +149,6 @@ export class Canceller {
   /** Aborts the signal; once. */
   abort(reason: unknown = CANCELLED): void {
     this.#controller.abort(reason);
-    for (const listener of this.#listeners) {
-      this.#listeners.delete(listener);
-      listener();
-    }
+    this.#listeners.tell();
   }
 }

@@ -26,6 +26,7 @@ export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export { KeyedHash } from "./keyed-hash.ts";
 export { resolveLimits } from "./limits.ts";
 export { LruMap } from "./lru-map.ts";
+export { NumberMap } from "./number-map.ts";
 export { requireOneOf } from "./one-of.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";

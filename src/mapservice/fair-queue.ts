@@ -10,6 +10,7 @@ interface Lane {
   readonly bytes: TokenBucket;
   /** When its buckets allow its next request; in the past while they do. */
   resumeAt: Instant;
+  isReady: boolean;
 }
 
 /**
@@ -19,8 +20,8 @@ interface Lane {
 export class FairQueue {
   readonly #limits: MapLimits;
   readonly #lanes = new Map<AskerId, Lane>();
-  /** Askers that have requests and may go on, in the order of their turns. */
-  readonly #ready = new Set<Lane>();
+  /** Askers that have requests and may go on, in the order of their turns; each of them once. */
+  #ready: Lane[] = [];
   readonly #throttled = new Set<Lane>();
   #bytes = 0;
 
@@ -30,11 +31,11 @@ export class FairQueue {
 
   /** True while a request could be taken right now. */
   get isReady(): boolean {
-    return this.#ready.size > 0;
+    return this.#ready.length > 0;
   }
 
   get isEmpty(): boolean {
-    return this.#ready.size + this.#throttled.size === 0;
+    return this.#ready.length + this.#throttled.size === 0;
   }
 
   open(asker: AskerId, now: Instant): void {
@@ -45,6 +46,7 @@ export class FairQueue {
       requests: new TokenBucket({ capacity: requestsBurst, perSecond: requestsPerSecond }, now),
       bytes: new TokenBucket({ capacity: bytesBurst, perSecond: bytesPerSecond }, now),
       resumeAt: now,
+      isReady: false,
     });
   }
 
@@ -53,7 +55,7 @@ export class FairQueue {
     if (lane === undefined) return;
     for (const request of lane.queue) this.#bytes -= sizeOf(request);
     this.#lanes.delete(asker);
-    this.#ready.delete(lane);
+    this.#ready = this.#ready.filter((other) => other !== lane);
     this.#throttled.delete(lane);
   }
 
@@ -70,7 +72,7 @@ export class FairQueue {
     if (this.#bytes + sizeOf(request) > queuedBytesMax) return false;
     this.#bytes += sizeOf(request);
     lane.queue.push(request);
-    if (!this.#throttled.has(lane)) this.#ready.add(lane);
+    if (!lane.isReady && !this.#throttled.has(lane)) this.#makeReady(lane);
     return true;
   }
 
@@ -86,17 +88,17 @@ export class FairQueue {
 
   /** The next request whose asker may go on now. */
   take(now: Instant): QueuedRequest | undefined {
-    for (const lane of this.#ready) {
+    for (let lane = this.#ready[0]; lane !== undefined; lane = this.#ready[0]) {
       const next = lane.queue[0];
       if (next === undefined) {
-        this.#ready.delete(lane);
+        this.#leaveTurn();
         continue;
       }
       const size = sizeOf(next);
       const waitMs = Math.max(lane.requests.waitMs(1, now), lane.bytes.waitMs(size, now));
       if (waitMs > 0) {
         lane.resumeAt = now + waitMs;
-        this.#ready.delete(lane);
+        this.#leaveTurn();
         this.#throttled.add(lane);
         continue;
       }
@@ -104,18 +106,30 @@ export class FairQueue {
       lane.bytes.take(size, now);
       lane.queue.shift();
       this.#bytes -= size;
-      this.#passTurn(lane);
+      this.#passTurn();
       return next;
     }
     return undefined;
   }
 
   /** The other askers come first now; of one alone there is nothing to move. */
-  #passTurn(lane: Lane): void {
-    const isWaiting = lane.queue.length > 0;
-    if (isWaiting && this.#ready.size === 1) return;
-    this.#ready.delete(lane);
-    if (isWaiting) this.#ready.add(lane);
+  #passTurn(): void {
+    const isWaiting = this.#ready[0]?.queue[0] !== undefined;
+    if (isWaiting && this.#ready.length === 1) return;
+    const lane = this.#leaveTurn();
+    if (isWaiting && lane !== undefined) this.#makeReady(lane);
+  }
+
+  #makeReady(lane: Lane): void {
+    lane.isReady = true;
+    this.#ready.push(lane);
+  }
+
+  /** Takes the asker out whose turn it is. */
+  #leaveTurn(): Lane | undefined {
+    const lane = this.#ready.shift();
+    if (lane !== undefined) lane.isReady = false;
+    return lane;
   }
 
   /** When the first throttled asker may go on. */
@@ -130,7 +144,7 @@ export class FairQueue {
     for (const lane of this.#throttled) {
       if (lane.resumeAt > now) continue;
       this.#throttled.delete(lane);
-      this.#ready.add(lane);
+      this.#makeReady(lane);
     }
   }
 }

@@ -106,7 +106,7 @@ export class GetDesk {
   }
 
   closeAsker(asker: AskerId): void {
-    for (const get of this.#gets.ofAsker(asker)) this.#gets.remove(get);
+    this.#gets.removeAsker(asker);
   }
 
   timeout(now: Instant): void {

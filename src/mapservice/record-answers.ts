@@ -1,4 +1,4 @@
-import type { Clock } from "../base/index.ts";
+import { type Clock, NumberMap } from "../base/index.ts";
 import { afterReactions } from "../io/defer.ts";
 import { TimeSlice } from "../io/time-slice.ts";
 import type { MapAnswer, RequestId } from "./protocol.ts";
@@ -11,7 +11,9 @@ import type { MapAnswer, RequestId } from "./protocol.ts";
  */
 export class RecordAnswers {
   readonly #hand: (request: RequestId, answer: MapAnswer) => void;
-  readonly #waiting = new Map<RequestId, MapAnswer>();
+  readonly #waiting = new NumberMap<MapAnswer>();
+  /** In the order in which they came, with some that are forgotten. */
+  readonly #order: RequestId[] = [];
   readonly #slice: TimeSlice;
   #isHandingOn = false;
 
@@ -21,6 +23,7 @@ export class RecordAnswers {
   }
 
   push(request: RequestId, answer: MapAnswer): void {
+    if (!this.#waiting.has(request)) this.#order.push(request);
     this.#waiting.set(request, answer);
     this.#handOn();
   }
@@ -31,7 +34,9 @@ export class RecordAnswers {
 
   #handOn(): void {
     if (this.#isHandingOn || this.#waiting.size === 0 || !this.#slice.begin()) return;
-    for (const [request, answer] of this.#waiting) {
+    for (let request = this.#order.shift(); request !== undefined; request = this.#order.shift()) {
+      const answer = this.#waiting.get(request);
+      if (answer === undefined) continue;
       this.#isHandingOn = true;
       this.#waiting.delete(request);
       afterReactions(() => {

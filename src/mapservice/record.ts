@@ -118,20 +118,6 @@ function viewOf(bytes: Uint8Array, seq: Sequence): MapRecord {
   };
 }
 
-/**
- * A record whose bytes are all that keeps their memory: the record itself if it has a buffer to
- * itself, else a copy. A view of what came over a socket would keep the whole packet.
- */
-export function compactRecord(record: MapRecord): MapRecord {
-  const { address, signature, payload } = record;
-  const isAlone = payload.buffer.byteLength <= ALONE * (RECORD_HEADER_BYTES + payload.length);
-  const isWhole = address.buffer === payload.buffer && signature.buffer === payload.buffer;
-  return isAlone && isWhole ? record : copyOf(record);
-}
-
-/** How much longer than a record a buffer may be that is kept for it. */
-const ALONE = 9 / 8;
-
 function readU32(bytes: Uint8Array, at: number): number {
   const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;

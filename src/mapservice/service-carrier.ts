@@ -4,6 +4,7 @@ import {
   CulvertError,
   type ErrorCode,
   type Instant,
+  NumberMap,
   onAbort,
   throwIfAborted,
 } from "../base/index.ts";
@@ -55,25 +56,13 @@ type MapRequest =
   | { readonly kind: "put"; readonly record: Uint8Array; readonly stamp: Uint8Array }
   | { readonly kind: "get"; readonly address: Uint8Array; readonly waitMs: number };
 
-/** A request that is not answered, and whose promise it is. */
-class OpenRequest {
-  forgetSignal: Cancel | undefined;
+/** A request that is not answered, and who waits for that. */
+interface OpenRequest {
   readonly request: MapRequest;
   readonly deadline: Instant;
-  readonly resolve: (answer: MapAnswer) => void;
-  readonly reject: (error: unknown) => void;
-
-  constructor(
-    request: MapRequest,
-    deadline: Instant,
-    resolve: (answer: MapAnswer) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.request = request;
-    this.deadline = deadline;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
+  readonly answered: (answer: MapAnswer) => void;
+  readonly failed: (error: unknown) => void;
+  forgetSignal: Cancel | undefined;
 }
 
 /**
@@ -88,8 +77,8 @@ export class ServiceCarrier implements RecordCarrier {
   readonly #clock: Clock;
   readonly #onSilence: () => void;
   readonly #limits: ServiceCarrierLimits;
-  readonly #open = new Map<RequestId, OpenRequest>();
-  readonly #unsent = new Set<RequestId>();
+  readonly #open = new NumberMap<OpenRequest>();
+  readonly #unsent = new NumberMap<OpenRequest>();
   readonly #records: RecordAnswers;
   readonly #watch: DeadlineWatch;
   #requester: Requester | undefined;
@@ -175,48 +164,61 @@ export class ServiceCarrier implements RecordCarrier {
       const bits = this.#believedWork();
       const stamp = bits === 0 ? NO_STAMP : await this.#stamp(record, bits, options.signal);
       const request = { kind: "put", record: bytes, stamp } as const;
-      const answer = await this.#ask(request, this.#limits.answerMs, options.signal);
+      const answer = await new Promise<MapAnswer>((answered, failed) => {
+        const { signal } = options;
+        this.#ask(request, { timeoutMs: this.#limits.answerMs, signal, answered, failed });
+      });
       if (answer.kind === "stored") return answer;
       if (answer.kind !== "work-required" || attempt >= WORK_ATTEMPTS_MAX) throw failure(answer);
       this.#noteWork(answer.bits);
     }
   }
 
-  async get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
+  get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
     const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
     const request = { kind: "get", address: address.slice(), waitMs } as const;
-    const answer = await this.#ask(request, this.#limits.answerMs + waitMs, options.signal);
-    if (answer.kind === "found") return withTtl(answer.record, answer.ttlSeconds);
-    throw failure(answer);
-  }
-
-  #ask(
-    request: MapRequest,
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<MapAnswer> {
-    return new Promise((resolve, reject) => {
-      throwIfAborted(signal);
-      if (this.#closedBy !== undefined) throw this.#closedBy;
-      if (this.#open.size >= this.#limits.openMax) {
-        throw new CulvertError("CULVERT_BUSY", "too many requests are open");
-      }
-      const id = this.#nextId();
-      const open = new OpenRequest(request, this.#clock.now() + timeoutMs, resolve, reject);
-      this.#open.set(id, open);
-      this.#unsent.add(id);
-      if (signal) open.forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
-      this.#watch.note(open.deadline);
-      this.#flush();
+    return new Promise((resolve, failed) => {
+      const answered = (answer: MapAnswer): void => {
+        if (answer.kind === "found") resolve(withTtl(answer.record, answer.ttlSeconds));
+        else failed(failure(answer));
+      };
+      const timeoutMs = this.#limits.answerMs + waitMs;
+      this.#ask(request, { timeoutMs, signal: options.signal, answered, failed });
     });
   }
 
+  /** Makes a request; throws when none can be made. */
+  #ask(
+    request: MapRequest,
+    options: {
+      readonly timeoutMs: number;
+      readonly signal: AbortSignal | undefined;
+      readonly answered: (answer: MapAnswer) => void;
+      readonly failed: (error: unknown) => void;
+    },
+  ): void {
+    const { timeoutMs, signal, answered, failed } = options;
+    throwIfAborted(signal);
+    if (this.#closedBy !== undefined) throw this.#closedBy;
+    if (this.#open.size >= this.#limits.openMax) {
+      throw new CulvertError("CULVERT_BUSY", "too many requests are open");
+    }
+    const id = this.#nextId();
+    const deadline = this.#clock.now() + timeoutMs;
+    const open: OpenRequest = { request, deadline, answered, failed, forgetSignal: undefined };
+    this.#open.set(id, open);
+    this.#unsent.set(id, open);
+    if (signal) open.forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
+    this.#watch.note(deadline);
+    this.#flush();
+  }
+
   #settle(id: RequestId, answer: MapAnswer): void {
-    this.#leave(id)?.resolve(answer);
+    this.#leave(id)?.answered(answer);
   }
 
   #fail(id: RequestId, error: Error): void {
-    this.#leave(id)?.reject(error);
+    this.#leave(id)?.failed(error);
   }
 
   #leave(id: RequestId): OpenRequest | undefined {
@@ -245,7 +247,8 @@ export class ServiceCarrier implements RecordCarrier {
   /** Gives up what is overdue; the earliest deadline of the others. */
   #expire(now: Instant): Instant {
     let next = Number.POSITIVE_INFINITY;
-    for (const [id, { deadline }] of this.#open) {
+    for (const id of this.#open.keys()) {
+      const { deadline } = this.#open.get(id) as OpenRequest;
       if (deadline > now) {
         next = Math.min(next, deadline);
         continue;
@@ -258,7 +261,7 @@ export class ServiceCarrier implements RecordCarrier {
   }
 
   #flush(): void {
-    for (const id of this.#unsent) {
+    for (const id of this.#unsent.keys()) {
       if (this.#requester === undefined || this.#requester.isCongested) return;
       this.#unsent.delete(id);
       const request = this.#open.get(id)?.request;

@@ -1,4 +1,4 @@
-import { Heap, type Instant } from "../base/index.ts";
+import { Heap, type Instant, NumberMap } from "../base/index.ts";
 import type { AskerId, RequestId } from "./protocol.ts";
 
 /** A get that is not answered yet. */
@@ -14,15 +14,32 @@ export interface WaitingGet {
   readonly deadline: Instant;
 }
 
+/** A get among others: lists of their own need no memory, and let go of what was in them. */
+interface Entry {
+  readonly get: WaitingGet;
+  /** The next one at its address. */
+  nextHere: Entry | undefined;
+  /** Its neighbours in its slot. */
+  before: Entry | undefined;
+  after: Entry | undefined;
+}
+
+/** The gets of one slot, in the order in which they came. */
+interface Slot {
+  first: Entry | undefined;
+  last: Entry | undefined;
+}
+
 /** Deadlines are kept in slots of this length: a get is removed without a search. */
 const SLOT_MS = 10;
 
 /** All gets that are not answered yet, found by address, by asker and request, and by deadline. */
 export class WaitingGets {
-  readonly #byAddress = new Map<string, Set<WaitingGet>>();
-  readonly #byAsker = new Map<AskerId, Map<RequestId, WaitingGet>>();
+  /** The first one at each address. */
+  readonly #byAddress = new Map<string, Entry>();
+  readonly #byAsker = new Map<AskerId, NumberMap<Entry>>();
   readonly #countOf = new Map<string, number>();
-  readonly #bySlot = new Map<number, Set<WaitingGet>>();
+  readonly #bySlot = new NumberMap<Slot>();
   /** The slots in use, some of them empty by now: a slot is in here once. */
   readonly #slots = new Heap<number>((a, b) => a < b);
   #size = 0;
@@ -40,48 +57,47 @@ export class WaitingGets {
   }
 
   sizeAt(key: string): number {
-    return this.#byAddress.get(key)?.size ?? 0;
+    let size = 0;
+    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) size += 1;
+    return size;
   }
 
   /** False when the asker already has a get of this number. */
   add(get: WaitingGet): boolean {
-    const ofAsker = this.#byAsker.get(get.asker) ?? new Map<RequestId, WaitingGet>();
+    const ofAsker = this.#byAsker.get(get.asker) ?? new NumberMap<Entry>();
     if (ofAsker.has(get.request)) return false;
-    this.#byAsker.set(get.asker, ofAsker.set(get.request, get));
+    const entry: Entry = { get, nextHere: undefined, before: undefined, after: undefined };
+    ofAsker.set(get.request, entry);
+    this.#byAsker.set(get.asker, ofAsker);
     this.#countOf.set(get.source, this.sizeOfSource(get.source) + 1);
-    addTo(this.#byAddress, get.key, get);
-    const slot = slotOf(get.deadline);
-    if (!this.#bySlot.has(slot)) this.#slots.push(slot);
-    addTo(this.#bySlot, slot, get);
+    this.#putInPlace(entry);
+    if (Number.isFinite(get.deadline)) this.#putInSlot(entry);
     this.#size += 1;
     return true;
   }
 
   at(key: string): readonly WaitingGet[] {
-    const gets = this.#byAddress.get(key);
-    return gets === undefined ? NOBODY : [...gets];
-  }
-
-  ofAsker(asker: AskerId): readonly WaitingGet[] {
-    return [...(this.#byAsker.get(asker)?.values() ?? [])];
+    const gets: WaitingGet[] = [];
+    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) gets.push(entry.get);
+    return gets;
   }
 
   find(asker: AskerId, request: RequestId): WaitingGet | undefined {
-    return this.#byAsker.get(asker)?.get(request);
+    return this.#byAsker.get(asker)?.get(request)?.get;
   }
 
-  remove(get: WaitingGet): void {
-    const ofAsker = this.#byAsker.get(get.asker);
-    if (ofAsker?.get(get.request) !== get) return;
-    ofAsker.delete(get.request);
-    if (ofAsker.size === 0) this.#byAsker.delete(get.asker);
-    const left = this.sizeOfSource(get.source) - 1;
-    if (left === 0) this.#countOf.delete(get.source);
-    else this.#countOf.set(get.source, left);
-    removeFrom(this.#byAddress, get.key, get);
-    // The slot itself stays until its time, so that it is in the heap no more than once.
-    this.#bySlot.get(slotOf(get.deadline))?.delete(get);
-    this.#size -= 1;
+  remove({ asker, request }: WaitingGet): void {
+    const ofAsker = this.#byAsker.get(asker);
+    const entry = ofAsker?.get(request);
+    if (ofAsker === undefined || entry === undefined) return;
+    ofAsker.delete(request);
+    this.#forget(entry);
+  }
+
+  /** Removes all that this asker has. */
+  removeAsker(asker: AskerId): void {
+    for (const entry of this.#byAsker.get(asker)?.values() ?? []) this.#forget(entry);
+    this.#byAsker.delete(asker);
   }
 
   /** When the first slot is over; `Infinity` while there is none. */
@@ -97,30 +113,76 @@ export class WaitingGets {
       const slot = this.#slots.peek();
       if (slot === undefined || slot * SLOT_MS > now) return due;
       this.#slots.pop();
-      for (const get of this.#bySlot.get(slot) ?? []) {
-        due.push(get);
-        this.remove(get);
+      for (let entry = this.#bySlot.get(slot)?.first; entry; entry = entry.after) {
+        due.push(entry.get);
       }
       this.#bySlot.delete(slot);
+      for (const get of due) this.remove(get);
     }
   }
-}
 
-const NOBODY: readonly WaitingGet[] = [];
+  #putInPlace(entry: Entry): void {
+    const { key } = entry.get;
+    let last = this.#byAddress.get(key);
+    if (last === undefined) {
+      this.#byAddress.set(key, entry);
+      return;
+    }
+    while (last.nextHere !== undefined) last = last.nextHere;
+    last.nextHere = entry;
+  }
+
+  #putInSlot(entry: Entry): void {
+    const number = slotOf(entry.get.deadline);
+    const slot = this.#bySlot.get(number);
+    if (slot === undefined) {
+      this.#slots.push(number);
+      this.#bySlot.set(number, { first: entry, last: entry });
+      return;
+    }
+    entry.before = slot.last;
+    if (slot.last === undefined) slot.first = entry;
+    else slot.last.after = entry;
+    slot.last = entry;
+  }
+
+  /** Takes it out of everything but the map of its asker. */
+  #forget(entry: Entry): void {
+    const { source } = entry.get;
+    const left = this.sizeOfSource(source) - 1;
+    if (left === 0) this.#countOf.delete(source);
+    else this.#countOf.set(source, left);
+    this.#takeFromPlace(entry);
+    this.#takeFromSlot(entry);
+    this.#size -= 1;
+  }
+
+  #takeFromPlace(entry: Entry): void {
+    const { key } = entry.get;
+    const next = entry.nextHere;
+    entry.nextHere = undefined;
+    let before = this.#byAddress.get(key);
+    if (before !== entry) {
+      while (before !== undefined && before.nextHere !== entry) before = before.nextHere;
+      if (before !== undefined) before.nextHere = next;
+    } else if (next === undefined) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, next);
+  }
+
+  /** The slot itself stays until its time, so that it is in the heap no more than once. */
+  #takeFromSlot(entry: Entry): void {
+    const { before, after } = entry;
+    const slot = this.#bySlot.get(slotOf(entry.get.deadline));
+    if (slot?.first === entry) slot.first = after;
+    if (slot?.last === entry) slot.last = before;
+    if (before !== undefined) before.after = after;
+    if (after !== undefined) after.before = before;
+    entry.before = undefined;
+    entry.after = undefined;
+  }
+}
 
 /** The first slot that ends at or after `deadline`. */
 function slotOf(deadline: Instant): number {
   return Math.ceil(deadline / SLOT_MS);
-}
-
-function addTo<K>(sets: Map<K, Set<WaitingGet>>, key: K, get: WaitingGet): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([get]));
-  else set.add(get);
-}
-
-function removeFrom<K>(sets: Map<K, Set<WaitingGet>>, key: K, get: WaitingGet): void {
-  const set = sets.get(key);
-  set?.delete(get);
-  if (set?.size === 0) sets.delete(key);
 }

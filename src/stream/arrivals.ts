@@ -1,3 +1,4 @@
+import { NumberMap } from "../base/index.ts";
 import type { Frame } from "./frame.ts";
 
 /** Frames with few bytes or none that may wait beyond those that there is room for. */
@@ -36,7 +37,7 @@ interface Delivered {
 /** Frames on their way to the application, in order, once; and which of them it has taken. */
 export class Arrivals {
   /** Frames that arrived before one below them. */
-  readonly #early = new Map<number, Arrived>();
+  readonly #early = new NumberMap<Arrived>();
   #delivered: Delivered[] = [];
   #deliveredFirst = 0;
   #next: number;

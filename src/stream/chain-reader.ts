@@ -1,4 +1,4 @@
-import { Heap, type Instant } from "../base/index.ts";
+import { Heap, type Instant, NumberMap } from "../base/index.ts";
 import { TimerQueue } from "../retx/index.ts";
 import type { Exchange, Purpose, Request } from "./exchange.ts";
 import type { FrameKeys } from "./frame-keys.ts";
@@ -78,10 +78,10 @@ export class ChainReader {
   readonly #exchange: Exchange;
   readonly #keys: FrameKeys;
   readonly #options: ChainReaderOptions;
-  readonly #places = new Map<number, Place>();
+  readonly #places = new NumberMap<Place>();
   readonly #again = new Heap<Place>((a, b) => a.index < b.index);
   readonly #paused = new TimerQueue<Place>({ capacity: PAUSED_MAX });
-  readonly #arrived = new Set<number>();
+  readonly #arrived = new NumberMap<true>();
   #base: number;
   #fresh: number;
   #seen: number;
@@ -137,7 +137,7 @@ export class ChainReader {
     this.#dropPlace(index);
     if (place !== undefined) this.#reachFurther(this.#options.aheadGrowth);
     this.#noteSeen(index, now);
-    if (index >= this.#base) this.#arrived.add(index);
+    if (index >= this.#base) this.#arrived.set(index, true);
     while (this.#arrived.delete(this.#base)) this.#base += 1;
     this.#fresh = Math.max(this.#fresh, this.#base);
     this.#becomeLively(now);

@@ -8,6 +8,7 @@ import {
   isCulvertError,
   type Journal,
   type JournalChanges,
+  NumberMap,
   unreachable,
 } from "../base/index.ts";
 import { CancellerPool } from "../io/canceller-pool.ts";
@@ -49,7 +50,7 @@ export class StreamEngine<
 > {
   readonly #init: EngineInit<Input, Event>;
   readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
-  readonly #open = new Map<RequestId, Canceller>();
+  readonly #open = new NumberMap<Canceller>();
   readonly #cancellers = new CancellerPool(SPARE_MAX);
   /** What the core has asked of the Map and was not asked yet. */
   readonly #requests: MapRequest[] = [];

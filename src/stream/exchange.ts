@@ -1,4 +1,4 @@
-import type { ErrorCode, Instant, Random } from "../base/index.ts";
+import { type ErrorCode, type Instant, NumberMap, type Random } from "../base/index.ts";
 import {
   OPEN_PACER,
   type Pacer,
@@ -79,7 +79,7 @@ const OPEN_PER_WINDOW = 8;
 export class Exchange {
   readonly #options: StreamOptions;
   readonly #effects: StreamEffect[];
-  readonly #requests = new Map<RequestId, Request>();
+  readonly #requests = new NumberMap<Request>();
   readonly #late: TimerQueue<Request>;
   readonly #putPacer: Pacer;
   readonly #getPacer: Pacer;

@@ -1,4 +1,4 @@
-import { assert, utf8 } from "../base/index.ts";
+import { assert, NumberMap, utf8 } from "../base/index.ts";
 import { Chain } from "../crypto/index.ts";
 
 /** What one frame is found and opened by. Secret. */
@@ -20,7 +20,7 @@ interface Link {
  */
 export class FrameKeys {
   readonly #context: Uint8Array;
-  readonly #links = new Map<number, Link>();
+  readonly #links = new NumberMap<Link>();
   #base: number;
   #top: number;
 

@@ -12,7 +12,6 @@ import {
   signedBytes,
   verifyRecord,
 } from "../../src/mapservice/index.ts";
-import { compactRecord } from "../../src/mapservice/record.ts";
 import { PAYLOAD_SIZE, recordOf, tombstoneOf } from "./fixtures.ts";
 
 /** The eight points of small order, canonical and not, as RFC 7748's readers know them. */
@@ -45,24 +44,6 @@ describe("the layout", () => {
     expect(bytes.length).toBe(RECORD_HEADER_BYTES + PAYLOAD_SIZE);
     expect([...bytes.subarray(96, 101)]).toEqual([1, 1, 2, 3, 4]);
     expect(parseRecord(bytes, PAYLOAD_SIZE)).toEqual(record);
-  });
-
-  test("is kept as it is alone in its buffer, and else as a copy", () => {
-    const parse = (bytes: Uint8Array): MapRecord => {
-      const parsed = parseRecord(bytes, PAYLOAD_SIZE);
-      if (isFault(parsed)) throw new Error(parsed);
-      return parsed;
-    };
-    const bytes = encodeRecord(recordOf(1));
-    const alone = parse(bytes);
-    expect(compactRecord(alone)).toBe(alone);
-    const packet = new Uint8Array(4 * bytes.length);
-    packet.set(bytes);
-    const copy = compactRecord(parse(packet.subarray(0, bytes.length)));
-    expect(copy).toEqual(alone);
-    for (const part of [copy.address, copy.signature, copy.payload]) {
-      expect(part.buffer.byteLength).toBeLessThanOrEqual(PAYLOAD_SIZE + RECORD_HEADER_BYTES);
-    }
   });
 
   test("has room for nothing but a cell of the network's size, or a tombstone", () => {

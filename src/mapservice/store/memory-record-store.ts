@@ -1,6 +1,7 @@
 import { assert, CulvertError, Heap } from "../../base/index.ts";
 import { addressKey } from "../address-key.ts";
-import { compactRecord, RECORD_HEADER_BYTES } from "../record.ts";
+import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record.ts";
+import { RecordSlots, type SlotNumber } from "./record-slots.ts";
 import {
   decidePut,
   type PutOutcome,
@@ -12,9 +13,14 @@ import {
   type SweepOutcome,
 } from "./record-store.ts";
 
-interface Expiring {
+/** A record that is kept, and where its bytes are. */
+interface Held {
   readonly key: string;
-  readonly expiresMs: number;
+  readonly slot: SlotNumber;
+  length: number;
+  expiresMs: number;
+  /** An expiry that it had, by which it is queued: a longer life is queued again when due. */
+  dueMs: number;
 }
 
 /** Records in memory: for tests, demonstrations, and Maps that need not outlive their process. */
@@ -22,11 +28,9 @@ export class MemoryRecordStore implements RecordStore {
   readonly payloadSize: number;
   readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
-  readonly #records = new Map<string, StoredRecord>();
-  /**
-   * One entry for each record, at an expiry that it had: a longer life is queued again when due.
-   */
-  readonly #expiring = new Heap<Expiring>((a, b) => a.expiresMs < b.expiresMs);
+  readonly #held = new Map<string, Held>();
+  readonly #queue = new Heap<Held>((a, b) => a.dueMs < b.dueMs);
+  #slots: RecordSlots;
   #bytes = 0;
   #isClosed = false;
 
@@ -35,6 +39,7 @@ export class MemoryRecordStore implements RecordStore {
     this.payloadSize = options.payloadSize;
     if (options.mark !== undefined) this.mark = options.mark;
     this.#options = options;
+    this.#slots = new RecordSlots(options.payloadSize);
   }
 
   async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
@@ -44,8 +49,10 @@ export class MemoryRecordStore implements RecordStore {
 
   get(address: Uint8Array, nowMs: number): StoredRecord | undefined {
     this.#throwIfClosed();
-    const held = this.#records.get(addressKey(address));
-    return held !== undefined && held.expiresMs > nowMs ? held : undefined;
+    const held = this.#held.get(addressKey(address));
+    if (held === undefined || held.expiresMs <= nowMs) return undefined;
+    const { record, expiresMs } = this.#stored(held);
+    return { record: copyOf(record), expiresMs };
   }
 
   async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
@@ -55,14 +62,15 @@ export class MemoryRecordStore implements RecordStore {
 
   statistics(): StoreStatistics {
     const { entriesMax, bytesMax } = this.#options;
-    const entries = this.#records.size;
+    const entries = this.#held.size;
     return { entries, entriesMax, bytes: this.#bytes, bytesMax, isDiskFull: false };
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#records.clear();
-    this.#expiring.clear();
+    this.#held.clear();
+    this.#queue.clear();
+    this.#slots = new RecordSlots(this.payloadSize);
     this.#bytes = 0;
   }
 
@@ -70,35 +78,41 @@ export class MemoryRecordStore implements RecordStore {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED", "the store is closed");
   }
 
-  #putOne(put: RecordPut, nowMs: number): PutOutcome {
-    const key = addressKey(put.record.address);
-    const held = this.#records.get(key);
-    const decision = decidePut(held, put, nowMs);
-    switch (decision) {
-      case "conflict":
-        return { kind: "conflict" };
-      case "keep":
-        assert(held !== undefined, "what is kept is there");
-        return { kind: "known", expiresMs: held.expiresMs };
-      case "extend":
-        assert(held !== undefined, "what is extended is there");
-        this.#records.set(key, { record: held.record, expiresMs: put.expiresMs });
-        return { kind: "known", expiresMs: put.expiresMs };
-      case "store":
-        if (!this.#makeRoom(nowMs)) return { kind: "full" };
-        return this.#store(key, put.expiresMs, put);
-      case "replace":
-        // A tombstone outlives what it ends, or that could be put again.
-        return this.#store(key, Math.max(put.expiresMs, held?.expiresMs ?? 0), put);
-    }
+  /** With a record that is borrowed until the next put. */
+  #stored({ slot, length, expiresMs }: Held): StoredRecord {
+    return { record: this.#slots.read(slot, length), expiresMs };
   }
 
-  #store(key: string, expiresMs: number, put: RecordPut): PutOutcome {
-    const held = this.#records.get(key);
-    if (held === undefined) this.#expiring.push({ key, expiresMs });
-    else this.#bytes -= RECORD_HEADER_BYTES + held.record.payload.length;
-    this.#bytes += RECORD_HEADER_BYTES + put.record.payload.length;
-    this.#records.set(key, { record: compactRecord(put.record), expiresMs });
+  #putOne(put: RecordPut, nowMs: number): PutOutcome {
+    const key = addressKey(put.record.address);
+    const held = this.#held.get(key);
+    const decision = decidePut(held && this.#stored(held), put, nowMs);
+    if (decision === "conflict") return { kind: "conflict" };
+    if (decision === "keep" || decision === "extend") {
+      assert(held !== undefined, "what is kept is there");
+      if (decision === "extend") held.expiresMs = put.expiresMs;
+      return { kind: "known", expiresMs: held.expiresMs };
+    }
+    // A tombstone outlives what it ends, or that could be put again.
+    const heldMs = decision === "replace" ? (held?.expiresMs ?? 0) : 0;
+    if (decision === "store" && !this.#makeRoom(nowMs)) return { kind: "full" };
+    return this.#store(key, put.record, Math.max(put.expiresMs, heldMs));
+  }
+
+  #store(key: string, record: MapRecord, expiresMs: number): PutOutcome {
+    // What was there has expired, and may have made room by now.
+    const held = this.#held.get(key);
+    const length = RECORD_HEADER_BYTES + record.payload.length;
+    this.#bytes += length - (held?.length ?? 0);
+    if (held === undefined) {
+      const fresh = { key, slot: this.#slots.add(record), length, expiresMs, dueMs: expiresMs };
+      this.#held.set(key, fresh);
+      this.#queue.push(fresh);
+      return { kind: "stored", expiresMs };
+    }
+    this.#slots.replace(held.slot, record);
+    held.length = length;
+    held.expiresMs = expiresMs;
     return { kind: "stored", expiresMs };
   }
 
@@ -106,15 +120,15 @@ export class MemoryRecordStore implements RecordStore {
     const { entriesMax, bytesMax } = this.#options;
     const recordBytes = RECORD_HEADER_BYTES + this.payloadSize;
     for (;;) {
-      if (this.#records.size < entriesMax && this.#bytes + recordBytes <= bytesMax) return true;
+      if (this.#held.size < entriesMax && this.#bytes + recordBytes <= bytesMax) return true;
       if (this.#isSwept(nowMs)) return false;
       this.#sweep(nowMs, 1);
     }
   }
 
   #isSwept(nowMs: number): boolean {
-    const next = this.#expiring.peek();
-    return next === undefined || next.expiresMs > nowMs;
+    const next = this.#queue.peek();
+    return next === undefined || next.dueMs > nowMs;
   }
 
   #sweep(nowMs: number, limit: number): SweepOutcome {
@@ -122,16 +136,16 @@ export class MemoryRecordStore implements RecordStore {
     for (let steps = 0; ; steps++) {
       if (this.#isSwept(nowMs)) return { removed, isDone: true };
       if (steps >= limit) return { removed, isDone: false };
-      const next = this.#expiring.pop();
-      assert(next !== undefined, "what is not swept yet is in the queue");
-      const held = this.#records.get(next.key);
-      assert(held !== undefined, "each record has one place in the queue");
+      const held = this.#queue.pop();
+      assert(held !== undefined, "what is not swept yet is in the queue");
       if (held.expiresMs > nowMs) {
-        this.#expiring.push({ key: next.key, expiresMs: held.expiresMs });
+        held.dueMs = held.expiresMs;
+        this.#queue.push(held);
         continue;
       }
-      this.#records.delete(next.key);
-      this.#bytes -= RECORD_HEADER_BYTES + held.record.payload.length;
+      this.#held.delete(held.key);
+      this.#slots.free(held.slot);
+      this.#bytes -= held.length;
       removed += 1;
     }
   }
