@@ -1,4 +1,4 @@
-import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
+import { type Core, type Instant, NumberMap, type Random, unreachable } from "../base/index.ts";
 import type { Contact } from "./contact.ts";
 import { type DhtContext, estimatedNodes, seemsLarger } from "./dht-context.ts";
 import { ExchangeDesk } from "./exchange-desk.ts";
@@ -64,7 +64,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   /** From the first request on. */
   #rates: RequestRates | undefined;
   readonly #hostOf: (id: Uint8Array) => string | undefined;
-  readonly #runs = new Map<OperationId, RunId>();
+  readonly #runs = new NumberMap<RunId>();
   #bootstrap: readonly Contact[] = [];
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
   #attempts = 0;

@@ -4,6 +4,7 @@ import {
   CulvertError,
   Driver,
   isCulvertError,
+  NumberMap,
   onAbort,
   type Random,
   throwIfAborted,
@@ -76,11 +77,11 @@ export class DhtNode implements Lookup, Discovery {
   readonly #core: DhtNodeCore;
   readonly #driver: Driver<DhtInput, DhtEffect>;
   readonly #components: DhtNodeComponents;
-  readonly #waits = new Map<OperationId, Wait>();
-  readonly #requests = new Map<number, Canceller>();
+  readonly #waits = new NumberMap<Wait>();
+  readonly #requests = new NumberMap<Canceller>();
   readonly #cancellers = new CancellerPool(SPARE_MAX);
   readonly #repeated = new Set<number>();
-  readonly #answers = new Map<number, DhtResponse>();
+  readonly #answers = new NumberMap<DhtResponse>();
   readonly #joinings: Joining[] = [];
   #unixMsAtZero: number;
   #lastId = 0;
@@ -272,8 +273,8 @@ export class DhtNode implements Lookup, Discovery {
     this.#driver.stop();
     for (const canceller of this.#requests.values()) canceller.abort();
     this.#requests.clear();
-    for (const wait of [...this.#waits.values()]) wait.fail(new CulvertError("CULVERT_CLOSED"));
-    for (const { fail } of this.#joinings.splice(0)) fail(new CulvertError("CULVERT_CLOSED"));
+    const waits = [...this.#waits.values(), ...this.#joinings.splice(0)];
+    for (const wait of waits) wait.fail(new CulvertError("CULVERT_CLOSED"));
   }
 
   /** The calendar may have been set since the last time: a machine begins with a wrong clock. */
@@ -348,11 +349,8 @@ export class DhtNode implements Lookup, Discovery {
     const operation = this.#nextId();
     try {
       return await this.#guard<DhtResult>(signal, (resolve, reject) => {
-        this.#waits.set(operation, {
-          done: resolve,
-          late: () => onSoftTimeout?.(),
-          fail: reject,
-        });
+        const late = (): void => onSoftTimeout?.();
+        this.#waits.set(operation, { done: resolve, late, fail: reject });
         this.#handle(input(operation));
       });
     } catch (error) {

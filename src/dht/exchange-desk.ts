@@ -1,4 +1,4 @@
-import type { Instant } from "../base/index.ts";
+import { type Instant, NumberMap } from "../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtLimits } from "./limits.ts";
@@ -60,7 +60,7 @@ export class ExchangeDesk {
   readonly #limits: Pick<DhtLimits, "exchangesMax" | "hardTimeoutMs">;
   readonly #peers: Peers;
   readonly #port: ExchangePort;
-  readonly #open = new Map<ExchangeId, Exchange>();
+  readonly #open = new NumberMap<Exchange>();
   /** Who could not ask, in the order in which they came. */
   readonly #waiting = new Set<ExchangeOwner>();
   readonly #timers: TimerQueue<Exchange>;

@@ -1,4 +1,4 @@
-import type { Instant } from "../base/index.ts";
+import { type Instant, NumberMap } from "../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import type { Contact } from "./contact.ts";
 import type { DhtContext } from "./dht-context.ts";
@@ -55,7 +55,7 @@ const BACKGROUND_AT_ONCE = 8;
 /** The operations of one node: starts them, ends them in time, keeps them within bounds. */
 export class OperationDesk {
   readonly #context: DhtContext;
-  readonly #runs = new Map<RunId, Run>();
+  readonly #runs = new NumberMap<Run>();
   readonly #timers: TimerQueue<RunId>;
   readonly #waiting: Waiting[] = [];
   #background = 0;

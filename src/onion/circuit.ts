@@ -1,4 +1,4 @@
-import { assert, CulvertError, Driver, onAbort, throwIfAborted } from "../base/index.ts";
+import { assert, CulvertError, Driver, NumberMap, onAbort, throwIfAborted } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { CircuitCore, type CircuitEffect, type CircuitInput } from "./circuit-core.ts";
 import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
@@ -32,7 +32,7 @@ export class Circuit {
   readonly #core: CircuitCore;
   readonly #driver: Driver<CircuitInput, CircuitEffect>;
   readonly #channel: OnionChannel;
-  readonly #requests = new Map<number, OpenRequest>();
+  readonly #requests = new NumberMap<OpenRequest>();
   /** Requests that were given up and not answered: the last hop still counts them. */
   readonly #abandoned = new Set<number>();
   #onReady: () => void = () => {};

@@ -1,4 +1,4 @@
-import { assert, type ErrorCode, type Instant, LruMap, toHex } from "../base/index.ts";
+import { assert, type ErrorCode, type Instant, LruMap, NumberMap, toHex } from "../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../identity/index.ts";
 import { type TimerHandle, TimerQueue } from "../retx/index.ts";
 import {
@@ -34,7 +34,7 @@ export class CallerCore {
   readonly #pauses: RetryPauses;
   readonly #timers: TimerQueue<Timer>;
   readonly #peers = new LruMap<string, OutPeer>();
-  readonly #pending = new Map<RequestId, Pending>();
+  readonly #pending = new NumberMap<Pending>();
   readonly #byReference = new Map<string, Pending>();
 
   constructor(parts: RequestParts<RequestLimits>) {

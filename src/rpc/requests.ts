@@ -5,6 +5,7 @@ import {
   concatBytes,
   Driver,
   type ErrorCode,
+  NumberMap,
   onAbort,
   type Random,
   throwIfAborted,
@@ -20,7 +21,6 @@ import { HandlerRun, type IncomingRequest } from "./handler-run.ts";
 import { type RequestLimits, resolveRequestLimits } from "./limits.ts";
 import type {
   AbortReason,
-  CallId,
   RequestEffect,
   RequestId,
   RequestInput,
@@ -77,8 +77,8 @@ export class Requests {
   readonly #limits: RequestLimits;
   readonly #core: RequestCore;
   readonly #driver: Driver<RequestInput, RequestEffect>;
-  readonly #open = new Map<RequestId, OpenRequest>();
-  readonly #running = new Map<CallId, HandlerRun>();
+  readonly #open = new NumberMap<OpenRequest>();
+  readonly #running = new NumberMap<HandlerRun>();
   #nextRequest: RequestId = 1;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -261,7 +261,7 @@ export class Requests {
       this.#settleIdle();
     });
     this.#isClosed = true;
-    for (const request of [...this.#open.keys()]) {
+    for (const request of this.#open.keys()) {
       this.#turnAway(request, new CulvertError("CULVERT_CLOSED"));
     }
     for (const run of this.#running.values()) run.abort(abortReason("cancelled"));

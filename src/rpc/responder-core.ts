@@ -1,4 +1,11 @@
-import { type ErrorCode, equalBytes, type Instant, LruMap, toHex } from "../base/index.ts";
+import {
+  type ErrorCode,
+  equalBytes,
+  type Instant,
+  LruMap,
+  NumberMap,
+  toHex,
+} from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TimerQueue } from "../retx/index.ts";
 import {
@@ -42,7 +49,7 @@ export class ResponderCore {
   readonly #parts: RequestParts<RequestLimits>;
   readonly #timers: TimerQueue<Timer>;
   readonly #peers = new LruMap<string, InPeer>();
-  readonly #runs = new Map<CallId, Run>();
+  readonly #runs = new NumberMap<Run>();
   #nextCall: CallId = 1;
   #replies = 0;
   #replyBytes = 0;

@@ -1,4 +1,4 @@
-import type { Instant, Random } from "../../base/index.ts";
+import { type Instant, NumberMap, type Random } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import type { Contact } from "../contact.ts";
 import { Peers } from "../peers.ts";
@@ -32,7 +32,7 @@ export class NodeRequests {
   readonly #limits: PlacementLimits;
   readonly #push: (effect: PlacementEffect) => void;
   readonly #peers: Peers;
-  readonly #open = new Map<NodeRequestId, Open>();
+  readonly #open = new NumberMap<Open>();
   readonly #timers: TimerQueue<NodeRequestId>;
   #lastId = 0;
 

@@ -5,6 +5,7 @@ import {
   Driver,
   type ErrorCode,
   isCulvertError,
+  NumberMap,
   onAbort,
   type Random,
   throwIfAborted,
@@ -93,8 +94,8 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
   readonly #components: PlacedMapComponents<Entry, Reply>;
   readonly #driver: Driver<PlacementInput, PlacementEffect>;
   readonly #core: PlacementCore;
-  readonly #waits = new Map<PlacementId, Wait<Entry, Reply>>();
-  readonly #requests = new Map<NodeRequestId, Canceller>();
+  readonly #waits = new NumberMap<Wait<Entry, Reply>>();
+  readonly #requests = new NumberMap<Canceller>();
   #lastId = 0;
   #isClosed = false;
 
@@ -146,7 +147,7 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
     this.#driver.stop();
     for (const controller of this.#requests.values()) controller.abort();
     const closed = { kind: "failed", code: "CULVERT_CLOSED" } as const;
-    for (const wait of [...this.#waits.values()]) wait.settle?.(closed);
+    for (const wait of this.#waits.values()) wait.settle?.(closed);
     this.#waits.clear();
   }
 

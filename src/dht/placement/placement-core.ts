@@ -1,4 +1,11 @@
-import { assert, type Core, type Instant, type Random, unreachable } from "../../base/index.ts";
+import {
+  assert,
+  type Core,
+  type Instant,
+  NumberMap,
+  type Random,
+  unreachable,
+} from "../../base/index.ts";
 import { TimerQueue } from "../../retx/index.ts";
 import type { Contact } from "../contact.ts";
 import { KEY_BYTES } from "../key.ts";
@@ -41,7 +48,7 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
   readonly #context: PlacementContext;
   readonly #random: Random;
   readonly #effects: PlacementEffect[] = [];
-  readonly #operations = new Map<PlacementId, PlacedPut | PlacedGet>();
+  readonly #operations = new NumberMap<PlacedPut | PlacedGet>();
   /** Puts that have their quorum, the oldest first. */
   readonly #confirmed = new Set<PlacementId>();
   readonly #audits: TimerQueue<Audit>;
