@@ -27,6 +27,8 @@ export class RecordSlots {
   readonly #withRoom: Slab[] = [];
   /** Numbers of slabs that were given back. */
   readonly #unused: number[] = [];
+  /** Slabs that are here and have no record. */
+  #empty = 0;
 
   /** @param payloadSize of the longest record */
   constructor(payloadSize: number) {
@@ -37,6 +39,7 @@ export class RecordSlots {
   /** Copies a record into a free slot. */
   add(record: MapRecord): SlotNumber {
     const slab = this.#withRoom.at(-1) ?? this.#grow();
+    if (this.#isEmpty(slab)) this.#empty -= 1;
     const slot = slab.free.pop();
     assert(slot !== undefined, "a slab with room has a free slot");
     if (slab.free.length === 0) this.#withRoom.pop();
@@ -59,15 +62,26 @@ export class RecordSlots {
     return recordIn(this.#slabOf(slot).bytes.subarray(at, at + length));
   }
 
-  /** The slot is free again. A slab without a record is given back, unless it is the only one. */
+  /**
+   * The slot is free again. A slab without a record is given back when most are: where as much
+   * comes as goes, one after the other empties, and would be needed again at once.
+   */
   free(slot: SlotNumber): void {
     const slab = this.#slabOf(slot);
     if (slab.free.length === 0) this.#withRoom.push(slab);
     slab.free.push(slot);
-    if (slab.free.length < this.#slotsOfSlab || this.#withRoom.length === 1) return;
+    if (!this.#isEmpty(slab)) return;
+    this.#empty += 1;
+    const here = this.#slabs.length - this.#unused.length;
+    if (2 * this.#empty <= here + 1) return;
+    this.#empty -= 1;
     this.#withRoom.splice(this.#withRoom.indexOf(slab), 1);
     this.#slabs[slab.number] = undefined;
     this.#unused.push(slab.number);
+  }
+
+  #isEmpty(slab: Slab): boolean {
+    return slab.free.length === this.#slotsOfSlab;
   }
 
   #slabOf(slot: SlotNumber): Slab {
@@ -88,6 +102,7 @@ export class RecordSlots {
     const slab = { number, bytes: new Uint8Array(count * this.#slotBytes), free };
     this.#slabs[number] = slab;
     this.#withRoom.push(slab);
+    this.#empty += 1;
     return slab;
   }
 }
