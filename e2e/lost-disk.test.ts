@@ -30,11 +30,12 @@ test("a node that lost its records, but not its key, is given them again", async
   const words = ["send", "photo.jpg", "--nodes", network.names, "--via", "direct"];
   const sender = alice.culvert(...words);
   await sender.says(/stored 100 %/);
+  // Three of five keepers are enough to say so, and this one may be behind.
+  await eventually(async () => (await recordsAt(port)) > 3 || undefined, PATIENCE_MS);
   // Nobody is left who would put them again.
   sender.process.kill("SIGKILL");
   await sender.ended;
   const had = await recordsAt(port);
-  expect(had).toBeGreaterThan(3);
   const again = await network.restart(VICTIM, "SIGKILL", async (name) => {
     await rm(join(place.folder, name, "records"), { recursive: true });
   });
