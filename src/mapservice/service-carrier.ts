@@ -248,7 +248,9 @@ export class ServiceCarrier implements RecordCarrier {
   #expire(now: Instant): Instant {
     let next = Number.POSITIVE_INFINITY;
     for (const id of this.#open.keys()) {
-      const { deadline } = this.#open.get(id) as OpenRequest;
+      const deadline = this.#open.get(id)?.deadline;
+      // The silence of one may have ended the others.
+      if (deadline === undefined) continue;
       if (deadline > now) {
         next = Math.min(next, deadline);
         continue;
@@ -263,8 +265,9 @@ export class ServiceCarrier implements RecordCarrier {
   #flush(): void {
     for (const id of this.#unsent.keys()) {
       if (this.#requester === undefined || this.#requester.isCongested) return;
+      const request = this.#unsent.get(id)?.request;
       this.#unsent.delete(id);
-      const request = this.#open.get(id)?.request;
+      // What is asked meanwhile is sent after all that waited before it.
       if (request?.kind === "put") this.#requester.put(id, request.record, request.stamp);
       else if (request !== undefined) this.#requester.get(id, request.address, request.waitMs);
     }

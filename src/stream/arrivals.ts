@@ -91,7 +91,7 @@ export class Arrivals {
     return Math.min(limit, this.#taken + framesMax + SMALL_FRAMES_MAX);
   }
 
-  /** Frames that wait for one below them, lowest not first. */
+  /** Frames that wait for one below them. */
   get early(): Iterable<number> {
     return this.#early.keys();
   }
@@ -137,7 +137,7 @@ export class Arrivals {
 
   /** Goes on at `index` without the frames before it. */
   skipTo(index: number): void {
-    for (const early of [...this.#early.keys()]) if (early < index) this.#early.delete(early);
+    for (const early of this.#early.keys()) if (early < index) this.#early.delete(early);
     this.#next = index;
     // What was taken of the frame that comes next is passed over with the rest of it.
     this.#offset = Math.max(this.#offset, this.#takenOffset);

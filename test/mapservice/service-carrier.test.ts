@@ -113,6 +113,55 @@ describe("a carrier over a wire", () => {
     expect([silences, clock.now()]).toEqual([2, 30_000 + 35_000]);
   });
 
+  test("silence of one may end all others, and what was not sent waits on", async () => {
+    const { clock, service } = serviceRig();
+    const faults = { requests: 1, replies: 0, records: 0, random: new SeededRandom(1) };
+    const { carrier } = await wireTo(new FaultyService(service, faults), clock, {
+      limits: { answerMs: 1_000 },
+      onSilence: () => carrier.detach(),
+    });
+    const outcomes: string[] = [];
+    const note = (name: string) => (error: { readonly code: string }) =>
+      outcomes.push(`${name} ${error.code}`);
+    for (const name of ["first", "second"]) carrier.put(recordOf(1)).catch(note(name));
+    carrier.get(addressOf(1), { waitMs: 9_000 }).catch(note("third"));
+    await clock.runUntil(2_000);
+    carrier.put(recordOf(2)).catch(note("later"));
+    await clock.runUntil(4_000);
+    expect(outcomes.sort()).toEqual([
+      "first CULVERT_TIMEOUT",
+      "later CULVERT_UNREACHABLE",
+      "second CULVERT_UNREACHABLE",
+      "third CULVERT_UNREACHABLE",
+    ]);
+  });
+
+  test("what is asked while others are sent is sent after them, once", async () => {
+    const { clock, service } = serviceRig();
+    const greeting = service.greeting();
+    const carrier = new ServiceCarrier({ clock }, { greeting });
+    const asked: (number | undefined)[] = [];
+    const abort = new AbortController();
+    const ask = (frame: number): void => {
+      carrier.get(addressOf(frame), { signal: abort.signal }).catch(() => {});
+    };
+    for (const frame of [1, 2, 3]) ask(frame);
+    const note = (address: Uint8Array): void => {
+      asked.push([1, 2, 3, 4].find((frame) => equalBytes(addressOf(frame), address)));
+      if (asked.length === 1) ask(4);
+    };
+    const requester: Requester = {
+      put: () => {},
+      get: (_request, address) => note(address),
+      cancel: () => {},
+      isCongested: false,
+      close: () => {},
+    };
+    carrier.attach(requester, greeting);
+    expect(asked).toEqual([1, 2, 3, 4]);
+    abort.abort();
+  });
+
   test("holds a bounded number of requests", async () => {
     const { clock, service } = serviceRig();
     const { carrier } = await wireTo(service, clock, { limits: { openMax: 2 } });
