@@ -28,6 +28,8 @@ export class FrameStream {
   #isEnded = false;
   #hasEnded = false;
   #failure: Error | undefined;
+  /** Why nobody here is to wait any more, while the other side may still be told. */
+  #interruption: Error | undefined;
   #isOver = false;
   #onOver: (() => void) | undefined;
 
@@ -55,6 +57,7 @@ export class FrameStream {
    * @throws CulvertError `CULVERT_PEER_ABORTED`, `CULVERT_PROTOCOL`; or what it was destroyed with
    */
   async next(): Promise<CallFrame | undefined> {
+    if (this.#interruption !== undefined) throw this.#interruption;
     if (this.#frames.length < this.#limits.queuedBytesHigh / 2) this.#stream.resume();
     const frame = this.#take();
     if (frame !== undefined) return frame;
@@ -66,20 +69,21 @@ export class FrameStream {
     });
   }
 
-  /** Sends a frame; resolves when there is room for another one. */
+  /** Sends a frame; resolves when there is room for another one, or when nobody is to wait. */
   async send(type: number, body: Uint8Array): Promise<void> {
     if (body.length > this.#limits.itemBytesMax + CALL_FRAME_OVERHEAD - 1) {
       throw new CulvertError("CULVERT_TOO_LARGE", "an item is larger than it may be");
     }
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isOver || this.#hasEnded) throw gone();
-    if (this.#stream.write(encodeCallFrame(type, body))) return;
+    const hasRoom = this.#stream.write(encodeCallFrame(type, body));
+    if (hasRoom || this.#interruption !== undefined) return;
     await new Promise<void>((resolve, reject) => this.#drains.push({ resolve, reject }));
   }
 
   /** Sends a last frame without waiting for room; nothing if nobody is there to hear it. */
   post(type: number, body: Uint8Array): void {
-    if (this.#failure !== undefined || this.#isOver || this.#hasEnded) return;
+    if (this.#hasEnded || !this.#stream.writable) return;
     this.#stream.write(encodeCallFrame(type, body));
   }
 
@@ -88,6 +92,12 @@ export class FrameStream {
     if (this.#hasEnded || this.#isOver) return;
     this.#hasEnded = true;
     this.#stream.end();
+  }
+
+  /** Whoever waits here fails with `error`, and nothing more is read; the stream stays. */
+  interrupt(error: Error): void {
+    this.#interruption ??= error;
+    this.#rejectAll(error);
   }
 
   /** Ends both sides at once; whoever waits here fails with `error`. */
@@ -179,11 +189,15 @@ export class FrameStream {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.#rejectAll(this.#failure);
+  }
+
+  #rejectAll(error: Error): void {
     const [waiter, drains] = [this.#waiter, this.#drains];
     this.#waiter = undefined;
     this.#drains = [];
-    waiter?.reject(this.#failure);
-    for (const { reject } of drains) reject(this.#failure);
+    waiter?.reject(error);
+    for (const { reject } of drains) reject(error);
   }
 }
 

@@ -71,16 +71,16 @@ export class ServedCall {
       this.#cut();
       return;
     }
-    this.#controller.abort(error);
+    this.#tell(error);
     this.#later(this.#parts.limits.cutOffMs, () => {
-      this.#parts.onCutOff();
+      if (!this.#isServed) this.#parts.onCutOff();
       this.#cut();
     });
   }
 
   /** Tells the handler to stop and does not wait for it. */
   abandon(error: CulvertError): void {
-    this.#controller.abort(error);
+    this.#tell(error);
     this.#cut();
   }
 
@@ -88,6 +88,12 @@ export class ServedCall {
   refuse(error: CulvertError): void {
     this.#fail(error);
     this.#endStream();
+  }
+
+  /** Most handlers look at nothing but their items, and may wait for one, or for room. */
+  #tell(error: CulvertError): void {
+    this.#controller.abort(error);
+    this.#frames.interrupt(error);
   }
 
   async #serve(): Promise<boolean> {
