@@ -42,7 +42,7 @@ export interface RequestLimits {
 
 /**
  * Tuned for nodes that ask each other for small things over the internet. Worst case of memory:
- * kept replies 32 MiB, open requests 4,096 times their body and 1 KiB.
+ * kept replies 32 MiB, open requests and running handlers 4,096 times their body and 1 KiB each.
  */
 export const REQUEST_LIMITS: RequestLimits = Object.freeze({
   hardMs: 30_000,

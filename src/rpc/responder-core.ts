@@ -176,7 +176,7 @@ export class ResponderCore {
     const { envelope, reference } = asked;
     const repliesMax = limits.repliesPerPeerMax;
     const isFull = this.#replies >= limits.repliesMax;
-    if (!session.hasRoom(repliesMax) || (isFull && !this.#giveUpOne(session, "replies"))) {
+    if (!session.hasRoom(repliesMax) || (isFull && !this.#giveUpOne("replies", session))) {
       statistics.refused += 1; // Nothing is known to have happened: a later copy may find room.
       return;
     }
@@ -224,7 +224,7 @@ export class ResponderCore {
 
   #makeRoomForBytes(session: InSession): boolean {
     while (this.#replyBytes >= this.#parts.limits.replyBytesMax) {
-      if (!this.#giveUpOne(session, "replyBytes")) return false;
+      if (!this.#giveUpOne("replyBytes", session)) return false;
     }
     return true;
   }
@@ -233,12 +233,14 @@ export class ResponderCore {
    * Forgets the oldest reply of whoever has most of them kept: ids cost nothing, and some that
    * acknowledge nothing must not be in the way of all. False when that is who asks.
    */
-  #giveUpOne(asking: InSession, measure: "replies" | "replyBytes"): boolean {
+  #giveUpOne(measure: "replies" | "replyBytes", asking?: InSession): boolean {
     let heaviest = asking;
     for (const { session } of this.#peers.values()) {
-      if (session !== undefined && session[measure] > heaviest[measure]) heaviest = session;
+      if (session !== undefined && session[measure] > (heaviest?.[measure] ?? 0)) {
+        heaviest = session;
+      }
     }
-    if (heaviest === asking) return false;
+    if (heaviest === undefined || heaviest === asking) return false;
     for (const entry of heaviest.entries) {
       if (entry.reply === undefined) continue;
       this.#forget(heaviest, entry);
@@ -261,6 +263,10 @@ export class ResponderCore {
     const at = entry.forgetAt ?? 0;
     entry.forget = this.#timers.push(at, { kind: "forget", session, entry });
     this.#send(run.peer, encodeEnvelope(entry.reply));
+    // Handlers that were let run when there was room may all answer at once.
+    while (this.#replyBytes > this.#parts.limits.replyBytesMax) {
+      if (!this.#giveUpOne("replyBytes")) break;
+    }
   }
 
   #settleBelow(known: InPeer, session: InSession, floor: number, now: Instant): void {

@@ -86,3 +86,16 @@ it("a reply that nobody acknowledges is forgotten with its request's life", () =
   expect(copy()).toEqual([0, 1]);
   expect(pair.b.all("run")).toHaveLength(1);
 });
+
+it("replies that handlers give at once keep no more bytes than may be kept", () => {
+  const pair = new CorePair({ replyBytesMax: 1_000 });
+  pair.passes = ({ to, envelope }) => to !== pair.a || envelope.kind !== "reply";
+  for (let asked = 0; asked < 8; asked++) pair.ask({ body: new Uint8Array(400) });
+  pair.clock.advance(30);
+  pair.answerAll();
+  const [before, copies] = [pair.of("reply").length, pair.of("request")];
+  expect([before, copies.length]).toEqual([8, 8]);
+  for (const copy of copies) pair.deliver(copy);
+  expect(pair.of("reply").length - before).toBe(2);
+  expect(pair.b.all("run")).toHaveLength(8);
+});
