@@ -124,7 +124,7 @@ export class ConnectionsCore<Message>
         this.#giveUp(this.#known(input.peer), input.isBusy);
         break;
       case "closed":
-        this.#closed(this.#known(input.peer), input.connection);
+        this.#closed(input);
         break;
       case "heard":
         this.#use(this.#known(input.peer), now);
@@ -227,10 +227,12 @@ export class ConnectionsCore<Message>
     this.#transmit(peer, now);
   }
 
-  #closed(peer: Peer<Message> | undefined, connection: ConnectionId): void {
+  #closed({ peer: id, connection }: ConnectionInput<Message> & { readonly kind: "closed" }): void {
+    // Also over one that another has taken the place of something may have been on its way.
+    this.#effects.push({ kind: "disturbed", peer: id });
+    const peer = this.#known(id);
     if (peer?.connection !== connection) return;
     peer.connection = undefined;
-    this.#effects.push({ kind: "disturbed", peer: peer.peer });
     if (peer.queue.length > 0) this.#dial(peer);
     else this.#peers.delete(peer.key);
   }

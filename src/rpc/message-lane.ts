@@ -93,6 +93,8 @@ export class MessageLane {
     const stream = this.#out;
     this.#out = undefined;
     stream.end();
+    // It says no more when it has room again.
+    if (this.#isFull) this.#setFull(false);
   }
 
   async #open(): Promise<void> {
@@ -122,9 +124,10 @@ export class MessageLane {
   }
 
   #lostOut(stream: ByteDuplex): void {
-    if (this.#out !== stream) return;
-    this.#out = undefined;
-    this.#setFull(false);
+    if (this.#out === stream) {
+      this.#out = undefined;
+      this.#setFull(false);
+    } else if (stream.writableFinished) return;
     this.#events.disturbed();
   }
 

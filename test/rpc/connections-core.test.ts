@@ -130,7 +130,8 @@ describe("the way to a peer", () => {
     const rig = new Rig();
     rig.open(1);
     rig.give({ kind: "opened", peer: peer(1).id, connection: 9, isFull: false });
-    expect(rig.give({ kind: "closed", peer: peer(1).id, connection: 1 })).toEqual([]);
+    const news = rig.give({ kind: "closed", peer: peer(1).id, connection: 1 });
+    expect(news.map(({ kind }) => kind)).toEqual(["disturbed"]);
     expect(rig.send(1)).toMatchObject([{ kind: "transmit", connection: 9 }]);
   });
 });
