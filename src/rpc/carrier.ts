@@ -25,8 +25,11 @@ export interface RequestCarrier {
    * is not called any more.
    */
   send(peer: NodeId, bytes: Uint8Array, unsent: (isBusy?: boolean) => void): void;
-  /** The peers for which `isBusy` holds keep their connection. */
-  setBusy?(isBusy: (peer: NodeId) => boolean): void;
+  /**
+   * The peers for which `isBusy` holds keep their connection; what those send for which `isAwaited`
+   * holds is read, however much waits for them here.
+   */
+  setBusy?(isBusy: (peer: NodeId) => boolean, isAwaited: (peer: NodeId) => boolean): void;
   /** Ends all connections; nothing is told any more. */
   close(): Promise<void>;
 }

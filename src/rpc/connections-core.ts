@@ -80,6 +80,7 @@ export class ConnectionsCore<Message>
 {
   readonly #limits: ConnectionLimits;
   readonly #isBusy: (peer: NodeId) => boolean;
+  readonly #isAwaited: (peer: NodeId) => boolean;
   readonly #effects: ConnectionEffect<Message>[] = [];
   /** Peers that are connected, dialled, or waited for. */
   readonly #peers = new LruMap<string, Peer<Message>>();
@@ -92,10 +93,13 @@ export class ConnectionsCore<Message>
   constructor(init: {
     readonly limits: ConnectionLimits;
     readonly isBusy: (peer: NodeId) => boolean;
+    /** Whether an answer of a peer is awaited. */
+    readonly isAwaited: (peer: NodeId) => boolean;
     readonly now: Instant;
   }) {
     this.#limits = init.limits;
     this.#isBusy = init.isBusy;
+    this.#isAwaited = init.isAwaited;
     const { totalBytesBurst: capacity, totalBytesPerSecond: perSecond } = init.limits;
     this.#total = new TokenBucket({ capacity, perSecond }, init.now);
   }
@@ -156,16 +160,23 @@ export class ConnectionsCore<Message>
 
   #send(id: NodeId, outgoing: Outgoing<Message>, now: Instant): void {
     const peer = this.#peerOf(id, now);
-    const { length } = outgoing.bytes;
-    const hasRoom = peer !== undefined && this.#makeRoomFor(peer, length);
+    const { message, bytes } = outgoing;
+    const hasRoom = peer !== undefined && this.#makeRoomFor(peer, bytes.length);
     if (!hasRoom) {
-      this.#effects.push({ kind: "unsent", message: outgoing.message, isBusy: true });
+      this.#effects.push({ kind: "unsent", message, isBusy: true });
+      return;
+    }
+    const { connection } = peer;
+    // Who only wants a connection needs no room on it.
+    if (bytes.length === 0 && connection !== undefined) {
+      this.#use(peer, now);
+      this.#effects.push({ kind: "transmit", connection, message, bytes });
       return;
     }
     peer.queue.push(outgoing);
-    this.#count(peer, length);
+    this.#count(peer, bytes.length);
     this.#use(peer, now);
-    if (peer.connection !== undefined) this.#transmit(peer, now);
+    if (connection !== undefined) this.#transmit(peer, now);
     else if (!peer.isDialled) this.#dial(peer);
     const last = peer.queue.length - 1;
     if (peer.queue[last] === outgoing) peer.queue[last] = inOwnMemory(outgoing);
@@ -220,6 +231,7 @@ export class ConnectionsCore<Message>
     peer.connection = connection;
     peer.isDialled = false;
     peer.isFull = isFull;
+    if (!peer.isReading) this.#effects.push({ kind: "reading", peer: id, isReading: false });
     this.#use(peer, now);
     if (this.#cleanUpAt === Number.POSITIVE_INFINITY) {
       this.#cleanUpAt = now + this.#limits.cleanUpMs;
@@ -272,7 +284,9 @@ export class ConnectionsCore<Message>
     peer.queuedBytes += bytes;
     this.#queuedBytes += bytes;
     const { queuedBytesHigh } = this.#limits;
-    const isReading = peer.queuedBytes <= (peer.isReading ? queuedBytesHigh : queuedBytesHigh / 2);
+    const high = peer.isReading ? queuedBytesHigh : queuedBytesHigh / 2;
+    // Two that wait for each other's answers would else wait for each other to read, for ever.
+    const isReading = peer.queuedBytes <= high || this.#isAwaited(peer.peer);
     if (isReading === peer.isReading) return;
     peer.isReading = isReading;
     this.#effects.push({ kind: "reading", peer: peer.peer, isReading });

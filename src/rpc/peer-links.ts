@@ -66,6 +66,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   #events: CarrierEvents | undefined;
   #onStream: (peer: NodeId, stream: ByteDuplex) => void = (_peer, stream) => stream.destroy();
   #isBusy: (peer: NodeId) => boolean = () => false;
+  #isAwaited: (peer: NodeId) => boolean = () => false;
   #nextConnection: ConnectionId = 1;
   #isClosed = false;
 
@@ -77,6 +78,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#core = new ConnectionsCore({
       limits: resolveConnectionLimits(options.limits),
       isBusy: (peer) => this.#calls.has(nodeIdText(peer)) || this.#isBusy(peer),
+      isAwaited: (peer) => this.#isAwaited(peer),
       now: clock.now(),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
@@ -88,8 +90,9 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#cancelLinks = this.#dialler.onLink((link) => this.#laneOf(link));
   }
 
-  setBusy(isBusy: (peer: NodeId) => boolean): void {
+  setBusy(isBusy: (peer: NodeId) => boolean, isAwaited: (peer: NodeId) => boolean): void {
     this.#isBusy = isBusy;
+    this.#isAwaited = isAwaited;
   }
 
   onStream(listener: (peer: NodeId, stream: ByteDuplex) => void): void {

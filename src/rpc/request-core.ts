@@ -72,7 +72,12 @@ export class RequestCore implements Core<RequestInput, RequestEffect> {
 
   /** Whether a connection to `peer` is needed: it awaits a reply, or we owe it one. */
   isBusyWith(peer: NodeId): boolean {
-    return this.#caller.openAt(peer) > 0 || this.#responder.runningFor(peer) > 0;
+    return this.isAwaiting(peer) || this.#responder.runningFor(peer) > 0;
+  }
+
+  /** Whether a request of this node is open at `peer`. */
+  isAwaiting(peer: NodeId): boolean {
+    return this.#caller.openAt(peer) > 0;
   }
 
   handle(input: RequestInput, now: Instant): void {

@@ -98,7 +98,8 @@ export class Requests {
       received: (peer, bytes) => this.#driver.handle({ kind: "receive", peer, bytes }),
       disturbed: (peer) => this.#driver.handle({ kind: "disturbed", peer }),
     });
-    carrier.setBusy?.((peer) => this.#core.isBusyWith(peer));
+    const isBusy = (peer: NodeId): boolean => this.#core.isBusyWith(peer);
+    carrier.setBusy?.(isBusy, (peer) => this.#core.isAwaiting(peer));
   }
 
   /** Live counts. */

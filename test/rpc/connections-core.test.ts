@@ -19,6 +19,7 @@ function peer(n: number): NodeIdentity {
 class Rig {
   now = 0;
   readonly busy = new Set<Uint8Array>();
+  isAwaited = false;
   readonly core: ConnectionsCore<number>;
   #message = 0;
 
@@ -26,6 +27,7 @@ class Rig {
     this.core = new ConnectionsCore({
       limits: resolveConnectionLimits(limits),
       isBusy: (id) => [...this.busy].some((other) => other.every((byte, at) => byte === id[at])),
+      isAwaited: () => this.isAwaited,
       now: 0,
     });
   }
@@ -227,6 +229,29 @@ describe("what waits", () => {
     expect(rig.send(2, 500)).toEqual([]);
     const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
     expect(kinds(freed)).toEqual(["transmit", "transmit", "reading"]);
+  });
+
+  it("lets a peer be read whose answer is awaited; others are stopped on a new link too", () => {
+    const rig = new Rig({ queuedBytesHigh: 500 });
+    rig.open(1, true);
+    rig.isAwaited = true;
+    expect(rig.send(1, 1_000)).toEqual([]);
+    rig.isAwaited = false;
+    expect(rig.send(1)).toMatchObject([{ kind: "reading", isReading: false }]);
+    const opened = { kind: "opened", peer: peer(1).id, connection: 9, isFull: true } as const;
+    expect(rig.give(opened)).toMatchObject([
+      { kind: "close", connection: 1 },
+      { kind: "reading", isReading: false },
+    ]);
+    rig.isAwaited = true;
+    expect(rig.send(1)).toMatchObject([{ kind: "reading", isReading: true }]);
+  });
+
+  it("lets who only wants a connection pass by what waits for room on it", () => {
+    const rig = new Rig();
+    rig.open(1, true);
+    expect(rig.send(1)).toEqual([]);
+    expect(rig.send(1, 0)).toMatchObject([{ kind: "transmit", message: 2 }]);
   });
 
   it("gives way where it is most: some that do not read are in nobody else's way", () => {
