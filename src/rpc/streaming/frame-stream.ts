@@ -113,9 +113,14 @@ export class FrameStream {
     this.#stream.resume();
   }
 
-  /** Gives the stream back, with the bytes behind the last frame that was taken. */
+  /**
+   * Gives the stream back, with the bytes behind the last frame that was taken.
+   *
+   * @throws Error what it has failed with since that one
+   */
   release(): ByteDuplex {
     const stream = this.#stream;
+    if (this.#failure !== undefined || stream.destroyed) throw this.#failure ?? gone();
     stream.pause();
     stream.off("data", this.#data);
     stream.off("end", this.#end);

@@ -8,6 +8,7 @@ import type { MessageCodec } from "../message-codec.ts";
 import { encodeMeta } from "../meta.ts";
 import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
 import { CallGuard } from "./call-guard.ts";
+import { EndableItems } from "./endable-items.ts";
 import { FrameStream } from "./frame-stream.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 
@@ -22,6 +23,8 @@ interface OpenCall {
   readonly frames: FrameStream;
   readonly guard: CallGuard;
   readonly options: CallOptions;
+  /** What is sent, where the call has items to send. */
+  source?: EndableItems<unknown>;
 }
 
 /** A call whose stream is not there yet. */
@@ -127,13 +130,14 @@ export class StreamCaller {
     try {
       const frame = await this.#next(call, options.firstMs ?? this.#limits.firstMs);
       if (frame?.type !== CALL_FRAME.accepted) throw notExpected();
+      const stream = call.frames.release();
+      call.guard.release();
+      this.#leave(call.frames);
+      return stream;
     } catch (error) {
       this.#finish(call);
       throw error;
     }
-    call.guard.release();
-    this.#leave(call.frames);
-    return call.frames.release();
   }
 
   async #begin(
@@ -149,7 +153,7 @@ export class StreamCaller {
     const encoded = encodeMeta(meta);
     const frames = await this.#openFrames(peer, totalAt, signal);
     const guard = new CallGuard(this.#clock, frames, { totalAt, signal });
-    const call = { frames, guard, options };
+    const call: OpenCall = { frames, guard, options };
     try {
       const opening = encodeOpening({ method, kind, totalMs, meta: encoded, request });
       await frames.send(CALL_FRAME.open, opening);
@@ -216,12 +220,15 @@ export class StreamCaller {
 
   /** Sends items as fast as they are taken. What fails is told by the other direction. */
   async #pump<Item>(
-    { frames }: OpenCall,
+    call: OpenCall,
     items: ItemSource<Item>,
     codec: MessageCodec<Item>,
   ): Promise<void> {
+    const { frames } = call;
     try {
-      for await (const item of items) await frames.send(CALL_FRAME.item, codec.encode(item));
+      const source = new EndableItems(items);
+      call.source = source;
+      for await (const item of source) await frames.send(CALL_FRAME.item, codec.encode(item));
       await frames.send(CALL_FRAME.end, NO_REQUEST);
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
@@ -230,10 +237,12 @@ export class StreamCaller {
   }
 
   /** Nothing more is wanted: a call that has not ended by itself is given up. */
-  #finish({ frames, guard }: OpenCall): void {
+  #finish({ frames, guard, source }: OpenCall): void {
     guard.release();
     this.#leave(frames);
     frames.destroy(new CulvertError("CULVERT_CLOSED", "the call is over"));
+    // Who gives the items may fail at it: the call has its outcome.
+    source?.return().catch(() => {});
   }
 
   #leave(frames: FrameStream): void {
