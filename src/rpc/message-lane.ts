@@ -1,4 +1,10 @@
-import { type Cancel, isCulvertError, plainBytes, shortMemory } from "../base/index.ts";
+import {
+  type Cancel,
+  CulvertError,
+  isCulvertError,
+  plainBytes,
+  shortMemory,
+} from "../base/index.ts";
 import { FrameBuffer, Writer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
@@ -102,6 +108,7 @@ export class MessageLane {
     this.#setFull(true);
     try {
       const stream = await this.link.openStream(MESSAGE_PROTOCOL, { priority: "urgent" });
+      if (stream.closed) throw new CulvertError("CULVERT_PEER_ABORTED");
       this.#out = stream;
       stream.on("drain", () => this.#setFull(false));
       stream.on("error", () => {});

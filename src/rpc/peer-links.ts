@@ -237,6 +237,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   }
 
   #countCall(peer: NodeId, stream: ByteDuplex): void {
+    if (stream.closed) return;
     const key = nodeIdText(peer);
     this.#calls.set(key, (this.#calls.get(key) ?? 0) + 1);
     stream.on("close", () => {

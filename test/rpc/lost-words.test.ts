@@ -13,6 +13,8 @@ class SlowLink implements PeerLink {
   writtenBytes = 0;
   isOpen = true;
   isSlow = false;
+  /** Whether its streams are gone by the time that they are given. */
+  isShort = false;
   #held: () => void = () => {};
   #closed: () => void = () => {};
 
@@ -26,6 +28,7 @@ class SlowLink implements PeerLink {
       },
     });
     this.streams.push(stream);
+    if (this.isShort) await new Promise((resolve) => stream.destroy().once("close", resolve));
     return stream;
   }
 
@@ -110,5 +113,32 @@ it("what a stream still had to say when it was given back is lost with the strea
   link.streams[0]?.destroy();
   await pass(1);
   expect(disturbed).toEqual([PEER]);
+  await carrier.close();
+});
+
+it("a call whose stream was closed when it came keeps no connection", async () => {
+  const link = new SlowLink();
+  const { carrier, pass, send } = rig(link);
+  send(10);
+  await pass(1);
+  const [messages] = link.streams;
+  link.isShort = true;
+  await carrier.openStream(PEER);
+  await pass(5_000);
+  expect(messages?.writableEnded).toBe(true);
+  await carrier.close();
+});
+
+it("messages whose stream was closed when it came are lost, and not those after them", async () => {
+  const link = new SlowLink();
+  const { carrier, disturbed, pass, send } = rig(link);
+  link.isShort = true;
+  send(10);
+  await pass(1);
+  expect(disturbed).toEqual([PEER]);
+  link.isShort = false;
+  send(20);
+  await pass(1);
+  expect(link.writtenBytes).toBe(24);
   await carrier.close();
 });
