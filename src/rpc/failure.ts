@@ -1,4 +1,10 @@
-import { CulvertError, type ErrorCode, isCulvertError, isErrorCode } from "../base/index.ts";
+import {
+  CulvertError,
+  type ErrorCode,
+  isAbortError,
+  isCulvertError,
+  isErrorCode,
+} from "../base/index.ts";
 import { decodeCbor, encodeCbor, Fields } from "../codec/index.ts";
 
 /** What crosses of an error: a code and a message. Never a stack, a cause or a detail. */
@@ -20,11 +26,13 @@ export function encodeFailure({ code, message }: Failure): Uint8Array {
 }
 
 /**
- * What of an error a peer is told: code and message of a {@link CulvertError}; of anything else
- * only that the handler failed, for its text may hold whatever it likes.
+ * What of an error a peer is told: code and message of a {@link CulvertError}, also where it is why
+ * a wait of the handler was aborted; of anything else only that the handler failed, as its text may
+ * hold whatever it likes.
  */
 export function failureOf(error: unknown): Failure {
-  if (isCulvertError(error)) return { code: error.code, message: error.message };
+  const told = error instanceof Error && isAbortError(error) ? error.cause : error;
+  if (isCulvertError(told)) return { code: told.code, message: told.message };
   return { code: "CULVERT_INTERNAL", message: "the handler failed" };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { onAbort } from "../../../src/base/index.ts";
 import { clientStream, duplex, Service, serverStream, TEXT } from "../../../src/rpc/index.ts";
 import { StreamCaller } from "../../../src/rpc/streaming/stream-caller.ts";
 import { STREAM_CALL_LIMITS } from "../../../src/rpc/streaming/stream-limits.ts";
@@ -109,4 +110,23 @@ describe("a handler that waits for its caller when its time is over", () => {
     await clock.runPromise(served, 100);
     expect([ended, serving.cutOffs]).toEqual([[100], 0]);
   });
+});
+
+it("a handler that gives up a wait with its signal has its caller told why", async () => {
+  const [mine, theirs] = MemoryStream.pair();
+  const clock = new VirtualClock();
+  const service = Service.of(
+    { sum: manifest.sum },
+    { sum: (_items, { signal }) => new Promise((_, reject) => void onAbort(signal, reject)) },
+    { clock },
+  );
+  const limits = { ...STREAM_CALL_LIMITS, totalMs: TOTAL_MS };
+  const served = new StreamService(service, clock, limits).serve(peer, theirs);
+  const streams = { openStream: async () => mine, onStream: () => {} };
+  const asking = new StreamCaller(streams, clock, STREAM_CALL_LIMITS);
+  const target = { peer, method: "sum", kind: "clientStream" } as const;
+  const asked = asking.send(target, { items: silence, up: TEXT, reply: TEXT }, {});
+  const failed = asked.catch((error: unknown) => error);
+  expect(await clock.runPromise(failed, 2_000)).toMatchObject({ code: "CULVERT_TIMEOUT" });
+  await clock.runPromise(served, 10_000);
 });
