@@ -63,6 +63,10 @@ interface Peer<Message> {
   queuedBytes: number;
   isFull: boolean;
   isReading: boolean;
+  /** Whether anything has left since the last clean-up. */
+  hasMoved: boolean;
+  /** Whether it is read although much waits: it may wait for us to read, as we for it. */
+  isStuck: boolean;
   readonly bucket: TokenBucket;
   usedAt: Instant;
 }
@@ -274,6 +278,7 @@ export class ConnectionsCore<Message>
       peer.bucket.take(length, now);
       this.#total.take(length, now);
       peer.queue.shift();
+      peer.hasMoved = true;
       const { message, bytes } = next;
       this.#effects.push({ kind: "transmit", connection, message, bytes });
       this.#count(peer, -length);
@@ -285,8 +290,9 @@ export class ConnectionsCore<Message>
     this.#queuedBytes += bytes;
     const { queuedBytesHigh } = this.#limits;
     const high = peer.isReading ? queuedBytesHigh : queuedBytesHigh / 2;
-    // Two that wait for each other's answers would else wait for each other to read, for ever.
-    const isReading = peer.queuedBytes <= high || this.#isAwaited(peer.peer);
+    if (peer.queuedBytes <= high / 2) peer.isStuck = false;
+    // Two that wait for each other's answers would else wait for each other to read.
+    const isReading = peer.queuedBytes <= high || peer.isStuck || this.#isAwaited(peer.peer);
     if (isReading === peer.isReading) return;
     peer.isReading = isReading;
     this.#effects.push({ kind: "reading", peer: peer.peer, isReading });
@@ -294,6 +300,7 @@ export class ConnectionsCore<Message>
 
   #cleanUp(now: Instant): void {
     const { idleMs, idleKept, cleanUpMs } = this.#limits;
+    for (const peer of this.#peers.values()) this.#judge(peer);
     const idle = [...this.#peers.values()].filter((peer) => this.#isIdle(peer));
     const tooMany = idle.length - idleKept;
     for (const [at, peer] of idle.entries()) {
@@ -301,6 +308,12 @@ export class ConnectionsCore<Message>
     }
     const isAnyLeft = this.#peers.size > 0;
     this.#cleanUpAt = isAnyLeft ? now + cleanUpMs : Number.POSITIVE_INFINITY;
+  }
+
+  #judge(peer: Peer<Message>): void {
+    if (!peer.isReading && !peer.hasMoved) peer.isStuck = true;
+    peer.hasMoved = false;
+    this.#count(peer, 0);
   }
 
   #isIdle(peer: Peer<Message>): boolean {
@@ -331,6 +344,7 @@ export class ConnectionsCore<Message>
     const peer: Peer<Message> = {
       ...{ peer: id.slice(), key: nodeIdText(id), connection: undefined, isDialled: false },
       ...{ queue: [], queuedBytes: 0, isFull: false, isReading: true },
+      ...{ hasMoved: false, isStuck: false },
       ...{ bucket: new TokenBucket({ capacity, perSecond }, now), usedAt: now },
     };
     this.#peers.set(peer.key, peer);

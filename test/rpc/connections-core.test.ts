@@ -247,6 +247,19 @@ describe("what waits", () => {
     expect(rig.send(1)).toMatchObject([{ kind: "reading", isReading: true }]);
   });
 
+  it("does not wait for ever for a peer that waits for this one to read", () => {
+    const rig = new Rig({ queuedBytesHigh: 500 });
+    rig.open(1, true);
+    expect(rig.send(1, 1_000)).toMatchObject([{ kind: "reading", isReading: false }]);
+    expect(rig.at(10_000)).toMatchObject([{ kind: "reading", isReading: true }]);
+    // And reads on until half of that has gone, whatever else comes to wait.
+    expect(rig.send(1, 1_000)).toEqual([]);
+    const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
+    expect(kinds(freed)).toEqual(["transmit", "transmit"]);
+    rig.give({ kind: "full", peer: peer(1).id, connection: 1 });
+    expect(rig.send(1, 1_000)).toMatchObject([{ kind: "reading", isReading: false }]);
+  });
+
   it("lets who only wants a connection pass by what waits for room on it", () => {
     const rig = new Rig();
     rig.open(1, true);
