@@ -179,8 +179,10 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     }
     if (known?.init.isOfferer === true && !this.#yieldsTo(from)) return;
     if (this.#options.accepts?.(from) === false) return;
-    const fault: OfferFault | undefined =
-      known === undefined && this.#isFull ? "limited" : this.#desk.admit(offer, arrival, now);
+    const isFull = known === undefined && this.#isFullOfOthers;
+    const fault: OfferFault | undefined = isFull
+      ? "limited"
+      : this.#desk.admit(offer, arrival, now);
     if (fault !== undefined) {
       this.#statistics[fault] += 1;
       return;
@@ -362,6 +364,12 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
 
   get #isFull(): boolean {
     return this.#punches.size >= this.#options.limits.sessionsMax;
+  }
+
+  /** Whether others have their half: ids cost nothing, and this node may want to punch, too. */
+  get #isFullOfOthers(): boolean {
+    const others = [...this.#punches.values()].filter(({ init }) => !init.isOfferer).length;
+    return this.#isFull || others >= this.#options.limits.sessionsMax / 2;
   }
 }
 
