@@ -122,7 +122,9 @@ export class RelayService {
   #open(leg: LegId, peer: NodeId): void {
     const link = this.#directLink(peer);
     const opening = new Canceller();
-    const dialled = (stream: LinkStream | undefined): void => {
+    const dialled = (found: LinkStream | undefined): void => {
+      // Of one that is gone already nothing more would be heard.
+      const stream = found?.closed === true ? undefined : found;
       this.#opening.delete(leg);
       if (opening.signal.aborted) stream?.destroy();
       else if (stream !== undefined) {
