@@ -57,6 +57,25 @@ describe("a broadcast", () => {
     await broadcast.halt();
   });
 
+  it("waits for what was written when it is asked, not for what is written on and on", async () => {
+    const { transport, at, clock, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    const piece = "x".repeat(20_000);
+    let written = 0;
+    const writeOn = (): void => {
+      if (broadcast.destroyed) return;
+      written += piece.length;
+      broadcast.write(piece, writeOn);
+    };
+    writeOn();
+    await clock.runUntil(() => broadcast.writableLength > 0);
+    const before = written;
+    const stored = broadcast.sync().then(() => broadcast.progress().storedBytes);
+    expect(await elapse(stored)).toBeGreaterThanOrEqual(before);
+    expect(await stored).toBeLessThan(before + piece.length);
+    await broadcast.halt();
+  });
+
   it("brings back what the Map has lost after a restart, too", async () => {
     const { memory, at, clock, elapse } = place();
     const forgetful = new ForgetfulTransport(memory, (put) => put === 3);
