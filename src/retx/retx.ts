@@ -1,6 +1,7 @@
 import { assert, Heap, type Instant } from "../base/index.ts";
 import { FrameTable } from "./frame-table.ts";
 import { LostRun } from "./lost-run.ts";
+import { comesFirst, type Suspect } from "./suspect.ts";
 
 /**
  * Where a frame stands:
@@ -45,7 +46,7 @@ export interface Selection {
  */
 export class ReTx {
   readonly #frames: FrameTable;
-  readonly #suspects = new Heap<number>((a, b) => a < b);
+  readonly #suspects = new Heap<Suspect>(comesFirst);
   readonly #missing = new Heap<number>((a, b) => a < b);
   readonly #lostRun = new LostRun();
   #unstored = 0;
@@ -121,7 +122,7 @@ export class ReTx {
     // A selective acknowledgement or a receipt may have come first: then nothing is needed.
     if (state !== FLYING && state !== NEW) return;
     this.#setState(slot, SUSPECT);
-    this.#suspects.push(index);
+    this.#queueSuspect(index, slot);
   }
 
   /** The Map gave a receipt that ends at `expiresAt`; the frame is put again at `refreshAt`. */
@@ -229,7 +230,7 @@ export class ReTx {
       if (state[slot] !== STORED) continue;
       // A selected frame is refreshed too: its reader may forget it in a crash.
       this.#setState(slot, SUSPECT);
-      this.#suspects.push(index);
+      this.#queueSuspect(index, slot);
     }
   }
 
@@ -244,15 +245,15 @@ export class ReTx {
 
   /** Takes the most urgent frame to put again; with `missingOnly`, only one known to be missing. */
   nextRetransmission(missingOnly: boolean): number | undefined {
-    const missing = this.#popValid(this.#missing, MISSING);
-    if (missing !== undefined || missingOnly) return missing;
-    return this.#popValid(this.#suspects, SUSPECT);
+    if (this.#peekMissing() !== undefined) return this.#missing.pop();
+    if (missingOnly || this.#peekSuspect() === undefined) return undefined;
+    return this.#suspects.pop()?.index;
   }
 
   /** True when `nextRetransmission` would give a frame. */
   hasRetransmission(missingOnly: boolean): boolean {
-    if (this.#peekValid(this.#missing, MISSING)) return true;
-    return !missingOnly && this.#peekValid(this.#suspects, SUSPECT);
+    if (this.#peekMissing() !== undefined) return true;
+    return !missingOnly && this.#peekSuspect() !== undefined;
   }
 
   /** Drops one frame although nobody acknowledged it (multicast, after its life). */
@@ -309,7 +310,7 @@ export class ReTx {
     // Without a receipt that is still renewed, only the reader vouched for it.
     if (state[slot] === STORED && refreshAt[slot] === NEVER) {
       state[slot] = SUSPECT;
-      this.#suspects.push(index);
+      this.#queueSuspect(index, slot);
     }
     if (!this.#isThere(slot)) this.#unstored += 1;
   }
@@ -372,17 +373,27 @@ export class ReTx {
     this.#frames.remove(slot);
   }
 
-  #popValid(heap: Heap<number>, state: number): number | undefined {
-    if (!this.#peekValid(heap, state)) return undefined;
-    return heap.pop();
+  #queueSuspect(index: number, slot: number): void {
+    this.#suspects.push({ index, storedAt: this.#frames.storedAt[slot] as number });
   }
 
-  /** Drops frames whose state has moved on since they were queued. */
-  #peekValid(heap: Heap<number>, state: number): boolean {
-    for (let index = heap.peek(); index !== undefined; index = heap.peek()) {
-      if (this.#frames.state[this.#frames.find(index)] === state) return true;
-      heap.pop();
+  /** The first that is missing; drops frames whose state has moved on since they were queued. */
+  #peekMissing(): number | undefined {
+    for (let index = this.#missing.peek(); index !== undefined; index = this.#missing.peek()) {
+      if (this.#frames.state[this.#frames.find(index)] === MISSING) return index;
+      this.#missing.pop();
     }
-    return false;
+    return undefined;
+  }
+
+  /** The first that is suspect, in the same way. */
+  #peekSuspect(): Suspect | undefined {
+    const { state, storedAt } = this.#frames;
+    for (let next = this.#suspects.peek(); next !== undefined; next = this.#suspects.peek()) {
+      const slot = this.#frames.find(next.index);
+      if (state[slot] === SUSPECT && storedAt[slot] === next.storedAt) return next;
+      this.#suspects.pop();
+    }
+    return undefined;
   }
 }

@@ -116,7 +116,8 @@ export class NaiveReTx {
 
   retransmission(missingOnly: boolean): number | undefined {
     const missing = this.frames.find(({ state }) => state === "missing");
-    const suspect = this.frames.find(({ state }) => state === "suspect");
+    const suspects = this.frames.filter(({ state }) => state === "suspect");
+    const [suspect] = suspects.sort((a, b) => Math.sign(a.storedAt - b.storedAt) || 0);
     return (missing ?? (missingOnly ? undefined : suspect))?.index;
   }
 

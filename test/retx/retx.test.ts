@@ -101,6 +101,19 @@ describe("what is put again", () => {
     expect([retx.unstored, retx.deadline()]).toEqual([1, 602]);
   });
 
+  it("waits for its turn among others whose lives are as short", () => {
+    const retx = flying(3);
+    for (const index of [0, 1, 2]) retx.stored(index, { now: 10, expiresAt: 90, refreshAt: 60 });
+    // One put takes as long as a life.
+    for (let turn = 0; turn < 6; turn++) {
+      const now = 60 + 60 * turn;
+      retx.timeout(now);
+      expect(retx.nextRetransmission(false)).toBe(turn % 3);
+      retx.sent(turn % 3, now);
+      retx.stored(turn % 3, { now: now + 10, expiresAt: now + 90, refreshAt: now + 60 });
+    }
+  });
+
   it("is renewed from its latest receipt only", () => {
     const retx = flying(1);
     retx.stored(0, { now: 10, expiresAt: 1_000, refreshAt: 600 });

@@ -2,6 +2,7 @@ import { Broadcast, generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { toHex } from "../../src/base/index.ts";
 import { pattern } from "./virtual-pair.ts";
 
 const MINUTE_MS = 60_000;
@@ -58,6 +59,33 @@ describe("a Map that grants next to no life", () => {
     const [before, frames] = [puts(), stream.progress().unacknowledgedFrames];
     await clock.runUntil(2 * MINUTE_MS);
     expect(puts() - before).toBeGreaterThan(6 * frames);
+    await stream.halt();
+  });
+
+  it("has all frames put again in turn where that takes longer than they live", async () => {
+    const clock = new VirtualClock();
+    const map = new MemoryTransport({ clock, payloadSize: 300 });
+    onTestFinished(() => map.close());
+    const putAt = new Map<string, number>();
+    const wayOf = (rttMs: number): Transport => {
+      const lossy = new LossyTransport(map, { rttMs, clock });
+      return {
+        payloadSize: map.payloadSize,
+        put: (frameId, cell, options) => {
+          putAt.set(toHex(frameId), clock.now());
+          return lossy.put(frameId, cell, options);
+        },
+        get: (frameId, options) => lossy.get(frameId, options),
+      };
+    };
+    const options = { clock, window: 1, ttlSeconds: 60 };
+    const stream = Stream.listen(wayOf(100), generateSecret(), options);
+    stream.end(pattern(3_000));
+    await clock.runUntil(() => stream.progress().isAllStored, MINUTE_MS);
+    stream.setTransport(wayOf(20_000));
+    const since = clock.now();
+    await clock.runUntil(since + 30 * MINUTE_MS);
+    expect([...putAt.values()].filter((at) => at < since)).toEqual([]);
     await stream.halt();
   });
 });
