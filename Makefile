@@ -20,7 +20,7 @@ sim: $(INSTALLED)
 	@npm run -s sim
 	@npm run -s sim:dht
 
-# A million malformed inputs for every parser, and for every core that hears strangers.
+# A million malformed inputs for every parser, and for every core that hears strangers; lives of streams.
 fuzz: $(INSTALLED)
 	@npm run -s fuzz
 

@@ -40,6 +40,11 @@ export class VirtualJournal {
     return this.#durable.head;
   }
 
+  /** Names of what is durable beside the head. */
+  get names(): string[] {
+    return [...this.#durable.entries.keys()];
+  }
+
   /** Starts to make a change durable; `done` is called when it is. Bytes are copied. */
   commit(changes: JournalChanges, done: () => void): void {
     this.#queue.push({ changes: copyOf(changes), done });

@@ -1,0 +1,93 @@
+import { describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { systemRandom } from "../../src/io/random.ts";
+import { StreamEngine } from "../../src/stream/engine.ts";
+import { Stream } from "../../src/stream/index.ts";
+import type { Rule } from "../../src/testing/world/index.ts";
+import { CASES } from "./fuzz.ts";
+import { type LifeReport, StreamLife } from "./stream-lives.ts";
+
+const LIVES = Math.ceil(CASES / 1_000);
+/** Before it lives: of one that hangs nothing else would tell. A few are told of if they fail. */
+const isToldFirst = LIVES > 10;
+const { CULVERT_FUZZ_SEED = "1" } = process.env;
+const PATIENCE_MS = 3_600_000;
+/** The chance of the machine (nonces, gaps) follows from a seed, too, until the test is over. */
+function seedMachine(): (seed: number) => void {
+  let random = new SeededRandom(0);
+  const mocks = [
+    vi.spyOn(systemRandom, "bytes").mockImplementation((length) => random.bytes(length)),
+    vi.spyOn(systemRandom, "unit").mockImplementation(() => random.unit()),
+  ];
+  onTestFinished(() => {
+    for (const mock of mocks) mock.mockRestore();
+  });
+  return (seed) => {
+    random = new SeededRandom(-seed);
+  };
+}
+
+it(
+  "streams bring every byte and their end, or say why not, whatever befalls them",
+  async () => {
+    const seedWith = seedMachine();
+    for (let seed = Number(CULVERT_FUZZ_SEED), left = LIVES; left > 0; seed++, left--) {
+      seedWith(seed);
+      const life = new StreamLife(seed);
+      const told = `seed ${seed}: ${JSON.stringify(life.plan)}`;
+      if (isToldFirst) process.stdout.write(`${told}\n`);
+      const { violation } = await life.run();
+      expect(violation, told).toBeUndefined();
+    }
+  },
+  PATIENCE_MS,
+);
+
+it("the same seed is the same life", async () => {
+  const seedWith = seedMachine();
+  const live = async (seed: number): Promise<LifeReport> => {
+    seedWith(seed);
+    return await new StreamLife(seed).run();
+  };
+  const [one, again, other] = [await live(1), await live(1), await live(2)];
+  expect(again).toEqual(one);
+  expect(other.traceHash).not.toBe(one.traceHash);
+});
+
+describe("each of these defects is found", () => {
+  /** What is wrong first in one of some lives. */
+  const found = async (isBlind = false): Promise<Rule | undefined> => {
+    const seedWith = seedMachine();
+    for (let seed = 1; seed <= 20; seed++) {
+      seedWith(seed);
+      const { violation } = await new StreamLife(seed, { isBlind }).run();
+      if (violation !== undefined && violation.rule !== "failure") return violation.rule;
+    }
+    return undefined;
+  };
+  const plant = (mock: MockInstance): void => void onTestFinished(() => mock.mockRestore());
+
+  it("an old backup is taken for what was kept", async () => {
+    expect(await found(true)).toBe("frame-reused");
+  });
+
+  it("a byte is another one", async () => {
+    const { push } = Stream.prototype;
+    const bug = function (this: Stream, chunk: Buffer | null): boolean {
+      return push.call(this, chunk === null ? null : Buffer.from(chunk).fill(0x21, 0, 1));
+    };
+    plant(vi.spyOn(Stream.prototype, "push").mockImplementation(bug));
+    expect(await found()).toBe("content");
+  });
+
+  it("all is said to be acknowledged at once", async () => {
+    plant(vi.spyOn(Stream.prototype, "sync").mockResolvedValue());
+    expect(await found()).toBe("early-acknowledgement");
+  });
+
+  it("a halt forgets what waits for a frame", async () => {
+    const bug = async (): Promise<void> => {};
+    plant(vi.spyOn(StreamEngine.prototype, "keep").mockImplementation(bug));
+    expect(await found()).toBe("loss");
+  });
+});
