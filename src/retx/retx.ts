@@ -47,7 +47,7 @@ export interface Selection {
 export class ReTx {
   readonly #frames: FrameTable;
   readonly #suspects = new Heap<Suspect>(comesFirst);
-  readonly #missing = new Heap<number>((a, b) => a < b);
+  readonly #missing = new Heap<Suspect>((a, b) => a.index < b.index);
   readonly #lostRun = new LostRun();
   #unstored = 0;
   /** The earliest refresh, unless it has to be looked for. */
@@ -122,7 +122,7 @@ export class ReTx {
     // A selective acknowledgement or a receipt may have come first: then nothing is needed.
     if (state !== FLYING && state !== NEW) return;
     this.#setState(slot, SUSPECT);
-    this.#queueSuspect(index, slot);
+    this.#queue(this.#suspects, index, slot);
   }
 
   /** The Map gave a receipt that ends at `expiresAt`; the frame is put again at `refreshAt`. */
@@ -230,7 +230,7 @@ export class ReTx {
       if (state[slot] !== STORED) continue;
       // A selected frame is refreshed too: its reader may forget it in a crash.
       this.#setState(slot, SUSPECT);
-      this.#queueSuspect(index, slot);
+      this.#queue(this.#suspects, index, slot);
     }
   }
 
@@ -245,15 +245,20 @@ export class ReTx {
 
   /** Takes the most urgent frame to put again; with `missingOnly`, only one known to be missing. */
   nextRetransmission(missingOnly: boolean): number | undefined {
-    if (this.#peekMissing() !== undefined) return this.#missing.pop();
-    if (missingOnly || this.#peekSuspect() === undefined) return undefined;
+    if (this.#first(this.#missing, MISSING) !== undefined) return this.#missing.pop()?.index;
+    if (missingOnly || this.#first(this.#suspects, SUSPECT) === undefined) return undefined;
     return this.#suspects.pop()?.index;
   }
 
   /** True when `nextRetransmission` would give a frame. */
   hasRetransmission(missingOnly: boolean): boolean {
-    if (this.#peekMissing() !== undefined) return true;
-    return !missingOnly && this.#peekSuspect() !== undefined;
+    if (this.#first(this.#missing, MISSING) !== undefined) return true;
+    return !missingOnly && this.#first(this.#suspects, SUSPECT) !== undefined;
+  }
+
+  /** Whether all that is suspect, if anything is, has been in the Map: its time there has come. */
+  get hasOnlyRenewals(): boolean {
+    return this.#first(this.#suspects, SUSPECT)?.storedAt !== Number.NEGATIVE_INFINITY;
   }
 
   /** Drops one frame although nobody acknowledged it (multicast, after its life). */
@@ -310,7 +315,7 @@ export class ReTx {
     // Without a receipt that is still renewed, only the reader vouched for it.
     if (state[slot] === STORED && refreshAt[slot] === NEVER) {
       state[slot] = SUSPECT;
-      this.#queueSuspect(index, slot);
+      this.#queue(this.#suspects, index, slot);
     }
     if (!this.#isThere(slot)) this.#unstored += 1;
   }
@@ -328,7 +333,7 @@ export class ReTx {
     if (isStored && options.now - (storedAt[slot] as number) < options.doubtMs) return;
     if (!isStored && state[slot] !== SUSPECT) return;
     this.#setState(slot, MISSING);
-    this.#missing.push(index);
+    this.#queue(this.#missing, index, slot);
   }
 
   /** Whatever its reader has said of it: one that has it forgets things in crashes. */
@@ -338,7 +343,7 @@ export class ReTx {
     if (slot < 0 || (storedAt[slot] as number) > since) return;
     if (state[slot] !== STORED && state[slot] !== SUSPECT) return;
     this.#setState(slot, MISSING);
-    this.#missing.push(index);
+    this.#queue(this.#missing, index, slot);
   }
 
   #setState(slot: number, state: number): void {
@@ -373,26 +378,17 @@ export class ReTx {
     this.#frames.remove(slot);
   }
 
-  #queueSuspect(index: number, slot: number): void {
-    this.#suspects.push({ index, storedAt: this.#frames.storedAt[slot] as number });
+  #queue(queue: Heap<Suspect>, index: number, slot: number): void {
+    queue.push({ index, storedAt: this.#frames.storedAt[slot] as number });
   }
 
-  /** The first that is missing; drops frames whose state has moved on since they were queued. */
-  #peekMissing(): number | undefined {
-    for (let index = this.#missing.peek(); index !== undefined; index = this.#missing.peek()) {
-      if (this.#frames.state[this.#frames.find(index)] === MISSING) return index;
-      this.#missing.pop();
-    }
-    return undefined;
-  }
-
-  /** The first that is suspect, in the same way. */
-  #peekSuspect(): Suspect | undefined {
+  /** Drops frames that have moved on to another state since they were queued. */
+  #first(queue: Heap<Suspect>, wanted: number): Suspect | undefined {
     const { state, storedAt } = this.#frames;
-    for (let next = this.#suspects.peek(); next !== undefined; next = this.#suspects.peek()) {
-      const slot = this.#frames.find(next.index);
-      if (state[slot] === SUSPECT && storedAt[slot] === next.storedAt) return next;
-      this.#suspects.pop();
+    for (let first = queue.peek(); first !== undefined; first = queue.peek()) {
+      const slot = this.#frames.find(first.index);
+      if (state[slot] === wanted && storedAt[slot] === first.storedAt) return first;
+      queue.pop();
     }
     return undefined;
   }

@@ -49,6 +49,7 @@ export class SenderCore {
   #answerIndex = -1;
   #isAnswerAsked = false;
   #partialIndex = -1;
+  #wasPutAgain = false;
   readonly milestones: Milestones;
   retransmissions = 0;
   noDelay: boolean;
@@ -220,8 +221,7 @@ export class SenderCore {
       if (retx.puts(this.#claim.first) > 0) this.#claim.keep(ack);
       return "taken";
     }
-    const limit = ack.next + ack.credit;
-    if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, limit);
+    if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
     const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
     for (const index of dropped) {
       this.#acknowledgedBytes = this.#unacknowledged.drop(index) ?? this.#acknowledgedBytes;
@@ -297,12 +297,13 @@ export class SenderCore {
     // Where puts are scarce, a frame whose receipt is overdue waits for the next acknowledgement,
     // unless it is known to be missing, or no acknowledgement is believed.
     const isScarce = this.#init.exchange.isPaced && this.#claim.isProven;
-    const index = this.#retx.nextRetransmission(isScarce && this.#mayHaveNew());
-    if (index !== undefined) {
-      this.#putAgain(index, now);
-      return true;
-    }
-    return this.#sealNext(now);
+    // Where lives are so short that renewing them fills the window, what is new takes turns.
+    const isNewDue = isScarce || (this.#wasPutAgain && this.#retx.hasOnlyRenewals);
+    const index = this.#retx.nextRetransmission(isNewDue && this.#mayHaveNew());
+    this.#wasPutAgain = index !== undefined;
+    if (index === undefined) return this.#sealNext(now);
+    this.#putAgain(index, now);
+    return true;
   }
 
   #putAgain(index: number, now: Instant): void {
@@ -355,10 +356,9 @@ export class SenderCore {
 
   /** A session whose places may be another one's waits for the proof that they are not. */
   #reset(now: Instant): void {
-    const { next } = this.#retx;
     if (this.#resetCode === undefined || this.#resetIndex !== undefined) return;
-    if (!this.#claim.allows(next)) return;
-    this.#resetIndex = next;
+    if (!this.#claim.allows(this.#retx.next)) return;
+    this.#resetIndex = this.#retx.next;
     this.#init.exchange.reservePut(now);
     this.#seal({ type: "reset", payload: new Uint8Array(0) });
   }

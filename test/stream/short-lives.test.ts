@@ -88,4 +88,20 @@ describe("a Map that grants next to no life", () => {
     expect([...putAt.values()].filter((at) => at < since)).toEqual([]);
     await stream.halt();
   });
+
+  it("does not keep a stream from putting what is new", async () => {
+    const clock = new VirtualClock();
+    const map = new MemoryTransport({ clock, payloadSize: 300 });
+    onTestFinished(() => map.close());
+    const slow = new LossyTransport(map, { rttMs: 3_000, clock });
+    const options = { clock, window: 1, ttlSeconds: 60, noDelay: true };
+    const stream = Stream.listen(slow, generateSecret(), options);
+    for (let frames = 1; frames <= 40; frames++) {
+      stream.write("a frame of its own");
+      await clock.runUntil(frames * MINUTE_MS);
+    }
+    const { framedBytes, writtenBytes } = stream.progress();
+    expect(framedBytes).toBe(writtenBytes);
+    await stream.halt();
+  });
 });
