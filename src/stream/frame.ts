@@ -34,7 +34,7 @@ export const FLAG_KNOWS_END_TAKEN = 2;
 export const FLAG_ABORTED = 4;
 /** What a frame with the flag before can tell of why, in the place of the credit. */
 export const RESET_CODE_MAX = 0xffff;
-/** The frame at `ack` was asked for many times in vain: the Map may have lost it. */
+/** There is a later frame, and the one at `ack` was asked for in vain: the Map may have lost it. */
 export const FLAG_STARVED = 8;
 const FLAGS_ALL = FLAG_TOOK_END | FLAG_KNOWS_END_TAKEN | FLAG_ABORTED | FLAG_STARVED;
 
@@ -42,7 +42,7 @@ const FLAGS_ALL = FLAG_TOOK_END | FLAG_KNOWS_END_TAKEN | FLAG_ABORTED | FLAG_STA
 export interface Acknowledgement {
   /** Every frame below this index has been taken. */
   readonly next: number;
-  /** Frames from `next` on that the reader has room for, 0 to 65,535. */
+  /** Frames from `next` on that may be sent, 0 to 65,535. */
   readonly credit: number;
   /** SELECTIVE_BITS bits; bit j says that frame `next + 1 + j` has arrived. */
   readonly selective: Uint8Array;
