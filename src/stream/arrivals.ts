@@ -96,6 +96,18 @@ export class Arrivals {
     return this.#early.keys();
   }
 
+  /** Whether so many frames with bytes for the application wait for it; others count for none. */
+  isWaiting(frames: number): boolean {
+    let endOffset = this.#takenFrameOffset;
+    let found = 0;
+    for (let i = this.#deliveredFirst; i < this.#delivered.length && found < frames; i++) {
+      const delivered = this.#delivered[i] as Delivered;
+      if (delivered.endOffset > endOffset) found += 1;
+      endOffset = delivered.endOffset;
+    }
+    return found >= frames;
+  }
+
   get heldFrames(): number {
     return this.#early.size;
   }

@@ -129,7 +129,9 @@ export class ReceiverCore {
   /** The peer has more to say, and may: not while what it said waits for the application. */
   get isExpecting(): boolean {
     const { next, taken } = this.#arrivals;
-    return this.#end === undefined && next - taken < this.#reach;
+    if (this.#end !== undefined) return false;
+    // Nobody was stopped by his probes.
+    return next - taken < this.#reach || !this.#arrivals.isWaiting(this.#reach);
   }
 
   /** A later frame has arrived, and the next one in order has not. */

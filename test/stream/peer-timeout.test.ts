@@ -99,4 +99,19 @@ describe("peerTimeoutMs", () => {
     await pass(600_000);
     expect(codes).toEqual(["CULVERT_PEER_TIMEOUT"]);
   });
+
+  it("counts although probes wait behind a part of a character", async () => {
+    const { a, b, pass } = await virtualPair({
+      open: { peerTimeoutMs: 3_600_000, receiveFramesMax: 2 },
+    });
+    const codes: (string | undefined)[] = [];
+    b.on("error", ({ code }: NodeJS.ErrnoException) => codes.push(code));
+    b.setEncoding("utf8").resume();
+    // Its peer probes, since no half of a character is acknowledged; then it is gone.
+    a.write(Buffer.from("€").subarray(0, 1));
+    await pass(600_000);
+    await a.halt();
+    await pass(7_200_000);
+    expect(codes).toEqual(["CULVERT_PEER_TIMEOUT"]);
+  });
 });
