@@ -166,7 +166,8 @@ export class StreamLife implements LifeGround {
     const { clock, ends } = this;
     this.#isCalm = true;
     for (const end of ends) end.changeWay();
-    const limit = clock.now() + LIMIT_MS;
+    const calmAt = clock.now();
+    const limit = calmAt + LIMIT_MS;
     while (this.#violation === undefined && !ends.every((end) => this.#isSettled(end))) {
       for (const end of ends) {
         if (end.isOver) continue;
@@ -174,6 +175,7 @@ export class StreamLife implements LifeGround {
         end.confirm(true);
       }
       await this.#pass(1_000);
+      if (clock.now() > calmAt + HOUR_MS) await this.#stopDoubles();
       if (clock.now() <= limit) continue;
       if (ends.every((end) => this.#isSettled(end) || this.#isLeft(end))) return;
       this.onViolation(new Violation("hang", this.#state()));
@@ -213,8 +215,8 @@ export class StreamLife implements LifeGround {
   /** Stops everything; nothing is left that would happen later. */
   async #stop(): Promise<void> {
     const { clock } = this;
-    const streams = [...this.ends.map(({ stream }) => stream), ...this.#doubles];
-    const halts = streams.map((stream) => stream.halt().catch((error) => this.#expect(error)));
+    await this.#stopDoubles();
+    const halts = this.ends.map(({ stream }) => this.#halt(stream));
     await clock.runPromise(Promise.all(halts));
     for (const map of this.#maps) map.close();
     await this.#pass(HOUR_MS);
@@ -223,8 +225,18 @@ export class StreamLife implements LifeGround {
     }
   }
 
-  #expect(error: unknown): void {
-    if (!isCulvertError(error)) this.onViolation(new Violation("throw", `${error}`));
+  /** They write no end: their peer, who hears of them for as long, would wait for one. */
+  async #stopDoubles(): Promise<void> {
+    const halts = this.#doubles.splice(0).map((double) => this.#halt(double));
+    await this.clock.runPromise(Promise.all(halts));
+  }
+
+  async #halt(stream: Stream): Promise<void> {
+    try {
+      await stream.halt();
+    } catch (error) {
+      if (!isCulvertError(error)) this.onViolation(new Violation("throw", `${error}`));
+    }
   }
 
   async #pass(ms: number): Promise<void> {
