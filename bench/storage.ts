@@ -48,10 +48,13 @@ import { UNLIMITED } from "./unlimited.ts";
 
 const PAYLOAD_SIZE = 1_024;
 const CONCURRENCY = 64;
-const BATCH = 256;
+/** Puts of a round: at its end fewer than 64 are at once, and the last ones wait for the disk alone. */
+const PUTS = 1_024;
 const ROUNDS = 12;
 /** Before them: the compiler is done with a put after some thousand. */
-const WARM_ROUNDS = 12;
+const WARM_ROUNDS = 3;
+/** Records that are stored in one step where only sweeping them counts. */
+const BATCH = 256;
 /** Times of a put or get, as multiples of one verification. */
 const ASKED: Readonly<Record<string, number>> = {
   "put, level, durable, 64 at once": 1.3,
@@ -187,7 +190,7 @@ async function openLevel(name: string): Promise<LevelRecordStore> {
 
 /** Puts with the signatures checked: in turns with plain verifications, so that noise hits both. */
 async function benchPuts(provider: ProviderName): Promise<void> {
-  const records = await signRecords(BATCH * (WARM_ROUNDS + ROUNDS));
+  const records = await signRecords(PUTS * (WARM_ROUNDS + ROUNDS));
   const chosen = loadProvider(provider);
   if (chosen === undefined) return;
   useProvider(chosen);
@@ -202,7 +205,7 @@ async function benchPuts(provider: ProviderName): Promise<void> {
     samples[what] = [...(samples[what] ?? []), us];
   };
   for (let round = 0; round < WARM_ROUNDS + ROUNDS; round++) {
-    const batch = records.slice(round * BATCH, (round + 1) * BATCH);
+    const batch = records.slice(round * PUTS, (round + 1) * PUTS);
     const bytes = batch.map((record) => encodeRecord(record));
     const addresses = batch.map(({ address }) => address);
     const timed = {
