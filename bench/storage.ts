@@ -48,7 +48,7 @@ import { UNLIMITED } from "./unlimited.ts";
 
 const PAYLOAD_SIZE = 1_024;
 const CONCURRENCY = 64;
-/** Puts of a round: at its end fewer than 64 are at once, and the last ones wait for the disk alone. */
+/** Of a round: at its end fewer than 64 are at once, and the last wait for the disk alone. */
 const PUTS = 1_024;
 const ROUNDS = 12;
 /** Before them: the compiler is done with a put after some thousand. */
