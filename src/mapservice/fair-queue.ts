@@ -55,7 +55,7 @@ export class FairQueue {
     if (lane === undefined) return;
     for (const request of lane.queue) this.#bytes -= sizeOf(request);
     this.#lanes.delete(asker);
-    this.#ready = this.#ready.filter((other) => other !== lane);
+    if (lane.isReady) this.#ready = this.#ready.filter((other) => other !== lane);
     this.#throttled.delete(lane);
   }
 

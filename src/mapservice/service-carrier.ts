@@ -175,9 +175,10 @@ export class ServiceCarrier implements RecordCarrier {
   }
 
   get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {
-    const waitMs = Math.min(Math.max(Math.floor(options.waitMs ?? 0), 0), this.#greeting.waitMsMax);
-    const request = { kind: "get", address: address.slice(), waitMs } as const;
     return new Promise((resolve, failed) => {
+      const wishMs = Math.max(Math.floor(options.waitMs ?? 0), 0);
+      const waitMs = Math.min(wishMs, this.#greeting.waitMsMax);
+      const request = { kind: "get", address: address.slice(), waitMs } as const;
       const answered = (answer: MapAnswer): void => {
         if (answer.kind === "found") resolve(withTtl(answer.record, answer.ttlSeconds));
         else failed(failure(answer));

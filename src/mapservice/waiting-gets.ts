@@ -86,11 +86,12 @@ export class WaitingGets {
     return this.#byAsker.get(asker)?.get(request)?.get;
   }
 
-  remove({ asker, request }: WaitingGet): void {
-    const ofAsker = this.#byAsker.get(asker);
-    const entry = ofAsker?.get(request);
-    if (ofAsker === undefined || entry === undefined) return;
-    ofAsker.delete(request);
+  remove(get: WaitingGet): void {
+    const ofAsker = this.#byAsker.get(get.asker);
+    const entry = ofAsker?.get(get.request);
+    // Another one may have its number by now.
+    if (entry?.get !== get) return;
+    ofAsker?.delete(get.request);
     this.#forget(entry);
   }
 
@@ -113,11 +114,12 @@ export class WaitingGets {
       const slot = this.#slots.peek();
       if (slot === undefined || slot * SLOT_MS > now) return due;
       this.#slots.pop();
-      for (let entry = this.#bySlot.get(slot)?.first; entry; entry = entry.after) {
+      const gets = this.#bySlot.get(slot);
+      for (let entry = gets?.first; entry !== undefined; entry = gets?.first) {
         due.push(entry.get);
+        this.remove(entry.get);
       }
       this.#bySlot.delete(slot);
-      for (const get of due) this.remove(get);
     }
   }
 

@@ -65,3 +65,15 @@ it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
     expect(waiting.size).toBe(model.gets.length);
   }
 });
+
+it("leaves a get alone that has the number of one that is gone", () => {
+  const waiting = new WaitingGets();
+  const get = { asker: 1, source: "s", request: 1, key: "k", waits: true, deadline: 50 };
+  const other = { ...get, key: "other" };
+  waiting.add(get);
+  waiting.remove(get);
+  waiting.add(other);
+  waiting.remove(get);
+  expect(waiting.find(1, 1)).toBe(other);
+  expect(waiting.takeDue(50)).toEqual([other]);
+});

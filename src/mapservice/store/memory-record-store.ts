@@ -16,7 +16,7 @@ import {
 /** A record that is kept, and where its bytes are. */
 interface Held {
   readonly key: string;
-  readonly slot: SlotNumber;
+  slot: SlotNumber;
   length: number;
   expiresMs: number;
   /** An expiry that it had, by which it is queued: a longer life is queued again when due. */
@@ -30,7 +30,9 @@ export class MemoryRecordStore implements RecordStore {
   readonly #options: RecordStoreOptions;
   readonly #held = new Map<string, Held>();
   readonly #queue = new Heap<Held>((a, b) => a.dueMs < b.dueMs);
-  #slots: RecordSlots;
+  #cells: RecordSlots;
+  /** Of their own, so that what they take is what they count for. */
+  #tombstones = new RecordSlots(0);
   #bytes = 0;
   #isClosed = false;
 
@@ -39,7 +41,7 @@ export class MemoryRecordStore implements RecordStore {
     this.payloadSize = options.payloadSize;
     if (options.mark !== undefined) this.mark = options.mark;
     this.#options = options;
-    this.#slots = new RecordSlots(options.payloadSize);
+    this.#cells = new RecordSlots(options.payloadSize);
   }
 
   async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
@@ -70,7 +72,8 @@ export class MemoryRecordStore implements RecordStore {
     this.#isClosed = true;
     this.#held.clear();
     this.#queue.clear();
-    this.#slots = new RecordSlots(this.payloadSize);
+    this.#cells = new RecordSlots(this.payloadSize);
+    this.#tombstones = new RecordSlots(0);
     this.#bytes = 0;
   }
 
@@ -80,7 +83,7 @@ export class MemoryRecordStore implements RecordStore {
 
   /** With a record that is borrowed until the next put. */
   #stored({ slot, length, expiresMs }: Held): StoredRecord {
-    return { record: this.#slots.read(slot, length), expiresMs };
+    return { record: this.#slotsOf(length).read(slot, length), expiresMs };
   }
 
   #putOne(put: RecordPut, nowMs: number): PutOutcome {
@@ -103,17 +106,27 @@ export class MemoryRecordStore implements RecordStore {
     // What was there has expired, and may have made room by now.
     const held = this.#held.get(key);
     const length = RECORD_HEADER_BYTES + record.payload.length;
-    this.#bytes += length - (held?.length ?? 0);
+    const slot = this.#slotsOf(length).add(record);
+    this.#bytes += length;
     if (held === undefined) {
-      const fresh = { key, slot: this.#slots.add(record), length, expiresMs, dueMs: expiresMs };
+      const fresh = { key, slot, length, expiresMs, dueMs: expiresMs };
       this.#held.set(key, fresh);
       this.#queue.push(fresh);
-      return { kind: "stored", expiresMs };
+    } else {
+      this.#free(held);
+      Object.assign(held, { slot, length, expiresMs });
     }
-    this.#slots.replace(held.slot, record);
-    held.length = length;
-    held.expiresMs = expiresMs;
     return { kind: "stored", expiresMs };
+  }
+
+  #free({ slot, length }: Held): void {
+    this.#slotsOf(length).free(slot);
+    this.#bytes -= length;
+  }
+
+  /** Where records of this length are. */
+  #slotsOf(length: number): RecordSlots {
+    return length === RECORD_HEADER_BYTES ? this.#tombstones : this.#cells;
   }
 
   #makeRoom(nowMs: number): boolean {
@@ -144,8 +157,7 @@ export class MemoryRecordStore implements RecordStore {
         continue;
       }
       this.#held.delete(held.key);
-      this.#slots.free(held.slot);
-      this.#bytes -= held.length;
+      this.#free(held);
       removed += 1;
     }
   }

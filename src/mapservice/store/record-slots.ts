@@ -38,22 +38,15 @@ export class RecordSlots {
 
   /** Copies a record into a free slot. */
   add(record: MapRecord): SlotNumber {
+    const length = RECORD_HEADER_BYTES + record.payload.length;
+    assert(length <= this.#slotBytes, "a record fits its slot");
     const slab = this.#withRoom.at(-1) ?? this.#grow();
     if (this.#isEmpty(slab)) this.#empty -= 1;
     const slot = slab.free.pop();
     assert(slot !== undefined, "a slab with room has a free slot");
     if (slab.free.length === 0) this.#withRoom.pop();
-    this.replace(slot, record);
+    writeRecord(record, slab.bytes, this.#startOf(slot));
     return slot;
-  }
-
-  /** Copies another record into a slot that is in use. */
-  replace(slot: SlotNumber, record: MapRecord): void {
-    assert(
-      RECORD_HEADER_BYTES + record.payload.length <= this.#slotBytes,
-      "a record fits its slot",
-    );
-    writeRecord(record, this.#slabOf(slot).bytes, this.#startOf(slot));
   }
 
   /** The record of so many bytes in a slot: borrowed until the slot has another one. */

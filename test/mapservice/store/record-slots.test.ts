@@ -3,7 +3,7 @@ import { SeededRandom } from "../../../src/base/index.ts";
 import { RECORD_HEADER_BYTES, SEQUENCE } from "../../../src/mapservice/index.ts";
 import { copyOf } from "../../../src/mapservice/record.ts";
 import { RecordSlots } from "../../../src/mapservice/store/record-slots.ts";
-import { PAYLOAD_SIZE, recordOf, tombstoneOf } from "../fixtures.ts";
+import { PAYLOAD_SIZE, recordOf } from "../fixtures.ts";
 
 const LARGE = 65_536;
 
@@ -32,19 +32,15 @@ describe("slots for records", () => {
     }
   });
 
-  it("hold a record, or the shorter one that ends it", () => {
+  it("hold a record, and nothing that is longer", () => {
     const slots = new RecordSlots(PAYLOAD_SIZE);
-    const before = slots.add(recordOf(1));
-    const slot = slots.add(recordOf(2));
-    const after = slots.add(recordOf(3));
-    slots.replace(slot, tombstoneOf(2));
-    expect(slots.read(slot, RECORD_HEADER_BYTES)).toEqual(tombstoneOf(2));
+    const [first, second] = [slots.add(recordOf(1)), slots.add(recordOf(2))];
+    slots.free(first);
+    const longer = { ...recordOf(3), payload: new Uint8Array(PAYLOAD_SIZE + 1) };
+    expect(() => slots.add(longer)).toThrow("a record fits its slot");
     const whole = RECORD_HEADER_BYTES + PAYLOAD_SIZE;
-    expect(slots.read(before, whole)).toEqual(recordOf(1));
-    expect(slots.read(after, whole)).toEqual(recordOf(3));
-    const longer = { ...recordOf(2), payload: new Uint8Array(PAYLOAD_SIZE + 1) };
-    expect(() => slots.replace(slot, longer)).toThrow("a record fits its slot");
-    expect(slots.read(after, whole)).toEqual(recordOf(3));
+    expect(slots.read(slots.add(recordOf(4)), whole)).toEqual(recordOf(4));
+    expect(slots.read(second, whole)).toEqual(recordOf(2));
   });
 
   it("give back the memory of records that are gone", () => {
