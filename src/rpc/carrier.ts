@@ -22,9 +22,15 @@ export interface RequestCarrier {
    * Sends a message, which is handed over. `unsent` is called at most once, and only for a cause on
    * this machine: no way to the peer is known, or nothing accepts a connection there; with `true`
    * where only a limit, here or there, leaves no room. Once another machine has it, a relay too, it
-   * is not called any more.
+   * is not called any more. While the message waits here, `isWanted` says whether it still has to
+   * go: if not, it may be dropped without a word.
    */
-  send(peer: NodeId, bytes: Uint8Array, unsent: (isBusy?: boolean) => void): void;
+  send(
+    peer: NodeId,
+    bytes: Uint8Array,
+    unsent: (isBusy?: boolean) => void,
+    isWanted?: () => boolean,
+  ): void;
   /**
    * The peers for which `isBusy` holds keep their connection; what those send for which `isAwaited`
    * holds is read, however much waits for them here.

@@ -3,6 +3,12 @@ import { type NodeId, nodeIdText } from "../identity/index.ts";
 import { TokenBucket } from "../retx/index.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 
+/**
+ * Bytes that a connection is given at once: then it says whether it takes more. What still waits
+ * here can be given up.
+ */
+export const AT_ONCE_BYTES = 262_144;
+
 /** Names a connection; chosen by the shell, never used twice. */
 export type ConnectionId = number;
 
@@ -85,6 +91,7 @@ export class ConnectionsCore<Message>
   readonly #limits: ConnectionLimits;
   readonly #isBusy: (peer: NodeId) => boolean;
   readonly #isAwaited: (peer: NodeId) => boolean;
+  readonly #isWanted: (message: Message) => boolean;
   readonly #effects: ConnectionEffect<Message>[] = [];
   /** Peers that are connected, dialled, or waited for. */
   readonly #peers = new LruMap<string, Peer<Message>>();
@@ -99,11 +106,14 @@ export class ConnectionsCore<Message>
     readonly isBusy: (peer: NodeId) => boolean;
     /** Whether an answer of a peer is awaited. */
     readonly isAwaited: (peer: NodeId) => boolean;
+    /** Whether a message that waits still has to go; if not, it is dropped without a word. */
+    readonly isWanted: (message: Message) => boolean;
     readonly now: Instant;
   }) {
     this.#limits = init.limits;
     this.#isBusy = init.isBusy;
     this.#isAwaited = init.isAwaited;
+    this.#isWanted = init.isWanted;
     const { totalBytesBurst: capacity, totalBytesPerSecond: perSecond } = init.limits;
     this.#total = new TokenBucket({ capacity, perSecond }, init.now);
   }
@@ -192,7 +202,10 @@ export class ConnectionsCore<Message>
    */
   #makeRoomFor(peer: Peer<Message>, bytes: number): boolean {
     const { queuedBytesPerPeerMax, queuedBytesMax } = this.#limits;
-    if (peer.queuedBytes + bytes > queuedBytesPerPeerMax) return false;
+    if (peer.queuedBytes + bytes > queuedBytesPerPeerMax) this.#dropUnwanted(peer);
+    // One message alone always fits: else a large one could never be sent.
+    const isOver = peer.queuedBytes + bytes > queuedBytesPerPeerMax;
+    if (isOver && peer.queuedBytes > 0) return false;
     while (this.#queuedBytes + bytes > queuedBytesMax) {
       let heaviest = peer;
       for (const other of this.#peers.values()) {
@@ -204,6 +217,13 @@ export class ConnectionsCore<Message>
       this.#effects.push({ kind: "unsent", message: oldest.message, isBusy: true });
     }
     return true;
+  }
+
+  #dropUnwanted(peer: Peer<Message>): void {
+    for (const outgoing of peer.queue.splice(0)) {
+      if (this.#isWanted(outgoing.message)) peer.queue.push(outgoing);
+      else this.#count(peer, -outgoing.bytes.length);
+    }
   }
 
   #dial(peer: Peer<Message>): void {
@@ -266,10 +286,16 @@ export class ConnectionsCore<Message>
   /** Sends what may go now; the rest waits for the connection, or for the throttle. */
   #transmit(peer: Peer<Message>, now: Instant): void {
     const { connection } = peer;
+    let atOnce = 0;
     while (connection !== undefined && !peer.isFull) {
       const [next] = peer.queue;
       if (next === undefined) return;
       const { length } = next.bytes;
+      if (!this.#isWanted(next.message)) {
+        peer.queue.shift();
+        this.#count(peer, -length);
+        continue;
+      }
       const waitMs = Math.max(peer.bucket.waitMs(length, now), this.#total.waitMs(length, now));
       if (waitMs > 0) {
         this.#reopenAt = Math.min(this.#reopenAt, now + waitMs);
@@ -282,6 +308,8 @@ export class ConnectionsCore<Message>
       const { message, bytes } = next;
       this.#effects.push({ kind: "transmit", connection, message, bytes });
       this.#count(peer, -length);
+      atOnce += length;
+      if (atOnce >= AT_ONCE_BYTES) peer.isFull = true;
     }
   }
 

@@ -7,6 +7,7 @@ import {
 } from "../base/index.ts";
 import { FrameBuffer, Writer } from "../codec/index.ts";
 import type { ByteDuplex } from "./byte-duplex.ts";
+import { AT_ONCE_BYTES } from "./connections-core.ts";
 import { MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
 
 /** What happens on a lane. */
@@ -41,6 +42,7 @@ export class MessageLane {
   readonly #cancels: Cancel[] = [];
   /** Messages of this tick: they leave in one write. */
   #outbox: Uint8Array[] = [];
+  #outboxBytes = 0;
   #isFlushing = false;
   #out: ByteDuplex | "opening" | undefined;
   #isReading = true;
@@ -65,6 +67,8 @@ export class MessageLane {
   send(bytes: Uint8Array): void {
     this.#isResting = false;
     this.#outbox.push(bytes);
+    this.#outboxBytes += bytes.length;
+    if (this.#outboxBytes >= AT_ONCE_BYTES && !this.#isFull) this.#setFull(true);
     if (this.#out === undefined) void this.#open();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
@@ -119,7 +123,7 @@ export class MessageLane {
     } catch {
       // The link says by itself when it is over; until then the next message tries again.
       this.#out = undefined;
-      this.#outbox = [];
+      this.#takeOutbox();
       this.#setFull(false);
       this.#events.disturbed();
     }
@@ -142,11 +146,17 @@ export class MessageLane {
     this.#isFlushing = false;
     if (typeof this.#out !== "object") return;
     if (this.#outbox.length > 0) {
-      const bytes = framed(this.#outbox);
-      this.#outbox = [];
-      if (!this.#out.write(bytes)) this.#setFull(true);
+      const hasRoom = this.#out.write(framed(this.#takeOutbox()));
+      if (hasRoom === this.#isFull) this.#setFull(!hasRoom);
     }
     this.#restIfDone();
+  }
+
+  #takeOutbox(): Uint8Array[] {
+    const messages = this.#outbox;
+    this.#outbox = [];
+    this.#outboxBytes = 0;
+    return messages;
   }
 
   #take(stream: ByteDuplex): void {

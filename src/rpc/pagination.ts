@@ -27,6 +27,8 @@ export interface Page<Item> {
 export const CURSOR_BYTES_MAX = 256;
 /** Most items of one page. */
 export const PAGE_ITEMS_MAX = 1_024;
+/** Pages in a row without an item: a peer that gives no end of them holds up whoever walks. */
+export const EMPTY_PAGES_MAX = 1_000;
 /** Items of a page if the caller does not say. */
 const PAGE_ITEMS = 100;
 
@@ -55,7 +57,8 @@ export interface WalkOptions extends CallOptions {
 /**
  * All items of a paged method, one page at a time, each asked for when the one before was taken.
  *
- * @throws CulvertError what a page fails with; `CULVERT_PROTOCOL` when a cursor leads to itself
+ * @throws CulvertError what a page fails with; `CULVERT_PROTOCOL` when a cursor leads to itself, or
+ *   through a thousand empty pages
  */
 export async function* walkPages<Query, Item>(
   call: (request: PageRequest<Query>, options?: CallOptions) => Promise<Page<Item>>,
@@ -64,6 +67,7 @@ export async function* walkPages<Query, Item>(
 ): AsyncGenerator<Item, void, undefined> {
   const { pageItems: limit = PAGE_ITEMS, onCursor, after, ...callOptions } = options;
   let place = after;
+  let emptyPages = 0;
   for (;;) {
     const from = place === undefined ? {} : { after: place };
     const page = await call({ query, limit, ...from }, callOptions);
@@ -71,6 +75,8 @@ export async function* walkPages<Query, Item>(
     if (page.next === undefined) return;
     const isStuck = page.items.length === 0 && place !== undefined && isSame(page.next, place);
     if (isStuck) throw new CulvertError("CULVERT_PROTOCOL", "a page leads to itself");
+    emptyPages = page.items.length === 0 ? emptyPages + 1 : 0;
+    if (emptyPages > EMPTY_PAGES_MAX) throw new CulvertError("CULVERT_PROTOCOL", "no end of pages");
     place = page.next;
     onCursor?.(place);
   }

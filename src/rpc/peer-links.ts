@@ -41,9 +41,11 @@ const HEARD_MS = 1_000;
 interface Waiting {
   sent(lane: MessageLane, bytes: Uint8Array): void;
   unsent(isBusy?: boolean): void;
+  isWanted(): boolean;
 }
 
 const sendMessage: Waiting["sent"] = (lane, bytes) => lane.send(bytes);
+const always: Waiting["isWanted"] = () => true;
 
 /**
  * Carries requests and streaming calls over links: the shell of a {@link ConnectionsCore}. Links
@@ -79,6 +81,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
       limits: resolveConnectionLimits(options.limits),
       isBusy: (peer) => this.#calls.has(nodeIdText(peer)) || this.#isBusy(peer),
       isAwaited: (peer) => this.#isAwaited(peer),
+      isWanted: (message) => message.isWanted(),
       now: clock.now(),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
@@ -99,8 +102,13 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#onStream = listener;
   }
 
-  send(peer: NodeId, bytes: Uint8Array, unsent: (isBusy?: boolean) => void): void {
-    this.#send(peer, bytes, { sent: sendMessage, unsent });
+  send(
+    peer: NodeId,
+    bytes: Uint8Array,
+    unsent: (isBusy?: boolean) => void,
+    isWanted: () => boolean = always,
+  ): void {
+    this.#send(peer, bytes, { sent: sendMessage, unsent, isWanted });
   }
 
   async openStream(
@@ -122,6 +130,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
           const code = isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
           reject(new CulvertError(this.#isClosed ? "CULVERT_CLOSED" : code));
         },
+        isWanted: () => signal?.aborted !== true,
       });
     });
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");

@@ -173,7 +173,9 @@ export class Requests {
         const { peer, bytes, copyOf } = effect;
         const unsent = (isBusy = false): void =>
           this.#driver.handle({ kind: "unsent", peer, copyOf, isBusy });
-        this.#carrier.send(peer, bytes, unsent);
+        // Whoever has turned away holds up nobody: what waits for room is not sent any more.
+        if (copyOf.kind !== "request") this.#carrier.send(peer, bytes, unsent);
+        else this.#carrier.send(peer, bytes, unsent, () => this.#open.has(copyOf.request));
         break;
       }
       case "late":

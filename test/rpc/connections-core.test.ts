@@ -20,6 +20,7 @@ class Rig {
   now = 0;
   readonly busy = new Set<Uint8Array>();
   isAwaited = false;
+  readonly unwanted = new Set<number>();
   readonly core: ConnectionsCore<number>;
   #message = 0;
 
@@ -28,6 +29,7 @@ class Rig {
       limits: resolveConnectionLimits(limits),
       isBusy: (id) => [...this.busy].some((other) => other.every((byte, at) => byte === id[at])),
       isAwaited: () => this.isAwaited,
+      isWanted: (message) => !this.unwanted.has(message),
       now: 0,
     });
   }
@@ -265,6 +267,26 @@ describe("what waits", () => {
     rig.open(1, true);
     expect(rig.send(1)).toEqual([]);
     expect(rig.send(1, 0)).toMatchObject([{ kind: "transmit", message: 2 }]);
+  });
+
+  it("is dropped when nobody wants it any more, and gives its room to others", () => {
+    const rig = new Rig({ queuedBytesPerPeerMax: 1_000 });
+    rig.open(1, true);
+    for (let message = 1; message <= 10; message++) expect(rig.send(1, 100)).toEqual([]);
+    for (const message of [1, 3, 10]) rig.unwanted.add(message);
+    expect(rig.send(1, 300)).toEqual([]);
+    expect(kinds(rig.send(1, 1))).toEqual(["unsent"]);
+    for (const message of [2, 11]) rig.unwanted.add(message);
+    const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
+    const sent = freed.map((effect) => effect.kind === "transmit" && effect.message);
+    expect(sent).toEqual([4, 5, 6, 7, 8, 9]);
+  });
+
+  it("may be one message of any size", () => {
+    const rig = new Rig({ queuedBytesPerPeerMax: 1_000 });
+    rig.open(1, true);
+    expect(rig.send(1, 5_000)).toEqual([]);
+    expect(kinds(rig.send(1, 1))).toEqual(["unsent"]);
   });
 
   it("gives way where it is most: some that do not read are in nobody else's way", () => {

@@ -76,6 +76,18 @@ describe("a paged method", () => {
     });
   });
 
+  it("gives up a peer whose pages are all empty and lead ever further", async () => {
+    let page = 0;
+    const { call, elapse } = rig(() => {
+      page += 1;
+      return { items: [], next: Uint8Array.of(page >> 8, page) };
+    });
+    await expect(elapse(taken(walkPages(call, ""), []))).rejects.toMatchObject({
+      code: "CULVERT_PROTOCOL",
+    });
+    expect(page).toBe(1_001);
+  });
+
   it("refuses limits and cursors beyond what there is", async () => {
     const { call, elapse } = rig(numbers);
     for (const limit of [0, 1_025, 1.5]) {
