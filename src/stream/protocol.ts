@@ -100,7 +100,7 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
   /** Of `CULVERT_LAGGED`: how many frames are lost; of `CULVERT_PEER_ABORTED`: the peer's code. */
-  readonly detail?: { readonly frames?: number; readonly code?: number };
+  readonly detail?: { readonly frames?: number; readonly offset?: number; readonly code?: number };
 }
 
 /** What a stream core asks its shell to do, in this order. */

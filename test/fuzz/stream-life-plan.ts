@@ -22,12 +22,6 @@ export interface EndPlan {
   readonly options: StreamOpenOptions;
 }
 
-/** What a Map between them, and the way there, are like. */
-export interface MapPlan {
-  readonly ttlSecondsMax: number;
-  readonly weather: Partial<LossyTransportOptions>;
-}
-
 /** How a way to the Map refuses requests, from when it is taken on. */
 export interface RefusalPlan {
   readonly forMs: number;
@@ -129,7 +123,10 @@ function streamOptions(dice: Dice): StreamOpenOptions {
  */
 const LIFE_ROUND_TRIPS = 20;
 
-export function mapPlan(dice: Dice, { loss, ends }: LifePlan): MapPlan {
+export function mapPlan(
+  dice: Dice,
+  { loss, ends }: LifePlan,
+): { ttlSecondsMax: number; weather: Partial<LossyTransportOptions> } {
   const ttlSecondsMax = dice.one(120, 3_600, 604_800, 604_800);
   const lives = ends.map(({ options }) => options.ttlSeconds ?? ttlSecondsMax);
   const rttMsMax = (1_000 * Math.min(ttlSecondsMax, ...lives)) / LIFE_ROUND_TRIPS;
@@ -146,7 +143,10 @@ export function mapPlan(dice: Dice, { loss, ends }: LifePlan): MapPlan {
 }
 
 /** What a way refuses; most refuse nothing. */
-export function refusalPlan(dice: Dice, { refusing }: LifePlan): RefusalPlan | undefined {
+export function refusalPlan(
+  dice: Dice,
+  { refusing }: Pick<LifePlan, "refusing">,
+): RefusalPlan | undefined {
   if (!dice.chance(refusing)) return undefined;
   return {
     forMs: dice.one(5_000, 60_000, 600_000),

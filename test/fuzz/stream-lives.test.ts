@@ -1,10 +1,9 @@
 import { describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
-import { systemRandom } from "../../src/io/random.ts";
 import { StreamEngine } from "../../src/stream/engine.ts";
 import { Stream } from "../../src/stream/index.ts";
 import type { Rule } from "../../src/testing/world/index.ts";
 import { CASES } from "./fuzz.ts";
+import { seedMachine } from "./seed-machine.ts";
 import { type LifeReport, StreamLife } from "./stream-lives.ts";
 
 const { CULVERT_FUZZ_SEED } = process.env;
@@ -12,21 +11,6 @@ const LIVES = Math.ceil(CASES / 1_000);
 /** Before it lives: of one that hangs nothing else would tell. Those of the suite, if they fail. */
 const isToldFirst = LIVES > 10 || CULVERT_FUZZ_SEED !== undefined;
 const PATIENCE_MS = 3_600_000;
-
-/** The chance of the machine (nonces, gaps) follows from a seed, too, until the test is over. */
-function seedMachine(): (seed: number) => void {
-  let random = new SeededRandom(0);
-  const mocks = [
-    vi.spyOn(systemRandom, "bytes").mockImplementation((length) => random.bytes(length)),
-    vi.spyOn(systemRandom, "unit").mockImplementation(() => random.unit()),
-  ];
-  onTestFinished(() => {
-    for (const mock of mocks) mock.mockRestore();
-  });
-  return (seed) => {
-    random = new SeededRandom(-seed);
-  };
-}
 
 it(
   "streams bring every byte and their end, or say why not, whatever befalls them",

@@ -87,9 +87,8 @@ export class BroadcastSender {
     this.#payloadMax = payloadBytesMax(init.cellBytes);
     const framing = { ...init, ...options, payloadMax: this.#payloadMax, mode: Mode.Multicast };
     this.#framer = new Framer(framing, state?.framer);
-    const first = begin.toBytes();
-    this.#oldest = Chain.fromBytes(state?.oldestChain ?? first);
-    const head = Chain.fromBytes(state?.chain ?? first);
+    this.#oldest = Chain.fromBytes(state?.oldestChain ?? begin.toBytes());
+    const head = Chain.fromBytes(state?.chain ?? begin.toBytes());
     this.#numbering = new Numbering(head.index, this.#next);
     this.#keys = new FrameKeys(head, this.#next, DATA_CONTEXT);
     this.#sealer = new Sealer({ ...init, keys: this.#keys }, state?.mark);
@@ -100,7 +99,8 @@ export class BroadcastSender {
     this.#unacknowledged = new UnacknowledgedFrames(init.commits, options.durable, init.cellBytes);
     this.#claim = new Claim(this.#next, state !== undefined);
     this.#isAllStored = this.#framer.isEmpty && this.#retx.base === this.#next;
-    if (this.#retx.base === this.#next) this.#storedBytes = this.#framer.framedBytes;
+    if (this.#retx.base === this.#next) this.#storedBytes = this.framedBytes;
+    else this.#unacknowledged.noteEnd(this.#next - 1, this.framedBytes);
   }
 
   /** Bytes that are in frames: durable when the journal is. */

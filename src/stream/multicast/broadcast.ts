@@ -232,8 +232,8 @@ export class Broadcast extends Writable {
     const written = this.#writtenBytes;
     const isEnded = this.writableEnded;
     await this.#session.until(() => {
-      const { storedBytes, isAllStored } = this.progress();
-      return isEnded ? this.writableFinished : isAllStored || storedBytes >= written;
+      // Not when the core has stored all that it has: more of this may wait on Node's side.
+      return isEnded ? this.writableFinished : this.progress().storedBytes >= written;
     }, options.signal);
   }
 

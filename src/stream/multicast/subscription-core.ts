@@ -377,7 +377,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#arrivals.skipTo(index);
     this.#reader.passTo(index, now);
     this.#advance();
-    const detail = { frames };
+    const detail = { frames, offset: this.#arrivals.offset };
     this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
     this.#deliver();
     if (!this.#outcome.isOver) this.#reader.pump(now, this.#limit());

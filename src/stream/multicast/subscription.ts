@@ -38,8 +38,9 @@ export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
 /**
  * One reader of a `Broadcast`: a Node Readable. It ends with the broadcast.
  *
- * Events besides those of a Readable: `lag` (with how many frames were lost; with `onLag: "skip"`),
- * `warning` (a {@link CulvertError} that does not end the subscription). Errors are
+ * Events besides those of a Readable: `lag` (with how many frames were lost, and behind how many of
+ * all bytes that are read; some of those may still wait to be; with `onLag: "skip"`), `warning` (a
+ * {@link CulvertError} that does not end the subscription). Errors are
  * {@link CulvertError}s: `CULVERT_LAGGED` when frames are gone for good, `CULVERT_PEER_ABORTED`
  * when the writer gave up.
  */
@@ -246,7 +247,8 @@ export class Subscription extends Readable {
   }
 
   #warn(event: Extract<StreamEvent, { kind: "warning" }>): void {
-    if (event.code === "CULVERT_LAGGED") this.emit("lag", event.detail?.frames);
+    const { code, detail } = event;
+    if (code === "CULVERT_LAGGED") this.emit("lag", detail?.frames, detail?.offset);
     else this.emit("warning", failureOf(event));
   }
 

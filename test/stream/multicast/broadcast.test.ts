@@ -76,6 +76,18 @@ describe("a broadcast", () => {
     await broadcast.halt();
   });
 
+  it("waits for what Node has not handed on yet, too", async () => {
+    const { transport, at, elapse, pass } = place();
+    const broadcast = new Broadcast(transport, { ...at, writeBufferBytes: 1 });
+    for (const piece of ["one", "two"]) broadcast.write(piece.repeat(100));
+    broadcast.cork();
+    const stored = broadcast.sync().then(() => broadcast.progress().storedBytes);
+    await pass(60_000);
+    broadcast.uncork();
+    expect(await elapse(stored)).toBe(600);
+    await broadcast.halt();
+  });
+
   it("brings back what the Map has lost after a restart, too", async () => {
     const { memory, at, clock, elapse } = place();
     const forgetful = new ForgetfulTransport(memory, (put) => put === 3);
@@ -93,6 +105,25 @@ describe("a broadcast", () => {
     await clock.runUntil(() => reader.isOver, 3_600_000);
     expect([reader.error, reader.text]).toEqual([undefined, text]);
     await again.halt();
+  });
+
+  it("says after a restart that everything is stored, in bytes too", async () => {
+    const { transport, memory, at, elapse, pass } = place();
+    let puts = 0;
+    const deaf: Transport = {
+      payloadSize: transport.payloadSize,
+      put: (...put) => (puts++ === 0 ? memory.put(...put) : new Promise(() => {})),
+      get: (...get) => memory.get(...get),
+    };
+    const [store, capability] = [new MemoryJournalStore(), generateCapability()];
+    const broadcast = await Broadcast.open({ transport: deaf, store, capability, ...at });
+    broadcast.end("a word, ".repeat(100));
+    await pass(1_000);
+    await elapse(broadcast.halt());
+    const again = await Broadcast.open({ transport: memory, store, capability, ...at });
+    await elapse(again.sync());
+    expect(again.progress()).toMatchObject({ isAllStored: true, storedBytes: 800 });
+    await elapse(again.halt());
   });
 
   it("that is over follows nobody any more", async () => {

@@ -118,6 +118,25 @@ describe("a subscription", () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  it("says behind which byte some are missing, though that is not read yet", async () => {
+    const { memory, at, clock, elapse } = place();
+    const forgetful = new ForgetfulTransport(memory, (put) => put === 2);
+    const broadcast = new Broadcast(forgetful, at);
+    const capability = broadcast.capability();
+    for (const word of ["first ", "second ", "third "]) {
+      broadcast.write(word);
+      await elapse(broadcast.sync());
+    }
+    const options = { ...at, onLag: "skip" as const, gapLimitMs: 30_000 };
+    const reader = new Subscription(memory, capability, options);
+    const lags: number[][] = [];
+    reader.on("lag", (...lag: number[]) => lags.push(lag));
+    await clock.runUntil(() => reader.readableLength === 12, 3_600_000);
+    expect(lags).toEqual([[1, 6]]);
+    expect(String(reader.read())).toBe("first third ");
+    await elapse(Promise.all([reader.close(), broadcast.halt()]));
+  });
+
   it("says how many frames are gone, and ends or goes on", async () => {
     const world = place({ ttlSecondsMax: 600 });
     const { transport, at, clock, elapse } = world;
