@@ -69,16 +69,18 @@ export class Staging {
   }
 
   /**
-   * Judges the peer's names, looks for room, and makes the folder for unfinished files.
+   * Looks for names that are one on this disk, and for room, and makes the folder for unfinished
+   * files.
    *
    * @throws RefusedNames
    */
   async begin(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const reason = refuseEntries(this.#options.manifest.entries, await this.#policy());
-    if (reason !== undefined) {
+    try {
+      this.#judge({ foldCase: await this.#foldsCase() });
+    } catch (error) {
       await this.discard();
-      throw new RefusedNames(reason);
+      throw error;
     }
     await this.#requireRoom();
     try {
@@ -96,9 +98,12 @@ export class Staging {
   /**
    * Which names are taken in the target by something that would have to make way.
    *
+   * @throws RefusedNames before anything is looked at: what a peer names outside of the target is
+   *   not its to know of
    * @throws CulvertError `CULVERT_FILE` for a path that could never be given there
    */
   async conflicts(): Promise<Conflicts> {
+    this.#judge({ foldCase: false });
     const [replaceable, inTheWay]: [string[], string[]] = [[], []];
     for (const entry of this.#options.manifest.entries) {
       const { kind, path } = entry;
@@ -199,12 +204,16 @@ export class Staging {
     return location;
   }
 
-  async #policy(): Promise<PathPolicy> {
-    // A file system that ignores case finds our own folder under a name that we did not give.
-    const foldCase = await exists(
-      this.#folder.replace(STAGING_PREFIX, STAGING_PREFIX.toUpperCase()),
-    );
-    return { foldCase, windows: process.platform === "win32" };
+  /** @throws RefusedNames for names of the peer that are not put on this disk */
+  #judge({ foldCase }: Pick<PathPolicy, "foldCase">): void {
+    const policy = { foldCase, windows: process.platform === "win32" };
+    const reason = refuseEntries(this.#options.manifest.entries, policy);
+    if (reason !== undefined) throw new RefusedNames(reason);
+  }
+
+  /** A file system that ignores case finds our own folder under a name that we did not give. */
+  async #foldsCase(): Promise<boolean> {
+    return await exists(this.#folder.replace(STAGING_PREFIX, STAGING_PREFIX.toUpperCase()));
   }
 
   async #requireRoom(): Promise<void> {

@@ -98,3 +98,31 @@ test("nothing is placed when another one turns out to have had the ticket", asyn
   await expect(received).rejects.toMatchObject({ code: "CULVERT_SECRET_USED" });
   expect([session.record.phase, existsSync(join(root, "to/a"))]).toEqual(["open", false]);
 });
+
+test.each([
+  ["a name outside that something has", "../there"],
+  ["one that nothing has", "../nowhere"],
+])("what the sender is told tells nothing of this disk: %s", async (_what, path) => {
+  await writeFile(join(root, "there"), "mine");
+  const file = { kind: "file", path, size: 5, mode: 0o644, mtimeMs: 0 } as const;
+  const told: unknown[] = [];
+  const stream = new Over();
+  stream.on("error", () => {});
+  Object.assign(stream, {
+    readOffset: 0,
+    _read: () => stream.push(encodeHeader(makeManifest([file]))),
+    write: (chunk: unknown) => told.push(chunk),
+    reset: (code: number) => {
+      told.push({ code });
+      stream.destroy();
+    },
+  });
+  await session.save({ phase: "open" });
+  await rm(session.headerPath, { force: true });
+  const output = outputOn(new FakeScreen(false), false);
+  const { signal: stop } = new AbortController();
+  const context = { clock, output, stop, umask: 0o022 } as unknown as Context;
+  const reception = new Reception({ context, session, target: join(root, "to"), isForced: false });
+  await expect(reception.run(stream as unknown as Stream)).rejects.toThrow("points elsewhere");
+  expect([told, session.record.phase]).toEqual([[{ code: 1 }], "refused"]);
+});
