@@ -185,6 +185,8 @@ export class Session {
   readonly #clock: Clock;
   #record: SessionRecord;
   #saving: Promise<void> = Promise.resolve();
+  /** The write that waits for the one before, and takes all changes with it until it begins. */
+  #nextSave: Promise<void> | undefined;
 
   constructor(options: { id: string; folder: string; record: SessionRecord; clock: Clock }) {
     this.id = options.id;
@@ -214,20 +216,30 @@ export class Session {
   }
 
   /**
-   * Writes the record with these changes; calls may overlap.
+   * Writes the record with these changes; calls may overlap. What comes while it is written, as a
+   * peer can make it, is one write.
    *
    * @throws CulvertError `CULVERT_FILE` when it cannot be written
    */
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
+    if (this.#nextSave === undefined) {
+      const write = (): Promise<void> => this.#write();
+      // What could not be written before says nothing of this time.
+      this.#nextSave = this.#saving.then(write, write);
+      this.#saving = this.#nextSave;
+    }
+    await this.#nextSave;
+  }
+
+  async #write(): Promise<void> {
+    this.#nextSave = undefined;
     const bytes = withChecksum(encodeRecord(this.#record));
-    const write = (): Promise<void> =>
-      writeDurably(join(this.folder, RECORD_FILE), bytes).catch((error: unknown) => {
-        throw unusable(this.folder, error, ROOM_HINT);
-      });
-    // What could not be written before says nothing of this time.
-    this.#saving = this.#saving.then(write, write);
-    await this.#saving;
+    try {
+      await writeDurably(join(this.folder, RECORD_FILE), bytes);
+    } catch (error) {
+      throw unusable(this.folder, error, ROOM_HINT);
+    }
   }
 
   /** Removes all that is kept of it, and files that have no name yet. The stream is closed. */

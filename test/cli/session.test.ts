@@ -52,6 +52,19 @@ describe("a folder of work", () => {
 });
 
 describe("the record of a piece of work", () => {
+  test("is written once for all changes that come while it is written", async () => {
+    const session = await new SessionStore(folder, clock).create(id, begun);
+    let saved = 0;
+    const saves = Array.from({ length: 200 }, async (_, doneBytes) => {
+      await session.save({ doneBytes });
+      saved += 1;
+    });
+    await saves[1];
+    await new Promise(setImmediate);
+    expect(saved).toBe(saves.length);
+    expect((await new SessionStore(folder, clock).find(id))?.record.doneBytes).toBe(199);
+  });
+
   test("comes back as it was, with and without what is optional", () => {
     const { secret: _s, paths: _p, target: _t, totalBytes: _b, checkpoint: _c, ...few } = full;
     for (const record of [full, few]) expect(decodeRecord(encodeRecord(record))).toEqual(record);
