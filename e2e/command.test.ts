@@ -79,6 +79,21 @@ describe("the command line", () => {
     expect(ill.stderr).toMatch(/first: reach the Map .*\n.*--map/);
   });
 
+  test("the doctor of a user without a home folder says so, and tries the rest", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const launcher = ["env", "-u", "XDG_STATE_HOME", "HOME="];
+    const run = machine.start(["doctor", "--map", endpoint, "--json"], { launcher });
+    expect((await run.ended).code).toBe(1);
+    expect(run.events.map(({ outcome }) => outcome)).toEqual([
+      "failed",
+      "ok",
+      "ok",
+      "ok",
+      undefined,
+    ]);
+  });
+
   test("a node whose Redis is not there says so, and does not speak of a Map", async () => {
     await using machine = await Machine.create();
     const config = join(machine.folder, "node.toml");

@@ -159,7 +159,8 @@ describe("what goes wrong on the way", () => {
     const second = scene.send("photo.jpg", "--json");
     expect((await second.ended).code).toBe(8);
     const [told, ...more] = second.events;
-    expect(told).toMatchObject({ event: "error", code: "CULVERT_STATE_IN_USE" });
+    const hint = expect.stringContaining("--new");
+    expect(told).toMatchObject({ event: "error", code: "CULVERT_STATE_IN_USE", hint });
     expect(more, "a ticket of what is not served here").toEqual([]);
   });
 

@@ -78,8 +78,8 @@ async function* examineAll(context: Context, { nodes, map }: Named): AsyncGenera
 
 /** Whether what has to survive can be written. */
 async function examineState(context: Context): Promise<Examined> {
-  const folder = context.paths.sessions;
   const trial = await attempt(context, "write to the state folder", async () => {
+    const folder = context.paths.sessions;
     await makeFolder(folder, 0o700);
     const file = join(folder, `.doctor-${process.pid}`);
     await writeFile(file, "culvert");

@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { isCulvertError } from "../../base/index.ts";
+import { type CulvertError, isCulvertError } from "../../base/index.ts";
 import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { announce } from "../announce.ts";
@@ -7,6 +7,7 @@ import type { CommandOptions } from "../command-options.ts";
 import type { RunCommand } from "../command-spec.ts";
 import { requireMap, withMap } from "../connection.ts";
 import type { Context } from "../context.ts";
+import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
 import { sentSample } from "../progress-sample.ts";
 import { type Session, SessionStore, sessionId } from "../session.ts";
@@ -57,12 +58,19 @@ export const send: RunCommand = async (context, operands, options) => {
     try {
       await sendParcel(context, { parcel, job, transport, options, peerTimeoutMs });
     } catch (error) {
+      if (isCulvertError(error, "CULVERT_STATE_IN_USE")) throw sentAlready(error);
       if (!isCulvertError(error, "CULVERT_PEER_ABORTED")) throw error;
       await job.session.finish("refused");
       throw refusedBy(error);
     }
   });
 };
+
+/** Whoever wants to send it to one more would stop the other process in vain. */
+function sentAlready(error: CulvertError): CommandError {
+  const hint = "stop that one to go on here, or add --new to send it to somebody else, too";
+  return new CommandError(error.code, "another process is sending this", hint, error);
+}
 
 async function sendParcel(
   context: Context,
