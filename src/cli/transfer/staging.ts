@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rm, rmdir, statfs } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, mkdtemp, open, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
@@ -75,7 +75,7 @@ export class Staging {
    * @throws RefusedNames
    */
   async begin(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#makeFolder();
     try {
       this.#judge({ foldCase: await this.#foldsCase() });
     } catch (error) {
@@ -202,6 +202,24 @@ export class Staging {
     const location = this.#locations.get(entry);
     assert(location !== undefined, "the entry is of this transfer");
     return location;
+  }
+
+  /** Takes the folder of an earlier run; a sender on this machine can have put another there. */
+  async #makeFolder(): Promise<void> {
+    try {
+      await mkdir(this.#folder, { mode: 0o700 });
+      return;
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+    }
+    // Whose what we make here is, some file systems decide themselves.
+    const ours = await mkdtemp(`${this.#folder}-`);
+    const { uid } = await lstat(ours);
+    await rmdir(ours);
+    const found = await lstat(this.#folder);
+    if (found.isDirectory() && found.uid === uid) return;
+    const message = `${this.#folder} is there, and not of this user's making`;
+    throw new CommandError("CULVERT_FILE", message, "use --into another folder");
   }
 
   /** @throws RefusedNames for names of the peer that are not put on this disk */

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import {
   chmod,
+  chown,
   link,
   lstat,
   mkdir,
@@ -213,6 +214,29 @@ describe("files on their way to their names", () => {
       hint: expect.stringContaining("--into"),
     });
     expect(await stagingOf(entries.slice(0, 3)).conflicts()).toMatchObject({ inTheWay: [] });
+  });
+
+  test("a link where unfinished files go is not followed: a sender knows its name", async () => {
+    const outside = join(root, "outside");
+    await mkdir(outside);
+    await symlink(outside, join(target, ".culvert-abc"));
+    for (const entry of [file("a"), file("empty", 0), file("..", 0)]) {
+      const code = "CULVERT_FILE";
+      await expect(receive([entry])).rejects.toMatchObject({ code });
+    }
+    expect(await readdir(outside)).toEqual([]);
+  });
+
+  test.runIf(process.getuid?.() === 0)("nor is a folder of another user taken", async () => {
+    const [theirs, mine] = [join(target, ".culvert-abc"), join(root, "mine")];
+    await mkdir(theirs);
+    await writeFile(mine, "mine");
+    await symlink(mine, join(theirs, "0"));
+    await chown(theirs, 12_345, 12_345);
+    const hint = expect.stringContaining("--into");
+    await expect(receive([file("a")])).rejects.toMatchObject({ code: "CULVERT_FILE", hint });
+    expect(await readFile(mine, "utf8")).toBe("mine");
+    expect(await readdir(theirs)).toEqual(["0"]);
   });
 
   test("more than the disk holds is refused before it is received", async () => {
