@@ -224,6 +224,7 @@ async function tunnelsOf(
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
     packetBytes: packetBytes(geometry),
     cellBytes: geometry.cellBytes,
+    clock: machine.clock,
   });
   const service = new TunnelService(
     { links, clock: machine.clock, random: machine.random, self: identity.id },

@@ -1,5 +1,6 @@
-import { CulvertError } from "../base/index.ts";
+import { Canceller, type Clock, CulvertError } from "../base/index.ts";
 import { type NodeId, nodeIdText } from "../identity/index.ts";
+import { systemClock } from "../io/clock.ts";
 import type { Link, LinkHost, LinkStream } from "../link/index.ts";
 import {
   type ChannelEvents,
@@ -14,6 +15,13 @@ export const CIRCUIT_PROTOCOL = "circuit";
 
 /** One-time packets that wait for one neighbour; more are dropped, as packets may be. */
 const PACKETS_QUEUED_MAX = 64;
+
+/**
+ * How long what was sent on a circuit that has ended may take to leave, and the neighbour to end
+ * its side. Then the stream is reset, or whoever reads nothing keeps all that waits for him, and
+ * one place after the other of the streams of the link.
+ */
+const LEAVE_MS = 60_000;
 
 /** Sizes of what travels, bytes; the same in the whole network. */
 export interface OnionSizes {
@@ -32,16 +40,22 @@ export class OnionOverLinks implements OnionLinks {
   readonly #host: LinkHost;
   readonly #linkTo: (id: NodeId) => Promise<Link>;
   readonly #sizes: OnionSizes;
+  readonly #clock: Clock;
   readonly #packetStreams = new Map<Link, Promise<LinkStream>>();
   /** How many packets wait for the stream to a neighbour, by its id. */
   readonly #waiting = new Map<string, number>();
   /** Streams of both protocols, whoever opened them. */
   readonly #streams = new Set<LinkStream>();
 
-  constructor(host: LinkHost, linkTo: (id: NodeId) => Promise<Link>, sizes: OnionSizes) {
+  constructor(
+    host: LinkHost,
+    linkTo: (id: NodeId) => Promise<Link>,
+    options: OnionSizes & { readonly clock?: Clock },
+  ) {
     this.#host = host;
     this.#linkTo = linkTo;
-    this.#sizes = sizes;
+    this.#sizes = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Hands over what neighbours send from now on. Called once. */
@@ -56,7 +70,7 @@ export class OnionOverLinks implements OnionLinks {
       });
     });
     this.#host.handle(CIRCUIT_PROTOCOL, (stream, { peer }) => {
-      const channel = new StreamChannel();
+      const channel = new StreamChannel(this.#clock);
       const events = receiver.accept(peer, channel);
       // The opener's first unit is a packet, and the answer to it is a cell like all others.
       const units = new UnitCutter({ firstBytes: packetBytes, cellBytes });
@@ -73,14 +87,15 @@ export class OnionOverLinks implements OnionLinks {
 
   open(to: NodeId, events: ChannelEvents): OnionChannel {
     const { cellBytes } = this.#sizes;
-    const channel = new StreamChannel();
+    const channel = new StreamChannel(this.#clock);
+    const { signal } = channel.opening;
     this.#linkTo(to)
-      .then((link) => (channel.isClosed ? undefined : link.openStream(CIRCUIT_PROTOCOL)))
+      .then((link) => link.openStream(CIRCUIT_PROTOCOL, { signal }))
       .then(
         (stream) => {
           // Who has given up meanwhile wants nothing built.
-          if (stream === undefined || channel.isClosed) {
-            stream?.on("error", () => {}).destroy();
+          if (channel.isClosed) {
+            stream.on("error", () => {}).destroy();
             return;
           }
           this.#follow(stream, new UnitCutter({ firstBytes: cellBytes, cellBytes }), events);
@@ -154,12 +169,19 @@ function tooMany(): CulvertError {
 
 /** The sending side of a channel; what is sent before there is a stream waits for it. */
 class StreamChannel implements OnionChannel {
+  /** Aborted when nobody wants its stream any more. */
+  readonly opening: Canceller = new Canceller();
+  readonly #clock: Clock;
   #stream: LinkStream | undefined;
   #events: ChannelEvents | undefined;
   #early: Uint8Array[] = [];
   /** What this turn of the event loop has brought. */
   #turn: Uint8Array[] = [];
   #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   get isClosed(): boolean {
     return this.#isClosed;
@@ -172,10 +194,8 @@ class StreamChannel implements OnionChannel {
     const early = this.#early;
     this.#early = [];
     for (const unit of early) this.#write(stream, unit);
-    if (!this.#isClosed) return;
     // It was refused when it came.
-    this.#flush(stream);
-    stream.end();
+    if (this.#isClosed) this.#leave(stream);
   }
 
   /** There will be no stream. */
@@ -194,9 +214,16 @@ class StreamChannel implements OnionChannel {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#stream === undefined) return;
-    this.#flush(this.#stream);
-    this.#stream.end();
+    this.opening.abort();
+    if (this.#stream !== undefined) this.#leave(this.#stream);
+  }
+
+  #leave(stream: LinkStream): void {
+    this.#flush(stream);
+    stream.end();
+    const at = this.#clock.now() + LEAVE_MS;
+    const cancel = this.#clock.schedule(at, () => stream.destroy(), { background: true });
+    stream.once("close", cancel);
   }
 
   /** What one turn of the event loop brings leaves together: a link seals and sends it as one. */

@@ -260,22 +260,22 @@ function serveOnions(
 ): TunnelService {
   const { config, identity, overlay, place, closers, machine } = ground;
   const { clock, random } = machine;
-  const { roles } = config;
   const geometry = onionGeometryOf(config.geometry);
   const links = new OnionOverLinks(overlay.host, (id) => overlay.links.toNamed(id), {
     packetBytes: packetBytes(geometry),
     cellBytes: geometry.cellBytes,
+    clock,
   });
   const tunnels = new TunnelService(
     { links, clock, random, self: identity.id },
-    { geometry, relay: { isRelay: roles.includes("onion-relay") } },
+    { geometry, relay: { isRelay: config.roles.includes("onion-relay") } },
   );
   closers.add(() => {
     tunnels.close();
     links.close();
   });
   links.serve(tunnels);
-  if (roles.includes("onion-exit")) {
+  if (config.roles.includes("onion-exit")) {
     tunnels.setHandlers({ request: serveMapOperations(exitMapOver(replicas)) });
   }
   const own = new OwnDescriptor(
