@@ -18,6 +18,8 @@ export class RelayCircuit {
   readonly from: NodeId;
   readonly inbound: RelayChannel;
   outbound: RelayChannel | undefined;
+  /** The next hop, once its link has a place for this circuit. */
+  to: NodeId | undefined;
   /** Waits for its build, for the next hop's answer, or carries cells. */
   state: "waiting" | "building" | "open" = "waiting";
   /** It has said its last word. */

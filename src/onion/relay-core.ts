@@ -1,11 +1,12 @@
 import { type Core, type Instant, type Random, unreachable } from "../base/index.ts";
-import { type NodeId, nodeIdText } from "../identity/index.ts";
+import type { NodeId } from "../identity/index.ts";
 import { TimerQueue, TokenBucket } from "../retx/index.ts";
 import type { FailureReason } from "./backward.ts";
 import { failureCell, isForMe, writeCell } from "./cell.ts";
 import { agreeAsHop, answerAsHop, type HopHandshake } from "./circuit-build.ts";
 import type { EndEvent } from "./circuit-end.ts";
 import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
+import { CircuitsPerLink } from "./circuits-per-link.ts";
 import { isLoop, type OnionParts, type PeeledPacket, type Peeler } from "./packet.ts";
 import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circuit.ts";
 import {
@@ -56,7 +57,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #options: RelayOptions;
   readonly #channels = new Map<ChannelId, RelayChannel>();
   readonly #circuits = new Map<CircuitId, RelayCircuit>();
-  readonly #perLink = new Map<string, number>();
+  readonly #perLink: CircuitsPerLink;
   readonly #timers: TimerQueue<RelayTimer>;
   readonly #effects: RelayEffect[] = [];
   readonly #counts = new Map<string, number>();
@@ -67,7 +68,9 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   constructor(components: RelayComponents, options: Partial<RelayOptions> = {}) {
     this.#components = components;
     this.#options = { ...RELAY_DEFAULTS, ...options };
-    this.#timers = new TimerQueue({ capacity: 3 * this.#options.limits.circuitsMax });
+    const { circuitsMax, circuitsPerLinkMax } = this.#options.limits;
+    this.#timers = new TimerQueue({ capacity: 3 * circuitsMax });
+    this.#perLink = new CircuitsPerLink(circuitsPerLinkMax);
   }
 
   /** How many circuits go through or end at this node, those that wait for a build included. */
@@ -127,14 +130,11 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #accept(channel: ChannelId, from: NodeId, now: Instant): void {
     const { limits, circuit: circuitLimits } = this.#options;
-    const link = nodeIdText(from);
-    const ofLink = this.#perLink.get(link) ?? 0;
-    if (this.#circuits.size >= limits.circuitsMax || ofLink >= limits.circuitsPerLinkMax) {
+    if (this.#circuits.size >= limits.circuitsMax || !this.#perLink.take("from", from)) {
       this.#count("refused-circuit");
       this.#effects.push({ kind: "close", channel });
       return;
     }
-    this.#perLink.set(link, ofLink + 1);
     const circuit = new RelayCircuit(this.#circuitCount++, from, channel);
     this.#channels.set(channel, circuit.inbound);
     this.#circuits.set(circuit.id, circuit);
@@ -207,15 +207,18 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #extend(circuit: RelayCircuit, peeled: PeeledPacket, now: Instant): void {
-    if (!this.#options.isRelay || isLoop(peeled, this.#components.self)) {
-      this.#fail(circuit, "policy");
+    const to = peeled.routing.next.slice();
+    const isAllowed = this.#options.isRelay && !isLoop(peeled, this.#components.self);
+    if (!isAllowed || !this.#perLink.take("to", to)) {
+      this.#fail(circuit, isAllowed ? "overload" : "policy");
       return;
     }
+    circuit.to = to;
     this.#opened += 1;
     const outbound: RelayChannel = { id: 2 * this.#opened, circuit, unsent: 0 };
     circuit.outbound = outbound;
     this.#channels.set(outbound.id, outbound);
-    this.#effects.push({ kind: "open", channel: outbound.id, to: peeled.routing.next.slice() });
+    this.#effects.push({ kind: "open", channel: outbound.id, to });
     this.#write(outbound, peeled.unit);
     this.#rearm(circuit, now + this.#options.circuit.buildMs);
   }
@@ -379,10 +382,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     for (const timer of [circuit.life, circuit.beat]) {
       if (timer !== undefined) this.#timers.cancel(timer);
     }
-    const link = nodeIdText(circuit.from);
-    const left = (this.#perLink.get(link) ?? 1) - 1;
-    if (left > 0) this.#perLink.set(link, left);
-    else this.#perLink.delete(link);
+    this.#perLink.leave("from", circuit.from);
+    if (circuit.to !== undefined) this.#perLink.leave("to", circuit.to);
     if (circuit.exit !== undefined) this.#effects.push({ kind: "gone", circuit: circuit.id });
   }
 

@@ -48,17 +48,20 @@ export type RelayEffect =
 /** Bounds of a relay, beside those of each circuit. */
 export interface RelayLimits {
   readonly circuitsMax: number;
-  /** Circuits that one neighbour may have built through this node. */
+  /** Circuits that come from one neighbour, and those that go to one. */
   readonly circuitsPerLinkMax: number;
   /** Builds of all neighbours, in the long run and at once. */
   readonly buildsPerSecond: number;
   readonly buildsBurst: number;
 }
 
-/** Tuned for a core that also does other things: a build costs it some 100 µs. */
+/**
+ * Tuned for a core that also does other things: a build costs it some 100 µs. A link has 256
+ * streams each way, and not only circuits need them.
+ */
 export const ONION_RELAY_LIMITS: RelayLimits = Object.freeze({
   circuitsMax: 8_192,
-  circuitsPerLinkMax: 1_024,
+  circuitsPerLinkMax: 192,
   buildsPerSecond: 200,
   buildsBurst: 1_000,
 });

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import type { Link, LinkStream } from "../../src/link/index.ts";
+import { LINK_LIMITS, type Link, type LinkStream } from "../../src/link/index.ts";
 import { OnionOverLinks } from "../../src/node/onion-over-links.ts";
+import { ONION_RELAY_LIMITS } from "../../src/onion/relay-protocol.ts";
 import { LinkWorld } from "../link/link-world.ts";
 
 const CELL = new Uint8Array(1_024);
@@ -70,4 +71,10 @@ it("circuits that are given up do not wait for a stream", async () => {
   await world.pass(100);
   expect([held.outcome, other.outcome]).toEqual(["open", "waits"]);
   await close();
+});
+
+it("circuits of strangers leave a quarter of the streams of a link to others", () => {
+  const { streamsInMax, streamsOutMax } = LINK_LIMITS;
+  expect(ONION_RELAY_LIMITS.circuitsPerLinkMax).toBe((3 / 4) * streamsOutMax);
+  expect(streamsInMax).toBe(streamsOutMax);
 });

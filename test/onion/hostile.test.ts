@@ -75,6 +75,27 @@ describe("floods", () => {
     expect(net.service(1).counts().circuits.get("refused-circuit")).toBe(3);
   });
 
+  it("of circuits from many to one node end at the limit of a link, and are told so", async () => {
+    const circuitsMax = 50;
+    const rate = { buildsPerSecond: 1_000, buildsBurst: 1_000 };
+    net = new VirtualNet(6, { relay: { limits: { circuitsMax, circuitsPerLinkMax: 5, ...rate } } });
+    const build = (from: number, ...way: number[]) =>
+      net.clock.runPromise(
+        Circuit.build(net.service(from), net.route(...way)).then(
+          (circuit) => circuit,
+          ({ detail }) => detail,
+        ),
+      );
+    const built = [];
+    for (const from of [0, 0, 4, 4, 5]) built.push(await build(from, 1, 2));
+    expect(built.every((one) => one instanceof Circuit)).toBe(true);
+    expect(await build(5, 1, 2)).toEqual({ reason: "overload", hop: 0 });
+    expect(await build(5, 1, 3)).toBeInstanceOf(Circuit);
+    built[0].close();
+    await net.clock.runUntil(net.clock.now() + 1_000);
+    expect(await build(5, 1, 2)).toBeInstanceOf(Circuit);
+  });
+
   it("of builds end at the rate of a node, counted", async () => {
     const limits = { circuitsMax: 50, circuitsPerLinkMax: 50, buildsPerSecond: 1, buildsBurst: 4 };
     net = new VirtualNet(4, { relay: { limits } });
