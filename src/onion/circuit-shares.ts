@@ -7,7 +7,9 @@ export type Place = Canceller;
 /**
  * A number of places, shared by circuits. When all are taken, the circuit that has most gives up
  * the one that it took last, to one that has fewer: who takes little is served, however many
- * circuits somebody else has who takes all that he can get.
+ * circuits somebody else has who takes all that he can get. Where none has more than one, the
+ * circuit that has taken nothing for longest gives its own to one that has none: a put is done long
+ * before its turn comes.
  */
 export class CircuitShares {
   readonly #placesMax: number;
@@ -18,11 +20,13 @@ export class CircuitShares {
     this.#placesMax = placesMax;
   }
 
-  /** A place for a circuit; `undefined` when no other one has more than it would have. */
+  /** A place for a circuit; `undefined` when it has one and nobody has more than it would have. */
   take(circuit: CircuitId): Place | undefined {
     const own = this.#taken.get(circuit) ?? new Set();
     if (this.#size >= this.#placesMax && !this.#freeOne(own.size + 1)) return undefined;
     const place = new Canceller();
+    // Whoever has taken nothing for longest is first.
+    this.#taken.delete(circuit);
     this.#taken.set(circuit, own.add(place));
     this.#size += 1;
     return place;
@@ -36,9 +40,10 @@ export class CircuitShares {
     if (taken.size === 0) this.#taken.delete(circuit);
   }
 
-  /** Takes a place from the circuit that has most; false when that is no more than `few`. */
+  /** Takes a place from the circuit that has most, unless that is no more than `few`. */
   #freeOne(few: number): boolean {
-    let [richest, most] = [-1, few];
+    const [longest = -1] = few === 1 ? this.#taken.keys() : [];
+    let [richest, most] = [longest, few];
     for (const [circuit, { size }] of this.#taken) {
       if (size > most) [richest, most] = [circuit, size];
     }

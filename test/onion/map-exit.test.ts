@@ -63,13 +63,18 @@ describe("the places of an exit", () => {
     expect(exit.open).toBe(PLACES);
   });
 
-  it("are not moved between circuits that have as many", async () => {
+  it("are not moved between circuits that have as many, but to one that has none", async () => {
     const exit = new Exit();
     for (let id = 0; id < PLACES; id++) exit.ask(id, 1);
-    exit.ask(99, 1);
-    exit.ask(0, 1);
+    exit.ask(5, 1);
     await exit.settle();
-    expect(exit.busy).toEqual([99, 0]);
+    expect(exit.busy).toEqual([5]);
+    // Whoever has asked for nothing for longest makes room.
+    exit.ask(98, 1);
+    exit.ask(99, 2);
+    await exit.settle();
+    expect(exit.busy).toEqual([5, 99, 0, 1]);
+    expect(exit.open).toBe(PLACES);
   });
 
   it("are free when their circuit is gone", async () => {
