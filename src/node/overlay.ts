@@ -195,16 +195,16 @@ export class Overlay implements Lookup, Discovery {
     this.dht.publish(descriptor);
   }
 
-  /** The descriptor of a node as the network has it. */
+  /** The descriptor of a node as the network has it, or a newer one that is at hand. */
   async lookup(id: NodeId, options: LookupOptions = {}): Promise<NodeDescriptor | undefined> {
-    return this.#note(await this.dht.lookup(id, options));
+    const found = await this.dht.lookup(id, options);
+    return found && this.#note(found);
   }
 
   /** Descriptors of up to `count` nodes that are known, or can be found. */
   async discover(count: number, options: LookupOptions = {}): Promise<readonly NodeDescriptor[]> {
     const found = await this.dht.discover(count, options);
-    for (const descriptor of found) this.#note(descriptor);
-    return found;
+    return found.map((descriptor) => this.#note(descriptor));
   }
 
   /**
@@ -318,9 +318,10 @@ export class Overlay implements Lookup, Discovery {
     return [descriptor];
   }
 
-  #note(descriptor: NodeDescriptor | undefined): NodeDescriptor | undefined {
-    if (descriptor !== undefined) this.directory.add(descriptor);
-    return descriptor;
+  /** What is newest of a node: those who keep a descriptor of its last life may be asked first. */
+  #note(descriptor: NodeDescriptor): NodeDescriptor {
+    this.directory.add(descriptor);
+    return this.directory.find(descriptor.id) ?? descriptor;
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { Contact } from "../../src/dht/index.ts";
 import {
@@ -33,10 +33,10 @@ class Ground {
     const parts = { host, identity, clock, random };
     const overlay = new Overlay(parts, { addresses: () => says, isLocal });
     this.#open.push(overlay);
-    const describe = (hosts: readonly string[], relays: readonly Uint8Array[] = []) =>
+    const describe = (hosts: readonly string[], relays: readonly Uint8Array[] = [], sequence = 1) =>
       NodeDescriptor.sign(identity, {
         ...{
-          sequence: 1,
+          sequence,
           expiresAtUnixS: Math.floor(clock.unixMs() / 1_000) + 3_600,
           onionKeys: [],
         },
@@ -147,5 +147,27 @@ describe("nodes of one network", () => {
       await ground.clock.runPromise(overlay.dht.start([contact]));
     }
     expect(here.overlay.dht.contacts.length).toBe(6);
+  });
+});
+
+describe("the descriptor of a node", () => {
+  let ground: Ground;
+  afterEach(() => ground.close());
+
+  it("is the newest that is known, though the network gives one of its last life", async () => {
+    ground = new Ground();
+    const { overlay } = await ground.add("192.0.2.1", false);
+    const there = await ground.add("192.0.2.5", false);
+    const [old, now] = [1, 2].map((sequence) => there.describe(["192.0.2.5"], [], sequence));
+    if (old === undefined || now === undefined) throw new Error("two of them");
+    const lookup = vi.spyOn(overlay.dht, "lookup");
+    vi.spyOn(overlay.dht, "discover").mockResolvedValue([old]);
+    lookup.mockResolvedValue(now);
+    expect((await overlay.lookup(there.id))?.claims.sequence).toBe(2);
+    lookup.mockResolvedValue(old);
+    expect((await overlay.lookup(there.id))?.claims.sequence).toBe(2);
+    expect((await overlay.discover(1))[0]?.claims.sequence).toBe(2);
+    lookup.mockResolvedValue(undefined);
+    expect(await overlay.lookup(there.id)).toBe(undefined);
   });
 });
