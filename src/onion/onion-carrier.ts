@@ -168,8 +168,7 @@ export class OnionCarrier {
     record: OnionRecord,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<{ readonly ttlSeconds: number; readonly receipt: Uint8Array }> {
-    const { answerMs: timeoutMs } = this.#options;
-    const { address } = record;
+    const [{ answerMs: timeoutMs }, { address }] = [this.#options, record];
     const operation = { kind: "put", record } as const;
     return await this.#inUse(() =>
       this.#ask(
@@ -242,8 +241,7 @@ export class OnionCarrier {
     const content = encodeOperation(asked.operation);
     const begin = (circuit: Circuit) => {
       this.#budget.spend(circuit.exit, address, clock.now());
-      const late = (): void => paths.giveUp(circuit);
-      const limits = { timeoutMs: asked.timeoutMs, late, signal };
+      const limits = { timeoutMs: asked.timeoutMs, late: () => paths.giveUp(circuit), signal };
       const answerTo = async (question: Uint8Array): Promise<MapOutcome | undefined> =>
         outcomeIn(await this.#within(limits, (signal) => circuit.request(question, { signal })));
       return { circuit, answerTo, first: answerTo(content).finally(() => paths.freed()) };
@@ -360,7 +358,10 @@ export class OnionCarrier {
     try {
       return await run(limit.signal);
     } catch (error) {
-      throw isLate ? new CulvertError("CULVERT_TIMEOUT", undefined, { cause: error }) : error;
+      if (isLate) throw new CulvertError("CULVERT_TIMEOUT", undefined, { cause: error });
+      // It was left for something else that was asked on it.
+      const isLeft = !this.#isClosed && isCulvertError(error, "CULVERT_CLOSED");
+      throw isLeft ? new CulvertError("CULVERT_UNREACHABLE", undefined, { cause: error }) : error;
     } finally {
       for (const cancel of cancels) cancel();
     }
