@@ -284,14 +284,25 @@ export class CircuitPool {
     }
     this.#circuits.push(circuit);
     if (this.#options.coverMs > 0) circuit.setCover(this.#options.coverMs);
-    circuit.setRetireHandler(() => this.refresh());
+    circuit.setRetireHandler(() => {
+      this.#forgetPause();
+      this.refresh();
+    });
     // It was begun for somebody who asks no more.
     if (!this.#isWanted() && this.#options.coverMs === 0) this.#endLater(circuit);
     void circuit.ended.then((ending) => {
       this.#circuits = this.#circuits.filter((other) => other !== circuit);
+      this.#forgetPause();
       if (hasFailed(ending)) this.#retryLater();
       this.refresh();
     });
+  }
+
+  /** An exit is free: what could not be built for want of one may be built now. */
+  #forgetPause(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    this.#pauseMs = 0;
   }
 
   #retryLater(): void {

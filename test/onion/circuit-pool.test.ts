@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { CulvertError } from "../../src/base/index.ts";
 import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
 import { CircuitPool } from "../../src/onion/circuit-pool.ts";
-import { carrierRig } from "./carrier-rig.ts";
+import { carrierRig, recordOf } from "./carrier-rig.ts";
 
 it("a pool that is closed while a circuit becomes ready leaves none behind", async () => {
   for (let turns = 0; turns < 24; turns++) {
@@ -48,6 +49,41 @@ it("nobody has the blame for circuits that have lived their time", async () => {
   carrier.prepare();
   await net.clock.runUntil(60_000);
   expect(routes.failures).toEqual([]);
+  carrier.close();
+  net.close();
+});
+
+it("what is asked beside a request without answer is told that its circuit is gone", async () => {
+  const { net, carrier } = carrierRig({ paths: 1, spares: 0, answerMs: 5_000 });
+  await net.clock.runPromise(carrier.put(recordOf(0)));
+  for (const { service } of net.nodes)
+    service.setHandlers({ request: () => new Promise(() => {}) });
+  const codes: string[] = [];
+  for (const seed of [1, 2]) {
+    carrier.put(recordOf(seed)).catch(({ code }) => codes.push(code));
+    await net.clock.runUntil(net.clock.now() + 2_000);
+  }
+  await net.clock.runUntil(net.clock.now() + 10_000);
+  expect(codes).toEqual(["CULVERT_TIMEOUT", "CULVERT_UNREACHABLE"]);
+  carrier.close();
+  net.close();
+});
+
+it("a circuit is replaced at once, where fewer exits are there than are wanted", async () => {
+  const { net, routes, carrier } = carrierRig({ framesPerExit: Number.POSITIVE_INFINITY });
+  routes.route = async ({ isExcluded = () => false } = {}) => {
+    const route = net.route(1, 2, 3);
+    if (isExcluded(net.node(3).id)) throw new CulvertError("CULVERT_UNREACHABLE");
+    return route;
+  };
+  let longestMs = 0;
+  for (let seed = 0; seed < 400; seed++) {
+    const from = net.clock.now();
+    await net.clock.runPromise(carrier.put(recordOf(seed)), 60_000);
+    longestMs = Math.max(longestMs, net.clock.now() - from);
+    await net.clock.runUntil(net.clock.now() + 5_000);
+  }
+  expect(longestMs).toBeLessThan(1_000);
   carrier.close();
   net.close();
 });
