@@ -3,10 +3,10 @@ import { type NodeId, nodeIdText } from "../identity/index.ts";
 
 /** How much of one stream an exit may see. */
 export interface ExitBudgetOptions {
-  /** Frames of one stream that one exit sees in an epoch; `Infinity` for no budget. */
+  /** Frames of one stream that one exit sees in any such span; `Infinity` for no budget. */
   readonly framesPerExit: number;
   /** Milliseconds. */
-  readonly epochMs: number;
+  readonly spanMs: number;
 }
 
 /** The default budget of a stream whose window goes over so many paths. */
@@ -18,14 +18,15 @@ export function framesPerExit(options: {
 }
 
 /**
- * Which frames of one stream each exit has seen in this epoch. A frame that is asked for again at
- * the same exit costs nothing: the exit learns nothing new. Holds at most a budget of addresses
- * for each exit that was used in the epoch, and none without a budget.
+ * Which frames of one stream each exit has seen lately. A frame that is asked for again at the same
+ * exit costs nothing: the exit learns nothing new. A frame is forgotten a span after it was shown
+ * last: were all forgotten at one moment, an exit would see two budgets around it. Holds at most a
+ * budget of addresses for each exit that was used, and none without a budget.
  */
 export class ExitBudget {
   readonly #options: ExitBudgetOptions;
-  readonly #seen = new Map<string, Set<string>>();
-  #epochEndsAt: Instant = Number.NEGATIVE_INFINITY;
+  /** When each frame was shown last, the longest ago first. */
+  readonly #seen = new Map<string, Map<string, Instant>>();
 
   constructor(options: ExitBudgetOptions) {
     this.#options = options;
@@ -33,20 +34,16 @@ export class ExitBudget {
 
   /** Whether the exit may be shown the frame at this address. */
   allows(exit: NodeId, address: Uint8Array, now: Instant): boolean {
-    this.#turn(now);
-    const seen = this.#seen.get(nodeIdText(exit));
-    if (seen === undefined || seen.size < this.#options.framesPerExit) return true;
-    return seen.has(toHex(address));
+    return this.hasRoom(exit, now) || this.#seenBy(nodeIdText(exit), now).has(toHex(address));
   }
 
   /** Remembers that the exit was shown it. */
   spend(exit: NodeId, address: Uint8Array, now: Instant): void {
     if (this.#options.framesPerExit === Number.POSITIVE_INFINITY) return;
-    this.#turn(now);
     const name = nodeIdText(exit);
-    const seen = this.#seen.get(name) ?? new Set();
-    seen.add(toHex(address));
-    this.#seen.set(name, seen);
+    const seen = this.#seenBy(name, now);
+    seen.delete(toHex(address));
+    this.#seen.set(name, seen.set(toHex(address), now));
   }
 
   /** Addresses that are remembered. */
@@ -58,25 +55,22 @@ export class ExitBudget {
 
   /** Whether the exit can be shown any frame that it has not seen. */
   hasRoom(exit: NodeId, now: Instant): boolean {
-    this.#turn(now);
-    return (this.#seen.get(nodeIdText(exit))?.size ?? 0) < this.#options.framesPerExit;
+    return this.#seenBy(nodeIdText(exit), now).size < this.#options.framesPerExit;
   }
 
-  /** Whether there are exits that can be shown nothing new before the epoch ends. */
+  /** Whether there are exits that can be shown nothing new now. */
   isAnySpent(now: Instant): boolean {
-    this.#turn(now);
     const { framesPerExit: most } = this.#options;
-    return [...this.#seen.values()].some(({ size }) => size >= most);
+    return [...this.#seen.keys()].some((name) => this.#seenBy(name, now).size >= most);
   }
 
-  /** When all budgets are whole again. */
-  get epochEndsAt(): Instant {
-    return this.#epochEndsAt;
-  }
-
-  #turn(now: Instant): void {
-    if (now < this.#epochEndsAt) return;
-    this.#seen.clear();
-    this.#epochEndsAt = now + this.#options.epochMs;
+  #seenBy(exit: string, now: Instant): Map<string, Instant> {
+    const seen = this.#seen.get(exit) ?? new Map<string, Instant>();
+    for (const [address, at] of seen) {
+      if (now - at < this.#options.spanMs) break;
+      seen.delete(address);
+    }
+    if (seen.size === 0) this.#seen.delete(exit);
+    return seen;
   }
 }

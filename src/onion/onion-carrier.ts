@@ -30,11 +30,10 @@ export interface OnionCarrierOptions extends PathOptions {
   /** Requests that the stream has open at once; the budget of an exit follows from it. */
   readonly window: number;
   /**
-   * Frames of the stream that one exit sees in an epoch: `⌈window / paths⌉ + 1` if zero, any number
-   * if `Infinity`.
+   * Frames of the stream that one exit sees in any span of `budgetMs`: `⌈window / paths⌉ + 1` if
+   * zero, any number if `Infinity`.
    */
   readonly framesPerExit: number;
-  /** How long such an epoch is. */
   readonly budgetMs: number;
   /** Time for an answer, beyond the wait that a get asks for. */
   readonly answerMs: number;
@@ -66,8 +65,8 @@ export interface OnionCarrierComponents {
   /** Without it every exit is believed. */
   readonly checks?: ExitChecks;
   /**
-   * Told, once in an epoch, that the stream has to wait: the exits that can be used have all had
-   * their share of it.
+   * Told, once in a `budgetMs`, that the stream has to wait: the exits that can be used have all
+   * had their share of it.
    */
   readonly onSpent?: () => void;
 }
@@ -86,7 +85,7 @@ export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
 /**
  * Carries the records of one stream through circuits. Puts and gets have circuits of their own;
  * frames fan out over circuits with different exits, and no exit is shown more of the stream than
- * its budget in an epoch: what would be too much waits for another exit, and fails when there is
+ * its budget in an hour: what would be too much waits for another exit, and fails when there is
  * none in time. An exit that is caught lying is left at once, and not taken again for an hour.
  */
 export class OnionCarrier {
@@ -121,7 +120,7 @@ export class OnionCarrier {
     this.#onSpent = components.onSpent ?? (() => {});
     this.payloadBytesMax = mapCellBytesMax(components.service.parts.geometry);
     const frames = this.#options.framesPerExit || framesPerExit(this.#options);
-    this.#budget = new ExitBudget({ framesPerExit: frames, epochMs: this.#options.budgetMs });
+    this.#budget = new ExitBudget({ framesPerExit: frames, spanMs: this.#options.budgetMs });
     const { clock } = components.service;
     const shared = {
       ...components,
@@ -328,8 +327,8 @@ export class OnionCarrier {
 
   #tellOfBudget(): void {
     const now = this.#service.clock.now();
-    if (!this.#budget.isAnySpent(now) || this.#toldAt === this.#budget.epochEndsAt) return;
-    this.#toldAt = this.#budget.epochEndsAt;
+    if (!this.#budget.isAnySpent(now) || now - this.#toldAt < this.#options.budgetMs) return;
+    this.#toldAt = now;
     this.#onSpent();
   }
 
