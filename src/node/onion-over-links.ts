@@ -211,11 +211,12 @@ class StreamChannel implements OnionChannel {
     else this.#write(this.#stream, unit);
   }
 
-  close(): void {
+  close(isAtOnce = false): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.opening.abort();
-    if (this.#stream !== undefined) this.#leave(this.#stream);
+    if (isAtOnce) this.#stream?.destroy();
+    else if (this.#stream !== undefined) this.#leave(this.#stream);
   }
 
   #leave(stream: LinkStream): void {

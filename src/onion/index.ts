@@ -39,8 +39,9 @@ export { PacketCore } from "./packet-core.ts";
 export type { PacketEffect, PacketInput, PacketLimits, PacketOutcome } from "./packet-protocol.ts";
 export { PACKET_LIMITS } from "./packet-protocol.ts";
 export type { PacketHandlers } from "./packet-shell.ts";
-export type { RelayComponents, RelayOptions } from "./relay-core.ts";
-export { RELAY_DEFAULTS, RelayCore } from "./relay-core.ts";
+export type { RelayComponents } from "./relay-core.ts";
+export { RelayCore } from "./relay-core.ts";
+export { RELAY_DEFAULTS, type RelayOptions } from "./relay-options.ts";
 export type {
   ChannelId,
   CircuitId,

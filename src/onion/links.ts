@@ -14,8 +14,11 @@ export interface ChannelEvents {
 export interface OnionChannel {
   /** Sends a unit, which is handed over; after `close` it does nothing. */
   send(unit: Uint8Array): void;
-  /** Ends the channel once what was sent is on its way; the other side is told `closed`. */
-  close(): void;
+  /**
+   * Ends the channel once what was sent is on its way, or, with `isAtOnce`, without that; the other
+   * side is told `closed`.
+   */
+  close(isAtOnce?: boolean): void;
 }
 
 /** What onions need of whatever connects this node with its neighbours. */

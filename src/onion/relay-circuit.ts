@@ -10,6 +10,8 @@ export interface RelayChannel {
   readonly circuit: RelayCircuit;
   /** Units that were written and are not on their way yet. */
   unsent: number;
+  /** It has too many of them: its circuit ends, and they are not waited for. */
+  isStuck: boolean;
 }
 
 /** What a node keeps of a circuit: some 3 kB, and what waits for its links. */
@@ -35,7 +37,7 @@ export class RelayCircuit {
   constructor(id: CircuitId, from: NodeId, inbound: ChannelId) {
     this.id = id;
     this.from = from;
-    this.inbound = { id: inbound, circuit: this, unsent: 0 };
+    this.inbound = { id: inbound, circuit: this, unsent: 0, isStuck: false };
   }
 }
 

@@ -5,10 +5,10 @@ import type { FailureReason } from "./backward.ts";
 import { failureCell, isForMe, writeCell } from "./cell.ts";
 import { agreeAsHop, answerAsHop, type HopHandshake } from "./circuit-build.ts";
 import type { EndEvent } from "./circuit-end.ts";
-import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
 import { CircuitsPerLink } from "./circuits-per-link.ts";
 import { isLoop, type OnionParts, type PeeledPacket, type Peeler } from "./packet.ts";
 import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circuit.ts";
+import { RELAY_DEFAULTS, type RelayOptions } from "./relay-options.ts";
 import {
   type ChannelId,
   type CircuitId,
@@ -18,6 +18,7 @@ import {
   type RelayLimits,
 } from "./relay-protocol.ts";
 import { BLOCKED_UNITS, exitLayers, SealedEnd } from "./sealed-end.ts";
+import { UnsentCells } from "./unsent-cells.ts";
 
 /** What a relay is built from. */
 export interface RelayComponents {
@@ -26,23 +27,6 @@ export interface RelayComponents {
   readonly self: NodeId;
   readonly random: Random;
 }
-
-/** What a relay is ready to do. */
-export interface RelayOptions {
-  /** Whether circuits may go through this node, and end here. */
-  readonly isRelay: boolean;
-  readonly isExit: boolean;
-  readonly limits: RelayLimits;
-  readonly circuit: CircuitLimits;
-}
-
-/** A relay and exit with all defaults. */
-export const RELAY_DEFAULTS: RelayOptions = Object.freeze({
-  isRelay: true,
-  isExit: true,
-  limits: ONION_RELAY_LIMITS,
-  circuit: CIRCUIT_LIMITS,
-});
 
 /**
  * The circuits of one node, as relay and as last hop. A neighbour opens a channel for each circuit
@@ -55,9 +39,11 @@ export const RELAY_DEFAULTS: RelayOptions = Object.freeze({
 export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #components: RelayComponents;
   readonly #options: RelayOptions;
+  readonly #limits: RelayLimits;
   readonly #channels = new Map<ChannelId, RelayChannel>();
   readonly #circuits = new Map<CircuitId, RelayCircuit>();
   readonly #perLink: CircuitsPerLink;
+  readonly #unsent: UnsentCells;
   readonly #timers: TimerQueue<RelayTimer>;
   readonly #effects: RelayEffect[] = [];
   readonly #counts = new Map<string, number>();
@@ -68,7 +54,9 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   constructor(components: RelayComponents, options: Partial<RelayOptions> = {}) {
     this.#components = components;
     this.#options = { ...RELAY_DEFAULTS, ...options };
-    const { circuitsMax, circuitsPerLinkMax } = this.#options.limits;
+    this.#limits = { ...ONION_RELAY_LIMITS, ...this.#options.limits };
+    const { circuitsMax, circuitsPerLinkMax, waitingCellsMax: ofAll } = this.#limits;
+    this.#unsent = new UnsentCells({ ofChannel: this.#options.circuit.unsentCellsMax, ofAll });
     this.#timers = new TimerQueue({ capacity: 3 * circuitsMax });
     this.#perLink = new CircuitsPerLink(circuitsPerLinkMax);
   }
@@ -129,16 +117,15 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #accept(channel: ChannelId, from: NodeId, now: Instant): void {
-    const { limits, circuit: circuitLimits } = this.#options;
-    if (this.#circuits.size >= limits.circuitsMax || !this.#perLink.take("from", from)) {
+    if (this.#circuits.size >= this.#limits.circuitsMax || !this.#perLink.take("from", from)) {
       this.#count("refused-circuit");
-      this.#effects.push({ kind: "close", channel });
+      this.#effects.push({ kind: "close", channel, isStuck: false });
       return;
     }
     const circuit = new RelayCircuit(this.#circuitCount++, from, channel);
     this.#channels.set(channel, circuit.inbound);
     this.#circuits.set(circuit.id, circuit);
-    this.#rearm(circuit, now + circuitLimits.buildMs);
+    this.#rearm(circuit, now + this.#options.circuit.buildMs);
   }
 
   #receive(channel: ChannelId, unit: Uint8Array, now: Instant): void {
@@ -165,7 +152,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #build(circuit: RelayCircuit, unit: Uint8Array, now: Instant): void {
     const { peeler, parts, random } = this.#components;
-    const { buildsPerSecond, buildsBurst } = this.#options.limits;
+    const { buildsPerSecond, buildsBurst } = this.#limits;
     const bucket = { capacity: buildsBurst, perSecond: buildsPerSecond };
     this.#builds ??= new TokenBucket(bucket, now);
     if (!this.#builds.take(1, now)) {
@@ -215,7 +202,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     }
     circuit.to = to;
     this.#opened += 1;
-    const outbound: RelayChannel = { id: 2 * this.#opened, circuit, unsent: 0 };
+    const outbound: RelayChannel = { id: 2 * this.#opened, circuit, unsent: 0, isStuck: false };
     circuit.outbound = outbound;
     this.#channels.set(outbound.id, outbound);
     this.#effects.push({ kind: "open", channel: outbound.id, to });
@@ -330,7 +317,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #sent(channel: ChannelId, count: number): void {
     const found = this.#channels.get(channel);
     if (found === undefined) return;
-    found.unsent = Math.max(found.unsent - count, 0);
+    this.#unsent.sent(found, count);
     if (found === found.circuit.inbound) this.#flush(found.circuit);
   }
 
@@ -343,12 +330,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #write(channel: RelayChannel, unit: Uint8Array): void {
-    channel.unsent += 1;
+    if (!this.#channels.has(channel.id)) return;
     this.#effects.push({ kind: "write", channel: channel.id, unit });
-    const { circuit } = channel;
-    if (channel.unsent <= this.#options.circuit.unsentCellsMax || circuit.isEnding) return;
-    if (channel === circuit.inbound) this.#remove(circuit);
-    else this.#fail(circuit, "overload");
+    const stuck = this.#unsent.add(channel, this.#channels.values());
+    if (stuck === undefined || stuck.circuit.isEnding) return;
+    stuck.isStuck = true;
+    if (stuck === stuck.circuit.inbound) this.#remove(stuck.circuit);
+    else this.#fail(stuck.circuit, "overload");
   }
 
   /** Tells the origin why, under this hop's own layer, and ends the circuit. */
@@ -376,8 +364,10 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     if (!this.#circuits.delete(circuit.id)) return;
     circuit.isEnding = true;
     for (const channel of [circuit.inbound, circuit.outbound]) {
-      if (channel === undefined || !this.#channels.delete(channel.id)) continue;
-      this.#effects.push({ kind: "close", channel: channel.id });
+      if (channel === undefined) continue;
+      this.#unsent.sent(channel, channel.unsent);
+      if (!this.#channels.delete(channel.id)) continue;
+      this.#effects.push({ kind: "close", channel: channel.id, isStuck: channel.isStuck });
     }
     for (const timer of [circuit.life, circuit.beat]) {
       if (timer !== undefined) this.#timers.cancel(timer);

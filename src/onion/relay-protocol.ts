@@ -31,8 +31,8 @@ export type RelayInput =
 export type RelayEffect =
   | { readonly kind: "open"; readonly channel: ChannelId; readonly to: NodeId }
   | { readonly kind: "write"; readonly channel: ChannelId; readonly unit: Uint8Array }
-  /** Once what was written is on its way. */
-  | { readonly kind: "close"; readonly channel: ChannelId }
+  /** Once what was written is on its way; at once when that does not leave. */
+  | { readonly kind: "close"; readonly channel: ChannelId; readonly isStuck: boolean }
   /** A circuit ends at this node. */
   | { readonly kind: "incoming"; readonly circuit: CircuitId }
   | {
@@ -53,6 +53,8 @@ export interface RelayLimits {
   /** Builds of all neighbours, in the long run and at once. */
   readonly buildsPerSecond: number;
   readonly buildsBurst: number;
+  /** Cells of all circuits that links have not taken; then the circuit with most of them ends. */
+  readonly waitingCellsMax: number;
 }
 
 /**
@@ -64,4 +66,5 @@ export const ONION_RELAY_LIMITS: RelayLimits = Object.freeze({
   circuitsPerLinkMax: 192,
   buildsPerSecond: 200,
   buildsBurst: 1_000,
+  waitingCellsMax: 131_072,
 });

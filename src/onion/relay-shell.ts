@@ -2,7 +2,8 @@ import { Canceller, type Clock, Driver } from "../base/index.ts";
 import type { NodeId } from "../identity/index.ts";
 import { requestBytes } from "./geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
-import { type RelayComponents, RelayCore, type RelayOptions } from "./relay-core.ts";
+import { type RelayComponents, RelayCore } from "./relay-core.ts";
+import type { RelayOptions } from "./relay-options.ts";
 import type { ChannelId, CircuitId, RelayEffect, RelayInput } from "./relay-protocol.ts";
 
 /** A circuit that ends at this node. */
@@ -113,7 +114,7 @@ export class RelayShell {
         this.#channels.get(effect.channel)?.send(effect.unit);
         break;
       case "close":
-        this.#channels.get(effect.channel)?.close();
+        this.#channels.get(effect.channel)?.close(effect.isStuck);
         this.#channels.delete(effect.channel);
         break;
       default:

@@ -6,7 +6,7 @@ import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 import { type OnionParts, Peeler } from "./packet.ts";
 import type { PacketLimits } from "./packet-protocol.ts";
 import { type PacketHandlers, PacketShell } from "./packet-shell.ts";
-import type { RelayOptions } from "./relay-core.ts";
+import type { RelayOptions } from "./relay-options.ts";
 import { type CircuitHandlers, RelayShell } from "./relay-shell.ts";
 import { defaultSuite, type OnionSuite } from "./suite.ts";
 

@@ -21,11 +21,11 @@ async function circuitsTo(take: (stream: LinkStream) => void, streamsInMax = PLA
   const onions = new OnionOverLinks(near.host, async () => link, {
     ...{ packetBytes: 4_096, cellBytes: CELL.length, clock: world.clock },
   });
-  const leave = async (cells: number): Promise<void> => {
+  const leave = async (cells: number, isAtOnce = false): Promise<void> => {
     const channel = onions.open(far.host.id, EVENTS);
     for (let i = 0; i < cells; i++) channel.send(CELL.slice());
     await world.pass(100);
-    channel.close();
+    channel.close(isAtOnce);
   };
   const close = async (): Promise<void> => {
     onions.close();
@@ -59,6 +59,14 @@ it.each([
   const other = openOther(link);
   await world.pass(1_000);
   expect(other.outcome).toBe("open");
+  await close();
+});
+
+it("a neighbour that reads nothing keeps nothing of a circuit that ends for that", async () => {
+  const { world, link, leave, close } = await circuitsTo((stream) => stream.pause());
+  await leave(200, true);
+  await world.pass(100);
+  expect(link.streamCount).toBe(0);
   await close();
 });
 

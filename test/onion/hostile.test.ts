@@ -289,8 +289,65 @@ describe("a relay", () => {
       passed += 1;
     }
     expect(passed).toBe(513);
-    const closed = effects.filter(({ kind }) => kind === "close");
+    const closed = effects.filter((effect) => effect.kind === "close");
+    expect(closed.filter(({ isStuck }) => isStuck).map((it) => it.channel)).toEqual([
+      channel === 1 ? 2 : 1,
+    ]);
     expect(closed).toHaveLength(2);
+  });
+
+  it("keeps so many cells of all circuits that nobody takes, and ends who has most", () => {
+    const random = new SeededRandom(3);
+    const [relay, last] = makeHops(parts, 2);
+    if (relay === undefined || last === undefined) throw new Error("two hops");
+    const components = { parts, peeler: relay.peeler, self: relay.id, random };
+    const core = new RelayCore(components, { limits: { waitingCellsMax: 200 } });
+    const [waiting, closed] = [new Map<number, number>(), new Map<number, boolean>()];
+    let mostWaiting = 0;
+    const tell = (input: RelayInput): void => {
+      core.handle(input, 0);
+      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+        if (effect.kind === "close") {
+          closed.set(effect.channel, effect.isStuck);
+          waiting.delete(effect.channel);
+        } else if (effect.kind === "write") {
+          waiting.set(effect.channel, (waiting.get(effect.channel) ?? 0) + 1);
+        }
+      }
+      mostWaiting = Math.max(
+        mostWaiting,
+        [...waiting.values()].reduce((sum, it) => sum + it, 0),
+      );
+    };
+    const open = (channel: number): void => {
+      const route = [relay.target, last.target];
+      const built = buildCircuitPacket(parts, { epoch: relay.epoch, route, random });
+      if (built === undefined) throw new Error("the keys are good");
+      tell({ kind: "opened", channel, from: last.id });
+      tell({ kind: "unit", channel, unit: built.unit });
+    };
+    /** What comes from behind is passed on, whatever it is. */
+    const passBack = (channel: number, cells: number): void => {
+      for (let i = 0; i < cells; i++) {
+        tell({ kind: "unit", channel, unit: random.bytes(GEOMETRY.cellBytes) });
+      }
+    };
+    for (let channel = 1; channel < 20; channel += 2) {
+      open(channel);
+      passBack(channel + 1, 30);
+    }
+    passBack(20, 150);
+    // The one over the limit, and what its origin is told.
+    expect(mostWaiting).toBeLessThanOrEqual(202);
+    expect(closed.get(19)).toBe(true);
+    expect([...closed].filter(([, isStuck]) => isStuck).length).toBe(10 - core.circuits);
+    for (let channel = 1; channel <= 20; channel++) tell({ kind: "closed", channel });
+    expect(core.circuits).toBe(0);
+    // What they had waiting is not counted any more.
+    waiting.clear();
+    open(21);
+    passBack(22, 198);
+    expect(core.circuits).toBe(1);
   });
 
   it("takes cells of its size only", () => {
