@@ -32,8 +32,8 @@ interface GetDeskOptions {
 export class GetDesk {
   readonly #options: GetDeskOptions;
   readonly #gets = new WaitingGets();
-  /** Addresses that the store is being asked for. */
-  readonly #lookups = new Set<string>();
+  /** Addresses that the store is being asked for, and whether a put has overtaken that. */
+  readonly #lookups = new Map<string, { isOvertaken: boolean }>();
 
   constructor(options: GetDeskOptions) {
     this.#options = options;
@@ -64,8 +64,7 @@ export class GetDesk {
     } else if (!this.#register(get, { key, source, now: at.now })) {
       this.#answer(get, { kind: "busy" });
     } else if (!this.#lookups.has(key)) {
-      this.#lookups.add(key);
-      this.#options.effect({ kind: "lookup", address: get.address });
+      this.#lookUp(key, get.address);
       return "read";
     }
     return "little";
@@ -75,8 +74,15 @@ export class GetDesk {
     const { stored, isFailed } = input;
     const { recent, statistics } = this.#options;
     const key = addressKey(input.address);
-    assert(this.#lookups.delete(key), "a lookup ends once");
+    const lookup = this.#lookups.get(key);
+    assert(lookup !== undefined, "a lookup ends once");
+    this.#lookups.delete(key);
     if (isFailed) statistics.storeFailures += 1;
+    if (lookup.isOvertaken && !isFailed) {
+      // Who asked after that put must not hear of the time before it.
+      if (this.#gets.sizeAt(key) > 0) this.#lookUp(key, input.address);
+      return;
+    }
     if (stored !== undefined) {
       const { record, expiresMs } = stored;
       recent.set(key, { record, expiresMs, receipt: undefined });
@@ -92,6 +98,8 @@ export class GetDesk {
 
   /** Answers everybody who asked for this record; its address is given as a key. */
   wake(key: string, record: MapRecord, ttlSeconds: number): void {
+    const lookup = this.#lookups.get(key);
+    if (lookup !== undefined) lookup.isOvertaken = true;
     for (const get of this.#gets.at(key)) {
       this.#gets.remove(get);
       this.#answer(get, { kind: "found", record, ttlSeconds });
@@ -117,13 +125,19 @@ export class GetDesk {
     return this.#gets.deadline();
   }
 
+  #lookUp(key: string, address: Uint8Array): void {
+    this.#lookups.set(key, { isOvertaken: false });
+    this.#options.effect({ kind: "lookup", address });
+  }
+
   #register(
     { asker, request, waitMs }: QueuedGet,
     { key, source, now }: { readonly key: string; readonly source: string; readonly now: Instant },
   ): boolean {
     const { limits } = this.#options;
     const { waitMsMax } = limits;
-    if (this.#gets.size >= limits.waitingMax) return false;
+    // A get that is taken back leaves its read behind.
+    if (Math.max(this.#gets.size, this.#lookups.size) >= limits.waitingMax) return false;
     if (this.#gets.sizeOf(asker) >= limits.waitingPerLinkMax) return false;
     if (this.#gets.sizeOfSource(source) >= limits.waitingPerSourceMax) return false;
     if (this.#gets.sizeAt(key) >= limits.waitingPerAddressMax) return false;

@@ -19,7 +19,7 @@ export interface MapLimits {
   readonly waitingPerLinkMax: number;
   /** The same of one source, whatever its askers: the others have places too. */
   readonly waitingPerSourceMax: number;
-  /** Gets that wait, of all askers. Each costs some 400 bytes. */
+  /** Gets that wait, of all askers, and reads of the store. Each costs some 400 bytes. */
   readonly waitingMax: number;
   /** Gets that wait for one address: a put has to answer them all in one go. */
   readonly waitingPerAddressMax: number;

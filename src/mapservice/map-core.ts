@@ -197,7 +197,9 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   #cancel(asker: AskerId, request: RequestId): void {
     const isCancelled = this.#gets.cancel(asker, request) || this.#queue.cancel(asker, request);
-    if (isCancelled) this.#statistics.getsCancelled += 1;
+    if (!isCancelled) return;
+    this.#statistics.getsCancelled += 1;
+    this.#relieve(asker);
   }
 
   #turn(moment: PutMoment): void {

@@ -1,100 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  encodeRecord,
-  MAP_LIMITS,
-  type MapLimits,
-  type MapRecord,
-  type PutOutcome,
-} from "../../src/mapservice/index.ts";
-import { MapCore } from "../../src/mapservice/map-core.ts";
-import type { MapEffect } from "../../src/mapservice/protocol.ts";
-import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
-import { addressOf, NODE, PAYLOAD_SIZE, recordOf } from "./fixtures.ts";
-
-const UNIX_MS = 1_750_000_000_000;
-
-/** A core whose effects are taken by hand. */
-class Rig {
-  readonly core: MapCore;
-  readonly effects: MapEffect[] = [];
-  now = 0;
-
-  constructor(limits: Partial<MapLimits> = {}, options: { verifiesAside?: boolean } = {}) {
-    this.core = new MapCore({
-      ...options,
-      payloadSize: PAYLOAD_SIZE,
-      limits: { ...MAP_LIMITS, ...limits },
-      signer: NODE,
-      entriesMax: 1_000,
-    });
-    this.open(1);
-  }
-
-  open(asker: number): void {
-    this.core.handle({ kind: "open", asker, source: `s${asker}`, needsReceipts: true }, this.now);
-    this.drain();
-  }
-
-  put(request: number, record: MapRecord, asker = 1): void {
-    const bytes = encodeRecord(record);
-    this.core.handle({ kind: "put", asker, request, record: bytes, stamp: NO_STAMP }, this.now);
-    this.drain();
-  }
-
-  get(request: number, frame: number, waitMs = 0, asker = 1): void {
-    const address = addressOf(frame);
-    this.core.handle({ kind: "get", asker, request, address, waitMs }, this.now);
-    this.drain();
-  }
-
-  turn(): void {
-    this.core.handle({ kind: "turn", unixMs: UNIX_MS + this.now, fill: 0 }, this.now);
-    this.drain();
-  }
-
-  committed(outcomes: readonly PutOutcome[] | undefined): void {
-    this.core.handle({ kind: "committed", outcomes, unixMs: UNIX_MS }, this.now);
-    this.drain();
-  }
-
-  lookedUp(frame: number, record?: MapRecord): void {
-    const address = addressOf(frame);
-    const stored = record && { record, expiresMs: UNIX_MS + 9_000 };
-    const isFailed = false;
-    this.core.handle({ kind: "looked-up", address, stored, isFailed, unixMs: UNIX_MS }, this.now);
-    this.drain();
-  }
-
-  verified(id: number, isGenuine = true): void {
-    this.core.handle({ kind: "verified", id, isGenuine }, this.now);
-    this.drain();
-  }
-
-  timeout(now: number): void {
-    this.now = now;
-    this.core.timeout(now);
-    this.drain();
-  }
-
-  /** What came since the last call, as kinds with their number. */
-  said(): string[] {
-    return this.effects.splice(0).map((effect) => {
-      if (effect.kind === "answer") return `${effect.request}:${effect.answer.kind}`;
-      if (effect.kind === "verify") return `verify:${effect.id}`;
-      return effect.kind === "commit" ? `commit:${effect.puts.length}` : effect.kind;
-    });
-  }
-
-  drain(): void {
-    let effect = this.core.poll();
-    while (effect !== undefined) {
-      this.effects.push(effect);
-      effect = this.core.poll();
-    }
-  }
-}
-
-const STORED: PutOutcome = { kind: "stored", expiresMs: UNIX_MS + 60_000 };
+import { recordOf } from "./fixtures.ts";
+import { Rig, STORED, UNIX_MS } from "./map-core-rig.ts";
 
 describe("turns", () => {
   test("nothing is done before one, and one is asked for once", () => {
@@ -190,10 +96,20 @@ describe("queues", () => {
     const rig = new Rig();
     rig.get(1, 1);
     rig.put(2, recordOf(2));
-    rig.core.handle({ kind: "cancel", asker: 1, request: 1 }, 0);
-    rig.core.handle({ kind: "cancel", asker: 1, request: 2 }, 0);
+    rig.cancel(1);
+    rig.cancel(2);
     rig.turn();
     expect(rig.said()).toEqual(["turn", "commit:1"]);
+  });
+
+  test("tell of the room that was made by taking everything back", () => {
+    const rig = new Rig({ queuedPerLinkMax: 4 });
+    for (let i = 0; i < 4; i++) rig.get(i, i);
+    expect(rig.core.isCongested(1)).toBe(true);
+    rig.said();
+    for (let i = 0; i < 4; i++) rig.cancel(i);
+    expect(rig.said()).toEqual(["ready"]);
+    expect(rig.core.isCongested(1)).toBe(false);
   });
 
   test("are gone with their asker, and nothing is answered to it", () => {
@@ -242,6 +158,33 @@ describe("the store's answers", () => {
     expect(rig.said()).toEqual(["2:stored", "1:found"]);
     rig.lookedUp(1, undefined);
     expect(rig.said()).toEqual([]);
+  });
+
+  test("a read that a put overtook is no answer to who came after the put", () => {
+    const rig = new Rig({ recentBytesMax: 0 });
+    rig.get(1, 1, 1_000);
+    rig.turn();
+    rig.put(2, recordOf(1));
+    rig.turn();
+    rig.committed([STORED]);
+    rig.get(3, 1);
+    rig.get(4, 1, 1_000);
+    rig.turn();
+    rig.said();
+    rig.lookedUp(1, undefined);
+    expect(rig.said()).toEqual(["lookup"]);
+    rig.lookedUp(1, recordOf(1));
+    expect(rig.said()).toEqual(["3:found", "4:found"]);
+  });
+
+  test("reads whose gets were taken back are no more than gets may be", () => {
+    const rig = new Rig({ waitingMax: 2 });
+    for (let i = 0; i < 3; i++) {
+      rig.get(i, i, 1_000);
+      rig.turn();
+      rig.cancel(i);
+    }
+    expect(rig.said().filter((kind) => kind !== "turn")).toEqual(["lookup", "lookup", "2:busy"]);
   });
 
   test("many gets for one address are one lookup", () => {
