@@ -118,7 +118,10 @@ export class GetDesk {
   }
 
   timeout(now: Instant): void {
-    for (const get of this.#gets.takeDue(now)) this.#answer(get, { kind: "not-found" });
+    for (const get of this.#gets.takeDue(now)) {
+      // While the store has not said what it holds, nobody knows.
+      this.#answer(get, { kind: this.#lookups.has(get.key) ? "busy" : "not-found" });
+    }
   }
 
   deadline(): Instant {

@@ -177,6 +177,17 @@ describe("the store's answers", () => {
     expect(rig.said()).toEqual(["3:found", "4:found"]);
   });
 
+  test("a get whose time is over before the store has said what it holds is told busy", () => {
+    const rig = new Rig();
+    rig.get(1, 1, 100);
+    rig.turn();
+    rig.said();
+    rig.timeout(100);
+    expect(rig.said().filter((kind) => kind !== "sweep")).toEqual(["1:busy"]);
+    rig.lookedUp(1, recordOf(1));
+    expect(rig.said()).toEqual([]);
+  });
+
   test("reads whose gets were taken back are no more than gets may be", () => {
     const rig = new Rig({ waitingMax: 2 });
     for (let i = 0; i < 3; i++) {
