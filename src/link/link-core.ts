@@ -342,7 +342,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
       return true;
     }
     if (this.#sendNext === this.#ledger.next) {
-      if (this.#ledger.bytes >= this.#limits.unackedBytesMax) return false;
+      if (this.#ledger.cost >= this.#limits.unackedBytesMax) return false;
       const bytesMax = Math.min(Math.max(this.#room, RECORD_BYTES_MIN), FILLED_BYTES_MAX);
       const payload = this.#mux.fill(bytesMax, this.#allocate);
       if (payload === undefined) return false;

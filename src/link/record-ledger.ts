@@ -20,6 +20,12 @@ export const COUNTED_AGAIN: Uint8Array = Uint8Array.of(0);
 export const COUNTED_AGAIN_MAX = 65_536;
 
 /**
+ * What a record that is kept costs beside its bytes: a peer that has a few bytes said to each word
+ * of its own must not make us keep many times what was allowed.
+ */
+const RECORD_COST = 200;
+
+/**
  * The numbered records that were sent and that the peer has not acknowledged: what a new path has
  * to repeat. Numbers go up from 0 through the whole life of a link, whatever paths it takes.
  */
@@ -43,6 +49,11 @@ export class RecordLedger {
   /** Bytes that are kept. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What they cost in memory. */
+  get cost(): number {
+    return this.#bytes + RECORD_COST * (this.next - this.#first);
   }
 
   /** Memory for the payload of a record that will be added. */
