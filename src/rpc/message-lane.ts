@@ -90,6 +90,11 @@ export class MessageLane {
     this.#restIfDone();
   }
 
+  /** Calls `cancel` when it is detached, too. */
+  onDetach(cancel: Cancel): void {
+    this.#cancels.push(cancel);
+  }
+
   /** Stops listening; the link goes on, and what was sent still goes out over it. */
   detach(): void {
     for (const cancel of this.#cancels) cancel();

@@ -221,10 +221,11 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     );
     this.#byLink.set(link, connection);
     this.#lanes.set(connection, lane);
-    link.handle(CALL_PROTOCOL, (stream) => {
+    const cancelCalls = link.handle(CALL_PROTOCOL, (stream) => {
       this.#countCall(peer, stream);
       this.#onStream(peer, stream);
     });
+    lane.onDetach(cancelCalls);
     this.#driver.handle({ kind: "opened", peer, connection, isFull: false });
     return connection;
   }

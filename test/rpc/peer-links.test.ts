@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { CulvertError, type ErrorCode } from "../../src/base/index.ts";
 import { type PeerLink, PeerLinks, Requests } from "../../src/rpc/index.ts";
+import { CALL_PROTOCOL } from "../../src/rpc/peer-link.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
+import { MemoryLinks } from "./memory-links.ts";
 
 const PEER = new Uint8Array(32).fill(7);
 
@@ -63,4 +65,26 @@ it("a stream that waits for its link is told that nothing is carried any more", 
   const opened = carrier.openStream(PEER).catch((error) => error.code);
   await carrier.close();
   expect(await clock.runPromise(opened, 1_000)).toBe("CULVERT_CLOSED");
+});
+
+it("takes no streams of calls once it is closed, though its links go on", async () => {
+  const network = new MemoryLinks();
+  const [caller, callee] = [network.join(), network.join()];
+  const carrier = new PeerLinks(callee, { clock: new VirtualClock() });
+  let taken = 0;
+  carrier.onStream((_peer, stream) => {
+    taken += 1;
+    stream.destroy();
+  });
+  carrier.start({ received: () => {}, disturbed: () => {} });
+  const link = await caller.dial(callee.id);
+  const call = async (): Promise<void> => {
+    const stream = await link.openStream(CALL_PROTOCOL);
+    await new Promise((resolve) => stream.on("close", resolve).resume());
+  };
+  await call();
+  expect(taken).toBe(1);
+  await carrier.close();
+  await call();
+  expect(taken).toBe(1);
 });
