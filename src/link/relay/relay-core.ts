@@ -94,7 +94,11 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       if (circuit.lastAt + this.#limits.circuitIdleMs <= now) this.#cut(circuit);
       else circuit.timeout(now);
     }
-    for (const reservation of this.#book.takeExpired(now)) this.#cutAll(reservation);
+    for (const reservation of this.#book.takeExpired(now)) {
+      this.#cutAll(reservation);
+      const control = this.#legs.get(reservation.controlLeg ?? 0);
+      if (control !== undefined) this.#drop(control);
+    }
   }
 
   poll(): RelayEffect | undefined {

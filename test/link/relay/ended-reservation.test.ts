@@ -22,3 +22,13 @@ it.each(["answered", "dialled"] as const)(
     expect(stage.core.statistics).toMatchObject({ reservations: 0, circuits: 0 });
   },
 );
+
+it("a place that is over keeps no stream of its holder", () => {
+  const [stage, holder] = [new RelayStage(), new Uint8Array(32).fill(1)];
+  const controls = [1, 2, 3].map(() => {
+    const control = stage.reserve(holder);
+    stage.advance(RELAY_LIMITS.reservationMs + 1);
+    return control;
+  });
+  expect(controls.map(({ end }) => end)).toEqual(["reset", "reset", "reset"]);
+});
