@@ -338,7 +338,9 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   ): CoreLink | undefined {
     const peerKey = setup.provenKey;
     if (this.#closing.signal.aborted) return undefined;
-    if (this.#table.isFullFor(nodeIdOf(peerKey), options.source)) return undefined;
+    const id = nodeIdOf(peerKey);
+    if (!options.isInitiator) void this.#table.surplusOf(id)?.close();
+    if (this.#table.isFullFor(id, options.source)) return undefined;
     if (this.#table.isFull) void this.#table.longestIdle()?.close();
     if (this.#table.isFull) return undefined;
     const link = new CoreLink({ owner: this, peerKey, source: undefined, ...options });

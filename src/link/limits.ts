@@ -4,7 +4,7 @@ import { resolveLimits } from "../base/index.ts";
 export interface LinkLimits {
   /** Links at once; the longest idle one that nobody uses makes room. */
   readonly linksMax: number;
-  /** Links at once with one peer, both directions. */
+  /** Links at once with one peer, both directions; one more that it asks for ends the oldest. */
   readonly linksPerPeerMax: number;
   /** Links at once that came in from one address, or its network for IPv6. */
   readonly linksPerAddressMax: number;

@@ -48,6 +48,16 @@ export class LinkTable {
     return source !== undefined && (this.#bySource.get(source) ?? 0) >= linksPerAddressMax;
   }
 
+  /**
+   * When a peer that asks for one more link has all that it may have: the one that gives way, of a
+   * life of the peer that is over, most likely. One that has lost its path, or else the oldest.
+   */
+  surplusOf(id: NodeId): CoreLink | undefined {
+    const ofPeer = [...(this.#byPeer.get(nodeIdText(id)) ?? [])];
+    if (ofPeer.length < this.#limits.linksPerPeerMax) return undefined;
+    return ofPeer.find(({ path }) => path === undefined) ?? ofPeer[0];
+  }
+
   /** Whether one more link would be too many. */
   get isFull(): boolean {
     return this.#links.size >= this.#limits.linksMax;
