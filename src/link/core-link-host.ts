@@ -264,7 +264,9 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
             const link = this.#add(ready, { linkId, peer: hello, isInitiator: true });
             if (link === undefined) {
               setup.refuse("busy");
-              reject(new CulvertError("CULVERT_BUSY", "this node has no link to spare"));
+              const isClosed = this.#closing.signal.aborted;
+              const busy = new CulvertError("CULVERT_BUSY", "this node has no link to spare");
+              reject(isClosed ? new CulvertError("CULVERT_CLOSED") : busy);
               return;
             }
             resolve(link);
