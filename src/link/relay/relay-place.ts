@@ -88,8 +88,13 @@ export class RelayPlace {
     const { host, relay, clock } = this.#options;
     const link = await host.dial({ ...relay, signal });
     const stream = await link.openStream(RELAY_PROTOCOL, { signal });
-    this.#stream = stream;
     stream.on("error", () => {});
+    if (signal.aborted) {
+      // The place was left when the stream was there, and nobody had it yet.
+      stream.destroy();
+      return;
+    }
+    this.#stream = stream;
     stream.on("data", (bytes: Uint8Array) => {
       if (stream !== this.#stream) return;
       this.#driver.handle({ kind: "bytes", bytes, unixMs: clock.unixMs() });
