@@ -16,7 +16,7 @@ other rows of this seed, and draws docs/dht-lookups.svg of all that are there. T
 when a figure is missed.`;
 
 /** The project, seen from what is compiled to `bench/dist`. */
-const ROOT = new URL("../../../", import.meta.url);
+const ROOT = new URL("../../..", import.meta.url);
 const RESULTS = new URL("bench/results/dht-sim.json", ROOT);
 const PICTURE = new URL("docs/dht-lookups.svg", ROOT);
 

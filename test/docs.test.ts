@@ -14,7 +14,6 @@ import {
   SERVICE_CARRIER_LIMITS,
   SESSION_LIMITS,
 } from "../src/mapservice/index.ts";
-import { ASSEMBLY_LIMITS } from "../src/onion/assembly.ts";
 import {
   CIRCUIT_LIMITS,
   ONION_CARRIER_DEFAULTS,
@@ -24,6 +23,7 @@ import {
   PATH_DEFAULTS,
   ROUTE_DEFAULTS,
 } from "../src/onion/index.ts";
+import { ASSEMBLY_LIMITS } from "../src/onion/message/assembly.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
 import { CONNECTION_LIMITS, REQUEST_LIMITS, STREAM_CALL_LIMITS } from "../src/rpc/index.ts";
 import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";

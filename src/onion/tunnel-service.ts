@@ -1,14 +1,14 @@
 import type { Cancel, Clock, Random } from "../base/index.ts";
 import type { NodeId, OnionKey } from "../identity/index.ts";
-import { checkedGeometry, ONION_GEOMETRY, type OnionGeometry } from "./geometry.ts";
-import { KeyRing } from "./key-ring.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
-import { type OnionParts, Peeler } from "./packet.ts";
-import type { PacketLimits } from "./packet-protocol.ts";
-import { type PacketHandlers, PacketShell } from "./packet-shell.ts";
-import type { RelayOptions } from "./relay-options.ts";
-import { type CircuitHandlers, RelayShell } from "./relay-shell.ts";
-import { defaultSuite, type OnionSuite } from "./suite.ts";
+import { checkedGeometry, ONION_GEOMETRY, type OnionGeometry } from "./packet/geometry.ts";
+import { KeyRing } from "./packet/key-ring.ts";
+import { type OnionParts, Peeler } from "./packet/packet.ts";
+import type { PacketLimits } from "./packet/packet-protocol.ts";
+import { type PacketHandlers, PacketShell } from "./packet/packet-shell.ts";
+import { defaultSuite, type OnionSuite } from "./packet/suite.ts";
+import type { RelayOptions } from "./relay/relay-options.ts";
+import { type CircuitHandlers, RelayShell } from "./relay/relay-shell.ts";
 
 /** What a node does with what ends at it. Called from event handlers: must not throw. */
 export interface TunnelHandlers extends CircuitHandlers, PacketHandlers {

@@ -1,7 +1,7 @@
 import { SeededRandom } from "../../src/base/index.ts";
-import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
-import { MessageDesk } from "../../src/onion/message-desk.ts";
-import { StaticRoutes } from "../../src/onion/static-routes.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit/circuit-limits.ts";
+import { MessageDesk } from "../../src/onion/message/message-desk.ts";
+import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
 import { budgetOf, ChurnClient, ChurnMap, type ExitManner, Faults } from "../onion/churn-life.ts";
 import {
   ChurnNet,

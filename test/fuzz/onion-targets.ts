@@ -1,9 +1,6 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { encodeReceipts, testimonyOf } from "../../src/node/quorum-receipts.ts";
-import { openBackward } from "../../src/onion/backward.ts";
-import { CircuitEnd } from "../../src/onion/circuit-end.ts";
-import { encodeContent, readContent } from "../../src/onion/content.ts";
-import { packetBytes, surbBytes } from "../../src/onion/geometry.ts";
+import { CircuitEnd } from "../../src/onion/circuit/circuit-end.ts";
 import {
   buildPacket,
   CIRCUIT_LIMITS,
@@ -20,7 +17,10 @@ import {
   encodeOutcome,
   readOperation,
   readOutcome,
-} from "../../src/onion/map-operation.ts";
+} from "../../src/onion/map/map-operation.ts";
+import { encodeContent, readContent } from "../../src/onion/message/content.ts";
+import { openBackward } from "../../src/onion/packet/backward.ts";
+import { packetBytes, surbBytes } from "../../src/onion/packet/geometry.ts";
 import { fastSuite, GEOMETRY, makeHop } from "../onion/fixtures.ts";
 import { type FuzzTarget, refusedOr } from "./fuzz.ts";
 

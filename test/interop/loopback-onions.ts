@@ -3,13 +3,13 @@ import { systemClock } from "../../src/io/clock.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { type Link, type LinkHost, openLinkHost } from "../../src/link/index.ts";
 import { OnionOverLinks } from "../../src/node/onion-over-links.ts";
-import { packetBytes } from "../../src/onion/geometry.ts";
 import {
   type OnionLinks,
   type OnionPeer,
   type Route,
   TunnelService,
 } from "../../src/onion/index.ts";
+import { packetBytes } from "../../src/onion/packet/geometry.ts";
 import type { AcceptanceNet, NetOptions, SentUnit, Spoil } from "../onion/acceptance-net.ts";
 import { fastSuite, GEOMETRY } from "../onion/fixtures.ts";
 import { until } from "./in-process-network.ts";

@@ -7,8 +7,8 @@ import { type MapRecord, signReceipts } from "../../src/mapservice/index.ts";
 import { signedBytes } from "../../src/mapservice/record.ts";
 import { exitChecks } from "../../src/node/exit-checks.ts";
 import { encodeReceipts, type NodeReceipt, testimonyOf } from "../../src/node/quorum-receipts.ts";
-import { serveMap } from "../../src/onion/map-exit.ts";
-import { type OnionRecord, RECEIPTS_BYTES_MAX } from "../../src/onion/map-operation.ts";
+import { serveMap } from "../../src/onion/map/map-exit.ts";
+import { type OnionRecord, RECEIPTS_BYTES_MAX } from "../../src/onion/map/map-operation.ts";
 import { carrierRig, recordOf as cellOf } from "../onion/carrier-rig.ts";
 
 const random = new SeededRandom(1);

@@ -3,7 +3,7 @@ import { CulvertError, onAbort, SeededRandom } from "../../src/base/index.ts";
 import { PlacedMap } from "../../src/dht/index.ts";
 import { compareDistance, keyOf } from "../../src/dht/key.ts";
 import type { OnionRecord } from "../../src/onion/index.ts";
-import { type ExitMap, serveMap } from "../../src/onion/map-exit.ts";
+import { type ExitMap, serveMap } from "../../src/onion/map/map-exit.ts";
 import { randomContacts } from "../dht/nodes.ts";
 import { carrierRig, recordOf } from "../onion/carrier-rig.ts";
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { LINK_LIMITS, type Link, type LinkStream } from "../../src/link/index.ts";
 import { OnionOverLinks } from "../../src/node/onion-over-links.ts";
-import { ONION_RELAY_LIMITS } from "../../src/onion/relay-protocol.ts";
+import { ONION_RELAY_LIMITS } from "../../src/onion/relay/relay-protocol.ts";
 import { LinkWorld } from "../link/link-world.ts";
 
 const CELL = new Uint8Array(1_024);

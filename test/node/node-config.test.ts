@@ -3,8 +3,8 @@ import { CulvertError } from "../../src/base/index.ts";
 import { formatNodeContact, parseNodeContact } from "../../src/identity/index.ts";
 import { NODE_DEFAULTS, parseNodeConfig } from "../../src/node/node-config.ts";
 import { onionGeometryOf } from "../../src/node/onion-geometry.ts";
-import { checkedGeometry, requestBytes } from "../../src/onion/geometry.ts";
-import { encodeOperation } from "../../src/onion/map-operation.ts";
+import { encodeOperation } from "../../src/onion/map/map-operation.ts";
+import { checkedGeometry, requestBytes } from "../../src/onion/packet/geometry.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 

@@ -8,9 +8,9 @@ import { exitMapOver } from "../../src/node/exit-map.ts";
 import { onionGeometryOf } from "../../src/node/onion-geometry.ts";
 import { encodeReceipts, testimonyOf } from "../../src/node/quorum-receipts.ts";
 import type { ReplicatedMap } from "../../src/node/replicated-map.ts";
-import { requestBytes } from "../../src/onion/geometry.ts";
 import { RECEIPTS_BYTES_MAX, serveMap } from "../../src/onion/index.ts";
-import { encodeOperation, readOutcome } from "../../src/onion/map-operation.ts";
+import { encodeOperation, readOutcome } from "../../src/onion/map/map-operation.ts";
+import { requestBytes } from "../../src/onion/packet/geometry.ts";
 
 const random = new SeededRandom(1);
 const QUORUM = 3;

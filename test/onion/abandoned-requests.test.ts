@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit/circuit-limits.ts";
 import { carrierRig, recordOf } from "./carrier-rig.ts";
 import type { VirtualNet } from "./virtual-net.ts";
 

@@ -1,7 +1,7 @@
 import { afterEach } from "vitest";
 import type { NodeId } from "../../src/identity/index.ts";
-import type { OnionGeometry } from "../../src/onion/geometry.ts";
-import type { OnionPeer, Route } from "../../src/onion/route.ts";
+import type { OnionGeometry } from "../../src/onion/packet/geometry.ts";
+import type { OnionPeer, Route } from "../../src/onion/route/route.ts";
 import type { TunnelOptions, TunnelService } from "../../src/onion/tunnel-service.ts";
 
 /** A unit that a node has given to a link. */

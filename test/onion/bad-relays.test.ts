@@ -1,18 +1,18 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CulvertError, SeededRandom } from "../../src/base/index.ts";
-import { BlameLedger } from "../../src/onion/blame.ts";
-import { isForMe, writeCell } from "../../src/onion/cell.ts";
-import { Circuit } from "../../src/onion/circuit.ts";
-import { agreeAsHop, answerAsHop } from "../../src/onion/circuit-build.ts";
+import { isForMe, writeCell } from "../../src/onion/circuit/cell.ts";
+import { Circuit } from "../../src/onion/circuit/circuit.ts";
+import { agreeAsHop, answerAsHop } from "../../src/onion/circuit/circuit-build.ts";
 import {
   CircuitCore,
   type CircuitEffect,
   type CircuitInput,
-} from "../../src/onion/circuit-core.ts";
-import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
-import { failureOf } from "../../src/onion/failure.ts";
-import { epochOf } from "../../src/onion/key-ring.ts";
-import { chooseRoute, type Route } from "../../src/onion/route.ts";
+} from "../../src/onion/circuit/circuit-core.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit/circuit-limits.ts";
+import { failureOf } from "../../src/onion/packet/failure.ts";
+import { epochOf } from "../../src/onion/packet/key-ring.ts";
+import { BlameLedger } from "../../src/onion/route/blame.ts";
+import { chooseRoute, type Route } from "../../src/onion/route/route.ts";
 import type { SentUnit, Spoil } from "./acceptance-net.ts";
 import { badRelays } from "./bad-relays.ts";
 import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";

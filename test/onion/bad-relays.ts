@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { Circuit } from "../../src/onion/circuit.ts";
-import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
-import type { Failure } from "../../src/onion/failure.ts";
-import { headerBytes } from "../../src/onion/geometry.ts";
-import { serveMap } from "../../src/onion/map-exit.ts";
-import { MessageDesk } from "../../src/onion/message-desk.ts";
-import { OnionCarrier } from "../../src/onion/onion-carrier.ts";
-import type { Route } from "../../src/onion/route.ts";
-import { StaticRoutes } from "../../src/onion/static-routes.ts";
+import { Circuit } from "../../src/onion/circuit/circuit.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit/circuit-limits.ts";
+import { serveMap } from "../../src/onion/map/map-exit.ts";
+import { OnionCarrier } from "../../src/onion/map/onion-carrier.ts";
+import { MessageDesk } from "../../src/onion/message/message-desk.ts";
+import type { Failure } from "../../src/onion/packet/failure.ts";
+import { headerBytes } from "../../src/onion/packet/geometry.ts";
+import type { Route } from "../../src/onion/route/route.ts";
+import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
 import { type AcceptanceNet, closingNets, type OpenNet, type SentUnit } from "./acceptance-net.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
 

@@ -1,9 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { Circuit } from "../../src/onion/circuit.ts";
-import { headerBytes } from "../../src/onion/geometry.ts";
-import { buildPacket, hopsOf, type OnionParts, openPayload } from "../../src/onion/packet.ts";
-import type { OnionSuite } from "../../src/onion/suite.ts";
+import { Circuit } from "../../src/onion/circuit/circuit.ts";
+import { headerBytes } from "../../src/onion/packet/geometry.ts";
+import {
+  buildPacket,
+  hopsOf,
+  type OnionParts,
+  openPayload,
+} from "../../src/onion/packet/packet.ts";
+import type { OnionSuite } from "../../src/onion/packet/suite.ts";
 import { fastSuite, findCommonRun, GEOMETRY, makeHops } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 

@@ -1,21 +1,18 @@
 import { CulvertError, equalBytes, SeededRandom, toHex } from "../../src/base/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
-import type { CircuitLimits } from "../../src/onion/circuit-limits.ts";
-import type { Failure } from "../../src/onion/failure.ts";
-import { epochOf } from "../../src/onion/key-ring.ts";
-import { type ExitMap, serveMap } from "../../src/onion/map-exit.ts";
-import { mapCellBytesMax, type OnionRecord } from "../../src/onion/map-operation.ts";
-import {
-  type ExitChecks,
-  OnionCarrier,
-  type OnionCarrierOptions,
-} from "../../src/onion/onion-carrier.ts";
+import type { CircuitLimits } from "../../src/onion/circuit/circuit-limits.ts";
+import type { ExitChecks } from "../../src/onion/map/exit-checks.ts";
+import { type ExitMap, serveMap } from "../../src/onion/map/map-exit.ts";
+import { mapCellBytesMax, type OnionRecord } from "../../src/onion/map/map-operation.ts";
+import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import type { Failure } from "../../src/onion/packet/failure.ts";
+import { epochOf } from "../../src/onion/packet/key-ring.ts";
 import {
   chooseRoute,
   type Route,
   type RouteProvider,
   type RouteRequest,
-} from "../../src/onion/route.ts";
+} from "../../src/onion/route/route.ts";
 import type { NetOptions } from "./acceptance-net.ts";
 import { GEOMETRY } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";

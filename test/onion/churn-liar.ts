@@ -1,14 +1,18 @@
 import type { Clock, SeededRandom } from "../../src/base/index.ts";
 import type { NodeId, OnionKey } from "../../src/identity/index.ts";
-import type { FailureReason } from "../../src/onion/backward.ts";
-import { FAILURE_REASONS } from "../../src/onion/backward.ts";
-import { type CellCommand, writeCell } from "../../src/onion/cell.ts";
-import { agreeAsHop, answerAsHop, type HopHandshake } from "../../src/onion/circuit-build.ts";
-import type { OnionGeometry } from "../../src/onion/geometry.ts";
-import { KeyRing } from "../../src/onion/key-ring.ts";
+import { type CellCommand, writeCell } from "../../src/onion/circuit/cell.ts";
+import {
+  agreeAsHop,
+  answerAsHop,
+  type HopHandshake,
+} from "../../src/onion/circuit/circuit-build.ts";
 import type { ChannelEvents, OnionChannel } from "../../src/onion/links.ts";
-import { Peeler } from "../../src/onion/packet.ts";
-import type { OnionSuite } from "../../src/onion/suite.ts";
+import type { FailureReason } from "../../src/onion/packet/backward.ts";
+import { FAILURE_REASONS } from "../../src/onion/packet/backward.ts";
+import type { OnionGeometry } from "../../src/onion/packet/geometry.ts";
+import { KeyRing } from "../../src/onion/packet/key-ring.ts";
+import { Peeler } from "../../src/onion/packet/packet.ts";
+import type { OnionSuite } from "../../src/onion/packet/suite.ts";
 
 const COMMANDS: readonly CellCommand[] = ["data", "part", "credit", "padding", "failure", "cover"];
 

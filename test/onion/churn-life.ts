@@ -7,23 +7,23 @@ import {
   toHex,
 } from "../../src/base/index.ts";
 import type { NodeId } from "../../src/identity/index.ts";
-import type { Circuit } from "../../src/onion/circuit.ts";
-import { DescriptorRoutes, type RouteOptions } from "../../src/onion/descriptor-routes.ts";
-import { framesPerExit } from "../../src/onion/exit-budget.ts";
-import type { Failure } from "../../src/onion/failure.ts";
-import { type ExitMap, serveMap } from "../../src/onion/map-exit.ts";
-import { encodeOutcome, type OnionRecord, readOperation } from "../../src/onion/map-operation.ts";
-import { MessageDesk, type ReplyMode } from "../../src/onion/message-desk.ts";
-import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
-import type { CircuitHandlers, IncomingCircuit } from "../../src/onion/relay-shell.ts";
+import type { Circuit } from "../../src/onion/circuit/circuit.ts";
+import { buildWatched } from "../../src/onion/circuit/watched-circuit.ts";
+import { framesPerExit } from "../../src/onion/map/exit-budget.ts";
+import { type ExitMap, serveMap } from "../../src/onion/map/map-exit.ts";
 import {
-  peerOf,
-  type Route,
-  type RouteProvider,
-  type RouteRequest,
-} from "../../src/onion/route.ts";
+  encodeOutcome,
+  type OnionRecord,
+  readOperation,
+} from "../../src/onion/map/map-operation.ts";
+import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import { MessageDesk, type ReplyMode } from "../../src/onion/message/message-desk.ts";
+import type { Failure } from "../../src/onion/packet/failure.ts";
+import type { CircuitHandlers, IncomingCircuit } from "../../src/onion/relay/relay-shell.ts";
+import { DescriptorRoutes, type RouteOptions } from "../../src/onion/route/descriptor-routes.ts";
+import type { Route, RouteProvider, RouteRequest } from "../../src/onion/route/route.ts";
+import { peerOf } from "../../src/onion/route/route.ts";
 import type { TunnelService } from "../../src/onion/tunnel-service.ts";
-import { buildWatched } from "../../src/onion/watched-circuit.ts";
 import type { ChurnNet, ChurnNode } from "./churn-net.ts";
 
 /** How an exit treats who asks it. */

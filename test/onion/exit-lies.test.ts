@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type CulvertError, toHex } from "../../src/base/index.ts";
 import { nodeIdText } from "../../src/identity/index.ts";
-import { encodeOutcome, type OnionRecord, readOperation } from "../../src/onion/map-operation.ts";
-import type { ExitChecks, OnionCarrierOptions } from "../../src/onion/onion-carrier.ts";
+import type { ExitChecks } from "../../src/onion/map/exit-checks.ts";
+import {
+  encodeOutcome,
+  type OnionRecord,
+  readOperation,
+} from "../../src/onion/map/map-operation.ts";
+import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
 import { carrierRig, recordOf } from "./carrier-rig.ts";
 
 function genuine(seed: number): OnionRecord {

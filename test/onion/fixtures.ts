@@ -1,11 +1,11 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { loadProvider } from "../../src/crypto/index.ts";
 import { type NodeId, nodeIdOf } from "../../src/identity/index.ts";
-import type { OnionGeometry } from "../../src/onion/geometry.ts";
-import type { HopTarget } from "../../src/onion/header.ts";
-import { EPOCH_MS, KeyRing } from "../../src/onion/key-ring.ts";
-import { type OnionParts, Peeler } from "../../src/onion/packet.ts";
-import type { OnionSuite } from "../../src/onion/suite.ts";
+import type { OnionGeometry } from "../../src/onion/packet/geometry.ts";
+import type { HopTarget } from "../../src/onion/packet/header.ts";
+import { EPOCH_MS, KeyRing } from "../../src/onion/packet/key-ring.ts";
+import { type OnionParts, Peeler } from "../../src/onion/packet/packet.ts";
+import type { OnionSuite } from "../../src/onion/packet/suite.ts";
 
 /** The start of a virtual clock's time, in the middle of an epoch. */
 export const UNIX_MS = Math.floor(1_735_689_600_000 / EPOCH_MS) * EPOCH_MS + EPOCH_MS / 2;

@@ -1,20 +1,20 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, toHex } from "../../src/base/index.ts";
 import { loadProvider, type ProviderName } from "../../src/crypto/index.ts";
-import { writeCell } from "../../src/onion/cell.ts";
-import { Circuit } from "../../src/onion/circuit.ts";
+import { writeCell } from "../../src/onion/circuit/cell.ts";
+import { Circuit } from "../../src/onion/circuit/circuit.ts";
 import {
   agreeAsHop,
   answerAsHop,
   buildCircuitPacket,
   openAnswer,
-} from "../../src/onion/circuit-build.ts";
-import { CIRCUIT_LIMITS } from "../../src/onion/circuit-limits.ts";
-import { cellDataBytes, packetBytes } from "../../src/onion/geometry.ts";
-import { MessageDesk } from "../../src/onion/message-desk.ts";
-import { RelayCore } from "../../src/onion/relay-core.ts";
-import type { RelayEffect, RelayInput } from "../../src/onion/relay-protocol.ts";
-import { StaticRoutes } from "../../src/onion/static-routes.ts";
+} from "../../src/onion/circuit/circuit-build.ts";
+import { CIRCUIT_LIMITS } from "../../src/onion/circuit/circuit-limits.ts";
+import { MessageDesk } from "../../src/onion/message/message-desk.ts";
+import { cellDataBytes, packetBytes } from "../../src/onion/packet/geometry.ts";
+import { RelayCore } from "../../src/onion/relay/relay-core.ts";
+import type { RelayEffect, RelayInput } from "../../src/onion/relay/relay-protocol.ts";
+import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
 import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/key-ring.ts";
-import { MessageDesk } from "../../src/onion/message-desk.ts";
-import { StaticRoutes } from "../../src/onion/static-routes.ts";
-import { makeSurb, useSurb } from "../../src/onion/surb.ts";
+import { MessageDesk } from "../../src/onion/message/message-desk.ts";
+import { EPOCH_GRACE_MS, EPOCH_MS } from "../../src/onion/packet/key-ring.ts";
+import { makeSurb, useSurb } from "../../src/onion/packet/surb.ts";
+import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
 let net: VirtualNet;

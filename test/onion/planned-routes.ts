@@ -1,5 +1,5 @@
-import type { Failure } from "../../src/onion/failure.ts";
-import type { Route, RouteProvider, RouteRequest } from "../../src/onion/route.ts";
+import type { Failure } from "../../src/onion/packet/failure.ts";
+import type { Route, RouteProvider, RouteRequest } from "../../src/onion/route/route.ts";
 import type { AcceptanceNet } from "./acceptance-net.ts";
 
 /** Routes there and back through given nodes, which remember what failed. */

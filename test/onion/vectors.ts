@@ -1,9 +1,9 @@
 import { SeededRandom, toHex, utf8 } from "../../src/base/index.ts";
-import { makeBackward, passBackward } from "../../src/onion/backward.ts";
-import { buildPacket, hopsOf, type OnionParts } from "../../src/onion/packet.ts";
-import type { OnionSuite } from "../../src/onion/suite.ts";
-import { makeSurb, useSurb } from "../../src/onion/surb.ts";
-import { WideBlock } from "../../src/onion/wide-block.ts";
+import { makeBackward, passBackward } from "../../src/onion/packet/backward.ts";
+import { buildPacket, hopsOf, type OnionParts } from "../../src/onion/packet/packet.ts";
+import type { OnionSuite } from "../../src/onion/packet/suite.ts";
+import { makeSurb, useSurb } from "../../src/onion/packet/surb.ts";
+import { WideBlock } from "../../src/onion/packet/wide-block.ts";
 import { GEOMETRY, makeHops } from "./fixtures.ts";
 
 /** Everything in test/vectors/onion.json, computed with one suite. */

@@ -1,9 +1,9 @@
 import { type Clock, SeededRandom } from "../../src/base/index.ts";
 import { type NodeId, nodeIdOf, nodeIdText } from "../../src/identity/index.ts";
-import type { OnionGeometry } from "../../src/onion/geometry.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "../../src/onion/links.ts";
-import type { OnionPeer, Route } from "../../src/onion/route.ts";
-import type { OnionSuite } from "../../src/onion/suite.ts";
+import type { OnionGeometry } from "../../src/onion/packet/geometry.ts";
+import type { OnionSuite } from "../../src/onion/packet/suite.ts";
+import type { OnionPeer, Route } from "../../src/onion/route/route.ts";
 import { TunnelService } from "../../src/onion/tunnel-service.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import type { AcceptanceNet, NetOptions, Spoil } from "./acceptance-net.ts";

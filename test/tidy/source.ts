@@ -25,7 +25,7 @@ export interface Import {
 export type Tree = ReadonlyMap<string, Source>;
 
 /** The top of this project. */
-export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
 const CODE_FOLDERS = ["src", "test", "e2e", "bench", "examples"];
 

@@ -1,0 +1,67 @@
+import type { NodeId } from "../../identity/index.ts";
+import type { BackwardContent } from "./backward.ts";
+import type { Failure } from "./failure.ts";
+import type { SurbOpener } from "./surb.ts";
+
+/** What comes back from a packet that asked for it, once. */
+export type PacketOutcome =
+  | { readonly kind: "reply"; readonly content: Uint8Array }
+  | { readonly kind: "failure"; readonly failure: Failure };
+
+/** What the one-time side of a node is told. Bytes are handed over. */
+export type PacketInput =
+  | { readonly kind: "unit"; readonly from: NodeId; readonly unit: Uint8Array }
+  /**
+   * A unit that was to be sent under this ticket did not reach the neighbour; for a want of room at
+   * this node, if it says so.
+   */
+  | { readonly kind: "unsent"; readonly ticket: number; readonly isBusy: boolean }
+  /** A packet of this node's own. With layers, a backward unit is waited for. */
+  | {
+      readonly kind: "send";
+      readonly first: NodeId;
+      readonly unit: Uint8Array;
+      readonly expects?: { readonly id: number; readonly layers: readonly Uint8Array[] };
+    }
+  /** A reply block was given away. */
+  | { readonly kind: "await"; readonly name: Uint8Array; readonly opener: SurbOpener }
+  /** Nobody waits any more for what one would bring home. */
+  | { readonly kind: "forget"; readonly name: Uint8Array }
+  /** The one answer to a packet that was delivered with a token. */
+  | { readonly kind: "answer"; readonly token: number; readonly answer: BackwardContent };
+
+/** What the one-time side of a node asks its shell to do, in this order. */
+export type PacketEffect =
+  /** Tell `unsent` with the ticket if that fails. */
+  | {
+      readonly kind: "send";
+      readonly to: NodeId;
+      readonly unit: Uint8Array;
+      readonly ticket?: number;
+    }
+  /** A payload for this node; with a token it may be answered, once, within the time of a state. */
+  | { readonly kind: "deliver"; readonly content: Uint8Array; readonly token?: number }
+  /** A reply block of this node's own came home. */
+  | { readonly kind: "home"; readonly name: Uint8Array; readonly content: Uint8Array }
+  | { readonly kind: "outcome"; readonly id: number; readonly outcome: PacketOutcome };
+
+/** Bounds of the one-time side of a node. */
+export interface PacketLimits {
+  /** Packets that are held because their origin asked for a delay. */
+  readonly delayedMax: number;
+  /** States for backward units, this node's own expectations included. */
+  readonly statesMax: number;
+  readonly stateMs: number;
+  /** Reply blocks of this node's own that have not come home. */
+  readonly surbsMax: number;
+  readonly surbMs: number;
+}
+
+/** Tuned for a relay: 3 MB of delayed packets and 4 MB of states at the worst. */
+export const PACKET_LIMITS: PacketLimits = Object.freeze({
+  delayedMax: 1_024,
+  statesMax: 16_384,
+  stateMs: 30_000,
+  surbsMax: 4_096,
+  surbMs: 3_600_000,
+});

@@ -1,0 +1,238 @@
+import {
+  abortError,
+  type Clock,
+  CulvertError,
+  onAbort,
+  type Random,
+  throwIfAborted,
+} from "../../base/index.ts";
+import {
+  type Discovery,
+  isSameNode,
+  type Lookup,
+  type NodeId,
+  nodeIdText,
+} from "../../identity/index.ts";
+import type { Failure } from "../packet/failure.ts";
+import { epochOf, epochsNear } from "../packet/key-ring.ts";
+import { BlameLedger } from "./blame.ts";
+import { Guards } from "./guards.ts";
+import {
+  chooseRoute,
+  type OnionPeer,
+  peerOf,
+  type Route,
+  type RouteProvider,
+  type RouteRequest,
+  type RouteRules,
+} from "./route.ts";
+
+/** How routes are drawn. Times in milliseconds. */
+export interface RouteOptions {
+  /** Relays of a route, and by how many it may be shorter or longer. */
+  readonly relays: number;
+  readonly relaysBias: number;
+  /** First hops that are used at a time, and of how many nodes those are. */
+  readonly guards: number;
+  readonly guardsMax: number;
+  /** Whether no two hops may share an address prefix; not for networks on one machine. */
+  readonly isDiverse: boolean;
+  /** Nodes that are kept at hand. */
+  readonly peersMax: number;
+  /** Nodes that are asked for at a time, and how long those at hand are fresh. */
+  readonly sampleNodes: number;
+  readonly freshMs: number;
+  /** How long to wait for enough nodes, and when to look again first; the pauses double. */
+  readonly waitMs: number;
+  readonly retryMs: number;
+}
+
+/** Tuned for three relays out of a network of hundreds. */
+export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
+  relays: 3,
+  relaysBias: 0,
+  guards: 3,
+  guardsMax: 12,
+  isDiverse: true,
+  peersMax: 1_024,
+  sampleNodes: 64,
+  freshMs: 300_000,
+  waitMs: 30_000,
+  retryMs: 500,
+});
+
+/**
+ * Routes over the descriptors that a discovery finds, not only over connected peers. The first hop
+ * is one of a few guards that stay the same: whoever runs many nodes is not met at last by chance.
+ * They stay in a network that is larger than a sample of it, too: they are looked up by their ids.
+ */
+export class DescriptorRoutes implements RouteProvider {
+  readonly #discovery: Discovery;
+  readonly #lookup: Lookup | undefined;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #self: NodeId;
+  readonly #options: RouteOptions;
+  readonly #ledger = new BlameLedger();
+  readonly #guards: Guards;
+  /** The one that was seen last is last. */
+  readonly #peers = new Map<string, OnionPeer>();
+  #sampledAt = Number.NEGATIVE_INFINITY;
+  #sampling: Promise<void> | undefined;
+
+  constructor(
+    components: {
+      readonly discovery: Discovery;
+      /** Asked for the guards; without it they are those that the discovery shows. */
+      readonly lookup?: Lookup;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly self: NodeId;
+      /** The guards of the last run, and where to keep those of this one. */
+      readonly guards?: readonly NodeId[];
+      readonly onGuards?: (guards: readonly NodeId[]) => void;
+    },
+    options: Partial<RouteOptions> = {},
+  ) {
+    this.#discovery = components.discovery;
+    this.#lookup = components.lookup;
+    this.#clock = components.clock;
+    this.#random = components.random;
+    this.#self = components.self;
+    this.#options = { ...ROUTE_DEFAULTS, ...options };
+    this.#guards = new Guards({
+      used: this.#options.guards,
+      sampled: this.#options.guardsMax,
+      random: this.#random,
+      sample: components.guards ?? [],
+      onChange: components.onGuards ?? (() => {}),
+    });
+  }
+
+  /** The nodes that may be first hops, those that are preferred first. */
+  get guards(): readonly NodeId[] {
+    return this.#guards.sample;
+  }
+
+  async route(request: RouteRequest = {}): Promise<Route> {
+    const { signal } = request;
+    const giveUpAt = this.#clock.now() + this.#options.waitMs;
+    const relays = this.#length(request.relays ?? this.#options.relays);
+    for (let pauseMs = this.#options.retryMs; ; pauseMs *= 2) {
+      throwIfAborted(signal);
+      const isStale = this.#clock.now() - this.#sampledAt >= this.#options.freshMs;
+      if (isStale) await this.#sample(signal);
+      const route = this.#choose(request, relays);
+      if (route !== undefined) return route;
+      if (this.#clock.now() >= giveUpAt) {
+        const desperate = this.#choose(request, relays, true);
+        if (desperate !== undefined) return desperate;
+        throw new CulvertError("CULVERT_UNREACHABLE", "too few onion nodes are known");
+      }
+      await this.#pause(Math.min(pauseMs, giveUpAt - this.#clock.now()), signal);
+      if (!isStale) await this.#sample(signal);
+    }
+  }
+
+  failed(route: Route, failure: Failure): void {
+    const hops = route.hops.map(({ id }) => id);
+    this.#ledger.blame({ origin: this.#self, hops }, failure, this.#clock.now());
+  }
+
+  caught(node: NodeId): void {
+    this.#ledger.convict(node, this.#clock.now());
+  }
+
+  /**
+   * Without what has failed; when `isDesperate`, with it, since in a small network everything has
+   * after a while, and a route that may fail is better than none. Liars stay out.
+   */
+  #choose(request: RouteRequest, relays: number, isDesperate = false): Route | undefined {
+    const now = this.#clock.now();
+    const isAvoided = (node: NodeId): boolean => this.#ledger.isAvoided(node, now);
+    const isLiar = (node: NodeId): boolean => this.#ledger.isLiar(node, now);
+    const peers = [...this.#peers.values()];
+    const chosen = this.#guards.choose({ relays: this.#relaysHere(peers), isAvoided, isLiar });
+    const guards = isDesperate || chosen.length === 0 ? this.#guards.sample : chosen;
+    const { destination, isExcluded = () => false } = request;
+    return this.#inSomeEpoch(peers, {
+      self: this.#self,
+      relays,
+      guards,
+      isDiverse: this.#options.isDiverse,
+      isExcluded,
+      isAvoided: isDesperate ? isLiar : isAvoided,
+      isEdgeAvoided: (from, to) => !isDesperate && this.#ledger.isEdgeAvoided(from, to, now),
+      ...(destination && { destination }),
+    });
+  }
+
+  /** In this epoch; else in that of the others, if this clock is off. */
+  #inSomeEpoch(peers: readonly OnionPeer[], rules: Omit<RouteRules, "epoch">): Route | undefined {
+    for (const epoch of epochsNear(this.#clock.unixMs())) {
+      const route = chooseRoute(peers, { ...rules, epoch }, this.#random);
+      if (route !== undefined) return route;
+    }
+    return undefined;
+  }
+
+  #relaysHere(peers: readonly OnionPeer[]): NodeId[] {
+    // What was heard of one may be an hour old, and its clock an hour off: no more. Where nobody
+    // has newer keys it is this clock that is ahead.
+    const last = epochOf(this.#clock.unixMs()) - 1;
+    const newest = Math.max(...peers.flatMap((one) => one.onionKeys.map(({ epoch }) => epoch)));
+    const oldest = newest < last ? newest - 1 : last;
+    const isFresh = ({ onionKeys }: OnionPeer): boolean =>
+      onionKeys.some(({ epoch }) => epoch >= oldest);
+    return peers
+      .filter((peer) => peer.isRelay && isFresh(peer) && !isSameNode(peer.id, this.#self))
+      .map(({ id }) => id);
+  }
+
+  async #sample(signal: AbortSignal | undefined): Promise<void> {
+    this.#sampling ??= this.#ask().finally(() => {
+      this.#sampling = undefined;
+    });
+    await this.#sampling;
+    if (signal?.aborted === true) throw abortError(signal);
+  }
+
+  async #ask(): Promise<void> {
+    const unixMs = this.#clock.unixMs();
+    const [found, guards] = await Promise.all([
+      this.#discovery.discover(this.#options.sampleNodes).catch(() => []),
+      Promise.all(this.guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
+    ]);
+    for (const descriptor of [...found, ...guards.filter((guard) => guard !== undefined)]) {
+      if (descriptor.isExpired(unixMs)) continue;
+      const name = nodeIdText(descriptor.id);
+      this.#peers.delete(name);
+      this.#peers.set(name, peerOf(descriptor));
+    }
+    for (const name of this.#peers.keys()) {
+      if (this.#peers.size <= this.#options.peersMax) break;
+      this.#peers.delete(name);
+    }
+    if (found.length > 0) this.#sampledAt = this.#clock.now();
+  }
+
+  #length(relays: number): number {
+    const { relaysBias: bias } = this.#options;
+    const length = relays - bias + Math.floor(this.#random.unit() * (2 * bias + 1));
+    return Math.max(length, 1);
+  }
+
+  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let forget = (): void => {};
+      const cancel = this.#clock.schedule(this.#clock.now() + ms, () => {
+        forget();
+        resolve();
+      });
+      forget = onAbort(signal, (error) => {
+        cancel();
+        reject(error);
+      });
+    });
+  }
+}
