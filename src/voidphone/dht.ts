@@ -1,4 +1,4 @@
-import type { VoidphoneContact } from "./peer-messages.ts";
+import type { VoidphoneContact } from "./peer/peer-messages.ts";
 
 /** A value as its publisher sends it. */
 export interface VoidphoneEntry {

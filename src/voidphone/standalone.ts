@@ -4,13 +4,13 @@ import { systemClock } from "../io/clock.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
 import type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
-import { FINAL, MIDTERM } from "./dialects.ts";
 import { VoidphoneGateways } from "./gateways.ts";
 import type { SessionLimits } from "./limits.ts";
 import { KEY_BYTES } from "./message.ts";
-import type { PeerDialect, VoidphoneContact } from "./peer-messages.ts";
-import { VoidphonePeerNetwork } from "./peer-network.ts";
-import { type PeerNetworkLimits, VOIDPHONE_NETWORK_LIMITS } from "./peer-network-core.ts";
+import { FINAL, MIDTERM } from "./peer/dialects.ts";
+import type { PeerDialect, VoidphoneContact } from "./peer/peer-messages.ts";
+import { VoidphonePeerNetwork } from "./peer/peer-network.ts";
+import { type PeerNetworkLimits, VOIDPHONE_NETWORK_LIMITS } from "./peer/peer-network-core.ts";
 import { ValueStore, type ValueStoreLimits } from "./value-store.ts";
 
 /** How a {@link StandalonePeer} is started. */

@@ -7,8 +7,8 @@ import {
   type PeerNetworkInput,
   type PeerOutcome,
   type PeerTask,
-} from "../../src/voidphone/peer-network-core.ts";
-import { TABLE_HALF_MAX } from "../../src/voidphone/peer-table.ts";
+} from "../../src/voidphone/peer/peer-network-core.ts";
+import { TABLE_HALF_MAX } from "../../src/voidphone/peer/peer-table.ts";
 
 const LIMITS = { callsMax: 6, parallel: 3, callMs: 1_500, operationMs: 15_000, operationsMax: 12 };
 const ID_BYTES = 32;

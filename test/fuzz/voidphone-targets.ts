@@ -1,6 +1,5 @@
 import { equalBytes, SILENT } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-import { ReplyReader } from "../../src/voidphone/call-peer.ts";
 import {
   apiGateway,
   FINAL,
@@ -10,6 +9,7 @@ import {
   Session,
 } from "../../src/voidphone/index.ts";
 import { MESSAGE_BYTES_MAX } from "../../src/voidphone/message.ts";
+import { ReplyReader } from "../../src/voidphone/peer/call-peer.ts";
 import { FORMATS, vectorsOf } from "../voidphone/formats.ts";
 import { RememberingNode } from "../voidphone/gateway-rig.ts";
 import { VECTORS } from "../voidphone/vectors.ts";

@@ -7,7 +7,6 @@ import {
   toHex,
 } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
-import { ReplyReader } from "../../src/voidphone/call-peer.ts";
 import {
   type CallPeer,
   type Gateway,
@@ -19,6 +18,7 @@ import {
   type VoidphoneContact,
   VoidphonePeerNetwork,
 } from "../../src/voidphone/index.ts";
+import { ReplyReader } from "../../src/voidphone/peer/call-peer.ts";
 import { ValueStore } from "../../src/voidphone/value-store.ts";
 
 /** A peer of ours, as long as it runs. */

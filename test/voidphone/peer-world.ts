@@ -8,7 +8,7 @@ import {
   type VoidphoneContact,
   VoidphonePeerNetwork,
 } from "../../src/voidphone/index.ts";
-import { xorDistance } from "../../src/voidphone/xor-distance.ts";
+import { xorDistance } from "../../src/voidphone/peer/xor-distance.ts";
 
 /** What a peer of the world does when it is called. */
 export type Nature = "honest" | "dead" | "silent" | "liar" | "empty" | "refusing";

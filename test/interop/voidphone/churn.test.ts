@@ -15,8 +15,8 @@ import {
   VoidphoneOnionClient,
   VoidphoneRpsClient,
 } from "../../../src/voidphone/index.ts";
-import { encodeOnionRequest } from "../../../src/voidphone/onion-messages.ts";
-import { encodeRpsQuery } from "../../../src/voidphone/rps-messages.ts";
+import { encodeOnionRequest } from "../../../src/voidphone/onion/onion-messages.ts";
+import { encodeRpsQuery } from "../../../src/voidphone/rps/rps-messages.ts";
 import { RememberingNode } from "../../voidphone/gateway-rig.ts";
 import { MemoryTunnels } from "../../voidphone/memory-tunnels.ts";
 

@@ -8,7 +8,7 @@ import {
   type OnionNotice,
   type OnionRequest,
   readOnionRequest,
-} from "../../../src/voidphone/onion-messages.ts";
+} from "../../../src/voidphone/onion/onion-messages.ts";
 
 const HOST = "127.0.0.1";
 /** A place in line is kept for as long again: a machine that is busy must answer within that. */

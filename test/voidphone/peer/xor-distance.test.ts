@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
-import { sortedByDistance, xorDistance } from "../../src/voidphone/xor-distance.ts";
+import { SeededRandom } from "../../../src/base/index.ts";
+import { sortedByDistance, xorDistance } from "../../../src/voidphone/peer/xor-distance.ts";
 
 const random = new SeededRandom(1);
 const ids = Array.from({ length: 40 }, () => ({ id: random.bytes(32) }));

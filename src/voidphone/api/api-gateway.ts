@@ -1,14 +1,14 @@
-import { resolveLimits } from "../base/index.ts";
+import { resolveLimits } from "../../base/index.ts";
+import { type VoidphoneDht, withinBounds } from "../dht.ts";
+import { type SessionLimits, VOIDPHONE_API_LIMITS } from "../limits.ts";
+import type { Gateway, Servant, SessionHandle } from "../session.ts";
+import type { ServerDialect } from "../session-core.ts";
 import {
   API_VALUE_BYTES_MAX,
   type ApiRequest,
   encodeApiReply,
   readApiRequest,
 } from "./api-messages.ts";
-import { type VoidphoneDht, withinBounds } from "./dht.ts";
-import { type SessionLimits, VOIDPHONE_API_LIMITS } from "./limits.ts";
-import type { Gateway, Servant, SessionHandle } from "./session.ts";
-import type { ServerDialect } from "./session-core.ts";
 
 /** What the API has no answer for closes the connection; a get that fails is a 653. */
 const API_DIALECT: ServerDialect<ApiRequest> = {

@@ -4,12 +4,12 @@ import {
   type Random,
   resolveLimits,
   unreachable,
-} from "../base/index.ts";
-import { systemRandom } from "../io/random.ts";
-import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "./limits.ts";
+} from "../../base/index.ts";
+import { systemRandom } from "../../io/random.ts";
+import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "../limits.ts";
+import type { Gateway, Servant, SessionHandle } from "../session.ts";
+import type { ServerDialect } from "../session-core.ts";
 import { encodeOnionNotice, type OnionRequest, readOnionRequest } from "./onion-messages.ts";
-import type { Gateway, Servant, SessionHandle } from "./session.ts";
-import type { ServerDialect } from "./session-core.ts";
 import { TunnelDesk } from "./tunnel-desk.ts";
 import type { VoidphoneTunnels } from "./tunnels.ts";
 

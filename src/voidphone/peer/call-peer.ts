@@ -1,8 +1,14 @@
-import { type Cancel, CulvertError, equalBytes, isCulvertError, onAbort } from "../base/index.ts";
-import type { ByteConnection } from "../io/byte-connection.ts";
-import { connectBytes } from "../io/connect-socket.ts";
-import { connectPrefacedTls } from "../io/prefaced-tls.ts";
-import { MessageBuffer } from "./message.ts";
+import {
+  type Cancel,
+  CulvertError,
+  equalBytes,
+  isCulvertError,
+  onAbort,
+} from "../../base/index.ts";
+import type { ByteConnection } from "../../io/byte-connection.ts";
+import { connectBytes } from "../../io/connect-socket.ts";
+import { connectPrefacedTls } from "../../io/prefaced-tls.ts";
+import { MessageBuffer } from "../message.ts";
 import type { PeerDialect, PeerReply, PeerRequest } from "./peer-messages.ts";
 
 /** Messages that are looked at for one answer: a peer may repeat its last one. */

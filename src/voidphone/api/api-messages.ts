@@ -1,6 +1,6 @@
-import { unreachable } from "../base/index.ts";
-import type { Reader } from "../codec/index.ts";
-import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "./message.ts";
+import { unreachable } from "../../base/index.ts";
+import type { Reader } from "../../codec/index.ts";
+import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "../message.ts";
 
 /** What a local client asks of the DHT module. Bytes are views of the message. */
 export type ApiRequest =

@@ -6,13 +6,13 @@ import {
   type Random,
   resolveLimits,
   unreachable,
-} from "../base/index.ts";
-import { formatIp, parseIp } from "../identity/index.ts";
-import { systemClock } from "../io/clock.ts";
-import { systemRandom } from "../io/random.ts";
+} from "../../base/index.ts";
+import { formatIp, parseIp } from "../../identity/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { systemRandom } from "../../io/random.ts";
+import type { VoidphoneEntry } from "../dht.ts";
+import { KEY_BYTES, requireBytes, requireKey, requireNumber } from "../message.ts";
 import { callPeer } from "./call-peer.ts";
-import type { VoidphoneEntry } from "./dht.ts";
-import { KEY_BYTES, requireBytes, requireKey, requireNumber } from "./message.ts";
 import type { PeerDialect, PeerReply, PeerRequest, VoidphoneContact } from "./peer-messages.ts";
 import {
   type PeerCall,

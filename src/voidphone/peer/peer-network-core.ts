@@ -1,5 +1,5 @@
-import { type Core, equalBytes, type Instant, unreachable } from "../base/index.ts";
-import { parseIp } from "../identity/index.ts";
+import { type Core, equalBytes, type Instant, unreachable } from "../../base/index.ts";
+import { parseIp } from "../../identity/index.ts";
 import { CallQueue, type QueuedCall } from "./call-queue.ts";
 import { PeerLookup } from "./peer-lookup.ts";
 import type { PeerReply, VoidphoneContact } from "./peer-messages.ts";

@@ -1,10 +1,10 @@
-import { toHex } from "../base/index.ts";
-import { systemClock } from "../io/clock.ts";
-import { Answers } from "./answers.ts";
+import { toHex } from "../../base/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { Answers } from "../answers.ts";
+import { REPLICATION_MAX } from "../dht.ts";
+import { requireBytes, requireKey } from "../message.ts";
+import { ModuleConnection } from "../module-connection.ts";
 import { type ApiReply, encodeApiRequest, readApiReply } from "./api-messages.ts";
-import { REPLICATION_MAX } from "./dht.ts";
-import { requireBytes, requireKey } from "./message.ts";
-import { ModuleConnection } from "./module-connection.ts";
 
 /** Longer than any DHT module looks for a value. */
 const ANSWER_MS = 30_000;

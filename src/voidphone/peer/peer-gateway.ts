@@ -1,6 +1,7 @@
-import { CulvertError, resolveLimits, unreachable } from "../base/index.ts";
-import { type VoidphonePeer, withinBounds } from "./dht.ts";
-import { type SessionLimits, VOIDPHONE_PEER_LIMITS } from "./limits.ts";
+import { CulvertError, resolveLimits, unreachable } from "../../base/index.ts";
+import { type VoidphonePeer, withinBounds } from "../dht.ts";
+import { type SessionLimits, VOIDPHONE_PEER_LIMITS } from "../limits.ts";
+import type { Gateway, Servant, SessionHandle } from "../session.ts";
 import {
   CONTACTS_MAX,
   type PeerDialect,
@@ -10,7 +11,6 @@ import {
   type PeerSender,
   type VoidphoneContact,
 } from "./peer-messages.ts";
-import type { Gateway, Servant, SessionHandle } from "./session.ts";
 
 /**
  * The server that foreign peers talk to, in one of their dialects. What is not answered with what

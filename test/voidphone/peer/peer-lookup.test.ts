@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { PeerLookup } from "../../src/voidphone/peer-lookup.ts";
-import type { VoidphoneContact } from "../../src/voidphone/peer-messages.ts";
+import { PeerLookup } from "../../../src/voidphone/peer/peer-lookup.ts";
+import type { VoidphoneContact } from "../../../src/voidphone/peer/peer-messages.ts";
 
 const TARGET = new Uint8Array(32);
 

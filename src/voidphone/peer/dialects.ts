@@ -1,4 +1,4 @@
-import { KEY_BYTES, MESSAGE_BYTES_MAX } from "./message.ts";
+import { KEY_BYTES, MESSAGE_BYTES_MAX } from "../message.ts";
 import {
   contactIp,
   encodePeerReply,

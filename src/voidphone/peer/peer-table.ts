@@ -1,4 +1,4 @@
-import { equalBytes } from "../base/index.ts";
+import { equalBytes } from "../../base/index.ts";
 import type { VoidphoneContact } from "./peer-messages.ts";
 import { sortedByDistance } from "./xor-distance.ts";
 

@@ -1,6 +1,6 @@
-import { systemClock } from "../io/clock.ts";
-import { Answers } from "./answers.ts";
-import { ModuleConnection } from "./module-connection.ts";
+import { systemClock } from "../../io/clock.ts";
+import { Answers } from "../answers.ts";
+import { ModuleConnection } from "../module-connection.ts";
 import { encodeRpsQuery, readRpsPeer, type SampledPeer } from "./rps-messages.ts";
 
 const ANSWER_MS = 60_000;

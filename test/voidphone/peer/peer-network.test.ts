@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { toHex, utf8 } from "../../src/base/index.ts";
-import { VOIDPHONE_NETWORK_LIMITS } from "../../src/voidphone/index.ts";
-import { PeerWorld } from "./peer-world.ts";
+import { toHex, utf8 } from "../../../src/base/index.ts";
+import { VOIDPHONE_NETWORK_LIMITS } from "../../../src/voidphone/index.ts";
+import { PeerWorld } from "../peer-world.ts";
 
 const entry = (key: Uint8Array, value = "v") => ({
   key,

@@ -1,4 +1,4 @@
-import type { Instant } from "../base/index.ts";
+import type { Instant } from "../../base/index.ts";
 import { addressOf } from "./peer-table.ts";
 
 /** One call to one peer, under way or waiting for its turn. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { concatBytes, fromHex, toHex } from "../../src/base/index.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
+import { concatBytes, fromHex, toHex } from "../../../src/base/index.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
 import {
   FINAL,
   MIDTERM,
@@ -8,9 +8,9 @@ import {
   peerGateway,
   VOIDPHONE_PEER_LIMITS,
   type VoidphoneContact,
-} from "../../src/voidphone/index.ts";
-import { connectTo, RememberingNode } from "./gateway-rig.ts";
-import { patched, resized, vector } from "./vectors.ts";
+} from "../../../src/voidphone/index.ts";
+import { connectTo, RememberingNode } from "../gateway-rig.ts";
+import { patched, resized, vector } from "../vectors.ts";
 
 /** The node id that is recorded beside a message. */
 function idIn(name: string): Uint8Array {

@@ -1,7 +1,7 @@
-import { unreachable } from "../base/index.ts";
-import type { Reader, Writer } from "../codec/index.ts";
-import { ipFlags, readIp, writeIp } from "./ip-field.ts";
-import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "./message.ts";
+import { unreachable } from "../../base/index.ts";
+import type { Reader, Writer } from "../../codec/index.ts";
+import { ipFlags, readIp, writeIp } from "../ip-field.ts";
+import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "../message.ts";
 
 /** The far end of a tunnel, as a client names it. */
 export interface TunnelTarget {

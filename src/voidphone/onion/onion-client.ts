@@ -1,9 +1,9 @@
-import { CulvertError, toHex } from "../base/index.ts";
-import { parseIp } from "../identity/index.ts";
-import { systemClock } from "../io/clock.ts";
-import { Answers } from "./answers.ts";
-import { requireBytes } from "./message.ts";
-import { ModuleConnection } from "./module-connection.ts";
+import { CulvertError, toHex } from "../../base/index.ts";
+import { parseIp } from "../../identity/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { Answers } from "../answers.ts";
+import { requireBytes } from "../message.ts";
+import { ModuleConnection } from "../module-connection.ts";
 import {
   encodeOnionRequest,
   type OnionNotice,

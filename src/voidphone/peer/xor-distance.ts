@@ -1,4 +1,4 @@
-import { toHex } from "../base/index.ts";
+import { toHex } from "../../base/index.ts";
 
 /** Kademlia's distance of two ids, as texts that compare as the distances do. */
 export function xorDistance(id: Uint8Array, target: Uint8Array): string {

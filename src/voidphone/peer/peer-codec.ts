@@ -1,9 +1,9 @@
-import { assert, unreachable } from "../base/index.ts";
-import type { Reader, Writer } from "../codec/index.ts";
-import { parseIp } from "../identity/index.ts";
-import { readValue } from "./api-messages.ts";
-import { hostOf, wideIp } from "./ip-field.ts";
-import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "./message.ts";
+import { assert, unreachable } from "../../base/index.ts";
+import type { Reader, Writer } from "../../codec/index.ts";
+import { parseIp } from "../../identity/index.ts";
+import { readValue } from "../api/api-messages.ts";
+import { hostOf, wideIp } from "../ip-field.ts";
+import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "../message.ts";
 import {
   CONTACTS_MAX,
   type PeerError,

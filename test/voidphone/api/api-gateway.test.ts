@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { concatBytes, toHex, utf8 } from "../../src/base/index.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
-import { apiGateway, encodeApiRequest, VOIDPHONE_API_LIMITS } from "../../src/voidphone/index.ts";
-import { type Client, connectTo, RememberingNode } from "./gateway-rig.ts";
-import { resized, vector } from "./vectors.ts";
+import { concatBytes, toHex, utf8 } from "../../../src/base/index.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import {
+  apiGateway,
+  encodeApiRequest,
+  VOIDPHONE_API_LIMITS,
+} from "../../../src/voidphone/index.ts";
+import { type Client, connectTo, RememberingNode } from "../gateway-rig.ts";
+import { resized, vector } from "../vectors.ts";
 
 const PUT = vector("DHT_PUT").bytes;
 const GET = vector("DHT_GET").bytes;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { concatBytes, SeededRandom, toHex, utf8 } from "../../src/base/index.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
+import { concatBytes, SeededRandom, toHex, utf8 } from "../../../src/base/index.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
 import {
   encodeOnionRequest,
   type OnionGateway,
@@ -11,10 +11,10 @@ import {
   readOnionRequest,
   rpsGateway,
   VOIDPHONE_ONION_LIMITS,
-} from "../../src/voidphone/index.ts";
-import { type Client, connectTo } from "./gateway-rig.ts";
-import { MemoryTunnels } from "./memory-tunnels.ts";
-import { patched, resized, vector } from "./vectors.ts";
+} from "../../../src/voidphone/index.ts";
+import { type Client, connectTo } from "../gateway-rig.ts";
+import { MemoryTunnels } from "../memory-tunnels.ts";
+import { patched, resized, vector } from "../vectors.ts";
 
 const HOST_KEY = utf8("a key that nobody here can read");
 const target = { host: "192.0.2.2", port: 7, hostKey: HOST_KEY };

@@ -1,4 +1,4 @@
-import { assert, type Random } from "../base/index.ts";
+import { assert, type Random } from "../../base/index.ts";
 import { encodeOnionNotice, TUNNEL_DATA_BYTES_MAX } from "./onion-messages.ts";
 import type { VoidphoneTunnel } from "./tunnels.ts";
 
