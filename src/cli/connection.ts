@@ -40,15 +40,16 @@ const MAINLINE = /^mainline(?::(\S+))?$/;
  * @throws CulvertError `CULVERT_USAGE`, before the network is touched
  */
 export function requireMap({ env }: Context, options: CommandOptions): MapChoice {
-  const { CULVERT_MAP, CULVERT_NODES } = env;
+  // As everywhere, a variable that is set to nothing is not set.
+  const { CULVERT_MAP = "", CULVERT_NODES = "" } = env;
   const [map, nodes] = [options.text("map"), options.text("nodes")];
   if (map !== undefined && nodes !== undefined) {
     throw new CulvertError("CULVERT_USAGE", "--map and --nodes exclude each other");
   }
   if (map !== undefined) return chooseMap(map, options);
   if (nodes !== undefined) return chooseNetwork(nodes, options);
-  if (CULVERT_MAP !== undefined) return chooseMap(CULVERT_MAP, options);
-  if (CULVERT_NODES !== undefined) return chooseNetwork(CULVERT_NODES, options);
+  if (CULVERT_MAP !== "") return chooseMap(CULVERT_MAP, options);
+  if (CULVERT_NODES !== "") return chooseNetwork(CULVERT_NODES, options);
   const hint =
     "add --nodes ID@udp://HOST:PORT or --map HOST:PORT, or set CULVERT_NODES or CULVERT_MAP; " +
     '"culvert testnet" and "culvert map" start some';

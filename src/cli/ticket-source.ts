@@ -57,7 +57,7 @@ async function findText(
   if (file !== undefined) return await readFile(file);
   if (operand === undefined) {
     const { CULVERT_TICKET } = env;
-    return CULVERT_TICKET;
+    return CULVERT_TICKET === "" ? undefined : CULVERT_TICKET;
   }
   output.note(NOTE);
   return operand;
@@ -80,14 +80,16 @@ async function readStart(stdin: Context["stdin"], stop: AbortSignal): Promise<st
 }
 
 async function readFile(path: string): Promise<string> {
-  const file = await open(path).catch((error: unknown) => {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(TEXT_BYTES_MAX));
+      return new TextDecoder().decode(buffer.subarray(0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
     const hint = "check the path; paths are relative to the current folder";
     throw new CommandError("CULVERT_FILE", `cannot read the ticket file ${path}`, hint, error);
-  });
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(TEXT_BYTES_MAX));
-    return new TextDecoder().decode(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
   }
 }

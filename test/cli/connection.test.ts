@@ -43,6 +43,8 @@ test("nobody is told by silence that a single Map hides who asks", () => {
     expect(() => choose(here, option)).toThrow("is about a network");
   }
   expect(choose(here, {})).toMatchObject({ name: "127.0.0.1:7000" });
+  const unset = { CULVERT_MAP: "", CULVERT_NODES: "" };
+  expect(() => choose(unset, {})).toThrow("which network?");
 });
 
 test("nobody waits for long without a word before a Map is there", async () => {

@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { CommandOptions } from "../../src/cli/command-options.ts";
@@ -22,6 +23,19 @@ test("a ticket comes on stdin, in pieces", async () => {
   stdin.write(text.slice(0, 10));
   stdin.end(`${text.slice(10)}\n`);
   expect(await found).toEqual(TICKET);
+});
+
+test("one that is set to nothing is none, and a folder is no file of one", async () => {
+  const env = { CULVERT_TICKET: "" };
+  const context = { env, output: { note: () => {} } } as unknown as Context;
+  const request = { role: "receive", operand: undefined } as const;
+  const options = new CommandOptions({});
+  expect(await findTicket(context, { ...request, options })).toBeUndefined();
+  const folder = new CommandOptions({ ticketFile: tmpdir() });
+  await expect(findTicket(context, { ...request, options: folder })).rejects.toMatchObject({
+    code: "CULVERT_FILE",
+    message: `cannot read the ticket file ${tmpdir()}`,
+  });
 });
 
 test("one that does not come is waited for until the command is to stop", async () => {

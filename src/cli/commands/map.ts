@@ -9,6 +9,8 @@ import { withListenHint, withStoreHint } from "../failure.ts";
 import { logTo } from "../log-to.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:7000";
+const LISTEN_ELSEWHERE =
+  "is another process there already? --listen, or --unix, takes another place";
 
 /**
  * Every cell of a Map has one size. Larger ones carry files faster, since a signature costs the
@@ -22,7 +24,7 @@ export const map: RunCommand = async (context, _operands, options) => {
   const serverOptions = serverOptionsOf(context, options);
   collectEarly();
   const server = await startMapServer(serverOptions).catch((error: unknown) => {
-    throw withListenHint(withStoreHint(error));
+    throw withListenHint(withStoreHint(error), LISTEN_ELSEWHERE);
   });
   try {
     const { endpoints } = server;
