@@ -93,12 +93,14 @@ export class ReplicatedMap implements RecordCarrier {
     options: CarrierPutOptions = {},
   ): Promise<ReplicatedReply> {
     const receipts: NodeReceipt[] = [];
-    this.#receipts.set(record, receipts);
+    // Each put has an object of its own: one record may be put twice at once.
+    const own = { ...record };
+    this.#receipts.set(own, receipts);
     try {
-      const { ttlSeconds } = await this.#placed.put(record, options);
+      const { ttlSeconds } = await this.#placed.put(own, options);
       return { ttlSeconds, receipts };
     } finally {
-      this.#receipts.delete(record);
+      this.#receipts.delete(own);
     }
   }
 

@@ -63,3 +63,14 @@ it("blames nobody, and puts all the same, where it is its own clock that is off"
   expect([receipts.length, ttlSeconds]).toEqual([5, WEEK_S]);
   expect(blamed).toEqual([]);
 });
+
+it("gives each of two puts of one record, at once, its own receipts", async () => {
+  const { clock, map, record } = mapOf([WEEK_S, WEEK_S, WEEK_S, WEEK_S, WEEK_S]);
+  const both = Promise.all([map.putForReceipts(record), map.putForReceipts(record)]);
+  const counts = (await clock.runPromise(both)).map(({ receipts }) => receipts.length);
+  expect(counts).toEqual([expect.toSatisfy(isQuorum), expect.toSatisfy(isQuorum)]);
+});
+
+function isQuorum(receipts: number): boolean {
+  return receipts >= 3 && receipts <= 5;
+}
