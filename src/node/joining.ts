@@ -18,7 +18,9 @@ interface Joining {
   readonly config: Pick<NodeConfig, "bootstrap" | "directory">;
   /** The file of nodes, where there is one. */
   readonly nodes: Pick<StaticDirectory, "contacts" | "discover"> | undefined;
-  readonly overlay: Pick<Overlay, "join">;
+  readonly overlay: Pick<Overlay, "join"> & {
+    readonly dht: { readonly contacts: readonly unknown[] };
+  };
   readonly closers: Closers;
   readonly machine: { readonly clock: Clock };
   readonly log: Log;
@@ -38,16 +40,17 @@ export async function joinNetwork(joining: Joining): Promise<number> {
   const { overlay, closers, log } = joining;
   const closing = new AbortController();
   closers.add(() => closing.abort());
+  const remembered = await rememberedNodes(joining);
   try {
     const { contacts, known } = await listed(joining);
-    const count = await overlay.join(contacts, [...known, ...(await rememberedNodes(joining))]);
+    const count = await overlay.join(contacts, [...known, ...remembered]);
     // Those of the last run may be gone for good: the others are asked as well.
     if (count > 0 || contacts.length + known.length === 0) return count;
   } catch (error) {
     if (closing.signal.aborted) return 0;
     log("warn", "not-joined", { message: String(error) });
   }
-  void tryAgain(joining, closing.signal);
+  void tryAgain(joining, remembered, closing.signal);
   return 0;
 }
 
@@ -66,14 +69,22 @@ async function listed({ config, nodes }: Pick<Joining, "config" | "nodes">) {
   return { contacts, known: descriptors.map((one) => Contact.ofDescriptor(one)) };
 }
 
-async function tryAgain(joining: Joining, closing: AbortSignal): Promise<void> {
+/** @param remembered those of the last run, which stay a way back beside what is listed by then */
+async function tryAgain(
+  joining: Joining,
+  remembered: readonly Contact[],
+  closing: AbortSignal,
+): Promise<void> {
   const { overlay, machine } = joining;
   for (let pauseMs: number = REJOIN_MS.first; ; pauseMs = Math.min(2 * pauseMs, REJOIN_MS.last)) {
     await pauseUnless(closing, machine.clock, pauseMs);
     if (closing.aborted) return;
     try {
       const { contacts, known } = await listed(joining);
-      if ((await overlay.join(contacts, known)) > 0) return;
+      // Others may have come, or been found by what was remembered: nobody has to be dialled then.
+      const isAlone = overlay.dht.contacts.length === 0;
+      const count = await overlay.join(isAlone ? contacts : [], [...known, ...remembered]);
+      if (count > 0) return;
     } catch {
       // Alone still: the next attempt comes after a longer pause.
     }

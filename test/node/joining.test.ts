@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { CulvertError, type Log, SILENT } from "../../src/base/index.ts";
-import type { Contact } from "../../src/dht/index.ts";
+import { Contact, saveContacts } from "../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { Closers } from "../../src/node/closers.ts";
 import { addressesToJoin, joinNetwork, keepPeers } from "../../src/node/joining.ts";
@@ -30,7 +30,9 @@ function rig() {
     discover: async () => listed.descriptors,
   };
   const tried: number[][] = [];
+  const dht = { contacts: [] as unknown[] };
   const overlay = {
+    dht,
     join: async (contacts: readonly NodeContact[], known: readonly Contact[] = []) => {
       const ports = contacts.map(({ address }) => address.port);
       tried.push([...ports, ...known.flatMap((one) => one.addresses.map(({ port }) => port))]);
@@ -40,7 +42,7 @@ function rig() {
   };
   const config = { bootstrap: [contact(1)], directory: undefined };
   const joining = { config, nodes, overlay, closers, machine: { clock }, log: SILENT };
-  return { clock, closers, listed, tried, joining };
+  return { clock, closers, listed, tried, joining, dht };
 }
 
 describe("a node with a file of nodes", () => {
@@ -91,8 +93,9 @@ describe("a node with a file of nodes", () => {
   });
 
   it("asks them again when none of those that it remembers answers", async () => {
-    const { clock, closers, tried, joining } = rig();
+    const { clock, closers, tried, joining, dht } = rig();
     const nobody = {
+      dht,
       join: async (contacts: readonly NodeContact[]) => {
         tried.push(contacts.map(({ address }) => address.port));
         return tried.length < 3 ? 0 : 5;
@@ -102,6 +105,33 @@ describe("a node with a file of nodes", () => {
     await clock.runUntil(clock.now() + 300_000);
     expect(tried).toEqual(Array(3).fill([1, 2]));
     await closers.run();
+  });
+
+  it("keeps those of its last run as a way back, and dials nobody once they have answered", async () => {
+    const { clock, closers, tried, joining, dht } = rig();
+    const directory = await mkdtemp(join(tmpdir(), "culvert-joining-"));
+    const remembered = Contact.of(identity.id, { addresses: [at(9)] });
+    await writeFile(join(directory, "peers"), saveContacts([remembered]));
+    const overlay = {
+      dht,
+      join: async (contacts: readonly NodeContact[], known: readonly Contact[] = []) => {
+        const ports = [...contacts, ...known.flatMap(({ addresses }) => addresses)];
+        tried.push(ports.map((one) => ("address" in one ? one.address.port : one.port)));
+        return dht.contacts.length;
+      },
+    };
+    const config = { bootstrap: [contact(1)], directory };
+    expect(await joinNetwork({ ...joining, overlay, config })).toBe(0);
+    await clock.runUntil(clock.now() + 2_000);
+    dht.contacts.push(remembered);
+    await clock.runUntil(clock.now() + 300_000);
+    expect(tried).toEqual([
+      [1, 2, 3, 9],
+      [1, 2, 3, 9],
+      [3, 9],
+    ]);
+    await closers.run();
+    await rm(directory, { recursive: true });
   });
 
   it("does not try any more when it is closed", async () => {
