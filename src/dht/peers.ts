@@ -1,4 +1,4 @@
-import type { Instant, Random } from "../base/index.ts";
+import { type Instant, LruMap, type Random } from "../base/index.ts";
 import { RtoEstimator } from "../retx/index.ts";
 import type { KeyText } from "./key.ts";
 import type { DhtLimits } from "./limits.ts";
@@ -7,9 +7,12 @@ interface Peer {
   readonly roundTrip: RtoEstimator;
   /** How often in a row it was late, and has said nothing since. */
   lateness: number;
-  /** Broken promises, forgotten by and by. */
-  demerits: number;
-  blamedAt: Instant;
+}
+
+/** Broken promises of a node, forgiven by and by. */
+interface Faults {
+  readonly demerits: number;
+  readonly blamedAt: Instant;
 }
 
 /** No answer is late earlier than this. */
@@ -23,11 +26,12 @@ const FORGIVE_MS = 3_600_000;
 
 /**
  * What a node has learned of others by asking them: how long they take, and whether they keep what
- * they promised. Who was not met lately is forgotten first.
+ * they promised. Who was not met lately is forgotten first; and apart from that, whose last fault is
+ * the oldest, so that liars, of whom there may be any number, push out nobody but each other.
  */
 export class Peers {
-  readonly #peersMax: number;
-  readonly #peers = new Map<KeyText, Peer>();
+  readonly #peers: LruMap<KeyText, Peer>;
+  readonly #faults: LruMap<KeyText, Faults>;
   /** Of all peers together: the guess for one that was never asked. */
   readonly #anybody: RtoEstimator;
 
@@ -36,7 +40,8 @@ export class Peers {
     limits: Pick<DhtLimits, "peersMax" | "rttInitialMs" | "hardTimeoutMs">,
   ) {
     const { peersMax, rttInitialMs, hardTimeoutMs } = limits;
-    this.#peersMax = peersMax;
+    this.#peers = new LruMap(peersMax);
+    this.#faults = new LruMap(peersMax);
     this.#anybody = new RtoEstimator({
       random,
       initialMs: rttInitialMs,
@@ -65,12 +70,12 @@ export class Peers {
 
   /** Whether an answer of the node is late, and nothing was heard of it since. */
   isLate(key: KeyText): boolean {
-    return (this.#peers.get(key)?.lateness ?? 0) > 0;
+    return (this.#peers.peek(key)?.lateness ?? 0) > 0;
   }
 
   /** Whether it is late again, after it was asked again. */
   isSilent(key: KeyText): boolean {
-    return (this.#peers.get(key)?.lateness ?? 0) >= LATENESS_MAX;
+    return (this.#peers.peek(key)?.lateness ?? 0) >= LATENESS_MAX;
   }
 
   /**
@@ -78,7 +83,7 @@ export class Peers {
    * is less. A node is asked seldom, and would be given for long what it took in a bad moment.
    */
   softTimeoutMs(key: KeyText): number {
-    const peer = this.#peers.get(key);
+    const peer = this.#peers.peek(key);
     const anybodyMs = this.#anybody.rtoMs();
     const isMeasured = peer?.roundTrip.meanMs !== undefined;
     return isMeasured ? Math.min(peer.roundTrip.rtoMs(), anybodyMs) : anybodyMs;
@@ -86,45 +91,25 @@ export class Peers {
 
   /** The node lied, or did not have what it had promised to keep. */
   blame(key: KeyText, now: Instant): void {
-    const peer = this.#meet(key);
-    peer.demerits = demeritsAt(peer, now) + 1;
-    peer.blamedAt = now;
+    this.#faults.set(key, { demerits: this.#demeritsAt(key, now) + 1, blamedAt: now });
   }
 
   /** Whether the node broke its word too often to be given anything new. */
   isDemoted(key: KeyText, now: Instant): boolean {
-    const peer = this.#peers.get(key);
-    return peer !== undefined && demeritsAt(peer, now) > DEMERITS_BORNE;
+    return this.#demeritsAt(key, now) > DEMERITS_BORNE;
+  }
+
+  #demeritsAt(key: KeyText, now: Instant): number {
+    const faults = this.#faults.peek(key);
+    if (faults === undefined) return 0;
+    return faults.demerits * 0.5 ** ((now - faults.blamedAt) / FORGIVE_MS);
   }
 
   #meet(key: KeyText): Peer {
     const known = this.#peers.get(key);
-    const peer = known ?? {
-      roundTrip: this.#anybody.another(),
-      lateness: 0,
-      demerits: 0,
-      blamedAt: 0,
-    };
-    // To the end: a map is in the order of insertion.
-    if (known !== undefined) this.#peers.delete(key);
+    if (known !== undefined) return known;
+    const peer = { roundTrip: this.#anybody.another(), lateness: 0 };
     this.#peers.set(key, peer);
-    if (this.#peers.size > this.#peersMax) this.#forgetOne();
     return peer;
   }
-
-  /** The oldest of the well-behaved; a liar is not forgotten by meeting many others. */
-  #forgetOne(): void {
-    let victim: KeyText | undefined;
-    for (const [key, peer] of this.#peers) {
-      victim ??= key;
-      if (peer.demerits > 0) continue;
-      victim = key;
-      break;
-    }
-    if (victim !== undefined) this.#peers.delete(victim);
-  }
-}
-
-function demeritsAt(peer: Peer, now: Instant): number {
-  return peer.demerits * 0.5 ** ((now - peer.blamedAt) / FORGIVE_MS);
 }
