@@ -26,8 +26,8 @@ const FORGIVE_MS = 3_600_000;
 
 /**
  * What a node has learned of others by asking them: how long they take, and whether they keep what
- * they promised. Who was not met lately is forgotten first; and apart from that, whose last fault is
- * the oldest, so that liars, of whom there may be any number, push out nobody but each other.
+ * they promised. Who was not met lately is forgotten first; and apart from that, whose last fault
+ * is the oldest, so that liars, of whom there may be any number, push out nobody but each other.
  */
 export class Peers {
   readonly #peers: LruMap<KeyText, Peer>;

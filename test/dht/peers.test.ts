@@ -6,7 +6,7 @@ import { keyWith } from "./nodes.ts";
 
 const PEERS_MAX = 8;
 
-it("knows how fast others are, and who lies, though many more have lied than there is room for", () => {
+it("knows how fast others are, and who lies, though more have lied than there is room for", () => {
   const peers = new Peers(new SeededRandom(1), { ...DHT_LIMITS, peersMax: PEERS_MAX });
   for (let liar = 0; liar < 2 * PEERS_MAX; liar++) peers.blame(keyWith(1, liar), 0);
   const [slow, newLiar] = [keyWith(2), keyWith(3)];
