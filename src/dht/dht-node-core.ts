@@ -43,6 +43,8 @@ const JOIN_LOOKUPS_MAX = 16;
 /** Pause before the next attempt to join, growing by its own length each time. */
 const REJOIN_MS = 2_000;
 const REJOIN_MS_MAX = 300_000;
+/** Nodes that the table lost last, which are a way back once it has nobody. */
+const LOST_MAX = 64;
 
 /**
  * A DHT node as a synchronous state machine: table, lookups, values, upkeep. It neither sends nor
@@ -66,6 +68,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new NumberMap<RunId>();
   #bootstrap: readonly Contact[] = [];
+  #lastLost: readonly Contact[] = [];
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
   #attempts = 0;
   #isJoined = false;
@@ -258,16 +261,19 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { self, limits, table } = this.#context;
     this.#attempts += 1;
     this.#rejoinAt = Number.POSITIVE_INFINITY;
+    // Those that it began with may be gone for good by now.
+    const known = [...this.#bootstrap, ...this.#lastLost];
     // The first node of a network, or one that has met others already: there is nobody to ask.
-    if (this.#bootstrap.length === 0) {
+    if (known.length === 0) {
       this.#isJoined = table.size > 0;
       this.#effects.push({ kind: "joined", nodes: table.size });
       return;
     }
     const count = limits.bucketSize;
-    const task: Task = { kind: "find", target: self, count, known: this.#bootstrap };
+    const task: Task = { kind: "find", target: self, count, known };
     const joined = (): void => this.#joined();
-    this.#operations.startLater(task, { done: joined, busy: joined }, now);
+    const isBegun = this.#operations.startLater(task, { done: joined, busy: joined }, now);
+    if (!isBegun) this.#rejoinAt = now + REJOIN_MS;
   }
 
   #joined(): void {
@@ -321,8 +327,13 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { table } = this.#context;
     const known = table.find(contact.key);
     // Who is not where it was asked may be where it is known to be by now.
-    if (known === undefined || known.reach === contact.reach) table.remove(contact.key, now);
-    const isAlone = table.size === 0 && this.#bootstrap.length > 0;
+    if (known !== undefined && known.reach !== contact.reach) return;
+    table.remove(contact.key, now);
+    if (known?.isProvable === true) {
+      const others = this.#lastLost.filter(({ key }) => key !== known.key);
+      this.#lastLost = [...others.slice(1 - LOST_MAX), known];
+    }
+    const isAlone = table.size === 0 && this.#bootstrap.length + this.#lastLost.length > 0;
     if (isAlone) this.#rejoinAt = Math.min(this.#rejoinAt, now + REJOIN_MS);
   }
 
