@@ -77,12 +77,12 @@ export class DhtNode implements Lookup, Discovery {
   readonly #core: DhtNodeCore;
   readonly #driver: Driver<DhtInput, DhtEffect>;
   readonly #components: DhtNodeComponents;
-  readonly #waits = new NumberMap<Wait>();
+  readonly #waits = new NumberMap<Wait<DhtResult>>();
   readonly #requests = new NumberMap<Canceller>();
   readonly #cancellers = new CancellerPool(SPARE_MAX);
   readonly #repeated = new Set<number>();
   readonly #answers = new NumberMap<DhtResponse>();
-  readonly #joinings: Joining[] = [];
+  readonly #joinings: Omit<Wait<number>, "late">[] = [];
   #unixMsAtZero: number;
   #lastId = 0;
   #isClosed = false;
@@ -173,6 +173,12 @@ export class DhtNode implements Lookup, Discovery {
   async discover(count: number, options: LookupOptions = {}): Promise<readonly NodeDescriptor[]> {
     const known = this.#core.contacts.filter(({ isProvable }) => isProvable);
     const found: NodeDescriptor[] = [];
+    let busy: unknown;
+    // One that cannot be looked up for now says nothing of the others.
+    const leaveOut = (error: unknown): undefined => {
+      if (!isCulvertError(error, "CULVERT_BUSY")) throw error;
+      busy = error;
+    };
     while (found.length < count && known.length > 0) {
       const some = Math.min(DISCOVER_AT_ONCE, count - found.length);
       const asked = Array.from({ length: Math.min(some, known.length) }, () => {
@@ -180,10 +186,11 @@ export class DhtNode implements Lookup, Discovery {
         return known.splice(at, 1)[0];
       });
       const answers = await Promise.all(
-        asked.map((contact) => contact && this.lookup(contact.id, options)),
+        asked.map((contact) => contact && this.lookup(contact.id, options).catch(leaveOut)),
       );
       found.push(...answers.filter((answer) => answer !== undefined));
     }
+    if (found.length === 0 && busy !== undefined) throw busy;
     return found;
   }
 
@@ -386,13 +393,8 @@ export class DhtNode implements Lookup, Discovery {
   }
 }
 
-interface Wait {
-  done(result: DhtResult): void;
+interface Wait<Result> {
+  done(result: Result): void;
   late(): void;
-  fail(error: Error): void;
-}
-
-interface Joining {
-  done(nodes: number): void;
   fail(error: Error): void;
 }

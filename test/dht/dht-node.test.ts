@@ -1,94 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { type Clock, CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { type Clock, CulvertError } from "../../src/base/index.ts";
 import {
   Contact,
-  DhtNode,
   type DhtRequest,
   type DhtValue,
   dhtNetworkOver,
   encodeDhtResponse,
   restoreContacts,
 } from "../../src/dht/index.ts";
-import { NodeDescriptor, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
-import { VirtualClock } from "../../src/testing/index.ts";
+import { nodeIdText } from "../../src/identity/index.ts";
+import { Street } from "./street.ts";
 
 const PLAIN: DhtValue = { kind: "plain", ttlSeconds: 300, bytes: Uint8Array.of(1, 2, 3) };
-
-interface Host {
-  readonly identity: NodeIdentity;
-  readonly contact: Contact;
-  readonly node: DhtNode;
-}
-
-/** Nodes in one process that carry bytes to each other, on a virtual clock. */
-class Street {
-  readonly clock = new VirtualClock();
-  readonly hosts = new Map<string, Host>();
-  readonly #random = new SeededRandom(4);
-  /** Nodes that say nothing any more. */
-  readonly mute = new Set<string>();
-  /** Nodes that cannot be asked, by a limit of theirs or of whoever asks. */
-  readonly busy = new Set<string>();
-
-  /** @param clock of the node, if it is not that of all others */
-  add(clock: Clock = this.clock): Host {
-    const identity = new NodeIdentity(this.#random.bytes(32));
-    const port = 7_000 + this.hosts.size;
-    const address = { carrier: "udp", host: "127.0.0.1", port } as const;
-    const contact = Contact.of(identity.id, { addresses: [address] });
-    const network = dhtNetworkOver(
-      async (to, message, { signal }) => {
-        await this.#pause(5, signal);
-        const asked = this.hosts.get(nodeIdText(to.id));
-        if (asked === undefined) throw new Error("nobody is there");
-        if (this.busy.has(nodeIdText(to.id))) throw new CulvertError("CULVERT_BUSY");
-        if (this.mute.has(nodeIdText(to.id))) return await this.#pause(Infinity, signal);
-        const from = { id: identity.id, source: "127.0.0.0/24", isAddressProven: true };
-        const answer = asked.node.serve(message, from);
-        await this.#pause(5, signal);
-        return answer;
-      },
-      () => contact,
-    );
-    const components = { network, clock, random: this.#random };
-    const node = new DhtNode(components, { id: identity.id, isLocal: true });
-    const host = { identity, contact, node };
-    this.hosts.set(nodeIdText(identity.id), host);
-    return host;
-  }
-
-  /** So many nodes that know each other. */
-  async populate(count: number): Promise<Host[]> {
-    const hosts: Host[] = [];
-    for (let i = 0; i < count; i++) {
-      const host = this.add();
-      const bootstrap = hosts.slice(0, 1).map(({ contact }) => contact);
-      await this.clock.runPromise(host.node.start(bootstrap));
-      hosts.push(host);
-    }
-    await this.clock.runUntil(this.clock.now() + 20_000);
-    return hosts;
-  }
-
-  descriptor({ identity }: Host, sequence: number, lifeSeconds = 7_200): NodeDescriptor {
-    return NodeDescriptor.sign(identity, {
-      sequence,
-      expiresAtUnixS: Math.floor(this.clock.unixMs() / 1_000) + lifeSeconds,
-      roles: ["storage"],
-      geometry: { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 },
-      addresses: [],
-      relays: [],
-      onionKeys: [],
-    });
-  }
-
-  #pause(ms: number, signal: AbortSignal): Promise<never> {
-    return new Promise((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(new Error("aborted")));
-      this.clock.schedule(this.clock.now() + ms, () => resolve(undefined as never));
-    });
-  }
-}
 
 function first<T>(items: readonly T[], at = 0): T {
   const item = items[at];
@@ -259,6 +182,26 @@ describe("a node of the DHT", () => {
     expect(ids.has(nodeIdText(identity.id))).toBe(false);
   });
 
+  it("discovers others though one of them cannot be looked up for now", async () => {
+    const street = new Street();
+    const hosts = await street.populate(8);
+    for (const host of hosts) host.node.publish(street.descriptor(host, 1));
+    await street.clock.runUntil(street.clock.now() + 10_000);
+    const { node } = first(hosts);
+    const { lookup } = node;
+    let lookups = 0;
+    node.lookup = async (id, options) => {
+      lookups += 1;
+      if (lookups % 4 === 2) throw new CulvertError("CULVERT_BUSY");
+      return await lookup.call(node, id, options);
+    };
+    expect(await street.clock.runPromise(node.discover(5))).toHaveLength(5);
+    node.lookup = () => Promise.reject(new CulvertError("CULVERT_BUSY"));
+    await expect(street.clock.runPromise(node.discover(5))).rejects.toThrow(
+      expect.objectContaining({ code: "CULVERT_BUSY" }),
+    );
+  });
+
   it("tells the closest live nodes", async () => {
     const street = new Street();
     const hosts = await street.populate(10);
@@ -327,6 +270,18 @@ describe("a node of the DHT", () => {
     street.mute.delete(mute);
     await street.clock.runUntil(street.clock.now() + 30_000);
     expect(two.node.contacts.map(({ key }) => key)).toEqual([one.contact.key]);
+  });
+
+  it("finds the others after an outage in which whom all began with went for good", async () => {
+    const street = new Street();
+    const [beginner, ...others] = await street.populate(6);
+    for (const { identity } of street.hosts.values()) street.mute.add(nodeIdText(identity.id));
+    await street.clock.runUntil(street.clock.now() + 4 * 3_600_000);
+    expect(others.map(({ node }) => node.contacts.length)).toEqual([0, 0, 0, 0, 0]);
+    for (const { identity } of others) street.mute.delete(nodeIdText(identity.id));
+    beginner?.node.close();
+    await street.clock.runUntil(street.clock.now() + 900_000);
+    expect(others.map(({ node }) => node.contacts.length)).toEqual([4, 4, 4, 4, 4]);
   });
 
   it("tells the carrier of bytes that are no request, and stores nothing", async () => {
