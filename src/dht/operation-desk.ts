@@ -41,7 +41,8 @@ export type RunId = number;
 interface Run {
   readonly operation: GetOperation | PutOperation | FindOperation;
   readonly isBackground: boolean;
-  readonly timer: TimerHandle;
+  readonly endsAt: Instant;
+  timer: TimerHandle;
 }
 
 interface Waiting {
@@ -98,7 +99,10 @@ export class OperationDesk {
   timeout(now: Instant): void {
     this.#now = now;
     for (let id = this.#timers.due(now); id !== undefined; id = this.#timers.due(now)) {
-      this.#runs.get(id)?.operation.expire();
+      const run = this.#runs.get(id);
+      if (run === undefined) continue;
+      if (now >= run.endsAt) run.operation.expire();
+      else this.#hurry(id, run, now);
     }
     this.#startWaiting(now);
   }
@@ -110,6 +114,12 @@ export class OperationDesk {
   /** Starts what waits for the end of others; to be called after every input. */
   resume(now: Instant): void {
     this.#startWaiting(now);
+  }
+
+  /** Half of its time is over: the other one is for what has to be done by its end. */
+  #hurry(id: RunId, run: Run, now: Instant): void {
+    run.timer = this.#timers.push(run.endsAt, id);
+    if (run.operation instanceof PutOperation) run.operation.hurry(now);
   }
 
   #startWaiting(now: Instant): void {
@@ -128,14 +138,16 @@ export class OperationDesk {
     this.#now = now;
     this.#lastId += 1;
     const id = this.#lastId;
-    const timer = this.#timers.push(now + this.#context.limits.operationMs, id);
+    const { operationMs } = this.#context.limits;
+    const endsAt = now + operationMs;
+    const timer = this.#timers.push(task.kind === "put" ? now + operationMs / 2 : endsAt, id);
     const operation = this.#operation(task, {
       late: () => owner.late?.(),
       settled: (result) => owner.done?.(result, this.#now),
       busy: () => owner.busy?.(),
       ended: () => this.#end(id),
     });
-    this.#runs.set(id, { operation, isBackground, timer });
+    this.#runs.set(id, { operation, isBackground, endsAt, timer });
     if (isBackground) this.#background += 1;
     if (operation instanceof FindOperation) {
       operation.start(now, task.kind === "find" ? task.known : []);

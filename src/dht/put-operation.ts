@@ -41,6 +41,7 @@ export class PutOperation implements ExchangeOwner {
   #asked = 0;
   #ttlSeconds = Number.POSITIVE_INFINITY;
   readonly #refusals = new Map<StoreRefusal, number>();
+  #isSearching = false;
   #isSettled = false;
   #isEnded = false;
 
@@ -80,7 +81,12 @@ export class PutOperation implements ExchangeOwner {
     const near = knowsAll() ? table.closest(this.#key, 2 * limits.bucketSize, isGood) : [];
     const isEnough = near.length > 0 && !this.#search.isTooDense(near.slice(0, limits.bucketSize));
     if (isEnough) this.#fanOut(near.slice(0, this.#replicas), near.slice(this.#replicas), now);
-    else this.#search.start(now);
+    else this.#seek(now);
+  }
+
+  /** Stores at those who were found: whoever names closer nodes without end must not prevent it. */
+  hurry(now: Instant): void {
+    if (this.#isSearching && this.#search.answerers.size > 0) this.#fanOutFound(now);
   }
 
   expire(): void {
@@ -114,8 +120,14 @@ export class PutOperation implements ExchangeOwner {
     this.#advance(now);
   }
 
+  #seek(now: Instant): void {
+    this.#isSearching = true;
+    this.#search.start(now);
+  }
+
   /** Stores at the nodes that were found. */
   #fanOutFound(now: Instant): void {
+    this.#isSearching = false;
     const { limits } = this.#context;
     // What comes later must not bring it back to life.
     this.#search.stop();
@@ -180,7 +192,7 @@ export class PutOperation implements ExchangeOwner {
       // Whoever asks from an unproven address has to ask for something else first.
       this.#needsTokens = false;
       this.#refusals.delete("token");
-      this.#search.start(now);
+      this.#seek(now);
       return;
     }
     this.#conclude();

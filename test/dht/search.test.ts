@@ -21,6 +21,7 @@ class Node {
   readonly sent: Sent[] = [];
   readonly done: Done[] = [];
   readonly busy: Busy[] = [];
+  readonly joined: number[] = [];
   readonly core: DhtNodeCore;
 
   constructor(limits: Partial<DhtLimits> = {}, recordRule: RecordRule = () => 1) {
@@ -50,6 +51,7 @@ class Node {
       if (effect.kind === "send") this.sent.push(effect);
       if (effect.kind === "done") this.done.push(effect);
       if (effect.kind === "busy") this.busy.push(effect);
+      if (effect.kind === "joined") this.joined.push(effect.nodes);
     }
   }
 }
@@ -338,5 +340,57 @@ describe("a node that has as many requests in flight as it may", () => {
     node.tell({ kind: "cancel", operation: 2 });
     answerAll(node, () => ({ kind: "nodes", contacts: [] }));
     expect(node.sent.some(({ request }) => request.kind === "find-value")).toBe(false);
+  });
+});
+
+describe("a put", () => {
+  it("stores at whom it has found, though somebody names ever closer nodes", () => {
+    const node = new Node({ bucketSize: 3, replicas: 3, wholeTableMax: 20 });
+    const met = contactAt(keyWith(0x7f));
+    node.tell({ kind: "start", bootstrap: [met] });
+    node.tell({ kind: "met", contact: met });
+    node.sent.length = 0;
+    const value = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
+    node.tell({ kind: "put", operation: 1, key: textBytes(keyWith()), value });
+    for (let named = 0; node.done.length === 0; ) {
+      const sent = node.sent.shift();
+      if (sent === undefined) {
+        node.wait(node.now + 20);
+        continue;
+      }
+      if (sent.request.kind === "store") node.answer(sent, { kind: "stored", ttlSeconds: 60 });
+      else {
+        named += 1;
+        while (node.now < 90 * named) node.wait(90 * named);
+        const closer = contactAt(keyWith(0x7e - (named >> 8), 0xff - (named & 0xff)));
+        node.answer(sent, { kind: "nodes", contacts: [closer] });
+      }
+    }
+    expect(node.done).toMatchObject([{ operation: 1, result: { kind: "put", stored: 2 } }]);
+    expect(node.now).toBeLessThan(60_000);
+  });
+});
+
+describe("a node that joins", () => {
+  it("does so as soon as there is room for it beside its own tasks", () => {
+    const node = new Node({ handOversMax: 1, wholeTableMax: 20 });
+    for (const contact of randomContacts(7, 4)) node.tell({ kind: "met", contact });
+    for (let i = 0; i < 12; i++) {
+      const value = { kind: "plain", ttlSeconds: 60_000, bytes: Uint8Array.of(1) } as const;
+      node.tell({ kind: "publish", key: textBytes(keyWith(i)), value });
+    }
+    node.wait(0);
+    node.tell({ kind: "start", bootstrap: [contactAt(keyWith(0x55))] });
+    for (let at = 0; at < 60_000; at += 100) {
+      while (node.now < at) node.wait(at);
+      for (const sent of node.sent.splice(0)) {
+        const isStore = sent.request.kind === "store";
+        node.answer(
+          sent,
+          isStore ? { kind: "stored", ttlSeconds: 60_000 } : { kind: "nodes", contacts: [] },
+        );
+      }
+    }
+    expect(node.joined).toEqual([5]);
   });
 });
