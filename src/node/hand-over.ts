@@ -54,6 +54,15 @@ interface KnownStore {
 
 type Offer = WatchEffect & { readonly kind: "offer" };
 
+/** An offer that is being made. */
+interface Making {
+  readonly address: Uint8Array;
+  /** One for each offer: so many that wait for one signal look like a leak to Node. */
+  readonly abort: AbortController;
+  /** The record was stored meanwhile: what was read before may be out of date. */
+  isStoredAnew: boolean;
+}
+
 /**
  * Keeps the records of this node where they are looked for: watches what its store keeps, and puts
  * it at nodes that are new among the closest, for the life that is left.
@@ -67,8 +76,7 @@ export class HandOver {
   readonly #stores = new LruMap<string, KnownStore>(MARKS_MAX);
   readonly #waiting: Offer[] = [];
   readonly #closing = new AbortController();
-  /** One for each offer: so many that wait for one signal look like a leak to Node. */
-  readonly #making = new Set<AbortController>();
+  readonly #making = new Set<Making>();
   #underWay = 0;
   #handedOver = 0;
   #failed = 0;
@@ -93,6 +101,9 @@ export class HandOver {
     this.#driver = new Driver(this.#core, clock, (offer) => this.#take(offer));
     this.#driver.setBackground(true);
     this.store = watched(store, (address, ttlSeconds) => {
+      for (const making of this.#making) {
+        if (equalBytes(making.address, address)) making.isStoredAnew = true;
+      }
       this.#driver.handle({ kind: "kept", address, ttlSeconds });
     });
   }
@@ -157,7 +168,7 @@ export class HandOver {
     this.#cancelReading();
     this.#waiting.length = 0;
     this.#closing.abort();
-    for (const offer of this.#making) offer.abort();
+    for (const { abort } of this.#making) abort.abort();
   }
 
   #take(offer: Offer): void {
@@ -180,18 +191,19 @@ export class HandOver {
 
   async #make({ address, to }: Offer): Promise<void> {
     const { clock, peers, store, log } = this.#components;
-    const abort = new AbortController();
-    this.#making.add(abort);
+    const making: Making = { address, abort: new AbortController(), isStoredAnew: false };
+    this.#making.add(making);
     try {
       const unixMs = clock.unixMs();
       const held = await store.get(address, unixMs);
       const ttlSeconds = Math.floor(((held?.expiresMs ?? 0) - unixMs) / 1_000);
       if (held === undefined || ttlSeconds < 1) {
-        this.#driver.handle({ kind: "lost", address });
+        const kind = making.isStoredAnew ? "missed" : "lost";
+        this.#driver.handle({ kind, address, node: to });
         return;
       }
       const map = await peers.of(to.id);
-      await map.put({ ...held.record, ttlSeconds }, { signal: abort.signal });
+      await map.put({ ...held.record, ttlSeconds }, { signal: making.abort.signal });
       this.#handedOver += 1;
     } catch (error) {
       if (this.#closing.signal.aborted) return;
@@ -201,7 +213,7 @@ export class HandOver {
       // Who holds another record, or a newer one, has decided.
       if (code !== "CULVERT_CONFLICT") this.#driver.handle({ kind: "missed", address, node: to });
     } finally {
-      this.#making.delete(abort);
+      this.#making.delete(making);
     }
   }
 }

@@ -77,6 +77,47 @@ it("reads no store again once it is closed", async () => {
   expect(clock.pending).toBe(0);
 });
 
+it("goes on watching a record that is stored again while it is read in vain", async () => {
+  const clock = new VirtualClock();
+  const { id } = new NodeIdentity(new Uint8Array(32).fill(2));
+  let near: readonly Contact[] = [];
+  let offered = 0;
+  const put = async () => {
+    offered += 1;
+  };
+  const store = new MemoryRecordStore({ payloadSize: 1, entriesMax: 1, bytesMax: 1_000 });
+  const { get } = store;
+  const handsOver = new HandOver({
+    store,
+    dht: { closestKnown: () => near, knowsAll: true, isDemoted: () => false },
+    peers: { of: async () => ({ put }) as unknown as RemoteMap },
+    self: new NodeIdentity(new Uint8Array(32).fill(1)).id,
+    clock,
+    random: new SeededRandom(1),
+    log: SILENT,
+  });
+  const record: MapRecord = {
+    ...{ address: new Uint8Array(32), signature: new Uint8Array(64), seq: 1, ttlSeconds: 0 },
+    payload: Uint8Array.of(1),
+  };
+  const keep = () => {
+    const expiresMs = clock.unixMs() + 86_400_000;
+    return handsOver.store.put([{ record, expiresMs }], clock.unixMs());
+  };
+  await keep();
+  Object.assign(store, {
+    get: async () => {
+      store.get = get;
+      await keep();
+      return undefined;
+    },
+  });
+  near = [Contact.of(id, { addresses: [AT] })];
+  await clock.runUntil(clock.now() + 300_000);
+  expect([handsOver.counts.watched, offered]).toEqual([1, 1]);
+  handsOver.close();
+});
+
 it.each([
   ["CULVERT_UNREACHABLE", true],
   ["CULVERT_CONFLICT", false],
