@@ -8,6 +8,8 @@ export interface LinkChurnPlan {
   readonly isBehindNat: boolean;
   readonly limits: Partial<LinkLimits>;
   readonly turns: number;
+  /** Things happen while others are under way. */
+  readonly isHasty: boolean;
 }
 
 /** Every parameter of a life follows from its seed. */
@@ -33,7 +35,10 @@ export function planOf(random: SeededRandom): LinkChurnPlan {
       { streamsOpenedMax: 6 },
       { linksMax: 2, linksPerPeerMax: 1 },
       { unackedBytesMax: 300_000 },
+      { resumeMs: 3_000, silenceMs: 2_000, keepAliveMs: 3_000, idleMs: 10_000 },
+      { handshakesMax: 2, handshakesPerAddressMax: 1, drainMs: 100 },
     ),
     turns: 20 + random.below(40),
+    isHasty: random.below(3) === 0,
   };
 }

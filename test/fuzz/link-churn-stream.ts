@@ -42,6 +42,7 @@ export class StreamEnd {
   isClosed = false;
   isGivenUp = false;
   error: Error | undefined;
+  #receivedBefore = 0;
   /** Writes that nobody has called back. */
   pending = 0;
   readonly #clock: VirtualClock;
@@ -142,6 +143,26 @@ export class StreamEnd {
       this.isGivenUp = true;
       if (plan.finish === "reset") stream.reset(7);
       else this.destroy();
+    }
+  }
+
+  /** From now on nothing is in the way. */
+  noteProgress(): void {
+    this.#receivedBefore = this.received;
+  }
+
+  /** Whoever reads has got something since, or everything. */
+  judgeProgress(): void {
+    const { peer, plan } = this;
+    if (this.isClosed) return;
+    if (peer === undefined) {
+      this.#fault("the peer has not heard of it");
+      return;
+    }
+    if (plan.manner === "never" || this.isEndSeen) return;
+    const isWaiting = peer.written > this.received || peer.hasEnded;
+    if (isWaiting && this.received === this.#receivedBefore) {
+      this.#fault(`stands at ${this.received} of ${peer.written} bytes`);
     }
   }
 

@@ -77,6 +77,7 @@ export class LinkChurn {
 
   #pauseMs(): number {
     const dice = this.#random.below(12);
+    if (this.plan.isHasty && dice < 11) return this.#random.below(300);
     if (dice === 0) return this.#random.below(60_000);
     return dice < 5 ? this.#random.below(5_000) : this.#random.below(100);
   }
@@ -113,7 +114,8 @@ export class LinkChurn {
   /** Joins the stream with one to the third node. */
   async #relay(host: LinkHost, stream: LinkStream): Promise<void> {
     stream.on("error", () => {});
-    const to = host.links().find(({ peer, isOpen }) => isOpen && peer !== stream.link.peer);
+    const { peer } = stream.link;
+    const to = host.links().find((link) => link.isOpen && Buffer.compare(link.peer, peer) !== 0);
     const onward = to && (await this.#watch("relay", to.openStream("relayed")));
     if (onward === undefined) {
       stream.destroy();
@@ -130,13 +132,13 @@ export class LinkChurn {
   }
 
   #act(): void {
-    const dice = this.#random.below(20);
+    const dice = this.#random.below(22);
     if (dice < 5) this.#dial();
     else if (dice < 13) this.#openStream();
     else if (dice < 16) this.#trouble();
-    else if (dice === 16) this.#upgrade();
-    else if (dice === 17) this.#closeLink();
-    else this.#touch();
+    else if (dice === 16) this.#closeLink();
+    else if (dice < 19) this.#touch();
+    else this.#upgrade();
   }
 
   #signal(): AbortSignal | undefined {
@@ -334,7 +336,10 @@ export class LinkChurn {
       node.vhost.line.profile = CLEAN_LINE;
       if (node.host === undefined) this.#fault("a node is not back");
     }
-    await this.#pass(AGES_MS);
+    await this.#pass(AGES_MS / 2);
+    for (const end of this.#ends) end.noteProgress();
+    await this.#pass(AGES_MS / 2);
+    for (const end of this.#ends) end.judgeProgress();
     for (const end of this.#ends) end.destroy();
     await this.#pass(AGES_MS);
     for (const node of this.#nodes) {
