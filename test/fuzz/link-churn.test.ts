@@ -33,5 +33,5 @@ it("a life is the same each time", async () => {
 });
 
 it("and a wrong byte is seen", async () => {
-  expect((await new LinkChurn(2, { isLossy: true }).run()).join()).toMatch("a wrong byte");
+  expect((await new LinkChurn(5, { isBlind: true }).run()).join()).toMatch("a wrong byte");
 });

@@ -28,16 +28,16 @@ export class LinkChurn {
   readonly #nat: VirtualNat | undefined;
   readonly #ends: StreamEnd[] = [];
   readonly #open = new Map<number, string>();
-  readonly #isLossy: boolean;
+  readonly #isBlind: boolean;
   #promises = 0;
   #streams = 0;
   #moves = 0;
 
-  /** @param isLossy the canary: one byte of one stream is not the one that was written */
-  constructor(seed: number, { isLossy = false } = {}) {
+  /** @param isBlind the canary: what comes is compared with what nobody has written */
+  constructor(seed: number, { isBlind = false } = {}) {
     const random = new SeededRandom(seed);
     this.#random = random;
-    this.#isLossy = isLossy;
+    this.#isBlind = isBlind;
     this.plan = planOf(random);
     const { clock } = this;
     this.network = new VirtualNetwork({ clock, seed, line: this.plan.line });
@@ -194,7 +194,7 @@ export class LinkChurn {
     let near: StreamEnd | undefined;
     const accept = (stream: LinkStream): void => {
       if (far !== undefined) this.#fault(`stream ${number} is opened twice`);
-      const flipped = { out: seeds.in, in: seeds.out + (this.#isLossy && number === 3 ? 1 : 0) };
+      const flipped = { out: seeds.in, in: seeds.out + (this.#isBlind ? 1 : 0) };
       const name = `${number} far`;
       far = new StreamEnd({ stream, plan: there, name, clock, seeds: flipped, fault });
       this.#join(far, near);
