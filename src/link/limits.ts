@@ -49,7 +49,7 @@ export interface LinkLimits {
   readonly streamWindowBytesMax: number;
   /** To what the windows of all streams of one link may grow; first windows come on top. */
   readonly linkWindowBytesMax: number;
-  /** Bytes sent that the peer has not acknowledged yet, and 200 a record; then the link waits. */
+  /** Bytes sent that the peer has not acknowledged yet, 200 a record at least; then it waits. */
   readonly unackedBytesMax: number;
   /** Bytes handed to the path ahead of what it could send, unless it knows its rate. */
   readonly pathBytesMax: number;

@@ -51,9 +51,9 @@ export class RecordLedger {
     return this.#bytes;
   }
 
-  /** What they cost in memory. */
+  /** What they cost in memory, or half of it. */
   get cost(): number {
-    return this.#bytes + RECORD_COST * (this.next - this.#first);
+    return Math.max(this.#bytes, RECORD_COST * (this.next - this.#first));
   }
 
   /** Memory for the payload of a record that will be added. */
