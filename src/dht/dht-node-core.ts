@@ -17,6 +17,7 @@ import { TableUpkeep } from "./table-upkeep.ts";
 import { VALUE_LIMITS, type ValueLimits } from "./value-limits.ts";
 import { type RecordRule, ValueStore } from "./value-store.ts";
 import { ValueUpkeep } from "./value-upkeep.ts";
+import { WaysBack } from "./ways-back.ts";
 
 /** What a DHT core is made of. */
 export interface DhtNodeCoreOptions {
@@ -43,8 +44,6 @@ const JOIN_LOOKUPS_MAX = 16;
 /** Pause before the next attempt to join, growing by its own length each time. */
 const REJOIN_MS = 2_000;
 const REJOIN_MS_MAX = 300_000;
-/** Nodes that the table lost last, which are a way back once it has nobody. */
-const LOST_MAX = 64;
 
 /**
  * A DHT node as a synchronous state machine: table, lookups, values, upkeep. It neither sends nor
@@ -67,8 +66,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   #rates: RequestRates | undefined;
   readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new NumberMap<RunId>();
-  #bootstrap: readonly Contact[] = [];
-  #lastLost: readonly Contact[] = [];
+  readonly #waysBack: WaysBack;
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
   #attempts = 0;
   #isJoined = false;
@@ -113,7 +111,12 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const tokens = new StoreTokens(random.bytes(32), limits.tokenMs);
     this.#server = new RequestServer(this.#context, tokens);
     this.#operations = new OperationDesk(this.#context);
-    this.#tableUpkeep = new TableUpkeep(this.#context, (target) => this.#refresh(target));
+    this.#waysBack = new WaysBack(random);
+    this.#tableUpkeep = new TableUpkeep(this.#context, (target) => {
+      // A part of the network may have been out of reach until now, and know nobody of this one.
+      const isOwn = target === this.#context.self;
+      this.#refresh(target, isOwn ? this.#waysBack.some(limits.pathsMax) : []);
+    });
     this.#valueUpkeep = new ValueUpkeep(this.#context, (key, value, isCopy, done = () => {}) => {
       const { replicas } = limits;
       const task = { kind: "put", key, value, replicas, quorum: replicas, isCopy } as const;
@@ -148,7 +151,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   get knowsAll(): boolean {
     const { table } = this.#context;
     // Whoever began a network has nobody to join through: others come.
-    const isJoined = this.#isJoined || (this.#bootstrap.length === 0 && table.size > 0);
+    const isJoined = this.#isJoined || (this.#waysBack.named.length === 0 && table.size > 0);
     if (!(isJoined && table.isWhole) || this.#tableUpkeep.isMeeting) return false;
     return !seemsLarger(this.#context);
   }
@@ -250,8 +253,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   #start(bootstrap: readonly Contact[], now: Instant): void {
-    this.#bootstrap = bootstrap.filter(({ key }) => key !== this.#context.self);
-    this.#tableUpkeep.start(now, this.#bootstrap);
+    this.#waysBack.named = bootstrap.filter(({ key }) => key !== this.#context.self);
+    this.#tableUpkeep.start(now, this.#waysBack.named);
     this.#valueUpkeep.start(now);
     this.#join(now);
   }
@@ -262,7 +265,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     this.#attempts += 1;
     this.#rejoinAt = Number.POSITIVE_INFINITY;
     // Those that it began with may be gone for good by now.
-    const known = [...this.#bootstrap, ...this.#lastLost];
+    const known = this.#waysBack.all;
     // The first node of a network, or one that has met others already: there is nobody to ask.
     if (known.length === 0) {
       this.#isJoined = table.size > 0;
@@ -289,7 +292,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     for (let at = depth - 1; at >= 0; at--) {
       if (table.sizeAt(at) >= this.#context.limits.bucketSize && !table.isWhole) continue;
       const target = keyBeside(this.#context.self, at, this.#context.random.bytes(32));
-      this.#refresh(target, this.#bootstrap);
+      this.#refresh(target, this.#waysBack.named);
     }
     this.#tableUpkeep.survey(this.#now);
   }
@@ -329,11 +332,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     // Who is not where it was asked may be where it is known to be by now.
     if (known !== undefined && known.reach !== contact.reach) return;
     table.remove(contact.key, now);
-    if (known?.isProvable === true) {
-      const others = this.#lastLost.filter(({ key }) => key !== known.key);
-      this.#lastLost = [...others.slice(1 - LOST_MAX), known];
-    }
-    const isAlone = table.size === 0 && this.#bootstrap.length + this.#lastLost.length > 0;
+    if (known?.isProvable === true) this.#waysBack.lose(known);
+    const isAlone = table.size === 0 && this.#waysBack.all.length > 0;
     if (isAlone) this.#rejoinAt = Math.min(this.#rejoinAt, now + REJOIN_MS);
   }
 

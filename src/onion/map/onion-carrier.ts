@@ -20,7 +20,7 @@ import { EPOCH_MS } from "../packet/key-ring.ts";
 import type { RouteProvider } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
 import { ExitBudget, framesPerExit } from "./exit-budget.ts";
-import type { ExitChecks, StoredOutcome } from "./exit-checks.ts";
+import type { ExitChecks } from "./exit-checks.ts";
 import {
   encodeOperation,
   type MapOperation,

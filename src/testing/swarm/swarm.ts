@@ -25,6 +25,8 @@ export interface SwarmOptions {
   readonly recordRule?: RecordRule;
   /** Share of messages that are lost, each way. */
   readonly loss?: number;
+  /** Whether nothing passes between two nodes, at this moment. */
+  readonly isCut?: (one: SwarmNode, other: SwarmNode) => boolean;
   /** Every message goes through its bytes, as it would over a carrier. */
   readonly isEncoded?: boolean;
 }
@@ -258,7 +260,7 @@ export class Swarm {
   #send(from: SwarmNode, effect: DhtEffect & { readonly kind: "send" }): void {
     const to = this.#byKey.get(effect.to.key);
     this.#messages += 1;
-    if (to === undefined || to.isHidden || !to.isAlive || this.#isLost()) return;
+    if (to === undefined || to.isHidden || !to.isAlive || this.#isLost(from, to)) return;
     const exchange = this.#nextId();
     const { request, sender } = this.#carried(from, effect.request);
     const { attempt } = effect;
@@ -281,7 +283,7 @@ export class Swarm {
     const response = to.behaviour === undefined ? honest : to.behaviour(request, () => honest);
     if (response === undefined) return;
     this.#messages += 1;
-    if (this.#isLost()) return;
+    if (this.#isLost(to, asker)) return;
     const carried = this.#options.isEncoded
       ? decodeDhtResponse(encodeDhtResponse(response))
       : response;
@@ -302,8 +304,9 @@ export class Swarm {
     this.#events.push({ at, node: to, input });
   }
 
-  #isLost(): boolean {
-    const { loss = 0 } = this.#options;
+  #isLost(from: SwarmNode, to: SwarmNode): boolean {
+    const { loss = 0, isCut } = this.#options;
+    if (isCut?.(from, to) === true) return true;
     return loss > 0 && this.random.unit() < loss;
   }
 
