@@ -20,8 +20,8 @@ export const COUNTED_AGAIN: Uint8Array = Uint8Array.of(0);
 export const COUNTED_AGAIN_MAX = 65_536;
 
 /**
- * What a record that is kept costs beside its bytes: a peer that has a few bytes said to each word
- * of its own must not make us keep many times what was allowed.
+ * What a record that is kept counts for at least, as it costs so much beside its bytes: a peer that
+ * has a few bytes said to each word of its own must not make us keep many times what was allowed.
  */
 const RECORD_COST = 200;
 

@@ -3,6 +3,7 @@ import { Broadcast, type BroadcastOpenOptions } from "../../src/stream/index.ts"
 import { Violation } from "../../src/testing/world/index.ts";
 import type { WriterPlan } from "./broadcast-life-plan.ts";
 import type { BroadcastGround } from "./broadcast-lives.ts";
+import { clockOff } from "./life-place.ts";
 import { LifeStore } from "./stream-life-store.ts";
 import type { Way } from "./stream-life-way.ts";
 
@@ -95,12 +96,7 @@ export class LifeWriter {
 
   #options(): BroadcastOpenOptions {
     const { clock } = this.#ground;
-    const offMs = this.#clockOffMs;
-    const own = {
-      now: () => clock.now(),
-      schedule: clock.schedule.bind(clock),
-      unixMs: () => clock.unixMs() + offMs,
-    };
+    const own = clockOff(clock, this.#clockOffMs);
     return { ...this.#plan.options, clock: own };
   }
 

@@ -1,4 +1,4 @@
-import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
+import { type Clock, isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { Trace, Violation } from "../../src/testing/world/index.ts";
 import {
@@ -21,6 +21,15 @@ export interface MapPlan {
 
 /** Hears what happens, line by line. */
 export type LifeLog = ((line: string) => void) | undefined;
+
+/** The clock of a process whose wall clock is off by so much. */
+export function clockOff(clock: VirtualClock, offMs: number): Clock {
+  return {
+    now: () => clock.now(),
+    schedule: clock.schedule.bind(clock),
+    unixMs: () => clock.unixMs() + offMs,
+  };
+}
 
 /** Where applications live: a clock, a Map that may be lost, ways to it, and what is wrong. */
 export class LifePlace {

@@ -2,6 +2,7 @@ import { CulvertError, type ErrorCode, isCulvertError } from "../../src/base/ind
 import { Stream, type StreamOpenOptions } from "../../src/stream/index.ts";
 import type { VirtualClock } from "../../src/testing/index.ts";
 import { type Trace, Violation } from "../../src/testing/world/index.ts";
+import { clockOff } from "./life-place.ts";
 import type { Dice, EndPlan } from "./stream-life-plan.ts";
 import { LifeStore } from "./stream-life-store.ts";
 import type { Way } from "./stream-life-way.ts";
@@ -138,12 +139,7 @@ export class LifeEnd {
   /** Its wall clock may have been set since its last session. */
   #options(): StreamOpenOptions {
     const { clock } = this.#ground;
-    const offMs = this.#clockOffMs;
-    const own = {
-      now: () => clock.now(),
-      schedule: clock.schedule.bind(clock),
-      unixMs: () => clock.unixMs() + offMs,
-    };
+    const own = clockOff(clock, this.#clockOffMs);
     const isManual = this.plan.reads === "confirmed";
     return { ...this.plan.options, clock: own, ...(isManual && { confirm: "manual" }) };
   }

@@ -158,7 +158,8 @@ export class OnionCarrier {
     record: OnionRecord,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<{ readonly ttlSeconds: number; readonly receipt: Uint8Array }> {
-    const [{ answerMs: timeoutMs }, { address }] = [this.#options, record];
+    const { answerMs: timeoutMs } = this.#options;
+    const { address } = record;
     const operation = { kind: "put", record } as const;
     return await this.#inUse(() =>
       this.#ask(
