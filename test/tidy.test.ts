@@ -40,6 +40,22 @@ const CASES: Readonly<Record<string, Case>> = {
       { "src/index.ts": 'export * from "./stream/a.ts";', "src/stream/a.ts": "" },
     ],
   },
+  "folders have no circle": {
+    rule: imports.foldersHaveNoCircle,
+    caught: [
+      { "src/dht/a/b.ts": 'import "../c/d.ts";', "src/dht/c/d.ts": 'import "../a/e.ts";' },
+      {
+        "src/dht/a/b.ts": 'import type { C } from "../c/d.ts";',
+        "src/dht/c/d.ts": 'import "../e/f/g.ts";',
+        "src/dht/e/f/g.ts": 'export * from "../../a/h.ts";',
+      },
+    ],
+    fine: [
+      { "src/dht/a/b.ts": 'import "../c/d.ts";', "src/dht/c/d.ts": 'import "./e.ts";' },
+      { "src/dht/a/b.ts": 'import "../c.ts";', "src/dht/c.ts": 'import "./a/d.ts";' },
+      { "src/rpc/a/b.ts": 'import "../../dht/a/b.ts";', "src/dht/a/b.ts": 'import "../c/d.ts";' },
+    ],
+  },
   "cores are closed": {
     rule: imports.coresAreClosed,
     caught: [{ "src/stream/a-core.ts": 'import "../io/clock.ts";' }],

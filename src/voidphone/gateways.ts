@@ -6,13 +6,13 @@ import { apiGateway } from "./api/api-gateway.ts";
 import type { VoidphoneDht, VoidphonePeer } from "./dht.ts";
 import type { SessionLimits } from "./limits.ts";
 import { onionGateway } from "./onion/onion-gateway.ts";
-import type { VoidphonePeerSampling, VoidphoneTunnels } from "./onion/tunnels.ts";
 import { FINAL, MIDTERM } from "./peer/dialects.ts";
 import { peerGateway } from "./peer/peer-gateway.ts";
 import type { PeerDialect, VoidphoneContact } from "./peer/peer-messages.ts";
 import { rpsGateway } from "./rps/rps-gateway.ts";
 import { peerCertificate, VoidphoneServer } from "./server.ts";
 import type { Gateway } from "./session.ts";
+import type { VoidphonePeerSampling, VoidphoneTunnels } from "./tunnels.ts";
 
 /** The protocols that a node may serve, each on a port of its own. */
 export type GatewayName = "api" | "onion" | "rps" | PeerDialect["name"];

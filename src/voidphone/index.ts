@@ -28,12 +28,6 @@ export {
   readOnionRequest,
   TUNNEL_DATA_BYTES_MAX,
 } from "./onion/onion-messages.ts";
-export type {
-  TunnelEvents,
-  VoidphonePeerSampling,
-  VoidphoneTunnel,
-  VoidphoneTunnels,
-} from "./onion/tunnels.ts";
 export { callPeer } from "./peer/call-peer.ts";
 export { FINAL, MIDTERM } from "./peer/dialects.ts";
 export { peerGateway } from "./peer/peer-gateway.ts";
@@ -62,5 +56,11 @@ export { Session } from "./session.ts";
 export type { ServerDialect, SessionEnd } from "./session-core.ts";
 export type { StandaloneOptions } from "./standalone.ts";
 export { StandalonePeer } from "./standalone.ts";
+export type {
+  TunnelEvents,
+  VoidphonePeerSampling,
+  VoidphoneTunnel,
+  VoidphoneTunnels,
+} from "./tunnels.ts";
 export type { ValueStoreLimits } from "./value-store.ts";
 export { VOIDPHONE_STORE_LIMITS } from "./value-store.ts";

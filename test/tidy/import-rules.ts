@@ -25,6 +25,33 @@ export const importsGoDown: Rule = (tree) => {
   });
 };
 
+/** The folder of a file within its room; none for what the whole room shares, at its top. */
+function folderOf(path: string): string | undefined {
+  return /^src\/[^/]+\/[^/]+(?=\/)/.exec(path)?.[0];
+}
+
+/** The folders of a room stand on each other as rooms do: no way down leads back up. */
+export const foldersHaveNoCircle: Rule = (tree) => {
+  const below = new Map<string, Set<string>>();
+  const isAbove = (from: string, to: string | undefined): to is string =>
+    to !== undefined && to !== from && roomOf(`${from}/`) === roomOf(`${to}/`);
+  for (const source of tree.values()) {
+    const from = folderOf(source.path);
+    if (from === undefined) continue;
+    for (const { specifier } of source.imports) {
+      const to = specifier.startsWith(".") ? folderOf(resolveImport(source, specifier)) : undefined;
+      if (isAbove(from, to)) below.set(from, (below.get(from) ?? new Set()).add(to));
+    }
+  }
+  const reach = (from: string, seen = new Set<string>()): Set<string> => {
+    for (const to of below.get(from) ?? []) if (!seen.has(to)) reach(to, seen.add(to));
+    return seen;
+  };
+  return [...below.keys()]
+    .filter((folder) => reach(folder).has(folder))
+    .map((folder) => `${folder}: imports lead from it back to it`);
+};
+
 /** Cores take time and chance from outside: they import no port's implementation. */
 export const coresAreClosed: Rule = (tree) => {
   return eachImport(tree, (source, { specifier }) => {

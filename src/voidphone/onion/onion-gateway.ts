@@ -9,9 +9,9 @@ import { systemRandom } from "../../io/random.ts";
 import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "../limits.ts";
 import type { Gateway, Servant, SessionHandle } from "../session.ts";
 import type { ServerDialect } from "../session-core.ts";
+import type { VoidphoneTunnels } from "../tunnels.ts";
 import { encodeOnionNotice, type OnionRequest, readOnionRequest } from "./onion-messages.ts";
 import { TunnelDesk } from "./tunnel-desk.ts";
-import type { VoidphoneTunnels } from "./tunnels.ts";
 
 /** What does not fit the API closes the connection; a request that fails is answered with a 565. */
 const ONION_DIALECT: ServerDialect<OnionRequest> = { read: readOnionRequest, failure };

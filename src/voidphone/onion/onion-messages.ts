@@ -1,5 +1,6 @@
 import { unreachable } from "../../base/index.ts";
 import type { Reader, Writer } from "../../codec/index.ts";
+import { readHostKey } from "../host-key.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
 import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "../message.ts";
 
@@ -144,12 +145,6 @@ function readNoticeBody(type: number, body: Reader): OnionNotice {
     default:
       return body.refuse("type", `${type} is nothing that the onion API says`);
   }
-}
-
-/** The rest of a message, which is a host key: there is no empty one. */
-export function readHostKey(body: Reader): Uint8Array {
-  if (body.remaining === 0) body.refuse("hostKey", "is empty");
-  return body.rest();
 }
 
 function encodeTunnelData(message: {

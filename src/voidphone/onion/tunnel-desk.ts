@@ -1,6 +1,6 @@
 import { assert, type Random } from "../../base/index.ts";
+import type { VoidphoneTunnel } from "../tunnels.ts";
 import { encodeOnionNotice, TUNNEL_DATA_BYTES_MAX } from "./onion-messages.ts";
-import type { VoidphoneTunnel } from "./tunnels.ts";
 
 /** Tunnels of one client, and of all. */
 export const TUNNELS_PER_CLIENT_MAX = 64;

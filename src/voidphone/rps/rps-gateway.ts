@@ -1,7 +1,7 @@
 import { CulvertError, resolveLimits } from "../../base/index.ts";
 import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "../limits.ts";
-import type { VoidphonePeerSampling } from "../onion/tunnels.ts";
 import type { Gateway } from "../session.ts";
+import type { VoidphonePeerSampling } from "../tunnels.ts";
 import { encodeRpsPeer, readRpsQuery } from "./rps-messages.ts";
 
 type RpsQuery = ReturnType<typeof readRpsQuery>;

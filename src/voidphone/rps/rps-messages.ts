@@ -1,6 +1,6 @@
+import { readHostKey } from "../host-key.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
 import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "../message.ts";
-import { readHostKey } from "../onion/onion-messages.ts";
 
 /** On which port a peer runs one of its modules. */
 export interface PortMapping {

@@ -1,6 +1,6 @@
-import type { Cancel } from "../../base/index.ts";
-import type { SampledPeer } from "../rps/rps-messages.ts";
-import type { TunnelTarget } from "./onion-messages.ts";
+import type { Cancel } from "../base/index.ts";
+import type { TunnelTarget } from "./onion/onion-messages.ts";
+import type { SampledPeer } from "./rps/rps-messages.ts";
 
 /** What happens on a tunnel. Must not throw. */
 export interface TunnelEvents {
