@@ -28,13 +28,21 @@ export interface Cell {
 
 /** Tag 16, command 1, request 4, length 2, data, zeros. */
 export function writeCell(cellBytes: number, cell: Cell): Uint8Array {
-  assert(cell.data.length <= cellBytes - CELL_HEAD_BYTES, "the data fits a cell");
-  const bytes = new Uint8Array(cellBytes);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(TAG_BYTES, COMMANDS.indexOf(cell.command));
-  view.setUint32(TAG_BYTES + 1, cell.request);
-  view.setUint16(TAG_BYTES + 5, cell.data.length);
-  bytes.set(cell.data, CELL_HEAD_BYTES);
+  return writeCellInto(new Uint8Array(cellBytes), cell);
+}
+
+/** Writes a cell into `bytes`, all of which are zeros, and answers with them. */
+export function writeCellInto(bytes: Uint8Array, { command, request, data }: Cell): Uint8Array {
+  assert(data.length <= bytes.length - CELL_HEAD_BYTES, "the data fits a cell");
+  // By bytes, without a view of each cell.
+  bytes[TAG_BYTES] = COMMANDS.indexOf(command);
+  bytes[TAG_BYTES + 1] = request >>> 24;
+  bytes[TAG_BYTES + 2] = request >>> 16;
+  bytes[TAG_BYTES + 3] = request >>> 8;
+  bytes[TAG_BYTES + 4] = request;
+  bytes[TAG_BYTES + 5] = data.length >>> 8;
+  bytes[TAG_BYTES + 6] = data.length;
+  bytes.set(data, CELL_HEAD_BYTES);
   return bytes;
 }
 
