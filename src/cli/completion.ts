@@ -30,6 +30,7 @@ function bash(commands: readonly CommandText[]): string {
   return `# culvert completion bash > ~/.local/share/bash-completion/completions/culvert
 _culvert_files() {
   local IFS=$'\\n' # a name may have spaces
+  compopt -o filenames # of nothing else: a command is no folder that is called as it is
   COMPREPLY=($(compgen -f -- "$1"))
 }
 _culvert() {
@@ -38,6 +39,10 @@ _culvert() {
     COMPREPLY=($(compgen -W "${names} help --help --version" -- "$word"))
     return
   fi
+  case $word,$before in # --via=onion is three words to bash
+    =,*) word= ;;
+    *,=) before=\${COMP_WORDS[COMP_CWORD-2]} ;;
+  esac
   case $before in
     ${fileFlags}) _culvert_files "$word"; return ;;
     --via) COMPREPLY=($(compgen -W "${ROADS.join(" ")}" -- "$word")); return ;;
@@ -56,7 +61,7 @@ ${cases.join("\n")}
       esac ;;
   esac
 }
-complete -o filenames -F _culvert culvert
+complete -F _culvert culvert
 `;
 }
 
@@ -116,11 +121,14 @@ fi
 `;
 }
 
-/** Every spelling of it, as `_arguments` takes them. */
+/** Every spelling of it, as `_arguments` takes them: with `=` a value may be in the same word. */
 function zshOptions(option: OptionSpec): string[] {
   const summary = option.summary.replaceAll("[", "(").replaceAll("]", ")").replaceAll(":", "\\:");
   const value = zshValue(option);
-  return spellings(option).map((flag) => `${flag}[${summary}]${value}`);
+  return spellings(option).map((flag) => {
+    const withValue = value !== "" && flag.startsWith("--") ? `${flag}=` : flag;
+    return `${withValue}[${summary}]${value}`;
+  });
 }
 
 function zshValue(option: OptionSpec): string {

@@ -1,5 +1,9 @@
-import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { completionScript, SHELLS } from "../../src/cli/completion.ts";
 
@@ -25,28 +29,56 @@ describe.each(SHELLS)("the completion script for %s", (shell) => {
     expect(script).toMatch({ bash: / help\) /, zsh: / help\) /, fish: /from help' -a / }[shell]);
   });
 
+  test("knows that a value may follow an option in the same word", () => {
+    const told = { bash: /\*,=\) before/, zsh: /'--config=\[/, fish: / -l config -r -F/ }[shell];
+    expect(script).toMatch(told);
+  });
+
   test("says in its first lines where to put it", () => {
     expect(script.split("\n").slice(0, 2).join("\n")).toContain(`culvert completion ${shell} >`);
   });
 });
 
-describe("the completion for bash", () => {
-  /** What it offers for the last of these words. */
-  function offered(...words: string[]): string[] {
-    const script = `${completionScript("bash", COMMANDS)}
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _culvert; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const { stdout } = spawnSync("bash", ["-c", script, "bash", ...words], { encoding: "utf8" });
-    return stdout.split("\n").filter((word) => word !== "");
-  }
+/** What bash itself makes of a line of `culvert` when the tabulator is struck: its words. */
+async function completed(line: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "culvert-completion-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, "node")); // as a command is called
+  await mkdir(join(folder, "two words"));
+  await writeFile(join(folder, "plain"), "");
+  await writeFile(join(folder, "script"), completionScript("bash", COMMANDS));
+  // Not a process of the terminal that the tests may have: it would take that for its own.
+  const bash = spawn("bash", ["--norc", "-i"], {
+    cwd: folder,
+    detached: true,
+    env: { ...process.env, TERM: "dumb", HOME: folder },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  bash.stdin.end(`source ./script; culvert() { printf '<%s>' "$@"; }\n${line}\t\n`);
+  return await text(bash.stdout);
+}
 
-  test("offers commands to help, and the two roads to --via", () => {
-    expect(offered("culvert", "help", "re")).toEqual(["receive"]);
-    expect(offered("culvert", "send", "--via", "")).toEqual(["onion", "direct"]);
+describe("the completion for bash, in bash", { timeout: 30_000 }, () => {
+  test.each([
+    ["culvert su", "<subscribe>"],
+    ["culvert help re", "<help><receive>"],
+    ["culvert completion b", "<completion><bash>"],
+    ["culvert send --det", "<send><--detach>"],
+    ["culvert send --via o", "<send><--via><onion>"],
+    ["culvert send --via=o", "<send><--via=onion>"],
+    ["culvert node -c pl", "<node><-c><plain>"],
+    ["culvert node --config=pl", "<node><--config=plain>"],
+    ["culvert send pl", "<send><plain>"],
+    ["culvert send tw", "<send><two words/>"],
+    ["culvert send --nodes pl", "<send><--nodes><pl>"],
+    ["culvert receive pl", "<receive><pl>"],
+  ])("%s: %s", async (line, words) => {
+    expect(await completed(line)).toBe(words);
   });
 
-  test("offers files where one is wanted, and nothing where only the user knows", () => {
-    expect(offered("culvert", "node", "-c", "READ")).toEqual(["README.md"]);
-    expect(offered("culvert", "send", "READ")).toEqual(["README.md"]);
-    expect(offered("culvert", "send", "--nodes", "")).toEqual([]);
+  test("knows a command from a folder that is called as one", async () => {
+    expect(await completed("culvert nod")).toBe("<node>");
+    expect(await completed("culvert help nod")).toBe("<help><node>");
+    expect(await completed("culvert send nod")).toBe("<send><node/>");
   });
 });
