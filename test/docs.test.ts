@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
+import { TRANSFER_LIMITS } from "../src/cli/transfer/manifest.ts";
 import { DHT_LIMITS, PLACEMENT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
 import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
 import {
@@ -131,6 +132,7 @@ const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
   ROUTE_DEFAULTS,
   PATH_DEFAULTS,
   ONION_CARRIER_DEFAULTS,
+  TRANSFER_LIMITS,
 };
 
 /** The cells of every table row between a heading that holds `title` and the next heading. */

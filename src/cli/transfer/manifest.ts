@@ -1,4 +1,4 @@
-import { assert, CulvertError, concatBytes } from "../../base/index.ts";
+import { assert, CulvertError, concatBytes, utf8 } from "../../base/index.ts";
 import { type CborValue, decodeCbor, encodeCbor } from "../../codec/index.ts";
 
 /** One file or folder of a transfer. */
@@ -29,12 +29,22 @@ export interface Manifest {
   readonly contentBytes: number;
 }
 
+/** What the list of a transfer has room for. */
+export interface TransferLimits {
+  /** Files and folders. */
+  readonly entriesMax: number;
+  readonly listBytesMax: number;
+}
+
 /**
  * A list of a hundred thousand files is a few megabytes. The receiver holds all of it in memory,
  * so it has to end somewhere.
  */
-const ENTRIES_MAX = 100_000;
-const LIST_BYTES_MAX = 16 * 1024 * 1024;
+export const TRANSFER_LIMITS: TransferLimits = Object.freeze({
+  entriesMax: 100_000,
+  listBytesMax: 16 * 1024 * 1024,
+});
+
 const PERMISSIONS = 0o777;
 /** The range of `Date`, which file systems are told times in. */
 const MTIME_MS_MAX = 8.64e15;
@@ -44,6 +54,25 @@ const VERSION = 1;
 
 /** Length of what comes before the list: magic, version and the length of the list. */
 export const PREFIX_BYTES = 8;
+
+/** What is left of the room of a list while it is made: who makes it need not go on to its end. */
+export class ListRoom {
+  readonly #limits: TransferLimits;
+  #entries = 0;
+  #pathBytes = 0;
+
+  constructor(limits: TransferLimits) {
+    this.#limits = limits;
+  }
+
+  /** @throws CulvertError `CULVERT_TOO_LARGE` when this path is one too many */
+  take(path: string): void {
+    this.#entries++;
+    this.#pathBytes += utf8(path).length;
+    const { entriesMax, listBytesMax } = this.#limits;
+    if (this.#entries > entriesMax || this.#pathBytes > listBytesMax) throw tooLarge(this.#limits);
+  }
+}
 
 /** Counts the bytes of the contents. */
 export function makeManifest(entries: readonly Entry[]): Manifest {
@@ -66,8 +95,9 @@ export function encodeHeader(manifest: Manifest): Uint8Array {
         : [entry.path, entry.mode, entry.size, entry.mtimeMs],
     ),
   );
-  if (manifest.entries.length > ENTRIES_MAX || list.length > LIST_BYTES_MAX) {
-    throw new CulvertError("CULVERT_TOO_LARGE", `more than ${ENTRIES_MAX} files, or their names`);
+  const { entriesMax, listBytesMax } = TRANSFER_LIMITS;
+  if (manifest.entries.length > entriesMax || list.length > listBytesMax) {
+    throw tooLarge(TRANSFER_LIMITS);
   }
   const prefix = new Uint8Array(PREFIX_BYTES);
   prefix.set(MAGIC);
@@ -88,7 +118,7 @@ export function readHeaderLength(prefix: Uint8Array): number {
   if (version !== VERSION) refuse(`the transfer is of version ${version}, not ${VERSION}`);
   const view = new DataView(prefix.buffer, prefix.byteOffset);
   const length = view.getUint32(MAGIC.length + 1);
-  if (length > LIST_BYTES_MAX) refuse("the list of files is too long");
+  if (length > TRANSFER_LIMITS.listBytesMax) refuse("the list of files is too long");
   return PREFIX_BYTES + length;
 }
 
@@ -100,14 +130,14 @@ export function readHeaderLength(prefix: Uint8Array): number {
 export function decodeHeader(header: Uint8Array): Manifest {
   assert(header.length === readHeaderLength(header), "the header is complete");
   const list = decodeList(header.subarray(PREFIX_BYTES));
-  if (list.length > ENTRIES_MAX) refuse("the list of files is too long");
+  if (list.length > TRANSFER_LIMITS.entriesMax) refuse("the list of files is too long");
   const manifest = makeManifest(list.map(parseEntry));
   if (!Number.isSafeInteger(manifest.contentBytes)) refuse("the sizes have no end");
   return manifest;
 }
 
 function decodeList(bytes: Uint8Array): readonly CborValue[] {
-  const list = decodeCbor(bytes, { maxBytes: LIST_BYTES_MAX, maxDepth: 2 });
+  const list = decodeCbor(bytes, { maxBytes: TRANSFER_LIMITS.listBytesMax, maxDepth: 2 });
   return Array.isArray(list) ? list : refuse("the list of files is not a list");
 }
 
@@ -126,6 +156,10 @@ function isCount(value: CborValue | undefined): value is number {
 
 function isTime(value: CborValue | undefined): value is number {
   return Number.isSafeInteger(value) && Math.abs(Number(value)) <= MTIME_MS_MAX;
+}
+
+function tooLarge({ entriesMax }: TransferLimits): CulvertError {
+  return new CulvertError("CULVERT_TOO_LARGE", `more than ${entriesMax} files, or their names`);
 }
 
 function malformed(at: number): never {

@@ -3,7 +3,15 @@ import { access, lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
-import { type Entry, type FileEntry, type Manifest, makeManifest } from "./manifest.ts";
+import {
+  type Entry,
+  type FileEntry,
+  ListRoom,
+  type Manifest,
+  makeManifest,
+  TRANSFER_LIMITS,
+  type TransferLimits,
+} from "./manifest.ts";
 import { refuseEntries } from "./path-policy.ts";
 
 /** What is to be sent, and where on this disk each entry is. */
@@ -23,13 +31,18 @@ const EMPTY_HINT = 'is a variable not set? the current folder is "."';
 /**
  * Looks at everything below `paths`, in an order that is the same every time, and makes sure that
  * it can be read. A link is followed when it was named, and left out when it is inside a folder.
+ * What is too much is looked at no further than until that is known.
  *
- * @throws CulvertError `CULVERT_FILE`, `CULVERT_USAGE`
+ * @throws CulvertError `CULVERT_FILE`, `CULVERT_USAGE`, `CULVERT_TOO_LARGE`
  */
-export async function scanSource(paths: readonly string[]): Promise<Source> {
+export async function scanSource(
+  paths: readonly string[],
+  limits: TransferLimits = TRANSFER_LIMITS,
+): Promise<Source> {
   const locations = new Map<Entry, string>();
   const skipped: string[] = [];
   const named = new Map<string, string>();
+  const room = new ListRoom(limits);
   for (const path of paths) {
     // Of a variable that is not set: it would be the current folder, with all that is in it.
     if (path === "") throw new CommandError("CULVERT_USAGE", "a path is empty", EMPTY_HINT);
@@ -38,6 +51,7 @@ export async function scanSource(paths: readonly string[]): Promise<Source> {
     const other = named.get(name);
     if (other !== undefined) throw namedTwice(other, path);
     named.set(name, path);
+    room.take(name);
     const waiting = [{ location, path: name, stats: await inspect(location) }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const entry = describe(next.path, next.stats);
@@ -50,12 +64,10 @@ export async function scanSource(paths: readonly string[]): Promise<Source> {
       if (entry.kind === "file") continue;
       const names = await readdir(next.location);
       for (const name of names.sort().reverse()) {
-        const inside = join(next.location, name);
-        waiting.push({
-          location: inside,
-          path: `${next.path}/${name}`,
-          stats: await inspectInside(inside),
-        });
+        const [inside, path] = [join(next.location, name), `${next.path}/${name}`];
+        const stats = await inspectInside(inside);
+        if (describe(path, stats) !== undefined) room.take(path);
+        waiting.push({ location: inside, path, stats });
       }
     }
   }
@@ -128,20 +140,29 @@ async function inspect(location: string): Promise<Stats> {
   try {
     return await stat(location);
   } catch (error) {
+    if (isDamaged(location)) throw notUtf8(location, error);
     const hint = basename(location) === "-" ? STDIN_HINT : SPELLING_HINT;
     throw new CommandError("CULVERT_FILE", `cannot find ${location}`, hint, error);
   }
 }
 
-/** What a folder has; a name that cannot be said in UTF-8 has lost a part of itself by now. */
+/** What a folder has. */
 async function inspectInside(location: string): Promise<Stats> {
   try {
     return await lstat(location);
   } catch (error) {
-    if (!location.includes("\ufffd")) throw error;
-    const hint = "rename it";
-    throw new CommandError("CULVERT_FILE", `cannot be sent, not UTF-8: ${location}`, hint, error);
+    throw isDamaged(location) ? notUtf8(location, error) : error;
   }
+}
+
+/** A name that cannot be said in UTF-8 has lost a part of itself by now. */
+function isDamaged(location: string): boolean {
+  return location.includes("\ufffd");
+}
+
+function notUtf8(location: string, cause: unknown): CommandError {
+  const message = `cannot be sent, not UTF-8: ${location}`;
+  return new CommandError("CULVERT_FILE", message, "rename it", cause);
 }
 
 function describe(path: string, stats: Stats): Entry | undefined {

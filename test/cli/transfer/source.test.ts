@@ -84,6 +84,30 @@ describe("what is sent", () => {
     });
   });
 
+  test("that is too much is no longer looked at once that is known", async () => {
+    // What is behind the limit could not be sent for another reason, if it were looked at.
+    await writeFile(Buffer.concat([Buffer.from(join(root, "d/sub/caf")), Buffer.of(0xe9)]), "");
+    const entriesMax = 4; // d, a, b and sub
+    const scan = scanSource([join(root, "d")], { entriesMax, listBytesMax: 1_000 });
+    await expect(scan).rejects.toMatchObject({ code: "CULVERT_TOO_LARGE" });
+    const names = scanSource([join(root, "d")], { entriesMax: 100, listBytesMax: 8 });
+    await expect(names).rejects.toMatchObject({ code: "CULVERT_TOO_LARGE" });
+  });
+
+  test("may be as much as a transfer takes", async () => {
+    const source = await scanSource([join(root, "d")], { entriesMax: 5, listBytesMax: 200 });
+    expect(source.manifest.entries).toHaveLength(5);
+  });
+
+  test("is named and not UTF-8 is refused with its reason", async () => {
+    // What a process is given of such a name, it has lost a part of already.
+    await expect(scanSource([join(root, "caf\ufffd")])).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      message: expect.stringContaining("not UTF-8"),
+      hint: "rename it",
+    });
+  });
+
   test("whose name is not UTF-8 is refused with its reason", async () => {
     const name = Buffer.concat([Buffer.from(join(root, "d/caf")), Buffer.of(0xe9)]);
     await writeFile(name, "");
