@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import {
-  chmod,
   copyFile,
   type FileHandle,
   link,
@@ -16,6 +15,7 @@ import { CulvertError } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
+import type { Place } from "./held-folders.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
 const FOLDER_MODE_ALWAYS = 0o700;
@@ -29,37 +29,37 @@ const NO_LINKS: readonly unknown[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"
  *
  * @throws CulvertError `CULVERT_FILE` when the name is taken
  */
-export async function placeFile(finished: string, destination: string): Promise<void> {
-  const draft = draftOf(finished, destination);
-  const own = [finished, draft];
+export async function placeFile(finished: string, place: Place): Promise<void> {
+  const draft = draftOf(finished, place);
+  const own = [finished, draft.at];
   try {
-    await giveName(finished, destination, own);
+    await giveName(finished, place, own);
   } catch (error) {
     const code = errorCode(error);
-    if (code === "ENOENT") await requirePlaced(destination);
+    if (code === "ENOENT") await requirePlaced(place);
     else if (code !== "EXDEV") throw error;
     else {
-      await copyDurably(finished, draft);
-      await giveName(draft, destination, own);
-      await syncFolder(dirname(destination));
+      await copyDurably(finished, draft.at);
+      await giveName(draft.at, place, own);
+      await syncFolder(dirname(place.at));
     }
   }
   for (const name of own) await rm(name, { force: true });
 }
 
 /** Moves a finished file to its name, onto the file or link that may be there. */
-export async function replaceFile(finished: string, destination: string): Promise<void> {
+export async function replaceFile(finished: string, place: Place): Promise<void> {
   try {
-    await rename(finished, destination);
+    await rename(finished, place.at);
   } catch (error) {
     const code = errorCode(error);
-    if (code === "EISDIR" || code === "ENOTEMPTY") throw taken(destination);
-    if (code === "ENOENT") return await requirePlaced(destination);
+    if (code === "EISDIR" || code === "ENOTEMPTY") throw taken(place.path);
+    if (code === "ENOENT") return await requirePlaced(place);
     if (code !== "EXDEV") throw error;
-    const draft = draftOf(finished, destination);
-    await copyDurably(finished, draft);
-    await replaceFile(draft, destination);
-    await syncFolder(dirname(destination));
+    const draft = draftOf(finished, place);
+    await copyDurably(finished, draft.at);
+    await replaceFile(draft.at, place);
+    await syncFolder(dirname(place.at));
     await unlink(finished);
   }
 }
@@ -70,14 +70,21 @@ export async function replaceFile(finished: string, destination: string): Promis
  * @param mode its permission bits, whatever the umask of this process
  * @throws CulvertError `CULVERT_FILE` for anything else of that name: a link could lead elsewhere
  */
-export async function placeFolder(destination: string, mode: number): Promise<void> {
+export async function placeFolder({ at, path }: Place, mode: number): Promise<void> {
   const bits = mode | FOLDER_MODE_ALWAYS;
   try {
-    await mkdir(destination, { mode: bits });
-    await chmod(destination, bits);
+    await mkdir(at, { mode: bits });
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
-    if (!(await lstat(destination)).isDirectory()) throw taken(destination);
+    if (!(await lstat(at)).isDirectory()) throw taken(path);
+    return;
+  }
+  if (process.platform === "win32") return; // which has no such bits
+  const handle = await open(at, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    await handle.chmod(bits);
+  } finally {
+    await handle.close();
   }
 }
 
@@ -105,16 +112,16 @@ export function taken(destination: string): NameTaken {
 }
 
 /** Links or moves a file to a name that nothing has, unless the name is one of `own` already. */
-async function giveName(file: string, destination: string, own: readonly string[]): Promise<void> {
+async function giveName(file: string, { at, path }: Place, own: readonly string[]): Promise<void> {
   try {
-    await link(file, destination);
+    await link(file, at);
   } catch (error) {
     const code = errorCode(error);
-    if (code === "EEXIST" && (await isOneOf(destination, own))) return;
-    if (code === "EEXIST") throw taken(destination);
+    if (code === "EEXIST" && (await isOneOf(at, own))) return;
+    if (code === "EEXIST") throw taken(path);
     if (!NO_LINKS.includes(code)) throw error;
-    if (await exists(destination)) throw taken(destination);
-    await rename(file, destination);
+    if (await exists(at)) throw taken(path);
+    await rename(file, at);
   }
 }
 
@@ -122,16 +129,16 @@ async function giveName(file: string, destination: string, own: readonly string[
  * Where a file is copied to when its name is in another file system, as below a folder that was
  * there: next to the name, under one that no peer can give.
  */
-function draftOf(finished: string, destination: string): string {
+function draftOf(finished: string, { at, path }: Place): Place {
   const name = `${basename(dirname(finished))}-${basename(finished)}`;
-  return join(dirname(destination), name);
+  return { at: join(dirname(at), name), path: join(dirname(path), name) };
 }
 
 async function copyDurably(from: string, to: string): Promise<void> {
   await rm(to, { force: true }); // a part of it, of a run that was killed
   await copyFile(from, to, constants.COPYFILE_EXCL);
   const { mode, mtimeMs } = await lstat(from);
-  const handle = await open(to, "r+");
+  const handle = await open(to, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     await handle.chmod(mode);
     await setTime(handle, mtimeMs);
@@ -141,9 +148,9 @@ async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-async function requirePlaced(destination: string): Promise<void> {
-  if (await exists(destination)) return;
-  throw new CulvertError("CULVERT_BAD_STATE", `the received bytes of ${destination} are gone`);
+async function requirePlaced({ at, path }: Place): Promise<void> {
+  if (await exists(at)) return;
+  throw new CulvertError("CULVERT_BAD_STATE", `the received bytes of ${path} are gone`);
 }
 
 /** Whether what is there has one of these names too, since an earlier run did not get further. */

@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, mkdtemp, open, rm, rmdir, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
+import { HeldFolders } from "./held-folders.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
 import { placeFile, placeFolder, replaceFile, setTime } from "./placing.ts";
@@ -154,15 +155,17 @@ export class Staging {
 
   /** Gives every file its name. Without `overwrite`, what is there is never replaced. */
   async place(options: { overwrite: boolean }): Promise<void> {
-    const touched = new Set([this.#options.target]);
-    for (const [entry, location] of this.#locations) {
-      const destination = this.#destination(entry);
-      touched.add(dirname(destination));
-      if (entry.kind === "folder") await placeFolder(destination, this.#allowed(entry.mode));
-      else if (options.overwrite) await replaceFile(location, destination);
-      else await placeFile(location, destination);
+    const folders = await HeldFolders.open(this.#options.target);
+    try {
+      for (const [entry, location] of this.#locations) {
+        const place = await folders.find(entry.path);
+        if (entry.kind === "folder") await placeFolder(place, this.#allowed(entry.mode));
+        else if (options.overwrite) await replaceFile(location, place);
+        else await placeFile(location, place);
+      }
+    } finally {
+      await folders.close();
     }
-    for (const folder of touched) await syncFolder(folder);
     await this.discard();
   }
 

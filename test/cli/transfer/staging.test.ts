@@ -17,6 +17,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as settled } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { utf8 } from "../../../src/base/index.ts";
 import { type Entry, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
@@ -185,6 +186,35 @@ describe("files on their way to their names", () => {
     expect(await readFile(join(outside, "victim"), "utf8")).toBe("mine");
     expect(await readlink(join(target, "d"))).toBe(outside);
   });
+
+  test.runIf(existsSync("/proc/self/fd"))(
+    "stay in the target although somebody puts a link in the place of a folder meanwhile",
+    async () => {
+      const [outside, shared] = [join(root, "outside"), join(target, "shared")];
+      await mkdir(outside);
+      await mkdir(join(shared, "d"), { recursive: true });
+      const many = Array.from({ length: 200 }, (_, at) => file(`shared/${at}`));
+      const staging = await receive([
+        { kind: "folder", path: "shared", mode: 0o755 },
+        { kind: "folder", path: "shared/d", mode: 0o755 },
+        ...many,
+        { kind: "folder", path: "shared/d/new", mode: 0o755 },
+        file("shared/d/new/a"),
+        file("shared/d/victim"),
+      ]);
+      for (const overwrite of [false, true]) {
+        const placing = staging.place({ overwrite }).catch((error: unknown) => error);
+        while (!overwrite && !existsSync(join(shared, "0"))) await settled();
+        await rm(join(shared, "d"), { recursive: true, force: true });
+        if (!existsSync(join(shared, "d"))) await symlink(outside, join(shared, "d"));
+        expect(await placing).toMatchObject({
+          code: "CULVERT_FILE",
+          message: expect.stringContaining(`${join(shared, "d")} is there already`),
+        });
+        expect(await readdir(outside)).toEqual([]);
+      }
+    },
+  );
 
   test("a file does not replace a folder", async () => {
     await mkdir(join(target, "a"));
