@@ -55,7 +55,7 @@ const PATIENT = Object.freeze({
 });
 
 /**
- * Carries TCP and UNIX connections over one stream, any number at once and both ways. The stream
+ * Carries TCP and UNIX connections over one stream, many at once and both ways. The stream
  * outlives both processes, the connections do not: when an end comes back, a new link begins.
  */
 export class Forwarding {
@@ -142,6 +142,9 @@ export class Forwarding {
   async #listen(endpoint: Endpoint): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#carry(socket));
     server.maxConnections = CONNECTIONS_MAX;
+    server.on("drop", () => {
+      this.#options.tell("refused", this.endpoint ?? "", `${CONNECTIONS_MAX} are open`);
+    });
     this.#server = server;
     await listenAt(server, endpoint).catch((error: unknown) => {
       throw withListenHint(error);

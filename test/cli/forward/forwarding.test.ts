@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateSecret, Stream } from "culvert";
@@ -16,7 +16,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function forwardFrom(path: string): Promise<Forwarding> {
+async function forwardFrom(
+  path: string,
+  tell: (...said: readonly unknown[]) => void = () => {},
+): Promise<Forwarding> {
   const stream = Stream.listen(new MemoryTransport(), generateSecret());
   onTestFinished(() => stream.halt());
   return await Forwarding.start({
@@ -25,7 +28,7 @@ async function forwardFrom(path: string): Promise<Forwarding> {
     stream,
     listen: { kind: "unix", path },
     target: undefined,
-    tell: () => {},
+    tell,
   });
 }
 
@@ -65,5 +68,16 @@ test("a connection that could not be taken ends nothing but itself", async () =>
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   const server = serverAt(path);
   for (let times = 0; times < 3; times++) server.emit("error", new Error("accept EMFILE"));
+  await forwarding.close();
+});
+
+test("a connection beyond those that there may be is cut, and that is told", async () => {
+  const path = join(folder, "socket");
+  const said: (readonly unknown[])[] = [];
+  const forwarding = await forwardFrom(path, (...words) => said.push(words));
+  const sockets = Array.from({ length: 257 }, () => connect(path));
+  await Promise.race(sockets.map((socket) => once(socket, "close")));
+  await expect.poll(() => said).toEqual([["refused", `unix:${path}`, "256 are open"]]);
+  for (const socket of sockets) socket.destroy();
   await forwarding.close();
 });
