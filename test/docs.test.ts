@@ -6,38 +6,6 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
-import { TRANSFER_LIMITS } from "../src/cli/transfer/manifest.ts";
-import { DHT_LIMITS, PLACEMENT_LIMITS, VALUE_LIMITS } from "../src/dht/index.ts";
-import { LINK_LIMITS, PUNCH_LIMITS, RELAY_LIMITS, RENDEZVOUS_LIMITS } from "../src/link/index.ts";
-import {
-  MAP_LIMITS,
-  MAP_SERVER_DEFAULTS,
-  SERVICE_CARRIER_LIMITS,
-  SESSION_LIMITS,
-} from "../src/mapservice/index.ts";
-import {
-  CIRCUIT_LIMITS,
-  ONION_CARRIER_DEFAULTS,
-  ONION_GEOMETRY,
-  ONION_RELAY_LIMITS,
-  PACKET_LIMITS,
-  PATH_DEFAULTS,
-  ROUTE_DEFAULTS,
-} from "../src/onion/index.ts";
-import { ASSEMBLY_LIMITS } from "../src/onion/message/assembly.ts";
-import { RTO_DEFAULTS } from "../src/retx/index.ts";
-import { CONNECTION_LIMITS, REQUEST_LIMITS, STREAM_CALL_LIMITS } from "../src/rpc/index.ts";
-import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
-import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
-import { DEFAULTS } from "../src/stream/options.ts";
-import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";
-import {
-  VOIDPHONE_API_LIMITS,
-  VOIDPHONE_NETWORK_LIMITS,
-  VOIDPHONE_ONION_LIMITS,
-  VOIDPHONE_PEER_LIMITS,
-  VOIDPHONE_STORE_LIMITS,
-} from "../src/voidphone/index.ts";
 import { ROOT } from "./tidy/source.ts";
 
 const run = promisify(execFile);
@@ -97,44 +65,6 @@ function anchorsOf(page: string): string[] {
   );
 }
 
-/** Every defaults object that docs/LIMITS.md has a table of, by the name in its heading. */
-const DOCUMENTED_DEFAULTS: Readonly<Record<string, object>> = {
-  DEFAULTS,
-  BROADCAST_DEFAULTS,
-  SUBSCRIPTION_DEFAULTS,
-  BUFFERED_DEFAULTS,
-  RTO_DEFAULTS,
-  MEMORY_TRANSPORT_DEFAULTS,
-  MAP_LIMITS,
-  SESSION_LIMITS,
-  SERVICE_CARRIER_LIMITS,
-  MAP_SERVER_DEFAULTS,
-  LINK_LIMITS,
-  REQUEST_LIMITS,
-  PUNCH_LIMITS,
-  RENDEZVOUS_LIMITS,
-  DHT_LIMITS,
-  PLACEMENT_LIMITS,
-  VALUE_LIMITS,
-  VOIDPHONE_API_LIMITS,
-  VOIDPHONE_PEER_LIMITS,
-  VOIDPHONE_ONION_LIMITS,
-  VOIDPHONE_NETWORK_LIMITS,
-  VOIDPHONE_STORE_LIMITS,
-  RELAY_LIMITS,
-  CONNECTION_LIMITS,
-  STREAM_CALL_LIMITS,
-  ONION_GEOMETRY,
-  CIRCUIT_LIMITS,
-  ONION_RELAY_LIMITS,
-  PACKET_LIMITS,
-  ASSEMBLY_LIMITS,
-  ROUTE_DEFAULTS,
-  PATH_DEFAULTS,
-  ONION_CARRIER_DEFAULTS,
-  TRANSFER_LIMITS,
-};
-
 /** The cells of every table row between a heading that holds `title` and the next heading. */
 function tableUnder(page: string, title: string): string[][] {
   const section = page.split(/^## /m).find((text) => text.split("\n")[0]?.includes(title)) ?? "";
@@ -180,28 +110,6 @@ function errorsPage(): string {
 describe("docs/ERRORS.md", () => {
   it("has every code, its meaning, and what the command says about it", async () => {
     await expect(errorsPage()).toMatchFileSnapshot(join(ROOT, "docs/ERRORS.md"));
-  });
-});
-
-describe("docs/LIMITS.md", () => {
-  const page = read("docs/LIMITS.md");
-
-  it.each(Object.entries(DOCUMENTED_DEFAULTS))("tells the values of %s", (name, defaults) => {
-    const told = tableUnder(page, `\`${name}\``).map(([option, value]) => [option, value]);
-    const held = Object.entries(defaults).map(([option, value]) => {
-      return [`\`${option}\``, value.toLocaleString("en-US")];
-    });
-    expect(told).toEqual(held);
-  });
-
-  it("tells the values of the fixed limits", () => {
-    const rows = tableUnder(page, "Fixed");
-    expect(rows.length).toBeGreaterThan(0);
-    for (const [name = "", value = "", path = ""] of rows) {
-      const constant = name.replaceAll("`", "");
-      const found = new RegExp(`const ${constant}(: number)? = (.+);`).exec(read(path));
-      expect(found?.[2], `${constant} in ${path}`).toBe(value);
-    }
   });
 });
 
