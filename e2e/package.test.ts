@@ -81,6 +81,11 @@ describe("the package", () => {
     expect(stdout).toContain("Usage: culvert");
   });
 
+  test("is a command where it was built, too: of a folder npm installs a link", async () => {
+    const { stdout } = await run(join(ROOT, "dist/cli/main.js"), ["--help"], { cwd: folder });
+    expect(stdout).toContain("Usage: culvert");
+  });
+
   test.each(SUBPATHS)("gives %s to import and to require", async (path) => {
     const imported = await says(
       "program.mjs",
