@@ -96,18 +96,20 @@ const PARTS: Readonly<Record<string, string>> = {
   testing: "virtual worlds",
 };
 
-const SOURCES = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-  .filter((path) => path.endsWith(".ts"))
-  .map((path) => `src/${path.replaceAll("\\", "/")}`);
+/** The file of src in which each exported object of defaults is. */
+const HOMES: ReadonlyMap<string, string> = new Map(
+  readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => `src/${path.replaceAll("\\", "/")}`)
+    .flatMap((path) =>
+      [...read(path).matchAll(/^export const (\w+)/gm)].map(
+        ([, name = ""]) => [name, path] as const,
+      ),
+    ),
+);
 
 function partOf(path: string): string {
   return path.split("/")[1] ?? "";
-}
-
-/** Where an object of defaults is. */
-function homeOf(name: string): string {
-  const declared = new RegExp(`export const ${name}\\b`);
-  return SOURCES.find((path) => declared.test(read(path))) ?? "";
 }
 
 /** The cells of a row of a table. */
@@ -156,7 +158,7 @@ function contents(headings: readonly string[], fixed: ReadonlyMap<string, string
   const rows = Object.entries(PARTS).flatMap(([part, words]) => {
     const links = headings
       .map((heading) => ({ heading, name: /`(\w+)`/.exec(heading)?.[1] ?? "" }))
-      .filter(({ name }) => partOf(homeOf(name)) === part)
+      .filter(({ name }) => partOf(HOMES.get(name) ?? "") === part)
       .map(({ heading, name }) => `[\`${name}\`](${anchor(heading)})`);
     if (fixed.has(part)) links.push(`[fixed](${anchor(`Fixed: ${part}`)})`);
     return links.length === 0 ? [] : [`| ${part} | ${words} | ${links.join(", ")} |`];
