@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CulvertError } from "../../src/base/index.ts";
 import { formatNodeContact, parseNodeContact } from "../../src/identity/index.ts";
@@ -66,6 +67,24 @@ describe("a node's configuration", () => {
     expect(config.storage).toEqual({ ...NODE_DEFAULTS.storage, bytesMax: 1_000_000 });
     expect(config.voidphone.api).toBe("127.0.0.1:7401");
     expect(config.nodesFile).toBe("nodes");
+  });
+
+  it("is on the page of the command with every key that it has", () => {
+    const page = readFileSync("docs/COMMAND.md", "utf8");
+    const [, toml = ""] = /^```toml\n(.*?)^```/ms.exec(page) ?? [];
+    const config = parseNodeConfig(toml.replaceAll("5e0d…", ID));
+    expect(config.announce).toHaveLength(2);
+    const leaves = Object.values(NODE_DEFAULTS).flatMap((value) =>
+      value?.constructor === Object ? Object.keys(value) : [value],
+    );
+    expect(toml.match(/^[a-z-]+ =/gm)).toHaveLength(leaves.length);
+  });
+
+  it("is on the page of VoidPhone as its modules have it", () => {
+    const page = readFileSync("docs/VOIDPHONE.md", "utf8");
+    const [, ini = ""] = /^```ini\n(.*?)^```/ms.exec(page) ?? [];
+    const { api, onion, final } = parseNodeConfig(ini).voidphone;
+    expect([api, onion, final]).toEqual(["127.0.0.1:7401", "127.0.0.1:7501", "[2001:db8::1]:7402"]);
   });
 
   it.each([
