@@ -128,7 +128,10 @@ export interface Link {
 
 /** Whom to dial, and where. */
 export interface DialTarget {
-  /** The link goes to this node or fails with `CULVERT_WRONG_PEER`. */
+  /**
+   * The link goes to this node or fails with `CULVERT_WRONG_PEER`; beside a `publicKey` with
+   * `CULVERT_UNREACHABLE`, as a node of another key cannot read the first message and cuts.
+   */
   readonly id: NodeId;
   /** Where it may be; dialled in a staggered race, the remembered winner first. */
   readonly addresses: readonly NodeAddress[];
@@ -208,6 +211,11 @@ export interface LinkHost extends AsyncDisposable {
    * Moves `link` to a new path, without losing or repeating a byte; the old one is closed. One end
    * asks for it, either will do. When it fails, the link stays where it is; a connection that was
    * given is closed.
+   *
+   * @throws CulvertError `CULVERT_CLOSED` when the link is, `CULVERT_BUSY` while it moves already,
+   *   what a dial to the peer fails with
+   * @throws RangeError for a link of another host
+   * @throws Error `AbortError`
    */
   upgrade(link: Link, path: UpgradePath): Promise<void>;
   /** The open link to a node, the one that is direct if there are several. */

@@ -132,10 +132,11 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   async upgrade(link: Link, path: UpgradePath): Promise<void> {
-    if (!(link instanceof CoreLink) || link.owner !== this) {
-      throw new RangeError("the link is not one of this host");
-    }
     try {
+      if (!(link instanceof CoreLink) || link.owner !== this) {
+        throw new RangeError("the link is not one of this host");
+      }
+      if (!link.isOpen) throw new CulvertError("CULVERT_CLOSED", "the link is closed");
       await this.#mover.upgrade(link, () => this.#openFor(link, path), path.signal);
     } catch (error) {
       if ("connection" in path) path.connection.close(true);

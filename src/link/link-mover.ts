@@ -1,10 +1,16 @@
-import { type Clock, CulvertError, isCulvertError } from "../base/index.ts";
+import { type Clock, CulvertError, type Instant, isCulvertError } from "../base/index.ts";
 import type { CoreLink } from "./core-link.ts";
 import type { Asked, ReadyPath } from "./path-desk.ts";
 
 /** Waits between two attempts to replace a lost path double from the first. */
 const REDIAL_FIRST_MS = 250;
 const REDIAL_MS_MAX = 8_000;
+/**
+ * A path that was lost sooner than this has not shown that the next one will be of use: the waits go
+ * on from where they were. A peer that takes each path and cuts it would else be dialled as fast as
+ * handshakes go.
+ */
+const PATH_PROVEN_MS = REDIAL_MS_MAX;
 
 /** What a mover is made from. */
 export interface LinkMoverParts {
@@ -30,6 +36,8 @@ export interface Agreement {
 export class LinkMover {
   readonly #parts: LinkMoverParts;
   readonly #moving = new WeakSet<CoreLink>();
+  /** When a lost path was replaced last, and how long that was waited for. */
+  readonly #replaced = new WeakMap<CoreLink, { readonly at: Instant; readonly waitMs: number }>();
 
   constructor(parts: LinkMoverParts) {
     this.#parts = parts;
@@ -83,17 +91,26 @@ export class LinkMover {
   }
 
   async #replace(link: CoreLink, redial: () => Promise<ReadyPath>): Promise<void> {
-    for (let waitMs = REDIAL_FIRST_MS; ; waitMs = Math.min(2 * waitMs, REDIAL_MS_MAX)) {
+    for (let waitMs = this.#firstWaitMs(link); ; waitMs = nextWaitMs(waitMs)) {
+      if (waitMs > 0) await this.#wait(waitMs);
+      if (!link.isOpen || link.path !== undefined) return;
       try {
         await this.#move(link, await redial());
+        this.#replaced.set(link, { at: this.#parts.clock.now(), waitMs });
         return;
       } catch {
         // The next attempt may go better, if there is one.
       }
       if (!link.isOpen || link.path !== undefined) return;
-      await this.#wait(waitMs);
-      if (!link.isOpen || link.path !== undefined) return;
     }
+  }
+
+  /** At once, unless the path before was lost as soon as it was there. */
+  #firstWaitMs(link: CoreLink): number {
+    const last = this.#replaced.get(link);
+    if (last === undefined) return 0;
+    const isProven = this.#parts.clock.now() >= last.at + PATH_PROVEN_MS;
+    return isProven ? 0 : nextWaitMs(last.waitMs);
   }
 
   #move(link: CoreLink, ready: ReadyPath, signal?: AbortSignal): Promise<void> {
@@ -132,6 +149,10 @@ export class LinkMover {
       clock.schedule(clock.now() + ms, resolve, { background: true });
     });
   }
+}
+
+function nextWaitMs(waitMs: number): number {
+  return Math.min(Math.max(2 * waitMs, REDIAL_FIRST_MS), REDIAL_MS_MAX);
 }
 
 /** The peer does not know the link any more: it was started anew, or has given up. */

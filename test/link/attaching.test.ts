@@ -64,17 +64,26 @@ describe("a connection that is attached to a peer that proves its key and says n
 });
 
 describe("a connection that is handed over and not used", () => {
+  it("is closed: for a link of another host, and for one that is over", async () => {
+    const world = new LinkWorld({ seed: 10 });
+    const [node, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+    const closed: string[] = [];
+    const link = await world.dial(node, far);
+    const path = (name: string) => ({ connection: idle(name, closed), isRelayed: true });
+    const foreign = far.host.upgrade(link, path("foreign"));
+    await expect(world.run(foreign)).rejects.toThrow(RangeError);
+    await world.run(link.close());
+    const late = node.host.upgrade(link, path("over"));
+    await expect(world.run(late)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+    expect([closed, node.handshakes()]).toEqual([["foreign", "over"], 0]);
+    await world.close();
+  });
+
   it("is closed: by a host that is, and while its link moves already", async () => {
     const world = new LinkWorld({ seed: 9 });
     const [node, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
     const closed: string[] = [];
-    const named = (name: string): PathConnection => ({
-      start: () => {},
-      write: () => {},
-      unsentBytes: 0,
-      setReading: () => {},
-      close: () => closed.push(name),
-    });
+    const named = (name: string): PathConnection => idle(name, closed);
     const link = await world.dial(node, far);
     const moving = node.host.upgrade(link, { addresses: far.host.addresses });
     const busy = node.host.upgrade(link, { connection: named("busy"), isRelayed: true });
@@ -87,6 +96,17 @@ describe("a connection that is handed over and not used", () => {
     await world.close();
   });
 });
+
+/** A connection that says nothing, and tells by its name that it was closed. */
+function idle(name: string, closed: string[]): PathConnection {
+  return {
+    start: () => {},
+    write: () => {},
+    unsentBytes: 0,
+    setReading: () => {},
+    close: () => closed.push(name),
+  };
+}
 
 /** The seed of the second node of a world whose seed is 8. */
 function seedOfFar(): Uint8Array {

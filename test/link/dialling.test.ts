@@ -18,6 +18,27 @@ describe("dialling", () => {
     },
   );
 
+  it.each(["udp", "tcp"] as const)(
+    "over %s, to where another node answers: it says so where it can read what it is told",
+    async (carrier) => {
+      const world = new LinkWorld({ seed: 3 });
+      const near = await world.add("192.0.2.1");
+      const [far, other] = [await world.add("192.0.2.2"), await world.add("192.0.2.3")];
+      const link = await world.dial(near, far);
+      const { peerKey: publicKey } = link;
+      await world.run(link.close());
+      const addresses = other.host.addresses.filter((address) => address.carrier === carrier);
+      const target = { id: far.host.id, addresses };
+      const [unknown, known] = [near.host.dial(target), { ...target, publicKey }];
+      await expect(world.run(unknown)).rejects.toMatchObject({ code: "CULVERT_WRONG_PEER" });
+      // IK is sealed for the key that was asked for: another node can but cut the connection.
+      const cut = near.host.dial(known);
+      await expect(world.run(cut)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+      expect([near.handshakes(), other.handshakes()]).toEqual([0, 0]);
+      await world.close();
+    },
+  );
+
   it("goes on over the next address beside one where nobody answers", async () => {
     const world = new LinkWorld();
     const [near, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
