@@ -97,6 +97,11 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     return this.#desk.setups;
   }
 
+  /** Sources that links or handshakes are counted for: none without these. */
+  get sources(): number {
+    return this.#table.sources + this.#desk.sources;
+  }
+
   /** Uses a UDP socket, which is handed over. */
   useUdp(socket: UdpSocket): void {
     this.#desk.useUdp(socket);

@@ -6,8 +6,8 @@ import type { Asked, ReadyPath } from "./path-desk.ts";
 const REDIAL_FIRST_MS = 250;
 const REDIAL_MS_MAX = 8_000;
 /**
- * A path that was lost sooner than this has not shown that the next one will be of use: the waits go
- * on from where they were. A peer that takes each path and cuts it would else be dialled as fast as
+ * A path that was lost sooner has not shown that the next one will be of use: the waits go on from
+ * where they were. A peer that takes each path and cuts it would else be dialled as fast as
  * handshakes go.
  */
 const PATH_PROVEN_MS = REDIAL_MS_MAX;

@@ -18,6 +18,11 @@ export class LinkTable {
     return this.#links.size;
   }
 
+  /** Sources that links are counted for. */
+  get sources(): number {
+    return this.#bySource.size;
+  }
+
   all(): readonly CoreLink[] {
     return [...this.#links];
   }

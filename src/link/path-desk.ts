@@ -79,6 +79,11 @@ export class PathDesk {
     return this.#setups.size;
   }
 
+  /** Sources that handshakes under way are counted for. */
+  get sources(): number {
+    return this.#guard.sources;
+  }
+
   /** Uses a UDP socket from now on. */
   useUdp(socket: UdpSocket): void {
     const { clock, random } = this.#parts.context;

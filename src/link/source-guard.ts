@@ -23,6 +23,11 @@ export class SourceGuard {
     return this.#openCount;
   }
 
+  /** Sources that these are counted for. */
+  get sources(): number {
+    return this.#open.size;
+  }
+
   /** Handshakes that were not begun. */
   get refused(): number {
     return this.#refused;

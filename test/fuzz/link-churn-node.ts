@@ -85,6 +85,11 @@ export class ChurnNode {
     return this.host instanceof CoreLinkHost ? this.host.handshakes : 0;
   }
 
+  /** Sources that links or handshakes are counted for. */
+  get sources(): number {
+    return this.host instanceof CoreLinkHost ? this.host.sources : 0;
+  }
+
   async start(): Promise<LinkHost> {
     this.#cutter = new CutNetwork();
     const { clock, identity, limits, vhost } = this;

@@ -63,12 +63,9 @@ export class LinkChurn {
     return this.faults;
   }
 
-  get #at(): string {
-    return `at ${Math.round(this.clock.now())}`;
-  }
-
   #fault(what: string): void {
-    if (this.faults.length < 20) this.faults.push(`${what} ${this.#at}`);
+    const at = Math.round(this.clock.now());
+    if (this.faults.length < 20) this.faults.push(`${what} at ${at}`);
   }
 
   #pass(ms: number): Promise<void> {
@@ -386,9 +383,10 @@ export class LinkChurn {
       if (host !== undefined) void this.#watch("close host", host.close({ graceful }));
     }
     await this.#pass(AGES_MS);
-    for (const { host, handshakes } of this.#nodes) {
+    for (const { host, handshakes, sources } of this.#nodes) {
       if ((host?.links().length ?? 0) > 0) this.#fault("links are left");
       if (handshakes > 0) this.#fault(`${handshakes} handshakes are left`);
+      if (sources > 0) this.#fault(`${sources} sources are counted for nothing`);
     }
     if (this.#open.size > 0) this.#fault(`not settled: ${[...this.#open.values()]}`);
     if (this.clock.pending > 0) this.#fault(`${this.clock.pending} timers are left`);

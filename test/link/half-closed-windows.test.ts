@@ -36,7 +36,14 @@ class End {
   }
 }
 
-it("a stream whose peer has ended its side leaves its window to others", () => {
+/** What becomes of a stream of which one end, or the other, has enough. */
+const ENDS = {
+  "whose peer has ended its side": ["a", { kind: "end" }],
+  "that its peer has reset": ["a", { kind: "reset", code: 1 }],
+  "that was reset here": ["b", { kind: "reset", code: 1 }],
+} as const;
+
+it.each(Object.entries(ENDS))("a stream %s leaves its window to others", (_what, [who, word]) => {
   const [a, b] = [new End(true), new End(false)];
   const most = [1, 2, 3].map((ticket) => {
     a.mux.handle({ kind: "open", ticket, protocol: "p", priority: "normal" }, 0);
@@ -49,11 +56,11 @@ it("a stream whose peer has ended its side leaves its window to others", () => {
       widest = Math.max(widest, bytes);
       bytes += b.sayTo(a);
     }
-    // The other side stays: there may be an answer to come.
-    a.mux.handle({ kind: "end", id }, 0);
-    a.sayTo(b);
+    (who === "a" ? a : b).mux.handle({ ...word, id }, 0);
+    for (const [from, to] of [[a, b] as const, [b, a] as const]) from.sayTo(to);
     return widest;
   });
-  expect(b.mux.streamCount).toBe(3);
+  // The other side of what has ended stays: there may be an answer to come.
+  expect(b.mux.streamCount).toBe(word.kind === "end" ? 3 : 0);
   for (const bytes of most) expect(bytes / LINK_LIMITS.streamWindowBytesMax).toBeCloseTo(1, 1);
 });

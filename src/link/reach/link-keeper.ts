@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "../../base/index.ts";
+import type { Cancel, Clock, Instant } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import type { HostPort, PathConnection } from "../carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
@@ -25,6 +25,8 @@ const PUNCH_AGAIN_MS_MAX = 600_000;
 /** Between two attempts to reach the peer again. */
 const CALL_AGAIN_FIRST_MS = 250;
 const CALL_AGAIN_MS_MAX = 4_000;
+/** A path that was lost sooner has proved nothing: the waits go on from where they were. */
+const PATH_PROVEN_MS = 8_000;
 
 /**
  * Looks after one link that was made through a relay, until it ends: moves it to a direct path as
@@ -37,6 +39,8 @@ export class LinkKeeper {
   #wake: () => void = () => {};
   #punchAgainMs = PUNCH_AGAIN_FIRST_MS;
   #callAgainMs = CALL_AGAIN_FIRST_MS;
+  /** When a call led to a path last; `undefined` once that was looked at. */
+  #calledAt: Instant | undefined;
   #turn = 0;
 
   constructor(options: LinkKeeperOptions) {
@@ -72,19 +76,32 @@ export class LinkKeeper {
 
   /** A lost path: through the next relay, with growing pauses. */
   async #callAgain(): Promise<void> {
-    const { host, link, callThrough } = this.#options;
+    const { host, link, callThrough, clock } = this.#options;
     const { signal } = this.#closing;
+    const calledAt = this.#calledAt;
+    this.#calledAt = undefined;
+    if (calledAt !== undefined && clock.now() < calledAt + PATH_PROVEN_MS) {
+      // A relay or a peer that cuts each path must not have us call as fast as handshakes go.
+      await this.#pause();
+      return;
+    }
+    if (calledAt !== undefined) this.#callAgainMs = CALL_AGAIN_FIRST_MS;
     try {
       const via = this.#nextRelay();
       const connection = await callThrough(via, signal);
       await host.upgrade(link, { connection, isRelayed: true, via, signal });
-      this.#callAgainMs = CALL_AGAIN_FIRST_MS;
+      this.#calledAt = clock.now();
       this.#punchAgainMs = PUNCH_AGAIN_FIRST_MS;
     } catch {
       // Whatever went wrong: the next attempt may find another relay, or the same one alive.
-      if (link.path === undefined) await this.#sleep(this.#callAgainMs);
-      this.#callAgainMs = Math.min(2 * this.#callAgainMs, CALL_AGAIN_MS_MAX);
+      if (link.path === undefined) await this.#pause();
     }
+  }
+
+  async #pause(): Promise<void> {
+    const ms = this.#callAgainMs;
+    this.#callAgainMs = Math.min(2 * ms, CALL_AGAIN_MS_MAX);
+    await this.#sleep(ms);
   }
 
   async #punch(): Promise<void> {

@@ -146,6 +146,26 @@ describe("a relay that lies", () => {
     await world.close();
   });
 
+  it("cannot have a link called as fast as it cuts circuits", async () => {
+    let circuits = 0;
+    let clock: ReachWorld["clock"] | undefined;
+    const { world, dial } = await place((calling, called) => {
+      circuits += 1;
+      pipe(calling, called);
+      clock?.schedule(clock.now() + 500, () => {
+        calling.destroy();
+        called.destroy();
+      });
+    });
+    clock = world.clock;
+    expect(await dial()).toMatchObject({ isRelayed: true });
+    await world.clock.runUntil(world.clock.now() + 120_000);
+    // Waits of 0, 250, 500, ... 4,000 ms, and 4,000 from then on.
+    expect(circuits).toBeGreaterThan(10);
+    expect(circuits).toBeLessThan(40);
+    await world.close();
+  });
+
   it("that takes no stream is given up in time, for one that does", async () => {
     const world = new ReachWorld({ seed: 1 });
     const limits = { streamsInMax: 1 };
