@@ -53,6 +53,7 @@ export class UdpCarrier implements ProbePort {
   readonly #spentIds = new LruMap<number, true>(SPENT_STREAMS_MAX);
   readonly #probeListeners = new ListenerSet<[Uint8Array, HostPort]>();
   #droppedDatagrams = 0;
+  #isClosed = false;
 
   constructor(parts: UdpCarrierParts) {
     this.#parts = parts;
@@ -123,6 +124,7 @@ export class UdpCarrier implements ProbePort {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const dial of this.#dials.values()) dial.stop();
     this.#dials.clear();
     this.#probeListeners.clear();
@@ -130,6 +132,8 @@ export class UdpCarrier implements ProbePort {
   }
 
   #receive(bytes: Uint8Array, from: HostPort): void {
+    // While its streams end a socket still hears, and throws when it is to make another one.
+    if (this.#isClosed) return;
     if (bytes[0] === DATAGRAM_KIND.probe) {
       this.#probeListeners.tell(bytes.subarray(1), from);
       return;

@@ -72,7 +72,8 @@ function carrier(ids: Iterable<number> = []) {
     hear(encodeOpening({ kind: "retry", nonce: hello.nonce, cookie: new Uint8Array(24) }));
     return dialled;
   };
-  return { sent, made, accepted, hear, dial };
+  const close = (): Promise<void> => made_.close();
+  return { sent, made, accepted, hear, dial, close };
 }
 
 describe("the number of a stream over UDP that is over", () => {
@@ -102,5 +103,20 @@ describe("the number of a stream over UDP that is over", () => {
     expect(made).toEqual([7, ...others]);
     await dial();
     expect(made.at(-1)).toBe(7);
+  });
+});
+
+describe("a carrier that is closed while its streams end", () => {
+  it("makes no stream of a confirm that comes then, as its socket makes none", async () => {
+    const { sent, made, hear, close } = carrier();
+    const hello = { streamId: 7, nonce: new Uint8Array(NONCE_BYTES).fill(1) };
+    hear(encodeOpening({ kind: "hello", ...hello }));
+    const retry = readOpening(sent.at(-1) ?? new Uint8Array());
+    if (retry.kind !== "retry") throw new Error("a hello is answered");
+    const closed = close();
+    hear(encodeOpening({ kind: "confirm", ...hello, cookie: retry.cookie }));
+    hear(encodeOpening({ kind: "hello", ...hello }));
+    await closed;
+    expect([made, sent.length]).toEqual([[], 1]);
   });
 });
