@@ -6,8 +6,8 @@
 import { assert, equalBytes, SeededRandom } from "../src/base/index.ts";
 import { CELL_OVERHEAD_BYTES, type CryptoProvider, useProvider } from "../src/crypto/index.ts";
 import { systemRandom } from "../src/io/random.ts";
-import { openFrame, sealFrame } from "../src/stream/cell.ts";
-import { type Frame, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../src/stream/frame.ts";
+import { openFrame, sealFrame } from "../src/stream/frame/cell.ts";
+import { type Frame, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../src/stream/frame/frame.ts";
 import { atMost, check, measure, printTable, type Verdict, writeResults } from "./harness.ts";
 import { installed, PROVIDERS } from "./providers.ts";
 

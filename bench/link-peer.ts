@@ -3,9 +3,9 @@ import { createSecureServer } from "node:http2";
 import { createServer } from "node:net";
 import UDX from "udx-native";
 import { NodeIdentity } from "../src/identity/index.ts";
+import { RecordBuffer } from "../src/link/channel/record-buffer.ts";
+import { RecordOpener } from "../src/link/channel/record-cipher.ts";
 import { openLinkHost } from "../src/link/index.ts";
-import { RecordBuffer } from "../src/link/record-buffer.ts";
-import { RecordOpener } from "../src/link/record-cipher.ts";
 import { selfSigned } from "../test/interop/certificate.ts";
 
 const AT = { host: "127.0.0.1", port: 0 };

@@ -9,8 +9,8 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import UDX from "udx-native";
 import { type CarrierName, type NodeAddress, NodeIdentity } from "../src/identity/index.ts";
+import { RecordSealer } from "../src/link/channel/record-cipher.ts";
 import { type Link, type LinkHost, type LinkStream, openLinkHost } from "../src/link/index.ts";
-import { RecordSealer } from "../src/link/record-cipher.ts";
 import { atLeast, atMost, check, median, printTable, writeResults } from "./harness.ts";
 
 interface PeerPorts {

@@ -8,7 +8,7 @@ import { type NodeAddress, type NodeId, NodeIdentity, nodeIdText } from "../src/
 import { systemClock } from "../src/io/clock.ts";
 import { systemRandom } from "../src/io/random.ts";
 import { type LinkHost, openLinkHost } from "../src/link/index.ts";
-import { OnionOverLinks } from "../src/node/onion-over-links.ts";
+import { OnionOverLinks } from "../src/node/onion/onion-over-links.ts";
 import {
   type ChannelEvents,
   type HopTarget,

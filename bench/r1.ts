@@ -1,4 +1,4 @@
-import { payloadBytesMax } from "../src/stream/frame.ts";
+import { payloadBytesMax } from "../src/stream/frame/frame.ts";
 import {
   R1,
   type R1Plan,

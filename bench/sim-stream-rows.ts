@@ -1,5 +1,5 @@
 import { SeededRandom } from "../src/base/index.ts";
-import { payloadBytesMax } from "../src/stream/frame.ts";
+import { payloadBytesMax } from "../src/stream/frame/frame.ts";
 import type { StreamOptions } from "../src/stream/options.ts";
 import {
   abandons,

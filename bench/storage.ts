@@ -33,7 +33,7 @@ import {
   signedBytes,
   verifyRecord,
 } from "../src/mapservice/index.ts";
-import { NO_STAMP } from "../src/mapservice/work-stamp.ts";
+import { NO_STAMP } from "../src/mapservice/record/work-stamp.ts";
 import {
   atLeast,
   atMost,

@@ -12,7 +12,7 @@ import { systemClock } from "../src/io/clock.ts";
 import { defer } from "../src/io/defer.ts";
 import { nativeSigner } from "../src/io/native-signer.ts";
 import { localCarrier, MapClient, MapService, MemoryRecordStore } from "../src/mapservice/index.ts";
-import { payloadBytesMax } from "../src/stream/frame.ts";
+import { payloadBytesMax } from "../src/stream/frame/frame.ts";
 import { generateSecret, Stream } from "../src/stream/index.ts";
 import { checkedRecord, wholeFrame } from "./frame-work.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";

@@ -14,7 +14,7 @@ import {
   type RemoteMap,
   startMapServer,
 } from "../src/mapservice/index.ts";
-import { encodeClientMessage } from "../src/mapservice/wire.ts";
+import { encodeClientMessage } from "../src/mapservice/wire/wire.ts";
 
 const PAYLOAD_SIZE = 512;
 const SEED = new Uint8Array(32).fill(8);

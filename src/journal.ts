@@ -4,4 +4,4 @@
  */
 export type { Journal, JournalChanges, JournalStore } from "./base/index.ts";
 export { LevelJournalStore } from "./io/level-journal.ts";
-export { MemoryJournalStore } from "./stream/memory-journal.ts";
+export { MemoryJournalStore } from "./stream/saved/memory-journal.ts";

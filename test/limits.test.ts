@@ -22,7 +22,7 @@ import {
 import { ASSEMBLY_LIMITS } from "../src/onion/message/assembly.ts";
 import { RTO_DEFAULTS } from "../src/retx/index.ts";
 import { CONNECTION_LIMITS, REQUEST_LIMITS, STREAM_CALL_LIMITS } from "../src/rpc/index.ts";
-import { BUFFERED_DEFAULTS } from "../src/stream/buffered-stream.ts";
+import { BUFFERED_DEFAULTS } from "../src/stream/duplex/buffered-stream.ts";
 import { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "../src/stream/multicast/options.ts";
 import { DEFAULTS } from "../src/stream/options.ts";
 import { MEMORY_TRANSPORT_DEFAULTS } from "../src/transport/index.ts";

@@ -1,29 +1,15 @@
-export { sortByDistance } from "./closest.ts";
-export {
-  CONTACT_LIMITS,
-  Contact,
-  type Reach,
-} from "./contact.ts";
-export { type DhtNetwork, dhtNetworkOver, type SendDhtMessage } from "./dht-network.ts";
+export type { ExchangeId } from "./exchange/exchange-desk.ts";
+export { DHT_LIMITS, type DhtLimits } from "./limits.ts";
+export type { DhtResult } from "./lookup/operation.ts";
+export { type DhtNetwork, dhtNetworkOver, type SendDhtMessage } from "./node/dht-network.ts";
 export {
   DhtNode,
   type DhtNodeComponents,
   type DhtNodeOptions,
   type DhtPutReply,
-} from "./dht-node.ts";
-export { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
-export type { ExchangeId } from "./exchange-desk.ts";
-export { type KeyText, keyOf } from "./key.ts";
-export { DHT_LIMITS, type DhtLimits } from "./limits.ts";
-export type {
-  DhtAsker,
-  DhtRequest,
-  DhtResponse,
-  DhtValue,
-  StoreRefusal,
-  ValueKind,
-} from "./message.ts";
-export type { DhtResult } from "./operation.ts";
+} from "./node/dht-node.ts";
+export { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./node/dht-node-core.ts";
+export type { AskerExchange, DhtEffect, DhtInput, OperationId } from "./node/protocol.ts";
 export {
   type NodeMap,
   PlacedMap,
@@ -48,10 +34,24 @@ export {
   type WatchEffect,
   type WatchInput,
 } from "./placement/record-watch-core.ts";
-export type { AskerExchange, DhtEffect, DhtInput, OperationId } from "./protocol.ts";
-export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table-state.ts";
-export { VALUE_LIMITS, type ValueLimits } from "./value-limits.ts";
-export type { RecordRule } from "./value-store.ts";
+export { sortByDistance } from "./table/closest.ts";
+export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table/table-state.ts";
+export { VALUE_LIMITS, type ValueLimits } from "./values/value-limits.ts";
+export type { RecordRule } from "./values/value-store.ts";
+export {
+  CONTACT_LIMITS,
+  Contact,
+  type Reach,
+} from "./wire/contact.ts";
+export { type KeyText, keyOf } from "./wire/key.ts";
+export type {
+  DhtAsker,
+  DhtRequest,
+  DhtResponse,
+  DhtValue,
+  StoreRefusal,
+  ValueKind,
+} from "./wire/message.ts";
 export {
   DHT_MESSAGE_BYTES_MAX,
   decodeDhtRequest,
@@ -60,4 +60,4 @@ export {
   encodeDhtResponse,
   type ReadRequest,
   VALUE_BYTES_MAX,
-} from "./wire.ts";
+} from "./wire/wire.ts";

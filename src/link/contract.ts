@@ -1,7 +1,7 @@
 import type { Cancel, CulvertError } from "../base/index.ts";
 import type { NodeAddress, NodeId } from "../identity/index.ts";
 import type { SocketDuplex } from "../io/socket-duplex.ts";
-import type { HostPort, PathConnection } from "./carrier.ts";
+import type { HostPort, PathConnection } from "./carrier/carrier.ts";
 
 /**
  * Which streams of a link go first when all of them have something to send: every `urgent` byte

@@ -8,7 +8,7 @@ export type {
   UdpSocket,
   UdpSocketEvents,
   UdpStreamIds,
-} from "./carrier.ts";
+} from "./carrier/carrier.ts";
 export type {
   AttachOptions,
   CloseOptions,
@@ -25,10 +25,10 @@ export type {
   StreamHandler,
   UpgradePath,
 } from "./contract.ts";
+export type { LinkHostOptions } from "./host/open-link-host.ts";
+export { openLinkHost } from "./host/open-link-host.ts";
 export type { LinkLimits } from "./limits.ts";
 export { LINK_LIMITS, resolveLinkLimits } from "./limits.ts";
-export type { LinkHostOptions } from "./open-link-host.ts";
-export { openLinkHost } from "./open-link-host.ts";
 export type {
   PunchCoreOptions,
   PunchEffect,

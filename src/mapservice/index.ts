@@ -1,29 +1,30 @@
 export { ReadCapability, WriteCapability } from "../crypto/index.ts";
-export { addressKey } from "./address-key.ts";
-export type { BoundMapClient, MapClientStatistics } from "./bound-map-client.ts";
-export { type Faults, FaultyService, forgetfulStore } from "./faults.ts";
-export { MAP_LIMITS, type MapLimits } from "./limits.ts";
-export { localCarrier } from "./local-carrier.ts";
-export { MAINLINE_PAYLOAD_BYTES, MainlineMap, type MainlineMapOptions } from "./mainline-map.ts";
-export { MapClient, type MapClientOptions } from "./map-client.ts";
+export type { BoundMapClient, MapClientStatistics } from "./client/bound-map-client.ts";
+export { localCarrier } from "./client/local-carrier.ts";
 export {
-  MAP_SERVER_DEFAULTS,
-  type MapServer,
-  type MapServerOptions,
-  type MapServerStatistics,
-  startMapServer,
-} from "./map-server.ts";
-export { MapService, type MapServiceComponents } from "./map-service.ts";
+  MAINLINE_PAYLOAD_BYTES,
+  MainlineMap,
+  type MainlineMapOptions,
+} from "./client/mainline-map.ts";
+export { MapClient, type MapClientOptions } from "./client/map-client.ts";
+export type {
+  CarrierGetOptions,
+  CarrierPutOptions,
+  RecordCarrier,
+  StoredReply,
+} from "./client/record-carrier.ts";
 export {
-  MapSession,
-  SESSION_LIMITS,
-  type SessionLimits,
-  type SessionPort,
-  type SessionStatistics,
-} from "./map-session.ts";
-export { MapSessions, type MapSessionsComponents } from "./map-sessions.ts";
-export type { DialNode } from "./node-connection.ts";
-export type { AskerId, MapAnswer, RequestId } from "./protocol.ts";
+  connectMap,
+  connectMapBy,
+  type RemoteMap,
+  type RemoteMapOptions,
+} from "./client/remote-map.ts";
+export {
+  SERVICE_CARRIER_LIMITS,
+  ServiceCarrier,
+  type ServiceCarrierLimits,
+} from "./client/service-carrier.ts";
+export { addressKey } from "./record/address-key.ts";
 export {
   type Receipt,
   type ReceiptClaim,
@@ -33,7 +34,7 @@ export {
   receiptEndsFrom,
   signReceipts,
   writeReceipt,
-} from "./receipt.ts";
+} from "./record/receipt.ts";
 export {
   ADDRESS_BYTES,
   asideVerifier,
@@ -50,21 +51,18 @@ export {
   type Sequence,
   signedBytes,
   verifyRecord,
-} from "./record.ts";
+} from "./record/record.ts";
+export { type Faults, FaultyService, forgetfulStore } from "./service/faults.ts";
+export { MAP_LIMITS, type MapLimits } from "./service/limits.ts";
+export { MapService, type MapServiceComponents } from "./service/map-service.ts";
+export type { AskerId, MapAnswer, RequestId } from "./service/protocol.ts";
 export type {
-  CarrierGetOptions,
-  CarrierPutOptions,
-  RecordCarrier,
-  StoredReply,
-} from "./record-carrier.ts";
-export { connectMap, connectMapBy, type RemoteMap, type RemoteMapOptions } from "./remote-map.ts";
-export type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
-export {
-  SERVICE_CARRIER_LIMITS,
-  ServiceCarrier,
-  type ServiceCarrierLimits,
-} from "./service-carrier.ts";
-export type { MapStatistics } from "./statistics.ts";
+  MapGreeting,
+  RecordService,
+  Requester,
+  RequesterEvents,
+} from "./service/requester.ts";
+export type { MapStatistics } from "./service/statistics.ts";
 export { LevelRecordStore, type LevelRecordStoreOptions } from "./store/level-record-store.ts";
 export { MemoryRecordStore } from "./store/memory-record-store.ts";
 export {
@@ -79,4 +77,20 @@ export {
   type StoreStatistics,
   type SweepOutcome,
 } from "./store/record-store.ts";
-export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire-requester.ts";
+export {
+  MAP_SERVER_DEFAULTS,
+  type MapServer,
+  type MapServerOptions,
+  type MapServerStatistics,
+  startMapServer,
+} from "./wire/map-server.ts";
+export {
+  MapSession,
+  SESSION_LIMITS,
+  type SessionLimits,
+  type SessionPort,
+  type SessionStatistics,
+} from "./wire/map-session.ts";
+export { MapSessions, type MapSessionsComponents } from "./wire/map-sessions.ts";
+export type { DialNode } from "./wire/node-connection.ts";
+export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire/wire-requester.ts";

@@ -18,21 +18,21 @@ import {
   ROUTE_DEFAULTS,
   TunnelService,
 } from "../onion/index.ts";
-import { openClientLinks } from "./client-links.ts";
-import { type ClockSide, clockSideOf } from "./clock-side.ts";
+import { GentleStart } from "./carriers/gentle-start.ts";
+import { SharedCarrier } from "./carriers/shared-carrier.ts";
+import { SpareCarriers } from "./carriers/spare-carriers.ts";
 import { Closers } from "./closers.ts";
-import { exitChecks, type KnownNodes } from "./exit-checks.ts";
-import { GentleStart } from "./gentle-start.ts";
-import { keptGuards } from "./guards-file.ts";
+import { type ClockSide, clockSideOf } from "./health/clock-side.ts";
+import { openClientLinks } from "./links/client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
-import { MapPeers } from "./map-links.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
-import { isSameGeometry, onionGeometryOf } from "./onion-geometry.ts";
-import { OnionOverLinks } from "./onion-over-links.ts";
+import { exitChecks, type KnownNodes } from "./onion/exit-checks.ts";
+import { keptGuards } from "./onion/guards-file.ts";
+import { isSameGeometry, onionGeometryOf } from "./onion/onion-geometry.ts";
+import { OnionOverLinks } from "./onion/onion-over-links.ts";
 import { Overlay } from "./overlay.ts";
-import { ReplicatedMap } from "./replicated-map.ts";
-import { SharedCarrier } from "./shared-carrier.ts";
-import { SpareCarriers } from "./spare-carriers.ts";
+import { MapPeers } from "./storage/map-links.ts";
+import { ReplicatedMap } from "./storage/replicated-map.ts";
 
 /** How a client of the network is opened. */
 export interface ClientOptions {

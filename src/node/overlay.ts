@@ -23,13 +23,13 @@ import {
 } from "../identity/index.ts";
 import { type Link, type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
-import { DhtOverLinks } from "./dht-over-links.ts";
-import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, type DialBack } from "./dial-back.ts";
-import { linkDialler } from "./link-dialler.ts";
-import { sourceOf } from "./link-source.ts";
-import { NodeLinks, whereaboutsOf } from "./node-links.ts";
-import { isSameGeometry } from "./onion-geometry.ts";
-import type { DialBackVerdict } from "./reachability-core.ts";
+import { DhtOverLinks } from "./dht/dht-over-links.ts";
+import { linkDialler } from "./links/link-dialler.ts";
+import { sourceOf } from "./links/link-source.ts";
+import { NodeLinks, whereaboutsOf } from "./links/node-links.ts";
+import { isSameGeometry } from "./onion/onion-geometry.ts";
+import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, type DialBack } from "./reach/dial-back.ts";
+import type { DialBackVerdict } from "./reach/reachability-core.ts";
 
 /** What nodes ask each other: EGTP requests, one method each. */
 const MANIFEST = {

@@ -1,8 +1,5 @@
 export type { ByteDuplex } from "./byte-duplex.ts";
-export type { CarrierEvents, RequestCarrier, StreamCarrier } from "./carrier.ts";
-export { CONNECTION_LIMITS, type ConnectionLimits } from "./connection-limits.ts";
-export { Deadline } from "./deadline.ts";
-export type { IncomingRequest } from "./handler-run.ts";
+export { Deadline } from "./call/deadline.ts";
 export type {
   Accept,
   CallContext,
@@ -12,7 +9,26 @@ export type {
   HandlerOf,
   Handlers,
   ItemSource,
-} from "./handlers.ts";
+} from "./call/handlers.ts";
+export type { Middleware, MiddlewareCall } from "./call/middleware.ts";
+export {
+  type Cursor,
+  type Page,
+  type PageRequest,
+  paged,
+  type WalkOptions,
+  walkPages,
+} from "./call/pagination.ts";
+export { Service, type ServiceOptions } from "./call/service.ts";
+export type { CarrierEvents, RequestCarrier, StreamCarrier } from "./carrier.ts";
+export { CONNECTION_LIMITS, type ConnectionLimits } from "./connection/connection-limits.ts";
+export {
+  CALL_PROTOCOL,
+  type LinkDialler,
+  MESSAGE_PROTOCOL,
+  type PeerLink,
+} from "./connection/peer-link.ts";
+export { PeerLinks, type PeerLinksOptions } from "./connection/peer-links.ts";
 export { REQUEST_LIMITS, type RequestLimits, USER_HARD_MS } from "./limits.ts";
 export {
   type ClientStreamMethod,
@@ -27,27 +43,16 @@ export {
   serverStream,
   type UnaryMethod,
   unary,
-} from "./manifest.ts";
-export { BYTES, cborMessage, type MessageCodec, NOTHING, TEXT } from "./message-codec.ts";
-export type { Meta } from "./meta.ts";
-export type { Middleware, MiddlewareCall } from "./middleware.ts";
-export {
-  type Cursor,
-  type Page,
-  type PageRequest,
-  paged,
-  type WalkOptions,
-  walkPages,
-} from "./pagination.ts";
-export { CALL_PROTOCOL, type LinkDialler, MESSAGE_PROTOCOL, type PeerLink } from "./peer-link.ts";
-export { PeerLinks, type PeerLinksOptions } from "./peer-links.ts";
-export type { RequestStatistics } from "./protocol.ts";
+} from "./message/manifest.ts";
+export { BYTES, cborMessage, type MessageCodec, NOTHING, TEXT } from "./message/message-codec.ts";
+export type { Meta } from "./message/meta.ts";
+export type { IncomingRequest } from "./request/handler-run.ts";
+export type { RequestStatistics } from "./request/protocol.ts";
 export {
   type RequestHandler,
   type RequestOptions,
   Requests,
   type RequestsComponents,
-} from "./requests.ts";
+} from "./request/requests.ts";
 export { type RpcLimits, RpcNode, type RpcNodeComponents } from "./rpc-node.ts";
-export { Service, type ServiceOptions } from "./service.ts";
 export { STREAM_CALL_LIMITS, type StreamCallLimits } from "./streaming/stream-limits.ts";

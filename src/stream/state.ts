@@ -1,5 +1,5 @@
-import type { ArrivalsStart } from "./arrivals.ts";
-import type { FramerState } from "./framer.ts";
+import type { ArrivalsStart } from "./receiver/arrivals.ts";
+import type { FramerState } from "./sender/framer.ts";
 
 /** What of the writing half survives a restart. Times are Unix milliseconds. */
 export interface SenderState {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import type { Contact } from "../../src/dht/contact.ts";
-import { DhtNodeCore } from "../../src/dht/dht-node-core.ts";
-import { type KeyText, keyOf, textBytes } from "../../src/dht/key.ts";
-import type { DhtResponse } from "../../src/dht/message.ts";
-import type { DhtEffect } from "../../src/dht/protocol.ts";
+import { DhtNodeCore } from "../../src/dht/node/dht-node-core.ts";
+import type { DhtEffect } from "../../src/dht/node/protocol.ts";
+import type { Contact } from "../../src/dht/wire/contact.ts";
+import { type KeyText, keyOf, textBytes } from "../../src/dht/wire/key.ts";
+import type { DhtResponse } from "../../src/dht/wire/message.ts";
 import { NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
 import { contactAt, keyWith } from "./nodes.ts";
 

@@ -1,6 +1,6 @@
 import { SeededRandom } from "../../src/base/index.ts";
-import { Contact } from "../../src/dht/contact.ts";
-import { byteText, type KeyText, textBytes } from "../../src/dht/key.ts";
+import { Contact } from "../../src/dht/wire/contact.ts";
+import { byteText, type KeyText, textBytes } from "../../src/dht/wire/key.ts";
 import { publicHost } from "../../src/testing/swarm/swarm.ts";
 
 /** A contact with this id, or a random one, in a network of its own or the one given. */

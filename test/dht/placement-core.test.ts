@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import type { Contact } from "../../src/dht/contact.ts";
 import { PlacementCore } from "../../src/dht/placement/placement-core.ts";
 import type { PlacementEffect } from "../../src/dht/placement/placement-protocol.ts";
+import type { Contact } from "../../src/dht/wire/contact.ts";
 import { randomContacts } from "./nodes.ts";
 
 it("needs all receipts of a put, though its lookup heard of one node only", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CulvertError, equalBytes, onAbort, SeededRandom, toHex } from "../../src/base/index.ts";
 import type { Contact, NodeMap, PlacementLimits } from "../../src/dht/index.ts";
 import { PlacedMap } from "../../src/dht/index.ts";
-import { compareDistance, keyOf } from "../../src/dht/key.ts";
+import { compareDistance, keyOf } from "../../src/dht/wire/key.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { randomContacts } from "./nodes.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { type Contact, type PlacementLimits, RecordWatchCore } from "../../src/dht/index.ts";
-import { compareDistance, keyOf } from "../../src/dht/key.ts";
+import { compareDistance, keyOf } from "../../src/dht/wire/key.ts";
 import { randomContacts } from "./nodes.ts";
 
 describe("a watch over kept records", () => {

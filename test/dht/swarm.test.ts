@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { equalBytes } from "../../src/base/index.ts";
 import { crypto } from "../../src/crypto/index.ts";
-import { sortByDistance } from "../../src/dht/closest.ts";
 import type { DhtInput, DhtValue, RecordRule } from "../../src/dht/index.ts";
-import { byteText } from "../../src/dht/key.ts";
+import { sortByDistance } from "../../src/dht/table/closest.ts";
+import { byteText } from "../../src/dht/wire/key.ts";
 import { fillTables, growByJoining } from "../../src/testing/swarm/grow.ts";
 import { Swarm, type SwarmNode, type SwarmOptions } from "../../src/testing/swarm/swarm.ts";
 

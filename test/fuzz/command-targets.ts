@@ -7,7 +7,7 @@ import { refuseEntries } from "../../src/cli/transfer/path-policy.ts";
 import { TransferReader } from "../../src/cli/transfer/transfer-reader.ts";
 import { type CborInput, encodeCbor } from "../../src/codec/index.ts";
 import { ReadCapability } from "../../src/crypto/index.ts";
-import { capabilitiesOf } from "../../src/stream/assemble.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import {
   capabilityToText,
   parseReadCapability,

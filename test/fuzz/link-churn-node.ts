@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, type Instant, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { CoreLinkHost } from "../../src/link/core-link-host.ts";
+import { CoreLinkHost } from "../../src/link/host/core-link-host.ts";
 import { type LinkHost, type LinkLimits, openLinkHost } from "../../src/link/index.ts";
 import {
   type VirtualClock,

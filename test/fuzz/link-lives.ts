@@ -1,11 +1,11 @@
 import { concatBytes, type SeededRandom } from "../../src/base/index.ts";
 import { Reader } from "../../src/codec/index.ts";
+import { LinkCore, type LinkEffect, type LinkInput } from "../../src/link/host/link-core.ts";
 import { resolveLinkLimits } from "../../src/link/index.ts";
-import { LinkCore, type LinkEffect, type LinkInput } from "../../src/link/link-core.ts";
-import { encodeControl } from "../../src/link/link-records.ts";
-import { MuxCore, type MuxEffect, type MuxInput } from "../../src/link/mux-core.ts";
-import { encodeControlFrame, encodeDataHead, readFrame } from "../../src/link/mux-frames.ts";
-import { creditCost } from "../../src/link/mux-stream.ts";
+import { encodeControl } from "../../src/link/mux/link-records.ts";
+import { MuxCore, type MuxEffect, type MuxInput } from "../../src/link/mux/mux-core.ts";
+import { encodeControlFrame, encodeDataHead, readFrame } from "../../src/link/mux/mux-frames.ts";
+import { creditCost } from "../../src/link/mux/mux-stream.ts";
 
 const LIMITS = resolveLinkLimits({
   streamsInMax: 6,

@@ -1,18 +1,22 @@
 import { concatBytes, equalBytes, SeededRandom } from "../../src/base/index.ts";
 import { Reader } from "../../src/codec/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { ChannelCore, type ChannelEffect, type ChannelInput } from "../../src/link/channel-core.ts";
-import { Handshake, type HandshakeOptions } from "../../src/link/handshake.ts";
-import { type ControlRecord, encodeControl, readControl } from "../../src/link/link-records.ts";
+import { UdpDialCore } from "../../src/link/carrier/udp-dial-core.ts";
+import { CookieJar, encodeOpening, readOpening } from "../../src/link/carrier/udp-opening.ts";
+import {
+  ChannelCore,
+  type ChannelEffect,
+  type ChannelInput,
+} from "../../src/link/channel/channel-core.ts";
+import { Handshake, type HandshakeOptions } from "../../src/link/channel/handshake.ts";
+import { dhKeysOf } from "../../src/link/channel/noise.ts";
+import { type ControlRecord, encodeControl, readControl } from "../../src/link/mux/link-records.ts";
 import {
   encodeControlFrame,
   encodeDataHead,
   type MuxFrame,
   readFrame,
-} from "../../src/link/mux-frames.ts";
-import { dhKeysOf } from "../../src/link/noise.ts";
-import { UdpDialCore } from "../../src/link/udp-dial-core.ts";
-import { CookieJar, encodeOpening, readOpening } from "../../src/link/udp-opening.ts";
+} from "../../src/link/mux/mux-frames.ts";
 import { type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 import { ADDRESSES } from "./identity-targets.ts";
 import { LinkLife, MuxLife } from "./link-lives.ts";

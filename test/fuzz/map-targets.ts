@@ -10,7 +10,7 @@ import {
   type RecordService,
   WireRequester,
 } from "../../src/mapservice/index.ts";
-import { readReceipt, writeReceipt } from "../../src/mapservice/receipt.ts";
+import { readReceipt, writeReceipt } from "../../src/mapservice/record/receipt.ts";
 import {
   decodeHead,
   decodeStoredAt,
@@ -27,7 +27,7 @@ import {
   encodeNodeMessage,
   readClientMessage,
   readNodeMessage,
-} from "../../src/mapservice/wire.ts";
+} from "../../src/mapservice/wire/wire.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { type FuzzTarget, roundTrip } from "./fuzz.ts";
 

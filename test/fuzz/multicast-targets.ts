@@ -1,5 +1,6 @@
 import { assert, SeededRandom, toHex } from "../../src/base/index.ts";
 import { Chain, sealCell, WriteCapability } from "../../src/crypto/index.ts";
+import type { StreamEffect } from "../../src/stream/exchange/protocol.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -8,8 +9,13 @@ import {
   NO_ACKNOWLEDGEMENT,
   NO_MARK,
   payloadBytesMax,
-} from "../../src/stream/frame.ts";
-import { ACK_CONTEXT, DATA_CONTEXT, type FrameKey, keysFrom } from "../../src/stream/frame-keys.ts";
+} from "../../src/stream/frame/frame.ts";
+import {
+  ACK_CONTEXT,
+  DATA_CONTEXT,
+  type FrameKey,
+  keysFrom,
+} from "../../src/stream/frame/frame-keys.ts";
 import { Mode } from "../../src/stream/mode.ts";
 import {
   resolveBroadcastOptions,
@@ -17,7 +23,6 @@ import {
 } from "../../src/stream/multicast/options.ts";
 import { RepairCore, type RepairEffect } from "../../src/stream/multicast/repair-core.ts";
 import { SubscriptionCore } from "../../src/stream/multicast/subscription-core.ts";
-import type { StreamEffect } from "../../src/stream/protocol.ts";
 import { changed, type FuzzTarget } from "./fuzz.ts";
 
 const CELL_BYTES = 128;

@@ -1,5 +1,5 @@
 import { SeededRandom } from "../../src/base/index.ts";
-import { encodeReceipts, testimonyOf } from "../../src/node/quorum-receipts.ts";
+import { encodeReceipts, testimonyOf } from "../../src/node/storage/quorum-receipts.ts";
 import { CircuitEnd } from "../../src/onion/circuit/circuit-end.ts";
 import {
   buildPacket,

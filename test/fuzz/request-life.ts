@@ -1,13 +1,13 @@
 import { SeededRandom } from "../../src/base/index.ts";
+import { resolveRequestLimits } from "../../src/rpc/limits.ts";
 import {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
   referenceOf,
-} from "../../src/rpc/envelope.ts";
-import { resolveRequestLimits } from "../../src/rpc/limits.ts";
-import type { RequestInput } from "../../src/rpc/protocol.ts";
-import { RequestCore } from "../../src/rpc/request-core.ts";
+} from "../../src/rpc/message/envelope.ts";
+import type { RequestInput } from "../../src/rpc/request/protocol.ts";
+import { RequestCore } from "../../src/rpc/request/request-core.ts";
 import { changed } from "./fuzz.ts";
 
 const LIMITS = resolveRequestLimits({

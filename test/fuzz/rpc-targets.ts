@@ -1,12 +1,12 @@
 import { Duplex } from "node:stream";
 import { concatBytes, equalBytes, isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { encodeCbor, Writer } from "../../src/codec/index.ts";
-import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION } from "../../src/node/dial-back.ts";
-import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../src/rpc/envelope.ts";
-import { encodeFailure, readFailure } from "../../src/rpc/failure.ts";
+import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION } from "../../src/node/reach/dial-back.ts";
+import { MessageLane } from "../../src/rpc/connection/message-lane.ts";
 import type { ByteDuplex, PeerLink } from "../../src/rpc/index.ts";
-import { MessageLane } from "../../src/rpc/message-lane.ts";
-import { decodeMeta, encodeMeta } from "../../src/rpc/meta.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../src/rpc/message/envelope.ts";
+import { decodeMeta, encodeMeta } from "../../src/rpc/message/meta.ts";
+import { encodeFailure, readFailure } from "../../src/rpc/request/failure.ts";
 import {
   CALL_FRAME,
   encodeCallFrame,

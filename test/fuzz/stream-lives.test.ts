@@ -1,5 +1,5 @@
 import { describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
-import { StreamEngine } from "../../src/stream/engine.ts";
+import { StreamEngine } from "../../src/stream/duplex/engine.ts";
 import { Stream } from "../../src/stream/index.ts";
 import type { Rule } from "../../src/testing/world/index.ts";
 import { CASES } from "./fuzz.ts";

@@ -1,6 +1,7 @@
 import { type ErrorCode, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { Chain, sealCell } from "../../src/crypto/index.ts";
-import { assembleLoaded, capabilitiesOf } from "../../src/stream/assemble.ts";
+import { StreamCore } from "../../src/stream/core/stream-core.ts";
+import { assembleLoaded, capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -8,8 +9,8 @@ import {
   NO_ACKNOWLEDGEMENT,
   NO_MARK,
   payloadBytesMax,
-} from "../../src/stream/frame.ts";
-import { DATA_CONTEXT, keysFrom } from "../../src/stream/frame-keys.ts";
+} from "../../src/stream/frame/frame.ts";
+import { DATA_CONTEXT, keysFrom } from "../../src/stream/frame/frame-keys.ts";
 import { secretToText } from "../../src/stream/index.ts";
 import { problemOf } from "../../src/stream/multicast/broadcast-frame.ts";
 import {
@@ -23,9 +24,12 @@ import {
   encodeSubscriptionState,
 } from "../../src/stream/multicast/subscription-state.ts";
 import { resolveOptions } from "../../src/stream/options.ts";
+import {
+  decodeState,
+  decodeWholeState,
+  encodeWholeState,
+} from "../../src/stream/saved/state-codec.ts";
 import { secretFromText } from "../../src/stream/secret.ts";
-import { decodeState, decodeWholeState, encodeWholeState } from "../../src/stream/state-codec.ts";
-import { StreamCore } from "../../src/stream/stream-core.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { changed, type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 

@@ -2,7 +2,7 @@ import { NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { type Link, type LinkHost, openLinkHost } from "../../src/link/index.ts";
-import { OnionOverLinks } from "../../src/node/onion-over-links.ts";
+import { OnionOverLinks } from "../../src/node/onion/onion-over-links.ts";
 import {
   type OnionLinks,
   type OnionPeer,

@@ -1,7 +1,7 @@
 import { describe, test } from "vitest";
 import { systemClock } from "../../src/io/clock.ts";
 import { rpcCompliance } from "../../src/testing/index.ts";
-import { linkPair } from "../node/link-pair.ts";
+import { linkPair } from "../node/links/link-pair.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 

@@ -3,8 +3,8 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { type CarrierName, NodeIdentity } from "../../src/identity/index.ts";
 import { tcpNetwork } from "../../src/io/tcp-network.ts";
 import { udxNetwork } from "../../src/io/udx-network.ts";
+import { encodeOpening, readOpening } from "../../src/link/carrier/udp-opening.ts";
 import { type HostPort, openLinkHost } from "../../src/link/index.ts";
-import { encodeOpening, readOpening } from "../../src/link/udp-opening.ts";
 import { type LinkFixture, linkCompliance } from "../../src/testing/index.ts";
 import { CutNetwork } from "../link/cut-network.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
+import { dhKeysOf } from "../../src/link/channel/noise.ts";
+import { SecurePath } from "../../src/link/channel/secure-path.ts";
 import type { PathConnection } from "../../src/link/index.ts";
-import { dhKeysOf } from "../../src/link/noise.ts";
-import { SecurePath } from "../../src/link/secure-path.ts";
 import { virtualTcp } from "../../src/testing/index.ts";
 import { LinkWorld } from "./link-world.ts";
 

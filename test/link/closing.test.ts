@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { concatBytes, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
+import { dhKeysOf } from "../../src/link/channel/noise.ts";
+import { SecurePath } from "../../src/link/channel/secure-path.ts";
 import type { PathConnection } from "../../src/link/index.ts";
-import { encodeControl } from "../../src/link/link-records.ts";
-import { dhKeysOf } from "../../src/link/noise.ts";
-import { SecurePath } from "../../src/link/secure-path.ts";
+import { encodeControl } from "../../src/link/mux/link-records.ts";
 import { type VirtualHost, virtualTcp } from "../../src/testing/index.ts";
 import { type LinkNode, LinkWorld } from "./link-world.ts";
 

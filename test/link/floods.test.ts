@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
+import { encodeOpening, readOpening } from "../../src/link/carrier/udp-opening.ts";
 import type { HostPort, LinkLimits } from "../../src/link/index.ts";
-import { encodeOpening, readOpening } from "../../src/link/udp-opening.ts";
 import type { VirtualHost } from "../../src/testing/index.ts";
 import { LinkWorld } from "./link-world.ts";
 

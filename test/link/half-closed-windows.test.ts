@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { LINK_LIMITS } from "../../src/link/index.ts";
-import { MuxCore } from "../../src/link/mux-core.ts";
-import type { StreamId } from "../../src/link/mux-frames.ts";
-import { creditCost } from "../../src/link/mux-stream.ts";
+import { MuxCore } from "../../src/link/mux/mux-core.ts";
+import type { StreamId } from "../../src/link/mux/mux-frames.ts";
+import { creditCost } from "../../src/link/mux/mux-stream.ts";
 
 const { streamsInMax: streams, streamWindowBytes: streamWindow } = LINK_LIMITS;
 

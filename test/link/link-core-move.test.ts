@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { LinkCore, type LinkEffect } from "../../src/link/host/link-core.ts";
 import { LINK_LIMITS } from "../../src/link/index.ts";
-import { LinkCore, type LinkEffect } from "../../src/link/link-core.ts";
 
 const PEER = { streams: LINK_LIMITS.streamsInMax, streamWindow: LINK_LIMITS.streamWindowBytes };
 

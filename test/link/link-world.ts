@@ -1,6 +1,6 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { CoreLinkHost } from "../../src/link/core-link-host.ts";
+import { CoreLinkHost } from "../../src/link/host/core-link-host.ts";
 import {
   type Link,
   type LinkHost,

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
+import { LinkCore } from "../../src/link/host/link-core.ts";
 import { resolveLinkLimits } from "../../src/link/index.ts";
-import { LinkCore } from "../../src/link/link-core.ts";
-import { encodeControl } from "../../src/link/link-records.ts";
-import { encodeControlFrame } from "../../src/link/mux-frames.ts";
+import { encodeControl } from "../../src/link/mux/link-records.ts";
+import { encodeControlFrame } from "../../src/link/mux/mux-frames.ts";
 
 const UNACKED = 1_000_000;
 /** What the shortest record costs in memory, measured. */

@@ -14,7 +14,7 @@ import {
   type Sequence,
   signedBytes,
 } from "../../src/mapservice/index.ts";
-import { copyOf } from "../../src/mapservice/record.ts";
+import { copyOf } from "../../src/mapservice/record/record.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 /** The network of these tests: small cells, so that a run is about the protocol. */

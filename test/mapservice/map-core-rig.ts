@@ -5,9 +5,9 @@ import {
   type MapRecord,
   type PutOutcome,
 } from "../../src/mapservice/index.ts";
-import { MapCore } from "../../src/mapservice/map-core.ts";
-import type { MapEffect } from "../../src/mapservice/protocol.ts";
-import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
+import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
+import { MapCore } from "../../src/mapservice/service/map-core.ts";
+import type { MapEffect } from "../../src/mapservice/service/protocol.ts";
 import { addressOf, NODE, PAYLOAD_SIZE } from "./fixtures.ts";
 
 export const UNIX_MS = 1_750_000_000_000;

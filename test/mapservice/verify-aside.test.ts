@@ -6,7 +6,7 @@ import {
   MemoryRecordStore,
   signedBytes,
 } from "../../src/mapservice/index.ts";
-import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
+import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { NODE, PAYLOAD_SIZE, recordOf, Witness } from "./fixtures.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { encodeRecord, MAP_LIMITS } from "../../src/mapservice/index.ts";
-import { MapCore } from "../../src/mapservice/map-core.ts";
-import type { MapInput } from "../../src/mapservice/protocol.ts";
-import { NO_STAMP } from "../../src/mapservice/work-stamp.ts";
+import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
+import { MapCore } from "../../src/mapservice/service/map-core.ts";
+import type { MapInput } from "../../src/mapservice/service/protocol.ts";
 import { NODE, PAYLOAD_SIZE, recordOf } from "./fixtures.ts";
 
 test("the work that a put must show grows with what is on its way to the store", () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CulvertError } from "../../src/base/index.ts";
 import { formatNodeContact, parseNodeContact } from "../../src/identity/index.ts";
 import { NODE_DEFAULTS, parseNodeConfig } from "../../src/node/node-config.ts";
-import { onionGeometryOf } from "../../src/node/onion-geometry.ts";
+import { onionGeometryOf } from "../../src/node/onion/onion-geometry.ts";
 import { encodeOperation } from "../../src/onion/map/map-operation.ts";
 import { checkedGeometry, requestBytes } from "../../src/onion/packet/geometry.ts";
 

@@ -1,6 +1,6 @@
 import { CulvertError, SeededRandom } from "../../src/base/index.ts";
 import { nodeIdText } from "../../src/identity/index.ts";
-import { linkDialler } from "../../src/node/link-dialler.ts";
+import { linkDialler } from "../../src/node/links/link-dialler.ts";
 import {
   type ConnectionLimits,
   PeerLinks,

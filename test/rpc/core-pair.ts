@@ -1,9 +1,9 @@
 import { Driver, SeededRandom } from "../../src/base/index.ts";
 import { type NodeId, nodeIdOf, nodeIdText } from "../../src/identity/index.ts";
-import { decodeEnvelope, type Envelope } from "../../src/rpc/envelope.ts";
 import { type RequestLimits, resolveRequestLimits } from "../../src/rpc/limits.ts";
-import type { RequestEffect, RequestInput, RequestOrder } from "../../src/rpc/protocol.ts";
-import { RequestCore } from "../../src/rpc/request-core.ts";
+import { decodeEnvelope, type Envelope } from "../../src/rpc/message/envelope.ts";
+import type { RequestEffect, RequestInput, RequestOrder } from "../../src/rpc/request/protocol.ts";
+import { RequestCore } from "../../src/rpc/request/request-core.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 type Told = Exclude<RequestEffect, { kind: "send" }>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeEnvelope } from "../../src/rpc/envelope.ts";
+import { encodeEnvelope } from "../../src/rpc/message/envelope.ts";
 import { CorePair } from "./core-pair.ts";
 
 describe("a flood", () => {

@@ -1,5 +1,5 @@
 import { SeededRandom } from "../../src/base/index.ts";
-import type { StreamEffect } from "../../src/stream/protocol.ts";
+import type { StreamEffect } from "../../src/stream/exchange/protocol.ts";
 import {
   type CreateSubject,
   placeKey,

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { payloadBytesMax } from "../../src/stream/frame.ts";
+import { payloadBytesMax } from "../../src/stream/frame/frame.ts";
 import {
   quantile,
   R1,

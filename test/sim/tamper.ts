@@ -1,5 +1,5 @@
 import type { Instant } from "../../src/base/index.ts";
-import type { StreamEffect, StreamInput } from "../../src/stream/protocol.ts";
+import type { StreamEffect, StreamInput } from "../../src/stream/exchange/protocol.ts";
 import type {
   CreateSubject,
   Subject,

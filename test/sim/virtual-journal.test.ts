@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SeededRandom, utf8 } from "../../src/base/index.ts";
-import type { JournalChanges } from "../../src/stream/protocol.ts";
+import type { JournalChanges } from "../../src/stream/exchange/protocol.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { VirtualJournal } from "../../src/testing/world/index.ts";
 

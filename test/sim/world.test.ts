@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { equalBytes, SeededRandom } from "../../src/base/index.ts";
-import { payloadBytesMax } from "../../src/stream/frame.ts";
+import { payloadBytesMax } from "../../src/stream/frame/frame.ts";
 import { DEFAULTS } from "../../src/stream/options.ts";
 import {
   abandons,

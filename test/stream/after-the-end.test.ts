@@ -5,7 +5,7 @@ import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { expect, it, onTestFinished } from "vitest";
 import { Chain } from "../../src/crypto/index.ts";
-import { capabilitiesOf } from "../../src/stream/assemble.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import { HostileWriter } from "./sealed-by-hand.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });

@@ -1,9 +1,9 @@
 import { Heap, type Instant, SeededRandom, toHex } from "../../src/base/index.ts";
 import type { StreamRole } from "../../src/crypto/index.ts";
-import { capabilitiesOf } from "../../src/stream/assemble.ts";
+import { StreamCore } from "../../src/stream/core/stream-core.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
+import type { StreamEffect, StreamInput } from "../../src/stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../src/stream/options.ts";
-import type { StreamEffect, StreamInput } from "../../src/stream/protocol.ts";
-import { StreamCore } from "../../src/stream/stream-core.ts";
 
 /** What may go wrong in a {@link CoreWorld}. */
 export interface CoreWeather {

@@ -1,9 +1,9 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { Chain } from "../../src/crypto/index.ts";
-import { Exchange, type Request } from "../../src/stream/exchange.ts";
-import { FrameKeys } from "../../src/stream/frame-keys.ts";
+import { Exchange, type Request } from "../../src/stream/exchange/exchange.ts";
+import type { StreamEffect } from "../../src/stream/exchange/protocol.ts";
+import { FrameKeys } from "../../src/stream/frame/frame-keys.ts";
 import { resolveOptions, type StreamOptions } from "../../src/stream/options.ts";
-import type { StreamEffect } from "../../src/stream/protocol.ts";
 
 /** What the Map would be asked for. */
 type Asked = Extract<StreamEffect, { kind: "put" | "get" | "cancel" }>;

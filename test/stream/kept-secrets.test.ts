@@ -17,7 +17,7 @@ import { MemoryTransport } from "culvert/transport";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { deriveDirection } from "../../src/crypto/index.ts";
 import { localCarrier, MapClient } from "../../src/mapservice/index.ts";
-import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "../../src/stream/frame-keys.ts";
+import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "../../src/stream/frame/frame-keys.ts";
 import { PAYLOAD_SIZE, serviceRig } from "../mapservice/fixtures.ts";
 
 /** Every way in which bytes are commonly shown, in any text around them. */

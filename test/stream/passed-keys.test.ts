@@ -2,7 +2,7 @@ import { generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { expect, it, onTestFinished } from "vitest";
-import { capabilitiesOf } from "../../src/stream/assemble.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import { statesFrom, watchChains } from "./watch-chains.ts";
 
 const LIMIT_MS = 60_000;

@@ -1,8 +1,8 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import type { Chain } from "../../src/crypto/index.ts";
-import { type FrameType, NO_ACKNOWLEDGEMENT } from "../../src/stream/frame.ts";
-import { DATA_CONTEXT, FrameKeys } from "../../src/stream/frame-keys.ts";
-import { Sealer } from "../../src/stream/sealer.ts";
+import { type FrameType, NO_ACKNOWLEDGEMENT } from "../../src/stream/frame/frame.ts";
+import { DATA_CONTEXT, FrameKeys } from "../../src/stream/frame/frame-keys.ts";
+import { Sealer } from "../../src/stream/frame/sealer.ts";
 import type { Transport } from "../../src/transport/index.ts";
 
 /** Seals what it is told, whether a stream would or not, one frame after the other. */

@@ -3,7 +3,7 @@ import { CulvertError, MemoryJournalStore, Stream } from "culvert";
 import { MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
 import { withoutChecksum } from "../../src/io/checksum.ts";
-import { decodeWholeState } from "../../src/stream/state-codec.ts";
+import { decodeWholeState } from "../../src/stream/saved/state-codec.ts";
 import { place } from "./stream-place.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
 

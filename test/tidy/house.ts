@@ -119,7 +119,7 @@ export const FACES: readonly {
   },
   {
     from: /^src\/testing\/road\//,
-    to: /^src\/mapservice\/wire\.ts$/,
+    to: /^src\/mapservice\/wire\/wire\.ts$/,
     reason: "the judges of a world read what nodes say to each other",
   },
 ];

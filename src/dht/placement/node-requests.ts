@@ -1,7 +1,7 @@
 import { type Instant, NumberMap, type Random } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
-import type { Contact } from "../contact.ts";
-import { Peers } from "../peers.ts";
+import { Peers } from "../exchange/peers.ts";
+import type { Contact } from "../wire/contact.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type { NodeAnswer, NodeRequestId, PlacementEffect } from "./placement-protocol.ts";
 

@@ -1,6 +1,6 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
-import type { Contact } from "../contact.ts";
-import type { KeyText } from "../key.ts";
+import type { Contact } from "../wire/contact.ts";
+import type { KeyText } from "../wire/key.ts";
 import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type {

@@ -12,7 +12,7 @@ import {
   unreachable,
 } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { Contact } from "../contact.ts";
+import type { Contact } from "../wire/contact.ts";
 import { PlacementCore } from "./placement-core.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type {

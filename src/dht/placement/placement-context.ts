@@ -1,5 +1,5 @@
 import type { Instant } from "../../base/index.ts";
-import type { Contact } from "../contact.ts";
+import type { Contact } from "../wire/contact.ts";
 import type { NodeRequests } from "./node-requests.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type { Neighbourhood, PlacementEffect, PlacementId } from "./placement-protocol.ts";

@@ -7,8 +7,8 @@ import {
   unreachable,
 } from "../../base/index.ts";
 import { TimerQueue } from "../../retx/index.ts";
-import type { Contact } from "../contact.ts";
-import { KEY_BYTES } from "../key.ts";
+import type { Contact } from "../wire/contact.ts";
+import { KEY_BYTES } from "../wire/key.ts";
 import { NodeRequests, type RequestOwner } from "./node-requests.ts";
 import { PlacedGet } from "./placed-get.ts";
 import { PlacedPut } from "./placed-put.ts";

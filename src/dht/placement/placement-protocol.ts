@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../base/index.ts";
-import type { Contact } from "../contact.ts";
+import type { Contact } from "../wire/contact.ts";
 
 /** Names one put or get; chosen by who asks, not reused while it runs. */
 export type PlacementId = number;

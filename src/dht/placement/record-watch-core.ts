@@ -1,6 +1,6 @@
 import { type Core, type Instant, LruMap, type Random } from "../../base/index.ts";
-import type { Contact } from "../contact.ts";
-import { compareDistance, type KeyText, keyOf } from "../key.ts";
+import type { Contact } from "../wire/contact.ts";
+import { compareDistance, type KeyText, keyOf } from "../wire/key.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
 import type { Neighbourhood } from "./placement-protocol.ts";
 import { WatchedRecords, type WatchSlot } from "./watched-records.ts";

@@ -1,5 +1,5 @@
 import { assert, equalBytes, type Instant, KeyedHash } from "../../base/index.ts";
-import { KEY_BYTES, type KeyText } from "../key.ts";
+import { KEY_BYTES, type KeyText } from "../wire/key.ts";
 
 /** Names a watched record while it is one; used again for another one later. */
 export type WatchSlot = number;

@@ -9,7 +9,7 @@ import {
   verifyLabelled,
   writeNodeAddress,
 } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 
 /** What a node knows about the NATs that it is behind, from what others see of it. */
 export type NatMapping = "unknown" | "endpoint-independent" | "endpoint-dependent";

@@ -1,6 +1,6 @@
 import type { Instant } from "../../base/index.ts";
 import { addressScope, type NodeId, nodeIdText } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 import type { NatMapping } from "./offer.ts";
 

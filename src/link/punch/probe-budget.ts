@@ -1,7 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import { addressPrefix } from "../../identity/index.ts";
 import { RateTable, TokenBucket } from "../../retx/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Instant } from "../../base/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 import { addressKey } from "./own-addresses.ts";
 import { openProbe, type ProbeMessage, type PunchSide, sealProbe } from "./probe.ts";

@@ -2,7 +2,7 @@ import { CulvertError, concatBytes, utf8 } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import { crypto, hkdf } from "../../crypto/index.ts";
 import { formatIp, parseIp } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 
 /** What a sealed probe says. */
 export interface ProbeMessage {

@@ -1,5 +1,5 @@
 import type { NodeId } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchedPath } from "./probe-exchange.ts";
 import type { SignalFailure } from "./signal.ts";
 

@@ -2,7 +2,7 @@ import { type Core, equalBytes, type Instant, type Random, unreachable } from ".
 import { crypto } from "../../crypto/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import { TokenBucket } from "../../retx/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 import {
   NO_REFERENCE,

@@ -11,7 +11,7 @@ import {
   unreachable,
 } from "../../base/index.ts";
 import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
 import { PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "./limits.ts";
 import type { PunchedPath } from "./probe-exchange.ts";

@@ -1,7 +1,7 @@
 import { assert, type Instant } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { HostPort } from "../carrier.ts";
+import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 import type { NatMapping } from "./offer.ts";
 import { deriveProbeKey, SESSION_BYTES, sessionKey } from "./probe.ts";

@@ -1,6 +1,6 @@
 import type { Cancel, Clock, Instant } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { HostPort, PathConnection } from "../carrier.ts";
+import type { HostPort, PathConnection } from "../carrier/carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
 
 /** What a keeper is made of. */

@@ -1,4 +1,4 @@
-import type { PathConnection, PathEvents } from "../carrier.ts";
+import type { PathConnection, PathEvents } from "../carrier/carrier.ts";
 import type { LinkStream } from "../contract.ts";
 
 /** A stream of a link as a path for another link: what a circuit through a relay is at its ends. */

@@ -9,7 +9,7 @@ import {
   type Sequence,
   SIGNATURE_BYTES,
   writeRecord,
-} from "../record.ts";
+} from "../record/record.ts";
 import type { Place } from "./address-index.ts";
 import type { StoredRecord } from "./record-store.ts";
 

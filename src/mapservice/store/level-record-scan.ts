@@ -2,7 +2,7 @@ import type { Level } from "level";
 import { concatBytes, plainBytes, utf8 } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import { systemRandom } from "../../io/random.ts";
-import type { Sequence } from "../record.ts";
+import type { Sequence } from "../record/record.ts";
 import type { AddressIndex, Place } from "./address-index.ts";
 import { asStoreError } from "./level-errors.ts";
 import {

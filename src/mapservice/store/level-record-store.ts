@@ -3,7 +3,7 @@ import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../../base/i
 import { freeBytes } from "../../io/disk.ts";
 import { loadMachineCode } from "../../io/machine-code.ts";
 import { makeFolder } from "../../io/make-folder.ts";
-import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "../record.ts";
+import { payloadLength, RECORD_HEADER_BYTES, type Sequence } from "../record/record.ts";
 import { AddressIndex, type Place } from "./address-index.ts";
 import { LevelCompaction } from "./level-compaction.ts";
 import { asOpeningError, asStoreError } from "./level-errors.ts";

@@ -1,7 +1,7 @@
 import type { Level } from "level";
 import { assert } from "../../base/index.ts";
-import { addressKey } from "../address-key.ts";
-import { RECORD_HEADER_BYTES, type Sequence } from "../record.ts";
+import { addressKey } from "../record/address-key.ts";
+import { RECORD_HEADER_BYTES, type Sequence } from "../record/record.ts";
 import type { Place } from "./address-index.ts";
 import {
   bucketOf,

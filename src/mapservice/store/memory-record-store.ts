@@ -1,6 +1,6 @@
 import { assert, CulvertError, Heap } from "../../base/index.ts";
-import { addressKey } from "../address-key.ts";
-import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record.ts";
+import { addressKey } from "../record/address-key.ts";
+import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { RecordSlots, type SlotNumber } from "./record-slots.ts";
 import {
   decidePut,

@@ -1,5 +1,5 @@
 import { assert } from "../../base/index.ts";
-import { type MapRecord, RECORD_HEADER_BYTES, recordIn, writeRecord } from "../record.ts";
+import { type MapRecord, RECORD_HEADER_BYTES, recordIn, writeRecord } from "../record/record.ts";
 
 /** Memory that is taken at once: some dozens of the largest records, a thousand small ones. */
 const SLAB_BYTES = 1_048_576;

@@ -1,5 +1,5 @@
 import { equalBytes } from "../../base/index.ts";
-import type { MapRecord } from "../record.ts";
+import type { MapRecord } from "../record/record.ts";
 
 /** A record to keep until `expiresMs` (Unix milliseconds). Its signature has been verified. */
 export interface RecordPut {

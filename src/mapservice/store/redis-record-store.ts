@@ -7,7 +7,7 @@ import {
   utf8,
 } from "../../base/index.ts";
 import { connectRedis, type RedisEngine, type RedisReply } from "../../io/redis.ts";
-import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "../record.ts";
+import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
 import {
   EXTENSION_SHARE,
   type HeldRecord,

@@ -1,8 +1,8 @@
 import { concatBytes } from "../../base/index.ts";
 import { decodeCbor, encodeCbor, sealFrame } from "../../codec/index.ts";
-import { broken } from "../cbor-items.ts";
-import { isTypeName, META_BYTES_MAX } from "../envelope.ts";
-import type { Method } from "../manifest.ts";
+import { broken } from "../message/cbor-items.ts";
+import { isTypeName, META_BYTES_MAX } from "../message/envelope.ts";
+import type { Method } from "../message/manifest.ts";
 
 /** What the frames of a streaming call are. */
 export const CALL_FRAME = {

@@ -1,4 +1,4 @@
-import type { ItemSource } from "../handlers.ts";
+import type { ItemSource } from "../call/handlers.ts";
 
 /**
  * Items that somebody gives, and that can be ended while the next one is awaited: `for await` alone

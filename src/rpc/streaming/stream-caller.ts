@@ -1,11 +1,11 @@
 import { Canceller, type Clock, CulvertError, type Instant, onAbort } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import type { ByteDuplex } from "../byte-duplex.ts";
+import type { CallOptions, ItemSource } from "../call/handlers.ts";
 import type { StreamCarrier } from "../carrier.ts";
-import { readFailure } from "../failure.ts";
-import type { CallOptions, ItemSource } from "../handlers.ts";
-import type { MessageCodec } from "../message-codec.ts";
-import { encodeMeta } from "../meta.ts";
+import type { MessageCodec } from "../message/message-codec.ts";
+import { encodeMeta } from "../message/meta.ts";
+import { readFailure } from "../request/failure.ts";
 import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
 import { CallGuard } from "./call-guard.ts";
 import { EndableItems } from "./endable-items.ts";

@@ -1,7 +1,7 @@
 import { type Clock, CulvertError } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { ByteDuplex } from "../byte-duplex.ts";
-import type { Service } from "../service.ts";
+import type { Service } from "../call/service.ts";
 import { ServedCall, type ServedCallParts } from "./served-call.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 

@@ -1,11 +1,11 @@
 import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
-import { CommitQueue } from "../commit-queue.ts";
-import { Exchange } from "../exchange.ts";
-import type { Acknowledgement } from "../frame.ts";
+import { CommitQueue } from "../exchange/commit-queue.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import { Outcome } from "../exchange/outcome.ts";
+import type { IoInput, StreamEffect, StreamInput } from "../exchange/protocol.ts";
+import type { Acknowledgement } from "../frame/frame.ts";
 import { resolveOptions } from "../options.ts";
-import { Outcome } from "../outcome.ts";
-import type { IoInput, StreamEffect, StreamInput } from "../protocol.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
 import {
   type BroadcastState,

@@ -1,4 +1,10 @@
-import { type Acknowledgement, type Frame, isSelected, NO_MARK, SELECTIVE_BITS } from "../frame.ts";
+import {
+  type Acknowledgement,
+  type Frame,
+  isSelected,
+  NO_MARK,
+  SELECTIVE_BITS,
+} from "../frame/frame.ts";
 import { Mode } from "../mode.ts";
 
 const FINAL_LENGTH_BYTES = 8;

@@ -9,8 +9,8 @@ import { Chain, WriteCapability } from "../../crypto/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
-import { requireGeometry } from "../assemble.ts";
-import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved-frames.ts";
+import { requireGeometry } from "../duplex/assemble.ts";
+import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
 import {

@@ -1,9 +1,14 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
-import type { FramerState } from "../framer.ts";
-import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "../saved-frames.ts";
-import { chainOf, rootOf } from "../saved-keys.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame/frame.ts";
+import {
+  framesOf,
+  framesToCbor,
+  type SavedFrames,
+  STATE_BYTES_MAX,
+} from "../saved/saved-frames.ts";
+import { chainOf, rootOf } from "../saved/saved-keys.ts";
+import type { FramerState } from "../sender/framer.ts";
 import type { Generation } from "./retention.ts";
 
 /** Where a reader's repair chain is followed. */

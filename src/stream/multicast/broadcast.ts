@@ -6,13 +6,13 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
-import type { StreamEvent } from "../engine.ts";
-import { failureOf } from "../failure.ts";
-import { payloadBytesMax } from "../frame.ts";
-import { type Callback, HeldCallback } from "../held-callback.ts";
-import { handOver } from "../saved-frames.ts";
+import type { StreamEvent } from "../duplex/engine.ts";
+import { type Callback, HeldCallback } from "../duplex/held-callback.ts";
+import { failureOf } from "../exchange/failure.ts";
+import { payloadBytesMax } from "../frame/frame.ts";
+import { handOver } from "../saved/saved-frames.ts";
+import type { WaitOptions } from "../saved/state-waits.ts";
 import { streamIdOf } from "../secret.ts";
-import type { WaitOptions } from "../state-waits.ts";
 import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
 import {
   type BroadcastOpenOptions,

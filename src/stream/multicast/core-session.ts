@@ -1,9 +1,9 @@
 import { type Clock, type Core, CulvertError, type Journal } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { StreamEngine } from "../engine.ts";
-import { framesBeside, type KeptCore, wholeOf } from "../kept-state.ts";
-import type { IoEffect, IoInput } from "../protocol.ts";
-import { StateWaits } from "../state-waits.ts";
+import { StreamEngine } from "../duplex/engine.ts";
+import type { IoEffect, IoInput } from "../exchange/protocol.ts";
+import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
+import { StateWaits } from "../saved/state-waits.ts";
 
 /** The core of a session. */
 type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;

@@ -1,6 +1,6 @@
 import type { Instant } from "../../base/index.ts";
 import type { Chain } from "../../crypto/index.ts";
-import { type Exchange, FEELER_MS, type Request } from "../exchange.ts";
+import { type Exchange, FEELER_MS, type Request } from "../exchange/exchange.ts";
 import { waitMsOf } from "../options.ts";
 import { GapWatch } from "./gap-watch.ts";
 import { type Post, Scout, type ScoutInit } from "./scout.ts";

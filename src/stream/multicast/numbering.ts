@@ -1,4 +1,4 @@
-import { INDEX_MAX } from "../frame.ts";
+import { INDEX_MAX } from "../frame/frame.ts";
 
 /** How many different indexes a question can say. */
 const WIRE_INDEXES = INDEX_MAX + 1;

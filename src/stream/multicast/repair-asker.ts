@@ -1,11 +1,11 @@
 import type { Instant, Random } from "../../base/index.ts";
 import type { WriteCapability } from "../../crypto/index.ts";
-import { AckWriter } from "../ack-writer.ts";
-import type { CommitQueue } from "../commit-queue.ts";
-import type { Exchange, Request } from "../exchange.ts";
-import { type Acknowledgement, emptySelective, SELECTIVE_BITS, select } from "../frame.ts";
-import { ACK_CONTEXT, keysFrom } from "../frame-keys.ts";
-import type { StreamEffect } from "../protocol.ts";
+import { AckWriter } from "../acks/ack-writer.ts";
+import type { CommitQueue } from "../exchange/commit-queue.ts";
+import type { Exchange, Request } from "../exchange/exchange.ts";
+import type { StreamEffect } from "../exchange/protocol.ts";
+import { type Acknowledgement, emptySelective, SELECTIVE_BITS, select } from "../frame/frame.ts";
+import { ACK_CONTEXT, keysFrom } from "../frame/frame-keys.ts";
 import type { Numbering } from "./numbering.ts";
 import { REPAIR_PLACES } from "./repair-core.ts";
 import type { RepairState } from "./subscription-state.ts";

@@ -1,11 +1,11 @@
 import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
-import { AckReader } from "../ack-reader.ts";
-import { Exchange, type Request } from "../exchange.ts";
-import type { Acknowledgement } from "../frame.ts";
-import { ACK_CONTEXT, FrameKeys } from "../frame-keys.ts";
+import { AckReader } from "../acks/ack-reader.ts";
+import { Exchange, type Request } from "../exchange/exchange.ts";
+import type { IoInput, StreamEffect } from "../exchange/protocol.ts";
+import type { Acknowledgement } from "../frame/frame.ts";
+import { ACK_CONTEXT, FrameKeys } from "../frame/frame-keys.ts";
 import { resolveOptions } from "../options.ts";
-import type { IoInput, StreamEffect } from "../protocol.ts";
 import type { RepairPosition } from "./broadcast-state.ts";
 import type { BroadcastOptions } from "./options.ts";
 import { Scout } from "./scout.ts";

@@ -1,8 +1,8 @@
 import { type Clock, CulvertError, type Random } from "../../base/index.ts";
 import type { ReadCapability } from "../../crypto/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { StreamEngine, type StreamEvent } from "../engine.ts";
-import type { IoInput } from "../protocol.ts";
+import { StreamEngine, type StreamEvent } from "../duplex/engine.ts";
+import type { IoInput } from "../exchange/protocol.ts";
 import { streamIdOf } from "../secret.ts";
 import type { BroadcastInput } from "./broadcast-core.ts";
 import type { RepairPosition } from "./broadcast-state.ts";

@@ -1,7 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
-import { openFrame } from "../cell.ts";
-import type { Exchange, Request } from "../exchange.ts";
+import type { Exchange, Request } from "../exchange/exchange.ts";
+import { openFrame } from "../frame/cell.ts";
 
 /** What a scout works with. */
 export interface ScoutInit {

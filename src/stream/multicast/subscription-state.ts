@@ -1,10 +1,10 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
-import { ackName } from "../ack-writer.ts";
-import type { ArrivalsStart } from "../arrivals.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame.ts";
-import { framesOf, framesToCbor, type SavedFrames } from "../saved-frames.ts";
-import { chainOf, rootOf } from "../saved-keys.ts";
+import { ackName } from "../acks/ack-writer.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame/frame.ts";
+import type { ArrivalsStart } from "../receiver/arrivals.ts";
+import { framesOf, framesToCbor, type SavedFrames } from "../saved/saved-frames.ts";
+import { chainOf, rootOf } from "../saved/saved-keys.ts";
 import type { AckWriterState } from "../state.ts";
 
 /** Where a reader asks for repairs. */

@@ -1,6 +1,6 @@
 import type { Instant, Random } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
-import { REFRESH_AFTER, refreshedLifeMs } from "../refresh.ts";
+import { REFRESH_AFTER, refreshedLifeMs } from "../sender/refresh.ts";
 
 /** How a kept frame is looked after. */
 export interface UpkeepInit {

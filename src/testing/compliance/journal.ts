@@ -1,5 +1,5 @@
 import { assert, equalBytes, utf8 } from "../../base/index.ts";
-import type { Journal, JournalChanges, JournalStore } from "../../stream/protocol.ts";
+import type { Journal, JournalChanges, JournalStore } from "../../stream/exchange/protocol.ts";
 import {
   type Cases,
   expectFailure,

@@ -2,8 +2,8 @@ import { assert, Driver, equalBytes, SeededRandom } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import { nodeIdOf } from "../../identity/index.ts";
 import { type RequestLimits, resolveRequestLimits } from "../../rpc/limits.ts";
-import type { RequestEffect, RequestInput, RequestStatistics } from "../../rpc/protocol.ts";
-import { RequestCore, type RequestCoreOptions } from "../../rpc/request-core.ts";
+import type { RequestEffect, RequestInput, RequestStatistics } from "../../rpc/request/protocol.ts";
+import { RequestCore, type RequestCoreOptions } from "../../rpc/request/request-core.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { type MessageFaults, MessageNetwork, type MessageNode } from "./message-network.ts";
 

@@ -1,6 +1,6 @@
 import { FrameBuffer } from "../../codec/index.ts";
 import { addressKey, isFault, parseRecord } from "../../mapservice/index.ts";
-import { readClientMessage } from "../../mapservice/wire.ts";
+import { readClientMessage } from "../../mapservice/wire/wire.ts";
 import type { StreamEnd } from "./capture.ts";
 import type { FrameOwner } from "./road-pair.ts";
 

@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../../base/index.ts";
 import type { StreamRole } from "../../crypto/index.ts";
-import { assembleNew, capabilitiesOf, type StreamParts } from "../../stream/assemble.ts";
-import { CoreDuplex } from "../../stream/core-duplex.ts";
+import { assembleNew, capabilitiesOf, type StreamParts } from "../../stream/duplex/assemble.ts";
+import { CoreDuplex } from "../../stream/duplex/core-duplex.ts";
 import type { StreamOptions } from "../../stream/options.ts";
 import { streamIdOf } from "../../stream/secret.ts";
 import type { Transport } from "../../transport/index.ts";

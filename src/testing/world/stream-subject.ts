@@ -1,8 +1,8 @@
 import { deriveDirection, type ReadCapability, WriteCapability } from "../../crypto/index.ts";
+import { StreamCore } from "../../stream/core/stream-core.ts";
+import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../stream/options.ts";
-import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
-import { decodeState } from "../../stream/state-codec.ts";
-import { StreamCore } from "../../stream/stream-core.ts";
+import { decodeState } from "../../stream/saved/state-codec.ts";
 import type { Side } from "./faults.ts";
 import type { CreateSubject, Subject, SubjectInit, SubjectProgress } from "./subject.ts";
 

@@ -1,5 +1,5 @@
 import type { Core, SeededRandom } from "../../base/index.ts";
-import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
+import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
 import type { Side } from "./faults.ts";
 
 /** What a world asks a core about its stream. */

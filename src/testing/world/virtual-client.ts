@@ -1,5 +1,5 @@
 import type { Cancel } from "../../base/index.ts";
-import type { RequestId } from "../../stream/protocol.ts";
+import type { RequestId } from "../../stream/exchange/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import type { Side } from "./faults.ts";
 import type { Referee } from "./referee.ts";

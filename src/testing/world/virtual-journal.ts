@@ -1,5 +1,5 @@
 import type { SeededRandom } from "../../base/index.ts";
-import type { JournalChanges } from "../../stream/protocol.ts";
+import type { JournalChanges } from "../../stream/exchange/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 
 interface Commit {

@@ -1,5 +1,5 @@
 import { type Cancel, equalBytes, type SeededRandom } from "../../base/index.ts";
-import type { StreamEffect, StreamInput } from "../../stream/protocol.ts";
+import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { LIES, type Lie, type MapFaults, type Side } from "./faults.ts";
 import type { Trace } from "./trace.ts";

@@ -1,5 +1,5 @@
 import type { Cancel, SeededRandom } from "../../base/index.ts";
-import type { StreamInput } from "../../stream/protocol.ts";
+import type { StreamInput } from "../../stream/exchange/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { Pattern } from "./pattern.ts";
 import type { Subject } from "./subject.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { RECORD_HEADER_BYTES, SEQUENCE } from "../../../src/mapservice/index.ts";
-import { copyOf } from "../../../src/mapservice/record.ts";
+import { copyOf } from "../../../src/mapservice/record/record.ts";
 import { RecordSlots } from "../../../src/mapservice/store/record-slots.ts";
 import { PAYLOAD_SIZE, recordOf } from "../fixtures.ts";
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { SeededRandom, toHex } from "../../../src/base/index.ts";
 import { WriteCapability } from "../../../src/crypto/index.ts";
-import { sealFrame } from "../../../src/stream/cell.ts";
-import { type FrameType, NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream/frame.ts";
-import { DATA_CONTEXT, keysFrom } from "../../../src/stream/frame-keys.ts";
+import { sealFrame } from "../../../src/stream/frame/cell.ts";
+import { type FrameType, NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream/frame/frame.ts";
+import { DATA_CONTEXT, keysFrom } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveSubscriptionOptions } from "../../../src/stream/multicast/options.ts";
 import { SubscriptionCore } from "../../../src/stream/multicast/subscription-core.ts";
 

@@ -4,7 +4,7 @@ import { VirtualClock } from "culvert/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BlindedSigner, SigningKey } from "../../../src/crypto/index.ts";
 import { SEQUENCE, signedBytes } from "../../../src/mapservice/index.ts";
-import { DATA_CONTEXT } from "../../../src/stream/frame-keys.ts";
+import { DATA_CONTEXT } from "../../../src/stream/frame/frame-keys.ts";
 import { Listener } from "./multicast-place.ts";
 
 const PAYLOAD_SIZE = 200;

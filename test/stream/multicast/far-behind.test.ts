@@ -6,9 +6,9 @@ import {
   ReadCapability,
   rootPublicKey,
 } from "../../../src/crypto/index.ts";
-import { sealFrame } from "../../../src/stream/cell.ts";
-import { NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream/frame.ts";
-import { DATA_CONTEXT, type FrameKey } from "../../../src/stream/frame-keys.ts";
+import { sealFrame } from "../../../src/stream/frame/cell.ts";
+import { NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream/frame/frame.ts";
+import { DATA_CONTEXT, type FrameKey } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveSubscriptionOptions } from "../../../src/stream/multicast/options.ts";
 import { SubscriptionCore } from "../../../src/stream/multicast/subscription-core.ts";
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { SeededRandom, toHex } from "../../../src/base/index.ts";
 import { type Chain, deriveDirection, rootPublicKey } from "../../../src/crypto/index.ts";
-import { sealFrame } from "../../../src/stream/cell.ts";
-import { emptySelective, NO_MARK } from "../../../src/stream/frame.ts";
-import { ACK_CONTEXT } from "../../../src/stream/frame-keys.ts";
+import { sealFrame } from "../../../src/stream/frame/cell.ts";
+import { emptySelective, NO_MARK } from "../../../src/stream/frame/frame.ts";
+import { ACK_CONTEXT } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveBroadcastOptions } from "../../../src/stream/multicast/options.ts";
 import { RepairCore } from "../../../src/stream/multicast/repair-core.ts";
 

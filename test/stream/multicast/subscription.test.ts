@@ -15,8 +15,8 @@ import {
 import { CountingTransport, type Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
 import { deriveDirection, ReadCapability } from "../../../src/crypto/index.ts";
-import { openFrame } from "../../../src/stream/cell.ts";
-import { DATA_CONTEXT, FrameKeys } from "../../../src/stream/frame-keys.ts";
+import { openFrame } from "../../../src/stream/frame/cell.ts";
+import { DATA_CONTEXT, FrameKeys } from "../../../src/stream/frame/frame-keys.ts";
 import { ForgetfulTransport, Listener, listen, place } from "./multicast-place.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });

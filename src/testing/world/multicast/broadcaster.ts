@@ -1,5 +1,6 @@
 import type { SeededRandom } from "../../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../../crypto/index.ts";
+import type { IoInput } from "../../../stream/exchange/protocol.ts";
 import {
   BroadcastCore,
   type BroadcastInput,
@@ -14,7 +15,6 @@ import {
   resolveBroadcastOptions,
 } from "../../../stream/multicast/options.ts";
 import { RepairCore } from "../../../stream/multicast/repair-core.ts";
-import type { IoInput } from "../../../stream/protocol.ts";
 import { streamIdOf } from "../../../stream/secret.ts";
 import type { Pattern } from "../pattern.ts";
 import { Violation } from "../violation.ts";

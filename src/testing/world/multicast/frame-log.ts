@@ -1,7 +1,7 @@
 import type { WriteCapability } from "../../../crypto/index.ts";
-import { openFrame } from "../../../stream/cell.ts";
-import type { FrameType } from "../../../stream/frame.ts";
-import { DATA_CONTEXT, FrameKeys } from "../../../stream/frame-keys.ts";
+import { openFrame } from "../../../stream/frame/cell.ts";
+import type { FrameType } from "../../../stream/frame/frame.ts";
+import { DATA_CONTEXT, FrameKeys } from "../../../stream/frame/frame-keys.ts";
 import { contentOf } from "../../../stream/multicast/broadcast-frame.ts";
 import type { Pattern } from "../pattern.ts";
 import { Violation } from "../violation.ts";

@@ -1,7 +1,7 @@
 import type { SeededRandom } from "../../../base/index.ts";
 import type { WriteCapability } from "../../../crypto/index.ts";
-import { sealFrame } from "../../../stream/cell.ts";
-import { ACK_CONTEXT, FrameKeys } from "../../../stream/frame-keys.ts";
+import { sealFrame } from "../../../stream/frame/cell.ts";
+import { ACK_CONTEXT, FrameKeys } from "../../../stream/frame/frame-keys.ts";
 import type { VirtualClock } from "../../virtual-clock.ts";
 import { placeKey, type VirtualMap } from "../virtual-map.ts";
 

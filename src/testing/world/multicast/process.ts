@@ -1,6 +1,11 @@
 import { type Core, Driver } from "../../../base/index.ts";
+import {
+  type IoEffect,
+  type IoInput,
+  isIo,
+  type StreamEffect,
+} from "../../../stream/exchange/protocol.ts";
 import type { RepairEffect } from "../../../stream/multicast/repair-core.ts";
-import { type IoEffect, type IoInput, isIo, type StreamEffect } from "../../../stream/protocol.ts";
 import type { VirtualClock } from "../../virtual-clock.ts";
 import type { Side } from "../faults.ts";
 import type { Referee } from "../referee.ts";

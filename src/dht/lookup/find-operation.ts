@@ -1,0 +1,52 @@
+import type { Instant } from "../../base/index.ts";
+import type { DhtContext } from "../exchange/dht-context.ts";
+import type { Contact } from "../wire/contact.ts";
+import type { KeyText } from "../wire/key.ts";
+import type { OperationHooks } from "./operation.ts";
+import { Search } from "./search.ts";
+
+/** Finds the closest live nodes to a key; the table and the size estimate learn on the way. */
+export class FindOperation {
+  readonly #count: number;
+  readonly #hooks: OperationHooks;
+  readonly #search: Search;
+
+  constructor(
+    context: DhtContext,
+    asked: { readonly target: KeyText; readonly count: number },
+    hooks: OperationHooks,
+  ) {
+    this.#count = asked.count;
+    this.#hooks = hooks;
+    this.#search = new Search(context, asked.target, {
+      requestNear: (near) => ({ kind: "find-node", target: near }),
+      took: () => false,
+      late: hooks.late,
+      ended: () => this.#conclude(),
+    });
+  }
+
+  /** @param known nodes to begin with besides those of the table */
+  start(now: Instant, known: readonly Contact[] = []): void {
+    this.#search.start(now, known);
+  }
+
+  expire(): void {
+    this.#conclude();
+  }
+
+  stop(): void {
+    this.#search.stop();
+  }
+
+  #conclude(): void {
+    const { isHampered, answerers, asked } = this.#search;
+    // What comes later must not bring it back to life.
+    this.#search.stop();
+    this.#search.learnSize();
+    const contacts = this.#search.closest(this.#count);
+    if (isHampered && answerers.size === 0) this.#hooks.busy();
+    else this.#hooks.settled({ kind: "nodes", contacts, asked });
+    this.#hooks.ended();
+  }
+}

@@ -1,0 +1,115 @@
+import { type Instant, toHex } from "../../base/index.ts";
+import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import type { LinkLimits } from "../limits.ts";
+import type { CoreLink } from "./core-link.ts";
+
+/** The links of a host: which there are, whether there may be more, which ones are idle. */
+export class LinkTable {
+  readonly #limits: LinkLimits;
+  readonly #links = new Set<CoreLink>();
+  readonly #byPeer = new Map<string, Set<CoreLink>>();
+  readonly #bySource = new Map<string, number>();
+
+  constructor(limits: LinkLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  /** Sources that links are counted for. */
+  get sources(): number {
+    return this.#bySource.size;
+  }
+
+  all(): readonly CoreLink[] {
+    return [...this.#links];
+  }
+
+  /** A link to a node that takes new streams: a direct one, if there is one. */
+  find(id: NodeId): CoreLink | undefined {
+    let found: CoreLink | undefined;
+    for (const link of this.#byPeer.get(nodeIdText(id)) ?? []) {
+      if (!link.takesStreams) continue;
+      if (!link.isRelayed) return link;
+      found ??= link;
+    }
+    return found;
+  }
+
+  /** The link that both ends know by this name. */
+  named(id: NodeId, linkId: Uint8Array): CoreLink | undefined {
+    const name = toHex(linkId);
+    return [...(this.#byPeer.get(nodeIdText(id)) ?? [])].find(
+      (link) => toHex(link.linkId) === name,
+    );
+  }
+
+  /** Whether one more link to this peer, that came in from `source`, would break a limit. */
+  isFullFor(id: NodeId, source: string | undefined): boolean {
+    const { linksPerPeerMax, linksPerAddressMax } = this.#limits;
+    if ((this.#byPeer.get(nodeIdText(id))?.size ?? 0) >= linksPerPeerMax) return true;
+    return source !== undefined && (this.#bySource.get(source) ?? 0) >= linksPerAddressMax;
+  }
+
+  /**
+   * When a peer that asks for one more link has all that it may have: the one that gives way, of a
+   * life of the peer that is over, most likely. One that has lost its path, or else the oldest.
+   */
+  surplusOf(id: NodeId): CoreLink | undefined {
+    const ofPeer = [...(this.#byPeer.get(nodeIdText(id)) ?? [])];
+    if (ofPeer.length < this.#limits.linksPerPeerMax) return undefined;
+    return ofPeer.find(({ path }) => path === undefined) ?? ofPeer[0];
+  }
+
+  /** Whether one more link would be too many. */
+  get isFull(): boolean {
+    return this.#links.size >= this.#limits.linksMax;
+  }
+
+  add(link: CoreLink): void {
+    this.#links.add(link);
+    const key = nodeIdText(link.peer);
+    const ofPeer = this.#byPeer.get(key) ?? new Set();
+    ofPeer.add(link);
+    this.#byPeer.set(key, ofPeer);
+    if (link.source !== undefined) {
+      this.#bySource.set(link.source, (this.#bySource.get(link.source) ?? 0) + 1);
+    }
+  }
+
+  remove(link: CoreLink): void {
+    if (!this.#links.delete(link)) return;
+    const key = nodeIdText(link.peer);
+    const ofPeer = this.#byPeer.get(key);
+    ofPeer?.delete(link);
+    if (ofPeer?.size === 0) this.#byPeer.delete(key);
+    if (link.source === undefined) return;
+    const left = (this.#bySource.get(link.source) ?? 0) - 1;
+    if (left > 0) this.#bySource.set(link.source, left);
+    else this.#bySource.delete(link.source);
+  }
+
+  /** The link that has been idle for longest; `undefined` when all are in use. */
+  longestIdle(): CoreLink | undefined {
+    return this.#idle()[0];
+  }
+
+  /** Idle links that have lived out their time, or are more than are kept. */
+  expired(now: Instant): readonly CoreLink[] {
+    const { idleMs, idleLinksKept, surplusIdleMs } = this.#limits;
+    const idle = this.#idle();
+    const surplus = Math.max(idle.length - idleLinksKept, 0);
+    return idle.filter((link, at) => {
+      return now - (link.idleSince ?? now) >= (at < surplus ? surplusIdleMs : idleMs);
+    });
+  }
+
+  /** Idle links, longest first. */
+  #idle(): CoreLink[] {
+    return [...this.#links]
+      .filter((link) => link.idleSince !== undefined)
+      .sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0));
+  }
+}

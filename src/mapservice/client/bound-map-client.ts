@@ -1,0 +1,167 @@
+import { type Clock, CulvertError, equalBytes } from "../../base/index.ts";
+import { BlindedSigner, blindPublicKey, crypto } from "../../crypto/index.ts";
+import type {
+  GetOptions,
+  PutOptions,
+  Receipt,
+  Transport,
+  TransportKeys,
+} from "../../transport/index.ts";
+import { ReceiptVerifier, receiptEndsFrom } from "../record/receipt.ts";
+import {
+  type MapRecord,
+  payloadLength,
+  SEQUENCE,
+  type Sequence,
+  verifyRecord,
+  withSignedBytes,
+} from "../record/record.ts";
+import { FrameCache } from "./frame-cache.ts";
+import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+
+/** What a client has seen, over all streams that are bound to it. */
+export interface MapClientStatistics {
+  /** Signatures made and verified. */
+  signed: number;
+  verified: number;
+  /** Records that were not what was asked for, or not signed by its key. */
+  lies: number;
+  /** Receipts that the pinned node did not sign, or not for the life that was told. */
+  badReceipts: number;
+}
+
+/** What a bound client is built from. */
+export interface BoundMapClientOptions {
+  readonly carrier: RecordCarrier;
+  readonly keys: TransportKeys;
+  readonly ttlSeconds: number;
+  readonly nodeKey?: Uint8Array;
+  readonly clock: Pick<Clock, "unixMs">;
+  /** Shared with the client that it was bound from, and counted up. */
+  readonly statistics: MapClientStatistics;
+}
+
+/** The key of one frame, and the signature that it made last. */
+interface Signed {
+  readonly seq: Sequence;
+  readonly signer: BlindedSigner;
+  readonly signature: Uint8Array;
+}
+
+const TTL_SECONDS_MAX = 2 ** 32 - 1;
+
+/** A {@link MapClient} with the keys of one stream. */
+export class BoundMapClient implements Transport {
+  readonly payloadSize: number;
+  readonly #options: BoundMapClientOptions;
+  readonly #writeSeed: Uint8Array | undefined;
+  readonly #readRoot: Uint8Array | undefined;
+  /** More than a window of them, so that most repetitions find their own; 600 bytes each. */
+  readonly #signed = new FrameCache<Signed>();
+  readonly #receipts: ReceiptVerifier | undefined;
+  readonly #addresses = new FrameCache<Uint8Array>();
+
+  constructor(options: BoundMapClientOptions) {
+    this.#options = options;
+    this.#writeSeed = options.keys.writeSeed?.slice();
+    this.#readRoot = options.keys.readRoot?.slice();
+    this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
+    this.payloadSize = options.carrier.payloadSize;
+  }
+
+  put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    return this.#put(frameId, cell, SEQUENCE.cell, options);
+  }
+
+  /**
+   * Ends a frame's record: the address is spent until the end of its life, and holds nothing. For
+   * data that should not outlive its use; a reader then gets `CULVERT_NOT_FOUND`.
+   */
+  tombstone(frameId: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
+    return this.#put(frameId, new Uint8Array(0), SEQUENCE.tombstone, options);
+  }
+
+  async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
+    const { carrier, statistics } = this.#options;
+    const address = this.#readAddress(frameId);
+    const record = await carrier.get(address, options);
+    if (!this.#isGenuine(record, address)) {
+      statistics.lies += 1;
+      throw new CulvertError("CULVERT_PROTOCOL", "the Map answered with a record that is not ours");
+    }
+    if (record.seq === SEQUENCE.tombstone) {
+      throw new CulvertError("CULVERT_NOT_FOUND", undefined, { detail: { ended: true } });
+    }
+    if (record.ttlSeconds > 0) options.onTtl?.(record.ttlSeconds);
+    return options.isBorrowed === true ? record.payload : record.payload.slice();
+  }
+
+  async #put(
+    frameId: Uint8Array,
+    payload: Uint8Array,
+    seq: Sequence,
+    options: PutOptions,
+  ): Promise<Receipt> {
+    if (payload.length !== payloadLength(seq, this.payloadSize)) {
+      const detail = { length: payload.length, expected: this.payloadSize };
+      throw new CulvertError("CULVERT_REFUSED", "a cell of another size", { detail });
+    }
+    const { signer, signature } = this.#sign(frameId, payload, seq);
+    const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
+    const record = { address: signer.address, signature, seq, ttlSeconds, payload };
+    const reply = await this.#options.carrier.put(record, options);
+    this.#checkReceipt(reply, record);
+    return { ttlSeconds: reply.ttlSeconds };
+  }
+
+  #isGenuine(record: MapRecord, address: Uint8Array): boolean {
+    if (!equalBytes(record.address, address)) return false;
+    if (this.#options.carrier.isVerified === true) return true;
+    this.#options.statistics.verified += 1;
+    return verifyRecord(record);
+  }
+
+  #sign(frameId: Uint8Array, payload: Uint8Array, seq: Sequence): Signed {
+    if (this.#writeSeed === undefined) {
+      throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
+    }
+    const known = this.#signed.get(frameId);
+    const signer = known?.signer ?? new BlindedSigner(this.#writeSeed, frameId);
+    // Costs a hash when it is the payload of the last time.
+    const signature = withSignedBytes(seq, payload, (message) => signer.sign(message));
+    const isSame = known?.seq === seq && equalBytes(known.signature, signature);
+    if (known !== undefined && isSame) return known;
+    const signed = { seq, signer, signature };
+    this.#options.statistics.signed += 1;
+    this.#signed.set(frameId, signed);
+    return signed;
+  }
+
+  #readAddress(frameId: Uint8Array): Uint8Array {
+    if (this.#readRoot === undefined) {
+      throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to read");
+    }
+    const known = this.#addresses.get(frameId);
+    if (known !== undefined) return known;
+    const address = blindPublicKey(this.#readRoot, frameId);
+    this.#addresses.set(frameId, address);
+    return address;
+  }
+
+  #checkReceipt(reply: StoredReply, { address, seq, payload }: MapRecord): void {
+    if (this.#receipts === undefined) return;
+    const payloadHash = crypto().sha256(payload);
+    const claim = { address, seq, payloadHash };
+    const isItsOwn = reply.receipt !== undefined && this.#receipts.verify(reply.receipt, claim);
+    const endsFrom = receiptEndsFrom(reply.ttlSeconds, this.#options.clock.unixMs());
+    // One of an earlier put is the node's own too, and says that the record is gone sooner.
+    if (isItsOwn && reply.receipt.expiresMs >= endsFrom) return;
+    this.#options.statistics.badReceipts += 1;
+    const why = isItsOwn ? "is for a shorter life than was told" : "is not the pinned node's";
+    throw new CulvertError("CULVERT_PROTOCOL", `the receipt ${why}`);
+  }
+}
+
+function wholeSeconds(seconds: number): number {
+  return Math.min(Math.max(Math.floor(seconds), 1), TTL_SECONDS_MAX);
+}

@@ -1,0 +1,44 @@
+import { type Clock, CulvertError } from "../../base/index.ts";
+import { systemClock } from "../../io/clock.ts";
+import { copyOf } from "../record/record.ts";
+import type { MapAnswer } from "../service/protocol.ts";
+import type { RecordService } from "../service/requester.ts";
+import { ServiceCarrier, type ServiceCarrierLimits } from "./service-carrier.ts";
+
+/**
+ * A carrier to a service in this process. Closing it closes its requester, not the service.
+ *
+ * With `isVerified` clients do not verify again what the service has, and the service signs no
+ * receipts for them: for stores in memory, where nothing can change a record in between.
+ *
+ * @throws CulvertError `CULVERT_BUSY` when the service has all the askers that it may have
+ */
+export function localCarrier(
+  service: RecordService,
+  options: {
+    readonly limits?: Partial<ServiceCarrierLimits>;
+    readonly isVerified?: boolean;
+    readonly clock?: Clock;
+  } = {},
+): ServiceCarrier {
+  const { clock = systemClock, ...rest } = options;
+  const greeting = service.greeting();
+  const carrier = new ServiceCarrier({ clock }, { greeting, ...rest });
+  const events = carrier.events();
+  const requester = service.open("local", {
+    ready: events.ready,
+    answer: (request, answer) => events.answer(request, kept(answer)),
+    closed: () => carrier.close(),
+    needsNoReceipts: carrier.isVerified,
+  });
+  if (requester === undefined)
+    throw new CulvertError("CULVERT_BUSY", "the service has too many links");
+  carrier.attach(requester, greeting);
+  return carrier;
+}
+
+/** The answer with a record of its own: no encoding stands between the service and its reader. */
+function kept(answer: MapAnswer): MapAnswer {
+  if (answer.kind !== "found" || answer.isBorrowed !== true) return answer;
+  return { ...answer, record: copyOf(answer.record), isBorrowed: false };
+}

@@ -1,0 +1,190 @@
+import { Heap, type Instant, NumberMap } from "../../base/index.ts";
+import type { AskerId, RequestId } from "./protocol.ts";
+
+/** A get that is not answered yet. */
+export interface WaitingGet {
+  readonly asker: AskerId;
+  /** Whom the asker counts for. */
+  readonly source: string;
+  readonly request: RequestId;
+  /** The address, as a key. */
+  readonly key: string;
+  /** Whether it is worth keeping when the address is empty. */
+  readonly waits: boolean;
+  readonly deadline: Instant;
+}
+
+/** A get among others: lists of their own need no memory, and let go of what was in them. */
+interface Entry {
+  readonly get: WaitingGet;
+  /** The next one at its address. */
+  nextHere: Entry | undefined;
+  /** Its neighbours in its slot. */
+  before: Entry | undefined;
+  after: Entry | undefined;
+}
+
+/** The gets of one slot, in the order in which they came. */
+interface Slot {
+  first: Entry | undefined;
+  last: Entry | undefined;
+}
+
+/** Deadlines are kept in slots of this length: a get is removed without a search. */
+const SLOT_MS = 10;
+
+/** All gets that are not answered yet, found by address, by asker and request, and by deadline. */
+export class WaitingGets {
+  /** The first one at each address. */
+  readonly #byAddress = new Map<string, Entry>();
+  readonly #byAsker = new Map<AskerId, NumberMap<Entry>>();
+  readonly #countOf = new Map<string, number>();
+  readonly #bySlot = new NumberMap<Slot>();
+  /** The slots in use, some of them empty by now: a slot is in here once. */
+  readonly #slots = new Heap<number>((a, b) => a < b);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  sizeOf(asker: AskerId): number {
+    return this.#byAsker.get(asker)?.size ?? 0;
+  }
+
+  sizeOfSource(source: string): number {
+    return this.#countOf.get(source) ?? 0;
+  }
+
+  sizeAt(key: string): number {
+    let size = 0;
+    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) size += 1;
+    return size;
+  }
+
+  /** False when the asker already has a get of this number. */
+  add(get: WaitingGet): boolean {
+    const ofAsker = this.#byAsker.get(get.asker) ?? new NumberMap<Entry>();
+    if (ofAsker.has(get.request)) return false;
+    const entry: Entry = { get, nextHere: undefined, before: undefined, after: undefined };
+    ofAsker.set(get.request, entry);
+    this.#byAsker.set(get.asker, ofAsker);
+    this.#countOf.set(get.source, this.sizeOfSource(get.source) + 1);
+    this.#putInPlace(entry);
+    if (Number.isFinite(get.deadline)) this.#putInSlot(entry);
+    this.#size += 1;
+    return true;
+  }
+
+  at(key: string): readonly WaitingGet[] {
+    const gets: WaitingGet[] = [];
+    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) gets.push(entry.get);
+    return gets;
+  }
+
+  find(asker: AskerId, request: RequestId): WaitingGet | undefined {
+    return this.#byAsker.get(asker)?.get(request)?.get;
+  }
+
+  remove(get: WaitingGet): void {
+    const ofAsker = this.#byAsker.get(get.asker);
+    const entry = ofAsker?.get(get.request);
+    // Another one may have its number by now.
+    if (entry?.get !== get) return;
+    ofAsker?.delete(get.request);
+    this.#forget(entry);
+  }
+
+  /** Removes all that this asker has. */
+  removeAsker(asker: AskerId): void {
+    for (const entry of this.#byAsker.get(asker)?.values() ?? []) this.#forget(entry);
+    this.#byAsker.delete(asker);
+  }
+
+  /** When the first slot is over; `Infinity` while there is none. */
+  deadline(): Instant {
+    const slot = this.#slots.peek();
+    return slot === undefined ? Number.POSITIVE_INFINITY : slot * SLOT_MS;
+  }
+
+  /** Removes and returns what is due. */
+  takeDue(now: Instant): WaitingGet[] {
+    const due: WaitingGet[] = [];
+    for (;;) {
+      const slot = this.#slots.peek();
+      if (slot === undefined || slot * SLOT_MS > now) return due;
+      this.#slots.pop();
+      const gets = this.#bySlot.get(slot);
+      for (let entry = gets?.first; entry !== undefined; entry = gets?.first) {
+        due.push(entry.get);
+        this.remove(entry.get);
+      }
+      this.#bySlot.delete(slot);
+    }
+  }
+
+  #putInPlace(entry: Entry): void {
+    const { key } = entry.get;
+    let last = this.#byAddress.get(key);
+    if (last === undefined) {
+      this.#byAddress.set(key, entry);
+      return;
+    }
+    while (last.nextHere !== undefined) last = last.nextHere;
+    last.nextHere = entry;
+  }
+
+  #putInSlot(entry: Entry): void {
+    const number = slotOf(entry.get.deadline);
+    const slot = this.#bySlot.get(number);
+    if (slot === undefined) {
+      this.#slots.push(number);
+      this.#bySlot.set(number, { first: entry, last: entry });
+      return;
+    }
+    entry.before = slot.last;
+    if (slot.last === undefined) slot.first = entry;
+    else slot.last.after = entry;
+    slot.last = entry;
+  }
+
+  /** Takes it out of everything but the map of its asker. */
+  #forget(entry: Entry): void {
+    const { source } = entry.get;
+    const left = this.sizeOfSource(source) - 1;
+    if (left === 0) this.#countOf.delete(source);
+    else this.#countOf.set(source, left);
+    this.#takeFromPlace(entry);
+    this.#takeFromSlot(entry);
+    this.#size -= 1;
+  }
+
+  #takeFromPlace(entry: Entry): void {
+    const { key } = entry.get;
+    const next = entry.nextHere;
+    entry.nextHere = undefined;
+    let before = this.#byAddress.get(key);
+    if (before !== entry) {
+      while (before !== undefined && before.nextHere !== entry) before = before.nextHere;
+      if (before !== undefined) before.nextHere = next;
+    } else if (next === undefined) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, next);
+  }
+
+  /** The slot itself stays until its time, so that it is in the heap no more than once. */
+  #takeFromSlot(entry: Entry): void {
+    const { before, after } = entry;
+    const slot = this.#bySlot.get(slotOf(entry.get.deadline));
+    if (slot?.first === entry) slot.first = after;
+    if (slot?.last === entry) slot.last = before;
+    if (before !== undefined) before.after = after;
+    if (after !== undefined) after.before = before;
+    entry.before = undefined;
+    entry.after = undefined;
+  }
+}
+
+/** The first slot that ends at or after `deadline`. */
+function slotOf(deadline: Instant): number {
+  return Math.ceil(deadline / SLOT_MS);
+}

@@ -1,0 +1,97 @@
+import type { Cancel, Clock, Instant, Log, Random } from "../../base/index.ts";
+import type { Contact } from "../../dht/index.ts";
+import type { NodeDescriptor } from "../../identity/index.ts";
+import { type ClockSide, clockSideOf } from "./clock-side.ts";
+
+/** Nodes that are asked what they say of themselves, at each look. */
+const ASKED_MAX = 8;
+/** Between two looks. */
+const LOOK_MS = 1_800_000;
+/** The same while the table is empty, or the clock is off. */
+const SOON_MS = 60_000;
+
+/** What a watch over the own clock is built from. */
+export interface ClockWatchComponents {
+  /** All nodes that are known. */
+  readonly nodes: () => readonly Contact[];
+  /** What a node says of itself now; rejects, or says nothing, when it cannot be asked. */
+  readonly describe: (node: Contact, signal: AbortSignal) => Promise<NodeDescriptor | undefined>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Finds out whether it is this node whose clock is hours off: most of those that it meets have
+ * onion keys for other times. It asks a few at random, so that who dials it has no say.
+ */
+export class ClockWatch {
+  readonly #components: ClockWatchComponents;
+  readonly #closing = new AbortController();
+  #met: readonly NodeDescriptor[] = [];
+  #metAt: Instant = 0;
+  #told: ClockSide | undefined;
+  #cancel: Cancel = () => {};
+
+  constructor(components: ClockWatchComponents) {
+    this.#components = components;
+  }
+
+  /** Whether it is; what is too old or too young by this clock then says nothing of others. */
+  get isOff(): boolean {
+    return this.#side() !== undefined;
+  }
+
+  /** To be called once this node has joined. */
+  start(): void {
+    void this.#look();
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#closing.abort();
+  }
+
+  /** A clock that was set since they were asked is believed at once. */
+  #side(): ClockSide | undefined {
+    const { clock } = this.#components;
+    return clockSideOf(this.#met, clock.unixMs() - (clock.now() - this.#metAt));
+  }
+
+  async #look(): Promise<void> {
+    const { clock, log } = this.#components;
+    const { signal } = this.#closing;
+    const met = await Promise.all(this.#drawn().map((node) => this.#ask(node)));
+    if (signal.aborted) return;
+    const known = met.filter((one) => one !== undefined);
+    if (known.length > 0) [this.#met, this.#metAt] = [known, clock.now()];
+    const side = this.#side();
+    if (side !== this.#told) {
+      if (side === undefined) log("info", "clock-right");
+      else log("warn", "clock-off", { message: `this clock is hours ${side} those of most nodes` });
+      this.#told = side;
+    }
+    const isSoon = known.length === 0 || side !== undefined;
+    const at = clock.now() + (isSoon ? SOON_MS : LOOK_MS);
+    this.#cancel = clock.schedule(at, () => void this.#look(), { background: true });
+  }
+
+  #drawn(): readonly Contact[] {
+    const { nodes, random } = this.#components;
+    const left = nodes().filter(({ isProvable }) => isProvable);
+    const drawn: Contact[] = [];
+    while (drawn.length < ASKED_MAX && left.length > 0) {
+      drawn.push(...left.splice(Math.floor(random.unit() * left.length), 1));
+    }
+    return drawn;
+  }
+
+  async #ask(node: Contact): Promise<NodeDescriptor | undefined> {
+    try {
+      return await this.#components.describe(node, this.#closing.signal);
+    } catch {
+      // It is gone, or too busy: others are there.
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { addressPrefix, addressScope, nodeIdText } from "../../identity/index.ts";
+import type { Link, LinkPath } from "../../link/index.ts";
+
+/** Whom a peer counts for, by quotas of the Map and of the DHT. */
+export interface LinkSource {
+  readonly source: string;
+  /** Whether the peer has been heard at an address of its own, which the source stands for. */
+  readonly isAddressProven: boolean;
+}
+
+/** The networks of paths, which are asked for with every request. */
+const NETWORKS = new WeakMap<LinkPath, string>();
+
+/**
+ * The unit of fairness of a link: not who is at its other end, since ids cost nothing, but where
+ * that is. A public address counts for its network, whoever comes through a relay for that relay.
+ * In a private network, and on one machine, each node counts for itself.
+ */
+export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSource {
+  if (path?.remote !== undefined && !path.isRelayed) {
+    const source = NETWORKS.get(path) ?? networkOf(path.remote.host) ?? nodeIdText(peer);
+    NETWORKS.set(path, source);
+    return { source, isAddressProven: true };
+  }
+  const relay = path?.via;
+  const source = relay === undefined ? nodeIdText(peer) : `relay:${nodeIdText(relay)}`;
+  return { source, isAddressProven: false };
+}
+
+function networkOf(host: string): string | undefined {
+  return addressScope(host) === "public" ? addressPrefix(host) : undefined;
+}

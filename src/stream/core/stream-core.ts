@@ -1,0 +1,400 @@
+import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../../base/index.ts";
+import type { AckReader } from "../acks/ack-reader.ts";
+import type { AckWriter } from "../acks/ack-writer.ts";
+import { CommitQueue } from "../exchange/commit-queue.ts";
+import type { Exchange, Request } from "../exchange/exchange.ts";
+import { Outcome } from "../exchange/outcome.ts";
+import type { GotInput, StreamEffect, StreamInput } from "../exchange/protocol.ts";
+import {
+  type AckContent,
+  FLAG_ABORTED,
+  FLAG_KNOWS_END_TAKEN,
+  FLAG_STARVED,
+  FLAG_TOOK_END,
+  type Frame,
+  isFull,
+} from "../frame/frame.ts";
+import { GAP, type ReceiverCore } from "../receiver/receiver-core.ts";
+import { encodeState } from "../saved/state-codec.ts";
+import { PROBES_REACH } from "../sender/probe-timer.ts";
+import type { SenderCore } from "../sender/sender-core.ts";
+import { type LeftFrames, leftBy, type StreamState } from "../state.ts";
+import { ClosingHandshake } from "./closing-handshake.ts";
+import { makeCoreParts, makeExchange, type StreamCoreInit } from "./core-parts.ts";
+import { PeerTimeout } from "./peer-timeout.ts";
+import { progressOf, type StreamProgress } from "./progress.ts";
+
+/** How long an abort is repeated before the stream leaves anyway, in RTOs. */
+const ABORT_RTOS = 8;
+
+/**
+ * One end of a stream between two peers: the sender, the receiver and the ack chain of each.
+ *
+ * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
+ * comes out any more and inputs are ignored.
+ */
+export class StreamCore implements Core<StreamInput, StreamEffect> {
+  readonly #fixed: Pick<StreamState, "cellBytes" | "writeSeed" | "readRoot">;
+  readonly #ttlMs: number;
+  readonly #effects: StreamEffect[] = [];
+  readonly #exchange: Exchange;
+  readonly #commits: CommitQueue;
+  readonly #outcome: Outcome;
+  readonly #sender: SenderCore;
+  readonly #receiver: ReceiverCore;
+  readonly #ackWriter: AckWriter;
+  readonly #ackReader: AckReader;
+  readonly #closing = new ClosingHandshake();
+  readonly #peerTimeout: PeerTimeout;
+  readonly #left: LeftFrames | undefined;
+  #isStarted = false;
+  #abortUntil: Instant = Number.POSITIVE_INFINITY;
+  #isAborting = false;
+  #unixOffsetMs = 0;
+  #now: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(init: StreamCoreInit) {
+    const { options, state, cellBytes, write, read } = init;
+    this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
+    this.#ttlMs = options.ttlSeconds * 1_000;
+    this.#left = state && leftBy(state);
+    this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
+    this.#exchange = makeExchange(init, this.#effects);
+    const head = (): Uint8Array => encodeState(this.state(false));
+    this.#commits = new CommitQueue(this.#effects, options.durable, head);
+    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
+    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
+    const parts = makeCoreParts(init, io, {
+      acknowledge: () => this.#acknowledge(),
+      onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
+      warn: (code, message) => this.#outcome.warn(code, message),
+      fail: (code, message) => this.#fail(code, message),
+    });
+    this.#sender = parts.sender;
+    this.#receiver = parts.receiver;
+    this.#ackWriter = parts.ackWriter;
+    this.#ackReader = parts.ackReader;
+  }
+
+  /** Whether another `write` should wait for the `drain` effect. */
+  get isFull(): boolean {
+    return this.#sender.isFull;
+  }
+
+  /** Copies what is in no frame of what was written: until now it was borrowed. */
+  own(): void {
+    this.#sender.own();
+  }
+
+  /** Sends a small frame although another one is under way. */
+  set noDelay(noDelay: boolean) {
+    this.#sender.noDelay = noDelay;
+  }
+
+  /** Numbers about the stream now; cheap. */
+  get progress(): StreamProgress {
+    return progressOf({
+      exchange: this.#exchange,
+      sender: this.#sender,
+      receiver: this.#receiver,
+      ackWriter: this.#ackWriter,
+      peerHeardAt: this.#peerTimeout.heardAt,
+    });
+  }
+
+  handle(input: StreamInput, now: Instant): void {
+    this.#now = now;
+    if (this.#outcome.isOver) {
+      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
+      return;
+    }
+    this.#dispatch(input, now);
+    this.#settle(now);
+  }
+
+  timeout(now: Instant): void {
+    this.#now = now;
+    if (this.#outcome.isOver || !this.#isStarted) return;
+    let late = this.#exchange.nextLate(now);
+    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
+    this.#sender.timeout(now);
+    if (now >= this.#abortUntil) this.#outcome.finish(now);
+    if (now >= this.#peerTimeout.deadline()) this.#giveUpWaiting();
+    this.#settle(now);
+  }
+
+  poll(): StreamEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  deadline(): Instant {
+    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
+    const now = this.#now;
+    return Math.min(
+      this.#exchange.deadline(),
+      this.#sender.deadline(now),
+      this.#ackWriter.deadline(now),
+      this.#ackReader.deadline(now),
+      this.#receiver.deadline(now),
+      this.#closing.deadline(),
+      this.#abortUntil,
+      this.#peerTimeout.deadline(),
+    );
+  }
+
+  /** Everything but bytes; `whole`: what waits for a frame is counted. Holds secrets. */
+  state(whole = true): StreamState {
+    return {
+      ...this.#fixed,
+      sender: this.#sender.save(this.#unixOffsetMs, whole),
+      receiver: this.#receiver.save(),
+      ackWriter: this.#ackWriter.save(),
+      ackReader: this.#ackReader.save(),
+      isDone: this.#outcome.isOver,
+    };
+  }
+
+  encodedState(): Uint8Array {
+    return encodeState(this.state());
+  }
+
+  /** All that is in memory and belongs beside the head, by journal name. Borrowed. */
+  residentFrames(): Map<string, Uint8Array> {
+    const halves = [this.#sender, this.#receiver, this.#ackWriter];
+    return new Map(halves.flatMap((half) => [...half.residentByName()]));
+  }
+
+  #dispatch(input: StreamInput, now: Instant): void {
+    switch (input.kind) {
+      case "start":
+        this.#start(input.unixMs, now);
+        break;
+      case "write":
+        this.#sender.write(input.bytes);
+        break;
+      case "end":
+        this.#sender.end();
+        break;
+      case "abort":
+        this.#abort(input.code ?? 0, now);
+        break;
+      case "taken":
+        this.#receiver.take(input, now);
+        break;
+      case "stored":
+        this.#onStored(input.request, input.ttlSeconds, now);
+        break;
+      case "got":
+        this.#onGot(input, now);
+        break;
+      case "failed":
+        this.#onFailed(input.request, input.code, now);
+        break;
+      case "journaled":
+        this.#commits.journaled(input.commit, now);
+        break;
+      case "recalled":
+        this.#onRecalled(input.name, input.bytes, now);
+        break;
+      case "turn":
+        this.#exchange.beginTurn();
+        break;
+    }
+  }
+
+  #start(unixMs: number, now: Instant): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#unixOffsetMs = unixMs - now;
+    if (this.#left === undefined) return;
+    const { base, storedBelow, expiresUnixMs } = this.#left;
+    // Nothing lives longer than was asked for, whatever the wall clock says by now.
+    const expiresAt = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
+    if (storedBelow > base && expiresAt <= now) {
+      this.#outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
+    }
+    this.#sender.resume(now, expiresAt, storedBelow);
+    // A restored backup meets its own ack already there, and learns that it is one.
+    this.#ackWriter.want(now);
+  }
+
+  #settle(now: Instant): void {
+    if (this.#outcome.isOver || !this.#isStarted) return;
+    if (this.#isComplete) this.#closing.start(now);
+    this.#call(now);
+    this.#ackWriter.pump(now);
+    this.#sender.pump(now);
+    this.#receiver.pumpLikely(now);
+    this.#listen(now);
+    this.#receiver.pump(now);
+    // The question that was just asked may have been one too many in vain.
+    this.#listen(now);
+    this.#commits.flush(now);
+    this.#sender.report();
+    this.#depart(now);
+    this.#commits.flush(now);
+    // The peer owes an acknowledgement, or its bytes and its end.
+    this.#peerTimeout.expect(this.#sender.isAsking || this.#receiver.isExpecting, now);
+    this.#exchange.endTurn(this, now);
+  }
+
+  /**
+   * A peer that gives up says so behind frames that we may never see, and on its ack chain: whoever
+   * waits long listens there, although nothing of ours is unacknowledged.
+   */
+  #listen(now: Instant): void {
+    this.#ackReader.isOpen =
+      this.#sender.wantsAcknowledgements || this.#closing.isStarted || this.#receiver.isStuck;
+    this.#ackReader.pump(now);
+  }
+
+  /**
+   * A new reader that finds nothing says so: a writer that waits for long asks but once a day, and
+   * what the Map has lost would wait as long.
+   */
+  #call(now: Instant): void {
+    if (this.#ackWriter.next > 0 || this.#peerTimeout.heardAt !== undefined) return;
+    if (this.#receiver.isStuck && !this.#sender.wantsAcknowledgements) this.#ackWriter.want(now);
+  }
+
+  /** Both ends were taken. */
+  get #isComplete(): boolean {
+    return this.#sender.isEndTaken && this.#receiver.isEndTaken && !this.#isAborting;
+  }
+
+  /** Leaves once the stream is complete and the peer knows it, or an abort has been told. */
+  #depart(now: Instant): void {
+    if (this.#isAborting) {
+      // Once our end was taken there is nothing to take back.
+      const isTold = this.#sender.isResetStored || this.#sender.isEndTaken;
+      if (isTold && this.#ackWriter.isSettled) this.#outcome.finish(now);
+      return;
+    }
+    if (this.#closing.takeDue(now, this.#exchange.rto.rtoMs())) {
+      this.#ackWriter.want(now);
+      this.#ackWriter.pump(now);
+    }
+    if (this.#closing.isOver && this.#ackWriter.isSettled) this.#outcome.finish(now);
+  }
+
+  #abort(code: number, now: Instant): void {
+    if (this.#isAborting) return;
+    this.#isAborting = true;
+    this.#closing.stop();
+    this.#receiver.close(code);
+    if (!this.#isStarted) {
+      this.#outcome.finish(now);
+      return;
+    }
+    // A Map that asked for a pause does not hear of the abort before that is over.
+    const readyAt = this.#exchange.readyAt("put", now);
+    const from = readyAt === Number.POSITIVE_INFINITY ? now : readyAt;
+    this.#abortUntil = from + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    this.#sender.abort(now, code);
+    this.#ackWriter.want(now);
+  }
+
+  #giveUpWaiting(): void {
+    if (this.#receiver.hasGap) this.#fail("CULVERT_DATA_EXPIRED", GAP);
+    else this.#fail("CULVERT_PEER_TIMEOUT");
+  }
+
+  #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: { code: number }): void {
+    if (this.#outcome.isOver) return;
+    this.#receiver.close();
+    this.#outcome.fail(code, message, detail);
+  }
+
+  #acknowledge(): AckContent {
+    this.#receiver.acknowledged(this.#now);
+    this.#ackWriter.satisfied();
+    let flags = 0;
+    if (this.#receiver.isEndTaken) flags |= FLAG_TOOK_END;
+    if (this.#sender.isEndTaken) flags |= FLAG_KNOWS_END_TAKEN;
+    if (this.#isAborting) flags |= FLAG_ABORTED;
+    if (this.#receiver.isStarved) flags |= FLAG_STARVED;
+    return { acknowledgement: this.#receiver.acknowledgement(), flags };
+  }
+
+  #onFrame({ acknowledgement, flags }: Frame, newest: boolean, now: Instant): void {
+    const isFarAhead = this.#sender.unacknowledgedFrames > PROBES_REACH;
+    this.#peerTimeout.heard(now, isFarAhead && isFull(acknowledgement));
+    const isStarved = (flags & FLAG_STARVED) !== 0;
+    const verdict = this.#sender.onAcknowledgement(acknowledgement, { newest, now, isStarved });
+    if (verdict === "not-ours") {
+      this.#onConflict();
+      return;
+    }
+    if (verdict === "beyond-sent") {
+      this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
+      return;
+    }
+    if ((flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#closing.peerKnows();
+    if ((flags & FLAG_ABORTED) !== 0) {
+      const code = acknowledgement.credit; // of who has no room any more
+      this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up", { code });
+    }
+  }
+
+  #onStored(id: number, ttlSeconds: number, now: Instant): void {
+    const request = this.#exchange.settle(id, now);
+    if (request?.purpose === "data-put") this.#sender.onStored(request, ttlSeconds, now);
+    if (request?.purpose === "ack-put") this.#ackWriter.onStored(request);
+    this.#outcome.reached();
+  }
+
+  #onGot(got: GotInput, now: Instant): void {
+    const request = this.#exchange.settle(got.request, now);
+    if (request?.purpose === "data-get") this.#receiver.onGot(request, got, now);
+    if (request?.purpose === "ack-get") this.#ackReader.onGot(request, got.cell, now);
+  }
+
+  #onFailed(id: number, code: ErrorCode, now: Instant): void {
+    const request = this.#exchange.fail(id);
+    if (request === undefined) return;
+    const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
+    // Said of a get it is nonsense, and whoever says so ends no stream by it.
+    if (code === "CULVERT_CONFLICT" && isPut) {
+      this.#onConflict();
+      return;
+    }
+    // Of a put, so is that nothing is there: nobody would have waited for it.
+    if (code !== "CULVERT_NOT_FOUND" || isPut) {
+      this.#outcome.setback(code);
+      this.#exchange.pause(code, now);
+    }
+    if (request.purpose === "data-get") this.#receiver.onFailed(request, now);
+    else if (request.purpose === "ack-get") this.#ackReader.onFailed(request, now);
+    else this.#onLate(request);
+  }
+
+  #onConflict(): void {
+    if (this.#left === undefined) this.#fail("CULVERT_SECRET_USED");
+    else this.#fail("CULVERT_STALE_STATE", "an address of this state is taken");
+  }
+
+  #onLate(request: Request): void {
+    switch (request.purpose) {
+      case "data-put":
+        this.#sender.onLate(request);
+        break;
+      case "ack-put":
+        this.#ackWriter.onLate(request);
+        break;
+      case "data-get":
+        this.#receiver.onLate(request);
+        break;
+      case "ack-get":
+        this.#ackReader.onLate(request);
+        break;
+    }
+  }
+
+  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
+    const index = Number(name.slice(1));
+    const isIntact = name.startsWith("d")
+      ? this.#sender.onRecalled(index, bytes, now)
+      : this.#ackWriter.onRecalled(index, bytes, now);
+    if (!isIntact) this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+  }
+}

@@ -1,0 +1,262 @@
+import {
+  type Clock,
+  CulvertError,
+  type Journal,
+  type JournalStore,
+  type Random,
+} from "../../base/index.ts";
+import {
+  Chain,
+  deriveDirection,
+  ReadCapability,
+  type StreamRole,
+  WriteCapability,
+} from "../../crypto/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { StreamCoreInit } from "../core/core-parts.ts";
+import { StreamCore } from "../core/stream-core.ts";
+import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "../frame/frame.ts";
+import {
+  DEFAULTS,
+  resolveOptions,
+  type StreamOptions,
+  UNACKNOWLEDGED_FRAMES_CEILING,
+} from "../options.ts";
+import {
+  begunIn,
+  loadedJournal,
+  type NeededFrames,
+  sweep,
+  waitingIn,
+} from "../saved/saved-frames.ts";
+import { decodeState, encodeState, type WholeState } from "../saved/state-codec.ts";
+import { parseSecret, streamIdOf } from "../secret.ts";
+import type { StreamState } from "../state.ts";
+
+/** What one side of a stream holds: the right to write one direction and to read the other. */
+export interface StreamCapabilities {
+  readonly write: WriteCapability;
+  readonly read: ReadCapability;
+}
+
+/** What stays of a stream's keys. The chains are the core's alone, which wipes what is passed. */
+export interface StreamRoots {
+  /** Public keys of the two directions. */
+  readonly own: Uint8Array;
+  readonly peer: Uint8Array;
+  /** Seed of our own, 32 bytes. Secret. */
+  readonly writeSeed: Uint8Array;
+}
+
+/** Everything that a `Stream` is put together from. */
+export interface StreamParts {
+  readonly core: StreamCore;
+  /** Bound to this stream. */
+  readonly transport: Transport;
+  readonly journal: Journal | undefined;
+  /** Opens the journal again after it was closed. */
+  readonly reopen: (() => Promise<Journal>) | undefined;
+  readonly roots: StreamRoots;
+  readonly clock: Clock;
+  readonly past: StreamPast;
+}
+
+/** What earlier sessions of a stream have done. */
+export interface StreamPast {
+  /** Bytes of the peer that they have used. */
+  readonly readOffset: number;
+  /** Those behind them that they have read, and could not use yet. */
+  readonly begun: readonly Uint8Array[];
+  /** Bytes that they have written. */
+  readonly writeOffset: number;
+  /** They have taken the peer's end. */
+  readonly isReadEnded: boolean;
+  /** They have ended our side. */
+  readonly isWriteEnded: boolean;
+  /** They gave the stream up, and what they tell the peer with it. */
+  readonly isAborted: boolean;
+  readonly resetCode?: number | undefined;
+  /** Nothing is left to be done. */
+  readonly isDone: boolean;
+}
+
+const NO_PAST: StreamPast = Object.freeze({
+  readOffset: 0,
+  begun: [],
+  writeOffset: 0,
+  isReadEnded: false,
+  isWriteEnded: false,
+  isAborted: false,
+  isDone: false,
+});
+
+/** The capabilities that `role` derives from a secret. */
+export function capabilitiesOf(secret: Uint8Array | string, role: StreamRole): StreamCapabilities {
+  if (role !== "listener" && role !== "dialer") {
+    throw new TypeError('role must be "listener" or "dialer"');
+  }
+  const bytes = parseSecret(secret);
+  const own = deriveDirection(bytes, role);
+  const other = deriveDirection(bytes, role === "listener" ? "dialer" : "listener");
+  return {
+    write: WriteCapability.of(own.seed, own.chain),
+    read: WriteCapability.of(other.seed, other.chain).readCapability(),
+  };
+}
+
+/** Where a stream's parts come from besides its keys. */
+export interface AssemblyContext {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: Partial<StreamOptions>;
+}
+
+/**
+ * A stream that begins.
+ *
+ * @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when the transport's cells cannot carry frames
+ */
+export function assembleNew(keys: StreamCapabilities, context: AssemblyContext): StreamParts {
+  return beginning(keys, context, { journal: undefined, reopen: undefined });
+}
+
+/**
+ * A stream that goes on from its journal, or begins with it.
+ *
+ * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`, `CULVERT_STATE_IN_USE`
+ */
+export async function assembleFromStore(
+  keys: StreamCapabilities,
+  context: AssemblyContext,
+  store: JournalStore,
+): Promise<StreamParts> {
+  const reopen = (): Promise<Journal> => store.open(streamIdOf(keys.write.root));
+  const journal = await reopen();
+  try {
+    const head = await journal.load();
+    if (head === undefined) return beginning(keys, context, { journal, reopen });
+    const state = decodeState(head);
+    const needed = neededBy(state);
+    await sweep(journal, head, needed);
+    const beside = await besideIn(journal, needed);
+    return continuation({ state, ...beside }, context, { journal, reopen });
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/**
+ * A stream that goes on from a whole saved state, with a journal in memory: it may be ahead of its
+ * reader by as much as one that has none, or as it is.
+ *
+ * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`
+ */
+export async function assembleLoaded(
+  { state, frames }: WholeState,
+  context: AssemblyContext,
+): Promise<StreamParts> {
+  const { base, next } = state.sender;
+  const ahead = Math.min(next - base, UNACKNOWLEDGED_FRAMES_CEILING);
+  const { unacknowledgedFramesMax = Math.max(DEFAULTS.unacknowledgedFramesMax, ahead) } =
+    context.options;
+  const options = { ...context.options, unacknowledgedFramesMax };
+  const needed = neededBy(state);
+  const kept = await loadedJournal(encodeState(state), frames, needed);
+  const beside = await besideIn(kept.journal, needed);
+  return continuation({ state, ...beside }, { ...context, options }, kept);
+}
+
+function neededBy({ sender, receiver, ackWriter }: StreamState): NeededFrames {
+  return { ...sender, ...sender.framer, acks: ackWriter.pending, begun: receiver.begun };
+}
+
+/** Bytes beside a state that a stream has to have at once. */
+type Beside = Required<Pick<StreamCoreInit, "waiting" | "begun">>;
+
+async function besideIn(journal: Journal, needed: NeededFrames): Promise<Beside> {
+  return { waiting: await waitingIn(journal, needed), begun: await begunIn(journal, needed) };
+}
+
+/** The transport with the authority of this stream, if it knows of authority. */
+export function bindTransport(transport: Transport, { writeSeed, peer }: StreamRoots): Transport {
+  return transport.bind?.({ writeSeed, readRoot: peer }) ?? transport;
+}
+
+type Journalling = Pick<StreamParts, "journal" | "reopen">;
+
+function beginning(
+  keys: StreamCapabilities,
+  context: AssemblyContext,
+  journalling: Journalling,
+): StreamParts {
+  const { random, transport } = context;
+  const cellBytes = requireGeometry(transport.payloadSize);
+  const durable = journalling.journal !== undefined;
+  const options = resolveOptions({ ...context.options, durable });
+  const core = new StreamCore({ ...keys, cellBytes, random, options });
+  return { ...partsOf(keys, context), ...journalling, core, past: NO_PAST };
+}
+
+function continuation(
+  { state, waiting, begun }: Beside & { readonly state: StreamState },
+  context: AssemblyContext,
+  journalling: Journalling,
+): StreamParts {
+  const { random, transport } = context;
+  const { cellBytes } = state;
+  if (cellBytes !== transport.payloadSize) {
+    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
+      detail: { state: cellBytes, transport: transport.payloadSize },
+    });
+  }
+  const keys = keysOfState(state);
+  const options = resolveOptions({ ...context.options, durable: true });
+  const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting, begun });
+  return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state, begun) };
+}
+
+function pastOf(
+  { sender, receiver, isDone }: StreamState,
+  begun: readonly Uint8Array[],
+): StreamPast {
+  const isReadEnded = receiver.end !== undefined;
+  const isWriteEnded = sender.framer.endAsked;
+  return {
+    readOffset: receiver.takenOffset - (receiver.begun?.length ?? 0),
+    begun,
+    writeOffset: sender.framer.framedBytes + sender.framer.waitingBytes,
+    isReadEnded,
+    isWriteEnded,
+    resetCode: sender.resetCode,
+    isAborted: sender.resetIndex !== undefined || (isDone && !(isReadEnded && isWriteEnded)),
+    isDone,
+  };
+}
+
+function partsOf(
+  { write, read }: StreamCapabilities,
+  { transport, clock }: AssemblyContext,
+): Pick<StreamParts, "transport" | "roots" | "clock"> {
+  const writeSeed = write.toBytes().slice(0, 32);
+  const roots = { own: write.root, peer: read.root, writeSeed };
+  return { transport: bindTransport(transport, roots), roots, clock };
+}
+
+function keysOfState(state: StreamState): StreamCapabilities {
+  const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.sender.chain));
+  const read = ReadCapability.of(state.readRoot, Chain.fromBytes(state.receiver.chain));
+  return { write, read };
+}
+
+/** @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when cells of this size cannot carry frames */
+export function requireGeometry(cellBytes: number): number {
+  if (Number.isInteger(cellBytes) && cellBytes >= CELL_BYTES_MIN && cellBytes <= CELL_BYTES_MAX) {
+    return cellBytes;
+  }
+  throw new CulvertError(
+    "CULVERT_GEOMETRY_CHANGED",
+    `cells must have ${CELL_BYTES_MIN} to ${CELL_BYTES_MAX} bytes, not ${cellBytes}`,
+  );
+}

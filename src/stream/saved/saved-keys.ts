@@ -1,0 +1,27 @@
+import type { Fields } from "../../codec/index.ts";
+import { CHAIN_STATE_BYTES, Chain, crypto } from "../../crypto/index.ts";
+
+/** Chains begin below 2^62 and end at 2^64: one that is far beyond was not written by a stream. */
+const INDEX_LIMIT = 2n ** 63n;
+
+/**
+ * A saved chain state that others can follow.
+ *
+ * @throws CulvertError of the fields
+ */
+export function chainOf(fields: Fields, name: string): Chain {
+  const chain = Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
+  if (chain.index >= INDEX_LIMIT) throw fields.wrong(name, "is at the end");
+  return chain;
+}
+
+/**
+ * The saved public key of a root.
+ *
+ * @throws CulvertError of the fields
+ */
+export function rootOf(fields: Fields, name: string): Uint8Array {
+  const root = fields.bytes(name, 32);
+  if (!crypto().ed25519IsPublicKey(root)) throw fields.wrong(name, "is not a public key");
+  return root;
+}

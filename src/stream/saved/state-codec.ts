@@ -1,0 +1,205 @@
+import { CulvertError } from "../../base/index.ts";
+import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import {
+  CELL_BYTES_MAX,
+  CELL_BYTES_MIN,
+  INDEX_MAX,
+  MARK_MAX,
+  RESET_CODE_MAX,
+} from "../frame/frame.ts";
+import { UNACKNOWLEDGED_FRAMES_CEILING } from "../options.ts";
+import { FRAMES_BEYOND_LIMIT } from "../sender/probe-timer.ts";
+import type {
+  AckReaderState,
+  AckWriterState,
+  BegunState,
+  ReceiverState,
+  SenderState,
+  StreamState,
+} from "../state.ts";
+import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "./saved-frames.ts";
+import { chainOf, rootOf } from "./saved-keys.ts";
+
+/** Version of the saved form. */
+export const STATE_VERSION = 3;
+
+const ACKS_PENDING_MAX = 64;
+const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;
+const CODE = "CULVERT_BAD_STATE";
+
+/** The head of a journal: everything but bytes. Holds secrets. */
+export function encodeState(state: StreamState): Uint8Array {
+  return encodeCbor(stateToCbor(state));
+}
+
+/**
+ * Parses a head. Saved state is hostile: it comes from a disk.
+ *
+ * @throws CulvertError `CULVERT_BAD_STATE`
+ */
+export function decodeState(bytes: Uint8Array): StreamState {
+  return stateFromFields(fieldsOf(bytes));
+}
+
+/** A stream on its own: its head, the sealed frames that it still needs, and what waits for one. */
+export interface WholeState {
+  readonly state: StreamState;
+  readonly frames: SavedFrames;
+}
+
+/** What `save` gives: the head, and the frames as pairs of name and bytes. Holds secrets. */
+export function encodeWholeState(whole: WholeState): Uint8Array {
+  return encodeCbor({ ...stateToCbor(whole.state), frames: framesToCbor(whole.frames) });
+}
+
+/** @throws CulvertError `CULVERT_BAD_STATE` */
+export function decodeWholeState(bytes: Uint8Array): WholeState {
+  const fields = fieldsOf(bytes);
+  return { state: stateFromFields(fields), frames: framesOf(fields) };
+}
+
+function fieldsOf(bytes: Uint8Array): Fields {
+  const value = decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE });
+  const fields = Fields.of(value, CODE);
+  const version = fields.integer("version", { min: 1 });
+  if (version !== STATE_VERSION) {
+    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
+  }
+  return fields;
+}
+
+function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined } {
+  const { sender, receiver } = state;
+  const { framer, ...counters } = sender;
+  const end = receiver.end === undefined ? undefined : { ...receiver.end };
+  return {
+    version: STATE_VERSION,
+    cellBytes: state.cellBytes,
+    writeSeed: state.writeSeed,
+    readRoot: state.readRoot,
+    isDone: state.isDone,
+    sender: { ...counters, ...framer, expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs) },
+    receiver: { ...receiver, begun: receiver.begun && { ...receiver.begun }, end },
+    ackWriter: { ...state.ackWriter, stored: state.ackWriter.stored + 1 },
+    ackReader: { ...state.ackReader },
+  };
+}
+
+function stateFromFields(fields: Fields): StreamState {
+  const cellBytes = fields.integer("cellBytes", { min: CELL_BYTES_MIN, max: CELL_BYTES_MAX });
+  return {
+    cellBytes,
+    writeSeed: fields.bytes("writeSeed", 32),
+    readRoot: rootOf(fields, "readRoot"),
+    isDone: fields.boolean("isDone"),
+    sender: senderFromFields(fields.fields("sender")),
+    receiver: receiverFromFields(fields.fields("receiver")),
+    ackWriter: ackWriterFromFields(fields.fields("ackWriter")),
+    ackReader: ackReaderFromFields(fields.fields("ackReader")),
+  };
+}
+
+function senderFromFields(fields: Fields): SenderState {
+  const next = index(fields, "next");
+  const base = fields.integer("base", { min: Math.max(0, next - FRAMES_PENDING_MAX), max: next });
+  const sealed = (name: string) => () => fields.integer(name, { min: 0, max: next - 1 });
+  const framedBytes = offset(fields, "framedBytes");
+  return {
+    base,
+    next,
+    storedBelow: fields.integer("storedBelow", { min: base, max: next }),
+    expiresUnixMs: optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ?? 0,
+    acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
+    endIndex: optional(fields, "endIndex", sealed("endIndex")),
+    resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
+    resetCode: optional(fields, "resetCode", () =>
+      fields.integer("resetCode", { min: 0, max: RESET_CODE_MAX }),
+    ),
+    creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
+    probes:
+      optional(fields, "probes", () =>
+        indexesOf(fields, "probes", { min: base, end: next, countMax: FRAMES_BEYOND_LIMIT }),
+      ) ?? [],
+    mark: mark(fields),
+    chain: chainOf(fields, "chain").toBytes(),
+    framer: {
+      framedBytes,
+      endAsked: fields.boolean("endAsked"),
+      isEndFramed: fields.boolean("isEndFramed"),
+      waitingBytes: offset(fields, "waitingBytes"),
+    },
+  };
+}
+
+function receiverFromFields(fields: Fields): ReceiverState {
+  const next = index(fields, "next");
+  const nextOffset = offset(fields, "nextOffset");
+  const ended = optional(fields, "end", () => fields.fields("end"));
+  const end = ended && {
+    index: ended.integer("index", { max: next - 1 }),
+    length: offset(ended, "length"),
+  };
+  const takenOffset = fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 });
+  return {
+    next,
+    nextOffset,
+    takenOffset,
+    mark: mark(fields),
+    begun: optional(fields, "begun", () => begunFromFields(fields.fields("begun"), takenOffset)),
+    end,
+    chain: chainOf(fields, "chain").toBytes(),
+  };
+}
+
+/** No piece is empty. */
+function begunFromFields(fields: Fields, takenOffset: number): BegunState {
+  const length = fields.integer("length", { min: 1, max: takenOffset });
+  const first = offset(fields, "first");
+  const next = fields.integer("next", { min: first + 1, max: first + length });
+  return { length, first, next };
+}
+
+function ackWriterFromFields(fields: Fields): AckWriterState {
+  const next = index(fields, "next");
+  const pending = indexesOf(fields, "pending", { min: 0, end: next, countMax: ACKS_PENDING_MAX });
+  const stored = fields.integer("stored", { min: 0, max: next }) - 1;
+  return { next, stored, pending, chain: chainOf(fields, "chain").toBytes() };
+}
+
+function ackReaderFromFields(fields: Fields): AckReaderState {
+  return { next: index(fields, "next"), chain: chainOf(fields, "chain").toBytes() };
+}
+
+function indexesOf(
+  fields: Fields,
+  name: string,
+  { min, end, countMax }: { readonly min: number; readonly end: number; readonly countMax: number },
+): number[] {
+  const indexes = fields.list(name).map((item) => {
+    const isIndex = typeof item === "number" && Number.isSafeInteger(item);
+    if (!isIndex || item < min || item >= end) throw fields.wrong(name, "holds what is no index");
+    return item;
+  });
+  if (indexes.length > countMax) throw fields.wrong(name, "has too many entries");
+  return indexes;
+}
+
+function index(fields: Fields, name: string): number {
+  return fields.integer(name, { min: 0, max: INDEX_MAX });
+}
+
+function mark(fields: Fields): number {
+  return fields.integer("mark", { min: 0, max: MARK_MAX });
+}
+
+function offset(fields: Fields, name: string): number {
+  return fields.integer(name, { min: 0, max: Number.MAX_SAFE_INTEGER });
+}
+
+function optional<T>(fields: Fields, name: string, read: () => T): T | undefined {
+  return fields.has(name) ? read() : undefined;
+}
+
+function finiteOrAbsent(unixMs: number): number | undefined {
+  return Number.isFinite(unixMs) ? Math.round(unixMs) : undefined;
+}

@@ -1,0 +1,163 @@
+import { assert } from "../../base/index.ts";
+import type { CommitQueue } from "../exchange/commit-queue.ts";
+import { FRAME_ID_BYTES } from "../frame/cell.ts";
+
+/** Frames are journalled under this name until they are acknowledged. */
+export function frameName(index: number): string {
+  return `d${index}`;
+}
+
+/**
+ * Small frames share a buffer, so many of them at the most: making one costs as much as sealing a
+ * small frame. One that is left keeps the others in memory, so they are few.
+ */
+const FRAMES_PER_SLAB = 4;
+const SLAB_BYTES_MAX = 16_384;
+
+/**
+ * Bytes of memory that frames have left and that the next ones are sealed in: with the frames that
+ * are held no more than there were at once. Acknowledgements come in lots, some of them as large.
+ */
+const SPARE_BYTES_MAX = 4_194_304;
+
+/**
+ * Room for some frames. Bit j of `held` says that the j-th is in it, of `lent` that a put may still
+ * read it.
+ */
+interface Slab {
+  readonly bytes: Uint8Array;
+  held: number;
+  lent: number;
+}
+
+/**
+ * The sealed frames that are not acknowledged. With a journal those that are stored are on disk
+ * alone, and are read back if they have to be put again; without one all of them are in memory.
+ */
+export class UnacknowledgedFrames {
+  readonly #commits: CommitQueue;
+  readonly #durable: boolean;
+  readonly #sealedBytes: number;
+  readonly #framesPerSlab: number;
+  readonly #slabs = new Map<number, Slab>();
+  /** Fresh memory costs about what sealing does; none is kept for a stream that is at rest. */
+  readonly #spare: Uint8Array[] = [];
+  /** Stream offset after each frame that this session sealed. */
+  readonly #ends = new Map<number, number>();
+  #size = 0;
+
+  constructor(commits: CommitQueue, durable: boolean, cellBytes: number) {
+    this.#commits = commits;
+    this.#durable = durable;
+    this.#sealedBytes = FRAME_ID_BYTES + cellBytes;
+    const fitting = Math.floor(SLAB_BYTES_MAX / this.#sealedBytes);
+    this.#framesPerSlab = Math.min(Math.max(fitting, 1), FRAMES_PER_SLAB);
+  }
+
+  /** Sealed frames in memory. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Room for a frame to be sealed in, all zeros; from now on it is kept. Each index once. It is
+   * lent to the frame's put, and its memory is used for no other before that was `returned`.
+   */
+  place(index: number): Uint8Array {
+    const number = Math.floor(index / this.#framesPerSlab);
+    let slab = this.#slabs.get(number);
+    if (slab === undefined) {
+      slab = { bytes: this.#memory(), held: 0, lent: 0 };
+      this.#slabs.set(number, slab);
+    }
+    const bit = this.#bit(index);
+    assert((slab.held & bit) === 0, "a place is given once");
+    slab.held |= bit;
+    slab.lent |= bit;
+    this.#size += 1;
+    return this.#bytes(index, slab);
+  }
+
+  /** Notes the stream offset after a frame. */
+  noteEnd(index: number, offset: number): void {
+    this.#ends.set(index, offset);
+  }
+
+  /** The frame, to be put again, or `undefined` when it is on disk. Lent as by `place`. */
+  get(index: number): Uint8Array | undefined {
+    const slab = this.#slabs.get(Math.floor(index / this.#framesPerSlab));
+    if (slab === undefined || (slab.held & this.#bit(index)) === 0) return undefined;
+    slab.lent |= this.#bit(index);
+    return this.#bytes(index, slab);
+  }
+
+  /** The stream offset after a frame, if this session sealed it. */
+  endOffset(index: number): number | undefined {
+    return this.#ends.get(index);
+  }
+
+  /** The only put that read it has ended. */
+  returned(index: number): void {
+    const slab = this.#slabs.get(Math.floor(index / this.#framesPerSlab));
+    if (slab !== undefined) slab.lent &= ~this.#bit(index);
+  }
+
+  /** The Map has it: memory need not. */
+  stored(index: number): void {
+    if (this.#durable) this.#release(index);
+  }
+
+  /** It is acknowledged: nobody needs it any more. Tells its `endOffset` a last time. */
+  drop(index: number): number | undefined {
+    const end = this.#ends.get(index);
+    this.#release(index);
+    this.#ends.delete(index);
+    this.#commits.remove(frameName(index));
+    return end;
+  }
+
+  /** What is in memory, by journal name. Borrowed. */
+  byName(): Map<string, Uint8Array> {
+    const byName = new Map<string, Uint8Array>();
+    for (const [number, slab] of this.#slabs) {
+      for (let j = 0; j < this.#framesPerSlab; j++) {
+        const index = number * this.#framesPerSlab + j;
+        if ((slab.held & this.#bit(index)) !== 0) {
+          byName.set(frameName(index), this.#bytes(index, slab));
+        }
+      }
+    }
+    return byName;
+  }
+
+  #release(index: number): void {
+    const number = Math.floor(index / this.#framesPerSlab);
+    const slab = this.#slabs.get(number);
+    const bit = this.#bit(index);
+    if (slab === undefined || (slab.held & bit) === 0) return;
+    slab.held &= ~bit;
+    this.#size -= 1;
+    if (slab.held !== 0) return;
+    this.#slabs.delete(number);
+    if (this.#size === 0) this.#spare.length = 0;
+    else if (slab.lent === 0) this.#keep(slab.bytes);
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if ((this.#spare.length + 1) * bytes.length <= SPARE_BYTES_MAX) this.#spare.push(bytes);
+  }
+
+  #memory(): Uint8Array {
+    const length = this.#framesPerSlab * this.#sealedBytes;
+    return this.#spare.pop()?.fill(0) ?? new Uint8Array(length);
+  }
+
+  #bit(index: number): number {
+    return 1 << (index % this.#framesPerSlab);
+  }
+
+  #bytes(index: number, { bytes }: Slab): Uint8Array {
+    const at = (index % this.#framesPerSlab) * this.#sealedBytes;
+    return bytes.subarray(at, at + this.#sealedBytes);
+  }
+}

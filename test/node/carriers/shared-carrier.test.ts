@@ -1,0 +1,77 @@
+import { expect, it } from "vitest";
+import { SeededRandom } from "../../../src/base/index.ts";
+import type { MapRecord, RecordCarrier, StoredReply } from "../../../src/mapservice/index.ts";
+import { SharedCarrier } from "../../../src/node/carriers/shared-carrier.ts";
+
+const random = new SeededRandom(1);
+
+function recordOf(address: Uint8Array): MapRecord {
+  const signature = random.bytes(64);
+  return { address, signature, seq: 1, ttlSeconds: 60, payload: random.bytes(40) };
+}
+
+/** Answers when it is told to, and counts. */
+class SlowCarrier implements RecordCarrier {
+  readonly payloadSize = 40;
+  readonly signals: AbortSignal[] = [];
+  answer: (reply: StoredReply) => void = () => {};
+  puts = 0;
+  gets = 0;
+
+  put(_record: MapRecord, { signal }: { readonly signal?: AbortSignal } = {}) {
+    this.puts += 1;
+    if (signal !== undefined) this.signals.push(signal);
+    return new Promise<StoredReply>((resolve) => {
+      this.answer = resolve;
+    });
+  }
+
+  async get(address: Uint8Array) {
+    this.gets += 1;
+    return recordOf(address);
+  }
+}
+
+it("sends what is put twice at once, and asks anew afterwards", async () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow);
+  const record = recordOf(random.bytes(32));
+  const both = [shared.put(record), shared.put({ ...record })];
+  slow.answer({ ttlSeconds: 7 });
+  expect(await Promise.all(both)).toEqual([{ ttlSeconds: 7 }, { ttlSeconds: 7 }]);
+  expect(slow.puts).toBe(1);
+  void shared.put(record);
+  expect(slow.puts).toBe(2);
+});
+
+it("tells other bytes of one address apart", () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow);
+  const address = random.bytes(32);
+  void shared.put(recordOf(address));
+  void shared.put(recordOf(address));
+  expect(slow.puts).toBe(2);
+});
+
+it("gives up when all have turned away, and not before", async () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow);
+  const record = recordOf(random.bytes(32));
+  const [first, second] = [new AbortController(), new AbortController()];
+  const waits = [first, second].map(({ signal }) => shared.put(record, { signal }));
+  const ends = waits.map((wait) => expect(wait).rejects.toMatchObject({ name: "AbortError" }));
+  first.abort();
+  expect(slow.signals[0]?.aborted).toBe(false);
+  second.abort();
+  expect(slow.signals[0]?.aborted).toBe(true);
+  await Promise.all(ends);
+});
+
+it("shares gets of one address", async () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow);
+  const address = random.bytes(32);
+  const [a, b] = await Promise.all([shared.get(address), shared.get(address)]);
+  expect(a).toBe(b);
+  expect(slow.gets).toBe(1);
+});

@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../../src/base/index.ts";
+import { StreamCore } from "../../../src/stream/core/stream-core.ts";
+import { capabilitiesOf } from "../../../src/stream/duplex/assemble.ts";
+import type { StreamInput } from "../../../src/stream/exchange/protocol.ts";
+import { resolveOptions, type StreamOptions } from "../../../src/stream/options.ts";
+import { type CheckedCore, type CoreWeather, CoreWorld } from "../core-world.ts";
+
+const OPTIONS: readonly Partial<StreamOptions>[] = [
+  {},
+  { durable: true },
+  { window: 1 },
+  { window: 2, durable: true },
+  { paceMeanMs: 40 },
+  { paceMeanMs: 40, durable: true, window: 4 },
+  { receiveFramesMax: 2, unacknowledgedFramesMax: 4 },
+  { noDelay: true, ackEveryFrames: 1, ackDelayMsMax: 0 },
+];
+
+/** Weather, options and sizes that follow from a seed. */
+function weatherOf(seed: number): CoreWeather {
+  const options = OPTIONS[seed % OPTIONS.length] ?? {};
+  return {
+    seed,
+    options,
+    loss: (seed % 4) * 0.08,
+    refusal: (seed % 3) * 0.04,
+    cellBytes: 100 + seed,
+  };
+}
+
+/** Writes `length` bytes in pieces at moments of the seed's choice, and ends. */
+function writeAll(world: CoreWorld, node: CheckedCore, length: number): number[] {
+  const bytes = [...world.random.bytes(length)];
+  let at = 0;
+  const step = (): void => {
+    const piece = Uint8Array.from(bytes.slice(at, at + 1 + world.random.below(200)));
+    at += piece.length;
+    if (piece.length > 0) node.handle({ kind: "write", bytes: piece }, world.now);
+    else node.handle({ kind: "end" }, world.now);
+    if (piece.length > 0) world.after(world.random.below(60), step);
+  };
+  world.after(world.random.below(500), step);
+  return bytes;
+}
+
+/** Whatever an engine, or an application that has not noticed, may still say. */
+const LATE_INPUTS: readonly StreamInput[] = [
+  { kind: "start", unixMs: 0 },
+  { kind: "write", bytes: Uint8Array.of(1) },
+  { kind: "end" },
+  { kind: "abort" },
+  { kind: "taken", offset: 10 },
+  { kind: "stored", request: 1, ttlSeconds: 10 },
+  { kind: "got", request: 2, cell: new Uint8Array(100) },
+  { kind: "failed", request: 3, code: "CULVERT_CONFLICT" },
+  { kind: "recalled", name: "d0", bytes: undefined },
+  { kind: "journaled", commit: 1 },
+];
+
+function expectSilence(world: CoreWorld, node: CheckedCore): void {
+  const count = node.effects.length;
+  for (const input of LATE_INPUTS) node.handle(input, world.now);
+  node.core.timeout(world.now + 1e9);
+  expect(node.core.poll()).toBeUndefined();
+  expect([node.effects.length, node.core.deadline()]).toEqual([count, Number.POSITIVE_INFINITY]);
+}
+
+describe("the contract of a stream core", () => {
+  // The world checks it at every turn: deadlines ahead, early timeouts without effect, silence
+  // after the end.
+  // The last two once said a last word more when a timeout came early.
+  it.each([...Array.from({ length: 16 }, (_, seed) => seed), 244, 483])(
+    "holds in a whole stream, seed %i",
+    (seed) => {
+      const world = new CoreWorld(weatherOf(seed));
+      const { a, b } = world;
+      const there = writeAll(world, a, 1_500);
+      const back = writeAll(world, b, seed % 2 === 0 ? 400 : 0);
+      expect(world.run(() => a.isOver && b.isOver)).toBe(true);
+      expect([a.effects.at(-1)?.kind, b.effects.at(-1)?.kind]).toEqual(["done", "done"]);
+      expect([b.received, a.received]).toEqual([there, back]);
+      for (const node of [a, b]) {
+        expect(node.effects.filter(({ kind }) => kind === "delivered-end")).toHaveLength(1);
+        expectSilence(world, node);
+      }
+    },
+  );
+
+  it.each([...Array.from({ length: 24 }, (_, seed) => seed), 147])(
+    "holds around an abort, seed %i",
+    (seed) => {
+      const world = new CoreWorld(weatherOf(seed));
+      const { a, b } = world;
+      writeAll(world, a, 600);
+      writeAll(world, b, 100);
+      // Too late for some of them: then the stream is complete, and this does nothing.
+      world.after(200 * (seed + 1), () => a.handle({ kind: "abort" }, world.now));
+      expect(world.run(() => a.isOver && b.isOver)).toBe(true);
+      expect(a.effects.at(-1)?.kind).toBe("done");
+      for (const node of [a, b]) expectSilence(world, node);
+    },
+  );
+
+  it("holds when a stream is aborted while it says its last words", () => {
+    const world = new CoreWorld({ seed: 3 });
+    const { a, b } = world;
+    a.handle({ kind: "end" }, 0);
+    b.handle({ kind: "end" }, 0);
+    const hasDeparted = (): boolean => a.core.progress.isEndTaken && a.has("delivered-end");
+    expect(world.run(hasDeparted)).toBe(true);
+    const abortedAt = world.now;
+    a.handle({ kind: "abort" }, world.now);
+    expect(world.run(() => a.isOver)).toBe(true);
+    expect(a.effects.at(-1)?.kind).toBe("done");
+    // Nothing of ours is missing to the peer: there is nothing to wait for but the last word.
+    expect(world.now - abortedAt).toBeLessThan(1_000);
+    expectSilence(world, a);
+  });
+
+  it("holds when nothing is answered any more between the last words and the abort", () => {
+    const world = new CoreWorld({ seed: 3 });
+    const { a, b } = world;
+    a.handle({ kind: "end" }, 0);
+    b.handle({ kind: "end" }, 0);
+    expect(world.run(() => a.core.progress.isEndTaken && a.has("delivered-end"))).toBe(true);
+    world.cutOff();
+    a.handle({ kind: "abort" }, world.now);
+    expect(world.run(() => a.isOver)).toBe(true);
+    expectSilence(world, a);
+  });
+
+  it("lets a stream go on whose options allow less than it has under way", () => {
+    const secret = new Uint8Array(32).fill(1);
+    const init = {
+      ...capabilitiesOf(secret, "listener"),
+      cellBytes: 120,
+      random: new SeededRandom(1),
+      options: resolveOptions({ durable: true, unacknowledgedFramesMax: 4 }),
+    };
+    const fresh = new StreamCore(init).state();
+    const sender = { ...fresh.sender, next: 500, storedBelow: 500, expiresUnixMs: 2e12 };
+    const core = new StreamCore({ ...init, state: { ...fresh, sender } });
+    core.handle({ kind: "start", unixMs: 1e12 }, 0);
+    expect([core.progress.unacknowledgedFrames, core.deadline() > 0]).toEqual([500, true]);
+  });
+});
