@@ -33,6 +33,13 @@ export class UnreadBytes {
     return this.#start < this.#end ? this.#buffer[this.#start] : undefined;
   }
 
+  /** The number in the next two bytes, which stay; `undefined` when they are not here. */
+  peekU16(): number | undefined {
+    if (this.length < 2) return undefined;
+    const [high = 0, low = 0] = [this.#buffer[this.#start], this.#buffer[this.#start + 1]];
+    return 256 * high + low;
+  }
+
   /** The next `length` bytes, which have to be there: a view, which is never written to again. */
   take(length: number): Uint8Array {
     this.#start += length;

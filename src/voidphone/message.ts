@@ -1,5 +1,5 @@
-import { CulvertError, concatBytes } from "../base/index.ts";
-import { Reader, Writer } from "../codec/index.ts";
+import { CulvertError } from "../base/index.ts";
+import { Reader, UnreadBytes, Writer } from "../codec/index.ts";
 
 /** The numbers of the messages that Culvert speaks (VoidPhone module specification 2021-0.1). */
 export const MESSAGE_TYPES = {
@@ -97,23 +97,20 @@ export function openMessage(message: Uint8Array): { readonly type: number; reado
 }
 
 /**
- * Cuts a byte stream into messages by their size field. Holds one chunk and one unfinished message
- * at the most.
+ * Cuts a byte stream into messages by their size field. Memory stays within twice what is unread,
+ * whatever the sizes of the chunks.
  */
 export class MessageBuffer {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #start = 0;
+  readonly #unread = new UnreadBytes();
 
   /** Bytes that are here and were not taken yet. */
   get length(): number {
-    return this.#bytes.length - this.#start;
+    return this.#unread.length;
   }
 
   /** Adds a chunk, which is handed over. */
   push(chunk: Uint8Array): void {
-    const unread = this.#bytes.subarray(this.#start);
-    this.#bytes = unread.length === 0 ? chunk : concatBytes(unread, chunk);
-    this.#start = 0;
+    this.#unread.push(chunk);
   }
 
   /**
@@ -123,17 +120,14 @@ export class MessageBuffer {
    *   message begins is then unknown
    */
   take(): Uint8Array | undefined {
-    if (this.length < 2) return undefined;
-    const high = this.#bytes[this.#start] ?? 0;
-    const size = high * 256 + (this.#bytes[this.#start + 1] ?? 0);
+    const size = this.#unread.peekU16();
+    if (size === undefined) return undefined;
     if (size < HEADER_BYTES) {
       const detail = { field: "size", size };
       throw new CulvertError("CULVERT_PROTOCOL", "a message is smaller than its header", {
         detail,
       });
     }
-    if (this.length < size) return undefined;
-    this.#start += size;
-    return this.#bytes.subarray(this.#start - size, this.#start);
+    return this.length < size ? undefined : this.#unread.take(size);
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import { concatBytes, isCulvertError, toHex } from "../../src/base/index.ts";
 import {
   encodeApiReply,
@@ -11,7 +11,7 @@ import {
   readOnionRequest,
   readRpsPeer,
 } from "../../src/voidphone/index.ts";
-import { MessageBuffer } from "../../src/voidphone/message.ts";
+import { encodeMessage, MessageBuffer } from "../../src/voidphone/message.ts";
 import { FORMATS, vectorsOf } from "./formats.ts";
 import { patched, resized, VECTORS, vector } from "./vectors.ts";
 
@@ -155,6 +155,30 @@ describe("fields", () => {
     expect(readRpsPeer(encodeRpsPeer({ host: "2001:db8::7", port: 9, ...peer }))).toMatchObject({
       host: "2001:db8::7",
     });
+  });
+});
+
+describe("a buffer", () => {
+  it("takes a message byte by byte, without copying all of it each time", () => {
+    const message = encodeMessage(650, (writer) => writer.bytes(new Uint8Array(60_000).fill(7)));
+    const buffer = new MessageBuffer();
+    let copied = 0;
+    const set = vi.spyOn(Uint8Array.prototype, "set").mockImplementation(function (
+      this: Uint8Array,
+      from: ArrayLike<number>,
+      at = 0,
+    ) {
+      copied += from.length;
+      for (let i = 0; i < from.length; i++) this[at + i] = from[i] ?? 0;
+    });
+    let taken: Uint8Array | undefined;
+    for (const byte of message) {
+      buffer.push(Uint8Array.of(byte));
+      taken ??= buffer.take();
+    }
+    set.mockRestore();
+    expect(taken).toEqual(message);
+    expect(copied).toBeLessThan(4 * message.length);
   });
 });
 
