@@ -25,6 +25,7 @@ class Target {
   readonly server: Server;
   readonly faults: string[] = [];
   readonly #open = new Set<{ isExcused: boolean }>();
+  #isKilling = false;
   whole = 0;
 
   constructor() {
@@ -36,12 +37,15 @@ class Target {
   }
 
   /** As of an {@link Entrance}. */
-  excuse(): void {
+  async excuseWhile(killing: () => Promise<void>): Promise<void> {
     for (const one of this.#open) one.isExcused = true;
+    this.#isKilling = true;
+    await killing();
+    this.#isKilling = false;
   }
 
   #take(socket: Socket): void {
-    const one = { isExcused: false };
+    const one = { isExcused: this.#isKilling };
     this.#open.add(one);
     let head = Buffer.alloc(0);
     let came = 0;
@@ -85,14 +89,21 @@ class Entrance {
   readonly faults: string[] = [];
   readonly #port: number;
   readonly #open = new Set<{ isExcused: boolean }>();
+  #isKilling = false;
 
   constructor(port: number) {
     this.#port = port;
   }
 
-  /** Who takes connections here was killed: the system may end them as if all had been said. */
-  excuse(): void {
+  /**
+   * Who takes connections here is killed: the system may end them as if all had been said, also
+   * those that begin meanwhile.
+   */
+  async excuseWhile(killing: () => Promise<void>): Promise<void> {
     for (const one of this.#open) one.isExcused = true;
+    this.#isKilling = true;
+    await killing();
+    this.#isKilling = false;
   }
 
   async ask({ bytes, seed }: { bytes: number; seed: number }): Promise<Way> {
@@ -100,7 +111,7 @@ class Entrance {
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt32BE(bytes, 0);
     head.writeUInt32BE(seed, 4);
-    const one = { isExcused: false };
+    const one = { isExcused: this.#isKilling };
     const pattern = new Pattern(seed + 1);
     let came = 0;
     let isEnded = false;
@@ -220,10 +231,11 @@ test(
       const part = [near, far, map][random.below(3)] as Part;
       const how = SIGNALS[random.below(3)];
       const ms = 1_000 * random.unit();
-      if (how === "SIGKILL" && part === far) entrance.excuse();
-      if (how === "SIGKILL" && part === near) target.excuse();
-      if (how === undefined) await part.freeze(ms);
-      else await part.restart(how, ms);
+      const stop = (): Promise<void> =>
+        how === undefined ? part.freeze(ms) : part.restart(how, ms);
+      if (how === "SIGKILL" && part === far) await entrance.excuseWhile(stop);
+      else if (how === "SIGKILL" && part === near) await target.excuseWhile(stop);
+      else await stop();
     }
     // All comes back by itself, and nothing of what was cut is left.
     const whole = results.whole;
