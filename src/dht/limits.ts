@@ -18,6 +18,8 @@ export interface DhtLimits {
   readonly pathsMax: number;
   /** Nodes that one lookup keeps in sight. */
   readonly candidatesMax: number;
+  /** Nodes that one path of a lookup asks; then only some that it was told of early. */
+  readonly askedPerPathMax: number;
   /** Answers that have to agree on a value which anybody may have changed. */
   readonly agreementMin: number;
   /** Nodes that a value is stored at. */
@@ -69,6 +71,7 @@ export const DHT_LIMITS: DhtLimits = Object.freeze({
   parallelism: 3,
   pathsMax: 8,
   candidatesMax: 256,
+  askedPerPathMax: 192,
   agreementMin: 3,
   replicas: 20,
   storesAtOnce: 20,

@@ -37,6 +37,8 @@ export interface LookupOptions {
   /** Whether more may be asked at once when nodes are late; always, if absent. */
   readonly mayHurry?: () => boolean;
   readonly candidatesMax: number;
+  /** Nodes to ask; then `width` more at most, of those that it has heard of already. */
+  readonly askedMax: number;
   readonly perNetworkMax: number;
   /** Nodes that any path of the search has asked: shared, so that paths are disjoint. */
   readonly taken: Set<KeyText>;
@@ -50,7 +52,8 @@ export interface LookupOptions {
  * It asks the closest nodes it knows of, learns closer ones from their answers, and ends when the
  * `width` closest that are alive have answered: never while a closer known node is unasked. A late
  * node makes room for others at once and may still answer: where half are gone, one row of three
- * after the other would have to be waited for. Two of one network are as many as count.
+ * after the other would have to be waited for. Two of one network are as many as count. It asks
+ * `askedMax` and `width` more at most, whatever is named.
  *
  * Source: Maymounkov and Mazières, "Kademlia", 2002; disjoint paths after Baumgart and Mies,
  * "S/Kademlia", 2007.
@@ -63,7 +66,10 @@ export class LookupCore {
   readonly #byKey = new Map<KeyText, Candidate>();
   readonly #head: number;
   #asked = 0;
+  #askedInAll = 0;
   #late = 0;
+  /** Whether it follows nobody any more. */
+  #isClosing = false;
 
   constructor(options: LookupOptions) {
     this.#options = options;
@@ -73,6 +79,7 @@ export class LookupCore {
 
   /** Nodes to begin with, or that an answer `hops - 1` round trips away told of. */
   learn(contacts: readonly Contact[], hops = 1): void {
+    if (this.#isClosing) return;
     for (const contact of contacts) {
       if (contact.key === this.#options.self || this.#byKey.has(contact.key)) continue;
       const distance = this.#head ^ contact.head;
@@ -97,6 +104,8 @@ export class LookupCore {
       taken.add(key);
       candidate.state = "asked";
       this.#asked += 1;
+      this.#askedInAll += 1;
+      if (this.#askedInAll >= this.#options.askedMax) this.#close();
       return candidate.contact;
     }
   }
@@ -158,13 +167,27 @@ export class LookupCore {
     return fresh.find(({ contact }) => !isLate(contact.key)) ?? fresh[0];
   }
 
+  /**
+   * So many are asked where somebody names closer ones without end. Each of those lies a round trip
+   * further than the one before, and honest nodes were named early: the last to be asked are these.
+   */
+  #close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const fresh = this.#candidates.filter(({ state }) => state === "fresh");
+    // Stable: of those that are as far, the closest.
+    const early = fresh.toSorted((a, b) => a.hops - b.hops).slice(0, this.#options.width);
+    for (const candidate of fresh) if (!early.includes(candidate)) candidate.state = "elsewhere";
+  }
+
   /** The `width` closest of those that are this path's own, and neither failed nor fell silent. */
   #front(): Candidate[] {
     const front: Candidate[] = [];
     const networks: number[] = [];
+    // Whoever has names without end has networks without end, too.
+    if (this.#isClosing) return this.#candidates.filter(({ state }) => !isOut(state));
     for (const candidate of this.#candidates) {
-      const { state } = candidate;
-      if (state === "failed" || state === "silent" || state === "elsewhere") continue;
+      if (isOut(candidate.state)) continue;
       if (!claimNetworkPlace(networks, candidate.contact, this.#options.perNetworkMax)) continue;
       front.push(candidate);
       if (front.length >= this.#options.width) break;
@@ -209,4 +232,8 @@ export class LookupCore {
     if (a.distance !== b.distance) return a.distance < b.distance;
     return compareDistance(this.target, a.contact.key, b.contact.key) < 0;
   }
+}
+
+function isOut(state: CandidateState): boolean {
+  return state === "failed" || state === "silent" || state === "elsewhere";
 }

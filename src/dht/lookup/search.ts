@@ -299,9 +299,10 @@ export class Search implements ExchangeOwner {
     { width, parallelism }: { readonly width: number; readonly parallelism: number },
   ): void {
     const { self, limits, peers, exchanges } = this.#context;
-    const { candidatesMax, perNetworkMax, exchangesMax } = limits;
+    const { candidatesMax, askedPerPathMax, perNetworkMax, exchangesMax } = limits;
     const lookup = new LookupCore({
       ...{ self, target: near, width, parallelism, candidatesMax, perNetworkMax },
+      askedMax: askedPerPathMax,
       taken: this.#taken,
       isLate: (key) => peers.isLate(key),
       // Many searches at once would take each other's place.

@@ -16,7 +16,7 @@ function lookup(
     isLate?: (key: KeyText) => boolean;
   } = {},
 ) {
-  const bounds = { width: 5, parallelism: 3, candidatesMax: 20, perNetworkMax: 2 };
+  const bounds = { width: 5, parallelism: 3, candidatesMax: 20, askedMax: 100, perNetworkMax: 2 };
   return new LookupCore({ self: SELF, target: TARGET, taken: new Set(), ...bounds, ...options });
 }
 

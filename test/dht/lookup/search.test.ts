@@ -1,60 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import type { DhtLimits } from "../../../src/dht/index.ts";
-import { DhtNodeCore } from "../../../src/dht/node/dht-node-core.ts";
-import type { DhtEffect, DhtInput } from "../../../src/dht/node/protocol.ts";
-import type { RecordRule } from "../../../src/dht/values/value-store.ts";
 import { textBytes } from "../../../src/dht/wire/key.ts";
 import type { DhtResponse } from "../../../src/dht/wire/message.ts";
 import { NodeDescriptor, NodeIdentity } from "../../../src/identity/index.ts";
+import { LoneNode as Node, type Sent } from "../lone-node.ts";
 import { contactAt, keyWith, randomContacts } from "../nodes.ts";
 
 const GEOMETRY = { cellBytes: 1, onionBytes: 1, onionHopsMax: 1 };
-
-type Sent = Extract<DhtEffect, { kind: "send" }>;
-type Done = Extract<DhtEffect, { kind: "done" }>;
-type Busy = Extract<DhtEffect, { kind: "busy" }>;
-
-/** A node without a network: what it sends, and what it says of its operations. */
-class Node {
-  now = 0;
-  readonly sent: Sent[] = [];
-  readonly done: Done[] = [];
-  readonly busy: Busy[] = [];
-  readonly joined: number[] = [];
-  readonly core: DhtNodeCore;
-
-  constructor(limits: Partial<DhtLimits> = {}, recordRule: RecordRule = () => 1) {
-    const id = textBytes(keyWith(0xff, 0xff));
-    const rules = { unixMsAtZero: 1_800_000_000_000, recordRule };
-    this.core = new DhtNodeCore({ id, random: new SeededRandom(1), limits, ...rules });
-  }
-
-  tell(input: DhtInput): void {
-    this.core.handle(input, this.now);
-    this.#drain();
-  }
-
-  answer({ exchange, attempt }: Sent, response: DhtResponse): void {
-    this.tell({ kind: "response", exchange, attempt, response });
-  }
-
-  /** Until the next timer, or `at` if that is sooner. */
-  wait(at = Number.POSITIVE_INFINITY): void {
-    this.now = Math.min(this.core.deadline(), at);
-    this.core.timeout(this.now);
-    this.#drain();
-  }
-
-  #drain(): void {
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
-      if (effect.kind === "send") this.sent.push(effect);
-      if (effect.kind === "done") this.done.push(effect);
-      if (effect.kind === "busy") this.busy.push(effect);
-      if (effect.kind === "joined") this.joined.push(effect.nodes);
-    }
-  }
-}
 
 describe("a search that has ended", () => {
   it.each(["find", "put"] as const)("for a %s stays so, whatever comes late", (kind) => {
@@ -368,6 +321,37 @@ describe("a put", () => {
     }
     expect(node.done).toMatchObject([{ operation: 1, result: { kind: "put", stored: 2 } }]);
     expect(node.now).toBeLessThan(60_000);
+  });
+});
+
+describe("a get, while somebody names ever closer nodes,", () => {
+  it("ends, and finds what the nodes have that honest ones have told of", () => {
+    const node = new Node({ bucketSize: 3, wholeTableMax: 20, askedPerPathMax: 32 });
+    const keeper = contactAt(keyWith(0x30));
+    const honest = contactAt(keyWith(0x40));
+    for (const contact of [contactAt(keyWith(0x38)), honest]) node.tell({ kind: "met", contact });
+    node.sent.length = 0;
+    node.tell({ kind: "get", operation: 1, key: textBytes(keyWith()), valueKind: "record" });
+    const value = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
+    const asked = new Set<string>();
+    // Every answer comes at once: time alone would never end it.
+    for (let sent = node.sent.shift(); sent !== undefined; sent = node.sent.shift()) {
+      // Who names others without end is quicker.
+      if (sent.to.key === honest.key && asked.size < 8 && node.sent.length > 0) {
+        node.sent.push(sent);
+        continue;
+      }
+      asked.add(sent.to.key);
+      if (asked.size > 1_000) break;
+      const closer = contactAt(keyWith(0x20, 0xff - (asked.size >> 8), 0xff - (asked.size & 0xff)));
+      if (sent.to.key === keeper.key) node.answer(sent, { kind: "value", value });
+      else {
+        const contacts = [sent.to.key === honest.key ? keeper : closer];
+        node.answer(sent, { kind: "nodes", contacts });
+      }
+    }
+    expect(node.done).toMatchObject([{ operation: 1, result: { kind: "found" } }]);
+    expect(asked.size).toBeLessThanOrEqual(32 + 3);
   });
 });
 
