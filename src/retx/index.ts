@@ -1,3 +1,5 @@
+export { FairBucket } from "./fair-bucket.ts";
+export { FairShare } from "./fair-share.ts";
 export type { Pacer } from "./pacer.ts";
 export { OPEN_PACER, PoissonPacer } from "./pacer.ts";
 export { RateTable } from "./rate-table.ts";

@@ -96,8 +96,8 @@ describe("floods", () => {
     expect(await build(5, 1, 2)).toBeInstanceOf(Circuit);
   });
 
-  it("of builds end at the rate of a node, counted", async () => {
-    const limits = { circuitsMax: 50, circuitsPerLinkMax: 50, buildsPerSecond: 1, buildsBurst: 4 };
+  it("of builds end at half of the burst of a node, counted", async () => {
+    const limits = { circuitsMax: 50, circuitsPerLinkMax: 50, buildsPerSecond: 1, buildsBurst: 8 };
     net = new VirtualNet(4, { relay: { limits } });
     const builds = Array.from({ length: 8 }, () => Circuit.build(net.service(0), net.route(1, 2)));
     const outcomes = await net.clock.runPromise(Promise.allSettled(builds), 60_000);

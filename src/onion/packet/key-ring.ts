@@ -1,4 +1,4 @@
-import { type Random, wipe } from "../../base/index.ts";
+import { KeyedHash, type Random, wipe } from "../../base/index.ts";
 import type { OnionKey } from "../../identity/index.ts";
 import { REPLAY_TAGS_MAX, ReplayTags } from "./replay-tags.ts";
 import type { OnionSuite } from "./suite.ts";
@@ -38,6 +38,7 @@ export class KeyRing {
   readonly #suite: OnionSuite;
   readonly #random: Random;
   readonly #tagsMax: number;
+  readonly #hash: KeyedHash | undefined;
   readonly #keys = new Map<number, EpochKey>();
   /** For what comes home to this node itself: told to nobody. */
   readonly #own = new Map<number, EpochKey>();
@@ -51,6 +52,8 @@ export class KeyRing {
     this.#random = components.random;
     this.#tagsMax = options.replayTagsMax ?? REPLAY_TAGS_MAX;
     this.#decoy = this.#make(0);
+    // Nobody is told of that key.
+    this.#hash = new KeyedHash(this.#decoy.publicKey.subarray(0, 16));
   }
 
   /** Makes the keys that are needed now and destroys those that have ended. True on a change. */
@@ -115,7 +118,7 @@ export class KeyRing {
   #make(epoch: number): EpochKey {
     const secret = this.#random.bytes(32);
     const publicKey = this.#suite.x25519PublicKey(secret);
-    return { epoch, secret, publicKey, tags: new ReplayTags(this.#tagsMax) };
+    return { epoch, secret, publicKey, tags: new ReplayTags(this.#tagsMax, this.#hash) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Core, type Instant, type Random, toHex, unreachable } from "../../base/index.ts";
-import { isSameNode, type NodeId } from "../../identity/index.ts";
-import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
+import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
+import { FairShare, type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import {
   BACKWARD_VERSION,
   type BackwardContent,
@@ -50,8 +50,11 @@ interface AwaitedSurb {
   readonly timer: TimerHandle;
 }
 
+/** A packet on its way to the next node. */
+type Send = Omit<PacketEffect & { readonly kind: "send" }, "kind">;
+
 type Timer =
-  | { readonly kind: "forward"; readonly to: NodeId; readonly unit: Uint8Array; ticket?: number }
+  | { readonly kind: "forward"; readonly from: string; readonly send: Send }
   | { readonly kind: "pending"; readonly ticket: number }
   | { readonly kind: "surb"; readonly name: string };
 
@@ -74,6 +77,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   readonly #byName = new Map<string, Pending>();
   readonly #surbs = new Map<string, AwaitedSurb>();
   #delayed = 0;
+  readonly #delayedFrom = new FairShare();
+  readonly #statesFrom = new FairShare();
   #tickets = 0;
 
   constructor(
@@ -140,7 +145,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     for (let timer = this.#timers.due(now); timer !== undefined; timer = this.#timers.due(now)) {
       if (timer.kind === "forward") {
         this.#delayed -= 1;
-        this.#effects.push({ ...timer, kind: "send" });
+        this.#delayedFrom.leave(timer.from);
+        this.#effects.push({ kind: "send", ...timer.send });
       } else if (timer.kind === "pending") {
         this.#expire(timer.ticket);
       } else {
@@ -158,7 +164,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   }
 
   #forward(from: NodeId, unit: Uint8Array, now: Instant): void {
-    const peeled = this.#peeler.peel(unit);
+    const peeled = this.#peeler.peel(unit, from);
     if (peeled.kind === "dropped") {
       this.#count(peeled.reason);
       return;
@@ -186,21 +192,28 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     if (!this.#isRelay || isLoop(peeled, this.#self)) {
       this.#count("loop");
       this.#tell(listener, "policy");
-    } else if (delayMs > 0 && this.#delayed >= this.#limits.delayedMax) {
+      return;
+    }
+    const neighbour = delayMs > 0 ? nodeIdText(from) : "";
+    const free = this.#limits.delayedMax - this.#delayed;
+    if (delayMs > 0 && !this.#delayedFrom.take(neighbour, free)) {
       this.#count("overload");
       this.#tell(listener, "overload");
+      return;
+    }
+    const name = edgeId(this.#parts.suite, peeled.nextEphemeral);
+    const ticket = listener && this.#keep(listener, now, { to, name: toHex(name) });
+    if (listener !== undefined && ticket === undefined) {
+      if (delayMs > 0) this.#delayedFrom.leave(neighbour);
+      return;
+    }
+    this.#count("relayed");
+    const send = { to, unit: peeled.unit, ...(ticket !== undefined && { ticket }) };
+    if (delayMs === 0) {
+      this.#effects.push({ kind: "send", ...send });
     } else {
-      const name = edgeId(this.#parts.suite, peeled.nextEphemeral);
-      const ticket = listener && this.#keep(listener, now, { to, name: toHex(name) });
-      if (listener !== undefined && ticket === undefined) return;
-      this.#count("relayed");
-      const send = { to, unit: peeled.unit, ...(ticket !== undefined && { ticket }) };
-      if (delayMs === 0) {
-        this.#effects.push({ kind: "send", ...send });
-      } else {
-        this.#delayed += 1;
-        this.#timers.push(now + delayMs, { kind: "forward", ...send });
-      }
+      this.#delayed += 1;
+      this.#timers.push(now + delayMs, { kind: "forward", from: neighbour, send });
     }
   }
 
@@ -226,7 +239,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     on?: { readonly to: NodeId; readonly name: string },
   ): number | undefined {
     const isTaken = on !== undefined && this.#byName.has(on.name);
-    if (isTaken || this.#pending.size >= this.#limits.statesMax) {
+    const free = this.#limits.statesMax - this.#pending.size;
+    if (isTaken || !this.#hasRoom(listener, free)) {
       this.#count("overload");
       this.#tell(listener, "overload");
       return undefined;
@@ -239,8 +253,16 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     return ticket;
   }
 
+  /** Counts one more for a neighbour; this node's own go by what is free alone. */
+  #hasRoom(listener: Listener, free: number): boolean {
+    if (listener.kind === "origin") return free > 0;
+    return this.#statesFrom.take(nodeIdText(listener.from), free);
+  }
+
   #forget(pending: Pending): void {
     this.#pending.delete(pending.ticket);
+    const { listener } = pending;
+    if (listener.kind === "hop") this.#statesFrom.leave(nodeIdText(listener.from));
     if (pending.to !== undefined) this.#byName.delete(pending.name);
     this.#timers.cancel(pending.timer);
   }

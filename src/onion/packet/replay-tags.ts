@@ -1,4 +1,4 @@
-import { assert } from "../../base/index.ts";
+import { assert, type KeyedHash } from "../../base/index.ts";
 
 /** Words of a tag. */
 const WORDS = 4;
@@ -9,28 +9,37 @@ const SLOTS_FIRST = 1_024;
 /** Tags of one epoch key that are kept: 64 MiB of table when full, then packets are refused. */
 export const REPLAY_TAGS_MAX = 2_097_152;
 
+/** Neighbours are counted in so many places: of two, rarely both in one. */
+const SHARES = 4_096;
+
 /**
  * The packets that were opened with one key: a set of 16-byte tags in one flat table (open
  * addressing, linear probing). Tags are pseudorandom under keys that nobody can choose, so their
- * first word is a good hash.
+ * first word is a good hash. None is forgotten before its key, so a neighbour that brings many is
+ * refused more of them once it has as many as are free.
  */
 export class ReplayTags {
   readonly #tagsMax: number;
+  readonly #hash: KeyedHash | undefined;
+  /** Tags by the hash of the neighbour that brought them. */
+  readonly #shares = new Uint32Array(SHARES);
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST * WORDS);
   #size = 0;
   /** The tag that is looked for. */
   readonly #words = new Uint32Array(WORDS);
 
-  constructor(tagsMax: number = REPLAY_TAGS_MAX) {
+  /** @param hash tells neighbours apart, with a secret: nobody chooses whose share to use */
+  constructor(tagsMax: number = REPLAY_TAGS_MAX, hash?: KeyedHash) {
     this.#tagsMax = tagsMax;
+    this.#hash = hash;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a tag of 16 bytes in, or says why it cannot. */
-  add(tag: Uint8Array): "added" | "seen" | "full" {
+  /** Takes a tag of 16 bytes in, or says why it cannot; without `from`, whoever brought it. */
+  add(tag: Uint8Array, from?: Uint8Array): "added" | "seen" | "full" {
     assert(tag.length === 4 * WORDS, "a replay tag has 16 bytes");
     const words = this.#words;
     for (let i = 0; i < WORDS; i++) words[i] = wordAt(tag, 4 * i);
@@ -38,7 +47,7 @@ export class ReplayTags {
     if (words[0] === 0) words[0] = 1;
     const at = find(this.#slots, words, 0);
     if (this.#slots[at] !== 0) return "seen";
-    if (this.#size >= this.#tagsMax) return "full";
+    if (!this.#count(from)) return "full";
     this.#slots.set(words, at);
     this.#size += 1;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
@@ -49,6 +58,18 @@ export class ReplayTags {
   wipe(): void {
     this.#slots = new Uint32Array(SLOTS_FIRST * WORDS);
     this.#size = 0;
+    this.#shares.fill(0);
+  }
+
+  /** False when there is no room, or none for this neighbour. */
+  #count(from: Uint8Array | undefined): boolean {
+    const free = this.#tagsMax - this.#size;
+    if (from === undefined || this.#hash === undefined) return free > 0;
+    const share = this.#hash.of(from) % SHARES;
+    const count = this.#shares[share] ?? 0;
+    if (count >= free) return false;
+    this.#shares[share] = count + 1;
+    return true;
   }
 
   #grow(): void {

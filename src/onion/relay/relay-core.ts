@@ -1,6 +1,6 @@
 import { type Core, type Instant, unreachable } from "../../base/index.ts";
-import type { NodeId } from "../../identity/index.ts";
-import { TimerQueue, TokenBucket } from "../../retx/index.ts";
+import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { FairBucket, TimerQueue } from "../../retx/index.ts";
 import { failureCell, isForMe, writeCell } from "../circuit/cell.ts";
 import { agreeAsHop, answerAsHop, type HopHandshake } from "../circuit/circuit-build.ts";
 import type { EndEvent } from "../circuit/circuit-end.ts";
@@ -39,7 +39,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #timers: TimerQueue<RelayTimer>;
   readonly #effects: RelayEffect[] = [];
   readonly #counts = new Map<string, number>();
-  #builds: TokenBucket | undefined;
+  #builds: FairBucket | undefined;
   #opened = 0;
   #circuitCount = 0;
 
@@ -146,13 +146,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     const { peeler, parts, random } = this.#components;
     const { buildsPerSecond, buildsBurst } = this.#limits;
     const bucket = { capacity: buildsBurst, perSecond: buildsPerSecond };
-    this.#builds ??= new TokenBucket(bucket, now);
-    if (!this.#builds.take(1, now)) {
+    this.#builds ??= new FairBucket(bucket, now);
+    if (!this.#builds.take(nodeIdText(circuit.from), now)) {
       this.#count("refused-build");
       this.#remove(circuit);
       return;
     }
-    const peeled = peeler.peel(unit);
+    const peeled = peeler.peel(unit, circuit.from);
     const handshake =
       peeled.kind === "peeled" ? agreeAsHop(parts.suite, peeled, random) : undefined;
     if (peeled.kind === "dropped" || handshake === undefined) {

@@ -1,0 +1,23 @@
+/**
+ * Counts who has how many of things that many share: none may have more than are free. One alone
+ * has half of them; of any number that take all they can get, each has as much, and who comes next
+ * finds as much again.
+ */
+export class FairShare {
+  readonly #counts = new Map<string, number>();
+
+  /** Counts one more for `key`; false when that has as many as are free. */
+  take(key: string, free: number): boolean {
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= free) return false;
+    this.#counts.set(key, count + 1);
+    return true;
+  }
+
+  /** One that was counted for `key` is free again. */
+  leave(key: string): void {
+    const left = (this.#counts.get(key) ?? 1) - 1;
+    if (left > 0) this.#counts.set(key, left);
+    else this.#counts.delete(key);
+  }
+}

@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import { Circuit } from "../../src/onion/circuit/circuit.ts";
+import { MessageDesk } from "../../src/onion/message/message-desk.ts";
+import { packetBytes } from "../../src/onion/packet/geometry.ts";
+import { KeyRing } from "../../src/onion/packet/key-ring.ts";
+import { buildPacket, Peeler } from "../../src/onion/packet/packet.ts";
+import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
+import { fastSuite, GEOMETRY, UNIX_MS } from "./fixtures.ts";
+import { PlannedRoutes } from "./planned-routes.ts";
+import { VirtualNet } from "./virtual-net.ts";
+
+let net: VirtualNet;
+afterEach(() => net.close());
+
+const BYTES = new SeededRandom(500).bytes(100);
+
+describe("a neighbour that floods a relay", () => {
+  it("with builds leaves room for those of another one", async () => {
+    const limits = { buildsPerSecond: 10, buildsBurst: 20 };
+    net = new VirtualNet(4, { relay: { limits } });
+    const { links } = net.service(0);
+    const flood = (): void => {
+      const events = { unit: () => {}, sent: () => {}, closed: () => {} };
+      links.open(net.node(1).id, events).send(new Uint8Array(packetBytes(GEOMETRY)));
+    };
+    for (let second = 1; second <= 5; second++) {
+      for (let i = 0; i < 100; i++) flood();
+      await net.clock.runUntil(second * 1_000);
+      for (let i = 0; i < 100; i++) flood();
+      await net.clock.runPromise(Circuit.build(net.service(2), net.route(1, 3)));
+    }
+    expect(net.service(1).counts().circuits.get("refused-build")).toBeGreaterThan(500);
+  });
+
+  it.each([
+    { name: "packets that it is to hold", packets: { delayedMax: 8 }, mixMs: 5_000 },
+    { name: "packets whose state it is to keep", packets: { statesMax: 24 }, mixMs: 0 },
+  ])("with $name leaves room for those of another one", async ({ packets, mixMs }) => {
+    net = new VirtualNet(6, { packets });
+    const deskOf = (index: number, middle: number): MessageDesk =>
+      new MessageDesk(net.service(index), new PlannedRoutes(net, [1, middle, 3], [2, 1, 0]));
+    const last = new MessageDesk(net.service(3), new StaticRoutes(() => []));
+    let isFlood = true;
+    // Nobody answers the flood, whose states stay.
+    last.setMessageHandler((message) => isFlood || message.reply(BYTES));
+    const send = (desk: MessageDesk, delayMs: number): Promise<unknown> =>
+      desk.send(net.peer(3), BYTES, { reply: "state", mixMs: delayMs });
+    const flood = deskOf(0, 2);
+    const refused: unknown[] = [];
+    for (let i = 0; i < 24; i++) send(flood, mixMs).catch(({ detail }) => refused.push(detail));
+    await net.clock.runUntil(500);
+    isFlood = false;
+    for (let i = 0; i < 3; i++) {
+      await net.clock.runPromise(send(deskOf(4, 5), mixMs / 5), 40_000);
+    }
+    await net.clock.runUntil(60_000);
+    expect(refused.length).toBeGreaterThan(5);
+  });
+
+  it("with packets that it has to remember leaves room for those of another one", () => {
+    net = new VirtualNet(2);
+    const parts = { suite: fastSuite(), geometry: GEOMETRY };
+    const random = new SeededRandom(1);
+    const ring = new KeyRing({ suite: parts.suite, random }, { replayTagsMax: 12 });
+    ring.advance(UNIX_MS);
+    const [key] = ring.published(UNIX_MS);
+    if (key === undefined) throw new Error("a ring has a key");
+
+    const routing = { command: "deliver", delayMs: 0, keepsBackState: false } as const;
+    const hops = [{ onionKey: key.publicKey, routing: { ...routing, next: random.bytes(32) } }];
+    const peeler = new Peeler(parts, ring);
+    const unit = (): Uint8Array =>
+      buildPacket(parts, { epoch: key.epoch, hops, content: BYTES, random })?.unit ?? BYTES;
+    const [flood, honest] = [random.bytes(32), random.bytes(32)];
+    const first = unit();
+    expect(peeler.peel(first, flood).kind).toBe("peeled");
+    for (let i = 0; i < 50; i++) peeler.peel(unit(), flood);
+    expect(peeler.peel(unit(), flood)).toEqual({ kind: "dropped", reason: "tags-full" });
+    for (let i = 0; i < 3; i++) expect(peeler.peel(unit(), honest).kind).toBe("peeled");
+    // What was opened is never opened again, whoever brings it.
+    expect(peeler.peel(first, honest)).toEqual({ kind: "dropped", reason: "replay" });
+  });
+});
