@@ -2,6 +2,7 @@ import { assert, type Instant } from "../../base/index.ts";
 import { addressKey } from "../record/address-key.ts";
 import type { MapRecord } from "../record/record.ts";
 import { secondsLeft } from "../store/record-store.ts";
+import { AbandonedReads, type ReadOwner } from "./abandoned-reads.ts";
 import type { MapLimits } from "./limits.ts";
 import type {
   Asker,
@@ -15,7 +16,7 @@ import type {
 } from "./protocol.ts";
 import type { RecentRecords } from "./recent-records.ts";
 import type { MapStatistics } from "./statistics.ts";
-import { WaitingGets } from "./waiting-gets.ts";
+import { type WaitingGet, WaitingGets } from "./waiting-gets.ts";
 
 /** What the desk needs from the core around it. */
 interface GetDeskOptions {
@@ -25,6 +26,14 @@ interface GetDeskOptions {
   readonly effect: (effect: MapEffect) => void;
 }
 
+/** A read of the store that is under way. */
+interface Lookup {
+  /** A put has overtaken it. */
+  isOvertaken: boolean;
+  /** Who was the last to wait for it, once nobody does. */
+  leftBy: ReadOwner | undefined;
+}
+
 /**
  * The part of a Map core that serves gets. A get that finds nothing at hand is registered before
  * the store is asked, so no put slips through between the two; the put's commit answers it.
@@ -32,8 +41,9 @@ interface GetDeskOptions {
 export class GetDesk {
   readonly #options: GetDeskOptions;
   readonly #gets = new WaitingGets();
-  /** Addresses that the store is being asked for, and whether a put has overtaken that. */
-  readonly #lookups = new Map<string, { isOvertaken: boolean }>();
+  /** By the address that the store is being asked for. */
+  readonly #lookups = new Map<string, Lookup>();
+  readonly #abandoned = new AbandonedReads();
 
   constructor(options: GetDeskOptions) {
     this.#options = options;
@@ -77,6 +87,7 @@ export class GetDesk {
     const lookup = this.#lookups.get(key);
     assert(lookup !== undefined, "a lookup ends once");
     this.#lookups.delete(key);
+    if (lookup.leftBy !== undefined) this.#abandoned.remove(lookup.leftBy);
     if (isFailed) statistics.storeFailures += 1;
     if (lookup.isOvertaken && !isFailed) {
       // Who asked after that put must not hear of the time before it.
@@ -102,6 +113,7 @@ export class GetDesk {
     if (lookup !== undefined) lookup.isOvertaken = true;
     for (const get of this.#gets.at(key)) {
       this.#gets.remove(get);
+      this.#leaveRead(get);
       this.#answer(get, { kind: "found", record, ttlSeconds });
     }
   }
@@ -109,16 +121,19 @@ export class GetDesk {
   /** False when no such get is waiting. */
   cancel(asker: AskerId, request: RequestId): boolean {
     const get = this.#gets.find(asker, request);
-    if (get !== undefined) this.#gets.remove(get);
-    return get !== undefined;
+    if (get === undefined) return false;
+    this.#gets.remove(get);
+    this.#leaveRead(get);
+    return true;
   }
 
   closeAsker(asker: AskerId): void {
-    this.#gets.removeAsker(asker);
+    for (const get of this.#gets.removeAsker(asker)) this.#leaveRead(get);
   }
 
   timeout(now: Instant): void {
     for (const get of this.#gets.takeDue(now)) {
+      this.#leaveRead(get);
       // While the store has not said what it holds, nobody knows.
       this.#answer(get, { kind: this.#lookups.has(get.key) ? "busy" : "not-found" });
     }
@@ -129,8 +144,16 @@ export class GetDesk {
   }
 
   #lookUp(key: string, address: Uint8Array): void {
-    this.#lookups.set(key, { isOvertaken: false });
+    this.#lookups.set(key, { isOvertaken: false, leftBy: undefined });
     this.#options.effect({ kind: "lookup", address });
+  }
+
+  /** A get is over; the read for it may still be under way, for nobody. */
+  #leaveRead({ key, asker, source }: WaitingGet): void {
+    const lookup = this.#lookups.get(key);
+    if (lookup === undefined || lookup.leftBy !== undefined || this.#gets.isAwaited(key)) return;
+    lookup.leftBy = { asker, source };
+    this.#abandoned.add(lookup.leftBy);
   }
 
   #register(
@@ -139,10 +162,13 @@ export class GetDesk {
   ): boolean {
     const { limits } = this.#options;
     const { waitMsMax } = limits;
-    // A get that is taken back leaves its read behind.
-    if (Math.max(this.#gets.size, this.#lookups.size) >= limits.waitingMax) return false;
-    if (this.#gets.sizeOf(asker) >= limits.waitingPerLinkMax) return false;
-    if (this.#gets.sizeOfSource(source) >= limits.waitingPerSourceMax) return false;
+    const free = limits.waitingMax - Math.max(this.#gets.size, this.#lookups.size);
+    const ofAsker = this.#abandoned.sizeOf(asker);
+    const ofSource = this.#abandoned.sizeOfSource(source);
+    // A get that is over may leave its read behind: of a source no more than others find room for.
+    if (ofSource >= free) return false;
+    if (this.#gets.sizeOf(asker) + ofAsker >= limits.waitingPerLinkMax) return false;
+    if (this.#gets.sizeOfSource(source) + ofSource >= limits.waitingPerSourceMax) return false;
     if (this.#gets.sizeAt(key) >= limits.waitingPerAddressMax) return false;
     const waits = waitMs > 0;
     const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;

@@ -15,7 +15,7 @@ export interface MapLimits {
   readonly queuedBytesMax: number;
   /** Bytes of records on their way to the store; more wait in the queues. */
   readonly committingBytesMax: number;
-  /** Gets of one asker that wait for a put; more are answered `busy`. */
+  /** Gets of one asker that wait for a put, or have left their read behind; then `busy`. */
   readonly waitingPerLinkMax: number;
   /** The same of one source, whatever its askers: the others have places too. */
   readonly waitingPerSourceMax: number;

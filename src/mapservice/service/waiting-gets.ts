@@ -56,6 +56,10 @@ export class WaitingGets {
     return this.#countOf.get(source) ?? 0;
   }
 
+  isAwaited(key: string): boolean {
+    return this.#byAddress.has(key);
+  }
+
   sizeAt(key: string): number {
     let size = 0;
     for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) size += 1;
@@ -95,10 +99,15 @@ export class WaitingGets {
     this.#forget(entry);
   }
 
-  /** Removes all that this asker has. */
-  removeAsker(asker: AskerId): void {
-    for (const entry of this.#byAsker.get(asker)?.values() ?? []) this.#forget(entry);
+  /** Removes and returns all that this asker has. */
+  removeAsker(asker: AskerId): WaitingGet[] {
+    const removed: WaitingGet[] = [];
+    for (const entry of this.#byAsker.get(asker)?.values() ?? []) {
+      this.#forget(entry);
+      removed.push(entry.get);
+    }
     this.#byAsker.delete(asker);
+    return removed;
   }
 
   /** When the first slot is over; `Infinity` while there is none. */

@@ -189,13 +189,17 @@ describe("the store's answers", () => {
   });
 
   test("reads whose gets were taken back are no more than gets may be", () => {
-    const rig = new Rig({ waitingMax: 2 });
+    const rig = new Rig({ waitingMax: 4 });
     for (let i = 0; i < 3; i++) {
       rig.get(i, i, 1_000);
       rig.turn();
       rig.cancel(i);
     }
     expect(rig.said().filter((kind) => kind !== "turn")).toEqual(["lookup", "lookup", "2:busy"]);
+    rig.lookedUp(0);
+    rig.get(3, 3, 1_000);
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "lookup"]);
   });
 
   test("many gets for one address are one lookup", () => {
