@@ -264,8 +264,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const { self, limits, table } = this.#context;
     this.#attempts += 1;
     this.#rejoinAt = Number.POSITIVE_INFINITY;
-    // Those that it began with may be gone for good by now.
-    const known = this.#waysBack.all;
+    const known = this.#waysBack.all; // those that it began with may be gone for good
     // The first node of a network, or one that has met others already: there is nobody to ask.
     if (known.length === 0) {
       this.#isJoined = table.size > 0;
@@ -332,7 +331,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     // Who is not where it was asked may be where it is known to be by now.
     if (known !== undefined && known.reach !== contact.reach) return;
     table.remove(contact.key, now);
-    if (known?.isProvable === true) this.#waysBack.lose(known);
+    if (known === undefined) this.#waysBack.miss(contact);
+    else if (known.isProvable) this.#waysBack.lose(known);
     const isAlone = table.size === 0 && this.#waysBack.all.length > 0;
     if (isAlone) this.#rejoinAt = Math.min(this.#rejoinAt, now + REJOIN_MS);
   }
