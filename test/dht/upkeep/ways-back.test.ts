@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Swarm } from "../../src/testing/swarm/swarm.ts";
+import { Swarm } from "../../../src/testing/swarm/swarm.ts";
 
 it("a node meets whom it was told of, who was not there then, though all others are gone", () => {
   const swarm = new Swarm({ seed: 1 });
