@@ -64,7 +64,6 @@ describe("the package", () => {
       .filter((path) => path.endsWith(".ts"))
       .map((path) => `dist/${path.replace(/\.ts$/, "")}`);
     const built = sources.flatMap((path) => [`${path}.d.ts`, `${path}.js`, `${path}.js.map`]);
-    // What an earlier build has left: make clean.
     expect(packed.filter((path) => !OTHERS.test(path)).sort()).toEqual(built.sort());
     for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "docs/COMMAND.md"]) {
       expect(packed).toContain(name);

@@ -89,13 +89,13 @@ export class HeldFolders {
 
   /** Makes the names in the lowest folders durable, down to which `length` are held. */
   async #letGo(length: number): Promise<void> {
-    while (this.#held.length > length) {
-      const handle = this.#held.pop()?.handle;
-      try {
-        await handle?.sync();
-      } finally {
-        await handle?.close();
-      }
+    if (this.#held.length <= length) return;
+    const handle = this.#held.pop()?.handle;
+    try {
+      await handle?.sync();
+    } finally {
+      await handle?.close();
+      await this.#letGo(length); // those above it as well, when this one fails
     }
   }
 }
