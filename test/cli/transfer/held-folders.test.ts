@@ -1,23 +1,19 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readlink, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { HeldFolders } from "../../../src/cli/transfer/held-folders.ts";
+import { OPEN_FILES, openBelow } from "./open-below.ts";
 
-test.runIf(existsSync("/proc/self/fd"))(
+test.runIf(existsSync(OPEN_FILES))(
   "no folder stays open where one of them cannot be made durable",
   async () => {
     const target = await mkdtemp(join(tmpdir(), "culvert-held-"));
     await mkdir(join(target, "a/b/c"), { recursive: true });
-    const openInTarget = async (): Promise<string[]> => {
-      const names = (await readdir("/proc/self/fd")).map((fd) => join("/proc/self/fd", fd));
-      const paths = await Promise.all(names.map((name) => readlink(name).catch(() => "")));
-      return paths.filter((path) => path.startsWith(target));
-    };
     const folders = await HeldFolders.open(target);
     await folders.find("a/b/c/file");
-    expect(await openInTarget()).toHaveLength(4);
+    expect(await openBelow(target)).toHaveLength(4);
     const other = await open(tmpdir());
     await other.close();
     const sync = vi.spyOn(Object.getPrototypeOf(other), "sync");
@@ -25,7 +21,7 @@ test.runIf(existsSync("/proc/self/fd"))(
     await expect(folders.close()).rejects.toThrow("the disk is broken");
     expect(sync).toHaveBeenCalledTimes(4);
     sync.mockRestore();
-    expect(await openInTarget()).toEqual([]);
+    expect(await openBelow(target)).toEqual([]);
     await rm(target, { recursive: true });
   },
 );

@@ -22,6 +22,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { utf8 } from "../../../src/base/index.ts";
 import { type Entry, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { Staging } from "../../../src/cli/transfer/staging.ts";
+import { OPEN_FILES, openBelow } from "./open-below.ts";
 
 let root: string;
 let target: string;
@@ -187,7 +188,7 @@ describe("files on their way to their names", () => {
     expect(await readlink(join(target, "d"))).toBe(outside);
   });
 
-  test.runIf(existsSync("/proc/self/fd"))(
+  test.runIf(existsSync(OPEN_FILES))(
     "stay in the target although somebody puts a link in the place of a folder meanwhile",
     async () => {
       const [outside, shared] = [join(root, "outside"), join(target, "shared")];
@@ -276,19 +277,14 @@ describe("files on their way to their names", () => {
     expect(await readdir(target)).toEqual([]);
   });
 
-  test.runIf(existsSync("/proc/self/fd"))("nothing stays open of a beginning", async () => {
-    const openInTarget = async (): Promise<string[]> => {
-      const names = (await readdir("/proc/self/fd")).map((fd) => join("/proc/self/fd", fd));
-      const paths = await Promise.all(names.map((name) => readlink(name).catch(() => "")));
-      return paths.filter((path) => path.startsWith(target));
-    };
+  test.runIf(existsSync(OPEN_FILES))("nothing stays open of a beginning", async () => {
     await stagingOf([file("a", 0)]).begin();
-    expect(await openInTarget()).toEqual([]);
+    expect(await openBelow(target)).toEqual([]);
     await rm(join(target, ".culvert-abc/0"));
     // Nothing makes a pipe durable.
     spawnSync("mkfifo", [join(target, ".culvert-abc/0")]);
     await expect(stagingOf([file("a", 0)]).begin()).rejects.toMatchObject({ code: "EINVAL" });
-    expect(await openInTarget()).toEqual([]);
+    expect(await openBelow(target)).toEqual([]);
   });
 
   test.skipIf(process.getuid?.() === 0)("a target that is not writable says so", async () => {
