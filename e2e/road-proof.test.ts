@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Machine } from "./culvert.ts";
@@ -15,8 +16,12 @@ import { NetworkOfProcesses } from "./network-process.ts";
 const NODES = 6;
 const PATIENCE_MS = 240_000;
 
-/** sshd insists on being called by its whole path. */
-const SSHD = "/usr/sbin/sshd";
+/** sshd insists on being called by its whole path, and is seldom on that of a user. */
+const { PATH = "" } = process.env;
+const SSHD =
+  [...PATH.split(delimiter), "/usr/sbin"]
+    .map((place) => join(place, "sshd"))
+    .find((file) => existsSync(file)) ?? "sshd";
 
 const run = promisify(execFile);
 
