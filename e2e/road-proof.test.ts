@@ -16,8 +16,9 @@ import { NetworkOfProcesses } from "./network-process.ts";
 const NODES = 6;
 const PATIENCE_MS = 240_000;
 
-/** sshd insists on being called by its whole path, and is seldom on that of a user. */
 const { PATH = "" } = process.env;
+
+/** sshd insists on being called by its whole path, and is seldom on that of a user. */
 const SSHD =
   [...PATH.split(delimiter), "/usr/sbin"]
     .map((place) => join(place, "sshd"))
