@@ -4,10 +4,7 @@ import { ackDelayMs } from "../acks/ack-delay.ts";
 import { AckReader } from "../acks/ack-reader.ts";
 import { AckTrail } from "../acks/ack-trail.ts";
 import { AckWriter } from "../acks/ack-writer.ts";
-import { Exchange } from "../exchange/exchange.ts";
 import type { CoreIo } from "../exchange/outcome.ts";
-import type { StreamEffect } from "../exchange/protocol.ts";
-import { requestsPerTurn } from "../exchange/requests-per-turn.ts";
 import type { AckContent, Frame } from "../frame/frame.ts";
 import { ACK_CONTEXT, DATA_CONTEXT, keysFrom } from "../frame/frame-keys.ts";
 import { Mode } from "../mode.ts";
@@ -48,11 +45,6 @@ export interface CoreParts {
   readonly receiver: ReceiverCore;
   readonly ackWriter: AckWriter;
   readonly ackReader: AckReader;
-}
-
-/** Makes what the machines share to ask the Map: a turn has room for as many cells as fit one. */
-export function makeExchange(init: StreamCoreInit, effects: StreamEffect[]): Exchange {
-  return new Exchange(init.options, init.random, effects, requestsPerTurn(init.cellBytes));
 }
 
 /** Makes the machines, each with its chain, from the beginning or from saved state. */

@@ -1,10 +1,9 @@
-import { type Core, ERROR_CODES, type ErrorCode, type Instant } from "../../base/index.ts";
+import { ERROR_CODES, type ErrorCode, type Instant } from "../../base/index.ts";
 import type { AckReader } from "../acks/ack-reader.ts";
 import type { AckWriter } from "../acks/ack-writer.ts";
-import { CommitQueue } from "../exchange/commit-queue.ts";
-import type { Exchange, Request } from "../exchange/exchange.ts";
-import { Outcome } from "../exchange/outcome.ts";
-import type { GotInput, StreamEffect, StreamInput } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import { FrameCore } from "../exchange/frame-core.ts";
+import type { GotInput, StreamOrder } from "../exchange/protocol.ts";
 import {
   type AckContent,
   FLAG_ABORTED,
@@ -20,26 +19,17 @@ import { PROBES_REACH } from "../sender/probe-timer.ts";
 import type { SenderCore } from "../sender/sender-core.ts";
 import { type LeftFrames, leftBy, type StreamState } from "../state.ts";
 import { ClosingHandshake } from "./closing-handshake.ts";
-import { makeCoreParts, makeExchange, type StreamCoreInit } from "./core-parts.ts";
+import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { PeerTimeout } from "./peer-timeout.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
 
 /** How long an abort is repeated before the stream leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
 
-/**
- * One end of a stream between two peers: the sender, the receiver and the ack chain of each.
- *
- * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
- * comes out any more and inputs are ignored.
- */
-export class StreamCore implements Core<StreamInput, StreamEffect> {
+/** One end of a stream between two peers: the sender, the receiver and the ack chain of each. */
+export class StreamCore extends FrameCore<StreamOrder> {
   readonly #fixed: Pick<StreamState, "cellBytes" | "writeSeed" | "readRoot">;
   readonly #ttlMs: number;
-  readonly #effects: StreamEffect[] = [];
-  readonly #exchange: Exchange;
-  readonly #commits: CommitQueue;
-  readonly #outcome: Outcome;
   readonly #sender: SenderCore;
   readonly #receiver: ReceiverCore;
   readonly #ackWriter: AckWriter;
@@ -47,28 +37,22 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   readonly #closing = new ClosingHandshake();
   readonly #peerTimeout: PeerTimeout;
   readonly #left: LeftFrames | undefined;
-  #isStarted = false;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
   #isAborting = false;
   #unixOffsetMs = 0;
-  #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: StreamCoreInit) {
     const { options, state, cellBytes, write, read } = init;
+    super({ ...init, isOver: state?.isDone ?? false });
     this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
     this.#ttlMs = options.ttlSeconds * 1_000;
     this.#left = state && leftBy(state);
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);
-    this.#exchange = makeExchange(init, this.#effects);
-    const head = (): Uint8Array => encodeState(this.state(false));
-    this.#commits = new CommitQueue(this.#effects, options.durable, head);
-    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
-    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
-    const parts = makeCoreParts(init, io, {
+    const parts = makeCoreParts(init, this.io, {
       acknowledge: () => this.#acknowledge(),
       onFrame: (frame, newest, now) => this.#onFrame(frame, newest, now),
-      warn: (code, message) => this.#outcome.warn(code, message),
-      fail: (code, message) => this.#fail(code, message),
+      warn: (code, message) => this.outcome.warn(code, message),
+      fail: (code, message) => this.fail(code, message),
     });
     this.#sender = parts.sender;
     this.#receiver = parts.receiver;
@@ -94,7 +78,7 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
   /** Numbers about the stream now; cheap. */
   get progress(): StreamProgress {
     return progressOf({
-      exchange: this.#exchange,
+      exchange: this.exchange,
       sender: this.#sender,
       receiver: this.#receiver,
       ackWriter: this.#ackWriter,
@@ -102,36 +86,14 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     });
   }
 
-  handle(input: StreamInput, now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver) {
-      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
-      return;
-    }
-    this.#dispatch(input, now);
-    this.#settle(now);
-  }
-
-  timeout(now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver || !this.#isStarted) return;
-    let late = this.#exchange.nextLate(now);
-    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
+  protected override onTimeout(now: Instant): void {
     this.#sender.timeout(now);
-    if (now >= this.#abortUntil) this.#outcome.finish(now);
+    if (now >= this.#abortUntil) this.outcome.finish(now);
     if (now >= this.#peerTimeout.deadline()) this.#giveUpWaiting();
-    this.#settle(now);
   }
 
-  poll(): StreamEffect | undefined {
-    return this.#effects.shift();
-  }
-
-  deadline(): Instant {
-    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
-    const now = this.#now;
+  protected override ownDeadline(now: Instant): Instant {
     return Math.min(
-      this.#exchange.deadline(),
       this.#sender.deadline(now),
       this.#ackWriter.deadline(now),
       this.#ackReader.deadline(now),
@@ -150,76 +112,55 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       receiver: this.#receiver.save(),
       ackWriter: this.#ackWriter.save(),
       ackReader: this.#ackReader.save(),
-      isDone: this.#outcome.isOver,
+      isDone: this.isOver,
     };
   }
 
-  encodedState(): Uint8Array {
+  override encodedState(): Uint8Array {
     return encodeState(this.state());
   }
 
-  /** All that is in memory and belongs beside the head, by journal name. Borrowed. */
-  residentFrames(): Map<string, Uint8Array> {
+  protected override head(): Uint8Array {
+    return encodeState(this.state(false));
+  }
+
+  override residentFrames(): Map<string, Uint8Array> {
     const halves = [this.#sender, this.#receiver, this.#ackWriter];
     return new Map(halves.flatMap((half) => [...half.residentByName()]));
   }
 
-  #dispatch(input: StreamInput, now: Instant): void {
-    switch (input.kind) {
-      case "start":
-        this.#start(input.unixMs, now);
-        break;
+  protected override obey(order: StreamOrder, now: Instant): void {
+    switch (order.kind) {
       case "write":
-        this.#sender.write(input.bytes);
+        this.#sender.write(order.bytes);
         break;
       case "end":
         this.#sender.end();
         break;
       case "abort":
-        this.#abort(input.code ?? 0, now);
+        this.#abort(order.code ?? 0, now);
         break;
       case "taken":
-        this.#receiver.take(input, now);
-        break;
-      case "stored":
-        this.#onStored(input.request, input.ttlSeconds, now);
-        break;
-      case "got":
-        this.#onGot(input, now);
-        break;
-      case "failed":
-        this.#onFailed(input.request, input.code, now);
-        break;
-      case "journaled":
-        this.#commits.journaled(input.commit, now);
-        break;
-      case "recalled":
-        this.#onRecalled(input.name, input.bytes, now);
-        break;
-      case "turn":
-        this.#exchange.beginTurn();
+        this.#receiver.take(order, now);
         break;
     }
   }
 
-  #start(unixMs: number, now: Instant): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
+  protected override begin(unixMs: number, now: Instant): void {
     this.#unixOffsetMs = unixMs - now;
     if (this.#left === undefined) return;
     const { base, storedBelow, expiresUnixMs } = this.#left;
     // Nothing lives longer than was asked for, whatever the wall clock says by now.
     const expiresAt = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
     if (storedBelow > base && expiresAt <= now) {
-      this.#outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
+      this.outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }
     this.#sender.resume(now, expiresAt, storedBelow);
     // A restored backup meets its own ack already there, and learns that it is one.
     this.#ackWriter.want(now);
   }
 
-  #settle(now: Instant): void {
-    if (this.#outcome.isOver || !this.#isStarted) return;
+  protected override settle(now: Instant): void {
     if (this.#isComplete) this.#closing.start(now);
     this.#call(now);
     this.#ackWriter.pump(now);
@@ -229,13 +170,12 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#receiver.pump(now);
     // The question that was just asked may have been one too many in vain.
     this.#listen(now);
-    this.#commits.flush(now);
+    this.commits.flush(now);
     this.#sender.report();
     this.#depart(now);
-    this.#commits.flush(now);
+    this.commits.flush(now);
     // The peer owes an acknowledgement, or its bytes and its end.
     this.#peerTimeout.expect(this.#sender.isAsking || this.#receiver.isExpecting, now);
-    this.#exchange.endTurn(this, now);
   }
 
   /**
@@ -267,14 +207,14 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     if (this.#isAborting) {
       // Once our end was taken there is nothing to take back.
       const isTold = this.#sender.isResetStored || this.#sender.isEndTaken;
-      if (isTold && this.#ackWriter.isSettled) this.#outcome.finish(now);
+      if (isTold && this.#ackWriter.isSettled) this.outcome.finish(now);
       return;
     }
-    if (this.#closing.takeDue(now, this.#exchange.rto.rtoMs())) {
+    if (this.#closing.takeDue(now, this.exchange.rto.rtoMs())) {
       this.#ackWriter.want(now);
       this.#ackWriter.pump(now);
     }
-    if (this.#closing.isOver && this.#ackWriter.isSettled) this.#outcome.finish(now);
+    if (this.#closing.isOver && this.#ackWriter.isSettled) this.outcome.finish(now);
   }
 
   #abort(code: number, now: Instant): void {
@@ -282,31 +222,35 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     this.#isAborting = true;
     this.#closing.stop();
     this.#receiver.close(code);
-    if (!this.#isStarted) {
-      this.#outcome.finish(now);
+    if (!this.isStarted) {
+      this.outcome.finish(now);
       return;
     }
     // A Map that asked for a pause does not hear of the abort before that is over.
-    const readyAt = this.#exchange.readyAt("put", now);
+    const readyAt = this.exchange.readyAt("put", now);
     const from = readyAt === Number.POSITIVE_INFINITY ? now : readyAt;
-    this.#abortUntil = from + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    this.#abortUntil = from + ABORT_RTOS * this.exchange.rto.rtoMs();
     this.#sender.abort(now, code);
     this.#ackWriter.want(now);
   }
 
   #giveUpWaiting(): void {
-    if (this.#receiver.hasGap) this.#fail("CULVERT_DATA_EXPIRED", GAP);
-    else this.#fail("CULVERT_PEER_TIMEOUT");
+    if (this.#receiver.hasGap) this.fail("CULVERT_DATA_EXPIRED", GAP);
+    else this.fail("CULVERT_PEER_TIMEOUT");
   }
 
-  #fail(code: ErrorCode, message: string = ERROR_CODES[code], detail?: { code: number }): void {
-    if (this.#outcome.isOver) return;
+  protected override fail(
+    code: ErrorCode,
+    message: string = ERROR_CODES[code],
+    detail?: { readonly code: number },
+  ): void {
+    if (this.isOver) return;
     this.#receiver.close();
-    this.#outcome.fail(code, message, detail);
+    this.outcome.fail(code, message, detail);
   }
 
   #acknowledge(): AckContent {
-    this.#receiver.acknowledged(this.#now);
+    this.#receiver.acknowledged(this.now);
     this.#ackWriter.satisfied();
     let flags = 0;
     if (this.#receiver.isEndTaken) flags |= FLAG_TOOK_END;
@@ -326,32 +270,31 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
       return;
     }
     if (verdict === "beyond-sent") {
-      this.#fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
+      this.fail("CULVERT_PROTOCOL", "the peer acknowledges what was never sent");
       return;
     }
     if ((flags & FLAG_KNOWS_END_TAKEN) !== 0) this.#closing.peerKnows();
     if ((flags & FLAG_ABORTED) !== 0) {
       const code = acknowledgement.credit; // of who has no room any more
-      this.#fail("CULVERT_PEER_ABORTED", "the peer gave the stream up", { code });
+      this.fail("CULVERT_PEER_ABORTED", "the peer gave the stream up", { code });
     }
   }
 
-  #onStored(id: number, ttlSeconds: number, now: Instant): void {
-    const request = this.#exchange.settle(id, now);
+  protected override onStored(
+    request: Request | undefined,
+    ttlSeconds: number,
+    now: Instant,
+  ): void {
     if (request?.purpose === "data-put") this.#sender.onStored(request, ttlSeconds, now);
     if (request?.purpose === "ack-put") this.#ackWriter.onStored(request);
-    this.#outcome.reached();
   }
 
-  #onGot(got: GotInput, now: Instant): void {
-    const request = this.#exchange.settle(got.request, now);
+  protected override onGot(request: Request | undefined, got: GotInput, now: Instant): void {
     if (request?.purpose === "data-get") this.#receiver.onGot(request, got, now);
     if (request?.purpose === "ack-get") this.#ackReader.onGot(request, got.cell, now);
   }
 
-  #onFailed(id: number, code: ErrorCode, now: Instant): void {
-    const request = this.#exchange.fail(id);
-    if (request === undefined) return;
+  protected override onFailed(request: Request, code: ErrorCode, now: Instant): void {
     const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     // Said of a get it is nonsense, and whoever says so ends no stream by it.
     if (code === "CULVERT_CONFLICT" && isPut) {
@@ -360,20 +303,20 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     }
     // Of a put, so is that nothing is there: nobody would have waited for it.
     if (code !== "CULVERT_NOT_FOUND" || isPut) {
-      this.#outcome.setback(code);
-      this.#exchange.pause(code, now);
+      this.outcome.setback(code);
+      this.exchange.pause(code, now);
     }
     if (request.purpose === "data-get") this.#receiver.onFailed(request, now);
     else if (request.purpose === "ack-get") this.#ackReader.onFailed(request, now);
-    else this.#onLate(request);
+    else this.onLate(request);
   }
 
   #onConflict(): void {
-    if (this.#left === undefined) this.#fail("CULVERT_SECRET_USED");
-    else this.#fail("CULVERT_STALE_STATE", "an address of this state is taken");
+    if (this.#left === undefined) this.fail("CULVERT_SECRET_USED");
+    else this.fail("CULVERT_STALE_STATE", "an address of this state is taken");
   }
 
-  #onLate(request: Request): void {
+  protected override onLate(request: Request): void {
     switch (request.purpose) {
       case "data-put":
         this.#sender.onLate(request);
@@ -390,11 +333,12 @@ export class StreamCore implements Core<StreamInput, StreamEffect> {
     }
   }
 
-  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
-    const index = Number(name.slice(1));
-    const isIntact = name.startsWith("d")
-      ? this.#sender.onRecalled(index, bytes, now)
-      : this.#ackWriter.onRecalled(index, bytes, now);
-    if (!isIntact) this.#fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+  protected override onRecalled(
+    name: string,
+    bytes: Uint8Array | undefined,
+    now: Instant,
+  ): boolean {
+    const writer = name.startsWith("d") ? this.#sender : this.#ackWriter;
+    return writer.onRecalled(Number(name.slice(1)), bytes, now);
   }
 }

@@ -5,12 +5,12 @@ import { destroyOnError } from "../../io/destroy-on-error.ts";
 import { SocketDuplex } from "../../io/socket-duplex.ts";
 import type { StreamProgress } from "../core/progress.ts";
 import { failureOf } from "../exchange/failure.ts";
+import type { StreamInput } from "../exchange/protocol.ts";
 import { RESET_CODE_MAX } from "../frame/frame.ts";
 import { inRange, wholeInRange } from "../options.ts";
-import { wholeOf } from "../saved/kept-state.ts";
-import { StateWaits } from "../saved/state-waits.ts";
 import type { StreamParts } from "./assemble.ts";
-import { StreamEngine, type StreamEvent } from "./engine.ts";
+import { CoreSession } from "./core-session.ts";
+import type { StreamEngine, StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
 import { TakenBytes } from "./taken-bytes.ts";
@@ -20,37 +20,24 @@ import { WaitingBytes } from "./waiting-bytes.ts";
 const LINGER_MS = 60_000;
 
 /**
- * - `running`: until one of the others
- * - `aborting`: we gave up, and the peer is being told
- * - `over`: both directions are complete, or an abort has been told
- * - `failed`: an error ended it
- * - `halted`: stopped, to go on from its state
- */
-type Phase = "running" | "aborting" | "over" | "failed" | "halted";
-
-/**
  * A Duplex whose two sides are those of a stream core: what Node asks of a stream, in terms of the
  * core, and the stream's life from the first byte to the last background work.
  */
 export abstract class CoreDuplex extends SocketDuplex {
-  protected readonly engine: StreamEngine;
+  protected readonly session: CoreSession<StreamInput, StreamEvent>;
   protected readonly taken: TakenBytes;
   /** Whether our end was said, behind all that was written. */
   protected hasEnded = false;
   readonly #parts: StreamParts;
-  readonly #waits = new StateWaits();
   readonly #waiting = new WaitingBytes(this);
   readonly #heldWrite = new HeldCallback();
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
   readonly #endsAsSocket: boolean;
   #leftBytes = 0;
-  #phase: Phase = "running";
-  #failure: CulvertError | undefined;
   #isPeerEnded = false;
   #resetCode: number | undefined;
   #cancelLinger: Cancel | undefined;
-  #stopped: Promise<void> | undefined;
 
   protected constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(duplexOptions(options));
@@ -59,11 +46,10 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (parts.past.isAborted) this.#resetCode = parts.past.resetCode ?? 0;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
     inRange("lingerMs", this.#lingerMs, 0, Number.MAX_SAFE_INTEGER);
-    this.engine = new StreamEngine({
-      ...parts,
-      onEvent: (event) => this.#onEvent(event),
-      onTurn: () => this.#onTurn(),
-      onBroken: (error) => this.#fail(error),
+    this.session = new CoreSession(parts, {
+      event: (event) => this.#onEvent(event),
+      turn: () => this.#onTurn(),
+      broken: (error) => this.#fail(error),
     });
     this.taken = new TakenBytes({
       confirm: options.confirm,
@@ -72,7 +58,7 @@ export abstract class CoreDuplex extends SocketDuplex {
       take: (offset, begun) => this.engine.handle({ kind: "taken", offset, begun }),
     });
     destroyOnError(this);
-    this.once("finish", () => this.#waits.check());
+    this.once("finish", () => this.session.check());
     this.#repeatPast();
     if (options.autoStart !== false) afterReactions(() => this.start());
     destroyOnAbort(this, options.signal);
@@ -115,7 +101,7 @@ export abstract class CoreDuplex extends SocketDuplex {
       this.#acceptBuffered();
       this.taken.look();
     }
-    if (this.#isWorking) this.#phase = "halted";
+    this.session.enter("halted");
     this.destroy();
     await this.#shutDown();
   }
@@ -147,7 +133,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   override read(size?: number): unknown {
     // Node goes on to give what is there; it is kept for the next session.
-    const chunk: unknown = this.#phase === "halted" ? null : super.read(size);
+    const chunk: unknown = this.session.phase === "halted" ? null : super.read(size);
     this.taken.note();
     return chunk;
   }
@@ -158,7 +144,7 @@ export abstract class CoreDuplex extends SocketDuplex {
    * in any case with `endsAsSocket`, but after `reset`. `halt` leaves without a word.
    */
   override destroy(error?: Error): this {
-    if (this.#phase !== "running" || this.destroyed) return super.destroy(error);
+    if (this.session.phase !== "running" || this.destroyed) return super.destroy(error);
     // Libraries give null where they have no error.
     const isWhole = this.#endsAsSocket || (this.writableEnded && !error);
     // A core that has not started tells nobody, though its peer may be waiting. An earlier
@@ -179,7 +165,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   reset(code: number): this {
     wholeInRange("code", code, 0, RESET_CODE_MAX);
     this.#resetCode = code;
-    if (this.destroyed && this.#phase === "running") this.#abort();
+    if (this.destroyed && this.session.phase === "running") this.#abort();
     return this.destroy();
   }
 
@@ -193,8 +179,8 @@ export abstract class CoreDuplex extends SocketDuplex {
     const reason = error ?? this.ending;
     this.#releaseWrite(reason);
     this.#heldFinal.release(reason);
-    if (this.#phase === "running") this.#leave(error);
-    if (this.#isWorking) callback(error);
+    if (this.session.phase === "running") this.#leave(error);
+    if (this.session.isWorking) callback(error);
     else
       this.#shutDown().then(
         () => callback(error),
@@ -202,20 +188,13 @@ export abstract class CoreDuplex extends SocketDuplex {
       );
   }
 
-  /** The error that ended the stream. */
-  protected get failure(): CulvertError | undefined {
-    return this.#failure;
+  /** What has ended the stream, of one that is destroyed. */
+  get ending(): CulvertError {
+    return this.session.ending;
   }
 
-  /** Resolves once `isTrue`; fails with whatever keeps it from ever becoming so. */
-  protected async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#phase !== "running" && !isTrue()) throw this.ending;
-    await this.#waits.until(isTrue, signal);
-  }
-
-  /** Whether the core still has something to do, for the application or in the background. */
-  get #isWorking(): boolean {
-    return this.#phase === "running" || this.#phase === "aborting";
+  protected get engine(): StreamEngine {
+    return this.session.engine;
   }
 
   /** What earlier sessions have ended stays ended. */
@@ -235,7 +214,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.noteActivity();
     const bytes = this.engine.isBusy ? new Uint8Array(chunk) : chunk;
     this.engine.handle({ kind: "write", bytes });
-    if (this.#parts.core.isFull && this.#isWorking) {
+    if (this.#parts.core.isFull && this.session.isWorking) {
       this.#heldWrite.hold(callback, bytes.length);
     } else {
       this.#parts.core.own();
@@ -263,7 +242,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   #onTurn(): void {
-    this.#waits.check();
     if (!this.isIdleWatched) return;
     // A long chunk is on its way for a while: that is no idleness.
     const { framedBytes } = this.progress();
@@ -325,7 +303,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** The stream is complete, or its abort has been told. */
   #finish(): void {
-    this.#phase = "over";
+    this.session.enter("over");
     this.#settleFinal();
     if (this.destroyed) this.#stopInBackground();
     else if (this.readableEnded) this.destroy();
@@ -333,9 +311,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   #fail(error: CulvertError): void {
-    if (!this.#isWorking) return;
-    this.#phase = "failed";
-    this.#failure = error;
+    if (!this.session.fail(error)) return;
     if (this.destroyed) this.#stopInBackground();
     else this.destroy(error);
   }
@@ -347,20 +323,19 @@ export abstract class CoreDuplex extends SocketDuplex {
     const isGraceful = isEnded && !isForced;
     if (isGraceful) this.taken.takeAll();
     else this.#abort();
-    if (!this.#isWorking) return;
+    if (!this.session.isWorking) return;
     const { clock } = this.#parts;
     const over = (): void => {
       // A peer that is still writing would go on for ever; one that has not come yet may read all.
       const isHeard = this.taken.discardedBytes > 0 && !this.#isPeerEnded;
-      if (isHeard && this.#phase === "running") this.#abort();
+      if (isHeard && this.session.phase === "running") this.#abort();
       else this.#stopInBackground();
     };
     this.#cancelLinger = clock.schedule(clock.now() + this.#lingerMs, over, { background: true });
   }
 
   #abort(): void {
-    this.#phase = "aborting";
-    this.#waits.fail(this.ending);
+    this.session.abort();
     this.engine.handle({ kind: "abort", code: this.#resetCode ?? 0 });
   }
 
@@ -369,27 +344,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   #shutDown(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
-  }
-
-  async #stop(): Promise<void> {
     this.#cancelLinger?.();
-    const { core, journal } = this.#parts;
-    await this.engine.stop();
-    this.#waits.fail(this.ending);
-    try {
-      // One that is still running has lingered for long enough: another session may go on.
-      const goesOn = this.#phase === "halted" || this.#phase === "running";
-      if (goesOn) await this.engine.keep(wholeOf(core));
-    } finally {
-      await journal?.close();
-    }
-  }
-
-  /** What has ended the stream, of one that is destroyed. */
-  get ending(): CulvertError {
-    if (this.#failure !== undefined) return this.#failure;
-    return new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED");
+    return this.session.shutDown();
   }
 }

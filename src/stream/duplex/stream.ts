@@ -4,7 +4,6 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
-import { framesBeside } from "../saved/kept-state.ts";
 import { handOver } from "../saved/saved-frames.ts";
 import { decodeWholeState, encodeWholeState } from "../saved/state-codec.ts";
 import type { WaitOptions } from "../saved/state-waits.ts";
@@ -46,7 +45,6 @@ export class Stream extends CoreDuplex {
   /** Its keys are in them: private in both classes, so that nobody finds them in a stream. */
   readonly #parts: StreamParts;
   #transport: Transport;
-  #saving: Promise<unknown> = Promise.resolve();
 
   /** Use the static methods. */
   private constructor(parts: StreamParts, options: StreamOpenOptions) {
@@ -162,7 +160,7 @@ export class Stream extends CoreDuplex {
   async sync(options: WaitOptions = {}): Promise<void> {
     const written = this.bytesWritten;
     const isEnded = this.writableEnded;
-    await this.until(() => {
+    await this.session.until(() => {
       const { acknowledgedBytes, isEndTaken } = this.progress();
       return isEnded ? isEndTaken : acknowledgedBytes >= written;
     }, options.signal);
@@ -182,7 +180,7 @@ export class Stream extends CoreDuplex {
       const { isAllStored, isAllAcknowledged } = this.progress();
       return isSaid() && (isAllStored || isAllAcknowledged);
     };
-    await this.until(isThrough, options.signal);
+    await this.session.until(isThrough, options.signal);
   }
 
   /**
@@ -192,18 +190,10 @@ export class Stream extends CoreDuplex {
    * @throws CulvertError of what ended the stream; `CULVERT_STATE_IN_USE` when its state lives in a
    *   store, and was opened again; `CULVERT_TOO_LARGE` beyond 1 GiB
    */
-  save(): Promise<Uint8Array> {
-    // One after the other: two cannot have the journal open.
-    const own = Promise.all([this.halt(), this.#saving]).then(() => this.#save());
-    this.#saving = own.catch(() => {});
-    return own;
-  }
-
-  async #save(): Promise<Uint8Array> {
-    if (this.failure !== undefined) throw this.failure;
-    const { core, reopen } = this.#parts;
-    const frames = await framesBeside(core, reopen);
-    return withChecksum(encodeWholeState({ state: core.state(), frames }));
+  async save(): Promise<Uint8Array> {
+    await this.halt();
+    const frames = await this.session.frames();
+    return withChecksum(encodeWholeState({ state: this.#parts.core.state(), frames }));
   }
 
   /**

@@ -30,6 +30,21 @@ export type IoInput =
   /** Other events had their chance: more may be put and asked for. */
   | { readonly kind: "turn" };
 
+const IO_INPUT_KINDS: ReadonlySet<string> = new Set<IoInput["kind"]>([
+  "start",
+  "stored",
+  "got",
+  "failed",
+  "journaled",
+  "recalled",
+  "turn",
+]);
+
+/** Whether an input comes from the engine, and not from the application. */
+export function isIoInput(input: { readonly kind: string }): input is IoInput {
+  return IO_INPUT_KINDS.has(input.kind);
+}
+
 /** The application has taken (or, in manual mode, confirmed) all bytes below `offset`. */
 export interface TakenInput {
   readonly kind: "taken";
@@ -45,9 +60,8 @@ export interface BegunInput {
   readonly bytes: Uint8Array;
 }
 
-/** What a stream core is told. */
-export type StreamInput =
-  | IoInput
+/** What the application tells a stream core. */
+export type StreamOrder =
   /** Application bytes to carry. Accepted at any length; `drain` tells when to go on. */
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   /** No more bytes will be written (half-close). */
@@ -55,6 +69,9 @@ export type StreamInput =
   /** Give up: drop everything, and tell the peer, with a code if it is not 0. */
   | { readonly kind: "abort"; readonly code?: number }
   | TakenInput;
+
+/** What a stream core is told. */
+export type StreamInput = IoInput | StreamOrder;
 
 /** What every core asks of its engine, in this order. */
 export type IoEffect =

@@ -1,9 +1,8 @@
-import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
+import type { ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
-import { CommitQueue } from "../exchange/commit-queue.ts";
-import { Exchange } from "../exchange/exchange.ts";
-import { Outcome } from "../exchange/outcome.ts";
-import type { IoInput, StreamEffect, StreamInput } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import { FrameCore } from "../exchange/frame-core.ts";
+import type { IoInput, StreamOrder } from "../exchange/protocol.ts";
 import type { Acknowledgement } from "../frame/frame.ts";
 import { resolveOptions } from "../options.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
@@ -15,9 +14,11 @@ import {
 import type { BroadcastOptions } from "./options.ts";
 
 /** What a broadcast core is told. */
-export type BroadcastInput =
-  | IoInput
-  | Extract<StreamInput, { kind: "write" | "end" | "abort" }>
+export type BroadcastInput = IoInput | BroadcastOrder;
+
+/** What the application, and those who follow repair chains, tell a broadcast core. */
+type BroadcastOrder =
+  | Extract<StreamOrder, { kind: "write" | "end" | "abort" }>
   /** A reader's repair chain is followed from here on; an earlier place of it is replaced. */
   | { readonly kind: "reader"; readonly id: string; readonly position: RepairPosition }
   /** A reader's repair chain is not followed any more. */
@@ -64,44 +65,30 @@ export interface BroadcastProgress {
 /** How long an abort is repeated before the broadcast leaves anyway, in RTOs. */
 const ABORT_RTOS = 8;
 
-/**
- * The one writer of a multicast stream. Readers never hold it up, whatever they do.
- *
- * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
- * comes out any more and inputs are ignored.
- */
-export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
+/** The one writer of a multicast stream. Readers never hold it up, whatever they do. */
+export class BroadcastCore extends FrameCore<BroadcastOrder> {
   readonly #cellBytes: number;
   readonly #root: Uint8Array;
   readonly #writeSeed: Uint8Array;
   readonly #isResumed: boolean;
-  readonly #effects: StreamEffect[] = [];
-  readonly #exchange: Exchange;
-  readonly #commits: CommitQueue;
-  readonly #outcome: Outcome;
   readonly #sender: BroadcastSender;
   readonly #readers: Map<string, RepairPosition>;
-  #isStarted = false;
   #isAborting = false;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
-  #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: BroadcastCoreInit) {
     // Nothing is kept of the chain that it is given but what the sender does: that one moves on.
     const { write, state, readers, ...given } = init;
-    const { options, random } = given;
+    const { options } = given;
+    const isOver = state?.isDone ?? false;
+    super({ ...given, options: resolveOptions(options), isOver });
     this.#cellBytes = given.cellBytes;
     this.#root = write.root;
     this.#writeSeed = write.toBytes().slice(0, 32);
     this.#isResumed = state !== undefined;
     this.#isAborting = state?.resetIndex !== undefined;
     this.#readers = new Map(readers);
-    this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
-    const head = (): Uint8Array => encodeBroadcastState(this.state(false));
-    this.#commits = new CommitQueue(this.#effects, options.durable, head);
-    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
-    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
-    this.#sender = new BroadcastSender({ ...given, ...io }, write.chain, state);
+    this.#sender = new BroadcastSender({ ...given, ...this.io }, write.chain, state);
   }
 
   /** Whether another `write` should wait for the `drain` effect. */
@@ -114,13 +101,8 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     this.#sender.own();
   }
 
-  /** Nothing is left to be done. */
-  get isOver(): boolean {
-    return this.#outcome.isOver;
-  }
-
   get progress(): BroadcastProgress {
-    const { puts, answers, timeouts } = this.#exchange.counts;
+    const { puts, answers, timeouts } = this.exchange.counts;
     const sender = this.#sender;
     return {
       writtenBytes: sender.framedBytes + sender.bufferedBytes,
@@ -132,7 +114,7 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       framesInMemory: sender.residentFrames,
       readers: this.#readers.size,
       repairs: sender.repairs,
-      roundTripMs: this.#exchange.rto.meanMs,
+      roundTripMs: this.exchange.rto.meanMs,
       puts,
       answers,
       timeouts,
@@ -146,35 +128,6 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
     return ReadCapability.of(this.#root, Chain.fromBytes(state));
   }
 
-  handle(input: BroadcastInput, now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver) {
-      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
-      return;
-    }
-    this.#dispatch(input, now);
-    this.#settle(now);
-  }
-
-  timeout(now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver || !this.#isStarted) return;
-    let late = this.#exchange.nextLate(now);
-    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#sender.onLate(late);
-    this.#sender.timeout(now);
-    if (now >= this.#abortUntil) this.#outcome.finish(now);
-    this.#settle(now);
-  }
-
-  poll(): StreamEffect | undefined {
-    return this.#effects.shift();
-  }
-
-  deadline(): Instant {
-    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
-    return Math.min(this.#exchange.deadline(), this.#sender.deadline(this.#now), this.#abortUntil);
-  }
-
   /** Everything but bytes; `whole`: what waits for a frame is counted. Holds secrets. */
   state(whole = true): BroadcastState {
     return {
@@ -182,26 +135,35 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
       cellBytes: this.#cellBytes,
       writeSeed: this.#writeSeed,
       readers: [...this.#readers.values()],
-      isDone: this.#outcome.isOver,
+      isDone: this.isOver,
     };
   }
 
-  encodedState(): Uint8Array {
+  override encodedState(): Uint8Array {
     return encodeBroadcastState(this.state());
   }
 
-  /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */
-  residentFrames(): Map<string, Uint8Array> {
+  protected override head(): Uint8Array {
+    return encodeBroadcastState(this.state(false));
+  }
+
+  override residentFrames(): Map<string, Uint8Array> {
     return this.#sender.residentByName();
   }
 
-  #dispatch(input: BroadcastInput, now: Instant): void {
-    switch (input.kind) {
-      case "start":
-        if (!this.#isStarted) this.#start(input.unixMs, now);
-        break;
+  protected override onTimeout(now: Instant): void {
+    this.#sender.timeout(now);
+    if (now >= this.#abortUntil) this.outcome.finish(now);
+  }
+
+  protected override ownDeadline(now: Instant): Instant {
+    return Math.min(this.#sender.deadline(now), this.#abortUntil);
+  }
+
+  protected override obey(order: BroadcastOrder, now: Instant): void {
+    switch (order.kind) {
       case "write":
-        this.#sender.write(input.bytes);
+        this.#sender.write(order.bytes);
         break;
       case "end":
         this.#sender.end();
@@ -210,91 +172,74 @@ export class BroadcastCore implements Core<BroadcastInput, StreamEffect> {
         this.#abort(now);
         break;
       case "reader":
-        this.#readers.set(input.id, input.position);
-        this.#commits.touch();
+        this.#readers.set(order.id, order.position);
+        this.commits.touch();
         break;
       case "reader-gone":
-        if (this.#readers.delete(input.id)) this.#commits.touch();
+        if (this.#readers.delete(order.id)) this.commits.touch();
         break;
       case "repair":
-        this.#sender.repair(input.wanted, now);
-        break;
-      case "stored":
-        this.#onStored(input.request, input.ttlSeconds, now);
-        break;
-      case "got":
-        this.#exchange.settle(input.request, now);
-        break;
-      case "failed":
-        this.#onFailed(input.request, input.code, now);
-        break;
-      case "journaled":
-        this.#commits.journaled(input.commit, now);
-        break;
-      case "recalled":
-        this.#onRecalled(input.name, input.bytes, now);
-        break;
-      case "turn":
-        this.#exchange.beginTurn();
+        this.#sender.repair(order.wanted, now);
         break;
     }
   }
 
-  #start(unixMs: number, now: Instant): void {
-    this.#isStarted = true;
+  protected override begin(unixMs: number, now: Instant): void {
     this.#sender.start(now, unixMs);
-    if (this.#isAborting) this.#abortUntil = now + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    if (this.#isAborting) this.#abortUntil = now + ABORT_RTOS * this.exchange.rto.rtoMs();
   }
 
-  #settle(now: Instant): void {
-    if (this.#outcome.isOver || !this.#isStarted) return;
+  protected override settle(now: Instant): void {
     this.#sender.pump(now);
-    this.#commits.flush(now);
+    this.commits.flush(now);
     this.#sender.report();
     const isTold = this.#isAborting && this.#sender.isComplete;
-    if (isTold || this.#sender.isThrough) this.#outcome.finish(now);
-    this.#commits.flush(now);
-    this.#exchange.endTurn(this, now);
+    if (isTold || this.#sender.isThrough) this.outcome.finish(now);
+    this.commits.flush(now);
   }
 
   #abort(now: Instant): void {
     if (this.#isAborting) return;
     this.#isAborting = true;
-    if (this.#isStarted) {
-      this.#abortUntil = now + ABORT_RTOS * this.#exchange.rto.rtoMs();
+    if (this.isStarted) {
+      this.#abortUntil = now + ABORT_RTOS * this.exchange.rto.rtoMs();
       this.#sender.abort();
-    } else this.#outcome.finish(now);
+    } else this.outcome.finish(now);
   }
 
-  #onStored(id: number, ttlSeconds: number, now: Instant): void {
-    const request = this.#exchange.settle(id, now);
+  protected override onStored(
+    request: Request | undefined,
+    ttlSeconds: number,
+    now: Instant,
+  ): void {
     if (request !== undefined) this.#sender.onStored(request, ttlSeconds, now);
-    this.#outcome.reached();
   }
 
-  #onFailed(id: number, code: ErrorCode, now: Instant): void {
-    const request = this.#exchange.fail(id);
-    if (request === undefined) return;
-    if (code === "CULVERT_CONFLICT") {
-      if (this.#isResumed)
-        this.#outcome.fail(
-          "CULVERT_STALE_STATE",
-          "an address of this state is taken: it is an old copy",
-        );
-      else
-        this.#outcome.fail(
-          "CULVERT_SECRET_USED",
-          "an address is taken: this capability has been written with",
-        );
-      return;
+  /** It asks for nothing. */
+  protected override onGot(): void {}
+
+  protected override onFailed(request: Request, code: ErrorCode, now: Instant): void {
+    if (code !== "CULVERT_CONFLICT") {
+      this.outcome.setback(code);
+      this.exchange.pause(code, now);
+      this.#sender.onLate(request);
+    } else if (this.#isResumed) {
+      this.fail("CULVERT_STALE_STATE", "an address of this state is taken: it is an old copy");
+    } else {
+      const message = "an address is taken: this capability has been written with";
+      this.fail("CULVERT_SECRET_USED", message);
     }
-    this.#outcome.setback(code);
-    this.#exchange.pause(code, now);
+  }
+
+  protected override onLate(request: Request): void {
     this.#sender.onLate(request);
   }
 
-  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
-    if (this.#sender.onRecalled(Number(name.slice(1)), bytes, now)) return;
-    this.#outcome.fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
+  protected override onRecalled(
+    name: string,
+    bytes: Uint8Array | undefined,
+    now: Instant,
+  ): boolean {
+    return this.#sender.onRecalled(Number(name.slice(1)), bytes, now);
   }
 }

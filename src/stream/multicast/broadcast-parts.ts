@@ -10,6 +10,7 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../duplex/assemble.ts";
+import type { SessionParts } from "../duplex/core-session.ts";
 import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
@@ -20,7 +21,6 @@ import {
   type RepairPosition,
   type WholeBroadcast,
 } from "./broadcast-state.ts";
-import type { SessionParts } from "./core-session.ts";
 import { BROADCAST_DEFAULTS, type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
 
 /** How a `Broadcast` is opened; protocol options have the defaults of `BROADCAST_DEFAULTS`. */

@@ -6,6 +6,7 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
+import { CoreSession } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
 import { type Callback, HeldCallback } from "../duplex/held-callback.ts";
 import { failureOf } from "../exchange/failure.ts";
@@ -28,7 +29,6 @@ import {
   parseReadCapability,
   parseWriteCapability,
 } from "./capability-text.ts";
-import { CoreSession } from "./core-session.ts";
 import { RepairDesk } from "./repair-desk.ts";
 
 /** What `Broadcast.open` needs: a broadcast that survives the process. */
@@ -182,7 +182,7 @@ export class Broadcast extends Writable {
    *   ended the broadcast, when it is over
    */
   addReader(repair: ReadCapability | Uint8Array | string): string {
-    if (this.destroyed) throw this.#session.closedError();
+    if (this.destroyed) throw this.#session.ending;
     return this.#desk.add(parseReadCapability(repair));
   }
 
@@ -294,7 +294,7 @@ export class Broadcast extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    const reason = error ?? this.#session.closedError();
+    const reason = error ?? this.#session.ending;
     this.#releaseWrite(reason);
     this.#heldFinal.release(reason);
     if (this.#session.phase === "running") this.#leave(error);
@@ -379,7 +379,7 @@ export class Broadcast extends Writable {
       this.#session.enter("over");
       return;
     }
-    this.#session.enter("aborting");
+    this.#session.abort();
     this.#session.engine.handle({ kind: "abort" });
     if (!this.#session.isWorking) return;
     const { clock } = this.#parts;

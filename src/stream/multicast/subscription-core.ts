@@ -1,10 +1,9 @@
-import type { Core, ErrorCode, Instant, Random } from "../../base/index.ts";
+import type { ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, type ReadCapability, type WriteCapability } from "../../crypto/index.ts";
 import { ChainReader } from "../exchange/chain-reader.ts";
-import { CommitQueue } from "../exchange/commit-queue.ts";
-import { Exchange, type Request } from "../exchange/exchange.ts";
-import { Outcome } from "../exchange/outcome.ts";
-import type { GotInput, IoInput, StreamEffect, StreamInput } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import { FrameCore } from "../exchange/frame-core.ts";
+import type { GotInput, IoInput, TakenInput } from "../exchange/protocol.ts";
 import { openFrame } from "../frame/cell.ts";
 import { type Frame, markOf, payloadBytesMax } from "../frame/frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame/frame-keys.ts";
@@ -20,7 +19,7 @@ import type { SubscriptionProgress } from "./subscription-progress.ts";
 import { encodeSubscriptionState, type SubscriptionState } from "./subscription-state.ts";
 
 /** What a subscription core is told. */
-export type SubscriptionInput = IoInput | Extract<StreamInput, { kind: "taken" }>;
+export type SubscriptionInput = IoInput | TakenInput;
 
 /** What a subscription core is made of. */
 export interface SubscriptionCoreInit {
@@ -46,17 +45,10 @@ const BROADCAST_FRESH_FIRST_PLACES = 8;
 /**
  * One reader of a multicast stream: sealed frames in, the application's bytes out, in order, once.
  * It puts nothing, but for its questions on a repair chain of its own.
- *
- * The contract is that of {@link Core}. The first input is `start`. After `fail` or `done` nothing
- * comes out any more and inputs are ignored.
  */
-export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
+export class SubscriptionCore extends FrameCore<TakenInput> {
   readonly #fixed: Pick<SubscriptionState, "cellBytes" | "root">;
   readonly #options: SubscriptionOptions;
-  readonly #effects: StreamEffect[] = [];
-  readonly #exchange: Exchange;
-  readonly #commits: CommitQueue;
-  readonly #outcome: Outcome;
   readonly #keys: FrameKeys;
   readonly #numbering: Numbering;
   readonly #reader: ChainReader;
@@ -67,12 +59,12 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
   #isWhole: boolean;
   #skippedFrames: number;
   #endIndex: number | undefined;
-  #isStarted = false;
-  #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(init: SubscriptionCoreInit) {
     // Nothing is kept of the chains that it is given but those that move on.
     const { options, random, state, cellBytes, read, repair } = init;
+    const isOver = state?.isDone ?? false;
+    super({ options: resolveOptions(options), random, cellBytes, isOver });
     this.#fixed = { cellBytes, root: read.root };
     this.#options = options;
     this.#isWhole = state?.isWhole ?? false;
@@ -82,12 +74,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#numbering = new Numbering(chain.index, start.next);
     this.#keys = new FrameKeys(chain, start.next, DATA_CONTEXT);
     this.#arrivals = new Arrivals(start);
-    this.#exchange = new Exchange(resolveOptions(options), random, this.#effects);
-    this.#commits = new CommitQueue(this.#effects, options.durable, () => this.encodedState());
-    const io = { effects: this.#effects, exchange: this.#exchange, commits: this.#commits };
-    this.#outcome = new Outcome({ ...io, isOver: state?.isDone ?? false });
-    const parts = { cellBytes, random, exchange: this.#exchange, numbering: this.#numbering };
-    this.#reader = new ChainReader(this.#exchange, this.#keys, start.next, {
+    const parts = { cellBytes, random, exchange: this.exchange, numbering: this.#numbering };
+    this.#reader = new ChainReader(this.exchange, this.#keys, start.next, {
       purpose: "data-get",
       aheadMin: Math.min(AHEAD_START, options.window),
       aheadMax: options.window,
@@ -100,57 +88,25 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#lookout = new Lookout({ ...parts, ...options, context: DATA_CONTEXT });
     if (repair === undefined) return;
     const early = (): Iterable<number> => this.#arrivals.early;
-    const asking = { ...parts, ...io, early };
+    const asking = { ...parts, ...this.io, early };
     this.#asker = new RepairAsker(asking, repair, state?.repair);
   }
 
   get progress(): SubscriptionProgress {
-    const { puts, gets, answers } = this.#exchange.counts;
+    const { puts, gets, answers } = this.exchange.counts;
     return {
       deliveredBytes: this.#arrivals.offset,
       takenBytes: this.#arrivals.takenOffset,
       isWhole: this.#isWhole,
       skippedFrames: this.#skippedFrames,
       framesInMemory: this.#arrivals.heldFrames,
-      isEnded: this.#endIndex !== undefined || this.#outcome.isOver,
-      roundTripMs: this.#exchange.rto.meanMs,
+      isEnded: this.#endIndex !== undefined || this.isOver,
+      roundTripMs: this.exchange.rto.meanMs,
       puts,
       gets,
       answers,
       expiresAt: this.#unreadLife.endsAt,
     };
-  }
-
-  handle(input: SubscriptionInput, now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver) {
-      if (input.kind === "journaled") this.#commits.journaledLate(input.commit, now);
-      return;
-    }
-    this.#dispatch(input, now);
-    this.#settle(now);
-  }
-
-  timeout(now: Instant): void {
-    this.#now = now;
-    if (this.#outcome.isOver || !this.#isStarted) return;
-    let late = this.#exchange.nextLate(now);
-    for (; late !== undefined; late = this.#exchange.nextLate(now)) this.#onLate(late);
-    this.#settle(now);
-  }
-
-  poll(): StreamEffect | undefined {
-    return this.#effects.shift();
-  }
-
-  deadline(): Instant {
-    if (this.#outcome.isOver || !this.#isStarted) return Number.POSITIVE_INFINITY;
-    const now = this.#now;
-    const busy = Math.min(this.#exchange.deadline(), this.#reader.deadline(now, this.#limit()));
-    // Nobody looks around or asks for what there is no room for.
-    if (!this.#hasRoom) return busy;
-    const askAt = this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY;
-    return Math.min(busy, this.#lookout.deadline(now, this.#standing), askAt);
   }
 
   /** Everything but the sealed questions. Holds secrets. */
@@ -162,17 +118,29 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       isWhole: this.#isWhole,
       skippedFrames: this.#skippedFrames,
       repair: this.#asker?.save(),
-      isDone: this.#outcome.isOver,
+      isDone: this.isOver,
     };
   }
 
-  encodedState(): Uint8Array {
+  override encodedState(): Uint8Array {
     return encodeSubscriptionState(this.state());
   }
 
-  /** Sealed questions that are in memory, by their journal names: borrowed. */
-  residentFrames(): Map<string, Uint8Array> {
+  protected override head(): Uint8Array {
+    return this.encodedState();
+  }
+
+  /** Of its sealed questions. */
+  override residentFrames(): Map<string, Uint8Array> {
     return this.#asker?.residentByName() ?? new Map();
+  }
+
+  protected override ownDeadline(now: Instant): Instant {
+    const reading = this.#reader.deadline(now, this.#limit());
+    // Nobody looks around or asks for what there is no room for.
+    if (!this.#hasRoom) return reading;
+    const askAt = this.#asker?.deadline(now) ?? Number.POSITIVE_INFINITY;
+    return Math.min(reading, this.#lookout.deadline(now, this.#standing), askAt);
   }
 
   get #standing(): Pick<Standing, "base" | "asks"> {
@@ -191,50 +159,28 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     return this.#arrivals.limit(receiveFramesMax, payloadBytesMax(this.#fixed.cellBytes));
   }
 
-  #dispatch(input: SubscriptionInput, now: Instant): void {
-    switch (input.kind) {
-      case "start":
-        this.#isStarted = true;
-        this.#lookout.start(now);
-        break;
-      case "taken":
-        this.#take(input.offset, now);
-        break;
-      case "stored":
-        this.#onStored(input.request, now);
-        break;
-      case "got":
-        this.#lookout.answered(now);
-        this.#onGot(this.#exchange.settle(input.request, now), input, now);
-        break;
-      case "failed":
-        this.#onFailed(this.#exchange.fail(input.request), input.code, now);
-        break;
-      case "journaled":
-        this.#commits.journaled(input.commit, now);
-        break;
-      case "recalled":
-        this.#onRecalled(input.name, input.bytes, now);
-        break;
-      case "turn":
-        this.#exchange.beginTurn();
-        break;
-    }
+  protected override begin(_unixMs: number, now: Instant): void {
+    this.#lookout.start(now);
   }
 
-  #settle(now: Instant): void {
-    if (this.#outcome.isOver || !this.#isStarted) return;
+  protected override obey({ offset }: TakenInput, now: Instant): void {
+    const hadRoom = this.#hasRoom;
+    this.#arrivals.take(offset);
+    this.#advance();
+    if (!hadRoom && this.#hasRoom) this.#lookout.resume(now);
+  }
+
+  protected override settle(now: Instant): void {
     // Looking around comes after what is asked for anyway: gets may be rationed.
     this.#reader.pump(now, this.#limit());
     this.#look(now);
-    if (this.#outcome.isOver) return;
+    if (this.isOver) return;
     // Before the position behind the end is written: without the end, nobody would ever find one.
     const { taken } = this.#arrivals;
-    if (this.#endIndex !== undefined && taken > this.#endIndex) this.#outcome.finish(now);
-    if (this.#outcome.isOver) return;
+    if (this.#endIndex !== undefined && taken > this.#endIndex) this.outcome.finish(now);
+    if (this.isOver) return;
     this.#ask(now);
-    this.#commits.flush(now);
-    this.#exchange.endTurn(this, now);
+    this.commits.flush(now);
   }
 
   /** Goes on behind what is gone for good. */
@@ -253,26 +199,29 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#asker?.pump(now, { base, seen: this.#lookout.seen, since });
   }
 
-  #onStored(id: number, now: Instant): void {
-    const request = this.#exchange.settle(id, now);
+  protected override onStored(request: Request | undefined, _ttl: number, now: Instant): void {
     this.#lookout.answered(now);
     if (request !== undefined) this.#asker?.onStored(request);
-    this.#outcome.reached();
   }
 
-  #onGot(request: Request | undefined, { cell, ttlSeconds }: GotInput, now: Instant): void {
+  protected override onGot(
+    request: Request | undefined,
+    { cell, ttlSeconds }: GotInput,
+    now: Instant,
+  ): void {
+    this.#lookout.answered(now);
     if (request?.purpose === "scout-get") this.#lookout.onGot(request, cell);
     if (request?.purpose !== "data-get" || this.#arrivals.has(request.index)) return;
     const { index } = request;
     const opened = openFrame(cell, this.#keys.at(index), this.#fixed.cellBytes);
     if (opened.kind === "closed") {
-      this.#outcome.warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
+      this.outcome.warn("CULVERT_DECRYPT_FAILED", "a cell did not open; it is asked for again");
       this.#reader.spoiled(index, now);
       return;
     }
     const problem = opened.kind === "frame" ? problemOf(opened.frame, index === 0) : opened.field;
     if (opened.kind !== "frame" || problem !== undefined) {
-      this.#outcome.fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
+      this.outcome.fail("CULVERT_PROTOCOL", `the writer sealed a frame with a bad ${problem}`);
       return;
     }
     this.#unreadLife.note(index, ttlSeconds, now);
@@ -283,16 +232,15 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#deliver();
   }
 
-  #onFailed(request: Request | undefined, code: ErrorCode, now: Instant): void {
-    if (request === undefined) return;
+  protected override onFailed(request: Request, code: ErrorCode, now: Instant): void {
     if (code === "CULVERT_NOT_FOUND") this.#lookout.answered(now);
     if (request.purpose === "ack-put" && code === "CULVERT_CONFLICT") {
       this.#asker?.onTaken(request, now);
       return;
     }
     if (code !== "CULVERT_NOT_FOUND" || request.purpose === "ack-put") {
-      this.#outcome.setback(code);
-      this.#exchange.pause(code, now);
+      this.outcome.setback(code);
+      this.exchange.pause(code, now);
     }
     if (request.purpose === "data-get") this.#reader.failed(request, now);
     else if (request.purpose === "ack-put") this.#asker?.onLate(request);
@@ -300,34 +248,30 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     else this.#lookout.onLate(request);
   }
 
-  #onLate(request: Request): void {
+  protected override onLate(request: Request): void {
     if (request.purpose === "data-get") this.#reader.late(request);
     else if (request.purpose === "scout-get") this.#lookout.onLate(request);
     else this.#asker?.onLate(request);
   }
 
-  #onRecalled(name: string, bytes: Uint8Array | undefined, now: Instant): void {
-    if (this.#asker?.onRecalled(Number(name.slice(1)), bytes, now) !== false) return;
-    this.#outcome.fail("CULVERT_JOURNAL", "the journal has lost a frame that it confirmed");
-  }
-
-  #take(offset: number, now: Instant): void {
-    const hadRoom = this.#hasRoom;
-    this.#arrivals.take(offset);
-    this.#advance();
-    if (!hadRoom && this.#hasRoom) this.#lookout.resume(now);
+  protected override onRecalled(
+    name: string,
+    bytes: Uint8Array | undefined,
+    now: Instant,
+  ): boolean {
+    return this.#asker?.onRecalled(Number(name.slice(1)), bytes, now) !== false;
   }
 
   #advance(): void {
     if (!this.#arrivals.advance()) return;
     this.#keys.advance(this.#arrivals.taken);
-    this.#commits.touch();
+    this.commits.touch();
   }
 
   #deliver(): void {
     for (;;) {
       if (this.#arrivals.isTorn) {
-        this.#outcome.fail(
+        this.outcome.fail(
           "CULVERT_PROTOCOL",
           "the writer's frames are of two sessions: an old state",
         );
@@ -336,14 +280,14 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
       const frame = this.#arrivals.shift();
       if (frame === undefined) break;
       if (this.#endIndex !== undefined) {
-        this.#outcome.fail("CULVERT_PROTOCOL", "the writer sealed a frame after its end");
+        this.outcome.fail("CULVERT_PROTOCOL", "the writer sealed a frame after its end");
         return;
       }
       if (frame.type === "start") this.#isWhole = true;
       const piece = this.#arrivals.deliver(contentOf(frame));
-      if (piece.bytes.length > 0) this.#effects.push({ kind: "deliver", ...piece });
+      if (piece.bytes.length > 0) this.effects.push({ kind: "deliver", ...piece });
       if (frame.type === "reset") {
-        this.#outcome.fail("CULVERT_PEER_ABORTED", "the writer gave the broadcast up");
+        this.outcome.fail("CULVERT_PEER_ABORTED", "the writer gave the broadcast up");
         return;
       }
       if (frame.type === "end" && !this.#end(frame)) return;
@@ -355,11 +299,11 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const length = finalLengthOf(frame);
     const { next, offset } = this.#arrivals;
     if (this.#isWhole ? length !== offset : length < offset) {
-      this.#outcome.fail("CULVERT_PROTOCOL", "the end does not tell the length of its stream");
+      this.outcome.fail("CULVERT_PROTOCOL", "the end does not tell the length of its stream");
       return false;
     }
     this.#endIndex = next - 1;
-    this.#effects.push({ kind: "delivered-end", length: offset });
+    this.effects.push({ kind: "delivered-end", length: offset });
     return true;
   }
 
@@ -368,7 +312,7 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     const frames = index - this.#arrivals.next;
     const message = `${frames} frames are gone from the Map, or never reached it`;
     if (this.#options.onLag === "error") {
-      this.#outcome.fail("CULVERT_LAGGED", message, { frames });
+      this.outcome.fail("CULVERT_LAGGED", message, { frames });
       return;
     }
     this.#isWhole = false;
@@ -378,8 +322,8 @@ export class SubscriptionCore implements Core<SubscriptionInput, StreamEffect> {
     this.#reader.passTo(index, now);
     this.#advance();
     const detail = { frames, offset: this.#arrivals.offset };
-    this.#effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
+    this.effects.push({ kind: "warning", code: "CULVERT_LAGGED", message, detail });
     this.#deliver();
-    if (!this.#outcome.isOver) this.#reader.pump(now, this.#limit());
+    if (!this.isOver) this.#reader.pump(now, this.#limit());
   }
 }

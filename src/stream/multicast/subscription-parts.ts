@@ -4,10 +4,10 @@ import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import { requireGeometry } from "../duplex/assemble.ts";
+import type { SessionParts } from "../duplex/core-session.ts";
 import { loadedJournal } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
-import type { SessionParts } from "./core-session.ts";
 import { resolveSubscriptionOptions, type SubscriptionOptions } from "./options.ts";
 import { SubscriptionCore } from "./subscription-core.ts";
 import {

@@ -5,6 +5,7 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Transport } from "../../transport/index.ts";
+import { CoreSession } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
 import type { Callback } from "../duplex/held-callback.ts";
 import { TakenBytes } from "../duplex/taken-bytes.ts";
@@ -13,7 +14,6 @@ import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { handOver } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
-import { CoreSession } from "./core-session.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
 import {
   bindForReading,

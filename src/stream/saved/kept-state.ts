@@ -2,6 +2,8 @@ import type { Journal, JournalChanges } from "../../base/index.ts";
 
 /** A core whose state can be kept. */
 export interface KeptCore {
+  /** Nothing is left to be done: the last commit has said so, or says so. */
+  readonly isOver: boolean;
   /** Everything but bytes, encoded. Holds secrets. */
   encodedState(): Uint8Array;
   /** What is in memory alone, by journal name: sealed frames, borrowed, and what waits for one. */

@@ -1,5 +1,5 @@
+import type { Journal, JournalChanges, JournalStore } from "../../base/index.ts";
 import { CulvertError } from "../../base/index.ts";
-import type { Journal, JournalChanges, JournalStore } from "../exchange/protocol.ts";
 
 interface Entry {
   head: Uint8Array | undefined;

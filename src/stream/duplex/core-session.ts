@@ -1,9 +1,9 @@
 import { type Clock, type Core, CulvertError, type Journal } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { StreamEngine } from "../duplex/engine.ts";
 import type { IoEffect, IoInput } from "../exchange/protocol.ts";
 import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
 import { StateWaits } from "../saved/state-waits.ts";
+import { StreamEngine } from "./engine.ts";
 
 /** The core of a session. */
 type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;
@@ -21,7 +21,7 @@ export interface SessionParts<C> {
 
 /**
  * - `running`: until one of the others
- * - `aborting`: we gave up, and the readers are being told
+ * - `aborting`: we gave up, and the other side is being told
  * - `over`: nothing is left to be done
  * - `failed`: an error ended it
  * - `halted`: stopped, to go on from its state
@@ -42,6 +42,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     parts: SessionParts<SessionCore<Input, Event>>,
     on: {
       readonly event: (event: Event) => void;
+      readonly turn?: () => void;
       readonly broken: (error: CulvertError) => void;
     },
   ) {
@@ -49,7 +50,10 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     this.engine = new StreamEngine<Input, Event>({
       ...parts,
       onEvent: on.event,
-      onTurn: () => this.#waits.check(),
+      onTurn: () => {
+        this.#waits.check();
+        on.turn?.();
+      },
       onBroken: on.broken,
     });
   }
@@ -63,11 +67,16 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     return this.#phase === "running" || this.#phase === "aborting";
   }
 
-  /** Moves on to another phase; none leads back to work, and what waits learns of it. */
-  enter(phase: Exclude<SessionPhase, "failed">): void {
+  /** Moves on to another phase; none leads back to work. Who waits learns of it in `shutDown`. */
+  enter(phase: "over" | "halted"): void {
+    if (this.isWorking) this.#phase = phase;
+  }
+
+  /** What we give up, nobody waits for any more. */
+  abort(): void {
     if (!this.isWorking) return;
-    this.#phase = phase;
-    this.#waits.fail(this.closedError());
+    this.#phase = "aborting";
+    this.#waits.fail(this.ending);
   }
 
   /** False when it had ended before. */
@@ -79,7 +88,8 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     return true;
   }
 
-  closedError(): CulvertError {
+  /** What ended the session, of one that does not run. */
+  get ending(): CulvertError {
     return (
       this.#failure ??
       new CulvertError(this.#phase === "halted" ? "CULVERT_HALTED" : "CULVERT_CLOSED")
@@ -93,7 +103,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
 
   /** Resolves once `isTrue`; fails with whatever keeps it from ever becoming so. */
   async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#phase !== "running" && !isTrue()) throw this.closedError();
+    if (this.#phase !== "running" && !isTrue()) throw this.ending;
     await this.#waits.until(isTrue, signal);
   }
 
@@ -123,9 +133,11 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   async #stop(): Promise<void> {
     const { core, journal } = this.#parts;
     await this.engine.stop();
-    this.#waits.fail(this.closedError());
+    this.#waits.fail(this.ending);
+    // What has come to its end is in the journal as it is; all else may go on another time.
+    const isComplete = this.#phase === "over" && core.isOver;
     try {
-      if (this.#failure === undefined) await this.engine.keep(wholeOf(core));
+      if (this.#failure === undefined && !isComplete) await this.engine.keep(wholeOf(core));
     } finally {
       await journal?.close();
     }
