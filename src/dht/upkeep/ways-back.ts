@@ -44,7 +44,7 @@ export class WaysBack {
     return [...this.#named, ...this.#lost, ...this.#missed];
   }
 
-  /** For the next life, some of each: whoever answers now may be the one that nobody should know. */
+  /** For the next life, some of each: who answers now may be one that nobody should know. */
   get saved(): readonly Contact[] {
     const lost = this.#lost.slice(-SAVED_MAX);
     return [...lost.reverse(), ...this.#named.slice(0, SAVED_MAX), ...this.#missed];

@@ -31,7 +31,7 @@ it("nodes of the last life are kept for the next one though a stranger alone ans
   expect(again.core.contacts.length).toBeGreaterThan(25);
 });
 
-it("so are those that the table lost, the last before the first, and no more than a file holds", () => {
+it("so are those that the table lost", () => {
   const swarm = new Swarm({ seed: 4 });
   growByJoining(swarm, 40);
   swarm.advance(60_000);
