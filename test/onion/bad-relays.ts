@@ -305,9 +305,9 @@ function describeFloods({ open, use }: Cases): void {
     const events = { unit: () => {}, sent: () => {}, closed: () => void closed++ };
     const { links } = net.service(BAD);
     for (let i = 0; i < 60; i++) links.open(net.node(EXIT).id, events);
-    await net.until(() => closed === 40);
-    expect(countAt(net, EXIT, "circuits", "refused-circuit")).toBe(40);
-    expect(net.service(EXIT).circuits).toBe(21);
+    await net.until(() => closed === 36);
+    expect(countAt(net, EXIT, "circuits", "refused-circuit")).toBe(36);
+    expect(net.service(EXIT).circuits).toBe(25);
     expect((await net.settle(other.request(BYTES))).subarray(0, 500)).toEqual(BYTES);
   });
 }

@@ -33,6 +33,45 @@ describe("a neighbour that floods a relay", () => {
     expect(net.service(1).counts().circuits.get("refused-build")).toBeGreaterThan(500);
   });
 
+  it("with circuits leaves room for those of another one, however many do so", async () => {
+    const limits = { circuitsMax: 12, circuitsPerLinkMax: 5 };
+    net = new VirtualNet(8, { relay: { limits } });
+    const events = { unit: () => {}, sent: () => {}, closed: () => {} };
+    const flood = async (): Promise<void> => {
+      for (const hostile of [4, 5, 6, 7]) {
+        for (let i = 0; i < 9; i++) net.service(hostile).links.open(net.node(1).id, events);
+      }
+      await net.clock.runUntil(net.clock.now() + 1_000);
+    };
+    await flood();
+    expect(net.service(1).circuits).toBe(12);
+    const build = (): Promise<Circuit> => Circuit.build(net.service(2), net.route(1, 3));
+    const built = [await net.clock.runPromise(build())];
+    built.push(await net.clock.runPromise(build()));
+    for (let second = 0; second < 5; second++) await flood();
+    // What it has is not taken from it: nobody has less.
+    expect(built.every((circuit) => circuit.isUsable)).toBe(true);
+    expect(net.service(1).circuits).toBe(12);
+    await expect(net.clock.runPromise(build())).rejects.toThrow();
+  });
+
+  it("with circuits to one node leaves room for those of another one", async () => {
+    net = new VirtualNet(6, { relay: { limits: { circuitsPerLinkMax: 6 } } });
+    const build = (from: number): Promise<Circuit> =>
+      Circuit.build(net.service(from), net.route(1, 3));
+    const flood = Array.from({ length: 9 }, () => build(0));
+    const outcomes = await net.clock.runPromise(Promise.allSettled(flood));
+    const hostile = outcomes.flatMap((it) => (it.status === "fulfilled" ? it.value : []));
+    expect(hostile).toHaveLength(6);
+    for (const from of [2, 4, 2]) await net.clock.runPromise(build(from));
+    const ends = hostile.filter(({ isEnded }) => isEnded).map(({ ended }) => ended);
+    const overload = { failure: { reason: "overload", hop: 0 } };
+    expect(await Promise.all(ends)).toEqual([overload, overload, overload]);
+    await expect(net.clock.runPromise(build(2))).rejects.toMatchObject({
+      detail: { reason: "overload", hop: 0 },
+    });
+  });
+
   it.each([
     { name: "packets that it is to hold", packets: { delayedMax: 8 }, mixMs: 5_000 },
     { name: "packets whose state it is to keep", packets: { statesMax: 24 }, mixMs: 0 },

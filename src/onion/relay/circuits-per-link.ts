@@ -1,31 +1,102 @@
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import type { RelayCircuit } from "./relay-circuit.ts";
 
-/** Whether a circuit comes from a neighbour, or goes on to it. */
-type Way = "from" | "to";
+/** How many circuits there may be. */
+export interface CircuitBounds {
+  readonly circuitsMax: number;
+  /** On to one neighbour. */
+  readonly circuitsPerLinkMax: number;
+}
 
-/** Counts circuits by neighbour and way: none has more than so many. */
+/**
+ * A sixth more may come from one neighbour than go on to one: where it has one circuit give way to
+ * another, the new one is here before the old one is seen to leave.
+ */
+const LEAVING_PART = 6;
+
+/**
+ * Shares the places for circuits out to the neighbours that they come from, and so the places on
+ * the way to each neighbour. Where all are taken, the neighbour that has most gives up the one that
+ * it took last to one that has fewer: circuits live for minutes, and whoever only found what others
+ * have left would find nothing for as long.
+ */
 export class CircuitsPerLink {
-  readonly #circuitsMax: number;
-  readonly #counts = new Map<string, number>();
+  readonly #circuitsPerLinkMax: number;
+  readonly #end: (circuit: RelayCircuit) => void;
+  readonly #from: Places;
+  readonly #to = new Map<string, Places>();
 
-  constructor(circuitsMax: number) {
-    this.#circuitsMax = circuitsMax;
+  /** @param end has to end a circuit that gives its place up, and to say that it left */
+  constructor(bounds: CircuitBounds, end: (circuit: RelayCircuit) => void) {
+    this.#circuitsPerLinkMax = bounds.circuitsPerLinkMax;
+    this.#end = end;
+    this.#from = new Places(bounds.circuitsMax);
   }
 
-  /** Counts one more; false when there are as many as there may be. */
-  take(way: Way, neighbour: NodeId): boolean {
-    const link = way + nodeIdText(neighbour);
-    const count = this.#counts.get(link) ?? 0;
-    if (count >= this.#circuitsMax) return false;
-    this.#counts.set(link, count + 1);
+  /** A place for a circuit that has come; false when there is none. */
+  accept(circuit: RelayCircuit): boolean {
+    const most = this.#circuitsPerLinkMax + Math.ceil(this.#circuitsPerLinkMax / LEAVING_PART);
+    return this.#from.countOf(circuit) < most && this.#from.take(circuit, this.#end);
+  }
+
+  /** A place for it on its way to `to`; false when there is none. */
+  extend(circuit: RelayCircuit, to: NodeId): boolean {
+    const key = nodeIdText(to);
+    const way = this.#to.get(key) ?? new Places(this.#circuitsPerLinkMax);
+    if (!way.take(circuit, this.#end)) return false;
+    this.#to.set(key, way);
     return true;
   }
 
-  /** One of those that were counted is over. */
-  leave(way: Way, neighbour: NodeId): void {
-    const link = way + nodeIdText(neighbour);
-    const left = (this.#counts.get(link) ?? 1) - 1;
-    if (left > 0) this.#counts.set(link, left);
-    else this.#counts.delete(link);
+  /** A circuit that was accepted is over; `to` if it went on. */
+  leave(circuit: RelayCircuit, to: NodeId | undefined): void {
+    this.#from.leave(circuit);
+    if (to === undefined) return;
+    const way = this.#to.get(nodeIdText(to));
+    if (way?.leave(circuit) === 0) this.#to.delete(nodeIdText(to));
+  }
+}
+
+/** Places that are taken by circuits, each for the neighbour that it comes from. */
+class Places {
+  readonly #placesMax: number;
+  /** Of each neighbour, the one that came last is last. */
+  readonly #taken = new Map<string, Set<RelayCircuit>>();
+  #size = 0;
+
+  constructor(placesMax: number) {
+    this.#placesMax = placesMax;
+  }
+
+  countOf({ from }: RelayCircuit): number {
+    return this.#taken.get(nodeIdText(from))?.size ?? 0;
+  }
+
+  take(circuit: RelayCircuit, end: (circuit: RelayCircuit) => void): boolean {
+    if (this.#size >= this.#placesMax) {
+      const other = this.#lastOfRichest(this.countOf(circuit) + 1);
+      if (other === undefined) return false;
+      end(other);
+    }
+    const name = nodeIdText(circuit.from);
+    this.#taken.set(name, (this.#taken.get(name) ?? new Set()).add(circuit));
+    this.#size += 1;
+    return true;
+  }
+
+  /** How many are left. */
+  leave(circuit: RelayCircuit): number {
+    const name = nodeIdText(circuit.from);
+    const own = this.#taken.get(name);
+    if (own?.delete(circuit) === true) this.#size -= 1;
+    if (own?.size === 0) this.#taken.delete(name);
+    return this.#size;
+  }
+
+  /** The last one of whoever has most, if that is more than `few`. */
+  #lastOfRichest(few: number): RelayCircuit | undefined {
+    let most: ReadonlySet<RelayCircuit> | undefined;
+    for (const own of this.#taken.values()) if (own.size > (most?.size ?? few)) most = own;
+    return [...(most ?? [])].at(-1);
   }
 }

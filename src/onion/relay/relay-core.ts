@@ -47,10 +47,10 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     this.#components = components;
     this.#options = { ...RELAY_DEFAULTS, ...options };
     this.#limits = { ...ONION_RELAY_LIMITS, ...this.#options.limits };
-    const { circuitsMax, circuitsPerLinkMax, waitingCellsMax: ofAll } = this.#limits;
+    const { circuitsMax, waitingCellsMax: ofAll } = this.#limits;
     this.#unsent = new UnsentCells({ ofChannel: this.#options.circuit.unsentCellsMax, ofAll });
     this.#timers = new TimerQueue({ capacity: 3 * circuitsMax });
-    this.#perLink = new CircuitsPerLink(circuitsPerLinkMax);
+    this.#perLink = new CircuitsPerLink(this.#limits, (it) => this.#fail(it, "overload"));
   }
 
   /** How many circuits go through or end at this node, those that wait for a build included. */
@@ -109,12 +109,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #accept(channel: ChannelId, from: NodeId, now: Instant): void {
-    if (this.#circuits.size >= this.#limits.circuitsMax || !this.#perLink.take("from", from)) {
+    const circuit = new RelayCircuit(this.#circuitCount++, from, channel);
+    if (!this.#perLink.accept(circuit)) {
       this.#count("refused-circuit");
       this.#effects.push({ kind: "close", channel, isStuck: false });
       return;
     }
-    const circuit = new RelayCircuit(this.#circuitCount++, from, channel);
     this.#channels.set(channel, circuit.inbound);
     this.#circuits.set(circuit.id, circuit);
     this.#rearm(circuit, now + this.#options.circuit.buildMs);
@@ -188,7 +188,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #extend(circuit: RelayCircuit, peeled: PeeledPacket, now: Instant): void {
     const to = peeled.routing.next.slice();
     const isAllowed = this.#options.isRelay && !isLoop(peeled, this.#components.self);
-    if (!isAllowed || !this.#perLink.take("to", to)) {
+    if (!isAllowed || !this.#perLink.extend(circuit, to)) {
       this.#fail(circuit, isAllowed ? "overload" : "policy");
       return;
     }
@@ -364,8 +364,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     for (const timer of [circuit.life, circuit.beat]) {
       if (timer !== undefined) this.#timers.cancel(timer);
     }
-    this.#perLink.leave("from", circuit.from);
-    if (circuit.to !== undefined) this.#perLink.leave("to", circuit.to);
+    this.#perLink.leave(circuit, circuit.to);
     if (circuit.exit !== undefined) this.#effects.push({ kind: "gone", circuit: circuit.id });
   }
 

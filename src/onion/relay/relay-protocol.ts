@@ -47,8 +47,9 @@ export type RelayEffect =
 
 /** Bounds of a relay, beside those of each circuit. */
 export interface RelayLimits {
+  /** Circuits; then the neighbour that has most gives one up to one that has fewer. */
   readonly circuitsMax: number;
-  /** Circuits that come from one neighbour, and those that go to one. */
+  /** Circuits that go on to one neighbour; a sixth more may come from one. */
   readonly circuitsPerLinkMax: number;
   /** Builds of all neighbours, in the long run and at once. */
   readonly buildsPerSecond: number;
