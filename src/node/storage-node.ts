@@ -261,7 +261,7 @@ function serveOnions(
   const { config, identity, overlay, place, closers, machine } = ground;
   const { clock, random } = machine;
   const geometry = onionGeometryOf(config.geometry);
-  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.toNamed(id), {
+  const links = new OnionOverLinks(overlay.host, (id, from) => overlay.links.toNamed(id, from), {
     packetBytes: packetBytes(geometry),
     cellBytes: geometry.cellBytes,
     clock,

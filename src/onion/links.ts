@@ -21,16 +21,19 @@ export interface OnionChannel {
   close(isAtOnce?: boolean): void;
 }
 
-/** What onions need of whatever connects this node with its neighbours. */
+/**
+ * What onions need of whatever connects this node with its neighbours. `from` is the neighbour that
+ * has brought what names `to`, where this node has not chosen it itself.
+ */
 export interface OnionLinks {
   /**
    * Sends a one-time unit, which is handed over. It may be lost or come late; it rejects when the
    * neighbour cannot be reached, and with `CULVERT_BUSY` when too much waits for it here.
    */
-  send(to: NodeId, unit: Uint8Array): Promise<void>;
+  send(to: NodeId, unit: Uint8Array, from?: NodeId): Promise<void>;
   /**
    * Opens a channel. It is usable at once: what is sent before the neighbour is reached waits, and
    * `closed` tells when it cannot be. The first unit is as long as a packet, all others as a cell.
    */
-  open(to: NodeId, events: ChannelEvents): OnionChannel;
+  open(to: NodeId, events: ChannelEvents, from?: NodeId): OnionChannel;
 }

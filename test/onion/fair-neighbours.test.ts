@@ -97,6 +97,31 @@ describe("a neighbour that floods a relay", () => {
     expect(refused.length).toBeGreaterThan(5);
   });
 
+  it("with nodes that are not there is known to whoever looks for them", async () => {
+    net = new VirtualNet(5);
+    const named: unknown[] = [];
+    const { links } = net.service(1);
+    const { open, send } = links;
+    Object.assign(links, {
+      open: (...[to, events, from]: Parameters<typeof open>) => {
+        named.push(["circuit", from]);
+        return open(to, events, from);
+      },
+      send: (...[to, unit, from]: Parameters<typeof send>) => {
+        named.push(["packet", from]);
+        return send(to, unit, from);
+      },
+    });
+    await net.clock.runPromise(Circuit.build(net.service(0), net.route(1, 2)));
+    const desk = new MessageDesk(net.service(4), new StaticRoutes(() => [net.route(1, 3)]));
+    await net.clock.runPromise(desk.send(net.peer(3), BYTES, { reply: "none" }));
+    await net.clock.runUntil(1_000);
+    expect(named).toEqual([
+      ["circuit", net.node(0).id],
+      ["packet", net.node(4).id],
+    ]);
+  });
+
   it("with packets that it has to remember leaves room for those of another one", () => {
     net = new VirtualNet(2);
     const parts = { suite: fastSuite(), geometry: GEOMETRY };

@@ -7,6 +7,7 @@ import {
   nodeIdText,
 } from "../../identity/index.ts";
 import type { Link, LinkHost, ReachTarget } from "../../link/index.ts";
+import { FairShare } from "../../retx/index.ts";
 
 /** Where a node may be, as somebody said who need not be right. */
 export interface Whereabouts {
@@ -40,6 +41,7 @@ export class NodeLinks {
   readonly #dialling = new Map<string, Promise<Link>>();
   readonly #hints = new LruMap<string, Whereabouts>(HINTS_MAX);
   #named = 0;
+  readonly #namedBy = new FairShare();
 
   constructor(host: LinkHost, sources: LinkSources) {
     this.#host = host;
@@ -73,15 +75,22 @@ export class NodeLinks {
 
   /**
    * A link to a node that somebody else names, as the next one of an onion. Anybody may name nodes
-   * that do not exist, one in each packet: while many are looked for, only what is at hand counts.
+   * that do not exist, one in each packet: while many are looked for, only what is at hand counts,
+   * and of those that one neighbour names no more are than are left for others.
+   *
+   * @param from the neighbour; without it, this node itself
    */
-  async toNamed(id: NodeId): Promise<Link> {
-    if (this.#named >= NAMED_AT_ONCE) return await this.to(id, { isLookedUp: false });
+  async toNamed(id: NodeId, from?: NodeId): Promise<Link> {
+    const by = from === undefined ? "" : nodeIdText(from);
+    if (!this.#namedBy.take(by, NAMED_AT_ONCE - this.#named)) {
+      return await this.to(id, { isLookedUp: false });
+    }
     this.#named += 1;
     try {
       return await this.to(id);
     } finally {
       this.#named -= 1;
+      this.#namedBy.leave(by);
     }
   }
 

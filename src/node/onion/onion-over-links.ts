@@ -38,7 +38,7 @@ export interface OnionReceiver {
 /** Onions over links: one stream for the one-time packets of a link, one for each circuit. */
 export class OnionOverLinks implements OnionLinks {
   readonly #host: LinkHost;
-  readonly #linkTo: (id: NodeId) => Promise<Link>;
+  readonly #linkTo: (id: NodeId, from?: NodeId) => Promise<Link>;
   readonly #sizes: OnionSizes;
   readonly #clock: Clock;
   readonly #packetStreams = new Map<Link, Promise<LinkStream>>();
@@ -49,7 +49,7 @@ export class OnionOverLinks implements OnionLinks {
 
   constructor(
     host: LinkHost,
-    linkTo: (id: NodeId) => Promise<Link>,
+    linkTo: (id: NodeId, from?: NodeId) => Promise<Link>,
     options: OnionSizes & { readonly clock?: Clock },
   ) {
     this.#host = host;
@@ -79,17 +79,17 @@ export class OnionOverLinks implements OnionLinks {
     });
   }
 
-  async send(to: NodeId, unit: Uint8Array): Promise<void> {
-    const stream = await this.#streamTo(to);
+  async send(to: NodeId, unit: Uint8Array, from?: NodeId): Promise<void> {
+    const stream = await this.#streamTo(to, from);
     if (stream.writableLength > PACKETS_QUEUED_MAX * unit.length) throw tooMany();
     stream.write(unit);
   }
 
-  open(to: NodeId, events: ChannelEvents): OnionChannel {
+  open(to: NodeId, events: ChannelEvents, from?: NodeId): OnionChannel {
     const { cellBytes } = this.#sizes;
     const channel = new StreamChannel(this.#clock);
     const { signal } = channel.opening;
-    this.#linkTo(to)
+    this.#linkTo(to, from)
       .then((link) => link.openStream(CIRCUIT_PROTOCOL, { signal }))
       .then(
         (stream) => {
@@ -127,13 +127,13 @@ export class OnionOverLinks implements OnionLinks {
   }
 
   /** A neighbour may take no stream, or be long in coming: few packets wait for that. */
-  async #streamTo(to: NodeId): Promise<LinkStream> {
+  async #streamTo(to: NodeId, from: NodeId | undefined): Promise<LinkStream> {
     const key = nodeIdText(to);
     const waiting = this.#waiting.get(key) ?? 0;
     if (waiting >= PACKETS_QUEUED_MAX) throw tooMany();
     this.#waiting.set(key, waiting + 1);
     try {
-      return await this.#packetStream(await this.#linkTo(to));
+      return await this.#packetStream(await this.#linkTo(to, from));
     } catch (cause) {
       // A neighbour that is busy has no room either, but that is not said of this node.
       throw new CulvertError("CULVERT_UNREACHABLE", undefined, { cause });

@@ -208,7 +208,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
       return;
     }
     this.#count("relayed");
-    const send = { to, unit: peeled.unit, ...(ticket !== undefined && { ticket }) };
+    const send = { to, unit: peeled.unit, from, ...(ticket !== undefined && { ticket }) };
     if (delayMs === 0) {
       this.#effects.push({ kind: "send", ...send });
     } else {

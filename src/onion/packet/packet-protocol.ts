@@ -38,6 +38,8 @@ export type PacketEffect =
       readonly to: NodeId;
       readonly unit: Uint8Array;
       readonly ticket?: number;
+      /** The neighbour whose packet names `to`, if one does. */
+      readonly from?: NodeId;
     }
   /** A payload for this node; with a token it may be answered, once, within the time of a state. */
   | { readonly kind: "deliver"; readonly content: Uint8Array; readonly token?: number }

@@ -87,7 +87,7 @@ export class PacketShell {
   #perform(effect: PacketEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#transmit(effect.to, effect.unit, effect.ticket);
+        this.#transmit(effect);
         break;
       case "deliver":
         this.#handlers().deliver?.(effect.content, this.#answerOf(effect.token));
@@ -101,8 +101,8 @@ export class PacketShell {
     }
   }
 
-  #transmit(to: NodeId, unit: Uint8Array, ticket: number | undefined): void {
-    this.#links.send(to, unit).catch((error: unknown) => {
+  #transmit({ to, unit, from, ticket }: PacketEffect & { readonly kind: "send" }): void {
+    this.#links.send(to, unit, from).catch((error: unknown) => {
       const isBusy = isCulvertError(error, "CULVERT_BUSY");
       if (ticket !== undefined) this.#driver.handle({ kind: "unsent", ticket, isBusy });
     });

@@ -197,7 +197,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     const outbound: RelayChannel = { id: 2 * this.#opened, circuit, unsent: 0, isStuck: false };
     circuit.outbound = outbound;
     this.#channels.set(outbound.id, outbound);
-    this.#effects.push({ kind: "open", channel: outbound.id, to });
+    this.#effects.push({ kind: "open", channel: outbound.id, to, from: circuit.from });
     this.#write(outbound, peeled.unit);
     this.#rearm(circuit, now + this.#options.circuit.buildMs);
   }

@@ -29,7 +29,13 @@ export type RelayInput =
 
 /** What a relay asks its shell to do, in this order. */
 export type RelayEffect =
-  | { readonly kind: "open"; readonly channel: ChannelId; readonly to: NodeId }
+  /** For the circuit of a neighbour, which names `to`. */
+  | {
+      readonly kind: "open";
+      readonly channel: ChannelId;
+      readonly to: NodeId;
+      readonly from: NodeId;
+    }
   | { readonly kind: "write"; readonly channel: ChannelId; readonly unit: Uint8Array }
   /** Once what was written is on its way; at once when that does not leave. */
   | { readonly kind: "close"; readonly channel: ChannelId; readonly isStuck: boolean }

@@ -108,7 +108,7 @@ export class RelayShell {
       case "open":
         this.#channels.set(
           effect.channel,
-          this.#links.open(effect.to, this.#eventsOf(effect.channel)),
+          this.#links.open(effect.to, this.#eventsOf(effect.channel), effect.from),
         );
         break;
       case "write":

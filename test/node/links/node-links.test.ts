@@ -62,6 +62,23 @@ class Rig {
 }
 
 describe("nodes that others name", () => {
+  it("are looked for, however many another one names that do not exist", async () => {
+    const rig = new Rig();
+    rig.lookingUp = new Promise(() => {});
+    const name = (from: number, i: number): void => {
+      const id = nodeIdOf(Uint8Array.of(from, i));
+      rig.links.toNamed(id, new Uint8Array(32).fill(from)).catch(() => {});
+    };
+    for (let i = 0; i < 64; i++) name(1, i);
+    await Promise.resolve();
+    const ofOne = rig.log.length;
+    for (let i = 0; i < 64; i++) name(2, i);
+    name(3, 0);
+    await Promise.resolve();
+    expect(ofOne).toBe(32);
+    expect(rig.log.length).toBe(32 + 16 + 1);
+  });
+
   it("are looked for, but not many at once", async () => {
     const rig = new Rig();
     let lookedUp = (): void => {};
@@ -69,7 +86,7 @@ describe("nodes that others name", () => {
       lookedUp = resolve;
     });
     const ids = Array.from({ length: 500 }, (_, i) => nodeIdOf(Uint8Array.of(i >> 8, i & 255)));
-    const tried = ids.map((id) => rig.links.toNamed(id).catch((error) => error.code));
+    const tried = ids.map((id) => rig.links.toNamed(id, id).catch((error) => error.code));
     await Promise.resolve();
     expect(rig.log).toEqual(Array(64).fill("lookup"));
     lookedUp();
