@@ -77,6 +77,8 @@ export class DescriptorRoutes implements RouteProvider {
   readonly #guards: Guards;
   /** The one that was seen last is last. */
   readonly #peers = new Map<string, OnionPeer>();
+  /** Those that were heard of when nodes were asked for last. */
+  #latest: readonly OnionPeer[] = [];
   #sampledAt = Number.NEGATIVE_INFINITY;
   #sampling: Promise<void> | undefined;
 
@@ -169,11 +171,24 @@ export class DescriptorRoutes implements RouteProvider {
 
   /** In this epoch; else in that of the others, if this clock is off. */
   #inSomeEpoch(peers: readonly OnionPeer[], rules: Omit<RouteRules, "epoch">): Route | undefined {
-    for (const epoch of epochsNear(this.#clock.unixMs())) {
+    for (const epoch of this.#epochs()) {
       const route = chooseRoute(peers, { ...rules, epoch }, this.#random);
       if (route !== undefined) return route;
     }
     return undefined;
+  }
+
+  /**
+   * Without those for which few have told keys: they would lead over nobody else, and whoever tells
+   * keys of epochs in which no honest clock is would have such routes to himself.
+   */
+  #epochs(): number[] {
+    const epochs = epochsNear(this.#clock.unixMs());
+    const isIn = (epoch: number, { onionKeys }: OnionPeer): boolean =>
+      onionKeys.some((key) => key.epoch === epoch);
+    const counts = epochs.map((epoch) => this.#latest.filter((peer) => isIn(epoch, peer)).length);
+    const most = Math.max(...counts);
+    return epochs.filter((_, i) => 2 * (counts[i] ?? 0) >= most);
   }
 
   #relaysHere(peers: readonly OnionPeer[]): NodeId[] {
@@ -203,12 +218,14 @@ export class DescriptorRoutes implements RouteProvider {
       this.#discovery.discover(this.#options.sampleNodes).catch(() => []),
       Promise.all(this.guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
     ]);
-    for (const descriptor of [...found, ...guards.filter((guard) => guard !== undefined)]) {
-      if (descriptor.isExpired(unixMs)) continue;
-      const name = nodeIdText(descriptor.id);
+    const heard = [...found, ...guards.filter((guard) => guard !== undefined)];
+    const latest = heard.filter((one) => !one.isExpired(unixMs)).map(peerOf);
+    for (const peer of latest) {
+      const name = nodeIdText(peer.id);
       this.#peers.delete(name);
-      this.#peers.set(name, peerOf(descriptor));
+      this.#peers.set(name, peer);
     }
+    if (latest.length > 0) this.#latest = latest;
     for (const name of this.#peers.keys()) {
       if (this.#peers.size <= this.#options.peersMax) break;
       this.#peers.delete(name);

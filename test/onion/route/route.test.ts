@@ -20,7 +20,12 @@ afterEach(() => expect(clock.pending).toBe(0));
 
 function descriptorOf(
   seed: number,
-  options: { host?: string; roles?: readonly NodeRole[]; epoch?: number } = {},
+  options: {
+    host?: string;
+    roles?: readonly NodeRole[];
+    epoch?: number;
+    epochs?: readonly number[];
+  } = {},
 ): NodeDescriptor {
   const random = new SeededRandom(seed);
   const identity = new NodeIdentity(random.bytes(32));
@@ -33,11 +38,16 @@ function descriptorOf(
     geometry: { cellBytes: 1_900, onionBytes: 2_048, onionHopsMax: 5 },
     addresses: [{ carrier: "tcp", host, port: 7_000 }],
     relays: [],
-    onionKeys: [{ epoch: options.epoch ?? epochOf(UNIX_MS), publicKey: random.bytes(32) }],
+    onionKeys: (options.epochs ?? [options.epoch ?? epochOf(UNIX_MS)]).map((epoch) => {
+      return { epoch, publicKey: random.bytes(32) };
+    }),
   });
 }
 
-function setUp(descriptors: readonly NodeDescriptor[], options: Partial<RouteOptions> = {}) {
+function setUp(
+  descriptors: readonly NodeDescriptor[],
+  options: Partial<RouteOptions> & { readonly kept?: readonly Uint8Array[] } = {},
+) {
   clock = new VirtualClock({ startUnixMs: UNIX_MS });
   const discovery = new Directory({ unixMs: () => clock.unixMs() });
   for (const descriptor of descriptors) discovery.add(descriptor);
@@ -47,6 +57,7 @@ function setUp(descriptors: readonly NodeDescriptor[], options: Partial<RouteOpt
     clock,
     random: new SeededRandom(2),
     self: SELF.id,
+    guards: options.kept ?? [],
     onGuards: (guards: readonly Uint8Array[]) => kept.push(guards.length),
   };
   return { discovery, kept, routes: new DescriptorRoutes(components, options) };
@@ -130,6 +141,30 @@ describe("routes over descriptors", () => {
       }
     },
   );
+
+  it("are in no epoch for which few have told keys, whatever is left of this one", async () => {
+    const epoch = epochOf(UNIX_MS);
+    const honest = many.slice(0, 20);
+    const early = [50, 51, 52, 53].map((seed) => descriptorOf(seed, { epoch: epoch + 1 }));
+    const kept = [...early, ...honest].map(({ id }) => id).slice(2, 5);
+    const { routes } = setUp([...honest, ...early], { kept, waitMs: 1_000 });
+    for (const route of await draw(routes, 20)) expect(route.epoch).toBe(epoch);
+    // As when all exits have had their share.
+    const isExcluded = (exit: Uint8Array): boolean =>
+      honest.some(({ id }) => nodeIdText(id) === nodeIdText(exit));
+    const drawn = clock.runPromise(routes.route({ isExcluded }), 60_000);
+    await expect(drawn).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+  });
+
+  it("are not in the epoch of a clock that is off and of few who have told keys of it", async () => {
+    const epoch = epochOf(UNIX_MS);
+    const others = Array.from({ length: 20 }, (_, i) => descriptorOf(i + 1, { epoch: epoch - 1 }));
+    const epochs = [epoch - 1, epoch];
+    const few = [50, 51, 52, 53].map((seed) => descriptorOf(seed, { epochs }));
+    const kept = [...few, ...others].map(({ id }) => id).slice(2, 5);
+    const { routes } = setUp([...others, ...few], { kept });
+    for (const route of await draw(routes, 20)) expect(route.epoch).toBe(epoch - 1);
+  });
 
   it("wait until enough nodes are known", async () => {
     const { routes, discovery } = setUp(many.slice(0, 2));
