@@ -1,7 +1,7 @@
 import {
-  abortError,
   type Clock,
   CulvertError,
+  type Instant,
   onAbort,
   type Random,
   throwIfAborted,
@@ -60,6 +60,15 @@ export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
   waitMs: 30_000,
   retryMs: 500,
 });
+
+/**
+ * After so long routes are drawn from the nodes at hand, if those are no older than twice what is
+ * fresh: whoever is asked for others may hold that up for minutes.
+ */
+const SAMPLE_PATIENCE_MS = 2_000;
+
+/** And where there are none at hand. */
+const FIRST_SAMPLE_MS = 60_000;
 
 /**
  * Routes over the descriptors that a discovery finds, not only over connected peers. The first hop
@@ -131,7 +140,7 @@ export class DescriptorRoutes implements RouteProvider {
         if (desperate !== undefined) return desperate;
         throw new CulvertError("CULVERT_UNREACHABLE", "too few onion nodes are known");
       }
-      await this.#pause(Math.min(pauseMs, giveUpAt - this.#clock.now()), signal);
+      await this.#until(undefined, Math.min(this.#clock.now() + pauseMs, giveUpAt), signal);
       if (!isStale) await this.#sample(signal);
     }
   }
@@ -204,12 +213,15 @@ export class DescriptorRoutes implements RouteProvider {
       .map(({ id }) => id);
   }
 
+  /** Asks for other nodes, and waits for them, but not for long. */
   async #sample(signal: AbortSignal | undefined): Promise<void> {
     this.#sampling ??= this.#ask().finally(() => {
       this.#sampling = undefined;
     });
-    await this.#sampling;
-    if (signal?.aborted === true) throw abortError(signal);
+    const now = this.#clock.now();
+    const isAtHand = now - this.#sampledAt < 2 * this.#options.freshMs;
+    const patienceMs = isAtHand ? SAMPLE_PATIENCE_MS : FIRST_SAMPLE_MS;
+    await this.#until(this.#sampling, now + patienceMs, signal);
   }
 
   async #ask(): Promise<void> {
@@ -239,16 +251,29 @@ export class DescriptorRoutes implements RouteProvider {
     return Math.max(length, 1);
   }
 
-  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits until a time; not as long as that for work that is done, which does not fail. */
+  #until(
+    work: Promise<void> | undefined,
+    at: Instant,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       let forget = (): void => {};
-      const cancel = this.#clock.schedule(this.#clock.now() + ms, () => {
+      const cancel = this.#clock.schedule(at, () => {
         forget();
         resolve();
       });
-      forget = onAbort(signal, (error) => {
+      const leave = (): void => {
         cancel();
+        forget();
+      };
+      forget = onAbort(signal, (error) => {
+        leave();
         reject(error);
+      });
+      void work?.then(() => {
+        leave();
+        resolve();
       });
     });
   }

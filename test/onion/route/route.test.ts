@@ -185,6 +185,39 @@ describe("routes over descriptors", () => {
     await expect(drawn).rejects.toMatchObject({ name: "AbortError" });
   });
 
+  it.each(["at first", "later"])(
+    "are drawn in time, whoever holds up %s who is asked",
+    async (when) => {
+      clock = new VirtualClock({ startUnixMs: UNIX_MS });
+      let isHeldUp = when === "at first";
+      const discover = (): Promise<readonly NodeDescriptor[]> =>
+        isHeldUp ? new Promise(() => {}) : Promise.resolve(many);
+      const components = { discovery: { discover }, clock, random: new SeededRandom(2) };
+      const routes = new DescriptorRoutes({ ...components, self: SELF.id }, { waitMs: 10_000 });
+      if (!isHeldUp) await draw(routes, 1);
+      isHeldUp = true;
+      await clock.runUntil(310_000);
+      const abort = new AbortController();
+      const given = routes.route({ signal: abort.signal });
+      abort.abort();
+      await expect(given).rejects.toMatchObject({ name: "AbortError" });
+      const code = routes.route().then(
+        ({ hops }) => hops.length,
+        (error) => error.code,
+      );
+      const begunAt = clock.now();
+      expect(await clock.runPromise(code, 600_000)).toBe(
+        when === "later" ? 3 : "CULVERT_UNREACHABLE",
+      );
+      expect(clock.now() - begunAt).toBeLessThanOrEqual(when === "later" ? 3_000 : 60_000);
+      // Those at hand are too old by now.
+      await clock.runUntil(700_000);
+      const late = routes.route().catch(() => undefined);
+      await clock.runPromise(late, 600_000);
+      expect(clock.now() - 700_000).toBe(60_000);
+    },
+  );
+
   it("leave out exits that are not wanted", async () => {
     const { routes } = setUp(many.slice(0, 6));
     const unwanted = nodeIdText(many[2]?.id ?? SELF.id);
