@@ -142,10 +142,10 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   if (side !== undefined) throw clockOff(side);
   requireRoom(geometry);
   const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
-  const { guards, onGuards, written } = await keptGuards(options.directory, log);
+  const { written, ...kept } = await keptGuards(options.directory, log, overlay);
   closers.add(written);
   const routes = new DescriptorRoutes(
-    { discovery: overlay, lookup: overlay, clock, random, self: identity.id, guards, onGuards },
+    { discovery: overlay, lookup: overlay, clock, random, self: identity.id, ...kept },
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
   const { signal } = options;

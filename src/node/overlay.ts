@@ -244,6 +244,20 @@ export class Overlay implements Lookup, Discovery {
   }
 
   /**
+   * Asks a node itself for its descriptor, over the link to it, or, if it may be dialled, where it
+   * was last: nobody else hears of that. `undefined` when it has none, or may not be dialled.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`
+   */
+  async askItself(
+    id: NodeId,
+    { mayDial }: { readonly mayDial: boolean },
+  ): Promise<NodeDescriptor | undefined> {
+    if (!mayDial && this.host.find(id)?.isOpen !== true) return undefined;
+    return await this.#askForDescriptor(id, {});
+  }
+
+  /**
    * Has a node dial this one, at up to `DIAL_BACK_ADDRESSES_MAX` addresses.
    *
    * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`, `CULVERT_UNKNOWN_METHOD` of an

@@ -311,7 +311,7 @@ async function serveVoidphone(
 ): Promise<VoidphoneServers> {
   const { clock, random } = machine;
   const values = new VoidphoneValues({ ...parts, dht: overlay.dht, clock, log });
-  const { written, ...kept } = await keptGuards(config.directory, log);
+  const { written, ...kept } = await keptGuards(config.directory, log, overlay);
   closers.add(written);
   const { isLocal } = place;
   const tunnels = new CircuitTunnels({ ...parts, ...kept, overlay, clock, random, isLocal });

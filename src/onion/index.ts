@@ -71,7 +71,7 @@ export type {
 export { ONION_RELAY_LIMITS } from "./relay/relay-protocol.ts";
 export type { CircuitHandlers, IncomingCircuit } from "./relay/relay-shell.ts";
 export { BlameLedger } from "./route/blame.ts";
-export type { RouteOptions } from "./route/descriptor-routes.ts";
+export type { AskGuard, RouteOptions } from "./route/descriptor-routes.ts";
 export { DescriptorRoutes, ROUTE_DEFAULTS } from "./route/descriptor-routes.ts";
 export type { OnionPeer, Route, RouteProvider, RouteRequest } from "./route/route.ts";
 export { peerOf } from "./route/route.ts";

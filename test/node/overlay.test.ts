@@ -170,4 +170,20 @@ describe("the descriptor of a node", () => {
     lookup.mockResolvedValue(undefined);
     expect(await overlay.lookup(there.id)).toBe(undefined);
   });
+
+  it("is asked of the node itself, where it was last, and of nobody else", async () => {
+    ground = new Ground();
+    const { overlay } = await ground.add("192.0.2.1", false);
+    const there = await ground.add("192.0.2.5", false);
+    there.overlay.publish(there.describe(["192.0.2.5"], [], 2));
+    const ask = (mayDial: boolean) =>
+      ground.clock.runPromise(overlay.askItself(there.id, { mayDial }), 60_000);
+    await expect(ask(true)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+    const addresses = [{ carrier: "udp", host: "192.0.2.5", port: PORT } as const];
+    overlay.links.hint(there.id, { addresses, relays: [] });
+    expect(await ask(false)).toBeUndefined();
+    expect((await ask(true))?.claims.sequence).toBe(2);
+    expect((await ask(false))?.claims.sequence).toBe(2);
+    expect(overlay.dht.statistics.exchangesSent).toBe(0);
+  });
 });

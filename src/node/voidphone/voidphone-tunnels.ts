@@ -8,6 +8,7 @@ import {
 } from "../../base/index.ts";
 import { NODE_ID_BYTES, type NodeDescriptor, type NodeId, nodeIdOf } from "../../identity/index.ts";
 import {
+  type AskGuard,
   buildWatched,
   type Circuit,
   DescriptorRoutes,
@@ -36,6 +37,7 @@ export interface CircuitTunnelsComponents {
   /** The first hops of the last run, and where to keep those of this one. */
   readonly guards?: readonly NodeId[];
   readonly onGuards?: (guards: readonly NodeId[]) => void;
+  readonly askGuard?: AskGuard;
 }
 
 /** What makes a circuit a tunnel: the first message on it. */

@@ -10,6 +10,7 @@ import {
   type Discovery,
   isSameNode,
   type Lookup,
+  type NodeDescriptor,
   type NodeId,
   nodeIdText,
 } from "../../identity/index.ts";
@@ -62,6 +63,18 @@ export const ROUTE_DEFAULTS: RouteOptions = Object.freeze({
 });
 
 /**
+ * Asks a guard itself for its descriptor, and nobody else for anything: over the link to it, or, if
+ * it may be dialled, where it was last.
+ */
+export type AskGuard = (
+  id: NodeId,
+  options: { readonly mayDial: boolean },
+) => Promise<NodeDescriptor | undefined>;
+
+/** A guard that has not answered within this time is looked up. */
+const GUARD_PATIENCE_MS = 3_000;
+
+/**
  * After so long routes are drawn from the nodes at hand, if those are no older than twice what is
  * fresh: whoever is asked for others may hold that up for minutes.
  */
@@ -78,6 +91,7 @@ const FIRST_SAMPLE_MS = 60_000;
 export class DescriptorRoutes implements RouteProvider {
   readonly #discovery: Discovery;
   readonly #lookup: Lookup | undefined;
+  readonly #askGuard: AskGuard | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #self: NodeId;
@@ -96,6 +110,8 @@ export class DescriptorRoutes implements RouteProvider {
       readonly discovery: Discovery;
       /** Asked for the guards; without it they are those that the discovery shows. */
       readonly lookup?: Lookup;
+      /** Tried before that: whoever is asked for a guard learns who has it. */
+      readonly askGuard?: AskGuard;
       readonly clock: Clock;
       readonly random: Random;
       readonly self: NodeId;
@@ -107,6 +123,7 @@ export class DescriptorRoutes implements RouteProvider {
   ) {
     this.#discovery = components.discovery;
     this.#lookup = components.lookup;
+    this.#askGuard = components.askGuard;
     this.#clock = components.clock;
     this.#random = components.random;
     this.#self = components.self;
@@ -228,7 +245,7 @@ export class DescriptorRoutes implements RouteProvider {
     const unixMs = this.#clock.unixMs();
     const [found, guards] = await Promise.all([
       this.#discovery.discover(this.#options.sampleNodes).catch(() => []),
-      Promise.all(this.guards.map((id) => this.#lookup?.lookup(id).catch(() => undefined))),
+      Promise.all(this.guards.map((id, order) => this.#findGuard(id, order))),
     ]);
     const heard = [...found, ...guards.filter((guard) => guard !== undefined)];
     const latest = heard.filter((one) => !one.isExpired(unixMs)).map(peerOf);
@@ -237,12 +254,41 @@ export class DescriptorRoutes implements RouteProvider {
       this.#peers.delete(name);
       this.#peers.set(name, peer);
     }
+    for (const id of this.guards) this.#keep(nodeIdText(id));
     if (latest.length > 0) this.#latest = latest;
     for (const name of this.#peers.keys()) {
       if (this.#peers.size <= this.#options.peersMax) break;
       this.#peers.delete(name);
     }
     if (found.length > 0) this.#sampledAt = this.#clock.now();
+  }
+
+  /** A guard as it is now; one that is looked up only because it may have changed is not. */
+  async #findGuard(id: NodeId, order: number): Promise<NodeDescriptor | undefined> {
+    const [epoch] = this.#epochs();
+    const known = this.#peers.get(nodeIdText(id));
+    const hasKeys = known?.onionKeys.some((key) => key.epoch === epoch) === true;
+    if (this.#askGuard !== undefined) {
+      let told: NodeDescriptor | undefined;
+      const mayDial = !hasKeys || order < this.#options.guards;
+      const asked = this.#askGuard(id, { mayDial }).then(
+        (descriptor) => {
+          told = descriptor;
+        },
+        () => undefined,
+      );
+      await this.#until(asked, this.#clock.now() + GUARD_PATIENCE_MS, undefined);
+      if (told !== undefined || hasKeys) return told;
+    }
+    return await this.#lookup?.lookup(id).catch(() => undefined);
+  }
+
+  /** Counts a node that is known as one that was just seen. */
+  #keep(name: string): void {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return;
+    this.#peers.delete(name);
+    this.#peers.set(name, peer);
   }
 
   #length(relays: number): number {

@@ -2,8 +2,88 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Contact } from "../../../src/dht/index.ts";
+import {
+  Directory,
+  NodeDescriptor,
+  type NodeId,
+  NodeIdentity,
+  nodeIdText,
+} from "../../../src/identity/index.ts";
 import { guardsWriter, keptGuards, readGuards } from "../../../src/node/onion/guards-file.ts";
 import { SequenceFile } from "../../../src/node/reach/sequence-file.ts";
+
+/** What an end knows of where nodes are, and what it was told of that. */
+class Places {
+  readonly directory = new Directory({ unixMs: () => 0 });
+  readonly hints: [NodeId, readonly number[]][] = [];
+  readonly links = {
+    hint: (id: NodeId, { addresses }: Pick<Contact, "addresses">) => {
+      this.hints.push([id, addresses.map(({ port }) => port)]);
+    },
+  };
+  /** By their ids, those that answer. */
+  readonly there = new Map<string, NodeDescriptor>();
+  readonly askItself = async (id: NodeId): Promise<NodeDescriptor | undefined> =>
+    this.there.get(nodeIdText(id));
+}
+
+function nodeAt(seed: number, port: number): NodeDescriptor {
+  return NodeDescriptor.sign(new NodeIdentity(new Uint8Array(32).fill(seed)), {
+    ...{ sequence: port, expiresAtUnixS: 7_200, roles: ["onion-relay"], relays: [] },
+    geometry: { cellBytes: 1_900, onionBytes: 2_048, onionHopsMax: 5 },
+    addresses: [{ carrier: "udp", host: "192.0.2.1", port }],
+    onionKeys: [],
+  });
+}
+
+describe("where guards are", () => {
+  it("is known in the next run, in which they are asked themselves", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const [first, second, other] = [nodeAt(1, 1), nodeAt(2, 2), nodeAt(3, 3)];
+    const before = new Places();
+    for (const node of [first, second, other]) before.directory.add(node);
+    const kept = await keptGuards(directory, () => {}, before);
+    expect(before.hints).toEqual([]);
+    kept.onGuards([second.id, first.id]);
+    // It moves while it is a guard.
+    before.there.set(nodeIdText(first.id), nodeAt(1, 11));
+    const ask = (node: NodeDescriptor) => kept.askGuard(node.id, { mayDial: true });
+    expect((await ask(first))?.claims.sequence).toBe(11);
+    expect(await ask(second)).toBeUndefined();
+    await kept.written();
+
+    const again = new Places();
+    const next = await keptGuards(directory, () => {}, again);
+    expect(again.hints).toHaveLength(2);
+    expect(again.hints).toEqual(
+      expect.arrayContaining([
+        [first.id, [11]],
+        [second.id, [2]],
+      ]),
+    );
+    // Nobody is remembered who is a guard no more.
+    next.onGuards([first.id]);
+    await next.written();
+    const last = new Places();
+    await keptGuards(directory, () => {}, last);
+    expect(last.hints).toEqual([[first.id, [11]]]);
+    await rm(directory, { recursive: true });
+  });
+
+  it("is found out anew where that cannot be read", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "culvert-guards-"));
+    const guard = nodeAt(1, 1);
+    await writeFile(join(directory, "guards"), guard.id);
+    await writeFile(join(directory, "guard-places"), "noise");
+    const warned: string[] = [];
+    const places = new Places();
+    const kept = await keptGuards(directory, (_, event) => warned.push(event), places);
+    expect([kept.guards, places.hints]).toEqual([[guard.id], []]);
+    expect(warned).toEqual(["guards-unreadable"]);
+    await rm(directory, { recursive: true });
+  });
+});
 
 describe("the file of guards", () => {
   it("has those that were told last, however fast they change", async () => {
@@ -23,11 +103,11 @@ describe("the file of guards", () => {
     const folder = await mkdtemp(join(tmpdir(), "culvert-guards-"));
     const guards = [1, 2].map((byte) => new Uint8Array(32).fill(byte));
     for (const [directory, next] of [[folder, guards] as const, [undefined, []] as const]) {
-      const kept = await keptGuards(directory, () => {});
+      const kept = await keptGuards(directory, () => {}, new Places());
       expect(kept.guards).toEqual([]);
       kept.onGuards(guards);
       await kept.written();
-      expect((await keptGuards(directory, () => {})).guards).toEqual(next);
+      expect((await keptGuards(directory, () => {}, new Places())).guards).toEqual(next);
     }
     await rm(folder, { recursive: true });
   });
