@@ -137,7 +137,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
       { payloadSize: geometry.cellBytes },
     );
     closers.add(() => carrier.close());
-    return connected({ overlay, geometry, closers, carrier: () => carrier });
+    return connected({ overlay, geometry, closers, clock, carrier: () => carrier });
   }
   if (side !== undefined) throw clockOff(side);
   requireRoom(geometry);
@@ -167,7 +167,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   closers.add(() => carriers.close());
   const carrier = (): RecordCarrier =>
     new GentleStart(overOnions(carriers.take(), geometry), clock);
-  return connected({ overlay, geometry, closers, carrier });
+  return connected({ overlay, geometry, closers, clock, carrier });
 }
 
 /** Who keeps a record, as far as a client can tell without asking anybody. */
@@ -280,14 +280,15 @@ function connected(parts: {
   readonly geometry: NetworkGeometry;
   readonly closers: Closers;
   readonly carrier: () => RecordCarrier;
+  readonly clock: Clock;
 }): NetworkClient {
-  const { overlay, geometry, closers } = parts;
+  const { overlay, geometry, closers, clock } = parts;
   return {
     geometry,
     transport: () => {
       // Its circuits would be built, and built again, for ever.
       if (closers.isRun) throw new CulvertError("CULVERT_CLOSED");
-      return new MapClient(new SharedCarrier(parts.carrier()));
+      return new MapClient(new SharedCarrier(parts.carrier(), clock));
     },
     get nodesKnown() {
       return overlay.dht.contacts.length;

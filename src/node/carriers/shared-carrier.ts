@@ -1,4 +1,4 @@
-import { SharedCalls, toHex } from "../../base/index.ts";
+import { type Clock, SharedCalls, toHex } from "../../base/index.ts";
 import type {
   CarrierGetOptions,
   CarrierPutOptions,
@@ -8,21 +8,30 @@ import type {
 } from "../../mapservice/index.ts";
 
 /**
+ * What is asked for again after so long is asked once more: whoever was asked first may say nothing
+ * on purpose. Answers that do not wait for anybody are there by then.
+ */
+const PATIENCE_MS = 5_000;
+
+/**
  * Lets whoever asks for the same thing again while it is under way wait for the same answer. A
  * stream repeats what is late; over a road that sees to it by itself that nothing is lost on the
- * way, the repetition would only stand in line behind the first.
+ * way, the repetition would only stand in line behind the first. What is repeated later is carried
+ * a second time, and no more.
  */
 export class SharedCarrier implements RecordCarrier {
   readonly payloadSize: number;
   readonly isVerified: boolean;
   readonly #carrier: RecordCarrier;
-  readonly #puts = new SharedCalls<StoredReply>();
-  readonly #gets = new SharedCalls<MapRecord>();
+  readonly #puts: RepeatedCalls<StoredReply>;
+  readonly #gets: RepeatedCalls<MapRecord>;
 
-  constructor(carrier: RecordCarrier) {
+  constructor(carrier: RecordCarrier, clock: Pick<Clock, "now">) {
     this.#carrier = carrier;
     this.payloadSize = carrier.payloadSize;
     this.isVerified = carrier.isVerified ?? false;
+    this.#puts = new RepeatedCalls(clock);
+    this.#gets = new RepeatedCalls(clock);
   }
 
   async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
@@ -41,5 +50,37 @@ export class SharedCarrier implements RecordCarrier {
     return await this.#gets.join(toHex(address), options.signal, (signal) =>
       this.#carrier.get(address, { waitMs, signal }),
     );
+  }
+}
+
+/** Calls that are shared; a second one is begun for whoever joins one that is late. */
+class RepeatedCalls<T> {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #first = new SharedCalls<T>();
+  readonly #second = new SharedCalls<T>();
+  /** When each of the first was begun. */
+  readonly #begunAt = new Map<string, { readonly at: number }>();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  async join(
+    key: string,
+    signal: AbortSignal | undefined,
+    begin: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const now = this.#clock.now();
+    const { at = now } = this.#begunAt.get(key) ?? {};
+    if (now - at >= PATIENCE_MS) return await this.#second.join(key, signal, begin);
+    return await this.#first.join(key, signal, async (limit) => {
+      const begun = { at: now };
+      this.#begunAt.set(key, begun);
+      try {
+        return await begin(limit);
+      } finally {
+        if (this.#begunAt.get(key) === begun) this.#begunAt.delete(key);
+      }
+    });
   }
 }

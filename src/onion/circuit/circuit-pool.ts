@@ -46,12 +46,14 @@ const EXTRA_CIRCUITS = 8;
 /** Who asks for a circuit. */
 export interface PathClaim<T> {
   isAllowed(exit: NodeId): boolean;
+  /** Whether another exit that is allowed is taken instead, if there is one now. */
+  isUnloved?(exit: NodeId): boolean;
   /** This one it is: asks it at once, so that whoever is next sees what is left of its places. */
   begin(circuit: Circuit): T;
 }
 
 interface Waiter {
-  readonly isAllowed: (exit: NodeId) => boolean;
+  readonly claim: Omit<PathClaim<unknown>, "begin">;
   take(circuit: Circuit): void;
   fail(error: Error): void;
 }
@@ -114,7 +116,7 @@ export class CircuitPool {
       throwIfAborted(signal);
       if (this.#abort.signal.aborted) throw new CulvertError("CULVERT_CLOSED");
       this.#fill();
-      const found = this.#next((exit) => claim.isAllowed(exit));
+      const found = this.#next(claim);
       if (found !== undefined) {
         resolve(claim.begin(found));
         return;
@@ -126,7 +128,7 @@ export class CircuitPool {
   /** Looks again for circuits for those who wait: what was not allowed may be by now. */
   refresh(): void {
     for (const waiter of [...this.#waiters]) {
-      const circuit = this.#next(waiter.isAllowed);
+      const circuit = this.#next(waiter.claim);
       if (circuit !== undefined) waiter.take(circuit);
     }
     this.#fill();
@@ -194,7 +196,7 @@ export class CircuitPool {
       for (const cancel of cancels) cancel();
     };
     const waiter: Waiter = {
-      isAllowed: (exit) => claim.isAllowed(exit),
+      claim,
       take: (circuit) => {
         leave();
         to.resolve(claim.begin(circuit));
@@ -211,9 +213,12 @@ export class CircuitPool {
     cancels.push(onAbort(to.signal, waiter.fail));
   }
 
-  #next(isAllowed: (exit: NodeId) => boolean): Circuit | undefined {
-    const usable = this.#circuits.filter((circuit) => circuit.isUsable && isAllowed(circuit.exit));
-    return usable[this.#turn++ % usable.length];
+  #next(claim: Omit<PathClaim<unknown>, "begin">): Circuit | undefined {
+    const isAllowed = ({ isUsable, exit }: Circuit): boolean => isUsable && claim.isAllowed(exit);
+    const usable = this.#circuits.filter(isAllowed);
+    const better = usable.filter(({ exit }) => claim.isUnloved?.(exit) !== true);
+    const among = better.length > 0 ? better : usable;
+    return among[this.#turn++ % among.length];
   }
 
   /** Builds what is missing. */

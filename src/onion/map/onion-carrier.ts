@@ -19,6 +19,7 @@ import {
 import { EPOCH_MS } from "../packet/key-ring.ts";
 import type { RouteProvider } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
+import { AskedExits } from "./asked-exits.ts";
 import { ExitBudget, framesPerExit } from "./exit-budget.ts";
 import type { ExitChecks } from "./exit-checks.ts";
 import {
@@ -87,6 +88,7 @@ export class OnionCarrier {
   readonly #checks: ExitChecks | undefined;
   readonly #options: OnionCarrierOptions;
   readonly #budget: ExitBudget;
+  readonly #asked = new AskedExits();
   readonly #writes: CircuitPool;
   readonly #reads: CircuitPool;
   readonly #onSpent: () => void;
@@ -232,13 +234,20 @@ export class OnionCarrier {
     const content = encodeOperation(asked.operation);
     const begin = (circuit: Circuit) => {
       this.#budget.spend(circuit.exit, address, clock.now());
+      const answered = this.#asked.begin(circuit.exit, address);
       const limits = { timeoutMs: asked.timeoutMs, late: () => paths.giveUp(circuit), signal };
       const answerTo = async (question: Uint8Array): Promise<MapOutcome | undefined> =>
         outcomeIn(await this.#within(limits, (signal) => circuit.request(question, { signal })));
-      return { circuit, answerTo, first: answerTo(content).finally(() => paths.freed()) };
+      const first = answerTo(content).finally(() => {
+        answered();
+        paths.freed();
+      });
+      return { circuit, answerTo, first };
     };
     const isAllowed = (exit: NodeId): boolean => this.#budget.allows(exit, address, clock.now());
-    const { circuit, answerTo, first } = await this.#pick(paths, { isAllowed, begin }, signal);
+    const isUnloved = (exit: NodeId): boolean => this.#asked.has(exit, address);
+    const claim = { isAllowed, isUnloved, begin };
+    const { circuit, answerTo, first } = await this.#pick(paths, claim, signal);
     const outcome = await first;
     if (outcome?.kind === "failed") {
       if (outcome.code === "CULVERT_CONFLICT")

@@ -2,8 +2,10 @@ import { expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import type { MapRecord, RecordCarrier, StoredReply } from "../../../src/mapservice/index.ts";
 import { SharedCarrier } from "../../../src/node/carriers/shared-carrier.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
 
 const random = new SeededRandom(1);
+const clock = new VirtualClock();
 
 function recordOf(address: Uint8Array): MapRecord {
   const signature = random.bytes(64);
@@ -34,7 +36,7 @@ class SlowCarrier implements RecordCarrier {
 
 it("sends what is put twice at once, and asks anew afterwards", async () => {
   const slow = new SlowCarrier();
-  const shared = new SharedCarrier(slow);
+  const shared = new SharedCarrier(slow, clock);
   const record = recordOf(random.bytes(32));
   const both = [shared.put(record), shared.put({ ...record })];
   slow.answer({ ttlSeconds: 7 });
@@ -46,7 +48,7 @@ it("sends what is put twice at once, and asks anew afterwards", async () => {
 
 it("tells other bytes of one address apart", () => {
   const slow = new SlowCarrier();
-  const shared = new SharedCarrier(slow);
+  const shared = new SharedCarrier(slow, clock);
   const address = random.bytes(32);
   void shared.put(recordOf(address));
   void shared.put(recordOf(address));
@@ -55,7 +57,7 @@ it("tells other bytes of one address apart", () => {
 
 it("gives up when all have turned away, and not before", async () => {
   const slow = new SlowCarrier();
-  const shared = new SharedCarrier(slow);
+  const shared = new SharedCarrier(slow, clock);
   const record = recordOf(random.bytes(32));
   const [first, second] = [new AbortController(), new AbortController()];
   const waits = [first, second].map(({ signal }) => shared.put(record, { signal }));
@@ -69,9 +71,31 @@ it("gives up when all have turned away, and not before", async () => {
 
 it("shares gets of one address", async () => {
   const slow = new SlowCarrier();
-  const shared = new SharedCarrier(slow);
+  const shared = new SharedCarrier(slow, clock);
   const address = random.bytes(32);
   const [a, b] = await Promise.all([shared.get(address), shared.get(address)]);
   expect(a).toBe(b);
   expect(slow.gets).toBe(1);
+});
+
+it("asks once more for what is asked for again when it is late, and no more often", async () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow, clock);
+  const record = recordOf(random.bytes(32));
+  const first = shared.put(record);
+  const { answer: answerFirst } = slow;
+  await clock.runUntil(clock.now() + 4_900);
+  void shared.put(record);
+  expect(slow.puts).toBe(1);
+  await clock.runUntil(clock.now() + 200);
+  const again = [shared.put(record), shared.put(record)];
+  expect(slow.puts).toBe(2);
+  slow.answer({ ttlSeconds: 8 });
+  expect(await Promise.all(again)).toEqual([{ ttlSeconds: 8 }, { ttlSeconds: 8 }]);
+  answerFirst({ ttlSeconds: 7 });
+  expect(await first).toEqual({ ttlSeconds: 7 });
+  // It is over: what comes now is the first again.
+  void shared.put(record);
+  void shared.put(record);
+  expect(slow.puts).toBe(3);
 });

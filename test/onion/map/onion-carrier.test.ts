@@ -39,6 +39,21 @@ describe("the carrier of a stream", () => {
     expect(await net.clock.runPromise(got, 60_000)).toEqual(record);
   });
 
+  it("asks another exit for what one is being asked for, as long as there is one", async () => {
+    const { carrier, map } = setUp({ paths: 3, spares: 0 });
+    await net.clock.runPromise(carrier.put(recordOf(9)), 60_000);
+    const { address } = recordOf(1);
+    for (let i = 0; i < 4; i++) {
+      carrier.get(address, { waitMs: 60_000 }).catch(() => {});
+      // So many in between that it would be the turn of the same one.
+      for (const other of [20, 40]) carrier.get(recordOf(other + i).address).catch(() => {});
+      await net.clock.runUntil(net.clock.now() + 2_000);
+    }
+    const asked = map.asked.filter((it) => it.address === toHex(address));
+    expect(asked).toHaveLength(4);
+    expect(new Set(asked.map(({ exit }) => exit)).size).toBe(3);
+  });
+
   it("says what the Map says", async () => {
     const { carrier } = setUp();
     const record = recordOf(1);
