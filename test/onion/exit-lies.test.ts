@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type CulvertError, toHex } from "../../src/base/index.ts";
 import { nodeIdText } from "../../src/identity/index.ts";
+import type { Circuit } from "../../src/onion/circuit/circuit.ts";
 import type { ExitChecks } from "../../src/onion/map/exit-checks.ts";
 import {
   encodeOutcome,
@@ -57,8 +58,40 @@ describe("an exit that is caught lying", () => {
     expect(routes.liars).toEqual([net.node(liar).id]);
     expect(outcomes.filter((outcome) => outcome !== "done")).toEqual(["CULVERT_PROTOCOL"]);
     const { writes, reads } = carrier.circuits;
-    const exits = [...writes, ...reads].map(({ exit }) => nodeIdText(exit));
+    const exits = (kind === "put" ? writes : reads).map(({ exit }) => nodeIdText(exit));
     expect(exits).not.toContain(nodeIdText(net.node(liar).id));
+  });
+
+  it("cannot tell which other circuits are of the same stream", async () => {
+    const { net, carrier, map, routes } = setUp({ paths: 3, idleMs: 600_000 });
+    await net.clock.runPromise(carrier.put(genuine(0)), 60_000);
+    await net.clock.runPromise(carrier.get(genuine(0).address), 60_000);
+    await net.clock.runUntil(net.clock.now() + 5_000);
+    const { writes, reads } = carrier.circuits;
+    const isOf = (exit: Uint8Array) => (it: Circuit) => nodeIdText(it.exit) === nodeIdText(exit);
+    const both = writes.find(({ exit }) => reads.some(isOf(exit)));
+    const liar = net.nodes.find(({ id }) => both !== undefined && isOf(id)(both));
+    if (both === undefined || liar === undefined) throw new Error("an exit has circuits of both");
+    const other = reads.find(isOf(liar.id));
+    let gets = 0;
+    liar.service.setHandlers({
+      request: async (content) => {
+        if (readOperation(content).kind === "get") gets += 1;
+        return encodeOutcome({ kind: "stored", ttlSeconds: 9, receipt: Uint8Array.of(0) });
+      },
+    });
+    for (let i = 1; routes.liars.length === 0; i++) await ask(carrier.put(genuine(i)));
+    const caughtAt = net.clock.now();
+    expect([both.isEnded, other?.isEnded]).toEqual([true, false]);
+    // It is asked for nothing any more all the same.
+    for (let i = 20; i < 30; i++) {
+      const record = genuine(i);
+      map.records.set(toHex(record.address), record);
+      expect(await ask(carrier.get(record.address))).toBe("done");
+    }
+    expect(gets).toBe(0);
+    await net.clock.runUntil(caughtAt + 31_000);
+    expect(other?.isEnded).toBe(true);
   });
 
   it("is not one that has few receipts", async () => {

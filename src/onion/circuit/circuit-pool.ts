@@ -79,6 +79,8 @@ export class CircuitPool {
   #pauseMs = 0;
   #cancelRetry: Cancel | undefined;
   readonly #endings = new Set<Cancel>();
+  /** Those that are asked nothing new. */
+  readonly #shunned = new WeakSet<Circuit>();
   #turn = 0;
 
   constructor(
@@ -154,6 +156,19 @@ export class CircuitPool {
   }
 
   /**
+   * Asks an exit nothing new. Its circuits end later, each at a moment of its own: whoever lies to
+   * one question, and sees what ends at that instant, would know what belongs together.
+   */
+  shun(exit: NodeId): void {
+    for (const circuit of this.#circuits) {
+      if (!isSameNode(circuit.exit, exit) || this.#shunned.has(circuit)) continue;
+      this.#shunned.add(circuit);
+      this.#endLater(circuit, () => true);
+    }
+    this.#fill();
+  }
+
+  /**
    * Ends the circuits of whoever asks no more, one by one: relays that see several of them end at
    * one instant would know that they belong together. They stay if they are wanted meanwhile.
    */
@@ -170,12 +185,12 @@ export class CircuitPool {
     for (const circuit of [...this.#circuits]) circuit.close();
   }
 
-  #endLater(circuit: Circuit): void {
+  #endLater(circuit: Circuit, isDue = () => !this.#isWanted()): void {
     const { clock, random } = this.#service;
     const at = clock.now() + random.unit() * LET_GO_MS;
     const end = (): void => {
       this.#endings.delete(cancel);
-      if (!this.#isWanted()) circuit.close();
+      if (isDue()) circuit.close();
     };
     const cancel = clock.schedule(at, end, { background: true });
     this.#endings.add(cancel);
@@ -214,18 +229,21 @@ export class CircuitPool {
   }
 
   #next(claim: Omit<PathClaim<unknown>, "begin">): Circuit | undefined {
-    const isAllowed = ({ isUsable, exit }: Circuit): boolean => isUsable && claim.isAllowed(exit);
-    const usable = this.#circuits.filter(isAllowed);
+    const usable = this.#circuits.filter((it) => this.#isUsable(it) && claim.isAllowed(it.exit));
     const better = usable.filter(({ exit }) => claim.isUnloved?.(exit) !== true);
     const among = better.length > 0 ? better : usable;
     return among[this.#turn++ % among.length];
+  }
+
+  #isUsable(circuit: Circuit): boolean {
+    return circuit.isUsable && !this.#shunned.has(circuit);
   }
 
   /** Builds what is missing. */
   #fill(): void {
     if (this.#abort.signal.aborted || this.#cancelRetry !== undefined) return;
     const { paths, spares } = this.#options;
-    const isGood = (circuit: Circuit): boolean => circuit.isUsable && this.#hasRoom(circuit.exit);
+    const isGood = (it: Circuit): boolean => this.#isUsable(it) && this.#hasRoom(it.exit);
     const good = this.#circuits.filter(isGood).length;
     this.#closeSpent();
     if (this.#waiters.size === 0 && !this.#isWanted()) return;

@@ -256,7 +256,7 @@ export class OnionCarrier {
     }
     const verdict = isOf(outcome, asked.expects) ? judge(outcome, circuit.exit) : "lie";
     if (isOf(outcome, asked.expects) && verdict === "proof") return outcome;
-    if (verdict === "lie") this.#caught(circuit.exit);
+    if (verdict === "lie") this.#caught(circuit.exit, paths);
     throw unproved();
   }
 
@@ -306,11 +306,11 @@ export class OnionCarrier {
     this.#reads.letGo();
   }
 
-  /** Whatever else this exit was asked fails, and is asked of another one. */
-  #caught(exit: NodeId): void {
+  /** What else this exit was asked there fails, and is asked of another one. */
+  #caught(exit: NodeId, paths: CircuitPool): void {
     this.#routes.caught(exit);
-    this.#writes.leave(exit);
-    this.#reads.leave(exit);
+    paths.leave(exit);
+    (paths === this.#writes ? this.#reads : this.#writes).shun(exit);
   }
 
   async #pick<T>(
