@@ -107,16 +107,24 @@ export class TunnelService {
     this.#handlers = { ...this.#handlers, ...handlers };
   }
 
-  /** A neighbour has sent a one-time unit, which is handed over. */
-  receive(from: NodeId, unit: Uint8Array): void {
+  /**
+   * A neighbour has sent a one-time unit, which is handed over.
+   *
+   * @param source whom it counts for, by what all share; the neighbour itself if absent
+   */
+  receive(from: NodeId, unit: Uint8Array, source?: string): void {
     this.#advanceKeys();
-    this.packets.receive(from, unit);
+    this.packets.receive(from, unit, source);
   }
 
-  /** A neighbour has opened a channel; what happens on it goes to the events that come back. */
-  accept(from: NodeId, channel: OnionChannel): ChannelEvents {
+  /**
+   * A neighbour has opened a channel; what happens on it goes to the events that come back.
+   *
+   * @param source as with {@link receive}
+   */
+  accept(from: NodeId, channel: OnionChannel, source?: string): ChannelEvents {
     this.#advanceKeys();
-    return this.#relay.accept(from, channel);
+    return this.#relay.accept(from, channel, source);
   }
 
   /** Ends everything: circuits through this node too. Nothing is left running. */

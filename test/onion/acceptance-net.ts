@@ -47,6 +47,8 @@ export interface NetOptions extends TunnelOptions {
   readonly others?: ReadonlyMap<number, TunnelOptions>;
   /** How far clocks of nodes are ahead, in ms. */
   readonly aheadMs?: ReadonlyMap<number, number>;
+  /** Whom nodes count for, other than for themselves. */
+  readonly sources?: ReadonlyMap<number, string>;
 }
 
 /** Makes a net of so many nodes. */

@@ -55,6 +55,42 @@ describe("a neighbour that floods a relay", () => {
     await expect(net.clock.runPromise(build())).rejects.toThrow();
   });
 
+  it("by many ids at one place has the share of one", async () => {
+    const limits = { circuitsMax: 12, circuitsPerLinkMax: 6, buildsPerSecond: 1, buildsBurst: 24 };
+    const sources = new Map([4, 5, 6, 7].map((index) => [index, "198.51.100"]));
+    net = new VirtualNet(8, { relay: { limits }, packets: { statesMax: 12 }, sources });
+    const events = { unit: () => {}, sent: () => {}, closed: () => {} };
+    const noise = new Uint8Array(packetBytes(GEOMETRY));
+    for (const hostile of [4, 5, 6, 7]) {
+      for (let i = 0; i < 6; i++) {
+        net.service(hostile).links.open(net.node(1).id, events).send(noise.slice());
+        net.service(hostile).links.open(net.node(1).id, events);
+      }
+    }
+    await net.clock.runUntil(1_000);
+    const built: Circuit[] = [];
+    for (let i = 0; i < 6; i++) {
+      const route = net.route(1, i % 2 === 0 ? 2 : 3);
+      built.push(await net.clock.runPromise(Circuit.build(net.service(0), route)));
+    }
+    expect(built.every((circuit) => circuit.isUsable)).toBe(true);
+    expect(net.service(1).circuits).toBe(12);
+
+    const mute = new MessageDesk(net.service(2), new StaticRoutes(() => []));
+    mute.setMessageHandler(() => {});
+    const send = (from: number, to: number): Promise<unknown> => {
+      const desk = new MessageDesk(net.service(from), new StaticRoutes(() => [net.route(1, to)]));
+      return desk.send(net.peer(to), BYTES, { reply: "state" });
+    };
+    for (const hostile of [4, 5, 6, 7]) {
+      for (let i = 0; i < 6; i++) send(hostile, 2).catch(() => {});
+    }
+    await net.clock.runUntil(net.clock.now() + 500);
+    const last = new MessageDesk(net.service(3), new StaticRoutes(() => []));
+    last.setMessageHandler((message) => message.reply(BYTES));
+    for (let i = 0; i < 3; i++) await net.clock.runPromise(send(0, 3), 20_000);
+  });
+
   it("with circuits to one node leaves room for those of another one", async () => {
     net = new VirtualNet(6, { relay: { limits: { circuitsPerLinkMax: 6 } } });
     const build = (from: number): Promise<Circuit> =>
@@ -136,7 +172,7 @@ describe("a neighbour that floods a relay", () => {
     const peeler = new Peeler(parts, ring);
     const unit = (): Uint8Array =>
       buildPacket(parts, { epoch: key.epoch, hops, content: BYTES, random })?.unit ?? BYTES;
-    const [flood, honest] = [random.bytes(32), random.bytes(32)];
+    const [flood, honest] = ["198.51.100", "relay:5e"];
     const first = unit();
     expect(peeler.peel(first, flood).kind).toBe("peeled");
     for (let i = 0; i < 50; i++) peeler.peel(unit(), flood);

@@ -202,7 +202,9 @@ export class VirtualNet implements AcceptanceNet {
     const { units, holdMs } = this.#pass(passage);
     for (const bytes of units) {
       this.#later(() => {
-        if (this.#isReachable(node)) node.service.receive(this.node(from).id, bytes.slice());
+        if (!this.#isReachable(node)) return;
+        const source = this.#options.sources?.get(from);
+        node.service.receive(this.node(from).id, bytes.slice(), source);
       }, holdMs);
     }
     return Promise.resolve();
@@ -253,7 +255,7 @@ export class VirtualNet implements AcceptanceNet {
     };
     this.#later(() => {
       if (this.#dead.has(node.index)) return;
-      far = node.service.accept(this.node(from).id, {
+      const channel: OnionChannel = {
         send: (bytes) =>
           this.#carry({ ...way, from: node.index, to: from, bytes }, far, () =>
             nearClosed || this.#dead.has(from) ? undefined : events,
@@ -262,7 +264,8 @@ export class VirtualNet implements AcceptanceNet {
           farClosed = true;
           this.#later(end);
         },
-      });
+      };
+      far = node.service.accept(this.node(from).id, channel, this.#options.sources?.get(from));
     });
     return near;
   }

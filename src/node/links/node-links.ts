@@ -8,6 +8,7 @@ import {
 } from "../../identity/index.ts";
 import type { Link, LinkHost, ReachTarget } from "../../link/index.ts";
 import { FairShare } from "../../retx/index.ts";
+import { sourceOf } from "./link-source.ts";
 
 /** Where a node may be, as somebody said who need not be right. */
 export interface Whereabouts {
@@ -76,12 +77,12 @@ export class NodeLinks {
   /**
    * A link to a node that somebody else names, as the next one of an onion. Anybody may name nodes
    * that do not exist, one in each packet: while many are looked for, only what is at hand counts,
-   * and of those that one neighbour names no more are than are left for others.
+   * and of those that come from one source no more are than are left for others.
    *
-   * @param from the neighbour; without it, this node itself
+   * @param from the neighbour that names it; without one, this node itself
    */
   async toNamed(id: NodeId, from?: NodeId): Promise<Link> {
-    const by = from === undefined ? "" : nodeIdText(from);
+    const by = from === undefined ? "" : this.#sourceOf(from);
     if (!this.#namedBy.take(by, NAMED_AT_ONCE - this.#named)) {
       return await this.to(id, { isLookedUp: false });
     }
@@ -92,6 +93,10 @@ export class NodeLinks {
       this.#named -= 1;
       this.#namedBy.leave(by);
     }
+  }
+
+  #sourceOf(peer: NodeId): string {
+    return sourceOf({ peer, path: this.#host.find(peer)?.path }).source;
   }
 
   async #dial(id: NodeId, isLookedUp: boolean): Promise<Link> {

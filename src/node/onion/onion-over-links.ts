@@ -8,6 +8,7 @@ import {
   type OnionLinks,
   UnitCutter,
 } from "../../onion/index.ts";
+import { sourceOf } from "../links/link-source.ts";
 
 /** Protocols of the streams that carry one-time packets, and one circuit each. */
 export const PACKET_PROTOCOL = "onion";
@@ -31,8 +32,8 @@ export interface OnionSizes {
 
 /** Who takes what neighbours send: the tunnel service of this node. */
 export interface OnionReceiver {
-  receive(from: NodeId, unit: Uint8Array): void;
-  accept(from: NodeId, channel: OnionChannel): ChannelEvents;
+  receive(from: NodeId, unit: Uint8Array, source: string): void;
+  accept(from: NodeId, channel: OnionChannel, source: string): ChannelEvents;
 }
 
 /** Onions over links: one stream for the one-time packets of a link, one for each circuit. */
@@ -61,17 +62,17 @@ export class OnionOverLinks implements OnionLinks {
   /** Hands over what neighbours send from now on. Called once. */
   serve(receiver: OnionReceiver): void {
     const { packetBytes, cellBytes } = this.#sizes;
-    this.#host.handle(PACKET_PROTOCOL, (stream, { peer }) => {
+    this.#host.handle(PACKET_PROTOCOL, (stream, link) => {
       const packets = new UnitCutter({ firstBytes: packetBytes, cellBytes: packetBytes });
       this.#follow(stream, packets, {
-        unit: (unit) => receiver.receive(peer, unit),
+        unit: (unit) => receiver.receive(link.peer, unit, sourceOf(link).source),
         sent: () => {},
         closed: () => {},
       });
     });
-    this.#host.handle(CIRCUIT_PROTOCOL, (stream, { peer }) => {
+    this.#host.handle(CIRCUIT_PROTOCOL, (stream, link) => {
       const channel = new StreamChannel(this.#clock);
-      const events = receiver.accept(peer, channel);
+      const events = receiver.accept(link.peer, channel, sourceOf(link).source);
       // The opener's first unit is a packet, and the answer to it is a cell like all others.
       const units = new UnitCutter({ firstBytes: packetBytes, cellBytes });
       channel.use(stream, events);

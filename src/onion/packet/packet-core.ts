@@ -11,21 +11,29 @@ import {
   passBackward,
 } from "./backward.ts";
 import { edgeId } from "./hop-keys.ts";
+import { outcomeOf } from "./outcome.ts";
 import { isLoop, type OnionParts, openPayload, type PeeledPacket, type Peeler } from "./packet.ts";
 import {
   PACKET_LIMITS,
   type PacketEffect,
   type PacketInput,
   type PacketLimits,
-  type PacketOutcome,
 } from "./packet-protocol.ts";
 import { openReply, type SurbOpener } from "./surb.ts";
+
+/** Where a packet comes from, and whom it counts for. */
+interface Neighbour {
+  readonly id: NodeId;
+  readonly source: string;
+}
 
 /** What a hop needs for one backward unit. */
 interface BackState {
   /** This packet on the edge to the neighbour before. */
   readonly edge: Uint8Array;
   readonly from: NodeId;
+  /** Whom it counts for. */
+  readonly source: string;
   readonly key: Uint8Array;
 }
 
@@ -54,7 +62,7 @@ interface AwaitedSurb {
 type Send = Omit<PacketEffect & { readonly kind: "send" }, "kind">;
 
 type Timer =
-  | { readonly kind: "forward"; readonly from: string; readonly send: Send }
+  | { readonly kind: "forward"; readonly source: string; readonly send: Send }
   | { readonly kind: "pending"; readonly ticket: number }
   | { readonly kind: "surb"; readonly name: string };
 
@@ -119,7 +127,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     switch (input.kind) {
       case "unit":
         if (input.unit[0] === BACKWARD_VERSION) this.#backward(input.from, input.unit);
-        else this.#forward(input.from, input.unit, now);
+        else this.#forward(input, now);
         break;
       case "unsent":
         this.#unsent(input.ticket, input.isBusy);
@@ -145,7 +153,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     for (let timer = this.#timers.due(now); timer !== undefined; timer = this.#timers.due(now)) {
       if (timer.kind === "forward") {
         this.#delayed -= 1;
-        this.#delayedFrom.leave(timer.from);
+        this.#delayedFrom.leave(timer.source);
         this.#effects.push({ kind: "send", ...timer.send });
       } else if (timer.kind === "pending") {
         this.#expire(timer.ticket);
@@ -163,18 +171,19 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     return this.#timers.deadline();
   }
 
-  #forward(from: NodeId, unit: Uint8Array, now: Instant): void {
-    const peeled = this.#peeler.peel(unit, from);
+  #forward(input: PacketInput & { readonly kind: "unit" }, now: Instant): void {
+    const { from, unit, source = nodeIdText(from) } = input;
+    const peeled = this.#peeler.peel(unit, source);
     if (peeled.kind === "dropped") {
       this.#count(peeled.reason);
       return;
     }
     switch (peeled.routing.command) {
       case "relay":
-        this.#pass(from, peeled, now);
+        this.#pass({ id: from, source }, peeled, now);
         break;
       case "deliver":
-        this.#deliver(from, peeled, now);
+        this.#deliver({ id: from, source }, peeled, now);
         break;
       case "home":
         this.#home(peeled);
@@ -185,7 +194,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     }
   }
 
-  #pass(from: NodeId, peeled: PeeledPacket, now: Instant): void {
+  #pass(from: Neighbour, peeled: PeeledPacket, now: Instant): void {
     const { delayMs, next } = peeled.routing;
     const to = next.slice();
     const listener = this.#listenerOf(from, peeled);
@@ -194,9 +203,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
       this.#tell(listener, "policy");
       return;
     }
-    const neighbour = delayMs > 0 ? nodeIdText(from) : "";
     const free = this.#limits.delayedMax - this.#delayed;
-    if (delayMs > 0 && !this.#delayedFrom.take(neighbour, free)) {
+    if (delayMs > 0 && !this.#delayedFrom.take(from.source, free)) {
       this.#count("overload");
       this.#tell(listener, "overload");
       return;
@@ -204,20 +212,20 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     const name = edgeId(this.#parts.suite, peeled.nextEphemeral);
     const ticket = listener && this.#keep(listener, now, { to, name: toHex(name) });
     if (listener !== undefined && ticket === undefined) {
-      if (delayMs > 0) this.#delayedFrom.leave(neighbour);
+      if (delayMs > 0) this.#delayedFrom.leave(from.source);
       return;
     }
     this.#count("relayed");
-    const send = { to, unit: peeled.unit, from, ...(ticket !== undefined && { ticket }) };
+    const send = { to, unit: peeled.unit, from: from.id, ...(ticket !== undefined && { ticket }) };
     if (delayMs === 0) {
       this.#effects.push({ kind: "send", ...send });
     } else {
       this.#delayed += 1;
-      this.#timers.push(now + delayMs, { kind: "forward", from: neighbour, send });
+      this.#timers.push(now + delayMs, { kind: "forward", source: from.source, send });
     }
   }
 
-  #deliver(from: NodeId, peeled: PeeledPacket, now: Instant): void {
+  #deliver(from: Neighbour, peeled: PeeledPacket, now: Instant): void {
     const content = openPayload(peeled.payload);
     const listener = this.#listenerOf(from, peeled);
     if (content === undefined) {
@@ -256,13 +264,13 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   /** Counts one more for a neighbour; this node's own go by what is free alone. */
   #hasRoom(listener: Listener, free: number): boolean {
     if (listener.kind === "origin") return free > 0;
-    return this.#statesFrom.take(nodeIdText(listener.from), free);
+    return this.#statesFrom.take(listener.source, free);
   }
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.ticket);
     const { listener } = pending;
-    if (listener.kind === "hop") this.#statesFrom.leave(nodeIdText(listener.from));
+    if (listener.kind === "hop") this.#statesFrom.leave(listener.source);
     if (pending.to !== undefined) this.#byName.delete(pending.name);
     this.#timers.cancel(pending.timer);
   }
@@ -366,10 +374,13 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     this.#effects.push({ kind: "send", to: from, unit });
   }
 
-  #listenerOf(from: NodeId, { routing, ephemeral, keys }: PeeledPacket): Listener | undefined {
+  #listenerOf(
+    { id: from, source }: Neighbour,
+    { routing, ephemeral, keys }: PeeledPacket,
+  ): Listener | undefined {
     if (!routing.keepsBackState) return undefined;
     const edge = edgeId(this.#parts.suite, ephemeral);
-    return { kind: "hop", edge, from, key: keys.backward.slice() };
+    return { kind: "hop", edge, from, source, key: keys.backward.slice() };
   }
 
   #filler(): number {
@@ -379,17 +390,4 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   #count(name: string): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
-}
-
-/** A reply counts only from the destination; a hop half-way can but fail. */
-function outcomeOf(opened: ReturnType<typeof openBackward>, hops: number): PacketOutcome {
-  if (opened === undefined) return { kind: "failure", failure: { reason: "protocol" } };
-  const { hop, content } = opened;
-  if (content.kind === "failure") {
-    return { kind: "failure", failure: { reason: content.reason, hop } };
-  }
-  if (hop !== hops - 1) {
-    return { kind: "failure", failure: { reason: "protocol", hop, isProven: true } };
-  }
-  return { kind: "reply", content: content.content };
 }

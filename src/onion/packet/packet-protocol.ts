@@ -10,7 +10,13 @@ export type PacketOutcome =
 
 /** What the one-time side of a node is told. Bytes are handed over. */
 export type PacketInput =
-  | { readonly kind: "unit"; readonly from: NodeId; readonly unit: Uint8Array }
+  | {
+      readonly kind: "unit";
+      readonly from: NodeId;
+      readonly unit: Uint8Array;
+      /** Whom it counts for; the neighbour itself, if absent. */
+      readonly source?: string | undefined;
+    }
   /**
    * A unit that was to be sent under this ticket did not reach the neighbour; for a want of room at
    * this node, if it says so.

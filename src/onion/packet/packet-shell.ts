@@ -47,8 +47,8 @@ export class PacketShell {
     return this.#core.counts;
   }
 
-  receive(from: NodeId, unit: Uint8Array): void {
-    this.#driver.handle({ kind: "unit", from, unit });
+  receive(from: NodeId, unit: Uint8Array, source?: string): void {
+    this.#driver.handle({ kind: "unit", from, unit, source });
   }
 
   send(first: NodeId, unit: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { assert, type KeyedHash } from "../../base/index.ts";
+import { assert, type KeyedHash, utf8 } from "../../base/index.ts";
 
 /** Words of a tag. */
 const WORDS = 4;
@@ -9,26 +9,26 @@ const SLOTS_FIRST = 1_024;
 /** Tags of one epoch key that are kept: 64 MiB of table when full, then packets are refused. */
 export const REPLAY_TAGS_MAX = 2_097_152;
 
-/** Neighbours are counted in so many places: of two, rarely both in one. */
+/** Sources are counted in so many places: of two, rarely both in one. */
 const SHARES = 4_096;
 
 /**
  * The packets that were opened with one key: a set of 16-byte tags in one flat table (open
  * addressing, linear probing). Tags are pseudorandom under keys that nobody can choose, so their
- * first word is a good hash. None is forgotten before its key, so a neighbour that brings many is
+ * first word is a good hash. None is forgotten before its key, so a source that brings many is
  * refused more of them once it has as many as are free.
  */
 export class ReplayTags {
   readonly #tagsMax: number;
   readonly #hash: KeyedHash | undefined;
-  /** Tags by the hash of the neighbour that brought them. */
+  /** Tags by the hash of the source that brought them. */
   readonly #shares = new Uint32Array(SHARES);
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST * WORDS);
   #size = 0;
   /** The tag that is looked for. */
   readonly #words = new Uint32Array(WORDS);
 
-  /** @param hash tells neighbours apart, with a secret: nobody chooses whose share to use */
+  /** @param hash tells sources apart, with a secret: nobody chooses whose share to use */
   constructor(tagsMax: number = REPLAY_TAGS_MAX, hash?: KeyedHash) {
     this.#tagsMax = tagsMax;
     this.#hash = hash;
@@ -38,8 +38,8 @@ export class ReplayTags {
     return this.#size;
   }
 
-  /** Takes a tag of 16 bytes in, or says why it cannot; without `from`, whoever brought it. */
-  add(tag: Uint8Array, from?: Uint8Array): "added" | "seen" | "full" {
+  /** Takes a tag of 16 bytes in, or says why it cannot; without a source, whoever brought it. */
+  add(tag: Uint8Array, source?: string): "added" | "seen" | "full" {
     assert(tag.length === 4 * WORDS, "a replay tag has 16 bytes");
     const words = this.#words;
     for (let i = 0; i < WORDS; i++) words[i] = wordAt(tag, 4 * i);
@@ -47,7 +47,7 @@ export class ReplayTags {
     if (words[0] === 0) words[0] = 1;
     const at = find(this.#slots, words, 0);
     if (this.#slots[at] !== 0) return "seen";
-    if (!this.#count(from)) return "full";
+    if (!this.#count(source)) return "full";
     this.#slots.set(words, at);
     this.#size += 1;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
@@ -61,11 +61,12 @@ export class ReplayTags {
     this.#shares.fill(0);
   }
 
-  /** False when there is no room, or none for this neighbour. */
-  #count(from: Uint8Array | undefined): boolean {
+  /** False when there is no room, or none for this source. */
+  #count(source: string | undefined): boolean {
     const free = this.#tagsMax - this.#size;
-    if (from === undefined || this.#hash === undefined) return free > 0;
-    const share = this.#hash.of(from) % SHARES;
+    if (source === undefined || this.#hash === undefined) return free > 0;
+    // By fours, as the hash takes them.
+    const share = this.#hash.of(utf8(source.padEnd(4 * Math.ceil(source.length / 4)))) % SHARES;
     const count = this.#shares[share] ?? 0;
     if (count >= free) return false;
     this.#shares[share] = count + 1;

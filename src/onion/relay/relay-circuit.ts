@@ -1,8 +1,8 @@
-import type { NodeId } from "../../identity/index.ts";
+import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { TimerHandle } from "../../retx/index.ts";
 import type { HopHandshake } from "../circuit/circuit-build.ts";
 import type { SealedEnd } from "../circuit/sealed-end.ts";
-import type { ChannelId, CircuitId } from "./relay-protocol.ts";
+import type { ChannelId, CircuitId, RelayInput } from "./relay-protocol.ts";
 
 /** One end of a circuit's way through this node. */
 export interface RelayChannel {
@@ -18,6 +18,8 @@ export interface RelayChannel {
 export class RelayCircuit {
   readonly id: CircuitId;
   readonly from: NodeId;
+  /** Whom it counts for. */
+  readonly source: string;
   readonly inbound: RelayChannel;
   outbound: RelayChannel | undefined;
   /** The next hop, once its link has a place for this circuit. */
@@ -34,10 +36,14 @@ export class RelayCircuit {
   life: TimerHandle | undefined;
   beat: TimerHandle | undefined;
 
-  constructor(id: CircuitId, from: NodeId, inbound: ChannelId) {
+  constructor(
+    id: CircuitId,
+    { from, source = nodeIdText(from), channel }: Omit<RelayInput & { kind: "opened" }, "kind">,
+  ) {
     this.id = id;
     this.from = from;
-    this.inbound = { id: inbound, circuit: this, unsent: 0, isStuck: false };
+    this.source = source;
+    this.inbound = { id: channel, circuit: this, unsent: 0, isStuck: false };
   }
 }
 

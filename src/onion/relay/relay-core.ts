@@ -1,5 +1,4 @@
 import { type Core, type Instant, unreachable } from "../../base/index.ts";
-import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import { FairBucket, TimerQueue } from "../../retx/index.ts";
 import { failureCell, isForMe, writeCell } from "../circuit/cell.ts";
 import { agreeAsHop, answerAsHop, type HopHandshake } from "../circuit/circuit-build.ts";
@@ -66,7 +65,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   handle(input: RelayInput, now: Instant): void {
     switch (input.kind) {
       case "opened":
-        this.#accept(input.channel, input.from, now);
+        this.#accept(input, now);
         break;
       case "unit":
         this.#receive(input.channel, input.unit, now);
@@ -108,8 +107,9 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     return this.#timers.deadline();
   }
 
-  #accept(channel: ChannelId, from: NodeId, now: Instant): void {
-    const circuit = new RelayCircuit(this.#circuitCount++, from, channel);
+  #accept(input: RelayInput & { readonly kind: "opened" }, now: Instant): void {
+    const { channel } = input;
+    const circuit = new RelayCircuit(this.#circuitCount++, input);
     if (!this.#perLink.accept(circuit)) {
       this.#count("refused-circuit");
       this.#effects.push({ kind: "close", channel, isStuck: false });
@@ -147,12 +147,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     const { buildsPerSecond, buildsBurst } = this.#limits;
     const bucket = { capacity: buildsBurst, perSecond: buildsPerSecond };
     this.#builds ??= new FairBucket(bucket, now);
-    if (!this.#builds.take(nodeIdText(circuit.from), now)) {
+    if (!this.#builds.take(circuit.source, now)) {
       this.#count("refused-build");
       this.#remove(circuit);
       return;
     }
-    const peeled = peeler.peel(unit, circuit.from);
+    const peeled = peeler.peel(unit, circuit.source);
     const handshake =
       peeled.kind === "peeled" ? agreeAsHop(parts.suite, peeled, random) : undefined;
     if (peeled.kind === "dropped" || handshake === undefined) {

@@ -10,7 +10,13 @@ export type CircuitId = number;
 /** What a relay is told. Bytes are handed over. */
 export type RelayInput =
   /** A neighbour has opened a channel. */
-  | { readonly kind: "opened"; readonly channel: ChannelId; readonly from: NodeId }
+  | {
+      readonly kind: "opened";
+      readonly channel: ChannelId;
+      readonly from: NodeId;
+      /** Whom it counts for; the neighbour itself, if absent. */
+      readonly source?: string | undefined;
+    }
   | { readonly kind: "unit"; readonly channel: ChannelId; readonly unit: Uint8Array }
   /** So many units have left for the neighbour. */
   | { readonly kind: "sent"; readonly channel: ChannelId; readonly count: number }
@@ -53,7 +59,7 @@ export type RelayEffect =
 
 /** Bounds of a relay, beside those of each circuit. */
 export interface RelayLimits {
-  /** Circuits; then the neighbour that has most gives one up to one that has fewer. */
+  /** Circuits; then the source that has most gives one up to one that has fewer. */
   readonly circuitsMax: number;
   /** Circuits that go on to one neighbour; a sixth more may come from one. */
   readonly circuitsPerLinkMax: number;

@@ -72,14 +72,14 @@ export class RelayShell {
     return this.#core.counts;
   }
 
-  accept(from: NodeId, channel: OnionChannel): ChannelEvents {
+  accept(from: NodeId, channel: OnionChannel, source?: string): ChannelEvents {
     const id = 2 * this.#accepted++ + 1;
     if (this.#isClosed) {
       channel.close();
       return this.#eventsOf(id);
     }
     this.#channels.set(id, channel);
-    this.#driver.handle({ kind: "opened", channel: id, from });
+    this.#driver.handle({ kind: "opened", channel: id, from, source });
     return this.#eventsOf(id);
   }
 
