@@ -158,6 +158,27 @@ describe("a neighbour that floods a relay", () => {
     ]);
   });
 
+  it("with messages that are never whole has none of others forgotten", async () => {
+    net = new VirtualNet(5);
+    const got: number[] = [];
+    const last = new MessageDesk(net.service(3), new StaticRoutes(() => []));
+    last.setMessageHandler(({ data }) => got.push(data.length));
+    const begin = (from: number, ...way: number[]) => {
+      const desk = new MessageDesk(net.service(from), new StaticRoutes(() => [net.route(...way)]));
+      const writer = desk.open(net.peer(3), { reply: "none" });
+      // One packet leaves, and there is more to come.
+      writer.write(new Uint8Array(1_250));
+      return writer;
+    };
+    const honest = begin(0, 1, 3);
+    await net.clock.runUntil(1_000);
+    for (let i = 0; i < 1_100; i++) begin(4, 3);
+    await net.clock.runUntil(2_000);
+    await net.clock.runPromise(honest.end());
+    await net.clock.runUntil(3_000);
+    expect(got).toEqual([1_250]);
+  });
+
   it("with packets that it has to remember leaves room for those of another one", () => {
     net = new VirtualNet(2);
     const parts = { suite: fastSuite(), geometry: GEOMETRY };

@@ -3,9 +3,9 @@ import type { Content } from "./content.ts";
 
 /** Bounds of what is put together from pieces. */
 export interface AssemblyLimits {
-  /** Messages of which pieces are missing; then the oldest one goes. */
+  /** Messages of which pieces are missing; then the oldest one goes of whoever has most of them. */
   readonly messagesMax: number;
-  /** Bytes of all packets that their pieces came in. */
+  /** Bytes of all packets that their pieces came in; then the same by bytes. */
   readonly bytesMax: number;
   /** Pieces of one message. */
   readonly piecesMax: number;
@@ -29,6 +29,8 @@ interface Piece<T> {
 
 interface Unfinished<T> {
   readonly since: Instant;
+  /** Whom it counts for: whoever has brought the first piece. */
+  readonly source: string;
   readonly pieces: Map<number, Piece<T>>;
   count: number | undefined;
   bytes: number;
@@ -40,14 +42,29 @@ export interface WholeMessage<T> {
   readonly pieces: readonly Piece<T>[];
 }
 
+/** How a piece came. */
+export interface Arrival<T> {
+  /** Whatever belongs to a piece: how it can be answered. */
+  readonly way: T;
+  /** Whom it counts for. */
+  readonly source: string;
+}
+
+/** What one source has of what all share. */
+interface Share {
+  readonly messages: Set<string>;
+  bytes: number;
+}
+
 /**
- * Puts messages together from pieces that come in any order, repeated, or not at all. `way` is
- * whatever belongs to a piece: how it can be answered.
+ * Puts messages together from pieces that come in any order, repeated, or not at all. Whoever
+ * begins more than there is room for has its own forgotten, and nobody else's.
  */
 export class Assembly<T> {
   readonly #limits: AssemblyLimits;
   /** Oldest first. */
   readonly #partial = new Map<string, Unfinished<T>>();
+  readonly #shares = new Map<string, Share>();
   #bytes = 0;
 
   constructor(limits: AssemblyLimits = ASSEMBLY_LIMITS) {
@@ -60,11 +77,12 @@ export class Assembly<T> {
   }
 
   /** Takes a piece, whose bytes are kept; the message if it is whole with it. */
-  add(content: Content, way: T, now: Instant): WholeMessage<T> | undefined {
+  add(content: Content, { way, source }: Arrival<T>, now: Instant): WholeMessage<T> | undefined {
     this.#forgetOld(now);
     const name = toHex(content.message);
     const partial = this.#partial.get(name) ?? {
       since: now,
+      source,
       pieces: new Map<number, Piece<T>>(),
       count: undefined,
       bytes: 0,
@@ -78,6 +96,10 @@ export class Assembly<T> {
     const bytes = content.data.buffer.byteLength;
     partial.bytes += bytes;
     this.#bytes += bytes;
+    const share = this.#shares.get(partial.source) ?? { messages: new Set(), bytes: 0 };
+    this.#shares.set(partial.source, share);
+    share.messages.add(name);
+    share.bytes += bytes;
     if (content.isLast) partial.count = content.index + 1;
     const message = whole(partial);
     if (message !== undefined) {
@@ -97,15 +119,29 @@ export class Assembly<T> {
 
   #forgetTooMuch(): void {
     const { messagesMax, bytesMax } = this.#limits;
-    for (const [name, partial] of this.#partial) {
-      if (this.#partial.size <= messagesMax && this.#bytes <= bytesMax) return;
-      this.#forget(name, partial);
+    for (;;) {
+      const isTooLong = this.#bytes > bytesMax;
+      if (this.#partial.size <= messagesMax && !isTooLong) return;
+      const sizeOf = ({ messages, bytes }: Share): number => (isTooLong ? bytes : messages.size);
+      let most: Share | undefined;
+      for (const share of this.#shares.values()) {
+        if (most === undefined || sizeOf(share) > sizeOf(most)) most = share;
+      }
+      const [oldest = ""] = most?.messages ?? [];
+      const partial = this.#partial.get(oldest);
+      if (partial === undefined) return;
+      this.#forget(oldest, partial);
     }
   }
 
   #forget(name: string, partial: Unfinished<T>): void {
     this.#partial.delete(name);
     this.#bytes -= partial.bytes;
+    const share = this.#shares.get(partial.source);
+    if (share === undefined) return;
+    share.messages.delete(name);
+    share.bytes -= partial.bytes;
+    if (share.messages.size === 0) this.#shares.delete(partial.source);
   }
 }
 

@@ -78,7 +78,7 @@ export class MessageDesk {
     this.#service = service;
     this.#routes = routes;
     service.setHandlers({
-      deliver: (content, answer) => this.#deliver(content, answer),
+      deliver: (...delivered) => this.#deliver(...delivered),
       home: (_name, content) => this.#takeReply(content),
     });
   }
@@ -247,14 +247,18 @@ export class MessageDesk {
     return { reply, abandon };
   }
 
-  #deliver(bytes: Uint8Array, answer: ((answer: BackwardContent) => void) | undefined): void {
+  #deliver(
+    bytes: Uint8Array,
+    answer: ((answer: BackwardContent) => void) | undefined,
+    source: string,
+  ): void {
     const content = this.#read(bytes);
     if (content === undefined) {
       answer?.({ kind: "failure", reason: "protocol", detail: 0 });
       return;
     }
     const way = this.#wayOf(content, answer);
-    const whole = this.#assembly.add(content, way, this.#service.clock.now());
+    const whole = this.#assembly.add(content, { way, source }, this.#service.clock.now());
     if (whole !== undefined) this.#onMessage(new IncomingMessage(this.#service.parts, whole));
   }
 
@@ -279,7 +283,8 @@ export class MessageDesk {
     const content = this.#read(bytes);
     const awaited = content && this.#awaited.get(toHex(content.message));
     if (content === undefined || awaited === undefined) return;
-    const whole = awaited.assembly.add(content, undefined, this.#service.clock.now());
+    const arrival = { way: undefined, source: "" };
+    const whole = awaited.assembly.add(content, arrival, this.#service.clock.now());
     if (whole !== undefined) awaited.settle(whole.data);
   }
 

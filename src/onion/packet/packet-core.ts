@@ -236,7 +236,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     const token = listener && this.#keep(listener, now);
     if (listener !== undefined && token === undefined) return;
     this.#count("delivered");
-    const delivered = { content, ...(token !== undefined && { token }) };
+    const delivered = { content, source: from.source, ...(token !== undefined && { token }) };
     this.#effects.push({ kind: "deliver", ...delivered });
   }
 

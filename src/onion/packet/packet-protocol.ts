@@ -48,7 +48,12 @@ export type PacketEffect =
       readonly from?: NodeId;
     }
   /** A payload for this node; with a token it may be answered, once, within the time of a state. */
-  | { readonly kind: "deliver"; readonly content: Uint8Array; readonly token?: number }
+  | {
+      readonly kind: "deliver";
+      readonly content: Uint8Array;
+      readonly source: string;
+      readonly token?: number;
+    }
   /** A reply block of this node's own came home. */
   | { readonly kind: "home"; readonly name: Uint8Array; readonly content: Uint8Array }
   | { readonly kind: "outcome"; readonly id: number; readonly outcome: PacketOutcome };

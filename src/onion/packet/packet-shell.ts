@@ -12,8 +12,14 @@ export interface PacketHandlers {
   /**
    * A payload for this node, whose bytes are handed over. With `answer` its origin waits for one
    * answer along the hops that have kept state; calls after the first do nothing.
+   *
+   * @param source whom the payload counts for, by what all share
    */
-  deliver(content: Uint8Array, answer?: (answer: BackwardContent) => void): void;
+  deliver(
+    content: Uint8Array,
+    answer: ((answer: BackwardContent) => void) | undefined,
+    source: string,
+  ): void;
   /** A reply came home along a reply block of this node's own. */
   home(name: Uint8Array, content: Uint8Array): void;
 }
@@ -90,7 +96,7 @@ export class PacketShell {
         this.#transmit(effect);
         break;
       case "deliver":
-        this.#handlers().deliver?.(effect.content, this.#answerOf(effect.token));
+        this.#handlers().deliver?.(effect.content, this.#answerOf(effect.token), effect.source);
         break;
       case "home":
         this.#handlers().home?.(effect.name, effect.content);
