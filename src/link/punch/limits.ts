@@ -19,6 +19,9 @@ export interface PunchLimits {
   /** Offers that one rendezvous may bring in a burst, and each second in the long run. */
   readonly offersBurst: number;
   readonly offersPerSecond: number;
+  /** The same of one sender through one rendezvous, whether it is who it says or not. */
+  readonly offersPerWayBurst: number;
+  readonly offersPerWayPerSecond: number;
   /** Offers of one peer in a burst, and each second in the long run. */
   readonly offersPerPeerBurst: number;
   readonly offersPerPeerPerSecond: number;
@@ -58,6 +61,8 @@ export const PUNCH_LIMITS: PunchLimits = Object.freeze({
   noncesMax: 4_096,
   offersBurst: 32,
   offersPerSecond: 4,
+  offersPerWayBurst: 8,
+  offersPerWayPerSecond: 0.2,
   offersPerPeerBurst: 4,
   offersPerPeerPerSecond: 0.1,
   addressesMax: 8,
@@ -83,7 +88,10 @@ export interface RendezvousLimits {
   /** Signals for one receiver in a burst, and each second in the long run. */
   readonly signalsToOneBurst: number;
   readonly signalsToOnePerSecond: number;
-  /** Nodes whose rates are remembered; the longest quiet one is forgotten. */
+  /** Signals of one sender for one receiver in a burst, and each second in the long run. */
+  readonly signalsOfOneToOneBurst: number;
+  readonly signalsOfOneToOnePerSecond: number;
+  /** Nodes, and pairs of them, whose rates are remembered; the longest quiet one is forgotten. */
   readonly ratesMax: number;
 }
 
@@ -94,5 +102,7 @@ export const RENDEZVOUS_LIMITS: RendezvousLimits = Object.freeze({
   signalsPerSecond: 8,
   signalsToOneBurst: 64,
   signalsToOnePerSecond: 8,
+  signalsOfOneToOneBurst: 16,
+  signalsOfOneToOnePerSecond: 1,
   ratesMax: 1_024,
 });

@@ -31,6 +31,8 @@ export class OfferDesk {
   /** Nonces with their expiry, oldest first. */
   readonly #nonces = new Map<string, number>();
   readonly #byVia: RateTable;
+  /** Of one sender through one rendezvous, which knows who it is. */
+  readonly #byWay: RateTable;
   readonly #byPeer: RateTable;
 
   constructor(self: NodeId, limits: PunchLimits) {
@@ -38,6 +40,10 @@ export class OfferDesk {
     this.#limits = limits;
     this.#byVia = new RateTable(
       { capacity: limits.offersBurst, perSecond: limits.offersPerSecond },
+      limits.ratesMax,
+    );
+    this.#byWay = new RateTable(
+      { capacity: limits.offersPerWayBurst, perSecond: limits.offersPerWayPerSecond },
       limits.ratesMax,
     );
     this.#byPeer = new RateTable(
@@ -65,13 +71,14 @@ export class OfferDesk {
   }
 
   /** Takes an offer in; tells why not. */
-  admit(offer: Offer, { from, via, unixMs }: Arrival, now: Instant): OfferFault | undefined {
+  admit(offer: Offer, arrival: Arrival, now: Instant): OfferFault | undefined {
+    const { from, unixMs } = arrival;
     this.#forgetExpired(unixMs);
     const nonce = toHex(offer.publicKey) + toHex(offer.nonce);
     if (this.#nonces.has(nonce)) return "replayed";
     // A full table refuses: to forget a nonce would let its offer be played again.
     if (this.#nonces.size >= this.#limits.noncesMax) return "limited";
-    const fault = this.verify(offer, via, now);
+    const fault = this.verify(offer, arrival, now);
     if (fault !== undefined) return fault;
     // Only now: whoever forges offers of a peer must not use up what the peer may send.
     if (!this.#byPeer.take(nodeIdText(from), now)) return "limited";
@@ -79,8 +86,16 @@ export class OfferDesk {
     return undefined;
   }
 
-  /** Verifies what `via` has brought, no more often than it may make us. */
-  verify(offer: Offer, via: NodeId, now: Instant): OfferFault | undefined {
+  /**
+   * Verifies what `via` has brought, no more often than it may make us, and each of those who send
+   * through it: one of them must not use up what the others may.
+   */
+  verify(
+    offer: Offer,
+    { from, via }: Pick<Arrival, "from" | "via">,
+    now: Instant,
+  ): OfferFault | undefined {
+    if (!this.#byWay.take(nodeIdText(via) + nodeIdText(from), now)) return "limited";
     if (!this.#byVia.take(nodeIdText(via), now)) return "limited";
     return offer.isSigned() ? undefined : "forged";
   }

@@ -198,18 +198,18 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     if (punch.takeRepeat(now)) this.#signal(punch);
   }
 
-  #takeAnswer(answer: Offer, { from, via }: Arrival, now: Instant): void {
-    const punch = this.#punches.get(nodeIdText(from));
+  #takeAnswer(answer: Offer, arrival: Arrival, now: Instant): void {
+    const punch = this.#punches.get(nodeIdText(arrival.from));
     const isExpected =
       punch?.init.isOfferer === true &&
       punch.exchange === undefined &&
-      isSameNode(punch.init.via, via) &&
+      isSameNode(punch.init.via, arrival.via) &&
       equalBytes(punch.init.offerHash, answer.reference);
     if (punch === undefined || !isExpected) {
       this.#statistics.unexpected += 1;
       return;
     }
-    const fault = this.#desk.verify(answer, via, now);
+    const fault = this.#desk.verify(answer, arrival, now);
     if (fault === undefined) this.#agree(punch, answer, answer.hash, now);
     else this.#statistics[fault] += 1;
   }

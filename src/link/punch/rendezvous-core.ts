@@ -16,6 +16,7 @@ export class RendezvousCore {
   readonly #isLinked: (node: NodeId) => boolean;
   readonly #senders: RateTable;
   readonly #receivers: RateTable;
+  readonly #pairs: RateTable;
 
   constructor(options: {
     readonly limits: RendezvousLimits;
@@ -32,6 +33,8 @@ export class RendezvousCore {
       { capacity: limits.signalsToOneBurst, perSecond: limits.signalsToOnePerSecond },
       limits.ratesMax,
     );
+    const { signalsOfOneToOneBurst: capacity, signalsOfOneToOnePerSecond: perSecond } = limits;
+    this.#pairs = new RateTable({ capacity, perSecond }, limits.ratesMax);
   }
 
   /** What to do with a signal of `from`, which the link has proved, for `to`. */
@@ -44,6 +47,8 @@ export class RendezvousCore {
     // Not even told: whoever sends too much must not make us send as much.
     if (!this.#senders.take(nodeIdText(from), now)) return "drop";
     if (!this.#isLinked(to)) return "not-linked";
+    // Nor may it use up what all others may send to one.
+    if (!this.#pairs.take(nodeIdText(from) + nodeIdText(to), now)) return "drop";
     return this.#receivers.take(nodeIdText(to), now) ? "pass" : "busy";
   }
 }

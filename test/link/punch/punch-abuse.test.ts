@@ -101,17 +101,18 @@ describe("an offer", () => {
 
   it("with any bit changed is dropped, and its sender is not punished for it", () => {
     const { world, node, tell, sent } = place();
-    const honest = offer(world, node);
-    for (let bit = 0; bit < 8 * honest.bytes.length; bit += 13) {
-      const bytes = honest.bytes.slice();
+    const from = new NodeIdentity(random.bytes(32));
+    const fresh = () => offer(world, node, { from });
+    for (let bit = 0; bit < 8 * fresh().bytes.length; bit += 13) {
+      const { from: sender, bytes } = fresh();
       bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      tell({ from: honest.from, bytes });
-      world.clock.advance(300);
+      tell({ from: sender, bytes });
+      world.clock.advance(1_000 / PUNCH_LIMITS.offersPerWayPerSecond);
     }
     expect([node.core.statistics.offersTaken, node.core.size, sent.count]).toEqual([0, 0, 0]);
     expect(node.core.statistics.forged).toBeGreaterThan(80);
-    tell(offer(world, node, { expiresAtUnixMs: world.clock.unixMs() + 30_000 }));
-    expect(node.core.statistics.offersTaken).toBe(1);
+    for (let at = 0; at < PUNCH_LIMITS.offersPerPeerBurst; at++) tell(fresh());
+    expect(node.core.statistics.offersTaken).toBe(PUNCH_LIMITS.offersPerPeerBurst);
   });
 
   it("cut anywhere, or noise, is dropped", () => {
@@ -153,8 +154,8 @@ describe("an offer", () => {
     const forged = answer.bytes.slice();
     forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
     for (let at = 0; at < 200; at++) tell({ from: peer.id, bytes: forged });
-    const { offersBurst } = PUNCH_LIMITS;
-    expect(node.core.statistics).toMatchObject({ forged: offersBurst, limited: 200 - offersBurst });
+    const { offersPerWayBurst: looks } = PUNCH_LIMITS;
+    expect(node.core.statistics).toMatchObject({ forged: looks, limited: 200 - looks });
   });
 
   it("of one peer again and again is limited", () => {
@@ -318,9 +319,15 @@ describe("a rendezvous", () => {
   it("hears one who sends too much no more, and does not let many drown one", () => {
     const core = judge();
     const signal = { from: a as Uint8Array, to: b as Uint8Array, bytes: 10 };
-    let passed = 0;
-    for (let at = 0; at < 1_000; at++) passed += core.judge(signal, at) === "pass" ? 1 : 0;
-    expect(passed).toBeLessThanOrEqual(RENDEZVOUS_LIMITS.signalsBurst + 8);
+    const passed = (to: (at: number) => Uint8Array): number => {
+      const judged = Array.from({ length: 1_000 }, (_, at) =>
+        core.judge({ ...signal, to: to(at) }, at),
+      );
+      return judged.filter((one) => one === "pass").length;
+    };
+    expect(passed(() => signal.to)).toBe(RENDEZVOUS_LIMITS.signalsOfOneToOneBurst);
+    const everybody = passed((at) => new SeededRandom(500 + at).bytes(32));
+    expect(everybody).toBeLessThanOrEqual(RENDEZVOUS_LIMITS.signalsBurst + 8);
     const many = Array.from({ length: 200 }, (_, at) =>
       core.judge({ ...signal, from: new SeededRandom(100 + at).bytes(32) }, 60_000),
     );
