@@ -45,10 +45,10 @@ export class RendezvousCore {
     const { from, to, bytes } = signal;
     if (bytes > this.#limits.signalBytesMax || isSameNode(from, to)) return "drop";
     // Not even told: whoever sends too much must not make us send as much.
-    if (!this.#senders.take(nodeIdText(from), now)) return "drop";
-    if (!this.#isLinked(to)) return "not-linked";
-    // Nor may it use up what all others may send to one.
-    if (!this.#pairs.take(nodeIdText(from) + nodeIdText(to), now)) return "drop";
+    const isHeard = (): boolean => this.#senders.take(nodeIdText(from), now);
+    if (!this.#isLinked(to)) return isHeard() ? "not-linked" : "drop";
+    // Nor does one use up what all others may send to a node, or what that may answer to others.
+    if (!this.#pairs.take(nodeIdText(from) + nodeIdText(to), now) || !isHeard()) return "drop";
     return this.#receivers.take(nodeIdText(to), now) ? "pass" : "busy";
   }
 }

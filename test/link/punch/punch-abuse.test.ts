@@ -326,6 +326,8 @@ describe("a rendezvous", () => {
       return judged.filter((one) => one === "pass").length;
     };
     expect(passed(() => signal.to)).toBe(RENDEZVOUS_LIMITS.signalsOfOneToOneBurst);
+    // Who answers one peer without end may still speak to others.
+    expect(core.judge({ ...signal, to: stranger as Uint8Array }, 0)).toBe("not-linked");
     const everybody = passed((at) => new SeededRandom(500 + at).bytes(32));
     expect(everybody).toBeLessThanOrEqual(RENDEZVOUS_LIMITS.signalsBurst + 8);
     const many = Array.from({ length: 200 }, (_, at) =>

@@ -1,5 +1,5 @@
 import { Driver, SeededRandom } from "../../../src/base/index.ts";
-import { type NodeId, NodeIdentity, nodeIdText } from "../../../src/identity/index.ts";
+import { isSameNode, type NodeId, NodeIdentity, nodeIdText } from "../../../src/identity/index.ts";
 import type { HostPort } from "../../../src/link/index.ts";
 import {
   PUNCH_LIMITS,
@@ -171,6 +171,8 @@ export class PunchWorld {
   }
 
   signal(from: PunchNode, { to, via, bytes }: PunchEffect & { kind: "signal" }): void {
+    // Others pass nothing on.
+    if (!isSameNode(via, this.rendezvous.id)) return;
     if (this.#random.unit() < (this.#options.signalLoss ?? 0)) return;
     const toMs = this.#legMs(from);
     this.clock.schedule(this.clock.now() + toMs, () => {
