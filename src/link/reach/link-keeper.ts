@@ -41,6 +41,12 @@ export class LinkKeeper {
   #callAgainMs = CALL_AGAIN_FIRST_MS;
   /** When a call led to a path last; `undefined` once that was looked at. */
   #calledAt: Instant | undefined;
+  /** The same of a punch. */
+  #punchedAt: Instant | undefined;
+  /** Not before then is punched again, whatever the peer does with the path. */
+  #punchAt: Instant = Number.NEGATIVE_INFINITY;
+  /** Whether the last path was lost, or left by the peer, as soon as it was there. */
+  #isDoubted = false;
   #turn = 0;
 
   constructor(options: LinkKeeperOptions) {
@@ -80,18 +86,23 @@ export class LinkKeeper {
     const { signal } = this.#closing;
     const calledAt = this.#calledAt;
     this.#calledAt = undefined;
-    if (calledAt !== undefined && clock.now() < calledAt + PATH_PROVEN_MS) {
+    if (this.#isUnproven(calledAt)) {
       // A relay or a peer that cuts each path must not have us call as fast as handshakes go.
+      this.#isDoubted = true;
       await this.#pause();
       return;
     }
-    if (calledAt !== undefined) this.#callAgainMs = CALL_AGAIN_FIRST_MS;
+    if (calledAt !== undefined) {
+      this.#callAgainMs = CALL_AGAIN_FIRST_MS;
+      this.#isDoubted = false;
+    }
+    this.#judgePunched();
     try {
       const via = this.#nextRelay();
       const connection = await callThrough(via, signal);
       await host.upgrade(link, { connection, isRelayed: true, via, signal });
       this.#calledAt = clock.now();
-      this.#punchAgainMs = PUNCH_AGAIN_FIRST_MS;
+      if (!this.#isDoubted) this.#punchSoon();
     } catch {
       // Whatever went wrong: the next attempt may find another relay, or the same one alive.
       if (link.path === undefined) await this.#pause();
@@ -105,18 +116,47 @@ export class LinkKeeper {
   }
 
   async #punch(): Promise<void> {
-    const { host, link, punchThrough } = this.#options;
+    const { host, link, punchThrough, clock } = this.#options;
     const { signal } = this.#closing;
+    this.#judgePunched();
+    const waitMs = this.#punchAt - clock.now();
+    if (waitMs > 0) {
+      await this.#sleep(waitMs);
+      return;
+    }
     try {
       const { address } = await punchThrough(this.#nextRelay(), signal);
       const addresses = [{ carrier: "udp", ...address } as const];
       await host.upgrade(link, { addresses, signal });
-      this.#punchAgainMs = PUNCH_AGAIN_FIRST_MS;
+      this.#punchedAt = clock.now();
     } catch {
       // The link works as it is: there is time.
-      if (link.path !== undefined) await this.#sleep(this.#punchAgainMs);
-      this.#punchAgainMs = Math.min(2 * this.#punchAgainMs, PUNCH_AGAIN_MS_MAX);
+      this.#punchLater();
     }
+  }
+
+  /** What the last punch has led to is gone: the peer may have left it, and do so each time. */
+  #judgePunched(): void {
+    const punchedAt = this.#punchedAt;
+    if (punchedAt === undefined) return;
+    this.#punchedAt = undefined;
+    this.#isDoubted = this.#isUnproven(punchedAt);
+    if (this.#isDoubted) this.#punchLater();
+    else this.#punchSoon();
+  }
+
+  #punchSoon(): void {
+    this.#punchAgainMs = PUNCH_AGAIN_FIRST_MS;
+    this.#punchAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #punchLater(): void {
+    this.#punchAt = this.#options.clock.now() + this.#punchAgainMs;
+    this.#punchAgainMs = Math.min(2 * this.#punchAgainMs, PUNCH_AGAIN_MS_MAX);
+  }
+
+  #isUnproven(at: Instant | undefined): boolean {
+    return at !== undefined && this.#options.clock.now() < at + PATH_PROVEN_MS;
   }
 
   #nextRelay(): NodeId {
