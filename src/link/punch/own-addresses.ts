@@ -1,5 +1,5 @@
 import type { Instant } from "../../base/index.ts";
-import { addressScope, type NodeId, nodeIdText } from "../../identity/index.ts";
+import { addressScope, isLoopback, type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { HostPort } from "../carrier/carrier.ts";
 import type { PunchLimits } from "./limits.ts";
 import type { NatMapping } from "./offer.ts";
@@ -93,24 +93,23 @@ export class OwnAddresses {
 }
 
 /**
- * Which of the addresses that a peer gave may be probed. Addresses that mean something only inside
- * a network are tried when both seem to be in the same one; others could be anybody's.
+ * Which hosts may be probed for a peer that gave these addresses. Those that mean something only
+ * inside a network are, when both seem to be in the same one; others could be anybody's. So could
+ * those of this machine alone: in the open a peer on it has other addresses, too.
  */
-export function probeable(
+export function probeableHosts(
   given: readonly HostPort[],
   ownHosts: readonly string[],
-  addressesMax: number,
-): HostPort[] {
+): (host: string) => boolean {
   const isPublic = (host: string): boolean => addressScope(host) === "public";
   const theirs = given.map(({ host }) => host).filter(isPublic);
   const ours = ownHosts.filter(isPublic);
   const isIsolated = theirs.length === 0 && ours.length === 0;
   const isSameNetwork = isIsolated || theirs.some((host) => ours.includes(host));
-  const kept = given.filter(({ host }) => {
-    return isPublic(host) || (isSameNetwork && addressScope(host) === "private");
-  });
-  const unique = new Map(kept.map((address) => [addressKey(address), address]));
-  return [...unique.values()].slice(0, addressesMax);
+  return (host) => {
+    if (isPublic(host)) return true;
+    return isSameNetwork && addressScope(host) === "private" && (isIsolated || !isLoopback(host));
+  };
 }
 
 /** An address as a key for tables. */

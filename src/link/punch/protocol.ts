@@ -90,3 +90,22 @@ export interface PunchStatistics {
   /** Probes of no punch that is under way. */
   probesStray: number;
 }
+
+/** Before anything has happened. */
+export function noStatistics(): PunchStatistics {
+  return {
+    offersTaken: 0,
+    malformed: 0,
+    misdirected: 0,
+    expired: 0,
+    replayed: 0,
+    forged: 0,
+    limited: 0,
+    unexpected: 0,
+    probesSent: 0,
+    probesHeld: 0,
+    probesForged: 0,
+    probesReplayed: 0,
+    probesStray: 0,
+  };
+}

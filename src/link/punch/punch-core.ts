@@ -13,10 +13,16 @@ import {
   signOffer,
 } from "./offer.ts";
 import { type Arrival, OfferDesk, type OfferFault } from "./offer-desk.ts";
-import { addressKey, OwnAddresses, probeable } from "./own-addresses.ts";
+import { addressKey, OwnAddresses, probeableHosts } from "./own-addresses.ts";
 import { ASK_NONCE_BYTES, encodeAsk, encodeTold, readProbe } from "./probe.ts";
 import { ProbeBudget } from "./probe-budget.ts";
-import type { PunchEffect, PunchFailure, PunchInput, PunchStatistics } from "./protocol.ts";
+import {
+  noStatistics,
+  type PunchEffect,
+  type PunchFailure,
+  type PunchInput,
+  type PunchStatistics,
+} from "./protocol.ts";
 import { Punch } from "./punch.ts";
 
 /** What a punch core is made of. */
@@ -215,13 +221,14 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   #agree(punch: Punch, theirs: Offer, answerHash: Uint8Array, now: Instant): void {
-    const { candidatesMax } = this.#options.limits;
+    const isProbeable = probeableHosts(theirs.addresses, this.#own.observedHosts(now));
     const agreed = punch.agree(
       {
         answerHash,
         peerKey: theirs.ephemeralKey,
         peerMapping: theirs.mapping,
-        candidates: probeable(theirs.addresses, this.#own.observedHosts(now), candidatesMax),
+        candidates: theirs.addresses.filter(({ host }) => isProbeable(host)),
+        isProbeable,
       },
       {
         now,
@@ -379,22 +386,4 @@ function repeatAt({ askedAt, repeats }: Ask): Instant {
 
 function askKey(address: HostPort, nonce: Uint8Array): string {
   return `${addressKey(address)}|${String.fromCharCode(...nonce)}`;
-}
-
-function noStatistics(): PunchStatistics {
-  return {
-    offersTaken: 0,
-    malformed: 0,
-    misdirected: 0,
-    expired: 0,
-    replayed: 0,
-    forged: 0,
-    limited: 0,
-    unexpected: 0,
-    probesSent: 0,
-    probesHeld: 0,
-    probesForged: 0,
-    probesReplayed: 0,
-    probesStray: 0,
-  };
 }

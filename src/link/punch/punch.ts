@@ -30,6 +30,8 @@ export interface Agreement {
   readonly peerKey: Uint8Array;
   readonly peerMapping: NatMapping;
   readonly candidates: readonly HostPort[];
+  /** Whether addresses of this host may be probed, too, when the peer sends from there. */
+  readonly isProbeable: (host: string) => boolean;
 }
 
 /** One punch with one peer: waiting for an answer, then probing. */
@@ -73,7 +75,7 @@ export class Punch {
 
   /** Both offers are there: probing begins. False when the peer's key makes no secret. */
   agree(
-    { answerHash, peerKey, peerMapping, candidates }: Agreement,
+    { answerHash, peerKey, peerMapping, candidates, isProbeable }: Agreement,
     shell: {
       readonly now: Instant;
       readonly send: (bytes: Uint8Array, to: HostPort) => void;
@@ -90,6 +92,7 @@ export class Punch {
       side: isOfferer ? "offerer" : "answerer",
       session: this.session,
       candidates,
+      isProbeable,
       isHopeless: this.isHopeless,
       limits: this.#limits,
       ...shell,

@@ -190,6 +190,37 @@ describe("addresses of somebody else", () => {
     expect(sent.count).toBe(0);
   });
 
+  it("inside our own network are not probed for a peer that sends from there", () => {
+    const { world, node } = place();
+    const liar = world.add("open");
+    const probes: Uint8Array[] = [];
+    liar.port.send = (bytes) => probes.push(bytes.slice());
+    liar.punch(node);
+    world.clock.advance(500);
+    const inside = { host: "192.168.2.1", port: 53 };
+    const told: number[] = [];
+    const { send } = node.port;
+    node.port.send = (bytes, to) => {
+      if (to.host === inside.host) told.push(bytes.length);
+      send.call(node.port, bytes, to);
+    };
+    const [probe] = probes;
+    if (probe === undefined) throw new Error("the liar probes");
+    node.driver.handle({ kind: "datagram", bytes: probe, from: inside });
+    world.clock.advance(20_000);
+    // An echo of what came: as much as whoever sends from there has sent.
+    expect(told).toEqual([probe.length]);
+  });
+
+  it("on our own machine are not probed in the open, whoever shares our address", () => {
+    const { world, node, sent, tell } = place();
+    const [ours] = node.core.ownAddresses(world.clock.now());
+    const inside = ["127.0.0.1", "::1", "192.168.2.9"].map((host) => ({ host, port: 53 }));
+    tell(offer(world, node, { addresses: ours === undefined ? [] : [ours, ...inside] }));
+    world.clock.advance(20_000);
+    expect([...sent.to]).toEqual([ours?.host, "192.168.2.9"]);
+  });
+
   it("told by a lying observer do not outvote those of two others", () => {
     const { world, node } = place();
     const lie = { host: "198.51.100.250", port: 53 };
