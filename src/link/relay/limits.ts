@@ -17,6 +17,10 @@ export interface RelayLimits {
   readonly circuitsPerHolderMax: number;
   /** Circuits at once of one caller. */
   readonly circuitsPerCallerMax: number;
+  /** Circuits at once of the callers of one network (an IPv4 /24, an IPv6 /56). */
+  readonly circuitsPerNetworkMax: number;
+  /** The same to one holder. */
+  readonly circuitsPerNetworkToHolderMax: number;
   /** Bytes of one direction of a circuit that wait for the receiver; then the sender waits. */
   readonly circuitBufferBytes: number;
   /** Time for a request to be complete, and for a holder to answer a call. */
@@ -47,6 +51,8 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   circuitsMax: 256,
   circuitsPerHolderMax: 32,
   circuitsPerCallerMax: 8,
+  circuitsPerNetworkMax: 64,
+  circuitsPerNetworkToHolderMax: 16,
   circuitBufferBytes: 65_536,
   answerMs: 10_000,
   circuitIdleMs: 600_000,

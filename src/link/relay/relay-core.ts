@@ -231,27 +231,36 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #whyNot(
-    { peer, isRelayed }: Leg,
+    caller: Leg,
     target: NodeId,
     reservation: Reservation | undefined,
   ): RelayRefusal | undefined {
-    const { circuitsMax, circuitsPerHolderMax, circuitsPerCallerMax, quotaBytes } = this.#limits;
-    const self = this.#options.identity.id;
-    if (isRelayed || isSameNode(peer, target) || isSameNode(self, target)) {
-      return "relay-over-relay";
-    }
+    const { peer, isRelayed } = caller;
+    const ends = [peer, this.#options.identity.id];
+    if (isRelayed || ends.some((end) => isSameNode(end, target))) return "relay-over-relay";
     if (reservation === undefined) return "no-reservation";
     if (!this.#options.isDirect(target)) return "not-linked";
-    if (reservation.usedBytes >= quotaBytes) return "quota";
+    if (reservation.usedBytes >= this.#limits.quotaBytes) return "quota";
+    return this.#isFullFor(caller, reservation) ? "busy" : undefined;
+  }
+
+  /** Whether the relay, the holder, the caller or its network has all circuits that it may have. */
+  #isFullFor({ peer, network }: Leg, reservation: Reservation): boolean {
+    const limits = this.#limits;
     // Of the two legs of a circuit the caller's has the positive number.
     const calls = [...this.#legs.values()].filter(({ id, state }) => {
       return id > 0 && (state === "calling" || state === "joined");
     });
-    const isFull =
-      calls.length >= circuitsMax ||
-      reservation.circuits >= circuitsPerHolderMax ||
-      calls.filter(({ peer: caller }) => isSameNode(caller, peer)).length >= circuitsPerCallerMax;
-    return isFull ? "busy" : undefined;
+    const neighbours = calls.filter((call) => call.network === network);
+    const isToIt = ({ reservation: its, other }: Leg): boolean =>
+      (its ?? other?.reservation) === reservation;
+    return (
+      calls.length >= limits.circuitsMax ||
+      reservation.circuits >= limits.circuitsPerHolderMax ||
+      calls.filter((call) => isSameNode(call.peer, peer)).length >= limits.circuitsPerCallerMax ||
+      neighbours.length >= limits.circuitsPerNetworkMax ||
+      neighbours.filter(isToIt).length >= limits.circuitsPerNetworkToHolderMax
+    );
   }
 
   #dialled(leg: Leg, isOpen: boolean, now: Instant): void {
