@@ -184,6 +184,8 @@ export interface Observation {
   readonly address: NodeAddress;
   /** Who says so. */
   readonly by: NodeId;
+  /** Where that node is, seen from here. */
+  readonly remote: NodeAddress | undefined;
 }
 
 /**

@@ -29,6 +29,8 @@ export type { LinkHostOptions } from "./host/open-link-host.ts";
 export { openLinkHost } from "./host/open-link-host.ts";
 export type { LinkLimits } from "./limits.ts";
 export { LINK_LIMITS, resolveLinkLimits } from "./limits.ts";
+export type { SeenAddress, Sighting } from "./observations.ts";
+export { Observations } from "./observations.ts";
 export type {
   PunchCoreOptions,
   PunchEffect,

@@ -111,7 +111,7 @@ class PunchLife {
       case 2:
         return { kind: "undelivered", to: peer.id, via: VIA, reason: "busy" };
       case 3:
-        return { kind: "observed", address: from, by: dice.bytes(32) };
+        return { kind: "observed", address: from, by: dice.bytes(32), from: from.host };
       case 4:
         return { kind: "ask", node: peer.id, address: from };
       case 5:

@@ -365,7 +365,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const observed = setup.peerHello?.observed;
     link.takePath({ path: setup.path, about: { ...way, observed }, ...agreed });
     if (observed === undefined || way.carrier === "attached") return;
-    this.#observers.tell({ address: observed, by: link.peer });
+    this.#observers.tell({ address: observed, by: link.peer, remote: way.remote });
   }
 
   #sweepLater(): void {

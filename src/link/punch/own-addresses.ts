@@ -1,14 +1,9 @@
 import type { Instant } from "../../base/index.ts";
-import { addressScope, isLoopback, type NodeId, nodeIdText } from "../../identity/index.ts";
+import { addressScope, isLoopback } from "../../identity/index.ts";
 import type { HostPort } from "../carrier/carrier.ts";
+import { Observations, type SeenAddress, type Sighting } from "../observations.ts";
 import type { PunchLimits } from "./limits.ts";
 import type { NatMapping } from "./offer.ts";
-
-/** Where one node has seen us. */
-interface Observation {
-  readonly address: HostPort;
-  readonly at: Instant;
-}
 
 /**
  * At which addresses others reach us, by what they say: any of them may lie, so that more votes
@@ -16,13 +11,14 @@ interface Observation {
  */
 export class OwnAddresses {
   readonly #limits: PunchLimits;
-  readonly #byObserver = new Map<string, Observation>();
+  readonly #seen: Observations<HostPort>;
   #local: readonly HostPort[] = [];
   /** When they changed last. */
   #localSince: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(limits: PunchLimits) {
     this.#limits = limits;
+    this.#seen = new Observations(limits.observersMax, addressKey);
   }
 
   /** What this machine itself knows: the socket's port at the addresses of its interfaces. */
@@ -33,16 +29,9 @@ export class OwnAddresses {
     this.#local = addresses;
   }
 
-  /** Takes the word of `by`, in place of the one before. */
-  observe(address: HostPort, by: NodeId, now: Instant): void {
-    const key = nodeIdText(by);
-    this.#byObserver.delete(key);
-    this.#byObserver.set(key, { address, at: now });
-    if (this.#byObserver.size <= this.#limits.observersMax) return;
-    for (const oldest of this.#byObserver.keys()) {
-      this.#byObserver.delete(oldest);
-      return;
-    }
+  /** Takes the word of a node, in place of the one before. */
+  observe(sighting: Sighting<HostPort>, now: Instant): void {
+    this.#seen.take(sighting, now);
   }
 
   /** The addresses to be told to a peer, those that most nodes have seen first. */
@@ -79,16 +68,8 @@ export class OwnAddresses {
   #tally(
     now: Instant,
     since: Instant = Number.NEGATIVE_INFINITY,
-  ): { address: HostPort; count: number; at: Instant }[] {
-    const tally = new Map<string, { address: HostPort; count: number; at: Instant }>();
-    for (const { address, at } of this.#byObserver.values()) {
-      if (at < since || now - at > this.#limits.observationMs) continue;
-      const key = addressKey(address);
-      const count = (tally.get(key)?.count ?? 0) + 1;
-      tally.set(key, { address, count, at });
-    }
-    // Of equal votes the newest comes first: a rebound NAT is seen by the next observer.
-    return [...tally.values()].sort((a, b) => b.count - a.count || b.at - a.at);
+  ): readonly SeenAddress<HostPort>[] {
+    return this.#seen.list(Math.max(since, now - this.#limits.observationMs));
   }
 }
 

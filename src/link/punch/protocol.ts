@@ -39,8 +39,13 @@ export type PunchInput =
     }
   /** A plain datagram came, from an address that anybody can forge. */
   | { readonly kind: "datagram"; readonly bytes: Uint8Array; readonly from: HostPort }
-  /** `by` says that it sees our UDP socket at `address`. */
-  | { readonly kind: "observed"; readonly address: HostPort; readonly by: NodeId }
+  /** `by` says from the host `from` that it sees our UDP socket at `address`. */
+  | {
+      readonly kind: "observed";
+      readonly address: HostPort;
+      readonly by: NodeId;
+      readonly from: string | undefined;
+    }
   /** The addresses of this machine's interfaces, with the socket's port. */
   | { readonly kind: "local"; readonly addresses: readonly HostPort[] }
   /** Ask `node` at its UDP address where it sees us. */

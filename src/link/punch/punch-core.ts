@@ -118,7 +118,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
         this.#takeDatagram(input.bytes, input.from, now);
         break;
       case "observed":
-        this.#own.observe(input.address, input.by, now);
+        this.#own.observe(input, now);
         break;
       case "local":
         this.#own.setLocal(input.addresses, now);
@@ -251,7 +251,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
       const ask = this.#asks.get(key);
       if (ask === undefined) return;
       this.#asks.delete(key);
-      this.#own.observe(datagram.seen, ask.node, now);
+      this.#own.observe({ address: datagram.seen, by: ask.node, from: from.host }, now);
     } else {
       const punch = this.#bySession.get(datagram.session);
       if (punch?.exchange === undefined) {

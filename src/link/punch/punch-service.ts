@@ -72,11 +72,11 @@ export class PunchService {
     });
     this.#cancels = [
       host.onDatagram(SIGNAL_PROTOCOL, (bytes, link) => this.#receive(bytes, link)),
-      host.onObserved(({ address, by }) => {
+      host.onObserved(({ address, by, remote }) => {
         if (address.carrier !== "udp") return;
         // First of all: what is seen in another network shows nothing of this one.
         this.#noteLocal();
-        this.#driver.handle({ kind: "observed", address, by });
+        this.#driver.handle({ kind: "observed", address, by, from: remote?.host });
       }),
       host.probes?.onProbe((bytes, from) => {
         this.#driver.handle({ kind: "datagram", bytes, from });

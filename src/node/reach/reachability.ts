@@ -1,19 +1,11 @@
-import {
-  type Cancel,
-  type Clock,
-  Driver,
-  type Log,
-  LruMap,
-  unreachable,
-} from "../../base/index.ts";
+import { type Cancel, type Clock, Driver, type Log, unreachable } from "../../base/index.ts";
 import {
   addressPrefix,
   formatNodeAddress,
   type NodeAddress,
   type NodeDescriptor,
-  nodeIdText,
 } from "../../identity/index.ts";
-import type { LinkHost } from "../../link/index.ts";
+import { type LinkHost, Observations } from "../../link/index.ts";
 import type { Overlay } from "../overlay.ts";
 import { DIAL_BACK_ADDRESSES_MAX } from "./dial-back.ts";
 import { isPublic, type OwnPlace } from "./own-place.ts";
@@ -45,7 +37,7 @@ export interface ReachabilityComponents {
 export class Reachability {
   readonly #components: ReachabilityComponents;
   readonly #driver: Driver<ReachabilityInput, ReachabilityEffect>;
-  readonly #seen = new LruMap<string, NodeAddress>(OBSERVERS_MAX);
+  readonly #seen = new Observations(OBSERVERS_MAX, formatNodeAddress);
   readonly #stopObserving: Cancel;
   #stopWatching: Cancel = () => {};
   readonly #closing = new AbortController();
@@ -55,8 +47,8 @@ export class Reachability {
     const { clock, host } = components;
     this.#driver = new Driver(new ReachabilityCore(), clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
-    this.#stopObserving = host.onObserved(({ address, by }) => {
-      this.#seen.set(nodeIdText(by), address);
+    this.#stopObserving = host.onObserved(({ address, by, remote }) => {
+      this.#seen.take({ address, by, from: remote?.host }, clock.now());
     });
   }
 
@@ -118,7 +110,8 @@ export class Reachability {
   /** Where others have seen this node, and its own ports there, in case they are forwarded. */
   #candidates(): readonly NodeAddress[] {
     const { host: links, place } = this.#components;
-    const seen = byVotes([...this.#seen.values()].filter(isPublic));
+    const all = this.#seen.list(Number.NEGATIVE_INFINITY);
+    const seen = all.map(({ address }) => address).filter(isPublic);
     const known = [...place.listening.filter(isPublic), ...seen];
     const hosts = [...new Set(known.map(({ host }) => host))].slice(0, HOSTS_MAX);
     const own = links.addresses;
@@ -141,16 +134,6 @@ function chosen(drawn: readonly NodeDescriptor[]): readonly NodeDescriptor[] {
     return false;
   });
   return [...first, ...others].slice(0, ASKED_MAX);
-}
-
-/** Each once, those that most have seen first. */
-function byVotes(addresses: readonly NodeAddress[]): readonly NodeAddress[] {
-  const votes = new Map<string, number>();
-  for (const address of addresses.map(formatNodeAddress)) {
-    votes.set(address, (votes.get(address) ?? 0) + 1);
-  }
-  const of = (address: NodeAddress): number => votes.get(formatNodeAddress(address)) ?? 0;
-  return unique(addresses.toSorted((a, b) => of(b) - of(a)));
 }
 
 function unique(addresses: readonly NodeAddress[]): readonly NodeAddress[] {

@@ -72,7 +72,10 @@ describe("what others see shows what the NAT does", () => {
     own.setLocal(local, 0);
     for (const [at, one] of seen.entries()) {
       if (one === "moves") local = [{ host: "10.0.0.7", port: 7_000 }];
-      else own.observe({ host: one[1], port: one[2] }, one[0], at * 1_000);
+      else {
+        const address = { host: one[1], port: one[2] };
+        own.observe({ address, by: one[0], from: "192.0.2.2" }, at * 1_000);
+      }
       // Looked at again and again: only another address is another network.
       own.setLocal(local, at * 1_000);
     }

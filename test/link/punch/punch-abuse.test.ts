@@ -224,7 +224,8 @@ describe("addresses of somebody else", () => {
   it("told by a lying observer do not outvote those of two others", () => {
     const { world, node } = place();
     const lie = { host: "198.51.100.250", port: 53 };
-    node.driver.handle({ kind: "observed", address: lie, by: random.bytes(32) });
+    const by = random.bytes(32);
+    node.driver.handle({ kind: "observed", address: lie, by, from: "198.18.0.1" });
     const [first, second] = node.core.ownAddresses(world.clock.now());
     expect(first).toEqual({ host: "203.0.113.2", port: PORT });
     expect(second).toEqual(lie);
@@ -234,7 +235,7 @@ describe("addresses of somebody else", () => {
     const { world, node } = place();
     for (let at = 0; at < 1_000; at++) {
       const address = { host: `198.51.100.${at % 250}`, port: 1 + at };
-      node.driver.handle({ kind: "observed", address, by: random.bytes(32) });
+      node.driver.handle({ kind: "observed", address, by: random.bytes(32), from: undefined });
     }
     const listed = node.core.ownAddresses(world.clock.now());
     expect(listed.length).toBeLessThanOrEqual(PUNCH_LIMITS.addressesMax);
