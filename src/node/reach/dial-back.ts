@@ -2,6 +2,7 @@ import { Canceller, CulvertError, LruMap, withSignals } from "../../base/index.t
 import { Reader, Writer } from "../../codec/index.ts";
 import {
   addressPrefix,
+  addressScope,
   type NodeAddress,
   NodeIdentity,
   readNodeAddress,
@@ -33,7 +34,8 @@ export interface DialBackComponents {
 /**
  * Dials a node back for it: whether it is reached at an address by somebody it has not spoken to.
  * That is a socket of its own, under another name, so that no router lets it in as the answer to
- * something. Only the host that the question came from is dialled: nobody is sent to others.
+ * something. Only the host that the question came from is dialled: nobody is sent to others. Nor
+ * into a private network, of which nobody asks: what is there is known already.
  */
 export class DialBack {
   readonly #machine: Machine;
@@ -51,7 +53,9 @@ export class DialBack {
     addresses: readonly NodeAddress[],
   ): Promise<readonly DialBackVerdict[]> {
     const host = asker?.isRelayed === false ? asker.path?.remote?.host : undefined;
-    const isHeard = host !== undefined && this.#questions < QUESTIONS_MAX && this.#takes(host);
+    // A private one may be that of a router here, which stands for whoever comes through it.
+    const isPublic = host !== undefined && addressScope(host) === "public";
+    const isHeard = isPublic && this.#questions < QUESTIONS_MAX && this.#takes(host);
     if (asker === undefined || !isHeard) return addresses.map(() => "untried");
     this.#questions += 1;
     try {

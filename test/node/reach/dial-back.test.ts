@@ -81,6 +81,18 @@ describe("dialling back", () => {
     await close();
   });
 
+  it("dials nobody in a private network: what is there may stand for anybody", async () => {
+    const { elapse, dialBack, link, close } = await scene();
+    const { peer, peerKey, path, isRelayed } = link;
+    for (const host of ["10.0.0.1", "127.0.0.1", "172.17.0.1", "::1"]) {
+      const remote = { ...UDP, host };
+      const asker = { peer, peerKey, path: { ...path, remote }, isRelayed } as Link;
+      const ports = [remote, { ...TCP, host, port: 22 }];
+      expect(await elapse(dialBack.judge(asker, ports))).toEqual(["untried", "untried"]);
+    }
+    await close();
+  });
+
   it("does not dial whom it knows through a relay only, or not any more", async () => {
     const { elapse, dialBack, link, close } = await scene();
     const { peer, peerKey, path } = link;
