@@ -57,7 +57,7 @@ export class ReservationBook {
       known.reportedBytes = 0;
       return known;
     }
-    if (!this.#hasRoomFor(network)) return undefined;
+    if (!this.#makeRoomFor(network)) return undefined;
     const made: Reservation = {
       holder,
       network,
@@ -86,11 +86,19 @@ export class ReservationBook {
     return first;
   }
 
-  #hasRoomFor(network: string): boolean {
-    if (this.#byHolder.size >= this.#limits.reservationsMax) return false;
-    let neighbours = 0;
-    for (const held of this.#byHolder.values()) if (held.network === network) neighbours += 1;
-    return neighbours < this.#limits.reservationsPerNetworkMax;
+  /** There is room, or that of a holder which is away: it may come back, or never. */
+  #makeRoomFor(network: string): boolean {
+    const all = [...this.#byHolder.values()];
+    const neighbours = all.filter((held) => held.network === network);
+    const { reservationsMax, reservationsPerNetworkMax } = this.#limits;
+    if (neighbours.length >= reservationsPerNetworkMax) return this.#giveUpOneOf(neighbours);
+    return all.length < reservationsMax || this.#giveUpOneOf(all);
+  }
+
+  #giveUpOneOf(held: readonly Reservation[]): boolean {
+    const away = held.filter((one) => one.controlLeg === undefined && one.circuits === 0);
+    const [oldest] = away.sort((a, b) => a.expiresAt - b.expiresAt);
+    return oldest !== undefined && this.#byHolder.delete(nodeIdText(oldest.holder));
   }
 
   #sign(holder: NodeId, unixMs: number): Voucher {

@@ -32,3 +32,36 @@ it("a place that is over keeps no stream of its holder", () => {
   });
   expect(controls.map(({ end }) => end)).toEqual(["reset", "reset", "reset"]);
 });
+
+it("a place whose holder is away is given to another one when there is no room", () => {
+  const stage = new RelayStage({ reservationsMax: 3, reservationsPerNetworkMax: 2 });
+  const node = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+  const ask = (n: number, network: string) => {
+    const leg = stage.reserve(node(n), { network });
+    stage.advance(1_000);
+    return { leg, said: leg.frames().frames.map(({ kind }) => kind) };
+  };
+  const [first, second] = [ask(1, "a"), ask(2, "a")];
+  expect(ask(3, "a").said).toEqual(["refused"]);
+  stage.cut(first.leg);
+  // For as long as there is room it is kept for it.
+  expect(ask(4, "b").said).toEqual(["reserved"]);
+  expect(ask(1, "a").said).toEqual(["reserved"]);
+  stage.cut(second.leg);
+  expect(ask(5, "a").said).toEqual(["reserved"]);
+  expect(ask(6, "b").said).toEqual(["refused"]);
+  expect(ask(2, "a").said).toEqual(["refused"]);
+  expect(stage.core.statistics.reservations).toBe(3);
+});
+
+it("a place is not given to another one while its holder is called", () => {
+  const stage = new RelayStage({ reservationsMax: 1 });
+  const node = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+  const control = stage.reserve(node(1));
+  const { calling } = stage.join(node(2), node(1));
+  stage.cut(control);
+  const refused = stage.reserve(node(3)).frames().frames;
+  expect(refused).toEqual([{ kind: "refused", reason: "busy" }]);
+  stage.cut(calling);
+  expect(stage.reserve(node(3)).frames().frames).toMatchObject([{ kind: "reserved" }]);
+});
