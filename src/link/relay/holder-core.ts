@@ -59,6 +59,8 @@ const ASKED_IN_LIFE = 4;
 const CLOCK_SKEW_MS = 3_600_000;
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MS_MAX = 300_000;
+/** A place that was lost sooner has proved nothing: the pauses go on from where they were. */
+const PLACE_PROVEN_MS = 60_000;
 /** No relay promises a place for longer than this. */
 const LIFE_MS_MAX = 86_400_000;
 
@@ -74,6 +76,8 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
   #voucher: Voucher | undefined;
   #dueAt: Instant = Number.POSITIVE_INFINITY;
   #retryMs = RETRY_FIRST_MS;
+  /** Since when there is a place. */
+  #heldSince: Instant | undefined;
   #passedBytes = 0;
   /** When the voucher was issued since which bytes are counted. */
   #countedSince: number | undefined;
@@ -191,7 +195,7 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
     this.#countSince(issuedAtUnixS);
     this.#state = "held";
     this.#voucher = voucher;
-    this.#retryMs = RETRY_FIRST_MS;
+    this.#heldSince ??= now;
     this.#dueAt = now + Math.max(lifeMs / ASKED_IN_LIFE, RETRY_FIRST_MS);
     this.#effects.push({ kind: "held", voucher });
   }
@@ -211,6 +215,10 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
     this.#effects.push({ kind: "cut" });
     this.#effects.push({ kind: "lost", reason, isFinal });
     this.#voucher = undefined;
+    // A relay that takes each place back must not have our descriptor change all the time.
+    const isProven = this.#heldSince !== undefined && now >= this.#heldSince + PLACE_PROVEN_MS;
+    if (isProven) this.#retryMs = RETRY_FIRST_MS;
+    this.#heldSince = undefined;
     this.#state = isFinal ? "stopped" : "waiting";
     this.#dueAt = isFinal ? Number.POSITIVE_INFINITY : now + this.#retryMs;
     this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS_MAX);
@@ -220,6 +228,7 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
     this.#voucher = undefined;
+    this.#heldSince = undefined;
     this.#dueAt = Number.POSITIVE_INFINITY;
     this.#effects.push({ kind: "cut" });
   }

@@ -79,6 +79,33 @@ function held(): Stage {
 }
 
 describe("a holder", () => {
+  it("asks a relay that takes each place back at growing gaps", () => {
+    const stage = new Stage();
+    let held = 0;
+    while (stage.now < HOUR_MS) {
+      const [last] = stage.effects.splice(0).slice(-1);
+      if (last?.kind === "open") stage.give({ kind: "opened", isOpen: true });
+      else if (last?.kind === "send") {
+        stage.grant();
+        held += 1;
+        stage.advance(1_000);
+        stage.give({ kind: "closed" });
+      } else stage.advance(1_000);
+    }
+    // After 5, 10, 20, ... 300 s, and each 300 s from then on.
+    expect(held).toBeGreaterThan(10);
+    expect(held).toBeLessThan(25);
+    // One that has lasted is asked for soon.
+    while (stage.take().at(-1) !== "open") stage.advance(1_000);
+    stage.give({ kind: "opened", isOpen: true });
+    stage.grant();
+    stage.advance(300_000);
+    stage.give({ kind: "closed" });
+    stage.take();
+    stage.advance(5_000);
+    expect(stage.take()).toEqual(["open"]);
+  });
+
   it("asks, holds, and asks again with each quarter, for as long as it wants", () => {
     const stage = held();
     expect(stage.take()).toEqual(["open", "send", "held"]);
