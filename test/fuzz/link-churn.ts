@@ -1,4 +1,4 @@
-import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
+import { SeededRandom } from "../../src/base/index.ts";
 import type { Link, LinkHost, LinkStream } from "../../src/link/index.ts";
 import { StreamPath } from "../../src/link/relay/stream-path.ts";
 import {
@@ -11,6 +11,7 @@ import {
 import { ChurnNode } from "./link-churn-node.ts";
 import { type LinkChurnPlan, planOf } from "./link-churn-plan.ts";
 import { endPlanOf, StreamEnd } from "./link-churn-stream.ts";
+import { WatchedPromises } from "./watched-promises.ts";
 
 const FRESH_BYTES = 1_000_000;
 const NODES = 3;
@@ -27,9 +28,8 @@ export class LinkChurn {
   readonly #nodes: ChurnNode[] = [];
   readonly #nat: VirtualNat | undefined;
   readonly #ends: StreamEnd[] = [];
-  readonly #open = new Map<number, string>();
+  readonly #promises = new WatchedPromises((what) => this.#fault(what));
   readonly #isBlind: boolean;
-  #promises = 0;
   #streams = 0;
   #moves = 0;
 
@@ -79,22 +79,8 @@ export class LinkChurn {
     return dice < 5 ? this.#random.below(5_000) : this.#random.below(100);
   }
 
-  /** A promise that has to settle, and may fail with a code. */
   #watch<T>(name: string, promise: Promise<T>): Promise<T | undefined> {
-    const number = this.#promises++;
-    this.#open.set(number, name);
-    return promise.then(
-      (value) => {
-        this.#open.delete(number);
-        return value;
-      },
-      (error: Error) => {
-        this.#open.delete(number);
-        const hasCode = isCulvertError(error) || error.name === "AbortError";
-        if (!hasCode) this.#fault(`${name} fails without a code: ${error.stack}`);
-        return undefined;
-      },
-    );
+    return this.#promises.watch(name, promise);
   }
 
   async #start(node: ChurnNode): Promise<void> {
@@ -388,7 +374,8 @@ export class LinkChurn {
       if (handshakes > 0) this.#fault(`${handshakes} handshakes are left`);
       if (sources > 0) this.#fault(`${sources} sources are counted for nothing`);
     }
-    if (this.#open.size > 0) this.#fault(`not settled: ${[...this.#open.values()]}`);
+    const { open } = this.#promises;
+    if (open.length > 0) this.#fault(`not settled: ${open}`);
     if (this.clock.pending > 0) this.#fault(`${this.clock.pending} timers are left`);
   }
 }
