@@ -8,6 +8,7 @@ import {
   type VirtualNat,
   VirtualNetwork,
 } from "../../src/testing/index.ts";
+import { abortingSignal } from "./aborting-signal.ts";
 import { ChurnNode } from "./link-churn-node.ts";
 import { type LinkChurnPlan, planOf } from "./link-churn-plan.ts";
 import { endPlanOf, StreamEnd } from "./link-churn-stream.ts";
@@ -124,15 +125,6 @@ export class LinkChurn {
     else this.#upgrade();
   }
 
-  #signal(): AbortSignal | undefined {
-    const random = this.#random;
-    if (random.below(3) > 0) return undefined;
-    const controller = new AbortController();
-    const ms = random.below(2) === 0 ? random.below(300) : random.below(20_000);
-    this.clock.schedule(this.clock.now() + ms, () => controller.abort());
-    return controller.signal;
-  }
-
   #addressesOf(host: LinkHost, node: ChurnNode): LinkHost["addresses"] {
     const carriers = this.#one([["udp"], ["tcp"], ["udp", "tcp"]]) ?? [];
     const [at] = node.vhost.addresses;
@@ -149,7 +141,7 @@ export class LinkChurn {
       if (!a?.host || !b?.host || a.clock.isAsleep) continue;
       const addresses = this.#addressesOf(b.host, b);
       const publicKey = this.#random.below(2) === 0 ? b.identity.publicKey : undefined;
-      const target = { id: b.host.id, addresses, signal: this.#signal() };
+      const target = { id: b.host.id, addresses, signal: abortingSignal(this.#random, this.clock) };
       void this.#watch("dial", a.host.dial({ ...target, ...(publicKey && { publicKey }) }));
     }
   }
@@ -191,7 +183,7 @@ export class LinkChurn {
     const priority = this.#one(["urgent", "normal", "bulk"] as const) ?? "normal";
     const opened = this.#watch(
       "open",
-      link.openStream(protocol, { priority, signal: this.#signal() }),
+      link.openStream(protocol, { priority, signal: abortingSignal(this.#random, this.clock) }),
     );
     void opened.then((stream) => {
       if (stream === undefined) return;
@@ -226,7 +218,7 @@ export class LinkChurn {
     if (found === undefined || host === undefined) return;
     const { link } = found;
     const peer = this.#nodes.find((other) => sameId(other.host, link));
-    const signal = this.#signal();
+    const signal = abortingSignal(this.#random, this.clock);
     const relay = host.links().find((other) => other.isOpen && !sameId(peer?.host, other));
     if (relay !== undefined && this.#random.below(2) === 0) {
       void this.#watch("open relay", relay.openStream("relay", { signal })).then((stream) => {

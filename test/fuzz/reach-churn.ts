@@ -10,6 +10,7 @@ import {
   type VirtualNat,
   VirtualNetwork,
 } from "../../src/testing/index.ts";
+import { abortingSignal } from "./aborting-signal.ts";
 import { endPlanOf, StreamEnd } from "./link-churn-stream.ts";
 import { type Life, ReachChurnNode } from "./reach-churn-node.ts";
 import { planOf, type ReachChurnPlan } from "./reach-churn-plan.ts";
@@ -22,6 +23,9 @@ const FRESH_BYTES = 300_000;
 const AGES_MS = 200_000;
 /** A closed life waits for nothing after this: the longest pause before a path is replaced. */
 const CLOSED_MS = 9_000;
+/** A punch is over after this: an offer without an answer, then probes without an echo. */
+const PUNCHED_MS = 11_000;
+
 /** A defect that a life is given, which it has to see. */
 export type ReachCanary = "wrong-byte" | "wrong-victim" | "left-timer";
 
@@ -165,19 +169,11 @@ export class ReachChurn {
     const dice = this.#random.below(20);
     for (let left = this.#random.below(6); left > 0; left--) this.#rude.act();
     if (dice < 5) this.#dial();
-    else if (dice === 5) this.#punch();
+    else if (dice === 5) this.#punch(this.#one(this.#nodes));
     else if (dice < 13) this.#openStream();
     else if (dice < 17) this.#trouble();
     else if (dice === 17) void this.#linkOf()?.close({ graceful: this.#random.below(2) === 0 });
     else this.#touch();
-  }
-
-  #signal(): { readonly signal?: AbortSignal } {
-    if (this.#random.below(3) > 0) return {};
-    const controller = new AbortController();
-    const ms = this.#random.below(2) === 0 ? this.#random.below(300) : this.#random.below(20_000);
-    this.clock.schedule(this.clock.now() + ms, () => controller.abort());
-    return { signal: controller.signal };
   }
 
   #dial(): void {
@@ -187,7 +183,7 @@ export class ReachChurn {
     if (from?.life === undefined || to?.life === undefined) return;
     const relays = [this.#relay.id, this.#rude.node.id];
     if (this.#random.below(2) === 0) relays.reverse();
-    const target = { ...to.targetVia(relays), ...this.#signal() };
+    const target = { ...to.targetVia(relays), signal: abortingSignal(this.#random, this.clock) };
     void this.#watch("dial", from.life.reach.dial(target)).then((link) => {
       if (link === undefined) return;
       if (!isSameNode(link.peer, to.id)) this.#fault("a link to somebody else");
@@ -200,12 +196,18 @@ export class ReachChurn {
     });
   }
 
-  #punch(): void {
-    const [from, to] = [this.#one(this.#nodes), this.#one(this.#nodes)];
-    const via = this.#one([this.#relay, this.#rude.node]);
+  #punch(from: ReachChurnNode | undefined): void {
+    const [to, via] = [this.#one(this.#nodes), this.#one([this.#relay, this.#rude.node])];
     if (from?.life === undefined || to === undefined || via === undefined) return;
-    const { signal } = this.#signal();
-    void this.#watch("punch", from.life.reach.punching.punch(to.id, via.id, signal));
+    const signal = abortingSignal(this.#random, this.clock);
+    let isOver = false;
+    const punched = from.life.reach.punching.punch(to.id, via.id, signal);
+    void this.#watch("punch", punched).then(() => {
+      isOver = true;
+    });
+    this.clock.schedule(this.clock.now() + PUNCHED_MS, () => {
+      if (!isOver) this.#fault("a punch has no end");
+    });
   }
 
   #linkOf(): Link | undefined {
@@ -241,7 +243,8 @@ export class ReachChurn {
       });
       this.#join(far, near);
     });
-    void this.#watch("open", link.openStream(protocol, this.#signal())).then((stream) => {
+    const signal = abortingSignal(this.#random, clock);
+    void this.#watch("open", link.openStream(protocol, { signal })).then((stream) => {
       if (stream === undefined) return;
       near = new StreamEnd({ stream, plan: here, name: `${number} near`, clock, seeds, fault });
       this.#join(near, far);
@@ -256,8 +259,7 @@ export class ReachChurn {
 
   #touch(): void {
     const end = this.#one(this.#ends.filter(({ isClosed }) => !isClosed));
-    if (this.#random.below(2) === 0) end?.destroy();
-    else end?.end();
+    this.#random.below(2) === 0 ? end?.destroy() : end?.end();
   }
 
   #trouble(): void {
@@ -298,6 +300,7 @@ export class ReachChurn {
     const isReachFirst = this.#random.below(2) === 0;
     const graceful = this.#random.below(3) === 0;
     const { life } = node;
+    if (this.#random.below(3) === 0) this.#punch(node);
     node.end({ isReachFirst, graceful });
     const ended = node.ended.at(-1);
     if (life === undefined || ended === undefined) return;
