@@ -266,6 +266,10 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   #ask(node: NodeId, address: HostPort, now: Instant): void {
+    const isAsked = (ask: Ask): boolean =>
+      isSameNode(ask.node, node) && addressKey(ask.address) === addressKey(address);
+    // Others have us ask, and say where: each call through a relay does.
+    if ([...this.#asks.values()].some(isAsked)) return;
     const nonce = this.#options.random.bytes(ASK_NONCE_BYTES);
     const bytes = encodeAsk(nonce);
     this.#asks.set(askKey(address, nonce), { node, address, bytes, askedAt: now, repeats: 0 });
