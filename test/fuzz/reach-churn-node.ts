@@ -69,6 +69,8 @@ export class ReachChurnNode {
   readonly identity: NodeIdentity;
   readonly init: ReachChurnInit;
   life: Life | undefined;
+  /** Its next life is on the way. */
+  isStarting = false;
   /** Those whose end was begun. */
   readonly ended: { readonly life: Life; readonly closed: Promise<void> }[] = [];
 
@@ -92,6 +94,7 @@ export class ReachChurnNode {
   async start(): Promise<Life> {
     const { random, vhost, clock: inner, lookup, isRelay, hasUdp } = this.init;
     const { identity } = this;
+    this.isStarting = true;
     const clock = new LifeClock(inner);
     const components = { clock, random: new SeededRandom(random.below(2 ** 30)) };
     const host = await openLinkHost({
@@ -105,6 +108,7 @@ export class ReachChurnNode {
       ...{ host, identity, lookup, components, localHosts: () => vhost.addresses },
       ...(isRelay && { relay: {} }),
     });
+    this.isStarting = false;
     this.life = { host, reach, clock };
     return this.life;
   }

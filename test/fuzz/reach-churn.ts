@@ -318,7 +318,7 @@ export class ReachChurn {
 
   async #revive(node: ReachChurnNode): Promise<void> {
     await Promise.all(node.ended.map(({ closed }) => closed));
-    if (node.life !== undefined) return;
+    if (node.life !== undefined || node.isStarting) return;
     const { vhost } = node.init;
     vhost.closeAll();
     vhost.isOnline = true;
