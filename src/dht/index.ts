@@ -17,6 +17,12 @@ export type {
   OperationId,
 } from "./node/protocol.ts";
 export {
+  HandOverCore,
+  type HandOverEffect,
+  type HandOverInput,
+  type OfferAnswer,
+} from "./placement/hand-over-core.ts";
+export {
   type NodeMap,
   PlacedMap,
   type PlacedMapComponents,
@@ -35,11 +41,6 @@ export type {
   PlacementInput,
   PlacementOutcome,
 } from "./placement/placement-protocol.ts";
-export {
-  RecordWatchCore,
-  type WatchEffect,
-  type WatchInput,
-} from "./placement/record-watch-core.ts";
 export { sortByDistance } from "./table/closest.ts";
 export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table/table-state.ts";
 export { VALUE_LIMITS, type ValueLimits } from "./values/value-limits.ts";

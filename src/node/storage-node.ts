@@ -371,7 +371,7 @@ function runningNode(
   const news = newsOf(ground, store);
   const joined = joinAndBeReached(ground);
   void joined.then(() => {
-    void handOver.resume();
+    handOver.resume();
     news?.start();
   });
   const { identity, overlay, place, closers } = ground;

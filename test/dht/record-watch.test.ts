@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
-import { type Contact, type PlacementLimits, RecordWatchCore } from "../../src/dht/index.ts";
+import type { Contact, PlacementLimits } from "../../src/dht/index.ts";
+import { RecordWatchCore } from "../../src/dht/placement/record-watch-core.ts";
 import { compareDistance, keyOf } from "../../src/dht/wire/key.ts";
 import { randomContacts } from "./nodes.ts";
 

@@ -18,7 +18,8 @@ export type WatchInput =
   /** The node of this id has lost what it kept. */
   | { readonly kind: "emptied"; readonly id: Uint8Array };
 
-type KeptInput = WatchInput & { readonly kind: "kept" | "held" };
+/** Of a record that this node keeps. */
+export type KeptInput = WatchInput & { readonly kind: "kept" | "held" };
 
 /** What a watch asks for. */
 export type WatchEffect =

@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/base/index.ts";
+import {
+  type Contact,
+  HandOverCore,
+  type HandOverEffect,
+  type OfferAnswer,
+} from "../../src/dht/index.ts";
+import { randomContacts } from "./nodes.ts";
+
+const TTL = { ttlSeconds: 604_800 };
+/** A look at all records takes place at least once in this time. */
+const LOOK_MS = 100_000;
+
+type OfferEffect = HandOverEffect & { readonly kind: "offer" };
+type OfferAnswering = (offer: OfferEffect) => OfferAnswer;
+
+/** A hand-over of a node that keeps so many records, and knows those who are `near`. */
+class Scene {
+  readonly core: HandOverCore;
+  readonly addresses: readonly Uint8Array[];
+  near: readonly Contact[] = [];
+  now = 0;
+
+  constructor(records = 1, seed = 1) {
+    const random = new SeededRandom(seed);
+    this.core = new HandOverCore({
+      id: random.bytes(32),
+      random,
+      neighbourhood: {
+        knowsAll: true,
+        closestKnown: (_address, count) => this.near.slice(0, count),
+        isDemoted: () => false,
+      },
+    });
+    this.addresses = Array.from({ length: records }, () => random.bytes(32));
+    for (const address of this.addresses) this.keep(address);
+  }
+
+  get effects(): HandOverEffect[] {
+    const effects: HandOverEffect[] = [];
+    for (let next = this.core.poll(); next !== undefined; next = this.core.poll()) {
+      effects.push(next);
+    }
+    return effects;
+  }
+
+  get offers(): OfferEffect[] {
+    return this.effects.filter((effect) => effect.kind === "offer");
+  }
+
+  keep(address: Uint8Array): void {
+    this.core.handle({ kind: "kept", address, ...TTL }, this.now);
+  }
+
+  answer({ offer }: OfferEffect, answer: OfferAnswer): void {
+    this.core.handle({ kind: "answer", offer, answer }, this.now);
+  }
+
+  /** Answers these offers, and all that are made then, each at once. */
+  answerAll(offers: readonly OfferEffect[], answer: OfferAnswering): OfferEffect[] {
+    const made = [...offers];
+    for (const offer of made) {
+      this.answer(offer, answer(offer));
+      made.push(...this.offers);
+    }
+    return made;
+  }
+
+  /** Lets time go by. @returns the offers that were made, and answered if that is told */
+  pass(ms: number, answer?: OfferAnswering): OfferEffect[] {
+    const made: OfferEffect[] = [];
+    const until = this.now + ms;
+    for (let at = this.core.deadline(); at <= until; at = this.core.deadline()) {
+      this.now = at;
+      this.core.timeout(at);
+      const { offers } = this;
+      made.push(...(answer === undefined ? offers : this.answerAll(offers, answer)));
+    }
+    this.now = until;
+    return made;
+  }
+}
+
+const taken = (): OfferAnswer => ({ kind: "taken" });
+const failed = (code: "CULVERT_CONFLICT" | "CULVERT_BUSY") => (): OfferAnswer => {
+  return { kind: "failed", code };
+};
+
+describe("the offers of a hand-over", () => {
+  it("go to a newcomer, some at once, each record once", () => {
+    const scene = new Scene(100);
+    scene.near = randomContacts(2, 1);
+    const first = scene.pass(LOOK_MS);
+    expect(first).toHaveLength(16);
+    const all = scene.answerAll(first, taken);
+    expect(all).toHaveLength(100);
+    expect(new Set(all.map(({ address }) => String(address))).size).toBe(100);
+    expect(scene.pass(10 * LOOK_MS, taken)).toEqual([]);
+    expect(scene.core.counts).toEqual({ watched: 100, handedOver: 100, failed: 0 });
+  });
+
+  it("are as many as may wait, and the others come at the next look", () => {
+    const scene = new Scene(20_000);
+    scene.near = randomContacts(2, 1);
+    const made = scene.answerAll(scene.pass(LOOK_MS), taken);
+    expect(made).toHaveLength(16_384 + 16);
+    expect(scene.pass(2 * LOOK_MS, taken)).toHaveLength(20_000 - made.length);
+    expect(scene.core.counts.handedOver).toBe(20_000);
+  });
+
+  it.each([
+    ["CULVERT_BUSY", true],
+    ["CULVERT_CONFLICT", false],
+  ] as const)("are made again at the next look after %s: %s", (code, isAgain) => {
+    const scene = new Scene();
+    scene.near = randomContacts(2, 1);
+    expect(scene.pass(LOOK_MS, failed(code))).toHaveLength(1);
+    expect(scene.pass(LOOK_MS, taken)).toHaveLength(isAgain ? 1 : 0);
+    expect(scene.core.counts).toMatchObject({ handedOver: isAgain ? 1 : 0, failed: 1 });
+  });
+
+  it("end with a record that is gone, unless it was stored again meanwhile", () => {
+    const scene = new Scene(2);
+    scene.near = randomContacts(2, 1);
+    const [lost, kept] = scene.pass(LOOK_MS);
+    if (lost === undefined || kept === undefined) throw new Error("two offers");
+    scene.keep(kept.address);
+    for (const offer of [lost, kept]) scene.answer(offer, { kind: "gone" });
+    expect(scene.core.counts.watched).toBe(1);
+    expect(scene.pass(LOOK_MS, taken).map(({ address }) => address)).toEqual([kept.address]);
+  });
+
+  it("take no answer twice", () => {
+    const scene = new Scene();
+    scene.near = randomContacts(2, 1);
+    const [offer] = scene.pass(LOOK_MS);
+    if (offer === undefined) throw new Error("one offer");
+    scene.answer(offer, taken());
+    scene.answer(offer, { kind: "gone" });
+    expect(scene.core.counts).toEqual({ watched: 1, handedOver: 1, failed: 0 });
+  });
+
+  it("are the same each time from one seed", () => {
+    const run = (): unknown => {
+      const scene = new Scene(50, 7);
+      scene.near = randomContacts(2, 3);
+      return scene.pass(LOOK_MS, taken);
+    };
+    expect(run()).toEqual(run());
+  });
+});
+
+describe("what a store holds from an earlier run", () => {
+  it("is read once the node has joined, and after longer pauses when that fails", () => {
+    const scene = new Scene(0);
+    scene.core.handle({ kind: "joined" }, 0);
+    expect(scene.effects).toEqual([{ kind: "read" }]);
+    const pauses = Array.from({ length: 8 }, () => {
+      scene.core.handle({ kind: "unread" }, scene.now);
+      const at = scene.core.deadline();
+      const pauseMs = at - scene.now;
+      scene.now = at;
+      scene.core.timeout(at);
+      expect(scene.effects).toEqual([{ kind: "read" }]);
+      return pauseMs / 60_000;
+    });
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    expect(scene.core.deadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("is offered to who is near, and what is kept since only to newcomers", () => {
+    const scene = new Scene(0);
+    const [held, kept] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    scene.near = randomContacts(2, 1);
+    scene.core.handle({ kind: "held", address: held, ...TTL }, 0);
+    scene.keep(kept);
+    expect(scene.pass(LOOK_MS, taken).map(({ address }) => address)).toEqual([held]);
+  });
+});
+
+describe("a node whose store was begun anew", () => {
+  const mark = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+
+  function scene() {
+    const scene = new Scene(3);
+    const [neighbour, stranger] = randomContacts(2, 2);
+    if (neighbour === undefined || stranger === undefined) throw new Error("two nodes");
+    scene.near = [neighbour];
+    scene.pass(LOOK_MS, taken);
+    const says = (byte: number, { id }: Contact = neighbour): boolean => {
+      const notice = { id, mark: mark(byte) };
+      const isBelieved = scene.core.believes(notice, scene.now);
+      scene.core.handle({ kind: "new-store", ...notice }, scene.now);
+      return isBelieved;
+    };
+    return { scene, stranger, says };
+  }
+
+  it("is offered what it should have, once for each mark", () => {
+    const { scene: at, says } = scene();
+    expect([says(1), says(1)]).toEqual([true, true]);
+    expect(at.pass(LOOK_MS, taken)).toHaveLength(3);
+    expect(says(1)).toBe(true);
+    expect(at.pass(LOOK_MS, taken)).toEqual([]);
+  });
+
+  it("is believed no more often than it could be away", () => {
+    const { scene: at, says } = scene();
+    expect([1, 1, 2, 3, 4].map((byte) => says(byte))).toEqual([true, true, true, true, false]);
+    at.pass(900_000, taken);
+    expect([says(4), says(5)]).toEqual([true, false]);
+  });
+
+  it("is not believed when it is no neighbour", () => {
+    const { scene: at, stranger, says } = scene();
+    expect(says(1, stranger)).toBe(false);
+    expect(at.pass(LOOK_MS, taken)).toEqual([]);
+  });
+});
