@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../src/base/index.ts";
+import { type ErrorCode, SeededRandom } from "../../src/base/index.ts";
 import {
-  type Contact,
+  Contact,
   HandOverCore,
   type HandOverEffect,
   type OfferAnswer,
 } from "../../src/dht/index.ts";
-import { randomContacts } from "./nodes.ts";
+import { contactAt, randomContacts } from "./nodes.ts";
 
 const TTL = { ttlSeconds: 604_800 };
 /** A look at all records takes place at least once in this time. */
@@ -83,9 +83,7 @@ class Scene {
 }
 
 const taken = (): OfferAnswer => ({ kind: "taken" });
-const failed = (code: "CULVERT_CONFLICT" | "CULVERT_BUSY") => (): OfferAnswer => {
-  return { kind: "failed", code };
-};
+const failed = (code: ErrorCode) => (): OfferAnswer => ({ kind: "failed", code });
 
 describe("the offers of a hand-over", () => {
   it("go to a newcomer, some at once, each record once", () => {
@@ -101,12 +99,12 @@ describe("the offers of a hand-over", () => {
   });
 
   it("are as many as may wait, and the others come at the next look", () => {
-    const scene = new Scene(20_000);
+    const scene = new Scene(12_000);
     scene.near = randomContacts(2, 1);
     const made = scene.answerAll(scene.pass(LOOK_MS), taken);
-    expect(made).toHaveLength(16_384 + 16);
-    expect(scene.pass(2 * LOOK_MS, taken)).toHaveLength(20_000 - made.length);
-    expect(scene.core.counts.handedOver).toBe(20_000);
+    expect(made).toHaveLength(8_192 + 16);
+    expect(scene.pass(2 * LOOK_MS, taken)).toHaveLength(12_000 - made.length);
+    expect(scene.core.counts.handedOver).toBe(12_000);
   });
 
   it.each([
@@ -216,5 +214,89 @@ describe("a node whose store was begun anew", () => {
     const { scene: at, stranger, says } = scene();
     expect(says(1, stranger)).toBe(false);
     expect(at.pass(LOOK_MS, taken)).toEqual([]);
+  });
+});
+
+describe("what a hand-over costs", () => {
+  const RECORDS = 1_500;
+  const HOURS = 2;
+  /** As many copies of all as one has at first, and those that it may have again. */
+  const COPIES_MAX = 4 + 4 * HOURS;
+
+  /** Each minute somebody is there or nobody. @returns how often all records were read */
+  function copies(nearAt: (minute: number) => readonly Contact[], answer = taken): number {
+    const scene = new Scene(RECORDS);
+    let offers = 0;
+    for (let minute = 0; minute < 60 * HOURS; minute++) {
+      scene.near = nearAt(minute);
+      offers += scene.pass(60_000, answer).length;
+    }
+    return offers / RECORDS;
+  }
+
+  it("is bounded where a neighbour comes and goes each minute", () => {
+    const near = randomContacts(2, 1);
+    const made = copies((minute) => (minute % 2 === 0 ? near : []));
+    expect(made).toBeGreaterThan(4);
+    expect(made).toBeLessThanOrEqual(COPIES_MAX);
+  });
+
+  it("is bounded where it has another name each time", () => {
+    const hosts = Array.from({ length: 200 }, (_, i) => `198.51.100.${i}`);
+    const names = randomContacts(2, 200).map(({ key }, i) => contactAt(key, hosts[i]));
+    expect(copies((minute) => names.slice(minute, minute + 1))).toBeLessThanOrEqual(COPIES_MAX);
+    const relays = [new Uint8Array(32).fill(9)];
+    const behindRelay = names.map(({ id }) => Contact.of(id, { addresses: [], relays }));
+    const made = copies((minute) => behindRelay.slice(minute, minute + 1));
+    expect(made).toBeLessThanOrEqual(COPIES_MAX);
+  });
+
+  it("is bounded where it takes nothing", () => {
+    const near = randomContacts(2, 1);
+    expect(copies(() => near, failed("CULVERT_FULL"))).toBeLessThanOrEqual(COPIES_MAX);
+  });
+
+  it("is next to nothing where it is not there, which is not held against it", () => {
+    const scene = new Scene(RECORDS);
+    scene.near = randomContacts(2, 1);
+    const made = scene.pass(HOURS * 3_600_000, failed("CULVERT_UNREACHABLE"));
+    expect(made.length).toBeLessThan(HOURS * RECORDS);
+    scene.pass(2 * LOOK_MS, taken);
+    expect(scene.core.counts.handedOver).toBe(RECORDS);
+  });
+
+  it("leaves whoever stays all that it lacks a quarter of an hour later", () => {
+    const scene = new Scene(RECORDS);
+    const near = randomContacts(2, 1);
+    const has = new Set<string>();
+    const take = ({ address }: OfferEffect): OfferAnswer => {
+      has.add(String(address));
+      return taken();
+    };
+    for (let minute = 0; minute < 120; minute++) {
+      scene.near = minute % 2 === 0 ? near : [];
+      scene.pass(60_000, take);
+    }
+    has.clear();
+    scene.near = near;
+    scene.pass(900_000 + 2 * LOOK_MS, take);
+    expect(has.size).toBe(RECORDS);
+  });
+
+  it("leaves others their places, however many names one has that never answers", () => {
+    const scene = new Scene(RECORDS);
+    const silent = randomContacts(2, 3).map(({ key }, i) => contactAt(key, `198.51.100.${i}`));
+    const [honest] = randomContacts(3, 1);
+    if (honest === undefined) throw new Error("one node");
+    scene.near = [...silent, honest];
+    const has = new Set<string>();
+    let offers = scene.pass(LOOK_MS);
+    while (offers.some(({ to }) => to === honest)) {
+      const own = offers.filter(({ to }) => to === honest);
+      for (const offer of own) has.add(String(offer.address));
+      for (const offer of own) scene.answer(offer, taken());
+      offers = scene.offers;
+    }
+    expect(has.size).toBe(RECORDS);
   });
 });

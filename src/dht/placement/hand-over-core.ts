@@ -5,7 +5,7 @@ import {
   type Random,
   unreachable,
 } from "../../base/index.ts";
-import { type KeyText, keyOf } from "../wire/key.ts";
+import { keyOf } from "../wire/key.ts";
 import { type Offer, OfferDesk, type OfferId } from "./offer-desk.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type { Neighbourhood } from "./placement-protocol.ts";
@@ -58,14 +58,15 @@ const NEIGHBOURS = 80;
  *   who has come or gone meanwhile. What fails is read again: a store is opened anew after a failed
  *   write, and a server may be away.
  * - An offer that did not get there is made again at the next look. Who holds another record, or a
- *   newer one, has decided.
+ *   newer one, has decided; who is not there is offered nothing more until then.
+ * - One source is given a few copies of all, then one in a quarter of an hour, whatever it does.
  * - A node that says that its store was begun anew is offered what it should have.
  */
 export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
   readonly #id: Uint8Array;
   readonly #neighbourhood: Neighbourhood;
   readonly #watch: RecordWatchCore;
-  readonly #desk = new OfferDesk();
+  readonly #desk = new OfferDesk(() => this.#watch.size);
   readonly #marks = new StoreMarks();
   readonly #effects: HandOverEffect[] = [];
   #readAgainMs: number = READ_AGAIN_MS.first;
@@ -158,7 +159,7 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
   #settle(now: Instant): void {
     const missed: Offer[] = [];
     for (let wish = this.#watch.poll(); wish !== undefined; wish = this.#watch.poll()) {
-      if (!this.#desk.add(wish)) missed.push(wish);
+      if (!this.#desk.add(wish, now)) missed.push(wish);
     }
     for (const offer of missed) this.#missed(offer, now);
     for (let next = this.#desk.next(); next !== undefined; next = this.#desk.next()) {
@@ -169,7 +170,7 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
 
   #heardNewStore(notice: StoreNotice, now: Instant): void {
     const { id, mark } = notice;
-    const key: KeyText = keyOf(id);
+    const key = keyOf(id);
     if (this.#marks.isKnown(key, mark) || !this.believes(notice, now)) return;
     this.#marks.change(key, mark, now);
     this.#watch.handle({ kind: "emptied", id }, now);
@@ -179,11 +180,16 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
     const offer = this.#desk.close(id);
     if (offer === undefined) return;
     if (answer.kind === "taken") this.#handedOver += 1;
-    else if (answer.kind === "failed") {
-      this.#failed += 1;
-      if (answer.code !== "CULVERT_CONFLICT") this.#missed(offer, now);
-    } else if (offer.isStoredAnew) this.#missed(offer, now);
+    else if (answer.kind === "failed") this.#failedWith(answer.code, offer, now);
+    else if (offer.isStoredAnew) this.#missed(offer, now);
     else this.#watch.handle({ kind: "lost", address: offer.address }, now);
+  }
+
+  #failedWith(code: ErrorCode, offer: Offer, now: Instant): void {
+    this.#failed += 1;
+    if (code !== "CULVERT_CONFLICT") this.#missed(offer, now);
+    if (code !== "CULVERT_UNREACHABLE" && code !== "CULVERT_TIMEOUT") return;
+    for (const other of this.#desk.absent(offer.to, now)) this.#missed(other, now);
   }
 
   #missed({ address, to }: Offer, now: Instant): void {

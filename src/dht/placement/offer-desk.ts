@@ -1,43 +1,76 @@
-import { equalBytes, NumberMap } from "../../base/index.ts";
+import { assert, equalBytes, type Instant, LruMap, NumberMap } from "../../base/index.ts";
+import { FairShare } from "../../retx/index.ts";
+import type { Contact } from "../wire/contact.ts";
+import { byteText, type KeyText } from "../wire/key.ts";
+import { CopyBudget } from "./copy-budget.ts";
 import type { WatchEffect } from "./record-watch-core.ts";
 
 /** Names one offer while it is made. */
 export type OfferId = number;
 
 /** Offers under way at once, and those that wait for their turn; more are made at the next look. */
-const OFFERS_AT_ONCE = 16;
+const OFFERS_AT_ONCE = 32;
 const OFFERS_WAITING_MAX = 16_384;
+/** Who is not there is offered nothing for so long: until the next look. */
+const ABSENT_MS = 30_000;
+/** Nodes that were not there lately. */
+const ABSENT_MAX = 256;
 
 /** A record that is to be offered to a node. */
 export type Offer = WatchEffect;
 
 /** An offer that is being made. */
 export interface OpenOffer extends Offer {
+  /** Whom it counts for. */
+  readonly source: string;
   /** The record was stored meanwhile: what was read before may be out of date. */
   isStoredAnew: boolean;
 }
 
-/** The offers of a node: those that are being made, and those that wait. */
+/**
+ * The offers of a node: those that are being made, and those that wait. Of both no source has more
+ * than are left, so that who is slow to answer holds up nobody else.
+ */
 export class OfferDesk {
-  readonly #waiting: Offer[] = [];
+  readonly #recordsKept: () => number;
+  readonly #budget = new CopyBudget();
+  readonly #waiting = new Map<string, Offer[]>();
+  #waitingSize = 0;
   readonly #open = new NumberMap<OpenOffer>();
+  readonly #openOf = new FairShare();
+  readonly #absentUntil = new LruMap<KeyText, Instant>(ABSENT_MAX);
   #lastId = 0;
 
-  /** Takes an offer in; false when too many wait. */
-  add(offer: Offer): boolean {
-    if (this.#waiting.length >= OFFERS_WAITING_MAX) return false;
-    this.#waiting.push(offer);
+  /** @param recordsKept how many records there are to offer */
+  constructor(recordsKept: () => number) {
+    this.#recordsKept = recordsKept;
+  }
+
+  /** Takes in an offer; false when it has to come at a later look. */
+  add(offer: Offer, now: Instant): boolean {
+    if (now < (this.#absentUntil.get(offer.to.key) ?? 0)) return false;
+    const source = sourceOf(offer.to);
+    const waiting = this.#waiting.get(source) ?? [];
+    if (waiting.length >= OFFERS_WAITING_MAX - this.#waitingSize) return false;
+    if (!this.#budget.take(source, this.#recordsKept(), now)) return false;
+    waiting.push(offer);
+    this.#waitingSize += 1;
+    this.#waiting.set(source, waiting);
     return true;
   }
 
   /** The next offer that is to be made, from now on under way. */
   next(): readonly [OfferId, Offer] | undefined {
-    if (this.#open.size >= OFFERS_AT_ONCE) return undefined;
-    const offer = this.#waiting.shift();
-    if (offer === undefined) return undefined;
-    this.#lastId += 1;
-    this.#open.set(this.#lastId, { ...offer, isStoredAnew: false });
-    return [this.#lastId, offer];
+    for (const [source, waiting] of this.#waiting) {
+      if (!this.#openOf.take(source, OFFERS_AT_ONCE - this.#open.size)) continue;
+      const offer = waiting.pop();
+      assert(offer !== undefined, "who waits has an offer");
+      this.#left(source, waiting, 1);
+      this.#lastId += 1;
+      this.#open.set(this.#lastId, { ...offer, source, isStoredAnew: false });
+      return [this.#lastId, offer];
+    }
+    return undefined;
   }
 
   /** A record has been stored. */
@@ -50,7 +83,38 @@ export class OfferDesk {
   /** The offer is no longer under way. */
   close(id: OfferId): OpenOffer | undefined {
     const offer = this.#open.get(id);
+    if (offer === undefined) return undefined;
     this.#open.delete(id);
+    this.#openOf.leave(offer.source);
     return offer;
   }
+
+  /** A node is not there. @returns what has waited for it */
+  absent(node: Contact, now: Instant): readonly Offer[] {
+    this.#absentUntil.set(node.key, now + ABSENT_MS);
+    const source = sourceOf(node);
+    const waiting = this.#waiting.get(source) ?? [];
+    const dropped = waiting.filter(({ to }) => to.names(node));
+    const others = waiting.filter(({ to }) => !to.names(node));
+    this.#left(source, others, dropped.length);
+    for (const _ of dropped) this.#budget.refund(source, this.#recordsKept(), now);
+    return dropped;
+  }
+
+  #left(source: string, waiting: Offer[], fewer: number): void {
+    this.#waitingSize -= fewer;
+    if (waiting.length > 0) this.#waiting.set(source, waiting);
+    else this.#waiting.delete(source);
+  }
+}
+
+/**
+ * Whom a node counts for, since ids cost nothing: its network, or the relay that leads to it. In a
+ * private network each node counts for itself.
+ */
+function sourceOf(node: Contact): string {
+  if (node.isLocal && !node.isPlaced) return node.key;
+  if (node.network >= 0) return `network ${node.network}`;
+  const [relay] = node.relays;
+  return relay === undefined ? node.key : `relay ${byteText(relay)}`;
 }
