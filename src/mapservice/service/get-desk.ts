@@ -30,6 +30,8 @@ interface GetDeskOptions {
 interface Lookup {
   /** A put has overtaken it. */
   isOvertaken: boolean;
+  /** It was under way already when the reads were looked at. */
+  isOld: boolean;
   /** Who was the last to wait for it, once nobody does. */
   leftBy: ReadOwner | undefined;
 }
@@ -44,6 +46,8 @@ export class GetDesk {
   /** By the address that the store is being asked for. */
   readonly #lookups = new Map<string, Lookup>();
   readonly #abandoned = new AbandonedReads();
+  /** When the reads are looked at next: while there are any, and once more. */
+  #looksAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(options: GetDeskOptions) {
     this.#options = options;
@@ -75,6 +79,7 @@ export class GetDesk {
       this.#answer(get, { kind: "busy" });
     } else if (!this.#lookups.has(key)) {
       this.#lookUp(key, get.address);
+      if (this.#looksAt === Number.POSITIVE_INFINITY) this.#lookLater(at.now);
       return "read";
     }
     return "little";
@@ -91,7 +96,7 @@ export class GetDesk {
     if (isFailed) statistics.storeFailures += 1;
     if (lookup.isOvertaken && !isFailed) {
       // Who asked after that put must not hear of the time before it.
-      if (this.#gets.sizeAt(key) > 0) this.#lookUp(key, input.address);
+      if (this.#gets.isAwaited(key)) this.#lookUp(key, input.address);
       return;
     }
     if (stored !== undefined) {
@@ -137,14 +142,36 @@ export class GetDesk {
       // While the store has not said what it holds, nobody knows.
       this.#answer(get, { kind: this.#lookups.has(get.key) ? "busy" : "not-found" });
     }
+    if (now < this.#looksAt) return;
+    this.#looksAt = Number.POSITIVE_INFINITY;
+    for (const [key, lookup] of this.#lookups) {
+      if (lookup.isOld) this.#giveUp(key);
+      else lookup.isOld = true;
+    }
+    if (this.#lookups.size > 0) this.#lookLater(now);
   }
 
   deadline(): Instant {
-    return this.#gets.deadline();
+    return Math.min(this.#gets.deadline(), this.#looksAt);
+  }
+
+  /** Twice in the time that a read may take: one look finds what began before the last one. */
+  #lookLater(now: Instant): void {
+    this.#looksAt = now + this.#options.limits.storeMsMax / 2;
+  }
+
+  /** A read hangs: who does not wait for a put has waited long enough. */
+  #giveUp(key: string): void {
+    for (const get of this.#gets.at(key)) {
+      if (get.waits) continue;
+      this.#gets.remove(get);
+      this.#leaveRead(get);
+      this.#answer(get, { kind: "busy" });
+    }
   }
 
   #lookUp(key: string, address: Uint8Array): void {
-    this.#lookups.set(key, { isOvertaken: false, leftBy: undefined });
+    this.#lookups.set(key, { isOvertaken: false, isOld: false, leftBy: undefined });
     this.#options.effect({ kind: "lookup", address });
   }
 
@@ -160,19 +187,26 @@ export class GetDesk {
     { asker, request, waitMs }: QueuedGet,
     { key, source, now }: { readonly key: string; readonly source: string; readonly now: Instant },
   ): boolean {
-    const { limits } = this.#options;
-    const { waitMsMax } = limits;
-    const free = limits.waitingMax - Math.max(this.#gets.size, this.#lookups.size);
-    const ofAsker = this.#abandoned.sizeOf(asker);
-    const ofSource = this.#abandoned.sizeOfSource(source);
-    // A get that is over may leave its read behind: of a source no more than others find room for.
-    if (ofSource >= free) return false;
-    if (this.#gets.sizeOf(asker) + ofAsker >= limits.waitingPerLinkMax) return false;
-    if (this.#gets.sizeOfSource(source) + ofSource >= limits.waitingPerSourceMax) return false;
-    if (this.#gets.sizeAt(key) >= limits.waitingPerAddressMax) return false;
+    if (!this.#hasPlace({ asker, key, source })) return false;
     const waits = waitMs > 0;
+    const { waitMsMax } = this.#options.limits;
     const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;
     return this.#gets.add({ asker, source, request, key, waits, deadline });
+  }
+
+  /**
+   * Nobody has more places than he leaves free: a source of all, an asker of those of its source, a
+   * source of those at one address. A get that is over may leave its read behind, which has one.
+   */
+  #hasPlace({ asker, key, source }: Pick<WaitingGet, "asker" | "key" | "source">): boolean {
+    const { waitingMax, waitingPerSourceMax, waitingPerLinkMax, waitingPerAddressMax } =
+      this.#options.limits;
+    const free = waitingMax - Math.max(this.#gets.size, this.#lookups.size);
+    const ofSource = this.#gets.sizeOfSource(source) + this.#abandoned.sizeOfSource(source);
+    if (ofSource >= free || ofSource >= waitingPerSourceMax) return false;
+    const ofAsker = this.#gets.sizeOf(asker) + this.#abandoned.sizeOf(asker);
+    if (ofAsker >= waitingPerLinkMax || ofAsker >= waitingPerSourceMax - ofSource) return false;
+    return this.#gets.sizeAt(key, source) < waitingPerAddressMax - this.#gets.sizeAt(key);
   }
 
   #answer(

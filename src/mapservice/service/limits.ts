@@ -11,10 +11,12 @@ export interface MapLimits {
   readonly linksPerSourceMax: number;
   /** Requests of one asker that wait for their turn; more are answered `busy`. */
   readonly queuedPerLinkMax: number;
-  /** Bytes of requests that wait for their turn, of all askers. */
+  /** Bytes of requests that wait for their turn, of all askers, who share them. */
   readonly queuedBytesMax: number;
   /** Bytes of records on their way to the store; more wait in the queues. */
   readonly committingBytesMax: number;
+  /** Time for the store: after it a write, or a read, counts as hung, until it ends after all. */
+  readonly storeMsMax: number;
   /** Gets of one asker that wait for a put, or have left their read behind; then `busy`. */
   readonly waitingPerLinkMax: number;
   /** The same of one source, whatever its askers: the others have places too. */
@@ -59,6 +61,7 @@ export const MAP_LIMITS: MapLimits = Object.freeze({
   queuedPerLinkMax: 256,
   queuedBytesMax: 32 * 2 ** 20,
   committingBytesMax: 8 * 2 ** 20,
+  storeMsMax: 10_000,
   waitingPerLinkMax: 1_024,
   waitingPerSourceMax: 16_384,
   waitingMax: 65_536,

@@ -42,6 +42,7 @@ export interface MapCoreOptions {
  * - Every put and get is answered exactly once, unless its asker is gone or the get is cancelled.
  * - `stored` is answered only after the store said that the record is durable.
  * - Requests wait in fair queues until a `turn`; a turn does a bounded amount of work.
+ * - Gets go on while the store takes no puts. While it hangs puts are refused; it is waited for.
  * - Peers cannot make it throw, nor make it hold more than its limits say.
  */
 export class MapCore implements Core<MapInput, MapEffect> {
@@ -101,7 +102,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
     switch (input.kind) {
       case "open":
         this.#askers.set(input.asker, input);
-        this.#queue.open(input.asker, now);
+        this.#queue.open(input.asker, input.source, now);
         this.#statistics.linksOpened += 1;
         break;
       case "close":
@@ -122,10 +123,10 @@ export class MapCore implements Core<MapInput, MapEffect> {
         this.#turn({ now, unixMs: input.unixMs, fill: input.fill });
         break;
       case "verified":
-        this.#puts.verified(input.id, input.isGenuine);
+        this.#puts.verified(input.id, input.isGenuine, now);
         break;
       case "committed":
-        this.#puts.committed(input.outcomes, input.unixMs);
+        this.#puts.committed(input.outcomes, { now, unixMs: input.unixMs });
         break;
       case "looked-up":
         this.#gets.lookedUp(input);
@@ -147,6 +148,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   timeout(now: Instant): void {
     this.#gets.timeout(now);
+    this.#puts.timeout(now);
     this.#queue.resume(now);
     if (now >= this.#sweepAt && !this.#isSweeping) {
       this.#isSweeping = true;
@@ -161,7 +163,8 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   deadline(): Instant {
     const sweepAt = this.#isSweeping ? Number.POSITIVE_INFINITY : this.#sweepAt;
-    return Math.min(this.#gets.deadline(), this.#queue.deadline(), sweepAt);
+    const { deadline } = this.#puts;
+    return Math.min(this.#gets.deadline(), deadline, this.#queue.deadline(), sweepAt);
   }
 
   #push(effect: MapEffect): void {
@@ -171,7 +174,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #askForTurn(): void {
-    if (this.#isTurnAsked || !this.#queue.isReady || this.#puts.isFull) return;
+    if (this.#isTurnAsked || !this.#queue.isReady(!this.#puts.isFull)) return;
     this.#isTurnAsked = true;
     this.#effects.push({ kind: "turn" });
   }
@@ -203,14 +206,14 @@ export class MapCore implements Core<MapInput, MapEffect> {
   }
 
   #turn(moment: PutMoment): void {
-    for (let cost = 0; cost < TURN_COST_MAX && !this.#puts.isFull; ) {
-      const request = this.#queue.take(moment.now);
+    for (let cost = 0; cost < TURN_COST_MAX; ) {
+      const request = this.#queue.take(moment.now, !this.#puts.isFull);
       if (request === undefined) break;
       cost += COSTS[this.#serve(request, moment)];
       if (request.kind === "put") cost += Math.floor(request.record.length / BYTES_PER_COST);
       this.#relieve(request.asker);
     }
-    this.#puts.commit();
+    this.#puts.commit(moment.now);
   }
 
   #serve(request: QueuedRequest, moment: PutMoment): Effort {

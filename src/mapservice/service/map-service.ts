@@ -106,8 +106,10 @@ export class MapService implements RecordService {
 
   open(source: string, events: RequesterEvents): Requester | undefined {
     const ofSource = this.#askersOf.get(source) ?? 0;
-    if (this.#closing !== undefined || this.#askers.size >= this.limits.linksMax) return undefined;
-    if (ofSource >= this.limits.linksPerSourceMax) return undefined;
+    const { linksMax, linksPerSourceMax } = this.limits;
+    // A source has no more than are free, so that a new one finds some.
+    const most = Math.min(linksMax - this.#askers.size, linksPerSourceMax);
+    if (this.#closing !== undefined || ofSource >= most) return undefined;
     this.#askersOf.set(source, ofSource + 1);
     const asker = this.#askerCount++;
     this.#askers.set(asker, { source, events });
@@ -202,6 +204,9 @@ export class MapService implements RecordService {
         break;
       case "commit":
         this.#commit(effect.puts);
+        break;
+      case "hung":
+        this.#log("error", "map-store-hangs");
         break;
       case "lookup":
         this.#lookup(effect.address);

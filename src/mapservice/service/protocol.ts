@@ -121,6 +121,8 @@ export type MapEffect =
   | { readonly kind: "verify"; readonly id: VerifyId; readonly record: MapRecord }
   /** Make these durable in one step, then tell `committed`. There is one commit at a time. */
   | { readonly kind: "commit"; readonly puts: readonly RecordPut[] }
+  /** The commit takes too long: its puts are answered, and no more are taken until it ends. */
+  | { readonly kind: "hung" }
   /** Read this address, then tell `looked-up`. */
   | { readonly kind: "lookup"; readonly address: Uint8Array }
   /** Remove some expired records, then tell `swept`. */

@@ -8,20 +8,10 @@ import {
   type ReceiptSigner,
   signReceipts,
 } from "../record/receipt.ts";
-import {
-  isFault,
-  type MapRecord,
-  parseRecord,
-  RECORD_HEADER_BYTES,
-  verifyRecord,
-} from "../record/record.ts";
+import { isFault, type MapRecord, parseRecord, verifyRecord } from "../record/record.ts";
 import { stampBits } from "../record/work-stamp.ts";
-import {
-  isWorthExtending,
-  type PutOutcome,
-  type RecordPut,
-  secondsLeft,
-} from "../store/record-store.ts";
+import { isWorthExtending, type PutOutcome, secondsLeft } from "../store/record-store.ts";
+import { bytesOf, type CheckedPut, putsInStep } from "./commit-step.ts";
 import { type MapLimits, ttlCapSeconds, workBits } from "./limits.ts";
 import type {
   Asker,
@@ -35,11 +25,6 @@ import type {
 } from "./protocol.ts";
 import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
 import type { MapStatistics } from "./statistics.ts";
-
-/** Puts in one durable step: some milliseconds to write, and to sign for. */
-const COMMIT_PUTS_MAX = 256;
-/** Bytes from which on no further put joins a step: they are copied at once. */
-const COMMIT_BYTES_MAX = 1_048_576;
 
 /** Puts that are verified elsewhere at once: some for every thread, few in the way of the store. */
 const VERIFYING_MAX = 32;
@@ -82,21 +67,6 @@ interface UnverifiedPut {
   readonly chargedTo: string | undefined;
 }
 
-/** A put that passed every check and is on its way to the store. */
-interface CheckedPut extends RecordPut {
-  /** The address, as a key. */
-  readonly key: string;
-  /**
-   * SHA-256, for the receipt; taken in the put's own turn, not at once for a whole commit. Absent
-   * where no receipt is needed.
-   */
-  readonly payloadHash: Uint8Array | undefined;
-  readonly asker: AskerId;
-  readonly request: RequestId;
-  /** The source whose share this put took from; nobody's for a record that was verified before. */
-  readonly chargedTo: string | undefined;
-}
-
 /** A put that has become durable. */
 interface DurablePut {
   readonly put: CheckedPut;
@@ -120,6 +90,10 @@ export class PutDesk {
   /** The last one that was being verified when the first put was gathered. */
   #waitsFor: VerifyId = 0;
   #committing: readonly CheckedPut[] | undefined;
+  /** When the step that is under way counts as hung. */
+  #hangsAt: Instant = Number.POSITIVE_INFINITY;
+  /** It does: whoever had a put in it was told, and no more are taken until it ends. */
+  #isHung = false;
   readonly #gathered: CheckedPut[] = [];
   #bytes = 0;
 
@@ -137,12 +111,18 @@ export class PutDesk {
 
   /** Whether nothing more can be served before what is under way has come further. */
   get isFull(): boolean {
+    if (this.#isHung) return false;
     return this.#backlog >= 1 || this.#verifying.size >= VERIFYING_MAX;
   }
 
   /** Share of the bytes that may be on their way to the store at once. */
   get #backlog(): number {
     return this.#bytes / this.#options.limits.committingBytesMax;
+  }
+
+  /** When `timeout` is due. */
+  get deadline(): Instant {
+    return this.#hangsAt;
   }
 
   /** Zero bits that a put must show, at this fill of the store. */
@@ -171,6 +151,10 @@ export class PutDesk {
       }
       return "little";
     }
+    if (this.#isHung) {
+      this.#refuse(put);
+      return "little";
+    }
     const work = this.#missingWork(put, record, moment);
     if (work !== undefined) {
       this.#answer(put, work);
@@ -178,8 +162,7 @@ export class PutDesk {
     }
     const chargedTo = this.#shares.take(source, moment.now) ? source : undefined;
     if (chargedTo === undefined && moment.fill >= SCARCE_FROM) {
-      statistics.putsBusy += 1;
-      this.#answer(put, { kind: "busy" });
+      this.#refuse(put);
       return "little";
     }
     const unverified = { put, key, record, expiresMs, needsReceipts, chargedTo };
@@ -194,12 +177,12 @@ export class PutDesk {
   }
 
   /** Goes on with a put whose record was verified elsewhere. */
-  verified(id: VerifyId, isGenuine: boolean): void {
+  verified(id: VerifyId, isGenuine: boolean, now: Instant): void {
     const unverified = this.#verifying.get(id);
     assert(unverified !== undefined, "a record is verified once");
     this.#verifying.delete(id);
     this.#judge(unverified, isGenuine);
-    this.commit();
+    this.commit(now);
   }
 
   /**
@@ -207,52 +190,62 @@ export class PutDesk {
    * few would leave others behind that are verified soon: then it gathers on, and a slow disk gets
    * larger steps instead of more of them.
    */
-  commit(): void {
+  commit(now: Instant): void {
     const { length } = this.#gathered;
     const isFew = length < COMMIT_PUTS_MIN && this.#isOlderVerifying;
     if (length === 0 || isFew || this.#committing !== undefined) return;
-    const puts = this.#gathered.splice(0, this.#putsInStep());
+    const puts = this.#gathered.splice(0, putsInStep(this.#gathered));
     this.#committing = puts;
+    this.#hangsAt = now + this.#options.limits.storeMsMax;
     this.#options.statistics.commits += 1;
     this.#options.effect({ kind: "commit", puts });
   }
 
+  /** A step that hangs may never end: nobody waits for it, and nothing piles up behind it. */
+  timeout(now: Instant): void {
+    if (now < this.#hangsAt) return;
+    this.#hangsAt = Number.POSITIVE_INFINITY;
+    this.#isHung = true;
+    this.#options.statistics.storeFailures += 1;
+    this.#options.effect({ kind: "hung" });
+    for (const put of this.#committing ?? []) this.#refuse(put);
+    for (const put of this.#gathered.splice(0)) {
+      this.#bytes -= bytesOf(put);
+      this.#refund(put);
+      this.#refuse(put);
+    }
+  }
+
   /** Ends the commit; without outcomes the store failed, and nothing is known about its puts. */
-  committed(outcomes: readonly PutOutcome[] | undefined, unixMs: number): void {
+  committed(
+    outcomes: readonly PutOutcome[] | undefined,
+    { now, unixMs }: { readonly now: Instant; readonly unixMs: number },
+  ): void {
     const puts = this.#committing;
     assert(puts !== undefined, "a commit ends once");
+    const wasHung = this.#isHung;
     this.#committing = undefined;
-    if (outcomes === undefined) this.#options.statistics.storeFailures += 1;
+    this.#hangsAt = Number.POSITIVE_INFINITY;
+    this.#isHung = false;
+    if (outcomes === undefined && !wasHung) this.#options.statistics.storeFailures += 1;
     const durable: DurablePut[] = [];
     for (const [index, put] of puts.entries()) {
       this.#bytes -= bytesOf(put);
       const outcome = outcomes?.[index];
-      if (outcome?.kind !== "stored" && put.chargedTo !== undefined) {
-        this.#shares.refund(put.chargedTo);
-      }
-      this.#count(outcome);
-      if (outcome === undefined) this.#answer(put, { kind: "busy" });
-      else if (outcome.kind === "conflict" || outcome.kind === "full") this.#answer(put, outcome);
-      else durable.push({ put, expiresMs: outcome.expiresMs });
+      if (outcome?.kind !== "stored") this.#refund(put);
+      if (outcome?.kind === "stored" || outcome?.kind === "known") {
+        durable.push({ put, expiresMs: outcome.expiresMs });
+      } else if (!wasHung) this.#answer(put, outcome ?? { kind: "busy" });
+      if (!wasHung) this.#count(outcome);
     }
-    if (durable.length > 0) this.#confirm(durable, unixMs);
-    this.commit();
+    if (durable.length > 0) this.#confirm(durable, { unixMs, isAnswered: wasHung });
+    this.commit(now);
   }
 
   /** Whether a put is still verified that was when the first one was gathered: not those since. */
   get #isOlderVerifying(): boolean {
     const [oldest = Number.POSITIVE_INFINITY] = this.#verifying.keys();
     return oldest <= this.#waitsFor;
-  }
-
-  #putsInStep(): number {
-    let bytes = 0;
-    const isOver = (put: CheckedPut): boolean => {
-      bytes += bytesOf(put);
-      return bytes >= COMMIT_BYTES_MAX;
-    };
-    const last = this.#gathered.findIndex(isOver);
-    return last === -1 ? COMMIT_PUTS_MAX : Math.min(last + 1, COMMIT_PUTS_MAX);
   }
 
   #missingWork(put: QueuedPut, record: MapRecord, moment: PutMoment): MapAnswer | undefined {
@@ -264,16 +257,20 @@ export class PutDesk {
   }
 
   #judge(unverified: UnverifiedPut, isGenuine: boolean): void {
-    const { put, chargedTo } = unverified;
+    const { put } = unverified;
     const { statistics } = this.#options;
     statistics.verified += 1;
-    if (isGenuine) {
+    if (isGenuine && !this.#isHung) {
       this.#gather(unverified);
+      return;
+    }
+    this.#refund(unverified);
+    if (isGenuine) {
+      this.#refuse(put);
       return;
     }
     statistics.verifyFailed += 1;
     statistics.putsRefused += 1;
-    if (chargedTo !== undefined) this.#shares.refund(chargedTo);
     this.#answer(put, { kind: "refused", fault: "signature" });
   }
 
@@ -305,14 +302,17 @@ export class PutDesk {
   }
 
   /** Signs for what is durable, once for all of it; then answers, and tells who waited. */
-  #confirm(durable: readonly DurablePut[], unixMs: number): void {
+  #confirm(
+    durable: readonly DurablePut[],
+    { unixMs, isAnswered }: { readonly unixMs: number; readonly isAnswered: boolean },
+  ): void {
     const receipts = this.#receiptsOf(durable);
     for (const { put, expiresMs } of durable) {
       const { key, record } = put;
       const receipt = receipts.get(put);
       this.#options.recent.set(key, { record, expiresMs, receipt });
       const ttlSeconds = secondsLeft(expiresMs, unixMs);
-      this.#answer(put, stored(ttlSeconds, receipt));
+      if (!isAnswered) this.#answer(put, stored(ttlSeconds, receipt));
       this.#options.wake(key, record, ttlSeconds);
     }
   }
@@ -340,6 +340,15 @@ export class PutDesk {
     else statistics.putsFull += 1;
   }
 
+  #refund({ chargedTo }: Pick<CheckedPut, "chargedTo">): void {
+    if (chargedTo !== undefined) this.#shares.refund(chargedTo);
+  }
+
+  #refuse(put: Pick<QueuedPut, "asker" | "request">): void {
+    this.#options.statistics.putsBusy += 1;
+    this.#answer(put, { kind: "busy" });
+  }
+
   #answer(to: { readonly asker: AskerId; readonly request: RequestId }, answer: MapAnswer): void {
     this.#options.effect({ kind: "answer", asker: to.asker, request: to.request, answer });
   }
@@ -351,8 +360,4 @@ function stored(ttlSeconds: number, receipt: Receipt | undefined): MapAnswer {
   return receipt === undefined
     ? { kind: "stored", ttlSeconds }
     : { kind: "stored", ttlSeconds, receipt };
-}
-
-function bytesOf(put: Pick<RecordPut, "record">): number {
-  return RECORD_HEADER_BYTES + put.record.payload.length;
 }

@@ -60,9 +60,12 @@ export class WaitingGets {
     return this.#byAddress.has(key);
   }
 
-  sizeAt(key: string): number {
+  /** How many wait for one address; those of one source, if it is given. */
+  sizeAt(key: string, source?: string): number {
     let size = 0;
-    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) size += 1;
+    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) {
+      if (source === undefined || entry.get.source === source) size += 1;
+    }
     return size;
   }
 

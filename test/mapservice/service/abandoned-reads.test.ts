@@ -39,7 +39,7 @@ describe("reads that nobody waits for", () => {
   });
 
   test("an asker that leaves reads behind leaves some to others of its source", () => {
-    const rig = new Rig({ waitingPerLinkMax: 3, waitingPerSourceMax: 6 });
+    const rig = new Rig({ waitingPerLinkMax: 3, waitingPerSourceMax: 9 });
     rig.core.handle({ kind: "open", asker: 2, source: "s1", needsReceipts: true }, rig.now);
     for (let i = 0; i < 20; i++) {
       rig.get(i, i, 1_000);

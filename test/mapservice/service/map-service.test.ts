@@ -198,9 +198,9 @@ describe("waiting gets", () => {
   });
 
   test("are bounded for an asker, for an address, and in total", async () => {
-    const limits = { waitingPerLinkMax: 2, waitingPerAddressMax: 3, waitingMax: 4 };
+    const limits = { waitingPerLinkMax: 2, waitingPerAddressMax: 4, waitingMax: 6 };
     const rig = serviceRig({ limits });
-    const [a, b, c] = [requesterAt(rig), requesterAt(rig), requesterAt(rig)];
+    const [a, b, c] = [requesterAt(rig, "a"), requesterAt(rig, "b"), requesterAt(rig, "c")];
     const kinds = [
       (await a.get(1, 60_000)).answer?.kind,
       (await a.get(1, 60_000)).answer?.kind,
@@ -208,24 +208,26 @@ describe("waiting gets", () => {
       (await b.get(1, 60_000)).answer?.kind,
       (await b.get(1, 60_000)).answer?.kind, // the address's fourth
       (await b.get(3, 60_000)).answer?.kind,
-      (await c.get(4, 60_000)).answer?.kind, // the fifth of all
+      (await c.get(4, 60_000)).answer?.kind,
+      (await c.get(5, 60_000)).answer?.kind, // the sixth of all
     ];
-    expect(kinds).toEqual([undefined, undefined, "busy", undefined, "busy", undefined, "busy"]);
-    expect(rig.service.statistics().waiting).toBe(4);
+    expect(kinds.map((kind) => kind ?? "-").join(" ")).toBe("- - busy - busy - - busy");
+    expect(rig.service.statistics().waiting).toBe(5);
     a.requester.close();
-    expect(rig.service.statistics().waiting).toBe(2);
+    expect(rig.service.statistics().waiting).toBe(3);
   });
 
   test("are bounded for a source, which has some places with all its askers", async () => {
-    const rig = serviceRig({ limits: { waitingPerSourceMax: 2, waitingMax: 3 } });
+    const rig = serviceRig({ limits: { waitingPerSourceMax: 4, waitingMax: 8 } });
     const [a, b, other] = [requesterAt(rig, "s"), requesterAt(rig, "s"), requesterAt(rig, "t")];
-    await a.get(1, 60_000);
-    await b.get(2, 60_000);
+    for (const frame of [1, 2]) await a.get(frame, 60_000);
     expect((await a.get(3, 60_000)).answer?.kind).toBe("busy");
-    expect((await other.get(4, 60_000)).answer?.kind).toBeUndefined();
-    b.requester.close();
-    expect((await a.get(3, 60_000)).answer?.kind).toBeUndefined();
-    expect((await a.get(5, 60_000)).answer?.kind).toBe("busy");
+    await b.get(4, 60_000);
+    expect((await b.get(5, 60_000)).answer?.kind).toBe("busy");
+    expect((await other.get(6, 60_000)).answer?.kind).toBeUndefined();
+    a.requester.close();
+    expect((await b.get(7, 60_000)).answer?.kind).toBeUndefined();
+    expect((await b.get(8, 60_000)).answer?.kind).toBe("busy");
   });
 
   test("go with their asker", async () => {

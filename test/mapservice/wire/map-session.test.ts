@@ -212,7 +212,7 @@ describe("patience ends", () => {
       await stalled;
       return await keep(puts, nowMs);
     };
-    const limits = { queuedPerLinkMax: 8, committingBytesMax: 1 };
+    const limits = { queuedPerLinkMax: 8, committingBytesMax: 1, storeMsMax: 200_000 };
     const rig = serviceRig({ store: memory, limits });
     const { session, port, tell, said } = sessionOf(rig, { frameMs: 30_000 });
     session.receive(HELLO);

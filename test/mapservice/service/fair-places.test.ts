@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { encodeRecord, type MapLimits } from "../../../src/mapservice/index.ts";
+import { recordOf, serviceRig, Witness } from "../fixtures.ts";
+import { Rig } from "../map-core-rig.ts";
+
+/** Askers by number, each with a source; what they do is told by {@link Rig.said}. */
+function rigWith(limits: Partial<MapLimits>, sources: Readonly<Record<number, string>>): Rig {
+  const rig = new Rig(limits);
+  for (const [asker, source] of Object.entries(sources)) {
+    const input = { kind: "open", asker: Number(asker), source, needsReceipts: true } as const;
+    rig.core.handle(input, rig.now);
+  }
+  return rig;
+}
+
+let requests = 0;
+
+/** Whether what one asks is taken. */
+function isTaken(rig: Rig, ask: (request: number) => void): boolean {
+  rig.said();
+  ask(++requests);
+  return !rig.said().some((kind) => kind.endsWith("busy"));
+}
+
+/** How much is taken until one is told busy. */
+function fill(rig: Rig, ask: (request: number) => void): number {
+  for (let taken = 0; ; taken++) if (!isTaken(rig, ask)) return taken;
+}
+
+/** All of them take what they can get, one after the other. */
+function fillAll(rig: Rig, asks: readonly ((request: number) => void)[]): void {
+  while (asks.map((ask) => isTaken(rig, ask)).includes(true));
+}
+
+const BYTES = encodeRecord(recordOf(1)).length;
+
+describe("bytes that wait in queues", () => {
+  const limits = { queuedBytesMax: 100 * BYTES, queuedPerLinkMax: 1_000 };
+  const putBy = (rig: Rig, asker: number) => (request: number) =>
+    rig.put(request, recordOf(1), asker);
+
+  test("one asker alone may have a third of", () => {
+    const rig = rigWith(limits, { 2: "a" });
+    expect(fill(rig, putBy(rig, 2))).toBe(34);
+  });
+
+  test("are left to others by few that take all they can get", () => {
+    const rig = rigWith(limits, { 2: "a", 3: "a", 4: "b", 5: "b", 6: "honest" });
+    fillAll(
+      rig,
+      [2, 3, 4, 5].map((asker) => putBy(rig, asker)),
+    );
+    expect(fill(rig, putBy(rig, 6))).toBeGreaterThanOrEqual(14);
+  });
+
+  test("are left to another of the same source too", () => {
+    const rig = rigWith(limits, { 2: "a", 3: "a", 4: "a" });
+    fillAll(rig, [putBy(rig, 2), putBy(rig, 3)]);
+    expect(fill(rig, putBy(rig, 4))).toBeGreaterThanOrEqual(6);
+  });
+
+  test("are given back by who leaves", () => {
+    const rig = rigWith(limits, {});
+    for (let asker = 2; asker < 50; asker++) {
+      rig.open(asker);
+      fill(rig, putBy(rig, asker));
+      rig.core.handle({ kind: "close", asker }, rig.now);
+    }
+    rig.open(50);
+    expect(fill(rig, putBy(rig, 50))).toBe(34);
+  });
+});
+
+describe("gets that wait", () => {
+  const waitBy = (rig: Rig, asker: number, frame?: number) => (request: number) => {
+    rig.get(request, frame ?? request, 60_000, asker);
+    rig.turn();
+  };
+
+  test("are left to others by four sources that take all they can get", () => {
+    const limits = { waitingMax: 80, waitingPerSourceMax: 20 };
+    const rig = rigWith(limits, { 2: "a", 3: "b", 4: "c", 5: "d", 6: "honest" });
+    fillAll(
+      rig,
+      [2, 3, 4, 5].map((asker) => waitBy(rig, asker)),
+    );
+    expect(fill(rig, waitBy(rig, 6))).toBeGreaterThanOrEqual(8);
+  });
+
+  test("are left to others of a source by askers that take all they can get", () => {
+    const limits = { waitingPerLinkMax: 16, waitingPerSourceMax: 64 };
+    const rig = rigWith(limits, { 2: "a", 3: "a", 4: "a", 5: "a", 6: "a" });
+    fillAll(
+      rig,
+      [2, 3, 4, 5].map((asker) => waitBy(rig, asker)),
+    );
+    expect(fill(rig, waitBy(rig, 6))).toBeGreaterThanOrEqual(5);
+  });
+
+  test("have places at an address that one source alone has not", () => {
+    const rig = rigWith({ waitingPerAddressMax: 8 }, { 2: "a", 3: "a", 4: "honest" });
+    fillAll(rig, [waitBy(rig, 2, 1), waitBy(rig, 3, 1)]);
+    expect(fill(rig, waitBy(rig, 4, 1))).toBeGreaterThanOrEqual(2);
+  });
+});
+
+test("askers of a new source are let in though others take all the places they can get", () => {
+  const { service } = serviceRig({ limits: { linksMax: 20, linksPerSourceMax: 5 } });
+  const open = (source: string) => service.open(source, new Witness());
+  for (const source of ["a", "b", "c", "d", "a", "b", "c", "d"]) {
+    for (let i = 0; i < 5; i++) open(source);
+  }
+  expect(open("honest")).toBeDefined();
+});
