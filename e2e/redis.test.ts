@@ -1,7 +1,9 @@
 import { RedisRecordStore } from "culvert/redis";
 import { recordStoreCompliance } from "culvert/testing";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import { SeededRandom } from "../src/base/index.ts";
+import { equalBytes, SeededRandom } from "../src/base/index.ts";
+import { localCarrier, MapClient, MapService } from "../src/mapservice/index.ts";
+import { eventually } from "../test/interop/eventually.ts";
 import { hasRedis, makeCluster, RedisProcess } from "./redis-process.ts";
 
 const isThere = await hasRedis();
@@ -21,6 +23,7 @@ function cell(number: number) {
   return { address, signature, seq: 1, ttlSeconds: 60, payload: random.bytes(PAYLOAD) } as const;
 }
 
+const KEYS = { writeSeed: new Uint8Array(32).fill(1) };
 const SIZES = { payloadSize: PAYLOAD, entriesMax: 10_000, bytesMax: 10_000_000 };
 
 describe.runIf(isThere)("records in one Redis", () => {
@@ -98,6 +101,65 @@ describe.runIf(isThere)("records in one Redis", () => {
     await (await RedisRecordStore.open(options)).close();
     const other = RedisRecordStore.open({ ...options, payloadSize: PAYLOAD + 1 });
     await expect(other).rejects.toMatchObject({ code: "CULVERT_GEOMETRY_CHANGED" });
+  });
+
+  it("have a mark that all see, another one once some of them are lost", async () => {
+    const prefix = freshPrefix();
+    const options = { ...SIZES, urls: [redis.url], prefix };
+    const store = await RedisRecordStore.open(options);
+    await store.put([{ record: cell(1), expiresMs: NOW + 60_000 }], NOW);
+    const first = store.mark;
+    expect(first).toHaveLength(16);
+    expect(await store.sweep(NOW, 100)).toEqual({ removed: 0, isDone: true });
+    const other = await RedisRecordStore.open(options);
+    expect([store.mark, other.mark]).toEqual([first, first]);
+    const keys = (await redis.cli("--raw", "keys", `${prefix}{5}*`)).trim().split("\n");
+    await redis.cli("del", ...keys);
+    expect(await store.sweep(NOW, 100)).toEqual({ removed: 0, isDone: true, isBegunAnew: true });
+    expect(store.mark).not.toEqual(first);
+    expect(await store.sweep(NOW, 100)).toEqual({ removed: 0, isDone: true });
+    await other.sweep(NOW, 100);
+    expect(other.mark).toEqual(store.mark);
+    await Promise.all([store.close(), other.close()]);
+  });
+
+  it("go to no server that was emptied, and taken for another size", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const store = await RedisRecordStore.open(options);
+    await redis.cli("flushall");
+    const other = await RedisRecordStore.open({ ...options, payloadSize: PAYLOAD + 1 });
+    const lost = { code: "CULVERT_GEOMETRY_CHANGED" };
+    await expect(store.sweep(NOW, 100)).rejects.toMatchObject(lost);
+    await expect(store.sweep(NOW, 100)).rejects.toMatchObject(lost);
+    await Promise.all([store.close(), other.close()]);
+  });
+
+  it("are put again once the server has lost them, though they were put lately", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const store = await RedisRecordStore.open(options);
+    const service = new MapService({ store }, { sweepMs: 20 });
+    const map = new MapClient(localCarrier(service)).bind(KEYS);
+    const [id, payload] = [new Uint8Array(32).fill(2), new Uint8Array(PAYLOAD).fill(3)];
+    await map.put(id, payload);
+    const mark = store.mark;
+    await redis.cli("flushall");
+    await eventually(async () => !equalBytes(store.mark, mark) || undefined);
+    await map.put(id, payload);
+    expect(store.statistics().entries).toBe(1);
+    await service.close();
+  });
+
+  it("are not given to a server that drops them when it is full", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    await redis.cli("config", "set", "maxmemory", "100mb");
+    try {
+      await (await RedisRecordStore.open(options)).close();
+      await redis.cli("config", "set", "maxmemory-policy", "allkeys-lru");
+      const dropping = RedisRecordStore.open(options);
+      await expect(dropping).rejects.toMatchObject({ code: "CULVERT_USAGE" });
+    } finally {
+      await redis.cli("config", "set", "maxmemory-policy", "noeviction", "maxmemory", "0");
+    }
   });
 
   it("are one set for two Maps in front of them", async () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Cluster, Redis } from "ioredis";
-import { CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { CulvertError, isCulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 
 /** What a script may answer: numbers, bytes, nothing, or a list of them. */
 export type RedisReply = number | Uint8Array | null | readonly RedisReply[];
@@ -44,7 +44,8 @@ export function redisScript(lua: string): RedisScript {
  * Connects to `redis://HOST:PORT` (or `rediss://`), or with more than one address to the cluster
  * that these nodes belong to.
  *
- * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`
+ * @throws CulvertError `CULVERT_UNREACHABLE`; `CULVERT_USAGE` also for an engine that drops keys
+ *   when its memory is full
  * @throws Error `AbortError`
  */
 export async function connectRedis(
@@ -71,14 +72,27 @@ export async function connectRedis(
   try {
     throwIfAborted(signal);
     await client.connect();
+    await refuseDropping(client);
   } catch (error) {
     client.disconnect();
     throwIfAborted(signal);
-    throw failure(error);
+    throw isCulvertError(error) ? error : failure(error);
   } finally {
     leave();
   }
   return new ScriptEngine(client);
+}
+
+/** Nobody would hear of what is dropped, and it was confirmed. */
+async function refuseDropping(client: Redis | Cluster): Promise<void> {
+  const servers = client instanceof Cluster ? client.nodes("master") : [client];
+  // Who may not ask is trusted.
+  const told = await Promise.all(servers.map((server) => server.info("memory").catch(() => "")));
+  const drops = (info: string): boolean =>
+    /^maxmemory:[1-9]/m.test(info) && /^maxmemory_policy:(?!noeviction)/m.test(info);
+  if (!told.some(drops)) return;
+  const message = "the Redis server drops records when it is full: set maxmemory-policy noeviction";
+  throw new CulvertError("CULVERT_USAGE", message);
 }
 
 class ScriptEngine implements RedisEngine {

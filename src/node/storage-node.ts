@@ -208,12 +208,12 @@ function keepPlaced(
 }
 
 /** Has others give this node again what it kept, when that is lost. */
-function newsOf(ground: Ground, { mark }: RecordStore): StoreNews | undefined {
-  if (mark === undefined) return undefined;
+function newsOf(ground: Ground, store: RecordStore): StoreNews | undefined {
+  if (store.mark === undefined) return undefined;
   const { config, identity, overlay, closers, machine, log } = ground;
   const { directory } = config;
   const news = new StoreNews({
-    mark,
+    store,
     kept: directory === undefined ? undefined : markInFolder(directory),
     neighbours: (count) => overlay.dht.closestKnown(identity.id, count),
     tell: (to, what, signal) => overlay.tellNewStore(to, what, signal),

@@ -134,6 +134,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
       case "swept":
         this.#statistics.swept += input.removed;
         this.#recent.swept(input.unixMs);
+        if (input.isBegunAnew === true) this.#recent.clear();
         this.#isSweeping = false;
         this.#sweepAt = input.isDone ? now + this.#limits.sweepMs : now;
         break;

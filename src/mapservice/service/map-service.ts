@@ -259,7 +259,10 @@ export class MapService implements RecordService {
   #sweep(limit: number): void {
     const unixMs = this.#unixMs();
     this.#components.store.sweep(unixMs, limit).then(
-      ({ removed, isDone }) => this.#handle({ kind: "swept", removed, isDone, unixMs }),
+      (outcome) => {
+        if (outcome.isBegunAnew === true) this.#log("error", "map-store-begun-anew");
+        this.#handle({ kind: "swept", ...outcome, unixMs });
+      },
       (error: unknown) => {
         this.#storeFailed(error);
         this.#handle({ kind: "swept", removed: 0, isDone: true, unixMs });

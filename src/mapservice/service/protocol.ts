@@ -1,6 +1,6 @@
 import type { Receipt } from "../record/receipt.ts";
 import type { MapRecord, RecordFault } from "../record/record.ts";
-import type { PutOutcome, RecordPut, StoredRecord } from "../store/record-store.ts";
+import type { PutOutcome, RecordPut, StoredRecord, SweepOutcome } from "../store/record-store.ts";
 
 /** Names one asker of a service; never reused while the service lives. */
 export type AskerId = number;
@@ -98,12 +98,7 @@ export type MapInput =
       readonly unixMs: number;
     }
   /** What had expired at `unixMs` is removed, all of it or some. */
-  | {
-      readonly kind: "swept";
-      readonly removed: number;
-      readonly isDone: boolean;
-      readonly unixMs: number;
-    }
+  | (SweepOutcome & { readonly kind: "swept"; readonly unixMs: number })
   /** Take no new requests; finish what was taken. */
   | { readonly kind: "drain" };
 

@@ -71,6 +71,11 @@ export class RecentRecords {
     this.#latestMs = Math.max(this.#latestMs, unixMs);
   }
 
+  /** The store has lost what it had: what is at hand is no proof any more that it has it. */
+  clear(): void {
+    this.#places.clear();
+  }
+
   /**
    * Copies `recent` and keeps it, unless something newer is here: a slow read must not bring back
    * the past.

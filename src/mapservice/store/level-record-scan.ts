@@ -1,6 +1,5 @@
 import type { Level } from "level";
-import { concatBytes, plainBytes, utf8 } from "../../base/index.ts";
-import { crypto } from "../../crypto/index.ts";
+import { plainBytes } from "../../base/index.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Sequence } from "../record/record.ts";
 import type { AddressIndex, Place } from "./address-index.ts";
@@ -35,13 +34,6 @@ export async function readHead(db: Database, payloadSize: number): Promise<Store
   const head = { payloadSize, secret, recordsPerValue: recordsPerValue(payloadSize) };
   await db.batch().put(HEAD_KEY, encodeHead(head)).write({ sync: true });
   return head;
-}
-
-/** Names a store to others, by its secret, which it does not tell. */
-export function markOf(secret: Uint8Array): Uint8Array {
-  return crypto()
-    .sha256(concatBytes(utf8("culvert/v1/store"), secret))
-    .slice(0, 16);
 }
 
 /** Index entries in order, some hundreds at a time: where each begins, and its value. */

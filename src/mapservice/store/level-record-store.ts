@@ -20,7 +20,7 @@ import {
   valuePlace,
   visitIndex,
 } from "./level-record-layout.ts";
-import { fillIndex, markOf, readHead, readHeld, readIndex } from "./level-record-scan.ts";
+import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import type {
   HeldRecord,
@@ -32,6 +32,7 @@ import type {
   StoreStatistics,
   SweepOutcome,
 } from "./record-store.ts";
+import { markOf } from "./store-mark.ts";
 
 /** Where records are kept, and how much of the disk they may take. */
 export interface LevelRecordStoreOptions extends RecordStoreOptions {

@@ -36,6 +36,8 @@ export interface SweepOutcome {
   readonly removed: number;
   /** Nothing expired is left. */
   readonly isDone: boolean;
+  /** What it had is gone, all of it or some: what is beneath was emptied, or replaced. */
+  readonly isBegunAnew?: boolean;
 }
 
 /** How much of a store is in use. Expired records count until they are swept. */
@@ -73,8 +75,8 @@ export interface RecordStore {
   /** Exact length of the payload of every cell. */
   readonly payloadSize: number;
   /**
-   * 16 bytes that were drawn when the store was begun: with others it has lost what it had. Absent
-   * where that cannot be told.
+   * 16 bytes that were drawn when the store was begun: with others it has lost what it had, which
+   * may happen while it is open. Absent where that cannot be told.
    */
   readonly mark?: Uint8Array;
   put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]>;

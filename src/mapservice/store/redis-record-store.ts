@@ -1,11 +1,13 @@
 import {
   CulvertError,
   concatBytes,
+  equalBytes,
   isCulvertError,
   onAbort,
   throwIfAborted,
   utf8,
 } from "../../base/index.ts";
+import { systemRandom } from "../../io/random.ts";
 import { connectRedis, type RedisEngine, type RedisReply } from "../../io/redis.ts";
 import { encodeRecord, isFault, parseRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
 import {
@@ -20,6 +22,7 @@ import {
   type SweepOutcome,
 } from "./record-store.ts";
 import { CLAIM, EXPIRY_DIGITS, GET, HELD, PUT, SWEEP } from "./redis-scripts.ts";
+import { markOf } from "./store-mark.ts";
 
 /** Where a store on Redis lives. */
 export interface RedisRecordStoreOptions extends RecordStoreOptions {
@@ -51,7 +54,8 @@ interface Usage {
  *
  * What a confirmed record survives is for the engine's operator to say: with `appendonly yes` and
  * `appendfsync always` a crash of a server; a failover to a replica may lose the last writes, which
- * a Map may do. Limits count what this node has seen of a partition last, so nodes that share an
+ * a Map may do. An engine that was emptied, or replaced by another, is known by its mark, within a
+ * sweep. Limits count what this node has seen of a partition last, so nodes that share an
  * engine may together go beyond them by what they put at the same moment.
  */
 export class RedisRecordStore implements RecordStore {
@@ -65,6 +69,13 @@ export class RedisRecordStore implements RecordStore {
   /** While there is little room puts go one by one: the last in the line. */
   #line: Promise<unknown> = Promise.resolve();
   #sweepAt = 0;
+  /** The marks of the partitions, as they were seen last. */
+  readonly #marks: (Uint8Array | undefined)[] = Array.from({ length: PARTITIONS });
+  #mark: Uint8Array | undefined;
+  /** A mark has changed since a sweep has told of one. */
+  #isBegunAnew = false;
+  /** Others have taken the engine for records of another size, since it lost what it had. */
+  #isTaken = false;
   #isEngineFull = false;
   #isClosed = false;
 
@@ -76,8 +87,9 @@ export class RedisRecordStore implements RecordStore {
   }
 
   /**
-   * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_USAGE`, or `CULVERT_GEOMETRY_CHANGED` when
-   *   the records that are there have another size
+   * @throws CulvertError `CULVERT_UNREACHABLE`; `CULVERT_USAGE`, also for an engine that drops
+   *   records when its memory is full; `CULVERT_GEOMETRY_CHANGED` when the records that are there
+   *   have another size
    * @throws Error `AbortError`
    */
   static async open(options: RedisRecordStoreOptions): Promise<RedisRecordStore> {
@@ -85,9 +97,7 @@ export class RedisRecordStore implements RecordStore {
     const store = new RedisRecordStore(await connectRedis(urls, signal), options);
     const leave = onAbort(signal, () => store.#engine.cut());
     try {
-      const key = `${store.#prefix}{geometry}`;
-      const held = await store.#engine.run(CLAIM, [key], [options.payloadSize]);
-      if (held !== options.payloadSize) throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
+      await store.#claim();
       await store.#measure();
       return store;
     } catch (error) {
@@ -99,8 +109,14 @@ export class RedisRecordStore implements RecordStore {
     }
   }
 
+  get mark(): Uint8Array {
+    this.#mark ??= markOf(concatBytes(...this.#marks.filter((mark) => mark !== undefined)));
+    return this.#mark;
+  }
+
   async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
     this.#throwIfClosed();
+    if (this.#isTaken) throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
     if (this.#room() > puts.length + this.#open) {
       return await Promise.all(puts.map((put) => this.#putOne(put, nowMs)));
     }
@@ -140,6 +156,13 @@ export class RedisRecordStore implements RecordStore {
 
   async sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
     this.#throwIfClosed();
+    const outcome = await this.#sweep(nowMs, limit);
+    if (!this.#isBegunAnew) return outcome;
+    this.#isBegunAnew = false;
+    return { ...outcome, isBegunAnew: true };
+  }
+
+  async #sweep(nowMs: number, limit: number): Promise<SweepOutcome> {
     let removed = 0;
     for (let looked = 0; looked < PARTITIONS; looked++) {
       const step = await this.#sweepPartition(this.#sweepAt, nowMs, limit - removed);
@@ -169,7 +192,7 @@ export class RedisRecordStore implements RecordStore {
   async #putInTurn(puts: readonly RecordPut[], nowMs: number): Promise<PutOutcome[]> {
     const outcomes: PutOutcome[] = [];
     for (const put of puts) {
-      if (this.#room() <= this.#open) await this.sweep(nowMs, puts.length);
+      if (this.#room() <= this.#open) await this.#sweep(nowMs, puts.length);
       outcomes.push(await this.#putOne(put, nowMs));
     }
     return outcomes;
@@ -203,11 +226,12 @@ export class RedisRecordStore implements RecordStore {
   }
 
   async #sweepPartition(partition: number, nowMs: number, limit: number): Promise<SweepOutcome> {
-    const { index, bytes, records } = this.#partition(partition);
-    const args = [nowMs, limit, records, this.payloadSize];
-    const reply = await this.#engine.run(SWEEP, [index, bytes], args);
-    const [removed, left, entries, held] = Array.isArray(reply) ? reply : [];
+    const { index, bytes, records, mark } = this.#partition(partition);
+    const args = [nowMs, limit, records, this.payloadSize, systemRandom.bytes(16)];
+    const reply = await this.#engine.run(SWEEP, [index, bytes, mark], args);
+    const [removed, left, entries, held, marked] = Array.isArray(reply) ? reply : [];
     this.#note(partition, entries, held);
+    if (marked instanceof Uint8Array) await this.#noteMark(partition, marked);
     return { removed: Number(removed), isDone: left === 0 };
   }
 
@@ -215,6 +239,25 @@ export class RedisRecordStore implements RecordStore {
   async #measure(): Promise<void> {
     const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     await Promise.all(all.map((partition) => this.#sweepPartition(partition, 0, 0)));
+  }
+
+  async #noteMark(partition: number, mark: Uint8Array): Promise<void> {
+    const before = this.#marks[partition];
+    if (before !== undefined && equalBytes(before, mark)) return;
+    if (before !== undefined) {
+      // All may be gone, with what says whose engine it is.
+      await this.#claim();
+      this.#isBegunAnew = true;
+    }
+    this.#marks[partition] = mark;
+    this.#mark = undefined;
+  }
+
+  /** Takes the engine for records of this size, unless it has some of another. */
+  async #claim(): Promise<void> {
+    const key = `${this.#prefix}{geometry}`;
+    this.#isTaken = (await this.#engine.run(CLAIM, [key], [this.payloadSize])) !== this.payloadSize;
+    if (this.#isTaken) throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
   }
 
   #note(partition: number, entries: RedisReply | undefined, bytes: RedisReply | undefined): void {
@@ -244,9 +287,9 @@ export class RedisRecordStore implements RecordStore {
     return { record: concatBytes(utf8(records), address), index, bytes, partition };
   }
 
-  #partition(partition: number): { records: string; index: string; bytes: string } {
+  #partition(partition: number): Readonly<Record<"records" | "index" | "bytes" | "mark", string>> {
     const head = `${this.#prefix}{${partition}}`;
-    return { records: `${head}r`, index: `${head}i`, bytes: `${head}b` };
+    return { records: `${head}r`, index: `${head}i`, bytes: `${head}b`, mark: `${head}m` };
   }
 
   #throwIfClosed(): void {

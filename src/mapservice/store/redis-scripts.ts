@@ -64,8 +64,9 @@ return answer('stored', expires)
 export const GET: RedisScript = redisScript(`return redis.call('GET', KEYS[1])`);
 
 /**
- * KEYS: index, bytes. ARGV: now, how many at most, what a record's key begins with, payload size.
- * Answers how many were removed, how many expired ones are left, entries and bytes.
+ * KEYS: index, bytes, mark. ARGV: now, how many at most, what a record's key begins with, payload
+ * size, a mark for a partition that has none: it is new, or has lost what it had.
+ * Answers how many were removed, how many expired ones are left, entries, bytes and the mark.
  */
 export const SWEEP: RedisScript = redisScript(`
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, tonumber(ARGV[2]))
@@ -76,7 +77,9 @@ for _, member in ipairs(due) do
   bytes = bytes + 101 + (string.byte(member, 33) == 1 and tonumber(ARGV[4]) or 0)
 end
 local left = redis.call('DECRBY', KEYS[2], bytes)
-return { #due, redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('ZCARD', KEYS[1]), left }
+redis.call('SET', KEYS[3], ARGV[5], 'NX')
+return { #due, redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('ZCARD', KEYS[1]), left,
+  redis.call('GET', KEYS[3]) }
 `);
 
 /**

@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, equalBytes, isCulvertError, type Log } from "../../base/index.ts";
 import type { Contact } from "../../dht/index.ts";
 import { readState, writeDurably } from "../../io/durable-file.ts";
+import type { RecordStore } from "../../mapservice/index.ts";
 
 /** The file of a node's folder with the mark of the store that its neighbours have heard of. */
 const STORE_TOLD_FILE = "store-told";
@@ -14,6 +15,8 @@ const TOLD_AT_ONCE = 4;
  */
 const ROUNDS_MAX = 6;
 const ROUND_MS = 60_000;
+/** How often the mark is looked at: what a store is kept by may lose it while the node runs. */
+const LOOK_MS = 60_000;
 
 /** The mark of the store that neighbours have heard of, as a node remembers it. */
 export interface KeptMark {
@@ -27,10 +30,12 @@ export function markInFolder(directory: string): KeptMark {
   return { read: () => readState(path), write: (mark) => writeDurably(path, mark) };
 }
 
+const NO_MARK = new Uint8Array(0);
+
 /** What a store's news are told with. */
 export interface StoreNewsComponents {
-  /** The mark of the store. */
-  readonly mark: Uint8Array;
+  /** Looked at for its mark, which it has. */
+  readonly store: Pick<RecordStore, "mark">;
   /** Where the last mark is kept that was told; nowhere for a node that has no folder. */
   readonly kept: KeptMark | undefined;
   /** Up to so many of the nodes that are closest to this one. */
@@ -41,13 +46,15 @@ export interface StoreNewsComponents {
 }
 
 /**
- * Tells the neighbours of a node that its store was begun anew: they take it to have all that it
- * was given before, and only somebody new is given that again. A store that they have heard of is
- * not told of, so nothing is said as a rule.
+ * Tells the neighbours of a node that its store was begun anew, before the node was or since: they
+ * take it to have all that it was given before, and only somebody new is given that again. A store
+ * that they have heard of is not told of, so nothing is said as a rule.
  */
 export class StoreNews {
   readonly #components: StoreNewsComponents;
   readonly #told = new Set<string>();
+  /** The mark that they are told of, or know. */
+  #mark: Uint8Array;
   readonly #closing = new AbortController();
   #cancel: Cancel = () => {};
   #rounds = 0;
@@ -55,6 +62,7 @@ export class StoreNews {
 
   constructor(components: StoreNewsComponents) {
     this.#components = components;
+    this.#mark = this.#seen;
   }
 
   /** To be called once this node has joined. */
@@ -69,11 +77,18 @@ export class StoreNews {
     await this.#running;
   }
 
+  get #seen(): Uint8Array {
+    return this.#components.store.mark ?? NO_MARK;
+  }
+
   async #begin(): Promise<void> {
-    const { kept, mark, log } = this.#components;
+    const { kept, log } = this.#components;
     try {
       const last = await kept?.read();
-      if (last !== undefined && equalBytes(last, mark)) return;
+      if (last !== undefined && equalBytes(last, this.#mark)) {
+        this.#lookLater();
+        return;
+      }
     } catch (error) {
       // Once too often costs neighbours some offers that are not taken.
       log("warn", "store-news-unreadable", { message: String(error) });
@@ -81,8 +96,30 @@ export class StoreNews {
     await this.#round();
   }
 
+  /** Nothing is to be told: until the store is another one. */
+  #lookLater(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#wakeIn(LOOK_MS, async () => {
+      if (equalBytes(this.#seen, this.#mark)) this.#lookLater();
+      else await this.#round();
+    });
+  }
+
+  #wakeIn(ms: number, work: () => Promise<void>): void {
+    const { clock } = this.#components;
+    const run = (): void => {
+      this.#running = work();
+    };
+    this.#cancel = clock.schedule(clock.now() + ms, run, { background: true });
+  }
+
   async #round(): Promise<void> {
-    const { neighbours, clock } = this.#components;
+    const { neighbours } = this.#components;
+    if (!equalBytes(this.#seen, this.#mark)) {
+      this.#mark = this.#seen;
+      this.#told.clear();
+      this.#rounds = 0;
+    }
     const near = neighbours(NEIGHBOURS);
     // While it is alone nobody can be told, and nobody has to be.
     if (near.length > 0) this.#rounds += 1;
@@ -96,17 +133,15 @@ export class StoreNews {
     if (this.#closing.signal.aborted) return;
     if (isLast || this.#rounds >= ROUNDS_MAX) {
       await this.#keep();
+      this.#lookLater();
       return;
     }
-    const at = clock.now() + ROUND_MS * 2 ** Math.max(this.#rounds - 1, 0);
-    const again = (): void => {
-      this.#running = this.#round();
-    };
-    this.#cancel = clock.schedule(at, again, { background: true });
+    this.#wakeIn(ROUND_MS * 2 ** Math.max(this.#rounds - 1, 0), () => this.#round());
   }
 
   async #tell(to: Contact): Promise<void> {
-    const { tell, mark, log } = this.#components;
+    const { tell, log } = this.#components;
+    const mark = this.#mark;
     const { signal } = this.#closing;
     if (signal.aborted) return;
     try {
@@ -120,9 +155,9 @@ export class StoreNews {
   }
 
   async #keep(): Promise<void> {
-    const { kept, mark, log } = this.#components;
+    const { kept, log } = this.#components;
     try {
-      await kept?.write(mark);
+      await kept?.write(this.#mark);
     } catch (error) {
       log("warn", "store-news-not-kept", { message: String(error) });
     }

@@ -267,6 +267,23 @@ describe("time", () => {
     expect(rig.core.statistics.swept).toBe(10);
   });
 
+  test("a store that lost what it had is given again what was put lately", () => {
+    const rig = new Rig();
+    const record = recordOf(1, { ttlSeconds: 60 });
+    const putAndTurn = (request: number): string[] => {
+      rig.put(request, record);
+      rig.turn();
+      return rig.said();
+    };
+    putAndTurn(1);
+    rig.committed([STORED]);
+    rig.said();
+    expect(putAndTurn(2)).toEqual(["turn", "2:stored"]);
+    const swept = { removed: 0, isDone: true, isBegunAnew: true, unixMs: UNIX_MS };
+    rig.core.handle({ kind: "swept", ...swept }, 0);
+    expect(putAndTurn(3)).toEqual(["turn", "commit:1"]);
+  });
+
   test("a hundred thousand waits that come and go leave nothing behind", () => {
     const rig = new Rig({ requestsBurst: 1e9 });
     for (let i = 0; i < 100_000; i++) {

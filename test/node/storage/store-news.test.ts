@@ -18,12 +18,16 @@ beforeEach(() => {
 /** A life of a node: whom it has told, one after the other. */
 async function live(
   tell: (to: Contact, nth: number) => void = () => {},
-  options: { readonly mark?: Uint8Array; readonly near?: () => readonly Contact[] } = {},
+  options: {
+    readonly mark?: Uint8Array;
+    readonly store?: { readonly mark: Uint8Array };
+    readonly near?: () => readonly Contact[];
+  } = {},
 ): Promise<readonly Contact[]> {
   const clock = new VirtualClock();
   const asked: Contact[] = [];
   const news = new StoreNews({
-    mark: options.mark ?? MARK,
+    store: options.store ?? { mark: options.mark ?? MARK },
     kept: {
       read: async () => kept,
       write: async (mark) => {
@@ -88,4 +92,31 @@ it("waits until it knows anybody", async () => {
     return looks > 8 ? NEAR : [];
   };
   expect(await live(undefined, { near })).toHaveLength(6);
+});
+
+it("tells them again of a store that loses what it had while the node runs", async () => {
+  const store = { mark: MARK };
+  const told: Uint8Array[] = [];
+  const tell = (_to: Contact, nth: number): void => {
+    told.push(store.mark);
+    // In the midst of the news, and once all of them have heard it.
+    if (nth === 2) store.mark = new Uint8Array(16).fill(8);
+  };
+  const asked = await live(tell, { store });
+  expect(asked.length).toBeGreaterThan(6);
+  expect(names(asked.slice(-6))).toEqual(names(NEAR));
+  expect(kept).toEqual(store.mark);
+  expect(await live(undefined, { store })).toEqual([]);
+});
+
+it("tells them of a loss hours after the last news", async () => {
+  let looks = 0;
+  const store = {
+    get mark() {
+      looks += 1;
+      return new Uint8Array(16).fill(looks > 100 ? 8 : 7);
+    },
+  };
+  kept = MARK;
+  expect(names(await live(undefined, { store }))).toEqual(names(NEAR));
 });
