@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { mapLife } from "./map-lives.ts";
 
-const SEEDS = 100;
+const SEEDS = 50;
 
 test("askers that come, go and change their minds are told the truth, once", async () => {
   for (let seed = 0; seed < SEEDS; seed++) {

@@ -6,6 +6,7 @@ import {
   MemoryRecordStore,
 } from "../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
+import type { CheckedPut } from "../../src/mapservice/service/commit-step.ts";
 import { MapCore } from "../../src/mapservice/service/map-core.ts";
 import type {
   AskerId,
@@ -18,6 +19,10 @@ import { addressOf, NODE, PAYLOAD_SIZE, recordOf, tombstoneOf } from "./fixtures
 const UNIX_MS = 1_750_000_000_000;
 const FRAMES = 6;
 const STEPS = 300;
+const ENTRIES = 100;
+/** New records that a source may have, of which a life needs fewer, once the store is half full. */
+const SHARE = 40;
+const STORE_MS = 100;
 
 /** A request, and what was promised of its address when it came. */
 interface Asked {
@@ -30,7 +35,16 @@ interface Asked {
   readonly confirmed: number;
 }
 
-/** Askers that come and go, and change their minds, at a Map core whose store is slow. */
+/** What the store, or whoever verifies, has done and did not tell yet. */
+interface Untold {
+  readonly kind: "commit" | "lookup" | "verify";
+  readonly tell: () => void;
+}
+
+/**
+ * Askers that come and go, and change their minds, at a Map core whose store is slow, fails, hangs
+ * for a while, and loses what it has.
+ */
 export async function mapLife(seed: number): Promise<readonly string[]> {
   const life = new MapLife(new SeededRandom(seed));
   for (let step = 0; step < STEPS; step++) await life.step();
@@ -41,12 +55,16 @@ class MapLife {
   readonly #random: SeededRandom;
   readonly #core: MapCore;
   readonly #waitingMax: number;
-  readonly #store = new MemoryRecordStore({
-    ...{ payloadSize: PAYLOAD_SIZE, entriesMax: 100, bytesMax: 1e6 },
-  });
+  #store = freshStore();
   readonly #open = new Map<string, Asked>();
-  /** What the store has done, and did not tell yet. */
-  readonly #untold: (() => void)[] = [];
+  readonly #untold: Untold[] = [];
+  /** What of the store hangs. */
+  #hangs: "nothing" | "writes" | "everything" = "nothing";
+  #isSweepAsked = false;
+  #fill = 0;
+  #failsOneIn = 20;
+  /** What a source was charged for. */
+  readonly #stored = new Map<string, number>();
   readonly #confirmed = new Map<number, MapRecord>();
   readonly #askers = new Set<AskerId>();
   readonly #congested = new Set<AskerId>();
@@ -67,9 +85,14 @@ class MapLife {
       recentBytesMax: random.below(2) * 262_144,
       requestsPerSecond: 50,
       requestsBurst: 1 + random.below(20),
+      queuedBytesMax: 1_000 + random.below(3_000),
+      committingBytesMax: 150 + random.below(1_000),
+      storeMsMax: STORE_MS,
+      sweepMs: 40,
+      sourceShare: SHARE / ENTRIES,
     };
-    const payloadSize = PAYLOAD_SIZE;
-    this.#core = new MapCore({ payloadSize, limits, signer: NODE, entriesMax: 100 });
+    const options = { payloadSize: PAYLOAD_SIZE, limits, signer: NODE, entriesMax: ENTRIES };
+    this.#core = new MapCore({ ...options, verifiesAside: random.below(2) === 0 });
   }
 
   async step(): Promise<void> {
@@ -81,21 +104,50 @@ class MapLife {
     else if (dice < 78) await this.#tellOne();
     else if (dice < 88) this.#cancel();
     else if (dice < 90) this.#leave(asker);
+    else if (dice < 92) this.#hang();
+    else if (dice < 94) await this.#sweep();
     else this.#pass(this.#random.below(60));
     if (this.#core.statistics.waiting > this.#waitingMax) this.#faults.push("too many wait");
   }
 
   /** Lets all come to its end; what was wrong. */
   async end(): Promise<readonly string[]> {
-    for (let i = 0; i < 400; i++) {
+    this.#hangs = this.#random.below(2) === 0 ? "everything" : "nothing";
+    await this.#goOn(200, 10);
+    for (const [name, { put, frame }] of this.#open) {
+      const what = put === undefined ? "get" : "put";
+      this.#faults.push(`${name}, a ${what} of ${frame}, was not answered`);
+    }
+    if (this.#congested.size > 0) this.#faults.push("never told that there is room");
+    this.#hangs = "nothing";
+    await this.#goOn(40, 100);
+    if (!this.#core.isIdle || this.#core.statistics.waiting > 0) this.#faults.push("not idle");
+    this.#fill = 0.6;
+    this.#failsOneIn = 2 ** 30;
+    for (const source of ["s0", "s1"]) await this.#useUp(source);
+    return this.#faults;
+  }
+
+  async #goOn(times: number, stepMs: number): Promise<void> {
+    for (let i = 0; i < times; i++) {
       this.#turn();
       for (let told = 0; told < 8; told++) await this.#tellOne();
-      this.#pass(100);
+      this.#pass(stepMs);
     }
-    for (const name of this.#open.keys()) this.#faults.push(`${name} was not answered`);
-    if (this.#congested.size > 0) this.#faults.push("never told that there is room");
-    if (!this.#core.isIdle || this.#core.statistics.waiting > 0) this.#faults.push("not idle");
-    return this.#faults;
+  }
+
+  /** A new asker of the source puts as much as is left of its share. */
+  async #useUp(source: string): Promise<void> {
+    const asker = ++this.#lastAsker;
+    this.#feed({ kind: "open", asker, source, needsReceipts: false });
+    const left = SHARE - (this.#stored.get(source) ?? 0);
+    const first = FRAMES + (source === "s0" ? 0 : SHARE);
+    for (let put = 0; put <= left; put++) {
+      const name = this.#askFor(asker, { frame: first + put, put: recordOf(first + put) });
+      for (let i = 0; this.#open.has(name) && i < 50; i++) await this.#goOn(1, 20);
+      const isTaken = this.#confirmed.has(first + put);
+      if (isTaken !== put < left) this.#faults.push(`${source}: ${put} of ${left}: ${isTaken}`);
+    }
   }
 
   #enter(): void {
@@ -110,19 +162,29 @@ class MapLife {
     if (this.#congested.has(asker)) return;
     const random = this.#random;
     const frame = random.below(FRAMES);
-    const request = ++this.#lastRequest;
     const dice = random.below(10);
     const record = dice === 0 ? tombstoneOf(frame) : recordOf(frame, { content: dice % 2 });
     const put = dice < 4 ? record : undefined;
+    const waitMs = random.below(2) * (1 + random.below(500));
+    this.#askFor(asker, { frame, put, waitMs });
+    if (this.#core.isCongested(asker)) this.#congested.add(asker);
+  }
+
+  #askFor(
+    asker: AskerId,
+    what: { readonly frame: number; readonly put: MapRecord | undefined; readonly waitMs?: number },
+  ): string {
+    const request = ++this.#lastRequest;
+    const { frame, put, waitMs = 0 } = what;
+    const name = nameOf(asker, request);
     const confirmed = this.#confirmed.get(frame)?.seq ?? 0;
-    this.#open.set(nameOf(asker, request), { asker, request, frame, put, confirmed });
+    this.#open.set(name, { asker, request, frame, put, confirmed });
     if (put !== undefined) {
       this.#feed({ kind: "put", asker, request, record: encodeRecord(put), stamp: NO_STAMP });
     } else {
-      const waitMs = random.below(2) * (1 + random.below(500));
       this.#feed({ kind: "get", asker, request, address: addressOf(frame), waitMs });
     }
-    if (this.#core.isCongested(asker)) this.#congested.add(asker);
+    return name;
   }
 
   #cancel(): void {
@@ -143,7 +205,7 @@ class MapLife {
   #turn(): void {
     if (this.#turns === 0) return;
     this.#turns -= 1;
-    this.#feed({ kind: "turn", unixMs: UNIX_MS + this.#now, fill: 0 });
+    this.#feed({ kind: "turn", unixMs: UNIX_MS + this.#now, fill: this.#fill });
   }
 
   #pass(ms: number): void {
@@ -154,8 +216,36 @@ class MapLife {
 
   async #tellOne(): Promise<void> {
     await Promise.resolve();
-    const [tell] = this.#untold.splice(this.#random.below(Math.max(this.#untold.length, 1)), 1);
-    tell?.();
+    const next = this.#pick(this.#untold.filter(({ kind }) => !this.#isHanging(kind)));
+    if (next === undefined) return;
+    this.#untold.splice(this.#untold.indexOf(next), 1);
+    next.tell();
+  }
+
+  #isHanging(kind: Untold["kind"]): boolean {
+    if (this.#hangs === "nothing" || kind === "verify") return false;
+    return this.#hangs === "everything" || kind === "commit";
+  }
+
+  #hang(): void {
+    const all = ["nothing", "nothing", "writes", "everything"] as const;
+    this.#hangs = all[this.#random.below(all.length)] ?? "nothing";
+  }
+
+  /** Sometimes it finds that all is gone: what was done before that was told before that. */
+  async #sweep(): Promise<void> {
+    if (!this.#isSweepAsked || this.#hangs !== "nothing") return;
+    this.#isSweepAsked = false;
+    const isBegunAnew = this.#random.below(4) === 0;
+    if (isBegunAnew) {
+      do await this.#tellOne();
+      while (this.#untold.length > 0);
+      this.#store = freshStore();
+      this.#confirmed.clear();
+      for (const [name, asked] of this.#open) this.#open.set(name, { ...asked, confirmed: 0 });
+    }
+    const unixMs = UNIX_MS + this.#now;
+    this.#feed({ kind: "swept", removed: 0, isDone: true, isBegunAnew, unixMs });
   }
 
   #feed(input: MapInput): void {
@@ -172,21 +262,38 @@ class MapLife {
     if (effect.kind === "answer") this.#answered(effect);
     else if (effect.kind === "turn") this.#turns += 1;
     else if (effect.kind === "ready") this.#congested.delete(effect.asker);
-    else if (effect.kind === "lookup") {
-      const { address } = effect;
-      const isFailed = this.#random.below(20) === 0;
-      const stored = isFailed ? undefined : this.#store.get(address, unixMs);
-      this.#untold.push(() => this.#feed({ kind: "looked-up", address, stored, isFailed, unixMs }));
-    } else if (effect.kind === "commit") {
-      const isFailed = this.#random.below(20) === 0;
-      const stored = this.#store.put(isFailed ? [] : effect.puts, unixMs);
-      void stored.then((all) => {
-        const outcomes = isFailed ? undefined : all;
-        this.#untold.push(() => this.#feed({ kind: "committed", outcomes, unixMs }));
-      });
-    } else if (effect.kind === "sweep") {
-      this.#feed({ kind: "swept", removed: 0, isDone: true, unixMs });
+    else if (effect.kind === "lookup") this.#lookUp(effect.address, unixMs);
+    else if (effect.kind === "commit") this.#commit(effect.puts as readonly CheckedPut[], unixMs);
+    else if (effect.kind === "sweep") this.#isSweepAsked = true;
+    else if (effect.kind === "verify") {
+      const { id } = effect;
+      const tell = (): void => this.#feed({ kind: "verified", id, isGenuine: true });
+      this.#untold.push({ kind: "verify", tell });
     }
+  }
+
+  #lookUp(address: Uint8Array, unixMs: number): void {
+    const isFailed = this.#random.below(this.#failsOneIn) === 0;
+    const stored = isFailed ? undefined : this.#store.get(address, unixMs);
+    const tell = (): void => this.#feed({ kind: "looked-up", address, stored, isFailed, unixMs });
+    this.#untold.push({ kind: "lookup", tell });
+  }
+
+  #commit(puts: readonly CheckedPut[], unixMs: number): void {
+    const isFailed = this.#random.below(this.#failsOneIn) === 0;
+    // Where a write has failed, it may be done all the same.
+    const stored = this.#store.put(isFailed && this.#random.below(2) === 0 ? [] : puts, unixMs);
+    void stored.then((all) => {
+      const outcomes = isFailed ? undefined : all;
+      const tell = (): void => {
+        for (const [index, { chargedTo }] of puts.entries()) {
+          if (chargedTo === undefined || outcomes?.[index]?.kind !== "stored") continue;
+          this.#stored.set(chargedTo, (this.#stored.get(chargedTo) ?? 0) + 1);
+        }
+        this.#feed({ kind: "committed", outcomes, unixMs });
+      };
+      this.#untold.push({ kind: "commit", tell });
+    });
   }
 
   #answered({ asker, request, answer }: MapEffect & { readonly kind: "answer" }): void {
@@ -203,6 +310,10 @@ class MapLife {
     }
     const record = answer.kind === "found" ? answer.record : put;
     if ((answer.kind !== "found" && answer.kind !== "stored") || record === undefined) return;
+    const kept = this.#store.get(addressOf(frame), UNIX_MS + this.#now)?.record;
+    const isKept = kept?.seq === record.seq && equalBytes(kept.payload, record.payload);
+    // A tombstone may have come since.
+    if (!isKept && (kept?.seq ?? 0) <= record.seq) this.#faults.push(`${name}: it is not kept`);
     const known = this.#confirmed.get(frame);
     if (!equalBytes(record.address, addressOf(frame))) this.#faults.push(`${name}: another's`);
     if (known?.seq === record.seq && !equalBytes(known.payload, record.payload)) {
@@ -219,6 +330,12 @@ class MapLife {
   #pick<T>(all: readonly T[]): T | undefined {
     return all[this.#random.below(Math.max(all.length, 1))];
   }
+}
+
+function freshStore(): MemoryRecordStore {
+  return new MemoryRecordStore({
+    ...{ payloadSize: PAYLOAD_SIZE, entriesMax: ENTRIES, bytesMax: 1e6 },
+  });
 }
 
 function nameOf(asker: AskerId, request: RequestId): string {

@@ -146,10 +146,11 @@ export class PutDesk {
     if (known !== undefined && isSameRecord(known.record, record)) {
       statistics.recentHits += 1;
       const asked = { unixMs: moment.unixMs, expiresMs, needsReceipts };
-      if (!this.#answerRepeated(put, known, asked)) {
+      if (this.#answerRepeated(put, known, asked)) return "little";
+      if (!this.#isHung) {
         this.#gather({ put, key, record, expiresMs, needsReceipts, chargedTo: undefined });
+        return "little";
       }
-      return "little";
     }
     if (this.#isHung) {
       this.#refuse(put);

@@ -59,6 +59,15 @@ describe("bytes that wait in queues", () => {
     expect(fill(rig, putBy(rig, 4))).toBeGreaterThanOrEqual(6);
   });
 
+  test("are given back by gets that are taken back", () => {
+    const rig = rigWith(limits, {});
+    for (let request = 0; request < 2_000; request++) {
+      rig.get(request, 1);
+      rig.cancel(request);
+    }
+    expect(fill(rig, putBy(rig, 1))).toBe(34);
+  });
+
   test("are given back by who leaves", () => {
     const rig = rigWith(limits, {});
     for (let asker = 2; asker < 50; asker++) {

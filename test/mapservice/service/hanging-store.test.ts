@@ -72,6 +72,21 @@ describe("a durable write that hangs", () => {
     expect(saidBy(rig)).toEqual(["3:busy", "turn", "4:busy"]);
   });
 
+  test("takes no longer life for what is kept either, and has no longer one to tell of", () => {
+    const rig = new Rig(LIMITS);
+    rig.put(1, recordOf(1));
+    rig.turn();
+    rig.committed([STORED]);
+    rig.put(2, recordOf(2));
+    rig.turn();
+    rig.timeout(8_000);
+    rig.said();
+    rig.put(3, recordOf(1));
+    rig.put(4, recordOf(1, { ttlSeconds: 50 }));
+    rig.turn();
+    expect(saidBy(rig)).toEqual(["turn", "3:busy", "4:stored"]);
+  });
+
   test("ends: what it stored is found, and puts are taken again", () => {
     const rig = hanging();
     rig.get(20, 0, 60_000, 2);
