@@ -63,6 +63,15 @@ export class RedisProcess {
     await ended;
   }
 
+  /** It answers nothing, and its connections stay, until it goes on. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });

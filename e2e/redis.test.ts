@@ -24,6 +24,11 @@ function cell(number: number) {
 }
 
 const KEYS = { writeSeed: new Uint8Array(32).fill(1) };
+/** The numbers of the connections that a server has. */
+async function connectionsOf(redis: RedisProcess): Promise<readonly string[]> {
+  return ((await redis.cli("client", "list")).match(/^id=\d+/gm) ?? []).map(String);
+}
+
 const SIZES = { payloadSize: PAYLOAD, entriesMax: 10_000, bytesMax: 10_000_000 };
 
 describe.runIf(isThere)("records in one Redis", () => {
@@ -102,6 +107,27 @@ describe.runIf(isThere)("records in one Redis", () => {
     const other = RedisRecordStore.open({ ...options, payloadSize: PAYLOAD + 1 });
     await expect(other).rejects.toMatchObject({ code: "CULVERT_GEOMETRY_CHANGED" });
   });
+
+  it("leave nothing in a client whose server hangs, and are there when it goes on", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const others = await connectionsOf(redis);
+    const store = await RedisRecordStore.open(options);
+    const put = (number: number) =>
+      store.put([{ record: cell(number), expiresMs: NOW + 60_000 }], NOW);
+    await put(1);
+    const own = (await connectionsOf(redis)).filter((id) => !others.includes(id));
+    redis.freeze();
+    await expect(put(2)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
+    redis.goOn();
+    await eventually(async () => {
+      const found = await store.get(cell(1).address, NOW).catch(() => undefined);
+      return found?.record.payload;
+    });
+    // What waited in the old one went with it.
+    for (const id of await connectionsOf(redis)) expect(own).not.toContain(id);
+    expect((await put(3)).map(({ kind }) => kind)).toEqual(["stored"]);
+    await store.close();
+  }, 30_000);
 
   it("have a mark that all see, another one once some of them are lost", async () => {
     const prefix = freshPrefix();

@@ -60,6 +60,8 @@ export async function connectRedis(
     lazyConnect: true,
     connectTimeout: ANSWER_MS,
     commandTimeout: ANSWER_MS,
+    // A request that is given up stays in the client until its connection ends.
+    socketTimeout: ANSWER_MS,
     maxRetriesPerRequest: RETRIES_MAX,
   };
   const client =

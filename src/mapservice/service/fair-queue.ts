@@ -53,6 +53,8 @@ export class FairQueue {
   #puts: Ready[] = [];
   #gets: Ready[] = [];
   readonly #throttled = new Set<Ready>();
+  /** When the first of these may go on, or one that has left by now. */
+  #resumesAt: Instant = Number.POSITIVE_INFINITY;
   #turns = 0;
   #length = 0;
   #bytes = 0;
@@ -155,6 +157,7 @@ export class FairQueue {
         line.resumeAt = now + waitMs;
         ready.shift();
         this.#throttled.add(first);
+        this.#resumesAt = Math.min(this.#resumesAt, line.resumeAt);
         continue;
       }
       lane.requests.take(1, now);
@@ -169,15 +172,19 @@ export class FairQueue {
 
   /** When the first throttled asker may go on. */
   deadline(): Instant {
-    let first = Number.POSITIVE_INFINITY;
-    for (const { line } of this.#throttled) first = Math.min(first, line.resumeAt);
-    return first;
+    return this.#resumesAt;
   }
 
   /** Lets the askers go on whose buckets allow it again. */
   resume(now: Instant): void {
+    if (now < this.#resumesAt) return;
+    this.#resumesAt = Number.POSITIVE_INFINITY;
     for (const ready of this.#throttled) {
-      if (ready.line.resumeAt > now) continue;
+      const { resumeAt } = ready.line;
+      if (resumeAt > now) {
+        this.#resumesAt = Math.min(this.#resumesAt, resumeAt);
+        continue;
+      }
       this.#throttled.delete(ready);
       this.#makeReady(ready);
     }
