@@ -9,19 +9,9 @@ interface SourceLoad {
   askers: number;
 }
 
-interface Lane {
-  readonly asker: AskerId;
-  readonly source: string;
-  readonly load: SourceLoad;
-  readonly requests: TokenBucket;
-  readonly bytes: TokenBucket;
-  readonly puts: Line;
-  readonly gets: Line;
-  queuedBytes: number;
-}
-
-/** The requests of one kind in a lane. */
+/** The requests of one kind of one asker. */
 interface Line {
+  readonly lane: Lane;
   readonly queue: QueuedRequest[];
   /** When the buckets allow its next request; in the past while they do. */
   resumeAt: Instant;
@@ -30,10 +20,29 @@ interface Line {
   turn: number;
 }
 
-/** A line that has its turns, and whose it is. */
-interface Ready {
-  readonly lane: Lane;
-  readonly line: Line;
+/** What one asker has in its queues. */
+class Lane {
+  readonly source: string;
+  readonly load: SourceLoad;
+  readonly requests: TokenBucket;
+  readonly bytes: TokenBucket;
+  readonly puts: Line;
+  readonly gets: Line;
+  queuedBytes = 0;
+
+  constructor(asker: Pick<Lane, "source" | "load">, limits: MapLimits, now: Instant) {
+    const { requestsBurst, requestsPerSecond, bytesBurst, bytesPerSecond } = limits;
+    this.source = asker.source;
+    this.load = asker.load;
+    this.requests = new TokenBucket({ capacity: requestsBurst, perSecond: requestsPerSecond }, now);
+    this.bytes = new TokenBucket({ capacity: bytesBurst, perSecond: bytesPerSecond }, now);
+    this.puts = { lane: this, queue: [], resumeAt: now, isReady: false, turn: 0 };
+    this.gets = { lane: this, queue: [], resumeAt: now, isReady: false, turn: 0 };
+  }
+
+  get length(): number {
+    return this.puts.queue.length + this.gets.queue.length;
+  }
 }
 
 /**
@@ -47,20 +56,23 @@ interface Ready {
  */
 export class FairQueue {
   readonly #limits: MapLimits;
+  readonly #recordBytesMax: number;
   readonly #lanes = new Map<AskerId, Lane>();
   readonly #loads = new Map<string, SourceLoad>();
   /** Lines that have requests and may go on, in the order of their turns; each of them once. */
-  #puts: Ready[] = [];
-  #gets: Ready[] = [];
-  readonly #throttled = new Set<Ready>();
+  #puts: Line[] = [];
+  #gets: Line[] = [];
+  readonly #throttled = new Set<Line>();
   /** When the first of these may go on, or one that has left by now. */
   #resumesAt: Instant = Number.POSITIVE_INFINITY;
   #turns = 0;
   #length = 0;
   #bytes = 0;
 
-  constructor(limits: MapLimits) {
+  /** @param recordBytesMax the longest record of a put that is worth anything */
+  constructor(limits: MapLimits, recordBytesMax: number) {
     this.#limits = limits;
+    this.#recordBytesMax = recordBytesMax;
   }
 
   get isEmpty(): boolean {
@@ -73,56 +85,49 @@ export class FairQueue {
   }
 
   open(asker: AskerId, source: string, now: Instant): void {
-    const { requestsBurst, requestsPerSecond, bytesBurst, bytesPerSecond } = this.#limits;
     const load = this.#loads.get(source) ?? { bytes: 0, askers: 0 };
     load.askers += 1;
     this.#loads.set(source, load);
-    this.#lanes.set(asker, {
-      asker,
-      source,
-      load,
-      requests: new TokenBucket({ capacity: requestsBurst, perSecond: requestsPerSecond }, now),
-      bytes: new TokenBucket({ capacity: bytesBurst, perSecond: bytesPerSecond }, now),
-      puts: { queue: [], resumeAt: now, isReady: false, turn: 0 },
-      gets: { queue: [], resumeAt: now, isReady: false, turn: 0 },
-      queuedBytes: 0,
-    });
+    this.#lanes.set(asker, new Lane({ source, load }, this.#limits, now));
   }
 
   close(asker: AskerId): void {
     const lane = this.#lanes.get(asker);
     if (lane === undefined) return;
     this.#lanes.delete(asker);
-    this.#length -= lane.puts.queue.length + lane.gets.queue.length;
+    this.#length -= lane.length;
     this.#count(lane, -lane.queuedBytes);
     lane.load.askers -= 1;
     if (lane.load.askers === 0) this.#loads.delete(lane.source);
-    const isOther = (ready: Ready): boolean => ready.lane !== lane;
-    if (lane.puts.isReady) this.#puts = this.#puts.filter(isOther);
-    if (lane.gets.isReady) this.#gets = this.#gets.filter(isOther);
-    for (const ready of this.#throttled) if (!isOther(ready)) this.#throttled.delete(ready);
+    if (lane.puts.isReady) this.#puts = this.#puts.filter((line) => line !== lane.puts);
+    if (lane.gets.isReady) this.#gets = this.#gets.filter((line) => line !== lane.gets);
+    this.#throttled.delete(lane.puts);
+    this.#throttled.delete(lane.gets);
   }
 
   /** How many requests of the asker wait. */
   lengthOf(asker: AskerId): number {
+    return this.#lanes.get(asker)?.length ?? 0;
+  }
+
+  /** Whether one more of the asker's requests would be taken, whatever it is. */
+  hasRoom(asker: AskerId): boolean {
     const lane = this.#lanes.get(asker);
-    return lane === undefined ? 0 : lane.puts.queue.length + lane.gets.queue.length;
+    if (lane === undefined || lane.length >= this.#limits.queuedPerLinkMax) return false;
+    return this.#recordBytesMax <= this.#bytesLeft(lane);
   }
 
   /** False when the asker's queue is full, or its share of that of all askers. */
   push(request: QueuedRequest): boolean {
     const lane = this.#lanes.get(request.asker);
-    const { queuedPerLinkMax, queuedBytesMax } = this.#limits;
-    if (lane === undefined || this.lengthOf(request.asker) >= queuedPerLinkMax) return false;
+    if (lane === undefined || lane.length >= this.#limits.queuedPerLinkMax) return false;
     const size = sizeOf(request);
-    const free = queuedBytesMax - this.#bytes;
-    if (lane.queuedBytes + size > free - lane.load.bytes) return false;
+    if (size > this.#bytesLeft(lane)) return false;
     this.#length += 1;
     this.#count(lane, size);
     const line = request.kind === "put" ? lane.puts : lane.gets;
     line.queue.push(request);
-    // A line that is throttled is ready in its own way: it has its time to go on.
-    if (!line.isReady) this.#makeReady({ lane, line });
+    if (!line.isReady && !this.#throttled.has(line)) this.#makeReady(line);
     return true;
   }
 
@@ -141,23 +146,20 @@ export class FairQueue {
   /** The next request whose asker may go on now; a get unless puts are taken. */
   take(now: Instant, takesPuts: boolean): QueuedRequest | undefined {
     for (;;) {
-      const ready = this.#first(takesPuts);
-      const first = ready[0];
-      if (first === undefined) return undefined;
-      const { lane, line } = first;
+      const ready = this.#next(takesPuts);
+      const line = ready[0];
+      if (line === undefined) return undefined;
+      const { lane } = line;
       const next = line.queue[0];
       if (next === undefined) {
-        ready.shift();
-        line.isReady = false;
+        this.#leaveTurn(ready);
         continue;
       }
       const size = sizeOf(next);
       const waitMs = Math.max(lane.requests.waitMs(1, now), lane.bytes.waitMs(size, now));
       if (waitMs > 0) {
-        line.resumeAt = now + waitMs;
-        ready.shift();
-        this.#throttled.add(first);
-        this.#resumesAt = Math.min(this.#resumesAt, line.resumeAt);
+        this.#leaveTurn(ready);
+        this.#throttle(line, now + waitMs);
         continue;
       }
       lane.requests.take(1, now);
@@ -165,7 +167,7 @@ export class FairQueue {
       line.queue.shift();
       this.#length -= 1;
       this.#count(lane, -size);
-      this.#passTurn(ready, first);
+      this.#passTurn(ready, line);
       return next;
     }
   }
@@ -178,44 +180,53 @@ export class FairQueue {
   /** Lets the askers go on whose buckets allow it again. */
   resume(now: Instant): void {
     if (now < this.#resumesAt) return;
+    const lines = [...this.#throttled];
+    this.#throttled.clear();
     this.#resumesAt = Number.POSITIVE_INFINITY;
-    for (const ready of this.#throttled) {
-      const { resumeAt } = ready.line;
-      if (resumeAt > now) {
-        this.#resumesAt = Math.min(this.#resumesAt, resumeAt);
-        continue;
-      }
-      this.#throttled.delete(ready);
-      this.#makeReady(ready);
+    for (const line of lines) {
+      if (line.resumeAt > now) this.#throttle(line, line.resumeAt);
+      else this.#makeReady(line);
     }
   }
 
   /** Those among whom the next turn is: of puts and gets those whose first has waited longer. */
-  #first(takesPuts: boolean): Ready[] {
+  #next(takesPuts: boolean): Line[] {
     const [put, get] = [this.#puts[0], this.#gets[0]];
     if (!takesPuts || put === undefined) return this.#gets;
-    return get !== undefined && get.line.turn < put.line.turn ? this.#gets : this.#puts;
+    return get !== undefined && get.turn < put.turn ? this.#gets : this.#puts;
   }
 
   /** The other askers come first now; of one alone there is nothing to move. */
-  #passTurn(ready: Ready[], first: Ready): void {
-    const { line } = first;
+  #passTurn(ready: Line[], line: Line): void {
     line.turn = ++this.#turns;
-    if (line.queue.length === 0) {
+    if (line.queue.length === 0) this.#leaveTurn(ready);
+    else if (ready.length > 1) {
       ready.shift();
-      line.isReady = false;
-    } else if (ready.length > 1) {
-      ready.shift();
-      ready.push(first);
+      ready.push(line);
     }
   }
 
-  #makeReady(ready: Ready): void {
-    const { lane, line } = ready;
+  #makeReady(line: Line): void {
     line.isReady = true;
     line.turn = ++this.#turns;
-    if (line === lane.puts) this.#puts.push(ready);
-    else this.#gets.push(ready);
+    if (line === line.lane.puts) this.#puts.push(line);
+    else this.#gets.push(line);
+  }
+
+  /** Takes the one out whose turn it is. */
+  #leaveTurn(ready: Line[]): void {
+    const line = ready.shift();
+    if (line !== undefined) line.isReady = false;
+  }
+
+  #throttle(line: Line, until: Instant): void {
+    line.resumeAt = until;
+    this.#throttled.add(line);
+    this.#resumesAt = Math.min(this.#resumesAt, until);
+  }
+
+  #bytesLeft(lane: Lane): number {
+    return this.#limits.queuedBytesMax - this.#bytes - lane.load.bytes - lane.queuedBytes;
   }
 
   #count(lane: Lane, bytes: number): void {

@@ -1,6 +1,6 @@
 import { assert, type Core, type Instant, unreachable } from "../../base/index.ts";
 import type { ReceiptSigner } from "../record/receipt.ts";
-import { ADDRESS_BYTES } from "../record/record.ts";
+import { ADDRESS_BYTES, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { GetDesk } from "./get-desk.ts";
 import type { MapLimits } from "./limits.ts";
@@ -67,7 +67,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
     const effect = (effect: MapEffect): void => this.#push(effect);
     this.#limits = limits;
     this.#recent = recent;
-    this.#queue = new FairQueue(limits);
+    this.#queue = new FairQueue(limits, RECORD_HEADER_BYTES + options.payloadSize);
     this.#gets = new GetDesk({ limits, recent, statistics, effect });
     this.#puts = new PutDesk({
       ...options,
@@ -194,7 +194,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
       if (kind === "put") this.#statistics.putsBusy += 1;
       else this.#statistics.getsBusy += 1;
       this.#push({ kind: "answer", asker, request: request.request, answer: { kind: "busy" } });
-    } else if (this.#queue.lengthOf(asker) >= this.#limits.queuedPerLinkMax) {
+    } else if (!this.#queue.hasRoom(asker)) {
       this.#congested.add(asker);
     }
   }
@@ -226,7 +226,10 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   #relieve(asker: AskerId): void {
     if (!this.#congested.has(asker)) return;
-    if (this.#queue.lengthOf(asker) > this.#limits.queuedPerLinkMax / 2) return;
+    const length = this.#queue.lengthOf(asker);
+    if (length > this.#limits.queuedPerLinkMax / 2) return;
+    // Others may have taken the room; of who has nothing here nothing will tell that it is back.
+    if (length > 0 && !this.#queue.hasRoom(asker)) return;
     this.#congested.delete(asker);
     this.#effects.push({ kind: "ready", asker });
   }

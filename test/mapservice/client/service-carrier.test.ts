@@ -260,6 +260,17 @@ describe("work", () => {
     expect(stamps).toEqual([NO_STAMP]);
   });
 
+  test("is given up when the carrier is closed", async () => {
+    const { clock, service } = serviceRig();
+    const greeting = { ...service.greeting(), workBits: 20 };
+    const carrier = new ServiceCarrier({ clock }, { greeting });
+    const putting = carrier.put(recordOf(1));
+    carrier.close();
+    await expect(clock.runPromise(putting)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+    expect(clock.now()).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
   test("is given up when the caller aborts", async () => {
     const { clock, service } = serviceRig();
     const greeting = { ...service.greeting(), workBits: 20 };

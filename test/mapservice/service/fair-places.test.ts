@@ -59,6 +59,23 @@ describe("bytes that wait in queues", () => {
     expect(fill(rig, putBy(rig, 4))).toBeGreaterThanOrEqual(6);
   });
 
+  test("hold back who has its share of them, before it is refused any", () => {
+    const rig = rigWith(limits, { 2: "a", 3: "b" });
+    const said: string[] = [];
+    let isReady = true;
+    for (let put = 0; put < 200; put++) {
+      if (rig.core.isCongested(2)) isReady = false;
+      else putBy(rig, 2)(++requests);
+      if (put % 50 === 49) rig.turn();
+      const heard = rig.said();
+      isReady ||= heard.includes("ready");
+      said.push(...heard);
+    }
+    expect(said.filter((kind) => kind.endsWith("busy"))).toEqual([]);
+    for (let i = 0; i < 20; i++) rig.turn();
+    expect(isReady || rig.said().includes("ready")).toBe(true);
+  });
+
   test("are given back by gets that are taken back", () => {
     const rig = rigWith(limits, {});
     for (let request = 0; request < 2_000; request++) {
