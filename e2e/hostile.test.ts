@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { generateSecret, Stream } from "culvert";
 import { connectMap, MapClient } from "culvert/mapservice";
 import { describe, expect, test } from "vitest";
-import { formatTicket, parseTicket } from "../src/cli/ticket.ts";
+import { formatTicket, parseTicket } from "../src/cli/ticket/ticket.ts";
 import { encodeHeader, makeManifest } from "../src/cli/transfer/manifest.ts";
 import { type Culvert, type Ending, Machine } from "./culvert.ts";
 

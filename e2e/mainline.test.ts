@@ -7,10 +7,10 @@ import { MainlineMap, MapClient } from "culvert/mapservice";
 import { transportCompliance } from "culvert/testing";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { SeededRandom } from "../src/base/index.ts";
-import { CommandOptions } from "../src/cli/command-options.ts";
-import { requireMap } from "../src/cli/connection.ts";
+import { CommandOptions } from "../src/cli/arguments/command-options.ts";
+import { requireMap } from "../src/cli/connection/connection.ts";
 import type { Context } from "../src/cli/context.ts";
-import { Output } from "../src/cli/output.ts";
+import { Output } from "../src/cli/terminal/output.ts";
 import { crypto, rootPublicKey } from "../src/crypto/index.ts";
 
 const NODES = 8;

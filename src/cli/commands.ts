@@ -1,6 +1,6 @@
-import type { CommandSpec } from "./command-spec.ts";
-import type { OptionSpec } from "./command-text.ts";
-import { SHELLS } from "./completion.ts";
+import type { CommandSpec } from "./arguments/command-spec.ts";
+import type { OptionSpec } from "./arguments/command-text.ts";
+import { SHELLS } from "./arguments/completion.ts";
 
 const MAP: OptionSpec = {
   flags: "--map <endpoint>",

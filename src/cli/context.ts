@@ -1,7 +1,7 @@
 import type { Clock } from "../base/index.ts";
-import type { CommandText } from "./command-text.ts";
-import type { Output, Screen } from "./output.ts";
+import type { CommandText } from "./arguments/command-text.ts";
 import type { Paths } from "./paths.ts";
+import type { Output, Screen } from "./terminal/output.ts";
 
 /** The world of one run of the command. */
 export interface Context {

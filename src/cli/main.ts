@@ -2,12 +2,12 @@
 import { closeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { systemClock } from "../io/clock.ts";
+import { type MakeContext, runProgram } from "./arguments/program.ts";
 import { COMMANDS } from "./commands.ts";
 import { explain } from "./failure.ts";
-import { Interrupted, watchSignals } from "./interrupt.ts";
-import { Output } from "./output.ts";
 import { findPaths } from "./paths.ts";
-import { type MakeContext, runProgram } from "./program.ts";
+import { Interrupted, watchSignals } from "./terminal/interrupt.ts";
+import { Output } from "./terminal/output.ts";
 
 /** What the command writes is nobody else's business; what it receives gets the user's own bits. */
 const umask = process.umask(0o077);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "culvert/testing";
 import { expect, onTestFinished, test } from "vitest";
-import { CommandOptions } from "../../src/cli/command-options.ts";
+import { CommandOptions } from "../../src/cli/arguments/command-options.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import type { Context } from "../../src/cli/context.ts";
 import { findPaths } from "../../src/cli/paths.ts";

@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { Output } from "../../src/cli/output.ts";
+import { Output } from "../../src/cli/terminal/output.ts";
 
 /** A terminal, or a file, that remembers what was written to it. */
 export class FakeScreen extends Writable {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { CommandOptions } from "../../src/cli/command-options.ts";
+import { CommandOptions } from "../../src/cli/arguments/command-options.ts";
 import { testnet } from "../../src/cli/commands/testnet.ts";
 import type { Context } from "../../src/cli/context.ts";
-import { Interrupted } from "../../src/cli/interrupt.ts";
+import { Interrupted } from "../../src/cli/terminal/interrupt.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 

@@ -1,7 +1,7 @@
 import { bech32m } from "@scure/base";
 import { concatBytes, SeededRandom, utf8 } from "../../src/base/index.ts";
-import { decodeRecord, encodeRecord } from "../../src/cli/session-record.ts";
-import { formatTicket, parseTicket } from "../../src/cli/ticket.ts";
+import { decodeRecord, encodeRecord } from "../../src/cli/session/session-record.ts";
+import { formatTicket, parseTicket } from "../../src/cli/ticket/ticket.ts";
 import { encodeHeader, makeManifest } from "../../src/cli/transfer/manifest.ts";
 import { refuseEntries } from "../../src/cli/transfer/path-policy.ts";
 import { TransferReader } from "../../src/cli/transfer/transfer-reader.ts";

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/arguments/program.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { explain } from "../../src/cli/failure.ts";
-import { Output } from "../../src/cli/output.ts";
 import { findPaths } from "../../src/cli/paths.ts";
-import { runProgram } from "../../src/cli/program.ts";
+import { Output } from "../../src/cli/terminal/output.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { contactOf, InProcessNetwork } from "./in-process-network.ts";
 

@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import { Broadcast, generateCapability } from "../../stream/index.ts";
-import { announce } from "../announce.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { type MapChoice, requireMap, withMap } from "../connection.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { type MapChoice, requireMap, withMap } from "../connection/connection.ts";
 import type { Context } from "../context.ts";
 import { formatBytes } from "../humanize.ts";
-import { broadcastSample } from "../progress-sample.ts";
-import { type Session, SessionStore, sessionId } from "../session.ts";
-import { pumpInput } from "../standard-io.ts";
-import { resumeById } from "../stream-end.ts";
-import { runStream } from "../stream-run.ts";
+import { type Session, SessionStore, sessionId } from "../session/session.ts";
+import { resumeById } from "../session/stream-end.ts";
+import { runStream } from "../session/stream-run.ts";
+import { broadcastSample } from "../terminal/progress-sample.ts";
+import { pumpInput } from "../terminal/standard-io.ts";
+import { announce } from "../ticket/announce.ts";
 
 /** A broadcast, and the right to write it. */
 interface Job {

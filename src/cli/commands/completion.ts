@@ -1,6 +1,6 @@
 import { CulvertError } from "../../base/index.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { completionScript, SHELLS } from "../completion.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { completionScript, SHELLS } from "../arguments/completion.ts";
 
 /** `culvert completion`: the script for one of the shells. */
 export const completion: RunCommand = async ({ output, commands }, [wanted]) => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { CulvertError, onAbort } from "../../base/index.ts";
-import type { RunCommand } from "../command-spec.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { playLossyMap } from "../demo/lossy-map.ts";
 import { playNetwork } from "../demo/network.ts";

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { NodeContact } from "../../identity/index.ts";
 import { makeFolder } from "../../io/make-folder.ts";
 import { examineNetwork, type Layer } from "../../node/index.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { type MapChoice, parseNodes, requireMap } from "../connection.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { type MapChoice, parseNodes, requireMap } from "../connection/connection.ts";
+import { attempt, examineMap, type Trial } from "../connection/examine-map.ts";
 import type { Context } from "../context.ts";
-import { attempt, examineMap, type Trial } from "../examine-map.ts";
 import { CommandError } from "../failure.ts";
 import { printable } from "../humanize.ts";
 

@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import { type Endpoint, requireEndpoint } from "../../io/endpoint.ts";
-import { announce } from "../announce.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { type MapChoice, requireMap, withMap } from "../connection.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { type MapChoice, requireMap, withMap } from "../connection/connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { Forwarding } from "../forward/forwarding.ts";
-import { sentSample } from "../progress-sample.ts";
-import { SessionStore } from "../session.ts";
-import { beginEnd, resumeById, type StreamEnd } from "../stream-end.ts";
-import { openPeerStream, runStream } from "../stream-run.ts";
-import { findTicket } from "../ticket-source.ts";
+import { SessionStore } from "../session/session.ts";
+import { beginEnd, resumeById, type StreamEnd } from "../session/stream-end.ts";
+import { openPeerStream, runStream } from "../session/stream-run.ts";
+import { sentSample } from "../terminal/progress-sample.ts";
+import { announce } from "../ticket/announce.ts";
+import { findTicket } from "../ticket/ticket-source.ts";
 
 /** Nobody is given up: the other side may be away for days. */
 const QUIETLY = { isManual: false, peerTimeoutMs: undefined } as const;

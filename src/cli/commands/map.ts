@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 import { CulvertError, onAbort } from "../../base/index.ts";
 import { collectEarly } from "../../io/collector.ts";
 import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint, withStoreHint } from "../failure.ts";
-import { logTo } from "../log-to.ts";
+import { logTo } from "../terminal/log-to.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:7000";
 const LISTEN_ELSEWHERE =

@@ -10,13 +10,13 @@ import {
   type RunningNode,
   startNode,
 } from "../../node/index.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { withListenHint, withStoreHint } from "../failure.ts";
 import { formatCount } from "../humanize.ts";
-import { logTo } from "../log-to.ts";
 import { makePrivateFolder } from "../private-folder.ts";
+import { logTo } from "../terminal/log-to.ts";
 
 const STORE_HINT = "make the folder writable, or choose another one with --store";
 const REDIS_HINT = "does the Redis server of the configuration run? is the port to listen at free?";

@@ -1,4 +1,4 @@
-import type { RunCommand } from "../command-spec.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 
 /** `culvert paths`: which folders are used, whether they are there yet or not. */
 export const paths: RunCommand = async ({

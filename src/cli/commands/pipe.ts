@@ -1,14 +1,14 @@
 import { CulvertError } from "../../base/index.ts";
-import { announce } from "../announce.ts";
-import type { CommandOptions } from "../command-options.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { type MapChoice, requireMap, withMap } from "../connection.ts";
-import { receivedSample, sentSample } from "../progress-sample.ts";
-import { SessionStore, sessionId } from "../session.ts";
-import { drain, print, pumpInput } from "../standard-io.ts";
-import { beginEnd, isOver, resumeById, type StreamEnd } from "../stream-end.ts";
-import { openPeerStream, runStream, sayGoodbye } from "../stream-run.ts";
-import { findTicket } from "../ticket-source.ts";
+import type { CommandOptions } from "../arguments/command-options.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { type MapChoice, requireMap, withMap } from "../connection/connection.ts";
+import { SessionStore, sessionId } from "../session/session.ts";
+import { beginEnd, isOver, resumeById, type StreamEnd } from "../session/stream-end.ts";
+import { openPeerStream, runStream, sayGoodbye } from "../session/stream-run.ts";
+import { receivedSample, sentSample } from "../terminal/progress-sample.ts";
+import { drain, print, pumpInput } from "../terminal/standard-io.ts";
+import { announce } from "../ticket/announce.ts";
+import { findTicket } from "../ticket/ticket-source.ts";
 
 /** Which ways bytes go through this end. */
 interface Direction {

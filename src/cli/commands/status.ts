@@ -1,9 +1,9 @@
-import type { RunCommand } from "../command-spec.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, formatShare, printable } from "../humanize.ts";
-import type { EventFields } from "../output.ts";
-import { type Session, SessionStore } from "../session.ts";
+import { type Session, SessionStore } from "../session/session.ts";
+import type { EventFields } from "../terminal/output.ts";
 import { describeStandstill, standstillNow } from "../transfer/standstill.ts";
 
 /** Of the longest age: `59 min 59 s ago`. */

@@ -1,11 +1,11 @@
 import { Subscription } from "../../stream/index.ts";
-import type { RunCommand } from "../command-spec.ts";
-import { requireMap, withMap } from "../connection.ts";
-import { subscriptionSample } from "../progress-sample.ts";
-import { SessionStore, sessionId } from "../session.ts";
-import { drain, print } from "../standard-io.ts";
-import { runStream } from "../stream-run.ts";
-import { requireTicket } from "../ticket-source.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
+import { requireMap, withMap } from "../connection/connection.ts";
+import { SessionStore, sessionId } from "../session/session.ts";
+import { runStream } from "../session/stream-run.ts";
+import { subscriptionSample } from "../terminal/progress-sample.ts";
+import { drain, print } from "../terminal/standard-io.ts";
+import { requireTicket } from "../ticket/ticket-source.ts";
 
 /** `culvert subscribe`: a broadcast to stdout, from its beginning or from where this stopped. */
 export const subscribe: RunCommand = async (context, [operand], options) => {

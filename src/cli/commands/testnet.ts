@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CulvertError, onAbort } from "../../base/index.ts";
-import type { RunCommand } from "../command-spec.ts";
+import type { RunCommand } from "../arguments/command-spec.ts";
 import { startNetwork } from "../demo/nodes.ts";
 import { Stage } from "../demo/stage.ts";
 import { formatCount } from "../humanize.ts";

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { formatShare } from "../humanize.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../terminal/output.ts";
 import type { Child } from "./child.ts";
 import { Bar, killHalfWay, NOTHING, type Outcome, type Play, sha256 } from "./play.ts";
 import type { Stage } from "./stage.ts";

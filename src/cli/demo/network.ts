@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import type { Output } from "../output.ts";
+import type { Output } from "../terminal/output.ts";
 import type { Child } from "./child.ts";
 import { type NetworkNode, startNetwork, startNode } from "./nodes.ts";
 import { Bar, killHalfWay, NOTHING, type Outcome, type Play, sha256 } from "./play.ts";

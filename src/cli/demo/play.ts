@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { formatShare } from "../humanize.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../terminal/output.ts";
 import type { Child, ChildEvent } from "./child.ts";
 import type { Stage } from "./stage.ts";
 

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { exists } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
-import { taken } from "./placing.ts";
+import { taken } from "./name-taken.ts";
 
 /** Where Linux has names for what a process has open. */
 const OPEN_FILES = "/proc/self/fd";

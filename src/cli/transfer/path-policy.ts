@@ -1,3 +1,5 @@
+import { STAGING_PREFIX } from "../session/session-record.ts";
+
 /** What the file system of the receiver cannot tell apart or does not take. */
 export interface PathPolicy {
   /** Names that differ only in case, or in how accents are encoded, are one name. */
@@ -17,9 +19,6 @@ export interface NamedEntry {
 const NAME_BYTES_MAX = 255;
 const PATH_BYTES_MAX = 4096;
 const DEPTH_MAX = 64;
-
-/** Names in the target folder that begin so are the receiver's own, for unfinished files. */
-export const STAGING_PREFIX = ".culvert-";
 
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
 const WINDOWS_CHARACTER = /[<>:"|?*]/;

@@ -14,8 +14,8 @@ import { basename, dirname, join } from "node:path";
 import { CulvertError } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
-import { CommandError } from "../failure.ts";
 import type { Place } from "./held-folders.ts";
+import { taken } from "./name-taken.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
 const FOLDER_MODE_ALWAYS = 0o700;
@@ -96,19 +96,6 @@ export async function placeFolder({ at, path }: Place, mode: number): Promise<vo
 export async function setTime(handle: FileHandle, mtimeMs: number): Promise<void> {
   const seconds = String((mtimeMs + 0.0005) / 1000);
   await handle.utimes(seconds, seconds);
-}
-
-/** A name of a transfer has something else, which nobody has allowed to replace. */
-export class NameTaken extends CommandError {
-  constructor(message: string, hint: string) {
-    super("CULVERT_FILE", message, hint);
-  }
-}
-
-/** The error for a name that something else has. */
-export function taken(destination: string): NameTaken {
-  const hint = "type the same command with --force to replace files, or move it out of the way";
-  return new NameTaken(`${destination} is there already`, hint);
 }
 
 /** Links or moves a file to a name that nothing has, unless the name is one of `own` already. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { CulvertError, equalBytes } from "../../base/index.ts";
-import type { Checkpoint } from "../session-record.ts";
+import type { Checkpoint } from "../session/session-record.ts";
 import { changed, readContents, type Source } from "./source.ts";
 
 /** How many bytes are read between two notes of what they hashed to. */

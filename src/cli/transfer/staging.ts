@@ -6,9 +6,10 @@ import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
+import { STAGING_PREFIX } from "../session/session-record.ts";
 import { HeldFolders } from "./held-folders.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
-import { type PathPolicy, refuseEntries, STAGING_PREFIX } from "./path-policy.ts";
+import { type PathPolicy, refuseEntries } from "./path-policy.ts";
 import { placeFile, placeFolder, replaceFile, setTime } from "./placing.ts";
 
 /** The owner can always read and write what was received, whatever the sender's bits say. */

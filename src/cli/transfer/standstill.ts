@@ -1,10 +1,10 @@
 import type { Stream } from "../../stream/index.ts";
 import type { Context } from "../context.ts";
 import { explain } from "../failure.ts";
-import type { Session } from "../session.ts";
-import type { SessionRecord, Standstill } from "../session-record.ts";
-import { leaveWord } from "../stream-run.ts";
-import { NameTaken } from "./placing.ts";
+import type { Session } from "../session/session.ts";
+import type { SessionRecord, Standstill } from "../session/session-record.ts";
+import { leaveWord } from "../session/stream-run.ts";
+import { NameTaken } from "./name-taken.ts";
 
 /**
  * Why a receiver has stopped that may be run again and go on, each with the byte that tells its

@@ -1,7 +1,7 @@
 import { type CulvertError, equalBytes } from "../../base/index.ts";
 import { readIfThere } from "../../io/durable-file.ts";
-import type { MapChoice } from "../connection.ts";
-import type { Session, SessionStore } from "../session.ts";
+import type { MapChoice } from "../connection/connection.ts";
+import type { Session, SessionStore } from "../session/session.ts";
 import { changed } from "./source.ts";
 
 /** What tells one transfer from another for whoever sends it. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CulvertError, concatBytes, SeededRandom } from "../../../src/base/index.ts";
-import type { Checkpoint } from "../../../src/cli/session-record.ts";
+import type { Checkpoint } from "../../../src/cli/session/session-record.ts";
 import { encodeHeader } from "../../../src/cli/transfer/manifest.ts";
 import { Receiving } from "../../../src/cli/transfer/receiving.ts";
 import { writeTransfer } from "../../../src/cli/transfer/sending.ts";

@@ -7,7 +7,7 @@ import { Duplex } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
 import type { Context } from "../../../src/cli/context.ts";
-import { type Session, SessionStore, sessionId } from "../../../src/cli/session.ts";
+import { type Session, SessionStore, sessionId } from "../../../src/cli/session/session.ts";
 import { encodeHeader, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { Reception } from "../../../src/cli/transfer/reception.ts";
 import type { Stream } from "../../../src/stream/index.ts";

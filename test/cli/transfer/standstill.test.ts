@@ -2,9 +2,9 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
 import { CommandError } from "../../../src/cli/failure.ts";
-import type { Session } from "../../../src/cli/session.ts";
-import type { Standstill } from "../../../src/cli/session-record.ts";
-import { taken } from "../../../src/cli/transfer/placing.ts";
+import type { Session } from "../../../src/cli/session/session.ts";
+import type { Standstill } from "../../../src/cli/session/session-record.ts";
+import { taken } from "../../../src/cli/transfer/name-taken.ts";
 import {
   hearStandstills,
   standstillNow,

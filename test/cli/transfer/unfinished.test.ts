@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SessionStore, sessionId } from "../../../src/cli/session.ts";
+import { SessionStore, sessionId } from "../../../src/cli/session/session.ts";
 import { findUnfinished } from "../../../src/cli/transfer/unfinished.ts";
 
 let folder: string;

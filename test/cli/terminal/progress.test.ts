@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import {
+  describeProgress,
+  ProgressReporter,
+  RateMeter,
+} from "../../../src/cli/terminal/progress.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import { FakeScreen, outputOn } from "../screen.ts";
+
+const steps = { written: 1_200_000, stored: 800_000, acknowledged: 500_000 };
+
+describe("progress", () => {
+  test("says what each step means, and what is known of the network and the peer", () => {
+    const line = describeProgress(
+      {
+        steps,
+        totalBytes: 1_200_000,
+        roundTripMs: 48,
+        loss: 0.333,
+        retransmissions: 51,
+        heardMsAgo: 2000,
+        expiresInMs: 600_000_000,
+      },
+      120_000,
+    );
+    expect(line).toBe(
+      "written 100 %, stored 66 %, acknowledged 41 % of 1.2 MB · 120 kB/s, 6 s left · " +
+        "round trip 48 ms, loss 33 %, 51 sent again · peer seen 2 s ago · " +
+        "unread data kept 6 d 22 h",
+    );
+  });
+
+  test("says little when little is known", () => {
+    expect(describeProgress({ steps: { read: 1500 }, retransmissions: 0 })).toBe("read 1.5 kB");
+  });
+
+  test("the rate follows, and forgets", () => {
+    const meter = new RateMeter();
+    expect(meter.measure(0, 0)).toBeUndefined();
+    for (let second = 1; second <= 60; second++) meter.measure(second * 1000, second * 1000);
+    expect(meter.measure(61_000, 61_000)).toBeCloseTo(1000);
+    for (let second = 62; second <= 90; second++) meter.measure(61_000, second * 1000);
+    expect(meter.measure(61_000, 91_000)).toBeLessThan(10);
+  });
+});
+
+describe("telling progress", () => {
+  function tell(kind: { isTTY: boolean; json: boolean }): FakeScreen {
+    const clock = new VirtualClock();
+    const screen = new FakeScreen(kind.isTTY);
+    let acknowledged = 0;
+    const reporter = new ProgressReporter({
+      output: outputOn(screen, kind.json),
+      clock,
+      sample: () => ({ steps: { acknowledged }, totalBytes: 1000, retransmissions: 0 }),
+    });
+    reporter.start();
+    clock.advance(25_000);
+    acknowledged = 1000;
+    reporter.stop();
+    clock.advance(25_000);
+    return screen;
+  }
+
+  test("is one line in place on a terminal", () => {
+    const screen = tell({ isTTY: true, json: false });
+    expect(screen.text).toContain("\r\u001b[Kacknowledged 0 % of 1.0 kB");
+    expect(screen.text).not.toContain("\n");
+  });
+
+  test("is a new line elsewhere, and only when there is news", () => {
+    const screen = tell({ isTTY: false, json: false });
+    expect(screen.text).not.toContain("\u001b");
+    expect(screen.text.trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  test("is a versioned event for programs", () => {
+    const screen = tell({ isTTY: true, json: true });
+    const events = screen.text.trimEnd().split("\n");
+    expect(events).toHaveLength(2);
+    expect(JSON.parse(events[1] ?? "")).toMatchObject({
+      v: 1,
+      event: "progress",
+      acknowledged: 1000,
+      totalBytes: 1000,
+    });
+  });
+});
