@@ -26,6 +26,7 @@ type Surroundings = Pick<Context, "clock" | "output" | "stop">;
 
 /** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
 export interface Resumable extends EventEmitter {
+  start(): unknown;
   halt(): Promise<void>;
 }
 
@@ -82,6 +83,7 @@ export async function runStream<S extends Resumable>(
   };
   try {
     await run.introduce?.(stream);
+    stream.start(); // before that it does not know what is in the Map
     reporter.start();
     await work(stream);
   } catch (error) {

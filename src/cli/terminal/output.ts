@@ -78,13 +78,16 @@ export class Output {
 
   /**
    * Shows `words` in place of the last status, until something is told, where that can be: not on
-   * the terminal that shows what a peer sends.
+   * the terminal that shows what a peer sends. Where they do not fit, the first that does of what
+   * is `shorter`, or the beginning of the last.
    */
-  status(words: string): void {
+  status(words: string, ...shorter: readonly string[]): void {
     const { isStdoutData = false, stdout } = this.#options;
     if (!this.hasStatusLine || this.#isAsking || (isStdoutData && stdout.isTTY === true)) return;
-    const columns = this.#options.stderr.columns || COLUMNS_DEFAULT;
-    this.#options.stderr.write(`${CLEAR_LINE}${fitting(words, columns - 1)}`);
+    const columns = (this.#options.stderr.columns || COLUMNS_DEFAULT) - 1;
+    const lines = [words, ...shorter];
+    const line = lines.find((whole) => fitting(whole, columns) === whole) ?? lines.at(-1) ?? "";
+    this.#options.stderr.write(`${CLEAR_LINE}${fitting(line, columns)}`);
     this.#hasStatus = true;
   }
 

@@ -51,26 +51,37 @@ export class RateMeter {
   }
 }
 
-/** One line about a sample: `written 100 %, stored 64 %, acknowledged 41 % of 1.2 MB · ...`. */
-export function describeProgress(sample: ProgressSample, bytesPerSecond = 0): string {
+/**
+ * A line about a sample, `written 100 %, stored 64 %, acknowledged 41 % of 1.2 MB · ...`, and the
+ * same ever shorter: what matters least is left out first, the last step never.
+ */
+export function progressLines(sample: ProgressSample, bytesPerSecond = 0): string[] {
   const { totalBytes, roundTripMs, loss, retransmissions, heardMsAgo, expiresInMs } = sample;
   const steps = Object.entries(sample.steps).map(([name, bytes]) => {
     const amount = totalBytes === undefined ? formatBytes(bytes) : formatShare(bytes, totalBytes);
     return `${name} ${amount}`;
   });
   const total = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
-  const parts = [`${steps.join(", ")}${total}`];
+  const way = `${steps.join(", ")}${total}`;
   const leftMs = millisecondsLeft(sample, bytesPerSecond);
   const left = leftMs === undefined ? "" : `, ${formatDuration(leftMs)} left`;
-  if (bytesPerSecond >= 1) parts.push(`${formatBytes(bytesPerSecond)}/s${left}`);
+  const rate = bytesPerSecond >= 1 ? [`${formatBytes(bytesPerSecond)}/s${left}`] : [];
   const network: string[] = [];
   if (roundTripMs !== undefined) network.push(`round trip ${formatDuration(roundTripMs)}`);
   if (loss !== undefined) network.push(`loss ${Math.round(loss * 100)} %`);
   if (retransmissions > 0) network.push(`${retransmissions} sent again`);
-  if (network.length > 0) parts.push(network.join(", "));
-  if (heardMsAgo !== undefined) parts.push(`peer seen ${formatDuration(heardMsAgo)} ago`);
-  if (expiresInMs !== undefined) parts.push(`unread data kept ${formatDuration(expiresInMs)}`);
-  return parts.join(" · ");
+  const requests = network.length > 0 ? [network.join(", ")] : [];
+  const peer = heardMsAgo === undefined ? [] : [`peer seen ${formatDuration(heardMsAgo)} ago`];
+  const life = expiresInMs === undefined ? [] : [`unread data kept ${formatDuration(expiresInMs)}`];
+  const lines = [
+    [way, ...rate, ...requests, ...peer, ...life],
+    [way, ...rate, ...peer, ...life],
+    [way, ...rate, ...peer],
+    [way, ...rate],
+    [way],
+    ...steps.map((_, index) => [steps.slice(index).join(", ")]),
+  ].map((parts) => parts.join(" · "));
+  return lines.filter((line, index) => line !== lines[index - 1]);
 }
 
 /** Tells again and again how far something is, in the way that suits where it is told. */
@@ -104,9 +115,9 @@ export class ProgressReporter {
   tell(): void {
     const sample = this.#sample();
     const rate = this.#rate.measure(doneBytes(sample), this.#clock.now());
-    const words = describeProgress(sample, rate);
+    const [words = "", ...shorter] = progressLines(sample, rate);
     if (this.#output.hasStatusLine) {
-      this.#output.status(words);
+      this.#output.status(words, ...shorter);
       return;
     }
     const steps = JSON.stringify(sample.steps);

@@ -96,11 +96,10 @@ export class BroadcastSender {
     const capacity = Math.max(options.retainFrames, this.keptFrames) + 1;
     this.#upkeep = new Upkeep({ ...options, capacity, random: init.random });
     this.#retention = new Retention(options.retainSeconds, state?.generations);
-    this.#unacknowledged = new UnacknowledgedFrames(init.commits, options.durable, init.cellBytes);
+    this.#unacknowledged = new UnacknowledgedFrames(init.commits, { ...init, ...options }, state);
     this.#claim = new Claim(this.#next, state !== undefined);
     this.#isAllStored = this.#framer.isEmpty && this.#retx.base === this.#next;
-    if (this.#retx.base === this.#next) this.#storedBytes = this.framedBytes;
-    else this.#unacknowledged.noteEnd(this.#next - 1, this.framedBytes);
+    this.#storedBytes = this.#unacknowledged.endOffset(this.#retx.base - 1);
   }
 
   /** Bytes that are in frames: durable when the journal is. */
@@ -238,7 +237,7 @@ export class BroadcastSender {
     this.#claim.stored(index);
     this.#retx.forget(index);
     for (let passed = before; passed < this.#retx.base; passed++) {
-      this.#storedBytes = this.#unacknowledged.endOffset(passed) ?? this.#storedBytes;
+      this.#storedBytes = Math.max(this.#unacknowledged.endOffset(passed), this.#storedBytes);
     }
   }
 

@@ -57,7 +57,7 @@ export class SenderCore {
   constructor(init: SenderInit, state?: SenderState) {
     this.#init = init;
     const { commits, options, cellBytes } = init;
-    this.#unacknowledged = new UnacknowledgedFrames(commits, options.durable, cellBytes);
+    this.#unacknowledged = new UnacknowledgedFrames(commits, { ...options, cellBytes }, state);
     this.#probe = new ProbeTimer(options, init.exchange, state?.probes);
     this.noDelay = options.noDelay;
     this.#payloadMax = payloadBytesMax(cellBytes);
@@ -85,7 +85,8 @@ export class SenderCore {
   /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
   get storedBytes(): number {
     if (this.milestones.isAllStored) return this.framedBytes;
-    return this.#unacknowledged.endOffset(this.#retx.storedBelow() - 1) ?? this.#acknowledgedBytes;
+    const end = this.#unacknowledged.endOffset(this.#retx.storedBelow() - 1);
+    return Math.max(end, this.#acknowledgedBytes);
   }
 
   /** Sealed frames that are held in memory. */
@@ -223,9 +224,8 @@ export class SenderCore {
     }
     if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
     const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
-    for (const index of dropped) {
-      this.#acknowledgedBytes = this.#unacknowledged.drop(index) ?? this.#acknowledgedBytes;
-    }
+    const ends = dropped.map((index) => this.#unacknowledged.drop(index));
+    this.#acknowledgedBytes = Math.max(this.#acknowledgedBytes, ends.at(-1) ?? 0);
     const arrived = (j: number): boolean => isSelected(ack.selective, j);
     // A reader whose gets are rationed lacks a frame for long before that means anything.
     const patienceMs = DOUBT_RTOS * this.#init.exchange.rto.rtoMs();

@@ -1,6 +1,13 @@
 import { assert } from "../../base/index.ts";
 import type { CommitQueue } from "../exchange/commit-queue.ts";
 import { FRAME_ID_BYTES } from "../frame/cell.ts";
+import { payloadBytesMax } from "../frame/frame.ts";
+
+/** What earlier sessions have put into frames: how many there are, and the bytes in them. */
+interface EarlierFrames {
+  readonly next: number;
+  readonly framer: { readonly framedBytes: number };
+}
 
 /** Frames are journalled under this name until they are acknowledged. */
 export function frameName(index: number): string {
@@ -38,6 +45,9 @@ export class UnacknowledgedFrames {
   readonly #commits: CommitQueue;
   readonly #durable: boolean;
   readonly #sealedBytes: number;
+  readonly #payloadMax: number;
+  readonly #earlierFrames: number;
+  readonly #earlierBytes: number;
   readonly #framesPerSlab: number;
   readonly #slabs = new Map<number, Slab>();
   /** Fresh memory costs about what sealing does; none is kept for a stream that is at rest. */
@@ -46,9 +56,17 @@ export class UnacknowledgedFrames {
   readonly #ends = new Map<number, number>();
   #size = 0;
 
-  constructor(commits: CommitQueue, durable: boolean, cellBytes: number) {
+  constructor(
+    commits: CommitQueue,
+    options: { readonly durable: boolean; readonly cellBytes: number },
+    earlier?: EarlierFrames,
+  ) {
+    const { durable, cellBytes } = options;
     this.#commits = commits;
     this.#durable = durable;
+    this.#payloadMax = payloadBytesMax(cellBytes);
+    this.#earlierFrames = earlier?.next ?? 0;
+    this.#earlierBytes = earlier?.framer.framedBytes ?? 0;
     this.#sealedBytes = FRAME_ID_BYTES + cellBytes;
     const fitting = Math.floor(SLAB_BYTES_MAX / this.#sealedBytes);
     this.#framesPerSlab = Math.min(Math.max(fitting, 1), FRAMES_PER_SLAB);
@@ -91,9 +109,15 @@ export class UnacknowledgedFrames {
     return this.#bytes(index, slab);
   }
 
-  /** The stream offset after a frame, if this session sealed it. */
-  endOffset(index: number): number | undefined {
-    return this.#ends.get(index);
+  /**
+   * The stream offset after a frame, or the least that it can be: where each frame of an earlier
+   * session has ended was not kept, but none behind it has more than fits.
+   */
+  endOffset(index: number): number {
+    const end = this.#ends.get(index);
+    if (end !== undefined || index >= this.#earlierFrames) return end ?? 0;
+    const behind = this.#earlierFrames - 1 - index;
+    return Math.max(this.#earlierBytes - behind * this.#payloadMax, 0);
   }
 
   /** The only put that read it has ended. */
@@ -108,8 +132,8 @@ export class UnacknowledgedFrames {
   }
 
   /** It is acknowledged: nobody needs it any more. Tells its `endOffset` a last time. */
-  drop(index: number): number | undefined {
-    const end = this.#ends.get(index);
+  drop(index: number): number {
+    const end = this.endOffset(index);
     this.#release(index);
     this.#ends.delete(index);
     this.#commits.remove(frameName(index));

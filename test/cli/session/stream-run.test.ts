@@ -78,6 +78,33 @@ test("work introduces itself before it tells of progress", async () => {
   expect(lines).toEqual(["introduced", expect.stringMatching(/^written /), ""]);
 });
 
+test("work that goes on begins its progress at what was stored before", async () => {
+  const clock = new VirtualClock();
+  const transport = new MemoryTransport({ clock });
+  onTestFinished(() => transport.close());
+  const store = new MemoryJournalStore();
+  const shared = { transport, store, secret: generateSecret(), role: "listener", clock } as const;
+  const before = await Stream.open(shared);
+  before.write(new Uint8Array(50_000));
+  await clock.runUntil(() => before.progress().isAllStored, 60_000);
+  await before.halt();
+  const screen = new FakeScreen(false);
+  const record = { command: "send", doneBytes: 0 };
+  const session = { id: "0a1b2c3d4e5f", record } as unknown as Session;
+  const stop = new AbortController().signal;
+  const running = runStream(
+    { clock, output: outputOn(screen, false), stop },
+    {
+      session,
+      open: () => Stream.open(shared),
+      sample: (stream) => sentSample(stream.progress(), { clock, totalBytes: 50_000 }),
+    },
+    async () => {},
+  );
+  await clock.runPromise(running, 1_000);
+  expect(screen.text).toMatch(/^written 100 %, stored 100 %, acknowledged 0 %/);
+});
+
 test("work ends for its own reason where how far it was cannot be noted", async () => {
   const save = (): Promise<void> => Promise.reject(new CulvertError("CULVERT_FILE"));
   const failed = async (): Promise<void> => {

@@ -148,6 +148,17 @@ describe("what the command says", () => {
     expect([seen(true), seen(false)]).toEqual(["", "\r\u001b[Khalf"]);
   });
 
+  test.each([
+    ["the whole", 40, "the whole of it, more than fits here"],
+    ["the first that fits", 30, "all but a little of it"],
+    ["the beginning of the last", 10, "the most i"],
+  ])("of a status %s is shown", (_, columns, shown) => {
+    const screen = Object.assign(new FakeScreen(true), { columns: columns + 1 });
+    const shorter = ["all but a little of it", "the most important"];
+    outputOn(screen, false).status("the whole of it, more than fits here", ...shorter);
+    expect(screen.text).toBe(`\r\u001b[K${shown}`);
+  });
+
   test("a status never wraps, however narrow the terminal is", () => {
     const screen = new FakeScreen(true);
     outputOn(screen, false).status("x".repeat(500));

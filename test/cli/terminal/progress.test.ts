@@ -1,9 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  describeProgress,
-  ProgressReporter,
-  RateMeter,
-} from "../../../src/cli/terminal/progress.ts";
+import { ProgressReporter, progressLines, RateMeter } from "../../../src/cli/terminal/progress.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { FakeScreen, outputOn } from "../screen.ts";
 
@@ -11,7 +7,7 @@ const steps = { written: 1_200_000, stored: 800_000, acknowledged: 500_000 };
 
 describe("progress", () => {
   test("says what each step means, and what is known of the network and the peer", () => {
-    const line = describeProgress(
+    const [line] = progressLines(
       {
         steps,
         totalBytes: 1_200_000,
@@ -30,8 +26,25 @@ describe("progress", () => {
     );
   });
 
+  test("leaves out what matters least where there is little room", () => {
+    const sample = { steps, totalBytes: 1_200_000, roundTripMs: 48, retransmissions: 51 };
+    const lines = progressLines({ ...sample, heardMsAgo: 2000, expiresInMs: 600_000_000 }, 120_000);
+    expect(lines.slice(1)).toEqual([
+      "written 100 %, stored 66 %, acknowledged 41 % of 1.2 MB · 120 kB/s, 6 s left · " +
+        "peer seen 2 s ago · unread data kept 6 d 22 h",
+      "written 100 %, stored 66 %, acknowledged 41 % of 1.2 MB · 120 kB/s, 6 s left · " +
+        "peer seen 2 s ago",
+      "written 100 %, stored 66 %, acknowledged 41 % of 1.2 MB · 120 kB/s, 6 s left",
+      "written 100 %, stored 66 %, acknowledged 41 % of 1.2 MB",
+      "written 100 %, stored 66 %, acknowledged 41 %",
+      "stored 66 %, acknowledged 41 %",
+      "acknowledged 41 %",
+    ]);
+  });
+
   test("says little when little is known", () => {
-    expect(describeProgress({ steps: { read: 1500 }, retransmissions: 0 })).toBe("read 1.5 kB");
+    const lines = progressLines({ steps: { read: 1500 }, retransmissions: 0 });
+    expect(lines).toEqual(["read 1.5 kB"]);
   });
 
   test("the rate follows, and forgets", () => {

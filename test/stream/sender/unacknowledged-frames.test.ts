@@ -7,11 +7,10 @@ const CELL_BYTES = 100;
 
 function framesOf(options: { durable: boolean; cellBytes?: number }): UnacknowledgedFrames {
   const { durable, cellBytes = CELL_BYTES } = options;
-  return new UnacknowledgedFrames(
-    new CommitQueue([], durable, () => new Uint8Array(0)),
+  return new UnacknowledgedFrames(new CommitQueue([], durable, () => new Uint8Array(0)), {
     durable,
     cellBytes,
-  );
+  });
 }
 
 /** Frames from `first` on, each full of its own index. */
@@ -65,7 +64,7 @@ describe("a frames of frames", () => {
       frames.stored(0);
       expect([frames.size, frames.endOffset(0)]).toEqual([durable ? 0 : 1, 68]);
       frames.drop(0);
-      expect([frames.size, frames.endOffset(0)]).toEqual([0, undefined]);
+      expect([frames.size, frames.endOffset(0)]).toEqual([0, 0]);
     }
   });
 
