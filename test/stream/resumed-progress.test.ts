@@ -23,7 +23,7 @@ function place() {
   return { clock, map, transport, way, pass, store: new MemoryJournalStore() };
 }
 
-it("a stream that goes on tells at once what was stored before, and what was taken since", async () => {
+it("a stream that goes on tells what was stored before, and what was taken since", async () => {
   const { clock, map, transport, way, pass, store } = place();
   const secret = generateSecret();
   const shared = { transport, store, secret, clock, role: "listener" } as const;
