@@ -137,7 +137,9 @@ describe.runIf(existsSync("/dev/full"))("a stdout that has no room", () => {
     const full = "node dist/cli/main.js paths > /dev/full";
     const { status, stderr } = spawnSync("bash", ["-c", full], { encoding: "utf8" });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^culvert: error: ENOSPC.*\nculvert: hint: .*\n$/);
+    expect(stderr).toMatch(
+      /^culvert: error: cannot write to stdout: ENOSPC.*\nculvert: hint: .*\n$/,
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import { isatty } from "node:tty";
 import { systemClock } from "../io/clock.ts";
 import { type MakeContext, runProgram } from "./arguments/program.ts";
 import { COMMANDS } from "./commands.ts";
-import { explain } from "./failure.ts";
+import { CommandError, explain } from "./failure.ts";
 import { findPaths } from "./paths.ts";
 import { Interrupted, watchSignals } from "./terminal/interrupt.ts";
 import { Output } from "./terminal/output.ts";
@@ -17,7 +17,9 @@ let broken: Error | undefined;
 const onBroken = (error: Error): void => {
   if (broken !== undefined) return;
   broken = error;
-  tellFailure(error);
+  const message = `cannot write to stdout: ${explain(error).message}`;
+  const hint = "is the disk full? what can go on does so by the same command";
+  tellFailure(new CommandError("CULVERT_FILE", message, hint, error));
 };
 const surroundings = { stdout, stderr, env, onBroken };
 /** Until a command line is understood, its first word is all that is known of the command. */

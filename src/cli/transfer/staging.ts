@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
-import { CommandError } from "../failure.ts";
+import { CommandError, explain } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import { STAGING_PREFIX } from "../session/session-record.ts";
 import { HeldFolders } from "./held-folders.ts";
@@ -16,6 +16,9 @@ import { placeFile, placeFolder, replaceFile, setTime } from "./placing.ts";
 const FILE_MODE_ALWAYS = 0o600;
 
 const READ_BYTES = 64 * 1024;
+
+/** What a file system says that takes no more, of anybody, of this user, or of one file. */
+const NO_ROOM: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
 
 /** Where the files of one transfer go. */
 export interface StagingOptions {
@@ -118,7 +121,11 @@ export class Staging {
     return { replaceable, inTheWay };
   }
 
-  /** Puts `bytes` at position `at` of `file`. */
+  /**
+   * Puts `bytes` at position `at` of `file`.
+   *
+   * @throws CulvertError `CULVERT_FILE` when there is no room; what the system says of the rest
+   */
   async write(file: FileEntry, at: number, bytes: Uint8Array): Promise<void> {
     if (this.#open?.file !== file) {
       await this.close();
@@ -127,7 +134,8 @@ export class Staging {
     const { handle } = this.#open;
     for (let done = 0; done < bytes.length; ) {
       const left = bytes.length - done;
-      done += (await handle.write(bytes, done, left, at + done)).bytesWritten;
+      const write = handle.write(bytes, done, left, at + done);
+      done += (await write.catch((error) => Promise.reject(this.#full(error)))).bytesWritten;
     }
     if (at + bytes.length === file.size) await this.#finish(file, handle);
   }
@@ -238,6 +246,14 @@ export class Staging {
     return await exists(this.#folder.replace(STAGING_PREFIX, STAGING_PREFIX.toUpperCase()));
   }
 
+  /** The same error; where there is no room, with the disk that is meant and the way on. */
+  #full(error: unknown): unknown {
+    if (!NO_ROOM.includes(errorCode(error))) return error;
+    const message = `cannot write into ${this.#options.target}: ${explain(error).message}`;
+    const hint = "free some space and type the same command again to go on";
+    return new CommandError("CULVERT_FILE", message, hint, error);
+  }
+
   async #requireRoom(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.#options.target);
     if (blocks === 0) return; // a file system that has no size, or does not say which
@@ -247,10 +263,11 @@ export class Staging {
       missing -= (await lstat(location).catch(() => undefined))?.size ?? 0;
     }
     if (missing <= free) return;
+    const lacking = formatBytes(missing - free);
     await rmdir(this.#folder).catch(() => {}); // unless something came before: it may go elsewhere
     throw new CommandError(
       "CULVERT_FILE",
-      `no room in ${this.#options.target}: ${formatBytes(free)} free of ${formatBytes(missing)}`,
+      `no room in ${this.#options.target}: ${lacking} too little for ${formatBytes(missing)}`,
       "free some space and type the same command again, or choose another folder with --into",
     );
   }

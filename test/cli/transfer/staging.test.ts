@@ -272,9 +272,24 @@ describe("files on their way to their names", () => {
 
   test("more than the disk holds is refused before it is received", async () => {
     const staging = stagingOf([file("huge", 2 ** 52)]);
-    await expect(staging.begin()).rejects.toThrow("no room");
+    await expect(staging.begin()).rejects.toThrow(
+      /^no room in .*: [\d.]+ PB too little for 4.5 PB$/,
+    );
     // It may go into another folder next.
     expect(await readdir(target)).toEqual([]);
+  });
+
+  test.runIf(existsSync("/dev/full"))("a disk that fills up says which one it is", async () => {
+    const entry = file("a");
+    const staging = stagingOf([entry]);
+    await staging.begin();
+    await symlink("/dev/full", join(target, ".culvert-abc/0"));
+    const hint = "free some space and type the same command again to go on";
+    await expect(staging.write(entry, 0, utf8("hello"))).rejects.toMatchObject({
+      code: "CULVERT_FILE",
+      message: expect.stringMatching(`^cannot write into ${target}: ENOSPC`),
+      hint,
+    });
   });
 
   test.runIf(existsSync(OPEN_FILES))("nothing stays open of a beginning", async () => {
