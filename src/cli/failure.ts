@@ -111,10 +111,17 @@ const LISTEN_HINTS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no machine is known by that name; give an address of this one",
 };
 
+/** The same of a socket in the file system. */
+const UNIX_LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EACCES: "is its folder there, and may this user make files in it?",
+  ENAMETOOLONG: "the path of a socket has room for 108 bytes: choose a shorter one",
+};
+
 /** The same error, with what to do where something of this machine, and no Map, was not reached. */
 export function withListenHint(error: unknown, hint: string = LISTEN_ELSEWHERE): unknown {
   if (!isCulvertError(error, "CULVERT_UNREACHABLE")) return error;
-  const why = LISTEN_HINTS[errorCode(error.cause) ?? ""];
+  const hints = error.message.includes(" unix:") ? UNIX_LISTEN_HINTS : LISTEN_HINTS;
+  const why = hints[errorCode(error.cause) ?? ""];
   return new CommandError(error.code, error.message, why ?? hint, error);
 }
 

@@ -1,7 +1,7 @@
-import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Clock, plainBytes } from "../base/index.ts";
 import { systemClock } from "./clock.ts";
+import { dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** What happens on a connection. Must not throw. */
@@ -122,8 +122,7 @@ export function dialBytes(
   endpoint: Endpoint,
   events: ByteConnectionEvents & { readonly connected: () => void },
 ): ByteConnection {
-  const socket =
-    endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, endpoint.host);
+  const socket = dial(endpoint);
   socket.once("connect", () => events.connected());
   const connection = new ByteConnection(socket);
   connection.start(events);

@@ -2,6 +2,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { CulvertError } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
+import { pathTooLong } from "./dial.ts";
 import { type Endpoint, formatEndpoint, sourceOf } from "./endpoint.ts";
 import { errorCode } from "./error-code.ts";
 
@@ -90,7 +91,7 @@ export class ByteServer {
  */
 export async function listenAt(server: Server, endpoint: Endpoint): Promise<void> {
   try {
-    if (endpoint.kind === "unix") await removeStale(endpoint.path);
+    if (endpoint.kind === "unix") await claim(endpoint.path);
     await listening(server, endpoint);
     if (endpoint.kind === "unix") await chmod(endpoint.path, 0o600);
   } catch (cause) {
@@ -123,8 +124,12 @@ function withPort(endpoint: Endpoint, server: Server): Endpoint {
 /**
  * Removes the socket that a killed process left behind, unless somebody still answers on it.
  * Whatever else has that name is left alone: connecting to a file is refused, too.
+ *
+ * @throws Error `ENAMETOOLONG`
  */
-async function removeStale(path: string): Promise<void> {
+async function claim(path: string): Promise<void> {
+  const error = pathTooLong(path);
+  if (error !== undefined) throw error;
   const found = await lstat(path).catch(() => undefined);
   if (found?.isSocket() !== true) return;
   const code = await new Promise<string>((resolve) => {

@@ -1,6 +1,7 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { type Cancel, CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
+import { dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /**
@@ -18,8 +19,7 @@ export async function connectBytes(
 /** Dials, and resolves to the bare socket. */
 export async function connectSocket(endpoint: Endpoint, signal?: AbortSignal): Promise<Socket> {
   throwIfAborted(signal);
-  const socket =
-    endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, endpoint.host);
+  const socket = dial(endpoint);
   await settled(socket, "connect", signal);
   return socket;
 }

@@ -38,13 +38,18 @@ describe("what the command makes of errors", () => {
   });
 
   test("who cannot listen is told what to do by the reason that the system gives", () => {
-    const hintOf = (code: string): string => {
+    const hintOf = (code: string, message = "no"): string => {
       const cause = Object.assign(new Error(code), { code });
-      return explain(withListenHint(new CulvertError("CULVERT_UNREACHABLE", "no", { cause }))).hint;
+      const error = new CulvertError("CULVERT_UNREACHABLE", message, { cause });
+      return explain(withListenHint(error)).hint;
     };
     expect(hintOf("EADDRINUSE")).toContain("another process");
     expect(hintOf("EACCES")).toContain("may not listen");
     expect(hintOf("EADDRNOTAVAIL")).toContain("no such address");
+    const unix = "cannot listen on unix:/nowhere/map";
+    expect(hintOf("EADDRINUSE", unix)).toContain("another process");
+    expect(hintOf("EACCES", unix)).toContain("folder");
+    expect(hintOf("ENAMETOOLONG", unix)).toContain("shorter");
   });
 
   test("what the system refuses is no defect, what nobody expected is", () => {

@@ -1,0 +1,19 @@
+import { connect, Socket } from "node:net";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Longest path of a UNIX socket, in bytes: what its address has room for on Linux. */
+const SOCKET_PATH_BYTES_MAX = 108;
+
+/** Dials; the socket tells when that fails. */
+export function dial(endpoint: Endpoint): Socket {
+  if (endpoint.kind === "tcp") return connect(endpoint.port, endpoint.host);
+  const error = pathTooLong(endpoint.path);
+  return error === undefined ? connect(endpoint.path) : new Socket().destroy(error);
+}
+
+/** The error for a path that is too long: Node would cut it, and mean another socket. */
+export function pathTooLong(path: string): Error | undefined {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return undefined;
+  const error = new Error("ENAMETOOLONG: the path of a socket is too long");
+  return Object.assign(error, { code: "ENAMETOOLONG" });
+}
