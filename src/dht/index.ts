@@ -8,14 +8,8 @@ export {
   type DhtNodeOptions,
   type DhtPutReply,
 } from "./node/dht-node.ts";
-export { DhtNodeCore, type DhtNodeCoreOptions } from "./node/dht-node-core.ts";
-export type {
-  AskerExchange,
-  DhtEffect,
-  DhtInput,
-  DhtStatistics,
-  OperationId,
-} from "./node/protocol.ts";
+export { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./node/dht-node-core.ts";
+export type { AskerExchange, DhtEffect, DhtInput, OperationId } from "./node/protocol.ts";
 export {
   HandOverCore,
   type HandOverEffect,

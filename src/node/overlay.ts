@@ -93,14 +93,12 @@ export class Overlay implements Lookup, Discovery {
   readonly directory: Directory;
   readonly #clock: Clock;
   readonly #geometry: NetworkGeometry | undefined;
-  readonly #self: NodeId;
   /** Addresses that the user has named: no stranger's word, they are dialled again at any time. */
   readonly #begunWith = new Set<string>();
   #own: NodeDescriptor | undefined;
 
   constructor(components: OverlayComponents, options: OverlayOptions) {
     const { host, identity, clock, random } = components;
-    this.#self = identity.id;
     this.host = host;
     this.#clock = clock;
     this.#geometry = options.geometry;
@@ -189,12 +187,6 @@ export class Overlay implements Lookup, Discovery {
     const contacts = [...met.map((one) => Contact.ofDescriptor(one)), ...remembered];
     if (contacts.length === 0 && nodes.length > 0) throw failureOf(answers);
     return await this.dht.start(contacts);
-  }
-
-  /** Others of which no descriptor is known: they have not answered yet. */
-  unmet(nodes: readonly NodeContact[]): readonly NodeContact[] {
-    const isUnknown = (id: NodeId): boolean => this.directory.find(id) === undefined;
-    return nodes.filter(({ id }) => !isSameNode(id, this.#self) && isUnknown(id));
   }
 
   /** Says this of the own node from now on, to whoever asks and in the DHT. */

@@ -17,17 +17,6 @@ it(
   PATIENCE_MS,
 );
 
-it(
-  "and it does though nobody is there for good, with whom its nodes know",
-  () => {
-    for (let seed = Number(CULVERT_FUZZ_SEED), left = WORLDS; left > 0; seed++, left--) {
-      const churn = new DhtChurn(seed, { isRootless: true });
-      expect(churn.run(), `seed ${seed}: ${JSON.stringify(churn.plan)}`).toEqual([]);
-    }
-  },
-  PATIENCE_MS,
-);
-
 it("and an oracle sees a value that is wrong", () => {
   const violations: string[] = [];
   for (let seed = 1; seed <= 5; seed++) {

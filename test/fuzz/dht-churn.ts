@@ -12,8 +12,6 @@ const OPERATION_MS = 60_000;
 const STEPS = 150;
 /** The longest pause between two attempts to join, and some minutes more. */
 const HEALING_MS = 1_200_000;
-/** Parts of a network that know of each other by ways back ask those each hour. */
-const ROOTLESS_HEALING_MS = 4 * 3_600_000;
 
 interface Kept {
   readonly key: Uint8Array;
@@ -43,7 +41,6 @@ interface Plan {
  */
 export class DhtChurn {
   readonly plan: Plan;
-  readonly #isRootless: boolean;
   readonly #dice: SeededRandom;
   readonly #swarm: Swarm;
   readonly #violations: string[] = [];
@@ -52,15 +49,8 @@ export class DhtChurn {
   readonly #operations = new Map<Asked, number>();
   readonly #asleep = new Set<SwarmNode>();
 
-  /**
-   * @param variant `isGullible`: every record is taken for a good one; `isRootless`: who joins is
-   *   told of three nodes, and none of them is there for good
-   */
-  constructor(
-    seed: number,
-    variant: { readonly isGullible?: boolean; readonly isRootless?: boolean } = {},
-  ) {
-    this.#isRootless = variant.isRootless ?? false;
+  /** @param canary `isGullible`: every record is taken for a good one */
+  constructor(seed: number, canary: { readonly isGullible?: boolean } = {}) {
     const dice = new SeededRandom(seed);
     const oneOf = (...values: readonly number[]) => values[dice.below(values.length)] ?? 1;
     this.#dice = dice;
@@ -82,7 +72,7 @@ export class DhtChurn {
         ...{ operationsMax: oneOf(2, 1_024), handOversMax: oneOf(1, 4, 1_024) },
       },
     };
-    const recordRule: RecordRule = variant.isGullible === true ? () => 1 : HASHED;
+    const recordRule: RecordRule = canary.isGullible === true ? () => 1 : HASHED;
     const { plan } = this;
     this.#swarm = new Swarm({
       ...{ seed, recordRule, limits: plan.limits, isEncoded: dice.below(2) === 0 },
@@ -113,10 +103,9 @@ export class DhtChurn {
 
   #join(): void {
     const { nodes } = this.#swarm;
+    // The first node is there for good, or networks would fall apart that nothing holds together.
     const bootstrap = nodes.slice(0, 1).map(({ contact }) => contact);
-    const others = this.#isRootless ? 2 : 1;
-    const isAnyThere = nodes.length > 1 && nodes.some(({ isAlive }) => isAlive);
-    for (let i = 0; i < others && isAnyThere; i++) bootstrap.push(this.#swarm.pick().contact);
+    if (nodes.length > 1) bootstrap.push(this.#swarm.pick().contact);
     const isLiar = nodes.length > 0 && this.#dice.unit() < this.plan.liars;
     const node = this.#swarm.add(isLiar ? { behaviour: this.#lies() } : {});
     this.#swarm.tell(node, { kind: "start", bootstrap });
@@ -126,8 +115,7 @@ export class DhtChurn {
   #step(): void {
     const below = (end: number) => this.#dice.below(end);
     const some = this.#honest[below(this.#honest.length)];
-    // The first node is there for good, or networks fall apart that begin with one other node.
-    const others = this.#honest.slice(this.#isRootless ? 0 : 1);
+    const others = this.#honest.slice(1);
     const other = others[below(Math.max(others.length, 1))];
     switch (below(12)) {
       case 0:
@@ -238,47 +226,18 @@ export class DhtChurn {
     }
   }
 
-  /** Nobody is asleep, no liar is left, nothing is lost: all have to be one network again. */
+  /** Nobody is asleep, no liar is left, nothing is lost: all have to find what any of them puts. */
   #heal(): void {
     this.plan.loss = 0;
     for (const node of this.#asleep) this.#wake(node);
     for (const node of this.#swarm.nodes) if (node.behaviour !== undefined) node.isAlive = false;
-    this.#swarm.advance(this.#isRootless ? ROOTLESS_HEALING_MS : HEALING_MS);
+    this.#swarm.advance(HEALING_MS);
     this.#judge();
-    for (const part of this.#isRootless ? this.#parts() : [this.#honest]) this.#isOne(part);
+    const honest = this.#honest;
+    const records = honest.slice(0, 4).map((node) => this.#put(node));
     this.#swarm.advance(OPERATION_MS + 10_000);
-    this.#judge();
-  }
-
-  /** Those who know of each other, or of somebody who does: nothing else brings them together. */
-  #parts(): readonly (readonly SwarmNode[])[] {
-    const left = new Set(this.#honest);
-    const known = new Map(
-      this.#honest.map((node) => [node, new Set(node.core.remembered.map(({ key }) => key))]),
-    );
-    const knows = (one: SwarmNode, other: SwarmNode) => known.get(one)?.has(other.contact.key);
-    const parts: SwarmNode[][] = [];
-    for (const first of left) {
-      const part = [first];
-      for (const one of part) {
-        left.delete(one);
-        for (const other of left) {
-          if (!(knows(one, other) || knows(other, one))) continue;
-          left.delete(other);
-          part.push(other);
-        }
-      }
-      parts.push(part);
-    }
-    return parts;
-  }
-
-  /** All of them find what any of them puts. */
-  #isOne(part: readonly SwarmNode[]): void {
-    const records = part.slice(0, 4).map((node) => this.#put(node));
-    this.#swarm.advance(OPERATION_MS + 10_000);
-    for (const [at, node] of part.entries()) {
-      if (part.some((other) => node.core.isDemoted(other.id, this.#swarm.now))) {
+    for (const [at, node] of honest.entries()) {
+      if (honest.some((other) => node.core.isDemoted(other.id, this.#swarm.now))) {
         this.#violations.push(`node ${at} blames who is honest`);
       }
       for (const record of records) {
@@ -288,6 +247,8 @@ export class DhtChurn {
         this.#swarm.advance(2_000);
       }
     }
+    this.#swarm.advance(OPERATION_MS + 10_000);
+    this.#judge();
   }
 
   #lies(): Behaviour {

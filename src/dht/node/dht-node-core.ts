@@ -7,7 +7,6 @@ import { type DhtLimits, resolveDhtLimits } from "../limits.ts";
 import { OperationDesk, type RunId, type Task, type TaskOwner } from "../lookup/operation-desk.ts";
 import { NetworkSize } from "../table/network-size.ts";
 import { RoutingTable } from "../table/routing-table.ts";
-import { SAVED_CONTACTS_MAX } from "../table/table-state.ts";
 import { TableUpkeep } from "../upkeep/table-upkeep.ts";
 import { ValueUpkeep } from "../upkeep/value-upkeep.ts";
 import { WaysBack } from "../upkeep/ways-back.ts";
@@ -17,7 +16,7 @@ import { type RecordRule, ValueStore } from "../values/value-store.ts";
 import type { Contact } from "../wire/contact.ts";
 import { type KeyText, keyBeside, keyOf } from "../wire/key.ts";
 import type { DhtAsker } from "../wire/message.ts";
-import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
+import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 import { RequestServer } from "./request-server.ts";
 
 /** What a DHT core is made of. */
@@ -132,13 +131,6 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   /** Who this node knows: shared, not to be written to. */
   get contacts(): readonly Contact[] {
     return this.#context.table.contacts;
-  }
-
-  /** For its next life: who it knows, and who may lead back to the network if those do not. */
-  get remembered(): readonly Contact[] {
-    const { contacts } = this.#context.table;
-    const ways = this.#waysBack.saved.filter(({ key }) => !this.#context.table.find(key));
-    return [...contacts.slice(0, SAVED_CONTACTS_MAX - ways.length), ...ways];
   }
 
   /** What may be told of a node that runs. */
@@ -261,9 +253,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   #start(bootstrap: readonly Contact[], now: Instant): void {
-    const others = bootstrap.filter(({ key }) => key !== this.#context.self);
-    this.#waysBack.name(others);
-    this.#tableUpkeep.start(now, others);
+    this.#waysBack.named = bootstrap.filter(({ key }) => key !== this.#context.self);
+    this.#tableUpkeep.start(now, this.#waysBack.named);
     this.#valueUpkeep.start(now);
     this.#join(now);
   }
@@ -391,3 +382,19 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
 type BeginInput = DhtInput & { readonly kind: "get" | "put" | "find" };
 type SendRequest = (DhtEffect & { readonly kind: "send" })["request"];
+
+/** Numbers of a DHT node that runs. */
+export interface DhtStatistics {
+  /** Nodes in the table. */
+  readonly contacts: number;
+  /** Nodes that the network is thought to have. */
+  readonly nodesEstimated: number;
+  /** Values kept for others. */
+  readonly values: number;
+  readonly exchangesOpen: number;
+  /** Requests sent so far, repetitions not counted. */
+  readonly exchangesSent: number;
+  readonly operations: number;
+  /** Peers whose speed and word are known. */
+  readonly peers: number;
+}

@@ -34,8 +34,8 @@ import type {
 import { refusal } from "../wire/refusal.ts";
 import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "../wire/wire.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
-import { DhtNodeCore, type DhtNodeCoreOptions } from "./dht-node-core.ts";
-import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
+import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
+import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
 
 /** What a DHT node runs on. */
 export interface DhtNodeComponents {
@@ -119,9 +119,9 @@ export class DhtNode implements Lookup, Discovery {
     });
   }
 
-  /** The table and ways back, for the next life of this node: `restoreContacts` reads it. */
+  /** The table, for the next life of this node: `restoreContacts` reads it. */
   save(): Uint8Array {
-    return saveContacts(this.#core.remembered);
+    return saveContacts(this.#core.contacts);
   }
 
   /**

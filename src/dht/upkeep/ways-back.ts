@@ -8,10 +8,6 @@ const LOST_MAX = 64;
  * began with. Later ones must not take their places, since names of nobody cost nothing.
  */
 const MISSED_MAX = 16;
-/** Nodes that it was told of when it began, or began again. */
-const NAMED_MAX = 8_192;
-/** Of those that it was told of, and of those that it lost, so many are kept for its next life. */
-const SAVED_MAX = 64;
 
 /**
  * Who may lead back to a network that this node has lost, or to the part of it that was cut off:
@@ -28,26 +24,17 @@ export class WaysBack {
     this.#random = random;
   }
 
-  /** Those that the node was told of, the last first. */
+  /** Those that the node was told of. */
   get named(): readonly Contact[] {
     return this.#named;
   }
 
-  /** The node is told of these, beside those of before. */
-  name(contacts: readonly Contact[]): void {
-    const keys = new Set(contacts.map(({ key }) => key));
-    const others = this.#named.filter(({ key }) => !keys.has(key));
-    this.#named = [...contacts, ...others].slice(0, NAMED_MAX);
+  set named(contacts: readonly Contact[]) {
+    this.#named = contacts;
   }
 
   get all(): readonly Contact[] {
     return [...this.#named, ...this.#lost, ...this.#missed];
-  }
-
-  /** For the next life, some of each: who answers now may be one that nobody should know. */
-  get saved(): readonly Contact[] {
-    const lost = this.#lost.slice(-SAVED_MAX);
-    return [...lost.reverse(), ...this.#named.slice(0, SAVED_MAX), ...this.#missed];
   }
 
   /** The table has lost a node; the oldest of many is forgotten. */

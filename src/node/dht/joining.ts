@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, type Log, onAbort } from "../../base/index.ts";
 import { Contact, restoreContacts } from "../../dht/index.ts";
-import type { NodeAddress, NodeContact } from "../../identity/index.ts";
+import type { NodeAddress } from "../../identity/index.ts";
 import { readIfThere, writeDurably } from "../../io/durable-file.ts";
 import type { Closers } from "../closers.ts";
 import type { NodeConfig } from "../node-config.ts";
@@ -10,18 +10,15 @@ import type { StaticDirectory } from "./static-directory.ts";
 /** The file of a node's folder that holds the nodes which it knew last. */
 export const PEERS_FILE = "peers";
 
-/**
- * The pause before the next attempt to join doubles, beginning with the first of these; while
- * nobody is known it grows to the second, and when only some have not answered yet to the third.
- */
-const REJOIN_MS = { first: 1_000, alone: 60_000, others: 3_600_000 } as const;
+/** The pause before the next attempt to join doubles from the first to the last of these. */
+const REJOIN_MS = { first: 1_000, last: 60_000 } as const;
 
 /** What joining needs of a node. */
 interface Joining {
   readonly config: Pick<NodeConfig, "bootstrap" | "directory">;
   /** The file of nodes, where there is one. */
   readonly nodes: Pick<StaticDirectory, "contacts" | "discover"> | undefined;
-  readonly overlay: Pick<Overlay, "join" | "unmet"> & {
+  readonly overlay: Pick<Overlay, "join"> & {
     readonly dht: { readonly contacts: readonly unknown[] };
   };
   readonly closers: Closers;
@@ -37,36 +34,24 @@ const LISTED_MAX = 64;
 
 /**
  * Joins by the nodes of the configuration, of its file and of the last run. Resolves to how many
- * nodes are known then, to 0 when none answered; those that have not answered are asked again until
- * the node is closed.
+ * nodes are known then; to 0 when none answered, and goes on trying until the node is closed.
  */
 export async function joinNetwork(joining: Joining): Promise<number> {
   const { overlay, closers, log } = joining;
   const closing = new AbortController();
   closers.add(() => closing.abort());
   const remembered = await rememberedNodes(joining);
-  let count = 0;
   try {
     const { contacts, known } = await listed(joining);
-    count = await overlay.join(contacts, [...known, ...remembered]);
-    if (contacts.length + known.length === 0) return count;
+    const count = await overlay.join(contacts, [...known, ...remembered]);
+    // Those of the last run may be gone for good: the others are asked as well.
+    if (count > 0 || contacts.length + known.length === 0) return count;
   } catch (error) {
     if (closing.signal.aborted) return 0;
     log("warn", "not-joined", { message: String(error) });
   }
-  void goOnJoining(joining, remembered, closing.signal);
-  return count;
-}
-
-/** Has the nodes that a client was told of, and that have not answered, asked again. */
-export function meetOthers(
-  nodes: readonly NodeContact[],
-  parts: Pick<Joining, "overlay" | "closers" | "machine">,
-): void {
-  const closing = new AbortController();
-  parts.closers.add(() => closing.abort());
-  const config = { bootstrap: nodes, directory: undefined };
-  void goOnJoining({ ...parts, config, nodes: undefined }, [], closing.signal);
+  void tryAgain(joining, remembered, closing.signal);
+  return 0;
 }
 
 /** Where the nodes are by which it joins, those of the last run aside. */
@@ -78,41 +63,30 @@ export async function addressesToJoin(
 }
 
 /** Those of the configuration and of its file, as that is now. */
-async function listed({ config, nodes }: Pick<Joining, "config" | "nodes">): Promise<{
-  readonly contacts: readonly NodeContact[];
-  readonly known: readonly Contact[];
-}> {
+async function listed({ config, nodes }: Pick<Joining, "config" | "nodes">) {
   const contacts = [...config.bootstrap, ...((await nodes?.contacts()) ?? [])];
   const descriptors = (await nodes?.discover(LISTED_MAX)) ?? [];
   return { contacts, known: descriptors.map((one) => Contact.ofDescriptor(one)) };
 }
 
-/**
- * Until everybody has answered: who answers alone may be one that names nobody else, or no honest
- * one.
- *
- * @param remembered those of the last run, which stay a way back beside what is listed by then
- */
-async function goOnJoining(
-  joining: Omit<Joining, "log">,
+/** @param remembered those of the last run, which stay a way back beside what is listed by then */
+async function tryAgain(
+  joining: Joining,
   remembered: readonly Contact[],
   closing: AbortSignal,
 ): Promise<void> {
   const { overlay, machine } = joining;
-  let isAlone = overlay.dht.contacts.length === 0;
-  for (let pauseMs: number = REJOIN_MS.first; ; pauseMs *= 2) {
-    pauseMs = Math.min(pauseMs, isAlone ? REJOIN_MS.alone : REJOIN_MS.others);
+  for (let pauseMs: number = REJOIN_MS.first; ; pauseMs = Math.min(2 * pauseMs, REJOIN_MS.last)) {
     await pauseUnless(closing, machine.clock, pauseMs);
     if (closing.aborted) return;
-    isAlone = overlay.dht.contacts.length === 0;
     try {
       const { contacts, known } = await listed(joining);
-      const unmet = overlay.unmet(contacts);
-      if (!isAlone && unmet.length === 0) return;
-      if (isAlone) await overlay.join(contacts, [...known, ...remembered]);
-      else await overlay.join(unmet);
+      // Others may have come, or been found by what was remembered: nobody has to be dialled then.
+      const isAlone = overlay.dht.contacts.length === 0;
+      const count = await overlay.join(isAlone ? contacts : [], [...known, ...remembered]);
+      if (count > 0) return;
     } catch {
-      // Nobody yet: the next attempt comes after a longer pause.
+      // Alone still: the next attempt comes after a longer pause.
     }
   }
 }
