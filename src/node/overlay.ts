@@ -20,6 +20,7 @@ import {
   NodeDescriptor,
   type NodeId,
   type NodeIdentity,
+  nodeIdText,
 } from "../identity/index.ts";
 import { type Link, type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
@@ -95,6 +96,8 @@ export class Overlay implements Lookup, Discovery {
   readonly #geometry: NetworkGeometry | undefined;
   /** Addresses that the user has named: no stranger's word, they are dialled again at any time. */
   readonly #begunWith = new Set<string>();
+  /** Nodes that the user has named and that have answered, and this one. */
+  readonly #met = new Set<string>();
   #own: NodeDescriptor | undefined;
 
   constructor(components: OverlayComponents, options: OverlayOptions) {
@@ -102,6 +105,7 @@ export class Overlay implements Lookup, Discovery {
     this.host = host;
     this.#clock = clock;
     this.#geometry = options.geometry;
+    this.#met.add(nodeIdText(identity.id));
     this.directory = new Directory({ unixMs: () => clock.unixMs() });
     this.reach = new Reach({
       host,
@@ -174,7 +178,7 @@ export class Overlay implements Lookup, Discovery {
 
   /**
    * Asks the nodes for their descriptors, and joins the network through those that answer, without
-   * those that take a second longer than the first.
+   * those that take a second longer than the first: through them later.
    *
    * @returns the descriptors, of those that are who they have to be
    * @throws CulvertError `CULVERT_UNREACHABLE` when there are nodes to ask and none answered;
@@ -187,6 +191,11 @@ export class Overlay implements Lookup, Discovery {
     const contacts = [...met.map((one) => Contact.ofDescriptor(one)), ...remembered];
     if (contacts.length === 0 && nodes.length > 0) throw failureOf(answers);
     return await this.dht.start(contacts);
+  }
+
+  /** Whether a node that {@link join} was told of has ever said who it is, or is this one. */
+  hasMet(id: NodeId): boolean {
+    return this.#met.has(nodeIdText(id));
   }
 
   /** Says this of the own node from now on, to whoever asks and in the DHT. */
@@ -302,13 +311,17 @@ export class Overlay implements Lookup, Discovery {
   /** What came of meeting them, in their order; of those that are not waited for, nothing. */
   async #meetSome(nodes: readonly NodeContact[]): Promise<readonly Meeting[]> {
     const answers = new Map<number, Meeting>();
+    const late: Contact[] = [];
     let cancel: Cancel | undefined;
+    let isOver = false;
     await new Promise<void>((done) => {
       const heard = (at: number, answer: Meeting): void => {
+        const met = answer.status === "fulfilled" ? answer.value : [];
         answers.set(at, answer);
-        const isMet = answer.status === "fulfilled" && answer.value.length > 0;
-        if (answers.size === nodes.length) done();
-        else if (isMet) cancel ??= this.#clock.schedule(this.#clock.now() + OTHERS_MS, done);
+        if (isOver) late.push(...met.map((one) => Contact.ofDescriptor(one)));
+        if (answers.size === nodes.length) isOver ? this.#joinBy(late) : done();
+        else if (met.length > 0)
+          cancel ??= this.#clock.schedule(this.#clock.now() + OTHERS_MS, done);
       };
       for (const [at, node] of nodes.entries()) {
         this.#meet(node).then(
@@ -318,8 +331,15 @@ export class Overlay implements Lookup, Discovery {
       }
       if (nodes.length === 0) done();
     });
+    isOver = true;
     cancel?.();
     return nodes.flatMap((_, at) => answers.get(at) ?? []);
+  }
+
+  /** Nobody has waited for these, but whoever was quicker may lie, and tell of nobody. */
+  #joinBy(late: readonly Contact[]): void {
+    if (late.length === 0) return;
+    this.dht.start(late).catch(() => undefined); // it was closed meanwhile
   }
 
   async #meet(node: NodeContact): Promise<NodeDescriptor[]> {
@@ -329,6 +349,7 @@ export class Overlay implements Lookup, Discovery {
     if (this.#geometry !== undefined && !isSameGeometry(geometry, this.#geometry)) {
       throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "a node is of a network of other cells");
     }
+    this.#met.add(nodeIdText(node.id));
     return [descriptor];
   }
 

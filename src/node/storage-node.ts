@@ -13,7 +13,8 @@ import {
 import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
-import { addressesToJoin, joinNetwork, keepPeers, PEERS_FILE } from "./dht/joining.ts";
+import { addressesToJoin, joinNetwork } from "./dht/joining.ts";
+import { keepPeers } from "./dht/kept-peers.ts";
 import { StaticDirectory } from "./dht/static-directory.ts";
 import { ClockWatch } from "./health/clock-watch.ts";
 import { nodeMetrics, showMetrics } from "./health/node-numbers.ts";
@@ -171,9 +172,7 @@ async function assemble(
   const replicas = replicate(ground, map);
   const sequence = directory === undefined ? undefined : `${directory}/${SEQUENCE_FILE}`;
   const tunnels = serveOnions(ground, replicas, await SequenceFile.open(sequence, log));
-  if (directory !== undefined) {
-    closers.add(keepPeers(`${directory}/${PEERS_FILE}`, { dht: overlay.dht, clock, log }));
-  }
+  keepPeers(ground);
   const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
   const { clockWatch } = ground;
   const parts = { map, overlay, tunnels, handOver, voidphone, sessions, clockWatch };

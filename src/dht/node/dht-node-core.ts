@@ -253,8 +253,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   #start(bootstrap: readonly Contact[], now: Instant): void {
-    this.#waysBack.named = bootstrap.filter(({ key }) => key !== this.#context.self);
-    this.#tableUpkeep.start(now, this.#waysBack.named);
+    this.#waysBack.name(bootstrap.filter(({ key }) => key !== this.#context.self));
+    this.#tableUpkeep.start(now, bootstrap);
     this.#valueUpkeep.start(now);
     this.#join(now);
   }

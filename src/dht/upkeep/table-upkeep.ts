@@ -75,7 +75,9 @@ export class TableUpkeep implements ExchangeOwner {
    * start together do not tick together.
    */
   start(now: Instant, remembered: readonly Contact[]): void {
-    this.#remembered = [...remembered];
+    const keys = new Set(remembered.map(({ key }) => key));
+    const others = this.#remembered.filter(({ key }) => !keys.has(key));
+    this.#remembered = [...remembered, ...others];
     const { limits, random } = this.#context;
     this.#checkAt = now + limits.checkMs * random.unit();
     this.#refreshSelfAt = now + limits.refreshMs * (0.5 + random.unit());

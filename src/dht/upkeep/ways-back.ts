@@ -1,6 +1,8 @@
-import type { Random } from "../../base/index.ts";
+import { draw, type Random } from "../../base/index.ts";
 import type { Contact } from "../wire/contact.ts";
 
+/** Nodes that it was told of: as many as a saved table holds. */
+const NAMED_MAX = 4_096;
 /** Nodes that the table lost last, which are remembered. */
 const LOST_MAX = 64;
 /**
@@ -29,8 +31,14 @@ export class WaysBack {
     return this.#named;
   }
 
-  set named(contacts: readonly Contact[]) {
-    this.#named = contacts;
+  /**
+   * The node was told of these, too. They come before those of earlier times, who stay: whoever has
+   * answered since may lie.
+   */
+  name(contacts: readonly Contact[]): void {
+    const keys = new Set(contacts.map(({ key }) => key));
+    const others = this.#named.filter(({ key }) => !keys.has(key));
+    this.#named = [...contacts, ...others].slice(0, NAMED_MAX);
   }
 
   get all(): readonly Contact[] {
@@ -52,11 +60,6 @@ export class WaysBack {
 
   /** So many of them, drawn anew each time. */
   some(count: number): readonly Contact[] {
-    const left = [...this.all];
-    const drawn: Contact[] = [];
-    while (drawn.length < count && left.length > 0) {
-      drawn.push(...left.splice(Math.floor(this.#random.unit() * left.length), 1));
-    }
-    return drawn;
+    return draw(this.all, count, this.#random);
   }
 }

@@ -1,4 +1,11 @@
-import type { Cancel, Clock, Instant, Log, Random } from "../../base/index.ts";
+import {
+  type Cancel,
+  type Clock,
+  draw,
+  type Instant,
+  type Log,
+  type Random,
+} from "../../base/index.ts";
 import type { Contact } from "../../dht/index.ts";
 import type { NodeDescriptor } from "../../identity/index.ts";
 import { type ClockSide, clockSideOf } from "./clock-side.ts";
@@ -78,12 +85,11 @@ export class ClockWatch {
 
   #drawn(): readonly Contact[] {
     const { nodes, random } = this.#components;
-    const left = nodes().filter(({ isProvable }) => isProvable);
-    const drawn: Contact[] = [];
-    while (drawn.length < ASKED_MAX && left.length > 0) {
-      drawn.push(...left.splice(Math.floor(random.unit() * left.length), 1));
-    }
-    return drawn;
+    return draw(
+      nodes().filter(({ isProvable }) => isProvable),
+      ASKED_MAX,
+      random,
+    );
   }
 
   async #ask(node: Contact): Promise<NodeDescriptor | undefined> {

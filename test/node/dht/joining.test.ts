@@ -1,12 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { CulvertError, type Log, SILENT } from "../../../src/base/index.ts";
+import { CulvertError, type Log, SeededRandom, SILENT } from "../../../src/base/index.ts";
 import { Contact, saveContacts } from "../../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../../src/identity/index.ts";
 import { Closers } from "../../../src/node/closers.ts";
-import { addressesToJoin, joinNetwork, keepPeers } from "../../../src/node/dht/joining.ts";
+import { addressesToJoin, joinNetwork } from "../../../src/node/dht/joining.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 
 const identity = new NodeIdentity(new Uint8Array(32).fill(1));
@@ -31,17 +31,28 @@ function rig() {
   };
   const tried: number[][] = [];
   const dht = { contacts: [] as unknown[] };
+  const answered = { isAny: false };
   const overlay = {
     dht,
+    hasMet: () => answered.isAny,
     join: async (contacts: readonly NodeContact[], known: readonly Contact[] = []) => {
       const ports = contacts.map(({ address }) => address.port);
       tried.push([...ports, ...known.flatMap((one) => one.addresses.map(({ port }) => port))]);
       if (!ports.includes(4)) throw new CulvertError("CULVERT_UNREACHABLE");
+      answered.isAny = true;
+      dht.contacts.push({});
       return 1;
     },
   };
   const config = { bootstrap: [contact(1)], directory: undefined };
-  const joining = { config, nodes, overlay, closers, machine: { clock }, log: SILENT };
+  const joining = {
+    config,
+    nodes,
+    overlay,
+    closers,
+    machine: { clock, random: new SeededRandom(1) },
+    log: SILENT,
+  };
   return { clock, closers, listed, tried, joining, dht };
 }
 
@@ -96,9 +107,11 @@ describe("a node with a file of nodes", () => {
     const { clock, closers, tried, joining, dht } = rig();
     const nobody = {
       dht,
+      hasMet: () => tried.length === 3,
       join: async (contacts: readonly NodeContact[]) => {
         tried.push(contacts.map(({ address }) => address.port));
-        return tried.length < 3 ? 0 : 5;
+        if (tried.length === 3) dht.contacts.push({});
+        return dht.contacts.length;
       },
     };
     expect(await joinNetwork({ ...joining, overlay: nobody })).toBe(0);
@@ -107,13 +120,14 @@ describe("a node with a file of nodes", () => {
     await closers.run();
   });
 
-  it("keeps those of its last run as a way back, and dials nobody once they answer", async () => {
+  it("keeps those of its last run as a way back, and dials others seldom once they answer", async () => {
     const { clock, closers, tried, joining, dht } = rig();
     const directory = await mkdtemp(join(tmpdir(), "culvert-joining-"));
     const remembered = Contact.of(identity.id, { addresses: [at(9)] });
     await writeFile(join(directory, "peers"), saveContacts([remembered]));
     const overlay = {
       dht,
+      hasMet: () => false,
       join: async (contacts: readonly NodeContact[], known: readonly Contact[] = []) => {
         const ports = [...contacts, ...known.flatMap(({ addresses }) => addresses)];
         tried.push(ports.map((one) => ("address" in one ? one.address.port : one.port)));
@@ -124,12 +138,13 @@ describe("a node with a file of nodes", () => {
     expect(await joinNetwork({ ...joining, overlay, config })).toBe(0);
     await clock.runUntil(clock.now() + 2_000);
     dht.contacts.push(remembered);
-    await clock.runUntil(clock.now() + 300_000);
-    expect(tried).toEqual([
-      [1, 2, 3, 9],
-      [1, 2, 3, 9],
-      [3, 9],
-    ]);
+    await clock.runUntil(clock.now() + 86_400_000);
+    expect(tried.slice(0, 2)).toEqual(Array(2).fill([1, 2, 3, 9]));
+    const later = tried.slice(2).map((ports) => ports.toSorted());
+    expect(later).toEqual(Array(later.length).fill([1, 2]));
+    // At doubling gaps for an hour, then once an hour.
+    expect(later.length).toBeGreaterThan(24);
+    expect(later.length).toBeLessThan(40);
     await closers.run();
     await rm(directory, { recursive: true });
   });
@@ -140,41 +155,5 @@ describe("a node with a file of nodes", () => {
     await closers.run();
     await clock.runUntil(clock.now() + 300_000);
     expect(tried).toHaveLength(1);
-  });
-});
-
-describe("the nodes that a node knows", () => {
-  it("are written from time to time, and a last time, after which nothing is left", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "culvert-peers-"));
-    const path = join(folder, "peers");
-    const clock = new VirtualClock();
-    let saved = 0;
-    const warned: string[] = [];
-    const dht = { contacts: [{}], save: () => Uint8Array.of(++saved) };
-    const log: Log = (_level, event) => void warned.push(event);
-    const stop = keepPeers(path, { dht, clock, log });
-    expect(clock.pending).toBe(1);
-    clock.advance(60_000);
-    // One is being written while the last one is asked for.
-    await stop();
-    expect([...(await readFile(path))]).toEqual([2]);
-    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
-    expect([saved, clock.pending, warned]).toEqual([2, 0, []]);
-    await rm(folder, { recursive: true });
-  });
-
-  it("are not forgotten while nobody answers: the network may be down", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "culvert-peers-"));
-    const path = join(folder, "peers");
-    await writeFile(path, "those of the last run");
-    const clock = new VirtualClock();
-    const dht = { contacts: [] as unknown[], save: () => Uint8Array.of(dht.contacts.length) };
-    await keepPeers(path, { dht, clock, log: SILENT })();
-    expect(await readFile(path, "utf8")).toBe("those of the last run");
-    const stop = keepPeers(path, { dht, clock, log: SILENT });
-    dht.contacts.push({});
-    await stop();
-    expect([...(await readFile(path))]).toEqual([1]);
-    await rm(folder, { recursive: true });
   });
 });
