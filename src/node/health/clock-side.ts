@@ -9,27 +9,47 @@ const OFF_MS = 2 * 3_600_000;
 /** What a node says of itself may be so old. */
 const LAG_MS = 60_000;
 
+/** What time it may be for a node. */
+interface Times {
+  readonly from: number;
+  readonly until: number;
+}
+
 /**
  * Where most of the nodes have this machine's clock, by the epochs for which they have onion keys
  * now: of the present one, and in its last third of the next.
  *
  * @param nodes as they have just described themselves
+ * @param networkOf those of one network have one voice together, that of most of them, since one
+ *   owner may have any number of nodes there; each has its own, if absent
  */
 export function clockSideOf(
   nodes: readonly NodeDescriptor[],
   unixMs: number,
+  networkOf?: (node: NodeDescriptor) => number,
 ): ClockSide | undefined {
-  const theirs = nodes
-    .filter(({ claims }) => claims.onionKeys.length > 0)
-    .map(({ claims }) => timesOf(claims.onionKeys.map(({ epoch }) => epoch)));
-  const isMost = (some: readonly unknown[]): boolean => 2 * some.length > theirs.length;
-  if (isMost(theirs.filter(({ from }) => unixMs - from >= OFF_MS))) return "ahead of";
-  if (isMost(theirs.filter(({ until }) => until - unixMs >= OFF_MS))) return "behind";
+  const networks = new Map<unknown, Times[]>();
+  for (const node of nodes) {
+    const { onionKeys } = node.claims;
+    if (onionKeys.length === 0) continue;
+    const network = networkOf?.(node) ?? node;
+    const alike = networks.get(network) ?? [];
+    alike.push(timesOf(onionKeys.map(({ epoch }) => epoch)));
+    networks.set(network, alike);
+  }
+  const isMost = (isSo: (times: Times) => boolean): boolean =>
+    isMostOf([...networks.values()], (alike) => isMostOf(alike, isSo));
+  if (isMost(({ from }) => unixMs - from >= OFF_MS)) return "ahead of";
+  if (isMost(({ until }) => until - unixMs >= OFF_MS)) return "behind";
   return undefined;
 }
 
+function isMostOf<T>(all: readonly T[], isSo: (one: T) => boolean): boolean {
+  return 2 * all.filter(isSo).length > all.length;
+}
+
 /** What time it may be where these are the epochs of the keys that are told. */
-function timesOf(epochs: readonly number[]): { readonly from: number; readonly until: number } {
+function timesOf(epochs: readonly number[]): Times {
   const begin = Math.min(...epochs) * EPOCH_MS;
   const lead = begin + EPOCH_MS - EPOCH_LEAD_MS;
   const [from, until] = epochs.length > 1 ? [lead, begin + EPOCH_MS] : [begin, lead];

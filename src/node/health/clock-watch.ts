@@ -17,6 +17,12 @@ const LOOK_MS = 1_800_000;
 /** The same while the table is empty, or the clock is off. */
 const SOON_MS = 60_000;
 
+/** What a node has said of itself, and the allocation of the network where it is heard. */
+interface Met {
+  readonly descriptor: NodeDescriptor;
+  readonly network: number;
+}
+
 /** What a watch over the own clock is built from. */
 export interface ClockWatchComponents {
   /** All nodes that are known. */
@@ -30,12 +36,13 @@ export interface ClockWatchComponents {
 
 /**
  * Finds out whether it is this node whose clock is hours off: most of those that it meets have
- * onion keys for other times. It asks a few at random, so that who dials it has no say.
+ * onion keys for other times. It asks a few at random, so that who dials it has no say, of as many
+ * networks as it can, each of which has one voice: ids of one network cost nothing.
  */
 export class ClockWatch {
   readonly #components: ClockWatchComponents;
   readonly #closing = new AbortController();
-  #met: readonly NodeDescriptor[] = [];
+  #met: readonly Met[] = [];
   #metAt: Instant = 0;
   #told: ClockSide | undefined;
   #cancel: Cancel = () => {};
@@ -62,7 +69,9 @@ export class ClockWatch {
   /** A clock that was set since they were asked is believed at once. */
   #side(): ClockSide | undefined {
     const { clock } = this.#components;
-    return clockSideOf(this.#met, clock.unixMs() - (clock.now() - this.#metAt));
+    const unixMs = clock.unixMs() - (clock.now() - this.#metAt);
+    const networks = new Map(this.#met.map(({ descriptor, network }) => [descriptor, network]));
+    return clockSideOf([...networks.keys()], unixMs, (node) => networks.get(node) ?? -1);
   }
 
   async #look(): Promise<void> {
@@ -85,16 +94,22 @@ export class ClockWatch {
 
   #drawn(): readonly Contact[] {
     const { nodes, random } = this.#components;
-    return draw(
-      nodes().filter(({ isProvable }) => isProvable),
-      ASKED_MAX,
-      random,
-    );
+    const provable = nodes().filter(({ isProvable }) => isProvable);
+    const seen = new Map<number, number>();
+    const turns = draw(provable, provable.length, random).map((node) => {
+      const turn = seen.get(node.allocation) ?? 0;
+      seen.set(node.allocation, turn + 1);
+      return { node, turn };
+    });
+    // Stable: the first of each network, then the second ones.
+    turns.sort((a, b) => a.turn - b.turn);
+    return turns.slice(0, ASKED_MAX).map(({ node }) => node);
   }
 
-  async #ask(node: Contact): Promise<NodeDescriptor | undefined> {
+  async #ask(node: Contact): Promise<Met | undefined> {
     try {
-      return await this.#components.describe(node, this.#closing.signal);
+      const descriptor = await this.#components.describe(node, this.#closing.signal);
+      return descriptor && { descriptor, network: node.allocation };
     } catch {
       // It is gone, or too busy: others are there.
       return undefined;

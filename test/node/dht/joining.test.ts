@@ -120,7 +120,7 @@ describe("a node with a file of nodes", () => {
     await closers.run();
   });
 
-  it("keeps those of its last run as a way back, and dials others seldom once they answer", async () => {
+  it("keeps those of its last run as a way back, and tries others seldom then", async () => {
     const { clock, closers, tried, joining, dht } = rig();
     const directory = await mkdtemp(join(tmpdir(), "culvert-joining-"));
     const remembered = Contact.of(identity.id, { addresses: [at(9)] });
