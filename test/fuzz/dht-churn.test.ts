@@ -17,6 +17,23 @@ it(
   PATIENCE_MS,
 );
 
+it(
+  "whoever was told of whoever lives finds them again, though those that all began with are gone",
+  () => {
+    const from = Number(CULVERT_FUZZ_SEED);
+    for (let seed = from; seed < from + WORLDS; seed++) {
+      const churn = new DhtChurn(seed, { isFirstMortal: true });
+      expect(churn.run(), `seed ${seed}: ${JSON.stringify(churn.plan)}`).toEqual([]);
+    }
+  },
+  PATIENCE_MS,
+);
+
+it("and an oracle sees a node that nobody finds", () => {
+  const violations = new DhtChurn(1, { isFirstMortal: true, isOneCutOff: true }).run();
+  expect(violations.some((one) => one.endsWith(": missing"))).toBe(true);
+});
+
 it("and an oracle sees a value that is wrong", () => {
   const violations: string[] = [];
   for (let seed = 1; seed <= 5; seed++) {

@@ -3,6 +3,7 @@ import { crypto } from "../../src/crypto/index.ts";
 import type { DhtLimits, DhtResponse, DhtResult, RecordRule } from "../../src/dht/index.ts";
 import { type Behaviour, Swarm, type SwarmNode } from "../../src/testing/swarm/swarm.ts";
 import { contactAt } from "../dht/nodes.ts";
+import { Acquaintances } from "./acquaintances.ts";
 
 /** Records whose address is the hash of their bytes. */
 const HASHED: RecordRule = (key, bytes) => {
@@ -12,6 +13,8 @@ const OPERATION_MS = 60_000;
 const STEPS = 150;
 /** The longest pause between two attempts to join, and some minutes more. */
 const HEALING_MS = 1_200_000;
+/** The same where those who have each other may have missed the others: these are asked hourly. */
+const REUNION_MS = 7_200_000;
 
 interface Kept {
   readonly key: Uint8Array;
@@ -48,9 +51,24 @@ export class DhtChurn {
   readonly #asked: Asked[] = [];
   readonly #operations = new Map<Asked, number>();
   readonly #asleep = new Set<SwarmNode>();
+  readonly #acquaintances = new Acquaintances();
+  readonly #isFirstMortal: boolean;
+  readonly #isOneCutOff: boolean;
+  #cutOff: SwarmNode | undefined;
 
-  /** @param canary `isGullible`: every record is taken for a good one */
-  constructor(seed: number, canary: { readonly isGullible?: boolean } = {}) {
+  /**
+   * @param kind `isFirstMortal`: the node with which all began may stop as well. Canaries:
+   *   `isGullible`, every record is taken for a good one; `isOneCutOff`, nothing reaches one node
+   *   any more when all is well again
+   */
+  constructor(
+    seed: number,
+    kind: {
+      readonly isFirstMortal?: boolean;
+      readonly isGullible?: boolean;
+      readonly isOneCutOff?: boolean;
+    } = {},
+  ) {
     const dice = new SeededRandom(seed);
     const oneOf = (...values: readonly number[]) => values[dice.below(values.length)] ?? 1;
     this.#dice = dice;
@@ -72,10 +90,14 @@ export class DhtChurn {
         ...{ operationsMax: oneOf(2, 1_024), handOversMax: oneOf(1, 4, 1_024) },
       },
     };
-    const recordRule: RecordRule = canary.isGullible === true ? () => 1 : HASHED;
+    const recordRule: RecordRule = kind.isGullible === true ? () => 1 : HASHED;
+    this.#isFirstMortal = kind.isFirstMortal ?? false;
+    this.#isOneCutOff = kind.isOneCutOff ?? false;
     const { plan } = this;
     this.#swarm = new Swarm({
       ...{ seed, recordRule, limits: plan.limits, isEncoded: dice.below(2) === 0 },
+      isCut: (one, other) => one === this.#cutOff || other === this.#cutOff,
+      observe: (node, input) => this.#acquaintances.observe(node, input),
       get loss() {
         return plan.loss;
       },
@@ -103,9 +125,10 @@ export class DhtChurn {
 
   #join(): void {
     const { nodes } = this.#swarm;
-    // The first node is there for good, or networks would fall apart that nothing holds together.
+    // The first node, be it gone, as a list has it that nobody looks after; and one that is there.
     const bootstrap = nodes.slice(0, 1).map(({ contact }) => contact);
-    if (nodes.length > 1) bootstrap.push(this.#swarm.pick().contact);
+    const isSomebodyThere = nodes.length > 1 && nodes.some(({ isAlive }) => isAlive);
+    if (isSomebodyThere) bootstrap.push(this.#swarm.pick().contact);
     const isLiar = nodes.length > 0 && this.#dice.unit() < this.plan.liars;
     const node = this.#swarm.add(isLiar ? { behaviour: this.#lies() } : {});
     this.#swarm.tell(node, { kind: "start", bootstrap });
@@ -115,7 +138,7 @@ export class DhtChurn {
   #step(): void {
     const below = (end: number) => this.#dice.below(end);
     const some = this.#honest[below(this.#honest.length)];
-    const others = this.#honest.slice(1);
+    const others = this.#honest.slice(this.#isFirstMortal ? 0 : 1);
     const other = others[below(Math.max(others.length, 1))];
     switch (below(12)) {
       case 0:
@@ -231,12 +254,20 @@ export class DhtChurn {
     this.plan.loss = 0;
     for (const node of this.#asleep) this.#wake(node);
     for (const node of this.#swarm.nodes) if (node.behaviour !== undefined) node.isAlive = false;
-    this.#swarm.advance(HEALING_MS);
+    if (this.#isOneCutOff) this.#cutOff = this.#honest.at(-1);
+    this.#swarm.advance(this.#isFirstMortal ? REUNION_MS : HEALING_MS);
     this.#judge();
-    const honest = this.#honest;
+    for (const honest of this.#acquaintances.among(this.#honest)) this.#expectWhole(honest);
+    this.#swarm.advance(OPERATION_MS + 10_000);
+    this.#judge();
+  }
+
+  /** These have heard of each other, some through others: all find what some of them put. */
+  #expectWhole(honest: readonly SwarmNode[]): void {
     const records = honest.slice(0, 4).map((node) => this.#put(node));
     this.#swarm.advance(OPERATION_MS + 10_000);
-    for (const [at, node] of honest.entries()) {
+    for (const node of honest) {
+      const at = this.#swarm.nodes.indexOf(node);
       if (honest.some((other) => node.core.isDemoted(other.id, this.#swarm.now))) {
         this.#violations.push(`node ${at} blames who is honest`);
       }
@@ -247,8 +278,6 @@ export class DhtChurn {
         this.#swarm.advance(2_000);
       }
     }
-    this.#swarm.advance(OPERATION_MS + 10_000);
-    this.#judge();
   }
 
   #lies(): Behaviour {

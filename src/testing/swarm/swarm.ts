@@ -27,6 +27,8 @@ export interface SwarmOptions {
   readonly loss?: number;
   /** Whether nothing passes between two nodes, at this moment. */
   readonly isCut?: (one: SwarmNode, other: SwarmNode) => boolean;
+  /** Told of each input of each node, before the node is. */
+  readonly observe?: (node: SwarmNode, input: DhtInput) => void;
   /** Every message goes through its bytes, as it would over a carrier. */
   readonly isEncoded?: boolean;
 }
@@ -141,6 +143,7 @@ export class Swarm {
 
   /** Hands an input to a node and carries what follows. */
   tell(node: SwarmNode, input: DhtInput): void {
+    this.#options.observe?.(node, input);
     node.core.handle(input, this.#now);
     this.#drain(node);
   }
