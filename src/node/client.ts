@@ -135,7 +135,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
       { payloadSize: geometry.cellBytes },
     );
     closers.add(() => carrier.close());
-    return connected({ overlay, geometry, closers, clock, carrier: () => carrier });
+    return connected({ overlay, geometry, closers, carrier: () => carrier });
   }
   if (side !== undefined) throw clockOff(side);
   requireRoom(geometry);
@@ -278,7 +278,8 @@ function connected(parts: {
   readonly geometry: NetworkGeometry;
   readonly closers: Closers;
   readonly carrier: () => RecordCarrier;
-  readonly clock: Clock;
+  /** Where exits are asked, any of which may say nothing; keepers are asked several at once. */
+  readonly clock?: Clock;
 }): NetworkClient {
   const { overlay, geometry, closers, clock } = parts;
   return {

@@ -16,8 +16,8 @@ const PATIENCE_MS = 5_000;
 /**
  * Lets whoever asks for the same thing again while it is under way wait for the same answer. A
  * stream repeats what is late; over a road that sees to it by itself that nothing is lost on the
- * way, the repetition would only stand in line behind the first. What is repeated later is carried
- * a second time, and no more.
+ * way, the repetition would only stand in line behind the first. With a clock, what is repeated
+ * later is carried a second time, and no more.
  */
 export class SharedCarrier implements RecordCarrier {
   readonly payloadSize: number;
@@ -26,7 +26,7 @@ export class SharedCarrier implements RecordCarrier {
   readonly #puts: RepeatedCalls<StoredReply>;
   readonly #gets: RepeatedCalls<MapRecord>;
 
-  constructor(carrier: RecordCarrier, clock: Pick<Clock, "now">) {
+  constructor(carrier: RecordCarrier, clock?: Pick<Clock, "now">) {
     this.#carrier = carrier;
     this.payloadSize = carrier.payloadSize;
     this.isVerified = carrier.isVerified ?? false;
@@ -55,13 +55,13 @@ export class SharedCarrier implements RecordCarrier {
 
 /** Calls that are shared; a second one is begun for whoever joins one that is late. */
 class RepeatedCalls<T> {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "now"> | undefined;
   readonly #first = new SharedCalls<T>();
   readonly #second = new SharedCalls<T>();
   /** When each of the first was begun. */
   readonly #begunAt = new Map<string, { readonly at: number }>();
 
-  constructor(clock: Pick<Clock, "now">) {
+  constructor(clock: Pick<Clock, "now"> | undefined) {
     this.#clock = clock;
   }
 
@@ -70,7 +70,7 @@ class RepeatedCalls<T> {
     signal: AbortSignal | undefined,
     begin: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const now = this.#clock.now();
+    const now = this.#clock?.now() ?? 0;
     const { at = now } = this.#begunAt.get(key) ?? {};
     if (now - at >= PATIENCE_MS) return await this.#second.join(key, signal, begin);
     return await this.#first.join(key, signal, async (limit) => {

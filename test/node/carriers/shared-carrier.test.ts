@@ -78,6 +78,16 @@ it("shares gets of one address", async () => {
   expect(slow.gets).toBe(1);
 });
 
+it("without a clock asks for nothing twice", async () => {
+  const slow = new SlowCarrier();
+  const shared = new SharedCarrier(slow);
+  const record = recordOf(random.bytes(32));
+  void shared.put(record);
+  await clock.runUntil(clock.now() + 60_000);
+  void shared.put(record);
+  expect(slow.puts).toBe(1);
+});
+
 it("asks once more for what is asked for again when it is late, and no more often", async () => {
   const slow = new SlowCarrier();
   const shared = new SharedCarrier(slow, clock);
