@@ -22,6 +22,7 @@ import { GentleStart } from "./carriers/gentle-start.ts";
 import { SharedCarrier } from "./carriers/shared-carrier.ts";
 import { SpareCarriers } from "./carriers/spare-carriers.ts";
 import { Closers } from "./closers.ts";
+import { meetOthers } from "./dht/joining.ts";
 import { type ClockSide, clockSideOf } from "./health/clock-side.ts";
 import { openClientLinks } from "./links/client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
@@ -122,6 +123,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const overlay = new Overlay({ host, identity, clock, random }, { addresses: () => [], isLocal });
   closers.add(() => overlay.close());
   await overlay.join(nodes);
+  meetOthers(nodes, { overlay, closers, machine });
   const geometry = geometryOf(overlay, options);
   const side = clockSideOf(overlay.directory.all(), clock.unixMs());
   if (options.via === "direct") {

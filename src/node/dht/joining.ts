@@ -1,6 +1,6 @@
 import { type Clock, draw, type Log, onAbort, type Random } from "../../base/index.ts";
 import { Contact } from "../../dht/index.ts";
-import type { NodeAddress } from "../../identity/index.ts";
+import type { NodeAddress, NodeContact } from "../../identity/index.ts";
 import type { Closers } from "../closers.ts";
 import type { NodeConfig } from "../node-config.ts";
 import type { Overlay } from "../overlay.ts";
@@ -56,6 +56,17 @@ export async function joinNetwork(joining: Joining): Promise<number> {
   return count;
 }
 
+/** Has those of the nodes that a client was told of, and that have not answered, asked again. */
+export function meetOthers(
+  bootstrap: readonly NodeContact[],
+  parts: Pick<Joining, "overlay" | "closers" | "machine">,
+): void {
+  const closing = new AbortController();
+  parts.closers.add(() => closing.abort());
+  const config = { bootstrap, directory: undefined };
+  void tryAgain({ ...parts, config, nodes: undefined }, [], closing.signal);
+}
+
 /** Where the nodes are by which it joins, those of the last run aside. */
 export async function addressesToJoin(
   joining: Pick<Joining, "config" | "nodes">,
@@ -73,7 +84,7 @@ async function listed({ config, nodes }: Pick<Joining, "config" | "nodes">) {
 
 /** @param remembered those of the last run, which stay a way back beside what is listed by then */
 async function tryAgain(
-  joining: Joining,
+  joining: Omit<Joining, "log">,
   remembered: readonly Contact[],
   closing: AbortSignal,
 ): Promise<void> {

@@ -6,7 +6,7 @@ import { CulvertError, type Log, SeededRandom, SILENT } from "../../../src/base/
 import { Contact, saveContacts } from "../../../src/dht/index.ts";
 import { type NodeContact, NodeDescriptor, NodeIdentity } from "../../../src/identity/index.ts";
 import { Closers } from "../../../src/node/closers.ts";
-import { addressesToJoin, joinNetwork } from "../../../src/node/dht/joining.ts";
+import { addressesToJoin, joinNetwork, meetOthers } from "../../../src/node/dht/joining.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 
 const identity = new NodeIdentity(new Uint8Array(32).fill(1));
@@ -147,6 +147,17 @@ describe("a node with a file of nodes", () => {
     expect(later.length).toBeLessThan(40);
     await closers.run();
     await rm(directory, { recursive: true });
+  });
+
+  it("is a client's way as well, with those that it was told of", async () => {
+    const { clock, closers, tried, joining, dht } = rig();
+    dht.contacts.push({});
+    meetOthers([contact(1)], joining);
+    await clock.runUntil(clock.now() + 10_000);
+    expect(tried).toEqual([[1], [1], [1]]);
+    await closers.run();
+    await clock.runUntil(clock.now() + 3_600_000);
+    expect([tried.length, clock.pending]).toEqual([3, 0]);
   });
 
   it("does not try any more when it is closed", async () => {
