@@ -15,7 +15,9 @@ export {
   type HandOverEffect,
   type HandOverInput,
   type OfferAnswer,
+  type StoreNotice,
 } from "./placement/hand-over-core.ts";
+export type { OfferId } from "./placement/offer-desk.ts";
 export {
   type NodeMap,
   PlacedMap,
@@ -35,6 +37,7 @@ export type {
   PlacementInput,
   PlacementOutcome,
 } from "./placement/placement-protocol.ts";
+export type { KnownNeighbours } from "./placement/record-watch-core.ts";
 export { sortByDistance } from "./table/closest.ts";
 export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table/table-state.ts";
 export { VALUE_LIMITS, type ValueLimits } from "./values/value-limits.ts";

@@ -43,7 +43,6 @@ class Neighbours {
       id: contact.id,
       random,
       neighbourhood: {
-        knowsAll: true,
         closestKnown: (address, count) => {
           return this.closest(address, count + 1)
             .map((keeper) => keeper.contact)

@@ -28,7 +28,6 @@ class Scene {
       id: random.bytes(32),
       random,
       neighbourhood: {
-        knowsAll: true,
         closestKnown: (_address, count) => this.near.slice(0, count),
         isDemoted: () => false,
       },
@@ -263,6 +262,19 @@ describe("what a hand-over costs", () => {
     expect(made.length).toBeLessThan(HOURS * RECORDS);
     scene.pass(2 * LOOK_MS, taken);
     expect(scene.core.counts.handedOver).toBe(RECORDS);
+  });
+
+  it("is for whole copies, not for the same part each time", () => {
+    const scene = new Scene(RECORDS);
+    const near = randomContacts(2, 1);
+    const offered = new Set<string>();
+    for (let minute = 0; minute < 120; minute++) {
+      scene.near = minute % 2 === 0 ? near : [];
+      // What was left of the first copies is used up by then.
+      if (minute === 60) offered.clear();
+      for (const { address } of scene.pass(60_000, taken)) offered.add(String(address));
+    }
+    expect(offered.size).toBe(RECORDS);
   });
 
   it("leaves whoever stays all that it lacks a quarter of an hour later", () => {

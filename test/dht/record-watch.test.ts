@@ -25,7 +25,6 @@ describe("a watch over kept records", () => {
       random: new SeededRandom(1),
       limits,
       neighbourhood: {
-        knowsAll: true,
         closestKnown: (_address, count) => known.slice(0, count),
         isDemoted: (contact) => demoted.has(contact),
       },

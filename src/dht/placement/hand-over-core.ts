@@ -8,8 +8,12 @@ import {
 import { keyOf } from "../wire/key.ts";
 import { type Offer, OfferDesk, type OfferId } from "./offer-desk.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
-import type { Neighbourhood } from "./placement-protocol.ts";
-import { type KeptInput, RecordWatchCore, type WatchEffect } from "./record-watch-core.ts";
+import {
+  type KeptInput,
+  type KnownNeighbours,
+  RecordWatchCore,
+  type WatchEffect,
+} from "./record-watch-core.ts";
 import { StoreMarks } from "./store-marks.ts";
 
 /** What became of an offer. */
@@ -64,7 +68,7 @@ const NEIGHBOURS = 80;
  */
 export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
   readonly #id: Uint8Array;
-  readonly #neighbourhood: Neighbourhood;
+  readonly #neighbourhood: KnownNeighbours;
   readonly #watch: RecordWatchCore;
   readonly #desk = new OfferDesk(() => this.#watch.size);
   readonly #marks = new StoreMarks();
@@ -77,7 +81,7 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
   constructor(options: {
     /** This node's id. */
     readonly id: Uint8Array;
-    readonly neighbourhood: Neighbourhood;
+    readonly neighbourhood: KnownNeighbours;
     readonly random: Random;
     readonly limits?: Partial<PlacementLimits>;
   }) {

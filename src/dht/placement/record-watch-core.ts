@@ -26,6 +26,9 @@ export type WatchEffect =
   /** Put the record that is kept here at this node too: the same bytes, so nothing is replaced. */
   { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
 
+/** What a watch has to know of its neighbours. */
+export type KnownNeighbours = Omit<Neighbourhood, "knowsAll">;
+
 const NOBODY: readonly KeyText[] = [];
 /** In the place of the keepers of a record that nobody was looked for yet. */
 const UNKNOWN: readonly KeyText[] = [];
@@ -52,7 +55,7 @@ const CARERS = 2;
  */
 export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   readonly #self: KeyText;
-  readonly #neighbourhood: Neighbourhood;
+  readonly #neighbourhood: KnownNeighbours;
   readonly #random: Random;
   readonly #limits: PlacementLimits;
   readonly #watched: WatchedRecords;
@@ -70,7 +73,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   constructor(options: {
     /** This node's id. */
     readonly id: Uint8Array;
-    readonly neighbourhood: Neighbourhood;
+    readonly neighbourhood: KnownNeighbours;
     readonly random: Random;
     readonly limits?: Partial<PlacementLimits>;
   }) {

@@ -22,7 +22,7 @@ import type { MapPeers } from "./map-links.ts";
 export interface HandOverComponents {
   /** Where this node's own records are; borrowed. */
   readonly store: RecordStore;
-  readonly dht: Pick<DhtNode, "closestKnown" | "knowsAll" | "isDemoted">;
+  readonly dht: Pick<DhtNode, "closestKnown" | "isDemoted">;
   readonly peers: Pick<MapPeers, "of">;
   readonly self: NodeId;
   readonly clock: Clock;
@@ -50,14 +50,15 @@ export class HandOver {
   constructor(components: HandOverComponents, limits: Partial<PlacementLimits> = {}) {
     const { store, dht, self: id, clock, random } = components;
     this.#components = components;
-    const neighbourhood = {
-      get knowsAll() {
-        return dht.knowsAll;
+    this.#core = new HandOverCore({
+      id,
+      random,
+      limits,
+      neighbourhood: {
+        closestKnown: (address, count) => dht.closestKnown(address, count),
+        isDemoted: (node) => dht.isDemoted(node.id),
       },
-      closestKnown: (address: Uint8Array, count: number) => dht.closestKnown(address, count),
-      isDemoted: (node: { readonly id: NodeId }) => dht.isDemoted(node.id),
-    };
-    this.#core = new HandOverCore({ id, random, limits, neighbourhood });
+    });
     this.#driver = new Driver(this.#core, clock, (effect) => {
       void (effect.kind === "read" ? this.#read() : this.#offer(effect));
     });

@@ -36,7 +36,7 @@ function scene(store: RecordStore, put: (record: MapRecord) => Promise<void> = a
   let near: readonly Contact[] = [];
   const handOver = new HandOver({
     store,
-    dht: { closestKnown: () => near, knowsAll: true, isDemoted: () => false },
+    dht: { closestKnown: () => near, isDemoted: () => false },
     peers: { of: async () => ({ put }) as unknown as RemoteMap },
     self: idOf(1),
     clock,
