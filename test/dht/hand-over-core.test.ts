@@ -264,6 +264,17 @@ describe("what a hand-over costs", () => {
     expect(scene.core.counts.handedOver).toBe(RECORDS);
   });
 
+  it("is not counted for what waited for one that was not there", () => {
+    const scene = new Scene(RECORDS);
+    scene.near = randomContacts(2, 1);
+    for (let look = 0; look < 6; look++) {
+      const open = scene.pass(LOOK_MS);
+      for (const offer of open) scene.answer(offer, failed("CULVERT_UNREACHABLE")());
+    }
+    scene.pass(2 * LOOK_MS, taken);
+    expect(scene.core.counts.handedOver).toBe(RECORDS);
+  });
+
   it("is for whole copies, not for the same part each time", () => {
     const scene = new Scene(RECORDS);
     const near = randomContacts(2, 1);
