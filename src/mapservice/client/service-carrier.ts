@@ -299,6 +299,7 @@ export class ServiceCarrier implements RecordCarrier {
     if (bits > this.#limits.workBitsMax) throw failure({ kind: "work-required", bits });
     for (let from = 0; ; from += TRIES_AT_ONCE) {
       throwIfAborted(signal);
+      if (this.#closedBy !== undefined) throw this.#closedBy;
       const search = { bits, from, tries: TRIES_AT_ONCE };
       const stamp = searchStamp(record, this.#greeting.nodeKey, search);
       if (stamp !== undefined) return stamp;
