@@ -1,7 +1,8 @@
 /**
  * Counts who has how many of things that many share: none may have more than are free. One alone
- * has half of them; of any number that take all they can get, each has as much, and who comes next
- * finds as much again.
+ * has half of them; of any number that take in turns all they can get, each comes to have as much,
+ * and who comes next finds as much again. That holds for things which come back soon: of those that
+ * are kept, each who comes has half of what is left, and after a dozen there is nothing.
  */
 export class FairShare {
   readonly #counts = new Map<string, number>();

@@ -163,10 +163,7 @@ export class GetDesk {
   /** A read hangs: who does not wait for a put has waited long enough. */
   #giveUp(key: string): void {
     for (const get of this.#gets.at(key)) {
-      if (get.waits) continue;
-      this.#gets.remove(get);
-      this.#leaveRead(get);
-      this.#answer(get, { kind: "busy" });
+      if (!get.waits) this.#refuse(get);
     }
   }
 
@@ -195,18 +192,36 @@ export class GetDesk {
   }
 
   /**
-   * Nobody has more places than he leaves free: a source of all, an asker of those of its source, a
-   * source of those at one address. A get that is over may leave its read behind, which has one.
+   * An asker has no more of its source's places than he leaves free, and a source of those at one
+   * address. A get that is over may leave its read behind, which has one.
    */
   #hasPlace({ asker, key, source }: Pick<WaitingGet, "asker" | "key" | "source">): boolean {
-    const { waitingMax, waitingPerSourceMax, waitingPerLinkMax, waitingPerAddressMax } =
-      this.#options.limits;
-    const free = waitingMax - Math.max(this.#gets.size, this.#lookups.size);
-    const ofSource = this.#gets.sizeOfSource(source) + this.#abandoned.sizeOfSource(source);
-    if (ofSource >= free || ofSource >= waitingPerSourceMax) return false;
+    const { waitingPerSourceMax, waitingPerLinkMax, waitingPerAddressMax } = this.#options.limits;
+    const left =
+      waitingPerSourceMax - this.#gets.sizeOfSource(source) - this.#abandoned.sizeOfSource(source);
     const ofAsker = this.#gets.sizeOf(asker) + this.#abandoned.sizeOf(asker);
-    if (ofAsker >= waitingPerLinkMax || ofAsker >= waitingPerSourceMax - ofSource) return false;
-    return this.#gets.sizeAt(key, source) < waitingPerAddressMax - this.#gets.sizeAt(key);
+    if (left <= 0 || ofAsker >= left || ofAsker >= waitingPerLinkMax) return false;
+    const leftHere = waitingPerAddressMax - this.#gets.sizeAt(key);
+    return this.#gets.sizeAt(key, source) < leftHere && this.#hasRoom(source);
+  }
+
+  /** Whether there is room for one more of this source, if need be in place of another's. */
+  #hasRoom(source: string): boolean {
+    const { waitingMax } = this.#options.limits;
+    const readsLeft = waitingMax - this.#lookups.size;
+    const ofSource = this.#abandoned.sizeOfSource(source);
+    if (this.#gets.size >= waitingMax && readsLeft > ofSource) {
+      const debtor = this.#gets.debtorOf(source, waitingMax);
+      if (debtor !== undefined) this.#refuse(debtor);
+    }
+    // Of reads that nobody waits for a source has no more than are free.
+    return ofSource < Math.min(waitingMax - this.#gets.size, readsLeft);
+  }
+
+  #refuse(get: WaitingGet): void {
+    this.#gets.remove(get);
+    this.#leaveRead(get);
+    this.#answer(get, { kind: "busy" });
   }
 
   #answer(

@@ -1,5 +1,6 @@
 import { Heap, type Instant, NumberMap } from "../../base/index.ts";
 import type { AskerId, RequestId } from "./protocol.ts";
+import { SourceCounts } from "./source-counts.ts";
 
 /** A get that is not answered yet. */
 export interface WaitingGet {
@@ -30,6 +31,12 @@ interface Slot {
   last: Entry | undefined;
 }
 
+/** The gets of one asker, by the numbers of their requests. */
+interface AskersGets {
+  readonly source: string;
+  readonly gets: NumberMap<Entry>;
+}
+
 /** Deadlines are kept in slots of this length: a get is removed without a search. */
 const SLOT_MS = 10;
 
@@ -37,23 +44,22 @@ const SLOT_MS = 10;
 export class WaitingGets {
   /** The first one at each address. */
   readonly #byAddress = new Map<string, Entry>();
-  readonly #byAsker = new Map<AskerId, NumberMap<Entry>>();
-  readonly #countOf = new Map<string, number>();
+  readonly #byAsker = new Map<AskerId, AskersGets>();
+  readonly #counts = new SourceCounts();
   readonly #bySlot = new NumberMap<Slot>();
   /** The slots in use, some of them empty by now: a slot is in here once. */
   readonly #slots = new Heap<number>((a, b) => a < b);
-  #size = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#counts.total;
   }
 
   sizeOf(asker: AskerId): number {
-    return this.#byAsker.get(asker)?.size ?? 0;
+    return this.#byAsker.get(asker)?.gets.size ?? 0;
   }
 
   sizeOfSource(source: string): number {
-    return this.#countOf.get(source) ?? 0;
+    return this.#counts.of(source);
   }
 
   isAwaited(key: string): boolean {
@@ -71,15 +77,14 @@ export class WaitingGets {
 
   /** False when the asker already has a get of this number. */
   add(get: WaitingGet): boolean {
-    const ofAsker = this.#byAsker.get(get.asker) ?? new NumberMap<Entry>();
-    if (ofAsker.has(get.request)) return false;
+    const ofAsker = this.#byAsker.get(get.asker) ?? freshGets(get.source);
+    if (ofAsker.gets.has(get.request)) return false;
     const entry: Entry = { get, nextHere: undefined, before: undefined, after: undefined };
-    ofAsker.set(get.request, entry);
+    ofAsker.gets.set(get.request, entry);
     this.#byAsker.set(get.asker, ofAsker);
-    this.#countOf.set(get.source, this.sizeOfSource(get.source) + 1);
+    this.#counts.add(get.source, 1);
     this.#putInPlace(entry);
     if (Number.isFinite(get.deadline)) this.#putInSlot(entry);
-    this.#size += 1;
     return true;
   }
 
@@ -90,22 +95,32 @@ export class WaitingGets {
   }
 
   find(asker: AskerId, request: RequestId): WaitingGet | undefined {
-    return this.#byAsker.get(asker)?.get(request)?.get;
+    return this.#byAsker.get(asker)?.gets.get(request)?.get;
   }
 
   remove(get: WaitingGet): void {
     const ofAsker = this.#byAsker.get(get.asker);
-    const entry = ofAsker?.get(get.request);
+    const entry = ofAsker?.gets.get(get.request);
     // Another one may have its number by now.
     if (entry?.get !== get) return;
-    ofAsker?.delete(get.request);
+    ofAsker?.gets.delete(get.request);
     this.#forget(entry);
+  }
+
+  /** One that has to make room for another of `source`, of `max` in all. */
+  debtorOf(source: string, max: number): WaitingGet | undefined {
+    const debtor = this.#counts.debtor(source, 1, max);
+    let most: NumberMap<Entry> | undefined;
+    for (const { source, gets } of debtor === undefined ? [] : this.#byAsker.values()) {
+      if (source === debtor && gets.size > (most?.size ?? 0)) most = gets;
+    }
+    return most?.values()[0]?.get;
   }
 
   /** Removes and returns all that this asker has. */
   removeAsker(asker: AskerId): WaitingGet[] {
     const removed: WaitingGet[] = [];
-    for (const entry of this.#byAsker.get(asker)?.values() ?? []) {
+    for (const entry of this.#byAsker.get(asker)?.gets.values() ?? []) {
       this.#forget(entry);
       removed.push(entry.get);
     }
@@ -162,13 +177,9 @@ export class WaitingGets {
 
   /** Takes it out of everything but the map of its asker. */
   #forget(entry: Entry): void {
-    const { source } = entry.get;
-    const left = this.sizeOfSource(source) - 1;
-    if (left === 0) this.#countOf.delete(source);
-    else this.#countOf.set(source, left);
+    this.#counts.remove(entry.get.source, 1);
     this.#takeFromPlace(entry);
     this.#takeFromSlot(entry);
-    this.#size -= 1;
   }
 
   #takeFromPlace(entry: Entry): void {
@@ -194,6 +205,10 @@ export class WaitingGets {
     entry.before = undefined;
     entry.after = undefined;
   }
+}
+
+function freshGets(source: string): AskersGets {
+  return { source, gets: new NumberMap<Entry>() };
 }
 
 /** The first slot that ends at or after `deadline`. */

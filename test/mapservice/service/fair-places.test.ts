@@ -19,7 +19,7 @@ let requests = 0;
 function isTaken(rig: Rig, ask: (request: number) => void): boolean {
   rig.said();
   ask(++requests);
-  return !rig.said().some((kind) => kind.endsWith("busy"));
+  return !rig.said().includes(`${requests}:busy`);
 }
 
 /** How much is taken until one is told busy. */
@@ -111,6 +111,39 @@ describe("gets that wait", () => {
       [2, 3, 4, 5].map((asker) => waitBy(rig, asker)),
     );
     expect(fill(rig, waitBy(rig, 6))).toBeGreaterThanOrEqual(8);
+  });
+
+  test("give way to those of a source that has fewer, where all are taken", () => {
+    const sources = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i + 2, `s${i}`]));
+    const rig = rigWith({ waitingMax: 84 }, { ...sources, 40: "honest" });
+    const waitByReading = (asker: number) => (request: number) => {
+      const from = rig.effects.length;
+      waitBy(rig, asker)(request);
+      const isRead = rig.effects.slice(from).some(({ kind }) => kind === "lookup");
+      if (isRead) rig.lookedUp(request);
+    };
+    // One after the other: half of what is left would be nothing after a few.
+    for (const asker of Object.keys(sources)) fill(rig, waitByReading(Number(asker)));
+    expect(fill(rig, waitByReading(40))).toBe(4);
+    expect(rig.core.statistics.waiting).toBe(84);
+  });
+
+  test("that gave way are answered nothing else", () => {
+    const rig = rigWith({ waitingMax: 2 }, { 2: "a", 3: "b" });
+    const wait = (request: number, asker: number): void => {
+      rig.get(request, request, 60_000, asker);
+      rig.turn();
+      rig.lookedUp(request);
+    };
+    wait(1, 2);
+    wait(2, 2);
+    rig.said();
+    wait(3, 3);
+    expect(rig.said()).toContain("1:busy");
+    rig.timeout(60_000);
+    const answers = rig.said().filter((said) => said.includes(":"));
+    expect(answers.filter((said) => said.startsWith("1:"))).toEqual([]);
+    expect(answers.sort()).toEqual(["2:not-found", "3:not-found"]);
   });
 
   test("are left to others of a source by askers that take all they can get", () => {

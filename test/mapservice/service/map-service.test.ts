@@ -198,7 +198,7 @@ describe("waiting gets", () => {
   });
 
   test("are bounded for an asker, for an address, and in total", async () => {
-    const limits = { waitingPerLinkMax: 2, waitingPerAddressMax: 4, waitingMax: 6 };
+    const limits = { waitingPerLinkMax: 2, waitingPerAddressMax: 4, waitingMax: 5 };
     const rig = serviceRig({ limits });
     const [a, b, c] = [requesterAt(rig, "a"), requesterAt(rig, "b"), requesterAt(rig, "c")];
     const kinds = [
