@@ -8,7 +8,10 @@ const SOCKET_PATH_BYTES_MAX = 108;
 export function dial(endpoint: Endpoint): Socket {
   if (endpoint.kind === "tcp") return connect(endpoint.port, endpoint.host);
   const error = pathTooLong(endpoint.path);
-  return error === undefined ? connect(endpoint.path) : new Socket().destroy(error);
+  if (error === undefined) return connect(endpoint.path);
+  const socket = new Socket();
+  process.nextTick(() => socket.destroy(error)); // as Node tells what it finds at once
+  return socket;
 }
 
 /** The error for a path that is too long: Node would cut it, and mean another socket. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { listenAt } from "../../src/io/byte-server.ts";
 import { connectSocket } from "../../src/io/connect-socket.ts";
+import { connectMap } from "../../src/mapservice/index.ts";
 
 it("no socket is at another path than the one that was named, be that too long", async () => {
   const folder = await mkdtemp(join(tmpdir(), "culvert-paths-"));
@@ -19,4 +20,6 @@ it("no socket is at another path than the one that was named, be that too long",
   await listenAt(server, unix(longest));
   await expect(connectSocket(unix(`${longest}y`))).rejects.toMatchObject(refused);
   (await connectSocket(unix(longest))).destroy();
+  const map = connectMap(`unix:${longest}y`);
+  await expect(map).rejects.toThrow("no Map answers at");
 });
