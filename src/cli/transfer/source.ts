@@ -60,6 +60,7 @@ export async function scanSource(
         continue;
       }
       await requireReadable(next.location, entry);
+      if (entry.kind === "file" && entry.size === 0) await requireEmpty(next.location);
       locations.set(entry, next.location);
       if (entry.kind === "file") continue;
       const names = await readdir(next.location);
@@ -179,6 +180,20 @@ async function requireReadable(location: string, entry: Entry): Promise<void> {
   } catch (error) {
     const hint = "check its permissions";
     throw new CommandError("CULVERT_FILE", `cannot read ${location}`, hint, error);
+  }
+}
+
+/** Finds what a system makes up as it is read while nobody has been told of a transfer yet. */
+async function requireEmpty(location: string): Promise<void> {
+  // Some of these have nothing yet, and would be waited for.
+  const file = await open(location, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const read = file.read(new Uint8Array(1), 0, 1, 0);
+    // What cannot be read is told when it is sent: it may have become another file by then.
+    const { bytesRead } = await read.catch(() => ({ bytesRead: 0 }));
+    if (bytesRead > 0 && (await file.stat()).size === 0) throw sizeless(location);
+  } finally {
+    await file.close();
   }
 }
 

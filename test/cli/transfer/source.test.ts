@@ -1,9 +1,9 @@
-import { appendFile, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { concatBytes } from "../../../src/base/index.ts";
-import { encodeHeader } from "../../../src/cli/transfer/manifest.ts";
+import { type Entry, encodeHeader, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { readContents, type Source, scanSource } from "../../../src/cli/transfer/source.ts";
 
 let root: string;
@@ -145,11 +145,18 @@ describe("what is sent", () => {
   test.skipIf(process.platform !== "linux")(
     "is not sent empty when its size is made up",
     async () => {
-      const source = await scanSource(["/proc/version"]);
-      await expect(contents(source, 0)).rejects.toMatchObject({
+      const refused = {
         message: "/proc/version has more in it than its size tells",
         hint: expect.stringContaining("pipe --send-only"),
-      });
+      };
+      // Before anything is said or put; and if that did not find it, when it is read.
+      await expect(scanSource(["/proc/version"])).rejects.toMatchObject(refused);
+      const entry = { kind: "file", path: "v", mode: 0o444, size: 0 } as const;
+      const { mtimeMs } = await stat("/proc/version");
+      const file: Entry = { ...entry, mtimeMs: Math.floor(mtimeMs) };
+      const locations = new Map([[file, "/proc/version"]]);
+      const source = { manifest: makeManifest([file]), locations, skipped: [] };
+      await expect(contents(source, 0)).rejects.toMatchObject(refused);
     },
   );
 
