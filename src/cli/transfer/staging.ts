@@ -1,6 +1,16 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, mkdtemp, open, rm, rmdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  rmdir,
+  statfs,
+} from "node:fs/promises";
+import { basename, join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
@@ -224,6 +234,7 @@ export class Staging {
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
+    await this.#sweep();
     // Whose what we make here is, some file systems decide themselves.
     const ours = await mkdtemp(`${this.#folder}-`);
     const { uid } = await lstat(ours);
@@ -232,6 +243,16 @@ export class Staging {
     if (found.isDirectory() && found.uid === uid) return;
     const message = `${this.#folder} is there, and not of this user's making`;
     throw new CommandError("CULVERT_FILE", message, "use --into another folder");
+  }
+
+  /** Removes what runs that were killed had made to see whose the folder is: they are empty. */
+  async #sweep(): Promise<void> {
+    const { target } = this.#options;
+    const ours = `${basename(this.#folder)}-`;
+    const names = await readdir(target).catch(() => []); // one may write into what one cannot list
+    for (const name of names) {
+      if (name.startsWith(ours)) await rmdir(join(target, name)).catch(() => {}); // if it is one
+    }
   }
 
   /** @throws RefusedNames for names of the peer that are not put on this disk */

@@ -270,6 +270,14 @@ describe("files on their way to their names", () => {
     expect(await readdir(theirs)).toEqual(["0"]);
   });
 
+  test("what a killed run had made to see whose its folder is goes with the next one", async () => {
+    await stagingOf([file("a")]).begin();
+    await mkdir(join(target, ".culvert-abc-Xy12Zz"));
+    await mkdir(join(target, ".culvert-other-Xy12Zz"));
+    await stagingOf([file("a")]).begin();
+    expect((await readdir(target)).sort()).toEqual([".culvert-abc", ".culvert-other-Xy12Zz"]);
+  });
+
   test("more than the disk holds is refused before it is received", async () => {
     const staging = stagingOf([file("huge", 2 ** 52)]);
     await expect(staging.begin()).rejects.toThrow(
