@@ -112,8 +112,9 @@ export class RoutingTable {
     const at = this.#indexOf(contact.key, depth);
     const known = this.#contacts[at];
     if (!known?.names(contact)) return this.#admit(contact, { at, depth, now });
-    // A claim never takes the place of what was proven.
+    // A claim never takes the place of what was proven, nor one that nobody can use of any.
     if (known.isProvable && !contact.isProvable) return "refused";
+    if (contact.isLocal && !this.#isLocal) return "refused";
     if (!known.equals(contact)) this.#replaceAt(at, contact);
     this.#heardAt.set(at, now);
     return "known";
@@ -377,8 +378,7 @@ export class RoutingTable {
     for (const contact of sortByDistance(target, this.#contacts.slice(from, to))) {
       if (picked.length >= count) return;
       if (!isWanted(contact)) continue;
-      const { perNetworkMax } = this.#limits;
-      if (claimNetworkPlace(networks, contact, perNetworkMax)) picked.push(contact);
+      if (claimNetworkPlace(networks, contact, this.#limits.perNetworkMax)) picked.push(contact);
     }
   }
 }

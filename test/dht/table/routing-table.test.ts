@@ -54,6 +54,16 @@ describe("a routing table of a small network", () => {
     expect(found).toEqual(closestOf(rest, target, 10));
   });
 
+  it("keeps what it has of a node that says that it moved into a private network", () => {
+    const one = table();
+    const [id, host] = [keyWith(0x80), "64.0.0.1"];
+    one.observe(contactAt(id, host), 0);
+    expect(one.observe(contactAt(id, "10.0.0.1").heardAt(host), 1)).toBe("refused");
+    expect(one.find(id)?.isLocal).toBe(false);
+    expect(one.observe(contactAt(id, "64.0.1.1"), 2)).toBe("known");
+    expect(one.find(id)?.reach).toBe(contactAt(id, "64.0.1.1").reach);
+  });
+
   it("never holds the node itself", () => {
     expect(table().observe(contactAt(SELF, "64.0.0.1"), 0)).toBe("refused");
   });
