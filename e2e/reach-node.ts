@@ -73,7 +73,8 @@ async function echo(of: Link, bytes: number): Promise<string> {
     piece.writeUInt32BE(done);
     const copy = Buffer.from(piece);
     sent.update(copy);
-    if (!stream.write(copy)) await new Promise((resolve) => stream.once("drain", resolve));
+    if (stream.write(copy)) continue;
+    await Promise.race([whole, new Promise((resolve) => stream.once("drain", resolve))]);
   }
   stream.end();
   await whole;

@@ -29,7 +29,10 @@ export interface LinkLimits {
   readonly keepAliveMs: number;
   /** Silence of a peer that owes an acknowledgement, after which the path counts as dead. */
   readonly silenceMs: number;
-  /** Time for a lost path to be replaced before the link ends. */
+  /**
+   * Time for a lost path to be replaced before the link ends. The other end may have another
+   * address too, and learns that by its link to the relay only `keepAliveMs` and `silenceMs` later.
+   */
   readonly resumeMs: number;
   /** Life of a link that nobody uses. */
   readonly idleMs: number;
@@ -80,7 +83,7 @@ export const LINK_LIMITS: LinkLimits = Object.freeze({
   staggerMs: 250,
   keepAliveMs: 25_000,
   silenceMs: 10_000,
-  resumeMs: 30_000,
+  resumeMs: 45_000,
   idleMs: 600_000,
   drainMs: 5_000,
   streamsInMax: 256,
