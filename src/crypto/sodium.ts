@@ -60,7 +60,10 @@ interface Sodium {
   crypto_scalarmult_base(product: Uint8Array, secret: Uint8Array): void;
 }
 
-/** The provider over sodium-native, or `undefined` where that is not installed. */
+/**
+ * The provider over sodium-native, or `undefined` where that is not installed. Hashes stay those of
+ * node:crypto, save the short ones of HKDF: libsodium's BLAKE2b is slower for long messages.
+ */
 export function sodiumProvider(): CryptoProvider | undefined {
   const node = nodeProvider();
   const sodium = loadSodium();
@@ -69,11 +72,6 @@ export function sodiumProvider(): CryptoProvider | undefined {
     ...node,
     name: "sodium",
     ed25519VerifyAside: verifyAsideBy(sodium),
-    blake2b512(message, into = new Uint8Array(64)) {
-      requireLength(into, 64, "room for a hash");
-      sodium.crypto_generichash(into, message);
-      return into;
-    },
     chacha20Xor(key, nonce, bytes, into = new Uint8Array(bytes.length)) {
       requireChacha({ key, nonce, bytes, into });
       sodium.crypto_stream_chacha20_ietf_xor(into, bytes, nonce, key);

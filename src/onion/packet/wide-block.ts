@@ -19,10 +19,21 @@ const SCRATCHES_MAX = 16;
 /** Words of 32 bits of the short side: bytes are XORed by fours. */
 const LEFT_WORDS = LEFT_BYTES / 4;
 
-/** Room for the long side of a block behind a key block; nothing in it outlives one call. */
+/** Where it waits: in a part of the key block that is zero in every hash. */
+const LEFT_AT = KEY_BLOCK_BYTES - LEFT_BYTES;
+
+/** Native ChaCha20 makes so many bytes at once, and takes longer for some of them than for all. */
+const STREAM_BYTES = 256;
+
+/** A block lies here with its long side behind a key block, in whose end the short side waits. */
 interface Scratch {
+  /** The key block and the long side. */
   readonly hashed: Uint8Array;
-  readonly long: Uint8Array;
+  /** The long side and what fills it up for the cipher, which means nothing. */
+  readonly streamed: Uint8Array;
+  readonly block: Uint8Array;
+  /** The short side, where it waits. */
+  readonly left: Uint32Array;
 }
 
 /** One for each size of block that was ever enciphered here: networks have two. */
@@ -31,8 +42,15 @@ const scratches = new Map<number, Scratch>();
 function scratchFor(blockBytes: number): Scratch {
   const known = scratches.get(blockBytes);
   if (known !== undefined) return known;
-  const hashed = new Uint8Array(KEY_BLOCK_BYTES + blockBytes - LEFT_BYTES);
-  const scratch = { hashed, long: hashed.subarray(KEY_BLOCK_BYTES) };
+  const longBytes = blockBytes - LEFT_BYTES;
+  const streamedBytes = Math.ceil(longBytes / STREAM_BYTES) * STREAM_BYTES;
+  const { buffer } = new Uint8Array(KEY_BLOCK_BYTES + streamedBytes);
+  const scratch = {
+    hashed: new Uint8Array(buffer, 0, KEY_BLOCK_BYTES + longBytes),
+    streamed: new Uint8Array(buffer, KEY_BLOCK_BYTES),
+    block: new Uint8Array(buffer, LEFT_AT, blockBytes),
+    left: new Uint32Array(buffer, LEFT_AT, LEFT_WORDS),
+  };
   if (scratches.size < SCRATCHES_MAX) scratches.set(blockBytes, scratch);
   return scratch;
 }
@@ -111,8 +129,11 @@ export class WideBlock {
     const scratch = scratchFor(block.length);
     scratch.hashed.set(this.#hashKey);
     scratch.hashed.set(tweak, 32);
-    scratch.long.set(block.subarray(LEFT_BYTES));
-    for (let i = 0; i < LEFT_BYTES; i++) left.bytes[i] = block[i] as number;
+    scratch.block.set(block);
+    for (let i = 0; i < LEFT_WORDS; i++) {
+      left.words[i] = scratch.left[i] as number;
+      scratch.left[i] = 0;
+    }
     for (let i = 0; i < 11; i++) nonce[i] = tweak[i] as number;
     return scratch;
   }
@@ -127,20 +148,20 @@ export class WideBlock {
   }
 
   /** Enciphers the long side by a key that the short one has a part in. */
-  #stream(round: number, { long }: Scratch): void {
+  #stream(round: number, { streamed }: Scratch): void {
     const { words } = this.#streamKey;
     for (let i = 0; i < LEFT_WORDS; i++) {
       roundKey.words[i] = (words[i] as number) ^ (left.words[i] as number);
     }
     nonce[11] = round;
-    this.#suite.chacha20Xor(roundKey.bytes, nonce, long, long);
+    this.#suite.chacha20Xor(roundKey.bytes, nonce, streamed, streamed);
   }
 }
 
 /** Puts both sides back, and the upper half of the middle hash into `next`. */
-function close(block: Uint8Array, { long }: Scratch, next: Uint8Array): Uint8Array {
-  for (let i = 0; i < LEFT_BYTES; i++) block[i] = left.bytes[i] as number;
-  block.set(long, LEFT_BYTES);
+function close(block: Uint8Array, scratch: Scratch, next: Uint8Array): Uint8Array {
+  for (let i = 0; i < LEFT_WORDS; i++) scratch.left[i] = left.words[i] as number;
+  block.set(scratch.block);
   for (let i = 0; i < TWEAK_BYTES; i++) next[i] = middle.bytes[32 + i] as number;
   return next;
 }
