@@ -33,8 +33,9 @@ const SEAL_KEY = new Uint8Array(32).fill(3);
 const AT = { host: "127.0.0.1", port: 0 };
 const PIECE = new Uint8Array(256 * 1_024).fill(7);
 const { LINK_BULK_BYTES, LINK_ROUNDS } = process.env;
-const BULK_BYTES = Number(LINK_BULK_BYTES ?? 200 * 2 ** 20);
-const ROUNDS = Number(LINK_ROUNDS ?? 3);
+const BULK_BYTES = Number(LINK_BULK_BYTES ?? 64 * 2 ** 20);
+/** Many short ones rather than a few that are long: what disturbs one disturbs its neighbours. */
+const ROUNDS = Number(LINK_ROUNDS ?? 11);
 const CONNECTIONS = 1_000;
 const STREAMS = 10_000;
 const ECHOES = 2_000;
