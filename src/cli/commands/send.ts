@@ -13,12 +13,12 @@ import { openPeerStream, runStream, sayGoodbye } from "../session/stream-run.ts"
 import { sentSample } from "../terminal/progress-sample.ts";
 import { announce } from "../ticket/announce.ts";
 import { pause } from "../timing.ts";
-import { encodeHeader } from "../transfer/manifest.ts";
+import { encodeHeader, titleOf } from "../transfer/manifest.ts";
 import { refusedBy } from "../transfer/refusal.ts";
 import { writeTransfer } from "../transfer/sending.ts";
 import { type Source, scanSource } from "../transfer/source.ts";
 import { hearStandstills } from "../transfer/standstill.ts";
-import { TRAILER_BYTES } from "../transfer/transfer-reader.ts";
+import { transferBytes } from "../transfer/transfer-reader.ts";
 import { findUnfinished, type Sent } from "../transfer/unfinished.ts";
 
 /** How long a detached transfer is looked after when it has all been stored before. */
@@ -146,9 +146,8 @@ async function look({ clock, stop }: Context, stream: Stream, job: Job): Promise
 
 async function begin(context: Context, { paths, source, header, map }: Parcel): Promise<Job> {
   const secret = generateSecret();
-  const [first = "", ...more] = paths.map((path) => basename(path));
-  const title = more.length === 0 ? first : `${first} and ${more.length} more`;
-  const totalBytes = header.length + source.manifest.contentBytes + TRAILER_BYTES;
+  const title = titleOf(paths.map((path) => basename(path)));
+  const totalBytes = transferBytes(header, source.manifest);
   const store = new SessionStore(context.paths.sessions, context.clock);
   const record = { command: "send", title, map: map.name, secret, paths, totalBytes } as const;
   const session = await store.create(sessionId("send", secret), record, header);

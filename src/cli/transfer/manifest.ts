@@ -81,6 +81,12 @@ export function makeManifest(entries: readonly Entry[]): Manifest {
   return { entries, contentBytes };
 }
 
+/** What to call a transfer whose top-level names are these. */
+export function titleOf(names: readonly string[]): string {
+  const [first = "(nothing)", ...more] = names;
+  return more.length === 0 ? first : `${first} and ${more.length} more`;
+}
+
 /**
  * The bytes that a transfer begins with: `"cvf" ‖ 1 ‖ length (u32) ‖ list`. The list is CBOR, of
  * `[path, mode]` for a folder, `[path, mode, size, mtimeMs]` for a file.

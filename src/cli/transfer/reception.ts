@@ -6,13 +6,13 @@ import type { Session } from "../session/session.ts";
 import { type Goodbye, giveUp, leaveWord, sayGoodbye } from "../session/stream-run.ts";
 import { ask } from "../terminal/question.ts";
 import { drain } from "../terminal/standard-io.ts";
-import { decodeHeader, encodeHeader, type Manifest } from "./manifest.ts";
+import { decodeHeader, encodeHeader, type Manifest, titleOf } from "./manifest.ts";
 import { NameTaken } from "./name-taken.ts";
 import { Receiving } from "./receiving.ts";
 import { REFUSAL, refusalCodeOf } from "./refusal.ts";
 import { type Conflicts, Staging } from "./staging.ts";
 import { standstillOf, tellStandstill } from "./standstill.ts";
-import { TRAILER_BYTES } from "./transfer-reader.ts";
+import { transferBytes } from "./transfer-reader.ts";
 
 /** How many names a question or an error lists. */
 const NAMES_SHOWN = 3;
@@ -96,8 +96,9 @@ export class Reception {
     const staging = this.#stagingOf(manifest);
     const overwrite = await this.#mayOverwrite(await staging.conflicts());
     await staging.begin();
-    const totalBytes = encodeHeader(manifest).length + manifest.contentBytes + TRAILER_BYTES;
-    await session.save({ target, overwrite, title: titleOf(manifest), totalBytes });
+    const totalBytes = transferBytes(encodeHeader(manifest), manifest);
+    const top = manifest.entries.map(({ path }) => path).filter((path) => !path.includes("/"));
+    await session.save({ target, overwrite, title: titleOf(top), totalBytes });
     return staging;
   }
 
@@ -161,15 +162,9 @@ export class Reception {
   }
 }
 
-/** What to call a transfer: its first top-level name, and how many more there are. */
+/** The first of these names, and how many more there are. */
 function listed(names: readonly string[]): string {
   const shown = names.slice(0, NAMES_SHOWN).map(printable).join(", ");
   const more = names.length - NAMES_SHOWN;
   return more > 0 ? `${shown} and ${more} more` : shown;
-}
-
-function titleOf(manifest: Manifest): string {
-  const top = manifest.entries.filter(({ path }) => !path.includes("/"));
-  const first = top[0]?.path ?? "(nothing)";
-  return top.length > 1 ? `${first} and ${top.length - 1} more` : first;
 }

@@ -11,6 +11,11 @@ import {
 /** Length of what follows the contents: SHA-256 of all bytes before it. */
 export const TRAILER_BYTES = 32;
 
+/** How many bytes a transfer has from its header to its trailer. */
+export function transferBytes(header: Uint8Array, { contentBytes }: Manifest): number {
+  return header.length + contentBytes + TRAILER_BYTES;
+}
+
 /** What the bytes of a transfer turn out to be, in order. */
 export type TransferPart =
   /** Bytes of the header, as they came. */
