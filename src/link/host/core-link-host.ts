@@ -26,12 +26,12 @@ import type {
 import type { LinkLimits } from "../limits.ts";
 import { ListenerSet } from "../listener-set.ts";
 import type { Hello } from "../mux/link-records.ts";
-import { requireProtocol } from "../mux/mux-frames.ts";
 import { type Asked, PathDesk, type ReadyPath, type Way } from "../path/path-desk.ts";
 import type { PathContext } from "../path/path-setup.ts";
 import { CoreLink, type CoreLinkOptions, type LinkOwner } from "./core-link.ts";
 import { type Agreement, LinkMover } from "./link-mover.ts";
 import { LinkTable } from "./link-table.ts";
+import { ProtocolTable } from "./protocol-table.ts";
 
 /** What a host is made from. */
 export interface LinkHostParts {
@@ -57,8 +57,8 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   readonly #desk: PathDesk;
   readonly #table: LinkTable;
   readonly #mover: LinkMover;
-  readonly #handlers = new Map<string, StreamHandler>();
-  readonly #listeners = new Map<string, DatagramListener>();
+  readonly #handlers = new ProtocolTable<StreamHandler>();
+  readonly #listeners = new ProtocolTable<DatagramListener>();
   readonly #linkListeners = new ListenerSet<[Link]>();
   readonly #observers = new ListenerSet<[Observation]>();
   readonly #dials = new SharedCalls<CoreLink>();
@@ -162,19 +162,11 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   handle(protocol: string, onStream: StreamHandler): Cancel {
-    requireProtocol(protocol);
-    this.#handlers.set(protocol, onStream);
-    return () => {
-      if (this.#handlers.get(protocol) === onStream) this.#handlers.delete(protocol);
-    };
+    return this.#handlers.set(protocol, onStream);
   }
 
   onDatagram(protocol: string, listener: DatagramListener): Cancel {
-    requireProtocol(protocol);
-    this.#listeners.set(protocol, listener);
-    return () => {
-      if (this.#listeners.get(protocol) === listener) this.#listeners.delete(protocol);
-    };
+    return this.#listeners.set(protocol, listener);
   }
 
   onObserved(listener: (observation: Observation) => void): Cancel {

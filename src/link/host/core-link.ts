@@ -18,6 +18,7 @@ import { requireProtocol, type StreamId } from "../mux/mux-frames.ts";
 import { LinkCore, type LinkEffect, type LinkInput } from "./link-core.ts";
 import { CoreLinkStream, RESET, resetError, type StreamPort } from "./link-stream.ts";
 import { LinkTurns } from "./link-turns.ts";
+import { ProtocolTable } from "./protocol-table.ts";
 import { StreamOpenings } from "./stream-openings.ts";
 
 /** How often in the time of a silence a record that comes slowly counts as a sign of life. */
@@ -75,8 +76,8 @@ export class CoreLink implements Link {
   readonly #port: StreamPort;
   readonly #streams = new Map<StreamId, CoreLinkStream>();
   readonly #openings = new StreamOpenings();
-  readonly #handlers = new Map<string, StreamHandler>();
-  readonly #listeners = new Map<string, DatagramListener>();
+  readonly #handlers = new ProtocolTable<StreamHandler>();
+  readonly #listeners = new ProtocolTable<DatagramListener>();
   readonly #pathListeners = new ListenerSet<[LinkPath | undefined]>();
   readonly #closeListeners = new ListenerSet<[CulvertError | undefined]>();
   #path: SecurePath | undefined;
@@ -206,11 +207,7 @@ export class CoreLink implements Link {
   }
 
   handle(protocol: string, onStream: StreamHandler): Cancel {
-    requireProtocol(protocol);
-    this.#handlers.set(protocol, onStream);
-    return () => {
-      if (this.#handlers.get(protocol) === onStream) this.#handlers.delete(protocol);
-    };
+    return this.#handlers.set(protocol, onStream);
   }
 
   sendDatagram(protocol: string, bytes: Uint8Array): boolean {
@@ -230,11 +227,7 @@ export class CoreLink implements Link {
   }
 
   onDatagram(protocol: string, listener: DatagramListener): Cancel {
-    requireProtocol(protocol);
-    this.#listeners.set(protocol, listener);
-    return () => {
-      if (this.#listeners.get(protocol) === listener) this.#listeners.delete(protocol);
-    };
+    return this.#listeners.set(protocol, listener);
   }
 
   onPath(listener: (path: LinkPath | undefined) => void): Cancel {
