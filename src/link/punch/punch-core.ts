@@ -3,6 +3,7 @@ import { crypto } from "../../crypto/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import { TokenBucket } from "../../retx/index.ts";
 import type { HostPort } from "../carrier/carrier.ts";
+import { AddressAsks } from "./address-asks.ts";
 import type { PunchLimits } from "./limits.ts";
 import {
   NO_REFERENCE,
@@ -13,8 +14,8 @@ import {
   signOffer,
 } from "./offer.ts";
 import { type Arrival, OfferDesk, type OfferFault } from "./offer-desk.ts";
-import { addressKey, OwnAddresses, probeableHosts } from "./own-addresses.ts";
-import { ASK_NONCE_BYTES, encodeAsk, encodeTold, readProbe } from "./probe.ts";
+import { OwnAddresses, probeableHosts } from "./own-addresses.ts";
+import { encodeTold, readProbe } from "./probe.ts";
 import { ProbeBudget } from "./probe-budget.ts";
 import {
   noStatistics,
@@ -33,20 +34,6 @@ export interface PunchCoreOptions {
   /** Whether this node wants a direct path to that one; everybody if it is left out. */
   readonly accepts?: (peer: NodeId) => boolean;
   readonly now: Instant;
-}
-
-/** Questions for our own address that wait for an answer. */
-const ASKS_MAX = 16;
-/** When such a question is repeated, and at the end given up. */
-const ASK_REPEATS_MS = [250, 750, 1_500, 3_000] as const;
-
-/** A question for our own address. */
-interface Ask {
-  readonly node: NodeId;
-  readonly address: HostPort;
-  readonly bytes: Uint8Array;
-  readonly askedAt: Instant;
-  repeats: number;
 }
 
 /**
@@ -71,15 +58,17 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   /** By the peer's id: one punch at a time with each. */
   readonly #punches = new Map<string, Punch>();
   readonly #bySession = new Map<string, Punch>();
-  readonly #asks = new Map<string, Ask>();
+  readonly #asks: AddressAsks;
   readonly #statistics = noStatistics();
 
   constructor(options: PunchCoreOptions) {
-    const { identity, limits, now } = options;
+    const { identity, random, limits, now } = options;
     this.#options = options;
     this.#own = new OwnAddresses(limits);
     this.#desk = new OfferDesk(identity.id, limits);
     this.#budget = new ProbeBudget(limits, now);
+    const send = (bytes: Uint8Array, to: HostPort): void => this.#send(bytes, to);
+    this.#asks = new AddressAsks({ random, send });
     this.#answers = new TokenBucket(
       { capacity: limits.asksBurst, perSecond: limits.asksPerSecond },
       now,
@@ -124,7 +113,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
         this.#own.setLocal(input.addresses, now);
         break;
       case "ask":
-        this.#ask(input.node, input.address, now);
+        this.#asks.ask(input.node, input.address, now);
         break;
       default:
         unreachable(input);
@@ -132,7 +121,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   timeout(now: Instant): void {
-    this.#repeatAsks(now);
+    this.#asks.timeout(now);
     for (const punch of [...this.#punches.values()]) {
       punch.exchange?.timeout(now);
       if (punch.takeRepeat(now)) this.#signal(punch);
@@ -145,9 +134,8 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   }
 
   deadline(): Instant {
-    let first = Number.POSITIVE_INFINITY;
+    let first = this.#asks.deadline();
     for (const punch of this.#punches.values()) first = Math.min(first, punch.deadline());
-    for (const ask of this.#asks.values()) first = Math.min(first, repeatAt(ask));
     return first;
   }
 
@@ -232,7 +220,7 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
       },
       {
         now,
-        send: (bytes, to) => this.#effects.push({ kind: "datagram", bytes, to }),
+        send: (bytes, to) => this.#send(bytes, to),
         mayProbe: (to, at) => this.#mayProbe(to, at),
       },
     );
@@ -245,13 +233,11 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     if (datagram === undefined) return;
     if (datagram.kind === "ask") {
       if (!this.#answers.take(1, now)) return;
-      this.#effects.push({ kind: "datagram", bytes: encodeTold(datagram.nonce, from), to: from });
+      this.#send(encodeTold(datagram.nonce, from), from);
     } else if (datagram.kind === "told") {
-      const key = askKey(from, datagram.nonce);
-      const ask = this.#asks.get(key);
-      if (ask === undefined) return;
-      this.#asks.delete(key);
-      this.#own.observe({ address: datagram.seen, by: ask.node, from: from.host }, now);
+      const by = this.#asks.answered(from, datagram.nonce);
+      if (by === undefined) return;
+      this.#own.observe({ address: datagram.seen, by, from: from.host }, now);
     } else {
       const punch = this.#bySession.get(datagram.session);
       if (punch?.exchange === undefined) {
@@ -262,30 +248,6 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
       if (fault === "forged") this.#statistics.probesForged += 1;
       if (fault === "replayed") this.#statistics.probesReplayed += 1;
       this.#report(punch, now);
-    }
-  }
-
-  #ask(node: NodeId, address: HostPort, now: Instant): void {
-    const isAsked = (ask: Ask): boolean =>
-      isSameNode(ask.node, node) && addressKey(ask.address) === addressKey(address);
-    // Others have us ask, and say where: each call through a relay does.
-    if ([...this.#asks.values()].some(isAsked)) return;
-    const nonce = this.#options.random.bytes(ASK_NONCE_BYTES);
-    const bytes = encodeAsk(nonce);
-    this.#asks.set(askKey(address, nonce), { node, address, bytes, askedAt: now, repeats: 0 });
-    if (this.#asks.size > ASKS_MAX) {
-      const oldest = this.#asks.keys().next();
-      if (oldest.done !== true) this.#asks.delete(oldest.value);
-    }
-    this.#effects.push({ kind: "datagram", bytes, to: address });
-  }
-
-  #repeatAsks(now: Instant): void {
-    for (const [key, ask] of [...this.#asks]) {
-      if (now < repeatAt(ask)) continue;
-      ask.repeats += 1;
-      if (repeatAt(ask) === Number.POSITIVE_INFINITY) this.#asks.delete(key);
-      else this.#effects.push({ kind: "datagram", bytes: ask.bytes, to: ask.address });
     }
   }
 
@@ -360,6 +322,10 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     this.#bySession.delete(punch.sessionKey);
   }
 
+  #send(bytes: Uint8Array, to: HostPort): void {
+    this.#effects.push({ kind: "datagram", bytes, to });
+  }
+
   #signal({ init: { peer: to, via, signal: bytes } }: Punch): void {
     this.#effects.push({ kind: "signal", to, via, bytes });
   }
@@ -382,12 +348,4 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     const others = [...this.#punches.values()].filter(({ init }) => !init.isOfferer).length;
     return this.#isFull || others >= this.#options.limits.sessionsMax / 2;
   }
-}
-
-function repeatAt({ askedAt, repeats }: Ask): Instant {
-  return askedAt + (ASK_REPEATS_MS[repeats] ?? Number.POSITIVE_INFINITY);
-}
-
-function askKey(address: HostPort, nonce: Uint8Array): string {
-  return `${addressKey(address)}|${String.fromCharCode(...nonce)}`;
 }
