@@ -1,3 +1,4 @@
+import { FINAL_LENGTH_BYTES } from "../frame/content.ts";
 import {
   type Acknowledgement,
   type Frame,
@@ -6,9 +7,6 @@ import {
   SELECTIVE_BITS,
 } from "../frame/frame.ts";
 import { Mode } from "../mode.ts";
-
-const FINAL_LENGTH_BYTES = 8;
-const NOTHING = new Uint8Array(0);
 
 /**
  * The name of the first field of a broadcast's frame that does not fit where it was found; the
@@ -23,20 +21,6 @@ export function problemOf(frame: Frame, isFirst: boolean): string | undefined {
   if (frame.type === "end" && frame.payload.length < FINAL_LENGTH_BYTES) return "length";
   if (next + credit + frame.flags > 0 || selective.some((byte) => byte > 0)) return "ack";
   return undefined;
-}
-
-/** The application's bytes of a frame. Borrowed. */
-export function contentOf(frame: Frame): Uint8Array {
-  if (frame.type === "start") return frame.payload.subarray(1);
-  if (frame.type === "end") return frame.payload.subarray(FINAL_LENGTH_BYTES);
-  return frame.type === "data" ? frame.payload : NOTHING;
-}
-
-/** How long the broadcast is that an `end` frame ends, in bytes. */
-export function finalLengthOf(frame: Frame): number {
-  const { payload } = frame;
-  const view = new DataView(payload.buffer, payload.byteOffset, FINAL_LENGTH_BYTES);
-  return Number(view.getBigUint64(0));
 }
 
 /** Which frames a question on a repair chain is for, counted from its `next`. */

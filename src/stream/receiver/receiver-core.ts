@@ -5,6 +5,7 @@ import type { CommitQueue } from "../exchange/commit-queue.ts";
 import type { Exchange, Request } from "../exchange/exchange.ts";
 import type { GotInput, StreamEffect, TakenInput } from "../exchange/protocol.ts";
 import { openFrame } from "../frame/cell.ts";
+import { contentOf, FINAL_LENGTH_BYTES, finalLengthOf } from "../frame/content.ts";
 import {
   type Acknowledgement,
   emptySelective,
@@ -264,7 +265,7 @@ export class ReceiverCore {
     if (frame.type === "ack" || (frame.type === "start" && index !== 0)) return "type";
     if (index === 0 && frame.type !== "start" && frame.type !== "reset") return "type";
     if (frame.type === "start" && frame.payload[0] !== this.#init.mode) return "mode";
-    if (frame.type === "end" && frame.payload.length < 8) return "length";
+    if (frame.type === "end" && frame.payload.length < FINAL_LENGTH_BYTES) return "length";
     return undefined;
   }
 
@@ -311,8 +312,7 @@ export class ReceiverCore {
     const piece = this.#arrivals.deliver(contentOf(frame));
     if (piece.bytes.length > 0) this.#init.effects.push({ kind: "deliver", ...piece });
     if (frame.type !== "end") return true;
-    const view = new DataView(frame.payload.buffer, frame.payload.byteOffset, 8);
-    const length = Number(view.getBigUint64(0));
+    const length = finalLengthOf(frame);
     if (length !== this.#arrivals.offset) {
       this.#init.fail("CULVERT_PROTOCOL", "the peer's end does not tell the length of its stream");
       return false;
@@ -337,18 +337,5 @@ export class ReceiverCore {
     const isUrgent = this.#wasWithoutRoom || (this.isEndTaken && this.#isEndDelivered);
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());
-  }
-}
-
-function contentOf(frame: Frame): Uint8Array {
-  switch (frame.type) {
-    case "start":
-      return frame.payload.subarray(1);
-    case "end":
-      return frame.payload.subarray(8);
-    case "data":
-      return frame.payload;
-    default:
-      return frame.payload.subarray(0, 0);
   }
 }

@@ -1,5 +1,6 @@
 import { assert } from "../../base/index.ts";
 import type { CommitQueue } from "../exchange/commit-queue.ts";
+import { encodeFinalLength, FINAL_LENGTH_BYTES, MODE_BYTES } from "../frame/content.ts";
 import type { FrameType } from "../frame/frame.ts";
 import { ByteQueue } from "./byte-queue.ts";
 
@@ -25,7 +26,6 @@ export interface FramerState {
 export const WAITING_NAME = "waiting";
 
 const NOTHING = new Uint8Array(0);
-const FINAL_LENGTH_BYTES = 8;
 
 /** What waits for a frame unless options say otherwise: so many frames' bytes, or so many. */
 const WRITE_BUFFER_FRAMES = 16;
@@ -139,7 +139,7 @@ export class Framer {
   /** Whether there is a frame to make; with `mayBePartial`, also one that is not full. */
   hasFrame(index: number, mayBePartial: boolean): boolean {
     if (this.#isEndFramed) return false;
-    const room = index === 0 ? this.#payloadMax - 1 : this.#payloadMax;
+    const room = index === 0 ? this.#payloadMax - MODE_BYTES : this.#payloadMax;
     if (this.#queue.length >= room || this.#endAsked) return true;
     return this.#queue.length > 0 && mayBePartial;
   }
@@ -149,11 +149,9 @@ export class Framer {
     if (index === 0) return { type: "start", payload: this.#fill(Uint8Array.of(this.#mode)) };
     const isLast = this.#queue.length + FINAL_LENGTH_BYTES <= this.#payloadMax;
     if (!this.#endAsked || !isLast) return { type: "data", payload: this.#fill(NOTHING) };
-    const length = new Uint8Array(FINAL_LENGTH_BYTES);
-    const total = this.#framedBytes + this.#queue.length;
-    new DataView(length.buffer).setBigUint64(0, BigInt(total));
+    const length = this.#framedBytes + this.#queue.length;
     this.#isEndFramed = true;
-    return { type: "end", payload: this.#fill(length) };
+    return { type: "end", payload: this.#fill(encodeFinalLength(length)) };
   }
 
   /**

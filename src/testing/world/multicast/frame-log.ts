@@ -1,8 +1,8 @@
 import type { WriteCapability } from "../../../crypto/index.ts";
 import { openFrame } from "../../../stream/frame/cell.ts";
+import { contentOf } from "../../../stream/frame/content.ts";
 import type { FrameType } from "../../../stream/frame/frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../../../stream/frame/frame-keys.ts";
-import { contentOf } from "../../../stream/multicast/broadcast-frame.ts";
 import type { Pattern } from "../pattern.ts";
 import { Violation } from "../violation.ts";
 import { type PutRequest, placeKey } from "../virtual-map.ts";
