@@ -1,5 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
-import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { type CborInput, encodeCbor, type Fields } from "../../codec/index.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame/frame.ts";
 import {
   framesOf,
@@ -8,6 +7,7 @@ import {
   STATE_BYTES_MAX,
 } from "../saved/saved-frames.ts";
 import { chainOf, rootOf } from "../saved/saved-keys.ts";
+import { stateFields } from "../saved/state-fields.ts";
 import type { FramerState } from "../sender/framer.ts";
 import type { Generation } from "./retention.ts";
 
@@ -44,9 +44,7 @@ export interface BroadcastState {
   readonly isDone: boolean;
 }
 
-const VERSION = 3;
-const KIND = "broadcast";
-const CODE = "CULVERT_BAD_STATE";
+const FORM = { kind: "broadcast", version: 3, bytesMax: STATE_BYTES_MAX } as const;
 const GENERATIONS_MAX = 1_024;
 const READERS_MAX = 1_024;
 /** Most frames that options allow to be kept, and to be without a receipt. */
@@ -60,7 +58,7 @@ export function encodeBroadcastState(state: BroadcastState): Uint8Array {
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeBroadcastState(bytes: Uint8Array): BroadcastState {
-  return fromFields(fieldsOf(bytes));
+  return fromFields(stateFields(bytes, FORM));
 }
 
 /** A broadcast on its own: its head, and the frames that it keeps, by their journal names. */
@@ -76,25 +74,15 @@ export function encodeWholeBroadcast({ state, frames }: WholeBroadcast): Uint8Ar
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeWholeBroadcast(bytes: Uint8Array): WholeBroadcast {
-  const fields = fieldsOf(bytes);
+  const fields = stateFields(bytes, FORM);
   return { state: fromFields(fields), frames: framesOf(fields) };
-}
-
-function fieldsOf(bytes: Uint8Array): Fields {
-  const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
-  if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a broadcast");
-  const version = fields.integer("version", { min: 1 });
-  if (version !== VERSION) {
-    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
-  }
-  return fields;
 }
 
 function toCbor(state: BroadcastState): { [key: string]: CborInput | undefined } {
   const { framer, generations, readers, ...rest } = state;
   return {
-    kind: KIND,
-    version: VERSION,
+    kind: FORM.kind,
+    version: FORM.version,
     ...rest,
     ...framer,
     generations: generations.map((generation) => ({ ...generation })),

@@ -1,10 +1,10 @@
-import { CulvertError } from "../../base/index.ts";
-import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { type CborInput, encodeCbor, type Fields } from "../../codec/index.ts";
 import { ackName } from "../acks/ack-writer.ts";
 import { CELL_BYTES_MAX, CELL_BYTES_MIN, INDEX_MAX, MARK_MAX } from "../frame/frame.ts";
 import type { ArrivalsStart } from "../receiver/arrivals.ts";
 import { framesOf, framesToCbor, type SavedFrames } from "../saved/saved-frames.ts";
 import { chainOf, rootOf } from "../saved/saved-keys.ts";
+import { ackWriterOf, ackWriterToCbor, stateFields } from "../saved/state-fields.ts";
 import type { AckWriterState } from "../state.ts";
 
 /** Where a reader asks for repairs. */
@@ -29,11 +29,7 @@ export interface SubscriptionState {
   readonly isDone: boolean;
 }
 
-const VERSION = 2;
-const KIND = "subscription";
-const CODE = "CULVERT_BAD_STATE";
-const STATE_BYTES_MAX = 2 ** 20;
-const PENDING_MAX = 64;
+const FORM = { kind: "subscription", version: 2, bytesMax: 2 ** 20 } as const;
 
 /** The state as CBOR. Holds secrets. */
 export function encodeSubscriptionState(state: SubscriptionState): Uint8Array {
@@ -42,7 +38,7 @@ export function encodeSubscriptionState(state: SubscriptionState): Uint8Array {
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeSubscriptionState(bytes: Uint8Array): SubscriptionState {
-  return fromFields(fieldsOf(bytes));
+  return fromFields(stateFields(bytes, FORM));
 }
 
 /** A subscription on its own: its state, and the sealed questions that have no receipt. */
@@ -58,7 +54,7 @@ export function encodeWholeSubscription({ state, frames }: WholeSubscription): U
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeWholeSubscription(bytes: Uint8Array): WholeSubscription {
-  const fields = fieldsOf(bytes);
+  const fields = stateFields(bytes, FORM);
   const { repair, ...state } = fromFields(fields);
   const frames = fields.has("frames") ? framesOf(fields) : new Map<string, Uint8Array>();
   // A question that is not among them cannot be repeated.
@@ -69,22 +65,12 @@ export function decodeWholeSubscription(bytes: Uint8Array): WholeSubscription {
 function toCbor(state: SubscriptionState): { [key: string]: CborInput | undefined } {
   const { position, repair, ...rest } = state;
   return {
-    kind: KIND,
-    version: VERSION,
+    kind: FORM.kind,
+    version: FORM.version,
     ...rest,
     ...position,
-    repair: repair && { ...repair, stored: repair.stored + 1 },
+    repair: repair && { seed: repair.seed, ...ackWriterToCbor(repair) },
   };
-}
-
-function fieldsOf(bytes: Uint8Array): Fields {
-  const fields = Fields.of(decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE }), CODE);
-  if (fields.text("kind") !== KIND) throw fields.wrong("kind", "is not a subscription");
-  const version = fields.integer("version", { min: 1 });
-  if (version !== VERSION) {
-    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
-  }
-  return fields;
 }
 
 function fromFields(fields: Fields): SubscriptionState {
@@ -108,16 +94,5 @@ function fromFields(fields: Fields): SubscriptionState {
 }
 
 function repairOf(fields: Fields): RepairState {
-  const next = fields.integer("next", { max: INDEX_MAX });
-  const pending = fields.list("pending").filter((item) => typeof item === "number");
-  if (pending.length > PENDING_MAX || pending.some((item) => !(item >= 0 && item < next))) {
-    throw fields.wrong("pending", "is malformed");
-  }
-  return {
-    seed: fields.bytes("seed", 32),
-    next,
-    stored: fields.integer("stored", { max: next }) - 1,
-    pending,
-    chain: chainOf(fields, "chain").toBytes(),
-  };
+  return { seed: fields.bytes("seed", 32), ...ackWriterOf(fields) };
 }

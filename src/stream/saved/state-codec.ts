@@ -1,5 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
-import { type CborInput, decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
+import { type CborInput, encodeCbor, type Fields } from "../../codec/index.ts";
 import {
   CELL_BYTES_MAX,
   CELL_BYTES_MIN,
@@ -11,7 +10,6 @@ import { UNACKNOWLEDGED_FRAMES_CEILING } from "../options.ts";
 import { FRAMES_BEYOND_LIMIT } from "../sender/probe-timer.ts";
 import type {
   AckReaderState,
-  AckWriterState,
   BegunState,
   ReceiverState,
   SenderState,
@@ -19,13 +17,13 @@ import type {
 } from "../state.ts";
 import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
+import { ackWriterOf, ackWriterToCbor, indexesOf, stateFields } from "./state-fields.ts";
 
 /** Version of the saved form. */
 export const STATE_VERSION = 3;
 
-const ACKS_PENDING_MAX = 64;
+const FORM = { version: STATE_VERSION, bytesMax: STATE_BYTES_MAX } as const;
 const FRAMES_PENDING_MAX = UNACKNOWLEDGED_FRAMES_CEILING + FRAMES_BEYOND_LIMIT;
-const CODE = "CULVERT_BAD_STATE";
 
 /** The head of a journal: everything but bytes. Holds secrets. */
 export function encodeState(state: StreamState): Uint8Array {
@@ -38,7 +36,7 @@ export function encodeState(state: StreamState): Uint8Array {
  * @throws CulvertError `CULVERT_BAD_STATE`
  */
 export function decodeState(bytes: Uint8Array): StreamState {
-  return stateFromFields(fieldsOf(bytes));
+  return stateFromFields(stateFields(bytes, FORM));
 }
 
 /** A stream on its own: its head, the sealed frames that it still needs, and what waits for one. */
@@ -54,18 +52,8 @@ export function encodeWholeState(whole: WholeState): Uint8Array {
 
 /** @throws CulvertError `CULVERT_BAD_STATE` */
 export function decodeWholeState(bytes: Uint8Array): WholeState {
-  const fields = fieldsOf(bytes);
+  const fields = stateFields(bytes, FORM);
   return { state: stateFromFields(fields), frames: framesOf(fields) };
-}
-
-function fieldsOf(bytes: Uint8Array): Fields {
-  const value = decodeCbor(bytes, { maxBytes: STATE_BYTES_MAX, code: CODE });
-  const fields = Fields.of(value, CODE);
-  const version = fields.integer("version", { min: 1 });
-  if (version !== STATE_VERSION) {
-    throw new CulvertError(CODE, "the state is of another version", { detail: { version } });
-  }
-  return fields;
 }
 
 function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined } {
@@ -80,7 +68,7 @@ function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined
     isDone: state.isDone,
     sender: { ...counters, ...framer, expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs) },
     receiver: { ...receiver, begun: receiver.begun && { ...receiver.begun }, end },
-    ackWriter: { ...state.ackWriter, stored: state.ackWriter.stored + 1 },
+    ackWriter: ackWriterToCbor(state.ackWriter),
     ackReader: { ...state.ackReader },
   };
 }
@@ -94,7 +82,7 @@ function stateFromFields(fields: Fields): StreamState {
     isDone: fields.boolean("isDone"),
     sender: senderFromFields(fields.fields("sender")),
     receiver: receiverFromFields(fields.fields("receiver")),
-    ackWriter: ackWriterFromFields(fields.fields("ackWriter")),
+    ackWriter: ackWriterOf(fields.fields("ackWriter")),
     ackReader: ackReaderFromFields(fields.fields("ackReader")),
   };
 }
@@ -159,29 +147,8 @@ function begunFromFields(fields: Fields, takenOffset: number): BegunState {
   return { length, first, next };
 }
 
-function ackWriterFromFields(fields: Fields): AckWriterState {
-  const next = index(fields, "next");
-  const pending = indexesOf(fields, "pending", { min: 0, end: next, countMax: ACKS_PENDING_MAX });
-  const stored = fields.integer("stored", { min: 0, max: next }) - 1;
-  return { next, stored, pending, chain: chainOf(fields, "chain").toBytes() };
-}
-
 function ackReaderFromFields(fields: Fields): AckReaderState {
   return { next: index(fields, "next"), chain: chainOf(fields, "chain").toBytes() };
-}
-
-function indexesOf(
-  fields: Fields,
-  name: string,
-  { min, end, countMax }: { readonly min: number; readonly end: number; readonly countMax: number },
-): number[] {
-  const indexes = fields.list(name).map((item) => {
-    const isIndex = typeof item === "number" && Number.isSafeInteger(item);
-    if (!isIndex || item < min || item >= end) throw fields.wrong(name, "holds what is no index");
-    return item;
-  });
-  if (indexes.length > countMax) throw fields.wrong(name, "has too many entries");
-  return indexes;
 }
 
 function index(fields: Fields, name: string): number {
