@@ -18,6 +18,7 @@ import {
   CookieJar,
   DATAGRAM_KIND,
   encodeOpening,
+  OPENING_NONCE_BYTES,
   type OpeningDatagram,
   readOpening,
   streamIdOf,
@@ -35,7 +36,6 @@ export interface UdpCarrierParts {
   readonly onConnection: (connection: PathConnection) => void;
 }
 
-const NONCE_BYTES = 8;
 /**
  * Streams that are over whose numbers are not taken again. Packets of each are counted from nought:
  * a late one of theirs would be one of the next; and an opening is good for ten seconds.
@@ -92,7 +92,7 @@ export class UdpCarrier implements ProbePort {
     const { socket, clock, random } = this.#parts;
     return new Promise((resolve, reject) => {
       throwIfAborted(options.signal);
-      const nonce = random.bytes(NONCE_BYTES);
+      const nonce = random.bytes(OPENING_NONCE_BYTES);
       const localId = this.#newStreamId();
       const core = new UdpDialCore({ streamId: localId, nonce });
       let isConnected = false;

@@ -29,7 +29,8 @@ export interface OpeningHello {
 }
 
 const VERSION = 1;
-const NONCE_BYTES = 8;
+/** What a dialler draws, and a retry repeats. */
+export const OPENING_NONCE_BYTES = 8;
 /** Seconds u32, stream id u32, MAC. */
 const COOKIE_BYTES = 24;
 const MAC_BYTES = 16;
@@ -60,11 +61,11 @@ function readKind(reader: Reader): OpeningDatagram {
   const kind = reader.u8("kind");
   if (reader.u8("version") !== VERSION) reader.refuse("version", "is not known");
   if (kind === DATAGRAM_KIND.retry) {
-    const nonce = reader.bytes(NONCE_BYTES, "nonce");
+    const nonce = reader.bytes(OPENING_NONCE_BYTES, "nonce");
     return { kind: "retry", nonce, cookie: reader.bytes(COOKIE_BYTES, "cookie") };
   }
   const streamId = reader.u32("stream id");
-  const nonce = reader.bytes(NONCE_BYTES, "nonce");
+  const nonce = reader.bytes(OPENING_NONCE_BYTES, "nonce");
   const cookie = reader.bytes(COOKIE_BYTES, "cookie");
   if (kind === DATAGRAM_KIND.confirm) return { kind: "confirm", streamId, nonce, cookie };
   if (kind !== DATAGRAM_KIND.hello) reader.refuse("kind", "is not known");

@@ -25,7 +25,7 @@ import type {
 } from "../contract.ts";
 import type { LinkLimits } from "../limits.ts";
 import { ListenerSet } from "../listener-set.ts";
-import type { Hello } from "../mux/link-records.ts";
+import { type Hello, LINK_ID_BYTES } from "../mux/link-records.ts";
 import { type Asked, PathDesk, type ReadyPath, type Way } from "../path/path-desk.ts";
 import type { PathContext } from "../path/path-setup.ts";
 import { CoreLink, type CoreLinkOptions, type LinkOwner } from "./core-link.ts";
@@ -40,7 +40,6 @@ export interface LinkHostParts {
   readonly tcp: TcpNetwork | undefined;
 }
 
-const LINK_ID_BYTES = 16;
 /** How often idle links are looked for. */
 const SWEEP_MS = 5_000;
 /** Peers whose last good address is remembered. */

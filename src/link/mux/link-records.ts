@@ -59,7 +59,8 @@ const FAREWELL_CODES = {
 } as const;
 
 const FAREWELLS: readonly Farewell[] = ["closed", "busy", "protocol", "unknown-link"];
-const LINK_ID_BYTES = 16;
+/** What names a link between its two nodes. */
+export const LINK_ID_BYTES = 16;
 /** Further than any link comes: what is proposed next has to fit its field. */
 const EPOCH_MAX = 2 ** 31;
 

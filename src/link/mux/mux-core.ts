@@ -1,7 +1,8 @@
-import { assert, type Core, CulvertError, type Instant, isCulvertError } from "../../base/index.ts";
+import { assert, type Core, type CulvertError, type Instant, isCulvertError } from "../../base/index.ts";
 import { Reader } from "../../codec/index.ts";
 import type { Priority } from "../contract.ts";
 import type { LinkLimits } from "../limits.ts";
+import { broken } from "./link-records.ts";
 import { type MuxFrame, readFrame, type StreamId } from "./mux-frames.ts";
 import { SendQueue } from "./mux-send-queue.ts";
 import { creditCost, MuxStream } from "./mux-stream.ts";
@@ -393,8 +394,4 @@ export class MuxCore implements Core<MuxInput, MuxEffect> {
     const next = this.#waiting.shift();
     if (next !== undefined) this.#open(next);
   }
-}
-
-function broken(why: string): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", why);
 }
