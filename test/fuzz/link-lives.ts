@@ -3,8 +3,9 @@ import { Reader } from "../../src/codec/index.ts";
 import { LinkCore, type LinkEffect, type LinkInput } from "../../src/link/host/link-core.ts";
 import { resolveLinkLimits } from "../../src/link/index.ts";
 import { encodeControl } from "../../src/link/mux/link-records.ts";
-import { MuxCore, type MuxEffect, type MuxInput } from "../../src/link/mux/mux-core.ts";
+import { MuxCore } from "../../src/link/mux/mux-core.ts";
 import { encodeControlFrame, encodeDataHead, readFrame } from "../../src/link/mux/mux-frames.ts";
+import type { MuxEffect, MuxInput } from "../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../src/link/mux/mux-stream.ts";
 
 const LIMITS = resolveLinkLimits({

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { LINK_LIMITS, type LinkLimits, type Priority } from "../../src/link/index.ts";
-import { MuxCore, type MuxEffect } from "../../src/link/mux/mux-core.ts";
+import { MuxCore } from "../../src/link/mux/mux-core.ts";
 import type { StreamId } from "../../src/link/mux/mux-frames.ts";
+import type { MuxEffect } from "../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../src/link/mux/mux-stream.ts";
 import { Pattern } from "../../src/testing/index.ts";
 

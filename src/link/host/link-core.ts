@@ -28,7 +28,8 @@ import {
   isNumbered,
   readControl,
 } from "../mux/link-records.ts";
-import { MuxCore, type MuxEffect, type MuxInput, type PeerLimits } from "../mux/mux-core.ts";
+import { MuxCore } from "../mux/mux-core.ts";
+import type { MuxEffect, MuxInput, PeerLimits } from "../mux/mux-protocol.ts";
 import { PathWatch } from "../path/path-watch.ts";
 
 /** What happens to a link. */

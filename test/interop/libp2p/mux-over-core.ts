@@ -3,8 +3,9 @@ import { AbstractStream } from "@libp2p/utils/abstract-stream";
 import type { Uint8ArrayList } from "uint8arraylist";
 import { RECORD_PAYLOAD_BYTES_MAX } from "../../../src/link/channel/record-cipher.ts";
 import { LINK_LIMITS } from "../../../src/link/index.ts";
-import { MuxCore, type MuxEffect, type MuxInput } from "../../../src/link/mux/mux-core.ts";
+import { MuxCore } from "../../../src/link/mux/mux-core.ts";
 import type { StreamId } from "../../../src/link/mux/mux-frames.ts";
+import type { MuxEffect, MuxInput } from "../../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../../src/link/mux/mux-stream.ts";
 import { silent } from "./silent-log.ts";
 

@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { concatBytes, SeededRandom, toHex } from "../../../src/base/index.ts";
 import { Writer } from "../../../src/codec/index.ts";
 import { LINK_LIMITS, type LinkLimits, type Priority } from "../../../src/link/index.ts";
-import { MuxCore, type MuxEffect, type MuxInput } from "../../../src/link/mux/mux-core.ts";
+import { MuxCore } from "../../../src/link/mux/mux-core.ts";
 import { encodeControlFrame, encodeDataHead } from "../../../src/link/mux/mux-frames.ts";
+import type { MuxEffect, MuxInput } from "../../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../../src/link/mux/mux-stream.ts";
 
 const RECORD_BYTES = 65_519;
