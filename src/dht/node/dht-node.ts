@@ -1,5 +1,4 @@
 import {
-  type Canceller,
   type Clock,
   CulvertError,
   Driver,
@@ -17,8 +16,6 @@ import type {
   NodeDescriptor,
   NodeId,
 } from "../../identity/index.ts";
-import { CancellerPool } from "../../io/canceller-pool.ts";
-import { ATTEMPTS_MAX } from "../exchange/exchange-desk.ts";
 import type { DhtResult } from "../lookup/operation.ts";
 import { saveContacts } from "../table/table-state.ts";
 import { readDescriptor } from "../values/value-store.ts";
@@ -33,9 +30,10 @@ import type {
 } from "../wire/message.ts";
 import { refusal } from "../wire/refusal.ts";
 import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "../wire/wire.ts";
-import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
+import type { DhtNetwork } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
 import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { SentRequests } from "./sent-requests.ts";
 
 /** What a DHT node runs on. */
 export interface DhtNodeComponents {
@@ -63,8 +61,6 @@ const TTL_SECONDS_MAX = 2 ** 32 - 1;
 const CLOCK_SET_MS = 1_000;
 /** Descriptors that are asked for at once by `discover`. */
 const DISCOVER_AT_ONCE = 8;
-/** More than there are requests under way, nearly always. */
-const SPARE_MAX = 64;
 
 /**
  * A node of the DHT on a clock and a network: the shell of {@link DhtNodeCore}. It is where
@@ -78,9 +74,7 @@ export class DhtNode implements Lookup, Discovery {
   readonly #driver: Driver<DhtInput, DhtEffect>;
   readonly #components: DhtNodeComponents;
   readonly #waits = new NumberMap<Wait<DhtResult>>();
-  readonly #requests = new NumberMap<Canceller>();
-  readonly #cancellers = new CancellerPool(SPARE_MAX);
-  readonly #repeated = new Set<number>();
+  readonly #sent: SentRequests;
   readonly #answers = new NumberMap<DhtResponse>();
   readonly #joinings: Omit<Wait<number>, "late">[] = [];
   #unixMsAtZero: number;
@@ -93,6 +87,7 @@ export class DhtNode implements Lookup, Discovery {
     this.#unixMsAtZero = clock.unixMs() - clock.now();
     this.#core = new DhtNodeCore({ ...options, random, unixMsAtZero: this.#unixMsAtZero });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
+    this.#sent = new SentRequests(components.network, (input) => this.#handle(input));
   }
 
   get statistics(): DhtStatistics {
@@ -278,8 +273,7 @@ export class DhtNode implements Lookup, Discovery {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#driver.stop();
-    for (const canceller of this.#requests.values()) canceller.abort();
-    this.#requests.clear();
+    this.#sent.close();
     const waits = [...this.#waits.values(), ...this.#joinings.splice(0)];
     for (const wait of waits) wait.fail(new CulvertError("CULVERT_CLOSED"));
   }
@@ -298,12 +292,10 @@ export class DhtNode implements Lookup, Discovery {
   #perform(effect: DhtEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#send(effect);
+        this.#sent.send(effect);
         break;
       case "forget":
-        this.#requests.get(effect.exchange)?.abort();
-        this.#requests.delete(effect.exchange);
-        this.#repeated.delete(effect.exchange);
+        this.#sent.forget(effect.exchange);
         break;
       case "answer":
         this.#answers.set(effect.exchange, effect.response);
@@ -323,30 +315,6 @@ export class DhtNode implements Lookup, Discovery {
       default:
         unreachable(effect);
     }
-  }
-
-  /** A repetition shares the signal of the first attempt: whichever ends first counts. */
-  #send({ exchange, attempt, to, request }: DhtEffect & { readonly kind: "send" }): void {
-    const before = this.#requests.get(exchange);
-    const canceller = before ?? this.#cancellers.take();
-    this.#requests.set(exchange, canceller);
-    if (before !== undefined) this.#repeated.add(exchange);
-    const settle = (input: DhtInput): void => {
-      if (!this.#requests.delete(exchange)) return;
-      const hasOthers = this.#repeated.delete(exchange);
-      if (hasOthers) canceller.abort();
-      else this.#cancellers.giveBack(canceller);
-      this.#handle(input);
-    };
-    const { signal } = canceller;
-    const isLast = attempt === ATTEMPTS_MAX;
-    const dialling: DhtRequestOptions["dialling"] = (kind) => this.#handle({ kind, exchange });
-    this.#components.network
-      .request(to, request, { signal, isLast, dialling })
-      .then((response) => settle({ kind: "response", exchange, response, attempt }))
-      .catch((error: unknown) => {
-        settle({ kind: "failed", exchange, isBusy: isCulvertError(error, "CULVERT_BUSY") });
-      });
   }
 
   async #operate(
