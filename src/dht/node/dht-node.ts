@@ -16,6 +16,7 @@ import type {
   NodeDescriptor,
   NodeId,
 } from "../../identity/index.ts";
+import { DHT_LIMITS } from "../limits.ts";
 import type { DhtResult } from "../lookup/operation.ts";
 import { saveContacts } from "../table/table-state.ts";
 import { readDescriptor } from "../values/value-store.ts";
@@ -189,13 +190,14 @@ export class DhtNode implements Lookup, Discovery {
     return found;
   }
 
-  /** The closest live nodes to a key, closest first. */
+  /** The closest live nodes to a key, closest first: a closest set, if not told how many. */
   async closest(
     key: Uint8Array,
     options: LookupOptions & { readonly count?: number } = {},
   ): Promise<readonly Contact[]> {
+    const { count = DHT_LIMITS.bucketSize } = options;
     const result = await this.#operate(options, (operation) => {
-      return { kind: "find", operation, target: key, count: options.count ?? 20 };
+      return { kind: "find", operation, target: key, count };
     });
     return result.kind === "nodes" ? result.contacts : [];
   }

@@ -1,17 +1,15 @@
 import { type Clock, LruMap, toHex } from "../../base/index.ts";
+import { PLACEMENT_LIMITS } from "../../dht/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import { receiptEndsFrom, verifyRecord } from "../../mapservice/index.ts";
 import type { ExitChecks } from "../../onion/index.ts";
 import { testimonyOf } from "../storage/quorum-receipts.ts";
 
-/** Nodes that have to sign for a put to count. */
-const QUORUM = 3;
-
 /**
  * Signers are looked for among so many nodes that are the closest to an address: twice as many as
  * keep a record, since some are gone or full.
  */
-const NEAR = 10;
+const NEAR = 2 * PLACEMENT_LIMITS.replicas;
 
 /** Records of which one exit alone has said that strangers keep them; the oldest is forgotten. */
 const DOUBTED_MAX = 4_096;
@@ -45,7 +43,7 @@ export function exitChecks(nodes: KnownNodes, clock: Pick<Clock, "unixMs">): Exi
       const until = receiptEndsFrom(ttlSeconds, clock.unixMs());
       const { signers, lasting, isForged } = testimonyOf(receipt, record, until);
       if (isForged) return "lie";
-      const quorum = Math.max(Math.min(QUORUM, nodes.count), 1);
+      const quorum = Math.max(Math.min(PLACEMENT_LIMITS.quorum, nodes.count), 1);
       if (signers.length < quorum || 2 * lasting <= quorum) return "no-proof";
       const near = nodes.near(record.address, NEAR);
       const isNear = (signer: NodeId): boolean =>

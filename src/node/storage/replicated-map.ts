@@ -2,6 +2,7 @@ import { type Clock, equalBytes, LruMap, type Random, toHex } from "../../base/i
 import { crypto } from "../../crypto/index.ts";
 import {
   type Contact,
+  DHT_LIMITS,
   type DhtNode,
   keyOf,
   PlacedMap,
@@ -158,8 +159,8 @@ export class ReplicatedMap implements RecordCarrier {
       },
       closestKnown: (address, count) => among(address, dht.closestKnown(address, count), count),
       closest: async (address, options = {}) => {
-        const count = options.count ?? 20;
-        return among(address, await dht.closest(address, options), count);
+        const { count = DHT_LIMITS.bucketSize } = options;
+        return among(address, await dht.closest(address, { ...options, count }), count);
       },
       isDemoted: (id) => dht.isDemoted(id),
       blame: (id) => dht.blame(id),
