@@ -2,7 +2,7 @@ import { ERROR_CODES, type ErrorCode, type Instant } from "../../base/index.ts";
 import type { AckReader } from "../acks/ack-reader.ts";
 import type { AckWriter } from "../acks/ack-writer.ts";
 import type { Request } from "../exchange/exchange.ts";
-import { FrameCore } from "../exchange/frame-core.ts";
+import { ABORT_RTOS, FrameCore } from "../exchange/frame-core.ts";
 import type { GotInput, StreamOrder } from "../exchange/protocol.ts";
 import {
   type AckContent,
@@ -22,9 +22,6 @@ import { ClosingHandshake } from "./closing-handshake.ts";
 import { makeCoreParts, type StreamCoreInit } from "./core-parts.ts";
 import { PeerTimeout } from "./peer-timeout.ts";
 import { progressOf, type StreamProgress } from "./progress.ts";
-
-/** How long an abort is repeated before the stream leaves anyway, in RTOs. */
-const ABORT_RTOS = 8;
 
 /** One end of a stream between two peers: the sender, the receiver and the ack chain of each. */
 export class StreamCore extends FrameCore<StreamOrder> {

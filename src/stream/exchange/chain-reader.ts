@@ -4,6 +4,9 @@ import type { FrameKeys } from "../frame/frame-keys.ts";
 import type { Exchange, Purpose, Request } from "./exchange.ts";
 import { QUIET_ASKS, QuietTimer, type QuietTimerOptions } from "./quiet-timer.ts";
 
+/** Gets that wait beyond the known frames when a chain of data begins to be read. */
+export const AHEAD_START = 16;
+
 /** One index that is asked for and has not arrived. */
 interface Place {
   readonly index: number;

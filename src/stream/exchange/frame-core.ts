@@ -12,6 +12,9 @@ import {
 } from "./protocol.ts";
 import { requestsPerTurn } from "./requests-per-turn.ts";
 
+/** How long an abort is repeated before its core leaves anyway, in RTOs. */
+export const ABORT_RTOS = 8;
+
 /** What a frame core begins with. */
 export interface FrameCoreInit {
   readonly options: StreamOptions;

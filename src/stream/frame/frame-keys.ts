@@ -1,6 +1,12 @@
 import { assert, NumberMap, utf8 } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
 
+/**
+ * Chains begin below 2^62 and end at 2^64. No stream comes to this index: a chain that is there was
+ * made to break whoever follows it.
+ */
+export const CHAIN_INDEX_LIMIT: bigint = 2n ** 63n;
+
 /** What one frame is found and opened by. Secret. */
 export interface FrameKey {
   /** 32 bytes: the blinding input of the frame's address. */

@@ -1,7 +1,7 @@
 import type { ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, ReadCapability, type WriteCapability } from "../../crypto/index.ts";
 import type { Request } from "../exchange/exchange.ts";
-import { FrameCore } from "../exchange/frame-core.ts";
+import { ABORT_RTOS, FrameCore } from "../exchange/frame-core.ts";
 import type { IoInput, StreamOrder } from "../exchange/protocol.ts";
 import type { Acknowledgement } from "../frame/frame.ts";
 import { resolveOptions } from "../options.ts";
@@ -61,9 +61,6 @@ export interface BroadcastProgress {
   readonly answers: number;
   readonly timeouts: number;
 }
-
-/** How long an abort is repeated before the broadcast leaves anyway, in RTOs. */
-const ABORT_RTOS = 8;
 
 /** The one writer of a multicast stream. Readers never hold it up, whatever they do. */
 export class BroadcastCore extends FrameCore<BroadcastOrder> {

@@ -2,6 +2,7 @@ import { bech32m } from "@scure/base";
 import { CulvertError } from "../../base/index.ts";
 import { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { systemRandom } from "../../io/random.ts";
+import { CHAIN_INDEX_LIMIT } from "../frame/frame-keys.ts";
 
 const PREFIX = "culvertread";
 const VERSION = 1;
@@ -37,16 +38,13 @@ export function parseWriteCapability(given: WriteCapability | Uint8Array): Write
   return withRoom(given instanceof WriteCapability ? given : WriteCapability.fromBytes(given));
 }
 
-/** Chains begin below 2^62 and end at 2^64: one that is far beyond was made to break its user. */
-const INDEX_LIMIT = 2n ** 63n;
-
 /**
  * What it is given, if frames can follow it.
  *
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`
  */
 export function withRoom<T extends { readonly index: bigint }>(place: T): T {
-  if (place.index < INDEX_LIMIT) return place;
+  if (place.index < CHAIN_INDEX_LIMIT) return place;
   throw new CulvertError("CULVERT_BAD_CAPABILITY", "the capability is at the end of its chain", {
     detail: { field: "index" },
   });

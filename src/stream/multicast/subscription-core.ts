@@ -1,6 +1,6 @@
 import type { ErrorCode, Instant, Random } from "../../base/index.ts";
 import { Chain, type ReadCapability, type WriteCapability } from "../../crypto/index.ts";
-import { ChainReader } from "../exchange/chain-reader.ts";
+import { AHEAD_START, ChainReader } from "../exchange/chain-reader.ts";
 import type { Request } from "../exchange/exchange.ts";
 import { FrameCore } from "../exchange/frame-core.ts";
 import type { GotInput, IoInput, TakenInput } from "../exchange/protocol.ts";
@@ -36,9 +36,6 @@ export interface SubscriptionCoreInit {
 
 /** Who joins does not know what came before. */
 const JOINING: ArrivalsStart = { next: 0, nextOffset: 0, takenOffset: 0, mark: undefined };
-
-/** Waiting gets beyond the known frames, at the start. */
-const AHEAD_START = 16;
 
 /** Places beyond a missing one that are asked for before it, once more, when gets are rationed. */
 const BROADCAST_FRESH_FIRST_PLACES = 8;

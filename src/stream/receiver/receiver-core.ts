@@ -1,6 +1,6 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import { ACK_DELAY_MS_MIN } from "../acks/ack-delay.ts";
-import { ChainReader } from "../exchange/chain-reader.ts";
+import { AHEAD_START, ChainReader } from "../exchange/chain-reader.ts";
 import type { CommitQueue } from "../exchange/commit-queue.ts";
 import type { Exchange, Request } from "../exchange/exchange.ts";
 import type { GotInput, StreamEffect, TakenInput } from "../exchange/protocol.ts";
@@ -44,10 +44,7 @@ export interface ReceiverInit {
   readonly ackDelayMs: () => number;
 }
 
-/** Waiting gets beyond the known frames at the start of a stream. */
-const AHEAD_START = 16;
-
-/** The same while a budget makes gets scarce. */
+/** Gets that wait beyond the known frames while a budget makes them scarce. */
 const AHEAD_PACED = 48;
 
 /** Places beyond the peer's end, and beyond what came after it, that are watched for its probes. */

@@ -1,8 +1,6 @@
 import type { Fields } from "../../codec/index.ts";
 import { CHAIN_STATE_BYTES, Chain, crypto } from "../../crypto/index.ts";
-
-/** Chains begin below 2^62 and end at 2^64: one that is far beyond was not written by a stream. */
-const INDEX_LIMIT = 2n ** 63n;
+import { CHAIN_INDEX_LIMIT } from "../frame/frame-keys.ts";
 
 /**
  * A saved chain state that others can follow.
@@ -11,7 +9,7 @@ const INDEX_LIMIT = 2n ** 63n;
  */
 export function chainOf(fields: Fields, name: string): Chain {
   const chain = Chain.fromBytes(fields.bytes(name, CHAIN_STATE_BYTES));
-  if (chain.index >= INDEX_LIMIT) throw fields.wrong(name, "is at the end");
+  if (chain.index >= CHAIN_INDEX_LIMIT) throw fields.wrong(name, "is at the end");
   return chain;
 }
 
