@@ -3,7 +3,6 @@ import {
   Canceller,
   CulvertError,
   equalBytes,
-  type Instant,
   isCulvertError,
   onAbort,
 } from "../../base/index.ts";
@@ -20,6 +19,7 @@ import { EPOCH_MS } from "../packet/key-ring.ts";
 import type { RouteProvider } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
 import { AskedExits } from "./asked-exits.ts";
+import { Demand } from "./demand.ts";
 import { ExitBudget, framesPerExit } from "./exit-budget.ts";
 import type { ExitChecks } from "./exit-checks.ts";
 import {
@@ -93,13 +93,7 @@ export class OnionCarrier {
   readonly #reads: CircuitPool;
   readonly #onSpent: () => void;
   #toldAt = Number.NEGATIVE_INFINITY;
-  /** Whether circuits are kept ready. */
-  #isWanted = false;
-  #openRequests = 0;
-  #usedAt: Instant = Number.NEGATIVE_INFINITY;
-  #cancelIdle: Cancel | undefined;
-  #cancelPrepared: Cancel | undefined;
-  #isClosed = false;
+  readonly #demand: Demand;
 
   constructor(
     components: OnionCarrierComponents,
@@ -115,10 +109,11 @@ export class OnionCarrier {
     const frames = this.#options.framesPerExit || framesPerExit(this.#options);
     this.#budget = new ExitBudget({ framesPerExit: frames, spanMs: this.#options.budgetMs });
     const { clock } = components.service;
+    this.#demand = new Demand({ ...this.#options, clock, over: () => this.#letGo() });
     const shared = {
       ...components,
       hasRoom: (exit: Uint8Array) => this.#budget.hasRoom(exit, clock.now()),
-      isWanted: () => this.#isWanted,
+      isWanted: () => this.#demand.isWanted,
     };
     this.#writes = new CircuitPool(shared, { ...this.#options, circuit });
     this.#reads = new CircuitPool(shared, { ...this.#options, circuit });
@@ -135,18 +130,10 @@ export class OnionCarrier {
    * then its first get does.
    */
   prepare(): void {
-    if (this.#isClosed) return;
-    this.#isWanted = true;
-    this.#writes.refresh();
-    this.#reads.refresh();
-    const { clock } = this.#service;
-    // Those there are live their time: that they ended together would tell who they belong to.
-    const leave = (): void => {
-      if (this.#openRequests === 0) this.#isWanted = false;
-    };
-    const at = clock.now() + this.#options.preparedMs;
-    this.#cancelPrepared?.();
-    this.#cancelPrepared = clock.schedule(at, leave, { background: true });
+    this.#demand.prepare(() => {
+      this.#writes.refresh();
+      this.#reads.refresh();
+    });
   }
 
   /**
@@ -163,7 +150,7 @@ export class OnionCarrier {
     const { answerMs: timeoutMs } = this.#options;
     const { address } = record;
     const operation = { kind: "put", record } as const;
-    return await this.#inUse(() =>
+    return await this.#demand.during(() =>
       this.#ask(
         this.#writes,
         { operation, address, timeoutMs, expects: "stored" },
@@ -186,7 +173,7 @@ export class OnionCarrier {
     const timeoutMs = waitMs + this.#options.answerMs;
     const asked = address.slice();
     const operation = { kind: "get", address, waitMs } as const;
-    const { record } = await this.#inUse(() =>
+    const { record } = await this.#demand.during(() =>
       this.#ask(
         this.#reads,
         { operation, address, timeoutMs, expects: "found" },
@@ -202,25 +189,9 @@ export class OnionCarrier {
 
   /** Ends all circuits; what is open fails. */
   close(): void {
-    this.#isClosed = true;
-    this.#cancelIdle?.();
-    this.#cancelPrepared?.();
+    this.#demand.close();
     this.#writes.close();
     this.#reads.close();
-  }
-
-  /** Notes that the circuits are in use meanwhile. */
-  async #inUse<T>(work: () => Promise<T>): Promise<T> {
-    this.#isWanted = true;
-    this.#cancelPrepared?.();
-    this.#openRequests += 1;
-    try {
-      return await work();
-    } finally {
-      this.#openRequests -= 1;
-      this.#usedAt = this.#service.clock.now();
-      if (this.#openRequests === 0) this.#watchIdle();
-    }
   }
 
   async #ask<Kind extends "stored" | "found">(
@@ -281,26 +252,11 @@ export class OnionCarrier {
     if (isSame || !isGenuine) throw unproved();
   }
 
-  /** Nobody asks for anything: sooner or later that is the end. */
-  #watchIdle(): void {
-    if (this.#cancelIdle !== undefined || this.#isClosed) return;
-    const { clock } = this.#service;
-    const look = (): void => {
-      this.#cancelIdle = undefined;
-      if (this.#openRequests > 0) return;
-      if (clock.now() < this.#usedAt + this.#options.idleMs) this.#watchIdle();
-      else this.#letGo();
-    };
-    const at = this.#usedAt + this.#options.idleMs;
-    this.#cancelIdle = clock.schedule(at, look, { background: true });
-  }
-
   /**
    * Exits give up what they still wait for, and relays are free of the circuits. Those with cover
    * stay until their time is over, or their end would tell of the stream's.
    */
   #letGo(): void {
-    this.#isWanted = false;
     if (this.#options.coverMs > 0) return;
     this.#writes.letGo();
     this.#reads.letGo();
@@ -360,7 +316,7 @@ export class OnionCarrier {
     } catch (error) {
       if (isLate) throw new CulvertError("CULVERT_TIMEOUT", undefined, { cause: error });
       // It was left for something else that was asked on it.
-      const isLeft = !this.#isClosed && isCulvertError(error, "CULVERT_CLOSED");
+      const isLeft = !this.#demand.isClosed && isCulvertError(error, "CULVERT_CLOSED");
       throw isLeft ? new CulvertError("CULVERT_UNREACHABLE", undefined, { cause: error }) : error;
     } finally {
       for (const cancel of cancels) cancel();
