@@ -1,5 +1,5 @@
 import type { Level } from "level";
-import { assert, CulvertError, equalBytes, Heap, plainBytes } from "../../base/index.ts";
+import { assert, CulvertError, equalBytes, plainBytes } from "../../base/index.ts";
 import { freeBytes } from "../../io/disk.ts";
 import { loadMachineCode } from "../../io/machine-code.ts";
 import { makeFolder } from "../../io/make-folder.ts";
@@ -22,6 +22,7 @@ import {
 } from "./level-record-layout.ts";
 import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
+import { RecordBuckets } from "./record-buckets.ts";
 import type {
   HeldRecord,
   PutOutcome,
@@ -84,9 +85,7 @@ export class LevelRecordStore implements RecordStore {
   readonly #options: LevelRecordStoreOptions;
   readonly #db: Level<Uint8Array, Uint8Array>;
   #index: AddressIndex;
-  /** The next number of each bucket that has records. */
-  #serials = new Map<number, number>();
-  readonly #buckets = new Heap<number>((a, b) => a < b);
+  readonly #buckets = new RecordBuckets();
   readonly #waiting: WaitingPut[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   readonly #compaction = new LevelCompaction();
@@ -222,7 +221,8 @@ export class LevelRecordStore implements RecordStore {
       scratch: this.#scratch,
       find: (address) => this.#find(address),
       tagOf: (address) => this.#index.tagOf(address),
-      nextSerial: (bucket, beginsValue) => this.#nextSerial(bucket, beginsValue),
+      nextSerial: (bucket, beginsValue) =>
+        this.#buckets.nextSerial(bucket, beginsValue ? this.#recordsPerValue : 1),
       hasRoom: (added) => this.#hasRoom(added),
       mates: (place) => this.#mates(place),
     });
@@ -264,15 +264,6 @@ export class LevelRecordStore implements RecordStore {
     });
   }
 
-  #nextSerial(bucket: number, beginsValue: boolean): number {
-    const next = this.#serials.get(bucket) ?? 0;
-    if (next === 0) this.#buckets.push(bucket);
-    const perValue = beginsValue ? this.#recordsPerValue : 1;
-    const serial = perValue * Math.ceil(next / perValue);
-    this.#serials.set(bucket, serial + 1);
-    return serial;
-  }
-
   #learn(tag: number, { place, record }: PlacedRecord): void {
     assert(this.#index.insert(tag, place), "the index has room for every entry of the store");
     this.#bytes += this.#bytesOf(record.seq);
@@ -308,13 +299,12 @@ export class LevelRecordStore implements RecordStore {
   async #sweepSome(nowMs: number, limit: number): Promise<SweepOutcome> {
     let removed = 0;
     while (removed < limit) {
-      const bucket = this.#buckets.peek();
+      const bucket = this.#buckets.first;
       if (bucket === undefined || !isBucketOver(bucket, nowMs)) return { removed, isDone: true };
       const swept = await this.#sweepBucket(bucket, limit - removed);
       removed += swept;
       if (swept > 0) continue;
-      this.#buckets.pop();
-      this.#serials.delete(bucket);
+      this.#buckets.dropFirst();
     }
     return { removed, isDone: false };
   }
@@ -387,11 +377,9 @@ export class LevelRecordStore implements RecordStore {
     if (filled === undefined || index.room < WRITE_RECORDS_MAX) return false;
     this.#index = index;
     this.#bytes = filled.bytes;
-    this.#serials = filled.serials;
-    this.#buckets.clear();
-    for (const bucket of filled.serials.keys()) this.#buckets.push(bucket);
+    this.#buckets.reset(filled.serials);
     // What was removed before may still be on disk: the next sweep gives it back.
-    const first = this.#buckets.peek() ?? 0;
+    const first = this.#buckets.first ?? 0;
     this.#compaction.add(this.#options.bytesMax, 0);
     this.#compaction.add(0, Math.max(first - 1, 0));
     return true;
