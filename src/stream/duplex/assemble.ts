@@ -1,10 +1,4 @@
-import {
-  type Clock,
-  CulvertError,
-  type Journal,
-  type JournalStore,
-  type Random,
-} from "../../base/index.ts";
+import type { Clock, Journal, JournalStore, Random } from "../../base/index.ts";
 import {
   Chain,
   deriveDirection,
@@ -15,7 +9,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import type { StreamCoreInit } from "../core/core-parts.ts";
 import { StreamCore } from "../core/stream-core.ts";
-import { CELL_BYTES_MAX, CELL_BYTES_MIN } from "../frame/frame.ts";
+import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
 import {
   DEFAULTS,
   resolveOptions,
@@ -206,11 +200,7 @@ function continuation(
 ): StreamParts {
   const { random, transport } = context;
   const { cellBytes } = state;
-  if (cellBytes !== transport.payloadSize) {
-    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
-      detail: { state: cellBytes, transport: transport.payloadSize },
-    });
-  }
+  requireSameGeometry(state, transport);
   const keys = keysOfState(state);
   const options = resolveOptions({ ...context.options, durable: true });
   const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting, begun });
@@ -248,15 +238,4 @@ function keysOfState(state: StreamState): StreamCapabilities {
   const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.sender.chain));
   const read = ReadCapability.of(state.readRoot, Chain.fromBytes(state.receiver.chain));
   return { write, read };
-}
-
-/** @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when cells of this size cannot carry frames */
-export function requireGeometry(cellBytes: number): number {
-  if (Number.isInteger(cellBytes) && cellBytes >= CELL_BYTES_MIN && cellBytes <= CELL_BYTES_MAX) {
-    return cellBytes;
-  }
-  throw new CulvertError(
-    "CULVERT_GEOMETRY_CHANGED",
-    `cells must have ${CELL_BYTES_MIN} to ${CELL_BYTES_MAX} bytes, not ${cellBytes}`,
-  );
 }

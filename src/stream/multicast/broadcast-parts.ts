@@ -1,16 +1,10 @@
-import {
-  type Clock,
-  CulvertError,
-  type Journal,
-  type JournalStore,
-  type Random,
-} from "../../base/index.ts";
+import type { Clock, Journal, JournalStore, Random } from "../../base/index.ts";
 import { Chain, WriteCapability } from "../../crypto/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
-import { requireGeometry } from "../duplex/assemble.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
+import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
 import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
@@ -143,11 +137,7 @@ function continuation(
   journalling: Journalling,
 ): BroadcastParts {
   const { cellBytes, framer } = state;
-  if (cellBytes !== transport.payloadSize) {
-    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
-      detail: { state: cellBytes, transport: transport.payloadSize },
-    });
-  }
+  requireSameGeometry(state, transport);
   const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.chain));
   const options = resolveBroadcastOptions({ ...given, durable: true });
   const readers = new Map(state.readers.map((position) => [streamIdOf(position.root), position]));

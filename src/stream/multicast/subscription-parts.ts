@@ -1,10 +1,10 @@
-import { type Clock, CulvertError, type Journal, type JournalStore } from "../../base/index.ts";
+import type { Clock, Journal, JournalStore } from "../../base/index.ts";
 import { Chain, ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
-import { requireGeometry } from "../duplex/assemble.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
+import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
 import { loadedJournal } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
 import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
@@ -135,12 +135,7 @@ function continuation(
   context: Context,
   journalling: Journalling,
 ): SubscriptionParts {
-  const { payloadSize } = context.transport;
-  if (state.cellBytes !== payloadSize) {
-    throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, {
-      detail: { state: state.cellBytes, transport: payloadSize },
-    });
-  }
+  requireSameGeometry(state, context.transport);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const saved =
     state.repair && WriteCapability.of(state.repair.seed, Chain.fromBytes(state.repair.chain));
