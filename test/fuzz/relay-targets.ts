@@ -10,7 +10,7 @@ import {
   type RelayInput,
   Voucher,
 } from "../../src/link/index.ts";
-import { encodeFrame, FrameBuffer, type RelayFrame } from "../../src/link/relay/frames.ts";
+import { encodeFrame, type RelayFrame, RelayFrameBuffer } from "../../src/link/relay/frames.ts";
 import { type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 import { resigned } from "./identity-targets.ts";
 import { PUNCH_TARGETS } from "./punch-targets.ts";
@@ -44,7 +44,7 @@ const SEEDS = FRAMES.map(encodeFrame);
 
 /** Frames that come in two pieces. */
 function runFrames(bytes: Uint8Array, dice: SeededRandom): void {
-  const buffer = new FrameBuffer();
+  const buffer = new RelayFrameBuffer();
   const cut = dice.below(bytes.length + 1);
   const again: Uint8Array[] = [];
   for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) {

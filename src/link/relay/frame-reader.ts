@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, CulvertError, onAbort } from "../../base/index.ts";
 import type { LinkStream } from "../contract.ts";
-import { FrameBuffer, type RelayFrame } from "./frames.ts";
+import { type RelayFrame, RelayFrameBuffer } from "./frames.ts";
 
 /**
  * Reads the first frame of a stream; what comes behind it stays on the stream.
@@ -18,7 +18,7 @@ export function readFirstFrame(
   },
 ): Promise<RelayFrame> {
   const { clock, limitMs, signal } = options;
-  const buffer = new FrameBuffer();
+  const buffer = new RelayFrameBuffer();
   return new Promise((resolve, reject) => {
     let forget: Cancel = () => {};
     const settle = (): void => {

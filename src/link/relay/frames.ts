@@ -77,7 +77,7 @@ function bodyOf(frame: RelayFrame): Uint8Array {
 }
 
 /** Cuts a stream of bytes into frames, as they come. */
-export class FrameBuffer {
+export class RelayFrameBuffer {
   #bytes: Uint8Array = new Uint8Array(0);
 
   /** How many bytes wait. */

@@ -1,6 +1,6 @@
 import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
 import { isSameNode, type NodeId } from "../../identity/index.ts";
-import { encodeFrame, FrameBuffer, type RelayFrame, type RelayRefusal } from "./frames.ts";
+import { encodeFrame, type RelayFrame, RelayFrameBuffer, type RelayRefusal } from "./frames.ts";
 import type { RelayLimits } from "./limits.ts";
 import { Voucher } from "./voucher.ts";
 
@@ -71,7 +71,7 @@ const LIFE_MS_MAX = 86_400_000;
 export class HolderCore implements Core<HolderInput, HolderEffect> {
   readonly #options: HolderCoreOptions;
   readonly #effects: HolderEffect[] = [];
-  #frames = new FrameBuffer();
+  #frames = new RelayFrameBuffer();
   #state: "stopped" | "opening" | "asking" | "held" | "waiting" = "stopped";
   #voucher: Voucher | undefined;
   #dueAt: Instant = Number.POSITIVE_INFINITY;
@@ -141,7 +141,7 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
 
   #open(now: Instant): void {
     this.#state = "opening";
-    this.#frames = new FrameBuffer();
+    this.#frames = new RelayFrameBuffer();
     this.#dueAt = now + this.#options.limits.answerMs;
     this.#effects.push({ kind: "open" });
   }

@@ -1,7 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import type { Circuit, LegId } from "./circuit.ts";
-import type { FrameBuffer } from "./frames.ts";
+import type { RelayFrameBuffer } from "./frames.ts";
 import type { Reservation } from "./reservation-book.ts";
 
 /** What a stream of the relay is for: unknown yet, a holder's reports, one half of a circuit. */
@@ -10,7 +10,7 @@ export interface Leg {
   readonly peer: NodeId;
   readonly isRelayed: boolean;
   readonly network: string;
-  readonly frames: FrameBuffer;
+  readonly frames: RelayFrameBuffer;
   /** Of what the relay itself has said there: what has not left. */
   unsentBytes: number;
   state: "opening" | "control" | "calling" | "dialling" | "called" | "joined";

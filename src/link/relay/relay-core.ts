@@ -1,7 +1,7 @@
 import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity } from "../../identity/index.ts";
 import { Circuit, type LegId } from "./circuit.ts";
-import { encodeFrame, FrameBuffer, type RelayFrame, type RelayRefusal } from "./frames.ts";
+import { encodeFrame, type RelayFrame, RelayFrameBuffer, type RelayRefusal } from "./frames.ts";
 import type { Leg } from "./leg.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { RelayEffect, RelayInput, RelayStatistics } from "./protocol.ts";
@@ -130,7 +130,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   ): Leg {
     const leg: Leg = {
       ...init,
-      frames: new FrameBuffer(),
+      frames: new RelayFrameBuffer(),
       unsentBytes: 0,
       state,
       deadline: now + this.#limits.answerMs,

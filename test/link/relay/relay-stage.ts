@@ -1,6 +1,6 @@
 import { concatBytes, SeededRandom } from "../../../src/base/index.ts";
 import { type NodeId, NodeIdentity, nodeIdText } from "../../../src/identity/index.ts";
-import { encodeFrame, FrameBuffer, type RelayFrame } from "../../../src/link/relay/frames.ts";
+import { encodeFrame, type RelayFrame, RelayFrameBuffer } from "../../../src/link/relay/frames.ts";
 import { RELAY_LIMITS, type RelayLimits } from "../../../src/link/relay/limits.ts";
 import { RelayCore } from "../../../src/link/relay/relay-core.ts";
 
@@ -27,7 +27,7 @@ export class PeerLeg {
 
   /** The frames that came first, and what is behind them. */
   frames(): { frames: RelayFrame[]; rest: Uint8Array } {
-    const buffer = new FrameBuffer();
+    const buffer = new RelayFrameBuffer();
     buffer.push(this.bytes);
     const frames: RelayFrame[] = [];
     while (frames.at(-1)?.kind !== "connected") {

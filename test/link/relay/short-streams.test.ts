@@ -2,7 +2,7 @@ import { Duplex } from "node:stream";
 import { expect, it } from "vitest";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import type { Link, LinkHost, LinkStream } from "../../../src/link/index.ts";
-import { encodeFrame, FrameBuffer } from "../../../src/link/relay/frames.ts";
+import { encodeFrame, RelayFrameBuffer } from "../../../src/link/relay/frames.ts";
 import { RelayService } from "../../../src/link/relay/relay-service.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 
@@ -10,7 +10,7 @@ const [self, holder, caller] = [1, 2, 3].map((n) => new NodeIdentity(new Uint8Ar
 
 /** A stream of a peer, and what is said to it. */
 function streamOf() {
-  const heard = new FrameBuffer();
+  const heard = new RelayFrameBuffer();
   const stream = new Duplex({
     read: () => {},
     write: (chunk: Uint8Array, _encoding, done) => {
