@@ -10,6 +10,7 @@ import {
   TimerQueue,
 } from "../../retx/index.ts";
 import { type StreamOptions, waitMsOf } from "../options.ts";
+import { FailurePauses } from "./failure-pauses.ts";
 import type { RequestId, StreamEffect } from "./protocol.ts";
 import { REQUESTS_PER_TURN } from "./requests-per-turn.ts";
 
@@ -59,14 +60,6 @@ export const FEELER_MS = 200;
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.125;
 
-/**
- * The first pause after a failure, unless the RTO is shorter, and the longest, if the RTO is as
- * long; where it is short, a fast Map that is back loses no more than a second.
- */
-const PAUSE_MS = 250;
-const PAUSE_MS_MAX = 16_000;
-const FAST_PAUSE_MS_MAX = 1_000;
-
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
 
@@ -93,9 +86,7 @@ export class Exchange {
   #silentTimeouts = 0;
   #lastBackoffAt: Instant = Number.NEGATIVE_INFINITY;
   #lastAnswerAt: Instant = Number.NEGATIVE_INFINITY;
-  #pausedUntil: Instant = Number.NEGATIVE_INFINITY;
-  /** Pauses since the last answer. */
-  #pauses = 0;
+  readonly #pauses = new FailurePauses();
   #feeler: Request | undefined;
   #feelerMs = FEELER_MS;
   readonly #requestsPerTurn: number;
@@ -147,12 +138,12 @@ export class Exchange {
 
   mayPut(now: Instant): boolean {
     if (this.#leftInTurn <= 0 || this.#puts >= this.#putWindow.size) return false;
-    return now >= this.#pausedUntil && this.#putPacer.ready(now);
+    return now >= this.#pauses.until && this.#putPacer.ready(now);
   }
 
   mayGet(now: Instant): boolean {
     if (this.#leftInTurn <= 0 || this.#gets >= this.#options.window) return false;
-    return now >= this.#pausedUntil && this.#getPacer.ready(now);
+    return now >= this.#pauses.until && this.#getPacer.ready(now);
   }
 
   /** Asks for another turn when `core` has something due that did not fit this one. */
@@ -180,7 +171,7 @@ export class Exchange {
       side === "put" ? this.#puts < this.#putWindow.size : this.#gets < this.#options.window;
     if (!isFree) return Number.POSITIVE_INFINITY;
     const pacer = side === "put" ? this.#putPacer : this.#getPacer;
-    return Math.max(pacer.deadline(), this.#pausedUntil, now);
+    return Math.max(pacer.deadline(), this.#pauses.until, now);
   }
 
   /** Spends one place of the put budget for a frame that will follow once it is journalled. */
@@ -256,7 +247,7 @@ export class Exchange {
   heard(now: Instant): void {
     this.#lastAnswerAt = now;
     this.#silentTimeouts = 0;
-    this.#pauses = 0;
+    this.#pauses.answered();
     this.rto.restore();
   }
 
@@ -279,17 +270,12 @@ export class Exchange {
 
   /**
    * The Map was busy or could not be reached: nothing is sent for a while, and fewer puts at once
-   * where it had no room. One failure among many may be one broken way, so the pause is short at
-   * first, and doubles while nothing is answered.
+   * where it had no room.
    */
   pause(code: ErrorCode, now: Instant): void {
     const hadNoRoom = code === "CULVERT_BUSY" || code === "CULVERT_FULL";
     if (hadNoRoom) this.#putWindow.refused(now, this.rto.meanMs ?? this.rto.rtoMs());
-    if (now < this.#pausedUntil) return;
-    const rtoMs = this.rto.drawMs();
-    const pauseMs = Math.min(PAUSE_MS, rtoMs) * 2 ** this.#pauses;
-    this.#pauses += 1;
-    this.#pausedUntil = now + Math.min(pauseMs, Math.max(rtoMs, FAST_PAUSE_MS_MAX), PAUSE_MS_MAX);
+    if (now >= this.#pauses.until) this.#pauses.begin(now, this.rto.drawMs());
   }
 
   /** Takes the next request that has become late; its place in the window is free again. */
