@@ -3,29 +3,22 @@ import { StreamEngine } from "../../src/stream/duplex/engine.ts";
 import { Broadcast, Subscription } from "../../src/stream/index.ts";
 import type { Rule } from "../../src/testing/world/index.ts";
 import { BroadcastLife } from "./broadcast-lives.ts";
-import { CASES } from "./fuzz.ts";
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 import { seedMachine } from "./seed-machine.ts";
-
-const { CULVERT_FUZZ_SEED } = process.env;
-const LIVES = Math.ceil(CASES / 1_000);
-/** Before it lives: of one that hangs nothing else would tell. Those of the suite, if they fail. */
-const isToldFirst = LIVES > 10 || CULVERT_FUZZ_SEED !== undefined;
-const PATIENCE_MS = 3_600_000;
 
 it(
   "readers get every byte and the end, or are told what is gone, whatever befalls them",
   async () => {
     const seedWith = seedMachine();
-    for (let seed = Number(CULVERT_FUZZ_SEED ?? 1), left = LIVES; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(1_000)) {
       seedWith(seed);
       const life = new BroadcastLife(seed);
-      const told = `seed ${seed}: ${JSON.stringify(life.plan)}`;
-      if (isToldFirst) process.stdout.write(`${told}\n`);
+      const told = tellLife(seed, life.plan);
       const { violation } = await life.run();
       expect(violation, told).toBeUndefined();
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it("the same seed is the same life", async () => {

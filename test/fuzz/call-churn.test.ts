@@ -1,20 +1,17 @@
 import { expect, it } from "vitest";
 import { CallChurn } from "../rpc/call-churn.ts";
-import { CASES } from "./fuzz.ts";
-
-const WORLDS = Math.ceil(CASES / 2_000);
-const { CULVERT_FUZZ_SEED = "1" } = process.env;
-const PATIENCE_MS = 3_600_000;
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 
 it(
   "calls end, run once and bring all in order, whatever links, nodes and callers do",
   async () => {
-    for (let seed = Number(CULVERT_FUZZ_SEED), left = WORLDS; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(2_000)) {
       const churn = new CallChurn(seed);
-      expect(await churn.run(), `seed ${seed}: ${JSON.stringify(churn.plan)}`).toEqual([]);
+      const told = tellLife(seed, churn.plan);
+      expect(await churn.run(), told).toEqual([]);
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it(
@@ -26,5 +23,5 @@ it(
     }
     expect(violations.join()).toMatch("item 3 came where 2 is due");
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );

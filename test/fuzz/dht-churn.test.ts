@@ -1,32 +1,29 @@
 import { expect, it } from "vitest";
 import { DhtChurn } from "./dht-churn.ts";
-import { CASES } from "./fuzz.ts";
-
-const WORLDS = Math.ceil(CASES / 1_000);
-const { CULVERT_FUZZ_SEED = "1" } = process.env;
-const PATIENCE_MS = 3_600_000;
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 
 it(
   "a DHT ends what it begins, and finds itself again, whatever nodes and lines do",
   () => {
-    for (let seed = Number(CULVERT_FUZZ_SEED), left = WORLDS; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(1_000)) {
       const churn = new DhtChurn(seed);
-      expect(churn.run(), `seed ${seed}: ${JSON.stringify(churn.plan)}`).toEqual([]);
+      const told = tellLife(seed, churn.plan);
+      expect(churn.run(), told).toEqual([]);
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it(
   "whoever was told of whoever lives finds them again, though those that all began with are gone",
   () => {
-    const from = Number(CULVERT_FUZZ_SEED);
-    for (let seed = from; seed < from + WORLDS; seed++) {
+    for (const seed of lifeSeeds(1_000)) {
       const churn = new DhtChurn(seed, { isFirstMortal: true });
-      expect(churn.run(), `seed ${seed}: ${JSON.stringify(churn.plan)}`).toEqual([]);
+      const told = tellLife(seed, churn.plan);
+      expect(churn.run(), told).toEqual([]);
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it("and an oracle sees a node that nobody finds", () => {

@@ -7,10 +7,29 @@ import {
   toHex,
 } from "../../src/base/index.ts";
 
-const { CULVERT_FUZZ_CASES = "5000" } = process.env;
+const { CULVERT_FUZZ_CASES = "5000", CULVERT_FUZZ_SEED } = process.env;
 
 /** How many inputs each parser is given: a few in the suite, a million in `make fuzz`. */
 export const CASES: number = Number(CULVERT_FUZZ_CASES);
+
+/** How long the lives of one test may last: `make fuzz` has them last for hours. */
+export const LIVES_MS = 3_600_000;
+
+/** Many lives, or one that is looked into, are told of first: a life that hangs tells nothing. */
+const isToldFirst = CASES > 10_000 || CULVERT_FUZZ_SEED !== undefined;
+
+/** The seeds of the lives of one test, which has one for so many cases. */
+export function lifeSeeds(casesPerLife: number): readonly number[] {
+  const first = Number(CULVERT_FUZZ_SEED ?? 1);
+  return Array.from({ length: Math.ceil(CASES / casesPerLife) }, (_, at) => first + at);
+}
+
+/** What a failure says of a life that is to begin: all that it follows from. */
+export function tellLife(seed: number, plan: unknown): string {
+  const told = `seed ${seed}: ${JSON.stringify(plan)}`;
+  if (isToldFirst) process.stdout.write(`${told}\n`);
+  return told;
+}
 
 /** A parser under fuzz: `run` fails only on a defect. */
 export interface FuzzTarget {

@@ -1,23 +1,20 @@
 import { expect, it } from "vitest";
-import { CASES } from "./fuzz.ts";
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 import { LinkChurn } from "./link-churn.ts";
 import { seedMachine } from "./seed-machine.ts";
-
-const WORLDS = Math.ceil(CASES / 1_000);
-const { CULVERT_FUZZ_SEED = "1" } = process.env;
-const PATIENCE_MS = 3_600_000;
 
 it(
   "links lose and repeat nothing, and come to their end, whatever befalls them",
   async () => {
     const setMachine = seedMachine();
-    for (let seed = Number(CULVERT_FUZZ_SEED), left = WORLDS; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(1_000)) {
       setMachine(seed);
       const life = new LinkChurn(seed);
-      expect(await life.run(), `seed ${seed}: ${JSON.stringify(life.plan)}`).toEqual([]);
+      const told = tellLife(seed, life.plan);
+      expect(await life.run(), told).toEqual([]);
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it("a life is the same each time", async () => {

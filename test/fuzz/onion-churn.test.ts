@@ -1,20 +1,17 @@
 import { expect, it } from "vitest";
-import { CASES } from "./fuzz.ts";
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 import { ChurnRun } from "./onion-churn.ts";
-
-const WORLDS = Math.ceil(CASES / 5_000);
-const { CULVERT_FUZZ_SEED = "1" } = process.env;
-const PATIENCE_MS = 3_600_000;
 
 it(
   "onions end what they begin, and accuse nobody in vain, whatever nodes, lines and clocks do",
   async () => {
-    for (let seed = Number(CULVERT_FUZZ_SEED), left = WORLDS; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(5_000)) {
       const run = new ChurnRun(seed);
-      expect(await run.run(), `seed ${seed}: ${JSON.stringify(run.plan)}`).toEqual([]);
+      const told = tellLife(seed, run.plan);
+      expect(await run.run(), told).toEqual([]);
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it(
@@ -22,5 +19,5 @@ it(
   async () => {
     expect((await new ChurnRun(3, { isBlind: true }).run()).join()).toMatch("an honest");
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );

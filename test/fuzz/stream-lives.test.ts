@@ -2,30 +2,23 @@ import { describe, expect, it, type MockInstance, onTestFinished, vi } from "vit
 import { StreamEngine } from "../../src/stream/duplex/engine.ts";
 import { Stream } from "../../src/stream/index.ts";
 import type { Rule } from "../../src/testing/world/index.ts";
-import { CASES } from "./fuzz.ts";
+import { LIVES_MS, lifeSeeds, tellLife } from "./fuzz.ts";
 import { seedMachine } from "./seed-machine.ts";
 import { type LifeReport, StreamLife } from "./stream-lives.ts";
-
-const { CULVERT_FUZZ_SEED } = process.env;
-const LIVES = Math.ceil(CASES / 1_000);
-/** Before it lives: of one that hangs nothing else would tell. Those of the suite, if they fail. */
-const isToldFirst = LIVES > 10 || CULVERT_FUZZ_SEED !== undefined;
-const PATIENCE_MS = 3_600_000;
 
 it(
   "streams bring every byte and their end, or say why not, whatever befalls them",
   async () => {
     const seedWith = seedMachine();
-    for (let seed = Number(CULVERT_FUZZ_SEED ?? 1), left = LIVES; left > 0; seed++, left--) {
+    for (const seed of lifeSeeds(1_000)) {
       seedWith(seed);
       const life = new StreamLife(seed);
-      const told = `seed ${seed}: ${JSON.stringify(life.plan)}`;
-      if (isToldFirst) process.stdout.write(`${told}\n`);
+      const told = tellLife(seed, life.plan);
       const { violation } = await life.run();
       expect(violation, told).toBeUndefined();
     }
   },
-  PATIENCE_MS,
+  LIVES_MS,
 );
 
 it("the same seed is the same life", async () => {

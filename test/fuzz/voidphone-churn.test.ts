@@ -2,9 +2,8 @@ import { expect, it } from "vitest";
 import { toHex } from "../../src/base/index.ts";
 import { FINAL, MIDTERM, VOIDPHONE_NETWORK_LIMITS } from "../../src/voidphone/index.ts";
 import { Bug, ChurnWorld } from "../voidphone/churn-world.ts";
-import { CASES } from "./fuzz.ts";
+import { LIVES_MS, lifeSeeds } from "./fuzz.ts";
 
-const WORLDS = Math.ceil(CASES / 10_000);
 const HOSTS = Array.from({ length: 24 }, (_, at) => `10.0.0.${at + 1}`);
 const { operationMs } = VOIDPHONE_NETWORK_LIMITS;
 
@@ -57,7 +56,7 @@ async function live(world: ChurnWorld, turns: number): Promise<void> {
 it.each([MIDTERM, FINAL])(
   "peers of ours come, go and take each other's place ($name)",
   async (dialect) => {
-    for (let seed = 1; seed <= WORLDS; seed++) {
+    for (const seed of lifeSeeds(10_000)) {
       const world = new ChurnWorld(seed, dialect);
       const { clock, random } = world;
       for (const host of HOSTS) world.start(host);
@@ -70,6 +69,7 @@ it.each([MIDTERM, FINAL])(
       expect([clock.pending, random.below(1)], `seed ${seed}`).toEqual([0, 0]);
     }
   },
+  LIVES_MS,
 );
 
 /** When all is calm, what is stored at one is found at all; and those found are there. */
