@@ -1,6 +1,7 @@
 import { concatBytes, type SeededRandom } from "../../src/base/index.ts";
 import { Reader } from "../../src/codec/index.ts";
-import { LinkCore, type LinkEffect, type LinkInput } from "../../src/link/host/link-core.ts";
+import { LinkCore } from "../../src/link/host/link-core.ts";
+import type { LinkEffect, LinkInput } from "../../src/link/host/protocol.ts";
 import { resolveLinkLimits } from "../../src/link/index.ts";
 import { encodeControl } from "../../src/link/mux/link-records.ts";
 import { MuxCore } from "../../src/link/mux/mux-core.ts";

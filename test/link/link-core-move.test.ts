@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LinkCore, type LinkEffect } from "../../src/link/host/link-core.ts";
+import { LinkCore } from "../../src/link/host/link-core.ts";
+import type { LinkEffect } from "../../src/link/host/protocol.ts";
 import { LINK_LIMITS } from "../../src/link/index.ts";
 
 const PEER = { streams: LINK_LIMITS.streamsInMax, streamWindow: LINK_LIMITS.streamWindowBytes };

@@ -3,6 +3,7 @@ import {
   Canceller,
   type Clock,
   CulvertError,
+  type Instant,
   LruMap,
   onAbort,
   SharedCalls,
@@ -28,8 +29,9 @@ import { ListenerSet } from "../listener-set.ts";
 import { type Hello, LINK_ID_BYTES } from "../mux/link-records.ts";
 import { type Asked, PathDesk, type ReadyPath, type Way } from "../path/path-desk.ts";
 import type { PathContext } from "../path/path-setup.ts";
-import { CoreLink, type CoreLinkOptions, type LinkOwner } from "./core-link.ts";
+import { CoreLink } from "./core-link.ts";
 import { type Agreement, LinkMover } from "./link-mover.ts";
+import type { CoreLinkOptions, LinkOwner } from "./link-parts.ts";
 import { LinkTable } from "./link-table.ts";
 import { ProtocolTable } from "./protocol-table.ts";
 
@@ -190,6 +192,10 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   listenerOf(protocol: string): DatagramListener | undefined {
     return this.#listeners.get(protocol);
+  }
+
+  answerLate(since: Instant): void {
+    this.#table.doubt(since);
   }
 
   pathLost(link: CoreLink): void {

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, Driver, unreachable } from "../../base/index.ts";
+import { type Cancel, CulvertError, Driver, type Instant, unreachable } from "../../base/index.ts";
 import { type NodeId, nodeIdOf } from "../../identity/index.ts";
 import { apart } from "../../io/defer.ts";
 import type { SecurePath } from "../channel/secure-path.ts";
@@ -11,45 +11,20 @@ import type {
   OpenStreamOptions,
   StreamHandler,
 } from "../contract.ts";
-import type { LinkLimits } from "../limits.ts";
 import { ListenerSet } from "../listener-set.ts";
-import { encodeControl, type Hello } from "../mux/link-records.ts";
+import { encodeControl } from "../mux/link-records.ts";
 import { requireProtocol, type StreamId } from "../mux/mux-frames.ts";
-import { LinkCore, type LinkEffect, type LinkInput } from "./link-core.ts";
+import { LinkCore } from "./link-core.ts";
+import type { CoreLinkOptions, LinkOwner } from "./link-parts.ts";
 import { CoreLinkStream, RESET, resetError, type StreamPort } from "./link-stream.ts";
 import { LinkTurns } from "./link-turns.ts";
+import type { LinkEffect, LinkInput } from "./protocol.ts";
 import { ProtocolTable } from "./protocol-table.ts";
 import { StreamOpenings } from "./stream-openings.ts";
 
 /** How often in the time of a silence a record that comes slowly counts as a sign of life. */
 const PARTIAL_SHARE = 4;
 const TOO_MANY = "no stream can be opened on this link now, and too many wait";
-
-/** What a link needs of its host. */
-export interface LinkOwner {
-  readonly id: NodeId;
-  readonly clock: Clock;
-  readonly limits: LinkLimits;
-  /** Who takes a stream that no handler of the link takes. */
-  handlerOf(protocol: string): StreamHandler | undefined;
-  listenerOf(protocol: string): DatagramListener | undefined;
-  /** The path is gone, and there is no other yet. */
-  pathLost(link: CoreLink): void;
-  /** The link is over. */
-  over(link: CoreLink): void;
-}
-
-/** What a link is made from. */
-export interface CoreLinkOptions {
-  readonly owner: LinkOwner;
-  readonly peerKey: Uint8Array;
-  readonly isInitiator: boolean;
-  /** 16 bytes that name it between the two nodes. */
-  readonly linkId: Uint8Array;
-  readonly peer: Pick<Hello, "streams" | "streamWindow">;
-  /** The unit of fairness that a link which came in counts for. */
-  readonly source: string | undefined;
-}
 
 /** A path that is ready to carry a link, and what the two ends said about it. */
 export interface NewPath {
@@ -259,6 +234,19 @@ export class CoreLink implements Link {
     });
   }
 
+  /**
+   * Asks the peer for a sign of life, because another one has been silent since then, unless this
+   * one was heard, or was asked not long ago.
+   *
+   * @returns whether it was asked
+   */
+  doubt(since: Instant): boolean {
+    const isDoubtful = this.#core.isDoubtful(since, this.owner.clock.now());
+    if (!isDoubtful || !this.#isAtOwnPath) return false;
+    this.#turns.turn({ kind: "doubt" });
+    return true;
+  }
+
   /** Ends the link without a word: no path leads to the peer any more. */
   abandon(error: CulvertError): void {
     this.#driver.handle({ kind: "abandon", error });
@@ -308,6 +296,10 @@ export class CoreLink implements Link {
         break;
       case "datagram":
         this.#dispatchDatagram(effect.protocol, effect.bytes);
+        break;
+      case "late":
+        // What is under an attached path has a link of its own, which goes on by itself.
+        if (this.#isAtOwnPath) this.owner.answerLate(effect.since);
         break;
       case "silence":
         this.#path?.close(true);
@@ -363,6 +355,10 @@ export class CoreLink implements Link {
     this.#setAbout(undefined);
     this.#driver.handle({ kind: "path-lost" });
     this.owner.pathLost(this);
+  }
+
+  get #isAtOwnPath(): boolean {
+    return this.#about !== undefined && this.#about.carrier !== "attached";
   }
 
   #setAbout(about: LinkPath | undefined): void {

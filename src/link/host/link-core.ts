@@ -29,44 +29,9 @@ import {
   readControl,
 } from "../mux/link-records.ts";
 import { MuxCore } from "../mux/mux-core.ts";
-import type { MuxEffect, MuxInput, PeerLimits } from "../mux/mux-protocol.ts";
+import type { PeerLimits } from "../mux/mux-protocol.ts";
 import { PathWatch } from "../path/path-watch.ts";
-
-/** What happens to a link. */
-export type LinkInput =
-  | Exclude<MuxInput, { readonly kind: "receive" }>
-  /**
-   * A path is there, in the place of the one before. `peerReceived` numbered records are with the
-   * peer; the first one that comes over the path has the number `receivedTold`, which the peer was
-   * told.
-   */
-  | { readonly kind: "path"; readonly peerReceived: number; readonly receivedTold: number }
-  | { readonly kind: "path-lost" }
-  /** There will be no path again. */
-  | { readonly kind: "abandon"; readonly error: CulvertError }
-  /** So many bytes may be handed to the path now. */
-  | { readonly kind: "room"; readonly bytes: number }
-  /** The payload of a record that came over the path. */
-  | { readonly kind: "message"; readonly payload: Uint8Array }
-  /** A piece of a record came over the path. */
-  | { readonly kind: "partial" }
-  /** A record that came beside the ordered ones: whatever is no good datagram is dropped. */
-  | { readonly kind: "loose"; readonly payload: Uint8Array }
-  /** Closes the link: after the open streams, or at once. */
-  | { readonly kind: "close"; readonly isGraceful: boolean };
-
-/** What a link wants done. */
-export type LinkEffect =
-  | Exclude<MuxEffect, { readonly kind: "fail" }>
-  /** Sends the payload, which is borrowed; with a number also a copy, where packets get lost. */
-  | { readonly kind: "send"; readonly payload: Uint8Array; readonly number?: number }
-  /** Copies such a record once more: one that was sent a little earlier. */
-  | { readonly kind: "copy"; readonly payload: Uint8Array; readonly number: number }
-  | { readonly kind: "datagram"; readonly protocol: string; readonly bytes: Uint8Array }
-  /** The path is dead: nothing comes from it. */
-  | { readonly kind: "silence" }
-  /** The last effect; with an error unless one of the ends closed the link. */
-  | { readonly kind: "over"; readonly error: CulvertError | undefined };
+import type { LinkEffect, LinkInput } from "./protocol.ts";
 
 /** Bytes of numbered records after which an acknowledgement does not wait. */
 const ACK_EVERY_BYTES = 256 * 1_024;
@@ -137,6 +102,11 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     return this.#droppedDatagrams;
   }
 
+  /** Whether `doubt` may be told when another peer has been silent since then. */
+  isDoubtful(since: Instant, now: Instant): boolean {
+    return !this.#isOver && this.#watch.isDoubtful(since, now);
+  }
+
   /** What may be handed to the path when the next input comes: a `room` of its own costs more. */
   set roomBytes(bytes: number) {
     this.#room = bytes;
@@ -166,6 +136,10 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
         this.#watch.heard(now);
         this.#isAckDue = true;
         break;
+      case "doubt":
+        this.#watch.doubted(now);
+        this.#isPingDue = true;
+        break;
       case "loose":
         this.#receiveLoose(input.payload, now);
         break;
@@ -190,6 +164,7 @@ export class LinkCore implements Core<LinkInput, LinkEffect> {
     }
     const alarm = this.#watch.timeout(now);
     if (alarm === "ping") this.#isPingDue = true;
+    else if (alarm === "late") this.#effects.push({ kind: "late", since: this.#watch.owedSince });
     else if (alarm === "silence") this.#effects.push({ kind: "silence" });
     else if (alarm === "abandoned") {
       this.#end(new CulvertError("CULVERT_UNREACHABLE", "no path to the node could be had"));

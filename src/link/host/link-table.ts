@@ -3,12 +3,17 @@ import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { LinkLimits } from "../limits.ts";
 import type { CoreLink } from "./core-link.ts";
 
+/** Links whose peers are asked for a sign of life because one other peer is silent. */
+const DOUBTED_AT_ONCE = 8;
+
 /** The links of a host: which there are, whether there may be more, which ones are idle. */
 export class LinkTable {
   readonly #limits: LinkLimits;
   readonly #links = new Set<CoreLink>();
   readonly #byPeer = new Map<string, Set<CoreLink>>();
   readonly #bySource = new Map<string, number>();
+  /** Where the next links are looked for that are in doubt: others each time. */
+  #doubtsFrom = 0;
 
   constructor(limits: LinkLimits) {
     this.#limits = limits;
@@ -89,6 +94,20 @@ export class LinkTable {
     const left = (this.#bySource.get(link.source) ?? 0) - 1;
     if (left > 0) this.#bySource.set(link.source, left);
     else this.#bySource.delete(link.source);
+  }
+
+  /**
+   * A peer has been silent since then: this machine may have another address, and others be out of
+   * reach too. Some of those that were not heard meanwhile are asked. Where they are silent as
+   * well, each has more of them asked, so that the word of one peer alone costs little.
+   */
+  doubt(since: Instant): void {
+    const links = this.all();
+    let asked = 0;
+    for (let count = links.length; count > 0 && asked < DOUBTED_AT_ONCE; count--) {
+      const link = links[this.#doubtsFrom++ % links.length];
+      if (link?.doubt(since) === true) asked += 1;
+    }
   }
 
   /** The link that has been idle for longest; `undefined` when all are in use. */

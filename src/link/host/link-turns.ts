@@ -1,5 +1,6 @@
 import type { Driver } from "../../base/index.ts";
-import type { LinkCore, LinkEffect, LinkInput } from "./link-core.ts";
+import type { LinkCore } from "./link-core.ts";
+import type { LinkEffect, LinkInput } from "./protocol.ts";
 
 /**
  * Gives a link's core its inputs, with what its path can take. Within an input the path has not got

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EarlyCopies } from "../../../src/link/channel/early-copies.ts";
-import { LinkCore, type LinkEffect } from "../../../src/link/host/link-core.ts";
+import { LinkCore } from "../../../src/link/host/link-core.ts";
+import type { LinkEffect } from "../../../src/link/host/protocol.ts";
 import { LINK_LIMITS } from "../../../src/link/index.ts";
 import { encodeControl } from "../../../src/link/mux/link-records.ts";
 import { LinkWorld } from "../link-world.ts";
