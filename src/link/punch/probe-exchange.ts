@@ -22,7 +22,7 @@ export interface ExchangeInit {
   readonly side: PunchSide;
   readonly session: Uint8Array;
   readonly candidates: readonly HostPort[];
-  /** Whether addresses of this host may be probed, too, when the peer sends from there. */
+  /** Whether addresses of this host may be probed, and taken, when the peer sends from there. */
   readonly isProbeable: (host: string) => boolean;
   /** Whether it is known that it cannot work, unless the guess about the NATs is wrong. */
   readonly isHopeless: boolean;
@@ -114,12 +114,12 @@ export class ProbeExchange {
 
   #answer(message: ProbeMessage, number: number, from: HostPort, now: Instant): void {
     this.#say({ kind: "echo", echoed: number, seen: from }, from, now);
+    // The seal tells who has sent it, and nothing of where: the source may be made up.
+    if (!this.#init.isProbeable(from.host)) return;
     if (message.kind === "chosen" && this.#init.side === "answerer") {
       this.#settle(this.#proven ?? { address: from, observed: undefined, rttMs: 0 }, from, now);
     }
     if (this.#chosen !== undefined || this.#candidates.has(addressKey(from))) return;
-    // The seal tells who has sent it, and nothing of where: the source may be made up.
-    if (!this.#init.isProbeable(from.host)) return;
     if (this.#candidates.size >= this.#init.limits.candidatesMax) return;
     this.#candidates.set(addressKey(from), from);
     this.#probe("probe", from, now);
