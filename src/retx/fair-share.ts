@@ -1,8 +1,11 @@
 /**
  * Counts who has how many of things that many share: none may have more than are free. One alone
- * has half of them; of any number that take in turns all they can get, each comes to have as much,
- * and who comes next finds as much again. That holds for things which come back soon: of those that
- * are kept, each who comes has half of what is left, and after a dozen there is nothing.
+ * has half of them; of any number that take all they can get, each comes to have as much, and who
+ * comes next finds as much again.
+ *
+ * That holds for things which come back soon and one by one. Where they come back all at once, or
+ * not for long, each who comes has half of what is left, and after a dozen there is nothing:
+ * `FairPlaces` is for those, or `takeFirst`.
  */
 export class FairShare {
   readonly #counts = new Map<string, number>();
@@ -13,6 +16,11 @@ export class FairShare {
     if (count >= free) return false;
     this.#counts.set(key, count + 1);
     return true;
+  }
+
+  /** Counts the first one for `key`; false when that has one. */
+  takeFirst(key: string): boolean {
+    return !this.#counts.has(key) && this.take(key, 1);
   }
 
   /** One that was counted for `key` is free again. */

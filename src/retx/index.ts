@@ -1,4 +1,5 @@
 export { FairBucket } from "./fair-bucket.ts";
+export { FairPlaces } from "./fair-places.ts";
 export { FairShare } from "./fair-share.ts";
 export type { Pacer } from "./pacer.ts";
 export { OPEN_PACER, PoissonPacer } from "./pacer.ts";

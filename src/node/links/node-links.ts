@@ -29,8 +29,12 @@ export interface LinkSources {
 
 /** Nodes of which it is remembered where they were said to be, some 300 bytes each. */
 const HINTS_MAX = 4_096;
-/** Nodes that are looked for at once because others name them, each with some tens of requests. */
-const NAMED_AT_ONCE = 64;
+/**
+ * Nodes that are looked for at once because others name them, each with some tens of requests. The
+ * second half is for sources of which none is looked for: with names of nobody, seven others could
+ * hold the first half for as long as searches last, again and again.
+ */
+const NAMED_AT_ONCE = 128;
 
 /**
  * A link to any node by its id: EGTP's choice of a strategy. First the link that is open, then what
@@ -83,9 +87,7 @@ export class NodeLinks {
    */
   async toNamed(id: NodeId, from?: NodeId): Promise<Link> {
     const by = from === undefined ? "" : this.#sourceOf(from);
-    if (!this.#namedBy.take(by, NAMED_AT_ONCE - this.#named)) {
-      return await this.to(id, { isLookedUp: false });
-    }
+    if (!this.#mayName(by)) return await this.to(id, { isLookedUp: false });
     this.#named += 1;
     try {
       return await this.to(id);
@@ -93,6 +95,12 @@ export class NodeLinks {
       this.#named -= 1;
       this.#namedBy.leave(by);
     }
+  }
+
+  #mayName(by: string): boolean {
+    const free = NAMED_AT_ONCE - this.#named;
+    if (this.#namedBy.take(by, free - NAMED_AT_ONCE / 2)) return true;
+    return free > 0 && this.#namedBy.takeFirst(by);
   }
 
   #sourceOf(peer: NodeId): string {

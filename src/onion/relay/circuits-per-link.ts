@@ -1,4 +1,5 @@
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { FairPlaces } from "../../retx/index.ts";
 import type { RelayCircuit } from "./relay-circuit.ts";
 
 /** How many circuits there may be. */
@@ -23,23 +24,24 @@ const LEAVING_PART = 6;
 export class CircuitsPerLink {
   readonly #circuitsPerLinkMax: number;
   readonly #end: (circuit: RelayCircuit) => void;
-  readonly #places: Places;
+  readonly #places: FairPlaces<RelayCircuit>;
   /** Of each neighbour. */
   readonly #from = new Map<string, number>();
-  readonly #to = new Map<string, Places>();
+  readonly #to = new Map<string, FairPlaces<RelayCircuit>>();
 
   /** @param end has to end a circuit that gives its place up, and to say that it left */
   constructor(bounds: CircuitBounds, end: (circuit: RelayCircuit) => void) {
     this.#circuitsPerLinkMax = bounds.circuitsPerLinkMax;
     this.#end = end;
-    this.#places = new Places(bounds.circuitsMax);
+    this.#places = new FairPlaces(bounds.circuitsMax, end);
   }
 
   /** A place for a circuit that has come; false when there is none. */
   accept(circuit: RelayCircuit): boolean {
     const most = this.#circuitsPerLinkMax + Math.ceil(this.#circuitsPerLinkMax / LEAVING_PART);
     const link = nodeIdText(circuit.from);
-    if (this.#countFrom(link) >= most || !this.#places.take(circuit, this.#end)) return false;
+    if (this.#countFrom(link) >= most) return false;
+    if (!this.#places.take(circuit.source, circuit)) return false;
     this.#from.set(link, this.#countFrom(link) + 1);
     return true;
   }
@@ -47,65 +49,26 @@ export class CircuitsPerLink {
   /** A place for it on its way to `to`; false when there is none. */
   extend(circuit: RelayCircuit, to: NodeId): boolean {
     const key = nodeIdText(to);
-    const way = this.#to.get(key) ?? new Places(this.#circuitsPerLinkMax);
-    if (!way.take(circuit, this.#end)) return false;
+    const way = this.#to.get(key) ?? new FairPlaces(this.#circuitsPerLinkMax, this.#end);
+    if (!way.take(circuit.source, circuit)) return false;
     this.#to.set(key, way);
     return true;
   }
 
   /** A circuit that was accepted is over; `to` if it went on. */
   leave(circuit: RelayCircuit, to: NodeId | undefined): void {
-    this.#places.leave(circuit);
+    this.#places.leave(circuit.source, circuit);
     const link = nodeIdText(circuit.from);
     const left = this.#countFrom(link) - 1;
     if (left > 0) this.#from.set(link, left);
     else this.#from.delete(link);
     if (to === undefined) return;
     const way = this.#to.get(nodeIdText(to));
-    if (way?.leave(circuit) === 0) this.#to.delete(nodeIdText(to));
+    way?.leave(circuit.source, circuit);
+    if (way?.size === 0) this.#to.delete(nodeIdText(to));
   }
 
   #countFrom(link: string): number {
     return this.#from.get(link) ?? 0;
-  }
-}
-
-/** Places that are taken by circuits, each for the source that it comes from. */
-class Places {
-  readonly #placesMax: number;
-  /** Of each source, the one that came last is last. */
-  readonly #taken = new Map<string, Set<RelayCircuit>>();
-  #size = 0;
-
-  constructor(placesMax: number) {
-    this.#placesMax = placesMax;
-  }
-
-  take(circuit: RelayCircuit, end: (circuit: RelayCircuit) => void): boolean {
-    if (this.#size >= this.#placesMax) {
-      const other = this.#lastOfRichest((this.#taken.get(circuit.source)?.size ?? 0) + 1);
-      if (other === undefined) return false;
-      end(other);
-    }
-    const { source } = circuit;
-    this.#taken.set(source, (this.#taken.get(source) ?? new Set()).add(circuit));
-    this.#size += 1;
-    return true;
-  }
-
-  /** How many are left. */
-  leave(circuit: RelayCircuit): number {
-    const { source } = circuit;
-    const own = this.#taken.get(source);
-    if (own?.delete(circuit) === true) this.#size -= 1;
-    if (own?.size === 0) this.#taken.delete(source);
-    return this.#size;
-  }
-
-  /** The last one of whoever has most, if that is more than `few`. */
-  #lastOfRichest(few: number): RelayCircuit | undefined {
-    let most: ReadonlySet<RelayCircuit> | undefined;
-    for (const own of this.#taken.values()) if (own.size > (most?.size ?? few)) most = own;
-    return [...(most ?? [])].at(-1);
   }
 }

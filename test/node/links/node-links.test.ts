@@ -79,6 +79,21 @@ describe("nodes that others name", () => {
     expect(rig.log.length).toBe(32 + 16 + 1);
   });
 
+  it("are looked for, however many others name some that do not exist", async () => {
+    const rig = new Rig();
+    rig.lookingUp = new Promise(() => {});
+    const name = (from: number, i: number): void => {
+      const id = nodeIdOf(Uint8Array.of(from, i));
+      rig.links.toNamed(id, new Uint8Array(32).fill(from)).catch(() => {});
+    };
+    for (let from = 1; from <= 12; from++) for (let i = 0; i < 64; i++) name(from, i);
+    await Promise.resolve();
+    const before = rig.log.length;
+    name(13, 0);
+    await Promise.resolve();
+    expect(rig.log.length).toBe(before + 1);
+  });
+
   it("are looked for, but not many at once", async () => {
     const rig = new Rig();
     let lookedUp = (): void => {};
@@ -88,14 +103,14 @@ describe("nodes that others name", () => {
     const ids = Array.from({ length: 500 }, (_, i) => nodeIdOf(Uint8Array.of(i >> 8, i & 255)));
     const tried = ids.map((id) => rig.links.toNamed(id, id).catch((error) => error.code));
     await Promise.resolve();
-    expect(rig.log).toEqual(Array(64).fill("lookup"));
+    expect(rig.log).toEqual(Array(128).fill("lookup"));
     lookedUp();
     expect(new Set(await Promise.all(tried))).toEqual(new Set(["CULVERT_UNREACHABLE"]));
     // There is room again.
     rig.found = descriptor(7);
     rig.open.add(7);
     await rig.links.toNamed(peer.id);
-    expect(rig.log.slice(64)).toEqual(["lookup", "dial 7"]);
+    expect(rig.log.slice(128)).toEqual(["lookup", "dial 7"]);
   });
 });
 
