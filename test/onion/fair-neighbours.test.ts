@@ -3,10 +3,13 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { Circuit } from "../../src/onion/circuit/circuit.ts";
 import { MessageDesk } from "../../src/onion/message/message-desk.ts";
 import { packetBytes } from "../../src/onion/packet/geometry.ts";
-import { KeyRing } from "../../src/onion/packet/key-ring.ts";
-import { buildPacket, Peeler } from "../../src/onion/packet/packet.ts";
+import { EPOCH_GRACE_MS, EPOCH_LEAD_MS, EPOCH_MS } from "../../src/onion/packet/key-ring.ts";
+import { buildPacket, hopsOf } from "../../src/onion/packet/packet.ts";
+import { PACKET_LIMITS } from "../../src/onion/packet/packet-protocol.ts";
+import { REPLAY_TAGS_MAX } from "../../src/onion/packet/replay-tags.ts";
+import { ONION_RELAY_LIMITS } from "../../src/onion/relay/relay-protocol.ts";
 import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
-import { fastSuite, GEOMETRY, UNIX_MS } from "./fixtures.ts";
+import { countingSuite, fastSuite, GEOMETRY } from "./fixtures.ts";
 import { PlannedRoutes } from "./planned-routes.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
@@ -130,7 +133,7 @@ describe("a neighbour that floods a relay", () => {
       await net.clock.runPromise(send(deskOf(4, 5), mixMs / 5), 40_000);
     }
     await net.clock.runUntil(60_000);
-    expect(refused.length).toBeGreaterThan(5);
+    expect(refused.length).toBeGreaterThan(0);
   });
 
   it("with nodes that are not there is known to whoever looks for them", async () => {
@@ -179,27 +182,60 @@ describe("a neighbour that floods a relay", () => {
     expect(got).toEqual([1_250]);
   });
 
-  it("with packets that it has to remember leaves room for those of another one", () => {
-    net = new VirtualNet(2);
-    const parts = { suite: fastSuite(), geometry: GEOMETRY };
-    const random = new SeededRandom(1);
-    const ring = new KeyRing({ suite: parts.suite, random }, { replayTagsMax: 12 });
-    ring.advance(UNIX_MS);
-    const [key] = ring.published(UNIX_MS);
-    if (key === undefined) throw new Error("a ring has a key");
+  it("with packets has few of them opened, and leaves room for those of another one", async () => {
+    const packets = { packetsPerSecond: 10, packetsBurst: 40 };
+    const { suite, counts } = countingSuite(fastSuite());
+    net = new VirtualNet(4, { packets, suite });
+    const noise = new SeededRandom(7).bytes(packetBytes(GEOMETRY)).fill(1, 0, 1);
+    const got: number[] = [];
+    const last = new MessageDesk(net.service(3), new StaticRoutes(() => []));
+    last.setMessageHandler(({ data }) => got.push(data.length));
+    const desk = new MessageDesk(net.service(2), new StaticRoutes(() => [net.route(1, 3)]));
+    const before = counts.x25519;
+    for (let second = 1; second <= 5; second++) {
+      for (let i = 0; i < 1_000; i++) net.service(1).receive(net.node(0).id, noise.slice());
+      await net.clock.runPromise(desk.send(net.peer(3), BYTES, { reply: "none" }));
+      await net.clock.runUntil(second * 1_000);
+    }
+    expect(got).toHaveLength(5);
+    // Half of the burst and what came back; and five packets made and opened at two hops.
+    expect(counts.x25519 - before).toBeLessThanOrEqual(20 + 50 + 5 * 4);
+    expect(net.service(1).counts().packets.get("refused-packet")).toBeGreaterThan(4_900);
+  });
 
-    const routing = { command: "deliver", delayMs: 0, keepsBackState: false } as const;
-    const hops = [{ onionKey: key.publicKey, routing: { ...routing, next: random.bytes(32) } }];
-    const peeler = new Peeler(parts, ring);
-    const unit = (): Uint8Array =>
-      buildPacket(parts, { epoch: key.epoch, hops, content: BYTES, random })?.unit ?? BYTES;
-    const [flood, honest] = ["198.51.100", "relay:5e"];
-    const first = unit();
-    expect(peeler.peel(first, flood).kind).toBe("peeled");
-    for (let i = 0; i < 50; i++) peeler.peel(unit(), flood);
-    expect(peeler.peel(unit(), flood)).toEqual({ kind: "dropped", reason: "tags-full" });
-    for (let i = 0; i < 3; i++) expect(peeler.peel(unit(), honest).kind).toBe("peeled");
-    // What was opened is never opened again, whoever brings it.
-    expect(peeler.peel(first, honest)).toEqual({ kind: "dropped", reason: "replay" });
+  it("can have no more packets opened than there is room to know again, and to keep", () => {
+    const { packetsPerSecond, packetsBurst, statesMax, stateMs } = PACKET_LIMITS;
+    const { buildsPerSecond, buildsBurst } = ONION_RELAY_LIMITS;
+    const keySeconds = (EPOCH_LEAD_MS + EPOCH_MS + EPOCH_GRACE_MS) / 1_000;
+    const opened = packetsBurst + buildsBurst + keySeconds * (packetsPerSecond + buildsPerSecond);
+    expect(opened).toBeLessThanOrEqual(REPLAY_TAGS_MAX);
+    expect(packetsBurst + (packetsPerSecond * stateMs) / 1_000).toBeLessThanOrEqual(statesMax);
+  });
+
+  it("from many places at once, again and again, leaves room for another one", async () => {
+    const hostile = Array.from({ length: 12 }, (_, i) => 4 + i);
+    net = new VirtualNet(16, { packets: { delayedMax: 64 } });
+    const got: number[] = [];
+    const last = new MessageDesk(net.service(3), new StaticRoutes(() => []));
+    last.setMessageHandler(({ data }) => got.push(data.length));
+    const { parts } = net.service(0);
+    const random = new SeededRandom(3);
+    /** A packet that the relay is to hold for so long. */
+    const held = (delayMs: number): Uint8Array => {
+      const { epoch, hops: route } = net.route(1, 2);
+      const delays = { last: "deliver", name: random.bytes(32), delayMs: () => delayMs } as const;
+      const hops = hopsOf(route, delays);
+      return buildPacket(parts, { epoch, hops, content: BYTES, random })?.unit ?? BYTES;
+    };
+    const desk = new MessageDesk(net.service(0), new StaticRoutes(() => [net.route(1, 3)]));
+    for (let round = 0; round < 4; round++) {
+      // All come back together, and each takes what he can get before the next one does.
+      for (const from of hostile) {
+        for (let i = 0; i < 64; i++) net.service(1).receive(net.node(from).id, held(10_000));
+      }
+      await net.clock.runPromise(desk.send(net.peer(3), BYTES, { reply: "none", mixMs: 500 }));
+      await net.clock.runUntil((round + 1) * 11_000);
+    }
+    expect(got).toHaveLength(4);
   });
 });

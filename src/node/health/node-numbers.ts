@@ -95,7 +95,7 @@ function refusedWork({ map, overlay, tunnels, sessions }: NodeParts): Record<str
     sessions: refused,
     requests: overlay.rpc.statistics.refused,
     circuits: of(circuits, "refused-circuit", "refused-build"),
-    packets: of(packets, "overload", "tags-full"),
+    packets: of(packets, "overload", "refused-packet", "tags-full"),
   };
 }
 

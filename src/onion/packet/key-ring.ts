@@ -38,7 +38,7 @@ export class KeyRing {
   readonly #suite: OnionSuite;
   readonly #random: Random;
   readonly #tagsMax: number;
-  readonly #hash: KeyedHash | undefined;
+  readonly #hash: KeyedHash;
   readonly #keys = new Map<number, EpochKey>();
   /** For what comes home to this node itself: told to nobody. */
   readonly #own = new Map<number, EpochKey>();
@@ -51,9 +51,11 @@ export class KeyRing {
     this.#suite = components.suite;
     this.#random = components.random;
     this.#tagsMax = options.replayTagsMax ?? REPLAY_TAGS_MAX;
-    this.#decoy = this.#make(0);
+    const secret = this.#random.bytes(32);
+    const publicKey = this.#suite.x25519PublicKey(secret);
     // Nobody is told of that key.
-    this.#hash = new KeyedHash(this.#decoy.publicKey.subarray(0, 16));
+    this.#hash = new KeyedHash(publicKey.subarray(0, 16));
+    this.#decoy = { epoch: 0, secret, publicKey, tags: new ReplayTags(this.#hash, 0) };
   }
 
   /** Makes the keys that are needed now and destroys those that have ended. True on a change. */
@@ -118,7 +120,7 @@ export class KeyRing {
   #make(epoch: number): EpochKey {
     const secret = this.#random.bytes(32);
     const publicKey = this.#suite.x25519PublicKey(secret);
-    return { epoch, secret, publicKey, tags: new ReplayTags(this.#tagsMax, this.#hash) };
+    return { epoch, secret, publicKey, tags: new ReplayTags(this.#hash, this.#tagsMax) };
   }
 }
 

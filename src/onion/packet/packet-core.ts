@@ -1,6 +1,6 @@
 import { type Core, type Instant, type Random, toHex, unreachable } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
-import { FairShare, type TimerHandle, TimerQueue } from "../../retx/index.ts";
+import { FairBucket, FairPlaces, type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import {
   BACKWARD_VERSION,
   type BackwardContent,
@@ -19,37 +19,19 @@ import {
   type PacketInput,
   type PacketLimits,
 } from "./packet-protocol.ts";
+import {
+  type AwaitedFrom,
+  type BackState,
+  type Listener,
+  type Pending,
+  PendingPackets,
+} from "./pending-packets.ts";
 import { openReply, type SurbOpener } from "./surb.ts";
 
 /** Where a packet comes from, and whom it counts for. */
 interface Neighbour {
   readonly id: NodeId;
   readonly source: string;
-}
-
-/** What a hop needs for one backward unit. */
-interface BackState {
-  /** This packet on the edge to the neighbour before. */
-  readonly edge: Uint8Array;
-  readonly from: NodeId;
-  /** Whom it counts for. */
-  readonly source: string;
-  readonly key: Uint8Array;
-}
-
-/** Who may still hear of a packet: the hop before this one, or this node itself. */
-type Listener =
-  | ({ readonly kind: "hop" } & BackState)
-  | { readonly kind: "origin"; readonly id: number; readonly layers: readonly Uint8Array[] };
-
-/** A packet that a backward unit may still belong to. */
-interface Pending {
-  readonly ticket: number;
-  readonly listener: Listener;
-  /** Where the unit has to come from, and under which name; neither at the last hop. */
-  readonly to: NodeId | undefined;
-  readonly name: string;
-  readonly timer: TimerHandle;
 }
 
 /** A reply block of this node's own. */
@@ -61,9 +43,16 @@ interface AwaitedSurb {
 /** A packet on its way to the next node. */
 type Send = Omit<PacketEffect & { readonly kind: "send" }, "kind">;
 
+/** A packet that waits for its time. */
+interface Held {
+  readonly source: string;
+  readonly send: Send;
+  timer: TimerHandle | undefined;
+}
+
 type Timer =
-  | { readonly kind: "forward"; readonly source: string; readonly send: Send }
-  | { readonly kind: "pending"; readonly ticket: number }
+  | { readonly kind: "forward"; readonly held: Held }
+  | { readonly kind: "pending"; readonly pending: Pending }
   | { readonly kind: "surb"; readonly name: string };
 
 /**
@@ -80,14 +69,11 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   readonly #effects: PacketEffect[] = [];
   readonly #counts = new Map<string, number>();
   readonly #timers: TimerQueue<Timer>;
-  readonly #pending = new Map<number, Pending>();
-  /** Of those that went on to a neighbour. */
-  readonly #byName = new Map<string, Pending>();
+  readonly #pending: PendingPackets;
+  readonly #held: FairPlaces<Held>;
   readonly #surbs = new Map<string, AwaitedSurb>();
-  #delayed = 0;
-  readonly #delayedFrom = new FairShare();
-  readonly #statesFrom = new FairShare();
-  #tickets = 0;
+  /** What may still be opened: made with the first packet, as a core has no time before that. */
+  #openings: FairBucket | undefined;
 
   constructor(
     components: {
@@ -106,6 +92,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     this.#isRelay = options.isRelay ?? true;
     const { delayedMax, statesMax, surbsMax } = this.#limits;
     this.#timers = new TimerQueue({ capacity: delayedMax + statesMax + surbsMax });
+    this.#pending = new PendingPackets(statesMax, (pending) => this.#refuse(pending));
+    this.#held = new FairPlaces<Held>(delayedMax, (held) => this.#giveUp(held));
   }
 
   /** What was passed on, delivered, dropped and refused, by name. */
@@ -152,11 +140,10 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   timeout(now: Instant): void {
     for (let timer = this.#timers.due(now); timer !== undefined; timer = this.#timers.due(now)) {
       if (timer.kind === "forward") {
-        this.#delayed -= 1;
-        this.#delayedFrom.leave(timer.source);
-        this.#effects.push({ kind: "send", ...timer.send });
+        this.#held.leave(timer.held.source, timer.held);
+        this.#effects.push({ kind: "send", ...timer.held.send });
       } else if (timer.kind === "pending") {
-        this.#expire(timer.ticket);
+        this.#expire(timer.pending);
       } else {
         this.#surbs.delete(timer.name);
       }
@@ -173,7 +160,14 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
 
   #forward(input: PacketInput & { readonly kind: "unit" }, now: Instant): void {
     const { from, unit, source = nodeIdText(from) } = input;
-    const peeled = this.#peeler.peel(unit, source);
+    const { packetsPerSecond: perSecond, packetsBurst: capacity } = this.#limits;
+    this.#openings ??= new FairBucket({ capacity, perSecond }, now);
+    // Before anything is computed: nobody can tell what it was, so nobody is told.
+    if (!this.#openings.take(source, now)) {
+      this.#count("refused-packet");
+      return;
+    }
+    const peeled = this.#peeler.peel(unit);
     if (peeled.kind === "dropped") {
       this.#count(peeled.reason);
       return;
@@ -203,26 +197,40 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
       this.#tell(listener, "policy");
       return;
     }
-    const free = this.#limits.delayedMax - this.#delayed;
-    if (delayMs > 0 && !this.#delayedFrom.take(from.source, free)) {
-      this.#count("overload");
-      this.#tell(listener, "overload");
-      return;
-    }
     const name = edgeId(this.#parts.suite, peeled.nextEphemeral);
-    const ticket = listener && this.#keep(listener, now, { to, name: toHex(name) });
-    if (listener !== undefined && ticket === undefined) {
-      if (delayMs > 0) this.#delayedFrom.leave(from.source);
-      return;
-    }
+    const pending = listener && this.#keep(listener, now, { to, name: toHex(name) });
+    if (listener !== undefined && pending === undefined) return;
+    const ticket = pending && { ticket: pending.ticket };
+    const send = { to, unit: peeled.unit, from: from.id, ...ticket };
+    if (delayMs > 0 && !this.#hold(send, from.source, now + delayMs)) return;
     this.#count("relayed");
-    const send = { to, unit: peeled.unit, from: from.id, ...(ticket !== undefined && { ticket }) };
-    if (delayMs === 0) {
-      this.#effects.push({ kind: "send", ...send });
-    } else {
-      this.#delayed += 1;
-      this.#timers.push(now + delayMs, { kind: "forward", source: from.source, send });
+    if (delayMs === 0) this.#effects.push({ kind: "send", ...send });
+  }
+
+  /** Keeps a packet until its time; without room its listener is told. */
+  #hold(send: Send, source: string, at: Instant): boolean {
+    const held: Held = { source, send, timer: undefined };
+    if (!this.#held.take(source, held)) {
+      this.#giveUp(held);
+      return false;
     }
+    held.timer = this.#timers.push(at, { kind: "forward", held });
+    return true;
+  }
+
+  /** A packet for which there is no room, or not any more. */
+  #giveUp({ send: { ticket }, timer }: Held): void {
+    if (timer !== undefined) this.#timers.cancel(timer);
+    const pending = ticket === undefined ? undefined : this.#pending.get(ticket);
+    if (pending === undefined) this.#count("overload");
+    else this.#refuse(pending);
+  }
+
+  /** The listener of a packet is told that there is no room for it. */
+  #refuse(pending: Pending): void {
+    this.#forget(pending);
+    this.#count("overload");
+    this.#tell(pending.listener, "overload");
   }
 
   #deliver(from: Neighbour, peeled: PeeledPacket, now: Instant): void {
@@ -233,46 +241,29 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
       this.#tell(listener, "protocol");
       return;
     }
-    const token = listener && this.#keep(listener, now);
-    if (listener !== undefined && token === undefined) return;
+    const pending = listener && this.#keep(listener, now);
+    if (listener !== undefined && pending === undefined) return;
     this.#count("delivered");
-    const delivered = { content, source: from.source, ...(token !== undefined && { token }) };
+    const token = pending && { token: pending.ticket };
+    const delivered = { content, source: from.source, ...token };
     this.#effects.push({ kind: "deliver", ...delivered });
   }
 
-  /** The ticket of a packet that is kept; without room its listener is told instead. */
-  #keep(
-    listener: Listener,
-    now: Instant,
-    on?: { readonly to: NodeId; readonly name: string },
-  ): number | undefined {
-    const isTaken = on !== undefined && this.#byName.has(on.name);
-    const free = this.#limits.statesMax - this.#pending.size;
-    if (isTaken || !this.#hasRoom(listener, free)) {
+  /** A packet that a unit may still belong to; without room its listener is told. */
+  #keep(listener: Listener, now: Instant, on?: AwaitedFrom): Pending | undefined {
+    const pending = this.#pending.keep(listener, on);
+    if (pending === undefined) {
       this.#count("overload");
       this.#tell(listener, "overload");
       return undefined;
     }
-    const ticket = this.#tickets++;
-    const timer = this.#timers.push(now + this.#limits.stateMs, { kind: "pending", ticket });
-    const pending = { ticket, listener, to: on?.to, name: on?.name ?? "", timer };
-    this.#pending.set(ticket, pending);
-    if (on !== undefined) this.#byName.set(on.name, pending);
-    return ticket;
-  }
-
-  /** Counts one more for a neighbour; this node's own go by what is free alone. */
-  #hasRoom(listener: Listener, free: number): boolean {
-    if (listener.kind === "origin") return free > 0;
-    return this.#statesFrom.take(listener.source, free);
+    pending.timer = this.#timers.push(now + this.#limits.stateMs, { kind: "pending", pending });
+    return pending;
   }
 
   #forget(pending: Pending): void {
-    this.#pending.delete(pending.ticket);
-    const { listener } = pending;
-    if (listener.kind === "hop") this.#statesFrom.leave(listener.source);
-    if (pending.to !== undefined) this.#byName.delete(pending.name);
-    this.#timers.cancel(pending.timer);
+    this.#pending.forget(pending);
+    if (pending.timer !== undefined) this.#timers.cancel(pending.timer);
   }
 
   #home({ routing, payload }: PeeledPacket): void {
@@ -295,8 +286,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
 
   #backward(from: NodeId, unit: Uint8Array): void {
     const edge = backwardEdge(this.#parts.geometry, unit);
-    const pending = edge && this.#byName.get(toHex(edge));
-    if (pending?.to === undefined || !isSameNode(pending.to, from)) {
+    const pending = edge && this.#pending.named(toHex(edge));
+    if (pending?.on === undefined || !isSameNode(pending.on.to, from)) {
       this.#count("unknown-back");
       return;
     }
@@ -316,14 +307,15 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   #unsent(ticket: number, isBusy: boolean): void {
     const pending = this.#pending.get(ticket);
     if (pending === undefined) return;
+    if (isBusy) {
+      this.#refuse(pending);
+      return;
+    }
     this.#forget(pending);
-    if (isBusy) this.#count("overload");
-    this.#tell(pending.listener, isBusy ? "overload" : "next-unreachable");
+    this.#tell(pending.listener, "next-unreachable");
   }
 
-  #expire(ticket: number): void {
-    const pending = this.#pending.get(ticket);
-    if (pending === undefined) return;
+  #expire(pending: Pending): void {
     this.#forget(pending);
     const { listener } = pending;
     // Hops say nothing: a failure that nobody has told belongs to nobody.
@@ -339,7 +331,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
       return;
     }
     const name = toHex(edgeId(this.#parts.suite, unit.subarray(2, 34)));
-    const ticket = this.#keep({ kind: "origin", ...expects }, now, { to, name });
+    const pending = this.#keep({ kind: "origin", ...expects }, now, { to, name });
+    const ticket = pending?.ticket;
     if (ticket !== undefined) this.#effects.push({ kind: "send", to, unit, ticket });
   }
 
@@ -354,7 +347,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
 
   #answer(token: number, answer: BackwardContent): void {
     const pending = this.#pending.get(token);
-    if (pending === undefined || pending.to !== undefined) return;
+    if (pending === undefined || pending.on !== undefined) return;
     this.#forget(pending);
     if (pending.listener.kind === "hop") this.#sendBack(pending.listener, answer);
   }

@@ -141,11 +141,8 @@ export class Peeler {
     this.#ring = ring;
   }
 
-  /**
-   * @param unit borrowed; what comes out is new
-   * @param source whom it counts for: none has more of the tags than are free
-   */
-  peel(unit: Uint8Array, source?: string): Peeling {
+  /** @param unit borrowed; what comes out is new */
+  peel(unit: Uint8Array): Peeling {
     const { suite, geometry } = this.#parts;
     if (unit.length !== packetBytes(geometry)) return { kind: "dropped", reason: "length" };
     const header = unit.subarray(0, headerBytes(geometry));
@@ -159,7 +156,7 @@ export class Peeler {
     const peeled = peelOrUndefined(suite, header, keys, next.subarray(0, header.length));
     if (reason !== undefined) return { kind: "dropped", reason };
     if (peeled === undefined) return { kind: "dropped", reason: "mac" };
-    const tag = key.tags.add(keys.replayTag, source);
+    const tag = key.tags.add(keys.replayTag);
     if (tag !== "added") {
       return { kind: "dropped", reason: tag === "seen" ? "replay" : "tags-full" };
     }

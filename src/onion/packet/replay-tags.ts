@@ -1,53 +1,54 @@
-import { assert, type KeyedHash, utf8 } from "../../base/index.ts";
+import { assert, type KeyedHash } from "../../base/index.ts";
 
-/** Words of a tag. */
-const WORDS = 4;
+/** Bytes of a tag. */
+const TAG_BYTES = 16;
+
+/** Words that are kept of a tag. */
+const WORDS = 2;
 
 /** Slots of a new table; it doubles when half of them are taken. */
 const SLOTS_FIRST = 1_024;
 
-/** Tags of one epoch key that are kept: 64 MiB of table when full, then packets are refused. */
-export const REPLAY_TAGS_MAX = 2_097_152;
-
-/** Sources are counted in so many places: of two, rarely both in one. */
-const SHARES = 4_096;
+/**
+ * Tags of one epoch key that are kept: 64 MiB of table when full, then packets are refused. As many
+ * as the rates of packets and builds let come while the key lives, whoever sends them.
+ */
+export const REPLAY_TAGS_MAX = 4_194_304;
 
 /**
- * The packets that were opened with one key: a set of 16-byte tags in one flat table (open
- * addressing, linear probing). Tags are pseudorandom under keys that nobody can choose, so their
- * first word is a good hash. None is forgotten before its key, so a source that brings many is
- * refused more of them once it has as many as are free.
+ * The packets that were opened with one key: a set of tags in one flat table (open addressing,
+ * linear probing). The origin of a packet knows its tags and may try until it likes them, so where
+ * one lies is said by a hash under a secret. That hash and the last word are kept of it: a packet
+ * is taken for another one in 2^42 times at the worst. None is forgotten before its key.
  */
 export class ReplayTags {
+  readonly #hash: KeyedHash;
   readonly #tagsMax: number;
-  readonly #hash: KeyedHash | undefined;
-  /** Tags by the hash of the source that brought them. */
-  readonly #shares = new Uint32Array(SHARES);
   #slots: Uint32Array = new Uint32Array(SLOTS_FIRST * WORDS);
   #size = 0;
   /** The tag that is looked for. */
   readonly #words = new Uint32Array(WORDS);
 
-  /** @param hash tells sources apart, with a secret: nobody chooses whose share to use */
-  constructor(tagsMax: number = REPLAY_TAGS_MAX, hash?: KeyedHash) {
-    this.#tagsMax = tagsMax;
+  /** @param hash under a secret of this node */
+  constructor(hash: KeyedHash, tagsMax: number = REPLAY_TAGS_MAX) {
     this.#hash = hash;
+    this.#tagsMax = tagsMax;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a tag of 16 bytes in, or says why it cannot; without a source, whoever brought it. */
-  add(tag: Uint8Array, source?: string): "added" | "seen" | "full" {
-    assert(tag.length === 4 * WORDS, "a replay tag has 16 bytes");
+  /** Takes a tag of 16 bytes in, or says why it cannot. */
+  add(tag: Uint8Array): "added" | "seen" | "full" {
+    assert(tag.length === TAG_BYTES, "a replay tag has 16 bytes");
     const words = this.#words;
-    for (let i = 0; i < WORDS; i++) words[i] = wordAt(tag, 4 * i);
     // An empty slot begins with zero.
-    if (words[0] === 0) words[0] = 1;
+    words[0] = this.#hash.of(tag) || 1;
+    words[1] = wordAt(tag, TAG_BYTES - 4);
     const at = find(this.#slots, words, 0);
     if (this.#slots[at] !== 0) return "seen";
-    if (!this.#count(source)) return "full";
+    if (this.#size >= this.#tagsMax) return "full";
     this.#slots.set(words, at);
     this.#size += 1;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
@@ -58,19 +59,6 @@ export class ReplayTags {
   wipe(): void {
     this.#slots = new Uint32Array(SLOTS_FIRST * WORDS);
     this.#size = 0;
-    this.#shares.fill(0);
-  }
-
-  /** False when there is no room, or none for this source. */
-  #count(source: string | undefined): boolean {
-    const free = this.#tagsMax - this.#size;
-    if (source === undefined || this.#hash === undefined) return free > 0;
-    // By fours, as the hash takes them.
-    const share = this.#hash.of(utf8(source.padEnd(4 * Math.ceil(source.length / 4)))) % SHARES;
-    const count = this.#shares[share] ?? 0;
-    if (count >= free) return false;
-    this.#shares[share] = count + 1;
-    return true;
   }
 
   #grow(): void {
@@ -96,8 +84,6 @@ function find(slots: Uint32Array, words: Uint32Array, from: number): number {
   for (let slot = (words[from] as number) & mask; ; slot = (slot + 1) & mask) {
     const at = slot * WORDS;
     if (slots[at] === 0) return at;
-    let same = 0;
-    while (same < WORDS && slots[at + same] === words[from + same]) same += 1;
-    if (same === WORDS) return at;
+    if (slots[at] === words[from] && slots[at + 1] === words[from + 1]) return at;
   }
 }

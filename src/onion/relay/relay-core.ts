@@ -152,7 +152,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       this.#remove(circuit);
       return;
     }
-    const peeled = peeler.peel(unit, circuit.source);
+    const peeled = peeler.peel(unit);
     const handshake =
       peeled.kind === "peeled" ? agreeAsHop(parts.suite, peeled, random) : undefined;
     if (peeled.kind === "dropped" || handshake === undefined) {
@@ -182,7 +182,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       this.#options.circuit,
     );
     this.#answer(circuit, this.#components.random.bytes(geometry.cellBytes), now);
-    this.#effects.push({ kind: "incoming", circuit: circuit.id });
+    this.#effects.push({ kind: "incoming", circuit: circuit.id, source: circuit.source });
   }
 
   #extend(circuit: RelayCircuit, peeled: PeeledPacket, now: Instant): void {

@@ -45,8 +45,8 @@ export type RelayEffect =
   | { readonly kind: "write"; readonly channel: ChannelId; readonly unit: Uint8Array }
   /** Once what was written is on its way; at once when that does not leave. */
   | { readonly kind: "close"; readonly channel: ChannelId; readonly isStuck: boolean }
-  /** A circuit ends at this node. */
-  | { readonly kind: "incoming"; readonly circuit: CircuitId }
+  /** A circuit ends at this node; with whom it counts for. */
+  | { readonly kind: "incoming"; readonly circuit: CircuitId; readonly source: string }
   | {
       readonly kind: "request";
       readonly circuit: CircuitId;

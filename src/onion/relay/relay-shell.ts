@@ -11,6 +11,8 @@ import type { ChannelId, CircuitId, RelayEffect, RelayInput } from "./relay-prot
 export interface IncomingCircuit {
   /** Unique at this node while it runs. */
   readonly id: CircuitId;
+  /** Whom it counts for, by what all share: where the neighbour is that it comes through. */
+  readonly source: string;
   /** Sends a message to its origin; dropped when too much waits. Copied. */
   sendData(content: Uint8Array): void;
   /** Ends it; the origin learns that this hop has done so. */
@@ -125,7 +127,7 @@ export class RelayShell {
 
   #performExit(effect: Exclude<RelayEffect, { readonly kind: "open" | "write" | "close" }>): void {
     if (effect.kind === "incoming") {
-      const served = { circuit: this.#incoming(effect.circuit), open: new Set<Canceller>() };
+      const served = { circuit: this.#incoming(effect), open: new Set<Canceller>() };
       this.#served.set(effect.circuit, served);
       this.#handlers().incoming?.(served.circuit);
       return;
@@ -164,9 +166,10 @@ export class RelayShell {
     else this.#driver.handle({ kind: "respond", circuit: id, request, content });
   }
 
-  #incoming(circuit: CircuitId): IncomingCircuit {
+  #incoming({ circuit, source }: RelayEffect & { readonly kind: "incoming" }): IncomingCircuit {
     return {
       id: circuit,
+      source,
       sendData: (content) => this.#driver.handle({ kind: "data", circuit, content }),
       refuse: () => this.#driver.handle({ kind: "refuse", circuit, reason: "destination-refused" }),
     };

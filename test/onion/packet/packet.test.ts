@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom, utf8 } from "../../../src/base/index.ts";
+import { KeyedHash, SeededRandom, utf8 } from "../../../src/base/index.ts";
 import {
   backwardEdge,
   makeBackward,
@@ -12,6 +12,7 @@ import {
   EPOCH_GRACE_MS,
   EPOCH_LEAD_MS,
   EPOCH_MS,
+  epochOf,
   KeyRing,
 } from "../../../src/onion/packet/key-ring.ts";
 import {
@@ -271,13 +272,24 @@ describe("a hop that cannot remember more packets", () => {
 
   it("has room for as many as its table says, and finds each of them", () => {
     const random = new SeededRandom(1);
-    const tags = new ReplayTags(5_000);
+    const tags = new ReplayTags(new KeyedHash(random.bytes(16)), 5_000);
     const all = Array.from({ length: 5_000 }, () => random.bytes(16));
     expect(new Set(all.map((tag) => tags.add(tag)))).toEqual(new Set(["added"]));
     expect(new Set(all.map((tag) => tags.add(tag)))).toEqual(new Set(["seen"]));
     expect(tags.add(random.bytes(16))).toBe("full");
     tags.wipe();
     expect(tags.add(all[0] ?? CONTENT)).toBe("added");
+  });
+
+  it("finds them as fast where an origin has made packets until it liked their tags", () => {
+    const random = new SeededRandom(1);
+    const ring = new KeyRing({ suite: parts.suite, random });
+    ring.advance(UNIX_MS);
+    const tags = ring.find(epochOf(UNIX_MS) & 0xff)?.tags;
+    // All would lie in one row, and each be looked for behind all others: for minutes.
+    const liked = Array.from({ length: 150_000 }, () => random.bytes(16).fill(7, 0, 4));
+    expect(new Set(liked.map((tag) => tags?.add(tag)))).toEqual(new Set(["added"]));
+    expect(new Set(liked.map((tag) => tags?.add(tag)))).toEqual(new Set(["seen"]));
   });
 });
 
