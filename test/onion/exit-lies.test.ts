@@ -63,7 +63,8 @@ describe("an exit that is caught lying", () => {
   });
 
   it("cannot tell which other circuits are of the same stream", async () => {
-    const { net, carrier, map, routes } = setUp({ paths: 3, idleMs: 600_000 });
+    // Seven circuits of each, and eleven exits.
+    const { net, carrier, map, routes } = setUp({ paths: 6, idleMs: 600_000 });
     await net.clock.runPromise(carrier.put(genuine(0)), 60_000);
     await net.clock.runPromise(carrier.get(genuine(0).address), 60_000);
     await net.clock.runUntil(net.clock.now() + 5_000);

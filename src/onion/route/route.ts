@@ -29,7 +29,10 @@ export interface Route {
 export interface RouteRequest {
   /** How many relays, the exit of a circuit included and the destination of a packet not. */
   readonly relays?: number;
-  /** Where the route ends; without it, at an exit that the provider chooses. */
+  /**
+   * Where the route ends; without it, at an exit that the provider chooses. One that ends at this
+   * node itself, as those of reply blocks do, comes in by a guard.
+   */
   readonly destination?: OnionPeer;
   /** Exits that are not wanted. */
   readonly isExcluded?: (exit: NodeId) => boolean;
@@ -50,13 +53,20 @@ export interface RouteProvider {
   caught(node: NodeId): void;
 }
 
+/**
+ * Networks of a node that count, of those that it claims: as a rule one of IPv4 and one of IPv6.
+ * Who is the destination of a route chooses by its claims which nodes are not on it.
+ */
+const NETWORKS_MAX = 2;
+
 /** A node's descriptor as routes see it. */
 export function peerOf(descriptor: NodeDescriptor): OnionPeer {
   const { addresses, onionKeys } = descriptor.claims;
+  const networks = new Set(addresses.map(({ host }) => addressPrefix(host)));
   return {
     id: descriptor.id,
     onionKeys,
-    prefixes: [...new Set(addresses.map(({ host }) => addressPrefix(host)))],
+    prefixes: [...networks].slice(0, NETWORKS_MAX),
     isRelay: descriptor.has("onion-relay"),
     isExit: descriptor.has("onion-exit"),
   };
@@ -68,7 +78,7 @@ export interface RouteRules {
   readonly epoch: number;
   readonly relays: number;
   readonly destination?: OnionPeer;
-  /** The first hop is one of these, when there are any. */
+  /** The hop next to this node is one of these, when there are any. */
   readonly guards: readonly NodeId[];
   /** Whether no two hops may share a network. */
   readonly isDiverse: boolean;
@@ -77,54 +87,107 @@ export interface RouteRules {
   readonly isEdgeAvoided: (from: NodeId, to: NodeId) => boolean;
 }
 
-/** Choices that are begun before none is believed to exist. */
+/** Routes that are drawn whole before one is put together hop by hop. */
+const DRAWS = 256;
+
+/** Routes that are begun hop by hop before none is believed to exist. */
 const TRIES = 64;
 
-/** A random route among `peers` that keeps to the rules; `undefined` when none was found. */
+/**
+ * A random route among `peers` that keeps to the rules; `undefined` when none was found.
+ *
+ * It is drawn whole, each hop without regard to the others, and thrown away when two of them do not
+ * go together. If a hop were drawn among those that go with the one behind it, an exit that claims
+ * the networks of others would have them left out, guards too, wherever it is the exit: its owner's
+ * guard would then be the first hop of each of these routes. Where hardly any two go together, as
+ * where most nodes are in one network, there is nothing to lose by that, and it is done.
+ */
 export function chooseRoute(
   peers: readonly OnionPeer[],
   rules: RouteRules,
   random: Random,
 ): Route | undefined {
-  const known = peers.filter((peer) => {
-    const isOther = hasKey(peer, rules.epoch) && !isSameNode(peer.id, rules.self);
-    return isOther && !rules.isAvoided(peer.id);
-  });
-  if (rules.destination !== undefined && !hasKey(rules.destination, rules.epoch)) return undefined;
-  for (let i = 0; i < TRIES; i++) {
-    const chosen = tryRoute(known, rules, random);
+  const { destination } = rules;
+  if (destination !== undefined && !hasKey(destination, rules.epoch)) return undefined;
+  const hops = hopsAmong(peers, rules);
+  for (let i = 0; i < DRAWS + TRIES; i++) {
+    const chosen = i < DRAWS ? drawWhole(hops, rules, random) : drawOneByOne(hops, rules, random);
     if (chosen === undefined) continue;
-    const hops = chosen.map((peer) => ({ id: peer.id, onionKey: keyOf(peer, rules.epoch) }));
-    return { epoch: rules.epoch, hops };
+    const keyed = chosen.map((peer) => ({ id: peer.id, onionKey: keyOf(peer, rules.epoch) }));
+    return { epoch: rules.epoch, hops: keyed };
   }
   return undefined;
 }
 
-/** From the end to the beginning, since there are the fewest exits. */
-function tryRoute(
-  known: readonly OnionPeer[],
+/**
+ * Who may be at each place of a route, the first one first, whoever is at the others. The guard is
+ * next to this node: of a way home it is the last relay. Whoever gets a reply block learns its
+ * first hop, and would know a node again by its guards.
+ */
+function hopsAmong(peers: readonly OnionPeer[], rules: RouteRules): (readonly OnionPeer[])[] {
+  const known = peers.filter((peer) => {
+    const isOther = hasKey(peer, rules.epoch) && !isSameNode(peer.id, rules.self);
+    return isOther && !rules.isAvoided(peer.id);
+  });
+  const relays = known.filter(({ isRelay }) => isRelay);
+  const exits = known.filter((peer) => peer.isExit && !rules.isExcluded(peer.id));
+  const { destination } = rules;
+  if (destination === undefined) return [...relaysTo(rules.relays - 1, rules, relays), exits];
+  const before = relaysTo(rules.relays, rules, relays);
+  const isHome = isSameNode(destination.id, rules.self);
+  return [...(isHome ? before.toReversed() : before), [destination]];
+}
+
+function relaysTo(
+  count: number,
+  rules: RouteRules,
+  relays: readonly OnionPeer[],
+): (readonly OnionPeer[])[] {
+  const guards = guardsAmong(relays, rules);
+  return Array.from({ length: Math.max(count, 0) }, (_, i) => (i === 0 ? guards : relays));
+}
+
+function drawWhole(
+  hops: readonly (readonly OnionPeer[])[],
   rules: RouteRules,
   random: Random,
 ): OnionPeer[] | undefined {
-  const chosen: OnionPeer[] = rules.destination === undefined ? [] : [rules.destination];
-  for (let left = rules.relays; left > 0; left--) {
-    const next = chosen[0];
-    const fits = known.filter((peer) => {
-      if (chosen.some((other) => isConflict(peer, other, rules))) return false;
-      if (next === undefined) return peer.isExit && !rules.isExcluded(peer.id);
-      return peer.isRelay && !rules.isEdgeAvoided(peer.id, next.id);
-    });
-    const isFirst = left === 1 && chosen.length > 0;
-    const pick = one(isFirst ? guardsAmong(fits, rules) : fits, random);
+  const chosen: OnionPeer[] = [];
+  for (const candidates of hops) {
+    const pick = one(candidates, random);
+    if (pick === undefined) return undefined;
+    chosen.push(pick);
+  }
+  const isWhole = chosen.every((peer, at) => isFitting(peer, chosen.slice(at + 1), rules));
+  return isWhole ? chosen : undefined;
+}
+
+/** From the end to the beginning, since there are the fewest exits. */
+function drawOneByOne(
+  hops: readonly (readonly OnionPeer[])[],
+  rules: RouteRules,
+  random: Random,
+): OnionPeer[] | undefined {
+  const chosen: OnionPeer[] = [];
+  for (const candidates of hops.toReversed()) {
+    const fits = candidates.filter((peer) => isFitting(peer, chosen, rules));
+    const pick = one(fits, random);
     if (pick === undefined) return undefined;
     chosen.unshift(pick);
   }
   return chosen;
 }
 
-function guardsAmong(fits: readonly OnionPeer[], rules: RouteRules): readonly OnionPeer[] {
-  if (rules.guards.length === 0) return fits;
-  return fits.filter(({ id }) => rules.guards.some((guard) => isSameNode(guard, id)));
+/** Whether a hop goes together with all that come after it. */
+function isFitting(peer: OnionPeer, after: readonly OnionPeer[], rules: RouteRules): boolean {
+  if (after.some((other) => isConflict(peer, other, rules))) return false;
+  const [next] = after;
+  return next === undefined || !rules.isEdgeAvoided(peer.id, next.id);
+}
+
+function guardsAmong(relays: readonly OnionPeer[], rules: RouteRules): readonly OnionPeer[] {
+  if (rules.guards.length === 0) return relays;
+  return relays.filter(({ id }) => rules.guards.some((guard) => isSameNode(guard, id)));
 }
 
 function isConflict(a: OnionPeer, b: OnionPeer, rules: RouteRules): boolean {

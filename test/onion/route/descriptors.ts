@@ -14,6 +14,7 @@ export function descriptorOf(
   seed: number,
   options: {
     host?: string;
+    hosts?: readonly string[];
     roles?: readonly NodeRole[];
     epoch?: number;
     epochs?: readonly number[];
@@ -21,14 +22,17 @@ export function descriptorOf(
 ): NodeDescriptor {
   const random = new SeededRandom(seed);
   const identity = new NodeIdentity(random.bytes(32));
-  const { host = `10.${seed >> 8}.${seed & 255}.1`, roles = ["onion-relay", "onion-exit"] } =
-    options;
+  const {
+    host = `10.${seed >> 8}.${seed & 255}.1`,
+    hosts = [host],
+    roles = ["onion-relay", "onion-exit"],
+  } = options;
   return NodeDescriptor.sign(identity, {
     sequence: (options.epoch ?? 0) + 1,
     expiresAtUnixS: UNIX_MS / 1_000 + 7_200,
     roles,
     geometry: { cellBytes: 1_900, onionBytes: 2_048, onionHopsMax: 5 },
-    addresses: [{ carrier: "tcp", host, port: 7_000 }],
+    addresses: hosts.map((it) => ({ carrier: "tcp", host: it, port: 7_000 })),
     relays: [],
     onionKeys: (options.epochs ?? [options.epoch ?? epochOf(UNIX_MS)]).map((epoch) => {
       return { epoch, publicKey: random.bytes(32) };

@@ -72,6 +72,21 @@ describe("routes over descriptors", () => {
     }
   });
 
+  it("come home by a guard, and begin anywhere: whoever has a reply block sees that", async () => {
+    const { routes } = setUp(many);
+    const [own] = many;
+    if (own === undefined) throw new Error("many");
+    const destination = { ...peerOf(own), id: SELF.id, prefixes: [] };
+    const first = new Set<string | undefined>();
+    for (let i = 0; i < 100; i++) {
+      const route = await clock.runPromise(routes.route({ destination }));
+      expect(names(route)[3]).toBe(nodeIdText(SELF.id));
+      expect(routes.guards.map(nodeIdText)).toContain(names(route)[2]);
+      first.add(names(route)[0]);
+    }
+    expect(first.size).toBeGreaterThan(20);
+  });
+
   it("have no two hops of one network", async () => {
     const shared = many.map((_, i) => descriptorOf(i + 1, { host: `10.0.${i % 4}.${i + 1}` }));
     const { routes } = setUp(shared);
