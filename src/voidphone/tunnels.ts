@@ -36,8 +36,12 @@ export interface VoidphoneTunnels {
   build(target: TunnelTarget, options: { readonly signal: AbortSignal }): Promise<VoidphoneTunnel>;
   /** Sends so many bytes of cover to a random place; rejects when that cannot be done. */
   cover(coverBytes: number): Promise<void>;
-  /** Hands over tunnels that others have built to this node, until it is cancelled. */
-  accept(listener: (tunnel: VoidphoneTunnel) => void): Cancel;
+  /**
+   * Hands over tunnels that others have built to this node, until it is cancelled.
+   *
+   * @param listener is told for each whom it counts for: who has built it, as far as that is known
+   */
+  accept(listener: (tunnel: VoidphoneTunnel, source: string) => void): Cancel;
 }
 
 /** Where random peers come from, behind the messages 540 and 541. */

@@ -53,7 +53,9 @@ export class MemoryTunnels implements VoidphoneTunnels {
   isHanging = false;
   /** Lets what hangs go on. */
   release: () => void = () => {};
-  #listener: ((tunnel: VoidphoneTunnel) => void) | undefined;
+  /** Whom tunnels from here count for there. */
+  source = "somebody";
+  #listener: ((tunnel: VoidphoneTunnel, source: string) => void) | undefined;
 
   constructor(network: Map<string, MemoryTunnels>, address: string) {
     this.#network = network;
@@ -74,7 +76,7 @@ export class MemoryTunnels implements VoidphoneTunnels {
     far.other = near;
     this.open.push(near);
     there.open.push(far);
-    there.#listener?.(far);
+    there.#listener?.(far, this.source);
     return near;
   }
 
@@ -83,7 +85,7 @@ export class MemoryTunnels implements VoidphoneTunnels {
     this.covers.push(coverBytes);
   }
 
-  accept(listener: (tunnel: VoidphoneTunnel) => void): Cancel {
+  accept(listener: (tunnel: VoidphoneTunnel, source: string) => void): Cancel {
     this.#listener = listener;
     return () => {
       this.#listener = undefined;

@@ -76,7 +76,7 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
   readonly #routes: DescriptorRoutes;
   readonly #incoming = new Map<IncomingCircuit, IncomingTunnel>();
   readonly #covered = new WeakSet<IncomingCircuit>();
-  readonly #listeners = new Set<(tunnel: VoidphoneTunnel) => void>();
+  readonly #listeners = new Set<Parameters<VoidphoneTunnels["accept"]>[0]>();
 
   constructor(components: CircuitTunnelsComponents) {
     const { overlay, tunnels, isLocal, ...parts } = components;
@@ -114,7 +114,7 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
     clock.schedule(clock.now() + COVER_LIFE_MS, () => circuit.close(), { background: true });
   }
 
-  accept(listener: (tunnel: VoidphoneTunnel) => void): Cancel {
+  accept(listener: Parameters<VoidphoneTunnels["accept"]>[0]): Cancel {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -167,7 +167,7 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
     }
     const tunnel = new IncomingTunnel(circuit, () => this.#incoming.delete(circuit));
     this.#incoming.set(circuit, tunnel);
-    for (const listener of this.#listeners) listener(tunnel);
+    for (const listener of this.#listeners) listener(tunnel, circuit.source);
   }
 
   #gone(circuit: IncomingCircuit): void {

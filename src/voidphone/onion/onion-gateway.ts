@@ -27,7 +27,7 @@ export function onionGateway(
   options: { readonly limits?: Partial<SessionLimits>; readonly random?: Random } = {},
 ): OnionGateway {
   const desk = new TunnelDesk(options.random ?? systemRandom);
-  const stopAccepting = tunnels.accept((tunnel) => desk.incoming(tunnel));
+  const stopAccepting = tunnels.accept((tunnel, source) => desk.incoming(tunnel, source));
   return {
     dialect: ONION_DIALECT,
     limits: resolveLimits(VOIDPHONE_ONION_LIMITS, options.limits),

@@ -1,5 +1,6 @@
 import { assert, type Random } from "../../base/index.ts";
 import type { VoidphoneTunnel } from "../tunnels.ts";
+import { givingWay } from "./giving-way.ts";
 import { encodeOnionNotice, TUNNEL_DATA_BYTES_MAX } from "./onion-messages.ts";
 
 /** Tunnels of one client, and of all. */
@@ -17,21 +18,29 @@ export interface TunnelHolder {
 }
 
 interface OpenTunnel {
+  readonly id: number;
   readonly tunnel: VoidphoneTunnel;
-  /** Somebody else has built it. */
-  readonly isIncoming: boolean;
+  /** Whom it counts for, if somebody else has built it. */
+  readonly source: string | undefined;
   /** Clients that have not taken leave of it. It lives as long as there is one. */
   readonly holders: Set<TunnelHolder>;
+  /** A client has said something through it. */
+  isAnswered: boolean;
 }
+
+/** One that somebody else has built. */
+type Incoming = OpenTunnel & { readonly source: string };
 
 /**
  * Who holds which tunnel. One that a client has built is that client's; one that comes in is
  * everybody's who is connected then. Data goes to all holders; when the last one takes leave, or
- * goes away, the tunnel is taken down.
+ * goes away, the tunnel is taken down. Those that come in share their places by where they come
+ * from, and give way to each other.
  */
 export class TunnelDesk {
   readonly #random: Random;
   readonly #clients = new Set<TunnelHolder>();
+  /** Oldest first. */
   readonly #tunnels = new Map<number, OpenTunnel>();
 
   constructor(random: Random) {
@@ -68,21 +77,26 @@ export class TunnelDesk {
       tunnel.destroy();
       return false;
     }
-    const tunnelId = this.#open({ tunnel, isIncoming: false, holders: new Set([client]) });
+    const tunnelId = this.#open({ tunnel, source: undefined, holders: new Set([client]) });
     const ready = encodeOnionNotice({ kind: "ready", tunnelId, hostKey });
     client.push(ready, { mayBeLost: false });
     this.#start(tunnelId);
     return true;
   }
 
-  /** Somebody has built a tunnel to this node: all clients are told, if there is any. */
-  incoming(tunnel: VoidphoneTunnel): void {
-    const listeners = [...this.#clients].filter((client) => this.#takesIncoming(client));
-    if (listeners.length === 0) {
+  /**
+   * Somebody has built a tunnel to this node: all clients are told that have room for it, or make
+   * some. If none does, it is taken down.
+   *
+   * @param source whom it counts for
+   */
+  incoming(tunnel: VoidphoneTunnel, source: string): void {
+    const listeners = [...this.#clients].filter((client) => this.#makesRoom(source, client));
+    if (listeners.length === 0 || !this.#makesRoom(source)) {
       tunnel.destroy();
       return;
     }
-    const tunnelId = this.#open({ tunnel, isIncoming: true, holders: new Set(listeners) });
+    const tunnelId = this.#open({ tunnel, source, holders: new Set(listeners) });
     const notice = encodeOnionNotice({ kind: "incoming", tunnelId });
     for (const client of listeners) client.push(notice, { mayBeLost: false });
     this.#start(tunnelId);
@@ -92,6 +106,7 @@ export class TunnelDesk {
   send(tunnelId: number, data: Uint8Array, client: TunnelHolder): boolean {
     const open = this.#heldBy(tunnelId, client);
     if (open === undefined || data.length > open.tunnel.dataBytesMax) return false;
+    open.isAnswered = true;
     return open.tunnel.send(data);
   }
 
@@ -100,9 +115,7 @@ export class TunnelDesk {
     const open = this.#heldBy(tunnelId, client);
     if (open === undefined) return false;
     open.holders.delete(client);
-    if (open.holders.size > 0) return true;
-    this.#tunnels.delete(tunnelId);
-    open.tunnel.destroy();
+    if (open.holders.size === 0) this.#takeDown(open);
     return true;
   }
 
@@ -113,17 +126,30 @@ export class TunnelDesk {
     this.#clients.clear();
   }
 
-  #open(tunnel: OpenTunnel): number {
-    const tunnelId = this.#freshId();
-    this.#tunnels.set(tunnelId, tunnel);
-    return tunnelId;
+  #open(tunnel: Pick<OpenTunnel, "tunnel" | "source" | "holders">): number {
+    const id = this.#freshId();
+    this.#tunnels.set(id, { ...tunnel, id, isAnswered: false });
+    return id;
   }
 
-  #takesIncoming(client: TunnelHolder): boolean {
-    const incoming = [...this.#tunnels.values()].filter(({ isIncoming }) => isIncoming);
-    const ofClient = incoming.filter(({ holders }) => holders.has(client));
-    const isRoomLeft = incoming.length < INCOMING_MAX && ofClient.length < INCOMING_PER_CLIENT_MAX;
-    return isRoomLeft && !this.isFull(client);
+  #takeDown({ id, tunnel }: OpenTunnel): void {
+    this.#tunnels.delete(id);
+    tunnel.destroy();
+  }
+
+  /** Makes room for one more that comes in, of a client or of all; false when there is none. */
+  #makesRoom(source: string, client?: TunnelHolder): boolean {
+    const isIncoming = (open: OpenTunnel): open is Incoming => open.source !== undefined;
+    const incoming = [...this.#tunnels.values()].filter(isIncoming);
+    const here = incoming.filter(({ holders }) => client === undefined || holders.has(client));
+    const most = client === undefined ? INCOMING_MAX : INCOMING_PER_CLIENT_MAX;
+    const isFull = client === undefined ? this.#tunnels.size >= TUNNELS_MAX : this.isFull(client);
+    if (here.length < most && !isFull) return true;
+    const other = givingWay(here, source);
+    if (other === undefined) return false;
+    if (client === undefined) this.#takeDown(other);
+    else this.release(other.id, client);
+    return true;
   }
 
   /** Last of all, so that nothing that comes through it is told before the tunnel is. */

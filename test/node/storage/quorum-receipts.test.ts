@@ -37,7 +37,7 @@ function receiptsOf(count: number) {
 }
 
 /** The circuit that they go over. */
-const CIRCUIT = { id: 1, sendData: () => {}, refuse: () => {} };
+const CIRCUIT = { id: 1, source: "", sendData: () => {}, refuse: () => {} };
 
 describe("the receipts of a quorum", () => {
   test.each([1, 8, 9, 256])(

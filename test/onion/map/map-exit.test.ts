@@ -33,7 +33,7 @@ class Exit {
   /** A circuit asks so many times; aborting the result ends it. */
   ask(id: number, times: number): Canceller {
     const ending = new Canceller();
-    const circuit: IncomingCircuit = { id, sendData: () => {}, refuse: () => {} };
+    const circuit: IncomingCircuit = { id, source: "", sendData: () => {}, refuse: () => {} };
     for (let i = 0; i < times; i++) {
       void this.#handler(WAITING.slice(), ending.signal, circuit).then((answer) => {
         expect(readOutcome(answer)).toEqual({ kind: "failed", code: "CULVERT_BUSY" });
@@ -100,7 +100,7 @@ it.each([
       throw new CulvertError("CULVERT_NOT_FOUND");
     },
   };
-  const circuit: IncomingCircuit = { id: 1, sendData: () => {}, refuse: () => {} };
+  const circuit: IncomingCircuit = { id: 1, source: "", sendData: () => {}, refuse: () => {} };
   const get = encodeOperation({ kind: "get", address: new Uint8Array(32), waitMs: asked });
   await serveMap(map)(get, new Canceller().signal, circuit);
   expect(waits).toEqual([waited]);

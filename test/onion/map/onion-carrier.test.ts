@@ -354,7 +354,7 @@ describe("an exit", () => {
       put: () => Promise.reject(new Error("disk")),
       get: () => Promise.reject(new CulvertError("CULVERT_JOURNAL")),
     });
-    const circuit = { id: 1, sendData: () => {}, refuse: () => {} };
+    const circuit = { id: 1, source: "", sendData: () => {}, refuse: () => {} };
     const ask = (content: Uint8Array) => broken(content, new AbortController().signal, circuit);
     expect(await ask(Uint8Array.of(9))).toEqual(Uint8Array.of(3, 2));
     expect(await ask(new Uint8Array(966).fill(1, 0, 1).fill(255, 99, 102))).toEqual(

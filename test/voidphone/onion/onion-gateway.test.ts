@@ -203,18 +203,47 @@ describe("the onion module's API", () => {
     const stranger = connectTo(far, clock);
     const toUs = { ...target, host: "192.0.2.1" };
     for (let count = 0; count < 64; count++) await say(stranger, { kind: "build", target: toUs });
-    expect(notices(client).filter(({ kind }) => kind === "incoming").length).toBe(32);
+    expect(notices(client).filter(({ kind }) => kind === "incoming").length).toBe(64);
     connectTo(far, clock);
     await build();
     const alive = here.open.filter(({ isDestroyed }) => !isDestroyed);
     expect(alive.length).toBe(33);
   });
 
+  test("tells of a call, however many tunnels somebody else has built to it", async () => {
+    const toUs = { ...target, host: "192.0.2.1" };
+    const flood = async (source: string, count: number): Promise<void> => {
+      there.source = source;
+      const stranger = connectTo(far, clock);
+      for (let i = 0; i < count; i++) await say(stranger, { kind: "build", target: toUs });
+    };
+    const alive = (): number => here.open.filter(({ isDestroyed }) => !isDestroyed).length;
+    await flood("one way", 32);
+    notices(client);
+    await flood("another", 1);
+    const call = incomingOf(client);
+    // It is not the call that gives way to more of them, and it can be answered.
+    await flood("one way", 40);
+    await say(client, { kind: "data", tunnelId: call, data: utf8("yes?") });
+    expect(notices(client).filter(({ kind }) => kind === "error")).toEqual([]);
+    // By as many ways as there are places: what is answered stays, what is not gives way.
+    for (let way = 0; way < 50; way++) await flood(`way ${way}`, 2);
+    await say(client, { kind: "data", tunnelId: call, data: utf8("still there?") });
+    expect(notices(client).filter(({ kind }) => kind === "error")).toEqual([]);
+    await flood("a late one", 1);
+    expect(notices(client).map(({ kind }) => kind)).toEqual(["incoming"]);
+    expect(alive()).toBe(32);
+  });
+
   test("has room for so many tunnels of one client", async () => {
-    // Each far client takes half as many that come in.
+    // Each far client takes half as many that come in, and keeps what it has answered.
     for (const _ of [1, 2]) {
-      connectTo(far, clock);
-      for (let count = 0; count < 32; count++) await build();
+      const listener = connectTo(far, clock);
+      for (let count = 0; count < 32; count++) {
+        await build();
+        await say(listener, { kind: "data", tunnelId: incomingOf(listener), data: utf8("yes?") });
+        notices(client);
+      }
     }
     await client.say(BUILD);
     expect(notices(client)).toEqual([{ kind: "error", request: "build", tunnelId: 0 }]);
