@@ -6,7 +6,7 @@ import type { VirtualNet } from "./virtual-net.ts";
 let net: VirtualNet;
 afterEach(() => net.close());
 
-it("gets that were given up end with the circuit that is full of them", async () => {
+it("gets that were given up end soon, with the circuit that is full of them", async () => {
   const rig = carrierRig({ paths: 1, spares: 0 });
   const { carrier } = rig;
   net = rig.net;
@@ -21,12 +21,14 @@ it("gets that were given up end with the circuit that is full of them", async ()
   };
   for (let round = 0; round < 4; round++) {
     await abandon(CIRCUIT_LIMITS.requestsMax);
-    // The full one, and the next.
-    expect(carrier.circuits.reads.length).toBe(2);
+    // Those that are full, and the next.
+    expect(carrier.circuits.reads.length).toBeLessThanOrEqual(round + 2);
   }
   // One on which somebody waits stays, however full it is of others.
   const record = recordOf(99);
   const got = carrier.get(record.address, { waitMs: 200_000 });
+  await net.clock.runUntil(net.clock.now() + 31_000);
+  expect(carrier.circuits.reads.length).toBeLessThanOrEqual(2);
   await abandon(CIRCUIT_LIMITS.requestsMax - 1);
   await abandon(1);
   await net.clock.runPromise(carrier.put(record), 60_000);

@@ -81,6 +81,8 @@ export class CircuitPool {
   readonly #endings = new Set<Cancel>();
   /** Those that are asked nothing new. */
   readonly #shunned = new WeakSet<Circuit>();
+  /** Those that are spent, and will end. */
+  readonly #spent = new WeakSet<Circuit>();
   #turn = 0;
 
   constructor(
@@ -254,15 +256,26 @@ export class CircuitPool {
   /**
    * Circuits that nobody uses and nobody may use any more. With one that is full of what was given
    * up, its exit gives that up too: no cell says so of a single request, since it would tell the
-   * relays a get from a put.
+   * relays a get from a put. Each ends at a moment of its own while there are few of them: at this
+   * one another is built, or asked, and whoever sees both would know that they belong together.
    */
   #closeSpent(): void {
     const most = this.#options.paths + this.#options.spares + EXTRA_CIRCUITS;
     for (const circuit of [...this.#circuits]) {
       if (circuit.awaitedRequests > 0) continue;
       const isSpent = !circuit.isUsable || !this.#hasRoom(circuit.exit);
-      if (!circuit.isUsable || (isSpent && this.#circuits.length > most)) circuit.close();
+      if (isSpent && this.#circuits.length > most) circuit.close();
+      else if (!circuit.isUsable) this.#endSpent(circuit);
     }
+  }
+
+  #endSpent(circuit: Circuit): void {
+    if (this.#spent.has(circuit)) return;
+    this.#spent.add(circuit);
+    this.#endLater(circuit, () => {
+      this.#spent.delete(circuit);
+      return !circuit.isUsable && circuit.awaitedRequests === 0;
+    });
   }
 
   async #build(): Promise<void> {

@@ -21,11 +21,11 @@ export function framesPerExit(options: {
  * Which frames of one stream each exit has seen lately. A frame that is asked for again at the same
  * exit costs nothing: the exit learns nothing new. A frame is forgotten a span after it was shown
  * last: were all forgotten at one moment, an exit would see two budgets around it. Holds at most a
- * budget of addresses for each exit that was used, and none without a budget.
+ * budget of addresses for each exit that was used lately, and none without a budget.
  */
 export class ExitBudget {
   readonly #options: ExitBudgetOptions;
-  /** When each frame was shown last, the longest ago first. */
+  /** When each frame was shown last, the longest ago first; the exit shown one last is last. */
   readonly #seen = new Map<string, Map<string, Instant>>();
 
   constructor(options: ExitBudgetOptions) {
@@ -43,7 +43,10 @@ export class ExitBudget {
     const name = nodeIdText(exit);
     const seen = this.#seenBy(name, now);
     seen.delete(toHex(address));
+    this.#seen.delete(name);
     this.#seen.set(name, seen.set(toHex(address), now));
+    // Of exits that are never asked again nobody else would look at what is over.
+    for (const other of this.#seen.keys()) if (this.#seenBy(other, now).size > 0) break;
   }
 
   /** Addresses that are remembered. */

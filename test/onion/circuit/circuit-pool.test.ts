@@ -1,8 +1,11 @@
 import { expect, it } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
+import type { Circuit } from "../../../src/onion/circuit/circuit.ts";
 import { CIRCUIT_LIMITS } from "../../../src/onion/circuit/circuit-limits.ts";
 import { CircuitPool } from "../../../src/onion/circuit/circuit-pool.ts";
+import { packetBytes } from "../../../src/onion/packet/geometry.ts";
 import { carrierRig, recordOf } from "../carrier-rig.ts";
+import type { Passage } from "../virtual-net.ts";
 
 it("a pool that is closed while a circuit becomes ready leaves none behind", async () => {
   for (let turns = 0; turns < 24; turns++) {
@@ -40,6 +43,29 @@ it("a relay that ends circuits as too old before their time has the blame for it
   carrier.prepare();
   await net.clock.runUntil(30_000);
   expect(routes.failures.map(({ reason }) => reason)).toContain("expired");
+  carrier.close();
+  net.close();
+});
+
+it("a circuit that is replaced ends when nothing else begins", async () => {
+  const { net, carrier } = carrierRig({ circuit: { lifeMs: 60_000, lifeSpreadMs: 10_000 } });
+  carrier.prepare();
+  const ends = new Map<Circuit, number>();
+  const seen = new Set<Circuit>();
+  for (let now = 0; now < 600_000; now += 1_000) {
+    await net.clock.runUntil(now);
+    for (const circuit of [...carrier.circuits.writes, ...carrier.circuits.reads]) {
+      if (seen.has(circuit)) continue;
+      seen.add(circuit);
+      void circuit.ended.then(() => ends.set(circuit, net.clock.now()));
+    }
+  }
+  expect(ends.size).toBeGreaterThan(50);
+  const isBuild = ({ from, bytes }: Passage): boolean =>
+    from === 0 && bytes.length === packetBytes(net.geometry);
+  const begun = new Set(net.passages.filter(isBuild).map(({ at }) => at));
+  expect(begun.size).toBeGreaterThan(50);
+  expect([...ends.values()].filter((at) => begun.has(at))).toEqual([]);
   carrier.close();
   net.close();
 });

@@ -43,6 +43,18 @@ describe("the budget of an exit", () => {
     expect([1_800, 1_900].map((now) => budget.allows(exit, second, now))).toEqual([false, true]);
   });
 
+  it("keeps nothing of exits that are not asked for any more", () => {
+    const budget = new ExitBudget({ framesPerExit: 10, spanMs: 1_000 });
+    let most = 0;
+    for (let now = 0; now < 100_000; now += 100) {
+      budget.spend(random.bytes(32), random.bytes(32), now);
+      // One that is used again and again is the first one that was known.
+      budget.spend(exit, random.bytes(32), now);
+      most = Math.max(most, budget.size);
+    }
+    expect(most).toBeLessThanOrEqual(21);
+  });
+
   it("remembers nothing of what it does not limit", () => {
     const framesPerExit = Number.POSITIVE_INFINITY;
     const budget = new ExitBudget({ framesPerExit, spanMs: 1_000 });
