@@ -155,9 +155,15 @@ describe("a neighbour that floods a relay", () => {
     const desk = new MessageDesk(net.service(4), new StaticRoutes(() => [net.route(1, 3)]));
     await net.clock.runPromise(desk.send(net.peer(3), BYTES, { reply: "none" }));
     await net.clock.runUntil(1_000);
+    // Where a reply block leads is said by who has sent it.
+    const last = new MessageDesk(net.service(1), new StaticRoutes(() => []));
+    last.setMessageHandler((message) => message.reply(BYTES));
+    const asking = new MessageDesk(net.service(0), new PlannedRoutes(net, [2, 1], [3, 0]));
+    await net.clock.runPromise(asking.send(net.peer(1), BYTES, { reply: "surb" }));
     expect(named).toEqual([
       ["circuit", net.node(0).id],
       ["packet", net.node(4).id],
+      ["packet", net.node(2).id],
     ]);
   });
 

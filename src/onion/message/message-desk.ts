@@ -1,4 +1,5 @@
 import { type Cancel, CulvertError, isCulvertError, onAbort, toHex } from "../../base/index.ts";
+import type { NodeId } from "../../identity/index.ts";
 import { mixDelayMs } from "../circuit/circuit-build.ts";
 import type { BackwardContent } from "../packet/backward.ts";
 import { type Failure, failureError } from "../packet/failure.ts";
@@ -251,13 +252,14 @@ export class MessageDesk {
     bytes: Uint8Array,
     answer: ((answer: BackwardContent) => void) | undefined,
     source: string,
+    from: NodeId,
   ): void {
     const content = this.#read(bytes);
     if (content === undefined) {
       answer?.({ kind: "failure", reason: "protocol", detail: 0 });
       return;
     }
-    const way = this.#wayOf(content, answer);
+    const way = this.#wayOf(content, answer, from);
     const whole = this.#assembly.add(content, { way, source }, this.#service.clock.now());
     if (whole !== undefined) this.#onMessage(new IncomingMessage(this.#service.parts, whole));
   }
@@ -265,6 +267,7 @@ export class MessageDesk {
   #wayOf(
     { surb }: Content,
     answer: ((answer: BackwardContent) => void) | undefined,
+    from: NodeId,
   ): ReplyWay | undefined {
     const { parts, packets } = this.#service;
     if (answer !== undefined) return stateWay(parts, answer);
@@ -274,7 +277,7 @@ export class MessageDesk {
       isKept: false,
       send: (content) => {
         const { first, unit } = useSurb(parts, surb, content);
-        packets.send(first, unit);
+        packets.send(first, unit, from);
       },
     };
   }

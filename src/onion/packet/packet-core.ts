@@ -245,8 +245,8 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     if (listener !== undefined && pending === undefined) return;
     this.#count("delivered");
     const token = pending && { token: pending.ticket };
-    const delivered = { content, source: from.source, ...token };
-    this.#effects.push({ kind: "deliver", ...delivered });
+    const by = { from: from.id, source: from.source };
+    this.#effects.push({ kind: "deliver", content, ...by, ...token });
   }
 
   /** A packet that a unit may still belong to; without room its listener is told. */
@@ -325,9 +325,9 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   }
 
   #send(input: PacketInput & { readonly kind: "send" }, now: Instant): void {
-    const { first: to, unit, expects } = input;
+    const { first: to, unit, from, expects } = input;
     if (expects === undefined) {
-      this.#effects.push({ kind: "send", to, unit });
+      this.#effects.push({ kind: "send", to, unit, ...(from && { from }) });
       return;
     }
     const name = toHex(edgeId(this.#parts.suite, unit.subarray(2, 34)));

@@ -27,6 +27,8 @@ export type PacketInput =
       readonly kind: "send";
       readonly first: NodeId;
       readonly unit: Uint8Array;
+      /** The neighbour whose packet names `first`, if one does. */
+      readonly from?: NodeId | undefined;
       readonly expects?: { readonly id: number; readonly layers: readonly Uint8Array[] };
     }
   /** A reply block was given away. */
@@ -51,6 +53,8 @@ export type PacketEffect =
   | {
       readonly kind: "deliver";
       readonly content: Uint8Array;
+      /** The neighbour that has brought it, and whom it counts for. */
+      readonly from: NodeId;
       readonly source: string;
       readonly token?: number;
     }

@@ -14,11 +14,13 @@ export interface PacketHandlers {
    * answer along the hops that have kept state; calls after the first do nothing.
    *
    * @param source whom the payload counts for, by what all share
+   * @param from the neighbour that has brought it
    */
   deliver(
     content: Uint8Array,
     answer: ((answer: BackwardContent) => void) | undefined,
     source: string,
+    from: NodeId,
   ): void;
   /** A reply came home along a reply block of this node's own. */
   home(name: Uint8Array, content: Uint8Array): void;
@@ -57,8 +59,9 @@ export class PacketShell {
     this.#driver.handle({ kind: "unit", from, unit, source });
   }
 
-  send(first: NodeId, unit: Uint8Array): void {
-    this.#driver.handle({ kind: "send", first, unit });
+  /** @param from the neighbour whose packet names `first`, if one does */
+  send(first: NodeId, unit: Uint8Array, from?: NodeId): void {
+    this.#driver.handle({ kind: "send", first, unit, from });
   }
 
   ask(first: NodeId, unit: Uint8Array, layers: readonly Uint8Array[]): Promise<PacketOutcome> {
@@ -96,7 +99,7 @@ export class PacketShell {
         this.#transmit(effect);
         break;
       case "deliver":
-        this.#handlers().deliver?.(effect.content, this.#answerOf(effect.token), effect.source);
+        this.#deliver(effect);
         break;
       case "home":
         this.#handlers().home?.(effect.name, effect.content);
@@ -105,6 +108,11 @@ export class PacketShell {
         this.#asked.get(effect.id)?.(effect.outcome);
         this.#asked.delete(effect.id);
     }
+  }
+
+  #deliver(effect: PacketEffect & { readonly kind: "deliver" }): void {
+    const { content, token, source, from } = effect;
+    this.#handlers().deliver?.(content, this.#answerOf(token), source, from);
   }
 
   #transmit({ to, unit, from, ticket }: PacketEffect & { readonly kind: "send" }): void {
