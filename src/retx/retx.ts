@@ -1,6 +1,7 @@
 import { assert, Heap, type Instant } from "../base/index.ts";
 import { FrameTable } from "./frame-table.ts";
 import { LostRun } from "./lost-run.ts";
+import { StoredRun } from "./stored-run.ts";
 import { comesFirst, type Suspect } from "./suspect.ts";
 
 /**
@@ -49,6 +50,7 @@ export class ReTx {
   readonly #suspects = new Heap<Suspect>(comesFirst);
   readonly #missing = new Heap<Suspect>((a, b) => a.index < b.index);
   readonly #lostRun = new LostRun();
+  readonly #storedRun: StoredRun;
   #unstored = 0;
   /** The earliest refresh, unless it has to be looked for. */
   #refreshAt: Instant = NEVER;
@@ -57,6 +59,7 @@ export class ReTx {
   /** `first` is the index of the first frame. */
   constructor(options: { readonly first?: number } = {}) {
     this.#frames = new FrameTable(options.first ?? 0);
+    this.#storedRun = new StoredRun(this.#frames);
   }
 
   /** The lowest unacknowledged index, or the next one to be added. */
@@ -95,9 +98,14 @@ export class ReTx {
     return this.#frames.puts[this.#frames.find(index)] ?? 0;
   }
 
+  /** The first index of a frame that was never known to be in the Map. It never falls. */
+  get storedBelow(): number {
+    return this.#storedRun.below;
+  }
+
   /** When the first receipt of the frames below `storedBelow` ends; `Infinity` without one. */
   earliestExpiry(): Instant {
-    return this.storedRun().expiresAt;
+    return this.#storedRun.earliestExpiry();
   }
 
   add(index: number): void {
@@ -133,6 +141,7 @@ export class ReTx {
     this.#frames.expiresAt[slot] = times.expiresAt;
     this.#setState(slot, STORED);
     this.#setRefresh(slot, times.refreshAt);
+    this.#storedRun.reached(index);
   }
 
   /** Drops every frame below `next`; gives their indexes. */
@@ -146,6 +155,7 @@ export class ReTx {
       dropped.push(index);
     }
     this.#frames.passTo(next);
+    this.#storedRun.reached(this.base);
     return dropped;
   }
 
@@ -172,6 +182,7 @@ export class ReTx {
         latestSent = Math.max(latestSent, this.#frames.sentAt[slot] as number);
         if (this.#frames.selected[slot] === 0) newlySelected.push(index);
         this.#markSelected(slot);
+        this.#storedRun.reached(index);
       } else {
         if (options.newest) this.#unselect(index, slot);
         this.#doubt(index, slot, latestSent, options);
@@ -266,23 +277,14 @@ export class ReTx {
     const slot = this.#frames.find(index);
     if (slot >= 0) this.#leave(slot);
     this.#frames.skipRemoved();
+    this.#storedRun.reached(index);
   }
 
-  /** The first index from which on no frame is known to be stored. */
-  storedBelow(): number {
-    return this.storedRun().below;
-  }
-
-  /** The frames from the base on that are stored: where they end, and when the first one does. */
-  storedRun(): { readonly below: number; readonly expiresAt: Instant } {
+  /** The first index of a frame that is not known to be in the Map now: it is to be put again. */
+  heldBelow(): number {
     let below = this.base;
-    let expiresAt = NEVER;
-    for (; below < this.next; below++) {
-      const slot = this.#frames.find(below);
-      if (!this.#isThere(slot)) break;
-      expiresAt = Math.min(expiresAt, this.#frames.expiresAt[slot] ?? NEVER);
-    }
-    return { below, expiresAt };
+    while (below < this.next && this.#isThere(this.#frames.find(below))) below += 1;
+    return below;
   }
 
   #hasNeverStored(): boolean {

@@ -1,5 +1,6 @@
 import type { ArrivalsStart } from "./receiver/arrivals.ts";
 import type { FramerState } from "./sender/framer.ts";
+import type { ShortFrame } from "./sender/unacknowledged-frames.ts";
 
 /** What of the writing half survives a restart. Times are Unix milliseconds. */
 export interface SenderState {
@@ -7,10 +8,15 @@ export interface SenderState {
   /** The lowest unacknowledged index, and the next one to be sealed. */
   readonly base: number;
   readonly next: number;
-  /** Every unacknowledged frame below this had a receipt, which ends at `expiresUnixMs`. */
+  /** Every unacknowledged frame below this had a receipt, and was not to be put again. */
   readonly storedBelow: number;
+  /** When the first receipt of those that were stored ends. */
   readonly expiresUnixMs: number;
   readonly acknowledgedBytes: number;
+  /** Bytes that were said to be in the Map; 0 where an earlier version has not told. */
+  readonly storedBytes: number;
+  /** Unacknowledged frames that are not full, the newest of them. */
+  readonly short: readonly ShortFrame[];
   readonly endIndex: number | undefined;
   readonly resetIndex: number | undefined;
   /** What the peer is told with it, if not 0. */

@@ -169,6 +169,7 @@ const BROADCAST = {
   base: 3,
   storedBelow: 4,
   next: 5,
+  storedBytes: 60,
   framer: { framedBytes: 99, endAsked: true, isEndFramed: false, waitingBytes: 3 },
   generations: [{ from: 3, bornUnixMs: 7 }],
   grantedSeconds: 600,

@@ -13,6 +13,7 @@ export interface Model {
 }
 
 const isThere = (frame: Model): boolean => frame.state === "stored" || frame.selected;
+const wasThere = (frame: Model): boolean => frame.storedAt !== -NEVER || frame.selected;
 
 /** The rules of `ReTx` on a plain list, as slowly as one likes. */
 export class NaiveReTx {
@@ -20,6 +21,7 @@ export class NaiveReTx {
   run: number[] = [];
   base = 0;
   next = 0;
+  storedBelow = 0;
 
   find(index: number): Model | undefined {
     return this.frames.find((frame) => frame.index === index);
@@ -126,9 +128,13 @@ export class NaiveReTx {
     const unstored = frames.filter((frame) => !isThere(frame));
     const deadline = Math.min(NEVER, ...frames.map(({ refreshAt }) => refreshAt));
     const states = frames.map(({ index, state, selected }) => [index, state, selected]);
-    const storedBelow = unstored[0]?.index ?? next;
-    const stored = frames.filter(({ index }) => index < storedBelow);
+    const heldBelow = unstored[0]?.index ?? next;
+    const isBeyond = ({ index }: Model): boolean => index >= this.storedBelow;
+    const first = frames.find((frame) => isBeyond(frame) && !wasThere(frame));
+    this.storedBelow = first?.index ?? next;
+    const stored = frames.filter(({ index }) => index < this.storedBelow);
     const times = [deadline, Math.min(NEVER, ...stored.map(({ expiresAt }) => expiresAt))];
-    return String([base, next, frames.length, unstored.length, storedBelow, ...times, ...states]);
+    const below = [heldBelow, this.storedBelow];
+    return String([base, next, frames.length, unstored.length, ...below, ...times, ...states]);
   }
 }

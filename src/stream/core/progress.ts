@@ -13,7 +13,11 @@ export interface StreamProgress {
   readonly writtenBytes: number;
   /** Ours: bytes in numbered frames; durable, too, when the stream has a journal. */
   readonly framedBytes: number;
-  /** Ours: bytes in the Map, without a gap from the first one on. Counted when it is asked for. */
+  /**
+   * Ours: bytes that were put into the Map, without a gap from the first one on. It never falls:
+   * that some are put again, since their time comes or the peer may lack them, changes nothing.
+   * Only a session that begins when the Map has forgotten what was not read has less than the last.
+   */
   readonly storedBytes: number;
   /** Ours: bytes that the peer's application has taken. */
   readonly acknowledgedBytes: number;
@@ -48,8 +52,8 @@ export interface StreamProgress {
   /** When a frame of the peer was last opened, as `performance.now()` counts. */
   readonly peerHeardAt: Instant | undefined;
   /**
-   * Ours: when the first of the unread frames in the Map leaves it; `Infinity` when nothing is at
-   * risk. Counted when it is asked for.
+   * Ours: when the first of the unread frames in the Map leaves it, unless it is put again before;
+   * `Infinity` when nothing is at risk. Counted when it is asked for.
    */
   readonly expiresAt: Instant;
   /**
@@ -75,10 +79,7 @@ export function progressOf(parts: ProgressParts): StreamProgress {
     ...exchange.counts,
     writtenBytes: sender.writtenBytes,
     framedBytes: sender.framedBytes,
-    // Costs a walk over the unacknowledged frames: only for who asks.
-    get storedBytes() {
-      return sender.storedBytes;
-    },
+    storedBytes: sender.storedBytes,
     acknowledgedBytes: sender.acknowledgedBytes,
     isAllStored: sender.milestones.isAllStored,
     isAllAcknowledged: sender.milestones.isAllAcknowledged,
@@ -91,6 +92,7 @@ export function progressOf(parts: ProgressParts): StreamProgress {
     roundTripMs: exchange.rto.meanMs,
     retransmissions: sender.retransmissions,
     peerHeardAt,
+    // Costs a walk over the unacknowledged frames: only for who asks.
     get expiresAt() {
       return sender.earliestExpiry();
     },

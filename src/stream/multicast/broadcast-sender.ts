@@ -99,7 +99,8 @@ export class BroadcastSender {
     this.#unacknowledged = new UnacknowledgedFrames(init.commits, { ...init, ...options }, state);
     this.#claim = new Claim(this.#next, state !== undefined);
     this.#isAllStored = this.#framer.isEmpty && this.#retx.base === this.#next;
-    this.#storedBytes = this.#unacknowledged.endOffset(this.#retx.base - 1);
+    const storedAtLeast = this.#unacknowledged.endOffset(this.#retx.base - 1);
+    this.#storedBytes = Math.max(storedAtLeast, state?.storedBytes ?? 0);
   }
 
   /** Bytes that are in frames: durable when the journal is. */
@@ -233,12 +234,10 @@ export class BroadcastSender {
   }
 
   #onFirstStored(index: number): void {
-    const before = this.#retx.base;
     this.#claim.stored(index);
     this.#retx.forget(index);
-    for (let passed = before; passed < this.#retx.base; passed++) {
-      this.#storedBytes = Math.max(this.#unacknowledged.endOffset(passed), this.#storedBytes);
-    }
+    const end = this.#unacknowledged.endOffset(this.#retx.base - 1);
+    this.#storedBytes = Math.max(end, this.#storedBytes);
   }
 
   /** A put is late or has failed. */
@@ -285,6 +284,7 @@ export class BroadcastSender {
       base: this.#base,
       storedBelow: this.#retx.base,
       next: this.#next,
+      storedBytes: this.#storedBytes,
       framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       generations: this.#retention.generations,
       grantedSeconds: this.#grantedSeconds,

@@ -29,6 +29,8 @@ export interface BroadcastState {
   readonly base: number;
   readonly storedBelow: number;
   readonly next: number;
+  /** Bytes of which the Map had everything; 0 where an earlier version has not told. */
+  readonly storedBytes: number;
   readonly framer: FramerState;
   readonly generations: readonly Generation[];
   /** The shortest life that the Map has granted. */
@@ -94,6 +96,7 @@ function fromFields(fields: Fields): BroadcastState {
   const next = fields.integer("next", { max: INDEX_MAX });
   const base = fields.integer("base", { min: Math.max(0, next - KEPT_MAX), max: next });
   const storedMin = Math.max(base, next - UNSTORED_MAX);
+  const framedBytes = fields.integer("framedBytes");
   const [oldestChain, chain] = [chainOf(fields, "oldestChain"), chainOf(fields, "chain")];
   if (chain.index - oldestChain.index !== BigInt(next - base)) {
     throw fields.wrong("chain", "is not at the next frame");
@@ -104,8 +107,11 @@ function fromFields(fields: Fields): BroadcastState {
     base,
     storedBelow: fields.integer("storedBelow", { min: storedMin, max: next }),
     next,
+    storedBytes: fields.has("storedBytes")
+      ? fields.integer("storedBytes", { max: framedBytes })
+      : 0,
     framer: {
-      framedBytes: fields.integer("framedBytes"),
+      framedBytes,
       endAsked: fields.boolean("endAsked"),
       isEndFramed: fields.boolean("isEndFramed"),
       waitingBytes: fields.integer("waitingBytes"),

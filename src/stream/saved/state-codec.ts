@@ -1,13 +1,15 @@
-import { type CborInput, encodeCbor, type Fields } from "../../codec/index.ts";
+import { type CborInput, type CborValue, encodeCbor, type Fields } from "../../codec/index.ts";
 import {
   CELL_BYTES_MAX,
   CELL_BYTES_MIN,
   INDEX_MAX,
   MARK_MAX,
+  payloadBytesMax,
   RESET_CODE_MAX,
 } from "../frame/frame.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "../options.ts";
 import { FRAMES_BEYOND_LIMIT } from "../sender/probe-timer.ts";
+import { SHORT_FRAMES_MAX, type ShortFrame } from "../sender/unacknowledged-frames.ts";
 import type {
   AckReaderState,
   BegunState,
@@ -58,7 +60,7 @@ export function decodeWholeState(bytes: Uint8Array): WholeState {
 
 function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined } {
   const { sender, receiver } = state;
-  const { framer, ...counters } = sender;
+  const { framer, short, ...counters } = sender;
   const end = receiver.end === undefined ? undefined : { ...receiver.end };
   return {
     version: STATE_VERSION,
@@ -66,7 +68,12 @@ function stateToCbor(state: StreamState): { [key: string]: CborInput | undefined
     writeSeed: state.writeSeed,
     readRoot: state.readRoot,
     isDone: state.isDone,
-    sender: { ...counters, ...framer, expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs) },
+    sender: {
+      ...counters,
+      ...framer,
+      expiresUnixMs: finiteOrAbsent(sender.expiresUnixMs),
+      short: short.flatMap(({ index, lackingBytes }) => [index, lackingBytes]),
+    },
     receiver: { ...receiver, begun: receiver.begun && { ...receiver.begun }, end },
     ackWriter: ackWriterToCbor(state.ackWriter),
     ackReader: { ...state.ackReader },
@@ -80,14 +87,14 @@ function stateFromFields(fields: Fields): StreamState {
     writeSeed: fields.bytes("writeSeed", 32),
     readRoot: rootOf(fields, "readRoot"),
     isDone: fields.boolean("isDone"),
-    sender: senderFromFields(fields.fields("sender")),
+    sender: senderFromFields(fields.fields("sender"), payloadBytesMax(cellBytes)),
     receiver: receiverFromFields(fields.fields("receiver")),
     ackWriter: ackWriterOf(fields.fields("ackWriter")),
     ackReader: ackReaderFromFields(fields.fields("ackReader")),
   };
 }
 
-function senderFromFields(fields: Fields): SenderState {
+function senderFromFields(fields: Fields, payloadMax: number): SenderState {
   const next = index(fields, "next");
   const base = fields.integer("base", { min: Math.max(0, next - FRAMES_PENDING_MAX), max: next });
   const sealed = (name: string) => () => fields.integer(name, { min: 0, max: next - 1 });
@@ -98,6 +105,10 @@ function senderFromFields(fields: Fields): SenderState {
     storedBelow: fields.integer("storedBelow", { min: base, max: next }),
     expiresUnixMs: optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ?? 0,
     acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
+    storedBytes:
+      optional(fields, "storedBytes", () => fields.integer("storedBytes", { max: framedBytes })) ??
+      0,
+    short: optional(fields, "short", () => shortFramesOf(fields, { base, next, payloadMax })) ?? [],
     endIndex: optional(fields, "endIndex", sealed("endIndex")),
     resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
     resetCode: optional(fields, "resetCode", () =>
@@ -117,6 +128,33 @@ function senderFromFields(fields: Fields): SenderState {
       waitingBytes: offset(fields, "waitingBytes"),
     },
   };
+}
+
+/** Pairs of an index and what is lacking, the indexes in order. */
+function shortFramesOf(
+  fields: Fields,
+  within: { readonly base: number; readonly next: number; readonly payloadMax: number },
+): ShortFrame[] {
+  const { base, next, payloadMax } = within;
+  const numbers = fields.list("short");
+  if (numbers.length % 2 !== 0 || numbers.length > 2 * SHORT_FRAMES_MAX) {
+    throw fields.wrong("short", "has not as many entries as it may");
+  }
+  const short: ShortFrame[] = [];
+  for (let at = 0; at < numbers.length; at += 2) {
+    const [index, lackingBytes] = [numbers[at], numbers[at + 1]];
+    const min = (short.at(-1)?.index ?? base - 1) + 1;
+    const isIndex = isInteger(index, min, next - 1);
+    if (!isIndex || !isInteger(lackingBytes, 1, payloadMax)) {
+      throw fields.wrong("short", "holds what is no short frame");
+    }
+    short.push({ index, lackingBytes });
+  }
+  return short;
+}
+
+function isInteger(value: CborValue | undefined, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
 }
 
 function receiverFromFields(fields: Fields): ReceiverState {

@@ -1,6 +1,7 @@
 import type { Instant } from "../../base/index.ts";
 import { ackDelayMs } from "../acks/ack-delay.ts";
 import type { Exchange } from "../exchange/exchange.ts";
+import { INDEX_MAX } from "../frame/frame.ts";
 import { DEFAULTS, type StreamOptions } from "../options.ts";
 
 /**
@@ -11,6 +12,9 @@ const PROBE_MS_MAX = 24 * 3_600_000;
 
 /** Room for probes and a reset beyond the frames that may be unacknowledged. */
 export const FRAMES_BEYOND_LIMIT = 128;
+
+/** Indexes from here on are kept back for a reset and the last probes. */
+export const INDEX_LIMIT: number = INDEX_MAX - 256;
 
 /** Behind so many frames that wait for its application no reader with defaults finds a probe. */
 export const PROBES_REACH: number = DEFAULTS.unacknowledgedFramesMax + FRAMES_BEYOND_LIMIT;

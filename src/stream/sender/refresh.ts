@@ -1,3 +1,5 @@
+import type { Instant, Random } from "../../base/index.ts";
+
 /** A frame is put again when this part of its life is over, and up to a fifth of it later. */
 export const REFRESH_AFTER = 0.6;
 
@@ -14,4 +16,20 @@ export function refreshedLifeMs(life: {
   readonly askedSeconds: number;
 }): number {
   return Math.max(life.grantedMs, 1_000 * Math.min(life.askedSeconds, LIFE_SECONDS_MIN));
+}
+
+/** From when and until when a receipt counts, and when its frame is put again. */
+export function receiptTimes(
+  receipt: {
+    readonly now: Instant;
+    readonly grantedSeconds: number;
+    readonly askedSeconds: number;
+  },
+  random: Random,
+): { readonly now: Instant; readonly expiresAt: Instant; readonly refreshAt: Instant } {
+  const { now, grantedSeconds, askedSeconds } = receipt;
+  const grantedMs = grantedSeconds * 1_000;
+  const lifeMs = refreshedLifeMs({ grantedMs, askedSeconds });
+  const early = REFRESH_AFTER + 0.2 * random.unit();
+  return { now, expiresAt: now + grantedMs, refreshAt: now + lifeMs * early };
 }

@@ -6,7 +6,6 @@ import { FRAME_ID_BYTES } from "../frame/cell.ts";
 import {
   type Acknowledgement,
   arrivedEnd,
-  INDEX_MAX,
   isSelected,
   payloadBytesMax,
   SELECTIVE_BITS,
@@ -16,15 +15,12 @@ import type { SenderState } from "../state.ts";
 import { Claim } from "./claim.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
-import { FRAMES_BEYOND_LIMIT, ProbeTimer } from "./probe-timer.ts";
-import { REFRESH_AFTER, refreshedLifeMs } from "./refresh.ts";
+import { FRAMES_BEYOND_LIMIT, INDEX_LIMIT, ProbeTimer } from "./probe-timer.ts";
+import { receiptTimes } from "./refresh.ts";
 import { frameName, UnacknowledgedFrames } from "./unacknowledged-frames.ts";
 
 /** A stored frame that the reader still lacks after this many RTOs was lost by the Map. */
 const DOUBT_RTOS = 8;
-
-/** Indexes that are kept back for a reset and the last probes. */
-const INDEX_LIMIT = INDEX_MAX - 256;
 
 /**
  * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
@@ -42,6 +38,8 @@ export class SenderCore {
   readonly #claim: Claim;
   readonly #payloadMax: number;
   #acknowledgedBytes = 0;
+  /** What an earlier session knew to be stored, unless that has left the Map. */
+  #storedBefore = 0;
   #creditLimit: number | undefined;
   #endIndex: number | undefined;
   #resetIndex: number | undefined;
@@ -82,11 +80,11 @@ export class SenderCore {
     return this.#acknowledgedBytes;
   }
 
-  /** Bytes from the first on that are in the Map without a gap, as far as receipts tell. */
+  /** Bytes from the first on that were said to be in the Map, without a gap. */
   get storedBytes(): number {
     if (this.milestones.isAllStored) return this.framedBytes;
-    const end = this.#unacknowledged.endOffset(this.#retx.storedBelow() - 1);
-    return Math.max(end, this.#acknowledgedBytes);
+    const end = this.#unacknowledged.endOffset(this.#retx.storedBelow - 1);
+    return Math.max(end, this.#acknowledgedBytes, this.#storedBefore);
   }
 
   /** Sealed frames that are held in memory. */
@@ -185,11 +183,9 @@ export class SenderCore {
   }
 
   onStored(request: Request, ttlSeconds: number, now: Instant): void {
-    const grantedMs = ttlSeconds * 1_000;
-    const lifeMs = refreshedLifeMs({ grantedMs, askedSeconds: this.#init.options.ttlSeconds });
-    const early = REFRESH_AFTER + 0.2 * this.#init.random.unit();
-    const times = { now, expiresAt: now + grantedMs, refreshAt: now + lifeMs * early };
-    this.#retx.stored(request.index, times);
+    const { options, random } = this.#init;
+    const receipt = { now, grantedSeconds: ttlSeconds, askedSeconds: options.ttlSeconds };
+    this.#retx.stored(request.index, receiptTimes(receipt, random));
     if (this.#retx.puts(request.index) === 1) this.#unacknowledged.returned(request.index);
     this.#unacknowledged.stored(request.index);
     const told = this.#claim.stored(request.index);
@@ -250,14 +246,15 @@ export class SenderCore {
 
   /** What survives; `whole`: with what waits for a frame. Unix time at the instant 0 is given. */
   save(unixOffsetMs: number, whole: boolean): SenderState {
-    const stored = this.#retx.storedRun();
     return {
       base: this.#retx.base,
       next: this.#retx.next,
-      storedBelow: stored.below,
-      expiresUnixMs: stored.expiresAt + unixOffsetMs,
+      storedBelow: this.#retx.heldBelow(),
+      expiresUnixMs: this.#retx.earliestExpiry() + unixOffsetMs,
       framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       acknowledgedBytes: this.#acknowledgedBytes,
+      storedBytes: this.storedBytes,
+      short: this.#unacknowledged.short,
       endIndex: this.#endIndex,
       resetIndex: this.#resetIndex,
       resetCode: this.#resetIndex === undefined ? undefined : this.#resetCode,
@@ -275,6 +272,7 @@ export class SenderCore {
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */
   resume(now: Instant, expiresAt: Instant, storedBelow: number): void {
+    if (expiresAt <= now) this.#storedBefore = 0;
     for (let index = this.#retx.base; index < this.#retx.next; index++) {
       if (index < storedBelow && expiresAt > now) {
         const refreshAt = now + (expiresAt - now) * this.#init.random.unit();
@@ -287,6 +285,7 @@ export class SenderCore {
   #restore(state: SenderState): void {
     for (let index = state.base; index < state.next; index++) this.#retx.add(index);
     this.#acknowledgedBytes = state.acknowledgedBytes;
+    this.#storedBefore = state.storedBytes;
     this.#endIndex = state.endIndex;
     this.#resetIndex = state.resetIndex;
     if (state.resetIndex !== undefined) this.#resetCode = state.resetCode ?? 0;

@@ -3,11 +3,25 @@ import type { CommitQueue } from "../exchange/commit-queue.ts";
 import { FRAME_ID_BYTES } from "../frame/cell.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 
+/** A frame that carries fewer bytes than fit, and how many it lacks. */
+export interface ShortFrame {
+  readonly index: number;
+  readonly lackingBytes: number;
+}
+
 /** What earlier sessions have put into frames: how many there are, and the bytes in them. */
 interface EarlierFrames {
   readonly next: number;
   readonly framer: { readonly framedBytes: number };
+  readonly short?: readonly ShortFrame[];
 }
+
+/**
+ * Short frames that are remembered for the next session, the newest. Of few and full frames, or of
+ * few messages, it then knows where each has ended; each head of a journal has them, so that many
+ * small ones must not cost more than this.
+ */
+export const SHORT_FRAMES_MAX = 64;
 
 /** Frames are journalled under this name until they are acknowledged. */
 export function frameName(index: number): string {
@@ -48,12 +62,15 @@ export class UnacknowledgedFrames {
   readonly #payloadMax: number;
   readonly #earlierFrames: number;
   readonly #earlierBytes: number;
+  readonly #earlierShort: readonly ShortFrame[];
   readonly #framesPerSlab: number;
   readonly #slabs = new Map<number, Slab>();
   /** Fresh memory costs about what sealing does; none is kept for a stream that is at rest. */
   readonly #spare: Uint8Array[] = [];
   /** Stream offset after each frame that this session sealed. */
   readonly #ends = new Map<number, number>();
+  #lastEnd: number;
+  readonly #short: ShortFrame[];
   #size = 0;
 
   constructor(
@@ -67,6 +84,9 @@ export class UnacknowledgedFrames {
     this.#payloadMax = payloadBytesMax(cellBytes);
     this.#earlierFrames = earlier?.next ?? 0;
     this.#earlierBytes = earlier?.framer.framedBytes ?? 0;
+    this.#earlierShort = earlier?.short ?? [];
+    this.#lastEnd = this.#earlierBytes;
+    this.#short = [...this.#earlierShort];
     this.#sealedBytes = FRAME_ID_BYTES + cellBytes;
     const fitting = Math.floor(SLAB_BYTES_MAX / this.#sealedBytes);
     this.#framesPerSlab = Math.min(Math.max(fitting, 1), FRAMES_PER_SLAB);
@@ -96,9 +116,20 @@ export class UnacknowledgedFrames {
     return this.#bytes(index, slab);
   }
 
-  /** Notes the stream offset after a frame. */
+  /** The newest of those that are not full, from the lowest on: for the next session. */
+  get short(): readonly ShortFrame[] {
+    return [...this.#short];
+  }
+
+  /** Notes the stream offset after a frame. Of each in turn. */
   noteEnd(index: number, offset: number): void {
     this.#ends.set(index, offset);
+    const lackingBytes = this.#payloadMax - (offset - this.#lastEnd);
+    this.#lastEnd = offset;
+    // The first one is full with a byte less, and behind no other.
+    if (lackingBytes === 0 || index === 0) return;
+    this.#short.push({ index, lackingBytes });
+    if (this.#short.length > SHORT_FRAMES_MAX) this.#short.shift();
   }
 
   /** The frame, to be put again, or `undefined` when it is on disk. Lent as by `place`. */
@@ -110,14 +141,15 @@ export class UnacknowledgedFrames {
   }
 
   /**
-   * The stream offset after a frame, or the least that it can be: where each frame of an earlier
-   * session has ended was not kept, but none behind it has more than fits.
+   * The stream offset after a frame, or the least that it can be: of the frames of an earlier
+   * session not all that are short may be known, but none behind it has more than fits.
    */
   endOffset(index: number): number {
     const end = this.#ends.get(index);
     if (end !== undefined || index >= this.#earlierFrames) return end ?? 0;
-    const behind = this.#earlierFrames - 1 - index;
-    return Math.max(this.#earlierBytes - behind * this.#payloadMax, 0);
+    let behind = (this.#earlierFrames - 1 - index) * this.#payloadMax;
+    for (const short of this.#earlierShort) if (short.index > index) behind -= short.lackingBytes;
+    return Math.max(this.#earlierBytes - behind, 0);
   }
 
   /** The only put that read it has ended. */
@@ -136,6 +168,7 @@ export class UnacknowledgedFrames {
     const end = this.endOffset(index);
     this.#release(index);
     this.#ends.delete(index);
+    while ((this.#short[0]?.index ?? index + 1) <= index) this.#short.shift();
     this.#commits.remove(frameName(index));
     return end;
   }

@@ -36,6 +36,11 @@ const STATE: StreamState = {
     storedBelow: 5,
     expiresUnixMs: 1_700_000_000_000,
     acknowledgedBytes: 700,
+    storedBytes: 900,
+    short: [
+      { index: 3, lackingBytes: 1 },
+      { index: 7, lackingBytes: 1_828 },
+    ],
     endIndex: 8,
     resetIndex: undefined,
     resetCode: undefined,
@@ -106,6 +111,8 @@ const OPTIONAL = [
   "sender.endIndex",
   "sender.creditLimit",
   "sender.probes",
+  "sender.storedBytes",
+  "sender.short",
   "receiver.begun",
   "receiver.end",
 ];
@@ -134,6 +141,12 @@ describe("saved state", () => {
     // No receipt runs: as good as one that has run out.
     const expected = { ...fresh, sender: { ...fresh.sender, expiresUnixMs: 0 } };
     expect(decodeState(encodeState(fresh))).toEqual(expected);
+  });
+
+  it("may be of a release that did not tell how far its frames were", () => {
+    const without = (name: string) => decodeWholeState(changed(name, undefined)).state.sender;
+    expect(without("sender.storedBytes")).toEqual({ ...STATE.sender, storedBytes: 0 });
+    expect(without("sender.short")).toEqual({ ...STATE.sender, short: [] });
   });
 
   it("is refused when it is of another version, or of none", () => {
@@ -178,6 +191,13 @@ describe("saved state", () => {
     ["sender.storedBelow", 2],
     ["sender.storedBelow", 10],
     ["sender.acknowledgedBytes", 1_001],
+    ["sender.storedBytes", 1_001],
+    ["sender.short", [3]],
+    ["sender.short", [2, 5]],
+    ["sender.short", [9, 5]],
+    ["sender.short", [5, 5, 5, 5]],
+    ["sender.short", [5, 0]],
+    ["sender.short", [5, 1_829]],
     ["sender.expiresUnixMs", Number.NaN],
     ["sender.expiresUnixMs", Number.POSITIVE_INFINITY],
     ["sender.endIndex", 9],
