@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +63,19 @@ export class RedisProcess {
     await ended;
   }
 
+  /** Copies what it has now; `setBack` has it start from that again. */
+  async backUp(): Promise<void> {
+    await cp(this.#folder, `${this.#folder}-copy`, { recursive: true });
+  }
+
+  /** Kills it, and starts it with what it had at its `backUp`. */
+  async setBack(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true });
+    await cp(`${this.#folder}-copy`, this.#folder, { recursive: true });
+    await this.restart();
+  }
+
   /** It answers nothing, and its connections stay, until it goes on. */
   freeze(): void {
     this.#process?.kill("SIGSTOP");
@@ -75,6 +88,7 @@ export class RedisProcess {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });
+    await rm(`${this.#folder}-copy`, { recursive: true, force: true });
   }
 
   async cli(...words: readonly string[]): Promise<string> {

@@ -149,6 +149,33 @@ describe.runIf(isThere)("records in one Redis", () => {
     await Promise.all([store.close(), other.close()]);
   });
 
+  it("have another mark once the server is set back, and the same after a crash", async () => {
+    const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
+    const stores = [await RedisRecordStore.open(options), await RedisRecordStore.open(options)];
+    const [store, other] = stores as [RedisRecordStore, RedisRecordStore];
+    /** One sweep, after the server is there again. */
+    const sweep = (of: RedisRecordStore) =>
+      eventually(() => of.sweep(NOW, 100).catch(() => undefined));
+    await redis.backUp();
+    const first = store.mark;
+    await store.put([{ record: cell(1), expiresMs: NOW + 60_000 }], NOW);
+    for (let i = 0; i < 12; i++) await sweep(store);
+    await redis.kill();
+    await redis.restart();
+    expect(await sweep(store)).toEqual({ removed: 0, isDone: true });
+    await sweep(other);
+    expect([store.mark, other.mark]).toEqual([first, first]);
+    await redis.setBack();
+    expect(await sweep(store)).toEqual({ removed: 0, isDone: true, isBegunAnew: true });
+    const second = store.mark;
+    expect(second).not.toEqual(first);
+    expect(await sweep(other)).toEqual({ removed: 0, isDone: true, isBegunAnew: true });
+    expect(await sweep(store)).toEqual({ removed: 0, isDone: true });
+    expect([store.mark, other.mark]).toEqual([second, second]);
+    expect(await store.get(cell(1).address, NOW)).toBeUndefined();
+    await Promise.all(stores.map((one) => one.close()));
+  }, 60_000);
+
   it("go to no server that was emptied, and taken for another size", async () => {
     const options = { ...SIZES, urls: [redis.url], prefix: freshPrefix() };
     const store = await RedisRecordStore.open(options);

@@ -43,6 +43,14 @@ const HELD_STEP = 256;
 /** The engine forgets a record so much later than it expires: clocks differ, sweeps take time. */
 const GRACE_MS = 600_000;
 
+/**
+ * Sweeps of a partition that an engine may forget and have lost no more than its last writes, as in
+ * a failover. All that it had would be handed over to this node again.
+ */
+const SWEEPS_LOST_MAX = 10;
+
+type PartitionKey = "records" | "index" | "bytes" | "mark" | "sweeps";
+
 interface Usage {
   entries: number;
   bytes: number;
@@ -54,9 +62,10 @@ interface Usage {
  *
  * What a confirmed record survives is for the engine's operator to say: with `appendonly yes` and
  * `appendfsync always` a crash of a server; a failover to a replica may lose the last writes, which
- * a Map may do. An engine that was emptied, or replaced by another, is known by its mark, within a
- * sweep. Limits count what this node has seen of a partition last, so nodes that share an
- * engine may together go beyond them by what they put at the same moment.
+ * a Map may do. An engine that was emptied, replaced by another, or set back to an old copy of
+ * itself while this node runs, is known by its mark, within a sweep. Limits count what this node
+ * has seen of a partition last, so nodes that share an engine may together go beyond them by what
+ * they put at the same moment.
  */
 export class RedisRecordStore implements RecordStore {
   readonly payloadSize: number;
@@ -69,8 +78,9 @@ export class RedisRecordStore implements RecordStore {
   /** While there is little room puts go one by one: the last in the line. */
   #line: Promise<unknown> = Promise.resolve();
   #sweepAt = 0;
-  /** The marks of the partitions, as they were seen last. */
+  /** The marks of the partitions, and how often each was swept by whomever, as seen last. */
   readonly #marks: (Uint8Array | undefined)[] = Array.from({ length: PARTITIONS });
+  readonly #sweeps: number[] = Array.from({ length: PARTITIONS }, () => 0);
   #mark: Uint8Array | undefined;
   /** A mark has changed since a sweep has told of one. */
   #isBegunAnew = false;
@@ -226,11 +236,15 @@ export class RedisRecordStore implements RecordStore {
   }
 
   async #sweepPartition(partition: number, nowMs: number, limit: number): Promise<SweepOutcome> {
-    const { index, bytes, records, mark } = this.#partition(partition);
-    const args = [nowMs, limit, records, this.payloadSize, systemRandom.bytes(16)];
-    const reply = await this.#engine.run(SWEEP, [index, bytes, mark], args);
-    const [removed, left, entries, held, marked] = Array.isArray(reply) ? reply : [];
+    const { index, bytes, records, mark, sweeps } = this.#partition(partition);
+    const seen = this.#marks[partition] ?? "";
+    const sweepsMin = (this.#sweeps[partition] ?? 0) - SWEEPS_LOST_MAX;
+    const fresh = systemRandom.bytes(16);
+    const args = [nowMs, limit, records, this.payloadSize, fresh, seen, sweepsMin];
+    const reply = await this.#engine.run(SWEEP, [index, bytes, mark, sweeps], args);
+    const [removed, left, entries, held, marked, swept] = Array.isArray(reply) ? reply : [];
     this.#note(partition, entries, held);
+    this.#sweeps[partition] = Number(swept);
     if (marked instanceof Uint8Array) await this.#noteMark(partition, marked);
     return { removed: Number(removed), isDone: left === 0 };
   }
@@ -287,9 +301,10 @@ export class RedisRecordStore implements RecordStore {
     return { record: concatBytes(utf8(records), address), index, bytes, partition };
   }
 
-  #partition(partition: number): Readonly<Record<"records" | "index" | "bytes" | "mark", string>> {
+  #partition(partition: number): Readonly<Record<PartitionKey, string>> {
     const head = `${this.#prefix}{${partition}}`;
-    return { records: `${head}r`, index: `${head}i`, bytes: `${head}b`, mark: `${head}m` };
+    const [records, index, bytes] = [`${head}r`, `${head}i`, `${head}b`];
+    return { records, index, bytes, mark: `${head}m`, sweeps: `${head}s` };
   }
 
   #throwIfClosed(): void {

@@ -64,9 +64,11 @@ return answer('stored', expires)
 export const GET: RedisScript = redisScript(`return redis.call('GET', KEYS[1])`);
 
 /**
- * KEYS: index, bytes, mark. ARGV: now, how many at most, what a record's key begins with, payload
- * size, a mark for a partition that has none: it is new, or has lost what it had.
- * Answers how many were removed, how many expired ones are left, entries, bytes and the mark.
+ * KEYS: index, bytes, mark, sweeps. ARGV: now, how many at most, what a record's key begins with,
+ * payload size, a mark for a partition that has none: it is new, or has lost what it had; then the
+ * mark that was seen last, and how many sweeps it must have had before this one. With that mark and
+ * fewer it was set back to what it was once, and gets the new mark.
+ * Answers how many were removed, how many expired ones are left, entries, bytes, mark and sweeps.
  */
 export const SWEEP: RedisScript = redisScript(`
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, tonumber(ARGV[2]))
@@ -77,9 +79,13 @@ for _, member in ipairs(due) do
   bytes = bytes + 101 + (string.byte(member, 33) == 1 and tonumber(ARGV[4]) or 0)
 end
 local left = redis.call('DECRBY', KEYS[2], bytes)
+local sweeps = redis.call('INCR', KEYS[4])
 redis.call('SET', KEYS[3], ARGV[5], 'NX')
+if sweeps <= tonumber(ARGV[7]) and redis.call('GET', KEYS[3]) == ARGV[6] then
+  redis.call('SET', KEYS[3], ARGV[5])
+end
 return { #due, redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('ZCARD', KEYS[1]), left,
-  redis.call('GET', KEYS[3]) }
+  redis.call('GET', KEYS[3]), sweeps }
 `);
 
 /**
