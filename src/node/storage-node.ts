@@ -127,7 +127,8 @@ async function assemble(
   const ports = portsOf(config.listen);
   // The store first: holding it is holding the folder.
   const store = options.store ?? (await openStore(config, random, options.signal));
-  closers.add(() => store.close());
+  let isServed = false; // from then on the Map closes it, in a time that is bounded
+  closers.add(() => (isServed ? undefined : store.close()));
   const nodes = await nodesOf(config, machine, log);
   const seed =
     directory === undefined
@@ -166,6 +167,7 @@ async function assemble(
     defer,
     log,
   });
+  isServed = true;
   closers.add(() => map.close());
   closers.add(() => handOver.close()); // it reads the store, which the map closes
   const sessions = serveMap(ground, map);
@@ -176,8 +178,7 @@ async function assemble(
   const voidphone = await serveVoidphone(ground, { replicas, store: handOver.store, tunnels });
   const { clockWatch } = ground;
   const parts = { map, overlay, tunnels, handOver, voidphone, sessions, clockWatch };
-  const metrics = nodeMetrics(parts);
-  const metricsPort = await showMetrics(config.metrics, metrics, closers);
+  const metricsPort = await showMetrics(config.metrics, nodeMetrics(parts), closers);
   return runningNode(ground, { store, map, handOver, voidphone, metricsPort });
 }
 

@@ -72,6 +72,27 @@ describe("a node", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("lets go of a store that hangs when it is closed, and says so", async () => {
+    const { clock, machine } = alone();
+    const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
+    const store: RecordStore = {
+      payloadSize: memory.payloadSize,
+      put: (puts, nowMs) => memory.put(puts, nowMs),
+      get: (address, nowMs) => memory.get(address, nowMs),
+      sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
+      statistics: () => memory.statistics(),
+      close: () => new Promise(() => {}),
+    };
+    const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
+    const starting = startNode({ ...NODE_DEFAULTS, listen }, { machine, store });
+    const node = await clock.runPromise(starting);
+    await clock.runPromise(node.joined);
+    const closing = node.close().catch((error: unknown) => error);
+    expect(await clock.runPromise(closing, 60_000)).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    await clock.runUntil(clock.now() + 120_000);
+    expect(clock.pending).toBe(0);
+  });
+
   it("is not told to be reached in a way, or over a carrier, that there is not", async () => {
     const { clock, machine } = alone();
     const address = { host: "198.51.100.1", port: 7_000 };

@@ -20,6 +20,7 @@ import {
   type RecordStore,
   type StoreStatistics,
 } from "../store/record-store.ts";
+import { closeStore } from "./close-store.ts";
 import { type MapLimits, resolveMapLimits, ttlCapSeconds } from "./limits.ts";
 import { MapCore } from "./map-core.ts";
 import type { AskerId, MapEffect, MapInput, VerifyId } from "./protocol.ts";
@@ -123,8 +124,10 @@ export class MapService implements RecordService {
   }
 
   /**
-   * Answers what was taken, lets every asker go, then closes the store. Closing twice waits for the
-   * first.
+   * Answers what was taken, lets every asker go, then closes the store, for ten seconds each at the
+   * most. Closing twice waits for the first.
+   *
+   * @throws CulvertError of the store; `CULVERT_TIMEOUT` when it hangs, and was not closed in time
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -138,7 +141,7 @@ export class MapService implements RecordService {
     for (const { events } of this.#askers.values()) events.closed();
     this.#askers.clear();
     this.#askersOf.clear();
-    await this.#components.store.close();
+    await closeStore(this.#components.store, this.#components.clock);
   }
 
   #idle(): Promise<void> {

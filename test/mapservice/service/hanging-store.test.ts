@@ -167,7 +167,10 @@ describe("a service whose disk hangs", () => {
       get: (address, nowMs) => inner.get(address, nowMs),
       sweep: (nowMs, limit) => inner.sweep(nowMs, limit),
       statistics: () => inner.statistics(),
-      close: () => inner.close(),
+      close: async () => {
+        await gate;
+        await inner.close();
+      },
     };
     const hang = (): void => {
       gate = new Promise((resolve) => {
@@ -202,5 +205,27 @@ describe("a service whose disk hangs", () => {
     await rig.clock.runUntil(9_020);
     expect([witness.kindOf(101), witness.kindOf(102)]).toEqual(["found", "stored"]);
     await rig.clock.runPromise(rig.service.close());
+  });
+
+  test("lets go of a store that does not close, and says so", async () => {
+    const { store, hang, release } = hangingStore();
+    const rig = serviceRig({ store, limits: LIMITS });
+    const witness = new Witness();
+    const requester = rig.service.open("a", witness);
+    hang();
+    requester?.put(1, encodeRecord(recordOf(1)), NO_STAMP);
+    await rig.clock.runUntil(10);
+    const closing = rig.service.close();
+    expect(rig.service.close()).toBe(closing);
+    const outcome = closing.then(
+      () => "closed",
+      (error: unknown) => error,
+    );
+    expect(await rig.clock.runPromise(outcome, 60_000)).toMatchObject({ code: "CULVERT_TIMEOUT" });
+    expect([witness.kindOf(1), witness.isClosed]).toEqual(["busy", true]);
+    // It goes on after all.
+    release();
+    await rig.clock.runUntil(rig.clock.now() + 1_000);
+    await expect(store.put([], 0)).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
   });
 });
