@@ -91,6 +91,10 @@ export {
   type SessionPort,
   type SessionStatistics,
 } from "./wire/map-session.ts";
-export { MapSessions, type MapSessionsComponents } from "./wire/map-sessions.ts";
+export {
+  MapSessions,
+  type MapSessionsComponents,
+  type MapSessionsOptions,
+} from "./wire/map-sessions.ts";
 export type { DialNode } from "./wire/node-connection.ts";
 export { type WirePort, WireRequester, type WireRequesterEvents } from "./wire/wire-requester.ts";

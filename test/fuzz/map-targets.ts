@@ -103,7 +103,14 @@ const sink: RecordService = {
 };
 
 function runSession(bytes: Uint8Array): void {
-  const statistics = { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0 };
+  const statistics = {
+    protocolErrors: 0,
+    slowReaders: 0,
+    timeouts: 0,
+    idle: 0,
+    refused: 0,
+    displaced: 0,
+  };
   const port = {
     write: () => {},
     unsentBytes: 0,

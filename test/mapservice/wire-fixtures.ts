@@ -37,7 +37,7 @@ export class FakePort {
 }
 
 export function noSessionStatistics(): SessionStatistics {
-  return { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0 };
+  return { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0, displaced: 0 };
 }
 
 /** A client and a node, joined by a wire that delivers at once and in pieces of some bytes. */

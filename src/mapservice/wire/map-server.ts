@@ -53,12 +53,18 @@ export interface MapServer extends AsyncDisposable {
   /** 32 bytes: the key that signs its receipts; the same after a restart in the same folder. */
   readonly nodeKey: Uint8Array;
   statistics(): MapServerStatistics;
-  /** Answers what was taken, says goodbye, closes the store. Closing twice waits for the first. */
+  /**
+   * Answers what was taken, says goodbye, closes the store. Closing twice waits for the first.
+   *
+   * @throws CulvertError of the store; `CULVERT_TIMEOUT` when it hangs: all else is closed then
+   */
   close(): Promise<void>;
 }
 
 /** Connections that have not said hello yet, beyond the askers that there may be. */
 const STRANGERS_MAX = 128;
+/** Connections that have made room for others, and are not gone yet. */
+const GOING_MAX = 128;
 /** Time for clients to take their last answers. */
 const GOODBYE_MS = 5_000;
 
@@ -111,6 +117,7 @@ class SocketServer implements MapServer {
   constructor(service: MapService, front: RecordService, options: MapServerOptions) {
     this.#service = service;
     const { log, sessionLimits } = options;
+    const { linksMax, linksPerSourceMax } = service.limits;
     this.#sessions = new MapSessions(
       {
         service: front,
@@ -119,7 +126,8 @@ class SocketServer implements MapServer {
         ...(log && { log }),
       },
       {
-        perSourceMax: service.limits.linksPerSourceMax,
+        perSourceMax: linksPerSourceMax,
+        connectionsMax: linksMax + STRANGERS_MAX,
         ...(sessionLimits && { limits: sessionLimits }),
       },
     );
@@ -133,7 +141,7 @@ class SocketServer implements MapServer {
   async listen(endpoint: Endpoint): Promise<void> {
     const server = await ByteServer.listen({
       endpoint,
-      connectionsMax: this.#service.limits.linksMax + STRANGERS_MAX,
+      connectionsMax: this.#service.limits.linksMax + STRANGERS_MAX + GOING_MAX,
       onConnection: (connection, source) => this.#sessions.serve(connection, source),
     });
     this.#servers.push(server);
@@ -154,7 +162,15 @@ class SocketServer implements MapServer {
 
   async #close(): Promise<void> {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
-    await this.#service.close();
+    try {
+      await this.#service.close();
+    } finally {
+      await this.#leave(closed);
+    }
+  }
+
+  /** Resolves when all connections have ended. */
+  async #leave(closed: Promise<unknown>): Promise<void> {
     this.#sessions.goodbye();
     // Who is still asking would lose its last answers with a connection that is gone.
     for (const server of this.#servers) server.endSilent();

@@ -73,6 +73,8 @@ export interface SessionStatistics {
   timeouts: number;
   idle: number;
   refused: number;
+  /** They made room for one of a source that had fewer. */
+  displaced: number;
 }
 
 /** What a session is built from. */
@@ -81,6 +83,8 @@ export interface MapSessionComponents {
   readonly clock: Clock;
   readonly port: SessionPort;
   readonly statistics: SessionStatistics;
+  /** Has another session make room for this one, which may not ask; whether one did. */
+  readonly makeRoom?: (() => boolean) | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -114,6 +118,21 @@ export class MapSession {
     this.#watchSoon();
   }
 
+  /** It is over, or was told to go. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** It was let in, and may ask. */
+  get isAsker(): boolean {
+    return !this.#isClosed && this.#requester !== undefined;
+  }
+
+  /** When the last bytes went either way. */
+  get activeAt(): Instant {
+    return this.#activeAt;
+  }
+
   /** Bytes from the client, handed over. */
   receive(chunk: Uint8Array): void {
     if (this.#isClosed) return;
@@ -141,6 +160,12 @@ export class MapSession {
     this.#components.port.write(encodeNodeMessage({ kind: "goodbye", reason }));
     this.closed();
     this.#components.port.close(false);
+  }
+
+  /** Ends it for another one. */
+  displace(): void {
+    if (!this.#isClosed) this.#abandon("displaced");
+    else this.#components.port.close(true);
   }
 
   #serve(): void {
@@ -213,12 +238,9 @@ export class MapSession {
       this.goodbye("version");
       return;
     }
-    const { service, port, statistics } = this.#components;
-    this.#requester = service.open(this.#source, {
-      answer: (request, answer) => this.#answer(request, answer),
-      ready: () => this.drained(),
-      closed: () => this.goodbye("closing"),
-    });
+    const { service, port, statistics, makeRoom } = this.#components;
+    this.#requester = this.#open();
+    if (this.#requester === undefined && makeRoom?.() === true) this.#requester = this.#open();
     if (this.#requester === undefined) {
       statistics.refused += 1;
       this.goodbye("busy");
@@ -226,6 +248,14 @@ export class MapSession {
     }
     const greeting = service.greeting();
     port.write(encodeNodeMessage({ kind: "hello", version: WIRE_VERSION, greeting }));
+  }
+
+  #open(): Requester | undefined {
+    return this.#components.service.open(this.#source, {
+      answer: (request, answer) => this.#answer(request, answer),
+      ready: () => this.drained(),
+      closed: () => this.goodbye("closing"),
+    });
   }
 
   #answer(request: RequestId, answer: MapAnswer): void {

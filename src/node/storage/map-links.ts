@@ -7,6 +7,7 @@ import {
   type DialNode,
   MapSessions,
   type MapSessionsComponents,
+  type MapSessionsOptions,
   type RecordService,
   type RemoteMap,
 } from "../../mapservice/index.ts";
@@ -33,7 +34,7 @@ export function serveMapOverLinks(
   components: Omit<MapSessionsComponents, "unsentBytesOfAll" | "service"> & {
     readonly service: RecordService;
   },
-  options: ConstructorParameters<typeof MapSessions>[1],
+  options: MapSessionsOptions,
 ): MapSessions {
   const open = new Set<ByteConnection>();
   const unsentBytesOfAll = (): number => {
