@@ -1,7 +1,7 @@
 import { assert, Heap, type Instant } from "../base/index.ts";
 import { FrameTable } from "./frame-table.ts";
 import { LostRun } from "./lost-run.ts";
-import { StoredRun } from "./stored-run.ts";
+import { type StoredFrames, StoredRun } from "./stored-run.ts";
 import { comesFirst, type Suspect } from "./suspect.ts";
 
 /**
@@ -105,7 +105,7 @@ export class ReTx {
 
   /** When the first receipt of the frames below `storedBelow` ends; `Infinity` without one. */
   earliestExpiry(): Instant {
-    return this.#storedRun.earliestExpiry();
+    return this.storedRun().expiresAt;
   }
 
   add(index: number): void {
@@ -280,11 +280,9 @@ export class ReTx {
     this.#storedRun.reached(index);
   }
 
-  /** The first index of a frame that is not known to be in the Map now: it is to be put again. */
-  heldBelow(): number {
-    let below = this.base;
-    while (below < this.next && this.#isThere(this.#frames.find(below))) below += 1;
-    return below;
+  /** What is known of the frames below `storedBelow`. */
+  storedRun(): StoredFrames {
+    return this.#storedRun.look((slot) => this.#isThere(slot));
   }
 
   #hasNeverStored(): boolean {

@@ -1,6 +1,14 @@
 import type { Instant } from "../base/index.ts";
 import type { FrameTable } from "./frame-table.ts";
 
+/** What is known of the unacknowledged frames that were stored without a gap. */
+export interface StoredFrames {
+  /** The first that is to be put again, or the one behind the last. */
+  readonly heldBelow: number;
+  /** When the first receipt ends. */
+  readonly expiresAt: Instant;
+}
+
 /**
  * The frames from the first on of each of which the Map, or its reader, has said that it was there.
  * A frame that is put again stays among them: that its time has come, or that somebody may lack it,
@@ -29,14 +37,17 @@ export class StoredRun {
     while (this.#below < next && this.#wasThere(this.#below)) this.#below += 1;
   }
 
-  /** When the first receipt of those that are left ends. */
-  earliestExpiry(): Instant {
+  /** Looks at each of those that are left; `isThere`: the one in a slot is not to be put again. */
+  look(isThere: (slot: number) => boolean): StoredFrames {
+    const { base, expiresAt } = this.#frames;
+    let heldBelow = base;
     let earliest = Number.POSITIVE_INFINITY;
-    for (let index = this.#frames.base; index < this.#below; index++) {
+    for (let index = base; index < this.#below; index++) {
       const slot = this.#frames.find(index);
-      if (slot >= 0) earliest = Math.min(earliest, this.#frames.expiresAt[slot] as number);
+      if (index === heldBelow && isThere(slot)) heldBelow += 1;
+      earliest = Math.min(earliest, expiresAt[slot] ?? Number.POSITIVE_INFINITY);
     }
-    return earliest;
+    return { heldBelow, expiresAt: earliest };
   }
 
   #wasThere(index: number): boolean {

@@ -258,7 +258,7 @@ describe("frames that nobody acknowledges", () => {
     for (const index of [0, 1, 2, 3]) retx.stored(index, receipt(5));
     retx.forget(1);
     expect([retx.base, retx.size]).toEqual([0, 3]);
-    expect([retx.storedBelow, retx.heldBelow()]).toEqual([4, 4]);
+    expect([retx.storedBelow, retx.storedRun().heldBelow]).toEqual([4, 4]);
     retx.forget(0);
     expect([retx.base, retx.size]).toEqual([2, 2]);
     retx.forget(9);
@@ -271,7 +271,7 @@ function summary(retx: ReTx, frames: readonly Model[]): string {
   const states = frames.map(({ index }) => [index, retx.state(index), retx.isSelected(index)]);
   const { base, next, size, unstored } = retx;
   const times = [retx.deadline(), retx.earliestExpiry()];
-  const below = [retx.heldBelow(), retx.storedBelow];
+  const below = [retx.storedRun().heldBelow, retx.storedBelow];
   return String([base, next, size, unstored, ...below, ...times, ...states]);
 }
 

@@ -20,13 +20,17 @@ describe("what was in the Map", () => {
   it("stays so while it is put again, with the life that it had", () => {
     const retx = flying(4);
     for (const index of [0, 1, 3]) retx.stored(index, { now: 5, expiresAt: 900, refreshAt: 500 });
-    expect([retx.storedBelow, retx.heldBelow(), retx.earliestExpiry()]).toEqual([2, 2, 900]);
+    expect([retx.storedBelow, retx.storedRun().heldBelow, retx.earliestExpiry()]).toEqual([
+      2, 2, 900,
+    ]);
     retx.timeout(500);
     retx.doubt(0, NEVER);
     expect([retx.state(0), retx.state(1)]).toEqual(["missing", "suspect"]);
-    expect([retx.storedBelow, retx.heldBelow(), retx.earliestExpiry()]).toEqual([2, 0, 900]);
+    expect([retx.storedBelow, retx.storedRun().heldBelow, retx.earliestExpiry()]).toEqual([
+      2, 0, 900,
+    ]);
     retx.stored(2, receipt(600));
-    expect([retx.storedBelow, retx.heldBelow()]).toEqual([4, 0]);
+    expect([retx.storedBelow, retx.storedRun().heldBelow]).toEqual([4, 0]);
   });
 
   it("stays so when its reader has told of it, and has forgotten it", () => {
@@ -34,8 +38,12 @@ describe("what was in the Map", () => {
     retx.stored(0, receipt(5));
     retx.select(0, 8, (j) => j === 0, news(10));
     retx.select(0, 8, () => false, news(20));
-    expect([retx.state(1), retx.storedBelow, retx.heldBelow()]).toEqual(["suspect", 2, 1]);
+    expect([retx.state(1), retx.storedBelow, retx.storedRun().heldBelow]).toEqual([
+      "suspect",
+      2,
+      1,
+    ]);
     retx.acknowledge(3);
-    expect([retx.storedBelow, retx.heldBelow()]).toEqual([3, 3]);
+    expect([retx.storedBelow, retx.storedRun().heldBelow]).toEqual([3, 3]);
   });
 });

@@ -246,11 +246,12 @@ export class SenderCore {
 
   /** What survives; `whole`: with what waits for a frame. Unix time at the instant 0 is given. */
   save(unixOffsetMs: number, whole: boolean): SenderState {
+    const { heldBelow, expiresAt } = this.#retx.storedRun();
     return {
       base: this.#retx.base,
       next: this.#retx.next,
-      storedBelow: this.#retx.heldBelow(),
-      expiresUnixMs: this.#retx.earliestExpiry() + unixOffsetMs,
+      storedBelow: heldBelow,
+      expiresUnixMs: expiresAt + unixOffsetMs,
       framer: whole ? this.#framer.save() : this.#framer.saveFramed(),
       acknowledgedBytes: this.#acknowledgedBytes,
       storedBytes: this.storedBytes,
