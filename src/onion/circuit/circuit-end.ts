@@ -67,6 +67,11 @@ export class CircuitEnd {
     return this.#queue.length;
   }
 
+  /** Cells that are kept here: for want of credit, or of the rest of their message. */
+  get keptCells(): number {
+    return this.#queue.length + (this.#message?.cells.length ?? 0);
+  }
+
   /** Requests, or responses, of which cells wait for credit. */
   get queuedRequests(): number {
     return Math.ceil(this.#queuedParts / this.#geometry.requestCells);

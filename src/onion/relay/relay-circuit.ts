@@ -10,6 +10,8 @@ export interface RelayChannel {
   readonly circuit: RelayCircuit;
   /** Units that were written and are not on their way yet. */
   unsent: number;
+  /** Cells that the end here keeps, as they cannot be sent or handed over yet. */
+  kept: number;
   /** It has too many of them: its circuit ends, and they are not waited for. */
   isStuck: boolean;
 }
@@ -43,7 +45,7 @@ export class RelayCircuit {
     this.id = id;
     this.from = from;
     this.source = source;
-    this.inbound = { id: channel, circuit: this, unsent: 0, isStuck: false };
+    this.inbound = { id: channel, circuit: this, unsent: 0, kept: 0, isStuck: false };
   }
 }
 

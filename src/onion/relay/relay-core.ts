@@ -194,7 +194,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     }
     circuit.to = to;
     this.#opened += 1;
-    const outbound: RelayChannel = { id: 2 * this.#opened, circuit, unsent: 0, isStuck: false };
+    const outbound: RelayChannel = {
+      id: 2 * this.#opened,
+      circuit,
+      unsent: 0,
+      kept: 0,
+      isStuck: false,
+    };
     circuit.outbound = outbound;
     this.#channels.set(outbound.id, outbound);
     this.#effects.push({ kind: "open", channel: outbound.id, to, from: circuit.from });
@@ -283,7 +289,12 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #flush(circuit: RelayCircuit): void {
-    circuit.exit?.flush(() => circuit.inbound.unsent >= BLOCKED_UNITS);
+    const { exit, inbound } = circuit;
+    if (exit === undefined) return;
+    exit.flush(() => inbound.unsent >= BLOCKED_UNITS);
+    if (circuit.isEnding) return;
+    const most = this.#unsent.keep(inbound, exit.end.keptCells, this.#channels);
+    if (most !== undefined) this.#fail(most.circuit, "overload");
   }
 
   #startCover(circuit: RelayCircuit, exit: SealedEnd, intervalMs: number, now: Instant): void {
@@ -324,7 +335,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #write(channel: RelayChannel, unit: Uint8Array): void {
     if (!this.#channels.has(channel.id)) return;
     this.#effects.push({ kind: "write", channel: channel.id, unit });
-    const stuck = this.#unsent.add(channel, this.#channels.values());
+    const stuck = this.#unsent.add(channel, this.#channels);
     if (stuck === undefined || stuck.circuit.isEnding) return;
     stuck.isStuck = true;
     if (stuck === stuck.circuit.inbound) this.#remove(stuck.circuit);
@@ -357,7 +368,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     circuit.isEnding = true;
     for (const channel of [circuit.inbound, circuit.outbound]) {
       if (channel === undefined) continue;
-      this.#unsent.sent(channel, channel.unsent);
+      this.#unsent.forget(channel);
       if (!this.#channels.delete(channel.id)) continue;
       this.#effects.push({ kind: "close", channel: channel.id, isStuck: channel.isStuck });
     }

@@ -66,7 +66,10 @@ export interface RelayLimits {
   /** Builds of all neighbours, in the long run and at once. */
   readonly buildsPerSecond: number;
   readonly buildsBurst: number;
-  /** Cells of all circuits that links have not taken; then the circuit with most of them ends. */
+  /**
+   * Cells of all circuits that links have not taken, or that the ends here keep for want of credit
+   * or of the rest of a message; then the circuit with most of them ends.
+   */
   readonly waitingCellsMax: number;
 }
 
