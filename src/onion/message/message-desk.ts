@@ -183,7 +183,8 @@ export class MessageDesk {
     const destination = this.#selfAsPeer();
     const relays = options.relays === undefined ? {} : { relays: options.relays };
     const { signal } = options;
-    const route = await this.#routes.route({ destination, ...relays, ...(signal && { signal }) });
+    const request = { destination, isHomeward: true, ...(signal && { signal }) };
+    const route = await this.#routes.route({ ...request, ...relays });
     if (sending.isOver) throw new CulvertError("CULVERT_CLOSED", "the message was given up");
     sending.routes.push(route);
     const surb = makeSurb(parts, { epoch: route.epoch, route: route.hops, random });

@@ -182,12 +182,13 @@ export class DescriptorRoutes implements RouteProvider {
     const peers = [...this.#peers.values()];
     const chosen = this.#guards.choose({ relays: this.#relaysHere(peers), isAvoided, isLiar });
     const guards = isDesperate || chosen.length === 0 ? this.#guards.sample : chosen;
-    const { destination, isExcluded = () => false } = request;
+    const { destination, isHomeward = false, isExcluded = () => false } = request;
     return this.#inSomeEpoch(peers, {
       self: this.#self,
       relays,
       guards,
       isDiverse: this.#options.isDiverse,
+      isHomeward,
       isExcluded,
       isAvoided: isDesperate ? isLiar : isAvoided,
       isEdgeAvoided: (from, to) => !isDesperate && this.#ledger.isEdgeAvoided(from, to, now),

@@ -29,11 +29,10 @@ export interface Route {
 export interface RouteRequest {
   /** How many relays, the exit of a circuit included and the destination of a packet not. */
   readonly relays?: number;
-  /**
-   * Where the route ends; without it, at an exit that the provider chooses. One that ends at this
-   * node itself, as those of reply blocks do, comes in by a guard.
-   */
+  /** Where the route ends; without it, at an exit that the provider chooses. */
   readonly destination?: OnionPeer;
+  /** It begins anywhere and leads here, to the destination, by a guard: that of a reply block. */
+  readonly isHomeward?: boolean;
   /** Exits that are not wanted. */
   readonly isExcluded?: (exit: NodeId) => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -78,6 +77,7 @@ export interface RouteRules {
   readonly epoch: number;
   readonly relays: number;
   readonly destination?: OnionPeer;
+  readonly isHomeward?: boolean;
   /** The hop next to this node is one of these, when there are any. */
   readonly guards: readonly NodeId[];
   /** Whether no two hops may share a network. */
@@ -131,11 +131,10 @@ function hopsAmong(peers: readonly OnionPeer[], rules: RouteRules): (readonly On
   });
   const relays = known.filter(({ isRelay }) => isRelay);
   const exits = known.filter((peer) => peer.isExit && !rules.isExcluded(peer.id));
-  const { destination } = rules;
+  const { destination, isHomeward = false } = rules;
   if (destination === undefined) return [...relaysTo(rules.relays - 1, rules, relays), exits];
   const before = relaysTo(rules.relays, rules, relays);
-  const isHome = isSameNode(destination.id, rules.self);
-  return [...(isHome ? before.toReversed() : before), [destination]];
+  return [...(isHomeward ? before.toReversed() : before), [destination]];
 }
 
 function relaysTo(

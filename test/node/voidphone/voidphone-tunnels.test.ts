@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { equalBytes, utf8 } from "../../../src/base/index.ts";
-import type { NodeId } from "../../../src/identity/index.ts";
+import { type NodeId, nodeIdText } from "../../../src/identity/index.ts";
 import type { Overlay } from "../../../src/node/overlay.ts";
 import {
   CircuitTunnels,
@@ -26,8 +26,13 @@ it("a tunnel that nobody listens for is taken down at once, and others are told 
   };
   expect((await greet()).isEnded).toBe(true);
   const told: VoidphoneTunnel[] = [];
-  const stop = tunnels.accept((tunnel) => told.push(tunnel));
+  const sources: string[] = [];
+  const stop = tunnels.accept((tunnel, source) => {
+    told.push(tunnel);
+    sources.push(source);
+  });
   expect((await greet()).isEnded).toBe(false);
+  expect(sources).toEqual([nodeIdText(net.node(2).id)]);
   stop();
   expect((await greet()).isEnded).toBe(true);
   expect(told).toHaveLength(1);

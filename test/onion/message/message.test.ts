@@ -234,3 +234,20 @@ it.each(["state", "errors"] as const)(
     expect(routes.failures).toEqual([]);
   },
 );
+
+it("a reply block leads homewards, as nothing else does", async () => {
+  const { origin, last, routes } = setUp(4);
+  const asked: (readonly [boolean, boolean])[] = [];
+  const draw = routes.route.bind(routes);
+  routes.route = (request = {}) => {
+    const isHere = request.destination?.id === net.node(0).id;
+    asked.push([isHere, request.isHomeward === true]);
+    return draw(request);
+  };
+  const sent = origin.send(last, BYTES, { reply: "surb" });
+  expect(await net.clock.runPromise(sent, 60_000)).toEqual(REPLY);
+  expect(asked).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+});

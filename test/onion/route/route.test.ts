@@ -79,7 +79,7 @@ describe("routes over descriptors", () => {
     const destination = { ...peerOf(own), id: SELF.id, prefixes: [] };
     const first = new Set<string | undefined>();
     for (let i = 0; i < 100; i++) {
-      const route = await clock.runPromise(routes.route({ destination }));
+      const route = await clock.runPromise(routes.route({ destination, isHomeward: true }));
       expect(names(route)[3]).toBe(nodeIdText(SELF.id));
       expect(routes.guards.map(nodeIdText)).toContain(names(route)[2]);
       first.add(names(route)[0]);
