@@ -80,10 +80,13 @@ export interface StreamState {
 }
 
 /** What an earlier session knew of the frames that it has left. */
-export type LeftFrames = Pick<SenderState, "base" | "storedBelow" | "expiresUnixMs">;
+export type LeftFrames = Pick<
+  SenderState,
+  "base" | "storedBelow" | "expiresUnixMs" | "storedBytes"
+>;
 
 /** That alone: the state has keys that nobody should keep. */
 export function leftBy({ sender }: StreamState): LeftFrames {
-  const { base, storedBelow, expiresUnixMs } = sender;
-  return { base, storedBelow, expiresUnixMs };
+  const { base, storedBelow, expiresUnixMs, storedBytes } = sender;
+  return { base, storedBelow, expiresUnixMs, storedBytes };
 }

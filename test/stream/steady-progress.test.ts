@@ -107,3 +107,23 @@ it.each([1, 2, 3])(
   },
   60_000,
 );
+
+it("a session that begins when the Map has forgotten all tells so at once", async () => {
+  const { clock, way, pass, secret } = place({ loss: 0, ttlSecondsMax: 600 });
+  const first = Stream.listen(way(1), secret, { clock });
+  const bytes = 20 * first.payloadSize;
+  first.write(new Uint8Array(bytes));
+  await pass(10_000);
+  expect(first.progress().storedBytes).toBe(bytes);
+  const state = await first.save();
+  await pass(HOUR_MS);
+  const again = await Stream.load(way(2), state, { clock });
+  onTestFinished(() => again.halt());
+  const told = [again.progress().storedBytes];
+  for (let at = 0; at < 100; at++) {
+    await pass(20);
+    told.push(again.progress().storedBytes);
+  }
+  expect([told[0], told[1], told.at(-1)]).toEqual([0, 0, bytes]);
+  expect(told).toEqual([...told].sort((a, b) => a - b));
+});

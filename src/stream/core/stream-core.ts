@@ -152,7 +152,7 @@ export class StreamCore extends FrameCore<StreamOrder> {
     if (storedBelow > base && expiresAt <= now) {
       this.outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }
-    this.#sender.resume(now, expiresAt, storedBelow);
+    this.#sender.resume(now, expiresAt, this.#left);
     // A restored backup meets its own ack already there, and learns that it is one.
     this.#ackWriter.want(now);
   }

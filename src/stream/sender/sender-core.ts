@@ -11,7 +11,7 @@ import {
   SELECTIVE_BITS,
 } from "../frame/frame.ts";
 import { Sealer } from "../frame/sealer.ts";
-import type { SenderState } from "../state.ts";
+import type { LeftFrames, SenderState } from "../state.ts";
 import { Claim } from "./claim.ts";
 import { type FrameContent, Framer } from "./framer.ts";
 import { Milestones } from "./milestones.ts";
@@ -272,8 +272,8 @@ export class SenderCore {
   }
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */
-  resume(now: Instant, expiresAt: Instant, storedBelow: number): void {
-    if (expiresAt <= now) this.#storedBefore = 0;
+  resume(now: Instant, expiresAt: Instant, { storedBelow, storedBytes }: LeftFrames): void {
+    if (expiresAt > now) this.#storedBefore = storedBytes;
     for (let index = this.#retx.base; index < this.#retx.next; index++) {
       if (index < storedBelow && expiresAt > now) {
         const refreshAt = now + (expiresAt - now) * this.#init.random.unit();
@@ -286,7 +286,6 @@ export class SenderCore {
   #restore(state: SenderState): void {
     for (let index = state.base; index < state.next; index++) this.#retx.add(index);
     this.#acknowledgedBytes = state.acknowledgedBytes;
-    this.#storedBefore = state.storedBytes;
     this.#endIndex = state.endIndex;
     this.#resetIndex = state.resetIndex;
     if (state.resetIndex !== undefined) this.#resetCode = state.resetCode ?? 0;
