@@ -23,7 +23,7 @@ import { SharedCarrier } from "./carriers/shared-carrier.ts";
 import { SpareCarriers } from "./carriers/spare-carriers.ts";
 import { Closers } from "./closers.ts";
 import { meetOthers } from "./dht/joining.ts";
-import { type ClockSide, clockSideOf } from "./health/clock-side.ts";
+import { type ClockSide, clockSideOf, networksHeard } from "./health/clock-side.ts";
 import { openClientLinks } from "./links/client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
@@ -125,7 +125,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   await overlay.join(nodes);
   meetOthers(nodes, { overlay, closers, machine });
   const geometry = geometryOf(overlay, options);
-  const side = clockSideOf(overlay.directory.all(), clock.unixMs());
+  const side = clockSideSeen(overlay, clock);
   if (options.via === "direct") {
     // Who is ahead takes each receipt for one that ends too soon.
     const isClockOff = (): boolean => side !== undefined;
@@ -204,7 +204,7 @@ async function requireRoute(
     await routes.route({ ...(signal && { signal }) });
   } catch (cause) {
     if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
-    const side = clockSideOf(overlay.directory.all(), clock.unixMs());
+    const side = clockSideSeen(overlay, clock);
     if (side !== undefined) throw clockOff(side, cause);
     const detail = { nodes: overlay.dht.contacts.length, relays: ROUTE_DEFAULTS.relays };
     const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
@@ -267,6 +267,11 @@ function geometryOf(
     throw new CulvertError("CULVERT_GEOMETRY_CHANGED", "these nodes are of different networks");
   }
   return first;
+}
+
+/** Where those whose descriptors are at hand have this clock; each network has one voice. */
+function clockSideSeen({ directory, dht }: Overlay, clock: Clock): ClockSide | undefined {
+  return clockSideOf(directory.all(), clock.unixMs(), networksHeard(dht.contacts));
 }
 
 /** Nobody could be believed: what a user may take for a network that is down is his own clock. */

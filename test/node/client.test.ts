@@ -56,8 +56,8 @@ function street(at = "198.51") {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, seed: 1 });
   const ground = { clock, capture: new Capture(clock), isWatched: false };
-  const machineAt = (i: number) => {
-    const host = network.addHost({ addresses: [`${at}.${i}.1`] });
+  const machineAt = (i: number, address = `${at}.${i}.1`) => {
+    const host = network.addHost({ addresses: [address] });
     return virtualMachine(ground, host, new SeededRandom(i));
   };
   return { clock, machineAt };
@@ -216,6 +216,34 @@ it.each([
     detail: { clock: "off" },
   });
   await end();
+});
+
+it.each([
+  ["direct", 2],
+  ["onion", 3],
+] as const)("nodes of one network do not outvote others on the time (%s)", async (via, honest) => {
+  const { clock, machineAt } = street();
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const nodes: RunningNode[] = [];
+  for (let i = 1; i <= 2 * honest + 1; i++) {
+    const isOff = i > honest;
+    const machine = machineAt(i, isOff ? `203.0.113.${i}` : `198.51.${i}.1`);
+    const bootstrap = nodes.flatMap(({ contacts }) => contacts);
+    const how = { machine: isOff ? { ...machine, clock: shifted(clock, 2.5) } : machine };
+    const node = await clock.runPromise(startNode({ ...config, bootstrap }, how), 60_000);
+    await clock.runPromise(node.joined, 60_000);
+    nodes.push(node);
+  }
+  await clock.runUntil(clock.now() + 60_000);
+  const bootstrap = nodes.flatMap(({ contacts }) => contacts);
+  const events: string[] = [];
+  const log = (_level: string, event: string): void => void events.push(event);
+  const opening = openClient({ bootstrap, via, machine: machineAt(99), log });
+  const client = await clock.runPromise(opening, 60_000);
+  expect(events).not.toContain("clock-off");
+  await clock.runPromise(client.close(), 60_000);
+  for (const node of nodes) await clock.runPromise(node.close(), 60_000);
 });
 
 it("a node does not join one whose network has other cells", async () => {

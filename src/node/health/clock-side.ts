@@ -1,3 +1,4 @@
+import { type Contact, keyOf } from "../../dht/index.ts";
 import type { NodeDescriptor } from "../../identity/index.ts";
 import { EPOCH_LEAD_MS, EPOCH_MS } from "../../onion/index.ts";
 
@@ -8,6 +9,9 @@ export type ClockSide = "ahead of" | "behind";
 const OFF_MS = 2 * 3_600_000;
 /** What a node says of itself may be so old. */
 const LAG_MS = 60_000;
+
+/** In the place of the network of those who were not heard themselves: they have one voice. */
+const UNHEARD = -1;
 
 /** What time it may be for a node. */
 interface Times {
@@ -21,18 +25,18 @@ interface Times {
  *
  * @param nodes as they have just described themselves
  * @param networkOf those of one network have one voice together, that of most of them, since one
- *   owner may have any number of nodes there; each has its own, if absent
+ *   owner may have any number of nodes there
  */
 export function clockSideOf(
   nodes: readonly NodeDescriptor[],
   unixMs: number,
-  networkOf?: (node: NodeDescriptor) => number,
+  networkOf: (node: NodeDescriptor) => number,
 ): ClockSide | undefined {
-  const networks = new Map<unknown, Times[]>();
+  const networks = new Map<number, Times[]>();
   for (const node of nodes) {
     const { onionKeys } = node.claims;
     if (onionKeys.length === 0) continue;
-    const network = networkOf?.(node) ?? node;
+    const network = networkOf(node);
     const alike = networks.get(network) ?? [];
     alike.push(timesOf(onionKeys.map(({ epoch }) => epoch)));
     networks.set(network, alike);
@@ -42,6 +46,12 @@ export function clockSideOf(
   if (isMost(({ from }) => unixMs - from >= OFF_MS)) return "ahead of";
   if (isMost(({ until }) => until - unixMs >= OFF_MS)) return "behind";
   return undefined;
+}
+
+/** The network of each node by where it is heard, whatever it says. */
+export function networksHeard(contacts: readonly Contact[]): (node: NodeDescriptor) => number {
+  const networks = new Map(contacts.map(({ key, allocation }) => [key, allocation]));
+  return ({ id }) => networks.get(keyOf(id)) ?? UNHEARD;
 }
 
 function isMostOf<T>(all: readonly T[], isSo: (one: T) => boolean): boolean {

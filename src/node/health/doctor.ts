@@ -1,6 +1,6 @@
 import { CulvertError, type ErrorCode, isAbortError, isCulvertError } from "../../base/index.ts";
 import { rootPublicKey } from "../../crypto/index.ts";
-import { Contact } from "../../dht/index.ts";
+import { allocationAt, Contact } from "../../dht/index.ts";
 import {
   addressScope,
   formatNodeAddress,
@@ -84,6 +84,8 @@ class Examination {
   readonly #signal: AbortSignal | undefined;
   readonly #isLocal: boolean;
   readonly #met: NodeDescriptor[] = [];
+  /** The network in which each of them has answered. */
+  readonly #networks = new Map<NodeDescriptor, number>();
   readonly #seed: Uint8Array;
   #client: NetworkClient | undefined;
 
@@ -214,6 +216,7 @@ class Examination {
         throw new CulvertError("CULVERT_BUSY", "the node is there, and says nothing of itself yet");
       }
       this.#met.push(descriptor);
+      this.#networks.set(descriptor, allocationAt(node.address.host));
       return descriptor.claims.roles.join(", ") || "a node without a role";
     });
   }
@@ -264,7 +267,8 @@ class Examination {
 
   #compareClock(): string {
     if (this.#met.length === 0) throw this.#nobody();
-    const side = clockSideOf(this.#met, this.#machine.clock.unixMs());
+    const networkOf = (node: NodeDescriptor): number => this.#networks.get(node) ?? -1;
+    const side = clockSideOf(this.#met, this.#machine.clock.unixMs(), networkOf);
     if (side === undefined) return "less than two hours off";
     throw new CulvertError("CULVERT_UNREACHABLE", `it is hours ${side} most of theirs`);
   }

@@ -96,6 +96,23 @@ it("a clock that is hours off is named first, and circuits fail for it", async (
   await clock.runPromise(node.close(), 60_000);
 });
 
+it("nodes of one network do not outvote others on the time", async () => {
+  const listen = [{ carrier: "udp", host: "0.0.0.0", port: 7_000 }] as const;
+  const config = { ...NODE_DEFAULTS, listen, reachable: "direct" } as const;
+  const hosts = ["198.51.75.1", "198.51.76.1", ...[1, 2, 3].map((i) => `198.51.77.${i}`)];
+  const nodes = [];
+  for (const host of hosts) {
+    const unixMs = (): number => clock.unixMs() + (host.includes(".77.") ? 3 * 3_600_000 : 0);
+    const own = { now: () => clock.now(), unixMs, schedule: clock.schedule.bind(clock) };
+    const machine = { ...machineAt(host), clock: own };
+    nodes.push(await clock.runPromise(startNode(config, { machine }), 60_000));
+  }
+  const contacts = nodes.flatMap((node) => node.contacts.map(parseNodeContact));
+  const found = await findings(contacts, machineAt("198.51.78.1"));
+  expect(found.find(({ layer }) => layer === "clock")).toMatchObject({ outcome: "ok" });
+  for (const node of nodes) await clock.runPromise(node.close(), 60_000);
+});
+
 it("asked to stop, it waits no longer for a node that is silent", async () => {
   const stopper = new AbortController();
   const machine = machineAt("198.51.97.1");
