@@ -8,8 +8,14 @@ export {
   type DhtNodeOptions,
   type DhtPutReply,
 } from "./node/dht-node.ts";
-export { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./node/dht-node-core.ts";
-export type { AskerExchange, DhtEffect, DhtInput, OperationId } from "./node/protocol.ts";
+export { DhtNodeCore, type DhtNodeCoreOptions } from "./node/dht-node-core.ts";
+export type {
+  AskerExchange,
+  DhtEffect,
+  DhtInput,
+  DhtStatistics,
+  OperationId,
+} from "./node/protocol.ts";
 export {
   HandOverCore,
   type HandOverEffect,
@@ -43,8 +49,10 @@ export { restoreContacts, SAVED_CONTACTS_MAX, saveContacts } from "./table/table
 export { VALUE_LIMITS, type ValueLimits } from "./values/value-limits.ts";
 export type { RecordRule } from "./values/value-store.ts";
 export {
+  allocationAt,
   CONTACT_LIMITS,
   Contact,
+  type IsWanted,
   type Reach,
 } from "./wire/contact.ts";
 export { type KeyText, keyOf } from "./wire/key.ts";

@@ -26,7 +26,7 @@ import { type Link, type LinkHost, Reach } from "../link/index.ts";
 import { BYTES, type Handlers, NOTHING, PeerLinks, RpcNode, Service, unary } from "../rpc/index.ts";
 import { DhtOverLinks } from "./dht/dht-over-links.ts";
 import { linkDialler } from "./links/link-dialler.ts";
-import { sourceOf } from "./links/link-source.ts";
+import { sourceOf, whereHeard } from "./links/link-source.ts";
 import { NodeLinks, whereaboutsOf } from "./links/node-links.ts";
 import { isSameGeometry } from "./onion/onion-geometry.ts";
 import { DIAL_BACK_ANSWER, DIAL_BACK_QUESTION, type DialBack } from "./reach/dial-back.ts";
@@ -165,7 +165,7 @@ export class Overlay implements Lookup, Discovery {
       {
         id: identity.id,
         isLocal,
-        hostOf: (id) => hostOf(host.find(id)),
+        ...whereHeard(host),
         ...(recordRule && { recordRule }),
       },
     );
@@ -362,12 +362,6 @@ export class Overlay implements Lookup, Discovery {
 
 function askerOf(link: Pick<Link, "peer" | "path">): Asker {
   return { id: link.peer, ...sourceOf(link) };
-}
-
-/** Where a node is heard, if nobody stands between: a private address is that of a router. */
-function hostOf(link: Link | undefined): string | undefined {
-  const host = link?.path?.isRelayed === false ? link.path.remote?.host : undefined;
-  return host !== undefined && addressScope(host) === "public" ? host : undefined;
 }
 
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */

@@ -250,6 +250,29 @@ describe("what a hand-over costs", () => {
     expect(made).toBeLessThanOrEqual(COPIES_MAX);
   });
 
+  it("is bounded where it comes by another relay each time that nobody knows", () => {
+    const names = randomContacts(2, 200).map(({ id }, i) => {
+      return Contact.of(id, { addresses: [], relays: [new Uint8Array(32).fill(i)] });
+    });
+    const made = copies((minute) => names.slice(minute, minute + 1));
+    expect(made).toBeLessThanOrEqual(COPIES_MAX);
+  });
+
+  it("is not used up by who comes by a relay and names its network", () => {
+    const host = "198.51.100.7";
+    const names = randomContacts(2, 60).map(({ key }) => contactAt(key, host).heardThroughRelay());
+    const [honest] = randomContacts(3, 1).map(({ key }) => contactAt(key, host).heardAt(host));
+    if (honest === undefined) throw new Error("one node");
+    const scene = new Scene(RECORDS);
+    for (const name of names) {
+      scene.near = [name];
+      scene.pass(60_000, taken);
+    }
+    scene.near = [honest];
+    const own = scene.pass(2 * LOOK_MS, taken).filter(({ to }) => to === honest);
+    expect(own).toHaveLength(RECORDS);
+  });
+
   it("is bounded where it takes nothing", () => {
     const near = randomContacts(2, 1);
     expect(copies(() => near, failed("CULVERT_FULL"))).toBeLessThanOrEqual(COPIES_MAX);

@@ -16,7 +16,7 @@ type CandidateState =
   | "elsewhere";
 
 interface Candidate {
-  readonly contact: Contact;
+  contact: Contact;
   readonly distance: number;
   /** Round trips that led here: 1 for a node that was known at the beginning. */
   hops: number;
@@ -128,6 +128,12 @@ export class LookupCore {
     if (candidate === undefined) return;
     this.#move(candidate, "answered");
     this.learn(contacts, candidate.hops + 1);
+  }
+
+  /** The carrier has heard the node: it counts for where that was, whatever anybody says. */
+  placed(contact: Contact): void {
+    const candidate = this.#byKey.get(contact.key);
+    if (candidate !== undefined) candidate.contact = contact;
   }
 
   /** The node is late: ask another one. */

@@ -219,6 +219,7 @@ export class Search implements ExchangeOwner {
     const path = this.#pathAt(contact);
     const hops = path.lookup.hopsOf(contact.key);
     const placed = this.#context.placed(contact);
+    path.lookup.placed(placed);
     if (response.kind === "nodes") {
       this.#answerers.set(contact.key, { contact: placed, token: response.token });
       path.lookup.answered(contact.key, this.#believe(path, contact, response.contacts));

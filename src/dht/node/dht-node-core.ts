@@ -13,10 +13,10 @@ import { WaysBack } from "../upkeep/ways-back.ts";
 import { StoreTokens } from "../values/store-tokens.ts";
 import { VALUE_LIMITS, type ValueLimits } from "../values/value-limits.ts";
 import { type RecordRule, ValueStore } from "../values/value-store.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import { type KeyText, keyBeside, keyOf } from "../wire/key.ts";
 import type { DhtAsker } from "../wire/message.ts";
-import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
 import { RequestServer } from "./request-server.ts";
 
 /** What a DHT core is made of. */
@@ -35,6 +35,11 @@ export interface DhtNodeCoreOptions {
    * addresses is not: by it alone, one machine could stand for any number of networks.
    */
   readonly hostOf?: (id: Uint8Array) => string | undefined;
+  /**
+   * Whether the carrier hears a node through somebody else now: then it counts for no network that
+   * it names, or it would take the places, and use up the shares, of those who are there.
+   */
+  readonly isRelayed?: (id: Uint8Array) => boolean;
   readonly limits?: Partial<DhtLimits>;
   readonly valueLimits?: Partial<ValueLimits>;
 }
@@ -75,6 +80,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   constructor(options: DhtNodeCoreOptions) {
     const limits = resolveDhtLimits(options.limits);
     const { random, isLocal = false, hostOf = () => undefined } = options;
+    const { isRelayed = () => false } = options;
     this.#hostOf = hostOf;
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
@@ -103,8 +109,10 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       exchanges: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,
       placed: (contact) => {
-        const host = contact.isProvable ? hostOf(contact.id) : undefined;
-        return host === undefined ? contact : contact.heardAt(host);
+        if (!contact.isProvable) return contact;
+        const host = hostOf(contact.id);
+        if (host !== undefined) return contact.heardAt(host);
+        return isRelayed(contact.id) ? contact.heardThroughRelay() : contact;
       },
       meet: (hearsay) => this.#tableUpkeep.meet(hearsay, this.#now),
     };
@@ -157,8 +165,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   }
 
   /** The closest known nodes to a key, without asking anybody. */
-  closestKnown(key: Uint8Array, count: number): Contact[] {
-    return this.#context.table.closest(keyOf(key), count);
+  closestKnown(key: Uint8Array, count: number, isWanted?: IsWanted): Contact[] {
+    return this.#context.table.closest(keyOf(key), count, isWanted);
   }
 
   /** Whether the node broke its word too often to be given anything new. */
@@ -319,7 +327,9 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   #heard(contact: Contact, now: Instant): void {
     const { table, placed } = this.#context;
-    const isNews = table.find(contact.key)?.equals(contact) !== true;
+    const known = table.find(contact.key);
+    // Who came through a relay may be heard where it is by now.
+    const isNews = known === undefined || known.isRelayed || !known.equals(contact);
     const admission = table.observe(isNews ? placed(contact) : contact, now);
     if (admission === "added") this.#valueUpkeep.joined(contact, now);
     else if (admission === "full") this.#tableUpkeep.challenge(contact, now);
@@ -382,19 +392,3 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
 type BeginInput = DhtInput & { readonly kind: "get" | "put" | "find" };
 type SendRequest = (DhtEffect & { readonly kind: "send" })["request"];
-
-/** Numbers of a DHT node that runs. */
-export interface DhtStatistics {
-  /** Nodes in the table. */
-  readonly contacts: number;
-  /** Nodes that the network is thought to have. */
-  readonly nodesEstimated: number;
-  /** Values kept for others. */
-  readonly values: number;
-  readonly exchangesOpen: number;
-  /** Requests sent so far, repetitions not counted. */
-  readonly exchangesSent: number;
-  readonly operations: number;
-  /** Peers whose speed and word are known. */
-  readonly peers: number;
-}

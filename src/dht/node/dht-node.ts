@@ -20,7 +20,7 @@ import { DHT_LIMITS } from "../limits.ts";
 import type { DhtResult } from "../lookup/operation.ts";
 import { saveContacts } from "../table/table-state.ts";
 import { readDescriptor } from "../values/value-store.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import type {
   DhtAsker,
   DhtRequest,
@@ -32,8 +32,8 @@ import type {
 import { refusal } from "../wire/refusal.ts";
 import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "../wire/wire.ts";
 import type { DhtNetwork } from "./dht-network.ts";
-import { DhtNodeCore, type DhtNodeCoreOptions, type DhtStatistics } from "./dht-node-core.ts";
-import type { DhtEffect, DhtInput, OperationId } from "./protocol.ts";
+import { DhtNodeCore, type DhtNodeCoreOptions } from "./dht-node-core.ts";
+import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
 import { SentRequests } from "./sent-requests.ts";
 
 /** What a DHT node runs on. */
@@ -190,7 +190,10 @@ export class DhtNode implements Lookup, Discovery {
     return found;
   }
 
-  /** The closest live nodes to a key, closest first: a closest set, if not told how many. */
+  /**
+   * The closest live nodes to a key, closest first: a closest set, if not told how many. Where ids
+   * crowd, others beyond them, too.
+   */
   async closest(
     key: Uint8Array,
     options: LookupOptions & { readonly count?: number } = {},
@@ -208,8 +211,8 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   /** The closest nodes to a key that are known at once; they may be gone. */
-  closestKnown(key: Uint8Array, count: number): readonly Contact[] {
-    return this.#core.closestKnown(key, count);
+  closestKnown(key: Uint8Array, count: number, isWanted?: IsWanted): readonly Contact[] {
+    return this.#core.closestKnown(key, count, isWanted);
   }
 
   /** Keeps a node's descriptor in the network, its own as a rule, until it is withdrawn. */

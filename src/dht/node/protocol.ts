@@ -97,3 +97,19 @@ export type DhtEffect =
   | { readonly kind: "busy"; readonly operation: OperationId }
   /** The node has found its place, and knows so many nodes; none when nobody answered yet. */
   | { readonly kind: "joined"; readonly nodes: number };
+
+/** Numbers of a DHT node that runs. */
+export interface DhtStatistics {
+  /** Nodes in the table. */
+  readonly contacts: number;
+  /** Nodes that the network is thought to have. */
+  readonly nodesEstimated: number;
+  /** Values kept for others. */
+  readonly values: number;
+  readonly exchangesOpen: number;
+  /** Requests sent so far, repetitions not counted. */
+  readonly exchangesSent: number;
+  readonly operations: number;
+  /** Peers whose speed and word are known. */
+  readonly peers: number;
+}

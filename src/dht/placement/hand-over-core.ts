@@ -70,7 +70,7 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
   readonly #id: Uint8Array;
   readonly #neighbourhood: KnownNeighbours;
   readonly #watch: RecordWatchCore;
-  readonly #desk = new OfferDesk(() => this.#watch.size);
+  readonly #desk: OfferDesk;
   readonly #marks = new StoreMarks();
   readonly #effects: HandOverEffect[] = [];
   #readAgainMs: number = READ_AGAIN_MS.first;
@@ -88,6 +88,10 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
     this.#id = options.id;
     this.#neighbourhood = options.neighbourhood;
     this.#watch = new RecordWatchCore(options);
+    this.#desk = new OfferDesk(
+      () => this.#watch.size,
+      (id) => this.#neighbourhood.closestKnown(id, 1).find(({ key }) => key === keyOf(id)),
+    );
   }
 
   /** Records that are watched, offers that were taken, and those that did not get there. */

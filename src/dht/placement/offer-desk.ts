@@ -1,7 +1,8 @@
 import { assert, equalBytes, type Instant, LruMap, NumberMap } from "../../base/index.ts";
+import type { NodeId } from "../../identity/index.ts";
 import { FairShare } from "../../retx/index.ts";
 import type { Contact } from "../wire/contact.ts";
-import { byteText, type KeyText } from "../wire/key.ts";
+import type { KeyText } from "../wire/key.ts";
 import { CopyBudget } from "./copy-budget.ts";
 import type { WatchEffect } from "./record-watch-core.ts";
 
@@ -33,6 +34,7 @@ export interface OpenOffer extends Offer {
  */
 export class OfferDesk {
   readonly #recordsKept: () => number;
+  readonly #find: (id: NodeId) => Contact | undefined;
   readonly #budget = new CopyBudget();
   readonly #waiting = new Map<string, Offer[]>();
   #waitingSize = 0;
@@ -41,15 +43,19 @@ export class OfferDesk {
   readonly #absentUntil = new LruMap<KeyText, Instant>(ABSENT_MAX);
   #lastId = 0;
 
-  /** @param recordsKept how many records there are to offer */
-  constructor(recordsKept: () => number) {
+  /**
+   * @param recordsKept how many records there are to offer
+   * @param find a node that is known
+   */
+  constructor(recordsKept: () => number, find: (id: NodeId) => Contact | undefined) {
     this.#recordsKept = recordsKept;
+    this.#find = find;
   }
 
   /** Takes in an offer; false when it has to come at a later look. */
   add(offer: Offer, now: Instant): boolean {
     if (now < (this.#absentUntil.get(offer.to.key) ?? 0)) return false;
-    const source = sourceOf(offer.to);
+    const source = this.#sourceOf(offer.to);
     const waiting = this.#waiting.get(source) ?? [];
     if (waiting.length >= OFFERS_WAITING_MAX - this.#waitingSize) return false;
     if (!this.#budget.take(source, this.#recordsKept(), now)) return false;
@@ -92,7 +98,7 @@ export class OfferDesk {
   /** A node is not there. @returns what has waited for it */
   absent(node: Contact, now: Instant): readonly Offer[] {
     this.#absentUntil.set(node.key, now + ABSENT_MS);
-    const source = sourceOf(node);
+    const source = this.#sourceOf(node);
     const waiting = this.#waiting.get(source) ?? [];
     const dropped = waiting.filter(({ to }) => to.names(node));
     const others = waiting.filter(({ to }) => !to.names(node));
@@ -106,15 +112,18 @@ export class OfferDesk {
     if (waiting.length > 0) this.#waiting.set(source, waiting);
     else this.#waiting.delete(source);
   }
-}
 
-/**
- * Whom a node counts for, since ids cost nothing: its network, or the relay that leads to it. In a
- * private network each node counts for itself.
- */
-function sourceOf(node: Contact): string {
-  if (node.isLocal && !node.isPlaced) return node.key;
-  if (node.network >= 0) return `network ${node.network}`;
-  const [relay] = node.relays;
-  return relay === undefined ? node.key : `relay ${byteText(relay)}`;
+  /**
+   * Whom a node counts for, since ids cost nothing: its network, or that of the relay that it
+   * names. Relays that nobody knows may be made up: those are one. In a private network each node
+   * counts for itself.
+   */
+  #sourceOf(node: Contact): string {
+    if (node.isLocal && !node.isPlaced) return node.key;
+    if (node.network >= 0) return `network ${node.network}`;
+    const [id] = node.relays;
+    const relay = id && this.#find(id);
+    if (relay === undefined || relay.isRelayed) return "relays";
+    return relay.isLocal ? `relay ${relay.key}` : `relays of ${relay.network}`;
+  }
 }

@@ -115,7 +115,7 @@ export class RoutingTable {
     // A claim never takes the place of what was proven, nor one that nobody can use of any.
     if (known.isProvable && !contact.isProvable) return "refused";
     if (contact.isLocal && !this.#isLocal) return "refused";
-    if (!known.equals(contact)) this.#replaceAt(at, contact);
+    if (contact.isNewsAfter(known)) this.#replaceAt(at, contact);
     this.#heardAt.set(at, now);
     return "known";
   }

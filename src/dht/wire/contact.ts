@@ -23,6 +23,9 @@ export interface Reach {
   readonly relays?: readonly NodeId[];
 }
 
+/** Whether a node is one of those that are looked for. */
+export type IsWanted = (contact: Contact) => boolean;
+
 /**
  * A node as others tell of it: its id and where it is reached. Packed into two short strings, since
  * a node remembers thousands.
@@ -39,8 +42,8 @@ export class Contact {
   readonly isProvable: boolean;
   /**
    * The network where it is heard, or of its first address if that is not known: /24 of IPv4 or /56
-   * of IPv6, as a number that is only compared; -1 when it has none. Nodes of one network are taken
-   * for nodes of one owner.
+   * of IPv6, as a number that is only compared; -1 when it has none, or is heard through a relay.
+   * Nodes of one network are taken for nodes of one owner.
    */
   readonly network: number;
   /** Whether the carrier says so: anybody can name any network. */
@@ -84,6 +87,11 @@ export class Contact {
     return new Contact(this.key, this.reach, this.isProvable, network);
   }
 
+  /** The same node, heard through a relay: it counts for no network that it names. */
+  heardThroughRelay(): Contact {
+    return this.isRelayed ? this : new Contact(this.key, this.reach, this.isProvable, NOWHERE);
+  }
+
   /** What a verified descriptor says. */
   static ofDescriptor(descriptor: NodeDescriptor): Contact {
     return Contact.of(descriptor.id, descriptor.claims);
@@ -97,6 +105,11 @@ export class Contact {
   /** What its network was given out of, as a number that is only compared: /24, or /32 of IPv6. */
   get allocation(): number {
     return allocationOf(this.network);
+  }
+
+  /** Whether it was heard through a relay. */
+  get isRelayed(): boolean {
+    return this.isPlaced && this.network === NOWHERE;
   }
 
   get addresses(): readonly NodeAddress[] {
@@ -118,7 +131,15 @@ export class Contact {
       this.key === other.key && this.reach === other.reach && this.isProvable === other.isProvable
     );
   }
+
+  /** Whether it says what `known`, of the same node, does not, or the carrier says it of it. */
+  isNewsAfter(known: Contact): boolean {
+    return !this.equals(known) || (known.isRelayed && this.isPlaced && !this.isRelayed);
+  }
 }
+
+/** In the place of a network. */
+const NOWHERE = -1;
 
 /** A network fits a small integer: 24 bits of IPv4; of IPv6 hashes of 14 bits and of these 15. */
 const IS_IPV6 = 1 << 29;
@@ -139,7 +160,7 @@ function networkAt(host: string): number {
 
 /** The family is at byte 2, and the address behind it. */
 function networkOf(reach: string): number {
-  if (reach.charCodeAt(0) === 0) return -1;
+  if (reach.charCodeAt(0) === 0) return NOWHERE;
   if (reach.charCodeAt(2) === 4) return hashOf(reach, { from: 3, to: 6, factor: 256 });
   const allocation = hashOf(reach, { from: 3, to: 7, factor: 251 }) & 0x3fff;
   const within = hashOf(reach, { from: 7, to: 10, factor: 251 }) & WITHIN_ALLOCATION;

@@ -1,5 +1,6 @@
+import type { DhtNodeOptions } from "../../dht/index.ts";
 import { addressPrefix, addressScope, nodeIdText } from "../../identity/index.ts";
-import type { Link, LinkPath } from "../../link/index.ts";
+import type { Link, LinkHost, LinkPath } from "../../link/index.ts";
 
 /** Whom a peer counts for, by quotas of the Map and of the DHT. */
 export interface LinkSource {
@@ -25,6 +26,25 @@ export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSourc
   const relay = path?.via;
   const source = relay === undefined ? nodeIdText(peer) : `relay:${nodeIdText(relay)}`;
   return { source, isAddressProven: false };
+}
+
+/** Where nodes are heard, by the links to them. */
+export function whereHeard(
+  host: Pick<LinkHost, "find">,
+): Required<Pick<DhtNodeOptions, "hostOf" | "isRelayed">> {
+  return {
+    // A private address is that of a router.
+    hostOf: (id) => {
+      const { isRelayed, remote } = host.find(id)?.path ?? {};
+      if (isRelayed !== false || remote === undefined) return undefined;
+      return addressScope(remote.host) === "public" ? remote.host : undefined;
+    },
+    // Or it was relayed until just now: a path that is gone says nothing.
+    isRelayed: (id) => {
+      const link = host.find(id);
+      return link !== undefined && link.path?.isRelayed !== false;
+    },
+  };
 }
 
 function networkOf(host: string): string | undefined {
