@@ -195,11 +195,11 @@ export class Search implements ExchangeOwner {
   /**
    * Whether more nodes crowd around the target than honest ids make. Who has just joined knows
    * three nodes and is told of twenty: as long as no neighbourhood was seen, that says nothing,
-   * except to who knows everybody.
+   * except to who knows everybody, or had to let go of some: the own neighbourhood is whole then.
    */
   isTooDense(closest: readonly Contact[], target: KeyText = this.target): boolean {
-    const { networkSize, knowsAll } = this.#context;
-    const canTell = networkSize.isObserved || knowsAll();
+    const { networkSize, table, knowsAll } = this.#context;
+    const canTell = networkSize.isObserved || !table.isWhole || knowsAll();
     return canTell && networkSize.isTooDense(target, closest, estimatedNodes(this.#context));
   }
 

@@ -20,6 +20,8 @@ const DENSITY_SLACK = 4;
  */
 export class NetworkSize {
   readonly #samples: number[] = [];
+  /** The keys that they are of: whatever is looked up again and again is one sample. */
+  readonly #targets: KeyText[] = [];
   #at = 0;
   #median: number | undefined;
 
@@ -30,8 +32,11 @@ export class NetworkSize {
     const reach = distanceFraction(target, last.key);
     if (reach === 0) return;
     // The reach of the k-th of n is k / (n + 1) in the mean.
-    this.#samples[this.#at] = closest.length / reach - 1;
-    this.#at = (this.#at + 1) % SAMPLES_MAX;
+    const known = this.#targets.indexOf(target);
+    const at = known < 0 ? this.#at : known;
+    this.#samples[at] = closest.length / reach - 1;
+    this.#targets[at] = target;
+    if (known < 0) this.#at = (at + 1) % SAMPLES_MAX;
     this.#median = undefined;
   }
 
@@ -43,7 +48,8 @@ export class NetworkSize {
   /** The estimate, at least `known`; `known` alone while nothing was observed. */
   nodes(known: number): number {
     if (this.#samples.length === 0) return known;
-    this.#median ??= this.#samples.toSorted((a, b) => a - b)[this.#samples.length >> 1] ?? 0;
+    const middle = (this.#samples.length - 1) >> 1; // of two the one that no crowd has made
+    this.#median ??= this.#samples.toSorted((a, b) => a - b)[middle] ?? 0;
     return Math.max(Math.round(this.#median), known);
   }
 
