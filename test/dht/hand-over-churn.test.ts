@@ -3,6 +3,7 @@ import { SeededRandom } from "../../src/base/index.ts";
 import { type Contact, HandOverCore, type HandOverEffect, keyOf } from "../../src/dht/index.ts";
 import { compareDistance, type KeyText } from "../../src/dht/wire/key.ts";
 import { publicHost } from "../../src/testing/swarm/swarm.ts";
+import { effectsOf } from "../effects-of.ts";
 import { contactAt } from "./nodes.ts";
 
 const REPLICAS = 5;
@@ -94,7 +95,7 @@ class Neighbours {
 
   #serve(keeper: Keeper): void {
     const { core } = keeper;
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind === "offer") this.#offer(keeper, effect);
     }
   }

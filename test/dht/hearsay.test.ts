@@ -6,6 +6,7 @@ import type { Contact } from "../../src/dht/wire/contact.ts";
 import { type KeyText, keyOf, textBytes } from "../../src/dht/wire/key.ts";
 import type { DhtResponse } from "../../src/dht/wire/message.ts";
 import { NodeDescriptor, NodeIdentity } from "../../src/identity/index.ts";
+import { effectsOf } from "../effects-of.ts";
 import { contactAt, keyWith } from "./nodes.ts";
 
 /** The node with this key, in a network of its own. */
@@ -70,7 +71,7 @@ class Node {
   }
 
   drain(): void {
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       if (effect.kind === "send") this.sent.push(effect);
     }
   }

@@ -5,6 +5,7 @@ import type { DhtEffect, DhtInput } from "../../src/dht/node/protocol.ts";
 import type { RecordRule } from "../../src/dht/values/value-store.ts";
 import { textBytes } from "../../src/dht/wire/key.ts";
 import type { DhtResponse } from "../../src/dht/wire/message.ts";
+import { effectsOf } from "../effects-of.ts";
 import { keyWith } from "./nodes.ts";
 
 export type Sent = Extract<DhtEffect, { kind: "send" }>;
@@ -43,7 +44,7 @@ export class LoneNode {
   }
 
   #drain(): void {
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       if (effect.kind === "send") this.sent.push(effect);
       if (effect.kind === "done") this.done.push(effect);
       if (effect.kind === "busy") this.busy.push(effect);

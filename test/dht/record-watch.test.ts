@@ -3,6 +3,7 @@ import { SeededRandom } from "../../src/base/index.ts";
 import type { Contact, PlacementLimits } from "../../src/dht/index.ts";
 import { RecordWatchCore } from "../../src/dht/placement/record-watch-core.ts";
 import { compareDistance, keyOf } from "../../src/dht/wire/key.ts";
+import { effectsOf } from "../effects-of.ts";
 import { randomContacts } from "./nodes.ts";
 
 describe("a watch over kept records", () => {
@@ -40,7 +41,7 @@ describe("a watch over kept records", () => {
       look: (now: number): Contact[] => {
         core.timeout(now);
         const offers: Contact[] = [];
-        for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+        for (const effect of effectsOf(core)) {
           offers.push(effect.to);
         }
         return offers;

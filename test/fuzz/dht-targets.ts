@@ -12,6 +12,7 @@ import {
   saveContacts,
 } from "../../src/dht/index.ts";
 import { randomContacts } from "../dht/nodes.ts";
+import { effectsOf } from "../effects-of.ts";
 import { type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 
 const random = new SeededRandom(21);
@@ -116,7 +117,7 @@ class Neighbourhood {
   /** Takes all effects, and gives the exchange that was answered last. */
   #drain(): number | undefined {
     let answered: number | undefined;
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       if (effect.kind === "answer") {
         encodeDhtResponse(effect.response);
         answered = effect.exchange;

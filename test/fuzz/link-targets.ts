@@ -17,6 +17,7 @@ import {
   type MuxFrame,
   readFrame,
 } from "../../src/link/mux/mux-frames.ts";
+import { effectsOf } from "../effects-of.ts";
 import { type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 import { ADDRESSES } from "./identity-targets.ts";
 import { LinkLife, MuxLife } from "./link-lives.ts";
@@ -89,13 +90,9 @@ function runHandshake(bytes: Uint8Array, dice: SeededRandom): void {
   if (!equalBytes(handshake.result.peerKey, peer.publicKey)) throw new Error("a false peer");
 }
 
-function effectsOf(channel: ChannelCore, input: ChannelInput): ChannelEffect[] {
+function give(channel: ChannelCore, input: ChannelInput): ChannelEffect[] {
   channel.handle(input, 0);
-  const effects: ChannelEffect[] = [];
-  for (let effect = channel.poll(); effect !== undefined; effect = channel.poll()) {
-    effects.push(effect);
-  }
-  return effects;
+  return [...effectsOf(channel)];
 }
 
 const MESSAGES = [1, 30, 500].map((length) => random.bytes(length));
@@ -111,15 +108,15 @@ function conversation(known: Partial<HandshakeOptions>): { said: Uint8Array; loo
     for (const effect of effects) {
       if (effect.kind !== "write") continue;
       said.push(effect.bytes);
-      for (const answer of effectsOf(b, { kind: "bytes", bytes: effect.bytes.slice() })) {
-        if (answer.kind === "write") tell(effectsOf(a, { kind: "bytes", bytes: answer.bytes }));
+      for (const answer of give(b, { kind: "bytes", bytes: effect.bytes.slice() })) {
+        if (answer.kind === "write") tell(give(a, { kind: "bytes", bytes: answer.bytes }));
       }
     }
   };
-  tell(effectsOf(a, { kind: "begin" }));
+  tell(give(a, { kind: "begin" }));
   for (const message of MESSAGES) said.push(a.seal(message) ?? message);
   const loose = MESSAGES.flatMap((payload) => {
-    return effectsOf(a, { kind: "send-datagram", payload }).flatMap((effect) => {
+    return give(a, { kind: "send-datagram", payload }).flatMap((effect) => {
       return effect.kind === "write-datagram" ? [effect.bytes] : [];
     });
   });
@@ -149,9 +146,9 @@ function runChannel(bytes: Uint8Array, dice: SeededRandom): void {
   let at = 0;
   for (let piece = 0; at < bytes.length; piece++) {
     const end = piece > 8 ? bytes.length : at + 1 + dice.below(bytes.length - at);
-    take(effectsOf(channel, { kind: "datagram", bytes: loose.slice() }));
+    take(give(channel, { kind: "datagram", bytes: loose.slice() }));
     const chunk = bytes.slice(at, end);
-    if (!channel.absorb(chunk)) take(effectsOf(channel, { kind: "bytes", bytes: chunk }));
+    if (!channel.absorb(chunk)) take(give(channel, { kind: "bytes", bytes: chunk }));
     at = end;
   }
 }

@@ -23,6 +23,7 @@ import {
 } from "../../src/stream/multicast/options.ts";
 import { RepairCore, type RepairEffect } from "../../src/stream/multicast/repair-core.ts";
 import { SubscriptionCore } from "../../src/stream/multicast/subscription-core.ts";
+import { effectsOf } from "../effects-of.ts";
 import { changed, type FuzzTarget } from "./fuzz.ts";
 
 const CELL_BYTES = 128;
@@ -123,7 +124,7 @@ class Fed<C extends AnyCore> {
 
   drain(): void {
     let effects = 0;
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       assert(!this.#isOver, "nothing comes after the end");
       assert(effects++ < EFFECTS_MAX, "a core rests when it has nothing to do");
       this.#judge(effect, this.now);

@@ -21,6 +21,7 @@ import {
 import { encodeContent, readContent } from "../../src/onion/message/content.ts";
 import { openBackward } from "../../src/onion/packet/backward.ts";
 import { packetBytes, surbBytes } from "../../src/onion/packet/geometry.ts";
+import { effectsOf } from "../effects-of.ts";
 import { fastSuite, GEOMETRY, makeHop } from "../onion/fixtures.ts";
 import { type FuzzTarget, refusedOr } from "./fuzz.ts";
 
@@ -91,7 +92,7 @@ function runOrigin(bytes: Uint8Array, dice: SeededRandom): void {
   const written: Uint8Array[] = [];
   const tell = (input: CircuitInput): void => {
     core.handle(input, 0);
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind === "write") written.push(effect.unit);
     }
   };
@@ -102,7 +103,7 @@ function runOrigin(bytes: Uint8Array, dice: SeededRandom): void {
     const last = new RelayCore({ parts, peeler: hop.peeler, self: hop.id, random });
     last.handle({ kind: "opened", channel: 1, from: hop.id }, 0);
     last.handle({ kind: "unit", channel: 1, unit: build }, 0);
-    for (let effect = last.poll(); effect !== undefined; effect = last.poll()) {
+    for (const effect of effectsOf(last)) {
       if (effect.kind === "write") tell({ kind: "unit", unit: effect.unit });
     }
     tell({ kind: "request", request: 1, content: bytes.slice(0, 30) });

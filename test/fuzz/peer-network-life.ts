@@ -9,6 +9,7 @@ import {
   type PeerTask,
 } from "../../src/voidphone/peer/peer-network-core.ts";
 import { TABLE_HALF_MAX } from "../../src/voidphone/peer/peer-table.ts";
+import { effectsOf } from "../effects-of.ts";
 
 const LIMITS = { callsMax: 6, parallel: 3, callMs: 1_500, operationMs: 15_000, operationsMax: 12 };
 const ID_BYTES = 32;
@@ -180,7 +181,7 @@ export class PeerNetworkLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       this.#perform(effect);
     }
     if (this.#calls.size > LIMITS.callsMax) throw new Error("too many calls at once");

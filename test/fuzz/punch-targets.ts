@@ -11,6 +11,7 @@ import {
   sealProbe,
 } from "../../src/link/punch/probe.ts";
 import { decodeSignal, encodeSignal, type SignalMessage } from "../../src/link/punch/signal.ts";
+import { effectsOf } from "../effects-of.ts";
 import { changed, type FuzzTarget, roundTrip } from "./fuzz.ts";
 import { resigned } from "./identity-targets.ts";
 
@@ -142,7 +143,7 @@ class PunchLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       if (effect.kind === "datagram") this.#datagram = effect.bytes;
       else if (effect.kind === "signal") {
         const isOffer = readOffer(effect.bytes).kind === "offer";

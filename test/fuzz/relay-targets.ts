@@ -11,6 +11,7 @@ import {
   Voucher,
 } from "../../src/link/index.ts";
 import { encodeFrame, type RelayFrame, RelayFrameBuffer } from "../../src/link/relay/frames.ts";
+import { effectsOf } from "../effects-of.ts";
 import { type FuzzTarget, refusedOr, roundTrip } from "./fuzz.ts";
 import { resigned } from "./identity-targets.ts";
 import { PUNCH_TARGETS } from "./punch-targets.ts";
@@ -130,7 +131,7 @@ class RelayLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       const leg = this.#legs.get(effect.leg);
       if (effect.kind === "open") {
         if (leg !== undefined) throw new Error("a leg is opened twice");
@@ -191,7 +192,7 @@ class HolderLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       this.#take(effect);
     }
   }

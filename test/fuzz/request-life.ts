@@ -8,6 +8,7 @@ import {
 } from "../../src/rpc/message/envelope.ts";
 import type { RequestInput } from "../../src/rpc/request/protocol.ts";
 import { RequestCore } from "../../src/rpc/request/request-core.ts";
+import { effectsOf } from "../effects-of.ts";
 import { changed } from "./fuzz.ts";
 
 const LIMITS = resolveRequestLimits({
@@ -111,7 +112,7 @@ export class RequestLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       if (effect.kind === "replied" || effect.kind === "failed") {
         if (!this.#open.delete(effect.request)) throw new Error("the end of no request");
       } else if (effect.kind === "run") this.#running.add(effect.call);

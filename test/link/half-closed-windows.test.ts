@@ -3,6 +3,7 @@ import { LINK_LIMITS } from "../../src/link/index.ts";
 import { MuxCore } from "../../src/link/mux/mux-core.ts";
 import type { StreamId } from "../../src/link/mux/mux-frames.ts";
 import { creditCost } from "../../src/link/mux/mux-stream.ts";
+import { effectsOf } from "../effects-of.ts";
 
 const { streamsInMax: streams, streamWindowBytes: streamWindow } = LINK_LIMITS;
 
@@ -16,7 +17,7 @@ class End {
   }
 
   hear(): void {
-    for (let effect = this.mux.poll(); effect !== undefined; effect = this.mux.poll()) {
+    for (const effect of effectsOf(this.mux)) {
       if (effect.kind === "opened") this.opened = effect.id;
       if (effect.kind !== "data") continue;
       const { id, bytes } = effect;

@@ -6,6 +6,7 @@ import type { StreamId } from "../../src/link/mux/mux-frames.ts";
 import type { MuxEffect } from "../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../src/link/mux/mux-stream.ts";
 import { Pattern } from "../../src/testing/index.ts";
+import { effectsOf } from "../effects-of.ts";
 
 const PRIORITIES: readonly Priority[] = ["urgent", "normal", "bulk"];
 const RECORD_BYTES_MAX = 65_519;
@@ -128,7 +129,7 @@ class End {
   }
 
   #hear(): void {
-    for (let e = this.mux.poll(); e !== undefined; e = this.mux.poll()) this.#perform(e);
+    for (const e of effectsOf(this.mux)) this.#perform(e);
   }
 
   #perform(effect: MuxEffect): void {

@@ -3,6 +3,7 @@ import { LinkCore } from "../../src/link/host/link-core.ts";
 import { resolveLinkLimits } from "../../src/link/index.ts";
 import { encodeControl } from "../../src/link/mux/link-records.ts";
 import { encodeControlFrame } from "../../src/link/mux/mux-frames.ts";
+import { effectsOf } from "../effects-of.ts";
 
 const UNACKED = 1_000_000;
 /** What the shortest record costs in memory, measured. */
@@ -21,7 +22,7 @@ it("a peer that has a word for each of its own, and acknowledges none, costs wha
     const opening = encodeControlFrame({ kind: "open", id, protocol: "p", priority: "normal" });
     core.handle({ kind: "message", payload: encodeControl({ kind: "ack", received: 0 }) }, 0);
     core.handle({ kind: "message", payload: opening }, 0);
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind === "accept") core.handle({ kind: "reset", id: effect.id, code: 1 }, 0);
       if (effect.kind === "send" && effect.payload.length < 16) records += 1;
       if (effect.kind === "over") isOver = true;

@@ -14,6 +14,7 @@ import type {
   MapInput,
   RequestId,
 } from "../../src/mapservice/service/protocol.ts";
+import { effectsOf } from "../effects-of.ts";
 import { addressOf, NODE, PAYLOAD_SIZE, recordOf, tombstoneOf } from "./fixtures.ts";
 
 const UNIX_MS = 1_750_000_000_000;
@@ -254,7 +255,7 @@ class MapLife {
   }
 
   #drain(): void {
-    for (let effect = this.#core.poll(); effect; effect = this.#core.poll()) this.#perform(effect);
+    for (const effect of effectsOf(this.#core)) this.#perform(effect);
   }
 
   #perform(effect: MapEffect): void {

@@ -13,6 +13,7 @@ import { failureOf } from "../../src/onion/packet/failure.ts";
 import { epochOf } from "../../src/onion/packet/key-ring.ts";
 import { BlameLedger } from "../../src/onion/route/blame.ts";
 import { chooseRoute, type Route } from "../../src/onion/route/route.ts";
+import { effectsOf } from "../effects-of.ts";
 import type { SentUnit, Spoil } from "./acceptance-net.ts";
 import { badRelays } from "./bad-relays.ts";
 import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";
@@ -146,9 +147,7 @@ describe("a hop half-way", () => {
     const core = new CircuitCore({ parts, random }, { route, epoch: first.epoch });
     const tell = (input: CircuitInput): CircuitEffect[] => {
       core.handle(input, 0);
-      const effects: CircuitEffect[] = [];
-      for (let it = core.poll(); it !== undefined; it = core.poll()) effects.push(it);
-      return effects;
+      return [...effectsOf(core)];
     };
     const [build] = tell({ kind: "build" });
     if (build?.kind !== "write") throw new Error("a build is written");

@@ -15,6 +15,7 @@ import { cellDataBytes, packetBytes } from "../../src/onion/packet/geometry.ts";
 import { RelayCore } from "../../src/onion/relay/relay-core.ts";
 import type { RelayEffect, RelayInput } from "../../src/onion/relay/relay-protocol.ts";
 import { StaticRoutes } from "../../src/onion/route/static-routes.ts";
+import { effectsOf } from "../effects-of.ts";
 import { fastSuite, GEOMETRY, makeHops } from "./fixtures.ts";
 import { VirtualNet } from "./virtual-net.ts";
 
@@ -200,7 +201,7 @@ describe("a last hop", () => {
     let responses = 0;
     const tell = (input: RelayInput): void => {
       core.handle(input, 0);
-      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+      for (const effect of effectsOf(core)) {
         if (effect.kind === "write") written.push(effect.unit);
         if (effect.kind !== "request") continue;
         responses += 1;
@@ -242,7 +243,7 @@ describe("a relay", () => {
     const effects: RelayEffect[] = [];
     const tell = (input: RelayInput): void => {
       core.handle(input, 0);
-      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+      for (const effect of effectsOf(core)) {
         effects.push(effect);
       }
     };
@@ -308,7 +309,7 @@ describe("a relay", () => {
     let mostWaiting = 0;
     const tell = (input: RelayInput): void => {
       core.handle(input, 0);
-      for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+      for (const effect of effectsOf(core)) {
         if (effect.kind === "close") {
           closed.set(effect.channel, effect.isStuck);
           waiting.delete(effect.channel);

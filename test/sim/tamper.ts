@@ -6,6 +6,7 @@ import type {
   SubjectInit,
   SubjectProgress,
 } from "../../src/testing/world/index.ts";
+import { effectsOf } from "../effects-of.ts";
 
 /** What a planted bug changes of what goes into a core and what comes out of it. */
 export interface Tamper {
@@ -76,7 +77,7 @@ class TamperedSubject implements Subject {
 
   #drain(): void {
     const whispers: StreamInput[] = [];
-    for (let effect = this.#inner.poll(); effect !== undefined; effect = this.#inner.poll()) {
+    for (const effect of effectsOf(this.#inner)) {
       const seen = this.#tamper.effect?.(effect, (input) => whispers.push(input));
       this.#effects.push(...(seen ?? [effect]));
     }

@@ -4,6 +4,7 @@ import { StreamCore } from "../../src/stream/core/stream-core.ts";
 import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import type { StreamEffect, StreamInput } from "../../src/stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../src/stream/options.ts";
+import { effectsOf } from "../effects-of.ts";
 
 /** What may go wrong in a {@link CoreWorld}. */
 export interface CoreWeather {
@@ -81,7 +82,7 @@ export class CheckedCore {
     if (now !== this.#now) this.#turnsNow = 0;
     this.#now = now;
     const wasOver = this.isOver;
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       if (wasOver || this.isOver) throw new Error(`${effect.kind} after the end`);
       this.effects.push(effect);
       this.#perform(effect);

@@ -13,6 +13,7 @@ import {
   type SessionEffect,
   type SessionInput,
 } from "../../src/voidphone/session-core.ts";
+import { effectsOf } from "../effects-of.ts";
 
 /** A protocol of one message, type 1, whose body is a letter; it has words for both failures. */
 const LETTERS: ServerDialect<string> = {
@@ -38,9 +39,7 @@ const messages = (letters: string): Uint8Array =>
 function sessionOf(limits: Partial<SessionLimits> = {}, dialect = LETTERS) {
   const core = new SessionCore<string>(dialect, { ...VOIDPHONE_API_LIMITS, ...limits }, 0);
   const drain = (): SessionEffect<string>[] => {
-    const effects: SessionEffect<string>[] = [];
-    for (let next = core.poll(); next !== undefined; next = core.poll()) effects.push(next);
-    return effects;
+    return [...effectsOf(core)];
   };
   let now: Instant = 0;
   return {

@@ -4,6 +4,7 @@ import { DhtNodeCore } from "../../../src/dht/node/dht-node-core.ts";
 import type { Contact } from "../../../src/dht/wire/contact.ts";
 import { fillTables } from "../../../src/testing/swarm/grow.ts";
 import { Swarm } from "../../../src/testing/swarm/swarm.ts";
+import { effectsOf } from "../../effects-of.ts";
 import { contactAt, keyWith, randomContacts } from "../nodes.ts";
 
 const NODES = 200;
@@ -81,7 +82,7 @@ it("looks at the others while those not heard for longest are busy", () => {
   const end = 29 * MINUTE_MS;
   for (let now = known.length; now < end; now = Math.max(core.deadline(), now)) {
     core.timeout(now);
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind !== "send") continue;
       const { exchange, to } = effect;
       core.handle({ kind: "failed", exchange, isBusy: busy.has(to.key) }, now);
@@ -98,7 +99,7 @@ it("asks around once an hour where everybody is kept", () => {
   const asked = new Map<string, number>();
   for (let now = 0; now < 150 * MINUTE_MS; now = Math.max(core.deadline(), now)) {
     core.timeout(now);
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind !== "send") continue;
       const { exchange, attempt, request } = effect;
       const isFind = request.kind === "find-node";

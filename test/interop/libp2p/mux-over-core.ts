@@ -7,6 +7,7 @@ import { MuxCore } from "../../../src/link/mux/mux-core.ts";
 import type { StreamId } from "../../../src/link/mux/mux-frames.ts";
 import type { MuxEffect, MuxInput } from "../../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../../src/link/mux/mux-stream.ts";
+import { effectsOf } from "../../effects-of.ts";
 import { silent } from "./silent-log.ts";
 
 const PROTOCOL = "test";
@@ -163,7 +164,7 @@ class CoreMuxer implements StreamMuxer {
   }
 
   #perform(): void {
-    for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
+    for (const effect of effectsOf(this.#core)) {
       this.#performOne(effect);
     }
   }

@@ -8,6 +8,7 @@ import {
   readOpening,
   streamIdOf,
 } from "../../../src/link/carrier/udp-opening.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const HELLO = { streamId: 7, nonce: new Uint8Array(8).fill(3) };
 const FROM = { host: "192.0.2.1", port: 4_000 };
@@ -67,9 +68,7 @@ describe("the datagrams that open a stream", () => {
 
 describe("a dial over UDP", () => {
   const drain = (core: UdpDialCore): UdpDialEffect[] => {
-    const effects: UdpDialEffect[] = [];
-    for (let next = core.poll(); next !== undefined; next = core.poll()) effects.push(next);
-    return effects;
+    return [...effectsOf(core)];
   };
 
   it("repeats itself at doubling gaps, and gives up", () => {

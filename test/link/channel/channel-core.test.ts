@@ -10,6 +10,7 @@ import {
 import type { HandshakeOptions } from "../../../src/link/channel/handshake.ts";
 import { dhKeysOf } from "../../../src/link/channel/noise.ts";
 import { collectGarbage } from "../../collect-garbage.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const [A, B, C] = [1, 2, 3].map((n) => new NodeIdentity(new Uint8Array(32).fill(n))) as [
   NodeIdentity,
@@ -26,11 +27,7 @@ function core(who: NodeIdentity, options: Partial<HandshakeOptions> & { isInitia
 
 function handle(channel: ChannelCore, input: ChannelInput): ChannelEffect[] {
   channel.handle(input, 0);
-  const effects: ChannelEffect[] = [];
-  for (let effect = channel.poll(); effect !== undefined; effect = channel.poll()) {
-    effects.push(effect);
-  }
-  return effects;
+  return [...effectsOf(channel)];
 }
 
 const receive = (channel: ChannelCore, bytes: Uint8Array) =>

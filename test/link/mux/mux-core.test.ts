@@ -7,6 +7,7 @@ import { MuxCore } from "../../../src/link/mux/mux-core.ts";
 import { encodeControlFrame, encodeDataHead } from "../../../src/link/mux/mux-frames.ts";
 import type { MuxEffect, MuxInput } from "../../../src/link/mux/mux-protocol.ts";
 import { creditCost } from "../../../src/link/mux/mux-stream.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const RECORD_BYTES = 65_519;
 
@@ -37,7 +38,7 @@ class Side {
 
   drain(): MuxEffect[] {
     const fresh: MuxEffect[] = [];
-    for (let effect = this.mux.poll(); effect !== undefined; effect = this.mux.poll()) {
+    for (const effect of effectsOf(this.mux)) {
       fresh.push(effect);
       this.effects.push(effect);
       if (effect.kind !== "data") continue;

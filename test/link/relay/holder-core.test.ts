@@ -6,6 +6,7 @@ import { HolderCore, type HolderEffect } from "../../../src/link/relay/holder-co
 import { RELAY_LIMITS } from "../../../src/link/relay/limits.ts";
 import { ReservationBook } from "../../../src/link/relay/reservation-book.ts";
 import { Voucher, type VoucherClaims } from "../../../src/link/relay/voucher.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const UNIX_MS = 1_735_689_600_000;
 const HOUR_MS = 3_600_000;
@@ -65,7 +66,7 @@ class Stage {
   }
 
   #drain(): void {
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       this.effects.push(effect);
     }
   }

@@ -3,6 +3,7 @@ import { type NodeId, NodeIdentity, nodeIdText } from "../../../src/identity/ind
 import { encodeFrame, type RelayFrame, RelayFrameBuffer } from "../../../src/link/relay/frames.ts";
 import { RELAY_LIMITS, type RelayLimits } from "../../../src/link/relay/limits.ts";
 import { RelayCore } from "../../../src/link/relay/relay-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const UNIX_MS = 1_735_689_600_000;
 
@@ -143,7 +144,7 @@ export class RelayStage {
   }
 
   #drain(): void {
-    for (let effect = this.core.poll(); effect !== undefined; effect = this.core.poll()) {
+    for (const effect of effectsOf(this.core)) {
       if (effect.kind === "open") {
         const dialled = new PeerLeg(effect.leg, effect.peer);
         this.legs.set(effect.leg, dialled);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { PathSessionCore, SESSION_NONCE_BYTES } from "../../../src/node/links/path-session-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 /** Two ends of one stream that survives them; bytes wait in `ways` until they are carried. */
 class Ends {
@@ -83,7 +84,7 @@ class Ends {
   }
 
   drain(end: 0 | 1): void {
-    for (let effect = this.cores[end].poll(); effect; effect = this.cores[end].poll()) {
+    for (const effect of effectsOf(this.cores[end])) {
       if (effect.kind === "send") {
         this.ways[end].push(effect.bytes);
         this.#written[end] += effect.bytes.length;

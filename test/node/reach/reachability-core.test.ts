@@ -5,6 +5,7 @@ import {
   ReachabilityCore,
   type ReachabilityEffect,
 } from "../../../src/node/reach/reachability-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const UDP = parseNodeAddress("udp://192.0.2.1:7000");
 const TCP = parseNodeAddress("tcp://192.0.2.1:7000");
@@ -48,9 +49,7 @@ class Stage {
   }
 
   drain(): ReachabilityEffect[] {
-    const effects: ReachabilityEffect[] = [];
-    for (let one = this.core.poll(); one !== undefined; one = this.core.poll()) effects.push(one);
-    return effects;
+    return [...effectsOf(this.core)];
   }
 }
 

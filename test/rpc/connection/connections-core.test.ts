@@ -9,6 +9,7 @@ import {
   type ConnectionInput,
   ConnectionsCore,
 } from "../../../src/rpc/connection/connections-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 function peer(n: number): NodeIdentity {
   const seed = new Uint8Array(32);
@@ -63,11 +64,7 @@ class Rig {
   }
 
   drain(): ConnectionEffect<number>[] {
-    const effects: ConnectionEffect<number>[] = [];
-    for (let next = this.core.poll(); next !== undefined; next = this.core.poll()) {
-      effects.push(next);
-    }
-    return effects;
+    return [...effectsOf(this.core)];
   }
 }
 

@@ -6,6 +6,7 @@ import { type FrameType, NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream
 import { DATA_CONTEXT, keysFrom } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveSubscriptionOptions } from "../../../src/stream/multicast/options.ts";
 import { SubscriptionCore } from "../../../src/stream/multicast/subscription-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const CELL_BYTES = 200;
 
@@ -32,7 +33,7 @@ it("asks for nothing more when what it finds behind a gap ends the subscription"
   const told: string[] = [];
   core.handle({ kind: "start", unixMs: 0 }, now);
   while (core.deadline() < Number.POSITIVE_INFINITY && now < 600_000) {
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       told.push(effect.kind);
       if (effect.kind === "turn") core.handle(effect, now);
       if (effect.kind === "deliver") core.handle({ kind: "taken", offset: effect.offset + 3 }, now);
@@ -45,7 +46,7 @@ it("asks for nothing more when what it finds behind a gap ends the subscription"
     now = Math.max(now + 1, Math.min(core.deadline(), now + 60_000));
     core.timeout(now);
   }
-  for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+  for (const effect of effectsOf(core)) {
     told.push(effect.kind);
   }
   expect(told).toContain("warning");

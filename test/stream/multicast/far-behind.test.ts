@@ -11,6 +11,7 @@ import { NO_ACKNOWLEDGEMENT, NO_MARK } from "../../../src/stream/frame/frame.ts"
 import { DATA_CONTEXT, type FrameKey } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveSubscriptionOptions } from "../../../src/stream/multicast/options.ts";
 import { SubscriptionCore } from "../../../src/stream/multicast/subscription-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -51,7 +52,7 @@ it("a reader that is far behind derives the way once, little at once, and keeps 
   let now = 0;
   step(() => core.handle({ kind: "start", unixMs: 0 }, now));
   while (told.length < 2 && now < 7_200_000) {
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       const asked = effect;
       if (asked.kind === "turn") step(() => core.handle(asked, now));
       if (asked.kind === "warning" || asked.kind === "deliver") told.push(asked);

@@ -6,6 +6,7 @@ import { emptySelective, NO_MARK } from "../../../src/stream/frame/frame.ts";
 import { ACK_CONTEXT } from "../../../src/stream/frame/frame-keys.ts";
 import { resolveBroadcastOptions } from "../../../src/stream/multicast/options.ts";
 import { RepairCore } from "../../../src/stream/multicast/repair-core.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 const CELL_BYTES = 200;
 const QUESTIONS = 600;
@@ -37,7 +38,7 @@ it("of a reader that asks all the time so many questions are read, and one is to
   const told: number[] = [];
   core.handle({ kind: "start", unixMs: 0 }, now);
   while (now < PERIODS * options.repairEveryMs) {
-    for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+    for (const effect of effectsOf(core)) {
       if (effect.kind === "asked") told.push(effect.wanted.next);
       if (effect.kind === "turn") core.handle({ kind: "turn" }, now);
       if (effect.kind !== "get") continue;

@@ -3,6 +3,7 @@ import { SeededRandom } from "../../../src/base/index.ts";
 import { BroadcastCore } from "../../../src/stream/multicast/broadcast-core.ts";
 import { generateCapability } from "../../../src/stream/multicast/capability-text.ts";
 import { resolveBroadcastOptions } from "../../../src/stream/multicast/options.ts";
+import { effectsOf } from "../../effects-of.ts";
 
 it.each([
   { cellBytes: 1_900, puts: 4 },
@@ -18,7 +19,7 @@ it.each([
   core.handle({ kind: "start", unixMs: 0 }, 0);
   core.handle({ kind: "write", bytes: new Uint8Array(16 * cellBytes) }, 0);
   const kinds: string[] = [];
-  for (let effect = core.poll(); effect !== undefined; effect = core.poll()) {
+  for (const effect of effectsOf(core)) {
     kinds.push(effect.kind);
   }
   expect(kinds).toEqual([...Array<string>(puts).fill("put"), "turn"]);
