@@ -5,7 +5,7 @@
  * Run: `npm run -s bench -- event-loop`.
  */
 import { atMost, printTable, writeResults } from "./harness.ts";
-import { type Parties, withParties } from "./parties.ts";
+import { carry, withParties } from "./parties.ts";
 
 /** The least of so many runs counts: what disturbs one of them only ever adds. */
 const RUNS = 3;
@@ -18,10 +18,6 @@ const PROVIDER = "node";
 const ROLES = ["writer", "reader", "map"] as const;
 
 type Steps = Record<(typeof ROLES)[number], number>;
-
-async function carry({ writer, reader }: Parties, bytes: number): Promise<void> {
-  await Promise.all([writer.ask("write", bytes), reader.ask("read", bytes)]);
-}
 
 async function longestSteps(cellBytes: number): Promise<Steps> {
   const options = { cellBytes, provider: PROVIDER, isWatched: true, isDurable: true };

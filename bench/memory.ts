@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULTS } from "../src/stream/index.ts";
 import { atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
-import { type Parties, withParties } from "./parties.ts";
+import { carry, type Parties, withParties } from "./parties.ts";
 import type { PartySample } from "./party.ts";
 
 const GIGABYTE = 1e9;
@@ -17,10 +17,6 @@ const WARM_BYTES = 24e6;
 const AFTER_BYTES = 24e6;
 const CELLS = [1_900, 32 * 1_024] as const;
 const MIB = 2 ** 20;
-
-async function carry({ writer, reader }: Parties, bytes: number): Promise<void> {
-  await Promise.all([writer.ask("write", bytes), reader.ask("read", bytes)]);
-}
 
 /** Waits until the writer has not accepted a byte for some seconds. */
 async function untilStopped({ writer }: Parties): Promise<PartySample> {

@@ -53,6 +53,11 @@ export interface Parties {
   readonly reader: Party;
 }
 
+/** Has so many bytes written, and read at the other end. */
+export async function carry({ writer, reader }: Parties, bytes: number): Promise<void> {
+  await Promise.all([writer.ask("write", bytes), reader.ask("read", bytes)]);
+}
+
 /** Runs `work` with three parties and ends them. */
 export async function withParties<T>(
   options: PartiesOptions,

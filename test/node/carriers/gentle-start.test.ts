@@ -1,15 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { CulvertError, onAbort, SeededRandom } from "../../../src/base/index.ts";
+import { CulvertError, onAbort } from "../../../src/base/index.ts";
 import type { MapRecord, RecordCarrier } from "../../../src/mapservice/index.ts";
 import { GentleStart } from "../../../src/node/carriers/gentle-start.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
-
-const random = new SeededRandom(1);
-
-function recordOf(address: Uint8Array): MapRecord {
-  const signature = random.bytes(64);
-  return { address, signature, seq: 1, ttlSeconds: 60, payload: random.bytes(40) };
-}
+import { random, recordOf } from "./records.ts";
 
 /** Stores at once; gets wait until they are told of a record. */
 class Road implements RecordCarrier {

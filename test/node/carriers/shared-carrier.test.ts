@@ -1,16 +1,10 @@
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../../src/base/index.ts";
 import type { MapRecord, RecordCarrier, StoredReply } from "../../../src/mapservice/index.ts";
 import { SharedCarrier } from "../../../src/node/carriers/shared-carrier.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
+import { random, recordOf } from "./records.ts";
 
-const random = new SeededRandom(1);
 const clock = new VirtualClock();
-
-function recordOf(address: Uint8Array): MapRecord {
-  const signature = random.bytes(64);
-  return { address, signature, seq: 1, ttlSeconds: 60, payload: random.bytes(40) };
-}
 
 /** Answers when it is told to, and counts. */
 class SlowCarrier implements RecordCarrier {
