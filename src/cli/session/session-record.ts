@@ -3,9 +3,6 @@ import { decodeCbor, encodeCbor, Fields } from "../../codec/index.ts";
 /** The commands whose work can be gone on with. */
 export const RESUMABLE = ["send", "receive", "pipe", "broadcast", "subscribe", "forward"] as const;
 
-/** How the folder for unfinished files in a target begins its name; then comes its id. */
-export const STAGING_PREFIX = ".culvert-";
-
 /** How far a piece of work is. */
 const PHASES = ["open", "verified", "placed", "refused", "done"] as const;
 

@@ -11,12 +11,8 @@ import { NETWORK } from "../connection/open-map.ts";
 import { CommandError } from "../failure.ts";
 import { shellQuote } from "../humanize.ts";
 import { makePrivateFolder, unusable } from "../private-folder.ts";
-import {
-  decodeRecord,
-  encodeRecord,
-  type SessionRecord,
-  STAGING_PREFIX,
-} from "./session-record.ts";
+import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
+import { removeUnfinished } from "./unfinished-files.ts";
 
 const RECORD_FILE = "session";
 const HEADER_FILE = "header";
@@ -228,6 +224,21 @@ export class Session {
    */
   async save(changes: Partial<SessionRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes, updatedUnixMs: this.#clock.unixMs() };
+    await this.#saveRecord();
+  }
+
+  /**
+   * Forgets where files were to go: nothing of them is there.
+   *
+   * @throws CulvertError as {@link save}
+   */
+  async leaveTarget(): Promise<void> {
+    const { target: _, ...rest } = this.#record;
+    this.#record = rest;
+    await this.#saveRecord();
+  }
+
+  async #saveRecord(): Promise<void> {
     if (this.#nextSave === undefined) {
       const write = (): Promise<void> => this.#write();
       // What could not be written before says nothing of this time.
@@ -250,9 +261,7 @@ export class Session {
   /** Removes all that is kept of it, and files that have no name yet. The stream is closed. */
   async forget(): Promise<void> {
     const { target, phase } = this.#record;
-    if (target !== undefined && phase !== "done") {
-      await rm(join(target, STAGING_PREFIX + this.id), { recursive: true, force: true });
-    }
+    if (target !== undefined && phase !== "done") await removeUnfinished(target, this.id);
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -1,4 +1,4 @@
-import { STAGING_PREFIX } from "../session/session-record.ts";
+import { STAGING_PREFIX } from "../session/unfinished-files.ts";
 
 /** What the file system of the receiver cannot tell apart or does not take. */
 export interface PathPolicy {

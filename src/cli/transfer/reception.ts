@@ -95,10 +95,16 @@ export class Reception {
     const { session, target } = this.#options;
     const staging = this.#stagingOf(manifest);
     const overwrite = await this.#mayOverwrite(await staging.conflicts());
-    await staging.begin();
     const totalBytes = transferBytes(encodeHeader(manifest), manifest);
     const top = manifest.entries.map(({ path }) => path).filter((path) => !path.includes("/"));
+    // Before anything is there: whoever goes on with it, or forgets it, finds it by that.
     await session.save({ target, overwrite, title: titleOf(top), totalBytes });
+    try {
+      await staging.begin();
+    } catch (error) {
+      if (!(await staging.isBegun())) await session.leaveTarget();
+      throw error;
+    }
     return staging;
   }
 

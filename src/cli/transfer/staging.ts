@@ -1,22 +1,12 @@
 import { constants } from "node:fs";
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  rm,
-  rmdir,
-  statfs,
-} from "node:fs/promises";
-import { basename, join } from "node:path";
+import { type FileHandle, lstat, mkdir, mkdtemp, open, rm, rmdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { assert } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
 import { CommandError, explain } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
-import { STAGING_PREFIX } from "../session/session-record.ts";
+import { STAGING_PREFIX, stagingFolder, sweepBeside } from "../session/unfinished-files.ts";
 import { HeldFolders } from "./held-folders.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries } from "./path-policy.ts";
@@ -76,34 +66,37 @@ export class Staging {
 
   constructor(options: StagingOptions) {
     this.#options = options;
-    this.#folder = join(options.target, STAGING_PREFIX + options.id);
+    this.#folder = stagingFolder(options.target, options.id);
     const { entries } = options.manifest;
     this.#locations = new Map(
       entries.map((entry, number) => [entry, join(this.#folder, String(number))]),
     );
   }
 
+  /** Whether there is a folder for unfinished files. */
+  async isBegun(): Promise<boolean> {
+    return await exists(this.#folder);
+  }
+
   /**
    * Looks for names that are one on this disk, and for room, and makes the folder for unfinished
-   * files.
+   * files. If that fails, there is one only if there was one before.
    *
    * @throws RefusedNames
    */
   async begin(): Promise<void> {
-    await this.#makeFolder();
+    const isNew = await this.#makeFolder();
     try {
       this.#judge({ foldCase: await this.#foldsCase() });
-    } catch (error) {
-      await this.discard();
-      throw error;
-    }
-    await this.#requireRoom();
-    try {
+      await this.#requireRoom();
       for (const entry of this.#options.manifest.entries) {
         if (entry.kind === "file" && entry.size === 0) {
           await this.write(entry, 0, new Uint8Array(0));
         }
       }
+    } catch (error) {
+      if (isNew || error instanceof RefusedNames) await this.discard();
+      throw error;
     } finally {
       // Whoever hears that this has failed has nothing to close.
       await this.close();
@@ -226,33 +219,27 @@ export class Staging {
     return location;
   }
 
-  /** Takes the folder of an earlier run; a sender on this machine can have put another there. */
-  async #makeFolder(): Promise<void> {
+  /**
+   * Takes the folder of an earlier run; a sender on this machine can have put another there.
+   *
+   * @returns whether there was none
+   */
+  async #makeFolder(): Promise<boolean> {
     try {
       await mkdir(this.#folder, { mode: 0o700 });
-      return;
+      return true;
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
-    await this.#sweep();
+    await sweepBeside(this.#options.target, this.#options.id);
     // Whose what we make here is, some file systems decide themselves.
     const ours = await mkdtemp(`${this.#folder}-`);
     const { uid } = await lstat(ours);
     await rmdir(ours);
     const found = await lstat(this.#folder);
-    if (found.isDirectory() && found.uid === uid) return;
+    if (found.isDirectory() && found.uid === uid) return false;
     const message = `${this.#folder} is there, and not of this user's making`;
     throw new CommandError("CULVERT_FILE", message, "use --into another folder");
-  }
-
-  /** Removes what runs that were killed had made to see whose the folder is: they are empty. */
-  async #sweep(): Promise<void> {
-    const { target } = this.#options;
-    const ours = `${basename(this.#folder)}-`;
-    const names = await readdir(target).catch(() => []); // one may write into what one cannot list
-    for (const name of names) {
-      if (name.startsWith(ours)) await rmdir(join(target, name)).catch(() => {}); // if it is one
-    }
   }
 
   /** @throws RefusedNames for names of the peer that are not put on this disk */
@@ -264,7 +251,8 @@ export class Staging {
 
   /** A file system that ignores case finds our own folder under a name that we did not give. */
   async #foldsCase(): Promise<boolean> {
-    return await exists(this.#folder.replace(STAGING_PREFIX, STAGING_PREFIX.toUpperCase()));
+    const { target, id } = this.#options;
+    return await exists(join(target, STAGING_PREFIX.toUpperCase() + id));
   }
 
   /** The same error; where there is no room, with the disk that is meant and the way on. */

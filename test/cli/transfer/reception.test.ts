@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
 import type { Context } from "../../../src/cli/context.ts";
 import { type Session, SessionStore, sessionId } from "../../../src/cli/session/session.ts";
-import { encodeHeader, makeManifest } from "../../../src/cli/transfer/manifest.ts";
+import { encodeHeader, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { Reception } from "../../../src/cli/transfer/reception.ts";
 import type { Stream } from "../../../src/stream/index.ts";
 import { FakeScreen, outputOn } from "../screen.ts";
@@ -125,4 +125,43 @@ test.each([
   const reception = new Reception({ context, session, target: join(root, "to"), isForced: false });
   await expect(reception.run(stream as unknown as Stream)).rejects.toThrow("points elsewhere");
   expect([told, session.record.phase]).toEqual([[{ code: 1 }], "refused"]);
+});
+
+/** A transfer of which nothing has come before, received up to its first error. */
+async function begun(file: FileEntry): Promise<{ anew: Session; at: string; failed: unknown }> {
+  const store = new SessionStore(join(root, "state"), clock);
+  const known = { command: "receive", title: "(not known yet)", map: "m" } as const;
+  const anew = await store.create(sessionId("receive", new Uint8Array(32).fill(2)), known);
+  const target = join(root, "to");
+  const at = join(target, `.culvert-${anew.id}`);
+  const stream = new Over();
+  stream.on("error", () => {});
+  Object.assign(stream, {
+    readOffset: 0,
+    _read: () => stream.push(encodeHeader(makeManifest([file]))),
+  });
+  const output = outputOn(new FakeScreen(false), false);
+  const { signal: stop } = new AbortController();
+  const context = { clock, output, stop, umask: 0o022 } as unknown as Context;
+  const reception = new Reception({ context, session: anew, target, isForced: false });
+  const failed = await reception.run(stream as unknown as Stream).catch((error: unknown) => error);
+  return { anew, at, failed };
+}
+
+test("whoever forgets what was killed as it began finds what it had made", async () => {
+  const file = { kind: "file", path: "b", size: 0, mode: 0o644, mtimeMs: 0 } as const;
+  const id = sessionId("receive", new Uint8Array(32).fill(2));
+  // An earlier run has left something; this one gets no further: a folder is where its file goes.
+  await mkdir(join(root, "to", `.culvert-${id}`, "0"), { recursive: true });
+  const { anew, failed } = await begun(file);
+  expect([failed, anew.record.target]).toMatchObject([{ code: "EISDIR" }, join(root, "to")]);
+  await new SessionStore(join(root, "state"), clock).forget(id);
+  expect(await readdir(join(root, "to"))).toEqual([`.culvert-${session.id}`]);
+});
+
+test("what has left nothing in its target may go into another one", async () => {
+  const file = { kind: "file", path: "b", size: 2 ** 52, mode: 0o644, mtimeMs: 0 } as const;
+  const { anew, at, failed } = await begun(file);
+  expect([failed, existsSync(at)]).toMatchObject([{ code: "CULVERT_FILE" }, false]);
+  expect(anew.record.target).toBeUndefined();
 });
