@@ -54,6 +54,21 @@ describe("a broadcast", () => {
     expect(again.stdout).toBe("second");
   });
 
+  test.runIf(process.platform === "linux")(
+    "is not lost to a subscriber whose stdout is closed",
+    async () => {
+      await using machine = await Machine.create();
+      const { endpoint } = await machine.map("--memory");
+      const writer = machine.culvert("broadcast", "--map", endpoint);
+      const words = await printedBy(writer);
+      writer.process.stdin?.end("all of it");
+      const closed = machine.start(words, { launcher: ["sh", "-c", 'exec "$@" >&-', "sh"] });
+      expect((await closed.ended).code, closed.stderr).toBe(1);
+      const reader = await machine.run(...words);
+      expect([reader.code, reader.stdout]).toEqual([0, "all of it"]);
+    },
+  );
+
   test("has tickets of its own kind", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { type Culvert, canMakeTerminals, Machine } from "./culvert.ts";
 
@@ -115,6 +116,36 @@ describe("a pipe", () => {
     here.process.stdin?.end(randomBytes(300_000));
     expect((await there.ended).code).toBe(1);
     expect(there.stderr).toContain("nobody reads stdout");
+  });
+
+  test("whose reader reads nothing is stopped by the first signal", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const there = machine.culvert(...(await printedBy(here)), "--json");
+    there.process.stdout?.pause();
+    here.process.stdin?.end(randomBytes(2_000_000));
+    await there.says(/"received":\d{7},"saved":\d{1,6},/);
+    const exit = once(there.process, "exit");
+    there.process.kill("SIGTERM");
+    expect(await exit).toEqual([143, null]);
+    there.process.stdout?.resume();
+  });
+
+  test.runIf(process.platform === "linux")("whose stdout is closed takes nothing", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = machine.culvert("pipe", "--send-only", "--map", endpoint);
+    const words = await printedBy(here);
+    here.process.stdin?.end("hello");
+    const shell = (line: string): Culvert =>
+      machine.start(words, { launcher: ["sh", "-c", `exec "$@" ${line}`, "sh"] });
+    const closed = shell(">&-");
+    expect((await closed.ended).code, closed.stderr).toBe(1);
+    expect(closed.stderr).toMatch(/error: stdout is closed\n.*hint: /);
+    const thrown = shell("> /dev/null");
+    expect((await thrown.ended).code, thrown.stderr).toBe(0);
+    expect((await here.ended).code, here.stderr).toBe(0);
   });
 
   test.runIf(canMakeTerminals())("leaves a terminal to what arrives, and as it was", async () => {

@@ -6,8 +6,12 @@ import { type MakeContext, runProgram } from "./arguments/program.ts";
 import { COMMANDS } from "./commands.ts";
 import { CommandError, explain } from "./failure.ts";
 import { findPaths } from "./paths.ts";
+import { isInForeground } from "./terminal/foreground.ts";
 import { Interrupted, watchSignals } from "./terminal/interrupt.ts";
 import { Output } from "./terminal/output.ts";
+
+/** How long a reader of stdout has for what was written before the command was asked to stop. */
+const READER_MS = 1_000;
 
 /** What the command writes is nobody else's business; what it receives gets the user's own bits. */
 const umask = process.umask(0o077);
@@ -21,7 +25,7 @@ const onBroken = (error: Error): void => {
   const hint = "is the disk full? what can go on does so by the same command";
   tellFailure(new CommandError("CULVERT_FILE", message, hint, error));
 };
-const surroundings = { stdout, stderr, env, onBroken };
+const surroundings = { stdout, stderr, env, onBroken, isForeground: isInForeground };
 /** Until a command line is understood, its first word is all that is known of the command. */
 let output = new Output({
   ...surroundings,
@@ -53,11 +57,14 @@ const makeContext: MakeContext = ({ command, json, verbose }) => {
 };
 
 process.once("exit", leaveTerminal);
+// That a terminal has another size is told to those alone who have it then.
+process.on("SIGCONT", () => process.emit("SIGWINCH", "SIGWINCH"));
 try {
   await runProgram(process.argv.slice(2), COMMANDS, makeContext);
 } catch (error) {
   if (error instanceof Interrupted) {
     process.exitCode = error.exit;
+    leaveReader();
   } else if (error !== broken) {
     tellFailure(error);
   }
@@ -68,6 +75,12 @@ try {
 /** Node gives a terminal its modes back when it exits, and aborts where that terminal has gone. */
 function leaveTerminal(): void {
   for (const { isTTY, fd } of [stdin, stdout, stderr]) if (isTTY && !isatty(fd)) closeSync(fd);
+}
+
+/** What nobody reads would keep a process that was asked to stop for ever. */
+function leaveReader(): void {
+  if (stdout.writableLength === 0) return;
+  systemClock.schedule(systemClock.now() + READER_MS, () => process.exit(), { background: true });
 }
 
 function tellFailure(error: unknown): void {

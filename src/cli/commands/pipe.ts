@@ -5,6 +5,7 @@ import { type MapChoice, requireMap, withMap } from "../connection/connection.ts
 import { SessionStore, sessionId } from "../session/session.ts";
 import { beginEnd, isOver, resumeById, type StreamEnd } from "../session/stream-end.ts";
 import { openPeerStream, runStream, sayGoodbye } from "../session/stream-run.ts";
+import { requireOpenOutput } from "../terminal/closed-output.ts";
 import { receivedSample, sentSample } from "../terminal/progress-sample.ts";
 import { drain, print, pumpInput } from "../terminal/standard-io.ts";
 import { announce } from "../ticket/announce.ts";
@@ -22,6 +23,7 @@ export const pipe: RunCommand = async (context, [operand], options) => {
   const direction = directionOf(options);
   const peerTimeoutMs = options.durationMs("peerTimeout");
   const map = requireMap(context, options);
+  if (direction.receives) requireOpenOutput(context);
   const ticket = await findTicket(context, { role: "pipe", operand, options });
   const store = new SessionStore(context.paths.sessions, clock);
   const known = await findEnd(store, { map, secret: ticket?.secret, id: options.text("resume") });

@@ -3,6 +3,7 @@ import type { RunCommand } from "../arguments/command-spec.ts";
 import { requireMap, withMap } from "../connection/connection.ts";
 import { SessionStore, sessionId } from "../session/session.ts";
 import { runStream } from "../session/stream-run.ts";
+import { requireOpenOutput } from "../terminal/closed-output.ts";
 import { subscriptionSample } from "../terminal/progress-sample.ts";
 import { drain, print } from "../terminal/standard-io.ts";
 import { requireTicket } from "../ticket/ticket-source.ts";
@@ -12,6 +13,7 @@ export const subscribe: RunCommand = async (context, [operand], options) => {
   const { output, paths, clock } = context;
   const { secret } = await requireTicket(context, { role: "subscribe", operand, options });
   const map = requireMap(context, options);
+  requireOpenOutput(context);
   const sessions = new SessionStore(paths.sessions, clock);
   const id = sessionId("subscribe", secret);
   const found = await sessions.resume(id, map);

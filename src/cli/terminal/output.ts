@@ -17,6 +17,7 @@ const CLEAR_LINE = "\r\u001b[K";
 /** A terminal, or a file or pipe that happens to be where a terminal could be. */
 export interface Screen extends Writable {
   readonly isTTY?: boolean;
+  readonly fd?: number;
   readonly columns?: number;
 }
 
@@ -31,6 +32,8 @@ export interface OutputOptions {
   /** The whole story of an error, with its stack. */
   readonly verbose: boolean;
   readonly env: NodeJS.ProcessEnv;
+  /** False while the terminal is another job's; told nothing, it never is. */
+  readonly isForeground?: () => boolean;
   /** Told when stdout takes nothing more for another reason than that nobody reads it. */
   readonly onBroken?: (error: Error) => void;
 }
@@ -78,12 +81,16 @@ export class Output {
 
   /**
    * Shows `words` in place of the last status, until something is told, where that can be: not on
-   * the terminal that shows what a peer sends. Where they do not fit, the first that does of what
-   * is `shorter`, or the beginning of the last.
+   * the terminal that shows what a peer sends, nor from the background. Where they do not fit, the
+   * first that does of what is `shorter`, or the beginning of the last.
    */
   status(words: string, ...shorter: readonly string[]): void {
-    const { isStdoutData = false, stdout } = this.#options;
+    const { isStdoutData = false, stdout, isForeground } = this.#options;
     if (!this.hasStatusLine || this.#isAsking || (isStdoutData && stdout.isTTY === true)) return;
+    if (isForeground?.() === false) {
+      this.#hasStatus = false; // what is on that line by now is not ours
+      return;
+    }
     const columns = (this.#options.stderr.columns || COLUMNS_DEFAULT) - 1;
     const lines = [words, ...shorter];
     const line = lines.find((whole) => fitting(whole, columns) === whole) ?? lines.at(-1) ?? "";

@@ -26,7 +26,11 @@ export async function ask(
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   const answered = output.yieldTerminal();
   // By now the terminal has stopped to show what is typed.
-  if (options.isSecret) stderr.write(question);
+  if (options.isSecret) {
+    stderr.write(question);
+    // Ctrl-Z and fg: other questions it shows again itself.
+    terminal.on("SIGCONT", () => stderr.write(question));
+  }
   const left = new Promise<never>((_resolve, reject) => {
     const leave = (): void => reject(new CulvertError("CULVERT_USAGE", "there was no answer"));
     terminal.once("close", leave).once("error", leave);

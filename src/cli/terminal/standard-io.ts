@@ -1,5 +1,5 @@
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
-import { CulvertError } from "../../base/index.ts";
+import { CulvertError, onAbort } from "../../base/index.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { isClosedPipe } from "./output.ts";
@@ -43,10 +43,19 @@ export async function drain(
   if (!source.readableEnded) throw source.errored ?? new CulvertError("CULVERT_HALTED");
 }
 
-/** Writes to stdout and waits until it has left this process. */
-export async function print({ stdout }: Context, chunk: Uint8Array): Promise<void> {
+/**
+ * Writes to stdout and waits until it has left this process.
+ *
+ * @throws AbortError when it is asked to stop before: whoever reads may never go on
+ */
+export async function print(
+  { stdout, stop }: Pick<Context, "stdout" | "stop">,
+  chunk: Uint8Array,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
+    const forget = onAbort(stop, reject);
     stdout.write(chunk, (cause) => {
+      forget();
       if (!cause) return resolve();
       if (!isClosedPipe(cause)) return reject(cause);
       const hint = "type the same command again to go on with another reader";

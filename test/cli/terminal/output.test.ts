@@ -159,6 +159,23 @@ describe("what the command says", () => {
     expect(screen.text).toBe(`\r\u001b[K${shown}`);
   });
 
+  test("a job in the background leaves the line to what is typed there", () => {
+    const screen = new FakeScreen(true);
+    const how = { json: false, verbose: false, env: {} };
+    let isForeground = true;
+    const output = new Output({
+      ...{ ...how, stdout: screen, stderr: screen },
+      isForeground: () => isForeground,
+    });
+    output.status("half");
+    isForeground = false;
+    output.status("more");
+    output.note("told");
+    isForeground = true;
+    output.status("most");
+    expect(screen.text).toBe("\r\u001b[Khalfculvert: note: told\n\r\u001b[Kmost");
+  });
+
   test("a status never wraps, however narrow the terminal is", () => {
     const screen = new FakeScreen(true);
     outputOn(screen, false).status("x".repeat(500));

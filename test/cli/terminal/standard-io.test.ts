@@ -1,8 +1,9 @@
+import { Writable } from "node:stream";
 import { generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { MemoryTransport } from "culvert/transport";
 import { expect, onTestFinished, test } from "vitest";
-import { drain } from "../../../src/cli/terminal/standard-io.ts";
+import { drain, print } from "../../../src/cli/terminal/standard-io.ts";
 
 function pair() {
   const clock = new VirtualClock();
@@ -35,4 +36,12 @@ test("what has come to its end has been read", async () => {
   await clock.runPromise(drain(reader, take), 60_000);
   expect(taken.join("")).toBe("all there is");
   expect(reader.progress().takenBytes).toBe(12);
+});
+
+test("what nobody reads holds up no one who is asked to stop", async () => {
+  const stdout = new Writable({ write: () => {} });
+  const stopper = new AbortController();
+  const printing = print({ stdout, stop: stopper.signal }, new Uint8Array(1));
+  stopper.abort();
+  await expect(printing).rejects.toMatchObject({ name: "AbortError" });
 });
