@@ -79,6 +79,18 @@ describe("the command line", () => {
     expect(ill.stderr).toMatch(/first: reach the Map .*\n.*--map/);
   });
 
+  test("the doctor takes a variable that is set to nothing as one that is not set", async () => {
+    await using machine = await Machine.create();
+    const unset = ["CULVERT_MAP=", "CULVERT_NODES="];
+    const nothing = machine.start(["doctor"], { launcher: ["env", ...unset] });
+    expect((await nothing.ended).code, nothing.stderr).toBe(0);
+    const node = `${"0".repeat(64)}@udp://127.0.0.1:1`;
+    const variables = ["CULVERT_MAP=", `CULVERT_NODES=${node}`];
+    const named = machine.start(["doctor", "--json"], { launcher: ["env", ...variables] });
+    await named.ended;
+    expect(named.events.map(({ layer }) => layer)).toContain("node");
+  });
+
   test("the doctor of a user without a home folder says so, and tries the rest", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

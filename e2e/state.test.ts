@@ -52,6 +52,19 @@ describe("kept state", () => {
     expect(damaged.stderr).toMatch(/kept\/records is damaged\n.*hint: move it out of the way/);
   });
 
+  test.each(["map", "node"])(
+    "of a %s that is running names another folder as a way",
+    async (name) => {
+      await using machine = await Machine.create();
+      const address = name === "map" ? "127.0.0.1:0" : "udp://127.0.0.1:0";
+      const first = machine.culvert(name, "--listen", address);
+      await first.says(/ in /);
+      const second = await machine.run(name, "--listen", address);
+      expect(second.code, second.stderr).toBe(8);
+      expect(second.stderr).toMatch(/hint: .*--store/);
+    },
+  );
+
   test("that is damaged is named, and can be forgotten", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

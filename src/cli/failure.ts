@@ -95,6 +95,7 @@ const STORE_HINTS: Partial<Record<ErrorCode, string>> = {
   CULVERT_BAD_STATE:
     "move it out of the way to begin with an empty one: who still has what it had puts that again",
   CULVERT_GEOMETRY_CHANGED: "--cell takes the size that it has, --store another folder",
+  CULVERT_STATE_IN_USE: "stop the other process first, or choose another folder with --store",
 };
 
 /** The same error of a Map or a node that starts, with what to do about its folder. */

@@ -4,11 +4,14 @@ import type { Endpoint } from "./endpoint.ts";
 /** Longest path of a UNIX socket, in bytes: what its address has room for on Linux. */
 const SOCKET_PATH_BYTES_MAX = 108;
 
-/** Dials; the socket tells when that fails. */
-export function dial(endpoint: Endpoint): Socket {
-  if (endpoint.kind === "tcp") return connect(endpoint.port, endpoint.host);
+/** Dials; the socket tells when that fails. `allowHalfOpen` is as of Node's `connect`. */
+export function dial(endpoint: Endpoint, options: { allowHalfOpen?: boolean } = {}): Socket {
+  const { allowHalfOpen = false } = options;
+  if (endpoint.kind === "tcp") {
+    return connect({ host: endpoint.host, port: endpoint.port, allowHalfOpen });
+  }
   const error = pathTooLong(endpoint.path);
-  if (error === undefined) return connect(endpoint.path);
+  if (error === undefined) return connect({ path: endpoint.path, allowHalfOpen });
   const socket = new Socket();
   process.nextTick(() => socket.destroy(error)); // as Node tells what it finds at once
   return socket;
@@ -18,5 +21,5 @@ export function dial(endpoint: Endpoint): Socket {
 export function pathTooLong(path: string): Error | undefined {
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return undefined;
   const error = new Error("ENAMETOOLONG: the path of a socket is too long");
-  return Object.assign(error, { code: "ENAMETOOLONG" });
+  return Object.assign(error, { code: "ENAMETOOLONG", syscall: "connect" });
 }

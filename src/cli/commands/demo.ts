@@ -37,7 +37,8 @@ export const demo: RunCommand = async (context, [given], options) => {
     onAbort(context.stop, () => reject(context.stop.reason));
   });
   const late = pause(context.clock, LIMIT_MS).then(() => {
-    throw new CulvertError("CULVERT_TIMEOUT", "the demo hangs");
+    const hint = "a smaller --size, or less --loss, takes less time";
+    throw new CommandError("CULVERT_TIMEOUT", "the demo takes too long", hint);
   });
   try {
     const file = given === undefined ? join(folder, "water.bin") : resolve(given);

@@ -62,12 +62,13 @@ export const doctor: RunCommand = async (context, _operands, options) => {
 
 /** As the other commands take it, but that it may be nothing. */
 function nameOf(context: Context, options: CommandOptions): Named {
-  const { CULVERT_MAP, CULVERT_NODES } = context.env;
+  // As everywhere, a variable that is set to nothing is not set.
+  const { CULVERT_MAP = "", CULVERT_NODES = "" } = context.env;
   const [map, nodes] = [options.text("map"), options.text("nodes")];
-  const isMap = map !== undefined || (nodes === undefined && CULVERT_MAP !== undefined);
+  const isMap = map !== undefined || (nodes === undefined && CULVERT_MAP !== "");
   if (isMap) return { nodes: [], map: requireMap(context, options) };
   const text = nodes ?? CULVERT_NODES;
-  return { nodes: text === undefined ? [] : parseNodes(text) };
+  return { nodes: text === "" ? [] : parseNodes(text) };
 }
 
 async function* examineAll(context: Context, { nodes, map }: Named): AsyncGenerator<Examined> {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Instant } from "../../base/index.ts";
+import { CulvertError, type Instant } from "../../base/index.ts";
 import type { Context } from "../context.ts";
 import { Child } from "./child.ts";
 
@@ -9,6 +9,7 @@ export class Stage {
   readonly #folder: string;
   readonly #startedAt: Instant;
   readonly #children: Child[] = [];
+  #isCleared = false;
 
   constructor(context: Context, folder: string) {
     this.#context = context;
@@ -27,8 +28,13 @@ export class Stage {
     this.#context.output.tell("story", { words }, `${at}  ${words}`);
   }
 
-  /** Starts a process as the user `name` would on a machine of theirs. */
+  /**
+   * Starts a process as the user `name` would on a machine of theirs.
+   *
+   * @throws CulvertError `CULVERT_CLOSED` once the stage was cleared
+   */
   start(name: string, args: readonly string[], input?: string): Child {
+    if (this.#isCleared) throw new CulvertError("CULVERT_CLOSED");
     const { env, self } = this.#context;
     const home = join(this.#folder, `${name}-home`);
     const { CULVERT_MAP: _map, CULVERT_TICKET: _ticket, ...inherited } = env;
@@ -42,8 +48,9 @@ export class Stage {
     return child;
   }
 
-  /** Ends every process that is still there. */
+  /** Ends every process that is still there, and lets none begin: a play may not have heard. */
   async clear(): Promise<void> {
+    this.#isCleared = true;
     for (const child of this.#children) await child.kill("SIGKILL");
   }
 }

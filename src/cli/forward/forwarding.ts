@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isCulvertError, onAbort, utf8 } from "../../base/index.ts";
@@ -6,6 +6,7 @@ import { hkdf } from "../../crypto/index.ts";
 import { NodeIdentity } from "../../identity/index.ts";
 import { listenAt } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
+import { dial } from "../../io/dial.ts";
 import { type Endpoint, formatEndpoint } from "../../io/endpoint.ts";
 import { errorCode } from "../../io/error-code.ts";
 import { systemRandom } from "../../io/random.ts";
@@ -74,7 +75,7 @@ export class Forwarding {
     host.handle(PROTOCOL, (stream) => {
       const { target } = options;
       if (target === undefined) stream.reset(RESET_NO_TARGET);
-      else void this.#join(stream, dial(target), formatEndpoint(target));
+      else void this.#join(stream, connectTo(target), formatEndpoint(target));
     });
   }
 
@@ -222,11 +223,8 @@ function cut(socket: Socket): void {
   }
 }
 
-function dial(target: Endpoint): Socket {
-  const socket =
-    target.kind === "unix"
-      ? connect({ path: target.path, allowHalfOpen: true })
-      : connect({ host: target.host, port: target.port, allowHalfOpen: true });
+function connectTo(target: Endpoint): Socket {
+  const socket = dial(target, { allowHalfOpen: true });
   socket.setNoDelay(true);
   return socket;
 }

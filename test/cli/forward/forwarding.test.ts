@@ -81,3 +81,37 @@ test("a connection beyond those that there may be is cut, and that is told", asy
   for (const socket of sockets) socket.destroy();
   await forwarding.close();
 });
+
+test("a target whose path no socket has room for is not another one", async () => {
+  const path = join(folder, "x".repeat(108 - folder.length - 1));
+  const server = createServer().listen(path);
+  let connections = 0;
+  server.on("connection", () => {
+    connections += 1;
+  });
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const transport = new MemoryTransport();
+  const [secret, seed] = [new Uint8Array(32).fill(1), generateSecret()];
+  const said: (readonly unknown[])[] = [];
+  const ends = [
+    { role: "listener", listen: undefined, path: `${path}er` },
+    { role: "dialer", listen: join(folder, "socket"), path: undefined },
+  ] as const;
+  for (const { role, listen, path: to } of ends) {
+    const stream = Stream[role === "listener" ? "listen" : "dial"](transport, seed);
+    onTestFinished(() => stream.halt());
+    const unix = (at: string | undefined) =>
+      at === undefined ? undefined : ({ kind: "unix", path: at } as const);
+    const tell = (...words: readonly unknown[]): void => void said.push([role, ...words]);
+    const places = { listen: unix(listen), target: unix(to) };
+    const end = await Forwarding.start({ ...places, secret, role, stream, tell });
+    onTestFinished(() => end.close());
+  }
+  const socket = connect(join(folder, "socket")).on("error", () => {});
+  onTestFinished(() => void socket.destroy());
+  await Promise.race([once(socket, "close"), once(server, "connection")]);
+  const refused = ["listener", "refused", `unix:${path}er`, "ENAMETOOLONG"];
+  await expect.poll(() => said).toContainEqual(refused);
+  expect(connections).toBe(0);
+});
