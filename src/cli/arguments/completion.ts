@@ -146,17 +146,21 @@ function zshOperands(command: CommandText): string {
 function fish(commands: readonly CommandText[]): string {
   const lines = [
     "# culvert completion fish > ~/.config/fish/completions/culvert.fish",
+    "function __culvert_is # the first word: a file may be called as another command is",
+    "  set -l words (commandline -opc)",
+    '  test (count $words) -gt 1; and test "$words[2]" = $argv[1]',
+    "end",
     "complete -c culvert -f",
     "complete -c culvert -s h -l help -d 'show this, or the help of a command'",
     "complete -c culvert -n __fish_use_subcommand -s V -l version -d 'show which version this is'",
     "complete -c culvert -n __fish_use_subcommand -a help -d 'show the help of a command'",
-    `complete -c culvert -n '__fish_seen_subcommand_from help' -a ${quote(namesOf(commands))}`,
+    `complete -c culvert -n '__culvert_is help' -a ${quote(namesOf(commands))}`,
   ];
   for (const { name, summary } of commands) {
     lines.push(`complete -c culvert -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`);
   }
   for (const command of commands) {
-    const here = `complete -c culvert -n '__fish_seen_subcommand_from ${command.name}'`;
+    const here = `complete -c culvert -n '__culvert_is ${command.name}'`;
     if (command.completes === "files") lines.push(`${here} -F`);
     else if (command.completes !== undefined) {
       lines.push(`${here} -a ${quote(command.completes.join(" "))}`);

@@ -26,7 +26,7 @@ describe.each(SHELLS)("the completion script for %s", (shell) => {
     );
     expect(script).toContain(shell === "fish" ? "-l help" : "--help");
     expect(script).toMatch(/version/);
-    expect(script).toMatch({ bash: / help\) /, zsh: / help\) /, fish: /from help' -a / }[shell]);
+    expect(script).toMatch({ bash: / help\) /, zsh: / help\) /, fish: /is help' -a / }[shell]);
   });
 
   test("knows that a value may follow an option in the same word", () => {
