@@ -1,6 +1,5 @@
 import { type Cancel, type Clock, type Instant, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import { CoreLinkHost } from "../../src/link/host/core-link-host.ts";
 import { type LinkHost, type LinkLimits, openLinkHost } from "../../src/link/index.ts";
 import {
   type VirtualClock,
@@ -79,15 +78,6 @@ export class ChurnNode {
     this.clock = new SleepyClock(init.clock);
     this.limits = init.limits;
     this.identity = new NodeIdentity(init.random.bytes(32));
-  }
-
-  get handshakes(): number {
-    return this.host instanceof CoreLinkHost ? this.host.handshakes : 0;
-  }
-
-  /** Sources that links or handshakes are counted for. */
-  get sources(): number {
-    return this.host instanceof CoreLinkHost ? this.host.sources : 0;
   }
 
   async start(): Promise<LinkHost> {

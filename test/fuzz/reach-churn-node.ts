@@ -8,6 +8,8 @@ import {
   virtualUdp,
 } from "../../src/testing/index.ts";
 
+/** Of one node at the relay: so few that they run out if one is counted for ever. */
+const CIRCUITS_MAX = 3;
 const AT = { host: "0.0.0.0", port: 7_000 };
 
 /** The clock of one life of a node: it knows how much the node still waits for. */
@@ -106,7 +108,7 @@ export class ReachChurnNode {
     });
     const reach = new Reach({
       ...{ host, identity, lookup, components, localHosts: () => vhost.addresses },
-      ...(isRelay && { relay: {} }),
+      ...(isRelay && { relay: { circuitsPerHolderMax: CIRCUITS_MAX } }),
     });
     this.isStarting = false;
     this.life = { host, reach, clock };

@@ -104,7 +104,8 @@ export class RudeNode {
     const { random, clock, victim } = this.#around;
     const [host = ""] = victim.addresses;
     const isDirect = random.below(2) === 0;
-    const named = [host, "192.168.1.1", "127.0.0.1", "255.255.255.255"];
+    const inside = [1, 2, 3].map((inner) => `192.168.${inner}.1`);
+    const named = [host, ...inside, "127.0.0.1", "255.255.255.255"];
     return signOffer(this.node.identity, {
       ...{ kind: "offer", to: isDirect ? via : to, via: isDirect ? this.node.id : via },
       ...{ nonce: random.bytes(16), reference: NO_REFERENCE, mapping: "unknown" },

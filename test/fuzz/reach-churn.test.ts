@@ -26,6 +26,8 @@ it.each<[ReachCanary, RegExp]>([
   ["wrong-byte", /a wrong byte/],
   ["wrong-victim", /datagrams to somebody else/],
   ["left-timer", /timers of a closed life/],
+  ["no-peace", /a path is lost in peace/],
+  ["no-way", /no direct path/],
 ])("and what is planted is seen: %s", async (canary, fault) => {
   seedMachine()(3);
   expect((await new ReachChurn(3, canary).run()).join()).toMatch(fault);

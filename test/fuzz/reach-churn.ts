@@ -1,67 +1,51 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { Directory, isSameNode, NodeDescriptor } from "../../src/identity/index.ts";
-import type { Link, LinkStream } from "../../src/link/index.ts";
-import { PUNCH_LIMITS } from "../../src/link/index.ts";
-import {
-  CLEAN_LINE,
-  Pattern,
-  VirtualClock,
-  type VirtualHost,
-  type VirtualNat,
-  VirtualNetwork,
-} from "../../src/testing/index.ts";
-import { abortingSignal } from "./aborting-signal.ts";
-import { endPlanOf, StreamEnd } from "./link-churn-stream.ts";
+import type { Link, LinkHost } from "../../src/link/index.ts";
+import { CLEAN_LINE, type VirtualHost, type VirtualNat } from "../../src/testing/index.ts";
+import { AGES_MS, Churn } from "./churn.ts";
 import { type Life, ReachChurnNode } from "./reach-churn-node.ts";
 import { planOf, type ReachChurnPlan } from "./reach-churn-plan.ts";
 import { RudeNode, VICTIM_PORTS } from "./reach-churn-rude.ts";
-import { WatchedPromises } from "./watched-promises.ts";
 
 const GEOMETRY = { cellBytes: 1_900, onionBytes: 4_096, onionHopsMax: 5 };
-const FRESH_BYTES = 300_000;
-/** Longer than every time of a link, of a punch and of a place at a relay. */
-const AGES_MS = 200_000;
 /** A closed life waits for nothing after this: the longest pause before a path is replaced. */
 const CLOSED_MS = 9_000;
 /** A punch is over after this: an offer without an answer, then probes without an echo. */
 const PUNCHED_MS = 11_000;
+const PUNCH_AGAIN_MS_MAX = 600_000;
+/** So many probes of one punch go to one address. */
+const PROBES_MAX = 25;
 
 /** A defect that a life is given, which it has to see. */
-export type ReachCanary = "wrong-byte" | "wrong-victim" | "left-timer";
+export type ReachCanary = "wrong-byte" | "wrong-victim" | "left-timer" | "no-peace" | "no-way";
 
 /**
  * Nodes behind NATs that reach each other through relays and punch, with a rude one among them,
  * from their start to their end.
  */
-export class ReachChurn {
-  readonly clock = new VirtualClock();
-  readonly network: VirtualNetwork;
-  readonly faults: string[] = [];
+export class ReachChurn extends Churn {
   readonly plan: ReachChurnPlan;
   /** Links that were direct after they had been relayed: else nothing was punched. */
   punched = 0;
-  readonly #random: SeededRandom;
   readonly #canary: ReachCanary | undefined;
   readonly #relay: ReachChurnNode;
   readonly #nodes: ReachChurnNode[] = [];
   readonly #nats: VirtualNat[] = [];
   readonly #rude: RudeNode;
   readonly #victim: VirtualHost;
+  /** In the networks of nodes: the rude one names them, too. */
+  readonly #neighbours: VirtualHost[] = [];
   readonly #directory: Directory;
-  readonly #ends: StreamEnd[] = [];
-  readonly #promises = new WatchedPromises((what) => this.#fault(what));
   #hits = 0;
   #machines = 0;
-  #streams = 0;
-  #moves = 0;
 
   constructor(seed: number, canary?: ReachCanary) {
     const random = new SeededRandom(seed);
-    this.#random = random;
+    const plan = planOf(random);
+    super({ seed, random, line: plan.line, isBlind: canary === "wrong-byte" });
     this.#canary = canary;
-    this.plan = planOf(random);
+    this.plan = plan;
     const { clock } = this;
-    this.network = new VirtualNetwork({ clock, seed, line: this.plan.line });
     this.#directory = new Directory({ unixMs: () => clock.unixMs() });
     this.#relay = this.#add("192.0.2.1", { isRelay: true });
     const rude = this.#add("192.0.2.66", {});
@@ -73,6 +57,8 @@ export class ReachChurn {
         const hasUdp = random.below(6) > 0;
         const inner = random.below(2) === 0 ? 1 : 1 + at;
         this.#nodes.push(this.#add(`192.168.${inner}.2`, { behind, hasUdp }));
+        const addresses = [`192.168.${inner}.1`];
+        this.#neighbours.push(this.network.addHost({ addresses, behind }));
       }
     }
     this.#victim = this.network.addHost({ addresses: ["198.51.100.250"] });
@@ -80,15 +66,19 @@ export class ReachChurn {
     this.#rude = new RudeNode(rude, { clock, random, victim: this.#victim, nodes });
   }
 
+  protected get hosts(): readonly LinkHost[] {
+    return [this.#relay, ...this.#nodes].flatMap(({ life }) => life?.host ?? []);
+  }
+
   async run(): Promise<readonly string[]> {
     for (const node of [this.#relay, ...this.#nodes]) await this.#start(node);
     await this.#rude.start();
     this.#describe(this.#rude.node);
     this.#watchVictim();
-    await this.#pass(5_000);
+    await this.pass(5_000);
     for (let turn = 0; turn < this.plan.turns; turn++) {
       this.#act();
-      await this.#pass(this.#pauseMs());
+      await this.pass(this.pauseMs());
     }
     await this.#heal();
     await this.#end();
@@ -101,34 +91,11 @@ export class ReachChurn {
   ): ReachChurnNode {
     const { isRelay = false, hasUdp = true, behind } = how;
     const vhost = this.network.addHost({ addresses: [address], ...(behind && { behind }) });
-    const random = this.#random.fork(this.#machines++);
+    const random = this.random.fork(this.#machines++);
     const { clock } = this;
     const lookup = this.#directory;
     const isBehindNat = behind !== undefined;
     return new ReachChurnNode({ random, vhost, clock, lookup, isBehindNat, isRelay, hasUdp });
-  }
-
-  #fault(what: string): void {
-    const at = Math.round(this.clock.now());
-    if (this.faults.length < 20) this.faults.push(`${what} at ${at}`);
-  }
-
-  #pass(ms: number): Promise<void> {
-    return this.clock.runUntil(this.clock.now() + ms);
-  }
-
-  #pauseMs(): number {
-    const dice = this.#random.below(12);
-    if (dice === 0) return this.#random.below(60_000);
-    return dice < 6 ? this.#random.below(5_000) : this.#random.below(200);
-  }
-
-  #one<T>(values: readonly T[]): T | undefined {
-    return values[this.#random.below(values.length)];
-  }
-
-  #watch<T>(name: string, promise: Promise<T>): Promise<T | undefined> {
-    return this.#promises.watch(name, promise);
   }
 
   async #start(node: ReachChurnNode): Promise<void> {
@@ -162,31 +129,35 @@ export class ReachChurn {
     const datagram = (): void => {
       this.#hits += 1;
     };
-    for (const port of VICTIM_PORTS) this.#victim.bind(port).listen({ datagram });
+    const intruding = (): void => this.fault("a datagram to somebody inside");
+    for (const port of VICTIM_PORTS) {
+      this.#victim.bind(port).listen({ datagram });
+      for (const one of this.#neighbours) one.bind(port).listen({ datagram: intruding });
+    }
   }
 
   #act(): void {
-    const dice = this.#random.below(20);
-    for (let left = this.#random.below(6); left > 0; left--) this.#rude.act();
+    const dice = this.random.below(20);
+    for (let left = this.random.below(6); left > 0; left--) this.#rude.act();
     if (dice < 5) this.#dial();
-    else if (dice === 5) this.#punch(this.#one(this.#nodes));
-    else if (dice < 13) this.#openStream();
+    else if (dice === 5) this.#punch(this.one(this.#nodes));
+    else if (dice < 13) this.#open();
     else if (dice < 17) this.#trouble();
-    else if (dice === 17) void this.#linkOf()?.close({ graceful: this.#random.below(2) === 0 });
-    else this.#touch();
+    else if (dice === 17) void this.#linkOf()?.close({ graceful: this.random.below(2) === 0 });
+    else this.touch();
   }
 
   #dial(): void {
     const all = [...this.#nodes, this.#rude.node, this.#relay];
-    const from = this.#one(this.#nodes);
-    const to = this.#one(all.filter((node) => node !== from));
+    const from = this.one(this.#nodes);
+    const to = this.one(all.filter((node) => node !== from));
     if (from?.life === undefined || to?.life === undefined) return;
     const relays = [this.#relay.id, this.#rude.node.id];
-    if (this.#random.below(2) === 0) relays.reverse();
-    const target = { ...to.targetVia(relays), signal: abortingSignal(this.#random, this.clock) };
-    void this.#watch("dial", from.life.reach.dial(target)).then((link) => {
+    if (this.random.below(2) === 0) relays.reverse();
+    const target = { ...to.targetVia(relays), signal: this.signal() };
+    void this.watch("dial", from.life.reach.dial(target)).then((link) => {
       if (link === undefined) return;
-      if (!isSameNode(link.peer, to.id)) this.#fault("a link to somebody else");
+      if (!isSameNode(link.peer, to.id)) this.fault("a link to somebody else");
       let wasRelayed = link.isRelayed;
       link.onPath((path) => {
         if (path === undefined) return;
@@ -197,122 +168,76 @@ export class ReachChurn {
   }
 
   #punch(from: ReachChurnNode | undefined): void {
-    const [to, via] = [this.#one(this.#nodes), this.#one([this.#relay, this.#rude.node])];
+    const [to, via] = [this.one(this.#nodes), this.one([this.#relay, this.#rude.node])];
     if (from?.life === undefined || to === undefined || via === undefined) return;
-    const signal = abortingSignal(this.#random, this.clock);
+    const signal = this.signal();
     let isOver = false;
     const punched = from.life.reach.punching.punch(to.id, via.id, signal);
-    void this.#watch("punch", punched).then(() => {
+    void this.watch("punch", punched).then(() => {
       isOver = true;
     });
     this.clock.schedule(this.clock.now() + PUNCHED_MS, () => {
-      if (!isOver) this.#fault("a punch has no end");
+      if (!isOver) this.fault("a punch has no end");
     });
   }
 
   #linkOf(): Link | undefined {
-    return this.#one(this.#nodes.flatMap(({ life }) => life?.host.links() ?? []));
+    return this.one(this.#nodes.flatMap(({ life }) => life?.host.links() ?? []));
   }
 
-  #openStream(): void {
+  #open(): void {
     const link = this.#linkOf();
     const peer = this.#nodes.find(({ id }) => link !== undefined && isSameNode(id, link.peer));
-    if (link === undefined || peer?.life === undefined) {
-      this.#dial();
-      return;
-    }
-    const number = this.#streams++;
-    const protocol = `s-${number}`;
-    const [here, there] = [endPlanOf(this.#random), endPlanOf(this.#random)];
-    const seeds = { out: 2 * number, in: 2 * number + 1 };
-    const fault = (what: string): void => this.#fault(what);
-    const { clock } = this;
-    let far: StreamEnd | undefined;
-    let near: StreamEnd | undefined;
-    peer.life.host.handle(protocol, (stream: LinkStream) => {
-      if (far !== undefined) this.#fault(`stream ${number} is opened twice`);
-      const isWrong = this.#canary === "wrong-byte";
-      const flipped = { out: seeds.in, in: seeds.out + (isWrong ? 1 : 0) };
-      far = new StreamEnd({
-        stream,
-        plan: there,
-        name: `${number} far`,
-        clock,
-        seeds: flipped,
-        fault,
-      });
-      this.#join(far, near);
-    });
-    const signal = abortingSignal(this.#random, clock);
-    void this.#watch("open", link.openStream(protocol, { signal })).then((stream) => {
-      if (stream === undefined) return;
-      near = new StreamEnd({ stream, plan: here, name: `${number} near`, clock, seeds, fault });
-      this.#join(near, far);
-    });
-  }
-
-  #join(end: StreamEnd, other: StreamEnd | undefined): void {
-    this.#ends.push(end);
-    end.peer = other;
-    if (other !== undefined) other.peer = end;
-  }
-
-  #touch(): void {
-    const end = this.#one(this.#ends.filter(({ isClosed }) => !isClosed));
-    this.#random.below(2) === 0 ? end?.destroy() : end?.end();
+    if (link === undefined || peer?.life === undefined) this.#dial();
+    else this.openStream(link, peer.life.host);
   }
 
   #trouble(): void {
-    const { clock } = this;
-    const node = this.#one([...this.#nodes, ...this.#nodes, this.#relay]);
+    const node = this.one([...this.#nodes, ...this.#nodes, this.#relay]);
     if (node === undefined) return;
-    const ms = this.#random.below(2) === 0 ? this.#random.below(3_000) : this.#random.below(60_000);
-    const later = (run: () => void): void => void clock.schedule(clock.now() + ms, run);
+    const ms = this.troubleMs();
     const { vhost } = node.init;
-    switch (this.#random.below(5)) {
+    switch (this.random.below(5)) {
       case 0:
         this.network.partition([vhost]);
-        later(() => this.network.heal());
+        this.later(ms, () => this.network.heal());
         break;
       case 1:
-        this.#one(this.#nats)?.rebind(`203.0.113.${10 + (this.#moves++ % 200)}`);
+        this.one(this.#nats)?.rebind(this.newHost("203.0.113", 10));
         break;
       case 2:
-        vhost.line.profile = { ...CLEAN_LINE, ...this.plan.line, loss: 0.4, delayMs: 200 };
-        later(() => {
-          vhost.line.profile = { ...CLEAN_LINE, ...this.plan.line };
-        });
+        this.worsen(vhost, ms);
         break;
       case 3:
-        this.#one(this.#nodes)?.life?.reach.leave(this.#relay.id);
-        later(() => {
+        this.one(this.#nodes)?.life?.reach.leave(this.#relay.id);
+        this.later(ms, () => {
           for (const one of this.#nodes) this.#keepPlaces(one);
         });
         break;
       default:
-        if (this.#random.below(2) === 0) vhost.isOnline = false;
+        if (this.random.below(2) === 0) vhost.isOnline = false;
         this.#close(node);
-        later(() => void this.#revive(node));
+        this.later(ms, () => void this.#revive(node));
     }
   }
 
   #close(node: ReachChurnNode): void {
-    const isReachFirst = this.#random.below(2) === 0;
-    const graceful = this.#random.below(3) === 0;
+    const isReachFirst = this.random.below(2) === 0;
+    const graceful = this.random.below(3) === 0;
     const { life } = node;
-    if (this.#random.below(3) === 0) this.#punch(node);
+    if (this.random.below(3) === 0) this.#punch(node);
     node.end({ isReachFirst, graceful });
     const ended = node.ended.at(-1);
     if (life === undefined || ended === undefined) return;
-    void this.#watch("close", ended.closed).then(() => this.#expectNothing(life));
+    void this.watch("close", ended.closed).then(() => this.#expectNothing(life));
   }
 
   /** A closed life waits for nothing, but for what was begun before and has an end. */
   #expectNothing(life: Life): void {
     if (this.#canary === "left-timer") life.clock.schedule(this.clock.now() + AGES_MS, () => {});
     this.clock.schedule(this.clock.now() + CLOSED_MS, () => {
-      if (life.clock.pending > 0) this.#fault(`${life.clock.pending} timers of a closed life`);
-      if (life.host.links().length > 0) this.#fault("links of a closed life");
+      if (life.clock.pending > 0) this.fault(`${life.clock.pending} timers of a closed life`);
+      this.expectClosed(life.host);
     });
   }
 
@@ -327,74 +252,66 @@ export class ReachChurn {
 
   /** All is well from now on, and nobody is rude: what is new has to work. */
   async #heal(): Promise<void> {
-    await this.#pass(61_000);
+    await this.pass(61_000);
     this.#judgeVictim();
     this.#rude.node.end({ isReachFirst: true, graceful: false });
     this.network.heal();
     for (const nat of this.#nats) nat.line.profile = CLEAN_LINE;
     for (const node of [this.#relay, ...this.#nodes]) {
       node.init.vhost.line.profile = CLEAN_LINE;
-      if (node.life === undefined) this.#fault("a node is not back");
+      if (node.life === undefined) this.fault("a node is not back");
       // The relay may have been away when it was to be asked again.
       this.#keepPlaces(node);
     }
-    await this.#pass(AGES_MS / 2);
-    for (const end of this.#ends) end.noteProgress();
-    await this.#pass(AGES_MS / 2);
-    for (const end of this.#ends) end.judgeProgress();
-    for (const end of this.#ends) end.destroy();
-    // Longer than the longest pause of a holder whose relay was away.
-    await this.#pass(300_000 + AGES_MS);
-    for (const end of this.#ends) {
-      if (!end.isClosed) this.#fault(`${end.name} is not closed`);
-      if (end.pending > 0) this.#fault(`${end.name} has ${end.pending} writes`);
+    if (this.#canary === "no-peace") {
+      this.later(0.6 * AGES_MS, () => this.network.partition([this.#relay.init.vhost]));
     }
+    // Longer than the longest pause of a holder whose relay was away, and of one who punches.
+    await this.judgePeace(2 * PUNCH_AGAIN_MS_MAX);
     for (const from of this.#nodes) {
+      const isPlaced = from.life?.reach.vouchers.some(({ relay }) =>
+        isSameNode(relay, this.#relay.id),
+      );
+      if (isPlaced !== true) this.fault("a node has no place at the relay");
       for (const to of this.#nodes) if (from !== to) await this.#fresh(from, to);
     }
   }
 
-  /** Whoever was named by the rude one was sent little. */
-  #judgeVictim(): void {
-    const seconds = this.clock.now() / 1_000;
-    const { probesPerNetworkBurst, probesPerNetworkPerSecond } = PUNCH_LIMITS;
-    const ofOne = probesPerNetworkBurst + probesPerNetworkPerSecond * seconds;
-    const lives =
-      this.#nodes.length + 1 + this.#nodes.reduce((sum, { ended }) => sum + ended.length, 0);
-    const hitsMax = this.#canary === "wrong-victim" ? -1 : lives * ofOne + this.#rude.spoofed;
-    if (this.#hits > hitsMax) this.#fault(`${this.#hits} datagrams to somebody else`);
+  /** They find each other through the relay, and then the direct path that there is. */
+  async #fresh(from: ReachChurnNode, to: ReachChurnNode): Promise<void> {
+    const reach = from.life?.reach;
+    const target = to.targetVia([this.#relay.id]);
+    if (reach !== undefined) await this.fresh(() => reach.dial(target));
+    const isRelayed = from.life?.host.find(to.id)?.isRelayed ?? true;
+    const isDirect = !isRelayed && this.#canary !== "no-way";
+    if (this.#canMeet(from, to) && !isDirect) this.fault("two nodes have found no direct path");
   }
 
-  /** A link that is there or made carries what it is given, both ways. */
-  async #fresh(from: ReachChurnNode, to: ReachChurnNode): Promise<void> {
-    let received = 0;
-    let isOver = false;
-    const work = async (): Promise<void> => {
-      const link = await from.life?.reach.dial(to.targetVia([this.#relay.id]));
-      const stream = await link?.openStream("fresh");
-      stream?.on("error", (error) => this.#fault(`fresh: ${error}`));
-      stream?.on("close", () => {
-        isOver = true;
-      });
-      stream?.on("data", (bytes: Uint8Array) => {
-        received += bytes.length;
-      });
-      stream?.end(new Pattern(1).bytes(0, FRESH_BYTES));
-    };
-    void this.#watch("fresh", work());
-    await this.#pass(60_000);
-    if (received !== FRESH_BYTES || !isOver) this.#fault(`fresh: ${received} came, ${isOver}`);
+  #canMeet(from: ReachChurnNode, to: ReachChurnNode): boolean {
+    const kinds = [from, to].map((node) => this.plan.kinds[this.#nodes.indexOf(node)]);
+    const hidden = kinds.filter((kind) => kind === "symmetric" || kind === "port-restricted");
+    const isHopeless = hidden.length === 2 && kinds.includes("symmetric");
+    return !isHopeless && from.init.hasUdp && to.init.hasUdp;
+  }
+
+  /** Whoever was named by the rude one was sent little. */
+  #judgeVictim(): void {
+    const lives = [this.#relay, ...this.#nodes].flatMap(({ life, ended }) => {
+      return [...ended.map((one) => one.life), ...(life === undefined ? [] : [life])];
+    });
+    const taken = lives.reduce((sum, { reach }) => sum + reach.punching.statistics.offersTaken, 0);
+    const isWrong = this.#canary === "wrong-victim";
+    const hitsMax = isWrong ? -1 : taken * PROBES_MAX + this.#rude.spoofed;
+    if (this.#hits > hitsMax) this.fault(`${this.#hits} datagrams to somebody else`);
   }
 
   async #end(): Promise<void> {
     for (const node of this.#nodes) this.#close(node);
-    await this.#pass(AGES_MS);
+    await this.pass(AGES_MS);
     const { circuits } = this.#relay.life?.reach.relay?.statistics ?? {};
-    if (circuits !== 0) this.#fault(`${circuits} circuits are left`);
+    if (circuits !== 0) this.fault(`${circuits} circuits are left`);
     this.#close(this.#relay);
-    await this.#pass(AGES_MS);
-    const { open } = this.#promises;
-    if (open.length > 0) this.#fault(`not settled: ${open}`);
-    if (this.clock.pending > 0) this.#fault(`${this.clock.pending} timers are left`);
+    await this.pass(AGES_MS);
+    this.expectNothing();
   }
 }
