@@ -1,5 +1,5 @@
 /** The picture of `dht-sim`: how long a lookup takes, and how often it succeeds. */
-import type { DhtOutcome } from "./dht-rows.ts";
+import type { DhtOutcome } from "./dht-row.ts";
 
 interface Point {
   readonly label: string;

@@ -1,31 +1,12 @@
 import { cpuUsage, memoryUsage } from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { publicHost, type Swarm } from "../src/testing/index.ts";
-import { corrupt, falseTables, surround } from "./dht-hostile.ts";
+import type { Swarm } from "../src/testing/index.ts";
+import { groundMapRow, groundRow } from "./dht-ground-rows.ts";
+import { corrupt, falseTables } from "./dht-hostile.ts";
 import { draw, type Gets, getAll, network, putAll, vanish } from "./dht-network.ts";
+import { atLeastShare, type DhtRow } from "./dht-row.ts";
 import { atMost, type Verdict } from "./harness.ts";
-
-/** What one row measured. */
-export interface DhtOutcome {
-  readonly verdicts: readonly Verdict[];
-  /** Plain figures, for the file and the picture. */
-  readonly figures: Readonly<Record<string, number>>;
-}
-
-/** One kind of network, and what is asked of it. */
-export interface DhtRow {
-  readonly name: string;
-  readonly title: string;
-  run(seed: number): DhtOutcome;
-}
-
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
-
-function atLeastShare(what: string, share: number, asked: number): Verdict {
-  const measured = percent(share);
-  return { what, asked: `>= ${percent(asked)}`, measured, isMet: share >= asked };
-}
 
 function noneWrong({ wrong }: Gets): Verdict {
   return { what: "wrong values", asked: "0", measured: String(wrong), isMet: wrong === 0 };
@@ -212,37 +193,6 @@ const HOSTILE: DhtRow = {
   },
 };
 
-/** Ids ground around keys before the values are put. */
-function groundRow(isOneNetwork: boolean, asked: number): DhtRow {
-  const where = isOneNetwork ? "all in one /24" : "each in a /24 of its own";
-  return {
-    name: isOneNetwork ? "ground-one-24" : "ground",
-    title: `80 ids ground around a key of 500 nodes, ${where}`,
-    run(seed) {
-      let [found, tried, asked80, widest] = [0, 0, 0, 0];
-      for (let round = 0; round < 10; round++) {
-        const swarm = network({ seed: seed + round, nodes: 500 });
-        const record = draw(swarm);
-        const hostOf = (i: number): string => {
-          return isOneNetwork ? `203.0.114.${i + 1}` : publicHost(1_000_000 + i);
-        };
-        surround(swarm, record.key, { count: 80, sharedBytes: 4, hostOf });
-        const isHonest = ({ behaviour }: { readonly behaviour: unknown }) => !behaviour;
-        putAll(swarm, 1, { keys: [record], from: isHonest });
-        const gets = getAll(swarm, [record], 20, isHonest);
-        found += gets.success * 20;
-        tried += 20;
-        asked80 += gets.askedMean;
-        widest = Math.max(widest, gets.ms95);
-      }
-      return {
-        verdicts: [atLeastShare("gets that succeed", found / tried, asked)],
-        figures: { success: found / tried, askedMean: asked80 / 10, ms95: widest },
-      };
-    },
-  };
-}
-
 /** One source stores ten times of what a node has room for. */
 const FLOOD: DhtRow = {
   name: "flood",
@@ -354,6 +304,8 @@ export const DHT_ROWS: readonly DhtRow[] = [
   HOSTILE,
   groundRow(false, 0.9),
   groundRow(true, 1),
+  groundMapRow(500),
+  groundMapRow(3_000),
   FLOOD,
   ECLIPSE,
   ECLIPSE_BUCKETS,

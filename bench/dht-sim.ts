@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { misused, optionsOf, wholeNumber } from "./command-line.ts";
 import { drawLookups } from "./dht-chart.ts";
-import { DHT_ROWS, type DhtOutcome, type DhtRow } from "./dht-rows.ts";
+import type { DhtOutcome, DhtRow } from "./dht-row.ts";
+import { DHT_ROWS } from "./dht-rows.ts";
 
 const USAGE = `Measures the DHT on a virtual network: real cores, up to 100,000 in this process.
 

@@ -10,6 +10,7 @@ it("needs all receipts of a put, though its lookup heard of one node only", () =
   const core = new PlacementCore({
     neighbourhood: {
       knowsAll: false,
+      nodesEstimated: 40,
       closestKnown: (_address, count) => contacts.slice(0, count),
       isDemoted: () => false,
     },
@@ -46,6 +47,7 @@ it.each([
   const core = new PlacementCore({
     neighbourhood: {
       knowsAll: true,
+      nodesEstimated: 40,
       closestKnown: (_address, count) => randomContacts(1, 40).slice(0, count),
       isDemoted: () => false,
     },
@@ -72,6 +74,7 @@ it("gives nothing new to nodes that broke their word, close as they may be", () 
   const core = new PlacementCore({
     neighbourhood: {
       knowsAll: true,
+      nodesEstimated: 40,
       closestKnown: (_address, count) => contacts.slice(0, count),
       isDemoted: (node) => liars.has(node),
     },

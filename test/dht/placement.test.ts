@@ -103,7 +103,9 @@ class Town {
           get knowsAll() {
             return town.knowsAll;
           },
-          closestKnown: (address, wanted) => this.closest(address, wanted, () => true),
+          statistics: { nodesEstimated: count },
+          closestKnown: (address, wanted, isWanted = () => true) =>
+            this.closest(address, wanted, ({ contact }) => isWanted(contact)),
           closest: async (address) => {
             return this.closest(address, 20, ({ mood }) => mood !== "silent");
           },

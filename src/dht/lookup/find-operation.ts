@@ -5,9 +5,13 @@ import type { KeyText } from "../wire/key.ts";
 import type { OperationHooks } from "./operation.ts";
 import { Search } from "./search.ts";
 
-/** Finds the closest live nodes to a key; the table and the size estimate learn on the way. */
+/**
+ * Finds the closest live nodes to a key; the table and the size estimate learn on the way. Where
+ * ids crowd around the key, those of the region that honest density spans are found, too.
+ */
 export class FindOperation {
   readonly #count: number;
+  readonly #candidatesMax: number;
   readonly #hooks: OperationHooks;
   readonly #search: Search;
 
@@ -17,6 +21,7 @@ export class FindOperation {
     hooks: OperationHooks,
   ) {
     this.#count = asked.count;
+    this.#candidatesMax = context.limits.candidatesMax;
     this.#hooks = hooks;
     this.#search = new Search(context, asked.target, {
       requestNear: (near) => ({ kind: "find-node", target: near }),
@@ -44,9 +49,15 @@ export class FindOperation {
     // What comes later must not bring it back to life.
     this.#search.stop();
     this.#search.learnSize();
-    const contacts = this.#search.closest(this.#count);
+    const contacts = this.#found();
     if (isHampered && answerers.size === 0) this.#hooks.busy();
     else this.#hooks.settled({ kind: "nodes", contacts, asked });
     this.#hooks.ended();
+  }
+
+  #found(): Contact[] {
+    if (!this.#search.isWidened) return this.#search.closest(this.#count);
+    const all = this.#search.closest(this.#candidatesMax);
+    return all.filter((contact, at) => at < this.#count || this.#search.isInRegion(contact));
   }
 }

@@ -11,7 +11,7 @@ export type DhtResult =
       readonly asked: number;
     }
   | { readonly kind: "missing"; readonly asked: number }
-  /** The closest live nodes, closest first. */
+  /** The closest live nodes, closest first; where ids crowd, more than were asked for. */
   | { readonly kind: "nodes"; readonly contacts: readonly Contact[]; readonly asked: number }
   | {
       readonly kind: "put";

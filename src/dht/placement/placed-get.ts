@@ -1,6 +1,7 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../wire/contact.ts";
-import type { KeyText } from "../wire/key.ts";
+import { type KeyText, keyOf } from "../wire/key.ts";
+import { type Finder, KEEPERS_BEYOND, Surroundings } from "./crowd.ts";
 import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type {
@@ -24,6 +25,8 @@ const WAITING_PATIENCE_GROWTH = 2;
  * A record that is asked for: at the closest node, and at the next one each time that one is late
  * or has nothing. The first record that verifies counts. With `waitMs` the nodes hold the question
  * until the put comes: being late is then no failure, and others are asked too, at growing gaps.
+ *
+ * Where ids crowd around the address, every second one is asked beyond the crowd.
  */
 export class PlacedGet implements RequestOwner {
   readonly #context: PlacementContext;
@@ -57,7 +60,9 @@ export class PlacedGet implements RequestOwner {
   start(now: Instant): void {
     const { neighbourhood, limits } = this.#context;
     this.#until = now + this.#waitMs;
-    this.#learn(neighbourhood.closestKnown(this.#address, limits.replicas));
+    this.#learn(neighbourhood.closestKnown(this.#address, limits.replicas), (count, isWanted) => {
+      return neighbourhood.closestKnown(this.#address, count, isWanted);
+    });
     if (neighbourhood.knowsAll) this.#find = "answered";
     this.#pump(now);
   }
@@ -66,8 +71,12 @@ export class PlacedGet implements RequestOwner {
   closest(nodes: readonly Contact[], now: Instant): void {
     this.#find = "answered";
     const { replicas } = this.#context.limits;
-    if (nodes.length > 0) this.#learn(nodes.slice(0, replicas + SPARES));
     this.#askedMax = this.#asked.size + replicas + SPARES;
+    if (nodes.length > 0) {
+      this.#learn(nodes.slice(0, replicas + SPARES), (count, isWanted) => {
+        return nodes.filter(isWanted).slice(0, count);
+      });
+    }
     this.#pump(now);
   }
 
@@ -124,8 +133,19 @@ export class PlacedGet implements RequestOwner {
     return count;
   }
 
-  #learn(nodes: readonly Contact[]): void {
-    this.#candidates = nodes.filter(({ key, isProvable }) => isProvable && !this.#asked.has(key));
+  /** @param find looks among these, and in larger networks among more */
+  #learn(nodes: readonly Contact[], find: Finder): void {
+    const { neighbourhood, limits } = this.#context;
+    const around = new Surroundings(keyOf(this.#address), neighbourhood.nodesEstimated);
+    const closest = nodes.slice(0, limits.replicas);
+    const isCrowd = closest.length === limits.replicas && around.isCrowd(closest, "get");
+    const beyond = isCrowd ? around.beyond(find).slice(0, KEEPERS_BEYOND) : [];
+    this.#askedMax += beyond.length;
+    const inTurn = nodes.flatMap((node, at) => [node, ...beyond.slice(at, at + 1)]);
+    const all = new Set([...inTurn, ...beyond]);
+    this.#candidates = [...all].filter(({ key, isProvable }) => {
+      return isProvable && !this.#asked.has(key);
+    });
   }
 
   #lookUp(): void {

@@ -12,7 +12,7 @@ import {
   unreachable,
 } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import { PlacementCore } from "./placement-core.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type {
@@ -48,7 +48,9 @@ export interface NodeMap<Entry extends PlacedRecord, Reply extends PlacedReply> 
 export interface PlacementDht {
   /** Whether the table has everybody. */
   readonly knowsAll: boolean;
-  closestKnown(address: Uint8Array, count: number): readonly Contact[];
+  readonly statistics: { readonly nodesEstimated: number };
+  closestKnown(address: Uint8Array, count: number, isWanted?: IsWanted): readonly Contact[];
+  /** Closest first; where ids crowd, more than `count`: others beyond them. */
   closest(
     address: Uint8Array,
     options?: { readonly count?: number; readonly signal?: AbortSignal | undefined },
@@ -109,7 +111,11 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
       get knowsAll() {
         return dht.knowsAll;
       },
-      closestKnown: (address: Uint8Array, count: number) => dht.closestKnown(address, count),
+      get nodesEstimated() {
+        return dht.statistics.nodesEstimated;
+      },
+      closestKnown: (address: Uint8Array, count: number, isWanted?: IsWanted) =>
+        dht.closestKnown(address, count, isWanted),
       isDemoted: (node: Contact) => dht.isDemoted(node.id),
     };
     this.#core = new PlacementCore({ neighbourhood, random, limits });

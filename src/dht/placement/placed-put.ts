@@ -1,32 +1,42 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../wire/contact.ts";
-import type { KeyText } from "../wire/key.ts";
+import { type KeyText, keyOf } from "../wire/key.ts";
+import { type Finder, KEEPERS_BEYOND, Surroundings } from "./crowd.ts";
 import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type { NodeAnswer, NodeRequestId, PlacementId } from "./placement-protocol.ts";
+import { ReplicaSet } from "./replica-set.ts";
 
 /** Nodes that are looked at for each replica that is wanted: some are gone, or full. */
 const CANDIDATES_PER_REPLICA = 4;
+
+interface Open {
+  readonly of: ReplicaSet;
+  isLate: boolean;
+}
 
 /**
  * A record on its way to the closest live nodes: all replicas at once, the next closest for each
  * one that fails or is late. Done at the quorum of receipts; the other replicas are finished behind
  * it.
+ *
+ * Where ids crowd around the address, others beyond the crowd keep it too, and it is done once most
+ * of those have given a receipt: whoever ground the ids could give all others.
  */
 export class PlacedPut implements RequestOwner {
   readonly #context: PlacementContext;
   readonly #operation: PlacementId;
   readonly #address: Uint8Array;
-  #candidates: Contact[] = [];
+  readonly #closest: ReplicaSet;
+  #beyond: ReplicaSet | undefined;
   readonly #tried = new Set<KeyText>();
-  readonly #open = new Map<NodeRequestId, { isLate: boolean }>();
+  readonly #open = new Map<NodeRequestId, Open>();
   readonly #keepers: Contact[] = [];
   /** The lives that they have granted, in seconds. */
   readonly #lives: number[] = [];
   /** When the first of the keepers may let it go. */
   #keptUntil: Instant = Number.POSITIVE_INFINITY;
   readonly #failures: ErrorCode[] = [];
-  #conflicts = 0;
   #find: "unasked" | "asked" | "answered" = "unasked";
   #isSettled = false;
   #isEnded = false;
@@ -35,40 +45,45 @@ export class PlacedPut implements RequestOwner {
     this.#context = context;
     this.#operation = operation;
     this.#address = address;
+    this.#closest = new ReplicaSet(context.limits.replicas);
   }
 
   start(now: Instant): void {
     const { neighbourhood } = this.#context;
     // What is believed to be close is not good enough to write to, unless it is all there is.
-    if (neighbourhood.knowsAll) this.#learn(this.#known());
+    if (neighbourhood.knowsAll) this.#learnKnown();
     else this.#lookUp();
     this.#pump(now);
   }
 
   closest(nodes: readonly Contact[], now: Instant): void {
     this.#find = "answered";
-    this.#learn(nodes);
+    this.#learn(nodes, (count, isWanted) => nodes.filter(isWanted).slice(0, count));
     // It may be this node's own line that is bad: what it hears then is not the whole network.
-    if (nodes.length < this.#context.limits.quorum) this.#learn(this.#known());
+    if (nodes.length < this.#context.limits.quorum) this.#learnKnown();
     this.#pump(now);
   }
 
   late(request: NodeRequestId, _node: Contact, now: Instant): void {
     const open = this.#open.get(request);
-    if (open !== undefined) open.isLate = true;
+    if (open?.isLate === false) {
+      open.isLate = true;
+      open.of.late();
+    }
     this.#pump(now);
   }
 
   answered(request: NodeRequestId, node: Contact, answer: NodeAnswer, now: Instant): void {
+    const open = this.#open.get(request);
     this.#open.delete(request);
+    open?.of.answered(outcomeOf(answer), { wasLate: open.isLate });
     if (answer.kind === "stored") {
       this.#keepers.push(node);
       this.#lives.push(answer.ttlSeconds);
       this.#keptUntil = Math.min(this.#keptUntil, now + 1_000 * answer.ttlSeconds);
-      if (this.#keepers.length >= this.#quorum()) this.#succeed(request);
+      if (this.#hasQuorum()) this.#succeed(request);
     } else if (answer.kind === "failed") {
       this.#failures.push(answer.code);
-      if (answer.code === "CULVERT_CONFLICT") this.#conflicts += 1;
     } else {
       this.#context.push({ kind: "blame", node });
     }
@@ -83,34 +98,24 @@ export class PlacedPut implements RequestOwner {
   }
 
   #pump(now: Instant): void {
-    const { limits, requests } = this.#context;
+    // Those of a crowd may be late on purpose, one after the other.
+    const sets = this.#beyond ? [this.#beyond, this.#closest] : [this.#closest];
+    for (const set of sets) this.#ask(set, now);
+    const isStuck = this.#open.size === 0 && this.#find !== "asked";
+    if (isStuck && this.#find === "unasked" && sets.some(({ isShort }) => isShort)) this.#lookUp();
+    else if (isStuck) this.#conclude();
+  }
+
+  #ask(set: ReplicaSet, now: Instant): void {
     const operation = this.#operation;
-    while (this.#taken() < limits.replicas && this.#open.size < OPEN_PER_OPERATION) {
-      const node = this.#candidates.shift();
-      if (node === undefined) break;
-      const request = requests.ask(node, { owner: this, now }, (id) => {
+    while (set.isShort && this.#open.size < OPEN_PER_OPERATION) {
+      const node = set.next();
+      if (node === undefined) return;
+      const request = this.#context.requests.ask(node, { owner: this, now }, (id) => {
         return { kind: "put-at", operation, request: id, node };
       });
-      this.#open.set(request, { isLate: false });
+      this.#open.set(request, { of: set, isLate: false });
     }
-    const isStuck = this.#open.size === 0 && this.#find !== "asked";
-    if (isStuck && this.#taken() < limits.replicas && this.#find === "unasked") {
-      this.#lookUp();
-    } else if (isStuck) this.#conclude();
-  }
-
-  /**
-   * Replicas that need nobody else. A node in conflict is one of them: going round it would put a
-   * second record where there is a first.
-   */
-  #taken(): number {
-    return this.#keepers.length + this.#conflicts + this.#promptCount();
-  }
-
-  #promptCount(): number {
-    let count = 0;
-    for (const { isLate } of this.#open.values()) if (!isLate) count += 1;
-    return count;
   }
 
   /** In a network of fewer nodes than that, all of them have to agree. */
@@ -120,17 +125,45 @@ export class PlacedPut implements RequestOwner {
     return isAll ? Math.max(Math.min(quorum, this.#tried.size), 1) : quorum;
   }
 
-  #known(): readonly Contact[] {
-    const count = CANDIDATES_PER_REPLICA * this.#context.limits.replicas;
-    return this.#context.neighbourhood.closestKnown(this.#address, count);
+  /** Of those beyond a crowd most have to agree, too. */
+  #hasQuorum(): boolean {
+    const { receipts, replicas } = this.#beyond ?? { receipts: 1, replicas: 1 };
+    return 2 * receipts > replicas && this.#keepers.length >= this.#quorum();
   }
 
-  #learn(nodes: readonly Contact[]): void {
+  #learnKnown(): void {
+    const { neighbourhood, limits } = this.#context;
+    const find: Finder = (count, isWanted) => {
+      return neighbourhood.closestKnown(this.#address, count, isWanted);
+    };
+    const count = CANDIDATES_PER_REPLICA * limits.replicas;
+    this.#learn(neighbourhood.closestKnown(this.#address, count), find);
+  }
+
+  /** @param find looks among these, and in larger networks among more */
+  #learn(nodes: readonly Contact[], find: Finder): void {
+    const { neighbourhood, limits } = this.#context;
+    const around = new Surroundings(keyOf(this.#address), neighbourhood.nodesEstimated);
+    const isNew = (node: Contact): boolean => {
+      const isGood = node.isProvable && !neighbourhood.isDemoted(node);
+      return isGood && !this.#tried.has(node.key);
+    };
+    const closest = nodes.slice(0, limits.replicas);
+    if (closest.length === limits.replicas && around.isCrowd(closest, "put")) {
+      const beyond = around.beyond(find).filter(isNew);
+      if (beyond.length > 0) {
+        this.#beyond ??= new ReplicaSet(Math.min(KEEPERS_BEYOND, beyond.length));
+        this.#take(beyond, this.#beyond);
+      }
+    }
+    this.#take(nodes.filter(isNew), this.#closest);
+  }
+
+  #take(nodes: readonly Contact[], set: ReplicaSet): void {
     for (const node of nodes) {
-      if (this.#tried.has(node.key) || !node.isProvable) continue;
-      if (this.#context.neighbourhood.isDemoted(node)) continue;
+      if (this.#tried.has(node.key)) continue;
       this.#tried.add(node.key);
-      this.#candidates.push(node);
+      set.add(node);
     }
   }
 
@@ -173,6 +206,12 @@ export class PlacedPut implements RequestOwner {
     const [address, keepers, until] = [this.#address, this.#keepers, this.#keptUntil];
     this.#context.ended(this.#operation, { address, keepers, until });
   }
+}
+
+function outcomeOf(answer: NodeAnswer): "stored" | "conflict" | "failed" {
+  if (answer.kind === "stored") return "stored";
+  const isConflict = answer.kind === "failed" && answer.code === "CULVERT_CONFLICT";
+  return isConflict ? "conflict" : "failed";
 }
 
 /** One alone, who is full or hostile, neither shortens a record's life nor makes it seem longer. */

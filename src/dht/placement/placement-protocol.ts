@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../base/index.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 
 /** Names one put or get; chosen by who asks, not reused while it runs. */
 export type PlacementId = number;
@@ -31,7 +31,10 @@ export type PlacementInput =
       readonly waitMs: number;
     }
   | { readonly kind: "cancel"; readonly operation: PlacementId }
-  /** The answer to `find`: the closest live nodes, closest first; none when that failed. */
+  /**
+   * The answer to `find`: the closest live nodes, closest first, and where ids crowd others beyond
+   * them; none when that failed.
+   */
   | {
       readonly kind: "closest";
       readonly operation: PlacementId;
@@ -89,8 +92,10 @@ export type PlacementEffect =
 
 /** Who is close to an address, as the node's DHT knows without asking. */
 export interface Neighbourhood {
-  /** Up to `count` known nodes, closest first. */
-  closestKnown(address: Uint8Array, count: number): readonly Contact[];
+  /** Up to `count` known nodes, closest first, of those that are wanted. */
+  closestKnown(address: Uint8Array, count: number, isWanted?: IsWanted): readonly Contact[];
+  /** How many nodes the network is thought to have. */
+  readonly nodesEstimated: number;
   /** Whether these are all there are: then nothing has to be looked up. */
   readonly knowsAll: boolean;
   /** Whether a node broke its word too often to be given anything new. */

@@ -27,7 +27,7 @@ export type WatchEffect =
   { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
 
 /** What a watch has to know of its neighbours. */
-export type KnownNeighbours = Omit<Neighbourhood, "knowsAll">;
+export type KnownNeighbours = Omit<Neighbourhood, "knowsAll" | "nodesEstimated">;
 
 const NOBODY: readonly KeyText[] = [];
 /** In the place of the keepers of a record that nobody was looked for yet. */

@@ -157,10 +157,17 @@ export class ReplicatedMap implements RecordCarrier {
       get knowsAll() {
         return dht.knowsAll;
       },
-      closestKnown: (address, count) => among(address, dht.closestKnown(address, count), count),
+      get statistics() {
+        return dht.statistics;
+      },
+      closestKnown: (address, count, isWanted = () => true) => {
+        const known = dht.closestKnown(address, count, isWanted);
+        return self && !isWanted(self.contact) ? known : among(address, known, count);
+      },
       closest: async (address, options = {}) => {
         const { count = DHT_LIMITS.bucketSize } = options;
-        return among(address, await dht.closest(address, { ...options, count }), count);
+        const found = await dht.closest(address, { ...options, count });
+        return among(address, found, Math.max(count, found.length));
       },
       isDemoted: (id) => dht.isDemoted(id),
       blame: (id) => dht.blame(id),

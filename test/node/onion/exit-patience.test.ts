@@ -22,6 +22,7 @@ it.each([0, 1])(
     const placed = new PlacedMap<OnionRecord, never>({
       dht: {
         knowsAll: true,
+        statistics: { nodesEstimated: contacts.length },
         closestKnown: (_address, count) => contacts.slice(0, count),
         closest: async () => contacts.filter(({ key }) => !mute.has(key)),
         isDemoted: () => false,

@@ -32,6 +32,7 @@ function mapOf(livesSigned: readonly number[], isClockOff = false) {
   const peers = { of: async (id: NodeId) => nodes.get(toHex(id)) } as unknown as MapPeers;
   const dht = {
     knowsAll: true,
+    statistics: { nodesEstimated: 1_000 },
     closestKnown: () => contacts,
     closest: async () => contacts,
     isDemoted: () => false,
