@@ -12,6 +12,7 @@ import {
   unreachable,
 } from "../../base/index.ts";
 import { CancellerPool } from "../../io/canceller-pool.ts";
+import { apart } from "../../io/defer.ts";
 import { TimeSlice } from "../../io/time-slice.ts";
 import type { Receipt, Transport } from "../../transport/index.ts";
 import {
@@ -148,7 +149,10 @@ export class StreamEngine<
     this.#isTelling = true;
     try {
       let event = this.#events.shift();
-      for (; event !== undefined; event = this.#events.shift()) this.#init.onEvent(event);
+      for (; event !== undefined; event = this.#events.shift()) {
+        const told = event;
+        apart(() => this.#init.onEvent(told));
+      }
     } finally {
       this.#isTelling = false;
     }

@@ -1,3 +1,5 @@
+import { apart } from "../../io/defer.ts";
+
 /** How Node's streams are told that a step is done. */
 export type Callback = (error?: Error | null) => void;
 
@@ -25,7 +27,7 @@ export class HeldCallback {
     const callback = this.#callback;
     this.#callback = undefined;
     this.#bytes = 0;
-    callback?.(error);
+    apart(() => callback?.(error));
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { apart } from "../../io/defer.ts";
 
 /** What Node's streams know of their decoder; nothing public tells it. */
 interface Decoding {
@@ -29,7 +30,7 @@ export class WaitingBytes {
   push(bytes: Uint8Array): void {
     const before = this.#stream.readableLength;
     const heldBefore = this.#heldNow;
-    this.#stream.push(bytes);
+    apart(() => this.#stream.push(bytes));
     if (this.#stream.readableEncoding === null) return;
     // What came before `setEncoding` is no piece, and may have left a part of a character.
     if (this.#pieces.length === 0) this.#heldBytes = heldBefore;
