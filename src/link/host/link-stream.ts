@@ -153,6 +153,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
 
   override _final(callback: Callback): void {
     this.#endDone = callback;
+    this.#lookForEnd();
     if (this.#failure !== undefined) this.#failWrites(this.#failure);
     else {
       this.#sayEnd();
@@ -344,6 +345,15 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.push(null);
     // Nobody may ever ask for it, and it has to close; who has paused may put something back first.
     if (this.#isNeverRead) this.read(0);
+    else this.#lookForEnd();
+  }
+
+  /** Who has ended, too, and reads no more, as behind an `unpipe`, hears of the peer's end. */
+  #lookForEnd(): void {
+    if (!this.#isPeerEndPassedOn || this.readableEnded) return;
+    defer(() => {
+      if (this.writableEnded && this.readableLength === 0 && !this.destroyed) this.read(0);
+    });
   }
 
   /**
@@ -364,7 +374,7 @@ export class CoreLinkStream extends SocketDuplex implements LinkStream {
     this.#handedBytes = 0;
     this.#writeDone = undefined;
     this.#endDone = undefined;
-    for (const callback of waiting) callback?.(reason);
+    for (const callback of waiting) apart(() => callback?.(reason));
   }
 }
 

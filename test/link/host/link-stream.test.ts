@@ -4,6 +4,7 @@ import { CoreLinkStream } from "../../../src/link/host/link-stream.ts";
 import type { Link } from "../../../src/link/index.ts";
 import { creditCost } from "../../../src/link/mux/mux-stream.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
+import { uncaught } from "../uncaught.ts";
 
 /** A stream without a link, and what it asks of it. */
 function lone({ isEndStuck = false } = {}) {
@@ -115,6 +116,38 @@ describe("a stream of a link", () => {
     stream.resume();
     await new Promise(setImmediate);
     expect(heard).toEqual(["head and more", "more", "end"]);
+  });
+
+  it.each(["first", "last"])(
+    "closes though nobody reads on, once both have ended: our end %s",
+    async (when) => {
+      const { stream } = lone();
+      const heard: unknown[] = [];
+      for (const event of ["end", "finish", "close"]) stream.on(event, () => heard.push(event));
+      stream.on("data", () => stream.pause());
+      await new Promise(setImmediate);
+      stream.deliver(Buffer.from("all of it"));
+      if (when === "first") stream.end();
+      stream.deliverEnd();
+      await new Promise(setImmediate);
+      if (when === "last") stream.end();
+      for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+      expect(new Set(heard)).toEqual(new Set(["end", "finish", "close"]));
+    },
+  );
+
+  it("closes though a callback of a write throws then", async () => {
+    const seen = uncaught();
+    const { stream } = lone();
+    const heard: unknown[] = [];
+    stream.on("close", (hadError: boolean) => heard.push(hadError));
+    stream.write("x", () => {
+      throw new Error("of a callback");
+    });
+    await new Promise(setImmediate);
+    stream.destroy();
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    expect([heard, seen]).toEqual([[false], ["of a callback"]]);
   });
 
   it("tells the peer the code of a reset also when it was left before", async () => {
