@@ -1,3 +1,5 @@
+import { AsyncResource } from "node:async_hooks";
+
 /** Runs a function soon, after the other events that are ready had their chance. */
 export function defer(run: () => void): void {
   setImmediate(run);
@@ -11,6 +13,11 @@ export function afterReactions(run: () => void): void {
 /** Runs a function within this turn, after what Node's streams have left to be done in it. */
 export function afterEmits(run: () => void): void {
   process.nextTick(run);
+}
+
+/** A function that runs in the asynchronous context of now, in whose turn it ever is called. */
+export function inThisContext<Told>(run: (told: Told) => void): (told: Told) => void {
+  return AsyncResource.bind(run);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Clock, type Core, CulvertError, type Journal } from "../../base/index.ts";
+import { inThisContext } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { IoEffect, IoInput } from "../exchange/protocol.ts";
 import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
@@ -49,7 +50,8 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     this.#parts = parts;
     this.engine = new StreamEngine<Input, Event>({
       ...parts,
-      onEvent: on.event,
+      // A request may have been made in the turn of anybody: another stream's, a write's.
+      onEvent: inThisContext(on.event),
       onTurn: () => {
         this.#waits.check();
         on.turn?.();
