@@ -47,8 +47,13 @@ async function says(name: string, program: string): Promise<string> {
 async function compiled(name: string, ...options: readonly string[]): Promise<string> {
   const imports = SUBPATHS.map((path, at) => `import * as m${at} from "${path}";\n`).join("");
   const all = SUBPATHS.map((_, at) => `m${at}`).join(", ");
-  const use = "const s: m0.Stream = m0.Stream.dial(new m1.MemoryTransport(), m0.generateSecret());";
-  await writeFile(join(folder, name), `${imports}export const all = [${all}];\n${use}\ns.end();\n`);
+  const use = [
+    "const s: m0.Stream = m0.Stream.dial(new m1.MemoryTransport(), m0.generateSecret());",
+    "export const socket: import('node:net').Socket = s;",
+    "export const stream: NodeJS.ReadWriteStream = s;",
+    "s.on('warning', (warning) => console.log(warning.code)).end();",
+  ].join("\n");
+  await writeFile(join(folder, name), `${imports}export const all = [${all}];\n${use}\n`);
   const tsc = join(ROOT, "node_modules/.bin/tsc");
   const strict = ["--noEmit", "--strict", "--target", "es2022", "--types", "node"];
   const lax = ["--skipLibCheck", "false", "--pretty", "false"];

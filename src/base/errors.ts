@@ -80,7 +80,10 @@ export class CulvertError extends Error {
 }
 
 /** True for a {@link CulvertError}, of the given code if one is given. */
-export function isCulvertError(error: unknown, code?: ErrorCode): error is CulvertError {
+export function isCulvertError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is CulvertError & { readonly code: Code } {
   return error instanceof CulvertError && (code === undefined || error.code === code);
 }
 

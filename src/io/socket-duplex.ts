@@ -1,6 +1,8 @@
+import type { Server } from "node:net";
 import { Duplex, type DuplexOptions } from "node:stream";
 import type { Clock, Instant } from "../base/index.ts";
 import { afterEmits } from "./defer.ts";
+import type { Hear, ReadableEvents, WritableEvents } from "./typed-events.ts";
 
 /** The name under which a stream's ends are shown where a socket shows an IP address. */
 export interface SocketAddress {
@@ -12,11 +14,27 @@ export interface SocketAddress {
 /** Where a socket's state machine stands, in net.Socket's words. */
 export type ReadyState = "open" | "readOnly" | "writeOnly" | "closed";
 
+/** What a stream in the place of a socket tells: the name of each event, and what comes with it. */
+export interface SocketEvents extends ReadableEvents, WritableEvents {
+  /** Nothing more will happen here; whether an error is why. */
+  close: [hadError: boolean];
+  /** After `connect` was called, for who waits for it. */
+  connect: [];
+  /** As `connect`. */
+  ready: [];
+  /** No byte has moved for as long as `setTimeout` was told. */
+  timeout: [];
+}
+
 /**
  * The parts of `net.Socket` that clients of sockets (http, tls, ssh2, pg, ws, hypercore) expect
- * beyond a Duplex. What has no meaning for a stream does nothing and says so here.
+ * beyond a Duplex. What has no meaning for a stream does nothing and says so here. By its type it
+ * is a `net.Socket`.
  */
 export abstract class SocketDuplex extends Duplex {
+  declare on: Hear<SocketEvents, this>;
+  declare once: Hear<SocketEvents, this>;
+  declare addListener: Hear<SocketEvents, this>;
   /** A socket that is being set up; a stream can be written to from the first moment. */
   readonly connecting: boolean = false;
   /** As `connecting`: nothing has to be waited for. */
@@ -29,8 +47,10 @@ export abstract class SocketDuplex extends Duplex {
   readonly localPort: number = 0;
   /** Where a socket has `IPv4` or `IPv6`. */
   readonly localFamily: string = "culvert";
+  /** For a server that is given the stream as a connection: http writes itself here. */
+  server: Server | null = null;
   /** What `setTimeout` was told last, in ms; as of a socket, writing it does nothing. */
-  timeout: number | undefined;
+  timeout?: number;
   #idleMs = 0;
   #activeAt: Instant = 0;
   #cancelIdle: (() => void) | undefined;
@@ -53,6 +73,16 @@ export abstract class SocketDuplex extends Duplex {
     const canRead = this.readable && !this.destroyed;
     if (this.writable) return canRead ? "open" : "writeOnly";
     return canRead ? "readOnly" : "closed";
+  }
+
+  /** As a socket's, which has another name for it now: `writableLength`. */
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+
+  /** Empty: no address had to be tried. */
+  get autoSelectFamilyAttemptedAddresses(): string[] {
+    return [];
   }
 
   /** The public name of this side, in the form of a socket's address. */
@@ -86,7 +116,17 @@ export abstract class SocketDuplex extends Duplex {
   abstract setNoDelay(noDelay?: boolean): this;
 
   /** Does nothing: a stream has no connection to keep alive. */
-  setKeepAlive(_enable?: boolean, _initialDelayMs?: number): this {
+  setKeepAlive(_enable?: boolean | object, _initialDelayMs?: number): this {
+    return this;
+  }
+
+  /** 0: a stream has no packets of its own that could be marked. */
+  getTypeOfService(): number {
+    return 0;
+  }
+
+  /** Does nothing: see {@link getTypeOfService}. */
+  setTypeOfService(_tos: number): this {
     return this;
   }
 

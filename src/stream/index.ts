@@ -1,16 +1,17 @@
-export type { ReadyState, SocketAddress } from "../io/socket-duplex.ts";
+export type { ReadyState, SocketAddress, SocketEvents } from "../io/socket-duplex.ts";
 export type { StreamProgress } from "./core/progress.ts";
 export type { StreamCapabilities } from "./duplex/assemble.ts";
 export type { BufferedStreamOptions } from "./duplex/buffered-stream.ts";
 export { BUFFERED_DEFAULTS, BufferedStream } from "./duplex/buffered-stream.ts";
 export type { StreamOpenOptions, StreamStoreOptions } from "./duplex/open-options.ts";
+export type { StreamEvents } from "./duplex/stream.ts";
 export { Stream } from "./duplex/stream.ts";
 export { Mode } from "./mode.ts";
-export type { BroadcastStoreOptions } from "./multicast/broadcast.ts";
 export { Broadcast } from "./multicast/broadcast.ts";
 export type { BroadcastProgress } from "./multicast/broadcast-core.ts";
-export type { BroadcastOpenOptions } from "./multicast/broadcast-parts.ts";
+export type { BroadcastOpenOptions, BroadcastStoreOptions } from "./multicast/broadcast-parts.ts";
 export { capabilityToText, generateCapability } from "./multicast/capability-text.ts";
+export type { BroadcastEvents, SubscriptionEvents } from "./multicast/events.ts";
 export type {
   BroadcastOptions,
   LagPolicy,

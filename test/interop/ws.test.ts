@@ -79,8 +79,7 @@ function connect({ a, b }: Ends, options: { perMessageDeflate?: boolean } = {}) 
     });
   });
   http.emit("connection", b);
-  // The types ask for a net.Socket, the library for a Duplex.
-  const createConnection = (() => a) as () => never;
+  const createConnection = () => a;
   const client = new WebSocket("ws://culvert/", { createConnection, ...options });
   const close = (): void => {
     server.close();

@@ -1,6 +1,8 @@
 import { once } from "node:events";
-import type { Stream } from "culvert";
-import { describe, expect, it } from "vitest";
+import type { Socket } from "node:net";
+import type { Broadcast, CulvertError, Stream, Subscription } from "culvert";
+import type { LinkStream } from "culvert/link";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import { pattern, readAll, virtualPair } from "./virtual-pair.ts";
 
 describe("a stream in the place of a socket", () => {
@@ -13,6 +15,24 @@ describe("a stream in the place of a socket", () => {
     expect(seen).toEqual([]);
     await Promise.resolve();
     expect(seen).toEqual(["connect", "listener", "ready"]);
+  });
+
+  it("is one by its type, and tells its events by theirs", async () => {
+    const { a } = await virtualPair();
+    expectTypeOf<Stream>().toExtend<Socket>();
+    expectTypeOf<LinkStream>().toExtend<Socket>();
+    expectTypeOf<Stream>().toExtend<NodeJS.ReadWriteStream>();
+    expectTypeOf<Subscription>().toExtend<NodeJS.ReadableStream>();
+    expect([a.bufferSize, a.autoSelectFamilyAttemptedAddresses]).toEqual([0, []]);
+    expect([a.getTypeOfService(), a.setTypeOfService(4), a.server]).toEqual([0, a, null]);
+    a.on("warning", (warning) => expectTypeOf(warning).toEqualTypeOf<CulvertError>());
+    a.once("close", (hadError) => expectTypeOf(hadError).toEqualTypeOf<boolean>());
+    // What comes with other names is anything, as of any emitter.
+    expectTypeOf(a.on("of a library", (what: number) => what)).toEqualTypeOf<Stream>();
+    const name = "end" as string;
+    expect(a.addListener(name, (what) => what.code)).toBe(a);
+    expectTypeOf<Broadcast["on"]>().toBeCallableWith("stored", () => {});
+    expectTypeOf<Subscription["on"]>().toBeCallableWith("lag", (frames: number) => frames);
   });
 
   it("calls who waits for the connection as a listener, which can be taken back", async () => {

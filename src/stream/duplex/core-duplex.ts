@@ -3,6 +3,7 @@ import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import { SocketDuplex } from "../../io/socket-duplex.ts";
+import type { Given } from "../../io/typed-events.ts";
 import type { StreamProgress } from "../core/progress.ts";
 import { failureOf } from "../exchange/failure.ts";
 import type { StreamInput } from "../exchange/protocol.ts";
@@ -131,7 +132,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.taken.note();
   }
 
-  override read(size?: number): unknown {
+  override read(size?: number): Given {
     // Node goes on to give what is there; it is kept for the next session.
     const chunk: unknown = this.session.phase === "halted" ? null : super.read(size);
     this.taken.note();

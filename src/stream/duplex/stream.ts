@@ -2,6 +2,8 @@ import { CulvertError } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
+import type { SocketEvents } from "../../io/socket-duplex.ts";
+import type { Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { handOver } from "../saved/saved-frames.ts";
@@ -21,6 +23,14 @@ import {
 import { CoreDuplex } from "./core-duplex.ts";
 import type { StreamOpenOptions, StreamStoreOptions } from "./open-options.ts";
 import type { UsedInParts } from "./taken-bytes.ts";
+
+/** What a stream tells: the name of each event, and what comes with it. */
+export interface StreamEvents extends SocketEvents {
+  /** The peer's application has everything that was written. */
+  acknowledged: [];
+  /** What the stream mends by itself, or waits for. */
+  warning: [warning: CulvertError];
+}
 
 /**
  * A reliable, ordered, end-to-end encrypted byte stream between two peers who share a secret, over
@@ -42,6 +52,9 @@ import type { UsedInParts } from "./taken-bytes.ts";
  * ```
  */
 export class Stream extends CoreDuplex {
+  declare on: Hear<StreamEvents, this>;
+  declare once: Hear<StreamEvents, this>;
+  declare addListener: Hear<StreamEvents, this>;
   /** Its keys are in them: private in both classes, so that nobody finds them in a stream. */
   readonly #parts: StreamParts;
   #transport: Transport;

@@ -29,6 +29,16 @@ export interface BroadcastOpenOptions extends Partial<Omit<BroadcastOptions, "du
   readonly clock?: Clock;
 }
 
+/** What `Broadcast.open` needs: a broadcast that survives the process. */
+export interface BroadcastStoreOptions extends BroadcastOpenOptions {
+  /** The way to the Map; borrowed, and the owner's to close when the broadcast is closed. */
+  readonly transport: Transport;
+  /** Where the state lives: `LevelJournalStore` of `culvert/journal`, or one of your own. */
+  readonly store: JournalStore;
+  /** The right to write, from `generateCapability`; secret. */
+  readonly capability: WriteCapability | Uint8Array;
+}
+
 /** Everything that a `Broadcast` is put together from. */
 export interface BroadcastParts extends SessionParts<BroadcastCore> {
   readonly root: Uint8Array;

@@ -1,10 +1,11 @@
 import { Writable } from "node:stream";
-import { type Cancel, CulvertError, type JournalStore } from "../../base/index.ts";
+import { type Cancel, CulvertError } from "../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
+import type { Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
 import { CoreSession } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
@@ -18,6 +19,7 @@ import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
 import {
   type BroadcastOpenOptions,
   type BroadcastParts,
+  type BroadcastStoreOptions,
   bindForWriting,
   broadcastFromState,
   broadcastFromStore,
@@ -29,15 +31,8 @@ import {
   parseReadCapability,
   parseWriteCapability,
 } from "./capability-text.ts";
+import type { BroadcastEvents } from "./events.ts";
 import { RepairDesk } from "./repair-desk.ts";
-
-/** What `Broadcast.open` needs: a broadcast that survives the process. */
-export interface BroadcastStoreOptions extends BroadcastOpenOptions {
-  readonly transport: Transport;
-  readonly store: JournalStore;
-  /** The right to write, from `generateCapability`; secret. */
-  readonly capability: WriteCapability | Uint8Array;
-}
 
 /** How long a broadcast that was given up goes on to tell its readers, in ms. */
 const LINGER_MS = 60_000;
@@ -60,6 +55,9 @@ const LINGER_MS = 60_000;
  * ```
  */
 export class Broadcast extends Writable {
+  declare on: Hear<BroadcastEvents, this>;
+  declare once: Hear<BroadcastEvents, this>;
+  declare addListener: Hear<BroadcastEvents, this>;
   readonly #parts: BroadcastParts;
   readonly #session: CoreSession<BroadcastInput, StreamEvent>;
   readonly #desk: RepairDesk;

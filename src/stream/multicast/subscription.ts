@@ -4,6 +4,7 @@ import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
+import type { Given, Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
 import { CoreSession } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
@@ -14,6 +15,7 @@ import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { handOver } from "../saved/saved-frames.ts";
 import { streamIdOf } from "../secret.ts";
+import type { SubscriptionEvents } from "./events.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
 import {
   bindForReading,
@@ -29,7 +31,9 @@ import { decodeWholeSubscription, encodeWholeSubscription } from "./subscription
 
 /** What `Subscription.open` needs: a subscription that survives the process. */
 export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
+  /** The way to the Map; borrowed, and the owner's to close when the subscription is closed. */
   readonly transport: Transport;
+  /** Where the state lives: `LevelJournalStore` of `culvert/journal`, or one of your own. */
   readonly store: JournalStore;
   /** The right to read; where it begins is part of the subscription's name in the store. */
   readonly capability: GivenCapability;
@@ -45,6 +49,9 @@ export interface SubscriptionStoreOptions extends SubscriptionOpenOptions {
  * when the writer gave up.
  */
 export class Subscription extends Readable {
+  declare on: Hear<SubscriptionEvents, this>;
+  declare once: Hear<SubscriptionEvents, this>;
+  declare addListener: Hear<SubscriptionEvents, this>;
   readonly #parts: SubscriptionParts;
   readonly #session: CoreSession<SubscriptionInput, StreamEvent>;
   readonly #taken: TakenBytes;
@@ -207,7 +214,7 @@ export class Subscription extends Readable {
     this.#taken.note();
   }
 
-  override read(size?: number): unknown {
+  override read(size?: number): Given {
     // Node goes on to give what is there; it is kept for the next session.
     const chunk: unknown = this.#session.phase === "halted" ? null : super.read(size);
     this.#taken.note();
