@@ -2,11 +2,14 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { type Duplex, finished, Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Stream } from "culvert";
 import type { LinkStream } from "culvert/link";
+import { pair } from "culvert/testing";
 import { describe, expect, it } from "vitest";
+import { uncaught } from "../link/uncaught.ts";
 import { openOverLink } from "./ways.ts";
 
-type End = Socket | LinkStream;
+type End = Socket | Stream | LinkStream;
 interface Ends {
   readonly a: End;
   readonly b: End;
@@ -149,6 +152,23 @@ const SCENES: Readonly<Record<string, (ends: Ends) => Promise<unknown>>> = {
     return [full, a.writableLength, a.writableNeedDrain, await closedOf(a, b)];
   },
 
+  "read by a listener that throws": async ({ a, b }) => {
+    const thrown = uncaught();
+    let text = "";
+    const heard = new Promise((resolve) => {
+      b.on("data", (chunk) => {
+        text += chunk;
+        if (text === "one") resolve(text);
+        throw MINE;
+      });
+    });
+    for (const piece of ["o", "n", "e"]) a.write(piece);
+    await heard;
+    a.resume().end();
+    b.end();
+    return [await closedOf(a, b), new Set(thrown)];
+  },
+
   "read in pieces, with an encoding": async ({ a, b }) => {
     b.setEncoding("utf8");
     const heard = textOf(b);
@@ -159,18 +179,30 @@ const SCENES: Readonly<Record<string, (ends: Ends) => Promise<unknown>>> = {
   },
 };
 
-describe.each(["tcp", "udp"] as const)("a stream of a link over %s", (carrier) => {
-  it.each(Object.entries(SCENES))("tells what a socket tells: %s", async (_name, scene) => {
-    const [expected, found] = [await played(sockets, scene), await played(overLink, scene)];
+const WAYS: readonly (readonly [name: string, open: () => Promise<Ends>])[] = [
+  ["over a lossy Map", () => pair({ rtt: 10, loss: 0.1, seed: 6, open: { endsAsSocket: true } })],
+  ["of a link over TCP", () => overLink("tcp")],
+  ["of a link over UDP", () => overLink("udp")],
+];
+
+/** A stream over a Map is not destroyed by whoever has read it to its end: it may write on. */
+const ONLY_OF_LINKS = new Set(["a loop that reads to the end"]);
+
+describe.each(WAYS)("a stream %s", (way, open) => {
+  const scenes = Object.entries(SCENES).filter(
+    ([name]) => way.startsWith("of a link") || !ONLY_OF_LINKS.has(name),
+  );
+  it.each(scenes)("tells what a socket tells: %s", async (_name, scene) => {
+    const [expected, found] = [await played(sockets, scene), await played(open, scene)];
     expect(found).toEqual(expected);
   });
-
-  async function overLink(): Promise<Ends> {
-    const { a, b, close } = await openOverLink(carrier);
-    for (const end of [a, b]) end.endsAsSocket = true;
-    return { a, b, close };
-  }
 });
+
+async function overLink(carrier: "tcp" | "udp"): Promise<Ends> {
+  const { a, b, close } = await openOverLink(carrier);
+  for (const end of [a, b]) end.endsAsSocket = true;
+  return { a, b, close };
+}
 
 async function played(open: () => Promise<Ends>, scene: (typeof SCENES)[string]): Promise<unknown> {
   const ends = await open();
