@@ -46,6 +46,7 @@ export abstract class Churn {
   readonly #ends: StreamEnd[] = [];
   readonly #promises = new WatchedPromises((what) => this.fault(what));
   #streams = 0;
+  #areEndsOver = false;
   #moves = 0;
 
   protected constructor(options: ChurnOptions) {
@@ -143,6 +144,8 @@ export abstract class Churn {
     this.#ends.push(end);
     end.peer = other;
     if (other !== undefined) other.peer = end;
+    // It has waited for one of those to end.
+    if (this.#areEndsOver) end.destroy();
   }
 
   /** Ends a stream, or gives it up. */
@@ -168,6 +171,7 @@ export abstract class Churn {
     let isAtPeace = true;
     await this.pass(AGES_MS / 2);
     for (const end of this.#ends) end.judgeProgress();
+    this.#areEndsOver = true;
     for (const end of this.#ends) end.destroy();
     await this.pass(endMs / 2);
     const before = this.network.count("delivered");
