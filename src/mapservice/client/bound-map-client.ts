@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, equalBytes } from "../../base/index.ts";
+import { type Clock, CulvertError, equalBytes, isCulvertError } from "../../base/index.ts";
 import { BlindedSigner, blindPublicKey, crypto } from "../../crypto/index.ts";
 import type {
   GetOptions,
@@ -24,7 +24,7 @@ export interface MapClientStatistics {
   /** Signatures made and verified. */
   signed: number;
   verified: number;
-  /** Records that were not what was asked for, or not signed by its key. */
+  /** Records that were not what was asked for, or not signed by its key; or told of, not shown. */
   lies: number;
   /** Receipts that the pinned node did not sign, or not for the life that was told. */
   badReceipts: number;
@@ -109,9 +109,39 @@ export class BoundMapClient implements Transport {
     const { signer, signature } = this.#sign(frameId, payload, seq);
     const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
     const record = { address: signer.address, signature, seq, ttlSeconds, payload };
-    const reply = await this.#options.carrier.put(record, options);
+    const reply = await this.#carry(record, options);
     this.#checkReceipt(reply, record);
     return { ttlSeconds: reply.ttlSeconds };
+  }
+
+  async #carry(record: MapRecord, options: PutOptions): Promise<StoredReply> {
+    const { carrier } = this.#options;
+    try {
+      return await carrier.put(record, options);
+    } catch (error) {
+      const isSaid = isCulvertError(error, "CULVERT_CONFLICT") && carrier.isVerified !== true;
+      if (isSaid) await this.#requireConflict(record, options);
+      throw error;
+    }
+  }
+
+  /**
+   * A conflict ends a stream, and nobody's mere word may: the Map has to show the other bytes,
+   * signed by their address.
+   */
+  async #requireConflict({ address, seq, payload }: MapRecord, options: PutOptions): Promise<void> {
+    const { carrier, statistics } = this.#options;
+    const { signal } = options;
+    try {
+      const shown = await carrier.get(address, { waitMs: 0, signal });
+      const isSame = shown.seq === seq && equalBytes(shown.payload, payload);
+      if (!isSame && shown.seq >= seq && this.#isGenuine(shown, address)) return;
+    } catch (error) {
+      // Of a Map that does not answer now nothing is known.
+      if (!isCulvertError(error, "CULVERT_NOT_FOUND")) throw error;
+    }
+    statistics.lies += 1;
+    throw new CulvertError("CULVERT_PROTOCOL", "the Map tells of other bytes, and shows none");
   }
 
   #isGenuine(record: MapRecord, address: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SeededRandom } from "../../../src/base/index.ts";
+import { CulvertError, SeededRandom } from "../../../src/base/index.ts";
 import { crypto, rootPublicKey, SigningKey } from "../../../src/crypto/index.ts";
 import {
   localCarrier,
@@ -34,16 +34,18 @@ function clientRig() {
 class LyingCarrier implements RecordCarrier {
   readonly payloadSize = PAYLOAD_SIZE;
   readonly puts: MapRecord[] = [];
-  answer: MapRecord = recordOf(1);
-  reply: StoredReply | undefined;
+  answer: MapRecord | CulvertError = recordOf(1);
+  reply: StoredReply | CulvertError | undefined;
 
   async put(record: MapRecord): Promise<StoredReply> {
     this.puts.push(record);
     if (this.reply === undefined) throw new Error("no reply was set");
+    if (this.reply instanceof CulvertError) throw this.reply;
     return this.reply;
   }
 
   async get(): Promise<MapRecord> {
+    if (this.answer instanceof CulvertError) throw this.answer;
     return this.answer;
   }
 }
@@ -322,5 +324,45 @@ describe("what goes over the wire", () => {
     const waiting = remote.get(frameId(2), { waitMs: 9_000 });
     await clock.runPromise(stream.put(frameId(2), cellOf(2)));
     expect(await clock.runPromise(waiting)).toEqual(cellOf(2));
+  });
+});
+
+describe("a Map that tells of other bytes where a cell is put", () => {
+  /** The record that is put for a frame. */
+  async function signed(frame: number, content: number): Promise<MapRecord> {
+    const carrier = new LyingCarrier();
+    carrier.reply = { ttlSeconds: 60 };
+    await new MapClient(carrier).bind(KEYS).put(frameId(frame), cellOf(content));
+    return carrier.puts[0] as MapRecord;
+  }
+
+  /** What becomes of a put of cell 1 at frame 1, and how many lies were counted. */
+  async function outcomeWhere(shown: MapRecord | CulvertError): Promise<unknown[]> {
+    const carrier = new LyingCarrier();
+    carrier.reply = new CulvertError("CULVERT_CONFLICT", undefined, { remote: true });
+    carrier.answer = shown;
+    const client = new MapClient(carrier);
+    const put = client.bind(KEYS).put(frameId(1), cellOf(1));
+    const outcome = await put.catch((error: CulvertError) => error.code);
+    return [outcome, client.statistics.lies];
+  }
+
+  test("is believed when it shows them", async () => {
+    const other = await signed(1, 2);
+    expect(await outcomeWhere(other)).toEqual(["CULVERT_CONFLICT", 0]);
+  });
+
+  test("is not believed when it shows none, or none that are signed there", async () => {
+    const forged = { ...(await signed(1, 2)), payload: cellOf(3) };
+    const nothing = new CulvertError("CULVERT_NOT_FOUND", undefined, { remote: true });
+    for (const shown of [nothing, forged, await signed(1, 1), await signed(2, 2)]) {
+      expect(await outcomeWhere(shown)).toEqual(["CULVERT_PROTOCOL", 1]);
+    }
+  });
+
+  test("is asked again later when it cannot answer now", async () => {
+    for (const code of ["CULVERT_BUSY", "CULVERT_UNREACHABLE"] as const) {
+      expect(await outcomeWhere(new CulvertError(code))).toEqual([code, 0]);
+    }
   });
 });
