@@ -17,7 +17,9 @@ export function afterEmits(run: () => void): void {
 
 /** A function that runs in the asynchronous context of now, in whose turn it ever is called. */
 export function inThisContext<Told>(run: (told: Told) => void): (told: Told) => void {
-  return AsyncResource.bind(run);
+  const context = new AsyncResource("CULVERT_STREAM");
+  // A tenth of what `AsyncResource.bind` takes: this is done for each frame.
+  return (told) => context.runInAsyncScope(run, undefined, told);
 }
 
 /**
