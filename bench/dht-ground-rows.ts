@@ -44,7 +44,7 @@ export function groundMapRow(nodes: number): DhtRow {
     title: `ids ground around a record of the Map, which five of ${nodes} nodes keep`,
     run(seed) {
       const crowds = { five: [5, 2], eighty: [80, 1], oneNetwork: [80, 80] } as const;
-      const rounds = nodes > 1_000 ? 3 : 10;
+      const rounds = 10;
       const figures: Record<string, number> = {};
       const verdicts: Verdict[] = [];
       for (const [name, [count, perNetwork]] of Object.entries(crowds)) {

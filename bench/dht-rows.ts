@@ -305,7 +305,6 @@ export const DHT_ROWS: readonly DhtRow[] = [
   groundRow(false, 0.9),
   groundRow(true, 1),
   groundMapRow(500),
-  groundMapRow(3_000),
   FLOOD,
   ECLIPSE,
   ECLIPSE_BUCKETS,

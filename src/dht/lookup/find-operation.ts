@@ -28,6 +28,7 @@ export class FindOperation {
       took: () => false,
       late: hooks.late,
       ended: () => this.#conclude(),
+      isRepeatable: true,
     });
   }
 

@@ -24,6 +24,8 @@ export interface SearchHooks {
   late(): void;
   /** Nobody is left to ask. Not called after `stop`. */
   ended(now: Instant): void;
+  /** Whether another search for the same key has to find the same nodes beside a crowd. */
+  readonly isRepeatable?: boolean;
 }
 
 interface Path {
@@ -164,7 +166,8 @@ export class Search implements ExchangeOwner {
     this.#isWidened = true;
     const { table, limits, random } = this.#context;
     for (let i = 0; i < REGIONS; i++) {
-      const near = keyBeside(this.target, this.regionDepth() + i, random.bytes(32));
+      const rest = this.#hooks.isRepeatable ? textBytes(this.target) : random.bytes(32);
+      const near = keyBeside(this.target, this.regionDepth() + i, rest);
       const seeds = table.closest(near, limits.bucketSize, ({ key }) => !this.#taken.has(key));
       this.#addPath(near, seeds, { width: SIDE_PATH.width, parallelism: 2 });
     }

@@ -8,7 +8,7 @@ import { distanceFraction, type KeyText } from "../wire/key.ts";
  */
 const CROWDED = { put: 1.5, get: 2 } as const;
 /** It lies beyond a crowd, too: where so many honest nodes are closer, or up to twice that. */
-const SHELLS = [2, 4, 8, 16] as const;
+const SHELLS = [1, 2, 4, 8] as const;
 /** Nodes of each shell that keep it, and others in case that those are gone or full. */
 const KEEPERS_PER_SHELL = 2;
 const SPARES_PER_SHELL = 2;

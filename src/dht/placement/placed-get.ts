@@ -1,7 +1,7 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import type { Contact } from "../wire/contact.ts";
 import { type KeyText, keyOf } from "../wire/key.ts";
-import { type Finder, KEEPERS_BEYOND, Surroundings } from "./crowd.ts";
+import { type Finder, Surroundings } from "./crowd.ts";
 import { OPEN_PER_OPERATION, type RequestOwner } from "./node-requests.ts";
 import type { PlacementContext } from "./placement-context.ts";
 import type {
@@ -139,7 +139,7 @@ export class PlacedGet implements RequestOwner {
     const around = new Surroundings(keyOf(this.#address), neighbourhood.nodesEstimated);
     const closest = nodes.slice(0, limits.replicas);
     const isCrowd = closest.length === limits.replicas && around.isCrowd(closest, "get");
-    const beyond = isCrowd ? around.beyond(find).slice(0, KEEPERS_BEYOND) : [];
+    const beyond = isCrowd ? around.beyond(find) : [];
     this.#askedMax += beyond.length;
     const inTurn = nodes.flatMap((node, at) => [node, ...beyond.slice(at, at + 1)]);
     const all = new Set([...inTurn, ...beyond]);
