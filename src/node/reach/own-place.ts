@@ -44,11 +44,13 @@ export class OwnPlace {
     this.#host = host;
     this.#machine = machine;
     this.#begunWith = begunWith;
-    const own = announce.length > 0 ? announce : listen.filter((one) => !isAnyHost(one));
+    this.#listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
+    // The first of a network begins with nobody: where all of its own are private, so is that.
+    const isHere = announce.length > 0 || reachable === "direct";
+    const own = isHere ? this.#listening : listen.filter((one) => !isAnyHost(one));
     const all = [...own, ...begunWith];
     this.isLocal = all.length > 0 && all.every((one) => addressScope(one.host) === "private");
     this.isFoundOut = reachable === "auto" && announce.length === 0 && !this.isLocal;
-    this.#listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
     this.#addresses = reachable === "relay" ? [] : this.#listening;
   }
 

@@ -57,6 +57,11 @@ describe("where a node says that it is", () => {
     expect(local("udp://10.0.0.2:7000", { bootstrap: [NEIGHBOUR] })).toBe(true);
     expect(local("udp://0.0.0.0:7000", { bootstrap: [NEIGHBOUR] })).toBe(true);
     expect(local("udp://10.0.0.2:7000", { bootstrap: [STRANGER] })).toBe(false);
+    const isDirect = (hosts: string[], bootstrap = [] as NodeConfig["bootstrap"]): boolean =>
+      placeOf(["udp://0.0.0.0:7000"], { reachable: "direct", bootstrap }, hosts).isLocal;
+    expect(isDirect(["10.0.0.2"]), "the first of a network that is private").toBe(true);
+    expect(isDirect(["10.0.0.2"], [STRANGER])).toBe(false);
+    expect(isDirect(["10.0.0.2", "192.0.2.7"])).toBe(false);
     expect(local("udp://0.0.0.0:7000", {})).toBe(false);
   });
 
