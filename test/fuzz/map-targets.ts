@@ -22,6 +22,7 @@ import {
   placeOfIndexKey,
   visitIndex,
 } from "../../src/mapservice/store/level-record-layout.ts";
+import { noSessionStatistics } from "../../src/mapservice/wire/map-session.ts";
 import {
   encodeClientMessage,
   encodeNodeMessage,
@@ -103,14 +104,7 @@ const sink: RecordService = {
 };
 
 function runSession(bytes: Uint8Array): void {
-  const statistics = {
-    protocolErrors: 0,
-    slowReaders: 0,
-    timeouts: 0,
-    idle: 0,
-    refused: 0,
-    displaced: 0,
-  };
+  const statistics = noSessionStatistics();
   const port = {
     write: () => {},
     unsentBytes: 0,

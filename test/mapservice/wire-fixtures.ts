@@ -9,6 +9,7 @@ import {
   type SessionStatistics,
   WireRequester,
 } from "../../src/mapservice/index.ts";
+import { noSessionStatistics } from "../../src/mapservice/wire/map-session.ts";
 import type { VirtualClock } from "../../src/testing/index.ts";
 
 /** A connection's end at the node, with nothing behind it: remembers what it was told to do. */
@@ -34,10 +35,6 @@ export class FakePort {
   close(isAbrupt: boolean): void {
     this.closed = isAbrupt ? "abruptly" : "gently";
   }
-}
-
-export function noSessionStatistics(): SessionStatistics {
-  return { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0, displaced: 0 };
 }
 
 /** A client and a node, joined by a wire that delivers at once and in pieces of some bytes. */

@@ -20,6 +20,18 @@ function alone() {
   return { clock, machine: virtualMachine(ground, host, new SeededRandom(1)) };
 }
 
+/** A store over one in memory, of which a test replaces a part. */
+function storeOver(memory: RecordStore): RecordStore {
+  return {
+    payloadSize: memory.payloadSize,
+    put: (puts, nowMs) => memory.put(puts, nowMs),
+    get: (address, nowMs) => memory.get(address, nowMs),
+    sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
+    statistics: () => memory.statistics(),
+    close: () => memory.close(),
+  };
+}
+
 const NOBODY = {
   id: new NodeIdentity(new Uint8Array(32).fill(9)).id,
   address: { carrier: "udp", host: "198.51.100.9", port: 7_000 },
@@ -45,11 +57,7 @@ describe("a node", () => {
     const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
     let cut: (error: Error) => void = () => {};
     const store: RecordStore = {
-      payloadSize: memory.payloadSize,
-      put: (puts, nowMs) => memory.put(puts, nowMs),
-      get: (address, nowMs) => memory.get(address, nowMs),
-      sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
-      statistics: () => memory.statistics(),
+      ...storeOver(memory),
       async *held() {
         yield* await new Promise<HeldRecord[]>((_, reject) => {
           cut = reject;
@@ -76,11 +84,7 @@ describe("a node", () => {
     const { clock, machine } = alone();
     const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
     const store: RecordStore = {
-      payloadSize: memory.payloadSize,
-      put: (puts, nowMs) => memory.put(puts, nowMs),
-      get: (address, nowMs) => memory.get(address, nowMs),
-      sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
-      statistics: () => memory.statistics(),
+      ...storeOver(memory),
       close: () => new Promise(() => {}),
     };
     const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;

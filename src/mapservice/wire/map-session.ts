@@ -77,6 +77,11 @@ export interface SessionStatistics {
   displaced: number;
 }
 
+/** Nothing has ended yet. */
+export function noSessionStatistics(): SessionStatistics {
+  return { protocolErrors: 0, slowReaders: 0, timeouts: 0, idle: 0, refused: 0, displaced: 0 };
+}
+
 /** What a session is built from. */
 export interface MapSessionComponents {
   readonly service: RecordService;

@@ -2,7 +2,12 @@ import type { Clock, Log } from "../../base/index.ts";
 import type { ByteConnection } from "../../io/byte-connection.ts";
 import type { RecordService } from "../service/requester.ts";
 import { SourceCounts } from "../service/source-counts.ts";
-import { MapSession, type SessionLimits, type SessionStatistics } from "./map-session.ts";
+import {
+  MapSession,
+  noSessionStatistics,
+  type SessionLimits,
+  type SessionStatistics,
+} from "./map-session.ts";
 
 /** What the sessions of a node are built from. */
 export interface MapSessionsComponents {
@@ -37,14 +42,7 @@ export class MapSessions {
   readonly #connectionsMax: number;
   readonly #sessions = new Map<MapSession, string>();
   readonly #counts = new SourceCounts();
-  readonly #statistics: SessionStatistics = {
-    protocolErrors: 0,
-    slowReaders: 0,
-    timeouts: 0,
-    idle: 0,
-    refused: 0,
-    displaced: 0,
-  };
+  readonly #statistics = noSessionStatistics();
 
   constructor(components: MapSessionsComponents, options: MapSessionsOptions) {
     this.#components = components;

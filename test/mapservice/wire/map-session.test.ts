@@ -7,6 +7,7 @@ import {
   type SessionLimits,
 } from "../../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../../src/mapservice/record/work-stamp.ts";
+import { noSessionStatistics } from "../../../src/mapservice/wire/map-session.ts";
 import {
   type ClientMessage,
   encodeClientMessage,
@@ -15,7 +16,7 @@ import {
   WIRE_VERSION,
 } from "../../../src/mapservice/wire/wire.ts";
 import { addressOf, PAYLOAD_SIZE, recordOf, type ServiceRig, serviceRig } from "../fixtures.ts";
-import { FakePort, noSessionStatistics } from "../wire-fixtures.ts";
+import { FakePort } from "../wire-fixtures.ts";
 
 const HELLO = encodeClientMessage({
   kind: "hello",
