@@ -6,7 +6,7 @@
  */
 import { SeededRandom } from "../src/base/index.ts";
 import { CELL_OVERHEAD_BYTES, useProvider } from "../src/crypto/index.ts";
-import { accept, checkedRecord, read, wholeFrame, write } from "./frame-work.ts";
+import { accept, checkedRecord, READERS, read, wholeFrame, write } from "./frame-work.ts";
 import { measure, printTable, type Subject, writeResults } from "./harness.ts";
 import { installed, PROVIDERS } from "./providers.ts";
 
@@ -21,10 +21,11 @@ async function main(): Promise<void> {
       useProvider(installed(name));
       const record = checkedRecord(frame);
       const subjects: Subject[] = [
-        { name: "frame", run: wholeFrame(frame) },
+        { name: "frame", run: wholeFrame(frame, READERS.secret) },
         { name: "writer", run: () => void write(frame) },
         { name: "node", run: () => void accept(record) },
-        { name: "reader", run: () => void read(record) },
+        { name: "reader", run: () => void read(record, READERS.secret) },
+        { name: "by capability", run: () => void read(record, READERS.capability) },
       ];
       const timings = await measure(subjects, { rounds: 9 });
       const us = Object.fromEntries(timings.map((timing) => [`${timing.name} µs`, timing.us]));

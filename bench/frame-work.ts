@@ -1,5 +1,7 @@
 import { assert, concatBytes, equalBytes, SeededRandom, utf8 } from "../src/base/index.ts";
 import {
+  type AddressOf,
+  addressesOfSeed,
   BlindedSigner,
   blindPublicKey,
   type Chain,
@@ -15,6 +17,15 @@ const random = new SeededRandom(1);
 const { seed, chain: first } = deriveDirection(random.bytes(32), "listener");
 const root = rootPublicKey(seed);
 const context = utf8("data");
+
+/**
+ * How a reader finds its frames: as one end of a stream, from the secret, or by what one who was not
+ * given that has.
+ */
+export const READERS: Readonly<Record<"secret" | "capability", AddressOf>> = {
+  secret: addressesOfSeed(seed),
+  capability: (frameId) => blindPublicKey(root, frameId),
+};
 
 /** What a storage node gets for one frame. */
 export interface SignedCell {
@@ -36,12 +47,13 @@ export function accept({ address, signature, cell }: SignedCell): boolean {
   return crypto().ed25519Verify(address, signedBytes(cell), signature);
 }
 
-/** One frame by a reader who knows the root's public key: chain step, id and key, address, open. */
+/** One frame by a reader: chain step, id and key, address, open. */
 export function read(
   { address, cell }: SignedCell,
+  addressOf: AddressOf,
   chain = first,
 ): { next: Chain; frame: Uint8Array } {
-  const expected = blindPublicKey(root, chain.frameId(context));
+  const expected = addressOf(chain.frameId(context));
   check(equalBytes(expected, address), "the reader's address");
   const frame = openCell(chain.frameKey(context), cell);
   assert(frame !== undefined, "the cell opens");
@@ -49,13 +61,13 @@ export function read(
 }
 
 /** The work of all parties for one frame after the other, as one loop. */
-export function wholeFrame(frame: Uint8Array): () => void {
+export function wholeFrame(frame: Uint8Array, addressOf: AddressOf): () => void {
   let writer = first;
   let reader = first;
   return () => {
     const written = write(frame, writer);
     check(accept(written.record), "the node accepts");
-    const got = read(written.record, reader);
+    const got = read(written.record, addressOf, reader);
     writer = written.next;
     reader = got.next;
   };
@@ -68,7 +80,9 @@ export function checkedRecord(frame: Uint8Array): SignedCell {
   const damaged = record.cell.with(50, (record.cell[50] ?? 0) ^ 1);
   check(!accept({ ...record, cell: damaged }), "a damaged one is not");
   check(openCell(first.frameKey(context), damaged) === undefined, "nor does it open");
-  check(equalBytes(read(record).frame, frame), "the frame comes back");
+  for (const addressOf of Object.values(READERS)) {
+    check(equalBytes(read(record, addressOf).frame, frame), "the frame comes back");
+  }
   return record;
 }
 

@@ -14,7 +14,7 @@ import { nativeSigner } from "../src/io/native-signer.ts";
 import { localCarrier, MapClient, MapService, MemoryRecordStore } from "../src/mapservice/index.ts";
 import { payloadBytesMax } from "../src/stream/frame/frame.ts";
 import { generateSecret, Stream } from "../src/stream/index.ts";
-import { checkedRecord, wholeFrame } from "./frame-work.ts";
+import { checkedRecord, READERS, wholeFrame } from "./frame-work.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import { installed } from "./providers.ts";
 import { UNLIMITED } from "./unlimited.ts";
@@ -26,15 +26,18 @@ const ASKED: readonly { kib: number; ratio: number }[] = [
   { kib: 8, ratio: 0.8 },
   { kib: 32, ratio: 0.8 },
 ];
-const ROUNDS = 30;
+const ROUNDS = 9;
 /**
  * Carried, and computed, before anything is timed. The work of a stream is spread over some
  * hundred functions: of each thousand frames the first has 94 to 130 of them compiled, the second
  * 58 to 115, the third and the fourth 33 to 49, the sixth 10.
  */
 const WARM_FRAMES = 6_144;
-/** How long a sample runs, about: short, so that some are not disturbed, and many windows long. */
-const SAMPLE_MS = 150;
+/**
+ * How long a sample runs, about: long enough that each has its share of the collector's work, most
+ * of which is done once for some thousand frames, and short enough that some are not disturbed.
+ */
+const SAMPLE_MS = 800;
 /**
  * What was put lives for two seconds, and is swept soon after: a Map that has run for a while takes
  * the memory of what has expired, and gets none from the kernel, which may cost more than a frame.
@@ -141,7 +144,7 @@ async function compare(kib: number): Promise<{ ceiling: Cost; stream: Cost }> {
   const cellBytes = kib * 1024;
   const frame = random.bytes(cellBytes - CELL_OVERHEAD_BYTES);
   checkedRecord(frame);
-  const computeFrame = wholeFrame(frame);
+  const computeFrame = wholeFrame(frame, READERS.secret);
   const compute = (frames: number): void => {
     for (let i = 0; i < frames; i++) computeFrame();
   };

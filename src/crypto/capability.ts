@@ -1,6 +1,12 @@
 import { CulvertError, concatBytes, equalBytes, type Random } from "../base/index.ts";
 import { CHAIN_STATE_BYTES, Chain } from "./bacap.ts";
-import { BlindedSigner, blindPublicKey, rootPublicKey } from "./blinding.ts";
+import {
+  type AddressOf,
+  addressesOfSeed,
+  BlindedSigner,
+  blindPublicKey,
+  rootPublicKey,
+} from "./blinding.ts";
 import { littleEndian } from "./scalar.ts";
 import { crypto } from "./select.ts";
 
@@ -12,22 +18,29 @@ const WRITE_CAPABILITY_BYTES = 64 + CHAIN_STATE_BYTES;
 
 /**
  * The right to find and open the frames of one root from one index on, and to write none of them:
- * it holds the root's public key and a chain state, and no factor of the signing scalar.
+ * its bytes hold the root's public key and a chain state, and no factor of the signing scalar.
  */
 export class ReadCapability {
   /** The root's public key, 32 bytes. */
   readonly root: Uint8Array;
   readonly chain: Chain;
+  /** The address of a frame under `root`. */
+  readonly addressOf: AddressOf;
 
-  private constructor(root: Uint8Array, chain: Chain) {
+  private constructor(root: Uint8Array, chain: Chain, addressOf: AddressOf) {
     this.root = root;
     this.chain = chain;
+    this.addressOf = addressOf;
   }
 
-  /** @throws CulvertError `CULVERT_BAD_CAPABILITY` when `root` is not a valid public key */
-  static of(root: Uint8Array, chain: Chain): ReadCapability {
+  /**
+   * @param known gives the addresses under `root` for less than `root` alone; it is believed
+   * @throws CulvertError `CULVERT_BAD_CAPABILITY` when `root` is not a valid public key
+   */
+  static of(root: Uint8Array, chain: Chain, known?: AddressOf): ReadCapability {
     if (!crypto().ed25519IsPublicKey(root)) throw malformed("root", "is not a valid public key");
-    return new ReadCapability(root.slice(), chain);
+    const own = root.slice();
+    return new ReadCapability(own, chain, known ?? ((frameId) => blindPublicKey(own, frameId)));
   }
 
   /** @throws CulvertError `CULVERT_BAD_CAPABILITY` */
@@ -48,12 +61,12 @@ export class ReadCapability {
 
   /** The same right from the next index on. */
   next(): ReadCapability {
-    return new ReadCapability(this.root, this.chain.next());
+    return new ReadCapability(this.root, this.chain.next(), this.addressOf);
   }
 
   /** The address of this index's frame in the chain named `context`. */
   address(context: Uint8Array): Uint8Array {
-    return blindPublicKey(this.root, this.chain.frameId(context));
+    return this.addressOf(this.chain.frameId(context));
   }
 }
 
@@ -106,9 +119,12 @@ export class WriteCapability {
     return concatBytes(this.#seed, this.root, this.chain.toBytes());
   }
 
-  /** The right to read what this one writes, from this index on. */
+  /**
+   * The right to read what this one writes, from this index on. Here, where the seed is known, its
+   * addresses cost less; its bytes are those of any other reader.
+   */
   readCapability(): ReadCapability {
-    return ReadCapability.of(this.root, this.chain);
+    return ReadCapability.of(this.root, this.chain, addressesOfSeed(this.#seed));
   }
 
   /** The same right from the next index on. */

@@ -1,6 +1,13 @@
 export type { StreamRole } from "./bacap.ts";
 export { ackChain, CHAIN_STATE_BYTES, Chain, deriveDirection } from "./bacap.ts";
-export { BlindedSigner, blindingFactor, blindPublicKey, rootPublicKey } from "./blinding.ts";
+export {
+  type AddressOf,
+  addressesOfSeed,
+  BlindedSigner,
+  blindingFactor,
+  blindPublicKey,
+  rootPublicKey,
+} from "./blinding.ts";
 export { ReadCapability, WriteCapability } from "./capability.ts";
 export { equalSecret } from "./equal-secret.ts";
 export { hkdf } from "./hkdf.ts";

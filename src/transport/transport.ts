@@ -7,6 +7,8 @@ export interface TransportKeys {
   readonly writeSeed?: Uint8Array;
   /** Root public key (32 bytes) of the side that is read; absent for a pure writer. */
   readonly readRoot?: Uint8Array;
+  /** The addresses under `readRoot`, of a reader who knows them for less than by `readRoot`. */
+  readonly addressOf?: (frameId: Uint8Array) => Uint8Array;
 }
 
 /** How a put was kept. */

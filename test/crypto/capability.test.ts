@@ -36,6 +36,16 @@ describe("capabilities", () => {
     }
   });
 
+  it("give the same addresses with the seed at hand and without", () => {
+    let [near, far] = [read, ReadCapability.fromBytes(read.toBytes())];
+    for (let i = 0; i < 20; i++) {
+      expect(near.addressOf).not.toBe(far.addressOf);
+      expect(near.address(context)).toEqual(far.address(context));
+      expect(near.toBytes()).toEqual(far.toBytes());
+      [near, far] = [near.next(), far.next()];
+    }
+  });
+
   it("count their index and leave the one before as it was", () => {
     const before = write.toBytes();
     expect(write.next().index).toBe(write.index + 1n);

@@ -1,5 +1,5 @@
 import { type Clock, CulvertError, equalBytes, isCulvertError } from "../../base/index.ts";
-import { BlindedSigner, blindPublicKey, crypto } from "../../crypto/index.ts";
+import { type AddressOf, BlindedSigner, blindPublicKey, crypto } from "../../crypto/index.ts";
 import type {
   GetOptions,
   PutOptions,
@@ -55,7 +55,7 @@ export class BoundMapClient implements Transport {
   readonly payloadSize: number;
   readonly #options: BoundMapClientOptions;
   readonly #writeSeed: Uint8Array | undefined;
-  readonly #readRoot: Uint8Array | undefined;
+  readonly #addressOf: AddressOf | undefined;
   /** More than a window of them, so that most repetitions find their own; 600 bytes each. */
   readonly #signed = new FrameCache<Signed>();
   readonly #receipts: ReceiptVerifier | undefined;
@@ -64,7 +64,7 @@ export class BoundMapClient implements Transport {
   constructor(options: BoundMapClientOptions) {
     this.#options = options;
     this.#writeSeed = options.keys.writeSeed?.slice();
-    this.#readRoot = options.keys.readRoot?.slice();
+    this.#addressOf = addressesUnder(options.keys);
     this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
     this.payloadSize = options.carrier.payloadSize;
   }
@@ -168,12 +168,12 @@ export class BoundMapClient implements Transport {
   }
 
   #readAddress(frameId: Uint8Array): Uint8Array {
-    if (this.#readRoot === undefined) {
+    if (this.#addressOf === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to read");
     }
     const known = this.#addresses.get(frameId);
     if (known !== undefined) return known;
-    const address = blindPublicKey(this.#readRoot, frameId);
+    const address = this.#addressOf(frameId);
     this.#addresses.set(frameId, address);
     return address;
   }
@@ -190,6 +190,12 @@ export class BoundMapClient implements Transport {
     const why = isItsOwn ? "is for a shorter life than was told" : "is not the pinned node's";
     throw new CulvertError("CULVERT_PROTOCOL", `the receipt ${why}`);
   }
+}
+
+function addressesUnder({ readRoot, addressOf }: TransportKeys): AddressOf | undefined {
+  if (readRoot === undefined) return undefined;
+  const root = readRoot.slice();
+  return addressOf ?? ((frameId) => blindPublicKey(root, frameId));
 }
 
 function wholeSeconds(seconds: number): number {

@@ -1,5 +1,12 @@
-import type { Clock, Journal, JournalStore, Random } from "../../base/index.ts";
 import {
+  type Clock,
+  equalBytes,
+  type Journal,
+  type JournalStore,
+  type Random,
+} from "../../base/index.ts";
+import {
+  type AddressOf,
   Chain,
   deriveDirection,
   ReadCapability,
@@ -38,6 +45,8 @@ export interface StreamRoots {
   /** Public keys of the two directions. */
   readonly own: Uint8Array;
   readonly peer: Uint8Array;
+  /** The addresses of the peer's frames. */
+  readonly addressOf: AddressOf;
   /** Seed of our own, 32 bytes. Secret. */
   readonly writeSeed: Uint8Array;
 }
@@ -134,7 +143,7 @@ export async function assembleFromStore(
     const needed = neededBy(state);
     await sweep(journal, head, needed);
     const beside = await besideIn(journal, needed);
-    return continuation({ state, ...beside }, context, { journal, reopen });
+    return continuation({ state, ...beside }, context, { journal, reopen }, keys.read);
   } catch (error) {
     await journal.close();
     throw error;
@@ -174,8 +183,9 @@ async function besideIn(journal: Journal, needed: NeededFrames): Promise<Beside>
 }
 
 /** The transport with the authority of this stream, if it knows of authority. */
-export function bindTransport(transport: Transport, { writeSeed, peer }: StreamRoots): Transport {
-  return transport.bind?.({ writeSeed, readRoot: peer }) ?? transport;
+export function bindTransport(transport: Transport, roots: StreamRoots): Transport {
+  const { writeSeed, peer, addressOf } = roots;
+  return transport.bind?.({ writeSeed, readRoot: peer, addressOf }) ?? transport;
 }
 
 type Journalling = Pick<StreamParts, "journal" | "reopen">;
@@ -197,11 +207,12 @@ function continuation(
   { state, waiting, begun }: Beside & { readonly state: StreamState },
   context: AssemblyContext,
   journalling: Journalling,
+  given?: ReadCapability,
 ): StreamParts {
   const { random, transport } = context;
   const { cellBytes } = state;
   requireSameGeometry(state, transport);
-  const keys = keysOfState(state);
+  const keys = keysOfState(state, given);
   const options = resolveOptions({ ...context.options, durable: true });
   const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting, begun });
   return { ...partsOf(keys, context), ...journalling, core, past: pastOf(state, begun) };
@@ -230,12 +241,18 @@ function partsOf(
   { transport, clock }: AssemblyContext,
 ): Pick<StreamParts, "transport" | "roots" | "clock"> {
   const writeSeed = write.toBytes().slice(0, 32);
-  const roots = { own: write.root, peer: read.root, writeSeed };
+  const { root: peer, addressOf } = read;
+  const roots = { own: write.root, peer, addressOf, writeSeed };
   return { transport: bindTransport(transport, roots), roots, clock };
 }
 
-function keysOfState(state: StreamState): StreamCapabilities {
-  const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.sender.chain));
-  const read = ReadCapability.of(state.readRoot, Chain.fromBytes(state.receiver.chain));
+/** A state names the peer's root alone: what `given` knows of it beside that is in no file. */
+function keysOfState(
+  { writeSeed, readRoot, sender, receiver }: StreamState,
+  given: ReadCapability | undefined,
+): StreamCapabilities {
+  const known = given && equalBytes(given.root, readRoot) ? given.addressOf : undefined;
+  const write = WriteCapability.of(writeSeed, Chain.fromBytes(sender.chain));
+  const read = ReadCapability.of(readRoot, Chain.fromBytes(receiver.chain), known);
   return { write, read };
 }
