@@ -18,10 +18,7 @@ const { seed, chain: first } = deriveDirection(random.bytes(32), "listener");
 const root = rootPublicKey(seed);
 const context = utf8("data");
 
-/**
- * How a reader finds its frames: as one end of a stream, from the secret, or by what one who was not
- * given that has.
- */
+/** How a reader finds its frames: by the secret, as one end of a stream, or without having it. */
 export const READERS: Readonly<Record<"secret" | "capability", AddressOf>> = {
   secret: addressesOfSeed(seed),
   capability: (frameId) => blindPublicKey(root, frameId),
