@@ -3,25 +3,15 @@ import { toHex } from "../base/index.ts";
 import { isBelowOrder, isPlausiblePoint } from "./ed25519-rule.ts";
 import { FixedBase } from "./fixed-base.ts";
 import { requireLength } from "./provider.ts";
-import { littleEndian } from "./scalar.ts";
 
 /** A point of edwards25519 as noble holds it. */
 type Point = ReturnType<typeof ed25519.Point.fromBytes>;
 
-/** Roots whose decoded point is remembered; the most that tables take is 13 MB. */
+/** Roots whose table is remembered, of 220 kB each. */
 const ROOTS_MAX = 64;
 
-/** The use at which a root gets a table: building it costs about as much as four first products. */
-const USES_FOR_TABLE = 4;
-
-interface Root {
-  readonly point: Point;
-  uses: number;
-  table: FixedBase | undefined;
-}
-
 /** By the hex form of the encoding, which is public; the least recently used comes first. */
-const roots = new Map<string, Root>();
+const roots = new Map<string, FixedBase>();
 
 let basePoint: FixedBase | undefined;
 
@@ -37,18 +27,14 @@ export function multiplyBase(scalar: Uint8Array): Uint8Array {
 }
 
 /**
- * scalar · point, encoded, or `undefined` when `point` is not a valid public key. A stream has one
- * root for each direction, so a point that comes again gets a table.
+ * scalar · point, encoded, or `undefined` when `point` is not a valid public key. To make a table
+ * takes less time than one product without; and a stream has one root for each direction.
  *
  * @throws RangeError for a scalar that is not 32 bytes, is zero, or is not below L
  */
 export function multiplyPoint(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined {
   requireScalar(scalar);
-  const root = rootOf(point);
-  if (root === undefined) return undefined;
-  root.uses += 1;
-  if (root.uses === USES_FOR_TABLE) root.table = new FixedBase(root.point);
-  return root.table?.multiply(scalar) ?? root.point.multiply(littleEndian(scalar)).toBytes();
+  return tableOf(point)?.multiply(scalar);
 }
 
 /** The point of a valid public key, or `undefined`. */
@@ -61,23 +47,19 @@ export function decodePoint(encoded: Uint8Array): Point | undefined {
   }
 }
 
-function rootOf(encoded: Uint8Array): Root | undefined {
+function tableOf(encoded: Uint8Array): FixedBase | undefined {
   const name = toHex(encoded);
-  const known = roots.get(name);
-  if (known !== undefined) {
-    roots.delete(name);
-    roots.set(name, known);
-    return known;
+  let table = roots.get(name);
+  if (table === undefined) {
+    const point = decodePoint(encoded);
+    if (point === undefined) return undefined;
+    table = new FixedBase(point);
+    const [oldest] = roots.keys();
+    if (roots.size >= ROOTS_MAX && oldest !== undefined) roots.delete(oldest);
   }
-  const point = decodePoint(encoded);
-  if (point === undefined) return undefined;
-  if (roots.size >= ROOTS_MAX) {
-    const oldest = roots.keys().next();
-    if (!oldest.done) roots.delete(oldest.value);
-  }
-  const root: Root = { point, uses: 0, table: undefined };
-  roots.set(name, root);
-  return root;
+  roots.delete(name);
+  roots.set(name, table);
+  return table;
 }
 
 /** @throws RangeError for a scalar that is not 32 bytes, is zero, or is not below L */

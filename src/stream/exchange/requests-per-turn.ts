@@ -1,6 +1,6 @@
 /**
  * Puts and gets before other events have their turn: each is derived, sealed and signed, which with
- * curves in JavaScript takes some 0.4 ms, and a window of 64 would take them all at once.
+ * curves in JavaScript takes some 0.2 ms, and a window of 64 would take them all at once.
  */
 export const REQUESTS_PER_TURN = 4;
 
