@@ -2,7 +2,7 @@ import {
   type RequestPlan,
   type RequestReport,
   runRequests,
-} from "../src/testing/requests/request-world.ts";
+} from "../test/sim/requests/request-world.ts";
 import { atLeast } from "./harness.ts";
 import { everySeed, guarded, type Row } from "./sim-row.ts";
 

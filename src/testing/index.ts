@@ -40,9 +40,6 @@ export {
 } from "./network/index.ts";
 export type { Pair, PairOptions } from "./pair.ts";
 export { pair } from "./pair.ts";
-export type { MessageFaults } from "./requests/message-network.ts";
-export type { RequestPlan, RequestReport } from "./requests/request-world.ts";
-export { runRequests } from "./requests/request-world.ts";
 export {
   addressesToldByClients,
   Capture,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeEnvelope, encodeEnvelope } from "../../src/rpc/message/envelope.ts";
 import type { RequestInput } from "../../src/rpc/request/protocol.ts";
 import { RequestCore } from "../../src/rpc/request/request-core.ts";
-import { runRequests } from "../../src/testing/requests/request-world.ts";
+import { runRequests } from "./requests/request-world.ts";
 
 const WEATHER = { duplicate: 0.1, replay: 0.05, delayMs: [10, 90] } as const;
 const HALF_LOST = {

@@ -113,11 +113,6 @@ export const FACES: readonly {
     reason: "the simulator drives the stream's core without its shell",
   },
   {
-    from: /^src\/testing\//,
-    to: /^src\/rpc\//,
-    reason: "the simulator drives the core of requests without its shell",
-  },
-  {
     from: /^src\/testing\/road\//,
     to: /^src\/mapservice\/wire\/wire\.ts$/,
     reason: "the judges of a world read what nodes say to each other",

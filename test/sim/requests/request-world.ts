@@ -1,10 +1,14 @@
-import { assert, Driver, equalBytes, SeededRandom } from "../../base/index.ts";
-import { crypto } from "../../crypto/index.ts";
-import { nodeIdOf } from "../../identity/index.ts";
-import { type RequestLimits, resolveRequestLimits } from "../../rpc/limits.ts";
-import type { RequestEffect, RequestInput, RequestStatistics } from "../../rpc/request/protocol.ts";
-import { RequestCore, type RequestCoreOptions } from "../../rpc/request/request-core.ts";
-import { VirtualClock } from "../virtual-clock.ts";
+import { assert, Driver, equalBytes, SeededRandom } from "../../../src/base/index.ts";
+import { crypto } from "../../../src/crypto/index.ts";
+import { nodeIdOf } from "../../../src/identity/index.ts";
+import { type RequestLimits, resolveRequestLimits } from "../../../src/rpc/limits.ts";
+import type {
+  RequestEffect,
+  RequestInput,
+  RequestStatistics,
+} from "../../../src/rpc/request/protocol.ts";
+import { RequestCore, type RequestCoreOptions } from "../../../src/rpc/request/request-core.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { type MessageFaults, MessageNetwork, type MessageNode } from "./message-network.ts";
 
 /** One run: a caller, a node that answers, and the weather between them. */

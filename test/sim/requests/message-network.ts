@@ -1,4 +1,4 @@
-import { assert, type Clock, type SeededRandom } from "../../base/index.ts";
+import { assert, type Clock, type SeededRandom } from "../../../src/base/index.ts";
 
 /** How badly messages fare; shares are from 0 to 1. */
 export interface MessageFaults {
