@@ -20,7 +20,7 @@ import { interfaceAddresses } from "../../io/interface-addresses.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { DialTarget, Link, LinkHost } from "../contract.ts";
 import { PunchService } from "../punch/punch-service.ts";
-import type { RelayLimits } from "../relay/index.ts";
+import type { RelayLimits } from "../relay/limits.ts";
 import { RelayClient } from "../relay/relay-client.ts";
 import { RelayService } from "../relay/relay-service.ts";
 import type { Voucher } from "../relay/voucher.ts";
