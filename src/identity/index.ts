@@ -11,6 +11,7 @@ export {
   NODE_ADDRESS_BYTES_MAX,
   parseListenAddress,
   parseNodeAddress,
+  publicPrefix,
   readNodeAddress,
   writeNodeAddress,
 } from "./node-address.ts";

@@ -1,5 +1,6 @@
 import { CulvertError } from "../base/index.ts";
 import type { Reader, Writer } from "../codec/index.ts";
+import { addressScope } from "./address-scope.ts";
 import { formatIp, type IpAddress, parseIp } from "./ip-address.ts";
 
 /** The ways in which one node reaches another directly. */
@@ -62,6 +63,11 @@ export function addressPrefix(host: string): string {
   const length = ip.length === 4 ? 3 : 7;
   const head = ip.map((byte, at) => (at < length ? byte : 0));
   return `${formatIp(head)}/${8 * length}`;
+}
+
+/** The same of a public address; a private one says nothing of whose it is. */
+export function publicPrefix(host: string): string | undefined {
+  return addressScope(host) === "public" ? addressPrefix(host) : undefined;
 }
 
 /** Carrier u8, family u8 (4 or 6), the address, port u16. */

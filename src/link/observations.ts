@@ -1,5 +1,5 @@
 import type { Instant } from "../base/index.ts";
-import { addressPrefix, addressScope, type NodeId, nodeIdText } from "../identity/index.ts";
+import { type NodeId, nodeIdText, publicPrefix } from "../identity/index.ts";
 
 /** What one node says that it has seen. */
 export interface Sighting<Address> {
@@ -47,8 +47,10 @@ export class Observations<Address> {
   /** Takes the word of a node, in place of the one before. */
   take({ address, by, from }: Sighting<Address>, now: Instant): void {
     const id = nodeIdText(by);
+    // In a private network each node is for itself.
+    const network = (from === undefined ? undefined : publicPrefix(from)) ?? id;
     this.#kept.delete(id);
-    this.#kept.set(id, { address, network: networkOf(from) ?? id, at: now });
+    this.#kept.set(id, { address, network, at: now });
     if (this.#kept.size > this.#max) this.#forgetOne();
   }
 
@@ -96,9 +98,4 @@ function spread<Address>(sorted: readonly Tally<Address>[]): readonly Tally<Addr
     for (const network of one.networks) heard.add(network);
   }
   return [...first, ...rest];
-}
-
-/** Public addresses are of a network; in a private one each node is for itself. */
-function networkOf(host: string | undefined): string | undefined {
-  return host !== undefined && addressScope(host) === "public" ? addressPrefix(host) : undefined;
 }

@@ -1,5 +1,5 @@
 import type { DhtNodeOptions } from "../../dht/index.ts";
-import { addressPrefix, addressScope, nodeIdText } from "../../identity/index.ts";
+import { addressScope, nodeIdText, publicPrefix } from "../../identity/index.ts";
 import type { Link, LinkHost, LinkPath } from "../../link/index.ts";
 
 /** Whom a peer counts for, by quotas of the Map and of the DHT. */
@@ -19,7 +19,7 @@ const NETWORKS = new WeakMap<LinkPath, string>();
  */
 export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSource {
   if (path?.remote !== undefined && !path.isRelayed) {
-    const source = NETWORKS.get(path) ?? networkOf(path.remote.host) ?? nodeIdText(peer);
+    const source = NETWORKS.get(path) ?? publicPrefix(path.remote.host) ?? nodeIdText(peer);
     NETWORKS.set(path, source);
     return { source, isAddressProven: true };
   }
@@ -45,8 +45,4 @@ export function whereHeard(
       return link !== undefined && link.path?.isRelayed !== false;
     },
   };
-}
-
-function networkOf(host: string): string | undefined {
-  return addressScope(host) === "public" ? addressPrefix(host) : undefined;
 }

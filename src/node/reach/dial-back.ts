@@ -1,15 +1,14 @@
-import { Canceller, CulvertError, LruMap, withSignals } from "../../base/index.ts";
+import { Canceller, CulvertError, withSignals } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import {
-  addressPrefix,
-  addressScope,
   type NodeAddress,
   NodeIdentity,
+  publicPrefix,
   readNodeAddress,
   writeNodeAddress,
 } from "../../identity/index.ts";
 import type { Link, LinkHost } from "../../link/index.ts";
-import { TokenBucket } from "../../retx/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import type { Machine } from "../machine.ts";
 import { NETWORK_NAME } from "../network-name.ts";
 import type { DialBackVerdict } from "./reachability-core.ts";
@@ -40,7 +39,7 @@ export interface DialBackComponents {
 export class DialBack {
   readonly #machine: Machine;
   readonly #closing = new Canceller();
-  readonly #rates = new LruMap<string, TokenBucket>(NETWORKS_MAX);
+  readonly #rates = new RateTable(RATE, NETWORKS_MAX);
   #questions = 0;
 
   constructor({ machine }: DialBackComponents) {
@@ -54,8 +53,9 @@ export class DialBack {
   ): Promise<readonly DialBackVerdict[]> {
     const host = asker?.isRelayed === false ? asker.path?.remote?.host : undefined;
     // A private one may be that of a router here, which stands for whoever comes through it.
-    const isPublic = host !== undefined && addressScope(host) === "public";
-    const isHeard = isPublic && this.#questions < QUESTIONS_MAX && this.#takes(host);
+    const network = host === undefined ? undefined : publicPrefix(host);
+    const hasRoom = network !== undefined && this.#questions < QUESTIONS_MAX;
+    const isHeard = hasRoom && this.#rates.take(network, this.#machine.clock.now());
     if (asker === undefined || !isHeard) return addresses.map(() => "untried");
     this.#questions += 1;
     try {
@@ -72,14 +72,6 @@ export class DialBack {
   /** Dials nobody any more; what is under way counts as missed, and nobody is left to tell. */
   close(): void {
     this.#closing.abort();
-  }
-
-  #takes(host: string): boolean {
-    const now = this.#machine.clock.now();
-    const network = addressPrefix(host);
-    const rate = this.#rates.get(network) ?? new TokenBucket(RATE, now);
-    this.#rates.set(network, rate);
-    return rate.take(1, now);
   }
 
   async #dial({ peer, peerKey }: Link, address: NodeAddress): Promise<DialBackVerdict> {
