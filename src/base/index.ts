@@ -18,6 +18,7 @@ export {
   wipe,
 } from "./bytes.ts";
 export type { Core } from "./core.ts";
+export { Counts } from "./counts.ts";
 export { draw } from "./draw.ts";
 export { Driver } from "./driver.ts";
 export type { ErrorCode, ErrorOptions } from "./errors.ts";

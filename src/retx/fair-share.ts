@@ -1,3 +1,5 @@
+import { Counts } from "../base/index.ts";
+
 /**
  * Counts who has how many of things that many share: none may have more than are free. One alone
  * has half of them; of any number that take all they can get, each comes to have as much, and who
@@ -8,25 +10,22 @@
  * `FairPlaces` is for those, or `takeFirst`.
  */
 export class FairShare {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Counts();
 
   /** Counts one more for `key`; false when that has as many as are free. */
   take(key: string, free: number): boolean {
-    const count = this.#counts.get(key) ?? 0;
-    if (count >= free) return false;
-    this.#counts.set(key, count + 1);
+    if (this.#counts.of(key) >= free) return false;
+    this.#counts.add(key);
     return true;
   }
 
   /** Counts the first one for `key`; false when that has one. */
   takeFirst(key: string): boolean {
-    return !this.#counts.has(key) && this.take(key, 1);
+    return this.take(key, 1);
   }
 
   /** One that was counted for `key` is free again. */
   leave(key: string): void {
-    const left = (this.#counts.get(key) ?? 1) - 1;
-    if (left > 0) this.#counts.set(key, left);
-    else this.#counts.delete(key);
+    this.#counts.remove(key);
   }
 }

@@ -1,4 +1,4 @@
-import { type Instant, toHex } from "../../base/index.ts";
+import { Counts, type Instant, toHex } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { LinkLimits } from "../limits.ts";
 import type { CoreLink } from "./core-link.ts";
@@ -11,7 +11,7 @@ export class LinkTable {
   readonly #limits: LinkLimits;
   readonly #links = new Set<CoreLink>();
   readonly #byPeer = new Map<string, Set<CoreLink>>();
-  readonly #bySource = new Map<string, number>();
+  readonly #bySource = new Counts();
   /** Where the next links are looked for that are in doubt: others each time. */
   #doubtsFrom = 0;
 
@@ -55,7 +55,7 @@ export class LinkTable {
   isFullFor(id: NodeId, source: string | undefined): boolean {
     const { linksPerPeerMax, linksPerAddressMax } = this.#limits;
     if ((this.#byPeer.get(nodeIdText(id))?.size ?? 0) >= linksPerPeerMax) return true;
-    return source !== undefined && (this.#bySource.get(source) ?? 0) >= linksPerAddressMax;
+    return source !== undefined && this.#bySource.of(source) >= linksPerAddressMax;
   }
 
   /**
@@ -79,9 +79,7 @@ export class LinkTable {
     const ofPeer = this.#byPeer.get(key) ?? new Set();
     ofPeer.add(link);
     this.#byPeer.set(key, ofPeer);
-    if (link.source !== undefined) {
-      this.#bySource.set(link.source, (this.#bySource.get(link.source) ?? 0) + 1);
-    }
+    if (link.source !== undefined) this.#bySource.add(link.source);
   }
 
   remove(link: CoreLink): void {
@@ -90,10 +88,7 @@ export class LinkTable {
     const ofPeer = this.#byPeer.get(key);
     ofPeer?.delete(link);
     if (ofPeer?.size === 0) this.#byPeer.delete(key);
-    if (link.source === undefined) return;
-    const left = (this.#bySource.get(link.source) ?? 0) - 1;
-    if (left > 0) this.#bySource.set(link.source, left);
-    else this.#bySource.delete(link.source);
+    if (link.source !== undefined) this.#bySource.remove(link.source);
   }
 
   /**

@@ -1,5 +1,5 @@
-import { type Instant, LruMap } from "../../base/index.ts";
-import { TokenBucket } from "../../retx/index.ts";
+import { Counts, type Instant } from "../../base/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import type { LinkLimits } from "../limits.ts";
 
 /**
@@ -8,14 +8,15 @@ import type { LinkLimits } from "../limits.ts";
  */
 export class SourceGuard {
   readonly #limits: LinkLimits;
-  readonly #rates: LruMap<string, TokenBucket>;
-  readonly #open = new Map<string, number>();
+  readonly #rates: RateTable;
+  readonly #open = new Counts();
   #openCount = 0;
   #refused = 0;
 
   constructor(limits: LinkLimits) {
     this.#limits = limits;
-    this.#rates = new LruMap(limits.addressesMax);
+    const { handshakesBurst: capacity, handshakesPerSecond: perSecond } = limits;
+    this.#rates = new RateTable({ capacity, perSecond }, limits.addressesMax);
   }
 
   /** Handshakes under way. */
@@ -38,22 +39,20 @@ export class SourceGuard {
    * limit of all is in the way, `makeRoom` may end another one.
    */
   enter(source: string, now: Instant, makeRoom: () => void = () => {}): boolean {
-    const isAllowed = this.#isRoom(source) && this.#rate(source, now).take(1, now);
+    const isAllowed = this.#isRoom(source) && this.#rates.take(source, now);
     if (isAllowed && this.#isFull) makeRoom();
     if (!isAllowed || this.#isFull) {
       this.#refused += 1;
       return false;
     }
-    this.#open.set(source, (this.#open.get(source) ?? 0) + 1);
+    this.#open.add(source);
     this.#openCount += 1;
     return true;
   }
 
   /** A handshake that `source` began is over. */
   leave(source: string): void {
-    const left = (this.#open.get(source) ?? 0) - 1;
-    if (left > 0) this.#open.set(source, left);
-    else this.#open.delete(source);
+    this.#open.remove(source);
     this.#openCount -= 1;
   }
 
@@ -62,16 +61,6 @@ export class SourceGuard {
   }
 
   #isRoom(source: string): boolean {
-    return (this.#open.get(source) ?? 0) < this.#limits.handshakesPerAddressMax;
-  }
-
-  #rate(source: string, now: Instant): TokenBucket {
-    const known = this.#rates.get(source);
-    if (known !== undefined) return known;
-    const { handshakesBurst, handshakesPerSecond } = this.#limits;
-    const options = { capacity: handshakesBurst, perSecond: handshakesPerSecond };
-    const bucket = new TokenBucket(options, now);
-    this.#rates.set(source, bucket);
-    return bucket;
+    return this.#open.of(source) < this.#limits.handshakesPerAddressMax;
   }
 }

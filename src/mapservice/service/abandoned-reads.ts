@@ -1,3 +1,4 @@
+import { Counts } from "../../base/index.ts";
 import type { AskerId } from "./protocol.ts";
 
 /** Who has left a read of the store behind. */
@@ -11,31 +12,25 @@ export interface ReadOwner {
  * cannot be called off, so they count as gets of his until the store has answered.
  */
 export class AbandonedReads {
-  readonly #ofAsker = new Map<AskerId, number>();
-  readonly #ofSource = new Map<string, number>();
+  readonly #ofAsker = new Counts<AskerId>();
+  readonly #ofSource = new Counts();
 
   sizeOf(asker: AskerId): number {
-    return this.#ofAsker.get(asker) ?? 0;
+    return this.#ofAsker.of(asker);
   }
 
   sizeOfSource(source: string): number {
-    return this.#ofSource.get(source) ?? 0;
+    return this.#ofSource.of(source);
   }
 
   add({ asker, source }: ReadOwner): void {
-    this.#ofAsker.set(asker, this.sizeOf(asker) + 1);
-    this.#ofSource.set(source, this.sizeOfSource(source) + 1);
+    this.#ofAsker.add(asker);
+    this.#ofSource.add(source);
   }
 
   /** The store has answered one of them. */
   remove({ asker, source }: ReadOwner): void {
-    discount(this.#ofAsker, asker);
-    discount(this.#ofSource, source);
+    this.#ofAsker.remove(asker);
+    this.#ofSource.remove(source);
   }
-}
-
-function discount<Key>(counts: Map<Key, number>, key: Key): void {
-  const left = (counts.get(key) ?? 1) - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
 }

@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  Counts,
   CulvertError,
   Driver,
   isCulvertError,
@@ -69,7 +70,7 @@ export class MapService implements RecordService {
     AskerId,
     { readonly source: string; readonly events: RequesterEvents }
   >();
-  readonly #askersOf = new Map<string, number>();
+  readonly #askersOf = new Counts();
   #askerCount = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -106,12 +107,11 @@ export class MapService implements RecordService {
   }
 
   open(source: string, events: RequesterEvents): Requester | undefined {
-    const ofSource = this.#askersOf.get(source) ?? 0;
     const { linksMax, linksPerSourceMax } = this.limits;
     // A source has no more than are free, so that a new one finds some.
     const most = Math.min(linksMax - this.#askers.size, linksPerSourceMax);
-    if (this.#closing !== undefined || ofSource >= most) return undefined;
-    this.#askersOf.set(source, ofSource + 1);
+    if (this.#closing !== undefined || this.#askersOf.of(source) >= most) return undefined;
+    this.#askersOf.add(source);
     const asker = this.#askerCount++;
     this.#askers.set(asker, { source, events });
     const needsReceipts = events.needsNoReceipts !== true;
@@ -179,9 +179,7 @@ export class MapService implements RecordService {
     const source = this.#askers.get(asker)?.source;
     if (source === undefined) return;
     this.#askers.delete(asker);
-    const left = (this.#askersOf.get(source) ?? 1) - 1;
-    if (left === 0) this.#askersOf.delete(source);
-    else this.#askersOf.set(source, left);
+    this.#askersOf.remove(source);
     this.#handle({ kind: "close", asker });
   }
 

@@ -1,4 +1,4 @@
-import { Canceller, type Clock, CulvertError } from "../../base/index.ts";
+import { Canceller, type Clock, Counts, CulvertError } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import type { Link, LinkHost, LinkStream } from "../../link/index.ts";
@@ -44,7 +44,7 @@ export class OnionOverLinks implements OnionLinks {
   readonly #clock: Clock;
   readonly #packetStreams = new Map<Link, Promise<LinkStream>>();
   /** How many packets wait for the stream to a neighbour, by its id. */
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Counts();
   /** Streams of both protocols, whoever opened them. */
   readonly #streams = new Set<LinkStream>();
 
@@ -130,18 +130,15 @@ export class OnionOverLinks implements OnionLinks {
   /** A neighbour may take no stream, or be long in coming: few packets wait for that. */
   async #streamTo(to: NodeId, from: NodeId | undefined): Promise<LinkStream> {
     const key = nodeIdText(to);
-    const waiting = this.#waiting.get(key) ?? 0;
-    if (waiting >= PACKETS_QUEUED_MAX) throw tooMany();
-    this.#waiting.set(key, waiting + 1);
+    if (this.#waiting.of(key) >= PACKETS_QUEUED_MAX) throw tooMany();
+    this.#waiting.add(key);
     try {
       return await this.#packetStream(await this.#linkTo(to, from));
     } catch (cause) {
       // A neighbour that is busy has no room either, but that is not said of this node.
       throw new CulvertError("CULVERT_UNREACHABLE", undefined, { cause });
     } finally {
-      const left = (this.#waiting.get(key) ?? 1) - 1;
-      if (left === 0) this.#waiting.delete(key);
-      else this.#waiting.set(key, left);
+      this.#waiting.remove(key);
     }
   }
 
