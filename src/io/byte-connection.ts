@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { type Clock, plainBytes } from "../base/index.ts";
 import { systemClock } from "./clock.ts";
 import { dial } from "./dial.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, unmapped } from "./endpoint.ts";
 
 /** What happens on a connection. Must not throw. */
 export interface ByteConnectionEvents {
@@ -69,9 +69,9 @@ export class ByteConnection {
   get remote(): RemoteAddress | undefined {
     const { remoteAddress, remotePort = 0 } = this.#socket;
     if (remoteAddress === undefined || remotePort === 0) return undefined;
-    const [, ipv4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress) ?? [];
     // The zone of an address of the local link is this machine's affair: nobody else can use it.
-    return { carrier: "tcp", host: ipv4 ?? remoteAddress.replace(/%.*$/, ""), port: remotePort };
+    const host = unmapped(remoteAddress).replace(/%.*$/, "");
+    return { carrier: "tcp", host, port: remotePort };
   }
 
   /** Bytes that were written and are not with the operating system yet. */

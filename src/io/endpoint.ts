@@ -1,8 +1,14 @@
 import { CulvertError } from "../base/index.ts";
 
+/** A host, by its address or by a name, and a port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where something listens. */
 export type Endpoint =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | ({ readonly kind: "tcp" } & HostPort)
   | { readonly kind: "unix"; readonly path: string };
 
 const PORT_MAX = 65_535;
@@ -46,10 +52,9 @@ export function formatEndpoint(endpoint: Endpoint): string {
  */
 export function sourceOf(address: string | undefined): string {
   if (address === undefined) return "unix";
-  const [, ipv4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
-  if (ipv4 !== undefined) return ipv4;
-  if (!address.includes(":")) return address;
-  const [left = "", right] = address.replace(/%.*$/, "").split("::");
+  const host = unmapped(address);
+  if (!host.includes(":")) return host;
+  const [left = "", right] = host.replace(/%.*$/, "").split("::");
   const head = left === "" ? [] : left.split(":");
   const tail = right === undefined || right === "" ? [] : right.split(":");
   const zeros = right === undefined ? 0 : Math.max(8 - head.length - tail.length, 0);
@@ -57,4 +62,9 @@ export function sourceOf(address: string | undefined): string {
   const words = groups.slice(0, 4).map((group) => Number.parseInt(group, 16) || 0);
   words[3] = (words[3] ?? 0) & 0xff00;
   return `${words.map((word) => word.toString(16)).join(":")}::/56`;
+}
+
+/** An IPv4 address that a socket tells as one of IPv6, as what it is; any other as it stands. */
+export function unmapped(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -2,11 +2,7 @@ import { connect } from "node:net";
 import { type Cancel, CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
 import { ByteConnection } from "./byte-connection.ts";
 import { ByteServer } from "./byte-server.ts";
-
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import type { HostPort } from "./endpoint.ts";
 
 /** TCP by node:net. */
 export const tcpNetwork = {

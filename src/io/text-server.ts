@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CulvertError } from "../base/index.ts";
+import type { HostPort } from "./endpoint.ts";
 
 /** A page of plain text that a server shows. */
 export interface TextPage {
@@ -19,7 +20,7 @@ const REQUEST_MS = 5_000;
  * @throws CulvertError `CULVERT_UNREACHABLE` when nothing can listen there
  */
 export async function serveText(
-  where: { readonly host: string; readonly port: number },
+  where: HostPort,
   page: TextPage,
 ): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {

@@ -2,12 +2,8 @@
 import UDX from "udx-native";
 import { CulvertError, plainBytes } from "../base/index.ts";
 import { DirectStream } from "./direct-stream.ts";
+import { type HostPort, unmapped } from "./endpoint.ts";
 import { UdxBacklog } from "./udx-backlog.ts";
-
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 interface StreamEvents {
   receive(bytes: Uint8Array): void;
@@ -171,8 +167,4 @@ class UdxConnection {
     this.#stream.setReading(true);
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref();
   }
-}
-
-function unmapped(host: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1] ?? host;
 }
