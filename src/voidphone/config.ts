@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
+import { type Endpoint, formatEndpoint, type HostPort, parseEndpoint } from "../io/endpoint.ts";
 import { type IniSections, type IniValue, iniError, parseIni } from "./ini.ts";
 
 /** Where one module listens, as `HOST:PORT` or `[IPV6]:PORT`. */
@@ -6,7 +6,7 @@ export interface ModuleAddresses {
   /** For local clients. */
   readonly api: string;
   /** For other peers, if it is told. */
-  readonly p2p?: { readonly host: string; readonly port: number };
+  readonly p2p?: HostPort;
 }
 
 /** What VoidPhone's modules are told by their configuration file, as far as it concerns us. */

@@ -32,6 +32,7 @@ export { callPeer } from "./peer/call-peer.ts";
 export { FINAL, MIDTERM } from "./peer/dialects.ts";
 export { peerGateway } from "./peer/peer-gateway.ts";
 export type {
+  PeerAddress,
   PeerDialect,
   PeerError,
   PeerFault,

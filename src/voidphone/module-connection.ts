@@ -1,7 +1,7 @@
 import { CulvertError, isCulvertError } from "../base/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { connectBytes } from "../io/connect-socket.ts";
-import { parseEndpoint } from "../io/endpoint.ts";
+import { requireEndpoint } from "../io/endpoint.ts";
 import { MessageBuffer } from "./message.ts";
 
 /** What a client of a module hears. Must not throw. */
@@ -38,11 +38,7 @@ export class ModuleConnection<Notice> {
     read: (message: Uint8Array) => Notice,
     events: ModuleEvents<Notice>,
   ): Promise<ModuleConnection<Notice>> {
-    const parsed = parseEndpoint(endpoint);
-    if (parsed === undefined) {
-      throw new CulvertError("CULVERT_USAGE", `"${endpoint}" is no endpoint: HOST:PORT`);
-    }
-    const connection = await connectBytes(parsed);
+    const connection = await connectBytes(requireEndpoint(endpoint));
     const opened = new ModuleConnection(connection, read, events);
     connection.start({
       receive: (bytes) => opened.#receive(bytes),

@@ -1,10 +1,10 @@
-import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import { Counts, type Log, SILENT } from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
 import type { ByteConnection } from "../io/byte-connection.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { type CertificateIdentity, makeCertificate } from "../io/certificate.ts";
 import { systemClock } from "../io/clock.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
+import { formatEndpoint, requireEndpoint } from "../io/endpoint.ts";
 import { prefacedTls } from "../io/prefaced-tls.ts";
 import { wideIp } from "./ip-field.ts";
 import { type Gateway, Session } from "./session.ts";
@@ -58,7 +58,7 @@ export class VoidphoneServer {
     const { certificate, log = SILENT } = options;
     const room = new GatewayRoom(gateway, log);
     const server = await ByteServer.listen({
-      endpoint: readEndpoint(options.endpoint),
+      endpoint: requireEndpoint(options.endpoint),
       connectionsMax: gateway.limits.connectionsMax,
       onConnection: (connection, source, remoteHost) =>
         room.admit(connection, { source, remoteHost: shortestHost(remoteHost) }),
@@ -112,7 +112,7 @@ class GatewayRoom<Request> implements SessionRoom {
   readonly #gateway: Gateway<Request>;
   readonly #log: Log;
   readonly #sessions = new Set<Session<Request>>();
-  readonly #countOf = new Map<string, number>();
+  readonly #ofSource = new Counts();
   readonly #counts = { sessions: 0, refused: 0 };
   readonly #ends: Record<SessionEnd, number> = {
     protocol: 0,
@@ -133,19 +133,18 @@ class GatewayRoom<Request> implements SessionRoom {
     from: { readonly source: string; readonly remoteHost: string },
   ): void {
     const { source } = from;
-    const count = this.#countOf.get(source) ?? 0;
-    if (count >= this.#gateway.limits.connectionsPerSourceMax) {
+    if (this.#ofSource.of(source) >= this.#gateway.limits.connectionsPerSourceMax) {
       this.#counts.refused += 1;
       connection.close(true);
       return;
     }
-    this.#countOf.set(source, count + 1);
+    this.#ofSource.add(source);
     this.#counts.sessions += 1;
     let parts = 2;
     // Its session may be over while the client does not leave, or go on when it has left.
     const part = (): void => {
       parts -= 1;
-      if (parts === 0) this.#left(source);
+      if (parts === 0) this.#ofSource.remove(source);
     };
     const session = new Session<Request>(
       {
@@ -183,19 +182,6 @@ class GatewayRoom<Request> implements SessionRoom {
     this.#sessions.delete(session);
     this.#ends[reason] += 1;
   }
-
-  #left(source: string): void {
-    const count = (this.#countOf.get(source) ?? 1) - 1;
-    if (count === 0) this.#countOf.delete(source);
-    else this.#countOf.set(source, count);
-  }
-}
-
-/** @throws CulvertError `CULVERT_USAGE` when the text is no endpoint */
-function readEndpoint(text: string): Endpoint {
-  const endpoint = parseEndpoint(text);
-  if (endpoint !== undefined) return endpoint;
-  throw new CulvertError("CULVERT_USAGE", `"${text}" is no endpoint: HOST:PORT or [IPV6]:PORT`);
 }
 
 /** The one text form that an address has here. */

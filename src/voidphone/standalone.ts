@@ -1,7 +1,7 @@
 import { assert, CulvertError, type Log, resolveLimits, SILENT } from "../base/index.ts";
 import type { CertificateIdentity } from "../io/certificate.ts";
 import { systemClock } from "../io/clock.ts";
-import { formatEndpoint } from "../io/endpoint.ts";
+import { formatEndpoint, type HostPort } from "../io/endpoint.ts";
 import { systemRandom } from "../io/random.ts";
 import type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 import { VoidphoneGateways } from "./gateways.ts";
@@ -17,7 +17,7 @@ import { ValueStore, type ValueStoreLimits } from "./value-store.ts";
 export interface StandaloneOptions {
   readonly dialect: PeerDialect["name"];
   /** Where peers reach it: an IP address that others can dial, and a port; 0 takes a free one. */
-  readonly p2p: { readonly host: string; readonly port: number };
+  readonly p2p: HostPort;
   /** `HOST:PORT` of the module API; without it there is none. */
   readonly api?: string;
   /** 32 bytes, copied; fresh ones make a new peer. */

@@ -1,17 +1,11 @@
 import type { Cancel, Clock, Log } from "../../base/index.ts";
-import type { VoidphonePeerNetwork } from "../../voidphone/index.ts";
+import type { PeerAddress, VoidphonePeerNetwork } from "../../voidphone/index.ts";
 
 /** What a place in a foreign network is kept with. */
 export interface ForeignJoinsComponents {
   readonly network: Pick<VoidphonePeerNetwork, "join" | "closest">;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** Where a peer is that a network is joined through. */
-interface Entrance {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** The pause before a peer is tried again doubles from the first to the last of these. */
@@ -27,7 +21,7 @@ export class ForeignJoins {
   readonly #cancels = new Set<Cancel>();
   #isClosed = false;
 
-  constructor(components: ForeignJoinsComponents, entrances: readonly Entrance[]) {
+  constructor(components: ForeignJoinsComponents, entrances: readonly PeerAddress[]) {
     this.#components = components;
     for (const entrance of entrances) this.#join(entrance, JOIN_AGAIN_MS.first);
   }
@@ -39,7 +33,7 @@ export class ForeignJoins {
     this.#cancels.clear();
   }
 
-  #join(entrance: Entrance, pauseMs: number): void {
+  #join(entrance: PeerAddress, pauseMs: number): void {
     const { network, log } = this.#components;
     network.join(entrance).then(
       () => this.#later(JOIN_AGAIN_MS.last, () => this.#look(entrance)),
@@ -52,7 +46,7 @@ export class ForeignJoins {
     );
   }
 
-  #look(entrance: Entrance): void {
+  #look(entrance: PeerAddress): void {
     const isAlone = this.#components.network.closest(ANYWHERE, 1).length === 0;
     if (isAlone) this.#join(entrance, JOIN_AGAIN_MS.first);
     else this.#later(JOIN_AGAIN_MS.last, () => this.#look(entrance));

@@ -5,6 +5,7 @@ import {
   type GatewayName,
   type GatewayOptions,
   MIDTERM,
+  type PeerAddress,
   type PeerDialect,
   VoidphoneGateways,
   VoidphonePeerNetwork,
@@ -128,7 +129,7 @@ export class VoidphoneServers {
   }
 }
 
-function addressOf(text: string): { readonly host: string; readonly port: number } {
+function addressOf(text: string): PeerAddress {
   const endpoint = parseEndpoint(text);
   if (endpoint?.kind === "tcp") return endpoint;
   throw usage(`"${text}" is no HOST:PORT of a foreign peer`);

@@ -9,7 +9,7 @@ import type { ByteConnection } from "../../io/byte-connection.ts";
 import { connectBytes } from "../../io/connect-socket.ts";
 import { connectPrefacedTls } from "../../io/prefaced-tls.ts";
 import { MessageBuffer } from "../message.ts";
-import type { PeerDialect, PeerReply, PeerRequest } from "./peer-messages.ts";
+import type { PeerAddress, PeerDialect, PeerReply, PeerRequest } from "./peer-messages.ts";
 
 /** Messages that are looked at for one answer: a peer may repeat its last one. */
 const MESSAGES_MAX = 8;
@@ -56,7 +56,7 @@ export class ReplyReader {
  *   RangeError for what no message carries; Error with the name `AbortError`
  */
 export async function callPeer(
-  peer: { readonly host: string; readonly port: number },
+  peer: PeerAddress,
   request: PeerRequest,
   options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal | undefined },
 ): Promise<PeerReply | undefined> {
@@ -101,7 +101,7 @@ export async function callPeer(
 }
 
 async function dial(
-  peer: { readonly host: string; readonly port: number },
+  peer: PeerAddress,
   options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal | undefined },
 ): Promise<ByteConnection> {
   const { dialect } = options;

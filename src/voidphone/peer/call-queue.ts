@@ -1,11 +1,10 @@
 import type { Instant } from "../../base/index.ts";
+import type { PeerAddress } from "./peer-messages.ts";
 import { addressOf } from "./peer-table.ts";
 
 /** One call to one peer, under way or waiting for its turn. */
-export interface QueuedCall {
+export interface QueuedCall extends PeerAddress {
   readonly rpc: number;
-  readonly host: string;
-  readonly port: number;
 }
 
 /**

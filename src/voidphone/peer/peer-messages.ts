@@ -1,10 +1,15 @@
+/** Where a peer of a VoidPhone network is dialled: an IP address or a name, and a port. */
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where a peer of a VoidPhone network says that it is. Nothing of it is proven. */
-export interface VoidphoneContact {
+export interface VoidphoneContact extends PeerAddress {
   /** 32 bytes. */
   readonly id: Uint8Array;
   /** An IP address in its shortest text form. */
   readonly host: string;
-  readonly port: number;
 }
 
 /** What the dialect `final` says of the sender in every message but errors. */

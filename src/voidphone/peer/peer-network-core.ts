@@ -2,7 +2,7 @@ import { type Core, equalBytes, type Instant, unreachable } from "../../base/ind
 import { parseIp } from "../../identity/index.ts";
 import { CallQueue, type QueuedCall } from "./call-queue.ts";
 import { PeerLookup } from "./peer-lookup.ts";
-import type { PeerReply, VoidphoneContact } from "./peer-messages.ts";
+import type { PeerAddress, PeerReply, VoidphoneContact } from "./peer-messages.ts";
 import { addressOf, PeerTable } from "./peer-table.ts";
 
 /** Bounds of a client of a foreign network. */
@@ -47,8 +47,8 @@ export type PeerCall =
 /** What a foreign network is asked for. */
 export type PeerTask =
   /** Meets the network through whoever is there. */
-  | { readonly kind: "join"; readonly host: string; readonly port: number }
-  | { readonly kind: "ping"; readonly host: string; readonly port: number }
+  | ({ readonly kind: "join" } & PeerAddress)
+  | ({ readonly kind: "ping" } & PeerAddress)
   | { readonly kind: "find"; readonly target: Uint8Array }
   | { readonly kind: "get"; readonly key: Uint8Array }
   | (PeerCall & { readonly kind: "store" });
@@ -75,13 +75,7 @@ export type PeerNetworkInput =
 
 /** What a network wants done. */
 export type PeerNetworkEffect =
-  | {
-      readonly kind: "call";
-      readonly rpc: number;
-      readonly host: string;
-      readonly port: number;
-      readonly call: PeerCall;
-    }
+  | ({ readonly kind: "call"; readonly rpc: number; readonly call: PeerCall } & PeerAddress)
   /** The answer to this call is not wanted any more. */
   | { readonly kind: "hang-up"; readonly rpc: number }
   | { readonly kind: "done"; readonly operation: number; readonly outcome: PeerOutcome };
@@ -249,12 +243,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
     if (keepers.length === 0) this.#done(operation, this.#bestOutcome(state));
   }
 
-  #call(
-    operation: number,
-    peer: { readonly host: string; readonly port: number },
-    call: PeerCall,
-    contact?: VoidphoneContact,
-  ): void {
+  #call(operation: number, peer: PeerAddress, call: PeerCall, contact?: VoidphoneContact): void {
     this.#rpcCount += 1;
     const { host, port } = peer;
     this.#calls.push({ rpc: this.#rpcCount, host, port, operation, call, contact });

@@ -13,7 +13,13 @@ import { systemRandom } from "../../io/random.ts";
 import type { VoidphoneEntry } from "../dht.ts";
 import { KEY_BYTES, requireBytes, requireKey, requireNumber } from "../message.ts";
 import { callPeer } from "./call-peer.ts";
-import type { PeerDialect, PeerReply, PeerRequest, VoidphoneContact } from "./peer-messages.ts";
+import type {
+  PeerAddress,
+  PeerDialect,
+  PeerReply,
+  PeerRequest,
+  VoidphoneContact,
+} from "./peer-messages.ts";
 import {
   type PeerCall,
   PeerNetworkCore,
@@ -27,7 +33,7 @@ import {
 
 /** Asks one peer one thing; {@link callPeer} over sockets. */
 export type CallPeer = (
-  peer: { readonly host: string; readonly port: number },
+  peer: PeerAddress,
   request: PeerRequest,
   options: { readonly dialect: PeerDialect; readonly signal: AbortSignal },
 ) => Promise<PeerReply | undefined>;
@@ -82,20 +88,14 @@ export class VoidphonePeerNetwork {
    * @returns how many of them have answered, 20 at the most
    * @throws CulvertError `CULVERT_UNREACHABLE` when that peer does not answer
    */
-  async join(
-    peer: { readonly host: string; readonly port: number },
-    options: WaitOptions = {},
-  ): Promise<number> {
+  async join(peer: PeerAddress, options: WaitOptions = {}): Promise<number> {
     const outcome = await this.#run({ kind: "join", ...placeOf(peer) }, options);
     if (outcome.kind === "contacts") return outcome.contacts.length;
     throw new CulvertError("CULVERT_UNREACHABLE", "the peer does not answer");
   }
 
   /** Whether a peer answers. */
-  async ping(
-    peer: { readonly host: string; readonly port: number },
-    options: WaitOptions = {},
-  ): Promise<boolean> {
+  async ping(peer: PeerAddress, options: WaitOptions = {}): Promise<boolean> {
     const outcome = await this.#run({ kind: "ping", ...placeOf(peer) }, options);
     return outcome.kind === "alive";
   }
@@ -221,7 +221,7 @@ export class VoidphonePeerNetwork {
 }
 
 /** Where a peer is, in the one text form that an address has here; a name stays a name. */
-function placeOf({ host, port }: { readonly host: string; readonly port: number }) {
+function placeOf({ host, port }: PeerAddress) {
   const ip = parseIp(host);
   return { host: ip === undefined ? host : formatIp(ip), port };
 }

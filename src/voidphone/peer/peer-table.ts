@@ -1,18 +1,12 @@
 import { equalBytes } from "../../base/index.ts";
-import type { VoidphoneContact } from "./peer-messages.ts";
+import type { PeerAddress, VoidphoneContact } from "./peer-messages.ts";
 import { sortedByDistance } from "./xor-distance.ts";
 
 /** Contacts that have answered, and as many that were only heard of. Some 300 bytes each. */
 export const TABLE_HALF_MAX = 256;
 
 /** Where a peer is reached: what it is known by here, since its id is not proven. */
-export function addressOf({
-  host,
-  port,
-}: {
-  readonly host: string;
-  readonly port: number;
-}): string {
+export function addressOf({ host, port }: PeerAddress): string {
   return `${host} ${port}`;
 }
 
@@ -49,7 +43,7 @@ export class PeerTable {
   }
 
   /** It has not answered: at first it is only somebody that we were told of, then nobody. */
-  failed(peer: { readonly host: string; readonly port: number }): void {
+  failed(peer: PeerAddress): void {
     const address = addressOf(peer);
     const contact = this.#proven.get(address);
     this.#proven.delete(address);
