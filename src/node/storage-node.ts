@@ -10,7 +10,7 @@ import {
   type MapSessions,
   type RecordStore,
 } from "../mapservice/index.ts";
-import { packetBytes, serveMap as serveMapOperations, TunnelService } from "../onion/index.ts";
+import { packetBytes, serveMap, TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
 import { addressesToJoin, joinNetwork } from "./dht/joining.ts";
@@ -170,7 +170,7 @@ async function assemble(
   isServed = true;
   closers.add(() => map.close());
   closers.add(() => handOver.close()); // it reads the store, which the map closes
-  const sessions = serveMap(ground, map);
+  const sessions = serveRecords(ground, map);
   const replicas = replicate(ground, map);
   const sequence = directory === undefined ? undefined : `${directory}/${SEQUENCE_FILE}`;
   const tunnels = serveOnions(ground, replicas, await SequenceFile.open(sequence, log));
@@ -225,11 +225,11 @@ function newsOf(ground: Ground, store: RecordStore): StoreNews | undefined {
 }
 
 /** This node's own records, to whoever has a link. */
-function serveMap({ overlay, closers, machine, log }: Ground, service: MapService): MapSessions {
-  const { linksPerSourceMax: perSourceMax } = service.limits;
+function serveRecords({ overlay, closers, machine, log }: Ground, map: MapService): MapSessions {
+  const { linksPerSourceMax: perSourceMax } = map.limits;
   const sessions = serveMapOverLinks(
     overlay.host,
-    { service, clock: machine.clock, log },
+    { service: map, clock: machine.clock, log },
     { perSourceMax },
   );
   closers.add(() => sessions.goodbye());
@@ -276,7 +276,7 @@ function serveOnions(
   });
   links.serve(tunnels);
   if (config.roles.includes("onion-exit")) {
-    tunnels.setHandlers({ request: serveMapOperations(exitMapOver(replicas)) });
+    tunnels.setHandlers({ request: serveMap(exitMapOver(replicas)) });
   }
   const own = new OwnDescriptor(
     { identity, clock, last: sequence.last },
