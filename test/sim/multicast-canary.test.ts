@@ -5,8 +5,8 @@ import {
   type MulticastPlan,
   type MulticastReport,
   runMulticast,
-} from "../../src/testing/world/multicast/multicast-world.ts";
-import type { MulticastEffect, Tamper } from "../../src/testing/world/multicast/process.ts";
+} from "./multicast/multicast-world.ts";
+import type { MulticastEffect, Tamper } from "./multicast/process.ts";
 
 interface Canary {
   readonly bug: string;

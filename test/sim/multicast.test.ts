@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import type { SubscriptionOptions } from "../../src/stream/multicast/options.ts";
-import type { FollowerPlan } from "../../src/testing/world/multicast/follower.ts";
+import type { PlannedWrite } from "../../src/testing/world/writer.ts";
+import type { FollowerPlan } from "./multicast/follower.ts";
 import {
   type MulticastPlan,
   type MulticastReport,
   runMulticast,
-} from "../../src/testing/world/multicast/multicast-world.ts";
-import type { PlannedWrite } from "../../src/testing/world/writer.ts";
+} from "./multicast/multicast-world.ts";
 
 const CELL_BYTES = 200;
 const HOUR_MS = 3_600_000;

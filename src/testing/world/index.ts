@@ -2,13 +2,6 @@ export type { Crash, CrashPlan } from "./crashes.ts";
 export { crashAtRandom, crashIntoBackup, crashOnce } from "./crashes.ts";
 export type { Lie, MapFaults, Outage, Side } from "./faults.ts";
 export { NO_FAULTS } from "./faults.ts";
-export type { FollowerOutcome, FollowerPlan } from "./multicast/follower.ts";
-export type {
-  FollowerReport,
-  MulticastPlan,
-  MulticastReport,
-} from "./multicast/multicast-world.ts";
-export { runMulticast } from "./multicast/multicast-world.ts";
 export type { Outcome, PartyCounts } from "./party.ts";
 export { Pattern } from "./pattern.ts";
 export type { R1Plan, R1Result } from "./r1.ts";

@@ -1,25 +1,25 @@
-import type { SeededRandom } from "../../../base/index.ts";
-import type { ReadCapability, WriteCapability } from "../../../crypto/index.ts";
-import type { IoInput } from "../../../stream/exchange/protocol.ts";
+import type { SeededRandom } from "../../../src/base/index.ts";
+import type { ReadCapability, WriteCapability } from "../../../src/crypto/index.ts";
+import type { IoInput } from "../../../src/stream/exchange/protocol.ts";
 import {
   BroadcastCore,
   type BroadcastInput,
   type BroadcastProgress,
-} from "../../../stream/multicast/broadcast-core.ts";
+} from "../../../src/stream/multicast/broadcast-core.ts";
 import {
   decodeBroadcastState,
   type RepairPosition,
-} from "../../../stream/multicast/broadcast-state.ts";
+} from "../../../src/stream/multicast/broadcast-state.ts";
 import {
   type BroadcastOptions,
   resolveBroadcastOptions,
-} from "../../../stream/multicast/options.ts";
-import { RepairCore } from "../../../stream/multicast/repair-core.ts";
-import { streamIdOf } from "../../../stream/secret.ts";
-import type { Pattern } from "../pattern.ts";
-import { Violation } from "../violation.ts";
-import type { VirtualJournal } from "../virtual-journal.ts";
-import type { PlannedWrite } from "../writer.ts";
+} from "../../../src/stream/multicast/options.ts";
+import { RepairCore } from "../../../src/stream/multicast/repair-core.ts";
+import { streamIdOf } from "../../../src/stream/secret.ts";
+import type { Pattern } from "../../../src/testing/world/pattern.ts";
+import { Violation } from "../../../src/testing/world/violation.ts";
+import type { VirtualJournal } from "../../../src/testing/world/virtual-journal.ts";
+import type { PlannedWrite } from "../../../src/testing/world/writer.ts";
 import type { FrameLog } from "./frame-log.ts";
 import { type Announcement, Process, type Surroundings } from "./process.ts";
 

@@ -1,9 +1,9 @@
-import type { SeededRandom } from "../../../base/index.ts";
-import type { WriteCapability } from "../../../crypto/index.ts";
-import { sealFrame } from "../../../stream/frame/cell.ts";
-import { ACK_CONTEXT, FrameKeys } from "../../../stream/frame/frame-keys.ts";
-import type { VirtualClock } from "../../virtual-clock.ts";
-import { placeKey, type VirtualMap } from "../virtual-map.ts";
+import type { SeededRandom } from "../../../src/base/index.ts";
+import type { WriteCapability } from "../../../src/crypto/index.ts";
+import { sealFrame } from "../../../src/stream/frame/cell.ts";
+import { ACK_CONTEXT, FrameKeys } from "../../../src/stream/frame/frame-keys.ts";
+import type { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+import { placeKey, type VirtualMap } from "../../../src/testing/world/virtual-map.ts";
 
 /** What a heckler is made of. */
 export interface HecklerInit {

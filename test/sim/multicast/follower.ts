@@ -1,17 +1,17 @@
-import type { ErrorCode, SeededRandom } from "../../../base/index.ts";
-import { Chain, ReadCapability, type WriteCapability } from "../../../crypto/index.ts";
+import type { ErrorCode, SeededRandom } from "../../../src/base/index.ts";
+import { Chain, ReadCapability, type WriteCapability } from "../../../src/crypto/index.ts";
 import {
   resolveSubscriptionOptions,
   type SubscriptionOptions,
-} from "../../../stream/multicast/options.ts";
+} from "../../../src/stream/multicast/options.ts";
 import {
   SubscriptionCore,
   type SubscriptionInput,
-} from "../../../stream/multicast/subscription-core.ts";
-import { decodeSubscriptionState } from "../../../stream/multicast/subscription-state.ts";
-import type { Pattern } from "../pattern.ts";
-import { Violation } from "../violation.ts";
-import type { VirtualJournal } from "../virtual-journal.ts";
+} from "../../../src/stream/multicast/subscription-core.ts";
+import { decodeSubscriptionState } from "../../../src/stream/multicast/subscription-state.ts";
+import type { Pattern } from "../../../src/testing/world/pattern.ts";
+import { Violation } from "../../../src/testing/world/violation.ts";
+import type { VirtualJournal } from "../../../src/testing/world/virtual-journal.ts";
 import type { FrameLog } from "./frame-log.ts";
 import { type Announcement, Process, type Surroundings } from "./process.ts";
 

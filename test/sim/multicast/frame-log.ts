@@ -1,11 +1,11 @@
-import type { WriteCapability } from "../../../crypto/index.ts";
-import { openFrame } from "../../../stream/frame/cell.ts";
-import { contentOf } from "../../../stream/frame/content.ts";
-import type { FrameType } from "../../../stream/frame/frame.ts";
-import { DATA_CONTEXT, FrameKeys } from "../../../stream/frame/frame-keys.ts";
-import type { Pattern } from "../pattern.ts";
-import { Violation } from "../violation.ts";
-import { type PutRequest, placeKey } from "../virtual-map.ts";
+import type { WriteCapability } from "../../../src/crypto/index.ts";
+import { openFrame } from "../../../src/stream/frame/cell.ts";
+import { contentOf } from "../../../src/stream/frame/content.ts";
+import type { FrameType } from "../../../src/stream/frame/frame.ts";
+import { DATA_CONTEXT, FrameKeys } from "../../../src/stream/frame/frame-keys.ts";
+import type { Pattern } from "../../../src/testing/world/pattern.ts";
+import { Violation } from "../../../src/testing/world/violation.ts";
+import { type PutRequest, placeKey } from "../../../src/testing/world/virtual-map.ts";
 
 /** What is known of one frame of a broadcast. */
 export interface LoggedFrame {

@@ -1,18 +1,18 @@
-import { type Core, Driver } from "../../../base/index.ts";
+import { type Core, Driver } from "../../../src/base/index.ts";
 import {
   type IoEffect,
   type IoInput,
   isIo,
   type StreamEffect,
-} from "../../../stream/exchange/protocol.ts";
-import type { RepairEffect } from "../../../stream/multicast/repair-core.ts";
-import type { VirtualClock } from "../../virtual-clock.ts";
-import type { Side } from "../faults.ts";
-import type { Referee } from "../referee.ts";
-import type { Trace } from "../trace.ts";
-import { VirtualClient } from "../virtual-client.ts";
-import type { VirtualJournal } from "../virtual-journal.ts";
-import type { PutRequest, VirtualMap } from "../virtual-map.ts";
+} from "../../../src/stream/exchange/protocol.ts";
+import type { RepairEffect } from "../../../src/stream/multicast/repair-core.ts";
+import type { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+import type { Side } from "../../../src/testing/world/faults.ts";
+import type { Referee } from "../../../src/testing/world/referee.ts";
+import type { Trace } from "../../../src/testing/world/trace.ts";
+import { VirtualClient } from "../../../src/testing/world/virtual-client.ts";
+import type { VirtualJournal } from "../../../src/testing/world/virtual-journal.ts";
+import type { PutRequest, VirtualMap } from "../../../src/testing/world/virtual-map.ts";
 
 /** Whatever the cores of multicast ask for, and what of it is no affair of the Map or a disk. */
 export type MulticastEffect = StreamEffect | RepairEffect;
