@@ -22,7 +22,7 @@ import {
   placeOfIndexKey,
   visitIndex,
 } from "../../src/mapservice/store/level-record-layout.ts";
-import { noSessionStatistics } from "../../src/mapservice/wire/map-session.ts";
+import { noSessionStatistics, SESSION_LIMITS } from "../../src/mapservice/wire/map-session.ts";
 import {
   encodeClientMessage,
   encodeNodeMessage,
@@ -113,7 +113,8 @@ function runSession(bytes: Uint8Array): void {
     close: () => {},
   };
   const clock = new VirtualClock();
-  const session = new MapSession({ service: sink, clock, port, statistics }, { source: "" });
+  const from = { source: "", limits: SESSION_LIMITS };
+  const session = new MapSession({ service: sink, clock, port, statistics }, from);
   // Most of a session comes after its hello.
   if (bytes.length % 4 !== 0) session.receive(HELLO.slice());
   const half = bytes.length >> 1;

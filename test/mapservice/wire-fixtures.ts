@@ -3,6 +3,7 @@ import {
   type MapGreeting,
   MapSession,
   type RecordService,
+  SESSION_LIMITS,
   ServiceCarrier,
   type ServiceCarrierLimits,
   type SessionLimits,
@@ -87,7 +88,7 @@ export async function wireTo(
         close: () => {},
       },
     },
-    { source: options.source ?? "wire", limits: options.sessionLimits },
+    { source: options.source ?? "wire", limits: { ...SESSION_LIMITS, ...options.sessionLimits } },
   );
   let greeting: MapGreeting | undefined;
   let requester: WireRequester | undefined;

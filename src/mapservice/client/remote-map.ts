@@ -23,7 +23,7 @@ import type {
   StoredReply,
 } from "./record-carrier.ts";
 import {
-  SERVICE_CARRIER_LIMITS,
+  resolveCarrierLimits,
   ServiceCarrier,
   type ServiceCarrierLimits,
 } from "./service-carrier.ts";
@@ -80,6 +80,7 @@ export async function connectMapBy(
 ): Promise<RemoteMap> {
   const clock = options.components?.clock ?? systemClock;
   const { connectMs = CONNECT_MS, signal } = options;
+  const limits = resolveCarrierLimits(options.limits);
   throwIfAborted(signal);
   const connection = await NodeConnection.make(dial, { clock, connectMs, signal }).catch(
     (error: unknown) => {
@@ -87,7 +88,7 @@ export async function connectMapBy(
       throw error;
     },
   );
-  return new RemoteMap(dial, connection, options);
+  return new RemoteMap(dial, connection, { ...options, limits });
 }
 
 /**
@@ -113,13 +114,17 @@ export class RemoteMap implements RecordCarrier, Disposable {
   readonly #closing = new AbortController();
   #cancelPause: Cancel = () => {};
 
-  constructor(dial: DialNode, connection: NodeConnection, options: RemoteMapOptions) {
-    const { limits = {}, components = {} } = options;
+  constructor(
+    dial: DialNode,
+    connection: NodeConnection,
+    options: RemoteMapOptions & { readonly limits: ServiceCarrierLimits },
+  ) {
+    const { limits, components = {} } = options;
     this.#dialNode = dial;
     this.#clock = components.clock ?? systemClock;
     this.#random = components.random ?? systemRandom;
     this.#connectMs = options.connectMs ?? CONNECT_MS;
-    this.#answerMs = limits.answerMs ?? SERVICE_CARRIER_LIMITS.answerMs;
+    this.#answerMs = limits.answerMs;
     this.#isKept = options.isKept ?? true;
     this.#log = options.log ?? SILENT;
     this.#carrier = new ServiceCarrier(

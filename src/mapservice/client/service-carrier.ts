@@ -6,6 +6,7 @@ import {
   type Instant,
   NumberMap,
   onAbort,
+  resolveLimits,
   throwIfAborted,
 } from "../../base/index.ts";
 import { encodeRecord, type MapRecord, withTtl } from "../record/record.ts";
@@ -37,6 +38,15 @@ export const SERVICE_CARRIER_LIMITS: ServiceCarrierLimits = Object.freeze({
   openMax: 4_096,
   workBitsMax: 20,
 });
+
+/**
+ * The limits with defaults for what is left out.
+ *
+ * @throws RangeError
+ */
+export function resolveCarrierLimits(given?: Partial<ServiceCarrierLimits>): ServiceCarrierLimits {
+  return resolveLimits(SERVICE_CARRIER_LIMITS, given, "workBitsMax");
+}
 
 /** What a carrier is built from. */
 export interface ServiceCarrierComponents {
@@ -102,7 +112,7 @@ export class ServiceCarrier implements RecordCarrier {
     this.#records = new RecordAnswers(components.clock, hand);
     this.#watch = new DeadlineWatch(components.clock, (now) => this.#expire(now));
     this.#onSilence = components.onSilence ?? (() => {});
-    this.#limits = { ...SERVICE_CARRIER_LIMITS, ...options.limits };
+    this.#limits = resolveCarrierLimits(options.limits);
     this.#greeting = options.greeting;
     this.#workBits = options.greeting.workBits;
     this.#workAskedAt = this.#clock.now();

@@ -1,4 +1,4 @@
-import { type Log, SeededRandom } from "../../base/index.ts";
+import { type Log, resolveLimits, SeededRandom } from "../../base/index.ts";
 import { ByteServer } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
 import { defer } from "../../io/defer.ts";
@@ -15,7 +15,7 @@ import type { MapStatistics } from "../service/statistics.ts";
 import { LevelRecordStore } from "../store/level-record-store.ts";
 import { MemoryRecordStore } from "../store/memory-record-store.ts";
 import type { RecordStore, StoreStatistics } from "../store/record-store.ts";
-import type { SessionLimits, SessionStatistics } from "./map-session.ts";
+import { SESSION_LIMITS, type SessionLimits, type SessionStatistics } from "./map-session.ts";
 import { MapSessions } from "./map-sessions.ts";
 
 /** How a Map server is started. */
@@ -84,6 +84,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
   const endpoints = options.listen.map(requireEndpoint);
   const faults = faultsOf(options);
   const limits = resolveMapLimits(options.limits);
+  const sessionLimits = resolveLimits(SESSION_LIMITS, options.sessionLimits);
   const { store, seed } = await openStore(options);
   const service = new MapService(
     {
@@ -97,7 +98,7 @@ export async function startMapServer(options: MapServerOptions): Promise<MapServ
     faults === undefined ? limits : { ...limits, recentBytesMax: 1 },
   );
   const front = faults === undefined ? service : new FaultyService(service, faults);
-  const server = new SocketServer(service, front, options);
+  const server = new SocketServer(service, front, { log, limits: sessionLimits });
   try {
     for (const endpoint of endpoints) await server.listen(endpoint);
     return server;
@@ -114,21 +115,24 @@ class SocketServer implements MapServer {
   readonly #sessions: MapSessions;
   #closing: Promise<void> | undefined;
 
-  constructor(service: MapService, front: RecordService, options: MapServerOptions) {
+  constructor(
+    service: MapService,
+    front: RecordService,
+    { log, limits }: { readonly log: Log | undefined; readonly limits: SessionLimits },
+  ) {
     this.#service = service;
-    const { log, sessionLimits } = options;
     const { linksMax, linksPerSourceMax } = service.limits;
     this.#sessions = new MapSessions(
       {
         service: front,
         clock: systemClock,
         unsentBytesOfAll: () => this.#unsentBytes(),
-        ...(log && { log }),
+        log,
       },
       {
         perSourceMax: linksPerSourceMax,
         connectionsMax: linksMax + STRANGERS_MAX,
-        ...(sessionLimits && { limits: sessionLimits }),
+        limits,
       },
     );
     this.nodeKey = service.greeting().nodeKey;

@@ -112,10 +112,10 @@ export class MapSession {
 
   constructor(
     components: MapSessionComponents,
-    options: { readonly source: string; readonly limits?: Partial<SessionLimits> | undefined },
+    options: { readonly source: string; readonly limits: SessionLimits },
   ) {
     this.#components = components;
-    this.#limits = { ...SESSION_LIMITS, ...options.limits };
+    this.#limits = options.limits;
     this.#source = options.source;
     this.#frames = new FrameBuffer(clientFrameBytesMax(components.service.greeting().payloadSize));
     this.#activeAt = components.clock.now();

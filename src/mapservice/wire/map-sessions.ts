@@ -5,6 +5,7 @@ import { SourceCounts } from "../service/source-counts.ts";
 import {
   MapSession,
   noSessionStatistics,
+  SESSION_LIMITS,
   type SessionLimits,
   type SessionStatistics,
 } from "./map-session.ts";
@@ -27,7 +28,7 @@ export interface MapSessionsOptions {
   readonly perSourceMax: number;
   /** All of them; no bound where something else has one. */
   readonly connectionsMax?: number;
-  readonly limits?: Partial<SessionLimits>;
+  readonly limits?: SessionLimits;
 }
 
 /**
@@ -56,7 +57,7 @@ export class MapSessions {
 
   /** Serves a new connection; `source` is the unit of fairness that it counts for. */
   serve(connection: ByteConnection, source: string): void {
-    const { perSourceMax, limits } = this.#options;
+    const { perSourceMax, limits = SESSION_LIMITS } = this.#options;
     if (this.#counts.of(source) >= WITH_LEAVING * perSourceMax || !this.#hasRoomFor(source)) {
       this.#statistics.refused += 1;
       connection.close(true);

@@ -4,6 +4,7 @@ import {
   encodeRecord,
   MapSession,
   MemoryRecordStore,
+  SESSION_LIMITS,
   type SessionLimits,
 } from "../../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../../src/mapservice/record/work-stamp.ts";
@@ -28,7 +29,8 @@ function sessionOf(rig: ServiceRig, limits: Partial<SessionLimits> = {}, source 
   const port = new FakePort();
   const statistics = noSessionStatistics();
   const { service, clock } = rig;
-  const session = new MapSession({ service, clock, port, statistics }, { source, limits });
+  const from = { source, limits: { ...SESSION_LIMITS, ...limits } };
+  const session = new MapSession({ service, clock, port, statistics }, from);
   return {
     port,
     statistics,
