@@ -119,16 +119,12 @@ export class RelayClient {
     if (link.isRelayed || isSameNode(link.peer, target)) {
       throw new CulvertError("CULVERT_REFUSED", "no relay is reached through a relay");
     }
-    const options = signal === undefined ? {} : { signal };
     const stream = await this.#openStream(link, signal);
     try {
       stream.write(encodeFrame({ kind: "connect", target }));
+      const { clock } = this.#options;
       const limitMs = 2 * this.#limits.answerMs;
-      const frame = await readFirstFrame(stream, {
-        clock: this.#options.clock,
-        limitMs,
-        ...options,
-      });
+      const frame = await readFirstFrame(stream, { clock, limitMs, signal });
       if (frame.kind === "connected") return new StreamPath(stream);
       const reason = frame.kind === "refused" ? frame.reason : "protocol";
       throw new CulvertError(CODES[reason], `the relay says no: ${reason}`, {
