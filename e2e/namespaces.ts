@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 
 /** Runs a program to its end. */
-export function run(program: string, ...args: readonly string[]): string {
+function run(program: string, ...args: readonly string[]): string {
   return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 

@@ -10,7 +10,7 @@ type NodeCrypto = typeof import("node:crypto");
 type KeyObject = ReturnType<NodeCrypto["createPrivateKey"]>;
 
 /** node:crypto where there is one, without an import that would stop other platforms. */
-export function nodeCrypto(): NodeCrypto | undefined {
+function nodeCrypto(): NodeCrypto | undefined {
   return globalThis.process?.getBuiltinModule?.("node:crypto");
 }
 

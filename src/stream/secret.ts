@@ -4,7 +4,7 @@ import { crypto } from "../crypto/index.ts";
 import { systemRandom } from "../io/random.ts";
 
 /** Length of a stream's secret in bytes. */
-export const SECRET_BYTES = 32;
+const SECRET_BYTES = 32;
 
 const PREFIX = "culvertsecret";
 const TEXT_VERSION = 1;

@@ -31,7 +31,7 @@ export const MESSAGE_TYPES = {
 export const MESSAGE_BYTES_MAX = 65_535;
 
 /** `size u16 | type u16`. */
-export const HEADER_BYTES = 4;
+const HEADER_BYTES = 4;
 
 /** Bytes of a key, of a node id and of an RPC id. */
 export const KEY_BYTES = 32;

@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 const MANNERS: readonly ExitManner[] = ["never", "late", "noise", "rejects", "forges", "too long"];
 
 /** A network whose every parameter follows from its seed. */
-export function planOf(random: SeededRandom): ChurnPlan {
+function planOf(random: SeededRandom): ChurnPlan {
   const one = <T>(...values: readonly T[]): T => values[random.below(values.length)] as T;
   const nodes = 5 + random.below(10);
   const isTiny = random.below(3) === 0;

@@ -39,7 +39,7 @@ export class Faults {
 }
 
 /** The one record that an address may hold. */
-export function recordAt(address: Uint8Array): OnionRecord {
+function recordAt(address: Uint8Array): OnionRecord {
   const random = new SeededRandom(new DataView(address.buffer, address.byteOffset).getUint32(0));
   const [signature, payload] = [random.bytes(64), random.bytes(400)];
   return { address, signature, seq: 1, ttlSeconds: 3_600, payload };

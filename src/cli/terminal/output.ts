@@ -7,7 +7,7 @@ import { printable } from "../humanize.ts";
 export type EventFields = Readonly<Record<string, string | number | boolean | null | string[]>>;
 
 /** Version of the `--json` events; it grows when a field is renamed or removed. */
-export const EVENTS_VERSION = 1;
+const EVENTS_VERSION = 1;
 
 /** What a terminal has that does not say how wide it is. */
 const COLUMNS_DEFAULT = 80;

@@ -5,13 +5,13 @@ import { KEY_BYTES, keyOf, textBytes } from "./key.ts";
 import type { DhtRequest, DhtResponse, DhtValue, StoreRefusal, ValueKind } from "./message.ts";
 
 /** The version of the messages that is spoken here. */
-export const DHT_WIRE_VERSION = 1;
+const DHT_WIRE_VERSION = 1;
 
 /** The largest value of any kind: what fits a VoidPhone message. */
 export const VALUE_BYTES_MAX: number = 65_535 - 40;
 
 /** Contacts in one answer. */
-export const CONTACTS_MAX = 32;
+const CONTACTS_MAX = 32;
 
 /** Bytes of a token for stores. */
 export const TOKEN_BYTES = 16;

@@ -41,7 +41,7 @@ const VALUE_BYTES_MAX = 10_000;
 const RECORDS_PER_VALUE_MAX = 64;
 
 /** Records expire in buckets of this length: they are removed up to so much later. */
-export const BUCKET_MS = 10_000;
+const BUCKET_MS = 10_000;
 
 /** What the whole store agrees on. */
 export interface StoreHead {

@@ -11,7 +11,7 @@ import { isSameNode, type NodeId } from "../../identity/index.ts";
 import type { Link, LinkHost } from "../../link/index.ts";
 
 /** The protocol of the datagrams that carry messages of the DHT. */
-export const DHT_PROTOCOL = "dht";
+const DHT_PROTOCOL = "dht";
 
 /** The longest message in a datagram: a link takes 1,024 bytes. */
 const MESSAGE_BYTES_MAX = 1_024 - 5;

@@ -11,8 +11,8 @@ import {
 import { sourceOf } from "../links/link-source.ts";
 
 /** Protocols of the streams that carry one-time packets, and one circuit each. */
-export const PACKET_PROTOCOL = "onion";
-export const CIRCUIT_PROTOCOL = "circuit";
+const PACKET_PROTOCOL = "onion";
+const CIRCUIT_PROTOCOL = "circuit";
 
 /** One-time packets that wait for one neighbour; more are dropped, as packets may be. */
 const PACKETS_QUEUED_MAX = 64;

@@ -22,7 +22,7 @@ export interface OwnClaims {
  * How long a descriptor holds. At least half of its life is left: it is not over yet for one whose
  * clock is an hour ahead.
  */
-export const DESCRIPTOR_LIFE_S: number = 3 * 3_600;
+const DESCRIPTOR_LIFE_S: number = 3 * 3_600;
 /** How often what it says is looked at. */
 const LOOK_MS = 30_000;
 

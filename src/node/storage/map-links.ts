@@ -14,7 +14,7 @@ import {
 import { sourceOf } from "../links/link-source.ts";
 
 /** The protocol of the streams that carry the Map's own wire. */
-export const MAP_PROTOCOL = "map";
+const MAP_PROTOCOL = "map";
 
 /** Nodes whose Map is kept at hand; of those that nobody asks anything the oldest ones end. */
 const MAPS_MAX = 64;

@@ -3,7 +3,7 @@ import { DOMAIN, keyedHash, keystream, type OnionSuite } from "../packet/suite.t
 import { WideBlock } from "../packet/wide-block.ts";
 
 /** Bytes of a proof that a cell was received. */
-export const PROOF_BYTES = 16;
+const PROOF_BYTES = 16;
 
 const SALT = utf8("culvert/v1/onion/circuit");
 

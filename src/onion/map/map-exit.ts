@@ -20,13 +20,13 @@ export interface ExitMap {
 }
 
 /** The longest that a get waits at an exit: no longer than any node's Map lets it. */
-export const EXIT_WAIT_MS_MAX = 300_000;
+const EXIT_WAIT_MS_MAX = 300_000;
 
 /**
  * Operations that an exit has open for others at once: three of four that its own Map can have, so
  * that it is never in the way of itself.
  */
-export const EXIT_OPERATIONS_MAX = 3_072;
+const EXIT_OPERATIONS_MAX = 3_072;
 
 /**
  * The handler of requests of an exit that serves the Map: what comes through a circuit is asked of

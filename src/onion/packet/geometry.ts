@@ -39,7 +39,7 @@ export const ANSWER_SLOT_BYTES = 49;
 export const CELL_HEAD_BYTES = 23;
 
 /** Hops that any network may have room for. */
-export const HOPS_CEILING = 64;
+const HOPS_CEILING = 64;
 
 /** Cells that a request may have in any network. */
 const REQUEST_CELLS_CEILING = 96;

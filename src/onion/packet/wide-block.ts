@@ -5,10 +5,10 @@ import { DOMAIN, KEY_BLOCK_BYTES, type OnionSuite } from "./suite.ts";
 export const WIDE_BLOCK_KEY_BYTES = 64;
 
 /** Bytes of a tweak. */
-export const TWEAK_BYTES = 32;
+const TWEAK_BYTES = 32;
 
 /** The tweak of a key that enciphers one block only. */
-export const FIRST_TWEAK: Uint8Array = new Uint8Array(TWEAK_BYTES);
+const FIRST_TWEAK: Uint8Array = new Uint8Array(TWEAK_BYTES);
 
 /** The short side of the Feistel network. */
 const LEFT_BYTES = 32;

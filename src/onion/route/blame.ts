@@ -3,7 +3,7 @@ import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { Failure } from "../packet/failure.ts";
 
 /** Nodes and edges whose failures are remembered. */
-export const BLAMED_MAX = 4_096;
+const BLAMED_MAX = 4_096;
 
 /** The time in which blame halves. */
 export const BLAME_HALF_LIFE_MS = 600_000;

@@ -24,11 +24,11 @@ export interface Page<Item> {
 }
 
 /** Longest cursor. */
-export const CURSOR_BYTES_MAX = 256;
+const CURSOR_BYTES_MAX = 256;
 /** Most items of one page. */
-export const PAGE_ITEMS_MAX = 1_024;
+const PAGE_ITEMS_MAX = 1_024;
 /** Pages in a row without an item: a peer that gives no end of them holds up whoever walks. */
-export const EMPTY_PAGES_MAX = 1_000;
+const EMPTY_PAGES_MAX = 1_000;
 /** Items of a page if the caller does not say. */
 const PAGE_ITEMS = 100;
 

@@ -67,7 +67,7 @@ export const REFERENCE_BYTES = 32;
 /** Bytes of a session's challenge. */
 export const SESSION_BYTES = 16;
 /** Longest name of a request's type, in UTF-16 units. */
-export const TYPE_LENGTH_MAX = 64;
+const TYPE_LENGTH_MAX = 64;
 /** Longest encoded meta. */
 export const META_BYTES_MAX = 1_024;
 /** Numbers that one `settled` may name. */

@@ -43,7 +43,7 @@ export function parseWriteCapability(given: WriteCapability | Uint8Array): Write
  *
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`
  */
-export function withRoom<T extends { readonly index: bigint }>(place: T): T {
+function withRoom<T extends { readonly index: bigint }>(place: T): T {
   if (place.index < CHAIN_INDEX_LIMIT) return place;
   throw new CulvertError("CULVERT_BAD_CAPABILITY", "the capability is at the end of its chain", {
     detail: { field: "index" },

@@ -50,7 +50,7 @@ export const BROADCAST_DEFAULTS: BroadcastOptions = Object.freeze({
 });
 
 /** Frames that are kept when the journal keeps them on disk. */
-export const DURABLE_RETAIN_FRAMES = 0xffff;
+const DURABLE_RETAIN_FRAMES = 0xffff;
 
 /** What a reader does about frames that are gone for good. */
 export type LagPolicy = "error" | "skip";

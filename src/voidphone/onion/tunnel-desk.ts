@@ -4,12 +4,12 @@ import { givingWay } from "./giving-way.ts";
 import { encodeOnionNotice, TUNNEL_DATA_BYTES_MAX } from "./onion-messages.ts";
 
 /** Tunnels of one client, and of all. */
-export const TUNNELS_PER_CLIENT_MAX = 64;
-export const TUNNELS_MAX = 256;
+const TUNNELS_PER_CLIENT_MAX = 64;
+const TUNNELS_MAX = 256;
 
 /** Of these, what others may have built to this node: they leave room for the clients' own. */
-export const INCOMING_PER_CLIENT_MAX = 32;
-export const INCOMING_MAX = 128;
+const INCOMING_PER_CLIENT_MAX = 32;
+const INCOMING_MAX = 128;
 
 /** A client of the onion API, as the desk sees it. */
 export interface TunnelHolder {
