@@ -9,7 +9,7 @@ export {
   examineNetwork,
   type Finding,
   type Layer,
-} from "./health/doctor.ts";
+} from "./doctor.ts";
 export { type MetricSource, NodeMetrics } from "./health/node-metrics.ts";
 export { linkDialler } from "./links/link-dialler.ts";
 export { type LinkSources, NodeLinks, type Whereabouts } from "./links/node-links.ts";

@@ -1,6 +1,6 @@
-import { CulvertError, type ErrorCode, isAbortError, isCulvertError } from "../../base/index.ts";
-import { rootPublicKey } from "../../crypto/index.ts";
-import { allocationAt, Contact } from "../../dht/index.ts";
+import { CulvertError, type ErrorCode, isAbortError, isCulvertError } from "../base/index.ts";
+import { rootPublicKey } from "../crypto/index.ts";
+import { allocationAt, Contact } from "../dht/index.ts";
 import {
   addressScope,
   formatNodeAddress,
@@ -10,16 +10,16 @@ import {
   type NodeId,
   NodeIdentity,
   nodeIdText,
-} from "../../identity/index.ts";
-import type { LinkHost } from "../../link/index.ts";
-import type { BoundMapClient } from "../../mapservice/index.ts";
-import { type NetworkClient, openClient } from "../client.ts";
-import { openClientLinks } from "../links/client-links.ts";
-import { type Machine, THIS_MACHINE } from "../machine.ts";
-import { NETWORK_NAME } from "../network-name.ts";
-import { isSameGeometry } from "../onion/onion-geometry.ts";
-import { Overlay } from "../overlay.ts";
-import { clockSideOf } from "./clock-side.ts";
+} from "../identity/index.ts";
+import type { LinkHost } from "../link/index.ts";
+import type { BoundMapClient } from "../mapservice/index.ts";
+import { type NetworkClient, openClient } from "./client.ts";
+import { clockSideOf } from "./health/clock-side.ts";
+import { openClientLinks } from "./links/client-links.ts";
+import { type Machine, THIS_MACHINE } from "./machine.ts";
+import { NETWORK_NAME } from "./network-name.ts";
+import { isSameGeometry } from "./onion/onion-geometry.ts";
+import { Overlay } from "./overlay.ts";
 
 /** A layer of the way to a network; each stands on those before it. */
 export type Layer =

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { type Clock, CulvertError, SeededRandom } from "../../../src/base/index.ts";
-import { type NodeContact, parseNodeContact } from "../../../src/identity/index.ts";
-import { examineNetwork, type Finding, NODE_DEFAULTS, startNode } from "../../../src/node/index.ts";
-import type { Machine } from "../../../src/node/machine.ts";
-import { VirtualClock, VirtualNetwork } from "../../../src/testing/index.ts";
-import { Capture } from "../../../src/testing/road/capture.ts";
-import { virtualMachine } from "../../../src/testing/road/road-node.ts";
+import { type Clock, CulvertError, SeededRandom } from "../../src/base/index.ts";
+import { type NodeContact, parseNodeContact } from "../../src/identity/index.ts";
+import { examineNetwork, type Finding, NODE_DEFAULTS, startNode } from "../../src/node/index.ts";
+import type { Machine } from "../../src/node/machine.ts";
+import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
+import { Capture } from "../../src/testing/road/capture.ts";
+import { virtualMachine } from "../../src/testing/road/road-node.ts";
 
 const clock = new VirtualClock();
 const network = new VirtualNetwork({ clock, seed: 1 });
