@@ -55,9 +55,9 @@ class Ghosts {
   }
 }
 
-it("ghosts closer than all who are there push nobody out of a lookup", () => {
+it.each([3, 6, 7])("ghosts closer than all who are there push nobody out: %d", (seed) => {
   const limits = { wholeTableMax: 40, farBucketSize: 40 };
-  const swarm = new Swarm({ seed: 3, recordRule: HASHED, limits });
+  const swarm = new Swarm({ seed, recordRule: HASHED, limits });
   growByJoining(swarm, 160);
   swarm.advance(60_000);
   const bytes = swarm.random.bytes(60);

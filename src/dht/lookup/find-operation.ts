@@ -11,7 +11,6 @@ import { Search } from "./search.ts";
  */
 export class FindOperation {
   readonly #count: number;
-  readonly #candidatesMax: number;
   readonly #hooks: OperationHooks;
   readonly #search: Search;
 
@@ -21,7 +20,6 @@ export class FindOperation {
     hooks: OperationHooks,
   ) {
     this.#count = asked.count;
-    this.#candidatesMax = context.limits.candidatesMax;
     this.#hooks = hooks;
     this.#search = new Search(context, asked.target, {
       requestNear: (near) => ({ kind: "find-node", target: near }),
@@ -58,7 +56,7 @@ export class FindOperation {
 
   #found(): Contact[] {
     if (!this.#search.isWidened) return this.#search.closest(this.#count);
-    const all = this.#search.closest(this.#candidatesMax);
+    const all = this.#search.closest(Number.POSITIVE_INFINITY);
     return all.filter((contact, at) => at < this.#count || this.#search.isInRegion(contact));
   }
 }

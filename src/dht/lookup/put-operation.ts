@@ -128,14 +128,13 @@ export class PutOperation implements ExchangeOwner {
   /** Stores at the nodes that were found. */
   #fanOutFound(now: Instant): void {
     this.#isSearching = false;
-    const { limits } = this.#context;
     // What comes later must not bring it back to life.
     this.#search.stop();
     const keepers = this.#keepers(now);
     // Not before: what a crowd says of the network must not tell how wide this region is.
     this.#search.learnSize();
     const chosen = new Set(keepers.map(({ key }) => key));
-    const others = this.#search.closest(limits.candidatesMax, ({ key }) => !chosen.has(key));
+    const others = this.#search.closest(Number.POSITIVE_INFINITY, ({ key }) => !chosen.has(key));
     this.#fanOut(keepers, others, now);
   }
 
@@ -156,7 +155,7 @@ export class PutOperation implements ExchangeOwner {
     if (!this.#search.isWidened) return this.#search.closest(this.#replicas, isTrusted);
     const nearest = this.#search.closest(NEAREST_OF_DENSE, isTrusted);
     const region = this.#search
-      .closest(this.#context.limits.candidatesMax, (contact) => {
+      .closest(Number.POSITIVE_INFINITY, (contact) => {
         return isTrusted(contact) && this.#search.isInRegion(contact);
       })
       // The outer part of the region is the honest one: the crowd is around the key.
