@@ -38,13 +38,12 @@ export function groundRow(isOneNetwork: boolean, asked: number): DhtRow {
 }
 
 /** Ids ground around the address of a record of the Map, before it is put or after that. */
-export function groundMapRow(nodes: number): DhtRow {
+export function groundMapRow(nodes: number, rounds: number): DhtRow {
   return {
     name: `ground-map-${nodes}`,
     title: `ids ground around a record of the Map, which five of ${nodes} nodes keep`,
     run(seed) {
       const crowds = { five: [5, 2], eighty: [80, 1], oneNetwork: [80, 80] } as const;
-      const rounds = 10;
       const figures: Record<string, number> = {};
       const verdicts: Verdict[] = [];
       for (const [name, [count, perNetwork]] of Object.entries(crowds)) {

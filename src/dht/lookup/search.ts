@@ -2,7 +2,7 @@ import { assert, type Instant } from "../../base/index.ts";
 import { type DhtContext, estimatedNodes } from "../exchange/dht-context.ts";
 import type { ExchangeOwner } from "../exchange/exchange-desk.ts";
 import { claimNetworkPlace, sortByDistance } from "../table/closest.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import { type KeyText, keyBeside, sharedBits, textBytes } from "../wire/key.ts";
 import type { DhtRequest, DhtResponse } from "../wire/message.ts";
 import { LookupCore } from "./lookup-core.ts";
@@ -31,12 +31,18 @@ export interface SearchHooks {
 interface Path {
   readonly lookup: LookupCore;
   readonly near: Uint8Array;
+  /** Who is looked at on it, if not everybody. */
+  readonly isOn: IsWanted;
 }
 
 /** Width and requests at once of one of many paths, and nodes that each begins with. */
 const SIDE_PATH = { width: 5, parallelism: 1, seeds: 3 } as const;
-/** Neighbouring regions that are searched when the one around the key is too dense. */
-const REGIONS = 3;
+/**
+ * Neighbouring regions that are searched when the one around the key is too dense: most of twenty
+ * honest nodes are in three. All but the very closest ones are in six, the last of which has half a
+ * node in the mean.
+ */
+const REGIONS = { most: 3, all: 6 } as const;
 /** What is still believed of an answer that is too dense to be true. */
 const BELIEVED_OF_DENSE = 2;
 /** Of so many nodes that somebody told of, more than half being dead is a lie. */
@@ -49,7 +55,8 @@ const HEARSAY_MIN = 4;
  * - Somebody told of nodes that are not there, or nothing was found: disjoint paths, so that no
  *   liar is on all of them.
  * - The neighbourhood is denser than honest ids make it: the regions beside it are searched too,
- *   at the depth where twenty honest nodes should live. Ids ground around a key are not there.
+ *   at the depth where twenty honest nodes should live. Ids ground around a key are not there, and
+ *   what lies on the key's side of a region is not looked at.
  */
 export class Search implements ExchangeOwner {
   readonly target: KeyText;
@@ -131,6 +138,12 @@ export class Search implements ExchangeOwner {
     if (this.#isStopped) return;
     for (const path of this.#paths) this.#pumpPath(path, now);
     if (this.#isStopped || !this.#paths.every(({ lookup }) => lookup.isDone)) return;
+    // A crowd may tell of few at a time, which are none by themselves.
+    if (!this.#isWidened && this.isTooDense(this.closest(this.#context.limits.bucketSize))) {
+      this.widen();
+      this.pump(now);
+      return;
+    }
     this.#isStopped = true;
     this.#hooks.ended(now);
   }
@@ -165,11 +178,17 @@ export class Search implements ExchangeOwner {
     if (this.#isWidened) return;
     this.#isWidened = true;
     const { table, limits, random } = this.#context;
-    for (let i = 0; i < REGIONS; i++) {
-      const rest = this.#hooks.isRepeatable ? textBytes(this.target) : random.bytes(32);
-      const near = keyBeside(this.target, this.regionDepth() + i, rest);
-      const seeds = table.closest(near, limits.bucketSize, ({ key }) => !this.#taken.has(key));
-      this.#addPath(near, seeds, { width: SIDE_PATH.width, parallelism: 2 });
+    const { isRepeatable = false } = this.#hooks;
+    for (let i = 0; i < (isRepeatable ? REGIONS.all : REGIONS.most); i++) {
+      const depth = this.regionDepth() + i;
+      const rest = isRepeatable ? textBytes(this.target) : random.bytes(32);
+      const near = keyBeside(this.target, depth, rest);
+      // The crowd is closer to this than who lives just outside: it would be all that is asked.
+      const isOn: IsWanted = ({ key }) => sharedBits(this.target, key) <= depth;
+      const seeds = table.closest(near, limits.bucketSize, (contact) => {
+        return isOn(contact) && !this.#taken.has(contact.key);
+      });
+      this.#addPath(near, seeds, { width: SIDE_PATH.width, parallelism: 2, isOn });
     }
   }
 
@@ -300,8 +319,9 @@ export class Search implements ExchangeOwner {
   #addPath(
     near: KeyText,
     seeds: readonly Contact[],
-    { width, parallelism }: { readonly width: number; readonly parallelism: number },
+    how: { readonly width: number; readonly parallelism: number; readonly isOn?: IsWanted },
   ): void {
+    const { width, parallelism, isOn = () => true } = how;
     const { self, limits, peers, exchanges } = this.#context;
     const { candidatesMax, askedPerPathMax, perNetworkMax, exchangesMax } = limits;
     const lookup = new LookupCore({
@@ -313,7 +333,7 @@ export class Search implements ExchangeOwner {
       mayHurry: () => exchanges.size < exchangesMax / 2,
     });
     lookup.learn(seeds);
-    this.#paths.push({ lookup, near: textBytes(near) });
+    this.#paths.push({ lookup, near: textBytes(near), isOn });
   }
 
   #pumpPath(path: Path, now: Instant): void {
@@ -335,7 +355,7 @@ export class Search implements ExchangeOwner {
   /** What of an answer is followed: all of it, or a little when it cannot be true. */
   #believe(path: Path, teller: Contact, told: readonly Contact[]): readonly Contact[] {
     const { target } = path.lookup;
-    const sorted = sortByDistance(target, [...told]);
+    const sorted = sortByDistance(target, told.filter(path.isOn));
     const isDense = this.isTooDense(sorted, target);
     const believed = isDense ? sorted.slice(0, BELIEVED_OF_DENSE) : sorted;
     if (isDense) this.widen();
