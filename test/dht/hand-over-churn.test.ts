@@ -26,10 +26,12 @@ class Neighbours {
   readonly addresses: readonly Uint8Array[];
   /** How much of what it keeps a node has given to another one at most. */
   copiesMost = 0;
+  readonly #nodes: number;
   now = 0;
 
   constructor(options: { seed: number; nodes: number; records: number }) {
     this.random = new SeededRandom(options.seed);
+    this.#nodes = options.nodes;
     for (let i = 0; i < options.nodes; i++) this.join();
     this.addresses = Array.from({ length: options.records }, () => this.random.bytes(32));
     for (const address of this.addresses) {
@@ -44,10 +46,11 @@ class Neighbours {
       id: contact.id,
       random,
       neighbourhood: {
-        closestKnown: (address, count) => {
-          return this.closest(address, count + 1)
+        nodesEstimated: this.#nodes,
+        closestKnown: (address, count, isWanted = () => true) => {
+          return this.closest(address, this.there.size)
             .map((keeper) => keeper.contact)
-            .filter(({ key }) => key !== contact.key)
+            .filter((other) => other.key !== contact.key && isWanted(other))
             .slice(0, count);
         },
         isDemoted: () => false,

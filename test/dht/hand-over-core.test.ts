@@ -28,7 +28,10 @@ class Scene {
       id: random.bytes(32),
       random,
       neighbourhood: {
-        closestKnown: (_address, count) => this.near.slice(0, count),
+        nodesEstimated: 1_000,
+        closestKnown: (_address, count, isWanted = () => true) => {
+          return this.near.filter(isWanted).slice(0, count);
+        },
         isDemoted: () => false,
       },
     });

@@ -26,7 +26,10 @@ describe("a watch over kept records", () => {
       random: new SeededRandom(1),
       limits,
       neighbourhood: {
-        closestKnown: (_address, count) => known.slice(0, count),
+        nodesEstimated: contacts.length + 1,
+        closestKnown: (_address, count, isWanted = () => true) => {
+          return known.filter(isWanted).slice(0, count);
+        },
         isDemoted: (contact) => demoted.has(contact),
       },
     });

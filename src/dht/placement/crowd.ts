@@ -1,5 +1,5 @@
 import type { Contact, IsWanted } from "../wire/contact.ts";
-import { distanceFraction, type KeyText } from "../wire/key.ts";
+import { compareDistance, distanceFraction, type KeyText } from "../wire/key.ts";
 
 /**
  * Where the keepers of a record are so close to its address that fewer honest nodes than this
@@ -33,27 +33,37 @@ export class Surroundings {
     this.#nodes = nodesEstimated;
   }
 
-  /** Whether these, all that would keep a record, are closer than honest nodes should be. */
-  isCrowd(keepers: readonly Contact[], operation: "put" | "get"): boolean {
-    const furthest = keepers.at(-1);
-    return furthest !== undefined && this.#closerThan(furthest) < CROWDED[operation];
+  /** Whether all who would keep a record, to this one, are closer than honest nodes should be. */
+  isCrowd(furthest: KeyText, operation: "put" | "get"): boolean {
+    return this.#closerThan(furthest) < CROWDED[operation];
   }
 
   /** Nodes beyond a crowd in the order in which they should keep the record, spares last. */
   beyond(find: Finder): readonly Contact[] {
     const count = KEEPERS_PER_SHELL + SPARES_PER_SHELL;
-    const shells = SHELLS.map((from) => {
-      return find(count, (node) => {
-        const closer = this.#closerThan(node);
-        return closer >= from && closer < 2 * from;
-      });
-    });
+    const shells = SHELLS.map((from) => find(count, ({ key }) => this.#isIn(from, key)));
     const turns = Array.from({ length: count }, (_, turn) => shells.map((shell) => shell[turn]));
     return turns.flat().filter((node) => node !== undefined);
   }
 
+  /** Nodes beyond a crowd that keep the record beside `self`, whether that is one or not. */
+  keepersBeyond(find: Finder, self: KeyText): readonly Contact[] {
+    return SHELLS.flatMap((from) => {
+      const nodes = find(KEEPERS_PER_SHELL, ({ key }) => this.#isIn(from, key));
+      const last = nodes[KEEPERS_PER_SHELL - 1];
+      const isSelfCloser = last !== undefined && compareDistance(this.#key, self, last.key) < 0;
+      return this.#isIn(from, self) && isSelfCloser ? nodes.slice(0, -1) : nodes;
+    });
+  }
+
+  /** Whether a node lies in the shell that begins there. */
+  #isIn(from: number, node: KeyText): boolean {
+    const closer = this.#closerThan(node);
+    return closer >= from && closer < 2 * from;
+  }
+
   /** Honest nodes that should be closer to the address than this one. */
-  #closerThan(node: Contact): number {
-    return this.#nodes * distanceFraction(this.#key, node.key);
+  #closerThan(node: KeyText): number {
+    return this.#nodes * distanceFraction(this.#key, node);
   }
 }

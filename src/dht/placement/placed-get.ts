@@ -137,8 +137,8 @@ export class PlacedGet implements RequestOwner {
   #learn(nodes: readonly Contact[], find: Finder): void {
     const { neighbourhood, limits } = this.#context;
     const around = new Surroundings(keyOf(this.#address), neighbourhood.nodesEstimated);
-    const closest = nodes.slice(0, limits.replicas);
-    const isCrowd = closest.length === limits.replicas && around.isCrowd(closest, "get");
+    const furthest = nodes[limits.replicas - 1];
+    const isCrowd = furthest !== undefined && around.isCrowd(furthest.key, "get");
     const beyond = isCrowd ? around.beyond(find) : [];
     this.#askedMax += beyond.length;
     const inTurn = nodes.flatMap((node, at) => [node, ...beyond.slice(at, at + 1)]);

@@ -148,8 +148,8 @@ export class PlacedPut implements RequestOwner {
       const isGood = node.isProvable && !neighbourhood.isDemoted(node);
       return isGood && !this.#tried.has(node.key);
     };
-    const closest = nodes.slice(0, limits.replicas);
-    if (closest.length === limits.replicas && around.isCrowd(closest, "put")) {
+    const furthest = nodes[limits.replicas - 1];
+    if (furthest !== undefined && around.isCrowd(furthest.key, "put")) {
       const beyond = around.beyond(find).filter(isNew);
       if (beyond.length > 0) {
         this.#beyond ??= new ReplicaSet(Math.min(KEEPERS_BEYOND, beyond.length));

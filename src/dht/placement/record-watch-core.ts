@@ -1,6 +1,7 @@
 import { type Core, type Instant, LruMap, type Random } from "../../base/index.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import { compareDistance, type KeyText, keyOf } from "../wire/key.ts";
+import { Surroundings } from "./crowd.ts";
 import { type PlacementLimits, resolvePlacementLimits } from "./placement-limits.ts";
 import type { Neighbourhood } from "./placement-protocol.ts";
 import { WatchedRecords, type WatchSlot } from "./watched-records.ts";
@@ -27,7 +28,14 @@ export type WatchEffect =
   { readonly kind: "offer"; readonly address: Uint8Array; readonly to: Contact };
 
 /** What a watch has to know of its neighbours. */
-export type KnownNeighbours = Omit<Neighbourhood, "knowsAll" | "nodesEstimated">;
+export type KnownNeighbours = Omit<Neighbourhood, "knowsAll">;
+
+/** Who should keep a record beside this node. */
+interface Keepers {
+  readonly closest: readonly Contact[];
+  /** Nobody, unless ids crowd around the address. */
+  readonly beyond: readonly Contact[];
+}
 
 const NOBODY: readonly KeyText[] = [];
 /** In the place of the keepers of a record that nobody was looked for yet. */
@@ -51,6 +59,8 @@ const CARERS = 2;
  * - A record from an earlier life is offered to all of them by the two closest, at its first look.
  * - Every record is looked at about every `watchMs`, some at a time.
  * - A node that has lost what it kept is new to all records, once.
+ * - Where ids crowd around an address, those beyond the crowd keep the record too. They, and who
+ *   was pushed out by it, see to it then: nobody relies on the crowd.
  * - What is beyond `watchedMax` is not watched; the writer's own refreshing still is there.
  */
 export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
@@ -147,7 +157,7 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
     const { oldest } = this.#watched;
     if (this.isFull && oldest !== undefined) this.#forget(oldest);
     // Whoever puts a record puts it at all that are near.
-    const keepers = kind === "kept" ? this.#shared(this.#closest(address)) : UNKNOWN;
+    const keepers = kind === "kept" ? this.#shared(all(this.#keepersOf(address))) : UNKNOWN;
     this.#watched.add(address, expiresAt, keepers);
     if (this.#stepAt === Number.POSITIVE_INFINITY) this.#stepAt = now + this.#pauseMs();
   }
@@ -169,22 +179,24 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
       return;
     }
     const address = watched.addressAt(slot);
-    const closest = this.#closest(address);
+    const wanted = this.#keepersOf(address);
+    const due = all(wanted);
     const keepers = this.#keepersAt(slot);
     const owed = this.#owed.get(slot) ?? NOBODY;
     // Mostly nothing has changed: a fresh list for each record each time would soon be old garbage.
-    if (owed.length === 0 && areThose(closest, keepers)) return;
+    if (owed.length === 0 && areThose(due, keepers)) return;
     const isUnknown = keepers === UNKNOWN;
     const before = new Set(keepers);
-    watched.setKeepers(slot, this.#shared(closest));
+    watched.setKeepers(slot, this.#shared(due));
     this.#owed.delete(slot);
     const key = keyOf(address);
-    const closer = closest.filter((contact) => {
+    const relied = wanted.beyond.length > 0 ? wanted.beyond : wanted.closest;
+    const closer = relied.filter((contact) => {
       const isKeeper = isUnknown || before.has(contact.key);
       return isKeeper && compareDistance(key, contact.key, this.#self) < 0;
     });
     const isCarer = closer.length < CARERS;
-    for (const to of closest) {
+    for (const to of due) {
       if (owed.includes(to.key) || (isCarer && !before.has(to.key))) {
         this.#effects.push({ kind: "offer", address: address.slice(), to });
       }
@@ -201,14 +213,25 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
   }
 
   /** The keepers beside this node; all of them, when it is not among the closest any more. */
-  #closest(address: Uint8Array): readonly Contact[] {
+  #keepersOf(address: Uint8Array): Keepers {
     const { replicas } = this.#limits;
-    const nearby = this.#neighbourhood.closestKnown(address, replicas);
+    const neighbourhood = this.#neighbourhood;
+    const key = keyOf(address);
+    const nearby = neighbourhood.closestKnown(address, replicas);
     const last = nearby[replicas - 1];
-    const isAmong = last === undefined || compareDistance(keyOf(address), this.#self, last.key) < 0;
-    return nearby
-      .slice(0, isAmong ? replicas - 1 : replicas)
-      .filter((contact) => contact.isProvable && !this.#neighbourhood.isDemoted(contact));
+    const isAmong = last === undefined || compareDistance(key, this.#self, last.key) < 0;
+    const others = nearby.slice(0, isAmong ? replicas - 1 : replicas);
+    const isGood: IsWanted = (node) => node.isProvable && !neighbourhood.isDemoted(node);
+    const closest = others.filter(isGood);
+    const furthest = others.at(-1);
+    if (last === undefined || furthest === undefined) return { closest, beyond: [] };
+    const around = new Surroundings(key, neighbourhood.nodesEstimated);
+    const isCrowd = (node: KeyText): boolean => around.isCrowd(node, "put");
+    if (!isCrowd(furthest.key) || (isAmong && !isCrowd(this.#self))) return { closest, beyond: [] };
+    const beyond = around.keepersBeyond((count, isWanted) => {
+      return neighbourhood.closestKnown(address, count, (node) => isWanted(node) && isGood(node));
+    }, this.#self);
+    return { closest, beyond };
   }
 
   /** The keys of some keepers. Neighbours keep for each other: most records have the same few. */
@@ -223,4 +246,8 @@ export class RecordWatchCore implements Core<WatchInput, WatchEffect> {
 
 function areThose(contacts: readonly Contact[], keys: readonly KeyText[]): boolean {
   return contacts.length === keys.length && contacts.every(({ key }) => keys.includes(key));
+}
+
+function all({ closest, beyond }: Keepers): readonly Contact[] {
+  return beyond.length === 0 ? closest : [...new Set([...closest, ...beyond])];
 }

@@ -22,7 +22,7 @@ import type { MapPeers } from "./map-links.ts";
 export interface HandOverComponents {
   /** Where this node's own records are; borrowed. */
   readonly store: RecordStore;
-  readonly dht: Pick<DhtNode, "closestKnown" | "isDemoted">;
+  readonly dht: Pick<DhtNode, "closestKnown" | "isDemoted" | "statistics">;
   readonly peers: Pick<MapPeers, "of">;
   readonly self: NodeId;
   readonly clock: Clock;
@@ -55,7 +55,10 @@ export class HandOver {
       random,
       limits,
       neighbourhood: {
-        closestKnown: (address, count) => dht.closestKnown(address, count),
+        get nodesEstimated() {
+          return dht.statistics.nodesEstimated;
+        },
+        closestKnown: (address, count, isWanted) => dht.closestKnown(address, count, isWanted),
         isDemoted: (node) => dht.isDemoted(node.id),
       },
     });

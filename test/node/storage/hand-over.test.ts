@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { CulvertError, SeededRandom, SILENT } from "../../../src/base/index.ts";
-import { Contact } from "../../../src/dht/index.ts";
+import { Contact, type DhtStatistics } from "../../../src/dht/index.ts";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import {
   LevelRecordStore,
@@ -36,7 +36,11 @@ function scene(store: RecordStore, put: (record: MapRecord) => Promise<void> = a
   let near: readonly Contact[] = [];
   const handOver = new HandOver({
     store,
-    dht: { closestKnown: () => near, isDemoted: () => false },
+    dht: {
+      closestKnown: () => near,
+      isDemoted: () => false,
+      statistics: { nodesEstimated: 1_000 } as DhtStatistics,
+    },
     peers: { of: async () => ({ put }) as unknown as RemoteMap },
     self: idOf(1),
     clock,
