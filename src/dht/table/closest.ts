@@ -35,7 +35,7 @@ export function sortByDistance(target: KeyText, contacts: Contact[]): Contact[] 
  */
 export function claimNetworkPlace(networks: number[], contact: Contact, max: number): boolean {
   const { network } = contact;
-  if (network < 0 || contact.isLocal) return true;
+  if (network < 0 || (contact.isLocal && !contact.isMisplaced)) return true;
   let alike = 0;
   for (const other of networks) if (other === network) alike += 1;
   if (alike >= max) return false;

@@ -112,6 +112,11 @@ export class Contact {
     return this.isPlaced && this.network === NOWHERE;
   }
 
+  /** Whether it names a private address, though it is heard in the open. */
+  get isMisplaced(): boolean {
+    return this.isLocal && this.isPlaced && this.network !== NOWHERE;
+  }
+
   get addresses(): readonly NodeAddress[] {
     return unpackReach(this.reach).addresses;
   }
