@@ -59,7 +59,10 @@ export interface OverlayOptions {
   readonly addresses: () => readonly NodeAddress[];
   /** Private addresses mean something: all nodes are on one machine, or behind one router. */
   readonly isLocal: boolean;
-  /** Whether private addresses that others tell of are dialled now; `isLocal`, if absent. */
+  /**
+   * Whether private addresses that others tell of are dialled now, and are of neighbours, too;
+   * `isLocal`, if absent.
+   */
   readonly dialsPrivate?: () => boolean;
   /** Relays links for those who cannot be reached directly. */
   readonly isRelay?: boolean;
@@ -164,7 +167,7 @@ export class Overlay implements Lookup, Discovery {
       { network, clock, random },
       {
         id: identity.id,
-        isLocal,
+        takesPrivate: () => isLocal || options.dialsPrivate?.() === true,
         ...whereHeard(host),
         ...(recordRule && { recordRule }),
       },

@@ -30,6 +30,8 @@ export interface DhtNodeCoreOptions {
   readonly recordRule?: RecordRule;
   /** This node lives in a private network or on one machine: private addresses mean something. */
   readonly isLocal?: boolean;
+  /** Whether they mean something now, where that may change; `isLocal`, if absent. */
+  readonly takesPrivate?: () => boolean;
   /**
    * The host at which the carrier hears a node now, where that is proven. What a node says of its
    * addresses is not: by it alone, one machine could stand for any number of networks.
@@ -80,7 +82,10 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   constructor(options: DhtNodeCoreOptions) {
     const limits = resolveDhtLimits(options.limits);
     const { random, isLocal = false, hostOf = () => undefined } = options;
-    const { isRelayed = () => false } = options;
+    const { isRelayed = () => false, takesPrivate = () => isLocal } = options;
+    const isElsewhere: IsWanted = (contact) => {
+      return contact.isMisplaced || (contact.isLocal && !takesPrivate());
+    };
     this.#hostOf = hostOf;
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
@@ -104,7 +109,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       random,
       peers,
       store,
-      table: new RoutingTable({ self, secret: random.bytes(16), isLocal, limits }),
+      table: new RoutingTable({ self, secret: random.bytes(16), isElsewhere, limits }),
       networkSize: new NetworkSize(),
       exchanges: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,

@@ -1,6 +1,6 @@
 import type { Instant } from "../../base/index.ts";
 import type { DhtLimits } from "../limits.ts";
-import type { Contact } from "../wire/contact.ts";
+import type { Contact, IsWanted } from "../wire/contact.ts";
 import { bitAt, HEAD_BITS, headOf, type KeyText, sharedBits } from "../wire/key.ts";
 import { claimNetworkPlace, sortByDistance } from "./closest.ts";
 import { HeardTimes } from "./heard-times.ts";
@@ -50,7 +50,8 @@ const WHOLE_AGAIN = 1 / 8;
  */
 export class RoutingTable {
   readonly #self: KeyText;
-  readonly #isLocal: boolean;
+  /** Whether a node names a private address that is none of ours now. */
+  readonly isElsewhere: IsWanted;
   readonly #limits: TableLimits;
   #contacts: Contact[] = [];
   /** In the same order. */
@@ -65,17 +66,16 @@ export class RoutingTable {
   #claimed = 0;
 
   /**
-   * @param options `isLocal`: this node lives in a private network, whose addresses mean nothing;
-   *   `secret`: 16 random bytes, for the lots of networks
+   * @param options `secret`: 16 random bytes, for the lots of networks
    */
   constructor(options: {
     readonly self: KeyText;
     readonly secret: Uint8Array;
-    readonly isLocal: boolean;
+    readonly isElsewhere: IsWanted;
     readonly limits: TableLimits;
   }) {
     this.#self = options.self;
-    this.#isLocal = options.isLocal;
+    this.isElsewhere = options.isElsewhere;
     this.#limits = options.limits;
     this.#lots = new NetworkLots(options.secret);
   }
@@ -114,7 +114,7 @@ export class RoutingTable {
     if (!known?.names(contact)) return this.#admit(contact, { at, depth, now });
     // A claim never takes the place of what was proven, nor one that nobody can use of any.
     if (known.isProvable && !contact.isProvable) return "refused";
-    if (contact.isLocal && !this.#isLocal) return "refused";
+    if (this.isElsewhere(contact)) return "refused";
     if (contact.isNewsAfter(known)) this.#replaceAt(at, contact);
     this.#heardAt.set(at, now);
     return "known";
@@ -213,7 +213,7 @@ export class RoutingTable {
     const displaced = isFull && this.#displacedBy(contact, this.#lots.of(contact), depth);
     if (isFull && !displaced) {
       // Its network is looked at when there is a place for it.
-      if (!contact.isProvable || (contact.isLocal && !this.#isLocal)) return "refused";
+      if (!contact.isProvable || this.isElsewhere(contact)) return "refused";
       this.#remember(contact, depth);
       return "full";
     }
@@ -232,7 +232,7 @@ export class RoutingTable {
 
   #isAcceptable(contact: Contact, depth: number): boolean {
     if (!contact.isProvable && this.#claimed >= this.#limits.claimedMax) return false;
-    if (contact.isLocal) return this.#isLocal;
+    if (contact.isLocal) return !this.isElsewhere(contact);
     const { network } = contact;
     if (network < 0) return true;
     const [from, to] = this.#bucketAt(depth);

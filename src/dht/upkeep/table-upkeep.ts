@@ -318,7 +318,13 @@ export class TableUpkeep implements ExchangeOwner {
 
   #ping(contact: Contact, now: Instant, request: DhtRequest = PING): boolean {
     if (this.#pinged.has(contact.key)) return false;
-    const isAsked = this.#context.exchanges.ask(contact, request, this, now);
+    const { table, exchanges } = this.#context;
+    if (table.isElsewhere(contact)) {
+      // This node was of a private network before: it is heard still, and told of no more.
+      table.remove(contact.key, now);
+      return false;
+    }
+    const isAsked = exchanges.ask(contact, request, this, now);
     if (isAsked) this.#pinged.set(contact.key, false);
     return isAsked;
   }

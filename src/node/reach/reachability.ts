@@ -121,12 +121,15 @@ export class Reachability {
   }
 }
 
-/** Nodes that are reached directly, of different networks as far as there are some. */
+/**
+ * Nodes that are reached directly, of different networks as far as there are some. Whoever is in a
+ * private network cannot say what strangers reach.
+ */
 function chosen(drawn: readonly NodeDescriptor[]): readonly NodeDescriptor[] {
   const networks = new Set<string>();
   const others: NodeDescriptor[] = [];
   const first = drawn.filter((descriptor) => {
-    const [address] = descriptor.claims.addresses;
+    const address = descriptor.claims.addresses.find(isPublic);
     if (address === undefined) return false;
     const network = addressPrefix(address.host);
     if (!networks.has(network)) return networks.add(network);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { DHT_LIMITS } from "../../../src/dht/limits.ts";
 import { RoutingTable } from "../../../src/dht/table/routing-table.ts";
-import { Contact } from "../../../src/dht/wire/contact.ts";
+import { Contact, type IsWanted } from "../../../src/dht/wire/contact.ts";
 import { compareDistance, type KeyText, sharedBits } from "../../../src/dht/wire/key.ts";
 import { publicHost } from "../../../src/testing/swarm/swarm.ts";
 import { contactAt, heardContacts, keyWith, randomContacts } from "../nodes.ts";
@@ -11,7 +11,9 @@ const SELF = keyWith();
 
 function table(limits: Partial<typeof DHT_LIMITS> = {}, isLocal = false): RoutingTable {
   const secret = new Uint8Array(16).fill(9);
-  return new RoutingTable({ self: SELF, secret, isLocal, limits: { ...DHT_LIMITS, ...limits } });
+  const isElsewhere: IsWanted = (contact) => contact.isLocal && !isLocal;
+  const whole = { ...DHT_LIMITS, ...limits };
+  return new RoutingTable({ self: SELF, secret, isElsewhere, limits: whole });
 }
 
 function filled(count: number, limits: Partial<typeof DHT_LIMITS> = {}) {
@@ -163,7 +165,12 @@ describe("a routing table of a large network", () => {
     const crowd = heardContacts(8, 4_000);
     const kept = [1, 2].map((byte) => {
       const secret = new Uint8Array(16).fill(byte);
-      const one = new RoutingTable({ self: SELF, secret, isLocal: false, limits: DHT_LIMITS });
+      const one = new RoutingTable({
+        self: SELF,
+        secret,
+        isElsewhere: () => false,
+        limits: DHT_LIMITS,
+      });
       for (const contact of crowd) one.observe(contact, 0);
       return new Set(one.contacts.map(({ key }) => key));
     });

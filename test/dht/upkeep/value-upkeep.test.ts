@@ -32,7 +32,12 @@ function setUp(exchangesMax: number): void {
   const limits = resolveDhtLimits({ exchangesMax, repairMs: 1_000_000 });
   const random = new SeededRandom(1);
   const peers = new Peers(random, limits);
-  const table = new RoutingTable({ self: SELF, secret: random.bytes(16), isLocal: false, limits });
+  const table = new RoutingTable({
+    self: SELF,
+    secret: random.bytes(16),
+    isElsewhere: () => false,
+    limits,
+  });
   store = new ValueStore({
     limits: VALUE_LIMITS,
     recordRule: () => undefined,

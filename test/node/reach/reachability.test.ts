@@ -65,7 +65,7 @@ class Place {
       const node = await this.node(host, { reachable: "direct" });
       this.#contacts = [...this.#contacts, ...node.contacts.slice(0, 1).map(parseNodeContact)];
     }
-    this.#stranger = await this.#openStranger();
+    await this.stranger("198.51.200.1", this.#contacts);
   }
 
   async node(host: VirtualHost, config: Partial<NodeConfig>): Promise<RunningNode> {
@@ -111,8 +111,9 @@ class Place {
     return await this.clock.runPromise(promise, 300_000);
   }
 
-  async #openStranger(): Promise<Overlay> {
-    const host = this.network.addHost({ addresses: ["198.51.200.1"] });
+  /** Somebody who asks, and is asked nothing. */
+  async stranger(address: string, by: readonly NodeContact[]): Promise<Overlay> {
+    const host = this.network.addHost({ addresses: [address] });
     const { clock } = this;
     const random = this.#random.fork(99);
     const identity = new NodeIdentity(random.bytes(32));
@@ -120,9 +121,10 @@ class Place {
     const udp = { host: "0.0.0.0", port: 7_000 };
     const links = await openLinkHost({ identity, network: NETWORK_NAME, udp, components });
     const parts = { host: links, identity, clock, random };
-    const stranger = new Overlay(parts, { addresses: () => [], isLocal: false });
-    await this.elapse(stranger.join(this.#contacts));
-    return stranger;
+    const isLocal = address.startsWith("10.");
+    this.#stranger = new Overlay(parts, { addresses: () => [], isLocal });
+    await this.elapse(this.#stranger.join(by));
+    return this.#stranger;
   }
 }
 
@@ -201,4 +203,22 @@ describe("a node that finds out whether others reach it", () => {
     const { addresses, relays } = await place.claimsAfter(0, sure);
     expect([addresses.map(({ host }) => host), relays]).toEqual([["10.0.0.7", "10.0.0.7"], []]);
   });
+});
+
+it("the first node of a private network, which listens everywhere, is one of it", async () => {
+  const place = new Place();
+  const lan = (i: number): VirtualHost => place.network.addHost({ addresses: [`10.0.0.${i}`] });
+  const first = await place.node(lan(1), { bootstrap: [] });
+  const bootstrap = first.contacts.slice(0, 1).map(parseNodeContact);
+  for (let i = 2; i <= 4; i++) await place.node(lan(i), { bootstrap });
+  // Longer than it takes to believe that nobody gets through.
+  await place.clock.runUntil(place.clock.now() + 1_200_000);
+  expect(first.contacts.map((contact) => parseNodeContact(contact).address.host)).toEqual([
+    "10.0.0.1",
+    "10.0.0.1",
+  ]);
+  const { dht } = await place.stranger("10.0.0.9", bootstrap);
+  await place.clock.runUntil(place.clock.now() + 30_000);
+  expect(dht.contacts).toHaveLength(4);
+  await place.end();
 });
