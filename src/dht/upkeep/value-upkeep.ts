@@ -1,5 +1,5 @@
 import type { Instant } from "../../base/index.ts";
-import type { DhtContext } from "../exchange/dht-context.ts";
+import { type DhtContext, estimatedNodes } from "../exchange/dht-context.ts";
 import type { ExchangeOwner } from "../exchange/exchange-desk.ts";
 import type { Contact } from "../wire/contact.ts";
 import { compareDistance, type KeyText, textBytes } from "../wire/key.ts";
@@ -169,11 +169,15 @@ export class ValueUpkeep {
 
   /** @returns false when there is no room for what is to be done: it is to be looked at again */
   #look({ key, kind }: KeptName, now: Instant): boolean {
-    const { store, table, limits, self, exchanges } = this.#context;
+    const { store, table, limits, self, exchanges, networkSize } = this.#context;
     const value = this.#valueToHandOn({ key, kind }, now);
     if (value === undefined) return true;
     const keepers = table.closest(key, limits.replicas);
-    const closer = keepers.filter((contact) => compareDistance(key, contact.key, self) < 0);
+    const isCrowd = networkSize.isTooDense(key, keepers, estimatedNodes(this.#context));
+    // Nobody relies on those who may have ground their ids.
+    const closer = isCrowd
+      ? []
+      : keepers.filter((contact) => compareDistance(key, contact.key, self) < 0);
     const receivers = this.#scanFor.filter((newcomer) => {
       // It is the newcomer that may stand between this node and the key.
       const isCarer = closer.filter(({ key: each }) => each !== newcomer.key).length < CARERS;

@@ -5,6 +5,7 @@ import { ExchangeDesk } from "../../../src/dht/exchange/exchange-desk.ts";
 import { Peers } from "../../../src/dht/exchange/peers.ts";
 import { RequestRates } from "../../../src/dht/exchange/request-rates.ts";
 import { DHT_LIMITS, resolveDhtLimits } from "../../../src/dht/limits.ts";
+import { NetworkSize } from "../../../src/dht/table/network-size.ts";
 import { RoutingTable } from "../../../src/dht/table/routing-table.ts";
 import { ValueUpkeep } from "../../../src/dht/upkeep/value-upkeep.ts";
 import { VALUE_LIMITS } from "../../../src/dht/values/value-limits.ts";
@@ -59,6 +60,7 @@ function setUp(exchangesMax: number): void {
     limits,
     random,
     table,
+    networkSize: new NetworkSize(),
     peers,
     store,
     exchanges: desk,
