@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FairPlaces, FairShare } from "../../src/retx/index.ts";
 
 interface Thing {
@@ -69,6 +69,40 @@ describe("places that sources share", () => {
     expect(lost[0]).toBe(things[2]);
     for (const thing of things) places.leave("a", thing);
     expect(places.size).toBe(1);
+  });
+});
+
+describe("places that somebody keeps taken", () => {
+  /** Steps of loops over sets and maps until so many things have come, of as many sources. */
+  function stepsOf(placesMax: number, sources: number, things: number): number {
+    const { take } = setUp(placesMax);
+    for (const source of names(sources)) take(source, placesMax);
+    const iterators = [new Set().values(), new Map().values()].map(Object.getPrototypeOf);
+    const spies = iterators.map((iterator) => vi.spyOn(iterator, "next"));
+    for (let at = 0; at < things; at++) take(`late ${at}`, 1);
+    const steps = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    for (const spy of spies) spy.mockRestore();
+    return steps;
+  }
+
+  it.each([1, 50])("cost who comes no more than a few would, of %d sources", (sources) => {
+    const few = stepsOf(200, sources, 100);
+    expect(stepsOf(5_000, sources, 100)).toBeLessThanOrEqual(few + 100);
+  });
+
+  it("are given up in the order of the counts, whoever comes and goes between", () => {
+    const { places, take, lost } = setUp(6);
+    const own = [{ source: "a" }, { source: "a" }, { source: "a" }] as const;
+    for (const thing of own) places.take("a", thing);
+    take("b", 3);
+    places.leave("a", own[1]);
+    take("c", 1);
+    // Now b has most, then nobody more than two.
+    expect(take("c", 1)).toBe(1);
+    expect([...lost]).toEqual([["b", 1]]);
+    expect(take("c", 1)).toBe(0);
+    expect(take("d", 1)).toBe(1);
+    expect(places.size).toBe(6);
   });
 });
 

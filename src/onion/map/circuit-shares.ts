@@ -1,4 +1,5 @@
 import { Canceller } from "../../base/index.ts";
+import { FairPlaces } from "../../retx/index.ts";
 import type { CircuitId } from "../relay/relay-protocol.ts";
 
 /** A place that a circuit has taken; whoever works in it stops when it is given to another one. */
@@ -12,45 +13,37 @@ export type Place = Canceller;
  * before its turn comes.
  */
 export class CircuitShares {
-  readonly #placesMax: number;
-  readonly #taken = new Map<CircuitId, Set<Place>>();
-  #size = 0;
+  readonly #places: FairPlaces<Place, CircuitId>;
+  /** Circuits that have a place; the one that has taken nothing for longest is first. */
+  readonly #turns = new Set<CircuitId>();
 
   constructor(placesMax: number) {
-    this.#placesMax = placesMax;
+    this.#places = new FairPlaces(placesMax, (place) => place.abort());
   }
 
   /** A place for a circuit; `undefined` when it has one and nobody has more than it would have. */
   take(circuit: CircuitId): Place | undefined {
-    const own = this.#taken.get(circuit) ?? new Set();
-    if (this.#size >= this.#placesMax && !this.#freeOne(own.size + 1)) return undefined;
     const place = new Canceller();
-    // Whoever has taken nothing for longest is first.
-    this.#taken.delete(circuit);
-    this.#taken.set(circuit, own.add(place));
-    this.#size += 1;
+    if (!this.#places.take(circuit, place) && !this.#takeOfLongest(circuit, place)) {
+      return undefined;
+    }
+    this.#turns.delete(circuit);
+    this.#turns.add(circuit);
     return place;
   }
 
   /** The work is over. Once the place was given away, it does nothing. */
   leave(circuit: CircuitId, place: Place): void {
-    const taken = this.#taken.get(circuit);
-    if (taken?.delete(place) !== true) return;
-    this.#size -= 1;
-    if (taken.size === 0) this.#taken.delete(circuit);
+    this.#places.leave(circuit, place);
+    if (!this.#places.has(circuit)) this.#turns.delete(circuit);
   }
 
-  /** Takes a place from the circuit that has most, unless that is no more than `few`. */
-  #freeOne(few: number): boolean {
-    const [longest = -1] = few === 1 ? this.#taken.keys() : [];
-    let [richest, most] = [longest, few];
-    for (const [circuit, { size }] of this.#taken) {
-      if (size > most) [richest, most] = [circuit, size];
-    }
-    const last = [...(this.#taken.get(richest) ?? [])].at(-1);
-    if (last === undefined) return false;
-    this.leave(richest, last);
-    last.abort();
-    return true;
+  /** Where no circuit has more than one. */
+  #takeOfLongest(circuit: CircuitId, place: Place): boolean {
+    if (this.#places.has(circuit)) return false;
+    const [longest] = this.#turns;
+    if (longest === undefined || !this.#places.freeLast(longest)) return false;
+    this.#turns.delete(longest);
+    return this.#places.take(circuit, place);
   }
 }
