@@ -31,6 +31,16 @@ interface OpenTunnel {
 /** One that somebody else has built. */
 type Incoming = OpenTunnel & { readonly source: string };
 
+/** Room for one more that comes in. */
+interface Room {
+  /** Clients that are told of it. */
+  readonly listeners: readonly TunnelHolder[];
+  /** What some of these take leave of. */
+  readonly released: ReadonlyMap<TunnelHolder, Incoming>;
+  /** What all take leave of. */
+  readonly ended: Incoming | undefined;
+}
+
 /**
  * Who holds which tunnel. One that a client has built is that client's; one that comes in is
  * everybody's who is connected then. Data goes to all holders; when the last one takes leave, or
@@ -91,11 +101,14 @@ export class TunnelDesk {
    * @param source whom it counts for
    */
   incoming(tunnel: VoidphoneTunnel, source: string): void {
-    const listeners = [...this.#clients].filter((client) => this.#makesRoom(source, client));
-    if (listeners.length === 0 || !this.#makesRoom(source)) {
+    const room = this.#roomFor(source);
+    if (room === undefined) {
       tunnel.destroy();
       return;
     }
+    for (const [client, other] of room.released) this.release(other.id, client);
+    if (room.ended !== undefined) this.#takeDown(room.ended);
+    const { listeners } = room;
     const tunnelId = this.#open({ tunnel, source, holders: new Set(listeners) });
     const notice = encodeOnionNotice({ kind: "incoming", tunnelId });
     for (const client of listeners) client.push(notice, { mayBeLost: false });
@@ -137,19 +150,31 @@ export class TunnelDesk {
     tunnel.destroy();
   }
 
-  /** Makes room for one more that comes in, of a client or of all; false when there is none. */
-  #makesRoom(source: string, client?: TunnelHolder): boolean {
-    const isIncoming = (open: OpenTunnel): open is Incoming => open.source !== undefined;
+  /**
+   * Where one more of `source` that comes in has room, and what has to go for it; `undefined` when
+   * there is none. It only looks: where there is no room in the end, nothing may have gone for it.
+   */
+  #roomFor(source: string): Room | undefined {
     const incoming = [...this.#tunnels.values()].filter(isIncoming);
-    const here = incoming.filter(({ holders }) => client === undefined || holders.has(client));
-    const most = client === undefined ? INCOMING_MAX : INCOMING_PER_CLIENT_MAX;
-    const isFull = client === undefined ? this.#tunnels.size >= TUNNELS_MAX : this.isFull(client);
-    if (here.length < most && !isFull) return true;
-    const other = givingWay(here, source);
-    if (other === undefined) return false;
-    if (client === undefined) this.#takeDown(other);
-    else this.release(other.id, client);
-    return true;
+    const listeners: TunnelHolder[] = [];
+    const released = new Map<TunnelHolder, Incoming>();
+    for (const client of this.#clients) {
+      const here = incoming.filter(({ holders }) => holders.has(client));
+      const isFull = this.#countOf(client) >= TUNNELS_PER_CLIENT_MAX;
+      const hasRoom = here.length < INCOMING_PER_CLIENT_MAX && !isFull;
+      const other = hasRoom ? undefined : givingWay(here, source);
+      if (!hasRoom && other === undefined) continue;
+      listeners.push(client);
+      if (other !== undefined) released.set(client, other);
+    }
+    if (listeners.length === 0) return undefined;
+    const stays = (open: Incoming): boolean =>
+      [...open.holders].some((holder) => released.get(holder) !== open);
+    const staying = incoming.filter(stays);
+    const all = this.#tunnels.size - incoming.length + staying.length;
+    const hasRoom = staying.length < INCOMING_MAX && all < TUNNELS_MAX;
+    const ended = hasRoom ? undefined : givingWay(staying, source);
+    return hasRoom || ended !== undefined ? { listeners, released, ended } : undefined;
   }
 
   /** Last of all, so that nothing that comes through it is told before the tunnel is. */
@@ -189,4 +214,8 @@ export class TunnelDesk {
       if (id !== 0 && !this.#tunnels.has(id)) return id;
     }
   }
+}
+
+function isIncoming(open: OpenTunnel): open is Incoming {
+  return open.source !== undefined;
 }
