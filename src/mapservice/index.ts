@@ -24,6 +24,7 @@ export {
   ServiceCarrier,
   type ServiceCarrierLimits,
 } from "./client/service-carrier.ts";
+export { showsConflict } from "./client/shown-conflict.ts";
 export { addressKey } from "./record/address-key.ts";
 export {
   type Receipt,

@@ -18,6 +18,7 @@ import {
 } from "../record/record.ts";
 import { FrameCache } from "./frame-cache.ts";
 import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
+import { showsConflict } from "./shown-conflict.ts";
 
 /** What a client has seen, over all streams that are bound to it. */
 export interface MapClientStatistics {
@@ -125,21 +126,10 @@ export class BoundMapClient implements Transport {
     }
   }
 
-  /**
-   * A conflict ends a stream, and nobody's mere word may: the Map has to show the other bytes,
-   * signed by their address.
-   */
-  async #requireConflict({ address, seq, payload }: MapRecord, options: PutOptions): Promise<void> {
+  async #requireConflict(record: MapRecord, { signal }: PutOptions): Promise<void> {
     const { carrier, statistics } = this.#options;
-    const { signal } = options;
-    try {
-      const shown = await carrier.get(address, { waitMs: 0, signal });
-      const isSame = shown.seq === seq && equalBytes(shown.payload, payload);
-      if (!isSame && shown.seq >= seq && this.#isGenuine(shown, address)) return;
-    } catch (error) {
-      // Of a Map that does not answer now nothing is known.
-      if (!isCulvertError(error, "CULVERT_NOT_FOUND")) throw error;
-    }
+    const isGenuine = (shown: MapRecord): boolean => this.#isGenuine(shown, record.address);
+    if (await showsConflict(carrier, record, { isGenuine, signal })) return;
     statistics.lies += 1;
     throw new CulvertError("CULVERT_PROTOCOL", "the Map tells of other bytes, and shows none");
   }

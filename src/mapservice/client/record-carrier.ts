@@ -40,8 +40,8 @@ export interface RecordCarrier {
   /** Exact length of the payload of every cell; constant for the life of the carrier. */
   readonly payloadSize: number;
   /**
-   * True when every record was verified in this very process and has not left its memory since:
-   * then verifying it again proves nothing.
+   * True when every record was verified in this very process and has not left its memory since, the
+   * other bytes of every conflict too: then verifying it again proves nothing.
    */
   readonly isVerified?: boolean;
   put(record: MapRecord, options?: CarrierPutOptions): Promise<StoredReply>;

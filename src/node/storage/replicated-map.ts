@@ -1,4 +1,12 @@
-import { type Clock, equalBytes, LruMap, type Random, toHex } from "../../base/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  equalBytes,
+  isCulvertError,
+  LruMap,
+  type Random,
+  toHex,
+} from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import {
   type Contact,
@@ -18,6 +26,7 @@ import {
   type RecordCarrier,
   receiptEndsFrom,
   type StoredReply,
+  showsConflict,
   verifyRecord,
 } from "../../mapservice/index.ts";
 import type { MapPeers } from "./map-links.ts";
@@ -78,7 +87,7 @@ export class ReplicatedMap implements RecordCarrier {
       clock,
       random,
       mapOf: async (node) => withKey(await this.#mapOf(node.id)),
-      isRecord: (address, record) => equalBytes(record.address, address) && verifyRecord(record),
+      isRecord,
       isReceipt: (node, record, reply) => this.#isReceipt(node.id, record, reply),
     });
   }
@@ -175,12 +184,39 @@ export class ReplicatedMap implements RecordCarrier {
   }
 }
 
+function isRecord(address: Uint8Array, record: MapRecord): boolean {
+  return equalBytes(record.address, address) && verifyRecord(record);
+}
+
 function withKey({ carrier, nodeKey }: NodeMap) {
   return {
-    put: async (record: MapRecord, options?: CarrierPutOptions) => {
-      return { ...(await carrier.put(record, options)), nodeKey };
+    put: async (record: MapRecord, options: CarrierPutOptions = {}) => {
+      try {
+        return { ...(await carrier.put(record, options)), nodeKey };
+      } catch (error) {
+        if (isCulvertError(error, "CULVERT_CONFLICT")) {
+          await requireConflict(carrier, record, options.signal);
+        }
+        throw error;
+      }
     },
     get: async (address: Uint8Array, options?: CarrierGetOptions) =>
       await carrier.get(address, options),
   };
+}
+
+/**
+ * A conflict of one keeper is one of the whole put, where too few others have taken it: so it has
+ * to show the other bytes. One that shows none has failed, and another one is asked in its place.
+ *
+ * @throws CulvertError `CULVERT_PROTOCOL` when it does not
+ */
+async function requireConflict(
+  carrier: RecordCarrier,
+  record: MapRecord,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const isGenuine = (shown: MapRecord): boolean => isRecord(record.address, shown);
+  if (await showsConflict(carrier, record, { isGenuine, signal })) return;
+  throw new CulvertError("CULVERT_PROTOCOL", "a keeper tells of other bytes, and shows none");
 }
