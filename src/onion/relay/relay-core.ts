@@ -7,6 +7,7 @@ import { BLOCKED_UNITS, exitLayers, SealedEnd } from "../circuit/sealed-end.ts";
 import type { FailureReason } from "../packet/backward.ts";
 import { type HopComponents, isLoop, type PeeledPacket } from "../packet/packet.ts";
 import { CircuitsPerLink } from "./circuits-per-link.ts";
+import { CoverShare } from "./cover-share.ts";
 import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circuit.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "./relay-options.ts";
 import {
@@ -35,6 +36,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #circuits = new Map<CircuitId, RelayCircuit>();
   readonly #perLink: CircuitsPerLink;
   readonly #unsent: UnsentCells;
+  readonly #cover: CoverShare;
   readonly #timers: TimerQueue<RelayTimer>;
   readonly #effects: RelayEffect[] = [];
   readonly #counts = new Map<string, number>();
@@ -48,6 +50,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     this.#limits = { ...ONION_RELAY_LIMITS, ...this.#options.limits };
     const { circuitsMax, waitingCellsMax: ofAll } = this.#limits;
     this.#unsent = new UnsentCells({ ofChannel: this.#options.circuit.unsentCellsMax, ofAll });
+    this.#cover = new CoverShare(this.#limits.coverCellsPerSecond);
     this.#timers = new TimerQueue({ capacity: 3 * circuitsMax });
     this.#perLink = new CircuitsPerLink(this.#limits, (it) => this.#fail(it, "overload"));
   }
@@ -298,22 +301,30 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   }
 
   #startCover(circuit: RelayCircuit, exit: SealedEnd, intervalMs: number, now: Instant): void {
-    if (circuit.beat !== undefined) this.#timers.cancel(circuit.beat);
-    circuit.beat = undefined;
+    this.#endCover(circuit);
     const { coverMsMin } = this.#options.circuit;
     exit.coverMs = intervalMs === 0 ? 0 : Math.max(intervalMs, coverMsMin);
-    if (exit.coverMs > 0) this.#beatAt(circuit, now + exit.coverMs);
+    if (exit.coverMs === 0) return;
+    this.#cover.enter(circuit.source);
+    this.#beatLater(circuit, now);
+  }
+
+  #endCover(circuit: RelayCircuit): void {
+    if (circuit.beat === undefined) return;
+    this.#timers.cancel(circuit.beat);
+    circuit.beat = undefined;
+    this.#cover.leave(circuit.source);
   }
 
   #beat(circuit: RelayCircuit, now: Instant): void {
-    const { exit } = circuit;
-    circuit.beat = undefined;
-    if (exit === undefined || exit.coverMs === 0) return;
-    if (circuit.inbound.unsent < BLOCKED_UNITS) exit.beat();
-    this.#beatAt(circuit, now + exit.coverMs);
+    const { exit, inbound } = circuit;
+    if (exit !== undefined && inbound.unsent < BLOCKED_UNITS) exit.beat();
+    // Its cell may have been one too many.
+    if (!circuit.isEnding) this.#beatLater(circuit, now);
   }
 
-  #beatAt(circuit: RelayCircuit, at: Instant): void {
+  #beatLater(circuit: RelayCircuit, now: Instant): void {
+    const at = now + this.#cover.pauseMs(circuit.source, circuit.exit?.coverMs ?? 0);
     circuit.beat = this.#timers.push(at, { circuit, kind: "beat" });
   }
 
@@ -372,9 +383,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       if (!this.#channels.delete(channel.id)) continue;
       this.#effects.push({ kind: "close", channel: channel.id, isStuck: channel.isStuck });
     }
-    for (const timer of [circuit.life, circuit.beat]) {
-      if (timer !== undefined) this.#timers.cancel(timer);
-    }
+    if (circuit.life !== undefined) this.#timers.cancel(circuit.life);
+    this.#endCover(circuit);
     this.#perLink.leave(circuit, circuit.to);
     if (circuit.exit !== undefined) this.#effects.push({ kind: "gone", circuit: circuit.id });
   }
