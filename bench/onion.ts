@@ -20,6 +20,8 @@ import {
   ONION_GEOMETRY,
   type OnionParts,
   openPayload,
+  PACKET_LIMITS,
+  PacketCore,
   Peeler,
   packetBytes,
   RelayCore,
@@ -58,12 +60,12 @@ function makeHop(parts: OnionParts, random: SeededRandom): Hop {
 function packet(
   parts: OnionParts,
   random: SeededRandom,
-  options: { hops: readonly Hop[]; last: "deliver" | "exit" },
+  options: { hops: readonly Hop[]; last: "deliver" | "exit"; keepsBackState?: boolean },
 ): Uint8Array {
-  const { last } = options;
+  const { last, keepsBackState = false } = options;
   const through = last === "exit" ? "extend" : "relay";
   const route = options.hops.map(({ target }) => target);
-  const hops = hopsOf(route, { last, through, name: random.bytes(32) });
+  const hops = hopsOf(route, { last, through, name: random.bytes(32), keepsBackState });
   const content = random.bytes(last === "exit" ? 0 : 500);
   const built = buildPacket(parts, { epoch: epochOf(UNIX_MS), hops, content, random });
   assert(built !== undefined, "the keys are good");
@@ -94,6 +96,30 @@ function peeling(parts: OnionParts): { floor: () => void; peel: () => void } {
       const peeled = hop.peeler.peel(units[at++ % PACKETS] ?? payload);
       if (peeled.kind !== "peeled") throw new Error(peeled.reason);
     },
+  };
+}
+
+/** All that a relay does with a packet that asks for a backward unit, but for its links. */
+function passing(parts: OnionParts): () => void {
+  const random = new SeededRandom(6);
+  const [hop, next] = [makeHop(parts, random), makeHop(parts, random)];
+  const from = next.target.id;
+  const how = { hops: [hop, next], last: "deliver", keepsBackState: true } as const;
+  const units = Array.from({ length: PACKETS }, () => packet(parts, random, how));
+  const tags = hop.ring.find(epochOf(UNIX_MS) & 0xff)?.tags;
+  const limits = { packetsPerSecond: 1e6, packetsBurst: 1e6 };
+  const components = { parts, peeler: hop.peeler, self: hop.target.id, random };
+  const core = new PacketCore(components, { limits });
+  let at = 0;
+  let now = 0;
+  return () => {
+    if (at % PACKETS === 0) {
+      tags?.wipe();
+      now += PACKET_LIMITS.stateMs;
+      core.timeout(now);
+    }
+    core.handle({ kind: "unit", from, unit: units[at++ % PACKETS] ?? from, source: "" }, now);
+    if (core.poll()?.kind !== "send") throw new Error("a packet goes on");
   };
 }
 
@@ -165,6 +191,7 @@ interface Row extends Readonly<Record<string, string | number>> {
   readonly provider: string;
   readonly "packet µs": number;
   readonly packet: number;
+  readonly "relayed µs": number;
   readonly "cell µs": number;
   readonly there: number;
   readonly back: number;
@@ -177,10 +204,11 @@ async function times(): Promise<Row[]> {
   for (const provider of PROVIDERS) {
     const parts = { suite: installed(provider), geometry: ONION_GEOMETRY };
     const packets = peeling(parts);
-    const [packetFloor, peel] = await measure(
+    const [packetFloor, peel, relay] = await measure(
       [
         { name: "floor", run: packets.floor },
         { name: "peel", run: packets.peel },
+        { name: "relay", run: passing(parts) },
       ],
       SHORT,
     );
@@ -193,11 +221,12 @@ async function times(): Promise<Row[]> {
       ],
       SHORT,
     );
-    assert(packetFloor && peel && cellFloor && there && back, "every subject is timed");
+    assert(packetFloor && peel && relay && cellFloor && there && back, "every subject is timed");
     rows.push({
       provider,
       "packet µs": peel.leastUs,
       packet: peel.leastUs / packetFloor.leastUs,
+      "relayed µs": relay.leastUs,
       "cell µs": there.leastUs,
       there: there.leastUs / cellFloor.leastUs,
       back: back.leastUs / cellFloor.leastUs,
