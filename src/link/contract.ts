@@ -57,6 +57,8 @@ export interface LinkPath {
   readonly isRelayed: boolean;
   /** The relay that it leads through, where that is known. */
   readonly via?: NodeId | undefined;
+  /** Where that relay is, as seen here when the path began; absent without a direct link to it. */
+  readonly viaRemote?: NodeAddress | undefined;
   /** Where the peer is, as seen here; absent on attached connections without an address. */
   readonly remote: NodeAddress | undefined;
   /** Where the peer says that we are, as seen there. A peer may lie: ask several. */

@@ -130,7 +130,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   async attach(connection: PathConnection, options: AttachOptions): Promise<Link> {
     if (this.#closing.signal.aborted) connection.close(true);
     this.#requireOpen();
-    const way = attachedWay(options);
+    const way = this.#attachedWay(options);
     const { expectedId, publicKey, signal } = options;
     if (!options.isInitiator) return this.#awaitLink(connection, options);
     const setup = await this.#desk.open(connection, { id: expectedId, publicKey }, signal);
@@ -251,7 +251,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       return this.#dialPath({ ...target, addresses: path.addresses }, signal);
     }
     const setup = await this.#desk.open(path.connection, target, path.signal);
-    return { setup, way: attachedWay(path) };
+    return { setup, way: this.#attachedWay(path) };
   }
 
   /** Asks the peer at the other end of a path for a new link. */
@@ -296,7 +296,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       const setup = this.#desk.answer(connection, {
         expectedId,
         source,
-        way: attachedWay(options),
+        way: this.#attachedWay(options),
         onAsked: (asked) => {
           forget();
           const link = this.#answer(asked);
@@ -365,6 +365,13 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     this.#observers.tell({ address: observed, by: link.peer, remote: way.remote });
   }
 
+  /** How a connection came here that the caller has got somehow. */
+  #attachedWay({ isRelayed, via }: Pick<AttachOptions, "isRelayed" | "via">): Way {
+    const { path } = (via && this.#table.find(via)) ?? {};
+    const viaRemote = path?.isRelayed === false ? path.remote : undefined;
+    return { carrier: "attached", isRelayed, via, viaRemote, remote: undefined };
+  }
+
   #sweepLater(): void {
     const sweep = (): void => {
       for (const link of this.#table.expired(this.clock.now())) void link.close();
@@ -374,9 +381,4 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       background: true,
     });
   }
-}
-
-/** How a connection came here that the caller has got somehow. */
-function attachedWay({ isRelayed, via }: Pick<AttachOptions, "isRelayed" | "via">): Way {
-  return { carrier: "attached", isRelayed, via, remote: undefined };
 }

@@ -22,7 +22,7 @@ import { type PathContext, PathSetup } from "./path-setup.ts";
 import { SourceGuard } from "./source-guard.ts";
 
 /** How a connection came here. */
-export type Way = Pick<LinkPath, "carrier" | "isRelayed" | "via" | "remote">;
+export type Way = Pick<LinkPath, "carrier" | "isRelayed" | "via" | "viaRemote" | "remote">;
 
 /** Somebody has asked for a link, or for another path of one. */
 export interface Asked {

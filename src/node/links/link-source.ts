@@ -1,5 +1,5 @@
 import type { DhtNodeOptions } from "../../dht/index.ts";
-import { addressScope, nodeIdText, publicPrefix } from "../../identity/index.ts";
+import { addressScope, type NodeId, nodeIdText, publicPrefix } from "../../identity/index.ts";
 import type { Link, LinkHost, LinkPath } from "../../link/index.ts";
 
 /** Whom a peer counts for, by quotas of the Map and of the DHT. */
@@ -9,23 +9,27 @@ export interface LinkSource {
   readonly isAddressProven: boolean;
 }
 
-/** The networks of paths, which are asked for with every request. */
-const NETWORKS = new WeakMap<LinkPath, string>();
+/** Those of paths, which are asked for with every request. */
+const SOURCES = new WeakMap<LinkPath, string>();
 
 /**
  * The unit of fairness of a link: not who is at its other end, since ids cost nothing, but where
- * that is. A public address counts for its network, whoever comes through a relay for that relay.
- * In a private network, and on one machine, each node counts for itself.
+ * that is. A public address counts for its network, whoever comes through a relay for that of the
+ * relay: relays cost nothing either, and who is dialled names those that lead to it. In a private
+ * network, and on one machine, each node counts for itself.
  */
 export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSource {
-  if (path?.remote !== undefined && !path.isRelayed) {
-    const source = NETWORKS.get(path) ?? publicPrefix(path.remote.host) ?? nodeIdText(peer);
-    NETWORKS.set(path, source);
-    return { source, isAddressProven: true };
-  }
-  const relay = path?.via;
-  const source = relay === undefined ? nodeIdText(peer) : `relay:${nodeIdText(relay)}`;
-  return { source, isAddressProven: false };
+  const isAddressProven = path?.remote !== undefined && !path.isRelayed;
+  if (path === undefined) return { source: nodeIdText(peer), isAddressProven };
+  const source = SOURCES.get(path) ?? placeOf(peer, path);
+  SOURCES.set(path, source);
+  return { source, isAddressProven };
+}
+
+function placeOf(peer: NodeId, { isRelayed, remote, via, viaRemote }: LinkPath): string {
+  if (remote !== undefined && !isRelayed) return publicPrefix(remote.host) ?? nodeIdText(peer);
+  if (via === undefined) return nodeIdText(peer);
+  return `relay:${(viaRemote && publicPrefix(viaRemote.host)) ?? nodeIdText(via)}`;
 }
 
 /** Where nodes are heard, by the links to them. */

@@ -63,6 +63,8 @@ describe("a node that only a relay reaches", () => {
     expect(link.peer).toEqual(right.id);
     const paths = [link.path, right.host.find(left.id)?.path];
     expect(paths.map((path) => path?.via)).toEqual([relay.id, relay.id]);
+    const { addresses: places } = relay.vhost;
+    expect(paths.map((path) => path?.viaRemote?.host)).toEqual([places[0], places[0]]);
     const stream = await world.clock.runPromise(link.openStream("echo"), 10_000);
     const flow = flood(stream, 300_000);
     await world.clock.runUntil(() => flow.isSame, 60_000);

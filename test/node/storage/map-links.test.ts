@@ -68,6 +68,22 @@ describe("whom a link counts for", () => {
     });
   });
 
+  it("is the network of that relay, where that is known: relays cost nothing either", () => {
+    const sources = ["203.0.113.1", "203.0.113.77", "198.51.100.1", "10.0.0.1"].map((host, at) => {
+      const via = new Uint8Array(32).fill(at) as NodeId;
+      const viaRemote = { carrier: "udp", host, port: 7_000 } as const;
+      return link({ ...way, isRelayed: true, via, viaRemote });
+    });
+    const alone = `relay:${nodeIdText(new Uint8Array(32).fill(3) as NodeId)}`;
+    expect(sources.map(({ source }) => source)).toEqual([
+      "relay:203.0.113.0/24",
+      "relay:203.0.113.0/24",
+      "relay:198.51.100.0/24",
+      alone,
+    ]);
+    expect(sources.some(({ isAddressProven }) => isAddressProven)).toBe(false);
+  });
+
   it("is its peer, where nobody knows more", () => {
     const alone = { source: nodeIdText(peer as NodeId), isAddressProven: false };
     expect(link({ ...way, isRelayed: true })).toEqual(alone);
