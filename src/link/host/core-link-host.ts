@@ -10,7 +10,13 @@ import {
   throwIfAborted,
   withSignals,
 } from "../../base/index.ts";
-import { type NodeAddress, type NodeId, nodeIdOf, nodeIdText } from "../../identity/index.ts";
+import {
+  addressPrefix,
+  type NodeAddress,
+  type NodeId,
+  nodeIdOf,
+  nodeIdText,
+} from "../../identity/index.ts";
 import type { HostPort, PathConnection, TcpNetwork, UdpSocket } from "../carrier/carrier.ts";
 import type {
   AttachOptions,
@@ -335,7 +341,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
 
   /** A new link, unless that would be too many. */
   #add(
-    { setup }: ReadyPath,
+    { setup, way }: ReadyPath,
     options: Pick<CoreLinkOptions, "linkId" | "isInitiator"> & {
       readonly peer: Hello;
       readonly source?: string | undefined;
@@ -346,9 +352,11 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     const id = nodeIdOf(peerKey);
     if (!options.isInitiator) void this.#table.surplusOf(id)?.close();
     if (this.#table.isFullFor(id, options.source)) return undefined;
-    if (this.#table.isFull) void this.#table.longestIdle()?.close();
+    const place = placeOf(way);
+    const { isFull } = this.#table;
+    if (isFull) void (this.#table.longestIdle() ?? this.#table.displacedBy(place))?.close();
     if (this.#table.isFull) return undefined;
-    const link = new CoreLink({ owner: this, peerKey, source: undefined, ...options });
+    const link = new CoreLink({ owner: this, peerKey, place, source: undefined, ...options });
     this.#table.add(link);
     return link;
   }
@@ -381,4 +389,11 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       background: true,
     });
   }
+}
+
+/** Where a path leads, or at least the relay in between: ids cost nothing. */
+function placeOf({ remote, via, viaRemote }: Way): string {
+  const at = remote ?? viaRemote;
+  if (at !== undefined) return addressPrefix(at.host);
+  return via === undefined ? "" : nodeIdText(via);
 }

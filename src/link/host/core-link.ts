@@ -44,6 +44,7 @@ export class CoreLink implements Link {
   readonly isInitiator: boolean;
   readonly linkId: Uint8Array;
   readonly source: string | undefined;
+  readonly place: string;
   readonly owner: LinkOwner;
   readonly #core: LinkCore;
   readonly #driver: Driver<LinkInput, LinkEffect>;
@@ -75,6 +76,7 @@ export class CoreLink implements Link {
     this.isInitiator = isInitiator;
     this.linkId = options.linkId;
     this.source = options.source;
+    this.place = options.place;
     this.#usedAt = owner.clock.now();
     this.#core = new LinkCore({
       limits: owner.limits,

@@ -31,4 +31,6 @@ export interface CoreLinkOptions {
   readonly peer: Pick<Hello, "streams" | "streamWindow">;
   /** The unit of fairness that a link which came in counts for. */
   readonly source: string | undefined;
+  /** The network that its first path leads to, or that of the relay in between. */
+  readonly place: string;
 }

@@ -105,6 +105,20 @@ export class LinkTable {
     }
   }
 
+  /**
+   * Where all links are in use: the one that gives way to one more of `place`, or a few networks
+   * could keep everybody else out. It is the last one of the place that has most, unless that would
+   * then have no more than the new one's.
+   */
+  displacedBy(place: string): CoreLink | undefined {
+    const counts = new Map<string, number>();
+    for (const link of this.#links) counts.set(link.place, (counts.get(link.place) ?? 0) + 1);
+    let [richest, most] = [place, (counts.get(place) ?? 0) + 1];
+    for (const [other, count] of counts) if (count > most) [richest, most] = [other, count];
+    if (richest === place) return undefined;
+    return [...this.#links].findLast((link) => link.place === richest);
+  }
+
   /** The link that has been idle for longest; `undefined` when all are in use. */
   longestIdle(): CoreLink | undefined {
     return this.#idle()[0];
