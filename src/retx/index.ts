@@ -1,6 +1,7 @@
 export { FairBucket } from "./fair-bucket.ts";
 export { FairPlaces } from "./fair-places.ts";
 export { FairShare } from "./fair-share.ts";
+export { lastOfMost } from "./last-of-most.ts";
 export type { Pacer } from "./pacer.ts";
 export { OPEN_PACER, PoissonPacer } from "./pacer.ts";
 export { RateTable } from "./rate-table.ts";

@@ -1,5 +1,6 @@
 import { Counts, type Instant, toHex } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { lastOfMost } from "../../retx/index.ts";
 import type { LinkLimits } from "../limits.ts";
 import type { CoreLink } from "./core-link.ts";
 
@@ -111,12 +112,7 @@ export class LinkTable {
    * then have no more than the new one's.
    */
   displacedBy(place: string): CoreLink | undefined {
-    const counts = new Map<string, number>();
-    for (const link of this.#links) counts.set(link.place, (counts.get(link.place) ?? 0) + 1);
-    let [richest, most] = [place, (counts.get(place) ?? 0) + 1];
-    for (const [other, count] of counts) if (count > most) [richest, most] = [other, count];
-    if (richest === place) return undefined;
-    return [...this.#links].findLast((link) => link.place === richest);
+    return lastOfMost(this.#links, place, (link) => link.place);
   }
 
   /** The link that has been idle for longest; `undefined` when all are in use. */

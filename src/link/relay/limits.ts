@@ -1,6 +1,6 @@
 /** Every bound of a relay and of those who use it. Sizes in bytes, times in milliseconds. */
 export interface RelayLimits {
-  /** Reservations at once; more are refused. */
+  /** Reservations at once; then the network that has most gives one up to one with fewer. */
   readonly reservationsMax: number;
   /** Reservations of one network (an IPv4 /24, an IPv6 /56). */
   readonly reservationsPerNetworkMax: number;
@@ -11,9 +11,9 @@ export interface RelayLimits {
   /** The same for each second in the long run, and in one burst. */
   readonly bytesPerSecond: number;
   readonly bytesBurst: number;
-  /** Circuits at once. */
+  /** Circuits at once; then the network of callers that has most gives one up likewise. */
   readonly circuitsMax: number;
-  /** Circuits at once to one holder of a reservation. */
+  /** Circuits at once to one holder of a reservation; then the same. */
   readonly circuitsPerHolderMax: number;
   /** Circuits at once of one caller. */
   readonly circuitsPerCallerMax: number;

@@ -1,5 +1,6 @@
 import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity } from "../../identity/index.ts";
+import { roomForCall } from "./call-room.ts";
 import { Circuit, type LegId } from "./circuit.ts";
 import { encodeFrame, type RelayFrame, RelayFrameBuffer, type RelayRefusal } from "./frames.ts";
 import type { Leg } from "./leg.ts";
@@ -39,7 +40,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   constructor(options: RelayCoreOptions) {
     this.#options = options;
     this.#limits = options.limits;
-    this.#book = new ReservationBook(options.identity, options.limits);
+    const { identity, limits } = options;
+    this.#book = new ReservationBook(identity, limits, (displaced) => this.#end(displaced));
   }
 
   get statistics(): RelayStatistics {
@@ -94,11 +96,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       if (circuit.lastAt + this.#limits.circuitIdleMs <= now) this.#cut(circuit);
       else circuit.timeout(now);
     }
-    for (const reservation of this.#book.takeExpired(now)) {
-      this.#cutAll(reservation);
-      const control = this.#legs.get(reservation.controlLeg ?? 0);
-      if (control !== undefined) this.#drop(control);
-    }
+    for (const reservation of this.#book.takeExpired(now)) this.#end(reservation);
   }
 
   poll(): RelayEffect | undefined {
@@ -214,6 +212,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
       this.#refuse(leg, refusal ?? "no-reservation");
       return;
     }
+    const call = { caller: leg, reservation };
+    const room = roomForCall(this.#legs.values(), call, this.#limits);
+    if (!room.isThere) {
+      this.#refuse(leg, "busy");
+      return;
+    }
+    if (room.instead !== undefined) this.#drop(room.instead);
     this.#lastLeg -= 1;
     const holder = this.#add(
       { id: this.#lastLeg, peer: target, isRelayed: false, network: reservation.network },
@@ -240,27 +245,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
     if (isRelayed || ends.some((end) => isSameNode(end, target))) return "relay-over-relay";
     if (reservation === undefined) return "no-reservation";
     if (!this.#options.isDirect(target)) return "not-linked";
-    if (reservation.usedBytes >= this.#limits.quotaBytes) return "quota";
-    return this.#isFullFor(caller, reservation) ? "busy" : undefined;
-  }
-
-  /** Whether the relay, the holder, the caller or its network has all circuits that it may have. */
-  #isFullFor({ peer, network }: Leg, reservation: Reservation): boolean {
-    const limits = this.#limits;
-    // Of the two legs of a circuit the caller's has the positive number.
-    const calls = [...this.#legs.values()].filter(({ id, state }) => {
-      return id > 0 && (state === "calling" || state === "joined");
-    });
-    const neighbours = calls.filter((call) => call.network === network);
-    const isToIt = ({ reservation: its, other }: Leg): boolean =>
-      (its ?? other?.reservation) === reservation;
-    return (
-      calls.length >= limits.circuitsMax ||
-      reservation.circuits >= limits.circuitsPerHolderMax ||
-      calls.filter((call) => isSameNode(call.peer, peer)).length >= limits.circuitsPerCallerMax ||
-      neighbours.length >= limits.circuitsPerNetworkMax ||
-      neighbours.filter(isToIt).length >= limits.circuitsPerNetworkToHolderMax
-    );
+    return reservation.usedBytes >= this.#limits.quotaBytes ? "quota" : undefined;
   }
 
   #dialled(leg: Leg, isOpen: boolean, now: Instant): void {
@@ -345,6 +330,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #forgetIfOver({ circuit }: Leg): void {
     if (circuit?.isOver === true) this.#forget(circuit);
+  }
+
+  /** A reservation is over. */
+  #end(reservation: Reservation): void {
+    this.#cutAll(reservation);
+    const control = this.#legs.get(reservation.controlLeg ?? 0);
+    if (control !== undefined) this.#drop(control);
   }
 
   /** Ends what goes through a reservation, and the calls that would. */

@@ -1,5 +1,6 @@
 import type { Instant } from "../../base/index.ts";
 import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
+import { lastOfMost } from "../../retx/index.ts";
 import type { LegId } from "./circuit.ts";
 import type { RelayLimits } from "./limits.ts";
 import { RateGate } from "./rate-gate.ts";
@@ -23,11 +24,18 @@ export interface Reservation {
 export class ReservationBook {
   readonly #identity: NodeIdentity;
   readonly #limits: RelayLimits;
+  readonly #displaced: (reservation: Reservation) => void;
   readonly #byHolder = new Map<string, Reservation>();
 
-  constructor(identity: NodeIdentity, limits: RelayLimits) {
+  /** @param displaced is told of one that has given its place to another */
+  constructor(
+    identity: NodeIdentity,
+    limits: RelayLimits,
+    displaced: (reservation: Reservation) => void,
+  ) {
     this.#identity = identity;
     this.#limits = limits;
+    this.#displaced = displaced;
   }
 
   get size(): number {
@@ -86,13 +94,24 @@ export class ReservationBook {
     return first;
   }
 
-  /** There is room, or that of a holder which is away: it may come back, or never. */
+  /**
+   * There is room, or that of a holder which is away: it may come back, or never. Or that of the
+   * network which has most: few of them must not have all places at every relay.
+   */
   #makeRoomFor(network: string): boolean {
     const all = [...this.#byHolder.values()];
     const neighbours = all.filter((held) => held.network === network);
     const { reservationsMax, reservationsPerNetworkMax } = this.#limits;
     if (neighbours.length >= reservationsPerNetworkMax) return this.#giveUpOneOf(neighbours);
-    return all.length < reservationsMax || this.#giveUpOneOf(all);
+    return all.length < reservationsMax || this.#giveUpOneOf(all) || this.#displace(all, network);
+  }
+
+  #displace(all: readonly Reservation[], network: string): boolean {
+    const last = lastOfMost(all, network, (held) => held.network);
+    if (last === undefined) return false;
+    this.#byHolder.delete(nodeIdText(last.holder));
+    this.#displaced(last);
+    return true;
   }
 
   #giveUpOneOf(held: readonly Reservation[]): boolean {

@@ -20,10 +20,15 @@ const SOURCES = new WeakMap<LinkPath, string>();
  */
 export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSource {
   const isAddressProven = path?.remote !== undefined && !path.isRelayed;
-  if (path === undefined) return { source: nodeIdText(peer), isAddressProven };
-  const source = SOURCES.get(path) ?? placeOf(peer, path);
+  return { source: path ? knownSource(peer, path) : nodeIdText(peer), isAddressProven };
+}
+
+function knownSource(peer: NodeId, path: LinkPath): string {
+  const known = SOURCES.get(path);
+  if (known !== undefined) return known;
+  const source = placeOf(peer, path);
   SOURCES.set(path, source);
-  return { source, isAddressProven };
+  return source;
 }
 
 function placeOf(peer: NodeId, { isRelayed, remote, via, viaRemote }: LinkPath): string {

@@ -126,7 +126,7 @@ describe("a holder", () => {
 
   it.each([-59, -30, 0, 30, 59])("keeps its place at a relay whose clock is %i min off", (min) => {
     const stage = new Stage();
-    const book = new ReservationBook(relay, RELAY_LIMITS);
+    const book = new ReservationBook(relay, RELAY_LIMITS, () => {});
     const answer = (): void => {
       const moment = { now: stage.now, unixMs: UNIX_MS + stage.now + min * 60_000 };
       const voucher = book.reserve(self, "203.0.113.0/24", moment)?.voucher.toBytes();
