@@ -16,7 +16,13 @@ import {
   referenceOf,
   SESSION_BYTES,
 } from "../message/envelope.ts";
-import { type OutPeer, OutSession, type Pending, type SentRequest } from "./out-session.ts";
+import {
+  encodeRequest,
+  type OutPeer,
+  OutSession,
+  type Pending,
+  type SentRequest,
+} from "./out-session.ts";
 import type { CopyOf, RequestId, RequestInput, RequestOrder, RequestParts } from "./protocol.ts";
 import { ResponseTimes } from "./response-times.ts";
 import { RetryPauses } from "./retry-pauses.ts";
@@ -140,6 +146,7 @@ export class CallerCore {
     out.settle = undefined;
     for (const other of open) {
       this.#unsend(other);
+      other.losses += 1;
       if (other.isIdempotent) this.#wait(other, now);
       else this.#fail(other, "CULVERT_SESSION_LOST", now);
     }
@@ -157,6 +164,8 @@ export class CallerCore {
     }
     const out = this.#peers.peek(nodeIdText(peer));
     if (copyOf.kind !== "hello" || out?.hello === undefined) return;
+    // While one waits to be sent, it was the last session's.
+    if (out.hello.copies === 0) return;
     out.hello.copiesOut -= 1;
     if (out.hello.copiesOut > 0) return;
     for (const pending of [...out.waiting]) this.#fail(pending, code, now);
@@ -226,6 +235,7 @@ export class CallerCore {
       hard: undefined,
       soft: undefined,
       retry: undefined,
+      losses: 0,
     };
     pending.hard = this.#timers.push(now + hardMs, { kind: "hard", pending });
     if (softMs < hardMs) pending.soft = this.#timers.push(now + softMs, { kind: "soft", pending });
@@ -319,13 +329,17 @@ export class CallerCore {
     const referenceKey = toHex(referenceOf(encodeEnvelope({ kind: "hello", nonce })));
     const counts = { copies: 0, copiesOut: 0, retry: undefined };
     out.hello = { nonce, referenceKey, sentAt: now, ...counts };
-    this.#sendHello(out, now);
+    // None that waits was lost more often: it was the first to enter the session, too.
+    const pauseMs = this.#pauses.afterLosses(pending.losses, pending.hardMs);
+    if (pauseMs > 0) this.#armHello(out, now + pauseMs);
+    else this.#sendHello(out, now);
   }
 
   #sendHello(out: OutPeer, now: Instant): void {
     const { hello } = out;
     if (hello === undefined) return;
     if (hello.copies > 0) this.#parts.statistics.repeated += 1;
+    else hello.sentAt = now;
     hello.copies += 1;
     hello.copiesOut += 1;
     let { hardMs } = this.#parts.limits;
@@ -376,22 +390,4 @@ export class CallerCore {
   #cancelTimer(timer: TimerHandle | undefined): void {
     if (timer !== undefined) this.#timers.cancel(timer);
   }
-}
-
-function encodeRequest(
-  { hardMs, type, meta, body }: Pending,
-  session: OutSession,
-  { nonce, number, floor }: Pick<SentRequest, "nonce" | "number" | "floor">,
-): Uint8Array {
-  return encodeEnvelope({
-    kind: "request",
-    nonce,
-    session: session.id,
-    number,
-    floor,
-    hardMs: Math.ceil(hardMs),
-    type,
-    meta,
-    body,
-  });
 }

@@ -1,6 +1,6 @@
 import type { NodeId } from "../../identity/index.ts";
 import type { TimerHandle } from "../../retx/index.ts";
-import { SETTLED_NUMBERS_MAX } from "../message/envelope.ts";
+import { encodeEnvelope, SETTLED_NUMBERS_MAX } from "../message/envelope.ts";
 import type { RequestId, RequestOrder } from "./protocol.ts";
 
 /** A request of ours that is open. */
@@ -14,6 +14,8 @@ export interface Pending extends RequestOrder {
   retry: TimerHandle | undefined;
   /** What was sent, while it has a place in a session. */
   sent: SentRequest | undefined;
+  /** Sessions of it that the peer did not know any more. */
+  losses: number;
 }
 
 /** A request in its session. */
@@ -34,7 +36,8 @@ export interface SentRequest {
 export interface Hello {
   readonly nonce: Uint8Array;
   readonly referenceKey: string;
-  readonly sentAt: number;
+  /** When its first copy was sent, or is to be. */
+  sentAt: number;
   copies: number;
   copiesOut: number;
   retry: TimerHandle | undefined;
@@ -106,4 +109,23 @@ export class OutSession {
     this.#unsaid = this.#unsaid.slice(SETTLED_NUMBERS_MAX);
     return numbers.length === 0 && floor === saidBefore ? undefined : { floor, numbers };
   }
+}
+
+/** The bytes of a request in its session: the same of each copy. */
+export function encodeRequest(
+  { hardMs, type, meta, body }: Pending,
+  session: OutSession,
+  { nonce, number, floor }: Pick<SentRequest, "nonce" | "number" | "floor">,
+): Uint8Array {
+  return encodeEnvelope({
+    kind: "request",
+    nonce,
+    session: session.id,
+    number,
+    floor,
+    hardMs: Math.ceil(hardMs),
+    type,
+    meta,
+    body,
+  });
 }

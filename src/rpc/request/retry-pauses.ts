@@ -66,6 +66,16 @@ export class RetryPauses {
     return (copies) => onceMs * 2 ** Math.min(copies - 1, DOUBLINGS_MAX);
   }
 
+  /**
+   * How long a peer is not asked again that has forgotten a request's session so many times: once
+   * is a restart. One that always does would have us ask as fast as it answers.
+   */
+  afterLosses(losses: number, hardMs: number): number {
+    if (losses < 2) return 0;
+    const pauseMs = SOON_MS * 2 ** Math.min(losses - 2, DOUBLINGS_MAX);
+    return Math.min(pauseMs, hardMs / this.#limits.copiesMin) * (1 + 0.1 * this.#random.unit());
+  }
+
   #learnt(copies: number, place: string, hardMs: number): number {
     const rtoMs = this.#estimators.get(place)?.rtoMs() ?? this.#limits.retryMs;
     const knownMs = Math.min(rtoMs, hardMs / COPIES_IF_SLOW);
