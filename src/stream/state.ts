@@ -8,9 +8,12 @@ export interface SenderState {
   /** The lowest unacknowledged index, and the next one to be sealed. */
   readonly base: number;
   readonly next: number;
-  /** Every unacknowledged frame below this had a receipt, and was not to be put again. */
+  /**
+   * Of every unacknowledged frame below this the Map, or its reader, had said that it was there,
+   * and it was not to be put again.
+   */
   readonly storedBelow: number;
-  /** When the first receipt of those that were stored ends. */
+  /** When the first receipt of theirs ends; `Infinity` without one. */
   readonly expiresUnixMs: number;
   readonly acknowledgedBytes: number;
   /** Bytes that were said to be in the Map; 0 where an earlier version has not told. */

@@ -147,9 +147,12 @@ export class StreamCore extends FrameCore<StreamOrder> {
     this.#unixOffsetMs = unixMs - now;
     if (this.#left === undefined) return;
     const { base, storedBelow, expiresUnixMs } = this.#left;
-    // Nothing lives longer than was asked for, whatever the wall clock says by now.
-    const expiresAt = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
-    if (storedBelow > base && expiresAt <= now) {
+    // Nothing lives longer than was asked for, whatever the wall clock says by now. Without a
+    // receipt it is only known that its reader had it.
+    const isKnown = Number.isFinite(expiresUnixMs);
+    const known = Math.min(expiresUnixMs - this.#unixOffsetMs, now + this.#ttlMs);
+    const expiresAt = isKnown ? known : undefined;
+    if (storedBelow > base && isKnown && known <= now) {
       this.outcome.warn("CULVERT_DATA_EXPIRED", "unread data has left the Map; it is put again");
     }
     this.#sender.resume(now, expiresAt, this.#left);

@@ -122,9 +122,14 @@ function fromFields(fields: Fields): BroadcastState {
     oldestChain: oldestChain.toBytes(),
     chain: chain.toBytes(),
     readers: readersOf(fields),
-    resetIndex: fields.has("resetIndex") ? fields.integer("resetIndex", { max: next }) : undefined,
+    resetIndex: fields.has("resetIndex") ? resetOf(fields, next) : undefined,
     isDone: fields.boolean("isDone"),
   };
+}
+
+/** No frame follows the one that tells of an abort. */
+function resetOf(fields: Fields, next: number): number {
+  return fields.integer("resetIndex", { min: Math.max(0, next - 1), max: next - 1 });
 }
 
 function generationsOf(fields: Fields, next: number): Generation[] {

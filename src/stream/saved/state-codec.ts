@@ -103,7 +103,9 @@ function senderFromFields(fields: Fields, payloadMax: number): SenderState {
     base,
     next,
     storedBelow: fields.integer("storedBelow", { min: base, max: next }),
-    expiresUnixMs: optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ?? 0,
+    expiresUnixMs:
+      optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ??
+      Number.POSITIVE_INFINITY,
     acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
     storedBytes:
       optional(fields, "storedBytes", () => fields.integer("storedBytes", { max: framedBytes })) ??

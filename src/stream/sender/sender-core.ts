@@ -272,10 +272,10 @@ export class SenderCore {
   }
 
   /** Continues with an unknown outcome of every put that the last session had not finished. */
-  resume(now: Instant, expiresAt: Instant, { storedBelow, storedBytes }: LeftFrames): void {
-    if (expiresAt > now) this.#storedBefore = storedBytes;
+  resume(now: Instant, expiresAt: Instant | undefined, left: LeftFrames): void {
+    if (expiresAt === undefined || expiresAt > now) this.#storedBefore = left.storedBytes;
     for (let index = this.#retx.base; index < this.#retx.next; index++) {
-      if (index < storedBelow && expiresAt > now) {
+      if (index < left.storedBelow && expiresAt !== undefined && expiresAt > now) {
         const refreshAt = now + (expiresAt - now) * this.#init.random.unit();
         this.#retx.stored(index, { now, expiresAt, refreshAt });
       } else this.#retx.suspect(index);
