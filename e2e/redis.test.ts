@@ -1,7 +1,8 @@
+import { inspect } from "node:util";
 import { RedisRecordStore } from "culvert/redis";
 import { recordStoreCompliance } from "culvert/testing";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import { equalBytes, SeededRandom } from "../src/base/index.ts";
+import { equalBytes, isCulvertError, SeededRandom } from "../src/base/index.ts";
 import { localCarrier, MapClient, MapService } from "../src/mapservice/index.ts";
 import { eventually } from "../test/interop/eventually.ts";
 import { hasRedis, makeCluster, RedisProcess } from "./redis-process.ts";
@@ -216,6 +217,37 @@ describe.runIf(isThere)("records in one Redis", () => {
     } finally {
       await redis.cli("config", "set", "maxmemory-policy", "noeviction", "maxmemory", "0");
     }
+  });
+
+  it("are not kept where the password is wrong, which no error tells", async () => {
+    await using locked = await RedisProcess.start("--requirepass", "right-word");
+    const at = (word: string): string => `redis://:${word}@127.0.0.1:${locked.port}`;
+    const refused = { code: "CULVERT_USAGE", message: expect.stringContaining("password") };
+    const open = (...urls: string[]): Promise<RedisRecordStore> =>
+      RedisRecordStore.open({ ...SIZES, urls });
+    await expect(open(locked.url)).rejects.toMatchObject(refused);
+    for (const urls of [[at("wrong-word")], [at("wrong-word"), at("wrong-word")]]) {
+      const error: unknown = await open(...urls).catch((error: unknown) => error);
+      expect(error).toMatchObject(refused);
+      expect(inspect(error, { depth: 9 })).not.toContain("wrong-word");
+    }
+    const store = await open(at("right-word"));
+    await locked.cli("-a", "right-word", "config", "set", "requirepass", "new-word");
+    await locked.cli("-a", "new-word", "client", "kill", "type", "normal");
+    const error: unknown = await eventually(async () => {
+      const error: unknown = await store.sweep(NOW, 1).catch((error: unknown) => error);
+      return isCulvertError(error, "CULVERT_USAGE") ? error : undefined;
+    });
+    expect(inspect(error, { depth: 9 })).not.toContain("right-word");
+    await store.close();
+  });
+
+  it("are not kept where nothing answers, which is told with its reason", async () => {
+    const opening = RedisRecordStore.open({ ...SIZES, urls: ["redis://127.0.0.1:1"] });
+    await expect(opening).rejects.toMatchObject({
+      code: "CULVERT_UNREACHABLE",
+      message: expect.stringContaining("ECONNREFUSED"),
+    });
   });
 
   it("are one set for two Maps in front of them", async () => {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Cluster, Redis } from "ioredis";
 import { CulvertError, isCulvertError, onAbort, throwIfAborted } from "../base/index.ts";
+import { errorCode } from "./error-code.ts";
 
 /** What a script may answer: numbers, bytes, nothing, or a list of them. */
 export type RedisReply = number | Uint8Array | null | readonly RedisReply[];
@@ -18,7 +19,8 @@ export interface RedisEngine {
    * calls. Keys and arguments are borrowed until the promise settles.
    *
    * @throws CulvertError `CULVERT_FULL` when the engine has no memory left, `CULVERT_UNREACHABLE`
-   *   when it does not answer, `CULVERT_INTERNAL` for anything else that it says
+   *   when it does not answer, `CULVERT_USAGE` when it does not let this user do that,
+   *   `CULVERT_INTERNAL` for anything else that it says
    */
   run(
     script: RedisScript,
@@ -44,8 +46,8 @@ export function redisScript(lua: string): RedisScript {
  * Connects to `redis://HOST:PORT` (or `rediss://`), or with more than one address to the cluster
  * that these nodes belong to.
  *
- * @throws CulvertError `CULVERT_UNREACHABLE`; `CULVERT_USAGE` also for an engine that drops keys
- *   when its memory is full
+ * @throws CulvertError `CULVERT_UNREACHABLE`; `CULVERT_USAGE` also for a wrong password, and for an
+ *   engine that drops keys when its memory is full
  * @throws Error `AbortError`
  */
 export async function connectRedis(
@@ -68,8 +70,12 @@ export async function connectRedis(
     more.length === 0
       ? new Redis(first, settings)
       : new Cluster([...urls], { lazyConnect: true, redisOptions: settings });
-  // Every failure reaches whoever asked; without a listener it would end the process as well.
-  client.on("error", () => {});
+  // Every failure reaches whoever asked; without a listener it would end the process as well. Why
+  // no connection could be made is told here, and nowhere else.
+  let reason: unknown;
+  client.on("error", (error: unknown) => {
+    reason = error;
+  });
   const leave = onAbort(signal, () => client.disconnect());
   try {
     throwIfAborted(signal);
@@ -78,7 +84,7 @@ export async function connectRedis(
   } catch (error) {
     client.disconnect();
     throwIfAborted(signal);
-    throw isCulvertError(error) ? error : failure(error);
+    throw isCulvertError(error) ? error : failure(reason ?? error);
   } finally {
     leave();
   }
@@ -147,13 +153,32 @@ function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }
 
-function failure(cause: unknown): CulvertError {
-  const message = cause instanceof Error ? cause.message : "";
+/** The client hangs its request on an error, and the request that begins all has the password. */
+function failure(error: unknown): CulvertError {
+  const { name, message, code } = saidBy(error);
+  const cause = new Error(message);
   if (message.startsWith("OOM")) return new CulvertError("CULVERT_FULL", undefined, { cause });
-  const isAnswer = cause instanceof Error && cause.name === "ReplyError";
+  if (/^(NOAUTH|NOPERM|WRONGPASS)/.test(message)) {
+    return new CulvertError("CULVERT_USAGE", REFUSED, { cause });
+  }
   const isPassing = /^(CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|TRYAGAIN)/.test(message);
-  if (isAnswer && !isPassing) {
+  if (name === "ReplyError" && !isPassing) {
     return new CulvertError("CULVERT_INTERNAL", "the Redis server refused a script", { cause });
   }
-  return new CulvertError("CULVERT_UNREACHABLE", "the Redis server does not answer", { cause });
+  const why = code === undefined ? "" : ` (${code})`;
+  return new CulvertError("CULVERT_UNREACHABLE", `the Redis server does not answer${why}`, {
+    cause,
+  });
+}
+
+const REFUSED = "the Redis server refuses this user: look at the name and password in its address";
+
+/** What went wrong; with a cluster that is what the last of its nodes has said. */
+function saidBy(error: unknown): Pick<Error, "name" | "message"> & { code?: string | undefined } {
+  if (!(error instanceof Error)) return { name: "", message: "" };
+  if ("lastNodeError" in error && error.lastNodeError instanceof Error) {
+    return saidBy(error.lastNodeError);
+  }
+  const { name, message } = error;
+  return { name, message, code: errorCode(error) };
 }
