@@ -4,7 +4,10 @@ import { CulvertError } from "../../src/base/index.ts";
 import { type NodeId, NodeIdentity, nodeIdText } from "../../src/identity/index.ts";
 import type { ByteDuplex, LinkDialler, PeerLink } from "../../src/rpc/index.ts";
 
-/** One end of a byte stream in memory; destroying it destroys the other. */
+/**
+ * One end of a byte stream in memory; destroying it destroys the other, once that has read what
+ * came before a proper end: as with links, and however much the buffers of Node hold.
+ */
 export class MemoryStream extends Duplex {
   #other: MemoryStream | undefined;
   #resume: (() => void) | undefined;
@@ -37,8 +40,14 @@ export class MemoryStream extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const other = this.#other;
     const hasEnded = this.writableFinished && this.readableEnded;
-    if (other !== undefined && !other.destroyed && !hasEnded) queueMicrotask(() => other.destroy());
+    if (other !== undefined && !hasEnded) queueMicrotask(() => other.#lose());
     done(error);
+  }
+
+  #lose(): void {
+    const isWhole = this.#other?.writableFinished === true && !this.readableEnded;
+    if (isWhole && !this.destroyed) this.once("end", () => this.destroy());
+    else this.destroy();
   }
 }
 
