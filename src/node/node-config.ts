@@ -221,28 +221,30 @@ function ofToml(toml: string): NodeConfig {
   };
 }
 
+/** The file may have a password: what is wrong is told without what is written there. */
 function parsed(toml: string): unknown {
   try {
     return parseToml(toml);
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause;
-    const [first = ""] = cause.message.split("\n");
-    throw wrong(`line ${cause.line}: ${first.replace(/^Invalid TOML document: /, "")}`, cause);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [first = ""] = error.message.split("\n");
+    throw wrong(`line ${error.line}: ${first.replace(/^Invalid TOML document: /, "")}`);
   }
 }
 
 function checked(document: unknown): v.InferOutput<typeof FILE> {
   try {
     return v.parse(FILE, document);
-  } catch (cause) {
-    if (!(cause instanceof v.ValiError)) throw cause;
-    const [issue] = cause.issues;
+  } catch (error) {
+    if (!(error instanceof v.ValiError)) throw error;
+    const [issue] = error.issues;
     const key = issue === undefined ? undefined : v.getDotPath(issue);
-    if (issue?.expected === "never") throw wrong(`there is no key "${key}"`, cause);
-    throw wrong(`${key ?? "the file"}: ${issue?.message ?? "is not understood"}`, cause);
+    if (issue?.expected === "never") throw wrong(`there is no key "${key}"`);
+    const why = issue?.message.replace(/ but received ".*/s, "") ?? "is not understood";
+    throw wrong(`${key ?? "the file"}: ${why}`);
   }
 }
 
-function wrong(message: string, cause?: unknown): CulvertError {
-  return new CulvertError("CULVERT_USAGE", `in the configuration: ${message}`, { cause });
+function wrong(message: string): CulvertError {
+  return new CulvertError("CULVERT_USAGE", `in the configuration: ${message}`);
 }

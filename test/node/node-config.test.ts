@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { CulvertError } from "../../src/base/index.ts";
 import { formatNodeContact, parseNodeContact } from "../../src/identity/index.ts";
@@ -103,6 +104,28 @@ describe("a node's configuration", () => {
     [`directory = "${"x".repeat(70_000)}"`, /too long/],
   ])("refuses %j and says where", (toml, complaint) => {
     expect(complaintOf(toml)).toMatch(complaint);
+  });
+});
+
+describe("a mistake beside the password of a Redis server", () => {
+  const url = "redis://:open-sesame@127.0.0.1:6379";
+
+  it.each([
+    ["storage.redis", `[storage]\nredis = "${url}"`],
+    ["storage.redis.1", `[storage]\nredis = ["${url}", 5]`],
+    ["line 2", `[storage]\nredis = ["${url}"`],
+    ["line 2", `[storage]\nredis = [${url}]`],
+    ['"storage.reddis"', `[storage]\nreddis = ["${url}"]`],
+    ["storage", `storage = "${url}"`],
+  ])("is told at %s, without the password", (place, toml) => {
+    let error: unknown;
+    try {
+      parseNodeConfig(toml);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ message: expect.stringContaining(place) });
+    expect(inspect(error, { depth: 9 })).not.toContain("open-sesame");
   });
 });
 
