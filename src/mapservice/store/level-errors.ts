@@ -24,7 +24,11 @@ export function asOpeningError(error: unknown, path: string): CulvertError {
   const cause = error;
   const isCut = says(error, CUT);
   if (known.code === "CULVERT_BAD_STATE" || (known.code === "CULVERT_FILE" && isCut)) {
-    return new CulvertError("CULVERT_BAD_STATE", `the store in ${path} is damaged`, { cause });
+    const { detail } = known;
+    const isForeign = detail?.["version"] !== undefined;
+    const what = isForeign ? "of another version of Culvert" : "damaged";
+    const message = `the store in ${path} is ${what}`;
+    return new CulvertError("CULVERT_BAD_STATE", message, { cause, ...(detail && { detail }) });
   }
   if (known.code !== "CULVERT_FILE") return known;
   return new CulvertError(known.code, `the store in ${path} cannot be read or written`, { cause });

@@ -238,14 +238,16 @@ export function encodeHead({ payloadSize, secret, recordsPerValue }: StoreHead):
   return writer.finish();
 }
 
-/** @throws CulvertError `CULVERT_BAD_STATE` */
+/** @throws CulvertError `CULVERT_BAD_STATE`, with its `version` where that is not known here */
 export function decodeHead(value: Uint8Array): StoreHead {
+  const [version = 0] = value;
+  if (version > LAYOUT_VERSION) {
+    const message = "the store is of another version of Culvert";
+    throw new CulvertError("CULVERT_BAD_STATE", message, { detail: { version } });
+  }
   return parsed("head", () => {
     const reader = new Reader(value);
-    const version = reader.u8("version");
-    if (version !== LAYOUT_VERSION && version !== LAYOUT_VERSION_SINGLE) {
-      reader.refuse("version", "is not known here");
-    }
+    if (reader.u8("version") === 0) reader.refuse("version", "is none");
     const payloadSize = reader.u32("payload size");
     if (reader.u32("bucket") !== BUCKET_MS) reader.refuse("bucket", "has another length");
     const secret = reader.bytes(16, "secret").slice();
