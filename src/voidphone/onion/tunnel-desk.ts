@@ -8,8 +8,8 @@ const TUNNELS_PER_CLIENT_MAX = 64;
 const TUNNELS_MAX = 256;
 
 /** Of these, what others may have built to this node: they leave room for the clients' own. */
-const INCOMING_PER_CLIENT_MAX = 32;
-const INCOMING_MAX = 128;
+export const INCOMING_PER_CLIENT_MAX = 32;
+export const INCOMING_MAX = 128;
 
 /** A client of the onion API, as the desk sees it. */
 export interface TunnelHolder {
