@@ -20,16 +20,25 @@ export async function connectBytes(
 export async function connectSocket(endpoint: Endpoint, signal?: AbortSignal): Promise<Socket> {
   throwIfAborted(signal);
   const socket = dial(endpoint);
-  await settled(socket, "connect", signal);
+  await settled(socket, { event: "connect", failure: "nobody answers at this address", signal });
   return socket;
 }
 
 /**
- * Resolves when `socket` emits `event`. When it fails or is aborted before, it is destroyed.
+ * Resolves when `socket` emits the event. When it fails or is aborted before, it is destroyed.
  *
  * @throws CulvertError `CULVERT_UNREACHABLE`; Error with the name `AbortError`
  */
-export function settled(socket: Socket, event: string, signal?: AbortSignal): Promise<void> {
+export function settled(
+  socket: Socket,
+  wanted: {
+    readonly event: string;
+    /** What an end before that means. */
+    readonly failure: string;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const { event, failure, signal } = wanted;
   return new Promise((resolve, reject) => {
     let forget: Cancel = () => {};
     const settle = (error?: Error): void => {
@@ -41,8 +50,7 @@ export function settled(socket: Socket, event: string, signal?: AbortSignal): Pr
     };
     let cause: Error | undefined;
     const onEvent = (): void => settle();
-    const onClose = (): void =>
-      settle(new CulvertError("CULVERT_UNREACHABLE", "the connection failed", { cause }));
+    const onClose = (): void => settle(new CulvertError("CULVERT_UNREACHABLE", failure, { cause }));
     socket.on(event, onEvent);
     socket.on("close", onClose);
     // Stays: an error without a listener would end the process.

@@ -57,7 +57,7 @@ export async function connectPrefacedTls(
   try {
     const certificate = readCertificate(await readPreface(socket, signal));
     const secure = connect({ socket, minVersion: "TLSv1.3", rejectUnauthorized: false });
-    await settled(secure, "secureConnect", signal);
+    await settled(secure, { event: "secureConnect", failure: "the connection failed", signal });
     const shown = secure.getPeerX509Certificate()?.raw;
     if (shown === undefined || !equalBytes(shown, certificate.der)) {
       throw new CulvertError("CULVERT_PROTOCOL", "the handshake shows another certificate");

@@ -1,7 +1,6 @@
-import { connect } from "node:net";
-import { type Cancel, CulvertError, onAbort, throwIfAborted } from "../base/index.ts";
-import { ByteConnection } from "./byte-connection.ts";
+import type { ByteConnection } from "./byte-connection.ts";
 import { ByteServer } from "./byte-server.ts";
+import { connectBytes } from "./connect-socket.ts";
 import type { HostPort } from "./endpoint.ts";
 
 /** TCP by node:net. */
@@ -33,26 +32,6 @@ export const tcpNetwork = {
 
   /** @throws CulvertError `CULVERT_UNREACHABLE` when nobody answers there; an `AbortError` */
   dial(to: HostPort, options: { readonly signal: AbortSignal }): Promise<ByteConnection> {
-    return new Promise((resolve, reject) => {
-      throwIfAborted(options.signal);
-      const socket = connect(to.port, to.host);
-      let forget: Cancel = () => {};
-      socket.once("connect", () => {
-        forget();
-        socket.removeAllListeners("error");
-        resolve(new ByteConnection(socket));
-      });
-      socket.once("error", (cause) => {
-        forget();
-        const message = "nobody answers at this TCP address";
-        reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
-      });
-      forget = onAbort(options.signal, (error) => {
-        socket.removeAllListeners("error");
-        socket.on("error", () => {});
-        socket.destroy();
-        reject(error);
-      });
-    });
+    return connectBytes({ kind: "tcp", ...to }, options);
   },
 };
