@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CulvertError } from "../base/index.ts";
+import { listenAt } from "./byte-server.ts";
 import type { HostPort } from "./endpoint.ts";
 
 /** A page of plain text that a server shows. */
@@ -35,17 +35,7 @@ export async function serveText(
     );
   });
   server.maxConnections = CONNECTIONS_MAX;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      const message = `cannot listen on ${where.host}:${where.port}`;
-      reject(new CulvertError("CULVERT_UNREACHABLE", message, { cause }));
-    });
-    server.listen(where.port, where.host, () => {
-      // A connection that could not be taken, for want of descriptors, ends nothing but itself.
-      server.on("error", () => {});
-      resolve();
-    });
-  });
+  await listenAt(server, { kind: "tcp", ...where });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
