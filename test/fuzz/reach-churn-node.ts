@@ -64,6 +64,7 @@ export interface Life {
   readonly host: LinkHost;
   readonly reach: Reach;
   readonly clock: LifeClock;
+  readonly since: Instant;
 }
 
 /** A machine with the lives of its node, one after the other, all of one identity. */
@@ -111,7 +112,7 @@ export class ReachChurnNode {
       ...(isRelay && { relay: { circuitsPerHolderMax: CIRCUITS_MAX } }),
     });
     this.isStarting = false;
-    this.life = { host, reach, clock };
+    this.life = { host, reach, clock, since: inner.now() };
     return this.life;
   }
 

@@ -28,6 +28,8 @@ it.each<[ReachCanary, RegExp]>([
   ["left-timer", /timers of a closed life/],
   ["no-peace", /a path is lost in peace/],
   ["no-way", /no direct path/],
+  ["wrong-relay", /a voucher of somebody else/],
+  ["no-offers", /offers taken/],
 ])("and what is planted is seen: %s", async (canary, fault) => {
   seedMachine()(3);
   expect((await new ReachChurn(3, canary).run()).join()).toMatch(fault);

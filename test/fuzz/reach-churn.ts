@@ -3,6 +3,7 @@ import { Directory, isSameNode, NodeDescriptor } from "../../src/identity/index.
 import type { Link, LinkHost } from "../../src/link/index.ts";
 import { CLEAN_LINE, type VirtualHost, type VirtualNat } from "../../src/testing/index.ts";
 import { AGES_MS, Churn } from "./churn.ts";
+import { faultsOf } from "./reach-churn-judge.ts";
 import { type Life, ReachChurnNode } from "./reach-churn-node.ts";
 import { planOf, type ReachChurnPlan } from "./reach-churn-plan.ts";
 import { RudeNode, VICTIM_PORTS } from "./reach-churn-rude.ts";
@@ -17,7 +18,14 @@ const PUNCH_AGAIN_MS_MAX = 600_000;
 const PROBES_MAX = 25;
 
 /** A defect that a life is given, which it has to see. */
-export type ReachCanary = "wrong-byte" | "wrong-victim" | "left-timer" | "no-peace" | "no-way";
+export type ReachCanary =
+  | "wrong-byte"
+  | "wrong-victim"
+  | "left-timer"
+  | "no-peace"
+  | "no-way"
+  | "wrong-relay"
+  | "no-offers";
 
 /**
  * Nodes behind NATs that reach each other through relays and punch, with a rude one among them,
@@ -79,6 +87,7 @@ export class ReachChurn extends Churn {
     for (let turn = 0; turn < this.plan.turns; turn++) {
       this.#act();
       await this.pass(this.pauseMs());
+      this.#judge();
     }
     await this.#heal();
     await this.#end();
@@ -292,6 +301,20 @@ export class ReachChurn extends Churn {
     const hidden = kinds.filter((kind) => kind === "symmetric" || kind === "port-restricted");
     const isHopeless = hidden.length === 2 && kinds.includes("symmetric");
     return !isHopeless && from.init.hasUdp && to.init.hasUdp;
+  }
+
+  /** What has to hold whatever the rude one does, and whatever else goes wrong. */
+  #judge(): void {
+    const relays = this.#canary === "wrong-relay" ? [] : [this.#relay, this.#rude.node];
+    // All but the node itself, and the relay, which punches to nobody.
+    const others = this.#canary === "no-offers" ? 0 : this.#nodes.length;
+    for (const node of [this.#relay, ...this.#nodes]) {
+      const { life } = node;
+      if (life === undefined) continue;
+      const now = this.clock.now();
+      const around = { unixMs: this.clock.unixMs(), ageMs: now - life.since, others, relays };
+      for (const fault of faultsOf(node, life, around)) this.fault(fault);
+    }
   }
 
   /** Whoever was named by the rude one was sent little. */
