@@ -110,9 +110,27 @@ function listening(server: Server, endpoint: Endpoint): Promise<void> {
       server.on("error", () => {});
       resolve();
     };
-    if (endpoint.kind === "unix") server.listen(endpoint.path, listen);
+    if (endpoint.kind === "unix") withUmask(0o077, () => server.listen(endpoint.path, listen));
     else server.listen(endpoint.port, endpoint.host, listen);
   });
+}
+
+/**
+ * Nobody else can come in between the making of a socket, which is done at once, and its mode. What
+ * other threads make meanwhile keeps its owner's bits.
+ */
+function withUmask(mask: number, make: () => void): void {
+  let umask: number | undefined;
+  try {
+    umask = process.umask(mask);
+  } catch {
+    // A worker thread cannot set it.
+  }
+  try {
+    make();
+  } finally {
+    if (umask !== undefined) process.umask(umask);
+  }
 }
 
 function withPort(endpoint: Endpoint, server: Server): Endpoint {

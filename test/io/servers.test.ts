@@ -1,4 +1,8 @@
+import { statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ByteServer, listenAt } from "../../src/io/byte-server.ts";
 import { serveText } from "../../src/io/text-server.ts";
@@ -35,4 +39,24 @@ it("that cannot be made this user's alone does not listen", async () => {
   const endpoint = { kind: "unix", path: `\0culvert-${process.pid}` } as const;
   await expect(listenAt(server, endpoint)).rejects.toMatchObject({ code: "CULVERT_UNREACHABLE" });
   expect(server.listening).toBe(false);
+});
+
+it("at a UNIX socket is this user's alone from the first moment on", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "culvert-socket-"));
+  const umask = process.umask(0);
+  try {
+    const path = join(folder, "socket");
+    const server = createServer();
+    let mode: number | undefined;
+    server.once("listening", () => {
+      mode = statSync(path).mode & 0o077;
+    });
+    await listenAt(server, { kind: "unix", path });
+    expect(mode).toBe(0);
+    expect(process.umask(0)).toBe(0);
+    server.close();
+  } finally {
+    process.umask(umask);
+    await rm(folder, { recursive: true });
+  }
 });
