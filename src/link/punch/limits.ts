@@ -16,7 +16,7 @@ export interface PunchLimits {
   readonly clockSkewMs: number;
   /** Nonces of offers that are remembered until they have expired; then no offer is taken. */
   readonly noncesMax: number;
-  /** Offers that one rendezvous may bring in a burst, and each second in the long run. */
+  /** Offers that the rendezvous of one network may bring in a burst, and each second. */
   readonly offersBurst: number;
   readonly offersPerSecond: number;
   /** The same of one sender through one rendezvous, whether it is who it says or not. */

@@ -1,5 +1,5 @@
 import { CulvertError, type Instant, toHex } from "../../base/index.ts";
-import { isSameNode, type NodeId, nodeIdOf, nodeIdText } from "../../identity/index.ts";
+import { isSameNode, type NodeId, nodeIdOf, nodeIdText, publicPrefix } from "../../identity/index.ts";
 import { RateTable } from "../../retx/index.ts";
 import type { PunchLimits } from "./limits.ts";
 import { type Offer, readOffer } from "./offer.ts";
@@ -17,6 +17,8 @@ export type OfferFault =
 export interface Arrival {
   readonly from: NodeId;
   readonly via: NodeId;
+  /** The host that `via` is at, if that is known. */
+  readonly viaHost?: string | undefined;
   readonly bytes: Uint8Array;
   readonly unixMs: number;
 }
@@ -30,7 +32,8 @@ export class OfferDesk {
   readonly #limits: PunchLimits;
   /** Nonces with their expiry, oldest first. */
   readonly #nonces = new Map<string, number>();
-  readonly #byVia: RateTable;
+  /** Of all rendezvous in one network: ids cost nothing. */
+  readonly #byPlace: RateTable;
   /** Of one sender through one rendezvous, which knows who it is. */
   readonly #byWay: RateTable;
   readonly #byPeer: RateTable;
@@ -38,7 +41,7 @@ export class OfferDesk {
   constructor(self: NodeId, limits: PunchLimits) {
     this.#self = self;
     this.#limits = limits;
-    this.#byVia = new RateTable(
+    this.#byPlace = new RateTable(
       { capacity: limits.offersBurst, perSecond: limits.offersPerSecond },
       limits.ratesMax,
     );
@@ -87,16 +90,18 @@ export class OfferDesk {
   }
 
   /**
-   * Verifies what `via` has brought, no more often than it may make us, and each of those who send
-   * through it: one of them must not use up what the others may.
+   * Verifies what `via` has brought, no more often than it may make us, with all others where it
+   * is, and each of those who send through it: one must not use up what the others may.
    */
   verify(
     offer: Offer,
-    { from, via }: Pick<Arrival, "from" | "via">,
+    { from, via, viaHost }: Pick<Arrival, "from" | "via" | "viaHost">,
     now: Instant,
   ): OfferFault | undefined {
     if (!this.#byWay.take(nodeIdText(via) + nodeIdText(from), now)) return "limited";
-    if (!this.#byVia.take(nodeIdText(via), now)) return "limited";
+    // In a private network each rendezvous is for itself.
+    const place = (viaHost === undefined ? undefined : publicPrefix(viaHost)) ?? nodeIdText(via);
+    if (!this.#byPlace.take(place, now)) return "limited";
     return offer.isSigned() ? undefined : "forged";
   }
 

@@ -27,6 +27,8 @@ export type PunchInput =
       readonly kind: "signal";
       readonly from: NodeId;
       readonly via: NodeId;
+      /** The host that `via` is at, if that is known. */
+      readonly viaHost?: string | undefined;
       readonly bytes: Uint8Array;
       readonly unixMs: number;
     }

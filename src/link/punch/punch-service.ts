@@ -152,11 +152,12 @@ export class PunchService {
       if (message.kind === "to") this.#passOn(link, node, message.body);
       else if (message.kind === "from") {
         const { clock } = this.#options;
-        const { peer: via } = link;
+        const { peer: via, path } = link;
+        const viaHost = path?.remote?.host;
         const unixMs = clock.unixMs();
-        const body = message.body.slice();
+        const bytes = message.body.slice();
         this.#noteLocal();
-        this.#driver.handle({ kind: "signal", from: node, via, bytes: body, unixMs });
+        this.#driver.handle({ kind: "signal", from: node, via, viaHost, bytes, unixMs });
       } else {
         const { reason } = message;
         this.#driver.handle({ kind: "undelivered", to: node, via: link.peer, reason });

@@ -11,9 +11,9 @@ const newIdentity = (): NodeIdentity => new NodeIdentity(random.bytes(32));
 const [SELF, VIA] = [newIdentity(), newIdentity()];
 
 /** A fresh offer of `from`. */
-function offerOf(from: NodeIdentity): Uint8Array {
+function offerOf(from: NodeIdentity, via: NodeIdentity = VIA): Uint8Array {
   return signOffer(from, {
-    ...{ kind: "offer", to: SELF.id, via: VIA.id, nonce: random.bytes(16) },
+    ...{ kind: "offer", to: SELF.id, via: via.id, nonce: random.bytes(16) },
     ...{ reference: NO_REFERENCE, expiresAtUnixMs: UNIX_MS + 30_000, addresses: [] },
     ...{ ephemeralKey: VIA.publicKey, mapping: "unknown" },
   });
@@ -40,4 +40,19 @@ it("a desk that can remember no more offers refuses new ones: an old one may com
   if (third === undefined) throw new Error("three offers");
   const over = UNIX_MS + 30_001 + PUNCH_LIMITS.clockSkewMs;
   expect(admit(third.from, third.bytes, over)).toBe(undefined);
+});
+
+it("a desk takes no more from one network, however many rendezvous there are in it", () => {
+  const desk = new OfferDesk(SELF.id, { ...PUNCH_LIMITS, offersBurst: 2 });
+  const faultVia = (viaHost: string | undefined) => {
+    const [from, via] = [newIdentity(), newIdentity()];
+    const bytes = offerOf(from, via);
+    const arrival = { from: from.id, via: via.id, viaHost, bytes, unixMs: UNIX_MS };
+    return desk.admit(readOffer(bytes), arrival, 0);
+  };
+  const hosts = ["203.0.113.1", "203.0.113.2", "203.0.113.3", "198.51.100.1"];
+  expect(hosts.map(faultVia)).toEqual([undefined, undefined, "limited", undefined]);
+  // In a private network, or where nobody knows, each is for itself.
+  const others = ["10.0.0.1", "10.0.0.2", "10.0.0.3", undefined, undefined, undefined];
+  expect(others.map(faultVia)).toEqual(others.map(() => undefined));
 });
