@@ -77,6 +77,7 @@ export {
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
+  storeOver,
 } from "./store/record-store.ts";
 export {
   MAP_SERVER_DEFAULTS,

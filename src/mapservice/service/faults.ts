@@ -1,5 +1,10 @@
 import type { Random } from "../../base/index.ts";
-import type { PutOutcome, RecordPut, RecordStore, StoredRecord } from "../store/record-store.ts";
+import {
+  type PutOutcome,
+  type RecordPut,
+  type RecordStore,
+  storeOver,
+} from "../store/record-store.ts";
 import type { MapGreeting, RecordService, Requester, RequesterEvents } from "./requester.ts";
 
 /**
@@ -61,19 +66,13 @@ export class FaultyService implements RecordService {
  * remember recent records (`recentBytesMax: 1`), or it would hide the loss.
  */
 export function forgetfulStore(store: RecordStore, faults: Faults): RecordStore {
-  return {
-    payloadSize: store.payloadSize,
-    async put(puts, nowMs): Promise<readonly PutOutcome[]> {
+  return storeOver(store, {
+    put: async (puts, nowMs) => {
       const outcomes: PutOutcome[] = [];
       for (const put of puts) outcomes.push(await putOrForget(store, put, nowMs, faults));
       return outcomes;
     },
-    get: (address, nowMs): StoredRecord | undefined | Promise<StoredRecord | undefined> =>
-      store.get(address, nowMs),
-    sweep: (nowMs, limit) => store.sweep(nowMs, limit),
-    statistics: () => store.statistics(),
-    close: () => store.close(),
-  };
+  });
 }
 
 async function putOrForget(

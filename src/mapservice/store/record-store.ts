@@ -100,6 +100,19 @@ export interface RecordStore {
   close(): Promise<void>;
 }
 
+/** A store that does some things in another way; its mark, and what it holds, it does not tell. */
+export function storeOver(store: RecordStore, changes: Partial<RecordStore>): RecordStore {
+  return {
+    payloadSize: store.payloadSize,
+    get: (address, nowMs) => store.get(address, nowMs),
+    put: (puts, nowMs) => store.put(puts, nowMs),
+    sweep: (nowMs, limit) => store.sweep(nowMs, limit),
+    statistics: () => store.statistics(),
+    close: () => store.close(),
+    ...changes,
+  };
+}
+
 /** What to do about a put, given what the address holds. */
 export type PutDecision = "store" | "replace" | "extend" | "keep" | "conflict";
 

@@ -15,7 +15,7 @@ import {
   type PlacementLimits,
 } from "../../dht/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { PutOutcome, RecordPut, RecordStore } from "../../mapservice/index.ts";
+import { type RecordStore, storeOver } from "../../mapservice/index.ts";
 import type { MapPeers } from "./map-links.ts";
 
 /** What a hand-over is built from. */
@@ -146,9 +146,8 @@ function watched(
   store: RecordStore,
   kept: (address: Uint8Array, ttlSeconds: number) => void,
 ): RecordStore {
-  return {
-    payloadSize: store.payloadSize,
-    async put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]> {
+  return storeOver(store, {
+    put: async (puts, nowMs) => {
       const outcomes = await store.put(puts, nowMs);
       for (const [index, { record }] of puts.entries()) {
         const outcome = outcomes[index];
@@ -157,9 +156,5 @@ function watched(
       }
       return outcomes;
     },
-    get: (address, nowMs) => store.get(address, nowMs),
-    sweep: (nowMs, limit) => store.sweep(nowMs, limit),
-    statistics: () => store.statistics(),
-    close: () => store.close(),
-  };
+  });
 }

@@ -1,5 +1,5 @@
 import { type Clock, concatBytes, type SeededRandom } from "../../base/index.ts";
-import type { RecordStore, StoredRecord } from "../../mapservice/index.ts";
+import { type RecordStore, type StoredRecord, storeOver } from "../../mapservice/index.ts";
 import type { Machine } from "../../node/index.ts";
 import { Capture, type Misdeed } from "./capture.ts";
 
@@ -44,9 +44,9 @@ export function hostileStore(
   store: RecordStore,
   { hostility, random, clock }: HostileParts,
 ): RecordStore {
-  if (hostility === "silent") return over(store, { get: () => new Promise(() => {}) });
+  if (hostility === "silent") return storeOver(store, { get: () => new Promise(() => {}) });
   if (hostility === "slow") return slowed(store, clock);
-  if (hostility === "forgets") return over(store, { get: () => undefined });
+  if (hostility === "forgets") return storeOver(store, { get: () => undefined });
   if (hostility !== "lies") return store;
   let other: StoredRecord | undefined;
   const get: RecordStore["get"] = async (address, nowMs) => {
@@ -55,7 +55,7 @@ export function hostileStore(
     other = found ?? other;
     return lie;
   };
-  return over(store, { get });
+  return storeOver(store, { get });
 }
 
 /**
@@ -96,25 +96,12 @@ export function misdeedOf(
   return undefined;
 }
 
-function over(store: RecordStore, changes: Partial<RecordStore>): RecordStore {
-  return {
-    payloadSize: store.payloadSize,
-    get: (address, nowMs) => store.get(address, nowMs),
-    put: (puts, nowMs) => store.put(puts, nowMs),
-    sweep: (nowMs, limit) => store.sweep(nowMs, limit),
-    statistics: () => store.statistics(),
-    close: () => store.close(),
-    ...changes,
-  };
-}
-
 function slowed(store: RecordStore, clock: Clock): RecordStore {
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
       clock.schedule(clock.now() + SLOW_MS, resolve, { background: true });
     });
-  return {
-    ...over(store, {}),
+  return storeOver(store, {
     get: async (address, nowMs) => {
       await pause();
       return await store.get(address, nowMs);
@@ -123,7 +110,7 @@ function slowed(store: RecordStore, clock: Clock): RecordStore {
       await pause();
       return await store.put(puts, nowMs);
     },
-  };
+  });
 }
 
 function forged(stored: StoredRecord, random: SeededRandom): StoredRecord {
