@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CulvertError, type Log, SeededRandom } from "../../src/base/index.ts";
 import { NodeIdentity } from "../../src/identity/index.ts";
-import {
-  type HeldRecord,
-  MemoryRecordStore,
-  type RecordStore,
-} from "../../src/mapservice/index.ts";
+import { type HeldRecord, MemoryRecordStore, storeOver } from "../../src/mapservice/index.ts";
 import { NODE_DEFAULTS, type NodeConfig, startNode } from "../../src/node/index.ts";
 import { VirtualClock, VirtualNetwork } from "../../src/testing/index.ts";
 import { Capture } from "../../src/testing/road/capture.ts";
@@ -18,18 +14,6 @@ function alone() {
   const host = network.addHost({ addresses: ["198.51.100.1"] });
   const ground = { clock, capture: new Capture(clock), isWatched: false };
   return { clock, machine: virtualMachine(ground, host, new SeededRandom(1)) };
-}
-
-/** A store over one in memory, of which a test replaces a part. */
-function storeOver(memory: RecordStore): RecordStore {
-  return {
-    payloadSize: memory.payloadSize,
-    put: (puts, nowMs) => memory.put(puts, nowMs),
-    get: (address, nowMs) => memory.get(address, nowMs),
-    sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
-    statistics: () => memory.statistics(),
-    close: () => memory.close(),
-  };
 }
 
 const NOBODY = {
@@ -56,8 +40,7 @@ describe("a node", () => {
     const { clock, machine } = alone();
     const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
     let cut: (error: Error) => void = () => {};
-    const store: RecordStore = {
-      ...storeOver(memory),
+    const store = storeOver(memory, {
       async *held() {
         yield* await new Promise<HeldRecord[]>((_, reject) => {
           cut = reject;
@@ -67,7 +50,7 @@ describe("a node", () => {
         cut(new CulvertError("CULVERT_FILE", "the store is closed"));
         await memory.close();
       },
-    };
+    });
     const warned: string[] = [];
     const log: Log = (level, what) => level !== "debug" && warned.push(what);
     const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
@@ -83,10 +66,7 @@ describe("a node", () => {
   it("lets go of a store that hangs when it is closed, and says so", async () => {
     const { clock, machine } = alone();
     const memory = new MemoryRecordStore({ payloadSize: 8_192, entriesMax: 9, bytesMax: 1e6 });
-    const store: RecordStore = {
-      ...storeOver(memory),
-      close: () => new Promise(() => {}),
-    };
+    const store = storeOver(memory, { close: () => new Promise(() => {}) });
     const listen = [{ carrier: "udp", host: "198.51.100.1", port: 7_000 }] as const;
     const starting = startNode({ ...NODE_DEFAULTS, listen }, { machine, store });
     const node = await clock.runPromise(starting);

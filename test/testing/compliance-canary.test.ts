@@ -1,5 +1,5 @@
 import { MemoryJournalStore } from "culvert";
-import { MemoryRecordStore, type RecordStore } from "culvert/mapservice";
+import { MemoryRecordStore, type RecordStore, storeOver } from "culvert/mapservice";
 import {
   journalCompliance,
   type RegisterTest,
@@ -217,16 +217,7 @@ function storeWith(
   return (register) =>
     recordStoreCompliance(register, async ({ payloadSize, entriesMax }) => {
       const memory = new MemoryRecordStore({ payloadSize, entriesMax, bytesMax: 1_000_000 });
-      const store: RecordStore = {
-        payloadSize,
-        put: (puts, nowMs) => memory.put(puts, nowMs),
-        get: (address, nowMs) => memory.get(address, nowMs),
-        sweep: (nowMs, limit) => memory.sweep(nowMs, limit),
-        statistics: () => memory.statistics(),
-        close: () => memory.close(),
-        ...change(memory),
-      };
-      return { store, teardown: () => memory.close() };
+      return { store: storeOver(memory, change(memory)), teardown: () => memory.close() };
     });
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RecordStore } from "../../../src/mapservice/index.ts";
-import { encodeRecord, MemoryRecordStore } from "../../../src/mapservice/index.ts";
+import { encodeRecord, MemoryRecordStore, storeOver } from "../../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../../src/mapservice/record/work-stamp.ts";
 import { addressOf, PAYLOAD_SIZE, recordOf, serviceRig, Witness } from "../fixtures.ts";
 import { Rig, STORED } from "../map-core-rig.ts";
@@ -158,20 +157,16 @@ describe("a service whose disk hangs", () => {
     });
     let release = (): void => {};
     let gate: Promise<void> | undefined;
-    const store: RecordStore = {
-      payloadSize: PAYLOAD_SIZE,
+    const store = storeOver(inner, {
       put: async (puts, nowMs) => {
         await gate;
         return await inner.put(puts, nowMs);
       },
-      get: (address, nowMs) => inner.get(address, nowMs),
-      sweep: (nowMs, limit) => inner.sweep(nowMs, limit),
-      statistics: () => inner.statistics(),
       close: async () => {
         await gate;
         await inner.close();
       },
-    };
+    });
     const hang = (): void => {
       gate = new Promise((resolve) => {
         release = resolve;
