@@ -30,6 +30,7 @@ export { resolveLimits } from "./limits.ts";
 export { LruMap } from "./lru-map.ts";
 export { NumberMap } from "./number-map.ts";
 export { requireOneOf } from "./one-of.ts";
+export { pause } from "./pause.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";

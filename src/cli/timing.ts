@@ -13,10 +13,3 @@ export function repeat(clock: Clock, everyMs: number, run: () => void): Cancel {
   arm();
   return () => cancel();
 }
-
-/** Resolves after `ms`. Does not keep the process alive. */
-export async function pause(clock: Clock, ms: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    clock.schedule(clock.now() + ms, resolve, { background: true });
-  });
-}

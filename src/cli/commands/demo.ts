@@ -2,7 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { CulvertError, onAbort } from "../../base/index.ts";
+import { CulvertError, onAbort, pause } from "../../base/index.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { playLossyMap } from "../demo/lossy-map.ts";
@@ -11,7 +11,6 @@ import { type Play, sha256 } from "../demo/play.ts";
 import { Stage } from "../demo/stage.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
-import { pause } from "../timing.ts";
 
 const LOSS_DEFAULT = 1 / 3;
 const SIZE_DEFAULT = 500_000;

@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { type CulvertError, isCulvertError } from "../../base/index.ts";
+import { type CulvertError, isCulvertError, pause } from "../../base/index.ts";
 import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
@@ -12,7 +12,6 @@ import { type Session, SessionStore, sessionId } from "../session/session.ts";
 import { openPeerStream, runStream, sayGoodbye } from "../session/stream-run.ts";
 import { sentSample } from "../terminal/progress-sample.ts";
 import { announce } from "../ticket/announce.ts";
-import { pause } from "../timing.ts";
 import { encodeHeader, titleOf } from "../transfer/manifest.ts";
 import { refusedBy } from "../transfer/refusal.ts";
 import { writeTransfer } from "../transfer/sending.ts";

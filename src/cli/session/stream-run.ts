@@ -1,10 +1,10 @@
 import type { EventEmitter } from "node:events";
-import { type CulvertError, isCulvertError, onAbort } from "../../base/index.ts";
+import { type CulvertError, isCulvertError, onAbort, pause } from "../../base/index.ts";
 import { Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Context } from "../context.ts";
 import { doneBytes, ProgressReporter, type ProgressSample } from "../terminal/progress.ts";
-import { pause, repeat } from "../timing.ts";
+import { repeat } from "../timing.ts";
 import type { Session } from "./session.ts";
 
 /** How often the record of a session says how far it is. */

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, type Instant, isCulvertError } from "../../base/index.ts";
+import { type Clock, CulvertError, type Instant, isCulvertError, pause } from "../../base/index.ts";
 import type { Asked, ReadyPath } from "../path/path-desk.ts";
 import type { CoreLink } from "./core-link.ts";
 
@@ -92,7 +92,7 @@ export class LinkMover {
 
   async #replace(link: CoreLink, redial: () => Promise<ReadyPath>): Promise<void> {
     for (let waitMs = this.#firstWaitMs(link); ; waitMs = nextWaitMs(waitMs)) {
-      if (waitMs > 0) await this.#wait(waitMs);
+      if (waitMs > 0) await pause(this.#parts.clock, waitMs);
       if (!link.isOpen || link.path !== undefined) return;
       try {
         await this.#move(link, await redial());
@@ -140,13 +140,6 @@ export class LinkMover {
         },
         signal,
       );
-    });
-  }
-
-  #wait(ms: number): Promise<void> {
-    const { clock } = this.#parts;
-    return new Promise((resolve) => {
-      clock.schedule(clock.now() + ms, resolve, { background: true });
     });
   }
 }

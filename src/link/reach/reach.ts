@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   isCulvertError,
   LruMap,
+  pause,
   type Random,
   SharedCalls,
 } from "../../base/index.ts";
@@ -201,7 +202,7 @@ export class Reach {
         () => {},
         () => {},
       ),
-      this.#sleep(RELAY_AFTER_MS),
+      pause(this.#clock, RELAY_AFTER_MS),
     ]);
     const signal = AbortSignal.any([target.signal, relayed.signal]);
     // There may be one by now: that which was dialled, or one of the node's own.
@@ -301,12 +302,6 @@ export class Reach {
     const remote = path?.carrier === "udp" ? path.remote : undefined;
     const address = remote ?? known.find(({ carrier }) => carrier === "udp");
     if (address !== undefined) this.#punch.ask(relay, address);
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(this.#clock.now() + ms, resolve, { background: true });
-    });
   }
 }
 

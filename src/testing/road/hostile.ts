@@ -1,4 +1,4 @@
-import { type Clock, concatBytes, type SeededRandom } from "../../base/index.ts";
+import { type Clock, concatBytes, pause, type SeededRandom } from "../../base/index.ts";
 import { type RecordStore, type StoredRecord, storeOver } from "../../mapservice/index.ts";
 import type { Machine } from "../../node/index.ts";
 import { Capture, type Misdeed } from "./capture.ts";
@@ -97,17 +97,13 @@ export function misdeedOf(
 }
 
 function slowed(store: RecordStore, clock: Clock): RecordStore {
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => {
-      clock.schedule(clock.now() + SLOW_MS, resolve, { background: true });
-    });
   return storeOver(store, {
     get: async (address, nowMs) => {
-      await pause();
+      await pause(clock, SLOW_MS);
       return await store.get(address, nowMs);
     },
     put: async (puts, nowMs) => {
-      await pause();
+      await pause(clock, SLOW_MS);
       return await store.put(puts, nowMs);
     },
   });
