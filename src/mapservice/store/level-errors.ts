@@ -25,7 +25,7 @@ export function asOpeningError(error: unknown, path: string): CulvertError {
   const isCut = says(error, CUT);
   if (known.code === "CULVERT_BAD_STATE" || (known.code === "CULVERT_FILE" && isCut)) {
     const { detail } = known;
-    const isForeign = detail?.["version"] !== undefined;
+    const isForeign = detail !== undefined && "version" in detail;
     const what = isForeign ? "of another version of Culvert" : "damaged";
     const message = `the store in ${path} is ${what}`;
     return new CulvertError("CULVERT_BAD_STATE", message, { cause, ...(detail && { detail }) });
