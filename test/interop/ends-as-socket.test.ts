@@ -38,6 +38,7 @@ describe.each(WAYS)("over %s", (_name, open) => {
     await new Promise((resolve) => b.once("close", resolve));
     await once(a, "readable");
     expect(await text(a)).toMatch(/^HTTP\/1.1 400 Bad Request/);
+    a.destroy();
     await close();
   });
 
