@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { parseTicket, requireRole, type TicketRole } from "../../src/cli/ticket/ticket.ts";
 import { ROOT } from "../tidy/source.ts";
 
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -41,6 +42,11 @@ function withOptions(page: string): string {
   return page.slice(0, from) + optionsSection() + page.slice(to);
 }
 
+function pages(): string[] {
+  const names = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md"));
+  return ["README.md", "SECURITY.md", ...names.map((name) => `docs/${name}`)];
+}
+
 /** What of the words behind `culvert COMMAND` in a page no such command takes. */
 function unknownOptions(page: string): string[] {
   return [...page.matchAll(/\bculvert ([a-z]+)\b([^`\n]*)/g)].flatMap(([line, name, rest = ""]) => {
@@ -77,9 +83,17 @@ describe("docs/COMMAND.md", () => {
 
 describe("every page", () => {
   it("shows command lines that are understood", () => {
-    const pages = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md"));
-    const all = ["README.md", "SECURITY.md", ...pages.map((name) => `docs/${name}`)];
-    expect(all.flatMap((path) => unknownOptions(read(path)))).toEqual([]);
+    expect(pages().flatMap((path) => unknownOptions(read(path)))).toEqual([]);
     expect(unknownOptions("`culvert send --into x` and `culvert map --memory`")).toHaveLength(1);
+  });
+
+  it("shows tickets that are whole, each for the command that it stands behind", () => {
+    const shown = pages().flatMap((path) => [
+      ...read(path).matchAll(/\bculvert (receive|pipe|subscribe|forward) (culvert1\w+)(?![\w…])/g),
+    ]);
+    expect(shown.length).toBeGreaterThan(0);
+    for (const [, role, ticket = ""] of shown) {
+      expect(() => requireRole(parseTicket(ticket), role as TicketRole)).not.toThrow();
+    }
   });
 });

@@ -37,13 +37,15 @@ test.each(["send", "receive", "pipe"])(
   },
 );
 
-test("a demo of more than it could get through in its time does not begin", async () => {
+test("a demo of nothing, or of more than it could get through, does not begin", async () => {
   const run = await COMMANDS.find(({ name }) => name === "demo")?.load();
-  const running = run?.({} as Context, [], new CommandOptions({ size: "5GB" }));
-  await expect(running).rejects.toMatchObject({
-    code: "CULVERT_USAGE",
-    message: "--size takes up to 100 MB",
-  });
+  for (const size of ["0", "5GB"]) {
+    const running = run?.({} as Context, [], new CommandOptions({ size }));
+    await expect(running, size).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: "--size takes 1 B to 100 MB",
+    });
+  }
 });
 
 test("every command tells events to programs, but the one that prints a script", () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { CommandOptions } from "../../src/cli/arguments/command-options.ts";
 import { testnet } from "../../src/cli/commands/testnet.ts";
@@ -17,6 +18,44 @@ test("a network that is stopped while its nodes start has not failed", async () 
   } as unknown as Context;
   const ended = testnet(context, [], new CommandOptions({ count: "2" }));
   await expect(ended).rejects.toMatchObject({ exit: 130 });
+});
+
+/** Says what a node says that is up, and then ends with the status that `ends` has. */
+function nodesThat(ends: string): readonly string[] {
+  const up = '{"event":"listening","nodes":["id@udp://127.0.0.1:1"]}';
+  return [process.execPath, "-e", `console.log(${JSON.stringify(up)}); ${ends}`, "--"];
+}
+
+test("a network tells which of its nodes has ended, and is over without any", async () => {
+  const screen = new FakeScreen(false);
+  const context = {
+    output: outputOn(screen, false),
+    stop: new AbortController().signal,
+    clock: systemClock,
+    env: process.env,
+    self: nodesThat("setTimeout(() => process.exit(7), 300)"),
+  } as unknown as Context;
+  const ended = testnet(context, [], new CommandOptions({ count: "2" }));
+  await expect(ended).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
+  expect(screen.text).toMatch(/2 nodes up/);
+  expect(screen.text).toMatch(/node[01] ended by 7; it was id@/);
+});
+
+test("a network that is stopped does not tell that its nodes end", async () => {
+  const screen = new FakeScreen(false);
+  const stopper = new AbortController();
+  const context = {
+    output: outputOn(screen, false),
+    stop: stopper.signal,
+    clock: systemClock,
+    env: process.env,
+    self: nodesThat("setInterval(() => {}, 1000)"),
+  } as unknown as Context;
+  const ended = testnet(context, [], new CommandOptions({ count: "2" }));
+  while (!screen.text.includes("nodes up")) await nextTurn();
+  stopper.abort(new Interrupted("SIGINT"));
+  await expect(ended).rejects.toMatchObject({ exit: 130 });
+  expect(screen.text).not.toMatch(/node[01]/);
 });
 
 test("a network has cells of a size that there is", async () => {

@@ -27,8 +27,8 @@ const LIMIT_MS = 180_000;
  */
 export const demo: RunCommand = async (context, [given], options) => {
   const sizeAsked = options.bytes("size") ?? SIZE_DEFAULT;
-  if (sizeAsked > SIZE_MAX) {
-    throw new CulvertError("CULVERT_USAGE", `--size takes up to ${formatBytes(SIZE_MAX)}`);
+  if (sizeAsked < 1 || sizeAsked > SIZE_MAX) {
+    throw new CulvertError("CULVERT_USAGE", `--size takes 1 B to ${formatBytes(SIZE_MAX)}`);
   }
   const folder = await mkdtemp(join(tmpdir(), "culvert-demo-"));
   const stage = new Stage(context, folder);

@@ -4,6 +4,7 @@ import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, formatShare, printable } from "../humanize.ts";
 import { type Session, SessionStore } from "../session/session.ts";
 import type { EventFields } from "../terminal/output.ts";
+import { forgetCopies } from "../transfer/forget-copies.ts";
 import { describeStandstill, standstillNow } from "../transfer/standstill.ts";
 
 /** Of the longest age: `59 min 59 s ago`. */
@@ -27,7 +28,7 @@ export const status: RunCommand = async (context, _operands, options) => {
 };
 
 async function forgetOne({ output }: Context, store: SessionStore, id: string): Promise<void> {
-  if (!(await store.forget(id))) {
+  if (!(await store.forget(id, forgetCopies))) {
     const hint = 'see the ids of "culvert status"';
     throw new CommandError("CULVERT_USAGE", `there is nothing with the id "${id}"`, hint);
   }

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CulvertError, onAbort } from "../../base/index.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
-import { startNetwork } from "../demo/nodes.ts";
+import type { Context } from "../context.ts";
+import { type NetworkNode, startNetwork } from "../demo/nodes.ts";
 import { Stage } from "../demo/stage.ts";
+import { CommandError } from "../failure.ts";
 import { formatCount } from "../humanize.ts";
 
 const NODES_DEFAULT = 8;
@@ -26,7 +28,8 @@ export const testnet: RunCommand = async (context, _operands, options) => {
     const usage = `export CULVERT_NODES=${nodes[0]}`;
     const words = `${formatCount(count, "node")} up; in other terminals:\n\n  ${usage}\n`;
     output.tell("ready", { nodes }, words);
-    await new Promise<void>((done) => onAbort(stop, () => done()));
+    const stopped = new Promise<void>((done) => onAbort(stop, () => done()));
+    await Promise.race([stopped, watch(context, network)]);
   } catch (error) {
     // Ctrl-C ends the nodes too, and they may be first.
     stop.throwIfAborted();
@@ -37,3 +40,18 @@ export const testnet: RunCommand = async (context, _operands, options) => {
   }
   stop.throwIfAborted();
 };
+
+/** Tells of each node that ends before the network is to. */
+async function watch(
+  { output, stop }: Pick<Context, "output" | "stop">,
+  network: readonly NetworkNode[],
+): Promise<never> {
+  const ends = network.map(async ({ name, contact, child }) => {
+    const how = await child.endsHow();
+    if (!stop.aborted) output.warn("CULVERT_CLOSED", `${name} ${how}; it was ${contact}`);
+  });
+  await Promise.all(ends);
+  stop.throwIfAborted();
+  const hint = "culvert testnet begins another one";
+  throw new CommandError("CULVERT_CLOSED", "no node of this network is left", hint);
+}

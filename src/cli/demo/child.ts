@@ -68,6 +68,11 @@ export class Child {
     if (end !== 0) throw this.#failure(end);
   }
 
+  /** How it has ended, with what it said on stderr; settles when it has. */
+  async endsHow(): Promise<string> {
+    return this.#tellEnd(await this.ended);
+  }
+
   /** Sends a signal and waits until the process is gone. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     this.#process.kill(signal);
@@ -79,9 +84,13 @@ export class Child {
     if (isEvent(event)) for (const listener of this.#listeners) listener(event);
   }
 
-  #failure(end: number | NodeJS.Signals): CulvertError {
+  #tellEnd(end: number | NodeJS.Signals): string {
     const words = this.#words.trim().replaceAll("\n", "; ");
-    return new CulvertError("CULVERT_INTERNAL", `a process of the demo ended by ${end}: ${words}`);
+    return `ended by ${end}${words === "" ? "" : `: ${words}`}`;
+  }
+
+  #failure(end: number | NodeJS.Signals): CulvertError {
+    return new CulvertError("CULVERT_INTERNAL", `a process ${this.#tellEnd(end)}`);
   }
 }
 

@@ -128,15 +128,21 @@ export class SessionStore {
    * Removes everything that is kept under this name, readable or not, and the unfinished files of a
    * transfer; it cannot be gone on with.
    *
+   * @param before removes what else there is of it, once it is known that no process is at it
    * @throws CulvertError `CULVERT_STATE_IN_USE` while a process is at it
    */
-  async forget(id: string): Promise<boolean> {
+  async forget(
+    id: string,
+    before: (session: Session) => Promise<void> = async () => {},
+  ): Promise<boolean> {
     const folder = join(this.#folder, id);
     if (!SESSION_ID.test(id) || !(await exists(folder))) return false;
     await requireFree(folder);
     const session = await this.find(id).catch(() => undefined);
-    if (session !== undefined) await session.forget();
-    else await rm(folder, { recursive: true, force: true });
+    if (session !== undefined) {
+      await before(session);
+      await session.forget();
+    } else await rm(folder, { recursive: true, force: true });
     return true;
   }
 

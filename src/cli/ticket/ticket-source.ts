@@ -53,7 +53,11 @@ async function findText(
   if (operand !== undefined && file !== undefined) {
     throw new CommandError("CULVERT_USAGE", "two tickets were given", WAYS);
   }
-  if (operand === "-") return await readStart(stdin, stop);
+  if (operand === "-") {
+    // Like every reader of stdin it waits for the end: a ticket may be broken over lines.
+    if (stdin.isTTY === true) output.note("type the ticket, then Enter and Ctrl-D");
+    return await readStart(stdin, stop);
+  }
   if (file !== undefined) return await readFile(file);
   if (operand === undefined) {
     const { CULVERT_TICKET } = env;

@@ -114,6 +114,14 @@ async function giveName(file: string, { at, path }: Place, own: readonly string[
 }
 
 /**
+ * Removes what a run that was killed has copied to another file system. It has no name yet, and
+ * nobody else would find it: it is next to where that was to be.
+ */
+export async function removeDraft(finished: string, place: Place): Promise<void> {
+  await rm(draftOf(finished, place).at, { force: true });
+}
+
+/**
  * Where a file is copied to when its name is in another file system, as below a folder that was
  * there: next to the name, under one that no peer can give.
  */

@@ -149,10 +149,12 @@ export class Reception {
   /** Nothing will come of it, whatever is tried again: it is not what was sent, or not wanted. */
   async #refuse(stream: Stream, code: number): Promise<void> {
     const { session } = this.#options;
+    const wasPlacing = session.record.phase === "verified";
     await session.save({ phase: "refused", refusal: code });
     const header = await readIfThere(session.headerPath);
     if (session.record.target !== undefined && header !== undefined) {
-      await this.#stagingOf(decodeHeader(header)).discard();
+      const staging = this.#stagingOf(decodeHeader(header));
+      await (wasPlacing ? staging.discardAll() : staging.discard());
     }
     await this.#giveUp(stream, code);
   }

@@ -10,7 +10,7 @@ import { STAGING_PREFIX, stagingFolder, sweepBeside } from "../session/unfinishe
 import { HeldFolders } from "./held-folders.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries } from "./path-policy.ts";
-import { placeFile, placeFolder, replaceFile, setTime } from "./placing.ts";
+import { placeFile, placeFolder, removeDraft, replaceFile, setTime } from "./placing.ts";
 
 /** The owner can always read and write what was received, whatever the sender's bits say. */
 const FILE_MODE_ALWAYS = 0o600;
@@ -191,6 +191,26 @@ export class Staging {
   async discard(): Promise<void> {
     await this.close();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /**
+   * As {@link discard}, of names that were being given: what a killed run has copied to other file
+   * systems goes, too.
+   */
+  async discardAll(): Promise<void> {
+    await this.discard();
+    const { target } = this.#options;
+    if (!(await exists(target))) return;
+    const folders = await HeldFolders.open(target);
+    try {
+      for (const [entry, location] of this.#locations) {
+        // Where its folder is not there, or is none of ours, there is no copy of it.
+        const place = await folders.find(entry.path).catch(() => undefined);
+        if (place !== undefined && entry.kind === "file") await removeDraft(location, place);
+      }
+    } finally {
+      await folders.close();
+    }
   }
 
   #destination(entry: Entry): string {

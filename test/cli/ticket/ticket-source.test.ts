@@ -6,15 +6,18 @@ import type { Context } from "../../../src/cli/context.ts";
 import { Interrupted } from "../../../src/cli/terminal/interrupt.ts";
 import { formatTicket } from "../../../src/cli/ticket/ticket.ts";
 import { findTicket } from "../../../src/cli/ticket/ticket-source.ts";
+import { FakeScreen, outputOn } from "../screen.ts";
 
 const TICKET = { role: "receive", secret: new Uint8Array(32).fill(7) } as const;
 
-function asking() {
-  const stdin = new PassThrough();
+function asking({ isTTY = false } = {}) {
+  const stdin = Object.assign(new PassThrough(), { isTTY });
   const stopper = new AbortController();
-  const context = { stdin, stop: stopper.signal, env: {} } as unknown as Context;
+  const screen = new FakeScreen(isTTY);
+  const output = outputOn(screen, false);
+  const context = { stdin, stop: stopper.signal, env: {}, output } as unknown as Context;
   const request = { role: "receive", operand: "-", options: new CommandOptions({}) } as const;
-  return { stdin, stopper, found: findTicket(context, request) };
+  return { stdin, stopper, screen, found: findTicket(context, request) };
 }
 
 test("a ticket comes on stdin, in pieces", async () => {
@@ -42,4 +45,15 @@ test("one that does not come is waited for until the command is to stop", async 
   const { stopper, found } = asking();
   stopper.abort(new Interrupted("SIGINT"));
   await expect(found).rejects.toMatchObject({ exit: 130 });
+});
+
+test("a terminal that a ticket is read from as stdin is told what is waited for", async () => {
+  const { stdin, screen, found } = asking({ isTTY: true });
+  expect(screen.text).toMatch(/ticket.*Ctrl-D/);
+  stdin.end(formatTicket(TICKET));
+  expect(await found).toEqual(TICKET);
+  const piped = asking();
+  piped.stdin.end(formatTicket(TICKET));
+  await piped.found;
+  expect(piped.screen.text).toBe("");
 });

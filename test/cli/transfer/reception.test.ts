@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
 import type { Context } from "../../../src/cli/context.ts";
 import { type Session, SessionStore, sessionId } from "../../../src/cli/session/session.ts";
+import { forgetCopies } from "../../../src/cli/transfer/forget-copies.ts";
 import { encodeHeader, type FileEntry, makeManifest } from "../../../src/cli/transfer/manifest.ts";
 import { Reception } from "../../../src/cli/transfer/reception.ts";
 import type { Stream } from "../../../src/stream/index.ts";
@@ -164,4 +174,58 @@ test("what has left nothing in its target may go into another one", async () => 
   const { anew, at, failed } = await begun(file);
   expect([failed, existsSync(at)]).toMatchObject([{ code: "CULVERT_FILE" }, false]);
   expect(anew.record.target).toBeUndefined();
+});
+
+describe("what a run has copied to another file system when it was killed", () => {
+  /** A folder that was there and has two copies by now: one that is ours, and one of another. */
+  async function copied(): Promise<{ anew: Session; store: SessionStore; kept: string[] }> {
+    const secret = new Uint8Array(32).fill(3);
+    const store = new SessionStore(join(root, "state"), clock);
+    const target = join(root, "to");
+    const [mode, path] = [0o755, "d"];
+    const file = { kind: "file", path: "d/f", size: 5, mode: 0o644, mtimeMs: 0 } as const;
+    const lost = { ...file, path: "e/f" }; // whose folder is not there any more
+    const folders = [
+      { kind: "folder", path, mode } as const,
+      { kind: "folder", path: "e", mode } as const,
+    ];
+    const header = encodeHeader(makeManifest([...folders, lost, file]));
+    const begun = { command: "receive", title: "d", map: "m", target } as const;
+    const anew = await store.create(sessionId("receive", secret), begun, header);
+    await anew.save({ phase: "verified", overwrite: false });
+    await mkdir(join(target, "d"));
+    const kept = [`.culvert-${session.id}-3`, "f"];
+    for (const name of [`.culvert-${anew.id}-3`, ...kept]) {
+      await writeFile(join(target, "d", name), "hel");
+    }
+    return { anew, store, kept };
+  }
+
+  test("goes when that is forgotten", async () => {
+    const { anew, store, kept } = await copied();
+    await store.forget(anew.id, forgetCopies);
+    expect(await readdir(join(root, "to/d"))).toEqual(kept);
+  });
+
+  test("goes when it is refused", async () => {
+    const { anew, kept } = await copied();
+    const output = outputOn(new FakeScreen(false), false);
+    const { signal: stop } = new AbortController();
+    const context = { clock, output, stop, umask: 0o022 } as unknown as Context;
+    const options = { context, session: anew, target: join(root, "to"), isForced: false };
+    await new Reception({ ...options, isDeclined: true }).run(new Over() as unknown as Stream);
+    expect(await readdir(join(root, "to/d"))).toEqual(kept);
+  });
+
+  test("is not looked for behind a link, nor in a target that is gone", async () => {
+    const { anew, store } = await copied();
+    await rename(join(root, "to/d"), join(root, "outside"));
+    await symlink(join(root, "outside"), join(root, "to/d"));
+    const at = join(root, "outside", `.culvert-${anew.id}-3`);
+    await forgetCopies(anew);
+    expect(existsSync(at)).toBe(true);
+    await rm(join(root, "to"), { recursive: true });
+    await store.forget(anew.id, forgetCopies);
+    expect(await store.find(anew.id)).toBeUndefined();
+  });
 });
