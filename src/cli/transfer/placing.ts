@@ -91,11 +91,12 @@ export async function placeFolder({ at, path }: Place, mode: number): Promise<vo
 /**
  * Sets when a file was changed. The system is told in seconds, which Node cuts to whole
  * microseconds, or to nanoseconds in some versions from 24 on: without half a microsecond more,
- * many times come out just below the millisecond that they are. As a number, a time before 1970
- * would be taken for now.
+ * many times come out just below the millisecond that they are. Whole seconds are exact. As a
+ * number, a time before 1970 would be taken for now.
  */
 export async function setTime(handle: FileHandle, mtimeMs: number): Promise<void> {
-  const seconds = String((mtimeMs + 0.0005) / 1000);
+  const isExact = mtimeMs % 1000 === 0;
+  const seconds = String((isExact ? mtimeMs : mtimeMs + 0.0005) / 1000);
   await handle.utimes(seconds, seconds);
 }
 
