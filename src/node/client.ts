@@ -125,10 +125,11 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   await overlay.join(nodes);
   meetOthers(nodes, { overlay, closers, machine });
   const geometry = geometryOf(overlay, options);
-  const side = clockSideSeen(overlay, clock);
+  const sideNow = clockSideFrom(overlay, clock);
+  const side = sideNow();
   if (options.via === "direct") {
     // Who is ahead takes each receipt for one that ends too soon.
-    const isClockOff = (): boolean => side !== undefined;
+    const isClockOff = (): boolean => sideNow() !== undefined;
     if (side !== undefined) log("warn", "clock-off", { message: clockOff(side).message });
     const peers = new MapPeers((id) => overlay.links.to(id), { clock, random, log });
     closers.add(() => peers.close());
@@ -272,6 +273,16 @@ function geometryOf(
 /** Where those whose descriptors are at hand have this clock; each network has one voice. */
 function clockSideSeen({ directory, dht }: Overlay, clock: Clock): ClockSide | undefined {
   return clockSideOf(directory.all(), clock.unixMs(), networksHeard(dht.contacts));
+}
+
+/**
+ * Where those whose descriptors are at hand when this is called have this clock at any time after:
+ * one that is set while a stream runs is believed at once, though by then they all look expired.
+ */
+function clockSideFrom({ directory, dht }: Overlay, clock: Clock): () => ClockSide | undefined {
+  const [met, metAt] = [directory.all(), clock.now()];
+  const networkOf = networksHeard(dht.contacts);
+  return () => clockSideOf(met, clock.unixMs() - (clock.now() - metAt), networkOf);
 }
 
 /** Nobody could be believed: what a user may take for a network that is down is his own clock. */

@@ -291,3 +291,26 @@ it.each([-9, -1.5, 1.1, 1.9, 2])(
     await end();
   },
 );
+
+it.each([1, -1])(
+  "a client whose clock is set by %d d while it runs goes on putting",
+  async (days) => {
+    const { clock, machineAt } = street();
+    const { bootstrap, end } = await fourNodes(clock, machineAt);
+    const machine = machineAt(9);
+    let aheadMs = 0;
+    const unixMs = (): number => clock.unixMs() + aheadMs;
+    const own: Clock = { now: () => clock.now(), unixMs, schedule: clock.schedule.bind(clock) };
+    const opening = openClient({ bootstrap, via: "direct", machine: { ...machine, clock: own } });
+    const client = await clock.runPromise(opening, 60_000);
+    const map = client.transport().bind({ writeSeed: new Uint8Array(32).fill(1) });
+    const cell = new Uint8Array(client.geometry.cellBytes);
+    for (const frame of [1, 2, 3]) {
+      const putting = map.put(new Uint8Array(32).fill(frame), cell);
+      await expect(clock.runPromise(putting, 60_000), `${frame}`).resolves.toBeDefined();
+      aheadMs = days * 24 * 3_600_000;
+    }
+    await clock.runPromise(client.close(), 60_000);
+    await end();
+  },
+);
