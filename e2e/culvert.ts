@@ -19,6 +19,8 @@ export interface Launch {
   readonly script?: string;
   /** How far its clock is ahead of that of everybody else, in ms. */
   readonly clockAheadMs?: number;
+  /** How far it is set when {@link Culvert.setClock} says so, once or again and again, in ms. */
+  readonly clockStepMs?: number;
 }
 
 /** How a process ended. */
@@ -40,11 +42,12 @@ export class Culvert {
     options: { env: NodeJS.ProcessEnv; cwd: string; launch: Launch },
   ) {
     const { launch, cwd } = options;
-    const { launcher = [], script, clockAheadMs = 0 } = launch;
+    const { launcher = [], script, clockAheadMs = 0, clockStepMs = 0 } = launch;
     const main = script === undefined ? [MAIN] : ["--import", TSX, script];
     const [program = "", ...words] = [...launcher, process.execPath, ...main, ...args];
-    const ahead =
-      clockAheadMs === 0 ? {} : { NODE_OPTIONS: `--import=${clockAhead(clockAheadMs)}` };
+    const isOwnClock = clockAheadMs !== 0 || clockStepMs !== 0;
+    const clock = isOwnClock ? `--import=${ownClock(clockAheadMs, clockStepMs)}` : "";
+    const ahead = isOwnClock ? { NODE_OPTIONS: clock } : {};
     this.process = spawn(program, words, { cwd, env: { ...options.env, ...ahead } });
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
@@ -78,6 +81,12 @@ export class Culvert {
     }
   }
 
+  /** Sets its clock by the step that it was launched with; it runs, and has it then. */
+  async setClock(): Promise<void> {
+    this.process.kill("SIGUSR2");
+    await this.says(CLOCK_SET);
+  }
+
   /** The events that were told with `--json`. */
   get events(): Record<string, unknown>[] {
     const lines = this.stdout.split("\n").filter((line) => line.startsWith("{"));
@@ -85,9 +94,14 @@ export class Culvert {
   }
 }
 
+const CLOCK_SET = /clock was set/;
+
 /** A module that moves the wall clock of the process which loads it. */
-function clockAhead(ms: number): string {
-  const code = `const now = Date.now; Date.now = () => now() + ${ms};`;
+function ownClock(aheadMs: number, stepMs: number): string {
+  const set = `ahead += ${stepMs}; process._rawDebug("clock was set");`;
+  const code =
+    `const now = Date.now; let ahead = ${aheadMs}; Date.now = () => now() + ahead;` +
+    (stepMs === 0 ? "" : `process.on("SIGUSR2", () => { ${set} });`);
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
