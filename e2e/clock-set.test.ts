@@ -15,7 +15,7 @@ interface Way {
   readonly keepers: readonly Culvert[];
 }
 
-/** A way for so many bytes, on which there is time for a clock to be set before they are through. */
+/** A way for so many bytes that there is time to set a clock before they are through. */
 const WAYS = {
   map: {
     bytes: 8_000_000,
