@@ -1,6 +1,7 @@
 import { CulvertError, type ErrorCode, isCulvertError } from "../../src/base/index.ts";
 import { Stream, type StreamOpenOptions } from "../../src/stream/index.ts";
 import type { VirtualClock } from "../../src/testing/index.ts";
+import { FigureWatch } from "../../src/testing/world/figures.ts";
 import { type Trace, Violation } from "../../src/testing/world/index.ts";
 import { clockOff } from "./life-place.ts";
 import type { Dice, EndPlan } from "./stream-life-plan.ts";
@@ -48,6 +49,7 @@ export class LifeEnd {
   #peer: LifeEnd | undefined;
   #stream: Stream | undefined;
   #way: Way | undefined;
+  #figures: FigureWatch;
   /** Rises whenever what a stream of this end says does not count any more. */
   #session = 0;
   /** Of the last `save`; what an end without a store goes on from. */
@@ -67,6 +69,7 @@ export class LifeEnd {
 
   constructor(plan: EndPlan, peer: EndPlan, ground: LifeGround) {
     this.plan = plan;
+    this.#figures = new FigureWatch(plan.role);
     this.source = sourceOf(plan, peer);
     this.#ground = ground;
     const { clock, dice } = ground;
@@ -108,6 +111,7 @@ export class LifeEnd {
     this.#way = this.#ground.newWay(this.plan.role);
     this.hasEnd = false;
     this.hasClosed = false;
+    this.#figures = new FigureWatch(this.plan.role);
     try {
       this.#stream = await this.#opened(this.#way);
     } catch (error) {
@@ -180,6 +184,7 @@ export class LifeEnd {
     });
     on("close", () => {
       this.#note("closed");
+      this.look();
       this.hasClosed = true;
     });
     on("end", () => {
@@ -231,6 +236,30 @@ export class LifeEnd {
     const want = this.peer.source.subarray(this.taken, this.taken + chunk.length);
     if (!want.equals(chunk)) this.#violated("content", `${chunk.length} bytes at ${this.taken}`);
     this.taken += chunk.length;
+    this.look();
+  }
+
+  /** Looks at what the stream tells of its bytes: none of that falls while it lives. */
+  look(): void {
+    const { stream } = this;
+    const { bytesRead, bytesWritten, destroyed } = stream;
+    const {
+      writtenBytes,
+      framedBytes,
+      storedBytes,
+      acknowledgedBytes,
+      deliveredBytes,
+      takenBytes,
+    } = stream.progress();
+    // What is given up drops what it had not sent, as a socket does.
+    const accepted = destroyed ? {} : { bytesWritten, writtenBytes };
+    const sent = { ...accepted, framedBytes, storedBytes, acknowledgedBytes };
+    try {
+      this.#figures.see({ ...sent, bytesRead, deliveredBytes, takenBytes });
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.#ground.onViolation(error);
+    }
   }
 
   /** Writes some bytes, in one go or in corked pieces, and perhaps its end. */
@@ -246,6 +275,7 @@ export class LifeEnd {
       this.#writeLent(bytes.subarray(at(piece), at(piece + 1)));
     }
     if (pieces > 1 && dice.chance(0.7)) stream.uncork();
+    this.look();
     this.written += bytes.length;
     if (this.written === source.length && dice.chance(0.7)) this.end();
   }
@@ -302,8 +332,10 @@ export class LifeEnd {
   /** Stops as it should, and goes on. */
   async restart(): Promise<void> {
     const { clock } = this.#ground;
+    this.look();
     if (this.plan.keeps === "store") await clock.runPromise(this.stream.halt());
     else this.saved = await clock.runPromise(this.stream.save());
+    this.look();
     await this.open("halt");
   }
 

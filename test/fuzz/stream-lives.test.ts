@@ -1,4 +1,5 @@
 import { describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
+import type { StreamProgress } from "../../src/stream/core/progress.ts";
 import { StreamEngine } from "../../src/stream/duplex/engine.ts";
 import { Stream } from "../../src/stream/index.ts";
 import type { Rule } from "../../src/testing/world/index.ts";
@@ -61,6 +62,18 @@ describe("each of these defects is found", () => {
   it("all is said to be acknowledged at once", async () => {
     plant(vi.spyOn(Stream.prototype, "sync").mockResolvedValue());
     expect(await found()).toBe("early-acknowledgement");
+  });
+
+  it("what was said to be stored is taken back", async () => {
+    const { progress } = Stream.prototype;
+    let looks = 0;
+    const bug = function (this: Stream): StreamProgress {
+      looks += 1;
+      const told = progress.call(this);
+      return looks % 2 === 0 ? { ...told, storedBytes: told.acknowledgedBytes } : told;
+    };
+    plant(vi.spyOn(Stream.prototype, "progress").mockImplementation(bug));
+    expect(await found()).toBe("figures");
   });
 
   it("a halt forgets what waits for a frame", async () => {

@@ -77,6 +77,7 @@ export class StreamLife extends LifePlace implements LifeGround {
   /** One thing that befalls this end. */
   async #happen(end: LifeEnd): Promise<void> {
     const { dice, plan } = this;
+    end.look();
     const what = dice.below(24);
     if (what < 6) end.write();
     else if (what < 7) end.confirm();
@@ -136,6 +137,7 @@ export class StreamLife extends LifePlace implements LifeGround {
     const limit = calmAt + LIMIT_MS;
     while (this.violation === undefined && !ends.every((end) => this.#isSettled(end))) {
       for (const end of ends) {
+        end.look();
         if (end.isOver) continue;
         end.end();
         end.confirm(true);

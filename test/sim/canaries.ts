@@ -99,6 +99,32 @@ export const CANARIES: readonly Canary[] = [
     })),
   },
   {
+    bug: "takes back what it had told to be stored, while it puts that again",
+    rule: "figures",
+    plan: { b: { reader: { takeMsMean: 5_000 } } },
+    plant: bug(() => {
+      let looks = 0;
+      return {
+        progress: (progress) => {
+          looks += 1;
+          const { acknowledgedBytes: storedBytes } = progress;
+          return looks % 3 === 0 ? { ...progress, storedBytes } : progress;
+        },
+      };
+    }),
+  },
+  {
+    bug: "tells more to be stored after a crash than it had known before",
+    rule: "figures",
+    plan: { crashes: { at: crashOfA } },
+    plant: bug(({ side, head }) => ({
+      progress: (progress) =>
+        side === "a" && head !== undefined
+          ? { ...progress, storedBytes: progress.framedBytes + 1 }
+          : progress,
+    })),
+  },
+  {
     bug: "delivers far ahead of the application",
     rule: "memory",
     plan: { b: { ...SLOW_READER, reader: { takeMsMean: 60_000, untakenBytesMax: 2_000 } } },

@@ -17,6 +17,8 @@ export interface Tamper {
     effect: StreamEffect,
     tell: (input: StreamInput) => void,
   ) => readonly StreamEffect[];
+  /** What the core tells of itself instead of `progress`. */
+  readonly progress?: (progress: SubjectProgress) => SubjectProgress;
 }
 
 /** Cores with a bug in them. `plant` is called for each session: a crash makes it forget. */
@@ -47,7 +49,8 @@ class TamperedSubject implements Subject {
   }
 
   get progress(): SubjectProgress {
-    return this.#inner.progress;
+    const { progress } = this.#inner;
+    return this.#tamper.progress?.(progress) ?? progress;
   }
 
   handle(input: StreamInput, now: Instant): void {

@@ -25,7 +25,7 @@ beforeEach(() => {
     products += 1;
     return provider.ed25519ScalarPoint(scalar, point);
   };
-  useProvider({ ...provider, ed25519ScalarPoint });
+  useProvider(Object.assign(Object.create(provider), { ed25519ScalarPoint }));
 });
 afterEach(() => useProvider(undefined));
 

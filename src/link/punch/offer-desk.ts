@@ -1,5 +1,11 @@
 import { CulvertError, type Instant, toHex } from "../../base/index.ts";
-import { isSameNode, type NodeId, nodeIdOf, nodeIdText, publicPrefix } from "../../identity/index.ts";
+import {
+  isSameNode,
+  type NodeId,
+  nodeIdOf,
+  nodeIdText,
+  publicPrefix,
+} from "../../identity/index.ts";
 import { RateTable } from "../../retx/index.ts";
 import type { PunchLimits } from "./limits.ts";
 import { type Offer, readOffer } from "./offer.ts";

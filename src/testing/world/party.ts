@@ -3,6 +3,7 @@ import type { JournalChanges, StreamEffect, StreamInput } from "../../stream/exc
 import type { VirtualClock } from "../virtual-clock.ts";
 import type { CrashPlan } from "./crashes.ts";
 import type { Side } from "./faults.ts";
+import { FigureWatch } from "./figures.ts";
 import type { Reader } from "./reader.ts";
 import type { Referee } from "./referee.ts";
 import type { CreateSubject, Subject } from "./subject.ts";
@@ -75,6 +76,7 @@ export class Party {
     lastDeliveredAtMs: 0,
   };
   readonly #init: PartyInit;
+  readonly #figures: FigureWatch;
   #subject: Subject | undefined;
   #driver: Driver<StreamInput, StreamEffect> | undefined;
   #client: VirtualClient | undefined;
@@ -84,6 +86,7 @@ export class Party {
 
   constructor(init: PartyInit) {
     this.#init = init;
+    this.#figures = new FigureWatch(init.side);
   }
 
   /** How the stream of this side ended, if it has. */
@@ -110,6 +113,7 @@ export class Party {
       head: journal.head,
     });
     this.#subject = subject;
+    this.#figures.begin();
     this.#isAcknowledged = false;
     reader.start(subject.readOffset);
     const answer = (input: StreamInput): void => this.#input(session, input);
@@ -127,6 +131,7 @@ export class Party {
   #input(session: number, input: StreamInput): void {
     if (session !== this.#session || this.#outcome !== "running") return;
     if (this.#crashes()) return;
+    this.#look();
     if (input.kind === "write") this.#isAcknowledged = false;
     this.#driver?.handle(input);
     if (input.kind === "got") this.#inspect();
@@ -177,6 +182,7 @@ export class Party {
       "code" in effect ? `${effect.kind} ${effect.code} ${effect.message}` : effect.kind,
       value,
     );
+    this.#look();
     switch (effect.kind) {
       case "delivered-end":
         this.#init.reader.deliverEnd(effect.length);
@@ -206,6 +212,7 @@ export class Party {
 
   #commit(commit: number, changes: JournalChanges): void {
     const session = this.#session;
+    this.#look();
     this.#note("journal", commit);
     this.#init.journal.commit(changes, () => {
       this.#note("journaled", commit);
@@ -314,6 +321,23 @@ export class Party {
     if (crash.restoresBackup && journal.restore()) this.#note("restore");
     clock.schedule(clock.now() + crash.downMs, () => this.start());
     return true;
+  }
+
+  /** Looks at what an application may look at: when it may, and at what will survive. */
+  #look(): void {
+    if (this.#subject === undefined) return;
+    const {
+      writtenBytes,
+      framedBytes,
+      storedBytes,
+      acknowledgedBytes,
+      deliveredBytes,
+      takenBytes,
+    } = this.#subject.progress;
+    // Who gives up drops what is in no frame.
+    const accepted = this.#init.writer.hasAborted ? {} : { writtenBytes };
+    const sent = { ...accepted, framedBytes, storedBytes, acknowledgedBytes };
+    this.#figures.see({ ...sent, deliveredBytes, takenBytes });
   }
 
   /** Looks at what a core only tells when it is asked; it learns of both with what it gets. */

@@ -6,10 +6,16 @@ import type { Side } from "./faults.ts";
 export interface SubjectProgress {
   /** How much of the own text has been accepted, in this session and before it. */
   readonly writtenBytes: number;
+  /** How much of that is in frames, and of those in the Map. */
+  readonly framedBytes: number;
+  readonly storedBytes: number;
   /** How much of it the peer's application is said to have taken. */
   readonly acknowledgedBytes: number;
   /** Whether that is all that was written; true, too, when nothing was. */
   readonly isAllAcknowledged: boolean;
+  /** How much of the peer's text was delivered, and how much of it was taken. */
+  readonly deliveredBytes: number;
+  readonly takenBytes: number;
   /** Sealed and opened frames that are held in memory. */
   readonly framesInMemory: number;
 }

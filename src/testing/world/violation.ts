@@ -7,6 +7,7 @@ export const RULES = [
   "end",
   "unfinished",
   "early-acknowledgement",
+  "figures",
   "frame-reused",
   "nonce-reused",
   "cell-length",

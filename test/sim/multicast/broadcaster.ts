@@ -16,6 +16,7 @@ import {
 } from "../../../src/stream/multicast/options.ts";
 import { RepairCore } from "../../../src/stream/multicast/repair-core.ts";
 import { streamIdOf } from "../../../src/stream/secret.ts";
+import { type Figures, FigureWatch } from "../../../src/testing/world/figures.ts";
 import type { Pattern } from "../../../src/testing/world/pattern.ts";
 import { Violation } from "../../../src/testing/world/violation.ts";
 import type { VirtualJournal } from "../../../src/testing/world/virtual-journal.ts";
@@ -45,6 +46,7 @@ export class Broadcaster {
   readonly #options: BroadcastOptions;
   readonly #repairs = new Map<string, Process<IoInput>>();
   readonly #readers = new Map<string, RepairPosition>();
+  readonly #watch = new FigureWatch("the writer");
   readonly total: number;
   readonly counts = { crashes: 0, points: 0, puts: 0, repairs: 0 };
   #core: BroadcastCore;
@@ -125,6 +127,7 @@ export class Broadcaster {
         this.counts.puts += 1;
         log.put(put);
       },
+      figures: { of: () => figuresOf(core.progress), watch: this.#watch },
       diesNow: () => this.#diesNow(),
     });
     this.#position = core.progress.writtenBytes;
@@ -234,4 +237,8 @@ export class Broadcaster {
     for (const running of this.#repairs.values()) running.stop();
     this.#repairs.clear();
   }
+}
+
+function figuresOf({ writtenBytes, framedBytes, storedBytes }: BroadcastProgress): Figures {
+  return { writtenBytes, framedBytes, storedBytes };
 }

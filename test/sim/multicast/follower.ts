@@ -9,6 +9,7 @@ import {
   type SubscriptionInput,
 } from "../../../src/stream/multicast/subscription-core.ts";
 import { decodeSubscriptionState } from "../../../src/stream/multicast/subscription-state.ts";
+import { FigureWatch } from "../../../src/testing/world/figures.ts";
 import type { Pattern } from "../../../src/testing/world/pattern.ts";
 import { Violation } from "../../../src/testing/world/violation.ts";
 import type { VirtualJournal } from "../../../src/testing/world/virtual-journal.ts";
@@ -59,6 +60,7 @@ export type FollowerOutcome = "reading" | "ended" | "closed" | ErrorCode;
  */
 export class Follower {
   readonly #init: FollowerInit;
+  readonly #watch: FigureWatch;
   readonly counts = { puts: 0, lags: 0, skippedFrames: 0, kills: 0 };
   outcome: FollowerOutcome = "reading";
   #core: SubscriptionCore;
@@ -75,6 +77,7 @@ export class Follower {
 
   constructor(init: FollowerInit) {
     this.#init = init;
+    this.#watch = new FigureWatch(init.name);
     [this.#core, this.#process] = this.#create();
   }
 
@@ -121,6 +124,13 @@ export class Follower {
       onEvent: (event) => this.#onEvent(event),
       onPut: () => {
         this.counts.puts += 1;
+      },
+      figures: {
+        of: () => {
+          const { deliveredBytes, takenBytes, skippedFrames } = core.progress;
+          return { deliveredBytes, takenBytes, skippedFrames };
+        },
+        watch: this.#watch,
       },
       diesNow: () => false,
     });

@@ -8,6 +8,7 @@ import {
 import type { RepairEffect } from "../../../src/stream/multicast/repair-core.ts";
 import type { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import type { Side } from "../../../src/testing/world/faults.ts";
+import type { Figures, FigureWatch } from "../../../src/testing/world/figures.ts";
 import type { Referee } from "../../../src/testing/world/referee.ts";
 import type { Trace } from "../../../src/testing/world/trace.ts";
 import { VirtualClient } from "../../../src/testing/world/virtual-client.ts";
@@ -39,6 +40,8 @@ export interface ProcessInit<Input> extends Surroundings {
   readonly journal: VirtualJournal | undefined;
   readonly onEvent: (event: Announcement) => void;
   readonly onPut?: (put: PutRequest) => void;
+  /** What the core tells of itself, and who watches that over all its lives. */
+  readonly figures?: { readonly of: () => Figures; readonly watch: FigureWatch };
   /** Asked between any two steps: whether the process dies here. It has to stop it then. */
   readonly diesNow: () => boolean;
 }
@@ -52,6 +55,7 @@ export class Process<Input> {
 
   constructor(init: ProcessInit<Input>) {
     this.#init = init;
+    init.figures?.watch.begin();
     this.#driver = new Driver(init.core, init.clock, (effect) => this.#perform(effect));
     this.#client = new VirtualClient({ ...init, answer: (answer) => this.handle(answer) });
   }
@@ -66,7 +70,9 @@ export class Process<Input> {
 
   /** Hands an input over, unless the process is gone. */
   handle(input: Input | IoInput): void {
-    if (this.#isAlive && !this.#init.diesNow()) this.#driver.handle(input);
+    if (!this.#isAlive || this.#init.diesNow()) return;
+    this.#look();
+    this.#driver.handle(input);
   }
 
   stop(): void {
@@ -87,7 +93,13 @@ export class Process<Input> {
   #announce(event: Announcement): void {
     const { clock, name, trace, onEvent } = this.#init;
     trace.event(clock.now(), name, event.kind);
+    this.#look();
     onEvent(event);
+  }
+
+  #look(): void {
+    const { figures } = this.#init;
+    figures?.watch.see(figures.of());
   }
 
   #act(effect: IoEffect): void {
@@ -104,6 +116,7 @@ export class Process<Input> {
         this.#client.cancel(effect.request);
         break;
       case "journal":
+        this.#look();
         journal?.commit(effect.changes, () => {
           this.handle({ kind: "journaled", commit: effect.commit });
         });
