@@ -6,7 +6,7 @@ const { Fp } = ed25519.Point;
 const TWICE_D = new Float64Array(LIMBS);
 loadNumber(TWICE_D, 0, Fp.create(2n * ed25519.Point.CURVE().d));
 
-/** Bits of a digit. With 5 a product takes an eighth less time, and its table 1.6 times as long. */
+/** Bits of a digit. With 5 a product multiplies an eighth less, and its table takes 1.6 times. */
 const WINDOW = 4;
 const HALF = 1 << (WINDOW - 1);
 /** 64 digits cover 256 bits: a scalar below L has 253, so the last carry always has room. */

@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { CommandOptions } from "../../src/cli/arguments/command-options.ts";
 import { testnet } from "../../src/cli/commands/testnet.ts";
 import type { Context } from "../../src/cli/context.ts";
@@ -28,16 +31,21 @@ function nodesThat(ends: string): readonly string[] {
 
 test("a network tells which of its nodes has ended, and is over without any", async () => {
   const screen = new FakeScreen(false);
+  const folder = await mkdtemp(join(tmpdir(), "culvert-testnet-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const word = join(folder, "end");
+  const look = `if (require("fs").existsSync(${JSON.stringify(word)})) process.exit(7)`;
   const context = {
     output: outputOn(screen, false),
     stop: new AbortController().signal,
     clock: systemClock,
     env: process.env,
-    self: nodesThat("setTimeout(() => process.exit(7), 300)"),
+    self: nodesThat(`setInterval(() => { ${look}; }, 20)`),
   } as unknown as Context;
   const ended = testnet(context, [], new CommandOptions({ count: "2" }));
+  while (!screen.text.includes("2 nodes up")) await nextTurn();
+  await writeFile(word, "");
   await expect(ended).rejects.toMatchObject({ code: "CULVERT_CLOSED" });
-  expect(screen.text).toMatch(/2 nodes up/);
   expect(screen.text).toMatch(/node[01] ended by 7; it was id@/);
 });
 
