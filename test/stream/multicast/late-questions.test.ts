@@ -5,7 +5,8 @@ import { ForgetfulTransport, Listener, place } from "./multicast-place.ts";
 const MINUTE_MS = 60_000;
 
 it("a writer that was away while questions expired hears those that are asked now", async () => {
-  const { memory, at, clock, elapse, pass } = place({ ttlSecondsMax: 86_400 });
+  // Frames live for as long as they are kept: none is put again but for who asks.
+  const { memory, at, clock, elapse, pass } = place();
   let isForgetful = false;
   let lost = 0;
   const forgetful = new ForgetfulTransport(memory, () => isForgetful && lost++ < 1);
