@@ -19,9 +19,10 @@ function primitives(provider: CryptoProvider): Record<string, () => Result> {
   const cell = random.bytes(1024);
   const context = utf8("data");
   const chain = Chain.fromBytes(random.bytes(104));
-  const publicKey = provider.ed25519ScalarBase(scalar);
+  const [publicKey = scalar] = provider.ed25519MultiplyBase([scalar]);
+  const eight = Array.from({ length: 8 }, () => scalar);
   useProvider(provider);
-  const signer = new BlindedSigner(key, key);
+  const signer = BlindedSigner.of(key, key);
   const signature = signer.sign(cell);
   const made: Record<string, () => Result> = {
     "sha256 40 B": () => provider.sha256(cell.subarray(0, 40)),
@@ -31,8 +32,9 @@ function primitives(provider: CryptoProvider): Record<string, () => Result> {
     "chacha20 1 KiB": () => provider.chacha20Xor(key, nonce.subarray(0, 12), cell),
     "hkdf 96 B": () => provider.hkdfBlake2b({ ikm: key, info: nonce, length: 96 }),
     "ed25519 verify 1 KiB": () => provider.ed25519Verify(signer.address, cell, signature),
-    "ed25519 base point": () => provider.ed25519ScalarBase(scalar),
-    "ed25519 known root": () => provider.ed25519ScalarPoint(scalar, publicKey),
+    "ed25519 base point": () => provider.ed25519MultiplyBase([scalar])[0],
+    "ed25519 base point, eight at once": () => provider.ed25519MultiplyBase(eight)[7],
+    "ed25519 known root": () => provider.ed25519MultiplyPoint([scalar], publicKey)?.[0],
     "ed25519 is public key": () => provider.ed25519IsPublicKey(publicKey),
     x25519: () => provider.x25519(key, publicKey),
     "x25519 public key": () => provider.x25519PublicKey(key),
@@ -51,7 +53,7 @@ function primitives(provider: CryptoProvider): Record<string, () => Result> {
   made["chain step"] = using(() => chain.next().toBytes());
   made["frame id"] = using(() => chain.frameId(context));
   made["frame key"] = using(() => chain.frameKey(context));
-  made["blinded signer"] = using(() => new BlindedSigner(key, key).address);
+  made["blinded signer"] = using(() => BlindedSigner.of(key, key).address);
   made["sign 1 KiB"] = using(() => signer.sign(cell));
   return made;
 }

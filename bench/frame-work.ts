@@ -1,9 +1,9 @@
 import { assert, concatBytes, equalBytes, SeededRandom, utf8 } from "../src/base/index.ts";
 import {
-  type AddressOf,
+  type AddressesOf,
+  addressesOfRoot,
   addressesOfSeed,
   BlindedSigner,
-  blindPublicKey,
   type Chain,
   crypto,
   deriveDirection,
@@ -19,9 +19,9 @@ const root = rootPublicKey(seed);
 const context = utf8("data");
 
 /** How a reader finds its frames: by the secret, as one end of a stream, or without having it. */
-export const READERS: Readonly<Record<"secret" | "capability", AddressOf>> = {
+export const READERS: Readonly<Record<"secret" | "capability", AddressesOf>> = {
   secret: addressesOfSeed(seed),
-  capability: (frameId) => blindPublicKey(root, frameId),
+  capability: addressesOfRoot(root),
 };
 
 /** What a storage node gets for one frame. */
@@ -34,7 +34,7 @@ export interface SignedCell {
 /** One frame by the writer: chain step, id and key, blinded key, seal, sign. */
 export function write(frame: Uint8Array, chain = first): { next: Chain; record: SignedCell } {
   const cell = sealCell(chain.frameKey(context), random.bytes(24), frame);
-  const signer = new BlindedSigner(seed, chain.frameId(context));
+  const signer = BlindedSigner.of(seed, chain.frameId(context));
   const signature = signer.sign(signedBytes(cell));
   return { next: chain.next(), record: { address: signer.address, signature, cell } };
 }
@@ -47,10 +47,10 @@ export function accept({ address, signature, cell }: SignedCell): boolean {
 /** One frame by a reader: chain step, id and key, address, open. */
 export function read(
   { address, cell }: SignedCell,
-  addressOf: AddressOf,
+  addressesOf: AddressesOf,
   chain = first,
 ): { next: Chain; frame: Uint8Array } {
-  const expected = addressOf(chain.frameId(context));
+  const [expected = root] = addressesOf([chain.frameId(context)]);
   check(equalBytes(expected, address), "the reader's address");
   const frame = openCell(chain.frameKey(context), cell);
   assert(frame !== undefined, "the cell opens");
@@ -58,13 +58,13 @@ export function read(
 }
 
 /** The work of all parties for one frame after the other, as one loop. */
-export function wholeFrame(frame: Uint8Array, addressOf: AddressOf): () => void {
+export function wholeFrame(frame: Uint8Array, addressesOf: AddressesOf): () => void {
   let writer = first;
   let reader = first;
   return () => {
     const written = write(frame, writer);
     check(accept(written.record), "the node accepts");
-    const got = read(written.record, addressOf, reader);
+    const got = read(written.record, addressesOf, reader);
     writer = written.next;
     reader = got.next;
   };
@@ -77,8 +77,8 @@ export function checkedRecord(frame: Uint8Array): SignedCell {
   const damaged = record.cell.with(50, (record.cell[50] ?? 0) ^ 1);
   check(!accept({ ...record, cell: damaged }), "a damaged one is not");
   check(openCell(first.frameKey(context), damaged) === undefined, "nor does it open");
-  for (const addressOf of Object.values(READERS)) {
-    check(equalBytes(read(record, addressOf).frame, frame), "the frame comes back");
+  for (const addressesOf of Object.values(READERS)) {
+    check(equalBytes(read(record, addressesOf).frame, frame), "the frame comes back");
   }
   return record;
 }

@@ -74,7 +74,7 @@ async function signRecords(count: number): Promise<MapRecord[]> {
   useProvider(fastest());
   const seed = random.bytes(32);
   return Array.from({ length: count }, () => {
-    const signer = new BlindedSigner(seed, random.bytes(32));
+    const signer = BlindedSigner.of(seed, random.bytes(32));
     const payload = random.bytes(PAYLOAD_SIZE);
     const signature = signer.sign(signedBytes(SEQUENCE.cell, payload));
     const address = signer.address;

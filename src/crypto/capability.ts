@@ -1,10 +1,10 @@
-import { CulvertError, concatBytes, equalBytes, type Random } from "../base/index.ts";
+import { assert, CulvertError, concatBytes, equalBytes, type Random } from "../base/index.ts";
 import { CHAIN_STATE_BYTES, Chain } from "./bacap.ts";
 import {
-  type AddressOf,
+  type AddressesOf,
+  addressesOfRoot,
   addressesOfSeed,
   BlindedSigner,
-  blindPublicKey,
   rootPublicKey,
 } from "./blinding.ts";
 import { littleEndian } from "./scalar.ts";
@@ -24,23 +24,23 @@ export class ReadCapability {
   /** The root's public key, 32 bytes. */
   readonly root: Uint8Array;
   readonly chain: Chain;
-  /** The address of a frame under `root`. */
-  readonly addressOf: AddressOf;
+  /** The addresses of frames under `root`. */
+  readonly addressesOf: AddressesOf;
 
-  private constructor(root: Uint8Array, chain: Chain, addressOf: AddressOf) {
+  private constructor(root: Uint8Array, chain: Chain, addressesOf: AddressesOf) {
     this.root = root;
     this.chain = chain;
-    this.addressOf = addressOf;
+    this.addressesOf = addressesOf;
   }
 
   /**
    * @param known gives the addresses under `root` for less than `root` alone; it is believed
    * @throws CulvertError `CULVERT_BAD_CAPABILITY` when `root` is not a valid public key
    */
-  static of(root: Uint8Array, chain: Chain, known?: AddressOf): ReadCapability {
+  static of(root: Uint8Array, chain: Chain, known?: AddressesOf): ReadCapability {
     if (!crypto().ed25519IsPublicKey(root)) throw malformed("root", "is not a valid public key");
     const own = root.slice();
-    return new ReadCapability(own, chain, known ?? ((frameId) => blindPublicKey(own, frameId)));
+    return new ReadCapability(own, chain, known ?? addressesOfRoot(own));
   }
 
   /** @throws CulvertError `CULVERT_BAD_CAPABILITY` */
@@ -61,12 +61,14 @@ export class ReadCapability {
 
   /** The same right from the next index on. */
   next(): ReadCapability {
-    return new ReadCapability(this.root, this.chain.next(), this.addressOf);
+    return new ReadCapability(this.root, this.chain.next(), this.addressesOf);
   }
 
   /** The address of this index's frame in the chain named `context`. */
   address(context: Uint8Array): Uint8Array {
-    return this.addressOf(this.chain.frameId(context));
+    const [address] = this.addressesOf([this.chain.frameId(context)]);
+    assert(address !== undefined, "an address for a frame");
+    return address;
   }
 }
 
@@ -134,7 +136,7 @@ export class WriteCapability {
 
   /** The key of this index's frame, for whoever needs both its address and its signature. */
   signer(context: Uint8Array): BlindedSigner {
-    return new BlindedSigner(this.#seed, this.chain.frameId(context));
+    return BlindedSigner.of(this.#seed, this.chain.frameId(context));
   }
 
   /** The address of this index's frame in the chain named `context`. */

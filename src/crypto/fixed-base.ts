@@ -22,6 +22,8 @@ const ROW = (HALF + 1) * POINT;
 
 /** Where sums are made: a point, and what leads to the next one. */
 const w = new Float64Array(3 * POINT);
+/** Of each product until it is encoded: its X, Y and Z, and the product of all Z up to its own. */
+const SUM = 4 * LIMBS;
 const [X, Y, Z, T] = [0, LIMBS, 2 * LIMBS, 3 * LIMBS];
 const [A, B, C, D] = [4 * LIMBS, 5 * LIMBS, 6 * LIMBS, 7 * LIMBS];
 const [E, F, G, H] = [8 * LIMBS, 9 * LIMBS, 10 * LIMBS, 11 * LIMBS];
@@ -53,8 +55,24 @@ export class FixedBase {
     }
   }
 
-  /** scalar · point, encoded; `scalar` is 32 bytes little-endian, below L. */
-  multiply(scalar: Uint8Array): Uint8Array {
+  /**
+   * scalar · point, encoded, for each scalar: 32 bytes little-endian, below L. All of them share
+   * one inversion, which is a third of a product that is made alone.
+   */
+  multiply(scalars: readonly Uint8Array[]): Uint8Array[] {
+    const sums = new Float64Array(scalars.length * SUM);
+    for (const [i, scalar] of scalars.entries()) {
+      this.#add(scalar);
+      sums.set(w.subarray(X, T), i * SUM);
+    }
+    const encoded = encodeAll(sums);
+    w.fill(0);
+    sums.fill(0);
+    return encoded;
+  }
+
+  /** Makes scalar · point the sum. */
+  #add(scalar: Uint8Array): void {
     begin(0n, 1n);
     let carry = 0;
     for (let i = 0; i < DIGITS; i++) {
@@ -63,9 +81,6 @@ export class FixedBase {
       const digit = raw - (carry << WINDOW);
       addTo(this.#table, i * ROW + Math.abs(digit) * POINT, digit < 0);
     }
-    const encoded = encode();
-    w.fill(0);
-    return encoded;
   }
 }
 
@@ -104,12 +119,30 @@ function addTo(from: Float64Array, at: number, isNegative: boolean): void {
   multiply(w, T, w, E, w, H);
 }
 
-/** The sum as a public key. */
-function encode(): Uint8Array {
-  invert(w, A, w, Z);
-  multiply(w, X, w, X, w, A);
-  multiply(w, Y, w, Y, w, A);
-  const bytes = toLittleEndian(numberAt(w, Y));
-  if (Fp.isOdd?.(numberAt(w, X)) === true) bytes[31] = (bytes[31] as number) | 0x80;
+/**
+ * The sums as public keys. Montgomery's trick: one inverse of the product of all Z, from which
+ * that of each is a product with those of the others.
+ */
+function encodeAll(sums: Float64Array): Uint8Array[] {
+  const last = sums.length - SUM;
+  sums.copyWithin(T, Z, T);
+  for (let at = SUM; at <= last; at += SUM)
+    multiply(sums, at + T, sums, at - SUM + T, sums, at + Z);
+  invert(w, A, sums, last + T);
+  const encoded: Uint8Array[] = [];
+  for (let at = last; at >= 0; at -= SUM) {
+    if (at > 0) multiply(w, B, w, A, sums, at - SUM + T);
+    encoded.push(encode(sums, at, at > 0 ? B : A));
+    multiply(w, A, w, A, sums, at + Z);
+  }
+  return encoded.reverse();
+}
+
+/** A sum as a public key, by the inverse of its Z. */
+function encode(sums: Float64Array, at: number, inverse: number): Uint8Array {
+  multiply(sums, at + X, sums, at + X, w, inverse);
+  multiply(sums, at + Y, sums, at + Y, w, inverse);
+  const bytes = toLittleEndian(numberAt(sums, at + Y));
+  if (Fp.isOdd?.(numberAt(sums, at + X)) === true) bytes[31] = (bytes[31] as number) | 0x80;
   return bytes;
 }

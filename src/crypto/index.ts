@@ -1,7 +1,8 @@
 export type { StreamRole } from "./bacap.ts";
 export { ackChain, CHAIN_STATE_BYTES, Chain, deriveDirection } from "./bacap.ts";
 export {
-  type AddressOf,
+  type AddressesOf,
+  addressesOfRoot,
   addressesOfSeed,
   BlindedSigner,
   blindingFactor,

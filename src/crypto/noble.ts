@@ -93,8 +93,8 @@ export const nobleProvider: CryptoProvider = {
     return equalBytes(expected.toBytes(), r);
   },
   ed25519IsPublicKey: (publicKey) => decodePoint(publicKey) !== undefined,
-  ed25519ScalarBase: multiplyBase,
-  ed25519ScalarPoint: multiplyPoint,
+  ed25519MultiplyBase: multiplyBase,
+  ed25519MultiplyPoint: multiplyPoint,
 
   x25519(secret, publicKey) {
     requireLength(secret, 32, "X25519 secret");

@@ -16,25 +16,29 @@ const roots = new Map<string, FixedBase>();
 let basePoint: FixedBase | undefined;
 
 /**
- * scalar · B, encoded; the table of B is built at the first call.
+ * scalar · B for each scalar, encoded; the table of B is built at the first call.
  *
  * @throws RangeError for a scalar that is not 32 bytes, is zero, or is not below L
  */
-export function multiplyBase(scalar: Uint8Array): Uint8Array {
-  requireScalar(scalar);
+export function multiplyBase(scalars: readonly Uint8Array[]): Uint8Array[] {
+  scalars.forEach(requireScalar);
   basePoint ??= new FixedBase(ed25519.Point.BASE);
-  return basePoint.multiply(scalar);
+  return basePoint.multiply(scalars);
 }
 
 /**
- * scalar · point, encoded, or `undefined` when `point` is not a valid public key. To make a table
- * takes less time than one product without; and a stream has one root for each direction.
+ * scalar · point for each scalar, encoded, or `undefined` when `point` is not a valid public key.
+ * To make a table takes less time than one product without; and a stream has one root for each
+ * direction.
  *
  * @throws RangeError for a scalar that is not 32 bytes, is zero, or is not below L
  */
-export function multiplyPoint(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined {
-  requireScalar(scalar);
-  return tableOf(point)?.multiply(scalar);
+export function multiplyPoint(
+  scalars: readonly Uint8Array[],
+  point: Uint8Array,
+): Uint8Array[] | undefined {
+  scalars.forEach(requireScalar);
+  return tableOf(point)?.multiply(scalars);
 }
 
 /** The point of a valid public key, or `undefined`. */

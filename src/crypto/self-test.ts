@@ -23,7 +23,7 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
   const sealed = provider.aeadSeal(scalar, iv, message, { aad: nonce });
   const sealedBadly = sealed.with(0, (sealed[0] as number) ^ 1);
   const into = new Uint8Array(sealed.length);
-  const publicKey = provider.ed25519ScalarBase(scalar);
+  const [publicKey = NEUTRAL] = provider.ed25519MultiplyBase([scalar]);
   const s = littleEndian(SIGNATURE.subarray(32));
   const malleated = concatBytes(SIGNATURE.subarray(0, 32), toLittleEndian(s + GROUP_ORDER));
   return {
@@ -44,7 +44,7 @@ export function selfTestAnswers(provider: CryptoProvider): Readonly<Record<strin
     unsealedBadly: text(provider.aeadOpen(scalar, iv, sealedBadly, { aad: nonce })),
     unsealedWithout: text(provider.aeadOpen(scalar, iv, sealed)),
     publicKey: toHex(publicKey),
-    product: text(provider.ed25519ScalarPoint(scalar, publicKey)),
+    product: text(provider.ed25519MultiplyPoint([scalar], publicKey)?.[0]),
     publicKeys: [publicKey, NEUTRAL].map(provider.ed25519IsPublicKey).join(),
     verified: String(provider.ed25519Verify(PUBLIC_KEY, message, SIGNATURE)),
     verifiedOther: String(provider.ed25519Verify(PUBLIC_KEY, nonce, SIGNATURE)),

@@ -1,4 +1,4 @@
-import { concatBytes } from "../base/index.ts";
+import { assert, concatBytes } from "../base/index.ts";
 import { requireLength } from "./provider.ts";
 import { clampedScalar, GROUP_ORDER, toLittleEndian, wideScalar } from "./scalar.ts";
 import { crypto } from "./select.ts";
@@ -18,12 +18,13 @@ export class SigningKey {
   constructor(seed: Uint8Array) {
     this.#scalar = seedScalar(seed);
     this.#prefix = crypto().sha512(seed).subarray(32);
-    this.publicKey = crypto().ed25519ScalarBase(toLittleEndian(this.#scalar));
+    this.publicKey = timesBase(this.#scalar);
   }
 
   sign(message: Uint8Array): Uint8Array {
     const nonce = wideScalar(sha512Of(this.#prefix, message));
-    return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonce, message });
+    const r = timesBase(nonce);
+    return signature({ scalar: this.#scalar, publicKey: this.publicKey, nonce, r }, message);
   }
 }
 
@@ -33,15 +34,26 @@ export function seedScalar(seed: Uint8Array): bigint {
   return clampedScalar(crypto().sha512(seed));
 }
 
-/** The ed25519 signature by a known scalar. The nonce is secret, and of this message alone. */
-export function signature(options: {
-  readonly scalar: bigint;
-  readonly publicKey: Uint8Array;
-  readonly nonce: bigint;
-  readonly message: Uint8Array;
-}): Uint8Array {
-  const { scalar, publicKey, nonce, message } = options;
-  const r = crypto().ed25519ScalarBase(toLittleEndian(nonce));
-  const challenge = wideScalar(sha512Of(r, publicKey, message));
-  return concatBytes(r, toLittleEndian((nonce + challenge * scalar) % GROUP_ORDER));
+/** scalar · B, encoded: the public key of a secret scalar, or what a signature tells of a nonce. */
+export function timesBase(scalar: bigint): Uint8Array {
+  const [product] = crypto().ed25519MultiplyBase([toLittleEndian(scalar)]);
+  assert(product !== undefined, "a product for each scalar");
+  return product;
+}
+
+/**
+ * The ed25519 signature over the parts of a message, by a known scalar. The nonce is secret, and of
+ * this message alone; `r` is nonce · B.
+ */
+export function signature(
+  by: {
+    readonly scalar: bigint;
+    readonly publicKey: Uint8Array;
+    readonly nonce: bigint;
+    readonly r: Uint8Array;
+  },
+  ...message: readonly Uint8Array[]
+): Uint8Array {
+  const challenge = wideScalar(sha512Of(by.r, by.publicKey, ...message));
+  return concatBytes(by.r, toLittleEndian((by.nonce + challenge * by.scalar) % GROUP_ORDER));
 }

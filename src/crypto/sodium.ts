@@ -139,28 +139,31 @@ function aeadOver(sodium: Sodium): Pick<CryptoProvider, "aeadSeal" | "aeadOpen">
 
 function ed25519Over(
   sodium: Sodium,
-): Pick<CryptoProvider, "ed25519Verify" | "ed25519ScalarBase" | "ed25519ScalarPoint"> {
+): Pick<CryptoProvider, "ed25519Verify" | "ed25519MultiplyBase" | "ed25519MultiplyPoint"> {
   return {
     ed25519Verify(publicKey, message, signature) {
       if (!isPlausiblePoint(publicKey) || !isPlausibleSignature(signature)) return false;
       return sodium.crypto_sign_verify_detached(signature, message, publicKey);
     },
-    ed25519ScalarBase(scalar) {
-      requireScalar(scalar);
-      const product = new Uint8Array(32);
-      sodium.crypto_scalarmult_ed25519_base_noclamp(product, scalar);
-      return product;
-    },
-    ed25519ScalarPoint(scalar, point) {
-      requireScalar(scalar);
-      if (point.length !== 32) return undefined;
-      const product = new Uint8Array(32);
-      try {
-        sodium.crypto_scalarmult_ed25519_noclamp(product, scalar, point);
+    ed25519MultiplyBase: (scalars) =>
+      scalars.map((scalar) => {
+        requireScalar(scalar);
+        const product = new Uint8Array(32);
+        sodium.crypto_scalarmult_ed25519_base_noclamp(product, scalar);
         return product;
+      }),
+    ed25519MultiplyPoint(scalars, point) {
+      scalars.forEach(requireScalar);
+      if (point.length !== 32) return undefined;
+      try {
+        return scalars.map((scalar) => {
+          const product = new Uint8Array(32);
+          sodium.crypto_scalarmult_ed25519_noclamp(product, scalar, point);
+          return product;
+        });
       } catch {
         // libsodium also refuses points with a part of small order, which are valid keys.
-        return multiplyPoint(scalar, point);
+        return multiplyPoint(scalars, point);
       }
     },
   };

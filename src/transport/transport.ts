@@ -8,7 +8,7 @@ export interface TransportKeys {
   /** Root public key (32 bytes) of the side that is read; absent for a pure writer. */
   readonly readRoot?: Uint8Array;
   /** The addresses under `readRoot`, of a reader who knows them for less than by `readRoot`. */
-  readonly addressOf?: (frameId: Uint8Array) => Uint8Array;
+  readonly addressesOf?: (frameIds: readonly Uint8Array[]) => readonly Uint8Array[];
 }
 
 /** How a put was kept. */

@@ -215,7 +215,7 @@ describe("the key schedule of a stream", () => {
   it("lets a reader find what a writer signs", () => {
     const { seed, chain } = deriveDirection(secret, "dialer");
     const frameId = chain.frameId(utf8("data"));
-    const signer = new BlindedSigner(seed, frameId);
+    const signer = BlindedSigner.of(seed, frameId);
     expect(blindPublicKey(rootPublicKey(seed), frameId)).toEqual(signer.address);
     const message = utf8("a cell");
     expect(crypto().ed25519Verify(signer.address, message, signer.sign(message))).toBe(true);
@@ -223,7 +223,7 @@ describe("the key schedule of a stream", () => {
 
   it("signs each message for itself, whatever it has signed before", () => {
     const { seed, chain } = deriveDirection(secret, "dialer");
-    const signer = new BlindedSigner(seed, chain.frameId(utf8("data")));
+    const signer = BlindedSigner.of(seed, chain.frameId(utf8("data")));
     const [one, other] = [utf8("a cell"), utf8("another")];
     const signature = signer.sign(one);
     signer.sign(one).fill(0);

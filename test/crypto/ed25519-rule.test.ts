@@ -228,7 +228,7 @@ describe("the rule for ed25519 public keys", () => {
   it.each(bad)("refuses %s", (_, encoded) => {
     for (const provider of providers) {
       expect(provider.ed25519IsPublicKey(encoded), provider.name).toBe(false);
-      expect(provider.ed25519ScalarPoint(toLittleEndian(3n), encoded)).toBeUndefined();
+      expect(provider.ed25519MultiplyPoint([toLittleEndian(3n)], encoded)).toBeUndefined();
     }
   });
 
@@ -244,7 +244,7 @@ describe("the rule for ed25519 public keys", () => {
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (encoded) => {
         const verdicts = providers.map((provider) => provider.ed25519IsPublicKey(encoded));
         const products = providers.map((provider) =>
-          provider.ed25519ScalarPoint(toLittleEndian(5n), encoded),
+          provider.ed25519MultiplyPoint([toLittleEndian(5n)], encoded),
         );
         expect(new Set(verdicts).size).toBe(1);
         expect(products.map((product) => product !== undefined)).toEqual(verdicts);

@@ -25,9 +25,12 @@ test.each(Object.entries(POINTS))("products with a point are noble's: %s", (_nam
   const { x, y } = point.toAffine();
   const fixed = new FixedBase({ x, y });
   const scalars = [...EDGES, ...Array.from({ length: 60 }, () => wideScalar(random.bytes(64)))];
-  for (const scalar of scalars) {
-    const product = fixed.multiply(toLittleEndian(scalar));
-    expect(toHex(product)).toBe(point.multiplyUnsafe(scalar).toHex());
+  const expected = scalars.map((scalar) => point.multiplyUnsafe(scalar).toHex());
+  const alone = scalars.flatMap((scalar) => fixed.multiply([toLittleEndian(scalar)]));
+  expect(alone.map(toHex)).toEqual(expected);
+  for (const length of [0, 1, 2, 3, scalars.length]) {
+    const together = fixed.multiply(scalars.slice(0, length).map(toLittleEndian));
+    expect(together.map(toHex)).toEqual(expected.slice(0, length));
   }
 });
 
@@ -35,8 +38,8 @@ test("a product changes neither its scalar nor the next product", () => {
   const fixed = new FixedBase(Point.BASE.toAffine());
   const scalar = toLittleEndian(wideScalar(random.bytes(64)));
   const before = scalar.slice();
-  const first = fixed.multiply(scalar);
-  expect(fixed.multiply(toLittleEndian(5n))).not.toEqual(first);
-  expect(fixed.multiply(scalar)).toEqual(first);
+  const first = fixed.multiply([scalar]);
+  expect(fixed.multiply([toLittleEndian(5n)])).not.toEqual(first);
+  expect(fixed.multiply([scalar])).toEqual(first);
   expect(scalar).toEqual(before);
 });

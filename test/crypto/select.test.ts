@@ -43,8 +43,8 @@ describe("the self-test", () => {
     ["ed25519Verify", { ...nobleProvider, ed25519Verify: () => true }],
     ["ed25519Verify", { ...nobleProvider, ed25519Verify: () => false }],
     ["ed25519IsPublicKey", { ...nobleProvider, ed25519IsPublicKey: () => true }],
-    ["ed25519ScalarBase", { ...nobleProvider, ed25519ScalarBase: (scalar) => scalar }],
-    ["ed25519ScalarPoint", { ...nobleProvider, ed25519ScalarPoint: () => undefined }],
+    ["ed25519MultiplyBase", { ...nobleProvider, ed25519MultiplyBase: (all) => [...all] }],
+    ["ed25519MultiplyPoint", { ...nobleProvider, ed25519MultiplyPoint: () => undefined }],
     ["x25519", { ...nobleProvider, x25519: (secret) => secret }],
     ["x25519PublicKey", { ...nobleProvider, x25519PublicKey: (secret) => secret }],
   ];
@@ -109,7 +109,7 @@ describe("the provider in use", () => {
   it("makes no difference to addresses and signatures", () => {
     const made = NAMES.map((name) => {
       useProvider(load(name));
-      const signer = new BlindedSigner(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2));
+      const signer = BlindedSigner.of(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2));
       return [signer.address, signer.sign(new Uint8Array(100))];
     });
     expect(made[1]).toEqual(made[0]);

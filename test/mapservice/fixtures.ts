@@ -35,7 +35,7 @@ export function recordOf(
 ): MapRecord {
   const { content = 0, seq = SEQUENCE.cell, ttlSeconds = 3_600 } = options;
   const size = seq === SEQUENCE.tombstone ? 0 : (options.payloadSize ?? PAYLOAD_SIZE);
-  const signer = new BlindedSigner(new Uint8Array(32).fill(7), new SeededRandom(frame).bytes(32));
+  const signer = BlindedSigner.of(new Uint8Array(32).fill(7), new SeededRandom(frame).bytes(32));
   const payload = new SeededRandom(content).bytes(size);
   const signature = signer.sign(signedBytes(seq, payload));
   return { address: signer.address, signature, seq, ttlSeconds, payload };

@@ -21,11 +21,11 @@ let products = 0;
 beforeEach(() => {
   products = 0;
   const provider = crypto();
-  const ed25519ScalarPoint: typeof provider.ed25519ScalarPoint = (scalar, point) => {
+  const ed25519MultiplyPoint: typeof provider.ed25519MultiplyPoint = (scalars, point) => {
     products += 1;
-    return provider.ed25519ScalarPoint(scalar, point);
+    return provider.ed25519MultiplyPoint(scalars, point);
   };
-  useProvider(Object.assign(Object.create(provider), { ed25519ScalarPoint }));
+  useProvider(Object.assign(Object.create(provider), { ed25519MultiplyPoint }));
 });
 afterEach(() => useProvider(undefined));
 

@@ -1,5 +1,5 @@
 import { type Clock, CulvertError, equalBytes, isCulvertError } from "../../base/index.ts";
-import { type AddressOf, BlindedSigner, blindPublicKey, crypto } from "../../crypto/index.ts";
+import { type AddressesOf, addressesOfRoot, BlindedSigner, crypto } from "../../crypto/index.ts";
 import type {
   GetOptions,
   PutOptions,
@@ -13,9 +13,10 @@ import {
   payloadLength,
   SEQUENCE,
   type Sequence,
+  signedParts,
   verifyRecord,
-  withSignedBytes,
 } from "../record/record.ts";
+import { Batch } from "./batch.ts";
 import { FrameCache } from "./frame-cache.ts";
 import type { RecordCarrier, StoredReply } from "./record-carrier.ts";
 import { showsConflict } from "./shown-conflict.ts";
@@ -42,6 +43,13 @@ export interface BoundMapClientOptions {
   readonly statistics: MapClientStatistics;
 }
 
+/** What is to be stored for a frame. */
+interface Draft {
+  readonly frameId: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly seq: Sequence;
+}
+
 /** The key of one frame, and the signature that it made last. */
 interface Signed {
   readonly seq: Sequence;
@@ -55,17 +63,20 @@ const TTL_SECONDS_MAX = 2 ** 32 - 1;
 export class BoundMapClient implements Transport {
   readonly payloadSize: number;
   readonly #options: BoundMapClientOptions;
-  readonly #writeSeed: Uint8Array | undefined;
-  readonly #addressOf: AddressOf | undefined;
+  readonly #signerOf: ((frameId: Uint8Array) => BlindedSigner) | undefined;
+  readonly #addressesOf: AddressesOf | undefined;
   /** More than a window of them, so that most repetitions find their own; 600 bytes each. */
   readonly #signed = new FrameCache<Signed>();
+  readonly #signing = new Batch((drafts: readonly Draft[]) => this.#signAll(drafts));
   readonly #receipts: ReceiptVerifier | undefined;
   readonly #addresses = new FrameCache<Uint8Array>();
+  readonly #finding = new Batch((frameIds: readonly Uint8Array[]) => this.#findAll(frameIds));
 
   constructor(options: BoundMapClientOptions) {
     this.#options = options;
-    this.#writeSeed = options.keys.writeSeed?.slice();
-    this.#addressOf = addressesUnder(options.keys);
+    const { writeSeed } = options.keys;
+    this.#signerOf = writeSeed && BlindedSigner.under(writeSeed);
+    this.#addressesOf = addressesUnder(options.keys);
     this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
     this.payloadSize = options.carrier.payloadSize;
   }
@@ -84,7 +95,7 @@ export class BoundMapClient implements Transport {
 
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
     const { carrier, statistics } = this.#options;
-    const address = this.#readAddress(frameId);
+    const address = await this.#readAddress(frameId);
     const record = await carrier.get(address, options);
     if (!this.#isGenuine(record, address)) {
       statistics.lies += 1;
@@ -107,7 +118,7 @@ export class BoundMapClient implements Transport {
       const detail = { length: payload.length, expected: this.payloadSize };
       throw new CulvertError("CULVERT_REFUSED", "a cell of another size", { detail });
     }
-    const { signer, signature } = this.#sign(frameId, payload, seq);
+    const { signer, signature } = await this.#signing.add({ frameId, payload, seq });
     const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
     const record = { address: signer.address, signature, seq, ttlSeconds, payload };
     const reply = await this.#carry(record, options);
@@ -141,14 +152,25 @@ export class BoundMapClient implements Transport {
     return verifyRecord(record);
   }
 
-  #sign(frameId: Uint8Array, payload: Uint8Array, seq: Sequence): Signed {
-    if (this.#writeSeed === undefined) {
+  #signAll(drafts: readonly Draft[]): Signed[] {
+    const signerOf = this.#signerOf;
+    if (signerOf === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
     }
+    const orders = drafts.map(({ frameId, payload, seq }) => ({
+      signer: this.#signed.get(frameId)?.signer ?? signerOf(frameId),
+      message: signedParts(seq, payload),
+    }));
+    // Costs a hash for what is the payload of the last time.
+    const signatures = BlindedSigner.signAll(orders);
+    return drafts.map((draft, i) => {
+      const { signer } = orders[i] as { signer: BlindedSigner };
+      return this.#noteSigned(draft, signer, signatures[i] as Uint8Array);
+    });
+  }
+
+  #noteSigned({ frameId, seq }: Draft, signer: BlindedSigner, signature: Uint8Array): Signed {
     const known = this.#signed.get(frameId);
-    const signer = known?.signer ?? new BlindedSigner(this.#writeSeed, frameId);
-    // Costs a hash when it is the payload of the last time.
-    const signature = withSignedBytes(seq, payload, (message) => signer.sign(message));
     const isSame = known?.seq === seq && equalBytes(known.signature, signature);
     if (known !== undefined && isSame) return known;
     const signed = { seq, signer, signature };
@@ -157,15 +179,19 @@ export class BoundMapClient implements Transport {
     return signed;
   }
 
-  #readAddress(frameId: Uint8Array): Uint8Array {
-    if (this.#addressOf === undefined) {
+  #readAddress(frameId: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#addresses.get(frameId) ?? this.#finding.add(frameId);
+  }
+
+  #findAll(frameIds: readonly Uint8Array[]): readonly Uint8Array[] {
+    if (this.#addressesOf === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to read");
     }
-    const known = this.#addresses.get(frameId);
-    if (known !== undefined) return known;
-    const address = this.#addressOf(frameId);
-    this.#addresses.set(frameId, address);
-    return address;
+    const addresses = this.#addressesOf(frameIds);
+    for (const [i, frameId] of frameIds.entries()) {
+      this.#addresses.set(frameId, addresses[i] as Uint8Array);
+    }
+    return addresses;
   }
 
   #checkReceipt(reply: StoredReply, { address, seq, payload }: MapRecord): void {
@@ -182,10 +208,9 @@ export class BoundMapClient implements Transport {
   }
 }
 
-function addressesUnder({ readRoot, addressOf }: TransportKeys): AddressOf | undefined {
+function addressesUnder({ readRoot, addressesOf }: TransportKeys): AddressesOf | undefined {
   if (readRoot === undefined) return undefined;
-  const root = readRoot.slice();
-  return addressOf ?? ((frameId) => blindPublicKey(root, frameId));
+  return addressesOf ?? addressesOfRoot(readRoot.slice());
 }
 
 function wholeSeconds(seconds: number): number {

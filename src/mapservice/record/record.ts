@@ -1,4 +1,4 @@
-import { assert, utf8 } from "../../base/index.ts";
+import { assert, concatBytes, utf8 } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 
 /** Length of an address: an ed25519 public key, blinded for one frame. */
@@ -133,18 +133,19 @@ export function payloadLength(seq: Sequence, payloadSize: number): number {
  * that any node can carry a small record into the Mainline DHT without holding a key.
  */
 export function signedBytes(seq: Sequence, payload: Uint8Array): Uint8Array {
-  const prefix = signedPrefix(seq, payload.length);
-  const bytes = new Uint8Array(prefix.length + payload.length);
-  bytes.set(prefix);
-  bytes.set(payload, prefix.length);
-  return bytes;
+  return concatBytes(...signedParts(seq, payload));
+}
+
+/** What {@link signedBytes} is made of, for who goes through it once: the parts are borrowed. */
+export function signedParts(seq: Sequence, payload: Uint8Array): [Uint8Array, Uint8Array] {
+  return [signedPrefix(seq, payload.length), payload];
 }
 
 /**
  * Gives what {@link signedBytes} makes to `use`, which only borrows it: what is signed and verified
  * for each record lies where that of the last one was.
  */
-export function withSignedBytes<T>(
+function withSignedBytes<T>(
   seq: Sequence,
   payload: Uint8Array,
   use: (message: Uint8Array) => T,

@@ -6,7 +6,7 @@ import {
   type Random,
 } from "../../base/index.ts";
 import {
-  type AddressOf,
+  type AddressesOf,
   Chain,
   deriveDirection,
   ReadCapability,
@@ -45,8 +45,8 @@ export interface StreamRoots {
   /** Public keys of the two directions. */
   readonly own: Uint8Array;
   readonly peer: Uint8Array;
-  /** The addresses of the peer's frames. */
-  readonly addressOf: AddressOf;
+  /** Gives the addresses of the peer's frames. */
+  readonly addressesOf: AddressesOf;
   /** Seed of our own, 32 bytes. Secret. */
   readonly writeSeed: Uint8Array;
 }
@@ -184,8 +184,8 @@ async function besideIn(journal: Journal, needed: NeededFrames): Promise<Beside>
 
 /** The transport with the authority of this stream, if it knows of authority. */
 export function bindTransport(transport: Transport, roots: StreamRoots): Transport {
-  const { writeSeed, peer, addressOf } = roots;
-  return transport.bind?.({ writeSeed, readRoot: peer, addressOf }) ?? transport;
+  const { writeSeed, peer, addressesOf } = roots;
+  return transport.bind?.({ writeSeed, readRoot: peer, addressesOf }) ?? transport;
 }
 
 type Journalling = Pick<StreamParts, "journal" | "reopen">;
@@ -241,8 +241,8 @@ function partsOf(
   { transport, clock }: AssemblyContext,
 ): Pick<StreamParts, "transport" | "roots" | "clock"> {
   const writeSeed = write.toBytes().slice(0, 32);
-  const { root: peer, addressOf } = read;
-  const roots = { own: write.root, peer, addressOf, writeSeed };
+  const { root: peer, addressesOf } = read;
+  const roots = { own: write.root, peer, addressesOf, writeSeed };
   return { transport: bindTransport(transport, roots), roots, clock };
 }
 
@@ -251,7 +251,7 @@ function keysOfState(
   { writeSeed, readRoot, sender, receiver }: StreamState,
   given: ReadCapability | undefined,
 ): StreamCapabilities {
-  const known = given && equalBytes(given.root, readRoot) ? given.addressOf : undefined;
+  const known = given && equalBytes(given.root, readRoot) ? given.addressesOf : undefined;
   const write = WriteCapability.of(writeSeed, Chain.fromBytes(sender.chain));
   const read = ReadCapability.of(readRoot, Chain.fromBytes(receiver.chain), known);
   return { write, read };

@@ -18,7 +18,7 @@ import { carrierRig, recordOf as cellOf } from "../../onion/carrier-rig.ts";
 const random = new SeededRandom(1);
 
 function recordOf(size: number): MapRecord {
-  const signer = new BlindedSigner(random.bytes(32), random.bytes(32));
+  const signer = BlindedSigner.of(random.bytes(32), random.bytes(32));
   const payload = random.bytes(size);
   const signature = signer.sign(signedBytes(1, payload));
   return { address: signer.address, signature, seq: 1, ttlSeconds: 60, payload };

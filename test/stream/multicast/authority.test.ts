@@ -28,7 +28,7 @@ function realMap() {
 function forgedSigners(capability: ReadCapability): BlindedSigner[] {
   const frameId = capability.chain.frameId(DATA_CONTEXT);
   const secrets = [capability.root, capability.chain.toBytes().subarray(8, 40), frameId];
-  return [...secrets, new Uint8Array(32)].map((seed) => new BlindedSigner(seed, frameId));
+  return [...secrets, new Uint8Array(32)].map((seed) => BlindedSigner.of(seed, frameId));
 }
 
 describe("over a Map that checks signatures, multicast", () => {
