@@ -1,8 +1,8 @@
 import type { HkdfOptions } from "./provider.ts";
 import { requireHkdfLength } from "./provider.ts";
 
-/** Hashes `input` with BLAKE2b-512 and writes the 64 bytes into `into` from `at` on. */
-export type HashInto = (input: Uint8Array, into: Uint8Array, at: number) => void;
+/** Hashes `input` with BLAKE2b-512 and writes the 64 bytes into `into`, which has so many. */
+export type HashInto = (input: Uint8Array, into: Uint8Array) => void;
 
 const BLOCK_BYTES = 128;
 const HASH_BYTES = 64;
@@ -20,12 +20,7 @@ export function hkdfOver(hash: HashInto): (options: HkdfOptions) => Uint8Array {
   const hmac = hmacOver(hash);
   const pseudorandomKey = new Uint8Array(HASH_BYTES);
   const block = new Uint8Array(HASH_BYTES);
-  const room = new Uint8Array(ROOM_BYTES);
-  // All of it is wiped once it is used; off the heap a message of its own costs more than its hash.
-  const messageOf = (length: number): Uint8Array => {
-    const bytes = BLOCK_BYTES + length;
-    return bytes <= ROOM_BYTES ? room.subarray(0, bytes) : new Uint8Array(bytes);
-  };
+  const messageOf = messages();
   const derive = (info: Uint8Array, length: number): Uint8Array => {
     const derived = new Uint8Array(length);
     for (let at = 0; at < length; at += HASH_BYTES) {
@@ -34,7 +29,7 @@ export function hkdfOver(hash: HashInto): (options: HkdfOptions) => Uint8Array {
       inner.set(previous, BLOCK_BYTES);
       inner.set(info, BLOCK_BYTES + previous.length);
       inner[inner.length - 1] = at / HASH_BYTES + 1;
-      hmac(pseudorandomKey, inner, block, 0);
+      hmac(pseudorandomKey, inner, block);
       const left = length - at;
       derived.set(left < HASH_BYTES ? block.subarray(0, left) : block, at);
     }
@@ -45,22 +40,39 @@ export function hkdfOver(hash: HashInto): (options: HkdfOptions) => Uint8Array {
     requireHkdfLength(length);
     const inner = messageOf(ikm.length);
     inner.set(ikm, BLOCK_BYTES);
-    hmac(salt, inner, pseudorandomKey, 0);
+    hmac(salt, inner, pseudorandomKey);
     const derived = derive(info, length);
     pseudorandomKey.fill(0);
     return derived;
   };
 }
 
+/**
+ * Places of a block and so many bytes more, each of them for one message at a time. They are wiped
+ * once they are used. A chain has messages of three lengths, and a message off the heap, or a view
+ * of one, costs as much as its hash: views are kept.
+ */
+function messages(): (length: number) => Uint8Array {
+  const room = new Uint8Array(ROOM_BYTES);
+  const views: (Uint8Array | undefined)[] = [];
+  return (length) => {
+    const bytes = BLOCK_BYTES + length;
+    if (bytes > ROOM_BYTES) return new Uint8Array(bytes);
+    views[length] ??= room.subarray(0, bytes);
+    return views[length];
+  };
+}
+
 /** `inner` has a free block before its message; it is overwritten, and wiped in the end. */
 function hmacOver(hash: HashInto) {
   const outer = new Uint8Array(BLOCK_BYTES + HASH_BYTES);
-  return (key: Uint8Array, inner: Uint8Array, into: Uint8Array, at: number): void => {
+  const innerHash = outer.subarray(BLOCK_BYTES);
+  return (key: Uint8Array, inner: Uint8Array, into: Uint8Array): void => {
     const short = key.length <= BLOCK_BYTES ? key : hashed(hash, key);
     pad(inner, short, 0x36);
-    hash(inner, outer, BLOCK_BYTES);
+    hash(inner, innerHash);
     pad(outer, short, 0x5c);
-    hash(outer, into, at);
+    hash(outer, into);
     inner.fill(0);
     outer.fill(0);
   };
@@ -73,6 +85,6 @@ function pad(block: Uint8Array, key: Uint8Array, value: number): void {
 
 function hashed(hash: HashInto, key: Uint8Array): Uint8Array {
   const digest = new Uint8Array(HASH_BYTES);
-  hash(key, digest, 0);
+  hash(key, digest);
   return digest;
 }

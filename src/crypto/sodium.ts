@@ -77,9 +77,7 @@ export function sodiumProvider(): CryptoProvider | undefined {
       sodium.crypto_stream_chacha20_ietf_xor(into, bytes, nonce, key);
       return into;
     },
-    hkdfBlake2b: hkdfOver((input, into, at) => {
-      sodium.crypto_generichash(into.subarray(at, at + 64), input);
-    }),
+    hkdfBlake2b: hkdfOver((input, into) => sodium.crypto_generichash(into, input)),
     ...secretboxOver(sodium),
     ...aeadOver(sodium),
     ...ed25519Over(sodium),
