@@ -28,7 +28,7 @@ const SMALL_CELL_BYTES = 256;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Asked goodput on profile R1 by loss in percent, in B/s: stream.md's first table. */
+/** Asked goodput on profile R1 by loss in percent, in B/s. */
 const ASKED: readonly { loss: number; paced: number; open: number }[] = [
   { loss: 0, paced: 366, open: 53_000 },
   { loss: 1, paced: 357, open: 49_000 },

@@ -4,8 +4,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { DHT_ROWS } from "../bench/dht-rows.ts";
+import { ROWS } from "../bench/sim-rows.ts";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
+import { ROOMS } from "./tidy/house.ts";
 import { ROOT } from "./tidy/source.ts";
 
 const run = promisify(execFile);
@@ -53,6 +56,38 @@ function codeNamedIn(page: string): string[] {
 
 function isThere(name: string): boolean {
   return existsSync(join(ROOT, name)) || FILES.some((path) => path.endsWith(`/${name}`));
+}
+
+/** Whether `--row` takes this: a name, or what names begin with. */
+function isRow(known: readonly { readonly name: string }[], wanted: string): boolean {
+  return known.some(({ name }) => name.startsWith(wanted));
+}
+
+/** Words of the command lines in a page that no tool of this project takes. */
+function unknownCommands(page: string): string[] {
+  const scripts = Object.keys(JSON.parse(read("package.json")).scripts);
+  const [makefile, benches, projects, r1] = [
+    read("Makefile"),
+    read("bench/main.ts"),
+    read("vitest.config.ts"),
+    read("bench/r1.ts"),
+  ];
+  const checks: readonly (readonly [RegExp, (word: string) => boolean])[] = [
+    [/`make ([a-z][a-z0-9 ]*)/g, (word) => new RegExp(`^${word}:`, "m").test(makefile)],
+    [/\bnpm run (?:-s )?([a-z][\w:]*)/g, (word) => scripts.includes(word)],
+    [/\bbench -- ([a-z][a-z0-9 -]*)/g, (word) => benches.includes(`"${word}"`)],
+    [/\bbench\/dist\/bench\/(\S+)\.js/g, (word) => isThere(`bench/${word}.ts`)],
+    [/\bsim -- (?:[^`\n]* )?--row ([a-z]\S*?)(?=[`\s])/g, (word) => isRow(ROWS, word)],
+    [/\bsim:dht -- (?:[^`\n]* )?--row ([a-z]\S*?)(?=[`\s])/g, (word) => isRow(DHT_ROWS, word)],
+    [/\br1 -- ([^`\n]*)/g, (word) => !word.startsWith("--") || r1.includes(word)],
+    [/ --project ([a-z]\w*)/g, (word) => projects.includes(`name: "${word}"`)],
+    [/\bnpx (?:tsx|vitest) ([^`\n]*)/g, (word) => !word.includes("/") || isThere(word)],
+  ];
+  return checks.flatMap(([pattern, isKnown]) =>
+    [...page.matchAll(pattern)]
+      .flatMap(([, words = ""]) => words.trim().split(" "))
+      .filter((word) => !isKnown(word)),
+  );
 }
 
 /** What a heading is called in a link. */
@@ -151,6 +186,23 @@ describe("the pages", () => {
     expect(missing("`Stream.noSuchName()` and `NoSuchName`, `frame`")).toHaveLength(2);
   });
 
+  it("show commands that this project has", () => {
+    const texts = [...pages, "test/vectors/README.md"].filter((page) => page !== "CHANGELOG.md");
+    const usages = FILES.filter((path) => /^bench\/[^/]+\.ts$/.test(path));
+    const unknown = (path: string) => unknownCommands(read(path)).map((word) => `${path}: ${word}`);
+    expect([...texts, ...usages].flatMap(unknown)).toEqual([]);
+  });
+
+  it("are found out when they show a command that there is not", () => {
+    const wrong = [
+      "`make test nothing`, `npm run -s nothing`, `bench -- frame nothing`",
+      "`npm run -s sim -- --seeds 1 --row nothing`, `sim:dht -- --row nothing`",
+      "`npx vitest run --project nothing test/nothing`, `r1 -- --nothing 1`",
+      "`node bench/dist/bench/nothing.js 1`",
+    ];
+    expect(unknownCommands(wrong.join("\n"))).toHaveLength(9);
+  });
+
   it("are found out when they name a file that is not there", () => {
     const named = filesNamedIn(
       "see `src/stream/no-such-file.ts`, `no-such-file.test.ts` and `x.y`",
@@ -168,6 +220,51 @@ describe("the pages", () => {
     );
     expect(cores.length).toBeGreaterThan(20);
     expect(cores.filter((name) => !told.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it("have the rooms, their folders and what each may import as they are", () => {
+    const page = read("docs/ARCHITECTURE.md");
+    const [rooms, folders] = (page.split(/^## /m).find((text) => text.startsWith("Rooms")) ?? "")
+      .split("Large rooms have folders")
+      .map((text) => [...text.matchAll(/^\| `(\w+)` \|(.*)\|$/gm)]);
+    const imports = Object.fromEntries(
+      (rooms ?? []).map(([, room = "", cells = ""]) => [room, cells.split("|").at(-1)?.trim()]),
+    );
+    expect(Object.keys(imports)).toEqual(Object.keys(ROOMS));
+    for (const [room, below] of Object.entries(ROOMS)) {
+      const told = imports[room] ?? "";
+      if (!told.startsWith("all")) expect(told, room).toBe(below.join(", ") || "nothing");
+    }
+    for (const [, room = "", cell = ""] of folders ?? []) {
+      const there = readdirSync(join(ROOT, "src", room), { withFileTypes: true });
+      const names = there.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+      const told = room === "node" ? read("docs/NODE.md") : cell;
+      expect(
+        names.filter((name) => !told.includes(`\`${name}\``)),
+        room,
+      ).toEqual([]);
+    }
+  });
+
+  it("have every row of the simulations", () => {
+    const named = [...read("docs/SIMULATION.md").matchAll(/`([a-z0-9-]+\*?)`/g)].map(
+      ([, name = ""]) => new RegExp(`^${name.replace("*", ".*")}$`),
+    );
+    const missing = [...ROWS, ...DHT_ROWS].filter(({ name }) => !named.some((is) => is.test(name)));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("name every variable of the environment that is this package's own", () => {
+    const sources = FILES.filter((path) => /^src\/.*\.ts$/.test(path));
+    const taken = sources.flatMap((path) => [
+      ...read(path).matchAll(/\{([^{}]*)\} = [^;]*\benv\b/g),
+    ]);
+    const names = new Set(
+      taken.flatMap(([, inner = ""]) => inner.match(/\bCULVERT_[A-Z]+\b/g) ?? []),
+    );
+    expect(names.size).toBeGreaterThan(3);
+    const told = pages.map(read).join("\n");
+    expect([...names].filter((name) => !told.includes(`\`${name}`))).toEqual([]);
   });
 
   it("name this version in the changelog", () => {
