@@ -9,7 +9,7 @@ export class HelperProcess {
   readonly #gone: Promise<never>;
 
   /** @param name of its script: a file beside this one, without the ending */
-  constructor(name: string, args: readonly string[], options: ForkOptions = {}) {
+  constructor(name: string, args: readonly string[] = [], options: ForkOptions = {}) {
     const script = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
     this.#process = fork(fileURLToPath(script), args, options);
     this.#gone = once(this.#process, "exit").then(([code]) => {

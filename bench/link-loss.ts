@@ -3,13 +3,13 @@
  * alone over the same line in the same run: bulk at loss, sixteen echoes at loss, an echo beside a
  * saturating stream.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import UDX from "udx-native";
 import { NodeIdentity } from "../src/identity/index.ts";
 import { type Link, type LinkHost, openLinkHost } from "../src/link/index.ts";
 import { atLeast, atMost, check, median, printTable, writeResults } from "./harness.ts";
+import { HelperProcess } from "./helper-process.ts";
+import type { LinkPeer } from "./link-peer.ts";
+import { Echoes, type Pipe, sendBulk } from "./pipe.ts";
 import type { LinePorts, LineProfile } from "./udp-line.ts";
 
 const AT = { host: "127.0.0.1", port: 0 };
@@ -17,7 +17,7 @@ const PIECE = new Uint8Array(64 * 1_024).fill(7);
 const { LINK_LOSS_BYTES, LINK_LOSS_ROUNDS } = process.env;
 const BULK_BYTES = Number(LINK_LOSS_BYTES ?? 60 * 2 ** 20);
 const ROUNDS = Number(LINK_LOSS_ROUNDS ?? 5);
-const ECHO_BYTES = 1_024;
+const MESSAGE = new Uint8Array(1_024);
 const ECHOERS = 16;
 const ECHOES_EACH = 60;
 /** Of the design's table, in Mbit/s: what udx-native did, and what is asked of a link. */
@@ -26,30 +26,15 @@ const DELAY_MS = 25;
 const BOTTLENECK = { bytesPerSecond: 20e6 / 8, queueBytes: 125_000 };
 const PEER = new NodeIdentity(new Uint8Array(32).fill(2));
 
-interface Pipe {
-  write(bytes: Uint8Array): boolean;
-  end(): unknown;
-  on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
-  once(event: string, listener: () => void): unknown;
-}
-
-const start = (name: string): ChildProcess => {
-  const here = fileURLToPath(new URL(import.meta.url));
-  const script = here.replace(/link-loss\.(ts|js)$/, `${name}.$1`);
-  return fork(script, { execArgv: [...process.execArgv, "--expose-gc"] });
-};
-
-const peer = start("link-peer");
-const [{ ready: ports }] = await once(peer, "message");
-const peerUdp: number = ports.addresses.find(({ carrier }: never) => carrier === "udp").port;
-const line = start("udp-line");
+const peer = new HelperProcess("link-peer");
+const ports = (await peer.next()) as LinkPeer;
+const peerUdp = ports.addresses.find(({ carrier }) => carrier === "udp")?.port ?? 0;
+const line = new HelperProcess("udp-line");
 let seed = 0;
 
 async function lay(profile: Omit<LineProfile, "seed">): Promise<LinePorts> {
   seed += 1;
-  line.send({ ...profile, seed });
-  const [laid] = await once(line, "message");
-  return laid;
+  return (await line.ask({ ...profile, seed })) as LinePorts;
 }
 
 /** A link over a line of its own, as long as `use` takes. */
@@ -80,7 +65,7 @@ async function overUdx<T>(
   // Late packets of the stream before would be taken for this one's.
   const stream = udx.createStream(seed);
   stream.on("error", () => {});
-  peer.send({ udxPort: farPort, udxId: seed, isEchoed });
+  peer.order({ udxPort: farPort, udxId: seed, isEchoed });
   await new Promise((resolve) => setTimeout(resolve, 100));
   stream.connect(socket, seed, nearPort, AT.host);
   const result = await use(stream);
@@ -99,13 +84,7 @@ type BulkRow = {
 /** Mbit/s until the other end has said that it has all. */
 async function bulk(pipe: Pipe, end: string): Promise<number> {
   const over = new Promise<void>((resolve) => pipe.once(end, resolve));
-  const from = performance.now();
-  for (let sent = 0; sent < BULK_BYTES; sent += PIECE.length) {
-    if (!pipe.write(PIECE)) await new Promise<void>((resolve) => pipe.once("drain", resolve));
-  }
-  pipe.end();
-  await over;
-  return (BULK_BYTES * 8) / 1_000 / (performance.now() - from);
+  return ((await sendBulk(pipe, { bytes: BULK_BYTES, piece: PIECE, over })) * 8) / 1_000;
 }
 
 async function bulkOverLink(link: Link): Promise<number> {
@@ -114,39 +93,10 @@ async function bulkOverLink(link: Link): Promise<number> {
   return bulk(stream, "close");
 }
 
-/** Sends messages and waits for their echoes, which come in the order of the messages. */
-class Echoes {
-  readonly #pipe: Pipe;
-  readonly #waiting: (() => void)[] = [];
-  #bytes = 0;
-
-  constructor(pipe: Pipe) {
-    this.#pipe = pipe;
-    pipe.on("data", (bytes) => {
-      this.#bytes += bytes.length;
-      for (; this.#bytes >= ECHO_BYTES; this.#bytes -= ECHO_BYTES) this.#waiting.shift()?.();
-    });
-  }
-
-  /** Milliseconds of one echo. */
-  async one(): Promise<number> {
-    const from = performance.now();
-    this.#pipe.write(new Uint8Array(ECHO_BYTES));
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return performance.now() - from;
-  }
-
-  async many(count: number): Promise<number[]> {
-    const times: number[] = [];
-    while (times.length < count) times.push(await this.one());
-    return times;
-  }
-}
-
 async function echoer(link: Link): Promise<Echoes> {
   const stream = await link.openStream("echo", { priority: "urgent" });
   stream.on("error", () => {});
-  return new Echoes(stream);
+  return new Echoes(stream, MESSAGE);
 }
 
 /** Sixteen at once, each again and again; of raw udx all on its one stream. */
@@ -197,7 +147,7 @@ for (const loss of [0, 0.01, 0.05]) {
 printTable("bulk, one stream, 50 ms round trip, lost each way", bulkRows);
 const lossy = { loss: 0.05, delayMs: DELAY_MS };
 const echoesOfUdx = await overUdx(lossy, true, (stream) => {
-  const one = new Echoes(stream);
+  const one = new Echoes(stream, MESSAGE);
   return sixteen(Array.from({ length: ECHOERS }, () => one));
 });
 const echoesOfLink = await overLink(lossy, async (link) => {
@@ -228,5 +178,4 @@ writeResults("link-loss", { bulk: bulkRows, echoes: echoRows }, [
   atMost("16 echoes at 5 % loss, p99 ms", share(echoesOfLink, 0.99), 600),
   atMost("echo beside a full stream at 20 Mbit/s, p50 ms", share(beside, 0.5), 150),
 ]);
-peer.disconnect();
-line.disconnect();
+await Promise.all([peer.stop(), line.stop()]);

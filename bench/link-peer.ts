@@ -1,12 +1,31 @@
-/** The other process of `bench/link.ts`: takes what is sent to it, and echoes what it should. */
+/**
+ * The other process of `bench/link.ts` and `bench/link-loss.ts`: takes what is sent to it, and
+ * echoes what it should.
+ */
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:net";
 import UDX from "udx-native";
-import { NodeIdentity } from "../src/identity/index.ts";
+import { type NodeAddress, NodeIdentity } from "../src/identity/index.ts";
 import { RecordBuffer } from "../src/link/channel/record-buffer.ts";
 import { RecordOpener } from "../src/link/channel/record-cipher.ts";
 import { openLinkHost } from "../src/link/index.ts";
 import { selfSigned } from "../test/interop/certificate.ts";
+
+/** Where it can be reached: what it says first. */
+export interface LinkPeer {
+  readonly addresses: readonly NodeAddress[];
+  readonly http2Port: number;
+  readonly tcpPort: number;
+  readonly sealedPort: number;
+  readonly udxPort: number;
+}
+
+/** What it has at the moment, for who asks. */
+export interface Holdings {
+  readonly rss: number;
+  readonly links: number;
+  readonly streams: number;
+}
 
 const AT = { host: "127.0.0.1", port: 0 };
 /** What the baselines with sealed records use. */
@@ -88,11 +107,10 @@ process.on("message", (message: Wish) => {
   if (message.ask === "memory") {
     globalThis.gc?.();
     const { rss } = process.memoryUsage();
-    const { user, system } = process.cpuUsage();
-    const cpu = (user + system) / 1e6;
     const links = host.links();
     const streams = links.reduce((sum, link) => sum + link.streamCount, 0);
-    process.send?.({ memory: { rss, cpu, links: links.length, streams } });
+    const held: Holdings = { rss, links: links.length, streams };
+    process.send?.(held);
     return;
   }
   const { udxId = 0, udxPort = 0 } = message;
@@ -107,12 +125,11 @@ process.on("message", (message: Wish) => {
   stream.on("end", () => stream.end());
 });
 process.on("disconnect", () => process.exit(0));
-process.send?.({
-  ready: {
-    addresses: host.addresses,
-    http2Port: portOf(http2),
-    tcpPort: portOf(tcp),
-    sealedPort: portOf(sealed),
-    udxPort: udxSocket.address()?.port,
-  },
-});
+const ready: LinkPeer = {
+  addresses: host.addresses,
+  http2Port: portOf(http2),
+  tcpPort: portOf(tcp),
+  sealedPort: portOf(sealed),
+  udxPort: portOf(udxSocket),
+};
+process.send?.(ready);

@@ -2,31 +2,19 @@
  * Links on loopback between two processes, each carrier against its raw baseline in the same run:
  * bulk, echoes, connections, memory, and what 10,000 streams leave behind.
  */
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { fileURLToPath } from "node:url";
 import UDX from "udx-native";
-import { type CarrierName, type NodeAddress, NodeIdentity } from "../src/identity/index.ts";
+import { type CarrierName, NodeIdentity } from "../src/identity/index.ts";
 import { RecordSealer } from "../src/link/channel/record-cipher.ts";
 import { type Link, type LinkHost, type LinkStream, openLinkHost } from "../src/link/index.ts";
 import { atLeast, atMost, check, median, printTable, writeResults } from "./harness.ts";
+import { HelperProcess } from "./helper-process.ts";
+import type { Holdings, LinkPeer } from "./link-peer.ts";
+import { Echoes, type Pipe, sendBulk } from "./pipe.ts";
 
-interface PeerPorts {
-  readonly addresses: readonly NodeAddress[];
-  readonly http2Port: number;
-  readonly tcpPort: number;
-  readonly sealedPort: number;
-  readonly udxPort: number;
-}
-
-/** What can be written to until it asks for a pause. */
-interface Sink {
-  write(bytes: Uint8Array): boolean;
-  once(event: string, listener: () => void): unknown;
-  end(): unknown;
-}
+type Sink = Omit<Pipe, "on">;
 
 /** As in the other process. */
 const SEAL_KEY = new Uint8Array(32).fill(3);
@@ -39,6 +27,7 @@ const ROUNDS = Number(LINK_ROUNDS ?? 11);
 const CONNECTIONS = 1_000;
 const STREAMS = 10_000;
 const ECHOES = 2_000;
+const MESSAGE = new Uint8Array(1_024).fill(9);
 const IDENTITY_OF_PEER = new NodeIdentity(new Uint8Array(32).fill(2));
 
 const limits = { linksMax: 2_048, idleLinksKept: 2_048 };
@@ -48,20 +37,14 @@ function openHost(number: number, udp = true): Promise<LinkHost> {
   return openLinkHost({ identity, network: "bench", limits, ...(udp && { udp: AT }) });
 }
 
-function target(ports: PeerPorts, carrier: CarrierName) {
+function target(ports: LinkPeer, carrier: CarrierName) {
   const addresses = ports.addresses.filter((address) => address.carrier === carrier);
   return { id: IDENTITY_OF_PEER.id, publicKey: IDENTITY_OF_PEER.publicKey, addresses };
 }
 
 /** Sends all, waits for the peer's end, and says how fast it went, in MB/s. */
 async function bulk(sink: Sink, over: Promise<unknown>, bytes = BULK_BYTES): Promise<number> {
-  const start = performance.now();
-  for (let sent = 0; sent < bytes; sent += PIECE.length) {
-    if (!sink.write(PIECE)) await new Promise<void>((resolve) => sink.once("drain", resolve));
-  }
-  sink.end();
-  await over;
-  return bytes / 1_000 / (performance.now() - start);
+  return (await sendBulk(sink, { bytes, piece: PIECE, over })) / 1_000;
 }
 
 async function bulkLink(link: Link, bytes?: number): Promise<number> {
@@ -95,7 +78,7 @@ async function bulkTcp(port: number, isSealed: boolean): Promise<number> {
   return bulk(isSealed ? sealing(socket) : socket, once(socket, "close"));
 }
 
-async function bulkHttp2({ http2Port }: PeerPorts): Promise<number> {
+async function bulkHttp2({ http2Port }: LinkPeer): Promise<number> {
   const session = connectHttp2(`https://localhost:${http2Port}`, { rejectUnauthorized: false });
   await once(session, "connect");
   const request = session.request({ ":method": "POST" });
@@ -109,8 +92,8 @@ async function bulkHttp2({ http2Port }: PeerPorts): Promise<number> {
 let udxIds = 0;
 
 async function bulkUdx(
-  peer: ChildProcess,
-  { udxPort }: PeerPorts,
+  peer: HelperProcess,
+  { udxPort }: LinkPeer,
   isSealed: boolean,
 ): Promise<number> {
   const udx = new UDX();
@@ -118,7 +101,7 @@ async function bulkUdx(
   socket.bind(0, AT.host);
   const udxId = ++udxIds;
   const stream = udx.createStream(udxId);
-  peer.send({ udxPort: socket.address()?.port, udxId, isSealed });
+  peer.order({ udxPort: socket.address()?.port, udxId, isSealed });
   await new Promise((resolve) => setTimeout(resolve, 100));
   stream.connect(socket, udxId, udxPort, AT.host);
   stream.on("data", () => {});
@@ -131,26 +114,9 @@ async function bulkUdx(
 /** Echoes of 1 KiB, one at a time: microseconds, sorted. */
 async function echoes(link: Link, count = ECHOES): Promise<number[]> {
   const stream = await link.openStream("echo", { priority: "urgent" });
-  const message = new Uint8Array(1_024).fill(9);
-  const times: number[] = [];
-  let left = 0;
-  let heard: () => void = () => {};
-  stream.on("data", (bytes: Uint8Array) => {
-    left -= bytes.length;
-    if (left === 0) heard();
-  });
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    left = message.length;
-    const back = new Promise<void>((resolve) => {
-      heard = resolve;
-    });
-    stream.write(message);
-    await back;
-    times.push((performance.now() - start) * 1_000);
-  }
+  const times = await new Echoes(stream, MESSAGE).many(count);
   stream.destroy();
-  return times.sort((a, b) => a - b);
+  return times.map((ms) => ms * 1_000).sort((a, b) => a - b);
 }
 
 const at = (sorted: readonly number[], share: number): number =>
@@ -171,20 +137,12 @@ async function manyStreams(link: Link): Promise<number> {
   return (STREAMS * 1_000) / (performance.now() - start);
 }
 
-interface Holdings {
-  readonly rss: number;
-  readonly links: number;
-  readonly streams: number;
-}
-
-async function memoryOf(peer: ChildProcess): Promise<Holdings> {
-  peer.send({ ask: "memory" });
-  const [answer] = await once(peer, "message");
-  return answer.memory;
+async function memoryOf(peer: HelperProcess): Promise<Holdings> {
+  return (await peer.ask({ ask: "memory" })) as Holdings;
 }
 
 /** Many nodes dial the peer's one UDP socket: how fast, and what each costs there. */
-async function manyConnections(peer: ChildProcess, ports: PeerPorts) {
+async function manyConnections(peer: HelperProcess, ports: LinkPeer) {
   const before = await memoryOf(peer);
   const hosts = await Promise.all(
     Array.from({ length: CONNECTIONS }, (_, number) => openHost(0x1000 + number)),
@@ -207,7 +165,7 @@ async function manyConnections(peer: ChildProcess, ports: PeerPorts) {
   return { links: links.length, perSecond, kilobytes };
 }
 
-async function bulkRounds(peer: ChildProcess, ports: PeerPorts, links: Record<CarrierName, Link>) {
+async function bulkRounds(peer: HelperProcess, ports: LinkPeer, links: Record<CarrierName, Link>) {
   const subjects: Record<string, () => Promise<number>> = {
     "raw TCP": () => bulkTcp(ports.tcpPort, false),
     "TCP, sealed records": () => bulkTcp(ports.sealedPort, true),
@@ -227,9 +185,10 @@ async function bulkRounds(peer: ChildProcess, ports: PeerPorts, links: Record<Ca
   return Object.entries(samples).map(([name, speeds]) => ({ name, MBps: median(speeds) }));
 }
 
-const script = fileURLToPath(new URL(import.meta.url)).replace(/link\.(ts|js)$/, "link-peer.$1");
-const peer = fork(script, { execArgv: [...process.execArgv, "--expose-gc"] });
-const [{ ready: ports }] = (await once(peer, "message")) as [{ ready: PeerPorts }];
+const peer = new HelperProcess("link-peer", [], {
+  execArgv: [...process.execArgv, "--expose-gc"],
+});
+const ports = (await peer.next()) as LinkPeer;
 const [overTcp, overUdp] = [await openHost(1, false), await openHost(3)];
 const links = {
   tcp: await overTcp.dial(target(ports, "tcp")),
@@ -260,4 +219,4 @@ writeResults("link", { speeds, echoes: echoRows, connections }, [
   atMost("streams left behind by 10,000, both ends", leftOver, 0),
 ]);
 await Promise.all([overTcp.close(), overUdp.close()]);
-peer.disconnect();
+await peer.stop();

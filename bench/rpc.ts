@@ -4,15 +4,14 @@
  *
  * Run: `npm run -s bench -- rpc`.
  */
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { fileURLToPath } from "node:url";
 import { Directory, NodeDescriptor } from "../src/identity/index.ts";
 import { systemClock } from "../src/io/clock.ts";
-import type { ByteDuplex } from "../src/rpc/index.ts";
 import { atLeast, check, measure, printTable, type Subject, writeResults } from "./harness.ts";
+import { HelperProcess } from "./helper-process.ts";
+import { Echoes } from "./pipe.ts";
 import { BODY, LOOPBACK, manifest, openRpcNode, type RpcPeer } from "./rpc-node.ts";
 
 const IN_FLIGHT = 16;
@@ -22,28 +21,6 @@ const ITEMS = 1_000;
 const WARM_RUNS = 20_000;
 /** 3,000 and 10,000 a second where the bare mux makes 4,900 and 32,900. */
 const ASKED = { alone: 0.61, together: 0.3 };
-
-/** Sends messages of one size and waits for their echoes, in the order in which they were sent. */
-class Echoes {
-  readonly #stream: ByteDuplex;
-  readonly #waiting: (() => void)[] = [];
-  #bytes = 0;
-
-  constructor(stream: ByteDuplex) {
-    this.#stream = stream;
-    stream.on("data", (chunk) => {
-      this.#bytes += chunk.length;
-      for (; this.#bytes >= BODY.length; this.#bytes -= BODY.length) this.#waiting.shift()?.();
-    });
-    stream.on("error", () => {});
-    stream.resume();
-  }
-
-  echo(): Promise<void> {
-    this.#stream.write(BODY);
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-}
 
 /** What most would use instead: a request of node:http2 over TLS, on a session that is there. */
 async function http2Echo(session: ClientHttp2Session): Promise<void> {
@@ -60,9 +37,8 @@ const together = (run: () => Promise<unknown>) => async (): Promise<void> => {
 };
 
 async function main(): Promise<void> {
-  const script = fileURLToPath(import.meta.url).replace(/rpc\.(ts|js)$/, "rpc-peer.$1");
-  const peer = fork(script);
-  const [{ descriptor, socketPort, http2Port }] = (await once(peer, "message")) as [RpcPeer];
+  const peer = new HelperProcess("rpc-peer");
+  const { descriptor, socketPort, http2Port } = (await peer.next()) as RpcPeer;
   const other = NodeDescriptor.fromBytes(Buffer.from(descriptor, "base64"));
   const directory = new Directory({ unixMs: systemClock.unixMs });
   directory.add(other);
@@ -76,22 +52,23 @@ async function main(): Promise<void> {
 
   const stream = await host.find(other.id)?.openStream("bench", { priority: "urgent" });
   if (stream === undefined) throw new Error("there is no stream");
-  const mux = new Echoes(stream);
+  stream.on("error", () => {});
+  const mux = new Echoes(stream, BODY);
   const socket = connect({ port: socketPort, host: LOOPBACK.host, noDelay: true });
   await once(socket, "connect");
-  const bare = new Echoes(socket);
+  const bare = new Echoes(socket, BODY);
   const http2 = connectHttp2(`https://localhost:${http2Port}`, { rejectUnauthorized: false });
   await once(http2, "connect");
 
   const alone: Subject[] = [
-    { name: "bare mux", run: () => mux.echo() },
-    { name: "bare socket", run: () => bare.echo() },
+    { name: "bare mux", run: () => mux.one() },
+    { name: "bare socket", run: () => bare.one() },
     { name: "http2 over TLS", run: () => http2Echo(http2) },
     { name: "unary call", run: async () => void (await calls.echo(BODY)) },
   ];
   const flight: Subject[] = [
-    { name: "bare mux", run: together(() => mux.echo()) },
-    { name: "bare socket", run: together(() => bare.echo()) },
+    { name: "bare mux", run: together(() => mux.one()) },
+    { name: "bare socket", run: together(() => bare.one()) },
     { name: "http2 over TLS", run: together(() => http2Echo(http2)) },
     { name: "unary call", run: together(() => calls.echo(BODY)) },
   ];
@@ -122,7 +99,7 @@ async function main(): Promise<void> {
   http2.close();
   await rpc.close({ drainMs: 0 });
   await host.close();
-  peer.disconnect();
+  await peer.stop();
 }
 
 function row(timing: { name: string; us: number; ratio: number }, how: string, perRun: number) {
