@@ -17,7 +17,7 @@ export function falseTables(hostile: readonly SwarmNode[]): Behaviour {
 }
 
 /** Tells of nodes that are not there, all of them next to what was asked for. */
-export function bogusContacts(swarm: Swarm): Behaviour {
+function bogusContacts(swarm: Swarm): Behaviour {
   return (request) => {
     if (request.kind === "ping") return { kind: "pong" };
     if (request.kind === "store") return { kind: "stored", ttlSeconds: 1 };
@@ -33,7 +33,7 @@ export function bogusContacts(swarm: Swarm): Behaviour {
 }
 
 /** Gives a value that was never put to whoever asks for one. */
-export function lyingValues(swarm: Swarm): Behaviour {
+function lyingValues(swarm: Swarm): Behaviour {
   return (request, honest): DhtResponse => {
     if (request.kind === "store") return { kind: "stored", ttlSeconds: 1 };
     if (request.kind !== "find-value") return honest();
@@ -43,7 +43,7 @@ export function lyingValues(swarm: Swarm): Behaviour {
 }
 
 /** Says nothing at all. */
-export const SILENCE: Behaviour = () => undefined;
+const SILENCE: Behaviour = () => undefined;
 
 /** Makes a share of the nodes hostile, a quarter of them in each way. */
 export function corrupt(swarm: Swarm, share: number): void {
