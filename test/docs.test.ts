@@ -8,6 +8,7 @@ import { DHT_ROWS } from "../bench/dht-rows.ts";
 import { ROWS } from "../bench/sim-rows.ts";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../src/base/index.ts";
 import { explain } from "../src/cli/failure.ts";
+import { RULES } from "../src/testing/index.ts";
 import { ROOMS } from "./tidy/house.ts";
 import { ROOT } from "./tidy/source.ts";
 
@@ -244,6 +245,22 @@ describe("the pages", () => {
         room,
       ).toEqual([]);
     }
+  });
+
+  it("have every rule of the simulations", () => {
+    const page = read("docs/SIMULATION.md");
+    expect(RULES.filter((rule) => !page.includes(`\`${rule}\``))).toEqual([]);
+  });
+
+  it("name the subpaths of the package, all of them and no others", () => {
+    const paths = Object.keys(JSON.parse(read("package.json")).exports);
+    const subpaths = paths.map((path) => path.slice(2)).filter((path) => /^\w+$/.test(path));
+    const library = read("docs/LIBRARY.md");
+    const isTold = (name: string) => new RegExp(`\`(culvert/)?${name}\``).test(library);
+    expect(subpaths.filter((name) => !isTold(name))).toEqual([]);
+    const named = pages.flatMap((page) => [...read(page).matchAll(/[`"]culvert\/(?!v1)(\w+)[`"]/g)]);
+    const unknown = named.filter(([, name = ""]) => !subpaths.includes(name));
+    expect(unknown.map(([path]) => path)).toEqual([]);
   });
 
   it("have every row of the simulations", () => {
