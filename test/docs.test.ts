@@ -258,7 +258,9 @@ describe("the pages", () => {
     const library = read("docs/LIBRARY.md");
     const isTold = (name: string) => new RegExp(`\`(culvert/)?${name}\``).test(library);
     expect(subpaths.filter((name) => !isTold(name))).toEqual([]);
-    const named = pages.flatMap((page) => [...read(page).matchAll(/[`"]culvert\/(?!v1)(\w+)[`"]/g)]);
+    const named = pages.flatMap((page) => [
+      ...read(page).matchAll(/[`"]culvert\/(?!v1)(\w+)[`"]/g),
+    ]);
     const unknown = named.filter(([, name = ""]) => !subpaths.includes(name));
     expect(unknown.map(([path]) => path)).toEqual([]);
   });
