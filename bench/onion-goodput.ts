@@ -33,9 +33,8 @@ import {
   openBenchNode,
   SINK_SIGN_CELLS,
 } from "./onion-node.ts";
+import { NATIVE_PROVIDERS } from "./providers.ts";
 
-/** What there always is on Node, and the optional native one: the provider in use where it is. */
-const PROVIDERS: readonly ProviderName[] = ["node", "sodium"];
 const IN_USE = crypto().name;
 const RELAYS = 3;
 const ASKED = 0.7;
@@ -270,7 +269,7 @@ async function measureProvider(provider: ProviderName) {
 }
 
 const results = [];
-for (const provider of PROVIDERS) results.push(await measureProvider(provider));
+for (const provider of NATIVE_PROVIDERS) results.push(await measureProvider(provider));
 const rows = results.map(({ row }) => row);
 printTable("one circuit through three relays: processor time of a cell in microseconds", rows);
 writeResults(

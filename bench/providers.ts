@@ -4,6 +4,9 @@ import { type CryptoProvider, loadProvider, type ProviderName } from "../src/cry
 /** Every provider of cryptography that there is, the slowest first. */
 export const PROVIDERS: readonly ProviderName[] = ["noble", "node", "sodium"];
 
+/** Those that a node has: what there always is, and the optional one. */
+export const NATIVE_PROVIDERS: readonly ProviderName[] = ["node", "sodium"];
+
 /** The provider of this name. */
 export function installed(name: ProviderName): CryptoProvider {
   const provider = loadProvider(name);

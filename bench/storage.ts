@@ -43,7 +43,7 @@ import {
   type Verdict,
   writeResults,
 } from "./harness.ts";
-import { fastest } from "./providers.ts";
+import { fastest, NATIVE_PROVIDERS } from "./providers.ts";
 import { UNLIMITED } from "./unlimited.ts";
 
 const PAYLOAD_SIZE = 1_024;
@@ -82,7 +82,7 @@ async function signRecords(count: number): Promise<MapRecord[]> {
   });
 }
 
-/** A service with one asker, of which `at` most so many requests are in flight. */
+/** A service with one asker, of whom at most `CONCURRENCY` requests are in flight. */
 class Bench {
   readonly #service: MapService;
   readonly #waiting = new Map<number, (answer: MapAnswer) => void>();
@@ -108,7 +108,7 @@ class Bench {
     this.#requester = requester;
   }
 
-  /** Microseconds for each of `bytes`, put with so many in flight. */
+  /** Microseconds for each of `records`. */
   async put(records: readonly Uint8Array[]): Promise<number> {
     return await this.#run(records.length, (request, i) => {
       const bytes = records[i];
@@ -319,7 +319,7 @@ function diskBytes(name: string): number {
 }
 
 try {
-  for (const provider of ["node", "sodium"] as const) await benchPuts(provider);
+  for (const provider of NATIVE_PROVIDERS) await benchPuts(provider);
   await benchAlone();
   await benchExpiry();
 } finally {

@@ -7,7 +7,7 @@
  */
 import { once } from "node:events";
 import { SeededRandom } from "../src/base/index.ts";
-import { CELL_OVERHEAD_BYTES, type ProviderName, useProvider } from "../src/crypto/index.ts";
+import { CELL_OVERHEAD_BYTES, useProvider } from "../src/crypto/index.ts";
 import { systemClock } from "../src/io/clock.ts";
 import { defer } from "../src/io/defer.ts";
 import { nativeSigner } from "../src/io/native-signer.ts";
@@ -16,11 +16,9 @@ import { payloadBytesMax } from "../src/stream/frame/frame.ts";
 import { generateSecret, Stream } from "../src/stream/index.ts";
 import { checkedRecord, READERS, wholeFrame } from "./frame-work.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
-import { installed } from "./providers.ts";
+import { installed, NATIVE_PROVIDERS } from "./providers.ts";
 import { UNLIMITED } from "./unlimited.ts";
 
-/** What there always is on Node, and the optional native one: a ratio is harder to reach there. */
-const NAMES: readonly ProviderName[] = ["node", "sodium"];
 const ASKED: readonly { kib: number; ratio: number }[] = [
   { kib: 1, ratio: 0.7 },
   { kib: 8, ratio: 0.8 },
@@ -166,7 +164,7 @@ async function main(): Promise<void> {
   const [wanted, ...sizes] = process.argv.slice(2);
   const rows: Record<string, string | number>[] = [];
   const verdicts: Verdict[] = [];
-  for (const name of NAMES.filter((each) => wanted === undefined || each === wanted)) {
+  for (const name of NATIVE_PROVIDERS.filter((each) => wanted === undefined || each === wanted)) {
     useProvider(installed(name));
     for (const { kib, ratio: asked } of ASKED) {
       if (sizes.length > 0 && !sizes.includes(String(kib))) continue;
