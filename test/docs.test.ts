@@ -42,7 +42,7 @@ function filesNamedIn(page: string): string[] {
 }
 
 /** Names of other people's code that the pages speak of in passing. */
-const FOREIGN = new Set(["Connector", "withResolvers"]);
+const FOREIGN = new Set(["Connector", "userId", "withResolvers"]);
 
 /**
  * Names of types, functions and options in backticks, outside of programs. The first column of a
@@ -289,6 +289,33 @@ describe("the pages", () => {
   it("name this version in the changelog", () => {
     const { version } = JSON.parse(read("package.json"));
     expect(read("CHANGELOG.md")).toContain(`## ${version}`);
+  });
+});
+
+describe("comments", () => {
+  const sources = FILES.filter((path) => /\.ts$/.test(path) && !path.includes("dist/")).map(read);
+  const commentsOf = (source: string) => source.match(/\/\*.*?\*\/|(?<![:"'`/])\/\/[^\n]*/gs) ?? [];
+  const comments = sources
+    .flatMap(commentsOf)
+    .join("\n")
+    .replaceAll(/\n *\* /g, " ");
+
+  it("name what is in the code", () => {
+    const bare = sources.map((source) => {
+      return commentsOf(source).reduce((left, comment) => left.replace(comment, ""), source);
+    });
+    const code = new Set(bare.flatMap((source) => source.match(/[A-Za-z]\w*/g) ?? []));
+    const named = [...comments.matchAll(/`#?([A-Za-z][\w.]*)(?:\(\))?`/g)]
+      .flatMap(([, names = ""]) => names.split("."))
+      .filter((name) => /[a-z][A-Z]/.test(name) && !FOREIGN.has(name));
+    expect(named.length).toBeGreaterThan(200);
+    expect([...new Set(named)].filter((name) => !code.has(name))).toEqual([]);
+  });
+
+  it("name files that are there", () => {
+    const named = comments.match(/\b(src|test|docs|bench|e2e)\/[\w./-]*\w/g) ?? [];
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !MADE.test(path) && !isThere(path))).toEqual([]);
   });
 });
 
