@@ -11,7 +11,7 @@ import { TableUpkeep } from "../upkeep/table-upkeep.ts";
 import { ValueUpkeep } from "../upkeep/value-upkeep.ts";
 import { WaysBack } from "../upkeep/ways-back.ts";
 import { StoreTokens } from "../values/store-tokens.ts";
-import { VALUE_LIMITS, type ValueLimits } from "../values/value-limits.ts";
+import { resolveValueLimits, type ValueLimits } from "../values/value-limits.ts";
 import { type RecordRule, ValueStore } from "../values/value-store.ts";
 import type { Contact, IsWanted } from "../wire/contact.ts";
 import { type KeyText, keyBeside, keyOf } from "../wire/key.ts";
@@ -90,7 +90,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
     const store = new ValueStore({
-      limits: options.valueLimits ? { ...VALUE_LIMITS, ...options.valueLimits } : VALUE_LIMITS,
+      limits: resolveValueLimits(options.valueLimits),
       recordRule: options.recordRule ?? (() => undefined),
       unixMsAtZero: options.unixMsAtZero,
     });

@@ -1,3 +1,4 @@
+import { resolveLimits } from "../../base/index.ts";
 import type { ValueKind } from "../wire/message.ts";
 import { VALUE_BYTES_MAX } from "../wire/wire.ts";
 
@@ -29,6 +30,16 @@ export const VALUE_LIMITS: ValueLimits = Object.freeze({
   plainTtlSecondsMax: 86_400,
   plainTtlSecondsDefault: 3_600,
 });
+
+/**
+ * The limits, with defaults for what is left out.
+ *
+ * @throws RangeError
+ */
+export function resolveValueLimits(given: Partial<ValueLimits> = VALUE_LIMITS): ValueLimits {
+  if (given === VALUE_LIMITS) return VALUE_LIMITS; // of many nodes in a process, one object
+  return resolveLimits(VALUE_LIMITS, given);
+}
 
 /** The limits of one kind. */
 export interface ShelfLimits {
