@@ -21,6 +21,11 @@ export class RateTable {
     return bucket.take(1, now);
   }
 
+  /** Whether `key` may have one now, which it does not take. */
+  mayTake(key: string, now: Instant): boolean {
+    return (this.#buckets.peek(key)?.waitMs(1, now) ?? 0) === 0;
+  }
+
   /** Gives back what `key` has taken for nothing. */
   refund(key: string): void {
     this.#buckets.get(key)?.refund(1);

@@ -1,6 +1,6 @@
-import { equalBytes, type Instant, isCulvertError, LruMap } from "../../base/index.ts";
+import { equalBytes, type Instant, isCulvertError } from "../../base/index.ts";
 import { NodeDescriptor } from "../../identity/index.ts";
-import { TokenBucket } from "../../retx/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import { type KeyText, textBytes } from "../wire/key.ts";
 import type { DhtValue, StoreRefusal, ValueKind } from "../wire/message.ts";
 import { VALUE_BYTES_MAX } from "../wire/wire.ts";
@@ -65,7 +65,7 @@ export class ValueStore {
   #unixMsAtZero: number;
   /** Each from the first value of its kind on: many nodes have none. */
   readonly #shelves: { [kind in ValueKind]?: ValueShelf } = {};
-  #refusals: LruMap<string, TokenBucket> | undefined;
+  #refusals: RateTable | undefined;
   /** At hand, since it is asked for after everything that a node does. */
   #deadline: Instant = Number.POSITIVE_INFINITY;
 
@@ -113,11 +113,13 @@ export class ValueStore {
       return this.#extend(known, value, context);
     }
     const hasRoom = known !== undefined || shelf.hasRoomFor(source, value.bytes.length);
-    if (!hasRoom || (kind !== "plain" && !this.#mayJudge(source, now))) {
-      return { kind: "refused", reason: "full" };
-    }
+    const mayJudge = kind === "plain" || (this.#refusals?.mayTake(source, now) ?? true);
+    if (!hasRoom || !mayJudge) return { kind: "refused", reason: "full" };
     const outcome = this.#putNews(key, value, known, context);
-    if (outcome.kind === "refused" && kind !== "plain") this.#refusalsOf(source, now).take(1, now);
+    if (outcome.kind === "refused" && kind !== "plain") {
+      this.#refusals ??= new RateTable(REFUSALS, REFUSED_SOURCES_MAX);
+      this.#refusals.take(source, now);
+    }
     return outcome;
   }
 
@@ -176,17 +178,6 @@ export class ValueStore {
 
   deadline(): Instant {
     return this.#deadline;
-  }
-
-  #mayJudge(source: string, now: Instant): boolean {
-    return (this.#refusals?.peek(source)?.waitMs(1, now) ?? 0) === 0;
-  }
-
-  #refusalsOf(source: string, now: Instant): TokenBucket {
-    this.#refusals ??= new LruMap(REFUSED_SOURCES_MAX);
-    const bucket = this.#refusals.get(source) ?? new TokenBucket(REFUSALS, now);
-    this.#refusals.set(source, bucket);
-    return bucket;
   }
 
   #shelfOf(kind: ValueKind): ValueShelf {
