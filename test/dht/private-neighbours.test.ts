@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions } from "../../src/dht/node/dht-node-core.ts";
+import type { Contact } from "../../src/dht/wire/contact.ts";
 import { keyOf, textBytes } from "../../src/dht/wire/key.ts";
 import { effectsOf } from "../effects-of.ts";
 import { contactAt, keyWith } from "./nodes.ts";
@@ -23,6 +24,36 @@ it("who is heard in the open, and names a private address, is nobody's neighbour
   });
   for (const contact of [liar, NEIGHBOUR]) core.handle({ kind: "met", contact }, 0);
   expect(core.contacts).toEqual([NEIGHBOUR]);
+});
+
+/** Whom a node names to this asker. */
+function toldTo(core: DhtNodeCore, id: Uint8Array): readonly Contact[] {
+  const asker = { id, source: "s", isAddressProven: true };
+  const request = { kind: "find-node", target: textBytes(keyWith(0)) } as const;
+  core.handle({ kind: "request", exchange: 1, asker, request }, 1);
+  const answers = [...effectsOf(core)].filter((effect) => effect.kind === "answer");
+  return answers.flatMap(({ response }) => (response.kind === "nodes" ? response.contacts : []));
+}
+
+it("who is heard in the open is told of nobody at a private address", () => {
+  const core = nodeWith({
+    isLocal: true,
+    hostOf: (id) => (keyOf(id) === keyWith(7) ? "203.0.113.9" : undefined),
+  });
+  for (const contact of [NEIGHBOUR, STRANGER]) core.handle({ kind: "met", contact }, 0);
+  expect(toldTo(core, textBytes(keyWith(7)))).toEqual([STRANGER]);
+  expect(toldTo(core, textBytes(keyWith(8)))).toEqual([NEIGHBOUR, STRANGER]);
+});
+
+it("a node that comes into the open tells nobody of its neighbours from then on", () => {
+  let takesPrivate = true;
+  const core = nodeWith({ takesPrivate: () => takesPrivate });
+  for (const contact of [NEIGHBOUR, STRANGER]) core.handle({ kind: "met", contact }, 0);
+  expect(toldTo(core, textBytes(keyWith(9)))).toEqual([NEIGHBOUR, STRANGER]);
+  takesPrivate = false;
+  expect(toldTo(core, textBytes(keyWith(9)))).toEqual([STRANGER]);
+  // It does not forget them before it has looked.
+  expect(core.contacts).toEqual([NEIGHBOUR, STRANGER]);
 });
 
 it("neighbours of a private network are known while this is one, whoever answers still", () => {

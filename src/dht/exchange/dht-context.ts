@@ -20,6 +20,8 @@ export interface DhtContext {
   readonly exchanges: ExchangeDesk;
   /** Whether, as far as anybody can tell, every node of the network is in the table. */
   readonly knowsAll: () => boolean;
+  /** The host at which the carrier hears a node in the open now, if it does. */
+  readonly hostOf: (id: Uint8Array) => string | undefined;
   /** A node that was heard just now, counted for where it is, whatever it says. */
   readonly placed: (contact: Contact) => Contact;
   /** Somebody told of these nodes; who fits the table is asked whether it lives. */

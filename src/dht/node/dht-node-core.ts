@@ -33,8 +33,8 @@ export interface DhtNodeCoreOptions {
   /** Whether they mean something now, where that may change; `isLocal`, if absent. */
   readonly takesPrivate?: () => boolean;
   /**
-   * The host at which the carrier hears a node now, where that is proven. What a node says of its
-   * addresses is not: by it alone, one machine could stand for any number of networks.
+   * The host at which the carrier hears a node in the open now, where that is proven. What a node
+   * says of its addresses is not: by it alone, one machine could stand for any number of networks.
    */
   readonly hostOf?: (id: Uint8Array) => string | undefined;
   /**
@@ -71,7 +71,6 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   readonly #valueUpkeep: ValueUpkeep;
   /** From the first request on. */
   #rates: RequestRates | undefined;
-  readonly #hostOf: (id: Uint8Array) => string | undefined;
   readonly #runs = new NumberMap<RunId>();
   readonly #waysBack: WaysBack;
   #rejoinAt: Instant = Number.POSITIVE_INFINITY;
@@ -86,7 +85,6 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
     const isElsewhere: IsWanted = (contact) => {
       return contact.isMisplaced || (contact.isLocal && !takesPrivate());
     };
-    this.#hostOf = hostOf;
     const self = keyOf(options.id);
     const peers = new Peers(random, limits);
     const store = new ValueStore({
@@ -113,6 +111,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
       networkSize: new NetworkSize(),
       exchanges: new ExchangeDesk({ peers, port }, limits),
       knowsAll: () => this.knowsAll,
+      hostOf,
       placed: (contact) => {
         if (!contact.isProvable) return contact;
         const host = hostOf(contact.id);
@@ -182,7 +181,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   /** Whether another node may ask now: to be called before each of its requests is read. */
   admits(asker: DhtAsker, now: Instant): boolean {
     this.#rates ??= new RequestRates();
-    return this.#rates.admits(asker, asker.id && this.#hostOf(asker.id), now);
+    return this.#rates.admits(asker, asker.id && this.#context.hostOf(asker.id), now);
   }
 
   handle(input: DhtInput, now: Instant): void {

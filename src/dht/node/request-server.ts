@@ -1,6 +1,7 @@
 import { type Instant, unreachable } from "../../base/index.ts";
 import type { DhtContext } from "../exchange/dht-context.ts";
 import type { StoreTokens } from "../values/store-tokens.ts";
+import type { Contact } from "../wire/contact.ts";
 import { headOf, keyOf } from "../wire/key.ts";
 import type { DhtAsker, DhtRequest, DhtResponse } from "../wire/message.ts";
 
@@ -34,11 +35,16 @@ export class RequestServer {
   }
 
   #nodes(target: Uint8Array, asker: DhtAsker, now: Instant): DhtResponse {
-    const { table, limits } = this.#context;
+    const { table, limits, hostOf } = this.#context;
     const { id } = asker;
+    // A private address is a machine of ours: whoever is not of this network learns of none.
+    const isSecret = (contact: Contact): boolean => {
+      return table.isElsewhere(contact) || (id !== undefined && hostOf(id) !== undefined);
+    };
     const key = id && keyOf(id);
     const itself = key && { key, head: headOf(key) };
     const contacts = table.closest(keyOf(target), limits.bucketSize, (contact) => {
+      if (contact.isLocal && isSecret(contact)) return false;
       return !(itself && contact.names(itself));
     });
     if (asker.isAddressProven) return { kind: "nodes", contacts };
