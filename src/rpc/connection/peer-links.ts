@@ -1,6 +1,7 @@
 import {
   type Cancel,
   type Clock,
+  Counts,
   CulvertError,
   Driver,
   isCulvertError,
@@ -63,7 +64,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   readonly #byLink = new Map<PeerLink, ConnectionId>();
   readonly #heardAt = new Map<ConnectionId, number>();
   /** Open streams of calls, by peer: they keep the connection. */
-  readonly #calls = new Map<string, number>();
+  readonly #calls = new Counts();
   #cancelLinks: Cancel = () => {};
   #events: CarrierEvents | undefined;
   #onStream: (peer: NodeId, stream: ByteDuplex) => void = (_peer, stream) => stream.destroy();
@@ -79,7 +80,7 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     this.#messageBytesMax = bodyBytesMax + ENVELOPE_BYTES_MAX;
     this.#core = new ConnectionsCore({
       limits: resolveConnectionLimits(options.limits),
-      isBusy: (peer) => this.#calls.has(nodeIdText(peer)) || this.#isBusy(peer),
+      isBusy: (peer) => this.#calls.of(nodeIdText(peer)) > 0 || this.#isBusy(peer),
       isAwaited: (peer) => this.#isAwaited(peer),
       isWanted: (message) => message.isWanted(),
       now: clock.now(),
@@ -249,12 +250,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   #countCall(peer: NodeId, stream: ByteDuplex): void {
     if (stream.closed) return;
     const key = nodeIdText(peer);
-    this.#calls.set(key, (this.#calls.get(key) ?? 0) + 1);
-    stream.on("close", () => {
-      const left = (this.#calls.get(key) ?? 1) - 1;
-      if (left === 0) this.#calls.delete(key);
-      else this.#calls.set(key, left);
-    });
+    this.#calls.add(key);
+    stream.on("close", () => this.#calls.remove(key));
   }
 
   #send(peer: NodeId, bytes: Uint8Array, message: Waiting): void {

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError } from "../../base/index.ts";
+import { type Clock, Counts, CulvertError } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import type { ByteDuplex } from "../byte-duplex.ts";
 import type { Service } from "../call/service.ts";
@@ -9,7 +9,7 @@ import type { StreamCallLimits } from "./stream-limits.ts";
 export class StreamService {
   readonly #parts: ServedCallParts;
   readonly #calls = new Set<ServedCall>();
-  readonly #perPeer = new Map<string, number>();
+  readonly #perPeer = new Counts();
   #isDraining = false;
   #cutOffs = 0;
   #onIdle: (() => void) | undefined;
@@ -49,20 +49,18 @@ export class StreamService {
   async serve(peer: NodeId, stream: ByteDuplex): Promise<void> {
     const call = new ServedCall(this.#parts, peer, stream);
     const key = nodeIdText(peer);
-    const ofPeer = this.#perPeer.get(key) ?? 0;
     const { callsMax, callsPerPeerMax } = this.#parts.limits;
-    if (this.#isDraining || this.#calls.size >= callsMax || ofPeer >= callsPerPeerMax) {
+    const isFull = this.#calls.size >= callsMax || this.#perPeer.of(key) >= callsPerPeerMax;
+    if (this.#isDraining || isFull) {
       const code = this.#isDraining ? "CULVERT_CLOSED" : "CULVERT_BUSY";
       call.refuse(new CulvertError(code));
       return;
     }
     this.#calls.add(call);
-    this.#perPeer.set(key, ofPeer + 1);
+    this.#perPeer.add(key);
     await call.run();
     this.#calls.delete(call);
-    const left = (this.#perPeer.get(key) ?? 1) - 1;
-    if (left === 0) this.#perPeer.delete(key);
-    else this.#perPeer.set(key, left);
+    this.#perPeer.remove(key);
     if (this.#calls.size === 0) this.#onIdle?.();
   }
 }
