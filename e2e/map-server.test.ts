@@ -139,7 +139,10 @@ describe("a Map server", () => {
     });
     await expect(start({ listen: ["nonsense"] })).rejects.toMatchObject({ code: "CULVERT_USAGE" });
     await writeFile(join(directory, "node.key"), "short");
-    await expect(start({ directory })).rejects.toMatchObject({ code: "CULVERT_BAD_STATE" });
+    await expect(start({ directory })).rejects.toMatchObject({
+      code: "CULVERT_BAD_STATE",
+      detail: { keyFile: join(directory, "node.key") },
+    });
   });
 
   test("loses what it is told to lose", async () => {

@@ -98,10 +98,15 @@ const STORE_HINTS: Partial<Record<ErrorCode, string>> = {
   CULVERT_STATE_IN_USE: "stop the other process first, or choose another folder with --store",
 };
 
+/** The same about a file in it that says who this is, as the error tells in its detail. */
+const KEY_HINT =
+  "put a copy of it back, or move it out of the way: who knows this one takes the next for another";
+
 /** The same error of a Map or a node that starts, with what to do about its folder. */
 export function withStoreHint(error: unknown): unknown {
-  const hint = isCulvertError(error) ? STORE_HINTS[error.code] : undefined;
-  if (!isCulvertError(error) || hint === undefined) return error;
+  if (!isCulvertError(error)) return error;
+  const hint = error.detail?.["keyFile"] === undefined ? STORE_HINTS[error.code] : KEY_HINT;
+  if (hint === undefined) return error;
   return new CommandError(error.code, error.message, hint, error);
 }
 

@@ -77,23 +77,31 @@ export function makeCertificate(claims: CertificateClaims): CertificateIdentity 
 }
 
 /**
- * Finds a certificate and its key in a text.
+ * Finds a certificate that {@link makeCertificate} has made, and its key, in a text.
  *
- * @returns `undefined` when one is missing or damaged, they do not belong together, or time is over
+ * @returns `undefined` when its time is over
+ * @throws CulvertError `CULVERT_BAD_STATE` when one is missing or damaged, or they do not belong
+ *   together
  */
 export function readIdentity(text: string, unixMs: number): CertificateIdentity | undefined {
   const [certificate = ""] =
     /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n/.exec(text) ?? [];
   const [privateKey = ""] =
     /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----\n/.exec(text) ?? [];
+  const read = wholeCertificate(certificate, privateKey);
+  return unixMs < Date.parse(read.validTo) ? { certificate, privateKey } : undefined;
+}
+
+function wholeCertificate(certificate: string, privateKey: string): X509Certificate {
+  let cause: unknown;
   try {
     const read = new X509Certificate(certificate);
-    const isGood =
-      read.checkPrivateKey(createPrivateKey(privateKey)) && unixMs < Date.parse(read.validTo);
-    return isGood ? { certificate, privateKey } : undefined;
-  } catch {
-    return undefined;
+    const isWhole = read.verify(read.publicKey);
+    if (isWhole && read.checkPrivateKey(createPrivateKey(privateKey))) return read;
+  } catch (error) {
+    cause = error;
   }
+  throw new CulvertError("CULVERT_BAD_STATE", "the certificate or its key is damaged", { cause });
 }
 
 /** A certificate as somebody else sent it. */

@@ -21,7 +21,8 @@ export async function loadOrCreateSecret(path: string): Promise<Uint8Array> {
     throw new CulvertError("CULVERT_FILE", `cannot read or write ${path}`, { cause });
   }
   if (secret.length === SECRET_BYTES) return secret;
-  throw new CulvertError("CULVERT_BAD_STATE", `${path} does not have ${SECRET_BYTES} bytes`);
+  const message = `${path} does not have ${SECRET_BYTES} bytes`;
+  throw new CulvertError("CULVERT_BAD_STATE", message, { detail: { keyFile: path } });
 }
 
 async function create(path: string): Promise<Uint8Array> {

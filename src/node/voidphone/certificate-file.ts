@@ -1,4 +1,4 @@
-import { equalBytes, type Log, utf8 } from "../../base/index.ts";
+import { CulvertError, equalBytes, type Log, utf8 } from "../../base/index.ts";
 import { type CertificateIdentity, readCertificate, readIdentity } from "../../io/certificate.ts";
 import { systemClock } from "../../io/clock.ts";
 import { readState, writeDurably } from "../../io/durable-file.ts";
@@ -12,7 +12,8 @@ const CERTIFICATE_FILE = "voidphone.pem";
  * for an impostor, and never look at the address in it.
  *
  * @param directory where it is kept; without one it is that of this run alone
- * @returns what gives the certificate, and fails with `CULVERT_FILE` when it cannot be read
+ * @returns what gives the certificate, and fails with `CULVERT_FILE` when it cannot be read, with
+ *   `CULVERT_BAD_STATE` when it is damaged
  */
 export function keptCertificate(
   directory: string | undefined,
@@ -21,8 +22,7 @@ export function keptCertificate(
   if (directory === undefined) return async (self) => peerCertificate(self);
   const path = `${directory}/${CERTIFICATE_FILE}`;
   return async (self) => {
-    const text = new TextDecoder().decode(await readState(path));
-    const kept = readIdentity(text, systemClock.unixMs());
+    const kept = await readKept(path);
     if (kept !== undefined && isOf(kept, self.id)) return kept;
     const made = peerCertificate(self);
     try {
@@ -32,6 +32,18 @@ export function keptCertificate(
     }
     return made;
   };
+}
+
+/** The one of an earlier run, unless there is none or its time is over. */
+async function readKept(path: string): Promise<CertificateIdentity | undefined> {
+  const bytes = await readState(path);
+  if (bytes === undefined) return undefined;
+  try {
+    return readIdentity(new TextDecoder().decode(bytes), systemClock.unixMs());
+  } catch (cause) {
+    const detail = { keyFile: path };
+    throw new CulvertError("CULVERT_BAD_STATE", `${path} is damaged`, { cause, detail });
+  }
 }
 
 function isOf({ certificate }: CertificateIdentity, id: Uint8Array): boolean {

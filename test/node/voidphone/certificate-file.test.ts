@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { explain, withStoreHint } from "../../../src/cli/failure.ts";
 import { makeCertificate, readIdentity } from "../../../src/io/certificate.ts";
 import { keptCertificate } from "../../../src/node/voidphone/certificate-file.ts";
 
@@ -43,18 +44,22 @@ describe("the certificate for foreign peers", () => {
     ["its key is missing", (text: string) => text.slice(0, text.indexOf("-----BEGIN PRIVATE"))],
     ["its key is another one", (text: string, other: string) => half(text, 0) + half(other, 1)],
     ["it is damaged", (text: string) => text.replace("MII", "AAA")],
+    ["a letter of it is another one", (text: string) => text.replace(/(?<=^.{200})./s, another)],
     ["it is cut off", (text: string) => text.slice(0, 300)],
     ["there is nothing in it", () => ""],
-  ])("is made anew when %s", async (_what, spoil) => {
+  ])("is missed, and not made anew, when %s", async (_what, spoil) => {
     await inFolder(async (folder) => {
       const path = join(folder, "voidphone.pem");
       await keptCertificate(folder, () => {})(OTHER);
       const other = await readFile(path, "utf8");
-      const first = await keptCertificate(folder, () => {})(SELF);
-      await writeFile(path, spoil(await readFile(path, "utf8"), other));
-      const second = await keptCertificate(folder, () => {})(SELF);
-      expect(second).not.toEqual(first);
-      expect(await keptCertificate(folder, () => {})(SELF)).toEqual(second);
+      await keptCertificate(folder, () => {})(SELF);
+      const spoilt = spoil(await readFile(path, "utf8"), other);
+      await writeFile(path, spoilt);
+      // Peers that remember the one that it was would take this node for an impostor.
+      const error = await keptCertificate(folder, () => {})(SELF).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: "CULVERT_BAD_STATE", message: `${path} is damaged` });
+      expect(explain(withStoreHint(error)).hint).toMatch(/^put a copy of it back, or move it/);
+      expect(await readFile(path, "utf8")).toBe(spoilt);
     });
   });
 
@@ -78,6 +83,10 @@ describe("the certificate for foreign peers", () => {
     });
   });
 });
+
+function another(letter: string): string {
+  return letter === "A" ? "B" : "A";
+}
 
 /** The certificate (0) or the key (1) of a file. */
 function half(text: string, part: 0 | 1): string {
