@@ -1,10 +1,11 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "./durable-file.ts";
 import { errorCode } from "./error-code.ts";
 
 /**
- * Makes a folder, and those that it lies in, unless they are there. Node's own recursion never ends
- * where the system says ENOENT of what cannot be made, as in /proc.
+ * Makes a folder, and those that it lies in, unless they are there; what is made is durable then.
+ * Node's own recursion never ends where the system says ENOENT of what cannot be made, as in /proc.
  *
  * @param mode permission bits of what is made, whatever the umask of this process
  * @throws Error of the system; nothing is thrown for a folder that is there
@@ -20,6 +21,17 @@ export async function makeFolder(folder: string, mode: number): Promise<void> {
       // Somebody else may have made it in the meantime.
       if (!(await isThere(path))) throw error;
     }
+    await syncName(path);
+  }
+}
+
+/** A file in a folder is lost with the name of that, however often it was synced itself. */
+async function syncName(path: string): Promise<void> {
+  try {
+    await syncFolder(dirname(path));
+  } catch (error) {
+    // Who may write into a folder, and not read it, cannot open it.
+    if (errorCode(error) !== "EACCES") throw error;
   }
 }
 

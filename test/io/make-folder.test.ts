@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makeFolder } from "../../src/io/make-folder.ts";
+import { syncedIn, tellsPaths } from "./synced-paths.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -31,6 +32,16 @@ describe("a folder that is to be made", () => {
     for (const made of ["x", "x/y"])
       expect((await stat(join(root, made))).mode & 0o777).toBe(0o751);
   });
+
+  test.runIf(tellsPaths)(
+    "is there after a power failure, as are those that it lies in",
+    async () => {
+      const make = (): Promise<void> => makeFolder(join(root, "a/b/c"), 0o700);
+      // A name is durable once the folder that it is in is.
+      expect(await syncedIn(make)).toEqual(["", "a", "a/b"].map((name) => join(root, name)));
+      expect(await syncedIn(make)).toEqual([]);
+    },
+  );
 
   test("cannot lie in a file, nor be one", async () => {
     await writeFile(join(root, "file"), "");

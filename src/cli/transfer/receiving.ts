@@ -1,8 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { assert, CulvertError, equalBytes, unreachable } from "../../base/index.ts";
-import { readIfThere } from "../../io/durable-file.ts";
+import { readIfThere, syncFolder } from "../../io/durable-file.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Staging } from "./staging.ts";
 import { type TransferPart, TransferReader } from "./transfer-reader.ts";
@@ -46,6 +47,7 @@ export class Receiving {
     const kept = (await readIfThere(headerPath)) ?? new Uint8Array(0);
     this.#header = await open(headerPath, kept.length === 0 ? "w" : "r+", 0o600);
     try {
+      if (kept.length === 0) await syncFolder(dirname(headerPath));
       await this.#goOn(kept.subarray(0, stream.readOffset));
       let offset = stream.readOffset;
       let confirmed = offset;

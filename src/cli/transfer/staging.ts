@@ -87,6 +87,8 @@ export class Staging {
   async begin(): Promise<void> {
     const isNew = await this.#makeFolder();
     try {
+      // Not only of a new one: an earlier run may have been killed in between.
+      await syncFolder(this.#options.target);
       this.#judge({ foldCase: await this.#foldsCase() });
       await this.#requireRoom();
       for (const entry of this.#options.manifest.entries) {

@@ -10,6 +10,7 @@ import { Receiving } from "../../../src/cli/transfer/receiving.ts";
 import { writeTransfer } from "../../../src/cli/transfer/sending.ts";
 import { scanSource } from "../../../src/cli/transfer/source.ts";
 import { Staging } from "../../../src/cli/transfer/staging.ts";
+import { syncedIn, tellsPaths } from "../../io/synced-paths.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -68,6 +69,7 @@ class Delivering extends Readable {
   confirm(offset: number): void {
     expect(offset).toBeGreaterThan(this.confirmed);
     this.confirmed = offset;
+    this.emit("confirmed");
   }
 
   override _read(): void {
@@ -158,6 +160,25 @@ describe("a transfer from end to end", () => {
       await rm(join(root, "header"));
     }
   });
+
+  test.runIf(tellsPaths)(
+    "confirms nothing that lies under names which are not durable",
+    async () => {
+      const whole = await sent();
+      /** What was synced before the first bytes were confirmed, and before the last but few. */
+      const before: string[][] = [];
+      await syncedIn(async (soFar) => {
+        const stream = new Delivering(whole, { from: 0, seed: 1, dieAt: whole.length - 10 });
+        stream.on("confirmed", () => before.push([...soFar]));
+        await expect(receivingOf(stream).run()).rejects.toThrow("killed");
+      });
+      // The header lies in `root`, unfinished files in a folder of `to`.
+      expect(before[0]).toEqual(expect.arrayContaining([join(root, "header"), root]));
+      const unfinished = (await readdir(join(root, "to"))).map((name) => join(root, "to", name));
+      expect(unfinished).toHaveLength(1);
+      expect(before.at(-1)).toEqual(expect.arrayContaining([join(root, "to"), ...unfinished]));
+    },
+  );
 
   test("arrives although its receiver is killed within its last bytes", async () => {
     const whole = await sent();
