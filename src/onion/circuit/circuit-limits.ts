@@ -1,3 +1,5 @@
+import { resolveLimits } from "../../base/index.ts";
+
 /** Bounds of circuits, the same at both ends. Times in milliseconds. */
 export interface CircuitLimits {
   /** Cells of one direction whose receipt has not been proven. */
@@ -40,3 +42,12 @@ export const CIRCUIT_LIMITS: CircuitLimits = Object.freeze({
   cellsMax: 1_048_576,
   coverMsMin: 10,
 });
+
+/** The limits with defaults for what is left out. */
+export function resolveCircuitLimits(given?: Partial<CircuitLimits>): CircuitLimits {
+  const limits = resolveLimits(CIRCUIT_LIMITS, given, "lifeSpreadMs");
+  if (limits.windowCells < 2 * limits.creditCells) {
+    throw new RangeError("windowCells must be at least twice creditCells");
+  }
+  return limits;
+}

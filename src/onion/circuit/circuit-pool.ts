@@ -9,7 +9,7 @@ import { isSameNode, type NodeId } from "../../identity/index.ts";
 import type { Route, RouteProvider } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
 import type { Circuit } from "./circuit.ts";
-import type { CircuitLimits } from "./circuit-limits.ts";
+import { type CircuitLimits, resolveCircuitLimits } from "./circuit-limits.ts";
 import { buildWatched, hasFailed } from "./watched-circuit.ts";
 
 /** How many circuits are kept ready. Times in milliseconds. */
@@ -68,7 +68,7 @@ export class CircuitPool {
   readonly #hasRoom: (exit: NodeId) => boolean;
   readonly #isWanted: () => boolean;
   readonly #options: PathOptions;
-  readonly #limits: Partial<CircuitLimits>;
+  readonly #limits: CircuitLimits;
   readonly #abort = new AbortController();
   readonly #waiters = new Set<Waiter>();
   #circuits: Circuit[] = [];
@@ -102,7 +102,8 @@ export class CircuitPool {
     this.#hasRoom = components.hasRoom ?? (() => true);
     this.#isWanted = components.isWanted ?? (() => true);
     this.#options = { ...PATH_DEFAULTS, ...paths };
-    this.#limits = circuit;
+    // Here, and not where each is built: that is tried again and again.
+    this.#limits = resolveCircuitLimits(circuit);
   }
 
   /** The circuits there are, those that take nothing new included. */

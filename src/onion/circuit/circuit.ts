@@ -14,7 +14,7 @@ import { requireRoom } from "../packet/header.ts";
 import type { Route } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
 import { CircuitCore, type CircuitEffect, type CircuitInput } from "./circuit-core.ts";
-import { CIRCUIT_LIMITS, type CircuitLimits } from "./circuit-limits.ts";
+import { type CircuitLimits, resolveCircuitLimits } from "./circuit-limits.ts";
 
 interface OpenRequest {
   settle(content: Uint8Array): void;
@@ -87,7 +87,7 @@ export class Circuit {
     } = {},
   ): Promise<Circuit> {
     throwIfAborted(options.signal);
-    const circuit = new Circuit(service, route, { ...CIRCUIT_LIMITS, ...options.limits });
+    const circuit = new Circuit(service, route, resolveCircuitLimits(options.limits));
     const ready = new Promise<void>((resolve) => {
       circuit.#onReady = resolve;
     });

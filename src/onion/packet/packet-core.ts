@@ -1,4 +1,11 @@
-import { type Core, type Instant, type Random, toHex, unreachable } from "../../base/index.ts";
+import {
+  type Core,
+  type Instant,
+  type Random,
+  resolveLimits,
+  toHex,
+  unreachable,
+} from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import { FairBucket, FairPlaces, type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import {
@@ -88,7 +95,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     this.#peeler = components.peeler;
     this.#self = components.self;
     this.#random = components.random;
-    this.#limits = { ...PACKET_LIMITS, ...options.limits };
+    this.#limits = resolveLimits(PACKET_LIMITS, options.limits);
     this.#isRelay = options.isRelay ?? true;
     const { delayedMax, statesMax, surbsMax } = this.#limits;
     this.#timers = new TimerQueue({ capacity: delayedMax + statesMax + surbsMax });

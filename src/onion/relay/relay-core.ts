@@ -9,15 +9,12 @@ import { type HopComponents, isLoop, type PeeledPacket } from "../packet/packet.
 import { CircuitsPerLink } from "./circuits-per-link.ts";
 import { CoverShare } from "./cover-share.ts";
 import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circuit.ts";
-import { RELAY_DEFAULTS, type RelayOptions } from "./relay-options.ts";
 import {
-  type ChannelId,
-  type CircuitId,
-  ONION_RELAY_LIMITS,
-  type RelayEffect,
-  type RelayInput,
-  type RelayLimits,
-} from "./relay-protocol.ts";
+  type RelayOptions,
+  type ResolvedRelayOptions,
+  resolveRelayOptions,
+} from "./relay-options.ts";
+import type { ChannelId, CircuitId, RelayEffect, RelayInput } from "./relay-protocol.ts";
 import { UnsentCells } from "./unsent-cells.ts";
 
 /**
@@ -30,8 +27,7 @@ import { UnsentCells } from "./unsent-cells.ts";
  */
 export class RelayCore implements Core<RelayInput, RelayEffect> {
   readonly #components: HopComponents;
-  readonly #options: RelayOptions;
-  readonly #limits: RelayLimits;
+  readonly #options: ResolvedRelayOptions;
   readonly #channels = new Map<ChannelId, RelayChannel>();
   readonly #circuits = new Map<CircuitId, RelayCircuit>();
   readonly #perLink: CircuitsPerLink;
@@ -46,13 +42,13 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   constructor(components: HopComponents, options: Partial<RelayOptions> = {}) {
     this.#components = components;
-    this.#options = { ...RELAY_DEFAULTS, ...options };
-    this.#limits = { ...ONION_RELAY_LIMITS, ...this.#options.limits };
-    const { circuitsMax, waitingCellsMax: ofAll } = this.#limits;
-    this.#unsent = new UnsentCells({ ofChannel: this.#options.circuit.unsentCellsMax, ofAll });
-    this.#cover = new CoverShare(this.#limits.coverCellsPerSecond);
+    this.#options = resolveRelayOptions(options);
+    const { limits, circuit } = this.#options;
+    const { circuitsMax, waitingCellsMax: ofAll } = limits;
+    this.#unsent = new UnsentCells({ ofChannel: circuit.unsentCellsMax, ofAll });
+    this.#cover = new CoverShare(limits.coverCellsPerSecond);
     this.#timers = new TimerQueue({ capacity: 3 * circuitsMax });
-    this.#perLink = new CircuitsPerLink(this.#limits, (it) => this.#fail(it, "overload"));
+    this.#perLink = new CircuitsPerLink(limits, (it) => this.#fail(it, "overload"));
   }
 
   /** How many circuits go through or end at this node, those that wait for a build included. */
@@ -147,7 +143,7 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #build(circuit: RelayCircuit, unit: Uint8Array, now: Instant): void {
     const { peeler, parts, random } = this.#components;
-    const { buildsPerSecond, buildsBurst } = this.#limits;
+    const { buildsPerSecond, buildsBurst } = this.#options.limits;
     const bucket = { capacity: buildsBurst, perSecond: buildsPerSecond };
     this.#builds ??= new FairBucket(bucket, now);
     if (!this.#builds.take(circuit.source, now)) {

@@ -1,4 +1,9 @@
-import { CIRCUIT_LIMITS, type CircuitLimits } from "../circuit/circuit-limits.ts";
+import { resolveLimits } from "../../base/index.ts";
+import {
+  CIRCUIT_LIMITS,
+  type CircuitLimits,
+  resolveCircuitLimits,
+} from "../circuit/circuit-limits.ts";
 import { ONION_RELAY_LIMITS, type RelayLimits } from "./relay-protocol.ts";
 
 /** What a relay is ready to do. */
@@ -10,10 +15,21 @@ export interface RelayOptions {
   readonly circuit: CircuitLimits;
 }
 
+/** The same, with every limit. */
+export interface ResolvedRelayOptions extends RelayOptions {
+  readonly limits: RelayLimits;
+}
+
 /** A relay and exit with all defaults. */
-export const RELAY_DEFAULTS: RelayOptions = Object.freeze({
+export const RELAY_DEFAULTS: ResolvedRelayOptions = Object.freeze({
   isRelay: true,
   isExit: true,
   limits: ONION_RELAY_LIMITS,
   circuit: CIRCUIT_LIMITS,
 });
+
+/** The options with defaults for what is left out. */
+export function resolveRelayOptions(given: Partial<RelayOptions>): ResolvedRelayOptions {
+  const limits = resolveLimits(ONION_RELAY_LIMITS, given.limits);
+  return { ...RELAY_DEFAULTS, ...given, limits, circuit: resolveCircuitLimits(given.circuit) };
+}
