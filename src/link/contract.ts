@@ -90,6 +90,8 @@ export interface Link {
   readonly isInitiator: boolean;
   /** The path in use; `undefined` while a lost one is being replaced. */
   readonly path: LinkPath | undefined;
+  /** The path in use, or the last one: what was heard of the peer came over it. */
+  readonly lastPath: LinkPath | undefined;
   /** The carrier of the path in use, or of the last one. */
   readonly carrier: LinkPath["carrier"];
   /** Whether the path in use, or the last one, leads through a relay. */

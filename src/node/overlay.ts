@@ -136,7 +136,7 @@ export class Overlay implements Lookup, Discovery {
     const carrier = new PeerLinks(dialler, { clock });
     const handlers: Handlers<typeof MANIFEST> = {
       dht: (message, { peer }) =>
-        this.dht.serve(message, askerOf(host.find(peer) ?? { peer, path: undefined })),
+        this.dht.serve(message, askerOf(host.find(peer) ?? { peer, lastPath: undefined })),
       descriptor: () => this.#own?.toBytes() ?? NOTHING_SAID,
       dialBack: (where, { peer }) =>
         options.dialBack?.judge(host.find(peer), where) ?? where.map(() => "untried"),
@@ -363,7 +363,7 @@ export class Overlay implements Lookup, Discovery {
   }
 }
 
-function askerOf(link: Pick<Link, "peer" | "path">): Asker {
+function askerOf(link: Pick<Link, "peer" | "lastPath">): Asker {
   return { id: link.peer, ...sourceOf(link) };
 }
 

@@ -108,6 +108,10 @@ export class CoreLink implements Link {
     return this.#about;
   }
 
+  get lastPath(): LinkPath | undefined {
+    return this.#lastAbout;
+  }
+
   get carrier(): LinkPath["carrier"] {
     return this.#lastAbout?.carrier ?? "attached";
   }

@@ -17,8 +17,11 @@ const SOURCES = new WeakMap<LinkPath, string>();
  * that is. A public address counts for its network, whoever comes through a relay for that of the
  * relay: relays cost nothing either, and who is dialled names those that lead to it. In a private
  * network, and on one machine, each node counts for itself.
+ *
+ * A link without a path counts as over its last one. Else whoever cuts the paths of many would have
+ * as many shares, for what they have sent and is only looked at now.
  */
-export function sourceOf({ peer, path }: Pick<Link, "peer" | "path">): LinkSource {
+export function sourceOf({ peer, lastPath: path }: Pick<Link, "peer" | "lastPath">): LinkSource {
   const isAddressProven = path?.remote !== undefined && !path.isRelayed;
   return { source: path ? knownSource(peer, path) : nodeIdText(peer), isAddressProven };
 }

@@ -104,7 +104,7 @@ export class NodeLinks {
   }
 
   #sourceOf(peer: NodeId): string {
-    return sourceOf({ peer, path: this.#host.find(peer)?.path }).source;
+    return sourceOf({ peer, lastPath: this.#host.find(peer)?.lastPath }).source;
   }
 
   async #dial(id: NodeId, isLookedUp: boolean): Promise<Link> {

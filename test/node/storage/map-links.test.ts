@@ -58,7 +58,7 @@ describe("the Map over links", () => {
 
 describe("whom a link counts for", () => {
   const [peer, relay] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as NodeId[];
-  const link = (path: Link["path"]) => sourceOf({ peer: peer as NodeId, path });
+  const link = (lastPath: Link["path"]) => sourceOf({ peer: peer as NodeId, lastPath });
   const way = { carrier: "attached", remote: undefined, observed: undefined } as const;
 
   it("is the relay that brought it, when somebody behind one comes", () => {
@@ -82,6 +82,29 @@ describe("whom a link counts for", () => {
       alone,
     ]);
     expect(sources.some(({ isAddressProven }) => isAddressProven)).toBe(false);
+  });
+
+  it("stays who it was while the link has no path: to cut that costs nothing", async () => {
+    const world = new LinkWorld();
+    const node = await world.add("192.0.2.1");
+    const links: Link[] = [];
+    node.host.onLink((link) => links.push(link));
+    const at: NodeAddress = { carrier: "udp", host: "192.0.2.1", port: 7_000 };
+    for (const address of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
+      const { host, vhost } = await world.add(address);
+      await world.clock.runPromise(host.dial({ id: node.host.id, addresses: [at] }));
+      await world.clock.runUntil(world.clock.now() + 100);
+      vhost.isOnline = false;
+    }
+    await world.clock.runUntil(world.clock.now() + 45_000);
+    expect(links.map(({ isOpen, path }) => [isOpen, path])).toEqual(
+      links.map(() => [true, undefined]),
+    );
+    const sources = links.map((link) => sourceOf(link));
+    expect(sources).toEqual(
+      links.map(() => ({ source: "198.51.100.0/24", isAddressProven: true })),
+    );
+    await world.close();
   });
 
   it("is its peer, where nobody knows more", () => {
