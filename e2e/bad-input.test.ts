@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bech32m } from "@scure/base";
 import { describe, expect, test } from "vitest";
@@ -125,6 +125,23 @@ describe("a target", () => {
     expect(again.code, again.stderr).toBe(0);
     expect((await sender.ended).code).toBe(0);
     await expectFile(join(machine.folder, "inbox/photo.jpg"), content);
+  });
+
+  test("that is removed meanwhile is named, and what is lost can be refused", async () => {
+    await using machine = await Machine.create();
+    const { endpoint, sender, ticket } = await sending(machine, 4_000_000);
+    const words = ["receive", ticket, "--map", endpoint];
+    const receiver = machine.culvert(...words, "--into", "inbox", "--json");
+    await receiver.says(/"saved":[1-9]\d{4}/);
+    await rm(join(machine.folder, "inbox"), { recursive: true });
+    expectFailure(Object.assign(receiver, await receiver.ended), 8, /gone.*--refuse/s);
+    await sender.says(/no longer finds what it had received/);
+    const again = await machine.run(...words, "--into", "inbox");
+    expectFailure(again, 8, /gone.*--refuse/s);
+    const refused = await machine.run(...words, "--refuse");
+    expect(refused.code, refused.stderr).toBe(0);
+    expect((await sender.ended).code).toBe(1);
+    expect(sender.stderr).toContain("does not want this");
   });
 });
 

@@ -107,6 +107,26 @@ describe("a pipe", () => {
     expect(again.stdout).toBe("second");
   });
 
+  test("that gives up says how the side that made the ticket goes on", async () => {
+    await using machine = await Machine.create();
+    const { endpoint } = await machine.map("--memory");
+    const here = await machine.run("pipe", "--peer-timeout", "500ms", "--map", endpoint);
+    expect(here.code, here.stderr).toBe(4);
+    // The same command again would begin another one.
+    const [, id = ""] =
+      /hint: .* type culvert pipe --resume (\w+) to go on/.exec(here.stderr) ?? [];
+    const again = await machine.run(
+      "pipe",
+      "--peer-timeout",
+      "1ms",
+      "--map",
+      endpoint,
+      "--resume",
+      id,
+    );
+    expect([again.code, (await printedBy(again))[1]]).toEqual([4, (await printedBy(here))[1]]);
+  });
+
   test("whose reader goes away says so", async () => {
     await using machine = await Machine.create();
     const { endpoint } = await machine.map("--memory");

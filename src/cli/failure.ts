@@ -24,7 +24,8 @@ export interface Failure {
 
 const REPORT = "run it again with --verbose and report what it says";
 const INSTALL = "install culvert anew on this machine; docs/HACKING.md says where it runs";
-const RETRY = "type the same command again to go on where it stopped";
+const SAME_COMMAND = "type the same command again";
+const RETRY = `${SAME_COMMAND} to go on where it stopped`;
 const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
 const LISTEN_ELSEWHERE = "is another process there already? --listen takes another place";
@@ -41,11 +42,8 @@ const FAILURES: Readonly<Record<ErrorCode, readonly [exit: number, hint: string]
   CULVERT_UNREACHABLE: [EXIT.noNode, MAP_ADDRESS],
   CULVERT_TIMEOUT: [EXIT.noNode, `${RETRY}, or use another Map`],
   CULVERT_REFUSED: [EXIT.noNode, "the Map does not take this; use another Map"],
-  CULVERT_FULL: [
-    EXIT.noNode,
-    "the Map is full; type the same command again later, or use another Map",
-  ],
-  CULVERT_BUSY: [EXIT.noNode, "the Map is busy; type the same command again in a while"],
+  CULVERT_FULL: [EXIT.noNode, `the Map is full; ${SAME_COMMAND} later, or use another Map`],
+  CULVERT_BUSY: [EXIT.noNode, `the Map is busy; ${SAME_COMMAND} in a while`],
   CULVERT_WORK_REQUIRED: [EXIT.noNode, "the Map is under load; try again later"],
   CULVERT_DECRYPT_FAILED: [EXIT.integrity, `someone has changed what was stored; ${NEW_TICKET}`],
   CULVERT_PROTOCOL: [EXIT.integrity, "is the other side of the same version, and the right one?"],
@@ -108,6 +106,13 @@ export function withStoreHint(error: unknown): unknown {
   const hint = error.detail?.["keyFile"] === undefined ? STORE_HINTS[error.code] : KEY_HINT;
   if (hint === undefined) return error;
   return new CommandError(error.code, error.message, hint, error);
+}
+
+/** The same error, where other words than the same command go on with what has failed. */
+export function withWayOn(error: unknown, way: string): unknown {
+  const { code, message, hint } = explain(error);
+  if (!hint.includes(SAME_COMMAND)) return error;
+  return new CommandError(code, message, hint.replace(SAME_COMMAND, `type ${way}`), error);
 }
 
 /** What keeps a program from listening where it should, apart from another one that does. */

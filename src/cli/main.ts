@@ -22,7 +22,7 @@ const onBroken = (error: Error): void => {
   if (broken !== undefined) return;
   broken = error;
   const message = `cannot write to stdout: ${explain(error).message}`;
-  const hint = "is the disk full? what can go on does so by the same command";
+  const hint = 'is the disk full? with room, what "culvert status" lists goes on';
   tellFailure(new CommandError("CULVERT_FILE", message, hint, error));
 };
 const surroundings = { stdout, stderr, env, onBroken, isForeground: isInForeground };

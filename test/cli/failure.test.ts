@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CulvertError, ERROR_CODES, isErrorCode } from "../../src/base/index.ts";
-import { CommandError, EXIT, explain, withListenHint } from "../../src/cli/failure.ts";
+import { CommandError, EXIT, explain, withListenHint, withWayOn } from "../../src/cli/failure.ts";
 
 describe("what the command makes of errors", () => {
   test("every code has an exit status of the table and a hint, in one style", () => {
@@ -35,6 +35,15 @@ describe("what the command makes of errors", () => {
   test("a command that knows better gives its own hint", () => {
     const failure = explain(new CommandError("CULVERT_FILE", "No such file", "look elsewhere"));
     expect(failure).toMatchObject({ message: "no such file", hint: "look elsewhere", exit: 1 });
+  });
+
+  test("where the same command would begin anew, the way on is named", () => {
+    const late = new CulvertError("CULVERT_PEER_TIMEOUT");
+    const failure = explain(withWayOn(late, "culvert pipe --resume 1"));
+    expect(failure).toEqual({ ...explain(late), hint: expect.stringContaining("--resume 1") });
+    expect(failure.hint).not.toContain("same command");
+    const other = new CulvertError("CULVERT_SECRET_USED");
+    expect(withWayOn(other, "culvert pipe --resume 1")).toBe(other);
   });
 
   test("who cannot listen is told what to do by the reason that the system gives", () => {

@@ -87,7 +87,8 @@ function addCommand(program: Command, spec: CommandSpec, makeContext: MakeContex
     .helpOption("-h, --help", "show this")
     .addHelpText("before", `${examples(spec)}\n`)
     .exitOverride((error) => {
-      throw error.exitCode === 0 ? error : withHelpOf(spec.name, asUsageError(error));
+      const isUnknownOption = error.code === "commander.unknownOption";
+      throw error.exitCode === 0 ? error : withHelpOf(spec, asUsageError(error), isUnknownOption);
     })
     .action(async () => {
       const values: Record<string, unknown> = command.opts();
@@ -98,7 +99,7 @@ function addCommand(program: Command, spec: CommandSpec, makeContext: MakeContex
       try {
         await run(context, command.args, options);
       } catch (error) {
-        throw withHelpOf(spec.name, error);
+        throw withHelpOf(spec, error);
       }
     });
   for (const { flags, summary } of spec.options) command.option(flags, summary);
@@ -115,10 +116,16 @@ function examples(spec: CommandSpec): string {
 }
 
 /** Whoever made a mistake is shown the help of the command, if nothing better is known. */
-function withHelpOf(name: string, error: unknown): unknown {
+function withHelpOf(
+  { name, completes }: CommandSpec,
+  error: unknown,
+  isUnknownOption = false,
+): unknown {
   const isPlain = isCulvertError(error, "CULVERT_USAGE") && !(error instanceof CommandError);
   if (!isPlain) return error;
-  const hint = `culvert ${name} --help shows what it takes, with an example`;
+  const isPath = isUnknownOption && completes === "files";
+  const dash = isPath ? "; a path that begins with a dash comes behind --" : "";
+  const hint = `culvert ${name} --help shows what it takes, with an example${dash}`;
   return new CommandError(error.code, error.message, hint, error);
 }
 

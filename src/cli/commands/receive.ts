@@ -83,7 +83,7 @@ async function isOver(
 ): Promise<boolean> {
   const { id, record } = session;
   const { phase } = record;
-  if (isDeclined && phase !== "open" && phase !== "refused") {
+  if (isDeclined && (phase === "placed" || phase === "done")) {
     const hint = `it is in ${record.target ?? "its place"}; what is there can be removed`;
     throw new CommandError(
       "CULVERT_USAGE",
@@ -115,7 +115,7 @@ async function isOver(
 function tellEnd({ output }: Context, { id, record }: Session, isDeclined: boolean): void {
   if (record.phase === "refused") {
     if (!isDeclined) throw refusedBefore(record.refusal ?? 0);
-    output.tell("refused", { id }, "refused, and nothing of it was kept");
+    output.tell("refused", { id }, "refused, and nothing unfinished of it was kept");
     return;
   }
   const { title, totalBytes = 0, target = "" } = record;

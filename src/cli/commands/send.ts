@@ -93,6 +93,7 @@ async function sendParcel(
   const { startedUnixMs, title, totalBytes = 0, checkpoint } = session.record;
   let isAcknowledged = false;
   const end = { transport, session, secret, role: "listener", isManual: false } as const;
+  const wayOn = options.flag("new") ? "the same command without --new" : undefined;
   await runStream(
     context,
     {
@@ -105,7 +106,7 @@ async function sendParcel(
         if (job.isResumed) output.tell("resumed", { id: session.id }, `going on, begun ${age} ago`);
       },
       sample: (stream) => sentSample(stream.progress(), { clock, totalBytes }),
-      wayOn: options.flag("new") ? "the same command without --new" : undefined,
+      wayOn,
     },
     async (stream) => {
       hearStandstills(context, { session, stream });
@@ -125,7 +126,7 @@ async function sendParcel(
     await session.finish();
     output.tell("sent", facts, `sent ${what}: received, compared and in its place`);
   } else {
-    const rest = "type the same command again to see whether it was received";
+    const rest = `type ${wayOn ?? "the same command again"} to see whether it was received`;
     output.tell("stored", facts, `stored ${what}: you may leave; ${rest}`);
   }
 }

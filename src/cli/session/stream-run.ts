@@ -3,6 +3,7 @@ import { type CulvertError, isCulvertError, onAbort, pause } from "../../base/in
 import { Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Context } from "../context.ts";
+import { withWayOn } from "../failure.ts";
 import { doneBytes, ProgressReporter, type ProgressSample } from "../terminal/progress.ts";
 import { repeat } from "../timing.ts";
 import type { Session } from "./session.ts";
@@ -91,19 +92,22 @@ export async function runStream<S extends Resumable>(
     await leave();
     // Another one has had the ticket: there is nothing that this end could go on with.
     if (isCulvertError(error, "CULVERT_SECRET_USED")) await run.session.forget();
-    if (!isStopped) throw error;
-    const { id } = run.session;
     const way = run.wayOn ?? wayOn(run.session);
-    output.tell("interrupted", { id }, `stopped; ${way} goes on from here`);
+    if (!isStopped) throw way === undefined ? error : withWayOn(error, way);
+    const { id } = run.session;
+    output.tell("interrupted", { id }, `stopped; ${way ?? "the same command"} goes on from here`);
     stop.throwIfAborted();
   }
   await leave();
 }
 
-/** What has to be typed: the side that made a ticket has none to name its work by. */
-function wayOn({ id, record }: Session): string {
+/**
+ * What has to be typed where it is not the same command: the side that made a ticket has none to
+ * name its work by.
+ */
+function wayOn({ id, record }: Session): string | undefined {
   const isNamedById = record.secret !== undefined && record.command !== "send";
-  return isNamedById ? `culvert ${record.command} --resume ${id}` : "the same command";
+  return isNamedById ? `culvert ${record.command} --resume ${id}` : undefined;
 }
 
 /** What a stream between two peers is opened with. */

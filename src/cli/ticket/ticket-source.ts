@@ -11,6 +11,8 @@ const TEXT_BYTES_MAX = 4096;
 
 const WAYS = "give it as an operand, with --ticket-file, in CULVERT_TICKET, or on stdin with -";
 
+const RESUMED = "the end that had a ticket goes on by it; --resume is for the end that made it";
+
 const NOTE = "a ticket typed as an operand stays in the shell's history; --ticket-file does not";
 
 /** Which ticket is wanted, and what was typed. */
@@ -22,7 +24,8 @@ export interface TicketRequest {
 
 /**
  * Finds the ticket for a command: as an operand, `-` for stdin, `--ticket-file`, or
- * `CULVERT_TICKET`; `undefined` when it is in none of these.
+ * `CULVERT_TICKET`; `undefined` when it is in none of these, or when `--resume` names what is to
+ * go on.
  *
  * @throws CulvertError `CULVERT_BAD_TICKET`, `CULVERT_WRONG_ROLE` or `CULVERT_USAGE`
  */
@@ -50,6 +53,11 @@ async function findText(
   { operand, options }: TicketRequest,
 ): Promise<string | undefined> {
   const file = options.text("ticketFile");
+  if (options.text("resume") !== undefined) {
+    // The end that it names has made the ticket; the variable may have one of another end.
+    if (operand === undefined && file === undefined) return undefined;
+    throw new CommandError("CULVERT_USAGE", "--resume and a ticket exclude each other", RESUMED);
+  }
   if (operand !== undefined && file !== undefined) {
     throw new CommandError("CULVERT_USAGE", "two tickets were given", WAYS);
   }

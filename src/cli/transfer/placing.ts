@@ -11,10 +11,10 @@ import {
   unlink,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { CulvertError } from "../../base/index.ts";
 import { exists, syncFolder } from "../../io/durable-file.ts";
 import { errorCode } from "../../io/error-code.ts";
 import type { Place } from "./held-folders.ts";
+import { lost } from "./lost.ts";
 import { taken } from "./name-taken.ts";
 
 /** The owner can always enter and write what was received, whatever the sender's bits say. */
@@ -147,7 +147,7 @@ async function copyDurably(from: string, to: string): Promise<void> {
 
 async function requirePlaced({ at, path }: Place): Promise<void> {
   if (await exists(at)) return;
-  throw new CulvertError("CULVERT_BAD_STATE", `the received bytes of ${path} are gone`);
+  throw lost(`the received bytes of ${path} are gone`);
 }
 
 /** Whether what is there has one of these names too, since an earlier run did not get further. */

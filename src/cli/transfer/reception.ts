@@ -155,6 +155,7 @@ export class Reception {
     if (session.record.target !== undefined && header !== undefined) {
       const staging = this.#stagingOf(decodeHeader(header));
       await (wasPlacing ? staging.discardAll() : staging.discard());
+      if (wasPlacing) this.#options.context.output.note("files that have their names stay there");
     }
     await this.#giveUp(stream, code);
   }

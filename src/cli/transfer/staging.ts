@@ -8,6 +8,7 @@ import { CommandError, explain } from "../failure.ts";
 import { formatBytes } from "../humanize.ts";
 import { STAGING_PREFIX, stagingFolder, sweepBeside } from "../session/unfinished-files.ts";
 import { HeldFolders } from "./held-folders.ts";
+import { lost } from "./lost.ts";
 import type { Entry, FileEntry, Manifest } from "./manifest.ts";
 import { type PathPolicy, refuseEntries } from "./path-policy.ts";
 import { placeFile, placeFolder, removeDraft, replaceFile, setTime } from "./placing.ts";
@@ -16,6 +17,8 @@ import { placeFile, placeFolder, removeDraft, replaceFile, setTime } from "./pla
 const FILE_MODE_ALWAYS = 0o600;
 
 const READ_BYTES = 64 * 1024;
+
+const GONE = "the unfinished files of this transfer are gone";
 
 /** What a file system says that takes no more, of anybody, of this user, or of one file. */
 const NO_ROOM: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
@@ -169,7 +172,7 @@ export class Staging {
 
   /** Gives every file its name. Without `overwrite`, what is there is never replaced. */
   async place(options: { overwrite: boolean }): Promise<void> {
-    const folders = await HeldFolders.open(this.#options.target);
+    const folders = await HeldFolders.open(this.#options.target).catch(lostWithFolder);
     try {
       for (const [entry, location] of this.#locations) {
         const place = await folders.find(entry.path);
@@ -225,7 +228,8 @@ export class Staging {
 
   async #openFile(file: FileEntry): Promise<FileHandle> {
     this.#hasNewNames = true;
-    return await open(this.#location(file), constants.O_CREAT | constants.O_RDWR, FILE_MODE_ALWAYS);
+    const flags = constants.O_CREAT | constants.O_RDWR;
+    return await open(this.#location(file), flags, FILE_MODE_ALWAYS).catch(lostWithFolder);
   }
 
   /** Sets what was announced for a file, and makes it durable. */
@@ -311,29 +315,24 @@ function noneUnlessTooLong(error: unknown): undefined {
   throw new CommandError("CULVERT_FILE", "a name or path is too long for this disk", hint, error);
 }
 
+/** The folder was there when this run began: who has moved it away has moved all that is in it. */
+function lostWithFolder(error: unknown): never {
+  throw errorCode(error) === "ENOENT" ? lost(GONE, error) : error;
+}
+
 async function* readPart(location: string, length: number): AsyncGenerator<Uint8Array> {
   const handle = await open(location).catch((error: unknown) => {
-    throw lost(error);
+    throw lost(GONE, error);
   });
   try {
     for (let at = 0; at < length; ) {
       const buffer = new Uint8Array(Math.min(READ_BYTES, length - at));
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw lost();
+      if (bytesRead === 0) throw lost(GONE);
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;
     }
   } finally {
     await handle.close();
   }
-}
-
-function lost(cause?: unknown): CommandError {
-  return new CommandError(
-    "CULVERT_BAD_STATE",
-    "the unfinished files of this transfer are gone",
-    "put them back and type the same command again, or add --refuse and ask for it anew: " +
-      "what was acknowledged is not sent again",
-    cause,
-  );
 }

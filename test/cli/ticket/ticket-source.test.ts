@@ -41,6 +41,29 @@ test("one that is set to nothing is none, and a folder is no file of one", async
   });
 });
 
+test("what is gone on with by its id takes none, and none that is set for others", async () => {
+  const context = {
+    env: { CULVERT_TICKET: "x" },
+    output: { note: () => {} },
+  } as unknown as Context;
+  const resume = "0123456789ab";
+  const request = {
+    role: "pipe",
+    operand: undefined,
+    options: new CommandOptions({ resume }),
+  } as const;
+  expect(await findTicket(context, request)).toBeUndefined();
+  for (const twice of [
+    { ...request, operand: "culvert1q" },
+    { ...request, options: new CommandOptions({ resume, ticketFile: "t" }) },
+  ]) {
+    await expect(findTicket(context, twice)).rejects.toMatchObject({
+      code: "CULVERT_USAGE",
+      message: "--resume and a ticket exclude each other",
+    });
+  }
+});
+
 test("one that does not come is waited for until the command is to stop", async () => {
   const { stopper, found } = asking();
   stopper.abort(new Interrupted("SIGINT"));
