@@ -156,7 +156,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   const onion = { ...budget, ...options.onion };
   const { onBudgetSpent: onSpent } = options;
   const parts = { service, routes, ...(onSpent && { onSpent }) };
-  const checks = exitChecks(knownNodes(overlay.dht), clock);
+  const checks = exitChecks(knownNodes(overlay.dht), steadyFrom(clock));
   const make = (): OnionCarrier => {
     const carrier = new OnionCarrier({ ...parts, checks }, onion);
     // A client may live for many streams, and knows not which of them are over.
@@ -283,6 +283,16 @@ function clockSideFrom({ directory, dht }: Overlay, clock: Clock): () => ClockSi
   const [met, metAt] = [directory.all(), clock.now()];
   const networkOf = networksHeard(dht.contacts);
   return () => clockSideOf(met, clock.unixMs() - (clock.now() - metAt), networkOf);
+}
+
+/**
+ * The time by a clock that was right when this was called, and may be set ahead after: each receipt
+ * would end too soon. For a machine that has slept it is earlier than it is, and a receipt may end
+ * so much sooner.
+ */
+function steadyFrom(clock: Clock): Pick<Clock, "unixMs"> {
+  const startUnixMs = clock.unixMs() - clock.now();
+  return { unixMs: () => Math.min(clock.unixMs(), startUnixMs + clock.now()) };
 }
 
 /** Nobody could be believed: what a user may take for a network that is down is his own clock. */

@@ -292,16 +292,21 @@ it.each([-9, -1.5, 1.1, 1.9, 2])(
   },
 );
 
-it.each([1, -1])(
-  "a client whose clock is set by %d d while it runs goes on putting",
-  async (days) => {
+it.each([
+  ["direct", 1],
+  ["direct", -1],
+  ["onion", 1],
+  ["onion", -1],
+] as const)(
+  "a client %s whose clock is set by %d d while it runs goes on putting",
+  async (via, days) => {
     const { clock, machineAt } = street();
     const { bootstrap, end } = await fourNodes(clock, machineAt);
     const machine = machineAt(9);
     let aheadMs = 0;
     const unixMs = (): number => clock.unixMs() + aheadMs;
     const own: Clock = { now: () => clock.now(), unixMs, schedule: clock.schedule.bind(clock) };
-    const opening = openClient({ bootstrap, via: "direct", machine: { ...machine, clock: own } });
+    const opening = openClient({ bootstrap, via, machine: { ...machine, clock: own } });
     const client = await clock.runPromise(opening, 60_000);
     const map = client.transport().bind({ writeSeed: new Uint8Array(32).fill(1) });
     const cell = new Uint8Array(client.geometry.cellBytes);

@@ -16,7 +16,7 @@ import { requireTicket } from "../ticket/ticket-source.ts";
 import { Reception } from "../transfer/reception.ts";
 import { refusedBefore } from "../transfer/refusal.ts";
 
-const UNTOLD = "the sender cannot know it yet: type the same command again to tell it";
+const UNTOLD = "the sender may not know it yet: type the same command again to tell it";
 
 /** `culvert receive`: what someone sends. */
 export const receive: RunCommand = async (context, [operand], options) => {
