@@ -242,7 +242,7 @@ export class LifeEnd {
   /** Looks at what the stream tells of its bytes: none of that falls while it lives. */
   look(): void {
     const { stream } = this;
-    const { bytesRead, bytesWritten, destroyed } = stream;
+    const { bytesRead, bytesWritten } = stream;
     const {
       writtenBytes,
       framedBytes,
@@ -251,9 +251,7 @@ export class LifeEnd {
       deliveredBytes,
       takenBytes,
     } = stream.progress();
-    // What is given up drops what it had not sent, as a socket does.
-    const accepted = destroyed ? {} : { bytesWritten, writtenBytes };
-    const sent = { ...accepted, framedBytes, storedBytes, acknowledgedBytes };
+    const sent = { bytesWritten, writtenBytes, framedBytes, storedBytes, acknowledgedBytes };
     try {
       this.#figures.see({ ...sent, bytesRead, deliveredBytes, takenBytes });
     } catch (error) {

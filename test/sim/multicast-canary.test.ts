@@ -6,12 +6,12 @@ import {
   type MulticastReport,
   runMulticast,
 } from "./multicast/multicast-world.ts";
-import type { MulticastEffect, Tamper } from "./multicast/process.ts";
+import type { FigureTamper, MulticastEffect, Tamper } from "./multicast/process.ts";
 
 interface Canary {
   readonly bug: string;
   readonly rule: Rule;
-  readonly tamper: () => Tamper;
+  readonly tamper?: () => Tamper;
   readonly plan?: Partial<MulticastPlan>;
 }
 
@@ -43,6 +43,31 @@ function atNth<K extends MulticastEffect["kind"]>(
       seen += 1;
       return seen === nth ? change(effect) : [effect];
     };
+  };
+}
+
+/** Has one side tell every third time that a figure is 0. */
+function fallOf(side: "a" | "b", name: string): FigureTamper {
+  let looks = 0;
+  return (at, figures) => {
+    looks += 1;
+    return at === side && looks % 3 === 0 ? { ...figures, [name]: 0 } : figures;
+  };
+}
+
+/** Has the writer tell more after a crash than it can have known before. */
+function boastAfterCrash(): Partial<MulticastPlan> {
+  let hasCrashed = false;
+  return {
+    crashes: (point) => {
+      if (point !== 30) return undefined;
+      hasCrashed = true;
+      return 500;
+    },
+    tamperFigures: (side, figures) => {
+      const { framedBytes = 0 } = figures;
+      return side === "a" && hasCrashed ? { ...figures, storedBytes: framedBytes + 1 } : figures;
+    },
   };
 }
 
@@ -130,6 +155,21 @@ const CANARIES: readonly Canary[] = [
     plan: { broadcast: { refreshSeconds: 600 } },
   },
   {
+    bug: "the writer takes back what it had told to be stored",
+    rule: "figures",
+    plan: { tamperFigures: fallOf("a", "storedBytes") },
+  },
+  {
+    bug: "a reader takes back what it had told to be taken",
+    rule: "figures",
+    plan: { tamperFigures: fallOf("b", "takenBytes") },
+  },
+  {
+    bug: "the writer tells more to be stored after a crash than it had known before",
+    rule: "figures",
+    plan: boastAfterCrash(),
+  },
+  {
     bug: "the writer forgets frames too early",
     rule: "failure",
     tamper: () => (_side, effect) => [effect],
@@ -153,7 +193,7 @@ const CANARIES: readonly Canary[] = [
 ];
 
 function run({ tamper, plan }: Canary): MulticastReport {
-  return runMulticast({ ...PLAN, ...plan, tamper: tamper() });
+  return runMulticast({ ...PLAN, ...plan, ...(tamper && { tamper: tamper() }) });
 }
 
 describe("the multicast world catches", () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { CulvertError, MemoryJournalStore, Stream } from "culvert";
+import { Broadcast, CulvertError, MemoryJournalStore, Stream } from "culvert";
 import type { Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/index.ts";
@@ -58,5 +58,42 @@ describe("a stream that was given up, and is opened again", () => {
     again.on("error", () => {});
     expect(await elapse(failed)).toMatchObject([{ detail: { code: 7 } }]);
     await Promise.all([again.halt(), b.halt()]);
+  });
+});
+
+describe("what was written and is given up", () => {
+  const CHUNKS = 10;
+  const CHUNK_BYTES = 100_000;
+
+  it.each([
+    ["destroy", (stream: Stream) => stream.destroy()],
+    ["destroy with an error", (stream: Stream) => stream.destroy(new Error("enough"))],
+    ["reset", (stream: Stream) => stream.reset(1)],
+  ])("still counts as written to a stream, after %s", async (_, giveUp) => {
+    const { transport, secret, options, clock } = place();
+    const stream = Stream.listen(transport, secret, options).on("error", () => {});
+    for (let chunk = 0; chunk < CHUNKS; chunk++) stream.write(new Uint8Array(CHUNK_BYTES));
+    await clock.runUntil(clock.now() + 1);
+    const before = stream.progress();
+    expect(before.writtenBytes).toBeLessThan(CHUNKS * CHUNK_BYTES);
+    giveUp(stream);
+    expect(stream.bytesWritten).toBe(CHUNKS * CHUNK_BYTES);
+    await clock.runUntil(clock.now() + 1_000);
+    expect(stream.bytesWritten).toBe(CHUNKS * CHUNK_BYTES);
+    expect(stream.progress().writtenBytes).toBeGreaterThanOrEqual(before.writtenBytes);
+    await stream.halt();
+  });
+
+  it("still counts as written to a broadcast", async () => {
+    const { transport, options, clock } = place();
+    const broadcast = new Broadcast(transport, options);
+    broadcast.write(new Uint8Array(CHUNK_BYTES));
+    await clock.runUntil(clock.now() + 1);
+    expect(broadcast.progress().framedBytes).toBeLessThan(CHUNK_BYTES);
+    broadcast.destroy();
+    expect(broadcast.progress().writtenBytes).toBe(CHUNK_BYTES);
+    await clock.runUntil(clock.now() + 1_000);
+    expect(broadcast.progress().writtenBytes).toBe(CHUNK_BYTES);
+    await broadcast.halt();
   });
 });

@@ -9,7 +9,7 @@ import type { SenderCore } from "../sender/sender-core.ts";
  * sessions included; requests count from the beginning of this session.
  */
 export interface StreamProgress {
-  /** Ours: bytes that the stream has accepted. One that is given up drops what is in no frame. */
+  /** Ours: bytes that the stream has accepted, those too that it drops when it is given up. */
   readonly writtenBytes: number;
   /** Ours: bytes in numbered frames; durable, too, when the stream has a journal. */
   readonly framedBytes: number;

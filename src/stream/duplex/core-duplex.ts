@@ -36,6 +36,8 @@ export abstract class CoreDuplex extends SocketDuplex {
   readonly #lingerMs: number;
   readonly #endsAsSocket: boolean;
   #leftBytes = 0;
+  /** What had been written to a stream that is destroyed: Node then forgets what it still had. */
+  #writtenAtEnd: number | undefined;
   #isPeerEnded = false;
   #resetCode: number | undefined;
   #cancelLinger: Cancel | undefined;
@@ -70,8 +72,9 @@ export abstract class CoreDuplex extends SocketDuplex {
     return this.progress().deliveredBytes;
   }
 
-  /** Bytes that were written to this stream, in all sessions; it may still hold some of them. */
+  /** Bytes that were written to this stream, in all sessions; it may hold some, or drop them. */
   get bytesWritten(): number {
+    if (this.#writtenAtEnd !== undefined) return this.#writtenAtEnd;
     return this.progress().writtenBytes + this.writableLength - this.#heldWrite.bytes;
   }
 
@@ -177,6 +180,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   override _destroy(error: Error | null, settle: Callback): void {
     const callback = this.closing(settle);
     this.stopIdleTimer();
+    this.#writtenAtEnd = this.bytesWritten;
     const reason = error ?? this.ending;
     this.#releaseWrite(reason);
     this.#heldFinal.release(reason);

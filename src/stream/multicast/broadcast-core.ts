@@ -42,6 +42,7 @@ export interface BroadcastCoreInit {
 
 /** Numbers about a broadcast that are cheap to read at any time. */
 export interface BroadcastProgress {
+  /** Bytes that were accepted, those too that are dropped when it is given up. */
   readonly writtenBytes: number;
   /** Bytes in frames: durable when the journal is. */
   readonly framedBytes: number;
@@ -102,7 +103,7 @@ export class BroadcastCore extends FrameCore<BroadcastOrder> {
     const { puts, answers, timeouts } = this.exchange.counts;
     const sender = this.#sender;
     return {
-      writtenBytes: sender.framedBytes + sender.bufferedBytes,
+      writtenBytes: sender.writtenBytes,
       framedBytes: sender.framedBytes,
       storedBytes: sender.storedBytes,
       isAllStored: sender.isAllStored,

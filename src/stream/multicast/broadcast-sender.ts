@@ -108,8 +108,8 @@ export class BroadcastSender {
     return this.#framer.framedBytes;
   }
 
-  get bufferedBytes(): number {
-    return this.#framer.bufferedBytes;
+  get writtenBytes(): number {
+    return this.#framer.writtenBytes;
   }
 
   /** Bytes of which the Map has everything, as far as this session knows. */

@@ -87,11 +87,6 @@ export class Framer {
     return this.#framedBytes + this.#queue.length + this.#droppedBytes;
   }
 
-  /** Bytes that wait for a frame. */
-  get bufferedBytes(): number {
-    return this.#queue.length;
-  }
-
   /** Everything, the end included if it was asked for, is in frames. */
   get isEmpty(): boolean {
     return this.#queue.length === 0 && this.#endAsked === this.#isEndFramed;

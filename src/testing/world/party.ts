@@ -334,9 +334,7 @@ export class Party {
       deliveredBytes,
       takenBytes,
     } = this.#subject.progress;
-    // Who gives up drops what is in no frame.
-    const accepted = this.#init.writer.hasAborted ? {} : { writtenBytes };
-    const sent = { ...accepted, framedBytes, storedBytes, acknowledgedBytes };
+    const sent = { writtenBytes, framedBytes, storedBytes, acknowledgedBytes };
     this.#figures.see({ ...sent, deliveredBytes, takenBytes });
   }
 

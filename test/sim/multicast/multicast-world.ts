@@ -15,7 +15,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { Follower, type FollowerOutcome, type FollowerPlan } from "./follower.ts";
 import { FrameLog } from "./frame-log.ts";
 import { Heckler } from "./heckler.ts";
-import type { Surroundings, Tamper } from "./process.ts";
+import type { FigureTamper, Surroundings, Tamper } from "./process.ts";
 
 /** Everything that a run of a multicast world follows from. */
 export interface MulticastPlan {
@@ -39,8 +39,9 @@ export interface MulticastPlan {
   /** After the goal: time for what is under way, and then time in which no put may be made. */
   readonly idle?: { readonly settleMs: number; readonly watchMs: number };
   readonly limitMs?: number;
-  /** A planted bug, which the oracles must notice. */
+  /** Planted bugs, which the oracles must notice. */
   readonly tamper?: Tamper;
+  readonly tamperFigures?: FigureTamper;
   /** Takes one line for each event. */
   readonly log?: (line: string) => void;
 }
@@ -102,8 +103,10 @@ class MulticastWorld {
     const trace = new Trace({ log: plan.log, eventsMax: LIMIT_EVENTS });
     const map = new VirtualMap({ clock, faults, trace, random: this.#random.fork(0) });
     const { hardTimeoutMs } = faults;
+    const { tamper, tamperFigures } = plan;
     const referee = new Referee({});
-    this.#surroundings = { clock, map, referee, trace, hardTimeoutMs, tamper: plan.tamper };
+    const bugs = { tamper, tamperFigures };
+    this.#surroundings = { clock, map, referee, trace, hardTimeoutMs, ...bugs };
     this.#text = new Pattern(plan.seed);
     const write = WriteCapability.generate(new SeededRandom(WRITER_SEED));
     this.#log = new FrameLog(write, this.#text, cellBytes);

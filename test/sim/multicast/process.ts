@@ -22,6 +22,9 @@ export type Announcement = Exclude<MulticastEffect, IoEffect>;
 /** Changes what comes out of the cores of one side: a planted bug, by which a world is judged. */
 export type Tamper = (side: Side, effect: MulticastEffect) => readonly MulticastEffect[];
 
+/** Changes what the cores of one side tell of themselves: another kind of planted bug. */
+export type FigureTamper = (side: Side, figures: Figures) => Figures;
+
 /** What all processes of a world share. */
 export interface Surroundings {
   readonly clock: VirtualClock;
@@ -30,6 +33,7 @@ export interface Surroundings {
   readonly trace: Trace;
   readonly hardTimeoutMs: number;
   readonly tamper?: Tamper | undefined;
+  readonly tamperFigures?: FigureTamper | undefined;
 }
 
 /** What a process is made of. */
@@ -98,8 +102,10 @@ export class Process<Input> {
   }
 
   #look(): void {
-    const { figures } = this.#init;
-    figures?.watch.see(figures.of());
+    const { figures, side, tamperFigures } = this.#init;
+    if (figures === undefined) return;
+    const told = figures.of();
+    figures.watch.see(tamperFigures?.(side, told) ?? told);
   }
 
   #act(effect: IoEffect): void {
