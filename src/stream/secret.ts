@@ -1,5 +1,5 @@
 import { bech32m } from "@scure/base";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, toHex } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 import { systemRandom } from "../io/random.ts";
 
@@ -53,6 +53,5 @@ export function parseSecret(secret: Uint8Array | string): Uint8Array {
 
 /** A public name of a stream: it finds saved state and says nothing about the secret. */
 export function streamIdOf(root: Uint8Array): string {
-  const hash = crypto().sha256(root);
-  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(crypto().sha256(root).subarray(0, 16));
 }

@@ -13,6 +13,7 @@ import type { StreamParts } from "./assemble.ts";
 import { CoreSession } from "./core-session.ts";
 import type { StreamEngine, StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
+import { HeldWrite } from "./held-write.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
 import { TakenBytes } from "./taken-bytes.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
@@ -31,7 +32,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   protected hasEnded = false;
   readonly #parts: StreamParts;
   readonly #waiting = new WaitingBytes(this);
-  readonly #heldWrite = new HeldCallback();
+  readonly #heldWrite: HeldWrite;
   readonly #heldFinal = new HeldCallback();
   readonly #lingerMs: number;
   readonly #endsAsSocket: boolean;
@@ -45,6 +46,7 @@ export abstract class CoreDuplex extends SocketDuplex {
   protected constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(duplexOptions(options));
     this.#parts = parts;
+    this.#heldWrite = new HeldWrite(this, parts.core);
     this.#endsAsSocket = options.endsAsSocket ?? false;
     if (parts.past.isAborted) this.#resetCode = parts.past.resetCode ?? 0;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
@@ -74,8 +76,7 @@ export abstract class CoreDuplex extends SocketDuplex {
 
   /** Bytes that were written to this stream, in all sessions; it may hold some, or drop them. */
   get bytesWritten(): number {
-    if (this.#writtenAtEnd !== undefined) return this.#writtenAtEnd;
-    return this.progress().writtenBytes + this.writableLength - this.#heldWrite.bytes;
+    return this.#writtenAtEnd ?? this.#heldWrite.writtenBytes;
   }
 
   protected get clock(): Clock {
@@ -102,7 +103,7 @@ export abstract class CoreDuplex extends SocketDuplex {
    */
   async halt(): Promise<void> {
     if (!this.destroyed) {
-      this.#acceptBuffered();
+      this.#takeOver();
       this.taken.look();
     }
     this.session.enter("halted");
@@ -155,7 +156,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     // session's abort is told by `start`, with an error of its own.
     if (!isWhole || this.#resetCode !== undefined) this.engine.start();
     else {
-      this.#acceptBuffered();
+      this.#takeOver();
       this.#end();
       this.start();
     }
@@ -182,15 +183,10 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.stopIdleTimer();
     this.#writtenAtEnd = this.bytesWritten;
     const reason = error ?? this.ending;
-    this.#releaseWrite(reason);
+    this.#heldWrite.release(reason);
     this.#heldFinal.release(reason);
     if (this.session.phase === "running") this.#leave(error);
-    if (this.session.isWorking) callback(error);
-    else
-      this.#shutDown().then(
-        () => callback(error),
-        (broken) => callback(error ?? broken),
-      );
+    this.session.settle(error, callback, () => this.#shutDown());
   }
 
   /** What has ended the stream, of one that is destroyed. */
@@ -227,17 +223,9 @@ export abstract class CoreDuplex extends SocketDuplex {
     }
   }
 
-  #releaseWrite(error?: Error): void {
-    this.#parts.core.own();
-    this.#heldWrite.release(error);
-  }
-
   /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
-  #acceptBuffered(): void {
-    while (this.writableCorked > 0) this.uncork();
-    const all = this.bytesWritten;
-    const isLast = (): boolean => this.progress().writtenBytes >= all;
-    this.#heldWrite.drain(isLast, () => this.#releaseWrite());
+  #takeOver(): void {
+    this.#heldWrite.takeOver();
     if (this.writableEnded) this.#end();
   }
 
@@ -263,7 +251,7 @@ export abstract class CoreDuplex extends SocketDuplex {
         this.#endReading();
         break;
       case "drain":
-        this.#releaseWrite();
+        this.#heldWrite.release();
         break;
       case "all-stored":
         this.#settleFinal();

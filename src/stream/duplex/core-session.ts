@@ -5,6 +5,7 @@ import type { IoEffect, IoInput } from "../exchange/protocol.ts";
 import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
 import { StateWaits } from "../saved/state-waits.ts";
 import { StreamEngine } from "./engine.ts";
+import type { Callback } from "./held-callback.ts";
 
 /** The core of a session. */
 type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;
@@ -107,6 +108,22 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   async until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     if (this.#phase !== "running" && !isTrue()) throw this.ending;
     await this.#waits.until(isTrue, signal);
+  }
+
+  /** Settles a `_destroy`: at once when work goes on in the background, else behind `shutDown`. */
+  settle(
+    error: Error | null,
+    callback: Callback,
+    shutDown: () => Promise<void> = () => this.shutDown(),
+  ): void {
+    if (this.isWorking) {
+      callback(error);
+      return;
+    }
+    shutDown().then(
+      () => callback(error),
+      (broken) => callback(error ?? broken),
+    );
   }
 
   /** Stops all work, leaves the whole state in the journal unless it is broken, and closes it. */

@@ -85,6 +85,7 @@ export class Exchange {
   #gets = 0;
   #silentTimeouts = 0;
   #lastBackoffAt: Instant = Number.NEGATIVE_INFINITY;
+  /** When anything was last heard from the Map. */
   #lastAnswerAt: Instant = Number.NEGATIVE_INFINITY;
   readonly #pauses = new FailurePauses();
   #feeler: Request | undefined;
@@ -120,11 +121,6 @@ export class Exchange {
 
   get isPaced(): boolean {
     return this.#putPacer !== OPEN_PACER;
-  }
-
-  /** When anything was last heard from the Map. */
-  get lastAnswerAt(): Instant {
-    return this.#lastAnswerAt;
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Transport } from "../../transport/index.ts";
 import { CoreSession } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
 import { type Callback, HeldCallback } from "../duplex/held-callback.ts";
+import { HeldWrite } from "../duplex/held-write.ts";
 import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { handOver } from "../saved/saved-frames.ts";
@@ -61,7 +62,7 @@ export class Broadcast extends Writable {
   readonly #parts: BroadcastParts;
   readonly #session: CoreSession<BroadcastInput, StreamEvent>;
   readonly #desk: RepairDesk;
-  readonly #heldWrite = new HeldCallback();
+  readonly #heldWrite: HeldWrite;
   readonly #heldFinal = new HeldCallback();
   #transport: Transport;
   #cancelLinger: Cancel | undefined;
@@ -93,6 +94,7 @@ export class Broadcast extends Writable {
       ...(highWaterMark === undefined ? {} : { highWaterMark }),
     });
     this.#parts = parts;
+    this.#heldWrite = new HeldWrite(this, parts.core);
     this.#transport = transport;
     this.#session = new CoreSession(parts, {
       event: (event) => this.#onEvent(event),
@@ -227,7 +229,7 @@ export class Broadcast extends Writable {
    * @throws CulvertError of whatever ends the broadcast first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
   async sync(options: WaitOptions = {}): Promise<void> {
-    const written = this.#writtenBytes;
+    const written = this.#heldWrite.writtenBytes;
     const isEnded = this.writableEnded;
     await this.#session.until(() => {
       // Not when the core has stored all that it has: more of this may wait on Node's side.
@@ -247,7 +249,10 @@ export class Broadcast extends Writable {
 
   /** Stops at once; what was written is kept for `save`, or in the store. */
   async halt(): Promise<void> {
-    if (!this.destroyed) this.#acceptBuffered();
+    if (!this.destroyed) {
+      this.#heldWrite.takeOver();
+      if (this.writableEnded) this.#session.engine.handle({ kind: "end" });
+    }
     this.#session.enter("halted");
     this.destroy();
     await this.#shutDown();
@@ -275,7 +280,7 @@ export class Broadcast extends Writable {
     const { engine } = this.#session;
     engine.handle({ kind: "write", bytes: engine.isBusy ? new Uint8Array(chunk) : chunk });
     this.#heldWrite.hold(callback, chunk.length);
-    if (!this.#parts.core.isFull || !this.#session.isWorking) this.#releaseWrite();
+    if (!this.#parts.core.isFull || !this.#session.isWorking) this.#heldWrite.release();
   }
 
   override _final(callback: Callback): void {
@@ -293,40 +298,16 @@ export class Broadcast extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     const reason = error ?? this.#session.ending;
-    this.#releaseWrite(reason);
+    this.#heldWrite.release(reason);
     this.#heldFinal.release(reason);
     if (this.#session.phase === "running") this.#leave(error);
-    if (this.#session.isWorking) callback(error);
-    else
-      this.#shutDown().then(
-        () => callback(error),
-        (broken) => callback(error ?? broken),
-      );
-  }
-
-  /** In all sessions; Node still has some of them. */
-  get #writtenBytes(): number {
-    return this.progress().writtenBytes + this.writableLength - this.#heldWrite.bytes;
-  }
-
-  #releaseWrite(error?: Error): void {
-    this.#parts.core.own();
-    this.#heldWrite.release(error);
-  }
-
-  /** Takes over what Node's side has buffered, so that nothing that was written is lost. */
-  #acceptBuffered(): void {
-    while (this.writableCorked > 0) this.uncork();
-    const all = this.#writtenBytes;
-    const isLast = (): boolean => this.progress().writtenBytes >= all;
-    this.#heldWrite.drain(isLast, () => this.#releaseWrite());
-    if (this.writableEnded) this.#session.engine.handle({ kind: "end" });
+    this.#session.settle(error, callback, () => this.#shutDown());
   }
 
   #onEvent(event: StreamEvent): void {
     switch (event.kind) {
       case "drain":
-        this.#releaseWrite();
+        this.#heldWrite.release();
         break;
       case "all-stored":
         this.#settleFinal();

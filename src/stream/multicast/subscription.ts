@@ -223,10 +223,7 @@ export class Subscription extends Readable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.#session.enter("over");
-    this.#session.shutDown().then(
-      () => callback(error),
-      (broken: Error) => callback(error ?? broken),
-    );
+    this.#session.settle(error, callback);
   }
 
   #onEvent(event: StreamEvent): void {
