@@ -9,6 +9,7 @@ const SECRET_BYTES = 32;
 const PREFIX = "culvertsecret";
 const TEXT_VERSION = 1;
 const TEXT_LENGTH_MAX = 120;
+const UINT8ARRAY = "[object Uint8Array]";
 
 /** A fresh secret for one stream: 32 random bytes, to be shared by its two ends and no one else. */
 export function generateSecret(): Uint8Array {
@@ -47,8 +48,16 @@ export function secretFromText(text: string): Uint8Array {
  */
 export function parseSecret(secret: Uint8Array | string): Uint8Array {
   if (typeof secret === "string") return secretFromText(secret);
-  if (secret.length === SECRET_BYTES) return secret;
+  if (isBytes(secret) && secret.length === SECRET_BYTES) return secret;
   throw new CulvertError("CULVERT_BAD_TICKET", `a secret has ${SECRET_BYTES} bytes`);
+}
+
+/**
+ * Whatever else has a length would be read as bytes: most of it as zeros, a secret that all know.
+ * Each realm (of `node:vm`, of a test runner) has a `Uint8Array` of its own.
+ */
+function isBytes(given: unknown): boolean {
+  return ArrayBuffer.isView(given) && Object.prototype.toString.call(given) === UINT8ARRAY;
 }
 
 /** A public name of a stream: it finds saved state and says nothing about the secret. */

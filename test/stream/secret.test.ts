@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
@@ -48,6 +49,25 @@ describe("a secret", () => {
       expect(() => parseSecret(new Uint8Array(length))).toThrow(refused);
       expect(() => secretToText(new Uint8Array(length))).toThrow(refused);
     }
+  });
+
+  it("is bytes, of any realm: 32 of something else could be a secret that all know", () => {
+    const others: unknown[] = [
+      { length: 32 },
+      new Float64Array(32).fill(0.5),
+      new Uint16Array(32),
+      Array.from({ length: 32 }, () => 7),
+      new ArrayBuffer(32),
+      32,
+      null,
+      undefined,
+    ];
+    for (const other of others) {
+      expect(() => parseSecret(other as Uint8Array)).toThrow(refused);
+      expect(() => secretToText(other as Uint8Array)).toThrow(refused);
+    }
+    const foreign: unknown = runInNewContext("new Uint8Array(32).fill(7)");
+    expect(secretToText(foreign as Uint8Array)).toBe(secretToText(Buffer.alloc(32, 7)));
   });
 
   it("gives a stream a name that is fixed", () => {
