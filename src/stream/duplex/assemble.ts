@@ -1,5 +1,6 @@
 import {
   type Clock,
+  CulvertError,
   equalBytes,
   type Journal,
   type JournalStore,
@@ -16,6 +17,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import type { StreamCoreInit } from "../core/core-parts.ts";
 import { StreamCore } from "../core/stream-core.ts";
+import { withRoom } from "../exchange/chain-room.ts";
 import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
 import {
   DEFAULTS,
@@ -105,6 +107,21 @@ export function capabilitiesOf(secret: Uint8Array | string, role: StreamRole): S
     write: WriteCapability.of(own.seed, own.chain),
     read: WriteCapability.of(other.seed, other.chain).readCapability(),
   };
+}
+
+/**
+ * What two peers have given each other, if a stream can have it. A peer that hands back what it was
+ * given would have us read our own words as its.
+ *
+ * @throws CulvertError `CULVERT_BAD_CAPABILITY`
+ */
+export function exchanged({ write, read }: StreamCapabilities): StreamCapabilities {
+  if (equalBytes(write.root, read.root)) {
+    throw new CulvertError("CULVERT_BAD_CAPABILITY", "what is to be read is what we write", {
+      detail: { field: "root" },
+    });
+  }
+  return { write: withRoom(write), read: withRoom(read) };
 }
 
 /** Where a stream's parts come from besides its keys. */

@@ -17,6 +17,7 @@ import {
   assembleNew,
   bindTransport,
   capabilitiesOf,
+  exchanged,
   type StreamCapabilities,
   type StreamParts,
 } from "./assemble.ts";
@@ -84,13 +85,18 @@ export class Stream extends CoreDuplex {
     return Stream.fromCapabilities(transport, capabilitiesOf(secret, "dialer"), options);
   }
 
-  /** A stream between two peers who exchanged capabilities instead of sharing a secret. */
+  /**
+   * A stream between two peers who exchanged capabilities instead of sharing a secret: each has
+   * given the other the `readCapability()` of what it writes with.
+   *
+   * @throws CulvertError `CULVERT_BAD_CAPABILITY`, `CULVERT_GEOMETRY_CHANGED`
+   */
   static fromCapabilities(
     transport: Transport,
     keys: StreamCapabilities,
     options: StreamOpenOptions = {},
   ): Stream {
-    return new Stream(assembleNew(keys, contextOf(transport, options)), options);
+    return new Stream(assembleNew(exchanged(keys), contextOf(transport, options)), options);
   }
 
   /**

@@ -2,7 +2,7 @@ import { bech32m } from "@scure/base";
 import { CulvertError } from "../../base/index.ts";
 import { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { systemRandom } from "../../io/random.ts";
-import { CHAIN_INDEX_LIMIT } from "../frame/frame-keys.ts";
+import { withRoom } from "../exchange/chain-room.ts";
 
 const PREFIX = "culvertread";
 const VERSION = 1;
@@ -36,18 +36,6 @@ export function parseReadCapability(given: ReadCapability | Uint8Array | string)
  */
 export function parseWriteCapability(given: WriteCapability | Uint8Array): WriteCapability {
   return withRoom(given instanceof WriteCapability ? given : WriteCapability.fromBytes(given));
-}
-
-/**
- * What it is given, if frames can follow it.
- *
- * @throws CulvertError `CULVERT_BAD_CAPABILITY`
- */
-function withRoom<T extends { readonly index: bigint }>(place: T): T {
-  if (place.index < CHAIN_INDEX_LIMIT) return place;
-  throw new CulvertError("CULVERT_BAD_CAPABILITY", "the capability is at the end of its chain", {
-    detail: { field: "index" },
-  });
 }
 
 function bytesOf(text: string): Uint8Array {
