@@ -16,7 +16,7 @@ const PAYLOAD_SIZE = 16;
 const ADDRESSES = 12;
 const ENTRIES_MAX = 9;
 
-/** What an address should hold: the rule of map.md, written down a second time. */
+/** What an address should hold: the rule of docs/MAP.md, written down a second time. */
 interface Held {
   readonly record: MapRecord;
   expiresMs: number;
