@@ -1,8 +1,13 @@
 import { assert } from "../src/base/index.ts";
-import { type CryptoProvider, loadProvider, type ProviderName } from "../src/crypto/index.ts";
+import {
+  type CryptoProvider,
+  loadProvider,
+  PROVIDER_NAMES,
+  type ProviderName,
+} from "../src/crypto/index.ts";
 
 /** Every provider of cryptography that there is, the slowest first. */
-export const PROVIDERS: readonly ProviderName[] = ["noble", "node", "sodium"];
+export const PROVIDERS: readonly ProviderName[] = PROVIDER_NAMES.toReversed();
 
 /** Those that a node has: what there always is, and the optional one. */
 export const NATIVE_PROVIDERS: readonly ProviderName[] = ["node", "sodium"];

@@ -15,5 +15,5 @@ export { hkdf } from "./hkdf.ts";
 export type { CryptoProvider, ProviderName } from "./provider.ts";
 export { AEAD_TAG_BYTES } from "./provider.ts";
 export { CELL_OVERHEAD_BYTES, openCell, sealCell } from "./secretbox.ts";
-export { crypto, loadProvider, useProvider } from "./select.ts";
+export { crypto, loadProvider, PROVIDER_NAMES, useProvider } from "./select.ts";
 export { SigningKey } from "./signing-key.ts";

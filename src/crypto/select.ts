@@ -14,6 +14,9 @@ const LOADERS: Loaders = [
   ["noble", () => nobleProvider],
 ];
 
+/** All there are, fastest first: what `CULVERT_CRYPTO` may name beside `auto`. */
+export const PROVIDER_NAMES: readonly ProviderName[] = LOADERS.map(([name]) => name);
+
 let inUse: CryptoProvider | undefined;
 
 /**
@@ -44,7 +47,8 @@ export function useProvider(provider: CryptoProvider | undefined): void {
 export function chooseProvider(wanted: string, loaders: Loaders = LOADERS): CryptoProvider {
   const first = wanted === "auto" ? 0 : loaders.findIndex(([name]) => name === wanted);
   if (first < 0) {
-    throw new CulvertError("CULVERT_USAGE", "CULVERT_CRYPTO is not auto, noble, node or sodium");
+    const names = ["auto", ...PROVIDER_NAMES].join(", ");
+    throw new CulvertError("CULVERT_USAGE", `CULVERT_CRYPTO is none of ${names}`);
   }
   for (const [, load] of loaders.slice(first)) {
     const provider = load();

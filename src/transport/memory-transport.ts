@@ -142,7 +142,8 @@ export class MemoryTransport implements Transport, Disposable {
 
   #grant(asked: number | undefined): number {
     const { ttlSecondsMax } = this.#options;
-    return asked === undefined ? ttlSecondsMax : Math.min(Math.max(asked, 1), ttlSecondsMax);
+    if (asked === undefined) return ttlSecondsMax;
+    return asked > 1 ? Math.min(asked, ttlSecondsMax) : 1; // NaN is no more than 1
   }
 
   #live(key: string, now: Instant): Place | undefined {

@@ -2,7 +2,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assert, concatBytes, fromHex, toHex, utf8 } from "../../src/base/index.ts";
-import { type CryptoProvider, loadProvider } from "../../src/crypto/index.ts";
+import { type CryptoProvider, loadProvider, PROVIDER_NAMES } from "../../src/crypto/index.ts";
 import { toLittleEndian, wideScalar } from "../../src/crypto/scalar.ts";
 
 /*
@@ -16,7 +16,7 @@ const L = Point.Fn.ORDER;
 const P = Point.Fp.ORDER;
 
 const providers: CryptoProvider[] = [];
-for (const name of ["noble", "node", "sodium"] as const) {
+for (const name of PROVIDER_NAMES) {
   const provider = loadProvider(name);
   assert(provider !== undefined, `${name} is installed here`);
   providers.push(provider);

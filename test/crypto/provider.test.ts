@@ -8,12 +8,12 @@ import {
   type CryptoProvider,
   equalSecret,
   loadProvider,
+  PROVIDER_NAMES,
   type ProviderName,
 } from "../../src/crypto/index.ts";
 import { nobleProvider } from "../../src/crypto/noble.ts";
 import { toLittleEndian } from "../../src/crypto/scalar.ts";
 
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 const L = ed25519.Point.Fn.ORDER;
 
 const random = (length: number) => new SeededRandom(length).bytes(length);
@@ -28,7 +28,7 @@ function load(name: ProviderName): CryptoProvider {
   return provider;
 }
 
-describe.each(NAMES)("provider %s", (name) => {
+describe.each(PROVIDER_NAMES)("provider %s", (name) => {
   const provider = load(name);
 
   it("says its name", () => {

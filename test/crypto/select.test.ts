@@ -4,14 +4,13 @@ import {
   type CryptoProvider,
   crypto,
   loadProvider,
+  PROVIDER_NAMES,
   type ProviderName,
   useProvider,
 } from "../../src/crypto/index.ts";
 import { nobleProvider } from "../../src/crypto/noble.ts";
 import { chooseProvider } from "../../src/crypto/select.ts";
 import { NOBLE_ANSWERS, passesSelfTest, selfTestAnswers } from "../../src/crypto/self-test.ts";
-
-const NAMES: readonly ProviderName[] = ["noble", "node", "sodium"];
 
 type Method = Exclude<keyof CryptoProvider, "name">;
 
@@ -24,7 +23,7 @@ describe("the self-test", () => {
     expect(selfTestAnswers(nobleProvider)).toEqual(NOBLE_ANSWERS);
   });
 
-  it.each(NAMES)("passes %s", (name) => {
+  it.each(PROVIDER_NAMES)("passes %s", (name) => {
     expect(passesSelfTest(load(name))).toBe(true);
   });
 
@@ -64,7 +63,7 @@ describe("the self-test", () => {
 });
 
 describe("the choice of a provider", () => {
-  it.each(NAMES)("takes %s when it is named", (name) => {
+  it.each(PROVIDER_NAMES)("takes %s when it is named", (name) => {
     expect(chooseProvider(name).name).toBe(name);
   });
 
@@ -107,7 +106,7 @@ describe("the provider in use", () => {
   });
 
   it("makes no difference to addresses and signatures", () => {
-    const made = NAMES.map((name) => {
+    const made = PROVIDER_NAMES.map((name) => {
       useProvider(load(name));
       const signer = BlindedSigner.of(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2));
       return [signer.address, signer.sign(new Uint8Array(100))];

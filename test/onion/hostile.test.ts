@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, toHex } from "../../src/base/index.ts";
-import { loadProvider, type ProviderName } from "../../src/crypto/index.ts";
+import { loadProvider, PROVIDER_NAMES, type ProviderName } from "../../src/crypto/index.ts";
 import { writeCell } from "../../src/onion/circuit/cell.ts";
 import { Circuit } from "../../src/onion/circuit/circuit.ts";
 import {
@@ -122,7 +122,7 @@ const SMALL_ORDER = [
 ].map(fromHex);
 
 describe("a key of small order", () => {
-  it.each(["noble", "node", "sodium"] as const)("is refused by %s", (name: ProviderName) => {
+  it.each(PROVIDER_NAMES)("is refused by %s", (name: ProviderName) => {
     const suite = loadProvider(name);
     if (suite === undefined) throw new Error(`${name} is not here`);
     const secret = new SeededRandom(1).bytes(32);

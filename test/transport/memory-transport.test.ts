@@ -68,6 +68,7 @@ describe("MemoryTransport", () => {
     const { map } = memory({ ttlSecondsMax: 100 });
     expect(await map.put(id(1), cell(1), { ttlSeconds: 1e9 })).toEqual({ ttlSeconds: 100 });
     expect(await map.put(id(2), cell(1))).toEqual({ ttlSeconds: 100 });
+    expect(await map.put(id(3), cell(1), { ttlSeconds: Number.NaN })).toEqual({ ttlSeconds: 1 });
   });
 
   it("evicts what has expired when it is full, never what lives", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
-import { loadProvider, type ProviderName } from "../../../src/crypto/index.ts";
+import { loadProvider, PROVIDER_NAMES, type ProviderName } from "../../../src/crypto/index.ts";
 import { WideBlock } from "../../../src/onion/packet/wide-block.ts";
 import { fastSuite } from "../fixtures.ts";
 import { onionVectors } from "../vectors.ts";
@@ -24,7 +24,7 @@ function chain(seed: number) {
 }
 
 describe("a wide block", () => {
-  it.each(["noble", "node", "sodium"] as const)("is that of the vectors with %s", (name) => {
+  it.each(PROVIDER_NAMES)("is that of the vectors with %s", (name) => {
     const provider = loadProvider(name satisfies ProviderName);
     if (provider === undefined) throw new Error(`${name} is installed here`);
     const path = new URL("../../vectors/onion.json", import.meta.url);
