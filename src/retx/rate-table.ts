@@ -11,14 +11,14 @@ export class RateTable {
     this.#buckets = new LruMap(entriesMax);
   }
 
-  /** Takes one from what `key` may have now; false when that is nothing. */
-  take(key: string, now: Instant): boolean {
+  /** Takes one, or another amount, of what `key` may have now; false when that is less. */
+  take(key: string, now: Instant, amount = 1): boolean {
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
       bucket = new TokenBucket(this.#rate, now);
       this.#buckets.set(key, bucket);
     }
-    return bucket.take(1, now);
+    return bucket.take(amount, now);
   }
 
   /** Whether `key` may have one now, which it does not take. */
@@ -27,7 +27,7 @@ export class RateTable {
   }
 
   /** Gives back what `key` has taken for nothing. */
-  refund(key: string): void {
-    this.#buckets.get(key)?.refund(1);
+  refund(key: string, amount = 1): void {
+    this.#buckets.get(key)?.refund(amount);
   }
 }

@@ -1,6 +1,7 @@
 import { SeededRandom } from "../../src/base/index.ts";
 import { BlindedSigner, SigningKey } from "../../src/crypto/index.ts";
 import {
+  encodeRecord,
   MAP_LIMITS,
   type MapAnswer,
   type MapLimits,
@@ -15,6 +16,7 @@ import {
   signedBytes,
 } from "../../src/mapservice/index.ts";
 import { copyOf } from "../../src/mapservice/record/record.ts";
+import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
 /** The network of these tests: small cells, so that a run is about the protocol. */
@@ -108,4 +110,36 @@ export class Witness implements RequesterEvents {
   kindOf(request: RequestId): MapAnswer["kind"] | undefined {
     return this.answers.get(request)?.kind;
   }
+}
+
+/** One asker of a service, whose requests are numbered as they come. */
+export function requesterAt(
+  rig: ServiceRig,
+  source = "a",
+  options: { needsNoReceipts?: boolean } = {},
+) {
+  const witness = Object.assign(new Witness(), options);
+  const requester = rig.service.open(source, witness);
+  if (requester === undefined) throw new Error("the service lets nobody else ask");
+  let count = 0;
+  /** Lets the service work off what was asked; time stands still. */
+  const settled = (): Promise<void> => rig.clock.runUntil(rig.clock.now());
+  const putBytes = async (bytes: Uint8Array) => {
+    const request = ++count;
+    requester.put(request, bytes, NO_STAMP);
+    await settled();
+    return witness.answers.get(request);
+  };
+  return {
+    requester,
+    witness,
+    put: (record: MapRecord) => putBytes(encodeRecord(record)),
+    putBytes,
+    async get(frame: number, waitMs = 0) {
+      const request = ++count;
+      requester.get(request, recordOf(frame).address, waitMs);
+      await settled();
+      return { request, answer: witness.answers.get(request) };
+    },
+  };
 }

@@ -4,6 +4,7 @@ import {
   MAP_LIMITS,
   type MapRecord,
   MemoryRecordStore,
+  type PutOutcome,
 } from "../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
 import type { CheckedPut } from "../../src/mapservice/service/commit-step.ts";
@@ -141,7 +142,7 @@ class MapLife {
   async #useUp(source: string): Promise<void> {
     const asker = ++this.#lastAsker;
     this.#feed({ kind: "open", asker, source, needsReceipts: false });
-    const left = SHARE - (this.#stored.get(source) ?? 0);
+    const left = Math.floor(SHARE - (this.#stored.get(source) ?? 0));
     const first = FRAMES + (source === "s0" ? 0 : SHARE);
     for (let put = 0; put <= left; put++) {
       const name = this.#askFor(asker, { frame: first + put, put: recordOf(first + put) });
@@ -287,9 +288,11 @@ class MapLife {
     void stored.then((all) => {
       const outcomes = isFailed ? undefined : all;
       const tell = (): void => {
-        for (const [index, { chargedTo }] of puts.entries()) {
-          if (chargedTo === undefined || outcomes?.[index]?.kind !== "stored") continue;
-          this.#stored.set(chargedTo, (this.#stored.get(chargedTo) ?? 0) + 1);
+        for (const [index, { charge }] of puts.entries()) {
+          if (charge === undefined) continue;
+          const { source, amount } = charge;
+          const used = usedOf(amount, outcomes?.[index]);
+          this.#stored.set(source, (this.#stored.get(source) ?? 0) + used);
         }
         this.#feed({ kind: "committed", outcomes, unixMs });
       };
@@ -337,6 +340,13 @@ function freshStore(): MemoryRecordStore {
   return new MemoryRecordStore({
     ...{ payloadSize: PAYLOAD_SIZE, entriesMax: ENTRIES, bytesMax: 1e6 },
   });
+}
+
+/** What of a charge came to be: a record, or the part of one that a life was made longer by. */
+function usedOf(amount: number, outcome: PutOutcome | undefined): number {
+  if (outcome?.kind === "stored") return amount;
+  if (outcome?.kind !== "known") return 0;
+  return (outcome.gainedMs ?? 0) / (1_000 * MAP_LIMITS.ttlSecondsMax);
 }
 
 function nameOf(asker: AskerId, request: RequestId): string {

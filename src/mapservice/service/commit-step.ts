@@ -1,6 +1,7 @@
 import { RECORD_HEADER_BYTES } from "../record/record.ts";
 import type { RecordPut } from "../store/record-store.ts";
 import type { AskerId, RequestId } from "./protocol.ts";
+import type { Charge } from "./source-shares.ts";
 
 /** Puts in one durable step: some milliseconds to write, and to sign for. */
 const COMMIT_PUTS_MAX = 256;
@@ -18,8 +19,8 @@ export interface CheckedPut extends RecordPut {
   readonly payloadHash: Uint8Array | undefined;
   readonly asker: AskerId;
   readonly request: RequestId;
-  /** The source whose share this put took from; nobody's for a record that was verified before. */
-  readonly chargedTo: string | undefined;
+  /** What this put took from its source's share; nothing where that counts for nothing. */
+  readonly charge: Charge | undefined;
 }
 
 /** How many of the puts that were gathered go into the next durable step. */

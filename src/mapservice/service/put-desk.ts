@@ -1,6 +1,5 @@
 import { assert, type Instant } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
-import { RateTable } from "../../retx/index.ts";
 import { addressKey } from "../record/address-key.ts";
 import {
   type Receipt,
@@ -24,6 +23,7 @@ import type {
   VerifyId,
 } from "./protocol.ts";
 import { isSameRecord, type RecentRecord, type RecentRecords } from "./recent-records.ts";
+import { type Charge, SourceShares } from "./source-shares.ts";
 import type { MapStatistics } from "./statistics.ts";
 
 /** Puts that are verified elsewhere at once: some for every thread, few in the way of the store. */
@@ -64,7 +64,7 @@ interface UnverifiedPut {
   readonly record: MapRecord;
   readonly expiresMs: number;
   readonly needsReceipts: boolean;
-  readonly chargedTo: string | undefined;
+  readonly charge: Charge | undefined;
 }
 
 /** A put that has become durable. */
@@ -79,12 +79,7 @@ interface DurablePut {
  */
 export class PutDesk {
   readonly #options: PutDeskOptions;
-  /**
-   * New records that each source may have stored: its share fills up again as fast as its oldest
-   * records may expire. It is forgotten with the process, so a restart lets a source fill it once
-   * more; what is on disk stays bounded by the store's own limits.
-   */
-  readonly #shares: RateTable;
+  readonly #shares: SourceShares;
   readonly #verifying = new Map<VerifyId, UnverifiedPut>();
   #lastVerify: VerifyId = 0;
   /** The last one that was being verified when the first put was gathered. */
@@ -99,9 +94,7 @@ export class PutDesk {
 
   constructor(options: PutDeskOptions) {
     this.#options = options;
-    const { sourceShare, sourcesMax, ttlSecondsMax } = options.limits;
-    const capacity = Math.max(Math.floor(options.entriesMax * sourceShare), 1);
-    this.#shares = new RateTable({ capacity, perSecond: capacity / ttlSecondsMax }, sourcesMax);
+    this.#shares = new SourceShares(options.entriesMax, options.limits);
   }
 
   /** Whether something is verified elsewhere, or on its way to the store. */
@@ -145,12 +138,8 @@ export class PutDesk {
     const known = recent.get(key, moment.unixMs);
     if (known !== undefined && isSameRecord(known.record, record)) {
       statistics.recentHits += 1;
-      const asked = { unixMs: moment.unixMs, expiresMs, needsReceipts };
-      if (this.#answerRepeated(put, known, asked)) return "little";
-      if (!this.#isHung) {
-        this.#gather({ put, key, record, expiresMs, needsReceipts, chargedTo: undefined });
-        return "little";
-      }
+      const repeated = { put, key, record, expiresMs, needsReceipts };
+      if (this.#serveRepeated(repeated, known, source, moment)) return "little";
     }
     if (this.#isHung) {
       this.#refuse(put);
@@ -161,12 +150,12 @@ export class PutDesk {
       this.#answer(put, work);
       return "little";
     }
-    const chargedTo = this.#shares.take(source, moment.now) ? source : undefined;
-    if (chargedTo === undefined && moment.fill >= SCARCE_FROM) {
+    const charge = this.#shares.takeRecord(source, moment.now);
+    if (charge === undefined && moment.fill >= SCARCE_FROM) {
       this.#refuse(put);
       return "little";
     }
-    const unverified = { put, key, record, expiresMs, needsReceipts, chargedTo };
+    const unverified = { put, key, record, expiresMs, needsReceipts, charge };
     if (!this.#options.verifiesAside) {
       this.#judge(unverified, verifyRecord(record));
       return "verify";
@@ -212,7 +201,7 @@ export class PutDesk {
     for (const put of this.#committing ?? []) this.#refuse(put);
     for (const put of this.#gathered.splice(0)) {
       this.#bytes -= bytesOf(put);
-      this.#refund(put);
+      this.#shares.settle(put.charge);
       this.#refuse(put);
     }
   }
@@ -233,7 +222,7 @@ export class PutDesk {
     for (const [index, put] of puts.entries()) {
       this.#bytes -= bytesOf(put);
       const outcome = outcomes?.[index];
-      if (outcome?.kind !== "stored") this.#refund(put);
+      this.#shares.settle(put.charge, outcome);
       if (outcome?.kind === "stored" || outcome?.kind === "known") {
         durable.push({ put, expiresMs: outcome.expiresMs });
       } else if (!wasHung) this.#answer(put, outcome ?? { kind: "busy" });
@@ -265,7 +254,7 @@ export class PutDesk {
       this.#gather(unverified);
       return;
     }
-    this.#refund(unverified);
+    this.#shares.settle(unverified.charge);
     if (isGenuine) {
       this.#refuse(put);
       return;
@@ -275,30 +264,37 @@ export class PutDesk {
     this.#answer(put, { kind: "refused", fault: "signature" });
   }
 
-  /** Answers from what is durable already, when that is as good as a new commit. */
-  #answerRepeated(
-    put: QueuedPut,
+  /**
+   * Answers from what is durable already, when that is as good as a new commit, or as much as the
+   * source may have. False while the store hangs, where it would take a commit.
+   */
+  #serveRepeated(
+    repeated: Omit<UnverifiedPut, "charge">,
     known: RecentRecord,
-    asked: {
-      readonly unixMs: number;
-      readonly expiresMs: number;
-      readonly needsReceipts: boolean;
-    },
+    source: string,
+    { now, unixMs, fill }: PutMoment,
   ): boolean {
-    if (known.receipt === undefined && asked.needsReceipts) return false;
-    if (isWorthExtending(known.expiresMs, asked.expiresMs, asked.unixMs)) return false;
-    this.#options.statistics.putsKnown += 1;
-    const ttlSeconds = secondsLeft(known.expiresMs, asked.unixMs);
-    this.#answer(put, stored(ttlSeconds, known.receipt));
+    const gainedMs = repeated.expiresMs - known.expiresMs;
+    const isAsked = isWorthExtending(known.expiresMs, repeated.expiresMs, unixMs);
+    if (isAsked && this.#isHung) return false;
+    const charge = isAsked ? this.#shares.takeLife(source, gainedMs, now) : undefined;
+    const isLonger = isAsked && (charge !== undefined || fill < SCARCE_FROM);
+    if (!isLonger && (known.receipt !== undefined || !repeated.needsReceipts)) {
+      this.#options.statistics.putsKnown += 1;
+      this.#answer(repeated.put, stored(secondsLeft(known.expiresMs, unixMs), known.receipt));
+      return true;
+    }
+    if (this.#isHung) return false;
+    this.#gather({ ...repeated, charge, ...(!isLonger && { expiresMs: known.expiresMs }) });
     return true;
   }
 
   #gather(verified: UnverifiedPut): void {
-    const { put, key, record, expiresMs, needsReceipts, chargedTo } = verified;
+    const { put, key, record, expiresMs, needsReceipts, charge } = verified;
     const { asker, request } = put;
     const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
     if (this.#gathered.length === 0) this.#waitsFor = this.#lastVerify;
-    this.#gathered.push({ key, record, expiresMs, payloadHash, asker, request, chargedTo });
+    this.#gathered.push({ key, record, expiresMs, payloadHash, asker, request, charge });
     this.#bytes += bytesOf(verified);
   }
 
@@ -339,10 +335,6 @@ export class PutDesk {
     else if (outcome.kind === "known") statistics.putsKnown += 1;
     else if (outcome.kind === "conflict") statistics.putsConflict += 1;
     else statistics.putsFull += 1;
-  }
-
-  #refund({ chargedTo }: Pick<CheckedPut, "chargedTo">): void {
-    if (chargedTo !== undefined) this.#shares.refund(chargedTo);
   }
 
   #refuse(put: Pick<QueuedPut, "asker" | "request">): void {

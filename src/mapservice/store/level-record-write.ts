@@ -81,7 +81,7 @@ export class LevelRecordWrite {
         return { kind: "known", expiresMs: held?.expiresMs ?? expiresMs };
       case "extend":
         this.#store(key, put, expiresMs, held);
-        return { kind: "known", expiresMs };
+        return { kind: "known", expiresMs, gainedMs: expiresMs - (held?.expiresMs ?? expiresMs) };
       case "store": {
         if (!this.#makeRoom(put)) return { kind: "full" };
         this.#store(key, put, expiresMs, held);

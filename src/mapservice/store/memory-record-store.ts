@@ -93,8 +93,10 @@ export class MemoryRecordStore implements RecordStore {
     if (decision === "conflict") return { kind: "conflict" };
     if (decision === "keep" || decision === "extend") {
       assert(held !== undefined, "what is kept is there");
-      if (decision === "extend") held.expiresMs = put.expiresMs;
-      return { kind: "known", expiresMs: held.expiresMs };
+      if (decision === "keep") return { kind: "known", expiresMs: held.expiresMs };
+      const gainedMs = put.expiresMs - held.expiresMs;
+      held.expiresMs = put.expiresMs;
+      return { kind: "known", expiresMs: put.expiresMs, gainedMs };
     }
     // A tombstone outlives what it ends, or that could be put again.
     const heldMs = decision === "replace" ? (held?.expiresMs ?? 0) : 0;

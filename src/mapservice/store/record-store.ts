@@ -24,8 +24,11 @@ export interface HeldRecord {
 export type PutOutcome =
   /** The address was free, or held a lower sequence. */
   | { readonly kind: "stored"; readonly expiresMs: number }
-  /** The address held these bytes already, whatever the signature. */
-  | { readonly kind: "known"; readonly expiresMs: number }
+  /**
+   * The address held these bytes already, whatever the signature; with how much longer they live
+   * now, where that was changed.
+   */
+  | { readonly kind: "known"; readonly expiresMs: number; readonly gainedMs?: number }
   /** The address holds other bytes, or a higher sequence. */
   | { readonly kind: "conflict" }
   /** No room for a new address, also after everything expired was removed. */

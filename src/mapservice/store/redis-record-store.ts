@@ -222,10 +222,10 @@ export class RedisRecordStore implements RecordStore {
         [record, index, bytes],
         [address, encoding, put.expiresMs, nowMs, hasRoom, EXTENSION_SHARE, payloadSize, GRACE_MS],
       );
-      const [kind, expires, entries, held] = Array.isArray(reply) ? reply : [];
+      const [kind, expires, entries, held, gained] = Array.isArray(reply) ? reply : [];
       this.#note(partition, entries, held);
       this.#isEngineFull = false;
-      return outcomeOf(text(kind), Number(text(expires)));
+      return outcomeOf(text(kind), Number(text(expires)), Number(gained));
     } catch (error) {
       if (!isCulvertError(error, "CULVERT_FULL")) throw error;
       this.#isEngineFull = true;
@@ -322,7 +322,8 @@ function* heldOf(found: RedisReply | undefined, nowMs: number): Generator<HeldRe
   }
 }
 
-function outcomeOf(kind: string, expiresMs: number): PutOutcome {
+function outcomeOf(kind: string, expiresMs: number, gainedMs: number): PutOutcome {
+  if (kind === "known" && gainedMs > 0) return { kind, expiresMs, gainedMs };
   if (kind === "stored" || kind === "known") return { kind, expiresMs };
   if (kind === "conflict" || kind === "full") return { kind };
   throw new CulvertError("CULVERT_INTERNAL", "the Redis server did not answer as the script");

@@ -12,7 +12,7 @@ export const EXPIRY_DIGITS = 15;
  *
  * KEYS: record, index, bytes. ARGV: address, encoding, expiry, now, whether there is room for a new
  * address, how much of a life an extension has to gain, payload size, grace of the engine's TTL.
- * Answers outcome, expiry, entries and bytes of the partition.
+ * Answers outcome, expiry, entries and bytes of the partition, and how much longer a record lives.
  */
 export const PUT: RedisScript = redisScript(`
 local address, encoding = ARGV[1], ARGV[2]
@@ -25,9 +25,9 @@ if held then
   heldExpires = tonumber(string.sub(held, 1, digits))
   heldSeq = string.byte(held, digits + 97)
 end
-local function answer(outcome, expiry)
+local function answer(outcome, expiry, gained)
   return { outcome, string.format('%.0f', expiry), redis.call('ZCARD', KEYS[2]),
-    tonumber(redis.call('GET', KEYS[3]) or '0') }
+    tonumber(redis.call('GET', KEYS[3]) or '0'), gained or 0 }
 end
 local function keep(bytes)
   redis.call('SET', KEYS[1], string.format('%0' .. digits .. '.0f', expires) .. bytes,
@@ -44,7 +44,7 @@ if held and heldExpires > now then
       return answer('known', heldExpires)
     end
     keep(string.sub(held, digits + 1))
-    return answer('known', expires)
+    return answer('known', expires, expires - heldExpires)
   end
   if heldExpires > expires then expires = heldExpires end
 end

@@ -103,7 +103,8 @@ const CASES: Cases<RecordStoreFixture> = {
   "the same bytes again are known, and live longer": async ({ store }) => {
     const record = cell(1);
     await put(store, record, NOW + 5_000);
-    await expectOutcome(store, record, { kind: "known", expiresMs: NOW + 60_000 }, NOW + 60_000);
+    const longer = { kind: "known", expiresMs: NOW + 60_000, gainedMs: 55_000 } as const;
+    await expectOutcome(store, record, longer, NOW + 60_000);
     await expectRecord(store, record, NOW + 59_999);
   },
 
@@ -203,7 +204,8 @@ const CASES: Cases<RecordStoreFixture> = {
   "a full store refuses new addresses, and nothing else": async ({ store }) => {
     await fill(store, NOW + 5_000);
     await expectOutcome(store, cell(99), { kind: "full" });
-    await expectOutcome(store, cell(0), { kind: "known", expiresMs: NOW + 9_000 }, NOW + 9_000);
+    const longer = { kind: "known", expiresMs: NOW + 9_000, gainedMs: 4_000 } as const;
+    await expectOutcome(store, cell(0), longer, NOW + 9_000);
     await expectOutcome(store, cell(1, 2), { kind: "conflict" });
     await expectOutcome(store, tombstone(2), { kind: "stored", expiresMs: NOW + 5_000 });
     for (let i = 3; i < GEOMETRY.entriesMax; i++) await expectRecord(store, cell(i), NOW);

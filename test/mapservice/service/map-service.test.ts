@@ -1,44 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { CulvertError } from "../../../src/base/index.ts";
-import { encodeRecord, type MapRecord, MemoryRecordStore } from "../../../src/mapservice/index.ts";
+import { encodeRecord, MemoryRecordStore } from "../../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../../src/mapservice/record/work-stamp.ts";
 import {
   NODE,
   PAYLOAD_SIZE,
   recordOf,
-  type ServiceRig,
+  requesterAt,
   serviceRig,
   tombstoneOf,
   Witness,
 } from "../fixtures.ts";
-
-/** One asker of a service, whose requests are numbered as they come. */
-function requesterAt(rig: ServiceRig, source = "a", options: { needsNoReceipts?: boolean } = {}) {
-  const witness = Object.assign(new Witness(), options);
-  const requester = rig.service.open(source, witness);
-  if (requester === undefined) throw new Error("the service lets nobody else ask");
-  let count = 0;
-  /** Lets the service work off what was asked; time stands still. */
-  const settled = (): Promise<void> => rig.clock.runUntil(rig.clock.now());
-  const putBytes = async (bytes: Uint8Array) => {
-    const request = ++count;
-    requester.put(request, bytes, NO_STAMP);
-    await settled();
-    return witness.answers.get(request);
-  };
-  return {
-    requester,
-    witness,
-    put: (record: MapRecord) => putBytes(encodeRecord(record)),
-    putBytes,
-    async get(frame: number, waitMs = 0) {
-      const request = ++count;
-      requester.get(request, recordOf(frame).address, waitMs);
-      await settled();
-      return { request, answer: witness.answers.get(request) };
-    },
-  };
-}
 
 describe("the write-once table", () => {
   test("put, address free: stored, with expiry and a receipt of this record", async () => {
@@ -275,36 +247,6 @@ describe("limits", () => {
     }
     expect(granted).toEqual([1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 820, 640, 459, 280]);
     expect(rig.service.greeting().ttlSecondsMax).toBe(100);
-  });
-
-  test("a source alone fills half of the store; then all have their share", async () => {
-    const rig = serviceRig({ entriesMax: 100, limits: { sourceShare: 1 / 4 } });
-    const [greedy, other] = [requesterAt(rig, "greedy"), requesterAt(rig, "other")];
-    for (let frame = 0; frame < 50; frame++) {
-      expect((await greedy.put(recordOf(frame)))?.kind).toBe("stored");
-    }
-    expect((await greedy.put(recordOf(50)))?.kind).toBe("busy");
-    expect((await greedy.put(recordOf(3)))?.kind).toBe("stored");
-    for (let frame = 50; frame < 75; frame++) {
-      expect((await other.put(recordOf(frame)))?.kind).toBe("stored");
-    }
-    expect((await other.put(recordOf(75)))?.kind).toBe("busy");
-    expect((await requesterAt(rig, "third").put(recordOf(75)))?.kind).toBe("stored");
-  });
-
-  test("what is refused or a conflict costs a source nothing of its share", async () => {
-    const rig = serviceRig({ entriesMax: 8, limits: { sourceShare: 1 / 4 } });
-    const others = requesterAt(rig, "others");
-    for (const frame of [11, 12, 13, 14]) await others.put(recordOf(frame));
-    const { put } = requesterAt(rig);
-    await put(recordOf(1));
-    for (let i = 0; i < 5; i++) {
-      await put({ ...recordOf(2), signature: recordOf(3).signature });
-      await put(recordOf(1, { content: 10 + i }));
-      await put(recordOf(11));
-    }
-    expect((await put(recordOf(2)))?.kind).toBe("stored");
-    expect((await put(recordOf(3)))?.kind).toBe("busy");
   });
 
   test("a put without work is told how much is asked for, once the store fills", async () => {
