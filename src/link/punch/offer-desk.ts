@@ -29,6 +29,11 @@ export interface Arrival {
   readonly unixMs: number;
 }
 
+/** Where an offer came from: the network of its rendezvous. A private one is for itself. */
+export function placeOf({ via, viaHost }: Pick<Arrival, "via" | "viaHost">): string {
+  return (viaHost === undefined ? undefined : publicPrefix(viaHost)) ?? nodeIdText(via);
+}
+
 /**
  * Decides which offers are worth an answer: cheap checks first, the signature last, and nothing
  * twice. A nonce is remembered for as long as its offer could be repeated.
@@ -105,9 +110,7 @@ export class OfferDesk {
     now: Instant,
   ): OfferFault | undefined {
     if (!this.#byWay.take(nodeIdText(via) + nodeIdText(from), now)) return "limited";
-    // In a private network each rendezvous is for itself.
-    const place = (viaHost === undefined ? undefined : publicPrefix(viaHost)) ?? nodeIdText(via);
-    if (!this.#byPlace.take(place, now)) return "limited";
+    if (!this.#byPlace.take(placeOf({ via, viaHost }), now)) return "limited";
     return offer.isSigned() ? undefined : "forged";
   }
 

@@ -1,7 +1,7 @@
 import { type Core, equalBytes, type Instant, type Random, unreachable } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
-import { TokenBucket } from "../../retx/index.ts";
+import { lastOfMost, TokenBucket } from "../../retx/index.ts";
 import type { HostPort } from "../carrier/carrier.ts";
 import { AddressAsks } from "./address-asks.ts";
 import type { PunchLimits } from "./limits.ts";
@@ -13,7 +13,7 @@ import {
   readOffer,
   signOffer,
 } from "./offer.ts";
-import { type Arrival, OfferDesk, type OfferFault } from "./offer-desk.ts";
+import { type Arrival, OfferDesk, type OfferFault, placeOf } from "./offer-desk.ts";
 import { OwnAddresses, probeableHosts } from "./own-addresses.ts";
 import { encodeTold, readProbe } from "./probe.ts";
 import { ProbeBudget } from "./probe-budget.ts";
@@ -173,21 +173,25 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     }
     if (known?.init.isOfferer === true && !this.#yieldsTo(from)) return;
     if (this.#options.accepts?.(from) === false) return;
+    const place = placeOf(arrival);
     const isFull = known === undefined && this.#isFullOfOthers;
-    const fault: OfferFault | undefined = isFull
+    const instead = isFull ? this.#lastOfMost(place) : undefined;
+    const isRefused = isFull && instead === undefined;
+    const fault: OfferFault | undefined = isRefused
       ? "limited"
       : this.#desk.admit(offer, arrival, now);
     if (fault !== undefined) {
       this.#statistics[fault] += 1;
       return;
     }
+    if (instead !== undefined) this.#displace(instead);
     // Both offered at once, or the peer begins anew: what was begun here goes on as this punch.
     if (known !== undefined) this.#remove(known);
     this.#statistics.offersTaken += 1;
     const claims = { kind: "answer", to: from, via, reference: offer.hash } as const;
     const made = this.#sign(claims, unixMs, now);
     const offerHash = offer.hash;
-    const punch = this.#add({ ...made, peer: from, via, isOfferer: false, offerHash, now });
+    const punch = this.#add({ ...made, peer: from, via, place, isOfferer: false, offerHash, now });
     this.#agree(punch, offer, readOffer(made.signal).hash, now);
     if (punch.takeRepeat(now)) this.#signal(punch);
   }
@@ -343,9 +347,22 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
     return this.#punches.size >= this.#options.limits.sessionsMax;
   }
 
+  get #others(): readonly Punch[] {
+    return [...this.#punches.values()].filter(({ init }) => !init.isOfferer);
+  }
+
   /** Whether others have their half: ids cost nothing, and this node may want to punch, too. */
   get #isFullOfOthers(): boolean {
-    const others = [...this.#punches.values()].filter(({ init }) => !init.isOfferer).length;
-    return this.#isFull || others >= this.#options.limits.sessionsMax / 2;
+    return this.#isFull || this.#others.length >= this.#options.limits.sessionsMax / 2;
+  }
+
+  /** What gives way to one more of `place`: two networks could hold all of that half for good. */
+  #lastOfMost(place: string): Punch | undefined {
+    return lastOfMost(this.#others, place, ({ init }) => init.place ?? "");
+  }
+
+  #displace(punch: Punch): void {
+    this.#remove(punch);
+    if (!punch.isTold) this.#fail(punch.init.peer, false, "busy");
   }
 }

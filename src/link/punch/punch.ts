@@ -14,6 +14,8 @@ const REPEATS_MS = [0, 300, 700, 1_200, 1_800, 2_600, 3_500] as const;
 export interface PunchInit {
   readonly peer: NodeId;
   readonly via: NodeId;
+  /** Whom it counts for, when others began it. */
+  readonly place?: string;
   readonly isOfferer: boolean;
   /** Our offer or answer, signed. */
   readonly signal: Uint8Array;
