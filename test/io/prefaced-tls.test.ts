@@ -1,8 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
-import { createSecureContext, TLSSocket } from "node:tls";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import {
+  createSecureContext,
+  type SecureVersion,
+  connect as secureConnect,
+  TLSSocket,
+} from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { fromHex, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { ByteServer } from "../../src/io/byte-server.ts";
@@ -177,6 +182,25 @@ describe("TLS behind a preface", () => {
     await expect(dial(await listener(serve))).rejects.toMatchObject({
       code: expect.stringMatching(/^CULVERT_(PROTOCOL|UNREACHABLE)$/),
     });
+  });
+
+  test.each<[SecureVersion, boolean]>([
+    ["TLSv1.3", true],
+    ["TLSv1.2", false],
+  ])("as a listener takes %s: %s", async (maxVersion, isTaken) => {
+    const wrap = prefacedTls(identity);
+    const port = await listener((socket) => void wrap(socket).on("error", () => {}));
+    const socket = connect(port, "127.0.0.1");
+    ends.push(() => socket.destroy());
+    const { length } = preface(utf8(identity.certificate));
+    while (socket.readableLength < length) await once(socket, "readable");
+    socket.read(length);
+    const secure = secureConnect({ socket, maxVersion, rejectUnauthorized: false });
+    const failed = once(secure, "secureConnect").then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    expect((await failed) === undefined).toBe(isTaken);
   });
 
   test("is given up when it is aborted, wherever it stands", async () => {

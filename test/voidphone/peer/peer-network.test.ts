@@ -34,6 +34,17 @@ describe("a client of a foreign network", () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  test("stores as many copies as are wished, where there are so many peers", async () => {
+    const world = await joined({ seed: 18, peers: 30 });
+    for (const replication of [1, 3, 255]) {
+      const stored = { ...entry(world.random.bytes(32)), replication };
+      const copies = Math.min(replication, 20);
+      expect(await world.run(world.network.store(stored))).toBe(copies);
+      const keepers = world.peers.filter(({ values }) => values.has(toHex(stored.key)));
+      expect(keepers.length).toBe(copies);
+    }
+  });
+
   test("keeps to one call at a time to each peer when much is asked at once", async () => {
     const world = await joined({ seed: 4, peers: 5 });
     const keys = Array.from({ length: 30 }, () => world.random.bytes(32));
