@@ -19,6 +19,13 @@ interface Faults {
 const SOFT_MS_MIN = 10;
 /** Late so often in a row, a node is silent. */
 const LATENESS_MAX = 2;
+/**
+ * What a node that falls late adds to the share of those, and an answer takes from it: silence is
+ * noticed within a few requests, and remembered for some more.
+ */
+const LATE_SHARE = { gain: 1 / 8, loss: 1 / 32 } as const;
+/** From this share on nobody is relied on alone; one of forty late requests keeps it there. */
+const LATE_SHARE_BORNE = 0.1;
 /** With more demerits a node is trusted with nothing new: one is forgiven from the first moment. */
 const DEMERITS_BORNE = 1;
 /** After so long half of the demerits are forgiven. */
@@ -34,6 +41,8 @@ export class Peers {
   readonly #faults: LruMap<KeyText, Faults>;
   /** Of all peers together: the guess for one that was never asked. */
   readonly #anybody: RtoEstimator;
+  /** Of those that were asked lately, how many fell late. */
+  #lateShare = 0;
 
   constructor(
     random: Random,
@@ -58,6 +67,7 @@ export class Peers {
   answered(key: KeyText, roundTripMs: number | undefined): void {
     const peer = this.#meet(key);
     peer.lateness = 0;
+    this.#lateShare *= 1 - LATE_SHARE.loss;
     if (roundTripMs === undefined) return;
     this.#anybody.sample(roundTripMs);
     peer.roundTrip.sample(roundTripMs);
@@ -65,7 +75,15 @@ export class Peers {
 
   /** An answer of the node is late. */
   late(key: KeyText): void {
-    this.#meet(key).lateness += 1;
+    const peer = this.#meet(key);
+    // One that stays silent says nothing of the others.
+    if (peer.lateness === 0) this.#lateShare += (1 - this.#lateShare) * LATE_SHARE.gain;
+    peer.lateness += 1;
+  }
+
+  /** Whether so many of those that were asked lately fell late that the next one may as well. */
+  get areManyLate(): boolean {
+    return this.#lateShare > LATE_SHARE_BORNE;
   }
 
   /** Whether an answer of the node is late, and nothing was heard of it since. */

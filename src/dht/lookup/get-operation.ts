@@ -71,11 +71,12 @@ export class GetOperation {
 
   /**
    * A node that few others can be closer than has a record as a rule: it is asked alone first. So
-   * it is for every key where most nodes are known, and else for keys near this node.
+   * it is for every key where most nodes are known, and else for keys near this node. While many
+   * are late nobody is waited for alone: each one that is gone would cost a soft timeout.
    */
   #isClosestEnough(): boolean {
     const { table, peers, limits } = this.#context;
-    if (this.#kind !== "record") return false;
+    if (this.#kind !== "record" || peers.areManyLate) return false;
     const [closest] = table.closest(this.#key, 1, ({ key }) => !peers.isLate(key));
     if (closest === undefined) return false;
     const closer = estimatedNodes(this.#context) * distanceFraction(this.#key, closest.key);

@@ -24,3 +24,22 @@ it("forgives nobody for meeting many others", () => {
   expect(peers.isDemoted(liar, 1)).toBe(true);
   expect(peers.size).toBeLessThanOrEqual(PEERS_MAX);
 });
+
+it("knows when many are late of late: a few answers more, and it relies on one alone again", () => {
+  const peers = new Peers(new SeededRandom(1), DHT_LIMITS);
+  for (let other = 0; other < 100; other++) peers.answered(keyWith(2, other), 10);
+  expect(peers.areManyLate).toBe(false);
+  for (const silent of [1, 2, 3]) peers.late(keyWith(1, silent));
+  expect(peers.areManyLate).toBe(true);
+  let answers = 0;
+  for (; peers.areManyLate; answers++) peers.answered(keyWith(2, answers), 10);
+  expect(answers).toBeGreaterThan(8);
+  expect(answers).toBeLessThan(64);
+});
+
+it("does not take one that says nothing any more for many", () => {
+  const peers = new Peers(new SeededRandom(1), DHT_LIMITS);
+  for (let time = 0; time < 100; time++) peers.late(keyWith(1));
+  for (let other = 0; other < 8; other++) peers.answered(keyWith(2, other), 10);
+  expect(peers.areManyLate).toBe(false);
+});
