@@ -70,7 +70,7 @@ test("says why a connection led nowhere, and gives no ticket where it cannot lis
   const { port } = server.address() as AddressInfo;
   const taken = `127.0.0.1:${port}`;
   const failed = await machine.run("forward", "--listen", taken, "--map", endpoint);
-  expect(failed.stderr).toMatch(/cannot listen on/);
+  expect(failed.stderr, "and no progress before").toMatch(/^culvert: error: cannot listen on/);
   expect((await machine.run("status", "--json")).stdout).not.toContain("forward");
   expect(failed.stdout + failed.stderr).not.toMatch(TICKET);
   server.close();

@@ -90,7 +90,7 @@ export class ProgressReporter {
   readonly #clock: Clock;
   readonly #sample: () => ProgressSample;
   readonly #rate = new RateMeter();
-  #cancel: Cancel = () => {};
+  #cancel: Cancel | undefined;
   #lastTold = "";
 
   constructor(options: { output: Output; clock: Clock; sample: () => ProgressSample }) {
@@ -105,8 +105,9 @@ export class ProgressReporter {
     this.#cancel = repeat(this.#clock, this.#everyMs(), () => this.tell());
   }
 
-  /** Tells a last time and stops. */
+  /** Tells a last time and stops; of what never began it tells nothing. */
   stop(): void {
+    if (this.#cancel === undefined) return;
     this.#cancel();
     this.tell();
   }

@@ -87,6 +87,14 @@ describe("telling progress", () => {
     expect(screen.text.trimEnd().split("\n")).toHaveLength(2);
   });
 
+  test("is not of what never began", () => {
+    const screen = new FakeScreen(false);
+    const sample = () => ({ steps: { stored: 0 }, retransmissions: 0 });
+    const clock = new VirtualClock();
+    new ProgressReporter({ output: outputOn(screen, false), clock, sample }).stop();
+    expect(screen.text).toBe("");
+  });
+
   test("is a versioned event for programs", () => {
     const screen = tell({ isTTY: true, json: true });
     const events = screen.text.trimEnd().split("\n");
