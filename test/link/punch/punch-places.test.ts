@@ -29,7 +29,7 @@ it("offers of others, whose ids cost nothing, leave room for punches of our own"
   expect(node.paths).toHaveLength(1);
 });
 
-it("few networks of rendezvous keep no other from a punch: whoever has most gives up its last", () => {
+it("two networks of rendezvous keep no other from a punch: each gives up its last", () => {
   const random = new SeededRandom(8);
   const world = new PunchWorld({ seed: 1 });
   const node = world.add("restricted");
