@@ -177,7 +177,10 @@ export class MessageLane {
     stream.on("data", (chunk) => {
       frames.push(plainBytes(chunk));
       try {
-        for (let frame = frames.take(); frame !== undefined; frame = frames.take()) {
+        // A stream that is destroyed still gives what it had read before.
+        while (!stream.destroyed) {
+          const frame = frames.take();
+          if (frame === undefined) break;
           this.#events.received(frame);
         }
       } catch (error) {

@@ -5,6 +5,7 @@ import {
   resolveConnectionLimits,
 } from "../../../src/rpc/connection/connection-limits.ts";
 import {
+  AT_ONCE_BYTES,
   type ConnectionEffect,
   type ConnectionInput,
   ConnectionsCore,
@@ -204,6 +205,17 @@ describe("the throttle", () => {
     expect(later).toHaveLength(30);
   });
 
+  it("opens again for whoever waits for the shortest time, whatever others wait for", () => {
+    const rig = new Rig({ bytesBurst: 1_000, bytesPerSecond: 1_000 });
+    for (const n of [1, 2]) {
+      rig.open(n);
+      expect(kinds(rig.send(n, 1_000))).toEqual(["transmit"]);
+    }
+    expect([...rig.send(1, 100), ...rig.send(2, 900)]).toEqual([]);
+    expect(rig.at(101)).toMatchObject([{ kind: "transmit", connection: 1 }]);
+    expect(rig.at(901)).toMatchObject([{ kind: "transmit", connection: 2 }]);
+  });
+
   it("lets a message through that is larger than a whole bucket", () => {
     const rig = new Rig({ bytesBurst: 100, bytesPerSecond: 100 });
     rig.open(1);
@@ -277,6 +289,17 @@ describe("what waits", () => {
     const freed = rig.give({ kind: "writable", peer: peer(1).id, connection: 1 });
     const sent = freed.map((effect) => effect.kind === "transmit" && effect.message);
     expect(sent).toEqual([4, 5, 6, 7, 8, 9]);
+  });
+
+  it("goes out a part at a time: what a connection was not given yet can be given up", () => {
+    const rig = new Rig();
+    for (let message = 1; message <= 9; message++) rig.send(1, AT_ONCE_BYTES / 4);
+    const given = (effects: readonly ConnectionEffect<number>[]): number[] =>
+      effects.flatMap((effect) => (effect.kind === "transmit" ? [effect.message] : []));
+    expect(given(rig.open(1))).toEqual([1, 2, 3, 4]);
+    rig.unwanted.add(5);
+    const writable = { kind: "writable", peer: peer(1).id, connection: 1 } as const;
+    expect(given(rig.give(writable))).toEqual([6, 7, 8, 9]);
   });
 
   it("may be one message of any size", () => {

@@ -71,6 +71,53 @@ describe("the messages of a peer", () => {
   });
 });
 
+describe("a stream of messages", () => {
+  it.each([
+    ["is longer than any may be", MESSAGE_BYTES_MAX + 1],
+    ["is empty", 0],
+  ])("ends with one that %s, and nothing behind it is read", async (_, length) => {
+    const { received, open } = lane();
+    const stream = open();
+    const closed = new Promise((resolve) => stream.once("close", resolve));
+    stream.push(concatBytes(framed("heard"), new Writer(4).u32(length).finish()));
+    stream.push(framed("smuggled"));
+    stream.push(null);
+    await closed;
+    expect([received, stream.readableEnded]).toEqual([["heard"], false]);
+    const next = open();
+    next.push(framed("again"));
+    next.read();
+    expect(received).toEqual(["heard", "again"]);
+  });
+
+  it("that comes while nothing is read waits until there is reading again", async () => {
+    const { made, received, open } = lane();
+    made.setReading(false);
+    const stream = open();
+    stream.push(framed("later"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(received).toEqual([]);
+    made.setReading(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(received).toEqual(["later"]);
+  });
+});
+
+it("a lane that is given up by what it brought tells of nothing behind that", async () => {
+  const { made, received, open } = lane();
+  const stream = open();
+  const closed = new Promise((resolve) => stream.once("close", resolve));
+  const told = received.push.bind(received);
+  received.push = (text) => {
+    made.detach();
+    return told(text);
+  };
+  stream.push(concatBytes(framed("the last"), framed("too late")));
+  stream.push(framed("later still"));
+  await closed;
+  expect([...received]).toEqual(["the last"]);
+});
+
 describe("a lane that is given up while its stream is being opened", () => {
   it("says what it was given, and does not leave the stream behind on the link", async () => {
     const said: Uint8Array[] = [];

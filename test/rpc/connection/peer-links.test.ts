@@ -1,7 +1,10 @@
+import { Duplex } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { CulvertError, type ErrorCode } from "../../../src/base/index.ts";
-import { CALL_PROTOCOL } from "../../../src/rpc/connection/peer-link.ts";
-import { type PeerLink, PeerLinks, Requests } from "../../../src/rpc/index.ts";
+import { Writer } from "../../../src/codec/index.ts";
+import { CONNECTION_LIMITS } from "../../../src/rpc/connection/connection-limits.ts";
+import { CALL_PROTOCOL, MESSAGE_PROTOCOL } from "../../../src/rpc/connection/peer-link.ts";
+import { type ByteDuplex, type PeerLink, PeerLinks, Requests } from "../../../src/rpc/index.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { MemoryLinks } from "../memory-links.ts";
 
@@ -87,4 +90,90 @@ it("takes no streams of calls once it is closed, though its links go on", async 
   await carrier.close();
   await call();
   expect(taken).toBe(1);
+});
+
+/** A link to nobody: it says nothing by itself. */
+class QuietLink implements PeerLink {
+  readonly peer = PEER;
+  isOpen = true;
+  readonly opened: Duplex[] = [];
+  readonly takers = new Map<string, (stream: ByteDuplex) => void>();
+  breaksWhenUsed = false;
+  #closed: () => void = () => {};
+
+  openStream(): Promise<ByteDuplex> {
+    if (this.breaksWhenUsed) this.break();
+    const stream = silence();
+    this.opened.push(stream);
+    return this.isOpen
+      ? Promise.resolve(stream)
+      : Promise.reject(new CulvertError("CULVERT_CLOSED"));
+  }
+
+  handle(protocol: string, onStream: (stream: ByteDuplex) => void): () => void {
+    this.takers.set(protocol, onStream);
+    return () => this.takers.delete(protocol);
+  }
+
+  onClose(listener: () => void): () => void {
+    this.#closed = listener;
+    return () => {};
+  }
+
+  break(): void {
+    this.isOpen = false;
+    this.#closed();
+  }
+}
+
+const silence = (): Duplex =>
+  new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+
+it("a message for a link that broke under the one before it could not be sent", async () => {
+  const clock = new VirtualClock();
+  const link = new QuietLink();
+  link.breaksWhenUsed = true;
+  let dials = 0;
+  const dial = (): Promise<PeerLink> => {
+    dials += 1;
+    return dials === 1 ? Promise.resolve(link) : new Promise(() => {});
+  };
+  const carrier = new PeerLinks({ dial, onLink: () => () => {} }, { clock });
+  const unsent: number[] = [];
+  for (const message of [1, 2, 3]) {
+    carrier.send(PEER, new Uint8Array(10), () => unsent.push(message));
+  }
+  await clock.runUntil(1);
+  // The first was with the link: what became of it nobody knows.
+  expect(unsent).toEqual([2, 3]);
+  await carrier.close();
+});
+
+it("keeps its stream to a peer that talks, and gives it back when that falls silent", async () => {
+  const clock = new VirtualClock();
+  const link = new QuietLink();
+  const carrier = new PeerLinks({ dial: async () => link, onLink: () => () => {} }, { clock });
+  let received = 0;
+  carrier.start({
+    received: () => {
+      received += 1;
+    },
+    disturbed: () => {},
+  });
+  carrier.send(PEER, new Uint8Array(10), () => {});
+  await clock.runUntil(1);
+  const theirs = silence();
+  link.takers.get(MESSAGE_PROTOCOL)?.(theirs);
+  const isGivenBack = (): boolean | undefined => link.opened[0]?.writableEnded;
+  const { idleMs, cleanUpMs } = CONNECTION_LIMITS;
+  const said = new Writer(5).u32(1).bytes(Uint8Array.of(7)).finish();
+  for (let word = 1; word <= 10; word++) {
+    theirs.push(said);
+    theirs.read();
+    await clock.runUntil(clock.now() + idleMs / 2);
+    expect([received, isGivenBack()]).toEqual([word, false]);
+  }
+  await clock.runUntil(clock.now() + idleMs / 2 + cleanUpMs);
+  expect([link.opened.length, isGivenBack()]).toEqual([1, true]);
+  await carrier.close();
 });
