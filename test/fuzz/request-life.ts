@@ -6,7 +6,7 @@ import {
   encodeEnvelope,
   referenceOf,
 } from "../../src/rpc/message/envelope.ts";
-import type { RequestInput } from "../../src/rpc/request/protocol.ts";
+import type { CopyOf, RequestInput } from "../../src/rpc/request/protocol.ts";
 import { RequestCore } from "../../src/rpc/request/request-core.ts";
 import { effectsOf } from "../effects-of.ts";
 import { changed } from "./fuzz.ts";
@@ -42,6 +42,8 @@ export class RequestLife {
   /** Sessions that peers were given. */
   readonly #sessions = new Map<Uint8Array, Uint8Array>();
   #heard: Heard[] = [];
+  /** The last copy that may turn out not to have left. */
+  #sent: { readonly peer: Uint8Array; readonly copyOf: CopyOf } | undefined;
   /** What was said to the core last: it may come twice. */
   #said: RequestInput = { kind: "disturbed", peer: NOTHING };
   #now = 0;
@@ -78,7 +80,7 @@ export class RequestLife {
       return { kind: "cancel", request };
     }
     if (kind === 5) return { kind: "disturbed", peer };
-    if (kind === 6) return { kind: "unsent", peer, copyOf: { kind: "hello" } };
+    if (kind === 6 && this.#sent !== undefined) return { kind: "unsent", ...this.#sent };
     if (kind < 10) {
       const call = [...this.#running][dice.below(this.#running.size)] ?? 0;
       this.#running.delete(call);
@@ -117,7 +119,11 @@ export class RequestLife {
         if (!this.#open.delete(effect.request)) throw new Error("the end of no request");
       } else if (effect.kind === "run") this.#running.add(effect.call);
       else if (effect.kind === "cutOff") this.#running.delete(effect.call);
-      else if (effect.kind === "send") this.#hear(effect.peer, effect.bytes.slice());
+      else if (effect.kind === "send") {
+        const { peer, copyOf, bytes } = effect;
+        if (copyOf.kind !== "other") this.#sent = { peer, copyOf };
+        this.#hear(peer, bytes.slice());
+      }
     }
   }
 

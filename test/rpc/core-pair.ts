@@ -2,7 +2,12 @@ import { Driver, SeededRandom } from "../../src/base/index.ts";
 import { type NodeId, nodeIdOf, nodeIdText } from "../../src/identity/index.ts";
 import { type RequestLimits, resolveRequestLimits } from "../../src/rpc/limits.ts";
 import { decodeEnvelope, type Envelope } from "../../src/rpc/message/envelope.ts";
-import type { RequestEffect, RequestInput, RequestOrder } from "../../src/rpc/request/protocol.ts";
+import type {
+  CopyOf,
+  RequestEffect,
+  RequestInput,
+  RequestOrder,
+} from "../../src/rpc/request/protocol.ts";
 import { RequestCore } from "../../src/rpc/request/request-core.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 
@@ -14,6 +19,8 @@ export interface Message {
   readonly to: CoreNode;
   readonly bytes: Uint8Array;
   readonly envelope: Envelope;
+  /** What the carrier would name it by. */
+  readonly copyOf: CopyOf;
 }
 
 /** One core, what it said and what it wants done. */
@@ -118,8 +125,8 @@ export class CorePair {
       from.handle({ kind: "unsent", peer, copyOf });
       return;
     }
-    const { bytes } = effect;
-    const message = { from, to, bytes, envelope: decodeEnvelope(bytes, 2 ** 20) };
+    const { bytes, copyOf } = effect;
+    const message = { from, to, bytes, envelope: decodeEnvelope(bytes, 2 ** 20), copyOf };
     this.sent.push(message);
     if (!this.passes(message)) return;
     this.clock.schedule(this.clock.now() + this.delayMs, () => this.deliver(message));

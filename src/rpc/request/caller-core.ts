@@ -156,16 +156,14 @@ export class CallerCore {
   unsent({ peer, copyOf, isBusy }: Unsent, now: Instant): void {
     const code = isBusy === true ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
     if (copyOf.kind === "request") {
-      const pending = this.#pending.get(copyOf.request);
+      const pending = this.#byReference.get(copyOf.referenceKey);
       if (pending?.sent === undefined) return;
       pending.sent.copiesOut -= 1;
       if (pending.sent.copiesOut <= 0) this.#fail(pending, code, now);
       return;
     }
     const out = this.#peers.peek(nodeIdText(peer));
-    if (copyOf.kind !== "hello" || out?.hello === undefined) return;
-    // While one waits to be sent, it was the last session's.
-    if (out.hello.copies === 0) return;
+    if (copyOf.kind !== "hello" || out?.hello?.referenceKey !== copyOf.referenceKey) return;
     out.hello.copiesOut -= 1;
     if (out.hello.copiesOut > 0) return;
     for (const pending of [...out.waiting]) this.#fail(pending, code, now);
@@ -317,7 +315,7 @@ export class CallerCore {
     out.usedAt = now;
     const pauseMs = this.#pauses.after(sent.copies, { place, hardMs });
     pending.retry = this.#timers.push(now + pauseMs, { kind: "retry", pending });
-    const copyOf: CopyOf = { kind: "request", request };
+    const copyOf: CopyOf = { kind: "request", request, referenceKey: sent.referenceKey };
     this.#parts.perform({ kind: "send", peer: out.peer, bytes, copyOf });
   }
 
@@ -346,7 +344,7 @@ export class CallerCore {
     for (const pending of out.waiting) hardMs = Math.min(hardMs, pending.hardMs);
     const place = { place: out.key, hardMs };
     this.#armHello(out, now + this.#pauses.after(hello.copies, place));
-    const copyOf: CopyOf = { kind: "hello" };
+    const copyOf: CopyOf = { kind: "hello", referenceKey: hello.referenceKey };
     const bytes = encodeEnvelope({ kind: "hello", nonce: hello.nonce });
     this.#parts.perform({ kind: "send", peer: out.peer, bytes, copyOf });
   }

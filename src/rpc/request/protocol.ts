@@ -7,10 +7,13 @@ export type RequestId = number;
 /** Names a run of a handler; chosen by the core. */
 export type CallId = number;
 
-/** What a message on its way is a copy of: whoever cannot send it has to say so. */
+/**
+ * What a message on its way is a copy of: whoever cannot send it has to say so. The reference, in
+ * hexadecimal, tells it from those of a session that is lost.
+ */
 export type CopyOf =
-  | { readonly kind: "request"; readonly request: RequestId }
-  | { readonly kind: "hello" }
+  | { readonly kind: "request"; readonly request: RequestId; readonly referenceKey: string }
+  | { readonly kind: "hello"; readonly referenceKey: string }
   | { readonly kind: "other" };
 
 /** A request as its caller gives it. Bytes are handed over. */

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { REQUEST_LIMITS } from "../../../src/rpc/limits.ts";
-import { encodeEnvelope, referenceOf } from "../../../src/rpc/message/envelope.ts";
+import {
+  encodeEnvelope,
+  referenceOf,
+  SETTLED_NUMBERS_MAX,
+} from "../../../src/rpc/message/envelope.ts";
+import { readFailure } from "../../../src/rpc/request/failure.ts";
 import { CorePair, type Message } from "../core-pair.ts";
 
 const NONCE = new Uint8Array(32).fill(3);
@@ -122,6 +127,85 @@ describe("times", () => {
       expect(pair.a.core.deadline()).toBeLessThanOrEqual(before);
       pair.clock.advance(7);
     }
+  });
+});
+
+describe("what is done with", () => {
+  it("is said at once when 64 numbers are, however long acknowledgements may wait", () => {
+    const pair = new CorePair({ settleMs: 10_000 });
+    talk(pair);
+    const before = pair.of("settled").length;
+    for (let left = SETTLED_NUMBERS_MAX; left > 0; left--) pair.ask();
+    pair.clock.advance(20);
+    pair.answerAll();
+    pair.clock.advance(20);
+    expect(pair.a.all("replied")).toHaveLength(1 + SETTLED_NUMBERS_MAX);
+    expect(pair.of("settled")).toHaveLength(before + 1);
+    expect(pair.b.core.deadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("is not said again when the floor of the next request has said it", () => {
+    const pair = new CorePair();
+    pair.ask();
+    pair.clock.advance(40);
+    pair.answerAll();
+    pair.clock.advance(50);
+    pair.ask();
+    pair.clock.advance(5_000);
+    expect(pair.of("settled")).toEqual([]);
+  });
+
+  it("is never what is open, however many other peers are asked", () => {
+    const pair = new CorePair({ peersMax: 1 });
+    pair.ask();
+    pair.clock.advance(40);
+    const refused = pair.ask({ peer: pair.c.id });
+    expect(pair.a.told).toEqual([{ kind: "failed", request: refused, code: "CULVERT_BUSY" }]);
+    pair.answerAll();
+    pair.clock.advance(1_000);
+    expect(pair.a.all("replied")).toHaveLength(1);
+    pair.ask({ peer: pair.c.id });
+    expect(pair.a.core.openCount).toBe(1);
+  });
+
+  it("stays kept where only the one who asks for more could lose it", () => {
+    const pair = new CorePair({ repliesMax: 2 });
+    pair.passes = ({ envelope }) => envelope.kind !== "reply" && envelope.kind !== "settled";
+    for (let left = 3; left > 0; left--) pair.ask();
+    pair.clock.advance(30);
+    pair.answerAll();
+    const [first] = pair.of("request");
+    if (first === undefined) throw new Error("a request was sent");
+    expect(pair.b.all("run")).toHaveLength(2);
+    expect(pair.b.core.statistics.refused).toBe(1);
+    const before = pair.of("reply").length;
+    pair.deliver(first);
+    expect(pair.of("reply")).toHaveLength(before + 1);
+  });
+});
+
+describe("an answer that is given without the handler's", () => {
+  it("says that the time is over, to whoever has not heard of that yet", () => {
+    const pair = new CorePair();
+    pair.passes = ({ envelope }) => envelope.kind !== "settled";
+    pair.ask({ hardMs: 1_000 });
+    pair.clock.advance(1_000 + 3 * pair.delayMs + REQUEST_LIMITS.cutOffMs);
+    const { envelope } = last(pair, "reply");
+    if (envelope.kind !== "reply") throw new Error("it is a reply");
+    expect(envelope.isFailure).toBe(true);
+    expect(readFailure(envelope.body)).toMatchObject({ code: "CULVERT_TIMEOUT", remote: true });
+  });
+
+  it("is repeated while the node drains, as all that are kept", () => {
+    const pair = new CorePair();
+    pair.passes = ({ envelope }) => envelope.kind !== "reply";
+    pair.ask();
+    pair.clock.advance(30);
+    pair.answerAll();
+    pair.b.handle({ kind: "drain" });
+    pair.passes = () => true;
+    pair.clock.advance(5_000);
+    expect(pair.a.all("replied")).toMatchObject([{ isFailure: false }]);
   });
 });
 

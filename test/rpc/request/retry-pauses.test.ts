@@ -32,3 +32,14 @@ it("over another one pauses double, up to a 64th of that life", () => {
   expect(ninth).toBeLessThanOrEqual(HARD_MS / 64);
   expect(ninth).toBeGreaterThan(HARD_MS / 64 / 1.1);
 });
+
+it("after a disturbance not all repeat at once, and what was sent more often later", () => {
+  const random = new SeededRandom(1);
+  const pauses = new RetryPauses({ limits: REQUEST_LIMITS, random, isReliable: true });
+  const drawn = Array.from({ length: 100 }, () => pauses.soon());
+  const once = drawn.map((pauseMs) => pauseMs(1));
+  expect(Math.min(...once)).toBeLessThan(20);
+  expect(Math.max(...once)).toBeGreaterThan(80);
+  expect(Math.max(...once)).toBeLessThanOrEqual(100);
+  for (const pauseMs of drawn) expect(pauseMs(3)).toBeCloseTo(4 * pauseMs(1));
+});
