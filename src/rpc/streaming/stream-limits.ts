@@ -2,7 +2,10 @@ import { resolveLimits } from "../../base/index.ts";
 
 /** Every bound of streaming calls. Sizes in bytes, times in the unit of the name. */
 export interface StreamCallLimits {
-  /** Streaming calls of others, in all and of one peer; more are answered `busy`. */
+  /**
+   * Streaming calls of others, in all and of one peer; more are answered `busy`, or end the oldest
+   * one of whoever has most where those of all are too many.
+   */
   readonly callsMax: number;
   readonly callsPerPeerMax: number;
   /** Longest item of a stream, request and reply included. */

@@ -8,7 +8,8 @@ import type { StreamCallLimits } from "./stream-limits.ts";
 /** Serves the streaming calls of all peers, within limits for each and for all. */
 export class StreamService {
   readonly #parts: ServedCallParts;
-  readonly #calls = new Set<ServedCall>();
+  /** The calls, oldest first, and by which peer each was made. */
+  readonly #calls = new Map<ServedCall, string>();
   readonly #perPeer = new Counts();
   #isDraining = false;
   #cutOffs = 0;
@@ -42,25 +43,54 @@ export class StreamService {
 
   /** Ends every call at once: handlers are told to stop, and not waited for. */
   abandonAll(): void {
-    for (const call of this.#calls) call.abandon(new CulvertError("CULVERT_CLOSED"));
+    for (const call of this.#calls.keys()) call.abandon(new CulvertError("CULVERT_CLOSED"));
   }
 
   /** Serves a stream that a peer opened; never rejects. */
   async serve(peer: NodeId, stream: ByteDuplex): Promise<void> {
     const call = new ServedCall(this.#parts, peer, stream);
     const key = nodeIdText(peer);
-    const { callsMax, callsPerPeerMax } = this.#parts.limits;
-    const isFull = this.#calls.size >= callsMax || this.#perPeer.of(key) >= callsPerPeerMax;
-    if (this.#isDraining || isFull) {
+    if (this.#isDraining || !this.#makeRoomFor(key)) {
       const code = this.#isDraining ? "CULVERT_CLOSED" : "CULVERT_BUSY";
       call.refuse(new CulvertError(code));
       return;
     }
-    this.#calls.add(call);
+    this.#calls.set(call, key);
     this.#perPeer.add(key);
     await call.run();
+    this.#forget(call);
+    if (this.#calls.size === 0) this.#onIdle?.();
+  }
+
+  /**
+   * Whether a peer may have one more. Where all places are taken, whoever has most of them loses
+   * the oldest: ids cost nothing, and a call lasts for as long as its caller likes. False when
+   * nobody has more than the peer itself would have then.
+   */
+  #makeRoomFor(key: string): boolean {
+    const { callsMax, callsPerPeerMax } = this.#parts.limits;
+    const own = this.#perPeer.of(key);
+    if (own >= callsPerPeerMax) return false;
+    if (this.#calls.size < callsMax) return true;
+    let oldest: ServedCall | undefined;
+    let most = own + 1;
+    for (const [call, other] of this.#calls) {
+      const count = this.#perPeer.of(other);
+      if (count <= most) continue;
+      most = count;
+      oldest = call;
+    }
+    if (oldest === undefined) return false;
+    this.#forget(oldest);
+    oldest.abandon(new CulvertError("CULVERT_BUSY"));
+    return true;
+  }
+
+  /** Gives its place back, once. */
+  #forget(call: ServedCall): void {
+    const key = this.#calls.get(call);
+    if (key === undefined) return;
     this.#calls.delete(call);
     this.#perPeer.remove(key);
-    if (this.#calls.size === 0) this.#onIdle?.();
   }
 }

@@ -171,9 +171,11 @@ describe("what is done with", () => {
   it("stays kept where only the one who asks for more could lose it", () => {
     const pair = new CorePair({ repliesMax: 2 });
     pair.passes = ({ envelope }) => envelope.kind !== "reply" && envelope.kind !== "settled";
-    for (let left = 3; left > 0; left--) pair.ask();
+    for (let left = 2; left > 0; left--) pair.ask();
     pair.clock.advance(30);
     pair.answerAll();
+    pair.ask();
+    pair.clock.advance(20);
     const [first] = pair.of("request");
     if (first === undefined) throw new Error("a request was sent");
     expect(pair.b.all("run")).toHaveLength(2);
