@@ -88,6 +88,22 @@ describe("a paged method", () => {
     expect(page).toBe(1_001);
   });
 
+  it("is given up with its signal while a page is awaited, or in its time", async () => {
+    const abort = new AbortController();
+    const pages: number[] = [];
+    const { call, elapse } = rig((from, limit, query) => {
+      pages.push(from);
+      if (from >= 100) abort.abort(new CulvertError("CULVERT_FULL"));
+      return numbers(from, limit, query);
+    });
+    const walked: string[] = [];
+    const walk = taken(walkPages(call, "n", { signal: abort.signal }), walked);
+    await expect(elapse(walk)).rejects.toMatchObject({ name: "AbortError" });
+    expect([pages, walked.length]).toEqual([[0, 100], 100]);
+    const hasty = taken(walkPages(call, "n", { totalMs: 1e-3 }), []);
+    await expect(elapse(hasty)).rejects.toMatchObject({ code: "CULVERT_TIMEOUT" });
+  });
+
   it("refuses limits and cursors beyond what there is", async () => {
     const { call, elapse } = rig(numbers);
     for (const limit of [0, 1_025, 1.5]) {

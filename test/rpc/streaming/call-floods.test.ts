@@ -143,6 +143,19 @@ describe("a flood of small streams", () => {
     expect([node.service.callCount, node.openStreams]).toEqual([0, 0]);
   });
 
+  it("that is refused is read to its end, which nothing is kept of", async () => {
+    const node = new Flooded({ callsPerPeerMax: 1 });
+    node.open(1, OPENING);
+    const item = encodeCallFrame(2, new Uint8Array(MiB / 4));
+    const refused = node.open(1, OPENING, item, item, item, item);
+    await node.pass(1);
+    expect([node.openStreams, refused.writableLength]).toEqual([2, 0]);
+    refused.end();
+    await node.pass(1);
+    expect([node.openStreams, node.running.size]).toEqual([1, 1]);
+    node.service.abandonAll();
+  });
+
   it("is not read beyond an item each and what may wait, whoever writes on", async () => {
     const node = new Flooded({ callsPerPeerMax: 4 });
     const item = encodeCallFrame(2, new Uint8Array(MiB));
