@@ -186,12 +186,14 @@ export class RudeNode {
       if (life === undefined || bytes.length < 3) stream.destroy();
       else if (bytes[0] === 0) {
         const issuedAtUnixS = Math.floor(clock.unixMs() / 1_000);
-        const isHonest = random.below(3) > 0;
+        const lie = this.#one(["holder", "relay", undefined, undefined]);
         const claims = {
-          ...{ holder: isHonest ? link.peer : this.#someId(), issuedAtUnixS },
+          ...{ holder: lie === "holder" ? this.#someId() : link.peer, issuedAtUnixS },
           ...{ expiresAtUnixS: issuedAtUnixS + 3_600, quotaBytes: 1e9, bytesPerSecond: 1e6 },
         };
-        const voucher = Voucher.sign(this.node.identity, claims).toBytes();
+        const { identity } = this.node;
+        const by = lie === "relay" ? new NodeIdentity(random.bytes(32)) : identity;
+        const voucher = Voucher.sign(by, claims).toBytes();
         stream.write(encodeFrame({ kind: "reserved", voucher }));
         stream.resume();
         if (random.below(2) === 0) clock.schedule(clock.now() + 5_000, () => stream.destroy());

@@ -30,6 +30,8 @@ it.each<[ReachCanary, RegExp]>([
   ["no-way", /no direct path/],
   ["wrong-relay", /a voucher of somebody else/],
   ["no-offers", /offers taken/],
+  ["no-room", /a crowd keeps another one/],
+  ["no-half", /offers at once/],
 ])("and what is planted is seen: %s", async (canary, fault) => {
   seedMachine()(3);
   expect((await new ReachChurn(3, canary).run()).join()).toMatch(fault);

@@ -1,8 +1,10 @@
-import { SeededRandom } from "../../src/base/index.ts";
+import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { Directory, isSameNode, NodeDescriptor } from "../../src/identity/index.ts";
 import type { Link, LinkHost } from "../../src/link/index.ts";
+import { PUNCH_LIMITS } from "../../src/link/punch/limits.ts";
 import { CLEAN_LINE, type VirtualHost, type VirtualNat } from "../../src/testing/index.ts";
 import { AGES_MS, Churn } from "./churn.ts";
+import { CROWDED_MS, Crowd } from "./reach-churn-crowd.ts";
 import { faultsOf } from "./reach-churn-judge.ts";
 import { type Life, ReachChurnNode } from "./reach-churn-node.ts";
 import { planOf, type ReachChurnPlan } from "./reach-churn-plan.ts";
@@ -25,7 +27,9 @@ export type ReachCanary =
   | "no-peace"
   | "no-way"
   | "wrong-relay"
-  | "no-offers";
+  | "no-offers"
+  | "no-room"
+  | "no-half";
 
 /**
  * Nodes behind NATs that reach each other through relays and punch, with a rude one among them,
@@ -284,6 +288,39 @@ export class ReachChurn extends Churn {
       if (isPlaced !== true) this.fault("a node has no place at the relay");
       for (const to of this.#nodes) if (from !== to) await this.#fresh(from, to);
     }
+    await this.#crowd();
+  }
+
+  /** Whoever brings many offers has a part of the places, and leaves room for others. */
+  async #crowd(): Promise<void> {
+    const [from, to] = this.#nodes.filter(({ init }) => init.hasUdp);
+    if (from?.life === undefined || to?.life === undefined) return;
+    const { clock, random } = this;
+    const crowd = new Crowd(this.#add("198.18.0.66", {}), { clock, random });
+    crowd.node.init.vhost.line.profile = CLEAN_LINE;
+    await crowd.node.start();
+    const target = crowd.node.targetVia([]);
+    for (const { life } of [from, to]) {
+      if (life !== undefined) void this.watch("dial", life.host.dial(target));
+    }
+    await this.pass(2_000);
+    const { punching } = to.life.reach;
+    const takenBefore = punching.statistics.offersTaken;
+    crowd.press(to.id);
+    // Where the crowd is, there is no room.
+    const via = this.#canary === "no-room" ? crowd.node.id : this.#relay.id;
+    const punched = from.life.reach.punching.punch(to.id, via).catch((error: unknown) => {
+      const { reason } = (isCulvertError(error) && error.detail) || {};
+      if (reason === "no-answer") this.fault("a crowd keeps another one from a punch");
+    });
+    void this.watch("punch", punched);
+    await this.pass(CROWDED_MS - 100);
+    const taken = punching.statistics.offersTaken - takenBefore;
+    const others = this.#canary === "no-half" ? -1 : this.#nodes.length;
+    const takenMax = PUNCH_LIMITS.sessionsMax / 2 + others;
+    if (taken > takenMax) this.fault(`${taken} offers at once`);
+    await this.pass(PUNCHED_MS);
+    crowd.node.end({ isReachFirst: true, graceful: false });
   }
 
   /** They find each other through the relay, and then the direct path that there is. */

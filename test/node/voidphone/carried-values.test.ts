@@ -1,0 +1,132 @@
+import { expect, it } from "vitest";
+import { CulvertError, type Log, SeededRandom } from "../../../src/base/index.ts";
+import { DhtNodeCore } from "../../../src/dht/index.ts";
+import type { DhtAsker, DhtRequest, DhtResponse } from "../../../src/dht/wire/message.ts";
+import { encodeRecord, type StoredRecord } from "../../../src/mapservice/index.ts";
+import { VoidphoneValues } from "../../../src/node/voidphone/voidphone-values.ts";
+import { VirtualClock } from "../../../src/testing/index.ts";
+import { randomContacts } from "../../dht/nodes.ts";
+import { effectsOf } from "../../effects-of.ts";
+
+const KEY = new Uint8Array(32).fill(1);
+const RECORD = {
+  address: KEY,
+  signature: new Uint8Array(64),
+  seq: 1,
+  ttlSeconds: 60,
+  payload: Uint8Array.of(9),
+} as const;
+
+/** Values over what a real node keeps, and a network of which each put waits to be settled. */
+function rig(around: { contacts?: number; held?: StoredRecord } = {}) {
+  const { contacts = 1, held } = around;
+  const clock = new VirtualClock();
+  const puts: { what: string; settle: (error?: Error) => void }[] = [];
+  const told: string[] = [];
+  const log: Log = (_level, event, { code } = {}) => told.push(`${event} ${code}`);
+  const core = new DhtNodeCore({
+    ...{ id: new Uint8Array(32), random: new SeededRandom(1), limits: {} },
+    ...{ unixMsAtZero: clock.unixMs(), recordRule: () => 1 },
+  });
+  const answer = (request: DhtRequest, asker: DhtAsker): DhtResponse => {
+    core.handle({ kind: "request", exchange: 1, asker, request }, clock.now());
+    for (const effect of effectsOf(core)) if (effect.kind === "answer") return effect.response;
+    throw new Error("no answer");
+  };
+  const values = new VoidphoneValues({
+    dht: {
+      contacts: randomContacts(1, contacts),
+      answer,
+      get: async () => undefined,
+      put: (key, value, options) => {
+        const what = `${key[0]} ${value.bytes[0]} ${options?.replicas}`;
+        return new Promise((resolve, reject) => {
+          const settle = (error?: Error): void => {
+            if (error === undefined) resolve({ stored: 1, ttlSeconds: 1, refusals: [] });
+            else reject(error);
+          };
+          puts.push({ what, settle });
+        });
+      },
+    },
+    replicas: { get: () => Promise.reject(new CulvertError("CULVERT_NOT_FOUND")) },
+    store: { get: () => held },
+    clock,
+    log,
+  });
+  const store = (value = Uint8Array.of(7), first = 1): Promise<string> => {
+    const key = new Uint8Array(32).fill(first);
+    return values.store({ key, value, ttlSeconds: 60, replication: 3, source: "192.0.2.1" });
+  };
+  return { clock, values, store, puts, told };
+}
+
+it("a peer's value is kept here, and carried to as many nodes as it is wanted on", async () => {
+  const { values, store, puts } = rig();
+  expect(await store()).toBe("stored");
+  expect(await values.find(KEY)).toEqual(Uint8Array.of(7));
+  expect(puts.map(({ what }) => what)).toEqual(["1 7 3"]);
+});
+
+it("a value that is not kept here is told to be none, and not carried", async () => {
+  const { values, store, puts } = rig();
+  expect(await store(new Uint8Array(70_000))).toBe("not-acceptable");
+  expect([await values.find(KEY), puts]).toEqual([undefined, []]);
+});
+
+it("values of peers are carried so many at once, however each of them ends", async () => {
+  const { store, puts, told } = rig();
+  const keys = Array.from({ length: 40 }, (_, at) => at);
+  for (const at of keys) expect(await store(undefined, at)).toBe("stored");
+  expect(puts).toHaveLength(32);
+  puts[0]?.settle();
+  puts[1]?.settle(new CulvertError("CULVERT_BUSY"));
+  await new Promise(setImmediate);
+  for (const at of keys) await store(undefined, 100 + at);
+  expect(puts).toHaveLength(34);
+  expect(told).toEqual(["value-not-carried CULVERT_BUSY"]);
+});
+
+it("a node alone carries nothing, and has room again at once", async () => {
+  const { store, puts } = rig({ contacts: 0 });
+  for (let at = 0; at < 40; at++) expect(await store(undefined, at)).toBe("stored");
+  expect(puts).toEqual([]);
+});
+
+it("a record of the Map goes before a plain value, for as long as it has left", async () => {
+  const held = { record: RECORD, expiresMs: new VirtualClock().unixMs() + 20_500 };
+  const { values, store } = rig({ held });
+  await store();
+  expect(await values.find(KEY)).toEqual(encodeRecord({ ...RECORD, ttlSeconds: 20 }));
+});
+
+it("a client's value is put into every network, though one of them fails", async () => {
+  const { values, puts, told } = rig();
+  const stored: number[] = [];
+  const networks = [new CulvertError("CULVERT_TOO_LARGE"), 2];
+  for (const outcome of networks) {
+    values.add({
+      get: async () => undefined,
+      store: async ({ value }) => {
+        stored.push(value[0] ?? -1);
+        if (typeof outcome !== "number") throw outcome;
+        return outcome;
+      },
+    });
+  }
+  const value = Uint8Array.of(7);
+  const put = values.put({ key: KEY, value, ttlSeconds: 60, replication: 3, source: "" });
+  expect([stored, puts.map(({ what }) => what)]).toEqual([[7, 7], ["1 7 3"]]);
+  puts[0]?.settle();
+  await put;
+  expect(told).toEqual(["value-not-stored CULVERT_TOO_LARGE"]);
+  expect(await values.find(KEY)).toEqual(value);
+});
+
+it("a foreign network's value is found where we have none", async () => {
+  const { values, clock } = rig();
+  values.add({ get: () => Promise.reject(new Error("gone")), store: async () => 0 });
+  values.add({ get: async () => Uint8Array.of(8), store: async () => 0 });
+  const { signal } = new AbortController();
+  expect(await clock.runPromise(values.get(KEY, { signal }))).toEqual(Uint8Array.of(8));
+});
