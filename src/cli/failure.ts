@@ -103,7 +103,8 @@ const KEY_HINT =
 /** The same error of a Map or a node that starts, with what to do about its folder. */
 export function withStoreHint(error: unknown): unknown {
   if (!isCulvertError(error)) return error;
-  const hint = error.detail?.["keyFile"] === undefined ? STORE_HINTS[error.code] : KEY_HINT;
+  const { keyFile } = error.detail ?? {};
+  const hint = keyFile === undefined ? STORE_HINTS[error.code] : KEY_HINT;
   if (hint === undefined) return error;
   return new CommandError(error.code, error.message, hint, error);
 }
