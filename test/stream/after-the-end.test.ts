@@ -1,24 +1,13 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { generateCapability, generateSecret, Mode, Stream, Subscription } from "culvert";
-import { VirtualClock } from "culvert/testing";
-import { MemoryTransport } from "culvert/transport";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { Chain } from "../../src/crypto/index.ts";
 import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
-import { HostileWriter } from "./sealed-by-hand.ts";
+import { HostileWriter, type Place, place } from "./sealed-by-hand.ts";
 
 const fails = (code: string) => expect.objectContaining({ code });
 const EMPTY_END = new Uint8Array(8);
-
-function place() {
-  const clock = new VirtualClock();
-  const map = new MemoryTransport({ clock, payloadSize: 300 });
-  onTestFinished(() => map.close());
-  return { clock, map, at: { clock } };
-}
-
-type Place = ReturnType<typeof place>;
 
 /** A frame behind the end comes first, the end later; gives what the reader then says. */
 async function lateFrame(

@@ -1,12 +1,10 @@
 import type { Readable } from "node:stream";
 import { generateCapability, generateSecret, Mode, Stream, Subscription } from "culvert";
-import { VirtualClock } from "culvert/testing";
-import { MemoryTransport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Chain } from "../../src/crypto/index.ts";
 import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
 import type { FrameType } from "../../src/stream/frame/frame.ts";
-import { HostileWriter } from "./sealed-by-hand.ts";
+import { HostileWriter, type Place, place } from "./sealed-by-hand.ts";
 
 interface Reader {
   readonly own: number;
@@ -15,15 +13,6 @@ interface Reader {
   readonly foreign: readonly FrameType[];
   readonly open: (place: Place) => { reader: Readable; writer: HostileWriter };
 }
-
-function place() {
-  const clock = new VirtualClock();
-  const map = new MemoryTransport({ clock, payloadSize: 300 });
-  onTestFinished(() => map.close());
-  return { clock, map, at: { clock } };
-}
-
-type Place = ReturnType<typeof place>;
 
 const STREAM: Reader = {
   own: Mode.EndToEnd,

@@ -3,7 +3,7 @@ import { resolveLimits } from "../../base/index.ts";
 /** Every bound of streaming calls. Sizes in bytes, times in the unit of the name. */
 export interface StreamCallLimits {
   /**
-   * Streaming calls of others, in all and of one peer; more are answered `busy`, or end the oldest
+   * Streaming calls of others, in all and of one peer; more are answered `busy`, or end the last
    * one of whoever has most where those of all are too many.
    */
   readonly callsMax: number;

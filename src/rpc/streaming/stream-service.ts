@@ -1,5 +1,6 @@
 import { type Clock, Counts, CulvertError } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { lastOfMost } from "../../retx/index.ts";
 import type { ByteDuplex } from "../byte-duplex.ts";
 import type { Service } from "../call/service.ts";
 import { ServedCall, type ServedCallParts } from "./served-call.ts";
@@ -63,26 +64,17 @@ export class StreamService {
   }
 
   /**
-   * Whether a peer may have one more. Where all places are taken, whoever has most of them loses
-   * the oldest: ids cost nothing, and a call lasts for as long as its caller likes. False when
-   * nobody has more than the peer itself would have then.
+   * Whether a peer may have one more. Where all places are taken, the last call of whoever has most
+   * gives way: ids cost nothing, and a call lasts for as long as its caller likes.
    */
-  #makeRoomFor(key: string): boolean {
+  #makeRoomFor(peer: string): boolean {
     const { callsMax, callsPerPeerMax } = this.#parts.limits;
-    const own = this.#perPeer.of(key);
-    if (own >= callsPerPeerMax) return false;
+    if (this.#perPeer.of(peer) >= callsPerPeerMax) return false;
     if (this.#calls.size < callsMax) return true;
-    let oldest: ServedCall | undefined;
-    let most = own + 1;
-    for (const [call, other] of this.#calls) {
-      const count = this.#perPeer.of(other);
-      if (count <= most) continue;
-      most = count;
-      oldest = call;
-    }
-    if (oldest === undefined) return false;
-    this.#forget(oldest);
-    oldest.abandon(new CulvertError("CULVERT_BUSY"));
+    const [instead] = lastOfMost(this.#calls, peer, ([, caller]) => caller) ?? [];
+    if (instead === undefined) return false;
+    this.#forget(instead);
+    instead.abandon(new CulvertError("CULVERT_BUSY"));
     return true;
   }
 

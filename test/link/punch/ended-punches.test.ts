@@ -2,17 +2,12 @@ import { expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { NodeIdentity } from "../../../src/identity/index.ts";
 import { readOffer, signOffer } from "../../../src/link/punch/offer.ts";
-import { PORT, PunchWorld } from "./punch-world.ts";
+import { PORT, PunchWorld, sentBy } from "./punch-world.ts";
 
 it("nothing is kept of a punch that is over: its probes are those of a stranger", () => {
   const world = new PunchWorld({ seed: 3 });
   const [left, right] = [world.add("open"), world.add("open")];
-  const seen: Uint8Array[] = [];
-  const { send } = left.port;
-  left.port.send = (bytes, to) => {
-    seen.push(bytes.slice());
-    send.call(left.port, bytes, to);
-  };
+  const seen = sentBy(left);
   left.punch(right);
   world.clock.advance(20_000);
   expect([right.paths.length, right.core.size]).toEqual([1, 0]);

@@ -11,7 +11,7 @@ import {
 import { encodeAsk } from "../../../src/link/punch/probe.ts";
 import { RendezvousCore } from "../../../src/link/punch/rendezvous-core.ts";
 import { decodeSignal, encodeSignal } from "../../../src/link/punch/signal.ts";
-import { PORT, type PunchNode, PunchWorld } from "./punch-world.ts";
+import { PORT, type PunchNode, PunchWorld, sentBy } from "./punch-world.ts";
 
 const random = new SeededRandom(99);
 
@@ -255,12 +255,7 @@ describe("a probe", () => {
         hits += 1;
       },
     });
-    const seen: Uint8Array[] = [];
-    const { send } = left.port;
-    left.port.send = (bytes, to) => {
-      seen.push(bytes.slice());
-      send.call(left.port, bytes, to);
-    };
+    const seen = sentBy(left);
     left.punch(right);
     const from = { host: "198.51.100.77", port: PORT };
     const to = { host: right.host.addresses[0] ?? "", port: PORT };

@@ -229,3 +229,14 @@ export function isWhole(world: PunchWorld, a: PunchNode, b: PunchNode): boolean 
   world.clock.advance(1_000);
   return seen.includes("a") && seen.includes("b");
 }
+
+/** The datagrams that a node sends from now on, as they come. */
+export function sentBy({ port }: PunchNode): readonly Uint8Array[] {
+  const sent: Uint8Array[] = [];
+  const { send } = port;
+  port.send = (bytes, to) => {
+    sent.push(bytes.slice());
+    send.call(port, bytes, to);
+  };
+  return sent;
+}

@@ -7,15 +7,7 @@ import { VoidphoneValues } from "../../../src/node/voidphone/voidphone-values.ts
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { randomContacts } from "../../dht/nodes.ts";
 import { effectsOf } from "../../effects-of.ts";
-
-const KEY = new Uint8Array(32).fill(1);
-const RECORD = {
-  address: KEY,
-  signature: new Uint8Array(64),
-  seq: 1,
-  ttlSeconds: 60,
-  payload: Uint8Array.of(9),
-} as const;
+import { KEY, RECORD } from "./unsigned-record.ts";
 
 /** Values over what a real node keeps, and a network of which each put waits to be settled. */
 function rig(around: { contacts?: number; held?: StoredRecord } = {}) {

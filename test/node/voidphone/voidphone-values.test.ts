@@ -2,16 +2,9 @@ import { expect, test } from "vitest";
 import { SILENT } from "../../../src/base/index.ts";
 import { VoidphoneValues } from "../../../src/node/voidphone/voidphone-values.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
+import { KEY, RECORD } from "./unsigned-record.ts";
 
-const KEY = new Uint8Array(32).fill(1);
 const PLAIN = Uint8Array.of(7);
-const RECORD = {
-  address: KEY,
-  signature: new Uint8Array(64),
-  seq: 1,
-  ttlSeconds: 60,
-  payload: Uint8Array.of(9),
-} as const;
 
 /** When each place gives what it has; what has nothing says so then. */
 interface Place {

@@ -101,13 +101,14 @@ class Flooded {
 describe("calls whose bodies never end", () => {
   it("leave room for others, however many names they are made under", async () => {
     const node = new Flooded({ callsMax: 16, callsPerPeerMax: 4 });
-    for (let call = 0; call < 16; call++) node.open(1 + (call >> 2), OPENING);
+    const held = Array.from({ length: 16 }, (_, call) => node.open(1 + (call >> 2), OPENING));
     await node.pass(1);
     expect(node.running.size).toBe(16);
     for (let honest = 100; honest < 104; honest++) {
       expect(await node.count(honest)).toEqual(["1", "2", "3"]);
     }
-    // One place was made, and then used by one after the other.
+    // One place was made, by the last call of one of them, and used by one after the other.
+    expect(held.flatMap(({ readableEnded }, call) => (readableEnded ? [call] : []))).toEqual([3]);
     expect([node.stopped, node.running.size]).toEqual([["CULVERT_BUSY"], 15]);
     node.service.abandonAll();
   });
