@@ -57,7 +57,7 @@ export class FixedBase {
 
   /**
    * scalar · point, encoded, for each scalar: 32 bytes little-endian, below L. All of them share
-   * one inversion, which is a third of a product that is made alone.
+   * one inversion, which is more than a quarter of a product that is made alone.
    */
   multiply(scalars: readonly Uint8Array[]): Uint8Array[] {
     const sums = new Float64Array(scalars.length * SUM);
