@@ -84,6 +84,39 @@ function vanishRow(percentGone: number, asked: number): DhtRow {
   };
 }
 
+/** Networks of which one row gives the means: what one get waits for goes by the ids of a network. */
+const SILENT_NETWORKS = 20;
+
+/** One node of 100 gets what all others keep, once a part of them says nothing any more. */
+const SILENT: DhtRow = {
+  name: "silent-100",
+  title: "gets by one node when a quarter, then a half, of 100 nodes fell silent",
+  run(seed) {
+    const means = new Map<string, number>();
+    let success = 1;
+    const note = (name: string, value: number): void => {
+      means.set(name, (means.get(name) ?? 0) + value / SILENT_NETWORKS);
+    };
+    for (let i = 0; i < SILENT_NETWORKS; i++) {
+      const swarm = network({ seed: seed * SILENT_NETWORKS + i, nodes: 100 });
+      const records = putAll(swarm, 100);
+      const [asker] = swarm.nodes;
+      for (const percent of [25, 50]) {
+        for (const node of swarm.nodes.slice(100 - percent)) if (node.isAlive) swarm.stop(node);
+        const gets = getAll(swarm, records, 100, (node) => node === asker);
+        success = Math.min(success, gets.success);
+        note(`asked${percent}`, gets.askedMean);
+        note(`msMedian${percent}`, gets.msMedian);
+        note(`ms99of${percent}`, gets.ms99);
+      }
+    }
+    return {
+      verdicts: [atLeastShare("gets that succeed", success, 0.999)],
+      figures: Object.fromEntries(means),
+    };
+  },
+};
+
 /** Records at five keepers, as the Map has them. */
 const FIVE: DhtRow = {
   name: "five-keepers",
@@ -297,6 +330,7 @@ export const DHT_ROWS: readonly DhtRow[] = [
   vanishRow(10, 0.999),
   vanishRow(30, 0.99),
   vanishRow(50, 0.99),
+  SILENT,
   FIVE,
   churnRow(120),
   churnRow(30),

@@ -1,6 +1,6 @@
 /** Gets while a growing part of a network says nothing any more. */
 import type { Party } from "./dht-parties.ts";
-import { type Row, timed } from "./dht-timing.ts";
+import { type Row, rowOf, type Sample, sampled } from "./dht-timing.ts";
 
 /** Each may take others seconds: fewer of them, and some in flight at once. */
 const VALUES = 100;
@@ -10,18 +10,28 @@ const SHARES = [0.25, 0.5] as const;
 /** What the row is called of which something is asked. */
 export const HALF_SILENT = silent(0.5);
 
+/** Gets of one network, by how much of it is silent. */
+export type SilentSamples = Readonly<Record<string, Sample>>;
+
 /** Those who fall silent are taken from the end, and add up. */
-export async function timedInSilence(
-  { name, party, nodes }: { readonly name: string; readonly party: Party; readonly nodes: number },
+export async function sampledInSilence(
+  { party, nodes }: { readonly party: Party; readonly nodes: number },
   get: (number: number) => Promise<boolean>,
-): Promise<Row[]> {
-  const rows: Row[] = [];
+): Promise<SilentSamples> {
+  const samples: Record<string, Sample> = {};
   for (const share of SHARES) {
     await party.silence(Math.floor(share * nodes));
-    const label = { name, what: silent(share) };
-    rows.push(await timed(label, get, { inFlight: IN_FLIGHT, count: VALUES }));
+    samples[silent(share)] = await sampled(get, { inFlight: IN_FLIGHT, count: VALUES });
   }
-  return rows;
+  return samples;
+}
+
+/** What the gets of one or more networks came to. */
+export function silentRows(name: string, networks: readonly SilentSamples[]): Row[] {
+  return SHARES.map(silent).map((what) => {
+    const samples = networks.map((samplesOf) => samplesOf[what]).filter((one) => one !== undefined);
+    return rowOf({ name, what }, samples);
+  });
 }
 
 function silent(share: number): string {

@@ -9,8 +9,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { equalBytes } from "../src/base/index.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
-import { timedInSilence } from "./dht-silence.ts";
-import { contentOf, type Row, type Sample, sampled } from "./dht-timing.ts";
+import { type SilentSamples, sampledInSilence } from "./dht-silence.ts";
+import { contentOf, type Sample, sampled } from "./dht-timing.ts";
 import { check } from "./harness.ts";
 
 /** Put and got before anything is counted, after which compilers have seen it all. */
@@ -25,7 +25,7 @@ export type SizeWish =
   | { readonly what: "heap" }
   | { readonly what: "silence" };
 
-export type SizeReply = Sample | number | null | readonly Row[];
+export type SizeReply = Sample | number | null | SilentSamples;
 
 const STARTS: Readonly<Record<string, (nodes: number) => Promise<Party>>> = {
   "culvert, 12 replicas": (nodes) => culvertParty(nodes, 12),
@@ -61,7 +61,7 @@ async function done(wish: SizeWish): Promise<SizeReply> {
     case "heap":
       return (heapBytes() - heapBefore) / 1_024 / nodes;
     case "silence":
-      return await timedInSilence({ name, party, nodes }, get);
+      return await sampledInSilence({ party, nodes }, get);
   }
 }
 

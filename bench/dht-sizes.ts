@@ -1,11 +1,12 @@
 /**
  * Puts and gets in networks of 50 and 100 nodes, what a node takes, and gets once nodes are silent:
- * our DHT, hyperdht and bittorrent-dht in turns, each network in a process of its own.
+ * our DHT, hyperdht and bittorrent-dht in turns, each network in a process of its own. Who waits
+ * for the silent ones goes by the ids of a network, so those gets are of several networks.
  *
  * Run: `npm run -s bench -- dht-sizes`, or one size: `node bench/dist/bench/dht-sizes.js 50`.
  */
 import { wholeNumber } from "./command-line.ts";
-import { HALF_SILENT } from "./dht-silence.ts";
+import { HALF_SILENT, type SilentSamples, silentRows } from "./dht-silence.ts";
 import type { SizeWish } from "./dht-size-party.ts";
 import { type Row, rowOf, type Sample } from "./dht-timing.ts";
 import { atLeast, atMost, check, printTable, type Verdict, writeResults } from "./harness.ts";
@@ -14,6 +15,8 @@ import { HelperProcess } from "./helper-process.ts";
 const VALUES = 500;
 /** Values of one turn. */
 const TURN = 50;
+/** Networks whose gets are taken together once nodes are silent. */
+const SILENT_NETWORKS = 5;
 const OURS = "culvert, 12 replicas";
 const PEERS = ["hyperdht", "bittorrent-dht"] as const;
 
@@ -54,7 +57,7 @@ class Network {
     return await this.#ask({ what: "heap" });
   }
 
-  async silence(): Promise<readonly Row[]> {
+  async silence(): Promise<SilentSamples> {
     return await this.#ask({ what: "silence" });
   }
 
@@ -97,10 +100,22 @@ async function measureSize(nodes: number): Promise<SizeRow[]> {
     const more = { nodes, "heap KB": await network.heapKb(), requests: "–" };
     const told = Number.isNaN(sent) ? "–" : sent / VALUES;
     rows.push({ ...puts, ...more }, { ...gets, ...more, requests: told });
-    rows.push(...(await network.silence()).map((silent) => ({ ...silent, ...more })));
+    const inSilence = [await network.silence()];
     await network.close();
+    while (inSilence.length < SILENT_NETWORKS) inSilence.push(await silenceAnother(name, nodes));
+    rows.push(...silentRows(name, inSilence).map((silent) => ({ ...silent, ...more })));
   }
   return rows;
+}
+
+/** The same in a network of other ids. */
+async function silenceAnother(name: string, nodes: number): Promise<SilentSamples> {
+  const network = new Network(name, nodes);
+  await network.ready();
+  for (let from = 0; from < VALUES; from += TURN) await network.run("put", from);
+  const samples = await network.silence();
+  await network.close();
+  return samples;
 }
 
 function judge(nodes: number, rows: readonly SizeRow[]): Verdict[] {

@@ -13,7 +13,7 @@ import { writeFileSync } from "node:fs";
 import { equalBytes } from "../src/base/index.ts";
 import { misused, optionsOf, wholeNumber } from "./command-line.ts";
 import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-parties.ts";
-import { HALF_SILENT, timedInSilence } from "./dht-silence.ts";
+import { HALF_SILENT, sampledInSilence, silentRows } from "./dht-silence.ts";
 import { contentOf, type Row, timed } from "./dht-timing.ts";
 import { atLeast, check, printTable, type Verdict, writeResults } from "./harness.ts";
 import {
@@ -103,7 +103,7 @@ async function measureSilence(name: string, { party, put, get }: Operations): Pr
     rows.every((row) => row["success %"] === 100),
     `${name} keeps every value while all nodes live`,
   );
-  return [...rows, ...(await timedInSilence({ name, party, nodes }, get))];
+  return [...rows, ...silentRows(name, [await sampledInSilence({ party, nodes }, get)])];
 }
 
 /** One at a time, or it would be the time of this one processor that is measured. */
