@@ -129,8 +129,7 @@ export class ReTx {
     const state = this.#frames.state[slot];
     // A selective acknowledgement or a receipt may have come first: then nothing is needed.
     if (state !== FLYING && state !== NEW) return;
-    this.#setState(slot, SUSPECT);
-    this.#queue(this.#suspects, index, slot);
+    this.#queue(index, slot, SUSPECT);
   }
 
   /** The Map gave a receipt that ends at `expiresAt`; the frame is put again at `refreshAt`. */
@@ -240,8 +239,7 @@ export class ReTx {
       this.#setRefresh(slot, NEVER);
       if (state[slot] !== STORED) continue;
       // A selected frame is refreshed too: its reader may forget it in a crash.
-      this.#setState(slot, SUSPECT);
-      this.#queue(this.#suspects, index, slot);
+      this.#queue(index, slot, SUSPECT);
     }
   }
 
@@ -256,15 +254,12 @@ export class ReTx {
 
   /** Takes the most urgent frame to put again; with `missingOnly`, only one known to be missing. */
   nextRetransmission(missingOnly: boolean): number | undefined {
-    if (this.#first(this.#missing, MISSING) !== undefined) return this.#missing.pop()?.index;
-    if (missingOnly || this.#first(this.#suspects, SUSPECT) === undefined) return undefined;
-    return this.#suspects.pop()?.index;
+    return this.#mostUrgent(missingOnly)?.pop()?.index;
   }
 
   /** True when `nextRetransmission` would give a frame. */
   hasRetransmission(missingOnly: boolean): boolean {
-    if (this.#first(this.#missing, MISSING) !== undefined) return true;
-    return !missingOnly && this.#first(this.#suspects, SUSPECT) !== undefined;
+    return this.#mostUrgent(missingOnly) !== undefined;
   }
 
   /** Whether all that is suspect, if anything is, has been in the Map: its time there has come. */
@@ -302,22 +297,18 @@ export class ReTx {
 
   #markSelected(slot: number): void {
     if (this.#frames.selected[slot] === 1) return;
-    if (!this.#isThere(slot)) this.#unstored -= 1;
-    this.#frames.selected[slot] = 1;
     // Whatever happened to the last put, the reader has the frame.
-    this.#frames.state[slot] = STORED;
+    this.#setState(slot, STORED);
+    this.#frames.selected[slot] = 1;
   }
 
   #unselect(index: number, slot: number): void {
     const { state, selected, refreshAt } = this.#frames;
     if (selected[slot] === 0) return;
     selected[slot] = 0;
+    if (state[slot] !== STORED) this.#unstored += 1;
     // Without a receipt that is still renewed, only the reader vouched for it.
-    if (state[slot] === STORED && refreshAt[slot] === NEVER) {
-      state[slot] = SUSPECT;
-      this.#queue(this.#suspects, index, slot);
-    }
-    if (!this.#isThere(slot)) this.#unstored += 1;
+    else if (refreshAt[slot] === NEVER) this.#queue(index, slot, SUSPECT);
   }
 
   /** RACK: a frame is missing when one that was put later has arrived and it has not. */
@@ -332,8 +323,7 @@ export class ReTx {
     const isStored = state[slot] === STORED;
     if (isStored && options.now - (storedAt[slot] as number) < options.doubtMs) return;
     if (!isStored && state[slot] !== SUSPECT) return;
-    this.#setState(slot, MISSING);
-    this.#queue(this.#missing, index, slot);
+    this.#queue(index, slot, MISSING);
   }
 
   /** Whatever its reader has said of it: one that has it forgets things in crashes. */
@@ -342,8 +332,7 @@ export class ReTx {
     const { state, storedAt } = this.#frames;
     if (slot < 0 || (storedAt[slot] as number) > since) return;
     if (state[slot] !== STORED && state[slot] !== SUSPECT) return;
-    this.#setState(slot, MISSING);
-    this.#queue(this.#missing, index, slot);
+    this.#queue(index, slot, MISSING);
   }
 
   #setState(slot: number, state: number): void {
@@ -378,8 +367,18 @@ export class ReTx {
     this.#frames.remove(slot);
   }
 
-  #queue(queue: Heap<Suspect>, index: number, slot: number): void {
+  /** The frame is to be put again: it is suspect, or missing. */
+  #queue(index: number, slot: number, state: typeof SUSPECT | typeof MISSING): void {
+    this.#setState(slot, state);
+    const queue = state === MISSING ? this.#missing : this.#suspects;
     queue.push({ index, storedAt: this.#frames.storedAt[slot] as number });
+  }
+
+  /** The queue whose first frame is to be put again next; with `missingOnly`, of missing ones. */
+  #mostUrgent(missingOnly: boolean): Heap<Suspect> | undefined {
+    if (this.#first(this.#missing, MISSING) !== undefined) return this.#missing;
+    if (missingOnly || this.#first(this.#suspects, SUSPECT) === undefined) return undefined;
+    return this.#suspects;
   }
 
   /** Drops frames that have moved on to another state since they were queued. */
