@@ -1,5 +1,5 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { toHex } from "../base/index.ts";
+import { LruMap, toHex } from "../base/index.ts";
 import { isBelowOrder, isPlausiblePoint } from "./ed25519-rule.ts";
 import { FixedBase } from "./fixed-base.ts";
 import { requireLength } from "./provider.ts";
@@ -10,8 +10,8 @@ type Point = ReturnType<typeof ed25519.Point.fromBytes>;
 /** Roots whose table is remembered, of 220 kB each. */
 const ROOTS_MAX = 64;
 
-/** By the hex form of the encoding, which is public; the least recently used comes first. */
-const roots = new Map<string, FixedBase>();
+/** By the hex form of the encoding, which is public. */
+const roots = new LruMap<string, FixedBase>(ROOTS_MAX);
 
 let basePoint: FixedBase | undefined;
 
@@ -53,15 +53,11 @@ export function decodePoint(encoded: Uint8Array): Point | undefined {
 
 function tableOf(encoded: Uint8Array): FixedBase | undefined {
   const name = toHex(encoded);
-  let table = roots.get(name);
-  if (table === undefined) {
-    const point = decodePoint(encoded);
-    if (point === undefined) return undefined;
-    table = new FixedBase(point);
-    const [oldest] = roots.keys();
-    if (roots.size >= ROOTS_MAX && oldest !== undefined) roots.delete(oldest);
-  }
-  roots.delete(name);
+  const known = roots.get(name);
+  if (known !== undefined) return known;
+  const point = decodePoint(encoded);
+  if (point === undefined) return undefined;
+  const table = new FixedBase(point);
   roots.set(name, table);
   return table;
 }
