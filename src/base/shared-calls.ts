@@ -23,7 +23,7 @@ export class SharedCalls<T> {
       const forget = onAbort(signal, (error) => {
         call.waiting -= 1;
         if (call.waiting === 0) {
-          if (this.#calls.get(key) === call) this.#calls.delete(key);
+          this.#forget(key, call);
           call.controller.abort();
         }
         reject(error);
@@ -37,10 +37,13 @@ export class SharedCalls<T> {
     const promise = begin(controller.signal);
     const call = { promise, controller, waiting: 0 };
     this.#calls.set(key, call);
-    const leave = (): void => {
-      if (this.#calls.get(key) === call) this.#calls.delete(key);
-    };
-    promise.then(leave, leave);
+    const forget = (): void => this.#forget(key, call);
+    promise.then(forget, forget);
     return call;
+  }
+
+  /** Another one may have begun since, which stays. */
+  #forget(key: string, call: SharedCall<T>): void {
+    if (this.#calls.get(key) === call) this.#calls.delete(key);
   }
 }
