@@ -5,7 +5,7 @@ import {
   sign,
   X509Certificate,
 } from "node:crypto";
-import { CulvertError, concatBytes } from "../base/index.ts";
+import { CulvertError, concatBytes, utf8 } from "../base/index.ts";
 
 /** A certificate and its key, as PEM. */
 export interface CertificateIdentity {
@@ -53,7 +53,7 @@ const DAY_MS = 86_400_000;
 export function makeCertificate(claims: CertificateClaims): CertificateIdentity {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const ecdsaWithSha256 = der(TAG.sequence, oid("1.2.840.10045.4.3.2"));
-  const commonName = der(TAG.sequence, oid("2.5.4.3"), der(TAG.utf8, ascii("culvert")));
+  const commonName = der(TAG.sequence, oid("2.5.4.3"), der(TAG.utf8, utf8("culvert")));
   const name = der(TAG.sequence, der(TAG.set, commonName));
   const { unixMs } = claims;
   const body = der(
@@ -196,11 +196,7 @@ function time(unixMs: number): Uint8Array {
   const digits = new Date(unixMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   const isShort = digits < "2050";
   const text = `${isShort ? digits.slice(2) : digits}Z`;
-  return der(isShort ? TAG.utcTime : TAG.generalizedTime, ascii(text));
-}
-
-function ascii(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return der(isShort ? TAG.utcTime : TAG.generalizedTime, utf8(text));
 }
 
 function pem(bytes: Uint8Array): string {

@@ -34,7 +34,6 @@ interface DhtPackage {
   new (options: object): DhtClient;
 }
 interface DhtClient {
-  listen(callback: () => void): void;
   once(event: "ready" | "error", listener: (error?: Error) => void): void;
   off(event: "error", listener: (error?: Error) => void): void;
   on(event: "error" | "warning", listener: () => void): void;

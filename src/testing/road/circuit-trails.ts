@@ -1,3 +1,4 @@
+import { utf8 } from "../../base/index.ts";
 import { hashBytes } from "../world/trace.ts";
 import type { StreamEnd } from "./capture.ts";
 
@@ -56,7 +57,7 @@ const AGREEING_SHARE = 0.6;
 function nameOf({ sights, isOpener, node }: StreamEnd, at: string): string {
   const isFromOpener = (isSent: boolean): boolean => isSent === isOpener;
   const first = sights.find(({ isSent }) => isFromOpener(isSent));
-  const sample = first?.bytes.subarray(0, SAMPLE_BYTES) ?? new TextEncoder().encode(node);
+  const sample = first?.bytes.subarray(0, SAMPLE_BYTES) ?? utf8(node);
   return `${at} ${hashBytes(sample)}`;
 }
 
