@@ -10,7 +10,11 @@ export { Mode } from "./mode.ts";
 export { Broadcast } from "./multicast/broadcast.ts";
 export type { BroadcastProgress } from "./multicast/broadcast-core.ts";
 export type { BroadcastOpenOptions, BroadcastStoreOptions } from "./multicast/broadcast-parts.ts";
-export { capabilityToText, generateCapability } from "./multicast/capability-text.ts";
+export {
+  capabilityToText,
+  type GivenCapability,
+  generateCapability,
+} from "./multicast/capability-text.ts";
 export type { BroadcastEvents, SubscriptionEvents } from "./multicast/events.ts";
 export type {
   BroadcastOptions,
@@ -20,7 +24,7 @@ export type {
 export { BROADCAST_DEFAULTS, SUBSCRIPTION_DEFAULTS } from "./multicast/options.ts";
 export type { SubscriptionStoreOptions } from "./multicast/subscription.ts";
 export { Subscription } from "./multicast/subscription.ts";
-export type { GivenCapability, SubscriptionOpenOptions } from "./multicast/subscription-parts.ts";
+export type { SubscriptionOpenOptions } from "./multicast/subscription-parts.ts";
 export type { SubscriptionProgress } from "./multicast/subscription-progress.ts";
 export type { StreamOptions } from "./options.ts";
 export { DEFAULTS } from "./options.ts";

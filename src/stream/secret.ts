@@ -1,6 +1,6 @@
 import { bech32m } from "@scure/base";
 import { CulvertError, toHex } from "../base/index.ts";
-import { crypto } from "../crypto/index.ts";
+import { crypto, type WriteCapability } from "../crypto/index.ts";
 import { systemRandom } from "../io/random.ts";
 
 /** Length of a stream's secret in bytes. */
@@ -58,6 +58,11 @@ export function parseSecret(secret: Uint8Array | string): Uint8Array {
  */
 function isBytes(given: unknown): boolean {
   return ArrayBuffer.isView(given) && Object.prototype.toString.call(given) === UINT8ARRAY;
+}
+
+/** The seed of the root that is written under: 32 secret bytes, owned by the caller. */
+export function writeSeedOf(write: WriteCapability): Uint8Array {
+  return write.toBytes().slice(0, 32);
 }
 
 /** A public name of a stream: it finds saved state and says nothing about the secret. */

@@ -15,6 +15,7 @@ import {
 } from "../frame/frame.ts";
 import { GAP, type ReceiverCore } from "../receiver/receiver-core.ts";
 import { encodeState } from "../saved/state-codec.ts";
+import { writeSeedOf } from "../secret.ts";
 import { PROBES_REACH } from "../sender/probe-timer.ts";
 import type { SenderCore } from "../sender/sender-core.ts";
 import { type LeftFrames, leftBy, type StreamState } from "../state.ts";
@@ -41,7 +42,7 @@ export class StreamCore extends FrameCore<StreamOrder> {
   constructor(init: StreamCoreInit) {
     const { options, state, cellBytes, write, read } = init;
     super({ ...init, isOver: state?.isDone ?? false });
-    this.#fixed = { cellBytes, writeSeed: write.toBytes().slice(0, 32), readRoot: read.root };
+    this.#fixed = { cellBytes, writeSeed: writeSeedOf(write), readRoot: read.root };
     this.#ttlMs = options.ttlSeconds * 1_000;
     this.#left = state && leftBy(state);
     this.#peerTimeout = new PeerTimeout(options.peerTimeoutMs);

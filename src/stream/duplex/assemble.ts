@@ -25,6 +25,7 @@ import {
   type StreamOptions,
   UNACKNOWLEDGED_FRAMES_CEILING,
 } from "../options.ts";
+import { fromJournal, type Journalling, NO_JOURNAL } from "../saved/journalling.ts";
 import {
   begunIn,
   loadedJournal,
@@ -33,8 +34,9 @@ import {
   waitingIn,
 } from "../saved/saved-frames.ts";
 import { decodeState, encodeState, type WholeState } from "../saved/state-codec.ts";
-import { parseSecret, streamIdOf } from "../secret.ts";
+import { parseSecret, streamIdOf, writeSeedOf } from "../secret.ts";
 import type { StreamState } from "../state.ts";
+import type { SessionParts } from "./core-session.ts";
 
 /** What one side of a stream holds: the right to write one direction and to read the other. */
 export interface StreamCapabilities {
@@ -54,15 +56,8 @@ export interface StreamRoots {
 }
 
 /** Everything that a `Stream` is put together from. */
-export interface StreamParts {
-  readonly core: StreamCore;
-  /** Bound to this stream. */
-  readonly transport: Transport;
-  readonly journal: Journal | undefined;
-  /** Opens the journal again after it was closed. */
-  readonly reopen: (() => Promise<Journal>) | undefined;
+export interface StreamParts extends SessionParts<StreamCore> {
   readonly roots: StreamRoots;
-  readonly clock: Clock;
   readonly past: StreamPast;
 }
 
@@ -138,7 +133,7 @@ export interface AssemblyContext {
  * @throws CulvertError `CULVERT_GEOMETRY_CHANGED` when the transport's cells cannot carry frames
  */
 export function assembleNew(keys: StreamCapabilities, context: AssemblyContext): StreamParts {
-  return beginning(keys, context, { journal: undefined, reopen: undefined });
+  return beginning(keys, context, NO_JOURNAL);
 }
 
 /**
@@ -146,25 +141,20 @@ export function assembleNew(keys: StreamCapabilities, context: AssemblyContext):
  *
  * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`, `CULVERT_BAD_STATE`, `CULVERT_STATE_IN_USE`
  */
-export async function assembleFromStore(
+export function assembleFromStore(
   keys: StreamCapabilities,
   context: AssemblyContext,
   store: JournalStore,
 ): Promise<StreamParts> {
-  const reopen = (): Promise<Journal> => store.open(streamIdOf(keys.write.root));
-  const journal = await reopen();
-  try {
-    const head = await journal.load();
-    if (head === undefined) return beginning(keys, context, { journal, reopen });
+  const open = (): Promise<Journal> => store.open(streamIdOf(keys.write.root));
+  return fromJournal(open, async (journalling, head) => {
+    if (head === undefined) return beginning(keys, context, journalling);
     const state = decodeState(head);
     const needed = neededBy(state);
-    await sweep(journal, head, needed);
-    const beside = await besideIn(journal, needed);
-    return continuation({ state, ...beside }, context, { journal, reopen }, keys.read);
-  } catch (error) {
-    await journal.close();
-    throw error;
-  }
+    await sweep(journalling.journal, head, needed);
+    const beside = await besideIn(journalling.journal, needed);
+    return continuation({ state, ...beside }, context, journalling, keys.read);
+  });
 }
 
 /**
@@ -205,8 +195,6 @@ export function bindTransport(transport: Transport, roots: StreamRoots): Transpo
   return transport.bind?.({ writeSeed, readRoot: peer, addressesOf }) ?? transport;
 }
 
-type Journalling = Pick<StreamParts, "journal" | "reopen">;
-
 function beginning(
   keys: StreamCapabilities,
   context: AssemblyContext,
@@ -228,7 +216,7 @@ function continuation(
 ): StreamParts {
   const { random, transport } = context;
   const { cellBytes } = state;
-  requireSameGeometry(state, transport);
+  requireSameGeometry(cellBytes, transport);
   const keys = keysOfState(state, given);
   const options = resolveOptions({ ...context.options, durable: true });
   const core = new StreamCore({ ...keys, cellBytes, random, options, state, waiting, begun });
@@ -257,7 +245,7 @@ function partsOf(
   { write, read }: StreamCapabilities,
   { transport, clock }: AssemblyContext,
 ): Pick<StreamParts, "transport" | "roots" | "clock"> {
-  const writeSeed = write.toBytes().slice(0, 32);
+  const writeSeed = writeSeedOf(write);
   const { root: peer, addressesOf } = read;
   const roots = { own: write.root, peer, addressesOf, writeSeed };
   return { transport: bindTransport(transport, roots), roots, clock };

@@ -1,7 +1,8 @@
-import { type Clock, type Core, CulvertError, type Journal } from "../../base/index.ts";
+import { type Clock, type Core, CulvertError } from "../../base/index.ts";
 import { inThisContext } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { IoEffect, IoInput } from "../exchange/protocol.ts";
+import type { Journalling } from "../saved/journalling.ts";
 import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
 import { StateWaits } from "../saved/state-waits.ts";
 import { StreamEngine } from "./engine.ts";
@@ -11,13 +12,10 @@ import type { Callback } from "./held-callback.ts";
 type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;
 
 /** What a session is put together from. */
-export interface SessionParts<C> {
+export interface SessionParts<C> extends Journalling {
   readonly core: C;
   /** Bound to what the core reads and writes. */
   readonly transport: Transport;
-  readonly journal: Journal | undefined;
-  /** Opens the journal again after it was closed. */
-  readonly reopen: (() => Promise<Journal>) | undefined;
   readonly clock: Clock;
 }
 

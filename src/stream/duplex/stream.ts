@@ -1,4 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
+import type { CulvertError } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
@@ -6,7 +6,8 @@ import type { SocketEvents } from "../../io/socket-duplex.ts";
 import type { Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
-import { handOver } from "../saved/saved-frames.ts";
+import { requireSameGeometry } from "../frame/geometry.ts";
+import { handOver } from "../saved/journalling.ts";
 import { decodeWholeState, encodeWholeState } from "../saved/state-codec.ts";
 import type { WaitOptions } from "../saved/state-waits.ts";
 import { streamIdOf } from "../secret.ts";
@@ -58,13 +59,11 @@ export class Stream extends CoreDuplex {
   declare addListener: Hear<StreamEvents, this>;
   /** Its keys are in them: private in both classes, so that nobody finds them in a stream. */
   readonly #parts: StreamParts;
-  #transport: Transport;
 
   /** Use the static methods. */
   private constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(parts, options);
     this.#parts = parts;
-    this.#transport = parts.transport;
   }
 
   /** The listening end of the stream that `secret` carries. */
@@ -146,7 +145,7 @@ export class Stream extends CoreDuplex {
 
   /** Bytes that one cell carries at most. */
   get payloadSize(): number {
-    return payloadBytesMax(this.#transport.payloadSize);
+    return payloadBytesMax(this.#parts.transport.payloadSize);
   }
 
   get localAddress(): string {
@@ -159,11 +158,8 @@ export class Stream extends CoreDuplex {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
-    if (transport.payloadSize !== this.#transport.payloadSize) {
-      throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
-    }
-    this.#transport = bindTransport(transport, this.#parts.roots);
-    this.engine.setTransport(this.#transport);
+    requireSameGeometry(this.#parts.transport.payloadSize, transport);
+    this.engine.setTransport(bindTransport(transport, this.#parts.roots));
   }
 
   /** In manual mode: the application has made all bytes below `offset` its own. */

@@ -13,15 +13,15 @@ export function requireGeometry(cellBytes: number): number {
 }
 
 /**
- * What a saved state goes on over has to have cells of its size.
+ * What a stream goes on over has to have cells of its size.
  *
  * @throws CulvertError `CULVERT_GEOMETRY_CHANGED`
  */
 export function requireSameGeometry(
-  state: { readonly cellBytes: number },
-  transport: { readonly payloadSize: number },
+  cellBytes: number,
+  { payloadSize }: { readonly payloadSize: number },
 ): void {
-  const detail = { state: state.cellBytes, transport: transport.payloadSize };
-  if (detail.state === detail.transport) return;
+  if (payloadSize === cellBytes) return;
+  const detail = { stream: cellBytes, transport: payloadSize };
   throw new CulvertError("CULVERT_GEOMETRY_CHANGED", undefined, { detail });
 }

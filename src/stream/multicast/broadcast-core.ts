@@ -5,6 +5,7 @@ import { ABORT_RTOS, FrameCore } from "../exchange/frame-core.ts";
 import type { IoInput, StreamOrder } from "../exchange/protocol.ts";
 import type { Acknowledgement } from "../frame/frame.ts";
 import { resolveOptions } from "../options.ts";
+import { writeSeedOf } from "../secret.ts";
 import { BroadcastSender } from "./broadcast-sender.ts";
 import {
   type BroadcastState,
@@ -71,7 +72,7 @@ export class BroadcastCore extends FrameCore<BroadcastOrder> {
   readonly #isResumed: boolean;
   readonly #sender: BroadcastSender;
   readonly #readers: Map<string, RepairPosition>;
-  #isAborting = false;
+  #isAborting: boolean;
   #abortUntil: Instant = Number.POSITIVE_INFINITY;
 
   constructor(init: BroadcastCoreInit) {
@@ -82,7 +83,7 @@ export class BroadcastCore extends FrameCore<BroadcastOrder> {
     super({ ...given, options: resolveOptions(options), isOver });
     this.#cellBytes = given.cellBytes;
     this.#root = write.root;
-    this.#writeSeed = write.toBytes().slice(0, 32);
+    this.#writeSeed = writeSeedOf(write);
     this.#isResumed = state !== undefined;
     this.#isAborting = state?.resetIndex !== undefined;
     this.#readers = new Map(readers);

@@ -5,8 +5,9 @@ import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
 import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
+import { fromJournal, type Journalling, NO_JOURNAL } from "../saved/journalling.ts";
 import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved/saved-frames.ts";
-import { streamIdOf } from "../secret.ts";
+import { streamIdOf, writeSeedOf } from "../secret.ts";
 import { BroadcastCore } from "./broadcast-core.ts";
 import {
   type BroadcastState,
@@ -53,37 +54,30 @@ export interface BroadcastParts extends SessionParts<BroadcastCore> {
   readonly isAborted: boolean;
 }
 
-type Journalling = Pick<BroadcastParts, "journal" | "reopen">;
-
 /** A broadcast that begins, and ends with this process. */
 export function newBroadcast(
   transport: Transport,
   write: WriteCapability,
   options: BroadcastOpenOptions,
 ): BroadcastParts {
-  return beginning({ transport, write, options }, { journal: undefined, reopen: undefined });
+  return beginning({ transport, write, options }, NO_JOURNAL);
 }
 
 /** A broadcast that goes on from its journal, or begins with it. */
-export async function broadcastFromStore(
+export function broadcastFromStore(
   transport: Transport,
   write: WriteCapability,
   options: BroadcastOpenOptions & { readonly store: JournalStore },
 ): Promise<BroadcastParts> {
-  const reopen = (): Promise<Journal> => options.store.open(streamIdOf(write.root));
-  const journal = await reopen();
-  try {
-    const head = await journal.load();
-    if (head === undefined) return beginning({ transport, write, options }, { journal, reopen });
+  const open = (): Promise<Journal> => options.store.open(streamIdOf(write.root));
+  return fromJournal(open, async (journalling, head) => {
+    if (head === undefined) return beginning({ transport, write, options }, journalling);
     const state = decodeBroadcastState(head);
     const needed = neededBy(state);
-    await sweep(journal, head, needed);
-    const waiting = await waitingIn(journal, needed);
-    return continuation({ transport, state, waiting, options }, { journal, reopen });
-  } catch (error) {
-    await journal.close();
-    throw error;
-  }
+    await sweep(journalling.journal, head, needed);
+    const waiting = await waitingIn(journalling.journal, needed);
+    return continuation({ transport, state, waiting, options }, journalling);
+  });
 }
 
 /**
@@ -147,7 +141,7 @@ function continuation(
   journalling: Journalling,
 ): BroadcastParts {
   const { cellBytes, framer } = state;
-  requireSameGeometry(state, transport);
+  requireSameGeometry(cellBytes, transport);
   const write = WriteCapability.of(state.writeSeed, Chain.fromBytes(state.chain));
   const options = resolveBroadcastOptions({ ...given, durable: true });
   const readers = new Map(state.readers.map((position) => [streamIdOf(position.root), position]));
@@ -177,7 +171,7 @@ function partsOf(
   { transport, options }: Context,
 ): Pick<BroadcastParts, "transport" | "root" | "writeSeed" | "random" | "clock"> {
   const { root } = write;
-  const writeSeed = write.toBytes().slice(0, 32);
+  const writeSeed = writeSeedOf(write);
   const bound = bindForWriting(transport, writeSeed);
   const clock = options.clock ?? systemClock;
   return { transport: bound, root, writeSeed, random: systemRandom, clock };

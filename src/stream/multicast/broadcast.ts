@@ -13,7 +13,8 @@ import { type Callback, HeldCallback } from "../duplex/held-callback.ts";
 import { HeldWrite } from "../duplex/held-write.ts";
 import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
-import { handOver } from "../saved/saved-frames.ts";
+import { requireSameGeometry } from "../frame/geometry.ts";
+import { handOver } from "../saved/journalling.ts";
 import type { WaitOptions } from "../saved/state-waits.ts";
 import { streamIdOf } from "../secret.ts";
 import type { BroadcastInput, BroadcastProgress } from "./broadcast-core.ts";
@@ -28,6 +29,7 @@ import {
 } from "./broadcast-parts.ts";
 import { decodeWholeBroadcast, encodeWholeBroadcast } from "./broadcast-state.ts";
 import {
+  type GivenCapability,
   generateCapability,
   parseReadCapability,
   parseWriteCapability,
@@ -64,7 +66,6 @@ export class Broadcast extends Writable {
   readonly #desk: RepairDesk;
   readonly #heldWrite: HeldWrite;
   readonly #heldFinal = new HeldCallback();
-  #transport: Transport;
   #cancelLinger: Cancel | undefined;
 
   /**
@@ -95,7 +96,6 @@ export class Broadcast extends Writable {
     });
     this.#parts = parts;
     this.#heldWrite = new HeldWrite(this, parts.core);
-    this.#transport = transport;
     this.#session = new CoreSession(parts, {
       event: (event) => this.#onEvent(event),
       broken: (error) => this.#fail(error),
@@ -150,7 +150,7 @@ export class Broadcast extends Writable {
 
   /** Bytes that one cell carries at most. */
   get payloadSize(): number {
-    return payloadBytesMax(this.#transport.payloadSize);
+    return payloadBytesMax(this.#parts.transport.payloadSize);
   }
 
   /** What has become of the bytes, and who asks for repairs. */
@@ -181,7 +181,7 @@ export class Broadcast extends Writable {
    * @throws CulvertError `CULVERT_BUSY` beyond `repairReadersMax`, `CULVERT_BAD_CAPABILITY`; what
    *   ended the broadcast, when it is over
    */
-  addReader(repair: ReadCapability | Uint8Array | string): string {
+  addReader(repair: GivenCapability): string {
     if (this.destroyed) throw this.#session.ending;
     return this.#desk.add(parseReadCapability(repair));
   }
@@ -203,10 +203,7 @@ export class Broadcast extends Writable {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
-    if (transport.payloadSize !== this.#transport.payloadSize) {
-      throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
-    }
-    this.#transport = transport;
+    requireSameGeometry(this.#parts.transport.payloadSize, transport);
     this.#desk.setTransport(transport);
     this.#session.engine.setTransport(bindForWriting(transport, this.#parts.writeSeed));
   }

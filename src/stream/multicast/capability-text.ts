@@ -8,6 +8,9 @@ const PREFIX = "culvertread";
 const VERSION = 1;
 const TEXT_LENGTH_MAX = 300;
 
+/** A read capability as an object, as its 136 bytes, or as text. */
+export type GivenCapability = ReadCapability | Uint8Array | string;
+
 /** A fresh root and chain of one's own: to write a broadcast, or to ask for repairs of one. */
 export function generateCapability(): WriteCapability {
   return WriteCapability.generate(systemRandom);
@@ -20,11 +23,11 @@ export function capabilityToText(capability: ReadCapability): string {
 }
 
 /**
- * A read capability from what it is given as: itself, its 136 bytes, or its text.
+ * A read capability from what it is given as.
  *
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET` for text that is mistyped
  */
-export function parseReadCapability(given: ReadCapability | Uint8Array | string): ReadCapability {
+export function parseReadCapability(given: GivenCapability): ReadCapability {
   if (given instanceof ReadCapability) return withRoom(given);
   return withRoom(ReadCapability.fromBytes(typeof given === "string" ? bytesOf(given) : given));
 }

@@ -6,6 +6,7 @@ import type { Exchange, Request } from "../exchange/exchange.ts";
 import type { StreamEffect } from "../exchange/protocol.ts";
 import { type Acknowledgement, emptySelective, SELECTIVE_BITS, select } from "../frame/frame.ts";
 import { ACK_CONTEXT, keysFrom } from "../frame/frame-keys.ts";
+import { writeSeedOf } from "../secret.ts";
 import type { Numbering } from "./numbering.ts";
 import { REPAIR_PLACES } from "./repair-core.ts";
 import type { RepairState } from "./subscription-state.ts";
@@ -58,7 +59,7 @@ export class RepairAsker {
   /** `repair`: the reader's own chain, which the broadcast's writer can read; it is copied. */
   constructor(init: RepairAskerInit, repair: WriteCapability, state?: RepairState) {
     this.#init = init;
-    this.#seed = repair.toBytes().slice(0, 32);
+    this.#seed = writeSeedOf(repair);
     this.#writer = new AckWriter(
       {
         ...init,

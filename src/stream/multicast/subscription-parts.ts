@@ -5,9 +5,14 @@ import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
 import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
+import { fromJournal, type Journalling, NO_JOURNAL } from "../saved/journalling.ts";
 import { loadedJournal } from "../saved/saved-frames.ts";
-import { streamIdOf } from "../secret.ts";
-import { parseReadCapability, parseWriteCapability } from "./capability-text.ts";
+import { streamIdOf, writeSeedOf } from "../secret.ts";
+import {
+  type GivenCapability,
+  parseReadCapability,
+  parseWriteCapability,
+} from "./capability-text.ts";
 import { resolveSubscriptionOptions, type SubscriptionOptions } from "./options.ts";
 import { SubscriptionCore } from "./subscription-core.ts";
 import {
@@ -36,9 +41,6 @@ export interface SubscriptionOpenOptions extends Partial<Omit<SubscriptionOption
   readonly clock?: Clock;
 }
 
-/** A read capability as an object, as its 136 bytes, or as text. */
-export type GivenCapability = ReadCapability | Uint8Array | string;
-
 /** Everything that a `Subscription` is put together from. */
 export interface SubscriptionParts extends SessionParts<SubscriptionCore> {
   readonly roots: SubscriptionRoots;
@@ -62,10 +64,6 @@ export interface SubscriptionKeys {
   readonly repair: WriteCapability | undefined;
 }
 
-type Journalling = Pick<SubscriptionParts, "journal" | "reopen">;
-
-const NO_JOURNAL: Journalling = { journal: undefined, reopen: undefined };
-
 /** A subscription that begins, and ends with this process. */
 export function newSubscription(
   transport: Transport,
@@ -87,18 +85,12 @@ export async function subscriptionFromStore(
   const read = parseReadCapability(capability);
   // Where it was joined is part of its name: to read again from elsewhere is another subscription.
   const id = streamIdOf(read.toBytes());
-  const reopen = (): Promise<Journal> => options.store.open(id);
-  const journal = await reopen();
-  try {
-    const head = await journal.load();
-    const keys = keysOf(read, options);
-    const context = { transport, options, cellBytes, keys };
-    if (head === undefined) return assemble(context, { journal, reopen });
-    return continuation(decodeSubscriptionState(head), context, { journal, reopen });
-  } catch (error) {
-    await journal.close();
-    throw error;
-  }
+  const open = (): Promise<Journal> => options.store.open(id);
+  return await fromJournal(open, (journalling, head) => {
+    const context = { transport, options, cellBytes, keys: keysOf(read, options) };
+    if (head === undefined) return assemble(context, journalling);
+    return continuation(decodeSubscriptionState(head), context, journalling);
+  });
 }
 
 /** A subscription that goes on from a saved state, with a journal in memory for its questions. */
@@ -135,7 +127,7 @@ function continuation(
   context: Context,
   journalling: Journalling,
 ): SubscriptionParts {
-  requireSameGeometry(state, context.transport);
+  requireSameGeometry(state.cellBytes, context.transport);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));
   const saved =
     state.repair && WriteCapability.of(state.repair.seed, Chain.fromBytes(state.repair.chain));
@@ -157,7 +149,7 @@ function assemble(
     options,
     ...(state && { state }),
   });
-  const roots = { read: keys.read.root, writeSeed: keys.repair?.toBytes().slice(0, 32) };
+  const roots = { read: keys.read.root, writeSeed: keys.repair && writeSeedOf(keys.repair) };
   return {
     ...journalling,
     core,

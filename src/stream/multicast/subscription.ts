@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { CulvertError, type JournalStore } from "../../base/index.ts";
+import type { CulvertError, JournalStore } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
@@ -13,13 +13,14 @@ import { TakenBytes } from "../duplex/taken-bytes.ts";
 import { WaitingBytes } from "../duplex/waiting-bytes.ts";
 import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
-import { handOver } from "../saved/saved-frames.ts";
+import { requireSameGeometry } from "../frame/geometry.ts";
+import { handOver } from "../saved/journalling.ts";
 import { streamIdOf } from "../secret.ts";
+import type { GivenCapability } from "./capability-text.ts";
 import type { SubscriptionEvents } from "./events.ts";
 import type { SubscriptionInput } from "./subscription-core.ts";
 import {
   bindForReading,
-  type GivenCapability,
   newSubscription,
   type SubscriptionOpenOptions,
   type SubscriptionParts,
@@ -56,7 +57,6 @@ export class Subscription extends Readable {
   readonly #session: CoreSession<SubscriptionInput, StreamEvent>;
   readonly #taken: TakenBytes;
   readonly #waiting = new WaitingBytes(this);
-  #transport: Transport;
 
   /**
    * A subscription that lives as long as this process.
@@ -80,7 +80,6 @@ export class Subscription extends Readable {
     const { readableHighWaterMark: highWaterMark } = options;
     super({ autoDestroy: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#parts = parts;
-    this.#transport = transport;
     this.#session = new CoreSession(parts, {
       event: (event) => this.#onEvent(event),
       broken: (error) => this.#fail(error),
@@ -140,7 +139,7 @@ export class Subscription extends Readable {
 
   /** Bytes that one cell carries at most. */
   get payloadSize(): number {
-    return payloadBytesMax(this.#transport.payloadSize);
+    return payloadBytesMax(this.#parts.transport.payloadSize);
   }
 
   progress(): SubscriptionProgress {
@@ -159,10 +158,7 @@ export class Subscription extends Readable {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
-    if (transport.payloadSize !== this.#transport.payloadSize) {
-      throw new CulvertError("CULVERT_GEOMETRY_CHANGED");
-    }
-    this.#transport = transport;
+    requireSameGeometry(this.#parts.transport.payloadSize, transport);
     this.#session.engine.setTransport(bindForReading(transport, this.#parts.roots));
   }
 

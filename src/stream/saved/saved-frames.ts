@@ -1,10 +1,11 @@
-import { CulvertError, type Journal, throwIfAborted } from "../../base/index.ts";
+import { CulvertError, type Journal } from "../../base/index.ts";
 import type { CborInput, Fields } from "../../codec/index.ts";
 import { ackName } from "../acks/ack-writer.ts";
 import { begunName } from "../receiver/begun-bytes.ts";
 import { WAITING_NAME } from "../sender/framer.ts";
 import { frameName } from "../sender/unacknowledged-frames.ts";
 import type { BegunState } from "../state.ts";
+import type { Journalling } from "./journalling.ts";
 import { MemoryJournalStore } from "./memory-journal.ts";
 
 /** What lies beside a head, by journal name: sealed frames, what waits for one, what is begun. */
@@ -70,7 +71,7 @@ export async function loadedJournal(
   head: Uint8Array,
   frames: SavedFrames,
   needed: NeededFrames,
-): Promise<{ readonly journal: Journal; readonly reopen: () => Promise<Journal> }> {
+): Promise<Journalling & { readonly journal: Journal }> {
   const store = new MemoryJournalStore();
   const reopen = (): Promise<Journal> => store.open("loaded");
   const journal = await reopen();
@@ -137,22 +138,4 @@ function isNeeded(name: string, needed: NeededFrames): boolean {
   if (name === ackName(number)) return acks.includes(number);
   if (name !== begunName(number) || begun === undefined) return false;
   return number >= begun.first && number < begun.next;
-}
-
-/**
- * Makes what takes a journal over, and closes it when that fails: who is told that an option is
- * wrong opens the same state again.
- */
-export async function handOver<T>(
-  journal: Journal | undefined,
-  signal: AbortSignal | undefined,
-  make: () => T,
-): Promise<T> {
-  try {
-    throwIfAborted(signal);
-    return make();
-  } catch (error) {
-    await journal?.close();
-    throw error;
-  }
 }
