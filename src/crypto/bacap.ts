@@ -88,10 +88,13 @@ export class Chain {
     return hkdf({ ikm: this.#part(32), salt: context, length: 32 });
   }
 
-  /** The first state of the ack chain that belongs to `chain`; see {@link ackChain}. */
-  static acksOf(chain: Chain): Chain {
-    const info = littleEndian64(chain.index);
-    return new Chain(0n, hkdf({ ikm: chain.#part(0), salt: ACK_SALT, info, length: 96 }));
+  /**
+   * The first state of the ack chain that belongs to this one, with indexes from 0:
+   * `HKDF-BLAKE2b-512(ikm = H_i, salt = "culvert/v1/ack", info = le64(i))` gives H ‖ E ‖ K.
+   */
+  ackChain(): Chain {
+    const info = littleEndian64(this.index);
+    return new Chain(0n, hkdf({ ikm: this.#part(0), salt: ACK_SALT, info, length: 96 }));
   }
 
   /** Overwrites the state; every later use of it is a programmer's mistake and throws. */
@@ -123,14 +126,6 @@ export function deriveDirection(secret: Uint8Array, role: StreamRole): Direction
   if (secret.length !== 32) throw new RangeError("a stream's secret has 32 bytes");
   const derived = hkdf({ ikm: secret, salt: DIRECTION_SALT, info: utf8(role), length: 128 });
   return { seed: derived.slice(0, 32), chain: Chain.fromMaterial(0n, derived.subarray(32)) };
-}
-
-/**
- * The first state of the ack chain that belongs to `chain`, with indexes from 0:
- * `HKDF-BLAKE2b-512(ikm = H_i, salt = "culvert/v1/ack", info = le64(i))` gives H ‖ E ‖ K.
- */
-export function ackChain(chain: Chain): Chain {
-  return Chain.acksOf(chain);
 }
 
 const INDEX_LAST = 2n ** 64n - 1n;

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { fromHex, SeededRandom, toHex, utf8 } from "../../src/base/index.ts";
 import {
-  ackChain,
   BlindedSigner,
   blindPublicKey,
   Chain,
@@ -148,12 +147,14 @@ describe("Chain", () => {
 
   it("gives other ids and keys for other contexts and indexes", () => {
     const chain = Chain.fromBytes(random.bytes(104));
-    const made = [chain, chain.next(), ackChain(chain), ackChain(chain.next())].flatMap((state) => [
-      toHex(state.frameId(utf8("data"))),
-      toHex(state.frameKey(utf8("data"))),
-      toHex(state.frameId(utf8("ack"))),
-      toHex(state.frameKey(utf8("ack"))),
-    ]);
+    const made = [chain, chain.next(), chain.ackChain(), chain.next().ackChain()].flatMap(
+      (state) => [
+        toHex(state.frameId(utf8("data"))),
+        toHex(state.frameKey(utf8("data"))),
+        toHex(state.frameId(utf8("ack"))),
+        toHex(state.frameKey(utf8("ack"))),
+      ],
+    );
     expect(new Set(made).size).toBe(16);
   });
 });
@@ -188,7 +189,7 @@ describe("the key schedule of a stream", () => {
       info: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0),
       length: 96,
     });
-    const ack = ackChain(at3);
+    const ack = at3.ackChain();
     expect(ack.index).toBe(0n);
     expect(ack.toBytes().slice(72)).toEqual(derived.slice(0, 32));
     expect(ack.toBytes().slice(40, 72)).toEqual(derived.slice(32, 64));

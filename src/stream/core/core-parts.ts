@@ -1,5 +1,5 @@
 import type { ErrorCode, Instant, Random } from "../../base/index.ts";
-import { ackChain, type ReadCapability, type WriteCapability } from "../../crypto/index.ts";
+import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { ackDelayMs } from "../acks/ack-delay.ts";
 import { AckReader } from "../acks/ack-reader.ts";
 import { AckTrail } from "../acks/ack-trail.ts";
@@ -54,13 +54,13 @@ export function makeCoreParts(init: StreamCoreInit, io: CoreIo, hooks: CoreHooks
   const { options } = given;
   const shared = { ...given, ...hooks, ...io };
   const ackWriter = new AckWriter(
-    { ...shared, keys: keysFrom(ackChain(write.chain), ACK_CONTEXT, state?.ackWriter) },
+    { ...shared, keys: keysFrom(write.chain.ackChain(), ACK_CONTEXT, state?.ackWriter) },
     state?.ackWriter,
   );
   const ackReader = new AckReader(
     {
       ...shared,
-      keys: keysFrom(ackChain(read.chain), ACK_CONTEXT, state?.ackReader),
+      keys: keysFrom(read.chain.ackChain(), ACK_CONTEXT, state?.ackReader),
       quietAskMsMax: Math.max(options.quietAskMsMax, options.paceMeanMs * options.ackEveryFrames),
       onAck: (frame, now) => hooks.onFrame(frame, true, now),
       onSpoiled: () => hooks.warn("CULVERT_DECRYPT_FAILED", "an ack did not open"),
