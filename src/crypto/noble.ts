@@ -14,6 +14,8 @@ import {
   requireChacha,
   requireHkdfLength,
   requireLength,
+  requireSecretbox,
+  SECRETBOX_TAG_BYTES,
 } from "./provider.ts";
 import { littleEndian, wideScalar } from "./scalar.ts";
 
@@ -39,19 +41,16 @@ export const nobleProvider: CryptoProvider = {
   },
 
   secretboxSeal(key, nonce, plaintext, into) {
-    requireLength(key, 32, "secretbox key");
-    requireLength(nonce, 24, "secretbox nonce");
+    requireSecretbox(key, nonce, plaintext, into);
     if (into === undefined) return secretbox(key, nonce).seal(plaintext);
-    requireLength(into, plaintext.length + 16, "room for a secretbox");
     const length = SEALING_BYTES + plaintext.length;
     if (sealing.length !== length) sealing = new Uint8Array(length);
     into.set(xsalsa20poly1305(key, nonce).encrypt(plaintext, sealing));
     return into;
   },
   secretboxOpen(key, nonce, box) {
-    requireLength(key, 32, "secretbox key");
-    requireLength(nonce, 24, "secretbox nonce");
-    if (box.length < 16) return undefined;
+    requireSecretbox(key, nonce);
+    if (box.length < SECRETBOX_TAG_BYTES) return undefined;
     try {
       return secretbox(key, nonce).open(box);
     } catch {

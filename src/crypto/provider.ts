@@ -110,6 +110,11 @@ export interface AeadOptions {
 /** Bytes by which a box of an AEAD is longer than what is in it. */
 export const AEAD_TAG_BYTES = 16;
 
+/** Bytes by which a secretbox is longer than what is in it: the tag in front. */
+export const SECRETBOX_TAG_BYTES = 16;
+/** Bytes of the nonce of a secretbox. */
+export const SECRETBOX_NONCE_BYTES = 24;
+
 /** Arguments of HKDF: input key material, salt, info, and how many bytes to derive. */
 export interface HkdfOptions {
   readonly ikm: Uint8Array;
@@ -142,6 +147,19 @@ export function requireChacha(given: {
   requireLength(given.key, 32, "ChaCha20 key");
   requireLength(given.nonce, 12, "ChaCha20 nonce");
   requireLength(given.into, given.bytes.length, "room for ChaCha20");
+}
+
+/** @throws RangeError when the lengths of our own arguments to a secretbox are wrong */
+export function requireSecretbox(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext?: Uint8Array,
+  into?: Uint8Array,
+): void {
+  requireLength(key, 32, "secretbox key");
+  requireLength(nonce, SECRETBOX_NONCE_BYTES, "secretbox nonce");
+  if (plaintext === undefined || into === undefined) return;
+  requireLength(into, plaintext.length + SECRETBOX_TAG_BYTES, "room for a secretbox");
 }
 
 /** @throws RangeError when the lengths of our own arguments to an AEAD are wrong */

@@ -1,9 +1,8 @@
+import { SECRETBOX_NONCE_BYTES, SECRETBOX_TAG_BYTES } from "./provider.ts";
 import { crypto } from "./select.ts";
 
-/** How many bytes a cell is longer than the frame in it: nonce and tag. */
-export const CELL_OVERHEAD_BYTES = 40;
-
-const NONCE_BYTES = 24;
+/** How many bytes a cell is longer than the frame in it. */
+export const CELL_OVERHEAD_BYTES: number = SECRETBOX_NONCE_BYTES + SECRETBOX_TAG_BYTES;
 
 /**
  * Seals a frame: `nonce 24 ‖ secretbox(frame)`, written into `into` if that is given. The nonce
@@ -16,12 +15,13 @@ export function sealCell(
   into: Uint8Array = new Uint8Array(CELL_OVERHEAD_BYTES + frame.length),
 ): Uint8Array {
   into.set(nonce);
-  crypto().secretboxSeal(key, nonce, frame, into.subarray(NONCE_BYTES));
+  crypto().secretboxSeal(key, nonce, frame, into.subarray(SECRETBOX_NONCE_BYTES));
   return into;
 }
 
 /** The frame of a cell, or `undefined` when the cell was not sealed under this key. */
 export function openCell(key: Uint8Array, cell: Uint8Array): Uint8Array | undefined {
   if (cell.length < CELL_OVERHEAD_BYTES) return undefined;
-  return crypto().secretboxOpen(key, cell.subarray(0, NONCE_BYTES), cell.subarray(NONCE_BYTES));
+  const nonce = cell.subarray(0, SECRETBOX_NONCE_BYTES);
+  return crypto().secretboxOpen(key, nonce, cell.subarray(SECRETBOX_NONCE_BYTES));
 }

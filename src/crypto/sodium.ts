@@ -4,7 +4,14 @@ import { nobleProvider } from "./noble.ts";
 import { coresHere, nodeProvider } from "./node.ts";
 import { multiplyPoint, requireScalar } from "./products.ts";
 import type { CryptoProvider } from "./provider.ts";
-import { AEAD_TAG_BYTES, requireAead, requireChacha, requireLength } from "./provider.ts";
+import {
+  AEAD_TAG_BYTES,
+  requireAead,
+  requireChacha,
+  requireLength,
+  requireSecretbox,
+  SECRETBOX_TAG_BYTES,
+} from "./provider.ts";
 import { VerifyThread } from "./verify-thread.ts";
 
 /** What is used of sodium-native: the first argument is written, a failure throws. */
@@ -87,18 +94,17 @@ export function sodiumProvider(): CryptoProvider | undefined {
 
 function secretboxOver(sodium: Sodium): Pick<CryptoProvider, "secretboxSeal" | "secretboxOpen"> {
   return {
-    secretboxSeal(key, nonce, plaintext, into = new Uint8Array(plaintext.length + 16)) {
-      requireLength(key, 32, "secretbox key");
-      requireLength(nonce, 24, "secretbox nonce");
-      requireLength(into, plaintext.length + 16, "room for a secretbox");
-      sodium.crypto_secretbox_easy(into, plaintext, nonce, key);
-      return into;
+    secretboxSeal(key, nonce, plaintext, into) {
+      requireSecretbox(key, nonce, plaintext, into);
+      const box = into ?? new Uint8Array(plaintext.length + SECRETBOX_TAG_BYTES);
+      sodium.crypto_secretbox_easy(box, plaintext, nonce, key);
+      return box;
     },
     secretboxOpen(key, nonce, box) {
-      requireLength(key, 32, "secretbox key");
-      requireLength(nonce, 24, "secretbox nonce");
-      if (box.length < 16) return undefined;
-      const plaintext = new Uint8Array(box.length - 16);
+      requireSecretbox(key, nonce);
+      const length = box.length - SECRETBOX_TAG_BYTES;
+      if (length < 0) return undefined;
+      const plaintext = new Uint8Array(length);
       return sodium.crypto_secretbox_open_easy(plaintext, box, nonce, key) ? plaintext : undefined;
     },
   };

@@ -1,6 +1,11 @@
 import type { Random } from "../../base/index.ts";
-import { CELL_OVERHEAD_BYTES, openCell as openSealed, sealCell } from "../../crypto/index.ts";
-import { type DecodedFrame, decodeFrame, encodeFrame, type Frame, NONCE_BYTES } from "./frame.ts";
+import {
+  CELL_OVERHEAD_BYTES,
+  openCell,
+  SECRETBOX_NONCE_BYTES,
+  sealCell,
+} from "../../crypto/index.ts";
+import { type DecodedFrame, decodeFrame, encodeFrame, type Frame } from "./frame.ts";
 import type { FrameKey } from "./frame-keys.ts";
 
 /** Bytes of the frame id in front of a sealed frame. */
@@ -21,7 +26,7 @@ export function sealFrame(
   const cell = sealed.subarray(FRAME_ID_BYTES);
   // Written where its ciphertext goes: a frame is copied once.
   const plain = encodeFrame(frame, cell.subarray(CELL_OVERHEAD_BYTES));
-  sealCell(keys.key, random.bytes(NONCE_BYTES), plain, cell);
+  sealCell(keys.key, random.bytes(SECRETBOX_NONCE_BYTES), plain, cell);
   return sealed;
 }
 
@@ -31,6 +36,6 @@ export type OpenedCell = DecodedFrame | { readonly kind: "closed" };
 /** Opens a cell of whatever length and content. Never throws. */
 export function openFrame(cell: Uint8Array, keys: FrameKey, cellBytes: number): OpenedCell {
   if (cell.length !== cellBytes) return { kind: "closed" };
-  const opened = openSealed(keys.key, cell);
+  const opened = openCell(keys.key, cell);
   return opened === undefined ? { kind: "closed" } : decodeFrame(opened);
 }

@@ -1,13 +1,11 @@
+import { CELL_OVERHEAD_BYTES } from "../../crypto/index.ts";
+
 /** Format version in every frame. */
 const FRAME_VERSION = 2;
 /** Bytes before the payload of a frame. */
 export const FRAME_HEADER_BYTES = 32;
-/** Bytes of the random nonce in front of a cell. */
-export const NONCE_BYTES = 24;
-/** Bytes of the authentication tag in a cell. */
-const TAG_BYTES = 16;
 /** What a cell is longer than the payload it can carry. */
-const FRAMING_BYTES: number = NONCE_BYTES + TAG_BYTES + FRAME_HEADER_BYTES;
+const FRAMING_BYTES: number = CELL_OVERHEAD_BYTES + FRAME_HEADER_BYTES;
 /** How many frames after the acknowledged one a selective acknowledgement can name. */
 export const SELECTIVE_BITS = 112;
 
