@@ -80,10 +80,6 @@ export class StreamEngine<
     return this.#isStarted;
   }
 
-  get isStopped(): boolean {
-    return this.#isStopped;
-  }
-
   /** Whether the core is at work: it hears of an input that is given now only after that. */
   get isBusy(): boolean {
     return this.#driver.isRunning;

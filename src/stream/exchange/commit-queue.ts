@@ -40,11 +40,6 @@ export class CommitQueue {
     if (this.#durable) this.#staged.push({ name, bytes });
   }
 
-  /** Calls `then` once the head as it will be at the next commit is durable. */
-  afterHead(then: Continuation): void {
-    this.#waiting.push(then);
-  }
-
   /** Forgets a frame at the next commit; nothing waits for that. */
   remove(name: string): void {
     if (this.#durable) this.#removed.push(name);

@@ -2,18 +2,13 @@ import type { Instant, Random } from "../../base/index.ts";
 import type { AckContent } from "../frame/frame.ts";
 import type { FrameKeys } from "../frame/frame-keys.ts";
 import type { StreamOptions } from "../options.ts";
-import type { CommitQueue } from "./commit-queue.ts";
-import type { Exchange } from "./exchange.ts";
-import type { StreamEffect } from "./protocol.ts";
+import type { CoreIo } from "./outcome.ts";
 
 /** What every writer of a chain works with. */
-export interface WriterInit {
+export interface WriterInit extends CoreIo {
   readonly cellBytes: number;
-  readonly exchange: Exchange;
-  readonly commits: CommitQueue;
   readonly keys: FrameKeys;
   readonly random: Random;
-  readonly effects: StreamEffect[];
   /** What is said about the other direction; calling it counts as having said it. */
   readonly acknowledge: () => AckContent;
 }

@@ -1,9 +1,8 @@
 import type { Instant, Random } from "../../base/index.ts";
 import { Chain } from "../../crypto/index.ts";
 import { ReTx } from "../../retx/index.ts";
-import type { CommitQueue } from "../exchange/commit-queue.ts";
-import type { Exchange, Request } from "../exchange/exchange.ts";
-import type { StreamEffect } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import type { CoreIo } from "../exchange/outcome.ts";
 import { FRAME_ID_BYTES } from "../frame/cell.ts";
 import { type Acknowledgement, NO_ACKNOWLEDGEMENT, payloadBytesMax } from "../frame/frame.ts";
 import { DATA_CONTEXT, FrameKeys } from "../frame/frame-keys.ts";
@@ -20,13 +19,10 @@ import { Retention } from "./retention.ts";
 import { Upkeep } from "./upkeep.ts";
 
 /** What the sender needs from the core around it. */
-export interface BroadcastSenderInit {
+export interface BroadcastSenderInit extends CoreIo {
   readonly cellBytes: number;
   readonly random: Random;
   readonly options: BroadcastOptions;
-  readonly exchange: Exchange;
-  readonly commits: CommitQueue;
-  readonly effects: StreamEffect[];
   readonly waiting?: Uint8Array | undefined;
 }
 
@@ -69,7 +65,7 @@ export class BroadcastSender {
   #isResetAsked: boolean;
   #partialIndex = -1;
   #turns = 0;
-  #storedBytes = 0;
+  #storedBytes: number;
   #isAllStored: boolean;
   #unixOffsetMs = 0;
   /** Puts for readers who asked. */

@@ -1,9 +1,8 @@
 import type { Instant, Random } from "../../base/index.ts";
 import type { WriteCapability } from "../../crypto/index.ts";
 import { AckWriter } from "../acks/ack-writer.ts";
-import type { CommitQueue } from "../exchange/commit-queue.ts";
-import type { Exchange, Request } from "../exchange/exchange.ts";
-import type { StreamEffect } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import type { CoreIo } from "../exchange/outcome.ts";
 import { type Acknowledgement, emptySelective, SELECTIVE_BITS, select } from "../frame/frame.ts";
 import { ACK_CONTEXT, keysFrom } from "../frame/frame-keys.ts";
 import { writeSeedOf } from "../secret.ts";
@@ -12,12 +11,9 @@ import { REPAIR_PLACES } from "./repair-core.ts";
 import type { RepairState } from "./subscription-state.ts";
 
 /** What a repair asker works with. */
-export interface RepairAskerInit {
+export interface RepairAskerInit extends CoreIo {
   readonly cellBytes: number;
   readonly random: Random;
-  readonly exchange: Exchange;
-  readonly commits: CommitQueue;
-  readonly effects: StreamEffect[];
   readonly numbering: Numbering;
   /** Frames that have arrived beyond the lowest one missing. */
   readonly early: () => Iterable<number>;

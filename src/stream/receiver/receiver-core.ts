@@ -1,9 +1,9 @@
 import type { ErrorCode, Instant } from "../../base/index.ts";
 import { ACK_DELAY_MS_MIN } from "../acks/ack-delay.ts";
 import { AHEAD_START, ChainReader } from "../exchange/chain-reader.ts";
-import type { CommitQueue } from "../exchange/commit-queue.ts";
-import type { Exchange, Request } from "../exchange/exchange.ts";
-import type { GotInput, StreamEffect, TakenInput } from "../exchange/protocol.ts";
+import type { Request } from "../exchange/exchange.ts";
+import type { CoreIo } from "../exchange/outcome.ts";
+import type { GotInput, TakenInput } from "../exchange/protocol.ts";
 import { openFrame } from "../frame/cell.ts";
 import { contentOf, FINAL_LENGTH_BYTES, finalLengthOf } from "../frame/content.ts";
 import {
@@ -24,15 +24,12 @@ import { BegunBytes } from "./begun-bytes.ts";
 import { UnreadLife } from "./unread-life.ts";
 
 /** What the receiver needs from the core around it. */
-export interface ReceiverInit {
+export interface ReceiverInit extends CoreIo {
   readonly options: StreamOptions;
   readonly cellBytes: number;
-  readonly exchange: Exchange;
   readonly keys: FrameKeys;
-  readonly commits: CommitQueue;
   /** The pieces that the state counts as begun; they become the receiver's. */
   readonly begun?: readonly Uint8Array[] | undefined;
-  readonly effects: StreamEffect[];
   /** The first payload byte that the stream must have. */
   readonly mode: number;
   /** A frame was opened: what it says about our frames. */
@@ -78,7 +75,6 @@ export class ReceiverCore {
   readonly #arrivals: Arrivals;
   readonly #begun: BegunBytes;
   #end: { index: number; length: number } | undefined;
-  #isEndDelivered = false;
   #isAborted = false;
   #resetCode: number | undefined;
   #isClosed = false;
@@ -93,7 +89,6 @@ export class ReceiverCore {
     this.#arrivals = new Arrivals(state ?? BEGINNING);
     this.#begun = new BegunBytes(init.commits, state?.begun, init.begun);
     this.#end = state?.end;
-    this.#isEndDelivered = state?.end !== undefined;
     const { options, exchange, keys } = init;
     this.#reader = new ChainReader(exchange, keys, this.#arrivals.next, {
       purpose: "data-get",
@@ -145,10 +140,6 @@ export class ReceiverCore {
   /** The peer should say more, and what comes next was asked for many times in vain. */
   get isStuck(): boolean {
     return !this.isEndTaken && (this.#reader.isQuiet || this.#isMissing(STARVED_ASKS));
-  }
-
-  get isAborted(): boolean {
-    return this.#isAborted;
   }
 
   /** What we have to say about the peer's frames. */
@@ -315,7 +306,6 @@ export class ReceiverCore {
       return false;
     }
     this.#end = { index: this.#arrivals.next - 1, length };
-    this.#isEndDelivered = true;
     this.#init.effects.push({ kind: "delivered-end", length });
     return true;
   }
@@ -331,7 +321,7 @@ export class ReceiverCore {
   /** The peer has to learn soon that it may go on after it could not. */
   #noteRoom(before: number, now: Instant): void {
     if (this.#arrivals.next - before >= this.#reach) this.#wasWithoutRoom = true;
-    const isUrgent = this.#wasWithoutRoom || (this.isEndTaken && this.#isEndDelivered);
+    const isUrgent = this.#wasWithoutRoom || this.isEndTaken;
     if (isUrgent) this.#wasWithoutRoom = false;
     this.#init.wantAck(isUrgent ? now : now + this.#init.ackDelayMs());
   }

@@ -39,7 +39,6 @@ describe("a queue with a journal", () => {
     queue.stage("d0", bytes, tell("d0"));
     queue.flush(1);
     queue.stage("d1", bytes, tell("d1"));
-    queue.afterHead(tell("head"));
     queue.remove("d0");
     queue.flush(2);
     expect(commits()).toHaveLength(1);
@@ -49,7 +48,7 @@ describe("a queue with a journal", () => {
     queue.flush(3);
     expect(commits()[1]).toEqual([2, 2, ["d1"], ["d0"]]);
     queue.journaled(2, 4);
-    expect(told).toEqual(["d0 at 3", "d1 at 4", "head at 4"]);
+    expect(told).toEqual(["d0 at 3", "d1 at 4"]);
     queue.flush(5);
     expect(commits()).toHaveLength(2);
   });
@@ -101,12 +100,11 @@ describe("a queue without a journal", () => {
   it("writes nothing, and what waits goes on at the next flush", () => {
     const { queue, told, tell, commits } = queueOf(false);
     queue.stage("d0", bytes, tell("d0"));
-    queue.afterHead(tell("head"));
     queue.remove("d0");
     queue.touch();
     expect(told).toEqual([]);
     queue.flush(4);
     queue.flush(5);
-    expect([told, commits()]).toEqual([["d0 at 4", "head at 4"], []]);
+    expect([told, commits()]).toEqual([["d0 at 4"], []]);
   });
 });
