@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode, type Instant } from "../../base/index.ts";
 import type { AckReader } from "../acks/ack-reader.ts";
 import type { AckWriter } from "../acks/ack-writer.ts";
-import type { Request } from "../exchange/exchange.ts";
+import { isPut, type Request } from "../exchange/exchange.ts";
 import { ABORT_RTOS, FrameCore } from "../exchange/frame-core.ts";
 import type { GotInput, StreamOrder } from "../exchange/protocol.ts";
 import {
@@ -296,14 +296,13 @@ export class StreamCore extends FrameCore<StreamOrder> {
   }
 
   protected override onFailed(request: Request, code: ErrorCode, now: Instant): void {
-    const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     // Said of a get it is nonsense, and whoever says so ends no stream by it.
-    if (code === "CULVERT_CONFLICT" && isPut) {
+    if (code === "CULVERT_CONFLICT" && isPut(request)) {
       this.#onConflict();
       return;
     }
     // Of a put, so is that nothing is there: nobody would have waited for it.
-    if (code !== "CULVERT_NOT_FOUND" || isPut) {
+    if (code !== "CULVERT_NOT_FOUND" || isPut(request)) {
       this.outcome.setback(code);
       this.exchange.pause(code, now);
     }

@@ -134,16 +134,14 @@ export class ChainReader {
     this.#isOpen = open;
   }
 
-  /** A frame has arrived. Moves the base over everything that has. */
+  /** A frame has arrived. */
   arrived(index: number, now: Instant): void {
     const place = this.#places.get(index);
     this.#dropPlace(index);
     if (place !== undefined) this.#reachFurther(this.#options.aheadGrowth);
     this.#noteSeen(index, now);
     if (index >= this.#base) this.#arrived.set(index, true);
-    while (this.#arrived.delete(this.#base)) this.#base += 1;
-    this.#fresh = Math.max(this.#fresh, this.#base);
-    this.#becomeLively(now);
+    this.#moveOn(now);
   }
 
   /** Gives up on everything below `base` (a later ack says it all; a multicast reader skips). */
@@ -153,9 +151,7 @@ export class ChainReader {
       this.#arrived.delete(this.#base);
     }
     this.#seen = Math.max(this.#seen, base - 1);
-    while (this.#arrived.delete(this.#base)) this.#base += 1;
-    this.#fresh = Math.max(this.#fresh, this.#base);
-    this.#becomeLively(now);
+    this.#moveOn(now);
   }
 
   /** A get of this chain became late: its place is asked for again. */
@@ -171,7 +167,7 @@ export class ChainReader {
   failed(request: Request, now: Instant): void {
     const place = this.#places.get(request.index);
     if (place === undefined) return;
-    place.requests = place.requests.filter((open) => open.isOpen);
+    keepOpenOnly(place);
     if (place.requests.length > 0) return;
     if (request.index === this.#base && request.index >= this.#seen) this.#quiet.arm(now);
     else if (this.#options.aheadGrowth > 0 && request.index > this.#seen + AHEAD_QUIET) {
@@ -187,7 +183,7 @@ export class ChainReader {
     this.#exchange.counts.unopened += 1;
     const place = this.#places.get(index);
     if (place === undefined) return;
-    place.requests = place.requests.filter((open) => open.isOpen);
+    keepOpenOnly(place);
     this.#pause(place, now);
   }
 
@@ -300,7 +296,7 @@ export class ChainReader {
   #ask(place: Place, now: Instant): void {
     place.asks += 1;
     place.askedAt = now;
-    place.requests = place.requests.filter((open) => open.isOpen);
+    keepOpenOnly(place);
     const isLikelyThere = place.index < this.#seen;
     const isSparse = !isLikelyThere && !this.#exchange.isFeeling;
     const requestsMax = isSparse ? QUIET_REQUESTS : REQUESTS_PER_PLACE;
@@ -340,7 +336,7 @@ export class ChainReader {
     for (let below = Math.max(before, this.#base); below < index; below++) {
       const place = this.#places.get(below);
       if (place === undefined) continue;
-      place.requests = place.requests.filter((open) => open.isOpen);
+      keepOpenOnly(place);
       if (place.requests.length === 0) this.#queueAgain(place);
       for (const request of place.requests) this.#exchange.expect(request, now);
     }
@@ -376,12 +372,21 @@ export class ChainReader {
     for (const request of place.requests) this.#exchange.cancel(request);
   }
 
-  /** Something arrived: the chain is not quiet, and the questions come close together again. */
-  #becomeLively(now: Instant): void {
+  /**
+   * Moves the base over everything that has arrived. The chain is not quiet: the questions come
+   * close together again.
+   */
+  #moveOn(now: Instant): void {
+    while (this.#arrived.delete(this.#base)) this.#base += 1;
+    this.#fresh = Math.max(this.#fresh, this.#base);
     const place = this.#places.get(this.#base);
     if (place !== undefined && !place.requests.some((open) => open.isOpen)) {
       this.#queueAgain(place);
     }
     this.#quiet.begin(now);
   }
+}
+
+function keepOpenOnly(place: Place): void {
+  place.requests = place.requests.filter((request) => request.isOpen);
 }

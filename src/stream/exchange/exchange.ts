@@ -15,7 +15,9 @@ import type { RequestId, StreamEffect } from "./protocol.ts";
 import { REQUESTS_PER_TURN } from "./requests-per-turn.ts";
 
 /** Which part of the core a request belongs to. */
-export type Purpose = "data-put" | "ack-put" | "data-get" | "ack-get" | "scout-get";
+export type Purpose = PutPurpose | GetPurpose;
+type PutPurpose = "data-put" | "ack-put";
+type GetPurpose = "data-get" | "ack-get" | "scout-get";
 
 /** One put or get that has not been answered. */
 export interface Request {
@@ -37,6 +39,11 @@ export interface Request {
   isLikelyThere: boolean;
   /** Whether its lateness says something about the path. */
   isSample: boolean;
+}
+
+/** Whether a request is a put, and not a get. */
+export function isPut({ purpose }: Request): boolean {
+  return purpose === "data-put" || purpose === "ack-put";
 }
 
 /** What is under way is timed anew when the RTO has fallen below this part of what it was. */
@@ -183,7 +190,7 @@ export class Exchange {
   }
 
   /** Puts a sealed frame; a place has been reserved. It is late after the RTO. */
-  put(purpose: "data-put" | "ack-put", index: number, sealed: Uint8Array, now: Instant): Request {
+  put(purpose: PutPurpose, index: number, sealed: Uint8Array, now: Instant): Request {
     const request = this.#open(purpose, index, now, true);
     if (!this.#feel(request, now)) this.#arm(request, now);
     this.counts.puts += 1;
@@ -199,7 +206,7 @@ export class Exchange {
 
   /** Asks for a frame; it is late after `patience` RTOs. */
   get(
-    purpose: "data-get" | "ack-get" | "scout-get",
+    purpose: GetPurpose,
     index: number,
     frameId: Uint8Array,
     options: { now: Instant; isLikelyThere: boolean; patience: number; waitMs?: number },
@@ -233,9 +240,8 @@ export class Exchange {
     if (request.isLate && request.isSample) this.counts.timeouts -= 1;
     this.heard(now);
     // A get may have waited for its frame to be put again: puts alone are measured, if there are.
-    const isPut = request.purpose === "data-put" || request.purpose === "ack-put";
     const isFirst = this.rto.meanMs === undefined && request.isLikelyThere;
-    if (isPut || isFirst) this.#measure(now - request.sentAt, now);
+    if (isPut(request) || isFirst) this.#measure(now - request.sentAt, now);
     return request;
   }
 
@@ -357,7 +363,7 @@ export class Exchange {
   }
 
   #leaveWindow(request: Request): void {
-    if (request.purpose === "data-put" || request.purpose === "ack-put") this.#puts -= 1;
+    if (isPut(request)) this.#puts -= 1;
     else this.#gets -= 1;
   }
 
