@@ -1,5 +1,10 @@
-import { CulvertError, type SeededRandom } from "../../src/base/index.ts";
-import type { Journal, JournalChanges, JournalStore } from "../../src/stream/exchange/protocol.ts";
+import {
+  CulvertError,
+  type Journal,
+  type JournalChanges,
+  type JournalStore,
+  type SeededRandom,
+} from "../../src/base/index.ts";
 import { type VirtualClock, VirtualJournal } from "../../src/testing/index.ts";
 
 /** What can become of a part of a state that was durable. */

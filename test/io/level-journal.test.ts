@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Level } from "level";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
+import {
+  isCulvertError,
+  type Journal,
+  type JournalStore,
+  SeededRandom,
+} from "../../src/base/index.ts";
 import { LevelJournalStore } from "../../src/io/level-journal.ts";
-import type { Journal, JournalStore } from "../../src/stream/exchange/protocol.ts";
 import { journalCompliance } from "../../src/testing/compliance/journal.ts";
 
 let folder: string;

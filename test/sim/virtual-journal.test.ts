@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { SeededRandom, utf8 } from "../../src/base/index.ts";
-import type { JournalChanges } from "../../src/stream/exchange/protocol.ts";
+import { type JournalChanges, SeededRandom, utf8 } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import { VirtualJournal } from "../../src/testing/world/index.ts";
 

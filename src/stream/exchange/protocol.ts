@@ -1,7 +1,5 @@
 import type { ErrorCode, JournalChanges } from "../../base/index.ts";
 
-export type { Journal, JournalChanges, JournalStore } from "../../base/index.ts";
-
 /** Names one put or get of one stream; never reused within the life of a core. */
 export type RequestId = number;
 

@@ -1,5 +1,11 @@
-import { assert, equalBytes, utf8 } from "../../base/index.ts";
-import type { Journal, JournalChanges, JournalStore } from "../../stream/exchange/protocol.ts";
+import {
+  assert,
+  equalBytes,
+  type Journal,
+  type JournalChanges,
+  type JournalStore,
+  utf8,
+} from "../../base/index.ts";
 import {
   type Cases,
   expectFailure,

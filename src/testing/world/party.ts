@@ -1,5 +1,11 @@
-import { Driver, type ErrorCode, type SeededRandom, unreachable } from "../../base/index.ts";
-import type { JournalChanges, StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
+import {
+  Driver,
+  type ErrorCode,
+  type JournalChanges,
+  type SeededRandom,
+  unreachable,
+} from "../../base/index.ts";
+import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import type { CrashPlan } from "./crashes.ts";
 import type { Side } from "./faults.ts";

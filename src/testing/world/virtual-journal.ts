@@ -1,5 +1,4 @@
-import type { SeededRandom } from "../../base/index.ts";
-import type { JournalChanges } from "../../stream/exchange/protocol.ts";
+import type { JournalChanges, SeededRandom } from "../../base/index.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 
 interface Commit {
