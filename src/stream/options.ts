@@ -76,7 +76,7 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   const options: StreamOptions = {
     ...DEFAULTS,
     ...(durable ? { unacknowledgedFramesMax: DURABLE_UNACKNOWLEDGED_FRAMES_MAX } : {}),
-    ...withoutUndefined(given),
+    ...known(DEFAULTS, given),
   };
   wholeInRange("window", options.window, 1, 1_024);
   inRange("paceMeanMs", options.paceMeanMs, 0, 86_400_000);
@@ -100,11 +100,12 @@ export function waitMsOf(options: Pick<StreamOptions, "getWaitMs" | "paceMeanMs"
   return Math.max(options.getWaitMs, PACED_WAIT_GAPS * options.paceMeanMs);
 }
 
-function withoutUndefined(given: Partial<StreamOptions>): Partial<StreamOptions> {
-  const known = Object.entries(given).filter(
-    ([name, value]) => value !== undefined && Object.hasOwn(DEFAULTS, name),
+/** The given options that exist and have a value. */
+export function known<T extends object>(defaults: T, given: Partial<T>): Partial<T> {
+  const entries = Object.entries(given).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(defaults, name),
   );
-  return Object.fromEntries(known);
+  return Object.fromEntries(entries) as Partial<T>;
 }
 
 /** @throws RangeError for a number that is not between these, both included */

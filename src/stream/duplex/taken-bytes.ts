@@ -1,4 +1,4 @@
-import { concatBytes, requireOneOf } from "../../base/index.ts";
+import { joinBytes, requireOneOf } from "../../base/index.ts";
 import type { BegunInput } from "../exchange/protocol.ts";
 
 /** What `TakenBytes` needs to know of the stream around it. */
@@ -113,7 +113,7 @@ export class TakenBytes implements UsedInParts {
   #moveTo(offset: number): void {
     if (offset <= this.#taken) return;
     this.#taken = offset;
-    const begun = { length: this.#begunBytes, bytes: concatBytes(...this.#begun) };
+    const begun = { length: this.#begunBytes, bytes: joinBytes(this.#begun) };
     this.#begun = [];
     this.#init.take(offset, begun);
   }

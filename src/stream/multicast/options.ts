@@ -1,5 +1,12 @@
 import { requireOneOf } from "../../base/index.ts";
-import { DEFAULTS, inRange, resolveOptions, type StreamOptions, wholeInRange } from "../options.ts";
+import {
+  DEFAULTS,
+  inRange,
+  known,
+  resolveOptions,
+  type StreamOptions,
+  wholeInRange,
+} from "../options.ts";
 
 /** How a broadcast behaves; every field has a default in {@link BROADCAST_DEFAULTS}. */
 export interface BroadcastOptions
@@ -124,12 +131,4 @@ export function resolveSubscriptionOptions(
   inRange("gapLimitMs", options.gapLimitMs, 1, Number.MAX_SAFE_INTEGER);
   requireOneOf("onLag", options.onLag, ["error", "skip"]);
   return Object.freeze(options);
-}
-
-/** The given options that exist and have a value. */
-function known<T extends object>(defaults: T, given: Partial<T>): Partial<T> {
-  const entries = Object.entries(given).filter(
-    ([name, value]) => value !== undefined && Object.hasOwn(defaults, name),
-  );
-  return Object.fromEntries(entries) as Partial<T>;
 }

@@ -1,4 +1,4 @@
-import type { Instant, Random } from "../../base/index.ts";
+import { type Instant, LruMap, type Random } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import { REFRESH_AFTER, refreshedLifeMs } from "../sender/refresh.ts";
 
@@ -37,7 +37,7 @@ export class Upkeep {
   readonly #handles = new Map<number, TimerHandle>();
   readonly #due = new Set<number>();
   readonly #flying = new Set<number>();
-  readonly #repairedAt = new Map<number, Instant>();
+  readonly #repairedAt = new LruMap<number, Instant>(REMEMBERED_MAX);
 
   constructor(init: UpkeepInit) {
     this.#init = init;
@@ -79,9 +79,9 @@ export class Upkeep {
 
   /** A reader lacks this frame; false if it was put again after `since`, or is about to be. */
   repair(index: number, times: { readonly now: Instant; readonly since: Instant }): boolean {
-    const repairedAt = this.#repairedAt.get(index) ?? Number.NEGATIVE_INFINITY;
+    const repairedAt = this.#repairedAt.peek(index) ?? Number.NEGATIVE_INFINITY;
     if (repairedAt > times.since || this.#due.has(index) || this.#flying.has(index)) return false;
-    this.#remember(index, times.now);
+    this.#repairedAt.set(index, times.now);
     this.#due.add(index);
     return true;
   }
@@ -134,15 +134,5 @@ export class Upkeep {
     const handle = this.#handles.get(index);
     if (handle !== undefined) this.#timers.cancel(handle);
     this.#handles.delete(index);
-  }
-
-  #remember(index: number, now: Instant): void {
-    this.#repairedAt.delete(index);
-    this.#repairedAt.set(index, now);
-    if (this.#repairedAt.size <= REMEMBERED_MAX) return;
-    for (const oldest of this.#repairedAt.keys()) {
-      this.#repairedAt.delete(oldest);
-      return;
-    }
   }
 }

@@ -97,8 +97,8 @@ function stateFromFields(fields: Fields): StreamState {
 function senderFromFields(fields: Fields, payloadMax: number): SenderState {
   const next = index(fields, "next");
   const base = fields.integer("base", { min: Math.max(0, next - FRAMES_PENDING_MAX), max: next });
-  const sealed = (name: string) => () => fields.integer(name, { min: 0, max: next - 1 });
-  const framedBytes = offset(fields, "framedBytes");
+  const sealed = (name: string) => () => fields.integer(name, { max: next - 1 });
+  const framedBytes = fields.integer("framedBytes");
   return {
     base,
     next,
@@ -106,7 +106,7 @@ function senderFromFields(fields: Fields, payloadMax: number): SenderState {
     expiresUnixMs:
       optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ??
       Number.POSITIVE_INFINITY,
-    acknowledgedBytes: fields.integer("acknowledgedBytes", { min: 0, max: framedBytes }),
+    acknowledgedBytes: fields.integer("acknowledgedBytes", { max: framedBytes }),
     storedBytes:
       optional(fields, "storedBytes", () => fields.integer("storedBytes", { max: framedBytes })) ??
       0,
@@ -114,9 +114,9 @@ function senderFromFields(fields: Fields, payloadMax: number): SenderState {
     endIndex: optional(fields, "endIndex", sealed("endIndex")),
     resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
     resetCode: optional(fields, "resetCode", () =>
-      fields.integer("resetCode", { min: 0, max: RESET_CODE_MAX }),
+      fields.integer("resetCode", { max: RESET_CODE_MAX }),
     ),
-    creditLimit: optional(fields, "creditLimit", () => offset(fields, "creditLimit")),
+    creditLimit: optional(fields, "creditLimit", () => fields.integer("creditLimit")),
     probes:
       optional(fields, "probes", () =>
         indexesOf(fields, "probes", { min: base, end: next, countMax: FRAMES_BEYOND_LIMIT }),
@@ -127,7 +127,7 @@ function senderFromFields(fields: Fields, payloadMax: number): SenderState {
       framedBytes,
       endAsked: fields.boolean("endAsked"),
       isEndFramed: fields.boolean("isEndFramed"),
-      waitingBytes: offset(fields, "waitingBytes"),
+      waitingBytes: fields.integer("waitingBytes"),
     },
   };
 }
@@ -161,11 +161,11 @@ function isInteger(value: CborValue | undefined, min: number, max: number): valu
 
 function receiverFromFields(fields: Fields): ReceiverState {
   const next = index(fields, "next");
-  const nextOffset = offset(fields, "nextOffset");
+  const nextOffset = fields.integer("nextOffset");
   const ended = optional(fields, "end", () => fields.fields("end"));
   const end = ended && {
     index: ended.integer("index", { max: next - 1 }),
-    length: offset(ended, "length"),
+    length: ended.integer("length"),
   };
   const takenOffset = fields.integer("takenOffset", { min: nextOffset, max: nextOffset + 2 ** 16 });
   return {
@@ -182,7 +182,7 @@ function receiverFromFields(fields: Fields): ReceiverState {
 /** No piece is empty. */
 function begunFromFields(fields: Fields, takenOffset: number): BegunState {
   const length = fields.integer("length", { min: 1, max: takenOffset });
-  const first = offset(fields, "first");
+  const first = fields.integer("first");
   const next = fields.integer("next", { min: first + 1, max: first + length });
   return { length, first, next };
 }
@@ -192,15 +192,11 @@ function ackReaderFromFields(fields: Fields): AckReaderState {
 }
 
 function index(fields: Fields, name: string): number {
-  return fields.integer(name, { min: 0, max: INDEX_MAX });
+  return fields.integer(name, { max: INDEX_MAX });
 }
 
 function mark(fields: Fields): number {
-  return fields.integer("mark", { min: 0, max: MARK_MAX });
-}
-
-function offset(fields: Fields, name: string): number {
-  return fields.integer(name, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  return fields.integer("mark", { max: MARK_MAX });
 }
 
 function optional<T>(fields: Fields, name: string, read: () => T): T | undefined {
