@@ -82,7 +82,7 @@ export class WaitingGets {
     const entry: Entry = { get, nextHere: undefined, before: undefined, after: undefined };
     ofAsker.gets.set(get.request, entry);
     this.#byAsker.set(get.asker, ofAsker);
-    this.#counts.add(get.source, 1);
+    this.#counts.add(get.source);
     this.#putInPlace(entry);
     if (Number.isFinite(get.deadline)) this.#putInSlot(entry);
     return true;
@@ -109,9 +109,10 @@ export class WaitingGets {
 
   /** One that has to make room for another of `source`, of `max` in all. */
   debtorOf(source: string, max: number): WaitingGet | undefined {
-    const debtor = this.#counts.debtor(source, 1, max);
+    const debtor = this.#counts.debtor(source, max);
+    if (debtor === undefined) return undefined;
     let most: NumberMap<Entry> | undefined;
-    for (const { source, gets } of debtor === undefined ? [] : this.#byAsker.values()) {
+    for (const { source, gets } of this.#byAsker.values()) {
       if (source === debtor && gets.size > (most?.size ?? 0)) most = gets;
     }
     return most?.values()[0]?.get;
@@ -177,7 +178,7 @@ export class WaitingGets {
 
   /** Takes it out of everything but the map of its asker. */
   #forget(entry: Entry): void {
-    this.#counts.remove(entry.get.source, 1);
+    this.#counts.remove(entry.get.source);
     this.#takeFromPlace(entry);
     this.#takeFromSlot(entry);
   }

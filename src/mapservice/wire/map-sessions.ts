@@ -84,7 +84,7 @@ export class MapSessions {
       { source, limits },
     );
     this.#sessions.set(session, source);
-    this.#counts.add(source, 1);
+    this.#counts.add(source);
     connection.start({
       receive: (bytes) => session.receive(bytes),
       drained: () => session.drained(),
@@ -118,7 +118,7 @@ export class MapSessions {
   #letAsk(source: string): boolean {
     const counts = new SourceCounts();
     for (const [session, asking] of this.#sessions) {
-      if (session.isAsker) counts.add(asking, 1);
+      if (session.isAsker) counts.add(asking);
     }
     if (counts.of(source) > 0) return false;
     return this.#makeRoomFor(source, counts, (session) => session.isAsker);
@@ -129,7 +129,7 @@ export class MapSessions {
     counts: SourceCounts,
     isMeant: (session: MapSession) => boolean,
   ): boolean {
-    const debtor = counts.debtor(source, 1, counts.total);
+    const debtor = counts.debtor(source, counts.total);
     // One that is left with less than it has given would take it back.
     if (debtor === undefined || counts.of(debtor) <= counts.of(source) + 1) return false;
     let idlest: MapSession | undefined;
@@ -151,7 +151,7 @@ export class MapSessions {
     const source = this.#sessions.get(session);
     if (source === undefined) return;
     this.#sessions.delete(session);
-    this.#counts.remove(source, 1);
+    this.#counts.remove(source);
   }
 }
 
