@@ -141,21 +141,14 @@ export function signedParts(seq: Sequence, payload: Uint8Array): [Uint8Array, Ui
   return [signedPrefix(seq, payload.length), payload];
 }
 
-/**
- * Gives what {@link signedBytes} makes to `use`, which only borrows it: what is signed and verified
- * for each record lies where that of the last one was.
- */
-function withSignedBytes<T>(
-  seq: Sequence,
-  payload: Uint8Array,
-  use: (message: Uint8Array) => T,
-): T {
+/** The same as {@link signedBytes}, borrowed: it lies where that of the last record was. */
+function borrowedSignedBytes(seq: Sequence, payload: Uint8Array): Uint8Array {
   const prefix = signedPrefix(seq, payload.length);
   const length = prefix.length + payload.length;
   if (scratch.length !== length) scratch = new Uint8Array(length);
   scratch.set(prefix);
   scratch.set(payload, prefix.length);
-  return use(scratch);
+  return scratch;
 }
 
 let scratch: Uint8Array = new Uint8Array(0);
@@ -175,10 +168,8 @@ const prefixes: { [seq in Sequence]?: { readonly length: number; readonly bytes:
  * True when the address is a usable key (canonical, on the curve, not of small order) and the
  * signature is its own. This is where the point arithmetic is: everything cheaper comes first.
  */
-export function verifyRecord(record: MapRecord): boolean {
-  return withSignedBytes(record.seq, record.payload, (message) =>
-    crypto().ed25519Verify(record.address, message, record.signature),
-  );
+export function verifyRecord({ address, signature, seq, payload }: MapRecord): boolean {
+  return crypto().ed25519Verify(address, borrowedSignedBytes(seq, payload), signature);
 }
 
 /** Verifies a record, which it borrows until it calls `done`: once, and not at once. */

@@ -120,13 +120,12 @@ export function storeOver(store: RecordStore, changes: Partial<RecordStore>): Re
 export type PutDecision = "store" | "replace" | "extend" | "keep" | "conflict";
 
 /**
- * The write-once rule, the same for every store. An extension that gains less than this share of
- * the life that is left is not worth a durable write: the answer then tells the expiry that is on
- * the medium already.
+ * An extension that gains less than this share of the life that is left is not worth a durable
+ * write: the answer then tells the expiry that is on the medium already.
  */
 export const EXTENSION_SHARE: number = 1 / 64;
 
-/** Decides a put by the write-once rule; an expired record counts as absent. */
+/** Decides a put by the write-once rule of every store; an expired record counts as absent. */
 export function decidePut(
   held: StoredRecord | undefined,
   put: RecordPut,

@@ -1,4 +1,5 @@
 import { type RedisScript, redisScript } from "../../io/redis.ts";
+import { RECORD_HEADER_BYTES } from "../record/record.ts";
 
 /**
  * A record's value is its expiry as 15 digits, then its encoding; the sequence is the 97th byte of
@@ -17,7 +18,7 @@ export const EXPIRY_DIGITS = 15;
 export const PUT: RedisScript = redisScript(`
 local address, encoding = ARGV[1], ARGV[2]
 local expires, now, grace = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[8])
-local headerBytes, digits = 101, ${EXPIRY_DIGITS}
+local headerBytes, digits = ${RECORD_HEADER_BYTES}, ${EXPIRY_DIGITS}
 local seq = string.byte(encoding, 97)
 local held = redis.call('GET', KEYS[1])
 local heldSeq, heldExpires
@@ -76,7 +77,7 @@ local bytes = 0
 for _, member in ipairs(due) do
   redis.call('DEL', ARGV[3] .. string.sub(member, 1, 32))
   redis.call('ZREM', KEYS[1], member)
-  bytes = bytes + 101 + (string.byte(member, 33) == 1 and tonumber(ARGV[4]) or 0)
+  bytes = bytes + ${RECORD_HEADER_BYTES} + (string.byte(member, 33) == 1 and tonumber(ARGV[4]) or 0)
 end
 local left = redis.call('DECRBY', KEYS[2], bytes)
 local sweeps = redis.call('INCR', KEYS[4])
