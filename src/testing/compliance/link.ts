@@ -245,7 +245,6 @@ async function connect(
   return { here, there: await elapse(accepted) };
 }
 
-/** All that comes; unlike an iteration it leaves the stream's other side alone. */
 function isText(pattern: Pattern, bytes: Uint8Array, length: number): boolean {
   return bytes.length === length && pattern.mismatch(0, bytes) === undefined;
 }
@@ -282,7 +281,7 @@ function isCode({ detail }: CulvertError, expected: number): boolean {
   return code === expected;
 }
 
-/** Looks again whenever the stream is told of, until it holds. */
+/** What has to hold once the stream is closed. */
 async function settled(holds: () => boolean, stream: LinkStream): Promise<void> {
   if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
   assert(holds(), "nothing is left");

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError, onAbort, utf8 } from "../../base/index.ts";
+import { type Clock, CulvertError, joinBytes, onAbort, utf8 } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import {
   BYTES,
@@ -192,15 +192,7 @@ export function allBytes(stream: ByteDuplex): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     stream.on("data", (bytes) => void chunks.push(bytes.slice()));
     stream.on("error", reject);
-    stream.on("end", () => {
-      const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-      let at = 0;
-      for (const chunk of chunks) {
-        joined.set(chunk, at);
-        at += chunk.length;
-      }
-      resolve(joined);
-    });
+    stream.on("end", () => resolve(joinBytes(chunks)));
     stream.resume();
   });
 }

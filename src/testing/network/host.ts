@@ -122,8 +122,8 @@ export class VirtualHost {
     return opened;
   }
 
-  #send({ protocol, source, destination, bytes, segment }: Unsent): void {
-    this.#init.send({ protocol, source, destination, bytes, segment, origin: this.number });
+  #send(packet: Unsent): void {
+    this.#init.send({ ...packet, origin: this.number });
   }
 
   /** Its own address of the family of `host`. */

@@ -1,4 +1,4 @@
-import { assert, type Instant, type SeededRandom } from "../../base/index.ts";
+import { assert, type Instant, LruMap, type SeededRandom } from "../../base/index.ts";
 import type { NetworkEndpoint, NetworkProtocol, Packet } from "./packet.ts";
 
 /** What an inner endpoint's mapping, or a filter's permission, depends on (RFC 4787). */
@@ -50,7 +50,7 @@ interface Mapping {
   readonly outer: NetworkEndpoint;
   readonly protocol: NetworkProtocol;
   /** Whom a packet went to, as far as the filter tells them apart, and until when that counts. */
-  readonly permitted: Map<string, Instant>;
+  readonly permitted: LruMap<string, Instant>;
   expiresAt: Instant;
 }
 
@@ -101,7 +101,8 @@ export class NatTable {
   outbound(packet: Packet, now: Instant): Packet {
     const mapping = this.#mapOut(packet, now);
     mapping.expiresAt = now + this.#lifeMs(packet.protocol);
-    permit(mapping, dependentKey(this.behaviour.filtering, packet.destination));
+    const whom = dependentKey(this.behaviour.filtering, packet.destination);
+    mapping.permitted.set(whom, mapping.expiresAt);
     return { ...packet, source: mapping.outer };
   }
 
@@ -116,7 +117,7 @@ export class NatTable {
     }
     const { filtering } = this.behaviour;
     if (filtering !== "endpoint-independent") {
-      const permittedUntil = mapping.permitted.get(dependentKey(filtering, packet.source));
+      const permittedUntil = mapping.permitted.peek(dependentKey(filtering, packet.source));
       if (permittedUntil === undefined || permittedUntil <= now) return undefined;
     }
     return { ...packet, destination: mapping.inner };
@@ -136,7 +137,14 @@ export class NatTable {
       ? { host: this.#outerHost, port: this.#freePort(protocol, source.port) }
       : source;
     const expiresAt = now + this.#lifeMs(protocol);
-    const made = { key, inner: source, outer, protocol, permitted: new Map(), expiresAt };
+    const made = {
+      key,
+      inner: source,
+      outer,
+      protocol,
+      permitted: new LruMap<string, Instant>(PERMITTED_MAX),
+      expiresAt,
+    };
     this.#byInner.set(key, made);
     this.#byOuter.set(outerKey(protocol, outer), made);
     return made;
@@ -173,18 +181,6 @@ export class NatTable {
       if (oldest === undefined || mapping.expiresAt < oldest.expiresAt) oldest = mapping;
     }
     if (oldest !== undefined) this.#forget(oldest);
-  }
-}
-
-function permit(mapping: Mapping, whom: string): void {
-  const { permitted, expiresAt } = mapping;
-  // Whoever was permitted last stands last: the first one is the longest unused.
-  permitted.delete(whom);
-  permitted.set(whom, expiresAt);
-  if (permitted.size <= PERMITTED_MAX) return;
-  for (const first of permitted.keys()) {
-    permitted.delete(first);
-    return;
   }
 }
 

@@ -1,4 +1,5 @@
-import { assert, type Clock, type Instant, SeededRandom } from "../../base/index.ts";
+import { assert, type Clock, Counts, type Instant, SeededRandom } from "../../base/index.ts";
+import { flipBits } from "../flip-bits.ts";
 import { hashBytes, Trace } from "../world/trace.ts";
 import { VirtualHost } from "./host.ts";
 import { CLEAN_LINE, INSTANT_LINE, Line, type LineProfile } from "./line.ts";
@@ -45,6 +46,9 @@ interface Realm {
   readonly gateway: VirtualNat | undefined;
   readonly members: Map<string, VirtualHost | VirtualNat>;
 }
+
+/** Most bits that one corruption flips. */
+const FLIPS_MAX = 4;
 
 /** A NAT with the network behind it. */
 export class VirtualNat {
@@ -97,7 +101,7 @@ export class VirtualNetwork {
   readonly #open: Realm = { gateway: undefined, members: new Map() };
   readonly #hosts: VirtualHost[] = [];
   readonly #realms = new Map<VirtualHost, Realm>();
-  readonly #counts = new Map<PacketFate, number>();
+  readonly #counts = new Counts<PacketFate>();
   #islands: ReadonlyMap<number, number> = new Map();
   #connections = 0;
 
@@ -115,7 +119,7 @@ export class VirtualNetwork {
 
   /** How many packets have met this fate; a duplicate counts twice. */
   count(fate: PacketFate): number {
-    return this.#counts.get(fate) ?? 0;
+    return this.#counts.of(fate);
   }
 
   /** Adds a host. */
@@ -168,7 +172,6 @@ export class VirtualNetwork {
   }
 
   #profile(options: { line?: Partial<LineProfile>; behind?: VirtualNat }): LineProfile {
-    if (options.line === undefined) return options.behind === undefined ? this.#line : INSTANT_LINE;
     return { ...(options.behind === undefined ? this.#line : INSTANT_LINE), ...options.line };
   }
 
@@ -276,7 +279,7 @@ export class VirtualNetwork {
       this.#end(packet, "partition");
     } else {
       this.#end(packet, "delivered");
-      if (!host.handle(packet)) this.#count("closed-port");
+      if (!host.handle(packet)) this.#counts.add("closed-port");
     }
   }
 
@@ -302,26 +305,18 @@ export class VirtualNetwork {
   }
 
   #corrupted(packet: Packet): Packet {
-    const bytes = packet.bytes.slice();
-    if (bytes.length === 0) return packet;
-    for (let flips = 1 + this.#random.below(4); flips > 0; flips--) {
-      const at = this.#random.below(bytes.length);
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#random.below(8));
-    }
-    return { ...packet, bytes };
+    if (packet.bytes.length === 0) return packet;
+    const flips = 1 + this.#random.below(FLIPS_MAX);
+    return { ...packet, bytes: flipBits(packet.bytes, this.#random, flips) };
   }
 
   #end(packet: Packet, fate: PacketFate): void {
-    this.#count(fate);
+    this.#counts.add(fate);
     const { protocol, source, destination } = packet;
     const kind = packet.segment?.kind ?? "datagram";
     const who = `${source.host}:${source.port}>${destination.host}:${destination.port}`;
     this.#trace.event(this.#clock.now(), who, `${protocol} ${kind} ${fate}`, packet.bytes.length);
     this.#trace.detail(hashBytes(packet.bytes));
-  }
-
-  #count(fate: PacketFate): void {
-    this.#counts.set(fate, this.count(fate) + 1);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, concatBytes, pause, type SeededRandom } from "../../base/index.ts";
 import { type RecordStore, type StoredRecord, storeOver } from "../../mapservice/index.ts";
 import type { Machine } from "../../node/index.ts";
+import { flipBits } from "../flip-bits.ts";
 import { Capture, type Misdeed } from "./capture.ts";
 
 /**
@@ -92,7 +93,7 @@ export function misdeedOf(
   if (hostility === "babbles") {
     return (protocol, bytes) => (protocol === "rpc" ? bytes : random.bytes(bytes.length));
   }
-  if (hostility === "garbles") return onCircuits((bytes) => flipped(bytes, random));
+  if (hostility === "garbles") return onCircuits((bytes) => flipBits(bytes, random, 1));
   return undefined;
 }
 
@@ -111,12 +112,5 @@ function slowed(store: RecordStore, clock: Clock): RecordStore {
 
 function forged(stored: StoredRecord, random: SeededRandom): StoredRecord {
   const { record } = stored;
-  return { ...stored, record: { ...record, payload: flipped(record.payload, random) } };
-}
-
-function flipped(bytes: Uint8Array, random: SeededRandom): Uint8Array {
-  const copy = bytes.slice();
-  const at = random.below(copy.length);
-  copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8));
-  return copy;
+  return { ...stored, record: { ...record, payload: flipBits(record.payload, random, 1) } };
 }

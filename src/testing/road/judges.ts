@@ -1,5 +1,6 @@
+import { joinBytes } from "../../base/index.ts";
 import { FrameBuffer } from "../../codec/index.ts";
-import { addressKey, isFault, parseRecord } from "../../mapservice/index.ts";
+import { ADDRESS_BYTES, addressKey, isFault, parseRecord } from "../../mapservice/index.ts";
 import { readClientMessage } from "../../mapservice/wire/wire.ts";
 import type { StreamEnd } from "./capture.ts";
 import type { FrameOwner } from "./road-pair.ts";
@@ -19,7 +20,6 @@ export interface UnitSizes {
   readonly cellBytes: number;
 }
 
-const ADDRESS_BYTES = 32;
 const MESSAGE_BYTES_MAX = 2 ** 21;
 
 /** Clients that talk to a node's Map themselves: the store sees who asks. */
@@ -33,10 +33,10 @@ export function clientsAtStores({ ends, clients }: Evidence): string[] {
 /** Addresses of records that a client has said to anybody in the clear, by whatever protocol. */
 export function addressesToldByClients({ ends, clients, owners }: Evidence): string[] {
   const told: string[] = [];
-  const known = new Set([...owners.keys()]);
+  const known = new Set(owners.keys());
   for (const { node, peer, protocol, sights } of ends) {
     if (!clients.has(node)) continue;
-    const said = joined(sights.filter(({ isSent }) => isSent).map(({ bytes }) => bytes));
+    const said = joinBytes(sights.filter(({ isSent }) => isSent).map(({ bytes }) => bytes));
     const count = countOf(said, known);
     if (count > 0) told.push(`${count} to ${short(peer)} by ${protocol}`);
   }
@@ -181,16 +181,6 @@ function countOf(bytes: Uint8Array, addresses: ReadonlySet<string>): number {
     if (addresses.has(addressKey(bytes.subarray(at, at + ADDRESS_BYTES)))) count += 1;
   }
   return count;
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }
 
 function short(id: string): string {

@@ -1,7 +1,7 @@
 import type { Clock, SeededRandom } from "../../base/index.ts";
 import { type NodeContact, parseNodeContact } from "../../identity/index.ts";
 import { openLinkHost } from "../../link/index.ts";
-import { MemoryRecordStore, type RecordStore } from "../../mapservice/index.ts";
+import { MemoryRecordStore, type RecordStore, storeOver } from "../../mapservice/index.ts";
 import {
   type Machine,
   NODE_DEFAULTS,
@@ -146,17 +146,13 @@ export class RoadNode {
   /** The disk, which outlives the process. */
   #watchedDisk(): RecordStore {
     const { disk, cellLengths } = this;
-    return {
-      payloadSize: disk.payloadSize,
+    return storeOver(disk, {
       ...(disk.mark && { mark: disk.mark }),
       put: (puts, nowMs) => {
         for (const { record } of puts) cellLengths.add(record.payload.length);
         return disk.put(puts, nowMs);
       },
-      get: (address, nowMs) => disk.get(address, nowMs),
-      sweep: (nowMs, limit) => disk.sweep(nowMs, limit),
-      statistics: () => disk.statistics(),
       close: async () => {},
-    };
+    });
   }
 }

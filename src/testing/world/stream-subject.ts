@@ -1,5 +1,5 @@
-import { deriveDirection, type ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { StreamCore } from "../../stream/core/stream-core.ts";
+import { capabilitiesOf, type StreamCapabilities } from "../../stream/duplex/assemble.ts";
 import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../stream/options.ts";
 import { decodeState } from "../../stream/saved/state-codec.ts";
@@ -68,28 +68,16 @@ class StreamSubject implements Subject {
   }
 }
 
-interface Capabilities {
-  readonly write: WriteCapability;
-  readonly read: ReadCapability;
-}
-
 /** A secret like any other: worlds protect nothing. */
 const SECRET = new Uint8Array(32).fill(0x57);
 
 /** Curve arithmetic is dear, and every world may use the same keys. */
-const CAPABILITIES = new Map<Side, Capabilities>();
+const CAPABILITIES = new Map<Side, StreamCapabilities>();
 
-function capabilities(side: Side): Capabilities {
+function capabilities(side: Side): StreamCapabilities {
   let known = CAPABILITIES.get(side);
   if (known === undefined) {
-    const listener = deriveDirection(SECRET, "listener");
-    const dialer = deriveDirection(SECRET, "dialer");
-    const [own, other] = side === "a" ? [listener, dialer] : [dialer, listener];
-    const peer = WriteCapability.of(other.seed, other.chain);
-    known = {
-      write: WriteCapability.of(own.seed, own.chain),
-      read: peer.readCapability(),
-    };
+    known = capabilitiesOf(SECRET, side === "a" ? "listener" : "dialer");
     CAPABILITIES.set(side, known);
   }
   return known;

@@ -1,5 +1,6 @@
 import { type Cancel, equalBytes, type SeededRandom } from "../../base/index.ts";
 import type { StreamEffect, StreamInput } from "../../stream/exchange/protocol.ts";
+import { flipBits } from "../flip-bits.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { LIES, type Lie, type MapFaults, type Side } from "./faults.ts";
 import type { Trace } from "./trace.ts";
@@ -176,13 +177,7 @@ export class VirtualMap {
   }
 
   #corrupted(truth: Uint8Array): Uint8Array {
-    const cell = truth.slice();
-    const flips = 1 + this.#random.below(FLIPS_MAX);
-    for (let i = 0; i < flips; i++) {
-      const at = this.#random.below(cell.length);
-      cell[at] = (cell[at] ?? 0) ^ (1 << this.#random.below(8));
-    }
-    return cell;
+    return flipBits(truth, this.#random, 1 + this.#random.below(FLIPS_MAX));
   }
 
   #reply(side: Side, answer: AnswerTo, told: MapAnswer, extraMs = 0): void {

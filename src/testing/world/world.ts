@@ -145,7 +145,7 @@ class World {
 
   #party(side: Side, parts: { map: VirtualMap; faults: MapFaults; root: SeededRandom }): Party {
     const plan = this.#plan;
-    const peer: Side = side === "a" ? "b" : "a";
+    const peer = peerOf(side);
     const clock = this.#clock;
     const commitMsMax = plan.commitMsMax ?? 0;
     return new Party({
@@ -180,16 +180,14 @@ class World {
   }
 
   #isDelivered(from: Side): boolean {
-    const to: Side = from === "a" ? "b" : "a";
     const writer = this.#writers[from];
-    return writer.isThrough && this.#readers[to].kept === writer.total;
+    return writer.isThrough && this.#readers[peerOf(from)].kept === writer.total;
   }
 
   #state(): string {
     const told = (side: Side): string => {
-      const peer: Side = side === "a" ? "b" : "a";
       const writer = this.#writers[side];
-      const kept = this.#readers[peer].kept;
+      const kept = this.#readers[peerOf(side)].kept;
       return `${side} ${this.#parties[side].outcome}, wrote ${writer.position}, peer took ${kept}`;
     };
     return `no end at ${this.#clock.now()} ms: ${told("a")}; ${told("b")}`;
@@ -208,4 +206,8 @@ class World {
 
 function hasFailed(party: Party): boolean {
   return party.outcome !== "running" && party.outcome !== "done";
+}
+
+function peerOf(side: Side): Side {
+  return side === "a" ? "b" : "a";
 }
