@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, joinBytes, unreachable } from "../../base/index.ts";
+import { type Clock, CulvertError, joinBytes, unreachable } from "../../base/index.ts";
 import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
@@ -10,16 +10,13 @@ import type { StreamInput } from "../exchange/protocol.ts";
 import { RESET_CODE_MAX } from "../frame/frame.ts";
 import { inRange, wholeInRange } from "../options.ts";
 import type { StreamParts } from "./assemble.ts";
-import { CoreSession } from "./core-session.ts";
+import { CoreSession, LINGER_MS } from "./core-session.ts";
 import type { StreamEngine, StreamEvent } from "./engine.ts";
 import { type Callback, HeldCallback } from "./held-callback.ts";
 import { HeldWrite } from "./held-write.ts";
 import { duplexOptions, type StreamOpenOptions } from "./open-options.ts";
 import { TakenBytes } from "./taken-bytes.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
-
-/** How long a destroyed stream goes on in the background unless told otherwise. */
-const LINGER_MS = 60_000;
 
 /**
  * A Duplex whose two sides are those of a stream core: what Node asks of a stream, in terms of the
@@ -41,7 +38,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   #writtenAtEnd: number | undefined;
   #isPeerEnded = false;
   #resetCode: number | undefined;
-  #cancelLinger: Cancel | undefined;
 
   protected constructor(parts: StreamParts, options: StreamOpenOptions) {
     super(duplexOptions(options));
@@ -108,7 +104,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     }
     this.session.enter("halted");
     this.destroy();
-    await this.#shutDown();
+    await this.session.shutDown();
   }
 
   protected setBackground(background: boolean): void {
@@ -186,7 +182,7 @@ export abstract class CoreDuplex extends SocketDuplex {
     this.#heldWrite.release(reason);
     this.#heldFinal.release(reason);
     if (this.session.phase === "running") this.#leave(error);
-    this.session.settle(error, callback, () => this.#shutDown());
+    this.session.settle(error, callback);
   }
 
   /** What has ended the stream, of one that is destroyed. */
@@ -317,14 +313,12 @@ export abstract class CoreDuplex extends SocketDuplex {
     if (isGraceful) this.taken.takeAll();
     else this.#abort();
     if (!this.session.isWorking) return;
-    const { clock } = this.#parts;
-    const over = (): void => {
+    this.session.linger(this.#lingerMs, () => {
       // A peer that is still writing would go on for ever; one that has not come yet may read all.
       const isHeard = this.taken.discardedBytes > 0 && !this.#isPeerEnded;
       if (isHeard && this.session.phase === "running") this.#abort();
       else this.#stopInBackground();
-    };
-    this.#cancelLinger = clock.schedule(clock.now() + this.#lingerMs, over, { background: true });
+    });
   }
 
   #abort(): void {
@@ -333,11 +327,6 @@ export abstract class CoreDuplex extends SocketDuplex {
   }
 
   #stopInBackground(): void {
-    this.#shutDown().catch((error: unknown) => this.emit("warning", error));
-  }
-
-  #shutDown(): Promise<void> {
-    this.#cancelLinger?.();
-    return this.session.shutDown();
+    this.session.shutDown().catch((error: unknown) => this.emit("warning", error));
   }
 }

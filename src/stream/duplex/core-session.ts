@@ -1,4 +1,4 @@
-import { type Clock, type Core, CulvertError } from "../../base/index.ts";
+import { type Cancel, type Clock, type Core, CulvertError } from "../../base/index.ts";
 import { inThisContext } from "../../io/defer.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { IoEffect, IoInput } from "../exchange/protocol.ts";
@@ -7,6 +7,9 @@ import { framesBeside, type KeptCore, wholeOf } from "../saved/kept-state.ts";
 import { StateWaits } from "../saved/state-waits.ts";
 import { StreamEngine } from "./engine.ts";
 import type { Callback } from "./held-callback.ts";
+
+/** How long a destroyed stream goes on in the background unless told otherwise. */
+export const LINGER_MS = 60_000;
 
 /** The core of a session. */
 type SessionCore<Input, Event> = Core<Input | IoInput, IoEffect | Event> & KeptCore;
@@ -35,6 +38,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
   readonly engine: StreamEngine<Input, Event>;
   #phase: SessionPhase = "running";
   #failure: CulvertError | undefined;
+  #cancelLinger: Cancel | undefined;
   #stopped: Promise<void> | undefined;
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -97,6 +101,12 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
     );
   }
 
+  /** Work goes on in the background: `over` is called after so long, unless it was shut down. */
+  linger(ms: number, over: () => void): void {
+    const { clock } = this.#parts;
+    this.#cancelLinger = clock.schedule(clock.now() + ms, over, { background: true });
+  }
+
   /** Looks whether what somebody waits for has come true. */
   check(): void {
     this.#waits.check();
@@ -149,6 +159,7 @@ export class CoreSession<Input, Event extends { readonly kind: string }> {
 
   async #stop(): Promise<void> {
     const { core, journal } = this.#parts;
+    this.#cancelLinger?.();
     await this.engine.stop();
     this.#waits.fail(this.ending);
     // What has come to its end is in the journal as it is; all else may go on another time.

@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { type Cancel, CulvertError } from "../../base/index.ts";
+import { CulvertError } from "../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
@@ -7,7 +7,7 @@ import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
 import { destroyOnError } from "../../io/destroy-on-error.ts";
 import type { Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
-import { CoreSession } from "../duplex/core-session.ts";
+import { CoreSession, LINGER_MS } from "../duplex/core-session.ts";
 import type { StreamEvent } from "../duplex/engine.ts";
 import { type Callback, HeldCallback } from "../duplex/held-callback.ts";
 import { HeldWrite } from "../duplex/held-write.ts";
@@ -37,9 +37,6 @@ import {
 import type { BroadcastEvents } from "./events.ts";
 import { RepairDesk } from "./repair-desk.ts";
 
-/** How long a broadcast that was given up goes on to tell its readers, in ms. */
-const LINGER_MS = 60_000;
-
 /**
  * The one writer of a stream that any number of readers can follow: a Node Writable. Readers hold a
  * capability that it hands out, write nothing where it writes, and cannot hold it up.
@@ -66,7 +63,6 @@ export class Broadcast extends Writable {
   readonly #desk: RepairDesk;
   readonly #heldWrite: HeldWrite;
   readonly #heldFinal = new HeldCallback();
-  #cancelLinger: Cancel | undefined;
 
   /**
    * A broadcast that lives as long as this process.
@@ -357,10 +353,7 @@ export class Broadcast extends Writable {
     }
     this.#session.abort();
     this.#session.engine.handle({ kind: "abort" });
-    if (!this.#session.isWorking) return;
-    const { clock } = this.#parts;
-    const over = (): void => this.#stopInBackground();
-    this.#cancelLinger = clock.schedule(clock.now() + LINGER_MS, over, { background: true });
+    if (this.#session.isWorking) this.#session.linger(LINGER_MS, () => this.#stopInBackground());
   }
 
   #stopInBackground(): void {
@@ -368,7 +361,6 @@ export class Broadcast extends Writable {
   }
 
   async #shutDown(): Promise<void> {
-    this.#cancelLinger?.();
     await this.#desk.stop();
     await this.#session.shutDown();
   }
