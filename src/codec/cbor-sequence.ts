@@ -204,6 +204,7 @@ export class CborSequence {
 const PENDING = Symbol("pending");
 /** A head was read, and something follows it. */
 const ENTERED = Symbol("entered");
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,3 +1,4 @@
+import type { SavedChain } from "./frame/frame-keys.ts";
 import type { ArrivalsStart } from "./receiver/arrivals.ts";
 import type { FramerState } from "./sender/framer.ts";
 import type { ShortFrame } from "./sender/unacknowledged-frames.ts";
@@ -61,20 +62,14 @@ export interface AckWriterState {
   readonly chain: Uint8Array;
 }
 
-/** Where the peer's ack chain is read. */
-export interface AckReaderState {
-  readonly next: number;
-  /** Chain state at `next`. Secret. */
-  readonly chain: Uint8Array;
-}
-
 /** Everything about a stream but its sealed frames, and what waits for one. */
 export interface StreamState {
   readonly cellBytes: number;
   readonly sender: SenderState;
   readonly receiver: ReceiverState;
   readonly ackWriter: AckWriterState;
-  readonly ackReader: AckReaderState;
+  /** Where the peer's ack chain is read. */
+  readonly ackReader: SavedChain;
   /** Root seed (32 bytes, secret) of this side, and root public key of the other. */
   readonly writeSeed: Uint8Array;
   readonly readRoot: Uint8Array;

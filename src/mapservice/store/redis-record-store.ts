@@ -156,7 +156,7 @@ export class RedisRecordStore implements RecordStore {
       do {
         this.#throwIfClosed();
         const reply = await this.#engine.run(HELD, [index], [at, HELD_STEP]);
-        const [next, found] = Array.isArray(reply) ? reply : [];
+        const [next, found] = listOf(reply);
         at = text(next);
         if (!/^\d+$/.test(at)) throw new CulvertError("CULVERT_INTERNAL", "no place to go on from");
         yield* heldOf(found, nowMs);
@@ -222,7 +222,7 @@ export class RedisRecordStore implements RecordStore {
         [record, index, bytes],
         [address, encoding, put.expiresMs, nowMs, hasRoom, EXTENSION_SHARE, payloadSize, GRACE_MS],
       );
-      const [kind, expires, entries, held, gained] = Array.isArray(reply) ? reply : [];
+      const [kind, expires, entries, held, gained] = listOf(reply);
       this.#note(partition, entries, held);
       this.#isEngineFull = false;
       return outcomeOf(text(kind), Number(text(expires)), Number(gained));
@@ -242,7 +242,7 @@ export class RedisRecordStore implements RecordStore {
     const fresh = systemRandom.bytes(16);
     const args = [nowMs, limit, records, this.payloadSize, fresh, seen, sweepsMin];
     const reply = await this.#engine.run(SWEEP, [index, bytes, mark, sweeps], args);
-    const [removed, left, entries, held, marked, swept] = Array.isArray(reply) ? reply : [];
+    const [removed, left, entries, held, marked, swept] = listOf(reply);
     this.#note(partition, entries, held);
     this.#sweeps[partition] = Number(swept);
     if (marked instanceof Uint8Array) await this.#noteMark(partition, marked);
@@ -314,12 +314,17 @@ export class RedisRecordStore implements RecordStore {
 
 /** Members of an index (address, then sequence) and their expiries, in turn. */
 function* heldOf(found: RedisReply | undefined, nowMs: number): Generator<HeldRecord> {
-  if (!Array.isArray(found)) return;
-  for (let i = 0; i + 1 < found.length; i += 2) {
-    const [member, expiresMs] = [found[i], Number(text(found[i + 1]))];
+  const list = listOf(found);
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const [member, expiresMs] = [list[i], Number(text(list[i + 1]))];
     if (!(member instanceof Uint8Array) || member.length !== 33) continue;
     if (expiresMs > nowMs) yield { address: member.slice(0, 32), expiresMs };
   }
+}
+
+/** What is no list has nothing in it. */
+function listOf(reply: RedisReply | undefined): readonly RedisReply[] {
+  return Array.isArray(reply) ? reply : [];
 }
 
 function outcomeOf(kind: string, expiresMs: number, gainedMs: number): PutOutcome {

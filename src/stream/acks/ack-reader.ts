@@ -4,8 +4,7 @@ import { ChainReader } from "../exchange/chain-reader.ts";
 import type { Exchange, Request } from "../exchange/exchange.ts";
 import { openFrame } from "../frame/cell.ts";
 import { type Frame, NO_MARK } from "../frame/frame.ts";
-import type { FrameKeys } from "../frame/frame-keys.ts";
-import type { AckReaderState } from "../state.ts";
+import type { FrameKeys, SavedChain } from "../frame/frame-keys.ts";
 import { ACK_PLACES, ACK_PLACES_SCARCE } from "./ack-writer.ts";
 
 /** Acks that are passed over at once: the chain has to be derived over each of them. */
@@ -32,7 +31,7 @@ export class AckReader {
   readonly #init: AckReaderInit;
   readonly #reader: ChainReader;
 
-  constructor(init: AckReaderInit, state?: AckReaderState) {
+  constructor(init: AckReaderInit, state?: SavedChain) {
     this.#init = init;
     this.#reader = new ChainReader(init.exchange, init.keys, state?.next ?? 0, {
       purpose: "ack-get",
@@ -106,7 +105,7 @@ export class AckReader {
     return this.#reader.deadline(now, Number.POSITIVE_INFINITY);
   }
 
-  save(): AckReaderState {
+  save(): SavedChain {
     return { next: this.#reader.base, chain: this.#init.keys.baseState() };
   }
 }

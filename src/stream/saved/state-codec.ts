@@ -7,16 +7,11 @@ import {
   payloadBytesMax,
   RESET_CODE_MAX,
 } from "../frame/frame.ts";
+import type { SavedChain } from "../frame/frame-keys.ts";
 import { UNACKNOWLEDGED_FRAMES_CEILING } from "../options.ts";
 import { FRAMES_BEYOND_LIMIT } from "../sender/probe-timer.ts";
 import { SHORT_FRAMES_MAX, type ShortFrame } from "../sender/unacknowledged-frames.ts";
-import type {
-  AckReaderState,
-  BegunState,
-  ReceiverState,
-  SenderState,
-  StreamState,
-} from "../state.ts";
+import type { BegunState, ReceiverState, SenderState, StreamState } from "../state.ts";
 import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
 import { ackWriterOf, ackWriterToCbor, indexesOf, stateFields } from "./state-fields.ts";
@@ -187,7 +182,7 @@ function begunFromFields(fields: Fields, takenOffset: number): BegunState {
   return { length, first, next };
 }
 
-function ackReaderFromFields(fields: Fields): AckReaderState {
+function ackReaderFromFields(fields: Fields): SavedChain {
   return { next: index(fields, "next"), chain: chainOf(fields, "chain").toBytes() };
 }
 
