@@ -7,7 +7,7 @@ import {
   STATE_BYTES_MAX,
 } from "../saved/saved-frames.ts";
 import { chainOf, rootOf } from "../saved/saved-keys.ts";
-import { stateFields } from "../saved/state-fields.ts";
+import { framerOf, stateFields } from "../saved/state-fields.ts";
 import type { FramerState } from "../sender/framer.ts";
 import type { Generation } from "./retention.ts";
 
@@ -96,7 +96,7 @@ function fromFields(fields: Fields): BroadcastState {
   const next = fields.integer("next", { max: INDEX_MAX });
   const base = fields.integer("base", { min: Math.max(0, next - KEPT_MAX), max: next });
   const storedMin = Math.max(base, next - UNSTORED_MAX);
-  const framedBytes = fields.integer("framedBytes");
+  const framer = framerOf(fields);
   const [oldestChain, chain] = [chainOf(fields, "oldestChain"), chainOf(fields, "chain")];
   if (chain.index - oldestChain.index !== BigInt(next - base)) {
     throw fields.wrong("chain", "is not at the next frame");
@@ -108,14 +108,9 @@ function fromFields(fields: Fields): BroadcastState {
     storedBelow: fields.integer("storedBelow", { min: storedMin, max: next }),
     next,
     storedBytes: fields.has("storedBytes")
-      ? fields.integer("storedBytes", { max: framedBytes })
+      ? fields.integer("storedBytes", { max: framer.framedBytes })
       : 0,
-    framer: {
-      framedBytes,
-      endAsked: fields.boolean("endAsked"),
-      isEndFramed: fields.boolean("isEndFramed"),
-      waitingBytes: fields.integer("waitingBytes"),
-    },
+    framer,
     generations: generationsOf(fields, next),
     grantedSeconds: fields.integer("grantedSeconds", { max: 2 ** 32 - 1 }),
     mark: fields.integer("mark", { max: MARK_MAX }),

@@ -14,7 +14,7 @@ import { SHORT_FRAMES_MAX, type ShortFrame } from "../sender/unacknowledged-fram
 import type { BegunState, ReceiverState, SenderState, StreamState } from "../state.ts";
 import { framesOf, framesToCbor, type SavedFrames, STATE_BYTES_MAX } from "./saved-frames.ts";
 import { chainOf, rootOf } from "./saved-keys.ts";
-import { ackWriterOf, ackWriterToCbor, indexesOf, stateFields } from "./state-fields.ts";
+import { ackWriterOf, ackWriterToCbor, framerOf, indexesOf, stateFields } from "./state-fields.ts";
 
 /** Version of the saved form. */
 export const STATE_VERSION = 3;
@@ -92,38 +92,32 @@ function stateFromFields(fields: Fields): StreamState {
 function senderFromFields(fields: Fields, payloadMax: number): SenderState {
   const next = index(fields, "next");
   const base = fields.integer("base", { min: Math.max(0, next - FRAMES_PENDING_MAX), max: next });
-  const sealed = (name: string) => () => fields.integer(name, { max: next - 1 });
-  const framedBytes = fields.integer("framedBytes");
+  const sealed = (name: string): number | undefined =>
+    fields.has(name) ? fields.integer(name, { max: next - 1 }) : undefined;
+  const framer = framerOf(fields);
+  const withinFramed = { max: framer.framedBytes };
   return {
     base,
     next,
     storedBelow: fields.integer("storedBelow", { min: base, max: next }),
-    expiresUnixMs:
-      optional(fields, "expiresUnixMs", () => fields.number("expiresUnixMs")) ??
-      Number.POSITIVE_INFINITY,
-    acknowledgedBytes: fields.integer("acknowledgedBytes", { max: framedBytes }),
-    storedBytes:
-      optional(fields, "storedBytes", () => fields.integer("storedBytes", { max: framedBytes })) ??
-      0,
-    short: optional(fields, "short", () => shortFramesOf(fields, { base, next, payloadMax })) ?? [],
-    endIndex: optional(fields, "endIndex", sealed("endIndex")),
-    resetIndex: optional(fields, "resetIndex", sealed("resetIndex")),
-    resetCode: optional(fields, "resetCode", () =>
-      fields.integer("resetCode", { max: RESET_CODE_MAX }),
-    ),
-    creditLimit: optional(fields, "creditLimit", () => fields.integer("creditLimit")),
-    probes:
-      optional(fields, "probes", () =>
-        indexesOf(fields, "probes", { min: base, end: next, countMax: FRAMES_BEYOND_LIMIT }),
-      ) ?? [],
+    expiresUnixMs: fields.has("expiresUnixMs")
+      ? fields.number("expiresUnixMs")
+      : Number.POSITIVE_INFINITY,
+    acknowledgedBytes: fields.integer("acknowledgedBytes", withinFramed),
+    storedBytes: fields.has("storedBytes") ? fields.integer("storedBytes", withinFramed) : 0,
+    short: fields.has("short") ? shortFramesOf(fields, { base, next, payloadMax }) : [],
+    endIndex: sealed("endIndex"),
+    resetIndex: sealed("resetIndex"),
+    resetCode: fields.has("resetCode")
+      ? fields.integer("resetCode", { max: RESET_CODE_MAX })
+      : undefined,
+    creditLimit: fields.has("creditLimit") ? fields.integer("creditLimit") : undefined,
+    probes: fields.has("probes")
+      ? indexesOf(fields, "probes", { min: base, end: next, countMax: FRAMES_BEYOND_LIMIT })
+      : [],
     mark: mark(fields),
     chain: chainOf(fields, "chain").toBytes(),
-    framer: {
-      framedBytes,
-      endAsked: fields.boolean("endAsked"),
-      isEndFramed: fields.boolean("isEndFramed"),
-      waitingBytes: fields.integer("waitingBytes"),
-    },
+    framer,
   };
 }
 
@@ -157,7 +151,7 @@ function isInteger(value: CborValue | undefined, min: number, max: number): valu
 function receiverFromFields(fields: Fields): ReceiverState {
   const next = index(fields, "next");
   const nextOffset = fields.integer("nextOffset");
-  const ended = optional(fields, "end", () => fields.fields("end"));
+  const ended = fields.has("end") ? fields.fields("end") : undefined;
   const end = ended && {
     index: ended.integer("index", { max: next - 1 }),
     length: ended.integer("length"),
@@ -168,7 +162,7 @@ function receiverFromFields(fields: Fields): ReceiverState {
     nextOffset,
     takenOffset,
     mark: mark(fields),
-    begun: optional(fields, "begun", () => begunFromFields(fields.fields("begun"), takenOffset)),
+    begun: fields.has("begun") ? begunFromFields(fields.fields("begun"), takenOffset) : undefined,
     end,
     chain: chainOf(fields, "chain").toBytes(),
   };
@@ -192,10 +186,6 @@ function index(fields: Fields, name: string): number {
 
 function mark(fields: Fields): number {
   return fields.integer("mark", { max: MARK_MAX });
-}
-
-function optional<T>(fields: Fields, name: string, read: () => T): T | undefined {
-  return fields.has(name) ? read() : undefined;
 }
 
 function finiteOrAbsent(unixMs: number): number | undefined {

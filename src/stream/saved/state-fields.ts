@@ -1,6 +1,7 @@
 import { CulvertError } from "../../base/index.ts";
 import { type CborInput, decodeCbor, Fields } from "../../codec/index.ts";
 import { INDEX_MAX } from "../frame/frame.ts";
+import type { FramerState } from "../sender/framer.ts";
 import type { AckWriterState } from "../state.ts";
 import { chainOf } from "./saved-keys.ts";
 
@@ -53,6 +54,16 @@ export function ackWriterOf(fields: Fields): AckWriterState {
 export function ackWriterToCbor(state: AckWriterState): { [key: string]: CborInput } {
   const { next, stored, pending, chain } = state;
   return { next, stored: stored + 1, pending, chain };
+}
+
+/** What a framer goes on from, of a stream or of a broadcast. */
+export function framerOf(fields: Fields): FramerState {
+  return {
+    framedBytes: fields.integer("framedBytes"),
+    endAsked: fields.boolean("endAsked"),
+    isEndFramed: fields.boolean("isEndFramed"),
+    waitingBytes: fields.integer("waitingBytes"),
+  };
 }
 
 /**
