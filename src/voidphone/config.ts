@@ -1,5 +1,5 @@
 import { type Endpoint, formatEndpoint, type HostPort, parseEndpoint } from "../io/endpoint.ts";
-import { type IniSections, type IniValue, iniError, parseIni } from "./ini.ts";
+import { type IniSection, type IniSections, type IniValue, iniError, parseIni } from "./ini.ts";
 
 /** Where one module listens, as `HOST:PORT` or `[IPV6]:PORT`. */
 export interface ModuleAddresses {
@@ -38,25 +38,24 @@ const OF_PYTHON = "DEFAULT";
  */
 export function readVoidphoneConfig(text: string): VoidphoneConfig {
   const sections = parseIni(text);
-  refuseCapitals(sections, text);
-  const hostkey = sections.get("")?.get("hostkey") ?? sections.get(OF_PYTHON)?.get("hostkey");
+  refuseCapitals(sections);
+  const hostkeyIn = (name: string): IniValue | undefined =>
+    sections.get(name)?.values.get("hostkey");
+  const hostkey = hostkeyIn("") ?? hostkeyIn(OF_PYTHON);
   if (hostkey === undefined) throw iniError(1, "there is no hostkey before the first section");
   if (hostkey.text === "") throw iniError(hostkey.line, "hostkey is empty");
   const modules = MODULES.flatMap((name) => {
     const section = sections.get(name);
-    return section === undefined ? [] : [[name, readModule(section, { name, text })] as const];
+    return section === undefined ? [] : [[name, readModule(name, section)] as const];
   });
   if (modules.length === 0) throw iniError(1, "there is no section [dht], [onion] or [rps]");
   return { hostkey: hostkey.text, ...Object.fromEntries(modules) };
 }
 
-function readModule(
-  section: ReadonlyMap<string, IniValue>,
-  { name, text }: { readonly name: string; readonly text: string },
-): ModuleAddresses {
-  const api = section.get("api_address");
-  if (api === undefined) throw iniError(lineOf(name, text), `[${name}] has no api_address`);
-  const p2p = section.get("p2p_address");
+function readModule(name: string, { line, values }: IniSection): ModuleAddresses {
+  const api = values.get("api_address");
+  if (api === undefined) throw iniError(line, `[${name}] has no api_address`);
+  const p2p = values.get("p2p_address");
   const apiEndpoint = formatEndpoint(readAddress("api_address", api));
   if (p2p === undefined) return { api: apiEndpoint };
   const { host, port } = readAddress("p2p_address", p2p);
@@ -70,25 +69,10 @@ function readAddress(key: string, value: IniValue): Endpoint & { readonly kind: 
 }
 
 /** A section that is ours but for its case would be passed over in silence. */
-function refuseCapitals(sections: IniSections, text: string): void {
-  for (const name of sections.keys()) {
+function refuseCapitals(sections: IniSections): void {
+  for (const [name, { line }] of sections) {
     const small = name.toLowerCase();
     const isOurs = MODULES.some((module) => module === small);
-    if (isOurs && name !== small) {
-      throw iniError(lineOf(name, text), `sections are in lower case: [${small}]`);
-    }
+    if (isOurs && name !== small) throw iniError(line, `sections are in lower case: [${small}]`);
   }
-}
-
-/** The line in which a section begins. */
-function lineOf(name: string, text: string): number {
-  const lines = text.split(/\r\n|\n|\r/);
-  const nameIn = (line: string): string | undefined => /^\[([^\]]*)\]/.exec(line)?.[1]?.trim();
-  return (
-    1 +
-    Math.max(
-      lines.findIndex((line) => nameIn(line.trim()) === name),
-      0,
-    )
-  );
 }

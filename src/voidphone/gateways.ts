@@ -36,7 +36,7 @@ export interface GatewayOptions {
    * The IP address at which foreign peers reach this node; that of the endpoint if nothing else is
    * given.
    */
-  readonly announceHost?: string;
+  readonly announceHost?: string | undefined;
   /** Introduces this node to peers of the dialect `final`; with a fresh one, if it is left out. */
   readonly certificate?: (self: {
     readonly id: Uint8Array;

@@ -6,8 +6,14 @@ export interface IniValue {
   readonly line: number;
 }
 
-/** A section, by its name as written; what stands before the first one has the name "". */
-export type IniSections = ReadonlyMap<string, ReadonlyMap<string, IniValue>>;
+/** A section of an INI file, and the line in which it begins, from 1 on. */
+export interface IniSection {
+  readonly line: number;
+  readonly values: ReadonlyMap<string, IniValue>;
+}
+
+/** Each section by its name as written; what stands before the first one has the name "". */
+export type IniSections = ReadonlyMap<string, IniSection>;
 
 /** A file larger than this is no configuration. */
 const INI_CHARACTERS_MAX = 262_144;
@@ -22,27 +28,24 @@ const INI_CHARACTERS_MAX = 262_144;
  */
 export function parseIni(text: string): IniSections {
   if (text.length > INI_CHARACTERS_MAX) throw iniError(1, "the file is too long");
-  const sections = new Map<string, Map<string, IniValue>>();
-  const firstLines = new Map<string, number>();
-  let section = new Map<string, IniValue>();
-  sections.set("", section);
+  let values = new Map<string, IniValue>();
+  const sections = new Map<string, IniSection>([["", { line: 1, values }]]);
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/);
   for (const [index, raw] of lines.entries()) {
     const [line, content] = [index + 1, raw.trim()];
     if (content === "" || /^[;#]/.test(content)) continue;
     if (content.startsWith("[")) {
       const name = sectionName(content, line);
-      const first = firstLines.get(name);
-      if (first !== undefined) throw iniError(line, `[${name}] is in line ${first} already`);
-      firstLines.set(name, line);
-      section = new Map();
-      sections.set(name, section);
+      const first = sections.get(name);
+      if (first !== undefined) throw iniError(line, `[${name}] is in line ${first.line} already`);
+      values = new Map();
+      sections.set(name, { line, values });
       continue;
     }
     const { key, value } = keyAndValue(content, line);
-    const known = section.get(key);
+    const known = values.get(key);
     if (known !== undefined) throw iniError(line, `${key} is in line ${known.line} already`);
-    section.set(key, { text: value, line });
+    values.set(key, { text: value, line });
   }
   return sections;
 }

@@ -96,6 +96,12 @@ export function openMessage(message: Uint8Array): { readonly type: number; reado
   return { type, body };
 }
 
+/** The rest of a message, which is its last field: that is never empty. */
+export function readRest(body: Reader, field: string): Uint8Array {
+  if (body.remaining === 0) body.refuse(field, "is empty");
+  return body.rest();
+}
+
 /**
  * Cuts a byte stream into messages by their size field. Memory stays within twice what is unread,
  * whatever the sizes of the chunks.

@@ -29,7 +29,7 @@ export interface Servant<Request> {
    */
   serve(request: Request, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** The connection is over. */
-  closed(): void;
+  closed?(): void;
 }
 
 /** What a servant may do with its connection. */
@@ -130,7 +130,7 @@ export class Session<Request> implements SessionHandle {
         if (effect.reason !== "gone") port.close(effect.isAbrupt);
         log("debug", "voidphone-session-end", { reason: effect.reason });
         this.#driver.stop();
-        this.#servant.closed();
+        this.#servant.closed?.();
         this.#components.onEnd(effect.reason);
         break;
       default:

@@ -24,7 +24,7 @@ export interface VoidphoneServersComponents {
   /** The IP address at which foreign peers reach this node, when it is not that of the endpoint. */
   readonly announceHost: string | undefined;
   /** Introduces this node to peers of the dialect `final`. */
-  readonly certificate: GatewayOptions["certificate"];
+  readonly certificate: NonNullable<GatewayOptions["certificate"]>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -113,11 +113,7 @@ export class VoidphoneServers {
       closest: (target: Uint8Array, count: number) => network?.closest(target, count) ?? [],
       learn: (contact: Parameters<VoidphonePeerNetwork["learn"]>[0]) => network?.learn(contact),
     };
-    const how = {
-      log,
-      ...(announceHost !== undefined && { announceHost }),
-      ...(certificate !== undefined && { certificate }),
-    };
+    const how = { log, announceHost, certificate };
     const gateways = await VoidphoneGateways.start({ [name]: endpoint }, { id, peer }, how);
     this.#gateways.push(gateways);
     const self = gateways.contact(name);

@@ -17,12 +17,13 @@ import {
   type RouteRequest,
   type TunnelService,
 } from "../../onion/index.ts";
-import type {
-  SampledPeer,
-  TunnelEvents,
-  VoidphonePeerSampling,
-  VoidphoneTunnel,
-  VoidphoneTunnels,
+import {
+  type SampledPeer,
+  TUNNEL_DATA_BYTES_MAX,
+  type TunnelEvents,
+  type VoidphonePeerSampling,
+  type VoidphoneTunnel,
+  type VoidphoneTunnels,
 } from "../../voidphone/index.ts";
 import type { Overlay } from "../overlay.ts";
 
@@ -46,8 +47,6 @@ const GREETING = utf8("voidphone");
 const COVER = utf8("voidphone-cover");
 /** Relays between the ends of a tunnel, neither of which is one of them. */
 const RELAYS = 2;
-/** What a client may send at once; circuits carry a little more. */
-const DATA_BYTES_MAX = 65_527;
 /** Numbers of the modules that a peer is said to run. */
 const ONION_MODULE = 560;
 
@@ -181,7 +180,8 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
 const COVER_LIFE_MS = 10_000;
 
 class OutgoingTunnel implements VoidphoneTunnel {
-  readonly dataBytesMax = DATA_BYTES_MAX;
+  /** Circuits carry a little more. */
+  readonly dataBytesMax = TUNNEL_DATA_BYTES_MAX;
   readonly #circuit: Circuit;
   #isOver = false;
 
@@ -209,7 +209,7 @@ class OutgoingTunnel implements VoidphoneTunnel {
 }
 
 class IncomingTunnel implements VoidphoneTunnel {
-  readonly dataBytesMax = DATA_BYTES_MAX;
+  readonly dataBytesMax = TUNNEL_DATA_BYTES_MAX;
   readonly #circuit: IncomingCircuit;
   readonly #forget: () => void;
   #events: TunnelEvents | undefined;

@@ -54,8 +54,6 @@ class ApiServant implements Servant<ApiRequest> {
       value !== undefined && value.length > 0 && value.length <= API_VALUE_BYTES_MAX;
     return encodeApiReply(isSayable ? { kind: "success", key, value } : failed(key));
   }
-
-  closed(): void {}
 }
 
 function failed(key: Uint8Array): { readonly kind: "failure"; readonly key: Uint8Array } {

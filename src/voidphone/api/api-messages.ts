@@ -1,6 +1,5 @@
 import { unreachable } from "../../base/index.ts";
-import type { Reader } from "../../codec/index.ts";
-import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "../message.ts";
+import { encodeMessage, KEY_BYTES, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
 
 /** What a local client asks of the DHT module. Bytes are views of the message. */
 export type ApiRequest =
@@ -47,7 +46,7 @@ export function readApiRequest(message: Uint8Array): ApiRequest {
       const replication = body.u8("replication");
       body.u8("reserved");
       const key = body.bytes(KEY_BYTES, "key");
-      return { kind: "put", ttlSeconds, replication, key, value: readValue(body) };
+      return { kind: "put", ttlSeconds, replication, key, value: readRest(body, "value") };
     }
     case T.dhtGet: {
       const key = body.bytes(KEY_BYTES, "key");
@@ -78,13 +77,7 @@ export function readApiReply(message: Uint8Array): ApiReply {
     body.refuse("type", `${type} is no answer of the DHT's API`);
   }
   const key = body.bytes(KEY_BYTES, "key");
-  if (type === T.dhtSuccess) return { kind: "success", key, value: readValue(body) };
+  if (type === T.dhtSuccess) return { kind: "success", key, value: readRest(body, "value") };
   body.expectEnd();
   return { kind: "failure", key };
-}
-
-/** The rest of a message, which is a value: there is no empty one. */
-export function readValue(body: Reader): Uint8Array {
-  if (body.remaining === 0) body.refuse("value", "is empty");
-  return body.rest();
 }

@@ -1,8 +1,7 @@
 import { unreachable } from "../../base/index.ts";
-import type { Reader, Writer } from "../../codec/index.ts";
-import { readHostKey } from "../host-key.ts";
+import type { Reader } from "../../codec/index.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
-import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "../message.ts";
+import { encodeMessage, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
 
 /** The far end of a tunnel, as a client names it. */
 export interface TunnelTarget {
@@ -107,7 +106,7 @@ function readRequestBody(type: number, body: Reader): OnionRequest {
       const flags = body.u16("flags");
       const port = body.u16("port");
       const host = readIp(body, flags);
-      return { kind: "build", target: { host, port, hostKey: readHostKey(body) } };
+      return { kind: "build", target: { host, port, hostKey: readRest(body, "hostKey") } };
     }
     case T.onionDestroy:
       return { kind: "destroy", tunnelId: body.u32("tunnelId") };
@@ -127,7 +126,7 @@ function readNoticeBody(type: number, body: Reader): OnionNotice {
   switch (type) {
     case T.onionReady: {
       const tunnelId = body.u32("tunnelId");
-      return { kind: "ready", tunnelId, hostKey: readHostKey(body) };
+      return { kind: "ready", tunnelId, hostKey: readRest(body, "hostKey") };
     }
     case T.onionIncoming:
       return { kind: "incoming", tunnelId: body.u32("tunnelId") };
@@ -147,12 +146,6 @@ function readNoticeBody(type: number, body: Reader): OnionNotice {
   }
 }
 
-function encodeTunnelData(message: {
-  readonly tunnelId: number;
-  readonly data: Uint8Array;
-}): Uint8Array {
-  const write = (writer: Writer): void => {
-    writer.u32(message.tunnelId).bytes(message.data);
-  };
-  return encodeMessage(T.onionData, write);
+function encodeTunnelData({ tunnelId, data }: OnionRequest & { kind: "data" }): Uint8Array {
+  return encodeMessage(T.onionData, (writer) => writer.u32(tunnelId).bytes(data));
 }

@@ -1,13 +1,13 @@
 import { assert, unreachable } from "../../base/index.ts";
 import type { Reader, Writer } from "../../codec/index.ts";
 import { parseIp } from "../../identity/index.ts";
-import { readValue } from "../api/api-messages.ts";
 import { hostOf, wideIp } from "../ip-field.ts";
-import { encodeMessage, KEY_BYTES, openMessage, MESSAGE_TYPES as T } from "../message.ts";
+import { encodeMessage, KEY_BYTES, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
 import {
   CONTACTS_MAX,
   type PeerError,
   type PeerFault,
+  type PeerHeader,
   type PeerReply,
   type PeerRequest,
   type VoidphoneContact,
@@ -27,14 +27,8 @@ export interface PeerLayout {
   readonly faults: readonly (readonly [PeerFault, number])[];
 }
 
-type Header = Pick<PeerRequest, "rpcId" | "sender">;
-
 export function encodePeerRequest(layout: PeerLayout, request: PeerRequest): Uint8Array {
-  const encode = (type: number, body: (writer: Writer) => void): Uint8Array =>
-    encodeMessage(type, (writer) => {
-      writeHeader(layout, request, writer);
-      body(writer);
-    });
+  const encode = encoder(layout, request);
   switch (request.kind) {
     case "ping":
       return encode(T.ping, () => {});
@@ -64,11 +58,7 @@ export function readPeerRequest(layout: PeerLayout, message: Uint8Array): PeerRe
 
 export function encodePeerReply(layout: PeerLayout, reply: PeerReply): Uint8Array {
   if (reply.kind === "error") return encodeError(layout, reply);
-  const encode = (type: number, body: (writer: Writer) => void): Uint8Array =>
-    encodeMessage(type, (writer) => {
-      writeHeader(layout, reply, writer);
-      body(writer);
-    });
+  const encode = encoder(layout, reply);
   switch (reply.kind) {
     case "pong":
       return encode(T.pingReply, () => {});
@@ -104,7 +94,7 @@ export function readPeerReply(layout: PeerLayout, message: Uint8Array): PeerRepl
   }
   const kind = type === T.storeReply ? "stored" : "value";
   const key = body.bytes(KEY_BYTES, "key");
-  return { kind, ...header, key, value: readValue(body) };
+  return { kind, ...header, key, value: readRest(body, "value") };
 }
 
 /** The 4 or 16 bytes of a contact's address, or `undefined` when the layout has no room for it. */
@@ -116,7 +106,7 @@ export function contactIp(layout: PeerLayout, host: string): Uint8Array | undefi
 
 function readRequestBody(
   layout: PeerLayout,
-  { type, header }: { readonly type: number; readonly header: Header },
+  { type, header }: { readonly type: number; readonly header: PeerHeader },
   body: Reader,
 ): PeerRequest {
   switch (type) {
@@ -131,20 +121,35 @@ function readRequestBody(
       const replication = layout.hasReplication ? { replication: body.u8("replication") } : {};
       if (layout.hasReplication) body.u8("reserved");
       const key = body.bytes(KEY_BYTES, "key");
-      return { kind: "store", ...header, ttlSeconds, ...replication, key, value: readValue(body) };
+      return {
+        kind: "store",
+        ...header,
+        ttlSeconds,
+        ...replication,
+        key,
+        value: readRest(body, "value"),
+      };
     }
   }
 }
 
-function writeHeader(layout: PeerLayout, { rpcId, sender }: Header, writer: Writer): void {
-  if (layout.hasSender) {
-    assert(sender !== undefined, "the dialect names the sender of every message");
-    writer.bytes(sender.id).u16(sender.port);
-  }
-  writer.bytes(rpcId);
+/** Encodes messages that begin with this header. */
+function encoder(
+  layout: PeerLayout,
+  { rpcId, sender }: PeerHeader,
+): (type: number, body: (writer: Writer) => void) => Uint8Array {
+  return (type, body) =>
+    encodeMessage(type, (writer) => {
+      if (layout.hasSender) {
+        assert(sender !== undefined, "the dialect names the sender of every message");
+        writer.bytes(sender.id).u16(sender.port);
+      }
+      writer.bytes(rpcId);
+      body(writer);
+    });
 }
 
-function readHeader(layout: PeerLayout, body: Reader): Header {
+function readHeader(layout: PeerLayout, body: Reader): PeerHeader {
   if (!layout.hasSender) return { rpcId: body.bytes(KEY_BYTES, "rpcId") };
   const sender = { id: body.bytes(KEY_BYTES, "nodeId"), port: body.u16("p2pPort") };
   return { rpcId: body.bytes(KEY_BYTES, "rpcId"), sender };

@@ -6,6 +6,7 @@ import {
   CONTACTS_MAX,
   type PeerDialect,
   type PeerFault,
+  type PeerHeader,
   type PeerReply,
   type PeerRequest,
   type PeerSender,
@@ -49,8 +50,6 @@ class PeerServant implements Servant<PeerRequest> {
     return reply && this.#dialect.encodeReply(reply);
   }
 
-  closed(): void {}
-
   #learn(sender: PeerSender | undefined): void {
     const { remoteHost: host } = this.#session;
     if (sender === undefined || sender.port === 0 || host === "") return;
@@ -75,7 +74,7 @@ class PeerServant implements Servant<PeerRequest> {
 
   async #store(
     request: PeerRequest & { readonly kind: "store" },
-    header: Header,
+    header: PeerHeader,
   ): Promise<PeerReply | undefined> {
     const { key, value } = request;
     const { source } = this.#session;
@@ -86,7 +85,7 @@ class PeerServant implements Servant<PeerRequest> {
     return this.#dialect.answersStores ? { kind: "stored", ...header, key, value } : undefined;
   }
 
-  async #findValue(key: Uint8Array, header: Header): Promise<PeerReply> {
+  async #findValue(key: Uint8Array, header: PeerHeader): Promise<PeerReply> {
     const value = await this.#peer.find(key);
     if (value !== undefined && value.length > 0) {
       // One that came through the API may be longer than an answer here can be.
@@ -112,17 +111,12 @@ class PeerServant implements Servant<PeerRequest> {
     return [...own, ...others].slice(0, CONTACTS_MAX);
   }
 
-  #headerFor({ rpcId, sender }: PeerRequest): Header {
+  #headerFor({ rpcId, sender }: PeerRequest): PeerHeader {
     if (sender === undefined) return { rpcId };
     const self = this.#peer.self();
     if (self === undefined) throw new CulvertError("CULVERT_BUSY", "nobody can reach this node");
     return { rpcId, sender: { id: self.id, port: self.port } };
   }
-}
-
-interface Header {
-  readonly rpcId: Uint8Array;
-  readonly sender?: PeerSender;
 }
 
 function errorOf(dialect: PeerDialect, fault: PeerFault): Uint8Array {

@@ -20,7 +20,8 @@ export interface PeerSender {
   readonly port: number;
 }
 
-interface PeerHeader {
+/** How each message between peers begins, but for errors. */
+export interface PeerHeader {
   /** 32 bytes, echoed in the answer. */
   readonly rpcId: Uint8Array;
   /** Only in the dialect `final`. */

@@ -23,7 +23,6 @@ export function rpsGateway(
         if (peer === undefined) throw new CulvertError("CULVERT_NOT_FOUND", "nobody is known");
         return encodeRpsPeer(peer);
       },
-      closed: () => {},
     }),
   };
 }

@@ -1,6 +1,5 @@
-import { readHostKey } from "../host-key.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
-import { encodeMessage, openMessage, MESSAGE_TYPES as T } from "../message.ts";
+import { encodeMessage, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
 
 /** On which port a peer runs one of its modules. */
 export interface PortMapping {
@@ -57,5 +56,5 @@ export function readRpsPeer(message: Uint8Array): SampledPeer {
     port: body.u16("app's port"),
   }));
   const host = readIp(body, flags);
-  return { host, port, portMappings, hostKey: readHostKey(body) };
+  return { host, port, portMappings, hostKey: readRest(body, "hostKey") };
 }
