@@ -40,7 +40,11 @@ export const forward: RunCommand = async (context, [operand], options) => {
         introduce: async (stream) => {
           // Where it cannot listen, nobody is to have a ticket of it.
           forwarding = await Forwarding.start({
-            ...{ secret, role, stream, listen, target },
+            secret,
+            role,
+            stream,
+            listen,
+            target,
             tell: (...event) => tell(context, ...event),
           });
           if (role === "dialer") return;

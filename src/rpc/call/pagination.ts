@@ -1,4 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
+import { CulvertError, equalBytes } from "../../base/index.ts";
 import { type CborValue, decodeCbor, encodeCbor } from "../../codec/index.ts";
 import { type UnaryMethod, unary } from "../message/manifest.ts";
 import type { MessageCodec } from "../message/message-codec.ts";
@@ -73,17 +73,13 @@ export async function* walkPages<Query, Item>(
     const page = await call({ query, limit, ...from }, callOptions);
     yield* page.items;
     if (page.next === undefined) return;
-    const isStuck = page.items.length === 0 && place !== undefined && isSame(page.next, place);
+    const isStuck = page.items.length === 0 && place !== undefined && equalBytes(page.next, place);
     if (isStuck) throw new CulvertError("CULVERT_PROTOCOL", "a page leads to itself");
     emptyPages = page.items.length === 0 ? emptyPages + 1 : 0;
     if (emptyPages > EMPTY_PAGES_MAX) throw new CulvertError("CULVERT_PROTOCOL", "no end of pages");
     place = page.next;
     onCursor?.(place);
   }
-}
-
-function isSame(a: Cursor, b: Cursor): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 /** A CBOR array: query, cursor or null, limit. */

@@ -8,7 +8,6 @@ import {
 } from "../../base/index.ts";
 import { isSameNode, type NodeId, nodeIdText } from "../../identity/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
-import type { RequestLimits } from "../limits.ts";
 import {
   encodeEnvelope,
   NONCE_BYTES,
@@ -42,7 +41,7 @@ type Timer =
  * reference, sender and type are right.
  */
 export class CallerCore {
-  readonly #parts: RequestParts<RequestLimits>;
+  readonly #parts: RequestParts;
   readonly #times: ResponseTimes;
   readonly #pauses: RetryPauses;
   readonly #timers: TimerQueue<Timer>;
@@ -50,7 +49,7 @@ export class CallerCore {
   readonly #pending = new NumberMap<Pending>();
   readonly #byReference = new Map<string, Pending>();
 
-  constructor(parts: RequestParts<RequestLimits>) {
+  constructor(parts: RequestParts) {
     const { limits, random, isReliable } = parts;
     this.#parts = parts;
     this.#times = new ResponseTimes({ unknownMs: limits.softMs, pairsMax: limits.timesMax });

@@ -1,6 +1,6 @@
 import type { Instant } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import type { RequestEffect } from "./protocol.ts";
+import type { RunEffect } from "./protocol.ts";
 
 /** A request of another node, as its handler sees it. */
 export interface IncomingRequest {
@@ -13,8 +13,6 @@ export interface IncomingRequest {
   /** On the clock of this node. */
   readonly deadlineAt: Instant;
 }
-
-type RunEffect = Extract<RequestEffect, { kind: "run" }>;
 
 /**
  * A handler that runs, and the request as it sees it. Its signal is made when it is asked for: most

@@ -83,8 +83,7 @@ export class OutSession {
     const number = this.#next;
     this.#next += 1;
     this.#open.set(number, pending);
-    const { floor } = this.sayFloor();
-    return { number, floor };
+    return { number, floor: this.#sayFloor() };
   }
 
   /** Takes a request out: the receiver may forget it, and will be told. */
@@ -93,18 +92,18 @@ export class OutSession {
   }
 
   /** Everything below is settled. Numbers enter in order, so the first is the lowest. */
-  sayFloor(): { floor: number } {
+  #sayFloor(): number {
     const first = this.#open.keys().next();
     const floor = first.done === true ? this.#next : first.value;
     this.#floorSaid = floor;
     if (this.#unsaid.length > 0) this.#unsaid = this.#unsaid.filter((number) => number >= floor);
-    return { floor };
+    return floor;
   }
 
   /** What has to be said of settled numbers, or nothing if all of it was. */
   sayAll(): { floor: number; numbers: readonly number[] } | undefined {
     const saidBefore = this.#floorSaid;
-    const { floor } = this.sayFloor();
+    const floor = this.#sayFloor();
     const numbers = this.#unsaid.slice(0, SETTLED_NUMBERS_MAX);
     this.#unsaid = this.#unsaid.slice(SETTLED_NUMBERS_MAX);
     return numbers.length === 0 && floor === saidBefore ? undefined : { floor, numbers };

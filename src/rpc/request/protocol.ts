@@ -1,5 +1,6 @@
-import type { ErrorCode, Instant } from "../../base/index.ts";
+import type { ErrorCode, Instant, Random } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
+import type { RequestLimits } from "../limits.ts";
 
 /** Names an open request of this node; chosen by the shell, never used twice. */
 export type RequestId = number;
@@ -30,6 +31,12 @@ export interface RequestOrder {
   readonly isIdempotent: boolean;
 }
 
+/** What a handler answers: a reply, or why there is none. */
+export interface Answer {
+  readonly isFailure: boolean;
+  readonly body: Uint8Array;
+}
+
 /** What a request core is told. */
 export type RequestInput =
   | ({ readonly kind: "request"; readonly request: RequestId } & RequestOrder)
@@ -50,12 +57,7 @@ export type RequestInput =
   /** What was on its way to and from a peer may be lost. */
   | { readonly kind: "disturbed"; readonly peer: NodeId }
   /** A handler is done; the body is handed over. */
-  | {
-      readonly kind: "answer";
-      readonly call: CallId;
-      readonly isFailure: boolean;
-      readonly body: Uint8Array;
-    }
+  | ({ readonly kind: "answer"; readonly call: CallId } & Answer)
   /** Takes no more requests of others; those that run go on. */
   | { readonly kind: "drain" };
 
@@ -69,12 +71,7 @@ export type RequestEffect =
     }
   /** The soft timeout: nothing came yet, and may still come. */
   | { readonly kind: "late"; readonly request: RequestId }
-  | {
-      readonly kind: "replied";
-      readonly request: RequestId;
-      readonly isFailure: boolean;
-      readonly body: Uint8Array;
-    }
+  | ({ readonly kind: "replied"; readonly request: RequestId } & Answer)
   | { readonly kind: "failed"; readonly request: RequestId; readonly code: ErrorCode }
   | {
       readonly kind: "run";
@@ -89,6 +86,9 @@ export type RequestEffect =
   | { readonly kind: "abort"; readonly call: CallId; readonly reason: AbortReason }
   /** The handler's time is over: nothing that it does counts any more. */
   | { readonly kind: "cutOff"; readonly call: CallId };
+
+/** A handler is to be run. */
+export type RunEffect = Extract<RequestEffect, { kind: "run" }>;
 
 /** Why a handler is stopped. */
 export type AbortReason = "cancelled" | "deadline";
@@ -134,9 +134,9 @@ export function noRequestStatistics(): RequestStatistics {
 }
 
 /** What both halves of a request core share. */
-export interface RequestParts<Limits> {
-  readonly limits: Limits;
-  readonly random: { bytes(length: number): Uint8Array; unit(): number };
+export interface RequestParts {
+  readonly limits: RequestLimits;
+  readonly random: Random;
   readonly statistics: RequestStatistics;
   /** Whether the carrier itself repeats what is lost, so that we need not be quick to. */
   readonly isReliable: boolean;

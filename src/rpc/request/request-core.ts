@@ -47,8 +47,11 @@ export class RequestCore implements Core<RequestInput, RequestEffect> {
 
   constructor({ limits, random, isReliable }: RequestCoreOptions) {
     this.#limits = limits;
-    const parts: RequestParts<RequestLimits> = {
-      ...{ limits, random, isReliable, statistics: this.#statistics },
+    const parts: RequestParts = {
+      limits,
+      random,
+      isReliable,
+      statistics: this.#statistics,
       perform: (effect) => void this.#effects.push(effect),
     };
     this.#caller = new CallerCore(parts);
@@ -98,7 +101,7 @@ export class RequestCore implements Core<RequestInput, RequestEffect> {
         this.#caller.disturbed(input.peer, now);
         break;
       case "answer":
-        this.#responder.answer(input.call, { isFailure: input.isFailure, body: input.body });
+        this.#responder.answer(input.call, input);
         break;
       case "drain":
         this.#responder.drain();

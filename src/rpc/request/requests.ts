@@ -21,10 +21,12 @@ import { encodeFailure, failureOf, readFailure } from "./failure.ts";
 import { HandlerRun, type IncomingRequest } from "./handler-run.ts";
 import type {
   AbortReason,
+  Answer,
   RequestEffect,
   RequestId,
   RequestInput,
   RequestStatistics,
+  RunEffect,
 } from "./protocol.ts";
 import { RequestCore } from "./request-core.ts";
 
@@ -214,7 +216,7 @@ export class Requests {
     const { call } = effect;
     const run = new HandlerRun(effect);
     this.#running.set(call, run);
-    let answer: { isFailure: boolean; body: Uint8Array };
+    let answer: Answer;
     try {
       const reply = await this.#handler(run);
       answer = this.#fits(reply) ? { isFailure: false, body: reply } : refusal("CULVERT_TOO_LARGE");
@@ -273,14 +275,12 @@ export class Requests {
   }
 }
 
-type RunEffect = Extract<RequestEffect, { kind: "run" }>;
-
 function abortReason(reason: AbortReason): CulvertError {
   return reason === "deadline"
     ? new CulvertError("CULVERT_TIMEOUT", "the request's time is over")
     : new CulvertError("CULVERT_PEER_ABORTED", "the caller has turned away");
 }
 
-function refusal(code: ErrorCode): { isFailure: boolean; body: Uint8Array } {
+function refusal(code: ErrorCode): Answer {
   return { isFailure: true, body: encodeFailure({ code }) };
 }

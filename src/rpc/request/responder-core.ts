@@ -8,7 +8,6 @@ import {
 } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import { TimerQueue } from "../../retx/index.ts";
-import type { RequestLimits } from "../limits.ts";
 import {
   encodeEnvelope,
   NONCE_BYTES,
@@ -20,7 +19,7 @@ import {
 } from "../message/envelope.ts";
 import { encodeFailure } from "./failure.ts";
 import { type Entry, InSession, type Run } from "./in-session.ts";
-import type { CallId, RequestParts } from "./protocol.ts";
+import type { AbortReason, Answer, CallId, RequestParts } from "./protocol.ts";
 
 interface InPeer {
   readonly peer: NodeId;
@@ -46,7 +45,7 @@ type Timer =
  * most; the number itself stays used.
  */
 export class ResponderCore {
-  readonly #parts: RequestParts<RequestLimits>;
+  readonly #parts: RequestParts;
   readonly #timers: TimerQueue<Timer>;
   readonly #peers = new LruMap<string, InPeer>();
   readonly #runs = new NumberMap<Run>();
@@ -55,7 +54,7 @@ export class ResponderCore {
   #replyBytes = 0;
   #isDraining = false;
 
-  constructor(parts: RequestParts<RequestLimits>) {
+  constructor(parts: RequestParts) {
     const { limits } = parts;
     this.#parts = parts;
     this.#timers = new TimerQueue({ capacity: 2 * limits.runningMax + limits.repliesMax });
@@ -102,7 +101,7 @@ export class ResponderCore {
       return;
     }
     this.#peers.get(known.key); // The quietest are forgotten first.
-    this.#settleBelow(known, session, envelope.floor, now);
+    this.#settleBelow(session, envelope.floor, now);
     const entry = session.entry(envelope.number);
     if (entry !== undefined) this.#repeat(known, entry, reference);
     else if (session.isUsed(envelope.number)) statistics.replays += 1;
@@ -110,17 +109,17 @@ export class ResponderCore {
   }
 
   settled(peer: NodeId, envelope: SettledEnvelope, now: Instant): void {
-    const known = this.#peers.peek(nodeIdText(peer));
-    if (known?.session?.isNamed(envelope.session) !== true) return;
-    this.#settleBelow(known, known.session, envelope.floor, now);
+    const session = this.#peers.peek(nodeIdText(peer))?.session;
+    if (session?.isNamed(envelope.session) !== true) return;
+    this.#settleBelow(session, envelope.floor, now);
     for (const number of envelope.numbers) {
-      const entry = known.session.entry(number);
-      if (entry !== undefined) this.#settle(known.session, entry, now);
+      const entry = session.entry(number);
+      if (entry !== undefined) this.#settle(session, entry, now);
     }
   }
 
   /** A handler's answer; nothing if nobody waits for it any more. */
-  answer(call: CallId, answer: { isFailure: boolean; body: Uint8Array }): void {
+  answer(call: CallId, answer: Answer): void {
     const run = this.#runs.get(call);
     if (run === undefined) return;
     this.#endRun(run);
@@ -142,7 +141,7 @@ export class ResponderCore {
   #sessionOf(known: InPeer, id: Uint8Array, now: Instant): InSession | undefined {
     if (known.session?.isNamed(id) === true) return known.session;
     const { offered } = known;
-    if (offered === undefined || !new InSession(offered.id).isNamed(id)) return undefined;
+    if (offered === undefined || !equalBytes(offered.id, id)) return undefined;
     // Only who got our answer to its last hello can name it: the peer has begun anew.
     if (known.session !== undefined) this.#endSession(known.session, now);
     known.session = new InSession(offered.id);
@@ -249,11 +248,10 @@ export class ResponderCore {
     return false;
   }
 
-  #keepReply(run: Run, entry: Entry, answer: { isFailure: boolean; body: Uint8Array }): void {
+  #keepReply(run: Run, entry: Entry, { isFailure, body }: Answer): void {
     const nonce = this.#parts.random.bytes(NONCE_BYTES);
     const { reference, type } = entry;
     entry.run = undefined;
-    const { isFailure, body } = answer;
     entry.reply = { kind: "reply", nonce, reference, type, isFailure, body };
     const { session } = run;
     const keptBytes = bytesOf(entry.reply);
@@ -269,8 +267,7 @@ export class ResponderCore {
     }
   }
 
-  #settleBelow(known: InPeer, session: InSession, floor: number, now: Instant): void {
-    if (known.session !== session) return;
+  #settleBelow(session: InSession, floor: number, now: Instant): void {
     for (const entry of session.takeBelow(floor)) this.#settle(session, entry, now);
   }
 
@@ -293,7 +290,7 @@ export class ResponderCore {
     this.#replyBytes -= keptBytes;
   }
 
-  #abort(run: Run, reason: "cancelled" | "deadline", now: Instant): void {
+  #abort(run: Run, reason: AbortReason, now: Instant): void {
     if (run.timer !== undefined) this.#timers.cancel(run.timer);
     const at = now + this.#parts.limits.cutOffMs;
     run.timer = this.#timers.push(at, { kind: "cutOff", run });

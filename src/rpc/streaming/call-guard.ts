@@ -9,7 +9,7 @@ export class CallGuard {
   readonly #clock: Clock;
   readonly #frames: FrameStream;
   readonly #forget: Cancel;
-  #cancelTotal: Cancel;
+  readonly #cancelTotal: Cancel;
   #cancelStep: Cancel = () => {};
 
   constructor(
@@ -23,10 +23,10 @@ export class CallGuard {
     this.#forget = onAbort(options.signal, (error) => frames.destroy(error));
   }
 
-  /** Waits for something of the peer, for so long at most. */
-  async within<T>(ms: number | undefined, what: string, wait: Promise<T>): Promise<T> {
+  /** Waits for a message of the peer, for so long at most; without `ms` for as long as it takes. */
+  async within<T>(ms: number | undefined, wait: Promise<T>): Promise<T> {
     if (ms === undefined) return await wait;
-    this.#cancelStep = this.#schedule(this.#clock.now() + ms, what);
+    this.#cancelStep = this.#schedule(this.#clock.now() + ms, "a message");
     try {
       return await wait;
     } finally {

@@ -17,8 +17,6 @@ export interface ServedCallParts {
   readonly service: Service;
   readonly clock: Clock;
   readonly limits: StreamCallLimits;
-  /** Called when a handler did not stop in time. */
-  onCutOff(): void;
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -72,10 +70,7 @@ export class ServedCall {
       return;
     }
     this.#tell(error);
-    this.#later(this.#parts.limits.cutOffMs, () => {
-      if (!this.#isServed) this.#parts.onCutOff();
-      this.#cut();
-    });
+    this.#later(this.#parts.limits.cutOffMs, () => this.#cut());
   }
 
   /** Tells the handler to stop and does not wait for it. */
@@ -127,8 +122,11 @@ export class ServedCall {
     this.#later(lifeMs, () => this.stop(new CulvertError("CULVERT_TIMEOUT")));
     this.#isTimed = true;
     const context: CallContext = {
-      ...{ peer: this.#peer, method: opening.method, signal: this.#controller.signal },
-      ...{ deadline: new Deadline(clock, clock.now() + lifeMs), meta: decodeMeta(opening.meta) },
+      peer: this.#peer,
+      method: opening.method,
+      deadline: new Deadline(clock, clock.now() + lifeMs),
+      signal: this.#controller.signal,
+      meta: decodeMeta(opening.meta),
     };
     await this.#runKind(method, context, opening.request);
   }

@@ -197,14 +197,14 @@ export class StreamCaller {
     call: OpenCall,
     codec: MessageCodec<Item>,
   ): AsyncGenerator<Item, void, undefined> {
-    let patienceMs = call.options.firstMs ?? this.#limits.firstMs;
+    let patienceMs: number | undefined = call.options.firstMs ?? this.#limits.firstMs;
     try {
       for (;;) {
         const frame = await this.#next(call, patienceMs);
         if (frame?.type === CALL_FRAME.end) return;
         if (frame?.type !== CALL_FRAME.item) throw notExpected();
         yield codec.decode(frame.body);
-        patienceMs = call.options.betweenMs ?? Number.POSITIVE_INFINITY;
+        patienceMs = call.options.betweenMs;
       }
     } finally {
       this.#finish(call);
@@ -213,7 +213,7 @@ export class StreamCaller {
 
   /** The next frame that is no failure. */
   async #next(call: OpenCall, patienceMs: number | undefined): Promise<CallFrame | undefined> {
-    const frame = await call.guard.within(patienceMs, "a message", call.frames.next());
+    const frame = await call.guard.within(patienceMs, call.frames.next());
     if (frame?.type === CALL_FRAME.failed) throw readFailure(frame.body);
     return frame;
   }

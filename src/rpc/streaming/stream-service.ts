@@ -13,24 +13,15 @@ export class StreamService {
   readonly #calls = new Map<ServedCall, string>();
   readonly #perPeer = new Counts();
   #isDraining = false;
-  #cutOffs = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(service: Service, clock: Clock, limits: StreamCallLimits) {
-    const onCutOff = (): void => {
-      this.#cutOffs += 1;
-    };
-    this.#parts = { service, clock, limits, onCutOff };
+    this.#parts = { service, clock, limits };
   }
 
   /** Calls that are being served. */
   get callCount(): number {
     return this.#calls.size;
-  }
-
-  /** Handlers that did not stop when they were told to, since the start. */
-  get cutOffs(): number {
-    return this.#cutOffs;
   }
 
   /** Takes no more calls; resolves when those that run are over. */

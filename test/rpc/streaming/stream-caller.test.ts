@@ -166,7 +166,7 @@ describe("a call that has ended well", () => {
     expect(await elapse(ask())).toEqual(["1"]);
     await elapse(served);
     await elapse(new Promise((resolve) => clock.schedule(clock.now() + 1_000, () => resolve(1))));
-    expect([serving.callCount, serving.cutOffs]).toEqual([0, 0]);
+    expect(serving.callCount).toBe(0);
   });
 });
 
