@@ -150,7 +150,7 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
     { isDiverse: !isLocal, waitMs: ROUTE_WAIT_MS },
   );
   const { signal } = options;
-  await requireRoute(routes, { overlay, clock, ...(signal && { signal }) });
+  await requireRoute(routes, { overlay, clock, signal });
   // On one machine all exits have one owner, who sees everything in any case.
   const budget = isLocal ? { framesPerExit: Number.POSITIVE_INFINITY } : {};
   const onion = { ...budget, ...options.onion };
@@ -202,7 +202,7 @@ async function requireRoute(
 ): Promise<void> {
   const { overlay, clock, signal } = parts;
   try {
-    await routes.route({ ...(signal && { signal }) });
+    await routes.route({ signal });
   } catch (cause) {
     if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
     const side = clockSideSeen(overlay, clock);

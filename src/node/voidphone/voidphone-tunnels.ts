@@ -140,11 +140,10 @@ export class CircuitTunnels implements VoidphoneTunnels, VoidphonePeerSampling {
   }
 
   async #circuit(request: RouteRequest): Promise<Circuit> {
-    const { signal } = request;
     const routes = this.#routes;
     const route = await routes.route(request);
     const parts = { service: this.#components.tunnels, routes, route };
-    return await buildWatched(parts, signal === undefined ? {} : { signal });
+    return await buildWatched(parts, { signal: request.signal });
   }
 
   #receive(circuit: IncomingCircuit, content: Uint8Array): void {

@@ -2,7 +2,7 @@ import { concatBytes, type Random } from "../../base/index.ts";
 import { equalSecret } from "../../crypto/index.ts";
 import { type FailureReason, reasonCode, reasonOf } from "../packet/backward.ts";
 import { ANSWER_SLOT_BYTES } from "../packet/geometry.ts";
-import { type BuiltHeader, DELAY_MS_MAX, type HopTarget } from "../packet/header.ts";
+import type { BuiltHeader, HopTarget } from "../packet/header.ts";
 import {
   type BuiltPacket,
   buildPacket,
@@ -113,11 +113,6 @@ export function openAnswer(
     left = concatBytes(left.subarray(ANSWER_SLOT_BYTES), new Uint8Array(ANSWER_SLOT_BYTES));
   }
   return { kind: "built", hops };
-}
-
-/** A delay of at most `meanMs` on average, for hops that mix. */
-export function mixDelayMs(random: Random, meanMs: number): number {
-  return Math.min(Math.round(-Math.log(1 - random.unit()) * meanMs), DELAY_MS_MAX);
 }
 
 function coverAnswer(suite: OnionSuite, key: Uint8Array, answer: Uint8Array): Uint8Array {

@@ -1,6 +1,7 @@
 import { type Core, type Instant, type Random, unreachable } from "../../base/index.ts";
 import { type TimerHandle, TimerQueue } from "../../retx/index.ts";
 import type { Failure } from "../packet/failure.ts";
+import { cellDataBytes } from "../packet/geometry.ts";
 import type { HopTarget } from "../packet/header.ts";
 import type { BuiltPacket, OnionParts } from "../packet/packet.ts";
 import { isForMe } from "./cell.ts";
@@ -88,7 +89,7 @@ export class CircuitCore implements Core<CircuitInput, CircuitEffect> {
 
   /** Whether a message of `bytes` finds room in the queue now. */
   hasRoom(bytes: number): boolean {
-    const cells = Math.ceil(bytes / (this.#parts.geometry.cellBytes - 23)) + 1;
+    const cells = Math.ceil(bytes / cellDataBytes(this.#parts.geometry)) + 1;
     return this.queuedCells + cells <= this.#limits.queuedCellsMax;
   }
 

@@ -12,7 +12,7 @@ export type EndEvent =
   | { readonly kind: "request"; readonly request: number; readonly content: Uint8Array }
   | { readonly kind: "data"; readonly content: Uint8Array }
   | { readonly kind: "cover"; readonly intervalMs: number }
-  | { readonly kind: "failure"; readonly reason: FailureReason; readonly detail: number }
+  | { readonly kind: "failure"; readonly reason: FailureReason }
   /** The other end broke the protocol: the circuit cannot go on. */
   | { readonly kind: "violation"; readonly why: string };
 
@@ -147,11 +147,7 @@ export class CircuitEnd {
       case "cover":
         return { kind: "cover", intervalMs: cell.request };
       case "failure":
-        return {
-          kind: "failure",
-          reason: reasonOf(cell.data[0] ?? 0),
-          detail: cell.data[1] ?? 0,
-        };
+        return { kind: "failure", reason: reasonOf(cell.data[0] ?? 0) };
       case "credit":
         return this.#takeCredit(cell.data);
       default:

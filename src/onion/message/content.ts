@@ -18,9 +18,9 @@ export interface Content {
   readonly index: number;
   readonly isLast: boolean;
   /** A reply block, if a reply is wanted that way. */
-  readonly surb?: Uint8Array;
+  readonly surb?: Uint8Array | undefined;
   /** The descriptor of the origin, if it wants to be known. */
-  readonly origin?: Uint8Array;
+  readonly origin?: Uint8Array | undefined;
   readonly data: Uint8Array;
 }
 
@@ -69,5 +69,5 @@ export function readContent({ geometry }: OnionParts, bytes: Uint8Array): Conten
   const origin = hasOrigin ? reader.bytes(originBytes, "origin") : undefined;
   const data = reader.bytes(dataBytes, "data");
   const isLast = (flags & FLAGS.last) !== 0;
-  return { message, index, isLast, data, ...(surb && { surb }), ...(origin && { origin }) };
+  return { message, index, isLast, data, surb, origin };
 }

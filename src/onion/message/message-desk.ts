@@ -1,8 +1,15 @@
-import { type Cancel, CulvertError, isCulvertError, onAbort, toHex } from "../../base/index.ts";
+import {
+  type Cancel,
+  CulvertError,
+  isCulvertError,
+  onAbort,
+  type Random,
+  toHex,
+} from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
-import { mixDelayMs } from "../circuit/circuit-build.ts";
 import type { BackwardContent } from "../packet/backward.ts";
 import { type Failure, failureError } from "../packet/failure.ts";
+import { DELAY_MS_MAX } from "../packet/header.ts";
 import { buildPacket, contentBytesMax, hopsOf } from "../packet/packet.ts";
 import { makeSurb, useSurb } from "../packet/surb.ts";
 import type { OnionPeer, Route, RouteProvider } from "../route/route.ts";
@@ -136,10 +143,8 @@ export class MessageDesk {
     sending: Sending,
   ): Promise<void> {
     const { parts, random, packets } = this.#service;
-    const { reply, signal, mixMs = 0 } = options;
-    const request = { destination, ...(signal && { signal }) };
-    const relays = options.relays === undefined ? {} : { relays: options.relays };
-    const route = await this.#routes.route({ ...request, ...relays });
+    const { reply, relays, signal, mixMs = 0 } = options;
+    const route = await this.#routes.route({ destination, relays, signal });
     sending.routes.push(route);
     const surb = reply === "surb" ? await this.#surb(options, sending) : undefined;
     const keepsBackState = reply === "state" || reply === "errors";
@@ -150,7 +155,7 @@ export class MessageDesk {
       delayMs: () => (mixMs > 0 ? mixDelayMs(random, mixMs) : 0),
     });
     const { origin } = options;
-    const content = encodeContent({ ...piece, ...(surb && { surb }), ...(origin && { origin }) });
+    const content = encodeContent({ ...piece, surb, origin });
     const built = buildPacket(parts, { epoch: route.epoch, hops, content, random });
     const [first] = route.hops;
     if (built === undefined || first === undefined) {
@@ -181,10 +186,8 @@ export class MessageDesk {
   async #surb(options: MessageOptions, sending: Sending): Promise<Uint8Array> {
     const { parts, random, packets } = this.#service;
     const destination = this.#selfAsPeer();
-    const relays = options.relays === undefined ? {} : { relays: options.relays };
-    const { signal } = options;
-    const request = { destination, isHomeward: true, ...(signal && { signal }) };
-    const route = await this.#routes.route({ ...request, ...relays });
+    const { relays, signal } = options;
+    const route = await this.#routes.route({ destination, relays, isHomeward: true, signal });
     if (sending.isOver) throw new CulvertError("CULVERT_CLOSED", "the message was given up");
     sending.routes.push(route);
     const surb = makeSurb(parts, { epoch: route.epoch, route: route.hops, random });
@@ -308,4 +311,9 @@ function unlessAborted<T>(asked: Promise<T>, signal: AbortSignal | undefined): P
     const forget = onAbort(signal, reject);
     asked.then(resolve, reject).finally(forget);
   });
+}
+
+/** How long one hop holds a packet: random, so that times tell little of which went where. */
+function mixDelayMs(random: Random, meanMs: number): number {
+  return Math.min(Math.round(-Math.log(1 - random.unit()) * meanMs), DELAY_MS_MAX);
 }

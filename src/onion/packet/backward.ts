@@ -13,18 +13,8 @@ const HEAD_BYTES = 18;
 /** Tag, kind, reason, detail, length. */
 const BODY_HEAD_BYTES = TAG_BYTES + 5;
 
-/** Why a hop could not do its part. */
-export type FailureReason =
-  | "next-unreachable"
-  | "timeout"
-  | "overload"
-  | "expired"
-  | "policy"
-  | "destination-refused"
-  | "protocol";
-
-/** By the byte that stands for them; zero is no failure. */
-export const FAILURE_REASONS: readonly FailureReason[] = [
+/** Why a hop could not do its part, by the byte that stands for it; zero is no failure. */
+export const FAILURE_REASONS = [
   "next-unreachable",
   "timeout",
   "overload",
@@ -32,7 +22,10 @@ export const FAILURE_REASONS: readonly FailureReason[] = [
   "policy",
   "destination-refused",
   "protocol",
-];
+] as const;
+
+/** Why a hop could not do its part. */
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** What travels back to the origin of a packet that asked for it. */
 export type BackwardContent =

@@ -19,7 +19,13 @@ import {
 } from "./backward.ts";
 import { edgeId } from "./hop-keys.ts";
 import { outcomeOf } from "./outcome.ts";
-import { isLoop, type OnionParts, openPayload, type PeeledPacket, type Peeler } from "./packet.ts";
+import {
+  type HopComponents,
+  type OnionParts,
+  openPayload,
+  type PeeledPacket,
+  type Peeler,
+} from "./packet.ts";
 import {
   PACKET_LIMITS,
   type PacketEffect,
@@ -83,12 +89,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
   #openings: FairBucket | undefined;
 
   constructor(
-    components: {
-      readonly parts: OnionParts;
-      readonly peeler: Peeler;
-      readonly self: NodeId;
-      readonly random: Random;
-    },
+    components: HopComponents,
     options: { readonly limits?: Partial<PacketLimits>; readonly isRelay?: boolean } = {},
   ) {
     this.#parts = components.parts;
@@ -199,7 +200,7 @@ export class PacketCore implements Core<PacketInput, PacketEffect> {
     const { delayMs, next } = peeled.routing;
     const to = next.slice();
     const listener = this.#listenerOf(from, peeled);
-    if (!this.#isRelay || isLoop(peeled, this.#self)) {
+    if (!this.#isRelay || isSameNode(to, this.#self)) {
       this.#count("loop");
       this.#tell(listener, "policy");
       return;

@@ -166,11 +166,7 @@ export class Peeler {
     new WideBlock(suite, keys.payload).decrypt(payload);
     return {
       kind: "peeled",
-      keys,
-      routing: peeled.routing,
-      ephemeral: peeled.ephemeral,
-      nextEphemeral: peeled.nextEphemeral,
-      header: peeled.header,
+      ...peeled,
       unit: next,
       payload,
       hopKey: key.publicKey,
@@ -208,11 +204,6 @@ export function isTagged(block: Uint8Array): boolean {
   let sum = 0;
   for (let i = 0; i < TAG_BYTES; i++) sum |= block[i] as number;
   return sum === 0;
-}
-
-/** Whether the next hop of a packet is the node itself, which would be a loop. */
-export function isLoop(packet: PeeledPacket, self: NodeId): boolean {
-  return packet.routing.next.every((byte, i) => byte === self[i]);
 }
 
 function peelOrUndefined(

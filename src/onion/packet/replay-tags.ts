@@ -30,7 +30,7 @@ export class ReplayTags {
   readonly #words = new Uint32Array(WORDS);
 
   /** @param hash under a secret of this node */
-  constructor(hash: KeyedHash, tagsMax: number = REPLAY_TAGS_MAX) {
+  constructor(hash: KeyedHash, tagsMax: number) {
     this.#hash = hash;
     this.#tagsMax = tagsMax;
   }

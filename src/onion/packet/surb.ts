@@ -3,7 +3,7 @@ import { Reader } from "../../codec/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import { headerBytes, packetBytes, TAG_BYTES } from "./geometry.ts";
 import { buildHeader, type HopTarget } from "./header.ts";
-import { contentBytesMax, hopsOf, isTagged, type OnionParts } from "./packet.ts";
+import { contentBytesMax, hopsOf, type OnionParts, openPayload } from "./packet.ts";
 import { keystream, type OnionSuite } from "./suite.ts";
 import { WIDE_BLOCK_KEY_BYTES, WideBlock } from "./wide-block.ts";
 
@@ -90,7 +90,7 @@ export function openReply(
 ): Uint8Array | undefined {
   for (const layer of layers.toReversed()) new WideBlock(suite, layer).encrypt(payload);
   surbCipher(suite, key).decrypt(payload);
-  return isTagged(payload) ? payload.subarray(TAG_BYTES) : undefined;
+  return openPayload(payload);
 }
 
 function surbCipher(suite: OnionSuite, key: Uint8Array): WideBlock {

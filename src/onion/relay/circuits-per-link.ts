@@ -1,3 +1,4 @@
+import { Counts } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
 import { FairPlaces } from "../../retx/index.ts";
 import type { RelayCircuit } from "./relay-circuit.ts";
@@ -26,7 +27,7 @@ export class CircuitsPerLink {
   readonly #end: (circuit: RelayCircuit) => void;
   readonly #places: FairPlaces<RelayCircuit>;
   /** Of each neighbour. */
-  readonly #from = new Map<string, number>();
+  readonly #from = new Counts();
   readonly #to = new Map<string, FairPlaces<RelayCircuit>>();
 
   /** @param end has to end a circuit that gives its place up, and to say that it left */
@@ -40,9 +41,9 @@ export class CircuitsPerLink {
   accept(circuit: RelayCircuit): boolean {
     const most = this.#circuitsPerLinkMax + Math.ceil(this.#circuitsPerLinkMax / LEAVING_PART);
     const link = nodeIdText(circuit.from);
-    if (this.#countFrom(link) >= most) return false;
+    if (this.#from.of(link) >= most) return false;
     if (!this.#places.take(circuit.source, circuit)) return false;
-    this.#from.set(link, this.#countFrom(link) + 1);
+    this.#from.add(link);
     return true;
   }
 
@@ -58,17 +59,10 @@ export class CircuitsPerLink {
   /** A circuit that was accepted is over; `to` if it went on. */
   leave(circuit: RelayCircuit, to: NodeId | undefined): void {
     this.#places.leave(circuit.source, circuit);
-    const link = nodeIdText(circuit.from);
-    const left = this.#countFrom(link) - 1;
-    if (left > 0) this.#from.set(link, left);
-    else this.#from.delete(link);
+    this.#from.remove(nodeIdText(circuit.from));
     if (to === undefined) return;
     const way = this.#to.get(nodeIdText(to));
     way?.leave(circuit.source, circuit);
     if (way?.size === 0) this.#to.delete(nodeIdText(to));
-  }
-
-  #countFrom(link: string): number {
-    return this.#from.get(link) ?? 0;
   }
 }

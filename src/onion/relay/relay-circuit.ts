@@ -16,6 +16,11 @@ export interface RelayChannel {
   isStuck: boolean;
 }
 
+/** A channel of a circuit that nothing has gone through yet. */
+export function relayChannel(id: ChannelId, circuit: RelayCircuit): RelayChannel {
+  return { id, circuit, unsent: 0, kept: 0, isStuck: false };
+}
+
 /** What a node keeps of a circuit: some 3 kB, and what waits for its links. */
 export class RelayCircuit {
   readonly id: CircuitId;
@@ -45,7 +50,7 @@ export class RelayCircuit {
     this.id = id;
     this.from = from;
     this.source = source;
-    this.inbound = { id: channel, circuit: this, unsent: 0, kept: 0, isStuck: false };
+    this.inbound = relayChannel(channel, this);
   }
 }
 

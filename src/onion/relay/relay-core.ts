@@ -1,14 +1,15 @@
 import { type Core, type Instant, unreachable } from "../../base/index.ts";
+import { isSameNode } from "../../identity/index.ts";
 import { FairBucket, TimerQueue } from "../../retx/index.ts";
 import { failureCell, isForMe, writeCell } from "../circuit/cell.ts";
 import { agreeAsHop, answerAsHop, type HopHandshake } from "../circuit/circuit-build.ts";
 import type { EndEvent } from "../circuit/circuit-end.ts";
 import { BLOCKED_UNITS, exitLayers, SealedEnd } from "../circuit/sealed-end.ts";
 import type { FailureReason } from "../packet/backward.ts";
-import { type HopComponents, isLoop, type PeeledPacket } from "../packet/packet.ts";
+import type { HopComponents, PeeledPacket } from "../packet/packet.ts";
 import { CircuitsPerLink } from "./circuits-per-link.ts";
 import { CoverShare } from "./cover-share.ts";
-import { type RelayChannel, RelayCircuit, type RelayTimer } from "./relay-circuit.ts";
+import { type RelayChannel, RelayCircuit, type RelayTimer, relayChannel } from "./relay-circuit.ts";
 import {
   type RelayOptions,
   type ResolvedRelayOptions,
@@ -186,20 +187,14 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
 
   #extend(circuit: RelayCircuit, peeled: PeeledPacket, now: Instant): void {
     const to = peeled.routing.next.slice();
-    const isAllowed = this.#options.isRelay && !isLoop(peeled, this.#components.self);
+    const isAllowed = this.#options.isRelay && !isSameNode(to, this.#components.self);
     if (!isAllowed || !this.#perLink.extend(circuit, to)) {
       this.#fail(circuit, isAllowed ? "overload" : "policy");
       return;
     }
     circuit.to = to;
     this.#opened += 1;
-    const outbound: RelayChannel = {
-      id: 2 * this.#opened,
-      circuit,
-      unsent: 0,
-      kept: 0,
-      isStuck: false,
-    };
+    const outbound = relayChannel(2 * this.#opened, circuit);
     circuit.outbound = outbound;
     this.#channels.set(outbound.id, outbound);
     this.#effects.push({ kind: "open", channel: outbound.id, to, from: circuit.from });

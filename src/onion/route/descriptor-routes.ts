@@ -186,13 +186,13 @@ export class DescriptorRoutes implements RouteProvider {
     return this.#inSomeEpoch(peers, {
       self: this.#self,
       relays,
+      destination,
       guards,
       isDiverse: this.#options.isDiverse,
       isHomeward,
       isExcluded,
       isAvoided: isDesperate ? isLiar : isAvoided,
       isEdgeAvoided: (from, to) => !isDesperate && this.#ledger.isEdgeAvoided(from, to, now),
-      ...(destination && { destination }),
     });
   }
 

@@ -28,9 +28,9 @@ export interface Route {
 /** What a route is asked for. */
 export interface RouteRequest {
   /** How many relays, the exit of a circuit included and the destination of a packet not. */
-  readonly relays?: number;
+  readonly relays?: number | undefined;
   /** Where the route ends; without it, at an exit that the provider chooses. */
-  readonly destination?: OnionPeer;
+  readonly destination?: OnionPeer | undefined;
   /** It begins anywhere and leads here, to the destination, by a guard: that of a reply block. */
   readonly isHomeward?: boolean;
   /** Exits that are not wanted. */
@@ -76,7 +76,7 @@ export interface RouteRules {
   readonly self: NodeId;
   readonly epoch: number;
   readonly relays: number;
-  readonly destination?: OnionPeer;
+  readonly destination?: OnionPeer | undefined;
   readonly isHomeward?: boolean;
   /** The hop next to this node is one of these, when there are any. */
   readonly guards: readonly NodeId[];
