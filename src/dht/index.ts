@@ -1,7 +1,12 @@
 export type { ExchangeId } from "./exchange/exchange-desk.ts";
 export { DHT_LIMITS, type DhtLimits } from "./limits.ts";
 export type { DhtResult } from "./lookup/operation.ts";
-export { type DhtNetwork, dhtNetworkOver, type SendDhtMessage } from "./node/dht-network.ts";
+export {
+  type DhtNetwork,
+  type DhtRequestOptions,
+  dhtNetworkOver,
+  type SendDhtMessage,
+} from "./node/dht-network.ts";
 export {
   DhtNode,
   type DhtNodeComponents,

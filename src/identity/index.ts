@@ -17,7 +17,7 @@ export {
 } from "./node-address.ts";
 export { formatNodeContact, type NodeContact, parseNodeContact } from "./node-contact.ts";
 export type { NetworkGeometry, NodeClaims, NodeRole, OnionKey } from "./node-descriptor.ts";
-export { DESCRIPTOR_LIMITS, NodeDescriptor } from "./node-descriptor.ts";
+export { DESCRIPTOR_LIMITS, NODE_ROLES, NodeDescriptor } from "./node-descriptor.ts";
 export type { NodeId } from "./node-id.ts";
 export { isSameNode, NODE_ID_BYTES, nodeIdOf, nodeIdText } from "./node-id.ts";
 export type { SignatureLabel } from "./node-identity.ts";

@@ -1,11 +1,14 @@
-import { CulvertError, equalBytes } from "../base/index.ts";
+import { CulvertError, concatBytes, equalBytes } from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
 import { type NodeAddress, readNodeAddress, writeNodeAddress } from "./node-address.ts";
 import { NODE_ID_BYTES, type NodeId, nodeIdOf } from "./node-id.ts";
 import { type NodeIdentity, verifyLabelled } from "./node-identity.ts";
 
+/** All that a node can offer to others, by its bit in a descriptor, lowest first. */
+export const NODE_ROLES = ["storage", "link-relay", "onion-relay", "onion-exit"] as const;
+
 /** What a node offers to others. */
-export type NodeRole = "storage" | "link-relay" | "onion-relay" | "onion-exit";
+export type NodeRole = (typeof NODE_ROLES)[number];
 
 /** What all nodes of one network have in common; nodes of another one are of no use. */
 export interface NetworkGeometry {
@@ -50,9 +53,6 @@ export const DESCRIPTOR_LIMITS: Readonly<{
 const VERSION = 1;
 const SIGNATURE_BYTES = 64;
 
-/** The bit of each role, lowest first. */
-const ROLES: readonly NodeRole[] = ["storage", "link-relay", "onion-relay", "onion-exit"];
-
 /**
  * What a node says of itself, under its own signature: EGTP's comm strategy. It may be kept and
  * passed on by anybody; nobody else can make one, or a newer one.
@@ -82,10 +82,7 @@ export class NodeDescriptor {
     writeBody(writer, identity.publicKey, claims);
     const body = writer.finish();
     const signature = identity.sign("descriptor", body);
-    const whole = new Writer();
-    whole.bytes(body);
-    whole.bytes(signature);
-    return new NodeDescriptor(identity.publicKey, claims, whole.finish());
+    return new NodeDescriptor(identity.publicKey, claims, concatBytes(body, signature));
   }
 
   /**
@@ -136,7 +133,7 @@ function writeBody(writer: Writer, publicKey: Uint8Array, claims: NodeClaims): v
   writer.bytes(publicKey);
   writer.u48(claims.sequence);
   writer.u48(claims.expiresAtUnixS);
-  writer.u16(claims.roles.reduce((bits, role) => bits | (1 << ROLES.indexOf(role)), 0));
+  writer.u16(claims.roles.reduce((bits, role) => bits | (1 << NODE_ROLES.indexOf(role)), 0));
   writer.u32(geometry.cellBytes);
   writer.u32(geometry.onionBytes);
   writer.u8(geometry.onionHopsMax);
@@ -157,8 +154,8 @@ function readBody(reader: Reader): { publicKey: Uint8Array; claims: NodeClaims }
   const sequence = reader.u48("sequence");
   const expiresAtUnixS = reader.u48("expiresAtUnixS");
   const bits = reader.u16("roles");
-  if (bits >> ROLES.length !== 0) reader.refuse("roles", "has an unknown bit");
-  const roles = ROLES.filter((_, bit) => (bits & (1 << bit)) !== 0);
+  if (bits >> NODE_ROLES.length !== 0) reader.refuse("roles", "has an unknown bit");
+  const roles = NODE_ROLES.filter((_, bit) => (bits & (1 << bit)) !== 0);
   const geometry = {
     cellBytes: reader.u32("cellBytes"),
     onionBytes: reader.u32("onionBytes"),

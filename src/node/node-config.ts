@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { CulvertError } from "../base/index.ts";
 import {
   type NetworkGeometry,
+  NODE_ROLES,
   type NodeAddress,
   type NodeContact,
   type NodeRole,
@@ -70,7 +71,7 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
   reachable: "auto",
   bootstrap: Object.freeze([]),
   nodesFile: undefined,
-  roles: Object.freeze(["storage", "link-relay", "onion-relay", "onion-exit"] as const),
+  roles: Object.freeze([...NODE_ROLES]),
   geometry: Object.freeze({ cellBytes: 8_192, onionBytes: 2_048, onionHopsMax: 5 }),
   storage: Object.freeze({ entriesMax: 1_000_000, bytesMax: 8 * 2 ** 30, redis: [] }),
   voidphone: Object.freeze({
@@ -85,7 +86,6 @@ export const NODE_DEFAULTS: NodeConfig = Object.freeze({
   metrics: undefined,
 });
 
-const ROLES = ["storage", "link-relay", "onion-relay", "onion-exit"] as const;
 const KEEPS_RECORDS = 'every node keeps records: name "storage" too';
 
 const isKeeper = (roles: readonly NodeRole[]): boolean => roles.includes("storage");
@@ -129,7 +129,7 @@ const FILE = v.strictObject({
   "nodes-file": v.optional(text),
   roles: v.optional(
     v.pipe(
-      list(v.picklist(ROLES), ROLES.length),
+      list(v.picklist(NODE_ROLES), NODE_ROLES.length),
       v.check((roles) => isKeeper(roles), KEEPS_RECORDS),
     ),
   ),

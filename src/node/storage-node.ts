@@ -139,7 +139,7 @@ async function assemble(
   closers.add(() => host.close({ graceful: true }));
   const place = new OwnPlace(config, host, machine, await addressesToJoin({ config, nodes }));
   closers.add(place.watch(clock));
-  const dialBack = new DialBack({ machine });
+  const dialBack = new DialBack(machine);
   closers.add(() => dialBack.close());
   const overlay = new Overlay(
     { host, identity, clock, random },

@@ -19,7 +19,7 @@ function nodeWith(options: Partial<DhtNodeCoreOptions>): DhtNodeCore {
 it("who is heard in the open, and names a private address, is nobody's neighbour", () => {
   const liar = contactAt(keyWith(0, 3), "10.0.0.3");
   const core = nodeWith({
-    isLocal: true,
+    takesPrivate: () => true,
     hostOf: (id) => (keyOf(id) === liar.key ? "203.0.113.7" : undefined),
   });
   for (const contact of [liar, NEIGHBOUR]) core.handle({ kind: "met", contact }, 0);
@@ -37,7 +37,7 @@ function toldTo(core: DhtNodeCore, id: Uint8Array): readonly Contact[] {
 
 it("who is heard in the open is told of nobody at a private address", () => {
   const core = nodeWith({
-    isLocal: true,
+    takesPrivate: () => true,
     hostOf: (id) => (keyOf(id) === keyWith(7) ? "203.0.113.9" : undefined),
   });
   for (const contact of [NEIGHBOUR, STRANGER]) core.handle({ kind: "met", contact }, 0);

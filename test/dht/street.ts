@@ -41,7 +41,7 @@ export class Street {
       () => contact,
     );
     const components = { network, clock, random: this.#random };
-    const node = new DhtNode(components, { id: identity.id, isLocal: true });
+    const node = new DhtNode(components, { id: identity.id, takesPrivate: () => true });
     const host = { identity, contact, node };
     this.hosts.set(nodeIdText(identity.id), host);
     return host;

@@ -11,15 +11,22 @@ import { Search } from "./search.ts";
  */
 export class FindOperation {
   readonly #count: number;
+  readonly #known: readonly Contact[];
   readonly #hooks: OperationHooks;
   readonly #search: Search;
 
   constructor(
     context: DhtContext,
-    asked: { readonly target: KeyText; readonly count: number },
+    asked: {
+      readonly target: KeyText;
+      readonly count: number;
+      /** Nodes to begin with besides those of the table. */
+      readonly known?: readonly Contact[];
+    },
     hooks: OperationHooks,
   ) {
     this.#count = asked.count;
+    this.#known = asked.known ?? [];
     this.#hooks = hooks;
     this.#search = new Search(context, asked.target, {
       requestNear: (near) => ({ kind: "find-node", target: near }),
@@ -30,9 +37,8 @@ export class FindOperation {
     });
   }
 
-  /** @param known nodes to begin with besides those of the table */
-  start(now: Instant, known: readonly Contact[] = []): void {
-    this.#search.start(now, known);
+  start(now: Instant): void {
+    this.#search.start(now, this.#known);
   }
 
   expire(): void {

@@ -149,9 +149,7 @@ export class OperationDesk {
     });
     this.#runs.set(id, { operation, isBackground, endsAt, timer });
     if (isBackground) this.#background += 1;
-    if (operation instanceof FindOperation) {
-      operation.start(now, task.kind === "find" ? task.known : []);
-    } else operation.start(now);
+    operation.start(now);
     return id;
   }
 

@@ -199,7 +199,7 @@ export class Search implements ExchangeOwner {
   }
 
   /** The closest nodes that answered, closest first, at most two of one network. */
-  closest(count: number, isWanted: (contact: Contact) => boolean = () => true): Contact[] {
+  closest(count: number, isWanted: IsWanted = () => true): Contact[] {
     const all = [...this.#answerers.values()].map(({ contact }) => contact);
     sortByDistance(this.target, all);
     const networks: number[] = [];
@@ -325,7 +325,12 @@ export class Search implements ExchangeOwner {
     const { self, limits, peers, exchanges } = this.#context;
     const { candidatesMax, askedPerPathMax, perNetworkMax, exchangesMax } = limits;
     const lookup = new LookupCore({
-      ...{ self, target: near, width, parallelism, candidatesMax, perNetworkMax },
+      self,
+      target: near,
+      width,
+      parallelism,
+      candidatesMax,
+      perNetworkMax,
       askedMax: askedPerPathMax,
       taken: this.#taken,
       isLate: (key) => peers.isLate(key),

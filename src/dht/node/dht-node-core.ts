@@ -28,9 +28,7 @@ export interface DhtNodeCoreOptions {
   readonly unixMsAtZero: number;
   /** How records of the Map prove themselves; without one, none are kept. */
   readonly recordRule?: RecordRule;
-  /** This node lives in a private network or on one machine: private addresses mean something. */
-  readonly isLocal?: boolean;
-  /** Whether they mean something now, where that may change; `isLocal`, if absent. */
+  /** Whether private addresses mean something now: in a private network, or on one machine. */
   readonly takesPrivate?: () => boolean;
   /**
    * The host at which the carrier hears a node in the open now, where that is proven. What a node
@@ -80,8 +78,8 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
 
   constructor(options: DhtNodeCoreOptions) {
     const limits = resolveDhtLimits(options.limits);
-    const { random, isLocal = false, hostOf = () => undefined } = options;
-    const { isRelayed = () => false, takesPrivate = () => isLocal } = options;
+    const { random, hostOf = () => undefined } = options;
+    const { isRelayed = () => false, takesPrivate = () => false } = options;
     const isElsewhere: IsWanted = (contact) => {
       return contact.isMisplaced || (contact.isLocal && !takesPrivate());
     };

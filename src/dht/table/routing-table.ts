@@ -162,11 +162,7 @@ export class RoutingTable {
    * Up to `count` contacts closest to `target`, closest first, at most `perNetworkMax` of one
    * network; without those that `isWanted` does not want.
    */
-  closest(
-    target: KeyText,
-    count: number,
-    isWanted: (contact: Contact) => boolean = () => true,
-  ): Contact[] {
+  closest(target: KeyText, count: number, isWanted: IsWanted = () => true): Contact[] {
     const picking: Picking = { target, count, isWanted, picked: [], networks: [] };
     // The bucket of the target is closest to it, then all deeper ones together, then the others.
     const own = sharedBits(this.#self, target);
@@ -390,7 +386,7 @@ type Range = readonly [from: number, to: number];
 interface Picking {
   readonly target: KeyText;
   readonly count: number;
-  readonly isWanted: (contact: Contact) => boolean;
+  readonly isWanted: IsWanted;
   readonly picked: Contact[];
   /** Of those that were picked. */
   readonly networks: number[];

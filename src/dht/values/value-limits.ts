@@ -1,4 +1,5 @@
 import { resolveLimits } from "../../base/index.ts";
+import { DESCRIPTOR_LIMITS } from "../../identity/index.ts";
 import type { ValueKind } from "../wire/message.ts";
 import { VALUE_BYTES_MAX } from "../wire/wire.ts";
 
@@ -48,16 +49,13 @@ export interface ShelfLimits {
   readonly valueBytesMax: number;
 }
 
-/** Bytes of a value of each kind; a descriptor has its own, smaller bound. */
-const DESCRIPTOR_BYTES_MAX = 640;
-
 /** What the shelf of one kind may hold. */
 export function shelfLimits(kind: ValueKind, limits: ValueLimits): ShelfLimits {
   switch (kind) {
     case "record":
       return shelf(limits.recordsMax, limits.recordsBytesMax, VALUE_BYTES_MAX);
     case "descriptor":
-      return shelf(limits.descriptorsMax, limits.descriptorsBytesMax, DESCRIPTOR_BYTES_MAX);
+      return shelf(limits.descriptorsMax, limits.descriptorsBytesMax, DESCRIPTOR_LIMITS.bytes);
     default:
       return shelf(limits.plainMax, limits.plainBytesMax, VALUE_BYTES_MAX);
   }

@@ -61,10 +61,6 @@ export class ValueShelf {
     return this.#held.size;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** What is kept under a key, expired or not yet swept ones excepted. */
   get(key: KeyText, now: Instant): ShelfEntry | undefined {
     const entry = this.#held.get(key)?.entry;
@@ -100,15 +96,12 @@ export class ValueShelf {
     return isKept;
   }
 
-  /** Drops what has expired; how many were dropped. */
-  sweep(now: Instant): number {
-    let swept = 0;
+  /** Drops what has expired. */
+  sweep(now: Instant): void {
     for (let key = this.#expiries.due(now); key !== undefined; key = this.#expiries.due(now)) {
       const held = this.#held.get(key);
       if (held !== undefined) this.#remove(key, held);
-      swept += 1;
     }
-    return swept;
   }
 
   /** When the next entry expires. */

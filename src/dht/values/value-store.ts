@@ -2,7 +2,7 @@ import { equalBytes, type Instant, isCulvertError } from "../../base/index.ts";
 import { NodeDescriptor } from "../../identity/index.ts";
 import { RateTable } from "../../retx/index.ts";
 import { type KeyText, textBytes } from "../wire/key.ts";
-import type { DhtValue, StoreRefusal, ValueKind } from "../wire/message.ts";
+import { type DhtValue, type StoreRefusal, VALUE_KINDS, type ValueKind } from "../wire/message.ts";
 import { VALUE_BYTES_MAX } from "../wire/wire.ts";
 import { grantedSeconds, shelfLimits, type ValueLimits } from "./value-limits.ts";
 import { type ShelfEntry, ValueShelf } from "./value-shelf.ts";
@@ -17,7 +17,7 @@ export type RecordRule = (key: Uint8Array, bytes: Uint8Array) => number | undefi
 
 /** How a store was answered. */
 export type StoreOutcome =
-  | { readonly kind: "stored"; readonly ttlSeconds: number; readonly isNew: boolean }
+  | { readonly kind: "stored"; readonly ttlSeconds: number }
   | { readonly kind: "refused"; readonly reason: StoreRefusal };
 
 /** How a value came here. */
@@ -44,8 +44,6 @@ export interface JudgedValue {
 const REFUSALS = { capacity: 256, perSecond: 16 } as const;
 /** Sources whose refusals are counted; the one that was quiet for longest is forgotten. */
 const REFUSED_SOURCES_MAX = 1_024;
-
-const KINDS: readonly ValueKind[] = ["record", "descriptor", "plain"];
 
 /**
  * What a node keeps for the network, and who may write what:
@@ -81,7 +79,7 @@ export class ValueStore {
 
   /** Values of all kinds. */
   get size(): number {
-    return KINDS.reduce((sum, kind) => sum + (this.#shelves[kind]?.size ?? 0), 0);
+    return VALUE_KINDS.reduce((sum, kind) => sum + (this.#shelves[kind]?.size ?? 0), 0);
   }
 
   /** The wall clock was set. What is kept already lives as long as it was granted. */
@@ -143,12 +141,12 @@ export class ValueStore {
     const bytes = value.bytes.slice();
     const isKept = this.#keep(kind, { key, bytes, ...judged, source, expiresAt, storedAt: now });
     if (!isKept) return { kind: "refused", reason: "full" };
-    return { kind: "stored", ttlSeconds, isNew: true };
+    return { kind: "stored", ttlSeconds };
   }
 
   /** What is kept of a kind, or of any: the kind that proves most first. Not to be written to. */
   get(key: KeyText, kind: ValueKind | undefined, now: Instant): DhtValue | undefined {
-    for (const each of kind === undefined ? KINDS : [kind]) {
+    for (const each of kind === undefined ? VALUE_KINDS : [kind]) {
       const entry = this.#shelves[each]?.get(key, now);
       if (entry === undefined) continue;
       const ttlSeconds = Math.ceil((entry.expiresAt - now) / 1_000);
@@ -164,7 +162,7 @@ export class ValueStore {
 
   /** Everything that is kept, as keys and kinds: for hand-overs and repairs. */
   *entries(): Generator<{ readonly key: KeyText; readonly kind: ValueKind }> {
-    for (const kind of KINDS) {
+    for (const kind of VALUE_KINDS) {
       for (const key of this.#shelves[kind]?.keys() ?? []) yield { key, kind };
     }
   }
@@ -172,7 +170,7 @@ export class ValueStore {
   /** Drops what has expired. */
   timeout(now: Instant): void {
     if (now < this.#deadline) return;
-    for (const kind of KINDS) this.#shelves[kind]?.sweep(now);
+    for (const kind of VALUE_KINDS) this.#shelves[kind]?.sweep(now);
     this.#deadline = this.#earliest();
   }
 
@@ -205,7 +203,7 @@ export class ValueStore {
     const expiresAt = isSetAnew ? asked : Math.max(asked, known.expiresAt);
     this.#keep(value.kind, { ...known, expiresAt, storedAt: now });
     const ttlSeconds = Math.ceil((expiresAt - now) / 1_000);
-    return { kind: "stored", ttlSeconds, isNew: false };
+    return { kind: "stored", ttlSeconds };
   }
 
   #grant(value: DhtValue, lastsUntil: Instant, now: Instant): number {

@@ -53,12 +53,8 @@ export function headOf(key: KeyText): number {
   return (a << 22) | (b << 14) | (key.charCodeAt(2) << 6) | (key.charCodeAt(3) >> 2);
 }
 
-/** The bytes of a distance that {@link distanceHead} looks at; few keys differ only beyond. */
-const HEAD_BYTES = 6;
-const HEAD_SPACE = 2 ** (8 * HEAD_BYTES);
-
-/** The leading 48 bits of the distance, as a number: enough to order all but close relatives. */
-export function distanceHead(a: KeyText, b: KeyText): number {
+/** The distance as a fraction of the whole space, from 0 to below 1, by its leading 48 bits. */
+export function distanceFraction(a: KeyText, b: KeyText): number {
   const high =
     ((a.charCodeAt(0) ^ b.charCodeAt(0)) << 16) |
     ((a.charCodeAt(1) ^ b.charCodeAt(1)) << 8) |
@@ -67,12 +63,7 @@ export function distanceHead(a: KeyText, b: KeyText): number {
     ((a.charCodeAt(3) ^ b.charCodeAt(3)) << 16) |
     ((a.charCodeAt(4) ^ b.charCodeAt(4)) << 8) |
     (a.charCodeAt(5) ^ b.charCodeAt(5));
-  return high * 2 ** 24 + low;
-}
-
-/** The distance as a fraction of the whole space, from 0 to below 1. */
-export function distanceFraction(a: KeyText, b: KeyText): number {
-  return distanceHead(a, b) / HEAD_SPACE;
+  return (high * 2 ** 24 + low) / 2 ** 48;
 }
 
 /** Negative when `a` is closer to `target` than `b` is, positive when it is further away. */

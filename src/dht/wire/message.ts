@@ -1,5 +1,8 @@
 import type { Contact } from "./contact.ts";
 
+/** The kinds of values, by their numbers on the wire, from 1 on. */
+export const VALUE_KINDS = ["record", "descriptor", "plain"] as const;
+
 /**
  * What a value is, and by that who may write it:
  *
@@ -7,7 +10,7 @@ import type { Contact } from "./contact.ts";
  * - `descriptor`: of a node, under its id. Signed by it; the newest sequence wins.
  * - `plain`: anybody's, of VoidPhone. The last write wins.
  */
-export type ValueKind = "record" | "descriptor" | "plain";
+export type ValueKind = (typeof VALUE_KINDS)[number];
 
 /** A value on its way. */
 export interface DhtValue {
@@ -40,20 +43,24 @@ export type DhtRequest =
       readonly token?: Uint8Array;
     };
 
-/** Why a store was refused. */
-export type StoreRefusal =
+/** Why a store was refused, by the numbers on the wire, from 1 on. */
+export const STORE_REFUSALS = [
   /** There is a descriptor of a higher sequence, or of the same and with other bytes. */
-  | "stale"
+  "stale",
   /** The address of the Map holds other bytes, or a copy found something there. */
-  | "conflict"
+  "conflict",
   /** Not what its kind demands: a bad signature, another key, an empty value. */
-  | "invalid"
+  "invalid",
   /** More bytes than a value of its kind may have. */
-  | "too-large"
+  "too-large",
   /** No room, or the source has had its share. */
-  | "full"
+  "full",
   /** The asker's address has to be proven first, by a token. */
-  | "token";
+  "token",
+] as const;
+
+/** Why a store was refused. */
+export type StoreRefusal = (typeof STORE_REFUSALS)[number];
 
 /** What a node answers. */
 export type DhtResponse =

@@ -2,7 +2,14 @@ import { assert, unreachable } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import { Contact, readContact, writeContact } from "./contact.ts";
 import { KEY_BYTES, keyOf, textBytes } from "./key.ts";
-import type { DhtRequest, DhtResponse, DhtValue, StoreRefusal, ValueKind } from "./message.ts";
+import {
+  type DhtRequest,
+  type DhtResponse,
+  type DhtValue,
+  STORE_REFUSALS,
+  VALUE_KINDS,
+  type ValueKind,
+} from "./message.ts";
 
 /** The version of the messages that is spoken here. */
 const DHT_WIRE_VERSION = 1;
@@ -30,17 +37,6 @@ const TYPE = {
   stored: 0x84,
   refused: 0x85,
 } as const;
-
-/** By their numbers on the wire, from 1 on. */
-const KINDS: readonly ValueKind[] = ["record", "descriptor", "plain"];
-const REFUSALS: readonly StoreRefusal[] = [
-  "stale",
-  "conflict",
-  "invalid",
-  "too-large",
-  "full",
-  "token",
-];
 
 /** A request as it was read, and what the asker says of itself. */
 export interface ReadRequest {
@@ -123,7 +119,7 @@ export function encodeDhtResponse(response: DhtResponse): Uint8Array {
       writer.u8(TYPE.stored).u32(response.ttlSeconds);
       break;
     case "refused":
-      writer.u8(TYPE.refused).u8(REFUSALS.indexOf(response.reason) + 1);
+      writer.u8(TYPE.refused).u8(STORE_REFUSALS.indexOf(response.reason) + 1);
       break;
     default:
       unreachable(response);
@@ -198,7 +194,7 @@ function readResponse(reader: Reader, type: number): DhtResponse {
     case TYPE.stored:
       return { kind: "stored", ttlSeconds: reader.u32("ttl") };
     case TYPE.refused: {
-      const reason = REFUSALS[reader.u8("reason") - 1];
+      const reason = STORE_REFUSALS[reader.u8("reason") - 1];
       return reason === undefined
         ? reader.refuse("reason", "is not known")
         : { kind: "refused", reason };
@@ -239,9 +235,9 @@ function readValue(reader: Reader): DhtValue {
 }
 
 function kindNumber(kind: ValueKind): number {
-  return KINDS.indexOf(kind) + 1;
+  return VALUE_KINDS.indexOf(kind) + 1;
 }
 
 function kindOf(reader: Reader, number: number): ValueKind {
-  return KINDS[number - 1] ?? reader.refuse("value kind", "is not known");
+  return VALUE_KINDS[number - 1] ?? reader.refuse("value kind", "is not known");
 }

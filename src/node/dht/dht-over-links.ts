@@ -6,7 +6,7 @@ import {
   throwIfAborted,
 } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
-import type { Contact } from "../../dht/index.ts";
+import type { Contact, DhtRequestOptions } from "../../dht/index.ts";
 import { isSameNode, type NodeId } from "../../identity/index.ts";
 import type { Link, LinkHost } from "../../link/index.ts";
 
@@ -20,15 +20,6 @@ const MESSAGE_BYTES_MAX = 1_024 - 5;
 const QUESTIONS_MAX = 4_096;
 
 const KIND = { question: 0, answer: 1, overStream: 2, busy: 3 } as const;
-
-/** How a question is asked. */
-export interface AskOptions {
-  readonly signal: AbortSignal;
-  /** It was asked before, and nothing was heard: this time it should get there. */
-  readonly isLast: boolean;
-  /** Told that a link has to be made first, and when it is there. */
-  readonly dialling?: (stage: "dialling" | "dialled") => void;
-}
 
 /** What the messages of the DHT are carried by, and who answers them. */
 export interface DhtCarrier {
@@ -73,7 +64,7 @@ export class DhtOverLinks {
   }
 
   /** Sends a question to a node, and resolves with its answer. */
-  async ask(to: Contact, message: Uint8Array, options: AskOptions): Promise<Uint8Array> {
+  async ask(to: Contact, message: Uint8Array, options: DhtRequestOptions): Promise<Uint8Array> {
     const { signal, isLast } = options;
     const dialling = this.#dialling.get(signal);
     if (dialling !== undefined) return await dialling; // repeating it makes no link faster

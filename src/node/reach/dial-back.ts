@@ -25,11 +25,6 @@ const DIAL_MS = 10_000;
 
 const VERDICTS: readonly DialBackVerdict[] = ["untried", "missed", "met"];
 
-/** What a node that dials others back is made of. */
-export interface DialBackComponents {
-  readonly machine: Machine;
-}
-
 /**
  * Dials a node back for it: whether it is reached at an address by somebody it has not spoken to.
  * That is a socket of its own, under another name, so that no router lets it in as the answer to
@@ -42,7 +37,7 @@ export class DialBack {
   readonly #rates = new RateTable(RATE, NETWORKS_MAX);
   #questions = 0;
 
-  constructor({ machine }: DialBackComponents) {
+  constructor(machine: Machine) {
     this.#machine = machine;
   }
 

@@ -102,7 +102,7 @@ describe("life", () => {
     ["record", 4_294_967_295, 604_800],
   ] as const)("of a %s that asks for %d s is %d s", (kind, asked, granted) => {
     const outcome = store().put(KEY, value(kind, [1, 1], asked), at(0));
-    expect(outcome).toEqual({ kind: "stored", ttlSeconds: granted, isNew: true });
+    expect(outcome).toEqual({ kind: "stored", ttlSeconds: granted });
   });
 
   it("of a descriptor ends when the descriptor says so", () => {

@@ -5,7 +5,6 @@ import {
   byteText,
   compareDistance,
   distanceFraction,
-  distanceHead,
   KEY_BITS,
   keyBeside,
   keyOf,
@@ -52,7 +51,7 @@ describe("the XOR metric", () => {
         const wanted = distance(target, a) - distance(target, b);
         const order = compareDistance(target, a, b);
         expect(Math.sign(order)).toBe(wanted > 0n ? 1 : wanted < 0n ? -1 : 0);
-        const heads = distanceHead(target, a) - distanceHead(target, b);
+        const heads = distanceFraction(target, a) - distanceFraction(target, b);
         if (heads !== 0) expect(Math.sign(heads)).toBe(Math.sign(order));
       }),
     );

@@ -46,7 +46,7 @@ async function scene() {
   const ground = { clock, capture: new Capture(clock), isWatched: false };
   const host = network.addHost({ addresses: ["198.51.100.1"] });
   const machine = virtualMachine(ground, host, random);
-  const dialBack = new DialBack({ machine });
+  const dialBack = new DialBack(machine);
   const identity = new NodeIdentity(random.bytes(32));
   const components = { clock, random, udp: virtualUdp(host), tcp: virtualTcp(host) };
   const own = await elapse(
@@ -107,7 +107,7 @@ describe("dialling back", () => {
     const openLinks = async (): Promise<never> => {
       throw new CulvertError("CULVERT_UNREACHABLE", "no such family here");
     };
-    const without = new DialBack({ machine: { ...machine, openLinks } });
+    const without = new DialBack({ ...machine, openLinks });
     expect(await elapse(without.judge(link, [UDP, TCP]))).toEqual(["untried", "untried"]);
     await close();
   });
