@@ -39,6 +39,11 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
   };
 }
 
+/** Resolves when `signal` is aborted. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => void onAbort(signal, () => resolve()));
+}
+
 /**
  * Those who wait for a signal, in the order in which they came. Mostly it is one, for which no set
  * is kept.

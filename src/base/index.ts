@@ -4,6 +4,7 @@ export {
   isAbortError,
   onAbort,
   throwIfAborted,
+  untilAborted,
   withSignals,
 } from "./abort.ts";
 export { assert, unreachable } from "./assert.ts";
@@ -34,5 +35,6 @@ export { pause } from "./pause.ts";
 export type { Cancel, Clock, Instant, Log, Random, Scheduled } from "./ports.ts";
 export { SILENT } from "./ports.ts";
 export { SeededRandom } from "./prng.ts";
+export { repeat } from "./repeat.ts";
 export { SharedCalls } from "./shared-calls.ts";
 export { shortMemory } from "./short-memory.ts";

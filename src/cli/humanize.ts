@@ -46,7 +46,12 @@ export function printable(text: string): string {
 /** A word as a POSIX shell has to be given it. */
 export function shellQuote(word: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  return inQuotes(word);
+}
+
+/** A text in single quotes, as shells read them. */
+export function inQuotes(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {

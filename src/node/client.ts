@@ -23,7 +23,7 @@ import { SharedCarrier } from "./carriers/shared-carrier.ts";
 import { SpareCarriers } from "./carriers/spare-carriers.ts";
 import { Closers } from "./closers.ts";
 import { meetOthers } from "./dht/joining.ts";
-import { type ClockSide, clockSideOf, networksHeard } from "./health/clock-side.ts";
+import { type ClockSide, clockSideOf, withNetworks } from "./health/clock-side.ts";
 import { openClientLinks } from "./links/client-links.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
@@ -205,7 +205,7 @@ async function requireRoute(
     await routes.route({ signal });
   } catch (cause) {
     if (!isCulvertError(cause, "CULVERT_UNREACHABLE")) throw cause;
-    const side = clockSideSeen(overlay, clock);
+    const side = clockSideFrom(overlay, clock)();
     if (side !== undefined) throw clockOff(side, cause);
     const detail = { nodes: overlay.dht.contacts.length, relays: ROUTE_DEFAULTS.relays };
     const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
@@ -270,19 +270,13 @@ function geometryOf(
   return first;
 }
 
-/** Where those whose descriptors are at hand have this clock; each network has one voice. */
-function clockSideSeen({ directory, dht }: Overlay, clock: Clock): ClockSide | undefined {
-  return clockSideOf(directory.all(), clock.unixMs(), networksHeard(dht.contacts));
-}
-
 /**
  * Where those whose descriptors are at hand when this is called have this clock at any time after:
  * one that is set while a stream runs is believed at once, though by then they all look expired.
  */
 function clockSideFrom({ directory, dht }: Overlay, clock: Clock): () => ClockSide | undefined {
-  const [met, metAt] = [directory.all(), clock.now()];
-  const networkOf = networksHeard(dht.contacts);
-  return () => clockSideOf(met, clock.unixMs() - (clock.now() - metAt), networkOf);
+  const [met, metAt] = [withNetworks(directory.all(), dht.contacts), clock.now()];
+  return () => clockSideOf(met, clock.unixMs() - (clock.now() - metAt));
 }
 
 /**

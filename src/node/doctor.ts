@@ -142,9 +142,8 @@ class Examination {
     yield base;
     const client = this.#client;
     let map = base.outcome === "ok" && client !== undefined ? this.#bind(client) : undefined;
-    const layer = via;
     const way = via === "onion" ? "through circuits" : "without circuits";
-    const put = await this.#try(layer, `put a record ${way}`, async () => {
+    const put = await this.#try(via, `put a record ${way}`, async () => {
       const receipt = await needed(map).put(frame, payload, {
         ttlSeconds: RECORD_TTL_SECONDS,
         signal: this.#limit(),
@@ -153,7 +152,7 @@ class Examination {
     });
     yield put;
     if (put.outcome !== "ok") map = undefined;
-    yield await this.#try(layer, `get the record ${way}`, async () => {
+    yield await this.#try(via, `get the record ${way}`, async () => {
       const got = await needed(map).get(frame, { waitMs: GET_WAIT_MS, signal: this.#limit() });
       return `${got.length} bytes`;
     });
@@ -267,8 +266,7 @@ class Examination {
 
   #compareClock(): string {
     if (this.#met.length === 0) throw this.#nobody();
-    const networkOf = (node: NodeDescriptor): number => this.#networks.get(node) ?? -1;
-    const side = clockSideOf(this.#met, this.#machine.clock.unixMs(), networkOf);
+    const side = clockSideOf(this.#networks, this.#machine.clock.unixMs());
     if (side === undefined) return "less than two hours off";
     throw new CulvertError("CULVERT_UNREACHABLE", `it is hours ${side} most of theirs`);
   }

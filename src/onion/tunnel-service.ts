@@ -1,4 +1,4 @@
-import type { Cancel, Clock, Random } from "../base/index.ts";
+import { type Cancel, type Clock, type Random, repeat } from "../base/index.ts";
 import type { NodeId, OnionKey } from "../identity/index.ts";
 import type { ChannelEvents, OnionChannel, OnionLinks } from "./links.ts";
 import { checkedGeometry, ONION_GEOMETRY, type OnionGeometry } from "./packet/geometry.ts";
@@ -50,7 +50,7 @@ export class TunnelService {
   readonly #ring: KeyRing;
   readonly #relay: RelayShell;
   #handlers: Partial<TunnelHandlers> = {};
-  #cancelWatch: Cancel = () => {};
+  readonly #cancelWatch: Cancel;
   #isClosed = false;
 
   constructor(components: TunnelComponents, options: TunnelOptions = {}) {
@@ -74,7 +74,8 @@ export class TunnelService {
     const isRelay = options.relay?.isRelay ?? true;
     this.packets = new PacketShell(inner, { limits: options.packets ?? {}, isRelay });
     this.#relay = new RelayShell(inner, options.relay);
-    this.#watchKeys();
+    this.#advanceKeys();
+    this.#cancelWatch = repeat(this.clock, KEY_WATCH_MS, () => this.#advanceKeys());
   }
 
   /** The X25519 keys that belong in this node's descriptor now. */
@@ -134,12 +135,6 @@ export class TunnelService {
     this.#cancelWatch();
     this.packets.close();
     this.#relay.close();
-  }
-
-  #watchKeys(): void {
-    this.#advanceKeys();
-    const at = this.clock.now() + KEY_WATCH_MS;
-    this.#cancelWatch = this.clock.schedule(at, () => this.#watchKeys(), { background: true });
   }
 
   #advanceKeys(): void {

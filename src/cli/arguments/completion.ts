@@ -1,3 +1,4 @@
+import { inQuotes } from "../humanize.ts";
 import type { CommandText, OptionSpec } from "./command-text.ts";
 
 /** The shells that `culvert completion` knows. */
@@ -85,11 +86,11 @@ function bashOperands(command: CommandText): string {
 }
 
 function zsh(commands: readonly CommandText[]): string {
-  const names = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
+  const names = commands.map(({ name, summary }) => `    ${inQuotes(`${name}:${summary}`)}`);
   const cases = commands.map((command) => {
     const specs = [...command.options.flatMap(zshOptions), HELP_OPTION];
-    const options = specs.map((spec) => `        ${quote(spec)}`);
-    const operands = `        ${quote(zshOperands(command))}`;
+    const options = specs.map((spec) => `        ${inQuotes(spec)}`);
+    const operands = `        ${inQuotes(zshOperands(command))}`;
     return `    ${command.name})\n      _arguments \\\n${[...options, operands].join(" \\\n")} ;;`;
   });
   return `#compdef culvert
@@ -154,21 +155,21 @@ function fish(commands: readonly CommandText[]): string {
     "complete -c culvert -s h -l help -d 'show this, or the help of a command'",
     "complete -c culvert -n __fish_use_subcommand -s V -l version -d 'show which version this is'",
     "complete -c culvert -n __fish_use_subcommand -a help -d 'show the help of a command'",
-    `complete -c culvert -n '__culvert_is help' -a ${quote(namesOf(commands))}`,
+    `complete -c culvert -n '__culvert_is help' -a ${inQuotes(namesOf(commands))}`,
   ];
   for (const { name, summary } of commands) {
-    lines.push(`complete -c culvert -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`);
+    lines.push(`complete -c culvert -n __fish_use_subcommand -a ${name} -d ${inQuotes(summary)}`);
   }
   for (const command of commands) {
     const here = `complete -c culvert -n '__culvert_is ${command.name}'`;
     if (command.completes === "files") lines.push(`${here} -F`);
     else if (command.completes !== undefined) {
-      lines.push(`${here} -a ${quote(command.completes.join(" "))}`);
+      lines.push(`${here} -a ${inQuotes(command.completes.join(" "))}`);
     }
     for (const option of command.options) {
       const flags = spellings(option).map((flag) => flag.replace(/^--/, "l ").replace(/^-/, "s "));
       const named = flags.map((flag) => `-${flag}`).join(" ");
-      lines.push(`${here} ${named}${fishValue(option)} -d ${quote(option.summary)}`);
+      lines.push(`${here} ${named}${fishValue(option)} -d ${inQuotes(option.summary)}`);
     }
   }
   return `${lines.join("\n")}\n`;
@@ -176,7 +177,7 @@ function fish(commands: readonly CommandText[]): string {
 
 function fishValue(option: OptionSpec): string {
   if (!takesValue(option)) return "";
-  if (longFlag(option.flags) === "--via") return ` -x -a ${quote(ROADS.join(" "))}`;
+  if (longFlag(option.flags) === "--via") return ` -x -a ${inQuotes(ROADS.join(" "))}`;
   return isFile(option) ? " -r -F" : " -x";
 }
 
@@ -191,9 +192,4 @@ function isFile(option: OptionSpec): boolean {
 /** `--map` of `--map <endpoint>`. */
 function longFlag(flags: string): string {
   return /--[a-z-]+/.exec(flags)?.[0] ?? "";
-}
-
-/** In single quotes, as all three shells read them. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -5,7 +5,7 @@ import { makeFolder } from "../../io/make-folder.ts";
 import { examineNetwork, type Layer } from "../../node/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
-import { type MapChoice, parseNodes, requireMap } from "../connection/connection.ts";
+import { chooseMap, type MapChoice, namedBy, parseNodes } from "../connection/connection.ts";
 import { attempt, examineMap, type Trial } from "../connection/examine-map.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
@@ -62,13 +62,9 @@ export const doctor: RunCommand = async (context, _operands, options) => {
 
 /** As the other commands take it, but that it may be nothing. */
 function nameOf(context: Context, options: CommandOptions): Named {
-  // As everywhere, a variable that is set to nothing is not set.
-  const { CULVERT_MAP = "", CULVERT_NODES = "" } = context.env;
-  const [map, nodes] = [options.text("map"), options.text("nodes")];
-  const isMap = map !== undefined || (nodes === undefined && CULVERT_MAP !== "");
-  if (isMap) return { nodes: [], map: requireMap(context, options) };
-  const text = nodes ?? CULVERT_NODES;
-  return { nodes: text === "" ? [] : parseNodes(text) };
+  const { map, nodes = "" } = namedBy(context, options);
+  if (map !== undefined) return { nodes: [], map: chooseMap(map, options) };
+  return { nodes: nodes === "" ? [] : parseNodes(nodes) };
 }
 
 async function* examineAll(context: Context, { nodes, map }: Named): AsyncGenerator<Examined> {

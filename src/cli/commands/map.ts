@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CulvertError, onAbort } from "../../base/index.ts";
+import { CulvertError, untilAborted } from "../../base/index.ts";
 import { collectEarly } from "../../io/collector.ts";
 import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
@@ -33,7 +33,7 @@ export const map: RunCommand = async (context, _operands, options) => {
     const facts = { endpoints: [...endpoints], directory, cellBytes: payloadSize };
     const words = `map on ${endpoints.join(" and ")}, cells of ${payloadSize} bytes, ${place}`;
     output.tell("listening", facts, words);
-    await new Promise<void>((done) => onAbort(stop, () => done()));
+    await untilAborted(stop);
     output.tell("stopping", {}, "stopping: answering what was taken");
   } finally {
     await server.close();

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { CulvertError, onAbort } from "../../base/index.ts";
+import { CulvertError, untilAborted } from "../../base/index.ts";
 import { parseListenAddress, parseNodeContact } from "../../identity/index.ts";
 import { collectEarly } from "../../io/collector.ts";
 import {
@@ -48,7 +48,7 @@ export const node: RunCommand = async (context, _operands, options) => {
       const words = count > 0 ? `joined a network, ${known}` : "alone so far";
       output.tell("joined", { nodes: count }, words);
     });
-    await new Promise<void>((done) => onAbort(stop, () => done()));
+    await untilAborted(stop);
     output.tell("stopping", {}, "stopping: answering what was taken");
   } finally {
     await running.close();

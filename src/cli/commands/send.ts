@@ -4,7 +4,7 @@ import { generateSecret, type Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
-import { requireMap, withMap } from "../connection/connection.ts";
+import { type MapChoice, requireMap, withMap } from "../connection/connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
 import { formatBytes, formatDuration, printable } from "../humanize.ts";
@@ -26,6 +26,7 @@ const LOOK_MS = 5_000;
 /** What is sent. */
 interface Parcel extends Sent {
   readonly source: Source;
+  readonly map: MapChoice;
 }
 
 /** What is kept of sending it. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CulvertError, onAbort } from "../../base/index.ts";
+import { CulvertError, untilAborted } from "../../base/index.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { type NetworkNode, startNetwork } from "../demo/nodes.ts";
@@ -28,8 +28,7 @@ export const testnet: RunCommand = async (context, _operands, options) => {
     const usage = `export CULVERT_NODES=${nodes[0]}`;
     const words = `${formatCount(count, "node")} up; in other terminals:\n\n  ${usage}\n`;
     output.tell("ready", { nodes }, words);
-    const stopped = new Promise<void>((done) => onAbort(stop, () => done()));
-    await Promise.race([stopped, watch(context, network)]);
+    await Promise.race([untilAborted(stop), watch(context, network)]);
   } catch (error) {
     // Ctrl-C ends the nodes too, and they may be first.
     stop.throwIfAborted();

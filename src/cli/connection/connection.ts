@@ -33,22 +33,36 @@ const OF_NETWORKS = { via: "--via", exitCells: "--exit-cells" } as const;
 const MAINLINE = /^mainline(?::(\S+))?$/;
 
 /**
- * Which Map to use: one of `--map` or `CULVERT_MAP`, or the network that `--nodes` or
- * `CULVERT_NODES` lead into.
+ * What names a Map, or nodes of a network: an option, else a variable; nothing if none is set.
  *
- * @throws CulvertError `CULVERT_USAGE`, before the network is touched
+ * @throws CulvertError `CULVERT_USAGE`
  */
-export function requireMap({ env }: Context, options: CommandOptions): MapChoice {
+export function namedBy(
+  { env }: Context,
+  options: CommandOptions,
+): { readonly map?: string; readonly nodes?: string } {
   // As everywhere, a variable that is set to nothing is not set.
   const { CULVERT_MAP = "", CULVERT_NODES = "" } = env;
   const [map, nodes] = [options.text("map"), options.text("nodes")];
   if (map !== undefined && nodes !== undefined) {
     throw new CulvertError("CULVERT_USAGE", "--map and --nodes exclude each other");
   }
+  if (map !== undefined) return { map };
+  if (nodes !== undefined) return { nodes };
+  if (CULVERT_MAP !== "") return { map: CULVERT_MAP };
+  return CULVERT_NODES === "" ? {} : { nodes: CULVERT_NODES };
+}
+
+/**
+ * Which Map to use: one of `--map` or `CULVERT_MAP`, or the network that `--nodes` or
+ * `CULVERT_NODES` lead into.
+ *
+ * @throws CulvertError `CULVERT_USAGE`, before the network is touched
+ */
+export function requireMap(context: Context, options: CommandOptions): MapChoice {
+  const { map, nodes } = namedBy(context, options);
   if (map !== undefined) return chooseMap(map, options);
   if (nodes !== undefined) return chooseNetwork(nodes, options);
-  if (CULVERT_MAP !== "") return chooseMap(CULVERT_MAP, options);
-  if (CULVERT_NODES !== "") return chooseNetwork(CULVERT_NODES, options);
   const hint =
     "add --nodes ID@udp://HOST:PORT or --map HOST:PORT, or set CULVERT_NODES or CULVERT_MAP; " +
     '"culvert testnet" and "culvert map" start some';
@@ -95,7 +109,8 @@ export function withMapHint(error: unknown, where: string): unknown {
   return new CommandError(error.code, message, NO_MAP_HINT, error);
 }
 
-function chooseMap(text: string, options: CommandOptions): MapChoice {
+/** The Map of this name, as `--map` takes it. */
+export function chooseMap(text: string, options: CommandOptions): MapChoice {
   // Whoever asks to be hidden is not to believe that a Map of its own does that.
   for (const [name, flag] of Object.entries(OF_NETWORKS)) {
     if (options.text(name) === undefined) continue;

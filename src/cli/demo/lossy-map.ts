@@ -19,13 +19,7 @@ export async function playLossyMap(output: Output, stage: Stage, play: Play): Pr
   const bar = new Bar(output);
   bar.follow("alice", "acknowledged", alice);
   const receive = ["receive", "-", "--map", endpoint, "--into", inbox];
-  const startBob = (): Child => {
-    const bob = stage.start("bob", receive, String(ticket));
-    bar.follow("bob", "saved", bob);
-    return bob;
-  };
-  stage.say("bob$   culvert receive");
-  const restarts = await killHalfWay(stage, { size, startBob });
+  const restarts = await killHalfWay(stage, { size, receive, ticket: String(ticket), bar });
   stage.say("bob has it: complete, compared with alice's SHA-256, under its name");
   await alice.succeeds();
   stage.say("alice knows that he has it");

@@ -1,6 +1,5 @@
 import { basename, join } from "node:path";
 import type { Output } from "../terminal/output.ts";
-import type { Child } from "./child.ts";
 import { type NetworkNode, startNetwork, startNode } from "./nodes.ts";
 import { Bar, killHalfWay, NOTHING, type Outcome, type Play, sha256 } from "./play.ts";
 import type { Stage } from "./stage.ts";
@@ -38,13 +37,7 @@ export async function playNetwork(output: Output, stage: Stage, play: Play): Pro
   await Promise.all(victims.map(({ child }) => child.kill("SIGKILL")));
   stage.say(`${KILLED} nodes are killed (kill -9), with all that they keep and relay`);
   const receive = ["receive", "-", "--nodes", network, "--into", inbox];
-  const startBob = (): Child => {
-    const bob = stage.start("bob", receive, String(words));
-    bar.follow("bob", "saved", bob);
-    return bob;
-  };
-  stage.say("bob$   culvert receive");
-  const killedBob = await killHalfWay(stage, { size, startBob });
+  const killedBob = await killHalfWay(stage, { size, receive, ticket: String(words), bar });
   stage.say("bob has it: complete, compared with alice's SHA-256, under its name");
   const again = await restart(stage, victims, { folder, bootstrap: nodes[0]?.contact });
   stage.say("the killed nodes are back, under their old names and with their records");

@@ -33,8 +33,15 @@ export const NOTHING: ChildEvent = { event: "nothing" };
  */
 export async function killHalfWay(
   stage: Stage,
-  { size, startBob }: { size: number; startBob: () => Child },
+  bob: { size: number; receive: readonly string[]; ticket: string; bar: Bar },
 ): Promise<number> {
+  const { size, bar } = bob;
+  const startBob = (): Child => {
+    const child = stage.start("bob", bob.receive, bob.ticket);
+    bar.follow("bob", "saved", child);
+    return child;
+  };
+  stage.say("bob$   culvert receive");
   const first = startBob();
   const half = await first.hears((event) => savedBytes(event) >= size / 2);
   if (half === undefined) return 0; // so small a file is there before anyone can look

@@ -1,11 +1,10 @@
 import type { EventEmitter } from "node:events";
-import { type CulvertError, isCulvertError, onAbort, pause } from "../../base/index.ts";
+import { type CulvertError, isCulvertError, onAbort, pause, repeat } from "../../base/index.ts";
 import { Stream } from "../../stream/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Context } from "../context.ts";
 import { withWayOn } from "../failure.ts";
 import { doneBytes, ProgressReporter, type ProgressSample } from "../terminal/progress.ts";
-import { repeat } from "../timing.ts";
 import type { Session } from "./session.ts";
 
 /** How often the record of a session says how far it is. */
@@ -166,12 +165,12 @@ export async function sayGoodbye(
  * @returns whether it is
  */
 export async function giveUp(
-  { clock, stop }: Surroundings,
+  context: Surroundings,
   stream: Stream,
   code: number,
 ): Promise<boolean> {
   stream.reset(code);
-  return await leaveWord({ clock, stop }, stream);
+  return await leaveWord(context, stream);
 }
 
 /** Waits for a while until all that was said is in the Map; true when it is. */

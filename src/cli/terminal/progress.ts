@@ -1,6 +1,5 @@
-import type { Cancel, Clock, Instant } from "../../base/index.ts";
+import { type Cancel, type Clock, type Instant, repeat } from "../../base/index.ts";
 import { formatBytes, formatDuration, formatShare } from "../humanize.ts";
-import { repeat } from "../timing.ts";
 import type { EventFields, Output } from "./output.ts";
 
 /** How far something is, at one moment. */

@@ -50,7 +50,7 @@ export async function writeTransfer(sending: Sending): Promise<void> {
 /** Header and contents, with a cut at position `cut` so that the hash can be looked at there. */
 async function* piecesOf({ header, source }: Sending, cut: number): AsyncGenerator<Uint8Array> {
   let at = 0;
-  for await (const piece of join(header, readContents(source, 0))) {
+  for await (const piece of join(header, readContents(source))) {
     const before = piece.subarray(0, Math.max(cut - at, 0));
     if (before.length > 0) yield before;
     if (before.length < piece.length) yield piece.subarray(before.length);

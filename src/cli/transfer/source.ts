@@ -77,29 +77,22 @@ export async function scanSource(
 }
 
 /**
- * Reads the contents of all files one after the other, from position `from` on.
+ * Reads the contents of all files one after the other.
  *
  * @throws CulvertError `CULVERT_FILE` when a file is no longer what the manifest says
  */
-export async function* readContents(source: Source, from: number): AsyncGenerator<Uint8Array> {
-  let start = 0;
+export async function* readContents(source: Source): AsyncGenerator<Uint8Array> {
   for (const [entry, location] of source.locations) {
-    if (entry.kind === "folder") continue;
-    if (from <= start + entry.size) yield* readFile(entry, location, Math.max(from - start, 0));
-    start += entry.size;
+    if (entry.kind === "file") yield* readFile(entry, location);
   }
 }
 
-async function* readFile(
-  entry: FileEntry,
-  location: string,
-  from: number,
-): AsyncGenerator<Uint8Array> {
+async function* readFile(entry: FileEntry, location: string): AsyncGenerator<Uint8Array> {
   const file = await open(location, constants.O_RDONLY).catch((error: unknown) => {
     throw errorCode(error) === "ENOENT" ? changed(location) : error;
   });
   try {
-    for (let at = from; at < entry.size; ) {
+    for (let at = 0; at < entry.size; ) {
       const buffer = new Uint8Array(Math.min(READ_BYTES, entry.size - at));
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
       if (bytesRead === 0) throw changed(location);

@@ -10,7 +10,7 @@ export interface Sent {
   readonly paths: readonly string[];
   /** What was found there, as it travels. */
   readonly header: Uint8Array;
-  readonly map: MapChoice;
+  readonly map: Pick<MapChoice, "name">;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface Sent {
  */
 export async function findUnfinished(
   store: SessionStore,
-  sent: Omit<Sent, "map"> & { readonly map: Pick<MapChoice, "name"> },
+  sent: Sent,
   tellDamaged: (id: string, error: CulvertError) => void = () => {},
 ): Promise<{ readonly session: Session; readonly secret: Uint8Array } | undefined> {
   let hasChanged = false;

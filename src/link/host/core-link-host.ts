@@ -6,6 +6,7 @@ import {
   type Instant,
   LruMap,
   onAbort,
+  repeat,
   SharedCalls,
   throwIfAborted,
   withSignals,
@@ -73,7 +74,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   readonly #targets = new WeakMap<CoreLink, DialTarget>();
   readonly #winners = new LruMap<string, NodeAddress>(REMEMBERED_MAX);
   readonly #closing = new Canceller();
-  #cancelSweep: Cancel = () => {};
+  readonly #cancelSweep: Cancel;
   #closed: Promise<void> | undefined;
 
   constructor({ id, context, tcp }: LinkHostParts) {
@@ -88,7 +89,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
       redial: (link) => this.#redialOf(link),
       put: (link, ready, agreed) => this.#put(link, ready, agreed),
     });
-    this.#sweepLater();
+    this.#cancelSweep = repeat(this.clock, SWEEP_MS, () => this.#sweep());
   }
 
   get addresses(): readonly NodeAddress[] {
@@ -380,14 +381,8 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
     return { carrier: "attached", isRelayed, via, viaRemote, remote: undefined };
   }
 
-  #sweepLater(): void {
-    const sweep = (): void => {
-      for (const link of this.#table.expired(this.clock.now())) void link.close();
-      this.#sweepLater();
-    };
-    this.#cancelSweep = this.clock.schedule(this.clock.now() + SWEEP_MS, sweep, {
-      background: true,
-    });
+  #sweep(): void {
+    for (const link of this.#table.expired(this.clock.now())) void link.close();
   }
 }
 

@@ -23,20 +23,17 @@ interface Times {
  * Where most of the nodes have this machine's clock, by the epochs for which they have onion keys
  * now: of the present one, and in its last third of the next.
  *
- * @param nodes as they have just described themselves
- * @param networkOf those of one network have one voice together, that of most of them, since one
- *   owner may have any number of nodes there
+ * @param nodes as they have just described themselves, and the network of each: those of one have
+ *   one voice together, that of most of them, since one owner may have any number of nodes there
  */
 export function clockSideOf(
-  nodes: readonly NodeDescriptor[],
+  nodes: Iterable<readonly [NodeDescriptor, number]>,
   unixMs: number,
-  networkOf: (node: NodeDescriptor) => number,
 ): ClockSide | undefined {
   const networks = new Map<number, Times[]>();
-  for (const node of nodes) {
+  for (const [node, network] of nodes) {
     const { onionKeys } = node.claims;
     if (onionKeys.length === 0) continue;
-    const network = networkOf(node);
     const alike = networks.get(network) ?? [];
     alike.push(timesOf(onionKeys.map(({ epoch }) => epoch)));
     networks.set(network, alike);
@@ -48,10 +45,13 @@ export function clockSideOf(
   return undefined;
 }
 
-/** The network of each node by where it is heard, whatever it says. */
-export function networksHeard(contacts: readonly Contact[]): (node: NodeDescriptor) => number {
+/** Each node with its network by where it is heard, whatever it says. */
+export function withNetworks(
+  nodes: readonly NodeDescriptor[],
+  contacts: readonly Contact[],
+): readonly (readonly [NodeDescriptor, number])[] {
   const networks = new Map(contacts.map(({ key, allocation }) => [key, allocation]));
-  return ({ id }) => networks.get(keyOf(id)) ?? UNHEARD;
+  return nodes.map((node) => [node, networks.get(keyOf(node.id)) ?? UNHEARD]);
 }
 
 function isMostOf<T>(all: readonly T[], isSo: (one: T) => boolean): boolean {

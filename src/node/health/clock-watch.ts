@@ -1,6 +1,7 @@
 import {
   type Cancel,
   type Clock,
+  Counts,
   draw,
   type Instant,
   type Log,
@@ -18,10 +19,7 @@ const LOOK_MS = 1_800_000;
 const SOON_MS = 60_000;
 
 /** What a node has said of itself, and the allocation of the network where it is heard. */
-interface Met {
-  readonly descriptor: NodeDescriptor;
-  readonly network: number;
-}
+type Met = readonly [NodeDescriptor, number];
 
 /** What a watch over the own clock is built from. */
 export interface ClockWatchComponents {
@@ -69,9 +67,7 @@ export class ClockWatch {
   /** A clock that was set since they were asked is believed at once. */
   #side(): ClockSide | undefined {
     const { clock } = this.#components;
-    const unixMs = clock.unixMs() - (clock.now() - this.#metAt);
-    const networks = new Map(this.#met.map(({ descriptor, network }) => [descriptor, network]));
-    return clockSideOf([...networks.keys()], unixMs, (node) => networks.get(node) ?? -1);
+    return clockSideOf(this.#met, clock.unixMs() - (clock.now() - this.#metAt));
   }
 
   async #look(): Promise<void> {
@@ -95,10 +91,10 @@ export class ClockWatch {
   #drawn(): readonly Contact[] {
     const { nodes, random } = this.#components;
     const provable = nodes().filter(({ isProvable }) => isProvable);
-    const seen = new Map<number, number>();
+    const seen = new Counts<number>();
     const turns = draw(provable, provable.length, random).map((node) => {
-      const turn = seen.get(node.allocation) ?? 0;
-      seen.set(node.allocation, turn + 1);
+      const turn = seen.of(node.allocation);
+      seen.add(node.allocation);
       return { node, turn };
     });
     // Stable: the first of each network, then the second ones.
@@ -109,7 +105,7 @@ export class ClockWatch {
   async #ask(node: Contact): Promise<Met | undefined> {
     try {
       const descriptor = await this.#components.describe(node, this.#closing.signal);
-      return descriptor && { descriptor, network: node.allocation };
+      return descriptor && [descriptor, node.allocation];
     } catch {
       // It is gone, or too busy: others are there.
       return undefined;

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, equalBytes } from "../../base/index.ts";
+import { type Cancel, type Clock, equalBytes, repeat } from "../../base/index.ts";
 import {
   type NetworkGeometry,
   type NodeAddress,
@@ -63,7 +63,7 @@ export class OwnDescriptor {
   /** Publishes, and looks again from time to time. */
   start(): void {
     this.#publish(this.#current);
-    this.#lookSoon();
+    this.#cancel = repeat(this.#clock, LOOK_MS, () => this.look());
   }
 
   /** Looks now: something that the descriptor says may have changed. */
@@ -75,14 +75,6 @@ export class OwnDescriptor {
 
   close(): void {
     this.#cancel();
-  }
-
-  #lookSoon(): void {
-    const next = (): void => {
-      this.look();
-      this.#lookSoon();
-    };
-    this.#cancel = this.#clock.schedule(this.#clock.now() + LOOK_MS, next, { background: true });
   }
 
   #isDue(): boolean {

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, requireOneOf } from "../../base/index.ts";
+import { type Cancel, type Clock, CulvertError, repeat, requireOneOf } from "../../base/index.ts";
 import {
   addressScope,
   DESCRIPTOR_LIMITS,
@@ -110,16 +110,7 @@ export class OwnPlace {
 
   /** Reads the machine's addresses from time to time: it may come into another network. */
   watch(clock: Clock): Cancel {
-    let cancel: Cancel = () => {};
-    const later = (): void => {
-      const look = (): void => {
-        this.look();
-        later();
-      };
-      cancel = clock.schedule(clock.now() + READ_AGAIN_MS, look, { background: true });
-    };
-    later();
-    return () => cancel();
+    return repeat(clock, READ_AGAIN_MS, () => this.look());
   }
 
   /** Reads the machine's addresses now. */

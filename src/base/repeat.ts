@@ -1,6 +1,6 @@
-import type { Cancel, Clock } from "../base/index.ts";
+import type { Cancel, Clock } from "./ports.ts";
 
-/** Calls `run` again and again, until it is cancelled. Does not keep the process alive. */
+/** Calls `run` every `everyMs`, until it is cancelled. Does not keep the process alive. */
 export function repeat(clock: Clock, everyMs: number, run: () => void): Cancel {
   let cancel: Cancel = () => {};
   const arm = (): void => {
