@@ -6,7 +6,7 @@ import { type NodeId, nodeIdText } from "./node-id.ts";
 export interface LookupOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once when the answer is late; it still counts when it comes (EGTP's soft timeout). */
-  readonly onSoftTimeout?: () => void;
+  readonly onLate?: () => void;
 }
 
 /**

@@ -140,7 +140,7 @@ export interface DialTarget {
   /** Where it may be; dialled in a staggered race, the remembered winner first. */
   readonly addresses: readonly NodeAddress[];
   /** The node's ed25519 key, when it is known: saves a round trip (Noise IK, not XX). */
-  readonly publicKey?: Uint8Array;
+  readonly publicKey?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -151,7 +151,7 @@ export interface AttachOptions {
   /** The peer that must be at the other end; anybody if it is left out. */
   readonly expectedId?: NodeId;
   /** The peer's key, for an initiator that knows it. */
-  readonly publicKey?: Uint8Array;
+  readonly publicKey?: Uint8Array | undefined;
   /** True for a stream through a relay. */
   readonly isRelayed: boolean;
   /** Who has brought it, such as a relay: all that begins there has the share of one address. */

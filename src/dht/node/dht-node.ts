@@ -77,7 +77,7 @@ export class DhtNode implements Lookup, Discovery {
   readonly #waits = new NumberMap<Wait<DhtResult>>();
   readonly #sent: SentRequests;
   readonly #answers = new NumberMap<DhtResponse>();
-  readonly #joinings: Omit<Wait<number>, "late">[] = [];
+  readonly #joinings: Omit<Wait<number>, "onLate">[] = [];
   #unixMsAtZero: number;
   #lastId = 0;
   #isClosed = false;
@@ -306,7 +306,7 @@ export class DhtNode implements Lookup, Discovery {
         this.#answers.set(effect.exchange, effect.response);
         break;
       case "late":
-        this.#waits.get(effect.operation)?.late();
+        this.#waits.get(effect.operation)?.onLate?.();
         break;
       case "done":
         this.#waits.get(effect.operation)?.done(effect.result);
@@ -323,14 +323,13 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   async #operate(
-    { signal, onSoftTimeout }: LookupOptions,
+    { signal, onLate }: LookupOptions,
     input: (operation: OperationId) => DhtInput,
   ): Promise<DhtResult> {
     const operation = this.#nextId();
     try {
       return await this.#guard<DhtResult>(signal, (resolve, reject) => {
-        const late = (): void => onSoftTimeout?.();
-        this.#waits.set(operation, { done: resolve, late, fail: reject });
+        this.#waits.set(operation, { done: resolve, onLate, fail: reject });
         this.#handle(input(operation));
       });
     } catch (error) {
@@ -368,6 +367,6 @@ export class DhtNode implements Lookup, Discovery {
 
 interface Wait<Result> {
   done(result: Result): void;
-  late(): void;
+  readonly onLate: (() => void) | undefined;
   fail(error: Error): void;
 }

@@ -1,6 +1,6 @@
 import { type Clock, CulvertError, type Instant, isCulvertError, pause } from "../../base/index.ts";
 import type { Asked, ReadyPath } from "../path/path-desk.ts";
-import type { CoreLink } from "./core-link.ts";
+import type { CoreLink, NewPath } from "./core-link.ts";
 
 /** Waits between two attempts to replace a lost path double from the first. */
 const REDIAL_FIRST_MS = 250;
@@ -22,12 +22,7 @@ export interface LinkMoverParts {
 }
 
 /** What the two ends have agreed on for a path. */
-export interface Agreement {
-  readonly epoch: number;
-  /** Numbered records that are with the peer, and that it was told to be here. */
-  readonly peerReceived: number;
-  readonly receivedTold: number;
-}
+export type Agreement = Omit<NewPath, "path" | "about">;
 
 /**
  * Moves links from path to path: to one that is better, or to one in the place of a lost one. Each

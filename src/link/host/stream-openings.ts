@@ -1,6 +1,7 @@
 import { CulvertError, onAbort, requireOneOf, throwIfAborted } from "../../base/index.ts";
 import type { LinkStream, OpenStreamOptions, Priority } from "../contract.ts";
 import { PRIORITIES } from "../mux/mux-frames.ts";
+import type { OpenRequest } from "../mux/mux-protocol.ts";
 
 /** One stream that somebody waits for. */
 export interface StreamOpening {
@@ -12,7 +13,7 @@ export interface StreamOpening {
 
 /** How a link is asked for a stream, and told that it is not wanted any more. */
 interface Asks {
-  ask(opening: Asking): void;
+  ask(request: OpenRequest): void;
   cancel(ticket: number): void;
 }
 
@@ -83,11 +84,4 @@ export class StreamOpenings {
   fail(error: Error): void {
     for (const opening of this.#waiting.values()) opening.reject(error);
   }
-}
-
-/** What a link is asked for. */
-export interface Asking {
-  readonly ticket: number;
-  readonly protocol: string;
-  readonly priority: Priority;
 }

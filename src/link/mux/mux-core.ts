@@ -4,15 +4,9 @@ import type { Priority } from "../contract.ts";
 import type { LinkLimits } from "../limits.ts";
 import { broken } from "./link-records.ts";
 import { type MuxFrame, readFrame, type StreamId } from "./mux-frames.ts";
-import type { MuxEffect, MuxInput, PeerLimits } from "./mux-protocol.ts";
+import type { MuxEffect, MuxInput, OpenRequest, PeerLimits } from "./mux-protocol.ts";
 import { SendQueue } from "./mux-send-queue.ts";
 import { creditCost, MuxStream } from "./mux-stream.ts";
-
-interface OpenRequest {
-  readonly ticket: number;
-  readonly protocol: string;
-  readonly priority: Priority;
-}
 
 /**
  * Pieces below this share of the memory that they lie in are copied out, so as not to keep all of

@@ -2,15 +2,18 @@ import type { CulvertError } from "../../base/index.ts";
 import type { Priority } from "../contract.ts";
 import type { StreamId } from "./mux-frames.ts";
 
+/** A stream that is wanted. */
+export interface OpenRequest {
+  /** Names the request. */
+  readonly ticket: number;
+  readonly protocol: string;
+  readonly priority: Priority;
+}
+
 /** What the owner of a mux, or its peer, wants. */
 export type MuxInput =
-  /** Opens a stream; `opened` follows when there is room for one. `ticket` names the request. */
-  | {
-      readonly kind: "open";
-      readonly ticket: number;
-      readonly protocol: string;
-      readonly priority: Priority;
-    }
+  /** Opens a stream; `opened` follows when there is room for one. */
+  | ({ readonly kind: "open" } & OpenRequest)
   /** Takes a request back; one that was granted meanwhile has to be reset instead. */
   | { readonly kind: "cancel-open"; readonly ticket: number }
   /** Bytes to send, borrowed until `written`, which is told of all that was written so far. */

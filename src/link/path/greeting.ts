@@ -1,5 +1,6 @@
 import { CulvertError } from "../../base/index.ts";
 import {
+  broken,
   type ControlRecord,
   encodeControl,
   type Hello,
@@ -7,6 +8,8 @@ import {
   isNumbered,
   readControl,
 } from "../mux/link-records.ts";
+
+const EXPECTED = "a greeting was expected";
 
 /** What both ends have said when a path may carry a link. */
 export type Greeted =
@@ -65,20 +68,15 @@ export class Greeting {
    * @throws CulvertError `CULVERT_PROTOCOL`; what the peer refused with
    */
   receive(payload: Uint8Array): Greeted | undefined {
-    if (isNumbered(payload)) throw broken();
+    if (isNumbered(payload)) throw broken(EXPECTED);
     const record = readControl(payload);
     if (record.kind === "goodbye") {
-      throw new CulvertError(
-        record.why === "busy" ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE",
-        undefined,
-        {
-          remote: true,
-          detail: { why: record.why },
-        },
-      );
+      const { why } = record;
+      const code = why === "busy" ? "CULVERT_BUSY" : "CULVERT_UNREACHABLE";
+      throw new CulvertError(code, undefined, { remote: true, detail: { why } });
     }
     if (this.#hello === undefined) {
-      if (record.kind !== "hello") throw broken();
+      if (record.kind !== "hello") throw broken(EXPECTED);
       const { kind: _kind, ...hello } = record;
       this.#hello = hello;
       return this.#isInitiator ? this.outcome : undefined;
@@ -93,10 +91,6 @@ export class Greeting {
     if (this.#wish?.intent.kind === "resume" && record.kind === "resumed") {
       return { kind: "resumed", hello, received: record.received };
     }
-    throw broken();
+    throw broken(EXPECTED);
   }
-}
-
-function broken(): CulvertError {
-  return new CulvertError("CULVERT_PROTOCOL", "a greeting was expected");
 }

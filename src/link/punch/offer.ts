@@ -1,4 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
+import { CulvertError, concatBytes } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import {
@@ -64,11 +64,8 @@ export function signOffer(identity: NodeIdentity, claims: OfferClaims): Uint8Arr
   for (const { host, port } of claims.addresses) {
     writeNodeAddress(writer, { carrier: "udp", host, port });
   }
-  const body = writer.finish().slice();
-  return new Writer(body.length + SIGNATURE_BYTES)
-    .bytes(body)
-    .bytes(identity.sign("punch", body))
-    .finish();
+  const body = writer.finish();
+  return concatBytes(body, identity.sign("punch", body));
 }
 
 /**

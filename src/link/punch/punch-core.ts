@@ -32,7 +32,7 @@ export interface PunchCoreOptions {
   readonly random: Random;
   readonly limits: PunchLimits;
   /** Whether this node wants a direct path to that one; everybody if it is left out. */
-  readonly accepts?: (peer: NodeId) => boolean;
+  readonly accepts?: ((peer: NodeId) => boolean) | undefined;
   readonly now: Instant;
 }
 

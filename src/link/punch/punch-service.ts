@@ -61,7 +61,7 @@ export class PunchService {
       identity,
       random,
       limits: PUNCH_LIMITS,
-      ...(accepts === undefined ? {} : { accepts }),
+      accepts,
       now: clock.now(),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));

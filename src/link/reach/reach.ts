@@ -1,4 +1,5 @@
 import {
+  type Cancel,
   type Clock,
   CulvertError,
   type ErrorCode,
@@ -20,6 +21,7 @@ import { systemClock } from "../../io/clock.ts";
 import { interfaceAddresses } from "../../io/interface-addresses.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { DialTarget, Link, LinkHost } from "../contract.ts";
+import { ListenerSet } from "../listener-set.ts";
 import { PunchService } from "../punch/punch-service.ts";
 import type { RelayLimits } from "../relay/limits.ts";
 import { RelayClient } from "../relay/relay-client.ts";
@@ -72,7 +74,7 @@ export class Reach {
   readonly #dials = new SharedCalls<Link>();
   readonly #relayTargets = new LruMap<string, DialTarget>(RELAYS_MAX);
   readonly #keepers = new Set<LinkKeeper>();
-  readonly #placeListeners = new Set<() => void>();
+  readonly #placeListeners = new ListenerSet<[]>();
   readonly #closing = new AbortController();
 
   constructor(options: ReachOptions) {
@@ -96,9 +98,7 @@ export class Reach {
       accepts,
       // The caller will want to punch: our address should be fresh by then.
       onCall: (_link, relay) => this.#askRelay(relay),
-      onPlaces: () => {
-        for (const listener of this.#placeListeners) listener();
-      },
+      onPlaces: () => this.#placeListeners.tell(),
     });
     this.#relay =
       options.relay && new RelayService({ host, identity, clock, limits: options.relay });
@@ -146,9 +146,8 @@ export class Reach {
   }
 
   /** Calls back when a place was got, renewed or lost: the descriptor has to say so. */
-  onPlaces(listener: () => void): () => void {
-    this.#placeListeners.add(listener);
-    return () => this.#placeListeners.delete(listener);
+  onPlaces(listener: () => void): Cancel {
+    return this.#placeListeners.add(listener);
   }
 
   /**
@@ -249,8 +248,8 @@ export class Reach {
       isRelayed: true,
       via: relay,
       expectedId: target.id,
+      publicKey: target.publicKey,
       signal,
-      ...(target.publicKey === undefined ? {} : { publicKey: target.publicKey }),
     });
   }
 

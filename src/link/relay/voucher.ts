@@ -1,4 +1,4 @@
-import { CulvertError } from "../../base/index.ts";
+import { CulvertError, concatBytes } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import {
   isSameNode,
@@ -47,9 +47,8 @@ export class Voucher {
     writer.u8(VERSION).bytes(identity.publicKey).bytes(claims.holder);
     writer.u48(claims.issuedAtUnixS).u48(claims.expiresAtUnixS);
     writer.u48(claims.quotaBytes).u48(claims.bytesPerSecond);
-    const body = writer.finish().slice();
-    const signature = identity.sign("voucher", body);
-    const encoded = new Writer(body.length + SIGNATURE_BYTES).bytes(body).bytes(signature).finish();
+    const body = writer.finish();
+    const encoded = concatBytes(body, identity.sign("voucher", body));
     return new Voucher(identity.publicKey, claims, encoded);
   }
 

@@ -129,8 +129,7 @@ export class NodeLinks {
     if (addresses.length + relays.length === 0) {
       throw new CulvertError("CULVERT_UNREACHABLE", "no way leads to this node");
     }
-    const key = publicKey === undefined ? {} : { publicKey };
-    return await this.#sources.dial({ id, addresses, relays, ...key });
+    return await this.#sources.dial({ id, addresses, relays, publicKey });
   }
 
   #atHand(id: NodeId): Whereabouts | undefined {

@@ -220,7 +220,7 @@ describe("a node of the DHT", () => {
     let lateCount = 0;
     const waiting = first(hosts).node.get(new Uint8Array(32), {
       signal: controller.signal,
-      onSoftTimeout: () => {
+      onLate: () => {
         lateCount += 1;
       },
     });
