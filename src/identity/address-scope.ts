@@ -14,6 +14,11 @@ export function addressScope(host: string): AddressScope {
   return ip.length === 4 ? scopeV4(a, b) : scopeV6(ip, a, b);
 }
 
+/** Whether who listens there does so at every address of its machine. */
+export function isAnyHost(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
 /** Whether an address never leaves this machine. */
 export function isLoopback(host: string): boolean {
   const ip = parseIp(host);

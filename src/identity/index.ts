@@ -1,5 +1,5 @@
 export type { AddressScope } from "./address-scope.ts";
-export { addressScope, isLoopback } from "./address-scope.ts";
+export { addressScope, isAnyHost, isLoopback } from "./address-scope.ts";
 export type { Discovery, Lookup, LookupOptions } from "./directory.ts";
 export { DIRECTORY_NODES_MAX, Directory } from "./directory.ts";
 export type { IpAddress } from "./ip-address.ts";

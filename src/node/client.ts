@@ -14,9 +14,7 @@ import {
   DescriptorRoutes,
   OnionCarrier,
   type OnionCarrierOptions,
-  packetBytes,
   ROUTE_DEFAULTS,
-  TunnelService,
 } from "../onion/index.ts";
 import { GentleStart } from "./carriers/gentle-start.ts";
 import { SharedCarrier } from "./carriers/shared-carrier.ts";
@@ -29,8 +27,8 @@ import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
 import { exitChecks, type KnownNodes } from "./onion/exit-checks.ts";
 import { keptGuards } from "./onion/guards-file.ts";
-import { isSameGeometry, onionGeometryOf } from "./onion/onion-geometry.ts";
-import { OnionOverLinks } from "./onion/onion-over-links.ts";
+import { isSameGeometry } from "./onion/onion-geometry.ts";
+import { tunnelsOverLinks } from "./onion/tunnels-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { MapPeers } from "./storage/map-links.ts";
 import { ReplicatedMap } from "./storage/replicated-map.ts";
@@ -142,7 +140,15 @@ async function assemble(options: ClientOptions, closers: Closers): Promise<Netwo
   }
   if (side !== undefined) throw clockOff(side);
   requireRoom(geometry);
-  const service = await tunnelsOf(overlay, { identity, geometry, machine, closers });
+  const { tunnels: service } = tunnelsOverLinks({
+    self: identity.id,
+    overlay,
+    geometry,
+    machine,
+    closers,
+    linkTo: (id) => overlay.links.to(id),
+    isRelay: false,
+  });
   const { written, ...kept } = await keptGuards(options.directory, log, overlay);
   closers.add(written);
   const routes = new DescriptorRoutes(
@@ -211,33 +217,6 @@ async function requireRoute(
     const message = `a route takes ${detail.relays} relays, and the network shows ${detail.nodes}`;
     throw new CulvertError("CULVERT_UNREACHABLE", message, { cause, detail });
   }
-}
-
-async function tunnelsOf(
-  overlay: Overlay,
-  parts: {
-    readonly identity: NodeIdentity;
-    readonly geometry: NetworkGeometry;
-    readonly machine: Machine;
-    readonly closers: Closers;
-  },
-): Promise<TunnelService> {
-  const { identity, machine, closers } = parts;
-  const geometry = onionGeometryOf(parts.geometry);
-  const links = new OnionOverLinks(overlay.host, (id) => overlay.links.to(id), {
-    packetBytes: packetBytes(geometry),
-    cellBytes: geometry.cellBytes,
-    clock: machine.clock,
-  });
-  const service = new TunnelService(
-    { links, clock: machine.clock, random: machine.random, self: identity.id },
-    { geometry, relay: { isRelay: false } },
-  );
-  closers.add(() => {
-    service.close();
-    links.close();
-  });
-  return service;
 }
 
 /** The records of one stream through circuits: exits are believed what they can prove. */

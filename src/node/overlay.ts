@@ -11,6 +11,7 @@ import {
   Directory,
   type Discovery,
   formatNodeAddress,
+  isAnyHost,
   isSameNode,
   type Lookup,
   type LookupOptions,
@@ -370,9 +371,7 @@ function askerOf(link: Pick<Link, "peer" | "lastPath">): Asker {
 /** Addresses that a host is bound to are all that it has; otherwise the machine is asked. */
 function localHostsOf({ addresses }: LinkHost): { readonly localHosts?: () => readonly string[] } {
   const hosts = [...new Set(addresses.map(({ host }) => host))];
-  return hosts.some((host) => host === "0.0.0.0" || host === "::")
-    ? {}
-    : { localHosts: () => hosts };
+  return hosts.some(isAnyHost) ? {} : { localHosts: () => hosts };
 }
 
 /** Somebody answered, and it was not who was looked for. */

@@ -10,7 +10,7 @@ import {
   type MapSessions,
   type RecordStore,
 } from "../mapservice/index.ts";
-import { packetBytes, serveMap, TunnelService } from "../onion/index.ts";
+import { serveMap, type TunnelService } from "../onion/index.ts";
 import type { GatewayName } from "../voidphone/index.ts";
 import { Closers } from "./closers.ts";
 import { addressesToJoin, joinNetwork } from "./dht/joining.ts";
@@ -24,8 +24,7 @@ import { NETWORK_NAME } from "./network-name.ts";
 import { type NodeConfig, requireStorage } from "./node-config.ts";
 import { exitMapOver } from "./onion/exit-map.ts";
 import { keptGuards } from "./onion/guards-file.ts";
-import { onionGeometryOf } from "./onion/onion-geometry.ts";
-import { OnionOverLinks } from "./onion/onion-over-links.ts";
+import { tunnelsOverLinks } from "./onion/tunnels-over-links.ts";
 import { Overlay } from "./overlay.ts";
 import { DialBack } from "./reach/dial-back.ts";
 import { OwnDescriptor } from "./reach/own-descriptor.ts";
@@ -259,27 +258,21 @@ function serveOnions(
   sequence: SequenceFile,
 ): TunnelService {
   const { config, identity, overlay, place, closers, machine } = ground;
-  const { clock, random } = machine;
-  const geometry = onionGeometryOf(config.geometry);
-  const links = new OnionOverLinks(overlay.host, (id, from) => overlay.links.toNamed(id, from), {
-    packetBytes: packetBytes(geometry),
-    cellBytes: geometry.cellBytes,
-    clock,
-  });
-  const tunnels = new TunnelService(
-    { links, clock, random, self: identity.id },
-    { geometry, relay: { isRelay: config.roles.includes("onion-relay") } },
-  );
-  closers.add(() => {
-    tunnels.close();
-    links.close();
+  const { links, tunnels } = tunnelsOverLinks({
+    self: identity.id,
+    overlay,
+    geometry: config.geometry,
+    machine,
+    closers,
+    linkTo: (id, from) => overlay.links.toNamed(id, from),
+    isRelay: config.roles.includes("onion-relay"),
   });
   links.serve(tunnels);
   if (config.roles.includes("onion-exit")) {
     tunnels.setHandlers({ request: serveMap(exitMapOver(replicas)) });
   }
   const own = new OwnDescriptor(
-    { identity, clock, last: sequence.last },
+    { identity, clock: machine.clock, last: sequence.last },
     () => {
       const onionKeys = tunnels.onionKeys();
       const [{ geometry }, { relays }] = [config, overlay];

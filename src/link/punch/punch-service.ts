@@ -10,7 +10,7 @@ import {
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
-import { type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
+import { isAnyHost, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import type { HostPort } from "../carrier/carrier.ts";
 import type { Link, LinkHost } from "../contract.ts";
 import { PUNCH_LIMITS, RENDEZVOUS_LIMITS } from "./limits.ts";
@@ -217,8 +217,7 @@ export class PunchService {
     const bound = host.probes?.address;
     if (bound === undefined || clock.now() < this.#localUntil) return;
     this.#localUntil = clock.now() + LOCAL_MS;
-    const isAny = bound.host === "0.0.0.0" || bound.host === "::";
-    const hosts = isAny ? localHosts() : [bound.host];
+    const hosts = isAnyHost(bound.host) ? localHosts() : [bound.host];
     const addresses = hosts.map((name) => ({ host: name, port: bound.port }));
     this.#driver.handle({ kind: "local", addresses });
   }

@@ -3,6 +3,7 @@ import {
   addressScope,
   DESCRIPTOR_LIMITS,
   formatNodeAddress,
+  isAnyHost,
   type NodeAddress,
   type NodeRole,
 } from "../../identity/index.ts";
@@ -47,7 +48,7 @@ export class OwnPlace {
     this.#listening = announce.length > 0 ? announce : namedAddresses(host, machine.hosts());
     // The first of a network begins with nobody: where all of its own are private, so is that.
     const isHere = announce.length > 0 || reachable === "direct";
-    const own = isHere ? this.#listening : listen.filter((one) => !isAnyHost(one));
+    const own = isHere ? this.#listening : listen.filter((one) => !isAnyHost(one.host));
     const all = [...own, ...begunWith];
     this.isLocal = all.length > 0 && all.every((one) => addressScope(one.host) === "private");
     this.isFoundOut = reachable === "auto" && announce.length === 0 && !this.isLocal;
@@ -136,8 +137,8 @@ export class OwnPlace {
 
 /** Where it listens, with a host that others can dial: those of the machine instead of any. */
 function namedAddresses(host: LinkHost, machineHosts: readonly string[]): readonly NodeAddress[] {
-  const named = host.addresses.filter((one) => !isAnyHost(one));
-  const any = host.addresses.filter(isAnyHost);
+  const named = host.addresses.filter((one) => !isAnyHost(one.host));
+  const any = host.addresses.filter((one) => isAnyHost(one.host));
   const heard = machineHosts.flatMap((one) =>
     any
       .filter((listening) => isHeardAt(listening, one))
@@ -151,10 +152,6 @@ function namedAddresses(host: LinkHost, machineHosts: readonly string[]): readon
 
 function textOf(addresses: readonly NodeAddress[]): string {
   return addresses.map(formatNodeAddress).sort().join();
-}
-
-function isAnyHost({ host }: NodeAddress): boolean {
-  return host === "0.0.0.0" || host === "::";
 }
 
 /** Whether it is an address of the internet, and of no private network. */
