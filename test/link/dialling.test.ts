@@ -52,6 +52,37 @@ describe("dialling", () => {
     await world.close();
   });
 
+  it.each([
+    ["where it was", "192.0.2.2"],
+    ["at another address too, once it has moved", "198.51.100.9"],
+  ])("begins with the carrier that has won the race to that peer before, %s", async (_, place) => {
+    const world = new LinkWorld({ seed: 4 });
+    const [near, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+    const tellsOf: string[] = [];
+    const tookMs = async (host: string): Promise<number> => {
+      const since = world.clock.now();
+      // Whoever drops UDP says nothing of it.
+      const dropped = { carrier: "udp", host: "192.0.2.99", port: 7_000 } as const;
+      const addresses = [dropped, { carrier: "tcp", host, port: 7_000 } as const];
+      const link = await world.run(near.host.dial({ id: far.host.id, addresses }));
+      tellsOf.push(link.carrier);
+      const ms = world.clock.now() - since;
+      await world.run(link.close());
+      return ms;
+    };
+    expect(await tookMs("192.0.2.2")).toBeGreaterThan(LINK_LIMITS.staggerMs);
+    if (place !== "192.0.2.2") world.network.move(far.vhost, { addresses: [place] });
+    expect(await tookMs(place)).toBeLessThan(LINK_LIMITS.staggerMs);
+    expect(tellsOf).toEqual(["tcp", "tcp"]);
+    // Of another peer nothing is known.
+    const other = await world.add("192.0.2.3");
+    const between = world.run(
+      near.host.dial({ id: other.host.id, addresses: other.host.addresses }),
+    );
+    expect((await between).carrier).toBe("udp");
+    await world.close();
+  });
+
   it("to many at once does not look like a leak of listeners to Node", async () => {
     const warnings: Error[] = [];
     const warned = (warning: Error): unknown => warnings.push(warning);

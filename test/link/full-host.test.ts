@@ -44,6 +44,36 @@ describe("a host whose links are all in use", () => {
     await world.close();
   });
 
+  it("hears of others over TCP, where all handshakes are half-open too", async () => {
+    const world = new LinkWorld();
+    const limits = { linksMax: 4, handshakesMax: 4 };
+    const hub = await world.add("192.0.2.1", { limits });
+    hub.host.handle("stay", (stream) => void stream.on("error", () => {}));
+    const use = async (node: LinkNode): Promise<Link> => {
+      const link = await world.dial(node, hub, "tcp");
+      const stream = await world.run(link.openStream("stay"));
+      stream.on("error", () => {}).write(new Uint8Array(1));
+      await world.pass(100);
+      return link;
+    };
+    const links: Link[] = [];
+    for (let at = 1; at <= 4; at++) links.push(await use(await world.add(`198.51.100.${at}`)));
+    for (let at = 1; at <= 4; at++) {
+      // It opens a connection, and says nothing.
+      const silent = world.network.addHost({ addresses: [`203.0.113.${at}`] });
+      silent.dial({ host: "192.0.2.1", port: 7_000 }).start({
+        receive: () => {},
+        drained: () => {},
+        closed: () => {},
+      });
+    }
+    await world.pass(100);
+    expect(hub.handshakes()).toBe(4);
+    const late = await use(await world.add("192.0.2.77"));
+    expect([late.isOpen, links.filter(({ isOpen }) => isOpen).length]).toEqual([true, 3]);
+    await world.close();
+  });
+
   it("keeps what it has where nobody has more than one", async () => {
     const { world, use, open } = await fullHost(["198.51.100", "203.0.113", "10.1.1"], 1);
     const late = await use(await world.add("192.0.2.77"));

@@ -71,9 +71,10 @@ export function race<Won>(
 }
 
 /**
- * The way that won last time first, then UDP and TCP in turns. Within one machine TCP goes first:
- * no packet gets lost there, nobody has to be punched to, and the kernel carries bytes for less
- * than packets cost here.
+ * The way that won last time first, then UDP and TCP in turns, beginning with the carrier that won:
+ * a peer that has moved is in front of the same network of ours, which may drop UDP. Within one
+ * machine TCP goes first: no packet gets lost there, nobody has to be punched to, and the kernel
+ * carries bytes for less than packets cost here.
  */
 export function dialOrder(
   addresses: readonly NodeAddress[],
@@ -90,9 +91,10 @@ export function dialOrder(
   const within = rest.filter(isWithin);
   const udp = rest.filter(({ carrier }) => carrier === "udp");
   const tcp = rest.filter((address) => address.carrier === "tcp" && !isWithin(address));
+  const [former, latter] = remembered?.carrier === "tcp" ? [tcp, udp] : [udp, tcp];
   const turns = Array.from({ length: Math.max(udp.length, tcp.length) }, (_, at) => [
-    udp[at],
-    tcp[at],
+    former[at],
+    latter[at],
   ]);
   return [...first, ...within, ...turns.flat().filter((address) => address !== undefined)];
 }

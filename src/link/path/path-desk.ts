@@ -54,6 +54,12 @@ export interface PathDeskParts {
 }
 
 /**
+ * Connections over TCP beyond those of all links and handshakes: the one that comes has to be there
+ * before another one gives way to it, and those that gave way have a last word.
+ */
+const GOING_MAX = 64;
+
+/**
  * Where paths begin: the UDP socket, the TCP port, connections that were attached; the races of
  * dialling, and the handshakes of both sides within their limits.
  */
@@ -110,7 +116,7 @@ export class PathDesk {
     const { linksMax, handshakesMax } = context.limits;
     this.#listener = await tcp?.listen({
       at,
-      connectionsMax: linksMax + handshakesMax,
+      connectionsMax: linksMax + handshakesMax + GOING_MAX,
       onConnection: (connection) => {
         const source = sourceOf(connection.remote?.host);
         if (this.admits(source)) {

@@ -24,6 +24,8 @@ describe("the cookie of a retry", () => {
     expect(mine.isGood(cookie, HELLO, FROM, 4_000)).toBe(false);
     expect(other.isGood(cookie, HELLO, FROM, 5_000)).toBe(false);
     expect(mine.isGood(cookie, { ...HELLO, streamId: 8 }, FROM, 5_000)).toBe(false);
+    const nonce = new Uint8Array(8).fill(4);
+    expect(mine.isGood(cookie, { ...HELLO, nonce }, FROM, 5_000)).toBe(false);
     expect(mine.isGood(cookie, HELLO, { ...FROM, port: 4_001 }, 5_000)).toBe(false);
     expect(mine.isGood(cookie, HELLO, { ...FROM, host: "192.0.2.2" }, 5_000)).toBe(false);
     for (let at = 0; at < cookie.length; at++) {

@@ -33,4 +33,12 @@ describe("the order in which addresses are dialled", () => {
     const [udp, tcp] = ["udp://127.0.0.1:7000", "tcp://127.0.0.1:7001"];
     expect(order([udp, tcp], udp)).toEqual([udp, tcp]);
   });
+
+  it("begins with the carrier that won last time, where the address is another one now", () => {
+    const [udp4, udp6] = ["udp://192.0.2.1:7000", "udp://[2001:db8::1]:7000"];
+    const [tcp4, tcp6] = ["tcp://192.0.2.1:7001", "tcp://[2001:db8::1]:7001"];
+    const all = [udp4, udp6, tcp4, tcp6];
+    expect(order(all, "tcp://192.0.2.9:7001")).toEqual([tcp4, udp4, tcp6, udp6]);
+    expect(order(all, "udp://192.0.2.9:7001")).toEqual([udp4, tcp4, udp6, tcp6]);
+  });
 });
