@@ -74,6 +74,27 @@ describe("a host whose links are all in use", () => {
     await world.close();
   });
 
+  it("has so many of one address, whoever comes from there, and others all the same", async () => {
+    const world = new LinkWorld();
+    const hub = await world.add("192.0.2.1", { limits: { linksPerAddressMax: 3 } });
+    const behind = world.network.addNat({ outer: "203.0.113.1", kind: "full-cone" });
+    const links: Link[] = [];
+    for (let at = 2; at <= 6; at++) {
+      links.push(await world.dial(await world.add(`192.168.1.${at}`, { behind }), hub));
+      await world.pass(100);
+    }
+    expect(links.map(({ isOpen }) => isOpen)).toEqual([true, true, true, false, false]);
+    let error: unknown;
+    links[4]?.onClose((why) => {
+      error = why;
+    });
+    expect(error).toMatchObject({ code: "CULVERT_BUSY", remote: true });
+    expect((await world.dial(await world.add("192.0.2.77"), hub)).isOpen).toBe(true);
+    await world.pass(100);
+    expect(hub.host.links()).toHaveLength(4);
+    await world.close();
+  });
+
   it("keeps what it has where nobody has more than one", async () => {
     const { world, use, open } = await fullHost(["198.51.100", "203.0.113", "10.1.1"], 1);
     const late = await use(await world.add("192.0.2.77"));

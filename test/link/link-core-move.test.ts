@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LinkCore } from "../../src/link/host/link-core.ts";
 import type { LinkEffect } from "../../src/link/host/protocol.ts";
 import { LINK_LIMITS } from "../../src/link/index.ts";
+import { encodeControl } from "../../src/link/mux/link-records.ts";
 
 const PEER = { streams: LINK_LIMITS.streamsInMax, streamWindow: LINK_LIMITS.streamWindowBytes };
 
@@ -105,6 +106,22 @@ describe("a link that moves", () => {
     a.flushTo(b);
     expect([a.over, b.over]).toEqual([undefined, undefined]);
     expect(b.data).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("ends when the peer acknowledges what was never sent, or takes its word back", () => {
+    for (const acknowledged of [[3], [2, 1]]) {
+      const a = new End(true);
+      a.give({ kind: "path", peerReceived: 0, receivedTold: 0 });
+      a.give({ kind: "room", bytes: 1_000_000 });
+      a.give({ kind: "open", ticket: 1, protocol: "test", priority: "normal" });
+      a.give({ kind: "write", id: 0, chunks: [Uint8Array.of(1)] });
+      expect(a.outbox).toHaveLength(2);
+      for (const received of acknowledged) {
+        expect(a.over).toBeUndefined();
+        a.give({ kind: "message", payload: encodeControl({ kind: "ack", received }) });
+      }
+      expect(a.over).toMatchObject({ error: { code: "CULVERT_PROTOCOL" } });
+    }
   });
 
   it("ends when the peer claims what was never sent, or has forgotten too much", () => {

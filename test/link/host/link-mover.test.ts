@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { CulvertError } from "../../../src/base/index.ts";
+import { CulvertError, isCulvertError } from "../../../src/base/index.ts";
 import { CoreLink } from "../../../src/link/host/core-link.ts";
 import { LinkMover } from "../../../src/link/host/link-mover.ts";
 import type { Link } from "../../../src/link/index.ts";
 import { encodeControl, readControl } from "../../../src/link/mux/link-records.ts";
-import type { ReadyPath } from "../../../src/link/path/path-desk.ts";
+import type { Asked, ReadyPath } from "../../../src/link/path/path-desk.ts";
 import type { GreetEvents } from "../../../src/link/path/path-setup.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { cutPair } from "../cut-network.ts";
-import { LinkWorld } from "../link-world.ts";
+import { Arrivals, type LinkNode, LinkWorld, writeKnown } from "../link-world.ts";
 
 /** Two nodes with a link, whose connections can all be cut at once. */
 async function linked(carrier: "udp" | "tcp") {
@@ -84,6 +84,74 @@ describe("a stream that is written to when its link tells of a new path", () => 
   );
 });
 
+describe("a link that both ends move at once", () => {
+  // A path takes some 120 ms: each of these meets the other proposal at another point.
+  it.each([0, 15, 30, 45, 60, 75, 90, 105, 120, 135])(
+    "is on one path in the end, and never without one, the second %i ms later",
+    async (laterMs) => {
+      const world = new LinkWorld();
+      const [near, far] = [await world.add("192.0.2.1"), await world.add("192.0.2.2")];
+      const flows: Arrivals[] = [];
+      far.host.handle("flow", (stream) => void flows.push(new Arrivals(stream, 1)));
+      const link = await world.dial(near, far, "tcp");
+      const stream = await world.run(link.openStream("flow"));
+      stream.on("error", () => {});
+      const { clock } = world;
+      writeKnown(stream, { clock, seed: 1, bytes: 200_000, bytesPerSecond: 200_000 });
+      await world.pass(300);
+      const [there] = far.host.links() as [Link];
+      let losses = 0;
+      for (const end of [link, there]) {
+        end.onPath((path) => {
+          if (path === undefined) losses += 1;
+        });
+      }
+      const move = (from: LinkNode, to: LinkNode, end: Link): Promise<string> => {
+        const { addresses } = to.host;
+        return from.host.upgrade(end, { addresses }).then(() => "moved", codeOf);
+      };
+      const first = move(far, near, there);
+      await world.pass(laterMs);
+      const outcomes = await world.run(Promise.all([first, move(near, far, link)]));
+      await clock.runUntil(() => flows[0]?.isEnded === true, 60_000);
+      expect(outcomes.every((each) => ["moved", "CULVERT_BUSY"].includes(each))).toBe(true);
+      expect(outcomes).toContain("moved");
+      expect([flows[0]?.received, flows[0]?.mismatch]).toEqual([200_000, undefined]);
+      const epochs = [link, there].map((end) => (end instanceof CoreLink ? end.epoch : undefined));
+      expect(epochs[0]).toBe(epochs[1]);
+      expect(losses).toBe(0);
+      await world.close();
+    },
+  );
+});
+
+describe("a path that was proposed before the one in use", () => {
+  it.each([
+    [1, ["busy"], 0],
+    [2, ["busy"], 0],
+    [3, [], 1],
+  ])("number %i, when it comes late while the link is on its second", (epoch, refusals, puts) => {
+    const refused: string[] = [];
+    const confirmed: number[] = [];
+    let taken = 0;
+    const mover = new LinkMover({
+      clock: new VirtualClock(),
+      redial: () => undefined,
+      put: () => {
+        taken += 1;
+      },
+    });
+    const intent = { kind: "resume", epoch, received: 0 } as const;
+    const setup = {
+      refuse: (why: string) => refused.push(why),
+      confirm: (received: number) => confirmed.push(received),
+    };
+    const asked = { setup, greeted: { intent }, way: {} } as unknown as Asked;
+    mover.answer({ epoch: 2, received: 7 } as unknown as CoreLink, asked);
+    expect([refused, taken, confirmed]).toEqual([refusals, puts, puts === 1 ? [7] : []]);
+  });
+});
+
 describe("a link that the peer has forgotten", () => {
   it("ends when another path shows it, also where only the peer could dial again", async () => {
     const { clock, a, b, link, there, run, close } = await linked("udp");
@@ -131,6 +199,8 @@ describe("a path that is lost in the turn in which it was taken", () => {
     expect(dials).toBe(2);
   });
 });
+
+const codeOf = (error: unknown): string => (isCulvertError(error) ? error.code : String(error));
 
 /** A peer that lets the link go on. */
 function greet(_wish: unknown, events: GreetEvents): void {
