@@ -1,14 +1,13 @@
-import { Counts, type Log, SILENT } from "../base/index.ts";
+import { type Log, SILENT } from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
-import type { ByteConnection } from "../io/byte-connection.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { type CertificateIdentity, makeCertificate } from "../io/certificate.ts";
 import { systemClock } from "../io/clock.ts";
 import { formatEndpoint, requireEndpoint } from "../io/endpoint.ts";
 import { prefacedTls } from "../io/prefaced-tls.ts";
+import { GatewayRoom, type VoidphoneServerStatistics } from "./gateway-room.ts";
 import { wideIp } from "./ip-field.ts";
-import { type Gateway, Session } from "./session.ts";
-import type { SessionEnd } from "./session-core.ts";
+import type { Gateway } from "./session.ts";
 
 /** Where and how a gateway listens. */
 export interface VoidphoneServerOptions {
@@ -19,15 +18,13 @@ export interface VoidphoneServerOptions {
   readonly log?: Log;
 }
 
-/** Sessions since the start, and why those that are over ended. */
-export interface VoidphoneServerStatistics extends Readonly<Record<SessionEnd, number>> {
-  readonly sessions: number;
-  /** Connections that were over a limit. */
-  readonly refused: number;
-}
-
 /** Time for clients to take their last answers. */
 const GOODBYE_MS = 2_000;
+/**
+ * Connections beyond those that are served: one that comes has to be there before another one gives
+ * way to it, and those that were told to go are there for a moment.
+ */
+const GOING_MAX = 32;
 
 /** A gateway on a socket. */
 export class VoidphoneServer {
@@ -35,10 +32,13 @@ export class VoidphoneServer {
   readonly endpoint: string;
   readonly port: number;
   readonly #server: ByteServer;
-  readonly #room: SessionRoom;
+  readonly #room: Pick<GatewayRoom<unknown>, "statistics" | "finish">;
   #closing: Promise<void> | undefined;
 
-  private constructor(server: ByteServer, room: SessionRoom) {
+  private constructor(
+    server: ByteServer,
+    room: Pick<GatewayRoom<unknown>, "statistics" | "finish">,
+  ) {
     this.#server = server;
     this.#room = room;
     this.endpoint = formatEndpoint(server.endpoint);
@@ -59,7 +59,7 @@ export class VoidphoneServer {
     const room = new GatewayRoom(gateway, log);
     const server = await ByteServer.listen({
       endpoint: requireEndpoint(options.endpoint),
-      connectionsMax: gateway.limits.connectionsMax,
+      connectionsMax: gateway.limits.connectionsMax + GOING_MAX,
       onConnection: (connection, source, remoteHost) =>
         room.admit(connection, { source, remoteHost: shortestHost(remoteHost) }),
       wrap: certificate && prefacedTls(certificate),
@@ -99,89 +99,6 @@ export function peerCertificate(self: {
   const ip = wideIp(self.host);
   if (ip === undefined) throw new RangeError("a peer is reached at an IP address");
   return makeCertificate({ nodeId: self.id, ip, unixMs: systemClock.unixMs() });
-}
-
-/** What a server needs of its sessions, whatever they speak. */
-interface SessionRoom {
-  statistics(): VoidphoneServerStatistics;
-  finish(): void;
-}
-
-/** The sessions of one server, and who they belong to. */
-class GatewayRoom<Request> implements SessionRoom {
-  readonly #gateway: Gateway<Request>;
-  readonly #log: Log;
-  readonly #sessions = new Set<Session<Request>>();
-  readonly #ofSource = new Counts();
-  readonly #counts = { sessions: 0, refused: 0 };
-  readonly #ends: Record<SessionEnd, number> = {
-    protocol: 0,
-    "slow-reader": 0,
-    timeout: 0,
-    idle: 0,
-    finished: 0,
-    gone: 0,
-  };
-
-  constructor(gateway: Gateway<Request>, log: Log) {
-    this.#gateway = gateway;
-    this.#log = log;
-  }
-
-  admit(
-    connection: ByteConnection,
-    from: { readonly source: string; readonly remoteHost: string },
-  ): void {
-    const { source } = from;
-    if (this.#ofSource.of(source) >= this.#gateway.limits.connectionsPerSourceMax) {
-      this.#counts.refused += 1;
-      connection.close(true);
-      return;
-    }
-    this.#ofSource.add(source);
-    this.#counts.sessions += 1;
-    let parts = 2;
-    // Its session may be over while the client does not leave, or go on when it has left.
-    const part = (): void => {
-      parts -= 1;
-      if (parts === 0) this.#ofSource.remove(source);
-    };
-    const session = new Session<Request>(
-      {
-        gateway: this.#gateway,
-        clock: systemClock,
-        port: connection,
-        log: this.#log,
-        onEnd: (reason) => {
-          this.#ended(session, reason);
-          part();
-        },
-      },
-      from,
-    );
-    this.#sessions.add(session);
-    connection.start({
-      receive: (bytes) => session.receive(bytes),
-      drained: () => session.drained(),
-      closed: () => {
-        session.closed();
-        part();
-      },
-    });
-  }
-
-  statistics(): VoidphoneServerStatistics {
-    return { ...this.#counts, ...this.#ends };
-  }
-
-  finish(): void {
-    for (const session of this.#sessions) session.finish();
-  }
-
-  #ended(session: Session<Request>, reason: SessionEnd): void {
-    this.#sessions.delete(session);
-    this.#ends[reason] += 1;
-  }
 }
 
 /** The one text form that an address has here. */

@@ -16,10 +16,20 @@ export interface ServerDialect<Request> {
   failure(request: Request): Uint8Array | "nothing" | "close";
   /** Whether it has no answer: then it is served although the client has left. */
   isOneWay?(request: Request): boolean;
+  /** Whether clients may come to hear, and ask for nothing: then nobody gives way for that. */
+  readonly hasListeners?: boolean;
 }
 
 /** Why a session ended. */
-export type SessionEnd = "protocol" | "slow-reader" | "timeout" | "idle" | "finished" | "gone";
+export type SessionEnd =
+  | "protocol"
+  | "slow-reader"
+  | "timeout"
+  | "idle"
+  | "finished"
+  | "gone"
+  /** Another client has its place. */
+  | "displaced";
 
 /** What a session is told. */
 export type SessionInput =
@@ -37,6 +47,8 @@ export type SessionInput =
   | { readonly kind: "push"; readonly bytes: Uint8Array; readonly mayBeLost: boolean }
   /** The server is closing, or has no room for this client. */
   | { readonly kind: "finish" }
+  /** Somebody else needs its place. */
+  | { readonly kind: "displaced" }
   /** The connection is over: what has come and has no answer is still served. */
   | { readonly kind: "ended" };
 
@@ -94,6 +106,16 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
     this.#activeAt = now;
   }
 
+  /** Whether the client has asked for anything yet. */
+  get hasSpoken(): boolean {
+    return this.#hasSpoken;
+  }
+
+  /** Whether anything that it asked for is being served. */
+  get isServing(): boolean {
+    return this.#open.size > 0;
+  }
+
   handle(input: SessionInput, now: Instant): void {
     if (this.#isOver) return;
     switch (input.kind) {
@@ -119,6 +141,9 @@ export class SessionCore<Request> implements Core<SessionInput, SessionEffect<Re
         break;
       case "finish":
         this.#end("finished", { isAbrupt: false });
+        break;
+      case "displaced":
+        this.#end("displaced", { isAbrupt: true });
         break;
       case "ended":
         if (this.#dialect.isOneWay === undefined) this.#end("gone", { isAbrupt: true });

@@ -64,6 +64,7 @@ export class Session<Request> implements SessionHandle {
   readonly source: string;
   readonly remoteHost: string;
   readonly #components: SessionComponents<Request>;
+  readonly #core: SessionCore<Request>;
   readonly #driver: Driver<SessionInput, SessionEffect<Request>>;
   readonly #servant: Servant<Request>;
   readonly #serving = new Map<number, AbortController>();
@@ -76,10 +77,20 @@ export class Session<Request> implements SessionHandle {
     this.#components = components;
     this.source = from.source;
     this.remoteHost = from.remoteHost;
-    const core = new SessionCore<Request>(gateway.dialect, gateway.limits, clock.now());
-    this.#driver = new Driver(core, clock, (effect) => this.#perform(effect));
+    this.#core = new SessionCore<Request>(gateway.dialect, gateway.limits, clock.now());
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     this.#driver.setBackground(true);
     this.#servant = gateway.open(this);
+  }
+
+  /** Whether the client has asked for anything yet. */
+  get hasSpoken(): boolean {
+    return this.#core.hasSpoken;
+  }
+
+  /** Whether anything that it asked for is being served. */
+  get isServing(): boolean {
+    return this.#core.isServing;
   }
 
   /** Bytes from the client, handed over. */
@@ -104,6 +115,11 @@ export class Session<Request> implements SessionHandle {
   /** Ends the connection after what was said. */
   finish(): void {
     this.#tell({ kind: "finish" });
+  }
+
+  /** Cuts the connection: another client needs its place. */
+  displace(): void {
+    this.#tell({ kind: "displaced" });
   }
 
   #tell(input?: SessionInput): void {

@@ -14,7 +14,11 @@ import { encodeOnionNotice, type OnionRequest, readOnionRequest } from "./onion-
 import { TunnelDesk } from "./tunnel-desk.ts";
 
 /** What does not fit the API closes the connection; a request that fails is answered with a 565. */
-const ONION_DIALECT: ServerDialect<OnionRequest> = { read: readOnionRequest, failure };
+const ONION_DIALECT: ServerDialect<OnionRequest> = {
+  read: readOnionRequest,
+  failure,
+  hasListeners: true,
+};
 
 /** The onion module's API, and what takes down its tunnels when it is not served any more. */
 export interface OnionGateway extends Gateway<OnionRequest> {
