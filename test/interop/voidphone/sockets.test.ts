@@ -1,9 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
-import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
-import { concatBytes, SeededRandom, utf8 } from "../../../src/base/index.ts";
+import { beforeEach, describe, expect, it, test } from "vitest";
+import { concatBytes, utf8 } from "../../../src/base/index.ts";
 import {
   apiGateway,
   callPeer,
@@ -12,9 +10,8 @@ import {
   type GatewayEndpoints,
   MIDTERM,
   onionGateway,
-  type PeerDialect,
   rpsGateway,
-  StandalonePeer,
+  type StandalonePeer,
   VoidphoneApiClient,
   VoidphoneGateways,
   VoidphoneOnionClient,
@@ -25,64 +22,7 @@ import {
 import { RememberingNode } from "../../voidphone/gateway-rig.ts";
 import { MemoryTunnels } from "../../voidphone/memory-tunnels.ts";
 import { resized, vector } from "../../voidphone/vectors.ts";
-
-const HOST = "127.0.0.1";
-const random = new SeededRandom(1);
-const ends: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-async function started(
-  dialect: PeerDialect["name"],
-  options: Partial<Parameters<typeof StandalonePeer.start>[0]> = {},
-): Promise<StandalonePeer> {
-  const p2p = { host: HOST, port: 0 };
-  const peer = await StandalonePeer.start({ dialect, p2p, api: `${HOST}:0`, ...options });
-  ends.push(() => peer.close());
-  return peer;
-}
-
-async function apiOf(peer: StandalonePeer): Promise<VoidphoneApiClient> {
-  const api = await VoidphoneApiClient.connect(peer.apiEndpoint ?? "");
-  ends.push(() => api.close());
-  return api;
-}
-
-/** A bare connection, which knows nothing of any protocol. */
-async function bare(endpoint: string, localAddress = HOST): Promise<Socket> {
-  const socket = connect({ port: Number(endpoint.split(":").at(-1)), host: HOST, localAddress });
-  ends.push(() => socket.destroy());
-  socket.on("error", () => {});
-  await once(socket, "connect");
-  return socket;
-}
-
-/** Behind the preface of a peer of the dialect `final`, a connection that speaks its TLS. */
-async function secured(socket: Socket): Promise<Duplex> {
-  let prefaceBytes = Number.POSITIVE_INFINITY;
-  let read = 0;
-  while (read < prefaceBytes) {
-    const piece: Buffer | null = socket.read();
-    if (piece === null) await once(socket, "readable");
-    else {
-      if (read === 0) prefaceBytes = 4 + piece.readUInt32BE(0);
-      read += piece.length;
-    }
-  }
-  const secure = connectTls({ socket, rejectUnauthorized: false });
-  secure.on("error", () => {});
-  await once(secure, "secureConnect");
-  return secure;
-}
-
-/** Resolves when the connection is over, with or without an error. */
-async function ended(socket: Socket): Promise<void> {
-  socket.resume();
-  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
-}
-
-const entry = (value: Uint8Array) => ({ key: random.bytes(32), value, ttlSeconds: 60 });
+import { apiOf, bare, ended, ends, entry, HOST, random, started } from "./loopback.ts";
 
 describe.each([
   ["midterm", MIDTERM],
@@ -142,46 +82,6 @@ describe.each([
     const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
     const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
     expect(reply?.kind).toBe("pong");
-  });
-
-  it("have a place for who comes while all are taken by connections that say nothing", async () => {
-    const sessions = { connectionsMax: 8, connectionsPerSourceMax: 4 };
-    const peer = await started(name, { sessions });
-    const { port } = peer.self();
-    const silent: Socket[] = [];
-    for (const localAddress of ["127.0.0.2", "127.0.0.3"]) {
-      for (let count = 0; count < 4; count++)
-        silent.push(await bare(`${HOST}:${port}`, localAddress));
-    }
-    await expect.poll(() => peer.gateways.server(name)?.statistics().sessions).toBe(8);
-    const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
-    for (let count = 1; count <= 3; count++) {
-      const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
-      expect(reply?.kind).toBe("pong");
-    }
-    expect(silent.filter(({ closed }) => !closed).length).toBeGreaterThanOrEqual(5);
-  });
-
-  it("have one for a source with fewer, where all have spoken and wait for nothing", async () => {
-    const sessions = { connectionsMax: 4, connectionsPerSourceMax: 4 };
-    const peer = await started(name, { sessions });
-    const { port } = peer.self();
-    const header = { rpcId: random.bytes(32), sender: { id: random.bytes(32), port: 9 } };
-    const ping = dialect.encodeRequest({ kind: "ping", ...header });
-    const talkers: Duplex[] = [];
-    for (let count = 0; count < 4; count++) {
-      const socket = await bare(`${HOST}:${port}`, "127.0.0.2");
-      const talker = dialect === FINAL ? await secured(socket) : socket;
-      talker.write(ping);
-      await once(talker, "data");
-      talkers.push(talker);
-    }
-    // One more of theirs takes the place of nobody.
-    await ended(await bare(`${HOST}:${port}`, "127.0.0.2"));
-    const reply = await callPeer({ host: HOST, port }, { kind: "ping", ...header }, { dialect });
-    expect(reply?.kind).toBe("pong");
-    await expect.poll(() => talkers.filter(({ closed }) => closed).length).toBe(1);
-    expect(talkers[3]?.closed).toBe(true);
   });
 
   it("store for a client that has left at once", async () => {
@@ -273,28 +173,6 @@ describe("the module API, over sockets", () => {
     expect(await api.get(stored.key)).toEqual(stored.value);
   });
 
-  it("has a place for a client while all are taken by some that say nothing", async () => {
-    const sessions = { connectionsMax: 4, connectionsPerSourceMax: 4 };
-    const { apiEndpoint = "", gateways } = await started("midterm", { sessions });
-    const [first] = [await bare(apiEndpoint)];
-    const get = encodeApiRequest({ kind: "get", key: random.bytes(32) });
-    first.write(get);
-    await once(first, "data");
-    const silent: Socket[] = [];
-    for (let count = 0; count < 3; count++) silent.push(await bare(apiEndpoint));
-    await expect.poll(() => gateways.server("api")?.statistics().sessions).toBe(4);
-    const late = await VoidphoneApiClient.connect(apiEndpoint);
-    ends.push(() => late.close());
-    const stored = entry(utf8("late"));
-    late.put(stored);
-    expect(await late.get(stored.key)).toEqual(stored.value);
-    // The one that has been silent for longest is gone, and who has spoken is not.
-    await ended(silent[0] ?? first);
-    first.write(get);
-    await once(first, "data");
-    expect(silent.slice(1).map(({ closed }) => closed)).toEqual([false, false]);
-  });
-
   it("fails what a client waits for when the module goes away", async () => {
     const node = new RememberingNode();
     node.mood = "hangs";
@@ -358,20 +236,6 @@ describe("all gateways of a node", () => {
 });
 
 describe("the onion and sampling modules, over sockets", () => {
-  it("let nobody go who only listens, whoever comes", async () => {
-    const gateway = onionGateway(new MemoryTunnels(new Map(), "192.0.2.1 7"), {
-      limits: { connectionsMax: 2, connectionsPerSourceMax: 2 },
-    });
-    const server = await VoidphoneServer.listen(gateway, { endpoint: `${HOST}:0` });
-    ends.push(gateway.close, () => server.close());
-    const listeners = [await bare(server.endpoint), await bare(server.endpoint)];
-    await expect.poll(() => server.statistics().sessions).toBe(2);
-    await ended(await bare(server.endpoint));
-    await ended(await bare(server.endpoint, "127.0.0.2"));
-    expect(listeners.map(({ closed }) => closed)).toEqual([false, false]);
-    expect(server.statistics()).toMatchObject({ refused: 2, displaced: 0 });
-  });
-
   it("build tunnels between two clients, and carry data both ways", async () => {
     const network = new Map<string, MemoryTunnels>();
     const heard: string[] = [];
