@@ -47,7 +47,7 @@ async function asking() {
   return { world, near, far, outcome };
 }
 
-it("a request whose link ends while its handler runs is answered by the other carrier", async () => {
+it("a request whose link ends while it runs is answered by the other carrier", async () => {
   const { world, far, outcome } = await asking();
   await world.pass(ANSWER_MS / 2);
   for (const link of far.host.links()) void link.close();
@@ -55,7 +55,7 @@ it("a request whose link ends while its handler runs is answered by the other ca
   await world.close();
 });
 
-it("a reply that is lost with its link comes again by the other carrier, and nothing runs", async () => {
+it("a reply that is lost with its link comes again by the other carrier", async () => {
   const { world, near, far, outcome } = await asking();
   await world.pass(ANSWER_MS - 100);
   world.network.partition([far.vhost]);

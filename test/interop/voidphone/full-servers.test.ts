@@ -80,7 +80,7 @@ describe.each([
 });
 
 describe("modules whose places are all taken", () => {
-  it("of the DHT has a place for a client while all are taken by some that say nothing", async () => {
+  it("of the DHT have one for a client, by the one that has been silent longest", async () => {
     const sessions = { connectionsMax: 4, connectionsPerSourceMax: 4 };
     const { apiEndpoint = "", gateways } = await started("midterm", { sessions });
     const [first] = [await bare(apiEndpoint)];
@@ -102,7 +102,7 @@ describe("modules whose places are all taken", () => {
     expect(silent.slice(1).map(({ closed }) => closed)).toEqual([false, false]);
   });
 
-  it("of onions lets nobody go who only listens, whoever comes", async () => {
+  it("of onions let nobody go who only listens, whoever comes", async () => {
     const gateway = onionGateway(new MemoryTunnels(new Map(), "192.0.2.1 7"), {
       limits: { connectionsMax: 2, connectionsPerSourceMax: 2 },
     });
