@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { CulvertError, type Log, SeededRandom } from "../../../src/base/index.ts";
-import { DhtNodeCore } from "../../../src/dht/index.ts";
+import { DhtNodeCore, type ValueLimits } from "../../../src/dht/index.ts";
 import type { DhtAsker, DhtRequest, DhtResponse } from "../../../src/dht/wire/message.ts";
 import { encodeRecord, type StoredRecord } from "../../../src/mapservice/index.ts";
 import { VoidphoneValues } from "../../../src/node/voidphone/voidphone-values.ts";
@@ -10,14 +10,16 @@ import { effectsOf } from "../../effects-of.ts";
 import { KEY, RECORD } from "./unsigned-record.ts";
 
 /** Values over what a real node keeps, and a network of which each put waits to be settled. */
-function rig(around: { contacts?: number; held?: StoredRecord } = {}) {
-  const { contacts = 1, held } = around;
+function rig(
+  around: { contacts?: number; held?: StoredRecord; values?: Partial<ValueLimits> } = {},
+) {
+  const { contacts = 1, held, values: valueLimits = {} } = around;
   const clock = new VirtualClock();
-  const puts: { what: string; settle: (error?: Error) => void }[] = [];
+  const puts: { what: string; ttlSeconds: number; settle: (error?: Error) => void }[] = [];
   const told: string[] = [];
   const log: Log = (_level, event, { code } = {}) => told.push(`${event} ${code}`);
   const core = new DhtNodeCore({
-    ...{ id: new Uint8Array(32), random: new SeededRandom(1), limits: {} },
+    ...{ id: new Uint8Array(32), random: new SeededRandom(1), limits: {}, valueLimits },
     ...{ unixMsAtZero: clock.unixMs(), recordRule: () => 1 },
   });
   const answer = (request: DhtRequest, asker: DhtAsker): DhtResponse => {
@@ -37,7 +39,7 @@ function rig(around: { contacts?: number; held?: StoredRecord } = {}) {
             if (error === undefined) resolve({ stored: 1, ttlSeconds: 1, refusals: [] });
             else reject(error);
           };
-          puts.push({ what, settle });
+          puts.push({ what, ttlSeconds: value.ttlSeconds, settle });
         });
       },
     },
@@ -64,6 +66,33 @@ it("a value that is not kept here is told to be none, and not carried", async ()
   const { values, store, puts } = rig();
   expect(await store(new Uint8Array(70_000))).toBe("not-acceptable");
   expect([await values.find(KEY), puts]).toEqual([undefined, []]);
+});
+
+it.each([1, 65_535])("a value lives for %i s, here and where it is carried", async (ttlSeconds) => {
+  const { clock, values, puts } = rig();
+  const value = Uint8Array.of(7);
+  const from = { key: KEY, value, ttlSeconds, replication: 3, source: "192.0.2.1" };
+  await values.store(from);
+  void values.put(from);
+  expect(puts.map((put) => put.ttlSeconds)).toEqual([ttlSeconds, ttlSeconds]);
+  await clock.runUntil(clock.now() + 1_000 * ttlSeconds - 1);
+  expect(await values.find(KEY)).toEqual(value);
+  await clock.runUntil(clock.now() + 1);
+  expect(await values.find(KEY)).toBeUndefined();
+});
+
+it("a flood of one source takes the place of its own values", async () => {
+  const { values } = rig({ contacts: 0, values: { plainMax: 8 } });
+  const keyed = (first: number): Uint8Array => new Uint8Array(32).fill(first);
+  const from = (source: string, first: number): Promise<string> => {
+    const value = Uint8Array.of(first);
+    return values.store({ key: keyed(first), value, ttlSeconds: 60, replication: 3, source });
+  };
+  for (const first of [1, 2, 3]) await from(`192.0.2.${first}`, first);
+  for (let first = 10; first < 90; first++) await from("198.51.100.7", first);
+  for (const first of [1, 2, 3]) {
+    expect(await values.find(keyed(first))).toEqual(Uint8Array.of(first));
+  }
 });
 
 it("values of peers are carried so many at once, however each of them ends", async () => {
