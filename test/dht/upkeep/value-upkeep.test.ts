@@ -108,6 +108,13 @@ describe("a newcomer among the closest", () => {
     upkeep.joined(newcomer, 0);
     runUntil(10_000, stored);
     expect(keysSent().size).toBe(4);
+    // A copy takes the place of nothing that was written since, and lives no longer than this one.
+    for (const { request } of sent) {
+      expect(request).toMatchObject({ kind: "store", isCopy: true });
+      const seconds = request.kind === "store" ? request.value.ttlSeconds : Number.NaN;
+      expect(seconds).toBeLessThan(LIFE_MS / 1_000);
+      expect(seconds).toBeGreaterThan(LIFE_MS / 1_000 - 15);
+    }
   });
 
   it("gets no more in a second than it answers", () => {

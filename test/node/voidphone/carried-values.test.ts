@@ -93,6 +93,8 @@ it("a flood of one source takes the place of its own values", async () => {
   for (const first of [1, 2, 3]) {
     expect(await values.find(keyed(first))).toEqual(Uint8Array.of(first));
   }
+  // And so it does for whoever comes later.
+  expect(await from("192.0.2.4", 4)).toBe("stored");
 });
 
 it("values of peers are carried so many at once, however each of them ends", async () => {
