@@ -8,16 +8,18 @@ it(
   async () => {
     const setMachine = seedMachine();
     const seeds = lifeSeeds(2_000);
-    let punched = 0;
+    let punchable = 0;
     for (const seed of seeds) {
       setMachine(seed);
       const life = new ReachChurn(seed);
       const told = tellLife(seed, life.plan);
       expect(await life.run(), told).toEqual([]);
-      punched += life.punched;
+      if (!life.isPunchable) continue;
+      punchable += 1;
+      expect(life.punched, told).toBeGreaterThan(0);
     }
-    // Else the lives show less than they say. One seed alone may be of symmetric NATs.
-    if (seeds.length > 2) expect(punched).toBeGreaterThan(0);
+    // Else the lives show less than they say. A few may have no two NATs that let a punch through.
+    if (seeds.length > 20) expect(punchable).toBeGreaterThan(0);
   },
   LIVES_MS,
 );

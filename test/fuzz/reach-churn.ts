@@ -1,6 +1,6 @@
 import { isCulvertError, SeededRandom } from "../../src/base/index.ts";
 import { Directory, isSameNode, NodeDescriptor } from "../../src/identity/index.ts";
-import type { Link, LinkHost } from "../../src/link/index.ts";
+import type { Link, LinkHost, LinkPath } from "../../src/link/index.ts";
 import { PUNCH_LIMITS } from "../../src/link/punch/limits.ts";
 import { CLEAN_LINE, type VirtualHost, type VirtualNat } from "../../src/testing/index.ts";
 import { AGES_MS, Churn } from "./churn.ts";
@@ -37,7 +37,7 @@ export type ReachCanary =
  */
 export class ReachChurn extends Churn {
   readonly plan: ReachChurnPlan;
-  /** Links that were direct after they had been relayed: else nothing was punched. */
+  /** How often a link between two that are behind NATs became direct: somebody has punched. */
   punched = 0;
   readonly #canary: ReachCanary | undefined;
   readonly #relay: ReachChurnNode;
@@ -78,6 +78,13 @@ export class ReachChurn extends Churn {
     this.#rude = new RudeNode(rude, { clock, random, victim: this.#victim, nodes });
   }
 
+  /** Whether there are two that only a punch gives a direct path. */
+  get isPunchable(): boolean {
+    const isPair = (from: ReachChurnNode, to: ReachChurnNode): boolean =>
+      from !== to && areHidden(from, to) && this.#canMeet(from, to);
+    return this.#nodes.some((from) => this.#nodes.some((to) => isPair(from, to)));
+  }
+
   protected get hosts(): readonly LinkHost[] {
     return [this.#relay, ...this.#nodes].flatMap(({ life }) => life?.host ?? []);
   }
@@ -114,8 +121,21 @@ export class ReachChurn extends Churn {
   async #start(node: ReachChurnNode): Promise<void> {
     const { host } = await node.start();
     host.handle("fresh", (stream) => void stream.on("error", () => {}).pipe(stream));
+    this.#watchPunches(node, host);
     this.#describe(node);
     this.#keepPlaces(node);
+  }
+
+  #watchPunches(from: ReachChurnNode, host: LinkHost): void {
+    host.onLink((link) => {
+      const to = this.#nodes.find(({ id }) => isSameNode(id, link.peer));
+      if (to === undefined || !areHidden(from, to)) return;
+      const look = (path: LinkPath | undefined): void => {
+        if (path?.isRelayed === false) this.punched += 1;
+      };
+      look(link.path);
+      link.onPath(look);
+    });
   }
 
   #describe(node: ReachChurnNode): void {
@@ -171,12 +191,6 @@ export class ReachChurn extends Churn {
     void this.watch("dial", from.life.reach.dial(target)).then((link) => {
       if (link === undefined) return;
       if (!isSameNode(link.peer, to.id)) this.fault("a link to somebody else");
-      let wasRelayed = link.isRelayed;
-      link.onPath((path) => {
-        if (path === undefined) return;
-        if (wasRelayed && !path.isRelayed) this.punched += 1;
-        wasRelayed = path.isRelayed;
-      });
     });
   }
 
@@ -374,4 +388,9 @@ export class ReachChurn extends Churn {
     await this.pass(AGES_MS);
     this.expectNothing();
   }
+}
+
+/** Whether both are behind NATs: then neither has an address that the other could dial. */
+function areHidden(from: ReachChurnNode, to: ReachChurnNode): boolean {
+  return from.init.isBehindNat && to.init.isBehindNat;
 }
