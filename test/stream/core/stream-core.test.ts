@@ -144,4 +144,20 @@ describe("the contract of a stream core", () => {
     core.handle({ kind: "start", unixMs: 1e12 }, 0);
     expect([core.progress.unacknowledgedFrames, core.deadline() > 0]).toEqual([500, true]);
   });
+
+  it("believes no receipt for longer than it has asked for, whatever the wall clock says", () => {
+    const secret = new Uint8Array(32).fill(1);
+    const init = {
+      ...capabilitiesOf(secret, "listener"),
+      cellBytes: 120,
+      random: new SeededRandom(1),
+      options: resolveOptions({ durable: true, ttlSeconds: 1_000 }),
+    };
+    const fresh = new StreamCore(init).state();
+    // By a clock that is set back, years are left of it.
+    const sender = { ...fresh.sender, next: 1, storedBelow: 1, expiresUnixMs: 2e12 };
+    const core = new StreamCore({ ...init, state: { ...fresh, sender } });
+    core.handle({ kind: "start", unixMs: 1e12 }, 0);
+    expect(core.progress.expiresAt).toBe(1e6);
+  });
 });
