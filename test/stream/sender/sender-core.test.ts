@@ -231,12 +231,12 @@ describe("the sender of a stream that goes on", () => {
   it("counts nothing as stored that has left the Map", () => {
     const framer = { ...left.framer, framedBytes: 100 };
     const state = { ...left, framer, base: 0, next: 4, storedBelow: 4, storedBytes: 90 };
-    const after = (expiresAt: number): number => {
+    const storedIf = (expiresAt: number): number => {
       const { sender } = senderOf({}, state);
       sender.resume(10, expiresAt, { ...state, expiresUnixMs: expiresAt });
       return sender.storedBytes;
     };
-    expect([after(1e6), after(10)]).toEqual([100, 0]);
+    expect([storedIf(1e6), storedIf(10)]).toEqual([100, 0]);
   });
 
   it("tells of no fewer bytes than were acknowledged, where it knows no frame's length", () => {
