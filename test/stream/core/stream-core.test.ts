@@ -4,6 +4,7 @@ import { StreamCore } from "../../../src/stream/core/stream-core.ts";
 import { capabilitiesOf } from "../../../src/stream/duplex/assemble.ts";
 import type { StreamInput } from "../../../src/stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../../src/stream/options.ts";
+import { effectsOf } from "../../effects-of.ts";
 import { type CheckedCore, type CoreWeather, CoreWorld } from "../core-world.ts";
 
 const OPTIONS: readonly Partial<StreamOptions>[] = [
@@ -128,6 +129,26 @@ describe("the contract of a stream core", () => {
     a.handle({ kind: "abort" }, world.now);
     expect(world.run(() => a.isOver)).toBe(true);
     expectSilence(world, a);
+  });
+
+  it("gives an abort its time behind the pause that a Map has asked for", () => {
+    const overAt = (isPaused: boolean): number => {
+      const core = new StreamCore({
+        ...capabilitiesOf(new Uint8Array(32).fill(1), "listener"),
+        ...{ cellBytes: 120, random: new SeededRandom(1), options: resolveOptions() },
+      });
+      const handle = (input: StreamInput, now: number): void => {
+        core.handle(input, now);
+        for (const effect of effectsOf(core)) if (effect.kind === "turn") core.handle(effect, now);
+      };
+      handle({ kind: "start", unixMs: 1e12 }, 0);
+      if (isPaused) handle({ kind: "failed", request: 1, code: "CULVERT_BUSY" }, 10);
+      handle({ kind: "abort" }, 20);
+      let now = 20;
+      for (; core.deadline() < Number.POSITIVE_INFINITY; core.timeout(now)) now = core.deadline();
+      return now;
+    };
+    expect(overAt(true)).toBeGreaterThan(overAt(false));
   });
 
   it("lets a stream go on whose options allow less than it has under way", () => {

@@ -191,12 +191,30 @@ describe("the sender of a stream", () => {
     store(0, 10);
     const answer = (now: number): number => {
       sender.answer();
+      expect(sender.deadline(now)).toBe(now);
       pump(now);
       return puts();
     };
     expect([answer(20), answer(30)]).toEqual([2, 2]);
     acknowledge(2, 40);
     expect(answer(50)).toBe(3);
+  });
+});
+
+describe("the sender of a stream whose reader is silent", () => {
+  it("asks no more often than there is room for, and keeps a place for a reset", () => {
+    const options = { unacknowledgedFramesMax: 4, ttlSeconds: 2 ** 32 - 1 };
+    const { sender, write, store, pump, puts } = senderOf(options);
+    write(1, 0);
+    let stored = 0;
+    for (let now = 0, turns = 0; turns < 400; turns++) {
+      for (; stored < puts(); stored++) store(stored, now, options.ttlSeconds);
+      now = Math.max(now, sender.deadline(now));
+      pump(now);
+    }
+    expect(sender.unacknowledgedFrames).toBe(options.unacknowledgedFramesMax + 127);
+    sender.abort(1e15, 0);
+    expect(sender.unacknowledgedFrames).toBe(options.unacknowledgedFramesMax + 128);
   });
 });
 
