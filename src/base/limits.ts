@@ -1,19 +1,27 @@
+import { requireOneOf } from "./one-of.ts";
+
 /**
- * Bounds with their defaults for what is left out. What is no positive number bounds nothing: with
- * `undefined` or a text every comparison is false.
+ * Bounds, and what else an object of options has, with their defaults for what is left out. What is
+ * no positive number bounds nothing: with `undefined` or a text every comparison is false. What is
+ * yes or no by default is that.
  *
- * @param mayBeZero the bound that says by 0 that there is to be nothing of its kind
+ * @param mayBeZero those that say by 0 that there is to be nothing of their kind
  * @throws RangeError
  */
 export function resolveLimits<Limits extends object>(
   defaults: Limits,
   given: Partial<Limits> = {},
-  mayBeZero?: keyof Limits & string,
+  ...mayBeZero: readonly (keyof Limits & string)[]
 ): Limits {
   const limits = { ...defaults, ...given };
+  const usual = new Map<string, unknown>(Object.entries(defaults));
+  const zeros = new Set<string>(mayBeZero);
   for (const [name, value] of Object.entries(limits)) {
-    const isEnough =
-      typeof value === "number" && (value > 0 || (value === 0 && name === mayBeZero));
+    if (typeof usual.get(name) === "boolean") {
+      requireOneOf(name, value, [true, false]);
+      continue;
+    }
+    const isEnough = typeof value === "number" && (value > 0 || (value === 0 && zeros.has(name)));
     if (!(isEnough && Number.isFinite(value))) {
       throw new RangeError(`${name} must be a positive number, not ${value}`);
     }

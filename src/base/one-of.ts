@@ -3,12 +3,12 @@
  *
  * @throws RangeError
  */
-export function requireOneOf<T extends string>(
+export function requireOneOf(
   name: string,
-  value: T,
-  choices: readonly T[],
+  value: unknown,
+  choices: readonly (string | boolean)[],
 ): void {
-  if (choices.includes(value)) return;
-  const named = choices.map((choice) => `"${choice}"`).join(" or ");
+  if (choices.some((choice) => choice === value)) return;
+  const named = choices.map((choice) => JSON.stringify(choice)).join(" or ");
   throw new RangeError(`${name} must be ${named}`);
 }

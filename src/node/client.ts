@@ -15,6 +15,7 @@ import {
   OnionCarrier,
   type OnionCarrierOptions,
   ROUTE_DEFAULTS,
+  resolveOnionCarrierOptions,
 } from "../onion/index.ts";
 import { GentleStart } from "./carriers/gentle-start.ts";
 import { SharedCarrier } from "./carriers/shared-carrier.ts";
@@ -86,11 +87,13 @@ const ROUTE_WAIT_MS = 10_000;
  *   `CULVERT_WRONG_PEER` when others answer in their place, `CULVERT_GEOMETRY_CHANGED` when they
  *   are of two networks, `CULVERT_FILE` when the guards of an earlier run cannot be read,
  *   `CULVERT_USAGE` for a text that names no node
+ * @throws RangeError for options of `onion` that bound nothing
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
   const { signal, via } = options;
   requireOneOf("via", via, ["onion", "direct"]);
+  resolveOnionCarrierOptions(options.onion);
   const closers = new Closers();
   throwIfAborted(signal);
   // What is dialled or asked then fails at once.

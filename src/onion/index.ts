@@ -18,11 +18,10 @@ export {
   RECEIPTS_BYTES_MAX,
   requestCellsFor,
 } from "./map/map-operation.ts";
-export type {
-  OnionCarrierComponents,
-  OnionCarrierOptions,
-} from "./map/onion-carrier.ts";
-export { ONION_CARRIER_DEFAULTS, OnionCarrier } from "./map/onion-carrier.ts";
+export type { OnionCarrierComponents } from "./map/onion-carrier.ts";
+export { OnionCarrier } from "./map/onion-carrier.ts";
+export type { OnionCarrierOptions } from "./map/onion-carrier-options.ts";
+export { ONION_CARRIER_DEFAULTS, resolveOnionCarrierOptions } from "./map/onion-carrier-options.ts";
 export { IncomingMessage, type ReplyWay } from "./message/message.ts";
 export type { MessageOptions, ReplyMode } from "./message/message-desk.ts";
 export { MessageDesk } from "./message/message-desk.ts";

@@ -51,6 +51,27 @@ it("a client that is not wanted any more before it has a port dials nobody", asy
   expect(clock.pending).toBe(0);
 });
 
+it.each(["onion", "direct"] as const)(
+  "options that bound nothing are refused before anybody is dialled (%s)",
+  async (via) => {
+    const { clock, machineAt } = street();
+    const dialled: unknown[] = [];
+    const machine: Machine = {
+      ...machineAt(1),
+      openLinks: async (options) => {
+        dialled.push(options);
+        throw new Error("nobody is there");
+      },
+    };
+    for (const onion of [{ window: undefined }, { framesPerExit: Number.NaN }, { paths: "3" }]) {
+      const how = { bootstrap: [], via, machine, onion: onion as object };
+      await expect(openClient(how)).rejects.toThrow(RangeError);
+    }
+    expect(dialled).toEqual([]);
+    expect(clock.pending).toBe(0);
+  },
+);
+
 /** Machines on one network, each at an address of its own. */
 function street(at = "198.51") {
   const clock = new VirtualClock();

@@ -4,7 +4,8 @@ import type { CircuitLimits } from "../../src/onion/circuit/circuit-limits.ts";
 import type { ExitChecks } from "../../src/onion/map/exit-checks.ts";
 import { type ExitMap, serveMap } from "../../src/onion/map/map-exit.ts";
 import { mapCellBytesMax, type OnionRecord } from "../../src/onion/map/map-operation.ts";
-import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import { OnionCarrier } from "../../src/onion/map/onion-carrier.ts";
+import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier-options.ts";
 import type { Failure } from "../../src/onion/packet/failure.ts";
 import { epochOf } from "../../src/onion/packet/key-ring.ts";
 import {

@@ -16,7 +16,8 @@ import {
   type OnionRecord,
   readOperation,
 } from "../../src/onion/map/map-operation.ts";
-import { OnionCarrier, type OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import { OnionCarrier } from "../../src/onion/map/onion-carrier.ts";
+import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier-options.ts";
 import { MessageDesk, type ReplyMode } from "../../src/onion/message/message-desk.ts";
 import type { Failure } from "../../src/onion/packet/failure.ts";
 import type { CircuitHandlers, IncomingCircuit } from "../../src/onion/relay/relay-shell.ts";

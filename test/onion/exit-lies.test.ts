@@ -8,7 +8,7 @@ import {
   type OnionRecord,
   readOperation,
 } from "../../src/onion/map/map-operation.ts";
-import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier-options.ts";
 import { carrierRig, recordOf } from "./carrier-rig.ts";
 
 function genuine(seed: number): OnionRecord {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier.ts";
+import type { OnionCarrierOptions } from "../../src/onion/map/onion-carrier-options.ts";
 import { carrierRig, recordOf } from "./carrier-rig.ts";
 import type { VirtualNet } from "./virtual-net.ts";
 

@@ -3,6 +3,7 @@ import {
   CulvertError,
   type Instant,
   onAbort,
+  resolveLimits,
   throwIfAborted,
 } from "../../base/index.ts";
 import { isSameNode, type NodeId } from "../../identity/index.ts";
@@ -85,6 +86,7 @@ export class CircuitPool {
   readonly #spent = new WeakSet<Circuit>();
   #turn = 0;
 
+  /** @throws RangeError for an option that is none */
   constructor(
     components: {
       readonly service: TunnelService;
@@ -101,7 +103,7 @@ export class CircuitPool {
     this.#routes = components.routes;
     this.#hasRoom = components.hasRoom ?? (() => true);
     this.#isWanted = components.isWanted ?? (() => true);
-    this.#options = { ...PATH_DEFAULTS, ...paths };
+    this.#options = resolveLimits(PATH_DEFAULTS, paths, "spares", "coverMs");
     // Here, and not where each is built: that is tried again and again.
     this.#limits = resolveCircuitLimits(circuit);
   }

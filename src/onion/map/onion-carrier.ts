@@ -9,13 +9,7 @@ import {
 import type { NodeId } from "../../identity/index.ts";
 import type { Circuit } from "../circuit/circuit.ts";
 import type { CircuitLimits } from "../circuit/circuit-limits.ts";
-import {
-  CircuitPool,
-  PATH_DEFAULTS,
-  type PathClaim,
-  type PathOptions,
-} from "../circuit/circuit-pool.ts";
-import { EPOCH_MS } from "../packet/key-ring.ts";
+import { CircuitPool, type PathClaim } from "../circuit/circuit-pool.ts";
 import type { RouteProvider } from "../route/route.ts";
 import type { TunnelService } from "../tunnel-service.ts";
 import { AskedExits } from "./asked-exits.ts";
@@ -31,24 +25,11 @@ import {
   operationError,
   readOutcome,
 } from "./map-operation.ts";
-
-/** How one stream goes through onion circuits. */
-export interface OnionCarrierOptions extends PathOptions {
-  /** Requests that the stream has open at once; the budget of an exit follows from it. */
-  readonly window: number;
-  /**
-   * Frames of the stream that one exit sees in any span of `budgetMs`: `⌈window / paths⌉ + 1` if
-   * zero, any number if `Infinity`.
-   */
-  readonly framesPerExit: number;
-  readonly budgetMs: number;
-  /** Time for an answer, beyond the wait that a get asks for. */
-  readonly answerMs: number;
-  /** After so long without a request the circuits end: a stream that is over leaves none. */
-  readonly idleMs: number;
-  /** After so long without a first request, prepared circuits are not replaced any more. */
-  readonly preparedMs: number;
-}
+import {
+  type OnionCarrierOptions,
+  pathsOf,
+  resolveOnionCarrierOptions,
+} from "./onion-carrier-options.ts";
 
 /** What the carrier of a stream is built from. */
 export interface OnionCarrierComponents {
@@ -62,17 +43,6 @@ export interface OnionCarrierComponents {
    */
   readonly onSpent?: () => void;
 }
-
-/** Tuned for a stream with its default window; one carrier for each stream. */
-export const ONION_CARRIER_DEFAULTS: OnionCarrierOptions = Object.freeze({
-  ...PATH_DEFAULTS,
-  window: 64,
-  framesPerExit: 0,
-  budgetMs: EPOCH_MS,
-  answerMs: 30_000,
-  idleMs: 10_000,
-  preparedMs: 3_600_000,
-});
 
 /**
  * Carries the records of one stream through circuits. Puts and gets have circuits of their own;
@@ -95,12 +65,13 @@ export class OnionCarrier {
   #toldAt = Number.NEGATIVE_INFINITY;
   readonly #demand: Demand;
 
+  /** @throws RangeError for an option that is none */
   constructor(
     components: OnionCarrierComponents,
     options: Partial<OnionCarrierOptions> & { readonly circuit?: Partial<CircuitLimits> } = {},
   ) {
     const { circuit = {}, ...given } = options;
-    this.#options = { ...ONION_CARRIER_DEFAULTS, ...given };
+    this.#options = resolveOnionCarrierOptions(given);
     this.#service = components.service;
     this.#routes = components.routes;
     this.#checks = components.checks;
@@ -115,8 +86,9 @@ export class OnionCarrier {
       hasRoom: (exit: Uint8Array) => this.#budget.hasRoom(exit, clock.now()),
       isWanted: () => this.#demand.isWanted,
     };
-    this.#writes = new CircuitPool(shared, { ...this.#options, circuit });
-    this.#reads = new CircuitPool(shared, { ...this.#options, circuit });
+    const kept = { ...pathsOf(this.#options), circuit };
+    this.#writes = new CircuitPool(shared, kept);
+    this.#reads = new CircuitPool(shared, kept);
   }
 
   /** The circuits of puts and of gets, for those who watch. */

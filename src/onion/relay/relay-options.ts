@@ -1,4 +1,4 @@
-import { resolveLimits } from "../../base/index.ts";
+import { requireOneOf, resolveLimits } from "../../base/index.ts";
 import {
   CIRCUIT_LIMITS,
   type CircuitLimits,
@@ -31,5 +31,9 @@ export const RELAY_DEFAULTS: ResolvedRelayOptions = Object.freeze({
 /** The options with defaults for what is left out. */
 export function resolveRelayOptions(given: Partial<RelayOptions>): ResolvedRelayOptions {
   const limits = resolveLimits(ONION_RELAY_LIMITS, given.limits);
-  return { ...RELAY_DEFAULTS, ...given, limits, circuit: resolveCircuitLimits(given.circuit) };
+  const options = { ...RELAY_DEFAULTS, ...given };
+  for (const name of ["isRelay", "isExit"] as const) {
+    requireOneOf(name, options[name], [true, false]);
+  }
+  return { ...options, limits, circuit: resolveCircuitLimits(given.circuit) };
 }

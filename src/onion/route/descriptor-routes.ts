@@ -4,6 +4,7 @@ import {
   type Instant,
   onAbort,
   type Random,
+  resolveLimits,
   throwIfAborted,
 } from "../../base/index.ts";
 import {
@@ -105,6 +106,7 @@ export class DescriptorRoutes implements RouteProvider {
   #sampledAt = Number.NEGATIVE_INFINITY;
   #sampling: Promise<void> | undefined;
 
+  /** @throws RangeError for an option that is none */
   constructor(
     components: {
       readonly discovery: Discovery;
@@ -127,7 +129,7 @@ export class DescriptorRoutes implements RouteProvider {
     this.#clock = components.clock;
     this.#random = components.random;
     this.#self = components.self;
-    this.#options = { ...ROUTE_DEFAULTS, ...options };
+    this.#options = resolveLimits(ROUTE_DEFAULTS, options, "relaysBias");
     this.#guards = new Guards({
       used: this.#options.guards,
       sampled: this.#options.guardsMax,

@@ -3,7 +3,7 @@ import { CulvertError, toHex } from "../../../src/base/index.ts";
 import { nodeIdText } from "../../../src/identity/index.ts";
 import { serveMap } from "../../../src/onion/map/map-exit.ts";
 import { requestCellsFor } from "../../../src/onion/map/map-operation.ts";
-import type { OnionCarrierOptions } from "../../../src/onion/map/onion-carrier.ts";
+import type { OnionCarrierOptions } from "../../../src/onion/map/onion-carrier-options.ts";
 import { carrierRig, MAP_CELL, recordOf, type SharedMap } from "../carrier-rig.ts";
 import { GEOMETRY } from "../fixtures.ts";
 import { VirtualNet } from "../virtual-net.ts";

@@ -20,7 +20,10 @@ afterEach(() => expect(clock.pending).toBe(0));
 
 function setUp(
   descriptors: readonly NodeDescriptor[],
-  options: Partial<RouteOptions> & { readonly kept?: readonly Uint8Array[] } = {},
+  {
+    kept: guards = [],
+    ...options
+  }: Partial<RouteOptions> & { readonly kept?: readonly Uint8Array[] } = {},
 ) {
   clock = new VirtualClock({ startUnixMs: UNIX_MS });
   const discovery = new Directory({ unixMs: () => clock.unixMs() });
@@ -31,7 +34,7 @@ function setUp(
     clock,
     random: new SeededRandom(2),
     self: SELF.id,
-    guards: options.kept ?? [],
+    guards,
     onGuards: (guards: readonly Uint8Array[]) => kept.push(guards.length),
   };
   return { discovery, kept, routes: new DescriptorRoutes(components, options) };
