@@ -265,7 +265,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "paths",
     operands: "",
     summary: "say which folders the command uses",
-    examples: [["culvert paths", "where unfinished work, records and nodes are kept"]],
+    examples: [
+      ["culvert paths", "where unfinished work, records and nodes are kept"],
+      ["XDG_STATE_HOME=/srv culvert paths", "the same, with unfinished work below /srv"],
+      ["XDG_DATA_HOME=/srv culvert paths", "the same, with records and nodes below /srv"],
+    ],
     options: [JSON_EVENTS, VERBOSE],
     load: async () => (await import("./commands/paths.ts")).paths,
   },

@@ -48,6 +48,25 @@ test("a demo of nothing, or of more than it could get through, does not begin", 
   }
 });
 
+test.each([
+  ["node", "65536", 65_535], // onions have two bytes for the length of a cell
+  ["testnet", "65536", 65_535],
+  ["map", "65537", 65_536],
+  ["map", "255", 65_536],
+])("%s takes no cells of %s bytes, and says what it takes", async (name, cell, most) => {
+  const run = await COMMANDS.find((command) => command.name === name)?.load();
+  const context: Partial<Context> = {
+    paths: findPaths({}, () => "/home/nobody"),
+    output: outputOn(new FakeScreen(false), false),
+    stop: new AbortController().signal,
+  };
+  const running = run?.(context as Context, [], new CommandOptions({ cell, memory: true }));
+  await expect(running).rejects.toMatchObject({
+    code: "CULVERT_USAGE",
+    message: `--cell takes a size from 256 to ${most}, not "${cell}"`,
+  });
+});
+
 test("every command tells events to programs, but the one that prints a script", () => {
   const silent = COMMANDS.filter(
     ({ options }) => !options.some(({ flags }) => flags === "--json"),

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { findPaths } from "../../src/cli/paths.ts";
 
@@ -27,4 +28,13 @@ test("a home is asked for where nothing else is named, and there may be none", (
   for (const home of ["", "home"]) {
     expect(() => findPaths({}, () => home).sessions).toThrow("no home folder");
   }
+});
+
+test("the page of the command names the variables that they follow", async () => {
+  const page = await readFile("docs/COMMAND.md", "utf8");
+  const asked = new Set<string>();
+  const env = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => void asked.add(String(name)) });
+  findPaths(env, () => "/home/a");
+  expect(asked.size).toBe(3);
+  for (const name of asked) expect(page).toContain(`\`${name}\``);
 });

@@ -1,8 +1,8 @@
 import { CulvertError } from "../../base/index.ts";
 import { parseBytes, parseDuration } from "../humanize.ts";
 
-/** What a network, or a Map, may have as the size of its cells. */
-const CELL_BYTES = { min: 256, max: 65_536 } as const;
+/** The smallest cells that a network, or a Map, may have. */
+const CELL_BYTES_MIN = 256;
 
 /**
  * The options of one command line, by their long names in camel case. Every accessor gives
@@ -53,12 +53,12 @@ export class CommandOptions {
     return this.#parse(name, "a size as 300000, 400kB or 2MB", parseBytes);
   }
 
-  /** The size of a cell of the Map. */
-  cellBytes(name: string): number | undefined {
-    const { min, max } = CELL_BYTES;
-    return this.#parse(name, `a size from ${min} to ${max}`, (text) => {
+  /** The size of a cell of the Map, of which whoever asks has room for so much. */
+  cellBytes(name: string, most: number): number | undefined {
+    const min = CELL_BYTES_MIN;
+    return this.#parse(name, `a size from ${min} to ${most}`, (text) => {
       const bytes = parseBytes(text);
-      return bytes !== undefined && bytes >= min && bytes <= max ? bytes : undefined;
+      return bytes !== undefined && bytes >= min && bytes <= most ? bytes : undefined;
     });
   }
 

@@ -1,7 +1,11 @@
 import { resolve } from "node:path";
 import { CulvertError, untilAborted } from "../../base/index.ts";
 import { collectEarly } from "../../io/collector.ts";
-import { type MapServerOptions, startMapServer } from "../../mapservice/index.ts";
+import {
+  type MapServerOptions,
+  PAYLOAD_BYTES_MAX,
+  startMapServer,
+} from "../../mapservice/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
@@ -58,7 +62,7 @@ function serverOptionsOf(context: Context, options: CommandOptions): MapServerOp
       ...(tcp === undefined ? [] : [tcp]),
       ...(unix === undefined ? [] : [`unix:${resolve(unix)}`]),
     ],
-    payloadSize: options.cellBytes("cell") ?? CELL_BYTES_DEFAULT,
+    payloadSize: options.cellBytes("cell", PAYLOAD_BYTES_MAX) ?? CELL_BYTES_DEFAULT,
     ...(isInMemory ? {} : { directory: directory() }),
     faults: { lose: options.share("lose") ?? 0, seed: options.count("seed") ?? 1 },
     log: logTo(context, options.flag("verbose")),

@@ -10,6 +10,7 @@ import {
   type RunningNode,
   startNode,
 } from "../../node/index.ts";
+import { OPERATION_PAYLOAD_BYTES_MAX } from "../../onion/index.ts";
 import type { CommandOptions } from "../arguments/command-options.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
@@ -73,7 +74,7 @@ async function configOf(context: Context, options: CommandOptions): Promise<Node
   const listen = options.text("listen")?.split(",").map(parseListenAddress);
   const bootstrap = options.text("join")?.split(",").map(parseNodeContact);
   const metrics = options.text("metrics");
-  const cell = options.cellBytes("cell");
+  const cell = options.cellBytes("cell", OPERATION_PAYLOAD_BYTES_MAX);
   return {
     ...config,
     directory: directoryOf(context, options, config),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CulvertError, untilAborted } from "../../base/index.ts";
+import { OPERATION_PAYLOAD_BYTES_MAX } from "../../onion/index.ts";
 import type { RunCommand } from "../arguments/command-spec.ts";
 import type { Context } from "../context.ts";
 import { type NetworkNode, startNetwork } from "../demo/nodes.ts";
@@ -19,7 +20,7 @@ export const testnet: RunCommand = async (context, _operands, options) => {
   if (count < 1 || count > NODES_MAX) {
     throw new CulvertError("CULVERT_USAGE", `--count takes 1 to ${NODES_MAX}`);
   }
-  const cell = options.cellBytes("cell")?.toString();
+  const cell = options.cellBytes("cell", OPERATION_PAYLOAD_BYTES_MAX)?.toString();
   const folder = await mkdtemp(join(tmpdir(), "culvert-testnet-"));
   const stage = new Stage(context, folder);
   try {
