@@ -48,15 +48,23 @@ export class Output {
   readonly #isColored: boolean;
   #hasStatus = false;
   #isAsking = false;
+  #isBroken = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
     this.#isColored = wantsColor(options);
     options.stdout.on("error", (error) => {
       // A reader that has seen enough (`culvert status | head -1`) is no reason to fail.
-      if (!isClosedPipe(error)) options.onBroken?.(error);
+      if (isClosedPipe(error)) return;
+      this.#isBroken = true;
+      options.onBroken?.(error);
     });
     options.stderr.on("error", () => {}); // where would that be told?
+  }
+
+  /** Whether stdout has failed, and that was told: how far something is does not matter then. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /** True when questions may be asked. */

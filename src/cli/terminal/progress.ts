@@ -111,8 +111,9 @@ export class ProgressReporter {
     this.tell();
   }
 
-  /** Tells how far it is, unless that was told before. */
+  /** Tells how far it is, unless that was told before, or an error was told that ends it. */
   tell(): void {
+    if (this.#output.isBroken) return;
     const sample = this.#sample();
     const rate = this.#rate.measure(doneBytes(sample), this.#clock.now());
     const [words = "", ...shorter] = progressLines(sample, rate);

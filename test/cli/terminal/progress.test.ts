@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { Output } from "../../../src/cli/terminal/output.ts";
 import { ProgressReporter, progressLines, RateMeter } from "../../../src/cli/terminal/progress.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { FakeScreen, outputOn } from "../screen.ts";
+
+const FAILED = {
+  code: "CULVERT_FILE",
+  message: "cannot write to stdout",
+  hint: "is the disk full?",
+  exit: 1,
+} as const;
 
 const steps = { written: 1_200_000, stored: 800_000, acknowledged: 500_000 };
 
@@ -93,6 +101,28 @@ describe("telling progress", () => {
     const clock = new VirtualClock();
     new ProgressReporter({ output: outputOn(screen, false), clock, sample }).stop();
     expect(screen.text).toBe("");
+  });
+
+  test.each([false, true])("is over once stdout has failed: the error is the last (%s)", (json) => {
+    for (const isTTY of [false, true]) {
+      const clock = new VirtualClock();
+      const [stdout, stderr] = [new FakeScreen(false), new FakeScreen(isTTY)];
+      const onBroken = (): void => output.fail(FAILED, new Error("ENOSPC"));
+      const streams = { stdout, stderr, isStdoutData: true, onBroken };
+      const output = new Output({ ...streams, json, verbose: false, env: {} });
+      let taken = 0;
+      const sample = () => ({ steps: { taken }, retransmissions: 0 });
+      const reporter = new ProgressReporter({ output, clock, sample });
+      reporter.start();
+      taken = 1000;
+      stdout.emit("error", Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }));
+      const told = stderr.text;
+      expect(told).toContain(FAILED.message);
+      clock.advance(25_000);
+      taken = 2000;
+      reporter.stop();
+      expect(stderr.text).toBe(told);
+    }
   });
 
   test("is a versioned event for programs", () => {
