@@ -66,7 +66,6 @@ export class OnionOverLinks implements OnionLinks {
       const packets = new UnitCutter({ firstBytes: packetBytes, cellBytes: packetBytes });
       this.#follow(stream, packets, {
         unit: (unit) => receiver.receive(link.peer, unit, sourceOf(link).source),
-        sent: () => {},
         closed: () => {},
       });
     });
@@ -76,7 +75,7 @@ export class OnionOverLinks implements OnionLinks {
       // The opener's first unit is a packet, and the answer to it is a cell like all others.
       const units = new UnitCutter({ firstBytes: packetBytes, cellBytes });
       channel.use(stream, events);
-      this.#follow(stream, units, events);
+      this.#follow(stream, units, channel.whileOpen(events));
     });
   }
 
@@ -99,7 +98,8 @@ export class OnionOverLinks implements OnionLinks {
             stream.on("error", () => {}).destroy();
             return;
           }
-          this.#follow(stream, new UnitCutter({ firstBytes: cellBytes, cellBytes }), events);
+          const units = new UnitCutter({ firstBytes: cellBytes, cellBytes });
+          this.#follow(stream, units, channel.whileOpen(events));
           channel.use(stream, events);
         },
         () => channel.fail(events),
@@ -113,7 +113,11 @@ export class OnionOverLinks implements OnionLinks {
   }
 
   /** Tells what comes on a stream, unit by unit, and when it is over. */
-  #follow(stream: LinkStream, units: UnitCutter, events: ChannelEvents): void {
+  #follow(
+    stream: LinkStream,
+    units: UnitCutter,
+    events: Pick<ChannelEvents, "unit" | "closed">,
+  ): void {
     this.#streams.add(stream);
     stream.on("error", () => {});
     stream.on("data", (chunk: Uint8Array) => {
@@ -183,6 +187,18 @@ class StreamChannel implements OnionChannel {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** What its owner is told: nothing after its own `close`, though more has come by then. */
+  whileOpen(events: ChannelEvents): Pick<ChannelEvents, "unit" | "closed"> {
+    return {
+      unit: (unit) => {
+        if (!this.#isClosed) events.unit(unit);
+      },
+      closed: () => {
+        if (!this.#isClosed) events.closed();
+      },
+    };
   }
 
   /** Sends over `stream` from now on. */
