@@ -91,7 +91,7 @@ export type RequestEffect =
 export type RunEffect = Extract<RequestEffect, { kind: "run" }>;
 
 /** Why a handler is stopped. */
-export type AbortReason = "cancelled" | "deadline";
+export type AbortReason = "cancelled" | "deadline" | "displaced";
 
 /** What was dropped, and why; counts since the start. */
 export interface RequestStatistics {
@@ -111,6 +111,8 @@ export interface RequestStatistics {
   strangers: number;
   /** Requests that found no room, or no free handler. */
   refused: number;
+  /** Handlers that were stopped since others had none, and their peer most. */
+  displaced: number;
   /** Handlers that did not stop when they were told to. */
   cutOff: number;
   /** Messages that were sent again. */
@@ -128,6 +130,7 @@ export function noRequestStatistics(): RequestStatistics {
     lateReplies: 0,
     strangers: 0,
     refused: 0,
+    displaced: 0,
     cutOff: 0,
     repeated: 0,
   };

@@ -276,9 +276,16 @@ export class Requests {
 }
 
 function abortReason(reason: AbortReason): CulvertError {
-  return reason === "deadline"
-    ? new CulvertError("CULVERT_TIMEOUT", "the request's time is over")
-    : new CulvertError("CULVERT_PEER_ABORTED", "the caller has turned away");
+  switch (reason) {
+    case "deadline":
+      return new CulvertError("CULVERT_TIMEOUT", "the request's time is over");
+    case "cancelled":
+      return new CulvertError("CULVERT_PEER_ABORTED", "the caller has turned away");
+    case "displaced":
+      return new CulvertError("CULVERT_BUSY", "the caller had more handlers than others");
+    default:
+      return unreachable(reason);
+  }
 }
 
 function refusal(code: ErrorCode): Answer {

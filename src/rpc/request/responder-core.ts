@@ -7,7 +7,7 @@ import {
   toHex,
 } from "../../base/index.ts";
 import { type NodeId, nodeIdText } from "../../identity/index.ts";
-import { TimerQueue } from "../../retx/index.ts";
+import { FairPlaces, TimerQueue } from "../../retx/index.ts";
 import {
   encodeEnvelope,
   NONCE_BYTES,
@@ -49,6 +49,8 @@ export class ResponderCore {
   readonly #timers: TimerQueue<Timer>;
   readonly #peers = new LruMap<string, InPeer>();
   readonly #runs = new NumberMap<Run>();
+  /** By the peers that they run for: ids cost nothing, and some handlers wait for long. */
+  readonly #places: FairPlaces<Run>;
   #nextCall: CallId = 1;
   #replies = 0;
   #replyBytes = 0;
@@ -58,6 +60,7 @@ export class ResponderCore {
     const { limits } = parts;
     this.#parts = parts;
     this.#timers = new TimerQueue({ capacity: 2 * limits.runningMax + limits.repliesMax });
+    this.#places = new FairPlaces(limits.runningMax, (run) => this.#displace(run));
   }
 
   /** Handlers that run and count. */
@@ -187,7 +190,7 @@ export class ResponderCore {
     this.#nextCall += 1;
     entry.forgetAt = now + lifeMs;
     entry.run = run;
-    const refusal = this.#refusal(known, session);
+    const refusal = this.#refusal(known, run);
     if (refusal !== undefined) {
       statistics.refused += 1;
       this.#keepReply(run, entry, { isFailure: true, body: encodeFailure({ code: refusal }) });
@@ -210,14 +213,16 @@ export class ResponderCore {
     this.#parts.perform({ kind: "run", call, peer, type, meta, body, deadlineAt });
   }
 
-  #refusal(known: InPeer, session: InSession): ErrorCode | undefined {
+  /** Why a handler cannot run; where it can, it has its place. */
+  #refusal(known: InPeer, run: Run): ErrorCode | undefined {
+    const { session } = run;
     const { limits } = this.#parts;
     if (this.#isDraining) return "CULVERT_CLOSED";
     const isFull =
-      this.#runs.size >= limits.runningMax ||
       known.running >= limits.runningPerPeerMax ||
       session.replyBytes >= limits.replyBytesPerPeerMax ||
-      !this.#makeRoomForBytes(session);
+      !this.#makeRoomForBytes(session) ||
+      !this.#places.take(known.key, run);
     return isFull ? "CULVERT_BUSY" : undefined;
   }
 
@@ -299,6 +304,17 @@ export class ResponderCore {
 
   #cutOff(run: Run): void {
     this.#parts.statistics.cutOff += 1;
+    this.#stop(run);
+  }
+
+  /** Its place is somebody else's. Its caller is not told `busy`: the handler has begun. */
+  #displace(run: Run): void {
+    this.#parts.statistics.displaced += 1;
+    this.#parts.perform({ kind: "abort", call: run.call, reason: "displaced" });
+    this.#stop(run);
+  }
+
+  #stop(run: Run): void {
     this.#endRun(run);
     if (run.entry !== undefined) {
       const body = encodeFailure({ code: "CULVERT_TIMEOUT" });
@@ -311,6 +327,7 @@ export class ResponderCore {
     if (run.timer !== undefined) this.#timers.cancel(run.timer);
     run.timer = undefined;
     this.#runs.delete(run.call);
+    this.#places.leave(run.key, run);
     const known = this.#peers.peek(run.key);
     if (known !== undefined) known.running -= 1;
   }

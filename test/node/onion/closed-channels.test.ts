@@ -38,24 +38,21 @@ async function neighbours(accept: (channel: OnionChannel) => ChannelEvents) {
   return { world, onions, to: far.host.id, close };
 }
 
-it.each([false, true])(
-  "a channel that was closed tells nothing more (at once: %s)",
-  async (now) => {
-    // What comes in one piece has many units, and the first of them may be the last that is wanted.
-    const accepted = listener(() => {});
-    const { world, onions, to, close } = await neighbours((channel) => {
-      for (let i = 0; i < CELLS; i++) channel.send(new Uint8Array(SIZES.cellBytes));
-      return accepted.events;
-    });
-    const opened = listener(() => channel.close(now));
-    const channel = onions.open(to, opened.events);
-    channel.send(new Uint8Array(SIZES.packetBytes));
-    await world.pass(1_000);
-    expect(opened.told).toEqual(["unit"]);
-    expect(accepted.told).toEqual(["unit", "closed"]);
-    await close();
-  },
-);
+it.each([false, true])("a channel that was closed tells no more (at once: %s)", async (now) => {
+  // What comes in one piece has many units, and the first of them may be the last that is wanted.
+  const accepted = listener(() => {});
+  const { world, onions, to, close } = await neighbours((channel) => {
+    for (let i = 0; i < CELLS; i++) channel.send(new Uint8Array(SIZES.cellBytes));
+    return accepted.events;
+  });
+  const opened = listener(() => channel.close(now));
+  const channel = onions.open(to, opened.events);
+  channel.send(new Uint8Array(SIZES.packetBytes));
+  await world.pass(1_000);
+  expect(opened.told).toEqual(["unit"]);
+  expect(accepted.told).toEqual(["unit", "closed"]);
+  await close();
+});
 
 it.each([false, true])("nor does one that a neighbour has opened (at once: %s)", async (now) => {
   let accepted: OnionChannel | undefined;
