@@ -20,18 +20,28 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal);
 }
 
+/** @throws TypeError for what was given as a signal, and is none */
+export function requireSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof Object(signal).addEventListener === "function") return;
+  throw new TypeError("signal must be an AbortSignal");
+}
+
 /**
  * Calls `run` once with an {@link abortError} when `signal` is aborted; at once when it is already.
  * The result forgets the signal: call it when the wait is over, or the signal keeps `run` alive.
+ *
+ * @throws TypeError for what is no signal
  */
 export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => void): Cancel {
   if (signal === undefined) return () => {};
+  const known = LISTENERS.get(signal);
+  if (known === undefined) requireSignal(signal);
   const listener = (): void => run(abortError(signal));
   if (signal.aborted) {
     listener();
     return () => {};
   }
-  const listeners = LISTENERS.get(signal) ?? watch(signal);
+  const listeners = known ?? watch(signal);
   listeners.add(listener);
   return () => {
     const isLast = listeners.delete(listener) && listeners.size === 0;

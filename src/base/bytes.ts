@@ -24,6 +24,16 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+const UINT8ARRAY = "[object Uint8Array]";
+
+/**
+ * Whether something is a `Uint8Array`: whatever else has a length would be read as bytes, and most
+ * of it as zeros. Each realm (of `node:vm`, of a test runner) has a `Uint8Array` of its own.
+ */
+export function isBytes(given: unknown): given is Uint8Array {
+  return ArrayBuffer.isView(given) && Object.prototype.toString.call(given) === UINT8ARRAY;
+}
+
 /** Compares public bytes; for secrets use `equalSecret` of `src/crypto`. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

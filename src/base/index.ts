@@ -3,6 +3,7 @@ export {
   Canceller,
   isAbortError,
   onAbort,
+  requireSignal,
   throwIfAborted,
   untilAborted,
   withSignals,
@@ -12,6 +13,7 @@ export {
   concatBytes,
   equalBytes,
   fromHex,
+  isBytes,
   joinBytes,
   plainBytes,
   toHex,
@@ -24,10 +26,19 @@ export { draw } from "./draw.ts";
 export { Driver } from "./driver.ts";
 export type { ErrorCode, ErrorOptions } from "./errors.ts";
 export { CulvertError, ERROR_CODES, isCulvertError, isErrorCode } from "./errors.ts";
+export {
+  isBetween,
+  requireAmount,
+  requireArray,
+  requireChance,
+  requireMethods,
+  requireObject,
+  shown,
+} from "./given.ts";
 export { Heap } from "./heap.ts";
 export type { Journal, JournalChanges, JournalStore } from "./journal.ts";
 export { KeyedHash } from "./keyed-hash.ts";
-export { resolveLimits } from "./limits.ts";
+export { requirePositive, resolveLimits } from "./limits.ts";
 export { LruMap } from "./lru-map.ts";
 export { NumberMap } from "./number-map.ts";
 export { requireOneOf } from "./one-of.ts";

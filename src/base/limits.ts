@@ -1,3 +1,4 @@
+import { isBetween, shown } from "./given.ts";
 import { requireOneOf } from "./one-of.ts";
 
 /**
@@ -21,10 +22,13 @@ export function resolveLimits<Limits extends object>(
       requireOneOf(name, value, [true, false]);
       continue;
     }
-    const isEnough = typeof value === "number" && (value > 0 || (value === 0 && zeros.has(name)));
-    if (!(isEnough && Number.isFinite(value))) {
-      throw new RangeError(`${name} must be a positive number, not ${value}`);
-    }
+    if (value !== 0 || !zeros.has(name)) requirePositive(name, value);
   }
   return limits;
+}
+
+/** @throws RangeError for what bounds nothing: no finite number above 0 */
+export function requirePositive(name: string, value: unknown): void {
+  if (isBetween(value, Number.MIN_VALUE, Number.MAX_VALUE)) return;
+  throw new RangeError(`${name} must be a positive number, not ${shown(value)}`);
 }

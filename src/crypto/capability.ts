@@ -1,4 +1,11 @@
-import { assert, CulvertError, concatBytes, equalBytes, type Random } from "../base/index.ts";
+import {
+  assert,
+  CulvertError,
+  concatBytes,
+  equalBytes,
+  isBytes,
+  type Random,
+} from "../base/index.ts";
 import { CHAIN_STATE_BYTES, Chain } from "./bacap.ts";
 import {
   type AddressesOf,
@@ -151,6 +158,7 @@ export class WriteCapability {
 }
 
 function requireBytes(bytes: Uint8Array, length: number): void {
+  if (!isBytes(bytes)) throw malformed("bytes", "must be a Uint8Array");
   if (bytes.length !== length) throw malformed("length", `is ${bytes.length}, not ${length}`);
 }
 

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, isBytes } from "../base/index.ts";
 
 const SUM_BYTES = 4;
 
@@ -20,6 +20,7 @@ export function withChecksum(bytes: Uint8Array): Uint8Array {
  * @throws CulvertError `CULVERT_BAD_STATE` when it is not what it was
  */
 export function withoutChecksum(kept: Uint8Array): Uint8Array {
+  if (!isBytes(kept)) throw new CulvertError("CULVERT_BAD_STATE", "a state is a Uint8Array");
   const length = kept.length - SUM_BYTES;
   const view = new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
   const bytes = kept.subarray(0, Math.max(length, 0));

@@ -1,3 +1,6 @@
+import { isBetween, shown } from "../base/index.ts";
+import { requireYesOrNo } from "./openable.ts";
+
 /** How a stream behaves; every field has a default in {@link DEFAULTS}. */
 export interface StreamOptions {
   /** Puts, and gets, that may be under way at once. */
@@ -92,6 +95,7 @@ export function resolveOptions(given: Partial<StreamOptions> = {}): StreamOption
   wholeInRange("ackEveryFrames", options.ackEveryFrames, 1, 112);
   inRange("rtoInitialMs", options.rtoInitialMs, 1, 60_000);
   inRange("peerTimeoutMs", options.peerTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
+  requireYesOrNo({ durable: options.durable, noDelay: options.noDelay });
   return Object.freeze(options);
 }
 
@@ -110,9 +114,8 @@ export function known<T extends object>(defaults: T, given: Partial<T>): Partial
 
 /** @throws RangeError for a number that is not between these, both included */
 export function inRange(name: string, value: number, min: number, max: number): void {
-  // Text that looks like a number would be joined to others where they are summed.
-  if (!(typeof value === "number" && value >= min && value <= max)) {
-    throw new RangeError(`${name} must be between ${min} and ${max}, not ${value}`);
+  if (!isBetween(value, min, max)) {
+    throw new RangeError(`${name} must be between ${min} and ${max}, not ${shown(value)}`);
   }
 }
 

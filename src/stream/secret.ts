@@ -1,5 +1,5 @@
 import { bech32m } from "@scure/base";
-import { CulvertError, toHex } from "../base/index.ts";
+import { CulvertError, isBytes, toHex } from "../base/index.ts";
 import { crypto, type WriteCapability } from "../crypto/index.ts";
 import { systemRandom } from "../io/random.ts";
 
@@ -9,7 +9,6 @@ const SECRET_BYTES = 32;
 const PREFIX = "culvertsecret";
 const TEXT_VERSION = 1;
 const TEXT_LENGTH_MAX = 120;
-const UINT8ARRAY = "[object Uint8Array]";
 
 /** A fresh secret for one stream: 32 random bytes, to be shared by its two ends and no one else. */
 export function generateSecret(): Uint8Array {
@@ -30,7 +29,8 @@ export function secretToText(secret: Uint8Array): string {
  * @throws CulvertError `CULVERT_BAD_TICKET`
  */
 export function secretFromText(text: string): Uint8Array {
-  const decoded = bech32m.decodeUnsafe(text.trim().toLowerCase(), TEXT_LENGTH_MAX);
+  const given = typeof text === "string" ? text.trim().toLowerCase() : "";
+  const decoded = bech32m.decodeUnsafe(given, TEXT_LENGTH_MAX);
   const bytes = decoded?.prefix === PREFIX && bech32m.fromWordsUnsafe(decoded.words);
   if (!bytes || bytes.length !== 1 + SECRET_BYTES) {
     throw new CulvertError("CULVERT_BAD_TICKET", "this is not a Culvert secret, or it is mistyped");
@@ -50,14 +50,6 @@ export function parseSecret(secret: Uint8Array | string): Uint8Array {
   if (typeof secret === "string") return secretFromText(secret);
   if (isBytes(secret) && secret.length === SECRET_BYTES) return secret;
   throw new CulvertError("CULVERT_BAD_TICKET", `a secret has ${SECRET_BYTES} bytes`);
-}
-
-/**
- * Whatever else has a length would be read as bytes: most of it as zeros, a secret that all know.
- * Each realm (of `node:vm`, of a test runner) has a `Uint8Array` of its own.
- */
-function isBytes(given: unknown): boolean {
-  return ArrayBuffer.isView(given) && Object.prototype.toString.call(given) === UINT8ARRAY;
 }
 
 /** The seed of the root that is written under: 32 secret bytes, owned by the caller. */

@@ -5,6 +5,7 @@ import {
   type Journal,
   type JournalStore,
   type Random,
+  requireMethods,
 } from "../../base/index.ts";
 import {
   type AddressesOf,
@@ -110,7 +111,12 @@ export function capabilitiesOf(secret: Uint8Array | string, role: StreamRole): S
  *
  * @throws CulvertError `CULVERT_BAD_CAPABILITY`
  */
-export function exchanged({ write, read }: StreamCapabilities): StreamCapabilities {
+export function exchanged(given: StreamCapabilities): StreamCapabilities {
+  const { write, read }: Partial<StreamCapabilities> = Object(given);
+  if (!(write instanceof WriteCapability && read instanceof ReadCapability)) {
+    const missing = "a WriteCapability to write with, and a ReadCapability to read, are wanted";
+    throw new CulvertError("CULVERT_BAD_CAPABILITY", missing);
+  }
   if (equalBytes(write.root, read.root)) {
     throw new CulvertError("CULVERT_BAD_CAPABILITY", "what is to be read is what we write", {
       detail: { field: "root" },
@@ -146,6 +152,7 @@ export function assembleFromStore(
   context: AssemblyContext,
   store: JournalStore,
 ): Promise<StreamParts> {
+  requireMethods("store", store, "open");
   const open = (): Promise<Journal> => store.open(streamIdOf(keys.write.root));
   return fromJournal(open, async (journalling, head) => {
     if (head === undefined) return beginning(keys, context, journalling);

@@ -1,4 +1,4 @@
-import { CulvertError, onAbort, throwIfAborted } from "../../base/index.ts";
+import { CulvertError, onAbort, requireObject, throwIfAborted } from "../../base/index.ts";
 import {
   type CborInput,
   type CborOf,
@@ -59,8 +59,13 @@ export class BufferedStream implements AsyncIterable<CborValue> {
   /** Settles when the read before has. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  /** @throws RangeError for a limit that is no whole number */
+  /**
+   * @throws RangeError for a limit that is no whole number
+   * @throws TypeError for what is no stream
+   */
   constructor(stream: Stream, options: Partial<BufferedStreamOptions> = {}) {
+    requireStream(stream);
+    requireObject("options", options);
     this.stream = stream;
     const { maxBytes = BUFFERED_DEFAULTS.maxBytes, maxDepth = BUFFERED_DEFAULTS.maxDepth } =
       options;
@@ -221,6 +226,12 @@ export class BufferedStream implements AsyncIterable<CborValue> {
 }
 
 const EVENTS = ["readable", "end"] as const;
+
+/** By what it has, since two versions of the package may meet in a program. */
+function requireStream(stream: unknown): void {
+  if (typeof Object(stream).holdBack === "function") return;
+  throw new TypeError("stream must be a Stream");
+}
 
 /** Node's word for a write that came too late; it does not say what has ended the stream. */
 function isDestroyed(error: NodeJS.ErrnoException): boolean {

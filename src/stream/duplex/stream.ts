@@ -1,4 +1,4 @@
-import type { CulvertError } from "../../base/index.ts";
+import { type CulvertError, requireObject } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
@@ -7,6 +7,7 @@ import type { Hear } from "../../io/typed-events.ts";
 import type { Transport } from "../../transport/index.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { requireSameGeometry } from "../frame/geometry.ts";
+import { requireOpenable, requireTransport, requireYesOrNo } from "../openable.ts";
 import { handOver } from "../saved/journalling.ts";
 import { decodeWholeState, encodeWholeState } from "../saved/state-codec.ts";
 import type { WaitOptions } from "../saved/state-waits.ts";
@@ -105,13 +106,9 @@ export class Stream extends CoreDuplex {
    * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_GEOMETRY_CHANGED`,
    *   `CULVERT_JOURNAL`, `CULVERT_BAD_TICKET`
    */
-  static async open({
-    transport,
-    store,
-    secret,
-    role,
-    ...options
-  }: StreamStoreOptions): Promise<Stream> {
+  static async open(given: StreamStoreOptions): Promise<Stream> {
+    requireObject("options", given);
+    const { transport, store, secret, role, ...options } = given;
     const keys = capabilitiesOf(secret, role);
     const parts = await assembleFromStore(keys, contextOf(transport, options), store);
     return handOver(parts.journal, options.signal, () => new Stream(parts, options));
@@ -158,6 +155,7 @@ export class Stream extends CoreDuplex {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
+    requireTransport(transport);
     requireSameGeometry(this.#parts.transport.payloadSize, transport);
     this.engine.setTransport(bindTransport(transport, this.#parts.roots));
   }
@@ -173,6 +171,7 @@ export class Stream extends CoreDuplex {
    * @throws CulvertError of whatever ends the stream first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
   async sync(options: WaitOptions = {}): Promise<void> {
+    requireObject("options", options);
     const written = this.bytesWritten;
     const isEnded = this.writableEnded;
     await this.session.until(() => {
@@ -188,6 +187,7 @@ export class Stream extends CoreDuplex {
    * @throws CulvertError as `sync`
    */
   async close(options: WaitOptions = {}): Promise<void> {
+    requireObject("options", options);
     if (this.writable) this.end();
     // One that is destroyed after its end goes on in the background, and never finishes for Node.
     const isSaid = (): boolean => this.writableFinished || (this.destroyed && this.hasEnded);
@@ -227,5 +227,8 @@ export class Stream extends CoreDuplex {
 }
 
 function contextOf(transport: Transport, options: StreamOpenOptions): AssemblyContext {
+  requireOpenable(transport, options);
+  const { allowHalfOpen, endsAsSocket } = options;
+  requireYesOrNo({ allowHalfOpen, endsAsSocket });
   return { transport, options, clock: options.clock ?? systemClock, random: systemRandom };
 }

@@ -1,10 +1,17 @@
-import type { Clock, Journal, JournalStore, Random } from "../../base/index.ts";
+import {
+  type Clock,
+  type Journal,
+  type JournalStore,
+  type Random,
+  requireMethods,
+} from "../../base/index.ts";
 import { Chain, WriteCapability } from "../../crypto/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
 import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
+import { requireOpenable } from "../openable.ts";
 import { fromJournal, type Journalling, NO_JOURNAL } from "../saved/journalling.ts";
 import { loadedJournal, type NeededFrames, sweep, waitingIn } from "../saved/saved-frames.ts";
 import { streamIdOf, writeSeedOf } from "../secret.ts";
@@ -16,6 +23,7 @@ import {
   type RepairPosition,
   type WholeBroadcast,
 } from "./broadcast-state.ts";
+import { generateCapability, parseWriteCapability } from "./capability-text.ts";
 import { BROADCAST_DEFAULTS, type BroadcastOptions, resolveBroadcastOptions } from "./options.ts";
 
 /** How a `Broadcast` is opened; protocol options have the defaults of `BROADCAST_DEFAULTS`. */
@@ -57,9 +65,10 @@ export interface BroadcastParts extends SessionParts<BroadcastCore> {
 /** A broadcast that begins, and ends with this process. */
 export function newBroadcast(
   transport: Transport,
-  write: WriteCapability,
-  options: BroadcastOpenOptions,
+  options: BroadcastOpenOptions & { readonly capability?: WriteCapability | Uint8Array },
 ): BroadcastParts {
+  requireOpenable(transport, options);
+  const write = parseWriteCapability(options.capability ?? generateCapability());
   return beginning({ transport, write, options }, NO_JOURNAL);
 }
 
@@ -69,6 +78,8 @@ export function broadcastFromStore(
   write: WriteCapability,
   options: BroadcastOpenOptions & { readonly store: JournalStore },
 ): Promise<BroadcastParts> {
+  requireOpenable(transport, options);
+  requireMethods("store", options.store, "open");
   const open = (): Promise<Journal> => options.store.open(streamIdOf(write.root));
   return fromJournal(open, async (journalling, head) => {
     if (head === undefined) return beginning({ transport, write, options }, journalling);
@@ -89,6 +100,7 @@ export async function broadcastFromState(
   { state, frames }: WholeBroadcast,
   options: BroadcastOpenOptions,
 ): Promise<BroadcastParts> {
+  requireOpenable(transport, options);
   const { base, next } = state;
   const needed = neededBy(state);
   const kept = await loadedJournal(encodeBroadcastState(state), frames, needed);

@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { CulvertError } from "../../base/index.ts";
+import { CulvertError, requireObject } from "../../base/index.ts";
 import type { ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
@@ -14,6 +14,7 @@ import { HeldWrite } from "../duplex/held-write.ts";
 import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { requireSameGeometry } from "../frame/geometry.ts";
+import { requireTransport } from "../openable.ts";
 import { handOver } from "../saved/journalling.ts";
 import type { WaitOptions } from "../saved/state-waits.ts";
 import { streamIdOf } from "../secret.ts";
@@ -30,7 +31,6 @@ import {
 import { decodeWholeBroadcast, encodeWholeBroadcast } from "./broadcast-state.ts";
 import {
   type GivenCapability,
-  generateCapability,
   parseReadCapability,
   parseWriteCapability,
 } from "./capability-text.ts";
@@ -78,11 +78,7 @@ export class Broadcast extends Writable {
   constructor(
     transport: Transport,
     options: BroadcastOpenOptions & { readonly capability?: WriteCapability | Uint8Array } = {},
-    parts: BroadcastParts = newBroadcast(
-      transport,
-      parseWriteCapability(options.capability ?? generateCapability()),
-      options,
-    ),
+    parts: BroadcastParts = newBroadcast(transport, options),
   ) {
     const { writableHighWaterMark: highWaterMark } = options;
     super({
@@ -113,6 +109,7 @@ export class Broadcast extends Writable {
    *   `CULVERT_JOURNAL`, `CULVERT_BAD_CAPABILITY`
    */
   static async open(options: BroadcastStoreOptions): Promise<Broadcast> {
+    requireObject("options", options);
     const { transport, capability, ...rest } = options;
     const write = parseWriteCapability(capability);
     const parts = await broadcastFromStore(transport, write, rest);
@@ -199,6 +196,7 @@ export class Broadcast extends Writable {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
+    requireTransport(transport);
     requireSameGeometry(this.#parts.transport.payloadSize, transport);
     this.#desk.setTransport(transport);
     this.#session.engine.setTransport(bindForWriting(transport, this.#parts.writeSeed));
@@ -222,6 +220,7 @@ export class Broadcast extends Writable {
    * @throws CulvertError of whatever ends the broadcast first, `CULVERT_HALTED`, `CULVERT_CLOSED`
    */
   async sync(options: WaitOptions = {}): Promise<void> {
+    requireObject("options", options);
     const written = this.#heldWrite.writtenBytes;
     const isEnded = this.writableEnded;
     await this.#session.until(() => {
@@ -236,6 +235,7 @@ export class Broadcast extends Writable {
    * @throws CulvertError as `sync`
    */
   async close(options: WaitOptions = {}): Promise<void> {
+    requireObject("options", options);
     if (this.writable) this.end();
     await this.#session.until(() => this.writableFinished, options.signal);
   }

@@ -16,8 +16,15 @@ export function generateCapability(): WriteCapability {
   return WriteCapability.generate(systemRandom);
 }
 
-/** A read capability as text with a version and a checksum (bech32m). Whoever has it can read. */
+/**
+ * A read capability as text with a version and a checksum (bech32m). Whoever has it can read.
+ *
+ * @throws CulvertError `CULVERT_BAD_CAPABILITY` for what is none
+ */
 export function capabilityToText(capability: ReadCapability): string {
+  if (!(capability instanceof ReadCapability)) {
+    throw new CulvertError("CULVERT_BAD_CAPABILITY", "only a ReadCapability has a text");
+  }
   const bytes = Uint8Array.of(VERSION, ...capability.toBytes());
   return bech32m.encode(PREFIX, bech32m.toWords(bytes), TEXT_LENGTH_MAX);
 }

@@ -1,10 +1,11 @@
-import type { Clock, Journal, JournalStore } from "../../base/index.ts";
+import { type Clock, type Journal, type JournalStore, requireMethods } from "../../base/index.ts";
 import { Chain, ReadCapability, WriteCapability } from "../../crypto/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { SessionParts } from "../duplex/core-session.ts";
 import { requireGeometry, requireSameGeometry } from "../frame/geometry.ts";
+import { requireOpenable } from "../openable.ts";
 import { fromJournal, type Journalling, NO_JOURNAL } from "../saved/journalling.ts";
 import { loadedJournal } from "../saved/saved-frames.ts";
 import { streamIdOf, writeSeedOf } from "../secret.ts";
@@ -70,6 +71,7 @@ export function newSubscription(
   capability: GivenCapability,
   options: SubscriptionOpenOptions,
 ): SubscriptionParts {
+  requireOpenable(transport, options);
   const cellBytes = requireGeometry(transport.payloadSize);
   const keys = keysOf(parseReadCapability(capability), options);
   return assemble({ transport, options, cellBytes, keys }, NO_JOURNAL);
@@ -81,6 +83,8 @@ export async function subscriptionFromStore(
   capability: GivenCapability,
   options: SubscriptionOpenOptions & { readonly store: JournalStore },
 ): Promise<SubscriptionParts> {
+  requireOpenable(transport, options);
+  requireMethods("store", options.store, "open");
   const cellBytes = requireGeometry(transport.payloadSize);
   const read = parseReadCapability(capability);
   // Where it was joined is part of its name: to read again from elsewhere is another subscription.
@@ -99,6 +103,7 @@ export async function subscriptionFromState(
   { state, frames }: WholeSubscription,
   options: SubscriptionOpenOptions,
 ): Promise<SubscriptionParts> {
+  requireOpenable(transport, options);
   const needed = { base: 0, next: 0, acks: state.repair?.pending ?? [], waitingBytes: 0 };
   const kept = await loadedJournal(encodeSubscriptionState(state), frames, needed);
   const read = ReadCapability.of(state.root, Chain.fromBytes(state.chain));

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { CulvertError, JournalStore } from "../../base/index.ts";
+import { type CulvertError, type JournalStore, requireObject } from "../../base/index.ts";
 import { withChecksum, withoutChecksum } from "../../io/checksum.ts";
 import { afterReactions } from "../../io/defer.ts";
 import { destroyOnAbort } from "../../io/destroy-on-abort.ts";
@@ -14,6 +14,7 @@ import { WaitingBytes } from "../duplex/waiting-bytes.ts";
 import { failureOf } from "../exchange/failure.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
 import { requireSameGeometry } from "../frame/geometry.ts";
+import { requireTransport } from "../openable.ts";
 import { handOver } from "../saved/journalling.ts";
 import { streamIdOf } from "../secret.ts";
 import type { GivenCapability } from "./capability-text.ts";
@@ -103,6 +104,7 @@ export class Subscription extends Readable {
    *   `CULVERT_JOURNAL`, `CULVERT_BAD_CAPABILITY`, `CULVERT_BAD_TICKET`
    */
   static async open(options: SubscriptionStoreOptions): Promise<Subscription> {
+    requireObject("options", options);
     const { transport, capability, ...rest } = options;
     const parts = await subscriptionFromStore(transport, capability, rest);
     return handOver(
@@ -158,6 +160,7 @@ export class Subscription extends Readable {
 
   /** Goes on over another transport of the same cell size, for instance after a reconnection. */
   setTransport(transport: Transport): void {
+    requireTransport(transport);
     requireSameGeometry(this.#parts.transport.payloadSize, transport);
     this.#session.engine.setTransport(bindForReading(transport, this.#parts.roots));
   }

@@ -1,0 +1,48 @@
+/**
+ * Refuses what is no object where one is wanted: read on, it would be told of as what is missing in
+ * it, by names that its giver does not know.
+ *
+ * @throws TypeError
+ */
+export function requireObject(name: string, value: unknown): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new TypeError(`${name} must be an object`);
+}
+
+/** @throws TypeError for what is no array where one is wanted */
+export function requireArray(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array`);
+}
+
+/**
+ * The same of something that does these things: a promise of one does not, nor does its class.
+ *
+ * @throws TypeError
+ */
+export function requireMethods(name: string, value: unknown, ...methods: readonly string[]): void {
+  const given: Readonly<Record<string, unknown>> = Object(value);
+  if (methods.every((method) => typeof given[method] === "function")) return;
+  throw new TypeError(`${name} must be an object with ${methods.join(" and ")}`);
+}
+
+/** Whether it is a number between these, both included: text would be joined where it is summed. */
+export function isBetween(value: unknown, min: number, max: number): value is number {
+  return typeof value === "number" && value >= min && value <= max;
+}
+
+/** @throws RangeError for what is no probability */
+export function requireChance(name: string, value: unknown): void {
+  if (!isBetween(value, 0, 1)) throw new RangeError(`${name} must be in [0, 1]`);
+}
+
+/** @throws RangeError for what is no time, or another finite amount, of zero or more */
+export function requireAmount(name: string, value: unknown): void {
+  if (isBetween(value, 0, Number.MAX_VALUE)) return;
+  throw new RangeError(`${name} must be a number, zero or more`);
+}
+
+/** A value in the words of an error: that of a symbol, or an object, is not made a text of. */
+export function shown(value: unknown): string {
+  const isPlain = value === null || !["object", "symbol", "function"].includes(typeof value);
+  return isPlain ? `${value}` : `of type ${typeof value}`;
+}
