@@ -4,6 +4,7 @@ import {
   isCulvertError,
   type Log,
   onAbort,
+  requireObject,
   requireOneOf,
   SILENT,
   throwIfAborted,
@@ -88,9 +89,11 @@ const ROUTE_WAIT_MS = 10_000;
  *   are of two networks, `CULVERT_FILE` when the guards of an earlier run cannot be read,
  *   `CULVERT_USAGE` for a text that names no node
  * @throws RangeError for options of `onion` that bound nothing
+ * @throws TypeError for what are no options, or no nodes
  * @throws Error `AbortError`
  */
 export async function openClient(options: ClientOptions): Promise<NetworkClient> {
+  requireObject("options", options);
   const { signal, via } = options;
   requireOneOf("via", via, ["onion", "direct"]);
   resolveOnionCarrierOptions(options.onion);

@@ -1,6 +1,6 @@
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, requireArray, requireObject, requirePositive } from "../base/index.ts";
 import {
   type NetworkGeometry,
   NODE_ROLES,
@@ -95,8 +95,33 @@ const isKeeper = (roles: readonly NodeRole[]): boolean => roles.includes("storag
  *
  * @throws CulvertError `CULVERT_USAGE`
  */
-export function requireStorage({ roles }: Pick<NodeConfig, "roles">): void {
+function requireStorage({ roles }: Pick<NodeConfig, "roles">): void {
   if (!isKeeper(roles)) throw new CulvertError("CULVERT_USAGE", `roles: ${KEEPS_RECORDS}`);
+}
+
+/** What of a configuration a program has to give, whatever is in it. */
+const LISTS = ["listen", "announce", "bootstrap", "roles"] as const;
+const PARTS = ["geometry", "storage", "voidphone"] as const;
+
+/**
+ * Refuses a configuration that is none before anything is made by it. What a file says was looked
+ * at when it was read; a program may leave out, or misspell, what nothing is then bounded by.
+ *
+ * @throws TypeError for a part that is not there
+ * @throws RangeError for sizes that bound nothing
+ * @throws CulvertError `CULVERT_USAGE` for roles without `storage`
+ */
+export function requireConfig(config: Omit<NodeConfig, "bootstrap">): void {
+  requireObject("config", config);
+  const parts: Readonly<Record<string, unknown>> = { ...config };
+  for (const name of LISTS) requireArray(name, parts[name]);
+  for (const name of PARTS) requireObject(name, parts[name]);
+  const { storage, geometry } = config;
+  const { entriesMax, bytesMax } = storage;
+  const { cellBytes, onionBytes, onionHopsMax } = geometry;
+  const sizes = { entriesMax, bytesMax, cellBytes, onionBytes, onionHopsMax };
+  for (const [name, size] of Object.entries(sizes)) requirePositive(name, size);
+  requireStorage(config);
 }
 
 const count = (min: number, max: number) =>
@@ -174,6 +199,7 @@ const OF_VOIDPHONE = /^[ \t]*(\[(dht|onion|rps)\][ \t]*$|hostkey[ \t]*=)/im;
  * @throws CulvertError `CULVERT_USAGE` with the line, or the key, and what is wrong with it
  */
 export function parseNodeConfig(text: string): NodeConfig {
+  if (typeof text !== "string") throw wrong("the configuration is no text");
   if (OF_VOIDPHONE.test(text)) return ofVoidphone(readVoidphoneConfig(text));
   return ofToml(text);
 }

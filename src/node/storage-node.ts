@@ -21,7 +21,7 @@ import { nodeMetrics, showMetrics } from "./health/node-numbers.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 import { contactsOf, type NamedNode } from "./named-nodes.ts";
 import { NETWORK_NAME } from "./network-name.ts";
-import { type NodeConfig, requireStorage } from "./node-config.ts";
+import { type NodeConfig, requireConfig } from "./node-config.ts";
 import { exitMapOver } from "./onion/exit-map.ts";
 import { keptGuards } from "./onion/guards-file.ts";
 import { tunnelsOverLinks } from "./onion/tunnels-over-links.ts";
@@ -82,8 +82,8 @@ export interface NodeOptions {
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen; `CULVERT_STATE_IN_USE`,
  *   `CULVERT_BAD_STATE`, `CULVERT_FILE` or `CULVERT_GEOMETRY_CHANGED` for its folder;
- *   `CULVERT_USAGE` for two addresses of one carrier, roles without `storage`, or a text that names
- *   no node
+ *   `CULVERT_USAGE` for two addresses of one carrier, roles without `storage`, or a text of no node
+ * @throws TypeError, RangeError for a configuration that is none
  * @throws Error `AbortError`
  */
 export async function startNode(
@@ -92,7 +92,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   const closers = new Closers();
   try {
-    requireStorage(config);
+    requireConfig(config);
     const bootstrap = contactsOf(config.bootstrap);
     return await assemble({ ...config, bootstrap }, options, closers);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Clock, CulvertError } from "../../base/index.ts";
+import { type Clock, CulvertError, requireMethods } from "../../base/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import type { Receipt, Transport, TransportKeys } from "../../transport/index.ts";
 import { BoundMapClient, type MapClientStatistics } from "./bound-map-client.ts";
@@ -41,7 +41,9 @@ export class MapClient implements Transport {
   readonly #options: Required<Pick<MapClientOptions, "ttlSeconds" | "clock">> & MapClientOptions;
   readonly #statistics: MapClientStatistics = { signed: 0, verified: 0, lies: 0, badReceipts: 0 };
 
+  /** @throws TypeError for what is no carrier */
   constructor(carrier: RecordCarrier, options: MapClientOptions = {}) {
+    requireMethods("carrier", carrier, "put", "get");
     this.#carrier = carrier;
     const { ttlSeconds = TTL_SECONDS, clock = systemClock } = options;
     this.#options = { ...options, ttlSeconds, clock };

@@ -23,15 +23,16 @@ import {
 import { fillIndex, readHead, readHeld, readIndex } from "./level-record-scan.ts";
 import { LevelRecordWrite, type PlacedRecord } from "./level-record-write.ts";
 import { RecordBuckets } from "./record-buckets.ts";
-import type {
-  HeldRecord,
-  PutOutcome,
-  RecordPut,
-  RecordStore,
-  RecordStoreOptions,
-  StoredRecord,
-  StoreStatistics,
-  SweepOutcome,
+import {
+  type HeldRecord,
+  type PutOutcome,
+  type RecordPut,
+  type RecordStore,
+  type RecordStoreOptions,
+  requireSizes,
+  type StoredRecord,
+  type StoreStatistics,
+  type SweepOutcome,
 } from "./record-store.ts";
 import { markOf } from "./store-mark.ts";
 
@@ -108,8 +109,10 @@ export class LevelRecordStore implements RecordStore {
    *
    * @throws CulvertError `CULVERT_STATE_IN_USE`, `CULVERT_BAD_STATE`, `CULVERT_FILE`,
    *   `CULVERT_UNSUPPORTED`, or `CULVERT_GEOMETRY_CHANGED` when its records are of another size
+   * @throws RangeError for sizes that bound nothing
    */
   static async open(options: LevelRecordStoreOptions): Promise<LevelRecordStore> {
+    requireSizes(options);
     try {
       await makeFolder(options.path, 0o700);
     } catch (error) {

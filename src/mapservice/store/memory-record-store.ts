@@ -8,6 +8,7 @@ import {
   type RecordPut,
   type RecordStore,
   type RecordStoreOptions,
+  requireSizes,
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
@@ -36,8 +37,12 @@ export class MemoryRecordStore implements RecordStore {
   #bytes = 0;
   #isClosed = false;
 
-  /** @param options `mark`: as {@link RecordStore.mark} */
+  /**
+   * @param options `mark`: as {@link RecordStore.mark}
+   * @throws RangeError for sizes that bound nothing
+   */
   constructor(options: RecordStoreOptions & { readonly mark?: Uint8Array }) {
+    requireSizes(options);
     this.payloadSize = options.payloadSize;
     if (options.mark !== undefined) this.mark = options.mark;
     this.#options = options;

@@ -1,4 +1,4 @@
-import { equalBytes } from "../../base/index.ts";
+import { equalBytes, requirePositive } from "../../base/index.ts";
 import type { MapRecord } from "../record/record.ts";
 
 /** A record to keep until `expiresMs` (Unix milliseconds). Its signature has been verified. */
@@ -61,6 +61,17 @@ export interface RecordStoreOptions {
   readonly entriesMax: number;
   /** Bytes of records; the engine beneath needs some more. */
   readonly bytesMax: number;
+}
+
+/**
+ * Refuses sizes of a store that bound nothing.
+ *
+ * @throws RangeError
+ */
+export function requireSizes({ payloadSize, entriesMax, bytesMax }: RecordStoreOptions): void {
+  requirePositive("payloadSize", payloadSize);
+  requirePositive("entriesMax", entriesMax);
+  requirePositive("bytesMax", bytesMax);
 }
 
 /**

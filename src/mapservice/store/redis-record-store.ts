@@ -17,6 +17,7 @@ import {
   type RecordPut,
   type RecordStore,
   type RecordStoreOptions,
+  requireSizes,
   type StoredRecord,
   type StoreStatistics,
   type SweepOutcome,
@@ -100,9 +101,11 @@ export class RedisRecordStore implements RecordStore {
    * @throws CulvertError `CULVERT_UNREACHABLE`; `CULVERT_USAGE`, also for an engine that drops
    *   records when its memory is full; `CULVERT_GEOMETRY_CHANGED` when the records that are there
    *   have another size
+   * @throws RangeError for sizes that bound nothing
    * @throws Error `AbortError`
    */
   static async open(options: RedisRecordStoreOptions): Promise<RedisRecordStore> {
+    requireSizes(options);
     const { urls, signal } = options;
     const store = new RedisRecordStore(await connectRedis(urls, signal), options);
     const leave = onAbort(signal, () => store.#engine.cut());

@@ -1,4 +1,10 @@
-import { type Log, resolveLimits, SeededRandom } from "../../base/index.ts";
+import {
+  type Log,
+  requireArray,
+  requireObject,
+  resolveLimits,
+  SeededRandom,
+} from "../../base/index.ts";
 import { ByteServer } from "../../io/byte-server.ts";
 import { systemClock } from "../../io/clock.ts";
 import { defer } from "../../io/defer.ts";
@@ -76,11 +82,13 @@ const GOODBYE_MS = 5_000;
  *   `CULVERT_GEOMETRY_CHANGED` for its folder
  */
 export async function startMapServer(options: MapServerOptions): Promise<MapServer> {
+  requireObject("options", options);
   const { payloadSize, log } = options;
   if (!Number.isInteger(payloadSize) || payloadSize < 1 || payloadSize > PAYLOAD_BYTES_MAX) {
     throw new RangeError(`payloadSize must be from 1 to ${PAYLOAD_BYTES_MAX}`);
   }
   // What can be wrong with the options is found before the folder is held.
+  requireArray("listen", options.listen);
   const endpoints = options.listen.map(requireEndpoint);
   const faults = faultsOf(options);
   const limits = resolveMapLimits(options.limits);

@@ -6,6 +6,7 @@ import {
   type Instant,
   isCulvertError,
   onAbort,
+  requireMethods,
 } from "../../base/index.ts";
 import type { ByteConnection, ByteConnectionEvents } from "../../io/byte-connection.ts";
 import type { MapGreeting, RequesterEvents } from "../service/requester.ts";
@@ -64,6 +65,7 @@ export class NodeConnection {
       drained: () => this.#requester?.drained(),
       closed: (cause) => this.drop(lossOf(cause)),
     });
+    requireMethods("what a dial returns", this.#connection, "write", "close");
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
     this.#cancelPatience = clock.schedule(clock.now() + connectMs, giveUp);
     this.#forgetSignal = onAbort(signal, () => this.drop(new CulvertError("CULVERT_CLOSED")));
