@@ -1,4 +1,4 @@
-import { assert, type Random } from "../base/index.ts";
+import { assert, type Random, requireAmount } from "../base/index.ts";
 
 /** What an {@link RtoEstimator} is tuned by; all times in milliseconds. */
 export interface RtoOptions {
@@ -46,6 +46,10 @@ export class RtoEstimator {
   /** @throws RangeError when the times are not ordered, or the jitter is not in [0, 1] */
   constructor(options: Partial<RtoOptions> & { readonly random: Random }) {
     const { initialMs, minMs, maxMs, jitter } = { ...RTO_DEFAULTS, ...options };
+    requireAmount("initialMs", initialMs);
+    requireAmount("minMs", minMs);
+    requireAmount("maxMs", maxMs);
+    requireAmount("jitter", jitter);
     if (!(minMs > 0 && minMs <= initialMs && initialMs <= maxMs && Number.isFinite(maxMs))) {
       throw new RangeError("0 < minMs <= initialMs <= maxMs < Infinity must hold");
     }

@@ -1,4 +1,12 @@
-import { type Clock, onAbort, type Random, SeededRandom, throwIfAborted } from "../base/index.ts";
+import {
+  type Clock,
+  onAbort,
+  type Random,
+  requireAmount,
+  requireChance,
+  SeededRandom,
+  throwIfAborted,
+} from "../base/index.ts";
 import { systemClock } from "../io/clock.ts";
 import type { GetOptions, PutOptions, Receipt, Transport, TransportKeys } from "./transport.ts";
 
@@ -64,12 +72,8 @@ export class LossyTransport implements Transport {
     }
     this.#random = random ?? new SeededRandom(seed ?? 1);
     const { rttMs, jitterMs, ...probabilities } = this.#weather;
-    for (const [name, value] of Object.entries(probabilities)) {
-      if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be in [0, 1]`);
-    }
-    for (const [name, value] of Object.entries({ rttMs, jitterMs })) {
-      if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`${name} must be a time`);
-    }
+    for (const [name, value] of Object.entries(probabilities)) requireChance(name, value);
+    for (const [name, value] of Object.entries({ rttMs, jitterMs })) requireAmount(name, value);
   }
 
   async put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {

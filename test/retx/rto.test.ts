@@ -123,6 +123,12 @@ describe("RtoEstimator", () => {
     expect(() => estimator({ minMs: 5_000 })).toThrow(RangeError);
     expect(() => estimator({ maxMs: Number.POSITIVE_INFINITY })).toThrow(RangeError);
     expect(() => estimator({ jitter: 2 })).toThrow(RangeError);
+    // Text is joined where numbers are added: a time-out of "100" and some would be a day.
+    for (const value of ["100", null, true, undefined, Number.NaN, 100n]) {
+      for (const name of ["initialMs", "minMs", "maxMs", "jitter"]) {
+        expect(() => estimator({ [name]: value })).toThrow(RangeError);
+      }
+    }
     expect(() => estimator().sample(Number.NaN)).toThrow(/round trip/);
   });
 });

@@ -199,6 +199,12 @@ describe("LossyTransport", () => {
       expect(() => new LossyTransport(inner, { loss })).toThrow(RangeError);
     }
     expect(() => new LossyTransport(inner, { rttMs: -1 })).toThrow(RangeError);
+    for (const value of ["0.5", "", null, true, [], 1n, undefined]) {
+      for (const name of ["loss", "reorder", "duplicate", "corrupt", "rttMs", "jitterMs"]) {
+        const options = { [name]: value };
+        expect(() => new LossyTransport(inner, options)).toThrow(new RegExp(`^${name} must be`));
+      }
+    }
     expect(() => new LossyTransport(inner, { jitterMs: Number.POSITIVE_INFINITY })).toThrow(
       RangeError,
     );

@@ -1,4 +1,11 @@
-import type { Instant, SeededRandom } from "../../base/index.ts";
+import {
+  type Instant,
+  requireAmount,
+  requireChance,
+  requireOneOf,
+  requirePositive,
+  type SeededRandom,
+} from "../../base/index.ts";
 
 /** How the line of a host, or of a NAT, treats what passes it, in each direction alike. */
 export interface LineProfile {
@@ -39,6 +46,24 @@ export const INSTANT_LINE: LineProfile = Object.freeze({
 
 /** A clean line of ten milliseconds: what a host has unless told otherwise. */
 export const CLEAN_LINE: LineProfile = Object.freeze({ ...INSTANT_LINE, delayMs: 10 });
+
+/**
+ * The profile, if it is one.
+ *
+ * @throws RangeError
+ */
+export function checkedLine(profile: LineProfile): LineProfile {
+  const { isQueued, bytesPerSecond, queueBytes, delayMs, jitterMs, reorderMs } = profile;
+  const { loss, duplicate, reorder, corrupt } = profile;
+  requireOneOf("isQueued", isQueued, [true, false]);
+  const chances = { loss, duplicate, reorder, corrupt };
+  for (const [name, value] of Object.entries(chances)) requireChance(name, value);
+  const amounts = { delayMs, jitterMs, reorderMs, queueBytes };
+  for (const [name, value] of Object.entries(amounts)) requireAmount(name, value);
+  if (bytesPerSecond !== Number.POSITIVE_INFINITY)
+    requirePositive("bytesPerSecond", bytesPerSecond);
+  return profile;
+}
 
 /** The directions of a line: towards the network, and from it. */
 export type LineDirection = "up" | "down";

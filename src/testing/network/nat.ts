@@ -1,4 +1,11 @@
-import { assert, type Instant, LruMap, type SeededRandom } from "../../base/index.ts";
+import {
+  assert,
+  type Instant,
+  LruMap,
+  requireOneOf,
+  requirePositive,
+  type SeededRandom,
+} from "../../base/index.ts";
 import type { NetworkEndpoint, NetworkProtocol, Packet } from "./packet.ts";
 
 /** What an inner endpoint's mapping, or a filter's permission, depends on (RFC 4787). */
@@ -43,6 +50,25 @@ export const NAT_KINDS: Readonly<Record<NatKind, Partial<NatBehaviour>>> = Objec
   "port-restricted": { mapping: "endpoint-independent", filtering: "address-and-port" },
   symmetric: { mapping: "address-and-port", filtering: "address-and-port", ports: "random" },
 });
+
+const DEPENDENCES = ["endpoint-independent", "address", "address-and-port"] as const;
+
+/**
+ * The behaviour of a kind of NAT, with what is different.
+ *
+ * @throws RangeError for a kind, or a behaviour, that is none
+ */
+export function behaviourOf(kind: NatKind, given: Partial<NatBehaviour> = {}): NatBehaviour {
+  requireOneOf("kind", kind, ["full-cone", "restricted", "port-restricted", "symmetric"]);
+  const behaviour = { ...NAT_DEFAULTS, ...NAT_KINDS[kind], ...given };
+  const { mapping, filtering, ports, isHairpinning, ...amounts } = behaviour;
+  requireOneOf("mapping", mapping, DEPENDENCES);
+  requireOneOf("filtering", filtering, DEPENDENCES);
+  requireOneOf("ports", ports, ["preserved", "sequential", "random"]);
+  requireOneOf("isHairpinning", isHairpinning, [true, false]);
+  for (const [name, value] of Object.entries(amounts)) requirePositive(name, value);
+  return behaviour;
+}
 
 interface Mapping {
   readonly key: string;

@@ -2,8 +2,8 @@ import { assert, type Clock, Counts, type Instant, SeededRandom } from "../../ba
 import { flipBits } from "../flip-bits.ts";
 import { hashBytes, Trace } from "../world/trace.ts";
 import { VirtualHost } from "./host.ts";
-import { CLEAN_LINE, INSTANT_LINE, Line, type LineProfile } from "./line.ts";
-import { NAT_DEFAULTS, NAT_KINDS, type NatBehaviour, type NatKind, NatTable } from "./nat.ts";
+import { CLEAN_LINE, checkedLine, INSTANT_LINE, Line, type LineProfile } from "./line.ts";
+import { behaviourOf, type NatBehaviour, type NatKind, NatTable } from "./nat.ts";
 import { type Packet, packetBytes } from "./packet.ts";
 
 /** What becomes of packets. */
@@ -108,7 +108,7 @@ export class VirtualNetwork {
   constructor(options: NetworkOptions) {
     this.#clock = options.clock;
     this.#random = new SeededRandom(options.seed);
-    this.#line = { ...CLEAN_LINE, ...options.line };
+    this.#line = checkedLine({ ...CLEAN_LINE, ...options.line });
     this.#trace = new Trace({ log: options.log });
   }
 
@@ -145,7 +145,7 @@ export class VirtualNetwork {
   /** Adds a NAT; give it as `behind` to what stands behind it. */
   addNat(options: NatOptions): VirtualNat {
     const random = this.#random.fork(0x4e4154);
-    const behaviour = { ...NAT_DEFAULTS, ...NAT_KINDS[options.kind], ...options.behaviour };
+    const behaviour = behaviourOf(options.kind, options.behaviour);
     const outside = options.behind?.inside ?? this.#open;
     const line = new Line(this.#profile(options), random.fork(1));
     return new VirtualNat(new NatTable(options.outer, behaviour, random), line, outside);
@@ -172,7 +172,8 @@ export class VirtualNetwork {
   }
 
   #profile(options: { line?: Partial<LineProfile>; behind?: VirtualNat }): LineProfile {
-    return { ...(options.behind === undefined ? this.#line : INSTANT_LINE), ...options.line };
+    const usual = options.behind === undefined ? this.#line : INSTANT_LINE;
+    return options.line === undefined ? usual : checkedLine({ ...usual, ...options.line });
   }
 
   #attach(host: VirtualHost, behind: VirtualNat | undefined): void {

@@ -1,4 +1,4 @@
-import { assert } from "../../base/index.ts";
+import { requireAmount, requireChance } from "../../base/index.ts";
 
 /** One of the two parties of a world; which role each plays is up to its core. */
 export type Side = "a" | "b";
@@ -72,10 +72,10 @@ export const LIES: readonly Lie[] = ["other", "old", "garbage", "short", "not-fo
 /** Fills in what `given` leaves out from {@link NO_FAULTS}. */
 export function resolveFaults(given: Partial<MapFaults>): MapFaults {
   const faults: MapFaults = { ...NO_FAULTS, ...given };
-  for (const name of CHANCES) {
-    assert(faults[name] >= 0 && faults[name] <= 1, `${name} is a chance, not ${faults[name]}`);
-  }
+  for (const name of CHANCES) requireChance(name, faults[name]);
+  for (const name of AMOUNTS) requireAmount(name, faults[name]);
   return faults;
 }
 
 const CHANCES = ["loss", "reorder", "duplicate", "corrupt", "refuse", "forget", "lie"] as const;
+const AMOUNTS = ["rttMs", "jitterMs", "reorderMs", "ttlSecondsMax", "waitMsMax"] as const;
