@@ -8,7 +8,7 @@ import { CommandError } from "../failure.ts";
 import { Forwarding } from "../forward/forwarding.ts";
 import { SessionStore } from "../session/session.ts";
 import { beginEnd, resumeById, type StreamEnd } from "../session/stream-end.ts";
-import { openPeerStream, runStream } from "../session/stream-run.ts";
+import { leaveFarewell, openPeerStream, runStream } from "../session/stream-run.ts";
 import { sentSample } from "../terminal/progress-sample.ts";
 import { announce } from "../ticket/announce.ts";
 import { findTicket } from "../ticket/ticket-source.ts";
@@ -57,6 +57,11 @@ export const forward: RunCommand = async (context, [operand], options) => {
           });
         },
         sample: (stream) => sentSample(stream.progress(), context),
+        farewell: async (stream) => {
+          await forwarding?.close();
+          if (await leaveFarewell(context, stream)) return;
+          output.note("the other side could not be told: its connections hang until this goes on");
+        },
       },
       async (stream) => {
         const endpoint = forwarding?.endpoint;
@@ -87,6 +92,7 @@ function tell({ output }: Context, event: string, where: string, reason?: string
     closed: `a connection is over: ${where}`,
     refused: `a connection was cut: ${where}${why}`,
     peer: "the other side is there",
+    left: "the other side has left: new connections wait until it is back",
   }[event];
   output.tell("connection", { what: event, where, reason: reason ?? null }, words ?? event);
 }

@@ -28,7 +28,7 @@ export interface ForwardingOptions {
   readonly target: Endpoint | undefined;
   /** Told of connections that come and go, and of those that failed, with why if that is known. */
   readonly tell: (
-    event: "open" | "closed" | "refused" | "peer",
+    event: "open" | "closed" | "refused" | "peer" | "left",
     where: string,
     reason?: string,
   ) => void;
@@ -67,6 +67,7 @@ export class Forwarding {
   #link: Link | undefined;
   #waiting: ((link: Link) => void)[] = [];
   #server: Server | undefined;
+  #isLeaving = false;
 
   private constructor(options: ForwardingOptions, host: LinkHost, peer: NodeIdentity) {
     this.#options = options;
@@ -109,8 +110,12 @@ export class Forwarding {
     return formatEndpoint({ ...listen, port: address.port });
   }
 
-  /** Ends every connection. The stream stays as it is. */
+  /**
+   * Ends every connection, and takes no more. Where the stream goes on, the other end is told, and
+   * ends them there: until it is, they would hang as if nothing had happened.
+   */
   async close(): Promise<void> {
+    this.#isLeaving = true;
     for (const socket of this.#sockets) cut(socket);
     this.#server?.close();
     await this.#host.close();
@@ -124,6 +129,8 @@ export class Forwarding {
 
   /** The other end is there anew: what went over the last link is lost with it. */
   async #attach(path: PathConnection): Promise<void> {
+    // It has heard that we leave, and waits for our next run.
+    if (this.#isLeaving) return;
     void this.#link?.close();
     this.#link = undefined;
     const isInitiator = this.#options.role === "dialer";
@@ -134,6 +141,9 @@ export class Forwarding {
       const link = await this.#host.attach(path, how);
       this.#link = link;
       this.#options.tell("peer", "");
+      link.onClose(() => {
+        if (!this.#isLeaving) this.#options.tell("left", "");
+      });
       for (const take of this.#waiting.splice(0)) take(link);
     } catch {
       path.close(true); // whoever it was, or whatever happened: the ends greet each other again

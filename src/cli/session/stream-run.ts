@@ -22,6 +22,9 @@ const GOODBYE = { roundTrips: 10, msMin: 3_000, msMax: 20_000 } as const;
  */
 const LAST_WORD = { msMax: 600_000, noteMs: 5_000, lookEveryMs: 100 } as const;
 
+/** When whoever has pressed Ctrl-C is told what is still waited for. */
+const FAREWELL_NOTE_MS = 1_000;
+
 type Surroundings = Pick<Context, "clock" | "output" | "stop">;
 
 /** A stream, a broadcast or a subscription: what can be stopped, and gone on with. */
@@ -38,6 +41,8 @@ export interface StreamRun<S extends Resumable> {
   introduce?(stream: S): Promise<void>;
   /** What to tell of its progress. */
   sample(stream: S): ProgressSample;
+  /** What the other side is to hear when this is stopped: the stream is halted when it settles. */
+  farewell?(stream: S): Promise<void>;
   /** What has to be typed to go on, where the rule does not know it. */
   readonly wayOn?: string | undefined;
 }
@@ -64,8 +69,12 @@ export async function runStream<S extends Resumable>(
     await halting;
     await closed;
   };
+  const part = async (): Promise<void> => {
+    await run.farewell?.(stream).catch(() => undefined);
+    await halt();
+  };
   // Whoever waits for the stream then stops waiting; what halting says is heard below.
-  const forget = onAbort(stop, () => void halt().catch(() => undefined));
+  const forget = onAbort(stop, () => void part().catch(() => undefined));
   const sample = (): ProgressSample => run.sample(stream);
   const reporter = new ProgressReporter({ output, clock, sample });
   const record = async (): Promise<void> => {
@@ -150,9 +159,7 @@ export async function sayGoodbye(
   const { roundTripMs = 0, isAllTold } = stream.progress();
   if (isAllTold && !stream.closed) {
     const closed = new Promise<void>((resolve) => stream.once("close", resolve));
-    const { roundTrips, msMin, msMax } = GOODBYE;
-    const patienceMs = Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
-    await Promise.race([closed, pause(context.clock, patienceMs)]);
+    await Promise.race([closed, pause(context.clock, patienceMs(roundTripMs))]);
   }
   if (stream.errored !== null) throw stream.errored;
   if (stream.closed && !context.stop.aborted) return "over";
@@ -182,6 +189,35 @@ export async function leaveWord(
   const mayBeTold = (): boolean => stream.errored === null && clock.now() < until && !stop.aborted;
   while (!stream.progress().isAllTold && mayBeTold()) await pause(clock, LAST_WORD.lookEveryMs);
   return stream.progress().isAllTold;
+}
+
+/**
+ * Waits for a while until all that was written is in the Map, by who was asked to stop.
+ *
+ * @returns whether it is
+ */
+export async function leaveFarewell(
+  { clock, output }: Pick<Surroundings, "clock" | "output">,
+  stream: Stream,
+): Promise<boolean> {
+  const begunAt = clock.now();
+  const isStored = (): boolean => stream.writableLength === 0 && stream.progress().isAllStored;
+  const until = begunAt + patienceMs(stream.progress().roundTripMs);
+  let isNoted = false;
+  while (!isStored() && !stream.closed && clock.now() < until) {
+    if (clock.now() >= begunAt + FAREWELL_NOTE_MS && !isNoted) {
+      isNoted = true;
+      output.note("the other side is told; Ctrl-C once more leaves at once");
+    }
+    await pause(clock, LAST_WORD.lookEveryMs);
+  }
+  return isStored();
+}
+
+/** How long the other side, or the Map, is waited for by who has nothing else to do. */
+function patienceMs(roundTripMs = 0): number {
+  const { roundTrips, msMin, msMax } = GOODBYE;
+  return Math.min(Math.max(roundTrips * roundTripMs, msMin), msMax);
 }
 
 async function leaveLastWord(

@@ -3,7 +3,7 @@ import { generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { giveUp, sayGoodbye } from "../../../src/cli/session/stream-run.ts";
+import { giveUp, leaveFarewell, sayGoodbye } from "../../../src/cli/session/stream-run.ts";
 import { FakeScreen, outputOn } from "../screen.ts";
 
 /** A way to a Map on which puts get lost, all of them, while it is `broken`. */
@@ -125,4 +125,38 @@ test("who gives up leaves once that is in the Map, be the way there slow and los
   expect(await clock.runPromise(failed, 60_000)).toMatchObject([
     { code: "CULVERT_PEER_ABORTED", detail: { code: 7 } },
   ]);
+});
+
+describe("whoever is asked to stop", () => {
+  async function stopping(isBroken: boolean) {
+    const clock = new VirtualClock();
+    const map = new MemoryTransport({ clock });
+    onTestFinished(() => map.close());
+    const way = new BreakingWay(map);
+    way.broken = isBroken;
+    const stream = Stream.listen(way, generateSecret(), { clock });
+    onTestFinished(() => void stream.destroy());
+    const screen = new FakeScreen(false);
+    stream.write("we leave");
+    const left = leaveFarewell({ clock, output: outputOn(screen, false) }, stream);
+    const begunAt = clock.now();
+    const isTold = await clock.runPromise(left, 60_000);
+    return { isTold, tookMs: clock.now() - begunAt, screen };
+  }
+
+  test("leaves as soon as its farewell is in the Map", async () => {
+    const { isTold, tookMs, screen } = await stopping(false);
+    expect(isTold).toBe(true);
+    expect(tookMs).toBeLessThan(1_000);
+    expect(screen.text).toBe("");
+  });
+
+  test("leaves soon where no Map takes it, and says what it waits for", async () => {
+    const { isTold, tookMs, screen } = await stopping(true);
+    expect(isTold).toBe(false);
+    expect(tookMs).toBeLessThanOrEqual(20_000);
+    expect(screen.text).toBe(
+      "culvert: note: the other side is told; Ctrl-C once more leaves at once\n",
+    );
+  });
 });
