@@ -29,6 +29,7 @@ const RETRY = `${SAME_COMMAND} to go on where it stopped`;
 const NEW_TICKET = "ask the other side for a new ticket";
 const MAP_ADDRESS = 'check --map (or CULVERT_MAP); "culvert map" starts a Map of your own';
 const LISTEN_ELSEWHERE = "is another process there already? --listen takes another place";
+const OTHER_FOLDER = `go to a folder that is there, and ${SAME_COMMAND}`;
 const MORE_FILES = "raise the number of files that may be open: ulimit -n 1024";
 const STATE_FOLDER = '"culvert status" lists what is kept, "culvert paths" says where';
 
@@ -142,7 +143,7 @@ export function explain(error: unknown): Failure {
   const { code, message } = identify(error);
   const [exit, general] = FAILURES[code];
   const known = error instanceof CommandError ? error.hint : undefined;
-  const hint = known ?? (isOutOfFiles(error) ? MORE_FILES : general);
+  const hint = known ?? systemHint(error) ?? general;
   return { code, message, hint, exit };
 }
 
@@ -152,7 +153,10 @@ function identify(error: unknown): { code: ErrorCode; message: string } {
     const words = message === ERROR_CODES[code] ? PLAIN_WORDS[code] : undefined;
     return { code, message: words ?? lowerFirst(message) };
   }
-  if (isSystemError(error)) return { code: "CULVERT_FILE", message: lowerFirst(error.message) };
+  if (isSystemError(error)) {
+    const words = isFolderGone(error) ? "the current folder has been removed" : error.message;
+    return { code: "CULVERT_FILE", message: lowerFirst(words) };
+  }
   const message = error instanceof Error ? error.message : String(error);
   return { code: "CULVERT_INTERNAL", message: lowerFirst(message) };
 }
@@ -162,8 +166,15 @@ function isSystemError(error: unknown): error is Error {
   return error instanceof Error && "syscall" in error && "errno" in error;
 }
 
-function isOutOfFiles(error: unknown): boolean {
-  return isSystemError(error) && /^E[MN]FILE$/.test(errorCode(error) ?? "");
+function systemHint(error: unknown): string | undefined {
+  if (!isSystemError(error)) return undefined;
+  if (isFolderGone(error)) return OTHER_FOLDER;
+  return /^E[MN]FILE$/.test(errorCode(error) ?? "") ? MORE_FILES : undefined;
+}
+
+/** A relative path, even ".", leads nowhere from a folder that was removed meanwhile. */
+function isFolderGone(error: Error): boolean {
+  return "syscall" in error && error.syscall === "uv_cwd";
 }
 
 function lowerFirst(message: string): string {

@@ -71,6 +71,11 @@ describe("what the command makes of errors", () => {
       ...{ code: "EMFILE", errno: -24, syscall: "open" },
     });
     expect(explain(many).hint).toContain("ulimit -n");
+    const gone = Object.assign(new Error("ENOENT: no such file or directory, uv_cwd"), {
+      ...{ code: "ENOENT", errno: -2, syscall: "uv_cwd" },
+    });
+    expect(explain(gone).message).toBe("the current folder has been removed");
+    expect(explain(gone).hint).toContain("go to a folder");
     expect(explain(new TypeError("x is not a function")).code).toBe("CULVERT_INTERNAL");
     expect(explain("a string")).toMatchObject({ code: "CULVERT_INTERNAL", message: "a string" });
   });

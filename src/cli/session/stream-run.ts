@@ -161,8 +161,11 @@ export async function sayGoodbye(
     const closed = new Promise<void>((resolve) => stream.once("close", resolve));
     await Promise.race([closed, pause(context.clock, patienceMs(roundTripMs))]);
   }
-  if (stream.errored !== null) throw stream.errored;
-  if (stream.closed && !context.stop.aborted) return "over";
+  const { errored } = stream;
+  // All is done, and was said: that nobody is there to hear it is no failure.
+  const isUnheard = isCulvertError(errored, "CULVERT_PEER_TIMEOUT");
+  if (errored !== null && !isUnheard) throw errored;
+  if (stream.closed && !isUnheard && !context.stop.aborted) return "over";
   return isAllTold ? "told" : "untold";
 }
 

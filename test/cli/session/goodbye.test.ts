@@ -27,10 +27,12 @@ class BreakingWay implements Transport {
 interface Scene {
   readonly isWriterHere: boolean;
   readonly isPeerDone?: boolean;
+  readonly peerTimeoutMs?: number;
 }
 
 /** A reader that has read all, over a way that has just broken; the writer may have gone. */
-async function readerAtEnd({ isWriterHere, isPeerDone = false }: Scene) {
+async function readerAtEnd(scene: Scene) {
+  const { isWriterHere, isPeerDone = false, peerTimeoutMs = 0 } = scene;
   const clock = new VirtualClock();
   const map = new MemoryTransport({ clock });
   onTestFinished(() => map.close());
@@ -39,7 +41,7 @@ async function readerAtEnd({ isWriterHere, isPeerDone = false }: Scene) {
   writer.resume().end("all there is");
   await clock.runUntil(() => writer.writableFinished, 60_000);
   if (!isWriterHere) await writer.halt();
-  const reader = Stream.dial(way, secret, { clock });
+  const reader = Stream.dial(way, secret, { clock, peerTimeoutMs }).on("error", () => {});
   way.broken = true;
   const ended = once(reader.resume(), "end");
   await clock.runPromise(ended, 60_000);
@@ -87,6 +89,16 @@ describe("a side that is done", () => {
     const { saidAfter } = await readerAtEnd({ isWriterHere: true, isPeerDone: true });
     expect(await saidAfter(15_000)).toBeUndefined();
     expect(await saidAfter(10_000)).toBe("untold");
+  });
+
+  test.each([
+    [false, "told"],
+    [true, "untold"],
+  ] as const)("has not failed when it hears no more (way broken: %s)", async (broken, outcome) => {
+    const peerTimeoutMs = 2_000;
+    const { way, saidAfter } = await readerAtEnd({ isWriterHere: false, peerTimeoutMs });
+    way.broken = broken;
+    expect(await saidAfter(30_000)).toBe(outcome);
   });
 
   test("leaves at once when it is stopped, and knows that nothing was told", async () => {
