@@ -53,8 +53,12 @@ _culvert() {
 ${cases.join("\n")}
     help) operands="${names}" ;;
   esac
-  case $word in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+  local at past= # behind -- a dash begins no option
+  for ((at = 2; at < COMP_CWORD; at++)); do
+    [ "\${COMP_WORDS[at]}" = -- ] && past=--
+  done
+  case $past,$word in
+    ,-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *)
       case $operands in
         @files) _culvert_files "$word" ;;

@@ -45,7 +45,7 @@ async function completed(line: string): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, "node")); // as a command is called
   await mkdir(join(folder, "two words"));
-  await writeFile(join(folder, "plain"), "");
+  for (const name of ["plain", "-plain"]) await writeFile(join(folder, name), "");
   await writeFile(join(folder, "script"), completionScript("bash", COMMANDS));
   // Not a process of the terminal that the tests may have: it would take that for its own.
   const bash = spawn("bash", ["--norc", "-i"], {
@@ -72,6 +72,8 @@ describe("the completion for bash, in bash", { timeout: 30_000 }, () => {
     ["culvert send tw", "<send><two words/>"],
     ["culvert send --nodes pl", "<send><--nodes><pl>"],
     ["culvert receive pl", "<receive><pl>"],
+    ["culvert send -- -pl", "<send><--><-plain>"],
+    ["culvert send plain -- pl", "<send><plain><--><plain>"],
   ])("%s: %s", async (line, words) => {
     expect(await completed(line)).toBe(words);
   });
