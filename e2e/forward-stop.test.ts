@@ -12,7 +12,9 @@ interface Carried {
   readonly atTarget: Socket;
   readonly atEntrance: Socket;
   /** Starts the end that has the target again. */
-  readonly resume: () => Culvert;
+  readonly resumeNear: () => Culvert;
+  /** Starts the other one again. */
+  readonly resumeFar: () => Promise<void>;
   /** One more connection, and what it hears first. */
   readonly ask: () => Promise<string>;
 }
@@ -30,9 +32,16 @@ async function withConnection(work: (carried: Carried) => Promise<void>): Promis
   const near = machine.culvert(...to, "--json");
   const [, id = ""] = await near.says(/"id":"([^"]+)"/);
   const [ticket] = await near.says(TICKET);
-  const far = machine.culvert("forward", ticket, "--listen", "127.0.0.1:0", "--map", endpoint);
-  const [, entrance] = await far.says(/connections to 127\.0\.0\.1:(\d+)/);
-  const open = (): Socket => connect(Number(entrance), "127.0.0.1").on("error", () => {});
+  let entrance = 0;
+  const begin = async (): Promise<Culvert> => {
+    const words = ["forward", ticket, "--listen", "127.0.0.1:0", "--map", endpoint];
+    const end = machine.culvert(...words);
+    const [, told] = await end.says(/connections to 127\.0\.0\.1:(\d+)/);
+    entrance = Number(told);
+    return end;
+  };
+  const far = await begin();
+  const open = (): Socket => connect(entrance, "127.0.0.1").on("error", () => {});
   const atEntrance = open();
   const arrived = once(server, "connection");
   atEntrance.write("hello");
@@ -45,8 +54,9 @@ async function withConnection(work: (carried: Carried) => Promise<void>): Promis
     socket.destroy();
     return String(answer);
   };
-  const resume = (): Culvert => machine.culvert(...to, "--resume", id);
-  await work({ near, far, atTarget, atEntrance, resume, ask });
+  const resumeNear = (): Culvert => machine.culvert(...to, "--resume", id);
+  const resumeFar = async (): Promise<void> => void (await begin());
+  await work({ near, far, atTarget, atEntrance, resumeNear, resumeFar, ask });
   server.close();
 }
 
@@ -62,24 +72,28 @@ async function closing(socket: Socket): Promise<void> {
 }
 
 test("connections are cut at the other side when the end with the target is stopped", async () => {
-  await withConnection(async ({ near, far, atTarget, atEntrance, resume, ask }) => {
+  await withConnection(async ({ near, far, atTarget, atEntrance, resumeNear, ask }) => {
     const cut = Promise.all([closing(atEntrance), closing(atTarget)]);
     await stop(near);
     await cut;
     await far.says(/the other side has left/);
     // What comes meanwhile waits, and is carried.
     const answer = ask();
-    resume();
+    resumeNear();
     expect(await answer).toBe("again");
   });
 }, 120_000);
 
 test("so they are when the end that takes connections is stopped", async () => {
-  await withConnection(async ({ near, far, atTarget }) => {
+  await withConnection(async ({ near, far, atTarget, resumeNear, resumeFar, ask }) => {
     const cut = closing(atTarget);
     await stop(far);
     await cut;
     await near.says(/"what":"left"/);
-    expect(near.hasEnded).toBe(false);
+    // Nobody is there any more who could be told.
+    await stop(near);
+    resumeNear();
+    await resumeFar();
+    expect(await ask()).toBe("again");
   });
 }, 120_000);

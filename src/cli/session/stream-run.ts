@@ -210,7 +210,7 @@ export async function leaveFarewell(
   while (!isStored() && !stream.closed && clock.now() < until) {
     if (clock.now() >= begunAt + FAREWELL_NOTE_MS && !isNoted) {
       isNoted = true;
-      output.note("the other side is told; Ctrl-C once more leaves at once");
+      output.note("telling the other side; Ctrl-C once more leaves at once");
     }
     await pause(clock, LAST_WORD.lookEveryMs);
   }

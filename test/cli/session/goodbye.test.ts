@@ -168,7 +168,7 @@ describe("whoever is asked to stop", () => {
     expect(isTold).toBe(false);
     expect(tookMs).toBeLessThanOrEqual(20_000);
     expect(screen.text).toBe(
-      "culvert: note: the other side is told; Ctrl-C once more leaves at once\n",
+      "culvert: note: telling the other side; Ctrl-C once more leaves at once\n",
     );
   });
 });
