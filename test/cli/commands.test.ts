@@ -7,6 +7,8 @@ import { CommandOptions } from "../../src/cli/arguments/command-options.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import type { Context } from "../../src/cli/context.ts";
 import { findPaths } from "../../src/cli/paths.ts";
+import { SessionStore, sessionId } from "../../src/cli/session/session.ts";
+import { formatTicket } from "../../src/cli/ticket/ticket.ts";
 import { FakeScreen, outputOn } from "./screen.ts";
 
 test.each(["send", "receive", "pipe"])(
@@ -36,6 +38,30 @@ test.each(["send", "receive", "pipe"])(
     });
   },
 );
+
+test("what was begun into another folder says how to name that one to a shell", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "culvert-commands-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [secret, map] = [new Uint8Array(32).fill(1), `unix:${folder}/none`];
+  const [paths, clock] = [findPaths({}, () => folder), new VirtualClock()];
+  const begun = { command: "receive", title: "photos", map } as const;
+  const store = new SessionStore(paths.sessions, clock);
+  const session = await store.create(sessionId("receive", secret), begun);
+  const target = join(folder, "in to");
+  await session.save({ target });
+  const context: Partial<Context> = {
+    env: { CULVERT_MAP: map, CULVERT_TICKET: formatTicket({ role: "receive", secret }) },
+    ...{ paths, clock },
+    output: outputOn(new FakeScreen(false), false),
+    stop: new AbortController().signal,
+  };
+  const run = await COMMANDS.find(({ name }) => name === "receive")?.load();
+  const running = run?.(context as Context, [], new CommandOptions({ into: folder }));
+  await expect(running).rejects.toMatchObject({
+    message: `this transfer was begun into ${target}`,
+    hint: expect.stringContaining(`--into '${target}', or`),
+  });
+});
 
 test("a demo of nothing, or of more than it could get through, does not begin", async () => {
   const run = await COMMANDS.find(({ name }) => name === "demo")?.load();

@@ -8,7 +8,7 @@ import type { RunCommand } from "../arguments/command-spec.ts";
 import { requireMap, withMap } from "../connection/connection.ts";
 import type { Context } from "../context.ts";
 import { CommandError } from "../failure.ts";
-import { formatBytes, printable } from "../humanize.ts";
+import { formatBytes, printable, shellQuote } from "../humanize.ts";
 import { type Session, SessionStore, sessionId } from "../session/session.ts";
 import { openPeerStream, runStream } from "../session/stream-run.ts";
 import { receivedSample } from "../terminal/progress-sample.ts";
@@ -104,7 +104,7 @@ async function isOver(
       throw new CommandError(
         "CULVERT_USAGE",
         `this transfer was begun into ${record.target}`,
-        `go on with --into ${record.target}, or forget it: culvert status --forget ${id}`,
+        `go on with --into ${shellQuote(record.target)}, or forget it: culvert status --forget ${id}`,
       );
     default:
       return unreachable(phase);
