@@ -43,6 +43,11 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }
 
+/** What is told of a mistake, without a ticket that was typed where none belongs. */
+export function withoutTickets(text: string): string {
+  return text.replace(/culvert1[a-z0-9]{8,}/gi, "culvert1\u{2026}");
+}
+
 /** A word as a POSIX shell has to be given it. */
 export function shellQuote(word: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;

@@ -101,14 +101,16 @@ async function isOver(
     case "verified":
     case "placed":
       if (isDeclined || record.target === undefined || record.target === target) return false;
-      throw new CommandError(
-        "CULVERT_USAGE",
-        `this transfer was begun into ${record.target}`,
-        `go on with --into ${shellQuote(record.target)}, or forget it: culvert status --forget ${id}`,
-      );
+      throw begunElsewhere(id, record.target);
     default:
       return unreachable(phase);
   }
+}
+
+function begunElsewhere(id: string, target: string): CommandError {
+  const hint =
+    `go on with --into ${shellQuote(target)}, ` + `or forget it: culvert status --forget ${id}`;
+  return new CommandError("CULVERT_USAGE", `this transfer was begun into ${target}`, hint);
 }
 
 /** @throws CulvertError of what was refused, unless that is what the user wants */

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import { errorCode } from "../../io/error-code.ts";
 import type { Failure } from "../failure.ts";
-import { printable } from "../humanize.ts";
+import { printable, withoutTickets } from "../humanize.ts";
 
 /** Plain facts of an event. Times are milliseconds, sizes bytes. */
 export type EventFields = Readonly<Record<string, string | number | boolean | null | string[]>>;
@@ -126,7 +126,8 @@ export class Output {
    * to stderr. Its message may be a peer's own words, or have a name of a peer in it.
    */
   fail(failure: Failure, error: unknown): void {
-    const { code, message, hint, exit } = failure;
+    const { code, hint, exit } = failure;
+    const message = withoutTickets(failure.message);
     const { json, isStdoutData, verbose } = this.#options;
     if (json && isStdoutData === true) {
       const story = verbose ? { story: describe(error) } : {};
@@ -213,5 +214,6 @@ function describe(error: unknown): string {
     lines.push(at instanceof Error ? (at.stack ?? at.message) : String(at));
     at = at instanceof Error ? at.cause : undefined;
   }
-  return lines.join("\ncaused by: ").split("\n").map(printable).join("\n");
+  const story = withoutTickets(lines.join("\ncaused by: "));
+  return story.split("\n").map(printable).join("\n");
 }

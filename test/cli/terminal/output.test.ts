@@ -34,6 +34,16 @@ describe("what the command says", () => {
     expect(verbose.text).toContain("caused by: Error: refused");
   });
 
+  test("errors have no ticket in them that was typed where none belongs", () => {
+    const ticket = "culvert1qyq6x3fl37x4her5k8jr698tudgnx7q3pkpr6c0m7mstnh2lu8rplfcs8c6q7";
+    const error = new CulvertError("CULVERT_USAGE", `unknown command '${ticket}'`);
+    const screen = new FakeScreen(false);
+    const parts = { stdout: screen, stderr: screen, json: true, verbose: true, env: {} };
+    new Output(parts).fail(explain(error), error);
+    expect(screen.text).toContain("unknown command 'culvert1\u{2026}'");
+    expect(screen.text).not.toContain(ticket.slice(0, 20));
+  });
+
   test("errors and warnings have no word of a peer that a terminal would obey", () => {
     const screen = new FakeScreen(false);
     const output = outputOn(screen, false);
