@@ -55,6 +55,25 @@ describe("a stream that waits to be started by hand", () => {
     await again.halt();
   });
 
+  it("tells what end was read before once it is started, though nobody reads", async () => {
+    const { clock, transport, secret, elapse } = place();
+    const store = new MemoryJournalStore();
+    const open = (autoStart: boolean) =>
+      Stream.open({ transport, store, secret, role: "listener", clock, autoStart });
+    const b = Stream.dial(transport, secret, { clock });
+    b.end("hello");
+    const a = await open(true);
+    expect(`${await elapse(readAll(a))}`).toBe("hello");
+    await a.halt();
+    const again = await open(false);
+    const ended = once(again, "end");
+    await clock.runUntil(clock.now() + 1_000);
+    expect(again.readableEnded).toBe(false);
+    again.start();
+    await elapse(ended);
+    await Promise.all([again.halt(), b.halt()]);
+  });
+
   it("leaves nothing behind when it is halted", async () => {
     const { clock, transport, secret } = place();
     const stream = Stream.listen(transport, secret, { clock, autoStart: false });

@@ -115,3 +115,10 @@ describe("the room for frames", () => {
     expect(arrivals.limit(4, 10)).toBe(1_001 + 4);
   });
 });
+
+it("what was not delivered cannot be taken", () => {
+  const arrivals = new Arrivals(START);
+  arrivals.add(0, frameBehind(0), 101);
+  arrivals.take(10);
+  expect([arrivals.takenOffset, takeAll(arrivals), arrivals.takenOffset]).toEqual([0, 1, 10]);
+});
