@@ -7,7 +7,7 @@
  */
 import { once } from "node:events";
 import { SeededRandom } from "../src/base/index.ts";
-import { CELL_OVERHEAD_BYTES, useProvider } from "../src/crypto/index.ts";
+import { CELL_OVERHEAD_BYTES, ReadCapability, useProvider } from "../src/crypto/index.ts";
 import { systemClock } from "../src/io/clock.ts";
 import { defer } from "../src/io/defer.ts";
 import { nativeSigner } from "../src/io/native-signer.ts";
@@ -74,7 +74,10 @@ class Conduit {
       this.#b = Stream.dial(transport(), secret, LIFE);
     } else {
       const [mine, yours] = [generateCapability(), generateCapability()];
-      const [toMe, toYou] = [yours.readCapability(), mine.readCapability()];
+      // By their bytes, as from elsewhere: one that was made here knows the addresses by the seed.
+      const [toMe, toYou] = [yours, mine].map((one) => {
+        return ReadCapability.fromBytes(one.readCapability().toBytes());
+      }) as [ReadCapability, ReadCapability];
       this.#a = Stream.fromCapabilities(transport(), { write: mine, read: toMe }, LIFE);
       this.#b = Stream.fromCapabilities(transport(), { write: yours, read: toYou }, LIFE);
     }
