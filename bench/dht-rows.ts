@@ -84,7 +84,7 @@ function vanishRow(percentGone: number, asked: number): DhtRow {
   };
 }
 
-/** Networks of which one row gives the means: what one get waits for goes by the ids of a network. */
+/** Networks of which one row gives the means: what a get waits for goes by the ids of a network. */
 const SILENT_NETWORKS = 20;
 
 /** One node of 100 gets what all others keep, once a part of them says nothing any more. */
