@@ -103,7 +103,7 @@ export class GetOperation {
       const judged = store.judge(this.#key, value);
       if (typeof judged === "string") return false;
       // Clocks differ: who has what is over by ours has not lied.
-      if (isOver(judged, now) || this.#claims.length >= CLAIMS_MAX) return true;
+      if (isOver(judged, now) || !this.#makeRoom(value.kind)) return true;
       const copy = { ...value, bytes: value.bytes.slice() };
       claim = { value: copy, sequence: judged.sequence, voices: 0, hops };
       this.#claims.push(claim);
@@ -115,6 +115,14 @@ export class GetOperation {
     if (isEnough) this.#settle(claim);
     else if (claim.voices >= limits.agreementMin && claim === this.#best()) this.#settle(claim);
     return true;
+  }
+
+  /** Whether one more of this kind may be weighed, if need be in place of one of a lesser kind. */
+  #makeRoom(kind: ValueKind): boolean {
+    if (this.#claims.length < CLAIMS_MAX) return true;
+    const lesser = this.#claims.findIndex(({ value }) => KIND_RANK[value.kind] < KIND_RANK[kind]);
+    if (lesser >= 0) this.#claims.splice(lesser, 1);
+    return lesser >= 0;
   }
 
   /** The proven kinds first; then the newest of a descriptor, the most agreed on of the others. */
