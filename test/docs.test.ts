@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -343,26 +343,39 @@ describe("docs/decisions", () => {
 });
 
 describe("programs in the documentation", () => {
-  it.each(PAGES_OF_PROGRAMS)("compile and run as %s shows them", async (page) => {
-    const folder = join(ROOT, ".reports", "programs", page.replaceAll(/\W/g, "-"));
-    const blocks = [...read(page).matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]);
-    expect(blocks.length).toBeGreaterThan(0);
+  const folder = join(ROOT, ".reports", "programs");
+  const filesOf = (page: string): string[] =>
+    blocksOf(page).map((_, index) => `${page.replaceAll(/\W/g, "-")}-${index}.ts`);
+
+  it("compile as the pages show them", async () => {
+    await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    for (const [index, block = ""] of blocks.entries()) {
-      await writeFile(join(folder, `block-${index}.ts`), block);
+    for (const page of PAGES_OF_PROGRAMS) {
+      const blocks = blocksOf(page);
+      expect(blocks.length).toBeGreaterThan(0);
+      for (const [index, file] of filesOf(page).entries()) {
+        await writeFile(join(folder, file), blocks[index] ?? "");
+      }
     }
-    const include = ["*.ts", "../../../test/interop/hypercore.d.ts"];
-    const config = { extends: "../../../tsconfig.json", include };
+    const include = ["*.ts", "../../test/interop/hypercore.d.ts"];
+    const config = { extends: "../../tsconfig.json", include };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
     await run(join(ROOT, "node_modules/.bin/tsc"), ["-p", folder]);
-    await Promise.all(blocks.map((_, index) => runProgram(join(folder, `block-${index}.ts`))));
+  });
+
+  it.each(PAGES_OF_PROGRAMS)("run as %s shows them", async (page) => {
+    await Promise.all(filesOf(page).map((file) => runProgram(join(folder, file))));
   });
 
   it("run in examples/", async () => {
     const names = readdirSync(join(ROOT, "examples")).filter((name) => name.endsWith(".ts"));
-    for (const name of names) await runProgram(join(ROOT, "examples", name));
+    await Promise.all(names.map((name) => runProgram(join(ROOT, "examples", name))));
   });
 });
+
+function blocksOf(page: string): string[] {
+  return [...read(page).matchAll(/^```ts\n(.*?)^```/gms)].map(([, block = ""]) => block);
+}
 
 /** Rejects when the program fails, or does not end by itself in time. */
 async function runProgram(path: string): Promise<string> {

@@ -16,6 +16,9 @@ import { until } from "./in-process-network.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
+/** Nobody says over UDP that a node is gone: so long is waited for one that was killed. */
+const LIMITS = { handshakeMs: 4_000 };
+
 interface LoopbackNode {
   readonly id: Uint8Array;
   readonly host: LinkHost;
@@ -108,7 +111,7 @@ export class LoopbackOnions implements AcceptanceNet {
   async #start(index: number): Promise<void> {
     const identity = new NodeIdentity(new Uint8Array(32).fill(1 + index));
     const at = { [this.#carrier]: LOOPBACK };
-    const host = await openLinkHost({ identity, network: "test", ...at });
+    const host = await openLinkHost({ identity, network: "test", limits: LIMITS, ...at });
     const sizes = {
       packetBytes: packetBytes(this.geometry),
       cellBytes: this.geometry.cellBytes,
