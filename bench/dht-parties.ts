@@ -15,7 +15,7 @@ import { openLinkHost } from "../src/link/index.ts";
 import { Overlay } from "../src/node/overlay.ts";
 import { MuteNetwork } from "./mute-network.ts";
 
-const HOST = "127.0.0.1";
+export const HOST = "127.0.0.1";
 const SIGNATURE_BYTES = 64;
 /** Once less than this share of so long is spent computing, nodes have met all they know of. */
 const CALM_SHARE = 0.3;
@@ -56,7 +56,8 @@ function remembered<T>(make: (number: number) => T): (number: number) => T {
   };
 }
 
-const signerOf = remembered((number) => {
+/** The key of the value that `number` names. */
+export const signerOf = remembered((number) => {
   const signer = nativeSigner(seedOf(2, number));
   // OpenSSL makes what it needs of a key at the first use; the key pair of hyperdht has it all.
   signer.sign(new Uint8Array(1));
@@ -83,7 +84,7 @@ class CulvertNode {
     const addresses = options.isClient ? [] : host.addresses;
     const overlay = new Overlay(
       { host, identity, clock: systemClock, random: systemRandom },
-      { addresses: () => addresses, isLocal: true, recordRule: isSigned },
+      { addresses: () => addresses, isLocal: true, recordRule },
     );
     if (!options.isClient) {
       const claims = {
@@ -118,14 +119,23 @@ class CulvertNode {
   }
 }
 
-/** A record is its signature and what is signed, under the public key. */
-function isSigned(key: Uint8Array, bytes: Uint8Array): number | undefined {
-  const signature = bytes.subarray(0, SIGNATURE_BYTES);
-  return crypto().ed25519Verify(key, bytes.subarray(SIGNATURE_BYTES), signature) ? 1 : undefined;
+/** A value as it is kept under its public key where a DHT knows of no signatures: behind its own. */
+export function signedValue(number: number, value: Uint8Array): Uint8Array {
+  return concatBytes(signerOf(number).sign(value), value);
+}
+
+/** What stands behind the signature. */
+export function valueIn(signed: Uint8Array): Uint8Array {
+  return signed.subarray(SIGNATURE_BYTES);
+}
+
+/** Whether the signature is that of the key. */
+export function isSigned(key: Uint8Array, signed: Uint8Array): boolean {
+  return crypto().ed25519Verify(key, valueIn(signed), signed.subarray(0, SIGNATURE_BYTES));
 }
 
 /** Every node makes links with all others: all in one process, that is seconds of its time. */
-async function calm(): Promise<void> {
+export async function calm(): Promise<void> {
   let isBusy = true;
   while (isBusy) {
     const before = process.cpuUsage();
@@ -133,6 +143,11 @@ async function calm(): Promise<void> {
     const { user, system } = process.cpuUsage(before);
     isBusy = user + system > CALM_SHARE * 1_000 * CALM_MS;
   }
+}
+
+/** A record has one version. */
+function recordRule(key: Uint8Array, bytes: Uint8Array): number | undefined {
+  return isSigned(key, bytes) ? 1 : undefined;
 }
 
 /** Ours: nodes ask each other over links that are authenticated and sealed. */
@@ -149,15 +164,14 @@ export async function culvertParty(count: number, replicas: number): Promise<Par
   return {
     prepare: (number) => void signerOf(number),
     put: async (number, value) => {
-      const { publicKey, sign } = signerOf(number);
-      const bytes = concatBytes(sign(value), value);
+      const bytes = signedValue(number, value);
       const record = { kind: "record", ttlSeconds: 3_600, bytes } as const;
-      await putter.overlay.dht.put(publicKey, record, { replicas });
+      await putter.overlay.dht.put(signerOf(number).publicKey, record, { replicas });
     },
     get: async (number) => {
       const { publicKey } = signerOf(number);
       const found = await getter.overlay.dht.get(publicKey, { valueKind: "record" });
-      return found?.bytes.subarray(SIGNATURE_BYTES);
+      return found && valueIn(found.bytes);
     },
     requestsOfGetter: () => getter.overlay.dht.statistics.exchangesSent,
     silence: async (silent) => {

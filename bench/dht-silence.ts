@@ -3,7 +3,7 @@ import type { Party } from "./dht-parties.ts";
 import { type Row, rowOf, type Sample, sampled } from "./dht-timing.ts";
 
 /** Each may take others seconds: fewer of them, and some in flight at once. */
-const VALUES = 100;
+const VALUES_MAX = 100;
 const IN_FLIGHT = 5;
 const SHARES = [0.25, 0.5] as const;
 
@@ -15,13 +15,18 @@ export type SilentSamples = Readonly<Record<string, Sample>>;
 
 /** Those who fall silent are taken from the end, and add up. */
 export async function sampledInSilence(
-  { party, nodes }: { readonly party: Party; readonly nodes: number },
+  {
+    party,
+    nodes,
+    values,
+  }: { readonly party: Party; readonly nodes: number; readonly values: number },
   get: (number: number) => Promise<boolean>,
 ): Promise<SilentSamples> {
   const samples: Record<string, Sample> = {};
+  const range = { inFlight: IN_FLIGHT, count: Math.min(values, VALUES_MAX) };
   for (const share of SHARES) {
     await party.silence(Math.floor(share * nodes));
-    samples[silent(share)] = await sampled(get, { inFlight: IN_FLIGHT, count: VALUES });
+    samples[silent(share)] = await sampled(get, range);
   }
   return samples;
 }

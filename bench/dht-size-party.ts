@@ -2,7 +2,8 @@
  * One network of `bench/dht-sizes.ts`, in a process of its own: what one leaves behind is not
  * counted to the next. Does what its parent asks for, which lets the networks take turns.
  *
- * Arguments: the party, and how many nodes.
+ * Arguments: the party, how many nodes, how many values, and how many more are put and got before
+ * anything is counted.
  */
 import { memoryUsage } from "node:process";
 import { setFlagsFromString } from "node:v8";
@@ -12,9 +13,7 @@ import { bittorrentParty, culvertParty, hyperParty, type Party } from "./dht-par
 import { type SilentSamples, sampledInSilence } from "./dht-silence.ts";
 import { contentOf, type Sample, sampled } from "./dht-timing.ts";
 import { check } from "./harness.ts";
-
-/** Put and got before anything is counted, after which compilers have seen it all. */
-const WARM = 500;
+import { kadParty } from "./kad-party.ts";
 
 /** What is to be done: some operations, or telling what they came to, or the last thing. */
 export type SizeWish =
@@ -31,10 +30,11 @@ const STARTS: Readonly<Record<string, (nodes: number) => Promise<Party>>> = {
   "culvert, 12 replicas": (nodes) => culvertParty(nodes, 12),
   hyperdht: hyperParty,
   "bittorrent-dht": bittorrentParty,
+  "kad-dht": kadParty,
 };
 
-const [name = "", nodesWord = "", valuesWord = ""] = process.argv.slice(2);
-const [nodes, values] = [Number(nodesWord), Number(valuesWord)];
+const [name = "", ...numbers] = process.argv.slice(2);
+const [nodes = 0, values = 0, warm = 0] = numbers.map(Number);
 const start = STARTS[name];
 if (start === undefined) throw new RangeError(`no party is called ${name}`);
 const heapBefore = heapBytes();
@@ -61,7 +61,7 @@ async function done(wish: SizeWish): Promise<SizeReply> {
     case "heap":
       return (heapBytes() - heapBefore) / 1_024 / nodes;
     case "silence":
-      return await sampledInSilence({ party, nodes }, get);
+      return await sampledInSilence({ party, nodes, values }, get);
   }
 }
 
@@ -73,8 +73,8 @@ function heapBytes(): number {
   return memoryUsage().heapUsed;
 }
 
-for (let number = 0; number < values + WARM; number++) party.prepare(number);
-for (let number = values; number < values + WARM; number++) {
+for (let number = 0; number < values + warm; number++) party.prepare(number);
+for (let number = values; number < values + warm; number++) {
   check((await put(number)) && (await get(number)), `${name} keeps a value`);
 }
 process.on("message", async (wish: SizeWish) => process.send?.(await done(wish)));

@@ -103,7 +103,7 @@ async function measureSilence(name: string, { party, put, get }: Operations): Pr
     rows.every((row) => row["success %"] === 100),
     `${name} keeps every value while all nodes live`,
   );
-  return [...rows, ...silentRows(name, [await sampledInSilence({ party, nodes }, get)])];
+  return [...rows, ...silentRows(name, [await sampledInSilence({ party, nodes, values }, get)])];
 }
 
 /** One at a time, or it would be the time of this one processor that is measured. */
