@@ -119,7 +119,7 @@ class CulvertNode {
   }
 }
 
-/** A value as it is kept under its public key where a DHT knows of no signatures: behind its own. */
+/** A value behind its signature, as it is kept where a DHT knows of no signatures. */
 export function signedValue(number: number, value: Uint8Array): Uint8Array {
   return concatBytes(signerOf(number).sign(value), value);
 }

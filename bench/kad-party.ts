@@ -50,7 +50,7 @@ export function kadProblem(): string | undefined {
   return "its packages are not there: npm ci --prefix bench/kad-dht";
 }
 
-/** libp2p over TCP with Noise and yamux; values are validated by the key, as those of the others. */
+/** libp2p over TCP with Noise and yamux; values are verified by their keys, as elsewhere. */
 export async function kadParty(count: number): Promise<Party> {
   const libp2p = (await import(new URL("packages.js", FOLDER).href)) as Libp2p;
   const nodes: Libp2pNode[] = [];

@@ -34,7 +34,7 @@ export function readProject(): Tree {
   const files: Record<string, string> = {};
   for (const folder of CODE_FOLDERS.filter((name) => existsSync(join(ROOT, name)))) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })) {
-      if (!entry.endsWith(".ts")) continue;
+      if (!entry.endsWith(".ts") || entry.includes("node_modules")) continue;
       const path = posix.join(folder, entry.replaceAll("\\", "/"));
       files[path] = readFileSync(join(ROOT, path), "utf8");
     }
