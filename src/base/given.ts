@@ -1,3 +1,5 @@
+import { isBytes } from "./bytes.ts";
+
 /**
  * Refuses what is no object where one is wanted: read on, it would be told of as what is missing in
  * it, by names that its giver does not know.
@@ -25,6 +27,27 @@ export function requireMethods(name: string, value: unknown, ...methods: readonl
   throw new TypeError(`${name} must be an object with ${methods.join(" and ")}`);
 }
 
+/**
+ * Refuses what are no bytes, or not so many: whatever else has a length would be read as some, most
+ * of it as zeros, and what stands behind too few of them would move.
+ *
+ * @throws TypeError for what is no `Uint8Array`
+ * @throws RangeError for one of another length
+ */
+export function requireBytes(name: string, value: unknown, length?: number): void {
+  // Looked at for each message: the engine knows its own at a glance, those of other realms not.
+  const isOurs = value instanceof Uint8Array;
+  if (!isOurs && !isBytes(value)) throw new TypeError(`${name} must be a Uint8Array`);
+  if (length === undefined || value.length === length) return;
+  throw new RangeError(`${name} has ${length} bytes, not ${value.length}`);
+}
+
+/** @throws TypeError for what is neither a function nor left out */
+export function requireFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new TypeError(`${name} must be a function`);
+}
+
 /** Whether it is a number between these, both included: text would be joined where it is summed. */
 export function isBetween(value: unknown, min: number, max: number): value is number {
   return typeof value === "number" && value >= min && value <= max;
@@ -39,6 +62,12 @@ export function requireChance(name: string, value: unknown): void {
 export function requireAmount(name: string, value: unknown): void {
   if (isBetween(value, 0, Number.MAX_VALUE)) return;
   throw new RangeError(`${name} must be a number, zero or more`);
+}
+
+/** @throws RangeError for what is no whole number between these, both included */
+export function requireWhole(name: string, value: unknown, min: number, max: number): void {
+  if (isBetween(value, min, max) && Number.isInteger(value)) return;
+  throw new RangeError(`${name} is a whole number from ${min} to ${max}, not ${shown(value)}`);
 }
 
 /** A value in the words of an error: that of a symbol, or an object, is not made a text of. */

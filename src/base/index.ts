@@ -30,9 +30,12 @@ export {
   isBetween,
   requireAmount,
   requireArray,
+  requireBytes,
   requireChance,
+  requireFunction,
   requireMethods,
   requireObject,
+  requireWhole,
   shown,
 } from "./given.ts";
 export { Heap } from "./heap.ts";

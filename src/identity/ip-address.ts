@@ -6,6 +6,7 @@ export type IpAddress = Uint8Array;
  * into IPv6 comes out as the IPv4 address that it is; zones (`%eth0`) are refused.
  */
 export function parseIp(text: string): IpAddress | undefined {
+  if (typeof text !== "string") return undefined;
   return text.includes(":") ? parseV6(text) : parseV4(text);
 }
 

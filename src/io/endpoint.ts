@@ -1,4 +1,4 @@
-import { CulvertError } from "../base/index.ts";
+import { CulvertError, shown } from "../base/index.ts";
 
 /** A host, by its address or by a name, and a port. */
 export interface HostPort {
@@ -19,6 +19,7 @@ const PORT_MAX = 65_535;
  * @returns `undefined` for anything else
  */
 export function parseEndpoint(text: string): Endpoint | undefined {
+  if (typeof text !== "string") return undefined;
   const [, path] = /^unix:(.+)$/s.exec(text) ?? [];
   if (path !== undefined) return { kind: "unix", path };
   const match = /^(?:tcp[: ])?(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
@@ -36,7 +37,10 @@ export function parseEndpoint(text: string): Endpoint | undefined {
 export function requireEndpoint(text: string): Endpoint {
   const endpoint = parseEndpoint(text);
   if (endpoint !== undefined) return endpoint;
-  throw new CulvertError("CULVERT_USAGE", `"${text}" is no endpoint: HOST:PORT or unix:PATH`);
+  throw new CulvertError(
+    "CULVERT_USAGE",
+    `"${shown(text)}" is no endpoint: HOST:PORT or unix:PATH`,
+  );
 }
 
 /** The text form, as {@link parseEndpoint} reads it. */

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, CulvertError, onAbort } from "../base/index.ts";
+import { type Cancel, type Clock, CulvertError, onAbort, requirePositive } from "../base/index.ts";
 
 /** Answers that a client waits for at once, those included that it has given up. */
 const WAITING_MAX = 1_024;
@@ -23,6 +23,7 @@ export class Answers<Answer> {
   #line: readonly Place<Answer>[] = [];
 
   constructor(clock: Clock, answerMs: number) {
+    requirePositive("answerMs", answerMs);
     this.#clock = clock;
     this.#answerMs = answerMs;
   }

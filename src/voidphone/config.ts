@@ -37,6 +37,7 @@ const OF_PYTHON = "DEFAULT";
  * ```
  */
 export function readVoidphoneConfig(text: string): VoidphoneConfig {
+  if (typeof text !== "string") throw iniError(1, "the configuration is no text");
   const sections = parseIni(text);
   refuseCapitals(sections);
   const hostkeyIn = (name: string): IniValue | undefined =>

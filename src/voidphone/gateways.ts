@@ -1,10 +1,19 @@
-import { CulvertError, type Log, SILENT } from "../base/index.ts";
+import {
+  CulvertError,
+  type Log,
+  requireFunction,
+  requireMethods,
+  requireObject,
+  SILENT,
+  shown,
+} from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
 import type { CertificateIdentity } from "../io/certificate.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import { apiGateway } from "./api/api-gateway.ts";
 import type { VoidphoneDht, VoidphonePeer } from "./dht.ts";
 import type { SessionLimits } from "./limits.ts";
+import { requireKey } from "./message.ts";
 import { onionGateway } from "./onion/onion-gateway.ts";
 import { FINAL, MIDTERM } from "./peer/dialects.ts";
 import { peerGateway } from "./peer/peer-gateway.ts";
@@ -64,12 +73,18 @@ export class VoidphoneGateways {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen, `CULVERT_USAGE` for an
    *   endpoint that is none, that others cannot reach, or that the node has nothing for
+   * @throws TypeError and RangeError for what is no node, or an id that is none
    */
   static async start(
     endpoints: GatewayEndpoints,
     node: GatewayNode,
     options: GatewayOptions = {},
   ): Promise<VoidphoneGateways> {
+    requireObject("endpoints", endpoints);
+    requireObject("node", node);
+    requireObject("options", options);
+    requireFunction("log", options.log);
+    requireFunction("certificate", options.certificate);
     const gateways = new VoidphoneGateways(node, options);
     try {
       await gateways.#serve("api", endpoints.api, node.dht, apiGateway);
@@ -122,6 +137,8 @@ export class VoidphoneGateways {
     const { name } = dialect;
     const { peer, id } = this.#node;
     if (peer === undefined) throw usage(`this node has nothing to serve as ${name}`);
+    requireKey(id);
+    requireMethods("peer", peer, "store", "find", "closest", "learn");
     const host = this.#announcedHost(endpoint);
     const { log = SILENT, limits = {}, certificate = peerCertificate } = this.#options;
     const self = (): VoidphoneContact | undefined => this.#contacts.get(name);
@@ -147,7 +164,9 @@ export class VoidphoneGateways {
     const host = this.#options.announceHost ?? (parsed?.kind === "tcp" ? parsed.host : "");
     const ip = parseIp(host);
     if (ip === undefined || ip.every((byte) => byte === 0)) {
-      throw usage(`"${endpoint}": foreign peers need an IP address at which they reach this node`);
+      throw usage(
+        `"${shown(endpoint)}": foreign peers need an IP address at which they reach this node`,
+      );
     }
     // As others will name it: who is told of us must not take us for somebody else.
     return formatIp(ip);

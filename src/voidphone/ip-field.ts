@@ -1,4 +1,3 @@
-import { assert } from "../base/index.ts";
 import type { Reader, Writer } from "../codec/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
 
@@ -36,6 +35,6 @@ export function readIp(reader: Reader, flags: number): string {
 
 function ipOf(host: string): Uint8Array {
   const ip = parseIp(host);
-  assert(ip !== undefined, "a host is an IP address");
+  if (ip === undefined) throw new RangeError("a host is an IP address");
   return ip;
 }

@@ -1,4 +1,10 @@
-import { CulvertError } from "../base/index.ts";
+import {
+  CulvertError,
+  requireBytes,
+  requireObject,
+  requireOneOf,
+  requireWhole,
+} from "../base/index.ts";
 import { Reader, UnreadBytes, Writer } from "../codec/index.ts";
 
 /** The numbers of the messages that Culvert speaks (VoidPhone module specification 2021-0.1). */
@@ -40,30 +46,46 @@ export const KEY_BYTES = 32;
  * For what a caller here gives: a key of another length would move what stands behind it, and end
  * as another key.
  *
+ * @throws TypeError for what are no bytes
  * @throws RangeError
  */
 export function requireKey(key: Uint8Array): void {
-  if (key.length === KEY_BYTES) return;
-  throw new RangeError(`a key or an id has ${KEY_BYTES} bytes, not ${key.length}`);
+  requireBytes("a key or an id", key, KEY_BYTES);
 }
 
 /**
  * For what a caller here gives: a module ends the connection of whoever sends an empty one.
  *
+ * @throws TypeError for what are no bytes
  * @throws RangeError
  */
-export function requireBytes(name: string, bytes: Uint8Array): void {
+export function requireFilled(name: string, bytes: Uint8Array): void {
+  requireBytes(name, bytes);
   if (bytes.length === 0) throw new RangeError(`${name} has at least one byte`);
 }
 
 /**
- * For what a caller here gives: a number that has no room would fail at each peer.
+ * For what a caller here gives: there is no message of another kind.
+ *
+ * @throws TypeError for what is no object
+ * @throws RangeError
+ */
+export function requireKind(
+  name: string,
+  message: { readonly kind: string },
+  kinds: readonly string[],
+): void {
+  requireObject(name, message);
+  requireOneOf("kind", message.kind, kinds);
+}
+
+/**
+ * For what a caller here gives: nobody is reached at port 0.
  *
  * @throws RangeError
  */
-export function requireNumber(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new RangeError(`${name} is a whole number from 1 to ${max}, not ${value}`);
+export function requirePort(port: number): void {
+  requireWhole("a port", port, 1, 65_535);
 }
 
 /**
@@ -89,6 +111,7 @@ export function encodeMessage(type: number, body: (writer: Writer) => void): Uin
  * @throws CulvertError `CULVERT_PROTOCOL` when its size field says something else than its size
  */
 export function openMessage(message: Uint8Array): { readonly type: number; readonly body: Reader } {
+  requireBytes("a message", message);
   const body = new Reader(message);
   const size = body.u16("size");
   const type = body.u16("type");

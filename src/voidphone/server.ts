@@ -1,4 +1,4 @@
-import { type Log, SILENT } from "../base/index.ts";
+import { type Log, requireFunction, requireMethods, requireObject, SILENT } from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { type CertificateIdentity, makeCertificate } from "../io/certificate.ts";
@@ -7,6 +7,7 @@ import { formatEndpoint, requireEndpoint } from "../io/endpoint.ts";
 import { prefacedTls } from "../io/prefaced-tls.ts";
 import { GatewayRoom, type VoidphoneServerStatistics } from "./gateway-room.ts";
 import { wideIp } from "./ip-field.ts";
+import { requireKey } from "./message.ts";
 import type { Gateway } from "./session.ts";
 
 /** Where and how a gateway listens. */
@@ -50,12 +51,17 @@ export class VoidphoneServer {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen, `CULVERT_USAGE` for an
    *   endpoint that is none
+   * @throws TypeError for what is no gateway, or no certificate
    */
   static async listen<Request>(
     gateway: Gateway<Request>,
     options: VoidphoneServerOptions,
   ): Promise<VoidphoneServer> {
+    requireMethods("gateway", gateway, "open");
+    requireObject("options", options);
     const { certificate, log = SILENT } = options;
+    requireFunction("log", log);
+    if (certificate !== undefined) requireCertificate(certificate);
     const room = new GatewayRoom(gateway, log);
     const server = await ByteServer.listen({
       endpoint: requireEndpoint(options.endpoint),
@@ -90,15 +96,24 @@ export class VoidphoneServer {
  * Makes the certificate with which a peer of the dialect `final` introduces itself: its node id and
  * the address at which it is reached.
  *
- * @throws RangeError when `host` is no IP address
+ * @throws TypeError and RangeError for an id that is none, and when `host` is no IP address
  */
 export function peerCertificate(self: {
   readonly id: Uint8Array;
   readonly host: string;
 }): CertificateIdentity {
+  requireObject("self", self);
+  requireKey(self.id);
   const ip = wideIp(self.host);
   if (ip === undefined) throw new RangeError("a peer is reached at an IP address");
   return makeCertificate({ nodeId: self.id, ip, unixMs: systemClock.unixMs() });
+}
+
+/** Without one a peer of the dialect `final` would be met in clear. */
+function requireCertificate(given: CertificateIdentity): void {
+  requireObject("certificate", given);
+  const isPem = [given.certificate, given.privateKey].every((part) => typeof part === "string");
+  if (!isPem) throw new TypeError("certificate has a certificate and a privateKey, as PEM");
 }
 
 /** The one text form that an address has here. */

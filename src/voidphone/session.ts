@@ -1,4 +1,12 @@
-import { type Clock, Driver, isCulvertError, type Log, unreachable } from "../base/index.ts";
+import {
+  type Clock,
+  Driver,
+  isCulvertError,
+  type Log,
+  requireMethods,
+  requireObject,
+  unreachable,
+} from "../base/index.ts";
 import type { SessionLimits } from "./limits.ts";
 import {
   type ServerDialect,
@@ -73,7 +81,11 @@ export class Session<Request> implements SessionHandle {
     components: SessionComponents<Request>,
     from: { readonly source: string; readonly remoteHost: string },
   ) {
-    const { gateway, clock } = components;
+    requireObject("components", components);
+    const { gateway, clock, port } = components;
+    requireMethods("gateway", gateway, "open");
+    requireMethods("port", port, "write", "setReading", "close");
+    requireMethods("clock", clock, "now", "schedule");
     this.#components = components;
     this.source = from.source;
     this.remoteHost = from.remoteHost;

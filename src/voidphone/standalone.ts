@@ -1,4 +1,14 @@
-import { assert, CulvertError, type Log, resolveLimits, SILENT } from "../base/index.ts";
+import {
+  assert,
+  CulvertError,
+  type Log,
+  requireFunction,
+  requireObject,
+  requireOneOf,
+  requireWhole,
+  resolveLimits,
+  SILENT,
+} from "../base/index.ts";
 import type { CertificateIdentity } from "../io/certificate.ts";
 import { systemClock } from "../io/clock.ts";
 import { formatEndpoint, type HostPort } from "../io/endpoint.ts";
@@ -6,7 +16,7 @@ import { systemRandom } from "../io/random.ts";
 import type { VoidphoneDht, VoidphoneEntry, VoidphonePeer } from "./dht.ts";
 import { VoidphoneGateways } from "./gateways.ts";
 import type { SessionLimits } from "./limits.ts";
-import { KEY_BYTES } from "./message.ts";
+import { KEY_BYTES, requireFilled, requireKey } from "./message.ts";
 import { FINAL, MIDTERM } from "./peer/dialects.ts";
 import type { PeerDialect, VoidphoneContact } from "./peer/peer-messages.ts";
 import { VoidphonePeerNetwork } from "./peer/peer-network.ts";
@@ -71,11 +81,19 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
    *
    * @throws CulvertError `CULVERT_UNREACHABLE` when it cannot listen, `CULVERT_USAGE` for an
    *   endpoint that is none or that others cannot reach
+   * @throws TypeError and RangeError for options that are none, an id of another length among them
    */
   static async start(options: StandaloneOptions): Promise<StandalonePeer> {
+    requireObject("options", options);
     const { dialect: name, api, certificate, log = SILENT, sessions = {} } = options;
+    requireOneOf("dialect", name, ["midterm", "final"]);
+    requireObject("p2p", options.p2p);
+    requireWhole("a port", options.p2p.port, 0, 65_535);
+    if (options.id !== undefined) requireKey(options.id);
+    requireFunction("log", log);
     const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.network);
     const { host, port } = options.p2p;
+    if (typeof host !== "string") throw new TypeError("host must be a text");
     const id = options.id?.slice() ?? systemRandom.bytes(KEY_BYTES);
     const values = new ValueStore(systemClock, options.store);
     let peer: StandalonePeer | undefined;
@@ -108,11 +126,12 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
   }
 
   async store(entry: VoidphoneEntry): Promise<"stored"> {
-    this.#values.put(entry);
+    this.#keep(entry);
     return "stored";
   }
 
   async find(key: Uint8Array): Promise<Uint8Array | undefined> {
+    requireKey(key);
     return this.#values.get(key);
   }
 
@@ -126,7 +145,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
 
   /** Keeps a copy here, and stores the others at the peers closest to the key. */
   async put(entry: VoidphoneEntry): Promise<void> {
-    this.#values.put(entry);
+    this.#keep(entry);
     await this.network.store(entry);
   }
 
@@ -134,6 +153,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
     key: Uint8Array,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint8Array | undefined> {
+    requireKey(key);
     return this.#values.get(key) ?? (await this.network.get(key, options));
   }
 
@@ -141,6 +161,14 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
   async close(): Promise<void> {
     this.network.close();
     await this.#gateways.close();
+  }
+
+  #keep(entry: VoidphoneEntry): void {
+    requireObject("entry", entry);
+    requireKey(entry.key);
+    requireFilled("a value", entry.value);
+    requireWhole("a time to live", entry.ttlSeconds, 1, 65_535);
+    this.#values.put(entry);
   }
 }
 

@@ -42,6 +42,7 @@ export function dhtNetworkOver(
   send: SendDhtMessage,
   sender: () => Contact | undefined = () => undefined,
 ): DhtNetwork {
+  if (typeof send !== "function") throw new TypeError("send must be a function");
   let last: Encoded | undefined;
   const encoded = (request: DhtRequest, from: Contact | undefined): Uint8Array => {
     if (last?.request !== request || last.reach !== from?.reach) {

@@ -16,6 +16,7 @@ import { type RecordRule, ValueStore } from "../values/value-store.ts";
 import type { Contact, IsWanted } from "../wire/contact.ts";
 import { type KeyText, keyBeside, keyOf } from "../wire/key.ts";
 import type { DhtAsker } from "../wire/message.ts";
+import { requireOptions } from "./given-parts.ts";
 import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
 import { RequestServer } from "./request-server.ts";
 
@@ -77,6 +78,7 @@ export class DhtNodeCore implements Core<DhtInput, DhtEffect> {
   #now: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: DhtNodeCoreOptions) {
+    requireOptions(options);
     const limits = resolveDhtLimits(options.limits);
     const { random, hostOf = () => undefined } = options;
     const { isRelayed = () => false, takesPrivate = () => false } = options;

@@ -6,6 +6,9 @@ import {
   NumberMap,
   onAbort,
   type Random,
+  requireFunction,
+  requireMethods,
+  requireObject,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
@@ -20,7 +23,7 @@ import { DHT_LIMITS } from "../limits.ts";
 import type { DhtResult } from "../lookup/operation.ts";
 import { saveContacts } from "../table/table-state.ts";
 import { readDescriptor } from "../values/value-store.ts";
-import type { Contact, IsWanted } from "../wire/contact.ts";
+import { type Contact, type IsWanted, requireContact } from "../wire/contact.ts";
 import type {
   DhtAsker,
   DhtRequest,
@@ -30,9 +33,17 @@ import type {
   ValueKind,
 } from "../wire/message.ts";
 import { refusal } from "../wire/refusal.ts";
-import { decodeDhtRequest, encodeDhtResponse, VALUE_BYTES_MAX } from "../wire/wire.ts";
+import {
+  decodeDhtRequest,
+  encodeDhtResponse,
+  requireRequest,
+  requireValue,
+  TTL_SECONDS_MAX,
+  VALUE_BYTES_MAX,
+} from "../wire/wire.ts";
 import type { DhtNetwork } from "./dht-network.ts";
 import { DhtNodeCore, type DhtNodeCoreOptions } from "./dht-node-core.ts";
+import { requireAsked, requireContacts, requireCount, requireParts } from "./given-parts.ts";
 import type { DhtEffect, DhtInput, DhtStatistics, OperationId } from "./protocol.ts";
 import { SentRequests } from "./sent-requests.ts";
 
@@ -56,8 +67,6 @@ export interface DhtPutReply {
   readonly refusals: readonly StoreRefusal[];
 }
 
-/** The longest life that a message can ask for. */
-const TTL_SECONDS_MAX = 2 ** 32 - 1;
 /** A wall clock that differs by so much from what it was has been set. */
 const CLOCK_SET_MS = 1_000;
 /** Descriptors that are asked for at once by `discover`. */
@@ -83,6 +92,8 @@ export class DhtNode implements Lookup, Discovery {
   #isClosed = false;
 
   constructor(components: DhtNodeComponents, options: DhtNodeOptions) {
+    requireParts(components);
+    requireObject("options", options);
     const { clock, random } = components;
     this.#components = components;
     this.#unixMsAtZero = clock.unixMs() - clock.now();
@@ -109,7 +120,8 @@ export class DhtNode implements Lookup, Discovery {
     bootstrap: readonly Contact[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<number> {
-    return this.#guard<number>(options.signal, (done, fail) => {
+    return this.#guard<number>(options, (done, fail) => {
+      requireContacts("bootstrap", bootstrap);
       this.#joinings.push({ done, fail });
       this.#handle({ kind: "start", bootstrap });
     });
@@ -126,7 +138,7 @@ export class DhtNode implements Lookup, Discovery {
    * @throws CulvertError `CULVERT_CONFLICT` when the key holds other bytes or a newer descriptor,
    * `CULVERT_REFUSED`, `CULVERT_TOO_LARGE`, `CULVERT_FULL` when the nodes say so,
    * `CULVERT_UNREACHABLE` when nobody said anything, `CULVERT_BUSY`, `CULVERT_CLOSED`
-   * @throws RangeError when `ttlSeconds` is no whole number of 32 bits
+   * @throws TypeError and RangeError for what is no key, no value, or no whole number
    */
   async put(
     key: Uint8Array,
@@ -134,9 +146,9 @@ export class DhtNode implements Lookup, Discovery {
     options: LookupOptions & { readonly replicas?: number; readonly quorum?: number } = {},
   ): Promise<DhtPutReply> {
     // What cannot be sent is not the fault of those whom it would be sent to.
-    const { bytes, ttlSeconds } = value;
-    if (bytes.length > VALUE_BYTES_MAX) throw new CulvertError("CULVERT_TOO_LARGE");
-    if (ttlSeconds >>> 0 !== ttlSeconds) throw new RangeError(`no time to live: ${ttlSeconds}`);
+    requireAsked(key, options);
+    requireValue(value);
+    if (value.bytes.length > VALUE_BYTES_MAX) throw new CulvertError("CULVERT_TOO_LARGE");
     const { replicas, quorum } = options;
     const size = { ...(replicas && { replicas }), ...(quorum && { quorum }) };
     const result = await this.#operate(options, (operation) => {
@@ -153,6 +165,7 @@ export class DhtNode implements Lookup, Discovery {
     key: Uint8Array,
     options: LookupOptions & { readonly valueKind?: ValueKind } = {},
   ): Promise<DhtValue | undefined> {
+    requireAsked(key, options);
     const { valueKind } = options;
     const result = await this.#operate(options, (operation) => {
       return { kind: "get", operation, key, ...(valueKind && { valueKind }) };
@@ -167,6 +180,7 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   async discover(count: number, options: LookupOptions = {}): Promise<readonly NodeDescriptor[]> {
+    requireCount("count", count);
     const known = this.#core.contacts.filter(({ isProvable }) => isProvable);
     const found: NodeDescriptor[] = [];
     let busy: unknown;
@@ -198,6 +212,7 @@ export class DhtNode implements Lookup, Discovery {
     key: Uint8Array,
     options: LookupOptions & { readonly count?: number } = {},
   ): Promise<readonly Contact[]> {
+    requireAsked(key, options);
     const { count = DHT_LIMITS.bucketSize } = options;
     const result = await this.#operate(options, (operation) => {
       return { kind: "find", operation, target: key, count };
@@ -212,11 +227,14 @@ export class DhtNode implements Lookup, Discovery {
 
   /** The closest nodes to a key that are known at once; they may be gone. */
   closestKnown(key: Uint8Array, count: number, isWanted?: IsWanted): readonly Contact[] {
+    requireCount("count", count);
+    requireFunction("isWanted", isWanted);
     return this.#core.closestKnown(key, count, isWanted);
   }
 
   /** Keeps a node's descriptor in the network, its own as a rule, until it is withdrawn. */
   publish(descriptor: NodeDescriptor): void {
+    requireMethods("descriptor", descriptor, "toBytes");
     const leftMs = descriptor.claims.expiresAtUnixS * 1_000 - this.#components.clock.unixMs();
     const ttlSeconds = Math.min(Math.max(Math.floor(leftMs / 1_000), 1), TTL_SECONDS_MAX);
     const value = { kind: "descriptor", ttlSeconds, bytes: descriptor.toBytes() } as const;
@@ -230,6 +248,7 @@ export class DhtNode implements Lookup, Discovery {
 
   /** The carrier has spoken to a node, and proven its id. */
   met(contact: Contact): void {
+    requireContact("contact", contact);
     this.#handle({ kind: "met", contact });
   }
 
@@ -250,6 +269,7 @@ export class DhtNode implements Lookup, Discovery {
    *   `CULVERT_PROTOCOL` when they are none, `CULVERT_CLOSED`
    */
   serve(message: Uint8Array, asker: Omit<DhtAsker, "contact">): Uint8Array {
+    requireObject("asker", asker);
     if (!this.#core.admits(asker, this.#components.clock.now())) {
       throw new CulvertError("CULVERT_BUSY", "too many questions of the DHT");
     }
@@ -265,6 +285,8 @@ export class DhtNode implements Lookup, Discovery {
    */
   answer(request: DhtRequest, asker: DhtAsker): DhtResponse {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
+    requireRequest(request);
+    requireObject("asker", asker);
     const exchange = this.#nextId();
     this.#handle({ kind: "request", exchange, asker, request });
     const answer = this.#answers.get(exchange);
@@ -323,12 +345,14 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   async #operate(
-    { signal, onLate }: LookupOptions,
+    options: LookupOptions,
     input: (operation: OperationId) => DhtInput,
   ): Promise<DhtResult> {
     const operation = this.#nextId();
     try {
-      return await this.#guard<DhtResult>(signal, (resolve, reject) => {
+      return await this.#guard<DhtResult>(options, (resolve, reject) => {
+        const { onLate } = options;
+        requireFunction("onLate", onLate);
         this.#waits.set(operation, { done: resolve, onLate, fail: reject });
         this.#handle(input(operation));
       });
@@ -341,10 +365,12 @@ export class DhtNode implements Lookup, Discovery {
   }
 
   #guard<T>(
-    signal: AbortSignal | undefined,
+    options: LookupOptions,
     begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
+      requireObject("options", options);
+      const { signal } = options;
       throwIfAborted(signal);
       if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
       const leave = onAbort(signal, reject);

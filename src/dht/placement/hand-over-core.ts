@@ -3,9 +3,12 @@ import {
   type ErrorCode,
   type Instant,
   type Random,
+  requireBytes,
+  requireMethods,
+  requireObject,
   unreachable,
 } from "../../base/index.ts";
-import { keyOf } from "../wire/key.ts";
+import { KEY_BYTES, keyOf } from "../wire/key.ts";
 import { type Offer, OfferDesk, type OfferId } from "./offer-desk.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import {
@@ -85,6 +88,10 @@ export class HandOverCore implements Core<HandOverInput, HandOverEffect> {
     readonly random: Random;
     readonly limits?: Partial<PlacementLimits>;
   }) {
+    requireObject("options", options);
+    requireBytes("id", options.id, KEY_BYTES);
+    requireMethods("neighbourhood", options.neighbourhood, "closestKnown");
+    requireMethods("random", options.random, "bytes", "unit");
     this.#id = options.id;
     this.#neighbourhood = options.neighbourhood;
     this.#watch = new RecordWatchCore(options);

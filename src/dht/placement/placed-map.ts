@@ -8,11 +8,16 @@ import {
   NumberMap,
   onAbort,
   type Random,
+  requireAmount,
+  requireBytes,
+  requireMethods,
+  requireObject,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import type { Contact, IsWanted } from "../wire/contact.ts";
+import { KEY_BYTES } from "../wire/key.ts";
 import { PlacementCore } from "./placement-core.ts";
 import type { PlacementLimits } from "./placement-limits.ts";
 import type {
@@ -105,8 +110,12 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
     components: PlacedMapComponents<Entry, Reply>,
     limits: Partial<PlacementLimits> = {},
   ) {
+    requireMethods("components", components, "mapOf", "isRecord", "isReceipt");
     this.#components = components;
     const { dht, clock, random } = components;
+    requireMethods("dht", dht, "closest", "closestKnown", "isDemoted", "blame");
+    requireMethods("clock", clock, "now", "schedule");
+    requireMethods("random", random, "bytes", "unit");
     const neighbourhood = {
       get knowsAll() {
         return dht.knowsAll;
@@ -128,7 +137,10 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
     record: Entry,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Reply> {
+    requireObject("a record", record);
     const { address } = record;
+    requireBytes("an address", address, KEY_BYTES);
+    requireObject("options", options);
     const done = await this.#operate(options.signal, record, (operation) => {
       return { kind: "put", operation, address };
     });
@@ -139,7 +151,11 @@ export class PlacedMap<Entry extends PlacedRecord, Reply extends PlacedReply>
     address: Uint8Array,
     options: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Entry> {
+    requireBytes("an address", address, KEY_BYTES);
+    requireObject("options", options);
     const { waitMs = 0 } = options;
+    // Without an end, too: the caller's signal is one.
+    if (waitMs !== Number.POSITIVE_INFINITY) requireAmount("waitMs", waitMs);
     const done = await this.#operate(options.signal, undefined, (operation) => {
       return { kind: "get", operation, address, waitMs };
     });

@@ -4,6 +4,8 @@ import {
   type Instant,
   NumberMap,
   type Random,
+  requireMethods,
+  requireObject,
   unreachable,
 } from "../../base/index.ts";
 import { TimerQueue } from "../../retx/index.ts";
@@ -60,8 +62,11 @@ export class PlacementCore implements Core<PlacementInput, PlacementEffect>, Req
     readonly random: Random;
     readonly limits?: Partial<PlacementLimits>;
   }) {
+    requireObject("options", options);
     const limits = resolvePlacementLimits(options.limits);
     const { neighbourhood, random } = options;
+    requireMethods("neighbourhood", neighbourhood, "closestKnown", "isDemoted");
+    requireMethods("random", random, "bytes", "unit");
     const push = (effect: PlacementEffect): void => {
       this.#effects.push(effect);
     };

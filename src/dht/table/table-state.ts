@@ -1,6 +1,6 @@
-import { CulvertError, isCulvertError } from "../../base/index.ts";
+import { CulvertError, isCulvertError, requireArray, requireBytes } from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
-import { type Contact, readContact, writeContact } from "../wire/contact.ts";
+import { type Contact, readContact, requireContact, writeContact } from "../wire/contact.ts";
 
 const VERSION = 1;
 
@@ -9,6 +9,8 @@ export const SAVED_CONTACTS_MAX = 4_096;
 
 /** The nodes that a node knows, for its next life: version u8, number u16, and each contact. */
 export function saveContacts(contacts: readonly Contact[]): Uint8Array {
+  requireArray("contacts", contacts);
+  for (const contact of contacts) requireContact("a contact", contact);
   const kept = contacts.filter(({ isProvable }) => isProvable).slice(0, SAVED_CONTACTS_MAX);
   const writer = new Writer(3 + 48 * kept.length);
   writer.u8(VERSION).u16(kept.length);
@@ -23,6 +25,7 @@ export function saveContacts(contacts: readonly Contact[]): Uint8Array {
  * @throws CulvertError `CULVERT_BAD_STATE` when the bytes are cut off, malformed or of the future
  */
 export function restoreContacts(bytes: Uint8Array): Contact[] {
+  requireBytes("a saved table", bytes);
   try {
     const reader = new Reader(bytes);
     if (reader.u8("version") !== VERSION) reader.refuse("version", "is not known");

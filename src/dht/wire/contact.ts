@@ -1,4 +1,10 @@
-import { CulvertError } from "../../base/index.ts";
+import {
+  CulvertError,
+  requireArray,
+  requireBytes,
+  requireObject,
+  requireWhole,
+} from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import {
   NODE_ID_BYTES,
@@ -61,7 +67,12 @@ export class Contact {
     this.isLocal = isLocal(reach);
   }
 
-  /** A node of ours, with as many addresses and relays as a contact has room for. */
+  /**
+   * A node of ours, with as many addresses and relays as a contact has room for.
+   *
+   * @throws CulvertError `CULVERT_UNREACHABLE` when there is neither
+   * @throws TypeError and RangeError for what is no id, address or relay
+   */
   static of(id: NodeId, reach: Reach): Contact {
     return new Contact(keyOf(id), packReach(reach), true);
   }
@@ -94,6 +105,7 @@ export class Contact {
 
   /** What a verified descriptor says. */
   static ofDescriptor(descriptor: NodeDescriptor): Contact {
+    requireObject("descriptor", descriptor);
     return Contact.of(descriptor.id, descriptor.claims);
   }
 
@@ -141,6 +153,11 @@ export class Contact {
   isNewsAfter(known: Contact): boolean {
     return !this.equals(known) || (known.isRelayed && this.isPlaced && !this.isRelayed);
   }
+}
+
+/** @throws TypeError for what is no contact */
+export function requireContact(name: string, contact: unknown): void {
+  if (!(contact instanceof Contact)) throw new TypeError(`${name} must be a Contact`);
 }
 
 /** In the place of a network. */
@@ -242,17 +259,29 @@ function readPackedAddress(reader: Reader): string {
   return String.fromCharCode(carrier, family) + ip + port;
 }
 
-function packReach({ addresses, relays = [] }: Reach): string {
+function packReach(reach: Reach): string {
+  requireObject("reach", reach);
+  const { addresses, relays = [] } = reach;
+  requireArray("addresses", addresses);
+  requireArray("relays", relays);
   if (addresses.length + relays.length === 0) {
     throw new CulvertError("CULVERT_UNREACHABLE", "a contact has an address or a relay");
   }
   const writer = new Writer(32);
   const kept = addresses.slice(0, CONTACT_LIMITS.addresses);
   writer.u8(kept.length);
-  for (const address of kept) writeNodeAddress(writer, address);
+  for (const address of kept) {
+    requireObject("an address", address);
+    // Others would refuse the whole message that has it in it.
+    requireWhole("a port", address.port, 1, 65_535);
+    writeNodeAddress(writer, address);
+  }
   const spare = relays.slice(0, CONTACT_LIMITS.relays);
   writer.u8(spare.length);
-  for (const relay of spare) writer.bytes(relay);
+  for (const relay of spare) {
+    requireBytes("a relay's id", relay, NODE_ID_BYTES);
+    writer.bytes(relay);
+  }
   return byteText(writer.finish());
 }
 

@@ -1,4 +1,4 @@
-import { assert } from "../../base/index.ts";
+import { assert, requireBytes } from "../../base/index.ts";
 
 /** Bytes of a key and of a node id: they share one space. */
 export const KEY_BYTES = 32;
@@ -24,9 +24,14 @@ export function textBytes(text: KeyText): Uint8Array {
   return bytes;
 }
 
-/** The key in `bytes`. */
+/**
+ * The key in `bytes`.
+ *
+ * @throws TypeError for what are no bytes
+ * @throws RangeError for another length
+ */
 export function keyOf(bytes: Uint8Array): KeyText {
-  assert(bytes.length === KEY_BYTES, "a key has 32 bytes");
+  requireBytes("a key", bytes, KEY_BYTES);
   return byteText(bytes);
 }
 

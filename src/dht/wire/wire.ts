@@ -1,6 +1,13 @@
-import { assert, unreachable } from "../../base/index.ts";
+import {
+  requireArray,
+  requireBytes,
+  requireObject,
+  requireOneOf,
+  requireWhole,
+  unreachable,
+} from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
-import { Contact, readContact, writeContact } from "./contact.ts";
+import { Contact, readContact, requireContact, writeContact } from "./contact.ts";
 import { KEY_BYTES, keyOf, textBytes } from "./key.ts";
 import {
   type DhtRequest,
@@ -16,6 +23,9 @@ const DHT_WIRE_VERSION = 1;
 
 /** The largest value of any kind: what fits a VoidPhone message. */
 export const VALUE_BYTES_MAX: number = 65_535 - 40;
+
+/** The longest life that a message can ask for. */
+export const TTL_SECONDS_MAX: number = 2 ** 32 - 1;
 
 /** Contacts in one answer. */
 const CONTACTS_MAX = 32;
@@ -45,8 +55,14 @@ export interface ReadRequest {
   readonly sender?: Contact;
 }
 
-/** Encodes a request, to be sent soon; `sender` is where this node can be asked, if it serves. */
+/**
+ * Encodes a request, to be sent soon; `sender` is where this node can be asked, if it serves.
+ *
+ * @throws TypeError and RangeError for what is no request
+ */
 export function encodeDhtRequest(request: DhtRequest, sender?: Contact): Uint8Array {
+  requireRequest(request);
+  if (sender !== undefined) requireContact("sender", sender);
   const writer = Writer.brief(request.kind === "store" ? request.value.bytes.length + 160 : 128);
   writer
     .u8(DHT_WIRE_VERSION)
@@ -83,6 +99,7 @@ export function encodeDhtRequest(request: DhtRequest, sender?: Contact): Uint8Ar
  * @throws CulvertError `CULVERT_PROTOCOL`
  */
 export function decodeDhtRequest(bytes: Uint8Array, id?: Uint8Array): ReadRequest {
+  requireBytes("a message", bytes);
   const reader = new Reader(bytes);
   if (reader.u8("version") !== DHT_WIRE_VERSION) reader.refuse("version", "is not known");
   const type = reader.u8("type");
@@ -94,8 +111,13 @@ export function decodeDhtRequest(bytes: Uint8Array, id?: Uint8Array): ReadReques
   return sender === undefined || id === undefined ? { request } : { request, sender };
 }
 
-/** Encodes an answer, to be sent soon. */
+/**
+ * Encodes an answer, to be sent soon.
+ *
+ * @throws TypeError and RangeError for what is no answer
+ */
 export function encodeDhtResponse(response: DhtResponse): Uint8Array {
+  requireResponse(response);
   const writer = Writer.brief(answerBytes(response));
   writer.u8(DHT_WIRE_VERSION);
   switch (response.kind) {
@@ -119,6 +141,7 @@ export function encodeDhtResponse(response: DhtResponse): Uint8Array {
       writer.u8(TYPE.stored).u32(response.ttlSeconds);
       break;
     case "refused":
+      requireOneOf("reason", response.reason, STORE_REFUSALS);
       writer.u8(TYPE.refused).u8(STORE_REFUSALS.indexOf(response.reason) + 1);
       break;
     default:
@@ -139,11 +162,42 @@ function answerBytes(response: DhtResponse): number {
  * @throws CulvertError `CULVERT_PROTOCOL`
  */
 export function decodeDhtResponse(bytes: Uint8Array): DhtResponse {
+  requireBytes("a message", bytes);
   const reader = new Reader(bytes);
   if (reader.u8("version") !== DHT_WIRE_VERSION) reader.refuse("version", "is not known");
   const response = readResponse(reader, reader.u8("type"));
   reader.expectEnd();
   return response;
+}
+
+/** For what a program gives; what peers send was read before. */
+const REQUEST_KINDS = ["ping", "find-node", "find-value", "store"] as const;
+const RESPONSE_KINDS = ["pong", "nodes", "value", "stored", "refused"] as const;
+
+/**
+ * Refuses what is no request: further in it would be told of as a broken invariant.
+ *
+ * @throws TypeError and RangeError
+ */
+export function requireRequest(request: DhtRequest): void {
+  requireObject("a request", request);
+  requireOneOf("kind", request.kind, REQUEST_KINDS);
+  if (request.kind === "store") requireValue(request.value);
+}
+
+/** @throws TypeError and RangeError for what is no value */
+export function requireValue(value: DhtValue): void {
+  requireObject("a value", value);
+  requireOneOf("kind", value.kind, VALUE_KINDS);
+  requireBytes("bytes", value.bytes);
+  requireWhole("ttlSeconds", value.ttlSeconds, 0, TTL_SECONDS_MAX);
+}
+
+function requireResponse(response: DhtResponse): void {
+  requireObject("an answer", response);
+  requireOneOf("kind", response.kind, RESPONSE_KINDS);
+  if (response.kind === "value") requireValue(response.value);
+  if (response.kind === "nodes") requireArray("contacts", response.contacts);
 }
 
 function requestType({ kind }: DhtRequest): number {
@@ -205,14 +259,15 @@ function readResponse(reader: Reader, type: number): DhtResponse {
 }
 
 function writeKey(writer: Writer, key: Uint8Array): void {
-  assert(key.length === KEY_BYTES, "a key has 32 bytes");
+  requireBytes("a key", key, KEY_BYTES);
   writer.bytes(key);
 }
 
 function writeToken(writer: Writer, token: Uint8Array | undefined): void {
-  assert(token === undefined || token.length === TOKEN_BYTES, "a token has its length");
   writer.u8(token === undefined ? 0 : 1);
-  if (token !== undefined) writer.bytes(token);
+  if (token === undefined) return;
+  requireBytes("a token", token, TOKEN_BYTES);
+  writer.bytes(token);
 }
 
 function readToken(reader: Reader): Uint8Array | undefined {
@@ -222,7 +277,7 @@ function readToken(reader: Reader): Uint8Array | undefined {
 }
 
 function writeValue(writer: Writer, value: DhtValue): void {
-  assert(value.bytes.length <= VALUE_BYTES_MAX, "a value fits a message");
+  if (value.bytes.length > VALUE_BYTES_MAX) throw new RangeError("a value fits a message");
   writer.u8(kindNumber(value.kind)).u32(value.ttlSeconds).bytes(value.bytes);
 }
 
@@ -234,7 +289,9 @@ function readValue(reader: Reader): DhtValue {
   return { kind, ttlSeconds, bytes: reader.rest() };
 }
 
+/** Of a kind that there is not, nothing: 0 stands for any kind. */
 function kindNumber(kind: ValueKind): number {
+  requireOneOf("valueKind", kind, VALUE_KINDS);
   return VALUE_KINDS.indexOf(kind) + 1;
 }
 

@@ -1,8 +1,8 @@
-import { toHex } from "../../base/index.ts";
+import { requireObject, requireSignal, toHex } from "../../base/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { Answers } from "../answers.ts";
 import { REPLICATION_MAX } from "../dht.ts";
-import { requireBytes, requireKey } from "../message.ts";
+import { requireFilled, requireKey } from "../message.ts";
 import { ModuleConnection } from "../module-connection.ts";
 import { type ApiReply, encodeApiRequest, readApiReply } from "./api-messages.ts";
 
@@ -40,6 +40,7 @@ export class VoidphoneApiClient {
    * Asks the module to store a value; it never says whether it did.
    *
    * @throws CulvertError `CULVERT_TOO_LARGE`, `CULVERT_CLOSED`
+   * @throws TypeError for what are no bytes
    * @throws RangeError for a key that is none, an empty value, a number that has no room
    */
   put(entry: {
@@ -48,9 +49,9 @@ export class VoidphoneApiClient {
     readonly ttlSeconds: number;
     readonly replication?: number;
   }): void {
+    requireObject("entry", entry);
     const { replication = REPLICATION_MAX } = entry;
-    requireKey(entry.key);
-    requireBytes("a value", entry.value);
+    requireFilled("a value", entry.value);
     this.#connection.send(encodeApiRequest({ kind: "put", ...entry, replication }));
   }
 
@@ -59,13 +60,15 @@ export class VoidphoneApiClient {
    *
    * @throws CulvertError `CULVERT_TIMEOUT`, `CULVERT_CLOSED`, `CULVERT_PROTOCOL`; Error with the
    *   name `AbortError`
-   * @throws RangeError for a key that is none
+   * @throws TypeError and RangeError for a key that is none
    */
   async get(
     key: Uint8Array,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint8Array | undefined> {
     requireKey(key);
+    requireObject("options", options);
+    requireSignal(options.signal);
     const message = encodeApiRequest({ kind: "get", key });
     this.#connection.send(message);
     const reply = await this.#answers.wait(toHex(key), options.signal);

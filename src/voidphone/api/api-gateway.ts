@@ -1,4 +1,4 @@
-import { resolveLimits } from "../../base/index.ts";
+import { requireMethods, resolveLimits } from "../../base/index.ts";
 import { type VoidphoneDht, withinBounds } from "../dht.ts";
 import { type SessionLimits, VOIDPHONE_API_LIMITS } from "../limits.ts";
 import type { Gateway, Servant, SessionHandle } from "../session.ts";
@@ -25,6 +25,7 @@ export function apiGateway(
   dht: VoidphoneDht,
   limits: Partial<SessionLimits> = {},
 ): Gateway<ApiRequest> {
+  requireMethods("dht", dht, "put", "get");
   return {
     dialect: API_DIALECT,
     limits: resolveLimits(VOIDPHONE_API_LIMITS, limits),

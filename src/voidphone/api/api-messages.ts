@@ -1,5 +1,13 @@
-import { unreachable } from "../../base/index.ts";
-import { encodeMessage, KEY_BYTES, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
+import { requireBytes, requireWhole, unreachable } from "../../base/index.ts";
+import {
+  encodeMessage,
+  KEY_BYTES,
+  openMessage,
+  readRest,
+  requireKey,
+  requireKind,
+  MESSAGE_TYPES as T,
+} from "../message.ts";
 
 /** What a local client asks of the DHT module. Bytes are views of the message. */
 export type ApiRequest =
@@ -21,11 +29,19 @@ export type ApiReply =
 /** The longest value that a 652 carries; a 650 carries four bytes less. */
 export const API_VALUE_BYTES_MAX = 65_499;
 
-/** @throws CulvertError `CULVERT_TOO_LARGE` when the value does not fit */
+/**
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the value does not fit
+ * @throws TypeError and RangeError for what is no request
+ */
 export function encodeApiRequest(request: ApiRequest): Uint8Array {
+  requireKind("a request", request, ["put", "get"]);
+  requireKey(request.key);
   switch (request.kind) {
     case "put": {
       const { ttlSeconds, replication, key, value } = request;
+      requireBytes("a value", value);
+      requireWhole("a time to live", ttlSeconds, 0, 65_535);
+      requireWhole("a replication", replication, 0, 255);
       return encodeMessage(T.dhtPut, (writer) => {
         writer.u16(ttlSeconds).u8(replication).u8(0).bytes(key).bytes(value);
       });
@@ -58,10 +74,16 @@ export function readApiRequest(message: Uint8Array): ApiRequest {
   }
 }
 
-/** @throws CulvertError `CULVERT_TOO_LARGE` when the value does not fit */
+/**
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the value does not fit
+ * @throws TypeError and RangeError for what is no answer
+ */
 export function encodeApiReply(reply: ApiReply): Uint8Array {
+  requireKind("an answer", reply, ["success", "failure"]);
+  requireKey(reply.key);
   switch (reply.kind) {
     case "success":
+      requireBytes("a value", reply.value);
       return encodeMessage(T.dhtSuccess, (writer) => writer.bytes(reply.key).bytes(reply.value));
     case "failure":
       return encodeMessage(T.dhtFailure, (writer) => writer.bytes(reply.key));

@@ -1,8 +1,8 @@
-import { CulvertError, toHex } from "../../base/index.ts";
+import { CulvertError, requireMethods, requireObject, toHex } from "../../base/index.ts";
 import { parseIp } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { Answers } from "../answers.ts";
-import { requireBytes } from "../message.ts";
+import { requireFilled } from "../message.ts";
 import { ModuleConnection } from "../module-connection.ts";
 import {
   encodeOnionRequest,
@@ -52,7 +52,10 @@ export class VoidphoneOnionClient {
     events: OnionClientEvents,
     options: { readonly answerMs?: number } = {},
   ): Promise<VoidphoneOnionClient> {
-    const builds = new Answers<number | undefined>(systemClock, options.answerMs ?? ANSWER_MS);
+    requireMethods("events", events, "incoming", "data", "failed", "closed");
+    requireObject("options", options);
+    const { answerMs = ANSWER_MS } = options;
+    const builds = new Answers<number | undefined>(systemClock, answerMs);
     let connection: ModuleConnection<OnionNotice> | undefined;
     const ready = (hostKey: Uint8Array, tunnelId: number): void => {
       if (builds.settle(toHex(hostKey), tunnelId)) return;
@@ -82,16 +85,19 @@ export class VoidphoneOnionClient {
    * @returns its id
    * @throws CulvertError `CULVERT_REFUSED` when the module cannot, `CULVERT_TIMEOUT`,
    *   `CULVERT_CLOSED`
-   * @throws RangeError for a host that is no IP address, and an empty host key
+   * @throws TypeError and RangeError for a host that is no IP address, and a host key that is empty
    */
   async build(target: TunnelTarget): Promise<number> {
+    requireObject("target", target);
     if (parseIp(target.host) === undefined) {
       throw new RangeError("the far end of a tunnel is named by its IP address");
     }
-    requireBytes("a host key", target.hostKey);
+    requireFilled("a host key", target.hostKey);
+    const request = encodeOnionRequest({ kind: "build", target });
+    const name = toHex(target.hostKey);
     const built = this.#lastBuild.then(async () => {
-      this.#connection.send(encodeOnionRequest({ kind: "build", target }));
-      return await this.#builds.wait(toHex(target.hostKey));
+      this.#connection.send(request);
+      return await this.#builds.wait(name);
     });
     this.#lastBuild = built.catch(() => {});
     const tunnelId = await built;

@@ -2,6 +2,8 @@ import {
   type Cancel,
   CulvertError,
   type Random,
+  requireMethods,
+  requireObject,
   resolveLimits,
   unreachable,
 } from "../../base/index.ts";
@@ -30,6 +32,8 @@ export function onionGateway(
   tunnels: VoidphoneTunnels,
   options: { readonly limits?: Partial<SessionLimits>; readonly random?: Random } = {},
 ): OnionGateway {
+  requireMethods("tunnels", tunnels, "build", "cover", "accept");
+  requireObject("options", options);
   const desk = new TunnelDesk(options.random ?? systemRandom);
   const stopAccepting = tunnels.accept((tunnel, source) => desk.incoming(tunnel, source));
   return {

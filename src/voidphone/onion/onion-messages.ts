@@ -1,7 +1,20 @@
-import { unreachable } from "../../base/index.ts";
+import {
+  requireBytes,
+  requireObject,
+  requireOneOf,
+  requireWhole,
+  unreachable,
+} from "../../base/index.ts";
 import type { Reader } from "../../codec/index.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
-import { encodeMessage, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
+import {
+  encodeMessage,
+  openMessage,
+  readRest,
+  requireFilled,
+  requireKind,
+  MESSAGE_TYPES as T,
+} from "../message.ts";
 
 /** The far end of a tunnel, as a client names it. */
 export interface TunnelTarget {
@@ -43,11 +56,21 @@ const REQUEST_TYPES: Readonly<Record<OnionRequest["kind"], number>> = {
   cover: T.onionCover,
 };
 
-/** @throws CulvertError `CULVERT_TOO_LARGE` when the key or the data does not fit */
+const REQUEST_KINDS = Object.keys(REQUEST_TYPES);
+const NOTICE_KINDS = ["ready", "incoming", "data", "error"];
+
+/**
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the key or the data does not fit
+ * @throws TypeError and RangeError for what is no request
+ */
 export function encodeOnionRequest(request: OnionRequest): Uint8Array {
+  requireKind("a request", request, REQUEST_KINDS);
   switch (request.kind) {
     case "build": {
+      requireObject("target", request.target);
       const { host, port, hostKey } = request.target;
+      requireWhole("a port", port, 0, 65_535);
+      requireFilled("a host key", hostKey);
       return encodeMessage(T.onionBuild, (writer) => {
         writer.u16(ipFlags(host)).u16(port);
         writeIp(writer, host);
@@ -55,10 +78,12 @@ export function encodeOnionRequest(request: OnionRequest): Uint8Array {
       });
     }
     case "destroy":
+      requireTunnel(request.tunnelId);
       return encodeMessage(T.onionDestroy, (writer) => writer.u32(request.tunnelId));
     case "data":
       return encodeTunnelData(request);
     case "cover":
+      requireWhole("coverBytes", request.coverBytes, 0, 65_535);
       return encodeMessage(T.onionCover, (writer) => writer.u16(request.coverBytes).u16(0));
     default:
       return unreachable(request);
@@ -73,17 +98,24 @@ export function readOnionRequest(message: Uint8Array): OnionRequest {
   return request;
 }
 
-/** @throws CulvertError `CULVERT_TOO_LARGE` when the key or the data does not fit */
+/**
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the key or the data does not fit
+ * @throws TypeError and RangeError for what is no notice
+ */
 export function encodeOnionNotice(notice: OnionNotice): Uint8Array {
+  requireKind("a notice", notice, NOTICE_KINDS);
   const { kind, tunnelId } = notice;
+  requireTunnel(tunnelId);
   switch (kind) {
     case "ready":
+      requireFilled("a host key", notice.hostKey);
       return encodeMessage(T.onionReady, (writer) => writer.u32(tunnelId).bytes(notice.hostKey));
     case "incoming":
       return encodeMessage(T.onionIncoming, (writer) => writer.u32(tunnelId));
     case "data":
       return encodeTunnelData(notice);
     case "error":
+      requireOneOf("request", notice.request, REQUEST_KINDS);
       return encodeMessage(T.onionError, (writer) => {
         writer.u16(REQUEST_TYPES[notice.request]).u16(0).u32(tunnelId);
       });
@@ -147,5 +179,11 @@ function readNoticeBody(type: number, body: Reader): OnionNotice {
 }
 
 function encodeTunnelData({ tunnelId, data }: OnionRequest & { kind: "data" }): Uint8Array {
+  requireTunnel(tunnelId);
+  requireBytes("data", data);
   return encodeMessage(T.onionData, (writer) => writer.u32(tunnelId).bytes(data));
+}
+
+function requireTunnel(tunnelId: number): void {
+  requireWhole("a tunnel's id", tunnelId, 0, 2 ** 32 - 1);
 }

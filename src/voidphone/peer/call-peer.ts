@@ -4,11 +4,13 @@ import {
   equalBytes,
   isCulvertError,
   onAbort,
+  requireObject,
 } from "../../base/index.ts";
 import type { ByteConnection } from "../../io/byte-connection.ts";
 import { connectBytes } from "../../io/connect-socket.ts";
 import { connectPrefacedTls } from "../../io/prefaced-tls.ts";
 import { MessageBuffer } from "../message.ts";
+import { requireDialect, requirePlace } from "./given-peers.ts";
 import type { PeerAddress, PeerDialect, PeerReply, PeerRequest } from "./peer-messages.ts";
 
 /** Messages that are looked at for one answer: a peer may repeat its last one. */
@@ -52,15 +54,19 @@ export class ReplyReader {
  *
  * @param request its ids included
  * @returns the answer; `undefined` for a store that has none, once the peer has closed
- * @throws CulvertError `CULVERT_UNREACHABLE` or `CULVERT_PROTOCOL`, `CULVERT_TOO_LARGE` and
- *   RangeError for what no message carries; Error with the name `AbortError`
+ * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`, or `CULVERT_TOO_LARGE` for what no
+ *   message carries; Error with the name `AbortError`
+ * @throws TypeError and RangeError for what is no peer, no request or no dialect
  */
 export async function callPeer(
   peer: PeerAddress,
   request: PeerRequest,
   options: { readonly dialect: PeerDialect; readonly signal?: AbortSignal | undefined },
 ): Promise<PeerReply | undefined> {
+  requirePlace(peer);
+  requireObject("options", options);
   const { dialect, signal } = options;
+  requireDialect(dialect);
   const message = dialect.encodeRequest(request);
   const connection = await dial(peer, options);
   const hasAnswer = request.kind !== "store" || dialect.answersStores;

@@ -1,3 +1,4 @@
+import { requireObject } from "../../base/index.ts";
 import { KEY_BYTES, MESSAGE_BYTES_MAX } from "../message.ts";
 import {
   contactIp,
@@ -50,7 +51,10 @@ function dialect(name: PeerDialect["name"], layout: PeerLayout): PeerDialect {
     name,
     answersStores: layout.hasStoreReply,
     valueBytesMax: MESSAGE_BYTES_MAX - headerBytes - KEY_BYTES,
-    canName: ({ host }) => contactIp(layout, host) !== undefined,
+    canName: (contact) => {
+      requireObject("a contact", contact);
+      return contactIp(layout, contact.host) !== undefined;
+    },
     encodeRequest: (request) => encodePeerRequest(layout, request),
     readRequest: (message) => readPeerRequest(layout, message),
     encodeReply: (reply) => encodePeerReply(layout, reply),

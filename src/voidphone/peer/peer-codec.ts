@@ -1,8 +1,17 @@
-import { assert, unreachable } from "../../base/index.ts";
+import { requireArray, requireObject, requireWhole, unreachable } from "../../base/index.ts";
 import type { Reader, Writer } from "../../codec/index.ts";
 import { parseIp } from "../../identity/index.ts";
 import { hostOf, wideIp } from "../ip-field.ts";
-import { encodeMessage, KEY_BYTES, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
+import {
+  encodeMessage,
+  KEY_BYTES,
+  openMessage,
+  readRest,
+  requireFilled,
+  requireKey,
+  requireKind,
+  MESSAGE_TYPES as T,
+} from "../message.ts";
 import {
   CONTACTS_MAX,
   type PeerError,
@@ -10,6 +19,7 @@ import {
   type PeerHeader,
   type PeerReply,
   type PeerRequest,
+  type PeerSender,
   type VoidphoneContact,
 } from "./peer-messages.ts";
 
@@ -27,20 +37,30 @@ export interface PeerLayout {
   readonly faults: readonly (readonly [PeerFault, number])[];
 }
 
+const REQUEST_KINDS = ["ping", "store", "find-node", "find-value"];
+const REPLY_KINDS = ["error", "pong", "nodes", "value"];
+
 export function encodePeerRequest(layout: PeerLayout, request: PeerRequest): Uint8Array {
+  requireKind("a request", request, REQUEST_KINDS);
   const encode = encoder(layout, request);
   switch (request.kind) {
     case "ping":
       return encode(T.ping, () => {});
     case "store":
+      requireKey(request.key);
+      requireFilled("a value", request.value);
+      requireWhole("a time to live", request.ttlSeconds, 0, 65_535);
+      requireWhole("a replication", request.replication ?? 0, 0, 255);
       return encode(T.store, (writer) => {
         writer.u16(request.ttlSeconds);
         if (layout.hasReplication) writer.u8(request.replication ?? 0).u8(0);
         writer.bytes(request.key).bytes(request.value);
       });
     case "find-node":
+      requireKey(request.target);
       return encode(T.findNode, (writer) => writer.bytes(request.target));
     case "find-value":
+      requireKey(request.key);
       return encode(T.findValue, (writer) => writer.bytes(request.key));
     default:
       return unreachable(request);
@@ -57,21 +77,22 @@ export function readPeerRequest(layout: PeerLayout, message: Uint8Array): PeerRe
 }
 
 export function encodePeerReply(layout: PeerLayout, reply: PeerReply): Uint8Array {
+  requireKind("an answer", reply, layout.hasStoreReply ? [...REPLY_KINDS, "stored"] : REPLY_KINDS);
   if (reply.kind === "error") return encodeError(layout, reply);
   const encode = encoder(layout, reply);
   switch (reply.kind) {
     case "pong":
       return encode(T.pingReply, () => {});
     case "stored":
-      assert(layout.hasStoreReply, "the dialect answers stores");
-      return encode(T.storeReply, (writer) => writer.bytes(reply.key).bytes(reply.value));
+      return encode(T.storeReply, (writer) => writeValue(reply, writer));
     case "nodes":
-      assert(reply.contacts.length <= CONTACTS_MAX, "an answer has room for its contacts");
+      requireArray("contacts", reply.contacts);
+      requireWhole("the number of contacts", reply.contacts.length, 0, CONTACTS_MAX);
       return encode(T.findNodeReply, (writer) => {
         for (const contact of reply.contacts) writeContact(layout, contact, writer);
       });
     case "value":
-      return encode(T.findValueReply, (writer) => writer.bytes(reply.key).bytes(reply.value));
+      return encode(T.findValueReply, (writer) => writeValue(reply, writer));
     default:
       return unreachable(reply);
   }
@@ -141,12 +162,21 @@ function encoder(
   return (type, body) =>
     encodeMessage(type, (writer) => {
       if (layout.hasSender) {
-        assert(sender !== undefined, "the dialect names the sender of every message");
-        writer.bytes(sender.id).u16(sender.port);
+        writeSender(sender, writer);
       }
+      requireKey(rpcId);
       writer.bytes(rpcId);
       body(writer);
     });
+}
+
+/** Of every message, in the dialect that names it. */
+function writeSender(sender: PeerSender | undefined, writer: Writer): void {
+  if (typeof sender !== "object" || sender === null)
+    throw new TypeError("sender must be an object");
+  requireKey(sender.id);
+  requireWhole("a port", sender.port, 0, 65_535);
+  writer.bytes(sender.id).u16(sender.port);
 }
 
 function readHeader(layout: PeerLayout, body: Reader): PeerHeader {
@@ -155,9 +185,21 @@ function readHeader(layout: PeerLayout, body: Reader): PeerHeader {
   return { rpcId: body.bytes(KEY_BYTES, "rpcId"), sender };
 }
 
+function writeValue(
+  { key, value }: { readonly key: Uint8Array; readonly value: Uint8Array },
+  writer: Writer,
+): void {
+  requireKey(key);
+  requireFilled("a value", value);
+  writer.bytes(key).bytes(value);
+}
+
 function writeContact(layout: PeerLayout, contact: VoidphoneContact, writer: Writer): void {
+  requireObject("a contact", contact);
   const ip = contactIp(layout, contact.host);
-  assert(ip !== undefined, "the dialect has room for the contact's address");
+  if (ip === undefined) throw new RangeError("the dialect has no room for a contact's address");
+  requireKey(contact.id);
+  requireWhole("a port", contact.port, 0, 65_535);
   writer.bytes(ip).u16(contact.port).bytes(contact.id);
 }
 
@@ -175,7 +217,7 @@ function readContacts(layout: PeerLayout, body: Reader): VoidphoneContact[] {
 
 function encodeError(layout: PeerLayout, { fault }: PeerError): Uint8Array {
   const [, code] = layout.faults.find(([known]) => known === fault) ?? [];
-  assert(code !== undefined, "every fault has a number in every dialect");
+  if (code === undefined) throw new RangeError("fault must be one that the dialect has");
   return encodeMessage(T.peerError, (writer) => writer.u16(code));
 }
 

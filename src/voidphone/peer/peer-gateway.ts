@@ -1,7 +1,8 @@
-import { CulvertError, resolveLimits, unreachable } from "../../base/index.ts";
+import { CulvertError, requireMethods, resolveLimits, unreachable } from "../../base/index.ts";
 import { type VoidphonePeer, withinBounds } from "../dht.ts";
 import { type SessionLimits, VOIDPHONE_PEER_LIMITS } from "../limits.ts";
 import type { Gateway, Servant, SessionHandle } from "../session.ts";
+import { requireDialect } from "./given-peers.ts";
 import {
   CONTACTS_MAX,
   type PeerDialect,
@@ -22,6 +23,8 @@ export function peerGateway(
   peer: VoidphonePeer,
   limits: Partial<SessionLimits> = {},
 ): Gateway<PeerRequest> {
+  requireDialect(dialect);
+  requireMethods("peer", peer, "self", "store", "find", "closest", "learn");
   return {
     dialect: {
       read: dialect.readRequest,

@@ -4,6 +4,10 @@ import {
   Driver,
   onAbort,
   type Random,
+  requireAmount,
+  requireMethods,
+  requireObject,
+  requireWhole,
   resolveLimits,
   unreachable,
 } from "../../base/index.ts";
@@ -11,8 +15,9 @@ import { formatIp, parseIp } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { VoidphoneEntry } from "../dht.ts";
-import { KEY_BYTES, requireBytes, requireKey, requireNumber } from "../message.ts";
+import { KEY_BYTES, requireFilled, requireKey, requirePort } from "../message.ts";
 import { callPeer } from "./call-peer.ts";
+import { requireContact, requireDialect, requirePlace } from "./given-peers.ts";
 import type {
   PeerAddress,
   PeerDialect,
@@ -72,14 +77,19 @@ export class VoidphonePeerNetwork {
   #isClosed = false;
 
   constructor(options: PeerNetworkOptions, components: PeerNetworkComponents = {}) {
+    requireObject("options", options);
+    requireDialect(options.dialect);
+    requireContact(options.self);
+    requirePort(options.self.port);
+    requireObject("components", components);
+    const { clock = systemClock } = components;
+    requireMethods("clock", clock, "now", "schedule");
     this.#options = options;
     this.#random = components.random ?? systemRandom;
     this.#callPeer = components.callPeer ?? callPeer;
     const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.limits);
     this.#core = new PeerNetworkCore(options.self, limits);
-    this.#driver = new Driver(this.#core, components.clock ?? systemClock, (effect) =>
-      this.#perform(effect),
-    );
+    this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
   }
 
   /**
@@ -89,6 +99,7 @@ export class VoidphonePeerNetwork {
    * @throws CulvertError `CULVERT_UNREACHABLE` when that peer does not answer
    */
   async join(peer: PeerAddress, options: WaitOptions = {}): Promise<number> {
+    requirePlace(peer);
     const outcome = await this.#run({ kind: "join", ...placeOf(peer) }, options);
     if (outcome.kind === "contacts") return outcome.contacts.length;
     throw new CulvertError("CULVERT_UNREACHABLE", "the peer does not answer");
@@ -96,6 +107,7 @@ export class VoidphonePeerNetwork {
 
   /** Whether a peer answers. */
   async ping(peer: PeerAddress, options: WaitOptions = {}): Promise<boolean> {
+    requirePlace(peer);
     const outcome = await this.#run({ kind: "ping", ...placeOf(peer) }, options);
     return outcome.kind === "alive";
   }
@@ -122,11 +134,12 @@ export class VoidphonePeerNetwork {
    * @throws RangeError for a key that is none, an empty value, a number that has no room
    */
   async store(entry: Omit<VoidphoneEntry, "source">, options: WaitOptions = {}): Promise<number> {
+    requireObject("entry", entry);
     const { key, value, ttlSeconds, replication } = entry;
     requireKey(key);
-    requireBytes("a value", value);
-    requireNumber("a time to live", ttlSeconds, 65_535);
-    requireNumber("a replication", replication, 255);
+    requireFilled("a value", value);
+    requireWhole("a time to live", ttlSeconds, 1, 65_535);
+    requireWhole("a replication", replication, 1, 255);
     if (value.length > PEER_VALUE_BYTES_MAX) {
       const detail = { bytes: value.length, limit: PEER_VALUE_BYTES_MAX };
       throw new CulvertError("CULVERT_TOO_LARGE", undefined, { detail });
@@ -138,11 +151,15 @@ export class VoidphonePeerNetwork {
 
   /** A peer has said, from the host in its contact, that it is there. */
   learn(contact: VoidphoneContact): void {
+    requireContact(contact);
     this.#driver.handle({ kind: "learn", contact });
   }
 
   /** Up to `count` known peers, the closest to `target` first. */
   closest(target: Uint8Array, count: number): readonly VoidphoneContact[] {
+    requireKey(target);
+    // All of them, if need be.
+    if (count !== Number.POSITIVE_INFINITY) requireAmount("count", count);
     return this.#core.closest(target, count);
   }
 
@@ -155,7 +172,9 @@ export class VoidphonePeerNetwork {
     this.#waiting.clear();
   }
 
-  async #run(task: PeerTask, { signal }: WaitOptions): Promise<PeerOutcome> {
+  async #run(task: PeerTask, options: WaitOptions): Promise<PeerOutcome> {
+    requireObject("options", options);
+    const { signal } = options;
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     this.#operationCount += 1;
     const operation = this.#operationCount;

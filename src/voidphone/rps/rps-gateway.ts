@@ -1,4 +1,4 @@
-import { CulvertError, resolveLimits } from "../../base/index.ts";
+import { CulvertError, requireMethods, resolveLimits } from "../../base/index.ts";
 import { type SessionLimits, VOIDPHONE_ONION_LIMITS } from "../limits.ts";
 import type { Gateway } from "../session.ts";
 import type { VoidphonePeerSampling } from "../tunnels.ts";
@@ -14,6 +14,7 @@ export function rpsGateway(
   sampling: VoidphonePeerSampling,
   limits: Partial<SessionLimits> = {},
 ): Gateway<RpsQuery> {
+  requireMethods("sampling", sampling, "sample");
   return {
     dialect: { read: readRpsQuery, failure: () => "close" },
     limits: resolveLimits(VOIDPHONE_ONION_LIMITS, limits),

@@ -1,5 +1,12 @@
+import { requireArray, requireObject, requireWhole } from "../../base/index.ts";
 import { ipFlags, readIp, writeIp } from "../ip-field.ts";
-import { encodeMessage, openMessage, readRest, MESSAGE_TYPES as T } from "../message.ts";
+import {
+  encodeMessage,
+  openMessage,
+  readRest,
+  requireFilled,
+  MESSAGE_TYPES as T,
+} from "../message.ts";
 
 /** On which port a peer runs one of its modules. */
 export interface PortMapping {
@@ -33,8 +40,16 @@ export function readRpsQuery(message: Uint8Array): { readonly kind: "query" } {
   return { kind: "query" };
 }
 
-/** @throws CulvertError `CULVERT_TOO_LARGE` when the key does not fit */
+/**
+ * @throws CulvertError `CULVERT_TOO_LARGE` when the key does not fit
+ * @throws TypeError and RangeError for what is no peer
+ */
 export function encodeRpsPeer(peer: SampledPeer): Uint8Array {
+  requireObject("a peer", peer);
+  requireWhole("a port", peer.port, 0, 65_535);
+  requireArray("portMappings", peer.portMappings);
+  for (const mapping of peer.portMappings) requireObject("a port mapping", mapping);
+  requireFilled("a host key", peer.hostKey);
   return encodeMessage(T.rpsPeer, (writer) => {
     writer.u16(peer.port).u8(peer.portMappings.length);
     writer.u8(ipFlags(peer.host));

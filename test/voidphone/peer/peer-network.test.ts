@@ -220,7 +220,8 @@ describe("a client of a foreign network", () => {
     await expect(world.run(world.network.store(entry(key)))).rejects.toThrow(RangeError);
     await expect(world.run(world.network.get(key))).rejects.toThrow(RangeError);
     await expect(world.run(world.network.find(key))).rejects.toThrow(RangeError);
-    const known = world.network.closest(key, 99);
+    expect(() => world.network.closest(key, 99)).toThrow(RangeError);
+    const known = world.network.closest(world.self.id, 99);
     const whole = entry(world.random.bytes(32));
     for (const wrong of [
       { value: new Uint8Array(0) },
@@ -233,7 +234,7 @@ describe("a client of a foreign network", () => {
       const storing = world.network.store({ ...whole, ...wrong });
       await expect(world.run(storing)).rejects.toThrow(RangeError);
     }
-    expect(world.network.closest(key, 99)).toEqual(known);
+    expect(world.network.closest(world.self.id, 99)).toEqual(known);
   });
 
   test("refuses values that these peers cut off, and more than it can do at once", async () => {
