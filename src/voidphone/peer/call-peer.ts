@@ -54,8 +54,8 @@ export class ReplyReader {
  *
  * @param request its ids included
  * @returns the answer; `undefined` for a store that has none, once the peer has closed
- * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`, or `CULVERT_TOO_LARGE` for what no
- *   message carries; Error with the name `AbortError`
+ * @throws CulvertError `CULVERT_UNREACHABLE`, `CULVERT_PROTOCOL`, or `CULVERT_TOO_LARGE` for what
+ *   no message carries; Error with the name `AbortError`
  * @throws TypeError and RangeError for what is no peer, no request or no dialect
  */
 export async function callPeer(

@@ -3,7 +3,7 @@ import { parseIp } from "../../identity/index.ts";
 import { CallQueue, type QueuedCall } from "./call-queue.ts";
 import { PeerLookup } from "./peer-lookup.ts";
 import type { PeerAddress, PeerReply, VoidphoneContact } from "./peer-messages.ts";
-import { addressOf, PeerTable } from "./peer-table.ts";
+import { addressOf, isNameless, PeerTable } from "./peer-table.ts";
 
 /** Bounds of a client of a foreign network. */
 export interface PeerNetworkLimits {
@@ -198,7 +198,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   #lookupOf(task: PeerTask): PeerLookup {
     const target = this.#targetOf(task);
     const lookup = new PeerLookup(target, { parallel: this.#limits.parallel });
-    lookup.add(this.#table.closest(target, Number.POSITIVE_INFINITY));
+    lookup.add(this.#table.askable(target));
     return lookup;
   }
 
@@ -263,7 +263,7 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
       this.#failed(call);
       return;
     }
-    const who = this.#whoAnswered(call, reply);
+    let who = this.#whoAnswered(call, reply);
     const hasShown = reply !== undefined && reply.kind !== "error";
     if (who !== undefined && hasShown) this.#table.answered(who);
     const state = this.#operations.get(call.operation);
@@ -274,6 +274,8 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
     }
     if (state.task.kind === "join") state.lookup ??= this.#lookupOf(state.task);
     if (reply?.kind === "nodes") this.#hear(reply.contacts, state.lookup);
+    const isEntrance = state.task.kind === "join" && call.contact === undefined;
+    if (who === undefined && hasShown && isEntrance) who = this.#entrance(call);
     this.#settleIn(call, { who, isRefusal: reply?.kind === "error" });
   }
 
@@ -287,6 +289,12 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
     const id = sender?.id ?? call.contact?.id;
     if (id === undefined || !this.#isStranger({ id, host, port })) return undefined;
     return { id: id.slice(), host, port };
+  }
+
+  /** The peer that a join was given, by its address: its id may be told by nobody. */
+  #entrance({ host, port }: Call): VoidphoneContact | undefined {
+    const isStranger = this.#isStranger({ id: new Uint8Array(0), host, port });
+    return isStranger ? this.#table.answeredNameless({ host, port }) : undefined;
   }
 
   #hear(contacts: readonly VoidphoneContact[], lookup: PeerLookup | undefined): void {
@@ -332,7 +340,10 @@ export class PeerNetworkCore implements Core<PeerNetworkInput, PeerNetworkEffect
   #bestOutcome({ task, lookup, copies }: Operation): PeerOutcome {
     if (task.kind === "store") return { kind: "stored", copies: copies?.sent ?? 0 };
     if (lookup === undefined) return { kind: "unreachable" };
-    return { kind: "contacts", contacts: lookup.found() };
+    const found = lookup.found();
+    // Of who was asked to find others, nobody wants to hear ids of our making.
+    const named = found.filter((contact) => !isNameless(contact));
+    return { kind: "contacts", contacts: task.kind === "find" ? named : found };
   }
 
   #done(operation: number, outcome: PeerOutcome): void {

@@ -27,6 +27,9 @@ let sent: { readonly exchange: number; readonly to: Contact; readonly request: D
 /** Values stored again, and how many more of them there is room for. */
 let again: string[];
 let roomForMore: number;
+/** Whether another node takes what is stored again, and when that was tried. */
+let isTaken: boolean;
+let triedAt: number[];
 
 /** A keeper of four values that has just got a neighbour. */
 function setUp(exchangesMax: number): void {
@@ -46,6 +49,7 @@ function setUp(exchangesMax: number): void {
   });
   sent = [];
   again = [];
+  [triedAt, isTaken] = [[], true];
   roomForMore = Number.POSITIVE_INFINITY;
   const port = {
     send: (exchange: number, to: Contact, request: DhtRequest) =>
@@ -65,16 +69,22 @@ function setUp(exchangesMax: number): void {
     store,
     exchanges: desk,
   };
-  upkeep = new ValueUpkeep(context as DhtContext, (key) => {
+  upkeep = new ValueUpkeep(context as DhtContext, (key, _value, _isCopy, done) => {
     if (roomForMore === 0) return false;
     roomForMore -= 1;
     again.push(key);
+    triedAt.push(clockMs);
+    // Later: whom it was stored at is known when they have answered.
+    outcomes.push(() => done?.(isTaken, clockMs));
     return true;
   });
   keep(4);
   newcomer = contactAt(keyWith(0, 1));
   table.observe(newcomer, 0);
 }
+
+let clockMs = 0;
+const outcomes: (() => void)[] = [];
 
 function keep(values: number): void {
   for (let i = 1; i <= values; i++) {
@@ -88,7 +98,9 @@ beforeEach(() => setUp(EXCHANGES_MAX));
 /** Runs what is due until then; what comes of each request that is sent is for `answer`. */
 function runUntil(end: number, answer: (exchange: number, now: number) => void): void {
   for (let now = upkeep.deadline(); now <= end; now = upkeep.deadline()) {
+    clockMs = now;
     upkeep.timeout(now);
+    for (const tell of outcomes.splice(0)) tell();
     for (const { exchange } of sent.slice(-EXCHANGES_MAX)) answer(exchange, now);
   }
 }
@@ -185,4 +197,43 @@ it("publishes what there was no room for when there is", () => {
   roomForMore = 1;
   runUntil(2_000, stored);
   expect(again.length).toBe(1);
+});
+
+describe("what a node publishes", () => {
+  const key = keyOf(new Uint8Array(32).fill(9));
+  const value = { kind: "plain", ttlSeconds: 3_600, bytes: Uint8Array.of(9) } as const;
+
+  it("is stored three times in its life, until it is withdrawn", () => {
+    upkeep.publish(key, value, 0);
+    runUntil(2 * LIFE_MS - 1, stored);
+    expect(triedAt).toEqual([0, 1, 2, 3, 4, 5].map((third) => (third * LIFE_MS) / 3));
+    upkeep.withdraw(key, "plain");
+    runUntil(4 * LIFE_MS, stored);
+    expect(triedAt).toHaveLength(6);
+  });
+
+  it("is tried again after growing pauses while nobody takes it, then as it should be", () => {
+    isTaken = false;
+    upkeep.publish(key, value, 0);
+    runUntil(800_000, stored);
+    expect(triedAt.map((at) => at / 1_000)).toEqual([0, 15, 45, 105, 225, 465]);
+    triedAt = [];
+    isTaken = true;
+    runUntil(LIFE_MS, stored);
+    expect(triedAt.map((at) => at / 1_000)).toEqual([945, 2_145, 3_345]);
+    // No pause is longer than a third of its life, and the next ones begin anew.
+    isTaken = false;
+    triedAt = [];
+    runUntil(3_345_000 + 1_200_000 + 50_000, stored);
+    expect(triedAt.map((at) => at / 1_000 - 4_545)).toEqual([0, 15, 45]);
+  });
+
+  it("is of so many values at the most, each of which may be told anew", () => {
+    const keyed = (at: number) => keyWith(1, 0, at >> 8, at);
+    for (let at = 0; at < 256; at++) expect(upkeep.publish(keyed(at), value, 0)).toBe(true);
+    expect(upkeep.publish(keyed(256), value, 0)).toBe(false);
+    expect(upkeep.publish(keyed(0), value, 0)).toBe(true);
+    upkeep.withdraw(keyed(0), "plain");
+    expect(upkeep.publish(keyed(256), value, 0)).toBe(true);
+  });
 });
