@@ -3,7 +3,7 @@ import { crypto } from "../../crypto/index.ts";
 import type { PeerAddress, VoidphoneContact } from "./peer-messages.ts";
 import { sortedByDistance } from "./xor-distance.ts";
 
-/** Contacts that have answered, as many that were only heard of, or have no name: 300 bytes each. */
+/** Contacts that have answered; as many only heard of, and without a name. 300 bytes each. */
 export const TABLE_HALF_MAX = 256;
 
 /** Where a peer is reached: what it is known by here, since its id is not proven. */

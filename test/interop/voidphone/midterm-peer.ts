@@ -35,7 +35,7 @@ export class MidtermPeer {
   readonly known = new Map<string, Triple>();
   /** What others did that the report does not have. */
   readonly complaints: string[] = [];
-  /** The report has the closest known ones in a 672; whether that is oneself too, it leaves open. */
+  /** The report has the closest ones in a 672; whether that is oneself too, it leaves open. */
   readonly #listsItself: boolean;
   /** Keys that begin with one of these digits are not in its range: a store of them is a 406. */
   readonly #refuses: string;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { CulvertError, SeededRandom, toHex, utf8 } from "../../../src/base/index.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
@@ -63,6 +64,9 @@ describe("a peer that is joined and does not name itself", () => {
     asked = [];
     expect(await run(network.find(key))).toEqual(named);
     expect(asked).toEqual(["192.0.2.7 find-node"]);
+    // Around the id that stood in the place of its own, too.
+    const made = createHash("sha256").update("192.0.2.7 7402").digest();
+    expect(await run(network.find(new Uint8Array(made)))).toEqual(named);
     expect(network.closest(key, 9)).toEqual(named);
   });
 
