@@ -32,7 +32,7 @@ beforeEach(() => {
       void sent.push({ exchange, attempt }),
     forget: () => {},
     heard: () => {},
-    lost: () => {},
+    lost: () => void told.push("lost"),
   };
   desk = new ExchangeDesk({ peers, port }, DHT_LIMITS);
 });
@@ -56,9 +56,12 @@ function answer(attempt: number, now: number): void {
 describe("a request without an answer", () => {
   it("is sent three times, and given up at the hard timeout", () => {
     desk.ask(contact, PING, owner, 0);
-    while (desk.deadline() < Number.POSITIVE_INFINITY) desk.timeout(desk.deadline());
+    let at = 0;
+    for (; desk.deadline() < Number.POSITIVE_INFINITY; desk.timeout(at)) at = desk.deadline();
     expect(sent.map(({ attempt }) => attempt)).toEqual([1, 2, ATTEMPTS_MAX]);
-    expect(told).toEqual(["slow", "silent", "failed"]);
+    // Slow is not dead: only at the end is it taken for gone.
+    expect(told).toEqual(["slow", "silent", "lost", "failed"]);
+    expect(at).toBe(DHT_LIMITS.hardTimeoutMs);
   });
 });
 

@@ -270,6 +270,15 @@ describe("a flood", () => {
     expect(kept.get(keyWith(1, 0, 0), "plain", 0)).toBeUndefined();
   });
 
+  it("of who stores the values of others again does not take those with it", () => {
+    const kept = store({ plainMax: 8 });
+    flood(kept, 1, 3, "victim");
+    flood(kept, 1, 3, "flooder");
+    flood(kept, 2, 80, "flooder");
+    for (let i = 3; i < 7; i++) expect(flood(kept, i, 1, `late-${i}`)).toBe(1);
+    for (let i = 0; i < 3; i++) expect(kept.get(keyWith(1, 0, i), "plain", 0)).toBeDefined();
+  });
+
   it("that is refused leaves what was there", () => {
     const kept = store({ plainBytesMax: 1_000 });
     expect(kept.put(KEY, value("plain", [1, 2]), at(0)).kind).toBe("stored");
