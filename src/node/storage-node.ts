@@ -303,7 +303,8 @@ async function serveVoidphone(
   },
 ): Promise<VoidphoneServers> {
   const { clock, random } = machine;
-  const values = new VoidphoneValues({ ...parts, dht: overlay.dht, clock, log });
+  const payloadSize = config.geometry.cellBytes;
+  const values = new VoidphoneValues({ ...parts, dht: overlay.dht, payloadSize, clock, log });
   const { written, ...kept } = await keptGuards(config.directory, log, overlay);
   closers.add(written);
   const { isLocal } = place;

@@ -1,6 +1,20 @@
-import { type Clock, CulvertError, isCulvertError, type Log } from "../../base/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  equalBytes,
+  isCulvertError,
+  type Log,
+} from "../../base/index.ts";
 import type { DhtNode } from "../../dht/index.ts";
-import { encodeRecord, type MapRecord, type RecordStore } from "../../mapservice/index.ts";
+import {
+  encodeRecord,
+  isFault,
+  type MapRecord,
+  parseRecord,
+  type RecordStore,
+  verifyRecord,
+} from "../../mapservice/index.ts";
+import { RateTable } from "../../retx/index.ts";
 import type { VoidphoneDht, VoidphoneEntry, VoidphonePeerNetwork } from "../../voidphone/index.ts";
 import type { ReplicatedMap } from "../storage/replicated-map.ts";
 
@@ -10,6 +24,8 @@ export interface VoidphoneValuesComponents {
   /** The Map of the whole network, and what of it is here. */
   readonly replicas: Pick<ReplicatedMap, "get">;
   readonly store: Pick<RecordStore, "get">;
+  /** Bytes of a record's payload in this network. */
+  readonly payloadSize: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -23,12 +39,21 @@ const CARRIED_MAX = 32;
 const RECORD_HEAD_START_MS = 1_000;
 
 /**
+ * Forged records of one source that are verified; then whatever it stores as a record is taken for
+ * forged.
+ */
+const FORGERIES = { capacity: 64, perSecond: 4 } as const;
+/** Sources whose forgeries are counted; the one that was quiet for longest is forgotten. */
+const FORGERS_MAX = 256;
+
+/**
  * VoidPhone's values over this node: plain values of the DHT, here and in foreign networks, and
  * records of the Map as the values of their addresses.
  */
 export class VoidphoneValues implements VoidphoneDht {
   readonly #components: VoidphoneValuesComponents;
   readonly #networks = new Set<ForeignNetwork>();
+  readonly #forgeries = new RateTable(FORGERIES, FORGERS_MAX);
   #carried = 0;
 
   constructor(components: VoidphoneValuesComponents) {
@@ -40,8 +65,13 @@ export class VoidphoneValues implements VoidphoneDht {
     this.#networks.add(network);
   }
 
-  /** Stores in our DHT, here, and in every foreign network. */
+  /**
+   * Stores in our DHT, here, and in every foreign network.
+   *
+   * @throws CulvertError `CULVERT_REFUSED` for a record of its key that does not verify
+   */
   async put(entry: VoidphoneEntry): Promise<void> {
+    if (this.#isForged(entry)) throw new CulvertError("CULVERT_REFUSED", "a forged record");
     this.#keep(entry);
     const foreign = [...this.#networks].map((network) => network.store(entry));
     const outcomes = await Promise.allSettled([this.#putInDht(entry), ...foreign]);
@@ -71,7 +101,7 @@ export class VoidphoneValues implements VoidphoneDht {
 
   /** Keeps a foreign peer's value here, and carries it into our DHT. */
   async store(entry: VoidphoneEntry): Promise<"stored" | "not-acceptable"> {
-    if (!this.#keep(entry)) return "not-acceptable";
+    if (this.#isForged(entry) || !this.#keep(entry)) return "not-acceptable";
     if (this.#carried < CARRIED_MAX) {
       this.#carried += 1;
       this.#putInDht(entry)
@@ -126,6 +156,17 @@ export class VoidphoneValues implements VoidphoneDht {
     const first = await Promise.race([record, over]);
     cancel();
     return first;
+  }
+
+  /** Whether it says that it is the record of its key, and is not. */
+  #isForged({ key, value, source }: VoidphoneEntry): boolean {
+    const { payloadSize, clock } = this.#components;
+    const record = parseRecord(value, payloadSize);
+    if (isFault(record) || !equalBytes(record.address, key)) return false;
+    const now = clock.now();
+    if (this.#forgeries.mayTake(source, now) && verifyRecord(record)) return false;
+    this.#forgeries.take(source, now);
+    return true;
   }
 
   #kept(key: Uint8Array): Uint8Array | undefined {

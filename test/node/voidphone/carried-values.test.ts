@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { CulvertError, type Log, SeededRandom } from "../../../src/base/index.ts";
 import { DhtNodeCore, type ValueLimits } from "../../../src/dht/index.ts";
 import type { DhtAsker, DhtRequest, DhtResponse } from "../../../src/dht/wire/message.ts";
@@ -7,6 +7,7 @@ import { VoidphoneValues } from "../../../src/node/voidphone/voidphone-values.ts
 import { VirtualClock } from "../../../src/testing/index.ts";
 import { randomContacts } from "../../dht/nodes.ts";
 import { effectsOf } from "../../effects-of.ts";
+import { PAYLOAD_SIZE, recordOf } from "../../mapservice/fixtures.ts";
 import { KEY, RECORD } from "./unsigned-record.ts";
 
 /** Values over what a real node keeps, and a network of which each put waits to be settled. */
@@ -28,6 +29,7 @@ function rig(
     throw new Error("no answer");
   };
   const values = new VoidphoneValues({
+    payloadSize: PAYLOAD_SIZE,
     dht: {
       contacts: randomContacts(1, contacts),
       answer,
@@ -152,4 +154,38 @@ it("a foreign network's value is found where we have none", async () => {
   values.add({ get: async () => Uint8Array.of(8), store: async () => 0 });
   const { signal } = new AbortController();
   expect(await clock.runPromise(values.get(KEY, { signal }))).toEqual(Uint8Array.of(8));
+});
+
+describe("a value that says that it is the record of its key", () => {
+  const record = recordOf(1);
+  const { address } = record;
+  const signed = encodeRecord(record);
+  const from = (value: Uint8Array, source = "192.0.2.1") => {
+    return { key: address, value, ttlSeconds: 60, replication: 3, source };
+  };
+  const changed = (at: number): Uint8Array => signed.map((byte, i) => (i === at ? byte ^ 1 : byte));
+
+  it("is stored when it is, and not when its signature is bad", async () => {
+    const { values, puts } = rig();
+    for (const at of [32, 95, signed.length - 1]) {
+      expect(await values.store(from(changed(at)))).toBe("not-acceptable");
+      await expect(values.put(from(changed(at)))).rejects.toMatchObject({
+        code: "CULVERT_REFUSED",
+      });
+    }
+    expect([await values.find(address), puts]).toEqual([undefined, []]);
+    expect(await values.store(from(signed))).toBe("stored");
+    // What is of another key, or another size, says nothing of the kind.
+    expect(await values.store({ ...from(changed(0)), key: KEY })).toBe("stored");
+    expect(await values.store(from(changed(40).subarray(1)))).toBe("stored");
+  });
+
+  it("is not verified without end", async () => {
+    const { values, clock } = rig();
+    for (let i = 0; i < 64; i++) await values.store(from(changed(40)));
+    expect(await values.store(from(signed))).toBe("not-acceptable");
+    expect(await values.store(from(signed, "192.0.2.2"))).toBe("stored");
+    await clock.runUntil(clock.now() + 1_000);
+    expect(await values.store(from(signed))).toBe("stored");
+  });
 });

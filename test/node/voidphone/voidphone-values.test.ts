@@ -19,6 +19,7 @@ function rig({ record, ours, foreign }: Record<"record" | "ours" | "foreign", Pl
     return place.has;
   };
   const values = new VoidphoneValues({
+    payloadSize: 1,
     dht: {
       contacts: [],
       answer: () => ({ kind: "nodes", contacts: [] }),
