@@ -297,31 +297,36 @@ describe("a node that has as many requests in flight as it may", () => {
 });
 
 describe("a put", () => {
-  it("stores at whom it has found, though somebody names ever closer nodes", () => {
-    const node = new Node({ bucketSize: 3, replicas: 3, wholeTableMax: 20 });
-    const met = contactAt(keyWith(0x7f));
-    node.tell({ kind: "start", bootstrap: [met] });
-    node.tell({ kind: "met", contact: met });
-    node.sent.length = 0;
-    const value = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
-    node.tell({ kind: "put", operation: 1, key: textBytes(keyWith()), value });
-    for (let named = 0; node.done.length === 0; ) {
-      const sent = node.sent.shift();
-      if (sent === undefined) {
-        node.wait(node.now + 20);
-        continue;
+  // By the nodes that a path may ask, and where those are too many, by half of its time.
+  it.each([192, 10_000])(
+    "stores at whom it has found, though somebody names ever closer nodes (%i)",
+    (asked) => {
+      const few = { bucketSize: 3, replicas: 3, wholeTableMax: 20 };
+      const node = new Node({ ...few, askedPerPathMax: asked });
+      const met = contactAt(keyWith(0x7f));
+      node.tell({ kind: "start", bootstrap: [met] });
+      node.tell({ kind: "met", contact: met });
+      node.sent.length = 0;
+      const value = { kind: "record", ttlSeconds: 60, bytes: Uint8Array.of(1) } as const;
+      node.tell({ kind: "put", operation: 1, key: textBytes(keyWith()), value });
+      for (let named = 0; node.done.length === 0; ) {
+        const sent = node.sent.shift();
+        if (sent === undefined) {
+          node.wait(node.now + 20);
+          continue;
+        }
+        if (sent.request.kind === "store") node.answer(sent, { kind: "stored", ttlSeconds: 60 });
+        else {
+          named += 1;
+          while (node.now < 90 * named) node.wait(90 * named);
+          const closer = contactAt(keyWith(0x7e - (named >> 8), 0xff - (named & 0xff)));
+          node.answer(sent, { kind: "nodes", contacts: [closer] });
+        }
       }
-      if (sent.request.kind === "store") node.answer(sent, { kind: "stored", ttlSeconds: 60 });
-      else {
-        named += 1;
-        while (node.now < 90 * named) node.wait(90 * named);
-        const closer = contactAt(keyWith(0x7e - (named >> 8), 0xff - (named & 0xff)));
-        node.answer(sent, { kind: "nodes", contacts: [closer] });
-      }
-    }
-    expect(node.done).toMatchObject([{ operation: 1, result: { kind: "put", stored: 2 } }]);
-    expect(node.now).toBeLessThan(60_000);
-  });
+      expect(node.done).toMatchObject([{ operation: 1, result: { kind: "put", stored: 2 } }]);
+      expect(node.now).toBeLessThan(60_000);
+    },
+  );
 });
 
 describe("a get, while somebody names ever closer nodes,", () => {
