@@ -65,7 +65,8 @@ function readModule(name: string, { line, values }: IniSection): ModuleAddresses
 
 function readAddress(key: string, value: IniValue): Endpoint & { readonly kind: "tcp" } {
   const endpoint = parseEndpoint(value.text);
-  if (endpoint?.kind === "tcp" && !/^tcp/.test(value.text)) return endpoint;
+  // No module writes our `tcp:` before it, while a host may have any name.
+  if (endpoint?.kind === "tcp" && !/^tcp[: ].*:/.test(value.text)) return endpoint;
   throw iniError(value.line, `${key}: "${value.text}" is neither HOST:PORT nor [IPV6]:PORT`);
 }
 

@@ -33,6 +33,8 @@ describe("the configuration of VoidPhone's modules", () => {
     ["127.0.0.1:7401 ; in the open", "127.0.0.1:7401"],
     ["127.0.0.1:7401\t# in the open", "127.0.0.1:7401"],
     ['"127.0.0.1:7401" ; in the open', "127.0.0.1:7401"],
+    ["tcphost:7401", "tcphost:7401"],
+    ["tcp:7401", "tcp:7401"],
   ])("a comment ends the line of a value: %s", (value, api) => {
     const text = `hostkey = /k;1#2.pem   ; of this host\n[dht] ; ours\napi_address = ${value}\n`;
     expect(readVoidphoneConfig(text)).toEqual({ hostkey: "/k;1#2.pem", dht: { api } });
@@ -71,6 +73,8 @@ describe("the configuration of VoidPhone's modules", () => {
     ["a port that is none", `${head}[dht]\napi_address = host:65536\n`, 3, "neither"],
     ["an IPv6 address without brackets", `${head}[dht]\napi_address = ::1:80\n`, 3, "neither"],
     ["a path", `${head}[dht]\napi_address = unix:/a\n`, 3, "neither"],
+    ["an endpoint of ours", `${head}[dht]\napi_address = tcp:h:1\n`, 3, "neither"],
+    ["the same of IPv6", `${head}[dht]\napi_address = tcp [::1]:1\n`, 3, "neither"],
     [
       "a bad address of peers",
       `${head}[dht]\napi_address = h:1\np2p_address =\n`,
