@@ -127,7 +127,7 @@ export class VoidphoneServers {
 
 function addressOf(text: string): PeerAddress {
   const endpoint = parseEndpoint(text);
-  if (endpoint?.kind === "tcp") return endpoint;
+  if (endpoint?.kind === "tcp" && endpoint.port > 0) return endpoint;
   throw usage(`"${text}" is no HOST:PORT of a foreign peer`);
 }
 
