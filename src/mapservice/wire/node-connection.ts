@@ -56,19 +56,29 @@ export class NodeConnection {
     const { clock, connectMs, signal } = limits;
     this.#outcome = outcome;
     this.#heardAt = clock.now();
+    // Told before the dial has returned: there is nothing to speak over yet, and nothing to close.
+    const early: (() => void)[] = [];
+    let hasReturned = false;
+    const take = (event: () => void): void => {
+      if (hasReturned) event();
+      else early.push(event);
+    };
+    const receive = (bytes: Uint8Array): void => {
+      this.#heardAt = clock.now();
+      this.#requester?.receive(bytes);
+    };
     this.#connection = dial({
-      connected: () => this.#speak(),
-      receive: (bytes) => {
-        this.#heardAt = clock.now();
-        this.#requester?.receive(bytes);
-      },
+      connected: () => take(() => this.#speak()),
+      receive: (bytes) => (hasReturned ? receive(bytes) : early.push(() => receive(bytes))),
       drained: () => this.#requester?.drained(),
-      closed: (cause) => this.drop(lossOf(cause)),
+      closed: (cause) => take(() => this.drop(lossOf(cause))),
     });
     requireMethods("what a dial returns", this.#connection, "write", "close");
     const giveUp = (): void => this.drop(new CulvertError("CULVERT_UNREACHABLE"));
     this.#cancelPatience = clock.schedule(clock.now() + connectMs, giveUp);
     this.#forgetSignal = onAbort(signal, () => this.drop(new CulvertError("CULVERT_CLOSED")));
+    hasReturned = true;
+    for (const event of early) event();
   }
 
   /**
