@@ -35,3 +35,24 @@ it("a circuit is refused to a network that has its share, whoever calls from the
   if (first !== undefined) stage.cut(first);
   expect(refusal(call(holders[0] ?? node(), "203.0.113.0/24"))).toBe(undefined);
 });
+
+it("a circuit to one holder is refused to a network that has its share of them", () => {
+  const stage = new RelayStage();
+  const [one, other] = [node(), node()];
+  for (const holder of [one, other]) stage.reserve(holder, { network: "10.0.0.0/24" });
+  const call = (holder: Uint8Array, network: string): string | undefined => {
+    const leg = stage.open(node(), { network });
+    stage.say(leg, { kind: "connect", target: holder });
+    if (refusal(leg) === undefined) stage.say(stage.lastCall(), { kind: "connected" });
+    return refusal(leg);
+  };
+  const { circuitsPerNetworkToHolderMax, circuitsPerHolderMax } = RELAY_LIMITS;
+  const rude = Array.from({ length: circuitsPerHolderMax }, () => call(one, "203.0.113.0/24"));
+  expect(rude.filter((refused) => refused === undefined)).toHaveLength(
+    circuitsPerNetworkToHolderMax,
+  );
+  expect(rude.at(-1)).toBe("busy");
+  // It may call another one, and others this one.
+  expect(call(other, "203.0.113.0/24")).toBe(undefined);
+  expect(call(one, "198.51.100.0/24")).toBe(undefined);
+});

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { readFailure } from "../../../src/rpc/request/failure.ts";
 import { CorePair } from "../core-pair.ts";
 
 const BODY = Uint8Array.of(1);
@@ -18,7 +19,13 @@ it("there is a handler for a peer that has fewer, where others keep all that the
   expect(pair.b.all("run")).toHaveLength(5);
   expect(pair.b.all("abort")).toEqual([{ kind: "abort", call: last?.call, reason: "displaced" }]);
   expect(pair.b.all("cutOff")).toEqual([{ kind: "cutOff", call: last?.call }]);
-  expect(pair.a.all("replied")).toMatchObject([{ isFailure: true }]);
+  const [replied] = pair.a.all("replied");
+  expect(replied?.isFailure).toBe(true);
+  // Not `CULVERT_BUSY`: that says that nothing has run, and that it may be asked again.
+  expect(readFailure(replied?.body ?? BODY)).toMatchObject({
+    code: "CULVERT_TIMEOUT",
+    remote: true,
+  });
   expect(pair.b.core.runningCount).toBe(4);
   ask(2);
   expect(pair.b.all("abort")).toHaveLength(2);
