@@ -16,6 +16,25 @@ export function requireArray(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array`);
 }
 
+/** @throws TypeError for what is no text where one is wanted */
+export function requireText(name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw new TypeError(`${name} must be a text`);
+}
+
+/**
+ * What a shell may be given in place of the machine's own.
+ *
+ * @throws TypeError for what is no clock, or no source of randomness
+ */
+export function requireMachine(given: {
+  readonly clock?: unknown;
+  readonly random?: unknown;
+}): void {
+  const { clock, random } = given;
+  if (clock !== undefined) requireMethods("clock", clock, "now", "unixMs", "schedule");
+  if (random !== undefined) requireMethods("random", random, "bytes", "unit");
+}
+
 /**
  * The same of something that does these things: a promise of one does not, nor does its class.
  *
@@ -42,10 +61,14 @@ export function requireBytes(name: string, value: unknown, length?: number): voi
   throw new RangeError(`${name} has ${length} bytes, not ${value.length}`);
 }
 
-/** @throws TypeError for what is neither a function nor left out */
+/** @throws TypeError for what cannot be called where it is to be */
 export function requireFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === "function") return;
-  throw new TypeError(`${name} must be a function`);
+  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
+}
+
+/** @throws TypeError for what is neither a function nor left out */
+export function requireCallback(name: string, value: unknown): void {
+  if (value !== undefined) requireFunction(name, value);
 }
 
 /** Whether it is a number between these, both included: text would be joined where it is summed. */
@@ -68,6 +91,12 @@ export function requireAmount(name: string, value: unknown): void {
 export function requireWhole(name: string, value: unknown, min: number, max: number): void {
   if (isBetween(value, min, max) && Number.isInteger(value)) return;
   throw new RangeError(`${name} is a whole number from ${min} to ${max}, not ${shown(value)}`);
+}
+
+/** @throws RangeError for what is no time; one without an end may be given, and is cut */
+export function requireTime(name: string, ms: number | undefined): void {
+  if (ms === undefined || (typeof ms === "number" && ms > 0)) return;
+  throw new RangeError(`${name} is a positive time`);
 }
 
 /** A value in the words of an error: that of a symbol, or an object, is not made a text of. */

@@ -1,4 +1,4 @@
-import { isBetween, shown } from "./given.ts";
+import { isBetween, requireObject, shown } from "./given.ts";
 import { requireOneOf } from "./one-of.ts";
 
 /**
@@ -7,13 +7,14 @@ import { requireOneOf } from "./one-of.ts";
  * yes or no by default is that.
  *
  * @param mayBeZero those that say by 0 that there is to be nothing of their kind
- * @throws RangeError
+ * @throws RangeError, TypeError for what is no object
  */
 export function resolveLimits<Limits extends object>(
   defaults: Limits,
   given: Partial<Limits> = {},
   ...mayBeZero: readonly (keyof Limits & string)[]
 ): Limits {
+  requireObject("limits", given);
   const limits = { ...defaults, ...given };
   const usual = new Map<string, unknown>(Object.entries(defaults));
   const zeros = new Set<string>(mayBeZero);

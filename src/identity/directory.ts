@@ -1,5 +1,12 @@
-import { LruMap } from "../base/index.ts";
-import type { NodeDescriptor } from "./node-descriptor.ts";
+import {
+  LruMap,
+  requireAmount,
+  requireBytes,
+  requireFunction,
+  requireObject,
+  requirePositive,
+} from "../base/index.ts";
+import { NodeDescriptor } from "./node-descriptor.ts";
 import { type NodeId, nodeIdText } from "./node-id.ts";
 
 /** Options of a question that may take its time. */
@@ -37,8 +44,12 @@ export class Directory implements Lookup, Discovery {
   readonly #nodes: LruMap<string, NodeDescriptor>;
 
   constructor(options: { readonly unixMs: () => number; readonly nodesMax?: number }) {
-    this.#unixMs = options.unixMs;
-    this.#nodes = new LruMap(options.nodesMax ?? DIRECTORY_NODES_MAX);
+    requireObject("options", options);
+    const { unixMs, nodesMax = DIRECTORY_NODES_MAX } = options;
+    requireFunction("unixMs", unixMs);
+    requirePositive("nodesMax", nodesMax);
+    this.#unixMs = unixMs;
+    this.#nodes = new LruMap(nodesMax);
   }
 
   get size(): number {
@@ -51,6 +62,9 @@ export class Directory implements Lookup, Discovery {
    * @returns false when it is expired, or not newer than the one that is there
    */
   add(descriptor: NodeDescriptor): boolean {
+    if (!(descriptor instanceof NodeDescriptor)) {
+      throw new TypeError("descriptor must be a NodeDescriptor");
+    }
     const key = nodeIdText(descriptor.id);
     const known = this.#nodes.peek(key);
     if (known !== undefined && !descriptor.supersedes(known)) return false;
@@ -61,6 +75,7 @@ export class Directory implements Lookup, Discovery {
 
   /** What is known of a node now. */
   find(id: NodeId): NodeDescriptor | undefined {
+    requireBytes("id", id);
     const key = nodeIdText(id);
     const found = this.#nodes.get(key);
     if (found === undefined || !found.isExpired(this.#unixMs())) return found;
@@ -79,6 +94,7 @@ export class Directory implements Lookup, Discovery {
   }
 
   async discover(count: number): Promise<readonly NodeDescriptor[]> {
+    requireAmount("count", count);
     return this.all().slice(0, count);
   }
 }

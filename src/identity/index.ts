@@ -13,6 +13,7 @@ export {
   parseNodeAddress,
   publicPrefix,
   readNodeAddress,
+  requireNodeAddress,
   writeNodeAddress,
 } from "./node-address.ts";
 export { formatNodeContact, type NodeContact, parseNodeContact } from "./node-contact.ts";

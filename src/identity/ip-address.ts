@@ -1,3 +1,5 @@
+import { requireBytes, requireText } from "../base/index.ts";
+
 /** An address of the internet protocol, big-endian: 4 or 16 bytes. */
 export type IpAddress = Uint8Array;
 
@@ -6,13 +8,19 @@ export type IpAddress = Uint8Array;
  * into IPv6 comes out as the IPv4 address that it is; zones (`%eth0`) are refused.
  */
 export function parseIp(text: string): IpAddress | undefined {
-  if (typeof text !== "string") return undefined;
+  requireText("an address", text);
   return text.includes(":") ? parseV6(text) : parseV4(text);
 }
 
-/** The shortest text form (RFC 5952) of 4 or 16 bytes. */
+/**
+ * The shortest text form (RFC 5952) of 4 or 16 bytes.
+ *
+ * @throws RangeError for another number of bytes, TypeError for what is none
+ */
 export function formatIp(ip: IpAddress): string {
+  requireBytes("ip", ip);
   if (ip.length === 4) return ip.join(".");
+  requireBytes("ip", ip, 16);
   const groups = Array.from(
     { length: 8 },
     (_, at) => (ip[2 * at] ?? 0) * 256 + (ip[2 * at + 1] ?? 0),

@@ -1,4 +1,10 @@
-import { CulvertError } from "../base/index.ts";
+import {
+  CulvertError,
+  requireObject,
+  requireOneOf,
+  requireText,
+  requireWhole,
+} from "../base/index.ts";
 import type { Reader, Writer } from "../codec/index.ts";
 import { addressScope } from "./address-scope.ts";
 import { formatIp, type IpAddress, parseIp } from "./ip-address.ts";
@@ -37,6 +43,7 @@ export function parseNodeAddress(text: string): NodeAddress {
  * @throws CulvertError `CULVERT_USAGE`
  */
 export function parseListenAddress(text: string): NodeAddress {
+  requireText("an address", text);
   const match = /^(udp|tcp):\/\/(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const [, carrier, v6, v4, digits] = match ?? [];
   const ip = parseIp(v6 ?? v4 ?? "");
@@ -48,8 +55,25 @@ export function parseListenAddress(text: string): NodeAddress {
   return { carrier: carrier === "udp" ? "udp" : "tcp", host: formatIp(ip), port };
 }
 
+/**
+ * For what a program gives; what a peer sends is parsed.
+ *
+ * @throws TypeError, RangeError for what is no address that can be dialled
+ */
+export function requireNodeAddress(name: string, address: NodeAddress): void {
+  requireObject(name, address);
+  const { carrier, host, port } = address;
+  requireOneOf("carrier", carrier, CARRIERS);
+  requireText("host", host);
+  if (parseIp(host) === undefined) throw new RangeError("host must be an IP address");
+  requireWhole("port", port, 1, 65_535);
+}
+
 /** The text that {@link parseNodeAddress} reads. */
-export function formatNodeAddress({ carrier, host, port }: NodeAddress): string {
+export function formatNodeAddress(address: NodeAddress): string {
+  requireObject("address", address);
+  const { carrier, host, port } = address;
+  requireText("host", host);
   return `${carrier}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -1,6 +1,6 @@
-import { CulvertError, fromHex } from "../base/index.ts";
+import { CulvertError, fromHex, requireBytes, requireObject, requireText } from "../base/index.ts";
 import { formatNodeAddress, type NodeAddress, parseNodeAddress } from "./node-address.ts";
-import { type NodeId, nodeIdText } from "./node-id.ts";
+import { NODE_ID_BYTES, type NodeId, nodeIdText } from "./node-id.ts";
 
 /** A node as people write it down: where it is, and who has to answer there. */
 export interface NodeContact {
@@ -15,13 +15,17 @@ export interface NodeContact {
  * @throws CulvertError `CULVERT_USAGE`
  */
 export function parseNodeContact(text: string): NodeContact {
+  requireText("a node", text);
   const at = text.indexOf("@");
   if (at < 0) throw new CulvertError("CULVERT_USAGE", "a node is written ID@udp://192.0.2.1:7000");
   return { id: parseId(text.slice(0, at)), address: parseNodeAddress(text.slice(at + 1)) };
 }
 
 /** The text that {@link parseNodeContact} reads. */
-export function formatNodeContact({ id, address }: NodeContact): string {
+export function formatNodeContact(contact: NodeContact): string {
+  requireObject("contact", contact);
+  const { id, address } = contact;
+  requireBytes("id", id, NODE_ID_BYTES);
   return `${nodeIdText(id)}@${formatNodeAddress(address)}`;
 }
 

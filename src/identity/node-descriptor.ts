@@ -1,6 +1,22 @@
-import { CulvertError, concatBytes, equalBytes } from "../base/index.ts";
+import {
+  CulvertError,
+  concatBytes,
+  equalBytes,
+  requireAmount,
+  requireArray,
+  requireBytes,
+  requireMethods,
+  requireObject,
+  requireOneOf,
+  requireWhole,
+} from "../base/index.ts";
 import { Reader, Writer } from "../codec/index.ts";
-import { type NodeAddress, readNodeAddress, writeNodeAddress } from "./node-address.ts";
+import {
+  type NodeAddress,
+  readNodeAddress,
+  requireNodeAddress,
+  writeNodeAddress,
+} from "./node-address.ts";
 import { NODE_ID_BYTES, type NodeId, nodeIdOf } from "./node-id.ts";
 import { type NodeIdentity, verifyLabelled } from "./node-identity.ts";
 
@@ -52,6 +68,7 @@ export const DESCRIPTOR_LIMITS: Readonly<{
 
 const VERSION = 1;
 const SIGNATURE_BYTES = 64;
+const U48_MAX = 2 ** 48 - 1;
 
 /**
  * What a node says of itself, under its own signature: EGTP's comm strategy. It may be kept and
@@ -71,13 +88,14 @@ export class NodeDescriptor {
     this.#encoded = encoded;
   }
 
-  /** Signs what `identity` says of itself. */
+  /**
+   * Signs what `identity` says of itself.
+   *
+   * @throws TypeError, RangeError for claims that no reader would take
+   */
   static sign(identity: NodeIdentity, claims: NodeClaims): NodeDescriptor {
-    for (const list of ["addresses", "relays", "onionKeys"] as const) {
-      if (claims[list].length > DESCRIPTOR_LIMITS[list]) {
-        throw new RangeError(`a descriptor has room for ${DESCRIPTOR_LIMITS[list]} ${list}`);
-      }
-    }
+    requireMethods("identity", identity, "sign");
+    requireClaims(claims);
     const writer = new Writer();
     writeBody(writer, identity.publicKey, claims);
     const body = writer.finish();
@@ -92,6 +110,7 @@ export class NodeDescriptor {
    * @throws CulvertError `CULVERT_PROTOCOL` when the bytes are malformed or the signature is wrong
    */
   static fromBytes(bytes: Uint8Array): NodeDescriptor {
+    requireBytes("bytes", bytes);
     if (bytes.length > DESCRIPTOR_LIMITS.bytes) {
       throw new CulvertError("CULVERT_PROTOCOL", "a descriptor is too long");
     }
@@ -115,15 +134,40 @@ export class NodeDescriptor {
 
   /** Whether this descriptor takes the place of `other`, which is of the same node. */
   supersedes(other: NodeDescriptor): boolean {
+    requireObject("other", other);
+    requireBytes("the id of other", other.id);
     return equalBytes(this.id, other.id) && this.claims.sequence > other.claims.sequence;
   }
 
+  /** @throws RangeError for what is no time: nothing would ever be expired */
   isExpired(unixMs: number): boolean {
+    requireAmount("unixMs", unixMs);
     return unixMs >= this.claims.expiresAtUnixS * 1_000;
   }
 
   has(role: NodeRole): boolean {
     return this.claims.roles.includes(role);
+  }
+}
+
+/** What is signed wrong is refused by everybody else, and nobody would tell the signer. */
+function requireClaims(claims: NodeClaims): void {
+  requireObject("claims", claims);
+  requireObject("geometry", claims.geometry);
+  for (const list of ["roles", "addresses", "relays", "onionKeys"] as const) {
+    requireArray(list, claims[list]);
+    if (list !== "roles" && claims[list].length > DESCRIPTOR_LIMITS[list]) {
+      throw new RangeError(`a descriptor has room for ${DESCRIPTOR_LIMITS[list]} ${list}`);
+    }
+  }
+  requireWhole("sequence", claims.sequence, 0, U48_MAX);
+  requireWhole("expiresAtUnixS", claims.expiresAtUnixS, 0, U48_MAX);
+  for (const role of claims.roles) requireOneOf("a role", role, NODE_ROLES);
+  for (const address of claims.addresses) requireNodeAddress("an address", address);
+  for (const relay of claims.relays) requireBytes("the id of a relay", relay, NODE_ID_BYTES);
+  for (const key of claims.onionKeys) {
+    requireObject("an onion key", key);
+    requireBytes("the publicKey of an onion key", key.publicKey, 32);
   }
 }
 

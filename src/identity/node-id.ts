@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from "../base/index.ts";
+import { equalBytes, requireBytes, toHex } from "../base/index.ts";
 import { crypto } from "../crypto/index.ts";
 
 /** Bytes of a {@link NodeId}. */
@@ -10,8 +10,13 @@ export const NODE_ID_BYTES = 32;
  */
 export type NodeId = Uint8Array & { readonly __nodeId?: never };
 
-/** The id that belongs to `publicKey`, 32 bytes, which is borrowed and not checked. */
+/**
+ * The id that belongs to `publicKey`, 32 bytes, which is borrowed; that it is a key is not checked.
+ *
+ * @throws TypeError for what is no `Uint8Array`
+ */
 export function nodeIdOf(publicKey: Uint8Array): NodeId {
+  requireBytes("publicKey", publicKey);
   return crypto().sha256(publicKey);
 }
 

@@ -1,9 +1,17 @@
-import { concatBytes, utf8 } from "../base/index.ts";
+import { concatBytes, requireBytes, requireObject, requireOneOf, utf8 } from "../base/index.ts";
 import { crypto, SigningKey } from "../crypto/index.ts";
 import { type NodeId, nodeIdOf } from "./node-id.ts";
 
 /** What a node signs, each under a label of its own: no signature is good for another purpose. */
 export type SignatureLabel = "descriptor" | "punch" | "reservation" | "voucher" | "receipt";
+
+const LABELS: readonly SignatureLabel[] = [
+  "descriptor",
+  "punch",
+  "reservation",
+  "voucher",
+  "receipt",
+];
 
 /**
  * The ed25519 key that a node is known by. It signs what others have to believe of the node, and
@@ -15,8 +23,12 @@ export class NodeIdentity {
   readonly #seed: Uint8Array;
   readonly #key: SigningKey;
 
-  /** @param seed 32 secret bytes, copied; fresh ones make a new node */
+  /**
+   * @param seed 32 secret bytes, copied; fresh ones make a new node
+   * @throws TypeError, RangeError for what is no seed
+   */
   constructor(seed: Uint8Array) {
+    requireBytes("seed", seed, 32);
     this.#key = new SigningKey(seed);
     this.#seed = seed.slice();
     this.publicKey = this.#key.publicKey;
@@ -43,10 +55,15 @@ export function verifyLabelled(
     readonly signature: Uint8Array;
   },
 ): boolean {
+  requireObject("signed", signed);
   const { publicKey, message, signature } = signed;
+  requireBytes("publicKey", publicKey);
+  requireBytes("signature", signature);
   return crypto().ed25519Verify(publicKey, labelled(label, message), signature);
 }
 
 function labelled(label: SignatureLabel, message: Uint8Array): Uint8Array {
+  requireOneOf("label", label, LABELS);
+  requireBytes("message", message);
   return concatBytes(utf8(`culvert/v1/${label}\0`), message);
 }

@@ -1,4 +1,4 @@
-import type { Cancel } from "../base/index.ts";
+import { type Cancel, requireFunction } from "../base/index.ts";
 import { apart } from "../io/defer.ts";
 
 /** Functions that want to be told of something. */
@@ -7,6 +7,7 @@ export class ListenerSet<Arguments extends readonly unknown[]> {
 
   /** Tells `call` from now on; the result stops it. The same function may be added twice. */
   add(call: (...told: Arguments) => void): Cancel {
+    requireFunction("a listener", call);
     const entry = { call };
     this.#listeners.add(entry);
     return () => {

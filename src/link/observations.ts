@@ -1,4 +1,4 @@
-import type { Instant } from "../base/index.ts";
+import { type Instant, requireFunction, requirePositive } from "../base/index.ts";
 import { type NodeId, nodeIdText, publicPrefix } from "../identity/index.ts";
 
 /** What one node says that it has seen. */
@@ -40,6 +40,8 @@ export class Observations<Address> {
   readonly #kept = new Map<string, Kept<Address>>();
 
   constructor(max: number, textOf: (address: Address) => string) {
+    requirePositive("max", max);
+    requireFunction("textOf", textOf);
     this.#max = max;
     this.#textOf = textOf;
   }

@@ -1,12 +1,31 @@
-import { type Clock, CulvertError, type Random } from "../base/index.ts";
-import type { NodeId } from "../identity/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  type Random,
+  requireBytes,
+  requireMethods,
+  requireObject,
+} from "../base/index.ts";
+import { NODE_ID_BYTES, type NodeId } from "../identity/index.ts";
 import { systemClock } from "../io/clock.ts";
+import { NO_OPTIONS, requireCallOptions } from "./call/call-options.ts";
 import type { Caller, CallOptions, ItemSource } from "./call/handlers.ts";
-import { type Middleware, runMiddleware, streamMiddleware } from "./call/middleware.ts";
+import {
+  type Middleware,
+  requireMiddleware,
+  runMiddleware,
+  streamMiddleware,
+} from "./call/middleware.ts";
 import { Service } from "./call/service.ts";
 import type { RequestCarrier, StreamCarrier } from "./carrier.ts";
+import { type CloseOptions, requireCloseOptions } from "./close-options.ts";
 import type { RequestLimits } from "./limits.ts";
-import { type Manifest, type Method, requireNames, type UnaryMethod } from "./message/manifest.ts";
+import {
+  type Manifest,
+  type Method,
+  requireManifest,
+  type UnaryMethod,
+} from "./message/manifest.ts";
 import { encodeMeta } from "./message/meta.ts";
 import type { RequestStatistics } from "./request/protocol.ts";
 import { type RequestOptions, Requests } from "./request/requests.ts";
@@ -54,7 +73,14 @@ export class RpcNode implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   constructor(components: RpcNodeComponents, limits: RpcLimits = {}) {
+    requireObject("components", components);
+    requireObject("limits", limits);
     const { carrier, streams, clock = systemClock, random } = components;
+    if (streams !== undefined) requireMethods("streams", streams, "openStream", "onStream");
+    if (components.service !== undefined) {
+      requireMethods("service", components.service, "unary", "method", "run");
+    }
+    requireMiddleware(components.middleware);
     const service = components.service ?? Service.of({}, {}, { clock });
     const handler = service.unary.bind(service);
     this.#clock = clock;
@@ -92,7 +118,8 @@ export class RpcNode implements AsyncDisposable {
    * ```
    */
   caller<M extends Manifest>(manifest: M, peer: NodeId): Caller<M> {
-    requireNames(manifest);
+    requireManifest(manifest);
+    requireBytes("peer", peer, NODE_ID_BYTES);
     const calls = Object.entries(manifest).map(([name, method]) => {
       return [name, this.#callOf(name, method, peer)] as const;
     });
@@ -103,7 +130,8 @@ export class RpcNode implements AsyncDisposable {
    * Takes no more calls and resolves when those that are open have ended; what goes on after
    * `drainMs` is aborted, with 0 at once. Idempotent.
    */
-  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    requireCloseOptions(options);
     this.#closing ??= this.#close(options);
     if (options.drainMs === 0) this.#endStreams();
     if (options.drainMs === 0) await this.#requests.close(options);
@@ -115,7 +143,7 @@ export class RpcNode implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(options: { readonly drainMs?: number }): Promise<void> {
+  async #close(options: CloseOptions): Promise<void> {
     const drained = [this.#streamService?.drain(), this.#streamCaller?.drain()];
     this.#requests.stopServing();
     const drainMs = options.drainMs ?? DRAIN_MS;
@@ -135,7 +163,7 @@ export class RpcNode implements AsyncDisposable {
 
   #callOf(name: string, method: Method, peer: NodeId): unknown {
     if (method.kind === "unary") {
-      return (request: unknown, options: CallOptions = {}) =>
+      return (request: unknown, options: CallOptions = NO_OPTIONS) =>
         this.#unary({ name, method, peer }, request, options);
     }
     return this.#streamingCallOf(method, { peer, method: name, kind: method.kind });
@@ -146,28 +174,28 @@ export class RpcNode implements AsyncDisposable {
     switch (method.kind) {
       case "serverStream": {
         const { request, down } = method;
-        return (given: unknown, options: CallOptions = {}) =>
+        return (given: unknown, options: CallOptions = NO_OPTIONS) =>
           this.#around(target, options, (inner) => {
             return this.#calls.receive(target, { request: request.encode(given), down }, inner);
           });
       }
       case "duplex": {
         const { up, down } = method;
-        return (items: ItemSource<unknown>, options: CallOptions = {}) =>
+        return (items: ItemSource<unknown>, options: CallOptions = NO_OPTIONS) =>
           this.#around(target, options, (inner) => {
             return this.#calls.exchange(target, { items, up, down }, inner);
           });
       }
       case "clientStream": {
         const { up, reply } = method;
-        return async (items: ItemSource<unknown>, options: CallOptions = {}) =>
+        return async (items: ItemSource<unknown>, options: CallOptions = NO_OPTIONS) =>
           await this.#within(target, options, (inner) => {
             return this.#calls.send(target, { items, up, reply }, inner);
           });
       }
       default: {
         const { request } = method;
-        return async (given: unknown, options: CallOptions = {}) =>
+        return async (given: unknown, options: CallOptions = NO_OPTIONS) =>
           await this.#within(target, options, (inner) => {
             return this.#calls.connect(target, request.encode(given), inner);
           });
@@ -200,20 +228,26 @@ export class RpcNode implements AsyncDisposable {
     options: CallOptions,
     run: (options: CallOptions) => Promise<unknown>,
   ): Promise<unknown> {
+    requireCallOptions(options);
     if (this.#middleware.length === 0) return run(options);
     const call = { ...target, signal: options.signal, meta: { ...options.meta } };
     const { meta } = call;
     return runMiddleware(this.#middleware, call, () => run({ ...options, meta }));
   }
 
-  #around(
+  async *#around(
     target: CallTarget,
     options: CallOptions,
     run: (options: CallOptions) => AsyncIterable<unknown>,
-  ): AsyncIterable<unknown> {
+  ): AsyncGenerator<unknown, void, undefined> {
+    requireCallOptions(options);
+    if (this.#middleware.length === 0) {
+      yield* run(options);
+      return;
+    }
     const call = { ...target, signal: options.signal, meta: { ...options.meta } };
     const { meta } = call;
-    return streamMiddleware(this.#middleware, call, () => run({ ...options, meta }));
+    yield* streamMiddleware(this.#middleware, call, () => run({ ...options, meta }));
   }
 }
 

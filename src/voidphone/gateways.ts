@@ -1,7 +1,7 @@
 import {
   CulvertError,
   type Log,
-  requireFunction,
+  requireCallback,
   requireMethods,
   requireObject,
   SILENT,
@@ -83,8 +83,8 @@ export class VoidphoneGateways {
     requireObject("endpoints", endpoints);
     requireObject("node", node);
     requireObject("options", options);
-    requireFunction("log", options.log);
-    requireFunction("certificate", options.certificate);
+    requireCallback("log", options.log);
+    requireCallback("certificate", options.certificate);
     const gateways = new VoidphoneGateways(node, options);
     try {
       await gateways.#serve("api", endpoints.api, node.dht, apiGateway);

@@ -1,4 +1,4 @@
-import { type Log, requireFunction, requireMethods, requireObject, SILENT } from "../base/index.ts";
+import { type Log, requireCallback, requireMethods, requireObject, SILENT } from "../base/index.ts";
 import { formatIp, parseIp } from "../identity/index.ts";
 import { ByteServer } from "../io/byte-server.ts";
 import { type CertificateIdentity, makeCertificate } from "../io/certificate.ts";
@@ -60,7 +60,7 @@ export class VoidphoneServer {
     requireMethods("gateway", gateway, "open");
     requireObject("options", options);
     const { certificate, log = SILENT } = options;
-    requireFunction("log", log);
+    requireCallback("log", log);
     if (certificate !== undefined) requireCertificate(certificate);
     const room = new GatewayRoom(gateway, log);
     const server = await ByteServer.listen({

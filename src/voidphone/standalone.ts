@@ -2,7 +2,7 @@ import {
   assert,
   CulvertError,
   type Log,
-  requireFunction,
+  requireCallback,
   requireObject,
   requireOneOf,
   requireWhole,
@@ -90,7 +90,7 @@ export class StandalonePeer implements VoidphoneDht, VoidphonePeer {
     requireObject("p2p", options.p2p);
     requireWhole("a port", options.p2p.port, 0, 65_535);
     if (options.id !== undefined) requireKey(options.id);
-    requireFunction("log", log);
+    requireCallback("log", log);
     const limits = resolveLimits(VOIDPHONE_NETWORK_LIMITS, options.network);
     const { host, port } = options.p2p;
     if (typeof host !== "string") throw new TypeError("host must be a text");

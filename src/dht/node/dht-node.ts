@@ -6,7 +6,7 @@ import {
   NumberMap,
   onAbort,
   type Random,
-  requireFunction,
+  requireCallback,
   requireMethods,
   requireObject,
   throwIfAborted,
@@ -228,7 +228,7 @@ export class DhtNode implements Lookup, Discovery {
   /** The closest nodes to a key that are known at once; they may be gone. */
   closestKnown(key: Uint8Array, count: number, isWanted?: IsWanted): readonly Contact[] {
     requireCount("count", count);
-    requireFunction("isWanted", isWanted);
+    requireCallback("isWanted", isWanted);
     return this.#core.closestKnown(key, count, isWanted);
   }
 
@@ -352,7 +352,7 @@ export class DhtNode implements Lookup, Discovery {
     try {
       return await this.#guard<DhtResult>(options, (resolve, reject) => {
         const { onLate } = options;
-        requireFunction("onLate", onLate);
+        requireCallback("onLate", onLate);
         this.#waits.set(operation, { done: resolve, onLate, fail: reject });
         this.#handle(input(operation));
       });

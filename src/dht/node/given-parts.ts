@@ -1,7 +1,7 @@
 import {
   requireArray,
   requireBytes,
-  requireFunction,
+  requireCallback,
   requireMethods,
   requireObject,
   requireOneOf,
@@ -48,7 +48,7 @@ export function requireOptions(options: {
   requireBytes("id", options.id, KEY_BYTES);
   requireMethods("random", options.random, "bytes", "unit");
   for (const name of ["recordRule", "takesPrivate", "hostOf", "isRelayed"]) {
-    requireFunction(name, functions[name]);
+    requireCallback(name, functions[name]);
   }
 }
 

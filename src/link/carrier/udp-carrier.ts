@@ -6,11 +6,13 @@ import {
   LruMap,
   onAbort,
   type Random,
+  requireBytes,
   throwIfAborted,
   toHex,
 } from "../../base/index.ts";
 import type { NodeAddress } from "../../identity/index.ts";
 import type { ProbePort } from "../contract.ts";
+import { requireDestination } from "../given.ts";
 import { ListenerSet } from "../listener-set.ts";
 import type { HostPort, PathConnection, UdpSocket } from "./carrier.ts";
 import { UdpDialCore, type UdpDialEffect, type UdpDialInput } from "./udp-dial-core.ts";
@@ -71,6 +73,8 @@ export class UdpCarrier implements ProbePort {
   }
 
   send(bytes: Uint8Array, to: HostPort): void {
+    requireBytes("a probe", bytes);
+    requireDestination("to", to);
     if (bytes.length > PROBE_BYTES_MAX) throw new RangeError("a probe has up to 1,200 bytes");
     const datagram = new Uint8Array(1 + bytes.length);
     datagram[0] = DATAGRAM_KIND.probe;

@@ -11,13 +11,7 @@ import {
   throwIfAborted,
   withSignals,
 } from "../../base/index.ts";
-import {
-  addressPrefix,
-  type NodeAddress,
-  type NodeId,
-  nodeIdOf,
-  nodeIdText,
-} from "../../identity/index.ts";
+import { type NodeAddress, type NodeId, nodeIdOf, nodeIdText } from "../../identity/index.ts";
 import type { HostPort, PathConnection, TcpNetwork, UdpSocket } from "../carrier/carrier.ts";
 import type {
   AttachOptions,
@@ -31,6 +25,12 @@ import type {
   StreamHandler,
   UpgradePath,
 } from "../contract.ts";
+import {
+  requireAttachable,
+  requireCloseOptions,
+  requireTarget,
+  requireUpgradePath,
+} from "../given.ts";
 import type { LinkLimits } from "../limits.ts";
 import { ListenerSet } from "../listener-set.ts";
 import { type Hello, LINK_ID_BYTES } from "../mux/link-records.ts";
@@ -39,7 +39,7 @@ import type { PathContext } from "../path/path-setup.ts";
 import { CoreLink } from "./core-link.ts";
 import { type Agreement, LinkMover } from "./link-mover.ts";
 import type { CoreLinkOptions, LinkOwner } from "./link-parts.ts";
-import { LinkTable } from "./link-table.ts";
+import { LinkTable, placeOf } from "./link-table.ts";
 import { ProtocolTable } from "./protocol-table.ts";
 
 /** What a host is made from. */
@@ -121,6 +121,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   async dial(target: DialTarget): Promise<Link> {
+    requireTarget(target);
     this.#requireOpen();
     const open = this.#table.find(target.id);
     if (open !== undefined) {
@@ -135,6 +136,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   async attach(connection: PathConnection, options: AttachOptions): Promise<Link> {
+    requireAttachable(connection, options);
     if (this.#closing.signal.aborted) connection.close(true);
     this.#requireOpen();
     const way = this.#attachedWay(options);
@@ -145,6 +147,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   async upgrade(link: Link, path: UpgradePath): Promise<void> {
+    requireUpgradePath(path);
     try {
       if (!(link instanceof CoreLink) || link.owner !== this) {
         throw new RangeError("the link is not one of this host");
@@ -182,6 +185,7 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   }
 
   close(options: CloseOptions = {}): Promise<void> {
+    requireCloseOptions(options);
     this.#closing.abort();
     this.#cancelSweep();
     const links = this.#table.all().map((link) => link.close(options));
@@ -384,11 +388,4 @@ export class CoreLinkHost implements LinkHost, LinkOwner {
   #sweep(): void {
     for (const link of this.#table.expired(this.clock.now())) void link.close();
   }
-}
-
-/** Where a path leads, or at least the relay in between: ids cost nothing. */
-function placeOf({ remote, via, viaRemote }: Way): string {
-  const at = remote ?? viaRemote;
-  if (at !== undefined) return addressPrefix(at.host);
-  return via === undefined ? "" : nodeIdText(via);
 }

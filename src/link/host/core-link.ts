@@ -11,6 +11,7 @@ import type {
   OpenStreamOptions,
   StreamHandler,
 } from "../contract.ts";
+import { requireCloseOptions, requireDatagram } from "../given.ts";
 import { ListenerSet } from "../listener-set.ts";
 import { encodeControl } from "../mux/link-records.ts";
 import { requireProtocol, type StreamId } from "../mux/mux-frames.ts";
@@ -194,9 +195,7 @@ export class CoreLink implements Link {
   sendDatagram(protocol: string, bytes: Uint8Array): boolean {
     requireProtocol(protocol);
     const { limits } = this.owner;
-    if (bytes.length > limits.datagramBytesMax) {
-      throw new RangeError(`a datagram has up to ${limits.datagramBytesMax} bytes`);
-    }
+    requireDatagram(bytes, limits.datagramBytesMax);
     const path = this.#path;
     if (!this.#isOpen || path === undefined) return false;
     if (path.isBackedUp(limits.pathBytesMax)) return false;
@@ -232,6 +231,7 @@ export class CoreLink implements Link {
   }
 
   close(options: CloseOptions = {}): Promise<void> {
+    requireCloseOptions(options);
     this.#isClosing = true;
     this.#openings.fail(this.#closedError());
     return new Promise((resolve) => {

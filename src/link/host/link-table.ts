@@ -1,7 +1,8 @@
-import { Counts, type Instant, toHex } from "../../base/index.ts";
-import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { Counts, type Instant, requireBytes, toHex } from "../../base/index.ts";
+import { addressPrefix, type NodeId, nodeIdText } from "../../identity/index.ts";
 import { lastOfMost } from "../../retx/index.ts";
 import type { LinkLimits } from "../limits.ts";
+import type { Way } from "../path/path-desk.ts";
 import type { CoreLink } from "./core-link.ts";
 
 /** Links whose peers are asked for a sign of life because one other peer is silent. */
@@ -35,6 +36,7 @@ export class LinkTable {
 
   /** A link to a node that takes new streams: a direct one, if there is one. */
   find(id: NodeId): CoreLink | undefined {
+    requireBytes("id", id);
     let found: CoreLink | undefined;
     for (const link of this.#byPeer.get(nodeIdText(id)) ?? []) {
       if (!link.takesStreams) continue;
@@ -136,4 +138,11 @@ export class LinkTable {
       .filter((link) => link.idleSince !== undefined)
       .sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0));
   }
+}
+
+/** Where a path leads, or at least the relay in between: ids cost nothing. */
+export function placeOf({ remote, via, viaRemote }: Way): string {
+  const at = remote ?? viaRemote;
+  if (at !== undefined) return addressPrefix(at.host);
+  return via === undefined ? "" : nodeIdText(via);
 }

@@ -1,4 +1,11 @@
-import type { Clock, Random } from "../../base/index.ts";
+import {
+  type Clock,
+  type Random,
+  requireMachine,
+  requireMethods,
+  requireObject,
+  requireText,
+} from "../../base/index.ts";
 import type { NodeIdentity } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { loadUdx, requireNoise } from "../../io/machine-code.ts";
@@ -7,6 +14,7 @@ import { tcpNetwork } from "../../io/tcp-network.ts";
 import type { HostPort, TcpNetwork, UdpNetwork } from "../carrier/carrier.ts";
 import { dhKeysOf } from "../channel/noise.ts";
 import type { LinkHost } from "../contract.ts";
+import { requireEndpoint } from "../given.ts";
 import { type LinkLimits, resolveLinkLimits } from "../limits.ts";
 import { CoreLinkHost } from "./core-link-host.ts";
 
@@ -34,8 +42,10 @@ export interface LinkHostOptions {
  *
  * @throws CulvertError `CULVERT_UNREACHABLE` when a port cannot be bound, `CULVERT_UNSUPPORTED`
  *   where `sodium-native` is not, and for UDP where `udx-native` is not
+ * @throws TypeError, RangeError for options that are none
  */
 export async function openLinkHost(options: LinkHostOptions): Promise<LinkHost> {
+  requireOptions(options);
   const { identity, network, components = {} } = options;
   if (network.length > 64) throw new RangeError("a network's name has up to 64 characters");
   requireNoise(); // no handshake will be without it
@@ -64,4 +74,19 @@ export async function openLinkHost(options: LinkHostOptions): Promise<LinkHost> 
     throw error;
   }
   return host;
+}
+
+function requireOptions(options: LinkHostOptions): void {
+  requireObject("options", options);
+  const { identity, network, udp, tcp, components = {} } = options;
+  requireMethods("identity", identity, "sign", "exposeSeed");
+  requireText("network", network);
+  if (udp !== undefined) requireEndpoint("udp", udp);
+  if (tcp !== undefined) requireEndpoint("tcp", tcp);
+  requireObject("components", components);
+  requireMachine(components);
+  if (components.udp !== undefined) requireMethods("components.udp", components.udp, "bind");
+  if (components.tcp !== undefined) {
+    requireMethods("components.tcp", components.tcp, "listen", "dial");
+  }
 }

@@ -1,4 +1,10 @@
-import { CulvertError, onAbort, requireOneOf, throwIfAborted } from "../../base/index.ts";
+import {
+  CulvertError,
+  onAbort,
+  requireObject,
+  requireOneOf,
+  throwIfAborted,
+} from "../../base/index.ts";
 import type { LinkStream, OpenStreamOptions, Priority } from "../contract.ts";
 import { PRIORITIES } from "../mux/mux-frames.ts";
 import type { OpenRequest } from "../mux/mux-protocol.ts";
@@ -44,6 +50,7 @@ export class StreamOpenings {
 
   #wait(protocol: string, options: OpenStreamOptions, { ask, cancel }: Asks): Promise<LinkStream> {
     return new Promise((resolve, reject) => {
+      requireObject("options", options);
       const priority = options.priority ?? "normal";
       requireOneOf("priority", priority, PRIORITIES);
       throwIfAborted(options.signal);

@@ -46,7 +46,11 @@ export function requireProtocol(protocol: string): void {
 }
 
 function isProtocol(text: string): boolean {
-  return text.length <= PROTOCOL_CHARACTERS_MAX && /^[a-z0-9./-]+$/.test(text);
+  return (
+    typeof text === "string" &&
+    text.length <= PROTOCOL_CHARACTERS_MAX &&
+    /^[a-z0-9./-]+$/.test(text)
+  );
 }
 
 /** Writes what goes before the bytes of a data frame. */

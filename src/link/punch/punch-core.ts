@@ -1,4 +1,12 @@
-import { type Core, equalBytes, type Instant, type Random, unreachable } from "../../base/index.ts";
+import {
+  type Core,
+  equalBytes,
+  type Instant,
+  type Random,
+  requireMethods,
+  requireObject,
+  unreachable,
+} from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity, nodeIdText } from "../../identity/index.ts";
 import { lastOfMost, TokenBucket } from "../../retx/index.ts";
@@ -62,7 +70,11 @@ export class PunchCore implements Core<PunchInput, PunchEffect> {
   readonly #statistics = noStatistics();
 
   constructor(options: PunchCoreOptions) {
+    requireObject("options", options);
     const { identity, random, limits, now } = options;
+    requireMethods("identity", identity, "sign");
+    requireMethods("random", random, "bytes");
+    requireObject("limits", limits);
     this.#options = options;
     this.#own = new OwnAddresses(limits);
     this.#desk = new OfferDesk(identity.id, limits);

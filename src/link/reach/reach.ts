@@ -7,11 +7,18 @@ import {
   LruMap,
   pause,
   type Random,
+  requireArray,
+  requireBytes,
+  requireCallback,
+  requireMachine,
+  requireMethods,
+  requireObject,
   SharedCalls,
 } from "../../base/index.ts";
 import {
   isSameNode,
   type Lookup,
+  NODE_ID_BYTES,
   type NodeAddress,
   type NodeId,
   type NodeIdentity,
@@ -21,6 +28,7 @@ import { systemClock } from "../../io/clock.ts";
 import { interfaceAddresses } from "../../io/interface-addresses.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { DialTarget, Link, LinkHost } from "../contract.ts";
+import { requireTarget } from "../given.ts";
 import { ListenerSet } from "../listener-set.ts";
 import { PunchService } from "../punch/punch-service.ts";
 import type { RelayLimits } from "../relay/limits.ts";
@@ -78,6 +86,7 @@ export class Reach {
   readonly #closing = new AbortController();
 
   constructor(options: ReachOptions) {
+    requireOptions(options);
     const { host, identity, accepts, components = {} } = options;
     const clock = components.clock ?? systemClock;
     this.#host = host;
@@ -134,6 +143,7 @@ export class Reach {
    *   `CULVERT_CLOSED`
    */
   keepPlace(relay: DialTarget): boolean {
+    requireTarget(relay);
     const target = this.#allowed(relay);
     if (!this.#relays.keepPlace(target)) return false;
     this.#relayTargets.set(nodeIdText(relay.id), target);
@@ -142,6 +152,7 @@ export class Reach {
 
   /** Gives a place up. */
   leave(relay: NodeId): void {
+    requireBytes("relay", relay);
     this.#relays.leave(relay);
   }
 
@@ -158,6 +169,10 @@ export class Reach {
    * @throws Error `AbortError`
    */
   async dial(target: ReachTarget): Promise<Link> {
+    requireTarget(target);
+    const { relays = [] } = target;
+    requireArray("relays", relays);
+    for (const relay of relays) requireBytes("the id of a relay", relay, NODE_ID_BYTES);
     const open = this.#host.find(target.id);
     if (open !== undefined) {
       const isKept = [...this.#keepers].some(({ link }) => link === open);
@@ -301,6 +316,20 @@ export class Reach {
     const remote = path?.carrier === "udp" ? path.remote : undefined;
     const address = remote ?? known.find(({ carrier }) => carrier === "udp");
     if (address !== undefined) this.#punch.ask(relay, address);
+  }
+}
+
+function requireOptions(options: ReachOptions): void {
+  requireObject("options", options);
+  const { host, identity, lookup, relay = {}, components = {} } = options;
+  requireMethods("host", host, "dial", "attach", "upgrade", "handle");
+  requireMethods("identity", identity, "sign");
+  requireMethods("lookup", lookup, "lookup");
+  requireObject("relay", relay);
+  requireObject("components", components);
+  requireMachine(components);
+  for (const name of ["mayDial", "accepts", "localHosts"] as const) {
+    requireCallback(name, options[name]);
   }
 }
 

@@ -1,4 +1,10 @@
-import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
+import {
+  type Core,
+  CulvertError,
+  type Instant,
+  requireObject,
+  unreachable,
+} from "../../base/index.ts";
 import { isSameNode, type NodeId } from "../../identity/index.ts";
 import { encodeFrame, type RelayFrame, RelayFrameBuffer, type RelayRefusal } from "./frames.ts";
 import type { RelayLimits } from "./limits.ts";
@@ -85,6 +91,8 @@ export class HolderCore implements Core<HolderInput, HolderEffect> {
   #passedBefore: number | undefined;
 
   constructor(options: HolderCoreOptions) {
+    requireObject("options", options);
+    requireObject("limits", options.limits);
     this.#options = options;
   }
 

@@ -1,4 +1,10 @@
-import { type Core, CulvertError, type Instant, unreachable } from "../../base/index.ts";
+import {
+  type Core,
+  CulvertError,
+  type Instant,
+  requireObject,
+  unreachable,
+} from "../../base/index.ts";
 import { isSameNode, type NodeId, type NodeIdentity } from "../../identity/index.ts";
 import { roomForCall } from "./call-room.ts";
 import { Circuit, type LegId } from "./circuit.ts";
@@ -38,6 +44,8 @@ export class RelayCore implements Core<RelayInput, RelayEffect> {
   #passedBytes = 0;
 
   constructor(options: RelayCoreOptions) {
+    requireObject("options", options);
+    requireObject("limits", options.limits);
     this.#options = options;
     this.#limits = options.limits;
     const { identity, limits } = options;

@@ -1,4 +1,10 @@
-import { CulvertError, concatBytes } from "../../base/index.ts";
+import {
+  CulvertError,
+  concatBytes,
+  requireBytes,
+  requireMethods,
+  requireObject,
+} from "../../base/index.ts";
 import { Reader, Writer } from "../../codec/index.ts";
 import {
   isSameNode,
@@ -43,6 +49,9 @@ export class Voucher {
 
   /** Signs what the relay `identity` grants. */
   static sign(identity: NodeIdentity, claims: VoucherClaims): Voucher {
+    requireMethods("identity", identity, "sign");
+    requireObject("claims", claims);
+    requireBytes("holder", claims.holder, NODE_ID_BYTES);
     const writer = new Writer(160);
     writer.u8(VERSION).bytes(identity.publicKey).bytes(claims.holder);
     writer.u48(claims.issuedAtUnixS).u48(claims.expiresAtUnixS);
@@ -58,6 +67,7 @@ export class Voucher {
    * @throws CulvertError `CULVERT_PROTOCOL` when it is none, or its relay has not signed it
    */
   static decode(bytes: Uint8Array): Voucher {
+    requireBytes("bytes", bytes);
     const encoded = bytes.slice();
     const bodyLength = Math.max(encoded.length - SIGNATURE_BYTES, 0);
     const message = encoded.subarray(0, bodyLength);

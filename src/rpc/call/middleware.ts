@@ -1,3 +1,4 @@
+import { requireArray, requireFunction } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import type { Method } from "../message/manifest.ts";
 
@@ -18,6 +19,12 @@ export interface MiddlewareCall {
  * the call.
  */
 export type Middleware = (call: MiddlewareCall, next: () => Promise<unknown>) => Promise<unknown>;
+
+/** @throws TypeError for what is no list of functions */
+export function requireMiddleware(chain: readonly Middleware[] = []): void {
+  requireArray("middleware", chain);
+  for (const middleware of chain) requireFunction("each middleware", middleware);
+}
 
 /** Runs `call` through all of `chain`, the first one outermost, and then `run`. */
 export async function runMiddleware(
@@ -49,10 +56,6 @@ export async function* streamMiddleware<Item>(
   call: MiddlewareCall,
   run: () => AsyncIterable<Item>,
 ): AsyncGenerator<Item, void, undefined> {
-  if (chain.length === 0) {
-    yield* run();
-    return;
-  }
   const gate = new Gate();
   const ran = runMiddleware(chain, call, () => gate.pass());
   const isRefused = await Promise.race([gate.entered, ran.then(() => true)]);

@@ -1,6 +1,14 @@
-import { CulvertError, equalBytes } from "../../base/index.ts";
+import {
+  CulvertError,
+  equalBytes,
+  requireBytes,
+  requireCallback,
+  requireFunction,
+  requireObject,
+  requireWhole,
+} from "../../base/index.ts";
 import { type CborValue, decodeCbor, encodeCbor } from "../../codec/index.ts";
-import { type UnaryMethod, unary } from "../message/manifest.ts";
+import { requireCodec, type UnaryMethod, unary } from "../message/manifest.ts";
 import type { MessageCodec } from "../message/message-codec.ts";
 import type { CallOptions } from "./handlers.ts";
 
@@ -40,7 +48,10 @@ export function paged<Query, Item>(codecs: {
   readonly query: MessageCodec<Query>;
   readonly item: MessageCodec<Item>;
 }): UnaryMethod<PageRequest<Query>, Page<Item>> {
+  requireObject("codecs", codecs);
   const { query, item } = codecs;
+  requireCodec("query", query);
+  requireCodec("item", item);
   return unary({ request: requestCodec(query), reply: pageCodec(item), isIdempotent: true });
 }
 
@@ -65,7 +76,12 @@ export async function* walkPages<Query, Item>(
   query: Query,
   options: WalkOptions = {},
 ): AsyncGenerator<Item, void, undefined> {
+  requireFunction("call", call);
+  requireObject("options", options);
   const { pageItems: limit = PAGE_ITEMS, onCursor, after, ...callOptions } = options;
+  requireWhole("pageItems", limit, 1, PAGE_ITEMS_MAX);
+  if (after !== undefined) requireBytes("after", after);
+  requireCallback("onCursor", onCursor);
   let place = after;
   let emptyPages = 0;
   for (;;) {

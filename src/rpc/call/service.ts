@@ -1,12 +1,12 @@
-import { type Clock, CulvertError } from "../../base/index.ts";
+import { type Clock, CulvertError, requireMachine, requireObject } from "../../base/index.ts";
 import type { NodeId } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
-import { type Manifest, type Method, requireNames } from "../message/manifest.ts";
+import { type Manifest, type Method, requireManifest } from "../message/manifest.ts";
 import { decodeMeta, type Meta } from "../message/meta.ts";
 import type { IncomingRequest } from "../request/handler-run.ts";
 import { Deadline } from "./deadline.ts";
 import type { CallContext, Handlers } from "./handlers.ts";
-import { type Middleware, runMiddleware } from "./middleware.ts";
+import { type Middleware, requireMiddleware, runMiddleware } from "./middleware.ts";
 
 /** How handlers are served. */
 export interface ServiceOptions {
@@ -38,14 +38,19 @@ export class Service {
   /**
    * Handlers for all methods of `manifest`.
    *
-   * @throws RangeError when a name cannot cross, or a handler is missing
+   * @throws RangeError when a name cannot cross, or a handler is missing; TypeError for what is no
+   *   manifest, and no options
    */
   static of<M extends Manifest>(
     manifest: M,
     handlers: Handlers<M>,
     options: ServiceOptions = {},
   ): Service {
-    requireNames(manifest);
+    requireManifest(manifest);
+    requireObject("handlers", handlers);
+    requireObject("options", options);
+    requireMiddleware(options.middleware);
+    requireMachine(options);
     const served = new Map<string, Served>();
     for (const [name, method] of Object.entries(manifest)) {
       const handler: unknown = handlers[name];

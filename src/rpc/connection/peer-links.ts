@@ -6,10 +6,15 @@ import {
   Driver,
   isCulvertError,
   onAbort,
+  requireBytes,
+  requireMachine,
+  requireMethods,
+  requireObject,
+  requirePositive,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
-import { type NodeId, nodeIdText } from "../../identity/index.ts";
+import { NODE_ID_BYTES, type NodeId, nodeIdText } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import type { ByteDuplex } from "../byte-duplex.ts";
 import type { CarrierEvents, RequestCarrier, StreamCarrier } from "../carrier.ts";
@@ -74,7 +79,11 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
   #isClosed = false;
 
   constructor(dialler: LinkDialler, options: PeerLinksOptions = {}) {
+    requireMethods("dialler", dialler, "dial", "onLink");
+    requireObject("options", options);
+    requireMachine(options);
     const { clock = systemClock, bodyBytesMax = REQUEST_LIMITS.bodyBytesMax } = options;
+    requirePositive("bodyBytesMax", bodyBytesMax);
     this.#dialler = dialler;
     this.#clock = clock;
     this.#messageBytesMax = bodyBytesMax + ENVELOPE_BYTES_MAX;
@@ -116,6 +125,8 @@ export class PeerLinks implements RequestCarrier, StreamCarrier {
     peer: NodeId,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<ByteDuplex> {
+    requireBytes("peer", peer, NODE_ID_BYTES);
+    requireObject("options", options);
     const { signal } = options;
     throwIfAborted(signal);
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");

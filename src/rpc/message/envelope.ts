@@ -128,7 +128,7 @@ export function referenceOf(bytes: Uint8Array): Uint8Array {
 
 /** Whether `text` may name a type of request. */
 export function isTypeName(text: string): boolean {
-  return text.length <= TYPE_LENGTH_MAX && TYPE_PATTERN.test(text);
+  return typeof text === "string" && text.length <= TYPE_LENGTH_MAX && TYPE_PATTERN.test(text);
 }
 
 function variableBytes(envelope: Envelope): number {

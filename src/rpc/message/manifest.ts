@@ -1,3 +1,4 @@
+import { requireMethods, requireObject, requireOneOf } from "../../base/index.ts";
 import { isTypeName } from "./envelope.ts";
 import type { MessageCodec } from "./message-codec.ts";
 
@@ -54,6 +55,7 @@ export function unary<Request, Reply>(codecs: {
   readonly reply: MessageCodec<Reply>;
   readonly isIdempotent?: boolean;
 }): UnaryMethod<Request, Reply> {
+  requireCodecs(codecs, "request", "reply");
   const { request, reply, isIdempotent = false } = codecs;
   return { kind: "unary", request, reply, isIdempotent };
 }
@@ -63,6 +65,7 @@ export function serverStream<Request, Item>(codecs: {
   readonly request: MessageCodec<Request>;
   readonly down: MessageCodec<Item>;
 }): ServerStreamMethod<Request, Item> {
+  requireCodecs(codecs, "request", "down");
   return { kind: "serverStream", ...codecs };
 }
 
@@ -71,6 +74,7 @@ export function clientStream<Item, Reply>(codecs: {
   readonly up: MessageCodec<Item>;
   readonly reply: MessageCodec<Reply>;
 }): ClientStreamMethod<Item, Reply> {
+  requireCodecs(codecs, "up", "reply");
   return { kind: "clientStream", ...codecs };
 }
 
@@ -79,6 +83,7 @@ export function duplex<Up, Down>(codecs: {
   readonly up: MessageCodec<Up>;
   readonly down: MessageCodec<Down>;
 }): DuplexMethod<Up, Down> {
+  requireCodecs(codecs, "up", "down");
   return { kind: "duplex", ...codecs };
 }
 
@@ -86,12 +91,32 @@ export function duplex<Up, Down>(codecs: {
 export function raw<Request>(codecs: {
   readonly request: MessageCodec<Request>;
 }): RawMethod<Request> {
+  requireCodecs(codecs, "request");
   return { kind: "raw", ...codecs };
 }
 
-/** @throws RangeError when a name of `manifest` cannot cross */
-export function requireNames(manifest: Manifest): void {
-  for (const name of Object.keys(manifest)) {
+const KINDS: readonly Method["kind"][] = ["unary", "serverStream", "clientStream", "duplex", "raw"];
+
+/**
+ * @throws RangeError when a name of `manifest` cannot cross, or names a method of no kind;
+ *   TypeError for what is no manifest
+ */
+export function requireManifest(manifest: Manifest): void {
+  requireObject("manifest", manifest);
+  for (const [name, method] of Object.entries(manifest)) {
     if (!isTypeName(name)) throw new RangeError(`"${name}" cannot be the name of a method`);
+    requireObject(`the method "${name}"`, method);
+    requireOneOf(`the kind of "${name}"`, method.kind, KINDS);
   }
+}
+
+/** @throws TypeError for what does not say how values cross */
+export function requireCodec(name: string, codec: unknown): void {
+  requireMethods(name, codec, "encode", "decode");
+}
+
+function requireCodecs(codecs: object, ...names: readonly string[]): void {
+  requireObject("codecs", codecs);
+  const given = new Map<string, unknown>(Object.entries(codecs));
+  for (const name of names) requireCodec(name, given.get(name));
 }

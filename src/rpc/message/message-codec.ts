@@ -1,4 +1,12 @@
-import { CulvertError, concatBytes, utf8 } from "../../base/index.ts";
+import {
+  CulvertError,
+  concatBytes,
+  requireBytes,
+  requireFunction,
+  requireObject,
+  requireText,
+  utf8,
+} from "../../base/index.ts";
 import {
   type CborInput,
   type CborOf,
@@ -21,13 +29,19 @@ export interface MessageCodec<T> {
 
 /** Bytes as they are, copied: a slice of a Buffer would be a view. */
 export const BYTES: MessageCodec<Uint8Array> = {
-  encode: (value) => concatBytes(value),
+  encode(value) {
+    requireBytes("what is sent", value);
+    return concatBytes(value);
+  },
   decode: (bytes) => concatBytes(bytes),
 };
 
 /** Text in UTF-8. */
 export const TEXT: MessageCodec<string> = {
-  encode: (value) => utf8(value),
+  encode(value) {
+    requireText("what is sent", value);
+    return utf8(value);
+  },
   decode(bytes) {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -68,6 +82,8 @@ export function cborMessage<T>(
   parse: (value: CborValue) => T & CborOf<T>,
   options: { readonly maxBytes?: number; readonly maxDepth?: number } = {},
 ): MessageCodec<T> {
+  requireFunction("parse", parse);
+  requireObject("options", options);
   return {
     encode: (value) => encodeCbor(value as CborInput),
     decode: (bytes) => {

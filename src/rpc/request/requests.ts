@@ -8,13 +8,22 @@ import {
   NumberMap,
   onAbort,
   type Random,
+  requireBytes,
+  requireCallback,
+  requireFunction,
+  requireMachine,
+  requireMethods,
+  requireObject,
+  requireSignal,
+  requireTime,
   throwIfAborted,
   unreachable,
 } from "../../base/index.ts";
-import type { NodeId } from "../../identity/index.ts";
+import { NODE_ID_BYTES, type NodeId } from "../../identity/index.ts";
 import { systemClock } from "../../io/clock.ts";
 import { systemRandom } from "../../io/random.ts";
 import type { RequestCarrier } from "../carrier.ts";
+import { type CloseOptions, requireCloseOptions } from "../close-options.ts";
 import { type RequestLimits, resolveRequestLimits } from "../limits.ts";
 import { isTypeName, META_BYTES_MAX } from "../message/envelope.ts";
 import { encodeFailure, failureOf, readFailure } from "./failure.ts";
@@ -87,6 +96,7 @@ export class Requests {
   #idle: (() => void) | undefined;
 
   constructor(components: RequestsComponents, limits: Partial<RequestLimits> = {}) {
+    requireComponents(components);
     const { carrier, handler, clock = systemClock, random = systemRandom } = components;
     this.#carrier = carrier;
     this.#handler = handler;
@@ -122,14 +132,16 @@ export class Requests {
     body: Uint8Array,
     options: RequestOptions = {},
   ): Promise<Uint8Array> {
-    const { signal, onLate, softMs, isIdempotent = false, meta = NO_META } = options;
-    const hardMs = options.hardMs ?? this.#limits.hardMs;
     return new Promise<Uint8Array>((resolve, reject) => {
+      requireOptions(options);
+      requireBytes("peer", peer, NODE_ID_BYTES);
+      requireBytes("body", body);
+      const { signal, onLate, softMs, isIdempotent = false, meta = NO_META } = options;
+      const hardMs = options.hardMs ?? this.#limits.hardMs;
       if (!isTypeName(type)) {
         throw new RangeError("a type is a short name: letters, digits, . and -");
       }
       if (meta.length > META_BYTES_MAX) throw new RangeError("meta is too long");
-      if (!(hardMs > 0)) throw new RangeError("hardMs is a positive time");
       throwIfAborted(signal);
       if (this.#isClosed || this.#closing !== undefined) throw new CulvertError("CULVERT_CLOSED");
       const request = this.#nextRequest;
@@ -163,7 +175,8 @@ export class Requests {
    * goes on after `drainMs` is aborted. With 0 everything ends at once. Calling it again waits for
    * the same end.
    */
-  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    requireCloseOptions(options);
     this.#closing ??= this.#drain(options.drainMs ?? this.#limits.hardMs);
     if (options.drainMs === 0) this.#idle?.();
     await this.#closing;
@@ -273,6 +286,23 @@ export class Requests {
     this.#driver.stop();
     await this.#carrier.close();
   }
+}
+
+function requireComponents(components: RequestsComponents): void {
+  requireObject("components", components);
+  requireMethods("carrier", components.carrier, "start", "send", "close");
+  requireFunction("handler", components.handler);
+  requireMachine(components);
+}
+
+function requireOptions(options: RequestOptions): void {
+  requireObject("options", options);
+  const { signal, hardMs, softMs, onLate, meta } = options;
+  requireSignal(signal);
+  requireTime("hardMs", hardMs);
+  requireTime("softMs", softMs);
+  requireCallback("onLate", onLate);
+  if (meta !== undefined) requireBytes("meta", meta);
 }
 
 function abortReason(reason: AbortReason): CulvertError {

@@ -1,5 +1,13 @@
 import type { ItemSource } from "../call/handlers.ts";
 
+/** @throws TypeError for what gives no items */
+export function requireItems(items: unknown): void {
+  const given: Partial<AsyncIterable<unknown> & Iterable<unknown>> = Object(items);
+  const source = given[Symbol.asyncIterator] ?? given[Symbol.iterator];
+  if (typeof source === "function") return;
+  throw new TypeError("items must be iterable: there is nothing to send");
+}
+
 /**
  * Items that somebody gives, and that can be ended while the next one is awaited: `for await` alone
  * would wait for it to come first. A generator hears of it at its next `yield` all the same.
@@ -9,6 +17,7 @@ export class EndableItems<Item> implements AsyncIterableIterator<Item, undefined
   #isOver = false;
 
   constructor(items: ItemSource<Item>) {
+    requireItems(items);
     const given = items as Partial<AsyncIterable<Item> & Iterable<Item>>;
     const source = given[Symbol.asyncIterator]?.() ?? given[Symbol.iterator]?.();
     if (source === undefined) throw new TypeError("items are to be sent that are none");

@@ -8,7 +8,7 @@ import { encodeMeta } from "../message/meta.ts";
 import { readFailure } from "../request/failure.ts";
 import { CALL_FRAME, type CallFrame, encodeOpening, type StreamingKind } from "./call-frame.ts";
 import { CallGuard } from "./call-guard.ts";
-import { EndableItems } from "./endable-items.ts";
+import { EndableItems, requireItems } from "./endable-items.ts";
 import { FrameStream } from "./frame-stream.ts";
 import type { StreamCallLimits } from "./stream-limits.ts";
 
@@ -94,6 +94,7 @@ export class StreamCaller {
     },
     options: CallOptions,
   ): Promise<Reply> {
+    requireItems(given.items);
     const call = await this.#begin(target, NO_REQUEST, options);
     void this.#pump(call, given.items, given.up);
     try {
@@ -115,6 +116,7 @@ export class StreamCaller {
     },
     options: CallOptions,
   ): AsyncGenerator<Down, void, undefined> {
+    requireItems(given.items);
     const call = await this.#begin(target, NO_REQUEST, options);
     void this.#pump(call, given.items, given.up);
     yield* this.#items(call, given.down);
@@ -148,7 +150,6 @@ export class StreamCaller {
     if (this.#isClosed) throw new CulvertError("CULVERT_CLOSED");
     const { signal, meta = {} } = options;
     const totalMs = Math.min(options.totalMs ?? this.#limits.totalMs, this.#limits.totalMs);
-    if (!(totalMs > 0)) throw new RangeError("totalMs is a positive time");
     const totalAt = this.#clock.now() + totalMs;
     const encoded = encodeMeta(meta);
     const frames = await this.#openFrames(peer, totalAt, signal);

@@ -1,23 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolTable } from "../../../src/link/host/protocol-table.ts";
 
+const [first, second, another] = [() => {}, () => {}, () => {}] as const;
+
 describe("who takes what comes for a protocol", () => {
   it("is the one that was named last", () => {
-    const table = new ProtocolTable<string>();
-    table.set("map", "the first");
-    table.set("map", "the second");
-    table.set("rpc", "another one");
-    expect(table.get("map")).toBe("the second");
-    expect(table.get("rpc")).toBe("another one");
+    const table = new ProtocolTable<() => void>();
+    table.set("map", first);
+    table.set("map", second);
+    table.set("rpc", another);
+    expect(table.get("map")).toBe(second);
+    expect(table.get("rpc")).toBe(another);
     expect(table.get("onion")).toBeUndefined();
   });
 
   it("is nobody once the last one has taken itself back", () => {
-    const table = new ProtocolTable<string>();
-    const cancelFirst = table.set("map", "the first");
-    const cancelSecond = table.set("map", "the second");
+    const table = new ProtocolTable<() => void>();
+    const cancelFirst = table.set("map", first);
+    const cancelSecond = table.set("map", second);
     cancelFirst();
-    expect(table.get("map")).toBe("the second");
+    expect(table.get("map")).toBe(second);
     cancelSecond();
     expect(table.get("map")).toBeUndefined();
     cancelSecond();
@@ -26,9 +28,9 @@ describe("who takes what comes for a protocol", () => {
   });
 
   it("is for names that fit a frame alone", () => {
-    const table = new ProtocolTable<string>();
+    const table = new ProtocolTable<() => void>();
     for (const name of ["", "Map", "m ap", "x".repeat(65)]) {
-      expect(() => table.set(name, "anybody")).toThrow(RangeError);
+      expect(() => table.set(name, first)).toThrow(RangeError);
     }
     expect(table.get("Map")).toBeUndefined();
   });
