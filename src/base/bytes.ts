@@ -31,7 +31,9 @@ const UINT8ARRAY = "[object Uint8Array]";
  * of it as zeros. Each realm (of `node:vm`, of a test runner) has a `Uint8Array` of its own.
  */
 export function isBytes(given: unknown): given is Uint8Array {
-  return ArrayBuffer.isView(given) && Object.prototype.toString.call(given) === UINT8ARRAY;
+  if (!ArrayBuffer.isView(given)) return false;
+  // Those of this realm, which are nearly all, are known at a hundredth of the price.
+  return given instanceof Uint8Array || Object.prototype.toString.call(given) === UINT8ARRAY;
 }
 
 /** Compares public bytes; for secrets use `equalSecret` of `src/crypto`. */
