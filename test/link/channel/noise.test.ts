@@ -139,6 +139,18 @@ describe("the records of one direction", () => {
     expect(toHex(later?.subarray(0, 64) ?? payload)).toBe(toHex(first?.subarray(0, 64) ?? memory));
   });
 
+  it("take the next key after 65,536 records too, however short, at both ends", () => {
+    const key = new SeededRandom(1).bytes(32);
+    const [sealer, opener] = [new RecordSealer(key), new RecordOpener(key)];
+    const payload = Uint8Array.of(1);
+    for (let i = 0; i < 65_536; i++) opener.open(sealer.seal(payload).subarray(2));
+    const nonce = new Uint8Array(12).fill(0xff, 4);
+    const next = crypto().aeadSeal(key, nonce, new Uint8Array(32)).slice(0, 32);
+    const later = sealer.seal(payload);
+    expect(toHex(later)).toBe(toHex(new RecordSealer(next).seal(payload)));
+    expect(opener.open(later.subarray(2))).toEqual(payload);
+  });
+
   it("open in order only, and once", () => {
     const key = dhKeysOf(new SeededRandom(2).bytes(32)).publicKey;
     const sealer = new RecordSealer(key);
