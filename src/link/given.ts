@@ -39,28 +39,32 @@ export function requireTarget(target: DialTarget): void {
 
 /** @throws TypeError, RangeError for what no link can be made over, or not so */
 export function requireAttachable(connection: PathConnection, options: AttachOptions): void {
-  requireConnection(connection);
-  requireObject("options", options);
-  const { isInitiator, isRelayed, expectedId, publicKey, via, signal } = options;
-  requireOneOf("isInitiator", isInitiator, [true, false]);
-  requireOneOf("isRelayed", isRelayed, [true, false]);
-  if (expectedId !== undefined) requireBytes("expectedId", expectedId, NODE_ID_BYTES);
-  requireKey(publicKey);
-  if (via !== undefined) requireBytes("via", via, NODE_ID_BYTES);
-  requireSignal(signal);
+  requireConnection(connection, () => {
+    requireObject("options", options);
+    const { isInitiator, isRelayed, expectedId, publicKey, via, signal } = options;
+    requireOneOf("isInitiator", isInitiator, [true, false]);
+    requireOneOf("isRelayed", isRelayed, [true, false]);
+    if (expectedId !== undefined) requireBytes("expectedId", expectedId, NODE_ID_BYTES);
+    requireKey(publicKey);
+    if (via !== undefined) requireBytes("via", via, NODE_ID_BYTES);
+    requireSignal(signal);
+  });
 }
 
 /** @throws TypeError, RangeError for what is no way for a link */
 export function requireUpgradePath(path: UpgradePath): void {
   requireObject("path", path);
-  requireSignal(path.signal);
   if (!("connection" in path)) {
     requireAddresses(path.addresses);
+    requireSignal(path.signal);
     return;
   }
-  requireConnection(path.connection);
-  requireOneOf("isRelayed", path.isRelayed, [true, false]);
-  if (path.via !== undefined) requireBytes("via", path.via, NODE_ID_BYTES);
+  const { connection, isRelayed, via, signal } = path;
+  requireConnection(connection, () => {
+    requireOneOf("isRelayed", isRelayed, [true, false]);
+    if (via !== undefined) requireBytes("via", via, NODE_ID_BYTES);
+    requireSignal(signal);
+  });
 }
 
 /** @throws TypeError for what does not say how to close */
@@ -74,8 +78,15 @@ export function requireDatagram(bytes: Uint8Array, bytesMax: number): void {
   if (bytes.length > bytesMax) throw new RangeError(`a datagram has up to ${bytesMax} bytes`);
 }
 
-function requireConnection(connection: PathConnection): void {
+/** It is handed over: where the rest of what was given is wrong, nobody else would close it. */
+function requireConnection(connection: PathConnection, requireRest: () => void): void {
   requireMethods("connection", connection, "start", "write", "setReading", "close");
+  try {
+    requireRest();
+  } catch (error) {
+    connection.close(true);
+    throw error;
+  }
 }
 
 function requireAddresses(addresses: readonly NodeAddress[]): void {

@@ -1,4 +1,4 @@
-import { NodeIdentity } from "culvert/identity";
+import { type NodeId, NodeIdentity } from "culvert/identity";
 import {
   HolderCore,
   Observations,
@@ -135,6 +135,14 @@ describe("a host", () => {
       return host.upgrade(it, { addresses: [] });
     });
     expect(link.isOpen).toBe(true);
+    // It was handed over, and nobody else would close it.
+    const closed: boolean[] = [];
+    const connection = { ...silent(), close: (isAbrupt: boolean) => void closed.push(isAbrupt) };
+    const wrong = given<NodeId>("x");
+    await expect(host.attach(connection, { ...how, via: wrong })).rejects.toThrow("via must be");
+    const path = { connection, isRelayed: true, via: wrong };
+    await expect(host.upgrade(link, path)).rejects.toThrow("via must be");
+    expect(closed).toEqual([true, true]);
     await world.close();
   });
 
