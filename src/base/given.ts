@@ -54,9 +54,7 @@ export function requireMethods(name: string, value: unknown, ...methods: readonl
  * @throws RangeError for one of another length
  */
 export function requireBytes(name: string, value: unknown, length?: number): void {
-  // Looked at for each message: the engine knows its own at a glance, those of other realms not.
-  const isOurs = value instanceof Uint8Array;
-  if (!isOurs && !isBytes(value)) throw new TypeError(`${name} must be a Uint8Array`);
+  if (!isBytes(value)) throw new TypeError(`${name} must be a Uint8Array`);
   if (length === undefined || value.length === length) return;
   throw new RangeError(`${name} has ${length} bytes, not ${value.length}`);
 }
@@ -90,7 +88,7 @@ export function requireAmount(name: string, value: unknown): void {
 /** @throws RangeError for what is no whole number between these, both included */
 export function requireWhole(name: string, value: unknown, min: number, max: number): void {
   if (isBetween(value, min, max) && Number.isInteger(value)) return;
-  throw new RangeError(`${name} is a whole number from ${min} to ${max}, not ${shown(value)}`);
+  throw new RangeError(`${name} must be a whole number from ${min} to ${max}, not ${shown(value)}`);
 }
 
 /** @throws RangeError for what is no time; one without an end may be given, and is cut */
