@@ -58,4 +58,59 @@ describe("the receiver of a stream", () => {
     give(2, end, 20);
     expect([wanted.at(-1), failed]).toEqual([20, []]);
   });
+
+  it("delivers nothing any more once it is closed, and hears of no abort", () => {
+    const { receiver, seal, give, effects, failed } = receiverOf();
+    const [start, reset] = [seal("start", Mode.EndToEnd, 7), seal("reset")];
+    receiver.close(1);
+    give(0, start, 10);
+    give(1, reset, 20);
+    expect(effects.filter(({ kind }) => kind === "deliver")).toEqual([]);
+    expect(failed).toEqual([]);
+  });
+
+  it("takes an abort of another session for no word of its peer", () => {
+    const [ours, other] = [receiverOf(), receiverOf()];
+    other.random.bytes(1);
+    other.seal("start", Mode.EndToEnd);
+    ours.give(0, ours.seal("start", Mode.EndToEnd), 10);
+    // Of the same number and under the same keys, but it names another first frame.
+    ours.give(1, other.seal("reset"), 20);
+    expect(ours.failed).toEqual(["CULVERT_PROTOCOL"]);
+  });
+
+  it("is starved by what is missing next alone, and stuck by whatever is missing", () => {
+    const { receiver, seal, give, lateAt } = receiverOf();
+    give(0, seal("start", Mode.EndToEnd, 7), 10);
+    seal("data", 8);
+    give(2, seal("data", 9), 20);
+    for (let now = 20; now < 10_000; now += 1_000) {
+      for (const late of lateAt(now)) receiver.onLate(late);
+      receiver.pump(now);
+    }
+    // Its application has not read what came before.
+    expect([receiver.isStuck, receiver.isStarved]).toEqual([true, false]);
+    receiver.take({ kind: "taken", offset: 1 }, 10_000);
+    expect([receiver.isStuck, receiver.isStarved]).toEqual([true, true]);
+  });
+
+  it("tells at once that there is room again, and later what else was taken", () => {
+    const { receiver, seal, give, wanted } = receiverOf({ receiveFramesMax: 2 });
+    give(0, seal("start", Mode.EndToEnd, 7), 10);
+    give(1, seal("data", 8), 10);
+    receiver.take({ kind: "taken", offset: 1 }, 20);
+    expect(wanted.at(-1)).toBe(20);
+    receiver.take({ kind: "taken", offset: 2 }, 30);
+    expect(wanted.at(-1)).toBe(30 + ACK_DELAY_MS);
+  });
+
+  it("expects more of a writer whom only its probes have brought so far", () => {
+    const { receiver, seal, give } = receiverOf({ receiveFramesMax: 2 });
+    give(0, seal("start", Mode.EndToEnd, 7), 10);
+    give(1, seal("probe"), 10);
+    expect(receiver.isExpecting).toBe(true);
+    receiver.pump(20);
+    give(2, seal("data", 8), 20);
+    expect(receiver.isExpecting).toBe(false);
+  });
 });

@@ -1,6 +1,7 @@
 import { Broadcast, Stream, Subscription } from "culvert";
 import { MemoryTransport, type Transport } from "culvert/transport";
 import { expect, onTestFinished, test } from "vitest";
+import { UnreadLife } from "../../../src/stream/receiver/unread-life.ts";
 import { VirtualClock } from "../../../src/testing/index.ts";
 
 const SECRET = new Uint8Array(32).fill(1);
@@ -63,4 +64,11 @@ test.each([
     },
   }));
   expect(reader.progress().peerExpiresAt).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("an older frame that comes late says nothing of what was put later", () => {
+  const life = new UnreadLife();
+  life.note(5, 100, 0);
+  life.note(4, 10, 1_000);
+  expect(life.endsAt).toBe(100_000);
 });
