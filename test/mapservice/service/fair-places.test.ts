@@ -53,6 +53,26 @@ describe("bytes that wait in queues", () => {
     expect(fill(rig, putBy(rig, 6))).toBeGreaterThanOrEqual(14);
   });
 
+  test("are told of to who has made room for himself once others have left him some", () => {
+    const askers = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+    const sources = Object.fromEntries(askers.map((asker) => [asker, `${asker}`]));
+    const tight = { queuedBytesMax: 10 * BYTES, queuedPerLinkMax: 4 };
+    const [roomy, full] = [rigWith({ queuedPerLinkMax: 4 }, sources), rigWith(tight, sources)];
+    for (const rig of [roomy, full]) {
+      for (let i = 0; i < 4; i++) rig.get(i, i);
+      fillAll(
+        rig,
+        askers.map((asker) => putBy(rig, asker)),
+      );
+      rig.said();
+      for (const request of [0, 1]) rig.cancel(request);
+    }
+    expect([roomy.said(), full.said()]).toEqual([["ready"], []]);
+    expect([roomy.core.isCongested(1), full.core.isCongested(1)]).toEqual([false, true]);
+    full.core.handle({ kind: "close", asker: 1 }, 0);
+    expect(full.core.isCongested(1)).toBe(false);
+  });
+
   test("are left to another of the same source too", () => {
     const rig = rigWith(limits, { 2: "a", 3: "a", 4: "a" });
     fillAll(rig, [putBy(rig, 2), putBy(rig, 3)]);

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { encodeRecord, MemoryRecordStore, storeOver } from "../../../src/mapservice/index.ts";
+import {
+  encodeRecord,
+  type MapRecord,
+  MemoryRecordStore,
+  storeOver,
+} from "../../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../../src/mapservice/record/work-stamp.ts";
 import { addressOf, PAYLOAD_SIZE, recordOf, serviceRig, Witness } from "../fixtures.ts";
-import { Rig, STORED } from "../map-core-rig.ts";
+import { Rig, STORED, UNIX_MS } from "../map-core-rig.ts";
 
 /** Two puts are as much as may be on its way to the store. */
 const LIMITS = { committingBytesMax: 250, storeMsMax: 8_000 };
@@ -71,6 +76,60 @@ describe("a durable write that hangs", () => {
     expect(saidBy(rig)).toEqual(["3:busy", "turn", "4:busy"]);
   });
 
+  test("gives back the room and the share of what was waiting behind it", () => {
+    // A share of two records.
+    const rig = new Rig({ ...LIMITS, sourceShare: 2 / 1_000 }, { verifiesAside: true });
+    const putAndVerify = (id: number): void => {
+      rig.put(id, recordOf(id));
+      rig.core.handle({ kind: "turn", unixMs: UNIX_MS, fill: 1 / 2 }, 0);
+      rig.drain();
+      if (rig.effects.some(({ kind }) => kind === "verify")) rig.verified(id);
+    };
+    putAndVerify(1);
+    putAndVerify(2);
+    rig.timeout(8_000);
+    rig.committed(undefined);
+    rig.said();
+    putAndVerify(3);
+    expect(saidBy(rig)).toEqual(["turn", "verify:3", "commit:1"]);
+    putAndVerify(4);
+    expect(saidBy(rig)).toEqual(["turn", "verify:4"]);
+  });
+
+  test("costs nothing of a share that a life was asked for meanwhile", () => {
+    const rig = new Rig({ ...LIMITS, sourceShare: 3 / 1_000 });
+    const put = (id: number, record: MapRecord): string[] => {
+      rig.put(id, record);
+      rig.core.handle({ kind: "turn", unixMs: UNIX_MS, fill: 1 / 2 }, 0);
+      rig.drain();
+      return saidBy(rig);
+    };
+    put(1, recordOf(1));
+    rig.committed([STORED]);
+    put(2, recordOf(2));
+    rig.timeout(8_000);
+    expect(put(3, recordOf(1, { ttlSeconds: 604_800 }))).toContain("3:busy");
+    rig.committed(undefined);
+    for (const id of [4, 5]) {
+      expect(put(id, recordOf(id))).toContain("commit:1");
+      rig.committed([STORED]);
+    }
+  });
+
+  test("takes no put that is known either, where that needs a receipt", () => {
+    const rig = new Rig(LIMITS);
+    rig.get(1, 1);
+    rig.turn();
+    rig.lookedUp(1, recordOf(1));
+    rig.put(2, recordOf(2));
+    rig.turn();
+    rig.timeout(8_000);
+    rig.said();
+    rig.put(3, recordOf(1, { ttlSeconds: 1 }));
+    rig.turn();
+    expect(saidBy(rig)).toEqual(["turn", "3:busy"]);
+  });
+
   test("takes no longer life for what is kept either, and has no longer one to tell of", () => {
     const rig = new Rig(LIMITS);
     rig.put(1, recordOf(1));
@@ -113,6 +172,7 @@ describe("a durable write that hangs", () => {
     rig.said();
     rig.committed(undefined);
     expect(saidBy(rig)).toEqual([]);
+    expect(rig.core.statistics).toMatchObject({ storeFailures: 1 });
     rig.put(7, recordOf(7));
     rig.turn();
     expect(saidBy(rig)).toEqual(["turn", "commit:1"]);

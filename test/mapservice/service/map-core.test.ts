@@ -55,6 +55,15 @@ describe("turns", () => {
     expect(rig.said().at(-1)).toBe("turn");
   });
 
+  test("do less of what is long, though it is refused", () => {
+    const rig = new Rig();
+    const long = recordOf(1, { payloadSize: 64 * 1_024 });
+    for (let i = 0; i < 8; i++) rig.put(i, long);
+    rig.said();
+    rig.turn();
+    expect(rig.said().filter((kind) => kind.endsWith("refused"))).toHaveLength(4);
+  });
+
   test("an asker above its rate waits for its tokens, and loses nothing", () => {
     const rig = new Rig({ requestsPerSecond: 10, requestsBurst: 3 });
     for (let i = 0; i < 5; i++) rig.get(i, i);
@@ -81,6 +90,16 @@ describe("queues", () => {
     rig.turn();
     expect(rig.said()).toContain("ready");
     expect(rig.core.isCongested(1)).toBe(false);
+  });
+
+  test("tell that they have room when half of it is free", () => {
+    const rig = new Rig({ queuedPerLinkMax: 4, requestsPerSecond: 1, requestsBurst: 1 });
+    for (let i = 0; i < 4; i++) rig.get(i, i);
+    rig.turn();
+    expect(rig.said()).toEqual(["turn", "lookup"]);
+    rig.timeout(1_000);
+    rig.turn();
+    expect(rig.said()).toContain("ready");
   });
 
   test("their bytes are bounded over all askers", () => {

@@ -82,6 +82,15 @@ describe("records at hand", () => {
     expect(recent.get(keyOf(cell), 0)?.record).toEqual(tombstone);
   });
 
+  test("keep their receipt when a read tells no more than was known", () => {
+    const recent = new RecentRecords(MIB);
+    const given = record(1);
+    const receipt = { expiresMs: 500, leftMask: 0, siblings: [], signature: new Uint8Array(64) };
+    recent.set(keyOf(given), { ...kept(given), receipt });
+    recent.set(keyOf(given), kept(given));
+    expect(recent.get(keyOf(given), 0)?.receipt).toBe(receipt);
+  });
+
   test("are not given once they have expired, nor kept where nothing is to be kept", () => {
     const recent = new RecentRecords(MIB);
     recent.set(keyOf(record(1)), kept(record(1), 500));
