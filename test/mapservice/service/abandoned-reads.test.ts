@@ -51,4 +51,15 @@ describe("reads that nobody waits for", () => {
     rig.turn();
     expect(rig.said().filter((kind) => kind !== "turn")).toEqual(["lookup", "lookup", "lookup"]);
   });
+
+  test("count for nobody once the store has answered", () => {
+    const rig = new Rig({ waitingPerLinkMax: 2 });
+    for (let i = 0; i < 10; i++) {
+      rig.get(i, i, 1_000);
+      rig.turn();
+      rig.cancel(i);
+      rig.lookedUp(i);
+    }
+    expect(rig.said().filter((kind) => kind === "lookup")).toHaveLength(10);
+  });
 });

@@ -82,11 +82,13 @@ describe("records at hand", () => {
     expect(recent.get(keyOf(cell), 0)?.record).toEqual(tombstone);
   });
 
-  test("keep their receipt when a read tells no more than was known", () => {
+  test("get a receipt, and keep it when a read tells no more than was known", () => {
     const recent = new RecentRecords(MIB);
     const given = record(1);
     const receipt = { expiresMs: 500, leftMask: 0, siblings: [], signature: new Uint8Array(64) };
+    recent.set(keyOf(given), kept(given));
     recent.set(keyOf(given), { ...kept(given), receipt });
+    expect(recent.get(keyOf(given), 0)?.receipt).toBe(receipt);
     recent.set(keyOf(given), kept(given));
     expect(recent.get(keyOf(given), 0)?.receipt).toBe(receipt);
   });

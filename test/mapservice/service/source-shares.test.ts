@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { MAP_LIMITS } from "../../../src/mapservice/index.ts";
+import { SourceShares } from "../../../src/mapservice/service/source-shares.ts";
 import { recordOf, requesterAt, serviceRig } from "../fixtures.ts";
 
 describe("the share of a source", () => {
@@ -75,5 +77,11 @@ describe("the share of a source", () => {
     await rig.clock.runUntil(125_000);
     expect(await put(recordOf(10, { ttlSeconds: 625 }))).toMatchObject({ ttlSeconds: 625 });
     expect(await put(recordOf(11, { ttlSeconds: 625 }))).toMatchObject({ ttlSeconds: 375 });
+  });
+
+  test("is one record at the least, however small the store is", () => {
+    const shares = new SourceShares(2, { ...MAP_LIMITS, ttlSecondsMax: 1_000 });
+    const takesAt = (now: number): boolean => shares.takeRecord("a", now) !== undefined;
+    expect([takesAt(0), takesAt(999_000), takesAt(1_000_000)]).toEqual([true, false, true]);
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../../src/base/index.ts";
 import { StreamCore } from "../../../src/stream/core/stream-core.ts";
 import { capabilitiesOf } from "../../../src/stream/duplex/assemble.ts";
-import type { StreamInput } from "../../../src/stream/exchange/protocol.ts";
+import type { StreamEffect, StreamInput } from "../../../src/stream/exchange/protocol.ts";
 import { resolveOptions, type StreamOptions } from "../../../src/stream/options.ts";
+import type { StreamState } from "../../../src/stream/state.ts";
 import { effectsOf } from "../../effects-of.ts";
 import { type CheckedCore, type CoreWeather, CoreWorld } from "../core-world.ts";
 
@@ -181,4 +182,57 @@ describe("the contract of a stream core", () => {
     core.handle({ kind: "start", unixMs: 1e12 }, 0);
     expect(core.progress.expiresAt).toBe(1e6);
   });
+
+  it("has nothing to tell of an abort before it was started", () => {
+    const { core } = coreAlone();
+    core.handle({ kind: "abort" }, 0);
+    expect([...effectsOf(core)]).toEqual([{ kind: "done" }]);
+  });
+
+  it("says once that it is there where nothing is, and goes on asking", () => {
+    const { core, asked, pass } = coreAlone();
+    core.handle({ kind: "start", unixMs: 1e12 }, 0);
+    pass(3_600_000);
+    const before = asked("get").length;
+    pass(7_200_000);
+    // It is put again and again, as nobody says that it is stored.
+    const frameIds = new Set(asked("put").map(({ frameId }) => toHex(frameId)));
+    expect([frameIds.size, asked("get").length > before]).toEqual([1, true]);
+  });
+
+  it("says in its next session that it is there, and has told all when that is stored", () => {
+    const { core, asked, pass } = coreAlone(coreAlone().core.state());
+    core.handle({ kind: "start", unixMs: 1e12 }, 0);
+    pass(0);
+    // An old copy of that state would learn so.
+    const [put] = asked("put");
+    expect([core.progress.isAllStored, core.progress.isAllTold]).toEqual([true, false]);
+    core.handle({ kind: "stored", request: put?.request ?? -1, ttlSeconds: 100 }, 10);
+    expect(core.progress.isAllTold).toBe(true);
+  });
 });
+
+/** A core without a Map: what it asks for is never answered, if not by hand. */
+function coreAlone(state?: StreamState) {
+  const core = new StreamCore({
+    ...capabilitiesOf(new Uint8Array(32).fill(1), "listener"),
+    ...{ cellBytes: 120, random: new SeededRandom(1), options: resolveOptions() },
+    ...(state && { state }),
+  });
+  const effects: StreamEffect[] = [];
+  /** Lets time pass up to `now`, timer by timer. */
+  const pass = (now: number): void => {
+    for (let at = 0; at <= now; at = core.deadline()) {
+      core.timeout(at);
+      for (const effect of effectsOf(core)) {
+        effects.push(effect);
+        if (effect.kind === "turn") core.handle(effect, at);
+      }
+    }
+  };
+  const asked = (kind: "put" | "get") =>
+    effects.filter((effect): effect is Extract<StreamEffect, { kind: typeof kind }> => {
+      return effect.kind === kind;
+    });
+  return { core, asked, pass };
+}

@@ -123,6 +123,24 @@ describe("a reader of a chain", () => {
     expect(exchange.deadline()).toBeGreaterThan(59_000);
   });
 
+  it("asks again when its newest question is late, not when an older one is", () => {
+    const { reader, indexes, arrive, passTime } = readerOf();
+    reader.pump(0, NO_LIMIT);
+    arrive(3, 10);
+    const [older] = passTime(4_000);
+    const count = indexes().length;
+    expect(older?.index).toBe(0);
+    if (older !== undefined) reader.late(older);
+    reader.pump(4_000, NO_LIMIT);
+    expect(indexes()).toHaveLength(count);
+  });
+
+  it("cancels a newer question of a quiet chain while the oldest may still be answered", () => {
+    const { asked, passTime } = readerOf({ aheadMin: 1 });
+    for (let now = 0; asked("cancel").length === 0; now += 100) passTime(now);
+    expect([asked("get")[0]?.request, asked("cancel")[0]?.request]).toEqual([1, 2]);
+  });
+
   it("counts how often a frame that must be there was asked for in vain", () => {
     const { reader, indexes, arrive, passTime } = readerOf();
     reader.pump(0, NO_LIMIT);

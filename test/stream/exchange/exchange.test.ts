@@ -204,6 +204,15 @@ describe("lateness", () => {
     expect(exchange.deadline()).toBe(NEVER);
   });
 
+  it("frees the place of a parked get once, though it comes twice", () => {
+    const { exchange, get, lateAt } = exchangeFixture({ window: 1 });
+    const parked = get(0, 0);
+    expect(lateAt(1e5)).toHaveLength(1);
+    get(1, 1e5);
+    exchange.expect(parked, 1e5);
+    expect([lateAt(1e5 + 1_000), exchange.mayGet(1e5 + 1_000)]).toEqual([[parked], false]);
+  });
+
   it("of everything that was sent on a guess comes sooner after the first round trip", () => {
     const { exchange, put, get } = exchangeFixture();
     const first = put(0, 0);
