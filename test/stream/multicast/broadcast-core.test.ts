@@ -5,6 +5,7 @@ import {
   BroadcastCore,
   type BroadcastInput,
 } from "../../../src/stream/multicast/broadcast-core.ts";
+import type { BroadcastState } from "../../../src/stream/multicast/broadcast-state.ts";
 import { generateCapability } from "../../../src/stream/multicast/capability-text.ts";
 import { Numbering } from "../../../src/stream/multicast/numbering.ts";
 import {
@@ -17,11 +18,12 @@ const CELL_BYTES = 100;
 const DAY_MS = 86_400_000;
 
 /** A broadcast on its own: its Map and its journal are told what to answer. */
-function broadcastOf(given: Partial<BroadcastOptions> = {}) {
+function broadcastOf(given: Partial<BroadcastOptions> = {}, state?: BroadcastState) {
   const write = generateCapability();
   const core = new BroadcastCore({
     ...{ write, cellBytes: CELL_BYTES, random: new SeededRandom(7) },
     options: resolveBroadcastOptions(given),
+    ...(state && { state }),
   });
   const puts: number[] = [];
   const recalls: string[] = [];
@@ -133,5 +135,32 @@ describe("the writer of a broadcast with a journal", () => {
     handle({ kind: "failed", request: puts[1] ?? -1, code: "CULVERT_BUSY" }, DAY_MS + 10_000);
     pass(DAY_MS + 20_000);
     expect(recalls).toHaveLength(2);
+  });
+});
+
+describe("the writer of a broadcast that goes on", () => {
+  it("keeps what an earlier session has kept, though its options allow less", () => {
+    const before = broadcastOf({ durable: true, noDelay: true });
+    before.frames(5, 0);
+    for (let at = 0; at < before.puts.length; at++) before.store(at, 10);
+    const { keptFrames } = before.core.progress;
+    const { core, puts, pass } = broadcastOf(
+      { durable: true, retainFrames: 1 },
+      before.core.state(),
+    );
+    expect([core.progress.keptFrames, core.deadline() > 0]).toEqual([keptFrames, true]);
+    expect(puts).toEqual([]);
+    // One after the other is renewed.
+    pass(DAY_MS);
+    expect(core.deadline()).toBeGreaterThan(DAY_MS);
+  });
+
+  it("leaves after a while when nobody hears any more that it was given up", () => {
+    const before = broadcastOf({ durable: true });
+    before.frames(1, 0);
+    before.handle({ kind: "abort" }, 0);
+    const { core, others, pass } = broadcastOf({ durable: true }, before.core.state());
+    pass(DAY_MS);
+    expect([others.at(-1), core.isOver]).toEqual(["done", true]);
   });
 });
