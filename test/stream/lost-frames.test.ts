@@ -1,6 +1,10 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type CulvertError, toHex } from "../../src/base/index.ts";
-import { Stream, type StreamOpenOptions } from "../../src/stream/index.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
+import { openFrame } from "../../src/stream/frame/cell.ts";
+import { FLAG_STARVED } from "../../src/stream/frame/frame.ts";
+import { ACK_CONTEXT, FrameKeys } from "../../src/stream/frame/frame-keys.ts";
+import { Mode, Stream, type StreamOpenOptions } from "../../src/stream/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
 import {
   type GetOptions,
@@ -9,6 +13,7 @@ import {
   type Receipt,
   type Transport,
 } from "../../src/transport/index.ts";
+import { HostileWriter, place } from "./sealed-by-hand.ts";
 
 /** A Map that keeps everything but the cell that was put first, and spoils what it is told to. */
 class LeakyTransport implements Transport {
@@ -101,4 +106,30 @@ describe("cells that do not open", () => {
     expect([reader.bytesRead, reader.progress().unopened]).toEqual([2_000, 3]);
     expect(warnings).toEqual(["CULVERT_DECRYPT_FAILED"]);
   });
+});
+
+it("is told of to its writer, who may think that it is there", async () => {
+  const { clock, map, at } = place();
+  const secret = new Uint8Array(32).fill(5);
+  const { write, read } = capabilitiesOf(secret, "listener");
+  const acks = new FrameKeys(read.chain.ackChain(), 0, ACK_CONTEXT);
+  const writer = new HostileWriter(map, write.chain);
+  const reader = Stream.dial(map, secret, at);
+  reader.resume();
+  onTestFinished(() => reader.halt());
+  await writer.seal("start", Uint8Array.of(Mode.EndToEnd))();
+  writer.seal("data", Uint8Array.of(1));
+  const asking = writer.seal("probe");
+  await asking();
+  const isStarved = async (index: number): Promise<boolean> => {
+    const keys = acks.at(index);
+    const opened = openFrame(await map.get(keys.frameId), keys, map.payloadSize);
+    return opened.kind === "frame" && (opened.frame.flags & FLAG_STARVED) !== 0;
+  };
+  await clock.runUntil(1_000);
+  expect(await isStarved(0)).toBe(false);
+  await clock.runUntil(60_000);
+  await writer.seal("probe")();
+  await clock.runUntil(90_000);
+  expect(await isStarved(1)).toBe(true);
 });

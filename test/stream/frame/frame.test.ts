@@ -13,6 +13,7 @@ import {
   type Frame,
   type FrameType,
   INDEX_MAX,
+  isFull,
   isSelected,
   MARK_MAX,
   NO_ACKNOWLEDGEMENT,
@@ -181,6 +182,8 @@ describe("a selective acknowledgement", () => {
     const ones = bitmap(Array.from({ length: SELECTIVE_BITS }, (_, j) => j));
     expect(toHex(ones)).toBe("ff".repeat(14));
     expect([isSelected(ones, 111), isSelected(ones, 112)]).toEqual([true, false]);
+    const isFullWith = (selective: Uint8Array) => isFull({ next: 0, credit: 0, selective });
+    expect([ones, ones.with(13, 0x7f), bitmap([])].map(isFullWith)).toEqual([true, false, false]);
   });
 
   it("tells what was selected, and where the arrived frames end", () => {

@@ -67,6 +67,41 @@ describe("the receiver of a stream", () => {
     give(1, reset, 20);
     expect(effects.filter(({ kind }) => kind === "deliver")).toEqual([]);
     expect(failed).toEqual([]);
+    // Who has no room any more has a code in its place.
+    expect(receiver.acknowledgement().credit).toBe(1);
+  });
+
+  it("leaves an end to the next session until all before it was taken", () => {
+    const { receiver, seal, give } = receiverOf();
+    give(0, seal("start", Mode.EndToEnd, 7), 10);
+    give(1, seal("end", ...END), 20);
+    expect(receiver.save()).toMatchObject({ next: 0, end: undefined });
+    receiver.take({ kind: "taken", offset: 1 }, 30);
+    expect(receiver.save()).toMatchObject({ next: 2, end: { index: 1, length: 1 } });
+  });
+
+  it("hears of an abort behind an end", () => {
+    const { receiver, seal, give, failed } = receiverOf();
+    give(0, seal("start", Mode.EndToEnd, 7), 10);
+    give(1, seal("end", ...END), 20);
+    receiver.pump(20);
+    give(2, seal("reset"), 30);
+    expect(failed).toEqual(["CULVERT_PEER_ABORTED"]);
+  });
+
+  it("keeps all pieces of what is begun, by how much of it is fresh", () => {
+    const { receiver, seal, give } = receiverOf({ durable: true });
+    give(0, seal("start", Mode.EndToEnd, 1, 2, 3), 10);
+    const begin = (offset: number, ...bytes: number[]): void => {
+      const begun = { length: offset, bytes: Uint8Array.from(bytes) };
+      receiver.take({ kind: "taken", offset, begun }, 20);
+    };
+    begin(1, 1);
+    begin(3, 2, 3);
+    expect([...receiver.residentByName().values()].map((piece) => [...piece])).toEqual([
+      [1],
+      [2, 3],
+    ]);
   });
 
   it("takes an abort of another session for no word of its peer", () => {

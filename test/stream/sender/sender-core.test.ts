@@ -246,6 +246,26 @@ describe("the sender of a stream that goes on", () => {
     expect(sender.unacknowledgedFrames).toBe(2);
   });
 
+  it("goes no further than its reader has allowed, and knows its end and its abort", () => {
+    const state = { ...left, base: 1, next: 2, storedBelow: 2, creditLimit: 4 };
+    const resumed = (more: Partial<SenderState>) =>
+      senderOf({ noDelay: true }, { ...state, ...more });
+    const { sender, write, store, pump, puts } = resumed({});
+    sender.resume(0, 1e9, { ...state, expiresUnixMs: 1e9 });
+    write(1, 0);
+    store(0, 10);
+    for (let now = 20; now < 30; now++) write(1, now);
+    pump(30);
+    expect(puts()).toBe(2);
+    const ended = resumed({ endIndex: 1 });
+    ended.acknowledge(2, 10);
+    expect(ended.sender.isEndTaken).toBe(true);
+    // Its code is left out where it is 0.
+    const aborted = resumed({ resetIndex: 1 });
+    aborted.write(1, 0);
+    expect(aborted.puts()).toBe(0);
+  });
+
   it("counts nothing as stored that has left the Map", () => {
     const framer = { ...left.framer, framedBytes: 100 };
     const state = { ...left, framer, base: 0, next: 4, storedBelow: 4, storedBytes: 90 };
