@@ -76,6 +76,8 @@ describe("the sender of a stream", () => {
     pump(0);
     store(0, 10);
     store(1, 10);
+    acknowledge(1, 20);
+    expect(sender.isEndTaken).toBe(false);
     acknowledge(2, 20);
     expect(sender.isEndTaken).toBe(true);
     sender.abort(30, 7);
@@ -264,6 +266,27 @@ describe("the sender of a stream that goes on", () => {
     const aborted = resumed({ resetIndex: 1 });
     aborted.write(1, 0);
     expect(aborted.puts()).toBe(0);
+  });
+
+  it("puts again what may not be in the Map, and what is there before its time is over", () => {
+    const state = { ...left, base: 0, next: 2, storedBelow: 1 };
+    const { sender, pump, recalls } = senderOf({ durable: true }, state);
+    // Sooner than its reader would be asked.
+    sender.resume(0, 10_000, { ...state, expiresUnixMs: 10_000 });
+    pump(0);
+    expect(recalls()).toBe(1);
+    expect(sender.onRecalled(1, new Uint8Array(31 + CELL_BYTES), 10)).toBe(false);
+    pump(9_900);
+    expect(recalls()).toBe(2);
+  });
+
+  it("tells the next one what is stored, and which of its frames are probes", () => {
+    const { sender, write, store, pump } = senderOf();
+    write(1, 0);
+    store(0, 10);
+    pump(1e6);
+    const { storedBytes, probes } = sender.save(0, true);
+    expect([storedBytes, storedBytes > 0, probes]).toEqual([sender.storedBytes, true, [1]]);
   });
 
   it("counts nothing as stored that has left the Map", () => {
