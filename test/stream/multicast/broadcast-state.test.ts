@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { type CborInput, decodeCbor, encodeCbor } from "../../../src/codec/index.ts";
+import { Chain } from "../../../src/crypto/index.ts";
 import { capabilitiesOf } from "../../../src/stream/duplex/assemble.ts";
 import {
   type BroadcastState,
@@ -44,6 +45,7 @@ describe("the saved state of a broadcast", () => {
 
   it.each([
     ["base", 6],
+    ["chain", STATE.oldestChain],
     ["storedBelow", 2],
     ["storedBelow", 6],
     ["next", 6],
@@ -56,10 +58,26 @@ describe("the saved state of a broadcast", () => {
     ["generations", [{ from: 6, bornUnixMs: 7 }]],
     ["generations", [...[4, 3].map((from) => ({ from, bornUnixMs: 7 }))]],
     ["generations", [...[8, 7].map((bornUnixMs) => ({ from: 3, bornUnixMs }))]],
+    ["generations", Array.from({ length: 1_025 }, () => ({ from: 3, bornUnixMs: 7 }))],
+    ["readers", Array.from({ length: 1_025 }, () => ({ ...STATE.readers[0] }))],
   ] satisfies [string, CborInput][])(
     "is refused when it contradicts itself: %s of %j",
     (name, value) => {
       expect(() => decodeBroadcastState(changed(name, value))).toThrow(refused);
     },
   );
+
+  it("is refused when it keeps more frames than may be kept, or have no receipt", () => {
+    const material = random.bytes(96);
+    const chainAt = (index: number) => Chain.fromMaterial(BigInt(index), material).toBytes();
+    const decode = (next: number, storedBelow: number) => {
+      const frames = { base: 0, next, storedBelow, resetIndex: undefined, generations: [] };
+      const chains = { oldestChain: chainAt(0), chain: chainAt(next) };
+      return () => decodeBroadcastState(encodeBroadcastState({ ...STATE, ...frames, ...chains }));
+    };
+    expect(decode(2 ** 20, 2 ** 20)).not.toThrow();
+    expect(decode(2 ** 20 + 1, 2 ** 20 + 1)).toThrow(refused);
+    expect(decode(2 ** 16, 0)).not.toThrow();
+    expect(decode(2 ** 16 + 1, 0)).toThrow(refused);
+  });
 });

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/base/index.ts";
 import { WriteCapability } from "../../../src/crypto/index.ts";
+import { CELL_BYTES_MAX } from "../../../src/stream/frame/frame.ts";
 import {
   decodeSubscriptionState,
+  decodeWholeSubscription,
   encodeSubscriptionState,
+  encodeWholeSubscription,
   type RepairState,
   type SubscriptionState,
 } from "../../../src/stream/multicast/subscription-state.ts";
@@ -54,5 +57,19 @@ describe("the state of a subscription", () => {
 
   it("is refused where more questions are stored than were asked", () => {
     expect(() => decodeSubscriptionState(withRepair({ stored: 7 }))).toThrow(refused);
+  });
+
+  it("is refused where more was taken than one frame has, or less than those before it", () => {
+    for (const takenOffset of [99, 100 + CELL_BYTES_MAX + 1]) {
+      const position = { ...STATE.position, takenOffset };
+      const bytes = encodeSubscriptionState({ ...STATE, position });
+      expect(() => decodeSubscriptionState(bytes)).toThrow(refused);
+    }
+  });
+
+  it("repeats of its questions those that lie beside it", () => {
+    const frames = new Map([["a6", random.bytes(40)]]);
+    const whole = decodeWholeSubscription(encodeWholeSubscription({ state: STATE, frames }));
+    expect(whole).toEqual({ state: { ...STATE, repair: { ...REPAIR, pending: [6] } }, frames });
   });
 });

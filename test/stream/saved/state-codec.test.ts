@@ -222,6 +222,15 @@ describe("saved state", () => {
     expect(outcomeOf(changed(path, value))).toBe("CULVERT_BAD_STATE");
   });
 
+  it("is refused when it tells of more short frames than are remembered", () => {
+    const outcome = (count: number): string => {
+      const short = Array.from({ length: count }, (_, at) => ({ index: 3 + at, lackingBytes: 1 }));
+      const sender = { ...STATE.sender, next: 200, short };
+      return outcomeOf(encodeWholeState({ state: { ...STATE, sender }, frames: FRAMES }));
+    };
+    expect([outcome(64), outcome(65)]).toEqual(["decoded", "CULVERT_BAD_STATE"]);
+  });
+
   it("is refused when it speaks of more unacknowledged frames than there can be", () => {
     expect(outcomeOf(changed("sender.next", INDEX_MAX))).toBe("CULVERT_BAD_STATE");
   });
