@@ -139,3 +139,45 @@ it.each<[string, Open, (opened: Opened) => Promise<unknown>]>([
   expect(again.writeOffset).toBeGreaterThanOrEqual(before);
   await elapse(again.halt());
 });
+
+it("a stream that is corked keeps what Node holds back of it", async () => {
+  const { clock, transport, elapse } = place();
+  const secret = generateSecret();
+  const first = Stream.listen(transport, secret, { clock });
+  for (const word of ["some ", "words"]) {
+    first.cork();
+    first.write(word);
+  }
+  await first.halt();
+  const again = await Stream.load(transport, await elapse(first.save()), { clock });
+  const b = Stream.dial(transport, secret, { clock });
+  again.end();
+  expect(`${await elapse(readAll(b))}`).toBe("some words");
+  await Promise.all([again.halt(), b.halt()]);
+});
+
+it("a stream makes one commit after the other, the last one too", async () => {
+  const { clock, transport, elapse } = place();
+  const memory = new MemoryJournalStore();
+  let [open, most] = [0, 0];
+  const store: JournalStore = {
+    open: async (id) => {
+      const journal = await memory.open(id);
+      const commit = journal.commit.bind(journal);
+      journal.commit = async (changes) => {
+        most = Math.max(most, ++open);
+        await new Promise<void>((resolve) => clock.schedule(clock.now() + 50, resolve));
+        await commit(changes);
+        open -= 1;
+      };
+      return journal;
+    },
+  };
+  const secret = generateSecret();
+  const opening = Stream.open({ transport, store, secret, role: "listener", clock });
+  const stream = await elapse(opening);
+  stream.write("some");
+  await clock.runUntil(() => open > 0, 1_000);
+  await elapse(stream.halt());
+  expect([most, open]).toEqual([1, 0]);
+});

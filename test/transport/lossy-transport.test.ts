@@ -137,6 +137,23 @@ describe("LossyTransport", () => {
     expect(await map.get(id(1))).toEqual(CELL);
   });
 
+  it("borrows no cell, which is under way for a while", async () => {
+    const { clock, map } = world();
+    const asked: unknown[] = [];
+    const inner: Transport = {
+      payloadSize: map.payloadSize,
+      put: (...args) => map.put(...args),
+      get: (frameId, options) => {
+        asked.push(options?.isBorrowed);
+        return map.get(frameId, options);
+      },
+    };
+    await map.put(id(1), CELL);
+    const lossy = new LossyTransport(inner, { rttMs: RTT_MS, clock });
+    await clock.runPromise(lossy.get(id(1), { isBorrowed: true }));
+    expect(asked).toEqual([false]);
+  });
+
   it("never answers a lost get, but lets go of it when it is aborted", async () => {
     const { clock, lossy } = world({ loss: 1 });
     const controller = new AbortController();

@@ -31,6 +31,16 @@ describe("MemoryTransport keeps the contract of Transport", () => {
 });
 
 describe("MemoryTransport", () => {
+  it("lets go of no cell that has taken the place of one that was over", async () => {
+    const { clock, map } = memory();
+    for (let n = 1; n <= 5; n++) await map.put(id(n), cell(n), { ttlSeconds: 1 });
+    await map.put(id(9), cell(9), { ttlSeconds: 2 });
+    clock.advance(3_000);
+    // Each put lets go of a few at the most.
+    for (const n of [9, 10]) await map.put(id(n), cell(n + 1));
+    expect(await map.get(id(9))).toEqual(cell(10));
+  });
+
   it("forgets a cell when its life ends", async () => {
     const { clock, map } = memory();
     await map.put(id(1), cell(1), { ttlSeconds: 60 });

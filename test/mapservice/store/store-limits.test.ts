@@ -67,7 +67,7 @@ describe("a store on disk", () => {
     vi.spyOn(Level.prototype, "batch").mockImplementation(function (this: Level) {
       const chained = Reflect.apply(batch, this, []);
       const { write } = chained;
-      chained.write = (...args: Parameters<typeof write>) => {
+      chained.write = (...args: unknown[]) => {
         given.push(args[0]);
         return Reflect.apply(write, chained, args);
       };

@@ -220,6 +220,15 @@ describe("a BufferedStream", () => {
     await expect(buffered.write(4)).rejects.toMatchObject(closed);
   });
 
+  it("says what has ended the stream, though it had ended before", async () => {
+    const { a, b } = pair();
+    b.on("error", () => undefined);
+    const buffered = new BufferedStream(a);
+    a.end();
+    a.destroy(new Error("enough"));
+    await expect(buffered.write("late")).rejects.toThrow("enough");
+  });
+
   it("starts a stream that waits to be started", async () => {
     const clock = new VirtualClock();
     const transport = new MemoryTransport({ payloadSize: 300, clock });

@@ -54,6 +54,7 @@ describe("what lies beside a saved state", () => {
       { length: 4, first: 2, next: 4 },
       { length: 2, first: 2, next: 4 },
       { length: 8, first: 1, next: 4 },
+      { length: 2 ** 40, first: 3, next: 2 ** 40 },
     ]) {
       await expect(begunIn(journal, { ...NEEDED, begun })).rejects.toThrow(refused);
     }
