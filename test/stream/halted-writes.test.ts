@@ -6,9 +6,10 @@ import {
   type JournalStore,
   MemoryJournalStore,
   Stream,
+  Subscription,
 } from "culvert";
 import { VirtualClock } from "culvert/testing";
-import { MemoryTransport } from "culvert/transport";
+import { LossyTransport, MemoryTransport } from "culvert/transport";
 import { expect, it, onTestFinished } from "vitest";
 import { pattern, readAll } from "./virtual-pair.ts";
 
@@ -180,4 +181,30 @@ it("a stream makes one commit after the other, the last one too", async () => {
   await clock.runUntil(() => open > 0, 1_000);
   await elapse(stream.halt());
   expect([most, open]).toEqual([1, 0]);
+});
+
+it("a broadcast that is halted while Node holds its end back has ended", async () => {
+  const { clock, transport, elapse } = place();
+  const options = { clock, writeBufferBytes: 1_000, autoStart: false };
+  const first = new Broadcast(transport, options);
+  const capability = first.capability();
+  for (let i = 0; i < 3; i++) first.write(new Uint8Array(2_000));
+  first.end();
+  const again = await Broadcast.load(transport, await elapse(first.save()), { clock });
+  expect(again.writableEnded).toBe(true);
+  const reader = new Subscription(transport, capability, { clock });
+  expect(await elapse(readAll(reader))).toHaveLength(6_000);
+  await again.halt();
+});
+
+it("a broadcast is not in the Map before its end is", async () => {
+  const { clock, transport, elapse } = place();
+  const slow = new LossyTransport(transport, { rttMs: 100, jitterMs: 400, seed: 3, clock });
+  for (let i = 0; i < 5; i++) {
+    const broadcast = new Broadcast(slow, { clock });
+    broadcast.end("some");
+    const isFinished = broadcast.sync().then(() => broadcast.writableFinished);
+    expect(await elapse(isFinished)).toBe(true);
+    await broadcast.halt();
+  }
 });

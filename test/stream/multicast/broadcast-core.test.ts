@@ -5,7 +5,10 @@ import {
   BroadcastCore,
   type BroadcastInput,
 } from "../../../src/stream/multicast/broadcast-core.ts";
-import type { BroadcastState } from "../../../src/stream/multicast/broadcast-state.ts";
+import {
+  type BroadcastState,
+  decodeBroadcastState,
+} from "../../../src/stream/multicast/broadcast-state.ts";
 import { generateCapability } from "../../../src/stream/multicast/capability-text.ts";
 import { Numbering } from "../../../src/stream/multicast/numbering.ts";
 import {
@@ -28,6 +31,7 @@ function broadcastOf(given: Partial<BroadcastOptions> = {}, state?: BroadcastSta
   const puts: number[] = [];
   const recalls: string[] = [];
   const others: string[] = [];
+  const heads: Uint8Array[] = [];
   const handle = (input: BroadcastInput, now: number): void => {
     core.handle(input, now);
     drain(now);
@@ -38,6 +42,7 @@ function broadcastOf(given: Partial<BroadcastOptions> = {}, state?: BroadcastSta
       else if (effect.kind === "recall") recalls.push(effect.name);
       else if (effect.kind === "turn") core.handle(effect, now);
       else if (effect.kind === "journal") {
+        heads.push(effect.changes.head);
         core.handle({ kind: "journaled", commit: effect.commit }, now);
       } else others.push(effect.kind);
     }
@@ -61,7 +66,7 @@ function broadcastOf(given: Partial<BroadcastOptions> = {}, state?: BroadcastSta
     handle({ kind: "repair", wanted: { next, credit, selective: emptySelective() } }, now);
   };
   handle({ kind: "start", unixMs: 0 }, 0);
-  return { core, puts, recalls, others, handle, pass, store, frames, repair };
+  return { core, puts, recalls, others, heads, handle, pass, store, frames, repair };
 }
 
 describe("the writer of a broadcast", () => {
@@ -90,6 +95,33 @@ describe("the writer of a broadcast", () => {
     for (let at = 1; at < 8; at++) store(at, 30);
     pass(30);
     expect([core.progress.repairs, puts.length - core.progress.keptFrames]).toEqual([1, 1]);
+  });
+
+  it("puts nothing again that it has not put, nor what it still puts", () => {
+    const { core, puts, recalls, frames, repair } = broadcastOf();
+    frames(1, 0);
+    const count = puts.length;
+    // Of the frames that are asked for some are under way, and others are none.
+    repair(9, 10);
+    expect([core.progress.repairs, puts.length, recalls]).toEqual([0, count, []]);
+  });
+
+  it("says once that all is stored, though its end is said twice", () => {
+    const { puts, others, store, handle } = broadcastOf();
+    handle({ kind: "end" }, 0);
+    for (let at = 0; at < puts.length; at++) store(at, 10);
+    handle({ kind: "end" }, 20);
+    expect(others.filter((kind) => kind === "all-stored")).toHaveLength(1);
+  });
+
+  it("holds no small frame back for another where puts are rationed", () => {
+    const { core, puts, frames, pass } = broadcastOf({ paceMeanMs: 1 });
+    for (const now of [0, 100, 200]) {
+      pass(now);
+      frames(0.01, now);
+    }
+    pass(300);
+    expect([puts.length, core.progress.keptFrames]).toEqual([3, 3]);
   });
 
   it("looks no more after a frame that it has given up when its receipt comes", () => {
@@ -153,6 +185,35 @@ describe("the writer of a broadcast that goes on", () => {
     // One after the other is renewed.
     pass(DAY_MS);
     expect(core.deadline()).toBeGreaterThan(DAY_MS);
+  });
+
+  it("knows what was stored, though not how long each frame was", () => {
+    const before = broadcastOf({ durable: true, noDelay: true });
+    for (let now = 0; now < 4; now++) before.frames(0.01, now);
+    for (const at of [0, 1]) before.store(at, 10);
+    const { core, store, handle } = broadcastOf({ durable: true }, before.core.state());
+    expect(core.progress.storedBytes).toBe(2);
+    handle({ kind: "recalled", name: "d2", bytes: new Uint8Array(32 + CELL_BYTES) }, 0);
+    store(0, 10);
+    expect([core.progress.unstoredFrames, core.progress.storedBytes]).toEqual([1, 2]);
+  });
+
+  it("tells its journal of every reader that comes and goes", () => {
+    const { heads, handle } = broadcastOf({ durable: true });
+    const { root, chain } = generateCapability();
+    const readers = () => decodeBroadcastState(heads.at(-1) ?? new Uint8Array(0)).readers.length;
+    handle({ kind: "reader", id: "a", position: { root, next: 0, chain: chain.toBytes() } }, 0);
+    expect(readers()).toBe(1);
+    handle({ kind: "reader-gone", id: "a" }, 1);
+    expect(readers()).toBe(0);
+  });
+
+  it("tells its journal that it has given frames up", () => {
+    const { heads, frames, store, pass } = broadcastOf({ durable: true, retainSeconds: 3_600 });
+    frames(0.01, 0);
+    store(0, 10, 604_800);
+    pass(DAY_MS);
+    expect(decodeBroadcastState(heads.at(-1) ?? new Uint8Array(0))).toMatchObject({ base: 1 });
   });
 
   it("leaves after a while when nobody hears any more that it was given up", () => {

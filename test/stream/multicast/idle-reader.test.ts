@@ -21,4 +21,23 @@ describe("a subscription without room", () => {
     await subscription.close();
     await broadcast.halt();
   });
+
+  it("is told of the end when it reads on, though it has taken all before it", async () => {
+    const { transport, at, clock, elapse } = place();
+    const broadcast = new Broadcast(transport, at);
+    const subscription = new Subscription(transport, broadcast.capability(), at);
+    broadcast.end("all");
+    await elapse(broadcast.close());
+    await clock.runUntil(() => subscription.readableLength === 3, 10_000);
+    expect(`${subscription.read()}`).toBe("all");
+    await clock.runUntil(clock.now() + 10_000);
+    let isEnded = false;
+    subscription.once("end", () => {
+      isEnded = true;
+    });
+    subscription.resume();
+    await clock.runUntil(clock.now() + 10_000);
+    expect(isEnded).toBe(true);
+    await broadcast.halt();
+  });
 });

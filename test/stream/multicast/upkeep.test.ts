@@ -5,9 +5,9 @@ import { Upkeep } from "../../../src/stream/multicast/upkeep.ts";
 const NEVER = Number.POSITIVE_INFINITY;
 const LONG_AGO = Number.NEGATIVE_INFINITY;
 
-function upkeepOf(): Upkeep {
+function upkeepOf(refreshSeconds = 0): Upkeep {
   const random = new SeededRandom(1);
-  return new Upkeep({ capacity: 8, random, ttlSeconds: 100, refreshSeconds: 0 });
+  return new Upkeep({ capacity: 8, random, ttlSeconds: 100, refreshSeconds });
 }
 
 describe("a frame of a broadcast that the Map has", () => {
@@ -38,5 +38,23 @@ describe("a frame of a broadcast that the Map has", () => {
     upkeep.stored(1, { now: 10, expiresAt: NEVER, endsAt: NEVER });
     upkeep.late(1);
     expect(upkeep.isDue).toBe(false);
+  });
+
+  it("is left alone when it is given up before its time there ends, or before its next turn", () => {
+    const upkeep = upkeepOf();
+    upkeep.stored(1, { now: 0, expiresAt: 200_000, endsAt: 150_000 });
+    expect(upkeep.deadline()).toBe(NEVER);
+    const refreshing = upkeepOf(1_000);
+    refreshing.stored(1, { now: 0, expiresAt: NEVER, endsAt: 500_000 });
+    expect(refreshing.deadline()).toBe(NEVER);
+    refreshing.stored(1, { now: 0, expiresAt: NEVER, endsAt: 2_000_000 });
+    expect(refreshing.deadline()).toBeLessThanOrEqual(1_000_000);
+  });
+
+  it("goes on being put again at the times at which it would have been", () => {
+    const upkeep = upkeepOf(1_000);
+    const now = 3_900_000;
+    upkeep.resumed(1, { now, bornAt: 0, expiresAt: NEVER, endsAt: NEVER });
+    expect(upkeep.deadline()).toBeLessThanOrEqual(4_000_000);
   });
 });
