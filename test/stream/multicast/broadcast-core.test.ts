@@ -106,6 +106,15 @@ describe("the writer of a broadcast", () => {
     expect([core.progress.repairs, puts.length, recalls]).toEqual([0, count, []]);
   });
 
+  it("has nobody to tell that it is given up before it was started", () => {
+    const core = new BroadcastCore({
+      ...{ write: generateCapability(), cellBytes: CELL_BYTES, random: new SeededRandom(7) },
+      options: resolveBroadcastOptions({}),
+    });
+    core.handle({ kind: "abort" }, 0);
+    expect([...effectsOf(core)]).toEqual([{ kind: "done" }]);
+  });
+
   it("says once that all is stored, though its end is said twice", () => {
     const { puts, others, store, handle } = broadcastOf();
     handle({ kind: "end" }, 0);
@@ -206,6 +215,16 @@ describe("the writer of a broadcast that goes on", () => {
     expect(readers()).toBe(1);
     handle({ kind: "reader-gone", id: "a" }, 1);
     expect(readers()).toBe(0);
+  });
+
+  it("tells its journal of no bytes that are in no frame yet", () => {
+    const { core, heads, frames, handle } = broadcastOf({ durable: true });
+    for (let now = 0; now < 3; now++) frames(0.01, now);
+    const { root, chain } = generateCapability();
+    handle({ kind: "reader", id: "a", position: { root, next: 0, chain: chain.toBytes() } }, 3);
+    expect(core.state().framer.waitingBytes).toBe(2);
+    const { framer } = decodeBroadcastState(heads.at(-1) ?? new Uint8Array(0));
+    expect(framer).toMatchObject({ framedBytes: 1, waitingBytes: 0 });
   });
 
   it("tells its journal that it has given frames up", () => {

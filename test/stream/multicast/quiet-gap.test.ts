@@ -22,5 +22,11 @@ it("a quiet reader finds a few frames of which the Map has lost the first", asyn
   await clock.runUntil(clock.now() + 30 * MINUTE_MS);
   expect(reader.lags).toEqual([3]);
   expect(reader.text).toBe(`some ${"y".repeat(3 * reader.subscription.payloadSize)}`);
+  lost = 0;
+  broadcast.write("z".repeat(5 * reader.subscription.payloadSize));
+  await elapse(broadcast.sync());
+  await clock.runUntil(clock.now() + 120 * MINUTE_MS);
+  expect(reader.lags).toEqual([3, 3]);
+  expect(reader.subscription.progress().skippedFrames).toBe(6);
   await broadcast.halt();
 });
