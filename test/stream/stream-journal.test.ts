@@ -1,7 +1,16 @@
-import { generateSecret, type JournalStore, MemoryJournalStore, Stream } from "culvert";
+import {
+  Broadcast,
+  generateCapability,
+  generateSecret,
+  type JournalStore,
+  MemoryJournalStore,
+  Stream,
+} from "culvert";
 import { VirtualClock } from "culvert/testing";
 import { LossyTransport, MemoryTransport } from "culvert/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
+import { streamIdOf } from "../../src/stream/secret.ts";
 import { pattern, readAll } from "./virtual-pair.ts";
 
 function place() {
@@ -131,4 +140,28 @@ describe("a stream that was destroyed after its end, and could not say all in ti
     expect((await elapse(readAll(b))).equals(pattern(500_000))).toBe(true);
     await Promise.all([again.halt(), b.halt()]);
   });
+});
+
+it("what a crash has left in a journal, and no state needs, does not stay there", async () => {
+  const { transport, secret, options } = place();
+  const store = new MemoryJournalStore();
+  const capability = generateCapability();
+  const sessions = [
+    () => Stream.open({ transport, secret, role: "listener", store, ...options }),
+    () => Broadcast.open({ transport, store, capability, ...options }),
+  ];
+  const ids = [capabilitiesOf(secret, "listener").write, capability].map(({ root }) =>
+    streamIdOf(root),
+  );
+  for (const [at, open] of sessions.entries()) {
+    await (await open()).halt();
+    const journal = await store.open(ids[at] ?? "");
+    const head = (await journal.load()) ?? new Uint8Array(0);
+    await journal.commit({ head, put: [{ name: "d99", bytes: new Uint8Array(1) }], remove: [] });
+    await journal.close();
+    await (await open()).halt();
+    const after = await store.open(ids[at] ?? "");
+    expect(await after.names()).not.toContain("d99");
+    await after.close();
+  }
 });

@@ -90,6 +90,23 @@ describe.each([
     expect((await heard(kind, [start, wrong])).at(-1)).toEqual(refused("length"));
   });
 
+  it("refuses what is behind its end, though that came first", async () => {
+    const here = place();
+    const { reader, writer } = kind.open(here);
+    const all: unknown[] = [];
+    reader.on("error", (error: Error & { code?: string }) => all.push([error.code, error.message]));
+    reader.resume();
+    const start = writer.seal("start", Uint8Array.of(kind.own));
+    const end = writer.seal("end", new Uint8Array(8));
+    const behind = writer.seal("data", Uint8Array.of(A));
+    await start();
+    await behind();
+    await here.clock.runUntil(1_000);
+    await end();
+    await here.clock.runUntil(10_000);
+    expect(all).toEqual([refused("after its end")]);
+  });
+
   it.each(kind.foreign)("refuses %s where it is not used", async (type) => {
     expect(await heard(kind, [["start", kind.own], [type]])).toEqual([refused("type")]);
   });

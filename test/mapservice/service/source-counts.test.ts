@@ -9,7 +9,7 @@ function countsOf(of: Readonly<Record<string, number>>): SourceCounts {
   return counts;
 }
 
-test("whoever has most makes room for who has less than an equal part, and nobody else does", () => {
+test("whoever has most makes room for who has less than an equal part, and nobody else", () => {
   const counts = countsOf({ a: 1, b: 5, c: 4 });
   const debtors = ["new", "a", "b", "c"].map((source) => counts.debtor(source, 12));
   expect(debtors).toEqual(["b", "b", undefined, undefined]);

@@ -40,7 +40,7 @@ describe("a frame of a broadcast that the Map has", () => {
     expect(upkeep.isDue).toBe(false);
   });
 
-  it("is left alone when it is given up before its time there ends, or before its next turn", () => {
+  it("is left alone when it is given up before its time there ends, or its next turn", () => {
     const upkeep = upkeepOf();
     upkeep.stored(1, { now: 0, expiresAt: 200_000, endsAt: 150_000 });
     expect(upkeep.deadline()).toBe(NEVER);
