@@ -1,8 +1,16 @@
 import { once } from "node:events";
-import { Broadcast, CulvertError, MemoryJournalStore, Stream } from "culvert";
+import { Broadcast, CulvertError, generateCapability, MemoryJournalStore, Stream } from "culvert";
 import type { Transport } from "culvert/transport";
 import { describe, expect, it } from "vitest";
-import { toHex } from "../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../src/base/index.ts";
+import { withChecksum } from "../../src/io/checksum.ts";
+import { StreamCore } from "../../src/stream/core/stream-core.ts";
+import { capabilitiesOf } from "../../src/stream/duplex/assemble.ts";
+import { BroadcastCore } from "../../src/stream/multicast/broadcast-core.ts";
+import { encodeWholeBroadcast } from "../../src/stream/multicast/broadcast-state.ts";
+import { resolveBroadcastOptions } from "../../src/stream/multicast/options.ts";
+import { resolveOptions } from "../../src/stream/options.ts";
+import { encodeWholeState } from "../../src/stream/saved/state-codec.ts";
 import { place } from "./stream-place.ts";
 
 describe("a stream that was given up, and is opened again", () => {
@@ -96,4 +104,31 @@ describe("what was written and is given up", () => {
     expect(broadcast.progress().writtenBytes).toBe(CHUNK_BYTES);
     await broadcast.halt();
   });
+});
+
+it("what was over before anybody could be told is over when it is loaded", async () => {
+  const { transport, secret, options } = place();
+  const given = { cellBytes: transport.payloadSize, random: new SeededRandom(1) };
+  const stream = new StreamCore({
+    ...{ ...capabilitiesOf(secret, "listener"), ...given },
+    options: resolveOptions(),
+  }).state();
+  const broadcast = new BroadcastCore({
+    ...{ write: generateCapability(), ...given },
+    options: resolveBroadcastOptions({}),
+  }).state();
+  const frames = new Map();
+  const over = { isDone: true };
+  const saved = [
+    encodeWholeState({ state: { ...stream, ...over }, frames }),
+    encodeWholeBroadcast({ state: { ...broadcast, ...over }, frames }),
+  ].map((bytes) => withChecksum(bytes));
+  const [ofStream = new Uint8Array(0), ofBroadcast = new Uint8Array(0)] = saved;
+  for (const load of [
+    () => Stream.load(transport, ofStream, options),
+    () => Broadcast.load(transport, ofBroadcast, options),
+  ]) {
+    const [error] = await once(await load(), "error");
+    expect(error).toMatchObject({ code: "CULVERT_CLOSED" });
+  }
 });
