@@ -65,7 +65,11 @@ export class BoundMapClient implements Transport {
   readonly #options: BoundMapClientOptions;
   readonly #signerOf: ((frameId: Uint8Array) => BlindedSigner) | undefined;
   readonly #addressesOf: AddressesOf | undefined;
-  /** More than a window of them, so that most repetitions find their own; 600 bytes each. */
+  /**
+   * More than a window of them, so that most repetitions find their own; 600 bytes each. They are
+   * kept until the Map has the frame, and addresses until it has come: what is dropped while it is
+   * young costs the collector nothing.
+   */
   readonly #signed = new FrameCache<Signed>();
   readonly #signing = new Batch((drafts: readonly Draft[]) => this.#signAll(drafts));
   readonly #receipts: ReceiptVerifier | undefined;
@@ -104,6 +108,7 @@ export class BoundMapClient implements Transport {
     if (record.seq === SEQUENCE.tombstone) {
       throw new CulvertError("CULVERT_NOT_FOUND", undefined, { detail: { ended: true } });
     }
+    this.#addresses.delete(frameId);
     if (record.ttlSeconds > 0) options.onTtl?.(record.ttlSeconds);
     return options.isBorrowed === true ? record.payload : record.payload.slice();
   }
@@ -123,6 +128,7 @@ export class BoundMapClient implements Transport {
     const record = { address: signer.address, signature, seq, ttlSeconds, payload };
     const reply = await this.#carry(record, options);
     this.#checkReceipt(reply, record);
+    this.#signed.delete(frameId);
     return { ttlSeconds: reply.ttlSeconds };
   }
 

@@ -17,16 +17,21 @@ interface Slot<T> {
  * the others, nothing is ever moved, and nobody can make two of them meet.
  */
 export class FrameCache<T> {
-  readonly #slots = new Map<number, Slot<T>>();
+  readonly #slots: (Slot<T> | undefined)[] = [];
 
   get(frameId: Uint8Array): T | undefined {
-    const slot = this.#slots.get(slotOf(frameId));
+    const slot = this.#slots[slotOf(frameId)];
     return slot !== undefined && equalBytes(slot.frameId, frameId) ? slot.value : undefined;
   }
 
   /** Keeps `value` and a copy of the frame id. */
   set(frameId: Uint8Array, value: T): void {
-    this.#slots.set(slotOf(frameId), { frameId: frameId.slice(), value });
+    this.#slots[slotOf(frameId)] = { frameId: frameId.slice(), value };
+  }
+
+  /** Forgets the value of a frame that will not be asked for again. */
+  delete(frameId: Uint8Array): void {
+    if (this.get(frameId) !== undefined) this.#slots[slotOf(frameId)] = undefined;
   }
 }
 

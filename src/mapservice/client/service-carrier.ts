@@ -218,9 +218,13 @@ export class ServiceCarrier implements RecordCarrier {
     const deadline = this.#clock.now() + timeoutMs;
     const open: OpenRequest = { request, deadline, answered, failed, forgetSignal: undefined };
     this.#open.set(id, open);
-    this.#unsent.set(id, open);
     if (signal) open.forgetSignal = onAbort(signal, (error) => this.#giveUp(id, error));
     this.#watch.note(deadline);
+    if (this.#unsent.size === 0 && this.#maySend) {
+      this.#send(id, request);
+      return;
+    }
+    this.#unsent.set(id, open);
     this.#flush();
   }
 
@@ -273,15 +277,23 @@ export class ServiceCarrier implements RecordCarrier {
     return next;
   }
 
+  get #maySend(): boolean {
+    return this.#requester !== undefined && !this.#requester.isCongested;
+  }
+
   #flush(): void {
     for (const id of this.#unsent.keys()) {
-      if (this.#requester === undefined || this.#requester.isCongested) return;
+      if (!this.#maySend) return;
       const request = this.#unsent.get(id)?.request;
       this.#unsent.delete(id);
       // What is asked meanwhile is sent after all that waited before it.
-      if (request?.kind === "put") this.#requester.put(id, request.record, request.stamp);
-      else if (request !== undefined) this.#requester.get(id, request.address, request.waitMs);
+      if (request !== undefined) this.#send(id, request);
     }
+  }
+
+  #send(id: RequestId, request: MapRequest): void {
+    if (request.kind === "put") this.#requester?.put(id, request.record, request.stamp);
+    else this.#requester?.get(id, request.address, request.waitMs);
   }
 
   #nextId(): RequestId {

@@ -19,6 +19,7 @@ import {
   fillOf,
   type RecordPut,
   type RecordStore,
+  type StoredRecord,
   type StoreStatistics,
 } from "../store/record-store.ts";
 import { closeStore } from "./close-store.ts";
@@ -242,19 +243,29 @@ export class MapService implements RecordService {
   }
 
   #lookup(address: Uint8Array): void {
-    const finish = (found: Pick<MapInput & { kind: "looked-up" }, "stored" | "isFailed">): void =>
-      this.#handle({ kind: "looked-up", address, ...found, unixMs: this.#unixMs() });
-    const fail = (error: unknown): void => {
-      this.#storeFailed(error);
-      finish({ stored: undefined, isFailed: true });
-    };
     try {
       const read = this.#components.store.get(address, this.#unixMs());
-      if (read instanceof Promise) read.then((stored) => finish({ stored, isFailed: false }), fail);
-      else finish({ stored: read, isFailed: false });
+      if (!(read instanceof Promise)) this.#lookedUp(address, read);
+      else {
+        read.then(
+          (stored) => this.#lookedUp(address, stored),
+          (error: unknown) => this.#lookupFailed(address, error),
+        );
+      }
     } catch (error) {
-      fail(error);
+      this.#lookupFailed(address, error);
     }
+  }
+
+  #lookedUp(address: Uint8Array, stored: StoredRecord | undefined): void {
+    const unixMs = this.#unixMs();
+    this.#handle({ kind: "looked-up", address, stored, isFailed: false, unixMs });
+  }
+
+  #lookupFailed(address: Uint8Array, error: unknown): void {
+    this.#storeFailed(error);
+    const unixMs = this.#unixMs();
+    this.#handle({ kind: "looked-up", address, stored: undefined, isFailed: true, unixMs });
   }
 
   #sweep(limit: number): void {

@@ -219,6 +219,7 @@ export class SenderCore {
       return "taken";
     }
     if (ack.credit > 0) this.#creditLimit = Math.max(this.#creditLimit ?? 0, ack.next + ack.credit);
+    if (retx.size === 0) return "taken"; // nothing is left that it could be about
     const dropped = retx.acknowledge(Math.max(ack.next, retx.base));
     const ends = dropped.map((index) => this.#unacknowledged.drop(index));
     this.#acknowledgedBytes = Math.max(this.#acknowledgedBytes, ends.at(-1) ?? 0);

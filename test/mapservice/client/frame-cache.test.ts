@@ -25,3 +25,18 @@ test("never takes one frame for another, though they share a slot or an array", 
   other.set(id);
   expect(cache.get(other)).toBeUndefined();
 });
+
+test("forgets a frame, and not another one in its slot", () => {
+  const cache = new FrameCache<number>();
+  const id = random.bytes(32);
+  const other = id.slice();
+  other[31] = (other[31] as number) ^ 1;
+  cache.set(id, 1);
+  cache.delete(other);
+  expect(cache.get(id)).toBe(1);
+  cache.delete(id);
+  expect(cache.get(id)).toBeUndefined();
+  cache.delete(id);
+  cache.set(id, 2);
+  expect(cache.get(id)).toBe(2);
+});
