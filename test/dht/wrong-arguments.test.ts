@@ -15,13 +15,9 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/base/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
+import { expectClear, expectRefused, given, LIKE_BYTES, ODD } from "../odd-arguments.ts";
 
-/** What a program without types may give where something else is wanted. */
-const ODD: readonly unknown[] = [undefined, null, 0, "x", {}, [], Symbol("s"), 1n, true];
-/** What would be read as bytes, most of it as zeros. */
-const LIKE_BYTES: readonly unknown[] = ["x".repeat(32), new Float64Array(32), Array(32).fill(1)];
 const NUMBERS: readonly unknown[] = ["1", Number.NaN, -1, 1.5, 1n, Symbol("s"), {}, null];
-const given = <T>(value: unknown): T => value as T;
 
 const key = new Uint8Array(32).fill(1);
 const bytes = Uint8Array.of(1, 2);
@@ -29,24 +25,6 @@ const random = new SeededRandom(1);
 const address = { carrier: "udp", host: "192.0.2.1", port: 9 } as const;
 const contact = Contact.of(key, { addresses: [address] });
 const plain = { kind: "plain", ttlSeconds: 60, bytes } as const;
-
-/** Not in words of the engine, nor as if something of ours were broken. */
-const OPAQUE = /Cannot |not a function|not iterable|reading '|invariant|unhandled kind/;
-
-function expectClear(error: unknown): void {
-  expect(error instanceof TypeError || error instanceof RangeError, String(error)).toBe(true);
-  expect(String(error)).not.toMatch(OPAQUE);
-}
-
-function expectRefused(make: () => unknown): void {
-  try {
-    make();
-  } catch (error) {
-    expectClear(error);
-    return;
-  }
-  throw new Error(`taken: ${make}`);
-}
 
 describe("a node of the DHT", () => {
   let clock: VirtualClock;

@@ -11,32 +11,11 @@ import {
 import { describe, expect, it } from "vitest";
 import type { Link, LinkHost } from "../../src/link/index.ts";
 import { virtualTcp } from "../../src/testing/index.ts";
+import { expectAllRefused, given, ODD, oddBut } from "../odd-arguments.ts";
 import { type LinkNode, LinkWorld } from "./link-world.ts";
 
-/** What a program without types may give where something else is wanted. */
-const ODD: readonly unknown[] = [undefined, null, 0, "x", {}, [], Symbol("s"), 1n, true];
-const given = <T>(value: unknown): T => value as T;
-const without = (...values: unknown[]): readonly unknown[] => {
-  return ODD.filter((value) => !values.includes(value));
-};
 /** Given to nobody, these are left out. */
-const OPTIONAL = without(undefined);
-
-/** Each is refused at once, as a programmer's mistake, in words that name it. */
-async function expectRefused(
-  values: readonly unknown[],
-  says: string,
-  call: (value: never) => unknown,
-): Promise<void> {
-  for (const value of values) {
-    const outcome: unknown = await (async () => await call(given<never>(value)))().then(
-      () => "nothing was refused",
-      (error: unknown) => error,
-    );
-    expect(String(outcome), String(value)).toContain(says);
-    expect(outcome instanceof TypeError || outcome instanceof RangeError).toBe(true);
-  }
-}
+const OPTIONAL = oddBut(undefined);
 
 const identity = new NodeIdentity(new Uint8Array(32).fill(1));
 const clock = { now: () => 0, unixMs: () => 0, schedule: () => () => {} };
@@ -47,23 +26,29 @@ it("a host is opened with what it needs, or says what of it is none", async () =
   const open = (changed: object): Promise<LinkHost> => {
     return openLinkHost({ identity, network: "test", components: { clock, tcp }, ...changed });
   };
-  await expectRefused([undefined, null, 0], "options must be an object", (it) => openLinkHost(it));
-  await expectRefused(ODD, "identity must be an object with", (it) => open({ identity: it }));
-  await expectRefused(without("x"), "network must be a text", (it) => open({ network: it }));
-  await expectRefused([null, 0, "x"], "limits must be an object", (it) => open({ limits: it }));
-  await expectRefused([null, 0], "components must be an object", (it) => open({ components: it }));
+  await expectAllRefused([undefined, null, 0], "options must be an object", (it) =>
+    openLinkHost(it),
+  );
+  await expectAllRefused(ODD, "identity must be an object with", (it) => open({ identity: it }));
+  await expectAllRefused(oddBut("x"), "network must be a text", (it) => open({ network: it }));
+  await expectAllRefused([null, 0, "x"], "limits must be an object", (it) => open({ limits: it }));
+  await expectAllRefused([null, 0], "components must be an object", (it) =>
+    open({ components: it }),
+  );
   for (const name of ["clock", "random", "components.udp", "components.tcp"]) {
     const part = name.split(".").at(-1) ?? "";
-    await expectRefused(OPTIONAL, `${name} must be an object with`, (it) => {
+    await expectAllRefused(OPTIONAL, `${name} must be an object with`, (it) => {
       return open({ components: { [part]: it } });
     });
   }
   for (const port of ["udp", "tcp"]) {
-    await expectRefused([null, 0, "x"], `${port} must be an object`, (it) => open({ [port]: it }));
-    await expectRefused(without("x"), `the host of ${port} must be a text`, (host) => {
+    await expectAllRefused([null, 0, "x"], `${port} must be an object`, (it) =>
+      open({ [port]: it }),
+    );
+    await expectAllRefused(oddBut("x"), `the host of ${port} must be a text`, (host) => {
       return open({ [port]: { host, port: 0 } });
     });
-    await expectRefused([...without(0), -1, 1.5, 65_536], `the port of ${port} must be`, (it) => {
+    await expectAllRefused([...oddBut(0), -1, 1.5, 65_536], `the port of ${port} must be`, (it) => {
       return open({ [port]: { host: "192.0.2.1", port: it } });
     });
   }
@@ -89,20 +74,22 @@ describe("a host", () => {
     const id = new Uint8Array(32);
     const address = { carrier: "udp", host: "192.0.2.9", port: 7_000 } as const;
     const dial = (changed: object) => host.dial({ id, addresses: [address], ...changed });
-    await expectRefused([undefined, null, 0], "target must be an object", (it) => host.dial(it));
-    await expectRefused(ODD, "id must be a Uint8Array", (it) => dial({ id: it }));
-    await expectRefused([new Uint8Array(31)], "id has 32 bytes, not 31", (it) => dial({ id: it }));
+    await expectAllRefused([undefined, null, 0], "target must be an object", (it) => host.dial(it));
+    await expectAllRefused(ODD, "id must be a Uint8Array", (it) => dial({ id: it }));
+    await expectAllRefused([new Uint8Array(31)], "id has 32 bytes, not 31", (it) =>
+      dial({ id: it }),
+    );
     const lists = ODD.filter((value) => !Array.isArray(value));
-    await expectRefused(lists, "addresses must be an array", (it) => dial({ addresses: it }));
-    await expectRefused(ODD, "must be", (it) => dial({ addresses: [it] }));
+    await expectAllRefused(lists, "addresses must be an array", (it) => dial({ addresses: it }));
+    await expectAllRefused(ODD, "must be", (it) => dial({ addresses: [it] }));
     for (const name of ["carrier", "host", "port"]) {
-      await expectRefused(ODD, `${name} must be`, (it) => {
+      await expectAllRefused(ODD, `${name} must be`, (it) => {
         return dial({ addresses: [{ ...address, [name]: it }] });
       });
     }
-    await expectRefused(OPTIONAL, "publicKey must be", (it) => dial({ publicKey: it }));
-    await expectRefused(OPTIONAL, "signal must be", (it) => dial({ signal: it }));
-    await expectRefused(ODD, "id must be a Uint8Array", (it) => host.find(it));
+    await expectAllRefused(OPTIONAL, "publicKey must be", (it) => dial({ publicKey: it }));
+    await expectAllRefused(OPTIONAL, "signal must be", (it) => dial({ signal: it }));
+    await expectAllRefused(ODD, "id must be a Uint8Array", (it) => host.find(it));
     await world.close();
   });
 
@@ -111,27 +98,29 @@ describe("a host", () => {
     const { host } = here;
     const how = { isInitiator: true, isRelayed: false };
     const attach = (changed: object) => host.attach(silent(), { ...how, ...changed });
-    await expectRefused(ODD, "connection must be an object with", (it) => host.attach(it, how));
-    await expectRefused([undefined, null, 0], "options must be an object", (it) => {
+    await expectAllRefused(ODD, "connection must be an object with", (it) => host.attach(it, how));
+    await expectAllRefused([undefined, null, 0], "options must be an object", (it) => {
       return host.attach(silent(), it);
     });
     for (const name of ["isInitiator", "isRelayed"]) {
-      await expectRefused(without(true), `${name} must be true or false`, (it) => {
+      await expectAllRefused(oddBut(true), `${name} must be true or false`, (it) => {
         return attach({ [name]: it });
       });
     }
     for (const name of ["expectedId", "publicKey", "via"]) {
-      await expectRefused(OPTIONAL, `${name} must be a Uint8Array`, (it) => attach({ [name]: it }));
+      await expectAllRefused(OPTIONAL, `${name} must be a Uint8Array`, (it) =>
+        attach({ [name]: it }),
+      );
     }
-    await expectRefused(OPTIONAL, "signal must be", (it) => attach({ signal: it }));
-    await expectRefused([undefined, null, 0], "path must be an object", (it) => {
+    await expectAllRefused(OPTIONAL, "signal must be", (it) => attach({ signal: it }));
+    await expectAllRefused([undefined, null, 0], "path must be an object", (it) => {
       return host.upgrade(link, it);
     });
-    await expectRefused(ODD, "must be", (it) => host.upgrade(link, { addresses: [it] }));
-    await expectRefused(ODD, "connection must be", (connection) => {
+    await expectAllRefused(ODD, "must be", (it) => host.upgrade(link, { addresses: [it] }));
+    await expectAllRefused(ODD, "connection must be", (connection) => {
       return host.upgrade(link, { connection, isRelayed: false });
     });
-    await expectRefused(ODD, "the link is not one of this host", (it) => {
+    await expectAllRefused(ODD, "the link is not one of this host", (it) => {
       return host.upgrade(it, { addresses: [] });
     });
     expect(link.isOpen).toBe(true);
@@ -149,9 +138,9 @@ describe("a host", () => {
   it("calls back functions, under names", async () => {
     const { world, here, link } = await pair();
     for (const of of [here.host, link]) {
-      await expectRefused(without("x"), "a protocol's name", (it) => of.handle(it, () => {}));
-      await expectRefused(ODD, "must be a function", (it) => of.handle("p", it));
-      await expectRefused(ODD, "must be a function", (it) => of.onDatagram("p", it));
+      await expectAllRefused(oddBut("x"), "a protocol's name", (it) => of.handle(it, () => {}));
+      await expectAllRefused(ODD, "must be a function", (it) => of.handle("p", it));
+      await expectAllRefused(ODD, "must be a function", (it) => of.onDatagram("p", it));
     }
     const { host } = here;
     for (const add of [
@@ -161,13 +150,13 @@ describe("a host", () => {
       (it: never) => link.onPath(it),
       (it: never) => link.onClose(it),
     ]) {
-      await expectRefused(ODD, "a listener must be a function", add);
+      await expectAllRefused(ODD, "a listener must be a function", add);
     }
     const { probes } = host;
     const to = { host: "192.0.2.2", port: 7_000 };
-    await expectRefused(ODD, "a probe must be a Uint8Array", (it) => probes?.send(it, to));
+    await expectAllRefused(ODD, "a probe must be a Uint8Array", (it) => probes?.send(it, to));
     for (const name of ["host", "port"]) {
-      await expectRefused(without(0), `the ${name} of to`, (it) => {
+      await expectAllRefused(oddBut(0), `the ${name} of to`, (it) => {
         return probes?.send(Uint8Array.of(1), { ...to, [name]: it });
       });
     }
@@ -177,17 +166,19 @@ describe("a host", () => {
 
 it("a link opens streams, sends bytes and is closed with options that are some", async () => {
   const { world, here, link } = await pair();
-  await expectRefused(without("x"), "a protocol's name", (it) => link.openStream(it));
+  await expectAllRefused(oddBut("x"), "a protocol's name", (it) => link.openStream(it));
   for (const refused of [null, 0, "x"]) {
-    await expectRefused([refused], "options must be an object", (it) => link.openStream("p", it));
-    await expectRefused([refused], "options must be an object", (it) => link.close(it));
-    await expectRefused([refused], "options must be an object", (it) => here.host.close(it));
+    await expectAllRefused([refused], "options must be an object", (it) =>
+      link.openStream("p", it),
+    );
+    await expectAllRefused([refused], "options must be an object", (it) => link.close(it));
+    await expectAllRefused([refused], "options must be an object", (it) => here.host.close(it));
   }
-  await expectRefused([...without(undefined, null)], "priority must be", (priority) => {
+  await expectAllRefused([...oddBut(undefined, null)], "priority must be", (priority) => {
     return link.openStream("p", { priority });
   });
-  await expectRefused(OPTIONAL, "signal must be", (signal) => link.openStream("p", { signal }));
-  await expectRefused([...ODD, new Float64Array(1)], "a datagram must be a Uint8Array", (it) => {
+  await expectAllRefused(OPTIONAL, "signal must be", (signal) => link.openStream("p", { signal }));
+  await expectAllRefused([...ODD, new Float64Array(1)], "a datagram must be a Uint8Array", (it) => {
     return link.sendDatagram("p", it);
   });
   expect(link.isOpen).toBe(true);
@@ -199,12 +190,12 @@ it("a reach is over a host, and reaches nodes", async () => {
   const lookup = { lookup: async () => undefined };
   const parts = { host: here.host, identity, lookup, components: { clock: world.clock } };
   const make = (changed: object) => new Reach({ ...parts, ...changed });
-  await expectRefused([undefined, null, 0], "options must be an object", (it) => new Reach(it));
+  await expectAllRefused([undefined, null, 0], "options must be an object", (it) => new Reach(it));
   for (const name of ["host", "identity", "lookup"]) {
-    await expectRefused(ODD, `${name} must be an object with`, (it) => make({ [name]: it }));
+    await expectAllRefused(ODD, `${name} must be an object with`, (it) => make({ [name]: it }));
   }
   for (const name of ["mayDial", "accepts", "localHosts"]) {
-    await expectRefused(OPTIONAL, `${name} must be a function`, (it) => make({ [name]: it }));
+    await expectAllRefused(OPTIONAL, `${name} must be a function`, (it) => make({ [name]: it }));
   }
   const reach = make({});
   const target = { id: there.host.id, addresses: there.host.addresses };
@@ -214,15 +205,15 @@ it("a reach is over a host, and reaches nodes", async () => {
     (it: never) => reach.keepPlace(it),
     (it: never) => reach.leave(it),
   ]) {
-    await expectRefused([undefined, null, 0], "must be", reaches);
+    await expectAllRefused([undefined, null, 0], "must be", reaches);
   }
-  await expectRefused(odd.slice(1), "relays must be an array", (relays) => {
+  await expectAllRefused(odd.slice(1), "relays must be an array", (relays) => {
     return reach.dial({ ...target, id, relays });
   });
-  await expectRefused(ODD, "the id of a relay must be", (relay) => {
+  await expectAllRefused(ODD, "the id of a relay must be", (relay) => {
     return reach.dial({ ...target, id, relays: [relay] });
   });
-  await expectRefused(ODD, "a listener must be a function", (it) => reach.onPlaces(it));
+  await expectAllRefused(ODD, "a listener must be a function", (it) => reach.onPlaces(it));
   reach.close();
   await world.close();
 });
@@ -233,10 +224,14 @@ it("cores, vouchers and observations are made of what they need", async () => {
     (it: never) => new HolderCore(it),
     (it: never) => new RelayCore(it),
   ]) {
-    await expectRefused([undefined, null, 0, {}], "must be an object", make);
+    await expectAllRefused([undefined, null, 0, {}], "must be an object", make);
   }
-  await expectRefused(ODD, "bytes must be a Uint8Array", (it) => Voucher.decode(it));
-  await expectRefused(ODD, "must be", (it) => Voucher.sign(identity, it));
-  await expectRefused(ODD, "max must be a positive number", (it) => new Observations(it, String));
-  await expectRefused(ODD, "textOf must be a function", (it) => new Observations(1, it));
+  await expectAllRefused(ODD, "bytes must be a Uint8Array", (it) => Voucher.decode(it));
+  await expectAllRefused(ODD, "must be", (it) => Voucher.sign(identity, it));
+  await expectAllRefused(
+    ODD,
+    "max must be a positive number",
+    (it) => new Observations(it, String),
+  );
+  await expectAllRefused(ODD, "textOf must be a function", (it) => new Observations(1, it));
 });

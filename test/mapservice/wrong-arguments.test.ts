@@ -6,10 +6,7 @@ import {
   startMapServer,
 } from "culvert/mapservice";
 import { expect, it } from "vitest";
-
-/** What a program without types may give where something else is wanted. */
-const ODD: readonly unknown[] = [undefined, null, 0, "x", {}, [], Symbol("s"), 1n, true];
-const given = <T>(value: unknown): T => value as T;
+import { given, ODD } from "../odd-arguments.ts";
 
 it("a client is over a carrier, and over no promise of one", () => {
   for (const carrier of [...ODD, Promise.resolve({})]) {

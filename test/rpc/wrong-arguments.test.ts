@@ -15,35 +15,14 @@ import {
   unary,
   walkPages,
 } from "culvert/rpc";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { VirtualClock } from "../../src/testing/index.ts";
+import { expectAllRefused, given, ODD, oddBut } from "../odd-arguments.ts";
 
-/** What a program without types may give where something else is wanted. */
-const ODD: readonly unknown[] = [undefined, null, 0, "x", {}, [], Symbol("s"), 1n, true];
-const given = <T>(value: unknown): T => value as T;
-const without = (...values: unknown[]): readonly unknown[] => {
-  return ODD.filter((value) => !values.includes(value));
-};
 /** Given to nobody, these are left out. */
-const OPTIONAL = without(undefined);
+const OPTIONAL = oddBut(undefined);
 const NO_OBJECT: readonly unknown[] = [null, 0, "x", Symbol("s"), 1n, true];
 const NO_TIME: readonly unknown[] = [...OPTIONAL, -1, Number.NaN];
-
-/** Each is refused at once, as a programmer's mistake, in words that name it. */
-async function expectRefused(
-  values: readonly unknown[],
-  says: string,
-  call: (value: never) => unknown,
-): Promise<void> {
-  for (const value of values) {
-    const outcome: unknown = await (async () => await call(given<never>(value)))().then(
-      () => "nothing was refused",
-      (error: unknown) => error,
-    );
-    expect(String(outcome), String(value)).toContain(says);
-    expect(outcome instanceof TypeError || outcome instanceof RangeError).toBe(true);
-  }
-}
 
 const peer = new Uint8Array(32);
 const carrier: RequestCarrier = {
@@ -77,61 +56,69 @@ it("a method says how its values cross", async () => {
     [(it: never) => duplex(it), "up", "down"],
     [(it: never) => raw(it), "request"],
   ] as const) {
-    await expectRefused([undefined, ...NO_OBJECT], "codecs must be an object", declare);
+    await expectAllRefused([undefined, ...NO_OBJECT], "codecs must be an object", declare);
     for (const name of names) {
-      await expectRefused(ODD, `${name} must be an object with encode and decode`, (it) => {
+      await expectAllRefused(ODD, `${name} must be an object with encode and decode`, (it) => {
         return declare(given({ ...all, [name]: it }));
       });
     }
   }
   for (const name of ["query", "item"]) {
-    await expectRefused(ODD, `${name} must be an object with encode and decode`, (it) => {
+    await expectAllRefused(ODD, `${name} must be an object with encode and decode`, (it) => {
       return paged({ query: TEXT, item: TEXT, [name]: it });
     });
   }
-  await expectRefused(ODD, "parse must be a function", (it) => cborMessage(it));
-  await expectRefused(ODD, "what is sent must be a Uint8Array", (it) => BYTES.encode(it));
-  await expectRefused(without("x"), "what is sent must be a text", (it) => TEXT.encode(it));
+  await expectAllRefused(ODD, "parse must be a function", (it) => cborMessage(it));
+  await expectAllRefused(ODD, "what is sent must be a Uint8Array", (it) => BYTES.encode(it));
+  await expectAllRefused(oddBut("x"), "what is sent must be a text", (it) => TEXT.encode(it));
 });
 
 describe("a node of calls", () => {
   const make = (changed: object) => new RpcNode({ carrier, streams, clock, ...changed });
 
   it("is over carriers, with a service, middleware and limits that are some", async () => {
-    await expectRefused([undefined, null, 0], "components must be", (it) => new RpcNode(it));
-    await expectRefused(ODD, "carrier must be an object with", (it) => make({ carrier: it }));
+    await expectAllRefused([undefined, null, 0], "components must be", (it) => new RpcNode(it));
+    await expectAllRefused(ODD, "carrier must be an object with", (it) => make({ carrier: it }));
     for (const name of ["streams", "service", "random"]) {
-      await expectRefused(OPTIONAL, `${name} must be an object with`, (it) => make({ [name]: it }));
+      await expectAllRefused(OPTIONAL, `${name} must be an object with`, (it) =>
+        make({ [name]: it }),
+      );
     }
-    await expectRefused(without(undefined), "clock must be an object with", (it) => {
+    await expectAllRefused(oddBut(undefined), "clock must be an object with", (it) => {
       return make({ clock: it });
     });
     const lists = OPTIONAL.filter((value) => !Array.isArray(value));
-    await expectRefused(lists, "middleware must be an array", (it) => make({ middleware: it }));
-    await expectRefused(ODD, "each middleware must be", (it) => make({ middleware: [it] }));
+    await expectAllRefused(lists, "middleware must be an array", (it) => make({ middleware: it }));
+    await expectAllRefused(ODD, "each middleware must be", (it) => make({ middleware: [it] }));
     for (const name of ["requests", "streams"]) {
-      await expectRefused(NO_OBJECT, "limits must be an object", (it) => {
+      await expectAllRefused(NO_OBJECT, "limits must be an object", (it) => {
         return new RpcNode({ carrier, streams }, { [name]: it });
       });
     }
     const service = (changed: object) => Service.of({}, {}, { ...changed });
-    await expectRefused(NO_OBJECT, "manifest must be an object", (it) => Service.of(it, given({})));
-    await expectRefused(NO_OBJECT, "handlers must be an object", (it) => {
+    await expectAllRefused(NO_OBJECT, "manifest must be an object", (it) =>
+      Service.of(it, given({})),
+    );
+    await expectAllRefused(NO_OBJECT, "handlers must be an object", (it) => {
       return Service.of<Record<never, never>>({}, it);
     });
-    await expectRefused(ODD, "must be", (it) => Service.of({ it }, given({ it: () => {} })));
-    await expectRefused(ODD, "has no handler", (it) => Service.of(manifest, given({ greet: it })));
-    await expectRefused(lists, "middleware must be an array", (it) => service({ middleware: it }));
+    await expectAllRefused(ODD, "must be", (it) => Service.of({ it }, given({ it: () => {} })));
+    await expectAllRefused(ODD, "has no handler", (it) =>
+      Service.of(manifest, given({ greet: it })),
+    );
+    await expectAllRefused(lists, "middleware must be an array", (it) =>
+      service({ middleware: it }),
+    );
   });
 
   it("calls the methods of a manifest at a peer", async () => {
     const node = make({});
-    await expectRefused([undefined, ...NO_OBJECT], "manifest must be an object", (it) => {
+    await expectAllRefused([undefined, ...NO_OBJECT], "manifest must be an object", (it) => {
       return node.caller(it, peer);
     });
-    await expectRefused(ODD, "must be", (it) => node.caller({ it }, peer));
-    await expectRefused(ODD, "peer must be a Uint8Array", (it) => node.caller(manifest, it));
-    await expectRefused([new Uint8Array(31)], "peer has 32 bytes", (it) => {
+    await expectAllRefused(ODD, "must be", (it) => node.caller({ it }, peer));
+    await expectAllRefused(ODD, "peer must be a Uint8Array", (it) => node.caller(manifest, it));
+    await expectAllRefused([new Uint8Array(31)], "peer has 32 bytes", (it) => {
       return node.caller(manifest, it);
     });
   });
@@ -146,24 +133,24 @@ describe("a node of calls", () => {
       (options: object) => first(call.chat([], options)),
       (options: object) => call.tunnel("", options),
     ]) {
-      await expectRefused(NO_OBJECT, "options must be an object", by);
-      await expectRefused(OPTIONAL, "signal must be", (signal) => by({ signal }));
+      await expectAllRefused(NO_OBJECT, "options must be an object", by);
+      await expectAllRefused(OPTIONAL, "signal must be", (signal) => by({ signal }));
       for (const name of ["totalMs", "firstMs", "betweenMs"]) {
-        await expectRefused(NO_TIME, `${name} is a positive time`, (it) => by({ [name]: it }));
+        await expectAllRefused(NO_TIME, `${name} is a positive time`, (it) => by({ [name]: it }));
       }
-      await expectRefused(NO_OBJECT, "meta must be an object", (meta) => by({ meta }));
-      await expectRefused(without("x"), "of meta must be a text", (it) => by({ meta: { it } }));
-      await expectRefused(OPTIONAL, "onLate must be a function", (onLate) => by({ onLate }));
+      await expectAllRefused(NO_OBJECT, "meta must be an object", (meta) => by({ meta }));
+      await expectAllRefused(oddBut("x"), "of meta must be a text", (it) => by({ meta: { it } }));
+      await expectAllRefused(OPTIONAL, "onLate must be a function", (onLate) => by({ onLate }));
     }
-    const none = without("x").filter((value) => !Array.isArray(value));
-    await expectRefused(none, "items must be iterable", (it) => call.upload(it));
-    await expectRefused(none, "items must be iterable", (it) => first(call.chat(it)));
+    const none = oddBut("x").filter((value) => !Array.isArray(value));
+    await expectAllRefused(none, "items must be iterable", (it) => call.upload(it));
+    await expectAllRefused(none, "items must be iterable", (it) => first(call.chat(it)));
   });
 
   it("is closed in its time: what was no time left a rejection that nobody heard", async () => {
     const node = make({});
-    await expectRefused(NO_OBJECT, "options must be an object", (it) => node.close(it));
-    await expectRefused([...without(undefined, 0), -1], "drainMs must be", (drainMs) => {
+    await expectAllRefused(NO_OBJECT, "options must be an object", (it) => node.close(it));
+    await expectAllRefused([...oddBut(undefined, 0), -1], "drainMs must be", (drainMs) => {
       return node.close({ drainMs });
     });
     await clock.runPromise(node.close());
@@ -173,51 +160,61 @@ describe("a node of calls", () => {
 it("requests are over a carrier, of bytes, to a peer", async () => {
   const handler = () => new Uint8Array(0);
   const parts = { carrier, handler, clock };
-  await expectRefused([undefined, null, 0], "components must be", (it) => new Requests(it));
-  await expectRefused(ODD, "handler must be a function", (it) => {
+  await expectAllRefused([undefined, null, 0], "components must be", (it) => new Requests(it));
+  await expectAllRefused(ODD, "handler must be a function", (it) => {
     return new Requests({ ...parts, handler: it });
   });
   const requests = new Requests(parts);
-  await expectRefused(NO_OBJECT, "options must be an object", (it) => requests.close(it));
+  await expectAllRefused(NO_OBJECT, "options must be an object", (it) => requests.close(it));
   const body = new Uint8Array(1);
   const ask = (options: object) => requests.request(peer, "ask", body, options);
-  await expectRefused(ODD, "peer must be", (it) => requests.request(it, "ask", body));
-  await expectRefused(without("x"), "a type is a short name", (it) => {
+  await expectAllRefused(ODD, "peer must be", (it) => requests.request(it, "ask", body));
+  await expectAllRefused(oddBut("x"), "a type is a short name", (it) => {
     return requests.request(peer, it, body);
   });
-  await expectRefused([...ODD, new Float64Array(1)], "body must be a Uint8Array", (it) => {
+  await expectAllRefused([...ODD, new Float64Array(1)], "body must be a Uint8Array", (it) => {
     return requests.request(peer, "ask", it);
   });
-  await expectRefused(NO_OBJECT, "options must be an object", ask);
-  await expectRefused(NO_TIME, "hardMs is a positive time", (hardMs) => ask({ hardMs }));
-  await expectRefused(NO_TIME, "softMs is a positive time", (softMs) => ask({ softMs }));
-  await expectRefused(OPTIONAL, "onLate must be a function", (onLate) => ask({ onLate }));
-  await expectRefused(OPTIONAL, "meta must be a Uint8Array", (meta) => ask({ meta }));
+  await expectAllRefused(NO_OBJECT, "options must be an object", ask);
+  await expectAllRefused(NO_TIME, "hardMs is a positive time", (hardMs) => ask({ hardMs }));
+  await expectAllRefused(NO_TIME, "softMs is a positive time", (softMs) => ask({ softMs }));
+  await expectAllRefused(OPTIONAL, "onLate must be a function", (onLate) => ask({ onLate }));
+  await expectAllRefused(OPTIONAL, "meta must be a Uint8Array", (meta) => ask({ meta }));
   await clock.runPromise(requests.close());
 });
 
 it("links of peers are dialled by somebody", async () => {
   const dialler = { dial: () => new Promise<never>(() => {}), onLink: () => () => {} };
-  await expectRefused(ODD, "dialler must be an object with", (it) => new PeerLinks(it));
-  await expectRefused(NO_OBJECT, "options must be an object", (it) => new PeerLinks(dialler, it));
-  await expectRefused([null, 0, "x", -1], "bodyBytesMax must be", (bodyBytesMax) => {
+  await expectAllRefused(ODD, "dialler must be an object with", (it) => new PeerLinks(it));
+  await expectAllRefused(
+    NO_OBJECT,
+    "options must be an object",
+    (it) => new PeerLinks(dialler, it),
+  );
+  await expectAllRefused([null, 0, "x", -1], "bodyBytesMax must be", (bodyBytesMax) => {
     return new PeerLinks(dialler, { bodyBytesMax });
   });
   const links = new PeerLinks(dialler, { clock });
-  await expectRefused(ODD, "peer must be a Uint8Array", (it) => links.openStream(it));
-  await expectRefused(NO_OBJECT, "options must be an object", (it) => links.openStream(peer, it));
-  await expectRefused(OPTIONAL, "signal must be", (signal) => links.openStream(peer, { signal }));
+  await expectAllRefused(ODD, "peer must be a Uint8Array", (it) => links.openStream(it));
+  await expectAllRefused(NO_OBJECT, "options must be an object", (it) =>
+    links.openStream(peer, it),
+  );
+  await expectAllRefused(OPTIONAL, "signal must be", (signal) =>
+    links.openStream(peer, { signal }),
+  );
   await links.close();
 });
 
 it("a walk goes through pages of some items", async () => {
   const call = async () => ({ items: [1] });
-  await expectRefused(ODD, "call must be a function", (it) => first(walkPages(it, "")));
+  await expectAllRefused(ODD, "call must be a function", (it) => first(walkPages(it, "")));
   const walk = (options: object) => first(walkPages(call, "", options));
-  await expectRefused(NO_OBJECT, "options must be an object", walk);
-  await expectRefused([...OPTIONAL, 1.5, 1_025], "pageItems must be a whole number", (pageItems) =>
-    walk({ pageItems }),
+  await expectAllRefused(NO_OBJECT, "options must be an object", walk);
+  await expectAllRefused(
+    [...OPTIONAL, 1.5, 1_025],
+    "pageItems must be a whole number",
+    (pageItems) => walk({ pageItems }),
   );
-  await expectRefused(OPTIONAL, "after must be a Uint8Array", (after) => walk({ after }));
-  await expectRefused(OPTIONAL, "onCursor must be a function", (onCursor) => walk({ onCursor }));
+  await expectAllRefused(OPTIONAL, "after must be a Uint8Array", (after) => walk({ after }));
+  await expectAllRefused(OPTIONAL, "onCursor must be a function", (onCursor) => walk({ onCursor }));
 });

@@ -22,17 +22,12 @@ import {
   VoidphoneServer,
 } from "culvert/voidphone";
 import { afterEach, describe, expect, it } from "vitest";
-import { isCulvertError } from "../../src/base/index.ts";
+import { expectClear, expectRefused, given, LIKE_BYTES, ODD } from "../odd-arguments.ts";
 import { RememberingNode } from "./gateway-rig.ts";
 import { MemoryTunnels } from "./memory-tunnels.ts";
 
-/** What a program without types may give where something else is wanted. */
-const ODD: readonly unknown[] = [undefined, null, 0, "x", {}, [], Symbol("s"), 1n, true];
-/** What would be read as bytes, most of it as zeros. */
-const LIKE_BYTES: readonly unknown[] = ["x".repeat(32), new Float64Array(32), Array(32).fill(1)];
 const NUMBERS: readonly unknown[] = ["1", Number.NaN, -1, 1.5, 1n, Symbol("s"), {}, null, 65_536];
 const NO_KEYS = [...ODD, ...LIKE_BYTES, new Uint8Array(31), new Uint8Array(33)];
-const given = <T>(value: unknown): T => value as T;
 
 const HOST = "127.0.0.1";
 const key = new Uint8Array(32).fill(1);
@@ -44,25 +39,6 @@ const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-
-/** Not in words of the engine, nor as if something of ours were broken. */
-const OPAQUE = /Cannot |not a function|not iterable|reading '|invariant|unhandled kind/;
-
-function expectClear(error: unknown): void {
-  const isNamed = error instanceof TypeError || error instanceof RangeError;
-  expect(isNamed || isCulvertError(error, "CULVERT_USAGE"), String(error)).toBe(true);
-  expect(String(error)).not.toMatch(OPAQUE);
-}
-
-function expectRefused(make: () => unknown): void {
-  try {
-    make();
-  } catch (error) {
-    expectClear(error);
-    return;
-  }
-  throw new Error(`taken: ${make}`);
-}
 
 async function expectNoTask(task: Promise<unknown>): Promise<void> {
   await task.then(() => expect.unreachable("it was taken"), expectClear);
