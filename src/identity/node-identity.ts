@@ -2,16 +2,10 @@ import { concatBytes, requireBytes, requireObject, requireOneOf, utf8 } from "..
 import { crypto, SigningKey } from "../crypto/index.ts";
 import { type NodeId, nodeIdOf } from "./node-id.ts";
 
-/** What a node signs, each under a label of its own: no signature is good for another purpose. */
-export type SignatureLabel = "descriptor" | "punch" | "reservation" | "voucher" | "receipt";
+const LABELS = ["descriptor", "punch", "reservation", "voucher", "receipt"] as const;
 
-const LABELS: readonly SignatureLabel[] = [
-  "descriptor",
-  "punch",
-  "reservation",
-  "voucher",
-  "receipt",
-];
+/** What a node signs, each under a label of its own: no signature is good for another purpose. */
+export type SignatureLabel = (typeof LABELS)[number];
 
 /**
  * The ed25519 key that a node is known by. It signs what others have to believe of the node, and
