@@ -60,16 +60,24 @@ declare module "udx-native/lib/stream.js" {
     /** What the path is thought to carry, in bytes a second: the most of late; 0 at first. */
     readonly bbrBandwidth: number;
 
+    /** What native code knows the stream by. */
+    readonly _handle: Uint8Array;
     /** The memory that comes next is put into. */
     _buffer: Uint8Array | null;
     /** The memory for what comes next; called by the constructor, and when an event has thrown. */
     _reallocData(): Uint8Array;
-    /** Takes so many bytes off that memory, which is replaced when it has become short. */
-    _consumeData(bytes: number): Uint8Array;
     /** Called by native code when so many bytes have come; gives the memory for what follows. */
     _ondata(bytes: number): Uint8Array;
     /** The same at the end. */
     _onend(bytes: number): void;
   }
   export = UdxStream;
+}
+
+declare module "udx-native/binding.js" {
+  const binding: {
+    /** 0 tells of each packet, 1 of what has come once two packets more have no room. */
+    udx_napi_stream_set_mode(handle: Uint8Array, mode: 0 | 1): void;
+  };
+  export = binding;
 }

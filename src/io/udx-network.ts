@@ -7,6 +7,7 @@ import { UdxBacklog } from "./udx-backlog.ts";
 
 interface StreamEvents {
   receive(bytes: Uint8Array): void;
+  missingBytes?(): number;
   drained(): void;
   datagram?(bytes: Uint8Array): void;
   closed(error: Error | undefined): void;
@@ -115,7 +116,10 @@ class UdxConnection {
 
   start(events: StreamEvents): void {
     this.#events = events;
-    this.#stream.start((bytes) => events.receive(bytes));
+    this.#stream.start(
+      (bytes) => events.receive(bytes),
+      () => events.missingBytes?.() ?? 1,
+    );
     this.#stream.on("message", (bytes: Uint8Array) => events.datagram?.(plainBytes(bytes)));
     if (this.#isClosed) events.closed(this.#error);
   }

@@ -1,5 +1,5 @@
 import UDX from "udx-native";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { concatBytes, SeededRandom } from "../../src/base/index.ts";
 import { udxNetwork } from "../../src/io/udx-network.ts";
 
@@ -18,7 +18,11 @@ async function connected() {
 type End = Awaited<ReturnType<typeof connected>>["near"];
 
 /** What comes, and a promise of the end. */
-function listen(end: End, noticed: (bytes: Uint8Array) => void = () => {}) {
+function listen(
+  end: End,
+  noticed: (bytes: Uint8Array) => void = () => {},
+  missingBytes: () => number = () => 1,
+) {
   const pieces: Uint8Array[] = [];
   const closed = new Promise<void>((resolve) => {
     end.start({
@@ -26,6 +30,7 @@ function listen(end: End, noticed: (bytes: Uint8Array) => void = () => {}) {
         pieces.push(bytes);
         noticed(bytes);
       },
+      missingBytes,
       drained: () => {},
       closed: () => resolve(),
     });
@@ -49,6 +54,71 @@ describe("a stream of udx", () => {
     expect(heard.count()).toBeGreaterThan(100);
     expect([...kinds]).toEqual([Uint8Array]);
     expect(Buffer.compare(heard.all(), SENT)).toBe(0);
+    await close();
+  });
+
+  it("leaves a reader alone until there is what it waits for, or the end", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const heard = listen(far, undefined, () => 1_000_000);
+    write(near);
+    await heard.closed;
+    expect(heard.count()).toBeLessThan(SENT.length / 8_000);
+    expect(Buffer.compare(heard.all(), SENT)).toBe(0);
+    await close();
+  });
+
+  it("waits for not a byte more than its reader misses", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const random = new SeededRandom(2);
+    let missing = 0;
+    const noticed = ({ length }: Uint8Array): void => {
+      missing -= length;
+    };
+    listen(far, noticed, () => Math.max(missing, 1));
+    for (let rounds = 0; rounds < 400; rounds++) {
+      missing = 1 + random.below(rounds % 2 === 0 ? 4_000 : 40_000);
+      near.write(SENT.slice(0, missing));
+      await vi.waitFor(() => expect(missing).toBe(0), { interval: 1 });
+    }
+    await close();
+  });
+
+  it("keeps all that comes while nobody reads: nobody knows what is missing then", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const heard = listen(far, undefined, () => 1_000_000);
+    far.setReading(false);
+    await new Promise<void>((acknowledged) => near.write(SENT.slice(0, 300_000), acknowledged));
+    far.setReading(true);
+    expect(heard.all()).toHaveLength(300_000);
+    await close();
+  });
+
+  it("tells of every packet of a slow stream, whatever its reader waits for", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const heard = listen(far, undefined, () => 1_000_000);
+    for (let sent = 1; sent <= 10; sent++) {
+      near.write(SENT.slice(0, 100));
+      await vi.waitFor(() => expect(heard.all()).toHaveLength(sent * 100));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await close();
+  });
+
+  it("waits for little where packets come in pairs, and rarely", async () => {
+    const { near, far, close } = await connected();
+    listen(near);
+    const heard = listen(far, undefined, () => 1_000_000);
+    for (let sent = 1_200; sent <= 12_000; sent += 1_200) {
+      near.write(SENT.slice(0, 600));
+      await new Promise(setImmediate);
+      near.write(SENT.slice(0, 600));
+      await vi.waitFor(() => expect(heard.all().length).toBeGreaterThan(sent - 4_800));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     await close();
   });
 

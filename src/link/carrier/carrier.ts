@@ -11,6 +11,11 @@ export interface HostPort {
 export interface PathEvents {
   /** Bytes came in, in order; they are the receiver's. */
   receive(bytes: Uint8Array): void;
+  /**
+   * Bytes without which nothing can be done, at least one: a connection that has had some of late
+   * may keep fewer for the moment.
+   */
+  missingBytes?(): number;
   /** What was written is on its way: more may be written. */
   drained(): void;
   /** A datagram came beside the bytes; it is the receiver's. Lost, repeated and forged at will. */

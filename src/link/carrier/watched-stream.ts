@@ -49,6 +49,7 @@ export class WatchedStream implements PathConnection {
         this.#isHeard = true;
         events.receive(bytes);
       },
+      missingBytes: () => events.missingBytes?.() ?? 1,
       drained: () => events.drained(),
       datagram: (bytes) => events.datagram?.(bytes),
       closed: (error) => {

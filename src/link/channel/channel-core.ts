@@ -82,6 +82,11 @@ export class ChannelCore implements Core<ChannelInput, ChannelEffect> {
     return this.#isOver ? undefined : this.#ciphers?.sealer.seal(payload, record);
   }
 
+  /** Bytes until there is a record, as far as can be told; at least one. */
+  get missingBytes(): number {
+    return this.#records.missingBytes;
+  }
+
   /** Whether a record has begun to come and is not whole yet. */
   get isAmidRecord(): boolean {
     return this.#records.isAmid;

@@ -48,6 +48,11 @@ export class RecordBuffer {
     return true;
   }
 
+  /** With fewer bytes no box is ready, nor refused; at least one. */
+  get missingBytes(): number {
+    return Math.max(this.#missing() ?? 1, 1);
+  }
+
   /** Bytes until the next box is ready; `undefined` when its length is not known, or refused. */
   #missing(): number | undefined {
     if (this.#box !== undefined) return this.#box.length - this.#filled;

@@ -61,6 +61,7 @@ export class SecurePath {
     this.#driver.handle({ kind: "begin" });
     this.#connection.start({
       receive: (bytes) => this.#receive(bytes),
+      missingBytes: () => this.#core.missingBytes,
       datagram: (bytes) => this.#driver.handle({ kind: "datagram", bytes }),
       drained: () => this.#events.drained(),
       closed: (error) => this.#ended(error),
