@@ -25,12 +25,12 @@ const ASKED: readonly { kib: number; ratio: number }[] = [
 const PAIRS = 3;
 const ROUNDS = 4;
 /**
- * How long each party works before anything is timed: more than twice what a record lives, so that
- * the Map's memory is there, and long enough for the work of a stream to be compiled, which is
- * spread over some hundred functions.
+ * How long each party works before anything is timed, and for how many frames at least: more than
+ * twice what a record lives, so that the Map's memory is there, and until the work of a stream is
+ * compiled, which is spread over some hundred functions.
  */
 const WARM_MS = 5_000;
-const WARM_FRAMES = 1_024;
+const WARM_FRAMES = 12_288;
 /**
  * How long a sample runs, about: long enough that each has its share of the collector's work, most
  * of which is done once for some thousand frames, and short enough that some are not disturbed.
@@ -49,8 +49,10 @@ class Party {
   /** Works until it goes on alike, and tells what the last frames took. */
   async warmUp(): Promise<Cost> {
     const until = performance.now() + WARM_MS;
-    while (performance.now() < until) await this.#run(WARM_FRAMES);
-    return await this.#run(WARM_FRAMES);
+    for (let frames = 0; ; frames += 1_024) {
+      const cost = await this.#run(1_024);
+      if (frames >= WARM_FRAMES && performance.now() >= until) return cost;
+    }
   }
 
   async sample(frames: number): Promise<void> {
