@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { isCulvertError, onAbort, utf8 } from "../../base/index.ts";
+import { CulvertError, isCulvertError, onAbort, utf8 } from "../../base/index.ts";
 import { hkdf } from "../../crypto/index.ts";
 import { NodeIdentity } from "../../identity/index.ts";
 import { listenAt } from "../../io/byte-server.ts";
@@ -40,6 +41,9 @@ const RESET_NO_TARGET = 1;
 
 /** Connections at once, those included that wait for the other end; more are dropped. */
 const CONNECTIONS_MAX = 256;
+
+/** What is cut while it is being connected may take so long to be, and is closed then. */
+const CONNECTING_MS = 1_000;
 
 const WEEK_MS = 604_800_000;
 
@@ -206,6 +210,8 @@ export class Forwarding {
     };
     stream.once("error", gone).once("close", gone);
     try {
+      if (socket.connecting) await once(socket, "connect");
+      if (stream.errored) throw stream.errored;
       await Promise.all([pipeline(socket, stream), pipeline(stream, socket)]);
       tell("closed", where);
     } catch (error) {
@@ -225,9 +231,14 @@ function reasonOf(error: unknown): string | undefined {
 /** Has whoever is connected see that something is missing, where the system can say so. */
 function cut(socket: Socket): void {
   if (socket.destroyed) return;
+  if (socket.connecting) {
+    // The system may have made the connection already: to close it now would be an end.
+    socket.once("connect", () => cut(socket));
+    socket.setTimeout(CONNECTING_MS, () => socket.destroy(new CulvertError("CULVERT_CLOSED")));
+    return;
+  }
   try {
-    if (socket.connecting) socket.destroy();
-    else socket.resetAndDestroy();
+    socket.resetAndDestroy();
   } catch {
     socket.destroy(); // a UNIX socket has no reset
   }

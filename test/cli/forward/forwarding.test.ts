@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateSecret, Stream } from "culvert";
 import { MemoryTransport } from "culvert/transport";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { explain } from "../../../src/cli/failure.ts";
-import { Forwarding } from "../../../src/cli/forward/forwarding.ts";
+import { Forwarding, type ForwardingOptions } from "../../../src/cli/forward/forwarding.ts";
+import type { Endpoint } from "../../../src/io/endpoint.ts";
 import { serverAt } from "../../io/server-at.ts";
 
 let folder: string;
@@ -30,6 +31,29 @@ async function forwardFrom(
     target: undefined,
     tell,
   });
+}
+
+/** Both ends of a forwarding from a socket in the folder to `target`; gives the end at the target. */
+async function forwardTo(
+  target: Endpoint,
+  tell: (...said: readonly unknown[]) => void,
+): Promise<Forwarding> {
+  const transport = new MemoryTransport();
+  const [secret, seed] = [new Uint8Array(32).fill(1), generateSecret()];
+  const listen = { kind: "unix", path: join(folder, "socket") } as const;
+  const start = async (
+    role: "listener" | "dialer",
+    what: Pick<ForwardingOptions, "listen" | "target" | "tell">,
+  ): Promise<Forwarding> => {
+    const stream = Stream[role === "listener" ? "listen" : "dial"](transport, seed);
+    onTestFinished(() => stream.halt());
+    const end = await Forwarding.start({ ...what, secret: secret.slice(), role, stream });
+    onTestFinished(() => end.close());
+    return end;
+  };
+  const atTarget = await start("listener", { listen: undefined, target, tell });
+  await start("dialer", { listen, target: undefined, tell: () => {} });
+  return atTarget;
 }
 
 test("a socket that a killed process left behind is in nobody's way", async () => {
@@ -91,27 +115,33 @@ test("a target whose path no socket has room for is not another one", async () =
   });
   await once(server, "listening");
   onTestFinished(() => void server.close());
-  const transport = new MemoryTransport();
-  const [secret, seed] = [new Uint8Array(32).fill(1), generateSecret()];
   const said: (readonly unknown[])[] = [];
-  const ends = [
-    { role: "listener", listen: undefined, path: `${path}er` },
-    { role: "dialer", listen: join(folder, "socket"), path: undefined },
-  ] as const;
-  for (const { role, listen, path: to } of ends) {
-    const stream = Stream[role === "listener" ? "listen" : "dial"](transport, seed);
-    onTestFinished(() => stream.halt());
-    const unix = (at: string | undefined) =>
-      at === undefined ? undefined : ({ kind: "unix", path: at } as const);
-    const tell = (...words: readonly unknown[]): void => void said.push([role, ...words]);
-    const places = { listen: unix(listen), target: unix(to) };
-    const end = await Forwarding.start({ ...places, secret, role, stream, tell });
-    onTestFinished(() => end.close());
-  }
+  await forwardTo({ kind: "unix", path: `${path}er` }, (...words) => said.push(words));
   const socket = connect(join(folder, "socket")).on("error", () => {});
   onTestFinished(() => void socket.destroy());
   await Promise.race([once(socket, "close"), once(server, "connection")]);
-  const refused = ["listener", "refused", `unix:${path}er`, "ENAMETOOLONG"];
+  const refused = ["refused", `unix:${path}er`, "ENAMETOOLONG"];
   await expect.poll(() => said).toContainEqual(refused);
   expect(connections).toBe(0);
+});
+
+test("a connection that is cut while it is made does not look as if all had been said", async () => {
+  const ends: unknown[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => ends.push(code));
+    socket.on("end", () => ends.push("end"));
+    socket.resume();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  let atTarget: Forwarding | undefined;
+  // Told when the connection is about to be begun: in the next tick the system makes it.
+  const tell = (event: unknown): void => {
+    if (event === "open") process.nextTick(() => void atTarget?.close());
+  };
+  atTarget = await forwardTo({ kind: "tcp", host: "127.0.0.1", port }, tell);
+  const socket = connect(join(folder, "socket")).on("error", () => {});
+  onTestFinished(() => void socket.destroy());
+  await expect.poll(() => ends).toEqual(["ECONNRESET"]);
 });
