@@ -33,7 +33,7 @@ async function forwardFrom(
   });
 }
 
-/** Both ends of a forwarding from a socket in the folder to `target`; gives the end at the target. */
+/** Both ends of a forwarding from a socket in the folder to `target`: gives the end there. */
 async function forwardTo(
   target: Endpoint,
   tell: (...said: readonly unknown[]) => void,
@@ -125,7 +125,7 @@ test("a target whose path no socket has room for is not another one", async () =
   expect(connections).toBe(0);
 });
 
-test("a connection that is cut while it is made does not look as if all had been said", async () => {
+test("a connection that is cut while it is made does not look as if all were said", async () => {
   const ends: unknown[] = [];
   const server = createServer((socket) => {
     socket.on("error", ({ code }: NodeJS.ErrnoException) => ends.push(code));
