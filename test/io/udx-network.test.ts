@@ -5,6 +5,8 @@ import { udxNetwork } from "../../src/io/udx-network.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const SENT = new SeededRandom(1).bytes(3_000_000);
+/** A packet that is lost on a busy machine comes again after a second or more. */
+const PATIENTLY = { interval: 1, timeout: 10_000 };
 
 /** Two ends of one stream on the loopback, and the sockets below them. */
 async function connected() {
@@ -80,7 +82,7 @@ describe("a stream of udx", () => {
     for (let rounds = 0; rounds < 400; rounds++) {
       missing = 1 + random.below(rounds % 2 === 0 ? 4_000 : 40_000);
       near.write(SENT.slice(0, missing));
-      await vi.waitFor(() => expect(missing).toBe(0), { interval: 1 });
+      await vi.waitFor(() => expect(missing).toBe(0), PATIENTLY);
     }
     await close();
   });
@@ -102,7 +104,7 @@ describe("a stream of udx", () => {
     const heard = listen(far, undefined, () => 1_000_000);
     for (let sent = 1; sent <= 10; sent++) {
       near.write(SENT.slice(0, 100));
-      await vi.waitFor(() => expect(heard.all()).toHaveLength(sent * 100));
+      await vi.waitFor(() => expect(heard.all()).toHaveLength(sent * 100), PATIENTLY);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await close();
@@ -116,7 +118,7 @@ describe("a stream of udx", () => {
       near.write(SENT.slice(0, 600));
       await new Promise(setImmediate);
       near.write(SENT.slice(0, 600));
-      await vi.waitFor(() => expect(heard.all().length).toBeGreaterThan(sent - 4_800));
+      await vi.waitFor(() => expect(heard.all().length).toBeGreaterThan(sent - 4_800), PATIENTLY);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await close();
