@@ -5,6 +5,7 @@ import { hkdfOver } from "./hmac-hkdf.ts";
 import { nobleProvider } from "./noble.ts";
 import type { CryptoProvider } from "./provider.ts";
 import { AEAD_TAG_BYTES, requireAead, requireChacha, requireLength } from "./provider.ts";
+import { secretboxInPlace } from "./secretbox-in-place.ts";
 
 type NodeCrypto = typeof import("node:crypto");
 type KeyObject = ReturnType<NodeCrypto["createPrivateKey"]>;
@@ -16,7 +17,7 @@ function nodeCrypto(): NodeCrypto | undefined {
 
 /**
  * The provider over node:crypto, or `undefined` where there is none. OpenSSL has no XSalsa20 and no
- * arithmetic on points: secretbox and the products stay those of the portable provider.
+ * arithmetic on points: these are JavaScript, the products those of the portable provider.
  */
 export function nodeProvider(): CryptoProvider | undefined {
   const node = nodeCrypto();
@@ -54,6 +55,7 @@ export function nodeProvider(): CryptoProvider | undefined {
       return node.verify(null, message, publicJwk("Ed25519", publicKey), signature);
     },
     ed25519VerifyAside: coresHere() > 1 ? verifyAsideBy(node) : undefined,
+    ...secretboxInPlace,
     ...aeadOver(node),
     ...x25519Over(node),
   };

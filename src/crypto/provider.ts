@@ -29,8 +29,17 @@ export interface CryptoProvider {
     plaintext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array;
-  /** The plaintext, or `undefined` when the box does not open. */
-  secretboxOpen(key: Uint8Array, nonce: Uint8Array, box: Uint8Array): Uint8Array | undefined;
+  /**
+   * The plaintext, or `undefined` when the box does not open: then nothing was written to it. With
+   * `isInPlace` the box is handed over: it may be written to, and the plaintext may be a view of
+   * it.
+   */
+  secretboxOpen(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    box: Uint8Array,
+    options?: InPlaceOption,
+  ): Uint8Array | undefined;
 
   /**
    * XORs `bytes` with the ChaCha20 keystream (RFC 8439) from block 0 on. Key 32, nonce 12 bytes.
@@ -56,7 +65,7 @@ export interface CryptoProvider {
     key: Uint8Array,
     nonce: Uint8Array,
     box: Uint8Array,
-    options?: AeadOptions & { readonly isInPlace?: boolean },
+    options?: AeadOptions & InPlaceOption,
   ): Uint8Array | undefined;
 
   /**
@@ -105,6 +114,11 @@ export type ProviderName = "noble" | "node" | "sodium";
 /** What an AEAD may be given besides: data that is authenticated and not encrypted. */
 export interface AeadOptions {
   readonly aad?: Uint8Array;
+}
+
+/** Whether a box may be opened where it lies. */
+export interface InPlaceOption {
+  readonly isInPlace?: boolean;
 }
 
 /** Bytes by which a box of an AEAD is longer than what is in it. */

@@ -1,4 +1,4 @@
-import { SECRETBOX_NONCE_BYTES, SECRETBOX_TAG_BYTES } from "./provider.ts";
+import { type InPlaceOption, SECRETBOX_NONCE_BYTES, SECRETBOX_TAG_BYTES } from "./provider.ts";
 import { crypto } from "./select.ts";
 
 /** How many bytes a cell is longer than the frame in it. */
@@ -19,9 +19,17 @@ export function sealCell(
   return into;
 }
 
-/** The frame of a cell, or `undefined` when the cell was not sealed under this key. */
-export function openCell(key: Uint8Array, cell: Uint8Array): Uint8Array | undefined {
+/**
+ * The frame of a cell, or `undefined` when the cell was not sealed under this key: then nothing was
+ * written to it. With `isInPlace` the cell is handed over, and the frame may be a view of it; its
+ * nonce stays.
+ */
+export function openCell(
+  key: Uint8Array,
+  cell: Uint8Array,
+  options?: InPlaceOption,
+): Uint8Array | undefined {
   if (cell.length < CELL_OVERHEAD_BYTES) return undefined;
   const nonce = cell.subarray(0, SECRETBOX_NONCE_BYTES);
-  return crypto().secretboxOpen(key, nonce, cell.subarray(SECRETBOX_NONCE_BYTES));
+  return crypto().secretboxOpen(key, nonce, cell.subarray(SECRETBOX_NONCE_BYTES), options);
 }

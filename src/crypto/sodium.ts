@@ -100,11 +100,11 @@ function secretboxOver(sodium: Sodium): Pick<CryptoProvider, "secretboxSeal" | "
       sodium.crypto_secretbox_easy(box, plaintext, nonce, key);
       return box;
     },
-    secretboxOpen(key, nonce, box) {
+    secretboxOpen(key, nonce, box, { isInPlace = false } = {}) {
       requireSecretbox(key, nonce);
       const length = box.length - SECRETBOX_TAG_BYTES;
       if (length < 0) return undefined;
-      const plaintext = new Uint8Array(length);
+      const plaintext = isInPlace ? box.subarray(SECRETBOX_TAG_BYTES) : new Uint8Array(length);
       return sodium.crypto_secretbox_open_easy(plaintext, box, nonce, key) ? plaintext : undefined;
     },
   };

@@ -43,6 +43,7 @@ const FAIR_WEATHER: LossyTransportOptions = Object.freeze({
  */
 export class LossyTransport implements Transport {
   readonly payloadSize: number;
+  readonly handsOver = true;
   readonly #inner: Transport;
   readonly #weather: LossyTransportOptions;
   readonly #clock: Clock;
@@ -88,7 +89,7 @@ export class LossyTransport implements Transport {
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
     throwIfAborted(options.signal);
     const id = frameId.slice();
-    // What is under way for a while, and may be damaged, is not borrowed.
+    // What is under way for a while, and may be damaged, is not borrowed: so it is handed over.
     const wishes = { ...options, isBorrowed: false };
     return this.#request(options.signal, async () => {
       const cell = await this.#inner.get(id, wishes);

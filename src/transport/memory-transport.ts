@@ -63,6 +63,7 @@ interface Waiter {
  */
 export class MemoryTransport implements Transport, Disposable {
   readonly payloadSize: number;
+  readonly handsOver = true;
   readonly #options: MemoryTransportOptions;
   readonly #clock: Clock;
   readonly #places = new Map<string, Place>();

@@ -56,6 +56,11 @@ export interface GetOptions {
 export interface Transport {
   /** Exact length of every cell, in bytes. Constant for the life of the transport. */
   readonly payloadSize: number;
+  /**
+   * True when each cell that `get` gives has memory of its own, which nobody else looks at again,
+   * whatever was asked: a stream then opens it where it lies. It copies the others first.
+   */
+  readonly handsOver?: boolean;
   put(frameId: Uint8Array, cell: Uint8Array, options?: PutOptions): Promise<Receipt>;
   get(frameId: Uint8Array, options?: GetOptions): Promise<Uint8Array>;
   /**

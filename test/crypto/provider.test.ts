@@ -16,6 +16,8 @@ import { toLittleEndian } from "../../src/crypto/scalar.ts";
 
 const L = ed25519.Point.Fn.ORDER;
 
+type Triple = [Uint8Array, Uint8Array, Uint8Array];
+
 const random = (length: number) => new SeededRandom(length).bytes(length);
 const bytes = (constraints: { minLength?: number; maxLength?: number } = {}) =>
   fc.uint8Array({ maxLength: 300, ...constraints });
@@ -223,6 +225,32 @@ describe.each(PROVIDER_NAMES)("provider %s", (name) => {
       "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce",
     );
     expect(provider.secretboxOpen(key, nonce, box)).toEqual(plaintext);
+  });
+
+  it("seals and opens a box where it lies, at whatever address that is", () => {
+    for (const length of [0, 1, 31, 32, 33, 64, 100, 1_000]) {
+      for (let from = 0; from < 5; from++) {
+        const [key, nonce, plaintext] = [32, 24, length].map((n) => random(n)) as Triple;
+        const place = new Uint8Array(from + 16 + length).subarray(from);
+        place.set(plaintext, 16);
+        provider.secretboxSeal(key, nonce, place.subarray(16), place);
+        expect(place).toEqual(nobleProvider.secretboxSeal(key, nonce, plaintext));
+        const damaged = place.with(0, (place[0] as number) ^ 1);
+        const before = damaged.slice();
+        const isInPlace = true;
+        expect(provider.secretboxOpen(key, nonce, damaged, { isInPlace })).toBeUndefined();
+        expect(damaged).toEqual(before);
+        expect(provider.secretboxOpen(key, nonce, place, { isInPlace })).toEqual(plaintext);
+      }
+    }
+  });
+
+  it("writes to no box that was lent to it", () => {
+    const [key, nonce, plaintext] = [32, 24, 100].map((n) => random(n)) as Triple;
+    const box = provider.secretboxSeal(key, nonce, plaintext);
+    const before = box.slice();
+    provider.secretboxOpen(key, nonce, box)?.fill(0);
+    expect(box).toEqual(before);
   });
 
   it("opens what the others seal, and nothing that was changed", () => {

@@ -6,11 +6,13 @@ import {
   type PutOutcome,
 } from "../../src/mapservice/index.ts";
 import { NO_STAMP } from "../../src/mapservice/record/work-stamp.ts";
-import { MapCore } from "../../src/mapservice/service/map-core.ts";
+import { MapCore, type MapCoreOptions } from "../../src/mapservice/service/map-core.ts";
 import type { MapEffect } from "../../src/mapservice/service/protocol.ts";
 import { addressOf, NODE, PAYLOAD_SIZE } from "./fixtures.ts";
 
 export const UNIX_MS = 1_750_000_000_000;
+
+type RigOptions = Partial<Pick<MapCoreOptions, "verifiesAside" | "sharesNoMemory">>;
 
 /** A core whose effects are taken by hand. */
 export class Rig {
@@ -18,7 +20,7 @@ export class Rig {
   readonly effects: MapEffect[] = [];
   now = 0;
 
-  constructor(limits: Partial<MapLimits> = {}, options: { verifiesAside?: boolean } = {}) {
+  constructor(limits: Partial<MapLimits> = {}, options: RigOptions = {}) {
     this.core = new MapCore({
       ...options,
       payloadSize: PAYLOAD_SIZE,

@@ -1,5 +1,10 @@
 import { MemoryJournalStore } from "culvert";
-import { MemoryRecordStore, type RecordStore, storeOver } from "culvert/mapservice";
+import {
+  MemoryRecordStore,
+  type RecordStore,
+  type StoredRecord,
+  storeOver,
+} from "culvert/mapservice";
 import {
   journalCompliance,
   type RegisterTest,
@@ -25,7 +30,7 @@ type Get = Transport["get"];
 
 /** A transport in memory of which a part does something else. */
 function transportWith(
-  change: (put: Put, get: Get) => { readonly put?: Put; readonly get?: Get },
+  change: (put: Put, get: Get) => Partial<Pick<Transport, "put" | "get" | "handsOver">>,
 ): (register: RegisterTest) => void {
   return (register) =>
     transportCompliance(register, async () => {
@@ -76,6 +81,19 @@ const BAD_TRANSPORTS: Record<string, (register: RegisterTest) => void> = {
         if (options?.isBorrowed !== true) return cell;
         scratch.set(cell);
         return scratch;
+      },
+    };
+  }),
+  "hands over what others have, too": transportWith((_put, get) => {
+    const known = new Map<string, Uint8Array>();
+    return {
+      handsOver: true,
+      get: async (id, options) => {
+        const cell = await get(id, options);
+        if (options?.isBorrowed !== true) return cell;
+        const shared = known.get(id.join()) ?? cell;
+        known.set(id.join(), shared);
+        return shared;
       },
     };
   }),
@@ -239,6 +257,38 @@ const BAD_STORES: Record<string, (register: RegisterTest) => void> = {
         const found = store.get(cut(given), nowMs);
         const address = whole.get(cut(given).join()) ?? given;
         return found && { ...found, record: { ...found.record, address } };
+      },
+    };
+  }),
+  "keeps what it was given": storeWith((store) => {
+    const kept = new Map<string, StoredRecord>();
+    return {
+      sharesNoMemory: true,
+      put: async (puts, nowMs) => {
+        const outcomes = await store.put(puts, nowMs);
+        for (const [i, { record, expiresMs }] of puts.entries()) {
+          if (outcomes[i]?.kind === "stored")
+            kept.set(record.address.join(), { record, expiresMs });
+        }
+        return outcomes;
+      },
+      get: (address, nowMs) => {
+        const found = store.get(address, nowMs);
+        const record = kept.get(address.join())?.record ?? found?.record;
+        return found && record && { ...found, record };
+      },
+    };
+  }),
+  "gives away what it has": storeWith((store) => {
+    const given = new Map<string, StoredRecord>();
+    return {
+      sharesNoMemory: true,
+      get: (address, nowMs) => {
+        const found = store.get(address, nowMs);
+        if (found === undefined) return undefined;
+        const known = given.get(address.join()) ?? found;
+        given.set(address.join(), known);
+        return { ...known, expiresMs: found.expiresMs };
       },
     };
   }),

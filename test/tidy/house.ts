@@ -128,6 +128,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "cbor-x": ["codec"],
   level: ["io", "mapservice"],
   ioredis: ["io"],
+  "@stablelib/poly1305": ["crypto"],
   "@scure/base": ["crypto", "stream", "node", "cli"],
   "udx-native": ["io"],
   "noise-handshake": ["io", "link"],

@@ -62,6 +62,7 @@ const TTL_SECONDS_MAX = 2 ** 32 - 1;
 /** A {@link MapClient} with the keys of one stream. */
 export class BoundMapClient implements Transport {
   readonly payloadSize: number;
+  readonly handsOver: boolean;
   readonly #options: BoundMapClientOptions;
   readonly #signerOf: ((frameId: Uint8Array) => BlindedSigner) | undefined;
   readonly #addressesOf: AddressesOf | undefined;
@@ -83,6 +84,7 @@ export class BoundMapClient implements Transport {
     this.#addressesOf = addressesUnder(options.keys);
     this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
     this.payloadSize = options.carrier.payloadSize;
+    this.handsOver = options.carrier.handsOver === true;
   }
 
   put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {
@@ -110,7 +112,8 @@ export class BoundMapClient implements Transport {
     }
     this.#addresses.delete(frameId);
     if (record.ttlSeconds > 0) options.onTtl?.(record.ttlSeconds);
-    return options.isBorrowed === true ? record.payload : record.payload.slice();
+    const isCopied = !this.handsOver && options.isBorrowed !== true;
+    return isCopied ? record.payload.slice() : record.payload;
   }
 
   async #put(

@@ -37,7 +37,7 @@ export function localCarrier(
   return carrier;
 }
 
-/** The answer with a record of its own: no encoding stands between the service and its reader. */
+/** The answer with a record for its reader alone: nothing is encoded between the two. */
 function kept(answer: MapAnswer): MapAnswer {
   if (answer.kind !== "found" || answer.isBorrowed !== true) return answer;
   return { ...answer, record: copyOf(answer.record), isBorrowed: false };

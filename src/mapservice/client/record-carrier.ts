@@ -33,7 +33,8 @@ export interface CarrierGetOptions {
  *   so, `CULVERT_UNREACHABLE` or `CULVERT_TIMEOUT` when nobody said anything.
  * - `get` waits for an empty address up to `waitMs`, then rejects with `CULVERT_NOT_FOUND`.
  * - Arguments are borrowed until the promise settles; a record that `get` returns is not to be
- *   written to. Its `ttlSeconds` are what is left, 0 where nobody tells.
+ *   written to, unless the carrier `handsOver`. Its `ttlSeconds` are what is left, 0 where nobody
+ *   tells.
  * - Aborting a signal rejects with the name `AbortError`.
  */
 export interface RecordCarrier {
@@ -44,6 +45,8 @@ export interface RecordCarrier {
    * other bytes of every conflict too: then verifying it again proves nothing.
    */
   readonly isVerified?: boolean;
+  /** True when nobody else looks again at the memory of a record that `get` returns. */
+  readonly handsOver?: boolean;
   put(record: MapRecord, options?: CarrierPutOptions): Promise<StoredReply>;
   get(address: Uint8Array, options?: CarrierGetOptions): Promise<MapRecord>;
 }

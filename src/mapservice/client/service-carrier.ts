@@ -84,6 +84,7 @@ interface OpenRequest {
 export class ServiceCarrier implements RecordCarrier {
   readonly payloadSize: number;
   readonly isVerified: boolean;
+  readonly handsOver = true;
   readonly #clock: Clock;
   readonly #onSilence: () => void;
   readonly #limits: ServiceCarrierLimits;

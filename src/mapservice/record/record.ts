@@ -51,9 +51,19 @@ export function isFault(parsed: MapRecord | RecordFault): parsed is RecordFault 
   return typeof parsed === "string";
 }
 
+/** In front of a record by itself: its payload then begins where it can be opened by words. */
+const ALIGNING_BYTES = -RECORD_HEADER_BYTES & 3;
+
 /** The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload. */
 export function encodeRecord(record: MapRecord): Uint8Array {
-  return encodeRecordBehind(0, record);
+  return encodeRecordBehind(ALIGNING_BYTES, record).subarray(ALIGNING_BYTES);
+}
+
+/** A record as bytes that lie among others, in memory of its own. */
+export function copyOfBytes(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(ALIGNING_BYTES + bytes.length).subarray(ALIGNING_BYTES);
+  copy.set(bytes);
+  return copy;
 }
 
 /** The record as bytes, behind so many bytes that are left free. */

@@ -21,6 +21,8 @@ import { type WaitingGet, WaitingGets } from "./waiting-gets.ts";
 /** What the desk needs from the core around it. */
 interface GetDeskOptions {
   readonly limits: MapLimits;
+  /** Whether a record may be handed over, since the store looks at none of them again. */
+  readonly sharesNoMemory?: boolean;
   readonly recent: RecentRecords;
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
@@ -116,10 +118,13 @@ export class GetDesk {
   wake(key: string, record: MapRecord, ttlSeconds: number): void {
     const lookup = this.#lookups.get(key);
     if (lookup !== undefined) lookup.isOvertaken = true;
-    for (const get of this.#gets.at(key)) {
+    const gets = this.#gets.at(key);
+    for (const [i, get] of gets.entries()) {
       this.#gets.remove(get);
       this.#leaveRead(get);
-      this.#answer(get, { kind: "found", record, ttlSeconds });
+      // The last one has it for himself, once the others have made their copies.
+      const isHandedOver = this.#options.sharesNoMemory === true && i === gets.length - 1;
+      this.#answer(get, { kind: "found", record, ttlSeconds, isBorrowed: !isHandedOver });
     }
   }
 

@@ -33,6 +33,8 @@ export interface MapCoreOptions {
   readonly entriesMax: number;
   /** Whether records are verified by the shell, while others are served; by this core if absent. */
   readonly verifiesAside?: boolean;
+  /** Of the store: whether records may be handed over once they are durable. */
+  readonly sharesNoMemory?: boolean;
 }
 
 /**
@@ -68,7 +70,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
     this.#limits = limits;
     this.#recent = recent;
     this.#queue = new FairQueue(limits, RECORD_HEADER_BYTES + options.payloadSize);
-    this.#gets = new GetDesk({ limits, recent, statistics, effect });
+    this.#gets = new GetDesk({ ...options, recent, statistics, effect });
     this.#puts = new PutDesk({
       ...options,
       verifiesAside,

@@ -89,6 +89,7 @@ export class MapService implements RecordService {
       signer,
       entriesMax: store.statistics().entriesMax,
       verifiesAside: verifyAside !== undefined,
+      sharesNoMemory: store.sharesNoMemory === true,
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     // Arms the first sweep, and keeps no process alive that has nothing else to do.

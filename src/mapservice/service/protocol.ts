@@ -16,7 +16,10 @@ export type MapAnswer =
       readonly kind: "found";
       readonly record: MapRecord;
       readonly ttlSeconds: number;
-      /** True when the record's memory is used again once the answer was taken note of. */
+      /**
+       * True when the record's memory is not for the asker alone, or used again once the answer was
+       * taken note of. Otherwise it is handed over.
+       */
       readonly isBorrowed?: boolean;
     }
   | { readonly kind: "not-found" }

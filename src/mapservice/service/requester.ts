@@ -22,8 +22,8 @@ export interface RequesterEvents {
    */
   readonly needsNoReceipts?: boolean;
   /**
-   * The one answer to a request. The record of `found` is shared: not to be written to, and not to
-   * be kept when it `isBorrowed`.
+   * The one answer to a request. The record of `found` is handed over, unless it `isBorrowed`: then
+   * it is neither to be written to nor to be kept.
    */
   answer(request: RequestId, answer: MapAnswer): void;
   /** The requester was congested and takes requests again. */

@@ -82,6 +82,7 @@ interface WaitingPut {
  */
 export class LevelRecordStore implements RecordStore {
   readonly payloadSize: number;
+  readonly sharesNoMemory: boolean = true;
   mark: Uint8Array = new Uint8Array(0);
   readonly #options: LevelRecordStoreOptions;
   readonly #db: Level<Uint8Array, Uint8Array>;

@@ -27,6 +27,7 @@ interface Held {
 /** Records in memory: for tests, demonstrations, and Maps that need not outlive their process. */
 export class MemoryRecordStore implements RecordStore {
   readonly payloadSize: number;
+  readonly sharesNoMemory: boolean = true;
   readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
   readonly #held = new Map<string, Held>();

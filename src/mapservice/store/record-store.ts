@@ -82,7 +82,8 @@ export function requireSizes({ payloadSize, entriesMax, bytesMax }: RecordStoreO
  *   batch take effect in order; calls may overlap, and share a durable write where the engine can.
  * - A record is never returned at or after its expiry, swept or not, and never dropped before it.
  * - Time is handed in as Unix milliseconds; there is no clock inside.
- * - Records are handed over: nobody writes to their bytes any more, nor to those of `get`.
+ * - Records are handed over: nobody writes to their bytes any more, nor to those of `get`, unless
+ *   the store `sharesNoMemory`.
  * - A failure of the engine rejects with a `CulvertError`; the store stays usable or says so again.
  */
 export interface RecordStore {
@@ -93,6 +94,11 @@ export interface RecordStore {
    * may happen while it is open. Absent where that cannot be told.
    */
   readonly mark?: Uint8Array;
+  /**
+   * True when it looks at nothing again that it was given, once that `put` is over, nor at what it
+   * has given for a `get`: such memory may go on to a reader who overwrites it.
+   */
+  readonly sharesNoMemory?: boolean;
   put(puts: readonly RecordPut[], nowMs: number): Promise<readonly PutOutcome[]>;
   /** At once where the engine can: a promise costs more than a lookup in memory. */
   get(

@@ -70,6 +70,7 @@ interface Usage {
  */
 export class RedisRecordStore implements RecordStore {
   readonly payloadSize: number;
+  readonly sharesNoMemory: boolean = true;
   readonly #options: RedisRecordStoreOptions;
   readonly #engine: RedisEngine;
   readonly #prefix: string;

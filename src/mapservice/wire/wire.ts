@@ -3,6 +3,7 @@ import { Reader, sealFrame, Writer } from "../../codec/index.ts";
 import { RECEIPT_BYTES_MAX, readReceipt, writeReceipt } from "../record/receipt.ts";
 import {
   ADDRESS_BYTES,
+  copyOfBytes,
   encodeRecordBehind,
   isFault,
   PAYLOAD_BYTES_MAX,
@@ -122,7 +123,7 @@ export function readClientMessage(bytes: Uint8Array): ClientMessage {
     case TYPE.put: {
       const request = reader.u32("request");
       const stamp = reader.bytes(STAMP_BYTES, "stamp").slice();
-      return { kind: "put", request, stamp, record: reader.rest().slice() };
+      return { kind: "put", request, stamp, record: copyOfBytes(reader.rest()) };
     }
     case TYPE.get: {
       const request = reader.u32("request");
@@ -181,7 +182,7 @@ export function readNodeMessage(bytes: Uint8Array, payloadSize: number): NodeMes
     }
     case TYPE.found: {
       const request = reader.u32("request");
-      const record = parseRecord(reader.rest().slice(), payloadSize);
+      const record = parseRecord(copyOfBytes(reader.rest()), payloadSize);
       if (isFault(record)) return reader.refuse("record", `is refused: ${record}`);
       const answer = { kind: "found", record, ttlSeconds: record.ttlSeconds } as const;
       return { kind: "answer", request, answer };

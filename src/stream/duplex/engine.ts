@@ -203,11 +203,16 @@ export class StreamEngine<
     promised(() => this.#transport.get(frameId, options)).then(
       (given) => {
         // What is no cell is one that does not open, as one of another length.
-        const cell = ArrayBuffer.isView(given) ? given : NO_CELL;
+        const cell = ArrayBuffer.isView(given) ? this.#own(given) : NO_CELL;
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell, ttlSeconds });
       },
       (error: unknown) => this.#failed(request, error),
     );
+  }
+
+  /** A cell that the core may open where it lies. */
+  #own(cell: Uint8Array): Uint8Array {
+    return this.#transport.handsOver === true ? cell : cell.slice();
   }
 
   #answer(input: IoInput): void {

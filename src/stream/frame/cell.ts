@@ -33,9 +33,12 @@ export function sealFrame(
 /** An opened frame, or why there is none: `closed` means that the cell did not open. */
 export type OpenedCell = DecodedFrame | { readonly kind: "closed" };
 
-/** Opens a cell of whatever length and content. Never throws. */
+/**
+ * Opens a cell of whatever length and content. Never throws. The cell is handed over: its frame may
+ * lie in its place. What does not open is as it was, and so is the nonce of what does.
+ */
 export function openFrame(cell: Uint8Array, keys: FrameKey, cellBytes: number): OpenedCell {
   if (cell.length !== cellBytes) return { kind: "closed" };
-  const opened = openCell(keys.key, cell);
+  const opened = openCell(keys.key, cell, { isInPlace: true });
   return opened === undefined ? { kind: "closed" } : decodeFrame(opened);
 }

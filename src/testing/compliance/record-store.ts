@@ -100,6 +100,22 @@ const CASES: Cases<RecordStoreFixture> = {
     }
   },
 
+  "who shares no memory keeps none, and gives none away": async ({ store }) => {
+    if (store.sharesNoMemory !== true) return;
+    for (const make of [() => cell(1), () => tombstone(2)]) {
+      const [given, record] = [make(), make()];
+      await put(store, record, NOW + 60_000);
+      overwrite(record);
+      for (let i = 0; i < 2; i++) {
+        const found = await store.get(given.address, NOW);
+        assert(found !== undefined, "it is there");
+        overwrite(found.record);
+      }
+      await expectRecord(store, given, NOW);
+      await expectOutcome(store, given, { kind: "known", expiresMs: NOW + 60_000 });
+    }
+  },
+
   "the same bytes again are known, and live longer": async ({ store }) => {
     const record = cell(1);
     await put(store, record, NOW + 5_000);
@@ -322,6 +338,11 @@ function cell(address: number, content = 0): MapRecord {
 
 function tombstone(address: number): MapRecord {
   return { ...cell(address), seq: SEQUENCE.tombstone, payload: new Uint8Array(0) };
+}
+
+/** As a reader does who has it for himself. */
+function overwrite({ address, signature, payload }: MapRecord): void {
+  for (const bytes of [address, signature, payload]) bytes.fill(0xee);
 }
 
 function at(record: MapRecord, afterMs: number): RecordPut {

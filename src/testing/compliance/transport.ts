@@ -180,6 +180,20 @@ const GET_CASES: Cases<TransportFixture> = {
     }
   },
 
+  "what is handed over is nobody else's": async ({ writer, reader, elapse }) => {
+    if (reader.handsOver !== true) return;
+    const wishes = { isBorrowed: true, waitMs: PATIENCE_MS };
+    const waiting = [1, 2, 3].map(() => reader.get(frameId(1), wishes));
+    await elapse(writer.put(frameId(1), cellOf(writer, 1)));
+    const late = reader.get(frameId(1), wishes);
+    for (const cell of await elapse(Promise.all([...waiting, late]))) {
+      assert(equalBytes(cell, cellOf(writer, 1)), "nobody else has written to it");
+      cell.fill(0xee);
+    }
+    const again = await elapse(reader.get(frameId(1)));
+    assert(equalBytes(again, cellOf(writer, 1)), "the Map's copy is untouched");
+  },
+
   "a get that has waited in vain finds nothing": async ({ writer, reader, elapse }) => {
     const waiting = expectFailure(reader.get(frameId(1), { waitMs: 20 }), "CULVERT_NOT_FOUND");
     await elapse(writer.put(frameId(2), cellOf(writer, 2)));

@@ -50,6 +50,7 @@ describe("records in memory", () => {
 
 /** Keeps the very bytes: records are handed over, and a store need not copy them. */
 class KeepingStore extends MemoryRecordStore {
+  override readonly sharesNoMemory = false;
   readonly #given = new Map<string, MapRecord>();
 
   override async put(puts: readonly RecordPut[], nowMs: number) {

@@ -1,0 +1,53 @@
+import { generateSecret, Stream } from "culvert";
+import { VirtualClock } from "culvert/testing";
+import { MemoryTransport, type Transport } from "culvert/transport";
+import { describe, expect, test } from "vitest";
+import { pattern, readAll } from "./virtual-pair.ts";
+
+/** Gives the cells of another transport, and keeps each of them with what was in it. */
+function keepingTransport(inner: Transport, handsOver: boolean) {
+  const given: { readonly cell: Uint8Array; readonly before: Uint8Array }[] = [];
+  const transport: Transport = {
+    payloadSize: inner.payloadSize,
+    ...(handsOver && { handsOver }),
+    put: (frameId, cell, options) => inner.put(frameId, cell, options),
+    async get(frameId, options) {
+      const cell = await inner.get(frameId, options);
+      given.push({ cell, before: cell.slice() });
+      return cell;
+    },
+  };
+  const changed = (): number =>
+    given.filter(({ cell, before }) => Buffer.compare(cell, before) !== 0).length;
+  return { transport, changed, count: () => given.length };
+}
+
+async function carry(a: Transport, b: Transport, clock: VirtualClock): Promise<void> {
+  const secret = generateSecret();
+  const writer = Stream.listen(a, secret, { clock });
+  const reader = Stream.dial(b, secret, { clock });
+  const bytes = pattern(100 * a.payloadSize);
+  writer.end(bytes);
+  reader.end();
+  expect(bytes.equals(await clock.runPromise(readAll(reader), 600_000))).toBe(true);
+  await Promise.all([writer.halt(), reader.halt()]);
+}
+
+describe("a cell that a stream was given", () => {
+  test.each([1_024, 32_768])("is not written to unless it is handed over (%i)", async (size) => {
+    const clock = new VirtualClock();
+    const inner = new MemoryTransport({ payloadSize: size, clock });
+    const lent = keepingTransport(inner, false);
+    await carry(inner, lent.transport, clock);
+    expect(lent.count()).toBeGreaterThan(100);
+    expect(lent.changed()).toBe(0);
+  });
+
+  test("is opened where it lies when it is", async () => {
+    const clock = new VirtualClock();
+    const inner = new MemoryTransport({ payloadSize: 1_024, clock });
+    const kept = keepingTransport(inner, true);
+    await carry(inner, kept.transport, clock);
+    expect(kept.changed()).toBeGreaterThan(100);
+  });
+});
