@@ -1,13 +1,13 @@
 import { xsalsa20 } from "@noble/ciphers/salsa.js";
 import { oneTimeAuth } from "@stablelib/poly1305";
-import { wipe } from "../base/index.ts";
+import { concatBytes, wipe } from "../base/index.ts";
 import { equalSecret } from "./equal-secret.ts";
 import { type CryptoProvider, requireSecretbox, SECRETBOX_TAG_BYTES } from "./provider.ts";
 
 /**
- * Secretbox in JavaScript, computed where its bytes lie: docs/decisions/0047. What noble's own
- * leaves behind for each box, the message twice or three times, costs a stream of large cells more
- * than the arithmetic of half a box.
+ * Secretbox in JavaScript, computed where its bytes lie. What noble's own leaves behind for each
+ * box, the message two or three times, costs a stream of large cells more than it gains:
+ * docs/decisions/0047-who-has-a-cell-for-himself-opens-it-there.md.
  */
 export const secretboxInPlace: Pick<CryptoProvider, "secretboxSeal" | "secretboxOpen"> = {
   secretboxSeal(key, nonce, plaintext, into) {
@@ -30,7 +30,8 @@ export const secretboxInPlace: Pick<CryptoProvider, "secretboxSeal" | "secretbox
     const tag = oneTimeAuth(beginStream(key, nonce), ciphertext);
     let text: Uint8Array | undefined;
     if (equalSecret(tag, box.subarray(0, SECRETBOX_TAG_BYTES))) {
-      text = isInPlace ? inWords(ciphertext) : ciphertext.slice();
+      // The slice of a Buffer would be a view.
+      text = isInPlace ? inWords(ciphertext) : concatBytes(ciphertext);
       xorStream(key, nonce, text);
     }
     wipe(head);
@@ -61,5 +62,5 @@ function xorStream(key: Uint8Array, nonce: Uint8Array, text: Uint8Array): void {
 
 /** The same bytes where noble can take them by words of four: a copy, if they lie across. */
 function inWords(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % 4 === 0 ? bytes : concatBytes(bytes);
 }

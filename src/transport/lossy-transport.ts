@@ -1,5 +1,6 @@
 import {
   type Clock,
+  concatBytes,
   onAbort,
   type Random,
   requireAmount,
@@ -82,13 +83,13 @@ export class LossyTransport implements Transport {
     throwIfAborted(signal);
     // The request may arrive after its caller gave up and took the bytes back. It is not called
     // back either: what has left has left.
-    const [id, bytes] = [frameId.slice(), cell.slice()];
+    const [id, bytes] = [concatBytes(frameId), concatBytes(cell)];
     return this.#request(signal, async () => this.#inner.put(id, bytes, wishes));
   }
 
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
     throwIfAborted(options.signal);
-    const id = frameId.slice();
+    const id = concatBytes(frameId);
     // What is under way for a while, and may be damaged, is not borrowed: so it is handed over.
     const wishes = { ...options, isBorrowed: false };
     return this.#request(options.signal, async () => {

@@ -2,6 +2,7 @@ import {
   type Cancel,
   type Clock,
   CulvertError,
+  concatBytes,
   equalBytes,
   Heap,
   type Instant,
@@ -104,7 +105,8 @@ export class MemoryTransport implements Transport, Disposable {
       throw new CulvertError("CULVERT_CONFLICT");
     }
     const expiresAt = now + 1_000 * this.#grant(options.ttlSeconds);
-    const place = held ?? this.#store({ key, cell: cell.slice(), expiresAt, queuedAt: expiresAt });
+    const place =
+      held ?? this.#store({ key, cell: concatBytes(cell), expiresAt, queuedAt: expiresAt });
     place.expiresAt = Math.max(place.expiresAt, expiresAt);
     return { ttlSeconds: secondsLeft(place, now) };
   }

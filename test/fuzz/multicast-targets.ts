@@ -108,7 +108,8 @@ class Fed<C extends AnyCore> {
   answer(request: number, cell: Uint8Array | undefined, dice: SeededRandom): void {
     this.inputs += 1;
     this.#gets.delete(request);
-    if (cell !== undefined) this.core.handle({ kind: "got", request, cell }, this.now);
+    if (cell !== undefined)
+      this.core.handle({ kind: "got", request, cell: cell.slice() }, this.now);
     else this.core.handle({ kind: "failed", request, code: "CULVERT_NOT_FOUND" }, this.now);
     this.drain();
     this.wait(dice);

@@ -83,7 +83,7 @@ class Questions {
 
   got(request: number, cell: Uint8Array): void {
     this.now += 1;
-    this.core.handle({ kind: "got", request, cell }, this.now);
+    this.core.handle({ kind: "got", request, cell: cell.slice() }, this.now);
     this.#drain();
     this.core.timeout(this.core.deadline());
     this.#drain();

@@ -5,14 +5,14 @@ import { describe, expect, test } from "vitest";
 import { pattern, readAll } from "./virtual-pair.ts";
 
 /** Gives the cells of another transport, and keeps each of them with what was in it. */
-function keepingTransport(inner: Transport, handsOver: boolean) {
+function keepingTransport(inner: Transport, handsOver: boolean, kind = plain) {
   const given: { readonly cell: Uint8Array; readonly before: Uint8Array }[] = [];
   const transport: Transport = {
     payloadSize: inner.payloadSize,
     ...(handsOver && { handsOver }),
     put: (frameId, cell, options) => inner.put(frameId, cell, options),
     async get(frameId, options) {
-      const cell = await inner.get(frameId, options);
+      const cell = kind(await inner.get(frameId, options));
       given.push({ cell, before: cell.slice() });
       return cell;
     },
@@ -21,6 +21,9 @@ function keepingTransport(inner: Transport, handsOver: boolean) {
     given.filter(({ cell, before }) => Buffer.compare(cell, before) !== 0).length;
   return { transport, changed, count: () => given.length };
 }
+
+const plain = (cell: Uint8Array): Uint8Array => cell;
+const asBuffer = (cell: Uint8Array): Uint8Array => Buffer.from(cell.buffer);
 
 async function carry(a: Transport, b: Transport, clock: VirtualClock): Promise<void> {
   const secret = generateSecret();
@@ -34,10 +37,15 @@ async function carry(a: Transport, b: Transport, clock: VirtualClock): Promise<v
 }
 
 describe("a cell that a stream was given", () => {
-  test.each([1_024, 32_768])("is not written to unless it is handed over (%i)", async (size) => {
+  test.each([
+    [1_024, "a plain array", plain],
+    [1_024, "a Buffer", asBuffer],
+    [32_768, "a plain array", plain],
+    [32_768, "a Buffer", asBuffer],
+  ])("is not written to unless it is handed over (%i bytes, %s)", async (size, _name, kind) => {
     const clock = new VirtualClock();
     const inner = new MemoryTransport({ payloadSize: size, clock });
-    const lent = keepingTransport(inner, false);
+    const lent = keepingTransport(inner, false, kind);
     await carry(inner, lent.transport, clock);
     expect(lent.count()).toBeGreaterThan(100);
     expect(lent.changed()).toBe(0);

@@ -1,4 +1,10 @@
-import { type Clock, CulvertError, equalBytes, isCulvertError } from "../../base/index.ts";
+import {
+  type Clock,
+  CulvertError,
+  concatBytes,
+  equalBytes,
+  isCulvertError,
+} from "../../base/index.ts";
 import { type AddressesOf, addressesOfRoot, BlindedSigner, crypto } from "../../crypto/index.ts";
 import type {
   GetOptions,
@@ -113,7 +119,7 @@ export class BoundMapClient implements Transport {
     this.#addresses.delete(frameId);
     if (record.ttlSeconds > 0) options.onTtl?.(record.ttlSeconds);
     const isCopied = !this.handsOver && options.isBorrowed !== true;
-    return isCopied ? record.payload.slice() : record.payload;
+    return isCopied ? concatBytes(record.payload) : record.payload;
   }
 
   async #put(

@@ -1,4 +1,4 @@
-import { assert, equalBytes } from "../../base/index.ts";
+import { assert, concatBytes, equalBytes } from "../../base/index.ts";
 
 /**
  * Slots of a cache: a power of two, and four times the frames of a window. A frame that has lost
@@ -26,7 +26,7 @@ export class FrameCache<T> {
 
   /** Keeps `value` and a copy of the frame id. */
   set(frameId: Uint8Array, value: T): void {
-    this.#slots[slotOf(frameId)] = { frameId: frameId.slice(), value };
+    this.#slots[slotOf(frameId)] = { frameId: concatBytes(frameId), value };
   }
 
   /** Forgets the value of a frame that will not be asked for again. */

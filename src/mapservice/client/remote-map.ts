@@ -99,6 +99,7 @@ export async function connectMapBy(
  */
 export class RemoteMap implements RecordCarrier, Disposable {
   readonly payloadSize: number;
+  readonly handsOver = true;
   readonly #dialNode: DialNode;
   readonly #clock: Clock;
   readonly #random: Random;

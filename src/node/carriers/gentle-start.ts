@@ -25,6 +25,7 @@ const BEGINNING_GETS = 64;
 export class GentleStart implements RecordCarrier {
   readonly payloadSize: number;
   readonly isVerified: boolean;
+  readonly handsOver: boolean;
   readonly #carrier: RecordCarrier;
   readonly #clock: Clock;
   /** Gets that wait for a step, the oldest first. */
@@ -39,6 +40,7 @@ export class GentleStart implements RecordCarrier {
     this.#clock = clock;
     this.payloadSize = carrier.payloadSize;
     this.isVerified = carrier.isVerified ?? false;
+    this.handsOver = carrier.handsOver ?? false;
   }
 
   async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {

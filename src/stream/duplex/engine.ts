@@ -3,6 +3,7 @@ import {
   type Clock,
   type Core,
   CulvertError,
+  concatBytes,
   Driver,
   type ErrorCode,
   isCulvertError,
@@ -212,7 +213,8 @@ export class StreamEngine<
 
   /** A cell that the core may open where it lies. */
   #own(cell: Uint8Array): Uint8Array {
-    return this.#transport.handsOver === true ? cell : cell.slice();
+    // The slice of a Buffer would be a view.
+    return this.#transport.handsOver === true ? cell : concatBytes(cell);
   }
 
   #answer(input: IoInput): void {

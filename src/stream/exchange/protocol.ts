@@ -7,6 +7,7 @@ export type RequestId = number;
 export interface GotInput {
   readonly kind: "got";
   readonly request: RequestId;
+  /** Handed over: it may be opened where it lies. */
   readonly cell: Uint8Array;
   /** For how many seconds the Map still keeps the cell, if it tells; not checked. */
   readonly ttlSeconds?: number | undefined;

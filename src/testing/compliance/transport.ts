@@ -200,6 +200,18 @@ const GET_CASES: Cases<TransportFixture> = {
     await elapse(waiting);
   },
 
+  "bytes of whatever kind are the caller's again when a put is over": async (fixture) => {
+    const { writer, reader, elapse } = fixture;
+    const [id, cell] = [SlicedInPlace.from(frameId(1)), SlicedInPlace.from(cellOf(writer, 1))];
+    await elapse(writer.put(id, cell));
+    for (const bytes of [id, cell]) bytes.fill(0xee);
+    for (let i = 0; i < 2; i++) {
+      const got = await elapse(reader.get(frameId(1)));
+      assert(equalBytes(got, cellOf(writer, 1)), "the Map's copy is untouched");
+      got.fill(0xee);
+    }
+  },
+
   "a cell belongs to the one who got it": async ({ writer, reader, elapse }) => {
     await elapse(writer.put(frameId(1), cellOf(writer, 1)));
     (await elapse(reader.get(frameId(1)))).fill(0xee);
@@ -208,6 +220,13 @@ const GET_CASES: Cases<TransportFixture> = {
     assert(again.constructor === Uint8Array, "bytes are a plain byte array");
   },
 };
+
+/** As a Buffer of Node: a slice of it is no copy. */
+class SlicedInPlace extends Uint8Array<ArrayBuffer> {
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.subarray(start, end);
+  }
+}
 
 const ABORT_CASES: Cases<TransportFixture> = {
   "nothing is done for a signal that is aborted already": async ({ writer, reader, elapse }) => {

@@ -155,9 +155,11 @@ export class VirtualMap {
       this.#reply(side, answer, { kind: "failed", request, code: "CULVERT_NOT_FOUND" });
       return;
     }
-    const cell = this.#chance(this.#faults.corrupt)
+    const shown = this.#chance(this.#faults.corrupt)
       ? this.#corrupted(held.bytes)
       : this.#told(held.bytes, lie);
+    // A core may write to what it is given.
+    const cell = shown.slice();
     this.#reply(side, answer, { kind: "got", request, cell }, lie === "late" ? LATE_MS : 0);
   }
 

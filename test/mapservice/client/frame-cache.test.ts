@@ -26,6 +26,14 @@ test("never takes one frame for another, though they share a slot or an array", 
   expect(cache.get(other)).toBeUndefined();
 });
 
+test("knows a frame by its own copy of the id, a Buffer too", () => {
+  const cache = new FrameCache<number>();
+  const id = Buffer.from(random.bytes(32));
+  cache.set(id, 1);
+  id[31] = (id[31] as number) ^ 1;
+  expect(cache.get(id)).toBeUndefined();
+});
+
 test("forgets a frame, and not another one in its slot", () => {
   const cache = new FrameCache<number>();
   const id = random.bytes(32);

@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { CulvertError, SeededRandom } from "../../../src/base/index.ts";
 import { crypto, rootPublicKey, SigningKey } from "../../../src/crypto/index.ts";
 import {
+  connectMap,
   localCarrier,
   MapClient,
   type MapRecord,
   type RecordCarrier,
   type StoredReply,
   signReceipts,
+  startMapServer,
   verifyRecord,
 } from "../../../src/mapservice/index.ts";
 import { transportCompliance } from "../../../src/testing/index.ts";
@@ -65,6 +67,20 @@ describe("a client over a wire is a transport", () => {
     const stream = new MapClient(carrier).bind(KEYS);
     const elapse = <T>(promise: Promise<T>): Promise<T> => clock.runPromise(promise);
     return { writer: stream, reader: stream, elapse, teardown: () => service.close() };
+  });
+});
+
+describe("a client over a socket is a transport", () => {
+  transportCompliance(test, async () => {
+    const listen = ["127.0.0.1:0"];
+    const server = await startMapServer({ listen, payloadSize: PAYLOAD_SIZE });
+    const map = await connectMap(server.endpoints[0] as string);
+    const stream = new MapClient(map).bind(KEYS);
+    const teardown = async (): Promise<void> => {
+      map.close();
+      await server.close();
+    };
+    return { writer: stream, reader: stream, elapse: (promise) => promise, teardown };
   });
 });
 

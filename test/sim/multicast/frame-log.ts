@@ -52,7 +52,7 @@ export class FrameLog {
     const key = placeKey(frameId);
     const number = this.#numberOf(key);
     if (this.#opened.has(number) || number < this.#frames.length) return;
-    const opened = openFrame(cell, this.#keys.at(number), this.#cellBytes);
+    const opened = openFrame(cell.slice(), this.#keys.at(number), this.#cellBytes);
     if (opened.kind !== "frame") throw new Violation("content", `frame ${number} does not open`);
     const { type } = opened.frame;
     this.#opened.set(number, { key, type, content: contentOf(opened.frame).slice() });
