@@ -44,7 +44,7 @@ const FAIR_WEATHER: LossyTransportOptions = Object.freeze({
  */
 export class LossyTransport implements Transport {
   readonly payloadSize: number;
-  readonly handsOver = true;
+  readonly handsOver: boolean;
   readonly #inner: Transport;
   readonly #weather: LossyTransportOptions;
   readonly #clock: Clock;
@@ -66,6 +66,7 @@ export class LossyTransport implements Transport {
   ) {
     const { clock, seed, random, ...given } = options;
     this.payloadSize = inner.payloadSize;
+    this.handsOver = inner.handsOver === true;
     this.#inner = inner;
     this.#weather = { ...FAIR_WEATHER, ...given };
     this.#clock = clock ?? systemClock;
@@ -90,7 +91,7 @@ export class LossyTransport implements Transport {
   async get(frameId: Uint8Array, options: GetOptions = {}): Promise<Uint8Array> {
     throwIfAborted(options.signal);
     const id = concatBytes(frameId);
-    // What is under way for a while, and may be damaged, is not borrowed: so it is handed over.
+    // What is under way for a while, and may be damaged, is not borrowed.
     const wishes = { ...options, isBorrowed: false };
     return this.#request(options.signal, async () => {
       const cell = await this.#inner.get(id, wishes);

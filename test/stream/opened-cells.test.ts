@@ -1,6 +1,6 @@
 import { generateSecret, Stream } from "culvert";
 import { VirtualClock } from "culvert/testing";
-import { MemoryTransport, type Transport } from "culvert/transport";
+import { LossyTransport, MemoryTransport, type Transport } from "culvert/transport";
 import { describe, expect, test } from "vitest";
 import { pattern, readAll } from "./virtual-pair.ts";
 
@@ -13,7 +13,7 @@ function keepingTransport(inner: Transport, handsOver: boolean, kind = plain) {
     put: (frameId, cell, options) => inner.put(frameId, cell, options),
     async get(frameId, options) {
       const cell = kind(await inner.get(frameId, options));
-      given.push({ cell, before: cell.slice() });
+      given.push({ cell, before: Uint8Array.from(cell) });
       return cell;
     },
   };
@@ -49,6 +49,40 @@ describe("a cell that a stream was given", () => {
     await carry(inner, lent.transport, clock);
     expect(lent.count()).toBeGreaterThan(100);
     expect(lent.changed()).toBe(0);
+  });
+
+  test("is not written to behind bad weather either", async () => {
+    const clock = new VirtualClock();
+    const inner = new MemoryTransport({ payloadSize: 1_024, clock });
+    const lent = keepingTransport(inner, false);
+    await carry(inner, new LossyTransport(lent.transport, { clock, rttMs: 10 }), clock);
+    expect(lent.changed()).toBe(0);
+  });
+
+  test("is not written to when its transport was replaced before it came", async () => {
+    const clock = new VirtualClock();
+    const inner = new MemoryTransport({ payloadSize: 1_024, clock });
+    const lent = keepingTransport(inner, false);
+    const slow: Transport = {
+      ...lent.transport,
+      async get(frameId, options) {
+        const cell = await lent.transport.get(frameId, options);
+        await new Promise<void>((resolve) => clock.schedule(clock.now() + 50, resolve));
+        return cell;
+      },
+    };
+    const secret = generateSecret();
+    const writer = Stream.listen(inner, secret, { clock });
+    const reader = Stream.dial(slow, secret, { clock });
+    writer.end("before");
+    reader.end();
+    const reading = readAll(reader);
+    await clock.runUntil(clock.now() + 20);
+    expect(lent.count()).toBeGreaterThan(0);
+    reader.setTransport(inner);
+    expect(String(await clock.runPromise(reading, 600_000))).toBe("before");
+    expect(lent.changed()).toBe(0);
+    await Promise.all([writer.halt(), reader.halt()]);
   });
 
   test("is opened where it lies when it is", async () => {

@@ -201,20 +201,16 @@ export class StreamEngine<
       ttlSeconds = seconds;
     };
     const options = { waitMs, signal, background: true, isBorrowed: true, onTtl };
-    promised(() => this.#transport.get(frameId, options)).then(
+    // Another one may be in use by the time of the answer.
+    const transport = this.#transport;
+    promised(() => transport.get(frameId, options)).then(
       (given) => {
         // What is no cell is one that does not open, as one of another length.
-        const cell = ArrayBuffer.isView(given) ? this.#own(given) : NO_CELL;
+        const cell = ArrayBuffer.isView(given) ? ownCell(given, transport) : NO_CELL;
         if (this.#untrack(request)) this.#answer({ kind: "got", request, cell, ttlSeconds });
       },
       (error: unknown) => this.#failed(request, error),
     );
-  }
-
-  /** A cell that the core may open where it lies. */
-  #own(cell: Uint8Array): Uint8Array {
-    // The slice of a Buffer would be a view.
-    return this.#transport.handsOver === true ? cell : concatBytes(cell);
   }
 
   #answer(input: IoInput): void {
@@ -305,6 +301,12 @@ function journalError(cause: unknown): CulvertError {
 const SPARE_MAX = 128;
 
 const NO_CELL = new Uint8Array(0);
+
+/** A cell that the core may open where it lies. */
+function ownCell(cell: Uint8Array, { handsOver }: Pick<Transport, "handsOver">): Uint8Array {
+  // The slice of a Buffer would be a view.
+  return handsOver === true ? cell : concatBytes(cell);
+}
 
 /**
  * Transports and journals are anybody's: one that throws has rejected, and one that answers with
