@@ -17,7 +17,7 @@ export function isAbortError(error: unknown): boolean {
 
 /** @throws Error with the name `AbortError` when `signal` is aborted already */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortError(signal);
+  if (signal && isAborted(signal, LISTENERS.get(signal))) throw abortError(signal);
 }
 
 /** @throws TypeError for what was given as a signal, and is none */
@@ -37,7 +37,7 @@ export function onAbort(signal: AbortSignal | undefined, run: (error: Error) => 
   const known = LISTENERS.get(signal);
   if (known === undefined) requireSignal(signal);
   const listener = (): void => run(abortError(signal));
-  if (signal.aborted) {
+  if (isAborted(signal, known)) {
     listener();
     return () => {};
   }
@@ -59,6 +59,8 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
  * is kept.
  */
 class Listeners {
+  /** Set by whoever knows: each signal has a hidden class of its own, so that asking it is slow. */
+  isAborted: boolean | undefined;
   #first: (() => void) | undefined;
   #others: Set<() => void> | undefined;
 
@@ -92,6 +94,10 @@ class Listeners {
       listener();
     }
   }
+}
+
+function isAborted(signal: AbortSignal, listeners: Listeners | undefined): boolean {
+  return listeners?.isAborted ?? signal.aborted;
 }
 
 /** Listens once for all that wait for a signal of others: Node warns of eleven that listen. */
@@ -149,6 +155,7 @@ export class Canceller {
   readonly #listeners = new Listeners();
 
   constructor() {
+    this.#listeners.isAborted = false;
     LISTENERS.set(this.#controller.signal, this.#listeners);
   }
 
@@ -158,11 +165,12 @@ export class Canceller {
 
   /** Whether it may serve for another thing: not aborted, and nobody waits by {@link onAbort}. */
   get isFree(): boolean {
-    return this.#listeners.size === 0 && !this.signal.aborted;
+    return this.#listeners.size === 0 && this.#listeners.isAborted === false;
   }
 
   /** Aborts the signal; once. */
   abort(reason: unknown = CANCELLED): void {
+    this.#listeners.isAborted = true;
     this.#controller.abort(reason);
     this.#listeners.tell();
   }

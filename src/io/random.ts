@@ -2,10 +2,11 @@ import { randomFillSync } from "node:crypto";
 import type { Random } from "../base/index.ts";
 
 /** One call of the system costs about as much as a seal: small requests share a pool. */
-const POOL_BYTES = 4_096;
+const POOL_BYTES = 16_384;
 const POOLED_MAX = 256;
 
 const pool = new Uint8Array(POOL_BYTES);
+const view = new DataView(pool.buffer);
 let used = POOL_BYTES;
 
 /**
@@ -22,9 +23,8 @@ export const systemRandom: Random = {
   },
   unit() {
     const at = reserve(8);
-    const view = new DataView(pool.buffer, at, 8);
-    const [high, low] = [view.getUint32(0), view.getUint32(4)];
-    view.setBigUint64(0, 0n);
+    const [high, low] = [view.getUint32(at), view.getUint32(at + 4)];
+    view.setBigUint64(at, 0n);
     return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
   },
 };

@@ -1,5 +1,5 @@
-import { type Canceller, isCulvertError, NumberMap } from "../../base/index.ts";
-import { CancellerPool } from "../../io/canceller-pool.ts";
+import { isCulvertError, NumberMap } from "../../base/index.ts";
+import { CancellerPool, type PooledCanceller } from "../../io/canceller-pool.ts";
 import { ATTEMPTS_MAX, type ExchangeId } from "../exchange/exchange-desk.ts";
 import type { DhtNetwork, DhtRequestOptions } from "./dht-network.ts";
 import type { DhtEffect, DhtInput } from "./protocol.ts";
@@ -11,7 +11,7 @@ const SPARE_MAX = 64;
 export class SentRequests {
   readonly #network: DhtNetwork;
   readonly #tell: (input: DhtInput) => void;
-  readonly #open = new NumberMap<Canceller>();
+  readonly #open = new NumberMap<PooledCanceller>();
   readonly #cancellers = new CancellerPool(SPARE_MAX);
   readonly #repeated = new Set<ExchangeId>();
 

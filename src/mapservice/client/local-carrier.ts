@@ -40,5 +40,6 @@ export function localCarrier(
 /** The answer with a record for its reader alone: nothing is encoded between the two. */
 function kept(answer: MapAnswer): MapAnswer {
   if (answer.kind !== "found" || answer.isBorrowed !== true) return answer;
-  return { ...answer, record: copyOf(answer.record), isBorrowed: false };
+  const { kind, record, ttlSeconds } = answer;
+  return { kind, record: copyOf(record), ttlSeconds };
 }

@@ -82,13 +82,13 @@ export class RecentRecords {
    */
   set(key: string, { record, expiresMs, receipt }: RecentRecord): void {
     const before = this.#places.get(key);
-    const after = { seq: record.seq, expiresMs, receipt };
-    if (before !== undefined && isNewer(before, after)) return;
+    const { seq } = record;
+    if (before !== undefined && isNewer(before, { seq, expiresMs, receipt })) return;
     const slab = this.#slabFor(RECORD_HEADER_BYTES + record.payload.length);
     if (slab === undefined) return;
     const from = slab.used;
     slab.used = writeRecord(record, slab.bytes, from);
-    const place = { key, slab: slab.bytes, from, to: slab.used, ...after };
+    const place = { key, slab: slab.bytes, from, to: slab.used, seq, expiresMs, receipt };
     slab.places.push(place);
     this.#places.set(key, place);
   }

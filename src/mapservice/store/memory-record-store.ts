@@ -1,7 +1,8 @@
-import { assert, CulvertError, Heap } from "../../base/index.ts";
-import { addressKey } from "../record/address-key.ts";
+import { assert, CulvertError } from "../../base/index.ts";
+import { systemRandom } from "../../io/random.ts";
 import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
-import { RecordSlots, type SlotNumber } from "./record-slots.ts";
+import { type IndexedRecord, RecordIndex } from "./record-index.ts";
+import { RecordSlots } from "./record-slots.ts";
 import {
   decidePut,
   type PutOutcome,
@@ -14,24 +15,13 @@ import {
   type SweepOutcome,
 } from "./record-store.ts";
 
-/** A record that is kept, and where its bytes are. */
-interface Held {
-  readonly key: string;
-  slot: SlotNumber;
-  length: number;
-  expiresMs: number;
-  /** An expiry that it had, by which it is queued: a longer life is queued again when due. */
-  dueMs: number;
-}
-
 /** Records in memory: for tests, demonstrations, and Maps that need not outlive their process. */
 export class MemoryRecordStore implements RecordStore {
   readonly payloadSize: number;
   readonly sharesNoMemory: boolean = true;
   readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
-  readonly #held = new Map<string, Held>();
-  readonly #queue = new Heap<Held>((a, b) => a.dueMs < b.dueMs);
+  #index = new RecordIndex(systemRandom.bytes(16));
   #cells: RecordSlots;
   /** Of their own, so that what they take is what they count for. */
   #tombstones = new RecordSlots(0);
@@ -57,7 +47,8 @@ export class MemoryRecordStore implements RecordStore {
 
   get(address: Uint8Array, nowMs: number): StoredRecord | undefined {
     this.#throwIfClosed();
-    const held = this.#held.get(addressKey(address));
+    const entry = this.#index.find(address);
+    const held = entry === undefined ? undefined : this.#index.at(entry);
     if (held === undefined || held.expiresMs <= nowMs) return undefined;
     const { record, expiresMs } = this.#stored(held);
     return { record: copyOf(record), expiresMs };
@@ -70,14 +61,13 @@ export class MemoryRecordStore implements RecordStore {
 
   statistics(): StoreStatistics {
     const { entriesMax, bytesMax } = this.#options;
-    const entries = this.#held.size;
+    const entries = this.#index.size;
     return { entries, entriesMax, bytes: this.#bytes, bytesMax, isDiskFull: false };
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#held.clear();
-    this.#queue.clear();
+    this.#index = new RecordIndex(systemRandom.bytes(16));
     this.#cells = new RecordSlots(this.payloadSize);
     this.#tombstones = new RecordSlots(0);
     this.#bytes = 0;
@@ -88,46 +78,44 @@ export class MemoryRecordStore implements RecordStore {
   }
 
   /** With a record that is borrowed until the next put. */
-  #stored({ slot, length, expiresMs }: Held): StoredRecord {
+  #stored({ slot, length, expiresMs }: IndexedRecord): StoredRecord {
     return { record: this.#slotsOf(length).read(slot, length), expiresMs };
   }
 
   #putOne(put: RecordPut, nowMs: number): PutOutcome {
-    const key = addressKey(put.record.address);
-    const held = this.#held.get(key);
+    const entry = this.#index.find(put.record.address);
+    const held = entry === undefined ? undefined : this.#index.at(entry);
     const decision = decidePut(held && this.#stored(held), put, nowMs);
     if (decision === "conflict") return { kind: "conflict" };
     if (decision === "keep" || decision === "extend") {
-      assert(held !== undefined, "what is kept is there");
+      assert(entry !== undefined && held !== undefined, "what is kept is there");
       if (decision === "keep") return { kind: "known", expiresMs: held.expiresMs };
+      this.#index.replace(entry, { ...held, expiresMs: put.expiresMs });
       const gainedMs = put.expiresMs - held.expiresMs;
-      held.expiresMs = put.expiresMs;
       return { kind: "known", expiresMs: put.expiresMs, gainedMs };
     }
     // A tombstone outlives what it ends, or that could be put again.
     const heldMs = decision === "replace" ? (held?.expiresMs ?? 0) : 0;
     if (decision === "store" && !this.#makeRoom(nowMs)) return { kind: "full" };
-    return this.#store(key, put.record, Math.max(put.expiresMs, heldMs));
+    return this.#store(put.record, Math.max(put.expiresMs, heldMs));
   }
 
-  #store(key: string, record: MapRecord, expiresMs: number): PutOutcome {
-    // What was there has expired, and may have made room by now.
-    const held = this.#held.get(key);
+  #store(record: MapRecord, expiresMs: number): PutOutcome {
     const length = RECORD_HEADER_BYTES + record.payload.length;
     const slot = this.#slotsOf(length).add(record);
     this.#bytes += length;
-    if (held === undefined) {
-      const fresh = { key, slot, length, expiresMs, dueMs: expiresMs };
-      this.#held.set(key, fresh);
-      this.#queue.push(fresh);
+    // What was there has expired, and may have made room by now.
+    const entry = this.#index.find(record.address);
+    if (entry === undefined) {
+      this.#index.add(record.address, { slot, length, expiresMs });
     } else {
-      this.#free(held);
-      Object.assign(held, { slot, length, expiresMs });
+      this.#free(this.#index.at(entry));
+      this.#index.replace(entry, { slot, length, expiresMs });
     }
     return { kind: "stored", expiresMs };
   }
 
-  #free({ slot, length }: Held): void {
+  #free({ slot, length }: IndexedRecord): void {
     this.#slotsOf(length).free(slot);
     this.#bytes -= length;
   }
@@ -141,32 +129,21 @@ export class MemoryRecordStore implements RecordStore {
     const { entriesMax, bytesMax } = this.#options;
     const recordBytes = RECORD_HEADER_BYTES + this.payloadSize;
     for (;;) {
-      if (this.#held.size < entriesMax && this.#bytes + recordBytes <= bytesMax) return true;
-      if (this.#isSwept(nowMs)) return false;
+      if (this.#index.size < entriesMax && this.#bytes + recordBytes <= bytesMax) return true;
+      if (!this.#index.hasDue(nowMs)) return false;
       this.#sweep(nowMs, 1);
     }
   }
 
-  #isSwept(nowMs: number): boolean {
-    const next = this.#queue.peek();
-    return next === undefined || next.dueMs > nowMs;
-  }
-
   #sweep(nowMs: number, limit: number): SweepOutcome {
     let removed = 0;
-    for (let steps = 0; ; steps++) {
-      if (this.#isSwept(nowMs)) return { removed, isDone: true };
-      if (steps >= limit) return { removed, isDone: false };
-      const held = this.#queue.pop();
-      assert(held !== undefined, "what is not swept yet is in the queue");
-      if (held.expiresMs > nowMs) {
-        held.dueMs = held.expiresMs;
-        this.#queue.push(held);
-        continue;
-      }
-      this.#held.delete(held.key);
-      this.#free(held);
+    for (let steps = 0; steps < limit; steps++) {
+      const expired = this.#index.takeExpired(nowMs);
+      if (expired === undefined) return { removed, isDone: true };
+      if (expired === "queued again") continue;
+      this.#free(expired);
       removed += 1;
     }
+    return { removed, isDone: !this.#index.hasDue(nowMs) };
   }
 }

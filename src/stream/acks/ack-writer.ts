@@ -145,9 +145,9 @@ export class AckWriter {
     const index = this.#next;
     this.#next += 1;
     exchange.reservePut(now);
-    const content = { ...acknowledge(), previous: NO_MARK, payload: NOTHING };
+    const { acknowledgement, flags } = acknowledge();
     const sealed = sealFrame(
-      { type: "ack", ...content },
+      { type: "ack", previous: NO_MARK, acknowledgement, flags, payload: NOTHING },
       { keys: keys.at(index), cellBytes, random },
     );
     keys.advance(index + 1);

@@ -1,5 +1,4 @@
 import {
-  type Canceller,
   type Clock,
   type Core,
   CulvertError,
@@ -12,7 +11,7 @@ import {
   NumberMap,
   unreachable,
 } from "../../base/index.ts";
-import { CancellerPool } from "../../io/canceller-pool.ts";
+import { CancellerPool, type PooledCanceller } from "../../io/canceller-pool.ts";
 import { apart } from "../../io/defer.ts";
 import { TimeSlice } from "../../io/time-slice.ts";
 import type { Receipt, Transport } from "../../transport/index.ts";
@@ -52,7 +51,7 @@ export class StreamEngine<
 > {
   readonly #init: EngineInit<Input, Event>;
   readonly #driver: Driver<Input | IoInput, IoEffect | Event>;
-  readonly #open = new NumberMap<Canceller>();
+  readonly #open = new NumberMap<PooledCanceller>();
   readonly #cancellers = new CancellerPool(SPARE_MAX);
   /** What the core has asked of the Map and was not asked yet. */
   readonly #requests: MapRequest[] = [];

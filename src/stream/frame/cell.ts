@@ -13,7 +13,7 @@ export const FRAME_ID_BYTES = 32;
 
 /**
  * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller, `into` if that is
- * given, of exactly that length and all zeros. The nonce is fresh randomness, so sealing again
+ * given, of exactly that length. The nonce is fresh randomness, so sealing again
  * never repeats one, not even after a restored backup.
  */
 export function sealFrame(

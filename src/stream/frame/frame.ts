@@ -83,7 +83,7 @@ export function payloadBytesMax(cellBytes: number): number {
 }
 
 /**
- * Lays a frame out in all of `bytes`, which are zeros before, and gives them back.
+ * Lays a frame out in all of `bytes`, whatever they were before, and gives them back.
  *
  * @throws RangeError when a field does not fit: a mistake of the caller
  */
@@ -102,7 +102,7 @@ export function encodeFrame(frame: Frame, bytes: Uint8Array): Uint8Array {
   bytes[17] = frame.flags;
   bytes.set(ack.selective, 18);
   bytes.set(payload, FRAME_HEADER_BYTES);
-  return bytes;
+  return bytes.fill(0, FRAME_HEADER_BYTES + payload.length);
 }
 
 /** A frame, or the name of the first field that is wrong. */

@@ -26,10 +26,12 @@ export class Sealer {
     return this.#mark;
   }
 
-  /** Seals frame `index`, its id and its cell, in a place of zeros, and passes its keys. */
+  /** Seals frame `index`, its id and its cell, in its place, and passes its keys. */
   seal(index: number, content: Omit<Frame, "previous">, into: Uint8Array): void {
     const { keys, cellBytes, random } = this.#init;
-    const frame = { ...content, previous: this.#mark };
+    const { type, acknowledgement, flags, payload } = content;
+    // Field by field: of objects that are spread the engine makes a hidden class for each frame.
+    const frame = { type, previous: this.#mark, acknowledgement, flags, payload };
     sealFrame(frame, { keys: keys.at(index), cellBytes, random, into });
     this.#mark = markOf(into.subarray(FRAME_ID_BYTES));
     keys.advance(index + 1);

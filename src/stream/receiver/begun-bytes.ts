@@ -61,6 +61,7 @@ export class BegunBytes {
   }
 
   #drop(): void {
+    if (this.#pieces.size === 0) return;
     for (const number of this.#pieces.keys()) this.#commits.remove(begunName(number));
     this.#pieces.clear();
     this.#length = 0;

@@ -49,9 +49,11 @@ const PLACES_BEYOND_END = 2;
 
 /**
  * While frames pour in, acknowledgements keep the distance of their shortest delay, unless so many
- * times as many frames as usual came: each of them costs all parties as much as a frame.
+ * times as many frames as usual came: each of them costs all parties as much as a frame. Where one
+ * is missing, the writer hears of it sooner.
  */
-const ACK_STRETCH = 4;
+const ACK_STRETCH = 8;
+const ACK_STRETCH_GAP = 4;
 
 /** Questions in vain after which the writer is told to put a frame again. */
 const STARVED_ASKS = 8;
@@ -270,7 +272,8 @@ export class ReceiverCore {
   #acknowledgeAt(now: Instant): Instant {
     const { ackEveryFrames } = this.#init.options;
     if (this.#framesSinceAck < ackEveryFrames) return now + this.#init.ackDelayMs();
-    if (this.#framesSinceAck >= ACK_STRETCH * ackEveryFrames) return now;
+    const stretch = this.hasGap ? ACK_STRETCH_GAP : ACK_STRETCH;
+    if (this.#framesSinceAck >= stretch * ackEveryFrames) return now;
     return Math.max(now, this.#acknowledgedAt + ACK_DELAY_MS_MIN);
   }
 
@@ -297,8 +300,8 @@ export class ReceiverCore {
       );
       return false;
     }
-    const piece = this.#arrivals.deliver(contentOf(frame));
-    if (piece.bytes.length > 0) this.#init.effects.push({ kind: "deliver", ...piece });
+    const { offset, bytes } = this.#arrivals.deliver(contentOf(frame));
+    if (bytes.length > 0) this.#init.effects.push({ kind: "deliver", offset, bytes });
     if (frame.type !== "end") return true;
     const length = finalLengthOf(frame);
     if (length !== this.#arrivals.offset) {

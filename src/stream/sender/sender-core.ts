@@ -228,10 +228,12 @@ export class SenderCore {
     const patienceMs = DOUBT_RTOS * this.#init.exchange.rto.rtoMs();
     const doubtMs = patienceMs + 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
     if (heard.isStarved) retx.doubt(ack.next, heard.now - patienceMs);
-    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, { ...heard, doubtMs });
+    const { newest, now } = heard;
+    const doubts = { newest, now, doubtMs };
+    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, doubts);
     const arrivals = [...dropped, ...newlySelected];
-    if (heard.newest && arrivals.length === 0) retx.doubtLacking(heard.now - doubtMs);
-    this.#probe.arrived(arrivals, retx.base, heard.now);
+    if (newest && arrivals.length === 0) retx.doubtLacking(now - doubtMs);
+    this.#probe.arrived(arrivals, retx.base, now);
     if (retx.size === 0) this.#probe.disarm();
     return "taken";
   }
@@ -387,7 +389,8 @@ export class SenderCore {
   #seal({ type, payload }: FrameContent): void {
     const index = this.#retx.next;
     const sealed = this.#unacknowledged.place(index);
-    this.#sealer.seal(index, { type, payload, ...this.#init.acknowledge() }, sealed);
+    const { acknowledgement, flags } = this.#init.acknowledge();
+    this.#sealer.seal(index, { type, acknowledgement, flags, payload }, sealed);
     this.#retx.add(index);
     this.#unacknowledged.noteEnd(index, this.framedBytes);
     if (type === "probe") this.#probe.sealed(index);

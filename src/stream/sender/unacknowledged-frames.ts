@@ -1,4 +1,4 @@
-import { assert } from "../../base/index.ts";
+import { assert, NumberMap } from "../../base/index.ts";
 import type { CommitQueue } from "../exchange/commit-queue.ts";
 import { FRAME_ID_BYTES } from "../frame/cell.ts";
 import { payloadBytesMax } from "../frame/frame.ts";
@@ -64,11 +64,11 @@ export class UnacknowledgedFrames {
   readonly #earlierBytes: number;
   readonly #earlierShort: readonly ShortFrame[];
   readonly #framesPerSlab: number;
-  readonly #slabs = new Map<number, Slab>();
+  readonly #slabs = new NumberMap<Slab>();
   /** Fresh memory costs about what sealing does; none is kept for a stream that is at rest. */
   readonly #spare: Uint8Array[] = [];
   /** Stream offset after each frame that this session sealed. */
-  readonly #ends = new Map<number, number>();
+  readonly #ends = new NumberMap<number>();
   #lastEnd: number;
   readonly #short: ShortFrame[];
   #size = 0;
@@ -98,8 +98,8 @@ export class UnacknowledgedFrames {
   }
 
   /**
-   * Room for a frame to be sealed in, all zeros; from now on it is kept. Each index once. It is
-   * lent to the frame's put, and its memory is used for no other before that was `returned`.
+   * Room for a frame to be sealed in, which has what it had; from now on it is kept. Each index
+   * once. It is lent to the frame's put, and its memory is used for no other before that was `returned`.
    */
   place(index: number): Uint8Array {
     const number = Math.floor(index / this.#framesPerSlab);
@@ -176,7 +176,8 @@ export class UnacknowledgedFrames {
   /** What is in memory, by journal name. Borrowed. */
   byName(): Map<string, Uint8Array> {
     const byName = new Map<string, Uint8Array>();
-    for (const [number, slab] of this.#slabs) {
+    for (const number of this.#slabs.keys()) {
+      const slab = this.#slabs.get(number) as Slab;
       for (let j = 0; j < this.#framesPerSlab; j++) {
         const index = number * this.#framesPerSlab + j;
         if ((slab.held & this.#bit(index)) !== 0) {
@@ -205,8 +206,7 @@ export class UnacknowledgedFrames {
   }
 
   #memory(): Uint8Array {
-    const length = this.#framesPerSlab * this.#sealedBytes;
-    return this.#spare.pop()?.fill(0) ?? new Uint8Array(length);
+    return this.#spare.pop() ?? new Uint8Array(this.#framesPerSlab * this.#sealedBytes);
   }
 
   #bit(index: number): number {

@@ -79,6 +79,8 @@ describe("the layout of a frame", () => {
     const frame: Frame = { type, previous, acknowledgement, flags, payload };
     const bytes = fromHex(vector.bytes);
     expect(toHex(encodeFrame(frame, new Uint8Array(bytes.length)))).toBe(vector.bytes);
+    // Frames are sealed where others were.
+    expect(toHex(encodeFrame(frame, new Uint8Array(bytes.length).fill(0xa5)))).toBe(vector.bytes);
     expect(decodeFrame(bytes)).toEqual({ kind: "frame", frame });
   });
 
