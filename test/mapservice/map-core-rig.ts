@@ -22,6 +22,7 @@ export class Rig {
 
   constructor(limits: Partial<MapLimits> = {}, options: RigOptions = {}) {
     this.core = new MapCore({
+      secret: new Uint8Array(16),
       ...options,
       payloadSize: PAYLOAD_SIZE,
       limits: { ...MAP_LIMITS, ...limits },

@@ -94,7 +94,11 @@ class MapLife {
       sourceShare: SHARE / ENTRIES,
     };
     const options = { payloadSize: PAYLOAD_SIZE, limits, signer: NODE, entriesMax: ENTRIES };
-    this.#core = new MapCore({ ...options, verifiesAside: random.below(2) === 0 });
+    this.#core = new MapCore({
+      secret: new Uint8Array(16),
+      ...options,
+      verifiesAside: random.below(2) === 0,
+    });
   }
 
   async step(): Promise<void> {

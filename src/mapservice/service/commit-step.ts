@@ -10,8 +10,6 @@ const COMMIT_BYTES_MAX = 1_048_576;
 
 /** A put that passed every check and is on its way to the store. */
 export interface CheckedPut extends RecordPut {
-  /** The address, as a key. */
-  readonly key: string;
   /**
    * SHA-256, for the receipt; taken in the put's own turn, not at once for a whole commit. Absent
    * where no receipt is needed.

@@ -1,5 +1,5 @@
-import { assert, type Instant } from "../../base/index.ts";
-import { addressKey } from "../record/address-key.ts";
+import { assert, type Instant, type KeyedHash } from "../../base/index.ts";
+import { AddressMap } from "../record/address-map.ts";
 import type { MapRecord } from "../record/record.ts";
 import { secondsLeft } from "../store/record-store.ts";
 import { AbandonedReads, type ReadOwner } from "./abandoned-reads.ts";
@@ -23,6 +23,7 @@ interface GetDeskOptions {
   readonly limits: MapLimits;
   /** Whether a record may be handed over, since the store looks at none of them again. */
   readonly sharesNoMemory?: boolean;
+  readonly hash: KeyedHash;
   readonly recent: RecentRecords;
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
@@ -30,6 +31,8 @@ interface GetDeskOptions {
 
 /** A read of the store that is under way. */
 interface Lookup {
+  /** What the store is being asked for. */
+  readonly address: Uint8Array;
   /** A put has overtaken it. */
   isOvertaken: boolean;
   /** It was under way already when the reads were looked at. */
@@ -44,15 +47,16 @@ interface Lookup {
  */
 export class GetDesk {
   readonly #options: GetDeskOptions;
-  readonly #gets = new WaitingGets();
-  /** By the address that the store is being asked for. */
-  readonly #lookups = new Map<string, Lookup>();
+  readonly #gets: WaitingGets;
+  readonly #lookups: AddressMap<Lookup>;
   readonly #abandoned = new AbandonedReads();
   /** When the reads are looked at next: while there are any, and once more. */
   #looksAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(options: GetDeskOptions) {
     this.#options = options;
+    this.#gets = new WaitingGets(options.hash);
+    this.#lookups = new AddressMap(options.hash);
   }
 
   /** Gets that are not answered yet. */
@@ -71,16 +75,16 @@ export class GetDesk {
     at: { readonly now: Instant; readonly unixMs: number },
   ): Effort {
     const { recent, statistics } = this.#options;
-    const key = addressKey(get.address);
-    const known = recent.get(key, at.unixMs);
+    const { address } = get;
+    const known = recent.get(address, at.unixMs);
     if (known !== undefined) {
       statistics.recentHits += 1;
       const ttlSeconds = secondsLeft(known.expiresMs, at.unixMs);
       this.#answer(get, { kind: "found", record: known.record, ttlSeconds, isBorrowed: true });
-    } else if (!this.#register(get, { key, source, now: at.now })) {
+    } else if (!this.#register(get, { source, now: at.now })) {
       this.#answer(get, { kind: "busy" });
-    } else if (!this.#lookups.has(key)) {
-      this.#lookUp(key, get.address);
+    } else if (!this.#lookups.has(address)) {
+      this.#lookUp(address);
       if (this.#looksAt === Number.POSITIVE_INFINITY) this.#lookLater(at.now);
       return "read";
     }
@@ -88,37 +92,36 @@ export class GetDesk {
   }
 
   lookedUp(input: MapInput & { readonly kind: "looked-up" }): void {
-    const { stored, isFailed } = input;
+    const { address, stored, isFailed } = input;
     const { recent, statistics } = this.#options;
-    const key = addressKey(input.address);
-    const lookup = this.#lookups.get(key);
+    const lookup = this.#lookups.get(address);
     assert(lookup !== undefined, "a lookup ends once");
-    this.#lookups.delete(key);
+    this.#lookups.delete(address);
     if (lookup.leftBy !== undefined) this.#abandoned.remove(lookup.leftBy);
     if (isFailed) statistics.storeFailures += 1;
     if (lookup.isOvertaken && !isFailed) {
       // Who asked after that put must not hear of the time before it.
-      if (this.#gets.isAwaited(key)) this.#lookUp(key, input.address);
+      if (this.#gets.isAwaited(address)) this.#lookUp(address);
       return;
     }
     if (stored !== undefined) {
       const { record, expiresMs } = stored;
-      recent.set(key, { record, expiresMs, receipt: undefined });
-      this.wake(key, record, secondsLeft(expiresMs, input.unixMs));
+      recent.set({ record, expiresMs, receipt: undefined });
+      this.wake(record, secondsLeft(expiresMs, input.unixMs));
       return;
     }
-    for (const get of this.#gets.at(key)) {
+    for (const get of this.#gets.at(address)) {
       if (get.waits && !isFailed) continue;
       this.#gets.remove(get);
       this.#answer(get, { kind: isFailed ? "busy" : "not-found" });
     }
   }
 
-  /** Answers everybody who asked for this record; its address is given as a key. */
-  wake(key: string, record: MapRecord, ttlSeconds: number): void {
-    const lookup = this.#lookups.get(key);
+  /** Answers everybody who asked for this record. */
+  wake(record: MapRecord, ttlSeconds: number): void {
+    const lookup = this.#lookups.get(record.address);
     if (lookup !== undefined) lookup.isOvertaken = true;
-    const gets = this.#gets.at(key);
+    const gets = this.#gets.at(record.address);
     for (const [i, get] of gets.entries()) {
       this.#gets.remove(get);
       this.#leaveRead(get);
@@ -145,12 +148,12 @@ export class GetDesk {
     for (const get of this.#gets.takeDue(now)) {
       this.#leaveRead(get);
       // While the store has not said what it holds, nobody knows.
-      this.#answer(get, { kind: this.#lookups.has(get.key) ? "busy" : "not-found" });
+      this.#answer(get, { kind: this.#lookups.has(get.address) ? "busy" : "not-found" });
     }
     if (now < this.#looksAt) return;
     this.#looksAt = Number.POSITIVE_INFINITY;
-    for (const [key, lookup] of this.#lookups) {
-      if (lookup.isOld) this.#giveUp(key);
+    for (const lookup of this.#lookups.values()) {
+      if (lookup.isOld) this.#giveUp(lookup.address);
       else lookup.isOld = true;
     }
     if (this.#lookups.size > 0) this.#lookLater(now);
@@ -166,48 +169,50 @@ export class GetDesk {
   }
 
   /** A read hangs: who does not wait for a put has waited long enough. */
-  #giveUp(key: string): void {
-    for (const get of this.#gets.at(key)) {
+  #giveUp(address: Uint8Array): void {
+    for (const get of this.#gets.at(address)) {
       if (!get.waits) this.#refuse(get);
     }
   }
 
-  #lookUp(key: string, address: Uint8Array): void {
-    this.#lookups.set(key, { isOvertaken: false, isOld: false, leftBy: undefined });
+  #lookUp(address: Uint8Array): void {
+    this.#lookups.set(address, { address, isOvertaken: false, isOld: false, leftBy: undefined });
     this.#options.effect({ kind: "lookup", address });
   }
 
   /** A get is over; the read for it may still be under way, for nobody. */
-  #leaveRead({ key, asker, source }: WaitingGet): void {
-    const lookup = this.#lookups.get(key);
-    if (lookup === undefined || lookup.leftBy !== undefined || this.#gets.isAwaited(key)) return;
+  #leaveRead({ address, asker, source }: WaitingGet): void {
+    const lookup = this.#lookups.get(address);
+    if (lookup === undefined || lookup.leftBy !== undefined) return;
+    if (this.#gets.isAwaited(address)) return;
     lookup.leftBy = { asker, source };
     this.#abandoned.add(lookup.leftBy);
   }
 
   #register(
-    { asker, request, waitMs }: QueuedGet,
-    { key, source, now }: { readonly key: string; readonly source: string; readonly now: Instant },
+    { asker, request, address, waitMs }: QueuedGet,
+    { source, now }: { readonly source: string; readonly now: Instant },
   ): boolean {
-    if (!this.#hasPlace({ asker, key, source })) return false;
+    if (!this.#hasPlace({ asker, address, source })) return false;
     const waits = waitMs > 0;
     const { waitMsMax } = this.#options.limits;
     const deadline = waits ? now + Math.min(waitMs, waitMsMax) : Number.POSITIVE_INFINITY;
-    return this.#gets.add({ asker, source, request, key, waits, deadline });
+    return this.#gets.add({ asker, source, request, address, waits, deadline });
   }
 
   /**
    * An asker has no more of its source's places than he leaves free, and a source of those at one
    * address. A get that is over may leave its read behind, which has one.
    */
-  #hasPlace({ asker, key, source }: Pick<WaitingGet, "asker" | "key" | "source">): boolean {
+  #hasPlace({ asker, address, source }: Pick<WaitingGet, "asker" | "address" | "source">): boolean {
     const { waitingPerSourceMax, waitingPerLinkMax, waitingPerAddressMax } = this.#options.limits;
     const left =
       waitingPerSourceMax - this.#gets.sizeOfSource(source) - this.#abandoned.sizeOfSource(source);
     const ofAsker = this.#gets.sizeOf(asker) + this.#abandoned.sizeOf(asker);
     if (left <= 0 || ofAsker >= left || ofAsker >= waitingPerLinkMax) return false;
-    const leftHere = waitingPerAddressMax - this.#gets.sizeAt(key);
-    return this.#gets.sizeAt(key, source) < leftHere && this.#hasRoom(source);
+    const here = this.#gets.sizeAt(address);
+    const ofSource = here === 0 ? 0 : this.#gets.sizeAt(address, source);
+    return ofSource < waitingPerAddressMax - here && this.#hasRoom(source);
   }
 
   /** Whether there is room for one more of this source, if need be in place of another's. */

@@ -1,4 +1,4 @@
-import { assert, type Core, type Instant, unreachable } from "../../base/index.ts";
+import { assert, type Core, type Instant, KeyedHash, unreachable } from "../../base/index.ts";
 import type { ReceiptSigner } from "../record/receipt.ts";
 import { ADDRESS_BYTES, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -35,6 +35,8 @@ export interface MapCoreOptions {
   readonly verifiesAside?: boolean;
   /** Of the store: whether records may be handed over once they are durable. */
   readonly sharesNoMemory?: boolean;
+  /** 16 random bytes that keep strangers from choosing addresses which tables do not tell apart. */
+  readonly secret: Uint8Array;
 }
 
 /**
@@ -64,20 +66,21 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   constructor(options: MapCoreOptions) {
     const { limits, verifiesAside = false } = options;
-    const recent = new RecentRecords(limits.recentBytesMax);
+    const hash = new KeyedHash(options.secret);
+    const recent = new RecentRecords(limits.recentBytesMax, hash);
     const statistics = this.#statistics;
     const effect = (effect: MapEffect): void => this.#push(effect);
     this.#limits = limits;
     this.#recent = recent;
     this.#queue = new FairQueue(limits, RECORD_HEADER_BYTES + options.payloadSize);
-    this.#gets = new GetDesk({ ...options, recent, statistics, effect });
+    this.#gets = new GetDesk({ ...options, hash, recent, statistics, effect });
     this.#puts = new PutDesk({
       ...options,
       verifiesAside,
       recent,
       statistics,
       effect,
-      wake: (key, record, ttlSeconds) => this.#gets.wake(key, record, ttlSeconds),
+      wake: (record, ttlSeconds) => this.#gets.wake(record, ttlSeconds),
     });
   }
 

@@ -90,6 +90,7 @@ export class MapService implements RecordService {
       entriesMax: store.statistics().entriesMax,
       verifiesAside: verifyAside !== undefined,
       sharesNoMemory: store.sharesNoMemory === true,
+      secret: systemRandom.bytes(16),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     // Arms the first sweep, and keeps no process alive that has nothing else to do.

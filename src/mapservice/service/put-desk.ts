@@ -1,6 +1,5 @@
 import { assert, type Instant } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
-import { addressKey } from "../record/address-key.ts";
 import {
   type Receipt,
   type ReceiptClaim,
@@ -46,7 +45,7 @@ interface PutDeskOptions {
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
   /** Called for each record that has become durable. */
-  readonly wake: (key: string, record: MapRecord, ttlSeconds: number) => void;
+  readonly wake: (record: MapRecord, ttlSeconds: number) => void;
 }
 
 /** The moment of a turn, as its puts see it. */
@@ -60,7 +59,6 @@ export interface PutMoment {
 /** A put of which only the signature is left to be checked. */
 interface UnverifiedPut {
   readonly put: QueuedPut;
-  readonly key: string;
   readonly record: MapRecord;
   readonly expiresMs: number;
   readonly needsReceipts: boolean;
@@ -134,11 +132,10 @@ export class PutDesk {
     const ttlSeconds = Math.max(record.ttlSeconds, 1);
     const grantedSeconds = Math.min(ttlSeconds, ttlCapSeconds(limits, moment.fill));
     const expiresMs = moment.unixMs + 1_000 * grantedSeconds;
-    const key = addressKey(record.address);
-    const known = recent.get(key, moment.unixMs);
+    const known = recent.get(record.address, moment.unixMs);
     if (known !== undefined && isSameRecord(known.record, record)) {
       statistics.recentHits += 1;
-      const repeated = { put, key, record, expiresMs, needsReceipts };
+      const repeated = { put, record, expiresMs, needsReceipts };
       if (this.#serveRepeated(repeated, known, source, moment)) return "little";
     }
     if (this.#isHung) {
@@ -155,7 +152,7 @@ export class PutDesk {
       this.#refuse(put);
       return "little";
     }
-    const unverified = { put, key, record, expiresMs, needsReceipts, charge };
+    const unverified = { put, record, expiresMs, needsReceipts, charge };
     if (!this.#options.verifiesAside) {
       this.#judge(unverified, verifyRecord(record));
       return "verify";
@@ -290,11 +287,11 @@ export class PutDesk {
   }
 
   #gather(verified: UnverifiedPut): void {
-    const { put, key, record, expiresMs, needsReceipts, charge } = verified;
+    const { put, record, expiresMs, needsReceipts, charge } = verified;
     const { asker, request } = put;
     const payloadHash = needsReceipts ? crypto().sha256(record.payload) : undefined;
     if (this.#gathered.length === 0) this.#waitsFor = this.#lastVerify;
-    this.#gathered.push({ key, record, expiresMs, payloadHash, asker, request, charge });
+    this.#gathered.push({ record, expiresMs, payloadHash, asker, request, charge });
     this.#bytes += bytesOf(verified);
   }
 
@@ -305,12 +302,12 @@ export class PutDesk {
   ): void {
     const receipts = this.#receiptsOf(durable);
     for (const { put, expiresMs } of durable) {
-      const { key, record } = put;
+      const { record } = put;
       const receipt = receipts.get(put);
-      this.#options.recent.set(key, { record, expiresMs, receipt });
+      this.#options.recent.set({ record, expiresMs, receipt });
       const ttlSeconds = secondsLeft(expiresMs, unixMs);
       if (!isAnswered) this.#answer(put, stored(ttlSeconds, receipt));
-      this.#options.wake(key, record, ttlSeconds);
+      this.#options.wake(record, ttlSeconds);
     }
   }
 

@@ -1,6 +1,8 @@
-import { equalBytes } from "../../base/index.ts";
+import { equalBytes, type KeyedHash } from "../../base/index.ts";
+import { AddressMap } from "../record/address-map.ts";
 import type { Receipt } from "../record/receipt.ts";
 import {
+  ADDRESS_BYTES,
   type MapRecord,
   RECORD_HEADER_BYTES,
   recordIn,
@@ -17,7 +19,6 @@ export interface RecentRecord {
 
 /** Where a record lies, and what is beside its bytes. */
 interface Place {
-  readonly key: string;
   readonly slab: Uint8Array;
   readonly from: number;
   readonly to: number;
@@ -36,33 +37,35 @@ interface Slab {
 const SLAB_BYTES = 262_144;
 
 /**
- * The verified records that came last, by address as a key. Their bytes lie in slabs, of which the
+ * The verified records that came last, by address. Their bytes lie in slabs, of which the
  * oldest is used again when all are full: memory of its own for each record would be garbage that
  * has grown old, of which the collector takes no notice until there are tens of MiB of it.
  */
 export class RecentRecords {
   readonly #slabsMax: number;
-  readonly #places = new Map<string, Place>();
+  readonly #places: AddressMap<Place>;
   /** The oldest first. */
   readonly #slabs: Slab[] = [];
   /** The latest moment that it has heard of. */
   #latestMs = Number.NEGATIVE_INFINITY;
 
-  constructor(bytesMax: number) {
+  /** @param hash under a secret that strangers do not know */
+  constructor(bytesMax: number, hash: KeyedHash) {
+    this.#places = new AddressMap(hash);
     this.#slabsMax = Math.floor(bytesMax / SLAB_BYTES);
   }
 
   /** What is at hand; its bytes are borrowed until the next `set`. */
-  get(key: string, unixMs: number): RecentRecord | undefined {
+  get(address: Uint8Array, unixMs: number): RecentRecord | undefined {
     // The clock was set back: what was over by it may be gone from the store.
     if (unixMs < this.#latestMs) this.#places.clear();
     this.#latestMs = unixMs;
-    const place = this.#places.get(key);
+    const place = this.#places.get(address);
     if (place === undefined) return undefined;
     const { slab, from, to, expiresMs, receipt } = place;
     if (expiresMs > unixMs)
       return { record: recordIn(slab.subarray(from, to)), expiresMs, receipt };
-    this.#places.delete(key);
+    this.#places.delete(address);
     return undefined;
   }
 
@@ -80,17 +83,17 @@ export class RecentRecords {
    * Copies `recent` and keeps it, unless something newer is here: a slow read must not bring back
    * the past.
    */
-  set(key: string, { record, expiresMs, receipt }: RecentRecord): void {
-    const before = this.#places.get(key);
-    const { seq } = record;
+  set({ record, expiresMs, receipt }: RecentRecord): void {
+    const { address, seq } = record;
+    const before = this.#places.get(address);
     if (before !== undefined && isNewer(before, { seq, expiresMs, receipt })) return;
     const slab = this.#slabFor(RECORD_HEADER_BYTES + record.payload.length);
     if (slab === undefined) return;
     const from = slab.used;
     slab.used = writeRecord(record, slab.bytes, from);
-    const place = { key, slab: slab.bytes, from, to: slab.used, seq, expiresMs, receipt };
+    const place = { slab: slab.bytes, from, to: slab.used, seq, expiresMs, receipt };
     slab.places.push(place);
-    this.#places.set(key, place);
+    this.#places.set(address, place);
   }
 
   /** A slab with room for a record, which is a quarter of it at most; none where none is kept. */
@@ -107,7 +110,8 @@ export class RecentRecords {
   #oldest(): Slab {
     const slab = this.#slabs.shift() ?? freshSlab();
     for (const place of slab.places) {
-      if (this.#places.get(place.key) === place) this.#places.delete(place.key);
+      const address = slab.bytes.subarray(place.from, place.from + ADDRESS_BYTES);
+      if (this.#places.get(address) === place) this.#places.delete(address);
     }
     return { bytes: slab.bytes, used: 0, places: [] };
   }

@@ -1,4 +1,5 @@
-import { Heap, type Instant, NumberMap } from "../../base/index.ts";
+import { Heap, type Instant, type KeyedHash, NumberMap } from "../../base/index.ts";
+import { AddressMap } from "../record/address-map.ts";
 import type { AskerId, RequestId } from "./protocol.ts";
 import { SourceCounts } from "./source-counts.ts";
 
@@ -8,8 +9,8 @@ export interface WaitingGet {
   /** Whom the asker counts for. */
   readonly source: string;
   readonly request: RequestId;
-  /** The address, as a key. */
-  readonly key: string;
+  /** 32 bytes of its own, not a view of what came with them. */
+  readonly address: Uint8Array;
   /** Whether it is worth keeping when the address is empty. */
   readonly waits: boolean;
   readonly deadline: Instant;
@@ -43,12 +44,17 @@ const SLOT_MS = 10;
 /** All gets that are not answered yet, found by address, by asker and request, and by deadline. */
 export class WaitingGets {
   /** The first one at each address. */
-  readonly #byAddress = new Map<string, Entry>();
+  readonly #byAddress: AddressMap<Entry>;
   readonly #byAsker = new Map<AskerId, AskersGets>();
   readonly #counts = new SourceCounts();
   readonly #bySlot = new NumberMap<Slot>();
   /** The slots in use, some of them empty by now: a slot is in here once. */
   readonly #slots = new Heap<number>((a, b) => a < b);
+
+  /** @param hash under a secret that strangers do not know */
+  constructor(hash: KeyedHash) {
+    this.#byAddress = new AddressMap(hash);
+  }
 
   get size(): number {
     return this.#counts.total;
@@ -62,14 +68,14 @@ export class WaitingGets {
     return this.#counts.of(source);
   }
 
-  isAwaited(key: string): boolean {
-    return this.#byAddress.has(key);
+  isAwaited(address: Uint8Array): boolean {
+    return this.#byAddress.has(address);
   }
 
   /** How many wait for one address; those of one source, if it is given. */
-  sizeAt(key: string, source?: string): number {
+  sizeAt(address: Uint8Array, source?: string): number {
     let size = 0;
-    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) {
+    for (let entry = this.#byAddress.get(address); entry; entry = entry.nextHere) {
       if (source === undefined || entry.get.source === source) size += 1;
     }
     return size;
@@ -88,9 +94,10 @@ export class WaitingGets {
     return true;
   }
 
-  at(key: string): readonly WaitingGet[] {
+  at(address: Uint8Array): readonly WaitingGet[] {
     const gets: WaitingGet[] = [];
-    for (let entry = this.#byAddress.get(key); entry; entry = entry.nextHere) gets.push(entry.get);
+    let entry = this.#byAddress.get(address);
+    for (; entry !== undefined; entry = entry.nextHere) gets.push(entry.get);
     return gets;
   }
 
@@ -152,10 +159,10 @@ export class WaitingGets {
   }
 
   #putInPlace(entry: Entry): void {
-    const { key } = entry.get;
-    let last = this.#byAddress.get(key);
+    const { address } = entry.get;
+    let last = this.#byAddress.get(address);
     if (last === undefined) {
-      this.#byAddress.set(key, entry);
+      this.#byAddress.set(address, entry);
       return;
     }
     while (last.nextHere !== undefined) last = last.nextHere;
@@ -184,15 +191,15 @@ export class WaitingGets {
   }
 
   #takeFromPlace(entry: Entry): void {
-    const { key } = entry.get;
+    const { address } = entry.get;
     const next = entry.nextHere;
     entry.nextHere = undefined;
-    let before = this.#byAddress.get(key);
+    let before = this.#byAddress.get(address);
     if (before !== entry) {
       while (before !== undefined && before.nextHere !== entry) before = before.nextHere;
       if (before !== undefined) before.nextHere = next;
-    } else if (next === undefined) this.#byAddress.delete(key);
-    else this.#byAddress.set(key, next);
+    } else if (next === undefined) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, next);
   }
 
   /** The slot itself stays until its time, so that it is in the heap no more than once. */

@@ -1,4 +1,4 @@
-import { assert, CulvertError } from "../../base/index.ts";
+import { assert, CulvertError, KeyedHash } from "../../base/index.ts";
 import { systemRandom } from "../../io/random.ts";
 import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { type IndexedRecord, RecordIndex } from "./record-index.ts";
@@ -21,7 +21,8 @@ export class MemoryRecordStore implements RecordStore {
   readonly sharesNoMemory: boolean = true;
   readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
-  #index = new RecordIndex(systemRandom.bytes(16));
+  readonly #hash = new KeyedHash(systemRandom.bytes(16));
+  #index = new RecordIndex(this.#hash);
   #cells: RecordSlots;
   /** Of their own, so that what they take is what they count for. */
   #tombstones = new RecordSlots(0);
@@ -67,7 +68,7 @@ export class MemoryRecordStore implements RecordStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#index = new RecordIndex(systemRandom.bytes(16));
+    this.#index = new RecordIndex(this.#hash);
     this.#cells = new RecordSlots(this.payloadSize);
     this.#tombstones = new RecordSlots(0);
     this.#bytes = 0;

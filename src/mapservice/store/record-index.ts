@@ -1,5 +1,5 @@
-import { assert, KeyedHash } from "../../base/index.ts";
-import { ADDRESS_BYTES } from "../record/record.ts";
+import type { KeyedHash } from "../../base/index.ts";
+import { type AddressNumber, AddressTable, resized } from "../record/address-table.ts";
 import type { SlotNumber } from "./record-slots.ts";
 
 /** Where a record's bytes are, and until when it is kept (Unix milliseconds). */
@@ -10,61 +10,46 @@ export interface IndexedRecord {
 }
 
 /** Names an entry, until another one is added or taken out. */
-export type EntryNumber = number;
+export type EntryNumber = AddressNumber;
 
-const NONE = -1;
-const CAPACITY_MIN = 64;
+/** A smaller index is not made smaller still. */
+const CAPACITY_MIN = 1_024;
 
 /**
  * The records of a store in memory, found by address and by which expires first. All of it lies in
- * arrays of numbers: some 80 bytes a record, which the collector does not look at. As objects of a
+ * arrays of numbers: some 90 bytes a record, which the collector does not look at. As objects of a
  * `Map` they were half of what it had to move while a stream went by.
  *
- * Found by chains over a keyed hash: strangers choose the addresses. The queue is a binary heap of
- * expiries as they were: a longer life is queued again when the shorter one is over.
+ * The queue is a binary heap of expiries as they were: a longer life is queued again when the
+ * shorter one is over.
  */
 export class RecordIndex {
   readonly #hash: KeyedHash;
-  #capacity = 0;
-  #addresses = new Uint8Array(0);
-  #hashes = new Uint32Array(0);
+  #table: AddressTable;
   #slots = new Uint32Array(0);
   #lengths = new Uint32Array(0);
   #expiresMs = new Float64Array(0);
-  /** The first record of each chain, and the next one of each record. */
-  #heads = new Int32Array(0);
-  #nexts = new Int32Array(0);
   /** The heap, and by what it is ordered. */
   #queue = new Uint32Array(0);
   #dueMs = new Float64Array(0);
-  #size = 0;
-  /** Numbers below this were used; those of them that name no record now wait in `#free`. */
-  #used = 0;
-  readonly #free: EntryNumber[] = [];
 
-  /** @param secret 16 bytes that keep strangers from choosing addresses of one chain */
-  constructor(secret: Uint8Array) {
-    this.#hash = new KeyedHash(secret);
+  /** @param hash under a secret that strangers do not know */
+  constructor(hash: KeyedHash) {
+    this.#hash = hash;
+    this.#table = new AddressTable(hash);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#table.size;
   }
 
   /** Whether an entry has expired by then, or has to be queued again. */
   hasDue(nowMs: number): boolean {
-    return this.#size > 0 && (this.#dueMs[this.#queue[0] as number] as number) <= nowMs;
+    return this.size > 0 && (this.#dueMs[this.#queue[0] as number] as number) <= nowMs;
   }
 
   find(address: Uint8Array): EntryNumber | undefined {
-    assert(address.length === ADDRESS_BYTES, "an address has its length");
-    if (this.#size === 0) return undefined;
-    const hash = this.#hash.of(address);
-    let entry = this.#heads[hash & (this.#heads.length - 1)] as number;
-    while (entry !== NONE && !(this.#hashes[entry] === hash && this.#isAt(entry, address))) {
-      entry = this.#nexts[entry] as number;
-    }
-    return entry === NONE ? undefined : entry;
+    return this.#table.find(address);
   }
 
   at(entry: EntryNumber): IndexedRecord {
@@ -77,16 +62,11 @@ export class RecordIndex {
 
   /** Takes a record in whose address is new, and copied. */
   add(address: Uint8Array, record: IndexedRecord): void {
-    assert(address.length === ADDRESS_BYTES, "an address has its length");
-    if (this.#size === this.#capacity) this.#resize(Math.max(2 * this.#size, CAPACITY_MIN));
-    const entry = this.#free.pop() ?? this.#used++;
-    this.#addresses.set(address, ADDRESS_BYTES * entry);
-    this.#hashes[entry] = this.#hash.of(address);
-    this.#link(entry);
+    const entry = this.#table.findOrAdd(address);
+    if (entry >= this.#slots.length) this.#extend();
     this.replace(entry, record);
     this.#dueMs[entry] = record.expiresMs;
-    this.#size += 1;
-    this.#rise(entry, this.#size - 1);
+    this.#rise(entry, this.size - 1);
   }
 
   /** Puts another record in the place of one, of the same address. */
@@ -106,47 +86,14 @@ export class RecordIndex {
       this.#sink(entry);
       return "queued again";
     }
-    this.#size -= 1;
-    this.#unlink(entry);
-    this.#free.push(entry);
-    if (this.#size > 0) this.#sink(this.#queue[this.#size] as number);
-    if (8 * this.#size < this.#capacity && this.#capacity > CAPACITY_MIN) {
-      this.#resize(this.#capacity / 2);
-    }
+    this.#table.remove(entry);
+    if (this.size > 0) this.#sink(this.#queue[this.size] as number);
+    const { length } = this.#slots;
+    if (length > CAPACITY_MIN && 8 * this.size < length) this.#shrink();
     return record;
   }
 
-  #isAt(entry: EntryNumber, address: Uint8Array): boolean {
-    const from = ADDRESS_BYTES * entry;
-    for (let i = 0; i < ADDRESS_BYTES; i++) {
-      if (this.#addresses[from + i] !== address[i]) return false;
-    }
-    return true;
-  }
-
-  #link(entry: EntryNumber): void {
-    const chain = this.#chainOf(entry);
-    this.#nexts[entry] = this.#heads[chain] as number;
-    this.#heads[chain] = entry;
-  }
-
-  #unlink(entry: EntryNumber): void {
-    const chain = this.#chainOf(entry);
-    const next = this.#nexts[entry] as number;
-    let before = this.#heads[chain] as number;
-    if (before === entry) {
-      this.#heads[chain] = next;
-      return;
-    }
-    while (this.#nexts[before] !== entry) before = this.#nexts[before] as number;
-    this.#nexts[before] = next;
-  }
-
-  #chainOf(entry: EntryNumber): number {
-    return (this.#hashes[entry] as number) & (this.#heads.length - 1);
-  }
-
-  /** Puts `entry` at a free place of the heap, or above as far as it is due before what is there. */
+  /** Puts an entry at a free place of the heap, or above as far as it is due before what is there. */
   #rise(entry: EntryNumber, from: number): void {
     const [queue, dueMs] = [this.#queue, this.#dueMs];
     const due = dueMs[entry] as number;
@@ -161,9 +108,9 @@ export class RecordIndex {
     queue[at] = entry;
   }
 
-  /** Puts `entry` where the first one was: down to a leaf with the gap, and up from there. */
+  /** Puts an entry where the first one was: down to a leaf with the gap, and up from there. */
   #sink(entry: EntryNumber): void {
-    const [queue, dueMs, size] = [this.#queue, this.#dueMs, this.#size];
+    const [queue, dueMs, size] = [this.#queue, this.#dueMs, this.size];
     let at = 0;
     for (let child = 1; child < size; child = 2 * at + 1) {
       const right = child + 1;
@@ -177,32 +124,29 @@ export class RecordIndex {
     this.#rise(entry, at);
   }
 
-  /** Numbers all entries anew, by their places in the heap, in arrays of another length. */
-  #resize(capacity: number): void {
-    const order = this.#queue.subarray(0, this.#size);
-    const from = this.#addresses;
-    this.#addresses = new Uint8Array(ADDRESS_BYTES * capacity);
-    for (let at = 0; at < order.length; at++) {
-      const start = ADDRESS_BYTES * (order[at] as number);
-      this.#addresses.set(from.subarray(start, start + ADDRESS_BYTES), ADDRESS_BYTES * at);
-    }
-    this.#hashes = inOrder(this.#hashes, order, new Uint32Array(capacity));
-    this.#slots = inOrder(this.#slots, order, new Uint32Array(capacity));
-    this.#lengths = inOrder(this.#lengths, order, new Uint32Array(capacity));
-    this.#expiresMs = inOrder(this.#expiresMs, order, new Float64Array(capacity));
-    this.#dueMs = inOrder(this.#dueMs, order, new Float64Array(capacity));
-    this.#queue = new Uint32Array(capacity).map((_, at) => at);
-    this.#nexts = new Int32Array(capacity);
-    this.#heads = new Int32Array(capacity).fill(NONE);
-    this.#capacity = capacity;
-    this.#free.length = 0;
-    this.#used = this.#size;
-    for (let entry = 0; entry < this.#size; entry++) this.#link(entry);
+  #extend(): void {
+    const { capacity } = this.#table;
+    this.#slots = resized(this.#slots, new Uint32Array(capacity));
+    this.#lengths = resized(this.#lengths, new Uint32Array(capacity));
+    this.#expiresMs = resized(this.#expiresMs, new Float64Array(capacity));
+    this.#dueMs = resized(this.#dueMs, new Float64Array(capacity));
+    this.#queue = resized(this.#queue, new Uint32Array(capacity));
   }
-}
 
-/** What `from` has of the entries, in this order. */
-function inOrder<A extends Uint32Array | Float64Array>(from: A, order: Uint32Array, to: A): A {
-  for (let at = 0; at < order.length; at++) to[at] = from[order[at] as number] as number;
-  return to;
+  /** Begins anew, in less memory, with the entries in the order of the heap: it is one then too. */
+  #shrink(): void {
+    const smaller = new RecordIndex(this.#hash);
+    for (let at = 0; at < this.size; at++) {
+      const entry = this.#queue[at] as number;
+      const dueMs = this.#dueMs[entry] as number;
+      smaller.add(this.#table.addressOf(entry), { ...this.at(entry), expiresMs: dueMs });
+      smaller.#expiresMs[at] = this.#expiresMs[entry] as number;
+    }
+    this.#table = smaller.#table;
+    this.#slots = smaller.#slots;
+    this.#lengths = smaller.#lengths;
+    this.#expiresMs = smaller.#expiresMs;
+    this.#queue = smaller.#queue;
+    this.#dueMs = smaller.#dueMs;
+  }
 }

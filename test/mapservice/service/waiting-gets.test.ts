@@ -1,6 +1,12 @@
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../../src/base/index.ts";
+import { equalBytes, KeyedHash, SeededRandom } from "../../../src/base/index.ts";
 import { type WaitingGet, WaitingGets } from "../../../src/mapservice/service/waiting-gets.ts";
+
+const hash = new KeyedHash(new Uint8Array(16).fill(9));
+
+function addressOf(number: number): Uint8Array {
+  return new Uint8Array(32).fill(number);
+}
 
 /** All of them in one list, in the order in which they came. */
 class Model {
@@ -10,8 +16,8 @@ class Model {
     return this.gets.filter((get) => get.asker === asker);
   }
 
-  at(key: string): WaitingGet[] {
-    return this.gets.filter((get) => get.key === key);
+  at(address: Uint8Array): WaitingGet[] {
+    return this.gets.filter((get) => equalBytes(get.address, address));
   }
 
   remove(gone: readonly WaitingGet[]): void {
@@ -21,11 +27,11 @@ class Model {
 
 it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
   const random = new SeededRandom(seed);
-  const waiting = new WaitingGets();
+  const waiting = new WaitingGets(hash);
   const model = new Model();
   for (let now = 0; now < 4_000; now += random.below(4)) {
     const [asker, request] = [random.below(4), random.below(30)];
-    const key = `address ${random.below(12)}`;
+    const address = addressOf(random.below(12));
     const found = model.of(asker).find((get) => get.request === request);
     expect(waiting.find(asker, request)).toBe(found);
     switch (random.below(8)) {
@@ -34,8 +40,8 @@ it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
         model.remove(found === undefined ? [] : [found]);
         break;
       case 1:
-        for (const get of waiting.at(key)) waiting.remove(get);
-        model.remove(model.at(key));
+        for (const get of waiting.at(address)) waiting.remove(get);
+        model.remove(model.at(address));
         break;
       case 2:
         if (random.below(20) > 0) break;
@@ -45,7 +51,7 @@ it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
       default: {
         const waits = random.below(3) > 0;
         const deadline = waits ? now + random.below(200) : Number.POSITIVE_INFINITY;
-        const get = { asker, source: `source ${asker % 2}`, request, key, waits, deadline };
+        const get = { asker, source: `source ${asker % 2}`, request, address, waits, deadline };
         expect(waiting.add(get)).toBe(found === undefined);
         if (found === undefined) model.gets.push(get);
       }
@@ -56,8 +62,8 @@ it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
     model.remove(due);
     for (const get of model.gets) expect(get.deadline).toBeGreaterThan(now - 10);
     expect(waiting.deadline()).toBeGreaterThan(now);
-    expect(waiting.at(key)).toEqual(model.at(key));
-    expect(waiting.sizeAt(key)).toBe(model.at(key).length);
+    expect(waiting.at(address)).toEqual(model.at(address));
+    expect(waiting.sizeAt(address)).toBe(model.at(address).length);
     expect(waiting.sizeOf(asker)).toBe(model.of(asker).length);
     const source = `source ${asker % 2}`;
     const ofSource = model.gets.filter((get) => get.source === source).length;
@@ -67,9 +73,16 @@ it.each([1, 2, 3])("finds what a list finds (seed %d)", (seed) => {
 });
 
 it("leaves a get alone that has the number of one that is gone", () => {
-  const waiting = new WaitingGets();
-  const get = { asker: 1, source: "s", request: 1, key: "k", waits: true, deadline: 50 };
-  const other = { ...get, key: "other" };
+  const waiting = new WaitingGets(hash);
+  const get = {
+    asker: 1,
+    source: "s",
+    request: 1,
+    address: addressOf(1),
+    waits: true,
+    deadline: 50,
+  };
+  const other = { ...get, address: addressOf(2) };
   waiting.add(get);
   waiting.remove(get);
   waiting.add(other);
