@@ -57,7 +57,7 @@ export class NumberMap<V extends NonNullable<unknown>> {
     if (this.#values[slot] === undefined) return false;
     this.#free(slot);
     this.#size -= 1;
-    if (8 * this.#size < this.#mask && this.#mask >= SLOTS_MIN) this.#resize((this.#mask + 1) / 2);
+    if (32 * this.#size < this.#mask && this.#mask >= SLOTS_MIN) this.#resize((this.#mask + 1) / 2);
     return true;
   }
 

@@ -8,6 +8,7 @@ export {
   blindingFactor,
   blindPublicKey,
   rootPublicKey,
+  type SigningOrder,
 } from "./blinding.ts";
 export { ReadCapability, WriteCapability } from "./capability.ts";
 export { equalSecret } from "./equal-secret.ts";

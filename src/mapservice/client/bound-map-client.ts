@@ -5,7 +5,13 @@ import {
   equalBytes,
   isCulvertError,
 } from "../../base/index.ts";
-import { type AddressesOf, addressesOfRoot, BlindedSigner, crypto } from "../../crypto/index.ts";
+import {
+  type AddressesOf,
+  addressesOfRoot,
+  BlindedSigner,
+  crypto,
+  type SigningOrder,
+} from "../../crypto/index.ts";
 import type {
   GetOptions,
   PutOptions,
@@ -135,21 +141,18 @@ export class BoundMapClient implements Transport {
     const { signer, signature } = await this.#signing.add({ frameId, payload, seq });
     const ttlSeconds = wholeSeconds(options.ttlSeconds ?? this.#options.ttlSeconds);
     const record = { address: signer.address, signature, seq, ttlSeconds, payload };
-    const reply = await this.#carry(record, options);
-    this.#checkReceipt(reply, record);
-    this.#signed.delete(frameId);
-    return { ttlSeconds: reply.ttlSeconds };
-  }
-
-  async #carry(record: MapRecord, options: PutOptions): Promise<StoredReply> {
     const { carrier } = this.#options;
+    let reply: StoredReply;
     try {
-      return await carrier.put(record, options);
+      reply = await carrier.put(record, options);
     } catch (error) {
       const isSaid = isCulvertError(error, "CULVERT_CONFLICT") && carrier.isVerified !== true;
       if (isSaid) await this.#requireConflict(record, options);
       throw error;
     }
+    this.#checkReceipt(reply, record);
+    this.#signed.delete(frameId);
+    return { ttlSeconds: reply.ttlSeconds };
   }
 
   async #requireConflict(record: MapRecord, { signal }: PutOptions): Promise<void> {
@@ -172,26 +175,22 @@ export class BoundMapClient implements Transport {
     if (signerOf === undefined) {
       throw new CulvertError("CULVERT_BAD_CAPABILITY", "these keys do not allow to write");
     }
-    const orders = drafts.map(({ frameId, payload, seq }) => ({
-      signer: this.#signed.get(frameId)?.signer ?? signerOf(frameId),
+    const known = drafts.map(({ frameId }) => this.#signed.get(frameId));
+    const orders = drafts.map(({ frameId, payload, seq }, i) => ({
+      signer: known[i]?.signer ?? signerOf(frameId),
       message: signedParts(seq, payload),
     }));
     // Costs a hash for what is the payload of the last time.
     const signatures = BlindedSigner.signAll(orders);
-    return drafts.map((draft, i) => {
-      const { signer } = orders[i] as { signer: BlindedSigner };
-      return this.#noteSigned(draft, signer, signatures[i] as Uint8Array);
+    return drafts.map(({ frameId, seq }, i) => {
+      const [last, signature] = [known[i], signatures[i] as Uint8Array];
+      const isSame = last?.seq === seq && equalBytes(last.signature, signature);
+      if (last !== undefined && isSame) return last;
+      const signed = { seq, signer: (orders[i] as SigningOrder).signer, signature };
+      this.#options.statistics.signed += 1;
+      this.#signed.set(frameId, signed);
+      return signed;
     });
-  }
-
-  #noteSigned({ frameId, seq }: Draft, signer: BlindedSigner, signature: Uint8Array): Signed {
-    const known = this.#signed.get(frameId);
-    const isSame = known?.seq === seq && equalBytes(known.signature, signature);
-    if (known !== undefined && isSame) return known;
-    const signed = { seq, signer, signature };
-    this.#options.statistics.signed += 1;
-    this.#signed.set(frameId, signed);
-    return signed;
   }
 
   #readAddress(frameId: Uint8Array): Uint8Array | Promise<Uint8Array> {

@@ -169,20 +169,35 @@ export class ServiceCarrier implements RecordCarrier {
     this.#requester = undefined;
   }
 
-  async put(record: MapRecord, options: CarrierPutOptions = {}): Promise<StoredReply> {
-    const bytes = encodeRecord(record);
-    for (let attempt = 1; ; attempt++) {
-      const bits = this.#believedWork();
-      const stamp = bits === 0 ? NO_STAMP : await this.#stamp(record, bits, options.signal);
-      const request = { kind: "put", record: bytes, stamp } as const;
-      const answer = await new Promise<MapAnswer>((answered, failed) => {
-        const { signal } = options;
+  put(record: MapRecord, { signal }: CarrierPutOptions = {}): Promise<StoredReply> {
+    return new Promise((resolve, failed) => {
+      const bytes = encodeRecord(record);
+      let attempts = 0;
+      const ask = (stamp: Uint8Array): void => {
+        attempts += 1;
+        const request = { kind: "put", record: bytes, stamp } as const;
         this.#ask(request, { timeoutMs: this.#limits.answerMs, signal, answered, failed });
-      });
-      if (answer.kind === "stored") return answer;
-      if (answer.kind !== "work-required" || attempt >= WORK_ATTEMPTS_MAX) throw failure(answer);
-      this.#noteWork(answer.bits);
-    }
+      };
+      const attempt = (): void => {
+        const bits = this.#believedWork();
+        if (bits === 0) ask(NO_STAMP);
+        else this.#stamp(record, bits, signal).then(ask).catch(failed);
+      };
+      const answered = (answer: MapAnswer): void => {
+        if (answer.kind === "stored") resolve(answer);
+        else if (answer.kind !== "work-required" || attempts >= WORK_ATTEMPTS_MAX) {
+          failed(failure(answer));
+        } else {
+          this.#noteWork(answer.bits);
+          try {
+            attempt();
+          } catch (error) {
+            failed(error);
+          }
+        }
+      };
+      attempt();
+    });
   }
 
   get(address: Uint8Array, options: CarrierGetOptions = {}): Promise<MapRecord> {

@@ -117,8 +117,8 @@ export class GetDesk {
     }
   }
 
-  /** Answers everybody who asked for this record. */
-  wake(record: MapRecord, ttlSeconds: number): void {
+  /** Answers everybody who asked for this record; false when nobody did. */
+  wake(record: MapRecord, ttlSeconds: number): boolean {
     const lookup = this.#lookups.get(record.address);
     if (lookup !== undefined) lookup.isOvertaken = true;
     const gets = this.#gets.at(record.address);
@@ -129,6 +129,7 @@ export class GetDesk {
       const isHandedOver = this.#options.sharesNoMemory === true && i === gets.length - 1;
       this.#answer(get, { kind: "found", record, ttlSeconds, isBorrowed: !isHandedOver });
     }
+    return gets.length > 0;
   }
 
   /** False when no such get is waiting. */

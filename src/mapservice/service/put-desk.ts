@@ -44,8 +44,8 @@ interface PutDeskOptions {
   readonly recent: RecentRecords;
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;
-  /** Called for each record that has become durable. */
-  readonly wake: (record: MapRecord, ttlSeconds: number) => void;
+  /** Called for each record that has become durable; tells whether anybody waited for it. */
+  readonly wake: (record: MapRecord, ttlSeconds: number) => boolean;
 }
 
 /** The moment of a turn, as its puts see it. */
@@ -304,10 +304,12 @@ export class PutDesk {
     for (const { put, expiresMs } of durable) {
       const { record } = put;
       const receipt = receipts.get(put);
-      this.#options.recent.set({ record, expiresMs, receipt });
       const ttlSeconds = secondsLeft(expiresMs, unixMs);
       if (!isAnswered) this.#answer(put, stored(ttlSeconds, receipt));
-      this.#options.wake(record, ttlSeconds);
+      const isTaken = this.#options.wake(record, ttlSeconds);
+      // Who waited has it now; that its put is repeated is less likely than that copies cost.
+      if (!isTaken || receipt !== undefined)
+        this.#options.recent.set({ record, expiresMs, receipt });
     }
   }
 
