@@ -33,8 +33,8 @@ export class HostileWriter {
   /** The next frame; it is in the Map once the result is called. */
   seal(type: FrameType, payload: Uint8Array = new Uint8Array(0)): () => Promise<unknown> {
     const sealed = new Uint8Array(32 + this.#map.payloadSize);
-    const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
-    this.#sealer.seal(this.#next++, frame, sealed);
+    const nothingRead = { acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
+    this.#sealer.seal(this.#next++, { type, payload }, nothingRead, sealed);
     return () => this.#map.put(sealed.subarray(0, 32), sealed.subarray(32));
   }
 }

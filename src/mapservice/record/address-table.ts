@@ -7,14 +7,14 @@ export type AddressNumber = number;
 const NONE = -1;
 const CAPACITY_MIN = 16;
 
-/** A table of more than this is given back once nothing is in it. */
+/** A larger table is given back once nothing is in it. */
 const CAPACITY_KEPT = 1_024;
 
 /**
- * Numbers for addresses, small ones, by which their owner finds what it has for each in arrays: some
- * 50 bytes an address, which the collector does not look at. A `Map` takes keys of text, which have
- * to be made for each question and hashed, and it makes its table anew with every few entries that
- * come and go.
+ * Numbers for addresses, small ones, by which their owner finds what it has for each in arrays:
+ * some 50 bytes an address, which the collector does not look at. A `Map` takes keys of text, which
+ * have to be made for each question and hashed, and it makes its table anew with every few entries
+ * that come and go.
  *
  * Found by chains over a keyed hash, since strangers choose the addresses.
  */

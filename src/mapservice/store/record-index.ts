@@ -93,7 +93,7 @@ export class RecordIndex {
     return record;
   }
 
-  /** Puts an entry at a free place of the heap, or above as far as it is due before what is there. */
+  /** Puts an entry at a free place of the heap, or above, as far as it is due before others. */
   #rise(entry: EntryNumber, from: number): void {
     const [queue, dueMs] = [this.#queue, this.#dueMs];
     const due = dueMs[entry] as number;

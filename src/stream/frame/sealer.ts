@@ -1,6 +1,6 @@
 import type { Random } from "../../base/index.ts";
 import { FRAME_ID_BYTES, sealFrame } from "./cell.ts";
-import { type Frame, markOf, NO_MARK } from "./frame.ts";
+import { type AckContent, type Frame, markOf, NO_MARK } from "./frame.ts";
 import type { FrameKeys } from "./frame-keys.ts";
 
 /** What a sealer works with. */
@@ -27,9 +27,13 @@ export class Sealer {
   }
 
   /** Seals frame `index`, its id and its cell, in its place, and passes its keys. */
-  seal(index: number, content: Omit<Frame, "previous">, into: Uint8Array): void {
+  seal(
+    index: number,
+    { type, payload }: Pick<Frame, "type" | "payload">,
+    { acknowledgement, flags }: AckContent,
+    into: Uint8Array,
+  ): void {
     const { keys, cellBytes, random } = this.#init;
-    const { type, acknowledgement, flags, payload } = content;
     // Field by field: of objects that are spread the engine makes a hidden class for each frame.
     const frame = { type, previous: this.#mark, acknowledgement, flags, payload };
     sealFrame(frame, { keys: keys.at(index), cellBytes, random, into });

@@ -36,6 +36,8 @@ export type BroadcastSenderState = Omit<
 const UPKEEP_SHARE = 4;
 /** A frame is not repaired twice within so many RTOs. */
 const REPAIR_RTOS = 8;
+
+const NOTHING_READ = { acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
 const RESET: FrameContent = { type: "reset", payload: new Uint8Array(0) };
 
 /**
@@ -353,9 +355,8 @@ export class BroadcastSender {
   /** Seals the next frame and puts it once it is durable; a place has been reserved. */
   #seal({ type, payload }: FrameContent): void {
     const number = this.#next++;
-    const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
     const sealed = this.#unacknowledged.place(number);
-    this.#sealer.seal(number, frame, sealed);
+    this.#sealer.seal(number, { type, payload }, NOTHING_READ, sealed);
     this.#retx.add(number);
     this.#unacknowledged.noteEnd(number, this.framedBytes);
     if (payload.length < this.#payloadMax) this.#partialIndex = number;

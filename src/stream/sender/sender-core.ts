@@ -23,9 +23,8 @@ import { frameName, UnacknowledgedFrames } from "./unacknowledged-frames.ts";
 const DOUBT_RTOS = 8;
 
 /**
- * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged.
- *
- * It decides at every free place of the window what to put: a frame again, or a new one.
+ * The writing half of a stream: bytes in, sealed frames out, until they are acknowledged. At every
+ * free place of the window it decides what to put: a frame again, or a new one.
  */
 export class SenderCore {
   readonly #init: SenderInit;
@@ -209,8 +208,8 @@ export class SenderCore {
 
   /** Takes what the peer says about our frames. */
   onAcknowledgement(ack: Acknowledgement, heard: Hearing): AcknowledgementVerdict {
-    const retx = this.#retx;
-    this.#probe.heard(heard.now);
+    const [{ newest, now }, retx] = [heard, this.#retx];
+    this.#probe.heard(now);
     const end = arrivedEnd(ack);
     if (end > retx.next) return this.#claim.isProven ? "beyond-sent" : "not-ours";
     if (!this.#claim.covers(end)) {
@@ -227,11 +226,10 @@ export class SenderCore {
     // A reader whose gets are rationed lacks a frame for long before that means anything.
     const patienceMs = DOUBT_RTOS * this.#init.exchange.rto.rtoMs();
     const doubtMs = patienceMs + 4 * SELECTIVE_BITS * this.#init.options.paceMeanMs;
-    if (heard.isStarved) retx.doubt(ack.next, heard.now - patienceMs);
-    const { newest, now } = heard;
+    if (heard.isStarved) retx.doubt(ack.next, now - patienceMs);
     const doubts = { newest, now, doubtMs };
-    const { newlySelected } = retx.select(ack.next, SELECTIVE_BITS, arrived, doubts);
-    const arrivals = [...dropped, ...newlySelected];
+    const selection = retx.select(ack.next, SELECTIVE_BITS, arrived, doubts);
+    const arrivals = [...dropped, ...selection.newlySelected];
     if (newest && arrivals.length === 0) retx.doubtLacking(now - doubtMs);
     this.#probe.arrived(arrivals, retx.base, now);
     if (retx.size === 0) this.#probe.disarm();
@@ -389,8 +387,7 @@ export class SenderCore {
   #seal({ type, payload }: FrameContent): void {
     const index = this.#retx.next;
     const sealed = this.#unacknowledged.place(index);
-    const { acknowledgement, flags } = this.#init.acknowledge();
-    this.#sealer.seal(index, { type, acknowledgement, flags, payload }, sealed);
+    this.#sealer.seal(index, { type, payload }, this.#init.acknowledge(), sealed);
     this.#retx.add(index);
     this.#unacknowledged.noteEnd(index, this.framedBytes);
     if (type === "probe") this.#probe.sealed(index);

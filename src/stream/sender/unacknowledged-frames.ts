@@ -98,8 +98,9 @@ export class UnacknowledgedFrames {
   }
 
   /**
-   * Room for a frame to be sealed in, which has what it had; from now on it is kept. Each index
-   * once. It is lent to the frame's put, and its memory is used for no other before that was `returned`.
+   * Room for a frame to be sealed in, with whatever was there; from now on it is kept. Each index
+   * once. It is lent to the frame's put, and its memory is used for no other before that was
+   * `returned`.
    */
   place(index: number): Uint8Array {
     const number = Math.floor(index / this.#framesPerSlab);

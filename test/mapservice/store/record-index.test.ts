@@ -11,7 +11,7 @@ function withoutDue({ slot, length, expiresMs }: IndexedRecord): IndexedRecord {
   return { slot, length, expiresMs };
 }
 
-/** Takes all that has expired, and checks that each was the one to be taken; none are due at once. */
+/** Takes all that has expired, and checks that each was next; no two are due at one moment. */
 function sweep(index: RecordIndex, model: Model, nowMs: number): number {
   let taken = 0;
   for (;;) {

@@ -33,8 +33,8 @@ function receiverOf(given: Partial<StreamOptions> = {}) {
   const seal = (type: FrameType, ...bytes: number[]): Uint8Array => {
     const sealed = new Uint8Array(32 + CELL_BYTES);
     const payload = Uint8Array.from(bytes);
-    const frame = { type, payload, acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
-    sealer.seal(next++, frame, sealed);
+    const nothingRead = { acknowledgement: NO_ACKNOWLEDGEMENT, flags: 0 };
+    sealer.seal(next++, { type, payload }, nothingRead, sealed);
     return sealed.subarray(32);
   };
   /** The Map gives a cell for the get that was made as number `at`. */
