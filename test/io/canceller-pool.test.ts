@@ -1,3 +1,5 @@
+import { EventEmitter, once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { onAbort } from "../../src/base/index.ts";
 import { CancellerPool } from "../../src/io/canceller-pool.ts";
@@ -25,6 +27,29 @@ describe("a pool of cancellers", () => {
     forget();
     pool.giveBack(awaited);
     expect(pool.take()).toBe(awaited);
+  });
+
+  it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    ["a handler", async (signal) => Object.assign(signal, { onabort: () => {} })],
+    ["a wait for an event", (signal) => once(new EventEmitter(), "never", { signal })],
+    ["a timer", (signal) => sleep(60_000, undefined, { signal, ref: false })],
+    ["a request", (signal) => fetch("http://[::1]:9/", { signal })],
+  ])("keeps none that %s waits for", async (_, wait) => {
+    const pool = new CancellerPool(8);
+    const used = pool.take();
+    const waiting = wait(used.signal).catch((error: unknown) => error);
+    pool.giveBack(used);
+    expect(pool.take()).not.toBe(used);
+    used.abort();
+    await waiting;
+  });
+
+  it("keeps one that was listened to, once nobody listens any more", async () => {
+    const pool = new CancellerPool(8);
+    const used = pool.take();
+    await sleep(1, undefined, { signal: used.signal });
+    pool.giveBack(used);
+    expect(pool.take()).toBe(used);
   });
 
   it("keeps no more than it may", () => {

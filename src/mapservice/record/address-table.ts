@@ -44,13 +44,13 @@ export class AddressTable {
   }
 
   find(address: Uint8Array): AddressNumber | undefined {
-    const found = this.#find(address, this.#hash.of(address));
+    const found = this.#find(address, this.#hashOf(address));
     return found === NONE ? undefined : found;
   }
 
   /** The number of an address, which is taken in, and copied, if it is new. */
   findOrAdd(address: Uint8Array): AddressNumber {
-    const hash = this.#hash.of(address);
+    const hash = this.#hashOf(address);
     const found = this.#find(address, hash);
     if (found !== NONE) return found;
     const number = this.#free.pop() ?? this.#fresh();
@@ -84,8 +84,12 @@ export class AddressTable {
     this.#resize(0);
   }
 
-  #find(address: Uint8Array, hash: number): AddressNumber {
+  #hashOf(address: Uint8Array): number {
     assert(address.length === ADDRESS_BYTES, "an address has its length");
+    return this.#hash.of(address);
+  }
+
+  #find(address: Uint8Array, hash: number): AddressNumber {
     if (this.#heads.length === 0) return NONE;
     let found = this.#heads[hash & (this.#heads.length - 1)] as number;
     while (found !== NONE && !(this.#hashes[found] === hash && this.#isAt(found, address))) {

@@ -34,6 +34,33 @@ describe("the write-once table", () => {
     expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 2 });
   });
 
+  test("put, no receipts needed, waited for: kept at hand when it is put again", async () => {
+    const rig = serviceRig();
+    const local = requesterAt(rig, "local", { needsNoReceipts: true });
+    const waiting = await local.get(1, 5_000);
+    await local.put(recordOf(1));
+    expect(local.witness.answers.get(waiting.request)).toMatchObject({ record: recordOf(1) });
+    for (const [verified, recentHits] of [
+      [2, 0],
+      [2, 1],
+    ]) {
+      expect(await local.put(recordOf(1))).toEqual({ kind: "stored", ttlSeconds: 3_600 });
+      expect(rig.service.statistics()).toMatchObject({ verified, recentHits, putsStored: 1 });
+    }
+    // An end is what everybody hears of, whoever had the cell.
+    await local.put(tombstoneOf(1));
+    expect((await local.get(1)).answer).toMatchObject({ record: tombstoneOf(1) });
+  });
+
+  test("put, waited for, with a receipt: the same again, at the price of no verify", async () => {
+    const rig = serviceRig();
+    const { get, put } = requesterAt(rig);
+    await get(1, 5_000);
+    const first = await put(recordOf(1));
+    expect(await put(recordOf(1))).toEqual(first);
+    expect(rig.service.statistics()).toMatchObject({ verified: 1, commits: 1, recentHits: 1 });
+  });
+
   test("put, same bytes: stored again, life extended, at the price of no verify", async () => {
     const rig = serviceRig();
     const { put } = requesterAt(rig);
