@@ -45,8 +45,8 @@ const LIFE = { ttlSeconds: 2 };
 const MAP_LIMITS = { ...UNLIMITED, sweepMs: 100, ttlSecondsMin: 1 };
 
 /**
- * So many chunks are compared with what was written before anything is timed, and one of eight after
- * that: to compare all of them takes a hundredth of a large frame, and is none of the stream's work.
+ * So many chunks are compared with what was written, before anything is timed, and one of eight
+ * after that: it takes a hundredth of a large frame, and is none of the stream's work.
  */
 const CHUNKS_COMPARED = 16_384;
 const COMPARED_OF = 8;
