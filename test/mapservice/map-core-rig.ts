@@ -22,7 +22,7 @@ export class Rig {
 
   constructor(limits: Partial<MapLimits> = {}, options: RigOptions = {}) {
     this.core = new MapCore({
-      secret: new Uint8Array(16),
+      secret: new Uint8Array(165).map((_, i) => 7 * i),
       ...options,
       payloadSize: PAYLOAD_SIZE,
       limits: { ...MAP_LIMITS, ...limits },

@@ -95,7 +95,7 @@ class MapLife {
     };
     const options = { payloadSize: PAYLOAD_SIZE, limits, signer: NODE, entriesMax: ENTRIES };
     this.#core = new MapCore({
-      secret: new Uint8Array(16),
+      secret: new Uint8Array(165).map((_, i) => 7 * i),
       ...options,
       verifiesAside: random.below(2) === 0,
     });

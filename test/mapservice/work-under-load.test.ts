@@ -9,7 +9,7 @@ test("the work that a put must show grows with what is on its way to the store",
   const records = [1, 2, 3].map((frame) => encodeRecord(recordOf(frame)));
   const committingBytesMax = 4 * (records[0]?.length ?? 0);
   const core = new MapCore({
-    secret: new Uint8Array(16),
+    secret: new Uint8Array(165).map((_, i) => 7 * i),
     payloadSize: PAYLOAD_SIZE,
     limits: { ...MAP_LIMITS, workBitsMax: 40, committingBytesMax },
     signer: NODE,

@@ -1,4 +1,4 @@
-import type { KeyedHash } from "../../base/index.ts";
+import type { AddressHash } from "./address-hash.ts";
 import { AddressTable } from "./address-table.ts";
 
 /** A map from addresses, which are copied, for what comes and goes all the time. */
@@ -7,7 +7,7 @@ export class AddressMap<V extends NonNullable<unknown>> {
   #values: (V | undefined)[] = [];
 
   /** @param hash under a secret that strangers do not know */
-  constructor(hash: KeyedHash) {
+  constructor(hash: AddressHash) {
     this.#table = new AddressTable(hash);
   }
 

@@ -1,4 +1,4 @@
-import { assert, type KeyedHash } from "../../base/index.ts";
+import type { AddressHash } from "./address-hash.ts";
 import { ADDRESS_BYTES } from "./record.ts";
 
 /** Names an address while it is in a table; used again for another one later. */
@@ -16,10 +16,10 @@ const CAPACITY_KEPT = 1_024;
  * have to be made for each question and hashed, and it makes its table anew with every few entries
  * that come and go.
  *
- * Found by chains over a keyed hash, since strangers choose the addresses.
+ * Found by chains over a hash under a secret, since strangers choose the addresses.
  */
 export class AddressTable {
-  readonly #hash: KeyedHash;
+  readonly #hash: AddressHash;
   #addresses = new Uint8Array(0);
   #hashes = new Uint32Array(0);
   /** The first address of each chain, and the next one of each address. */
@@ -30,7 +30,7 @@ export class AddressTable {
   #free: AddressNumber[] = [];
 
   /** @param hash under a secret that strangers do not know */
-  constructor(hash: KeyedHash) {
+  constructor(hash: AddressHash) {
     this.#hash = hash;
   }
 
@@ -44,13 +44,13 @@ export class AddressTable {
   }
 
   find(address: Uint8Array): AddressNumber | undefined {
-    const found = this.#find(address, this.#hashOf(address));
+    const found = this.#find(address, this.#hash.of(address));
     return found === NONE ? undefined : found;
   }
 
   /** The number of an address, which is taken in, and copied, if it is new. */
   findOrAdd(address: Uint8Array): AddressNumber {
-    const hash = this.#hashOf(address);
+    const hash = this.#hash.of(address);
     const found = this.#find(address, hash);
     if (found !== NONE) return found;
     const number = this.#free.pop() ?? this.#fresh();
@@ -82,11 +82,6 @@ export class AddressTable {
     this.#used = 0;
     this.#free = [];
     this.#resize(0);
-  }
-
-  #hashOf(address: Uint8Array): number {
-    assert(address.length === ADDRESS_BYTES, "an address has its length");
-    return this.#hash.of(address);
   }
 
   #find(address: Uint8Array, hash: number): AddressNumber {

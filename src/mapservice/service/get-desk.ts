@@ -1,4 +1,5 @@
-import { assert, type Instant, type KeyedHash } from "../../base/index.ts";
+import { assert, type Instant } from "../../base/index.ts";
+import type { AddressHash } from "../record/address-hash.ts";
 import { AddressMap } from "../record/address-map.ts";
 import type { MapRecord } from "../record/record.ts";
 import { secondsLeft } from "../store/record-store.ts";
@@ -23,7 +24,7 @@ interface GetDeskOptions {
   readonly limits: MapLimits;
   /** Whether a record may be handed over, since the store looks at none of them again. */
   readonly sharesNoMemory?: boolean;
-  readonly hash: KeyedHash;
+  readonly hash: AddressHash;
   readonly recent: RecentRecords;
   readonly statistics: MapStatistics;
   readonly effect: (effect: MapEffect) => void;

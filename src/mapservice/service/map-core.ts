@@ -1,4 +1,5 @@
-import { assert, type Core, type Instant, KeyedHash, unreachable } from "../../base/index.ts";
+import { assert, type Core, type Instant, unreachable } from "../../base/index.ts";
+import { AddressHash } from "../record/address-hash.ts";
 import type { ReceiptSigner } from "../record/receipt.ts";
 import { ADDRESS_BYTES, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -35,7 +36,7 @@ export interface MapCoreOptions {
   readonly verifiesAside?: boolean;
   /** Of the store: whether records may be handed over once they are durable. */
   readonly sharesNoMemory?: boolean;
-  /** 16 random bytes that keep strangers from choosing addresses which tables do not tell apart. */
+  /** Random bytes for an `AddressHash`: strangers must not choose addresses that meet in a table. */
   readonly secret: Uint8Array;
 }
 
@@ -66,7 +67,7 @@ export class MapCore implements Core<MapInput, MapEffect> {
 
   constructor(options: MapCoreOptions) {
     const { limits, verifiesAside = false } = options;
-    const hash = new KeyedHash(options.secret);
+    const hash = new AddressHash(options.secret);
     const recent = new RecentRecords(limits.recentBytesMax, hash);
     const statistics = this.#statistics;
     const effect = (effect: MapEffect): void => this.#push(effect);

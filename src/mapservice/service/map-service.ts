@@ -13,6 +13,7 @@ import { systemClock } from "../../io/clock.ts";
 import { defer as deferred } from "../../io/defer.ts";
 import { nativeSigner } from "../../io/native-signer.ts";
 import { systemRandom } from "../../io/random.ts";
+import { ADDRESS_SECRET_BYTES } from "../record/address-hash.ts";
 import type { ReceiptSigner } from "../record/receipt.ts";
 import type { MapRecord, RecordVerifier } from "../record/record.ts";
 import {
@@ -90,7 +91,7 @@ export class MapService implements RecordService {
       entriesMax: store.statistics().entriesMax,
       verifiesAside: verifyAside !== undefined,
       sharesNoMemory: store.sharesNoMemory === true,
-      secret: systemRandom.bytes(16),
+      secret: systemRandom.bytes(ADDRESS_SECRET_BYTES),
     });
     this.#driver = new Driver(this.#core, clock, (effect) => this.#perform(effect));
     // Arms the first sweep, and keeps no process alive that has nothing else to do.

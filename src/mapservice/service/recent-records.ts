@@ -1,4 +1,5 @@
-import { equalBytes, type KeyedHash } from "../../base/index.ts";
+import { equalBytes } from "../../base/index.ts";
+import type { AddressHash } from "../record/address-hash.ts";
 import { AddressMap } from "../record/address-map.ts";
 import type { Receipt } from "../record/receipt.ts";
 import {
@@ -50,7 +51,7 @@ export class RecentRecords {
   #latestMs = Number.NEGATIVE_INFINITY;
 
   /** @param hash under a secret that strangers do not know */
-  constructor(bytesMax: number, hash: KeyedHash) {
+  constructor(bytesMax: number, hash: AddressHash) {
     this.#places = new AddressMap(hash);
     this.#slabsMax = Math.floor(bytesMax / SLAB_BYTES);
   }

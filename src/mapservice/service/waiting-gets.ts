@@ -1,4 +1,5 @@
-import { Heap, type Instant, type KeyedHash, NumberMap } from "../../base/index.ts";
+import { Heap, type Instant, NumberMap } from "../../base/index.ts";
+import type { AddressHash } from "../record/address-hash.ts";
 import { AddressMap } from "../record/address-map.ts";
 import type { AskerId, RequestId } from "./protocol.ts";
 import { SourceCounts } from "./source-counts.ts";
@@ -52,7 +53,7 @@ export class WaitingGets {
   readonly #slots = new Heap<number>((a, b) => a < b);
 
   /** @param hash under a secret that strangers do not know */
-  constructor(hash: KeyedHash) {
+  constructor(hash: AddressHash) {
     this.#byAddress = new AddressMap(hash);
   }
 

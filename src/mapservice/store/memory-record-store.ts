@@ -1,5 +1,6 @@
-import { assert, CulvertError, KeyedHash } from "../../base/index.ts";
+import { assert, CulvertError } from "../../base/index.ts";
 import { systemRandom } from "../../io/random.ts";
+import { ADDRESS_SECRET_BYTES, AddressHash } from "../record/address-hash.ts";
 import { copyOf, type MapRecord, RECORD_HEADER_BYTES } from "../record/record.ts";
 import { type IndexedRecord, RecordIndex } from "./record-index.ts";
 import { RecordSlots } from "./record-slots.ts";
@@ -21,7 +22,7 @@ export class MemoryRecordStore implements RecordStore {
   readonly sharesNoMemory: boolean = true;
   readonly mark?: Uint8Array;
   readonly #options: RecordStoreOptions;
-  readonly #hash = new KeyedHash(systemRandom.bytes(16));
+  readonly #hash = new AddressHash(systemRandom.bytes(ADDRESS_SECRET_BYTES));
   #index = new RecordIndex(this.#hash);
   #cells: RecordSlots;
   /** Of their own, so that what they take is what they count for. */

@@ -1,4 +1,4 @@
-import type { KeyedHash } from "../../base/index.ts";
+import type { AddressHash } from "../record/address-hash.ts";
 import { type AddressNumber, AddressTable, resized } from "../record/address-table.ts";
 import type { SlotNumber } from "./record-slots.ts";
 
@@ -24,7 +24,7 @@ const CAPACITY_MIN = 1_024;
  * shorter one is over.
  */
 export class RecordIndex {
-  readonly #hash: KeyedHash;
+  readonly #hash: AddressHash;
   #table: AddressTable;
   #slots = new Uint32Array(0);
   #lengths = new Uint32Array(0);
@@ -34,7 +34,7 @@ export class RecordIndex {
   #dueMs = new Float64Array(0);
 
   /** @param hash under a secret that strangers do not know */
-  constructor(hash: KeyedHash) {
+  constructor(hash: AddressHash) {
     this.#hash = hash;
     this.#table = new AddressTable(hash);
   }

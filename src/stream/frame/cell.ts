@@ -13,8 +13,8 @@ export const FRAME_ID_BYTES = 32;
 
 /**
  * Seals a frame: its id (32 bytes) and its cell in one array owned by the caller, `into` if that is
- * given, of exactly that length. The nonce is fresh randomness, so sealing again
- * never repeats one, not even after a restored backup.
+ * given, of exactly that length. The nonce is fresh randomness, so sealing again never repeats one,
+ * not even after a restored backup.
  */
 export function sealFrame(
   frame: Frame,

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { KeyedHash, SeededRandom, toHex } from "../../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../../src/base/index.ts";
+import { AddressHash } from "../../../src/mapservice/record/address-hash.ts";
 import { AddressMap } from "../../../src/mapservice/record/address-map.ts";
 import { AddressTable } from "../../../src/mapservice/record/address-table.ts";
 
-const hash = new KeyedHash(new SeededRandom(7).bytes(16));
+const hash = new AddressHash(new SeededRandom(7).bytes(165));
 
 /** Under which all addresses are in one chain. */
-const oneChain = { of: () => 5 } as unknown as KeyedHash;
+const oneChain = { of: () => 5 } as unknown as AddressHash;
 
 describe.each([
   ["many chains", hash],
@@ -52,8 +53,9 @@ describe("a table of addresses", () => {
       const other = before.with(at, (before[at] as number) ^ 1);
       expect(table.find(other), `byte ${at}`).toBeUndefined();
     }
-    expect(() => table.find(new Uint8Array(31))).toThrow("an address has its length");
-    expect(() => table.findOrAdd(new Uint8Array(33))).toThrow("an address has its length");
+    const other = new AddressTable(hash);
+    expect(() => other.find(new Uint8Array(31))).toThrow("an address has its length");
+    expect(() => other.findOrAdd(new Uint8Array(33))).toThrow("an address has its length");
   });
 
   it("uses numbers again, so that arrays by them stay short", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { KeyedHash } from "../../../src/base/index.ts";
+import { SeededRandom } from "../../../src/base/index.ts";
+import { AddressHash } from "../../../src/mapservice/record/address-hash.ts";
 import type { MapRecord } from "../../../src/mapservice/record/record.ts";
 import { RecentRecords } from "../../../src/mapservice/service/recent-records.ts";
 
@@ -19,7 +20,7 @@ function record(number: number, over: Partial<MapRecord> = {}): MapRecord {
   };
 }
 
-const hash = new KeyedHash(new Uint8Array(16).fill(9));
+const hash = new AddressHash(new SeededRandom(7).bytes(165));
 const kept = (it: MapRecord, expiresMs = 1_000) => ({ record: it, expiresMs, receipt: undefined });
 
 describe("records at hand", () => {

@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
-import { equalBytes, KeyedHash, SeededRandom } from "../../../src/base/index.ts";
+import { equalBytes, SeededRandom } from "../../../src/base/index.ts";
+import { AddressHash } from "../../../src/mapservice/record/address-hash.ts";
 import { type WaitingGet, WaitingGets } from "../../../src/mapservice/service/waiting-gets.ts";
 
-const hash = new KeyedHash(new Uint8Array(16).fill(9));
+const hash = new AddressHash(new SeededRandom(7).bytes(165));
 
 function addressOf(number: number): Uint8Array {
   return new Uint8Array(32).fill(number);

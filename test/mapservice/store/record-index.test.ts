@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { KeyedHash, SeededRandom, toHex } from "../../../src/base/index.ts";
+import { SeededRandom, toHex } from "../../../src/base/index.ts";
+import { AddressHash } from "../../../src/mapservice/record/address-hash.ts";
 import { type IndexedRecord, RecordIndex } from "../../../src/mapservice/store/record-index.ts";
 
-const hash = new KeyedHash(new SeededRandom(7).bytes(16));
+const hash = new AddressHash(new SeededRandom(7).bytes(165));
 
 /** What is held, by address, with the expiry by which it is queued. */
 type Model = Map<string, IndexedRecord & { dueMs: number }>;
