@@ -36,7 +36,7 @@ export interface MapCoreOptions {
   readonly verifiesAside?: boolean;
   /** Of the store: whether records may be handed over once they are durable. */
   readonly sharesNoMemory?: boolean;
-  /** Random bytes for an `AddressHash`: strangers must not choose addresses that meet in a table. */
+  /** Random bytes for an `AddressHash`: strangers must not make addresses meet in a table. */
   readonly secret: Uint8Array;
 }
 
