@@ -29,6 +29,8 @@ const SHORTEST_MS = 60_000;
  */
 export class RateWindow {
   readonly #options: RateWindowOptions;
+  /** What {@link size} may be at the most, 1 or more, whatever else it goes by. */
+  bound: number = Number.POSITIVE_INFINITY;
   #size: number;
   #shortestMs = Number.POSITIVE_INFINITY;
   /** The shortest since the last change of period; it takes over at the next one. */
@@ -48,7 +50,7 @@ export class RateWindow {
 
   /** Requests that may be under way now. */
   get size(): number {
-    return Math.floor(this.#size);
+    return Math.floor(Math.min(this.#size, this.bound));
   }
 
   /** Learns from one round trip and the smoothed one; changes at most once per round trip. */

@@ -4,7 +4,12 @@ import {
   requireObject,
   requireOneOf,
   requireSignal,
+  requireWhole,
 } from "../base/index.ts";
+import type { Transport } from "../transport/index.ts";
+
+/** More are no bound of any window. */
+const PUTS_MAX = 2 ** 32;
 
 /** What streams of all kinds are opened with. */
 interface OpenOptions {
@@ -30,9 +35,14 @@ export function requireOpenable(transport: unknown, options: OpenOptions): void 
     requireMethods("clock", clock, "now", "unixMs", "schedule");
 }
 
-/** @throws TypeError */
+/**
+ * @throws TypeError
+ * @throws RangeError for a `putsAtOnce` that is no number of puts
+ */
 export function requireTransport(transport: unknown): void {
   requireMethods("transport", transport, "put", "get");
+  const { putsAtOnce } = transport as Transport;
+  if (putsAtOnce !== undefined) requireWhole("putsAtOnce", putsAtOnce, 1, PUTS_MAX);
 }
 
 /** @throws RangeError for one that was given, and is neither */

@@ -61,6 +61,11 @@ export interface Transport {
    * whatever was asked: a stream then opens it where it lies. It copies the others first.
    */
   readonly handsOver?: boolean;
+  /**
+   * So many puts under way are all that the transport gains by, where that is few since nothing is
+   * far away: a stream has no more of them, and twice as many gets. Absent: it goes by its window.
+   */
+  readonly putsAtOnce?: number;
   put(frameId: Uint8Array, cell: Uint8Array, options?: PutOptions): Promise<Receipt>;
   get(frameId: Uint8Array, options?: GetOptions): Promise<Uint8Array>;
   /**

@@ -75,6 +75,7 @@ const TTL_SECONDS_MAX = 2 ** 32 - 1;
 export class BoundMapClient implements Transport {
   readonly payloadSize: number;
   readonly handsOver: boolean;
+  readonly putsAtOnce?: number;
   readonly #options: BoundMapClientOptions;
   readonly #signerOf: ((frameId: Uint8Array) => BlindedSigner) | undefined;
   readonly #addressesOf: AddressesOf | undefined;
@@ -97,6 +98,8 @@ export class BoundMapClient implements Transport {
     this.#receipts = options.nodeKey && new ReceiptVerifier(options.nodeKey);
     this.payloadSize = options.carrier.payloadSize;
     this.handsOver = options.carrier.handsOver === true;
+    const { putsAtOnce } = options.carrier;
+    if (putsAtOnce !== undefined) this.putsAtOnce = putsAtOnce;
   }
 
   put(frameId: Uint8Array, cell: Uint8Array, options: PutOptions = {}): Promise<Receipt> {

@@ -37,6 +37,7 @@ const TTL_SECONDS = 7 * 24 * 3_600;
  */
 export class MapClient implements Transport {
   readonly payloadSize: number;
+  readonly putsAtOnce?: number;
   readonly #carrier: RecordCarrier;
   readonly #options: Required<Pick<MapClientOptions, "ttlSeconds" | "clock">> & MapClientOptions;
   readonly #statistics: MapClientStatistics = { signed: 0, verified: 0, lies: 0, badReceipts: 0 };
@@ -48,6 +49,7 @@ export class MapClient implements Transport {
     const { ttlSeconds = TTL_SECONDS, clock = systemClock } = options;
     this.#options = { ...options, ttlSeconds, clock };
     this.payloadSize = carrier.payloadSize;
+    if (carrier.putsAtOnce !== undefined) this.putsAtOnce = carrier.putsAtOnce;
   }
 
   get statistics(): Readonly<MapClientStatistics> {

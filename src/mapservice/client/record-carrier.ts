@@ -1,3 +1,4 @@
+import type { Transport } from "../../transport/index.ts";
 import type { Receipt } from "../record/receipt.ts";
 import type { MapRecord } from "../record/record.ts";
 
@@ -47,6 +48,8 @@ export interface RecordCarrier {
   readonly isVerified?: boolean;
   /** True when nobody else looks again at the memory of a record that `get` returns. */
   readonly handsOver?: boolean;
+  /** What the client says of itself, as a transport. */
+  readonly putsAtOnce?: Transport["putsAtOnce"];
   put(record: MapRecord, options?: CarrierPutOptions): Promise<StoredReply>;
   get(address: Uint8Array, options?: CarrierGetOptions): Promise<MapRecord>;
 }

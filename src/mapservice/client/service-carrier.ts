@@ -85,6 +85,7 @@ export class ServiceCarrier implements RecordCarrier {
   readonly payloadSize: number;
   readonly isVerified: boolean;
   readonly handsOver = true;
+  readonly putsAtOnce?: number;
   readonly #clock: Clock;
   readonly #onSilence: () => void;
   readonly #limits: ServiceCarrierLimits;
@@ -106,6 +107,7 @@ export class ServiceCarrier implements RecordCarrier {
       readonly greeting: MapGreeting;
       readonly limits?: Partial<ServiceCarrierLimits>;
       readonly isVerified?: boolean;
+      readonly putsAtOnce?: number;
     },
   ) {
     this.#clock = components.clock;
@@ -119,6 +121,7 @@ export class ServiceCarrier implements RecordCarrier {
     this.#workAskedAt = this.#clock.now();
     this.payloadSize = options.greeting.payloadSize;
     this.isVerified = options.isVerified ?? false;
+    if (options.putsAtOnce !== undefined) this.putsAtOnce = options.putsAtOnce;
   }
 
   /** What the node told with the last requester. */

@@ -36,7 +36,7 @@ export class AckReader {
     this.#reader = new ChainReader(init.exchange, init.keys, state?.next ?? 0, {
       purpose: "ack-get",
       aheadMin: init.places ?? (init.exchange.isPaced ? ACK_PLACES_SCARCE : ACK_PLACES),
-      aheadMax: init.places ?? ACK_PLACES,
+      aheadMax: () => init.places ?? ACK_PLACES,
       aheadGrowth: 0,
       quietAskMsMax: init.quietAskMsMax,
       quietPlaces: ACK_PLACES_SCARCE,

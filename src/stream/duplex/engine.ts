@@ -22,6 +22,7 @@ import {
   type RequestId,
   type StreamEffect,
   type StreamInput,
+  type TransportHints,
 } from "../exchange/protocol.ts";
 
 type PutRequest = Extract<IoEffect, { kind: "put" }>;
@@ -89,7 +90,8 @@ export class StreamEngine<
   start(): void {
     if (this.#isStarted || this.#isStopped) return;
     this.#isStarted = true;
-    this.#driver.handle({ kind: "start", unixMs: this.#init.clock.unixMs() });
+    const unixMs = this.#init.clock.unixMs();
+    this.#driver.handle({ kind: "start", unixMs, ...hintsOf(this.#transport) });
   }
 
   handle(input: Input): void {
@@ -103,7 +105,9 @@ export class StreamEngine<
 
   /** Uses another transport from the next request on; the requests under way are left to finish. */
   setTransport(transport: Transport): void {
+    const hints = hintsOf(transport);
     this.#transport = transport;
+    if (this.#isStarted && !this.#isStopped) this.#driver.handle({ kind: "transport", ...hints });
   }
 
   /** Stops at once; requests under way are aborted. The core keeps its last state. */
@@ -300,6 +304,11 @@ function journalError(cause: unknown): CulvertError {
 const SPARE_MAX = 128;
 
 const NO_CELL = new Uint8Array(0);
+
+/** What the core has to know; transports are anybody's. */
+function hintsOf({ putsAtOnce }: Transport): TransportHints {
+  return putsAtOnce !== undefined && putsAtOnce >= 1 ? { putsAtOnce } : {};
+}
 
 /** A cell that the core may open where it lies. */
 function ownCell(cell: Uint8Array, { handsOver }: Pick<Transport, "handsOver">): Uint8Array {

@@ -23,7 +23,7 @@ export interface ChainReaderOptions extends QuietTimerOptions {
   readonly purpose: Extract<Purpose, "data-get" | "ack-get">;
   /** Gets that wait beyond the last frame that is known to exist, at the start and at the most. */
   readonly aheadMin: number;
-  readonly aheadMax: number;
+  readonly aheadMax: () => number;
   /** How many more of them each frame that arrives brings. */
   readonly aheadGrowth: number;
   /** How far beyond the lowest missing place fresh ones come first, if not as far as is usual. */
@@ -362,7 +362,7 @@ export class ChainReader {
   }
 
   #reachFurther(places: number): void {
-    this.#ahead = Math.min(this.#options.aheadMax, this.#ahead + places);
+    this.#ahead = Math.min(this.#options.aheadMax(), this.#ahead + places);
   }
 
   #dropPlace(index: number): void {

@@ -11,7 +11,7 @@ import {
 } from "../../retx/index.ts";
 import { type StreamOptions, waitMsOf } from "../options.ts";
 import { FailurePauses } from "./failure-pauses.ts";
-import type { RequestId, StreamEffect } from "./protocol.ts";
+import type { RequestId, StreamEffect, TransportHints } from "./protocol.ts";
 import { REQUESTS_PER_TURN } from "./requests-per-turn.ts";
 
 /** Which part of the core a request belongs to. */
@@ -66,6 +66,9 @@ export const FEELER_MS = 200;
 
 /** How long a parked get may take to bring a frame that is likely there, in RTOs. */
 const GRACE_RTOS = 0.125;
+
+/** With some to spare: one that comes after its frame has to look for it, and to copy it. */
+const GETS_PER_PUT = 2;
 
 /** Requests that may be open at once, late ones included; the oldest late one is cancelled. */
 const OPEN_PER_WINDOW = 8;
@@ -128,6 +131,16 @@ export class Exchange {
 
   get isPaced(): boolean {
     return this.#putPacer !== OPEN_PACER;
+  }
+
+  /** No more puts are under way than the transport gains by. */
+  heed({ putsAtOnce = Number.POSITIVE_INFINITY }: TransportHints): void {
+    this.#putWindow.bound = putsAtOnce;
+  }
+
+  /** Gets that may wait beyond the known frames, where nothing is paced. */
+  get getsAhead(): number {
+    return Math.min(GETS_PER_PUT * this.#putWindow.bound, this.#options.window);
   }
 
   /**

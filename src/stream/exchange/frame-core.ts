@@ -129,8 +129,12 @@ export abstract class FrameCore<Own extends { readonly kind: string }>
   #hear(input: IoInput, now: Instant): void {
     switch (input.kind) {
       case "start":
+        this.exchange.heed(input);
         if (!this.#isStarted) this.begin(input.unixMs, now);
         this.#isStarted = true;
+        break;
+      case "transport":
+        this.exchange.heed(input);
         break;
       case "stored":
         this.onStored(this.exchange.settle(input.request, now), input.ttlSeconds, now);

@@ -13,10 +13,18 @@ export interface GotInput {
   readonly ttlSeconds?: number | undefined;
 }
 
+/** What a transport says about how it is best used. */
+export interface TransportHints {
+  /** A positive whole number, as {@link Transport.putsAtOnce}. */
+  readonly putsAtOnce?: number | undefined;
+}
+
 /** What every core hears from its engine. Byte arrays are handed over: the giver forgets them. */
 export type IoInput =
   /** Begin, or go on after a restart; `unixMs` is the wall clock of this instant. Comes first. */
-  | { readonly kind: "start"; readonly unixMs: number }
+  | ({ readonly kind: "start"; readonly unixMs: number } & TransportHints)
+  /** What is asked of the Map goes over another transport from now on. */
+  | ({ readonly kind: "transport" } & TransportHints)
   /** A put was acknowledged by the Map. */
   | { readonly kind: "stored"; readonly request: RequestId; readonly ttlSeconds: number }
   | GotInput
@@ -31,6 +39,7 @@ export type IoInput =
 
 const IO_INPUT_KINDS: ReadonlySet<string> = new Set<IoInput["kind"]>([
   "start",
+  "transport",
   "stored",
   "got",
   "failed",

@@ -76,7 +76,7 @@ export class SubscriptionCore extends FrameCore<TakenInput> {
     this.#reader = new ChainReader(this.exchange, this.#keys, start.next, {
       purpose: "data-get",
       aheadMin: Math.min(AHEAD_START, options.window),
-      aheadMax: options.window,
+      aheadMax: () => this.exchange.getsAhead,
       aheadGrowth: 4,
       quietAskMsMax: quietAskMsOf(options),
       quietPlaces: 1,

@@ -95,7 +95,7 @@ export class ReceiverCore {
     this.#reader = new ChainReader(exchange, keys, this.#arrivals.next, {
       purpose: "data-get",
       aheadMin: Math.min(exchange.isPaced ? AHEAD_PACED : AHEAD_START, options.window),
-      aheadMax: exchange.isPaced ? AHEAD_PACED : options.window,
+      aheadMax: () => (exchange.isPaced ? AHEAD_PACED : exchange.getsAhead),
       aheadGrowth: 4,
       quietAskMsMax: options.quietAskMsMax,
       quietPlaces: 1,
@@ -264,9 +264,10 @@ export class ReceiverCore {
     if (this.#isClosed) return;
     if (frame.type === "reset") this.#isAborted = true;
     this.#framesSinceAck += 1;
+    // Until it is delivered, it is itself a later one that waits.
+    this.#deliver(now);
     const isUrgent = frame.type === "probe" || frame.type === "end";
     this.#init.wantAck(isUrgent ? now : this.#acknowledgeAt(now));
-    this.#deliver(now);
   }
 
   #acknowledgeAt(now: Instant): Instant {

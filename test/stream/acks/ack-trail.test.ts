@@ -11,6 +11,9 @@ import { pattern } from "../virtual-pair.ts";
 /** The longest that the Map of these tests keeps anything. */
 const TTL_SECONDS = 600;
 
+/** More than as many acknowledgements as wait to be read. */
+const BYTES = 200_000;
+
 function place(loss = 0) {
   const clock = new VirtualClock();
   const map = new MemoryTransport({ clock, payloadSize: 200, ttlSecondsMax: TTL_SECONDS });
@@ -26,13 +29,13 @@ describe("a writer that was away for longer than acknowledgements live", () => {
   it.each([0, 0.3])("hears of its reader again, with %f of everything lost", async (loss) => {
     const { clock, transport, secret, open } = place(loss);
     const a = await open();
-    a.write(pattern(100_000));
+    a.write(pattern(BYTES));
     await clock.runUntil(() => a.progress().isAllStored, 600_000);
     await a.halt();
     const counting = new CountingTransport(transport);
     const b = Stream.dial(counting, secret, { clock });
     b.resume();
-    await clock.runUntil(() => b.bytesRead === 100_000, 600_000);
+    await clock.runUntil(() => b.bytesRead === BYTES, 600_000);
     await clock.runUntil(clock.now() + 2_000 * TTL_SECONDS);
     expect(counting.counts.stored).toBeGreaterThan(16);
     const again = await open();

@@ -15,7 +15,7 @@ function readerOf(given: Partial<ChainReaderOptions> = {}, options: Partial<Stre
   const reader = new ChainReader(exchange, keys, 0, {
     purpose: "data-get",
     aheadMin: 4,
-    aheadMax: 12,
+    aheadMax: () => 12,
     aheadGrowth: 2,
     quietAskMsMax: 12_000,
     quietPlaces: 1,
