@@ -1,3 +1,4 @@
+import { buffer } from "node:stream/consumers";
 import { Broadcast, generateSecret, Stream, Subscription } from "culvert";
 import { localCarrier, MapClient, MapService, MemoryRecordStore } from "culvert/mapservice";
 import { VirtualClock } from "culvert/testing";
@@ -130,7 +131,7 @@ describe("a transport that gains by few puts at once", () => {
     const subscription = new Subscription(far, broadcast.capability(), { clock });
     const bytes = pattern(200 * (CELL_BYTES - 200));
     broadcast.end(bytes);
-    expect(bytes.equals(await clock.runPromise(readAll(subscription), 600_000))).toBe(true);
+    expect(bytes.equals(await clock.runPromise(buffer(subscription), 600_000))).toBe(true);
     expect(near.most.puts).toBe(4);
     await Promise.all([broadcast.halt(), subscription.halt()]);
   });
