@@ -107,7 +107,7 @@ export class StreamEngine<
   setTransport(transport: Transport): void {
     const hints = hintsOf(transport);
     this.#transport = transport;
-    if (this.#isStarted && !this.#isStopped) this.#driver.handle({ kind: "transport", ...hints });
+    if (this.#isStarted) this.#driver.handle({ kind: "transport", ...hints });
   }
 
   /** Stops at once; requests under way are aborted. The core keeps its last state. */
