@@ -38,8 +38,8 @@ const WARM_FRAMES = 32_768;
  */
 const SAMPLE_MS = 800;
 /**
- * So many frames come before each sample and are not timed: while the other party had its turn, this
- * one had nothing to do, and the engine made its heap smaller, for which it collects more at first.
+ * So many frames come before each sample and are not timed: while the other party had its turn,
+ * this one had nothing to do, and an engine at rest makes its heap smaller and collects sooner.
  */
 const LEAD_FRAMES = 512;
 
