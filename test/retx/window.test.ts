@@ -77,6 +77,16 @@ describe("RateWindow", () => {
     expect(window.size).toBe(64);
   });
 
+  it("is no more than its bound, below its minimum too, and as before without it", () => {
+    const window = new RateWindow({ refusedMin: 4, min: 16, max: 64 });
+    window.bound = 3;
+    expect(window.size).toBe(3);
+    feed(window, 0, [10, 10]);
+    expect(window.size).toBe(3);
+    window.bound = Number.POSITIVE_INFINITY;
+    expect(window.size).toBe(64);
+  });
+
   it("refuses limits that contradict each other", () => {
     for (const [refusedMin, min, max] of [
       [0, 4, 4] as const,

@@ -1,5 +1,6 @@
 import { assert, concatBytes, utf8 } from "../../base/index.ts";
 import { crypto } from "../../crypto/index.ts";
+import { rawMemory } from "../../io/memory.ts";
 
 /** Length of an address: an ed25519 public key, blinded for one frame. */
 export const ADDRESS_BYTES: number = 32;
@@ -56,14 +57,21 @@ const ALIGNING_BYTES = -RECORD_HEADER_BYTES & 3;
 
 /** The record as bytes: address 32, signature 64, sequence 1, time to live 4, payload. */
 export function encodeRecord(record: MapRecord): Uint8Array {
-  return encodeRecordBehind(ALIGNING_BYTES, record).subarray(ALIGNING_BYTES);
+  const bytes = alignedMemory(RECORD_HEADER_BYTES + record.payload.length);
+  writeRecord(record, bytes, 0);
+  return bytes;
 }
 
 /** A record as bytes that lie among others, in memory of its own. */
 export function copyOfBytes(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(ALIGNING_BYTES + bytes.length).subarray(ALIGNING_BYTES);
+  const copy = alignedMemory(bytes.length);
   copy.set(bytes);
   return copy;
+}
+
+/** All of it has to be written: zeros would cost a hundredth of a large frame. */
+function alignedMemory(bytes: number): Uint8Array {
+  return new Uint8Array(rawMemory(ALIGNING_BYTES + bytes), ALIGNING_BYTES);
 }
 
 /** The record as bytes, behind so many bytes that are left free. */
