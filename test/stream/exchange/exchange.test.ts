@@ -370,4 +370,21 @@ describe("requests that stay open", () => {
       604_800,
     ]);
   });
+
+  it("keeps to as many puts as its transport gains by, and to twice as many gets", () => {
+    const { exchange, put } = exchangeFixture({ window: 8 });
+    expect(exchange.getsAhead).toBe(8);
+    exchange.heed({ putsAtOnce: 3 });
+    expect(exchange.getsAhead).toBe(6);
+    for (let index = 0; index < 3; index++) {
+      expect(exchange.mayPut(0)).toBe(true);
+      put(index, 0);
+    }
+    expect(exchange.mayPut(0)).toBe(false);
+    exchange.heed({ putsAtOnce: 5 });
+    expect([exchange.mayPut(0), exchange.getsAhead]).toEqual([true, 8]);
+    exchange.heed({});
+    for (let index = 3; index < 8; index++) put(index, 0);
+    expect([exchange.mayPut(0), exchange.getsAhead]).toEqual([false, 8]);
+  });
 });
